@@ -148,7 +148,7 @@ def test_a_look_at_another_shape(unopened_terminal: Terminal, tmp_path: Path, co
     assert {one["kind"] for one in ending.error["detail"]["obstacles"]} == {kind}
 
 
-def test_what_is_missing_can_be_set_aside(shared_database_terminal: Terminal) -> None:
+def test_one_command_sets_incomplete_rows_aside(shared_database_terminal: Terminal) -> None:
     """The adoption reports the number of incomplete rows; one more command takes them out of the queue."""
     assert run_command(shared_database_terminal, "db", "adopt")["incomplete"] == 1
     assert run_command(shared_database_terminal, "db", "adopt", "--accept-incomplete")["accepted_incomplete"] == 1

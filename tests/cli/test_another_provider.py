@@ -63,7 +63,7 @@ def import_payment(desk: Terminal, kaede: KaedeServer, number: str = "ORD-1", mi
 # Settings
 
 
-def test_a_provider_is_enabled_by_its_settings(tmp_path: Path) -> None:
+def test_the_settings_enable_the_provider(tmp_path: Path) -> None:
     """The provider is enabled by its URL or its credentials. Its section of a profile is read, and a wrong key in the
     section is refused.
     """
@@ -84,7 +84,7 @@ def test_a_provider_is_enabled_by_its_settings(tmp_path: Path) -> None:
         assert (caught.value.code, caught.value.detail["variable"]) == ("bad_profile", f"kaede.{line.split(' ')[0]}")
 
 
-def test_switches_for_tests_keep_away_from_it(tmp_path: Path) -> None:
+def test_real_credentials_exclude_a_fast_clock(tmp_path: Path) -> None:
     """With real credentials of this provider, too, the desk refuses the settings that make its clock faster."""
     env = {"CONSOLE_HOME": str(tmp_path), "CONSOLE_TIME_SCALE": "20", "CONSOLE_SECRET_KAEDE_API_KEY": "real"}
     with pytest.raises(ConsoleError) as caught:
@@ -93,7 +93,7 @@ def test_switches_for_tests_keep_away_from_it(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
-def test_the_doctor_names_it(desk: Terminal, language: str) -> None:
+def test_the_doctor_reports_the_missing_settings_of_the_provider(desk: Terminal, language: str) -> None:
     """`doctor` says whether the provider is set up, and which settings it lacks."""
     name = wording.translate("provider.kaede", language)
 
@@ -184,7 +184,7 @@ def test_a_refund_takes_two_people(desk: Terminal, kaede: KaedeServer, tmp_path:
     assert (played["answers"] > 0, played["skipped"], played["differ"]) == (True, 0, [])
 
 
-def test_a_success_that_may_be_taken_back_is_told(desk: Terminal, kaede: KaedeServer) -> None:
+def test_a_reversible_success_is_shown_as_reversible(desk: Terminal, kaede: KaedeServer) -> None:
     """`reversible_days` of the plugin alone decides that a payment counts as reversible: in its verdict and in the
     risk signals of a refund.
     """
@@ -210,7 +210,7 @@ def test_daily_files_need_their_sentences() -> None:
         dataclasses.replace(provider, words=words)
 
 
-def test_its_notices_come_to_a_path_of_its_own(desk: Terminal, kaede: KaedeServer) -> None:
+def test_the_provider_has_its_own_path_for_notices(desk: Terminal, kaede: KaedeServer) -> None:
     """A signed notice of the provider counts once; a forged one is refused, and so is its name as another notice
     source.
     """
@@ -231,7 +231,7 @@ def test_its_notices_come_to_a_path_of_its_own(desk: Terminal, kaede: KaedeServe
     assert desk.json("show", "payment", str(payment)).data["captured_minor"] == 3_300
 
 
-def test_its_payments_are_reconciled_one_by_one(desk: Terminal, kaede: KaedeServer) -> None:
+def test_a_reconciliation_asks_the_provider_about_each_payment(desk: Terminal, kaede: KaedeServer) -> None:
     """The provider has no list, so a reconciliation asks it about each payment of the days."""
     import_payment(desk, kaede)
     asked = len(kaede.asked)

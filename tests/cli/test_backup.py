@@ -742,7 +742,7 @@ def test_a_backup_names_documents_that_are_missing(terminal: Terminal, tmp_path:
     assert (made["documents"], made["unreadable_documents"]) == (0, sorted(paths))
 
 
-def test_a_folder_of_somebody_else_stays(terminal: Terminal, tmp_path: Path) -> None:
+def test_a_backup_leaves_a_foreign_folder_unchanged(terminal: Terminal, tmp_path: Path) -> None:
     """A backup writes into a new folder of its own, and leaves a folder with the name of its partial one as it is."""
     other = tmp_path / "mine.partial"
     other.mkdir()
@@ -831,7 +831,7 @@ def test_a_backup_in_a_folder_that_others_can_read_is_private(terminal: Terminal
     assert {stat.S_IMODE(entry.stat().st_mode) for entry in entries if entry.is_dir()} == {0o700}
 
 
-def test_a_folder_with_something_in_it_is_not_written_to(terminal: Terminal, backup: Path) -> None:
+def test_a_backup_into_a_folder_with_files_is_refused(terminal: Terminal, backup: Path) -> None:
     before = compute_digests(backup)
     assert terminal.json("db", "backup", str(backup)).exit_status_and_code == (2, "bad_backup")
     assert compute_digests(backup) == before
@@ -1072,7 +1072,7 @@ def _check_newer_database_refused(terminal: Terminal, folder: Path) -> None:
     assert list(folder.parent.glob("*.partial")) == []
 
 
-def test_a_server_whose_first_node_is_down_is_backed_up_and_restored(
+def test_a_server_with_its_first_node_down_is_backed_up_and_restored(
     server_backup: tuple[Terminal, Callable[[], None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Backup and restore use the node that answers, whatever the person's option files contain."""
@@ -1090,7 +1090,7 @@ def test_a_server_whose_first_node_is_down_is_backed_up_and_restored(
     assert owner.json("db", "restore", folder).data["restored"] is True
 
 
-def test_a_restore_that_ends_before_its_last_statement_is_complete(
+def test_a_restore_killed_before_its_last_statement_is_complete(
     server_backup: tuple[Terminal, Callable[[], None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If a restore is killed before its last statement, which deletes the mark of a running restore, the restored
@@ -1151,7 +1151,7 @@ def test_a_servers_restore_that_breaks_off_loses_no_document(
     """
 
 
-def test_a_folder_whose_name_no_file_system_takes(terminal: Terminal) -> None:
+def test_a_folder_with_an_impossible_name_is_refused(terminal: Terminal) -> None:
     """For a folder whose name no file system allows, the restore finds no backup, and the backup makes none."""
     folder = f"/tmp/{'x' * 5_000}"
     assert terminal.json("db", "restore", folder, "--check").exit_status_and_code == (2, "bad_backup")

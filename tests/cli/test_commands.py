@@ -47,7 +47,7 @@ def test_lookup_prints_four_lists(terminal: Terminal) -> None:
         ("1180301018772", "CHECK_DIGIT"),
     ],
 )
-def test_a_hostile_number_is_refused_with_its_reason(terminal: Terminal, typed: str, reason: str) -> None:
+def test_a_malformed_number_is_refused_with_its_reason(terminal: Terminal, typed: str, reason: str) -> None:
     """Each malformed number that is typed or pasted ends with exit 2, the reason, and one small JSON object."""
     for words in (("lookup", "--", typed), ("purchase", "--client", "1", "--", typed)):
         ending = terminal.json(*words)
@@ -97,7 +97,7 @@ def test_a_second_purchase_is_refused_with_the_record(terminal: Terminal, sandbo
     ],
 )
 @pytest.mark.expects_log("some endings are logged")
-def test_each_ending_of_a_purchase_has_its_status(
+def test_each_end_of_a_purchase_has_its_exit_status(
     terminal: Terminal, sandbox: Sandbox, fault: str, status: int, code: str
 ) -> None:
     """A refused purchase exits with 5, one with an unknown outcome with 4; the detail has the record in
@@ -135,7 +135,7 @@ def test_a_client_outside_the_list_is_unknown(terminal: Terminal) -> None:
     )
 
 
-def test_refetch_tells_what_changed(terminal: Terminal, sandbox: Sandbox) -> None:
+def test_a_refetch_names_the_changed_parts(terminal: Terminal, sandbox: Sandbox) -> None:
     """A re-fetch of a missing PDF exits with 0 and names the changed parts and the documents; a re-fetch from a stale
     version is refused.
     """
@@ -343,7 +343,9 @@ def test_db_and_worker_need_no_operator(terminal: Terminal) -> None:
     assert terminal.json("purchase", NUMBER, "--client", "1", **nobody).exit_status_and_code == (2, "no_operator")
 
 
-def test_a_signal_during_worker_once_is_told(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_signal_during_worker_once_names_the_tasks_that_ran(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """SIGTERM arrives while the first task runs: that task ends, no other begins, and the answer names those that
     didn't begin, in JSON and in words. Without a signal nothing is left.
     """
@@ -466,7 +468,7 @@ def test_doctor_measures_the_disk_of_the_database(
     assert str(full) in told["room"]
 
 
-def test_doctor_lists_failpoints_to_whoever_misspelt_one(terminal: Terminal) -> None:
+def test_the_doctor_lists_failpoints_after_a_misspelt_one(terminal: Terminal) -> None:
     """A misspelt failpoint is refused with a reference to `doctor`, and `doctor` lists all failpoints."""
     ending = terminal.json("lookup", NUMBER, FAILPOINT="before_sent:1:kill")
     assert "doctor" in ending.error["message"]
@@ -474,7 +476,7 @@ def test_doctor_lists_failpoints_to_whoever_misspelt_one(terminal: Terminal) -> 
     assert ", ".join(failpoint_names.ALL_FAILPOINTS) in bad["next"]
 
 
-def test_a_bad_setting_is_told_in_its_code(terminal: Terminal) -> None:
+def test_a_wrong_setting_ends_with_the_code_bad_profile(terminal: Terminal) -> None:
     """A wrong setting ends with `bad_profile` and exit status 2, names the variable, and uses the requested language
     as far as it is known.
     """
@@ -670,7 +672,7 @@ def test_dates_of_another_application_at_the_ends_of_the_calendar(terminal: Term
         ("0001-01-01T00:00:00+09:00", None),
     ],
 )
-def test_an_order_whose_time_is_none(terminal: Terminal, written: object, shown: str | None) -> None:
+def test_an_order_with_an_invalid_time_is_shown(terminal: Terminal, written: object, shown: str | None) -> None:
     """The shop may write any text as a time into an SQLite database: the order and its company can still be shown,
     and a time that can't be read is null, not a day of 1970.
     """

@@ -70,7 +70,7 @@ def desks(place: Place, sandbox: Sandbox) -> DeskCommands:
 
 @pytest.mark.expects_log("each command that finds the database older than the desk says so")
 @pytest.mark.parametrize("killed", [False, True], ids=["ended", "killed"])
-def test_nothing_is_charged_or_given_back_twice(desks: DeskCommands, killed: bool) -> None:
+def test_a_rolled_back_database_causes_no_second_charge_or_refund(desks: DeskCommands, killed: bool) -> None:
     """One desk buys and refunds, then the database goes back to an earlier state. Another desk is refused the same
     purchase and refund, also after the alert, and a probe brings both back: each is in the ledgers once.
     """

@@ -115,7 +115,7 @@ def test_verifying_a_pack_opens_no_desk(desk: PayingTerminal, tmp_path: Path, sa
     assert set(desk.json("audit", "verify").data) == {"rows", "first_bad", "first", "last"}
 
 
-def test_an_operation_and_what_is_not_there(desk: PayingTerminal, tmp_path: Path) -> None:
+def test_a_pack_of_a_missing_record_is_not_written(desk: PayingTerminal, tmp_path: Path) -> None:
     """`show` of every kind has the option for a pack; for a missing record no file is written."""
     payment = desk.json("show", "payment", str(desk.make_booked_payment())).data
     if payment["operation_id"]:

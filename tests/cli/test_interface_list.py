@@ -13,7 +13,7 @@ from tests.support.json_answers import VALIDATED_COMMANDS
 VECTORS = Path(__file__).resolve().parents[1] / "vectors" / "interfaces.json"
 
 
-def test_nothing_that_programs_rely_on_has_changed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_interface_of_programs_is_unchanged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The command line, the exit statuses, the variables, the columns and the types of all JSON fields are the
     recorded ones.
     """

@@ -161,7 +161,7 @@ def test_long_facts_are_cut() -> None:
     assert len(cli_json.build_any_value_json("9" * 10_000_000, translate)) < 3_000
 
 
-def test_the_object_is_one_line_of_utf8_whatever_was_typed() -> None:
+def test_an_answer_is_one_line_of_utf8_for_any_typed_text() -> None:
     """An answer is one line of UTF-8: lone surrogates become U+FFFD, Japanese is not escaped, and line breaks are
     escaped.
     """

@@ -110,7 +110,7 @@ def test_a_lookup_lists_all_four_kinds() -> None:
     assert kinds == {"orders": ["order"], "payments": ["payment"], "refunds": ["refund"]}
 
 
-def test_a_payment_is_shown_with_its_sides_and_its_money() -> None:
+def test_the_json_of_a_payment_has_sides_and_money() -> None:
     """The JSON of a payment's details has its sides, its money, its order and refunds, the next step and the
     timeline.
     """
@@ -131,7 +131,7 @@ def test_a_payment_is_shown_with_its_sides_and_its_money() -> None:
     assert (encoded["timeline"], encoded["evidence"]) == ([], [])
 
 
-def test_a_refund_is_shown_with_what_speaks_against_it() -> None:
+def test_the_json_of_a_refund_has_risk_signals_and_checks() -> None:
     """The JSON of a refund's details has its risk signals, its checks and changed values, and the payment with a
     masked payer.
     """
@@ -148,7 +148,7 @@ def test_a_refund_is_shown_with_what_speaks_against_it() -> None:
     assert encoded["changed"] == {"captured_minor": [3300, 3000]}
 
 
-def test_an_order_is_shown_with_its_payments() -> None:
+def test_the_json_of_an_order_has_its_payments() -> None:
     """The JSON of an order's details has its payments and refunds; `awaiting` is null."""
     view = views.OrderDetails(ORDER, EXPLAINED, (PAYMENT,), (REFUND,), ())
     encoded = convert_by_json(cli_json.build_record_details_json(view, translate))
@@ -157,7 +157,7 @@ def test_an_order_is_shown_with_its_payments() -> None:
     assert encoded["timeouts"] == []
 
 
-def test_an_order_tells_what_follows_when_a_payments_time_has_passed() -> None:
+def test_an_order_shows_the_steps_after_its_payments_deadline() -> None:
     """The JSON and the text of an order have the saga of its payment's deadline: the present step, the reason of the
     wait, and the state of each step.
     """
@@ -188,7 +188,7 @@ def test_records_in_a_refusal_are_masked_too() -> None:
     )
 
 
-def test_ids_as_they_are_typed() -> None:
+def test_ids_are_printed_as_numbers_or_provider_texts() -> None:
     """A record's id is a number, a provider's id of AlarmBox too; that of a payment provider is its own text."""
     assert (parse_row_id("refund", "017"), parse_id_at_provider("credit-check", "12345")) == (17, 12345)
     assert parse_id_at_provider("operation", "0421") == "0421"

@@ -30,7 +30,7 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_no_list_names_a_record_by_its_row(
+def test_no_list_names_a_record_by_its_row_number(
     desk: PayingTerminal, sandbox: Sandbox, tmp_path: Path, language: str
 ) -> None:
     """In both languages no list of the terminal names an order, payment, refund, credit check, alert or case by the

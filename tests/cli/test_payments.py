@@ -17,7 +17,7 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
     return PayingTerminal(tmp_path / "home", sandbox)
 
 
-def test_import_books_what_the_provider_has(desk: PayingTerminal) -> None:
+def test_an_import_books_the_payment_of_the_provider_once(desk: PayingTerminal) -> None:
     """An import books the provider's payment once, also if it is repeated; `lookup`, `show` and `probe`
     then find it.
     """
@@ -77,7 +77,7 @@ def test_show_tells_how_old_each_fact_is(desk: PayingTerminal, language: str) ->
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_show_tells_a_word_beside_the_gateways_code(desk: PayingTerminal, language: str) -> None:
+def test_the_command_show_adds_our_word_to_the_gateways_code(desk: PayingTerminal, language: str) -> None:
     """Atom's state is a code, and PayPay's is an English word: our word stands before both."""
     atom, paypay = desk.make_booked_payment(ATOM_ORDER, 50_050, "atom"), desk.make_booked_payment()
     word = {"ja": "支払済", "en": "Paid"}[language]
@@ -155,7 +155,7 @@ def test_a_provider_that_is_not_set_up(terminal: Terminal) -> None:
     assert ending.error["detail"]["variable"] == "CONSOLE_PAYPAY_URL"
 
 
-def test_an_order_and_its_payment(desk: PayingTerminal) -> None:
+def test_an_order_is_shown_with_its_payment(desk: PayingTerminal) -> None:
     """Orders are shown with their payments; asking about one asks about its payment."""
     order = desk.create_order("S-1", 3300)
     shown = desk.json("show", "order", str(order)).data
@@ -220,7 +220,7 @@ def test_probe_of_a_payment(desk: PayingTerminal) -> None:
     assert desk.json("show", "payment", payment).data["version"] == before
 
 
-def test_a_probe_says_what_it_has_changed(desk: PayingTerminal) -> None:
+def test_a_probe_lists_the_changed_fields(desk: PayingTerminal) -> None:
     """The fields with their values before and after it, or that nothing has changed, with the time."""
     payment = str(desk.make_booked_payment(ATOM_ORDER, 50_000, "atom"))
     unchanged = desk("probe", "payment", payment)
@@ -262,7 +262,7 @@ def test_resolve_of_a_payment(desk: PayingTerminal) -> None:
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_everything_is_told_in_words(desk: PayingTerminal, language: str) -> None:
+def test_every_payment_command_prints_text_without_wording_keys(desk: PayingTerminal, language: str) -> None:
     """Each command about payments prints text; a missing wording key would be logged and fail this test."""
     desk.env |= {"CONSOLE_LANGUAGE": language}
     payment = desk.make_booked_payment()

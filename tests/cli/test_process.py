@@ -78,7 +78,7 @@ def test_a_closed_pipe_changes_no_purchase(terminal: Terminal, sandbox: Sandbox)
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="only Linux has a file that is always full")
-def test_a_full_disk_behind_stdout_is_told_on_stderr(terminal: Terminal) -> None:
+def test_a_full_disk_behind_stdout_is_reported_on_stderr(terminal: Terminal) -> None:
     """If stdout can't be written because the disk is full, stderr says so without a traceback, and the exit status is
     the command's own.
     """
@@ -180,7 +180,7 @@ def test_ctrl_c_again_and_again_leaves_one_answer(terminal: Terminal, sandbox: S
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_after_the_answer_leaves_its_exit_status(terminal: Terminal, number: int) -> None:
+def test_a_signal_after_the_answer_keeps_the_exit_status(terminal: Terminal, number: int) -> None:
     """SIGINT or SIGTERM between the answer and the end of the process doesn't change the exit status."""
     with start_process(terminal, "--json", "purchase", "1", "--client", "1") as process:
         assert process.stdout is not None
@@ -225,7 +225,7 @@ def test_a_bug_is_status_70_with_a_support_code(terminal: Terminal, sandbox: San
     assert sandbox.ledger.charge_count == 0
 
 
-def test_the_sandbox_says_where_it_is_and_ends_politely(terminal: Terminal) -> None:
+def test_the_sandbox_prints_its_address_and_ends_by_sigterm(terminal: Terminal) -> None:
     """`sandbox` prints one JSON object when its server answers, and ends with status 0 after SIGTERM."""
     with start_process(terminal, "sandbox", "--json") as process:
         assert process.stdout is not None
@@ -240,7 +240,7 @@ def test_the_sandbox_says_where_it_is_and_ends_politely(terminal: Terminal) -> N
     assert json.loads(taken.stdout)["error"]["code"] == "usage"
 
 
-def test_without_a_display_the_window_says_what_works(terminal: Terminal) -> None:
+def test_the_window_without_a_display_names_the_usable_commands(terminal: Terminal) -> None:
     """Without a command and without a display the program prints a sentence on stderr, shows no traceback and opens
     no window.
     """
@@ -305,7 +305,7 @@ def test_a_plain_command_imports_nothing_heavy(terminal: Terminal) -> None:
         assert loaded & (SLOW_MODULES | unused) == set()
 
 
-def test_the_window_imports_little_before_its_first_frame(terminal: Terminal) -> None:
+def test_the_window_imports_few_modules_before_its_first_frame(terminal: Terminal) -> None:
     """The command and the settings are loaded before Qt; each of their imports delays the first frame."""
     steps = ("from console.cli.main import main", "from console.settings.settings import Settings", "Settings.load()")
     loaded = read_loaded_modules(terminal, "; ".join(steps))

@@ -36,7 +36,7 @@ def test_each_variable_has_a_row() -> None:
     assert [name for name in VECTORS["environment"] if f"`{name}`" not in page and name not in unknown] == []
 
 
-def test_each_object_is_closed_or_says_what_its_other_fields_are() -> None:
+def test_each_schema_object_declares_its_additional_fields() -> None:
     """A described object with fields of its own allows no other one, wherever it stands in the file."""
 
     def open_objects(part: Any, path: str) -> list[str]:
@@ -63,7 +63,7 @@ def test_each_object_is_closed_or_says_what_its_other_fields_are() -> None:
         (("lookup", "1"), {"ok": False, "error": {"code": "usage", "message": "", "detail": {}}}),
     ],
 )
-def test_what_is_not_described_fails(words: tuple[str, ...], answer: dict[str, Any]) -> None:
+def test_an_answer_outside_its_schema_fails_the_check(words: tuple[str, ...], answer: dict[str, Any]) -> None:
     """The check against the schema fails for an unknown field, a missing field, another type, an unknown code and an
     empty sentence.
     """

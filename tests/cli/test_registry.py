@@ -70,7 +70,7 @@ def test_commands_work_without_a_registry(desk: RegistryDesk) -> None:
     assert desk.without["status of a name"] == "(2, 'invalid_corporation_number')"
 
 
-def test_the_facts_stand_beside_the_number(desk: RegistryDesk) -> None:
+def test_a_lookup_has_the_registry_facts_of_the_number(desk: RegistryDesk) -> None:
     """`lookup` returns the corporation's registry facts in JSON exactly as published, and in text with their date,
     publisher and licence.
     """
@@ -102,7 +102,7 @@ def test_a_merger_is_followed_to_the_last_successor(desk: RegistryDesk) -> None:
     assert "承継合同会社" in text
 
 
-def test_a_number_that_the_registry_does_not_have_is_told(desk: RegistryDesk) -> None:
+def test_a_lookup_reports_a_number_missing_in_the_registry(desk: RegistryDesk) -> None:
     assert desk.terminal.json("lookup", UNKNOWN_TO_REGISTRY).data["corporation"] is None
     assert (
         "registry of 2026-10-30 does not have this number"
@@ -153,7 +153,7 @@ def test_rows_without_a_provider_s_name_have_the_official_one_marked(desk: Regis
     assert operation is None or desk.terminal.json("show", "operation", operation).status == 0
 
 
-def test_a_name_that_is_only_an_image_is_told_as_that(desk: RegistryDesk) -> None:
+def test_a_name_published_as_an_image_has_no_registry_mark(desk: RegistryDesk) -> None:
     """No row has the mark of the registry without a name before it."""
     with Sandbox() as sandbox:
         terminal = PayingTerminal(desk.folder / "image", sandbox)
@@ -165,7 +165,7 @@ def test_a_name_that_is_only_an_image_is_told_as_that(desk: RegistryDesk) -> Non
             assert note in listed.splitlines()[0], "beside the record"
 
 
-def test_a_pack_names_the_registry_its_date_and_its_licence(desk: RegistryDesk) -> None:
+def test_a_pack_names_the_registrys_publisher_date_and_licence(desk: RegistryDesk) -> None:
     """`registry.json` and the timelines of an evidence pack name the registry's publisher, date and licence, and the
     pack can be verified.
     """
@@ -186,7 +186,7 @@ def test_a_pack_names_the_registry_its_date_and_its_licence(desk: RegistryDesk) 
     assert desk.terminal.json("audit", "verify", "--pack", str(pack)).status == 0
 
 
-def test_a_difference_is_imported_once_and_tells_its_changes(desk: RegistryDesk) -> None:
+def test_a_difference_is_imported_once_and_lists_its_changes(desk: RegistryDesk) -> None:
     """A difference is imported once, also with a repeated request id. `registry status` lists both files, `registry
     changes` the changed company with records here, and the audit trail has the import and the refusal.
     """
@@ -243,7 +243,7 @@ def test_ctrl_c_stops_an_import_that_goes_on_later(desk: RegistryDesk, monkeypat
     assert terminal.json("registry", "import", str(desk.whole)).data["registry_date"] == "2026-10-30"
 
 
-def test_progress_is_told_on_stderr(desk: RegistryDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_import_prints_its_progress_on_stderr(desk: RegistryDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """An import prints its progress on stderr, with the file and its rows; stdout has the answer alone."""
     monkeypatch.setattr("console.cli.registry._SECONDS_BETWEEN_PROGRESS_LINES", 0.0)
     terminal = PayingTerminal(desk.folder / "progress", desk.sandbox)
@@ -302,7 +302,7 @@ def test_an_answer_that_is_cut_says_so(desk: RegistryDesk) -> None:
         assert said[-6:] not in terminal(*command, "100-0013", LANGUAGE=language).out.decode()
 
 
-def test_a_match_of_another_spelling_is_told_and_not_opened(desk: RegistryDesk) -> None:
+def test_a_match_of_another_spelling_is_reported_and_opens_no_record(desk: RegistryDesk) -> None:
     """If only another spelling of the typed name matches, the answer says which spelling, and no record is opened: it
     may be another company.
     """
@@ -317,7 +317,7 @@ def test_a_match_of_another_spelling_is_told_and_not_opened(desk: RegistryDesk) 
     assert terminal.json("lookup", "カクウショウジ").data["corporation_number"] == OPEN
 
 
-def test_a_text_that_finds_nothing_by_its_form_says_so(desk: RegistryDesk) -> None:
+def test_a_search_for_one_character_asks_for_two(desk: RegistryDesk) -> None:
     """A search for one character, which matches whole names only, finds nothing and says to type two characters or
     more.
     """

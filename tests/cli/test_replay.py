@@ -135,7 +135,9 @@ def test_there_are_packs_of_earlier_versions() -> None:
     assert len(list(PACKS.glob("*.zip"))) >= 5
 
 
-def test_a_changed_rule_is_told(packs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_replay_names_the_call_that_a_changed_rule_decides_otherwise(
+    packs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Had this version taken a refusal for an unknown outcome, the replay would name the very call."""
     table = {**response_classes.PURCHASE_STATUS_CLASSES, 422: OutcomeClass.UNKNOWN}
     monkeypatch.setattr(alarmbox, "PURCHASE_STATUS_CLASSES", table)
@@ -146,7 +148,7 @@ def test_a_changed_rule_is_told(packs: Path, tmp_path: Path, monkeypatch: pytest
 
 
 @pytest.mark.parametrize(("provider", "day"), [("paypay", date(2026, 11, 20)), ("atom", date(2026, 11, 19))])
-def test_a_payment_is_asked_about_by_the_day_of_its_provider(provider: str, day: date) -> None:
+def test_a_replay_asks_about_a_payment_by_its_providers_day(provider: str, day: date) -> None:
     """PayPay's days are those of Japan, Atom's those of India: at 15:10 UTC they differ."""
     payment = {
         "kind": "payment", "asked_minor": 500, "currency": "JPY", "begun_at": None, "by_code": True,

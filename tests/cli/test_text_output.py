@@ -34,7 +34,9 @@ def desk(tmp_path: Path) -> Iterator[tuple[Console, list[CheckSample]]]:
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_every_kind_of_record_is_told_in_words(desk: tuple[Console, list[CheckSample]], language: str) -> None:
+def test_every_kind_of_record_has_verdict_reason_and_next_step(
+    desk: tuple[Console, list[CheckSample]], language: str
+) -> None:
     """For a record of every kind the text and the JSON have verdict, reason and next step in this language, without a
     placeholder, before and after the due tasks have run.
     """

@@ -238,7 +238,7 @@ def test_a_full_disk(console: Console, vendor: LedgerVendor, clock: HandClock) -
 
 
 @pytest.mark.expects_log("a refusal that can't be audited is told")
-def test_read_only(console: Console, vendor: LedgerVendor) -> None:
+def test_a_purchase_on_a_read_only_database_is_refused(console: Console, vendor: LedgerVendor) -> None:
     """The database can't be written: the purchase is refused with `read_only` before anything is sent, and reads
     still work.
     """

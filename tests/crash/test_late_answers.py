@@ -30,7 +30,7 @@ def read_provider_id(one: LateAnswerCase) -> str:
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_nobody_has_decided(place: Place, action: str) -> None:
+def test_a_late_answer_without_a_decision_is_recorded(place: Place, action: str) -> None:
     """The answer arrives after the lease has expired, and nobody has decided: the outcome is written as usual."""
     with signals.open_stage(place) as on:
         one, told = late.run(on, action, decided=False)

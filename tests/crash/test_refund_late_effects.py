@@ -35,7 +35,7 @@ def make_withdrawn_refund_believed_unmade(on: MoneyStage) -> tuple[ActionTarget,
     return target, withdrawn
 
 
-def test_what_arrives_after_its_end_can_not_be_withdrawn(place: Place) -> None:
+def test_a_refund_that_was_executed_late_is_not_withdrawn(place: Place) -> None:
     """After two answers that it doesn't exist, a refund waits to be sent again. Then the provider executes it, and a
     probe finds it. Nobody can withdraw it, which would free its amount for another refund; sending it with the same
     key ends it.
@@ -60,7 +60,7 @@ def test_what_arrives_after_its_end_can_not_be_withdrawn(place: Place) -> None:
         on.check_all_rules()
 
 
-def test_what_arrives_after_it_was_withdrawn_stops_the_next_one(place: Place) -> None:
+def test_a_withdrawn_refund_that_was_executed_stops_the_next_refund(place: Place) -> None:
     """The provider executes a withdrawn refund, and a probe finds it. A person must look at it; until then no other
     refund of the payment can be requested.
     """
@@ -72,7 +72,7 @@ def test_what_arrives_after_it_was_withdrawn_stops_the_next_one(place: Place) ->
         on.check_all_rules()
 
 
-def test_what_arrives_beside_the_next_request_stops_its_approval(place: Place) -> None:
+def test_a_withdrawn_refund_that_was_executed_stops_the_next_approval(place: Place) -> None:
     """The provider executes a withdrawn refund, nobody has probed it, and another refund is requested. At the
     approval the console asks the provider, finds the first refund, and refuses to approve the second one.
     """

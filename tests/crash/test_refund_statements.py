@@ -8,7 +8,7 @@ from tests.support.places import Place
 
 
 @pytest.mark.expects_log("every kind of trouble")
-def test_statements_fail(place: Place, seed: int) -> None:
+def test_a_failed_statement_executes_no_refund_twice(place: Place, seed: int) -> None:
     """A random statement fails. An approved refund is executed at most once, the ending of the action is true, and
     after the next due tasks no operation is left as `calling`.
     """

@@ -21,7 +21,7 @@ def test_stopped_past_the_lease(place: Place) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGSTOP")
 @pytest.mark.parametrize("meanwhile", ["nothing", "lapse", "decision"])
-def test_who_was_stopped_before_sending_sends_no_more(place: Place, meanwhile: stops.Meanwhile) -> None:
+def test_a_buyer_stopped_before_its_call_sends_only_with_its_claim(place: Place, meanwhile: stops.Meanwhile) -> None:
     """A buyer is stopped between its claim and its request until its lease has expired. It sends only if nobody has
     noted the lapse; otherwise it must not, because people may have decided that it was not bought and bought it
     again."""

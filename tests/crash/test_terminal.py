@@ -128,7 +128,7 @@ def test_a_vanished_claim(terminal: Terminal, sandbox: Sandbox, home: Path) -> N
     ("step", "status", "code", "state", "charges"),
     [("after_tx1", 6, "interrupted", "error", 0), ("after_detail", 0, None, "success", 1)],
 )
-def test_told_to_end_at_a_step(
+def test_a_signal_at_each_step_ends_the_command_with_one_answer(
     terminal: Terminal, sandbox: Sandbox, home: Path, number: int, step: str, status: int, code: str | None,
     state: str, charges: int,
 ) -> None:  # fmt: skip
@@ -153,7 +153,7 @@ def test_told_to_end_at_a_step(
 
 
 @pytest.mark.parametrize("numbers_", [[signal.SIGTERM], [signal.SIGHUP], [signal.SIGINT, signal.SIGINT]])
-def test_told_to_end_while_the_provider_is_asked(
+def test_a_signal_during_the_providers_call_ends_the_command(
     terminal: Terminal, sandbox: Sandbox, home: Path, numbers_: list[int]
 ) -> None:
     """The command gets SIGTERM, SIGHUP, or Ctrl+C twice, while it waits for the provider: it ends at once, and the

@@ -178,7 +178,7 @@ ALTERED_RESULTS: Mapping[str, tuple[ChangeFacts, str]] = {
 
 
 @pytest.mark.parametrize("what", ALTERED_RESULTS)
-def test_the_oracle_names_what_is_wrong(ended_day: EndedDay, what: str) -> None:
+def test_the_oracle_names_each_wrong_value(ended_day: EndedDay, what: str) -> None:
     """One value of a right state is altered: the oracle reports this fault."""
     alter, named = ALTERED_RESULTS[what]
     assert any(named in word for word in oracle.find_faults(alter(ended_day.facts)))

@@ -136,7 +136,7 @@ def test_the_box_above_the_rows_takes_all_and_none(sit: OpenWindow, checks_witho
     assert not page.selection
 
 
-def test_confirmed_twice_it_is_one_run(
+def test_a_double_click_on_confirm_runs_the_bulk_run_once(
     sit: OpenWindow, console: Console, sandbox: Sandbox, checks_without_pdf: list[CreditCheck]
 ) -> None:
     """The second click of a double click on the confirming button neither runs the bulk run again nor stops it."""
@@ -154,7 +154,7 @@ def test_confirmed_twice_it_is_one_run(
     assert count_repeated_pdf_downloads(sandbox, checks_without_pdf) == [1, 1, 1]
 
 
-def test_what_changed_behind_ones_back_is_skipped(
+def test_a_run_skips_records_that_others_have_changed(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, checks_without_pdf: list[CreditCheck]
 ) -> None:
     """A record that another person has settled or taken since the selection is skipped, and a record that arrives
@@ -233,7 +233,7 @@ def test_the_first_few_and_then_the_rest(
     assert [take.subject_id for take in console.recovery.list_takes()] == [one.id for one in checks_without_pdf]
 
 
-def test_left_before_it_was_confirmed(
+def test_closing_the_unconfirmed_dialog_deletes_the_run(
     sit: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck]
 ) -> None:
     """If the dialog is closed before the run is confirmed, nothing is executed and the run is deleted."""
@@ -368,7 +368,7 @@ def _format_spoken_table(dialog: UnfinishedWorkDialog) -> str:
     return dialog.leases_and_takes_table.rows.format_spoken_text(dialog.leases_and_takes_table.current_item)
 
 
-def test_what_can_not_be_done_is_greyed_with_its_reason(
+def test_an_impossible_bulk_action_is_disabled_with_its_reason(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """An action that isn't possible for the selection, or for an auditor, is disabled, and the bar has the reason."""
@@ -391,7 +391,7 @@ def test_what_can_not_be_done_is_greyed_with_its_reason(
     assert "op-a" in buttons[BulkAction.PROBE].reason
 
 
-def test_a_filter_narrows_what_all_means(
+def test_select_all_matches_takes_only_the_filtered_records(
     sit: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck]
 ) -> None:
     """With a filter, *select all matches* freezes only the records that match the filter."""

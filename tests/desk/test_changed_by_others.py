@@ -96,7 +96,7 @@ def test_a_refusal_is_gone_after_the_page_was_left(sit: OpenWindow, console: Con
 
 
 @pytest.mark.parametrize("kind", ["payment", "refund"])
-def test_what_changes_nothing_is_no_change(
+def test_an_unchanged_record_announces_no_change(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, kind: str
 ) -> None:
     """A read, an unmasked customer and a refused action aren't announced as changes of the record, and no earlier
@@ -129,7 +129,7 @@ def test_what_changes_nothing_is_no_change(
     assert "lead-b at " in page._bar_by_name["changed"].sentence
 
 
-def test_a_refund_shows_who_has_decided(
+def test_the_page_of_a_refund_names_its_deciding_person(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)

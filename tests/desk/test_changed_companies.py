@@ -221,7 +221,7 @@ def _select_company(person: Person, page: ChangedCompaniesPage, number: str) -> 
     person.until(lambda: page.current_change is not None and page.current_change.change.number == number)
 
 
-def test_the_tabs_lead_to_it_and_back(sit: OpenWindow) -> None:
+def test_arrow_keys_lead_from_the_queue_tabs_to_companies_and_back(sit: OpenWindow) -> None:
     """The arrow keys lead from the tabs of the queues to the pages of notices and companies and back; the focus stays
     on the tabs of the page that opens.
     """

@@ -78,7 +78,7 @@ def test_columns_are_chosen_moved_kept_and_saved(sit: OpenWindow, console: Conso
     assert person.frame.context.preferences.get_value("shown_columns.queues.unknown") == ["provider", "state"]
 
 
-def test_a_hidden_queue_reads_its_list_for_the_next_person(
+def test_a_hidden_queue_reads_its_list_again_after_a_change_of_person(
     sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """Another person has other columns, so the table is made anew while the page is hidden; a record changes before

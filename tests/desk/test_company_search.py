@@ -129,7 +129,9 @@ def test_a_list_of_companies(seats: WindowTestDesks, sit: OpenWindow, tmp_path: 
     assert isinstance(search_text(person, "該当しない名前").result_stack.currentWidget(), EmptyState)
 
 
-def test_what_a_list_says_about_its_search(seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path) -> None:
+def test_the_title_of_a_company_list_describes_its_search(
+    seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path
+) -> None:
     """The title says that more companies match, or that they match another spelling of the text; for one character
     the message says how to search within names.
     """
@@ -194,7 +196,7 @@ def test_a_closed_and_a_merged_company(
     assert page.company_panel.name_label.plain
 
 
-def test_the_pages_of_records_say_what_became_of_the_company(
+def test_pages_of_records_show_closure_and_successor_of_the_company(
     seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path, sandbox: Sandbox
 ) -> None:
     """The pages of a credit check, a payment and a refund have the official name, the closure and the successor,
@@ -268,7 +270,7 @@ def test_names_on_rows(seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path, 
     assert name != "株式会社みなも堂印刷"
 
 
-def test_the_page_of_a_company_says_what_a_registry_would_add(
+def test_the_page_of_a_company_names_facts_missing_without_a_registry(
     seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path
 ) -> None:
     """Without a registry, the page of a company names the facts that one would add; with a registry, it shows

@@ -112,7 +112,7 @@ def test_a_refund_that_stopped_at_review_is_continued(sit: OpenWindow, payment: 
     assert read_home_bars(again) == []
 
 
-def test_what_has_changed_meanwhile_is_seen(sit: OpenWindow, payment: Payment) -> None:
+def test_a_draft_of_a_refund_changed_by_another_person_is_not_sent(sit: OpenWindow, payment: Payment) -> None:
     """The draft of a refund can't be sent if another person has refunded the payment meanwhile, and says why."""
     person = sit()
     type_refund(person, payment)
@@ -191,7 +191,9 @@ def test_review_goes_back_to_the_form(sit: OpenWindow, payment: Payment) -> None
     assert dialog.form.make_request().amount == "7500"
 
 
-def test_a_note_is_kept_and_nobody_else_sees_it(seats: WindowTestDesks, sit: OpenWindow, payment: Payment) -> None:
+def test_a_draft_of_a_note_is_visible_to_its_author_only(
+    seats: WindowTestDesks, sit: OpenWindow, payment: Payment
+) -> None:
     person = sit()
     open_payment(person, payment)
     person.press("N")
@@ -290,7 +292,7 @@ def find_text_input(dialog: DialogFrame) -> QPlainTextEdit | QLineEdit:
 
 
 @pytest.mark.parametrize("name", OPEN_DIALOG)
-def test_what_was_written_in_a_dialog_outlives_the_process(
+def test_a_text_typed_into_a_dialog_is_restored_in_the_next_process(
     seats: WindowTestDesks, sit: OpenWindow, payment: Payment, name: str
 ) -> None:
     """A text that was typed into a dialog is restored in the next process: Home names the dialog and links to its
@@ -438,7 +440,7 @@ def test_a_queue_comes_back_with_filter_and_row(sit: OpenWindow, console: Consol
     assert page.row_model.row_count == 1
 
 
-def test_visited_records_come_back_as_they_are_now(sit: OpenWindow, payment: Payment) -> None:
+def test_visited_records_are_restored_in_their_present_state(sit: OpenWindow, payment: Payment) -> None:
     person = sit()
     open_payment(person, payment)
     person.frame.show_route(HomeRoute())

@@ -163,7 +163,9 @@ def test_from_nothing_to_the_first_page(open_sign_in: OpenSignIn, place: Place) 
     assert again.opening.context.operator == user
 
 
-def test_without_a_keyring_it_works_and_is_asked_each_time(open_sign_in: OpenSignIn, place: Place) -> None:
+def test_a_window_without_a_keyring_asks_for_the_password_at_each_start(
+    open_sign_in: OpenSignIn, place: Place
+) -> None:
     """Without a keyring the password stays in this process alone, the form says so, and the next start asks for it
     again.
     """
@@ -176,7 +178,7 @@ def test_without_a_keyring_it_works_and_is_asked_each_time(open_sign_in: OpenSig
     assert open_sign_in(None).form().user_field.text() == ""
 
 
-def test_an_address_that_says_it_all_asks_nobody(open_sign_in: OpenSignIn, place: Place) -> None:
+def test_an_address_with_account_and_password_needs_no_sign_in(open_sign_in: OpenSignIn, place: Place) -> None:
     """If the database address has the account and its password, the window opens at Home without a sign-in."""
     person = open_sign_in(None, place.url())
     person.wait_for_home()

@@ -200,7 +200,7 @@ def insert_order(seats: WindowTestDesks) -> int:
         return int(tx.conn.scalar(text("SELECT id FROM orders")) or 0)
 
 
-def test_the_export_button_is_disabled_with_its_reason(
+def test_the_disabled_export_button_shows_its_reason(
     seats: WindowTestDesks, sit: OpenWindow, console: Console
 ) -> None:
     """For a person who may not export, the button is disabled with the reason and the roles that may, and its key

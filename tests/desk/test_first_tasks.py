@@ -121,7 +121,7 @@ def test_a_press_on_a_task_leads_there(seats: WindowTestDesks) -> None:
     assert "support-console training" in get_accessible_name(page.incident_list.currentWidget() or page)
 
 
-def test_a_person_can_end_them_by_keyboard(console: Console, seats: WindowTestDesks, sit: OpenWindow) -> None:
+def test_a_person_ends_the_first_tasks_by_keyboard(console: Console, seats: WindowTestDesks, sit: OpenWindow) -> None:
     """After "Don't show again" the panel is gone, the focus is on a visible widget, and the next start shows no
     panel.
     """
@@ -139,7 +139,9 @@ def test_a_person_can_end_them_by_keyboard(console: Console, seats: WindowTestDe
     assert not get_panel(sit()).isVisible()
 
 
-def test_they_end_ten_days_after_the_first_start(seats: WindowTestDesks, sit: OpenWindow, clock: MovedClock) -> None:
+def test_the_first_tasks_end_ten_days_after_the_first_start(
+    seats: WindowTestDesks, sit: OpenWindow, clock: MovedClock
+) -> None:
     """The panel ends ten days after the first start by the console's clock, also in an open window; a clock that goes
     back doesn't show it again.
     """
@@ -156,7 +158,7 @@ def test_they_end_ten_days_after_the_first_start(seats: WindowTestDesks, sit: Op
     assert not get_panel(sit()).isVisible()
 
 
-def test_each_language_has_its_words(seats: WindowTestDesks) -> None:
+def test_the_first_tasks_are_shown_in_each_language(seats: WindowTestDesks) -> None:
     """After a change of the language the panel has the same ticks and remaining days in the other language."""
     person = seats.open_first_window()
     person.press("F1")

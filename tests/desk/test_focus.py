@@ -131,7 +131,7 @@ def stage(qapp: QApplication, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 
 @pytest.mark.parametrize("scene", SCENES)
-def test_every_screen_and_dialog_shows_its_focus(stage: WatchedStage, scene: str) -> None:
+def test_the_focus_is_visible_on_every_screen_and_dialog(stage: WatchedStage, scene: str) -> None:
     """In every scene of the pictures the focus can be seen, and each key that a button shows presses it: when the
     page is opened, read, acted on and ended.
     """

@@ -54,7 +54,7 @@ def test_a_record_is_given_back_by_key_and_button(sit: OpenWindow, console: Cons
     assert len([what for what in whats if what.endswith("given_up")]) == 2
 
 
-def test_the_take_of_somebody_else_cant_be_given_back(
+def test_a_take_of_another_person_cannot_be_given_up(
     seats: WindowTestDesks, sit: OpenWindow, payment: Payment
 ) -> None:
     with seats.open_acting_desk("lead-b") as desk:
@@ -84,7 +84,7 @@ def test_running_and_taken_opens_and_gives_back(sit: OpenWindow, console: Consol
     person.until(lambda: list_takers(console) == [])
 
 
-def test_a_queue_gives_back_its_current_record(
+def test_the_current_record_of_a_queue_is_given_up_by_key(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     buy_unknown(console, sandbox, "1180301018771")
@@ -157,7 +157,7 @@ def shown_state(page: LookupPage) -> EmptyState:
 
 
 @pytest.mark.parametrize("text", ["Yamada Trading", "12,000", "ORD-NO-SUCH", "さくら商事"])
-def test_a_lookup_without_a_hit_says_what_was_searched(sit: OpenWindow, text: str) -> None:
+def test_a_lookup_without_a_result_names_the_searched_text(sit: OpenWindow, text: str) -> None:
     person = sit()
     person.opening.context.navigate(LookupRoute(text))
     page = person.page(LookupPage)
@@ -240,7 +240,7 @@ def select_file_toasts(shown: tuple[ToastFrame, ...]) -> list[ToastFrame]:
     return [toast for toast in shown if toast.path]
 
 
-def test_what_is_left_open_is_shown_given_back_and_asked_about_once(
+def test_the_list_of_left_open_records_gives_them_up(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
 ) -> None:
     """A key opens the list of left-open records, in which they can be given back and handed over. The window asks

@@ -116,7 +116,7 @@ def test_an_older_record_that_arrives_becomes_the_current_one_until_a_row_is_cho
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.25, 1.5, 2.0])
-def test_home_opens_at_its_top_at_every_text_size(
+def test_home_opens_unscrolled_at_every_text_size(
     sit: OpenWindow, console: Console, sandbox: Sandbox, scale: float
 ) -> None:
     """Home opens without scrolling at each text size: title, unfinished work and counts are visible. If the list of
@@ -151,7 +151,7 @@ def _current_record(home: HomePage) -> CreditCheck:
     return item.record
 
 
-def test_a_line_of_my_work_opens_as_many_operations_as_it_counts(
+def test_a_line_of_unfinished_work_opens_as_many_operations_as_counted(
     sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """A line of the unfinished work opens a dialog with as many operations as it counts, without those of other

@@ -152,7 +152,7 @@ def is_incident_shown(page: AlertsPage, incident_id: int) -> bool:
     return page.current_incident is not None and page.current_incident.id == incident_id
 
 
-def test_a_link_shows_its_own_incident(seats: WindowTestDesks, sit: OpenWindow, payment: Payment) -> None:
+def test_a_link_selects_its_incident(seats: WindowTestDesks, sit: OpenWindow, payment: Payment) -> None:
     """A link to an incident selects this incident, also in a list with incidents of several states."""
     context = seats.acting_desk._context
     for number in range(3):

@@ -147,7 +147,7 @@ def test_keys_act_on_the_part_of_a_company(
     assert company.live_check_panel.focus_stops
 
 
-def test_a_payment_and_the_refunds_in_its_tab(
+def test_keys_on_a_payments_page_act_on_the_focused_refund(
     person: Person, desk: SampleDesk, recorded_acts: list[tuple[str, RecordRef]]
 ) -> None:
     """On the page of a payment the keys act on the payment; while a row of its refunds has the focus, they act on
@@ -174,7 +174,7 @@ def test_a_payment_and_the_refunds_in_its_tab(
     assert "act" in page.list_bar_names(), "the keys that a refund hasn't say so"
 
 
-def test_a_check_and_the_earlier_ones_in_its_tab(
+def test_keys_on_a_credit_checks_page_act_on_the_focused_earlier_check(
     person: Person, desk: SampleDesk, recorded_acts: list[tuple[str, RecordRef]]
 ) -> None:
     sample = desk.list_checks("superseded")[0]

@@ -92,7 +92,7 @@ def open_check(person: Person, id: int) -> CreditCheckPage:
     return page
 
 
-def test_keys_to_open_a_payment_by_its_number(person: CountingPerson, desk: SampleDesk) -> None:
+def test_a_payment_is_opened_by_its_number_in_few_keys(person: CountingPerson, desk: SampleDesk) -> None:
     """A person opens a payment by its number in three or four steps: Ctrl+K, the number, Enter."""
     payment = desk.list_payments("complete")[-1]
     number = desk.console.payments.read_payment(payment.id).record.merchant_payment_id

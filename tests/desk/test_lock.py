@@ -88,7 +88,9 @@ def test_the_title_of_a_locked_window_names_no_record(sit: OpenWindow, console: 
     assert person.window.windowTitle() == title
 
 
-def test_nothing_of_a_record_is_seen_or_reached(seats: WindowTestDesks, sit: OpenWindow, console: Console) -> None:
+def test_a_locked_window_shows_and_reaches_no_record(
+    seats: WindowTestDesks, sit: OpenWindow, console: Console
+) -> None:
     """Ctrl+L covers the whole window: no text, no other window and no key except those of the form can be reached.
     Enter restores everything.
     """
@@ -146,7 +148,9 @@ def test_drafts_and_dialogs_wait_behind_the_lock(
     person.wait_without_dialog()
 
 
-def test_what_arrives_meanwhile_waits(seats: WindowTestDesks, sit: OpenWindow) -> None:
+def test_messages_that_arrive_at_a_locked_window_are_shown_after_unlocking(
+    seats: WindowTestDesks, sit: OpenWindow
+) -> None:
     """A dialog that opens and a message that comes while the window is locked are shown afterwards."""
     person = sit()
     get_idle_lock(person).lock_window()

@@ -54,7 +54,9 @@ def test_a_mention_is_counted_opened_and_done(
     person.until(lambda: bool(dialog.mention_buttons.done_button.reason))
 
 
-def test_names_are_offered_and_told(sit: OpenWindow, console: Console, payment: Payment) -> None:
+def test_the_dialog_of_a_note_offers_and_shows_mentioned_names(
+    sit: OpenWindow, console: Console, payment: Payment
+) -> None:
     """In the dialog of a note, an @ with a letter offers names, and Enter takes one; below the text stands whom the
     note mentions.
     """
@@ -90,7 +92,7 @@ def test_names_are_offered_and_told(sit: OpenWindow, console: Console, payment: 
     assert view.notes[-1].words.startswith(f"@{colleague} @")  # type: ignore[union-attr]  # a payment
 
 
-def test_a_name_is_completed_beside_rare_characters(sit: OpenWindow, payment: Payment) -> None:
+def test_a_mention_after_a_rare_character_is_completed(sit: OpenWindow, payment: Payment) -> None:
     """A name is completed beside a character such as 𠮷, which Qt counts as two."""
     person = sit()
     open_payment(person, payment)

@@ -21,7 +21,9 @@ from tests.desk.window_person import Person
 from tests.support.money_desks import import_paid_payment, request_refund
 
 
-def test_each_amount_opens_its_rows_and_is_copied_plain(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_each_amount_opens_its_rows_and_is_copied_without_format(
+    sit: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """The paid amount opens the gateway's answers; the waiting amount opens its refund. An amount of zero has no
     link.
     """
@@ -78,7 +80,7 @@ def test_the_facts_below_the_tabs_begin_at_the_margin_of_the_page(
     assert title.mapTo(page, QPoint()).x() == page.money_panel.mapTo(page, QPoint()).x() + page_margin
 
 
-def test_the_newest_note_stands_beside_the_facts(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_the_facts_of_a_payment_have_its_newest_note(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """A person who opens the payment or its refund reads a colleague's note without opening the tab of the notes."""
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     refund = request_refund(console, payment.id, 8_500)
@@ -103,7 +105,7 @@ def test_the_newest_note_stands_beside_the_facts(sit: OpenWindow, console: Conso
     assert not any(text.startswith("Notes") for text in read_panel(refund_page))
 
 
-def test_the_panel_names_who_has_taken_the_record(
+def test_the_panel_names_the_person_with_the_take(
     sit: OpenWindow, seats: WindowTestDesks, console: Console, sandbox: Sandbox
 ) -> None:
     """On the pages of payments, orders and refunds; and until when. It says so if nobody has."""

@@ -19,7 +19,7 @@ PARTIAL = translate("search.partial", "en")
 
 
 @pytest.mark.parametrize("are_left_out", [False, True])
-def test_nothing_among_the_newest_is_no_proof(
+def test_a_search_of_the_newest_payments_says_that_older_ones_were_not_searched(
     sit: OpenWindow, console: Console, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, *, are_left_out: bool
 ) -> None:
     """The page and the search box say that older payments were not searched; otherwise they don't."""

@@ -32,7 +32,7 @@ def find_visible_bars(opening: WindowOpener) -> list[NotificationBar]:
 
 
 @pytest.mark.usefixtures("themed_application")
-def test_a_desk_that_is_away_opens_when_it_is_back(qtbot: QtBot, console: Console) -> None:
+def test_an_unreachable_desk_opens_once_it_is_reachable(qtbot: QtBot, console: Console) -> None:
     """The same bar stays while it is tried again and again; then the first page is there."""
     tries: list[str] = []
     back = Event()

@@ -196,7 +196,7 @@ def test_incidents_are_not_decided_on_old_data(sit: OpenWindow, console: Console
     assert not any(button.block_reason for button in page._buttons)
 
 
-def test_a_view_is_not_stored_while_its_queue_could_not_be_read(sit: OpenWindow) -> None:
+def test_a_view_of_an_unread_queue_is_not_saved(sit: OpenWindow) -> None:
     """The entries of the menu say why, and the key opens no dialog."""
     person = sit()
     person.frame.show_route(QueuesRoute())

@@ -92,7 +92,7 @@ def test_the_search_finds_in_the_text(
     assert heard_sentences[-1].sentence == "No matches."
 
 
-def test_a_pdf_of_images_says_that_it_has_no_text(
+def test_a_pdf_of_images_shows_a_message_about_its_missing_text(
     sit: OpenWindow, console: Console, heard_sentences: list[HeardSentence]
 ) -> None:
     person, page = open_pdf(sit, console)
@@ -172,7 +172,7 @@ def test_two_versions_side_by_side(
     person.until(lambda: documents.new_pdf._child is None and documents.old_pdf._child is None)
 
 
-def test_a_late_answer_of_a_closed_pdf_is_not_told(
+def test_a_late_answer_of_a_closed_pdf_is_ignored(
     sit: OpenWindow, console: Console, heard_sentences: list[HeardSentence]
 ) -> None:
     """The page is left, and its PDF is closed, while the text is being read: the request fails, and nobody is told
@@ -256,7 +256,7 @@ def test_the_lock_keeps_a_comparison_open(
     person.until(lambda: documents.new_pdf._child is None and documents.old_pdf._child is None)
 
 
-def test_a_page_left_while_its_pdf_opens_keeps_no_child(
+def test_a_pdf_opened_after_its_page_was_left_is_closed(
     sit: OpenWindow, console: Console, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer comes when another page is shown: the opened PDF is closed, for one PDF as for two versions."""

@@ -69,7 +69,7 @@ def test_the_next_window_looks_like_the_last(sit: OpenWindow, qapp: QApplication
     assert again.opening.context.theme == "dark"
 
 
-def test_the_window_comes_back_where_it_was(console: Console, sit: OpenWindow) -> None:
+def test_the_window_opens_at_its_last_position(console: Console, sit: OpenWindow) -> None:
     from console.views.app.main import WindowOpener
 
     person = sit()
@@ -112,7 +112,7 @@ def find_fixed_column(page: QueuesPage) -> int:
     return next(place for place in places if header.sectionSize(place) and header.sectionResizeMode(place) == fixed)
 
 
-def test_a_dragged_column_keeps_its_width(sit: OpenWindow) -> None:
+def test_a_column_keeps_the_width_set_by_dragging(sit: OpenWindow) -> None:
     person = sit()
     person.opening.context.navigate(QueuesRoute("review"))
     page = person.page(QueuesPage)
@@ -159,7 +159,7 @@ def test_two_windows_of_one_person_keep_both_changes(console: Console, sit: Open
     assert (values["theme"], values["density"]) == ("high_contrast", "compact")
 
 
-def test_a_broken_file_is_told_and_set_aside(console: Console, sit: OpenWindow) -> None:
+def test_an_unreadable_preferences_file_is_reported_and_set_aside(console: Console, sit: OpenWindow) -> None:
     """If the preferences were written by a newer program, the window opens with the defaults and says where the old
     file is kept.
     """
@@ -172,7 +172,7 @@ def test_a_broken_file_is_told_and_set_aside(console: Console, sit: OpenWindow) 
     assert file.path.with_name(file.path.name + ".set-aside").exists()
 
 
-def test_broken_drafts_are_not_told_as_settings(console: Console, sit: OpenWindow) -> None:
+def test_an_unreadable_drafts_file_has_its_own_message(console: Console, sit: OpenWindow) -> None:
     """The file of drafts and visits has words of its own, and neither file hides the other's message."""
     preferences = make_preferences_file(console.settings.home, "op-a")
     preferences.change({"theme": "dark"})

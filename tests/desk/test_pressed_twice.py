@@ -986,7 +986,7 @@ EXPECTED_LOGS = {"move_order": (pytest.mark.expects_log("what was tolerated is t
 
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=EXPECTED_LOGS.get(name, ())) for name in sorted(CASES)])
-def test_pressed_twice_it_happens_once(
+def test_a_button_pressed_twice_acts_once(
     seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox, tmp_path: Path, name: str
 ) -> None:
     """A button that is clicked often, or whose key is held down, acts once: the audit trail has one act, and one

@@ -105,7 +105,9 @@ def test_list_record_and_pdf(sit: OpenWindow, console: Console, sandbox: Sandbox
     person.until(lambda: sorted(entries()) == wanted)
 
 
-def test_a_long_list_says_that_it_is_cut(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_printout_of_a_long_list_reports_the_missing_rows(
+    console: Console, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """At most so many rows are printed, and the printout knows that there are more."""
     for number in NUMBERS[:2]:
         buy_check(console, number)

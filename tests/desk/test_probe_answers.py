@@ -8,7 +8,7 @@ from tests.desk.conftest import OpenWindow
 from tests.support.money_desks import import_paid_payment
 
 
-def test_a_probe_lists_the_fields_that_it_has_changed(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_a_probe_lists_the_changed_fields(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """The toast of a probe names the changed amount before and after. A second probe, with the same answer, lists no
     change.
     """

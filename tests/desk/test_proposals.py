@@ -101,7 +101,7 @@ def test_the_preview_advises_the_second_person_alone(
 
 
 @pytest.mark.both_ways
-def test_the_second_person_is_told_and_decides(
+def test_a_proposal_is_announced_to_the_second_person(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """A proposal is announced to the second person when it arrives, counted, and listed first; Enter opens its
@@ -180,7 +180,7 @@ def expect_others_to_decide(person: Person, reason: str) -> None:
     assert not [said for said in person.frame.announcer.announcements if "decision" in said.sentence]
 
 
-def test_a_refunds_outcome_is_confirmed_on_its_page(
+def test_a_proposed_outcome_is_confirmed_on_the_page_of_its_refund(
     seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox
 ) -> None:
     """Enter on the proposal leads to the refund, whose first action is the decision with evidence."""
@@ -207,7 +207,7 @@ def test_a_refunds_outcome_is_confirmed_on_its_page(
         ("op-a", "completed", "dialog.resolve.act"),
     ],
 )
-def test_a_decision_ends_as_its_button_says(
+def test_a_decision_has_the_effect_named_on_its_button(
     seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox, name: str, outcome: str, announced: str
 ) -> None:
     """The dialog says whether the decision is the second one, and settles the refund, or a proposal that waits for
@@ -280,7 +280,7 @@ def open_dialog_in_queue(person: Person, record_id: int, kind: type[D]) -> D:
     return person.dialog(kind)
 
 
-def test_a_proposal_goes_while_it_is_shown(
+def test_a_proposal_decided_by_another_person_disappears_from_the_list(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """A proposal that another person decides while it is shown disappears from the list, and the next one

@@ -82,7 +82,7 @@ def test_a_double_click_buys_once(sit: OpenWindow, console: Console, sandbox: Sa
     assert [record.client_id for record in find_recorded_checks(console)] == ["2"]
 
 
-def test_nothing_can_be_bought_in_the_first_moment(sit: OpenWindow) -> None:
+def test_the_purchase_button_is_disabled_in_the_first_moment(sit: OpenWindow) -> None:
     """A key typed ahead or a double click decides nothing: the acting button is off when the dialog appears."""
     person = sit()
     person.frame.show_route(LookupRoute(NUMBER))
@@ -115,7 +115,9 @@ def test_a_live_one_leaves_no_button_but_a_link(sit: OpenWindow, console: Consol
     assert sandbox.control.count_charges() == 1
 
 
-def test_without_an_answer_it_is_unknown_never_failed(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_a_purchase_without_an_answer_is_shown_as_unknown(
+    sit: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """After a purchase without an answer the dialog says that it may have been charged, names the next step, and
     doesn't offer another purchase.
     """
@@ -136,7 +138,7 @@ def test_without_an_answer_it_is_unknown_never_failed(sit: OpenWindow, console: 
     assert not record.action_bar.find_button("renew").isEnabled()  # type: ignore[union-attr]  # one of its buttons
 
 
-def test_what_is_missing_after_a_purchase_is_no_error(sit: OpenWindow, sandbox: Sandbox) -> None:
+def test_a_purchase_without_its_pdf_is_shown_as_bought_and_incomplete(sit: OpenWindow, sandbox: Sandbox) -> None:
     """If the PDF of a bought credit check is missing, the dialog says "Bought" and "Incomplete", and no error."""
     sandbox.control.add_fault("pdf_missing", call="pdf", number=NUMBER)
     person = sit()
@@ -171,7 +173,7 @@ def make_contradicted_purchase(seats: WindowTestDesks, sandbox: Sandbox) -> Aler
     return alert
 
 
-def test_a_contradicted_record_leads_to_its_alert(
+def test_the_primary_button_of_a_contradicted_purchase_opens_its_alert(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """The next step of a purchase that AlarmBox contradicts is to acknowledge its alert, which the primary button
@@ -202,7 +204,7 @@ def test_a_contradicted_record_leads_to_its_alert(
     person.until(lambda: [one.kind for one in alert_buttons()] == ["default"])
 
 
-def test_a_purchase_that_alarmbox_contradicts_is_told_before_the_next(
+def test_the_purchase_dialog_reports_an_earlier_contradicted_purchase(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """After the alert about a contradicted purchase was acknowledged, the dialog of the next purchase says that
@@ -234,7 +236,7 @@ def test_the_window_stays_fluid_while_the_provider_hangs(sit: OpenWindow, sandbo
 
 
 @pytest.mark.parametrize("extra_settings", [REAL_TIME_SETTINGS], ids=["unhurried"])
-def test_closing_waits_for_what_still_runs(sit: OpenWindow, sandbox: Sandbox) -> None:
+def test_the_window_closes_after_its_running_calls(sit: OpenWindow, sandbox: Sandbox) -> None:
     """The window says what is under way, and closes by itself when it has ended."""
     sandbox.control.add_fault("hang", call="purchase", number=NUMBER)
     person = sit()

@@ -60,7 +60,7 @@ def test_a_queue_is_narrowed_and_sorted_by_keys(sit: OpenWindow, console: Consol
     wait_for_listed_ids(person, page, [ids[NUMBERS.index(number)] for number in by_number])
 
 
-def test_the_sentence_states_what_is_typed(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_typed_operators_move_into_the_filter_lists(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """Enter, or leaving the field, moves typed operators into the lists of the filter. Before that the lists don't
     contradict them. A text that only looks like an operator is searched and reported.
     """

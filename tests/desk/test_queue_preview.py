@@ -68,7 +68,7 @@ def test_the_preview_shows_sides_and_steps(seats: WindowTestDesks, sit: OpenWind
     assert opened == []
 
 
-def test_a_key_hides_it_and_the_choice_is_kept(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_a_key_hides_the_preview_in_later_windows_too(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """I hides the preview and shows it again; a window that is opened later remembers. In the unknown queue the
     advised action is the only primary button.
     """

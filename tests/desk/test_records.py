@@ -85,7 +85,7 @@ def test_a_record_that_is_still_read_says_so(
     assert read_bars(page) == []
 
 
-def test_what_somebody_else_changed_is_said(
+def test_a_change_by_another_person_is_announced_on_the_page(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """If another person changes the shown record, a bar names the person, the page has the new state, and a button
@@ -126,7 +126,9 @@ def test_a_decision_on_an_old_view_decides_nothing(
     assert read_check(console, record.id).certainty == "unknown"
 
 
-def test_only_what_the_evidence_carries_can_be_chosen(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_only_results_that_the_evidence_supports_can_be_chosen(
+    sit: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """Without evidence no result can be selected; with a statement as evidence "bought" can't. Each disabled result
     has its reason.
     """
@@ -200,7 +202,7 @@ def test_not_bought_takes_two_people(
     ]
 
 
-def test_who_has_no_right_sees_why(
+def test_disabled_actions_name_the_people_who_have_the_right(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """An auditor sees a record with all its actions disabled; the reasons name the people who may do them."""
@@ -225,7 +227,7 @@ def test_who_has_no_right_sees_why(
         auditor.credit_checks.purchase(PurchaseRequest(OTHER, "1"))
 
 
-def test_probe_changes_nothing_and_says_what_it_found(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_a_probe_without_a_change_reports_its_finding(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """A probe of a bought credit check says in a toast that nothing changed. A probe of an unknown purchase that
     finds nothing says in a bar that it is still unknown.
     """
@@ -268,7 +270,7 @@ def read_shown_id(person: Person) -> int | None:
     return None if view is None else view.record.id
 
 
-def test_previous_and_next_walk_the_list_it_came_from(sit: OpenWindow, console: Console) -> None:
+def test_previous_and_next_follow_the_list_that_opened_the_record(sit: OpenWindow, console: Console) -> None:
     """The keys [ and ] open the previous and the next record of the list from which the record was opened; Esc leads
     back to the list.
     """
@@ -324,7 +326,7 @@ def test_new_arrivals_move_no_row(sit: OpenWindow, console: Console, sandbox: Sa
     assert page.row_model.find_row(("credit-check", late.id)) is not None
 
 
-def test_arrivals_of_the_whole_list_are_not_told_beside_a_part_of_it(
+def test_a_filtered_list_does_not_announce_records_outside_its_filter(
     sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """When a person searches in the queue, the button about new records of the unfiltered queue disappears."""
@@ -341,7 +343,7 @@ def test_arrivals_of_the_whole_list_are_not_told_beside_a_part_of_it(
     assert page.new_arrivals.button.isHidden()
 
 
-def test_what_was_settled_elsewhere_is_marked_not_removed(
+def test_a_row_settled_elsewhere_is_marked_and_keeps_its_place(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """A row that has left the queue keeps its place until the list is read again. The row, the line of its
@@ -366,7 +368,7 @@ def test_what_was_settled_elsewhere_is_marked_not_removed(
     assert "no longer" not in page.hint_bar.status_label.plain
 
 
-def test_rows_are_marked_in_a_queue_longer_than_its_first_items(
+def test_rows_beyond_the_first_part_of_a_queue_are_marked(
     seats: WindowTestDesks,
     sit: OpenWindow,
     console: Console,

@@ -91,7 +91,7 @@ def wait_for_refund_end(person: Person, console: Console, refund: Refund) -> Non
 
 
 @pytest.mark.both_ways
-def test_one_asks_another_approves_and_it_is_refunded(
+def test_a_refund_is_requested_approved_and_sent_in_two_windows(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
 ) -> None:
     """One person requests a refund in a window and another approves it in another window: before the approval nothing
@@ -146,7 +146,7 @@ def test_ones_own_request_has_no_buttons(
     assert console.refunds.read_refund(refund.id).record.state is RefundState.WITHDRAWN
 
 
-def test_declining_needs_words_and_the_maker_reads_them(
+def test_a_decline_needs_a_text_that_the_requester_reads(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, payment: Payment
 ) -> None:
     """Declining needs a text, which the requester reads on the refund's page."""
@@ -206,7 +206,7 @@ WRONG_AMOUNTS = {
 }
 
 
-def test_a_wrong_amount_is_told_at_its_field(sit: OpenWindow, payment: Payment) -> None:
+def test_a_wrong_amount_has_an_error_at_its_field(sit: OpenWindow, payment: Payment) -> None:
     """For a wrong amount the field says how to write it, and the review can't be opened."""
     person = sit()
     open_payment(person, payment)
@@ -236,7 +236,7 @@ def test_an_unknown_refund_blocks_another_and_says_so(
     assert "is unknown" in dialog.hint.plain
 
 
-def test_search_finds_a_payment_by_its_numbers(
+def test_the_search_box_finds_a_payment_by_its_numbers(
     sit: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
 ) -> None:
     """Ctrl+K, our payment number or the provider's, and Enter open the payment, not its company."""

@@ -16,7 +16,7 @@ from tests.support.desks import NUMBERS, MovedClock
 from tests.support.money_desks import import_paid_payment
 
 
-def test_an_excluded_result_has_its_reason(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_each_excluded_result_shows_its_reason(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """For a paid payment the dialog allows only "reversed", and the provider denies that: each result has
     its reason.
     """

@@ -34,7 +34,7 @@ def make_unknown_refund(seats: WindowTestDesks, sandbox: Sandbox) -> Refund:
     return refund
 
 
-def test_who_says_that_it_took_place_says_under_which_number(
+def test_a_refund_decided_as_completed_needs_the_gateways_number(
     seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox
 ) -> None:
     """If a statement of the gateway is the evidence that a refund took place, the dialog also asks for the gateway's
@@ -65,7 +65,7 @@ def test_who_says_that_it_took_place_says_under_which_number(
     assert kept.summary == "[provider_reply] Their support says that it went through."
 
 
-def test_a_draft_of_evidence_is_named_by_its_record(
+def test_a_draft_of_evidence_is_named_after_its_record(
     seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox
 ) -> None:
     """Home says what the draft is and which record it is about, and not the title of the dialog as well."""
@@ -90,7 +90,7 @@ def list_recently_called_providers(person: Person) -> list[str]:
 
 
 @pytest.mark.parametrize("place", ["queue", "tab", "page"])
-def test_a_probed_refund_tells_when_its_provider_was_heard(
+def test_a_probed_refund_shows_the_time_of_the_providers_answer(
     seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox, place: str
 ) -> None:
     """After a probe of a refund in a queue, in the tab of its payment or on its own page, the window shows the time

@@ -38,7 +38,7 @@ def read_bars(page: QWidget) -> str:
     return "\n".join(bar.accessibleName() for bar in page.findChildren(NotificationBar) if bar.isVisible())
 
 
-def test_an_administrator_is_told_why_and_what_to_do_instead(
+def test_an_administrator_sees_the_reason_and_the_commands(
     seats: WindowTestDesks, sit: OpenWindow, console: Console
 ) -> None:
     """An administrator gets no page of records: each one names the reason, the roles that may, and the commands of an
@@ -70,7 +70,7 @@ def test_an_administrator_is_told_why_and_what_to_do_instead(
 
 
 @pytest.mark.embedded("a server lets nobody sign in whose name it doesn't know")
-def test_an_unknown_name_is_told_what_to_do(seats: WindowTestDesks, sit: OpenWindow) -> None:
+def test_an_unknown_person_sees_a_next_step(seats: WindowTestDesks, sit: OpenWindow) -> None:
     person = seats.switch_person(sit(), "nobody-here")
     page = person.page(NoRightPage)
     assert (

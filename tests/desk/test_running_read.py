@@ -59,7 +59,7 @@ PAGES: dict[str, tuple[Callable[[Console, int], Route], Callable[[Console], Read
 
 
 @pytest.mark.parametrize("where", PAGES)
-def test_a_long_read_is_told_and_can_be_ended(sit: OpenWindow, console: Console, where: str) -> None:
+def test_a_long_read_is_announced_and_interrupted(sit: OpenWindow, console: Console, where: str) -> None:
     """The page says after a second that it reads, and since when. Ctrl+. ends the statement in the database; the page
     says that it shows less, and reads again when it is asked."""
     make_route, find_read = PAGES[where]

@@ -68,7 +68,7 @@ def list_entries(palette: CommandPalette) -> Iterator[ResultEntry]:
     return (line for line in lines if isinstance(line, ResultEntry))
 
 
-def test_everything_by_one_box(seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox) -> None:
+def test_the_search_box_finds_records_of_all_kinds(seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox) -> None:
     """A person finds records of all kinds with the search box, one search after the other in one window."""
     good, unknown = buy_check(seats.console, GOOD), buy_unknown(seats.console, sandbox, UNKNOWN)
     person = sit()
@@ -183,7 +183,7 @@ def test_the_empty_box_has_the_last_twenty(seats: WindowTestDesks, sit: OpenWind
     assert listed == [record.id for record in reversed(records[1:])]
 
 
-def test_commands(sit: OpenWindow) -> None:
+def test_the_search_box_finds_commands_in_both_languages(sit: OpenWindow) -> None:
     """The search box finds commands by their words in both languages and shows their keys. The last used command
     comes first; one that isn't possible says why.
     """
@@ -358,7 +358,7 @@ def test_another_text_ends_a_running_search(sit: OpenWindow, console: Console, t
 
 
 @pytest.mark.parametrize("is_picked", [False, True])
-def test_the_end_of_the_box_ends_its_search(sit: OpenWindow, console: Console, *, is_picked: bool) -> None:
+def test_closing_the_search_box_interrupts_its_search(sit: OpenWindow, console: Console, *, is_picked: bool) -> None:
     """When the person closes the search box or picks an entry, its running search is interrupted, and a search that
     hasn't begun yet doesn't begin.
     """

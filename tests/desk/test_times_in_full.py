@@ -41,7 +41,9 @@ def test_the_full_time_of_an_age_is_shown_for_the_current_row(
     assert page.row_model.data(cell, Role.AccessibleTextRole) != full_time
 
 
-def test_a_payment_of_atom_has_its_times_in_both_zones(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_a_payment_of_atom_shows_indian_and_japanese_time(
+    sit: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """A payment of Atom has the times of India and Japan, for comparison with Atom's own screens; one of PayPay has
     Japan's alone.
     """

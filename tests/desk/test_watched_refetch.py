@@ -33,7 +33,7 @@ def read_visible_texts(dialog: RefetchDialog) -> list[str]:
 
 
 @pytest.mark.parametrize("is_other", [True, False])
-def test_the_pages_of_both_copies_are_told(
+def test_a_refetch_shows_the_page_counts_of_both_pdfs(
     sit: OpenWindow, console: Console, sandbox: Sandbox, *, is_other: bool
 ) -> None:
     """After a re-fetch with another PDF the dialog shows the pages of both copies; with an unchanged PDF it shows

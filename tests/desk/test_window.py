@@ -190,7 +190,7 @@ def test_the_title_names_page_and_environment(sit: OpenWindow, console: Console,
     assert titles["ja"][3].endswith(" · サポートコンソール（テスト）")
 
 
-def test_what_spoke_the_other_language_is_gone(sit: OpenWindow, console: Console) -> None:
+def test_a_change_of_language_deletes_all_former_pages(sit: OpenWindow, console: Console) -> None:
     """After a change of the language no page of the former language exists that would still read data."""
     buy_check(console, NUMBER)
     person = sit()
@@ -244,7 +244,7 @@ def test_another_theme_and_text_size_at_once(sit: OpenWindow) -> None:
 
 
 @pytest.mark.embedded("on a server the account says who acts: there is no menu of people")
-def test_the_menu_switches_persons_only_where_it_is_tried_out(sit: OpenWindow) -> None:
+def test_the_menu_of_people_exists_only_on_a_test_desk(sit: OpenWindow) -> None:
     """On a test desk the menu lists all people; the selected one acts from then on."""
     person = sit()
     assert person.opening.controller is not None
@@ -276,7 +276,7 @@ def test_search_goes_anywhere(sit: OpenWindow, console: Console) -> None:
     person.until(lambda: page.company_panel.number == NUMBER and page.company_panel.current_record is not None)
 
 
-def test_a_wrong_digit_is_told_while_typing(sit: OpenWindow, console: Console) -> None:
+def test_a_wrong_check_digit_is_reported_while_typing(sit: OpenWindow, console: Console) -> None:
     """The field offers the numbers of our records that differ by one typing error; it never calls a well-formed
     number correct.
     """
@@ -292,7 +292,7 @@ def test_a_wrong_digit_is_told_while_typing(sit: OpenWindow, console: Console) -
     person.until(lambda: "doesn't confirm the corporation exists" in page.number_field.edit.accessibleDescription())
 
 
-def test_a_database_that_is_lost_is_told_and_comes_back(
+def test_a_lost_database_is_announced_until_the_connection_returns(
     sit: OpenWindow, console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The window loses its database: the page stays and a bar says that there is no connection. When the database
@@ -312,7 +312,7 @@ def test_a_database_that_is_lost_is_told_and_comes_back(
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
-def test_a_database_that_went_back_is_told_until_somebody_has_looked(
+def test_a_rolled_back_database_is_announced_until_its_alert_closes(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, theme: Literal["light", "dark"]
 ) -> None:
     """While the alert about a rolled back database is open, a bar above every page says so, with a link to the alert;
@@ -412,7 +412,7 @@ def test_home_leads_to_the_queues(sit: OpenWindow, console: Console, sandbox: Sa
     assert person.page(QueuesPage).queue == "unknown"
 
 
-def test_a_desk_that_cannot_be_opened_is_told_in_the_window(
+def test_a_desk_that_fails_to_open_shows_its_message_in_the_window(
     qtbot: object, console: Console, qapp: QApplication
 ) -> None:
     """If a desk can't be opened, the window shows the message and a button to try again, which works when the cause
@@ -437,7 +437,7 @@ def test_a_desk_that_cannot_be_opened_is_told_in_the_window(
     opening.close()
 
 
-def test_nothing_heavy_is_imported_before_the_first_frame(tmp_path: Path) -> None:
+def test_no_large_module_is_imported_before_the_first_frame(tmp_path: Path) -> None:
     """The first frame is painted before services, database and texts are loaded."""
     script = textwrap.dedent("""
         import sys

@@ -209,7 +209,7 @@ def test_a_primary_button_does_the_next_step(qtbot: QtBot, desk: SampleDesk) -> 
     assert {"open_approval", "open_refund", "probe", "refetch", "resolve"} <= set(primary_actions)
 
 
-def test_an_order_that_differs_is_marked_on_its_page_as_in_lists(qtbot: QtBot, desk: SampleDesk) -> None:
+def test_an_order_with_a_mismatch_is_marked_on_its_page_as_in_lists(qtbot: QtBot, desk: SampleDesk) -> None:
     """The queue says that the total of an order isn't what was paid; its page says the same."""
     person = Person(qtbot, desk.console, desk.console.settings, SystemClock())
     marks = set()

@@ -88,7 +88,7 @@ def buy_check_without_pdf(place: Place, sandbox: Sandbox, worker: Console) -> Cr
         return desk.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
 
 
-def test_nothing_is_offered_that_would_only_wait(
+def test_acting_buttons_are_disabled_without_a_worker(
     place: Place, sandbox: Sandbox, worker: Console, sit: OpenWindow
 ) -> None:
     """While no worker is running, the window says so and disables each acting button, also in an open dialog, with
@@ -126,7 +126,7 @@ def test_nothing_is_offered_that_would_only_wait(
         assert reason not in [label.plain for label in dialog.findChildren(TextLabel) if label.isVisible()]
 
 
-def test_credentials_left_over_are_told_and_forgotten(sit: OpenWindow, worker: Console) -> None:
+def test_left_over_credentials_are_reported_and_deleted(sit: OpenWindow, worker: Console) -> None:
     """A bar reports credentials that are left on the desk and opens their list. Those in the keyring can be deleted;
     a variable is named and stays.
     """
@@ -152,7 +152,7 @@ def test_credentials_left_over_are_told_and_forgotten(sit: OpenWindow, worker: C
         person.until(lambda: find_visible_bars(person) == [])
 
 
-def test_a_block_keeps_what_its_owner_wants(qtbot: QtBot) -> None:
+def test_a_change_to_a_blocked_button_takes_effect_after_the_block(qtbot: QtBot) -> None:
     """A change that a dialog makes to a blocked button takes effect when the block ends."""
     button = KeyButton("Buy")
     qtbot.addWidget(button)

@@ -51,7 +51,7 @@ def test_the_ends_of_the_calendar() -> None:
     assert dates.format_instant(dates.get_end_of_day(date.min)) == "0001-01-01T15:00:00Z"
 
 
-def test_instants_are_told_in_utc() -> None:
+def test_instants_are_written_in_utc() -> None:
     """Instants are written in UTC."""
     assert dates.format_instant(AT) == "2026-11-20T03:20:01Z"
     assert dates.format_instant(AT.astimezone(dates.JST)) == "2026-11-20T03:20:01Z"

@@ -43,12 +43,12 @@ def test_invalid_input_names_the_first_broken_rule(case: dict[str, str]) -> None
 
 
 @pytest.mark.parametrize("case", make_cases("corporation_number_check_digit"))
-def test_check_digit(case: dict[str, str]) -> None:
+def test_the_check_digit_follows_the_formula_of_the_ordinance(case: dict[str, str]) -> None:
     """The check digit is that of the formula in the ordinance."""
     assert compute_check_digit(case["base"]) == str(case["check_digit"])
 
 
-def test_the_invoice_prefix_is_told() -> None:
+def test_a_removed_invoice_prefix_is_reported() -> None:
     """A removed prefix T (of an invoice number) is reported, so that the screen can say so."""
     assert parse_number("T7010705000725").had_prefix
     assert not parse_number("7010705000725").had_prefix
@@ -79,7 +79,7 @@ def test_hostile_input_is_refused(hostile: str) -> None:
 
 
 @given(BASES)
-def test_every_base_with_its_digit_is_well_formed(base: str) -> None:
+def test_a_number_with_its_computed_check_digit_is_valid(base: str) -> None:
     """A number with the computed check digit is valid, and the check digit is never 0."""
     number = compute_check_digit(base) + base
     assert number[0] != "0"
@@ -87,7 +87,7 @@ def test_every_base_with_its_digit_is_well_formed(base: str) -> None:
 
 
 @given(BASES, st.integers(0, 12), st.sampled_from("0123456789"))
-def test_one_slip_finds_the_original(base: str, place: int, digit: str) -> None:
+def test_suggestions_contain_the_original_of_a_mistyped_digit(base: str, place: int, digit: str) -> None:
     """For a number with one mistyped digit, the original is among the suggestions."""
     number = compute_check_digit(base) + base
     typed = number[:place] + digit + number[place + 1 :]
@@ -96,7 +96,7 @@ def test_one_slip_finds_the_original(base: str, place: int, digit: str) -> None:
 
 
 @given(BASES, st.integers(0, 12))
-def test_one_slip_finds_a_dropped_digit(base: str, place: int) -> None:
+def test_suggestions_contain_the_original_of_a_missing_digit(base: str, place: int) -> None:
     """For a number without one of its digits, the original is among the suggestions."""
     number = compute_check_digit(base) + base
     assert number in list_numbers_one_typing_error_away(number[:place] + number[place + 1 :])
@@ -132,7 +132,7 @@ def test_only_twelve_digits_lack_their_check_digit(reason: str, understood: str 
     assert (refused.detail["reason"], refused.detail["normalized"]) == (reason, understood)
 
 
-def test_a_number_is_no_invoice_number_unless_it_says_so() -> None:
+def test_a_number_without_prefix_is_no_invoice_number() -> None:
     """A number without the prefix T isn't reported as an invoice number."""
     assert not CorporationNumber("7010705000725").had_prefix
 
@@ -177,7 +177,9 @@ def test_full_width_digits_are_digits(digit: int) -> None:
 
 
 @given(BASES, st.integers(0, 11), st.integers(0, 13), st.sampled_from("0123456789"))
-def test_one_slip_finds_a_swap_and_a_digit_too_many(base: str, swap: int, place: int, digit: str) -> None:
+def test_suggestions_contain_the_original_of_exchanged_or_added_digits(
+    base: str, swap: int, place: int, digit: str
+) -> None:
     """For a number with two neighbouring digits exchanged, or with one digit too many, the original is among the
     suggestions."""
     number = compute_check_digit(base) + base
@@ -193,7 +195,7 @@ def test_more_than_one_slip_explains_nothing(typed: str) -> None:
 
 
 @pytest.mark.parametrize("typed", ["7010705000726", "701070500072", "70107050007255"])
-def test_what_one_slip_offers_is_well_formed_sorted_and_something_else(typed: str) -> None:
+def test_suggestions_are_valid_sorted_and_differ_from_the_typed_number(typed: str) -> None:
     """The suggestions are valid numbers, sorted, and never the typed number."""
     offered = list_numbers_one_typing_error_away(typed)
     assert offered

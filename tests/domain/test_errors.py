@@ -34,7 +34,7 @@ def test_each_code_but_one_has_one_status() -> None:
     assert all(code.value == code.name.lower() for code in ErrorCode)
 
 
-def test_facts_are_kept_and_a_code_may_name_its_status() -> None:
+def test_an_error_keeps_its_facts_and_its_own_exit_status() -> None:
     """An error keeps its facts, and its exit status may be named where it is raised."""
     error = rebuild_error(ErrorCode.NOT_FOUND, {"id": "7"}, exit_status=0)
     assert (error.code, error.detail, error.exit_status, error.is_audited) == ("not_found", {"id": "7"}, 0, False)

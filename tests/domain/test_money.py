@@ -62,7 +62,7 @@ def test_any_text_is_read_or_refused(text: str, currency: str) -> None:
         (Money(1000, "JPY"), "1000", "1000"),
     ],
 )
-def test_texts(money: Money, full: str, short: str) -> None:
+def test_yen_have_no_decimals_and_rupees_two(money: Money, full: str, short: str) -> None:
     """Yen are written without decimal places, rupees with two; zeros before the point stay."""
     assert (format_decimal(money), format_shortest_decimal(money)) == (full, short)
 
@@ -74,7 +74,7 @@ def test_texts(money: Money, full: str, short: str) -> None:
         "10000000000000000", "99999999999999999999", "3300.0", "3300.5", "1\n",
     ],
 )  # fmt: skip
-def test_what_is_no_amount_of_yen(text: str) -> None:
+def test_an_invalid_amount_of_yen_is_refused(text: str) -> None:
     """Signs, separators, exponents, other digits, fractions of a yen and 10^18 are refused."""
     with pytest.raises(InvalidAmountText):
         parse_money(text, "JPY")
@@ -121,7 +121,7 @@ def test_the_largest_amount_there_is() -> None:
             parse_money(text, currency)
 
 
-def test_an_amount_in_no_currency_of_ours() -> None:
+def test_an_amount_in_an_unknown_currency_is_refused() -> None:
     """An amount in an unknown currency is refused, however it is written."""
     for text in ("5", "5.0", "0"):
         with pytest.raises(InvalidAmountText):
@@ -138,7 +138,7 @@ def test_an_amount_in_no_currency_of_ours() -> None:
         ("₹ 150.50", "INR", 15_050), ("1,234,567.00", "INR", 123_456_700), ("150.5", "INR", 15_050),
     ],
 )  # fmt: skip
-def test_an_amount_may_be_pasted_as_it_is_shown(text: str, currency: str, minor: int) -> None:
+def test_a_pasted_amount_may_have_currency_sign_and_commas(text: str, currency: str, minor: int) -> None:
     """An amount can be pasted in the form in which it is shown, with currency sign and commas."""
     assert parse_typed_money(text, currency) == Money(minor, currency)
 

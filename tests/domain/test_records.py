@@ -42,20 +42,22 @@ CHECK = CreditCheck(
         (CheckState.ERROR, 18, 9, False),
     ],
 )
-def test_who_holds_the_claim(state: CheckState, successor: int | None, original: int | None, live: bool) -> None:
+def test_a_credit_check_holds_its_claim_in_every_state_but_error(
+    state: CheckState, successor: int | None, original: int | None, live: bool
+) -> None:
     """A check holds the claim in every state but error, unless it is superseded or a duplicate."""
     check = replace(CHECK, state=state, superseded_by=successor, duplicate_of=original)
     assert check.is_live is live
     assert check.is_superseded is (successor is not None)
 
 
-def test_nothing_is_to_be_done_unless_somebody_said_so() -> None:
+def test_a_new_record_has_no_work_no_attempt_and_no_error() -> None:
     """A new record has no work, no attempt and no error; it is no duplicate and its viewing period isn't over."""
     assert (Work().state, Work().at, Work().reason, Work().attempt) == (WorkState.NONE, None, None, 0)
     assert (CHECK.viewing_over, CHECK.duplicate_of, CHECK.error_code, CHECK.dates_zone) == (False, None, None, None)
 
 
-def test_what_is_told_without_more_words() -> None:
+def test_default_values_of_new_records() -> None:
     """The default values: an audit entry has the result `done`, an operation comes from the database, and a purchase
     request isn't a renewal."""
     entry = TimelineEntry(NOW, "op-a", "x")
@@ -70,13 +72,13 @@ def test_what_is_told_without_more_words() -> None:
     assert AuditEntry(1, NOW, "op-a", "x", "y", "done", None).detail == {}
 
 
-def test_a_record_does_not_change_under_its_reader() -> None:
+def test_a_record_cannot_be_changed_after_its_read() -> None:
     """A record can't be changed after it was read."""
     with pytest.raises(FrozenInstanceError):
         CHECK.version = 2  # type: ignore[misc]  # what must not be possible
 
 
-def test_what_was_read_beside_a_record_makes_no_other_record() -> None:
+def test_relations_do_not_change_the_equality_of_a_record() -> None:
     """Two readings of the same row are equal whatever relations were read with them, and the text form of a record
     has no data of other records."""
     other = replace(CHECK, relations=CheckRelations(claim_holder=18), registry_entry=object())  # type: ignore[arg-type]  # any

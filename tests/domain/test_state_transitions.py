@@ -27,7 +27,7 @@ P, R = PaymentState, RefundState
 @pytest.mark.parametrize(
     ("before", "after"), [(CheckState.SUCCESS, CheckState.ERROR), (CheckState.ERROR, CheckState.SUCCESS)]
 )
-def test_what_ended_stays(before: CheckState, after: CheckState) -> None:
+def test_an_ended_credit_check_keeps_its_state(before: CheckState, after: CheckState) -> None:
     """An ended credit check keeps its state: a bought one never becomes an error, nor an error a purchase."""
     with pytest.raises(states.ForbiddenTransition):
         states.require_check_transition(before, after)
@@ -53,7 +53,7 @@ def test_schedules_end_with_a_person() -> None:
 
 
 @pytest.mark.parametrize(("attempts", "waits"), [(0, 1), (2, 15), (3, 60), (4, 60), (5, 60), (1_000, 60)])
-def test_an_endless_schedule_goes_on_with_its_last_step(attempts: int, waits: int) -> None:
+def test_a_schedule_without_end_repeats_its_last_step(attempts: int, waits: int) -> None:
     """A schedule without end repeats its last step."""
     due = schedules.compute_next_attempt_time_endlessly(schedules.PAYMENT_TIMEOUT_WAITS, attempts, NOW, TimeScale())
     assert due - NOW == timedelta(minutes=waits)
@@ -79,7 +79,7 @@ def test_buying_takes_the_flag() -> None:
     assert not permissions.has_right(Person("aud-e", frozenset({"auditor"}), may_buy=True), "refetch")
 
 
-def test_one_person_under_two_spellings() -> None:
+def test_two_spellings_of_a_name_are_one_person() -> None:
     """Names that differ only in case or blanks are one person, so they can't be two approvers."""
     for name in (" OP-A ", "ｏｐ-ａ", "\u3000Op-A", "OP\uff0dA"):
         assert permissions.is_same_person("op-a", name), name
@@ -95,7 +95,7 @@ def test_exit_statuses_are_complete() -> None:
 
 @pytest.mark.parametrize("before", CheckState)
 @pytest.mark.parametrize("after", CheckState)
-def test_a_credit_check_goes_along_its_table(before: CheckState, after: CheckState) -> None:
+def test_only_a_pending_credit_check_changes_its_state(before: CheckState, after: CheckState) -> None:
     """Only a pending credit check changes its state; staying in the state is always allowed."""
     if before is after or before is CheckState.PENDING:
         states.require_check_transition(before, after)
@@ -114,7 +114,7 @@ def test_a_credit_check_goes_along_its_table(before: CheckState, after: CheckSta
         states.STOCK_TRANSITIONS,
     ],
 )
-def test_nothing_is_written_that_is_in_no_table(table: dict[object, frozenset[object]]) -> None:
+def test_a_transition_outside_the_table_is_refused(table: dict[object, frozenset[object]]) -> None:
     """A transition is allowed if the table has it or if the state stays. Any other one raises an error."""
     for before, targets in table.items():
         for after in table:
@@ -173,7 +173,7 @@ def test_the_steps_that_nobody_saw(way: tuple[PaymentState, PaymentState]) -> No
     assert find_payment_path(*way) == PATHS_BETWEEN_STATES[way]
 
 
-def test_a_schedule_has_an_end_and_each_of_its_steps() -> None:
+def test_a_schedule_has_one_wait_per_attempt_and_an_end() -> None:
     """A schedule has one wait for each attempt and then ends; the scale divides the waits."""
     steps = schedules.REFUND_SENDING_WAITS
     due = [
@@ -222,7 +222,7 @@ RIGHTS = {
 
 
 @pytest.mark.parametrize("role", sorted(permissions.ALL_ROLES))
-def test_each_role_has_exactly_its_rights(role: str) -> None:
+def test_each_role_has_exactly_the_rights_of_the_table(role: str) -> None:
     """Each role has exactly these rights. An auditor and a worker decide nothing."""
     person = Person("p", frozenset({role}), may_buy=False)
     assert {action for action in permissions.ROLES_BY_RIGHT if permissions.has_right(person, action)} == set(

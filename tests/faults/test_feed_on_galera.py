@@ -86,7 +86,7 @@ def commit_note_late(database: Database, who: str, record: int) -> Iterator[None
         yield
 
 
-def test_each_change_is_told_once_on_every_node(galera_place: ServerPlace) -> None:
+def test_each_node_of_a_cluster_reads_each_change_once(galera_place: ServerPlace) -> None:
     """Each of three nodes has a writer, a reader, and a transaction that is committed last. Each reader gets each
     change once, and its reads of a record never go back.
     """

@@ -39,7 +39,7 @@ def place_with_counter(galera_place: ServerPlace) -> ServerPlace:
     return galera_place
 
 
-def test_what_one_node_acknowledged_all_others_show(place_with_counter: ServerPlace) -> None:
+def test_a_commit_on_one_node_is_visible_on_all_others(place_with_counter: ServerPlace) -> None:
     """A value is written on one node. The next node reads it immediately and can update the row under the condition
     of that value. Each session has the setting that makes its reads wait.
     """
@@ -109,7 +109,7 @@ def test_two_nodes_never_both_win_a_lease(galera_place: ServerPlace) -> None:
     assert tally["one_winner"] == tally["rounds"]
 
 
-def test_one_node_is_killed(galera_alone: Cluster, galera_place: ServerPlace) -> None:
+def test_a_killed_node_loses_no_acknowledged_row(galera_alone: Cluster, galera_place: ServerPlace) -> None:
     """A node is killed while three people write: no acknowledged row is lost or stored twice, and no write is
     refused.
     """
@@ -133,7 +133,9 @@ def test_one_node_is_killed(galera_alone: Cluster, galera_place: ServerPlace) ->
 
 @pytest.mark.soak  # its return takes a quarter of a minute
 @pytest.mark.expects_log("what a refused read meant for the audit is told")
-def test_a_node_that_left_its_cluster(galera_alone: Cluster, galera_place: ServerPlace) -> None:
+def test_a_desk_leaves_a_node_that_is_cut_off_from_its_cluster(
+    galera_alone: Cluster, galera_place: ServerPlace
+) -> None:
     """A node that is cut off from its cluster accepts connections but refuses statements. The desk connects to
     another node and continues.
     """

@@ -131,7 +131,9 @@ def test_a_frozen_server(own_place: ServerPlace, own_server: Server) -> None:
     database.close()
 
 
-def test_who_has_no_limit_is_not_hurried(place: ServerPlace, proxy: SqlProxy) -> None:
+def test_a_database_without_a_time_limit_is_not_checked_during_statements(
+    place: ServerPlace, proxy: SqlProxy
+) -> None:
     """A database without a time limit, as the commands `db …` use it for statements of hours, isn't checked during a
     statement."""
     database = Database(proxy.url(place.url()), without_time_limit=True)

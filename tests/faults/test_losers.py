@@ -101,7 +101,7 @@ def test_a_lock_that_is_given_back_in_time(place: ServerPlace) -> None:
     ],
     ids=["read for update", "written"],
 )
-def test_a_stopped_process_loses_its_locks(place: ServerPlace, lock: str) -> None:
+def test_a_stopped_process_loses_its_database_locks(place: ServerPlace, lock: str) -> None:
     """A desk stops during a transaction that holds a lock: the server ends the transaction, another desk writes, and
     the first desk runs its transaction again.
     """

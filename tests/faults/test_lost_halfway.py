@@ -94,7 +94,7 @@ def test_a_commit_that_nobody_could_ask_for(database: Database, place: ServerPla
     assert tries == 2
 
 
-def test_a_reading_that_went_on_is_told_as_what_it_is(database: Database, place: ServerPlace) -> None:
+def test_a_read_that_ignores_a_lost_connection_ends_as_unreachable(database: Database, place: ServerPlace) -> None:
     """A read ignores the loss of its connection and continues: it raises `database_unreachable`, and not an internal
     error."""
 

@@ -45,7 +45,7 @@ def can_read_and_write(database: Database, place: ServerPlace, name: str) -> boo
     return database.write(lambda tx: leases.acquire(tx, name, me, START, 1)) is not None
 
 
-def test_every_connection_returns_to_its_pool(database: Database, place: ServerPlace) -> None:
+def test_every_connection_is_returned_to_its_pool(database: Database, place: ServerPlace) -> None:
     """Many threads read and write, and many of their calls fail: all connections return to the pools, and after
     `close` the server has no session of this account."""
 

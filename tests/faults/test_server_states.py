@@ -63,7 +63,7 @@ def set_global_variable(server: Server, name: str, value: str) -> Iterator[None]
 
 
 @pytest.mark.expects_log("a refusal that can't be audited is told")
-def test_read_only(stage: FaultScene, own_server: Server) -> None:
+def test_a_read_only_server_refuses_the_purchase(stage: FaultScene, own_server: Server) -> None:
     """The server is read-only: the purchase is refused with `read_only` before anything is sent, and reads still
     work.
     """

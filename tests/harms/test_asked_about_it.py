@@ -143,7 +143,7 @@ def test_a_proposal_about_another_operation_is_no_first_one(
 
 
 @pytest.mark.parametrize(("kind", "id"), [("payment", UNKNOWN), ("operation", OPERATION)])
-def test_two_decisions_about_one_record_settle_it(
+def test_two_decisions_about_one_record_settle_the_operation(
     team_with_unknown_payments: RequestingTeam, kind: str, id: object
 ) -> None:
     """If op-a and then lead-b decide the same about one record, by its own id or by the id of its operation, the
@@ -189,7 +189,7 @@ def make_refund_end_statements(refund_id: int) -> tuple[str, str]:
     )
 
 
-def test_one_request_asks_for_one_refund(team_with_unknown_payments: RequestingTeam) -> None:
+def test_one_desk_request_permits_only_one_refund(team_with_unknown_payments: RequestingTeam) -> None:
     """op-a requests one refund. After that refund has ended, the worker can't insert a second refund with the same
     desk request, whatever `created_at` it writes. With a second request of op-a it can."""
     asked = team_with_unknown_payments.take_request(

@@ -140,14 +140,14 @@ ACTS_OF_LEAD_B = ("probe", "take", "refund withdraw", "refund submit", "note", "
 
 
 @pytest.mark.parametrize("action", ACTS_OF_LEAD_B)
-def test_another_wish_is_no_vote(requesting_team: RequestingTeam, action: str) -> None:
+def test_a_request_for_another_action_is_no_vote(requesting_team: RequestingTeam, action: str) -> None:
     """lead-b requests another action about the same refund. The worker can't store an approval of lead-b with this
     request."""
     taken = requesting_team.take_request(requesting_team.store_request("lead-b", action, "refund", REFUND))
     requesting_team.check_refused("worker", *taken, make_vote_insert("lead_b"))
 
 
-def test_a_vote_counts_for_its_refund_alone(requesting_team: RequestingTeam) -> None:
+def test_a_vote_counts_only_for_its_refund(requesting_team: RequestingTeam) -> None:
     for kind, id in (("refund", 2), ("payment", REFUND), ("refund", None), (None, None), ("refund", "1 ")):
         taken = requesting_team.take_request(requesting_team.store_request("lead-b", "refund approve", kind, id))
         requesting_team.check_refused("worker", *taken, make_vote_insert("lead_b"))
@@ -162,7 +162,7 @@ def test_a_vote_needs_the_password(requesting_team: RequestingTeam) -> None:
 
 
 @pytest.mark.parametrize("who", ["op_a", "lead_c", "worker"])
-def test_a_wish_is_nobody_elses(requesting_team: RequestingTeam, who: str) -> None:
+def test_a_desk_request_permits_nothing_in_another_persons_name(requesting_team: RequestingTeam, who: str) -> None:
     """With lead-b's request, the worker can store no approval of another person and none of its own."""
     taken = requesting_team.take_request(requesting_team.store_request("lead-b", "refund approve", "refund", REFUND))
     requesting_team.check_refused("worker", *taken, make_vote_insert(who))
@@ -252,7 +252,7 @@ def make_session_insert(session: str, operator: str | None) -> str:
     return _make_insert("sessions", values)
 
 
-def test_what_the_worker_tells_in_a_persons_name_is_its_own(requesting_team: RequestingTeam) -> None:
+def test_an_audit_entry_by_the_worker_belongs_to_the_workers_session(requesting_team: RequestingTeam) -> None:
     """An audit entry that the worker writes in op-a's name belongs to a session of the worker's account. The database
     refuses a session without an account, an unknown session, and a session of op-a."""
     request = requesting_team.store_request("op-a", "note", "refund", REFUND)
@@ -273,7 +273,7 @@ def test_what_the_worker_tells_in_a_persons_name_is_its_own(requesting_team: Req
     assert writer == (requesting_team.team.names["op-a"], requesting_team.team.names["worker"])
 
 
-def test_whoever_inserts_it_has_asked(requesting_team: RequestingTeam) -> None:
+def test_the_database_sets_person_and_time_of_a_desk_request(requesting_team: RequestingTeam) -> None:
     """The database itself writes the person, the time and the state of a desk request. Other values in the INSERT are
     replaced, or the INSERT is refused."""
     request = make_request_id()
@@ -299,7 +299,7 @@ def test_whoever_inserts_it_has_asked(requesting_team: RequestingTeam) -> None:
     )
 
 
-def test_nobody_fills_the_table(requesting_team: RequestingTeam) -> None:
+def test_a_person_has_a_limited_number_of_waiting_requests(requesting_team: RequestingTeam) -> None:
     """A person can have at most 100 waiting requests. The next one is refused, and other people can still store
     theirs."""
     for _ in range(100):
@@ -323,7 +323,7 @@ def test_no_file_is_added_to_an_old_request(requesting_team: RequestingTeam, act
     )
 
 
-def test_two_who_ask_get_their_refund_on(requesting_team: RequestingTeam) -> None:
+def test_requests_of_maker_and_approver_complete_a_refund(requesting_team: RequestingTeam) -> None:
     """With the request of the maker op-a and then the request of the approver lead-b, the worker stores the refund
     and its approval."""
     asked = requesting_team.take_request(

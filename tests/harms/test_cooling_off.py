@@ -94,7 +94,7 @@ def test_no_maker_chooses_the_cooling_off(harm_scene: AttackedDatabase, payment:
     scene.check_ordinary_work()
 
 
-def test_nobody_brings_a_cooling_off_forward(harm_scene: AttackedDatabase, payment: Payment) -> None:
+def test_no_role_shortens_a_cooling_off_period(harm_scene: AttackedDatabase, payment: Payment) -> None:
     """An approved refund that waits for its cooling-off period goes on waiting although every role tries to change
     its times.
     """

@@ -259,7 +259,7 @@ def is_executed(cursor: Any, statement: str, names: Mapping[str, str]) -> bool:
     [(one, who) for one in _ENGINES for who in PEOPLE_IN_TEAM_MODE],
     indirect=["attacked_team"],
 )
-def test_who_asks_changes_nothing(attacked_team: AttackedTeam, who: str) -> None:
+def test_a_person_in_team_mode_changes_nothing_by_sql(attacked_team: AttackedTeam, who: str) -> None:
     """A person in team mode tries every form of statement with several values on each column of each table and view,
     then statements about sessions and the server: none changes a row of other people.
     """
@@ -303,7 +303,7 @@ def test_who_asks_changes_nothing(attacked_team: AttackedTeam, who: str) -> None
     [*((one, "op-a") for one in _ENGINES), *((one, "lead-b") for one in _ENGINES if one != "galera")],
     indirect=["attacked_team"],
 )
-def test_no_request_changes_what_it_may_not(attacked_team: AttackedTeam, who: str) -> None:
+def test_no_desk_request_changes_more_than_its_command_allows(attacked_team: AttackedTeam, who: str) -> None:
     """A person inserts desk requests of each command for each kind of record, with a hostile value in each column in
     turn. The worker executes them. Nobody is charged, and no money is refunded.
     """

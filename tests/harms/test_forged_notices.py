@@ -290,7 +290,7 @@ def test_a_long_genuine_notice_is_kept_whole(harm_scene: AttackedDatabase, lengt
 
 
 @pytest.mark.expects_log("rows that other tests of this file left")
-def test_nobody_acts_as_the_worker_on_a_server(harm_scene: AttackedDatabase) -> None:
+def test_an_operator_cannot_act_as_the_worker_on_a_server(harm_scene: AttackedDatabase) -> None:
     """An operator's process that claims to act as the worker receives no notice: on a server the account decides."""
     shop = ShopAndBank(harm_scene)
     number = shop.insert_order(shop.take_order_number())

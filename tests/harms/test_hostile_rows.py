@@ -33,7 +33,7 @@ def _read_tokens(scene: AttackedDatabase) -> tuple[str, int, str]:
 
 
 @pytest.mark.expects_log("the damaged pair is told")
-def test_nobody_brings_an_older_pair_or_forgets_a_used_token(harm_scene: AttackedDatabase) -> None:
+def test_no_account_restores_an_older_pair_of_tokens(harm_scene: AttackedDatabase) -> None:
     """The list of used refresh tokens can only get longer at its end, and a pair of tokens must belong to its
     version. A damaged pair stops no later purchase."""
     harm_scene.buy_new()
@@ -76,7 +76,7 @@ def test_nobody_brings_an_older_pair_or_forgets_a_used_token(harm_scene: Attacke
     harm_scene.check_ordinary_work()
 
 
-def test_nobody_begins_tokens_at_their_end(harm_scene: AttackedDatabase) -> None:
+def test_no_account_inserts_a_token_pair_with_the_largest_version(harm_scene: AttackedDatabase) -> None:
     """No account can insert a pair of tokens with a version near the largest value of its column, after which no
     further pair could be stored."""
     row = {
@@ -147,7 +147,7 @@ def test_links_are_links(harm_scene: AttackedDatabase) -> None:
     harm_scene.check_ordinary_work()
 
 
-def test_nobody_puts_every_call_off(harm_scene: AttackedDatabase) -> None:
+def test_no_account_postpones_all_calls_to_providers(harm_scene: AttackedDatabase) -> None:
     """No account can set `call_rates.not_before` to a far future, or give it an unknown clock: the calls to providers
     go on."""
     harm_scene.buy_new()

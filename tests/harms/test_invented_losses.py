@@ -40,7 +40,7 @@ def _count_open_stops(scene: AttackedDatabase) -> int:
     return int(count)
 
 
-def test_nobody_stops_the_product_by_an_invented_loss(harm_scene: AttackedDatabase) -> None:
+def test_no_account_stops_the_program_by_an_invented_loss(harm_scene: AttackedDatabase) -> None:
     """The database refuses the report of a loss without an audit entry. It accepts at most three reports of each
     account that acts.
     """

@@ -55,7 +55,7 @@ def make_proposal_insert(who: str, old: int, value: int = NEW) -> str:
     )  # fmt: skip
 
 
-def test_two_administrators_change_it(limit_team: RequestingTeam) -> None:
+def test_two_administrators_change_a_limit_once(limit_team: RequestingTeam) -> None:
     """Two administrators change the limit once. Their requests allow neither the way back nor the same change from
     another value.
     """
@@ -71,7 +71,7 @@ def test_two_administrators_change_it(limit_team: RequestingTeam) -> None:
     limit_team.check_refused("worker", *take_limit_request(limit_team, "adm-h"), UPDATE_LIMIT_SQL)
 
 
-def test_nobody_changes_a_limit_alone(limit_team: RequestingTeam) -> None:
+def test_one_person_alone_cannot_change_a_limit(limit_team: RequestingTeam) -> None:
     """The database refuses a change of a limit by a person, by a worker without a request, and by a worker with the
     request of only one administrator or of other people.
     """

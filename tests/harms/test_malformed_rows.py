@@ -171,7 +171,7 @@ def insert_malformed_notes() -> Iterator[str]:
 
 
 @pytest.mark.expects_log("rows that can't be read are told")
-def test_what_people_note_ends_no_list(scene_with_rows: AttackedDatabase) -> None:
+def test_malformed_notes_and_mentions_leave_every_list_readable(scene_with_rows: AttackedDatabase) -> None:
     """Malformed notes, mentions, views of the team, steps of incidents and read-only switches: every list is still
     read.
     """

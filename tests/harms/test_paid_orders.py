@@ -96,7 +96,9 @@ def pay_and_probe(scene: AttackedDatabase, payment: Payment) -> tuple[str, str]:
     return read_payment_and_order(scene, payment)
 
 
-def test_what_may_be_paid_is_not_cancelled(harm_scene: AttackedDatabase, open_payment: Payment) -> None:
+def test_an_order_whose_payment_is_still_payable_is_not_cancelled(
+    harm_scene: AttackedDatabase, open_payment: Payment
+) -> None:
     """No account, the worker's included, can cancel the order of a payment that can still be made. When the payer
     pays, the order is paid.
     """
@@ -110,7 +112,7 @@ def test_what_may_be_paid_is_not_cancelled(harm_scene: AttackedDatabase, open_pa
     scene.check_ordinary_work()
 
 
-def test_what_nobody_knows_stays_unknown(harm_scene: AttackedDatabase, open_payment: Payment) -> None:
+def test_no_account_writes_an_unknown_payment_as_known(harm_scene: AttackedDatabase, open_payment: Payment) -> None:
     """No account can write a payment with unknown outcome as known, or cancel its order."""
     scene = harm_scene
     scene.sql(
@@ -175,7 +177,9 @@ def _is_refunded(scene: AttackedDatabase, refund: int, payment: Payment) -> bool
     return read_payment_and_order(scene, payment)[1] == "refunded"
 
 
-def test_nothing_begins_at_its_end(harm_scene: AttackedDatabase, open_payment: Payment) -> None:
+def test_no_account_inserts_an_order_or_payment_in_an_end_state(
+    harm_scene: AttackedDatabase, open_payment: Payment
+) -> None:
     """No account can insert an order or a payment that is already paid, cancelled or ended, or give an order the
     payment of another one.
     """

@@ -33,7 +33,7 @@ def _make_presence_lease(slot: int, name: str) -> dict[str, str]:
     }  # fmt: skip
 
 
-def test_nobody_but_a_worker_is_present(harm_scene: AttackedDatabase) -> None:
+def test_only_a_workers_account_holds_a_presence_lease(harm_scene: AttackedDatabase) -> None:
     """Only a worker's account can hold a presence lease. Otherwise desks would store requests while no worker runs,
     and a worker would wait for another one that doesn't run."""
     executor = harm_scene.desk("worker").desk_requests

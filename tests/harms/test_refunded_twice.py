@@ -38,7 +38,7 @@ def make_failed_refund_attack(scene: AttackedDatabase, refund: Refund, work: str
         "work_state = 'scheduled', work_reason = 'submission', work_at = '9999-12-31'",
     ],
 )
-def test_a_refund_told_as_failed_is_not_sent_again(harm_scene: AttackedDatabase, work: str) -> None:
+def test_a_refund_forged_as_failed_is_not_sent_again(harm_scene: AttackedDatabase, work: str) -> None:
     """A person writes an accepted refund as failed, and the refund is requested again while the provider answers no
     question about the payment. The program asks the provider about the first refund and sends no second one."""
     scene = harm_scene

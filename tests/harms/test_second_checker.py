@@ -56,7 +56,7 @@ def try_refund_insert(bench: RequestingTeam, checkers: int) -> None:
         ("second_checker_age", 10),
     ],
 )
-def test_one_approver_where_two_are_needed(refund_team: RequestingTeam, name: str, fact: int) -> None:
+def test_one_vote_is_refused_if_the_limit_requires_two(refund_team: RequestingTeam, name: str, fact: int) -> None:
     """If the limit is one less than the value of this refund, the database refuses the refund with one approver and
     accepts it with two. If the limit is that value or isn't set, it accepts one approver."""
     try_refund_insert(refund_team, 1)

@@ -95,7 +95,7 @@ def test_every_table_that_counts_has_the_rule(harm_scene: AttackedDatabase) -> N
     assert {table for (table,) in there} == counting
 
 
-def test_nobody_uses_the_steps_of_an_incident_up(harm_scene: AttackedDatabase) -> None:
+def test_no_account_uses_up_the_positions_of_incident_steps(harm_scene: AttackedDatabase) -> None:
     """A new step of an incident must have the next position; otherwise an account could use up the positions, and
     nobody could act on the incident any more."""
     alert = {
@@ -125,7 +125,7 @@ def test_nobody_uses_the_steps_of_an_incident_up(harm_scene: AttackedDatabase) -
 
 
 @pytest.mark.parametrize("table", ["orders", "stock_reservations", CHECKS])
-def test_another_application_numbers_its_rows_nearby(harm_scene: AttackedDatabase, table: str) -> None:
+def test_the_shop_chooses_only_ids_near_the_present_ones(harm_scene: AttackedDatabase, table: str) -> None:
     """The account of the shop may choose an id near the present ones. It can't choose one that uses up the
     counter."""
     shop, rows = f"shop.{harm_scene.people.database[-6:]}", _make_shop_row(table)
@@ -176,7 +176,7 @@ def _execute_statement(cursor, statement: str) -> None:  # type: ignore[no-untyp
 
 
 @pytest.mark.parametrize("table", ["evidence", "audit_log", "changes", CHECKS])
-def test_a_counter_at_its_end_costs_nobody_money(harm_scene: AttackedDatabase, table: str) -> None:
+def test_a_purchase_without_free_ids_is_refused_before_sending(harm_scene: AttackedDatabase, table: str) -> None:
     """A table that a purchase needs has nearly no free ids left: the purchase is refused before anything is sent."""
     if len(harm_scene.nodes) > 1:
         pytest.skip("a node can't be given a counter by ALTER TABLE while the others work")

@@ -257,7 +257,7 @@ def test_words_of_another_request_are_not_said_here(team_with_open_records: Requ
     )
 
 
-def test_an_acknowledgement_ends_by_its_author_or_by_a_reopening(team_with_open_records: RequestingTeam) -> None:
+def test_an_acknowledgement_ends_only_by_its_author_or_a_reopening(team_with_open_records: RequestingTeam) -> None:
     """The worker withdraws another person's acknowledgement only after the step that reopens an incident, for the
     person who has requested this; never while it only executes another request, and never together with other words.
     """
@@ -313,7 +313,7 @@ OTHER_ALERT, OF_REFUND, OF_PAYMENT, OF_TASK, OF_OTHER_TASK = 80, 81, 82, 83, 84
         (OF_TASK, OF_PAYMENT, False), (OTHER_ALERT, OF_TASK, False),
     ],
 )  # fmt: skip
-def test_a_reopening_withdraws_acknowledgements_of_its_incident(
+def test_a_reopening_withdraws_only_acknowledgements_of_its_incident(
     team_with_open_records: RequestingTeam, reopened: int, withdrawn: int, is_same_incident: bool
 ) -> None:
     """All alerts about a payment and its refunds are one incident, and so are all alerts about tasks. The worker that
@@ -426,7 +426,7 @@ def test_an_entry_in_a_persons_name_names_request_and_worker(team_with_open_reco
 
 
 @pytest.mark.parametrize("name", ["request", "\\u0072equest"])
-def test_a_fact_told_twice_is_no_fact(name: str) -> None:
+def test_a_repeated_key_is_unreadable(name: str) -> None:
     """An audit detail that states one key twice is unreadable, because the server reads the first value and this
     program the last one.
     """

@@ -53,7 +53,7 @@ NEVER_HIDDEN = ("age", "amount", "state", "certainty", "cause")
 
 @pytest.mark.parts_by_day(3, "the screens are looked at in parts")
 @pytest.mark.parametrize("part", range(PARTS))
-def test_nothing_is_cut_at_200_percent(qapp: QApplication, tmp_path: Path, seed: int, part: int) -> None:
+def test_no_text_is_cut_off_at_200_percent(qapp: QApplication, tmp_path: Path, seed: int, part: int) -> None:
     """Every page and dialog at the largest text size in the smallest window shows everything. The seed chooses the
     language of each part; by day only some of the parts run. The soak runs all parts in both languages. Enter closes
     no dialog.
@@ -87,7 +87,9 @@ def list_screen_classes() -> set[type[QWidget]]:
 
 
 @pytest.mark.parametrize("scale", SMALLER_SCALES)
-def test_nothing_is_cut_at_smaller_sizes(qapp: QApplication, tmp_path: Path, seed: int, scale: float) -> None:
+def test_no_text_is_cut_off_at_smaller_text_sizes(
+    qapp: QApplication, tmp_path: Path, seed: int, scale: float
+) -> None:
     """No text is cut off at smaller text sizes. Each size tests some of the screens in one language; the seed draws
     them.
     """
@@ -102,7 +104,7 @@ def test_nothing_is_cut_at_smaller_sizes(qapp: QApplication, tmp_path: Path, see
 @pytest.mark.soak
 @pytest.mark.parametrize("part", range(PARTS))
 @pytest.mark.parametrize(("language", "scale"), list(product(["ja", "en"], (*SMALLER_SCALES, 2.0))))
-def test_nothing_is_cut_at_any_size(
+def test_no_text_is_cut_off_at_any_text_size(
     qapp: QApplication, tmp_path: Path, language: str, scale: float, part: int
 ) -> None:
     """Run by the soak only: on all screens, in each language and at each text size, no text is cut off."""
@@ -220,7 +222,7 @@ def test_a_label_that_paints_itself_is_cut_only_without_room(qtbot: QtBot, scale
         panel.hide()
 
 
-def test_a_cut_word_on_a_ground_of_its_own_is_found(qtbot: QtBot) -> None:
+def test_a_cut_word_on_a_coloured_ground_is_reported(qtbot: QtBot) -> None:
     """A label with a coloured ground, such as the word of the environment, is found if its text has no room."""
     window = QWidget()
     qtbot.addWidget(window)
@@ -233,7 +235,7 @@ def test_a_cut_word_on_a_ground_of_its_own_is_found(qtbot: QtBot) -> None:
     assert [fault.split(":")[0] for fault in find_faults()] == ["EnvironmentLabel"]
 
 
-def test_what_lies_outside_is_found(qtbot: QtBot) -> None:
+def test_a_widget_outside_its_parent_is_reported(qtbot: QtBot) -> None:
     """A widget that extends beyond its parent, and an area that scrolls sideways, are found."""
     window = QWidget()
     qtbot.addWidget(window)
@@ -249,7 +251,7 @@ def test_what_lies_outside_is_found(qtbot: QtBot) -> None:
     assert [fault.split(":")[0] for fault in find_faults()] == ["QLabel", "QScrollArea", "QWidget"]
 
 
-def test_what_a_screen_reader_cannot_name_is_found(qtbot: QtBot) -> None:
+def test_a_control_without_an_accessible_name_is_reported(qtbot: QtBot) -> None:
     """A button without a name, a painted word without a name, and a window without a heading of the first level are
     found.
     """

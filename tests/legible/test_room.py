@@ -206,7 +206,9 @@ def test_panels_of_home_that_do_not_fit_stand_below_each_other(qapp: QApplicatio
         assert find_faults() == []
 
 
-def test_home_comes_back_as_it_was_left(qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_home_keeps_its_scroll_position_when_a_person_returns(
+    qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """When a person returns to Home, it is scrolled only as far as needed to show the current row, and its title is
     visible.
     """
@@ -296,7 +298,7 @@ def test_a_bar_moves_nothing_under_the_pointer(qapp: QApplication, tmp_path: Pat
             assert (measure_table_positions(page), measure_button_positions(page)) == before, route
 
 
-def test_a_result_goes_with_its_row(qapp: QApplication, tmp_path: Path) -> None:
+def test_the_message_of_a_refusal_is_shown_only_with_its_row(qapp: QApplication, tmp_path: Path) -> None:
     """The message about a refusal names its record, and isn't shown when another record is current."""
     with open_stage(tmp_path / "desk", WindowLook("en", "light", 1280, 800)) as stage:
         stage.go(QueuesRoute("unknown"))
@@ -407,7 +409,7 @@ def test_an_opened_tab_comes_into_sight(qapp: QApplication, tmp_path: Path, scal
                 assert in_sight.bottom() - bottom >= min(in_sight.height() // 2, below), where
 
 
-def test_a_page_opens_at_its_top_and_keeps_its_head(qapp: QApplication, tmp_path: Path) -> None:
+def test_a_page_opens_at_its_top_and_keeps_its_header_visible(qapp: QApplication, tmp_path: Path) -> None:
     """In a window of 1280x800 the title, the badges and the panels with the state in each system stay visible when
     another tab is opened; another record, or another visit of Home or the reports, opens at the top although the page
     was scrolled down before."""

@@ -104,7 +104,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 ":",
             ),
         ),
-        ("tests/cli/access/test_authorisation.py::test_by_redirect_the_state_must_be_ours",),
+        ("tests/cli/access/test_authorisation.py::test_the_command_accepts_only_an_address_with_its_own_state",),
     ),
     Mutant(
         "authorisation: a code alone is enough where the state comes back",
@@ -115,7 +115,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 '    if "state" in query_fields:',
             ),
         ),
-        ("tests/cli/access/test_authorisation.py::test_by_redirect_the_state_must_be_ours",),
+        ("tests/cli/access/test_authorisation.py::test_the_command_accepts_only_an_address_with_its_own_state",),
     ),
     Mutant(
         "training: an address of a provider that is not the sandbox's is let in",

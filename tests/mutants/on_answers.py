@@ -375,7 +375,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "        if False:\n",
             ),
         ),
-        ("tests/providers/alarmbox/test_responses.py::test_lists",),
+        ("tests/providers/alarmbox/test_responses.py::test_only_a_complete_and_readable_list_counts",),
     ),
     Mutant(
         "an id that its writer adds after an error doesn't stop the next purchase",
@@ -422,7 +422,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "    return bool(_NAME_PATTERN.fullmatch(name)) or words <= _WORDS_WITHOUT_PAGES\n",
             ),
         ),
-        ("tests/providers/alarmbox/test_responses.py::test_lists",),
+        ("tests/providers/alarmbox/test_responses.py::test_only_a_complete_and_readable_list_counts",),
     ),
     Mutant(
         "a page that is full is taken for the whole list of purchases",
@@ -433,7 +433,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "        return value >= row_count\n",
             ),
         ),
-        ("tests/providers/alarmbox/test_responses.py::test_lists",),
+        ("tests/providers/alarmbox/test_responses.py::test_only_a_complete_and_readable_list_counts",),
     ),
     Mutant(
         "a reading ends a contradiction about the purchase",
@@ -781,7 +781,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "    return None\n",
             ),
         ),
-        ("tests/providers/atom/test_responses.py::test_the_effect_is_found_wherever_a_refusal_contains_it",),
+        ("tests/providers/atom/test_responses.py::test_a_refund_is_found_at_any_place_of_a_refusal",),
     ),
     Mutant(
         "no data with a refund in the list counts as no refund",
@@ -826,7 +826,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "        if not all(number or True for",
             ),
         ),
-        ("tests/providers/alarmbox/test_responses.py::test_lists",),
+        ("tests/providers/alarmbox/test_responses.py::test_only_a_complete_and_readable_list_counts",),
     ),
     Mutant(
         "a denied purchase that AlarmBox made later is bought again",

@@ -294,7 +294,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 '        context.require_right("probe")\n',
             ),
         ),
-        ("tests/cli/access/test_read_only.py::test_the_switch_of_everything_stops_what_people_change",),
+        ("tests/cli/access/test_read_only.py::test_read_only_for_everything_refuses_all_changes_by_people",),
     ),
     Mutant(
         "a restored denial frees what the desk saw bought",
@@ -361,13 +361,13 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     Mutant(
         "what is left is a sum under a lock, and the payment is not written",
         (Change(_MONEY, _RESERVED, _SUM),),
-        (f"{_AT_ONCE}::test_sums_alone",),
+        (f"{_AT_ONCE}::test_simultaneous_reservations_never_exceed_the_captured_amount",),
         "galera",
     ),
     Mutant(
         "what is left is read before it is reserved",
         (Change(_MONEY, _RESERVED, _READ_FIRST),),
-        (f"{_AT_ONCE}::test_sums_alone",),
+        (f"{_AT_ONCE}::test_simultaneous_reservations_never_exceed_the_captured_amount",),
         "mariadb",
     ),
     Mutant(
@@ -379,7 +379,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "",
             ),
         ),
-        (f"{_AT_ONCE}::test_one_person_at_many_windows",),
+        (f"{_AT_ONCE}::test_simultaneous_requests_of_one_person_respect_the_daily_limit",),
         "mariadb",
     ),
     Mutant(

@@ -134,7 +134,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
                 'TriggerRule(f"TRUE OR NEW.position BETWEEN 1 AND {_NEXT_STEP_POSITION_SQL}"',
             ),
         ),
-        ("tests/harms/test_used_up_counters.py::test_nobody_uses_the_steps_of_an_incident_up",),
+        ("tests/harms/test_used_up_counters.py::test_no_account_uses_up_the_positions_of_incident_steps",),
         "mariadb",
     ),
     Mutant(
@@ -290,7 +290,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
     Mutant(
         "a node answers with what it happens to have",
         (Change("console/store/database/server.py", ", wsrep_sync_wait = 3 */", "*/"),),
-        ("tests/faults/test_galera.py::test_what_one_node_acknowledged_all_others_show",),
+        ("tests/faults/test_galera.py::test_a_commit_on_one_node_is_visible_on_all_others",),
     ),
     Mutant(
         "who is overtaken on a server breaks off",

@@ -23,7 +23,7 @@ def find_mutant(name: str) -> Mutant:
 
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
-def test_still_fits(mutant: Mutant) -> None:
+def test_the_source_text_of_every_mutant_exists_once(mutant: Mutant) -> None:
     """The text that a mutant changes is in the source code exactly once, and its test files exist."""
     for change in mutant.changes:
         assert (ROOT / change.file).read_text("utf-8").count(change.old) == 1, change
@@ -31,7 +31,7 @@ def test_still_fits(mutant: Mutant) -> None:
         assert (ROOT / test.split("::")[0]).is_file(), test
 
 
-def test_mutants_name_what_exists(tmp_path: Path) -> None:
+def test_mutants_use_only_names_that_exist(tmp_path: Path) -> None:
     """No mutant uses a name that doesn't exist: its NameError could make a test fail for another reason than the
     bug."""
     for number, mutant in enumerate(MUTANTS):
@@ -67,7 +67,7 @@ def test_mutants_can_be_drawn(file: str) -> None:
         ast.parse(one.source)
 
 
-def test_mutants_are_drawn_in_what_exists() -> None:
+def test_every_target_of_drawn_mutants_exists() -> None:
     """Each file of the table of targets, and each of its tests, exists."""
     for file, tests in TARGETS.items():
         for path in (file, *tests):

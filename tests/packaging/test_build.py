@@ -57,7 +57,7 @@ def run_program(program: Path, home: Path, *words: str, language: str = "en") ->
     )
 
 
-def test_a_lookup_makes_its_database_and_answers(program: Path, tmp_path: Path) -> None:
+def test_a_lookup_of_the_built_application_creates_its_database(program: Path, tmp_path: Path) -> None:
     """The application contains migrations, drivers and word catalogues: the first command creates the database and
     answers.
     """
@@ -77,12 +77,12 @@ def test_a_refusal_is_worded(program: Path, tmp_path: Path, language: str, word:
     assert word in done.stdout + done.stderr
 
 
-def test_the_model_of_japanese_phrases_is_in_it(program: Path) -> None:
+def test_the_built_application_has_the_model_of_japanese_phrases(program: Path) -> None:
     """The built application has the model of Japanese phrases, and no model of another language."""
     assert [file.name for file in (program.parent / "_internal" / "budoux" / "models").iterdir()] == ["ja.json"]
 
 
-def test_an_empty_home_has_its_first_page(program: Path, tmp_path: Path) -> None:
+def test_the_built_application_shows_its_first_page_in_an_empty_home(program: Path, tmp_path: Path) -> None:
     """With an empty home folder the window shows its first page in Japanese without an error, and ends by SIGTERM."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
@@ -122,7 +122,7 @@ def post_notice(url: str, body: bytes, headers: dict[str, str]) -> int:
             return refused.code
 
 
-def test_a_worker_serves_and_ends_when_told(program: Path, tmp_path: Path) -> None:
+def test_a_built_worker_receives_notices_and_ends_by_sigterm(program: Path, tmp_path: Path) -> None:
     """The application has every part of the receiver: it answers, stores a signed notice, refuses a forged one, opens
     its channel and ends with 0, and its log has no fault. It runs without Kafka, which is an extra.
     """
@@ -158,7 +158,7 @@ def test_a_worker_serves_and_ends_when_told(program: Path, tmp_path: Path) -> No
     assert kept_events == [("ORD-1",)]
 
 
-def test_the_demo_opens_its_window_and_a_lookup_finds_its_records(program: Path, tmp_path: Path) -> None:
+def test_the_built_demo_opens_its_window_with_records(program: Path, tmp_path: Path) -> None:
     """The demo's window is painted, as seen over VNC; a lookup finds one of the demo's records; SIGTERM ends it with
     status 0.
     """
@@ -183,7 +183,7 @@ def test_the_demo_opens_its_window_and_a_lookup_finds_its_records(program: Path,
     assert not Path(ready["home"]).exists()
 
 
-def test_nothing_is_in_it_that_nobody_asked_for(program: Path) -> None:
+def test_the_built_application_has_no_unneeded_parts(program: Path) -> None:
     """The application has at most 190 MB, and no GPL library, optional package, test tool or unused part of Qt; Qt
     has two languages.
     """
@@ -198,7 +198,7 @@ def test_nothing_is_in_it_that_nobody_asked_for(program: Path) -> None:
     assert dangling == []
 
 
-def test_the_terms_of_everything_are_in_it(program: Path) -> None:
+def test_the_notice_has_the_licence_terms_of_every_component(program: Path) -> None:
     """Each package and each library of the build machine is in the notice and in the list of components, with its
     terms; no licence leaves the GPL as the only choice.
     """
@@ -265,7 +265,7 @@ def test_altered_and_missing_files_are_named(program: Path, tmp_path: Path) -> N
     assert MANIFEST_NAME in run_program(copy, tmp_path, "--version").stdout
 
 
-def test_what_is_under_the_lgpl_can_be_replaced(program: Path) -> None:
+def test_libraries_under_the_lgpl_can_be_replaced(program: Path) -> None:
     """Qt and PySide6 are files of their own, and nothing of theirs is linked into the program."""
     libraries = program.parent / "_internal" / "PySide6"
     assert (libraries / "Qt" / "lib" / "libQt6Core.so.6").is_file()
@@ -273,7 +273,7 @@ def test_what_is_under_the_lgpl_can_be_replaced(program: Path) -> None:
     assert list((program.parent / "_internal" / "shiboken6").glob("libshiboken6*"))
 
 
-def test_the_application_prints_its_version(program: Path, tmp_path: Path) -> None:
+def test_the_built_application_prints_its_version(program: Path, tmp_path: Path) -> None:
     """The application prints its version and that of Qt, which it reads from the package's metadata."""
     versions = json.loads(run_program(program, tmp_path, "--json", "--version").stdout)["data"]
     assert versions["version"] == console.__version__

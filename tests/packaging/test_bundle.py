@@ -24,7 +24,7 @@ def create_files(files: tuple[str, ...], root: Path) -> Path:
     return root
 
 
-def test_libraries_stay_while_something_loads_them() -> None:
+def test_only_unused_libraries_are_deleted() -> None:
     """Unused plugins are deleted, and with them the libraries that only they load, and the links to those."""
     loads = {
         "QtGui": ["libQt6Gui.so.6"],

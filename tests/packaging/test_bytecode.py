@@ -34,7 +34,7 @@ def test_tests_are_compiled_with_their_assertions_and_modules_without(
     assert "pytest" not in helper
 
 
-def test_only_what_was_changed_is_compiled_again(project: Path, pytestconfig: pytest.Config) -> None:
+def test_only_changed_files_are_compiled_again(project: Path, pytestconfig: pytest.Config) -> None:
     bytecode.compile_all([project], pytestconfig, processes=1)
     before = _list_compiled(project)
     bytecode.compile_all([project], pytestconfig, processes=1)
@@ -45,7 +45,7 @@ def test_only_what_was_changed_is_compiled_again(project: Path, pytestconfig: py
     assert {name for name in before if after[name] != before[name]} == {f"test_sums{rewrite.PYC_TAIL}"}
 
 
-def test_a_file_that_cannot_be_compiled_is_left_to_its_worker(project: Path, pytestconfig: pytest.Config) -> None:
+def test_a_file_with_a_syntax_error_is_skipped_by_the_compiler(project: Path, pytestconfig: pytest.Config) -> None:
     """A file that can't be compiled is skipped; the test worker reports it as a test that can't be collected."""
     (project / "test_broken.py").write_text("def test_sum(:\n")
     (project / "broken.py").write_text("def half(:\n")

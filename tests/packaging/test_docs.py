@@ -83,7 +83,7 @@ def test_each_name_exists() -> None:
     assert sum(map(len, named_by_page.values())) > 500
 
 
-def test_each_name_is_in_its_file() -> None:
+def test_each_name_in_a_guide_is_in_the_stated_file() -> None:
     """If a guide says that a name is in a file, the file contains the name."""
     found = 0
     for page in PAGES:

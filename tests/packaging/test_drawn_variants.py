@@ -17,7 +17,7 @@ CHEAP, CHEAP_CASE, COSTLY, VERY_COSTLY = 0.001, 0.009, 1.0, 60.0
 VARIANTS = [f"tests/a/test_b.py::test_c[{engine}-{role}]" for engine in ("mariadb", "sqlite") for role in "klm"]
 
 
-def test_what_costs_little_is_not_drawn() -> None:
+def test_cheap_variants_are_not_drawn() -> None:
     assert draw_variants(VARIANTS, CHEAP, random.Random(1)) == VARIANTS
 
 
@@ -31,7 +31,7 @@ def test_drawn_variants_differ_in_every_value(seed: int) -> None:
     assert not values[0] & values[1]
 
 
-def test_one_always_runs_and_other_seeds_draw_others() -> None:
+def test_at_least_one_variant_runs_and_other_seeds_draw_others() -> None:
     drawn = [draw_variants(VARIANTS, VERY_COSTLY, random.Random(seed)) for seed in range(100)]
     assert {len(names) for names in drawn} == {1}
     assert {name for (name,) in drawn} == set(VARIANTS)

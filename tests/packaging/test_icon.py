@@ -28,7 +28,7 @@ def test_each_picture_is_the_drawing(tmp_path: Path, qtbot: QtBot) -> None:
     assert len({drawn.pixel(*point) for point in points}) > 3
 
 
-def test_its_colours_are_tokens() -> None:
+def test_the_colours_of_the_icon_are_design_tokens() -> None:
     """The colours of the icon are those of the light theme, so that the icon and the window belong together."""
     light = json.loads((RESOURCES / "style" / "tokens.json").read_text("utf-8"))["colours"]["light"]
     used = set(re.findall(r"#[0-9A-F]{6}", icons.DRAWING.read_text("utf-8")))
@@ -36,5 +36,5 @@ def test_its_colours_are_tokens() -> None:
     assert len(used) == 3
 
 
-def test_windows_have_it(qtbot: QtBot) -> None:
+def test_windows_have_the_icon(qtbot: QtBot) -> None:
     assert {size.width() for size in make_window_icon().availableSizes()} == set(icons.SIZES)

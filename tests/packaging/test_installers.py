@@ -48,7 +48,7 @@ def dpkg(root: Path, *words: str) -> None:
 
 
 @needs_dpkg
-def test_a_package_tells_what_it_is(application: Path, tmp_path: Path) -> None:
+def test_a_package_has_its_fields_owners_and_modes(application: Path, tmp_path: Path) -> None:
     """A package has the right fields, owners and modes whatever the umask of its builder is; it has hashes, a menu
     entry, icons and the licence.
     """

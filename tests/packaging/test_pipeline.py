@@ -48,7 +48,7 @@ def test_every_word_is_one_of_the_makefile() -> None:
     }
 
 
-def test_the_matrix_has_what_is_supported() -> None:
+def test_the_matrix_has_every_supported_version() -> None:
     """The matrix has each minor version of Python that pyproject.toml allows, three systems and three servers."""
     allowed = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["requires-python"]
     low, high = (int(text) for text in re.findall(r"3\.(\d+)", allowed))
@@ -66,12 +66,12 @@ def test_the_versions_of_python_run_all_costly_tests() -> None:
     assert "make test SEED=${{ strategy.job-index }} " in read_job("all")
 
 
-def test_its_runtime_is_the_one_that_is_named() -> None:
+def test_the_pipeline_takes_the_appimage_runtime_by_its_hash() -> None:
     """The pipeline takes the AppImage's runtime by its hash, the one of scripts/bundle/appimage.py."""
     assert f"/{RUNTIME_RELEASE}/" in read_job("packages")
     assert RUNTIME_SHA256 in read_job("packages")
 
 
-def test_it_has_no_rights_and_no_secrets() -> None:
+def test_the_pipeline_has_no_rights_and_no_secrets() -> None:
     assert "permissions:\n  contents: read\n" in PIPELINE
     assert "secrets." not in PIPELINE

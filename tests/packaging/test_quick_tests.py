@@ -12,7 +12,7 @@ SOURCES = {
 CAUSES = "console/services/alerts/causes.py"
 
 
-def test_who_imports_a_changed_module_is_chosen() -> None:
+def test_tests_that_import_a_changed_module_are_chosen() -> None:
     """Of a changed module, the tests in the folder of the same name are chosen first, then the other tests that
     import it; tests/domain is always chosen, as a folder.
     """
@@ -20,13 +20,13 @@ def test_who_imports_a_changed_module_is_chosen() -> None:
     assert choose([CAUSES], SOURCES, {}) == ([ALWAYS, near, far], [])
 
 
-def test_a_changed_test_is_chosen_and_words_have_theirs() -> None:
+def test_changed_tests_and_tests_of_changed_words_are_chosen() -> None:
     other = "tests/services/alerts/test_other.py"
     assert choose([other], SOURCES, {}) == ([ALWAYS, other], [])
     assert choose(["resources/words/ja.json"], SOURCES, {}) == ([ALWAYS, "tests/wording/test_keys.py"], [])
 
 
-def test_what_takes_too_long_is_left_out() -> None:
+def test_slow_tests_are_not_chosen() -> None:
     far = "tests/store/alerts/test_far.py"
     chosen, left_out = choose([CAUSES], SOURCES, {far: 1_000})
     assert (far in chosen, left_out) == (False, [far])

@@ -88,13 +88,13 @@ def test_a_person_without_rights_gets_the_exact_command(tmp_path: Path) -> None:
     assert "SYSTEM_PACKAGES=skip" in done.stdout
 
 
-def test_going_on_without_them_is_possible(tmp_path: Path) -> None:
+def test_installation_continues_without_the_system_packages(tmp_path: Path) -> None:
     """Without the packages the installation can continue, because the terminal needs none of them."""
     env = {**make_tool_environment(tmp_path, ldconfig="true"), "SYSTEM_PACKAGES": "skip"}
     assert run_script("window", env=env).returncode == 0
 
 
-def test_nothing_missing_is_silent() -> None:
+def test_the_script_prints_nothing_if_no_package_is_missing() -> None:
     """On a machine that has every package the script prints nothing."""
     done = run_script("window", env={**os.environ, "PYTHON": sys.executable})
     assert (done.returncode, done.stdout) == (0, "")
@@ -142,7 +142,7 @@ def test_a_display_or_a_platform_lets_the_window_open(variable: str) -> None:
     assert subprocess.run([str(SCRIPTS / "display.sh")], env=env, check=False).returncode == 0
 
 
-def test_without_a_display_it_says_what_works() -> None:
+def test_the_script_without_a_display_names_the_alternatives() -> None:
     """Without a display and a terminal, the script exits with 1 and names the alternatives: the terminal commands,
     VNC and a virtual screen.
     """

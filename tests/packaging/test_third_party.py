@@ -13,7 +13,7 @@ from scripts import audit, third_party
 from scripts.lock import LOCK, pins
 
 
-def test_what_runs_is_listed(tmp_path: Path) -> None:
+def test_the_bill_of_materials_lists_each_component(tmp_path: Path) -> None:
     """The bill of materials lists each component with its pinned version, and no development tool."""
     assert third_party.main([str(tmp_path / "sbom.json")]) == 0
     bill = json.loads((tmp_path / "sbom.json").read_text())
@@ -56,7 +56,7 @@ def _make_results(found: dict[str, str]) -> bytes:
     return json.dumps({"results": results}).encode()
 
 
-def test_findings_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_audit_prints_each_vulnerability(capsys: pytest.CaptureFixture[str]) -> None:
     """`make audit` prints each vulnerability with its meaning: whether the component runs in the program, or is only
     a tool.
     """

@@ -104,7 +104,7 @@ def test_a_lookup_answers_in_both_languages(program: Path, tmp_path: Path, langu
     assert word in refused.stderr
 
 
-def test_one_version_everywhere(program: Path, wheel: Path, tmp_path: Path) -> None:
+def test_wheel_doctor_and_command_line_have_one_version(program: Path, wheel: Path, tmp_path: Path) -> None:
     """`--version`, `doctor` and the wheel's name have the same version."""
     assert run_program(program, tmp_path, "--version").stdout == f"support-console {console.__version__}\n"
     versions = json.loads(run_program(program, tmp_path, "--json", "--version").stdout)["data"]
@@ -115,7 +115,7 @@ def test_one_version_everywhere(program: Path, wheel: Path, tmp_path: Path) -> N
     assert checks[0]["facts"]["version"] == console.__version__
 
 
-def test_the_window_opens_and_ends_when_told(program: Path, tmp_path: Path) -> None:
+def test_the_installed_window_opens_and_ends_by_sigterm(program: Path, tmp_path: Path) -> None:
     """The window is painted (seen over VNC, from outside), and SIGTERM ends it with status 0."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]

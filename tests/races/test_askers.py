@@ -29,7 +29,9 @@ def make_environments(place: Place, **extra: str) -> list[dict[str, str]]:
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 @pytest.mark.parametrize("cached", [False, True])
-def test_one_of_ten_is_made(place: Place, redis_server: RedisServer, cached: bool) -> None:
+def test_one_of_ten_simultaneous_requests_creates_the_transaction(
+    place: Place, redis_server: RedisServer, cached: bool
+) -> None:
     """Ten processes make a request with the same key at the same time, for one key after another. One creates the
     payment, the nine others are answered that it exists or is in progress."""
     extra = {"REDIS_URL": redis_server.url} if cached else {}

@@ -10,7 +10,7 @@ PURCHASES = {"sqlite": 200}  # a fiftieth of the ten thousand
 
 @pytest.mark.xdist_group("races")
 @pytest.mark.expects_log("what the wire does is told")
-def test_every_fault(place: Place, seed: int) -> None:
+def test_purchases_under_random_faults_are_charged_at_most_once(place: Place, seed: int) -> None:
     """Purchases meet random faults of all kinds. Nothing is charged twice; at the end no operation is `calling`, and
     no record is unknown."""
     count = PURCHASES.get(place.engine, 100)

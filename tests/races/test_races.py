@@ -55,7 +55,7 @@ def test_on_three_nodes_at_once(place: Place, leases: bool, seed: int) -> None:
 
 @pytest.mark.engines("galera")
 @pytest.mark.expects_log("the lost node is told")
-def test_one_of_three_nodes_dies(place: Place, galera_alone: Cluster) -> None:
+def test_a_node_killed_during_a_race_causes_no_second_purchase(place: Place, galera_alone: Cluster) -> None:
     """A node is killed during the race and restarted: each number is bought once, and all nodes have the same
     rows."""
     chosen = NUMBERS[:8]

@@ -10,7 +10,7 @@ PROCESSES, PAYMENTS = 5, 6
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
-def test_one_open_request_of_a_payment(place: Place) -> None:
+def test_simultaneous_requests_store_one_open_refund(place: Place) -> None:
     """Five processes request a refund of the same payment. One request is stored, the others are refused with a
     reason."""
     endings = requesters.run(place, PROCESSES, PAYMENTS, sums_alone=False)
@@ -18,7 +18,7 @@ def test_one_open_request_of_a_payment(place: Place) -> None:
 
 
 @pytest.mark.engines("mariadb", "galera")
-def test_sums_alone(place: Place) -> None:
+def test_simultaneous_reservations_never_exceed_the_captured_amount(place: Place) -> None:
     """Five processes reserve a share of the same payment, without the rule of one open refund. Two shares fit, the
     others are refused."""
     endings = requesters.run(place, PROCESSES, PAYMENTS, sums_alone=True)
@@ -26,7 +26,7 @@ def test_sums_alone(place: Place) -> None:
 
 
 @pytest.mark.engines("mariadb", "galera")
-def test_one_person_at_many_windows(place: Place) -> None:
+def test_simultaneous_requests_of_one_person_respect_the_daily_limit(place: Place) -> None:
     """One person requests refunds of different payments in five processes at the same moment. Only the two that fit
     into the person's limit per day are stored."""
     endings = requesters.run_of_one_maker(place, PROCESSES, fit=2)

@@ -11,7 +11,7 @@ PROCESSES, CALLS = 16, 2
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
-def test_one_acts_and_all_get_its_answer(place: Place, seed: int) -> None:
+def test_one_of_sixteen_simultaneous_calls_acts_and_all_get_its_result(place: Place, seed: int) -> None:
     """Sixteen processes at two desks make the same call. One acts; the others get its result, or the answer that it
     is in progress."""
     tally = same_ids.run(place, invent_numbers(CALLS, seed), PROCESSES)

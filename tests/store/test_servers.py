@@ -190,7 +190,10 @@ def test_a_certificate_that_a_client_can_verify() -> None:
 # ---------------------------------------------------------------- Galera
 
 
-@pytest.mark.nightly("test_one_of_three_nodes_dies compares the rows of all nodes after one was killed and is back")
+@pytest.mark.nightly(
+    "test_a_node_killed_during_a_race_causes_no_second_purchase compares the rows of all nodes after one was killed "
+    "and is back"
+)
 def test_a_killed_node_comes_back_with_what_it_missed(galera_alone: Cluster) -> None:
     """After one of three nodes is killed, two continue; the node that comes back gets the missed rows. An account may
     create triggers on a cluster too."""

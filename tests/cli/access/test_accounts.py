@@ -68,7 +68,7 @@ def test_a_password_that_is_missing_is_named(server_terminal: Terminal, people_f
 
 
 @pytest.mark.parametrize(("language", "sentence"), [("en", "doesn't say whether"), ("ja", "ファイルの acts に")])
-def test_a_dry_run_says_who_would_move(
+def test_a_dry_run_names_the_people_who_change_team_mode(
     server_terminal: Terminal, tmp_path: Path, language: str, sentence: str
 ) -> None:
     """A dry run names the people who would move to or from team mode, in text and in JSON. Without `--dry-run` the
@@ -100,7 +100,7 @@ def test_a_dry_run_says_who_would_move(
     ],
 )
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_a_wrong_file_is_told_in_a_sentence(
+def test_a_wrong_accounts_file_ends_with_a_sentence(
     terminal: Terminal, people_file: Path, content: bytes, problem: str, language: str
 ) -> None:
     """A wrong accounts file ends the command with exit status 2 and the problem; the message is a sentence in both

@@ -89,7 +89,7 @@ def test_from_no_tokens_to_a_purchase(unauthorised_desk: UnauthorisedDesk) -> No
     assert "AlarmBox is set up" in text
 
 
-def test_by_redirect_the_state_must_be_ours(unauthorised_desk: UnauthorisedDesk) -> None:
+def test_the_command_accepts_only_an_address_with_its_own_state(unauthorised_desk: UnauthorisedDesk) -> None:
     """With a redirect address, the command accepts only that address with the state of its own request. An answer
     with another state, without a code or with two codes sends nothing.
     """
@@ -129,7 +129,7 @@ def test_by_redirect_the_state_must_be_ours(unauthorised_desk: UnauthorisedDesk)
 
 
 @pytest.mark.expects_log("a failed exchange is logged")
-def test_a_code_is_sent_once_however_it_ends(unauthorised_desk: UnauthorisedDesk) -> None:
+def test_a_failed_exchange_sends_the_code_only_once(unauthorised_desk: UnauthorisedDesk) -> None:
     """A used, expired or invented code, a refused client, too many calls, an unusable answer, no connection, and a
     database that can't store: each has its exit status, sends the code once at most, and stores no tokens.
     """
@@ -188,7 +188,7 @@ def test_a_code_is_sent_once_however_it_ends(unauthorised_desk: UnauthorisedDesk
     assert unauthorised_desk.rows("SELECT * FROM provider_tokens") == []
 
 
-def test_who_may_authorise(unauthorised_desk: UnauthorisedDesk, tmp_path: Path) -> None:
+def test_only_administrators_and_workers_authorise(unauthorised_desk: UnauthorisedDesk, tmp_path: Path) -> None:
     """Only an administrator or a worker may authorise AlarmBox, also on a desk without database accounts: an
     operator, and a call without a person, are refused before the code is entered.
     """

@@ -34,7 +34,7 @@ def count_provider_effects(desk: PayingTerminal) -> tuple[int, int, int]:
     return desk.control.count_charges(), len(payments), len(desk.money.read_refunds())
 
 
-def test_the_switch_of_everything_stops_what_people_change(desk: PayingTerminal) -> None:
+def test_read_only_for_everything_refuses_all_changes_by_people(desk: PayingTerminal) -> None:
     """Nothing is sent and nothing written, whoever asks; each refusal says who set the switch, when and why. Reading
     goes on, and what was asked for before may be withdrawn.
     """
@@ -71,7 +71,7 @@ def test_the_switch_of_everything_stops_what_people_change(desk: PayingTerminal)
     assert desk.decide_refund("approve", refund).data["state"] == "submitted"
 
 
-def test_the_switch_of_a_provider_stops_its_money_alone(desk: PayingTerminal) -> None:
+def test_read_only_for_one_provider_stops_only_its_money(desk: PayingTerminal) -> None:
     """While the switch of one payment provider is on, credit checks can be bought and refunds requested, but no
     payment is started and no refund approved or sent at this provider.
     """
@@ -118,7 +118,7 @@ def read_refusals(desk: PayingTerminal) -> list[Any]:
         return conn.execute("SELECT what, reason FROM audit_log WHERE reason = 'read_only'").fetchall()
 
 
-def test_people_who_may_set_the_switch(desk: PayingTerminal) -> None:
+def test_only_approvers_and_administrators_set_read_only(desk: PayingTerminal) -> None:
     """An approver or an administrator may set the switch, with a reason. Setting it again to the same value changes
     nothing.
     """

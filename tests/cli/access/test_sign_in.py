@@ -68,7 +68,7 @@ def test_whoami_on_sqlite(terminal: Terminal) -> None:
 
 
 @pytest.mark.parametrize("command", [("lookup", "1180301018771"), ("whoami",), ("worker", "--once")])
-def test_without_a_sign_in_every_command_says_what_to_do(
+def test_every_command_without_a_sign_in_is_refused_with_a_next_step(
     unreachable_server_terminal: Terminal, command: tuple[str, ...]
 ) -> None:
     """Without a sign-in, every command is refused before anything is sent; the refusal names the database and the

@@ -42,7 +42,7 @@ def list_alerts_by_order(desk: PayingTerminal) -> list[dict[str, object]]:
     return [one for one in listed if one["order_no"]]
 
 
-def test_a_late_payment_is_told_and_seen(desk: PayingTerminal) -> None:
+def test_a_late_payment_raises_an_alert_once(desk: PayingTerminal) -> None:
     """`worker --once` raises the alert about a late payment once. The alert shows who has acknowledged it, and stays
     open until the records agree.
     """
@@ -135,7 +135,7 @@ def test_an_incident_from_the_terminal(desk: PayingTerminal) -> None:
         assert "3,300" in desk("incidents", "show", id, LANGUAGE=language).out.decode()
 
 
-def test_the_cases_are_listed_beside(desk: PayingTerminal) -> None:
+def test_the_list_of_alerts_has_the_payment_of_a_cancelled_order(desk: PayingTerminal) -> None:
     """`alerts list` has the one alert about the payment that was paid after its order was cancelled."""
     rules = {one["rule_id"] for one in desk.json("alerts", "list").data["alerts"]}
     assert rules == {"paid_after_cancel"}

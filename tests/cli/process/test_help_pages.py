@@ -73,7 +73,7 @@ def test_a_japanese_page_has_no_words_of_the_parser() -> None:
         ), page
 
 
-def test_an_english_page_keeps_its_headings() -> None:
+def test_headings_of_an_english_help_page_stay_in_english() -> None:
     page = read_help(("purchase",), "en")
     assert page.startswith("usage: support-console purchase")
     assert "\narguments:\n" in page

@@ -26,7 +26,7 @@ def test_only_the_first_answer_is_written() -> None:
     assert writer.exit_status == 0
 
 
-def test_a_command_that_stays_ends_with_its_own_status(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_running_command_reports_a_late_failure_on_stderr(capsys: pytest.CaptureFixture[str]) -> None:
     """A command that keeps running has already printed that it is ready; a later failure is reported on stderr and by
     the exit status.
     """
@@ -39,7 +39,7 @@ def test_a_command_that_stays_ends_with_its_own_status(capsys: pytest.CaptureFix
 
 
 @pytest.mark.expects_log("the missing sentence is our bug")
-def test_a_refusal_without_words_is_told_by_its_code(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_refusal_with_missing_words_has_its_error_code(monkeypatch: pytest.MonkeyPatch) -> None:
     """Even if the words can't be read, the answer is a JSON object with a message."""
 
     def broken(_: ConsoleError) -> str:

@@ -41,7 +41,7 @@ def test_json_may_stand_before_or_after_the_command(given: tuple[str, ...]) -> N
     assert parse_words(*given) == {"json": True, "command": "lookup", "number": NUMBER}
 
 
-def test_what_follows_a_double_dash_is_no_option() -> None:
+def test_arguments_after_a_double_dash_are_no_options() -> None:
     """After `--`, even `--json` is read as the number."""
     assert not wants_json(("lookup", "--", "--json"))
     assert parse_words("lookup", "--", "--json")["number"] == "--json"
@@ -74,7 +74,7 @@ def test_purchase_takes_several_reasons_in_both_spellings() -> None:
         assert (before["number"], before["reason"], before["deal"]) == (NUMBER, [1, 4], 2)
 
 
-def test_what_is_asked_for_stays_as_it_was_typed() -> None:
+def test_the_parser_keeps_amounts_reasons_and_ids_as_typed() -> None:
     """The parser keeps amounts, reasons and ids as the typed texts; later rules check them. A reason may be one
     digit.
     """
@@ -147,7 +147,7 @@ def test_what_is_asked_for_stays_as_it_was_typed() -> None:
         (("queue", "--view", " "), "--view: a value is needed"),
     ],
 )
-def test_other_words_are_a_usage_error_that_says_what_is_wrong(given: tuple[str, ...], said: str) -> None:
+def test_an_unknown_word_is_a_usage_error_that_names_the_problem(given: tuple[str, ...], said: str) -> None:
     """Bad words are refused with the one thing that is wrong with them, before any setting is read."""
     assert said in str(read_refusal(*given).detail["problem"])
 

@@ -64,7 +64,7 @@ def test_a_descriptor_that_nobody_opened_is_forgotten(tmp_path: Path, monkeypatc
         os.close(theirs)
 
 
-def test_a_wrong_number_is_told(terminal: Terminal) -> None:
+def test_a_wrong_descriptor_number_is_reported(terminal: Terminal) -> None:
     ending = terminal.json("whoami", OPERATOR_PASSWORD_FD="three")
     assert ending.exit_status_and_code == (2, "bad_profile")
     assert ending.error["detail"]["variable"] == PASSWORD_FD_VARIABLE

@@ -30,7 +30,7 @@ def find_listed_explanation(desk: PayingTerminal, kind: str, record_id: int) -> 
     return next(select_explanation(record) for record in records if record["id"] == record_id)
 
 
-def test_a_probed_payment_is_told_with_its_refund(desk: PayingTerminal) -> None:
+def test_a_probed_payment_is_shown_with_its_refund(desk: PayingTerminal) -> None:
     """After a probe the payment's row says "completed, nothing to do", and its refund waits for a second person."""
     payment = desk.make_booked_payment()
     asked = desk.request_refund(payment).data
@@ -88,7 +88,9 @@ def test_a_first_answer_that_is_out_of_date_is_not_explained(desk: PayingTermina
 
 
 @pytest.mark.expects_log("the reading of relations breaks")
-def test_an_act_stays_done_if_its_explanation_fails(desk: PayingTerminal, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_request_succeeds_although_its_explanation_fails(
+    desk: PayingTerminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The refund was requested, but reading its explanation fails: the command exits 0 with the record and without an
     explanation.
     """

@@ -43,7 +43,7 @@ def test_a_failure_that_was_coped_with_is_one_line(monkeypatch: pytest.MonkeyPat
 
 @expects_test_log
 @pytest.mark.parametrize(("shows_tracebacks", "extra"), [(False, BUG_RECORD_ATTRIBUTES), (True, None)])
-def test_a_bug_has_its_traceback(
+def test_a_bug_is_logged_with_its_traceback(
     monkeypatch: pytest.MonkeyPatch, shows_tracebacks: bool, extra: dict[str, bool] | None
 ) -> None:
     """A bug is logged with its traceback; in a window every failure is, because a bug ends no process there."""

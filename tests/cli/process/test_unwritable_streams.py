@@ -40,9 +40,7 @@ def test_an_answer_without_room_is_a_failure(terminal: Terminal, words: str) -> 
 
 
 @needs_full_device
-def test_a_purchase_without_room_for_its_answer_is_unknown_to_the_caller(
-    terminal: Terminal, sandbox: Sandbox
-) -> None:
+def test_a_purchase_with_an_unwritable_answer_exits_as_unknown(terminal: Terminal, sandbox: Sandbox) -> None:
     """The purchase is made and recorded, but the caller doesn't have its result: outcome unknown, and once more it
     is refused."""
     ended = run_in_shell(terminal, f"--json purchase {NUMBER} --client 1", ">/dev/full")

@@ -6,7 +6,7 @@ from tests.cli.conftest import Terminal
 NUMBER = "1180301018771"
 
 
-def test_unfinished_lists_what_is_open(terminal: Terminal, sandbox: Sandbox) -> None:
+def test_the_command_unfinished_lists_open_work(terminal: Terminal, sandbox: Sandbox) -> None:
     """`unfinished` is empty at first. After a purchase without an answer it lists the credit check with its link, in
     JSON and as text, only for the person who bought it.
     """

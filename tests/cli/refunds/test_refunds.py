@@ -72,7 +72,7 @@ def test_a_reason_is_a_code_or_words(desk: PayingTerminal) -> None:
     assert desk.request_refund(desk.make_booked_payment("ORD-2")).data["reason_code"] is None
 
 
-def test_people_who_may_decide_about_a_refund(desk: PayingTerminal) -> None:
+def test_only_other_people_decide_about_a_refund(desk: PayingTerminal) -> None:
     """Nobody decides about their own refund, also under another spelling of the name; a decided refund stays decided;
     only the maker withdraws it.
     """
@@ -92,7 +92,7 @@ def test_people_who_may_decide_about_a_refund(desk: PayingTerminal) -> None:
     assert desk.json("show", "payment", str(payment)).data["left_minor"] == 3300
 
 
-def test_one_open_request_and_look_alikes(desk: PayingTerminal) -> None:
+def test_a_second_open_request_and_an_unmarked_repeat_are_refused(desk: PayingTerminal) -> None:
     """A second request is refused while the first is open; a request for the same amount needs the option that marks
     it as intended.
     """
@@ -165,7 +165,7 @@ def test_a_cooling_off_by_setting(desk: PayingTerminal) -> None:
         ("reset_after_charge", (4, "outcome_unknown"), ("submitting", "unknown")),
     ],
 )
-def test_each_ending_has_its_status(
+def test_each_end_of_a_refund_has_its_exit_status(
     desk: PayingTerminal, fault: str, refused: tuple[int, str], known: tuple[str, str]
 ) -> None:
     """A refund that is refused, not sent or unknown has its own exit status, and the detail has its
@@ -196,7 +196,7 @@ def test_an_unknown_one_is_asked_about(desk: PayingTerminal) -> None:
 
 
 @pytest.mark.expects_log("some endings are logged")
-def test_two_people_say_that_it_failed(desk: PayingTerminal) -> None:
+def test_two_people_decide_that_a_refund_at_atom_failed(desk: PayingTerminal) -> None:
     """Atom can't prove that a refund did not happen; two people, the second an approver, can decide that with
     evidence.
     """
@@ -216,7 +216,7 @@ def test_two_people_say_that_it_failed(desk: PayingTerminal) -> None:
 
 
 @pytest.mark.expects_log("some endings are logged")
-def test_out_of_reach_is_sent_again_with_its_key(desk: PayingTerminal, sandbox: Sandbox) -> None:
+def test_an_unsent_refund_is_sent_again_under_its_key(desk: PayingTerminal, sandbox: Sandbox) -> None:
     """If the provider can't be reached, nothing is sent: exit status 6, the refund stays approved, and is sent later
     with the same key.
     """
@@ -241,7 +241,7 @@ def test_sqlite_refunds_on_loopback_only(desk: PayingTerminal) -> None:
     assert desk.json(*words, **real).exit_status_and_code == (3, "not_allowed")
 
 
-def test_nobody_acts_without_a_name(desk: PayingTerminal) -> None:
+def test_a_change_without_an_operator_is_refused(desk: PayingTerminal) -> None:
     """Commands that change a record need a person."""
     payment = desk.make_booked_payment()
     words = ("refund", "request", str(payment), "--amount", "1000", "--reason", "x")

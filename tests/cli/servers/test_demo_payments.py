@@ -62,7 +62,9 @@ def test_a_payer_pays_by_itself(
         assert console.payments.read_order(waiting.order_id or 0).record.state.value == "paid"
 
 
-def test_what_is_worth_a_look_is_named(short_demo: tuple[Console, Sandbox, tuple[PaymentSample, ...]]) -> None:
+def test_the_demo_prints_one_payment_of_each_kind(
+    short_demo: tuple[Console, Sandbox, tuple[PaymentSample, ...]],
+) -> None:
     """The demo prints one payment of each kind, with its waiting refund if there is one."""
     _, _, payments = short_demo
     shown = {one["what"]: one for one in demo_payments.build_listed_payments_json(payments)}

@@ -63,7 +63,7 @@ def test_the_registry_fits_the_records(tmp_path: Path, monkeypatch: pytest.Monke
     assert sorted(published) == sorted(row._replace(sequence_number="") for row in read_rows(difference))
 
 
-def test_the_end_of_the_demo_does_not_wait_for_its_registry(tmp_path: Path) -> None:
+def test_the_end_of_the_demo_stops_a_running_registry_import(tmp_path: Path) -> None:
     """The end of the demo stops an import that is running: there is no registry, and its thread has ended."""
     plan = demo_registry.plan_demo_registry(1, NOW.date(), [], [])
     with demo_registry.import_registry_in_background(tmp_path, plan, make_importer(tmp_path)) as thread:

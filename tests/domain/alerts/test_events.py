@@ -14,7 +14,7 @@ ALERT = Alert(4, "A", "order", 3, "注文-1", "order=pending", "order=paid", NOW
 SETTLED = replace(ALERT, resolved_at=NOW + timedelta(minutes=5))
 
 
-def test_what_is_told_when_it_is_raised() -> None:
+def test_the_event_of_a_raised_alert_has_its_facts() -> None:
     """The event of a new alert has the alert's facts and the order's number, in readable characters, and no end
     time.
     """
@@ -34,7 +34,7 @@ def test_what_is_told_when_it_is_raised() -> None:
     assert raised.body not in repr(raised)
 
 
-def test_what_is_told_when_it_is_resolved() -> None:
+def test_the_event_of_a_resolved_alert_has_its_end_time() -> None:
     """The event of a resolved alert also states since when it is resolved."""
     told = json.loads(make_alert_message("AlertResolved", SETTLED, DATABASE).body)
     assert (told["event"], told["resolved_at"]) == ("AlertResolved", "2026-11-20T03:25:01Z")
@@ -47,7 +47,7 @@ def test_alerts_without_an_order_keep_to_their_subject() -> None:
     assert make_alert_message("AlertRaised", replace(of_payment, order_no=""), DATABASE).key == "payment-5"
 
 
-def test_an_event_keeps_its_id() -> None:
+def test_an_event_keeps_its_id_in_repeated_publications() -> None:
     """An event has the same id however often it is published. Another alert, another kind of event and another
     database have other ids, and so has an alert that got the id of a lost alert in a restored database."""
     first = make_alert_message("AlertRaised", ALERT, DATABASE).event_id
@@ -63,6 +63,6 @@ def test_an_event_keeps_its_id() -> None:
     assert len(others | {first}) == 5
 
 
-def test_a_message_is_what_it_says() -> None:
+def test_messages_with_equal_contents_are_equal() -> None:
     """Two messages with the same contents are equal."""
     assert AlertMessage("t", "e", "k", "b") == AlertMessage("t", "e", "k", "b")

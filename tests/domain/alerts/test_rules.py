@@ -134,7 +134,7 @@ def test_paid_though_the_order_was_cancelled(state: PaymentState) -> None:
 
 @pytest.mark.parametrize("end", [PaymentState.EXPIRED, PaymentState.PAYMENT_FAILED])
 @pytest.mark.parametrize("state", [OrderState.PENDING, OrderState.PAID])
-def test_paid_after_it_had_ended(state: OrderState, end: PaymentState) -> None:
+def test_a_payment_paid_after_its_end_breaks_rule_c(state: OrderState, end: PaymentState) -> None:
     """A payment that was paid after it had ended breaks only rule C, whether or not its order became paid."""
     finding = find_rule(make_order(state), make_payment(PaymentState.COMPLETED, late_after=end))
     assert finding is not None
@@ -153,7 +153,7 @@ def test_goods_that_have_left_were_paid_by_the_late_payment() -> None:
 
 
 @pytest.mark.parametrize("state", [OrderState.PAID, OrderState.SHIPPED, OrderState.DELIVERED])
-def test_what_fits_is_left_alone(state: OrderState) -> None:
+def test_an_order_with_one_suitable_payment_raises_no_alert(state: OrderState) -> None:
     """An order with one suitable payment raises no alert, whatever the states of its other payments are."""
     assert (
         find_rule(
@@ -167,7 +167,7 @@ def test_what_fits_is_left_alone(state: OrderState) -> None:
 
 
 @pytest.mark.parametrize("unpaid", UNPAID)
-def test_who_has_not_paid_breaks_no_rule(unpaid: PaymentState) -> None:
+def test_an_unpaid_order_breaks_no_rule(unpaid: PaymentState) -> None:
     """An order whose payment isn't paid breaks no rule."""
     assert find_rule(make_order(OrderState.PENDING), make_payment(unpaid)) is None
     assert find_rule(make_order(OrderState.CANCELLED), make_payment(unpaid)) is None
@@ -189,7 +189,7 @@ def test_each_rule_has_one_action_and_a_grace() -> None:
     assert five == LONGEST_GRACE_PERIOD
 
 
-def test_the_newest_payment_is_where_it_is_settled() -> None:
+def test_an_alert_names_the_newest_of_several_paid_payments() -> None:
     """Of several paid payments, in any order, the alert names the newest, and the grace period counts from the
     oldest.
     """
@@ -215,7 +215,7 @@ def test_the_newest_payment_is_where_it_is_settled() -> None:
     assert (finding.payment_id, finding.observed.count("payment ")) == (7, 3)
 
 
-def test_money_of_this_very_instant_has_its_grace() -> None:
+def test_a_payment_booked_at_this_instant_has_its_grace_period() -> None:
     """A payment that was booked at the present moment has its grace period. Only a time in the future counts as the
     time of a wrong clock."""
     assert find_rule(make_order(OrderState.PENDING), make_payment(PaymentState.COMPLETED, booked_at=NOW)) is None
@@ -235,7 +235,9 @@ def test_money_of_this_very_instant_has_its_grace() -> None:
         ({"booked_at": None, "paid_at": None, "state_since": None}, True),
     ],
 )
-def test_since_when_it_is_known_that_it_was_paid(times: dict[str, datetime | None], over: bool) -> None:
+def test_the_grace_period_counts_from_the_booking_of_the_payment(
+    times: dict[str, datetime | None], over: bool
+) -> None:
     """The grace period of rule A counts from the time at which the payment was booked, or else from its payment time,
     or else from its last change of state; without any of them it counts as over.
     """
@@ -250,7 +252,7 @@ def test_since_when_an_order_says_so() -> None:
     assert find_rule(replace(young, state_since=LONG_AGO), make_payment(PaymentState.EXPIRED)) is not None
 
 
-def test_what_was_taken_counts_and_not_what_was_asked_for() -> None:
+def test_the_rules_compare_the_captured_sum() -> None:
     """The rules count the captured sum, not the requested one, less what was refunded."""
     yen = make_payment(PaymentState.COMPLETED, captured_minor=1)
     assert find_rule(make_order(OrderState.CANCELLED), replace(yen, refunded_minor=1)) is None
@@ -259,7 +261,7 @@ def test_what_was_taken_counts_and_not_what_was_asked_for() -> None:
     assert finding.observed == "order=cancelled; payment 5=completed 3000 JPY"
 
 
-def test_an_order_of_many_payments_is_told_in_brief() -> None:
+def test_the_text_of_an_alert_about_many_payments_fits_its_column() -> None:
     """The text of an alert about many payments isn't longer than its column."""
     finding = find_rule(
         make_order(OrderState.CANCELLED), *(make_payment(PaymentState.COMPLETED, one) for one in range(20))
@@ -269,7 +271,7 @@ def test_an_order_of_many_payments_is_told_in_brief() -> None:
 
 
 @pytest.mark.parametrize(("confirmed_minor", "named"), [(3300, 4), (1000, 5)])
-def test_a_payment_called_paid_by_a_callback_alone_is_named_if_the_order_needs_it(
+def test_an_alert_names_a_payment_paid_by_callback_alone_if_the_order_needs_it(
     confirmed_minor: int, named: int
 ) -> None:
     """The alert names a payment that only a callback calls paid if the confirmed payments don't cover the order,

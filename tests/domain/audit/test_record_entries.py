@@ -36,13 +36,13 @@ def test_a_reader_changes_nothing(what: str) -> None:
 
 
 @pytest.mark.parametrize("what", ACTIONS_WITHOUT_STATE_CHANGE)
-def test_what_stands_beside_a_record_is_an_event_and_no_change(what: str) -> None:
+def test_a_note_is_an_event_and_no_change_of_its_record(what: str) -> None:
     """The audit entry of a note or take is an event, but no change of the record."""
     assert reports_event(make_later_entry(what))
     assert find_last_writer((BOOKED, make_later_entry(what))) == "worker"
 
 
-def test_who_was_refused_has_not_written() -> None:
+def test_a_refused_person_is_not_the_author_of_a_change() -> None:
     """A person whose attempt to move the order was refused isn't named as the author of the payment's version."""
     refused = make_later_entry("payment.move_order", "refused")
     assert not reports_event(refused)

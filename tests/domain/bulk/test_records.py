@@ -15,7 +15,7 @@ from console.domain.bulk.records import STILL_UNKNOWN, RowResult, get_row_outcom
         (None, None, None),
     ],
 )
-def test_a_probe_that_settled_nothing_is_an_outcome_of_its_own(
+def test_a_probe_without_a_result_is_counted_separately(
     result: str | None, reason: str | None, outcome: str | None
 ) -> None:
     """A row whose probe settled nothing is counted and exported as processed without a result, not as done."""

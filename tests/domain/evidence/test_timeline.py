@@ -79,7 +79,7 @@ def test_a_clock_set_back_turns_no_source_round() -> None:
 
 
 @given(st.lists(st.lists(st.integers(-100, 100), max_size=8), max_size=4))
-def test_nothing_is_lost_and_every_source_keeps_its_order(clocks: list[list[int]]) -> None:
+def test_the_timeline_has_every_event_once_in_the_order_of_its_source(clocks: list[list[int]]) -> None:
     """For any clocks, the timeline contains each event once, and the rows of each source in the order in which they
     were written."""
     streams = [[make_event(f"s{n}", row, at) for row, at in enumerate(clock)] for n, clock in enumerate(clocks)]
@@ -100,7 +100,7 @@ def test_going_on_from_anywhere_gives_the_rest(clocks: list[list[int]], cut: int
     assert list(merge_event_streams(zip(rest, reached, strict=True))) == whole[cut:]
 
 
-def test_it_is_read_no_further_than_it_is_told() -> None:
+def test_the_timeline_reads_no_more_rows_than_requested() -> None:
     """The timeline reads of a long source only the rows that its caller takes."""
     taken = 0
 
@@ -131,7 +131,7 @@ def test_entries_of_the_trail_have_their_kind(what: str, step: TimelineEventKind
     assert get_event_kind(what) is step
 
 
-def test_what_is_hidden_is_masked_everywhere() -> None:
+def test_hidden_words_are_masked_everywhere() -> None:
     """Of a long hidden word the last four characters are shown, of a short one none; longer words are masked
     first.
     """
@@ -150,6 +150,6 @@ def test_how_much_of_a_hidden_word_is_shown(word: str, shown: str) -> None:
     assert mask_text(f"- {word} -", (word,)) == f"- {shown} -"
 
 
-def test_what_is_hidden_stands_in_no_log() -> None:
+def test_hidden_words_are_absent_from_the_text_form() -> None:
     """The text form of the hidden words doesn't contain them."""
     assert "secret name" not in repr(TimelinePage("payment", "5", (), hidden_texts=("secret name",)))

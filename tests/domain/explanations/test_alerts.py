@@ -48,7 +48,7 @@ def explain_finding(rule: AlertRule, payment: Payment = PAYMENT, order: Order = 
         (AlertRule.PAID_TOO_LATE, "refund request 5 --amount N --reason TEXT"),
     ],
 )
-def test_each_rule_names_its_payment_and_its_command(rule: AlertRule, command: str) -> None:
+def test_each_rules_explanation_names_the_payment_and_the_command(rule: AlertRule, command: str) -> None:
     """The explanation of each rule's alert names the payment and the command that corrects the mismatch."""
     explained = explain_finding(rule)
     assert explained.verdict == f"verdict.order_alert_{rule}"
@@ -138,7 +138,7 @@ def test_the_facts_that_sentences_name() -> None:
         (LATE_PAYMENT, {"read_only": ReadOnlySwitch("everything", True, "x", "lead-b", NOW)}, "open", "_read_only"),
     ],
 )
-def test_a_refund_is_advised_only_where_it_can_be_requested(
+def test_a_refund_is_advised_only_if_a_request_is_possible(
     payment: Payment, relations: dict[str, Any], name: str, suffix: str
 ) -> None:
     """No refund is advised while another one is open, while the provider is read-only, if the rules refuse it, or if
@@ -157,7 +157,7 @@ UNKNOWN = replace(PAYMENT, state=PaymentState.USER_PAYMENT, certainty=Certainty.
     ("payment", "suffix"),
     [(UNKNOWN, "_unknown"), (replace(UNKNOWN, certainty=Certainty.KNOWN), ""), (PAYMENT, "")],
 )
-def test_a_paid_order_whose_payment_is_unknown_is_not_called_unpaid(payment: Payment, suffix: str) -> None:
+def test_an_order_with_an_unknown_payment_is_not_called_unpaid(payment: Payment, suffix: str) -> None:
     """While the outcome of an order's payment is unknown, the explanation doesn't say that the payment isn't paid."""
     record = replace(payment, relations=PaymentRelations(can_ask_provider=True))
     explained = explain_finding(AlertRule.PAID_WITHOUT_PAYMENT, record, replace(ORDER, state=OrderState.PAID))

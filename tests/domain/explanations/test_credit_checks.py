@@ -144,7 +144,7 @@ RULES = {
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_each_situation_has_its_verdict_its_cause_and_its_next_step(name: str) -> None:
+def test_each_situation_has_verdict_reason_and_next_step(name: str) -> None:
     """Each situation has its verdict, reason and next step, with the command for the step and the roles that may
     act."""
     record, verdict, why, following, command, roles = RULES[name]
@@ -168,7 +168,7 @@ def test_each_situation_has_its_verdict_its_cause_and_its_next_step(name: str) -
         (review_work("contradicted"), {"claim_holder": 18}, "bought_since", NOBODY),
     ],
 )
-def test_a_purchase_is_advised_only_where_nothing_blocks_it(
+def test_a_purchase_is_advised_only_if_the_number_is_free(
     work: Work, relations: dict[str, object], following: str, roles: tuple[str, ...]
 ) -> None:
     """No purchase is advised while a live credit check exists, or while AlarmBox states another purchase and no
@@ -180,7 +180,7 @@ def test_a_purchase_is_advised_only_where_nothing_blocks_it(
 
 
 @pytest.mark.parametrize("work", [Work(), review_work("no_list_call"), due_work("unknown")])
-def test_a_proposal_needs_its_second_half_first(work: Work) -> None:
+def test_the_next_step_of_a_proposal_is_the_second_decision(work: Work) -> None:
     """If a proposal waits for a second person, the next step is that person's decision."""
     step = explain_credit_check(
         replace(UNKNOWN, work=work, relations=CheckRelations(awaits_second_person=True)), NOW
@@ -201,7 +201,7 @@ def test_the_facts_that_sentences_name() -> None:
     assert explain_credit_check(replace(BOUGHT, state_since=None), NOW).facts["since"] is None
 
 
-def test_a_contradiction_says_what_the_provider_answered() -> None:
+def test_a_contradiction_states_the_providers_answer() -> None:
     """The explanation states the provider's answer that the open alert stores; without an alert, that an answer
     differs."""
     record = replace(BOUGHT, work=review_work("contradicted"))
@@ -232,14 +232,16 @@ def test_a_contradiction_says_what_the_provider_answered() -> None:
         (BOUGHT, {}, "known", "none"),
     ],
 )
-def test_the_badges(record: CreditCheck, relations: dict[str, bool], certainty: str, work: str) -> None:
+def test_badges_of_a_credit_check_match_its_outcome(
+    record: CreditCheck, relations: dict[str, bool], certainty: str, work: str
+) -> None:
     """The badges: only an unknown outcome waits for a second person; sides can disagree only if the outcome is known;
     a running purchase isn't confirmed."""
     told = explain_credit_check(replace(record, relations=CheckRelations(**relations)), NOW)  # type: ignore[arg-type]  # as above
     assert (told.certainty, told.work) == (certainty, work)
 
 
-def test_a_probe_is_announced_only_where_it_is_due_and_can_find_something() -> None:
+def test_a_probe_is_announced_only_if_scheduled_and_possible() -> None:
     """A next probe is announced only if one is scheduled and the provider has a list of purchases. Otherwise the next
     step is a person's decision."""
     for work, finds, code in (

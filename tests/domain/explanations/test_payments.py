@@ -164,7 +164,7 @@ RULES = {
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_each_situation_has_its_verdict_its_cause_and_its_next_step(name: str) -> None:
+def test_each_situation_has_verdict_reason_and_next_step(name: str) -> None:
     """Each situation has its verdict, reason and next step, with the command for the step and the roles that may
     act."""
     record, order, verdict, why, following, command, roles = RULES[name]
@@ -209,7 +209,7 @@ def test_no_probe_is_advised_where_the_provider_cannot_be_asked(expires_at: date
 @pytest.mark.parametrize("reason", [None, *WorkReason])
 @pytest.mark.parametrize("work", WorkState)
 @pytest.mark.parametrize("state", P)
-def test_nothing_is_said_to_be_asked_where_nobody_can_ask(
+def test_an_explanation_offers_no_probe_without_a_reachable_provider(
     state: PaymentState, work: WorkState, reason: WorkReason | None
 ) -> None:
     """The explanation of a payment whose provider can't be called never has the command, the button or the sentence
@@ -231,7 +231,7 @@ def test_a_payment_overdue_is_not_confirmed() -> None:
     assert explain_payment(overdue, NOW).certainty is CertaintyBadge.UNCONFIRMED
 
 
-def test_a_reversed_payment_of_a_paid_order_is_told_with_what_the_bank_took() -> None:
+def test_a_reversed_payment_of_a_paid_order_states_the_reversed_amount() -> None:
     """For a reversed payment of a paid order the reversed amount excludes what was refunded or set aside before. No
     probe is advised; the next step is the order, which is still to be settled."""
     kept = replace(ORDER, payment_ids=(5,))
@@ -248,7 +248,7 @@ def test_a_reversed_payment_of_a_paid_order_is_told_with_what_the_bank_took() ->
     assert explain_payment(paid_there, NOW).next_step.action == "probe", "the gateway may have changed its answer"
 
 
-def test_a_proposal_needs_its_second_half_first() -> None:
+def test_the_next_step_of_a_proposal_is_the_second_decision() -> None:
     """If a proposal waits for a second person, the next step is that person's decision: for an unknown payment about
     its outcome, for a known one about the proposed reversal, which only an approver can decide."""
     for work in (Work(), DUE, review_work("probes_ended")):
@@ -283,7 +283,7 @@ def test_the_banks_days(paid_at: datetime, until: datetime) -> None:
     assert explain_payment(paid, until).verdict == "verdict.payment_complete"
 
 
-def test_a_failed_refund_is_named_while_its_money_can_be_returned() -> None:
+def test_a_paid_payment_names_its_failed_refund_while_money_is_refundable() -> None:
     """The newest refund of a paid payment failed: the payment names it and leads to it, as long as the refund itself
     advises a next step. After a later refund was made, or while it is under way, the failed one isn't named.
     """
@@ -406,7 +406,7 @@ UNKNOWN_REFUND = Refund(
         ),
     ],
 )
-def test_an_order_names_what_its_payments_wait_for(
+def test_an_order_has_the_verdict_of_its_open_payments(
     state: OrderState,
     how: dict[str, object],
     codes: tuple[str, str],
@@ -538,7 +538,7 @@ def test_no_attempt_is_announced_for_a_past_time() -> None:
         ),
     ],
 )
-def test_a_payment_shows_its_open_refund(
+def test_a_payment_has_the_verdict_of_its_open_refund(
     refund: Refund, verdict: str, following: str, certainty: str, work: str
 ) -> None:
     """The verdict, next step and certainty of a payment with an open refund are those of the refund; an unknown
@@ -555,7 +555,7 @@ def test_a_payment_shows_its_open_refund(
 
 @pytest.mark.parametrize("record", [DONE, REVIEWED])
 @pytest.mark.parametrize("checkers", [(), ("lead-b",)])
-def test_nobody_decides_about_an_overdue_refund(record: Payment, checkers: tuple[str, ...]) -> None:
+def test_an_overdue_refund_expires_without_a_decision(record: Payment, checkers: tuple[str, ...]) -> None:
     """Before a refund's deadline the next step is the decision of an approver, after it the expiry, also if one of
     two approvers has voted."""
     refund = replace(OPEN_REFUND, decide_by=NOW - timedelta(microseconds=1), checkers=checkers, checkers_needed=2)
@@ -573,7 +573,7 @@ def test_nobody_decides_about_an_overdue_refund(record: Payment, checkers: tuple
 @pytest.mark.parametrize(
     ("aside", "captured", "command"), [(1, 1, SHOW), (300, 300, SHOW), (1, 2, REFUND), (0, 300, REFUND)]
 )
-def test_only_what_was_set_aside_is_given_back_by_a_persons_hand(aside: int, captured: int, command: str) -> None:
+def test_only_a_set_aside_amount_is_advised_to_a_person(aside: int, captured: int, command: str) -> None:
     """The command for a refund can't name the set-aside part. If nothing else is refundable, the command shows the
     record instead."""
     record = replace(DONE, work=review_work("set_aside"), captured_minor=captured, set_aside_minor=aside)
@@ -582,7 +582,7 @@ def test_only_what_was_set_aside_is_given_back_by_a_persons_hand(aside: int, cap
     assert (step.code, step.command) == ("next.payment_refund_set_aside", command)
 
 
-def test_money_set_aside_whose_refund_is_open_is_explained_by_the_refund() -> None:
+def test_a_set_aside_with_an_open_refund_has_the_refunds_verdict() -> None:
     """While the refund of a set-aside is open, the verdict is the refund's, because the set-aside amount is 0
     then."""
     record = replace(DONE, work=review_work("set_aside"), set_aside_minor=0)

@@ -146,7 +146,7 @@ RULES = {
 
 
 @pytest.mark.parametrize("name", RULES)
-def test_each_situation_has_its_verdict_its_cause_and_its_next_step(name: str) -> None:
+def test_each_situation_has_verdict_reason_and_next_step(name: str) -> None:
     """Each situation has its verdict, reason and next step, with the command for the step and the roles that may
     act."""
     record, verdict, why, following, command, roles = RULES[name]
@@ -191,7 +191,7 @@ PAID = Payment(
         ({}, {"set_aside_id": 1}, False),
     ],
 )
-def test_an_ended_refund_is_to_be_requested_anew_only_while_its_amount_is_left(
+def test_a_new_request_is_advised_only_if_the_amount_is_refundable(
     state: RefundState, payment: dict[str, object], refund: dict[str, object], is_left: bool
 ) -> None:
     """A new request is advised after a refund that ended without money only if its amount is still refundable:
@@ -202,7 +202,7 @@ def test_an_ended_refund_is_to_be_requested_anew_only_while_its_amount_is_left(
 
 
 @pytest.mark.parametrize("work", [Work(), DUE, PERSON])
-def test_a_proposal_needs_its_second_half_first(work: Work) -> None:
+def test_the_next_step_of_a_proposal_is_the_second_decision(work: Work) -> None:
     """If a proposal waits for a second person, the next step is that person's decision."""
     step = explain_refund(
         replace(UNKNOWN, work=work, relations=RefundRelations(awaits_second_person=True)), NOW
@@ -235,7 +235,9 @@ def test_the_facts_that_sentences_name() -> None:
         (replace(SENT, state=R.COMPLETED), {}, "known", "none"),
     ],
 )
-def test_the_badges(record: Refund, relations: dict[str, object], certainty: str, work: str) -> None:
+def test_badges_of_a_refund_match_its_state(
+    record: Refund, relations: dict[str, object], certainty: str, work: str
+) -> None:
     """The badges show whose turn it is, and whether the refund's state is known."""
     told = explain_refund(replace(record, relations=RefundRelations(**relations)), NOW)  # type: ignore[arg-type]  # as above
     assert (told.certainty, told.work) == (certainty, work)

@@ -77,7 +77,7 @@ def test_a_search_is_read_as_typed(text: str, conditions: str, days: DayRange | 
         ("2026-11-20", "day_alone", "2026-11-20"),
     ],
 )
-def test_what_is_not_understood_is_told(text: str, problem: str, words: str) -> None:
+def test_an_unreadable_condition_is_reported(text: str, problem: str, words: str) -> None:
     """A text that isn't understood is reported with its problem and is no condition."""
     query = parse_search(text, TODAY)
     assert ([one.kind.value for one in query.problems], query.words) == ([problem], words)
@@ -96,20 +96,20 @@ def test_what_is_not_understood_is_told(text: str, problem: str, words: str) -> 
         ("status:pending status:unknown", "status:pending certainty:unknown", []),
     ],
 )
-def test_a_second_value_of_a_condition_is_told(text: str, conditions: str, not_used: list[str]) -> None:
+def test_a_second_value_of_a_condition_is_reported(text: str, conditions: str, not_used: list[str]) -> None:
     """A second, different value for the same condition is reported and not used."""
     query = parse_search(text, TODAY, "op-a")
     assert [(one.kind.value, one.word) for one in query.problems] == [("second_value", word) for word in not_used]
     assert format_filter(query.record_filter) == conditions
 
 
-def test_the_date_alone_is_understood_beside_any_condition() -> None:
+def test_a_date_needs_no_operator() -> None:
     """A date is understood without an operator, also beside another condition."""
     assert parse_search("2026-11-20 kind:refund", TODAY).days == THE_DAY
     assert parse_search("day:2026-11-20", TODAY).days == THE_DAY
 
 
-def test_long_texts_are_cut_and_told() -> None:
+def test_a_long_search_text_is_cut_with_a_report() -> None:
     """A search text of 10 million characters or 200 operators is cut to the first thousand characters, and a problem
     says so.
     """

@@ -165,7 +165,7 @@ def test_rows_read_at_another_moment_make_no_part_negative(seen: int) -> None:
     assert sum(parts) == 3300
 
 
-def test_since_when_and_in_what_currency_the_provider_says_it() -> None:
+def test_the_provider_side_has_the_time_and_currency_of_its_answer() -> None:
     """The provider's side of a paid payment counts from the time of payment, otherwise from the provider's answer.
     Without an amount it has no currency."""
     _, provider, _ = compare_sides(PAID)
@@ -214,7 +214,7 @@ def test_the_difference_of_an_order(captured: int, refunded: int, difference: in
         ((), "JPY", False),
     ],
 )
-def test_what_covers_an_order(sums: tuple[int, ...], currency: str, covered: bool) -> None:
+def test_all_payments_in_its_currency_cover_an_order(sums: tuple[int, ...], currency: str, covered: bool) -> None:
     """All payments of an order together cover it, if they are in its currency."""
     payments = [replace(PAID, captured_minor=captured, currency=currency) for captured in sums]
     assert is_order_covered(payments, ORDER) is covered

@@ -42,7 +42,9 @@ REFUND = Refund(
         (3000, 400, 0, -100),
     ],
 )
-def test_what_could_still_be_refunded(reserved: int, refunded: int, aside: int, left: int) -> None:
+def test_the_refundable_amount_excludes_reserved_refunded_and_set_aside_money(
+    reserved: int, refunded: int, aside: int, left: int
+) -> None:
     """Refundable is the captured amount less the reserved, refunded and set-aside ones; an inconsistent row gives a
     negative one.
     """
@@ -80,7 +82,7 @@ def test_a_payer_stands_in_no_log() -> None:
     assert "taro" not in repr(PAYMENT)
 
 
-def test_a_new_payment_has_nothing_behind_it() -> None:
+def test_a_new_payment_has_no_reservation_and_no_answer() -> None:
     """A new payment has no amount reserved of an account and no answer of the provider. By default it is paid by a
     code."""
     assert (PAYMENT.by_code, PAYMENT.account_minor, PAYMENT.late_after, PAYMENT.told_at) == (True, 0, None, None)
@@ -93,7 +95,7 @@ def test_a_new_refund_was_never_sent() -> None:
     assert (REFUND.reason, REFUND.set_aside_id, REFUND.sends_after, REFUND.first_sent_at) == ("", None, None, None)
 
 
-def test_what_is_asked_for_means_no_repeat_unless_it_says_so() -> None:
+def test_a_refund_request_is_no_intended_repeat_by_default() -> None:
     """A refund request is not meant as a repetition unless it says so."""
     plain = RefundRequest(5, "500", "sent back")
     assert (plain.intended_repeat, plain.set_aside_id, plain.saw, plain.answers) == (False, None, None, ())
@@ -122,7 +124,7 @@ def test_the_open_refund_that_comes_first() -> None:
         assert PaymentRelations(refunds=refunds).pending_refund == first
 
 
-def test_what_was_read_beside_a_record_makes_no_other_record() -> None:
+def test_relations_do_not_change_the_equality_of_a_record() -> None:
     """Two readings of the same row are equal whatever relations were read with them, and the text form of a record
     has no data of other records."""
     order = Order(3, "ORD-1", None, OrderState.PAID, "JPY", 3300, (5,), 2)

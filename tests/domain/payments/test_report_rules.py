@@ -172,7 +172,9 @@ def test_only_a_read_completes_and_no_callback_reverses(facts: list[Fact]) -> No
         (None, "not_bookable", None),
     ],
 )
-def test_what_cant_be_booked_is_unknown(amount: Money | None, unknown: str, case: str | None) -> None:
+def test_a_report_with_another_amount_or_currency_books_nothing(
+    amount: Money | None, unknown: str, case: str | None
+) -> None:
     """A report with another amount, another currency or no amount books nothing and leaves the state; the outcome is
     unknown."""
     report = replace(make_fact(P.PAYMENT_SUCCESS, 1)[0], amount=amount)
@@ -259,7 +261,7 @@ def test_paid_once_more(state: P, way: ReportSource, path: tuple[P, ...]) -> Non
 
 @pytest.mark.parametrize("way", ReportSource)
 @pytest.mark.parametrize("state", PaymentState)
-def test_a_failure_takes_back_what_was_paid(state: PaymentState, way: ReportSource) -> None:
+def test_a_failure_report_reverses_a_paid_payment(state: PaymentState, way: ReportSource) -> None:
     """A report of failure makes a waiting payment failed and a paid one reversed, unless the report is only a
     callback. An ended payment stays."""
     news = read_report_effect(state, way, P.PAYMENT_FAILED)
@@ -336,7 +338,7 @@ def test_said_to_wait(state: PaymentState, told: P, way: ReportSource) -> None:
 @pytest.mark.parametrize("way", ReportSource)
 @pytest.mark.parametrize("told", [P.USER_PAYMENT, P.PAYMENT_FAILED, P.EXPIRED])
 @pytest.mark.parametrize("state", PaymentState)
-def test_what_is_older_than_what_we_know_says_nothing(state: PaymentState, told: P, way: ReportSource) -> None:
+def test_a_report_older_than_the_last_one_has_no_effect(state: PaymentState, told: P, way: ReportSource) -> None:
     """A report that is older than the last one has no effect."""
     news = read_report_effect(state, way, told, told_at=START + timedelta(minutes=1, microseconds=1))
     assert (news.new_states, news.case_rule, news.is_newest) == ((), None, False)
@@ -432,7 +434,7 @@ def test_people_may_book_another_sum() -> None:
         (ReportEffect((P.EXPIRED,), unknown_reason="other_amount"), False),
     ],
 )
-def test_what_ends_an_unknown(news: ReportEffect, ends: bool) -> None:
+def test_each_usable_report_ends_an_unknown_outcome(news: ReportEffect, ends: bool) -> None:
     """Each usable report that isn't older ends an unknown outcome. A known outcome needs no end."""
     assert ends_unknown_outcome(news, replace(BEGUN, certainty=Certainty.UNKNOWN)) is ends
     assert not ends_unknown_outcome(news, BEGUN)

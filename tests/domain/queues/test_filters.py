@@ -61,7 +61,7 @@ CHECK = CreditCheck(
 RECORDS: dict[str, FilteredRecord] = {"payment": PAYMENT, "refund": REFUND, "order": ORDER, "check": CHECK}
 
 
-def test_unknown_finds_what_the_badge_calls_unknown() -> None:
+def test_status_unknown_finds_records_with_the_unknown_badge() -> None:
     """`status:unknown` finds a payment or order whose refund is unknown, and an order whose payment is unknown: their
     badges say "unknown"."""
     known = replace(PAYMENT, certainty=Certainty.KNOWN, error_code=None, work=Work())
@@ -157,7 +157,7 @@ def test_a_record_fulfils_every_condition(text: str, found: str) -> None:
         (PaymentState.COMPLETED, Certainty.KNOWN, None, False),
     ],
 )
-def test_old_is_an_answer_above_the_limit_of_its_state(
+def test_an_answer_is_old_above_the_age_limit_of_its_state(
     state: PaymentState, certainty: Certainty, age: timedelta | None, is_old: bool
 ) -> None:
     """A payment's answer is old as the page of the payment marks its provider's side; a payment without an answer has
@@ -177,7 +177,7 @@ def test_an_accepted_refund_without_a_new_answer_is_old() -> None:
     assert not matches_filter(replace(refund, state=RefundState.COMPLETED), old, NOW, None)
 
 
-def test_a_bank_may_reverse_a_payment_for_some_days_of_its_provider() -> None:
+def test_a_payment_is_reversible_until_its_providers_deadline() -> None:
     """A payment at Atom can be reversed until the end of the second day in India after the payment, the deadline that
     its page shows."""
     reversible = parse_filter("certainty:may_be_reversed").record_filter
@@ -212,7 +212,7 @@ def test_old_and_reversible_are_no_states() -> None:
         "work:later", "kind:alert", "provider:,", "amount:>1..2",
     ],
 )  # fmt: skip
-def test_what_is_not_understood_is_told_and_no_condition(text: str) -> None:
+def test_an_unreadable_condition_is_reported_and_hides_no_record(text: str) -> None:
     """A condition that isn't understood is reported and hides no record. An operator without a value is a word."""
     parsed = parse_filter(f"さくら {text} kind:order")
     assert parsed.record_filter == RecordFilter(kinds=frozenset({"order"}))

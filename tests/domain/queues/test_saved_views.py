@@ -64,7 +64,7 @@ def test_names_are_compared_without_width_case_and_person() -> None:
     assert make_view_name_claim("straße", None) == make_view_name_claim("STRASSE", None)
 
 
-def test_what_is_not_understood_is_told_and_is_no_condition() -> None:
+def test_an_unreadable_part_of_a_view_is_reported_and_filters_nothing() -> None:
     """An operator or sort order of a newer program, a value that can't be read, and a word among the operators are
     reported and are no conditions."""
     content = ViewContent("review", "provider:atom flavour:sweet age:old owner:me loose", "さくら", "-flavour")
@@ -98,6 +98,6 @@ def test_operators_and_words_are_stored_apart() -> None:
         (ViewContent("review", columns=("a",) * 41), False),
     ],
 )
-def test_what_can_be_stored(content: ViewContent, is_good: bool) -> None:
+def test_only_valid_contents_of_a_view_are_stored(content: ViewContent, is_good: bool) -> None:
     """Only these contents of a view can be stored."""
     assert is_storable_view_content(content) is is_good

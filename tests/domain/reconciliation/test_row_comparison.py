@@ -78,7 +78,7 @@ def make_row(state: PaymentState = P.PAYMENT_SUCCESS, minor: int = 3300, theirs:
         (make_payment(P.COMPLETED), make_row(P.USER_PAYMENT), V.DIFFERENT_STATE, F.CASE),
     ],
 )
-def test_each_pair_of_row_and_payment_has_its_verdict(
+def test_each_pair_of_payment_and_row_has_its_verdict(
     ours: Payment | None, told: HistoryRow, verdict: ReconciliationVerdict, follow: RowAction
 ) -> None:
     """Each pair of our payment and a row has its verdict and the action that follows."""
@@ -90,7 +90,7 @@ def make_report(minor: int = 3300) -> PaymentReport:
     return PaymentReport("ORD-1", "0421", "COMPLETED", P.PAYMENT_SUCCESS, True, Money(minor, "JPY"), refunds=None)
 
 
-def test_what_is_told_again_is_no_news() -> None:
+def test_a_report_of_stored_facts_changes_nothing() -> None:
     """A report that states what is stored already doesn't change the payment."""
     assert will_report_change_payment(make_payment(P.USER_PAYMENT), make_report(), AT, ReportSource.READ)
     assert not will_report_change_payment(make_payment(P.COMPLETED), make_report(), AT, ReportSource.READ)

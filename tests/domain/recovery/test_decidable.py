@@ -66,7 +66,9 @@ def test_a_credit_check_is_open_while_nobody_knows(state: CheckState, certainty:
         ({"work": Work()}, False),
     ],
 )
-def test_a_credit_check_that_its_writer_left_open_is_decidable(changed: dict[str, Any], *, decidable: bool) -> None:
+def test_people_decide_a_pending_credit_check_of_another_application(
+    changed: dict[str, Any], *, decidable: bool
+) -> None:
     """People can decide about a pending credit check that another application has written and that has no id of
     AlarmBox."""
     work = Work(WorkState.NEEDS_REVIEW, reason=WorkReason.WRITTEN_BY_OTHER)
@@ -114,7 +116,7 @@ def test_the_steps_of_a_decision(before: PaymentState) -> None:
 @pytest.mark.parametrize("certainty", Certainty)
 @pytest.mark.parametrize("before", PaymentState)
 @pytest.mark.parametrize("target", [P.COMPLETED, P.PAYMENT_FAILED, P.REVERSED, P.EXPIRED])
-def test_who_may_decide_that_a_payment_ended_so(
+def test_people_decide_only_outcomes_with_a_transition(
     before: PaymentState, target: PaymentState, certainty: Certainty, work: WorkState
 ) -> None:
     """People can decide a payment's outcome only if transitions lead to it. In addition the outcome must be unknown,
@@ -174,7 +176,7 @@ SECOND = timedelta(seconds=1)
         ({"certainty": UNKNOWN}, "lead-c", "refund_decided", "refund_decided"),
     ],
 )
-def test_what_keeps_a_person_from_deciding(
+def test_a_person_cannot_decide_an_own_or_decided_refund(
     changed: dict[str, Any], person: str | None, approving: str | None, rejecting: str | None
 ) -> None:
     """A person can't decide about their own refund or a decided one. A person who has approved a refund may still
@@ -197,7 +199,7 @@ def test_what_keeps_a_person_from_deciding(
         ({"work": Work(WorkState.NEEDS_REVIEW, None, "other")}, "op-a", None),
     ],
 )
-def test_what_keeps_a_person_from_withdrawing(
+def test_only_the_requester_withdraws_an_unsent_refund(
     changed: dict[str, Any], person: str | None, refusal: str | None
 ) -> None:
     """Only the requester can withdraw a refund, and only while the provider can't have it."""
@@ -222,7 +224,7 @@ BOUGHT = replace(CHECK, state=CheckState.SUCCESS, certainty=KNOWN, credit_check_
         ({"superseded_by": 18, "expired_at": NOW}, None, "not_live"),
     ],
 )
-def test_what_keeps_a_check_from_being_read_or_renewed(
+def test_an_unexpired_credit_check_cannot_be_renewed(
     changed: dict[str, Any], refetch: str | None, renewal: str | None
 ) -> None:
     """A credit check can be renewed from the moment at which it expires; without an expiry date it can't be

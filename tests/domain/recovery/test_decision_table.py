@@ -76,7 +76,7 @@ def test_not_bought_takes_two_people_and_paper() -> None:
     assert get_choice(replace(half, person=APPROVERS), "resolve.error").allowed
 
 
-def test_buying_again_is_ruled_out_until_it_is_known() -> None:
+def test_a_purchase_is_excluded_while_the_outcome_is_unknown() -> None:
     """A new purchase is excluded while the outcome is unknown, while another credit check holds the claim, and for a
     person who may not buy."""
     assert get_choice(ChoiceFacts(CHECK, NOW, APPROVERS), "buy").reason == "reason.bought_perhaps"
@@ -101,7 +101,9 @@ def test_buying_again_is_ruled_out_until_it_is_known() -> None:
         (ProviderStatement.EXPIRED, {"payment_failed"}),
     ],
 )
-def test_the_providers_word_counts_more_than_ours(told: ProviderStatement, possible: set[str]) -> None:
+def test_one_person_decides_only_the_outcome_that_the_provider_states(
+    told: ProviderStatement, possible: set[str]
+) -> None:
     """If the provider states an outcome, one person can decide only that outcome; if it states none, two people can
     decide with evidence.
     """
@@ -116,7 +118,7 @@ def test_the_providers_word_counts_more_than_ours(told: ProviderStatement, possi
     assert all(found[end].needs_second_person is two for end in possible)
 
 
-def test_a_dry_run_says_what_becomes_of_state_order_and_money() -> None:
+def test_a_dry_run_lists_the_effects_on_state_order_and_money() -> None:
     """The dry run of "completed": the order becomes paid, and the whole amount becomes refundable."""
     unknown = replace(PAYMENT, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
     facts = ChoiceFacts(unknown, NOW, OPERATORS, payment=unknown, order=ORDER, is_order_covered=False)
@@ -149,7 +151,7 @@ def test_a_dry_run_of_a_refund() -> None:
     assert not_made.money[1].refundable == 3300
 
 
-def test_what_is_ruled_out_has_no_effect() -> None:
+def test_an_excluded_action_has_no_effect() -> None:
     """An excluded action has no stated effect."""
     for one in list_all_choices(ChoiceFacts(PAYMENT, NOW, OPERATORS, payment=PAYMENT, order=ORDER)):
         assert one.allowed or (one.reason is not None and one.effect is None)
@@ -163,7 +165,7 @@ def test_a_refund_in_the_banks_days_is_asked_about_first() -> None:
     assert get_choice(replace(early, now=NOW + timedelta(days=4)), "refund").warning is None
 
 
-def test_who_took_it_is_named() -> None:
+def test_the_reason_names_the_person_with_the_take() -> None:
     """If another person has taken the record, the reason names that person and the end of the take. A person can
     extend their own take."""
     taken = Take("payment", 5, "lead-b", NOW, NOW + timedelta(minutes=30))
@@ -187,7 +189,7 @@ def test_a_probe_without_anyone_to_ask_is_excluded() -> None:
 
 @pytest.mark.parametrize("state", CheckState)
 @pytest.mark.parametrize("number", [None, 12345])
-def test_what_was_bought_can_be_fetched_again(state: CheckState, number: int | None) -> None:
+def test_a_bought_credit_check_can_be_refetched(state: CheckState, number: int | None) -> None:
     """A credit check can be re-fetched if it is a success with the provider's id and its viewing period isn't over;
     otherwise the choice has a reason.
     """
@@ -216,7 +218,7 @@ def test_what_was_bought_can_be_fetched_again(state: CheckState, number: int | N
 
 
 @pytest.mark.parametrize("what", ["probe", "refetch", "resolve.error", "take", "note", "buy"])
-def test_whoever_lacks_a_role_is_told_which(what: str) -> None:
+def test_the_reason_names_the_missing_role(what: str) -> None:
     """If the person lacks a role, the reason names the role. A purchase also needs the person's permission to buy."""
     bought = replace(CHECK, state=CheckState.SUCCESS, certainty=Certainty.KNOWN, credit_check_id=1)
     record = {"refetch": bought, "buy": replace(CHECK, state=CheckState.ERROR, certainty=Certainty.KNOWN)}.get(
@@ -279,7 +281,7 @@ def test_a_proposal_may_be_replaced_by_another_end() -> None:
 
 
 @pytest.mark.parametrize("record", [CHECK, PAYMENT, REFUND], ids=["check", "payment", "refund"])
-def test_an_action_that_only_the_read_only_mode_stops_names_it(record: CreditCheck | Payment | Refund) -> None:
+def test_an_action_stopped_by_read_only_alone_has_that_reason(record: CreditCheck | Payment | Refund) -> None:
     """If only the read-only mode prevents a decision about a record, the action's reason is the read-only mode."""
     switch = ReadOnlySwitch(EVERYTHING_SCOPE, is_on=True, reason="an incident", person="lead-b", at=NOW)
     facts = ChoiceFacts(record, NOW, OPERATORS)
@@ -288,7 +290,7 @@ def test_an_action_that_only_the_read_only_mode_stops_names_it(record: CreditChe
     assert (stopped.allowed, stopped.reason) == (False, READ_ONLY_SWITCH_REASON)
 
 
-def test_an_order_follows_by_its_payment() -> None:
+def test_an_order_is_decided_through_its_payment() -> None:
     """People can't decide about an order itself. Without a payment an order can be neither probed nor moved."""
     alone = ChoiceFacts(ORDER, NOW, APPROVERS)
     assert get_choice(alone, "probe").reason == get_choice(alone, "move_order").reason == "reason.no_payment"
@@ -311,7 +313,7 @@ def test_a_warning_ends_with_the_banks_days(after: timedelta, warned: bool) -> N
     assert off.reason == "reason.over_limit"
 
 
-def test_where_nobody_can_be_asked_a_probe_is_free_for_those_who_may_ask() -> None:
+def test_a_probe_is_allowed_although_its_provider_cannot_be_asked() -> None:
     """If the provider can't be asked, a person with the role can still probe, and the answer says that nobody can be
     asked. An auditor is told which role is needed."""
     facts = ChoiceFacts(CHECK, NOW, OPERATORS, question_possibility=QuestionPossibility.NO_CALL)

@@ -35,7 +35,7 @@ def make_facts(record: CreditCheck | Order | Payment | Refund, **more: object) -
     return ChoiceFacts(record, NOW, **more)  # type: ignore[arg-type]  # of each test
 
 
-def test_each_effect_is_of_its_own_kind_of_record() -> None:
+def test_an_effect_is_none_for_records_of_another_kind() -> None:
     """The effect is None for another kind of record, and for a refund whose payment isn't known."""
     assert choice_effects.compute_check_effect(make_facts(PAID_UP), CheckState.SUCCESS) is None
     assert choice_effects.compute_payment_effect(make_facts(CHECK), P.COMPLETED) is None
@@ -65,7 +65,9 @@ def test_a_credit_check_becomes_known(after: CheckState) -> None:
         (ProviderStatement.OTHER_AMOUNT, None, 3300),
     ],
 )
-def test_what_counts_as_taken(told: ProviderStatement, named: int | None, taken: int) -> None:
+def test_the_captured_amount_is_the_requested_one_by_default(
+    told: ProviderStatement, named: int | None, taken: int
+) -> None:
     """The captured amount is the requested one, unless the provider names another sum."""
     effect = choice_effects.compute_payment_effect(
         make_facts(replace(WAITS, provider_minor=named), statement=told), P.COMPLETED
@@ -90,7 +92,7 @@ def test_money_is_taken_once_and_only_by_a_success(before: PaymentState) -> None
 
 
 @pytest.mark.parametrize("before", PaymentState)
-def test_what_the_provider_calls_expired_expires(before: PaymentState) -> None:
+def test_a_waiting_payment_that_the_provider_calls_expired_expires(before: PaymentState) -> None:
     """A payment that the provider calls expired expires if it waits for the payer; otherwise the decided state
     stays."""
     waiting = make_facts(replace(WAITS, state=before), statement=ProviderStatement.EXPIRED)
@@ -116,7 +118,9 @@ def test_what_the_provider_calls_expired_expires(before: PaymentState) -> None:
         ({"state": _O.REFUNDED}, True, "refunded"),
     ],
 )
-def test_an_order_is_paid_when_its_payments_cover_it(changed: dict[str, object], covered: bool, after: str) -> None:
+def test_an_order_becomes_paid_only_if_its_payments_cover_it(
+    changed: dict[str, object], covered: bool, after: str
+) -> None:
     """The dry run of a completed payment sets the order to paid only if the order is pending and its payments cover
     its sum in its currency.
     """
@@ -143,7 +147,9 @@ def test_an_order_is_paid_when_its_payments_cover_it(changed: dict[str, object],
         (ProviderStatement.PAID, P.CALLBACK_RECEIVED, "paid"),
     ],
 )
-def test_what_was_known_moves_nothing(told: ProviderStatement, before: PaymentState, after: str) -> None:
+def test_a_confirmed_payment_moves_its_order_by_the_rules_alone(
+    told: ProviderStatement, before: PaymentState, after: str
+) -> None:
     """If a read confirms once more that the payment was paid, the order moves only by its own rules; without an order
     there is no effect on one."""
     effect = choice_effects.compute_payment_effect(
@@ -167,7 +173,7 @@ def test_what_was_known_moves_nothing(told: ProviderStatement, before: PaymentSt
         (R.FAILED, 8, (0, 1000, 2000)),
     ],
 )
-def test_a_refund_is_gone_or_its_sum_is_free(
+def test_a_refund_that_was_not_made_frees_its_amount(
     after: RefundState, aside: int | None, parts: tuple[int, int, int]
 ) -> None:
     """If a refund wasn't made, its amount becomes refundable or set aside again. Other refunds of the payment

@@ -89,7 +89,7 @@ def test_each_kanji_has_one_comparison_form() -> None:
 
 
 @pytest.mark.parametrize("spelling", FORMS.split())
-def test_a_name_is_compared_without_its_legal_form(spelling: str) -> None:
+def test_the_comparison_form_of_a_name_excludes_its_legal_form(spelling: str) -> None:
     """The comparison form of a name doesn't contain its legal form."""
     assert remove_legal_form(fold_text(write_out_legal_forms(spelling))) == "山田"
 
@@ -106,7 +106,7 @@ def test_a_name_is_compared_without_its_legal_form(spelling: str) -> None:
         "Yamada, LLC",
     ],
 )
-def test_an_english_name_is_compared_without_its_legal_form(spelling: str) -> None:
+def test_the_comparison_form_of_an_english_name_excludes_its_legal_form(spelling: str) -> None:
     """The comparison form of an English name doesn't contain its legal form."""
     assert fold_text(write_out_legal_forms(spelling)) == "yamada"
 
@@ -191,7 +191,7 @@ def test_a_part_of_a_name_is_folded_to_a_part(name: str, data: st.DataObject) ->
         ("\u202e\u200b\x00\ud800", QueryKind.EMPTY, None, "", "", 0),
     ],
 )
-def test_what_a_text_asks_for(
+def test_a_typed_text_is_a_number_a_postcode_or_words(
     text: str, kind: QueryKind, number: str | None, digits: str, post_code: str, words: int
 ) -> None:
     """A typed text is understood as a corporation number, a post code or words."""
@@ -200,13 +200,13 @@ def test_what_a_text_asks_for(
     assert found == (kind, number, digits, post_code, words)
 
 
-def test_a_voicing_mark_of_its_own_belongs_to_the_kana_before_it() -> None:
+def test_a_separate_voicing_mark_belongs_to_the_kana_before_it() -> None:
     """A separate voicing mark, which some input methods write, belongs to the kana before it."""
     assert parse_registry_query("カ゛ーテ゛ンハ゜ーク") == parse_registry_query("ガーデンパーク")
 
 
 @pytest.mark.parametrize("typed", ["13", "東京都", "東京", "tokyo", "Tokyo", " TOKYO-to "])
-def test_a_prefecture_by_its_spellings(typed: str) -> None:
+def test_a_prefecture_is_found_by_its_spellings(typed: str) -> None:
     """A prefecture is found by its spellings."""
     assert find_prefecture_code(typed) == "13"
 
@@ -241,7 +241,7 @@ def test_every_prefecture_has_a_code() -> None:
         ("", []),
     ],
 )
-def test_other_spellings_of_what_is_heard(text: str, others: list[str]) -> None:
+def test_a_text_written_as_heard_has_other_spellings(text: str, others: list[str]) -> None:
     """A text that was written as heard has these other spellings."""
     assert list(list_other_spellings(text)) == others
 

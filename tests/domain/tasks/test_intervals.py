@@ -28,7 +28,7 @@ def make_task(every: timedelta = MINUTE, **facts: object) -> ScheduledTask:
     return ScheduledTask("probes", every, AT, **facts)  # type: ignore[arg-type]  # fields by name
 
 
-def test_the_docs_tell_each_interval_and_its_reason() -> None:
+def test_the_worker_page_has_the_table_of_intervals() -> None:
     """docs/worker.md contains the table of intervals and reasons."""
     text = (Path(__file__).parents[3] / "docs" / "worker.md").read_text(encoding="utf-8")
     rows = [f"| `{name}` | {interval.seconds} | {interval.reason} |" for name, interval in INTERVAL_OF_TASK.items()]
@@ -41,7 +41,7 @@ def test_an_unnamed_task_has_the_usual_interval() -> None:
 
 
 @pytest.mark.parametrize("every", [timedelta(seconds=5), MINUTE, HOUR])
-def test_back_off_grows_within_its_bound(every: timedelta) -> None:
+def test_each_wait_after_a_failure_is_longer_up_to_a_bound(every: timedelta) -> None:
     """Each wait after a failure is at least as long as the one before and at most the bound for all tasks; a task
     with a longer interval than the bound waits its interval."""
     waits = [compute_wait_after_failures(every, failures) for failures in range(60)]
@@ -54,7 +54,7 @@ def test_back_off_grows_within_its_bound(every: timedelta) -> None:
     ("every", "allowed"), [(timedelta(seconds=5), OVERDUE_GRACE_PERIOD), (MINUTE, OVERDUE_GRACE_PERIOD), (HOUR, HOUR)]
 )
 @pytest.mark.parametrize("scale", [REAL, FAST])
-def test_a_task_is_overdue_by_its_interval_again(every: timedelta, allowed: timedelta, scale: TimeScale) -> None:
+def test_a_task_is_overdue_after_twice_its_interval(every: timedelta, allowed: timedelta, scale: TimeScale) -> None:
     """A task is overdue when twice its interval has passed since its last end, but never before the lease of a killed
     worker has expired."""
     late = AT + scale.scale_delta(allowed)

@@ -46,7 +46,7 @@ def test_a_difference_is_no_case_by_itself() -> None:
     assert (difference.case_opened, difference.id) == (False, 0)
 
 
-def test_an_alert_is_open_until_it_says_otherwise() -> None:
+def test_a_new_alert_is_open() -> None:
     """A new alert is open."""
     alert = Alert(4, "A", "order", 3, "ORD-1", "x", "y", NOW)
     assert (alert.resolved_at, alert.acknowledged_by, alert.acknowledged_at, alert.note) == (None, None, None, None)

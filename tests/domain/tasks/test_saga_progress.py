@@ -80,7 +80,7 @@ def test_each_step_stands_as_the_journal_says(name: str) -> None:
 
 
 @pytest.mark.parametrize(("next_at", "waits"), [(None, False), (EARLIER, False), (NOW, False), (NOW + MOMENT, True)])
-def test_a_step_waits_until_its_time(next_at: datetime | None, waits: bool) -> None:
+def test_a_step_of_a_saga_waits_until_its_scheduled_time(next_at: datetime | None, waits: bool) -> None:
     """A step waits until its scheduled time."""
     view = make_saga_progress(make_saga(next_at=next_at, reason="unknown"), STEPS, NOW)
     at = next_at if waits else None

@@ -80,7 +80,7 @@ def test_a_code_is_exchanged_once_only() -> None:
         make_alarmbox(server.url).oauth_calls.exchange_code("code-1")
 
 
-def test_secrets_hide() -> None:
+def test_text_forms_of_tokens_hide_secrets() -> None:
     """The text forms of tokens, configuration and errors contain no secret."""
     config = AlarmBoxConfig("https://api.alarmbox.jp", "client-1", "s3cret-of-client")
     assert "s3cret" not in repr(config)

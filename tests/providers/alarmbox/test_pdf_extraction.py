@@ -145,7 +145,7 @@ def test_anything_else_is_not(body: bytes, reason: str) -> None:
 
 
 @pytest.mark.parametrize("escaped", [False, True], ids=["plain", "escaped"])
-def test_one_byte_too_many_is_not(escaped: bool) -> None:
+def test_a_pdf_one_byte_above_the_limit_is_refused(escaped: bool) -> None:
     """A file of one byte more than 32 MiB is not accepted, in either form of JSON. The body is made in the test, so
     that not every test process holds it in memory."""
     text = b64encode(make_pdf(LARGEST_PDF_BYTES + 1)).decode()
@@ -172,7 +172,7 @@ def test_a_file_does_not_disturb_the_detail() -> None:
     assert outcome.kind is OutcomeClass.SUCCEEDED
 
 
-def test_500_megabytes_are_cut_while_they_stream() -> None:
+def test_an_endless_answer_is_cut_at_the_limit() -> None:
     """An answer without end is given up near the limit, and the memory stays below it."""
     head = b'HTTP/1.1 200 OK\r\n\r\n{"credit_check":{"credit_check_id":12345,"pdf_file_data":"'
     with serve_scripts(make_flood_script(head, 500_000_000)) as server:

@@ -17,7 +17,7 @@ from tests.providers.parts import BOUGHT, NUMBER, REQUEST, CountingRateLimiter, 
 from tests.providers.raw_server import make_answer_script, serve_scripts
 
 
-def test_what_is_sent() -> None:
+def test_a_purchase_request_has_the_documented_fields() -> None:
     """The request is the documented JSON in UTF-8 with exactly the given fields, sent to the documented address."""
     with serve_scripts(make_answer_script(200, BOUGHT)) as server:
         make_alarmbox(server.url).buy_check(REQUEST)

@@ -54,7 +54,7 @@ def test_vectors_cover_both_calls() -> None:
 
 
 @pytest.mark.parametrize("vector", ANSWERS, ids=[v["id"] for v in ANSWERS])
-def test_vectors(vector: dict[str, Any]) -> None:
+def test_published_answers_have_their_outcome_class(vector: dict[str, Any]) -> None:
     """Each published answer has its outcome class, and the effect follows from it."""
     call, status, body = vector["call"], vector["http_status"], vector["body"]
     if "oauth" in call:
@@ -117,7 +117,7 @@ def make_reason(status: int) -> str:
 
 
 @parametrize_by_status(PURCHASE_ROWS)
-def test_purchase_statuses(status: int, kind: Kind) -> None:
+def test_the_http_status_decides_the_outcome_of_a_purchase(status: int, kind: Kind) -> None:
     """The HTTP status decides the outcome class of a purchase; a status without a row in the table is UNKNOWN."""
     outcome = call_with_answer(CALL_BY_NAME["purchase"], status, {"message": "なぜか"})
     expected = (kind, make_reason(status), status, SendingCertainty.YES)
@@ -222,7 +222,7 @@ def test_a_refusal_in_words_is_a_refusal(body: bytes) -> None:
 
 @pytest.mark.parametrize("ask", ["detail", "pdf"])
 @parametrize_by_status(READ_ROWS)
-def test_read_statuses(ask: str, status: int, kind: Kind) -> None:
+def test_the_http_status_decides_the_outcome_of_a_read(ask: str, status: int, kind: Kind) -> None:
     """The HTTP status decides the outcome class of a read: 403 and 404 are AlarmBox's statements; a status that
     blames the request leaves the outcome unknown."""
     outcome = call_with_answer(CALL_BY_NAME[ask], status, b"")
@@ -230,7 +230,7 @@ def test_read_statuses(ask: str, status: int, kind: Kind) -> None:
 
 
 @parametrize_by_status(LIST_ROWS)
-def test_list_statuses(status: int, kind: Kind) -> None:
+def test_a_refused_or_missing_list_proves_nothing(status: int, kind: Kind) -> None:
     """A refused or missing list proves nothing about a purchase."""
     outcome = call_with_answer(CALL_BY_NAME["list"], status, b"")
     assert (outcome.kind, outcome.reason, outcome.status) == (kind, make_reason(status), status)
@@ -292,7 +292,9 @@ INCOMPLETE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 
 
 @pytest.mark.parametrize(("change", "read"), INCOMPLETE.values(), ids=INCOMPLETE)
-def test_with_an_id_it_is_bought_whatever_else_is_odd(change: dict[str, Any], read: dict[str, Any]) -> None:
+def test_an_answer_with_an_id_is_a_success_whatever_other_fields_lack(
+    change: dict[str, Any], read: dict[str, Any]
+) -> None:
     """An answer with an id is a success; each other field that is missing or unreadable stays empty."""
     outcome = purchase_with_answer(json.dumps({"credit_check": CHECK | change}).encode())
     assert outcome.kind is Kind.SUCCEEDED
@@ -506,7 +508,7 @@ LISTS: dict[str, tuple[object, Kind, str, int]] = {
 
 
 @pytest.mark.parametrize(("body", "kind", "why", "count"), LISTS.values(), ids=LISTS)
-def test_lists(body: object, kind: Kind, why: str, count: int) -> None:
+def test_only_a_complete_and_readable_list_counts(body: object, kind: Kind, why: str, count: int) -> None:
     """A list counts only if it is complete and every entry can be read; entries about other corporation numbers are
     left out."""
     outcome = call_with_answer(CALL_BY_NAME["list"], 200, body)

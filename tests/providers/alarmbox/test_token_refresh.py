@@ -38,7 +38,7 @@ INVALID_GRANT_ANSWER = make_answer_script(400, {"error": "invalid_grant"})
 TIME_UNTIL_EXPIRY = timedelta(minutes=4)
 
 
-def test_a_pair_with_time_left_is_used_as_it_is() -> None:
+def test_a_pair_of_tokens_with_time_left_is_used_without_a_refresh() -> None:
     """A pair of tokens that is valid for more than five minutes is used without a refresh."""
     with serve_scripts(OK) as server:
         assert (
@@ -57,7 +57,7 @@ def test_a_pair_without_a_known_end_is_used_until_a_401() -> None:
         assert server.paths() == [PURCHASE_REQUEST_LINE]
 
 
-def test_shortly_before_the_end_it_is_renewed_and_stored_first() -> None:
+def test_a_pair_of_tokens_near_its_end_is_renewed_and_stored_first() -> None:
     """With less than five minutes left, the new pair is stored and then used. Each call waits for its own turn."""
     tokens, turns = MemoryTokens(make_token_pair(lives=TIME_UNTIL_EXPIRY)), CountingRateLimiter()
     with serve_scripts(NEW_TOKENS_ANSWER, OK) as server:
@@ -99,7 +99,7 @@ def test_a_second_401_is_the_end() -> None:
 @pytest.mark.parametrize(
     "second", [make_answer_script(500), make_reset_script(), make_bytes_script(b""), make_answer_script(200, b"{")]
 )
-def test_what_the_second_try_meets_counts(second: Script) -> None:
+def test_the_answer_to_the_second_try_after_a_401_counts(second: Script) -> None:
     """The second request after a 401 may have bought: without an answer its outcome is UNKNOWN."""
     with serve_scripts(UNAUTHORISED, NEW_TOKENS_ANSWER, second) as server:
         assert make_alarmbox(server.url).buy_check(REQUEST).kind is OutcomeClass.UNKNOWN
@@ -112,7 +112,7 @@ def test_reads_refresh_too() -> None:
         assert make_alarmbox(server.url).read_detail(12345).kind is OutcomeClass.SUCCEEDED
 
 
-def test_somebody_else_has_refreshed() -> None:
+def test_a_pair_refreshed_by_another_process_is_used() -> None:
     """Another process has stored a newer pair meanwhile: the adapter uses it without a refresh."""
 
     class Overtaken(MemoryTokens):
@@ -126,7 +126,7 @@ def test_somebody_else_has_refreshed() -> None:
         assert server.header(1, "authorization") == "Bearer at-7"
 
 
-def test_invalid_grant_after_somebody_else_refreshed_is_no_error() -> None:
+def test_a_refresh_token_used_by_another_process_is_no_error() -> None:
     """Another process has used our refresh token meanwhile: the adapter reads the stored pair again and uses it."""
     tokens = MemoryTokens(make_token_pair())
 
@@ -223,7 +223,7 @@ def test_a_used_up_token_after_a_lost_answer_means_authorise_again() -> None:
     ("refusal", "asked"),
     [(make_answer_script(500), 2), (INVALID_GRANT_ANSWER, 1), (make_answer_script(429), 1), (make_hang_script(), 2)],
 )
-def test_the_old_access_token_serves_as_long_as_it_lives(refusal: Script, asked: int) -> None:
+def test_the_old_access_token_is_used_if_its_refresh_fails(refusal: Script, asked: int) -> None:
     """If a refresh fails shortly before the end of the pair, the call is sent with the old access token."""
     scripts = [refusal] * asked
     with serve_scripts(*scripts, OK) as server:

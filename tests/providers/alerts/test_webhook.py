@@ -47,7 +47,7 @@ def test_two_hundreds_alone_are_taken(receiver: Receiver, status: int, said: str
     )
 
 
-def test_nobody_there_and_nobody_who_answers() -> None:
+def test_a_silent_or_absent_receiver_is_reported_by_a_reason() -> None:
     """A receiver that isn't running, or doesn't answer, leads to a reason in one word and to no exception."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         port = silent.getsockname()[1]
@@ -60,7 +60,7 @@ def test_nobody_there_and_nobody_who_answers() -> None:
 
 
 @pytest.mark.parametrize("url", ["http://example.com/x", "https://10.0.0.1/x", "https://u:p@example.com/x"])
-def test_only_addresses_that_may_be_told(url: str) -> None:
+def test_an_alert_address_that_is_not_allowed_is_refused(url: str) -> None:
     """An address that isn't allowed is refused."""
     with pytest.raises(ConsoleError):
         make_publisher(url)
@@ -76,7 +76,7 @@ def test_only_addresses_that_may_be_told(url: str) -> None:
         (("::ffff:10.20.0.5",), (), "address_not_allowed"),
     ],
 )
-def test_where_a_name_leads_is_looked_at_when_it_is_told(
+def test_the_addresses_of_a_host_are_checked_at_each_publication(
     leads_to: tuple[str, ...], private: tuple[str, ...], said: str
 ) -> None:
     """The addresses of the host name are checked at each publication, because they can change. If one is in a private

@@ -34,7 +34,7 @@ KEY = bytes(range(32))
 
 
 @pytest.mark.parametrize("vector", SEALED, ids=[v["id"] for v in SEALED])
-def test_sealed_vectors(vector: dict[str, Any]) -> None:
+def test_published_texts_are_encrypted_and_decrypted(vector: dict[str, Any]) -> None:
     """The derived key, the encrypted text and the decrypted text are the published ones; the key is used as text,
     without decoding."""
     key = derive_key(vector["password"], vector["salt"])
@@ -44,7 +44,7 @@ def test_sealed_vectors(vector: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("vector", BROKEN, ids=[v["id"] for v in BROKEN])
-def test_broken_vectors(vector: dict[str, Any]) -> None:
+def test_damaged_texts_raise_one_error_without_details(vector: dict[str, Any]) -> None:
     """Decryption returns the text or raises one error without details."""
     key = derive_key(vector["password"], vector["salt"])
     if vector["expected"] != "DECRYPT_ERROR":
@@ -77,7 +77,7 @@ def test_a_flipped_bit_never_opens_to_the_same(text: str, data: st.DataObject) -
 
 
 @given(st.text(max_size=100).map(lambda text: encrypt_text(text, KEY)), st.data())
-def test_what_is_cut_never_opens_to_the_whole(sealed: str, data: st.DataObject) -> None:
+def test_a_cut_text_never_decrypts_to_the_whole_text(sealed: str, data: st.DataObject) -> None:
     """A text that is cut at any place can't be decrypted to the whole one: the padding shows a cut at the end of a
     block, the length another one."""
     cut = data.draw(st.integers(0, len(sealed) - 1))
@@ -103,7 +103,7 @@ NO_HEX = ["98 05", "0x98", "98056", "９８", "zz" * 16, " " * 32, "980564D2B236
 
 
 @pytest.mark.parametrize("text", NO_HEX)
-def test_what_is_no_hex(text: str) -> None:
+def test_a_text_that_is_not_hex_is_refused(text: str) -> None:
     """Text with blanks, prefixes or other characters is refused as hex."""
     with pytest.raises(DecryptionFailed):
         decrypt_text(text, KEY)
@@ -155,7 +155,7 @@ def test_salt_and_key_may_differ() -> None:
 
 
 @pytest.mark.parametrize("vector", SIGNED, ids=[v["id"] for v in SIGNED])
-def test_signature_vectors(vector: dict[str, Any]) -> None:
+def test_published_signatures_are_computed(vector: dict[str, Any]) -> None:
     """The joined parts and the signature are the published ones."""
     parts = [part["value"] for part in vector["parts"]]
     assert "".join(parts) == vector["expected_string_to_sign"]
@@ -177,7 +177,7 @@ def test_no_signature_is_no_match(given_text: object) -> None:
     ("minor", "two", "short"),
     [(15_050, "150.50", "150.5"), (500, "5.00", "5"), (50_000, "500.00", "500"), (1, "0.01", "0.01")],
 )
-def test_amount_formats(minor: int, two: str, short: str) -> None:
+def test_the_setting_of_the_amount_format_decides_the_decimals(minor: int, two: str, short: str) -> None:
     """The setting of the amount format decides if an amount is written with two decimal places or as short as
     possible."""
     money = Money(minor, "INR")

@@ -64,7 +64,7 @@ def is_refused(found: SignedCallback) -> bool:
 
 
 @pytest.mark.parametrize("vector", CALLBACKS, ids=[v["id"] for v in CALLBACKS])
-def test_vectors(vector: dict[str, Any]) -> None:
+def test_published_callbacks_are_accepted_or_refused(vector: dict[str, Any]) -> None:
     """Each published callback is accepted or refused as it states, with its class."""
     keys = {"response_key": vector["res_key"], "response_salt": vector["res_salt"]}
     merchant = replace(MERCHANT, **keys, response_hash_key=vector["res_hash_key"])
@@ -132,7 +132,7 @@ def test_every_cut_refuses() -> None:
     assert is_refused(parse_body(BODY + b"00" * 16))
 
 
-def test_a_text_that_lost_its_padding_refuses() -> None:
+def test_a_callback_without_its_padding_is_refused() -> None:
     """A callback without its last block, the padding, is refused."""
     text = TEXT + " " * (-len(TEXT.encode()) % 16)
     whole = make_form(text)
@@ -176,7 +176,7 @@ UNSIGNED: dict[str, bytes] = {
 
 
 @pytest.mark.parametrize("body", UNSIGNED.values(), ids=UNSIGNED)
-def test_what_is_not_signed_for_is_refused(body: bytes) -> None:
+def test_a_callback_without_a_valid_signature_is_refused(body: bytes) -> None:
     """A callback with a wrong, missing or foreign signature, or with changed content under a valid one, is
     refused."""
     assert is_refused(parse_body(body))

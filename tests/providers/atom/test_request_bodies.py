@@ -45,7 +45,7 @@ def test_the_published_messages() -> None:
     assert make_refund_status_text(MERCHANT, ATOM_ORDER.provider_payment_id) == PLAIN["ndps-c-status-req"]
 
 
-def test_verification_is_signed_over_what_it_says() -> None:
+def test_the_signature_of_a_verification_covers_password_and_call_name() -> None:
     """The first version of the verification signs the password and the name of the call too; the second version
     neither."""
     signed = {v["id"]: v["expected_signature"] for v in VECTORS["ndps_signature"]}
@@ -61,7 +61,7 @@ def test_verification_is_signed_over_what_it_says() -> None:
     assert signed["ndps-s-txn-v1"] not in second
 
 
-def test_an_amount_is_signed_as_it_is_written() -> None:
+def test_an_amount_is_signed_in_its_written_form() -> None:
     """The setting of the amount format changes the message and its signature together; both equal the published
     ones."""
     short = replace(MERCHANT, amount_format=AmountFormat.SHORTEST)
@@ -87,7 +87,7 @@ def test_a_payer_without_contact_is_left_out() -> None:
     assert "extras" not in text
 
 
-def test_each_call_goes_to_its_address_as_a_sealed_form() -> None:
+def test_each_call_to_atom_has_all_data_in_its_encrypted_body() -> None:
     """All data are encrypted in the body. The address, which appears in logs, contains none."""
     with serve_scripts(make_answer_script(500)) as server:
         vendor = make_atom(server.url)
@@ -111,7 +111,7 @@ def test_each_call_goes_to_its_address_as_a_sealed_form() -> None:
     assert opened[2:] == [PLAIN["ndps-c-refund"], PLAIN["ndps-c-status-req"]]
 
 
-def test_published_addresses() -> None:
+def test_each_call_goes_to_its_published_address() -> None:
     """Each call has its host; the second version of the verification has its own path."""
     production, uat = AtomUrls.make_production_urls(), AtomUrls.make_uat_urls(Verification.V2)
     assert production.refund == "https://payment.atomtech.in/ots/payment/refund"

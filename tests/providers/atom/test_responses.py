@@ -123,7 +123,7 @@ def convert_vector(vector: dict[str, Any]) -> Outcome[Any]:
 
 
 @pytest.mark.parametrize("vector", ANSWERS, ids=[v["id"] for v in ANSWERS])
-def test_vectors(vector: dict[str, Any]) -> None:
+def test_published_answers_have_their_outcome_class(vector: dict[str, Any]) -> None:
     """Each published answer, encrypted and sent over real HTTP, has its outcome class; that of a refund has its
     effect too."""
     outcome = convert_vector(vector)
@@ -134,7 +134,7 @@ def test_vectors(vector: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("vector", STATES, ids=[v["id"] for v in STATES])
-def test_states(vector: dict[str, Any]) -> None:
+def test_published_states_have_our_state_and_label(vector: dict[str, Any]) -> None:
     """Each published state has its state of ours, whether it is final, and its label."""
     word = vector["provider_state"]
     if vector["domain"] == "ndps-payment":
@@ -196,14 +196,14 @@ def convert_code(call: AtomCall, code: str) -> Outcome[Any]:
 
 
 @pytest.mark.parametrize("call", AtomCall)
-def test_every_code(call: AtomCall) -> None:
+def test_every_code_of_atom_has_its_outcome_class(call: AtomCall) -> None:
     """The tables of codes have exactly the expected codes, and each code has its outcome class."""
     assert set(VERDICTS_BY_CALL[call]) == set(ROWS[call])
     assert {code: convert_code(call, code).kind for code in ROWS[call]} == ROWS[call]
 
 
 @pytest.mark.parametrize("call", AtomCall)
-def test_unlisted_codes(call: AtomCall) -> None:
+def test_an_unlisted_code_is_unknown(call: AtomCall) -> None:
     """A code without a row leaves the outcome unknown, also one that had another meaning in an earlier version."""
     assert {convert_code(call, code).kind for code in UNLISTED} == {U}
     listed_elsewhere = set().union(*ROWS.values()) - set(ROWS[call]) - {"OTS0000"}
@@ -219,7 +219,7 @@ STATUS_ROWS = {
 
 
 @pytest.mark.parametrize("call", AtomCall)
-def test_every_status(call: AtomCall) -> None:
+def test_the_http_status_decides_without_a_success(call: AtomCall) -> None:
     """Without success the HTTP status decides; an unlisted one is UNKNOWN. A 429 means "too fast" if its body states
     nothing. A call with an effect isn't refused by a body that can't be read."""
     good = seal_answer({"payInstrument": make_attempt()})
@@ -320,7 +320,7 @@ def test_the_form_may_also_be_json_or_lower_case() -> None:
 # ---- payments
 
 
-def test_a_payment_as_it_is_told() -> None:
+def test_all_facts_of_a_payment_are_read() -> None:
     """All facts that staff compare are read: Indian times become instants, and amounts are exact."""
     outcome = convert_verification(make_attempt(pay={"surchargeAmount": 17.67, "txnCurrency": "INR"}))
     assert outcome.kind is S
@@ -484,7 +484,7 @@ def test_a_payment_that_is_not_the_one_asked_for(pay: Fields, why: str) -> None:
 
 
 @pytest.mark.parametrize("amount", [500, 500.0, "500", "500.0", "500.00"])
-def test_one_sum_in_many_forms(amount: object) -> None:
+def test_an_amount_is_read_in_each_of_its_forms(amount: object) -> None:
     """500 rupees are read in each form in which they may be written."""
     assert convert_verification(make_attempt(pay={"amount": amount})).kind is S
 
@@ -521,7 +521,7 @@ def convert_refund_initiation(change: Fields | None = None, pay: Fields | None =
     return convert_fields(AtomCall.REFUND, {"payInstrument": {"payDetails": fields, **make_details("OTS0000")}})
 
 
-def test_a_refund_is_accepted_by_its_product() -> None:
+def test_a_refund_is_accepted_with_matching_codes_key_and_amount() -> None:
     """A refund is accepted with the provider's id if its two codes, key, payment and amount are right."""
     outcome = convert_refund_initiation()
     assert outcome.kind is P
@@ -614,7 +614,7 @@ def test_a_refusal_that_contains_the_refund_is_none(code: str, status: int) -> N
     {"refundTxnId": 1519}, [[{"prodStatusCode": "OTS0000"}]],
     [{"prodRefundId": "RFD-OTHER", "prodStatusCode": "OTS0000"}],
 ])  # fmt: skip
-def test_the_effect_is_found_wherever_a_refusal_contains_it(entries: object, status: int) -> None:
+def test_a_refund_is_found_at_any_place_of_a_refusal(entries: object, status: int) -> None:
     """A refusal that contains the refund in an object, in nested lists or without our key leaves the outcome unknown,
     also with an unreadable code."""
     codes: list[Fields] = [make_details("OTS0504"), make_details("OTS0506"), {"responseDetails": [[]]}]
@@ -664,7 +664,7 @@ def test_no_part_of_a_listing_hides_another_one(listing: object) -> None:
 
 
 @pytest.mark.parametrize("key", [ORDER.key.lower(), f" {ORDER.key}", f"Ｒ{ORDER.key[1:]}", f"{ORDER.key}\n"])
-def test_a_key_that_differs_in_its_notation_may_be_ours(key: str) -> None:
+def test_a_key_in_another_notation_is_no_proof_of_absence(key: str) -> None:
     """A refund under our key in small letters, with a blank or in full width is no proof that ours isn't there."""
     outcome = convert_refund_list({"prodRefundId": key})
     assert (outcome.kind, outcome.reason) == (U, "other_id")
@@ -673,7 +673,7 @@ def test_a_key_that_differs_in_its_notation_may_be_ours(key: str) -> None:
 
 @pytest.mark.parametrize("remark", ["REFUND PROCE\u00dfED", "REFUND PROCE\u017f\u017fED", "\u3000REFUND PROCESSED",
                                     "REFUND FA\u0131LED", "ＲＥＦＵＮＤ FAILED"])  # fmt: skip
-def test_letters_that_only_become_ours_settle_nothing(remark: str) -> None:
+def test_a_remark_whose_capitals_become_our_key_settles_nothing(remark: str) -> None:
     """A remark with letters such as `ß`, `ſ` or `ı`, which become other letters in capitals, isn't in the table."""
     assert convert_refund_list({"remarks": remark}).kind is U
 
@@ -690,7 +690,7 @@ def test_a_refund_of_another_sum(amount: object) -> None:
     assert convert_refund_list({"refundAmt": amount}).kind is U
 
 
-def test_what_of_a_listing_settles_nothing() -> None:
+def test_an_unclear_list_of_refunds_settles_nothing() -> None:
     """A list of refunds settles nothing if it has the same key twice, a refund without a key, another payment, or
     isn't a list.
     """
@@ -744,7 +744,7 @@ def test_all_refunds_of_a_payment() -> None:
 
 
 @pytest.mark.parametrize("token", [15000000033303, "15000000033303"])
-def test_a_token(token: object) -> None:
+def test_a_token_opens_the_payment_page(token: object) -> None:
     """A token allows the payer to open the page; it is no payment."""
     outcome = convert_fields(AtomCall.AUTH, {"atomTokenId": token, "responseDetails": {"txnStatusCode": "OTS0000"}})
     assert (outcome.kind, get_report(outcome).handle) == (S, "15000000033303")
@@ -754,7 +754,7 @@ NO_TOKENS: list[tuple[object, str]] = [(None, "no_id"), ("", "no_id"), (True, "b
 
 
 @pytest.mark.parametrize(("token", "why"), NO_TOKENS)
-def test_no_token(token: object, why: str) -> None:
+def test_a_success_without_a_token_is_unknown(token: object, why: str) -> None:
     """A success without a token leaves the outcome unknown."""
     outcome = convert_fields(AtomCall.AUTH, {"atomTokenId": token, "responseDetails": {"txnStatusCode": "OTS0000"}})
     assert (outcome.kind, outcome.reason) == (U, why)

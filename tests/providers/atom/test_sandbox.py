@@ -108,7 +108,7 @@ def test_atom_states_by_question_and_by_callback(control: SandboxControl, state:
     assert get_report(asked).state is callback.report.state
 
 
-def test_atom_attempts(control: SandboxControl) -> None:
+def test_atom_lists_every_attempt_of_a_payment(control: SandboxControl) -> None:
     """A failed attempt after a success doesn't hide it; a second success is named."""
     meeting = AdaptersAtSandbox(control)
     first = meeting.atom_question.provider_payment_id
@@ -168,7 +168,7 @@ def test_atom_refunds_by_their_remarks(control: SandboxControl, word: str, expec
     assert meeting.atom.read_refund(meeting.atom_order).kind is expected
 
 
-def test_atom_refusals(control: SandboxControl) -> None:
+def test_atom_refuses_impossible_refunds_and_payments(control: SandboxControl) -> None:
     """A refund of more than was captured, another order and a used payment number are definite failures: nothing
     happens."""
     meeting = AdaptersAtSandbox(control)
@@ -193,7 +193,7 @@ ATOM_SECRETS = {
 
 
 @pytest.mark.parametrize("wrong", ATOM_SECRETS)
-def test_atom_who_is_refused(control: SandboxControl, wrong: str) -> None:
+def test_atom_refuses_wrong_credentials_as_auth(control: SandboxControl, wrong: str) -> None:
     """Each wrong credential has the outcome AUTH with its own reason, and nothing happens."""
     reason, value = ATOM_SECRETS[wrong]
     meeting = AdaptersAtSandbox(control)

@@ -162,7 +162,7 @@ def test_reads_do_not_buy(case: Case) -> None:
         assert {path.split()[0] for path in server.paths()} == {"GET"}
 
 
-def test_what_a_vendor_cannot_do_sends_nothing(case: Case) -> None:
+def test_a_call_excluded_by_the_capabilities_is_not_sent(case: Case) -> None:
     """A call that the vendor's capabilities exclude returns at once as not sent."""
     with serve_scripts(make_answer_script(200, case.bought)) as server:
         vendor = case.open(server.url, CountingRateLimiter())

@@ -93,7 +93,7 @@ def test_an_answer_that_is_younger_than_the_call_counts() -> None:
     assert was_stored_before({"age": "4"}, 3.5)
 
 
-def test_every_request_asks_caches_to_pass_it_on() -> None:
+def test_every_request_forbids_stored_answers_of_caches() -> None:
     """Each request has the header that tells caches to ask the provider."""
     with serve_scripts(make_answer_script(200, {})) as server:
         send_request(make_transport(server.url))
@@ -138,7 +138,7 @@ def test_the_same_answer_again_is_no_second_one(second: str, is_old: bool) -> No
         assert send_request(line, has_effect=True)[0] is OutcomeClass.NOT_FOUND
 
 
-def test_after_the_clock_of_a_provider_is_put_back_its_answers_count_again() -> None:
+def test_answers_count_again_after_a_providers_clock_is_put_back() -> None:
     """Its clock was ten minutes ahead. Within an hour after the last answer from before, the answers look old."""
     clock = _HandClock()
     dates = ("03:10:00", "03:05:00", "03:58:00", "04:05:00", "04:07:00")

@@ -69,7 +69,7 @@ def make_exception_chain(names: Sequence[str], message: str, context: Sequence[s
 
 
 @pytest.mark.parametrize("vector", TRANSPORT, ids=[v["id"] for v in TRANSPORT])
-def test_vectors(vector: dict[str, Any]) -> None:
+def test_published_exception_chains_have_their_outcome_class(vector: dict[str, Any]) -> None:
     """Each published chain has its outcome class, and only FAILED_DEFINITE states that nothing was sent."""
     error = make_exception_chain(
         vector["exception_chain"],
@@ -139,7 +139,7 @@ ROWS: list[tuple[str, BaseException, str, SendingCertainty]] = [
 
 
 @pytest.mark.parametrize(("error", "reason", "sent"), [row[1:] for row in ROWS], ids=[row[0] for row in ROWS])
-def test_every_row(error: BaseException, reason: str, sent: SendingCertainty) -> None:
+def test_every_row_of_failures_has_its_reason(error: BaseException, reason: str, sent: SendingCertainty) -> None:
     """Each row of the table has its reason, and whether something may have been sent; it is UNKNOWN unless nothing
     was."""
     expected = OutcomeClass.FAILED_DEFINITE if sent is SendingCertainty.NO else OutcomeClass.UNKNOWN

@@ -26,7 +26,7 @@ def test_an_answer_comes_whole() -> None:
     assert server.header(0, "authorization") == "Bearer at-1"
 
 
-def test_every_call_has_its_own_connection() -> None:
+def test_every_call_opens_a_new_connection() -> None:
     """Each call opens a new connection, because a reused one may deliver a purchase and break before the answer."""
     keep = make_answer_script(200, BODY, {"Connection": "keep-alive"})
     with serve_scripts(keep) as server:
@@ -67,7 +67,7 @@ def test_a_configured_proxy_is_used() -> None:
         assert server.connections == 0
 
 
-def test_refused() -> None:
+def test_a_refused_connection_has_sent_nothing() -> None:
     """If nobody listens at the address, nothing was sent."""
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
@@ -188,7 +188,7 @@ def test_without_permission_not_a_byte_is_sent(answers: list[bool]) -> None:
         assert send_purchase(make_transport(server.url)).status == 200
 
 
-def test_nothing_stays_open(recwarn: pytest.WarningsRecorder) -> None:
+def test_no_socket_stays_open_after_a_call(recwarn: pytest.WarningsRecorder) -> None:
     """After each kind of end no socket stays open."""
     for script in (make_answer_script(200, BODY), make_reset_script(WHOLE[:-5]), make_bytes_script(b"")):
         with serve_scripts(script) as server:

@@ -37,7 +37,7 @@ def test_a_resolver_that_hangs_costs_the_connect_timeout_at_most() -> None:
 
 
 @pytest.mark.timeout(100)  # the system itself gives up after two minutes
-def test_connect_timeout() -> None:
+def test_a_connect_timeout_has_sent_nothing() -> None:
     """If the host doesn't accept the connection within the connect timeout, nothing was sent."""
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
@@ -55,7 +55,7 @@ def test_connect_timeout() -> None:
 
 
 @pytest.mark.parametrize("after", [b"", WHOLE[:30]], ids=["at once", "within the headers"])
-def test_read_timeout(after: bytes) -> None:
+def test_a_read_timeout_is_unknown(after: bytes) -> None:
     """If no byte of the answer comes within the read timeout, the outcome is UNKNOWN."""
     with serve_scripts(make_hang_script(after)) as server:
         assert read_failure(make_transport(server.url), read_timeout=0.1) == (

@@ -130,7 +130,7 @@ def test_a_body_that_tls_shows_to_be_cut_is_no_refusal(authority: CertificateAut
         b"HTTP/1.1 422 No\r\nTransfer-Encoding: chunked\r\n\r\n7\r\nrefused\r\n0\r\n\r\n",
     ],
 )
-def test_a_body_with_its_length_needs_no_end_of_tls(authority: CertificateAuthority, raw: bytes) -> None:
+def test_a_complete_body_needs_no_closing_tls_message(authority: CertificateAuthority, raw: bytes) -> None:
     """Many servers close the connection without the TLS message; a complete answer with a declared length counts
     nevertheless."""
     with serve_scripts(make_bytes_script(raw), tls=authority.server("127.0.0.1")) as server:

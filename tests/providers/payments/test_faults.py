@@ -80,7 +80,7 @@ FITTING_FAULTS = [
 
 
 @pytest.mark.parametrize(("name", "call"), FITTING_FAULTS)
-def test_each_fault_has_its_class(control: SandboxControl, name: str, call: str) -> None:
+def test_each_fault_has_its_outcome_class(control: SandboxControl, name: str, call: str) -> None:
     """An answer that isn't complete and about the request is UNKNOWN. A refund that the answer confirms or denies is
     settled."""
     # A silence is waited out: a fast clock for it alone, as the others must not run into its timeouts.
@@ -190,7 +190,7 @@ def test_an_outage_is_never_sent(control: SandboxControl, call: str) -> None:
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
-def test_late_refund(control: SandboxControl, provider: str) -> None:
+def test_a_late_refund_is_found_by_a_later_probe(control: SandboxControl, provider: str) -> None:
     """The call gets no answer and the refund is made later: a probe before that finds nothing, a later one finds the
     refund."""
     meeting = AdaptersAtSandbox(control)

@@ -155,7 +155,7 @@ def test_no_fault_is_taken_for_an_answer(case: Case, fault: Callable[[bytes], Sc
         assert server.connections == len(outcomes)
 
 
-def test_never_sent_is_definite_for_what_has_an_effect_and_nothing_for_a_read(case: Case) -> None:
+def test_an_unsent_call_is_a_definite_failure_and_an_unsent_read_unknown(case: Case) -> None:
     """If nobody listens at the address, a call with an effect has definitely failed; a read has an unknown
     outcome."""
     for name, outcome in call_every(case, case.open(f"http://127.0.0.1:{find_closed_port()}")).items():
@@ -274,7 +274,7 @@ def test_atom_asks_by_sum_and_day() -> None:
         assert server.bodies()[0] == server.bodies()[1]
 
 
-def test_capabilities() -> None:
+def test_adapters_state_their_capabilities() -> None:
     """The adapters of PayPay and Atom state their capabilities, which services use in place of the provider's
     name."""
     first, second = make_paypay("http://127.0.0.1:1").capabilities, make_atom("http://127.0.0.1:1").capabilities
@@ -294,7 +294,7 @@ WINDOWS = VECTORS["paypay_windows"]
 
 
 @pytest.mark.parametrize("vector", WINDOWS, ids=[v["id"] for v in WINDOWS])
-def test_windows(vector: dict[str, Any]) -> None:
+def test_deadlines_of_cancellation_and_refund_end_with_a_japanese_day(vector: dict[str, Any]) -> None:
     """The deadlines of a cancellation and of a refund are the last seconds of Japanese days, and Atom has none."""
     vendor = make_paypay("http://127.0.0.1:1")
     paid_at = datetime.fromisoformat(vector["paid_at"])

@@ -51,7 +51,7 @@ def list_refusal_reasons(*lines: str, end: str = "\n") -> list[str | None]:
     return [row.reason if isinstance(row, RefusedRow) else None for row in read_rows(make_file(*lines, end=end))]
 
 
-def test_a_file_as_it_is_described() -> None:
+def test_rows_of_a_described_daily_file_are_read() -> None:
     """Payments and refunds are read with positive amounts, times as instants, and keys in order."""
     found = read_rows(make_file(*PLAIN))
     at = datetime(2026, 11, 19, 3, 20, 1, tzinfo=UTC)
@@ -101,7 +101,7 @@ def test_a_bad_line_spoils_only_itself(line: str, reason: str) -> None:
     assert list_refusal_reasons(FAILED, line, REFUNDED) == [None, reason, None]
 
 
-def test_what_a_neighbouring_cell_says_is_nobodys_business() -> None:
+def test_unused_cells_may_have_any_content() -> None:
     """Cells that the program doesn't read may have any content."""
     assert list_refusal_reasons(PAID.replace("架空商事", "=1+1")) == [None]
 
@@ -137,7 +137,7 @@ def test_a_last_cell_that_may_be_cut_is_not_believed() -> None:
     assert list_refusal_reasons(PAID, end="") == [None], "the last cell is one that nobody reads"
 
 
-def test_a_refused_line_names_its_payment_where_it_can() -> None:
+def test_a_refused_line_names_its_payment_if_readable() -> None:
     """A refused line names its payment if it can be read, so that a person finds it."""
     (row,) = read_rows(make_file(PAID.replace(",3300,", ",x,")))
     assert row == RefusedRow("2026-11-19:00000002", "amount", "04212345678901234567")
@@ -148,14 +148,14 @@ def test_a_refused_line_names_its_payment_where_it_can() -> None:
     HEADER.encode("cp932"),
                 make_file(header=f"{HEADER},決済番号"), b"\xff\xfe\n"]
 )  # fmt: skip
-def test_what_is_no_file(content: bytes) -> None:
+def test_a_file_without_the_expected_columns_is_refused(content: bytes) -> None:
     """Contents without the expected columns are refused."""
     with pytest.raises(InvalidDailyFile):
         read_rows(content)
 
 
 @given(st.binary(max_size=400), st.integers(0, 400))
-def test_nothing_in_a_line_raises(noise: bytes, place: int) -> None:
+def test_random_bytes_in_a_file_raise_no_exception(noise: bytes, place: int) -> None:
     """Random bytes in a file give rows and refusals, and no exception."""
     content = make_file(*PLAIN)
     at = len(make_file()) + place
@@ -177,7 +177,7 @@ def test_memory_does_not_grow_with_the_rows() -> None:
     assert peaks[1] < peaks[0] + 20_000
 
 
-def test_names() -> None:
+def test_the_name_in_an_address_has_merchant_and_days() -> None:
     """The name in an address gives merchant and days; every other address gives None."""
     found = parse_file_name("https://x.example/a/transaction_12_20261119000000_20261119235959_v2.csv?sig=1")
     assert found is not None

@@ -97,7 +97,7 @@ def convert_answer(call: PayPayCall, status: int, body: object = b"") -> Outcome
 
 
 @pytest.mark.parametrize("vector", ANSWERS, ids=[v["id"] for v in ANSWERS])
-def test_vectors(vector: dict[str, Any]) -> None:
+def test_published_answers_have_their_outcome_class(vector: dict[str, Any]) -> None:
     """Each published answer has its outcome class over real HTTP, and its effect follows from it."""
     call = vector["call"]
     with serve_scripts(make_answer_script(vector["http_status"], vector["body"])) as server:
@@ -112,7 +112,7 @@ def test_vectors(vector: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("vector", STATES, ids=[v["id"] for v in STATES])
-def test_states(vector: dict[str, Any]) -> None:
+def test_published_states_have_our_state_and_label(vector: dict[str, Any]) -> None:
     """Each published state has its state of ours, whether it is final, and its label."""
     word = vector["provider_state"]
     if vector["domain"] == "paypay-payment":
@@ -182,7 +182,7 @@ def test_the_rows_below_are_all_rows() -> None:
 
 
 @pytest.mark.parametrize("row", COMMON_ROWS, ids=[f"{row[0]} {row[1]}" for row in COMMON_ROWS])
-def test_common_rows(row: tuple[int, str, Kind, Kind]) -> None:
+def test_common_refusals_have_their_outcome_class(row: tuple[int, str, Kind, Kind]) -> None:
     """A refusal is definite for a call with an effect; a refused read has an outcome of its own."""
     status, code, acts, reads = row
     for call in PayPayCall:
@@ -191,7 +191,7 @@ def test_common_rows(row: tuple[int, str, Kind, Kind]) -> None:
 
 
 @pytest.mark.parametrize("row", OWN_ROWS, ids=[f"{row[0]} {row[1]} {row[2]}" for row in OWN_ROWS])
-def test_own_rows(row: tuple[PayPayCall, int, str, Kind]) -> None:
+def test_each_row_of_paypays_codes_has_its_outcome_class(row: tuple[PayPayCall, int, str, Kind]) -> None:
     """Each row has its outcome class. With another status the same code counts as unlisted."""
     call, status, code, kind = row
     assert convert_answer(call, status, make_paypay_json(code)).kind is kind
@@ -209,7 +209,7 @@ def test_a_refusal_that_contains_the_effect_is_none(row: tuple[int, str, Kind, K
 
 
 @pytest.mark.parametrize("status", [400, 401, 404, 429])
-def test_the_effect_is_found_wherever_a_refusal_contains_it(status: int) -> None:
+def test_a_refusal_with_its_effect_at_any_place_is_unknown(status: int) -> None:
     """A refusal contains the effect also in a list, in an inner object or beside the data, and without an id by a
     state or a link for the payer."""
     code = {400: "INVALID_PARAMS", 401: "UNAUTHORIZED", 404: "OPA_CLIENT_NOT_FOUND", 429: "RATE_LIMIT"}[status]
@@ -257,7 +257,7 @@ STATUSES = (*range(200, 208), *range(300, 309), *range(400, 452), *range(500, 51
 
 
 @pytest.mark.parametrize("call", PayPayCall)
-def test_nothing_unlisted_is_taken_for_anything(call: PayPayCall) -> None:
+def test_an_unlisted_code_is_unknown(call: PayPayCall) -> None:
     """An unlisted code, and an answer without a readable code, is UNKNOWN. A 404 without a code isn't "not found". A
     429 without a code means "too fast"."""
     codeless = (b"", b"<html>", b"null", b'{"resultInfo":null}', b'{"resultInfo":{"code":5}}')
@@ -298,7 +298,7 @@ def test_a_bare_429_was_not_taken_on(call: PayPayCall, body: bytes, kind: Kind) 
 
 
 @pytest.mark.parametrize("call", PayPayCall)
-def test_success_counts_only_under_its_status(call: PayPayCall) -> None:
+def test_the_code_success_with_another_http_status_is_no_success(call: PayPayCall) -> None:
     """The code SUCCESS with another HTTP status is no success."""
     data = {PayPayCall.PAYMENT: PAYMENT, PayPayCall.CREATE_CODE: CODE}.get(call, REFUND)
     for status in (100, 202, 203, 204, 206, 302, 400, 401, 404, 500):
@@ -317,7 +317,7 @@ def test_success_counts_only_under_its_status(call: PayPayCall) -> None:
         ("REFUNDED", Kind.SUCCEEDED, RefundState.COMPLETED),
     ],
 )
-def test_refund_states(call: PayPayCall, state: str, kind: Kind, business: RefundState) -> None:
+def test_each_refund_state_has_its_outcome(call: PayPayCall, state: str, kind: Kind, business: RefundState) -> None:
     """An accepted refund is not made yet, and a refund that PayPay tries again has not failed."""
     outcome = convert_answer(call, 200, make_paypay_json("SUCCESS", REFUND | {"status": state}))
     accepted = datetime(2026, 11, 20, 8, 0, 1, tzinfo=UTC)
@@ -357,7 +357,9 @@ WRONG_REFUNDS: dict[str, tuple[dict[str, object], str]] = {
 @pytest.mark.parametrize("call", [PayPayCall.REFUND, PayPayCall.REFUND_STATUS])
 @pytest.mark.parametrize("state", ["CREATED", "REFUNDED"])
 @pytest.mark.parametrize(("change", "why"), WRONG_REFUNDS.values(), ids=WRONG_REFUNDS)
-def test_a_refund_that_is_not_ours(call: PayPayCall, state: str, change: dict[str, object], why: str) -> None:
+def test_an_answer_about_another_refund_is_unknown(
+    call: PayPayCall, state: str, change: dict[str, object], why: str
+) -> None:
     """If the key, payment, amount or currency in the answer differs from the request, the outcome is unknown."""
     outcome = convert_answer(call, 200, make_paypay_json("SUCCESS", REFUND | {"status": state} | change))
     assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, why)
@@ -399,7 +401,7 @@ def convert_payment(change: dict[str, object], question: PaymentQuestion = PAYPA
     )
 
 
-def test_a_payment_as_it_is_told() -> None:
+def test_all_facts_of_a_payment_are_read() -> None:
     """All facts that staff compare are read: ids, state, amount, time, payment method and refunds."""
     outcome = convert_payment({"refunds": {"data": [REFUND | {"status": "REFUNDED"}]}, "status": "REFUNDED"})
     assert outcome.kind is Kind.SUCCEEDED
@@ -413,7 +415,7 @@ def test_a_payment_as_it_is_told() -> None:
 
 
 @pytest.mark.parametrize("state", PAYMENT_STATE_MEANINGS)
-def test_payment_states(state: str) -> None:
+def test_each_payment_state_has_its_outcome(state: str) -> None:
     """Each state means paid, not paid yet, or failed."""
     kinds = {"COMPLETED": Kind.SUCCEEDED, "REFUNDED": Kind.SUCCEEDED, "FAILED": F, "CANCELED": F, "EXPIRED": F}
     assert convert_payment({"status": state}).kind is kinds.get(state, P)
@@ -429,7 +431,7 @@ def test_an_unpaid_code_has_no_ids() -> None:
     assert (outcome.found.paid_at, outcome.found.amount, outcome.found.is_bookable) == (None, None, False)
 
 
-def test_what_is_not_said_is_missing_not_invented() -> None:
+def test_a_success_without_an_id_or_amount_is_not_booked() -> None:
     """A success without an id or amount can't be booked."""
     unsaid = ("paymentId", "merchantPaymentId", "amount", "acceptedAt", "paymentMethods")
     outcome = convert_payment(dict.fromkeys(unsaid))
@@ -486,7 +488,7 @@ def make_captured_data(*minors: int, status: str = "USER_REQUESTED") -> dict[str
         ),
     ],
 )
-def test_what_was_captured_is_what_the_payer_paid(captures: object, kind: Kind, minor: int) -> None:
+def test_the_captured_amount_is_read_instead_of_the_authorised_one(captures: object, kind: Kind, minor: int) -> None:
     """An authorised payment may be captured in part: the captured amount counts, not the whole amount."""
     found = convert_answer(PayPayCall.PAYMENT, 200, make_paypay_json("SUCCESS", {**PAYMENT, "captures": captures}))
     assert (found.kind, found.found and found.found.amount) == (kind, Money(minor, "JPY"))
@@ -514,14 +516,14 @@ def test_captures_that_cannot_be_read_book_nothing(captures: object) -> None:
     assert (found.kind, found.found) == (Kind.UNKNOWN, None)
 
 
-def test_a_known_payment_keeps_its_id() -> None:
+def test_a_payment_with_a_known_id_accepts_no_other_id() -> None:
     """If the provider's id of the payment is known already, an answer with another id isn't accepted."""
     assert convert_payment({}, replace(PAYPAY_QUESTION, provider_payment_id=PAID)).kind is Kind.SUCCEEDED
     outcome = convert_payment({}, replace(PAYPAY_QUESTION, provider_payment_id="0499"))
     assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, "other_payment")
 
 
-def test_without_a_sum_of_ours_the_sum_is_read() -> None:
+def test_an_import_reads_the_amount_from_the_answer() -> None:
     """An import reads a payment without knowing its amount; the amount is taken from the answer."""
     outcome = convert_payment({"amount": {"amount": 1, "currency": "JPY"}}, PaymentQuestion("ORD-20261120-000123"))
     assert outcome.found is not None
@@ -552,7 +554,7 @@ def test_refunds_that_cannot_be_read_leave_the_payment_readable(refunds: object)
 
 
 @pytest.mark.parametrize("refunds", [None, {"data": None}, {"data": []}, {}, {"data": [], "total": 0, "next": None}])
-def test_no_refunds(refunds: object) -> None:
+def test_an_answer_without_refunds_has_an_empty_list(refunds: object) -> None:
     """An answer without refunds has an empty list of refunds."""
     found = convert_payment({"refunds": refunds}).found
     assert found is not None
@@ -570,7 +572,7 @@ def test_a_time_that_is_none(said: object) -> None:
 # ---- codes
 
 
-def test_a_code_as_it_is_told() -> None:
+def test_all_facts_of_a_payment_code_are_read() -> None:
     """The payment code, its links and its end are read."""
     outcome = convert_answer(PayPayCall.CREATE_CODE, 201, make_paypay_json("SUCCESS", CODE))
     assert outcome.kind is Kind.SUCCEEDED
@@ -628,7 +630,7 @@ def test_a_deleted_code_that_was_paid_is_not_deleted(status: int, code: str) -> 
 # ---- evidence
 
 
-def test_evidence_is_the_answer_with_its_number() -> None:
+def test_evidence_contains_the_answer_and_its_request_id() -> None:
     """The evidence contains the answer and the request id that PayPay's support asks for."""
     outcome = convert_answer(PayPayCall.REFUND, 400, make_paypay_json("UNACCEPTABLE_OP"))
     assert outcome.evidence.startswith("X-REQUEST-ID: REQ-1\n")

@@ -83,7 +83,7 @@ def test_paypay_the_same_key_is_the_same_refund(control: SandboxControl) -> None
     assert len(control.payments_control.read_refunds(meeting.order.key)) == 1
 
 
-def test_paypay_cancels(control: SandboxControl) -> None:
+def test_paypay_cancels_a_payment(control: SandboxControl) -> None:
     """A cancellation is accepted first; then the payment has failed. A payment that was cancelled before it was paid
     fails too."""
     meeting = AdaptersAtSandbox(control)
@@ -204,7 +204,7 @@ def test_paypay_refusals_of_refunds(control: SandboxControl) -> None:
 
 
 @pytest.mark.parametrize("wrong", ["api_key", "api_secret", "merchant_id"])
-def test_paypay_who_is_refused(control: SandboxControl, wrong: str) -> None:
+def test_paypay_refuses_wrong_credentials_as_auth(control: SandboxControl, wrong: str) -> None:
     """A wrong key, secret or merchant has the outcome AUTH for each call, and nothing happens."""
     meeting = AdaptersAtSandbox(control)
     given: dict[str, Any] = {wrong: "another"}
@@ -230,7 +230,7 @@ def make_notice(control: SandboxControl, number: str, **more: object) -> bytes:
     return control.payments_control.compose_notice("paypay", number, **more)[1]
 
 
-def test_paypay_notices(control: SandboxControl) -> None:
+def test_paypay_sends_notices_with_stable_event_ids(control: SandboxControl) -> None:
     """A notice of PayPay names payment, state and sum. The same notice again has the same event id, another one has
     another.
     """

@@ -24,7 +24,7 @@ SIGNED = VECTORS["paypay_hmac"]
 
 
 @pytest.mark.parametrize("vector", SIGNED, ids=[v["id"] for v in SIGNED])
-def test_vectors(vector: dict[str, Any]) -> None:
+def test_published_requests_have_their_signature(vector: dict[str, Any]) -> None:
     """The hash, the text to sign, the signature and the header are the published ones. The query isn't signed."""
     body = None if vector["body"] is None else vector["body"].encode()
     kind = vector["content_type_header"] or "empty"
@@ -62,7 +62,7 @@ def is_signature_valid(server: RawServer, index: int) -> bool:
     )
 
 
-def test_every_call_is_signed_as_it_is_sent() -> None:
+def test_every_signature_covers_the_sent_bytes() -> None:
     """The signature is over the method, path, content type and body bytes that are sent."""
     with serve_scripts(make_answer_script(500)) as server:
         vendor = make_paypay(server.url)

@@ -25,7 +25,7 @@ def read_hint(change: dict[str, object] | None = None) -> TransactionHint:
 
 
 @pytest.mark.parametrize("vector", NOTICES, ids=[v["id"] for v in NOTICES])
-def test_vectors(vector: dict[str, Any]) -> None:
+def test_published_notices_are_used_or_ignored(vector: dict[str, Any]) -> None:
     """Each published notice is used or ignored as it states; none is trusted."""
     expected = vector["expected"]
     found = read_notice(json.dumps(vector["payload"]).encode())

@@ -48,7 +48,7 @@ def make_api(url: str, application_id: str = REGISTRY_APPLICATION_ID, speed: flo
     return RegistryApi(config, rate_limiter=CountingRateLimiter(), clock=SystemClock(), scale=TimeScale(speed))
 
 
-def test_the_parts_of_a_day_are_all_of_its_rows(sandbox_with_difference: Sandbox) -> None:
+def test_the_parts_of_a_difference_have_all_rows_of_the_day(sandbox_with_difference: Sandbox) -> None:
     """The parts of a difference together contain all rows of the day."""
     api = make_api(sandbox_with_difference.url)
     parts = [api.read_difference(DAY, divide).found for divide in (1, 2, 3)]
@@ -60,7 +60,7 @@ def test_the_parts_of_a_day_are_all_of_its_rows(sandbox_with_difference: Sandbox
     assert (empty.row_count, empty.part_count, empty.lines, empty.updated_on) == (0, 0, (), date(2026, 11, 4))
 
 
-def test_numbers_are_told_with_all_facts(sandbox_with_difference: Sandbox) -> None:
+def test_a_read_of_numbers_returns_all_facts(sandbox_with_difference: Sandbox) -> None:
     """A read of corporation numbers returns all facts of the corporations."""
     invented = InventedRegistry(1_000, 1, FIRST_WHOLE_FILE_DAY).make_row_at(2)
     outcome = make_api(sandbox_with_difference.url).read_corporations([NUMBER, OTHER, invented.corporate_number])
@@ -171,7 +171,7 @@ def test_a_wait_ends(script: Script) -> None:
     assert (outcome.kind, outcome.found) == (OutcomeClass.UNKNOWN, None)
 
 
-def test_nobody_there() -> None:
+def test_a_refused_connection_has_its_outcome() -> None:
     """If nobody listens at the address, the outcome says so."""
     outcome = make_api(f"http://127.0.0.1:{find_closed_port()}").read_difference(DAY)
     assert (outcome.kind, outcome.sent) == (OutcomeClass.UNKNOWN, SendingCertainty.NO)

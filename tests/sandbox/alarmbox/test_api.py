@@ -11,7 +11,7 @@ from tests.sandbox.caller import NUMBER, OTHER, Caller
 from tests.support.waiting import wait_until
 
 
-def test_purchase_answer(caller: Caller, control: SandboxControl) -> None:
+def test_a_purchase_answer_has_the_documented_fields(caller: Caller, control: SandboxControl) -> None:
     """The answer to a purchase has the documented fields: bought on today's date in Japan, and valid for a year."""
     control.change_settings(now="2026-11-19T15:00:00+00:00")
     answer = caller.buy(fields={"deal": 2, "purchase_reasons": [4], "purchase_reason_comment": "新規の調査"})
@@ -74,7 +74,7 @@ def test_the_dummy_numbers_of_a_test_account(caller: Caller) -> None:
         (NUMBER, {"purchase_reason_comment": "あ" * 501}, 422),
     ],
 )
-def test_refused_purchases(
+def test_the_sandbox_refuses_and_charges_nothing(
     caller: Caller, sandbox: Sandbox, number: str, more: dict[str, object], status: int
 ) -> None:
     """The simulated AlarmBox refuses what the real one refuses, and charges nothing."""
@@ -83,7 +83,7 @@ def test_refused_purchases(
 
 
 @pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff"])
-def test_unreadable_purchases(caller: Caller, sandbox: Sandbox, body: bytes) -> None:
+def test_an_unreadable_purchase_is_refused_and_not_charged(caller: Caller, sandbox: Sandbox, body: bytes) -> None:
     """A body that is no JSON object with a number is refused and not charged."""
     bearer = f"Bearer {caller.access}"
     path = "/ps/v1/credit_checks"
@@ -108,12 +108,12 @@ def test_detail_and_pdf(caller: Caller, control: SandboxControl) -> None:
     assert control.count_charges() == 1
 
 
-def test_unknown_check(caller: Caller) -> None:
+def test_an_unknown_credit_check_is_not_found(caller: Caller) -> None:
     """The sandbox answers 404 about an id that it has never sold, with and without the PDF."""
     assert caller.detail(999).status == caller.pdf(999).status == 404
 
 
-def test_expiry(caller: Caller, control: SandboxControl) -> None:
+def test_a_credit_check_expires_after_its_last_day_in_japan(caller: Caller, control: SandboxControl) -> None:
     """A credit check is valid through its last day in Japan. After that it is expired, and the answer is 403 if the
     setting for this is on."""
     control.change_settings(today="2026-11-20")
@@ -126,7 +126,7 @@ def test_expiry(caller: Caller, control: SandboxControl) -> None:
     assert caller.detail(check_id).status == caller.pdf(check_id).status == 403
 
 
-def test_list_call(caller: Caller, control: SandboxControl) -> None:
+def test_the_list_of_credit_checks_depends_on_its_setting(caller: Caller, control: SandboxControl) -> None:
     """If the setting is off, the call that lists credit checks doesn't exist; if it is on, it lists those of the
     corporation number, newest first."""
     ids = [caller.buy().check["credit_check_id"] for _ in range(2)]
@@ -154,7 +154,7 @@ def test_status_of_a_purchase_is_a_setting(caller: Caller, control: SandboxContr
     assert caller.buy().status == 200
 
 
-def test_spacing(caller: Caller, control: SandboxControl) -> None:
+def test_calls_too_fast_are_refused_and_not_charged(caller: Caller, control: SandboxControl) -> None:
     """Calls that follow each other too fast are refused and not charged; calls for tokens don't count."""
     control.change_settings(spacing_seconds=60)
     assert [caller.buy().status, caller.token().status, caller.buy().status] == [201, 400, 429]

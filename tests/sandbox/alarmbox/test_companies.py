@@ -27,7 +27,7 @@ def test_names_are_invented_and_steady() -> None:
     assert content.make_company_name("1180301018771") == content.make_company_name("1180301018771")
 
 
-def test_all_results_occur() -> None:
+def test_companies_have_all_results() -> None:
     """Most results are `ok`, some `hold`, and few `ng`."""
     results = [content.get_credit_verdict(f"{n:013d}") for n in range(100, 1100)]
     assert results.count("ok") > results.count("hold") > results.count("ng") > 50
@@ -63,7 +63,7 @@ def test_bomb_is_small_and_inflates() -> None:
     assert len(zlib.decompress(packed)) < 2 << 20
 
 
-def test_filler_has_the_length_it_says() -> None:
+def test_a_filler_pdf_has_the_requested_length() -> None:
     """A filler PDF of each size has exactly the requested length, and begins and ends as a PDF does."""
     for size in (0, 27, 28, 1000, pdf.ZERO_BLOCK_BYTES * 2 + 5):
         text = b"".join(pdf.make_large_pdf_base64(size))

@@ -13,7 +13,7 @@ def caller_without_token(sandbox: Sandbox) -> Caller:
     return Caller(sandbox)
 
 
-def test_token_answer(caller_without_token: Caller) -> None:
+def test_a_token_answer_has_the_documented_fields(caller_without_token: Caller) -> None:
     """The answer to a refresh has the documented fields."""
     answer = caller_without_token.token().data
     assert set(answer) == {
@@ -80,7 +80,7 @@ def test_calls_need_a_living_access_token(caller_without_token: Caller, sandbox:
     assert sandbox.ledger.charge_count == 0
 
 
-def test_access_token_ends_with_its_lifetime(caller_without_token: Caller, control: SandboxControl) -> None:
+def test_an_access_token_is_refused_after_its_lifetime(caller_without_token: Caller, control: SandboxControl) -> None:
     """An access token is refused after its lifetime; a refresh returns one that is accepted."""
     control.change_settings(access_token_seconds=600)
     pair = caller_without_token.token().data
@@ -151,12 +151,12 @@ def test_authorisation_by_redirect(caller_without_token: Caller) -> None:
 
 
 @pytest.mark.parametrize("query", ["response_type=code&client_id=nobody", f"client_id={CLIENT_ID}"])
-def test_authorisation_refused(caller_without_token: Caller, query: str) -> None:
+def test_an_unknown_client_gets_no_authorisation_code(caller_without_token: Caller, query: str) -> None:
     """An unknown client id or response type gets no code."""
     assert caller_without_token.call("GET", f"/oauth/authorize?{query}").status in (400, 401)
 
 
-def test_further_credentials(caller_without_token: Caller, control: SandboxControl) -> None:
+def test_a_second_client_has_its_own_credentials(caller_without_token: Caller, control: SandboxControl) -> None:
     """A second client that is added over the control API works as the first one, and neither accepts the other's
     tokens."""
     control.register_client("client-2", "secret-2", "refresh-2")

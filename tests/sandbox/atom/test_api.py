@@ -46,7 +46,7 @@ def paid(atom: AtomCaller, control: SandboxControl) -> str:
 
 
 @pytest.mark.parametrize("vector", VECTORS["ndps_aes"], ids=lambda v: v["id"])
-def test_sealing_vectors(vector: dict[str, Any]) -> None:
+def test_published_texts_are_encrypted_and_decrypted(vector: dict[str, Any]) -> None:
     """The derived key, the encrypted text and the decrypted text are those of the test vectors."""
     keys = vector["password"], vector["salt"]
     assert derive_key(*keys).hex() == vector["derived_key_hex"]
@@ -55,7 +55,7 @@ def test_sealing_vectors(vector: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("vector", VECTORS["ndps_aes_bad"], ids=lambda v: v["id"])
-def test_bad_seals(vector: dict[str, Any]) -> None:
+def test_damaged_texts_are_refused(vector: dict[str, Any]) -> None:
     """The sandbox decrypts a text or raises DecryptionFailed; it never returns wrong text."""
     keys = vector["password"], vector["salt"]
     if vector["expected"] == "DECRYPT_ERROR":
@@ -66,7 +66,7 @@ def test_bad_seals(vector: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("vector", VECTORS["ndps_signature"], ids=lambda v: v["id"])
-def test_signature_vectors(vector: dict[str, Any]) -> None:
+def test_published_signatures_are_computed(vector: dict[str, Any]) -> None:
     """The signatures are those of the test vectors, two of which Atom has published."""
     assert (
         compute_signature_of_parts(vector["hash_key"], [part["value"] for part in vector["parts"]])
@@ -75,7 +75,7 @@ def test_signature_vectors(vector: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("vector", VECTORS["ndps_callback"], ids=lambda v: v["id"])
-def test_callback_vectors(vector: dict[str, Any]) -> None:
+def test_published_callbacks_have_their_signature(vector: dict[str, Any]) -> None:
     """The signature over a callback's contents is the one inside it, exactly where the vectors say it is good."""
     data = json.loads(vector["plaintext"])
     given = data["payInstrument"]["payDetails"]["signature"]
@@ -86,7 +86,7 @@ def test_callback_vectors(vector: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("vector", VECTORS["ndps_dates"], ids=lambda v: v["id"])
-def test_dates(vector: dict[str, Any]) -> None:
+def test_a_payment_day_is_the_day_in_india(vector: dict[str, Any]) -> None:
     """A payment's day is its day in India, which ends at 03:30 in Japan."""
     at = parse_india_time(vector["merchTxnDate_auth"])
     assert at is not None
@@ -102,12 +102,12 @@ def test_dates(vector: dict[str, Any]) -> None:
     [("500.00", 50000), ("5", 500), ("150.5", 15050), ("0.01", 1), ("0", None), ("-5", None), ("1.005", None),
      ("1e3", None), ("５", None), (5, None), ("", None), (".5", None)],
 )  # fmt: skip
-def test_amounts(text: object, minor: int | None) -> None:
+def test_an_amount_is_a_positive_decimal_text(text: object, minor: int | None) -> None:
     """An amount must be a decimal text above zero with at most two decimal places."""
     assert convert_to_paise(text) == minor
 
 
-def test_auth(atom: AtomCaller, control: SandboxControl) -> None:
+def test_auth_returns_an_encrypted_token(atom: AtomCaller, control: SandboxControl) -> None:
     """AUTH returns an encrypted token. A token isn't a payment yet, and the payment number can't be used again."""
     answer = atom.auth()
     told = get_payment_part(answer)
@@ -132,7 +132,9 @@ def test_auth(atom: AtomCaller, control: SandboxControl) -> None:
         ({"product": None, "prodDetails": [{"prodName": "NSE", "prodAmount": "499.00"}]}, 400, "OTS0600"),
     ],
 )
-def test_auth_refused(atom: AtomCaller, control: SandboxControl, change: Any, status: int, code: str) -> None:
+def test_auth_refuses_wrong_credentials_and_contents(
+    atom: AtomCaller, control: SandboxControl, change: Any, status: int, code: str
+) -> None:
     """AUTH refuses wrong credentials and contents, with their code."""
     answer = atom.auth(**change)
     assert (answer.status, get_payment_part(answer)["responseDetails"]["txnStatusCode"]) == (status, code)
@@ -145,7 +147,7 @@ def test_auth_with_several_products(atom: AtomCaller) -> None:
     assert atom.auth(product=None, prodDetails=rows).status == 200
 
 
-def test_wrong_keys(atom: AtomCaller) -> None:
+def test_wrong_keys_are_refused_with_their_status(atom: AtomCaller) -> None:
     """An unknown merchant gets 403, a text that can't be decrypted 401, and a body that is no form 400, without
     further details.
     """
@@ -163,20 +165,22 @@ def test_wrong_keys(atom: AtomCaller) -> None:
      ("paid", "OTS0000", 50000), ("forced", "OTS0002", 50000), ("cancelled", "OTS0101", 0),
      ("failed", "OTS0600", 0)],
 )  # fmt: skip
-def test_states(atom: AtomCaller, control: SandboxControl, to: str, code: str, captured: int) -> None:
+def test_verification_returns_the_code_of_each_state(
+    atom: AtomCaller, control: SandboxControl, to: str, code: str, captured: int
+) -> None:
     """The control API brings a payment into each state; both versions of TXNVERIFICATION return its code."""
     atom.auth()
     assert control.payments_control.move_payment("atom", ORDER, to)["captured_minor"] == captured
     assert (get_status_code(atom.verify()), get_status_code(atom.verify_v2())) == (code, code)
 
 
-def test_reversed(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
+def test_the_bank_reverses_a_payment(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
     """The bank reverses a payment days after it was made."""
     assert control.payments_control.move_payment("atom", ORDER, "reversed")["left_minor"] == 0
     assert get_status_code(atom.verify()) == "OTS0001"
 
 
-def test_verification(atom: AtomCaller, control: SandboxControl) -> None:
+def test_verification_returns_amounts_and_surcharge(atom: AtomCaller, control: SandboxControl) -> None:
     """The answer contains the amounts with two decimal places, and the price separately from the surcharge."""
     atom.auth()
     control.payments_control.move_payment("atom", ORDER, "paid", surcharge_minor=1767)
@@ -189,7 +193,7 @@ def test_verification(atom: AtomCaller, control: SandboxControl) -> None:
     assert isinstance(get_payment_part(atom.verify())["payInstrument"], dict)
 
 
-def test_several_attempts(atom: AtomCaller, control: SandboxControl) -> None:
+def test_verification_lists_a_failed_attempt_first(atom: AtomCaller, control: SandboxControl) -> None:
     """TXNVERIFICATION lists a failed attempt before the successful one."""
     atom.auth()
     first = control.payments_control.move_payment("atom", ORDER, "failed")["id"]
@@ -214,12 +218,14 @@ def test_several_attempts(atom: AtomCaller, control: SandboxControl) -> None:
         ({"api": ""}, "OTS0503"),
     ],
 )
-def test_bad_questions(atom: AtomCaller, paid: str, change: Any, code: str) -> None:
+def test_a_verification_with_wrong_facts_finds_no_payment(
+    atom: AtomCaller, paid: str, change: Any, code: str
+) -> None:
     """A question with a wrong day or price finds no payment; wrong keys and forms get their own codes."""
     assert get_status_code(atom.verify(**change)) == code
 
 
-def test_refund(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
+def test_a_refund_is_accepted_and_listed(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
     """A refund is accepted with our id in the answer. REFUNDSTATUS lists it with the other refunds of the payment;
     its status is in the remarks.
     """
@@ -260,7 +266,9 @@ def test_forms_of_the_status(atom: AtomCaller, control: SandboxControl, paid: st
         ("rejected", "REFUND REJECTED", 50000),
     ],
 )
-def test_remarks(atom: AtomCaller, control: SandboxControl, paid: str, to: str, remark: str, left: int) -> None:
+def test_the_refund_status_returns_each_remark(
+    atom: AtomCaller, control: SandboxControl, paid: str, to: str, remark: str, left: int
+) -> None:
     """REFUNDSTATUS returns each remark of the table. A failed refund leaves its money at the payment."""
     control.change_settings(waits_for_manual_settling=True)
     atom.refund(paid)
@@ -270,7 +278,7 @@ def test_remarks(atom: AtomCaller, control: SandboxControl, paid: str, to: str, 
     assert control.payments_control.read_payment("atom", ORDER)["left_minor"] == left
 
 
-def test_no_idempotency(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
+def test_a_repeated_refund_id_makes_another_refund(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
     """Atom doesn't know repeated requests: the same refund id again makes another refund, up to the captured
     amount.
     """
@@ -296,13 +304,15 @@ def test_no_idempotency(atom: AtomCaller, control: SandboxControl, paid: str) ->
         ({"products": [{"prodName": "NSE", "prodRefundId": "R", "prodRefundAmount": 1}]}, "OTS0509"),
     ],
 )
-def test_bad_refunds(atom: AtomCaller, control: SandboxControl, paid: str, change: Any, code: str) -> None:
+def test_a_wrong_refund_request_is_refused(
+    atom: AtomCaller, control: SandboxControl, paid: str, change: Any, code: str
+) -> None:
     """A wrong refund request gets Atom's code and refunds nothing."""
     assert get_status_code(atom.refund(paid, **change)) == code
     assert control.payments_control.read_refunds() == []
 
 
-def test_shortest_amounts(atom: AtomCaller, paid: str) -> None:
+def test_the_signed_amount_is_the_text_in_the_json(atom: AtomCaller, paid: str) -> None:
     """The amount in the signature must be the text that is in the JSON; the number of its decimal places doesn't
     matter."""
     assert get_status_code(atom.refund(paid, "150.5", "A")) == "OTS0000"
@@ -319,7 +329,7 @@ def test_refund_of_nothing(atom: AtomCaller, control: SandboxControl) -> None:
     assert get_status_code(atom.refund_status(number, password="other")) == "OTS0522"
 
 
-def test_uat_merchant(sandbox: Sandbox, control: SandboxControl) -> None:
+def test_a_test_adds_another_merchant(sandbox: Sandbox, control: SandboxControl) -> None:
     """A test can add another merchant over the control API: the encrypted request of the test vectors is then
     decrypted and answered."""
     vector = next(v for v in VECTORS["ndps_aes"] if v["id"] == "ndps-c-auth")
@@ -343,7 +353,9 @@ def test_uat_merchant(sandbox: Sandbox, control: SandboxControl) -> None:
     assert vector["expected_hex"][:64] not in json.dumps(control.read_requests())
 
 
-def test_race(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
+def test_simultaneous_refunds_never_exceed_the_captured_amount(
+    atom: AtomCaller, control: SandboxControl, paid: str
+) -> None:
     """Eight refunds at the same time together refund no more than the captured amount."""
     gate = threading.Barrier(8)
 

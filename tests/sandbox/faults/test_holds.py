@@ -28,7 +28,7 @@ def make_impatient_client(sandbox: Sandbox, caller: Caller) -> Caller:
 
 
 @pytest.mark.parametrize(("fault", "meanwhile"), [("hang", 0), ("hang_after_charge", 1), ("late_charge", 0)])
-def test_release(
+def test_a_held_call_is_listed_and_released(
     caller: Caller, control: SandboxControl, executor: ThreadPoolExecutor, fault: str, meanwhile: int
 ) -> None:
     """The control API lists a held call. It is charged before or after the release, depending on the fault, and
@@ -49,7 +49,9 @@ def test_release(
 
 
 @pytest.mark.parametrize(("fault", "charges"), [("hang", 0), ("hang_after_charge", 1), ("late_charge", 1)])
-def test_caller_who_left(sandbox: Sandbox, caller: Caller, control: SandboxControl, fault: str, charges: int) -> None:
+def test_a_call_whose_client_left_gets_no_answer(
+    sandbox: Sandbox, caller: Caller, control: SandboxControl, fault: str, charges: int
+) -> None:
     """A client has given up and gets no answer. A hanging purchase that the sandbox hasn't processed is never
     charged."""
     control.add_fault(fault, call="purchase")
@@ -93,7 +95,7 @@ def test_release_can_choose(caller: Caller, control: SandboxControl, executor: T
     assert other.result().status == 201
 
 
-def test_slow_drip(sandbox: Sandbox, caller: Caller, control: SandboxControl) -> None:
+def test_an_answer_arrives_byte_by_byte(sandbox: Sandbox, caller: Caller, control: SandboxControl) -> None:
     """The answer arrives byte by byte. A client that waits long enough gets all of it; the purchase is charged in any
     case."""
     control.add_fault("slow", call="purchase", seconds=0.0001)

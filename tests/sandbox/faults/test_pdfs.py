@@ -38,7 +38,7 @@ def bought(caller: Caller) -> int:
 
 
 @pytest.mark.parametrize("fault", UNUSABLE_PDF_CHECKS)
-def test_odd_files(caller: Caller, control: SandboxControl, bought: int, fault: str) -> None:
+def test_a_fault_sends_a_faulty_pdf_once(caller: Caller, control: SandboxControl, bought: int, fault: str) -> None:
     """The PDF call with the fault returns the faulty file; the detail call and the next PDF call return ordinary
     answers."""
     control.add_fault(fault)
@@ -47,13 +47,13 @@ def test_odd_files(caller: Caller, control: SandboxControl, bought: int, fault: 
     assert (decode_strictly(caller.pdf(bought).check["pdf_file_data"]) or b"").startswith(b"%PDF-")
 
 
-def test_missing_file(caller: Caller, control: SandboxControl, bought: int) -> None:
+def test_a_fault_leaves_the_pdf_out_of_the_answer(caller: Caller, control: SandboxControl, bought: int) -> None:
     """The answer lacks only the file; its other fields are there."""
     control.add_fault("pdf_missing")
     assert "pdf_file_data" not in caller.pdf(bought).check
 
 
-def test_another_file(caller: Caller, control: SandboxControl, bought: int) -> None:
+def test_a_fault_sends_another_valid_pdf(caller: Caller, control: SandboxControl, bought: int) -> None:
     """The fault sends a valid file with other content: different for each revision, and always the same for one
     revision."""
     ordinary = caller.pdf(bought).check["pdf_file_data"]
@@ -66,13 +66,15 @@ def test_another_file(caller: Caller, control: SandboxControl, bought: int) -> N
 
 
 @pytest.mark.parametrize("fault", sorted(COVERED))
-def test_nothing_to_spoil(caller: Caller, control: SandboxControl, fault: str) -> None:
+def test_an_unknown_credit_check_is_not_found_under_every_fault(
+    caller: Caller, control: SandboxControl, fault: str
+) -> None:
     """The sandbox answers 404 about an unknown credit check under every fault."""
     control.add_fault(fault)
     assert caller.pdf(999).status == 404
 
 
-def test_huge_file(caller: Caller, control: SandboxControl, bought: int) -> None:
+def test_a_fault_sends_a_huge_pdf(caller: Caller, control: SandboxControl, bought: int) -> None:
     """The fault `pdf_huge` sends a file of the requested size that is well-formed to its last byte."""
     control.add_fault("pdf_huge", size=5_000_000)
     file = decode_strictly(caller.pdf(bought).check["pdf_file_data"])
