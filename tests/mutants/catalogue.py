@@ -52,19 +52,19 @@ MUTANTS: tuple[Mutant, ...] = (
                 "one that the database lost",
                 "            or bool(check_records.list_lost_purchases(self._context, tx.conn, number))\n",
                 "",
-                "test_a_lost_purchase_of_another_client_may_own_it",
+                "test_a_lost_purchase_of_another_client_may_have_the_listed_id",
             ),
             (
                 "one that people have denied",
                 " or other_check.error_code == RESOLVED_BY_PEOPLE_CAUSE)",
                 ")",
-                "test_a_denied_purchase_may_own_what_is_listed",
+                "test_a_denied_purchase_may_have_the_listed_id",
             ),
             (
                 "one of another application",
                 "other_check.id != record.id\n                and other_check.credit_check_id is None\n",
                 "other_check.id == record.id\n                and other_check.credit_check_id is not None\n",
-                "test_another_applications_purchase_may_own_it",
+                "test_another_applications_purchase_may_have_the_listed_id",
             ),
             (
                 "one without a day",

@@ -7,7 +7,7 @@ _LEFT_OPEN = "tests/services/adoption/test_rows_left_open.py"
 _BY_OTHERS = "tests/services/adoption/test_rows_by_others.py"
 _CONTRADICTIONS = "tests/services/credit_checks/test_contradictions_end.py"
 _DENIED_BUT_BOUGHT = (
-    "tests/services/credit_checks/test_outcomes.py::test_what_was_denied_and_bought_is_not_bought_again"
+    "tests/services/credit_checks/test_outcomes.py::test_a_denied_but_bought_purchase_stops_the_next_one"
 )
 _DUE_PAYMENTS = "tests/services/payments/test_due_payments_move_on.py"
 _LISTED = "tests/services/credit_checks/test_listed_purchases.py"
@@ -100,7 +100,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 " or True:",
             ),
         ),
-        ("tests/services/credit_checks/test_purchase_breaks.py::test_a_renewal_whose_row_vanished_comes_back",),
+        ("tests/services/credit_checks/test_purchase_breaks.py::test_a_renewal_with_a_lost_row_is_restored",),
         "sqlite",
     ),
     Mutant(
@@ -112,7 +112,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "    if False in (None, ",
             ),
         ),
-        (f"{_REFUNDS}/test_probes.py::test_a_contradicted_refund_stays_contradicted_when_it_is_sent_again",),
+        (f"{_REFUNDS}/test_probes.py::test_a_contradicted_refund_stays_contradicted_after_a_second_sending",),
     ),
     Mutant(
         "a contradiction of a refund that is found again stops no other refund",
@@ -134,7 +134,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "",
             ),
         ),
-        (f"{_SHARED_IDS}::test_an_answer_in_time_contradicts_who_was_given_its_id",),
+        (f"{_SHARED_IDS}::test_a_timely_answer_contradicts_the_check_with_its_id",),
         "sqlite",
     ),
     Mutant(
@@ -158,7 +158,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "    if not other_checks:",
             ),
         ),
-        (f"{_SHARED_IDS}::test_an_answer_waits_for_a_decision_about_its_id",),
+        (f"{_SHARED_IDS}::test_an_answer_waits_for_an_uncommitted_decision_about_its_id",),
         "mariadb",
     ),
     Mutant(
@@ -181,7 +181,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "",
             ),
         ),
-        (f"{_UNKNOWN_REFUNDS}::test_a_refund_that_is_ours_by_now_takes_no_room_in_the_case",),
+        (f"{_UNKNOWN_REFUNDS}::test_a_known_refund_leaves_the_case_of_unknown_refunds",),
     ),
     Mutant(
         "a refund of a second capture is matched with the first",
@@ -250,7 +250,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "        if not (is_date_over or report.expired):",
             ),
         ),
-        (f"{PIPELINE_TESTS}::test_the_providers_word_about_the_end_is_above_its_date",),
+        (f"{PIPELINE_TESTS}::test_the_providers_expired_field_decides_about_a_renewal",),
         "sqlite",
     ),
     Mutant(
@@ -262,7 +262,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "None",
             ),
         ),
-        (f"{PIPELINE_TESTS}::test_the_providers_word_about_the_end_is_above_its_date",),
+        (f"{PIPELINE_TESTS}::test_the_providers_expired_field_decides_about_a_renewal",),
         "sqlite",
     ),
     Mutant(
@@ -299,7 +299,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
             ),
         ),
         (
-            "tests/services/credit_checks/test_vanished_claims.py::test_whatever_the_provider_says_of_a_lost_purchase_is_evidence",
+            "tests/services/credit_checks/test_vanished_claims.py::test_the_providers_answer_about_a_lost_purchase_is_evidence",
         ),
         "sqlite",
     ),
@@ -324,7 +324,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "outcome.found, facts)\n",
             ),
         ),
-        (f"{_REFUNDS}/test_recovery.py::test_an_answer_contradicts_the_refund_that_people_gave_its_number",),
+        (f"{_REFUNDS}/test_recovery.py::test_an_answer_contradicts_the_refund_with_its_number",),
     ),
     Mutant(
         "a late answer leaves its number with another refund",
@@ -335,7 +335,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "outcome.kind\n",
             ),
         ),
-        (f"{_REFUNDS}/test_recovery.py::test_an_answer_contradicts_the_refund_that_people_gave_its_number",),
+        (f"{_REFUNDS}/test_recovery.py::test_an_answer_contradicts_the_refund_with_its_number",),
     ),
     Mutant(
         "a code ends by the clock of the desk",
@@ -398,7 +398,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "                if record:\n",
             ),
         ),
-        (f"{_LEFT_OPEN}::test_two_people_say_which_purchase_it_is",),
+        (f"{_LEFT_OPEN}::test_two_people_give_the_id_of_an_open_row",),
         "sqlite",
     ),
     Mutant(
@@ -468,7 +468,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "    if context.write(store_and_compare) and not reader:\n",
             ),
         ),
-        ("tests/services/credit_checks/test_listed_purchases.py::test_nobody_denies_what_the_list_has",),
+        ("tests/services/credit_checks/test_listed_purchases.py::test_a_listed_purchase_prevents_a_denial",),
         "sqlite",
     ),
     Mutant(
@@ -676,7 +676,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "    if effect.case_rule is None:\n",
             ),
         ),
-        ("tests/services/payments/test_apply_report.py::test_a_third_capture_is_told_although_the_second_one_was",),
+        ("tests/services/payments/test_apply_report.py::test_a_third_capture_opens_another_case",),
         "sqlite",
     ),
     Mutant(
@@ -688,7 +688,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "        if live_credit_check.credit_check_id is None:\n",
             ),
         ),
-        (f"{PIPELINE_TESTS}::test_what_a_faster_renewal_has_bought_is_not_renewed",),
+        (f"{PIPELINE_TESTS}::test_a_renewal_made_by_another_desk_is_not_repeated",),
         "sqlite",
     ),
     Mutant(
@@ -792,7 +792,9 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "        if False and any(",
             ),
         ),
-        ("tests/services/refunds/test_earlier_refunds.py::test_no_data_with_the_refund_in_it_permits_no_other_one",),
+        (
+            "tests/services/refunds/test_earlier_refunds.py::test_a_no_data_answer_that_contains_the_refund_permits_no_other",
+        ),
     ),
     Mutant(
         "a list of refunds in another form is empty",
@@ -849,7 +851,9 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "        if False:\n            refuse_denial",
             ),
         ),
-        ("tests/services/refunds/test_earlier_refunds.py::test_no_data_with_the_refund_in_it_permits_no_other_one",),
+        (
+            "tests/services/refunds/test_earlier_refunds.py::test_a_no_data_answer_that_contains_the_refund_permits_no_other",
+        ),
     ),
     Mutant(
         "two people deny a payment that the gateway's answer contains",
@@ -860,7 +864,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "            if False:\n",
             ),
         ),
-        ("tests/services/payments/test_resolve.py::test_not_found_with_the_payment_in_it_is_not_denied",),
+        ("tests/services/payments/test_resolve.py::test_a_not_found_that_contains_the_payment_denies_nothing",),
         "sqlite",
     ),
     Mutant(
@@ -881,7 +885,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
             ),
         ),
         (
-            "tests/services/payments/test_spooled_payments.py::test_nobody_denies_a_lost_payment_that_not_found_contains",
+            "tests/services/payments/test_spooled_payments.py::test_a_lost_payment_contained_in_not_found_cannot_be_denied",
         ),
         "sqlite",
     ),
@@ -895,7 +899,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
             ),
         ),
         (
-            "tests/services/credit_checks/test_named_purchases.py::test_nobody_denies_a_purchase_that_its_refusal_names",
+            "tests/services/credit_checks/test_named_purchases.py::test_a_purchase_named_by_its_refusal_cannot_be_denied",
         ),
         "sqlite",
     ),
@@ -973,7 +977,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         ),
         (
             "tests/services/refunds/test_probes.py::test_against_an_answer_from_a_cache_nobody_denies",
-            "tests/services/refunds/test_forgotten.py::test_nobody_denies_a_lost_refund_against_an_unclear_answer",
+            "tests/services/refunds/test_forgotten.py::test_a_lost_refund_with_an_unclear_answer_cannot_be_denied",
         ),
     ),
     Mutant(
@@ -986,7 +990,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "            refuse_decision_against_answer(entry, operation)\n",
             ),
         ),
-        ("tests/services/refunds/test_forgotten.py::test_nobody_denies_a_lost_refund_against_an_unclear_answer",),
+        ("tests/services/refunds/test_forgotten.py::test_a_lost_refund_with_an_unclear_answer_cannot_be_denied",),
     ),
     Mutant(
         "after a denial, an old list of purchases permits the next purchase",
@@ -997,7 +1001,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "    if False:\n",
             ),
         ),
-        ("tests/services/credit_checks/test_listed_purchases.py::test_nobody_denies_a_purchase_against_an_old_list",),
+        ("tests/services/credit_checks/test_listed_purchases.py::test_an_old_list_permits_no_denial",),
         "sqlite",
     ),
     Mutant(
@@ -1033,7 +1037,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
             ),
         ),
         (
-            "tests/services/payments/test_spooled_payments.py::test_nobody_denies_a_lost_payment_that_not_found_contains",
+            "tests/services/payments/test_spooled_payments.py::test_a_lost_payment_contained_in_not_found_cannot_be_denied",
         ),
         "sqlite",
     ),

@@ -118,7 +118,7 @@ ON_EDGES: tuple[Mutant, ...] = (
                 "if is_overdue:",
             ),
         ),
-        ("tests/services/payments/test_start_edges.py::test_what_failed_here_and_was_paid_after_that",),
+        ("tests/services/payments/test_start_edges.py::test_a_failed_payment_is_read_before_the_next_start",),
         "sqlite",
     ),
     Mutant(
@@ -135,7 +135,7 @@ ON_EDGES: tuple[Mutant, ...] = (
                 "        return context.now()\n",
             ),
         ),
-        (f"{_CLOCK_TESTS}::test_a_worker_whose_clock_is_ahead_expires_nothing",),
+        (f"{_CLOCK_TESTS}::test_a_worker_with_a_clock_ahead_expires_no_payment",),
         "mariadb",
     ),
     Mutant(
@@ -147,7 +147,7 @@ ON_EDGES: tuple[Mutant, ...] = (
                 "    now = context.now()\n",
             ),
         ),
-        (f"{_CLOCK_TESTS}::test_a_token_of_a_desk_whose_clock_is_behind_is_not_over_at_once",),
+        (f"{_CLOCK_TESTS}::test_a_token_started_by_a_slow_clock_lasts_a_day",),
         "mariadb",
     ),
     Mutant(
@@ -159,7 +159,7 @@ ON_EDGES: tuple[Mutant, ...] = (
                 "        return context.now()\n",
             ),
         ),
-        (f"{_CLOCK_TESTS}::test_a_desk_whose_clock_is_behind_is_told_the_newest_state",),
+        (f"{_CLOCK_TESTS}::test_a_desk_with_a_slow_clock_books_the_newest_state",),
         "mariadb",
     ),
     Mutant(
@@ -287,7 +287,7 @@ ON_EDGES: tuple[Mutant, ...] = (
                 "            raise RunAgain from None\n",
             ),
         ),
-        ("tests/services/adoption/test_adoption.py::test_a_unique_index_of_somebody_else_is_named",),
+        ("tests/services/adoption/test_adoption.py::test_a_foreign_unique_index_is_named_in_the_error",),
     ),
     Mutant(
         "a due task goes on as long as others write",
@@ -334,7 +334,7 @@ ON_EDGES: tuple[Mutant, ...] = (
                 '    ")"\n',
             ),
         ),
-        ("tests/services/access/test_own_merchant.py::test_no_account_changes_it",),
+        ("tests/services/access/test_own_merchant.py::test_no_account_replaces_the_stored_merchant",),
     ),
     Mutant(
         "an adoption goes on with passes that get longer",
@@ -345,7 +345,7 @@ ON_EDGES: tuple[Mutant, ...] = (
                 ":\n",
             ),
         ),
-        ("tests/services/adoption/test_adoption.py::test_passes_end_when_they_get_no_shorter",),
+        ("tests/services/adoption/test_adoption.py::test_passes_over_new_rows_end_when_no_pass_is_shorter",),
     ),
     Mutant(
         "a restored file takes its place before its loss is stored",

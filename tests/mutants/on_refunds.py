@@ -76,7 +76,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "    approved_at = context.now()\n",
             ),
         ),
-        ("tests/services/refunds/test_sending.py::test_what_can_not_be_sent_grows_old",),
+        ("tests/services/refunds/test_sending.py::test_the_age_of_an_unsent_refund_counts_from_its_approval",),
     ),
     Mutant(
         "a refund that was tried keeps its amount for ever once its maker has left",
@@ -87,7 +87,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "            and not refund.sent_count\n",
             ),
         ),
-        ("tests/services/refunds/test_sending.py::test_what_nobody_may_send_or_withdraw_expires",),
+        ("tests/services/refunds/test_sending.py::test_an_unsendable_refund_of_a_former_requester_expires",),
     ),
     Mutant(
         "without a list of the refunds one more is sent",
@@ -98,7 +98,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "        if self._list_failure is not None and _subject is None:\n",
             ),
         ),
-        ("tests/services/refunds/test_unknown_refunds.py::test_one_that_atom_lists_stops_the_next_one",),
+        ("tests/services/refunds/test_unknown_refunds.py::test_a_refund_made_on_atoms_page_stops_the_next_one",),
     ),
     Mutant(
         "a notice about a lost payment stops no second code",
@@ -117,7 +117,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "                    common.settle_event(self._context, *facts)\n",
             ),
         ),
-        (f"{_RECEIVE}::test_an_unmatched_notice_whose_payment_comes_is_a_reason_to_ask",),
+        (f"{_RECEIVE}::test_a_notice_matched_later_is_a_reason_to_ask",),
     ),
     Mutant(
         "a code that ends after the questions is followed by another one unasked",
@@ -172,7 +172,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "            return None\n",
             ),
         ),
-        ("tests/services/refunds/test_recovery.py::test_an_answer_that_a_refusal_overtakes_is_compared_with_it",),
+        ("tests/services/refunds/test_recovery.py::test_an_answer_overtaken_by_a_refusal_is_compared_with_it",),
     ),
     Mutant(
         "only a provider that stores keys is asked about earlier refunds",
@@ -242,7 +242,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "        if not entry:\n",
             ),
         ),
-        ("tests/services/refunds/test_forgotten.py::test_nobody_denies_a_lost_refund_that_the_gateway_made",),
+        ("tests/services/refunds/test_forgotten.py::test_a_lost_refund_made_by_the_gateway_cannot_be_denied",),
     ),
     Mutant(
         "a lost payment is denied against the gateway",
@@ -651,7 +651,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "for row in rows}",
             ),
         ),
-        (f"{_VOTES}::test_whose_maker_has_lost_the_role",),
+        (f"{_VOTES}::test_a_refund_of_a_requester_without_the_role_is_not_approved",),
     ),
     Mutant(
         "a time of payment in the future moves the refund window",

@@ -45,13 +45,13 @@ ON_REQUEST_IDS: tuple[Mutant, ...] = (
     _make_mutant("an unknown outcome stays unknown", _IDS,
         "return find_answer(row) or self._replace_with_present_record(answer)",
         "return self._replace_with_present_record(answer)",
-        f"{_TESTS}::test_an_unknown_outcome_is_told_as_it_is_now"),
+        f"{_TESTS}::test_a_repeat_of_an_unknown_outcome_gets_its_present_state"),
     _make_mutant("an unknown outcome is told with its record as it was", _IDS,
         "return find_answer(row) or self._replace_with_present_record(answer)", "return find_answer(row) or answer",
         f"{_TESTS}::test_a_probe_that_learnt_nothing"),
     _make_mutant("a refusal keeps the id", _IDS,
         "_EXIT_STATUSES_WITH_EFFECT = (0, 4, 5)", "_EXIT_STATUSES_WITH_EFFECT = (0, 3, 4, 5, 6)",
-        f"{_TESTS}::test_what_sent_nothing_frees_the_id"),
+        f"{_TESTS}::test_a_call_that_sent_nothing_releases_its_request_id"),
     _make_mutant("a provider's refusal frees the id", _IDS,
         "_EXIT_STATUSES_WITH_EFFECT = (0, 4, 5)", "_EXIT_STATUSES_WITH_EFFECT = (0, 4)",
         f"{_TESTS}::test_a_providers_refusal_is_kept"),
@@ -60,7 +60,7 @@ ON_REQUEST_IDS: tuple[Mutant, ...] = (
         f"{_TESTS}::test_an_id_is_free_after_a_day"),
     _make_mutant("an id is everybody's", _IDS,
         "        person = self._context.operator or WORKER\n", '        person = "anybody"\n',
-        f"{_TESTS}::test_an_id_is_its_persons"),
+        f"{_TESTS}::test_a_request_id_belongs_to_one_person"),
     _make_mutant("what people settled as not bought may be bought again", _RECORDS,
         "        return None if _was_never_sent(request_id_use, answers)"
         " else _make_refusal_answer(operation, record)\n\n"
@@ -83,9 +83,9 @@ ON_REQUEST_IDS: tuple[Mutant, ...] = (
     _make_mutant("who approved hears of the sending by others", _RECORDS,
         "            if operation is None:\n"
         "                return CallAnswer(refund) if _is_acting_person_checker(context, refund) else None\n",
-        "", f"{_FAULTS}::test_an_approval_is_told_whatever_becomes_of_its_refund"),
+        "", f"{_FAULTS}::test_an_approval_is_returned_despite_its_refunds_unknown_outcome"),
     _make_mutant("any class is made of a kept answer", "console/services/guarded/answer_serialization.py",
         '    if not module.startswith(_DOMAIN_PACKAGE_PREFIX) or not class_name.isidentifier():\n',
         "    if not class_name:\n",
-        f"{_TESTS}::test_nothing_but_values_is_made_from_text", engine=""),
+        f"{_TESTS}::test_a_forged_answer_creates_no_object", engine=""),
 )  # fmt: skip

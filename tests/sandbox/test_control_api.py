@@ -55,7 +55,7 @@ def test_documentation_lists_every_fault() -> None:
     assert len(documented) >= len(expected)
 
 
-def test_catalogue(control: SandboxControl) -> None:
+def test_the_control_api_returns_the_table_of_faults(control: SandboxControl) -> None:
     """The control API returns the table of the faults."""
     names = {fault["name"]: fault for fault in control.read_fault_catalogue()}
     assert names.keys() == FAULT_BY_NAME.keys()
@@ -63,7 +63,7 @@ def test_catalogue(control: SandboxControl) -> None:
     assert names["pdf_missing"]["calls"] == ["pdf"]
 
 
-def test_call_log(caller: Caller, control: SandboxControl) -> None:
+def test_the_call_log_has_each_call_without_secrets(caller: Caller, control: SandboxControl) -> None:
     """The call log has each call with its connection and its end, in order and without secrets."""
     control.add_fault("reset", call="purchase")
     with pytest.raises(ConnectionResetError):
@@ -82,7 +82,7 @@ def test_call_log(caller: Caller, control: SandboxControl) -> None:
     assert control.read_requests(number="0") == []
 
 
-def test_state(caller: Caller, control: SandboxControl) -> None:
+def test_the_control_api_returns_settings_and_counts(caller: Caller, control: SandboxControl) -> None:
     """The control API returns settings, counts and the state of tokens, but no token."""
     caller.buy()
     state = control.change_settings(now="2026-11-20T03:20:01Z", access_token_seconds=60)
@@ -96,7 +96,7 @@ def test_state(caller: Caller, control: SandboxControl) -> None:
     assert caller.access not in json.dumps(state)
 
 
-def test_reset(caller: Caller, control: SandboxControl) -> None:
+def test_a_reset_restores_the_first_state(caller: Caller, control: SandboxControl) -> None:
     """A reset restores the state at the start; with an option the tokens stay."""
     caller.buy()
     control.change_settings(offers_purchase_list=True, today="2020-01-01")
@@ -145,7 +145,7 @@ def test_wait_gives_up(control: SandboxControl) -> None:
         ("GET", "/_sandbox/requests?after=x", 400),
     ],
 )
-def test_other_addresses(caller: Caller, method: str, path: str, status: int) -> None:
+def test_an_unknown_address_is_answered_with_json(caller: Caller, method: str, path: str, status: int) -> None:
     """Each unknown address gets an error in JSON."""
     answer = caller.call(method, path)
     assert (answer.status, list(answer.data)) == (status, ["message"])
@@ -177,7 +177,7 @@ def test_connections_are_kept(caller: Caller, control: SandboxControl) -> None:
 @pytest.mark.parametrize(
     ("headers", "status"), [({"Content-Length": "99999999"}, 413), ({"Transfer-Encoding": "chunked"}, 411)]
 )
-def test_bodies_it_does_not_take(caller: Caller, headers: dict[str, str], status: int) -> None:
+def test_a_body_too_large_or_without_length_is_refused(caller: Caller, headers: dict[str, str], status: int) -> None:
     """A body that is too large, or has no length, is refused before it is read."""
     line = http.client.HTTPConnection("127.0.0.1", caller.port, timeout=PATIENCE_SECONDS)
     try:
@@ -191,7 +191,7 @@ def test_bodies_it_does_not_take(caller: Caller, headers: dict[str, str], status
         line.close()
 
 
-def test_run_forever() -> None:
+def test_a_started_sandbox_serves_until_it_is_stopped() -> None:
     """`run_sandbox` reports when it is ready, and serves until it is stopped."""
     ready: list[Sandbox] = []
     told = threading.Event()

@@ -94,7 +94,7 @@ def test_every_payment_and_refund_explains_itself(paying: tuple[Console, Sandbox
                 assert kind == "order" or view.timeline, made.kind
 
 
-def test_what_waits_can_be_settled(paying: tuple[Console, Sandbox]) -> None:
+def test_an_unknown_sample_refund_is_settled_by_a_probe(paying: tuple[Console, Sandbox]) -> None:
     """An unknown refund that the simulated provider made is found by a probe."""
     console, _ = paying
     found = [

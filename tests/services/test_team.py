@@ -107,7 +107,9 @@ def test_two_people_decide(team_desks: TeamDesks, vendor: LedgerVendor) -> None:
     assert buy(team_desks("op-b")).state == "success"
 
 
-def test_one_person_and_the_providers_word(team_desks: TeamDesks, vendor: LedgerVendor) -> None:
+def test_one_person_settles_a_purchase_with_the_providers_confirmation(
+    team_desks: TeamDesks, vendor: LedgerVendor
+) -> None:
     """Another person than the buyer settles the purchase with AlarmBox's confirmation, which is stored as evidence
     before.
     """
@@ -156,7 +158,7 @@ def _expire(people: Team, record: CreditCheck) -> None:
         cursor.execute(old_purchases.SET_SENDING_TIME_SQL)
 
 
-def test_the_worker_runs_what_is_due(people: Team, team_desks: TeamDesks, vendor: LedgerVendor) -> None:
+def test_the_workers_account_runs_due_tasks(people: Team, team_desks: TeamDesks, vendor: LedgerVendor) -> None:
     """The worker's account, which can't decide or buy, adopts rows, records a lapse and re-fetches missing parts."""
     vendor.readable = False
     bought = buy(team_desks("op-a"))
@@ -186,7 +188,7 @@ def _begin_and_vanish(cursor: object, who: str) -> None:
 
 @pytest.mark.parametrize("behaviour", ["answers", "refuses"])
 @pytest.mark.expects_log("the outcome could not be recorded, and it says so")
-def test_an_answer_is_delivered_by_somebody_else(
+def test_the_next_person_at_a_desk_delivers_its_answer(
     people: Team, team_desks: TeamDesks, vendor: LedgerVendor, behaviour: str
 ) -> None:
     """The database refuses all writes when the answer comes: the next person at that desk delivers it."""

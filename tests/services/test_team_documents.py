@@ -48,7 +48,7 @@ def test_a_desk_with_a_bucket(tmp_path: Path, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.expects_log("the lost mount is told")
-def test_a_desk_whose_share_is_not_mounted(tmp_path: Path, sandbox: Sandbox) -> None:
+def test_a_desk_with_an_unmounted_share_stores_no_document(tmp_path: Path, sandbox: Sandbox) -> None:
     """The database knows a document and the folder is empty, as if the share isn't mounted: nothing is written there,
     and `doctor` reports it.
     """

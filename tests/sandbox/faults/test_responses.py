@@ -95,7 +95,9 @@ def test_charged_but_odd(caller: Caller, control: SandboxControl, sandbox: Sandb
 
 
 @pytest.mark.parametrize("fault", NOT_CHARGED)
-def test_not_charged(caller: Caller, control: SandboxControl, sandbox: Sandbox, fault: str) -> None:
+def test_a_fault_answers_without_a_charge(
+    caller: Caller, control: SandboxControl, sandbox: Sandbox, fault: str
+) -> None:
     """With each fault in NOT_CHARGED the sandbox sends the fault's answer and charges nothing."""
     control.add_fault(fault, call="purchase")
     assert NOT_CHARGED[fault](caller.buy())
@@ -104,7 +106,9 @@ def test_not_charged(caller: Caller, control: SandboxControl, sandbox: Sandbox, 
 
 @pytest.mark.parametrize("call", ["detail", "pdf"])
 @pytest.mark.parametrize("fault", DETAIL)
-def test_odd_details(caller: Caller, control: SandboxControl, fault: str, call: str) -> None:
+def test_a_fault_sends_faulty_details_of_one_credit_check(
+    caller: Caller, control: SandboxControl, fault: str, call: str
+) -> None:
     """With each fault of the credit check's details only the call about the chosen credit check gets the fault, and
     only once.
     """
@@ -119,7 +123,7 @@ def test_odd_details(caller: Caller, control: SandboxControl, fault: str, call: 
     )
 
 
-def test_fields(caller: Caller, control: SandboxControl) -> None:
+def test_a_fault_replaces_any_field_of_an_answer(caller: Caller, control: SandboxControl) -> None:
     """A fault can replace any field of an answer, also within a list."""
     control.change_settings(offers_purchase_list=True)
     control.add_fault("fields", fields={"result": "ng", "extra": [1]}, times=2)
@@ -127,7 +131,7 @@ def test_fields(caller: Caller, control: SandboxControl) -> None:
     assert caller.list().data["credit_checks"][0]["extra"] == [1]
 
 
-def test_empty_list(caller: Caller, control: SandboxControl) -> None:
+def test_a_fault_sends_an_empty_list_of_credit_checks(caller: Caller, control: SandboxControl) -> None:
     """With this fault the list of credit checks is empty although some were bought."""
     control.change_settings(offers_purchase_list=True)
     caller.buy()
@@ -137,14 +141,16 @@ def test_empty_list(caller: Caller, control: SandboxControl) -> None:
 
 
 @pytest.mark.parametrize(("fault", "charges"), [("body", 0), ("body_after_charge", 1)])
-def test_any_body(caller: Caller, control: SandboxControl, fault: str, charges: int) -> None:
+def test_a_fault_sends_any_text_as_the_body(
+    caller: Caller, control: SandboxControl, fault: str, charges: int
+) -> None:
     """A fault can send any text as the body of the answer."""
     control.add_fault(fault, call="purchase", body='{"credit_check":{}}')
     assert caller.buy().data == {"credit_check": {}}
     assert control.count_charges() == charges
 
 
-def test_huge_answer(caller: Caller, control: SandboxControl) -> None:
+def test_a_fault_sends_a_huge_valid_answer(caller: Caller, control: SandboxControl) -> None:
     """The fault `huge` sends an answer of the requested size that is valid JSON if it is read completely."""
     control.add_fault("huge", call="purchase", size=3 << 20)
     answer = caller.buy()
@@ -152,7 +158,7 @@ def test_huge_answer(caller: Caller, control: SandboxControl) -> None:
     assert "credit_check" in answer.data
 
 
-def test_gzip_bomb(caller: Caller, control: SandboxControl) -> None:
+def test_a_fault_sends_a_small_body_that_decompresses_to_a_large_one(caller: Caller, control: SandboxControl) -> None:
     """The compressed answer is small and decompresses to a very large one."""
     control.add_fault("gzip_bomb", call="purchase", size=64 << 20)
     answer = caller.buy()
@@ -160,7 +166,7 @@ def test_gzip_bomb(caller: Caller, control: SandboxControl) -> None:
     assert len(answer.body) < 1 << 20
 
 
-def test_token_expired(caller: Caller, control: SandboxControl) -> None:
+def test_a_fault_lets_the_access_token_expire(caller: Caller, control: SandboxControl) -> None:
     """A call gets 401 until the caller refreshes its token, and buys nothing."""
     pair = caller.token().data
     control.add_fault("token_expired", call="purchase")
@@ -170,7 +176,7 @@ def test_token_expired(caller: Caller, control: SandboxControl) -> None:
     assert control.count_charges() == 1
 
 
-def test_token_revoked(caller: Caller, control: SandboxControl) -> None:
+def test_a_fault_revokes_the_tokens(caller: Caller, control: SandboxControl) -> None:
     """A call gets 401, and a refresh is refused too."""
     pair = caller.token().data
     control.add_fault("token_revoked", call="purchase")
@@ -179,7 +185,7 @@ def test_token_revoked(caller: Caller, control: SandboxControl) -> None:
 
 
 @pytest.mark.parametrize(("fault", "status"), [("invalid_grant", 400), ("invalid_client", 401)])
-def test_refused_refresh(caller: Caller, control: SandboxControl, fault: str, status: int) -> None:
+def test_a_fault_refuses_a_refresh_once(caller: Caller, control: SandboxControl, fault: str, status: int) -> None:
     """A refresh is refused once and changes no token; the same refresh token is accepted afterwards."""
     pair = caller.token().data
     control.add_fault(fault)
@@ -187,7 +193,7 @@ def test_refused_refresh(caller: Caller, control: SandboxControl, fault: str, st
     assert caller.token(pair["refresh_token"]).status == 200
 
 
-def test_refresh_lost(caller: Caller, control: SandboxControl) -> None:
+def test_a_fault_loses_the_answer_to_a_refresh(caller: Caller, control: SandboxControl) -> None:
     """The sandbox changes the tokens and sends no answer; the old refresh token is accepted once more."""
     pair = caller.token().data
     control.add_fault("refresh_lost")
@@ -197,7 +203,7 @@ def test_refresh_lost(caller: Caller, control: SandboxControl) -> None:
     assert caller.token(pair["refresh_token"]).status == 200
 
 
-def test_no_rotation(caller: Caller, control: SandboxControl) -> None:
+def test_a_fault_refreshes_without_rotating_the_refresh_token(caller: Caller, control: SandboxControl) -> None:
     """A refresh returns only an access token; the use of it leaves the old refresh token valid."""
     pair = caller.token().data
     control.add_fault("no_rotation")

@@ -13,7 +13,7 @@ def buy_and_list_statuses(caller: Caller, *numbers: str) -> list[int]:
     return [caller.buy(number).status for number in numbers]
 
 
-def test_by_number(caller: Caller, control: SandboxControl) -> None:
+def test_a_rule_matches_calls_by_corporation_number(caller: Caller, control: SandboxControl) -> None:
     """Only calls about the chosen corporation number get the fault."""
     control.add_fault("status:503", number=OTHER)
     assert buy_and_list_statuses(caller, NUMBER, OTHER, OTHER) == [201, 503, 201]
@@ -25,7 +25,7 @@ def test_by_last_digits(caller: Caller, control: SandboxControl) -> None:
     assert buy_and_list_statuses(caller, NUMBER, OTHER, NUMBER) == [404, 201, 404]
 
 
-def test_by_call(caller: Caller, control: SandboxControl) -> None:
+def test_a_rule_matches_calls_by_their_name(caller: Caller, control: SandboxControl) -> None:
     """Only the chosen call gets the fault."""
     check_id = caller.buy().check["credit_check_id"]
     control.add_fault("status:500", call="pdf")
@@ -38,7 +38,7 @@ def test_by_call(caller: Caller, control: SandboxControl) -> None:
     assert caller.token().status == 500
 
 
-def test_counting(caller: Caller, control: SandboxControl) -> None:
+def test_a_rule_counts_its_matching_calls(caller: Caller, control: SandboxControl) -> None:
     """`nth` and `times` count the calls that match the rule; several actions of a rule are used in turn."""
     control.add_fault("status:503", call="purchase", nth=2, times=2)
     assert buy_and_list_statuses(caller, *[NUMBER] * 5) == [201, 503, 503, 201, 201]
@@ -67,7 +67,7 @@ def test_refused_calls_use_no_rule_up(caller: Caller, control: SandboxControl) -
     assert caller.buy().status == 503
 
 
-def test_clearing(caller: Caller, control: SandboxControl) -> None:
+def test_rules_are_listed_and_removed(caller: Caller, control: SandboxControl) -> None:
     """The control API lists the rules, and removes one or all of them."""
     first = control.add_fault("status:500", call="purchase")
     control.add_fault("status:502", call="purchase")

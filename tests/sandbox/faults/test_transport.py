@@ -33,7 +33,9 @@ COVERED = {name.partition(":")[0] for name in (*BROKEN, *ANSWERED, *ELSEWHERE_TE
 
 
 @pytest.mark.parametrize("fault", BROKEN)
-def test_broken_lines(caller: Caller, control: SandboxControl, sandbox: Sandbox, fault: str) -> None:
+def test_a_broken_line_raises_the_expected_client_error(
+    caller: Caller, control: SandboxControl, sandbox: Sandbox, fault: str
+) -> None:
     """The client's library raises the expected error once; the ledger shows if the purchase was charged."""
     error, charges = BROKEN[fault]
     control.add_fault(fault, call="purchase")
@@ -48,7 +50,9 @@ def test_broken_lines(caller: Caller, control: SandboxControl, sandbox: Sandbox,
 
 
 @pytest.mark.parametrize("fault", ANSWERED)
-def test_answered_failures(caller: Caller, control: SandboxControl, sandbox: Sandbox, fault: str) -> None:
+def test_a_fault_answers_with_a_failure_status(
+    caller: Caller, control: SandboxControl, sandbox: Sandbox, fault: str
+) -> None:
     """The answer has the chosen status and no id; the ledger shows if the purchase was charged."""
     status, charges = ANSWERED[fault]
     control.add_fault(fault, call="purchase")
@@ -82,7 +86,7 @@ def test_half_a_body_arrives_before_the_reset(caller: Caller, control: SandboxCo
         line.close()
 
 
-def test_answer_twice(caller: Caller, control: SandboxControl, sandbox: Sandbox) -> None:
+def test_a_fault_sends_two_answers_to_one_request(caller: Caller, control: SandboxControl, sandbox: Sandbox) -> None:
     """The sandbox sends two complete answers for one request and one charge."""
     control.add_fault("answer_twice", call="purchase")
     body = f'{{"corporation_number":"{NUMBER}"}}'
@@ -110,7 +114,7 @@ def test_failure_text_can_be_chosen(caller: Caller, control: SandboxControl) -> 
     assert caller.buy().body.decode() == "\u202e<script>\x00"
 
 
-def test_outage(caller: Caller, control: SandboxControl) -> None:
+def test_connections_are_refused_during_an_outage(caller: Caller, control: SandboxControl) -> None:
     """During the outage the operating system refuses connections; after it the sandbox answers with the same records
     as before.
     """

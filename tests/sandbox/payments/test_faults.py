@@ -88,7 +88,9 @@ ALTERED = [
     ("fault", "call", "sees"),
     [(fault, call, sees[call.split("_")[0]]) for fault, calls, sees in ALTERED for call in sorted(calls)],
 )
-def test_altered_answers(desk: SandboxGateways, fault: str, call: str, sees: str) -> None:
+def test_an_altered_answer_hides_the_true_effect_once(
+    desk: SandboxGateways, fault: str, call: str, sees: str
+) -> None:
     """The call takes effect, its answer states something else, and the next answer is correct again."""
     if call.endswith(("details", "status")):
         desk.refunded()
@@ -109,7 +111,7 @@ def test_altered_answers(desk: SandboxGateways, fault: str, call: str, sees: str
         ("atom_refund", ": 151.5"),
     ],
 )
-def test_other_amount(desk: SandboxGateways, call: str, seen: str) -> None:
+def test_a_fault_raises_the_amount_in_an_answer(desk: SandboxGateways, call: str, seen: str) -> None:
     """The amount in the answer is one more than the real amount."""
     desk.control.add_fault("other_amount", call=call)
     assert seen in desk.text(call)
@@ -169,7 +171,7 @@ def test_codes_that_are_none(desk: SandboxGateways, action: str) -> None:
 
 
 @pytest.mark.parametrize(("call", "result"), [("paypay_refund", "SERVICE_ERROR"), ("atom_refund", "OTS0951")])
-def test_result_after(desk: SandboxGateways, call: str, result: str) -> None:
+def test_a_fault_answers_with_an_error_after_the_refund(desk: SandboxGateways, call: str, result: str) -> None:
     """The answer states an error although the refund was made."""
     desk.control.add_fault(f"result_after:{result}", call=call)
     assert result in desk.text(call)
@@ -177,7 +179,7 @@ def test_result_after(desk: SandboxGateways, call: str, result: str) -> None:
     assert (refund["fault"], refund["delivered"]) == (f"result_after:{result}", False)
 
 
-def test_set_fields(desk: SandboxGateways) -> None:
+def test_a_fault_sets_an_existing_field_of_an_answer(desk: SandboxGateways) -> None:
     """A fault sets any value at any existing place of an answer; a place that doesn't exist isn't created."""
     fields = {"data.amount.amount": 7, "data.new": None, "data.nowhere.x": 1}
     desk.control.add_fault("set_fields", call="paypay_refund", fields=fields)
@@ -191,13 +193,13 @@ def test_set_fields(desk: SandboxGateways) -> None:
 @pytest.mark.parametrize(
     ("call", "told"), [("paypay_payment", {"data": None}), ("atom_verification", {"payInstrument": []})]
 )
-def test_no_data(desk: SandboxGateways, call: str, told: dict[str, Any]) -> None:
+def test_a_fault_answers_success_without_data(desk: SandboxGateways, call: str, told: dict[str, Any]) -> None:
     """The answer states success and contains no data."""
     desk.control.add_fault("no_data", call=call)
     assert told.items() <= json.loads(desk.text(call)).items()
 
 
-def test_hidden_refunds(desk: SandboxGateways) -> None:
+def test_a_fault_hides_the_refunds_of_a_payment(desk: SandboxGateways) -> None:
     """The answer to a read lacks the refunds of the payment, although they exist."""
     desk.refunded()
     desk.control.add_fault("hidden_refunds", call="paypay_payment")
@@ -207,14 +209,14 @@ def test_hidden_refunds(desk: SandboxGateways) -> None:
 
 
 @pytest.mark.parametrize(("call", "refunded"), [("paypay_refund", 2000), ("atom_refund", 30100)])
-def test_refund_twice(desk: SandboxGateways, call: str, refunded: int) -> None:
+def test_a_fault_makes_a_refund_twice(desk: SandboxGateways, call: str, refunded: int) -> None:
     """The provider makes the refund twice. Its answer doesn't show that; the ledger does."""
     desk.control.add_fault("refund_twice", call=call)
     assert desk.ask(call).status == 200
     assert desk.control.payments_control.read_ledger()["accepted_minor"] == refunded
 
 
-def test_seals(desk: SandboxGateways) -> None:
+def test_faults_of_the_encryption_are_undecryptable(desk: SandboxGateways) -> None:
     """Faults of the encryption: an answer that is encrypted with another key, not at all, only in part, or in the
     other accepted form."""
     good = desk.ask("atom_verification")
@@ -249,7 +251,7 @@ def test_faults_of_the_line(desk: SandboxGateways, call: str) -> None:
     assert desk.ask(call).status == 503
 
 
-def test_late_refund(desk: SandboxGateways) -> None:
+def test_a_fault_makes_a_refund_later_without_an_answer(desk: SandboxGateways) -> None:
     """The call gets no answer, and the refund is made later: a probe before that finds nothing."""
     desk.control.add_fault("late_charge:503", call="paypay_refund", payment=ORDER)
     assert desk.ask("paypay_refund").status == 503
@@ -264,7 +266,7 @@ def test_late_refund(desk: SandboxGateways) -> None:
     "fault", ["truncate", "slow", "malformed", "empty", "html", "garbage", "not_utf8", "deep_json"]
 )
 @pytest.mark.parametrize("call", ["paypay_refund", "atom_refund"])
-def test_unreadable_answers(desk: SandboxGateways, fault: str, call: str) -> None:
+def test_a_fault_sends_an_unreadable_answer_once(desk: SandboxGateways, fault: str, call: str) -> None:
     """A fault sends a body that no client can read; the sandbox answers the next call as usual."""
     desk.control.add_fault(fault, call=call, seconds=0.0001)
     with contextlib.suppress(http.client.HTTPException):
@@ -274,7 +276,7 @@ def test_unreadable_answers(desk: SandboxGateways, fault: str, call: str) -> Non
     assert desk.ask("paypay_payment").status == 200
 
 
-def test_by_payment(desk: SandboxGateways) -> None:
+def test_a_rule_matches_refunds_by_their_payment(desk: SandboxGateways) -> None:
     """A rule can name the payment of a refund instead of the refund."""
     desk.control.add_fault("status:500", payment=ATOM_ORDER, call="atom_refund")
     assert (desk.ask("paypay_refund").status, desk.ask("atom_refund").status) == (200, 500)

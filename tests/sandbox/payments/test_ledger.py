@@ -89,7 +89,7 @@ def test_a_repeated_execution_shows() -> None:
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
-def test_what_was_done_elsewhere_keeps_its_names(control: SandboxControl, provider: str) -> None:
+def test_a_test_adds_payments_made_elsewhere(control: SandboxControl, provider: str) -> None:
     """A test can add a payment and its refunds with ids, states and times of its own."""
     at = "2026-11-18T03:00:00.000Z"
     given = [

@@ -88,7 +88,7 @@ def pay_and_wait_for_notice(
     assert control.wait_until_reached(notices=ended)
 
 
-def test_webhook(control: SandboxControl, receiver: Receiver) -> None:
+def test_a_paypay_webhook_states_payment_and_order(control: SandboxControl, receiver: Receiver) -> None:
     """PayPay's webhook states payment and order in plain JSON, with amounts as texts and times in UTC."""
     register_payment(control, "paypay")
     pay_and_wait_for_notice(control, "paypay")
@@ -112,7 +112,7 @@ def test_webhook_of_a_failure(control: SandboxControl, receiver: Receiver) -> No
     assert (receiver.told[0]["state"], receiver.told[0]["paid_at"]) == ("FAILED", None)
 
 
-def test_webhook_again(control: SandboxControl, receiver: Receiver) -> None:
+def test_an_unanswered_webhook_is_sent_at_most_three_times(control: SandboxControl, receiver: Receiver) -> None:
     """A notice that isn't answered with 200 is sent at most three times."""
     register_payment(control, "paypay")
     receiver.statuses = [500, 503]
@@ -141,7 +141,9 @@ def compute_signature(data: dict[str, Any], key: str) -> str:
 
 
 @pytest.mark.parametrize(("to", "code"), [("paid", "OTS0000"), ("pending", "OTS0551"), ("cancelled", "OTS0101")])
-def test_callback(control: SandboxControl, receiver: Receiver, to: str, code: str) -> None:
+def test_an_atom_callback_is_encrypted_and_signed(
+    control: SandboxControl, receiver: Receiver, to: str, code: str
+) -> None:
     """Atom's callback is a form, encrypted with the response key and signed with the response hash key."""
     register_payment(control, "atom")
     pay_and_wait_for_notice(control, "atom", to=to)
@@ -156,7 +158,9 @@ def test_callback(control: SandboxControl, receiver: Receiver, to: str, code: st
     ("fault", "key"),
     [("notice_other_key", known.ATOM_REQUEST_HASH_KEY), ("notice_bad_signature", ""), ("notice_no_signature", "")],
 )
-def test_bad_signatures(control: SandboxControl, receiver: Receiver, fault: str, key: str) -> None:
+def test_a_fault_sends_a_notice_with_a_bad_signature(
+    control: SandboxControl, receiver: Receiver, fault: str, key: str
+) -> None:
     """Each fault of the signature makes Atom's notice signed with the wrong key, with an invalid signature, or
     without one.
     """
@@ -169,7 +173,7 @@ def test_bad_signatures(control: SandboxControl, receiver: Receiver, fault: str,
     assert given == {"notice_other_key": compute_signature(data, key), "notice_bad_signature": "0" * 128}.get(fault)
 
 
-def test_other_seal(control: SandboxControl, receiver: Receiver) -> None:
+def test_a_fault_sends_a_callback_that_cannot_be_decrypted(control: SandboxControl, receiver: Receiver) -> None:
     """A fault encrypts the callback so that the response key can't decrypt it."""
     register_payment(control, "atom")
     control.add_fault("notice_other_seal")
@@ -188,7 +192,9 @@ def test_other_seal(control: SandboxControl, receiver: Receiver) -> None:
         ("notice_other_state", '"state":"OTS9999"', '"statusCode":"OTS9999"'),
     ],
 )
-def test_other_contents(control: SandboxControl, receiver: Receiver, fault: str, paypay: str, atom: str) -> None:
+def test_a_fault_changes_a_field_of_a_notice(
+    control: SandboxControl, receiver: Receiver, fault: str, paypay: str, atom: str
+) -> None:
     """Each fault of the contents changes a field of a notice; Atom's notice still has a valid signature."""
     for provider in ("paypay", "atom"):
         register_payment(control, provider)
@@ -231,7 +237,7 @@ def test_late_and_overtaken(control: SandboxControl, receiver: Receiver) -> None
     assert [told["state"] for told in receiver.told] == ["AUTHORIZED", "COMPLETED", "AUTHORIZED"]
 
 
-def test_bad_bodies(control: SandboxControl, receiver: Receiver) -> None:
+def test_a_fault_sends_a_malformed_notice(control: SandboxControl, receiver: Receiver) -> None:
     """The faults `notice_cut`, `notice_huge` and `notice_fields` cut a notice off, make it too large, or change its
     fields.
     """
@@ -251,7 +257,7 @@ def test_bad_bodies(control: SandboxControl, receiver: Receiver) -> None:
     assert json.loads(receiver.bodies[2])["state"] == 7
 
 
-def test_nobody_there(control: SandboxControl, receiver: Receiver) -> None:
+def test_a_notice_without_a_receiver_is_not_sent(control: SandboxControl, receiver: Receiver) -> None:
     """No notice is sent without an address. Only addresses on this machine are accepted, and a receiver that doesn't
     answer is given up after a short time."""
     register_payment(control, "paypay")
@@ -268,7 +274,7 @@ def test_nobody_there(control: SandboxControl, receiver: Receiver) -> None:
     assert control.payments_control.read_notices()[0]["statuses"] == [None]
 
 
-def test_compose(control: SandboxControl) -> None:
+def test_the_control_api_returns_the_text_of_a_notice(control: SandboxControl) -> None:
     """The control API returns the text of a notice, so that a test can deliver it itself."""
     control.payments_control.register_payment("paypay", "P-1", 500)
     control.payments_control.register_payment("atom", "A-1", 500)
@@ -281,7 +287,7 @@ def test_compose(control: SandboxControl) -> None:
         control.payments_control.compose_notice("paypay", "P-2")
 
 
-def test_reconciliation_file(sandbox: Sandbox, control: SandboxControl, receiver: Receiver) -> None:
+def test_a_daily_file_covers_one_japanese_day(sandbox: Sandbox, control: SandboxControl, receiver: Receiver) -> None:
     """PayPay's daily file covers one day in Japan, is in Shift_JIS and is announced by a webhook. Refunds have
     negative amounts; failed payments are included only on request.
     """
@@ -311,7 +317,7 @@ def test_reconciliation_file(sandbox: Sandbox, control: SandboxControl, receiver
     assert "取引失敗" in Caller(sandbox).call("GET", path).body.decode("cp932")
 
 
-def test_reconciliation_addresses(sandbox: Sandbox, control: SandboxControl) -> None:
+def test_the_address_of_a_daily_file_is_signed_and_expires(sandbox: Sandbox, control: SandboxControl) -> None:
     """The address of PayPay's daily file is signed and valid for two hours."""
     path = control.payments_control.publish_recon_file("2026-11-20").removeprefix(sandbox.url)
     line = Caller(sandbox)
@@ -346,7 +352,7 @@ def test_payments_that_make_no_sense(control: SandboxControl, wanted: dict[str, 
     assert control.payments_control.read_ledger()["payments"] == []
 
 
-def test_reset(control: SandboxControl, receiver: Receiver) -> None:
+def test_a_reset_deletes_payments_refunds_and_notices(control: SandboxControl, receiver: Receiver) -> None:
     """A reset deletes payments, refunds, notices and addresses."""
     register_payment(control, "paypay")
     pay_and_wait_for_notice(control, "paypay")

@@ -24,7 +24,7 @@ def paypay(sandbox: Sandbox) -> PayPayCaller:
 
 
 @pytest.mark.parametrize("vector", VECTORS["paypay_hmac"], ids=lambda v: v["id"])
-def test_signing_vectors(vector: dict[str, Any]) -> None:
+def test_published_signatures_are_computed(vector: dict[str, Any]) -> None:
     """The hash, the text to sign and the signature are those of the test vectors, one of which PayPay has
     published."""
     body, kind = (vector["body"] or "").encode(), vector["content_type_header"]
@@ -50,7 +50,7 @@ def test_signed_requests_of_the_vectors(sandbox: Sandbox, control: SandboxContro
 
 
 @pytest.mark.parametrize("vector", VECTORS["paypay_windows"], ids=lambda v: v["id"])
-def test_windows(vector: dict[str, Any]) -> None:
+def test_published_deadlines_are_computed(vector: dict[str, Any]) -> None:
     """The last seconds in which a payment can be cancelled and refunded are those of the test vectors."""
     paid = datetime.fromisoformat(vector["paid_at"])
     assert get_last_second_to_cancel(paid).isoformat() == vector["cancel_last_second"]
@@ -67,7 +67,9 @@ def test_windows(vector: dict[str, Any]) -> None:
         {"kind": "application/json"},
     ],
 )
-def test_bad_signatures(paypay: PayPayCaller, control: SandboxControl, header: dict[str, Any]) -> None:
+def test_a_request_with_a_bad_signature_is_refused(
+    paypay: PayPayCaller, control: SandboxControl, header: dict[str, Any]
+) -> None:
     """A wrong key, secret, clock or content type gets 401 UNAUTHORIZED, and no payment begins."""
     body = {
         "merchantPaymentId": ORDER,
@@ -104,7 +106,7 @@ def test_query_beats_header(sandbox: Sandbox) -> None:
     assert Caller(sandbox).call("GET", path, Authorization=signed, X_ASSUME_MERCHANT="1").status == 400
 
 
-def test_create(paypay: PayPayCaller) -> None:
+def test_a_new_payment_code_has_id_url_and_end(paypay: PayPayCaller) -> None:
     """A new payment code has an id, a URL and an end. Its payment number can't be used again."""
     answer = paypay.create(orderDescription="利用料")
     data = answer.data["data"]
@@ -119,7 +121,7 @@ def test_create(paypay: PayPayCaller) -> None:
     assert get_status_and_code(paypay.create()) == (400, "DUPLICATE_DYNAMIC_QR_REQUEST")
 
 
-def test_repeated_code(paypay: PayPayCaller, control: SandboxControl) -> None:
+def test_a_repeated_request_returns_the_first_code(paypay: PayPayCaller, control: SandboxControl) -> None:
     """With a setting, a repeated request for a code gets the first code."""
     control.change_settings(paypay_repeats_first_code=True)
     assert paypay.create().data["data"] == paypay.create(amount=5).data["data"]
@@ -140,7 +142,7 @@ def test_repeated_code(paypay: PayPayCaller, control: SandboxControl) -> None:
         ({"amount": {"amount": 1, "currency": "USD"}}, "DYNAMIC_QR_BAD_REQUEST"),
     ],
 )
-def test_bad_codes(paypay: PayPayCaller, fields: dict[str, Any], result: str) -> None:
+def test_a_wrong_request_for_a_code_is_refused(paypay: PayPayCaller, fields: dict[str, Any], result: str) -> None:
     """A wrong request for a code gets PayPay's error code."""
     assert get_status_and_code(paypay.create(**fields)) == (400, result)
 
@@ -173,14 +175,16 @@ def test_unpaid_then_paid(paypay: PayPayCaller, control: SandboxControl) -> None
         ("paid", "COMPLETED", 3300),
     ],
 )
-def test_states(paypay: PayPayCaller, control: SandboxControl, to: str, status: str, captured: int) -> None:
+def test_the_control_api_sets_each_payment_state(
+    paypay: PayPayCaller, control: SandboxControl, to: str, status: str, captured: int
+) -> None:
     """The control API brings a payment into each state of the table."""
     paypay.create()
     assert control.payments_control.move_payment("paypay", ORDER, to)["captured_minor"] == captured
     assert paypay.payment().data["data"]["status"] == status
 
 
-def test_reversed(paypay: PayPayCaller, control: SandboxControl) -> None:
+def test_a_reversed_payment_has_no_money_left(paypay: PayPayCaller, control: SandboxControl) -> None:
     """The money of a reversed payment is neither left nor refunded."""
     paypay.create()
     control.payments_control.move_payment("paypay", ORDER, "paid")
@@ -189,7 +193,7 @@ def test_reversed(paypay: PayPayCaller, control: SandboxControl) -> None:
     assert paypay.payment().data["data"]["status"] == "FAILED"
 
 
-def test_unknown_payments(paypay: PayPayCaller, control: SandboxControl) -> None:
+def test_an_unknown_payment_is_not_found(paypay: PayPayCaller, control: SandboxControl) -> None:
     """An unknown payment and a deleted code are not found; a malformed number is a bad request."""
     assert get_status_and_code(paypay.payment("NOBODY")) == (400, "DYNAMIC_QR_PAYMENT_NOT_FOUND")
     assert get_status_and_code(paypay.payment("%20")) == (400, "DYNAMIC_QR_BAD_REQUEST")
@@ -206,7 +210,9 @@ def test_payments_without_a_code(paypay: PayPayCaller, control: SandboxControl) 
     assert get_status_and_code(paypay.ask("GET", "/v2/payments/NOBODY")) == (404, "RESOURCE_NOT_FOUND")
 
 
-def test_another_merchant(sandbox: Sandbox, control: SandboxControl, paypay: PayPayCaller) -> None:
+def test_a_merchant_reads_no_payment_of_another_merchant(
+    sandbox: Sandbox, control: SandboxControl, paypay: PayPayCaller
+) -> None:
     """A merchant can't read the payments of another one."""
     payment_id = control.payments_control.register_payment("paypay", ORDER, 500)["id"]
     control.payments_control.register_paypay_merchant("b", "secret", "200000000000000002")
@@ -225,7 +231,7 @@ def test_another_merchant(sandbox: Sandbox, control: SandboxControl, paypay: Pay
     assert get_status_and_code(paypay.ask("POST", "/v2/refunds", wanted, **other))[1] == "RESOURCE_NOT_FOUND"
 
 
-def test_delete_code(paypay: PayPayCaller, control: SandboxControl) -> None:
+def test_an_unpaid_code_is_deleted_once(paypay: PayPayCaller, control: SandboxControl) -> None:
     """An unpaid code can be deleted once; a paid one can't."""
     code_id = paypay.create().data["data"]["codeId"]
     assert get_status_and_code(paypay.ask("DELETE", f"/v2/codes/{code_id}")) == (200, "SUCCESS")
@@ -235,7 +241,7 @@ def test_delete_code(paypay: PayPayCaller, control: SandboxControl) -> None:
     assert get_status_and_code(paypay.ask("DELETE", f"/v2/codes/{code_id}")) == (400, "DYNAMIC_QR_ALREADY_PAID")
 
 
-def test_cancel(paypay: PayPayCaller, control: SandboxControl) -> None:
+def test_a_cancellation_is_accepted_before_it_is_made(paypay: PayPayCaller, control: SandboxControl) -> None:
     """A cancellation is first only accepted and may be repeated; afterwards the payment is FAILED and its money is
     back."""
     paypay.create()
@@ -271,7 +277,7 @@ def test_cancel_too_late(paypay: PayPayCaller, control: SandboxControl) -> None:
     assert get_status_and_code(paypay.ask("DELETE", "/v2/payments/NO", epoch=epoch)) == (404, "RESOURCE_NOT_FOUND")
 
 
-def test_too_fast(paypay: PayPayCaller, control: SandboxControl) -> None:
+def test_calls_too_fast_are_refused(paypay: PayPayCaller, control: SandboxControl) -> None:
     """Calls that follow too fast get 429 in PayPay's form of an answer. The limits of other providers are
     separate."""
     control.change_settings(spacing_seconds=30)

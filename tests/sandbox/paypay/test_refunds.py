@@ -46,7 +46,7 @@ def test_accepted_then_refunded(paypay: PayPayCaller, control: SandboxControl, p
     assert control.payments_control.read_refunds("RFD-1")[0]["delivered"] is True
 
 
-def test_waiting(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
+def test_refunds_wait_for_the_test_by_a_setting(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
     """With a setting, refunds wait until the test completes them, or lets them fail for a while."""
     control.change_settings(waits_for_manual_settling=True)
     paypay.refund(paid)
@@ -60,13 +60,15 @@ def test_waiting(paypay: PayPayCaller, control: SandboxControl, paid: str) -> No
         assert read_sums(control) == (3300, 1000, refunded)
 
 
-def test_at_once(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
+def test_refunds_are_made_immediately_by_a_setting(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
     """With a setting, the first answer says already that the refund is made."""
     control.change_settings(completes_refunds_at_once=True)
     assert paypay.refund(paid).data["data"]["status"] == "REFUNDED"
 
 
-def test_same_triple(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
+def test_a_repeated_request_returns_the_earlier_refund(
+    paypay: PayPayCaller, control: SandboxControl, paid: str
+) -> None:
     """A repeated request gets the earlier refund, also with another amount. The same key for another payment makes
     another refund."""
     first = paypay.refund(paid).data["data"]
@@ -78,7 +80,9 @@ def test_same_triple(paypay: PayPayCaller, control: SandboxControl, paid: str) -
     assert len(control.payments_control.read_refunds("RFD-1")) == 2
 
 
-def test_partial_refunds(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
+def test_partial_refunds_are_accepted_up_to_the_captured_amount(
+    paypay: PayPayCaller, control: SandboxControl, paid: str
+) -> None:
     """Several refunds of a payment are accepted up to the captured amount."""
     assert paypay.refund(paid, 1300, "A").status == 200
     assert get_status_and_code(paypay.refund(paid, 2001, "B")) == (400, "INVALID_PARAMS")
@@ -87,7 +91,9 @@ def test_partial_refunds(paypay: PayPayCaller, control: SandboxControl, paid: st
     assert read_sums(control) == (3300, 3300, 3300)
 
 
-def test_race(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
+def test_simultaneous_refunds_never_exceed_the_captured_amount(
+    paypay: PayPayCaller, control: SandboxControl, paid: str
+) -> None:
     """Eight refunds of one payment at the same time together refund at most the captured amount; eight requests with
     one key make one refund."""
     with ThreadPoolExecutor(8) as pool:
@@ -111,7 +117,7 @@ def test_race(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
         ({"paymentId": None}, "MISSING_REQUEST_PARAMS"),
     ],
 )
-def test_bad_refunds(
+def test_a_wrong_refund_request_is_refused(
     paypay: PayPayCaller, control: SandboxControl, paid: str, fields: dict[str, Any], result: str
 ) -> None:
     """A wrong refund request gets PayPay's error code, and nothing is refunded."""
@@ -130,7 +136,7 @@ def test_ids_that_are_wrong(paypay: PayPayCaller, control: SandboxControl, paid:
     assert get_status_and_code(paypay.ask("GET", "/v2/refunds/RFD-1")) == (400, "MISSING_REQUEST_PARAMS")
 
 
-def test_window(paypay: PayPayCaller, control: SandboxControl) -> None:
+def test_a_refund_is_accepted_until_the_end_of_its_window(paypay: PayPayCaller, control: SandboxControl) -> None:
     """The sandbox accepts a refund until 23:59:59 of the 365th day in Japan."""
     payment_id = control.payments_control.register_payment("paypay", "OLD", 300, at="2026-11-20T10:15:00+09:00")["id"]
     wanted = {
@@ -150,7 +156,9 @@ def test_window(paypay: PayPayCaller, control: SandboxControl) -> None:
     assert paypay.ask("POST", "/v2/refunds", wanted, epoch=epoch).status == 200
 
 
-def test_contract(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
+def test_several_refunds_of_a_payment_need_a_contract(
+    paypay: PayPayCaller, control: SandboxControl, paid: str
+) -> None:
     """Several refunds of a payment need a contract, their number is limited, and two equal ones are refused while the
     first is being made."""
     control.change_settings(waits_for_manual_settling=True, paypay_refund_limit=2)
@@ -169,7 +177,7 @@ def test_more_than_captured(paypay: PayPayCaller, control: SandboxControl, paid:
     assert control.payments_control.read_payment("paypay", ORDER)["left_minor"] == -1700
 
 
-def test_cancelled_payments(paypay: PayPayCaller, paid: str) -> None:
+def test_a_refunded_payment_cannot_be_cancelled(paypay: PayPayCaller, paid: str) -> None:
     """A refunded payment can't be cancelled."""
     assert paypay.refund(paid).status == 200
     assert get_status_and_code(paypay.cancel()) == (400, "ORDER_NOT_REVERSIBLE")

@@ -66,7 +66,7 @@ def read_xml(answer: Answer) -> tuple[list[str], list[RegistryRow]]:
     return head, rows
 
 
-def test_a_number_is_told_as_it_stands_or_with_its_history(sandbox_with_difference: Sandbox) -> None:
+def test_a_corporation_is_returned_with_or_without_its_history(sandbox_with_difference: Sandbox) -> None:
     """A corporation is returned in its present state or with its history."""
     invented = InventedRegistry(4_000, 1, FIRST_WHOLE_FILE_DAY).make_number_at(5)
     head, rows = read_csv(call_api(sandbox_with_difference, "num", number=f"{COMPANY.corporate_number},{invented}"))
@@ -166,7 +166,7 @@ def test_a_deleted_corporation_is_not_found_by_name(sandbox: Sandbox) -> None:
     assert len(list(sandbox.registry.iterate_newest_rows())) == FIRST_WHOLE_FILE_ROW_COUNT
 
 
-def test_faults_apply_to_its_calls(sandbox: Sandbox) -> None:
+def test_faults_apply_to_calls_of_the_web_api(sandbox: Sandbox) -> None:
     """Faults can be ordered for the calls of the Web-API."""
     sandbox.control.add_fault("status:503", call="registry_diff")
     assert call_api(sandbox, "diff", from_="2026-11-01", to="2026-11-02").status == 503

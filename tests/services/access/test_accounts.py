@@ -140,7 +140,7 @@ def accounts(database: AccountsByFile) -> AccountsByFile:
 READ_OPERATIONS_SQL = "SELECT * FROM operations"
 
 
-def test_each_role_gets_its_rights_and_no_more(accounts: AccountsByFile) -> None:
+def test_each_role_gets_exactly_its_rights(accounts: AccountsByFile) -> None:
     """The rights of a role on each table are those of the table of rights; no role may delete, alter or grant."""
     people = [accounts.make_entry(role, role) for role in sorted(ALL_ROLES)]
     done = accounts.apply(*people, **dict.fromkeys(ALL_ROLES, "pw"))
@@ -209,7 +209,7 @@ def test_a_new_account_needs_a_password_before_anything_is_written(accounts: Acc
     assert accounts.read_stored_people() == []
 
 
-def test_a_password_that_the_server_refuses_is_named_with_its_variable(tmp_path: Path) -> None:
+def test_a_password_refused_by_the_server_is_named_by_its_variable(tmp_path: Path) -> None:
     """docs/team.md recommends a plugin that refuses weak passwords. The people before the refused one have their
     accounts, no row is written, and another run with a better password completes the file.
     """
@@ -242,7 +242,7 @@ def test_a_password_that_no_client_could_send_is_refused(accounts: AccountsByFil
     assert accounts.read_stored_people() == []
 
 
-def test_roles_change_while_somebody_is_connected(accounts: AccountsByFile) -> None:
+def test_a_removed_right_ends_on_an_open_connection(accounts: AccountsByFile) -> None:
     """A right that is taken away ends at once on an open connection, without a new sign-in and without a password. A
     right that is given holds at once on MariaDB, and from the next sign-in on MySQL.
     """
@@ -280,7 +280,7 @@ def test_the_disabled_do_nothing_any_more(accounts: AccountsByFile) -> None:
 BUY = "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, status) VALUES (1, '', 'pending')"
 
 
-def test_people_ask_unless_the_file_says_that_they_act(accounts: AccountsByFile) -> None:
+def test_new_people_are_in_team_mode_by_default(accounts: AccountsByFile) -> None:
     """The account of a new person may only read and store desk requests; `"acts": true` gives it the rights of its
     role.
     """
@@ -327,7 +327,7 @@ def test_a_file_from_before_moves_nobody(accounts: AccountsByFile) -> None:
     assert _execute_as_op(accounts, BUY) == 1142
 
 
-def test_who_has_several_roles_asks_too(accounts: AccountsByFile) -> None:
+def test_a_person_with_two_roles_is_in_team_mode_by_default(accounts: AccountsByFile) -> None:
     """A person with two roles and without `"acts"` can read what either role may read, and only
     stores desk requests.
     """
@@ -337,7 +337,7 @@ def test_who_has_several_roles_asks_too(accounts: AccountsByFile) -> None:
     assert accounts.apply(both | {"acts": True}).operators[0].asks_worker is False
 
 
-def test_everything_is_in_the_trail(accounts: AccountsByFile) -> None:
+def test_changes_of_accounts_are_audited(accounts: AccountsByFile) -> None:
     """The entries name the accounts that were made, changed and disabled, by the schema account, and contain no
     passwords.
     """
@@ -391,7 +391,7 @@ def _make_failing_after(nth: int, real: Callable[..., None]) -> Callable[..., No
     return run
 
 
-def test_an_account_without_the_rights_is_told_which(accounts: AccountsByFile, tmp_path: Path) -> None:
+def test_an_account_without_the_rights_gets_a_list_of_them(accounts: AccountsByFile, tmp_path: Path) -> None:
     """An operator's account applies an account file: the refusal names the rights that the account lacks."""
     accounts.apply(accounts.make_entry("op", "operator"), op="pw")
     file = json.dumps({"operators": [accounts.make_entry("x", "operator")]})

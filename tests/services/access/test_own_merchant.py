@@ -177,7 +177,7 @@ def test_a_merchant_is_changed(place: Place, sandbox: Sandbox, monkeypatch: pyte
 
 @pytest.mark.engines("mariadb")
 @pytest.mark.parametrize("person", ["op-a", "lead-b", "worker"])
-def test_no_account_changes_it(place: Place, sandbox: Sandbox, person: str) -> None:
+def test_no_account_replaces_the_stored_merchant(place: Place, sandbox: Sandbox, person: str) -> None:
     """No account of a person or worker can replace the stored merchant or store a first merchant under another
     person's name, by command or by SQL.
     """
@@ -222,7 +222,7 @@ def _connect(place: Place, person: str) -> Any:
     )
 
 
-def test_environments(tmp_path: Path) -> None:
+def test_the_environment_is_part_of_the_merchant(tmp_path: Path) -> None:
     """The environment is part of the merchant: a provider's test environment, its production and a simulator on this
     machine are different merchants.
     """

@@ -79,7 +79,7 @@ def console() -> Iterator[Console]:
 
 
 @pytest.mark.parametrize(("name", "kind", "act"), CASES)
-def test_every_role_may_what_the_table_says(console: Console, tmp_path: Path, name: str, kind: str, act: str) -> None:
+def test_every_role_has_exactly_its_rights(console: Console, tmp_path: Path, name: str, kind: str, act: str) -> None:
     """A person with the right is not refused for a missing right. A person without it is refused, and the refusal
     names the roles with the right.
     """

@@ -42,7 +42,7 @@ def desks(sql_server: SqlServer) -> Iterator[Mapping[str, Console]]:
 
 @pytest.mark.parametrize("who", PEOPLE)
 @pytest.mark.parametrize(("kind", "act"), [(kind, act) for kind, acts in KINDS.items() for act in acts])
-def test_accounts_may_what_their_role_may(
+def test_accounts_have_the_rights_of_their_role(
     desks: Mapping[str, Console], tmp_path: Path, who: str, kind: str, act: str
 ) -> None:
     """The server never refuses what the role may do. What the role may not do is refused by the service with the
@@ -61,7 +61,9 @@ def test_accounts_may_what_their_role_may(
 
 
 @pytest.mark.parametrize("who", PEOPLE)
-def test_people_who_may_use_request_ids(desks: Mapping[str, Console], tmp_path: Path, who: str) -> None:
+def test_only_people_who_change_records_use_request_ids(
+    desks: Mapping[str, Console], tmp_path: Path, who: str
+) -> None:
     """Only people who may change records can use request ids. An auditor, an administrator and a worker are refused
     by the role, not by a grant of the server.
     """
@@ -75,7 +77,7 @@ def test_people_who_may_use_request_ids(desks: Mapping[str, Console], tmp_path: 
     assert (error.code, error.detail["reason"]) == ("not_allowed", "role")
 
 
-def test_a_refusal_is_in_the_trail_of_whoever_reads_no_records(desks: Mapping[str, Console]) -> None:
+def test_a_refusal_of_a_person_without_read_rights_is_audited(desks: Mapping[str, Console]) -> None:
     """An administrator, who may not read payments, requests a refund: the request is refused, and the audit entry is
     written without reading the payment.
     """

@@ -32,7 +32,7 @@ def list_session_entries(console: Console) -> list[tuple[str, str, str | None]]:
     return [(entry.what, entry.result, entry.reason) for entry in reversed(entries)]
 
 
-def test_on_sqlite_whoever_is_named_acts(console: Console, home: Path) -> None:
+def test_the_named_operator_acts_on_sqlite(console: Console, home: Path) -> None:
     """The person who is named by the setting acts with every role while the database stores no operators. No password
     is stored, and any password is confirmed.
     """
@@ -43,7 +43,7 @@ def test_on_sqlite_whoever_is_named_acts(console: Console, home: Path) -> None:
     assert list_session_entries(console) == []
 
 
-def test_a_process_run_is_noted_with_its_first_entry(console: Console, home: Path) -> None:
+def test_the_first_audit_entry_stores_the_process_session(console: Console, home: Path) -> None:
     """The first audit entry of a process adds one row to `sessions` with the operator, the process id and the
     program; later entries add none. A process without an entry has no row.
     """
@@ -69,7 +69,7 @@ def test_reading_the_identity_needs_a_name(home: Path) -> None:
     assert caught.value.code == "no_operator"
 
 
-def test_somebody_unknown_here_has_no_roles(console: Console, home: Path) -> None:
+def test_an_unknown_person_has_no_roles(console: Console, home: Path) -> None:
     """The identity of a person whom the database doesn't know is read without an error: not a known operator, no
     roles, may not buy.
     """
@@ -81,7 +81,7 @@ def test_somebody_unknown_here_has_no_roles(console: Console, home: Path) -> Non
 
 
 @pytest.mark.parametrize("missing", ["none", "refused"])
-def test_a_sign_in_is_told_with_what_was_missing_before(console: Console, missing: str) -> None:
+def test_a_sign_in_is_audited_with_the_problem_before(console: Console, missing: str) -> None:
     """If no stored sign-in could be used, the trail gets first an entry with the reason, and then the entry of the
     new sign-in. The next sign-in has no such reason.
     """
@@ -97,7 +97,7 @@ def test_a_sign_in_is_told_with_what_was_missing_before(console: Console, missin
     ]
 
 
-def test_signing_out_is_told(console: Console) -> None:
+def test_a_sign_out_is_audited(console: Console) -> None:
     """A sign-out is audited also if no sign-in was stored."""
     assert console.sessions.sign_out()
     assert list_session_entries(console) == [("session_deleted", "done", None)]
@@ -114,7 +114,7 @@ def test_a_database_that_is_away_keeps_nobody_from_signing_out(console: Console,
 
 
 @pytest.mark.expects_log("the trail can't be written")
-def test_a_sign_in_that_could_not_be_told_leaves_no_reason_behind(console: Console, home: Path) -> None:
+def test_an_unaudited_sign_in_leaves_no_reason_behind(console: Console, home: Path) -> None:
     """A sign-in whose audit entry couldn't be written had the reason `refused`. The next sign-in isn't audited with
     that reason.
     """

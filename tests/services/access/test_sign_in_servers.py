@@ -85,7 +85,7 @@ def test_the_account_is_the_operator(place: Place) -> None:
     assert (caught.value.code, caught.value.detail["reason"]) == ("not_allowed", "other_account")
 
 
-def test_what_is_kept_opens_the_next_desk(place: Place) -> None:
+def test_a_stored_sign_in_opens_the_next_desk(place: Place) -> None:
     """A stored sign-in opens the next desk without a question. Without a stored sign-in the next desk is refused with
     `sign_in_missing`.
     """
@@ -101,7 +101,7 @@ def test_what_is_kept_opens_the_next_desk(place: Place) -> None:
         assert console.sessions.read_identity().person.name == user
 
 
-def test_the_trail_says_what_was_missing(place: Place) -> None:
+def test_the_audit_trail_states_the_missing_sign_in(place: Place) -> None:
     """The first desk has no stored sign-in; the second has one that the server refuses. Each of these two facts is
     audited before the new sign-in, as soon as the desk is connected.
     """
@@ -187,7 +187,7 @@ def test_a_rotated_password_is_confirmed_anew(place: Place) -> None:
             place.sql(f"ALTER USER `{user}`@`%` IDENTIFIED BY '{password}'")
 
 
-def test_signing_out_is_told_and_leaves_nothing(place: Place) -> None:
+def test_a_sign_out_is_audited_and_deletes_the_password(place: Place) -> None:
     """A sign-out is audited and deletes the stored password, so the next desk needs a new sign-in."""
     keyring = MemoryKeyring()
     url = split_database_url(place)[2]
@@ -212,7 +212,7 @@ def test_an_address_with_account_and_password_needs_no_keyring(place: Place) -> 
 
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "aud-e", "adm-f", "worker"])
-def test_every_role_signs_in_with_its_own_rights(sql_server: SqlServer, tmp_path: Path, who: str) -> None:
+def test_every_role_signs_in_with_its_own_rights_only(sql_server: SqlServer, tmp_path: Path, who: str) -> None:
     """The account of each role can sign in, write the audit entries of its session, confirm its password and sign
     out.
     """

@@ -83,7 +83,7 @@ def count_rows_by_table(database: Database) -> dict[str, object]:
         return {name: conn.exec_driver_sql(f"SELECT count(*) FROM {name}").scalar_one() for name in names}
 
 
-def test_all_rows_are_taken_in(database: Database, home: Path, url: str) -> None:
+def test_all_rows_of_another_application_are_adopted(database: Database, home: Path, url: str) -> None:
     """The values that the other application wrote stay unchanged, one row of each claim becomes live, and the run has
     the figures that the plan announced.
     """
@@ -153,7 +153,7 @@ def test_which_row_stays(database: Database, home: Path, url: str) -> None:
     assert told == len(cases)
 
 
-def test_an_index_of_theirs_may_forbid_the_rewriting(database: Database, home: Path, url: str) -> None:
+def test_a_unique_index_of_another_application_prevents_rewriting(database: Database, home: Path, url: str) -> None:
     """A unique index of the other application prevents that a number is rewritten in plain digits: the row in plain
     digits stays live, and the other row becomes its duplicate with its spelling unchanged.
     """
@@ -261,7 +261,7 @@ def adopt_under_traffic(url: str, home: Path, database: Database, count: int) ->
     return met
 
 
-def test_under_traffic(home: Path, sql_server: SqlServer) -> None:
+def test_an_adoption_under_traffic_loses_no_row(home: Path, sql_server: SqlServer) -> None:
     """The adoption of 8,000 rows on a server loses no row of the other application. `make soak` asserts at full size
     that the other application doesn't wait.
     """
@@ -384,7 +384,7 @@ def count_rows_read(server: SqlServer, database: Database) -> int:
     ],
     ids=["slower than the passes", "faster", "faster in the end"],
 )
-def test_passes_end_when_they_get_no_shorter(
+def test_passes_over_new_rows_end_when_no_pass_is_shorter(
     monkeypatch: pytest.MonkeyPatch, highest_ids: tuple[int, ...], ranges: list[tuple[int, int]]
 ) -> None:
     """The passes over new rows end when a further pass would be no shorter than the last one, because the other
@@ -399,7 +399,7 @@ def test_passes_end_when_they_get_no_shorter(
     assert passed == ranges
 
 
-def test_a_unique_index_of_somebody_else_is_named(
+def test_a_foreign_unique_index_is_named_in_the_error(
     home: Path, sql_server: SqlServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A unique index that the other application adds during the adoption prevents the adoption's writes: the error
@@ -528,7 +528,7 @@ def test_a_desk_works_with_the_adopted_table(home: Path, database: Database, url
         assert [run.count for run in console.recovery.run_all_tasks() if run.task == "rows_by_others"] == [0]
 
 
-def test_due_tasks_keep_what_was_decided(home: Path, database: Database, url: str) -> None:
+def test_due_tasks_keep_the_decisions_of_the_adoption(home: Path, database: Database, url: str) -> None:
     """A row that was decided to be a duplicate stays one after its writer has bought its check. A number of thirteen
     letters is unreadable and stays as written.
     """
@@ -594,7 +594,7 @@ def require_dates_in_zone(
     assert str(read_rows(database, "purchased_at")[0][0])[:19] == written
 
 
-def test_a_refetch_leaves_the_row_in_its_zone(home: Path, database: Database, url: str) -> None:
+def test_a_refetch_keeps_the_time_zone_of_the_row(home: Path, database: Database, url: str) -> None:
     """A re-fetch of an adopted row writes the day of the purchase in the row's zone, because the other application
     still reads the row.
     """

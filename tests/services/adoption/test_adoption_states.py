@@ -171,7 +171,7 @@ def read_column_names(database: Database) -> list[str]:
         ("pending", None, "success"),
     ],
 )
-def test_its_writer_goes_on_with_the_states(
+def test_the_other_application_updates_the_status_of_its_row(
     place: Place, before: str, credit_check_id: int | None, after: str
 ) -> None:
     """The other application inserts a row with a status and later updates the row: a desk sees each change at once,
@@ -192,7 +192,7 @@ def test_its_writer_goes_on_with_the_states(
             console.recovery.run_all_tasks()
 
 
-def test_what_was_bought_its_writer_cannot_end(sql_server: SqlServer, home: Path) -> None:
+def test_the_other_application_cannot_end_a_purchased_row(sql_server: SqlServer, home: Path) -> None:
     """On a server the other application can't set the status of a purchased row or of a row of ours to error or
     pending, and can't write a word that is no status.
     """
@@ -227,7 +227,7 @@ def test_what_was_bought_its_writer_cannot_end(sql_server: SqlServer, home: Path
     team.drop()
 
 
-def test_what_is_missing_is_set_aside_by_one_decision(database: Database, home: Path, url: str) -> None:
+def test_one_decision_sets_incomplete_rows_aside(database: Database, home: Path, url: str) -> None:
     """The run counts the rows without a PDF. After a person has accepted them they are out of the queue, still
     incomplete in the record, and can be re-fetched.
     """

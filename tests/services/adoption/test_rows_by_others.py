@@ -115,7 +115,7 @@ def test_a_second_spelling_of_a_held_number_is_a_duplicate(console: Console, pla
     assert [item.record.id for item in console.recovery.read_queue("review").items] == [row]
 
 
-def test_its_writer_may_buy_later(console: Console, place: Place) -> None:
+def test_a_pending_adopted_row_becomes_bought_by_its_writer(console: Console, place: Place) -> None:
     """A pending row that was adopted gets an id from its writer: the row becomes a success at once and leaves the
     review queue.
     """
@@ -130,7 +130,7 @@ def test_its_writer_may_buy_later(console: Console, place: Place) -> None:
 
 
 @pytest.mark.parametrize("spelling", [NUMBER, f"{NUMBER[:4]}-{NUMBER[4:]}"])
-def test_its_writer_corrects_an_unreadable_number(console: Console, place: Place, spelling: str) -> None:
+def test_the_writer_corrects_an_unreadable_number(console: Console, place: Place, spelling: str) -> None:
     """The writer corrects a number that was unreadable, as the next step advises: the due task adopts the row again,
     the row holds its claim, and its case is closed.
     """
@@ -158,7 +158,9 @@ def test_dates_that_are_none_are_missing(console: Console, place: Place, nonsens
 
 
 @pytest.mark.expects_log("the spoilt row is told")
-def test_one_run_puts_all_of_them_right(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_run_of_the_due_task_adopts_all_rows(
+    console: Console, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """One run of the due task adopts all 130 rows but the one that raises an error; the next run adopts that one."""
     many = invent_numbers(130)
     written = [insert_as_other_application(place, f"T{number}", credit_check_id=5) for number in many]
@@ -209,7 +211,9 @@ def test_two_runs_take_each_row_once(console: Console, place: Place, monkeypatch
 
 
 @pytest.mark.engines("mariadb", "galera")
-def test_a_run_overtaken_in_its_transaction(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_with_a_concurrent_commit_adopts_each_row(
+    console: Console, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """On a server another run commits between two statements of a run's transaction: each row is
     still adopted once.
     """

@@ -66,7 +66,7 @@ def read_record(console: Console, record_id: int) -> CreditCheck:
 
 
 @pytest.mark.parametrize("status", ["pending", "success"])
-def test_two_people_say_which_purchase_it_is(
+def test_two_people_give_the_id_of_an_open_row(
     console: Console, place: Place, vendor: LedgerVendor, status: str
 ) -> None:
     """Two people give the same id, and AlarmBox confirms the id to each of them: then the row is a success, and it
@@ -133,7 +133,7 @@ def test_two_people_say_that_nothing_was_bought(console: Console, place: Place, 
     assert (buy(console).state, vendor.count(NUMBER)) == ("success", 3)
 
 
-def test_what_the_writer_calls_bought_is_never_denied(console: Console, place: Place) -> None:
+def test_people_cannot_deny_a_row_that_its_writer_calls_bought(console: Console, place: Place) -> None:
     """People can't decide that a row wasn't purchased if its writer calls it a success; they can only give its id."""
     row = write_adopted_row(place, console, "success")
     assert call_for_refusal_code(make_resolve_call(console, row, "error")) == "nothing_to_resolve"

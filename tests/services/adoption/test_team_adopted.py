@@ -103,7 +103,7 @@ def _write_as_other_application(team: Team) -> None:
     team.server.sql(f"DROP USER `{name}`@`%`")
 
 
-def test_nothing_is_missing_after_an_adoption(team: Team) -> None:
+def test_an_adopted_table_has_all_triggers_and_rights(team: Team) -> None:
     """All triggers and rights of an own table exist on the adopted table; the triggers refuse a person's SQL that
     would free the claim of a purchase.
     """

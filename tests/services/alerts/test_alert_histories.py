@@ -225,7 +225,7 @@ TWICE = [("pay", 1), ("add", 0), ("pay", 3), ("look", 0), ("shop", 1), ("shop", 
 @example(A_AND_C)
 @example(TWICE)
 @given(st.lists(st.tuples(st.sampled_from(STEP_NAMES), st.integers(0, 100)), max_size=25))
-def test_told_is_what_does_not_fit(
+def test_open_alerts_are_those_that_the_history_requires(
     context_and_clock: tuple[ServiceContext, HandClock], deeds: list[tuple[str, int]]
 ) -> None:
     """After any generated history the open alerts are those that the test's own account of the history expects: no

@@ -403,7 +403,7 @@ def test_rows_that_cannot_be_read(place: Place, hand_clock: HandClock) -> None:
 
 
 @pytest.mark.engines("mariadb")
-def test_a_person_whose_desk_asks(place: Place, hand_clock: HandClock) -> None:
+def test_a_person_in_team_mode_acknowledges_a_changed_company(place: Place, hand_clock: HandClock) -> None:
     """A person in team mode reads the queue, and acknowledges and reopens a change through a worker, in the person's
     own name.
     """
@@ -474,7 +474,7 @@ def _next_published(day: date) -> date:
     return next(day for day in following if is_publication_day(day))
 
 
-def test_the_words() -> None:
+def test_alert_texts_of_changed_companies_are_sentences() -> None:
     """Every part of an alert's text is a sentence in both languages, also if the company's name is an image, so that
     the text of the name is empty.
     """

@@ -24,7 +24,7 @@ def run_drift_alert(scene: PaymentDesk, seconds: float) -> int:
 
 
 @pytest.mark.engines("mariadb")
-def test_told_once_and_closed(scene: PaymentDesk) -> None:
+def test_a_clock_drift_raises_one_alert_until_it_ends(scene: PaymentDesk) -> None:
     """A clock that is 5 s behind raises one alert, at 6 s no second one; the right clock closes it. One second is
     tolerated.
     """
@@ -52,7 +52,7 @@ def test_a_file_has_no_clock(scene: PaymentDesk) -> None:
         ((9.0, 30.0, 12.0), -9.0), ((-4.0,), 4.0), ((-4.0, 0.2), 4.0),
     ],
 )  # fmt: skip
-def test_what_requests_tell_of_a_clock(delays: tuple[float, ...], drift: float | None) -> None:
+def test_a_clock_drift_is_computed_from_request_delays(delays: tuple[float, ...], drift: float | None) -> None:
     """From the delays (seconds) between a desk's time of a request and its arrival: the shortest delay tells the
     drift; a few long delays alone may come from a slow connection (None).
     """

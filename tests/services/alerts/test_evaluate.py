@@ -169,7 +169,7 @@ def test_a_payment_that_came_after_all(rules_desk: AlertRulesDesk) -> None:
     assert (rules_desk.run(), rules_desk.list_open()) == (1, []), "whoever shipped has decided"
 
 
-def test_one_rule_follows_another(rules_desk: AlertRulesDesk) -> None:
+def test_an_alert_of_one_rule_closes_for_another_rule(rules_desk: AlertRulesDesk) -> None:
     """The order is cancelled while it has an alert of rule A: one run closes that alert and raises one of rule C."""
     rules_desk.pay_too_little()
     rules_desk.run_after_grace()
@@ -180,7 +180,7 @@ def test_one_rule_follows_another(rules_desk: AlertRulesDesk) -> None:
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.expects_log("the outbox is broken on purpose")
-def test_what_is_not_written_whole_is_not_written(rules_desk: AlertRulesDesk) -> None:
+def test_an_alert_without_its_event_is_not_raised(rules_desk: AlertRulesDesk) -> None:
     """If the event can't be written, the alert isn't raised either; the next run writes both."""
     rules_desk.pay_cancelled_order()
     broken = "CREATE TRIGGER broken BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'broken'); END"
@@ -222,7 +222,7 @@ def test_cases_are_listed_too(rules_desk: AlertRulesDesk) -> None:
     assert (rules_desk.run(), rules_desk.list_events()) == (0, [])
 
 
-def test_who_is_stopped_begins_there_again(rules_desk: AlertRulesDesk) -> None:
+def test_a_stopped_run_of_the_alert_rules_begins_again(rules_desk: AlertRulesDesk) -> None:
     """A run of the alert rules that is stopped before it has judged all its orders doesn't store a new position, so
     the next run begins at the same place.
     """
@@ -235,9 +235,7 @@ def test_who_is_stopped_begins_there_again(rules_desk: AlertRulesDesk) -> None:
     assert rules_desk.run() == 1
 
 
-def test_the_feed_alone_is_enough_for_what_we_write(
-    rules_desk: AlertRulesDesk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_change_feed_alone_finds_our_changes(rules_desk: AlertRulesDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without reading through all orders, the alert rules judge an order when the change feed has its change, and
     again when its grace period has passed.
     """
@@ -250,7 +248,9 @@ def test_the_feed_alone_is_enough_for_what_we_write(
 
 
 @pytest.mark.engines("sqlite")  # a server's feed is read again a little, and finds it sooner
-def test_all_orders_come_round(rules_desk: AlertRulesDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_repeated_reads_of_all_orders_find_foreign_changes(
+    rules_desk: AlertRulesDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A change that isn't in the change feed is found by reading all orders repeatedly, one range at a time."""
     monkeypatch.setattr(alerting, "ORDER_IDS_PER_RUN", 2)
     monkeypatch.setattr(alerting, "NEWEST_ORDERS_PER_RUN", 0)

@@ -55,7 +55,7 @@ def read_single_incident(scene: PaymentDesk) -> Incident:
 
 
 @pytest.mark.engines("sqlite")
-def test_an_order_and_its_payment_are_one(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_alerts_of_an_order_and_its_payment_are_one_incident(scene: PaymentDesk, clock: MovedClock) -> None:
     """The payment's case and the order's alert are one incident, which keeps its id and counts the amount once. It
     closes when the facts match; a later case is another incident.
     """
@@ -107,7 +107,7 @@ def test_owned_by_one(scene: PaymentDesk, clock: MovedClock) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_the_last_step_counts_whatever_its_clock_said(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_the_latest_step_counts_despite_a_clock_put_back(scene: PaymentDesk, clock: MovedClock) -> None:
     """The clock is put back by ten minutes between two steps of an incident: the later step still counts as the later
     one.
     """
@@ -189,7 +189,7 @@ def test_acknowledging_is_taken_back(scene: PaymentDesk, clock: MovedClock) -> N
     assert refusal_code(lambda: desk.undo_acknowledgement(999_999)) == "not_found"
 
 
-def test_another_person_reopens_what_was_acknowledged(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_another_person_reopens_an_acknowledged_incident(scene: PaymentDesk, clock: MovedClock) -> None:
     """Another person reopens an acknowledged incident with a reason, which the trail and the steps contain: all its
     acknowledgements end, and it waits for a person again. A second call does nothing.
     """

@@ -84,7 +84,7 @@ def count_waiting(context: ServiceContext) -> int:
         return outbox.count_unpublished_events(conn).unpublished_count
 
 
-def test_events_are_told_signed_and_in_order(context: ServiceContext, receiver: Receiver) -> None:
+def test_events_are_sent_signed_in_order(context: ServiceContext, receiver: Receiver) -> None:
     """Each event is sent once, signed, and after the earlier events of its key."""
     names = store_events(context, "a-1", "b-1", "a-2", "a-3", "b-2")
     assert run(context) == len(names)
@@ -97,7 +97,7 @@ def test_events_are_told_signed_and_in_order(context: ServiceContext, receiver: 
 
 @WARNED
 @pytest.mark.parametrize("status", [301, 302, 400, 404, 410, 500, 503])
-def test_whatever_is_not_taken_comes_again(
+def test_an_event_that_was_not_accepted_is_sent_again(
     context: ServiceContext, receiver: Receiver, clock: HandClock, status: int
 ) -> None:
     """An event that the receiver answers with an error or a redirect is sent again after a wait. Later events of its
@@ -144,7 +144,9 @@ def test_a_receiver_that_is_down_is_left_alone(context: ServiceContext, receiver
 
 
 @WARNED
-def test_people_are_told_when_it_takes_long(context: ServiceContext, receiver: Receiver, clock: HandClock) -> None:
+def test_a_long_wait_of_the_outbox_raises_one_alert(
+    context: ServiceContext, receiver: Receiver, clock: HandClock
+) -> None:
     """One alert is raised while the oldest event waits too long; it closes when the receiver has
     accepted the event.
     """
@@ -170,7 +172,7 @@ def list_late_alerts(context: ServiceContext) -> list[str]:
 
 
 @pytest.mark.parametrize(("step", "sent"), [("before_publish", 0), ("after_publish", 1)])
-def test_broken_off_in_between_it_is_told_again_with_the_same_id(
+def test_an_interrupted_event_is_sent_again_with_its_id(
     context: ServiceContext, receiver: Receiver, step: str, sent: int
 ) -> None:
     """A run is broken off before or after it sends an event: the next run sends the event with the same id, so the
@@ -195,7 +197,7 @@ def publish_in_child(pipe: Pipe, home: Path, url: str, failpoint: str) -> None:
         make_sender(console._context).send_due_events()
 
 
-def test_killed_between_sending_and_writing_it_down(tmp_path: Path, receiver: Receiver) -> None:
+def test_an_event_sent_before_a_kill_is_sent_again(tmp_path: Path, receiver: Receiver) -> None:
     """A process is killed after it has sent an event and before it has stored that: the next run sends the same event
     with the same id, and then the next one.
     """
@@ -248,7 +250,7 @@ def test_without_a_receiver_events_wait(tmp_path: Path, clock: HandClock) -> Non
 
 
 @pytest.mark.parametrize(("key", "problem"), [("", "missing"), ("short", "token_short")])
-def test_nothing_is_sent_without_a_key(tmp_path: Path, receiver: Receiver, key: str, problem: str) -> None:
+def test_no_event_is_sent_without_a_signing_key(tmp_path: Path, receiver: Receiver, key: str, problem: str) -> None:
     """Without a usable signing key no event is sent; the error and the check of the command `doctor` name the
     setting.
     """

@@ -66,7 +66,7 @@ def test_slow_then_fast_again(place: Place, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_nobody_knows_after_an_hour_without_a_call(place: Place, sandbox: Sandbox) -> None:
+def test_the_slowness_alert_closes_after_an_hour_without_calls(place: Place, sandbox: Sandbox) -> None:
     """The alert closes after an hour without a call, because the provider's present speed is unknown then."""
     clock, invented = MovedClock(), invent_numbers(3, seed=12)
     with place.open_desk(sandbox, clock) as desk:
@@ -84,7 +84,7 @@ def test_nobody_knows_after_an_hour_without_a_call(place: Place, sandbox: Sandbo
 
 
 @pytest.mark.parametrize(("language", "words"), [("en", "PayPay answers in 4.1 s"), ("ja", "4.1 秒")])
-def test_the_stored_text_is_told_in_words(language: str, words: str) -> None:
+def test_the_stored_text_of_a_slowness_alert_becomes_a_sentence(language: str, words: str) -> None:
     """The stored text of the alert is shown as a sentence with the seconds and the number of calls."""
     told = format_finding(format_observed_slowness("paypay", 4.06, 7), language)
     assert words in told

@@ -55,7 +55,7 @@ def test_another_case_of_the_payment_stays(scene: PaymentDesk) -> None:
     assert (work.state, work.reason) == (WorkState.NEEDS_REVIEW, "contradicted")
 
 
-def test_paid_too_late_and_all_of_it_refunded(scene: PaymentDesk) -> None:
+def test_a_case_closes_after_the_full_refund_of_its_payment(scene: PaymentDesk) -> None:
     """The case about a payment of a cancelled order stays open after a refund of a part and closes after the refund
     of the remaining amount.
     """

@@ -66,7 +66,7 @@ def require_events_sent(place: Place, sandbox: Sandbox, receiver: Receiver, *wan
     assert all(receiver.signed)
 
 
-def test_the_stop_and_its_end_are_told(place: Place, sandbox: Sandbox, receiver: Receiver) -> None:
+def test_the_stop_of_all_desks_and_its_end_are_published(place: Place, sandbox: Sandbox, receiver: Receiver) -> None:
     """A desk raises the alert, and the worker sends the event, also after a first refusal by the receiver. Then it
     sends the event of the acknowledgement, and the event of the next loss, whose alert has the same id because the
     database was put back once more.

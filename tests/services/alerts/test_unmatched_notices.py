@@ -28,7 +28,7 @@ def read_advice(item: UnmatchedNoticeItem) -> tuple[str, str, str | None]:
 
 
 @pytest.mark.expects_log("a notice that can't be verified")
-def test_each_says_why_it_matches_nothing(scene: PaymentDesk) -> None:
+def test_each_unmatched_notice_has_its_reason(scene: PaymentDesk) -> None:
     """Four kinds of unmatched notices have their own reason and next step: signed without a record, unsigned of a
     provider that can be asked, with another provider's number, and with changed stored content. A notice whose order
     has come is booked and leaves the queue.
@@ -81,7 +81,7 @@ def test_similar_records_are_shown_and_never_chosen(scene: PaymentDesk) -> None:
     assert scene.find_payment("bank", "ORD-1") is None
 
 
-def test_many_payments_of_the_day_leave_room_for_its_orders(scene: PaymentDesk) -> None:
+def test_similar_payments_leave_room_for_similar_orders(scene: PaymentDesk) -> None:
     """Ten payments of the notice's amount began or were paid on its day: the unpaid order of that amount is still
     offered beside them.
     """
@@ -104,7 +104,7 @@ def test_many_payments_of_the_day_leave_room_for_its_orders(scene: PaymentDesk) 
     assert [one.merch_txn_id for one in offered if isinstance(one, Order)] == ["ORD-8"]
 
 
-def test_seen_by_a_person_it_leaves_the_queue_and_is_matched_later_all_the_same(scene: PaymentDesk) -> None:
+def test_an_acknowledged_notice_is_still_matched_later(scene: PaymentDesk) -> None:
     """An acknowledged notice leaves the queue and is audited. The notice stays stored, and its order books it when
     the order comes.
     """
@@ -122,7 +122,7 @@ def test_seen_by_a_person_it_leaves_the_queue_and_is_matched_later_all_the_same(
     assert payment.captured_minor == 3300
 
 
-def test_seen_by_a_person_it_leaves_the_case_about_other_money_open(scene: PaymentDesk) -> None:
+def test_an_acknowledged_notice_leaves_the_case_of_another_amount_open(scene: PaymentDesk) -> None:
     """Two notices have the same event id and different amounts: acknowledging the unmatched notice leaves the case
     about the other amount open.
     """

@@ -90,7 +90,7 @@ def test_a_cut_tail_is_missed_everywhere(place: Place, vendor: LedgerVendor, han
 
 
 @pytest.mark.engines("sqlite")
-def test_without_a_root_a_cut_tail_is_missed_by_its_desk_alone(
+def test_a_cut_chain_without_a_root_is_found_by_its_desk_alone(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock
 ) -> None:
     """Without a root, only the desk that wrote the chain reports its deleted last row."""
@@ -100,7 +100,7 @@ def test_without_a_root_a_cut_tail_is_missed_by_its_desk_alone(
 
 
 @pytest.mark.engines("sqlite")
-def test_who_cuts_the_root_too_is_seen_by_the_worker(
+def test_the_worker_finds_a_cut_chain_whose_root_was_deleted(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock
 ) -> None:
     """A person deletes the chain's last row and the root: the worker's desk, which has the heads of its own chain in
@@ -132,9 +132,7 @@ def test_a_rewritten_chain_is_found_by_a_root(place: Place, vendor: LedgerVendor
             assert audit_roots.find_first_root_fault(conn) == (row_id, "replaced")
 
 
-def test_a_root_is_written_an_hour_after_what_it_covers(
-    place: Place, vendor: LedgerVendor, hand_clock: HandClock
-) -> None:
+def test_a_root_is_written_an_hour_after_its_rows(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
     """The worker writes a root an hour after the rows that it covers, and no further root while the only new row is a
     root.
     """
@@ -170,7 +168,9 @@ def test_rows_that_appear_late_are_covered_by_the_next_root(
         assert bought._context.session in {head.chain for head in found}
 
 
-def test_all_heads_of_many_chains_are_kept(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
+def test_all_chain_heads_are_stored_in_several_roots(
+    place: Place, vendor: LedgerVendor, hand_clock: HandClock
+) -> None:
     """More chain heads than fit into one row are stored in several roots: all heads are stored, and
     no detail is cut.
     """
@@ -226,7 +226,7 @@ def make_root_detail(heads: Sequence[ChainHead] = (), *, since: int = 0, upto: i
 
 
 @pytest.mark.parametrize("upto", [1, 10**9])
-def test_who_is_no_worker_covers_nothing(
+def test_a_root_written_by_a_person_covers_no_rows(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock, upto: int
 ) -> None:
     """A person writes a root that covers everything: it is reported as forged, later rows are covered by the worker's
@@ -243,7 +243,7 @@ def test_who_is_no_worker_covers_nothing(
         assert find_root_fault(other) == min((gone, "missing"), (forged, "forged"))
 
 
-def test_a_root_that_somebody_repeats_is_told(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
+def test_a_copied_root_is_reported_as_forged(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
     """A person copies an old root of the worker into another chain: the copy is reported as forged, and the covered
     range stays the same.
     """
@@ -262,7 +262,7 @@ def test_a_root_that_somebody_repeats_is_told(place: Place, vendor: LedgerVendor
 @pytest.mark.parametrize(
     ("since", "upto"), [(0, 10**9), (5_000, 5_001), (3, 2), (-1, 1)], ids=["ahead", "a gap", "backwards", "below"]
 )
-def test_a_workers_root_says_no_more_than_it_knows(
+def test_the_database_refuses_a_root_with_unknown_rows(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock, since: int, upto: int
 ) -> None:
     """An attacker with the worker's account can't write a root that covers later rows or leaves out rows."""
@@ -297,7 +297,7 @@ def make_false_root_detail(console: Console, keep: Callable[[ChainHead], Sequenc
 
 
 @pytest.mark.parametrize("lie", ["nothing", "one chain less", "an older row", "a row of another chain"])
-def test_a_workers_root_holds_what_it_covers(
+def test_the_database_refuses_a_root_without_all_its_chains(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock, lie: str
 ) -> None:
     """An attacker with the worker's account can't write a root without a chain, without all chains, or without the
@@ -340,9 +340,7 @@ def test_a_lying_root_hides_no_cut_tail(place: Place, vendor: LedgerVendor, hand
 
 
 @pytest.mark.engines("sqlite")
-def test_what_was_committed_late_makes_no_root_a_forgery(
-    place: Place, vendor: LedgerVendor, hand_clock: HandClock
-) -> None:
+def test_a_late_commit_is_no_forged_root(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
     """A row that was committed after the root that covers its id is in the next root: no fault is reported."""
     with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
         other.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))

@@ -59,7 +59,7 @@ def read_results(console: Console, run_id: int) -> list[tuple[str | None, str | 
 # Freezing
 
 
-def test_nobody_fills_the_disk_with_runs(
+def test_one_person_creates_a_limited_number_of_bulk_rows(
     place: Place, console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A person chooses no more than a limited number of records within 24 hours, whatever became of the runs."""
@@ -85,7 +85,7 @@ def test_a_run_keeps_the_records_that_matched_at_first(console: Console, vendor:
 
 
 @pytest.mark.parametrize("action", ["refund", "approve", "resolve", "purchase", "move_order", "submit", ""])
-def test_nothing_about_money_is_done_in_bulk(console: Console, action: str) -> None:
+def test_actions_that_move_money_are_refused_in_bulk(console: Console, action: str) -> None:
     """An action that moves money or decides an outcome is refused for bulk runs by its name, before any record is
     read.
     """
@@ -94,7 +94,7 @@ def test_nothing_about_money_is_done_in_bulk(console: Console, action: str) -> N
     assert (refused.code, refused.detail["problem"]) == ("usage", "bulk_action")
 
 
-def test_what_can_not_be_frozen(console: Console) -> None:
+def test_a_run_without_valid_records_is_not_created(console: Console) -> None:
     """No run is created without records, with records of a kind that has no bulk action, or with a note without
     words.
     """
@@ -136,7 +136,7 @@ def test_the_dry_run_tells_each_row_and_asks_nobody(place: Place, console: Conso
     assert read_results(console, run.id) == [(None, None)] * 6
 
 
-def test_the_run_does_what_the_dry_run_said(place: Place, console: Console) -> None:
+def test_a_run_has_the_results_of_its_dry_run(place: Place, console: Console) -> None:
     """The result and reason of each row of a bulk run are those of its dry run."""
     chosen = make_unknown_checks(console, 4)
     console.recovery.probe(KIND, chosen[1].id)
@@ -162,7 +162,7 @@ def test_the_run_does_what_the_dry_run_said(place: Place, console: Console) -> N
     assert console.bulk.run(run.id) == done  # again: nothing is left to do
 
 
-def test_what_the_table_rules_out_is_refused_per_row(console: Console, vendor: LedgerVendor) -> None:
+def test_an_excluded_action_is_refused_per_row(console: Console, vendor: LedgerVendor) -> None:
     """The decision table excludes a re-fetch of a check that was perhaps not purchased: each row is refused, and the
     provider isn't called.
     """
@@ -174,7 +174,7 @@ def test_what_the_table_rules_out_is_refused_per_row(console: Console, vendor: L
     assert not vendor.asked
 
 
-def test_refetching_brings_what_is_missing(console: Console) -> None:
+def test_a_bulk_refetch_reads_missing_parts(console: Console) -> None:
     """A bulk re-fetch reads the missing detail and PDF of each purchased check."""
     chosen = make_unknown_checks(console, 2)
     for one in chosen:
@@ -226,7 +226,7 @@ def test_a_few_first_and_then_the_rest(console: Console, vendor: LedgerVendor) -
     assert vendor.asked["list"] == ROW_COUNT
 
 
-def test_it_stops_after_the_row_under_way(place: Place, console: Console) -> None:
+def test_a_stopped_run_ends_after_its_present_row(place: Place, console: Console) -> None:
     """A run stops after its present row if the running person or another person stops it; the next run does the
     remaining rows.
     """
@@ -248,7 +248,7 @@ def test_it_stops_after_the_row_under_way(place: Place, console: Console) -> Non
     assert set(count_bought_entries(place).values()) == {1}
 
 
-def test_one_runs_it_at_a_time(place: Place, console: Console) -> None:
+def test_only_one_person_executes_a_run_at_a_time(place: Place, console: Console) -> None:
     """A second person who starts a running bulk run is refused with the name of the person who runs it."""
     run = console.bulk.create_run("probe", make_unknown_checks(console, 2))
     told: list[ConsoleError] = []
@@ -265,7 +265,7 @@ def test_one_runs_it_at_a_time(place: Place, console: Console) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_who_may_not_ask_may_not_ask_many(console: Console) -> None:
+def test_an_auditor_and_a_worker_start_no_bulk_run(console: Console) -> None:
     """An auditor can read bulk runs but can't create or run one; a worker can't create notes."""
     chosen = make_unknown_checks(console, 1)
     for name, role in (("op-a", OPERATOR), ("lead-b", APPROVER), ("aud-e", AUDITOR)):
@@ -308,7 +308,7 @@ def _choose_purchased(console: Console, count: int) -> list[ChosenRecord]:
 
 
 @pytest.mark.expects_log("the bug is told")
-def test_a_bug_in_one_row_is_told_in_that_row(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bug_in_one_row_is_stored_as_its_result(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     """An unexpected error in one row is stored as that row's result; the other rows are executed."""
     chosen = make_unknown_checks(console, 3)
     run = console.bulk.create_run("probe", chosen)
@@ -377,7 +377,7 @@ def test_three_hundred_stopped_killed_and_resumed(place: Place) -> None:
     assert set(count_bought_entries(place).values()) == {1}
 
 
-def test_the_due_task_goes_on_with_what_somebody_left(place: Place) -> None:
+def test_the_due_task_continues_abandoned_runs_only(place: Place) -> None:
     """The due task continues a run whose process died, and leaves a run that a person has stopped."""
     with place.desk(make_vendor(ROW_COUNT)) as console:
         chosen = make_unknown_checks(console, ROW_COUNT)
@@ -391,7 +391,7 @@ def test_the_due_task_goes_on_with_what_somebody_left(place: Place) -> None:
     assert set(count_bought_entries(place).values()) == {1}
 
 
-def test_takes_of_who_died_are_left_to_them(place: Place) -> None:
+def test_the_due_task_pauses_a_dead_persons_run_of_takes(place: Place) -> None:
     """The due task doesn't continue a bulk run of takes, because a take is in a person's name: the run is paused
     until the person who created it runs it again.
     """

@@ -44,7 +44,7 @@ def test_a_plan_of_the_first_few(place: Place, console: Console) -> None:
     assert heard == [5]
 
 
-def test_a_plan_tells_the_time_by_its_slowest_provider(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plan_estimates_time_by_its_slowest_provider(console: Console, monkeypatch: pytest.MonkeyPatch) -> None:
     """The estimated time (seconds) of a plan counts only the rows that would run."""
     chosen = make_unknown_checks(console, 4)
     console.recovery.probe(KIND, chosen[0].id)
@@ -54,7 +54,7 @@ def test_a_plan_tells_the_time_by_its_slowest_provider(console: Console, monkeyp
     assert plan.limit_to_first_rows(2).shortest_seconds == pytest.approx(console._context.scale.scale_seconds(0.2))
 
 
-def test_the_plan_of_what_is_left(console: Console) -> None:
+def test_the_plan_of_a_stopped_run_has_the_remaining_rows(console: Console) -> None:
     """The plan of a stopped run contains all rows without a result."""
     run = console.bulk.create_run("probe", make_unknown_checks(console, RECORD_COUNT))
     console.bulk.run(run.id, max_rows=2)
@@ -99,7 +99,7 @@ def test_the_list_of_runs(console: Console) -> None:
     assert console.bulk.read_run_with_holder(left.id).holder is None
 
 
-def test_whoever_leaves_leaves_it_to_the_program(place: Place, console: Console) -> None:
+def test_the_due_task_continues_the_run_of_a_closed_window(place: Place, console: Console) -> None:
     """A window that closes during a run ends its part after the present row, and the due task continues the run at
     once.
     """
@@ -116,7 +116,7 @@ def test_whoever_leaves_leaves_it_to_the_program(place: Place, console: Console)
     assert set(count_bought_entries(place).values()) == {1}
 
 
-def test_what_is_left_can_be_given_up(place: Place, console: Console, vendor: LedgerVendor) -> None:
+def test_only_the_creator_discards_the_remaining_rows(place: Place, console: Console, vendor: LedgerVendor) -> None:
     """The person who created a run can discard its remaining rows for good; another person can't, and nobody can
     while it runs. A discarded run is in no list and calls no provider.
     """

@@ -17,7 +17,7 @@ from tests.support.refusals import call_for_refusal
 Usage = namedtuple("Usage", "total used free")  # as the system tells it
 
 
-def test_a_full_disk_is_told_before_a_row_is_made(
+def test_a_purchase_on_a_full_disk_is_refused_without_a_row(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A purchase on a full disk is refused with `storage_full` (exit status 6), without a row and without a call.

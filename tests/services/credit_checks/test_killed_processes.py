@@ -53,7 +53,9 @@ def test_ctrl_c_in_the_call_is_written_down_at_once(console: Console, vendor: Le
     assert (record.state, record.certainty) == ("pending", "unknown")
 
 
-def test_an_operation_ends_with_its_lease(console: Console, vendor: LedgerVendor, clock: HandClock) -> None:
+def test_an_operation_of_an_ended_process_lapses_with_its_lease(
+    console: Console, vendor: LedgerVendor, clock: HandClock
+) -> None:
     """The operation of a process that ended is shown as unknown once its lease has expired, before and after a worker
     has stored that.
     """

@@ -105,7 +105,9 @@ def test_the_only_listed_one_settles_the_only_unknown_one(console: Console, list
     assert (settled.certainty, settled.credit_check_id) == (Certainty.KNOWN, 1)
 
 
-def test_a_lost_purchase_of_another_client_may_own_it(console: Console, listing: ListingVendor, place: Place) -> None:
+def test_a_lost_purchase_of_another_client_may_have_the_listed_id(
+    console: Console, listing: ListingVendor, place: Place
+) -> None:
     """The database has lost client 1's purchase, and only the desk's spool knows it. The listed purchase may be
     client 1's, so it doesn't settle client 2's.
     """
@@ -114,7 +116,9 @@ def test_a_lost_purchase_of_another_client_may_own_it(console: Console, listing:
     assert probe(console, second) == ("outcome_unknown", "several_wait")
 
 
-def test_a_lost_purchase_with_a_known_id_owns_it(console: Console, listing: ListingVendor, place: Place) -> None:
+def test_a_lost_purchase_with_a_known_id_has_the_listed_id(
+    console: Console, listing: ListingVendor, place: Place
+) -> None:
     """The database has lost client 1's purchase; the desk's spool knows its id, which is the listed one. So it
     doesn't settle client 2's purchase.
     """
@@ -123,7 +127,9 @@ def test_a_lost_purchase_with_a_known_id_owns_it(console: Console, listing: List
     assert probe(console, second) == ("outcome_unknown", "several_wait")
 
 
-def test_another_applications_purchase_may_own_it(console: Console, listing: ListingVendor, place: Place) -> None:
+def test_another_applications_purchase_may_have_the_listed_id(
+    console: Console, listing: ListingVendor, place: Place
+) -> None:
     """A row of another application without an id may be the listed purchase, so the list doesn't settle ours."""
     second = buy_unknown(console, listing, "2", "silent_after_charge")
     place.sql(f"INSERT INTO {CHECKS} (client_id, corporation_number) VALUES (3, '{NUMBER}')")
@@ -142,7 +148,7 @@ def test_a_listed_purchase_without_a_day_may_be_the_one(console: Console, listin
     assert probe(console, record) == ("outcome_unknown", "several_found")
 
 
-def test_one_listed_purchase_without_a_day_proves_nothing(console: Console, listing: ListingVendor) -> None:
+def test_a_single_listed_purchase_without_a_day_proves_nothing(console: Console, listing: ListingVendor) -> None:
     """The only listed purchase has no day, so it may be from last year: the purchase stays unknown."""
     record = buy_unknown(console, listing, "1", "silent_after_charge")
     listing.undated = {1}
@@ -179,7 +185,7 @@ def deny_purchase(console: Console, kind: str, record_id: object) -> object:
     return console.recovery.resolve(kind, str(record_id), "error", "their screen shows nothing").awaiting
 
 
-def test_nobody_denies_what_the_list_has(console: Console, listing: ListingVendor, place: Place) -> None:
+def test_a_listed_purchase_prevents_a_denial(console: Console, listing: ListingVendor, place: Place) -> None:
     """AlarmBox lists a purchase that no record has: neither of two people can decide that the unknown purchase was
     not made, because the corporation would be bought again. A probe settles it.
     """
@@ -196,7 +202,7 @@ def test_nobody_denies_what_the_list_has(console: Console, listing: ListingVendo
     assert (settled.state, settled.credit_check_id) == (CheckState.SUCCESS, 1)
 
 
-def test_nobody_denies_a_purchase_against_an_old_list(console: Console, listing: ListingVendor, place: Place) -> None:
+def test_an_old_list_permits_no_denial(console: Console, listing: ListingVendor, place: Place) -> None:
     """A cache gives a list that it had stored before the purchase: neither person can decide that the purchase was
     not made. After a denial against the present list, an old list stops the next purchase.
     """
@@ -222,9 +228,7 @@ def test_nobody_denies_a_purchase_against_an_old_list(console: Console, listing:
     assert len(listing.charges) == 1
 
 
-def test_nobody_denies_a_lost_purchase_that_the_list_has(
-    console: Console, listing: ListingVendor, place: Place
-) -> None:
+def test_a_listed_lost_purchase_prevents_its_denial(console: Console, listing: ListingVendor, place: Place) -> None:
     """The database has lost a purchase that the desk has sent: it can't be denied while AlarmBox lists it."""
     lost = buy_unknown(console, listing, "1", "silent_after_charge")
     delete_purchase(place, lost)
@@ -234,7 +238,7 @@ def test_nobody_denies_a_lost_purchase_that_the_list_has(
     assert deny_purchase(console, "operation", lost.operation_id) == "second_person"
 
 
-def test_nobody_denies_another_applications_row_that_the_list_has(
+def test_a_listed_purchase_prevents_the_denial_of_another_applications_row(
     console: Console, listing: ListingVendor, place: Place
 ) -> None:
     """AlarmBox lists the purchase of another application's row after the first person has denied it: the second
@@ -257,7 +261,7 @@ def test_nobody_denies_another_applications_row_that_the_list_has(
 
 
 @pytest.mark.parametrize("listed", ["earlier", "over", "ours", "silent"])
-def test_what_is_another_purchase_stops_no_denial(
+def test_an_unrelated_listed_purchase_prevents_no_denial(
     console: Console, listing: ListingVendor, place: Place, listed: str
 ) -> None:
     """A listed purchase of two days before the sending, an expired one, one of another record, or an unreadable list:
@@ -460,7 +464,7 @@ def test_the_purchase_of_an_earlier_denial_stops_the_next_one(
 
 
 @pytest.mark.parametrize("client", ["1", "2"])
-def test_a_denied_purchase_may_own_what_is_listed(
+def test_a_denied_purchase_may_have_the_listed_id(
     console: Console, listing: ListingVendor, place: Place, client: str
 ) -> None:
     """AlarmBox makes client 1's purchase after two people have denied it. The listed id settles no other unknown

@@ -83,7 +83,7 @@ def deny(console: Console, kind: str, record_id: object) -> object:
     return console.recovery.resolve(kind, str(record_id), "error", "their screen shows nothing").awaiting
 
 
-def test_nobody_denies_a_purchase_that_its_refusal_names(
+def test_a_purchase_named_by_its_refusal_cannot_be_denied(
     console: Console, naming: ContradictingVendor, place: Place
 ) -> None:
     """The named purchase was made: neither of two people can deny it, also while AlarmBox doesn't answer. It can be
@@ -103,7 +103,7 @@ def test_nobody_denies_a_purchase_that_its_refusal_names(
     assert naming.count(NUMBER) == 1
 
 
-def test_nobody_denies_a_lost_purchase_that_its_refusal_names(
+def test_a_lost_purchase_named_by_its_refusal_cannot_be_denied(
     console: Console, naming: ContradictingVendor, place: Place
 ) -> None:
     """The database has lost a purchase whose refusal names it: people can't deny it as long as AlarmBox shows the

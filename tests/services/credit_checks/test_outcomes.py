@@ -134,7 +134,7 @@ def make_answer(kind: OutcomeClass, reason: str = "http_422") -> Outcome[CheckRe
     return Outcome(kind, reason, SendingCertainty.YES, None, 422, "{}")
 
 
-def test_a_late_answer_settles_what_nobody_knows(purchase_desk: PurchaseDesk) -> None:
+def test_a_late_answer_settles_an_unknown_purchase(purchase_desk: PurchaseDesk) -> None:
     """A late answer says that the purchase was made: the record, the journal and the spool have the outcome and the
     id, and the answer is stored as evidence.
     """
@@ -157,9 +157,7 @@ def test_a_late_answer_settles_what_nobody_knows(purchase_desk: PurchaseDesk) ->
 
 
 @pytest.mark.parametrize("late", [make_success(), make_answer(OutcomeClass.FAILED_DEFINITE, "http_422")])
-def test_an_answer_that_is_delivered_twice_is_told_once(
-    purchase_desk: PurchaseDesk, late: Outcome[CheckReport]
-) -> None:
+def test_an_answer_delivered_twice_is_recorded_once(purchase_desk: PurchaseDesk, late: Outcome[CheckReport]) -> None:
     """A desk delivers the same answer again because its process ended before the spool was marked: nothing changes
     and no second entry is written. An answer with another body is stored as further evidence.
     """
@@ -191,7 +189,7 @@ def test_a_late_refusal_frees_the_number(purchase_desk: PurchaseDesk, kind: Outc
 
 
 @pytest.mark.parametrize("kind", [OutcomeClass.UNKNOWN, OutcomeClass.NOT_FOUND, OutcomeClass.PENDING])
-def test_a_late_answer_that_says_nothing_leaves_it_unknown(purchase_desk: PurchaseDesk, kind: OutcomeClass) -> None:
+def test_a_late_answer_without_an_outcome_leaves_it_unknown(purchase_desk: PurchaseDesk, kind: OutcomeClass) -> None:
     """A late answer without an outcome, or a success without a report, leaves the purchase unknown."""
     record = purchase_desk.make_unknown()
     for outcome in (make_answer(kind, "http_503"), replace(make_success(), found=None)):
@@ -214,7 +212,7 @@ def test_while_nobody_knows_the_desk_goes_on_holding_the_claim(purchase_desk: Pu
     assert purchase_desk.read_operation(record).state is OperationState.UNKNOWN
 
 
-def test_what_no_operation_is_of_cannot_be_delivered(purchase_desk: PurchaseDesk) -> None:
+def test_an_answer_without_an_operation_is_not_delivered(purchase_desk: PurchaseDesk) -> None:
     """An answer isn't accepted if its operation or its record doesn't exist; its spool entry isn't ended."""
     record = purchase_desk.make_unknown()
     assert not purchase_desk.deliver(replace(record, operation_id="never"), make_success())
@@ -247,7 +245,7 @@ DECIDED = {
 
 
 @pytest.mark.parametrize("name", DECIDED)
-def test_what_was_decided_stays_and_a_contradiction_is_a_case(purchase_desk: PurchaseDesk, name: str) -> None:
+def test_a_late_contradicting_answer_opens_a_case(purchase_desk: PurchaseDesk, name: str) -> None:
     """A late answer to a purchase with a known outcome is stored as evidence and leaves the outcome unchanged. If it
     contradicts the outcome, one case is opened.
     """
@@ -278,7 +276,7 @@ def test_what_was_decided_stays_and_a_contradiction_is_a_case(purchase_desk: Pur
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_what_was_denied_and_bought_is_not_bought_again(purchase_desk: PurchaseDesk) -> None:
+def test_a_denied_but_bought_purchase_stops_the_next_one(purchase_desk: PurchaseDesk) -> None:
     """AlarmBox refused a purchase and later answers that it was made: the next purchase is refused with
     `denied_but_bought` until a person has acknowledged the case. Another client can buy.
     """
@@ -320,7 +318,7 @@ def test_what_was_denied_and_bought_is_not_bought_again(purchase_desk: PurchaseD
     assert purchase_desk.read_next_step(record) == "next.bought_since"
 
 
-def test_an_earlier_refused_purchase_does_not_advise_what_a_denied_one_blocks(purchase_desk: PurchaseDesk) -> None:
+def test_an_earlier_refusal_advises_no_purchase_blocked_by_a_denied_one(purchase_desk: PurchaseDesk) -> None:
     """Two purchases were refused; AlarmBox says later that the second one was made. Only another client may buy."""
     purchase_desk.vendor.behaviour = "refuses"
     assert call_for_refusal(partial(purchase_desk.buy)).code == "provider_refused"
@@ -392,7 +390,7 @@ def test_which_answers_contradict(state: CheckState, kind: OutcomeClass, theirs:
         (False, "bad_id", WorkState.NEEDS_REVIEW, "answer_does_not_fit"),
     ],
 )
-def test_who_looks_at_an_unknown_next(
+def test_an_unknown_purchase_is_probed_or_waits_for_a_person(
     purchase_desk: PurchaseDesk, finds: bool, reason: str, state: WorkState, why: str
 ) -> None:
     """An unknown purchase is probed automatically if AlarmBox has a list of purchases. A person must look if it has
@@ -409,7 +407,7 @@ def test_who_looks_at_an_unknown_next(
     assert purchase_desk.read_record().error_code == LONG[:64]
 
 
-def test_a_refused_renewal_gives_the_old_record_its_place_back(purchase_desk: PurchaseDesk) -> None:
+def test_a_refused_renewal_makes_the_old_record_live_again(purchase_desk: PurchaseDesk) -> None:
     """A late refusal of a renewal makes the earlier credit check live again."""
     old = purchase_desk.buy()
     purchase_desk.clock.at += 400 * DAY
@@ -425,9 +423,7 @@ def test_a_refused_renewal_gives_the_old_record_its_place_back(purchase_desk: Pu
 
 
 @pytest.mark.parametrize("outcome", [make_success(), make_answer(OutcomeClass.AUTH)])
-def test_what_was_decided_by_halves_is_over_when_it_is_known(
-    purchase_desk: PurchaseDesk, outcome: Outcome[CheckReport]
-) -> None:
+def test_a_late_answer_closes_a_proposal(purchase_desk: PurchaseDesk, outcome: Outcome[CheckReport]) -> None:
     """A first person has proposed an outcome; a late answer with any outcome closes the proposal."""
     record = purchase_desk.make_unknown()
     first = purchase_desk.console.recovery.resolve("credit-check", record.id, "error", "not on their list")
@@ -447,7 +443,7 @@ def buy_and_vanish(purchase_desk: PurchaseDesk) -> CreditCheck:
     return purchase_desk.read_record()
 
 
-def test_a_purchase_whose_process_went_away_is_unknown(purchase_desk: PurchaseDesk) -> None:
+def test_a_purchase_of_an_ended_process_becomes_unknown(purchase_desk: PurchaseDesk) -> None:
     """The purchase of an ended process becomes unknown after its lease has expired; the lapse is recorded once."""
     record = buy_and_vanish(purchase_desk)
 
@@ -466,7 +462,7 @@ def test_a_purchase_whose_process_went_away_is_unknown(purchase_desk: PurchaseDe
     assert purchase_desk.count_lapse_entries("credit-check.purchase.lapsed") == 0
 
 
-def test_a_purchase_that_was_settled_before_it_lapsed_stays(purchase_desk: PurchaseDesk) -> None:
+def test_a_purchase_settled_before_its_lapse_keeps_its_outcome(purchase_desk: PurchaseDesk) -> None:
     """The outcome is recorded before the lapse: the trail has the lapse, and the record keeps its outcome."""
     record = buy_and_vanish(purchase_desk)
     purchase_desk.record_outcome(record, make_success())
@@ -542,7 +538,7 @@ def test_the_last_instant_of_a_viewing_period(purchase_desk: PurchaseDesk) -> No
 
 
 @pytest.mark.expects_log("what is tolerated is told")
-def test_what_must_not_spoil_what_was_achieved(purchase_desk: PurchaseDesk) -> None:
+def test_a_late_answer_is_delivered_despite_an_unwritable_spool(purchase_desk: PurchaseDesk) -> None:
     """A late answer is delivered although the desk can't mark its spool entry as ended."""
     record = purchase_desk.make_unknown()
 

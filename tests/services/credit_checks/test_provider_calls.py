@@ -140,7 +140,7 @@ def _try_every_action(console: Console, clock: HandClock, number: str, *, renew:
             attempt()
 
 
-def test_nothing_but_a_purchase_buys(place: Place) -> None:
+def test_only_a_purchase_sends_the_purchase_call(place: Place) -> None:
     """No other action on a bought check, or on a part of it, sends the purchase call again."""
     clock, vendor = HandClock(), LedgerVendor(finds=True)
     vendor.today = clock.today

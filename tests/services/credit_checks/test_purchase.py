@@ -163,7 +163,7 @@ def test_a_failed_renewal_restores_the_old_record(
     assert (oldest.id, oldest.superseded_by, oldest.is_live) == (old.id, None, True)
 
 
-def test_nobody_named_may_not_buy(tmp_path: Path, sandbox: Sandbox) -> None:
+def test_a_purchase_without_an_operator_is_refused(tmp_path: Path, sandbox: Sandbox) -> None:
     """Without a named person a purchase is refused with `no_operator`; a lookup works."""
     with open_desk(tmp_path, sandbox, OPERATOR="") as console:
         assert read_purchase_error(console).code == "no_operator"
@@ -208,7 +208,7 @@ def test_a_vanished_claim_is_still_refused(console: Console, sandbox: Sandbox, p
     assert (restored.state, restored.credit_check_id) == ("success", record.credit_check_id)
 
 
-def test_nobody_becomes_the_worker_by_name(tmp_path: Path, sandbox: Sandbox) -> None:
+def test_a_person_named_worker_is_not_the_worker(tmp_path: Path, sandbox: Sandbox) -> None:
     """A person with the name `worker` isn't the worker: the person has every role while the database has no
     operators, and none once it has some.
     """

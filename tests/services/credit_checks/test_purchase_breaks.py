@@ -109,7 +109,7 @@ def test_progress_that_raises_before_the_call_sends_nothing(console: Console, ve
 
 
 @pytest.mark.expects_log("the database is taken away")
-def test_bought_is_told_even_if_the_record_cannot_be_read(
+def test_a_success_is_returned_despite_an_unreadable_record(
     console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After the success was recorded the caller gets the record, although the database fails from then on."""
@@ -149,7 +149,7 @@ def test_an_answer_that_cannot_be_recorded_waits_on_the_desk(
 
 
 @pytest.mark.expects_log("the disk is full")
-def test_an_answer_that_nothing_can_keep_is_told_as_such(
+def test_an_answer_that_cannot_be_stored_has_its_own_error(
     console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Neither database nor spool can store the answer: the error has the reason `not_kept` and AlarmBox's id of the
@@ -221,7 +221,7 @@ def test_a_refetch_that_cannot_be_recorded_is_no_unknown_outcome(
 
 
 @pytest.mark.expects_log("no room on the desk")
-def test_no_room_before_sending_is_told_as_such(
+def test_a_full_disk_before_the_call_sends_nothing(
     console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The spool is full and the database fails before the call: exit status 6, and nothing is sent."""
@@ -263,7 +263,7 @@ def test_a_database_file_taken_away_takes_no_writes(
 
 
 @pytest.mark.expects_log("a hook fails")
-def test_what_fails_after_commit_undoes_nothing(
+def test_a_failed_hook_after_commit_undoes_nothing(
     console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A hook that runs after COMMIT raises: the purchase is still a success."""
@@ -283,7 +283,7 @@ def test_what_fails_after_commit_undoes_nothing(
 # Claims that vanished
 
 
-def test_a_renewal_whose_row_vanished_is_not_bought_again(
+def test_a_renewal_with_a_lost_row_is_not_bought_again(
     console: Console, vendor: LedgerVendor, clock: HandClock, place: Place
 ) -> None:
     """A backup from before a renewal is restored, so the superseded row is live again: the desk's spool still refuses
@@ -301,7 +301,7 @@ def test_a_renewal_whose_row_vanished_is_not_bought_again(
 
 
 @pytest.mark.parametrize("by_person", [False, True])
-def test_a_renewal_whose_row_vanished_comes_back(
+def test_a_renewal_with_a_lost_row_is_restored(
     console: Console, vendor: LedgerVendor, clock: HandClock, place: Place, by_person: bool
 ) -> None:
     """A lost renewal is restored by a probe or a person's decision and takes over the claim of the check that it
@@ -406,7 +406,7 @@ def test_a_call_that_nobody_ends_becomes_unknown(
 
 
 @pytest.mark.parametrize("end", [SystemExit, GeneratorExit, CancelledError])
-def test_whatever_ends_a_call_the_record_says_so_at_once(
+def test_an_exception_during_a_call_leaves_an_unknown_record(
     console: Console, vendor: LedgerVendor, end: type[BaseException]
 ) -> None:
     """An exception ends the process during the call: the record is unknown at once, and the exception reaches the
@@ -424,7 +424,7 @@ def test_whatever_ends_a_call_the_record_says_so_at_once(
 
 @pytest.mark.parametrize("end", [SystemExit, GeneratorExit, MemoryError, KeyboardInterrupt])
 @pytest.mark.parametrize("step", ["after_tx1", "after_intent", "before_send"])
-def test_whatever_comes_before_the_call_nothing_was_sent(
+def test_an_exception_before_a_call_leaves_a_known_error(
     console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, end: type[BaseException], step: str
 ) -> None:
     """An exception before the call: the record is a known error at once, and the number can be bought again."""
@@ -444,7 +444,7 @@ def test_whatever_comes_before_the_call_nothing_was_sent(
 
 @pytest.mark.parametrize("end", [SystemExit, GeneratorExit, KeyboardInterrupt])
 @pytest.mark.parametrize("step", ["after_send", "before_tx2", "after_tx2"])
-def test_whatever_comes_after_the_answer_it_is_kept(
+def test_an_exception_after_an_answer_leaves_a_success(
     console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, end: type[BaseException], step: str
 ) -> None:
     """An exception after the answer: the success is recorded before the exception reaches the caller."""
@@ -468,7 +468,7 @@ def raise_exception(end: type[BaseException]) -> None:
 # Never guessing
 
 
-def test_a_probe_does_not_take_what_a_running_call_may_have_bought(
+def test_a_probe_ignores_a_listed_purchase_of_a_running_call(
     place: Place, vendor: LedgerVendor, clock: HandClock
 ) -> None:
     """Two clients buy one number: while the second one's call runs, a probe of the first one's unknown purchase can't
@@ -489,7 +489,9 @@ def test_a_probe_does_not_take_what_a_running_call_may_have_bought(
         assert (kept.certainty, kept.id_at_provider) == ("unknown", None)
 
 
-def test_a_probe_overtaken_by_the_late_answer_tells_it(place: Place, vendor: LedgerVendor, clock: HandClock) -> None:
+def test_a_probe_overtaken_by_the_late_answer_returns_the_settled_record(
+    place: Place, vendor: LedgerVendor, clock: HandClock
+) -> None:
     """Another desk delivers the late answer while a probe reads the list: the probe returns the settled record and
     overwrites nothing.
     """
@@ -598,7 +600,7 @@ def sell_with_dates_of_an_earlier_purchase(vendor: LedgerVendor) -> None:
     vendor.during = lambda: setattr(vendor, "today", today)
 
 
-def test_what_a_faster_renewal_has_bought_is_not_renewed(
+def test_a_renewal_made_by_another_desk_is_not_repeated(
     place: Place, vendor: LedgerVendor, clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """This desk has asked AlarmBox whether the old check has expired. Meanwhile another desk has renewed it, with
@@ -676,7 +678,7 @@ def test_a_renewal_that_comes_to_nothing_restores_the_old_record(
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("days", [100, 400])
 @pytest.mark.parametrize(("expired", "by_date"), [(False, False), (True, True), (None, None)])
-def test_the_providers_word_about_the_end_is_above_its_date(
+def test_the_providers_expired_field_decides_about_a_renewal(
     place: Place, vendor: LedgerVendor, clock: HandClock, days: int, *, expired: bool | None, by_date: bool | None
 ) -> None:
     """AlarmBox's field `expired` decides whether a check may be renewed, whatever its date says; without the field
@@ -704,7 +706,7 @@ def test_the_providers_word_about_the_end_is_above_its_date(
 
 
 @pytest.mark.engines("sqlite")
-def test_what_a_renewal_asked_about_another_applications_check_is_shown_with_it(
+def test_the_answer_to_a_renewals_read_is_shown_with_its_record(
     place: Place, vendor: LedgerVendor, clock: HandClock, tmp_path: Path
 ) -> None:
     """A renewal of another application's check asks AlarmBox about that check: the answer is shown on its page, in
@@ -848,7 +850,7 @@ def test_a_check_without_a_date_is_not_called_valid(
         assert (renewal.allowed, renewal.reason) == (False, "reason.no_expiry_date")
 
 
-def test_who_loses_a_renewal_race_is_told_that_it_was_bought(
+def test_the_loser_of_a_renewal_race_gets_the_bought_record(
     place: Place, vendor: LedgerVendor, clock: HandClock
 ) -> None:
     """Two desks renew at once: the slower one is refused with the record of the faster one's purchase."""

@@ -44,7 +44,7 @@ def test_a_reading_that_breaks_off_was_not_got(place: Place, sandbox: Sandbox, s
     assert "record" in refused.value.detail
 
 
-def test_a_wrong_setting_is_told_as_one(place: Place, sandbox: Sandbox) -> None:
+def test_a_store_key_that_decrypts_nothing_is_a_setting_error(place: Place, sandbox: Sandbox) -> None:
     """The store key doesn't decrypt the tokens: the error is about the settings (exit status 2), and nothing is sent
     to AlarmBox.
     """
@@ -62,7 +62,7 @@ def test_a_wrong_setting_is_told_as_one(place: Place, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.expects_log("the lack of room is told")
-def test_no_room_for_the_pdf_is_told(place: Place, sandbox: Sandbox) -> None:
+def test_a_refetch_on_a_full_disk_fails_with_storage_full(place: Place, sandbox: Sandbox) -> None:
     """A PDF that can't be written fails the re-fetch with `storage_full`; the record keeps its earlier PDF."""
     with place.open_desk(sandbox) as console:
         bought = console.credit_checks.purchase(PURCHASE_REQUEST)

@@ -71,7 +71,7 @@ def test_a_lost_operation_is_no_success(
 @pytest.mark.expects_log("what could not be kept is told")
 @pytest.mark.parametrize("code", ["database_unreachable", "database_locked", "storage_full", "read_only"])
 @pytest.mark.parametrize("after", [False, True], ids=["while it is read", "when it is kept"])
-def test_our_own_trouble_is_told_as_ours(
+def test_a_database_error_during_a_refetch_keeps_its_code(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch, code: str, after: bool
 ) -> None:
     """The database fails during the reading or when the answer is stored: the error has the code of the database's

@@ -185,7 +185,7 @@ def test_refetch_brings_the_missing_pdf(console: Console, sandbox: Sandbox) -> N
     assert sandbox.control.count_charges(NUMBER) == 1
 
 
-def test_a_different_pdf_becomes_current_beside_the_old(console: Console, sandbox: Sandbox) -> None:
+def test_a_changed_pdf_becomes_the_current_one(console: Console, sandbox: Sandbox) -> None:
     """A re-fetch that reads another PDF makes it the current one, keeps the earlier one, and reports the change."""
     record = buy(console)
     sandbox.control.add_fault("pdf_other", call="pdf")
@@ -213,7 +213,7 @@ def test_viewing_period_over_stops_asking(console: Console, sandbox: Sandbox) ->
     assert console.credit_checks.read_credit_check(record.id).record.pdf_file_path
 
 
-def test_refetch_keeps_what_it_got(console: Console, sandbox: Sandbox) -> None:
+def test_a_refetch_stores_the_parts_that_it_read(console: Console, sandbox: Sandbox) -> None:
     """A re-fetch that reads one of two missing parts stores it, and its error names the other part."""
     sandbox.control.add_fault("no_result", call="purchase", number=NUMBER)
     sandbox.control.add_fault("status:500", call="detail")
@@ -228,7 +228,7 @@ def test_refetch_keeps_what_it_got(console: Console, sandbox: Sandbox) -> None:
     assert caught.value.exit_status == 5
 
 
-def test_what_alarmbox_lacks_has_no_cause_of_an_earlier_failure(console: Console, sandbox: Sandbox) -> None:
+def test_a_missing_document_has_no_cause_of_an_earlier_failure(console: Console, sandbox: Sandbox) -> None:
     """The detail could not be read after the purchase. A re-fetch reads it and the PDF, but AlarmBox has no result
     yet: the record is still incomplete, and the failure is no longer the reason."""
     sandbox.control.add_fault("status:500", call="detail")
@@ -249,7 +249,7 @@ def test_stale_view_is_refused(console: Console) -> None:
     )
 
 
-def test_due_tasks_fetch_what_is_missing(console: Console, sandbox: Sandbox, clock: MovedClock) -> None:
+def test_due_tasks_refetch_missing_parts(console: Console, sandbox: Sandbox, clock: MovedClock) -> None:
     """The due task re-fetches the missing parts of a record when its time has come."""
     sandbox.control.add_fault("pdf_missing", call="pdf")
     record = buy(console)
@@ -315,7 +315,7 @@ def test_audit_holds_and_finds_tampering(console: Console, place: Place) -> None
     assert (caught.value.code, caught.value.detail["first_bad"]) == ("audit_broken", 2)
 
 
-def test_half_a_decision_makes_what_others_saw_stale(console: Console, sandbox: Sandbox, place: Place) -> None:
+def test_a_first_decision_makes_earlier_views_stale(console: Console, sandbox: Sandbox, place: Place) -> None:
     """A person who read the record before the first decision is refused with `stale_view`, and so can't become the
     second person by mistake. The record's time of change stays.
     """

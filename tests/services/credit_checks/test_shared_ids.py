@@ -67,7 +67,7 @@ def assert_case_about_decided(console: Console, decided: CreditCheck, own: Credi
 
 
 @pytest.mark.expects_log("what the database could not take is told")
-def test_a_spooled_answer_contradicts_who_was_given_its_id(
+def test_a_spooled_answer_contradicts_the_check_with_its_id(
     place: Place, listing: LedgerVendor, hand_clock: HandClock
 ) -> None:
     """A person gave client 2's check the id of client 1's purchase; then client 1's answer is delivered from the
@@ -85,7 +85,7 @@ def test_a_spooled_answer_contradicts_who_was_given_its_id(
         assert_case_about_decided(console, decided, own)
 
 
-def test_an_answer_in_time_contradicts_who_was_given_its_id(
+def test_a_timely_answer_contradicts_the_check_with_its_id(
     place: Place, listing: LedgerVendor, hand_clock: HandClock
 ) -> None:
     """A person gives client 2's check the id of client 1's purchase while client 1's call still runs: client 1's
@@ -106,7 +106,7 @@ def test_an_answer_in_time_contradicts_who_was_given_its_id(
         assert_case_about_decided(console, decided, own)
 
 
-def test_a_late_answer_to_what_people_denied_contradicts_who_was_given_its_id(
+def test_a_late_answer_to_a_denied_purchase_contradicts_the_check_with_its_id(
     place: Place, listing: LedgerVendor, hand_clock: HandClock
 ) -> None:
     """Two people deny client 1's purchase, and a person gives its id to client 2's check. Then client 1's answer
@@ -149,7 +149,7 @@ def test_the_provider_may_answer_two_purchases_with_one_id(
 
 
 @pytest.mark.engines("mariadb", "galera")
-def test_an_answer_waits_for_a_decision_about_its_id(
+def test_an_answer_waits_for_an_uncommitted_decision_about_its_id(
     place: Place, listing: LedgerVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A decision has seen that no record has the id, and isn't committed when the purchase records its answer: the

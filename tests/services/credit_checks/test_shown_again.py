@@ -54,7 +54,7 @@ def read_record(console: Console) -> CreditCheck:
     return console.lookup.find_records(NUMBER).credit_checks[0]
 
 
-def test_a_probe_brings_back_what_is_shown_again(console: Console, vendor: ForbiddingVendor) -> None:
+def test_a_probe_restores_the_viewing_of_a_credit_check(console: Console, vendor: ForbiddingVendor) -> None:
     """AlarmBox forbade reading when the check was bought, so the record counts as no longer viewable and a re-fetch
     sends nothing. After AlarmBox allows reading, a probe makes the report fetchable again.
     """

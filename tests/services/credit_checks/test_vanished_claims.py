@@ -71,7 +71,7 @@ def test_an_unknown_one_is_refused_as_well(console: Console, vendor: LedgerVendo
     assert call_for_refusal(lambda: buy(console)).detail["source"] == "desk"
 
 
-def test_a_known_end_frees_it(console: Console, vendor: LedgerVendor, place: Place) -> None:
+def test_a_lost_refused_purchase_holds_no_claim(console: Console, vendor: LedgerVendor, place: Place) -> None:
     """A refused purchase holds no claim, also if the database has lost its row."""
     vendor.behaviour = "refuses"
     record = call_for_refusal(lambda: buy(console)).detail["record"]
@@ -105,7 +105,7 @@ def test_brought_back_with_the_providers_word(
     console.audit.verify_chains()
 
 
-def test_whatever_the_provider_says_of_a_lost_purchase_is_evidence(
+def test_the_providers_answer_about_a_lost_purchase_is_evidence(
     console: Console, vendor: LedgerVendor, place: Place
 ) -> None:
     """A person gives an id that AlarmBox doesn't know, one of another number, or one of another record: the decision
@@ -132,7 +132,9 @@ def test_whatever_the_provider_says_of_a_lost_purchase_is_evidence(
 
 @pytest.mark.expects_log("a loss is an error in the log")
 @pytest.mark.engines("sqlite")
-def test_its_old_id_may_be_taken(console: Console, vendor: LedgerVendor, place: Place, clock: HandClock) -> None:
+def test_a_lost_purchase_is_restored_under_another_row_id(
+    console: Console, vendor: LedgerVendor, place: Place, clock: HandClock
+) -> None:
     """The restored database has given the lost row's id to another purchase: a probe restores the lost row under a
     new id.
     """
@@ -211,7 +213,7 @@ def read_next_step(console: Console, record: CreditCheck) -> str:
     return console.credit_checks.read_credit_check(record.id).explanation.next_step.code
 
 
-def test_a_spool_entry_counts_for_its_database_only(console: Console, vendor: LedgerVendor, place: Place) -> None:
+def test_a_spool_entry_counts_only_for_its_database(console: Console, vendor: LedgerVendor, place: Place) -> None:
     """A spool entry counts only for the database with the random id that it was written for. A desk uses another
     database in the place of the known one only after a person has accepted it.
     """
@@ -241,7 +243,9 @@ def deny_as_two_people(console: Console, place: Place, operation_id: str) -> tup
 DENIED_ANSWER = "evidence_mismatch.answer_on_desk"
 
 
-def test_nobody_denies_what_the_desk_saw_bought(console: Console, vendor: LedgerVendor, place: Place) -> None:
+def test_a_lost_purchase_with_a_spooled_success_cannot_be_denied(
+    console: Console, vendor: LedgerVendor, place: Place
+) -> None:
     """The spool has AlarmBox's answer that the lost purchase was made: it can't be denied, its number can't be bought
     again, and a probe restores it.
     """
@@ -256,7 +260,9 @@ def test_nobody_denies_what_the_desk_saw_bought(console: Console, vendor: Ledger
 
 
 @pytest.mark.expects_log("the answer can't be recorded")
-def test_nobody_denies_an_answer_that_waits_on_the_desk(console: Console, vendor: LedgerVendor, place: Place) -> None:
+def test_a_lost_purchase_with_a_spooled_answer_cannot_be_denied(
+    console: Console, vendor: LedgerVendor, place: Place
+) -> None:
     """The database lost the row before the answer was stored: the encrypted answer in the spool prevents a denial and
     a second purchase.
     """
@@ -298,7 +304,9 @@ def test_an_answer_after_the_denial_holds_the_number_again(
     assert (back.state, back.credit_check_id) == ("success", report.credit_check_id)
 
 
-def test_nobody_denies_what_another_desk_saw_bought(console: Console, vendor: LedgerVendor, place: Place) -> None:
+def test_a_lost_purchase_bought_at_another_desk_cannot_be_denied(
+    console: Console, vendor: LedgerVendor, place: Place
+) -> None:
     """The desk that bought has written the lost purchase with its id into the database: another desk, whose spool
     doesn't have it, refuses a denial and a second purchase.
     """
@@ -348,7 +356,7 @@ def test_a_backup_of_before_the_answer_frees_nothing(console: Console, vendor: L
 
 
 @pytest.mark.parametrize("readable", [True, False])
-def test_an_older_backup_asks_before_it_believes(
+def test_a_restored_older_backup_asks_the_provider_first(
     console: Console, vendor: LedgerVendor, place: Place, readable: bool
 ) -> None:
     """AlarmBox doesn't answer, or has another number under this id by now: a probe of the restored purchase is

@@ -45,7 +45,7 @@ def running_purchase(place: Place, sandbox: Sandbox) -> Iterator[Future[CreditCh
         yield buying
 
 
-def test_a_waiter_is_told_who_and_since_when(
+def test_a_waiting_purchase_names_the_lease_holder(
     running_purchase: Future[CreditCheck], place: Place, sandbox: Sandbox
 ) -> None:
     """Another purchase of the same client waits for the lease. After its time it is refused with the name of the
@@ -65,7 +65,9 @@ def test_a_waiter_is_told_who_and_since_when(
     assert sandbox.control.count_charges(SECOND) == 0
 
 
-def test_a_waiter_gets_its_turn(running_purchase: Future[CreditCheck], place: Place, sandbox: Sandbox) -> None:
+def test_a_waiting_purchase_is_made_after_the_running_one(
+    running_purchase: Future[CreditCheck], place: Place, sandbox: Sandbox
+) -> None:
     """A purchase that waits for the lease of another purchase is made when that one has ended."""
     with place.open_desk(sandbox, person="op-b") as other:
 
@@ -77,7 +79,7 @@ def test_a_waiter_gets_its_turn(running_purchase: Future[CreditCheck], place: Pl
         assert running_purchase.result(PATIENCE_SECONDS).state == "success"
 
 
-def test_a_plan_shows_the_running_purchase_of_its_own_number(
+def test_a_plan_shows_only_the_running_purchase_of_its_number(
     running_purchase: Future[CreditCheck], place: Place, sandbox: Sandbox
 ) -> None:
     """A plan of the number shows the person whose purchase of it runs; a plan of another number shows none, although
@@ -94,7 +96,7 @@ def test_a_plan_shows_the_running_purchase_of_its_own_number(
 
 
 @pytest.mark.parametrize("extra", [{"LEASES": "off"}, {}], ids=["without leases", "another client"])
-def test_who_need_not_wait(
+def test_a_purchase_of_another_client_does_not_wait(
     running_purchase: Future[CreditCheck], place: Place, sandbox: Sandbox, extra: dict[str, str]
 ) -> None:
     """Without leases, or for another client, a purchase doesn't wait for the hanging one. A purchase of the same

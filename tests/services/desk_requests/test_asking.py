@@ -87,7 +87,7 @@ def test_the_last_step_comes_with_the_answer(place: Place, sandbox: Sandbox) -> 
     assert steps == ["asking"]
 
 
-def test_nobody_asks_under_another_name(place: Place, sandbox: Sandbox) -> None:
+def test_a_request_under_another_name_is_refused(place: Place, sandbox: Sandbox) -> None:
     """The settings name an operator who isn't the connected account: nothing is requested, and nothing is sent."""
     (number,) = invent_numbers(1, seed=8)
     start_team_mode(place, "op-a")
@@ -216,7 +216,7 @@ def test_a_worker_of_another_version_cannot_read_the_request(
         assert sandbox.ledger.list_charges_of_number(number) == []
 
 
-def test_a_refund_needs_two_who_ask(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
+def test_a_refund_by_desk_requests_needs_two_people(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
     """A refund by desk requests needs two people: the requester's own approval is refused, another person's approval
     sends the refund.
     """
@@ -306,7 +306,7 @@ def test_openings_are_written_by_the_worker(place: Place, sandbox: Sandbox) -> N
     assert all(place.get_account_name("worker") in detail for *_, detail in rows)
 
 
-def test_the_rights_are_what_they_should_be(place: Place, sandbox: Sandbox) -> None:
+def test_database_accounts_have_exactly_their_rights(place: Place, sandbox: Sandbox) -> None:
     """`db check` finds no missing and no superfluous right at a desk that sends requests and at the worker."""
     start_team_mode(place, "op-a", "lead-b")
     for person in ("op-a", "lead-b", "worker"):

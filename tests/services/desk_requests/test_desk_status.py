@@ -40,7 +40,7 @@ def run_checks(settings: Settings) -> Mapping[str, HealthCheck]:
 
 
 @pytest.mark.parametrize("language", ["en", "ja"])
-def test_a_desk_that_asks_names_its_worker(place: Place, sandbox: Sandbox, language: str) -> None:
+def test_a_desk_in_team_mode_names_its_worker(place: Place, sandbox: Sandbox, language: str) -> None:
     """The checks of a desk in team mode name its worker, and need no credentials, store key or provider address."""
     start_team_mode(place, "op-a")
     with place.open_desk(sandbox, person="worker", desk=1) as worker, execute_desk_requests(worker):
@@ -55,7 +55,7 @@ def test_a_desk_that_asks_names_its_worker(place: Place, sandbox: Sandbox, langu
     }
 
 
-def test_without_a_worker_it_says_so(place: Place, sandbox: Sandbox) -> None:
+def test_the_doctor_reports_a_missing_worker(place: Place, sandbox: Sandbox) -> None:
     """Without a worker the check `worker` fails with a next step; credentials are still not needed."""
     start_team_mode(place, "op-a")
     checks = run_checks(load_settings_without_credentials(place))
@@ -68,7 +68,7 @@ def test_without_a_worker_it_says_so(place: Place, sandbox: Sandbox) -> None:
         assert desk.desk_status.read_desk_update().is_worker_away
 
 
-def test_the_checks_of_an_open_desk_close_none_of_its_connections(place: Place, sandbox: Sandbox) -> None:
+def test_the_checks_of_an_open_desk_keep_its_connection(place: Place, sandbox: Sandbox) -> None:
     """The checks that a window runs at its start keep the desk's database connection open. Otherwise each later
     transaction would open a new one.
     """
@@ -83,7 +83,7 @@ def test_the_checks_of_an_open_desk_close_none_of_its_connections(place: Place, 
             assert conn.connection.dbapi_connection is used
 
 
-def test_an_account_that_acts_needs_its_credentials(place: Place) -> None:
+def test_an_account_that_acts_itself_needs_its_credentials(place: Place) -> None:
     """The checks of a desk that acts itself report missing credentials, and have no check of a worker. Such a desk
     can't forget its credentials.
     """
@@ -99,7 +99,7 @@ def test_an_account_that_acts_needs_its_credentials(place: Place) -> None:
     assert (refused.value.code, refused.value.detail["problem"]) == ("usage", "desk_acts")
 
 
-def test_left_over_credentials_are_told_and_forgotten(place: Place) -> None:
+def test_left_over_credentials_are_reported_and_deleted(place: Place) -> None:
     """A desk in team mode deletes its provider credentials and its store key from the keyring, keeps the password,
     and names the environment variables that remain.
     """

@@ -62,7 +62,9 @@ def desk_and_workers(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, 
         yield desk, first, second
 
 
-def test_one_record_at_a_time(desk_and_workers: tuple[Console, Console, Console]) -> None:
+def test_only_one_request_about_a_record_is_executed_at_a_time(
+    desk_and_workers: tuple[Console, Console, Console],
+) -> None:
     """The second request about a record waits until the first one has ended; requests about other
     records don't wait.
     """
@@ -102,7 +104,7 @@ def test_a_worker_takes_over(place: Place, desk_and_workers: tuple[Console, Cons
     assert read_request_state(desk, request) is DeskRequestState.ENDED
 
 
-def test_a_worker_that_is_told_to_end_gives_its_request_back(
+def test_a_worker_that_ends_returns_its_unbegun_request(
     desk_and_workers: tuple[Console, Console, Console],
 ) -> None:
     """A worker that is told to end before it has written or sent anything gives its request back, and another worker
@@ -166,7 +168,7 @@ def test_an_answer_that_cannot_be_stored(
     assert told == ["sound", "possible_repeat", "already_decided"]
 
 
-def test_what_a_killed_worker_bought_is_answered(
+def test_a_second_worker_answers_with_a_killed_workers_purchase(
     place: Place, sandbox: Sandbox, desk_and_workers: tuple[Console, Console, Console]
 ) -> None:
     """The first worker buys and ends before it answers: the second worker answers the request with the purchase,

@@ -165,7 +165,9 @@ def test_no_argument_stops_a_worker(place: Place, sandbox: Sandbox, worker: Cons
     require_purchases_work(place, sandbox, worker)
 
 
-def test_a_request_names_the_record_of_its_arguments(place: Place, sandbox: Sandbox, worker: Console) -> None:
+def test_a_request_whose_columns_contradict_its_arguments_is_refused(
+    place: Place, sandbox: Sandbox, worker: Console
+) -> None:
     """The columns of a request name another record, corporation or amount than its arguments, or none: refused before
     anything is done.
     """
@@ -208,7 +210,7 @@ def test_an_audit_entry_with_half_a_character_is_written(place: Place, sandbox: 
     assert "\\ud800" in details["2"]["cut"]
 
 
-def test_a_long_audit_entry_names_its_request(place: Place, worker: Console) -> None:
+def test_a_shortened_audit_entry_keeps_its_request_id(place: Place, worker: Console) -> None:
     """An audit entry whose facts are so long that they are cut still has the request's id and the worker's name."""
     entry = {"what": "credit-check.opened", "subject_kind": "credit-check", "subject_id": "1", "result": "done",
              "reason": None, "detail": {"a": ""}}  # fmt: skip
@@ -286,7 +288,7 @@ def test_an_entry_that_the_database_refuses_is_not_tried_for_ever(
 
 
 @pytest.mark.expects_log("a request that is given up")
-def test_what_no_worker_can_finish_is_given_up(place: Place, sandbox: Sandbox, worker: Console) -> None:
+def test_a_request_that_ends_every_worker_is_given_up(place: Place, sandbox: Sandbox, worker: Console) -> None:
     """A request whose worker ended each time it was executed is given up after the last allowed execution: its answer
     is an unknown outcome, and an audit entry is written.
     """
@@ -305,7 +307,7 @@ def test_what_no_worker_can_finish_is_given_up(place: Place, sandbox: Sandbox, w
     require_purchases_work(place, sandbox, worker)
 
 
-def test_nobody_waits_for_all_requests_of_somebody_else(place: Place, worker: Console) -> None:
+def test_many_requests_of_one_person_do_not_delay_another(place: Place, worker: Console) -> None:
     """One person has stored 60 requests about one record and about many: another person's request is among the next
     three that a worker takes.
     """
@@ -337,7 +339,7 @@ def test_nobody_waits_for_all_requests_of_somebody_else(place: Place, worker: Co
     assert take(only_first_of_person=True) in (mine, other)
 
 
-def test_nobody_waits_for_all_requests_of_somebody_else_about_a_record(place: Place, worker: Console) -> None:
+def test_many_requests_about_one_record_do_not_delay_another_person(place: Place, worker: Console) -> None:
     """Two people send requests about one record: the worker executes them in turns, and each person's requests in
     their order.
     """
@@ -350,7 +352,7 @@ def test_nobody_waits_for_all_requests_of_somebody_else_about_a_record(place: Pl
     assert ended_ids == [mine[0], theirs[0], mine[1], theirs[1], *mine[2:]]
 
 
-def test_nobody_waits_for_somebody_elses_open_transaction(place: Place, worker: Console) -> None:
+def test_an_uncommitted_request_does_not_delay_another_person(place: Place, worker: Console) -> None:
     """A person inserts a request and doesn't commit: another person's requests are still executed."""
     read_committed = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
     with closing(connect(place)) as line, closing(connect(place, "lead-b")) as other:
@@ -369,7 +371,7 @@ def test_nobody_waits_for_somebody_elses_open_transaction(place: Place, worker: 
     assert sorted(place.sql("SELECT state FROM requests")) == [("ended",), ("lapsed",)]
 
 
-def test_nobody_fills_the_disk(place: Place) -> None:
+def test_a_person_stores_a_limited_number_of_requests(place: Place) -> None:
     """A person can store at most 10,000 requests and a limited number of parts of files in an hour, counting ended
     requests; another person isn't affected.
     """
@@ -408,7 +410,7 @@ def test_nobody_fills_the_disk(place: Place) -> None:
 
 
 @pytest.mark.parametrize("isolation", ["READ UNCOMMITTED", "READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])
-def test_nobody_asks_more_in_several_transactions(place: Place, isolation: str) -> None:
+def test_uncommitted_requests_count_for_the_limit(place: Place, isolation: str) -> None:
     """The limit also counts requests in the person's uncommitted transactions: the second transaction waits for the
     first, in every isolation level, also with INSERT … SELECT.
     """

@@ -26,7 +26,7 @@ def record_statements(desk: Console) -> Iterator[list[str]]:
         event.remove(desk.database._read_engine, "before_cursor_execute", note)
 
 
-def test_one_statement_tells_changes_and_presence(place: Place, sandbox: Sandbox) -> None:
+def test_one_statement_reads_changes_and_the_workers_presence(place: Place, sandbox: Sandbox) -> None:
     """One statement reads the changed records, the changed switches and whether a worker is running."""
     start_team_mode(place, "op-a")
     with (
@@ -65,7 +65,7 @@ def test_counts_do_not_read_the_audit_trail(place: Place, sandbox: Sandbox) -> N
     assert not [statement for statement in sent if "audit_log" in statement]
 
 
-def test_a_person_who_asks_from_now_on_sees_no_rollback(place: Place, sandbox: Sandbox) -> None:
+def test_a_person_put_into_team_mode_sees_no_rollback(place: Place, sandbox: Sandbox) -> None:
     """A person is put into team mode and no longer sees the newest audit entry that the desk has stored as its
     anchor: the desk doesn't report it as lost.
     """

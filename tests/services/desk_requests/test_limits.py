@@ -34,7 +34,7 @@ def refusal_code(console: Console, *arguments: object) -> str:
     return str(refused.value.code)
 
 
-def test_the_second_administrator_sets_it(place: Place, sandbox: Sandbox) -> None:
+def test_a_second_administrator_sets_the_proposed_limit(place: Place, sandbox: Sandbox) -> None:
     """The first administrator proposes a limit and can't be the second one; another administrator sets it. The trail
     has both.
     """
@@ -101,7 +101,7 @@ def test_two_names_on_a_file(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("change", ["roles = 'operator'", "disabled_at = '2026-11-20 00:00:00'"])
-def test_two_who_are_administrators_now(tmp_path: Path, change: str) -> None:
+def test_a_proposal_of_a_former_administrator_does_not_count(tmp_path: Path, change: str) -> None:
     """A proposal by a person who is no longer an administrator doesn't count: the next
     administrator proposes again.
     """

@@ -105,7 +105,7 @@ TABLES = ("own_requests", "operations", "leases", "audit_log", "hansha_alarmbox_
 
 
 @pytest.mark.expects_log("a lock of op-a may time out in the worker before op-a's session is ended")
-def test_nobody_holds_the_others_up(place: Place, sandbox: Sandbox, worker: Console) -> None:
+def test_a_session_that_locks_other_peoples_rows_is_ended(place: Place, sandbox: Sandbox, worker: Console) -> None:
     """op-a locks the rows that a purchase needs, in a session without time limits, and never commits: lead-b's
     purchases are still executed.
     """
@@ -179,7 +179,7 @@ LOCKED_ERRORS = (4151, 3118)  # MariaDB, MySQL
 
 @pytest.mark.expects_log("an account is locked")
 @pytest.mark.parametrize("where", ["own_requests WHERE id > 'f'", "audit_log WHERE id > 1000000000"])
-def test_who_holds_others_up_again_and_again_is_locked(
+def test_an_account_that_blocks_others_repeatedly_is_locked(
     place: Place, sandbox: Sandbox, worker: Console, where: str
 ) -> None:
     """op-a's sessions lock a gap one after the other, each for a short time, so that nobody can store a request: the
@@ -310,7 +310,7 @@ def test_a_lock_that_is_handed_on_is_one_wait(place: Place, worker: Console) -> 
     assert judged == [1]
 
 
-def test_who_waits_for_an_own_session_holds_the_others_up(place: Place, worker: Console) -> None:
+def test_a_session_that_waits_for_an_own_session_counts_as_blocking(place: Place, worker: Console) -> None:
     """op-a's sessions wait for one another, each for a short time, so that the session which blocks lead-b is itself
     always waiting: the worker ends it, and counts it only a little.
     """
@@ -331,7 +331,7 @@ def test_who_waits_for_an_own_session_holds_the_others_up(place: Place, worker: 
     assert "blocks_unclear" in "".join(read_entries_about(place, "op-a"))
 
 
-def test_who_only_reads_is_not_ended_for_somebody_else(place: Place, worker: Console) -> None:
+def test_a_session_that_only_reads_is_not_ended(place: Place, worker: Console) -> None:
     """MariaDB gives transactions without changes the id 0: the worker ends the session that locks, and not those that
     only read.
     """
@@ -428,7 +428,7 @@ def has_ended_session(place: Place, line: Any) -> bool:
         return bool(cursor.fetchone() == (0,))
 
 
-def test_who_waits_for_an_own_session_is_hardly_counted(place: Place, worker: Console) -> None:
+def test_a_wait_for_an_own_session_is_hardly_counted(place: Place, worker: Console) -> None:
     """A person's second desk waits for the first one, which sends a file: the first session is ended, and counts only
     a little towards locking the account.
     """
@@ -510,7 +510,7 @@ def test_a_session_that_does_not_end_keeps_no_other_one(
     wait_for_sessions_end(place, "op-a")
 
 
-def test_who_holds_nobody_up_stays_connected(place: Place, sandbox: Sandbox, worker: Console) -> None:
+def test_a_session_that_blocks_no_other_stays_connected(place: Place, sandbox: Sandbox, worker: Console) -> None:
     """An open transaction for which nobody waits isn't ended."""
     with closing(connect(place, "op-a", 1)) as line, line.cursor() as cursor:
         cursor.execute("BEGIN")
@@ -570,7 +570,7 @@ def test_a_prepared_transaction_holds_nobody_up(place: Place, sandbox: Sandbox, 
         wait_until(lambda: list_prepared_ids(database) == (), "the end of the prepared transaction")
 
 
-def test_it_need_not_hold_one_and_the_same_up_for_long(place: Place, worker: Console) -> None:
+def test_repeated_short_waits_end_the_blocking_session(place: Place, worker: Console) -> None:
     """A person waits for the lock for only two seconds at a time, again and again: the worker still rolls back the
     prepared transaction.
     """
@@ -600,7 +600,7 @@ def test_it_need_not_hold_one_and_the_same_up_for_long(place: Place, worker: Con
     worker.blocking_session_ender.close()
 
 
-def test_a_worker_without_the_right_is_told(place: Place) -> None:
+def test_a_worker_without_a_server_right_is_reported(place: Place) -> None:
     """On MySQL a worker can read prepared transactions only with a right that the server's administrator grants; the
     check reports that it is missing.
     """
@@ -615,7 +615,7 @@ def test_a_worker_without_the_right_is_told(place: Place) -> None:
             assert named not in found
 
 
-def test_nobody_takes_all_connections(place: Place, sandbox: Sandbox, worker: Console) -> None:
+def test_an_account_has_a_limited_number_of_connections(place: Place, sandbox: Sandbox, worker: Console) -> None:
     """An account in team mode can have a limited number of connections; other accounts can still connect."""
     (number,) = invent_numbers(1, seed=103)
     assert isinstance(place, ServerPlace)

@@ -101,7 +101,7 @@ def test_an_open_transaction_holds_up_nobody_else(
 
 
 @each_lock
-def test_who_locks_an_own_request_is_ended(
+def test_the_session_that_locks_an_own_request_is_ended(
     place: Place, desk_and_worker: tuple[Console, Console], statement: str
 ) -> None:
     """A worker's thread waits for the locked request, so the worker finds and ends the blocking session; then the
@@ -116,7 +116,7 @@ def test_who_locks_an_own_request_is_ended(
     assert count
 
 
-def test_what_lapsed_and_is_locked_holds_up_nobody(
+def test_a_locked_lapsed_request_delays_no_other_request(
     place: Place, sandbox: Sandbox, desk_and_worker: tuple[Console, Console]
 ) -> None:
     """A lapsed request is locked: other requests are executed, and the worker marks it as lapsed after its lock has

@@ -158,7 +158,7 @@ def test_the_answer_for_a_killed_desk_is_marked(
     assert [one.is_unanswered for one in there] == [False, False]
 
 
-def test_an_error_is_listed_as_it_was_told(desk_worker_and_other: tuple[Console, Console, Console]) -> None:
+def test_a_failed_request_is_listed_with_its_error(desk_worker_and_other: tuple[Console, Console, Console]) -> None:
     """A failed request is listed with the code and detail of its error. A desk that acts itself has no such list."""
     desk, worker, _ = desk_worker_and_other
     with execute_desk_requests(worker), pytest.raises(ConsoleError) as told:

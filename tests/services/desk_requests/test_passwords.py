@@ -70,7 +70,7 @@ def read_reason(refusal: "pytest.ExceptionInfo[ConsoleError]") -> tuple[str, obj
     return refusal.value.code, refusal.value.detail.get("reason")
 
 
-def test_an_approval_needs_it(waiting_refund: WaitingRefund) -> None:
+def test_an_approval_needs_the_password(waiting_refund: WaitingRefund) -> None:
     """An approval without the password or with a wrong one stores no request; a wrong one is audited. The request for
     a refund needs no password.
     """
@@ -116,7 +116,7 @@ def test_at_the_terminal(waiting_refund: WaitingRefund, sandbox: Sandbox, monkey
     assert (done.status, done.data["state"]) == (0, "rejected")
 
 
-def test_its_connection_is_closed(waiting_refund: WaitingRefund) -> None:
+def test_the_connection_that_checks_a_password_is_closed(waiting_refund: WaitingRefund) -> None:
     """The connection that checks the password is closed after the decision."""
     place = waiting_refund.place
     sessions = f"SELECT id FROM information_schema.processlist WHERE user = '{place.get_account_name('lead-b')}'"
@@ -145,7 +145,7 @@ def test_an_unconfirmed_request_decides_nothing(waiting_refund: WaitingRefund) -
     assert place.sql(f"SELECT status FROM refunds WHERE id = {refund.id}") == [("requested",)]
 
 
-def test_a_second_person_needs_it(place: Place, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_the_second_decision_needs_the_password(place: Place, sandbox: Sandbox, tmp_path: Path) -> None:
     """The first person's decision about an unknown purchase needs no password, the second person's does; the worker
     finds out which one it is.
     """

@@ -63,7 +63,7 @@ def test_old_requests_are_not_read(place: Place, action: str) -> None:
 
 
 @pytest.mark.parametrize("isolation", ["READ COMMITTED", "REPEATABLE READ", "SERIALIZABLE"])
-def test_who_asks_waits_for_nobody_else(place: Place, isolation: str) -> None:
+def test_an_open_transaction_of_one_person_delays_no_other_person(place: Place, isolation: str) -> None:
     """One person's open transaction has counted and stored requests: people before and after by name still store
     theirs. All have older requests, because in stricter isolation levels than READ COMMITTED the first count also
     locks the gap before a person's first request.

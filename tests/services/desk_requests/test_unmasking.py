@@ -8,7 +8,7 @@ from tests.support.places import Place
 from tests.support.team_mode import execute_desk_requests, start_team_mode
 
 
-def test_a_person_who_asks_reads_it_through_views(place: Place, sandbox: Sandbox) -> None:
+def test_an_unmasked_payer_is_read_through_views_for_a_short_time(place: Place, sandbox: Sandbox) -> None:
     """The views show the unmasked payer only while the person's own audit entry of the unmasking is younger than a
     minute, in every time zone of the session.
     """

@@ -99,7 +99,7 @@ def prepare_all(cursor: Any) -> None:
 
 
 @pytest.mark.parametrize("whose", ["op-a", "lead-b"])
-def test_nobody_keeps_an_account_from_being_locked(people: Team, whose: str) -> None:
+def test_a_used_up_server_still_locks_an_account(people: Team, whose: str) -> None:
     """A person has used up all prepared statements of the server: the worker still locks op-a's account."""
     account = people.names["op-a"]
     with ExitStack() as stack:
@@ -112,7 +112,7 @@ def test_nobody_keeps_an_account_from_being_locked(people: Team, whose: str) -> 
     people.server.sql(f"ALTER USER `{account}`@`%` ACCOUNT UNLOCK")
 
 
-def test_who_cannot_be_locked_is_ended(people: Team) -> None:
+def test_a_session_of_an_account_that_cannot_be_locked_is_ended(people: Team) -> None:
     """The worker can't lock op-a's account, because the schema account lacks CREATE USER: it ends the session
     instead.
     """
@@ -128,7 +128,7 @@ def test_who_cannot_be_locked_is_ended(people: Team) -> None:
 
 
 @pytest.mark.parametrize("whose", [["op-a", "op-a"], ["op-a", "lead-b"]], ids=["one", "two"])
-def test_nobody_fills_the_memory(people: Team, whose: list[str]) -> None:
+def test_sessions_that_fill_the_memory_are_ended(people: Team, whose: list[str]) -> None:
     """User variables of two sessions of one person fill the memory: the worker ends one of the sessions. The memory
     of two people isn't added up.
     """
@@ -209,7 +209,7 @@ def end_filling_sessions(people: Team, folder: str) -> Generator[EndedSession, N
             cursor.execute("SELECT 1")
 
 
-def test_nobody_fills_the_folder_of_temporary_tables(small_folder: str) -> None:
+def test_sessions_that_fill_the_temporary_folder_are_ended(small_folder: str) -> None:
     """While the folder is full, the server can't list its sessions: the worker ends the sessions of one account after
     the other until there is room. A person who fills it again is ended first, and is locked at last.
     """

@@ -56,7 +56,7 @@ def insert_withdrawal(desk: Console, request: str) -> bool:
     return True
 
 
-def test_what_is_withdrawn_is_never_taken(desk_worker_and_other: tuple[Console, Console, Console]) -> None:
+def test_a_withdrawn_request_is_never_taken(desk_worker_and_other: tuple[Console, Console, Console]) -> None:
     """No worker takes a withdrawn request, and the next request about the same record doesn't wait for it. A second
     withdrawal changes nothing.
     """
@@ -71,7 +71,7 @@ def test_what_is_withdrawn_is_never_taken(desk_worker_and_other: tuple[Console, 
     assert worker.desk_requests.count_waiting_requests() == 0
 
 
-def test_what_is_taken_is_not_withdrawn(desk_worker_and_other: tuple[Console, Console, Console]) -> None:
+def test_a_taken_request_cannot_be_withdrawn(desk_worker_and_other: tuple[Console, Console, Console]) -> None:
     """A request that a worker has taken or ended can't be withdrawn."""
     desk, worker, _ = desk_worker_and_other
     request = store_request(desk)
@@ -82,7 +82,7 @@ def test_what_is_taken_is_not_withdrawn(desk_worker_and_other: tuple[Console, Co
     assert not insert_withdrawal(desk, request)
 
 
-def test_nobody_withdraws_anything_else(
+def test_a_person_withdraws_only_own_requests(
     place: Place, desk_worker_and_other: tuple[Console, Console, Console]
 ) -> None:
     """A person can withdraw only own requests: not another person's, not an audit entry's, not a withdrawal, and none
@@ -131,7 +131,7 @@ def test_exactly_one_wins(place: Place, desk_worker_and_other: tuple[Console, Co
     assert winners
 
 
-def test_what_is_being_taken_is_not_told_as_lapsed(
+def test_a_request_being_taken_is_not_reported_as_lapsed(
     place: Place, sandbox: Sandbox, desk_worker_and_other: tuple[Console, Console, Console]
 ) -> None:
     """The worker took the request in time, but its COMMIT is late: the desk waits for the answer and doesn't report
@@ -187,7 +187,7 @@ def is_asking_for_withdrawal(place: Place) -> bool:
     return place.sql(waiting) != [(0,)] or bool(place.sql("SELECT 1 FROM requests WHERE action = 'withdraw'"))
 
 
-def test_what_lapsed_is_told_and_listed_so(
+def test_a_lapsed_request_is_reported_and_listed(
     desk_worker_and_other: tuple[Console, Console, Console], place: Place
 ) -> None:
     """No worker takes the request in time: the desk withdraws it and reports `worker_away`, and the list shows the

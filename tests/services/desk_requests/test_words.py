@@ -21,7 +21,7 @@ TYPED, WORDS = '　 please "wait" \\ for\n日本語 😀\t\n', 'please "wait" \\
 ALERT = 77
 
 
-def test_a_person_who_asks_says_what_the_person_types(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
+def test_a_worker_stores_exactly_the_typed_texts(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
     """A worker executes each command that has texts: the database has exactly the typed texts, without white space at
     both ends.
     """
@@ -74,7 +74,7 @@ def test_a_person_who_asks_says_what_the_person_types(place: Place, sandbox: San
         desk.refunds.withdraw(asked.id)
 
 
-def test_an_incident_is_named_by_each_of_its_alerts(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
+def test_an_incident_may_be_named_by_any_of_its_alerts(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
     """A person who asks may name an incident by any alert of it, as a person with an account of their own may. The
     request names the incident itself, because a trigger compares it with the stored step.
     """
@@ -102,7 +102,7 @@ def test_an_incident_is_named_by_each_of_its_alerts(place: Place, sandbox: Sandb
         ).owner == place.get_account_name("op-a")
 
 
-def test_evidence_is_what_the_person_gives(place: Place, sandbox: Sandbox) -> None:
+def test_evidence_of_a_desk_request_is_stored_unchanged(place: Place, sandbox: Sandbox) -> None:
     """The evidence is stored unchanged. Its summary is the decision reason with the person's words, or the evidence
     itself without a reason.
     """

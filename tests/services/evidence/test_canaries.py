@@ -63,7 +63,7 @@ def record_texts_of(call: Callable[[], object], seen: list[str]) -> ConsoleError
 
 
 @pytest.mark.expects_log("every kind of failure is provoked")
-def test_canaries(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_secrets_and_personal_data_appear_in_no_output(monkeypatch: pytest.MonkeyPatch) -> None:
     """Marked secrets and personal data are in no log, SQL statement, error, traceback, repr or export, and no secret
     is readable in the desk's files.
     """

@@ -182,7 +182,7 @@ def test_the_same_facts_give_the_same_bytes(pack_desk: PackDesk) -> None:
     assert pack_desk.write_pack("c.zip").sha256 != first.sha256
 
 
-def test_it_is_an_export_in_the_trail(pack_desk: PackDesk) -> None:
+def test_the_export_of_a_pack_is_audited(pack_desk: PackDesk) -> None:
     """The entry names the person who exported, and the hash that identifies the file."""
     written = pack_desk.write_pack()
     ((who, result, detail),) = pack_desk.read_audit_entries()
@@ -257,7 +257,7 @@ def test_an_edited_audit_row_is_found(pack_desk: PackDesk, what: str) -> None:
     assert {one.file for one in verdict.problems} == {"audit.json"}
 
 
-def test_a_row_hashed_anew_is_not_what_the_desk_saw(pack_desk: PackDesk) -> None:
+def test_a_row_with_recomputed_hashes_differs_from_its_anchor(pack_desk: PackDesk) -> None:
     """A forger computes all hashes anew: the row still differs from the desk's anchor. Without the anchors the pack's
     own hash differs from the audited one.
     """
@@ -533,7 +533,7 @@ def test_the_largest_pack_that_is_written_can_be_read(pack_desk: PackDesk) -> No
 
 
 @pytest.mark.parametrize("hash", ["", "F" * 64, "../../" + "e" * 58])
-def test_a_document_whose_hash_is_none_is_said_to_be_left_out(pack_desk: PackDesk, hash: str) -> None:
+def test_a_document_with_an_invalid_hash_is_left_out(pack_desk: PackDesk, hash: str) -> None:
     """A document with an invalid hash is left out under a neutral name, and the invalid text appears neither in the
     pack nor in the result.
     """
@@ -547,7 +547,7 @@ def test_a_document_whose_hash_is_none_is_said_to_be_left_out(pack_desk: PackDes
     assert verify_pack(Path(written.file)).is_intact
 
 
-def test_nothing_is_ever_replaced(pack_desk: PackDesk) -> None:
+def test_an_existing_file_is_never_replaced(pack_desk: PackDesk) -> None:
     """An existing file, or a link to nowhere, at the pack's path refuses the export and stays as it is."""
     (pack_desk.folder / "case.zip").write_bytes(b"mine")
     (pack_desk.folder / "link.zip").symlink_to(pack_desk.folder / "nowhere")
@@ -675,7 +675,7 @@ def test_a_refunds_pack_on_every_engine(scene: PaymentDesk) -> None:
     assert mine != theirs
 
 
-def test_accounts_have_the_rights_for_it(sql_server: SqlServer) -> None:
+def test_database_accounts_may_read_the_rows_of_a_pack(sql_server: SqlServer) -> None:
     """An auditor's account may read all audit rows for a pack, an approver's only the own ones; the accounts of the
     worker and of an administrator are refused.
     """

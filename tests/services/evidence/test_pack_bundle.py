@@ -71,7 +71,7 @@ def test_each_pack_is_as_by_itself(pack_desk: PackDesk, records: list[tuple[str,
     assert (entry.detail["n"], entry.detail["sha256"]) == (2, written.sha256)
 
 
-def test_the_refusal_of_a_long_queue_tells_its_length(pack_desk: PackDesk) -> None:
+def test_the_refusal_of_a_long_queue_states_its_length(pack_desk: PackDesk) -> None:
     """All 1,203 records of a queue are listed page by page, or at most as many as the caller wants. A bundle of them
     is refused with their number and the limit.
     """

@@ -11,7 +11,7 @@ from tests.services.evidence.test_timeline import PAYER, pay_and_refund
 from tests.support.payment_desks import PaymentDesk
 
 
-def test_the_page_tells_what_the_copied_story_tells(scene: PaymentDesk) -> None:
+def test_a_page_has_the_events_of_its_copied_timeline(scene: PaymentDesk) -> None:
     """The page of a payment, order or refund and its copied timeline have the same events in the same order and
     words.
     """

@@ -63,7 +63,7 @@ def has_events_in_order(story: TimelinePage, *wanted: tuple[str, str]) -> bool:
     return all(any(found == one for found in rest) for one in wanted)
 
 
-def test_a_payment_tells_its_whole_chain(scene: PaymentDesk) -> None:
+def test_the_timeline_of_a_payment_has_its_whole_chain(scene: PaymentDesk) -> None:
     """A payment's timeline has its start, answer, notice and booking, the move of its order, and the request,
     approval and sending of its refund, in this order.
     """
@@ -84,7 +84,7 @@ def test_a_payment_tells_its_whole_chain(scene: PaymentDesk) -> None:
     assert story.next_cursor is None
 
 
-def test_what_belongs_together_is_named(scene: PaymentDesk) -> None:
+def test_related_events_share_an_operation_id(scene: PaymentDesk) -> None:
     """The call of an operation, its answer and its end have one operation id. An answer has the id of its evidence,
     an audit entry its session.
     """
@@ -115,7 +115,7 @@ def test_order_and_refund_tell_of_each_other(scene: PaymentDesk) -> None:
     assert f"#{payment.id}" not in up.as_text("en").splitlines()[0]
 
 
-def test_a_credit_check_and_its_operation(timeline_service: TimelineService) -> None:
+def test_timelines_of_a_credit_check_and_its_operation_differ(timeline_service: TimelineService) -> None:
     """The timeline of a credit check goes from the purchase to its PDF; the timeline of its operation has the same
     events.
     """
@@ -156,7 +156,7 @@ def test_an_unknown_outcome_settled_by_two_people(scene: PaymentDesk) -> None:
     assert "no such purchase on their list" in story.as_text("en")
 
 
-def test_alerts_sagas_and_reconciliations_are_told(scene: PaymentDesk) -> None:
+def test_alerts_sagas_and_reconciliations_are_events_of_the_timeline(scene: PaymentDesk) -> None:
     """The rows of other parts of the program about a record are events of its timeline, at their times."""
     _, payment, _ = pay_and_refund(scene)
     at = ("2030-01-01 00:00:00.000000", "2030-01-01 00:00:01.000000", "2030-01-01 00:00:02.000000")
@@ -191,7 +191,7 @@ def test_alerts_sagas_and_reconciliations_are_told(scene: PaymentDesk) -> None:
         assert words in text
 
 
-def test_nothing_of_other_records_leaks_in(scene: PaymentDesk) -> None:
+def test_a_timeline_has_no_number_of_another_record(scene: PaymentDesk) -> None:
     """The timeline of a record has no number and no id of another order, payment or refund of the same day."""
     order, payment, refund = pay_and_refund(scene, "ORD-MINE")
     other_order, other_payment, other_refund = pay_and_refund(scene, "ORD-THEIRS")
@@ -202,7 +202,7 @@ def test_nothing_of_other_records_leaks_in(scene: PaymentDesk) -> None:
         assert "ORD-THEIRS" not in story.as_text("en") + repr(story.events)
 
 
-def test_another_clients_check_of_the_same_number_is_not_told(timeline_service: TimelineService) -> None:
+def test_a_timeline_has_no_event_of_another_clients_check(timeline_service: TimelineService) -> None:
     """Two clients bought the same number: the timeline of one check has no event of the other one."""
     mine, theirs = _buy(timeline_service, client="1"), _buy(timeline_service, client="2")
     assert mine.corporation_number == theirs.corporation_number
@@ -211,7 +211,7 @@ def test_another_clients_check_of_the_same_number_is_not_told(timeline_service: 
     assert theirs.operation_id not in {one.operation_id for one in story.events}
 
 
-def test_who_paid_is_masked_everywhere(scene: PaymentDesk) -> None:
+def test_the_payer_is_masked_in_every_event(scene: PaymentDesk) -> None:
     """The payer's name is masked in every text of the timeline; its last four characters are shown."""
     _, payment, _ = pay_and_refund(scene)
     scene.place.drop_table_triggers("payments")
@@ -227,7 +227,7 @@ def test_who_paid_is_masked_everywhere(scene: PaymentDesk) -> None:
     assert PAYER not in repr(scene.console.recovery.read_timeline("payment", payment.id))
 
 
-def test_pages_go_on_where_they_ended(scene: PaymentDesk) -> None:
+def test_pages_of_any_size_give_the_whole_timeline(scene: PaymentDesk) -> None:
     """Pages of any size together give the whole timeline, each event once."""
     _, payment, _ = pay_and_refund(scene)
     recovery = scene.console.recovery
@@ -265,7 +265,7 @@ def test_a_timeline_of_an_unknown_record_is_refused(
     assert caught.value.code == "not_found"
 
 
-def test_reading_a_story_changes_nothing_in_it(timeline_service: TimelineService) -> None:
+def test_the_read_of_a_timeline_adds_no_event(timeline_service: TimelineService) -> None:
     """The opening of a timeline is recorded in the audit trail and doesn't add an event to the timeline."""
     record = _buy(timeline_service)
     before = timeline_service.read_timeline("credit-check", record.id)
@@ -300,7 +300,7 @@ def test_five_thousand_events_in_flat_memory(timeline_service: TimelineService) 
     )
 
 
-def test_hostile_text_stays_in_its_line(timeline_service: TimelineService) -> None:
+def test_hostile_text_begins_no_new_line(timeline_service: TimelineService) -> None:
     """Line ends, control and direction characters in the text of a person or provider don't begin a new line in the
     timeline.
     """
@@ -323,7 +323,7 @@ def test_hostile_text_stays_in_its_line(timeline_service: TimelineService) -> No
     assert not any(line.startswith("2026-01-01") for line in lines)
 
 
-def test_who_may_not_look_is_told_nothing(timeline_service: TimelineService) -> None:
+def test_a_person_without_read_rights_is_refused_the_timeline(timeline_service: TimelineService) -> None:
     """An administrator, who may not read records, is refused the timeline."""
     from console.domain.records import Person
     from console.services.process.context import act_as

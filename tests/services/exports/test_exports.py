@@ -86,7 +86,9 @@ def make_expected_sheet_value(value: Any) -> object:
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_every_list_reads_back_as_its_service_tells_it(desk: SampleDesk, tmp_path: Path, language: Language) -> None:
+def test_every_exported_list_has_the_values_of_its_service(
+    desk: SampleDesk, tmp_path: Path, language: Language
+) -> None:
     """In both formats each list has its titles and the values of its service: amounts as numbers, days as days,
     corporation numbers as texts.
     """
@@ -153,7 +155,7 @@ def test_the_words_are_those_of_the_screens(desk: SampleDesk, tmp_path: Path) ->
     assert began in [at.replace(microsecond=0) for record in records if (at := record.created_at)]
 
 
-def test_a_report_is_its_table(desk: SampleDesk, tmp_path: Path) -> None:
+def test_a_report_is_exported_as_its_table(desk: SampleDesk, tmp_path: Path) -> None:
     """The tables of the screen Reports are exported as numbers that a spreadsheet can add: percentages and seconds
     without a unit, amounts beside their currency. The last sheet explains what is counted.
     """
@@ -244,7 +246,7 @@ def test_a_selection_is_exported_alone(desk: SampleDesk, tmp_path: Path) -> None
     assert facts == {"list": "queue", "subject": "unknown", "chosen": 2, "format": "csv", "n": 2}
 
 
-def test_what_cancels_leaves_no_file(desk: SampleDesk, tmp_path: Path) -> None:
+def test_a_cancelled_export_leaves_no_file(desk: SampleDesk, tmp_path: Path) -> None:
     """The progress function raises during an export: no file, no draft and no audit entry remain, and the next export
     succeeds.
     """

@@ -16,7 +16,7 @@ MODULES = sorted(path for package in (evidence, exports) for path in Path(str(pa
 
 
 @pytest.mark.parametrize("module", MODULES, ids=lambda path: path.stem)
-def test_what_a_desk_writes_by_itself_it_may_tell(module: Path) -> None:
+def test_the_worker_accepts_audit_actions_of_desks(module: Path) -> None:
     """The worker accepts each audit action of the modules that write files. Otherwise the trail would have no entry
     about the file.
     """

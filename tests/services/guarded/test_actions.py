@@ -242,7 +242,7 @@ def kill_at(shop: Shop, at: str) -> None:
 # ---- pipeline, journal, audit trail
 
 
-def test_the_pipeline_performs_it(shop: Shop) -> None:
+def test_the_pipeline_performs_an_invented_action(shop: Shop) -> None:
     """The pipeline performs the invented action with one call; journal, spool and audit trail have it like any other
     action.
     """
@@ -260,7 +260,7 @@ def test_a_refusal_is_audited(shop: Shop) -> None:
     assert (shop.trail()[-1], shop.cards.calls) == (("gift.send", "refused"), 1)
 
 
-def test_a_refused_call_frees_it(shop: Shop) -> None:
+def test_a_refused_call_releases_its_claim(shop: Shop) -> None:
     """The provider refuses the card: the caller gets the error that the action makes of that outcome, and the card
     can be sent again.
     """
@@ -295,7 +295,7 @@ def test_a_kill_before_the_call_is_settled_as_not_sent(shop: Shop, hand_clock: H
     assert (shop.gift, shop.journal_state, shop.cards.calls) == ("wanted", "failed", 0)
 
 
-def test_a_kill_after_the_call_leaves_it_unknown(shop: Shop, hand_clock: HandClock) -> None:
+def test_a_kill_after_the_call_leaves_an_unknown_outcome(shop: Shop, hand_clock: HandClock) -> None:
     """A process is killed after the call and its lease expires: the card is unknown in the journal and in its row,
     never failed.
     """

@@ -124,7 +124,7 @@ def test_storing_the_answer_fails(place: Place, money_stage: MoneyStage) -> None
     assert _read_refund_states(place, payment) == [("withdrawn",)]
 
 
-def test_an_approval_is_told_whatever_becomes_of_its_refund(place: Place, money_stage: MoneyStage) -> None:
+def test_an_approval_is_returned_despite_its_refunds_unknown_outcome(place: Place, money_stage: MoneyStage) -> None:
     """The desk ends after the vote, and a due task sends the refund with an unknown outcome: repeats of the approval
     return a success, before and after the refund is settled.
     """

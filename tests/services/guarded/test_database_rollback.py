@@ -140,7 +140,7 @@ def test_every_desk_is_stopped_until_a_person_has_looked(
     assert len(vendor.charges) == 3
 
 
-def test_one_person_with_a_plain_client_frees_nothing(
+def test_one_person_alone_cannot_release_a_lost_purchase(
     place: Place, vendor: LedgerVendor, clock: HandClock, lost_unknown_purchase: CreditCheck
 ) -> None:
     """One person forges evidence about the lost purchase, and closes the own proposal by SQL: the number still can't
@@ -197,7 +197,7 @@ def test_a_desk_that_knows_the_lost_purchase_stops_all_desks(
         assert call_for_refusal(lambda: buy(knowing)).detail["source"] == "desk"
 
 
-def test_what_was_bought_again_after_a_loss_can_be_renewed(
+def test_a_purchase_repeated_after_a_loss_can_be_renewed(
     place: Place, vendor: LedgerVendor, clock: HandClock, lost_purchase: CreditCheck
 ) -> None:
     """The corporation was bought again after the loss, so the lost purchase can't be restored. The newer purchase can
@@ -260,7 +260,7 @@ def test_two_processes_of_a_desk_hear_of_an_acknowledgement_at_once(
     assert len(vendor.charges) == 1
 
 
-def test_what_a_desk_wrote_since_a_loss_makes_it_no_new_one(
+def test_an_acknowledged_loss_is_not_reported_again(
     place: Place, vendor: LedgerVendor, clock: HandClock, lost_purchase: CreditCheck
 ) -> None:
     """Before an operation only the newest anchors are compared, and the acknowledged loss is older. The next
@@ -298,7 +298,9 @@ def test_a_second_loss_is_a_second_stop(
     assert len(vendor.charges) == 3, lost_purchase
 
 
-def test_another_database_in_its_place(place: Place, vendor: LedgerVendor, clock: HandClock) -> None:
+def test_an_empty_database_in_place_of_the_known_one_stops_desks(
+    place: Place, vendor: LedgerVendor, clock: HandClock
+) -> None:
     """The volume wasn't mounted, and a person created an empty database at its place: desks are stopped, and after
     the acknowledgement the purchased number is still refused.
     """
@@ -394,7 +396,7 @@ def test_no_false_alarm_under_load(place: Place, rounds: int) -> None:
     assert len(vendor.charges) == 3 * rounds
 
 
-def test_nothing_is_missed_where_nothing_is_lost(place: Place, vendor: LedgerVendor, clock: HandClock) -> None:
+def test_desks_with_a_complete_database_report_no_loss(place: Place, vendor: LedgerVendor, clock: HandClock) -> None:
     """Two desks are opened and closed in turns and buy: none reports a loss."""
     for number, desk in zip(invent_numbers(6, seed=3), (0, 1, 0, 1, 1, 0), strict=True):
         with place.desk(vendor, clock, desk=desk) as console:

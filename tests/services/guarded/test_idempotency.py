@@ -74,7 +74,7 @@ def test_same_key_same_result(key_service: IdempotencyKeyService, place: Place, 
     assert key_service.find_result(KEY, "3300 JPY") == '{"payment": 1}'
 
 
-def test_in_flight_names_its_owner(key_service: IdempotencyKeyService, console: Console, place: Place) -> None:
+def test_a_running_call_names_its_owner(key_service: IdempotencyKeyService, console: Console, place: Place) -> None:
     """While the first call runs, another person is refused with the name of the owner and the time since when."""
     acquire_key(key_service)
     with place.open_console_of_person(console, "op-b") as other:
@@ -113,7 +113,7 @@ def test_a_released_key_is_free(key_service: IdempotencyKeyService) -> None:
     )
 
 
-def test_what_has_ended_does_not_end_otherwise(key_service: IdempotencyKeyService) -> None:
+def test_an_ended_key_accepts_no_other_result(key_service: IdempotencyKeyService) -> None:
     """The holder can store the same result again, after a lost answer of the database; another result is refused and
     not stored.
     """
@@ -137,7 +137,7 @@ def test_a_deleted_result_is_forgotten(key_service: IdempotencyKeyService) -> No
     assert isinstance(try_to_acquire(key_service), HeldIdempotencyKey)
 
 
-def test_the_pipeline_refuses_a_key_it_has_seen(console: Console) -> None:
+def test_the_pipeline_refuses_a_used_key(console: Console) -> None:
     """Two guarded operations with one key: the second one's call isn't made, and its error states how far the first
     one is.
     """
@@ -170,7 +170,7 @@ def test_the_pipeline_refuses_a_key_it_has_seen(console: Console) -> None:
     assert (repeated.code, other.code, called) == ("already_decided", "possible_repeat", ["3300 JPY"])
 
 
-def test_one_of_many_threads(key_service: IdempotencyKeyService) -> None:
+def test_only_one_of_many_threads_gets_a_key(key_service: IdempotencyKeyService) -> None:
     """Eight threads acquire one key at once: one gets it, the others are refused with its owner."""
 
     def ask(_: int) -> str:

@@ -134,7 +134,7 @@ def call_before_method(
     patch.setattr(cache, name, late)
 
 
-def test_what_is_done_is_answered_without_the_database(
+def test_a_stored_result_is_answered_without_the_database(
     console: Console, key_service: IdempotencyKeyService, other: IdempotencyKeyService
 ) -> None:
     """A desk has stored a result: another desk gets it from Redis, for a check and for an attempt
@@ -177,7 +177,7 @@ def test_only_results_are_answered_from_the_cache(
     assert call_for_refusal(lambda: key_service.find_result(KEY, PRINT)).code == "outcome_unknown"
 
 
-def test_another_fingerprint_is_refused_whatever_redis_says(
+def test_another_fingerprint_is_refused_despite_redis(
     key_service: IdempotencyKeyService, other: IdempotencyKeyService
 ) -> None:
     """Redis has the result, and another fingerprint under the key is still refused."""
@@ -211,7 +211,7 @@ def test_a_deleted_result_is_gone_everywhere_at_once(
     assert key_service.find_result(KEY, PRINT) == other.find_result(KEY, PRINT) == "second"
 
 
-def test_who_read_before_a_delete_and_writes_after_it_brings_nothing_back(
+def test_a_slow_reader_restores_no_deleted_result_in_redis(
     key_service: IdempotencyKeyService,
     other: IdempotencyKeyService,
     redis_server: RedisServer,
@@ -228,7 +228,7 @@ def test_who_read_before_a_delete_and_writes_after_it_brings_nothing_back(
     assert key_service.find_result(KEY, PRINT) is None
 
 
-def test_who_has_learnt_of_the_new_epoch_meanwhile_brings_nothing_back(
+def test_a_slow_reader_with_the_new_epoch_restores_no_deleted_result(
     key_service: IdempotencyKeyService,
     other: IdempotencyKeyService,
     uptime: HandClock,
@@ -252,7 +252,7 @@ def test_who_has_learnt_of_the_new_epoch_meanwhile_brings_nothing_back(
     assert other.find_result(KEY, PRINT) is None
 
 
-def test_who_stored_before_a_delete_and_writes_after_it_brings_nothing_back(
+def test_a_slow_writer_restores_no_deleted_result_in_redis(
     key_service: IdempotencyKeyService,
     other: IdempotencyKeyService,
     uptime: HandClock,
@@ -295,7 +295,7 @@ def test_a_delete_that_redis_never_hears_of_counts_within_a_second(
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("forgotten", [False, True])
-def test_a_restored_database_is_not_answered_from_days_it_lost(
+def test_a_restored_database_ignores_later_results_in_redis(
     key_service: IdempotencyKeyService, place: Place, redis_server: RedisServer, uptime: HandClock, forgotten: bool
 ) -> None:
     """Results in Redis from the time after a backup aren't used for the restored backup, an hour later or after a

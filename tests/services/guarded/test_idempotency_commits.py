@@ -42,7 +42,7 @@ def acquire_key(key_service: IdempotencyKeyService, key: str) -> HeldIdempotency
 
 @pytest.mark.engines("mariadb")
 @pytest.mark.parametrize("kind", AT_ONCE)
-def test_each_step_is_true_though_its_commit_was_not_answered(
+def test_each_step_is_repeatable_after_an_unanswered_commit(
     key_service: IdempotencyKeyService, proxy: SqlProxy, place: Place, kind: BreakKind
 ) -> None:
     """Acquiring a key, storing its result, deleting the result and releasing the key are each reported as done, and

@@ -52,7 +52,7 @@ def select_events(told: list[dict[str, Any]], event: LogEvent) -> list[dict[str,
 
 
 @pytest.mark.engines("sqlite")
-def test_a_payment_from_its_beginning_to_its_callback(scene: PaymentDesk) -> None:
+def test_a_payment_writes_one_log_event_per_step(scene: PaymentDesk) -> None:
     """The start of a payment, its code and its notice each write one event; the first two have one correlation id."""
     order = scene.order("ORD-1", 3300)
     with collect_events() as told:
@@ -80,7 +80,7 @@ def test_a_signature_that_proves_nothing(scene: PaymentDesk) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_a_call_that_fails_tells_how_often_it_was_tried(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_a_failed_call_logs_its_number_of_tries(scene: PaymentDesk, clock: MovedClock) -> None:
     """A failing poll writes events with the kind of the call, without its ids, and with the number of the attempt."""
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
     scene.control.add_fault("status:503", call="paypay_payment", times=50)
@@ -100,7 +100,7 @@ def test_a_call_that_fails_tells_how_often_it_was_tried(scene: PaymentDesk, cloc
     assert payment.merchant_payment_id not in json.dumps(told)
 
 
-def test_a_duplicate_and_a_wait_are_told_and_counted_for_all_desks(place: Place) -> None:
+def test_duplicates_and_waits_of_all_desks_are_counted(place: Place) -> None:
     """The worker's figures count the refused duplicates and the waits of all desks since the worker began."""
     with place.desk(LedgerVendor()) as desk, place.desk(LedgerVendor(), desk=1) as worker:
         figures = MetricFigureReader(worker._context, worker._service_builder.readers.queues, lambda: (0, 0))
@@ -117,7 +117,7 @@ def test_a_duplicate_and_a_wait_are_told_and_counted_for_all_desks(place: Place)
         assert figures.count_refused_duplicates() == 1, "a row of the trail is counted once"
 
 
-def test_who_waited_for_a_lease_is_told(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wait_for_a_lease_is_logged(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """A purchase that waited for a lease writes an event with the lease's name and the time; one that didn't wait
     writes none.
     """

@@ -87,7 +87,7 @@ def test_the_first_answer_again(place: Place, console: Console, vendor: LedgerVe
     assert vendor.count(NUMBER) == 1
 
 
-def test_without_an_id_everything_is_as_it_was(place: Place, console: Console, vendor: LedgerVendor) -> None:
+def test_a_purchase_without_a_request_id_stores_none(place: Place, console: Console, vendor: LedgerVendor) -> None:
     """Without a request id no row is written for it, and a second purchase is refused because of the claim."""
     buy(console, request_id=None)
     assert read_purchase_error(console, request_id=None).code == "already_purchased"
@@ -112,7 +112,7 @@ def test_a_providers_refusal_is_kept(
     assert buy(console, request_id="another").state == "success"
 
 
-def test_what_sent_nothing_frees_the_id(console: Console, vendor: LedgerVendor) -> None:
+def test_a_call_that_sent_nothing_releases_its_request_id(console: Console, vendor: LedgerVendor) -> None:
     """After invalid input, a refusal here or an unreachable provider, the same id can be used for a purchase, also
     with other arguments.
     """
@@ -145,7 +145,7 @@ def test_other_arguments_and_other_commands_are_refused(place: Place, console: C
     assert place.sql(refusals) == [(6,)]
 
 
-def test_an_id_is_its_persons(place: Place, console: Console, vendor: LedgerVendor) -> None:
+def test_a_request_id_belongs_to_one_person(place: Place, console: Console, vendor: LedgerVendor) -> None:
     """The same id used by another person is another request. Upper and lower case differ."""
     buy(console)
     with place.open_console_of_person(console, "lead-b") as other:
@@ -217,7 +217,9 @@ def test_while_only_the_operation_lives(place: Place, console: Console, vendor: 
     assert len(vendor.charges) == 1
 
 
-def test_an_unknown_outcome_is_told_as_it_is_now(place: Place, console: Console, vendor: LedgerVendor) -> None:
+def test_a_repeat_of_an_unknown_outcome_gets_its_present_state(
+    place: Place, console: Console, vendor: LedgerVendor
+) -> None:
     """A repeat of an unknown purchase raises `outcome_unknown` with the record; after the outcome is known, it
     returns the record.
     """
@@ -296,7 +298,7 @@ def _make_older(place: Place, by: timedelta) -> None:
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt(), SystemExit(143), ValueError("a bug")])
-def test_a_call_that_breaks_off_before_it_began_frees_the_id(
+def test_an_interrupted_call_releases_its_request_id(
     console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, stop: BaseException
 ) -> None:
     """A call is interrupted before anything is written: the same id can be used at once."""
@@ -328,7 +330,7 @@ def test_an_answer_that_was_not_kept(place: Place, vendor: LedgerVendor, clock: 
     assert vendor.count(NUMBER) == 1
 
 
-def test_who_slept_past_the_lease_does_not_act(
+def test_a_process_that_slept_past_its_lease_does_not_act(
     place: Place, console: Console, vendor: LedgerVendor, clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A process sleeps until its lease has expired, and another desk buys under the id: the first process sends
@@ -460,7 +462,7 @@ def test_a_payer_is_kept_masked() -> None:
         "console.domain.nothing:X",
     ],
 )
-def test_nothing_but_values_is_made_from_text(made: str) -> None:
+def test_a_forged_answer_creates_no_object(made: str) -> None:
     """A forged answer that names another class or a function is refused with ValueError."""
     with pytest.raises(ValueError, match="not a"):
         kept_answers.deserialize_answer(f'{{"value":{{"made":"{made}","of":{{}}}}}}')

@@ -86,7 +86,7 @@ def test_a_repeat_is_answered_without_the_database(place: Place, console: Consol
     assert vendor.count(NUMBER) == 1
 
 
-def test_the_rate_counts_what_was_asked_in_vain(console: Console, uptime: HandClock) -> None:
+def test_the_hit_rate_counts_misses(console: Console, uptime: HandClock) -> None:
     """A first call finds nothing in Redis: the hit rate counts it as a miss."""
     buy(console)
     before = console.metric_figures.count_cache_hits()
@@ -117,7 +117,7 @@ def _disconnect(console: Console, client: Redis) -> None:
 
 
 @pytest.mark.parametrize("trouble", [_delete_all_entries, _exchange_values, _disconnect])
-def test_whatever_becomes_of_redis(
+def test_repeats_get_the_same_answers_without_redis(
     console: Console,
     vendor: LedgerVendor,
     own_redis: RedisServer,
@@ -164,7 +164,7 @@ def test_an_unknown_outcome_is_never_cached(console: Console, vendor: LedgerVend
     assert buy(console) == settled
 
 
-def test_what_is_nearly_a_day_old_is_not_cached(place: Place, console: Console, uptime: HandClock) -> None:
+def test_a_nearly_expired_answer_is_not_cached(place: Place, console: Console, uptime: HandClock) -> None:
     """An entry of Redis counts for an hour at most, so the request id is free after its day, whatever Redis still
     has.
     """

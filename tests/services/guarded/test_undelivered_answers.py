@@ -79,7 +79,7 @@ def test_a_refused_answer_becomes_a_case(
     assert console._context.spool.list_undelivered_entries(console._context.database_id) == ()
 
 
-def test_an_answer_without_its_row_becomes_a_case(
+def test_an_answer_without_its_row_opens_a_case(
     console: Console, vendor: LedgerVendor, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The row of the answer is gone, so that it can't be delivered: a case is opened."""

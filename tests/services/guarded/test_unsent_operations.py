@@ -73,7 +73,7 @@ def test_a_late_sleeper_sends_nothing(
     assert console._context.spool.list_unsent_entries(console._context.database_id) == ()
 
 
-def test_what_is_about_to_be_sent_is_left_alone(
+def test_a_prepared_operation_with_a_valid_lease_is_not_ended(
     place: Place, console: Console, vendor: LedgerVendor, hand_clock: HandClock
 ) -> None:
     """While the lease of a prepared operation is valid, opening the desk again and running its due tasks leave the
@@ -116,7 +116,7 @@ def _raise_killed(*_: object) -> object:
 
 
 @pytest.mark.parametrize("way", ["due tasks", "probe", "resolve"])
-def test_whoever_looks_at_a_desk_that_stays_open_tells_it(
+def test_any_action_at_an_open_desk_ends_an_unsent_operation(
     console: Console, vendor: LedgerVendor, hand_clock: HandClock, way: str
 ) -> None:
     """A thread died before the intent: the desk's due tasks, a probe or a person's decision record that nothing was
@@ -148,7 +148,7 @@ def test_whoever_looks_at_a_desk_that_stays_open_tells_it(
 
 
 @pytest.mark.expects_log("what could not be told is told later")
-def test_what_can_not_be_told_stays_unknown_until_it_can(
+def test_an_unsent_operation_stays_unknown_until_its_record_is_accepted(
     console: Console, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database refuses the record that nothing was sent: the purchase stays unknown for people to decide, and the

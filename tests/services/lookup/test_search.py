@@ -63,7 +63,7 @@ def list_found(found: SearchResult) -> set[tuple[str, int]]:
     return {(kind, record.id) for kind, group in found.groups.items() for record in group.records}
 
 
-def test_everything_is_found_by_one_text(console: Console, connection: Connection) -> None:
+def test_each_identifier_finds_its_record(console: Console, connection: Connection) -> None:
     """Each identifier of a record finds this record, and opening the result leads to it."""
     check = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     order_id = orders.insert_order(connection, orders.NewOrder("ORD-1", 50_000, corporation_number=NUMBER), NOW)

@@ -76,7 +76,7 @@ ALERT = (
 
 
 @pytest.mark.engines("sqlite")
-def test_an_incident_concerns_its_owner(scene: PaymentDesk) -> None:
+def test_an_incident_concerns_its_owner_after_changes_by_others(scene: PaymentDesk) -> None:
     """An incident concerns its owner after another person has handed it over, and when it has become worse since. A
     colleague gets no event.
     """

@@ -48,7 +48,7 @@ def test_a_paid_payment_is_booked_once(scene: PaymentDesk) -> None:
 
 
 @pytest.mark.parametrize("stored", [None, NUMBERS[1]])
-def test_a_known_payment_keeps_its_number(scene: PaymentDesk, stored: str | None) -> None:
+def test_an_import_never_changes_a_stored_corporation_number(scene: PaymentDesk, stored: str | None) -> None:
     """An import with a corporation number that the stored payment doesn't have is refused, asks nobody and changes
     nothing. The stored number, in any form, is accepted.
     """
@@ -80,7 +80,7 @@ def test_of_two_imports_at_once_the_first_sets_the_number(scene: PaymentDesk) ->
     assert scene.payments.read_payment(first.id).record == first
 
 
-def test_its_order_follows(scene: PaymentDesk) -> None:
+def test_an_import_sets_the_order_of_a_paid_payment_to_paid(scene: PaymentDesk) -> None:
     """The import of a paid payment sets the order of the same number to paid."""
     scene.order("ORD-1", 3300, corporation=NUMBERS[1])
     scene.money.register_payment("paypay", "ORD-1", 3300)
@@ -89,7 +89,7 @@ def test_its_order_follows(scene: PaymentDesk) -> None:
     assert scene.read_order("ORD-1").state == "paid"
 
 
-def test_one_without_a_code_is_found_too(scene: PaymentDesk) -> None:
+def test_a_payment_without_a_code_is_imported(scene: PaymentDesk) -> None:
     """PayPay has payments without a code of ours under another address: they are found, too."""
     scene.money.register_payment("paypay", "ORD-1", 3300, code=False)
     payment = import_payment(scene)
@@ -108,7 +108,7 @@ def test_one_without_a_code_is_found_too(scene: PaymentDesk) -> None:
         ("cancelled", "payment_failed"),
     ],
 )
-def test_the_entry_is_what_the_answer_proves(scene: PaymentDesk, state: str, ours: str) -> None:
+def test_an_uncaptured_payment_is_imported_without_money(scene: PaymentDesk, state: str, ours: str) -> None:
     """A payment that wasn't captured is imported in its reported state, and nothing is booked."""
     scene.money.register_payment("paypay", "ORD-1", 3300, state=state)
     if state in ("created",):

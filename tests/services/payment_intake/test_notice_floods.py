@@ -31,7 +31,7 @@ def test_refusals_are_written_at_a_bearable_pace(scene: PaymentDesk) -> None:
     assert json.loads(scene.place.sql(newest)[0][0])["passed_over"] == 2
 
 
-def test_one_that_may_hide_a_true_notice_is_always_written(scene: PaymentDesk) -> None:
+def test_a_refused_callback_about_a_payment_is_always_audited(scene: PaymentDesk) -> None:
     """A callback with a false signature names a payment: it is audited and its payment probed, also in a flood."""
     scene.machinery.payments._notice_receiver._refusal_limit = TokenBucket(0, 0.0)
     payment = scene.payments.start(scene.order("ORD-1", 50_000, "INR"), "atom").payment
@@ -41,7 +41,7 @@ def test_one_that_may_hide_a_true_notice_is_always_written(scene: PaymentDesk) -
     assert scene.payment(payment.id).state == "completed"
 
 
-def test_a_pace() -> None:
+def test_the_pace_of_audit_entries_is_limited() -> None:
     """The pace allows a number of entries at once, then a number in each second. A clock that goes back allows no
     more.
     """

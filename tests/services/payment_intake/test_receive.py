@@ -86,7 +86,7 @@ def test_a_webhook_that_lies_is_not_asked_about_for_ever(scene: PaymentDesk, clo
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
-def test_an_unmatched_notice_whose_payment_comes_is_a_reason_to_ask(scene: PaymentDesk, provider: str) -> None:
+def test_a_notice_matched_later_is_a_reason_to_ask(scene: PaymentDesk, provider: str) -> None:
     """An unmatched notice's payment is started again here under its number and ends unpaid: the provider is asked,
     and the money is booked. The case stays open until the provider has answered.
     """
@@ -135,7 +135,7 @@ def test_a_webhook_that_lies_books_nothing(scene: PaymentDesk) -> None:
     assert (after.state, after.captured_minor) == ("user_payment", 0)
 
 
-def test_a_failure_that_is_told_again_may_be_news(scene: PaymentDesk) -> None:
+def test_a_repeated_failure_notice_may_be_a_new_event(scene: PaymentDesk) -> None:
     """A payment failed, was paid late and then reversed: the second notice of the failure is equal to the first one,
     and the provider is asked again.
     """
@@ -213,7 +213,7 @@ def test_a_webhook_from_elsewhere_is_refused(scene: PaymentDesk, peer: str | Non
     assert len(scene.control.read_requests(call="paypay_payment")) == 0
 
 
-def test_a_payment_that_nobody_knows_is_kept_and_told(scene: PaymentDesk) -> None:
+def test_a_notice_about_an_unknown_payment_opens_a_case(scene: PaymentDesk) -> None:
     """A notice about an unknown payment is acknowledged, stored as unmatched, and opens one case."""
     scene.money.register_payment("paypay", "ORD-9", 3300)
     assert scene.deliver("paypay", "ORD-9") == NoticeResult(False, "unmatched")
@@ -221,7 +221,7 @@ def test_a_payment_that_nobody_knows_is_kept_and_told(scene: PaymentDesk) -> Non
     assert scene.cases("notice") == ["unmatched_notice"]
 
 
-def test_what_was_kept_belongs_to_a_payment_that_is_imported(scene: PaymentDesk) -> None:
+def test_an_import_matches_its_stored_notices(scene: PaymentDesk) -> None:
     """After the import of its payment, an unmatched notice belongs to it, and its case is closed."""
     scene.money.register_payment("paypay", "ORD-9", 3300)
     scene.deliver("paypay", "ORD-9")
@@ -263,7 +263,7 @@ def test_a_good_callback_is_verified_then_confirmed(scene: PaymentDesk) -> None:
     assert scene.deliver("atom", "ORD-1").done == "repeated"
 
 
-def test_a_good_callback_is_not_complete_before_it_is_confirmed(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_a_verified_callback_is_incomplete_before_its_confirmation(scene: PaymentDesk, clock: MovedClock) -> None:
     """TXNVERIFICATION is unreachable: the payment stays `signature_verified` and is polled again."""
     payment_id = begin_and_pay(scene, "atom")
     scene.control.add_fault("status:503", call="atom_verification", times="always")
@@ -333,7 +333,7 @@ def test_a_callback_over_another_sum_is_for_a_person(scene: PaymentDesk) -> None
 
 
 @pytest.mark.engines("sqlite")
-def test_all_that_a_notice_does_carries_one_correlation_id(scene: PaymentDesk) -> None:
+def test_all_rows_of_a_notice_have_one_correlation_id(scene: PaymentDesk) -> None:
     """All rows written for one notice have one correlation id, and the rows of the next notice another."""
     ids = []
     for number in ("ORD-1", "ORD-2"):

@@ -50,7 +50,9 @@ def test_a_signed_notice_is_evidence_by_itself(scene: PaymentDesk) -> None:
         ({"currency": "INR"}, "payment.succeeded ORD-1 330000 INR"),
     ],
 )
-def test_one_event_with_two_contents_is_a_case(scene: PaymentDesk, fields: dict[str, str], observed: str) -> None:
+def test_one_event_id_with_two_contents_opens_a_case(
+    scene: PaymentDesk, fields: dict[str, str], observed: str
+) -> None:
     """Two genuine notices have one event id and different contents: the first is booked, the second opens a case and
     books nothing.
     """
@@ -126,7 +128,7 @@ def test_ids_that_differ_in_letter_case_are_two_events(scene: PaymentDesk) -> No
     assert scene.cases("notice") == []
 
 
-def test_beyond_the_limit_it_is_booked_and_set_aside(scene: PaymentDesk) -> None:
+def test_money_above_the_limit_is_booked_and_set_aside(scene: PaymentDesk) -> None:
     """A notice of a success exceeds the account's limit: it is booked, and the excess is set aside for a refund."""
     scene.account(NUMBERS[0], 5000)
     for turn in (1, 2):
@@ -156,7 +158,7 @@ def test_news_of_one_payment_in_any_order_ends_alike(scene: PaymentDesk) -> None
     assert (one.state, one.captured_minor) == (other.state, other.captured_minor) == ("reversed", 3300)
 
 
-def test_an_order_may_come_after_its_notice(scene: PaymentDesk) -> None:
+def test_an_order_created_after_its_notice_is_paid(scene: PaymentDesk) -> None:
     """A notice without an order is acknowledged, stored and a case; after the shop has written the order, a due task
     books it.
     """
@@ -174,9 +176,7 @@ def test_an_order_may_come_after_its_notice(scene: PaymentDesk) -> None:
 @pytest.mark.expects_log("an altered notice is a warning in the log")
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("altered", ["event_id = 'ev-9'", "amount_minor = 1", "kind = 'payment.failed'"])
-def test_a_stored_notice_that_says_otherwise_than_its_signed_body_books_nothing(
-    scene: PaymentDesk, altered: str
-) -> None:
+def test_a_stored_notice_that_contradicts_its_body_books_nothing(scene: PaymentDesk, altered: str) -> None:
     """A person has changed a column of a stored notice, so that it differs from its signed body: the notice isn't
     booked.
     """
@@ -233,7 +233,7 @@ def make_invalid_notices(scene: PaymentDesk) -> dict[str, ReceivedNotice]:
     }
 
 
-def test_whatever_is_wrong_gets_one_refusal(scene: PaymentDesk) -> None:
+def test_every_invalid_notice_gets_the_same_refusal(scene: PaymentDesk) -> None:
     """Each invalid notice gets the same refusal, is audited with its reason, and changes nothing."""
     scene.order("ORD-1", 3300)
     posts = make_invalid_notices(scene)
@@ -269,7 +269,7 @@ def test_notices_of_invented_sources_keep_no_source_out(scene: PaymentDesk) -> N
 
 @pytest.mark.parametrize("point", ["before_notice_tx", "after_notice_tx", "before_order_move", "after_order_move"])
 @pytest.mark.expects_log("what was tolerated is told")
-def test_a_notice_that_broke_off_is_booked_when_it_comes_again(scene: PaymentDesk, point: str) -> None:
+def test_an_interrupted_notice_is_booked_when_sent_again(scene: PaymentDesk, point: str) -> None:
     """The processing breaks off at any step: after the notice is sent again, or by the due tasks, it is booked once
     and the order is paid.
     """

@@ -36,7 +36,7 @@ def make_reserved_payment(scene: PaymentDesk, number: str, minor: int) -> Paymen
     return make_payment(scene, number, corporation_number=ONE, account_minor=minor)
 
 
-def test_what_was_paid_is_counted_instead_of_what_was_reserved(scene: PaymentDesk) -> None:
+def test_an_account_counts_paid_instead_of_reserved_amounts(scene: PaymentDesk) -> None:
     """A paid payment is booked in the account of its own corporation and currency, and its reservation ends; the
     reservations of other payments stay.
     """
@@ -49,7 +49,7 @@ def test_what_was_paid_is_counted_instead_of_what_was_reserved(scene: PaymentDes
     assert scene.cases() == []
 
 
-def test_nothing_is_counted_where_nothing_limits(scene: PaymentDesk) -> None:
+def test_a_payment_without_an_account_changes_no_account(scene: PaymentDesk) -> None:
     """A payment without a corporation, and one of a corporation without an account, change no account."""
     scene.account(ONE, 10_000)
     assert report_paid(scene, make_payment(scene, "ORD-1")).captured_minor == 3300
@@ -62,7 +62,7 @@ def test_nothing_is_counted_where_nothing_limits(scene: PaymentDesk) -> None:
     ("limit", "booked", "excess"),
     [(3300, 3300, 0), (3301, 3300, 0), (3299, 3299, 1), (3000, 3000, 300), (0, 0, 3300)],
 )
-def test_whatever_exceeds_the_limit_is_set_aside(scene: PaymentDesk, limit: int, booked: int, excess: int) -> None:
+def test_an_amount_above_the_limit_is_set_aside(scene: PaymentDesk, limit: int, booked: int, excess: int) -> None:
     """The part of a payment above the account's limit is set aside to the yen, with one case that has the sums."""
     scene.account(ONE, limit)
     payment = report_paid(scene, make_payment(scene, "ORD-1", corporation_number=ONE))
@@ -76,7 +76,7 @@ def test_whatever_exceeds_the_limit_is_set_aside(scene: PaymentDesk, limit: int,
 
 
 @pytest.mark.parametrize("end", [P.PAYMENT_FAILED, P.EXPIRED])
-def test_what_ended_unpaid_gives_up_its_room(scene: PaymentDesk, end: P) -> None:
+def test_a_payment_that_ends_unpaid_releases_its_reservation(scene: PaymentDesk, end: P) -> None:
     """A payment that ends unpaid gives up its own reservation once; other reservations stay."""
     scene.account(ONE, 10_000)
     make_reserved_payment(scene, "ORD-1", 1000)
@@ -86,7 +86,7 @@ def test_what_ended_unpaid_gives_up_its_room(scene: PaymentDesk, end: P) -> None
     assert (read_account_sums(scene), ended.account_minor) == ([(0, 1000)], 0)
 
 
-def test_what_was_taken_back_is_held_no_more(scene: PaymentDesk) -> None:
+def test_a_reversed_payment_leaves_its_account(scene: PaymentDesk) -> None:
     """After a reversal the account no longer contains the payment's part; other payments stay booked."""
     scene.account(ONE, 4000)
     report_paid(scene, make_payment(scene, "ORD-1", corporation_number=ONE))
@@ -198,7 +198,7 @@ _STEPS = st.tuples(
 
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=st.lists(_STEPS, min_size=2, max_size=9))
-def test_an_account_contains_what_was_paid_and_did_not_go_back(
+def test_an_account_equals_paid_less_returned_amounts(
     scene: PaymentDesk, steps: list[tuple[tuple[str, ...], int, int]]
 ) -> None:
     """After each step of any history of payments, refunds and reversals, the account's balance is the sum that was

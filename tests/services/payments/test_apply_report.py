@@ -146,7 +146,7 @@ def test_another_amount_that_was_taken_back_is_for_a_person(
     ]
 
 
-def test_one_payment_of_the_provider_is_one_of_ours(scene: PaymentDesk) -> None:
+def test_one_provider_payment_belongs_to_one_record(scene: PaymentDesk) -> None:
     """If the provider reports the same number for a second payment, that payment becomes unknown and waits for a
     person, and nothing is booked twice.
     """
@@ -170,9 +170,7 @@ def test_more_captures_of_an_order_are_for_a_person(scene: PaymentDesk) -> None:
 
 @pytest.mark.parametrize("is_acknowledged", [False, True], ids=["open", "acknowledged"])
 @pytest.mark.parametrize("is_same_attempt", [True, False], ids=["listed", "another number"])
-def test_a_third_capture_is_told_although_the_second_one_was(
-    scene: PaymentDesk, is_acknowledged: bool, is_same_attempt: bool
-) -> None:
+def test_a_third_capture_opens_another_case(scene: PaymentDesk, is_acknowledged: bool, is_same_attempt: bool) -> None:
     """A third captured payment of an order opens a case although a person knows of the second one, and may have
     refunded it. Each capture is reported once.
     """
@@ -266,7 +264,7 @@ def read_trail(scene: PaymentDesk, payment: Payment) -> list[tuple[str, dict[str
     return [(str(what), json.loads(detail or "{}"), reason) for what, detail, reason in rows]
 
 
-def test_what_the_news_did_and_what_the_trail_says(scene: PaymentDesk) -> None:
+def test_each_change_by_a_report_has_one_audit_entry(scene: PaymentDesk) -> None:
     """Each change by a report has one audit entry with the source of the report; a report that changes nothing is
     only stored as evidence.
     """
@@ -297,7 +295,7 @@ def test_what_the_news_did_and_what_the_trail_says(scene: PaymentDesk) -> None:
 
 
 @pytest.mark.parametrize("end", [P.EXPIRED, P.PAYMENT_FAILED])
-def test_money_that_came_late_is_told_as_late(scene: PaymentDesk, end: PaymentState) -> None:
+def test_a_late_payment_has_its_end_state_in_the_audit_entry(scene: PaymentDesk, end: PaymentState) -> None:
     """A payment that had ended is paid: the entry says after which end, and the stored cause of the
     end is deleted.
     """
@@ -337,7 +335,7 @@ def make_refund_report(state: RefundState, minor: int | None) -> RefundReport:
     ],
 )
 @pytest.mark.parametrize("currency", ["JPY", "INR"])
-def test_what_the_provider_says_of_itself(
+def test_the_providers_statement_contains_only_own_sums(
     scene: PaymentDesk, more: dict[str, Any], said: dict[str, int], currency: str
 ) -> None:
     """The stored statement of the provider contains only sums in the payment's currency, and its state cut to 40
@@ -355,7 +353,7 @@ def test_what_the_provider_says_of_itself(
     }
 
 
-def test_whoever_paid_is_written_once(scene: PaymentDesk) -> None:
+def test_the_payer_is_stored_by_the_first_report(scene: PaymentDesk) -> None:
     """The first report's payer is stored, cut to the length of the column, and a later report doesn't replace it. The
     payment time is the provider's, or else the time of the report.
     """
@@ -407,7 +405,7 @@ def test_the_last_event_of_a_source_is_kept(scene: PaymentDesk) -> None:
     assert apply_reports(scene, make_payment(scene, "ORD-1"), event).last_event_id == "e" * 128
 
 
-def test_an_order_follows_what_is_proven(scene: PaymentDesk) -> None:
+def test_an_order_becomes_paid_only_by_a_confirmed_report(scene: PaymentDesk) -> None:
     """An order is set to paid by a read, or by a signed notice of a source that can't be read; a callback must be
     confirmed by a read first.
     """
@@ -427,7 +425,7 @@ def test_an_order_follows_what_is_proven(scene: PaymentDesk) -> None:
         )
 
 
-def test_a_report_that_ends_an_unknown_ends_what_waited_for_it(scene: PaymentDesk) -> None:
+def test_a_report_that_settles_a_payment_closes_its_proposal(scene: PaymentDesk) -> None:
     """A report settles an unknown payment: a first person's proposal is closed, and the journal row of the start has
     the answer.
     """
@@ -476,7 +474,7 @@ def test_a_time_of_payment_that_can_not_be_right_is_not_taken(
     assert [row[0] for row in read_refused_time_reasons(scene, payment)] == [why]
 
 
-def test_a_payment_of_ours_is_not_paid_before_it_begins(scene: PaymentDesk) -> None:
+def test_a_time_of_payment_before_the_start_is_not_stored(scene: PaymentDesk) -> None:
     """A time of payment before the start isn't stored for a payment that this program started, except for some
     minutes of a slow clock. Imported payments can be paid before they are known here.
     """

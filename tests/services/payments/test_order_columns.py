@@ -42,7 +42,7 @@ def test_of_atom_by_a_read(scene: PaymentDesk) -> None:
     assert (scene.count_audit_entries("order.filled"), scene.count_audit_entries("order.differs")) == (2, 0)
 
 
-def test_of_atom_by_its_callback(scene: PaymentDesk) -> None:
+def test_a_callback_of_atom_fills_the_columns_of_its_order(scene: PaymentDesk) -> None:
     """The columns of a callback are written before a read has confirmed it."""
     payment = start_at_atom(scene)
     scene.money.move_payment("atom", "ORD-1", "paid")
@@ -68,7 +68,7 @@ def test_of_paypay_and_of_a_bank(scene: PaymentDesk) -> None:
     assert read_columns(scene, "ORD-2") == (None, None, "bank")
 
 
-def test_a_failed_payment_says_nothing_of_how_it_was_paid(scene: PaymentDesk) -> None:
+def test_a_failed_payment_writes_no_payment_method(scene: PaymentDesk) -> None:
     """A failed payment writes no method of payment into its order."""
     payment = start_at_atom(scene)
     scene.money.move_payment("atom", "ORD-1", "failed")
@@ -77,7 +77,7 @@ def test_a_failed_payment_says_nothing_of_how_it_was_paid(scene: PaymentDesk) ->
 
 
 @pytest.mark.parametrize("filled", [True, False])
-def test_another_value_stays_and_is_told(scene: PaymentDesk, filled: bool) -> None:
+def test_a_different_value_of_the_shop_is_kept_and_audited(scene: PaymentDesk, filled: bool) -> None:
     """A different value of the shop stays, and the audit trail names it once for each column; an empty text is no
     value.
     """
@@ -113,7 +113,7 @@ def test_an_order_in_a_state_of_the_shops_own_is_left_alone(scene: PaymentDesk) 
     assert read_columns(scene) == (None, None, None)
 
 
-def test_what_the_shop_writes_at_the_same_moment_stays(scene: PaymentDesk) -> None:
+def test_a_simultaneous_write_of_the_shop_is_kept(scene: PaymentDesk) -> None:
     """The shop writes a column at the same moment without raising the version: its value stays, because the columns
     themselves are compared.
     """
@@ -131,7 +131,7 @@ def test_what_the_shop_writes_at_the_same_moment_stays(scene: PaymentDesk) -> No
     assert read_columns(scene) == ("T-9", None, None)
 
 
-def test_what_a_killed_desk_left_out_is_written_with_the_next_news(scene: PaymentDesk) -> None:
+def test_columns_missed_by_a_killed_desk_are_filled_at_the_next_step(scene: PaymentDesk) -> None:
     """A desk was killed between starting the payment and writing the order: the next step of the payment writes all
     columns.
     """
@@ -143,7 +143,7 @@ def test_what_a_killed_desk_left_out_is_written_with_the_next_news(scene: Paymen
     assert read_columns(scene) == (paid.handle, paid.provider_payment_id, "atom")
 
 
-def test_what_was_left_out_is_written_when_the_payment_fails(scene: PaymentDesk) -> None:
+def test_columns_missed_at_the_start_are_filled_at_the_failure(scene: PaymentDesk) -> None:
     """The columns that a start left out are written when the payment fails, although the order isn't paid."""
     payment = start_at_atom(scene)
     scene.place.sql("UPDATE orders SET atom_token_id = NULL")

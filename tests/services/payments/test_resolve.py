@@ -59,7 +59,7 @@ def make_unknown(scene: PaymentDesk, number: str = "ORD-1") -> Payment:
     return payment
 
 
-def test_one_person_and_the_providers_word(scene: PaymentDesk) -> None:
+def test_one_person_decides_a_payment_with_the_providers_confirmation(scene: PaymentDesk) -> None:
     """A read confirms that the payment is completed: one person's decision is enough, and the order is paid."""
     payment = make_unknown(scene)
     scene.money.move_payment("paypay", "ORD-1", "paid")
@@ -71,7 +71,7 @@ def test_one_person_and_the_providers_word(scene: PaymentDesk) -> None:
         scene.payments.resolve(payment.id, "completed", "again")
 
 
-def test_what_the_provider_denies_is_not_decided(scene: PaymentDesk) -> None:
+def test_an_outcome_denied_by_the_provider_is_refused(scene: PaymentDesk) -> None:
     """One person decides completed, and the provider answers failed: the decision is refused, and nothing changes."""
     payment = make_unknown(scene)
     scene.money.move_payment("paypay", "ORD-1", "failed")
@@ -83,7 +83,7 @@ def test_what_the_provider_denies_is_not_decided(scene: PaymentDesk) -> None:
 
 
 @pytest.mark.parametrize("reason", ["refused_but_made", "old_answer"])
-def test_not_found_with_the_payment_in_it_is_not_denied(
+def test_a_not_found_that_contains_the_payment_denies_nothing(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk], reason: str
 ) -> None:
     """The payer has paid, and Atom's code says "no data" beside the payment, or a cache gives an old answer. Two
@@ -152,7 +152,7 @@ def test_an_answer_that_may_say_paid_is_not_denied(
 
 
 @pytest.mark.parametrize(("end", "captured"), [("completed", 3300), ("payment_failed", 0)])
-def test_on_paper_it_takes_two(
+def test_an_unconfirmed_outcome_needs_two_people(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk], end: str, captured: int
 ) -> None:
     """No read confirms the outcome: a first person proposes; the same person and an operator can't confirm, an
@@ -208,7 +208,7 @@ def test_the_answer_is_evidence_of_a_decision_that_is_refused(
     assert count_answers() == before + 1
 
 
-def test_another_sum_takes_two_and_books_what_was_taken(
+def test_another_amount_needs_two_people_and_is_booked(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
 ) -> None:
     """The provider reports another amount: two people decide, and the provider's amount is booked."""
@@ -314,7 +314,7 @@ def test_sides_that_disagree_are_marked(scene: PaymentDesk) -> None:
     assert scene.payments.read_order(view.record.order_id or 0).explanation.verdict == "verdict.order_paid_late"
 
 
-def test_an_order_shows_its_payments(scene: PaymentDesk) -> None:
+def test_an_order_lists_its_payments_and_timeline(scene: PaymentDesk) -> None:
     """An order shows its payments, newest first, and its own timeline; an unknown id is refused as `not_found`."""
     payment = make_paid(scene)
     view = scene.payments.read_order(payment.order_id or 0)
@@ -341,7 +341,9 @@ def test_the_order_is_moved_by_hand(scene: PaymentDesk) -> None:
 
 @pytest.mark.engines("mariadb")
 @pytest.mark.expects_log("what was tolerated is told")
-def test_who_moves_the_order_by_hand(scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]) -> None:
+def test_people_with_the_right_set_an_order_to_paid(
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
+) -> None:
     """Everyone who may resolve an outcome may set the order to paid; a worker does it in its tasks alone."""
     scene.context.failpoints = Failpoints(("before_order_move", 1, "raise"))
     payment = make_paid(scene)
@@ -451,7 +453,7 @@ def test_another_end_replaces_the_proposal(
 
 
 @pytest.mark.engines("sqlite")
-def test_the_number_of_a_person_who_has_left_is_replaced(
+def test_the_number_proposed_by_a_former_person_is_replaced(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
 ) -> None:
     """The proposer of an id has left: two other people replace the proposal, and must give the same id."""

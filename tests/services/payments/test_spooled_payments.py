@@ -60,9 +60,7 @@ def test_a_lost_payment_is_restored_by_a_probe(scene: PaymentDesk, journal: bool
 
 @pytest.mark.parametrize("journal", [True, False])
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
-def test_an_order_whose_payment_was_lost_begins_no_other_one(
-    scene: PaymentDesk, provider: str, journal: bool
-) -> None:
+def test_an_order_with_a_lost_payment_gets_no_second_one(scene: PaymentDesk, provider: str, journal: bool) -> None:
     """The order of a lost payment gets no second payment until the lost one is restored, because the payer may have
     paid it.
     """
@@ -88,7 +86,7 @@ def test_an_order_whose_payment_was_lost_begins_no_other_one(
     assert call_for_refusal(lambda: scene.payments.start(order, provider)).code == "already_decided"
 
 
-def test_what_another_desk_knows_is_begun_by_no_desk(scene: PaymentDesk) -> None:
+def test_a_lost_start_known_to_another_desk_stops_every_desk(scene: PaymentDesk) -> None:
     """The desk that sent the start has written it into the database: another desk, whose spool doesn't have it,
     starts no second payment.
     """
@@ -104,7 +102,7 @@ def test_what_another_desk_knows_is_begun_by_no_desk(scene: PaymentDesk) -> None
 
 
 @pytest.mark.expects_log("an answer that never came is told")
-def test_what_two_people_decided_at_another_desk_is_begun_again(
+def test_a_lost_payment_denied_at_another_desk_permits_a_new_start(
     scene: PaymentDesk, sandbox: Sandbox, clock: MovedClock
 ) -> None:
     """Two people have denied a lost payment at another desk: this desk, whose spool still has the start, allows a new
@@ -181,7 +179,7 @@ def test_a_payment_with_a_lost_answer_is_unknown(scene: PaymentDesk, sandbox: Sa
     assert read_operation(scene, operation).record.state is OperationState.FAILED
 
 
-def test_a_payment_comes_back_to_its_own_order_alone(scene: PaymentDesk) -> None:
+def test_a_lost_payment_is_restored_only_to_its_own_order(scene: PaymentDesk) -> None:
     """A lost payment whose order doesn't exist is restored without an order, although its number may be that of
     another order.
     """
@@ -197,7 +195,7 @@ def test_a_payment_comes_back_to_its_own_order_alone(scene: PaymentDesk) -> None
     assert scene.read_order("ORD").state.value == "pending"
 
 
-def test_a_second_attempt_comes_back_to_its_order(scene: PaymentDesk) -> None:
+def test_a_lost_second_payment_is_restored_to_its_order(scene: PaymentDesk) -> None:
     """The second payment of an order is restored to this order, although the shop has an order with the payment's
     number by now.
     """
@@ -215,7 +213,7 @@ def test_a_second_attempt_comes_back_to_its_order(scene: PaymentDesk) -> None:
     assert (scene.read_order("ORD").state.value, scene.read_order("ORD-2").state.value) == ("paid", "pending")
 
 
-def test_the_number_of_an_order_is_left_to_it(scene: PaymentDesk) -> None:
+def test_a_second_payment_never_takes_the_number_of_another_order(scene: PaymentDesk) -> None:
     """A second payment doesn't get the number of another order, because notices and imports use that number."""
     scene.control.add_fault("result:INVALID_PARAMS", call="paypay_create", times=1)
     order = scene.order("ORD", 3300)
@@ -294,7 +292,7 @@ def test_restored_starts_stop_no_later_one(scene: PaymentDesk) -> None:
 
 
 @pytest.mark.parametrize("paid", [True, False])
-def test_nobody_denies_a_lost_payment_that_the_gateway_knows(scene: PaymentDesk, paid: bool) -> None:
+def test_a_lost_payment_known_to_the_gateway_cannot_be_denied(scene: PaymentDesk, paid: bool) -> None:
     """The gateway is asked before people decide: a payment that it knows is restored, paid or waiting."""
     payment, order = start_payment(scene), scene.read_order("ORD-1")
     if paid:
@@ -314,7 +312,7 @@ def test_nobody_denies_a_lost_payment_that_the_gateway_knows(scene: PaymentDesk,
 
 
 @pytest.mark.parametrize("reason", ["refused_but_made", "old_answer", "unusable_answer"])
-def test_nobody_denies_a_lost_payment_that_not_found_contains(scene: PaymentDesk, reason: str) -> None:
+def test_a_lost_payment_contained_in_not_found_cannot_be_denied(scene: PaymentDesk, reason: str) -> None:
     """Atom's code says "no data" beside the paid payment, a cache answers in Atom's place, or the state in the answer
     is in no table: no proposal is stored."""
     payment = scene.payments.start(scene.order("ORD-1", 50_000, "INR"), "atom").payment
@@ -334,7 +332,7 @@ def test_nobody_denies_a_lost_payment_that_not_found_contains(scene: PaymentDesk
     assert scene.place.sql(f"SELECT COUNT(*) FROM approvals WHERE subject_id = '{operation}'") == [(0,)]
 
 
-def test_one_person_denies_a_lost_payment_that_the_gateway_ended(scene: PaymentDesk) -> None:
+def test_one_person_denies_a_lost_payment_ended_at_the_gateway(scene: PaymentDesk) -> None:
     """If the gateway reports that the code has expired, one person can resolve a lost payment as not paid."""
     payment = start_payment(scene)
     scene.money.move_payment("paypay", "ORD-1", "expired")

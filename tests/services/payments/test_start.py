@@ -24,7 +24,7 @@ from tests.support.simulated_crash import SimulatedCrash, simulate_crash
 pytestmark = pytest.mark.time_scale("1")
 
 
-def test_a_payment_goes_from_its_code_to_its_order(scene: PaymentDesk) -> None:
+def test_a_paid_code_completes_payment_and_order(scene: PaymentDesk) -> None:
     """The payer pays the code, and a read finds it: the payment is captured and completed, and the order is paid. A
     second read changes nothing.
     """
@@ -76,7 +76,7 @@ def test_the_key_names_the_merchant(scene: PaymentDesk) -> None:
         ("unknown", 0, "outcome_unknown"),
     ],
 )
-def test_what_an_earlier_version_began_is_not_begun_again(
+def test_a_start_of_an_earlier_version_prevents_a_second_one(
     scene: PaymentDesk, state: str, lease: int, code: str
 ) -> None:
     """An earlier release put the provider into the key: a start with such a key prevents a second one while its
@@ -131,7 +131,7 @@ def test_a_paid_order_is_not_begun_again(scene: PaymentDesk) -> None:
     assert call_for_refusal(scene.payments.start, order, "paypay").code == "already_decided"
 
 
-def test_what_was_never_sent_can_be_begun_again(scene: PaymentDesk) -> None:
+def test_an_unsent_start_can_be_repeated(scene: PaymentDesk) -> None:
     """A start that couldn't be sent leaves no reservation and no used key: it can be repeated."""
     scene.account(NUMBERS[0], 3300)
     order = scene.order("ORD-1", 3300, corporation=NUMBERS[0])
@@ -146,7 +146,7 @@ def test_what_was_never_sent_can_be_begun_again(scene: PaymentDesk) -> None:
 
 @pytest.mark.time_scale("20")  # waits for an end
 @pytest.mark.parametrize("fault", ["hang_after_charge", "reset_after_charge", "status_after_charge:500", "malformed"])
-def test_an_answer_that_got_lost_is_unknown_until_it_is_read(scene: PaymentDesk, fault: str) -> None:
+def test_a_start_without_an_answer_is_unknown_until_it_is_read(scene: PaymentDesk, fault: str) -> None:
     """The answer to a start got lost: the payment is unknown and holds its claim, until a read finds its state."""
     order = scene.order("ORD-1", 3300)
     scene.control.add_fault(fault, call="paypay_create")
@@ -206,7 +206,7 @@ def test_an_unpaid_code_expires_and_late_money_is_booked(scene: PaymentDesk, clo
     assert (scene.read_order("ORD-1").state, scene.cases()) == ("cancelled", ["paid_after_cancel"])
 
 
-def test_a_payment_that_fails_after_its_success_is_reversed(scene: PaymentDesk) -> None:
+def test_a_failure_after_a_success_reverses_the_payment(scene: PaymentDesk) -> None:
     """The provider reports FAILED after our success: the payment is reversed with a case, and the order stays as it
     is.
     """
@@ -409,7 +409,7 @@ def test_a_code_that_comes_too_late_stays_the_payers(scene: PaymentDesk) -> None
     assert len(scene.control.read_requests(call="paypay_create")) == 1
 
 
-def test_a_code_that_had_expired_before_it_was_asked_for_is_payable_for_a_day(
+def test_an_expiry_time_in_the_past_keeps_the_code_payable_for_a_day(
     scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer has an expiry time in the past, which must be wrong: the order isn't cancelled for a day, because
@@ -433,7 +433,7 @@ def test_a_code_that_had_expired_before_it_was_asked_for_is_payable_for_a_day(
 
 
 @pytest.mark.expects_log("an outcome that could not be recorded is told")
-def test_a_late_answer_closes_what_was_proposed(scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_late_answer_closes_a_proposal(scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """The late answer to a lost start closes a first person's proposal about the payment."""
     order, uptime = scene.order("ORD-1", 3300), boot_clock.read_uptime_ms
     scene.context.failpoints = RaisesAlways("before_tx2")

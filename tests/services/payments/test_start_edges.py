@@ -19,7 +19,7 @@ from tests.support.refusals import call_for_refusal
 from tests.support.simulated_crash import SimulatedCrash, simulate_crash
 
 
-def test_atom_goes_from_its_token_to_its_end(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_an_atom_payment_completes_from_its_token(scene: PaymentDesk, clock: MovedClock) -> None:
     """An Atom payment from its token to its end: `not found` changes nothing, pending isn't a success, and a success
     can be reversed.
     """
@@ -95,7 +95,7 @@ def test_an_answer_about_something_else_settles_nothing(scene: PaymentDesk, faul
     assert (after.work.reason, scene.cases()) == ("contradicted", ["contradicted"])
 
 
-def test_a_start_whose_process_went_away_is_unknown_and_read(
+def test_a_start_of_an_ended_process_is_unknown_and_read(
     scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The start was sent, and its process ended before it stored the answer: the payment is unknown, never failed,
@@ -133,7 +133,7 @@ def make_overdue_order(scene: PaymentDesk, clock: MovedClock) -> int:
 
 
 @pytest.mark.usefixtures("moved_server_clock")
-def test_who_paid_in_the_last_second_gets_no_second_code(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_a_code_paid_in_its_last_second_prevents_a_second_code(scene: PaymentDesk, clock: MovedClock) -> None:
     """A code is over here, but was paid in its last second: the provider is asked before another code is created."""
     order = make_overdue_order(scene, clock)
     scene.money.move_payment("paypay", "ORD-1", "paid")
@@ -226,7 +226,7 @@ def test_while_nobody_says_that_a_code_was_not_paid_there_is_no_other_one(
 
 @pytest.mark.usefixtures("moved_server_clock")
 @pytest.mark.parametrize("ended", [False, True])
-def test_no_data_with_the_payment_in_it_gives_no_second_code(
+def test_a_no_data_answer_that_contains_the_payment_prevents_a_second_code(
     scene: PaymentDesk, clock: MovedClock, ended: bool
 ) -> None:
     """Atom's answer has the code for `no data`, but contains its id of the payment, which was paid: there is no
@@ -252,7 +252,7 @@ def test_no_data_with_the_payment_in_it_gives_no_second_code(
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
-def test_what_failed_here_and_was_paid_after_that(scene: PaymentDesk, provider: str) -> None:
+def test_a_failed_payment_is_read_before_the_next_start(scene: PaymentDesk, provider: str) -> None:
     """A payment failed here and was paid later: the provider is asked about it once more before a
     new payment starts.
     """
@@ -265,7 +265,7 @@ def test_what_failed_here_and_was_paid_after_that(scene: PaymentDesk, provider: 
     assert (scene.payment(first.id).state, scene.read_order("ORD-1").state) == ("completed", "paid")
 
 
-def test_what_failed_here_and_runs_again_there_gets_no_other_payment(scene: PaymentDesk) -> None:
+def test_a_failed_payment_open_at_its_bank_prevents_another_payment(scene: PaymentDesk) -> None:
     """The payer's second attempt at the bank is still open: a new payment isn't started before it ends."""
     order = scene.order("ORD-1", 50_000, "INR")
     first = scene.payments.start(order, "atom").payment
@@ -317,7 +317,7 @@ def test_an_error_of_atom_says_nothing_about_the_payment(scene: PaymentDesk, cod
 
 
 @pytest.mark.parametrize("fault", ["status:503", "other_order"])
-def test_what_failed_here_is_begun_anew_without_an_answer(scene: PaymentDesk, fault: str) -> None:
+def test_a_failed_payment_without_a_usable_answer_permits_a_new_start(scene: PaymentDesk, fault: str) -> None:
     """The provider has reported a failure and now gives no usable answer: a new payment can be started. An answer
     about another payment opens a case.
     """
@@ -333,7 +333,7 @@ def test_what_failed_here_is_begun_anew_without_an_answer(scene: PaymentDesk, fa
         assert scene.payments.start(order, "paypay").payment.merchant_payment_id == "ORD-1-2"
 
 
-def test_what_was_given_back_pays_no_order(scene: PaymentDesk) -> None:
+def test_a_refunded_payment_does_not_pay_its_order(scene: PaymentDesk) -> None:
     """The order couldn't be set to paid, and its payment was refunded meanwhile: the order isn't
     set to paid later.
     """

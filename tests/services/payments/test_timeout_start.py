@@ -27,7 +27,7 @@ PAYMENT = Payment(
 
 @pytest.mark.parametrize("certainty", Certainty)
 @pytest.mark.parametrize("state", PaymentState)
-def test_only_what_is_known_to_wait_can_be_over(state: PaymentState, certainty: Certainty) -> None:
+def test_only_a_known_waiting_payment_times_out(state: PaymentState, certainty: Certainty) -> None:
     """A payment times out only if it is waiting and its state is known."""
     payment = replace(PAYMENT, state=state, certainty=certainty)
     is_over = state in WAITING_STATES and certainty is Certainty.KNOWN
@@ -68,7 +68,7 @@ def start_saga(scene: PaymentDesk, payment: Payment, kind: str, subject: str = "
     )
 
 
-def test_those_whose_time_has_passed(scene: PaymentDesk) -> None:
+def test_overdue_payments_are_listed_oldest_first(scene: PaymentDesk) -> None:
     """Payments whose deadline has passed are listed, the oldest deadline first, at most as many as requested. A
     payment at exactly its deadline, or without one, isn't listed.
     """
@@ -87,7 +87,7 @@ def test_those_of_one_instant_keep_their_order(scene: PaymentDesk) -> None:
     assert list_overdue(scene, START + HOUR) == ["B", "A", "C"]
 
 
-def test_what_has_ended_or_is_unknown_is_not_among_them(scene: PaymentDesk) -> None:
+def test_ended_and_unknown_payments_are_not_overdue(scene: PaymentDesk) -> None:
     """Payments that have ended and payments that are unknown are not listed."""
     for end in (P.PAYMENT_FAILED, P.EXPIRED, P.PAYMENT_SUCCESS):
         apply_reports(scene, make_waiting(scene, f"{end}", 1), make_report(end, 0, provider_payment_id=f"id-{end}"))
@@ -98,7 +98,7 @@ def test_what_has_ended_or_is_unknown_is_not_among_them(scene: PaymentDesk) -> N
 
 
 @pytest.mark.parametrize("other", ["a_saga", "z_saga"])
-def test_what_is_under_way_is_not_begun_again(scene: PaymentDesk, other: str) -> None:
+def test_a_payment_with_an_open_timeout_saga_is_not_listed(scene: PaymentDesk, other: str) -> None:
     """A payment with an open timeout saga isn't listed; a saga of another kind or about another subject doesn't
     matter.
     """
@@ -127,7 +127,7 @@ def test_a_timeout_saga_begins_once(scene: PaymentDesk) -> None:
     ("order", "ends", "follows"),
     [(True, True, True), (True, False, False), (False, True, False), (False, False, False)],
 )
-def test_an_order_is_cancelled_behind_what_ended_unpaid(
+def test_a_saga_after_an_unpaid_end_begins_with_the_cancellation(
     scene: PaymentDesk, order: bool, ends: bool, follows: bool
 ) -> None:
     """After a payment ended unpaid, a saga begins at the step `cancel_order` only if an order waits and the payment

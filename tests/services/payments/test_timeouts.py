@@ -301,7 +301,7 @@ def test_a_blocked_or_unknown_payment_does_not_expire(
 
 
 @pytest.mark.engines("sqlite")
-def test_what_is_over_is_found_by_an_index(scene: PaymentDesk) -> None:
+def test_overdue_payments_are_found_by_an_index(scene: PaymentDesk) -> None:
     """The task finds overdue payments by an index, without reading a whole table."""
     for number in range(2):
         start_with_stock(scene, f"ORD-{number}")
@@ -370,7 +370,7 @@ def test_a_clock_that_jumps_loses_and_doubles_nothing(scene: PaymentDesk, clock:
         assert scene.count_audit_entries(what) == 1
 
 
-def test_a_clock_that_jumped_while_it_was_under_way(
+def test_a_clock_put_back_between_read_and_expiry_expires_nothing_wrongly(
     scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The clock goes back by a day between the read and the expiry: by that clock the deadline hasn't passed, so the
@@ -430,7 +430,7 @@ def test_the_second_of_two_payments_is_paid(scene: PaymentDesk, clock: MovedCloc
     assert {seen.record.reason for seen in read_sagas(scene)} == {"order_paid", "paid"}
 
 
-def test_an_order_is_not_cancelled_while_another_payment_of_it_is_paid(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_an_order_with_another_paid_payment_is_not_cancelled(scene: PaymentDesk, clock: MovedClock) -> None:
     """Another payment of the order was booked, and the order isn't set to paid yet: it isn't cancelled."""
     first = start_with_stock(scene)
     pass_time(scene, clock, PAST_TIME_TO_PAY)
@@ -536,7 +536,7 @@ def _run_together(threads: Sequence[Thread]) -> None:
         thread.join(PATIENCE_SECONDS)
 
 
-def test_what_failed_waits_until_its_time_is_over(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_a_failed_payment_cancels_its_order_after_its_deadline(scene: PaymentDesk, clock: MovedClock) -> None:
     """A failed payment waits until its deadline, because the payer may start again; then its order is cancelled."""
     payment = start_with_stock(scene)
     scene.money.move_payment("paypay", "ORD-1", "cancelled", notify=False)
@@ -561,7 +561,7 @@ def test_a_persons_probe_expires_nothing(scene: PaymentDesk, clock: MovedClock) 
     assert read_final_states(scene, payment) == EXPIRED
 
 
-def test_nobody_begins_a_payment_of_a_cancelled_order(
+def test_a_cancelled_order_gets_no_payment(
     scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A payment is started at the moment at which its order is cancelled: one of the two is refused, so that no
@@ -593,7 +593,7 @@ def test_nobody_begins_a_payment_of_a_cancelled_order(
 
 
 @pytest.mark.engines("mariadb")
-def test_a_payment_begun_while_its_order_is_being_cancelled(
+def test_a_payment_started_during_a_cancellation_prevents_it(
     scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A payment is started between the check and the cancellation: the cancellation checks again and waits."""
@@ -673,9 +673,7 @@ def list_stuck_cases(scene: PaymentDesk) -> list[tuple[str, str | None, str, int
 
 
 @pytest.mark.expects_log("stays at release_stock")
-def test_what_is_stuck_is_for_a_person(
-    scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_stuck_saga_opens_one_case(scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stuck saga has one case that leads to its payment, and the order's page shows the step and the reason. No
     automatic attempt follows. A probe continues from that step, does the remaining steps once, and closes the case.
     """
@@ -712,7 +710,7 @@ def test_what_is_stuck_is_for_a_person(
 
 
 @pytest.mark.expects_log("stays at release_stock")
-def test_what_goes_on_and_fails_again_is_told_again(
+def test_a_continued_saga_that_fails_again_opens_a_case_again(
     scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A stuck saga that a probe continues and that fails again is tried as often as before, and then stops with a new
@@ -730,7 +728,9 @@ def test_what_goes_on_and_fails_again_is_told_again(
 
 
 @pytest.mark.expects_log("stays at release_stock")
-def test_a_closed_case_lets_it_go_on(scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stuck_saga_continues_after_its_case_was_closed(
+    scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A stuck saga continues after its case was closed, for example because the facts match again."""
     payment = make_stuck_payment(scene, clock, monkeypatch)
     scene.place.sql(f"UPDATE alerts SET resolved_at = detected_at WHERE rule_id = '{STUCK_SAGA_RULE}'")
@@ -738,7 +738,7 @@ def test_a_closed_case_lets_it_go_on(scene: PaymentDesk, clock: MovedClock, monk
     assert read_final_states(scene, payment) == EXPIRED
 
 
-def test_the_account_gets_its_room_back(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_an_expired_payment_releases_its_reservation(scene: PaymentDesk, clock: MovedClock) -> None:
     """The account's reservation for the payment ends when the payment has expired; other reservations stay."""
     for number, minor in (("ORD-1", 3300), ("ORD-2", 1000)):
         scene.order(number, minor, corporation=NUMBERS[0])

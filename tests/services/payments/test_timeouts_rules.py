@@ -25,7 +25,7 @@ P = PaymentState
 
 @pytest.mark.parametrize("certainty", Certainty)
 @pytest.mark.parametrize("state", PaymentState)
-def test_money_may_still_come_by_what_waits_or_is_unknown(state: PaymentState, certainty: Certainty) -> None:
+def test_a_waiting_or_unknown_payment_can_still_be_paid(state: PaymentState, certainty: Certainty) -> None:
     """A payment can still be paid if it is waiting or unknown."""
     payment = replace(PAYMENT, state=state, certainty=certainty)
     assert can_still_be_paid(payment) is (state in WAITING_STATES or certainty is Certainty.UNKNOWN)
@@ -50,7 +50,7 @@ def test_silence_is_no_word(kind: OutcomeClass) -> None:
 
 
 @pytest.mark.parametrize("under_way", [False, True])
-def test_one_payments_end_is_taken_up(scene: PaymentDesk, clock: MovedClock, under_way: bool) -> None:
+def test_a_saga_runs_only_after_the_payments_deadline(scene: PaymentDesk, clock: MovedClock, under_way: bool) -> None:
     """`run_saga_now` does nothing before the payment's deadline or for an unknown payment; after the deadline it
     begins the saga, or continues an open one, until the order is cancelled.
     """

@@ -59,7 +59,7 @@ def test_a_provider_that_is_away_is_asked_a_few_times(overdue_scene: PaymentDesk
     assert run_and_count(overdue_scene) == (MAX_CONSECUTIVE_UNANSWERED_QUESTIONS, 0)
 
 
-def test_who_was_not_asked_has_made_no_attempt(overdue_scene: PaymentDesk, clock: MovedClock) -> None:
+def test_a_payment_that_was_not_asked_about_counts_no_attempt(overdue_scene: PaymentDesk, clock: MovedClock) -> None:
     """A payment that was left out makes no attempt: it is asked about within minutes when the provider is reachable
     again.
     """
@@ -74,7 +74,7 @@ def test_who_was_not_asked_has_made_no_attempt(overdue_scene: PaymentDesk, clock
     assert cancelled >= MADE - MAX_CONSECUTIVE_UNANSWERED_QUESTIONS
 
 
-def test_who_takes_no_questions_is_asked_once(overdue_scene: PaymentDesk) -> None:
+def test_a_provider_that_accepts_no_calls_is_asked_once(overdue_scene: PaymentDesk) -> None:
     """A provider that accepts no calls is asked once in a run."""
     overdue_scene.control.add_fault("result:RATE_LIMIT", call="paypay_payment", times=100)
     assert run_and_count(overdue_scene) == (1, 0)

@@ -60,7 +60,7 @@ def test_the_payer_is_seen_for_a_minute(place: Place, sandbox: Sandbox) -> None:
             assert desk.recovery.read_unmasked("payment", payment.id) is None
 
 
-def test_a_refund_shows_the_payer_of_its_payment(place: Place, sandbox: Sandbox) -> None:
+def test_an_unmasked_refund_shows_its_payments_payer(place: Place, sandbox: Sandbox) -> None:
     """Unmasking a refund shows the payer of its payment."""
     with place.open_desk(sandbox, **make_provider_settings(sandbox.url)) as desk:
         payment = make_payment_with_payer(place, desk, sandbox)
@@ -81,6 +81,6 @@ def test_a_reason_is_required_and_the_record_must_exist(place: Place, sandbox: S
         assert desk.recovery.read_unmasked("payment", payment.id) is None
 
 
-def test_who_may_open_records_may_unmask() -> None:
+def test_roles_that_open_records_unmask_payers() -> None:
     """Every role that may open records may unmask payers, except the worker."""
     assert ROLES_BY_RIGHT["unmask"] == ROLES_BY_RIGHT["read"] - {"worker"}

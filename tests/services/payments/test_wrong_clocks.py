@@ -11,7 +11,7 @@ from tests.support.refusals import call_for_refusal
 
 
 @pytest.mark.engines("mariadb")
-def test_a_worker_whose_clock_is_ahead_expires_nothing(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_a_worker_with_a_clock_ahead_expires_no_payment(scene: PaymentDesk, clock: MovedClock) -> None:
     """A worker's clock is ahead: a payment at Atom, whose token has no end, isn't expired while the payer can still
     pay.
     """
@@ -23,7 +23,7 @@ def test_a_worker_whose_clock_is_ahead_expires_nothing(scene: PaymentDesk, clock
 
 
 @pytest.mark.engines("mariadb")
-def test_a_token_of_a_desk_whose_clock_is_behind_is_not_over_at_once(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_a_token_started_by_a_slow_clock_lasts_a_day(scene: PaymentDesk, clock: MovedClock) -> None:
     """A desk's clock is behind: the token of its payment at Atom ends a day after its start by the server's clock, so
     there is no second token before.
     """
@@ -36,7 +36,7 @@ def test_a_token_of_a_desk_whose_clock_is_behind_is_not_over_at_once(scene: Paym
 
 
 @pytest.mark.engines("mariadb")
-def test_a_desk_whose_clock_is_behind_is_told_the_newest_state(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_a_desk_with_a_slow_clock_books_the_newest_state(scene: PaymentDesk, clock: MovedClock) -> None:
     """The payer gave up, began again and paid: a desk whose clock is behind still takes the newest answer as the
     newest.
     """
@@ -79,7 +79,7 @@ def test_an_expired_code_is_deleted_before_there_is_another(
 
 
 @pytest.mark.usefixtures("moved_server_clock")
-def test_who_paid_an_expired_code_gets_no_other(
+def test_a_paid_code_that_expired_prevents_another_code(
     scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The code of an expired payment can't be deleted, because it was paid: the provider is asked, and the order is

@@ -22,7 +22,7 @@ def make_entry(clock: MovedClock, value: object) -> dict[str, object]:
     return {"at": clock.now().isoformat(), "value": value}
 
 
-def test_nobody_reads_it_without_the_key(tmp_path: Path, sandbox: Sandbox) -> None:
+def test_the_encrypted_file_contains_no_stored_text(tmp_path: Path, sandbox: Sandbox) -> None:
     """The file on the disk contains none of the stored texts."""
     clock = MovedClock()
     with open_desk(tmp_path / "desk", sandbox, clock) as desk, desk.acting_as("op-a"):
@@ -38,7 +38,7 @@ def test_nobody_reads_it_without_the_key(tmp_path: Path, sandbox: Sandbox) -> No
             assert b"draft.refund" not in content, file
 
 
-def test_another_key_sets_it_aside(tmp_path: Path, sandbox: Sandbox) -> None:
+def test_a_file_of_another_store_key_is_set_aside(tmp_path: Path, sandbox: Sandbox) -> None:
     """With another store key the file isn't read, but set aside."""
     clock = MovedClock()
     with open_desk(tmp_path / "desk", sandbox, clock) as desk, desk.acting_as("op-a"):
@@ -65,7 +65,7 @@ def test_people_and_databases_are_apart(tmp_path: Path, sandbox: Sandbox) -> Non
             assert set(desk.person_state.read_entries().values) == {"screen"}
 
 
-def test_drafts_are_kept_as_long_as_a_request_id_repeats_its_answer(tmp_path: Path, sandbox: Sandbox) -> None:
+def test_drafts_are_kept_for_the_time_of_their_request_ids(tmp_path: Path, sandbox: Sandbox) -> None:
     """Drafts are kept as long as their request ids repeat an answer, and are deleted afterwards."""
     assert DRAFT_RETENTION == ANSWER_RETENTION
     clock = MovedClock()

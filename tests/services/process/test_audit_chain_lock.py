@@ -28,7 +28,7 @@ def test_the_turn_is_held_until_commit() -> None:
     assert is_free(turn)
 
 
-def test_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_wait_for_the_audit_lock_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """The holder of the lock may wait for a row of the next thread's transaction: after a while that thread continues
     without the lock.
     """
@@ -41,7 +41,7 @@ def test_nobody_waits_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
         assert not is_free(turn)
 
 
-def test_where_it_is_not_offered_nothing_is_held() -> None:
+def test_a_transaction_of_another_kind_acquires_no_lock() -> None:
     """A transaction of another kind doesn't acquire the lock, and so can't leave it locked."""
     turn = AuditChainLock()
     turn.acquire(Transaction(sentinel.conn))

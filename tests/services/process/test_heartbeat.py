@@ -71,7 +71,7 @@ def test_the_thread_ends_with_the_last_beat(heartbeat: Heartbeat) -> None:
         beaten.clear()
 
 
-def test_a_lease_is_kept_as_long_as_it_takes(place: Place, sandbox: Sandbox) -> None:
+def test_a_lease_is_kept_until_its_release(place: Place, sandbox: Sandbox) -> None:
     """A lease is kept for longer than its own length, and is free at once after its release."""
     with place.open_desk(sandbox) as one, place.open_desk(sandbox) as other:
         context, beats = one._context, Event()
@@ -147,7 +147,7 @@ PLACES = {"credit check": _credit_check, "refund": _refund, "payment": _payment,
 
 
 @pytest.mark.parametrize("where", PLACES)
-def test_nobody_takes_a_lease_while_a_provider_is_asked(place: Place, where: str) -> None:
+def test_a_lease_is_kept_while_a_provider_hangs(place: Place, where: str) -> None:
     """The provider hangs for longer than a lease lasts: another process is refused the lease all the time."""
     with open_stage(place) as on:
         name, act = PLACES[where](on)
@@ -188,7 +188,7 @@ def ignore_refusal(act: Callable[[], object]) -> None:
         act()
 
 
-def test_it_is_closed_while_another_thread_starts_its_timer(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_heartbeat_closed_during_its_start_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """The heartbeat is closed while its thread starts: closing waits until the thread has started, because only then
     it can be joined.
     """

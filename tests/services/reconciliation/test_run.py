@@ -114,7 +114,7 @@ def test_a_dry_run_writes_nothing(days: ReconciledDay) -> None:
     assert get_counts(days.run()) == get_counts(report)
 
 
-def test_its_evidence_is_the_file(days: ReconciledDay) -> None:
+def test_a_daily_file_is_stored_as_evidence(days: ReconciledDay) -> None:
     """The daily file is stored completely with its hash, and is read from there after its address has ended."""
     days.add_payment_on_both_sides("ORD-1")
     days.announce()
@@ -130,7 +130,7 @@ def test_its_evidence_is_the_file(days: ReconciledDay) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_a_later_run_closes_what_is_gone(days: ReconciledDay) -> None:
+def test_a_later_run_closes_the_case_of_a_found_payment(days: ReconciledDay) -> None:
     """A payment that was missing in the file is in a newer one: its case is closed, and no person has to look."""
     payment = days.insert_our_payment("ORD-1", 700)
     days.announce()
@@ -219,7 +219,7 @@ def test_a_refund_that_we_know_nothing_of(days: ReconciledDay) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_an_acknowledged_refund_of_theirs_hides_no_other_one(days: ReconciledDay) -> None:
+def test_an_acknowledged_foreign_refund_hides_no_other_one(days: ReconciledDay) -> None:
     """A payment has two refunds that aren't ours, and a person has acknowledged the first: the next run opens a case
     about the second.
     """
@@ -301,7 +301,7 @@ def test_a_refund_that_only_we_have(days: ReconciledDay) -> None:
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("minor", [500, 700])
-def test_one_of_two_refunds_that_only_we_have(days: ReconciledDay, minor: int) -> None:
+def test_a_missing_refund_among_two_is_a_difference(days: ReconciledDay, minor: int) -> None:
     """The file has one of two refunds of a payment, of the same or another amount: the other one is missing there."""
     payment = days.add_payment_on_both_sides(
         "ORD-1", refunds=[{"key": "RFD-1", "amount_minor": 500, "at": days.noon.isoformat()}]
@@ -361,7 +361,7 @@ def test_a_late_success_is_booked(days: ReconciledDay) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_a_number_that_nobody_named_comes_with_its_row(days: ReconciledDay) -> None:
+def test_a_row_gives_the_missing_provider_id(days: ReconciledDay) -> None:
     """People decided a payment without the provider's id: the file's line gives it, and the payment is neither paid
     twice nor missing there.
     """
@@ -480,7 +480,7 @@ def test_days_are_compared_by_themselves(days: ReconciledDay) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_a_day_that_was_compared_before_its_end_is_due_once_more(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_a_day_compared_before_its_end_is_due_again(scene: PaymentDesk, clock: MovedClock) -> None:
     """A person compared a day before its end: the day is due once after its end, unless a later run covers it."""
     midnight = datetime.combine(scene.context.now().astimezone(JST).date() + timedelta(days=1), time(), JST)
     noon, day = midnight + timedelta(hours=12), midnight.date()
@@ -571,7 +571,7 @@ def test_an_answer_that_says_nothing_of_a_payment_is_evidence(scene: PaymentDesk
 
 
 @pytest.mark.engines("sqlite")
-def test_a_source_of_notices_is_compared_with_what_it_told(days: ReconciledDay) -> None:
+def test_a_source_of_notices_is_compared_with_our_payments(days: ReconciledDay) -> None:
     """A run of a source of notices compares its notices with our payments: booked ones match, one without an order
     differs, and a payment without a notice is missing.
     """
@@ -599,7 +599,7 @@ POINTS = [
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(("point", "nth"), POINTS)
-def test_it_goes_on_after_a_break_at_any_row(place: Place, sandbox: Sandbox, point: str, nth: int) -> None:
+def test_a_run_broken_off_at_any_row_continues(place: Place, sandbox: Sandbox, point: str, nth: int) -> None:
     """A run that broke off at any line continues, and counts each line once."""
     with open_payment_desk(place, sandbox) as scene:
         days = ReconciledDay(scene)
@@ -640,7 +640,7 @@ def test_a_killed_one_is_gone_on_with_by_another_process(place: Place, sandbox: 
 
 
 @pytest.mark.engines("sqlite")
-def test_a_file_of_rubbish_ends_the_run(days: ReconciledDay, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_without_valid_rows_ends_the_run(days: ReconciledDay, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file without valid lines ends the run as failed, and it isn't continued; a new file starts a new run."""
     days.add_provider_payment("ORD-1")
     days.announce()

@@ -60,7 +60,7 @@ def get_number(days: ReconciledDay, item: DifferenceItem) -> str:
     return item.payment.merchant_payment_id
 
 
-def test_a_run_with_its_evidence(days: ReconciledDay) -> None:
+def test_a_run_has_its_counts_and_its_file(days: ReconciledDay) -> None:
     """A run has its counts for each side, and its file with lines and sums. A second run names the run that read the
     same bytes before.
     """
@@ -93,7 +93,7 @@ def test_a_run_with_its_evidence(days: ReconciledDay) -> None:
     )
 
 
-def test_each_difference_leads_to_what_settles_it(days: ReconciledDay) -> None:
+def test_each_difference_leads_to_its_next_step(days: ReconciledDay) -> None:
     """A difference with an open case leads to a probe; one that was imported or settled by its line
     needs no action.
     """
@@ -193,7 +193,7 @@ def test_of_several_that_were_broken_off_one_is_under_way(days: ReconciledDay) -
 
 
 @pytest.mark.engines("sqlite")
-def test_who_may_look(days: ReconciledDay) -> None:
+def test_an_auditor_reads_reconciliations_and_an_administrator_does_not(days: ReconciledDay) -> None:
     """An auditor can read reconciliations, an administrator can't; the offered providers are those that are set up
     here.
     """

@@ -189,7 +189,7 @@ def test_a_proposal_that_nobody_can_confirm_says_so(desk: ChoiceStage, kind: str
         set_approvers(None)
 
 
-def test_payments_that_somebody_works_on(desk: ChoiceStage) -> None:
+def test_choices_for_payments_leased_or_taken_by_others(desk: ChoiceStage) -> None:
     """While another process holds the payment's lease, it can't be probed or decided; while another person has taken
     it, it can't be taken.
     """
@@ -266,7 +266,7 @@ def test_credit_checks_that_wait_for_a_second_person(desk: ChoiceStage, who: str
     require_table_agrees(desk, who, "credit-check", proposed, skip=("probe", "resolve.success"))
 
 
-def test_credit_checks_whose_provider_has_no_list_call(desk: ChoiceStage) -> None:
+def test_choices_for_credit_checks_without_a_list_call(desk: ChoiceStage) -> None:
     """With a provider that can't list purchases, the choices for unknown and bought credit checks are the same as the
     service's decisions.
     """
@@ -278,7 +278,7 @@ def test_credit_checks_whose_provider_has_no_list_call(desk: ChoiceStage) -> Non
         desk.vendor.finds = True
 
 
-def test_credit_checks_that_somebody_works_on(desk: ChoiceStage) -> None:
+def test_choices_for_credit_checks_leased_or_taken_by_others(desk: ChoiceStage) -> None:
     """While another process holds the lease of a credit check, it can't be probed, re-fetched or decided."""
     for state in ("unknown", "incomplete"):
         record = _make_check_builders(desk)[state]()
@@ -290,7 +290,7 @@ def test_credit_checks_that_somebody_works_on(desk: ChoiceStage) -> None:
 
 
 @pytest.mark.parametrize("who", PEOPLE)
-def test_orders(desk: ChoiceStage, who: str) -> None:
+def test_choices_for_orders(desk: ChoiceStage, who: str) -> None:
     """The choices for a paid order that wasn't set to paid, an unpaid one and one that was set to paid are those of
     the services; an order's outcome can't be decided.
     """

@@ -21,7 +21,7 @@ def format_mismatch(item: QueueItem, language: str = "en") -> str:
     return format_disagreement(item.record, item.disagreement, language)
 
 
-def test_each_row_says_which_side_says_what(scene: PaymentDesk) -> None:
+def test_each_mismatch_has_its_differing_side(scene: PaymentDesk) -> None:
     """A payment of a cancelled order, one below the order's total, and a normal one: the first two are in the queue
     with both values, explained as on their own pages. Each leaves the queue when the sides agree.
     """
@@ -46,7 +46,7 @@ def test_each_row_says_which_side_says_what(scene: PaymentDesk) -> None:
     assert scene.console.recovery.count_queues()[-1].count == len(rows)
 
 
-def test_what_nobody_asked_is_no_mismatch(scene: PaymentDesk) -> None:
+def test_a_record_without_an_answer_is_no_mismatch(scene: PaymentDesk) -> None:
     """A noticed payment that wasn't read yet, and an order without a payment, aren't in the queue."""
     scene.order("ORD-1", 3300)
     scene.order("ORD-2", 4400)
@@ -54,7 +54,7 @@ def test_what_nobody_asked_is_no_mismatch(scene: PaymentDesk) -> None:
     assert read_queue(scene) == {}
 
 
-def test_another_amount_in_the_last_answer_is_a_row_until_it_agrees(scene: PaymentDesk) -> None:
+def test_a_different_amount_is_a_mismatch_until_the_next_answer(scene: PaymentDesk) -> None:
     """The provider's last answer has another amount: the payment is in the queue until an answer agrees, also if no
     person has to look at it.
     """

@@ -71,7 +71,7 @@ def read_all_pages(console: Console, queue: str, limit: int) -> list[tuple[str, 
             return found
 
 
-def test_all_that_there_is_of_a_number(console: Console, connection: Connection) -> None:
+def test_a_lookup_returns_all_records_of_a_number(console: Console, connection: Connection) -> None:
     """One lookup of a number returns its credit check, order, payment and refund; the lookup of another number
     returns nothing.
     """
@@ -113,7 +113,9 @@ def test_queues_lead_from_kind_to_kind(console: Console, connection: Connection,
     assert counted == counts
 
 
-def test_everything_in_a_queue_is_explained(place: Place, console: Console, connection: Connection) -> None:
+def test_each_item_of_a_queue_has_reason_and_next_step(
+    place: Place, console: Console, connection: Connection
+) -> None:
     """Each item of a queue has its reason and next step; one that waits for a second person says so."""
     order = orders.find(connection, insert_order(connection))
     assert order is not None
@@ -153,7 +155,7 @@ def test_a_call_that_broke_off_is_unknown_at_once(console: Console, connection: 
     assert (work.record.id, work.next_step.code != "next.resolve_operation") == (refund.id, True)
 
 
-def test_a_cursor_of_somebody_elses(console: Console) -> None:
+def test_an_invalid_cursor_is_refused(console: Console) -> None:
     """An invalid cursor is refused with `usage`."""
     for cursor in (
         "", "none", "none.5", "none.refund", "none.refund.x", "none.refund.5.6", "over.refund.5", "none.nobody.5",
@@ -164,7 +166,7 @@ def test_a_cursor_of_somebody_elses(console: Console) -> None:
         assert (refused.value.code, refused.value.detail["problem"]) == ("usage", "cursor"), cursor
 
 
-def test_an_error_until_it_was_made_good(console: Console, connection: Connection) -> None:
+def test_a_failed_refund_is_queued_until_a_later_one_completes(console: Console, connection: Connection) -> None:
     """A failed refund stays in the queue until a later refund of its payment is completed."""
     payment = insert_paid_payment(connection)
     failed = move_refund_to(connection, insert_requested_refund(connection, payment), RefundState.FAILED)

@@ -40,7 +40,7 @@ def link(kind: str, id: int) -> str:
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_what_is_begun_taken_and_requested(scene: PaymentDesk) -> None:
+def test_left_open_records_are_listed_with_their_reason(scene: PaymentDesk) -> None:
     """The list has one record for each reason. It isn't in another person's list, and ended records
     leave the list.
     """

@@ -30,7 +30,7 @@ def add_people(scene: PaymentDesk, *more: str) -> None:
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_a_mention_until_it_is_done(scene: PaymentDesk) -> None:
+def test_a_mention_is_listed_until_it_is_done(scene: PaymentDesk) -> None:
     """A note and a hand-over mention a person: only that person sees the mentions, and marking them as done
     repeatedly is done once.
     """
@@ -66,7 +66,7 @@ def test_a_mention_until_it_is_done(scene: PaymentDesk) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_people_who_may_be_mentioned(scene: PaymentDesk) -> None:
+def test_only_people_who_write_notes_are_mentioned(scene: PaymentDesk) -> None:
     """Only people who may write notes can be mentioned, and the trail has their names. A bulk note mentions nobody,
     and hostile names are plain text.
     """

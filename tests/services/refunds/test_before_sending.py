@@ -60,7 +60,7 @@ def test_the_question_about_earlier_refunds_is_not_asked_at_each_run(
     assert desk.read_refund(refund).error_code is None
 
 
-def test_a_gateway_whose_answers_can_not_be_read_needs_a_person(desk: RefundDesk, control: SandboxControl) -> None:
+def test_a_gateway_with_unreadable_answers_needs_a_person(desk: RefundDesk, control: SandboxControl) -> None:
     """The gateway's answers can't be read: after some waits, long before the time to decide is over, a person sees
     the reason and can send the refund.
     """
@@ -82,7 +82,7 @@ def test_a_gateway_whose_answers_can_not_be_read_needs_a_person(desk: RefundDesk
     assert desk.approve(refund).state is RefundState.SUBMITTED
 
 
-def test_what_could_not_be_sent_in_its_time_expires(desk: RefundDesk, control: SandboxControl) -> None:
+def test_a_refund_that_could_not_be_sent_expires(desk: RefundDesk, control: SandboxControl) -> None:
     """The gateway answers nothing for days: the refund expires with the reason why it wasn't sent, and its amount is
     free again.
     """
@@ -99,9 +99,7 @@ def test_what_could_not_be_sent_in_its_time_expires(desk: RefundDesk, control: S
     assert desk.check_payment_agrees(payment).refundable_minor == payment.captured_minor
 
 
-def test_what_the_gateway_no_longer_keeps_waits_for_a_person_at_once(
-    desk: RefundDesk, control: SandboxControl
-) -> None:
+def test_an_earlier_refund_deleted_at_the_gateway_needs_a_person(desk: RefundDesk, control: SandboxControl) -> None:
     """The gateway no longer has the earlier refund, so no later question can be answered: a person
     must look at once.
     """

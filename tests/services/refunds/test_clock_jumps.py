@@ -42,7 +42,7 @@ def run_minutes(desk: RefundDesk, count: int) -> None:
 
 @JUMPS
 @PROVIDERS
-def test_what_nobody_answered_is_found(desk: RefundDesk, provider: str, jump: timedelta) -> None:
+def test_an_unanswered_refund_that_was_made_is_found(desk: RefundDesk, provider: str, jump: timedelta) -> None:
     """Refunds sent before and during the jump got no answer, and the provider made them: probes find both, and none
     is sent again.
     """
@@ -69,7 +69,7 @@ def test_what_nobody_answered_is_found(desk: RefundDesk, provider: str, jump: ti
 
 
 @JUMPS
-def test_what_did_not_happen_is_sent_once(desk: RefundDesk, jump: timedelta) -> None:
+def test_a_refund_that_was_not_made_is_sent_once(desk: RefundDesk, jump: timedelta) -> None:
     """Refunds that the provider didn't make are sent once under their keys: an answer `not found` doesn't count as
     late only because the clock was wrong.
     """
@@ -93,7 +93,7 @@ def test_what_did_not_happen_is_sent_once(desk: RefundDesk, jump: timedelta) -> 
 
 @JUMPS
 @PROVIDERS
-def test_what_was_accepted_is_followed(desk: RefundDesk, provider: str, jump: timedelta) -> None:
+def test_an_accepted_refund_is_followed_to_its_end(desk: RefundDesk, provider: str, jump: timedelta) -> None:
     """A refund that the provider accepted before or during a jump of the clock is known as completed as soon as
     without a jump.
     """

@@ -141,7 +141,7 @@ def test_a_refusal_of_a_repeat_is_no_proof(desk: RefundDesk, refusal: str, answe
 
 
 @pytest.mark.parametrize("denied", [True, False])
-def test_no_data_with_the_refund_in_it_permits_no_other_one(desk: RefundDesk, denied: bool) -> None:
+def test_a_no_data_answer_that_contains_the_refund_permits_no_other(desk: RefundDesk, denied: bool) -> None:
     """Atom's answer about a refund without an answer has the code for `no data`, but contains the refund: the answer
     doesn't count. Two people can't deny the refund against it, and nothing else is sent.
     """

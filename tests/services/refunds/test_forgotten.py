@@ -38,7 +38,7 @@ def approve_refund(desk: RefundDesk, fault: str | None = None) -> tuple[Payment,
     return payment, desk.read_refund(refund)
 
 
-def test_an_operation_leads_to_its_refund(desk: RefundDesk) -> None:
+def test_the_id_of_an_operation_leads_to_its_refund(desk: RefundDesk) -> None:
     """The operation of a refund is shown, probed and resolved by its id, and never leads to a credit check with the
     same id.
     """
@@ -53,7 +53,7 @@ def test_an_operation_leads_to_its_refund(desk: RefundDesk) -> None:
     assert call_for_code(lambda: recovery.resolve("operation", operation, "failed", "seen")) == "nothing_to_resolve"
 
 
-def test_what_did_happen_goes_on_holding_the_payment(desk: RefundDesk) -> None:
+def test_a_lost_refund_known_to_the_provider_holds_its_payment(desk: RefundDesk) -> None:
     """The provider knows the key of a lost refund: a case about the payment is opened, and this desk sends no other
     refund of it.
     """
@@ -69,7 +69,7 @@ def test_what_did_happen_goes_on_holding_the_payment(desk: RefundDesk) -> None:
     assert desk.console.recovery.resolve("operation", operation, "completed", "seen").awaiting is None
 
 
-def test_what_never_came_about_takes_two_people(desk: RefundDesk, control: SandboxControl) -> None:
+def test_a_lost_refund_unknown_to_the_provider_needs_two_people(desk: RefundDesk, control: SandboxControl) -> None:
     """The provider doesn't know the key of a lost refund, which proves nothing: two people decide, and then the
     payment can be refunded again.
     """
@@ -88,7 +88,7 @@ def test_what_never_came_about_takes_two_people(desk: RefundDesk, control: Sandb
     assert control.read_requests(call="paypay_refund", after_seq=0)
 
 
-def test_nobody_denies_a_lost_refund_that_the_gateway_made(desk: RefundDesk) -> None:
+def test_a_lost_refund_made_by_the_gateway_cannot_be_denied(desk: RefundDesk) -> None:
     """The gateway knows the key of a lost refund: people can't decide that it wasn't made, and no other refund of the
     payment is sent.
     """
@@ -106,7 +106,7 @@ def test_nobody_denies_a_lost_refund_that_the_gateway_made(desk: RefundDesk) -> 
 
 
 @pytest.mark.parametrize("reason", ["refused_but_made", "old_answer"])
-def test_nobody_denies_a_lost_refund_against_an_unclear_answer(
+def test_a_lost_refund_with_an_unclear_answer_cannot_be_denied(
     desk: RefundDesk, control: SandboxControl, reason: str
 ) -> None:
     """Atom's code says "no data" beside the lost refund, or a cache answers in Atom's place: neither person can deny
@@ -140,7 +140,7 @@ def test_nobody_denies_a_lost_refund_against_an_unclear_answer(
     assert refused.detail["reason"] == "provider_says_otherwise"
 
 
-def test_nobody_denies_a_lost_refund_whose_answer_the_desk_has(desk: RefundDesk, control: SandboxControl) -> None:
+def test_a_lost_refund_with_a_spooled_answer_cannot_be_denied(desk: RefundDesk, control: SandboxControl) -> None:
     """The gateway gives no answer now, but the spool has its earlier answer that the refund was made: people can't
     deny the refund.
     """
@@ -157,9 +157,7 @@ def test_nobody_denies_a_lost_refund_whose_answer_the_desk_has(desk: RefundDesk,
     assert call_for_refusal(lambda: desk.ask(payment, "500")).detail["operation_id"] == operation
 
 
-def test_nobody_denies_an_unknown_refund_whose_answer_waits_on_the_desk(
-    desk: RefundDesk, control: SandboxControl
-) -> None:
+def test_an_unknown_refund_with_a_spooled_answer_cannot_be_denied(desk: RefundDesk, control: SandboxControl) -> None:
     """The refund is unknown in the database, and the spool has the answer that couldn't be stored: people can't deny
     the refund.
     """

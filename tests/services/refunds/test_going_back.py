@@ -47,7 +47,7 @@ def restore_backup(home: Path, backup: Path, *, desk_too: bool) -> None:
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
-def test_asked_for_again_it_is_answered_by_its_key(
+def test_a_lost_refund_requested_again_gets_the_same_key(
     home: Path, control: SandboxControl, backup: Path, provider: str
 ) -> None:
     """No desk knows the lost refund: the same amount requested again gets the same key, and the gateway answers with
@@ -86,7 +86,7 @@ def test_another_sum_waits_for_a_person(home: Path, control: SandboxControl, bac
         assert len(desk.list_provider_keys(payment)) == 2
 
 
-def test_where_it_is_known_everything_waits(home: Path, control: SandboxControl, backup: Path) -> None:
+def test_a_desk_that_knows_a_lost_refund_stops_approvals(home: Path, control: SandboxControl, backup: Path) -> None:
     """The desk that sent the lost refund stops approvals; after the acknowledgement the payment is blocked until the
     lost operation is settled.
     """
@@ -109,7 +109,7 @@ def test_where_it_is_known_everything_waits(home: Path, control: SandboxControl,
         assert desk.list_provider_keys(payment) == [sent.provider_refund_key]
 
 
-def test_one_person_alone_frees_nothing_that_was_lost(home: Path, control: SandboxControl, backup: Path) -> None:
+def test_one_person_alone_cannot_release_a_lost_refund(home: Path, control: SandboxControl, backup: Path) -> None:
     """A person closes the own proposal about a lost refund by SQL: that isn't a decision of two people. Then two
     people decide, because the refund never reached the gateway.
     """
@@ -141,7 +141,7 @@ def test_one_person_alone_frees_nothing_that_was_lost(home: Path, control: Sandb
         assert call_for_code(lambda: desk.ask(payment, "500")) == "done"
 
 
-def test_what_failed_gives_the_next_one_another_key(desk: RefundDesk, control: SandboxControl) -> None:
+def test_a_refused_refund_keeps_its_key(desk: RefundDesk, control: SandboxControl) -> None:
     """A refund that the gateway refused keeps its key for good: the next refund gets another key."""
     payment = desk.paid()
     control.add_fault("result:TRANSACTION_FAILED", call="paypay_refund", times=1)
@@ -220,7 +220,7 @@ def test_the_id_of_a_lost_payment_may_be_taken(
         assert desk.list_provider_keys(back) == [refund.provider_refund_key]
 
 
-def test_a_lost_refund_stops_its_payment_whatever_its_key_is(desk: RefundDesk) -> None:
+def test_a_lost_refund_with_an_old_key_stops_its_payment(desk: RefundDesk) -> None:
     """The key of a lost refund was made by an earlier release: the refund stops its payment by the payment's id,
     unless the payment started after the refund was sent.
     """

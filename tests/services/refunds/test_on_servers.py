@@ -126,7 +126,7 @@ def desks(people: Team, control: SandboxControl) -> Iterator[PeopleDesks]:
         made.close()
 
 
-def test_asked_approved_sent_and_followed_to_its_end(desks: PeopleDesks, control: SandboxControl) -> None:
+def test_a_refund_is_requested_approved_sent_and_completed(desks: PeopleDesks, control: SandboxControl) -> None:
     """An operator requests, an approver approves and the worker polls a refund until it is completed, each with the
     own account.
     """
@@ -160,7 +160,7 @@ def test_at_atom_the_list_is_read_and_proves_nothing_about_a_record(desks: Peopl
     desks.agree(payment)
 
 
-def test_who_is_no_approver_any_more_doesnt_count(desks: PeopleDesks, people: Team) -> None:
+def test_a_vote_of_a_former_approver_does_not_count(desks: PeopleDesks, people: Team) -> None:
     """The first of two approvers lost the role: that vote doesn't count, and two other approvals are needed."""
     refund = desks.ask(desks.paid(900_000), "800000")
     assert refund.checkers_needed == 2
@@ -196,7 +196,7 @@ def test_two_checkers_for_a_large_one(desks: PeopleDesks) -> None:
     assert desks.of("lead-c").refunds.submit(refund.id).state is RefundState.SUBMITTED
 
 
-def test_a_desk_whose_clock_is_ahead_sends_nothing_early(desks: PeopleDesks) -> None:
+def test_a_desk_with_a_clock_ahead_sends_no_refund_early(desks: PeopleDesks) -> None:
     """The desk's clock is ahead: the cooling-off period ends by the server's clock. The worker tries again after a
     minute, and no person is called.
     """
@@ -242,7 +242,9 @@ def test_a_wrong_clock_of_a_machine_expires_nothing(desks: PeopleDesks) -> None:
     assert desks.approve(refund).state is RefundState.SUBMITTED
 
 
-def test_what_nobody_may_send_or_withdraw_expires(desks: PeopleDesks, control: SandboxControl, people: Team) -> None:
+def test_a_refund_whose_requester_lost_the_role_expires(
+    desks: PeopleDesks, control: SandboxControl, people: Team
+) -> None:
     """A refund was tried once, and its requester may no longer request refunds: the worker lets it expire after its
     time, but not one that its requester can still withdraw.
     """
@@ -302,7 +304,7 @@ def test_refused_by_the_provider(desks: PeopleDesks, control: SandboxControl) ->
 
 
 @pytest.mark.parametrize(("end", "number"), [("failed", None), ("completed", "T-4711")])
-def test_two_people_decide_what_nobody_can_tell(
+def test_two_people_decide_an_unknown_refund(
     desks: PeopleDesks, control: SandboxControl, end: str, number: str | None
 ) -> None:
     """An operator proposes and an approver confirms the outcome of an unknown refund, each with evidence. Neither can
@@ -344,7 +346,7 @@ def test_a_wrong_clock_does_not_prove_that_nothing_happened(desks: PeopleDesks, 
     assert desks.of("worker").refunds.probe(refund.id).state is RefundState.APPROVED
 
 
-def test_what_a_report_settled_meanwhile_is_not_settled_twice(
+def test_a_refund_settled_by_a_report_is_not_settled_twice(
     desks: PeopleDesks, control: SandboxControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The worker settles the refund by a report about its payment while an operator's decision asks the provider: the
@@ -371,7 +373,7 @@ def test_what_a_report_settled_meanwhile_is_not_settled_twice(
     assert (ours.refunded_minor, ours.reserved_minor) == (1_000, 1_300)
 
 
-def test_what_was_set_aside(desks: PeopleDesks) -> None:
+def test_a_refund_of_set_aside_money_returns_or_completes(desks: PeopleDesks) -> None:
     """A withdrawn refund of set-aside money is set aside again; a completed one is refunded."""
     payment = desks.paid()
     now = desks.of("owner").context.now()
@@ -396,7 +398,7 @@ def test_what_was_set_aside(desks: PeopleDesks) -> None:
     assert (state(), desks.of("owner").payment(payment.id).refunded_minor) == (SetAsideState.REFUNDED, 1_300)
 
 
-def test_the_worker_proposes_what_was_set_aside(desks: PeopleDesks) -> None:
+def test_the_worker_requests_a_refund_of_set_aside_money(desks: PeopleDesks) -> None:
     """The worker requests the refund of set-aside money, and two approvers send it. A rejected one isn't requested
     again by the worker, but people can.
     """
@@ -460,7 +462,7 @@ def test_a_program_that_forgets_to_look_is_stopped(desks: PeopleDesks, monkeypat
     assert (desks.now(refund).state, desks.now(refund).checkers) == (RefundState.REQUESTED, ())
 
 
-def test_a_vote_that_lost_its_race_leaves_nothing(desks: PeopleDesks) -> None:
+def test_a_vote_that_lost_its_race_is_not_stored(desks: PeopleDesks) -> None:
     """Two approvers vote at once where one is needed: the later one is refused, and no vote of that
     person remains.
     """

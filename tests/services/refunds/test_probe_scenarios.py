@@ -84,7 +84,7 @@ class ScriptedCalls:
 
 @pytest.mark.expects_log("broken calls are logged")
 @pytest.mark.parametrize("name", [name for name, one in SCENARIOS.items() if one["operation"] in REFUNDS])
-def test_refunds(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_each_refund_scenario_has_its_end(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     """Each scenario has its expected end; a refund is sent again, with the same key, only where the scenario allows
     that.
     """
@@ -129,7 +129,9 @@ def make_id_replacements(desk: RefundDesk, payment: Payment, refund: Refund) -> 
 
 @pytest.mark.expects_log("what the sandbox does not know is logged")
 @pytest.mark.parametrize("name", [name for name, one in SCENARIOS.items() if one["operation"] not in REFUNDS])
-def test_purchases(tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_refused_credentials_are_renewed_once_before_a_purchase(
+    tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
     """Refused credentials are renewed once, and then the check is bought once."""
     scenario = SCENARIOS[name]
     with open_desk(tmp_path / "home", sandbox, TEST_NUMBERS="1") as console:

@@ -29,7 +29,7 @@ def make_accepted(desk: RefundDesk, provider: str = "paypay") -> tuple[Payment, 
     return payment, desk.approve(desk.ask(payment, "100"))
 
 
-def test_the_order_names_its_unknown_refund(desk: RefundDesk) -> None:
+def test_the_page_of_an_order_names_its_unknown_refund(desk: RefundDesk) -> None:
     """The page of an order names its unknown refund until the outcome is known, because "nothing to do" would be
     wrong.
     """
@@ -48,7 +48,7 @@ def test_the_order_names_its_unknown_refund(desk: RefundDesk) -> None:
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
-def test_what_did_happen_is_settled_by_one_probe(desk: RefundDesk, provider: str) -> None:
+def test_one_answer_settles_a_refund_that_was_made(desk: RefundDesk, provider: str) -> None:
     """One answer that the refund was made settles it, also right after the sending; nothing is sent again."""
     payment, refund = make_unknown(desk, provider, happened=True)
     found = desk.probe(refund)
@@ -132,7 +132,7 @@ def test_a_refund_that_is_reported_with_another_amount_is_not_denied(
     assert desk.probe(refund).certainty is Certainty.KNOWN
 
 
-def test_one_late_not_found_is_not_enough(desk: RefundDesk) -> None:
+def test_a_single_not_found_does_not_settle_a_refund(desk: RefundDesk) -> None:
     """One `not found` doesn't settle a refund, however late it comes; the automatic probes come at the times of the
     schedule.
     """
@@ -195,7 +195,7 @@ def test_a_failed_question_changes_nothing(desk: RefundDesk, control: SandboxCon
     assert (desk.read_refund(refund).work.attempt, desk.read_refund(refund).not_found) == (1, 0)
 
 
-def test_nobody_is_asked_before_the_calls_own_time(desk: RefundDesk, control: SandboxControl) -> None:
+def test_the_first_probe_waits_for_the_time_out_of_the_call(desk: RefundDesk, control: SandboxControl) -> None:
     """The first automatic probe comes no sooner than the time-out of the sending call."""
     _, refund = make_unknown(desk)
     desk.sql("UPDATE refunds SET work_at = created_at, version = version + 1")
@@ -240,7 +240,7 @@ def test_an_answer_that_does_not_fit_settles_nothing(
     assert desk.sql(cases) == []
 
 
-def test_what_is_no_longer_kept_needs_a_person(desk: RefundDesk, control: SandboxControl) -> None:
+def test_a_refund_deleted_at_the_provider_needs_a_person(desk: RefundDesk, control: SandboxControl) -> None:
     """PayPay answers ORDER_NO_LONGER_AVAILABLE: the refund stays unknown, a person must look, and no further probe is
     made.
     """
@@ -365,7 +365,7 @@ def test_an_acknowledged_contradiction_hides_no_other_one(
     assert list_open_cases(RefundState.COMPLETED) == [known]
 
 
-def test_a_contradicted_refund_stays_contradicted_when_it_is_sent_again(
+def test_a_contradicted_refund_stays_contradicted_after_a_second_sending(
     desk: RefundDesk, control: SandboxControl
 ) -> None:
     """PayPay reports that it made an approved refund, and a second sending is refused: the refund waits for people,
@@ -459,7 +459,7 @@ def test_a_payments_details_settle_an_unknown(desk: RefundDesk, state: RefundSta
     desk.check_payment_agrees(payment)
 
 
-def test_a_strangers_refund_is_not_ours(desk: RefundDesk) -> None:
+def test_a_report_with_a_foreign_key_changes_nothing(desk: RefundDesk) -> None:
     """A report has a key that no refund of ours has: the function returns False, and nothing changes."""
     payment, refund = make_unknown(desk)
     assert not apply_and_check(desk, payment, make_report(refund, payment, RefundState.COMPLETED, key="BY-HAND"))
@@ -476,7 +476,7 @@ def test_a_payments_details_that_do_not_fit(desk: RefundDesk) -> None:
     assert (found.certainty, found.work.reason) == (Certainty.UNKNOWN, "answer_does_not_fit")
 
 
-def test_news_of_what_failed_is_a_case_once(desk: RefundDesk, control: SandboxControl) -> None:
+def test_repeated_reports_of_a_failed_refund_open_one_case(desk: RefundDesk, control: SandboxControl) -> None:
     """Repeated reports that a failed refund was made open one case."""
     payment = desk.paid()
     refund = desk.ask(payment)

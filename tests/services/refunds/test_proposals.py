@@ -31,7 +31,7 @@ def run_and_count_requests(desk: RefundDesk) -> int:
     return desk.run_due_tasks()["set_aside_refunds"]
 
 
-def test_two_people_approve_what_the_program_asks_for(desk: RefundDesk) -> None:
+def test_two_approvers_send_a_refund_requested_by_the_program(desk: RefundDesk) -> None:
     """The program requests the refund at once and only once; the second approver's vote sends it."""
     desk.insert_team()
     payment = desk.paid()
@@ -53,7 +53,7 @@ def test_two_people_approve_what_the_program_asks_for(desk: RefundDesk) -> None:
     assert desk.check_payment_agrees(payment).refunded_minor == 300
 
 
-def test_nobody_is_asked_again_for_what_was_rejected(desk: RefundDesk) -> None:
+def test_a_rejected_refund_is_not_requested_again_by_the_program(desk: RefundDesk) -> None:
     """The program doesn't request a rejected or expired refund again; people can, with as many approvers as its
     amount needs.
     """
@@ -70,7 +70,7 @@ def test_nobody_is_asked_again_for_what_was_rejected(desk: RefundDesk) -> None:
     assert desk.ask(payment, "300", set_aside_id=item).checkers_needed == 1
 
 
-def test_what_the_rules_do_not_admit_waits_as_a_case(desk: RefundDesk) -> None:
+def test_a_set_aside_that_the_rules_exclude_stays_a_case(desk: RefundDesk) -> None:
     """Another refund of the payment is open, or its refund window is over: the program requests nothing for it, and
     handles the other set-asides.
     """
@@ -88,7 +88,7 @@ def test_what_the_rules_do_not_admit_waits_as_a_case(desk: RefundDesk) -> None:
     assert desk.payment(old.id).set_aside_minor == 300
 
 
-def test_one_after_the_other_of_one_payment(desk: RefundDesk) -> None:
+def test_set_asides_of_one_payment_are_requested_one_after_the_other(desk: RefundDesk) -> None:
     """Of two set-asides of one payment, the second is requested after the first was decided."""
     payment = desk.paid()
     set_aside(desk, payment)

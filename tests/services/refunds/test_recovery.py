@@ -70,7 +70,7 @@ def read_waiting(desk: RefundDesk, refund: Refund) -> tuple[str | None, str, int
 
 
 @pytest.mark.parametrize("change", ["roles = 'auditor'", "disabled_at = '2026-11-20 00:00:00'"])
-def test_two_people_who_may_decide_now(desk: RefundDesk, change: str) -> None:
+def test_a_proposal_of_a_former_person_does_not_count(desk: RefundDesk, change: str) -> None:
     """The proposer lost the role or was disabled: that proposal doesn't count, and the next decision is the first
     one.
     """
@@ -171,7 +171,7 @@ def test_an_answer_about_an_earlier_sending_settles_nothing(
 @pytest.mark.parametrize(
     ("told", "rule"), [("refund_accepted", "contradicted"), ("other_amount", "answer_does_not_fit")]
 )
-def test_an_answer_that_a_refusal_overtakes_is_compared_with_it(
+def test_an_answer_overtaken_by_a_refusal_is_compared_with_it(
     desk: RefundDesk, monkeypatch: pytest.MonkeyPatch, told: str, rule: str
 ) -> None:
     """While the provider is asked, the late answer to the sending ends the refund as refused, and the provider
@@ -247,9 +247,7 @@ def test_the_number_of_another_refund_completes_nothing(desk: RefundDesk, provid
 
 
 @pytest.mark.parametrize("is_first_denied", [False, True])
-def test_an_answer_contradicts_the_refund_that_people_gave_its_number(
-    desk: RefundDesk, *, is_first_denied: bool
-) -> None:
+def test_an_answer_contradicts_the_refund_with_its_number(desk: RefundDesk, *, is_first_denied: bool) -> None:
     """Two people complete the second refund with the id that the provider gave to the first one. The late answer
     settles the first refund, whatever people decided about it, and opens a case about the second.
     """
@@ -292,7 +290,9 @@ def test_a_number_that_was_proposed_before_is_no_second_half(desk: RefundDesk) -
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
-def test_one_person_where_a_read_confirms_it(desk: RefundDesk, control: SandboxControl, provider: str) -> None:
+def test_one_person_decides_a_refund_with_the_providers_confirmation(
+    desk: RefundDesk, control: SandboxControl, provider: str
+) -> None:
     """The provider confirms the refund under the given id: one person's decision is enough, and the evidence is
     stored.
     """
@@ -317,7 +317,7 @@ def test_the_providers_word_is_above_two_people(desk: RefundDesk) -> None:
     desk.check_payment_agrees(payment)
 
 
-def test_who_proposes_otherwise_begins_anew(desk: RefundDesk) -> None:
+def test_a_different_second_decision_is_a_new_proposal(desk: RefundDesk) -> None:
     """A second person decides another outcome: this is a new first proposal, not a confirmation."""
     _, refund = make_unknown(desk)
     silence_provider(desk)
@@ -328,7 +328,7 @@ def test_who_proposes_otherwise_begins_anew(desk: RefundDesk) -> None:
     assert desk.resolve(refund, "failed", "lead-b").record.state is RefundState.FAILED
 
 
-def test_a_probe_closes_what_was_proposed(desk: RefundDesk, control: SandboxControl) -> None:
+def test_a_probe_closes_the_proposal_about_a_refund(desk: RefundDesk, control: SandboxControl) -> None:
     """A probe settles the refund: the open proposal is closed."""
     _, refund = make_unknown(desk, "paypay", happened=True)
     silence_provider(desk, "paypay")
@@ -342,7 +342,7 @@ def test_a_probe_closes_what_was_proposed(desk: RefundDesk, control: SandboxCont
 @pytest.mark.parametrize(
     ("as_state", "proof", "code"), [("success", "seen", "usage"), ("failed", "  ", "no_evidence")]
 )
-def test_bad_input(desk: RefundDesk, as_state: str, proof: str, code: str) -> None:
+def test_an_invalid_decision_is_refused(desk: RefundDesk, as_state: str, proof: str, code: str) -> None:
     """A decision with another state than completed or failed, or with empty evidence, is refused."""
     _, refund = make_unknown(desk)
     assert call_for_code(lambda: desk.resolve(refund, as_state, "op-a", proof=proof)) == code
@@ -357,7 +357,9 @@ def test_known_ones_are_not_resolved(desk: RefundDesk) -> None:
     assert call_for_code(lambda: desk.resolve(refund, "failed", "op-a")) == "nothing_to_resolve"
 
 
-def test_what_was_accepted_and_is_no_longer_kept_is_for_people(desk: RefundDesk, control: SandboxControl) -> None:
+def test_an_accepted_refund_deleted_at_the_provider_needs_two_people(
+    desk: RefundDesk, control: SandboxControl
+) -> None:
     """An accepted refund that the provider no longer has is resolved by two people."""
     payment = desk.paid()
     refund = desk.approve(desk.ask(payment))
@@ -402,7 +404,7 @@ def settle_by_report(desk: RefundDesk, refund: Refund, state: RefundState) -> No
         (RefundState.SUBMITTED, "failed", "completed", "evidence_mismatch", RefundState.FAILED),
     ],
 )
-def test_what_a_report_settled_meanwhile_is_not_settled_twice(
+def test_a_refund_settled_by_a_report_is_not_settled_twice(
     desk: RefundDesk,
     monkeypatch: pytest.MonkeyPatch,
     reported: RefundState,

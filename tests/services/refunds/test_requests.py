@@ -18,7 +18,7 @@ from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refus
 _NEXT = ", version = version + 1"
 
 
-def test_a_request_reserves_its_sum_and_sends_nothing(desk: RefundDesk, control: SandboxControl) -> None:
+def test_a_request_reserves_its_amount_and_sends_nothing(desk: RefundDesk, control: SandboxControl) -> None:
     """A request reserves its amount and waits, nothing is sent, and the facts that the requester saw are stored."""
     payment = desk.paid()
     refund = desk.ask(payment, "1000", ticket="T-1")
@@ -72,7 +72,7 @@ def test_rupees_have_paise(desk: RefundDesk, amount: str, code: str) -> None:
 @pytest.mark.parametrize(
     ("amount", "code"), [("3301", "exceeds_captured"), ("1000000000000000", "exceeds_captured"), ("3300", "done")]
 )
-def test_no_more_than_what_is_left(desk: RefundDesk, amount: str, code: str) -> None:
+def test_a_request_above_the_remaining_amount_is_refused(desk: RefundDesk, amount: str, code: str) -> None:
     """An amount up to the last yen that is left is accepted, one yen more is refused, and the refusal is audited."""
     payment = desk.paid()
     assert call_for_code(lambda: desk.ask(payment, amount)) == code
@@ -98,7 +98,7 @@ def test_limits_per_refund_and_per_day(desk: RefundDesk) -> None:
     assert desk.ask(desk.paid("NEXT", 1_000), "1").maker == "op-a", "another day in Japan"
 
 
-def test_the_same_again_is_refused_until_it_is_intended(desk: RefundDesk) -> None:
+def test_a_repeated_amount_is_refused_unless_it_is_intended(desk: RefundDesk) -> None:
     """A refund of the same amount and payment within 24 hours is refused, whoever requests it, unless it is marked as
     intended. A refund that ended without effect doesn't count.
     """
@@ -122,7 +122,7 @@ def test_after_a_day_the_same_sum_is_no_repeat(desk: RefundDesk) -> None:
     assert desk.ask(payment, "1000").state is RefundState.REQUESTED
 
 
-def test_one_open_refund_of_a_payment(desk: RefundDesk) -> None:
+def test_a_second_open_refund_of_a_payment_is_refused(desk: RefundDesk) -> None:
     """While a refund of a payment is requested, approved, being sent or unknown, another one is refused; after it was
     accepted, another one can be requested.
     """
@@ -165,7 +165,7 @@ def test_outside_the_window(desk: RefundDesk, control: SandboxControl) -> None:
     assert control.read_requests(call="paypay_refund") == []
 
 
-def test_what_the_contract_does_not_have(home: Path, control: SandboxControl) -> None:
+def test_a_refund_outside_the_contract_is_refused(home: Path, control: SandboxControl) -> None:
     """The contract doesn't have repeated refunds: a second refund of a payment is refused at its request."""
     from dataclasses import replace
 
@@ -179,7 +179,7 @@ def test_what_the_contract_does_not_have(home: Path, control: SandboxControl) ->
         assert desk.refunds.make_plan(payment.id).refusal_code == "refund_repeated"
 
 
-def test_what_changed_since_it_was_seen(desk: RefundDesk) -> None:
+def test_a_request_on_an_old_view_is_refused(desk: RefundDesk) -> None:
     """A request with an earlier version of the payment is refused; the error has the present facts."""
     payment = desk.paid()
     refusal = call_for_refusal(lambda: desk.ask(payment, saw=payment.version - 1))
@@ -194,7 +194,7 @@ def test_a_reason_is_needed(desk: RefundDesk, reason: str) -> None:
     assert call_for_code(lambda: desk.ask(payment, reason=reason)) == "usage"
 
 
-def test_who_may_ask(desk: RefundDesk) -> None:
+def test_operators_and_approvers_request_refunds(desk: RefundDesk) -> None:
     """Operators and approvers can request refunds, an auditor can't."""
     desk.insert_team()
     payment = desk.paid()
@@ -221,7 +221,7 @@ def test_a_plan_says_why_not(desk: RefundDesk, spoil: Callable[[RefundDesk, Paym
     assert call_for_code(lambda: desk.ask(payment, "700")) in ("exceeds_captured", "in_progress")
 
 
-def test_a_plan_shows_what_counts(desk: RefundDesk) -> None:
+def test_a_plan_has_amounts_limits_and_approvers(desk: RefundDesk) -> None:
     """The plan has the amounts, the limits, the possible approvers, and whether a second approver and a cooling-off
     period are needed.
     """
@@ -247,7 +247,7 @@ def test_real_money_needs_a_server(home: Path, control: SandboxControl) -> None:
         assert desk.refunds.make_plan(payment.id).refusal_code == "refund_sqlite"
 
 
-def test_what_only_this_desk_remembers_stands_in_the_way(desk: RefundDesk) -> None:
+def test_a_lost_refund_in_the_spool_prevents_another_request(desk: RefundDesk) -> None:
     """The spool has a refund that the database lost: no other refund of its payment can be requested."""
     payment = desk.paid()
     sent = ("refund.submit", None, None, 77, "lead-b", "desk", desk.context.now(), "f")
@@ -267,7 +267,7 @@ def test_what_only_this_desk_remembers_stands_in_the_way(desk: RefundDesk) -> No
     assert desk.ask(payment).state is RefundState.REQUESTED
 
 
-def test_what_was_set_aside_is_refunded_as_it_is(desk: RefundDesk) -> None:
+def test_a_set_aside_is_refunded_only_as_a_whole(desk: RefundDesk) -> None:
     """Only the whole of a set-aside can be refunded. A rejected one is set aside again; a completed
     one is refunded.
     """

@@ -24,13 +24,13 @@ def check_rules(desk: RefundDesk, *, minor: int = 1_000, aside: int | None = Non
 
 
 @pytest.mark.parametrize(("minor", "holds"), [(-1, False), (0, False), (1, True), (3_300, True), (3_301, False)])
-def test_a_sum_is_more_than_nothing_and_at_most_what_is_left(desk: RefundDesk, minor: int, holds: bool) -> None:
+def test_an_amount_lies_between_zero_and_the_refundable_amount(desk: RefundDesk, minor: int, holds: bool) -> None:
     """An amount must be above zero and at most what is left of the payment."""
     assert check_rules(desk, minor=minor)["left"] is holds
 
 
 @pytest.mark.parametrize(("minor", "holds"), [(0, False), (500, True), (501, False)])
-def test_what_was_set_aside_is_a_limit_of_its_own(desk: RefundDesk, minor: int, holds: bool) -> None:
+def test_a_refund_of_set_aside_money_is_limited_by_the_set_aside(desk: RefundDesk, minor: int, holds: bool) -> None:
     """A refund of set-aside money is limited by the amount that is set aside."""
     assert check_rules(desk, minor=minor, aside=500)["left"] is holds
 
@@ -50,7 +50,7 @@ def test_the_last_instant_of_the_window(desk: RefundDesk, after: timedelta, hold
     assert {check.rule: check.holds for check in found}[RefundWindowReason.REFUND_PERIOD_OVER] is holds
 
 
-def test_one_of_two_approvals_sends_nothing(desk: RefundDesk) -> None:
+def test_a_refund_with_one_of_two_votes_is_not_sent(desk: RefundDesk) -> None:
     """A refund in the state `approved` has one vote where two are needed: sending it is refused."""
     payment = desk.paid(minor=900_000)
     refund = desk.approve(desk.approve(desk.ask(payment, "600000")), by="lead-c")

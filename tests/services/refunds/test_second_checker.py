@@ -78,7 +78,7 @@ def test_a_payment_of_unknown_age_needs_two(desk: RefundDesk) -> None:
 
 
 @pytest.mark.parametrize("change", ["roles = 'operator'", "disabled_at = '2026-11-20 00:00:00'"])
-def test_two_people_who_are_approvers_now(desk: RefundDesk, change: str) -> None:
+def test_a_vote_of_a_former_approver_does_not_count(desk: RefundDesk, change: str) -> None:
     """The vote of an approver who lost the role or was disabled isn't one of the two."""
     desk.insert_team()
     set_condition(desk, "second_above_paypay", 999)

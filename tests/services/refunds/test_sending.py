@@ -70,7 +70,7 @@ class RunsDueTasksBeforeSending(Failpoints):
             self._desk.run_due_tasks()
 
 
-def test_a_due_task_sends_what_was_just_approved(desk: RefundDesk, control: SandboxControl) -> None:
+def test_a_due_task_sends_a_just_approved_refund(desk: RefundDesk, control: SandboxControl) -> None:
     """A due task sends the refund just after its approval: the approver gets the sent refund, not an error, and it is
     sent once.
     """
@@ -149,7 +149,7 @@ def test_never_sent_keeps_approval_and_key(desk: RefundDesk, control: SandboxCon
     assert desk.list_provider_keys(payment) == [kept.provider_refund_key]
 
 
-def test_what_can_never_be_sent_waits_for_a_person(desk: RefundDesk, control: SandboxControl) -> None:
+def test_a_refund_with_refused_credentials_needs_a_person(desk: RefundDesk, control: SandboxControl) -> None:
     """The provider always refuses the credentials: after eight automatic attempts a person must look; the refund
     never becomes failed.
     """
@@ -171,7 +171,9 @@ def test_what_can_never_be_sent_waits_for_a_person(desk: RefundDesk, control: Sa
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
-def test_what_can_not_be_sent_grows_old(desk: RefundDesk, control: SandboxControl, provider: str) -> None:
+def test_the_age_of_an_unsent_refund_counts_from_its_approval(
+    desk: RefundDesk, control: SandboxControl, provider: str
+) -> None:
     """The age of a refund that can't be sent counts from its approval, however often it was tried, so that the alert
     about the old list is raised in time.
     """
@@ -192,7 +194,7 @@ def test_what_can_not_be_sent_grows_old(desk: RefundDesk, control: SandboxContro
     assert [words for words in observed if words.startswith("queue refunds since")], observed
 
 
-def test_what_nobody_may_send_or_withdraw_expires(desk: RefundDesk, control: SandboxControl) -> None:
+def test_an_unsendable_refund_of_a_former_requester_expires(desk: RefundDesk, control: SandboxControl) -> None:
     """A refund couldn't be sent, and its requester has left: nobody can send or withdraw it, and it expires with its
     amount free.
     """
@@ -212,9 +214,7 @@ def test_what_nobody_may_send_or_withdraw_expires(desk: RefundDesk, control: San
     assert len(control.read_requests(call="paypay_refund")) == 1
 
 
-def test_a_refund_that_did_not_happen_is_approved_since_its_approval(
-    desk: RefundDesk, control: SandboxControl
-) -> None:
+def test_the_age_of_a_resent_refund_counts_from_its_approval(desk: RefundDesk, control: SandboxControl) -> None:
     """PayPay doesn't know a refund, so it is sent again: its age counts from the vote, not from the second answer."""
     refund = desk.ask(desk.paid())
     approved_at = desk.context.now()
@@ -275,7 +275,7 @@ def test_a_similar_refund_that_is_our_own(desk: RefundDesk, control: SandboxCont
     desk.check_payment_agrees(payment)
 
 
-def test_a_similar_refund_that_is_somebody_elses(desk: RefundDesk, control: SandboxControl) -> None:
+def test_a_foreign_similar_refund_stops_the_sending(desk: RefundDesk, control: SandboxControl) -> None:
     """PayPay refuses the call because of another similar refund, and doesn't know our key: the refund is sent under
     the same key.
     """
@@ -347,7 +347,7 @@ def test_the_database_goes_after_the_answer(desk: RefundDesk, monkeypatch: pytes
 
 
 @pytest.mark.expects_log("an outcome that could not be recorded is told")
-def test_an_answer_that_is_delivered_twice_is_told_once(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_delivered_twice_is_recorded_once(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process ends between COMMIT and the mark in the spool, so that the answer is delivered again: nothing is
     written a second time.
     """
@@ -419,7 +419,9 @@ def test_a_sending_that_the_database_forgot_goes_out_under_the_same_key(desk: Re
     assert len(desk.list_provider_keys(payment)) == 1
 
 
-def test_who_dies_in_the_call_leaves_an_unknown(desk: RefundDesk, control: SandboxControl) -> None:
+def test_a_process_that_dies_during_the_call_leaves_an_unknown_refund(
+    desk: RefundDesk, control: SandboxControl
+) -> None:
     """A process dies during the call: after its lease has expired every reader sees the refund as unknown, the next
     due task stores that, and it never becomes failed.
     """

@@ -72,7 +72,7 @@ def read_refusal(act: Callable[[], Refund]) -> object:
 STOPPED = ("not_allowed", "unknown_refund")
 
 
-def test_one_more_after_an_acknowledged_one_can_be_acknowledged(desk: RefundDesk) -> None:
+def test_a_second_unknown_refund_has_its_own_case(desk: RefundDesk) -> None:
     """A second unknown refund has its own case; after a person has acknowledged that one, the next refund is sent."""
     payment = desk.paid(minor=50_000)
     refund = desk.ask(payment, "500")
@@ -87,7 +87,7 @@ def test_one_more_after_an_acknowledged_one_can_be_acknowledged(desk: RefundDesk
     assert len(desk.list_provider_keys(payment)) == 3
 
 
-def test_one_that_atom_lists_stops_the_next_one(desk: RefundDesk) -> None:
+def test_a_refund_made_on_atoms_page_stops_the_next_one(desk: RefundDesk) -> None:
     """Atom has its own answer with the list of refunds: one that a person made on Atom's page stops the next refund
     until it is acknowledged. Without the list nothing is sent.
     """
@@ -131,7 +131,7 @@ def test_with_acknowledged_ones_no_more_goes_back_than_was_paid(desk: RefundDesk
     assert desk.control.payments_control.read_payment(provider, "ORD-1")["accepted_minor"] == 50_000
 
 
-def test_what_paypay_has_given_back_cannot_be_requested(desk: RefundDesk) -> None:
+def test_an_amount_refunded_at_paypay_cannot_be_requested(desk: RefundDesk) -> None:
     """PayPay's answer about the payment has a refund that was made elsewhere: its amount is neither offered nor
     accepted in a request. Formerly only the approval was refused.
     """
@@ -207,7 +207,7 @@ def test_without_paypays_list_the_next_one_is_not_sent(desk: RefundDesk, fault: 
     assert len(desk.list_provider_keys(payment)) == 2
 
 
-def test_one_more_after_many_acknowledged_ones_stops(desk: RefundDesk) -> None:
+def test_unknown_refunds_beyond_the_size_of_a_case_stop_the_next_one(desk: RefundDesk) -> None:
     """There are more unknown refunds than a case has room for: those that a person has not seen aren't acknowledged,
     and stop the next refund.
     """
@@ -227,7 +227,7 @@ def test_one_more_after_many_acknowledged_ones_stops(desk: RefundDesk) -> None:
     assert len(desk.list_provider_keys(payment)) == 8
 
 
-def test_the_same_ones_are_told_once(desk: RefundDesk) -> None:
+def test_repeated_unknown_refunds_keep_their_case(desk: RefundDesk) -> None:
     """The same unknown refunds are found again, also by a probe of the payment: the case stays the same."""
     payment = desk.paid(minor=50_000)
     refund = desk.ask(payment, "500")
@@ -238,7 +238,7 @@ def test_the_same_ones_are_told_once(desk: RefundDesk) -> None:
     assert read_open_case(desk) == case
 
 
-def test_a_refund_that_is_ours_by_now_takes_no_room_in_the_case(desk: RefundDesk) -> None:
+def test_a_known_refund_leaves_the_case_of_unknown_refunds(desk: RefundDesk) -> None:
     """The case is full of refunds that the database lost and has again: the one that it still lacks gets into the
     case.
     """
@@ -286,7 +286,7 @@ def test_the_key_of_another_payments_refund_is_unknown_here(desk: RefundDesk, *,
     assert desk.read_refund(refund) == refund
 
 
-def test_a_full_case_stays_until_it_is_acknowledged(desk: RefundDesk) -> None:
+def test_a_full_case_keeps_both_answers_until_it_is_acknowledged(desk: RefundDesk) -> None:
     """The answers about one lost refund and about the payment don't replace each other's content of the full case."""
     payment, last = desk.paid(minor=50_000), f"{ELSEWHERE[-1]} 100 JPY"
 

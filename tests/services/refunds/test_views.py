@@ -17,7 +17,7 @@ def read_actions(desk: RefundDesk, refund_id: int, who: str) -> dict[str, Allowe
         return {action.action: action for action in desk.refunds.read_refund(refund_id).actions}
 
 
-def test_what_a_checker_sees(desk: RefundDesk) -> None:
+def test_an_approver_sees_amounts_sides_rules_and_history(desk: RefundDesk) -> None:
     """The approver sees amounts, sides, rules and history, with the reasons against the refund first; the request
     itself isn't one of them.
     """
@@ -35,7 +35,7 @@ def test_what_a_checker_sees(desk: RefundDesk) -> None:
     assert view.changed == {}
 
 
-def test_a_lookalike_is_seen_beside_the_refund_itself(desk: RefundDesk) -> None:
+def test_an_earlier_refund_of_the_same_amount_is_named_once(desk: RefundDesk) -> None:
     """An earlier refund of the same amount is named once with its present state; the refund itself isn't named."""
     payment = desk.paid()
     earlier = desk.approve(desk.ask(payment, "1000"))
@@ -58,7 +58,7 @@ def test_an_open_refund_is_named_once(desk: RefundDesk, amount: str, rule: str) 
     assert [(signal.rule, signal.id) for signal in signals] == [(rule, refund.id)]
 
 
-def test_what_changed_since_the_maker_saw_it(desk: RefundDesk) -> None:
+def test_a_refund_lists_the_fields_changed_since_its_request(desk: RefundDesk) -> None:
     """A refund shows the fields of its payment and order that have changed since the request, with the old and the
     new value.
     """
@@ -70,7 +70,7 @@ def test_what_changed_since_the_maker_saw_it(desk: RefundDesk) -> None:
     assert changed == {"order_state": ("paid", "shipped"), "provider_state": (None, "REFUNDED")}
 
 
-def test_who_may_do_what(desk: RefundDesk) -> None:
+def test_the_rights_of_a_person_decide_the_possible_actions(desk: RefundDesk) -> None:
     """A person needs the role to approve and can't approve their own request; after the decision no one can approve
     or withdraw.
     """
@@ -90,7 +90,7 @@ def test_who_may_do_what(desk: RefundDesk) -> None:
     assert read_actions(desk, refund.id, "lead-b")["approve"].reason == "reason.refund_decided"
 
 
-def test_the_inbox_has_what_the_reader_may_decide(desk: RefundDesk) -> None:
+def test_the_inbox_separates_decidable_refunds(desk: RefundDesk) -> None:
     """The inbox separates the refunds that this person may decide from the others: the person's own requests, and
     those that the person has approved already.
     """
@@ -107,7 +107,7 @@ def test_the_inbox_has_what_the_reader_may_decide(desk: RefundDesk) -> None:
         assert desk.refunds.read_inbox().to_decide == ()
 
 
-def test_a_request_after_its_time_waits_for_nobody(desk: RefundDesk) -> None:
+def test_an_overdue_request_cannot_be_approved(desk: RefundDesk) -> None:
     """A request whose time is over can't be approved, although no due task has expired it yet: it is in no list of
     waiting refunds, and not among the requester's left-open records.
     """
@@ -186,7 +186,7 @@ def test_an_unknown_person_is_refused_the_view(desk: RefundDesk) -> None:
         assert call_for_code(lambda: desk.refunds.read_refund(99)) == "not_found"
 
 
-def test_a_refund_whose_maker_is_the_only_approver_promises_nobody(desk: RefundDesk) -> None:
+def test_a_refund_without_another_approver_says_so(desk: RefundDesk) -> None:
     """While no other person may approve a refund, the pages of the refund and its payment say so. An approver who has
     voted already doesn't count; with a new approver the usual next step is shown.
     """

@@ -13,7 +13,7 @@ from console.services.process.failpoints import Failpoints
 from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refusal
 
 
-def test_another_person_approves_and_it_goes_out(desk: RefundDesk) -> None:
+def test_a_refund_is_approved_and_sent_by_another_person(desk: RefundDesk) -> None:
     """A refund is approved, sent under a key that was stored before, accepted, and completed by a poll."""
     payment = desk.paid()
     refund = desk.approve(desk.ask(payment))
@@ -30,7 +30,7 @@ def test_another_person_approves_and_it_goes_out(desk: RefundDesk) -> None:
 
 
 @pytest.mark.parametrize("name", ["op-a", "OP-A", "Op-a"])
-def test_nobody_approves_their_own(desk: RefundDesk, name: str) -> None:
+def test_a_requester_cannot_approve_the_own_refund(desk: RefundDesk, name: str) -> None:
     """The requester can't approve the own refund with any spelling of the name; nothing is sent, and the refusal is
     audited.
     """
@@ -88,7 +88,7 @@ def test_a_large_refund_takes_two_checkers(desk: RefundDesk) -> None:
     )
 
 
-def test_until_it_is_sent_the_maker_may_withdraw(desk: RefundDesk) -> None:
+def test_the_requester_withdraws_a_refund_until_it_is_sent(desk: RefundDesk) -> None:
     """The requester can withdraw a refund until it is sent, also while it cools off; another person can't. Its amount
     is free again.
     """
@@ -105,7 +105,7 @@ def test_until_it_is_sent_the_maker_may_withdraw(desk: RefundDesk) -> None:
     assert desk.list_provider_keys(payment) == [sent.provider_refund_key]
 
 
-def test_a_checker_sends_what_is_approved(desk: RefundDesk) -> None:
+def test_an_approver_sends_an_approved_refund(desk: RefundDesk) -> None:
     """An approver approves an approved refund again: during the cooling-off period nothing happens, afterwards it is
     sent at once.
     """
@@ -132,7 +132,7 @@ def test_rejected_with_words(desk: RefundDesk) -> None:
     assert desk.ask(payment).state is RefundState.REQUESTED, "a rejected one is nobody's look-alike"
 
 
-def test_withdrawn_meanwhile(desk: RefundDesk) -> None:
+def test_an_approval_after_the_withdrawal_is_refused(desk: RefundDesk) -> None:
     """An approval after the withdrawal is refused with `already_decided`, and not with `stale_view`."""
     refund = desk.ask(desk.paid())
     desk.withdraw(refund)
@@ -152,7 +152,7 @@ def test_an_old_view_decides_nothing(desk: RefundDesk) -> None:
     assert desk.approve(refund, expected_version=2).state is RefundState.APPROVED
 
 
-def test_whose_maker_may_not_act_any_more(desk: RefundDesk) -> None:
+def test_a_refund_of_a_disabled_requester_is_not_approved(desk: RefundDesk) -> None:
     """The requester was disabled: the refund can't be approved, or can't be sent if it was approved before."""
     desk.insert_team()
     payment = desk.paid(minor=900_000)
@@ -179,7 +179,7 @@ def test_whose_maker_may_not_act_any_more(desk: RefundDesk) -> None:
     )
 
 
-def test_whose_maker_has_lost_the_role(desk: RefundDesk) -> None:
+def test_a_refund_of_a_requester_without_the_role_is_not_approved(desk: RefundDesk) -> None:
     """The requester lost the operator's role: the refund can't be approved, and an approved one isn't sent. A
     requester who is an approver now still counts.
     """
@@ -231,7 +231,7 @@ def test_limits_are_looked_at_again(desk: RefundDesk) -> None:
 
 
 @pytest.mark.parametrize(("state", "told"), [("reversed", "not_allowed"), ("failed", "not_allowed")])
-def test_what_the_provider_says_of_the_payment(
+def test_a_refund_of_a_payment_reversed_at_the_provider_is_not_approved(
     desk: RefundDesk, control: SandboxControl, state: str, told: str
 ) -> None:
     """PayPay has reversed the payment meanwhile: the refund can't be approved, and the answer is stored as evidence
@@ -287,7 +287,7 @@ def test_where_the_provider_says_nothing_people_decide(desk: RefundDesk, control
     assert desk.read_refund(refund).state is RefundState.SUBMITTED
 
 
-def test_many_who_approve_at_once(desk: RefundDesk) -> None:
+def test_simultaneous_approvals_send_a_refund_once(desk: RefundDesk) -> None:
     """Six approvers approve at the same moment: the refund is sent once."""
     payment = desk.paid()
     refund, start, told = desk.ask(payment), Barrier(6), list[str]()

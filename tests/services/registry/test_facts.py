@@ -122,9 +122,7 @@ def test_the_plan_of_a_purchase_offers_the_last_successor(console: Console, tmp_
     assert [match.has_records for match in merged.successors] == [False, False]
 
 
-def test_the_exported_names_say_whose_they_are_and_no_cell_is_a_formula(
-    console: Console, vendor: LedgerVendor, tmp_path: Path
-) -> None:
+def test_an_export_names_the_source_of_company_names(console: Console, vendor: LedgerVendor, tmp_path: Path) -> None:
     """An export names the source of each company name, and no cell is a formula."""
     chosen = make_unknown_checks(console, 3)
     hostile, long_name = make_numbers(RECORD_COUNT)[:2]
@@ -204,9 +202,7 @@ def test_on_a_server_only_the_worker_imports_and_a_desk_that_asks_reads(
         end_team_mode(place, "op-a")
 
 
-def test_each_kind_of_record_makes_a_company_ours_and_has_its_name(
-    console: Console, tmp_path: Path, place: Place
-) -> None:
+def test_each_kind_of_record_marks_its_company_as_ours(console: Console, tmp_path: Path, place: Place) -> None:
     """A company counts as one with records here by its order, and by a payment or refund of that order without an own
     corporation number. Each of these records shows the company's name, alone and in a list.
     """
@@ -253,7 +249,7 @@ def test_each_kind_of_record_makes_a_company_ours_and_has_its_name(
     assert view.corporation.number == SUCCESSOR
 
 
-def test_open_records_come_first_whatever_matches_better(console: Console, tmp_path: Path, place: Place) -> None:
+def test_companies_with_open_records_come_first(console: Console, tmp_path: Path, place: Place) -> None:
     """More companies match a search than it may check: those with an open record come before all others, also those
     that match only at the end of their names. A company whose order has no open records doesn't come first.
     """
@@ -293,7 +289,7 @@ def test_ended_records_come_first_among_the_best_matches(console: Console, tmp_p
     assert [(match.has_records, match.has_open_records) for match in found] == [(True, False), *[(False, False)] * 4]
 
 
-def test_programs_call_the_search_by_its_fixed_name(console: Console) -> None:
+def test_the_search_keeps_its_function_name_and_defaults(console: Console) -> None:
     """The search has the function name and defaults that other programs use; without a registry it finds nothing."""
     parameters = inspect.signature(console.registry.find).parameters
     assert {name: one.default for name, one in parameters.items()} == {

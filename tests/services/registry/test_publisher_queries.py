@@ -44,7 +44,7 @@ def count_queries(sandbox: Sandbox) -> int:
     return len(sandbox.control.read_requests("registry_num"))
 
 
-def test_only_what_the_file_does_not_have_is_asked_and_once(
+def test_only_numbers_missing_in_the_registry_are_queried(
     desk: Console, sandbox: Sandbox, hand_clock: HandClock
 ) -> None:
     """A number that the registry lacks is queried once; one that it has isn't queried."""

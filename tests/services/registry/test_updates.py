@@ -88,7 +88,7 @@ def stage_with_api(
         yield WatchedFolderDesk(console, tmp_path)
 
 
-def test_what_appears_is_taken_once(stage: WatchedFolderDesk) -> None:
+def test_each_file_in_the_folder_is_imported_once(stage: WatchedFolderDesk) -> None:
     """Each file that appears in the folder is imported once."""
     assert (stage.updates.import_new_files(), stage.registry_date()) == (0, None)
     stage.put_whole()
@@ -103,9 +103,7 @@ def test_what_appears_is_taken_once(stage: WatchedFolderDesk) -> None:
     assert sorted(path.suffix for path in stage.watched.iterdir()) == [".txt", ".zip", ".zip", ".zip"]
 
 
-def test_a_file_that_is_being_copied_is_left_alone_until_it_is_there(
-    stage: WatchedFolderDesk, tmp_path: Path
-) -> None:
+def test_a_growing_file_is_not_imported(stage: WatchedFolderDesk, tmp_path: Path) -> None:
     """A file that still grows isn't imported until its copy is complete."""
     whole = stage.put_whole()
     content = whole.read_bytes()
@@ -116,7 +114,7 @@ def test_a_file_that_is_being_copied_is_left_alone_until_it_is_there(
     assert (stage.updates.import_new_files(), stage.registry_date()) == (1, WHOLE_DAY)
 
 
-def test_a_truncated_file_is_told_and_not_read_again_until_it_is_another(stage: WatchedFolderDesk) -> None:
+def test_a_truncated_file_is_reported_until_it_is_replaced(stage: WatchedFolderDesk) -> None:
     """A truncated file is reported, and read again only after it was replaced."""
     whole = stage.put_whole()
     content = whole.read_bytes()
@@ -175,7 +173,7 @@ def test_a_file_that_is_deleted_hides_no_other(stage: WatchedFolderDesk, monkeyp
     assert (stage.updates.import_new_files(), stage.registry_date()) == (1, WHOLE_DAY)
 
 
-def test_a_file_that_is_replaced_during_its_import_is_taken_at_the_next_run(
+def test_a_file_replaced_during_its_import_is_imported_later(
     stage: WatchedFolderDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A bad file is replaced during its import: the stored error is about the former file, and the next run imports
@@ -246,7 +244,7 @@ def test_a_damaged_registry_is_replaced_by_the_whole_file_in_the_folder(stage: W
     assert failed.value.code is ErrorCode.BAD_PROFILE
 
 
-def test_a_bad_difference_leaves_the_registry_as_it_was(stage: WatchedFolderDesk) -> None:
+def test_a_bad_difference_does_not_change_the_registry(stage: WatchedFolderDesk) -> None:
     """A bad difference file doesn't change the registry."""
     stage.put_whole()
     stage.updates.import_new_files()
@@ -260,7 +258,7 @@ def test_a_bad_difference_leaves_the_registry_as_it_was(stage: WatchedFolderDesk
     assert stage.updates.import_new_files() == 0
 
 
-def test_a_missing_day_is_told_until_it_comes(stage: WatchedFolderDesk) -> None:
+def test_a_missing_day_is_reported_until_its_difference_appears(stage: WatchedFolderDesk) -> None:
     """A missing day is reported until its difference appears."""
     stage.put_whole()
     stage.updates.import_new_files()
@@ -302,7 +300,7 @@ def test_the_days_since_are_asked_for_up_to_yesterday(
     assert list((stage_with_api.folder / "fetched").iterdir()) == []
 
 
-def test_what_a_killed_process_left_of_an_imported_day_is_deleted(stage_with_api: WatchedFolderDesk) -> None:
+def test_a_leftover_of_a_killed_import_is_deleted(stage_with_api: WatchedFolderDesk) -> None:
     """A process that is killed between the import of a fetched difference and its deletion leaves the file; the next
     run deletes it. The file of a later day stays, because another process may be importing it.
     """
@@ -381,7 +379,9 @@ def test_a_part_that_is_answered_twice_is_not_taken_for_the_next_one(
 
 
 @pytest.mark.expects_log("a missing day is told by the task's failure")
-def test_the_scheduler_runs_it_and_doctor_tells_its_failures(stage: WatchedFolderDesk, hand_clock: HandClock) -> None:
+def test_the_scheduler_runs_the_update_and_the_doctor_reports_failures(
+    stage: WatchedFolderDesk, hand_clock: HandClock
+) -> None:
     """The scheduler runs the task, and `doctor` reports its failures."""
     stage.put_whole()
     assert {run.task: run.count for run in stage.console.recovery.run_all_tasks()}["registry"] == 1

@@ -240,7 +240,7 @@ def test_when_a_close_is_final(console: Console, place: Place) -> None:
     assert [item.difference.row_key for item in close.reconciliation.differences] == ["P-1"]
 
 
-def test_files_and_what_changed_since(console: Console, place: Place, tmp_path: Path) -> None:
+def test_a_close_has_every_sum_and_later_changes(console: Console, place: Place, tmp_path: Path) -> None:
     """The first page says that the close isn't final, and both formats have every sum and every open record. Equal
     facts give equal bytes. A later close lists the changes since the first one. Each file has an audit entry.
     """

@@ -135,7 +135,7 @@ def test_money_by_the_day(console: Console, place: Place, monkeypatch: pytest.Mo
     assert flags == {("atom", "JPY"): True, ("paypay", "INR"): False, ("paypay", "JPY"): False}
 
 
-def test_only_what_its_own_call_did_not_learn(
+def test_the_time_to_truth_excludes_calls_with_their_own_answer(
     console: Console, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A call that got its outcome itself was never unknown. For the others the time until the outcome was written

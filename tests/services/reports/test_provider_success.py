@@ -28,7 +28,7 @@ def console(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterat
         yield opened
 
 
-def test_each_day_by_what_became_of_its_payments(console: Console, place: Place) -> None:
+def test_each_payment_counts_for_its_japanese_day(console: Console, place: Place) -> None:
     """A payment counts for the Japanese day on which it began. An unknown one is neither a success nor a failure;
     payments before the period aren't counted.
     """

@@ -37,7 +37,7 @@ def read_record(console: Console, number: str) -> CreditCheck:
 
 
 @pytest.mark.parametrize("jump", [DAY, -DAY], ids=["forth", "back"])
-def test_nothing_is_lost_or_done_twice(
+def test_a_clock_jump_loses_and_doubles_no_purchase(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock, jump: timedelta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Purchases before, during and after the jump get no answer: each is charged once, and each is found by probes or
@@ -63,7 +63,7 @@ def test_nothing_is_lost_or_done_twice(
         console.audit.verify_chains()
 
 
-def test_what_was_put_off_is_due(
+def test_a_postponed_record_is_due_after_a_clock_jump(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A record and a saga that a clock a day ahead has postponed become due once; those postponed by a right clock

@@ -124,7 +124,9 @@ def test_events_are_published(scene: PaymentDesk, clock: MovedClock, receiver: R
 
 @JUMPS
 @pytest.mark.engines("sqlite")
-def test_an_alert_is_told_once(scene: PaymentDesk, clock: MovedClock, receiver: Receiver, jump: timedelta) -> None:
+def test_a_clock_jump_raises_an_alert_once(
+    scene: PaymentDesk, clock: MovedClock, receiver: Receiver, jump: timedelta
+) -> None:
     """An alert before or during the jump is raised once and resolved once, by every clock."""
     for number, wrong in (("ORD-1", timedelta()), ("ORD-2", jump)):
         clock.offset = wrong
@@ -157,7 +159,7 @@ def test_an_alert_is_told_once(scene: PaymentDesk, clock: MovedClock, receiver: 
 
 @JUMPS
 @pytest.mark.engines("sqlite")
-def test_a_day_is_compared_when_it_is_over(scene: PaymentDesk, clock: MovedClock, jump: timedelta) -> None:
+def test_a_day_compared_too_early_is_compared_again(scene: PaymentDesk, clock: MovedClock, jump: timedelta) -> None:
     """A clock that is ahead takes today for yesterday, so that a run compares half of the day: the whole day is
     compared later.
     """

@@ -55,7 +55,7 @@ def lose_the_answer(place: Place) -> None:
     )
 
 
-def test_a_purchase_whose_list_was_switched_off_waits_for_a_person(
+def test_a_purchase_without_the_list_call_needs_a_person(
     console: Console, vendor: LedgerVendor, hand_clock: HandClock
 ) -> None:
     """The setting of AlarmBox's list was on when the purchase became unknown, and is off now: the purchase waits for

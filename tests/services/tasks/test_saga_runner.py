@@ -157,7 +157,7 @@ def test_a_fault_undoes_the_step_and_waits(
 
 
 @pytest.mark.expects_log("stays at two")
-def test_what_fails_again_and_again_stops_for_a_person(saga_desk: SagaDesk, place: Place) -> None:
+def test_a_saga_that_keeps_failing_stops_for_a_person(saga_desk: SagaDesk, place: Place) -> None:
     """A bug makes a step fail: after a few attempts at growing intervals the saga stops until a
     person continues it.
     """
@@ -186,7 +186,7 @@ def test_what_fails_again_and_again_stops_for_a_person(saga_desk: SagaDesk, plac
 
 @pytest.mark.parametrize("code", ["provider_unreachable", "database_unreachable", "rate_limited", "bad_profile"])
 @pytest.mark.expects_log("stays at two")
-def test_what_passes_by_itself_never_stops_it(saga_desk: SagaDesk, code: str) -> None:
+def test_a_saga_waits_for_an_unreachable_provider_without_stopping(saga_desk: SagaDesk, code: str) -> None:
     """While a provider or the database is unreachable, the step is tried again at growing
     intervals, without an end.
     """
@@ -198,7 +198,7 @@ def test_what_passes_by_itself_never_stops_it(saga_desk: SagaDesk, code: str) ->
     assert (saga.state, saga.reason, saga.attempts) == (SagaState.RUNNING, code, 2 * MAX_INTERNAL_ERRORS + 1)
 
 
-def test_what_is_not_needed_any_more_ends(saga_desk: SagaDesk, place: Place) -> None:
+def test_a_saga_ends_when_no_longer_needed(saga_desk: SagaDesk, place: Place) -> None:
     """A step ends the saga as no longer needed: the effects of the steps before it stay, and the later steps aren't
     done.
     """
@@ -211,7 +211,7 @@ def test_what_is_not_needed_any_more_ends(saga_desk: SagaDesk, place: Place) -> 
     )
 
 
-def test_what_must_not_have_been_is_compensated_backwards(saga_desk: SagaDesk, place: Place) -> None:
+def test_a_compensation_undoes_steps_backwards(saga_desk: SagaDesk, place: Place) -> None:
     """Compensation undoes the done steps, the newest first."""
     saga_desk.answers["three"] = CompensationRequired("changed_mind")
     ended = saga_desk.runner.run(saga_desk.start())
@@ -262,7 +262,7 @@ def test_back_to_an_earlier_step(console: Console, clock: MovedClock, place: Pla
     assert saga_desk.trail(place) == ["one", "two", "one", "two", "three"]
 
 
-def test_of_two_who_take_a_step_one_has_it(saga_desk: SagaDesk, place: Place) -> None:
+def test_only_one_of_two_processes_runs_a_saga_step(saga_desk: SagaDesk, place: Place) -> None:
     """Two processes run one step: the one whose read of the journal is out of date does nothing, and returns the
     other one's result.
     """

@@ -95,7 +95,7 @@ def tasks(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterator
         made.heartbeat.close()
 
 
-def test_a_due_task_runs_and_then_waits_its_interval(tasks: CountedTasks, hand_clock: HandClock) -> None:
+def test_a_due_task_runs_and_waits_for_its_interval(tasks: CountedTasks, hand_clock: HandClock) -> None:
     """A new task runs at once, then after its own interval; its row has the result of the run."""
     assert tasks.scheduler.run_due_tasks() == (TaskRun("probes", 0), TaskRun("refetches", 2))
     assert tasks.scheduler.run_due_tasks() == ()
@@ -138,7 +138,7 @@ def test_a_full_batch_goes_on_soon(tasks: CountedTasks, hand_clock: HandClock) -
     assert tasks.scheduler.run_due_tasks() == (TaskRun("probes", 200),)
 
 
-def test_one_that_runs_is_left_alone(tasks: CountedTasks) -> None:
+def test_a_running_task_is_not_started_again(tasks: CountedTasks) -> None:
     """A task that another process is running isn't started, and the other tasks are run."""
     inner: list[tuple[TaskRun, ...]] = []
 
@@ -198,7 +198,7 @@ def test_a_task_that_fails_is_put_off(tasks: CountedTasks, hand_clock: HandClock
 
 
 @EXPECTED
-def test_once_tells_what_failed_after_the_others_ran(tasks: CountedTasks) -> None:
+def test_a_single_run_reports_a_failed_task_after_the_others(tasks: CountedTasks) -> None:
     """One task fails in a single run of all tasks: the others run, and then the command ends with that error."""
     tasks.fail(ConsoleError(ErrorCode.PROVIDER_UNREACHABLE))
     with pytest.raises(ConsoleError) as refused:
@@ -222,7 +222,7 @@ def test_a_run_that_broke_off_is_taken_over(tasks: CountedTasks) -> None:
     assert tasks.runs == ["probes", "probes", "refetches"]
 
 
-def test_a_dead_ones_task_waits_for_the_end_of_its_lease(tasks: CountedTasks, hand_clock: HandClock) -> None:
+def test_the_task_of_a_dead_process_waits_for_its_lease(tasks: CountedTasks, hand_clock: HandClock) -> None:
     """The task of a process that died runs again as soon as its lease has expired, and not before."""
     context = tasks.context
     context.write(
@@ -239,7 +239,7 @@ def test_a_dead_ones_task_waits_for_the_end_of_its_lease(tasks: CountedTasks, ha
     assert tasks.scheduler.run_due_tasks() == (TaskRun("probes", 0),)
 
 
-def test_who_lost_the_lease_ends_between_two_records(tasks: CountedTasks, hand_clock: HandClock) -> None:
+def test_a_run_that_lost_its_lease_stops_before_the_next_record(tasks: CountedTasks, hand_clock: HandClock) -> None:
     """A run whose lease was taken over stops before its next record, and doesn't overwrite the row
     of the other run.
     """
@@ -261,7 +261,7 @@ def test_who_lost_the_lease_ends_between_two_records(tasks: CountedTasks, hand_c
     assert tasks.probes.record_count == 7
 
 
-def test_a_task_may_write_how_far_it_came(tasks: CountedTasks) -> None:
+def test_a_task_stores_its_position_during_a_run(tasks: CountedTasks) -> None:
     """A task that works in parts stores its position in its row during the run, and the end of the run leaves it
     there.
     """
@@ -315,7 +315,7 @@ def test_a_jump_of_the_clock_puts_nothing_off(
 
 
 @EXPECTED
-def test_a_task_that_fails_again_and_again_is_told_once(tasks: CountedTasks, hand_clock: HandClock) -> None:
+def test_a_task_that_keeps_failing_has_one_alert(tasks: CountedTasks, hand_clock: HandClock) -> None:
     """A task that keeps failing has one alert, which closes when the task has run again."""
     tasks.fail(ConsoleError(ErrorCode.PROVIDER_UNREACHABLE))
     for _ in range(6):
@@ -329,7 +329,7 @@ def test_a_task_that_fails_again_and_again_is_told_once(tasks: CountedTasks, han
     assert tasks.alerts() == ()
 
 
-def test_a_task_that_hangs_is_told(tasks: CountedTasks, hand_clock: HandClock) -> None:
+def test_a_hanging_task_raises_an_alert(tasks: CountedTasks, hand_clock: HandClock) -> None:
     """Another process raises an alert about a run that doesn't end; the end of the run closes the alert."""
     seen: list[int] = []
 
@@ -350,7 +350,7 @@ def test_a_task_that_hangs_is_told(tasks: CountedTasks, hand_clock: HandClock) -
     assert tasks.alerts() == ()
 
 
-def test_what_nobody_ran_for_a_day_is_run_and_not_told(tasks: CountedTasks, hand_clock: HandClock) -> None:
+def test_overdue_tasks_after_a_day_run_without_an_alert(tasks: CountedTasks, hand_clock: HandClock) -> None:
     """After a day without a worker every task is overdue: the scheduler runs them all and raises no alert."""
     tasks.scheduler.run_due_tasks()
     hand_clock.at += timedelta(days=1)

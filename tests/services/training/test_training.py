@@ -186,7 +186,7 @@ def test_twelve_incidents_are_judged_by_ledger_and_records(console: Console, des
     assert console.audit.verify_chains() > 0
 
 
-def test_a_right_incident_becomes_wrong_by_what_follows(console: Console) -> None:
+def test_a_later_refund_makes_a_right_incident_wrong(console: Console) -> None:
     """A refund after an incident was judged as right makes it wrong."""
     training = get_training(console)
     training.begin_incident("wrong_amount")
