@@ -55,5 +55,5 @@ def test_an_example_can_be_run(guide: str, example: str) -> None:
             raise AssertionError(f"docs/{guide}: {ast.unparse(call)}: {error}") from error
 
 
-def test_there_are_examples_whose_calls_are_checked() -> None:
+def test_the_guides_have_examples_with_checked_calls() -> None:
     assert sum(1 for _, example in EXAMPLES for _ in find_calls(example)) >= 5

@@ -3,7 +3,7 @@
 from console.resource_paths import resources_dir
 
 
-def test_resources_lie_beside_the_package() -> None:
+def test_resources_are_found_from_the_package() -> None:
     """Fonts, styles and word catalogues are found from the package itself, not from the current folder."""
     assert resources_dir().is_absolute()
     for folder in ("fonts", "style", "words"):

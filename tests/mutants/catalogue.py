@@ -158,7 +158,7 @@ MUTANTS: tuple[Mutant, ...] = (
                 'conn.exec_driver_sql("SELECT 1")',
             ),
         ),
-        ("tests/store/database/test_engine.py::test_a_write_transaction_owns_the_lock_before_it_reads",),
+        ("tests/store/database/test_engine.py::test_a_write_transaction_acquires_its_lock_first",),
     ),
     Mutant(
         "an empty list settles",

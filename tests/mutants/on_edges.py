@@ -32,7 +32,7 @@ ON_EDGES: tuple[Mutant, ...] = (
                 'return "here" if file_status and identity_status else None',
             ),
         ),
-        ("tests/store/spool/test_spool.py::test_in_a_copy_what_was_prepared_may_have_been_sent",),
+        ("tests/store/spool/test_spool.py::test_a_prepared_operation_in_a_copy_may_have_been_sent",),
     ),
     Mutant(
         "who opens the desk's file late takes over what another process has just prepared",
@@ -43,7 +43,7 @@ ON_EDGES: tuple[Mutant, ...] = (
                 "if identity is None:",
             ),
         ),
-        ("tests/store/spool/test_spool.py::test_who_opens_a_new_file_late_takes_nothing_from_others",),
+        ("tests/store/spool/test_spool.py::test_a_process_that_opens_a_new_spool_late_changes_no_identity",),
     ),
     Mutant(
         "what others were told was not sent is sent after all",

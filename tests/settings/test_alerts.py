@@ -64,7 +64,7 @@ def test_webhook_and_kafka_together_are_refused(tmp_path: Path) -> None:
     assert refused.value.detail["problem"] == "one_of_two"
 
 
-def test_what_a_way_needs_is_asked_for_by_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_alert_settings_name_their_missing_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A webhook needs a key of 16 characters, and Kafka needs the optional package; what is missing is refused by
     name.
     """

@@ -57,7 +57,7 @@ def test_sqlite_asks_for_nobody(tmp_path: Path) -> None:
     assert (settings.sign_in.is_server, settings.sign_in.user, settings.sign_in.database_address) == (False, None, "")
 
 
-def test_nobody_has_signed_in_yet(tmp_path: Path) -> None:
+def test_a_desk_without_a_sign_in_names_the_database(tmp_path: Path) -> None:
     """Without a sign-in, the refusal names the database and the variable of the password; the reason `none` is stored
     for the audit trail.
     """
@@ -82,7 +82,7 @@ def test_the_environment_gives_the_password_alone(tmp_path: Path) -> None:
     assert unnamed.value.detail["variable"] == "CONSOLE_OPERATOR"
 
 
-def test_what_was_asked_for_is_kept_under_account_and_place(tmp_path: Path) -> None:
+def test_a_sign_in_is_stored_for_its_account_and_address(tmp_path: Path) -> None:
     """A stored sign-in is found at the next start for the same database and account only."""
     keyring = MemoryKeyring()
     first = desk(tmp_path, keyring)
@@ -99,7 +99,7 @@ def test_what_was_asked_for_is_kept_under_account_and_place(tmp_path: Path) -> N
     assert missing(desk(tmp_path, keyring, PLACE.replace("//", "//lead-b@"))).detail["user"] == "lead-b"
 
 
-def test_the_same_place_however_it_is_written(tmp_path: Path) -> None:
+def test_differently_written_addresses_mean_the_same_database(tmp_path: Path) -> None:
     """A host in upper case and an omitted usual port give the same database address."""
     assert (
         desk(tmp_path, url="mysql+pymysql://DB.example/console").sign_in.database_address == "db.example:3306/console"
@@ -229,7 +229,7 @@ def test_the_idle_lock_is_set_in_the_profile(tmp_path: Path, written: str, secon
     assert desk(tmp_path).idle_lock_seconds == seconds
 
 
-def test_whom_to_call_is_set_in_the_profile(tmp_path: Path) -> None:
+def test_the_profile_names_a_person_to_call(tmp_path: Path) -> None:
     """The profile can name a person to call, in any script, and a telephone number; without them there is none."""
     assert (desk(tmp_path).contact_name, desk(tmp_path).contact_telephone) == (None, None)
     profile = '[contact]\nname = "情報システム部 佐藤"\ntelephone = "+81 (0)3-1234.5678"\n'

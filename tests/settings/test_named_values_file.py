@@ -78,7 +78,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
-def test_what_cant_be_used_is_set_aside(file: NamedValuesFile, content: bytes) -> None:
+def test_an_unreadable_values_file_is_set_aside(file: NamedValuesFile, content: bytes) -> None:
     file.change({"theme": "dark"})
     file.path.write_bytes(content)
     stored = file.read()
@@ -93,7 +93,7 @@ def test_what_cant_be_used_is_set_aside(file: NamedValuesFile, content: bytes) -
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there are no such pipes")
-def test_a_pipe_in_its_place_is_set_aside(file: NamedValuesFile) -> None:
+def test_a_named_pipe_in_place_of_the_file_is_set_aside(file: NamedValuesFile) -> None:
     """A named pipe in place of the file is set aside, because reading it would wait for ever."""
     file.change({"theme": "dark"})
     file.path.unlink()
@@ -103,7 +103,7 @@ def test_a_pipe_in_its_place_is_set_aside(file: NamedValuesFile) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="modes mean nothing there")
-def test_only_its_person_can_read_or_change_it(file: NamedValuesFile) -> None:
+def test_only_the_owner_reads_or_changes_the_file(file: NamedValuesFile) -> None:
     before = os.umask(0)
     try:
         file.change({"theme": "dark"})
@@ -131,7 +131,7 @@ def test_a_reader_sees_the_old_file_or_the_new_one(file: NamedValuesFile, monkey
 
 
 @pytest.mark.expects_log("the window opens without preferences, and the log says why")
-def test_a_place_that_cant_be_written_is_told(tmp_path: Path) -> None:
+def test_an_unwritable_folder_of_values_is_reported(tmp_path: Path) -> None:
     (tmp_path / "people").write_text("a file where the folder belongs")
     with pytest.raises(ConsoleError) as caught:
         make_preferences_file(tmp_path, "op-a").change({"theme": "dark"})

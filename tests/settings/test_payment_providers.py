@@ -163,7 +163,7 @@ def test_a_whole_profile(tmp_path: Path) -> None:
     ("atom.refund_url", "https://atom.example/x#a"), ("atom.verification_url", "https://[::1/x"),
     ("atom.refund_status_url", "https://atom.example/決済"),
 ])  # fmt: skip
-def test_a_bad_value_names_its_key(tmp_path: Path, key: str, value: str) -> None:
+def test_a_wrong_profile_value_is_reported_with_its_key(tmp_path: Path, key: str, value: str) -> None:
     """A wrong value in the profile is refused with its key and file; the message doesn't contain the value."""
     section, _, name = key.partition(".")
     with pytest.raises(ConsoleError) as caught:
@@ -182,7 +182,7 @@ def test_providers_that_are_configured(tmp_path: Path) -> None:
     assert payment_wiring.list_configured_providers(settings(tmp_path, "[atom]\nenvironment = 'uat'\n")) == ()
 
 
-def test_what_is_missing_is_named(context: ServiceContext) -> None:
+def test_the_missing_setting_of_a_provider_is_named(context: ServiceContext) -> None:
     """A provider that isn't set up is refused with the variable of its URL, and one without a secret with the
     variable of that secret.
     """
@@ -252,7 +252,7 @@ def test_both_are_opened_by_the_documented_variables(context: ServiceContext, sa
         assert vendor.read_payment(asked).kind is OutcomeClass.SUCCEEDED
 
 
-def test_doctor_names_what_a_gateway_lacks(tmp_path: Path) -> None:
+def test_the_doctor_names_missing_settings_of_a_gateway(tmp_path: Path) -> None:
     """`doctor` reports a gateway without settings as not set up, which is no failure, and one without a secret as
     failed, with the secret's name.
     """

@@ -36,7 +36,7 @@ def modes(home: Path) -> dict[str, str]:
 
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o777], ids=oct)
 @pytest.mark.parametrize("there", [None, 0o755], ids=str)
-def test_nothing_of_a_home_is_anybody_elses(tmp_path: Path, umask: int, there: int | None) -> None:
+def test_only_the_owner_reads_files_of_the_home_folder(tmp_path: Path, umask: int, there: int | None) -> None:
     """For every umask and an existing or new home folder, only the owner can read the database, the spool, their side
     files and exports.
     """
@@ -54,7 +54,7 @@ def test_nothing_of_a_home_is_anybody_elses(tmp_path: Path, umask: int, there: i
 
 
 @pytest.mark.parametrize("mode", [0o755, 0o710, 0o700])
-def test_an_open_home_is_told(tmp_path: Path, mode: int) -> None:
+def test_a_home_folder_readable_by_others_is_reported(tmp_path: Path, mode: int) -> None:
     """If other users can open the home folder, `doctor` reports it with the command that closes it, and passes after
     this command.
     """

@@ -48,7 +48,7 @@ def problem_of(caught: pytest.ExceptionInfo[ConsoleError]) -> tuple[str, object]
     return caught.value.code, caught.value.detail["problem"]
 
 
-def test_a_secret_is_given_to_who_asks_by_name(full: dict[str, str]) -> None:
+def test_each_secret_is_returned_under_its_name(full: dict[str, str]) -> None:
     """Each secret is returned under its own name, and the password is in the database URL."""
     settings = with_keyring(full, None)
     assert settings.read_secret("ALARMBOX_CLIENT_SECRET") == CANARY
@@ -58,7 +58,7 @@ def test_a_secret_is_given_to_who_asks_by_name(full: dict[str, str]) -> None:
     assert CANARY in (settings.redis_url or "")
 
 
-def test_nothing_that_prints_or_copies_settings_shows_one(
+def test_no_text_form_or_copy_of_settings_contains_a_secret(
     full: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """The settings' repr, str, format, asdict, vars, log line, copy and masked database URL contain no secret."""
@@ -181,7 +181,7 @@ def test_many_at_once_make_one_store_key(env: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("keyring", [None, MemoryKeyring()])
-def test_without_a_key_and_a_place_for_it(env: dict[str, str], keyring: Keyring | None) -> None:
+def test_no_store_key_is_made_without_a_keyring(env: dict[str, str], keyring: Keyring | None) -> None:
     """Without a keyring, or with a database on a server, no store key is made: the refusal names the variable."""
     shared = env | ({"CONSOLE_DATABASE_URL": "mysql+pymysql://a:b@h/db"} if keyring else {})
     with pytest.raises(ConsoleError) as caught:
@@ -275,7 +275,7 @@ def test_a_secret_is_not_given_twice(tmp_path: Path) -> None:
     assert error.detail == {"variable": "CONSOLE_SECRET_STORE_KEY_FILE", "problem": "secret_twice"}
 
 
-def test_a_credential_in_a_file_is_told_by_the_variable_that_is_set(tmp_path: Path) -> None:
+def test_a_credential_file_is_reported_by_its_variable(tmp_path: Path) -> None:
     """The list of credentials names the variable that is set: for a secret in a file, the variable with the path,
     because a person can remove only that one.
     """

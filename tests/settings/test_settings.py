@@ -128,7 +128,7 @@ def test_a_profile_that_others_may_write_is_not_believed(env: dict[str, str], tm
         assert Settings.load(env).language == "ja"
 
 
-def test_somebody_elses_profile_is_not_believed(
+def test_a_profile_of_another_user_is_refused(
     env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A profile that belongs to another user is refused, unless that user is the system's administrator."""
@@ -300,14 +300,14 @@ BAD_VALUES = [
 
 
 @pytest.mark.parametrize(("variable", "value"), BAD_VALUES)
-def test_a_bad_value_names_its_variable_and_not_itself(env: dict[str, str], variable: str, value: str) -> None:
+def test_a_wrong_value_is_reported_by_its_variable_only(env: dict[str, str], variable: str, value: str) -> None:
     """A value of the wrong form is refused; the refusal names the variable and never repeats the value."""
     detail = refusal(env | {variable: value})
     assert detail["variable"] == variable
     assert "canary" not in repr(detail)
 
 
-def test_what_is_no_redis_is_not_told_to_be_https(env: dict[str, str]) -> None:
+def test_a_wrong_redis_address_has_its_own_problem(env: dict[str, str]) -> None:
     """A wrong Redis address is refused with a problem of its own, whose sentence is about Redis."""
     assert refusal(env | {"CONSOLE_REDIS_URL": "127.0.0.1:6379"})["problem"] == "redis_form"
 
@@ -491,7 +491,7 @@ PROVIDER_URLS = [
 
 
 @pytest.mark.parametrize(("text", "origin"), PROVIDER_URLS)
-def test_provider_urls(env: dict[str, str], text: str, origin: str | None) -> None:
+def test_a_provider_url_needs_https_or_this_machine(env: dict[str, str], text: str, origin: str | None) -> None:
     """A provider's URL must have https, or http on this machine, and must be an origin without a path."""
     given = env | {"CONSOLE_ALARMBOX_URL": text}
     if origin is None:
@@ -510,7 +510,7 @@ def test_a_provider_is_enabled_by_url_or_credentials(env: dict[str, str]) -> Non
 
 
 @pytest.mark.parametrize("name", ["p%20q", "50%", "a b#c", "デスク", *(["who?"] if sys.platform != "win32" else [])])
-def test_the_database_lies_in_the_home_whatever_it_is_called(tmp_path: Path, name: str) -> None:
+def test_the_database_is_in_the_home_folder_of_any_name(tmp_path: Path, name: str) -> None:
     """A home folder may have characters with a meaning in URLs: the database file is in it, by default and with a
     given URL.
     """

@@ -13,7 +13,7 @@ EXAMPLES = {"sqlite": 10}
 
 
 @pytest.mark.expects_log("every kind of failure is provoked")
-def test_random_interleavings(
+def test_invariants_hold_after_random_steps(
     engine: Engine, request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
 ) -> None:
     """After each step: each client has at most one live claim per corporation, each charge has a record, a charged

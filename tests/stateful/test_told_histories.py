@@ -29,7 +29,7 @@ def desk() -> Iterator[ChoiceStage]:
 
 @pytest.mark.parts_by_day(len(BATCHES), "together they live 300 histories")
 @pytest.mark.parametrize("first_batch", BATCHES)
-def test_each_record_is_told_alike_everywhere(desk: ChoiceStage, tmp_path: Path, first_batch: int) -> None:
+def test_each_record_has_the_same_texts_everywhere(desk: ChoiceStage, tmp_path: Path, first_batch: int) -> None:
     """Each of 300 random histories of payments (with orders and refunds) and credit checks: all places show the same
     state of each record. `make soak` runs 10,000 histories.
     """

@@ -75,7 +75,7 @@ def test_a_key_begins_once(databases: tuple[Database, ...], process_holder: Hold
         assert sum(threads.map(ask, range(8))) == 1
 
 
-def test_only_its_holder_ends_it(
+def test_only_the_holder_ends_an_operation(
     databases: tuple[Database, ...], process_holder: HoldingProcess, hand_clock: HandClock
 ) -> None:
     """The other desk sees the operation as running, and after its lease has expired as unknown. A process whose
@@ -147,7 +147,7 @@ def test_no_desk_loses_a_rotated_pair(databases: tuple[Database, ...]) -> None:
 # Evidence, decisions, cases
 
 
-def test_evidence_keeps_what_was_said(databases: tuple[Database, ...], place: Place) -> None:
+def test_evidence_is_stored_unchanged(databases: tuple[Database, ...], place: Place) -> None:
     """Evidence is stored exactly as written, listed by record and by operation, oldest first, with the time of the
     database's clock.
     """
@@ -190,7 +190,7 @@ def test_a_document_is_noted_once(databases: tuple[Database, ...]) -> None:
     assert [(one.sha256[0], one.is_current) for one in kept] == [("a", False), ("b", True)]
 
 
-def test_a_proposal_waits_until_it_is_closed(databases: tuple[Database, ...], place: Place) -> None:
+def test_a_proposal_is_visible_until_it_is_closed(databases: tuple[Database, ...], place: Place) -> None:
     """The other desk sees a proposal and its person until the proposal is closed; a later proposal is a new one."""
     here, there = databases
     who = place.get_account_name("op-a")
@@ -228,7 +228,7 @@ def test_a_case_is_opened_once(databases: tuple[Database, ...]) -> None:
 # Credit checks
 
 
-def test_a_change_needs_the_row_as_it_was_read(
+def test_a_change_on_an_old_version_is_refused(
     databases: tuple[Database, ...], process_holder: HoldingProcess
 ) -> None:
     """Of two desks that have read the same version of a row, one writes it and the other is refused. A claim is held

@@ -20,7 +20,9 @@ _LOST = (
 
 
 @pytest.mark.engines("mariadb", "galera")
-def test_nothing_is_left_for_the_next_test(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
+def test_a_pooled_database_is_emptied_for_the_next_test(
+    place: Place, vendor: LedgerVendor, hand_clock: HandClock
+) -> None:
     """After a purchase and a run of all tasks, the rows are deleted, the rows that the upgrade had written are back,
     and ids begin at 1."""
     assert isinstance(place, ServerPlace)

@@ -65,7 +65,7 @@ def _remove_password(grant: str) -> str:
     return grant.partition(" IDENTIFIED BY ")[0]
 
 
-def test_it_is_like_a_migrated_one(sql_server: SqlServer) -> None:
+def test_a_described_schema_equals_a_migrated_one(sql_server: SqlServer) -> None:
     """A database copied from a description has the same schema, rights and rows as a migrated one, except for the
     database's id. An upgrade changes only its lock.
     """

@@ -7,7 +7,7 @@ from tests.support.servers import start_own_run, use_shared_server
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 
-def test_who_waits_to_be_alone_is_not_overtaken() -> None:
+def test_a_process_waiting_for_exclusive_use_is_not_overtaken() -> None:
     """While two processes use the server together and a third waits to use it alone, a later process gets its turn
     after the third one."""
     order: list[str] = []

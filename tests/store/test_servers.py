@@ -73,7 +73,7 @@ def test_a_run_shares_one_server(mariadb_server: Server, redis_server: RedisServ
 
 
 @pytest.mark.usefixtures("_redis_here")
-def test_those_who_ask_at_once_get_the_same_server() -> None:
+def test_simultaneous_processes_get_the_same_server() -> None:
     """If several processes ask at the same time, one starts the server and the others wait for it."""
     with start_own_run() as run:
         askers = [start_python(ASKER) for _ in range(3)]
@@ -119,7 +119,7 @@ def end_owner(process: "subprocess.Popen[str]", folder: Path) -> None:
 
 @pytest.mark.usefixtures("_redis_here")
 @pytest.mark.parametrize("end", [kill_owner, kill_keeper, end_owner])
-def test_no_server_outlives_its_run(end: Callable[["subprocess.Popen[str]", Path], None]) -> None:
+def test_servers_end_with_their_run(end: Callable[["subprocess.Popen[str]", Path], None]) -> None:
     """The server ends with its run: when the owner ends normally, and when the owner or the keeper of its servers is
     killed."""
     with run_owner() as (process, pid, folder):
@@ -132,7 +132,7 @@ def test_no_server_outlives_its_run(end: Callable[["subprocess.Popen[str]", Path
 # ---------------------------------------------------------------- MariaDB
 
 
-def test_an_owner_has_a_database_of_its_own(mariadb_server: Server) -> None:
+def test_an_owner_gets_its_own_database(mariadb_server: Server) -> None:
     """The address is a URL of SQLAlchemy, its account sees no other database, and the database is deleted although
     somebody is connected."""
     with mariadb_server.database() as url, mariadb_server.database() as other:
@@ -147,7 +147,7 @@ def test_an_owner_has_a_database_of_its_own(mariadb_server: Server) -> None:
 
 
 @pytest.mark.usefixtures("_mariadb_here")
-def test_what_was_committed_survives_a_kill() -> None:
+def test_a_committed_row_survives_a_kill() -> None:
     """After SIGKILL and a start with the same port and data, the committed row is there, and the server's own
     settings are in force."""
     with mariadb(extra_config=["max-connections=50"]) as server:
@@ -194,7 +194,7 @@ def test_a_certificate_that_a_client_can_verify() -> None:
     "test_a_node_killed_during_a_race_causes_no_second_purchase compares the rows of all nodes after one was killed "
     "and is back"
 )
-def test_a_killed_node_comes_back_with_what_it_missed(galera_alone: Cluster) -> None:
+def test_a_killed_node_returns_with_missed_rows(galera_alone: Cluster) -> None:
     """After one of three nodes is killed, two continue; the node that comes back gets the missed rows. An account may
     create triggers on a cluster too."""
     assert shared_galera() == galera_alone
@@ -252,7 +252,7 @@ def test_a_missing_server_skips_and_fails_where_required(kind: str, monkeypatch:
         server_fixtures.require_server(kind)
 
 
-def test_a_given_server_is_taken_by_its_address() -> None:
+def test_a_given_server_address_may_be_percent_encoded() -> None:
     """The user and password in the address of a given server may be percent-encoded."""
     server = sql_server.make_server_of_url("mysql+pymysql://ad%40min:p%2Fw@127.0.0.1:3307/")
     assert (server.host, server.port, server.admin, server.password) == ("127.0.0.1", 3307, "ad@min", "p/w")

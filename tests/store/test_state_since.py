@@ -46,7 +46,7 @@ def find_order(conn: Connection, order_id: int) -> Order:
     return order
 
 
-def test_a_payment_is_dated_by_its_state(rows: Connection) -> None:
+def test_the_state_of_a_payment_has_its_time(rows: Connection) -> None:
     """A change of the state and an unknown outcome move the time; work, the answer to a probe and a reservation
     don't."""
     payment = insert_begun_payment(rows)
@@ -64,7 +64,7 @@ def test_a_payment_is_dated_by_its_state(rows: Connection) -> None:
     assert (reread_payment(rows, done.id).state_since, reread_payment(rows, done.id).changed_at) == (NOW, LATER)
 
 
-def test_a_lapsed_call_is_unknown_since_it_began(rows: Connection) -> None:
+def test_a_lapsed_call_is_unknown_since_its_beginning(rows: Connection) -> None:
     """The outcome of a lapsed call is unknown since the call began, before and after a due task has stored the
     lapse."""
     payment = insert_begun_payment(rows)
@@ -75,7 +75,7 @@ def test_a_lapsed_call_is_unknown_since_it_began(rows: Connection) -> None:
     assert reread_payment(rows, payment.id).state_since == NOW
 
 
-def test_a_refund_is_dated_by_its_state(rows: Connection) -> None:
+def test_the_state_of_a_refund_has_its_time(rows: Connection) -> None:
     """A vote, a schedule and a second unknown answer don't move the time."""
     refund = insert_requested_refund(rows, insert_paid_payment(rows))
     assert refund.state_since == NOW
@@ -85,7 +85,7 @@ def test_a_refund_is_dated_by_its_state(rows: Connection) -> None:
     assert reread_refund(rows, refund.id).state_since == LATER
 
 
-def test_a_credit_check_is_dated_by_its_state(rows: Connection) -> None:
+def test_the_state_of_a_credit_check_has_its_time(rows: Connection) -> None:
     """An unknown outcome moves the time; an error code and a new version don't. The time of the sending (`sent_at`)
     stays."""
     record_id = credit_checks.insert_pending_check(rows, "1", "1180301018771", "op-1", NOW, None)
@@ -99,7 +99,7 @@ def test_a_credit_check_is_dated_by_its_state(rows: Connection) -> None:
     assert (record.state_since, record.sent_at, record.changed_at) == (SOON, NOW, LATER)
 
 
-def test_an_order_is_dated_by_its_state(rows: Connection) -> None:
+def test_the_state_of_an_order_has_its_time(rows: Connection) -> None:
     """Scheduled work and filled columns don't move the time."""
     order_id = orders.insert_order(rows, orders.NewOrder("ORD-9", 3_300), NOW)
     orders.write_order_work(rows, find_order(rows, order_id), SOON, Work(WorkState.SCHEDULED, LATER, "waiting"))

@@ -20,7 +20,7 @@ SENTENCE = (
 
 
 @pytest.mark.parametrize("width", range(170, 700, 37))
-def test_a_label_of_any_width_ends_its_lines_between_phrases(width: int) -> None:
+def test_a_wrapped_label_ends_its_lines_between_phrases(width: int) -> None:
     """All of the sentence is there, and no number, amount or time is on two lines."""
     label = TextLabel(SENTENCE, wraps_lines=True)
     label.resize(width, 400)
@@ -61,7 +61,7 @@ def test_figures_keep_their_font() -> None:
 
 
 @pytest.mark.parametrize(("text", "mark"), [(SENTENCE, WORD_JOINER), ("https://desk.example/" * 4, POSSIBLE_BREAK)])
-def test_what_is_copied_spoken_or_asked_for_is_plain(text: str, mark: str) -> None:
+def test_copied_and_spoken_texts_have_no_line_break_marks(text: str, mark: str) -> None:
     """A selection on the clipboard, the accessible name and the label's own text have no marks."""
     label = TextLabel(text, wraps_lines=True, is_selectable=True)
     label.resize(300, 400)

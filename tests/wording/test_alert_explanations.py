@@ -86,5 +86,5 @@ def test_the_reason_has_states_amounts_and_ages(
     ("name", "verb"),
     [("A", "payment move-order"), ("B", "probe"), ("B reversed", "show"), ("C after", "refund request")],
 )
-def test_the_one_action_has_its_command(name: str, verb: str) -> None:
+def test_the_action_of_an_alert_has_its_command(name: str, verb: str) -> None:
     assert (explain(name).next_step.command or "").startswith(f"support-console {verb} ")

@@ -79,7 +79,7 @@ def test_both_languages_ask_for_the_same_facts() -> None:
     assert [key for key in JA if list_placeholder_names(JA[key]) != list_placeholder_names(EN[key])] == []
 
 
-def test_a_fuller_sentence_stands_beside_a_plain_one() -> None:
+def test_a_full_sentence_has_a_shorter_variant() -> None:
     """For each key `….full`, whose sentence has one more fact, the key without `.full` exists, too."""
     fuller = [key for key in JA if key.endswith(".full")]
     assert [key for key in fuller if key.removesuffix(".full") not in JA] == []
@@ -125,7 +125,7 @@ def test_japanese_sentences_are_polite_and_whole() -> None:
     assert rude == []
 
 
-def test_each_language_has_its_own_dots() -> None:
+def test_each_language_has_its_own_ellipsis() -> None:
     """Japanese texts use "…" and English texts three full stops. No text has an exclamation mark, and no English one
     the word "please".
     """
@@ -142,7 +142,7 @@ def test_english_contains_no_japanese() -> None:
 # ---- errors
 
 
-def test_every_code_has_a_message_that_says_what_follows() -> None:
+def test_every_error_message_states_the_consequence() -> None:
     """Each message says what happened, what it means for the money or the record, and the next step: two sentences at
     the least.
     """
@@ -264,7 +264,7 @@ def test_a_code_without_a_word_is_shown_itself() -> None:
     assert translate("why.no_answer", "en", sent_at=NOW, cause="odd_word").endswith("(odd_word).")
 
 
-def test_foreign_text_stays_in_its_line() -> None:
+def test_foreign_text_cannot_leave_its_line() -> None:
     """A name with line ends or direction marks, or a pasted book, can't change what the sentence says."""
     text = translate("error.not_found", "en", kind="credit-check", id="1\n2\u202e3" + "x" * 10_000)
     assert "\n" not in text
@@ -277,7 +277,7 @@ def test_a_fact_is_no_template() -> None:
     assert "{problem.__class__}" in translate("error.usage", "en", problem="{problem.__class__}")
 
 
-def test_a_timeline_line_says_what_changed() -> None:
+def test_a_timeline_line_lists_changed_fields() -> None:
     """A line of a timeline lists each changed field with its old and new value; a refused action has its own
     sentence.
     """
@@ -340,7 +340,7 @@ CLOCK_SENTENCES = sorted(key for key, text in wording.read_sentences("en").items
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
 @pytest.mark.parametrize("key", CLOCK_SENTENCES)
-def test_a_time_of_another_day_is_told_with_its_day(language: str, key: str) -> None:
+def test_a_time_of_another_day_is_shown_with_its_day(language: str, key: str) -> None:
     """A read-only switch that was set on Friday is not "since 15:04:05" on Monday: that is read as today."""
     names = wording.list_placeholder_names(wording.read_sentences(language)[key])
     context = FileTextContext(language, lambda: NOW + timedelta(days=3))
@@ -397,7 +397,7 @@ def test_resources_are_read_where_the_program_lies(monkeypatch: pytest.MonkeyPat
 
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
-def test_what_nobody_knows_is_not_promised(language: str) -> None:
+def test_the_words_promise_no_unknown_outcome(language: str) -> None:
     """The words promise no end of a running call, and say of an unknown one neither that it failed nor that it
     didn't.
     """

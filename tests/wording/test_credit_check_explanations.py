@@ -95,7 +95,9 @@ def test_a_proposal_waits_for_the_second_person(language: str) -> None:
         ("superseded", 2, "与信チェック 18", "credit check 18"),
     ],
 )
-def test_a_situation_names_its_facts(situation: str, part: int, japanese: str, english: str) -> None:
+def test_a_sentence_of_a_credit_check_contains_its_facts(
+    situation: str, part: int, japanese: str, english: str
+) -> None:
     """The sentences of a situation contain its attempts, its missing parts, its cause and its number."""
     explained = explain_credit_check(SITUATIONS[situation], NOW)
     assert japanese in make_sentences(explained, "ja")[part]
@@ -125,7 +127,7 @@ def test_an_unknown_record_is_refused_as_unknown() -> None:
 @pytest.mark.parametrize(
     "code", ["provider_auth", "rate_limited", "provider_unreachable", "stale_view", "in_progress"]
 )
-def test_a_refusal_beside_an_unknown_purchase_speaks_of_new_charges_alone(code: str) -> None:
+def test_a_refusal_beside_an_unknown_purchase_excludes_only_new_charges(code: str) -> None:
     """The message says that the refused call cost nothing new; the earlier unknown purchase may have been charged."""
     error = rebuild_error(ErrorCode(code), {"record": UNKNOWN})
     assert "新たな料金は発生していません" in format_error_message(error, "ja")

@@ -186,7 +186,7 @@ def test_the_form_of_a_word_is_part_of_a_sentence() -> None:
 BUTTON_KEYS = sorted(key for key in EN if BUTTONS.fullmatch(key))
 
 
-def test_buttons_say_what_they_do() -> None:
+def test_english_buttons_begin_with_a_verb_or_noun() -> None:
     """An English button begins with a verb or noun of the list, has no full stop, and only its first word and names
     have capitals.
     """

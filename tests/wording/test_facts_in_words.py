@@ -31,7 +31,7 @@ def raw_parts(text: str) -> list[str]:
     return [match[0] for pattern in (_MINOR, _CODE, _ID) for match in pattern.finditer(text)]
 
 
-def test_the_search_finds_what_it_must() -> None:
+def test_the_search_for_raw_values_finds_each_fault() -> None:
     """`raw_parts` finds each kind of fault, and nothing in correct texts."""
     faults = (
         "completed 3250075",
@@ -88,7 +88,7 @@ def test_a_stored_finding_is_words_and_money(stored: str) -> None:
             assert text.strip() == expected
 
 
-def test_codes_stand_beside_their_words_in_the_raw_answers() -> None:
+def test_raw_answers_have_codes_and_words() -> None:
     """The summary of an answer has its HTTP status and the provider's word; no sentence has them."""
     summaries = {
         "HTTP 599 UNKNOWN http_599": "unknown (server error) · HTTP 599",
@@ -97,7 +97,7 @@ def test_codes_stand_beside_their_words_in_the_raw_answers() -> None:
     assert {text: wording.format_evidence_summary(text, "en") for text in summaries} == summaries
 
 
-def test_a_state_is_written_alike_wherever_it_stands() -> None:
+def test_a_state_is_written_with_a_capital_letter_everywhere() -> None:
     """In English every state, ours or a provider's, begins with a capital letter, as in `Actual: Failed. Expected:
     Completed`.
     """
@@ -115,7 +115,7 @@ def test_each_type_of_a_signed_notice_has_words(type: str) -> None:
     assert [raw_parts(format_notice_type("bank", type, language)) for language in LANGUAGES] == [[], []]
 
 
-def test_a_provider_keeps_its_code_beside_the_words() -> None:
+def test_an_unknown_notice_code_is_shown_after_its_words() -> None:
     """A provider's code for a notice is shown after the words; so is an unknown type of notice."""
     types = (("paypay", "COMPLETED"), ("atom", "OTS0600"), ("bank", "account.closed"))
     assert [format_notice_type(*type, "ja") for type in types] == [
@@ -185,7 +185,7 @@ def entries() -> Iterator[TimelineEntry]:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_each_action_of_the_trail_is_told_in_words(language: str) -> None:
+def test_each_audit_action_has_a_sentence(language: str) -> None:
     """The sentence of each audit action has no raw codes, ids or minor units; timelines, the audit page and packs use
     it.
     """
@@ -213,7 +213,7 @@ STORY_STEPS = {
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("what", STORY_STEPS)
 @pytest.mark.parametrize("reason", REASONS)
-def test_each_step_of_a_story_is_told_in_words(what: str, reason: str | None, language: str) -> None:
+def test_each_timeline_event_has_a_sentence(what: str, reason: str | None, language: str) -> None:
     """The sentence of each timeline event names a related record by its number and has no raw code."""
     step, source = STORY_STEPS[what]
     story = TimelinePage("refund", "30", (), names=NAMES)
@@ -228,7 +228,7 @@ def test_each_step_of_a_story_is_told_in_words(what: str, reason: str | None, la
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("code", CODES)
-def test_each_error_is_told_in_words(code: ErrorCode, language: str) -> None:
+def test_each_error_has_a_sentence(code: ErrorCode, language: str) -> None:
     """The sentence of each error has no raw fact, and its amounts have the currency of the record."""
     detail = {"minor": 251_000, "left": 249_900, "limit": 249_900, "today": 249_900, "currency": "INR"}
     text = wording.format_error_message(rebuild_error(code, {**detail, "kind": "payment", "id": "A-10442"}), language)

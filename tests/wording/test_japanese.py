@@ -95,7 +95,7 @@ LATIN = {
 
 
 @pytest.mark.parametrize("fact", [*LATIN, "処理中", timedelta(hours=2)], ids=str)
-def test_a_fact_has_its_spaces(fact: object) -> None:
+def test_facts_in_japanese_sentences_have_their_spaces(fact: object) -> None:
     """A complete Japanese sentence follows the rule of spaces, whatever kind of fact is filled in."""
     touching = re.compile(rf"[A-Za-z0-9¥₹%][{JAPANESE_LETTER_RANGES}]|[{JAPANESE_LETTER_RANGES}][A-Za-z0-9¥₹]")
     for key, text in WORDS.items():
@@ -153,7 +153,7 @@ def test_a_word_for_brackets_has_none(family: str) -> None:
     assert {key: text for key, text in words.items() if re.search(r"[（）()。]", text)} == {}
 
 
-def test_a_button_names_its_act() -> None:
+def test_japanese_buttons_are_nouns_or_plain_verbs() -> None:
     """Japanese buttons, keys and commands are nouns or plain verbs, without polite endings."""
     buttons = {key: text for key, text in WORDS.items() if BUTTON_KEY.match(key)}
     assert len(buttons) > 130

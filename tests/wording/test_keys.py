@@ -77,7 +77,7 @@ def test_no_sentence_lies_unused() -> None:
     assert sorted(unused) == []
 
 
-def test_everything_in_a_timeline_has_words() -> None:
+def test_every_timeline_action_has_words() -> None:
     """Each action of the audit trail has words."""
     actions = word_use.audit_actions(ROOT)
     assert len(actions) > 15
@@ -86,7 +86,7 @@ def test_everything_in_a_timeline_has_words() -> None:
 
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
-def test_every_audit_action_has_words_and_every_word_its_action(language: str) -> None:
+def test_audit_actions_and_their_wording_keys_are_the_same(language: str) -> None:
     """The members of AuditAction and the keys of the family `timeline` are the same; results and `.full` are further
     forms of a key.
     """
@@ -117,7 +117,7 @@ def test_no_text_stands_for_an_audit_action() -> None:
     assert texts == []
 
 
-def test_an_action_of_another_version_keeps_its_text() -> None:
+def test_an_audit_action_of_another_version_is_shown_as_stored() -> None:
     """An audit action that this program doesn't know is kept as its text and isn't a member of AuditAction."""
     other = AuditAction("gift.send.lapsed")
     assert (other, str(other), f"{other}", other.value) == ("gift.send.lapsed",) * 4
@@ -162,7 +162,7 @@ def _parts(declared: object) -> tuple[object, ...]:
 
 
 @pytest.mark.parametrize("code", sorted({code for code, _ in _reasons()} - CODES_WITHOUT_SHOWN_FACTS))
-def test_every_reason_of_a_refusal_is_told(code: str) -> None:
+def test_every_reason_of_a_refusal_has_words(code: str) -> None:
     """Each reason of an error code has a message of its own, or a word that a message contains."""
     reasons = {reason for of, reason in _reasons() if of == code}
     assert {reason for reason in reasons if not {f"error.{code}.{reason}", f"cause.{reason}"} & WORDS} == set()
@@ -184,7 +184,7 @@ def test_every_reason_is_given_by_some_refusal() -> None:
     assert named - used == set()
 
 
-def test_every_problem_of_a_setting_is_told() -> None:
+def test_every_problem_of_a_setting_has_a_sentence() -> None:
     """Each problem of a setting has a sentence that shows how to write the setting."""
     assert len(SettingProblem) > 20
     assert {problem for problem in SettingProblem if f"error.bad_profile.{problem}" not in WORDS} == set()

@@ -35,7 +35,7 @@ from console.wording.sentences.line_breaks import (
         ("", ""),
     ],
 )  # fmt: skip
-def test_a_text_has_its_phrases(text: str, phrases: str) -> None:
+def test_a_japanese_text_is_split_into_its_phrases(text: str, phrases: str) -> None:
     """A Japanese text is split into these phrases, also if a phrase contains a Latin word or a number with its
     counter.
     """
@@ -87,7 +87,7 @@ def test_every_sentence_comes_back() -> None:
         assert "".join(split_phrases(text)) == text
 
 
-def test_no_phrase_begins_with_what_belongs_to_the_word_before() -> None:
+def test_no_phrase_begins_with_small_kana_or_punctuation() -> None:
     """No phrase of a Japanese text begins with a small kana, a closing bracket or a punctuation mark."""
     for text in set(read_sentences("ja").values()) - {"、"}:
         assert [phrase for phrase in split_phrases(text) if phrase[0] in "、。）」ーっゃゅょッャュョん"] == [], text

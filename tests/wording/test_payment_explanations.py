@@ -227,13 +227,13 @@ def test_an_unknown_outcome_is_never_called_failed(situation: str) -> None:
         ("payment for a person: probes_ended", 1, "自動確認の予定終了", "Automatic probes ended"),
     ],
 )
-def test_a_situation_names_its_facts(situation: str, part: int, japanese: str, english: str) -> None:
+def test_a_sentence_of_a_payment_contains_its_facts(situation: str, part: int, japanese: str, english: str) -> None:
     """The sentences of a situation contain its amounts, attempts, days and people."""
     assert japanese in make_sentences(SITUATIONS[situation], "ja")[part]
     assert english in make_sentences(SITUATIONS[situation], "en")[part]
 
 
-def test_a_reversal_says_where_the_money_is_and_what_the_order_needs() -> None:
+def test_a_reversal_states_the_amount_and_the_unpaid_order() -> None:
     """The verdict of a reversed payment has the amount that was taken back and that the order is still paid. If the
     gateway's state differs from ours, the next step is to compare them.
     """
@@ -253,7 +253,7 @@ def test_a_reversal_says_where_the_money_is_and_what_the_order_needs() -> None:
     assert make_sentences(no_longer_paid, "en")[0] == "Mismatch: the gateway or the order doesn't match our record."
 
 
-def test_only_a_paid_atom_payment_may_be_reversed_and_only_for_its_days() -> None:
+def test_only_a_recently_paid_atom_payment_is_reversible() -> None:
     """A bank can reverse a paid payment of Atom until the end of the second day in India after it; other payments and
     states have no such deadline.
     """
@@ -269,7 +269,7 @@ def test_only_a_paid_atom_payment_may_be_reversed_and_only_for_its_days() -> Non
     )
 
 
-def test_what_needs_a_person_says_who_and_how() -> None:
+def test_a_next_step_for_a_person_has_command_and_roles() -> None:
     """The next step for a person has a command and the roles that may execute it."""
     for name, explained in SITUATIONS.items():
         if "for a person" in name or "unknown" in name:
@@ -279,7 +279,9 @@ def test_what_needs_a_person_says_who_and_how() -> None:
 
 @pytest.mark.parametrize("reason", [None, "interrupted", "not_recorded", "not_kept", "earlier_attempt"])
 @pytest.mark.parametrize("record", [PAYMENT, REFUND], ids=["payment", "refund"])
-def test_an_unknown_outcome_is_told_of_what_it_is(record: Payment | Refund, reason: str | None) -> None:
+def test_the_message_about_an_unknown_outcome_names_the_kind_of_record(
+    record: Payment | Refund, reason: str | None
+) -> None:
     """The message about an unknown payment or refund speaks of a payment or refund, not of a purchase."""
     error = rebuild_error(ErrorCode.OUTCOME_UNKNOWN, {"record": record, "reason": reason, "operation_id": "op-1"})
     for language in ("en", "ja"):
@@ -292,7 +294,7 @@ def test_an_unknown_outcome_is_told_of_what_it_is(record: Payment | Refund, reas
 @pytest.mark.parametrize(
     "situation", [name for name in SITUATIONS if "nobody" in name or "without an approver" in name]
 )
-def test_nobody_is_promised_who_does_not_exist(situation: str) -> None:
+def test_a_next_step_without_an_approver_names_an_administrator(situation: str) -> None:
     """If no other approver exists, the next step is an administrator's, and no action is offered to people who can't
     do it.
     """

@@ -67,7 +67,7 @@ def test_a_step_that_waits_says_why_and_until_when() -> None:
     assert {one.state for one in others} == {StepState.OPEN}
 
 
-def test_what_has_ended_says_why_and_when() -> None:
+def test_an_ended_saga_states_its_reason_and_time() -> None:
     ended = shown(
         state=SagaState.DONE,
         reason="paid",

@@ -36,7 +36,7 @@ def test_a_word_has_one_meaning_and_a_meaning_one_word(language: Language) -> No
     assert [term for term in terms if not term.meaning.endswith("." if language == "en" else "。")] == []
 
 
-def test_a_word_is_found_where_it_stands() -> None:
+def test_a_term_is_found_at_the_beginning_of_a_word() -> None:
     """An English term is found at the beginning of a word, also as a plural, and a Japanese term at any place."""
     english = {term.name: term for term in list_terms("en")}
     japanese = {term.name: term for term in list_terms("ja")}

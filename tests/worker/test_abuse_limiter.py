@@ -102,7 +102,7 @@ def _send_from(receiver: RunningReceiver, source: str, said: bytes) -> int:
 
 
 @pytest.mark.engines("sqlite")
-def test_who_sends_only_rubbish_is_turned_away(
+def test_an_address_with_many_invalid_requests_is_refused(
     scene: PaymentDesk, receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Each kind of refusal counts for the address that sent the request, and for no other. An address that has sent a

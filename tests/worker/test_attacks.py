@@ -54,7 +54,9 @@ def test_an_old_client_is_served(scene: PaymentDesk, receiver: RunningReceiver, 
     assert receiver.send_bytes(said.replace(b"HTTP/1.1", f"HTTP/{version}".encode(), 1)).status == 200
 
 
-def test_leave_to_send_a_body_is_given_where_it_will_be_read(scene: PaymentDesk, receiver: RunningReceiver) -> None:
+def test_a_continue_reply_is_sent_only_if_the_body_will_be_read(
+    scene: PaymentDesk, receiver: RunningReceiver
+) -> None:
     """The receiver answers `expect: 100-continue` with 100, but refuses at once if the body would be too large."""
     head = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: %d\r\n\r\n"
     with receiver.connect() as line:
@@ -137,7 +139,7 @@ HARMFUL_HINTS = {
 
 
 @pytest.mark.parametrize("title", HARMFUL_HINTS)
-def test_what_no_database_takes_is_refused(
+def test_a_text_that_no_database_stores_is_refused(
     scene: PaymentDesk, receiver: RunningReceiver, title: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A body with text that no database can store gets the uniform refusal, which counts against the address. No row

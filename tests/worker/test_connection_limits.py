@@ -55,7 +55,7 @@ def read_connection_count(receiver: RunningReceiver) -> float:
         b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\nGET /heal",
     ],
 )
-def test_nobody_takes_for_ever_over_a_head(scene: PaymentDesk, said: bytes) -> None:
+def test_a_connection_with_an_unfinished_head_is_closed(scene: PaymentDesk, said: bytes) -> None:
     """The receiver closes a connection whose client doesn't finish the head of a request in time, the first request
     or a later one.
     """
@@ -67,7 +67,7 @@ def test_nobody_takes_for_ever_over_a_head(scene: PaymentDesk, said: bytes) -> N
         assert wait_until_closed(line)
 
 
-def test_nobody_takes_for_ever_over_a_body(scene: PaymentDesk) -> None:
+def test_a_request_with_an_unfinished_body_is_refused(scene: PaymentDesk) -> None:
     """A request whose body isn't complete in time gets the uniform refusal."""
     with run_receiver(scene.taker, body_timeout_seconds=0.2) as receiver, receiver.connect() as line:
         line.sendall(HEAD + b"content-length: 10\r\n\r\nabc")
@@ -85,7 +85,7 @@ def test_a_connection_ends_after_so_many_requests(scene: PaymentDesk) -> None:
     assert (found.count(b"HTTP/1.1 200"), found.lower().count(b"connection: close")) == (3, 1)
 
 
-def test_who_waits_gives_its_seat_up_to_who_speaks(scene: PaymentDesk) -> None:
+def test_an_address_with_too_many_connections_loses_an_idle_one(scene: PaymentDesk) -> None:
     """One address has opened too many connections with unfinished requests. The receiver closes the oldest ones and
     answers the newest request.
     """
@@ -108,7 +108,7 @@ def test_who_waits_gives_its_seat_up_to_who_speaks(scene: PaymentDesk) -> None:
     assert scene.read_order("ORD-1").state == "paid"
 
 
-def test_who_is_being_served_keeps_its_seat(scene: PaymentDesk) -> None:
+def test_a_connection_being_served_is_never_closed(scene: PaymentDesk) -> None:
     """Above the limit a new connection closes an idle one, and never one whose request is being served, even if the
     idle one came later.
     """
@@ -133,7 +133,7 @@ def test_who_is_being_served_keeps_its_seat(scene: PaymentDesk) -> None:
 
 
 @pytest.mark.parametrize("chunked", [True, False])
-def test_a_client_that_sends_far_too_much_hears_its_refusal(
+def test_a_client_that_sends_too_much_receives_its_refusal(
     scene: PaymentDesk, receiver: RunningReceiver, chunked: bool
 ) -> None:
     """A client that sends 5 MiB gets the refusal, not a reset connection: the receiver discards the remaining
@@ -148,7 +148,7 @@ def test_a_client_that_sends_far_too_much_hears_its_refusal(
         assert parse_answer(read_all(line)).body == b"refused\n"
 
 
-def test_a_head_that_is_too_long_is_refused_however_it_comes(scene: PaymentDesk, receiver: RunningReceiver) -> None:
+def test_a_head_above_the_limit_is_refused(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """A head above the limit is refused although it arrives in one piece and its notice is genuine."""
     scene.order("ORD-1", 3300)
     post = scene.make_bank_notice("e-1", "ORD-1")
@@ -178,7 +178,7 @@ def test_a_full_pool_says_come_again(scene: PaymentDesk) -> None:
     assert scene.count_audit_entries("payment.booked") == 2
 
 
-def test_what_is_under_way_ends_before_the_receiver(scene: PaymentDesk) -> None:
+def test_a_stopped_receiver_answers_its_accepted_request(scene: PaymentDesk) -> None:
     """A receiver that is stopped accepts no new connection, and still answers the notice that it is booking."""
     scene.order("ORD-1", 3300)
     post, file = scene.make_bank_notice("e-1", "ORD-1"), scene.console.settings.database_path
@@ -225,7 +225,7 @@ def test_answers_are_sent_at_once(scene: PaymentDesk, receiver: RunningReceiver)
 # The parts
 
 
-def test_a_lane_has_so_much_room() -> None:
+def test_a_pool_of_call_threads_refuses_calls_above_its_limit() -> None:
     """A pool of call threads refuses calls beyond its limit at once. A cancelled call keeps its place until its work
     has ended.
     """
@@ -249,7 +249,7 @@ def test_a_lane_has_so_much_room() -> None:
     asyncio.run(crowd())
 
 
-def test_seats_go_by_household() -> None:
+def test_connections_are_counted_per_network() -> None:
     """All addresses of one IPv6 network count as one peer; a trusted proxy has no limit. Releasing a connection slot
     twice frees it once.
     """
@@ -273,7 +273,7 @@ def test_seats_go_by_household() -> None:
     assert seated("::ffff:198.51.100.1") is not None
 
 
-def test_the_largest_household_gives_way() -> None:
+def test_a_new_connection_closes_one_of_the_largest_network() -> None:
     """When all slots are occupied, a new connection closes the oldest waiting connection of the address with the most
     connections. Connections whose request is being answered, and those of other addresses, stay.
     """
@@ -296,7 +296,7 @@ def test_the_largest_household_gives_way() -> None:
     assert (crowd.connection_count, crowd.rejected_count) == (4, 2)
 
 
-def test_the_desk_is_told_where_to_listen(tmp_path: Path) -> None:
+def test_the_receiver_reads_its_settings_from_the_environment(tmp_path: Path) -> None:
     """The receiver reads each of its settings from the environment."""
     told = make_environment(
         tmp_path,

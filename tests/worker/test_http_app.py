@@ -48,7 +48,7 @@ def test_a_signed_notice_is_booked(scene: PaymentDesk, receiver: RunningReceiver
     assert scene.read_order("ORD-1").state == "paid"
 
 
-def test_what_is_well_formed_and_unknown_is_a_success(scene: PaymentDesk, receiver: RunningReceiver) -> None:
+def test_a_well_formed_unknown_notice_is_answered_with_200(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """A signed notice about an unknown order, or of an unknown type, is answered with 200."""
     assert receiver.deliver(scene.make_bank_notice("e-1", "ORD-9")).status == 200
     assert receiver.deliver(scene.make_bank_notice("e-2", "ORD-9", type="payment.sneezed")).status == 200
@@ -123,9 +123,7 @@ def test_shapes_that_two_servers_read_differently_are_refused(scene: PaymentDesk
     assert scene.read_order("ORD-1").state == "pending"
 
 
-def test_a_length_beside_chunks_is_refused_even_if_all_else_is_right(
-    scene: PaymentDesk, receiver: RunningReceiver
-) -> None:
+def test_a_chunked_notice_with_a_content_length_is_refused(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """A genuine notice in chunks is refused if it has a content-length too, because a proxy may have used that
     length."""
     scene.order("ORD-1", 3300)

@@ -39,7 +39,7 @@ def test_each_line_is_one_object(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 @expects_test_log
-def test_a_line_tells_what_it_belongs_to(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_line_names_its_task_record_and_operation(capsys: pytest.CaptureFixture[str]) -> None:
     """A line names its task, record and operation, its own correlation id, and that of the run in which it was
     written.
     """
@@ -61,7 +61,7 @@ def test_a_line_tells_what_it_belongs_to(capsys: pytest.CaptureFixture[str]) -> 
 
 
 @expects_test_log
-def test_what_a_failure_carries_is_not_told(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_line_of_an_exception_omits_its_message(capsys: pytest.CaptureFixture[str]) -> None:
     """Of an exception the log has the class and the places in the code, never the message, which may contain values
     of a statement or an answer.
     """
@@ -87,7 +87,7 @@ def test_what_a_failure_carries_is_not_told(capsys: pytest.CaptureFixture[str]) 
 
 
 @expects_test_log
-def test_an_exception_is_told_with_its_codes(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_line_of_an_exception_has_its_error_codes(capsys: pytest.CaptureFixture[str]) -> None:
     """A log line of an exception has our error code and the number of the database's error behind it, without any
     text.
     """
@@ -104,7 +104,7 @@ def test_an_exception_is_told_with_its_codes(capsys: pytest.CaptureFixture[str])
 
 
 @expects_test_log
-def test_a_library_is_told_by_its_pattern(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_line_of_a_library_has_only_its_pattern(capsys: pytest.CaptureFixture[str]) -> None:
     """Of a library's log message only the pattern is written: its values may hold an address with a token in it."""
     with log_json_lines():
         logging.getLogger("urllib3.test").warning("retrying %s", "/token?code=canary")
@@ -119,7 +119,7 @@ def test_a_library_is_told_by_its_pattern(capsys: pytest.CaptureFixture[str]) ->
 
 
 @expects_test_log
-def test_everything_is_as_before_afterwards(capsys: pytest.CaptureFixture[str]) -> None:
+def test_logging_is_restored_after_the_block(capsys: pytest.CaptureFixture[str]) -> None:
     """After the block, handlers, levels and hooks are restored. Within it, earlier handlers write nothing to
     stderr.
     """

@@ -99,7 +99,7 @@ def test_a_snapshot_then_changes_then_again(scene: PaymentDesk, receiver: Runnin
             told = receive_message(line)["changes"]
 
 
-def test_nothing_of_anybody_is_told(scene: PaymentDesk, receiver: RunningReceiver) -> None:
+def test_the_live_feed_contains_no_personal_data(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """The live feed sends no number, sum or name of a payer, company or order."""
     order = scene.order("ORD-CANARY-1", 4711, corporation="7010001065142")
     with connect_listener(receiver) as line:
@@ -134,7 +134,9 @@ def test_the_token_may_come_first(scene: PaymentDesk, receiver: RunningReceiver,
 @pytest.mark.parametrize(
     "first", ["", "x", TOKEN[:-1], TOKEN + "x", "{", '{"token": 1}', '{"token": null}', "[]", "{" * 3_000, "トークン"]
 )
-def test_a_wrong_first_message_ends_it(scene: PaymentDesk, receiver: RunningReceiver, first: str) -> None:
+def test_a_wrong_first_message_closes_the_websocket(
+    scene: PaymentDesk, receiver: RunningReceiver, first: str
+) -> None:
     with connect_listener(receiver, headers={}, first=first) as line:
         assert read_close_code(line) == 1008
 
@@ -153,13 +155,13 @@ def test_a_wrong_header_opens_nothing(scene: PaymentDesk, receiver: RunningRecei
     ("path", "status"),
     [("/live/", 400), ("/live?channels=payment,everything", 403), ("/notices/bank", 400), ("/", 400)],
 )
-def test_nothing_else_is_listened_to(scene: PaymentDesk, receiver: RunningReceiver, path: str, status: int) -> None:
+def test_other_paths_are_refused(scene: PaymentDesk, receiver: RunningReceiver, path: str, status: int) -> None:
     with pytest.raises(InvalidStatus) as refusal, connect_listener(receiver, path):
         pass
     assert refusal.value.response.status_code == status
 
 
-def test_nobody_waits_for_a_token_for_ever(scene: PaymentDesk) -> None:
+def test_a_websocket_without_a_token_is_closed_after_a_time(scene: PaymentDesk) -> None:
     with (
         run_receiver(scene.taker, head_timeout_seconds=0.1) as receiver,
         connect_listener(receiver, headers={}) as line,
@@ -262,7 +264,9 @@ def test_a_second_header_opens_nothing(
 
 
 @pytest.mark.parametrize("way", ["header", "first message", "no message", "two headers", "no such channel"])
-def test_who_guesses_is_turned_away(scene: PaymentDesk, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_address_that_sends_wrong_tokens_is_refused(
+    scene: PaymentDesk, way: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Each wrong token counts as a refusal of the address. The audit trail gets at most MAX_AUDITED_REFUSALS entries,
     with the address.
     """
@@ -322,7 +326,9 @@ def test_a_handshake_that_is_none_is_refused_like_any_request(
         assert receiver.get("/healthz").status == 0
 
 
-def test_who_has_the_token_speaks_for_their_address(scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_client_with_the_token_keeps_its_address_allowed(
+    scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A client with the token has connected from an address. Wrong tokens from that address then don't block it,
     because many clients can have one address.
     """
@@ -337,7 +343,7 @@ def test_who_has_the_token_speaks_for_their_address(scene: PaymentDesk, monkeypa
             assert receive_message(line)["type"] == "snapshot"
 
 
-def test_who_does_not_read_is_dropped(scene: PaymentDesk) -> None:
+def test_a_listener_that_does_not_read_is_disconnected(scene: PaymentDesk) -> None:
     """A listener that doesn't read is disconnected, and the others still get every message."""
     with (
         run_receiver(
@@ -370,7 +376,7 @@ def test_so_many_listeners_and_no_more(scene: PaymentDesk) -> None:
             assert read_close_code(line) == 1013
 
 
-def test_listeners_are_told_when_the_receiver_ends(scene: PaymentDesk, receiver: RunningReceiver) -> None:
+def test_listeners_get_a_close_frame_when_the_receiver_ends(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     with connect_listener(receiver) as line:
         assert receive_message(line)["type"] == "snapshot"
         receiver.stop.set()

@@ -55,7 +55,7 @@ class ReceivedStates:
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_nothing_is_missing_and_nothing_told_twice(scene: PaymentDesk) -> None:
+def test_each_listener_receives_each_event_once(scene: PaymentDesk) -> None:
     """Listeners connect one after another while payments are started and paid. Each receives every later state, none
     older than one that it already has, and in the end the final state of each payment.
     """
@@ -93,7 +93,7 @@ def pay_order(scene: PaymentDesk, number: str, order: int) -> int:
     return payment.id
 
 
-def test_what_the_snapshot_has_is_not_told_again() -> None:
+def test_a_state_in_the_snapshot_is_not_sent_again() -> None:
     """Of a record in the snapshot only later states are sent, of other records every state. After the first later
     state the record is no longer compared with the snapshot.
     """
@@ -113,7 +113,7 @@ def test_what_the_snapshot_has_is_not_told_again() -> None:
     assert told(RecordSummary("payment", 1)) == [(1, None)]
 
 
-def test_one_state_that_two_rows_of_the_feed_tell_is_told_once(scene: PaymentDesk) -> None:
+def test_a_state_with_two_feed_rows_is_sent_once(scene: PaymentDesk) -> None:
     """Two rows of `changes` name one record whose state was already sent: it is sent once."""
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
     with (
@@ -159,7 +159,7 @@ def test_a_first_message_that_is_no_text_opens_nothing(scene: PaymentDesk, recei
 
 
 @pytest.mark.parametrize("headers", [BEARER, {}])
-def test_a_message_that_is_too_large_ends_it(
+def test_a_too_large_message_closes_the_websocket(
     scene: PaymentDesk, receiver: RunningReceiver, headers: dict[str, str]
 ) -> None:
     """A message that is too large ends the connection, of a stranger and of a listener."""
@@ -168,7 +168,7 @@ def test_a_message_that_is_too_large_ends_it(
         assert read_close_code(line) == 1009
 
 
-def test_what_a_listener_says_is_passed_over(scene: PaymentDesk, receiver: RunningReceiver) -> None:
+def test_messages_of_a_listener_are_ignored(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """The receiver ignores texts, bytes and pings of a listener and goes on sending changes."""
     with connect_listener(receiver) as line:
         assert receive_message(line)["type"] == "snapshot"
@@ -201,7 +201,7 @@ def wait_until_cut_off(line: socket.socket, said: bytes) -> bool:
     return True
 
 
-def test_who_speaks_before_it_is_answered_is_refused(scene: PaymentDesk, receiver: RunningReceiver) -> None:
+def test_bytes_before_the_handshake_answer_are_refused(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """A handshake that is followed by bytes before its answer is refused."""
     with receiver.connect() as line:
         line.sendall(HANDSHAKE + b"\x81\x80" + MASK)

@@ -69,7 +69,7 @@ def list_held_leases(console: Console) -> set[str]:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 @pytest.mark.engines("sqlite")
-def test_it_works_until_it_is_told_to_end(place: Place, sandbox: Sandbox, number: int) -> None:
+def test_a_worker_runs_all_tasks_until_a_signal(place: Place, sandbox: Sandbox, number: int) -> None:
     """The worker prints one object when it is ready, its receiver answers, and it runs every task. After the signal
     it exits with 0, holds no lease of a task, and each line of its log is an object.
     """
@@ -126,7 +126,7 @@ def test_a_task_that_does_not_end_is_cut_off(place: Place, sandbox: Sandbox) -> 
 
 
 @pytest.mark.engines("sqlite")
-def test_a_second_signal_ends_it_at_once(place: Place, sandbox: Sandbox) -> None:
+def test_a_second_signal_ends_a_worker_with_a_hanging_task(place: Place, sandbox: Sandbox) -> None:
     """A second signal ends the worker without waiting for a task that hangs; it still exits with 0."""
     with start_ready_worker(place, sandbox, FAILPOINT="after_task_begin:1:hang", TIME_SCALE="1") as worker:
         with place.open_desk(sandbox) as console:

@@ -42,7 +42,7 @@ def get_sample(found: dict[str, dict[tuple[str, ...], float]], name: str) -> flo
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_what_was_agreed_is_there(scene: PaymentDesk, receiver: RunningReceiver) -> None:
+def test_all_agreed_metrics_exist(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """All metrics of AGREED exist. Before any event, rates are NaN and counts are zero."""
     found = read_metrics(receiver)
     assert set(found) >= AGREED
@@ -56,7 +56,7 @@ def test_what_was_agreed_is_there(scene: PaymentDesk, receiver: RunningReceiver)
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_rates_come_from_what_happened(scene: PaymentDesk) -> None:
+def test_rates_are_computed_from_events(scene: PaymentDesk) -> None:
     """One payment is paid and one fails, one call gets no answer, and some notices are refused: the rates and counts
     are as expected."""
     for number, became in (("ORD-1", "paid"), ("ORD-2", "failed")):
@@ -108,7 +108,7 @@ def test_scraping_costs_nothing(scene: PaymentDesk) -> None:
         scene.place.sql("ALTER TABLE away RENAME TO payment_events")
 
 
-def test_without_a_database_the_rest_is_told(scene: PaymentDesk) -> None:
+def test_other_metrics_are_returned_without_a_database(scene: PaymentDesk) -> None:
     """While the database doesn't answer, its metrics are missing, `database_up` is 0, and the other metrics are
     there."""
     with run_receiver(scene.taker, metrics_interval_seconds=0.5) as receiver:

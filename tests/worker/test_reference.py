@@ -125,7 +125,7 @@ def make_message_validator(name: str) -> Draft202012Validator:
     return Draft202012Validator({**ASYNCAPI, "$ref": f"#/components/messages/{name}/payload"})
 
 
-def test_the_files_are_schemas_and_refuse_what_is_wrong() -> None:
+def test_schemas_refuse_wrong_messages() -> None:
     """Each schema is valid, and refuses a wrong message."""
     for schema in (*OPENAPI["components"]["schemas"].values(), *ASYNCAPI["components"]["schemas"].values()):
         Draft202012Validator.check_schema(schema)

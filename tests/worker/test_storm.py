@@ -7,7 +7,9 @@ from tests.worker import notice_flood
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_real_notices_in_a_storm_of_rubbish(place: Place, seed: int, capsys: pytest.CaptureFixture[str]) -> None:
+def test_genuine_notices_are_booked_among_malformed_requests(
+    place: Place, seed: int, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Malformed requests and connections that never finish reach the worker together with real notices of three
     sources. Each malformed request gets its answer, each real notice is booked once, and the process goes on running.
     """

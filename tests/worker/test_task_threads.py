@@ -28,7 +28,7 @@ class CountedStop(Event):
 
 
 @pytest.mark.engines("sqlite")
-def test_a_spare_thread_runs_what_waits_behind_a_long_task(place: Place, sandbox: Sandbox) -> None:
+def test_a_spare_thread_runs_due_tasks_behind_a_long_task(place: Place, sandbox: Sandbox) -> None:
     """While the first thread runs a long task, a spare thread runs the next due task."""
     began, release, ran, stop = Event(), Event(), Event(), Event()
 

@@ -36,7 +36,7 @@ def grant_account_reads(people: Team, owner: Database) -> None:
     people.server.sql(f"GRANT SELECT ON mysql.user TO `{owner.account_name}`@`%`")
 
 
-def test_who_may_not_look_is_content(people: Team, owner: Database) -> None:
+def test_an_account_without_read_rights_passes_the_check(people: Team, owner: Database) -> None:
     """On a server that accepts connections only from this machine, an account that may not read `mysql.user` reports
     no fault.
     """

@@ -23,7 +23,7 @@ from tests.support.places import Place
         ("", set()),
     ],
 )
-def test_roles_as_an_administrator_writes_them(place: Place, written: str, roles: set[str]) -> None:
+def test_the_column_of_roles_accepts_lists_of_known_roles(place: Place, written: str, roles: set[str]) -> None:
     """The column `roles` is a list with commas. Of it only the known role names give rights; other text gives
     none."""
     place.sql(f"INSERT INTO operators (name, roles) VALUES ('somebody', '{written}')")

@@ -56,7 +56,7 @@ def test_a_new_account_on_mysql() -> None:
 
 
 @pytest.mark.parametrize("maria", [True, False])
-def test_whoever_comes_from_elsewhere_comes_encrypted(maria: bool) -> None:
+def test_a_remote_account_must_use_tls(maria: bool) -> None:
     """The account must use TLS, unless the server runs on the person's machine."""
     assert "REQUIRE SSL" in " ".join(make_statements(maria=maria, needs_tls=True))
     assert "REQUIRE SSL" not in " ".join(make_statements(maria=maria))
@@ -75,7 +75,7 @@ def test_the_locked_hold_nothing(maria: bool) -> None:
 
 
 @pytest.mark.parametrize("maria", [True, False])
-def test_who_only_asks_is_bounded(maria: bool) -> None:
+def test_an_account_in_team_mode_has_limits(maria: bool) -> None:
     """An account in team mode has a limit of simultaneous connections and, on MariaDB, a time limit for each
     statement."""
     limits = f" WITH MAX_USER_CONNECTIONS {MAX_CONNECTIONS} "
@@ -93,6 +93,6 @@ def test_role_names_fit_every_server() -> None:
     assert make_role_name("books", "operator") == "books/operator"
 
 
-def test_a_name_stays_in_its_quotes() -> None:
+def test_a_database_name_with_quotes_is_quoted() -> None:
     """A database name with quotes and SQL in it is quoted, so that no part of it is executed."""
     assert quote_identifier("a`; DROP TABLE b; --") == "`a``; DROP TABLE b; --`"

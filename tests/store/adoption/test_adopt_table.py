@@ -87,7 +87,7 @@ def run_adoption(database: Database, folder: Path, zone: str | None = None, *, c
 # ---- before
 
 
-def test_an_upgrade_leaves_it_alone(database: Database) -> None:
+def test_an_upgrade_does_not_change_an_unadopted_table(database: Database) -> None:
     """An upgrade creates the other tables and doesn't change this one. Until the adoption, the program refuses to use
     the database, with the reason `not_adopted`."""
     legacy.create_table_with_rows(database, [make_bought_row(ONE, 1)])
@@ -100,7 +100,7 @@ def test_an_upgrade_leaves_it_alone(database: Database) -> None:
     assert read_create_table(database) == before
 
 
-def test_somebody_elses_versions_are_not_ours(database: Database, tmp_path: Path) -> None:
+def test_the_version_table_of_another_application_keeps_its_version(database: Database, tmp_path: Path) -> None:
     """If the other application uses Alembic too, its version table keeps its version; the program stores its own
     version in another table."""
     legacy.create_table_with_rows(database, [make_bought_row(ONE, 1)])
@@ -125,7 +125,9 @@ def test_somebody_elses_versions_are_not_ours(database: Database, tmp_path: Path
         ((legacy.make_create_sql("sqlite"), "CREATE TABLE sessions (id INTEGER, words VARCHAR(9))"), "names_taken"),
     ],
 )
-def test_what_is_none_of_our_business(database: Database, tables: tuple[str, ...], problem: str | None) -> None:
+def test_an_upgrade_refuses_an_unsuitable_table(
+    database: Database, tables: tuple[str, ...], problem: str | None
+) -> None:
     """An upgrade refuses a database whose table of credit checks lacks the original columns, or which has other
     tables with our names. It creates nothing there."""
     execute(database, *tables)
@@ -219,7 +221,7 @@ def copy_adopted_table(database: Database, ours: Database) -> None:
         execute(one, f"OPTIMIZE TABLE {TABLE_NAME}, {alerts.name}")
 
 
-def test_it_is_as_good_as_a_table_of_ours(database: Database, engine: Engine, tmp_path: Path) -> None:
+def test_an_adopted_table_equals_a_created_one(database: Database, engine: Engine, tmp_path: Path) -> None:
     """An adopted table has the same added columns and indexes as a table that the program has created, and each query
     has the same plan on both. The step in which a server filters rows is not compared, because it depends on the
     columns: derived columns are stored in our table, virtual in an adopted one. Nor is the name of the index on a
@@ -260,7 +262,7 @@ TYPES: dict[str, dict[str, str]] = {
 
 
 @pytest.mark.parametrize("name", TYPES)
-def test_other_types_are_taken_as_they_are(server_database: Database, tmp_path: Path, name: str) -> None:
+def test_an_adopted_number_column_keeps_its_type(server_database: Database, tmp_path: Path, name: str) -> None:
     """The column of corporation numbers may have another type. It keeps its type, and each spelling of a number that
     it can store holds the claim of the number."""
     legacy.create_table_with_rows(
@@ -279,7 +281,7 @@ def test_other_types_are_taken_as_they_are(server_database: Database, tmp_path: 
         assert [str(key) for key in keys] == [ONE, TWO]
 
 
-def test_a_copy_is_made_only_when_told(server_database: Database, tmp_path: Path) -> None:
+def test_a_table_is_copied_only_with_permission(server_database: Database, tmp_path: Path) -> None:
     """A table with another storage engine, or with ids that the application counts itself, can only be changed by a
     copy. Writers would have to wait for the copy, so the adoption makes it only if the person has allowed it."""
     legacy.create_table_with_rows(server_database, [make_bought_row(ONE, 1)], options="ENGINE=MyISAM")
@@ -314,7 +316,7 @@ def test_columns_that_hold_too_little_are_widened(server_database: Database, tmp
     ("kind", "letters", "obstacle"),
     [("VARCHAR(50)", "utf8mb4", "width"), ("VARCHAR(255)", "latin1", "letters"), ("VARCHAR(80)", "utf8mb4", None)],
 )
-def test_what_needs_a_copy_is_foretold(
+def test_the_check_names_changes_that_need_a_copy(
     server_database: Database, tmp_path: Path, kind: str, letters: str, obstacle: str | None
 ) -> None:
     """The check before the adoption knows which changes the server can't make without a copy of the table, so that
@@ -346,7 +348,7 @@ def test_timestamps_are_instants(server_database: Database, tmp_path: Path) -> N
         assert conn.scalar(text(f"SELECT dates_zone FROM {TABLE_NAME}")) is None
 
 
-def test_dates_that_are_none_are_in_nobodys_way(server_database: Database, tmp_path: Path) -> None:
+def test_invalid_dates_are_kept_by_the_adoption(server_database: Database, tmp_path: Path) -> None:
     """A server without strict mode stores dates such as 0000-00-00. The adoption keeps such a value, also if it
     copies the table."""
     legacy.create_table_with_rows(server_database, [make_bought_row(ONE, 1)], options="ENGINE=MyISAM")
@@ -382,7 +384,7 @@ def test_a_zone_that_does_not_exist(database: Database, tmp_path: Path) -> None:
         assert migrate._read_table_names(conn) - {"sqlite_sequence"} == {TABLE_NAME}
 
 
-def test_nothing_to_adopt(database: Database, tmp_path: Path) -> None:
+def test_an_empty_database_cannot_be_adopted(database: Database, tmp_path: Path) -> None:
     """The adoption of an empty database is refused with `no_table`. In a database that the program has created, the
     adoption changes nothing."""
     with pytest.raises(ConsoleError) as refused:
@@ -468,7 +470,7 @@ def test_a_duplicate_does_not_spoil_the_index(server_database: Database, tmp_pat
     assert (found["live"], found["duplicates"]) == (1, found["rows"] - 1)
 
 
-def test_its_own_account_is_never_refused_meanwhile(
+def test_the_other_applications_account_inserts_rows_during_the_adoption(
     sql_server: SqlServer, server_database: Database, tmp_path: Path
 ) -> None:
     """The other application inserts rows with its own database account between all steps of the adoption, and no step
@@ -494,7 +496,7 @@ def test_its_own_account_is_never_refused_meanwhile(
     other.close()
 
 
-def test_an_upgrade_after_it_adds_what_it_adds(server_database: Database, tmp_path: Path) -> None:
+def test_an_upgrade_after_the_adoption_adds_its_columns(server_database: Database, tmp_path: Path) -> None:
     """An upgrade adds the column of a later version to an adopted table as the adoption itself adds it: derived and
     invisible to `SELECT *`."""
     legacy.create_table_with_rows(server_database, [make_bought_row(ONE, 1)])
@@ -511,7 +513,7 @@ def test_an_upgrade_after_it_adds_what_it_adds(server_database: Database, tmp_pa
     assert adopt_table.read_table(server_database) == adopted
 
 
-def test_it_need_not_name_its_columns(server_database: Database, tmp_path: Path) -> None:
+def test_the_other_application_selects_only_its_columns(server_database: Database, tmp_path: Path) -> None:
     """After the adoption the other application's `SELECT *` returns the original columns only, and its INSERT without
     a list of columns is still accepted."""
     legacy.create_table_with_rows(server_database, [make_bought_row(ONE, 1)])

@@ -23,7 +23,7 @@ def raise_order_alert(conn: Connection, order: int = 1, rule: str = A) -> Alert:
     return found
 
 
-def test_open_once(own_rows: Connection) -> None:
+def test_a_record_has_one_open_alert_per_rule(own_rows: Connection) -> None:
     """While an alert is open, the same rule adds no second one for the record. Another rule, another record, and the
     same mismatch after the alert was resolved each get an alert of their own."""
     first = raise_order_alert(own_rows)
@@ -35,7 +35,7 @@ def test_open_once(own_rows: Connection) -> None:
     assert raise_order_alert(own_rows).id > others[1].id
 
 
-def test_settled_once(own_rows: Connection) -> None:
+def test_a_resolved_alert_keeps_its_first_end(own_rows: Connection) -> None:
     """A resolved alert keeps the time at which it was first resolved."""
     found = raise_order_alert(own_rows)
     assert alerts.resolve(own_rows, found.id, NOW)
@@ -45,7 +45,7 @@ def test_settled_once(own_rows: Connection) -> None:
     assert settled.resolved_at == NOW
 
 
-def test_seen_once(own_rows: Connection, acting_person: str) -> None:
+def test_an_alert_keeps_its_first_acknowledgement(own_rows: Connection, acting_person: str) -> None:
     """The first acknowledgement stores the person, the time and the note; a later one changes none of them. The alert
     stays open."""
     found = raise_order_alert(own_rows)
@@ -57,7 +57,7 @@ def test_seen_once(own_rows: Connection, acting_person: str) -> None:
     assert alerts.list_open_alerts(own_rows, 5) == (seen,)
 
 
-def test_pages(own_rows: Connection) -> None:
+def test_pages_of_alerts_have_their_order(own_rows: Connection) -> None:
     """Pages of alerts list open ones from the oldest on, all from the newest on, those of one rule, and all of a
     record.
     """
@@ -74,7 +74,7 @@ def test_pages(own_rows: Connection) -> None:
     assert alerts.find_by_subject(own_rows, "order", 1) == (one, other)
 
 
-def test_live_views_are_told(own_rows: Connection) -> None:
+def test_each_change_of_an_alert_is_in_the_change_feed(own_rows: Connection) -> None:
     """The change feed has an entry for each alert that opens, is acknowledged or is resolved, and none for a call
     that changed nothing."""
     mark, _ = change_feed.list_changes_since(own_rows, None)

@@ -70,7 +70,9 @@ def test_no_table_is_read_as_a_whole(request: pytest.FixtureRequest, where: str,
         ("mariadb", "range orders PRIMARY"),
     ],
 )
-def test_a_stretch_is_read_by_its_ids(request: pytest.FixtureRequest, where: str, entered: str) -> None:
+def test_a_range_of_orders_is_read_by_the_primary_key(
+    request: pytest.FixtureRequest, where: str, entered: str
+) -> None:
     """A range of orders is read by the primary key, not by an index of states, which would have to be read as a
     whole."""
     steps = plans.read_plan_steps(request.getfixturevalue(f"on_{where}"), QUERY_BY_NAME["a stretch of orders"])

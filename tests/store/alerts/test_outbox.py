@@ -28,7 +28,7 @@ def list_waiting_events(conn: Connection, limit: int = 9) -> list[str]:
     return [event.event_id for event in outbox.list_due_events(conn, LATER, limit)]
 
 
-def test_kept_once(own_rows: Connection) -> None:
+def test_an_event_is_stored_once(own_rows: Connection) -> None:
     """An event is stored once with its first content and is due at once; a second event with the same id is not
     stored.
     """
@@ -40,7 +40,7 @@ def test_kept_once(own_rows: Connection) -> None:
     assert first.body not in repr(first)
 
 
-def test_each_keys_in_its_order(own_rows: Connection) -> None:
+def test_events_of_a_key_become_due_in_order(own_rows: Connection) -> None:
     """An event becomes due only after the earlier events of its key are published; events of other keys don't delay
     it."""
     one, two = add_event(own_rows, "e1"), add_event(own_rows, "e2", seconds=1)
@@ -55,7 +55,7 @@ def test_each_keys_in_its_order(own_rows: Connection) -> None:
     assert list_waiting_events(own_rows) == ["e3"]
 
 
-def test_taken_once(own_rows: Connection) -> None:
+def test_an_event_is_marked_as_published_once(own_rows: Connection) -> None:
     """The second process that marks an event as published gets False, and the event can't be postponed afterwards."""
     event = add_event(own_rows, "e1")
     assert outbox.mark_published(own_rows, event, NOW)
@@ -66,7 +66,7 @@ def test_taken_once(own_rows: Connection) -> None:
     assert (found.published_at, found.attempts, found.last_error) == (NOW, 0, None)
 
 
-def test_put_off(own_rows: Connection) -> None:
+def test_a_postponed_event_counts_an_attempt(own_rows: Connection) -> None:
     """Postponing an event stores the reason and counts one attempt; a caller with the row as it was before gets
     False. Publishing deletes the stored reason."""
     event = add_event(own_rows, "e1")
@@ -82,7 +82,7 @@ def test_put_off(own_rows: Connection) -> None:
     assert (taken.attempts, taken.last_error, taken.published_at) == (1, None, LATER)
 
 
-def test_counted(own_rows: Connection) -> None:
+def test_waiting_events_are_counted(own_rows: Connection) -> None:
     """The outbox counts waiting events, due or not, and returns the time of the oldest."""
     assert outbox.count_unpublished_events(own_rows) == OutboxCounts(0, None)
     one = add_event(own_rows, "e1")
@@ -92,7 +92,7 @@ def test_counted(own_rows: Connection) -> None:
     assert outbox.count_unpublished_events(own_rows) == OutboxCounts(1, NOW + timedelta(seconds=7))
 
 
-def test_what_the_database_refuses_is_no_repeat(own_rows: Connection) -> None:
+def test_a_refused_event_is_no_repeat(own_rows: Connection) -> None:
     """Only for an event that is stored already the function returns False; a row that the database refuses raises the
     error."""
     with pytest.raises(IntegrityError):

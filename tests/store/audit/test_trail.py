@@ -44,7 +44,7 @@ def test_an_untouched_trail_holds(desk: DatabaseWithThreeChains) -> None:
     assert count_verified_rows(desk) == len(desk.rows())
 
 
-def test_a_row_holds_what_was_recorded(desk: DatabaseWithThreeChains) -> None:
+def test_an_audit_row_returns_the_written_values(desk: DatabaseWithThreeChains) -> None:
     """An audit row returns the instant, the texts and the facts that were written, with any characters; on a server
     the instant is the server's."""
     facts = {"名": "\udcff\0'%(x)s:y 🏢 ", "n": 1}
@@ -59,7 +59,7 @@ def test_a_row_holds_what_was_recorded(desk: DatabaseWithThreeChains) -> None:
         assert verify_chains(conn, ()).first_bad_row_id is None
 
 
-def test_what_is_too_long_is_cut_before_it_is_hashed(desk: DatabaseWithThreeChains) -> None:
+def test_a_too_long_text_is_cut_before_its_hash(desk: DatabaseWithThreeChains) -> None:
     """Texts that are too long, for example a megabyte that a person has pasted, are cut before the row's hash is
     computed, so the chain stays right."""
     desk.place.drop_table_triggers("audit_log")  # nobody has so long a name
@@ -102,7 +102,7 @@ def test_only_committed_rows_are_anchored(desk: DatabaseWithThreeChains) -> None
 
 
 @pytest.mark.expects_log("the desk can't anchor at first")
-def test_a_failing_anchor_never_undoes_what_is_done(desk: DatabaseWithThreeChains) -> None:
+def test_an_unstored_anchor_undoes_no_commit(desk: DatabaseWithThreeChains) -> None:
     """If an anchor can't be stored after the commit, no error is raised; the anchor is stored together with the next
     one."""
     broken = True

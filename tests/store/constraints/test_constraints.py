@@ -99,7 +99,9 @@ def test_the_classical_bypasses_of_four_eyes(people: Team, connections: PersonCo
 
 
 @pytest.mark.parametrize("case", FORBIDDEN, ids=lambda case: case.title)
-def test_each_is_refused_for_its_own_reason(people: Team, connections: PersonConnections, case: ForbiddenAct) -> None:
+def test_each_forbidden_statement_has_its_own_message(
+    people: Team, connections: PersonConnections, case: ForbiddenAct
+) -> None:
     """To an approver, who has the most rights, each forbidden statement is refused with the message of the right or
     the trigger rule that is meant to refuse it."""
     told = execute_case(people, connections, "lead-b", case) or "let through"
@@ -225,7 +227,7 @@ def test_a_renewal_that_came_to_nothing_gives_the_claim_back(people: Team, conne
     assert said == ""
 
 
-def test_who_may_not_buy_begins_no_purchase(people: Team, connections: PersonConnections) -> None:
+def test_a_person_without_the_right_inserts_no_purchase(people: Team, connections: PersonConnections) -> None:
     """The database refuses a purchase by an account whose person may not buy. The worker may not."""
     purchase = forbidden.make_operation_insert().replace("credit-check.refetch", "credit-check.purchase")
     assert execute_statements(connections, "op-a", fill_own_name(purchase, people, "op-a")) == ""
@@ -271,7 +273,7 @@ def test_another_application_goes_on_as_before(shop: Any) -> None:
     assert execute_as_shop(shop, f"DELETE FROM {table} WHERE id = 90") == ""
 
 
-def test_another_application_writes_the_state_of_its_own_rows(shop: Any) -> None:
+def test_another_application_writes_states_of_its_own_rows(shop: Any) -> None:
     """The application that had the table before writes each of the three states, in a new row and in an existing one,
     and no other word.
     """
@@ -291,7 +293,7 @@ def test_another_application_writes_the_state_of_its_own_rows(shop: Any) -> None
     assert "original columns" in execute_as_shop(shop, nonsense)
 
 
-def test_another_application_leaves_ours_alone(people: Team, shop: Any) -> None:
+def test_another_application_cannot_change_our_rows(people: Team, shop: Any) -> None:
     """The other application may change neither the program's columns nor the program's rows, nor a bought credit
     check, nor the owner of a row that the program uses."""
     table = forbidden.CHECKS
@@ -383,7 +385,7 @@ def _read_trigger_times(server: SqlServer, database: Database) -> dict[str, obje
     return dict(server.sql(f"SELECT trigger_name, created FROM information_schema.triggers {about}"))
 
 
-def test_what_was_altered_is_made_anew_without_a_gap(sql_server: SqlServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_upgrade_replaces_altered_triggers(sql_server: SqlServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """An upgrade replaces altered triggers: one with a changed text, one without a rule, one of another owner. After
     each of its statements the rule is still enforced."""
     with sql_server.database() as owner, closing(Database(owner, without_time_limit=True)) as database:
@@ -442,7 +444,7 @@ def test_the_owner_too_never_changes_the_trail(people: Team) -> None:
             cursor.execute("UPDATE audit_log SET who = 'x'")
 
 
-def test_grants_that_are_missing_or_too_much_are_told(sql_server: SqlServer) -> None:
+def test_missing_and_unneeded_grants_are_reported(sql_server: SqlServer) -> None:
     """The check reports missing and unnecessary rights: of each role to the schema account, and to
     a person those of their own account.
     """
@@ -466,7 +468,7 @@ def test_grants_that_are_missing_or_too_much_are_told(sql_server: SqlServer) -> 
         assert own == {("unexpected_grant", f"DROP ON {place}.*")}
 
 
-def test_every_refusal_says_what_is_refused() -> None:
+def test_every_trigger_rule_has_a_short_message() -> None:
     """Each trigger rule has a message, short enough for an error message of the server."""
     rules = [rule for table in server_triggers.ALL_SERVER_RULES.values() for rule in table]
     rules += [
@@ -510,7 +512,7 @@ def test_transitions_come_from_the_tables() -> None:
 # ---------------------------------------------------------------- programs that are slow
 
 
-def test_who_slept_before_writing_asks_for_the_time_again(people: Team) -> None:
+def test_a_process_with_an_old_time_reads_the_time_again(people: Team) -> None:
     """A process that is stopped between reading the server's time and writing it is refused by the trigger; its
     transaction runs again with the new time."""
     times = [f"{forbidden.UTC} - INTERVAL 1 MINUTE", forbidden.UTC]

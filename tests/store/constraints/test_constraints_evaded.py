@@ -19,7 +19,7 @@ CASES = (*forbidden_money.CASES, *forbidden_worker.CASES)
 pytestmark = pytest.mark.engines("mariadb")
 
 
-def test_triggers_refuse_what_grants_would_have(people: Team) -> None:
+def test_triggers_refuse_statements_despite_too_many_grants(people: Team) -> None:
     """An account has all rights by mistake. The triggers still refuse every statement that the missing rights would
     have refused."""
     tried = [case for case in CASES if case.words == "denied" and "TRUNCATE" not in case.sql[0]]

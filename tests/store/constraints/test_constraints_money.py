@@ -69,7 +69,7 @@ def desk(people: Team, connections: PersonConnections) -> SqlClient:
 
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b"])
-def test_a_request(desk: SqlClient, who: str) -> None:
+def test_a_refund_request_after_its_reservation_is_accepted(desk: SqlClient, who: str) -> None:
     """The database accepts a refund request after its amount was reserved: for all that is left, for a part of it,
     and with two approvers for a large amount. A second reservation of the same money is refused."""
     assert desk(who, make_reserve_update(), make_refund_insert()) == ""
@@ -81,14 +81,14 @@ def test_a_request(desk: SqlClient, who: str) -> None:
     )
 
 
-def test_a_further_request_while_one_is_on_its_way(desk: SqlClient) -> None:
+def test_a_second_refund_request_counts_the_first_reservation(desk: SqlClient) -> None:
     """For a second request, the amount that the first request reserves counts too: the reservation must be the
     request's own amount."""
     assert desk("op-a", make_reserve_update(SUBMITTED), make_refund_insert(SUBMITTED)) == ""
     assert "own sum" in desk("op-a", make_reserve_update(SUBMITTED), make_refund_insert(SUBMITTED, SUM + 1))
 
 
-def test_a_request_for_what_was_set_aside(desk: SqlClient) -> None:
+def test_a_refund_request_for_a_set_aside_is_accepted(desk: SqlClient) -> None:
     """A refund of a set-aside takes its amount from the sum that was set aside; the set-aside is marked when the
     refund exists. If the refund ends without money, the amount and the mark are put back."""
     taken = make_payment_update(ASIDE, set_aside_minor="set_aside_minor - 400", reserved_minor="reserved_minor + 400")
@@ -106,7 +106,7 @@ SET_ASIDE_UPDATE = make_payment_update(
 SET_ASIDE_REFUND_COLUMNS: dict[str, Any] = {"set_aside_id": "1", "checkers_needed": "2"}
 
 
-def test_the_worker_asks_for_what_was_set_aside(desk: SqlClient) -> None:
+def test_a_workers_request_for_a_set_aside_needs_two_approvers(desk: SqlClient) -> None:
     """The worker may request the refund of a whole set-aside, with two approvers. It may neither vote for nor approve
     its own request."""
     asked = (
@@ -151,7 +151,7 @@ def test_the_worker_asks_for_nothing_else(desk: SqlClient, asked: tuple[str, ...
     assert "asks for no refund" in told or "in the name of somebody else" in told
 
 
-def test_an_approval(desk: SqlClient) -> None:
+def test_an_approval_needs_its_vote_first(desk: SqlClient) -> None:
     """The vote is stored first, then the state. If two votes are needed, the first one leaves the state and raises
     the version."""
     assert desk("lead-b", make_vote_insert(ASKED), make_refund_update(ASKED, status="'approved'")) == ""
@@ -175,7 +175,7 @@ def test_a_second_approval(people: Team, desk: SqlClient) -> None:
 
 
 @pytest.mark.parametrize("change", ["roles = 'auditor'", "disabled_at = UTC_TIMESTAMP()"])
-def test_a_request_of_a_maker_who_may_request_nothing_now(people: Team, desk: SqlClient, change: str) -> None:
+def test_a_vote_for_a_former_requester_is_refused(people: Team, desk: SqlClient, change: str) -> None:
     """If the requester has lost the right to request, the database refuses a vote, and after an earlier vote it
     refuses the approval.
     """
@@ -210,7 +210,7 @@ def _delete_votes(cursor: Any, of: int) -> None:
     cursor.execute(f"DELETE FROM approvals WHERE vote_of = '{of}'")
 
 
-def test_other_decisions(desk: SqlClient) -> None:
+def test_declines_withdrawals_and_expiries_are_accepted(desk: SqlClient) -> None:
     """An approver may decline, the requester may withdraw, and each account may write that the deadline has passed.
     The reserved amount is then released."""
     declined = make_refund_update(ASKED, status="'rejected'", declined_because="'not ours'")
@@ -252,7 +252,7 @@ def test_sending_and_the_answer(desk: SqlClient, who: str) -> None:
     )
 
 
-def test_never_sent(desk: SqlClient) -> None:
+def test_a_refund_returns_to_unsent_only_with_proof(desk: SqlClient) -> None:
     """A refund may go back to "not sent" with an answer to this sending that proves it, or with two answers of the
     provider that it doesn't know the refund."""
     assert (
@@ -271,7 +271,7 @@ def test_never_sent(desk: SqlClient) -> None:
     assert desk("worker", absent, absent, make_refund_update(SENDING, **BACK_TO_APPROVED_COLUMNS)) == ""
 
 
-def test_two_people_decide_what_nobody_knows(desk: SqlClient) -> None:
+def test_a_second_person_decides_an_unknown_refund(desk: SqlClient) -> None:
     """op-b has proposed that the refund was never made. Only lead-b, an approver with evidence, may decide the same;
     neither op-b nor an operator may."""
     second = (
@@ -291,7 +291,7 @@ def test_two_people_decide_what_nobody_knows(desk: SqlClient) -> None:
 
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
-def test_a_payment_from_its_beginning(desk: SqlClient, who: str) -> None:
+def test_a_payment_moves_from_its_insertion_to_its_end(desk: SqlClient, who: str) -> None:
     """A payment is inserted without money. After the provider's notice is stored, the state changes step by step,
     then the captured amount, the excess and the order."""
     begun = money.make_payment_insert(order_id=str(UNPAID), asked_minor="1000")
@@ -328,7 +328,7 @@ def test_two_people_decide_about_a_payment(desk: SqlClient) -> None:
         assert "money has moved only" in desk(who, *second)
 
 
-def test_an_account(desk: SqlClient) -> None:
+def test_the_worker_changes_accounts_within_their_limit(desk: SqlClient) -> None:
     """The worker may reserve, book and release sums of a company's account within its limit, and not above it."""
     back = money.make_update("accounts", 1, balance_minor="balance_minor - 100")
     held = money.make_update("accounts", 1, reserved_minor="reserved_minor + 100")
@@ -337,7 +337,7 @@ def test_an_account(desk: SqlClient) -> None:
 
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
-def test_the_columns_of_an_order_that_its_payment_fills(desk: SqlClient, who: str) -> None:
+def test_order_columns_accept_only_values_of_a_payment(desk: SqlClient, who: str) -> None:
     """The columns of an order for its payment may get only the values of a payment of this order; the token may be
     stored before it is paid."""
     told = {"atom_token_id": "'T-4'", "atom_txn_id": "'A-4'", "payment_method": "'atom'"}
@@ -356,7 +356,7 @@ def execute_as_shop(people: Team) -> Iterator[Any]:
         connection.rollback()
 
 
-def test_the_shop_writes_its_orders(execute_as_shop: Any) -> None:
+def test_the_shop_changes_its_own_columns_of_an_order(execute_as_shop: Any) -> None:
     """The shop may insert an order, change its own columns and move the state forward; it may neither move it back,
     nor change the program's columns, nor delete an order."""
     assert execute_as_shop("INSERT INTO orders (merch_txn_id, total_amount) VALUES ('ORD-7', 100)") == ""

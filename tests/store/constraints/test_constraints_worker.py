@@ -43,7 +43,7 @@ def desk(people: Team, connections: PersonConnections) -> SqlClient:
 
 
 @pytest.mark.parametrize("who", WRITERS)
-def test_a_task(desk: SqlClient, who: str) -> None:
+def test_a_task_row_is_begun_and_ended(desk: SqlClient, who: str) -> None:
     """The row of a task may be inserted, and the run of a task may be begun and ended, also by another account than
     the one that inserted it."""
     made = make_insert("tasks", name="'outbox'", every_seconds="5", next_at=UTC)
@@ -62,7 +62,7 @@ def test_a_request_id(desk: SqlClient, who: str) -> None:
 
 
 @pytest.mark.parametrize("who", WRITERS)
-def test_a_saga(desk: SqlClient, who: str) -> None:
+def test_a_saga_moves_to_its_next_and_final_states(desk: SqlClient, who: str) -> None:
     """A saga may move to its next step and to each of its final states. After its end a new saga may begin for the
     same record."""
     assert desk(who, make_update("sagas", OPEN, step="'expire'", attempts="0")) == ""
@@ -73,7 +73,7 @@ def test_a_saga(desk: SqlClient, who: str) -> None:
 
 
 @pytest.mark.parametrize("who", WRITERS)
-def test_an_alert(desk: SqlClient, who: str) -> None:
+def test_an_alert_is_opened_acknowledged_and_resolved(desk: SqlClient, who: str) -> None:
     """An alert may be opened, acknowledged in the person's own name, and resolved; after that the same alert may be
     opened again."""
     found = make_insert(
@@ -97,7 +97,7 @@ def test_a_watched_corporation(desk: SqlClient, who: str) -> None:
 
 
 @pytest.mark.parametrize("who", WRITERS)
-def test_an_event(desk: SqlClient, who: str) -> None:
+def test_an_outbox_event_is_stored_postponed_and_published(desk: SqlClient, who: str) -> None:
     """An event of the outbox may be stored, postponed and marked as published."""
     late = make_plain_update(
         "outbox", OPEN, attempts="attempts + 1", next_at=f"{UTC} + INTERVAL 1 HOUR", trouble="'timeout'"
@@ -111,7 +111,7 @@ def test_an_event(desk: SqlClient, who: str) -> None:
 
 
 @pytest.mark.parametrize("who", WRITERS)
-def test_a_reconciliation(desk: SqlClient, who: str) -> None:
+def test_counts_of_a_reconciliation_only_rise(desk: SqlClient, who: str) -> None:
     """The counts of a reconciliation may only rise; its differences and their cases may be stored; then it may be
     ended."""
     counted = make_update("reconciliations", OPEN, matched="matched + 7", phase="'ours'", position="'x'")
@@ -136,7 +136,7 @@ def test_a_bulk_run(desk: SqlClient, who: str) -> None:
 
 
 @pytest.mark.parametrize("who", WRITERS)
-def test_a_take(desk: SqlClient, who: str) -> None:
+def test_a_take_is_begun_extended_and_ended(desk: SqlClient, who: str) -> None:
     """A record without a take, or with another person's ended take, is taken; the take is extended and released."""
     mine = worker.make_take_update(FREE)
     given_up = f"UPDATE takes SET until = {UTC} WHERE subject_id = {FREE}"
@@ -145,7 +145,7 @@ def test_a_take(desk: SqlClient, who: str) -> None:
     assert "somebody else has" in desk(who, worker.make_take_update(HELD_BY_OTHER))
 
 
-def test_a_note(desk: SqlClient) -> None:
+def test_only_people_write_notes(desk: SqlClient) -> None:
     """People write notes; the worker can't."""
     assert desk("op-a", worker.make_note_insert()) == desk("lead-b", worker.make_note_insert()) == ""
     assert "this role notes nothing" in desk("worker", worker.make_note_insert())
@@ -167,7 +167,7 @@ def execute_as_shop(people: Team) -> Iterator[Any]:
         connection.rollback()
 
 
-def test_the_shop_reserves_its_stock(execute_as_shop: Any) -> None:
+def test_the_shop_changes_its_stock_reservations(execute_as_shop: Any) -> None:
     """The shop may insert a reservation, change its quantity, mark it as used and release it. A used or released
     reservation can't be held again."""
     assert (

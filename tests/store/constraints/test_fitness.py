@@ -34,7 +34,7 @@ def test_a_fresh_server_is_fit(on_server: Database) -> None:
     assert {name for name in find_failed_checks(on_server) if name != "writeset"} == set()
 
 
-def test_a_fresh_server_stores_what_it_derives(on_server: Database) -> None:
+def test_all_derived_columns_are_stored(on_server: Database) -> None:
     """All derived columns are stored ones, because the purge of a Galera node that returns may never end over an
     indexed virtual column."""
     found = text("SELECT extra, column_name FROM information_schema.columns WHERE table_schema = DATABASE()")
@@ -43,7 +43,7 @@ def test_a_fresh_server_stores_what_it_derives(on_server: Database) -> None:
     assert derived == {"STORED GENERATED"}
 
 
-def test_an_embedded_database_is_fit_until_its_guards_go(tmp_path: Path) -> None:
+def test_an_embedded_database_without_its_triggers_is_unfit(tmp_path: Path) -> None:
     """A new SQLite database passes all checks. Without a trigger of the audit trail, and without the index of the
     claim, it doesn't."""
     database = Database(f"sqlite:///{tmp_path}/console.db")
@@ -83,7 +83,7 @@ def test_missing_triggers_and_rights_too_many_are_grave(sql_server: SqlServer) -
         person.close()
 
 
-def test_a_worker_that_can_end_nobody_is_told(sql_server: SqlServer) -> None:
+def test_missing_rights_for_ending_sessions_are_reported(sql_server: SqlServer) -> None:
     """The check reports if the schema account lacks the rights that the workers' procedure needs to end sessions
     which block other sessions."""
     with open_team(sql_server, {"op-a": ("operator",)}) as people:
@@ -138,7 +138,7 @@ def test_a_galera_cluster_is_fit(galera_cluster: servers.Cluster) -> None:
     database.close()
 
 
-def test_a_cluster_that_accepts_any_transaction_is_told(galera_cluster: servers.Cluster) -> None:
+def test_a_cluster_without_a_transaction_limit_is_unfit(galera_cluster: servers.Cluster) -> None:
     """A Galera node without a useful limit for the size of a transaction doesn't pass the check `writeset`; with the
     limit it does."""
     node = galera_cluster.nodes[0]

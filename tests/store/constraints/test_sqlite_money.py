@@ -161,7 +161,9 @@ def plain_client(filled_database: Path) -> Iterator[sqlite3.Connection]:
 @pytest.mark.parametrize(
     ("statement", "words"), [case[1:] for case in REFUSED_STATEMENTS], ids=[case[0] for case in REFUSED_STATEMENTS]
 )
-def test_refused(plain_client: sqlite3.Connection, statement: str, words: str) -> None:
+def test_each_forbidden_statement_has_its_message(
+    plain_client: sqlite3.Connection, statement: str, words: str
+) -> None:
     """Each statement is refused with the message of its own rule, also if the client has switched off the check
     constraints."""
     plain_client.execute("PRAGMA ignore_check_constraints = ON")
@@ -207,7 +209,7 @@ def test_transitions_come_from_the_tables() -> None:
         assert set(re.findall(r"'(\w+>\w+)'", texts[table])) == steps
 
 
-def test_what_is_missing_or_altered_is_found(filled_database: Path) -> None:
+def test_missing_and_altered_triggers_are_found(filled_database: Path) -> None:
     """The check finds missing and altered triggers. An upgrade creates all of them again, also if the schema needs no
     other step."""
     database = Database(f"sqlite:///{filled_database}")

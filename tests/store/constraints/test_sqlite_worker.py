@@ -225,7 +225,7 @@ def client(filled_database: Path) -> Iterator[sqlite3.Connection]:
 @pytest.mark.parametrize(
     ("statement", "words"), [case[1:] for case in REFUSED_STATEMENTS], ids=[case[0] for case in REFUSED_STATEMENTS]
 )
-def test_refused(client: sqlite3.Connection, statement: str, words: str) -> None:
+def test_each_forbidden_statement_has_its_message(client: sqlite3.Connection, statement: str, words: str) -> None:
     """Each statement is refused with the message of its own rule, also if the client has switched off the check
     constraints."""
     client.execute("PRAGMA ignore_check_constraints = ON")

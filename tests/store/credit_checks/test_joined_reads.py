@@ -72,7 +72,7 @@ def database(engine: Engine) -> Iterator[Database]:
 
 @pytest.mark.parametrize("name", ["somebody", "nobody", None])
 @pytest.mark.parametrize("number", [NUMBER, OTHER, NONE])
-def test_one_statement_says_what_the_plain_reads_say(database: Database, number: str, name: str | None) -> None:
+def test_the_joined_read_equals_the_separate_reads(database: Database, number: str, name: str | None) -> None:
     """The one statement returns the same person, records in the same order and lapsed calls as the separate queries,
     also if there are none."""
     with database.read() as conn:
@@ -92,7 +92,7 @@ def test_the_lapsed_and_the_strays_are_seen(database: Database) -> None:
         assert joined_reads.find_record(conn, 99) is None
 
 
-def test_it_is_one_statement(database: Database) -> None:
+def test_a_search_is_one_statement(database: Database) -> None:
     """A search makes one round trip to a server, however many records it finds."""
     asked: list[str] = []
 

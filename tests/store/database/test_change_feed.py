@@ -36,7 +36,7 @@ def read_new_changes(database: Database, mark: FeedMark | None) -> tuple[FeedMar
     return mark, [record for kind, record in changed if kind == CHECK]
 
 
-def test_each_change_is_told_once(database: Database) -> None:
+def test_each_change_is_reported_once(database: Database) -> None:
     """Records from before the first reading aren't reported; a record that changed twice is reported once."""
     announce_changes(database, 1)
     mark, told = read_new_changes(database, None)
@@ -66,7 +66,7 @@ def test_a_transaction_that_commits_late_is_not_missed(on_server: Database, othe
     assert read_new_changes(on_server, mark)[1] == []
 
 
-def test_one_that_began_before_the_first_reading_is_not_missed(on_server: Database) -> None:
+def test_a_change_committed_after_the_first_read_is_reported(on_server: Database) -> None:
     """A change whose transaction began before the first read of the feed, and commits after it, is returned by the
     next read."""
     with on_server.write_without_retries() as slow:
@@ -76,7 +76,7 @@ def test_one_that_began_before_the_first_reading_is_not_missed(on_server: Databa
     assert read_new_changes(on_server, mark)[1] == [1]
 
 
-def test_what_is_open_is_told_until_it_must_be_over(on_server: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_id_stays_open_for_a_limited_time(on_server: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """An id that is missing between ids that were read stays open for one to two periods: if its transaction commits,
     the next read returns its change. So a mark (the position of a reader) carries a limited number of ids."""
     clock = [0.0]
@@ -99,7 +99,7 @@ def test_what_is_open_is_told_until_it_must_be_over(on_server: Database, monkeyp
     assert mark.read_ids == frozenset()
 
 
-def test_another_database_in_its_place_is_read_from_its_end(on_server: Database) -> None:
+def test_the_feed_of_a_restored_database_is_read_from_its_end(on_server: Database) -> None:
     """A database that was restored from a backup uses ids again. The feed then begins at the present end."""
     announce_changes(on_server, *range(10))
     mark, _ = read_new_changes(on_server, None)
@@ -111,7 +111,7 @@ def test_another_database_in_its_place_is_read_from_its_end(on_server: Database)
     assert read_new_changes(on_server, mark)[1] == [77]
 
 
-def test_more_than_one_reading_takes_is_told_in_several(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_feed_is_read_in_several_parts(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """If there are more changes than one read returns, the next reads return the rest."""
     mark, _ = read_new_changes(database, None)
     monkeypatch.setattr(change_feed, "MAX_ROWS_PER_READ", 5)

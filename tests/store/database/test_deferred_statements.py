@@ -117,7 +117,7 @@ def test_a_row_count_that_is_wrong_prevents_commit(place: Place, database: Datab
     assert read_changed_ids(place) == [2]
 
 
-def test_a_rollback_drops_what_was_deferred(place: Place, database: Database) -> None:
+def test_a_rollback_drops_deferred_statements(place: Place, database: Database) -> None:
     """After a rollback a deferred statement isn't executed."""
 
     class _Stopped(Exception):

@@ -62,7 +62,7 @@ def test_no_update_is_lost(database: Database) -> None:
     assert total == PROCESSES * TURNS
 
 
-def test_a_write_transaction_owns_the_lock_before_it_reads(database: Database) -> None:
+def test_a_write_transaction_acquires_its_lock_first(database: Database) -> None:
     """A write transaction acquires the lock with BEGIN IMMEDIATE, so nobody writes between its read and its write."""
     assert database.file is not None
     other = sqlite3.connect(database.file, timeout=0, isolation_level=None)
@@ -102,7 +102,7 @@ def test_durable_by_setting(database: Database) -> None:
         assert conn.exec_driver_sql("PRAGMA journal_mode").scalar_one() == "wal"
 
 
-def test_what_still_runs_when_it_is_closed_leaves_nothing_open(database: Database) -> None:
+def test_reads_during_the_close_leave_no_connection_open(database: Database) -> None:
     """A thread that still reads while the database is closed, and one that begins to read afterwards, leave no
     connection open."""
     gc.collect()
@@ -142,7 +142,7 @@ def test_a_file_that_is_no_database(tmp_path: Path, content: bytes, code: str | 
     assert file.read_bytes() == content
 
 
-def test_somebody_elses_database(tmp_path: Path) -> None:
+def test_a_database_of_another_program_is_refused(tmp_path: Path) -> None:
     """A database with tables of another program is refused and not changed."""
     file = tmp_path / "console.db"
     with closing(sqlite3.connect(file)) as other, other:
@@ -155,7 +155,7 @@ def test_somebody_elses_database(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(("version", "newer"), [("0000", False), ("9999", True)])
-def test_another_version(database: Database, version: str, newer: bool) -> None:
+def test_a_database_of_another_version_is_refused(database: Database, version: str, newer: bool) -> None:
     """A program and a database whose schema versions differ refuse to work together. The error names both versions
     and says which one is older."""
     with database.write_without_retries() as tx:
@@ -173,7 +173,7 @@ def create_schema(file: str) -> str:
     return migrate.ensure_schema(Database(f"sqlite:///{file}"))["database_id"]
 
 
-def test_two_desks_make_it_at_once(tmp_path: Path) -> None:
+def test_simultaneous_creation_makes_one_database(tmp_path: Path) -> None:
     """Several processes create the database at the same time; the result is one database with one id."""
     assert len(set(call_in_processes(4, create_schema, str(tmp_path / "console.db")))) == 1
 
@@ -208,7 +208,7 @@ def test_a_full_disk_rolls_back_whole(database: Database) -> None:
     database.close()
 
 
-def test_the_schema_and_its_migrations_agree(database: Database) -> None:
+def test_migrations_build_the_declared_schema(database: Database) -> None:
     """The migrations build the schema that the program expects, and HEAD is the newest migration."""
     from alembic.autogenerate import compare_metadata
     from alembic.config import Config

@@ -23,7 +23,7 @@ TRIGGER_ERROR_MESSAGE = (
         (1047, "WSREP has not yet prepared node", "gone"),
     ],
 )
-def test_what_became_of_a_transaction(number: int, words: str, fate: str) -> None:
+def test_each_database_error_has_its_transaction_outcome(number: int, words: str, fate: str) -> None:
     """A transaction that lost a race runs again, also if a node aborted it while reading a trigger; a transaction
     with a fault of this program doesn't.
     """
@@ -58,7 +58,7 @@ def test_a_race_against_the_own_chain_is_run_again_after_a_long_wait(monkeypatch
     assert allowed == [True] * retry_policy.MAX_RERUNS + [False] * 2
 
 
-def test_a_trigger_that_was_half_read_is_no_bug_of_ours() -> None:
+def test_a_half_read_trigger_counts_as_a_lost_database() -> None:
     """A syntax error of a server that was aborted while it read a trigger counts as `database_locked`. Other syntax
     errors have no error code: they are bugs."""
     half = DatabaseError("UPDATE refunds", {}, pymysql.err.ProgrammingError(1064, TRIGGER_ERROR_MESSAGE))

@@ -82,7 +82,7 @@ def database(request: pytest.FixtureRequest) -> Database:
 
 
 @pytest.mark.parametrize("ask", [*PAGES.values(), *COUNTS.values(), *BY_KEY.values()], ids=[*PAGES, *COUNTS, *BY_KEY])
-def test_read_through_an_index_in_its_order(database: Database, ask: Query) -> None:
+def test_every_query_follows_an_index(database: Database, ask: Query) -> None:
     """No query reads a whole table or sorts: an index has the rows in the requested order."""
     steps = plans.read_plan_steps(database, ask)
     assert not plans.find_whole_table_steps(steps), steps
@@ -168,7 +168,7 @@ def test_counts_read_the_index_alone(on_mariadb: Database, name: str) -> None:
 
 
 @pytest.mark.parametrize("order", ["oldest", "newest"])
-def test_a_later_page_by_age_begins_where_it_begins(on_sqlite: Database, order: str) -> None:
+def test_a_later_page_by_age_enters_the_index_at_its_row(on_sqlite: Database, order: str) -> None:
     """A later page of a queue sorted by age enters the index at the last row of the page before, too."""
     last = SortPosition(datetime(2026, 4, 15, 3), 0, 0, 7)  # noqa: DTZ001  # without a zone, as columns store it
     bound = "state_since>?" if order == "oldest" else "state_since<?"
@@ -182,7 +182,7 @@ def test_a_later_page_by_age_begins_where_it_begins(on_sqlite: Database, order: 
 
 
 @pytest.mark.parametrize("queue", QUEUE_PART_BY_NAME)
-def test_a_later_page_begins_where_it_begins(on_sqlite: Database, queue: str) -> None:
+def test_a_later_page_enters_the_index_at_its_row(on_sqlite: Database, queue: str) -> None:
     """A later page of a queue enters the index at the last row of the page before (by work state, age and id), not at
     the beginning of the queue."""
     steps = plans.read_plan_steps(on_sqlite, _get_later_page_query(queue))

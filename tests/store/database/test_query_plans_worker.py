@@ -41,7 +41,7 @@ def database(request: pytest.FixtureRequest) -> Database:
 
 
 @pytest.mark.parametrize("ask", BY_INDEX.values(), ids=BY_INDEX)
-def test_read_through_an_index_in_its_order(database: Database, ask: Query) -> None:
+def test_every_query_follows_an_index(database: Database, ask: Query) -> None:
     """No query reads a whole table or sorts."""
     steps = plans.read_plan_steps(database, ask)
     assert not plans.find_whole_table_steps(steps), steps

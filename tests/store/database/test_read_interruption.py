@@ -110,7 +110,7 @@ def test_the_attempts_keep_their_distance(monkeypatch: pytest.MonkeyPatch, *, is
     join_interrupting_thread()
 
 
-def test_a_read_does_not_wait_for_the_connection_that_ends_it() -> None:
+def test_a_finished_read_does_not_wait_for_its_interruption() -> None:
     """A read that ends by itself while the connection for ending its statement is still being opened returns at once,
     and its statement isn't ended any more."""
     interruption, is_opening, may_open = ReadInterruption(), Event(), Event()

@@ -45,7 +45,7 @@ def test_a_repeated_result_is_parsed_once(place: Place, monkeypatch: pytest.Monk
     assert len(packets) == 4, "the number of columns, the end of the columns, a row, the end of the rows"
 
 
-def test_results_with_equally_many_columns_are_told_apart(place: Place) -> None:
+def test_results_with_equal_column_counts_are_distinguished(place: Place) -> None:
     """Results with the same number of columns are distinguished by the names, types and character sets of the
     columns, in any order of the queries.
     """

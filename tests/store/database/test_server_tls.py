@@ -76,7 +76,9 @@ def run_client(reached: servers.Server, options: list[str]) -> subprocess.Comple
     )  # fmt: skip
 
 
-def test_a_dump_verifies_its_server_too(server_with_tls: servers.Server, mariadb_server: servers.Server) -> None:
+def test_the_dump_program_verifies_the_server(
+    server_with_tls: servers.Server, mariadb_server: servers.Server
+) -> None:
     """The client program that makes dumps connects by itself. At a server without TLS, or with a certificate of
     another authority, it reads and writes nothing."""
     assert server_with_tls.authority is not None
@@ -135,7 +137,7 @@ def test_elsewhere_everything_is_verified(query: str) -> None:
     assert (given["ssl_verify_cert"], given["ssl_verify_identity"], bool(given["ssl_ca"])) == (True, True, True)
 
 
-def test_one_node_elsewhere_makes_all_verified() -> None:
+def test_one_remote_node_requires_verification_of_all_nodes() -> None:
     """If a fallback node is on another machine, the first node is verified too, also at a loopback address."""
     server = server_engine.parse_server_url(
         make_url("mysql+pymysql://a:b@127.0.0.1/console?fallback=db.example.jp:3306")

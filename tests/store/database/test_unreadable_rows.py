@@ -10,7 +10,7 @@ from console.store.schema import worker
 
 
 @pytest.mark.expects_log("rows that can't be read are told")
-def test_each_unreadable_step_of_an_incident_is_told(caplog: pytest.LogCaptureFixture) -> None:
+def test_each_unreadable_incident_step_is_reported(caplog: pytest.LogCaptureFixture) -> None:
     """Each unreadable step of an incident is reported once, also the second one of the same incident."""
     engine = create_engine("sqlite://")
     at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)

@@ -71,7 +71,7 @@ def _read_refusal_reason(documents: Documents, path: str) -> object:
     return caught.value.detail["reason"]
 
 
-def test_what_is_put_is_read_back(documents: Documents, document_place: DocumentPlace) -> None:
+def test_a_stored_document_is_read_back(documents: Documents, document_place: DocumentPlace) -> None:
     """A stored document is read back. Its name contains the hash of its content, and no other file remains beside it;
     the check of write access leaves none either."""
     documents.check_writable()
@@ -176,7 +176,7 @@ def test_a_document_that_is_gone_is_missing(documents: Documents, document_place
     assert _read_refusal_reason(documents, PLACE) == "missing"
 
 
-def test_what_is_too_big_is_refused(documents: Documents, document_place: DocumentPlace) -> None:
+def test_a_too_large_document_is_refused(documents: Documents, document_place: DocumentPlace) -> None:
     """A document with one byte more than the largest readable size is refused and not stored."""
     with pytest.raises(ConsoleError) as caught:
         documents.store(b"x" * (LARGEST_BYTES + 1))

@@ -43,7 +43,7 @@ def _read_mode(path: Path) -> int:
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
-def test_a_desk_of_one_keeps_its_documents_to_itself(documents: Documents, root: Path, umask: int) -> None:
+def test_a_private_folder_keeps_documents_private(documents: Documents, root: Path, umask: int) -> None:
     """In a folder that the program has created, only the person may read the documents, whatever the person's umask
     is."""
     before = os.umask(umask)
@@ -56,7 +56,7 @@ def test_a_desk_of_one_keeps_its_documents_to_itself(documents: Documents, root:
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
 @pytest.mark.parametrize("umask", [0o022, 0o077])
-def test_a_folder_that_its_group_may_write_is_a_teams(documents: Documents, root: Path, umask: int) -> None:
+def test_a_group_folder_shares_documents_with_the_team(documents: Documents, root: Path, umask: int) -> None:
     """In a folder that its group may write, the members of the group may read all documents and add their own; nobody
     else may read them."""
     root.mkdir(parents=True)
@@ -72,7 +72,7 @@ def test_a_folder_that_its_group_may_write_is_a_teams(documents: Documents, root
     assert {(root / PLACE).stat().st_gid, (root / DIGEST[:2]).stat().st_gid} == {team}
 
 
-def test_a_share_that_decides_itself_who_reads(
+def test_a_share_that_refuses_file_modes_stores_documents(
     documents: Documents, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A network share may refuse to change the rights of a file; the document is stored nevertheless."""
@@ -100,7 +100,9 @@ def test_a_share_without_hard_links_and_without_folder_sync(
     assert [file.name for file in root.rglob("*") if file.is_file()] == [f"{DIGEST}.pdf"]
 
 
-def test_a_folder_that_fails_to_reach_the_disk_is_told(documents: Documents, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_sync_of_the_folder_refuses_the_document(
+    documents: Documents, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """If syncing the folder fails because the disk is full, storing is refused: this error isn't ignored like the one
     of a share that can't sync."""
     monkeypatch.setattr(documents_folder, "sync_folder", _make_refusing(errno.ENOSPC))

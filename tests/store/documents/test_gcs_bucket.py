@@ -112,7 +112,7 @@ def test_retries_of_an_unreachable_bucket_end_in_time(
 
 
 @pytest.mark.parametrize(("status", "reason"), [(401, "denied"), (403, "denied"), (400, "refused"), (503, "timeout")])
-def test_a_refusal_by_google_has_its_reason(bucket_server: BucketServer, status: int, reason: str) -> None:
+def test_a_google_refusal_has_its_reason(bucket_server: BucketServer, status: int, reason: str) -> None:
     """The error's reason says whether a right is missing (`denied`), the request is wrong (`refused`) or the person
     should wait (`timeout`)."""
     bucket = (
@@ -142,7 +142,7 @@ def test_a_packed_object_is_not_unpacked(bucket_server: BucketServer) -> None:
     assert not [asked for asked in bucket_server.asked if "alt=media" in asked]
 
 
-def test_a_desk_killed_while_it_stores(bucket_server: BucketServer) -> None:
+def test_a_kill_during_an_upload_leaves_no_partial_document(bucket_server: BucketServer) -> None:
     """A desk is killed (SIGKILL) during an upload. The document is complete or missing, and the next desk can store
     it."""
     with processes.begin_together([processes.start_script("documents_worker.py", URL)]):
@@ -175,7 +175,7 @@ def test_a_stand_in_for_google_is_on_this_machine(monkeypatch: pytest.MonkeyPatc
     assert caught.value.detail == {"variable": "STORAGE_EMULATOR_HOST", "problem": "this_machine_only"}
 
 
-def test_without_credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_bucket_without_credentials_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """If Google's library finds no credentials, each call is refused as `denied`, and no call is made without
     credentials."""
     monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)

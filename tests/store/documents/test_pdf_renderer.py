@@ -50,7 +50,7 @@ def test_a_page_becomes_a_picture(report: PdfDocument) -> None:
     assert image.pixels[:300] == b"\xff" * 300
 
 
-def test_japanese_without_its_font_is_drawn_where_it_is_found(report: PdfDocument) -> None:
+def test_japanese_without_an_embedded_font_is_drawn_and_found(report: PdfDocument) -> None:
     """For a font that the PDF doesn't contain, the program uses its own. The box of a found text is where the text is
     drawn."""
     (hit,) = report.search("見本")
@@ -77,7 +77,7 @@ def test_japanese_without_its_font_is_drawn_where_it_is_found(report: PdfDocumen
         ("シ", 2),
     ],
 )
-def test_words_are_found_whatever_their_form(report: PdfDocument, words: str, found: int) -> None:
+def test_a_search_ignores_width_case_and_line_breaks(report: PdfDocument, words: str, found: int) -> None:
     """A search ignores width, case, blanks and line breaks, but distinguishes hiragana from katakana."""
     assert len(report.search(words)) == found
 
@@ -110,7 +110,7 @@ def test_rare_characters_of_names_are_read_and_found() -> None:
         assert document.search("吉野家") == ()
 
 
-def test_a_turned_page_is_searched_as_it_is_shown() -> None:
+def test_a_turned_page_has_search_boxes_in_its_shown_direction() -> None:
     """The boxes of found texts are fractions of the page as it is shown: on a page turned by 90°, the line stands
     upright at the right."""
     with PdfDocument(REPORT.replace(b"/MediaBox", b"/Rotate 90/MediaBox")) as pages:
@@ -251,7 +251,7 @@ def test_the_child_is_limited_and_knows_nothing(monkeypatch: pytest.MonkeyPatch)
         b'{"bytes": 30}\n[{"page": 0, "boxes": [[1, 2]]}]',
     ],
 )
-def test_whatever_the_child_says_is_checked(monkeypatch: pytest.MonkeyPatch, answer: bytes) -> None:
+def test_answers_of_the_rendering_process_are_checked(monkeypatch: pytest.MonkeyPatch, answer: bytes) -> None:
     """The answers of the rendering process are checked: a wrong or too long answer, as after an attack by a PDF, is
     refused."""
     program = f"import sys, os; sys.stdin.buffer.readline(); os.write(1, {answer!r})"

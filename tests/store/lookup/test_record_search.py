@@ -76,7 +76,7 @@ def _find_records(conn: Connection, search: RecordSearch) -> set[tuple[str, int]
 
 @with_and_without_lapsed
 @pytest.mark.parametrize("few", [_NEVER, _ALWAYS], ids=["newest rows", "ranges of an index"])
-def test_a_search_finds_what_the_filter_chooses(
+def test_a_search_finds_the_records_of_its_filter(
     database: Database, lapsed: queues.LapsedIds, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A search finds the same records whether it reads the newest rows or ranges of an index, also while calls have
@@ -120,7 +120,7 @@ def test_a_day_is_the_day_in_japan_of_the_payment(
             assert not _find_records(conn, RecordSearch(_make_choice(NO_FILTER), DayRange(before, before), {}, 50))
 
 
-def test_a_part_of_a_table_is_told(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_limited_read_of_a_table_is_reported(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """For every condition, a search reads a limited number of rows; if older rows are left out, the result is marked
     as partial. A day of payments and the payments that can be reversed are read from an index of their own, so an
     old payment is found nevertheless.
@@ -156,7 +156,7 @@ def test_records_of_numbers_are_bounded(database: Database, monkeypatch: pytest.
 
 
 @pytest.mark.parametrize(("number", "kind"), [(NUMBER_OF_ORDER, "payment"), (NUMBER_OF_PAYMENT, "refund")])
-def test_a_part_of_the_records_of_records_is_told(
+def test_a_limited_read_of_related_records_is_reported(
     database: Database, number: str, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The payments of a corporation's orders, and the refunds of its payments, are limited too, and the result is

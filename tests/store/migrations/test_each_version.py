@@ -221,7 +221,7 @@ def test_the_version_before_is_installed_again_and_replaced(
 
 @pytest.mark.engines("mariadb", "galera")
 @pytest.mark.parametrize(("step", "missing"), [("UPDATE alembic_version", "how"), ("SELECT version_num", "trigger")])
-def test_an_upgrade_that_lost_its_lock_stops(
+def test_an_upgrade_without_its_lock_stops(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, missing: str
 ) -> None:
     """Another desk acquires the lock during a step of the upgrade. The upgrade then changes nothing more, and the

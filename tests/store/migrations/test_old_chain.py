@@ -89,7 +89,7 @@ def _split_definitions(sql: str) -> set[str]:
 
 
 @pytest.mark.parametrize("revision", ["0006", "0011"])
-def test_it_becomes_the_schema_of_a_new_database(engine: Engine, tmp_path: Path, revision: str) -> None:
+def test_the_old_chain_builds_the_present_schema(engine: Engine, tmp_path: Path, revision: str) -> None:
     """After the upgrade, tables, columns, derived columns, keys, indexes and triggers are those of a new database. A
     database of revision 0011 needs no step."""
     with open_empty_database(engine, tmp_path / "new") as new, open_empty_database(engine, tmp_path / "old") as old:
@@ -105,7 +105,7 @@ def test_it_becomes_the_schema_of_a_new_database(engine: Engine, tmp_path: Path,
             assert upgraded[part] == expected[part], part
 
 
-def test_its_rows_stay(engine: Engine, tmp_path: Path) -> None:
+def test_rows_of_the_old_chain_stay_unchanged(engine: Engine, tmp_path: Path) -> None:
     """Rows stay. The initial limits aren't inserted a second time, and existing rows get the values of new
     columns."""
     with open_empty_database(engine, tmp_path / "old") as old:

@@ -55,7 +55,7 @@ def read_states(context: ServiceContext) -> list[tuple[object, ...]]:
         ]
 
 
-def test_what_a_key_was_used_for(context: ServiceContext) -> None:
+def test_the_use_of_a_key_has_its_person_time_and_lease(context: ServiceContext) -> None:
     """The use of a key states who uses it, since when, and whether the lease of the operation is live. It is read
     from the operation with this key only."""
     for key in ("a", "b", "c"):
@@ -68,7 +68,7 @@ def test_what_a_key_was_used_for(context: ServiceContext) -> None:
 
 
 @pytest.mark.parametrize("place_of", [0, 1, 2])
-def test_an_end_is_of_its_own_operation(context: ServiceContext, place_of: int) -> None:
+def test_the_end_of_an_operation_leaves_others_running(context: ServiceContext, place_of: int) -> None:
     """Ending one operation leaves the others running, whatever their ids are."""
     all_of_them = sorted((acquire_key(context, key) for key in ("a", "b", "c")), key=lambda one: one.operation_id)
     ended = all_of_them[place_of]
@@ -80,7 +80,7 @@ def test_an_end_is_of_its_own_operation(context: ServiceContext, place_of: int) 
 
 
 @pytest.mark.parametrize("fence", [-1, 1])
-def test_who_lost_the_operation_ends_nothing(context: ServiceContext, fence: int) -> None:
+def test_a_process_with_another_fencing_token_ends_nothing(context: ServiceContext, fence: int) -> None:
     """A process with an older or a newer fencing token can't end the operation, neither before nor after its owner
     has ended it."""
     begun = acquire_key(context, "a")
@@ -103,7 +103,7 @@ def test_the_same_end_twice_is_as_good_as_once(context: ServiceContext) -> None:
     assert read_states(context) == [("a", "done", "paid")]
 
 
-def test_only_what_is_calling_ends(context: ServiceContext) -> None:
+def test_only_a_calling_operation_can_be_ended(context: ServiceContext) -> None:
     """An operation that is unknown or failed can't be ended by this function; another one settles it."""
     for state in (FAILED, OperationState.UNKNOWN):
         begun = acquire_key(context, state)

@@ -166,7 +166,7 @@ def test_another_question_gets_no_answer(
         assert same.find_result(KEY, PRINT).result == RESULT
 
 
-def test_announced_once(cache: RedisIdempotencyCache) -> None:
+def test_the_first_announcement_of_a_key_is_distinguished(cache: RedisIdempotencyCache) -> None:
     """The first process that announces the use of a key learns that the cache knows nothing of it (`is_missing`), the
     next one that another process has announced it."""
     assert cache.announce_use(KEY, PRINT) == caches.CacheLookup(is_missing=True, epoch="first")
@@ -216,7 +216,7 @@ def test_a_forgotten_result_is_forgotten_at_once(
         assert unaware.find_result(KEY, PRINT).result is None
 
 
-def test_a_late_entry_is_of_its_epoch(
+def test_a_late_entry_belongs_to_its_epoch(
     cache: RedisIdempotencyCache, redis_server: RedisServer, database_id: str
 ) -> None:
     """Redis has lost the mark of a forgotten result, and a slow process writes the result again: a process that knows
@@ -241,7 +241,7 @@ def test_an_old_epoch_is_not_asked_in(cache: RedisIdempotencyCache, uptime: Hand
     assert cache.find_result(KEY, PRINT).result == RESULT
 
 
-def test_who_sleeps_while_asking_believes_nothing(
+def test_an_answer_read_after_a_pause_is_ignored(
     cache: RedisIdempotencyCache, uptime: HandUptime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If the process was stopped between the question and the answer of Redis, it ignores the answer, because the
@@ -285,7 +285,7 @@ def make_damages(client: Redis, name: bytes) -> dict[str, Callable[[], object]]:
     }
 
 
-def test_nothing_a_stranger_writes_is_believed(own_server: RedisServer, plain: Redis) -> None:
+def test_spoiled_redis_entries_give_no_result(own_server: RedisServer, plain: Redis) -> None:
     """Spoiled entries (wrong bytes, other types, cut and changed values) give no result and no error, and the next
     result is stored again."""
     with open_cache(own_server.url) as cache:
@@ -302,7 +302,7 @@ def test_nothing_a_stranger_writes_is_believed(own_server: RedisServer, plain: R
         assert cache.find_result(KEY, PRINT).result == RESULT
 
 
-def test_an_entry_counts_under_its_name_alone(own_server: RedisServer, plain: Redis) -> None:
+def test_an_entry_copied_to_another_key_gives_no_result(own_server: RedisServer, plain: Redis) -> None:
     """An entry that was copied to the name of another key gives no result for that key."""
     with open_cache(own_server.url) as cache:
         is_stored(cache)

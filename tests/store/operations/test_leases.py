@@ -40,7 +40,7 @@ def read_fence(database: Database) -> int:
         return int(conn.exec_driver_sql(f"SELECT fence FROM leases WHERE name = '{NAME}'").scalar_one())
 
 
-def test_one_holder_until_it_lets_go(databases: tuple[Database, ...], place: Place) -> None:
+def test_a_lease_has_one_holder_until_its_release(databases: tuple[Database, ...], place: Place) -> None:
     """While a desk holds the lease, another desk can read who holds it and since when, but can't acquire it. After
     the release it can, and the fencing token is higher."""
     here, there = databases
@@ -59,7 +59,7 @@ def test_one_holder_until_it_lets_go(databases: tuple[Database, ...], place: Pla
     assert read_fence(there) > first_fence
 
 
-def test_it_runs_out_by_the_databases_clock(
+def test_a_lease_expires_by_the_databases_clock(
     databases: tuple[Database, ...], place: Place, hand_clock: HandClock
 ) -> None:
     """A lease expires at its time by the database's clock. The process that has lost it can neither renew it nor
@@ -79,7 +79,9 @@ def test_it_runs_out_by_the_databases_clock(
     assert taken.token != lost.token
 
 
-def test_a_heartbeat_moves_its_end(databases: tuple[Database, ...], place: Place, hand_clock: HandClock) -> None:
+def test_a_heartbeat_moves_the_end_of_its_lease(
+    databases: tuple[Database, ...], place: Place, hand_clock: HandClock
+) -> None:
     """A renewed lease can't be acquired by another desk. An expired lease can't be renewed, whether another desk has
     acquired it or not.
     """
@@ -123,7 +125,7 @@ def test_at_once_no_more_than_slots(databases: tuple[Database, ...], place: Plac
     assert sorted(lease.slot for lease in taken) == list(range(slots))
 
 
-def test_the_token_tells_whose_it_is(databases: tuple[Database, ...], place: Place) -> None:
+def test_the_fencing_token_identifies_the_lease_holder(databases: tuple[Database, ...], place: Place) -> None:
     """A process that gets no answer to COMMIT sees by the token whether it has acquired the lease; an acquisition of
     another process proves nothing.
     """

@@ -81,7 +81,7 @@ def holds_claim(database: Database) -> bool:
     ],
     ids=["two people", "a proposal that is open", "one who closes their own", "one with two proofs"],
 )
-def test_what_ends_its_claim(
+def test_a_lost_purchase_keeps_its_claim_until_two_decisions(
     database: Database, place: Place, first: str, closed: bool, then: tuple[str, ...], held: bool
 ) -> None:
     """A purchase that the database has lost keeps its claim until a second person has confirmed, with evidence, a

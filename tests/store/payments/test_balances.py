@@ -110,7 +110,7 @@ def test_more_than_was_captured_is_never_reserved_at_once(database_without_perso
         assert (sum(got), read_sums(conn, payment.id)) == (5, ComputedSums(5, 5))
 
 
-def test_nothing_is_reserved_of_what_was_taken_back(rows: Connection) -> None:
+def test_a_reversed_payment_permits_no_reservation(rows: Connection) -> None:
     """Of a reversed payment nothing can be reserved for a refund, neither of what is left nor of what was set
     aside."""
     payment = insert_paid_payment(rows)
@@ -135,7 +135,7 @@ def test_a_refund_that_is_done_is_no_difference(rows: Connection, told: int | No
     ) == (300, then)
 
 
-def test_who_looks_is_told(rows: Connection) -> None:
+def test_a_changed_sum_is_in_the_change_feed(rows: Connection) -> None:
     """A change of the sums adds an entry to the change feed; a refused one adds none."""
     payment = insert_paid_payment(rows)
     mark, _ = change_feed.list_changes_since(rows, None)
@@ -146,7 +146,7 @@ def test_who_looks_is_told(rows: Connection) -> None:
     assert change_feed.list_changes_since(rows, mark)[1] == ((payments.PAYMENT_KIND, payment.id),)
 
 
-def test_another_payment_keeps_its_sums(rows: Connection) -> None:
+def test_a_change_of_sums_leaves_other_payments_unchanged(rows: Connection) -> None:
     """Only the named payment changes."""
     one, other = insert_paid_payment(rows, "ORD-1"), insert_paid_payment(rows, "ORD-2")
     assert payments.reserve_amount(rows, one.id, 1_000, NOW)

@@ -16,7 +16,7 @@ from tests.store.money_rows import NOW
 EVENT = PaymentEvent("paypay", "N-1", "payment.succeeded", "queued", '{"a": 1}', 5, "ORD-1", 3_300, "JPY", NOW)
 
 
-def test_kept_once(rows: Connection) -> None:
+def test_a_payment_event_is_stored_once(rows: Connection) -> None:
     """A second event with the same id doesn't change the first one. The same id of another source is another
     event."""
     later = NOW + timedelta(hours=1)
@@ -32,7 +32,7 @@ def test_kept_once(rows: Connection) -> None:
     assert payment_events.find_by_event_id(rows, "paypay", "N-2") is None
 
 
-def test_what_becomes_of_it(rows: Connection) -> None:
+def test_the_result_of_an_event_is_written_once(rows: Connection) -> None:
     """The result of an event is written once; a later caller gets False."""
     for number in range(3):
         assert payment_events.add_event(rows, PaymentEvent("bank", f"N-{number}", "x", "queued", "{}"), "worker", NOW)
@@ -52,7 +52,7 @@ def test_a_long_body_is_cut(rows: Connection) -> None:
     assert len(found.body) == payment_events.LONGEST_BODY_CHARACTERS
 
 
-def test_what_the_database_refuses_is_no_repeat(rows: Connection) -> None:
+def test_a_refused_event_is_no_repeat(rows: Connection) -> None:
     """Only for an event that is stored already the function returns False; a row that the database refuses raises the
     error."""
     with pytest.raises(IntegrityError):
@@ -60,7 +60,7 @@ def test_what_the_database_refuses_is_no_repeat(rows: Connection) -> None:
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
-def test_told_from_many_sides_at_once(database_without_person_triggers: Database) -> None:
+def test_one_of_many_threads_stores_an_event(database_without_person_triggers: Database) -> None:
     """Of many threads that store the same event at the same moment, exactly one gets True."""
 
     def tell(number: int) -> bool:

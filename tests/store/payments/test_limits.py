@@ -29,7 +29,7 @@ def read_account(conn: Connection, account_id: int) -> Account:
     return account
 
 
-def test_starting_limits(rows: Connection) -> None:
+def test_initial_limits_exist_for_each_currency(rows: Connection) -> None:
     """The first limits are separate for yen and paise, with the cooling-off period in seconds; in a currency without
     rows nothing can be refunded.
     """
@@ -86,7 +86,7 @@ def test_booked_as_far_as_there_is_room(
     )
 
 
-def test_booked_by_who_saw_the_last_version(rows: Connection) -> None:
+def test_a_booking_on_an_old_version_is_refused(rows: Connection) -> None:
     """A caller that read an older version gets StaleRow."""
     account = open_account(rows)
     assert accounts.book_amount(rows, account, 100) == 100
@@ -107,7 +107,7 @@ def test_a_limit_that_was_lowered(rows: Connection) -> None:
     assert read_account(rows, account.id).available_minor == 500
 
 
-def test_one_account_of_a_currency(rows: Connection) -> None:
+def test_a_corporation_has_one_account_per_currency(rows: Connection) -> None:
     """A corporation has at most one account for each currency. Without an account there is no limit."""
     account = open_account(rows)
     assert accounts.find_by_corporation(rows, NUMBER, "JPY") == account
@@ -132,7 +132,7 @@ def test_room_is_given_out_once(database_without_person_triggers: Database) -> N
         assert (got, read_account(conn, account_id).reserved_minor) == (5, 5)
 
 
-def test_set_aside_until_it_went_back(rows: Connection) -> None:
+def test_a_set_aside_is_open_until_its_refund(rows: Connection) -> None:
     """A set-aside is open, then being refunded, then refunded. If the refund ends without money, the set-aside is
     open again."""
     payment, account = insert_paid_payment(rows), open_account(rows)

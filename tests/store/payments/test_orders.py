@@ -37,7 +37,7 @@ def test_found_by_every_id(rows: Connection) -> None:
     assert orders.find(rows, other.id + 1) is None
 
 
-def test_one_order_of_a_number(rows: Connection) -> None:
+def test_order_numbers_are_unique(rows: Connection) -> None:
     """The database refuses a second order with the same number."""
     insert_order(rows)
     with pytest.raises(IntegrityError):
@@ -51,12 +51,12 @@ def test_however_the_shop_writes_a_number(rows: Connection, written: str) -> Non
 
 
 @pytest.mark.parametrize("written", [None, ""])
-def test_no_corporation(rows: Connection, written: str | None) -> None:
+def test_an_order_without_a_corporation_has_none(rows: Connection, written: str | None) -> None:
     """An order without a corporation number, or with an empty one, has None."""
     assert insert_order(rows, corporation=written).corporation_number is None
 
 
-def test_only_who_saw_the_last_state_writes(rows: Connection) -> None:
+def test_a_write_on_an_old_order_state_is_refused(rows: Connection) -> None:
     """The shop doesn't raise the version, so a state that the shop has changed also makes the program's write fail
     with StaleRow."""
     seen = insert_order(rows)
@@ -70,7 +70,7 @@ def test_only_who_saw_the_last_state_writes(rows: Connection) -> None:
         orders.change_order(rows, now, NOW, status=OrderState.PAID)
 
 
-def test_a_payment_moves_it(rows: Connection) -> None:
+def test_a_payment_moves_its_order_along_the_transitions(rows: Connection) -> None:
     """A payment moves its order along the transition table and stores the next step (work). A caller with an older
     version gets StaleRow."""
     seen = insert_order(rows)
@@ -96,7 +96,7 @@ def test_a_state_that_the_shop_alone_knows(rows: Connection, word: str) -> None:
 
 
 @pytest.mark.parametrize("column", ["merch_txn_id", "total_amount", "currency", "corporation_number"])
-def test_what_was_ordered_is_the_shops(rows: Connection, column: str) -> None:
+def test_ordered_facts_of_an_order_cannot_change(rows: Connection, column: str) -> None:
     """The program may not change what was ordered: number, amount, currency and corporation."""
     with pytest.raises(ForbiddenTransition):
         orders.change_order(rows, insert_order(rows), NOW, **{column: 1})

@@ -38,21 +38,21 @@ def test_found_by_every_id(rows: Connection) -> None:
     assert payments.find(rows, payment.id + 1) is None
 
 
-def test_newest_first(rows: Connection) -> None:
+def test_payments_are_listed_newest_first(rows: Connection) -> None:
     """The payments of an order, and of a corporation, are listed newest first."""
     made = [insert_begun_payment(rows, f"ORD-{i}", order_id=71, corporation_number=NUMBER) for i in range(3)]
     assert payments.find_by_order(rows, 71) == payments.find_by_corporation(rows, NUMBER) == tuple(reversed(made))
 
 
 @pytest.mark.parametrize("facts", [{}, {"number": "ORD-2", "provider_payment_id": "0421"}])
-def test_one_payment_of_a_name(rows: Connection, facts: dict[str, str]) -> None:
+def test_payment_numbers_and_provider_ids_are_unique(rows: Connection, facts: dict[str, str]) -> None:
     """The database refuses a second payment with the same payment number, or with the same id of the provider."""
     insert_begun_payment(rows, provider_payment_id="0421")
     with pytest.raises(IntegrityError):
         insert_begun_payment(rows, **facts)
 
 
-def test_only_who_saw_the_last_version_writes(rows: Connection) -> None:
+def test_a_write_on_an_old_version_is_refused(rows: Connection) -> None:
     """A caller that read an older version is refused, and nothing is written; a moved amount counts as a change."""
     old = insert_paid_payment(rows)
     payments.change_payment(rows, old, SOON, payer_ref="payer-7", certainty=Certainty.UNKNOWN)
@@ -88,7 +88,7 @@ def test_along_the_table_of_transitions(rows: Connection) -> None:
 
 
 @pytest.mark.parametrize("column", ["captured_minor", "reserved_minor", "asked_minor", "currency", "version", "id"])
-def test_what_a_payment_is_stays(rows: Connection, column: str) -> None:
+def test_amount_currency_and_ids_of_a_payment_never_change(rows: Connection, column: str) -> None:
     """The sums of a payment change only by their own functions; its amount, currency and ids are never changed."""
     payment = insert_begun_payment(rows)
     with pytest.raises(ForbiddenTransition):
@@ -107,7 +107,7 @@ def test_a_begin_that_broke_off_is_unknown(rows: Connection) -> None:
     assert payments.find(rows, payment.id, lapsed) == reread_payment(rows, payment.id)
 
 
-def test_what_is_due(rows: Connection) -> None:
+def test_due_payments_are_found_by_reason_and_time(rows: Connection) -> None:
     """A payment is due if its work has one of the given reasons and its time has come. The one that has waited
     longest comes first."""
     times = {"late": NOW - timedelta(hours=2), "later": NOW - timedelta(hours=3), "not yet": SOON}

@@ -159,7 +159,7 @@ def _is_in_turn(turn: int, name: str, lapsed: queues.LapsedIds, database: Databa
 
 @with_and_without_lapsed
 @each_queue
-def test_a_filtered_queue_has_what_the_filter_chooses(
+def test_a_filtered_queue_has_the_records_of_its_filter(
     database: Database, name: str, lapsed: queues.LapsedIds
 ) -> None:
     """With each filter, a queue returns the records that the domain's filter selects."""

@@ -323,7 +323,7 @@ def test_counts_stop_at_the_cap(database: Database, monkeypatch: pytest.MonkeyPa
 
 
 @each_queue
-def test_one_statement_counts_a_queue(database: Database, name: str) -> None:
+def test_a_queue_is_counted_by_one_statement(database: Database, name: str) -> None:
     """A queue is counted by one statement, however many kinds and states it contains."""
     with database.read() as conn:
         assert len(record_statements(conn, lambda: queues.count_queue_records(conn, name, LAPSED))) == 1
@@ -337,7 +337,7 @@ def record_statements(conn: Connection, ask: Callable[[], object]) -> list[str]:
     return asked
 
 
-def test_a_lapsed_call_keeps_its_place(database: Database) -> None:
+def test_a_lapsed_call_keeps_its_place_in_the_queue(database: Database) -> None:
     """The pages continue after a refund whose call has lapsed: it keeps the place of its stored work state."""
     with database.read() as conn:
         found = {
@@ -350,7 +350,7 @@ def test_a_lapsed_call_keeps_its_place(database: Database) -> None:
     ]
 
 
-def test_suggestions_are_ordered_by_what_was_typed(database: Database) -> None:
+def test_suggestions_begin_with_the_typed_digits(database: Database) -> None:
     """Suggestions are the corporation numbers that begin with the typed digits, in their order and at most as many as
     requested; names likewise."""
     with database.read() as conn:

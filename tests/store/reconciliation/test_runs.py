@@ -39,7 +39,9 @@ def begin_run(own_rows: Connection, acting_person: str) -> BeginRun:
     return begin
 
 
-def test_one_of_the_same_days(own_rows: Connection, begin_run: BeginRun, acting_person: str) -> None:
+def test_a_second_call_continues_the_run_of_the_same_days(
+    own_rows: Connection, begin_run: BeginRun, acting_person: str
+) -> None:
     """A second call continues the run; other days and other providers have runs of their own. After the end a new run
     begins.
     """
@@ -59,7 +61,7 @@ def test_one_of_the_same_days(own_rows: Connection, begin_run: BeginRun, acting_
     assert reconciliations.find(own_rows, run.id) == ended
 
 
-def test_goes_on_where_it_stopped(own_rows: Connection, begin_run: BeginRun) -> None:
+def test_saved_progress_of_a_run_is_read_back(own_rows: Connection, begin_run: BeginRun) -> None:
     """The saved progress is read back; a process with an older version saves nothing."""
     run = begin_run()
     saved = reconciliations.save_progress(
@@ -72,7 +74,7 @@ def test_goes_on_where_it_stopped(own_rows: Connection, begin_run: BeginRun) -> 
 
 
 @pytest.mark.parametrize("values", [{"matched": 2}, {"provider": "atom"}, {"asked_by": "x"}, {"ended_at": NOW}])
-def test_never_backwards(own_rows: Connection, begin_run: BeginRun, values: dict[str, Any]) -> None:
+def test_a_count_of_a_run_never_falls(own_rows: Connection, begin_run: BeginRun, values: dict[str, Any]) -> None:
     """A count that falls, or a change of the run's provider, days or person, raises ForbiddenTransition."""
     run = reconciliations.save_progress(own_rows, begin_run(), NOW, matched=3)
     with pytest.raises(ForbiddenTransition):
@@ -89,7 +91,7 @@ def test_an_ended_run_never_changes(own_rows: Connection, begin_run: BeginRun, s
         reconciliations.save_progress(own_rows, ended, LATER, matched=9)
 
 
-def test_what_did_not_match(own_rows: Connection, begin_run: BeginRun) -> None:
+def test_a_payment_has_one_difference_per_run(own_rows: Connection, begin_run: BeginRun) -> None:
     """Each payment has at most one difference in a run, and the differences are read in pages."""
     run = begin_run().id
     found = [

@@ -42,7 +42,7 @@ def end_all_takes(place: Place) -> datetime:
     return NOW + 2 * HALF_AN_HOUR
 
 
-def test_one_at_a_time(place: Place, people: tuple[Database, Database]) -> None:
+def test_a_record_has_one_take_at_a_time(place: Place, people: tuple[Database, Database]) -> None:
     """A record has one take until that person releases it; nobody else can. The person can extend the take."""
     (mine, theirs), (me, other) = people, (place.get_account_name(FIRST_PERSON), place.get_account_name(OTHER))
     assert take_record(mine, me)
@@ -72,7 +72,7 @@ def test_for_a_while(place: Place, people: tuple[Database, Database]) -> None:
 
 
 @pytest.mark.engines("mariadb")
-def test_a_desk_whose_clock_is_wrong(place: Place, people: tuple[Database, Database]) -> None:
+def test_a_desk_with_a_wrong_clock_cannot_take_a_record(place: Place, people: tuple[Database, Database]) -> None:
     """A desk whose clock is wrong can neither take a record before the other take's end nor keep its own take
     longer."""
     (mine, theirs), (me, other) = people, (place.get_account_name(FIRST_PERSON), place.get_account_name(OTHER))

@@ -92,7 +92,7 @@ def test_calls_that_broke_off_are_seen(rows: Connection) -> None:
 
 
 @pytest.mark.parametrize("kind", ["order", "payment", "payment of an order"])
-def test_one_look_says_whether_there_is_more(rows: Connection, kind: str) -> None:
+def test_one_read_reports_the_existence_of_other_records(rows: Connection, kind: str) -> None:
     """A corporation with credit checks only needs no further query; one with other records is found by the same
     query.
     """
@@ -117,7 +117,7 @@ def test_one_look_says_whether_there_is_more(rows: Connection, kind: str) -> Non
     assert money_by_corporation.list_records_of_number(rows, NUMBER) != NO_RECORDS_OF_NUMBER
 
 
-def test_it_is_one_statement(rows: Connection) -> None:
+def test_a_search_by_corporation_is_one_statement(rows: Connection) -> None:
     """The search makes one round trip more, however many records it finds, and one that reads whether the votes of a
     refund count."""
     payment = insert_paid_payment(rows, order_id=insert_order(rows, "ORD-1", NUMBER))

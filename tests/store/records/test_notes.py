@@ -10,7 +10,7 @@ from console.store.records import notes
 from tests.store.money_rows import NOW
 
 
-def test_kept_beside_a_record(own_rows: Connection, acting_person: str) -> None:
+def test_notes_of_a_record_are_listed_oldest_first(own_rows: Connection, acting_person: str) -> None:
     """The notes of a record come oldest first with all characters, and the change feed has an entry for the
     record."""
     later = NOW + timedelta(hours=1)

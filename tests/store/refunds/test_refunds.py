@@ -20,7 +20,7 @@ ENDED_WITHOUT_MONEY = [RefundState.REJECTED, RefundState.WITHDRAWN, RefundState.
 DAY_AGO = NOW - timedelta(hours=24)
 
 
-def test_read_as_it_was_asked_for(rows: Connection) -> None:
+def test_a_refund_is_read_as_it_was_requested(rows: Connection) -> None:
     """A refund is found by id, payment and order with everything that was requested; what the requester saw is stored
     word for word."""
     payment = insert_paid_payment(rows, order_id=71)
@@ -38,7 +38,7 @@ def test_read_as_it_was_asked_for(rows: Connection) -> None:
 
 
 @pytest.mark.parametrize("state", list(RefundState))
-def test_one_open_refund_of_a_payment(rows: Connection, state: RefundState) -> None:
+def test_a_payment_has_at_most_one_open_refund(rows: Connection, state: RefundState) -> None:
     """While a refund of a payment is requested, approved or being sent, the database refuses a second one of this
     payment, but not one of another payment."""
     payment = insert_paid_payment(rows)
@@ -53,7 +53,7 @@ def test_one_open_refund_of_a_payment(rows: Connection, state: RefundState) -> N
         insert_requested_refund(rows, payment)
 
 
-def test_only_who_saw_the_last_version_writes(rows: Connection) -> None:
+def test_a_write_on_an_old_version_is_refused(rows: Connection) -> None:
     """A caller that read an older version is refused, and so is a step that the transition table doesn't have."""
     old = insert_requested_refund(rows, insert_paid_payment(rows))
     refunds.change_refund(rows, old, NOW, status=RefundState.APPROVED)
@@ -69,7 +69,7 @@ def test_only_who_saw_the_last_version_writes(rows: Connection) -> None:
     )
 
 
-def test_one_key_for_life(rows: Connection) -> None:
+def test_a_refund_keeps_its_key(rows: Connection) -> None:
     """The key of a refund is written once, before the sending, and never changed; no other refund can have it."""
     refund = move_refund_to(rows, insert_requested_refund(rows, insert_paid_payment(rows)), RefundState.APPROVED)
     refunds.change_refund(rows, refund, NOW, status=RefundState.SUBMITTING, provider_refund_key="RFD-1", sent_count=1)
@@ -147,7 +147,7 @@ def test_waiting_for_a_decision(rows: Connection) -> None:
     assert refunds.list_refunds_waiting_for_decision(rows, NOW, 10, made[1].id) == tuple(made[2:])
 
 
-def test_what_is_due(rows: Connection) -> None:
+def test_due_refunds_are_found_by_reason_and_time(rows: Connection) -> None:
     """A refund is due if its work has one of the given reasons and its time has come. The one that has waited longest
     comes first."""
     late = [Work(WorkState.SCHEDULED, NOW - timedelta(hours=hours), "poll") for hours in (1, 2, -1)]
@@ -179,7 +179,7 @@ def test_an_exact_lookalike(rows: Connection) -> None:
         *ENDED_WITHOUT_MONEY,
     ],
 )
-def test_what_counts_towards_limits(rows: Connection, state: RefundState) -> None:
+def test_refunds_that_may_move_money_count_for_the_limits(rows: Connection, state: RefundState) -> None:
     """Refunds that have moved money or may still move it count for the requester's daily limit, the payer's history
     and the search for equal refunds."""
     payment, other = insert_paid_payment(rows, payer="payer-7"), insert_paid_payment(rows, "ORD-2", payer="payer-8")

@@ -231,7 +231,7 @@ def check_import_refused(registry: Path, path: Path) -> ConsoleError:
 
 
 @pytest.mark.parametrize("name", ROWS)
-def test_a_bad_row_is_refused_with_its_line(registry_in_use: Path, tmp_path: Path, name: str) -> None:
+def test_a_bad_row_is_refused_with_its_line_number(registry_in_use: Path, tmp_path: Path, name: str) -> None:
     """A row that breaks any of the rules is refused with its line and field; it is the third of four rows."""
     bad, problem, field = ROWS[name]
     error = check_import_refused(registry_in_use, write_file(tmp_path, NAME, [*GOOD[:2], bad, *GOOD[3:]]))
@@ -240,7 +240,7 @@ def test_a_bad_row_is_refused_with_its_line(registry_in_use: Path, tmp_path: Pat
 
 
 @pytest.mark.parametrize("name", CONTENTS)
-def test_a_bad_csv_is_refused_with_its_line(registry_in_use: Path, tmp_path: Path, name: str) -> None:
+def test_a_bad_csv_is_refused_with_its_line_number(registry_in_use: Path, tmp_path: Path, name: str) -> None:
     """A CSV with a wrong line of any kind is refused with the number of the line."""
     content, problem, line = CONTENTS[name]
     error = check_import_refused(registry_in_use, write_zip(tmp_path, NAME, content))
@@ -254,7 +254,7 @@ def test_a_bad_archive_is_refused(registry_in_use: Path, tmp_path: Path, name: s
     assert check_import_refused(registry_in_use, write(tmp_path)).detail["problem"] == problem
 
 
-def test_a_file_that_was_replaced_after_its_check_is_refused(registry_in_use: Path, tmp_path: Path) -> None:
+def test_a_file_replaced_after_its_check_is_refused(registry_in_use: Path, tmp_path: Path) -> None:
     """The registry stores the hash of the checked file; if the file is replaced after its check, the import is
     refused."""
     path = write_file(tmp_path, NAME, GOOD)
@@ -325,7 +325,7 @@ def test_the_cache_of_days_stays_small() -> None:
     assert file_rows.get_stored_day("2015-10-06") == 1
 
 
-def test_a_zip_of_many_files_is_refused_before_its_list_is_read(registry_in_use: Path, tmp_path: Path) -> None:
+def test_a_zip_with_too_many_files_is_refused(registry_in_use: Path, tmp_path: Path) -> None:
     """A ZIP with a very long list of files is refused before the list is read: half a million entries take hundreds
     of megabytes of memory."""
     path = write_zip(tmp_path, NAME, make_csv_text(GOOD).encode(), {f"{index}.asc": b"" for index in range(20_000)})

@@ -81,7 +81,7 @@ def _require_damage(call: Callable[[], object]) -> None:
     assert caught.value.detail["problem"] == SettingProblem.DESK_FILE_DAMAGED
 
 
-def test_damage_is_told(damaged: Path) -> None:
+def test_a_damaged_registry_is_reported(damaged: Path) -> None:
     """Reading the status of a damaged registry raises bad_profile."""
     reader = open_registry(damaged)
     assert reader is not None
@@ -128,7 +128,7 @@ def test_changes_that_can_still_be_read_are_kept(tmp_path: Path) -> None:
 
 
 @pytest.mark.skipif(os.name == "nt", reason="modes mean nothing there")
-def test_a_folder_that_may_not_be_read_is_told(tmp_path: Path) -> None:
+def test_an_unreadable_registry_folder_is_reported(tmp_path: Path) -> None:
     """A folder that can't be read raises an error of this program, so that records are shown without the registry;
     another error would end each search."""
     registry = tmp_path / "registry"

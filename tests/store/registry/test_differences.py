@@ -41,7 +41,7 @@ def open_reader(registry: Path) -> RegistryReader:
     return reader
 
 
-def test_a_difference_changes_what_readers_see_at_once(tmp_path: Path) -> None:
+def test_a_difference_changes_the_results_of_open_readers(tmp_path: Path) -> None:
     """An open reader sees corporations that were added, renamed, moved, merged, reopened, deleted, corrected and
     hidden. Rows of older states are ignored; of several rows in force the last one counts."""
     registry = tmp_path / "registry"
@@ -153,7 +153,7 @@ def test_no_order_is_taken_that_skips_or_repeats(
         ((("13_tokyo_all_20251031",), ("13_tokyo_all_20251128",)), date(2025, 11, 28), 3),
     ],
 )
-def test_what_follows_is_taken(
+def test_a_difference_after_a_holiday_is_imported(
     files: Path, tmp_path: Path, steps: tuple[tuple[str, ...], ...], day: date, rows: int
 ) -> None:
     """Weekends and holidays (3 November is one) are no gap, but a file of such a day is accepted too. Files of
@@ -189,7 +189,7 @@ def test_changes_outlive_the_next_whole_and_are_deleted_after_three_months(files
     reader.close()
 
 
-def test_circles_of_successors_are_told_and_never_followed(tmp_path: Path) -> None:
+def test_circles_of_successors_are_reported(tmp_path: Path) -> None:
     """The result of the import lists the circles of successors. A corporation in a circle, or with a chain into one,
     has no successor chain. A long chain without a circle is followed."""
     into = {index: index + 1 for index in range(10, 40)} | {1: 2, 2: 3, 3: 1, 4: 4, 5: 2, 6: 7, 9: 99}

@@ -118,7 +118,7 @@ def test_a_desk_never_goes_back(team: RegistryTeam) -> None:
 
 
 @pytest.mark.parametrize("harm", ["part", "part missing", "hash", "manifest", "name", "bomb", "form"])
-def test_what_was_harmed_on_the_way_is_refused(team: RegistryTeam, harm: str) -> None:
+def test_damaged_published_files_are_refused(team: RegistryTeam, harm: str) -> None:
     """A desk refuses damaged published files and keeps its registry; when they are repaired, the next fetch
     succeeds."""
     team.publish(WHOLE, "甲")
@@ -177,7 +177,7 @@ DAMAGES: dict[str, dict[str, Any]] = {
 
 
 @pytest.mark.parametrize("damage", [*DAMAGES, "cut"])
-def test_a_damaged_manifest_is_told_and_replaced(team: RegistryTeam, damage: str) -> None:
+def test_a_damaged_manifest_is_refused_and_replaced(team: RegistryTeam, damage: str) -> None:
     """A desk refuses a damaged manifest; the next publication of the worker replaces it and creates a new base."""
     team.publish(WHOLE, "甲")
     manifest = team.root / "registry.json"

@@ -70,7 +70,7 @@ def make_part_strategy(fields: FileColumns) -> st.SearchStrategy[str]:
 
 @settings(max_examples=150, deadline=None)
 @given(draw_rows(), st.data())
-def test_what_matches_passes_the_condition(fields: list[str], data: st.DataObject) -> None:
+def test_every_match_fulfils_the_search_condition(fields: list[str], data: st.DataObject) -> None:
     """Each corporation that a typed text matches also passes the SQL condition of the search."""
     columns = FileColumns(*((value,) for value in fields))
     query = parse_registry_query(data.draw(make_part_strategy(columns)))
@@ -122,7 +122,7 @@ def test_the_terms_are_those_of_the_texts(published: list[list[str]]) -> None:
 
 @settings(max_examples=100)
 @given(st.lists(draw_rows(), min_size=1, max_size=4))
-def test_the_terms_of_a_file_are_those_of_its_stored_rows(published: list[list[str]]) -> None:
+def test_terms_of_a_file_equal_terms_of_its_stored_rows(published: list[list[str]]) -> None:
     """The terms of a file's rows are those of the stored rows, so that a difference, which has only the stored rows,
     can remove all of them."""
     columns = FileColumns(*zip(*published, strict=True))

@@ -106,7 +106,7 @@ def test_a_corporation_with_many_predecessors_has_a_small_answer(tmp_path: Path)
 
 
 @pytest.mark.parametrize("pages", [8, 12, 16, 24, 32, 48, 64])
-def test_a_full_disk_is_told_wherever_it_ends_the_import(
+def test_a_full_disk_during_an_import_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pages: int
 ) -> None:
     """A disk that becomes full at any step of the import is reported. Afterwards the same import continues."""

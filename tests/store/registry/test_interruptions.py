@@ -87,7 +87,7 @@ def test_a_rough_import_harms_nothing(what: str, count: int, fewest: int, tmp_pa
     assert int(ran.stdout) >= fewest
 
 
-def test_a_stopped_import_goes_on_where_it_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stopped_import_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A stopped import reports that it was stopped. The import of the same files continues it; that of another file
     begins anew."""
     monkeypatch.setattr(source_file, "_BLOCK_BYTES", 500)
@@ -133,7 +133,7 @@ def test_of_imports_that_begin_at_once_one_goes_on(tmp_path: Path) -> None:
             pass
 
 
-def test_what_a_killed_deletion_left_is_deleted(tmp_path: Path) -> None:
+def test_leftovers_of_a_killed_deletion_are_deleted(tmp_path: Path) -> None:
     """A folder without its registry.db, which a killed deletion has left, is deleted; folders of other programs
     stay."""
     path, registry = write_file(tmp_path, WHOLE, [make_row(0)]), tmp_path / "registry"

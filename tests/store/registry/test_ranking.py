@@ -13,7 +13,7 @@ ADDRESSES = st.text(st.sampled_from(CHARACTERS), min_size=2, max_size=14)
 
 @settings(max_examples=300)
 @given(ADDRESSES, st.data())
-def test_a_part_of_an_address_matches_if_its_comparison_form_does(address: str, data: st.DataObject) -> None:
+def test_a_part_of_an_address_matches_by_its_comparison_form(address: str, data: st.DataObject) -> None:
     """A part of an address matches exactly if its comparison form is a part of the address's comparison form."""
     start = data.draw(st.integers(0, len(address) - 1))
     part = address[start : data.draw(st.integers(start + 1, len(address)))]

@@ -102,7 +102,7 @@ def test_the_best_comes_first(registry: RegistryReader) -> None:
     assert search_and_check(registry, "みどりかわ") == ["by furigana"]
 
 
-def test_ours_come_before_all_others(registry: RegistryReader) -> None:
+def test_corporations_with_our_records_come_first(registry: RegistryReader) -> None:
     """Corporations with records in this database come first."""
     ours = [NUMBER_OF["part, open"], NUMBER_OF["beginning, closed"], NUMBER_OF["English"], make_number(3)]
     assert search_and_check(registry, "緑川", our_numbers=ours)[:3] == [
@@ -159,7 +159,7 @@ def test_ours_come_before_all_others(registry: RegistryReader) -> None:
         (NUMBER_OF["hidden"], ["hidden"]),
     ],
 )
-def test_what_is_found(registry: RegistryReader, text: str, expected: list[str]) -> None:
+def test_each_text_finds_its_corporations(registry: RegistryReader, text: str, expected: list[str]) -> None:
     """Each text finds the expected corporations."""
     found = search_and_check(registry, text)
     assert "deleted" not in found
@@ -167,7 +167,7 @@ def test_what_is_found(registry: RegistryReader, text: str, expected: list[str])
     assert found == expected or text[:4].isdigit()
 
 
-def test_a_hidden_corporation_is_found_by_its_complete_number_only(registry: RegistryReader) -> None:
+def test_a_hidden_corporation_is_found_only_by_its_number(registry: RegistryReader) -> None:
     """A corporation that the publisher has hidden is found only by its complete number."""
     hidden = NUMBER_OF["hidden"]
     assert search_and_check(registry, hidden) == ["hidden"]
@@ -207,7 +207,7 @@ def test_of_many_the_open_ones_come_first(registry: RegistryReader) -> None:
     assert all(one.closure is not None for one in everything[-CLOSED_LOOK_ALIKES:])
 
 
-def test_what_is_found_already_takes_no_place_at_a_later_rank(tmp_path: Path) -> None:
+def test_an_earlier_match_uses_no_place_of_a_later_rank(tmp_path: Path) -> None:
     """Of the names that begin with the text, the shortest come first, although the exact names have the lowest row
     ids."""
     names = [*("見本" for _ in range(6)), *(f"見本長い名前{n}" for n in range(4)), *(f"見本{n}" for n in range(4))]
@@ -399,7 +399,7 @@ def test_names_come_before_addresses_if_a_legal_form_is_typed_too(tmp_path: Path
     registry.close()
 
 
-def test_a_search_ends_with_its_last_answer(tmp_path: Path) -> None:
+def test_a_search_stops_at_its_last_result(tmp_path: Path) -> None:
     """The search stops when it has its last result. The step after it, which would read the index of closed
     corporations by the beginnings of names, isn't made."""
     registry = _make_registry(tmp_path, [make_row(index, name=f"緑川第{index}", furigana="") for index in range(150)])
@@ -426,7 +426,7 @@ def test_a_search_ends_with_its_last_answer(tmp_path: Path) -> None:
         "ひかりの",
     ],
 )
-def test_the_expression_of_all_ranks_finds_what_each_rank_finds(registry: RegistryReader, text: str) -> None:
+def test_one_query_for_all_ranks_equals_the_separate_queries(registry: RegistryReader, text: str) -> None:
     """The one query for all ranks finds the same corporations as the queries of each rank together."""
     query = parse_registry_query(text)
 
@@ -460,13 +460,13 @@ def test_a_pair_at_the_edge_of_a_name_is_not_looked_for_twice() -> None:
     )
 
 
-def test_a_name_with_its_legal_form_is_looked_for_once() -> None:
+def test_a_name_with_its_legal_form_is_searched_once() -> None:
     """A name that is typed with its legal form is only once in the query."""
     *_, expression = FullTextExpressions({}).list_expressions_of_all_ranks(parse_registry_query("株式会社緑川電機"))
     assert expression.count('("緑川" AND "川電" AND "電機")') == 1
 
 
-def test_a_difference_changes_what_is_found(tmp_path: Path) -> None:
+def test_a_search_after_a_difference_finds_new_names(tmp_path: Path) -> None:
     """After the import of a difference, the search finds the new names and not the former ones."""
     rows = [make_row(index) for index in range(20)]
     rows += [

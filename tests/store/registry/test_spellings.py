@@ -72,7 +72,7 @@ def test_the_lists_are_long_enough() -> None:
     assert sum(len(set(expected.spellings)) for expected in read_list()) >= FEWEST
 
 
-def test_people_find_what_they_expect(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_spellings_find_the_expected_corporation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """At least 98 of 100 spellings find the expected corporation among the first three results. The look-alikes have
     lower row ids, so the order of the rows doesn't help."""
     listed = list(read_list())

@@ -11,7 +11,7 @@ from console.store.spool.cipher import Cipher, DecryptionFailed, _compute_hkdf_b
 KEY = "correct horse battery"
 
 
-def test_what_is_sealed_opens_with_the_same_key_text() -> None:
+def test_an_encrypted_text_opens_with_the_same_key() -> None:
     """Another cipher with the same key decrypts the text; the encrypted form doesn't contain it."""
     sealed = Cipher(KEY).encrypt("秘密".encode())
     assert "秘密".encode() not in sealed
@@ -25,7 +25,7 @@ def test_anything_else_is_broken(change: bytes) -> None:
         Cipher(KEY).decrypt(change)
 
 
-def test_one_changed_byte_or_another_key_is_broken() -> None:
+def test_a_changed_byte_or_another_key_opens_nothing() -> None:
     """One changed byte at any position, or a key that differs in one character, raises DecryptionFailed."""
     sealed = Cipher(KEY).encrypt(b"plain")
     with pytest.raises(DecryptionFailed):

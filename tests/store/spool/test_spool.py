@@ -57,7 +57,7 @@ def make_refund_intent(operation_id: str) -> Intent:
     return Intent(operation_id, DATABASE, *sent, payment_id=5, provider_key="RFD-1", amount_minor=1000)
 
 
-def test_an_intent_comes_back_as_it_was_given(spool: Spool) -> None:
+def test_a_stored_intent_is_read_with_every_field(spool: Spool) -> None:
     """A stored intent is read with every field, its time to the microsecond, and its claim."""
     begin_operation(spool, make_intent("op-1"))
     found = spool.find("op-1")
@@ -105,7 +105,7 @@ def test_an_end_of_an_unknown_operation_changes_nothing(spool: Spool) -> None:
     assert spool.read_entries(DATABASE) == ()
 
 
-def test_an_answer_waits_until_it_is_delivered(spool: Spool) -> None:
+def test_a_stored_answer_waits_for_its_delivery(spool: Spool) -> None:
     """A stored answer is returned completely, for its database, until it is marked as delivered."""
     begin_operation(spool, make_intent("op-1"))
     spool.store_answer("op-1", ANSWER)
@@ -272,7 +272,7 @@ def test_kill_in_the_middle_of_writing_loses_nothing(tmp_path: Path, after: int)
     spool.close()
 
 
-def test_a_refund_holds_its_payment_until_an_end_without_claim(spool: Spool) -> None:
+def test_a_sent_refund_holds_its_payment_in_the_spool(spool: Spool) -> None:
     """A sent operation of a payment stays in the spool, for each kind of record; one that failed does not."""
     for operation in ("sent", "refused"):
         begin_operation(spool, make_refund_intent(operation))
@@ -305,7 +305,7 @@ def test_answers_about_money_are_kept_whole(spool: Spool, found: RefundReport | 
     assert (waiting.answer, waiting.id_at_provider) == (answer, None)
 
 
-def test_a_file_of_the_first_form_gets_what_refunds_need(tmp_path: Path) -> None:
+def test_a_spool_of_the_first_version_accepts_refunds(tmp_path: Path) -> None:
     """The file of an old program keeps its desk id and its intents, and can store refunds from now on."""
     with closing(sqlite3.connect(tmp_path / "desk.db")) as old, old:
         for statement in (*FIRST_FORM, "PRAGMA application_id=1146309425", "PRAGMA user_version=1"):
@@ -323,7 +323,7 @@ def test_a_file_of_the_first_form_gets_what_refunds_need(tmp_path: Path) -> None
     second.close()
 
 
-def test_what_is_prepared_was_not_sent_and_stands_in_nobodys_way(spool: Spool) -> None:
+def test_a_prepared_operation_holds_no_claim(spool: Spool) -> None:
     """A prepared operation holds no claim and isn't listed as an operation of this desk until it is marked as
     calling."""
     spool.store_intent(make_intent("op-1"))
@@ -340,7 +340,7 @@ def test_what_is_prepared_was_not_sent_and_stands_in_nobodys_way(spool: Spool) -
 
 
 @pytest.mark.parametrize("way", ["another folder", "the same folder", "the same folder, as new files"])
-def test_in_a_copy_what_was_prepared_may_have_been_sent(tmp_path: Path, way: str) -> None:
+def test_a_prepared_operation_in_a_copy_may_have_been_sent(tmp_path: Path, way: str) -> None:
     """In a copy of the spool, a prepared operation may have been sent after the copy was made, so it holds its claim.
     The original spool still knows whether it was sent."""
     home, copy = tmp_path / "home", tmp_path / "copy"
@@ -381,7 +381,7 @@ def test_a_copy_proves_nothing_even_if_that_can_not_be_written(
     assert not spool.mark_void("sent")
 
 
-def test_who_opens_a_new_file_late_takes_nothing_from_others(
+def test_a_process_that_opens_a_new_spool_late_changes_no_identity(
     tmp_path: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A second process finds no stored identity of the desk, and gets the lock only after the first one has prepared
@@ -422,7 +422,7 @@ def test_the_identity_file_is_created_under_the_lock_of_the_file(
     assert refused == ["database is locked"]
 
 
-def test_either_it_is_about_to_be_sent_or_it_was_not_sent(spool: Spool) -> None:
+def test_an_operation_is_either_calling_or_void(spool: Spool) -> None:
     """An operation that is marked as void can't be sent, and one that is marked as calling can't be marked as
     void."""
     spool.store_intent(make_intent("late"))
@@ -438,7 +438,7 @@ def test_either_it_is_about_to_be_sent_or_it_was_not_sent(spool: Spool) -> None:
     assert not spool.mark_calling("nobody's")
 
 
-def test_many_who_send_and_take_back_agree(spool: Spool) -> None:
+def test_threads_agree_on_calling_or_void(spool: Spool) -> None:
     """Threads mark the same operations as calling and as void at the same time; for each operation exactly one
     succeeds."""
     for index in range(40):
@@ -449,7 +449,7 @@ def test_many_who_send_and_take_back_agree(spool: Spool) -> None:
     assert [sending + taken for sending, taken in zip(won[::2], won[1::2], strict=True)] == [1] * 40
 
 
-def test_what_was_not_sent_leaves_nothing_behind(spool: Spool) -> None:
+def test_the_end_of_an_unsent_operation_deletes_its_entry(spool: Spool) -> None:
     """The end of an operation that was never sent deletes its entry, because the database knows the end. The entry of
     a sent operation stays."""
     for operation in ("prepared", "void"):
@@ -470,7 +470,7 @@ def test_a_claim_that_is_written_anew_is_prepared_anew(spool: Spool) -> None:
     assert entry.intent.record_id == 18
 
 
-def test_a_file_of_the_last_form_takes_what_is_prepared(tmp_path: Path, spool: Spool) -> None:
+def test_a_spool_of_the_previous_version_accepts_prepared_operations(tmp_path: Path, spool: Spool) -> None:
     """A file of the previous version is upgraded in place. Its new version number keeps programs away that don't know
     the new states."""
     begin_operation(spool, make_intent("old"))
@@ -486,7 +486,7 @@ def test_a_file_of_the_last_form_takes_what_is_prepared(tmp_path: Path, spool: S
     assert spool._file.read("PRAGMA user_version") == [(6,)]
 
 
-def test_asked_requests_are_forgotten_once_they_are_old_or_answered(spool: Spool) -> None:
+def test_own_desk_requests_are_deleted_when_old_or_answered(spool: Spool) -> None:
     """The own desk requests are stored for each database, each once, and deleted when they are old or answered."""
     for request in ("a", "b", "c", "c"):
         spool.store_own_request(request, DATABASE, "")

@@ -31,7 +31,7 @@ def test_a_full_disk_is_said_and_takes_nothing(tmp_path: Path) -> None:
     spool.close()
 
 
-def test_what_reads_after_the_file_was_closed_leaves_nothing_open(tmp_path: Path) -> None:
+def test_a_read_during_the_close_leaves_no_connection_open(tmp_path: Path) -> None:
     """A thread may still read while the desk closes; its connection is closed at the end of the read."""
     spool = Spool(tmp_path, None)
     assert spool.read_value("absent") is None
@@ -57,7 +57,7 @@ def test_a_folder_that_cannot_be_is_said(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
 @pytest.mark.parametrize("what", ["folder", "file"])
-def test_what_may_only_be_read_is_said(tmp_path: Path, what: str) -> None:
+def test_an_unwritable_spool_file_raises_storage_full(tmp_path: Path, what: str) -> None:
     """A folder or file that can't be written raises `storage_full`, whether the file exists or not."""
     home = tmp_path / "home"
     home.mkdir()

@@ -30,7 +30,7 @@ def insert_run(conn: Connection, person: str, rows: Sequence[BulkRow] = ()) -> B
     return run
 
 
-def test_frozen(own_rows: Connection, acting_person: str) -> None:
+def test_a_new_bulk_run_has_its_selected_records(own_rows: Connection, acting_person: str) -> None:
     """A new run has its records in the order of selection, each once and with the version that the person saw; none
     is processed."""
     run = insert_run(own_rows, acting_person, [*make_chosen_rows(7, 5), *make_chosen_rows(7, expected_version=4)])
@@ -85,7 +85,7 @@ def test_row_by_row(own_rows: Connection, acting_person: str) -> None:
         ((), {None: 3}),
     ],
 )
-def test_what_is_still_unknown_is_not_counted_as_done(
+def test_unknown_rows_are_not_counted_as_done(
     own_rows: Connection, acting_person: str, reasons: tuple[str | None, ...], counts: dict[str | None, int]
 ) -> None:
     """The counts by outcome contain each row once and no outcome without rows. Rows of another run aren't counted."""
@@ -117,7 +117,7 @@ def test_stopped_and_gone_on_with(own_rows: Connection, acting_person: str) -> N
         bulk.write_run_state(own_rows, done, LATER, bulk.RUN_RUNNING)
 
 
-def test_live_views_are_told(own_rows: Connection, acting_person: str) -> None:
+def test_each_processed_row_is_in_the_change_feed(own_rows: Connection, acting_person: str) -> None:
     """The change feed has an entry for the run with each row that is processed."""
     run = insert_run(own_rows, acting_person)
     mark, _ = change_feed.list_changes_since(own_rows, None)
@@ -129,14 +129,14 @@ def test_live_views_are_told(own_rows: Connection, acting_person: str) -> None:
 
 
 @pytest.mark.engines("mariadb")
-def test_nobody_freezes_for_somebody_else(own_rows: Connection) -> None:
+def test_a_person_stores_bulk_runs_only_in_the_own_name(own_rows: Connection) -> None:
     """A person can store a bulk run only in their own name: the database knows the connected account."""
     with pytest.raises(DBAPIError, match="in the name of somebody else"):
         bulk.insert_run(own_rows, BulkAction.PROBE, make_chosen_rows(1), "lead-b", NOW)
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
-def test_one_result_of_many_at_once(databases: tuple[Database, ...]) -> None:
+def test_one_of_many_processes_writes_a_row_result(databases: tuple[Database, ...]) -> None:
     """Of many processes that write the result of a row, or a state of the run, exactly one succeeds."""
     who = databases[0].account_name or FIRST_PERSON
     number = databases[0].write(

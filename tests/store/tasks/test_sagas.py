@@ -26,7 +26,7 @@ def start_saga(conn: Connection, payment: int = 1, kind: str = KIND) -> Saga:
     return saga
 
 
-def test_one_of_a_kind_under_way(own_rows: Connection) -> None:
+def test_a_record_has_one_unfinished_saga_of_a_kind(own_rows: Connection) -> None:
     """A record has at most one unfinished saga of a kind. After its end another may begin; all are kept."""
     first = start_saga(own_rows)
     assert sagas.start_saga(own_rows, KIND, "payment", 1, "ask", {}, LATER) is None
@@ -70,7 +70,7 @@ def test_stuck_is_not_ended(own_rows: Connection) -> None:
     assert sagas.list_due_sagas(own_rows, LATER, 10) == (resumed,)
 
 
-def test_due(own_rows: Connection) -> None:
+def test_a_saga_is_due_after_each_step(own_rows: Connection) -> None:
     """A saga is due when it begins and after each step, so that an interrupted one continues. The one that has been
     due longest comes first."""
     one, two, three = (start_saga(own_rows, payment) for payment in (1, 2, 3))
@@ -81,7 +81,7 @@ def test_due(own_rows: Connection) -> None:
     assert sagas.list_due_sagas(own_rows, LATER, 1) == (one,)
 
 
-def test_who_was_overtaken_writes_nothing(own_rows: Connection) -> None:
+def test_a_process_with_an_old_version_writes_no_step(own_rows: Connection) -> None:
     """Of two processes that run the same step, the second gets StaleRow when it stores the result."""
     saga = start_saga(own_rows)
     gone_on = sagas.advance_saga(own_rows, saga, NOW, "expire")
@@ -107,7 +107,7 @@ def test_ended_for_good(own_rows: Connection) -> None:
         sagas.end_saga(own_rows, ended, NOW, SagaState.COMPENSATED)
 
 
-def test_live_views_are_told(own_rows: Connection) -> None:
+def test_each_change_of_a_saga_is_in_the_change_feed(own_rows: Connection) -> None:
     """A change of a saga adds an entry for the saga and one for the record on whose page it is shown."""
     mark, _ = change_feed.list_changes_since(own_rows, None)
     saga = start_saga(own_rows)

@@ -28,7 +28,7 @@ def test_made_once_and_due_at_once(own_rows: Connection) -> None:
     assert tasks.list_tasks(own_rows) == (slower,)
 
 
-def test_a_run(own_rows: Connection) -> None:
+def test_a_running_task_stays_due(own_rows: Connection) -> None:
     """A task stays due while it runs, so that another process can take it over after a crash. The end of the run
     stores when it is due again."""
     begun = tasks.begin_run(own_rows, tasks.find_or_insert_task(own_rows, "probes", 60, NOW), NOW)
@@ -51,7 +51,7 @@ def test_failures_are_counted_until_one_goes_well(own_rows: Connection) -> None:
     assert (task.failures, task.error_code) == (0, None)
 
 
-def test_who_was_overtaken_writes_nothing(own_rows: Connection) -> None:
+def test_a_process_with_an_old_version_writes_no_run(own_rows: Connection) -> None:
     """A process that has read an older version can neither begin a run nor end one that another process has taken
     over."""
     task = tasks.find_or_insert_task(own_rows, "probes", 60, NOW)

@@ -12,7 +12,7 @@ from console.wording.sentences import catalogue as wording
 from tests.views.invented_checks import make_window_context
 
 
-def test_what_needs_a_look_is_named() -> None:
+def test_late_failed_and_running_tasks_are_named() -> None:
     """A late task is overdue, a failed one failed, one that runs is running."""
     now = datetime(2026, 11, 20, tzinfo=UTC)
     task = ScheduledTask("probes", timedelta(seconds=30), now, now - timedelta(minutes=1), now)
@@ -34,7 +34,7 @@ def test_the_last_and_the_next_run_differ_for_a_short_interval() -> None:
 
 
 @pytest.mark.parametrize("code", [*ErrorCode, "from_a_newer_version"])
-def test_an_error_is_told_in_words(code: str) -> None:
+def test_an_error_is_shown_in_words(code: str) -> None:
     """The table has the event without its code; the detail below has both. An unknown code is a program error."""
     now = datetime(2026, 11, 20, tzinfo=UTC)
     row = DueTaskRow(

@@ -70,7 +70,7 @@ def test_proposed_once_and_set_by_another(desk: Console, qtbot: QtBot) -> None:
 
 @pytest.mark.usefixtures("appearance")
 @pytest.mark.parametrize("text", ["", "-5", "1.5", "abc", "１０００", "1e9", "9" * 30])
-def test_what_is_no_amount_is_not_sent(desk: Console, qtbot: QtBot, text: str) -> None:
+def test_an_invalid_amount_is_not_sent(desk: Console, qtbot: QtBot, text: str) -> None:
     """The button is off and says why."""
     context, parent = make_window_context(desk, Lossy(desk), qtbot)
     dialog = LimitDialog(context, find_limit(desk), parent)
@@ -79,7 +79,7 @@ def test_what_is_no_amount_is_not_sent(desk: Console, qtbot: QtBot, text: str) -
 
 
 @pytest.mark.usefixtures("appearance")
-def test_times_and_amounts_are_told_as_such(desk: Console, qtbot: QtBot) -> None:
+def test_a_limit_of_time_or_amount_is_shown_with_its_unit(desk: Console, qtbot: QtBot) -> None:
     """A period is shown in words; the field, into which seconds are typed, names this unit."""
     context, parent = make_window_context(desk, Lossy(desk), qtbot)
     period = find_limit(desk, "cooling_off_seconds")

@@ -105,7 +105,7 @@ def test_codes_become_words(appearance: object, text: str, words: str) -> None:
     assert alert_words.format_alert_value(text, make_window_context()) == words
 
 
-def test_an_alert_opens_its_record(appearance: object) -> None:
+def test_an_alert_leads_to_its_record(appearance: object) -> None:
     """An alert about a payment, order or company opens this record; an alert about a task opens nothing. The text of
     the link names the record.
     """
@@ -183,7 +183,7 @@ def test_the_card_of_a_cause(appearance: object) -> None:
     assert [text for text in buttons if "PAY-4" in text] == ["Payment PAY-4 ¥1,200"]
 
 
-def test_what_can_be_done_with_the_current_one(appearance: object) -> None:
+def test_the_current_incident_offers_its_possible_actions(appearance: object) -> None:
     """An open incident offers the action against its cause, and can be taken if it has no owner, else handed over. A
     closed one offers nothing that changes it, with the reason.
     """
@@ -259,7 +259,7 @@ def test_dialogs_of_incidents(appearance: object, qtbot: QtBot) -> None:
         dialog.reject()
 
 
-def test_the_dialog_says_what_an_acknowledgement_does(appearance: object, qtbot: QtBot) -> None:
+def test_the_dialog_explains_the_effect_of_an_acknowledgement(appearance: object, qtbot: QtBot) -> None:
     """The dialog says what an acknowledgement does: it closes the alert about a company and that of a rolled back
     database, after which operations with money are possible again; any other alert stays open.
     """

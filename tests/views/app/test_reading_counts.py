@@ -36,7 +36,7 @@ class WindowCounts:
             self.runner.step()
 
 
-def test_what_changes_during_a_reading_is_read_after_it(qapp: QApplication, console: Console) -> None:
+def test_a_change_during_a_read_of_counts_causes_another_read(qapp: QApplication, console: Console) -> None:
     """A change that arrives while the counts are being read is followed by another reading, because the running one
     may have begun before it. A tick of the timer during a reading adds no second reading.
     """

@@ -18,7 +18,7 @@ WHOLE_DAY, MON = date(2026, 11, 13), date(2026, 11, 16)
 
 
 @pytest.mark.engines("mariadb", "sqlite")
-def test_a_window_of_a_team_fetches_what_is_new(
+def test_a_window_in_team_mode_fetches_a_new_registry(
     qapp: QApplication, place: Place, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """A window in team mode fetches the registry when the worker has stored a newer one. A desk without team mode

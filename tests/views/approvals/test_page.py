@@ -97,7 +97,7 @@ def test_a_fact_is_fresh_for_a_quarter_of_an_hour(appearance: object) -> None:
     )
 
 
-def test_what_the_maker_saw_stands_beside_what_is_now(appearance: object) -> None:
+def test_a_changed_value_is_shown_beside_the_value_at_the_request(appearance: object) -> None:
     """Beside a value that has changed since the request, the present value and the mark "differs" are shown."""
     detail = RefundRequestPanel(make_window_context())
     detail.show_details(make_view(changed={"captured_minor": (12_000, 11_000)}))
@@ -106,7 +106,7 @@ def test_what_the_maker_saw_stands_beside_what_is_now(appearance: object) -> Non
     assert texts[texts.index("Paid", heading) + 1 :][:3] == ["¥12,000", "¥11,000", "≠ differs"]
 
 
-def test_approving_is_off_with_its_reason(appearance: object) -> None:
+def test_the_disabled_approve_button_shows_its_reason(appearance: object) -> None:
     """The service's reason first, then an old fact, then that it wasn't read."""
     page = ApprovalsPage(make_window_context())
     refused = AllowedAction("approve", False, "reason.refund_approved_by_you")
@@ -121,7 +121,7 @@ def test_approving_is_off_with_its_reason(appearance: object) -> None:
     assert page.find_approval_disabled_reason(make_view()) == ""
 
 
-def test_whoever_has_approved_is_not_asked_again(appearance: object) -> None:
+def test_a_person_who_has_approved_is_not_asked_again(appearance: object) -> None:
     """If a refund needs two approvers, the title asks a person who has approved it no second time."""
     context = make_window_context()
     context.operator = "lead-b"
@@ -216,7 +216,7 @@ def test_a_decided_request_is_not_among_those_that_wait(appearance: object) -> N
     assert list_lines() == ["Waiting for your decision", 11, 13]
 
 
-def test_nothing_to_decide_says_what_waits_for_others(appearance: object) -> None:
+def test_an_empty_list_of_approvals_counts_the_requests_of_others(appearance: object) -> None:
     """If the person has nothing to decide, the page says how many refunds wait for other people."""
     page = ApprovalsPage(make_window_context())
     page.inbox = ApprovalInbox((), (make_refund(), make_refund(id=10)))
@@ -258,7 +258,7 @@ def test_the_approvals_never_scroll_sideways(appearance: Appearance, scale: floa
     sheet.hide()
 
 
-def test_one_scroll_bar_moves_the_request(appearance: Appearance) -> None:
+def test_one_scroll_bar_scrolls_the_whole_request(appearance: Appearance) -> None:
     """At the largest text in a small window the request is as high as its contents, and the area around it scrolls by
     the keys of the page.
     """
@@ -287,7 +287,7 @@ def test_one_scroll_bar_moves_the_request(appearance: Appearance) -> None:
 
 
 @pytest.mark.parametrize("way", ["Space", "End", "Tab", "page"])
-def test_the_end_counts_only_when_the_page_shows_it(appearance: Appearance, way: str) -> None:
+def test_a_request_counts_as_read_when_its_end_was_shown(appearance: Appearance, way: str) -> None:
     """On a page that scrolls, the end of the request may be below the lower edge of the window: the request is read
     when the person has scrolled to it, not before. Space shows one part after the other, and End shows the end."""
     appearance.set_text_scale(2.0)

@@ -44,7 +44,7 @@ def test_signs_stay_in_the_margin_of_a_small_page(qtbot: QtBot, signs: str, scal
 
 
 @pytest.mark.parametrize("is_current", [True, False])
-def test_a_narrow_mark_leaves_its_letter_readable(qtbot: QtBot, is_current: bool) -> None:
+def test_a_mark_around_one_digit_leaves_it_readable(qtbot: QtBot, is_current: bool) -> None:
     """The frame of a mark around one digit covers no pixel of it, and the fill leaves black letters black."""
     view = PdfPageView("page")
     qtbot.addWidget(view)

@@ -38,7 +38,7 @@ def test_words_are_found_as_on_the_images(text: str, words: str, found: list[str
     assert [text[start:end] for start, end in find_text_matches(text, words)] == found
 
 
-def test_the_cursor_knows_its_page(qtbot: QtBot) -> None:
+def test_the_cursor_has_the_number_of_its_page(qtbot: QtBot) -> None:
     """The text field knows the page at the cursor, also after characters of which Qt counts each as two."""
     view = PdfTextField("Text of the document")
     qtbot.addWidget(view)
@@ -51,7 +51,7 @@ def test_the_cursor_knows_its_page(qtbot: QtBot) -> None:
     assert (view.textCursor().selectedText(), view.get_page_at_cursor()) == ("third", 1)
 
 
-def test_a_screen_reader_reads_it_and_cannot_change_it(qtbot: QtBot) -> None:
+def test_a_screen_reader_reads_the_text_and_cannot_change_it(qtbot: QtBot) -> None:
     view = PdfTextField("Text of the document")
     qtbot.addWidget(view)
     view.show_pages(["Page 1 of 1"], ["Result hold"])

@@ -27,7 +27,7 @@ print("\\n".join(sorted(set(sys.modules) - before)))
 _ALLOWED_MODULES = {"console", "json", "_json", "typing", "functools", "string", "pathlib"}
 
 
-def test_nothing_heavy_is_imported_before_the_first_frame() -> None:
+def test_no_large_module_is_imported_before_the_first_frame() -> None:
     """Until the first frame is painted, only tokens and their reader are loaded besides Qt."""
     completed = subprocess.run(
         [sys.executable, "-c", _PROGRAM], capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS
@@ -91,7 +91,7 @@ def test_the_contents_take_the_frames_place(qtbot: QtBot) -> None:
     assert window.styleSheet() == ""
 
 
-def test_a_first_window_fits_with_its_title_bar() -> None:
+def test_a_first_window_fits_on_the_screen_with_its_title_bar() -> None:
     """On a small screen, the first window is smaller by its frame, whose size the system reports only after it was
     shown; on a large screen it keeps the usual size.
     """

@@ -40,7 +40,7 @@ def test_each_entry_of_the_sidebar_has_a_link(place: str) -> None:
         (make_route_to_record("payment", 7, (("payment", 8),), "alerts"), Link("record", "7", "payment")),
     ],
 )
-def test_what_a_link_leaves_out(route: Route, link: Link) -> None:
+def test_a_link_excludes_the_origin_and_typed_names(route: Route, link: Link) -> None:
     """A link doesn't contain the list from which the record was opened, a typed name, or that the person wanted to
     buy.
     """

@@ -63,7 +63,7 @@ def test_a_running_purchase_is_no_live_credit_check_either(appearance: object) -
     assert count_red_icons(page.live_check_panel) == 0
 
 
-def test_a_bought_check_without_its_pdf_says_so(appearance: object) -> None:
+def test_a_bought_check_without_its_pdf_shows_a_red_note(appearance: object) -> None:
     """The PDF of what was bought is missing, in red; buying is possible and not the first thing to do."""
     page = make_page(NO_PDF)
     assert page._context.translate("lookup.live_of", client=NO_PDF.client_id) in read_texts(page.live_check_panel)
@@ -138,7 +138,7 @@ def test_the_open_issues_stay_under_the_pointer(qtbot: QtBot, appearance: object
     assert changed not in [label.plain for label in page.open_items.findChildren(TextLabel) if label.isVisible()]
 
 
-def test_a_company_without_open_issues_has_no_list_of_them(appearance: object) -> None:
+def test_a_company_without_open_issues_has_no_issue_list(appearance: object) -> None:
     """A company without open issues has no list of open issues; the list appears when an issue does."""
     page = make_page(make_check())
     assert page.open_items.isHidden()

@@ -95,7 +95,7 @@ def test_tabs_are_read_when_opened(qtbot: QtBot, appearance: object) -> None:
     assert lookup.reads[3:] == ["read_documents"], "only the visible one is read again at once"
 
 
-def test_a_tab_that_fails_keeps_its_rows(qtbot: QtBot, appearance: object) -> None:
+def test_a_tab_with_a_failed_read_keeps_its_rows(qtbot: QtBot, appearance: object) -> None:
     """If reading a tab fails, its rows stay, disabled and with the time at which they were read; the other tabs don't
     change.
     """
@@ -192,7 +192,7 @@ def test_the_open_issues_stand_in_columns(appearance: object, qtbot: QtBot) -> N
     assert len({step.mapTo(page, step.rect().topLeft()).x() for step in steps}) == 1
 
 
-def test_a_long_reason_leaves_the_name_of_the_company_its_place(appearance: object, qtbot: QtBot) -> None:
+def test_a_long_reason_leaves_room_for_the_company_name(appearance: object, qtbot: QtBot) -> None:
     """The reason why nothing can be bought stands below the buttons; the name and the buttons keep their places."""
     context = make_window_context()
     page = CompanyPanel(context, RecordActionHandlers(context, Page(context)))

@@ -46,7 +46,7 @@ EVENTS = (
 STORY = TimelinePage("refund", "9", EVENTS)
 
 
-def test_the_timeline_tells_of_the_records_it_belongs_to(appearance: object) -> None:
+def test_the_timeline_of_a_record_shows_events_of_related_records(appearance: object) -> None:
     """The timeline on a record's page has the newest event first. An event of a related record names that record; an
     own event doesn't.
     """

@@ -98,7 +98,7 @@ def test_a_new_event_is_shown_once(desk: WatchedDesk) -> None:
     assert desk.opened == [Link("record", "4", "refund")]
 
 
-def test_what_the_first_reading_finds_is_not_new(appearance: object) -> None:
+def test_events_of_the_first_read_are_not_announced(appearance: object) -> None:
     """Events that exist at the first reading, after a start or after another person has signed in at the window, are
     not shown as new.
     """
@@ -167,7 +167,7 @@ def test_each_kind_has_a_switch(desk: WatchedDesk) -> None:
     assert len(desk.toasts) == 1
 
 
-def test_a_run_of_this_window_has_its_own_toast(desk: WatchedDesk) -> None:
+def test_a_bulk_run_of_this_window_has_its_own_toast(desk: WatchedDesk) -> None:
     """A bulk run of this window gets no toast from the watch, because its own one tells its end; the desktop shows
     the event.
     """
@@ -177,7 +177,7 @@ def test_a_run_of_this_window_has_its_own_toast(desk: WatchedDesk) -> None:
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_every_event_has_its_words(appearance: object, language: str) -> None:
+def test_every_event_has_a_text_in_both_languages(appearance: object, language: str) -> None:
     """Every kind of event has a text in both languages with the number or id of its record."""
     context = make_window_context()
     context.language = language  # type: ignore[assignment]  # one of the languages

@@ -6,7 +6,7 @@ from tests.views.invented_checks import NOW, make_window_context
 STEPS = tuple(ReachedStep(code, NOW) for code in ("asking", "answered", "detail", "pdf"))
 
 
-def test_a_running_call_says_what_it_does_now() -> None:
+def test_a_running_call_shows_its_present_step() -> None:
     lines = make_step_lines(make_window_context(), STEPS)
     assert [line.action_text for line in lines] == [
         "Sent to AlarmBox", "Answer received", "Detail fetched", "Fetching the PDF...",

@@ -14,7 +14,7 @@ WIDTHS = {"since": 112, "record": 150, "who": 80, "next": 300}
     ("room", "visible_columns"),
     [(900, ["since", "record", "who", "next"]), (560, ["record", "who", "next"]), (300, ["record", "next"])],
 )
-def test_what_is_hidden_leaves_no_room(
+def test_a_hidden_column_leaves_no_gap(
     appearance: object, qtbot: QtBot, room: int, visible_columns: list[str]
 ) -> None:
     """The columns that stay stand side by side from the left edge, the last one too where the table has to scroll."""
@@ -46,7 +46,7 @@ def test_a_narrow_column_comes_back_if_a_wide_one_makes_room(appearance: object,
 
 
 @pytest.mark.parametrize("stretched", ["next", "what"])
-def test_the_last_column_takes_what_the_others_leave(appearance: object, qtbot: QtBot, stretched: str) -> None:
+def test_the_last_column_gets_the_remaining_width(appearance: object, qtbot: QtBot, stretched: str) -> None:
     """In a wide window, the values of a row stand near each other: a column grows by at most half, and the rest of
     the width is in the last one."""
     columns = [

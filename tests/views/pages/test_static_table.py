@@ -91,7 +91,7 @@ def test_no_row_moves_under_the_pointer(show_ids: MakeTable, grouped: bool) -> N
     assert [table.get_row_tone(place) for place in range(table.rows.row_count)] == [None] * table.rows.row_count
 
 
-def test_what_comes_below_the_pointer_comes_at_once(show_ids: MakeTable) -> None:
+def test_rows_below_the_pointer_are_inserted_immediately(show_ids: MakeTable) -> None:
     both = show_ids(1, 2, 3)
     move_pointer_to(both.table, 1)
     both.show_rows([Line(1), Line(2), Line(3), Line(4)], is_automatic=True)

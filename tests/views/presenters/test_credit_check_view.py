@@ -62,7 +62,7 @@ CHECK_WITHOUT_PDF = make_check(
         ("worker", "The payment is confirmed. Its refund is waiting for an approver's decision."),
     ],
 )
-def test_the_worker_is_no_person_who_requests(maker: str, why: str) -> None:
+def test_the_worker_is_not_shown_as_a_requesting_person(maker: str, why: str) -> None:
     """A refund of money set aside is requested by the program, whose internal name no sentence shows."""
     explanation = replace(
         explain_credit_check(make_check(), NOW), why="why.payment_refund_requested", facts={"maker": maker}
@@ -70,7 +70,7 @@ def test_the_worker_is_no_person_who_requests(maker: str, why: str) -> None:
     assert format_explanation(explanation, make_window_context())[1] == why
 
 
-def test_a_renewed_check_is_renewed_since_its_renewal() -> None:
+def test_a_renewed_check_is_shown_with_its_renewal_time() -> None:
     """A renewed credit check is shown as renewed since its renewal, not since its purchase."""
     renewed_at = NOW - timedelta(hours=3)
     details = make_view(make_check(superseded_by=18, state_since=NOW - timedelta(days=400)))
@@ -93,7 +93,7 @@ def test_a_renewed_check_is_renewed_since_its_renewal() -> None:
         ("HTTP 422 FAILED_DEFINITE http_422", "Refused"),
     ],
 )
-def test_the_provider_side_says_what_it_answered_last(answer: str, word: str) -> None:
+def test_the_provider_side_shows_its_last_answer(answer: str, word: str) -> None:
     """The provider's side shows its last answer in words: never asked, no answer, not found and refused differ from
     each other, and none is shown as a success.
     """
@@ -101,7 +101,7 @@ def test_the_provider_side_says_what_it_answered_last(answer: str, word: str) ->
     assert (ours.word, provider.word, order.word) == ("In progress", word, "None")
 
 
-def test_the_provider_side_of_a_running_purchase_waits_for_its_answer() -> None:
+def test_the_provider_side_of_a_running_purchase_shows_waiting() -> None:
     """The purchase is on its way to the provider, so "not asked yet" would contradict the verdict."""
     _, provider, _ = facts.make_compared_sides(
         make_view(make_check(state=CheckState.PENDING, credit_check_id=None)), make_window_context()
@@ -109,7 +109,7 @@ def test_the_provider_side_of_a_running_purchase_waits_for_its_answer() -> None:
     assert provider.word == "Waiting for the answer"
 
 
-def test_found_is_found_whatever_failed_later() -> None:
+def test_a_check_with_a_provider_id_is_shown_as_on_record() -> None:
     """If the provider's id is stored, its side says "On record", also after a later read that failed."""
     _, provider, _ = facts.make_compared_sides(
         make_view(CHECK_WITHOUT_PDF, answer="HTTP 503 PENDING http_503"), make_window_context()
@@ -131,7 +131,7 @@ def test_a_provider_that_contradicts_is_framed_and_read_out() -> None:
     assert (provider.word, provider.own_word) == ("Not found", "")
 
 
-def test_what_is_missing_says_why_and_when_it_is_fetched() -> None:
+def test_a_missing_document_shows_its_reason_and_next_fetch() -> None:
     """A document that a bought credit check lacks is marked as missing, with its reason and the time of the next
     attempt. Documents of other records aren't.
     """
@@ -158,7 +158,7 @@ def test_what_is_missing_says_why_and_when_it_is_fetched() -> None:
         (replace(CHECK_WITHOUT_PDF, viewing_over=True, expired_at=NOW), ("renew", "probe")),
     ],
 )
-def test_what_helps_most_is_offered_first(record: CreditCheck, expected: tuple[str, ...]) -> None:
+def test_the_most_useful_action_is_offered_first(record: CreditCheck, expected: tuple[str, ...]) -> None:
     """The most useful action of a credit check is offered first, and never a purchase for one with an unknown
     outcome.
     """
@@ -172,7 +172,7 @@ def test_a_proposal_waits_for_the_second_person() -> None:
     )
 
 
-def test_a_difference_is_told_in_words() -> None:
+def test_a_changed_field_is_described_in_words() -> None:
     """Changes of a record are described field by field with the old and new value in words; codes aren't shown."""
     sentence = facts.format_differences(CHECK_WITHOUT_PDF, make_check(result="ng"), make_window_context())
     assert "Result: Medium risk → High risk" in sentence

@@ -35,7 +35,7 @@ from tests.views.invented_checks import NOW, make_check, make_window_context
 from tests.views.invented_payments import EXPLAINED, ORDER, STRIP, make_payment, make_refund, make_sides
 
 
-def test_three_sides_stand_in_one_order_each_with_its_age() -> None:
+def test_three_sides_are_shown_in_a_fixed_order_with_ages() -> None:
     """The sides of a payment are shown in the order ours, gateway, order, each with state, amount and age."""
     ours, gateway, order = money_facts.make_shown_sides(
         make_sides(), make_window_context(), provider="paypay", record=make_payment()
@@ -46,7 +46,7 @@ def test_three_sides_stand_in_one_order_each_with_its_age() -> None:
     assert {ours.amount, gateway.amount, order.amount} == {"¥12,000"}
 
 
-def test_a_side_that_differs_is_framed_and_says_in_what() -> None:
+def test_a_differing_side_has_a_frame_and_names_its_fields() -> None:
     """A side that differs has a frame, and its spoken text names the fields that differ."""
     _, gateway, _ = money_facts.make_shown_sides(
         make_sides(minor=11_500, differs=("amount",)), make_window_context(), provider="paypay", record=make_payment()
@@ -107,7 +107,7 @@ def test_a_gateway_without_a_reported_state_agrees_with_the_verdict(record: Paym
     assert gateway.word == word
 
 
-def test_a_call_without_an_answer_has_its_age() -> None:
+def test_a_side_without_an_answer_shows_the_age_of_its_call() -> None:
     """The instant of the sending, or of the payment's start, stands where the provider's answer is missing; nothing
     was sent, or the payment came by a notice or an import: no instant."""
     sent = {"sent_count": 1, "state": RefundState.SUBMITTING, "certainty": Certainty.UNKNOWN}
@@ -129,7 +129,7 @@ def test_a_call_without_an_answer_has_its_age() -> None:
     ]
 
 
-def test_an_answer_of_the_gateway_has_its_own_time_and_not_that_of_the_sending() -> None:
+def test_the_gateway_side_has_the_time_of_its_answer() -> None:
     """The gateway's side has the time of its own answer, not that of the sending."""
     sent = {"sent_count": 1, "last_sent_at": NOW - timedelta(hours=7)}
     not_found = make_refund(
@@ -172,7 +172,7 @@ def test_old_information_says_so() -> None:
     assert gateway.fact.endswith("old")
 
 
-def test_the_money_strip_shows_every_part_and_reads_it_out(appearance: object) -> None:
+def test_the_money_strip_shows_every_part_of_the_amount(appearance: object) -> None:
     """The money strip shows each part with the service's figure, computes none itself, and names each part for a
     screen reader.
     """
@@ -203,7 +203,7 @@ def test_an_unknown_amount_is_violet_as_a_link_too(appearance: Appearance) -> No
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.25, 2.0])
-def test_all_amounts_stand_on_one_line(appearance: Appearance, scale: float) -> None:
+def test_all_amounts_of_the_money_strip_share_one_row(appearance: Appearance, scale: float) -> None:
     """Links, amounts of zero and the refundable amount at the right end in the same row of pixels."""
     appearance.set_text_scale(scale)
     money = MoneyParts("JPY", 222, 0, 111, 0, 0, 0, 111)
@@ -278,7 +278,7 @@ def test_a_dividing_line_stands_between_two_amounts_of_a_line(appearance: Appear
     assert dividers == len(shown) - len(tops)
 
 
-def test_the_money_strip_shows_what_a_reversal_took_back(appearance: object) -> None:
+def test_the_money_strip_shows_the_reversed_amount(appearance: object) -> None:
     """The parts add up to what was paid: the refunds before it are not taken back a second time."""
     money = MoneyParts("JPY", 12_000, 2_000, 0, 0, 0, 0, 0)
     assert compute_reversed_minor(make_payment(refunded_minor=2_000)) == 0
@@ -290,7 +290,7 @@ def test_the_money_strip_shows_what_a_reversal_took_back(appearance: object) -> 
     assert rest.amount_text == "¥0"
 
 
-def test_nothing_of_a_reversed_payment_is_left_to_refund_anywhere() -> None:
+def test_a_reversed_payment_has_no_refundable_amount_in_any_output() -> None:
     """The strip of the window, the terminal, JSON and exported lists say the same."""
     reversed_payment = make_payment(state=PaymentState.REVERSED, captured_minor=12_000)
     assert compute_money_parts(reversed_payment, ()).refundable == 0
@@ -304,7 +304,7 @@ def test_nothing_of_a_reversed_payment_is_left_to_refund_anywhere() -> None:
     assert left.read_cell(reversed_payment) == 0
 
 
-def test_nobody_has_paid_nothing_while_the_outcome_is_unknown() -> None:
+def test_amounts_of_an_unknown_payment_are_not_shown_as_zero() -> None:
     """The amounts of a payment of unknown outcome aren't shown as 0, because it may have been paid."""
     nothing = MoneyParts("JPY", 0, 0, 0, 0, 0, 0, 0)
     parts, refundable_part = money_facts.make_money_parts(nothing, make_window_context(), is_paid_unknown=True)
@@ -320,7 +320,7 @@ def test_nobody_has_paid_nothing_while_the_outcome_is_unknown() -> None:
     assert "¥12,000" in row
 
 
-def test_the_refundable_amount_of_a_request_is_told_alike() -> None:
+def test_the_refundable_amount_of_a_request_is_equal_in_all_views() -> None:
     """The refundable amount of a refund request is shown as before and after the request; after the refund as the
     present amount.
     """
@@ -399,7 +399,7 @@ def test_a_payer_is_masked() -> None:
     assert case_words.mask_payer(None) == ""
 
 
-def test_a_refund_is_never_told_as_failed_by_its_lists() -> None:
+def test_an_unknown_refund_is_never_listed_as_failed() -> None:
     """An unknown one says so in its cause and its badge."""
     unsure = make_refund(state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, error_code="read_timeout")
     assert case_words.format_record_problem(unsure, make_window_context()) == "No answer in time"

@@ -13,7 +13,7 @@ from console.views.widgets.window.search_results import ResultEntry, ResultGroup
 from tests.views.invented_checks import make_window_context
 
 
-def test_states_stand_under_the_kinds_of_records_that_have_them(appearance: object) -> None:
+def test_states_are_grouped_by_their_kind_of_record(appearance: object) -> None:
     """The completions of `status:` are grouped by the kind of record that has the state, in the words of this kind; a
     value of all kinds comes first.
     """

@@ -20,7 +20,7 @@ def sentence(appearance: object) -> QueueFilterBar:
     return QueueFilterBar(make_window_context())
 
 
-def test_what_is_chosen_and_what_is_typed_is_one_filter(sentence: QueueFilterBar) -> None:
+def test_chosen_and_typed_conditions_form_one_filter(sentence: QueueFilterBar) -> None:
     """Conditions from the lists and typed operators form one filter; other words are searched, and an invalid
     condition is reported.
     """
@@ -62,7 +62,7 @@ def test_every_entry_of_the_filter_is_a_valid_condition(sentence: QueueFilterBar
         chip.setCurrentIndex(0)
 
 
-def test_a_filter_comes_back_as_it_was(sentence: QueueFilterBar) -> None:
+def test_a_restored_filter_has_all_its_conditions(sentence: QueueFilterBar) -> None:
     """A restored filter has all its conditions, also one that no list offers. Esc removes the conditions and keeps
     the sort order.
     """
@@ -110,7 +110,7 @@ def test_a_condition_of_no_list_stands_in_words(
         assert sentence.chip_by_list_name[name].operator == operator
 
 
-def test_further_conditions_stand_while_they_are_used(sentence: QueueFilterBar) -> None:
+def test_a_list_of_further_conditions_is_visible_while_it_is_used(sentence: QueueFilterBar) -> None:
     """A list that a person asks for appears; many values of one are counted in words, and all of them count; the
     causes are those of the queue.
     """
@@ -159,7 +159,7 @@ def test_every_column_sorts(queue: str, appearance: object) -> None:
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_no_line_of_the_sentence_is_without_its_list(appearance: object, language: Language) -> None:
+def test_words_of_the_filter_sentence_stay_with_their_list(appearance: object, language: Language) -> None:
     """At every width, also with further lists: words that stand before or after a list stay on its line, so no line
     begins with a comma or ends with a preposition."""
     context = make_window_context()

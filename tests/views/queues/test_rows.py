@@ -72,7 +72,7 @@ def test_a_list_grouped_by_an_axis_drops_that_column(queue: str, grouped: bool, 
     assert {"state", "certainty"} <= set(keys)
 
 
-def test_a_refund_has_the_corporation_of_its_payment(appearance: object) -> None:
+def test_the_row_of_a_refund_has_its_payments_corporation(appearance: object) -> None:
     """A row says whose refund it is, and which kind of record it is."""
     paid = replace(make_payment(), corporation_number="2010401907731")
     record = replace(make_refund(), relations=RefundRelations(paid))
@@ -103,7 +103,7 @@ def test_a_mismatch_of_unknown_outcome_says_so(appearance: object) -> None:
     assert difference.cell(replace(row, item=replace(row.item, record=unknown))) == "Unknown"
 
 
-def test_an_export_has_what_the_list_has() -> None:
+def test_an_export_has_the_filter_of_its_list() -> None:
     """An export gets the conditions and words of the list's filter; the export of a whole queue has no filter."""
     items = QueueServices([make_check(17), make_check(18, client_id="7")]).read_queue("review").items
     found = parse_filter("client:7 みなと")

@@ -45,7 +45,7 @@ def write_days(dialog: ReconcileDialog, first: str, last: str) -> None:
     dialog._handle_typed_day()
 
 
-def test_nothing_is_assumed_where_there_are_several(open_dialog: Open) -> None:
+def test_a_reconciliation_preselects_no_provider_of_several(open_dialog: Open) -> None:
     """With several providers, the button is disabled until one is selected; a single provider is preselected."""
     dialog, _, _ = open_dialog("")
     assert dialog._disabled_reason == "Select a provider."

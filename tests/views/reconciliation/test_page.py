@@ -69,7 +69,7 @@ def record_requested_routes(at: WindowContext) -> list[Route]:
     return routes
 
 
-def test_a_run_says_what_it_counted_and_what_it_rests_on(show_page: Show) -> None:
+def test_the_page_of_a_run_has_its_counts_and_file(show_page: Show) -> None:
     """Figures with names, the file with lines, sums and checksum, and who read the same bytes before."""
     page = show_page(make_view())
     assert read_figures(page) == {
@@ -127,7 +127,7 @@ def test_m_is_named_where_an_order_is_unpaid(show_page: Show, reason: WorkReason
     assert ((("M",), "Mark order as paid") in page.hint_bar.key_hints) == is_named
 
 
-def test_a_failed_run_knows_of_no_difference_that_it_did_not_read(show_page: Show) -> None:
+def test_the_page_of_a_failed_run_shows_dashes_for_uncounted_figures(show_page: Show) -> None:
     """The page of a failed run shows a dash for each figure that it couldn't count, and doesn't say that there are no
     differences.
     """
@@ -183,7 +183,7 @@ def test_both_sides_in_words(
     assert item.action == action  # type: ignore[attr-defined]
 
 
-def test_a_difference_leads_to_its_payment(show_page: Show) -> None:
+def test_a_difference_opens_its_payment(show_page: Show) -> None:
     """Opening a difference shows its payment, from which the other payments of the list can be reached; going back
     leads to this run.
     """
@@ -196,7 +196,7 @@ def test_a_difference_leads_to_its_payment(show_page: Show) -> None:
     assert replaced == [ReconcileRoute(3)]
 
 
-def test_only_what_can_be_done_is_offered(show_page: Show) -> None:
+def test_only_possible_actions_on_a_difference_are_offered(show_page: Show) -> None:
     """An open difference offers to open, probe and note the payment; an unreadable row offers nothing and says what
     helps.
     """
@@ -337,7 +337,7 @@ def test_an_auditor_can_only_open_records(show_page: Show) -> None:
 
 
 @pytest.mark.parametrize(("state", "shown"), [(RunState.FAILED, NO_VALUE), (RunState.DONE, "0")])
-def test_the_list_leaves_open_what_a_failed_run_has_not_read(state: RunState, shown: str) -> None:
+def test_the_list_shows_dashes_for_unread_figures_of_a_failed_run(state: RunState, shown: str) -> None:
     """In the list of runs, a run that failed before its end shows a dash in place of the numbers of differences."""
     item = make_run(2, state=state, different_amount=0, missing_there=0, imported=0)
     cells = {column.key: column.cell(item) for column in make_run_columns(make_window_context())}

@@ -26,7 +26,7 @@ RECORDS: dict[str, ShownRecord] = {
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 @pytest.mark.parametrize("name", RECORDS)
-def test_nothing_changed(name: str, language: Literal["ja", "en"]) -> None:
+def test_the_toast_of_an_unchanged_record_says_so(name: str, language: Literal["ja", "en"]) -> None:
     """If a probe changes nothing, the toast of every kind of record says so, with the time and the record. A later
     version alone is no change.
     """

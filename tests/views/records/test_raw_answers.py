@@ -50,7 +50,7 @@ def test_the_letters_of_an_answer_are_equally_wide(qtbot: QtBot, appearance: App
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_a_summary_without_room_in_its_row_stands_above_the_answer(
+def test_the_summary_of_an_answer_is_shown_completely_once(
     qtbot: QtBot, appearance: object, language: Literal["ja", "en"]
 ) -> None:
     """The summary of an answer is shown completely in exactly one place, at each width of the tab: in its row, or

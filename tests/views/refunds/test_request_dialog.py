@@ -67,7 +67,7 @@ def make_form(*hits: RiskSignal, **other: Any) -> RefundForm:
     return made
 
 
-def test_all_that_is_left_is_prefilled(appearance: object) -> None:
+def test_the_form_is_prefilled_with_the_refundable_amount(appearance: object) -> None:
     """The form is filled in with the whole refundable amount; only a reason must be selected."""
     made = RefundForm(make_window_context(), make_plan(), None)
     assert made.amount_edit.text() == "12,000"
@@ -78,7 +78,7 @@ def test_all_that_is_left_is_prefilled(appearance: object) -> None:
     assert made.make_request() == RefundRequest(5, "12000", "", saw=7, reason_code=RefundReason.ORDERED_TWICE)
 
 
-def test_a_part_says_what_stays_refundable(appearance: object) -> None:
+def test_a_partial_refund_shows_the_remaining_refundable_amount(appearance: object) -> None:
     """The form shows the amount that stays refundable, and selects "partial" when a smaller amount is typed."""
     made = make_form()
     made.amount_edit.setText("8500")
@@ -139,7 +139,7 @@ def test_the_exact_look_alike_must_be_meant(appearance: object) -> None:
     assert made.make_request().intended_repeat
 
 
-def test_another_plan_keeps_what_was_answered(appearance: object) -> None:
+def test_answers_to_risk_signals_survive_a_changed_plan(appearance: object) -> None:
     """Amounts change hits; an answer to a hit that is still there stays."""
     made = make_form(PAYER)
     made._answer_field_by_rule["payer_often"].edit.setText("four returns")  # type: ignore[union-attr]  # a line
@@ -147,7 +147,7 @@ def test_another_plan_keeps_what_was_answered(appearance: object) -> None:
     assert dict(made.list_risk_signal_answers()) == {"payer_often": "four returns", EXACT_LOOKALIKE_RULE: ""}
 
 
-def test_a_broken_rule_is_told_with_its_figures(appearance: object) -> None:
+def test_a_broken_rule_is_shown_with_its_limit(appearance: object) -> None:
     """The reason why a request is refused contains the limit and the amount that is used already."""
     broken = RuleCheck(LimitReason.LIMIT_PER_PERSON_AND_DAY, False, {"limit": 3_000_000, "today": 2_999_000})
     made = make_form(checks=(broken,))
@@ -155,7 +155,7 @@ def test_a_broken_rule_is_told_with_its_figures(appearance: object) -> None:
 
 
 @pytest.mark.parametrize("hits", [(), (PAYER,), (LOOKALIKE_SIGNAL,)])
-def test_a_broken_rule_is_told_before_a_missing_input(appearance: object, hits: tuple[RiskSignal, ...]) -> None:
+def test_a_broken_rule_is_shown_before_a_missing_input(appearance: object, hits: tuple[RiskSignal, ...]) -> None:
     """If the amount exceeds a limit, the form says so first: selecting a reason or answering the warnings can't make
     this request possible."""
     broken = RuleCheck(LimitReason.LIMIT_PER_PERSON_AND_DAY, False, {"limit": 3_000_000, "today": 2_999_000})
@@ -199,7 +199,7 @@ def open_dialog(
     return dialog, desk, at
 
 
-def test_two_alike_are_told_apart_by_their_orders(parent: QWidget, qtbot: QtBot) -> None:
+def test_similar_payments_are_distinguished_by_order_and_company(parent: QWidget, qtbot: QtBot) -> None:
     """Form and review show order, company, amount, time and masked payer, so that two similar payments can be told
     apart; without an order they show a dash.
     """

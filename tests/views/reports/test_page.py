@@ -111,7 +111,7 @@ def section_of(page: ReportsPage) -> ChartSection:
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_a_picture_with_its_table_and_its_words(
+def test_a_report_switches_between_picture_and_table(
     qtbot: QtBot, appearance: Appearance, language: Literal["ja", "en"]
 ) -> None:
     """The key shows the table in place of the picture and gives it the focus; the picture tells its figures."""
@@ -131,7 +131,9 @@ def test_a_picture_with_its_table_and_its_words(
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_every_picture_tells_its_figures(qtbot: QtBot, appearance: Appearance, language: Literal["ja", "en"]) -> None:
+def test_every_picture_has_its_figures_in_words(
+    qtbot: QtBot, appearance: Appearance, language: Literal["ja", "en"]
+) -> None:
     """A section of the reports is read when its tab is opened. It has its figures in words and in a table, and says
     if not all rows are counted. Bars of different meaning have different fills.
     """

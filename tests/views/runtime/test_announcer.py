@@ -181,7 +181,7 @@ def test_a_page_without_a_record_gives_none(window: QWidget) -> None:
     assert announcer.announcements[0].route is None
 
 
-def test_nothing_under_a_cover_is_said(window: QWidget, heard: list[HeardSentence]) -> None:
+def test_a_locked_window_announces_only_the_lock(window: QWidget, heard: list[HeardSentence]) -> None:
     """While the window is locked, only the lock speaks, and that isn't kept; the rest is said afterwards."""
     cover: list[QWidget] = []
     announcer = keep(window, cover)
@@ -228,7 +228,7 @@ def test_a_window_without_toasts_may_have_no_bars_yet(window: QWidget) -> None:
     assert asked == []
 
 
-def test_nobody_else_sends_announcements() -> None:
+def test_only_the_announcer_sends_announcements() -> None:
     """Only the announcer sends accessibility events, so no message is spoken twice or missing from the list."""
     makers = {
         path.relative_to(VIEWS).as_posix()

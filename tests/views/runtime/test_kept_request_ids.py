@@ -64,7 +64,7 @@ def test_without_an_answer_the_next_process_uses_the_same_id() -> None:
         Failure(ErrorCode.POSSIBLE_REPEAT),
     ],
 )
-def test_after_an_answer_it_is_a_new_act(failure: Failure | None) -> None:
+def test_a_press_after_an_answer_gets_a_new_request_id(failure: Failure | None) -> None:
     disk = Disk()
     attempts = disk.process()
     first = sent(attempts)

@@ -88,7 +88,9 @@ def test_a_retry_after_no_answer_has_the_same_id(dialogs_on: Callable[[NotesAlon
 
 
 @pytest.mark.parametrize("code", ["outcome_unknown", "provider_refused", "possible_repeat"])
-def test_after_an_answer_it_is_another_attempt(dialogs_on: Callable[[NotesAlone], Dialogs], code: str) -> None:
+def test_a_press_after_a_refusal_gets_a_new_request_id(
+    dialogs_on: Callable[[NotesAlone], Dialogs], code: str
+) -> None:
     """After a refusal, which is stored under its request id, a second press of the button has a new request id."""
     desk = NotesAlone(ConsoleError(ErrorCode(code)))
     dialog = dialogs_on(desk)("called")

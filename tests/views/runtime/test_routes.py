@@ -3,7 +3,7 @@
 from console.views.runtime.routes import PaymentRoute, decode_route, encode_route
 
 
-def test_a_stored_route_keeps_the_sidebar_entry_under_its_stored_name() -> None:
+def test_a_stored_route_names_the_sidebar_entry_in_its_old_field() -> None:
     """Files that an earlier version has written name the sidebar entry `place`."""
     route = PaymentRoute(5, (("payment", 5), 7), "queues")
     stored = encode_route(route)

@@ -112,7 +112,7 @@ def test_same_key_is_serial_and_other_keys_are_not(runner: TaskRunner, answers: 
     assert not any(overlapped)
 
 
-def test_nothing_is_told_to_a_page_that_is_gone(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
+def test_the_answer_for_a_destroyed_page_is_dropped(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
     """The answer for a destroyed caller is dropped; a read that had not begun never begins, an act does."""
     gate, begun, page = threading.Event(), [], QObject()
     calls: dict[str, Callable[[], object]] = {
@@ -152,7 +152,7 @@ def test_cancelling_says_whether_anything_was_sent(runner: TaskRunner, answers: 
     assert (running.state, waiting.state) == ("cancelled", "cancelled")
 
 
-def test_an_act_cannot_be_cancelled_once_it_runs(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
+def test_a_running_act_cannot_be_cancelled(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
     """A call that may have been sent is awaited, and its answer is shown."""
     gate, begun = threading.Event(), threading.Event()
 
@@ -218,7 +218,7 @@ def test_the_callers_context_is_that_of_the_call(runner: TaskRunner, answers: An
     assert answers.values == ["op-a"]
 
 
-def test_closing_names_what_is_still_running(qapp: object, answers: Answers) -> None:
+def test_closing_names_calls_that_do_not_end(qapp: object, answers: Answers) -> None:
     """On close, what waits is dropped, and what doesn't end in time is named instead of holding the window."""
     runner, gate = TaskRunner(), threading.Event()
     runner.run(gate.wait, answers.take, answers.refuse, caller=answers, key=1, label="purchase 17")

@@ -96,7 +96,7 @@ def test_a_known_name_is_there_already(qtbot: QtBot) -> None:
     assert sign_in(qtbot, "op-a", fixed=True).user_field.edit.isReadOnly()
 
 
-def test_what_is_missing_is_said_at_its_field(qtbot: QtBot) -> None:
+def test_an_empty_field_has_an_error_after_enter(qtbot: QtBot) -> None:
     """With empty fields, Enter submits nothing; each empty field has its error, and the focus is on the first one."""
     form = sign_in(qtbot)
     with qtbot.assertNotEmitted(form.submitted):
@@ -123,7 +123,7 @@ def test_a_refusal_never_says_which_was_wrong(qtbot: QtBot) -> None:
     assert form.submit_button.isEnabled()
 
 
-def test_a_database_that_is_away_keeps_what_was_typed(qtbot: QtBot) -> None:
+def test_a_form_keeps_its_texts_if_the_database_is_unreachable(qtbot: QtBot) -> None:
     """If the database doesn't answer, the form says so and keeps name and password for another try. A database that
     doesn't exist has a message of its own.
     """
@@ -139,7 +139,7 @@ def test_a_database_that_is_away_keeps_what_was_typed(qtbot: QtBot) -> None:
     assert "no database with that name" in notice_of(form)
 
 
-def test_the_eye_shows_the_password_until_it_is_sent(qtbot: QtBot) -> None:
+def test_a_button_shows_the_password_until_it_is_sent(qtbot: QtBot) -> None:
     """A button shows and hides the password, by mouse and keyboard; its name says what a press does. Submitting hides
     the password.
     """
@@ -207,7 +207,7 @@ def test_the_first_time_has_three_lines(qtbot: QtBot) -> None:
 @pytest.mark.parametrize(
     ("name", "telephone"), [("Sato (IT)", "03-1234-5678"), ("Sato (IT)", None), (None, "+81 3 1234 5678")]
 )
-def test_the_first_time_names_whom_to_call(
+def test_the_first_sign_in_names_the_person_to_call(
     qtbot: QtBot, monkeypatch: pytest.MonkeyPatch, language: Language, name: str | None, telephone: str | None
 ) -> None:
     """The person and the number of the settings, or the one of them that is set."""
@@ -243,7 +243,7 @@ def test_unlocking_asks_for_the_password(qtbot: QtBot) -> None:
         form.other_person_link.click()
 
 
-def test_sqlite_says_plainly_that_it_has_no_passwords(qtbot: QtBot) -> None:
+def test_the_lock_on_sqlite_has_no_password(qtbot: QtBot) -> None:
     """On SQLite the form has no password: Enter unlocks the window, and on a desk for trials another person can be
     selected.
     """

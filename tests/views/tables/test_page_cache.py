@@ -31,7 +31,7 @@ def test_the_steps_lead_from_old_to_new(old: Rows, new: Rows) -> None:
 
 
 @given(old=rows)
-def test_nothing_new_means_no_step(old: Rows) -> None:
+def test_an_unchanged_re_read_gives_no_row_changes(old: Rows) -> None:
     """If a re-read returns the same rows, no row change results."""
     assert compute_row_changes(old, list(old), lambda row: row[0]) == []
 

@@ -94,7 +94,7 @@ def test_memory_stays_flat(watched_model: MakeModel) -> None:
     assert list_model.model.rowCount() == before
 
 
-def test_a_re_read_keeps_place_and_touches_only_what_changed(watched_model: MakeModel) -> None:
+def test_a_re_read_keeps_the_current_row_and_reads_changes_only(watched_model: MakeModel) -> None:
     """The current row stays the same record though rows came above it; an unchanged row isn't repainted."""
     list_model = watched_model(8)
     model, changed = list_model.model, []
@@ -108,7 +108,7 @@ def test_a_re_read_keeps_place_and_touches_only_what_changed(watched_model: Make
     assert changed == [(8, 8)]
 
 
-def test_a_row_that_went_takes_no_other_with_it(watched_model: MakeModel) -> None:
+def test_a_removed_row_doubles_and_hides_no_other_row(watched_model: MakeModel) -> None:
     """After a row on the first page is gone, the page boundary moves: no record is doubled, none is lost."""
     list_model = watched_model(3 * PAGE)
     walk(list_model.model, 3 * PAGE)
@@ -132,7 +132,7 @@ def test_a_list_that_became_shorter_ends_earlier(watched_model: MakeModel) -> No
     assert list_model.model.is_complete
 
 
-def test_a_newer_version_of_one_row_replaces_it(watched_model: MakeModel) -> None:
+def test_a_changed_record_replaces_its_row_without_a_re_read(watched_model: MakeModel) -> None:
     """A change that is known by itself needs no re-read."""
     list_model = watched_model(5)
     assert list_model.model.replace_row(Row(2, version=9))
@@ -141,7 +141,7 @@ def test_a_newer_version_of_one_row_replaces_it(watched_model: MakeModel) -> Non
     assert list_model.store.cursors == [None]
 
 
-def test_a_failure_keeps_what_is_shown(watched_model: MakeModel) -> None:
+def test_a_failed_re_read_keeps_the_shown_rows(watched_model: MakeModel) -> None:
     """A failed re-read keeps the rows, emits the failure, and isn't repeated automatically."""
     list_model = watched_model(5)
     failures: list[Failure] = []
@@ -200,7 +200,7 @@ def test_a_row_is_read_out_whole(watched_model: MakeModel) -> None:
     assert "12,000 yen" in names[1:]
 
 
-def test_a_bare_number_is_read_with_its_title() -> None:
+def test_a_bare_number_is_spoken_with_its_column_title() -> None:
     """ "2" alone says nothing; "Client 2" does. A word or an amount needs no title."""
     spoken = [
         Column("client", "Client", 80, lambda row: row).format_spoken_cell(text)
@@ -256,7 +256,7 @@ steps = st.lists(
 
 @settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(steps=steps, grouped=st.booleans())
-def test_whatever_happens_in_between_a_re_read_is_true(
+def test_a_re_read_after_any_sequence_has_the_stored_rows(
     watched_model: MakeModel, steps: list[tuple[str, int]], grouped: bool
 ) -> None:
     """After any sequence of scrolling, re-reads and changes of the stored rows, a re-read makes the model show the

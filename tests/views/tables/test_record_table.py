@@ -142,7 +142,7 @@ def test_the_current_row_stays_in_sight(table: MakeTable, qtbot: QtBot) -> None:
     assert view.verticalScrollBar().value() == 0, "who has scrolled away isn't taken back"
 
 
-def test_what_is_in_sight_is_read(table: MakeTable) -> None:
+def test_scrolling_reads_the_visible_pages(table: MakeTable) -> None:
     """Scrolling to the end brings the next page, until the list is whole."""
     view = table(3 * PAGE)
     for _ in range(12):
@@ -200,7 +200,7 @@ def test_a_mark_says_that_a_row_has_left_the_list(table: MakeTable) -> None:
     assert pixel(view, 1, 70) == values["base"]
 
 
-def test_scrolling_paints_only_what_comes_in(table: MakeTable, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_scrolling_paints_only_new_rows(table: MakeTable, monkeypatch: pytest.MonkeyPatch) -> None:
     """Scrolling by two rows paints only these rows, not the whole list."""
     view = table(40)
     QApplication.processEvents()  # whatever showing the window still wants to paint
@@ -218,7 +218,7 @@ def test_scrolling_paints_only_what_comes_in(table: MakeTable, monkeypatch: pyte
 
 
 @pytest.mark.parametrize("paused", [True, False])
-def test_placeholders_wait_before_they_show(
+def test_placeholders_appear_after_a_delay(
     watched_model: Callable[..., WatchedModel], paused: bool, qtbot: QtBot
 ) -> None:
     """A reading shorter than 150 ms shows nothing in between; a longer one shows bars that don't move."""

@@ -30,7 +30,7 @@ def test_roles_are_those_of_the_file() -> None:
 
 
 @pytest.mark.parametrize("name", sorted(DRAWING_BY_ICON_NAME))
-def test_a_drawing_stays_in_its_box(name: str) -> None:
+def test_a_drawing_stays_within_its_box(name: str) -> None:
     """Nothing is drawn outside the box of 16 × 16, where it would be cut off; and something is drawn."""
     drawing = get_icon_drawing(name)
     box = drawing.stroke.boundingRect().united(drawing.fill.boundingRect())

@@ -94,7 +94,7 @@ def test_a_minus_sign_is_as_wide_as_a_digit(sign: str) -> None:
     )
 
 
-def test_what_is_elided_keeps_its_fonts() -> None:
+def test_an_elided_text_keeps_its_fonts() -> None:
     """The beginning of an elided text is drawn in the same fonts as before, and no wider than the room."""
     runs = split_font_runs("11-20 08:49 購入を送信しました")
     for width in range(20, round(measure_font_runs(runs)), 7):
@@ -132,7 +132,7 @@ def test_no_line_ends_inside_a_number(text: str, width: int) -> None:
     assert not rest.isValid()
 
 
-def test_a_number_that_is_kept_whole_keeps_its_font() -> None:
+def test_a_number_with_no_break_spaces_keeps_its_font() -> None:
     """The no-break spaces in it are no reason to set its parts in another font."""
     for text in ("2026-11-20 15:04:05 JST", "1 9938 3111 5170", "11-20 10:49"):
         assert len(split_font_runs(prevent_line_ends_in_numbers(text))) == 1
@@ -192,7 +192,7 @@ def test_a_name_turns_no_amount_round(appearance: object, mark: str) -> None:
     assert escape_direction_marks(mark) == f"\\u{ord(mark):04x}"
 
 
-def test_an_amount_of_another_currency_has_its_decimals(appearance: object) -> None:
+def test_an_amount_of_another_currency_has_the_decimals_of_iso_4217(appearance: object) -> None:
     """An amount of any currency has the decimals of ISO 4217, and its decimal point leaves no gap in the font of
     figures.
     """
@@ -201,7 +201,7 @@ def test_an_amount_of_another_currency_has_its_decimals(appearance: object) -> N
     assert split_font_runs("KWD 0.000") == (("KWD ", False), ("0", True), (".", False), ("000", True))
 
 
-def test_a_line_break_never_joins_what_stands_before_and_after_it(appearance: object) -> None:
+def test_a_line_break_separates_the_texts_around_it(appearance: object) -> None:
     """A note of several lines keeps them in a timeline; in a cell of one line they are apart by a space."""
     assert wrap_text("¥100\n\n200 円です。\n", 400) == ("¥100", "", "200 円です。")
     for line_break in ("\n", "\r\n", "\t", "\u2028"):

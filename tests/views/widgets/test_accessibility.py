@@ -94,7 +94,7 @@ def test_painted_words_are_text(qtbot: QtBot, widget: object, role: QAccessible.
         (lambda: Badge("Unknown", "question", "unknown"), None),
     ],
 )
-def test_a_heading_tells_its_level(qtbot: QtBot, widget: object, level: int | None) -> None:
+def test_a_heading_has_its_level_for_screen_readers(qtbot: QtBot, widget: object, level: int | None) -> None:
     made: QWidget = widget()  # type: ignore[operator]  # it makes one
     qtbot.addWidget(made)
     attributes: Any = node(made).attributesInterface()  # None if there are none; the stubs don't know it
@@ -121,7 +121,7 @@ def test_a_heading_tells_its_level(qtbot: QtBot, widget: object, level: int | No
         ("ja", "", "ja_JP"),
     ],
 )
-def test_words_tell_the_language_in_which_they_are_spoken(
+def test_a_text_in_another_language_states_its_language(
     qtbot: QtBot, window_language: Language, text: str, spoken: str
 ) -> None:
     """A text in the other language than the window's states its language to screen readers, also in titles and
@@ -196,7 +196,7 @@ def test_a_page_that_was_left_is_not_in_the_tree(qtbot: QtBot) -> None:
     assert [names(page) for page in children(node(pages))] == [["shown"]]
 
 
-def test_a_tab_says_whether_it_is_selected_and_is_pressed(qtbot: QtBot) -> None:
+def test_a_tab_has_its_selected_state_and_is_pressed(qtbot: QtBot) -> None:
     """In the accessibility tree a tab has its state "selected", and pressing it selects it. Only the selected tab has
     the focus, and only while its bar has it.
     """
@@ -279,7 +279,7 @@ def test_nodes_go_with_their_widgets(qtbot: QtBot) -> None:
     assert names(node(window)) == []
 
 
-def test_parts_that_are_asked_for_while_they_are_made_keep_their_class(qtbot: QtBot) -> None:
+def test_nodes_requested_during_construction_keep_their_class(qtbot: QtBot) -> None:
     """With a screen reader, Qt asks for the nodes of widgets inside their constructors; the nodes still get the right
     class.
     """

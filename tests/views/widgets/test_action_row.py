@@ -33,7 +33,7 @@ def make_page(qtbot: QtBot) -> tuple[QWidget, QWidget, ActionRow, list[KeyButton
     return window, page, row, [*left, *right]
 
 
-def test_nothing_of_the_row_is_hidden_and_shown_at_once(qtbot: QtBot, appearance: object) -> None:
+def test_no_button_of_the_row_is_hidden_and_shown_in_one_step(qtbot: QtBot, appearance: object) -> None:
     """No button is hidden and shown at once, in whatever order buttons are disabled and enabled, the page is shown,
     and the window changes its width. Qt goes on showing a widget that is hidden while Qt shows it, and paints it
     nowhere.

@@ -36,7 +36,7 @@ def show_widgets(qtbot: QtBot) -> Iterator[Callable[..., None]]:
     windows.clear()
 
 
-def test_the_key_does_what_the_button_does(show_widgets: Shown) -> None:
+def test_a_shortcut_key_presses_its_button(show_widgets: Shown) -> None:
     """P presses Probe at once, wherever the focus is, unless text is being typed."""
     button, other, field = KeyButton("Probe", "P"), KeyButton("Note", "N"), QLineEdit()
     show_widgets(button, other, field)
@@ -66,7 +66,7 @@ def test_a_key_of_a_hidden_or_switched_off_button_does_nothing(show_widgets: Sho
     assert pressed == []
 
 
-def test_off_says_why_beside_the_button(show_widgets: Shown) -> None:
+def test_a_disabled_button_shows_its_reason(show_widgets: Shown) -> None:
     """The reason is a visible text and part of what a screen reader says; it goes when the button is on."""
     button = KeyButton("Decline", "D", "danger")
     label = ReasonLabel(button)
@@ -107,7 +107,7 @@ def test_a_double_click_presses_once(show_widgets: Shown) -> None:
     assert pressed == ["act", "tool", "tool"]
 
 
-def test_everything_has_a_name_and_room_for_a_finger() -> None:
+def test_every_button_has_a_name_and_a_minimum_size() -> None:
     """Icon buttons have accessible names, and no button is smaller than 24 px."""
     widgets = (
         IconButton("close", "Close"),
@@ -118,7 +118,7 @@ def test_everything_has_a_name_and_room_for_a_finger() -> None:
     assert all(min(widget.sizeHint().width(), widget.sizeHint().height()) >= 24 for widget in widgets)
 
 
-def test_an_identifier_copies_its_plain_form(show_widgets: Shown, qtbot: QtBot) -> None:
+def test_a_copied_identifier_has_no_spaces(show_widgets: Shown, qtbot: QtBot) -> None:
     """Ctrl+C on the focused identifier copies the number without its spaces, and so does the button."""
     number = CopyableId("7 1234 5678 9012", "7123456789012", "Corporation number")
     show_widgets(number)

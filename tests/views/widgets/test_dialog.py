@@ -40,7 +40,7 @@ def test_cancel_has_the_first_focus_and_enter_cancels(qtbot: QtBot) -> None:
     assert pressed == []
 
 
-def test_escape_cancels(qtbot: QtBot) -> None:
+def test_escape_cancels_a_dialog(qtbot: QtBot) -> None:
     """Esc in a dialog cancels it."""
     _, dialog, outcomes, _ = opened(qtbot)
     QTest.keyClick(dialog, Qt.Key.Key_Escape)
@@ -160,7 +160,7 @@ def test_the_window_below_is_veiled_meanwhile(qtbot: QtBot) -> None:
         dialog.reject()
 
 
-def test_a_dialog_is_never_higher_than_its_window(qtbot: QtBot) -> None:
+def test_a_dialog_is_at_most_as_high_as_its_window(qtbot: QtBot) -> None:
     """Without a text that wraps, too: title and Close stay visible, and the content scrolls."""
     window = QWidget()
     window.resize(900, 600)
@@ -175,7 +175,7 @@ def test_a_dialog_is_never_higher_than_its_window(qtbot: QtBot) -> None:
     assert dialog.height() < window.height()
 
 
-def test_a_dialog_keeps_its_place_though_the_window_manager_takes_it_into_a_frame(qtbot: QtBot) -> None:
+def test_a_dialog_keeps_its_position_under_a_window_manager(qtbot: QtBot) -> None:
     """On X11, Qt believes for a moment that a new window stands in the corner of the screen: its place in the frame
     of the window manager. A dialog that then takes another height stays in the middle of its window."""
     window = QWidget()

@@ -26,7 +26,7 @@ def list_empty_states() -> Iterator[tuple[str, bool]]:
                 yield file.relative_to(VIEWS).as_posix(), len(node.args) > 1
 
 
-def test_each_empty_list_says_what_would_be_there() -> None:
+def test_each_empty_list_describes_its_possible_contents() -> None:
     """A white area with "None." tells a newcomer nothing."""
     states = list(list_empty_states())
     assert len(states) > 20

@@ -28,7 +28,7 @@ def test_a_layout_of_the_same_width_asks_for_no_other_one(qtbot: QtBot) -> None:
 
 
 @pytest.mark.usefixtures("appearance")
-def test_every_value_has_room_for_its_lines(qtbot: QtBot) -> None:
+def test_every_value_of_a_fact_list_has_the_height_of_its_lines(qtbot: QtBot) -> None:
     """Every value has the height of its lines, also if the layout was asked for the height at another width in
     between, as a scroll area does.
     """

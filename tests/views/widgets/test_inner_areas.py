@@ -115,7 +115,7 @@ def test_keys_and_wheel_move_the_page(shown: tuple[PageScrollArea, ListPage]) ->
     assert bar.value() > before
 
 
-def test_a_table_that_scrolls_sideways_is_higher_by_its_bar(qtbot: QtBot) -> None:
+def test_a_wide_table_is_higher_by_its_scroll_bar(qtbot: QtBot) -> None:
     """The bar below wide columns would cover the last row, and give the table a second bar for that."""
     page, head, table = QWidget(), QWidget(), QTableWidget(40, 2)
     head.setMinimumHeight(HEAD_PX)

@@ -121,7 +121,7 @@ def test_the_ring_goes_with_the_focus(show_widget: Shown, qtbot: QtBot) -> None:
     assert any(ring.isVisible() for ring in window.findChildren(FocusRing))
 
 
-def test_an_error_stands_at_its_field() -> None:
+def test_an_error_is_shown_below_its_field() -> None:
     """The error is shown below the field and told to a screen reader; it goes when the value is right."""
     field = Field("Corporation number")
     field.show_error("This number has a wrong or swapped digit.")
@@ -145,7 +145,7 @@ def test_a_differing_side_is_read_out() -> None:
     assert strip.sizeHint().height() == before.height()
 
 
-def test_a_differing_side_keeps_its_texts_in_line(show_widget: Shown) -> None:
+def test_texts_of_all_sides_stay_at_one_height(show_widget: Shown) -> None:
     """The texts of all sides of a record stay at the same height when a side begins or ceases to differ."""
     agree = RecordSideState("Order", "Unpaid", "ring", "text", amount="¥12,000", fact="read 15:03:10", source="v7")
     differs = replace(agree, is_different=True, differs_word="differs")
@@ -167,7 +167,7 @@ def test_a_differing_side_keeps_its_texts_in_line(show_widget: Shown) -> None:
 
 
 @pytest.mark.parametrize("scale", [1.0, 2.0])
-def test_the_longest_label_of_facts_keeps_its_distance(
+def test_the_longest_label_keeps_a_distance_from_its_value(
     show_widget: Shown, appearance: Appearance, scale: float
 ) -> None:
     """At each text size there is space between the longest label of a fact list and its value; otherwise both would
@@ -233,7 +233,7 @@ def test_the_texts_of_a_bar_stand_on_one_baseline(show_widget: Shown, appearance
 
 
 @pytest.mark.parametrize("scale", [1.0, 2.0])
-def test_the_sign_of_an_error_stands_beside_its_first_line(
+def test_the_sign_of_an_error_is_at_the_height_of_its_first_line(
     show_widget: Shown, appearance: Appearance, scale: float
 ) -> None:
     """The sign of an error is on the height of the first line of its text, also if the text wraps."""
@@ -269,7 +269,7 @@ def test_tabs_carry_their_counts() -> None:
 
 
 @pytest.mark.parametrize("count", ["5", "1,000+"])
-def test_tabs_stand_closer_where_that_shows_all_of_them(qtbot: QtBot, count: str) -> None:
+def test_tabs_get_less_space_if_all_of_them_fit_then(qtbot: QtBot, count: str) -> None:
     """If all tabs fit with less space between them, the bar uses less space and doesn't scroll. Its preferred width
     doesn't depend on the selected tab.
     """
@@ -320,7 +320,7 @@ def search(window: QWidget) -> SearchBox:
     return box
 
 
-def test_search_takes_the_focus_and_gives_it_back(show_widget: Shown, qtbot: QtBot) -> None:
+def test_the_search_box_returns_the_focus_after_escape(show_widget: Shown, qtbot: QtBot) -> None:
     """Esc closes the search; the focus is where it was."""
     window = QWidget()
     window.resize(900, 700)
@@ -431,7 +431,7 @@ def test_a_long_reason_of_read_only_hides_no_provider(appearance: Appearance, qt
     assert all(part.isVisible() for cell in bar.findChildren(StatusCell) for part in cell.findChildren(TextLabel))
 
 
-def test_the_age_of_a_line_stands_beside_its_number_before_it_is_left_out() -> None:
+def test_an_age_without_room_at_the_edge_moves_to_its_number() -> None:
     """All ages end at one edge; an age without room there moves to the number."""
     assert find_detail_x(word_end=50, detail_width=40, right_x=200, column_right=180) == 128
     assert find_detail_x(word_end=125, detail_width=40, right_x=200, column_right=180) == 148
@@ -487,7 +487,7 @@ def said(at: int, words: str, actor: str = "worker") -> TimelineLine:
     return TimelineLine(f"15:{at:02}", f"2026-11-20 15:{at:02}:00 JST", "cross", "bad", actor, words)
 
 
-def test_repeated_events_are_shown_once_and_all_of_them_on_enter(qtbot: QtBot) -> None:
+def test_repeated_events_are_one_line_until_enter_expands_them(qtbot: QtBot) -> None:
     """Three or more repeated events are one line with their number and oldest time, also a repeated sequence of
     events. Enter shows all of them.
     """
@@ -581,7 +581,7 @@ def test_replaced_buttons_are_hidden_at_once(show_widget: Shown) -> None:
 
 
 @pytest.mark.parametrize("is_visible", [True, False])
-def test_a_part_is_never_a_window_of_its_own(qtbot: QtBot, is_visible: bool) -> None:
+def test_a_widget_part_is_never_shown_as_a_window(qtbot: QtBot, is_visible: bool) -> None:
     """Made, hidden and shown before it has a place in a window, it shows up with the window, or stays hidden."""
     window, part = QWidget(), TextLabel("words")
     qtbot.addWidget(window)
@@ -596,7 +596,7 @@ def test_a_part_is_never_a_window_of_its_own(qtbot: QtBot, is_visible: bool) -> 
     assert part.isVisible() != is_visible
 
 
-def test_a_tab_without_input_leaves_the_focus_at_its_bar(show_widget: Shown) -> None:
+def test_a_tab_without_an_input_keeps_the_focus_on_its_bar(show_widget: Shown) -> None:
     """If the page of a tab has no input, changing the tab leaves the focus on the tab bar; Qt would give it to the
     page, which has no name and no focus ring.
     """
