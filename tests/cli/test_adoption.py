@@ -44,7 +44,7 @@ def run_command(shared: Terminal, *words: str) -> dict[str, object]:
 
 
 @pytest.mark.parametrize("upgraded_first", [False, True])
-def test_from_a_look_to_a_lookup(shared_database_terminal: Terminal, upgraded_first: bool) -> None:
+def test_an_adoption_leads_from_dry_run_to_lookup(shared_database_terminal: Terminal, upgraded_first: bool) -> None:
     """`db adopt --dry-run` prints the plan, commands are refused until the adoption, and after it a lookup works."""
     if upgraded_first:
         run_command(shared_database_terminal, "db", "upgrade")
@@ -100,7 +100,7 @@ def test_no_such_table(unopened_terminal: Terminal) -> None:
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_a_look_that_meets_an_obstacle_ends_with_three(shared_database_terminal: Terminal, language: str) -> None:
+def test_a_dry_run_with_an_obstacle_exits_with_three(shared_database_terminal: Terminal, language: str) -> None:
     """With an obstacle the dry run exits with 3; the detail has the whole plan, and the text names each obstacle
     before it.
     """
@@ -126,7 +126,9 @@ def test_a_look_that_meets_an_obstacle_ends_with_three(shared_database_terminal:
         (f"id INTEGER PRIMARY KEY, client_id BIGINT, {OTHER_COLUMNS_SQL}", None),
     ],
 )
-def test_a_look_at_another_shape(unopened_terminal: Terminal, tmp_path: Path, columns: str, kind: str | None) -> None:
+def test_a_dry_run_names_the_missing_columns(
+    unopened_terminal: Terminal, tmp_path: Path, columns: str, kind: str | None
+) -> None:
     """For a table with missing columns, ids that aren't numbers or no client, the dry run prints a plan and has no
     bug.
     """

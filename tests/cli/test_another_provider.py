@@ -114,7 +114,7 @@ def test_the_doctor_reports_the_missing_settings_of_the_provider(desk: Terminal,
 # The way of money
 
 
-def test_a_payment_is_started_asked_about_and_shown(desk: Terminal, kaede: KaedeServer) -> None:
+def test_a_payment_is_started_probed_and_shown(desk: Terminal, kaede: KaedeServer) -> None:
     """Starting a payment twice calls the provider once. A probe finds the payment unpaid, and completed after the
     payer has paid; `show` and `lookup` have it in JSON and in both languages.
     """
@@ -246,7 +246,7 @@ def test_a_reconciliation_asks_the_provider_about_each_payment(desk: Terminal, k
 # The page
 
 
-def test_the_page_tells_this_very_module() -> None:
+def test_the_page_contains_this_provider_module() -> None:
     """The Python blocks of `docs/adding-a-provider.md`, one after the other, are the complete module."""
     blocks, inside = list[str](), False
     for line in PAGE.read_text(encoding="utf-8").splitlines(keepends=True):

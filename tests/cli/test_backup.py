@@ -169,7 +169,7 @@ def test_a_restore_that_was_killed_loses_no_purchase(
 
 @expects_loss_log
 @pytest.mark.parametrize("has_opened", [False, True])
-def test_after_a_restore_that_was_killed_no_desk_buys_again(
+def test_no_desk_buys_again_after_a_killed_restore(
     terminal: Terminal,
     sandbox: Sandbox,
     backup: Path,
@@ -207,7 +207,7 @@ def test_after_a_restore_that_was_killed_no_desk_buys_again(
 
 @expects_loss_log
 @pytest.mark.parametrize("is_paid", [False, True])
-def test_a_payment_that_only_the_replaced_file_has_is_not_begun_again(
+def test_a_payment_found_only_in_the_replaced_file_is_not_started_again(
     terminal: Terminal, sandbox: Sandbox, tmp_path: Path, *, is_paid: bool
 ) -> None:
     """A desk has begun a payment after the backup, and another desk restores the backup. After a person has looked, a
@@ -286,7 +286,7 @@ def test_a_signal_after_the_exchange_waits_for_the_end(
 
 
 @expects_loss_log
-def test_an_acknowledged_loss_is_no_word_about_a_later_restore(
+def test_an_acknowledged_loss_does_not_acknowledge_a_later_restore(
     terminal: Terminal, sandbox: Sandbox, backup: Path, tmp_path: Path
 ) -> None:
     """A person acknowledged the loss of one restore, and a backup was made after that. The desk that restores it has
@@ -696,7 +696,7 @@ def test_two_restores_in_one_second_keep_both_files(
 
 
 @expects_loss_log
-def test_a_database_behind_a_link_is_exchanged_for_every_desk(
+def test_a_database_behind_a_link_is_replaced_for_every_desk(
     terminal: Terminal, sandbox: Sandbox, backup: Path, tmp_path: Path
 ) -> None:
     """One desk uses the path of the database file, another one a symbolic link to it: after a restore both use the
@@ -752,7 +752,7 @@ def test_a_backup_leaves_a_foreign_folder_unchanged(terminal: Terminal, tmp_path
 
 
 @pytest.mark.parametrize("is_present", [False, True])
-def test_two_backups_at_once_into_one_folder(
+def test_only_one_of_two_simultaneous_backups_fills_the_folder(
     terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_present: bool
 ) -> None:
     """Of two backups into one folder at the same time one is complete and the other one is refused, and no partial
@@ -778,7 +778,7 @@ def test_two_backups_at_once_into_one_folder(
 
 
 @pytest.mark.parametrize("command", ["backup", "restore"])
-def test_a_full_disk_says_so_and_leaves_nothing(
+def test_a_full_disk_is_reported_and_leaves_no_partial_backup(
     terminal: Terminal, backup: Path, tmp_path: Path, command: str
 ) -> None:
     """On a disk without space for files of more than 50 kB, backup and restore exit with `storage_full`, change
@@ -815,7 +815,7 @@ def test_an_empty_folder_is_filled_and_not_replaced(terminal: Terminal, tmp_path
 
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no file modes")
-def test_a_backup_in_a_folder_that_others_can_read_is_private(terminal: Terminal, tmp_path: Path) -> None:
+def test_a_backup_in_a_readable_folder_is_private(terminal: Terminal, tmp_path: Path) -> None:
     """Every file is readable by the current user alone, and every folder too, whatever the umask is."""
     buy_check(terminal, KEPT)
     folder = tmp_path / "shared"
@@ -1005,7 +1005,7 @@ def _copy_without_table(folder: Path, table: str) -> Path:
 
 
 @pytest.mark.parametrize("is_older", [False, True])
-def test_a_restored_server_stops_everybody_until_a_person_has_looked(
+def test_a_restored_server_stops_all_desks_until_a_person_acknowledges(
     server_backup: tuple[Terminal, Callable[[], None]],
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,

@@ -412,7 +412,7 @@ def test_doctor_knows_the_store_key_of_the_database(terminal: Terminal) -> None:
     assert read_failed_checks(terminal, **other) == {"store_key": refusal["message"]}
 
 
-def test_doctor_tells_a_damaged_spool_apart_from_a_lost_database(terminal: Terminal) -> None:
+def test_doctor_distinguishes_a_damaged_spool_from_a_lost_database(terminal: Terminal) -> None:
     """A file of this desk that can't be read says nothing about the database, and the file is named."""
     spool = Path(terminal.env["CONSOLE_HOME"]) / "desk.db"
     spool.write_bytes(b"no spool any more" * 500)
@@ -554,7 +554,7 @@ def test_an_operation_is_readable_too(terminal: Terminal) -> None:
     assert bought["operation_id"] in ending.out.decode()
 
 
-def test_help_is_json_when_json_is_asked_for(terminal: Terminal) -> None:
+def test_help_is_printed_as_json_on_request(terminal: Terminal) -> None:
     """With `--json`, the help is a JSON object, too."""
     assert "support-console" in terminal.json("lookup", "--help").data["help"]
 
@@ -692,7 +692,7 @@ def test_an_order_with_an_invalid_time_is_shown(terminal: Terminal, written: obj
 @pytest.mark.parametrize(
     ("language", "sentence"), [("ja", "該当する記録はありません。"), ("en", "No records match.")]
 )
-def test_a_search_without_a_result_says_so(terminal: Terminal, language: str, sentence: str) -> None:
+def test_a_search_without_a_result_prints_a_sentence(terminal: Terminal, language: str, sentence: str) -> None:
     """The first line says that no record matches, also on a desk without a registry."""
     for words in (("find", "9999zz"), ("find", "status:unknown")):
         assert terminal(*words, LANGUAGE=language).out.decode().splitlines()[0] == sentence

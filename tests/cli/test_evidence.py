@@ -45,7 +45,7 @@ def test_text_of_a_written_pack(desk: PayingTerminal, tmp_path: Path) -> None:
     assert "The evidence pack is intact" in desk("audit", "verify", "--pack", str(file)).out.decode()
 
 
-def test_several_packs_in_one_file(desk: PayingTerminal, tmp_path: Path) -> None:
+def test_several_packs_are_written_into_one_file(desk: PayingTerminal, tmp_path: Path) -> None:
     """A bundle has the packs of named records or of a queue, and is verified with each of them. Wrong arguments are
     refused.
     """

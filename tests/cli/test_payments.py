@@ -43,7 +43,7 @@ def test_an_import_books_the_payment_of_the_provider_once(desk: PayingTerminal) 
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_show_tells_how_old_each_fact_is(desk: PayingTerminal, language: str) -> None:
+def test_the_command_show_prints_the_age_of_each_fact(desk: PayingTerminal, language: str) -> None:
     """`show` prints since when a payment, order or refund is in its state, when its provider was asked, and that an
     answer is old. Of an order without a payment it says so.
     """
@@ -137,7 +137,7 @@ def test_import_without_an_answer(desk: PayingTerminal, sandbox: Sandbox) -> Non
 
 
 @pytest.mark.expects_log("some endings are logged")
-def test_an_import_with_another_amount_says_so(desk: PayingTerminal) -> None:
+def test_an_import_with_another_amount_reports_the_difference(desk: PayingTerminal) -> None:
     """The gateway has the payment with another amount: trying again later would not help, and the message doesn't say
     so."""
     desk.money.register_payment("paypay", ORDER, 3300)
@@ -171,7 +171,7 @@ def test_an_order_is_shown_with_its_payment(desk: PayingTerminal) -> None:
 
 
 @pytest.mark.expects_log("some endings are logged")
-def test_a_probe_of_an_order_speaks_of_the_order(desk: PayingTerminal) -> None:
+def test_a_probe_of_an_order_reports_about_the_order(desk: PayingTerminal) -> None:
     """The answer of `probe order` is the order's record with its payments, and the refusal too if asking about one
     failed.
     """
@@ -191,7 +191,7 @@ def test_a_probe_of_an_order_speaks_of_the_order(desk: PayingTerminal) -> None:
 
 @pytest.mark.parametrize("kind", ["payment", "order", "refund"])
 @pytest.mark.parametrize("id", ["99", "x", "１", "9" * 30])
-def test_records_that_are_not_there(desk: PayingTerminal, kind: str, id: str) -> None:
+def test_a_missing_record_is_not_found_by_every_command(desk: PayingTerminal, kind: str, id: str) -> None:
     """Every command that takes a record refuses one that doesn't exist as not_found."""
     assert desk.json("show", kind, id).exit_status_and_code == (2, "not_found")
     assert desk.json("probe", kind, id).exit_status_and_code == (2, "not_found")

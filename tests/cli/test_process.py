@@ -193,7 +193,7 @@ def test_a_signal_after_the_answer_keeps_the_exit_status(terminal: Terminal, num
 
 
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_ctrl_c_twice_before_anything_has_begun(
+def test_two_interrupts_before_the_start_end_the_command(
     terminal: Terminal, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, wrapped: bool
 ) -> None:
     """Ctrl+C twice while the program still loads ends the command as `interrupted`: nothing was sent."""
@@ -341,7 +341,7 @@ def test_every_module_that_a_start_must_not_load_exists() -> None:
 WITHOUT_DISPLAY = {"QT_QPA_PLATFORM": "", "DISPLAY": "", "WAYLAND_DISPLAY": "", "CONSOLE_LANGUAGE": "en"}
 
 
-def test_the_demo_is_a_whole_desk_that_goes_away(terminal: Terminal) -> None:
+def test_the_demo_is_a_complete_desk_that_is_deleted_at_its_end(terminal: Terminal) -> None:
     """`demo` prints one JSON object when it is ready: every queue has records, and the profile contains no secret.
     After its end the home folder is deleted.
     """

@@ -40,7 +40,9 @@ def make_day_with_differences(
     return days.day.isoformat()
 
 
-def test_counts_and_cases(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox) -> None:
+def test_a_reconciliation_prints_counts_and_lists_cases(
+    desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox
+) -> None:
     """A reconciliation has the promised counts, and its cases are the listed alerts; a second run gives the same."""
     day = make_day_with_differences(desk, tmp_path, sandbox)
     words = ("reconcile", "paypay", "--from", day, "--to", day)

@@ -226,7 +226,7 @@ def test_a_week_is_no_day(desk: RegistryDesk) -> None:
     assert desk.terminal.json("registry", "changes", "--since", "2026-W44-1").exit_status_and_code == (2, "usage")
 
 
-def test_ctrl_c_stops_an_import_that_goes_on_later(desk: RegistryDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_import_stopped_by_ctrl_c_continues_later(desk: RegistryDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Exit 6 `interrupted`, with the registry as it was; the same command imports the file afterwards."""
     terminal = PayingTerminal(desk.folder / "stopped", desk.sandbox)
     signals = iter([signal.SIGINT])
@@ -282,7 +282,7 @@ def test_corporations_are_found_by_name_reading_and_postcode(desk: RegistryDesk)
     assert "\u202e" not in text
 
 
-def test_an_answer_that_is_cut_says_so(desk: RegistryDesk) -> None:
+def test_a_shortened_answer_reports_its_limit(desk: RegistryDesk) -> None:
     """If a search has more matches than the limit, JSON has `has_more` or the list's name in `more`, and the text
     says so in both languages.
     """
@@ -341,7 +341,7 @@ def test_an_unknown_prefecture_is_refused(desk: RegistryDesk, command: tuple[str
         assert desk.terminal.json("find", "架空商事", "--prefecture", text).data["items"] != [], text
 
 
-def test_a_name_is_looked_up(desk: RegistryDesk) -> None:
+def test_a_lookup_accepts_a_company_name(desk: RegistryDesk) -> None:
     """`lookup` of a name returns the records if one corporation matches, else the list of the matches. A wrong number
     stays a refusal.
     """
@@ -360,7 +360,7 @@ def test_a_name_is_looked_up(desk: RegistryDesk) -> None:
         assert terminal.json("find", hostile).status == 0, hostile
 
 
-def test_finding_needs_the_right_to_look_up(desk: RegistryDesk) -> None:
+def test_the_command_find_needs_the_right_to_look_up(desk: RegistryDesk) -> None:
     """Searching the registry needs the right to look up: an administrator is refused, an operator isn't."""
     terminal = PayingTerminal(desk.folder / "people", desk.sandbox)
     people = {"operators": [{"name": "adm-f", "roles": ["admin"]}, {"name": "op-a", "roles": ["operator"]}]}

@@ -131,7 +131,7 @@ def test_packs_of_earlier_versions_are_decided_as_then(pack: Path, tmp_path: Pat
     assert replay_pack(pack, tmp_path)["differ"] == []
 
 
-def test_there_are_packs_of_earlier_versions() -> None:
+def test_packs_of_earlier_versions_exist() -> None:
     assert len(list(PACKS.glob("*.zip"))) >= 5
 
 

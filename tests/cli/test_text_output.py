@@ -54,7 +54,7 @@ def test_every_kind_of_record_has_verdict_reason_and_next_step(
         console.recovery.run_all_tasks()
 
 
-def test_columns_stand_under_each_other() -> None:
+def test_columns_are_aligned() -> None:
     """A Japanese character takes two places; nothing trails behind the last column."""
     lines = list(cli_text.format_aligned_lines([("a", "与信", "x"), ("bbb", "ok", ""), ("", "", "y")]))
     assert lines == ["a    与信  x", "bbb  ok", "           y"]

@@ -56,7 +56,7 @@ def read_single_check(console: Console) -> CreditCheck:
 # A step raises
 
 
-def test_raised_before_anything(place: Place, vendor: LedgerVendor, clock: HandClock) -> None:
+def test_an_exception_before_tx1_leaves_no_row(place: Place, vendor: LedgerVendor, clock: HandClock) -> None:
     """A step before the first transaction raises: no row is written, and nothing is sent."""
     with place.desk(vendor, clock, FAILPOINT="before_tx1:1:raise") as console:
         with pytest.raises(FailpointReached):
@@ -65,7 +65,9 @@ def test_raised_before_anything(place: Place, vendor: LedgerVendor, clock: HandC
 
 
 @pytest.mark.parametrize("step", BEFORE_SENDING)
-def test_raised_before_sending(place: Place, vendor: LedgerVendor, clock: HandClock, step: str) -> None:
+def test_an_exception_before_sending_sends_nothing(
+    place: Place, vendor: LedgerVendor, clock: HandClock, step: str
+) -> None:
     """A step between the claim and the sending raises: the credit check is a known error without a charge, and the
     number can be bought again.
     """
@@ -82,7 +84,9 @@ def test_raised_before_sending(place: Place, vendor: LedgerVendor, clock: HandCl
 
 @pytest.mark.expects_log("the failure is told")
 @pytest.mark.parametrize(("step", "settled"), [("after_send", "pending"), ("before_tx2", "success")])
-def test_raised_after_sending(place: Place, vendor: LedgerVendor, clock: HandClock, step: str, settled: str) -> None:
+def test_an_exception_after_sending_leaves_an_unknown_outcome(
+    place: Place, vendor: LedgerVendor, clock: HandClock, step: str, settled: str
+) -> None:
     """A step after the sending raises: exit status 4, and the record holds its claim. If the answer had arrived, the
     next due tasks write it.
     """
@@ -96,7 +100,9 @@ def test_raised_after_sending(place: Place, vendor: LedgerVendor, clock: HandClo
 
 @pytest.mark.parametrize("step", AFTER_RECORDING)
 @pytest.mark.expects_log("the failure is told")
-def test_raised_after_recording(place: Place, vendor: LedgerVendor, clock: HandClock, step: str) -> None:
+def test_an_exception_after_recording_keeps_the_outcome(
+    place: Place, vendor: LedgerVendor, clock: HandClock, step: str
+) -> None:
     """A step after the write of the outcome raises: the buyer gets the bought credit check, and due tasks fetch its
     missing parts.
     """
@@ -152,7 +158,9 @@ def unlock_database(holder: Child) -> None:
     assert holder.wait_for_report() == "free"
 
 
-def test_locked_before_the_claim(lock_holder: Child, console: Console, vendor: LedgerVendor) -> None:
+def test_a_database_locked_before_the_claim_refuses_the_purchase(
+    lock_holder: Child, console: Console, vendor: LedgerVendor
+) -> None:
     """The database is locked before a purchase: it is refused with exit status 6, nothing is sent, and reads still
     work.
     """
@@ -165,7 +173,9 @@ def test_locked_before_the_claim(lock_holder: Child, console: Console, vendor: L
 
 
 @pytest.mark.expects_log("the lock is told")
-def test_locked_between_call_and_record(lock_holder: Child, console: Console, vendor: LedgerVendor) -> None:
+def test_a_database_locked_after_the_call_keeps_the_answer(
+    lock_holder: Child, console: Console, vendor: LedgerVendor
+) -> None:
     """The database is locked during the call: exit status 4. The answer stays encrypted in the spool, and the first
     due tasks after the lock write it.
     """

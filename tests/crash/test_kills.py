@@ -11,7 +11,7 @@ STEPS_AROUND_CALL = ("after_tx1", "after_send", "before_tx2", "after_tx2", "befo
 
 @pytest.mark.parametrize("actions", [("purchase",), ("renewal",), ("refetch",), ("probe", "resolve", "delivery")])
 @pytest.mark.expects_log("what the database could not take is told")
-def test_killed_at_every_step(place: Place, seed: int, actions: tuple[str, ...]) -> None:
+def test_a_kill_at_any_step_charges_nothing_twice(place: Place, seed: int, actions: tuple[str, ...]) -> None:
     """Each action is killed at each of its steps. Nothing is charged twice, each charge has a record, and each record
     is in the right queue with the right next step."""
     tally = kills.run(actions, place, seed)
@@ -22,7 +22,7 @@ def test_killed_at_every_step(place: Place, seed: int, actions: tuple[str, ...])
 
 @pytest.mark.engines("galera")
 @pytest.mark.expects_log("what the database could not take is told")
-def test_killed_around_the_call(place: Place, seed: int) -> None:
+def test_a_kill_around_the_call_on_galera_charges_once(place: Place, seed: int) -> None:
     """On Galera, a purchase is killed between its COMMIT and the call, after the call, and after the write of its
     outcome, and a delivery before it. The same checks hold."""
     tally = kills.run(("purchase", "delivery"), place, seed, STEPS_AROUND_CALL)

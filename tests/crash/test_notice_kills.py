@@ -14,7 +14,7 @@ from tests.support.worker_process import fork_worker
 from tests.worker.running_receiver import post_notice
 
 
-def test_killed_at_every_step(place: Place, seed: int) -> None:
+def test_a_kill_at_any_step_books_a_notice_once(place: Place, seed: int) -> None:
     """Payment, order and event are booked once, whether or not the sender repeats a notice that was stored before the
     kill."""
     tally = notice_kills.run(place, tuple(notice_kills.STEPS), seed)
@@ -24,7 +24,9 @@ def test_killed_at_every_step(place: Place, seed: int) -> None:
 
 @pytest.mark.parametrize("step", ["before_confirm", "after_confirm", "before_notice_end"])
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
-def test_killed_between_the_answer_and_the_question(place: Place, sandbox: Sandbox, provider: str, step: str) -> None:
+def test_a_kill_after_the_notice_reply_leaves_a_due_question(
+    place: Place, sandbox: Sandbox, provider: str, step: str
+) -> None:
     """A worker has stored a notice and answered its sender, and is killed before it has asked the provider about the
     payment. The sender won't repeat the notice; a due task asks the provider."""
     minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")

@@ -16,7 +16,7 @@ from tests.support.places import Place
     ],
 )
 @pytest.mark.expects_log("what the database could not take is told")
-def test_killed_at_every_step(place: Place, actions: tuple[str, ...]) -> None:
+def test_a_kill_at_any_step_executes_a_refund_at_most_once(place: Place, actions: tuple[str, ...]) -> None:
     """Each action is killed at each of its steps. An approved refund is executed at most once, each completed refund
     exists at the provider, and each refund there has a row here. Due tasks and at most one act of a person end each
     refund.

@@ -90,9 +90,7 @@ def test_a_withdrawn_refund_that_was_executed_stops_the_next_approval(place: Pla
     [(True, "status:503", "provider_answer_unusable"), (False, "refuse", "provider_unreachable")],
     ids=["it_arrives", "it_never_came"],
 )
-def test_while_the_provider_says_nothing_the_next_one_is_not_sent(
-    place: Place, arrives: bool, silence: str, told: str
-) -> None:
+def test_an_unanswered_question_stops_the_next_refund(place: Place, arrives: bool, silence: str, told: str) -> None:
     """A withdrawn refund may still be executed, and the provider can't answer at the approval of the next refund. The
     next refund isn't sent until the provider answers: then it is sent if the first one was never executed, and not at
     all if it was. The error code distinguishes an unusable answer from an unreachable provider.

@@ -9,7 +9,7 @@ from tests.support.places import Place
 
 @pytest.mark.parametrize("action", list(request_kills.STEPS))
 @pytest.mark.expects_log("what lapsed is told")
-def test_killed_and_asked_again(place: Place, seed: int, action: str) -> None:
+def test_a_repeated_call_after_a_kill_acts_at_most_once(place: Place, seed: int, action: str) -> None:
     """The repeated call acts if nothing was written; its answer is `outcome_unknown` with the record if it was sent
     without an answer; otherwise it returns the record."""
     tally = request_kills.run(action, place, seed)

@@ -7,7 +7,7 @@ from tests.support.places import Place
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_killed_at_every_step(place: Place) -> None:
+def test_a_kill_at_any_step_runs_each_saga_effect_once(place: Place) -> None:
     """An unpaid payment expires, its order is cancelled and its stock released, each exactly once. A paid one is
     completed with its order, and nothing is cancelled."""
     tally = saga_kills.run(place)

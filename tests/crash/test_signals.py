@@ -20,7 +20,7 @@ from tests.support.waiting import wait_until
 
 
 @pytest.mark.parametrize("action", signals.STEPS)
-def test_interrupted_at_every_step(place: Place, action: str) -> None:
+def test_an_interrupt_at_any_step_leaves_a_true_record(place: Place, action: str) -> None:
     """Ctrl+C once, Ctrl+C several times, or SIGTERM at each step of the action: the record is written before the
     process ends. Here each step has one of these signals, on each engine another one; `make soak` has all.
     """
@@ -47,7 +47,7 @@ def test_sigterm_ends_the_process_after_the_record(place: Place, step: str, stat
         assert on.sandbox.control.count_charges(number) == charges
 
 
-def test_killed_at_every_step_of_beginning_a_payment(place: Place) -> None:
+def test_a_kill_at_any_step_of_a_payment_start_starts_it_once(place: Place) -> None:
     """The beginning of a payment is killed with SIGKILL. A payment that may have been sent is unknown, a second
     beginning is refused, and a probe finds the payment that the provider has made.
     """

@@ -10,7 +10,7 @@ from tests.support.places import Place
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no SIGSTOP")
 @pytest.mark.engines("sqlite", "mariadb", "galera")
-def test_stopped_past_the_lease(place: Place) -> None:
+def test_a_buyer_stopped_after_the_answer_settles_it_late(place: Place) -> None:
     """Buyers are stopped after the provider's answer. The late answer settles an unknown record. If two people have
     decided meanwhile, their decision stays, and an alert reports the contradiction."""
     tally = stops.run(place, 4)

@@ -59,7 +59,7 @@ def terminal(home: Path, sandbox: Sandbox) -> Terminal:
     return Terminal(home, sandbox)
 
 
-def test_killed_between_call_and_record(terminal: Terminal, sandbox: Sandbox) -> None:
+def test_a_kill_after_the_charge_leaves_the_claim(terminal: Terminal, sandbox: Sandbox) -> None:
     """A purchase is killed after the charge. A second purchase is refused; after the lease has expired the record is
     unknown, and a person resolves it with the provider's id.
     """
@@ -81,7 +81,9 @@ def test_killed_between_call_and_record(terminal: Terminal, sandbox: Sandbox) ->
     assert sandbox.control.count_charges(NUMBER) == 1
 
 
-def test_database_taken_away_between_call_and_record(terminal: Terminal, sandbox: Sandbox, home: Path) -> None:
+def test_a_database_file_missing_at_the_answer_gives_exit_status_4(
+    terminal: Terminal, sandbox: Sandbox, home: Path
+) -> None:
     """The database file is missing when the answer arrives: exit status 4 with the record. When the file is back,
     `worker --once` writes the answer from the desk's spool.
     """

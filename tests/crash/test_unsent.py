@@ -182,7 +182,7 @@ def _kill_at_step(stage: UnsentStage, action: str, subject: str, step: str) -> N
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_killed_before_the_intent(stage: UnsentStage, action: str) -> None:
+def test_a_kill_before_the_intent_leaves_an_unknown_record(stage: UnsentStage, action: str) -> None:
     """The process is killed before its intent is stored. Another desk shows the record as unknown; the process's own
     desk proves that it was not sent, and then both desks show it as known.
     """
@@ -197,7 +197,7 @@ def test_killed_before_the_intent(stage: UnsentStage, action: str) -> None:
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_killed_after_the_intent(stage: UnsentStage, action: str) -> None:
+def test_a_kill_after_the_intent_leaves_an_unknown_record(stage: UnsentStage, action: str) -> None:
     """The process is killed after its intent is stored. Its own desk can't know whether it was sent: the record stays
     unknown, and nothing is sent.
     """

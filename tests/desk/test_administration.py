@@ -104,7 +104,7 @@ def test_an_administrator_without_another_role(seats: WindowTestDesks, sit: Open
     assert page.limit_button.isEnabled()
 
 
-def test_tasks_become_late_and_run_again_while_a_person_looks(
+def test_the_page_updates_late_tasks_without_a_reload(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, clock: MovedClock
 ) -> None:
     """The page shows that a task is late, and later that it has run again, without being read again by the person."""

@@ -78,7 +78,7 @@ def count_repeated_pdf_downloads(sandbox: Sandbox, records: Sequence[CreditCheck
     return [len(sandbox.control.read_requests("pdf", one.corporation_number)) - 1 for one in records]
 
 
-def test_by_keyboard_alone(
+def test_a_bulk_run_is_made_with_the_keyboard_alone(
     sit: OpenWindow, console: Console, sandbox: Sandbox, checks_without_pdf: list[CreditCheck]
 ) -> None:
     """Space and Shift with the arrow keys select rows, F makes the dry run, Tab and Return confirm it, and Esc closes
@@ -114,7 +114,9 @@ def test_by_keyboard_alone(
     ] * 3
 
 
-def test_the_box_above_the_rows_takes_all_and_none(sit: OpenWindow, checks_without_pdf: list[CreditCheck]) -> None:
+def test_the_header_check_box_selects_all_matches_or_none(
+    sit: OpenWindow, checks_without_pdf: list[CreditCheck]
+) -> None:
     """A click selects every match, the next one nothing; a row that is deselected leaves the box empty."""
     person = sit()
     page = open_queue(person)
@@ -321,7 +323,9 @@ def test_a_window_that_closes_leaves_the_rest_to_the_program(
 
 
 @pytest.mark.both_ways
-def test_many_get_the_same_note(sit: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck]) -> None:
+def test_a_note_on_many_records_asks_for_its_text_first(
+    sit: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck]
+) -> None:
     """For a note on several records the dialog asks for its text before the dry run. Without a selection N is about
     the current row.
     """

@@ -78,7 +78,7 @@ def test_recent_records_show_their_present_state(
     assert [one.at for one in person.opening.context.visits] == [visit.at]
 
 
-def test_a_refusal_is_gone_after_the_page_was_left(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_a_refusal_disappears_when_its_page_is_left(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """The bar that says why a key did nothing tells of that moment. Whoever leaves the page and comes back may find
     another state there, so the bar is not shown again."""
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)

@@ -83,7 +83,9 @@ def list_companies(page: LookupPage) -> CompanyList:
     return found.company_list
 
 
-def test_a_half_heard_name_in_five_keys(seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path) -> None:
+def test_a_credit_check_is_found_by_a_part_of_a_name_in_five_keys(
+    seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path
+) -> None:
     """A person opens a credit check from a part of the company's name with three keys besides the text: Ctrl+K, Enter
     on the company, Enter on the credit check.
     """
@@ -287,7 +289,7 @@ def test_the_page_of_a_company_names_facts_missing_without_a_registry(
 
 
 @pytest.mark.parametrize("text", ["みなも堂", "東京都"])
-def test_without_a_registry(sit: OpenWindow, text: str) -> None:
+def test_a_search_box_without_a_registry_finds_records(sit: OpenWindow, text: str) -> None:
     page = search_text(sit(), text)
     assert isinstance(page.result_stack.currentWidget(), EmptyState)
     assert page.company_panel.registry_facts.isHidden()
@@ -311,7 +313,7 @@ def test_a_search_without_a_registry(seats: WindowTestDesks, sit: OpenWindow) ->
     assert {column.key for column in found.table.rows.columns} == {"name", "number", "ours"}
 
 
-def test_a_company_that_the_registry_lacks_is_not_said_to_be_open(
+def test_a_company_missing_in_the_registry_is_not_called_open(
     seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path
 ) -> None:
     prefix = buy_two_alike(seats)

@@ -45,7 +45,7 @@ def heard_sentences(show_times: ShownTimes) -> Iterator[list[HeardSentence]]:
 
 @pytest.mark.embedded("the transcript is that of a desk without passwords, where one window is everybody's")
 @pytest.mark.parametrize("language", ["en", "ja"])
-def test_a_days_work_is_heard(
+def test_announcements_of_a_days_work_match_the_transcript(
     seats: WindowTestDesks,
     sit: OpenWindow,
     console: Console,

@@ -36,7 +36,7 @@ def heard_sentences() -> Iterator[list[HeardSentence]]:
 
 @pytest.mark.embedded("the transcript is that of a desk without passwords, where one window is everybody's")
 @pytest.mark.parametrize("language", ["en", "ja"])
-def test_a_desk_is_heard(
+def test_announcements_of_a_desk_match_the_transcript(
     seats: WindowTestDesks,
     sit: OpenWindow,
     console: Console,

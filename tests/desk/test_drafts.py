@@ -323,7 +323,7 @@ def test_a_text_typed_into_a_dialog_is_restored_in_the_next_process(
     dialog.reject()
 
 
-def test_home_leads_to_all_drafts(seats: WindowTestDesks, sit: OpenWindow, payment: Payment) -> None:
+def test_home_opens_each_draft(seats: WindowTestDesks, sit: OpenWindow, payment: Payment) -> None:
     """Home has a bar for each of the three newest drafts, and a bar with the number of the others, which
     lists all.
     """
@@ -357,7 +357,7 @@ def test_home_leads_to_all_drafts(seats: WindowTestDesks, sit: OpenWindow, payme
         assert ("more_drafts" in page.list_bar_names()) is (left > 0)
 
 
-def test_the_days_of_a_reconciliation_come_back(sit: OpenWindow) -> None:
+def test_a_draft_restores_the_days_of_a_reconciliation(sit: OpenWindow) -> None:
     """Typed days of a reconciliation are restored with their provider; days that the dialog has only proposed are
     proposed again.
     """
@@ -412,7 +412,7 @@ def test_a_stored_reason_is_no_draft_any_more(seats: WindowTestDesks, sit: OpenW
     assert person.opening.context.person_values.list_drafts() == ()
 
 
-def test_a_queue_comes_back_with_filter_and_row(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_a_queue_is_restored_with_filter_and_row(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     for number in ("1180301018771", "1010001112577", "4010401050341"):
         buy_unknown(console, sandbox, number)
     person = sit()
@@ -463,7 +463,7 @@ def test_nonsense_in_the_state_opens_home(sit: OpenWindow) -> None:
     assert again.opening.context.person_values.list_drafts() == ()
 
 
-def test_a_record_that_is_gone_says_so(sit: OpenWindow) -> None:
+def test_a_deleted_record_in_the_list_of_visits_is_reported(sit: OpenWindow) -> None:
     person = sit()
     person.frame.show_route(PaymentRoute(4711))
     person.wait_until_read()

@@ -141,7 +141,7 @@ def read_trail(place: Place) -> list[tuple[str, str]]:
 OpenSignIn = Callable[..., PersonBeforeWindow]
 
 
-def test_from_nothing_to_the_first_page(open_sign_in: OpenSignIn, place: Place) -> None:
+def test_a_first_start_leads_to_the_first_page(open_sign_in: OpenSignIn, place: Place) -> None:
     """A person signs in with name, Tab, password and Enter. After a wrong password the window asks again; after the
     right one the account is the operator.
     """
@@ -206,7 +206,7 @@ def test_the_lock_wants_the_accounts_password(open_sign_in: OpenSignIn, place: P
     assert page.number_field.edit.text().replace(" ", "") == "118"
 
 
-def test_signing_out_begins_anew_with_nobody(open_sign_in: OpenSignIn, place: Place) -> None:
+def test_a_sign_out_opens_an_empty_sign_in_form(open_sign_in: OpenSignIn, place: Place) -> None:
     """Signing out on the locked window, for another person: no page, draft or password of the last person is left."""
     keyring = MemoryKeyring()
     first, second = get_account(place), get_account(place, "lead-b")
@@ -232,7 +232,7 @@ def test_signing_out_begins_anew_with_nobody(open_sign_in: OpenSignIn, place: Pl
 
 
 @pytest.mark.expects_log("a due task of the window may run while the account is refused")
-def test_a_password_that_was_changed_is_asked_for_and_work_goes_on(open_sign_in: OpenSignIn, place: Place) -> None:
+def test_a_changed_password_is_requested_and_work_continues(open_sign_in: OpenSignIn, place: Place) -> None:
     """If the database no longer accepts the account in use, the same person signs in again and the page is still
     there.
     """
@@ -260,7 +260,7 @@ def test_a_password_that_was_changed_is_asked_for_and_work_goes_on(open_sign_in:
         place.sql(f"ALTER USER `{user}`@`%` IDENTIFIED BY '{password}'")
 
 
-def test_an_administrator_and_an_auditor_come_in(
+def test_an_administrator_and_an_auditor_sign_in(
     qtbot: QtBot, qapp: QApplication, sql_server: SqlServer, tmp_path: Path
 ) -> None:
     """An administrator and an auditor sign in on a server: with the rights of their roles no read fails. The

@@ -71,7 +71,9 @@ def show_page(person: Person, route: Route, kind: type[Page]) -> Page:
     return page
 
 
-def test_three_actions_prove_a_case(sit: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_pack_is_exported_and_opened_in_three_actions(
+    sit: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path
+) -> None:
     """Ctrl+Shift+E on a record and a file name write its evidence pack. The toast has the path and the size, and the
     pack can be verified.
     """
@@ -222,7 +224,7 @@ def test_the_disabled_export_button_shows_its_reason(
     assert not person.window.findChildren(QFileDialog)
 
 
-def test_both_are_in_the_list_of_keys(sit: OpenWindow, console: Console) -> None:
+def test_both_export_actions_are_in_the_list_of_keys(sit: OpenWindow, console: Console) -> None:
     """The dialog with the keys of the page lists both actions."""
     record = buy_check(console, NUMBER)
     person = sit()
@@ -235,7 +237,7 @@ def test_both_are_in_the_list_of_keys(sit: OpenWindow, console: Console) -> None
 
 
 @pytest.mark.parametrize("waits", [False, True])
-def test_an_empty_home_says_so(sit: OpenWindow, console: Console, sandbox: Sandbox, waits: bool) -> None:
+def test_an_empty_home_shows_a_message(sit: OpenWindow, console: Console, sandbox: Sandbox, waits: bool) -> None:
     """If no record waits, Home says so and offers a button to the queues; if a record waits, the table shows it."""
     if waits:
         buy_unknown(console, sandbox, NUMBER)

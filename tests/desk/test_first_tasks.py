@@ -92,7 +92,7 @@ def test_the_tasks_tick_and_vanish_by_keyboard(console: Console, seats: WindowTe
     assert not get_panel(sit()).isVisible()
 
 
-def test_a_press_on_a_task_leads_there(seats: WindowTestDesks) -> None:
+def test_each_first_task_opens_its_page(seats: WindowTestDesks) -> None:
     """Each task in the panel leads to its page by Tab and Enter: the search, the queue of waiting records, the help;
     another entry leads to the training.
     """

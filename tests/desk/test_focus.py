@@ -140,7 +140,7 @@ def test_the_focus_is_visible_on_every_screen_and_dialog(stage: WatchedStage, sc
     assert stage.faults == []
 
 
-def test_a_list_that_turns_out_empty_gives_up_the_focus(sit: OpenWindow) -> None:
+def test_a_list_that_becomes_empty_loses_the_focus(sit: OpenWindow) -> None:
     """If a reading ends late and the list is empty, the focus goes to a widget that shows it; Qt would give it to the
     text of the empty list, which has no ring.
     """

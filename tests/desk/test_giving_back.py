@@ -33,7 +33,7 @@ def list_takers(console: Console) -> list[str]:
     return [take.person for take in console.recovery.list_takes()]
 
 
-def test_a_record_is_given_back_by_key_and_button(sit: OpenWindow, console: Console, payment: Payment) -> None:
+def test_a_take_is_given_up_by_key_and_button(sit: OpenWindow, console: Console, payment: Payment) -> None:
     person = sit()
     page = open_payment(person, payment)
 
@@ -125,7 +125,7 @@ def test_a_record_is_handed_over_with_a_note(
     assert len(console.recovery.read_record("payment", payment.id).notes) == 1  # type: ignore[union-attr]  # a payment
 
 
-def test_a_selection_is_given_back(
+def test_a_selection_of_takes_is_given_up(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """A button gives back the person's own takes among the selected records."""
@@ -295,7 +295,7 @@ def test_a_window_with_nothing_open_closes(sit: OpenWindow) -> None:
     assert person.window.findChildren(UnfinishedWorkDialog) == []
 
 
-def test_leaving_goes_on_from_the_list(seats: WindowTestDesks, sit: OpenWindow, payment: Payment) -> None:
+def test_the_left_open_list_continues_the_sign_out(seats: WindowTestDesks, sit: OpenWindow, payment: Payment) -> None:
     with seats.open_acting_desk("op-a") as desk:
         desk.recovery.take("payment", payment.id)
     person = sit()

@@ -15,7 +15,7 @@ from tests.support.desks import NUMBERS
 
 
 @pytest.mark.parametrize(("language", "wanted"), [("en", "unknown"), ("ja", "結果不明")])
-def test_the_words_of_the_screen_come_first(
+def test_the_help_lists_the_terms_of_the_page_first(
     sit: OpenWindow, console: Console, sandbox: Sandbox, language: Language, wanted: str
 ) -> None:
     """The help lists all terms, those of the page first. The search matches terms and meanings and selects the first

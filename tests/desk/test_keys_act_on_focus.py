@@ -381,7 +381,9 @@ def test_an_auditor_reads_no_hints_of_keys_that_change_something(person: Person,
     assert "Enter" in list_hinted_keys(person)
 
 
-def test_bulk_keys_say_why_not(person: Person, desk: SampleDesk, recorded_acts: list[tuple[str, RecordRef]]) -> None:
+def test_a_key_without_an_effect_on_the_selection_states_the_reason(
+    person: Person, desk: SampleDesk, recorded_acts: list[tuple[str, RecordRef]]
+) -> None:
     """The whole list is selected: a key that can't act on it says so, and shows it in a bar."""
     person.opening.context.change_operator("aud-e")
     person.frame.show_route(QueuesRoute("refunds"))

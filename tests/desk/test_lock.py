@@ -122,7 +122,7 @@ def test_a_locked_window_shows_and_reaches_no_record(
     assert person.dialog(DialogFrame).isVisible()
 
 
-def test_drafts_and_dialogs_wait_behind_the_lock(
+def test_drafts_and_dialogs_stay_behind_the_lock(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """The text of an open dialog is still there after the lock, and so is the focus."""
@@ -232,7 +232,7 @@ def test_a_draft_in_a_field_survives(seats: WindowTestDesks, sit: OpenWindow) ->
     person.until(edit.hasFocus)
 
 
-def test_the_lock_speaks_the_other_language_and_has_names(seats: WindowTestDesks, sit: OpenWindow) -> None:
+def test_the_lock_is_translated_and_its_controls_have_names(seats: WindowTestDesks, sit: OpenWindow) -> None:
     """The language can be changed on the locked window, which then is in the other language; every control has a name
     in both.
     """
@@ -251,7 +251,7 @@ def test_the_lock_speaks_the_other_language_and_has_names(seats: WindowTestDesks
 
 
 @pytest.mark.embedded("an account of a server is unlocked with its own password, not by choosing a name")
-def test_where_things_are_tried_out_another_person_may_come_back(seats: WindowTestDesks, sit: OpenWindow) -> None:
+def test_another_person_may_unlock_the_window_on_sqlite(seats: WindowTestDesks, sit: OpenWindow) -> None:
     """On SQLite, which has no passwords, another person can be selected to unlock the window, and then acts."""
     person = sit()
     person.press("Ctrl+L")

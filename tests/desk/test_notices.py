@@ -19,7 +19,7 @@ def heard_sentences() -> Iterator[list[HeardSentence]]:
         yield sentences
 
 
-def test_a_message_that_has_gone_is_read_again(sit: OpenWindow, console: Console) -> None:
+def test_a_closed_message_is_read_again_in_the_list(sit: OpenWindow, console: Console) -> None:
     """By key and from the status bar; Enter opens the record, from wherever one is."""
     record = buy_check(console, NUMBERS[0])
     person = sit()
@@ -45,7 +45,7 @@ def test_a_message_that_has_gone_is_read_again(sit: OpenWindow, console: Console
     assert person.page(CreditCheckPage).id == record.id
 
 
-def test_a_lost_and_regained_connection_is_heard(sit: OpenWindow, heard_sentences: list[HeardSentence]) -> None:
+def test_a_lost_and_regained_connection_is_announced(sit: OpenWindow, heard_sentences: list[HeardSentence]) -> None:
     person = sit()
     context = person.opening.context
     context.update_connection_state(lost_since=context.now())

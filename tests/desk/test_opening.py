@@ -64,7 +64,7 @@ def test_an_unreachable_desk_opens_once_it_is_reachable(qtbot: QtBot, console: C
 
 
 @pytest.mark.usefixtures("themed_application")
-def test_other_troubles_wait_for_a_person(qtbot: QtBot, console: Console) -> None:
+def test_a_lasting_failure_is_not_retried_by_the_window(qtbot: QtBot, console: Console) -> None:
     """The window tries again by itself only after troubles that can pass by themselves; otherwise its button
     does it.
     """

@@ -81,7 +81,7 @@ def test_a_payment_that_cannot_be_read_again_is_not_acted_on(
 
 
 @pytest.mark.expects_log("an error in the program is logged under the support code that the bar shows")
-def test_the_age_of_the_old_data_goes_on(sit: OpenWindow, console: Console, clock: MovedClock) -> None:
+def test_the_shown_age_of_outdated_data_increases(sit: OpenWindow, console: Console, clock: MovedClock) -> None:
     """The bar about an error in the program has its support code once, and the present age of the old data."""
     record = buy_check(console, NUMBERS[0])
     person = sit()
@@ -101,7 +101,7 @@ def test_the_age_of_the_old_data_goes_on(sit: OpenWindow, console: Console, cloc
     assert page.find_outdated_reason() == ""
 
 
-def test_a_first_reading_that_fails_speaks_of_no_old_data(sit: OpenWindow, console: Console) -> None:
+def test_a_failed_first_read_mentions_no_outdated_data(sit: OpenWindow, console: Console) -> None:
     """Nothing was read before, so nothing on the page is old."""
     record = buy_check(console, NUMBERS[0])
     person = sit()

@@ -54,7 +54,7 @@ def screen_reader(tmp_path: Path, demo_stderr_file: Path) -> Iterator[atspi.Scre
 
 
 @pytest.mark.nightly("test_day_aloud.py and test_whole_job.py use the same tree of the window, without a bus")
-def test_a_screen_reader_finds_and_hears_the_window(
+def test_a_screen_reader_reads_and_receives_the_window(
     screen_reader: atspi.ScreenReader, demo_stderr_file: Path
 ) -> None:
     """A screen reader goes from Home into a queue by press actions alone; a copied number is announced as it is

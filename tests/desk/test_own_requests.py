@@ -82,7 +82,7 @@ def test_a_waiting_purchase_is_withdrawn(seats: WindowTestDesks, sit: OpenWindow
 
 
 @through_a_worker
-def test_a_taken_purchase_goes_on(seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox) -> None:
+def test_a_purchase_taken_by_a_worker_continues(seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox) -> None:
     """When a worker has taken the request of a purchase, the button to withdraw is disabled with its reason, and the
     result arrives.
     """
@@ -104,7 +104,7 @@ def test_a_taken_purchase_goes_on(seats: WindowTestDesks, sit: OpenWindow, sandb
 
 
 @through_a_worker
-def test_a_request_taken_at_the_same_moment_goes_on(
+def test_a_request_taken_during_its_withdrawal_continues(
     seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox
 ) -> None:
     """The person presses the button after a worker has taken the request, before the window knows it."""
@@ -139,7 +139,7 @@ def test_a_probe_on_a_page_is_withdrawn(
 
 
 @pytest.mark.both_ways
-def test_only_a_desk_that_asks_lists_requests(
+def test_only_a_desk_in_team_mode_lists_requests(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """In team mode the unfinished work has a tab that lists each desk request with its record and its result, and

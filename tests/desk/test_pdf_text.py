@@ -105,7 +105,7 @@ def test_a_pdf_of_images_shows_a_message_about_its_missing_text(
 
 
 @pytest.mark.parametrize("is_other", [True, False])
-def test_a_re_fetch_that_stores_another_pdf_leads_to_the_comparison(
+def test_a_refetch_with_another_pdf_opens_the_comparison(
     sit: OpenWindow, console: Console, sandbox: Sandbox, *, is_other: bool
 ) -> None:
     """Its dialog says that the copies differ; the button beside it shows where. Otherwise it opens the PDF."""
@@ -129,7 +129,7 @@ def test_a_re_fetch_that_stores_another_pdf_leads_to_the_comparison(
     person.page(PdfComparisonPage if is_other else PdfPage)
 
 
-def test_two_versions_side_by_side(
+def test_two_versions_of_a_pdf_are_shown_together(
     sit: OpenWindow, console: Console, sandbox: Sandbox, heard_sentences: list[HeardSentence]
 ) -> None:
     """C on a PDF with two versions shows both, with each difference marked on both pages, in the list and for screen

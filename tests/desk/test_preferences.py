@@ -56,7 +56,7 @@ def reset_appearance(qapp: QApplication) -> None:
     install_appearance(qapp, theme="light")
 
 
-def test_the_next_window_looks_like_the_last(sit: OpenWindow, qapp: QApplication) -> None:
+def test_the_next_window_has_the_preferences_of_the_last(sit: OpenWindow, qapp: QApplication) -> None:
     person = sit()
     choose_everything(person)
     language = person.opening.context.language

@@ -44,7 +44,7 @@ def list_primary_actions(page: CreditCheckPage | RefundPage) -> list[str]:
     return [button.property("act") for button in page.form.findChildren(KeyButton) if button.kind == "primary"]
 
 
-def test_ones_own_proposal_is_not_ones_next_step(
+def test_the_next_step_of_a_proposal_is_not_its_proposers(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """The person who has proposed an outcome may propose another one: the button is there, but not as the
@@ -62,7 +62,7 @@ def test_ones_own_proposal_is_not_ones_next_step(
     assert list_primary_actions(page) == []
 
 
-def test_the_preview_advises_the_second_person_alone(
+def test_the_preview_offers_the_decision_to_the_second_person_only(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """The preview beside the queue shows the decision as the next step only to a person who may confirm
@@ -150,7 +150,7 @@ def test_a_proposal_is_announced_to_the_second_person(
     person.until(lambda: context.work_counts.decision_count == 0)
 
 
-def test_ones_own_proposal_stands_among_the_others(
+def test_the_own_proposal_is_listed_with_other_proposals(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """A proposal that a person can't confirm stands among those for others, with the reason, and isn't counted."""

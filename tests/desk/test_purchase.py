@@ -218,7 +218,7 @@ def test_the_purchase_dialog_reports_an_earlier_contradicted_purchase(
 
 
 @pytest.mark.parametrize("extra_settings", [REAL_TIME_SETTINGS], ids=["unhurried"])
-def test_the_window_stays_fluid_while_the_provider_hangs(sit: OpenWindow, sandbox: Sandbox) -> None:
+def test_the_window_responds_while_the_provider_hangs(sit: OpenWindow, sandbox: Sandbox) -> None:
     """While the provider hangs, the window processes events; an event loop that waited for the provider would never
     continue.
     """

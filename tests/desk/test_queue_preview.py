@@ -95,7 +95,9 @@ def test_a_key_hides_the_preview_in_later_windows_too(sit: OpenWindow, console: 
     again.until(other.preview.isVisible)
 
 
-def test_repeated_steps_stand_once_with_their_number(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_repeated_steps_are_listed_once_with_their_number(
+    sit: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """A re-fetch that failed six times stands once in the preview, with its number, as in the record's timeline."""
     sandbox.control.add_fault("pdf_missing", call="pdf", number=NUMBERS[0], times=20)
     record = buy_without_pdf(console, sandbox, NUMBERS[0])
@@ -118,7 +120,7 @@ def has_grown(signals: QSignalSpy, before: int) -> bool:
     return signals.count() > before
 
 
-def test_the_preview_stays_put_when_others_change_records(
+def test_the_preview_keeps_its_place_during_changes_by_others(
     seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox
 ) -> None:
     """When another person adds a note, to another record or to this one, the focus in the preview stays, and a note

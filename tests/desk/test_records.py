@@ -61,7 +61,7 @@ def fill_not_bought_form(dialog: ResolveDialog, words: str) -> None:
     state_reason(dialog.form)
 
 
-def test_a_record_that_is_still_read_says_so(
+def test_a_record_being_read_shows_a_message(
     sit: OpenWindow, console: Console, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While a record is being read, its buttons are disabled with the reason, a key says so, and the page shows

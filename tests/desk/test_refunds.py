@@ -126,7 +126,7 @@ def test_a_refund_is_requested_approved_and_sent_in_two_windows(
     assert maker.opening.context.operator == "op-a"
 
 
-def test_ones_own_request_has_no_buttons(
+def test_the_own_refund_request_has_no_decision_buttons(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, payment: Payment
 ) -> None:
     """An approver's own request has no buttons to approve or decline, only one to withdraw it."""
@@ -218,7 +218,7 @@ def test_a_wrong_amount_has_an_error_at_its_field(sit: OpenWindow, payment: Paym
         assert not dialog.main_button.isEnabled()
 
 
-def test_an_unknown_refund_blocks_another_and_says_so(
+def test_an_unknown_refund_blocks_another_with_a_message(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
 ) -> None:
     """The page and the form say that nothing else may be refunded, and never that it failed."""

@@ -37,7 +37,7 @@ def desks(place: Place, sandbox: Sandbox, tmp_path: Path) -> Iterator[dict[str, 
         yield opened
 
 
-def test_two_windows_on_one_server(
+def test_an_approval_in_a_window_on_a_server_needs_the_password(
     qtbot: QtBot, qapp: QApplication, desks: dict[str, Console], place: Place, sandbox: Sandbox
 ) -> None:
     """The approver types the own password; with a wrong one nothing is decided, with the right one the refund is sent

@@ -79,7 +79,7 @@ def test_an_unknown_person_sees_a_next_step(seats: WindowTestDesks, sit: OpenWin
     )
 
 
-def test_an_auditor_looks_and_changes_nothing(
+def test_an_auditor_reads_records_without_changing_them(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """For an auditor every button that acts is disabled, with the people who may press it; its key says the same in a

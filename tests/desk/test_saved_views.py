@@ -113,7 +113,7 @@ def check_changed_view(person: Person, page: QueuesPage, key: str) -> None:
         person.until(lambda: shown() == unchanged)
 
 
-def test_a_view_of_a_newer_program_says_so(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_a_view_of_a_newer_program_is_marked(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """A saved view with a condition that this program doesn't know shows all other conditions, and a bar names the
     unknown one.
     """
@@ -160,7 +160,7 @@ def test_a_copied_link_names_the_records_that_are_shown(sit: OpenWindow, console
     assert read_copied_link(person) == "support-console:queue/error"
 
 
-def test_a_view_comes_back_at_the_next_start(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_a_view_is_restored_at_the_next_start(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """The next window shows the saved view by its name, with the row that was current. A changed filter is restored
     as changed, with the name of its view.
     """

@@ -380,9 +380,7 @@ def test_closing_the_search_box_interrupts_its_search(sit: OpenWindow, console: 
         assert endings == ["interrupted"]
 
 
-def test_only_keys_in_quick_succession_wait_for_the_next_one(
-    sit: OpenWindow, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_only_fast_typing_delays_a_search(sit: OpenWindow, monkeypatch: pytest.MonkeyPatch) -> None:
     """The search of a key that comes 40 ms or more after the one before begins at once."""
     person = sit()
     palette, now = open_search_box(person), person.opening.context.monotonic()

@@ -92,7 +92,9 @@ def test_a_start_pressed_twice_starts_once(trainee: Person, monkeypatch: pytest.
     assert read_number() == 1
 
 
-def test_a_read_that_ends_meanwhile_starts_nothing_twice(trainee: Person, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_read_that_ends_during_a_start_starts_no_second_training(
+    trainee: Person, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A read that ends while an incident is being started doesn't enable the start button again before the start has
     ended.
     """

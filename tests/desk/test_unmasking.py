@@ -46,7 +46,7 @@ def unmask_by_keyboard(person: Person, page: PaymentPage) -> None:
 
 
 @pytest.mark.both_ways
-def test_the_mask_comes_back_by_itself(
+def test_the_payer_is_masked_again_after_a_minute(
     seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """The payer is masked again after a minute, when the window is locked, and when another page is opened; meanwhile

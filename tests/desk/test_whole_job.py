@@ -28,7 +28,7 @@ def read_check(console: Console, id: int) -> CreditCheckDetails:
 
 
 @pytest.mark.both_ways
-def test_by_keyboard_alone(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_the_whole_job_is_done_with_the_keyboard_alone(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """A person finds, re-fetches and resolves records without a mouse."""
     lacking = buy_without_pdf(console, sandbox, LACKING)
     unknown = buy_unknown(console, sandbox, UNANSWERED)

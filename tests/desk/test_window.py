@@ -349,7 +349,7 @@ def save_picture(person: Person, name: str) -> None:
         person.window.grab().save(str(Path(folder) / f"{name}.png"))
 
 
-def test_a_row_written_elsewhere_shows_up(seats: WindowTestDesks, sit: OpenWindow) -> None:
+def test_a_row_written_by_another_program_appears(seats: WindowTestDesks, sit: OpenWindow) -> None:
     """A row that another program has written changes the counts, because the window reads the change feed."""
     person = sit()
     assert person.opening.context.work_counts.find_queue_count("error") is not None
@@ -398,7 +398,7 @@ def test_the_counts_agree_with_the_rows_just_read(
     person.until(lambda: context.work_counts.alert_count == old.alert_count)
 
 
-def test_home_leads_to_the_queues(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_home_opens_the_queues(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """A line of the counts on Home opens its queue."""
     buy_unknown(console, sandbox, NUMBER)
     person = sit()

@@ -60,7 +60,7 @@ def test_instants_are_written_in_utc() -> None:
 
 
 @pytest.mark.parametrize("name", ["Nowhere/Town", "", "../etc/passwd", "Asia/Tokio", "a", "Z", "Asia"])
-def test_a_zone_that_is_none(name: str) -> None:
+def test_an_unknown_time_zone_is_refused(name: str) -> None:
     """A name that isn't a time zone raises the same error whatever is wrong with it."""
     with pytest.raises(LookupError) as refused:
         dates.get_zone(name)
@@ -102,7 +102,7 @@ def test_a_local_time_is_converted_to_utc_and_back(name: str, written: datetime)
     assert dates.convert_to_naive_local(AT.astimezone(dates.IST), name) == written
 
 
-def test_beyond_the_calendars_ends_there_is_no_instant() -> None:
+def test_an_instant_outside_the_calendar_is_none() -> None:
     """A time beyond the ends of the calendar has no instant (None)."""
     assert dates.convert_to_utc(datetime(1, 1, 1, 3), "Asia/Tokyo") is None  # noqa: DTZ001  # written without a zone
     assert dates.convert_to_utc(datetime(1, 1, 2), "Asia/Tokyo") is not None  # noqa: DTZ001  # written without a zone

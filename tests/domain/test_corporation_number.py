@@ -123,7 +123,7 @@ def test_a_number_is_shown_in_groups() -> None:
         ("EMPTY", None, False),
     ],
 )
-def test_only_twelve_digits_lack_their_check_digit(reason: str, understood: str | None, hinted: bool) -> None:
+def test_only_twelve_digits_get_the_check_digit_hint(reason: str, understood: str | None, hinted: bool) -> None:
     """The hint at the missing check digit is given for exactly 12 digits, and not for a number that is refused for
     another reason."""
     refused = InvalidCorporationNumber(NumberReason(reason), understood)

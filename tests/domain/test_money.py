@@ -22,7 +22,7 @@ AMOUNTS = st.builds(Money, st.integers(0, LARGEST_AMOUNT_MINOR), st.sampled_from
 
 
 @given(AMOUNTS)
-def test_text_and_back(money: Money) -> None:
+def test_an_amount_is_written_and_read_back(money: Money) -> None:
     """The full and the short decimal text are read back to the last minor unit, as text and as number."""
     for text in (format_decimal(money), format_shortest_decimal(money)):
         assert parse_money(text, money.currency) == money
@@ -31,7 +31,7 @@ def test_text_and_back(money: Money) -> None:
 
 
 @given(st.decimals(allow_nan=True, allow_infinity=True), st.sampled_from(sorted(MINOR_DIGITS_BY_CURRENCY)))
-def test_a_number_is_exact_or_none(value: Decimal, currency: str) -> None:
+def test_a_number_is_read_exactly_or_refused(value: Decimal, currency: str) -> None:
     """A number is either refused or means exactly that many minor units."""
     try:
         money = make_money_from_number(value, currency)

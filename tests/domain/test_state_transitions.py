@@ -33,7 +33,7 @@ def test_an_ended_credit_check_keeps_its_state(before: CheckState, after: CheckS
         states.require_check_transition(before, after)
 
 
-def test_pending_may_end_both_ways() -> None:
+def test_only_a_pending_credit_check_becomes_success_or_error() -> None:
     """Only a pending credit check can become a success or an error."""
     assert states.CREDIT_CHECK_TRANSITIONS[CheckState.PENDING] == {CheckState.SUCCESS, CheckState.ERROR}
     assert "calling" in states.list_earlier_operation_states(OperationState.UNKNOWN)
@@ -72,7 +72,7 @@ def test_a_day_ends_at_midnight_in_japan() -> None:
     assert dates.compute_last_valid_day(dates.get_end_of_day(date(2027, 11, 20))) == date(2027, 11, 20)
 
 
-def test_buying_takes_the_flag() -> None:
+def test_a_purchase_needs_the_persons_permission_to_buy() -> None:
     """A purchase needs the person's permission to buy; a role alone isn't enough."""
     assert permissions.has_right(Person("op-a", frozenset({"operator"}), may_buy=True), "purchase")
     assert not permissions.has_right(Person("op-a", frozenset({"operator"}), may_buy=False), "purchase")
@@ -126,7 +126,7 @@ def test_a_transition_outside_the_table_is_refused(table: dict[object, frozenset
 
 
 @pytest.mark.parametrize("after", OperationState)
-def test_where_an_operation_may_come_from(after: OperationState) -> None:
+def test_an_ended_operation_keeps_its_state(after: OperationState) -> None:
     """An ended operation keeps its state; an unknown one may be settled."""
     sources = {
         OperationState.CALLING: (),
@@ -197,12 +197,12 @@ MINUTES = {
 
 
 @pytest.mark.parametrize("name", MINUTES)
-def test_how_long_each_schedule_waits(name: str) -> None:
+def test_each_schedule_has_its_waits(name: str) -> None:
     """The waits of each schedule, in minutes, are those that the documentation promises."""
     assert tuple(getattr(schedules, name)) == tuple(timedelta(minutes=step) for step in MINUTES[name])
 
 
-def test_how_long_refunds_wait_for_people() -> None:
+def test_refunds_have_their_time_limits_for_people() -> None:
     """A refund request waits three days for a decision. A refund without an end is reported after a day."""
     assert timedelta(days=3) == schedules.REFUND_DECISION_TIME_LIMIT
     assert timedelta(days=1) == schedules.SLOW_REFUND_AGE

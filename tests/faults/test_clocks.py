@@ -105,7 +105,7 @@ def test_audit_rows_carry_the_servers_time(open_database_in_japan_time: ServerPl
     assert slip < 2_000_000
 
 
-def test_a_desk_a_day_ahead_does_not_call_others_dead(open_database_in_japan_time: ServerPlace) -> None:
+def test_a_desk_with_a_clock_a_day_ahead_lapses_no_other_operation(open_database_in_japan_time: ServerPlace) -> None:
     """A desk whose clock is a day fast runs its due tasks: it doesn't note a lapse for a call of another desk that is
     running."""
     number = next(NUMBERS)

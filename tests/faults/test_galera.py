@@ -72,7 +72,7 @@ def test_certification_fails_at_commit(place_with_counter: ServerPlace) -> None:
 
 
 @pytest.mark.parametrize("when", ["after all", "in between"])
-def test_a_commit_that_comes_late_to_another_node(galera_place: ServerPlace, when: str) -> None:
+def test_an_unanswered_commit_is_verified_on_another_node(galera_place: ServerPlace, when: str) -> None:
     """The console's node can't be reached at COMMIT, and another node doesn't know the transaction, so the console
     runs it again there. If the first COMMIT arrives later, the transaction is stored once.
     """
@@ -97,7 +97,7 @@ def test_a_commit_that_comes_late_to_another_node(galera_place: ServerPlace, whe
     assert told == (1 if when == "in between" else 2)
 
 
-def test_two_nodes_never_both_win_a_lease(galera_place: ServerPlace) -> None:
+def test_only_one_of_two_nodes_acquires_a_lease(galera_place: ServerPlace) -> None:
     """In each round, one of three people at different nodes acquires the lease."""
     place = galera_place
     urls = [place.url(person, desk=number) for number, person in enumerate(PEOPLE)]
@@ -158,7 +158,7 @@ def test_a_desk_leaves_a_node_that_is_cut_off_from_its_cluster(
             pass
 
 
-def test_without_a_quorum_nothing_is_sent(galera_alone: Cluster, galera_place: ServerPlace) -> None:
+def test_a_cluster_without_a_quorum_sends_nothing(galera_alone: Cluster, galera_place: ServerPlace) -> None:
     """Two of three nodes are killed while the remaining node executes the COMMIT of a claim. The desk refuses the
     purchase with exit status 6 and sends nothing. After the restart of the nodes the purchase works.
     """

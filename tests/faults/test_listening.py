@@ -73,7 +73,7 @@ def test_a_long_answer_through_tls() -> None:
         database.close()
 
 
-def test_a_server_without_room_for_a_look(database: Database, place: ServerPlace) -> None:
+def test_a_refused_check_connection_does_not_end_the_statement(database: Database, place: ServerPlace) -> None:
     """The server refuses the connection of the check because of too many connections. That shows that it is working,
     so the answer is awaited."""
     database.close()
@@ -85,7 +85,7 @@ def test_a_server_without_room_for_a_look(database: Database, place: ServerPlace
         server.sql(f"ALTER USER `{account}`@`%` WITH MAX_USER_CONNECTIONS 0")
 
 
-def test_a_read_on_a_node_that_is_gone(database: Database, proxy: SqlProxy) -> None:
+def test_a_read_on_a_hanging_node_ends_in_time(database: Database, proxy: SqlProxy) -> None:
     """The server doesn't answer, keeps the connection open, and accepts no other one: the read is refused with
     `database_unreachable` long before its time limit."""
     with (
@@ -99,7 +99,9 @@ def test_a_read_on_a_node_that_is_gone(database: Database, proxy: SqlProxy) -> N
 
 
 @pytest.mark.parametrize(("on", "kind"), [("INSERT", "unheard"), ("COMMIT", "unanswered")])
-def test_a_write_goes_on_elsewhere(place: ServerPlace, proxy: SqlProxy, on: str, kind: BreakKind) -> None:
+def test_a_write_on_a_hanging_node_continues_on_another_node(
+    place: ServerPlace, proxy: SqlProxy, on: str, kind: BreakKind
+) -> None:
     """The node hangs during a transaction, or at its COMMIT, and another node serves. The transaction is run again
     there, or found there, and is stored once."""
     node = place.database.nodes[0]

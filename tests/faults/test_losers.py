@@ -83,7 +83,7 @@ def test_a_lock_wait_undoes_everything(place: ServerPlace, monkeypatch: pytest.M
     assert read_counters(place) == [1, 1]
 
 
-def test_a_lock_that_is_given_back_in_time(place: ServerPlace) -> None:
+def test_a_released_row_lock_lets_the_waiting_transaction_commit(place: ServerPlace) -> None:
     """A transaction that waits for another one's row lock gets it and commits at its first try."""
     lock = f"SELECT * FROM call_rates WHERE name = '{COUNTER_NAMES[0]}' FOR UPDATE"
     with open_databases(place, 1) as (database,), hold_transaction_open(place, lock) as other:

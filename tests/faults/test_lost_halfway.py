@@ -37,7 +37,7 @@ def kill_session(place: ServerPlace, conn: Connection) -> None:
 
 
 @pytest.mark.parametrize("what", INTERPRETING_READS)
-def test_a_look_that_is_lost_teaches_nothing(database: Database, place: ServerPlace, what: str) -> None:
+def test_a_lost_read_about_a_refusal_proves_nothing(database: Database, place: ServerPlace, what: str) -> None:
     """A read that interprets a refused statement as a missing right loses its connection: it raises
     `database_unreachable`, and doesn't return a result."""
 
@@ -60,7 +60,7 @@ def execute_ignoring_errors(conn: Connection) -> None:
         pass
 
 
-def test_a_write_that_went_on_is_run_again(database: Database, place: ServerPlace) -> None:
+def test_a_write_that_ignored_a_lost_connection_runs_again(database: Database, place: ServerPlace) -> None:
     """A transaction ignores the loss of its connection and continues. Nothing of it was committed, so it is run again
     as a whole."""
     tries = 0

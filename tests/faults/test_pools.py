@@ -103,7 +103,7 @@ def test_sessions_killed_while_idle(database: Database, place: ServerPlace) -> N
     assert can_read_and_write(database, place, "after-kill")
 
 
-def test_idle_for_too_long(database: Database, place: ServerPlace) -> None:
+def test_connections_closed_by_the_server_are_replaced(database: Database, place: ServerPlace) -> None:
     """The server closes the connections after its wait_timeout: they are replaced without an error."""
 
     def impatient(dbapi: Any, _record: object) -> None:
@@ -134,7 +134,7 @@ def test_a_line_that_went_dead_while_idle(place: ServerPlace, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("first", ["closed", "mute"])
-def test_another_node_is_asked(place: ServerPlace, first: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_desk_connects_to_the_second_node(place: ServerPlace, first: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first node refuses connections, or accepts them and says nothing: the desk connects to the next node, and
     later connections try that node first."""
     monkeypatch.setattr("console.store.database.server.CONNECT_TIMEOUT_SECONDS", 1)

@@ -141,7 +141,9 @@ def test_a_full_disk() -> None:
 
 @pytest.mark.expects_log("a refusal that can't be audited is told")
 @pytest.mark.parametrize("table", BEFORE_SENDING)
-def test_locked_before_the_claim(place: ServerPlace, table: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_table_before_the_claim_refuses_the_purchase(
+    place: ServerPlace, table: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Another session locks a whole table: the purchase is refused with `database_locked` in a limited time, nothing
     is sent, and afterwards the number can be bought.
     """
@@ -155,7 +157,7 @@ def test_locked_before_the_claim(place: ServerPlace, table: str, monkeypatch: py
 
 
 @pytest.mark.expects_log("what could not be written is told")
-def test_locked_between_call_and_record(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_table_during_the_call_keeps_the_answer(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another session locks a table during the call: the answer stays in the spool, and due tasks write it after the
     lock.
     """
@@ -237,7 +239,7 @@ def _make_connection_arguments(place: ServerPlace) -> dict[str, object]:
 # It says nothing
 
 
-def test_a_server_that_never_speaks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_silent_server_ends_the_connection_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
     """A server accepts connections and says nothing: after the time limit of a connection the call is refused with
     `database_unreachable`, also for the commands `db …`.
     """

@@ -26,7 +26,9 @@ def test_a_command_is_lost(place: ServerPlace, action: str, seed: int) -> None:
 
 
 @pytest.mark.expects_log("what the dead server could not take is told")
-def test_the_server_dies_and_comes_back(own_place: ServerPlace, own_server: Server, seed: int) -> None:
+def test_a_server_killed_at_any_command_loses_no_purchase(
+    own_place: ServerPlace, own_server: Server, seed: int
+) -> None:
     """The server is killed at a random command of a purchase and restarted. The same checks hold."""
     chance = random.Random(f"dies{seed}")
     endings: Counter[str] = Counter()

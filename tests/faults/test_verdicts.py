@@ -62,7 +62,7 @@ def test_a_slow_commit_that_still_gets_through(place: ServerPlace) -> None:
         assert read_stored_tries(place, "slow") == [told]
 
 
-def test_a_commit_that_nobody_lets_through(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_impossible_commit_is_refused_as_unreachable(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server can't execute COMMIT: the call is refused with `database_unreachable` in a limited time, and nothing
     is stored later, because the program has ended the session.
     """

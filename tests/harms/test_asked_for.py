@@ -213,7 +213,7 @@ def test_another_company_is_not_asked_for(
     requesting_team.run("worker", *asked, "START TRANSACTION", make_check_insert(), "ROLLBACK")
 
 
-def test_the_worker_alone_is_nobody(requesting_team: RequestingTeam) -> None:
+def test_the_worker_alone_stores_no_approval_of_a_person(requesting_team: RequestingTeam) -> None:
     """The worker can store no approval in lead-b's name without a request, with an invented request, with one that
     has ended, with one whose lease or time has expired, or with one that it hasn't taken."""
     waiting = requesting_team.store_request("lead-b", "refund approve", "refund", REFUND)

@@ -290,7 +290,7 @@ def _buy_expired(scene: AttackedDatabase) -> int | None:
     return record.credit_check_id
 
 
-def test_not_bought_by_the_process_that_asked(harm_scene: AttackedDatabase) -> None:
+def test_a_refusal_received_by_the_sending_process_frees_the_number(harm_scene: AttackedDatabase) -> None:
     """A refusal by the provider, received by the process that sent the purchase, frees the claim at once; so do the
     decisions of two people about an unknown purchase.
     """

@@ -100,7 +100,7 @@ def test_one_person_alone_cannot_change_a_limit(limit_team: RequestingTeam) -> N
     [{"value": NEW + 1}, {"old": 7}, {"confirmed": 0}, {"action": "probe"}, {"proposed": None}],
     ids=["another value", "from another value", "without a password", "another command", "no value"],
 )
-def test_both_ask_for_this_very_change(limit_team: RequestingTeam, more: dict[str, Any]) -> None:
+def test_both_administrators_request_the_same_change(limit_team: RequestingTeam, more: dict[str, Any]) -> None:
     """A request for another change, or without the password, counts neither as the first nor as the second one."""
     old = read_limit(limit_team)
     limit_team.check_refused(

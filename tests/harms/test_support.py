@@ -10,14 +10,14 @@ from tests.harms.attacks import (
 from tests.harms.scene import CHECKS, ROLES, AttackedDatabase
 
 
-def test_work_goes_on_by_itself(harm_scene: AttackedDatabase) -> None:
+def test_ordinary_work_succeeds_without_an_attack(harm_scene: AttackedDatabase) -> None:
     """Without any attack, everybody's ordinary work succeeds twice."""
     harm_scene.check_ordinary_work()
     harm_scene.fresh_desk("op-a")
     harm_scene.check_ordinary_work()
 
 
-def test_a_charge_is_seen_by_the_judge(harm_scene: AttackedDatabase) -> None:
+def test_the_test_notices_a_second_charge(harm_scene: AttackedDatabase) -> None:
     """The schema account deletes a record with its claim, and another purchase follows: the ledger counts two
     charges."""
     record = harm_scene.buy_new()
@@ -37,7 +37,7 @@ def test_everybody_is_connected_as_themselves(harm_scene: AttackedDatabase) -> N
         assert "nonsense" in second
 
 
-def test_every_way_is_a_statement(harm_scene: AttackedDatabase) -> None:
+def test_every_attack_is_a_valid_statement(harm_scene: AttackedDatabase) -> None:
     """No form of an attack has a syntax error: each of them executes an honest INSERT or UPDATE."""
     lease = {
         "name": "UUID()",

@@ -356,7 +356,7 @@ ON_EDGES: tuple[Mutant, ...] = (
                 "folder / archive.SQLITE_FILE, former_file, kept_name",
             ),
         ),
-        ("tests/cli/test_backup.py::test_after_a_restore_that_was_killed_no_desk_buys_again",),
+        ("tests/cli/test_backup.py::test_no_desk_buys_again_after_a_killed_restore",),
     ),
     Mutant(
         "a restored file lacks the payments that were begun since the backup",
@@ -367,6 +367,6 @@ ON_EDGES: tuple[Mutant, ...] = (
                 "(_JOURNAL_PURCHASES_QUERY, _LOST_OPERATIONS_QUERY)",
             ),
         ),
-        ("tests/cli/test_backup.py::test_a_payment_that_only_the_replaced_file_has_is_not_begun_again",),
+        ("tests/cli/test_backup.py::test_a_payment_found_only_in_the_replaced_file_is_not_started_again",),
     ),
 )

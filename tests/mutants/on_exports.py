@@ -122,7 +122,7 @@ ON_EXPORTS: tuple[Mutant, ...] = (
                 "    _store_resolved_alerts(spool, database_id, frozenset())\n\n\n# Compare",
             ),
         ),
-        ("tests/cli/test_backup.py::test_an_acknowledged_loss_is_no_word_about_a_later_restore",),
+        ("tests/cli/test_backup.py::test_an_acknowledged_loss_does_not_acknowledge_a_later_restore",),
         "",
     ),
 )

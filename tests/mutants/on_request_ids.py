@@ -41,7 +41,7 @@ ON_REQUEST_IDS: tuple[Mutant, ...] = (
     _make_mutant("the operation's own lease is not looked at", _IDS,
         "            if operation is None or operation.state is not OperationState.CALLING:",
         "            if operation is None or operation.state is not None:",
-        f"{_TESTS}::test_while_only_the_operation_lives"),
+        f"{_TESTS}::test_a_running_operation_refuses_its_repeated_request_id"),
     _make_mutant("an unknown outcome stays unknown", _IDS,
         "return find_answer(row) or self._replace_with_present_record(answer)",
         "return self._replace_with_present_record(answer)",

@@ -263,7 +263,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
                 "                    if False:\n",
             ),
         ),
-        ("tests/faults/test_galera.py::test_a_commit_that_comes_late_to_another_node",),
+        ("tests/faults/test_galera.py::test_an_unanswered_commit_is_verified_on_another_node",),
     ),
     Mutant(
         "lost races are not run again",
@@ -330,7 +330,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
                 "is_ours = not tables",
             ),
         ),
-        ("tests/store/migrations/test_broken_off.py::test_a_new_database_of_a_server_goes_on",),
+        ("tests/store/migrations/test_broken_off.py::test_an_interrupted_creation_on_a_server_continues",),
         "mariadb",
     ),
     Mutant(
@@ -342,6 +342,6 @@ ON_SERVERS: tuple[Mutant, ...] = (
                 "        (lambda *_: None)(\n            tx, manifest",
             ),
         ),
-        ("tests/cli/test_backup.py::test_a_restored_server_stops_everybody_until_a_person_has_looked",),
+        ("tests/cli/test_backup.py::test_a_restored_server_stops_all_desks_until_a_person_acknowledges",),
     ),
 )

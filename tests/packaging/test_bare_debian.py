@@ -117,7 +117,7 @@ def check_lookup(system: DebianCopy, *program: str) -> bool:
     return bool(found["ok"] and next(check for check in checks if check["name"] == "installation")["ok"])
 
 
-def test_packages_come_and_go(debian_copy: DebianCopy, tmp_path: Path) -> None:
+def test_a_package_is_installed_and_removed_with_its_dependencies(debian_copy: DebianCopy, tmp_path: Path) -> None:
     """The .deb installs its dependencies: every library is found, terminal and window start. An upgrade deletes files
     that the newer version lacks; after the removal every file is as before.
     """

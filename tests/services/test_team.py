@@ -90,7 +90,7 @@ def test_a_purchase_with_all_that_follows(people: Team, team_desks: TeamDesks) -
     assert call_for_refusal_code(lambda: buy(team_desks("op-b"))) == "already_purchased"
 
 
-def test_two_people_decide(team_desks: TeamDesks, vendor: LedgerVendor) -> None:
+def test_two_people_decide_a_purchase_in_team_mode(team_desks: TeamDesks, vendor: LedgerVendor) -> None:
     """The first person proposes; an operator can't confirm, an approver with own evidence can."""
     record = make_unknown(team_desks("op-a"), vendor)
 

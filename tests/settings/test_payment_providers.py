@@ -240,7 +240,7 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
-def test_both_are_opened_by_the_documented_variables(context: ServiceContext, sandbox: Sandbox) -> None:
+def test_the_documented_variables_open_both_providers(context: ServiceContext, sandbox: Sandbox) -> None:
     """The variables that the sandbox's page says to export are enough to open both providers."""
     env = {"CONSOLE_PAYPAY_URL": sandbox.url, "CONSOLE_ATOM_URL": sandbox.url}
     names = [f"ATOM_{name}" for name in ATOM_NAMES] + ["PAYPAY_API_KEY", "PAYPAY_API_SECRET", "PAYPAY_MERCHANT_ID"]

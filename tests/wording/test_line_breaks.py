@@ -80,7 +80,7 @@ def test_a_latin_word_that_is_too_long_for_a_line_may_end_inside() -> None:
     assert allow_breaks_in_long_words("f" * 32) == "f" * 32
 
 
-def test_every_sentence_comes_back() -> None:
+def test_phrases_of_each_japanese_text_join_to_the_text() -> None:
     """Without the added marks each Japanese text is unchanged, and its phrases together are the whole text."""
     for text in read_sentences("ja").values():
         assert remove_line_break_marks(keep_phrases_whole(text)) == text

@@ -69,7 +69,7 @@ def test_a_genuine_notice_vouches_for_a_while() -> None:
     assert kept.is_blocked("a")
 
 
-def test_no_more_are_remembered_than_there_is_room_for() -> None:
+def test_the_number_of_remembered_addresses_is_limited() -> None:
     """The limiter remembers at most MAX_REMEMBERED_ADDRESSES addresses, however many send requests."""
     kept = RefusalTokenBuckets(HandClock())
     for n in range(3 * MAX_REMEMBERED_ADDRESSES):

@@ -156,7 +156,7 @@ def test_a_head_above_the_limit_is_refused(scene: PaymentDesk, receiver: Running
     assert receiver.deliver(post, **{"x-long": "y" * 15_000}).status == 200
 
 
-def test_a_full_pool_says_come_again(scene: PaymentDesk) -> None:
+def test_a_full_pool_answers_with_retry_later(scene: PaymentDesk) -> None:
     """With one thread and one place in its queue, the receiver accepts two notices and answers the third with 503 and
     `retry-after`. The two are booked.
     """

@@ -198,7 +198,7 @@ def test_behind_a_proxy_the_last_forwarded_address_counts(
 # Trouble of our own
 
 
-def test_while_the_database_is_away_the_sender_comes_again(scene: PaymentDesk, receiver: RunningReceiver) -> None:
+def test_a_notice_without_a_database_is_refused_for_a_retry(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """While the table of notices is missing, the receiver answers 503 with Retry-After. The same notice sent again is
     booked."""
     scene.order("ORD-1", 3300)

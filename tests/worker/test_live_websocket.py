@@ -312,7 +312,7 @@ BAD_HANDSHAKES = {
 
 
 @pytest.mark.parametrize("title", BAD_HANDSHAKES)
-def test_a_handshake_that_is_none_is_refused_like_any_request(
+def test_an_invalid_handshake_is_refused_like_any_request(
     scene: PaymentDesk, title: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A malformed WebSocket handshake gets the uniform refusal and counts against the address."""

@@ -90,7 +90,7 @@ def test_a_worker_runs_all_tasks_until_a_signal(place: Place, sandbox: Sandbox, 
 
 
 @pytest.mark.engines("mariadb")
-def test_two_share_the_tasks_of_a_team(place: Place, sandbox: Sandbox) -> None:
+def test_two_workers_share_the_tasks_of_a_team(place: Place, sandbox: Sandbox) -> None:
     """Two workers on one server run the tasks together. After SIGTERM both exit with 0."""
     with (
         start_ready_worker(place, sandbox) as one,

@@ -33,7 +33,7 @@ def server_terminal(sql_server: SqlServer, tmp_path: Path) -> Iterator[Terminal]
         yield terminal
 
 
-def test_on_sqlite_only_rows_are_written(terminal: Terminal, people_file: Path) -> None:
+def test_an_account_file_on_sqlite_writes_only_rows(terminal: Terminal, people_file: Path) -> None:
     """The command reports in one object each account that it has written. A second call changes none."""
     shown = terminal.json("db", "accounts", "apply", str(people_file), "--dry-run").data
     assert (shown["dry_run"], shown["statements"], shown["sql"]) == (True, 0, [])
@@ -114,7 +114,7 @@ def test_a_wrong_accounts_file_ends_with_a_sentence(
     assert problem not in refused.error["message"]
 
 
-def test_a_file_that_is_not_there(terminal: Terminal, tmp_path: Path) -> None:
+def test_a_missing_accounts_file_is_refused(terminal: Terminal, tmp_path: Path) -> None:
     """The command refuses a file that doesn't exist, and doesn't create it. A pipe counts as no file, because nobody
     may ever write to it.
     """

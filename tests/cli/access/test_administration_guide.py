@@ -70,7 +70,9 @@ def test_every_block_is_marked() -> None:
 
 
 @pytest.mark.soak
-def test_from_an_empty_server_to_a_purchase(guide_server: SqlServer, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_commands_of_the_guide_lead_from_an_empty_server_to_a_purchase(
+    guide_server: SqlServer, sandbox: Sandbox, tmp_path: Path
+) -> None:
     """Each command ends well; the person at the browser is the only part that is played. The ledger has one charge,
     the desk of the person had no credentials, and each password keeps the rules that docs/team.md wants.
     """

@@ -59,7 +59,7 @@ def unauthorised_desk(terminal: Terminal, sandbox: Sandbox) -> UnauthorisedDesk:
     return UnauthorisedDesk(terminal, sandbox)
 
 
-def test_from_no_tokens_to_a_purchase(unauthorised_desk: UnauthorisedDesk) -> None:
+def test_an_authorisation_leads_from_no_tokens_to_a_purchase(unauthorised_desk: UnauthorisedDesk) -> None:
     """Without tokens, `doctor` and a refused purchase name the command that authorises; after it the purchase is
     bought. The tokens are stored encrypted, the audit trail has one entry, and neither the code nor a token is
     printed.

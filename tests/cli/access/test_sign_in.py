@@ -141,7 +141,7 @@ def test_an_address_that_cannot_be_used(unreachable_server_terminal: Terminal, u
     assert unreachable_server_terminal.json("doctor", DATABASE_URL=url, **login).status == 0
 
 
-def test_without_a_keyring_nobody_types_a_password(unreachable_server_terminal: Terminal) -> None:
+def test_a_sign_in_without_a_keyring_asks_for_no_password(unreachable_server_terminal: Terminal) -> None:
     """Without a keyring the password can't be stored, so the command doesn't ask for it: the message names the
     variable and the window.
     """
@@ -203,7 +203,7 @@ def test_a_program_gives_account_and_password(
     assert keyring.kept == {}
 
 
-def test_a_database_that_is_away_is_not_a_wrong_password(
+def test_an_unreachable_database_is_not_called_a_wrong_password(
     unreachable_server_terminal: Terminal, keyring: MemoryKeyring
 ) -> None:
     """If the database can't be reached, the command exits with 6 and stores no unchecked password; an earlier sign-in

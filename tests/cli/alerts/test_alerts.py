@@ -76,7 +76,7 @@ def test_acknowledging_is_refused(desk: PayingTerminal) -> None:
     assert desk.json("alerts", "ack", number, "--note", "x", OPERATOR="").exit_status_and_code == (2, "no_operator")
 
 
-def test_acknowledged_without_a_note_and_taken_back(desk: PayingTerminal) -> None:
+def test_an_acknowledgement_without_a_note_is_withdrawn(desk: PayingTerminal) -> None:
     desk.json("worker", "--once")
     number = str(list_alerts_by_order(desk)[0]["id"])
     assert desk.json("alerts", "ack", number).data["acknowledged_by"] == "op-a"

@@ -85,7 +85,7 @@ with interrupts.handle_signals(defers_first_signal=True):
 
 
 @pytest.mark.parametrize(("typed", "told"), [(b"hidden-word\n", b"length 11"), (b"\x03", b"length interrupted")])
-def test_a_person_is_asked(typed: bytes, told: bytes, tmp_path: Path) -> None:
+def test_the_typed_password_is_not_shown(typed: bytes, told: bytes, tmp_path: Path) -> None:
     """The typed password isn't shown. Ctrl+C ends the question, also in a command that acts."""
     ours, theirs = pty.openpty()
     env = os.environ | {"CONSOLE_LANGUAGE": "en", "CONSOLE_HOME": str(tmp_path)}

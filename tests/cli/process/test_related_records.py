@@ -57,7 +57,7 @@ def test_a_probed_payment_is_shown_with_its_refund(desk: PayingTerminal) -> None
     assert desk("show", "payment", str(payment), LANGUAGE="en").out.decode().splitlines()[:6] == lines[2:8]
 
 
-def test_a_refusal_tells_the_record_that_stands_in_the_way(desk: PayingTerminal) -> None:
+def test_a_refusal_names_the_record_that_prevents_the_request(desk: PayingTerminal) -> None:
     """A second refund request is refused because of an open refund. The JSON detail has that refund's record; the
     text has its verdict and a command below the sentence of the refusal.
     """

@@ -43,7 +43,7 @@ def test_a_problem_of_the_parser_is_translated(line: tuple[str, ...]) -> None:
     assert not any(word in text for word in ("argument", "choose", "invalid", "required", "needed", "expected"))
 
 
-def test_an_unknown_problem_stays() -> None:
+def test_a_text_that_is_no_parser_problem_is_returned_unchanged() -> None:
     """A text that is no problem of the parser, such as a translated one, is returned as it is."""
     assert format_usage_problem("画面がありません", Translator()) == "画面がありません"
 

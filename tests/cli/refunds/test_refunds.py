@@ -15,7 +15,7 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
-def test_asked_for_approved_sent_and_done(desk: PayingTerminal, provider: str) -> None:
+def test_a_refund_is_requested_approved_sent_and_completed(desk: PayingTerminal, provider: str) -> None:
     """Two people request and approve a refund; the provider's ledger has it once, under the key that was stored
     before.
     """
@@ -180,7 +180,7 @@ def test_each_end_of_a_refund_has_its_exit_status(
 
 
 @pytest.mark.expects_log("some endings are logged")
-def test_an_unknown_one_is_asked_about(desk: PayingTerminal) -> None:
+def test_a_probe_finds_a_refund_with_a_lost_answer(desk: PayingTerminal) -> None:
     """The answer to a refund was lost: a probe finds the refund by its key. Meanwhile no other refund of the payment
     can be requested.
     """

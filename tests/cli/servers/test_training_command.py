@@ -7,7 +7,7 @@ from tests.cli.conftest import Terminal
 _SECONDS_BEYOND_THE_TEST = 3_600.0
 
 
-def test_the_list_and_the_check_tell_incidents_and_score(unopened_terminal: Terminal) -> None:
+def test_list_and_check_print_incidents_and_score(unopened_terminal: Terminal) -> None:
     """`training --list` opens no database. While a training runs in another process, `training --check` judges its
     incident and counts the score.
     """

@@ -44,7 +44,7 @@ def find_rule(
 
 
 @pytest.mark.parametrize("state", sorted(PAID_STATES))
-def test_paid_and_the_order_still_pending(state: PaymentState) -> None:
+def test_a_pending_order_with_a_paid_payment_breaks_rule_a(state: PaymentState) -> None:
     """A payment is paid and its order still pending after the grace period: rule A raises an alert, whose action is
     to move the order.
     """
@@ -56,7 +56,7 @@ def test_paid_and_the_order_still_pending(state: PaymentState) -> None:
 
 
 @pytest.mark.parametrize("scale", [1, 20])
-def test_a_grace_is_given_in_full_and_not_longer(scale: float) -> None:
+def test_a_grace_period_counts_from_our_knowledge_of_the_payment(scale: float) -> None:
     """The grace period counts from the time at which we learnt of the payment, divided by the time scale. An alert
     that is open already waits for no further grace period.
     """
@@ -84,7 +84,7 @@ def test_an_order_that_says_paid_without_a_payment(state: OrderState, unpaid: Pa
 
 
 @pytest.mark.parametrize("ended", [PaymentState.EXPIRED, PaymentState.REVERSED])
-def test_the_payment_that_may_have_been_paid_is_asked_about(ended: PaymentState) -> None:
+def test_an_alert_of_rule_b_names_a_possibly_paid_payment(ended: PaymentState) -> None:
     """The alert of rule B names a payment with unknown outcome, or else one that can still be paid, rather than a
     newer one that has ended.
     """
@@ -100,7 +100,7 @@ def test_the_payment_that_may_have_been_paid_is_asked_about(ended: PaymentState)
         assert finding.payment_id == named
 
 
-def test_times_of_another_zone_say_nothing() -> None:
+def test_a_time_in_the_future_is_ignored() -> None:
     """A shop that writes its local time in place of UTC gives a time in the future. Such a time is ignored: the order
     gets no grace period of nine hours."""
     assert (
@@ -110,13 +110,13 @@ def test_times_of_another_zone_say_nothing() -> None:
     assert find_rule(make_order(OrderState.PAID, None), make_payment(PaymentState.EXPIRED)) is not None
 
 
-def test_an_order_without_payments_was_paid_in_another_way() -> None:
+def test_a_paid_order_without_payments_raises_no_alert() -> None:
     """A paid order without any payment here raises no alert."""
     assert all(find_rule(make_order(state)) is None for state in OrderState)
 
 
 @pytest.mark.parametrize("state", sorted(PAID_STATES))
-def test_paid_though_the_order_was_cancelled(state: PaymentState) -> None:
+def test_a_cancelled_order_with_a_paid_payment_breaks_rule_c(state: PaymentState) -> None:
     """A payment of a cancelled order is paid: rule C raises an alert at once, until the whole sum has been
     refunded.
     """
@@ -142,7 +142,7 @@ def test_a_payment_paid_after_its_end_breaks_rule_c(state: OrderState, end: Paym
     assert finding.observed == f"order={state}; payment 5=completed 3300 JPY after={end}"
 
 
-def test_goods_that_have_left_were_paid_by_the_late_payment() -> None:
+def test_shipped_goods_count_as_paid_by_the_late_payment() -> None:
     """Shipped goods count as paid by the late payment; a second payment of the same order still raises an alert."""
     late = make_payment(PaymentState.COMPLETED, 6, late_after=PaymentState.EXPIRED)
     for state in (OrderState.SHIPPED, OrderState.DELIVERED, OrderState.REFUNDED):
@@ -245,7 +245,7 @@ def test_the_grace_period_counts_from_the_booking_of_the_payment(
     assert (find_rule(make_order(OrderState.PENDING), payment) is not None) is over
 
 
-def test_since_when_an_order_says_so() -> None:
+def test_the_grace_period_of_an_order_counts_from_its_last_change() -> None:
     """The grace period of an order counts from its last change, or else from its creation."""
     young = replace(make_order(OrderState.PAID, None), created_at=NOW)
     assert find_rule(young, make_payment(PaymentState.EXPIRED)) is None

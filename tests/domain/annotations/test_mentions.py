@@ -35,7 +35,7 @@ def test_names_in_a_note(text: str, people: tuple[str, ...], unknown: tuple[str,
     assert find_mentioned_names(text, PEOPLE, "op-a") == NamesInNote(people, unknown)
 
 
-def test_ten_people_and_none_at_all() -> None:
+def test_a_note_mentions_at_most_ten_known_people() -> None:
     """A note may mention ten known people, except its author. If no people are known, all names in it are unknown."""
     names = tuple(f"op-{number}" for number in range(10))
     text = " ".join(f"@{name}" for name in names)

@@ -51,7 +51,7 @@ def test_a_refused_person_is_not_the_author_of_a_change() -> None:
     assert find_last_writer((refused,)) is None
 
 
-def test_only_entries_that_came_since() -> None:
+def test_only_audit_entries_added_since_the_last_read_count() -> None:
     """Only audit entries that were added since the last read count, also one with an earlier time whose transaction
     ended later."""
     known, between = make_later_entry("payment.probed"), replace(BOOKED, what="payment.moved")

@@ -40,7 +40,7 @@ def test_sources_are_merged_by_time() -> None:
     assert told == [("a", "1"), ("b", "1"), ("a", "2"), ("b", "2")]
 
 
-def test_at_one_moment_causes_come_before_effects() -> None:
+def test_causes_come_before_effects_of_the_same_instant() -> None:
     """Events of one moment are sorted by their kind: begun, answered, noticed, decided, changed, ended; whatever the
     order of the sources is.
     """
@@ -143,7 +143,7 @@ def test_hidden_words_are_masked_everywhere() -> None:
     ("word", "shown"),
     [("abc", "abc"), ("abcd", "****"), ("abcdefg", "****"), ("abcdefgh", "****efgh"), ("abcdefghi", "****fghi")],
 )
-def test_how_much_of_a_hidden_word_is_shown(word: str, shown: str) -> None:
+def test_a_hidden_word_shows_at_most_its_last_four_characters(word: str, shown: str) -> None:
     """A hidden word of eight characters or more shows its last four; a word of fewer than four characters isn't
     hidden.
     """

@@ -69,7 +69,9 @@ def test_each_rules_explanation_names_the_payment_and_the_command(rule: AlertRul
         (AlertRule.PAID_TOO_LATE, PAYMENT, OrderState.PAID, "C_cancelled"),
     ],
 )
-def test_why_money_came_too_late(rule: AlertRule, payment: Payment, state: OrderState, why: str) -> None:
+def test_the_explanation_of_late_money_states_its_reason(
+    rule: AlertRule, payment: Payment, state: OrderState, why: str
+) -> None:
     """The explanation states that the payment was made after it had ended, or after its order was cancelled; the
     other rules have one cause each."""
     assert explain_finding(rule, payment, replace(ORDER, state=state)).why == f"why.order_alert_{why}"
@@ -91,7 +93,7 @@ def test_the_age_of_money(rule: AlertRule, times: dict[str, datetime | None], ho
     assert facts["at"] == (None if hours is None else NOW - hours * HOUR)
 
 
-def test_the_age_of_an_orders_word() -> None:
+def test_the_explanation_states_the_age_of_the_orders_state() -> None:
     """The age of an order's state counts from the last change of the state, or else from the creation of the
     order."""
     assert explain_finding(AlertRule.PAID_WITHOUT_PAYMENT).facts["age"] == 2 * HOUR
@@ -110,7 +112,7 @@ def test_the_age_of_an_orders_word() -> None:
         (NOW + CLOCK_TOLERANCE + MOMENT, None),
     ],
 )
-def test_an_instant_that_is_still_to_come_has_no_age(paid_at: datetime, age: timedelta | None) -> None:
+def test_an_instant_slightly_in_the_future_has_age_zero(paid_at: datetime, age: timedelta | None) -> None:
     """A time up to a minute in the future has the age zero, because the clocks of two desks may differ; a later one
     has no age (None)."""
     assert explain_finding(AlertRule.PAID_UNNOTICED, replace(PAYMENT, paid_at=paid_at)).facts["age"] == age

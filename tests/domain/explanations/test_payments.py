@@ -459,7 +459,7 @@ def test_a_refund_is_advised_only_where_one_can_be_requested() -> None:
 
 
 @pytest.mark.parametrize("minor", [10**15 + 1, 2**63 - 1, -1])
-def test_sums_that_are_none(minor: int) -> None:
+def test_an_invalid_amount_of_the_provider_is_missing_in_the_facts(minor: int) -> None:
     """An impossible amount of the provider and an amount in an unknown currency are None in the facts; no other
     amount replaces them."""
     told = replace(DONE, provider_minor=minor, told_at=NOW)

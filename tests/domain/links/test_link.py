@@ -33,7 +33,7 @@ HOSTILE = (
 
 
 @pytest.mark.parametrize("link", VALID_LINKS, ids=format_link)
-def test_written_and_read(link: Link) -> None:
+def test_a_written_link_is_read_back(link: Link) -> None:
     """A link that was written as a text is read back as the same link."""
     assert parse_link(format_link(link)) == link
 

@@ -128,7 +128,7 @@ def test_other_urls_are_refused(url: str, problem: str) -> None:
         ("http://localhost", "8.8.8.8", False),
     ],
 )
-def test_where_a_name_may_lead(url: str, address: str, allowed: bool) -> None:
+def test_a_public_host_name_leads_only_to_public_addresses(url: str, address: str, allowed: bool) -> None:
     """A host name of a public URL may only lead to public addresses, and a loopback name only to this machine."""
     assert parse_base_url(url).allows_address(address) is allowed
 

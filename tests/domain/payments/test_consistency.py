@@ -46,7 +46,7 @@ def compare_sides(
     return compare_payment_sides(payment, order, told, NOW, writer_name="op-a")
 
 
-def test_three_sides_that_agree() -> None:
+def test_three_equal_sides_have_no_difference() -> None:
     """The comparison of a payment has our side, the provider's and the order's, always in this order, each with its
     values and without a difference.
     """
@@ -58,7 +58,7 @@ def test_three_sides_that_agree() -> None:
     assert provider.differs == order.differs == ()
 
 
-def test_a_side_that_was_never_asked_or_is_none_says_so() -> None:
+def test_an_unread_or_missing_side_has_no_difference() -> None:
     """A provider that was never asked has no time of an answer and no difference. A payment without an order has no
     order side."""
     _, provider, order = compare_sides(
@@ -84,7 +84,7 @@ def test_a_side_that_was_never_asked_or_is_none_says_so() -> None:
         ({"state": P.USER_PAYMENT, "captured_minor": 0, "provider_minor": 3301}, P.USER_PAYMENT, ("amount",)),
     ],
 )
-def test_where_the_provider_disagrees(
+def test_differences_of_the_provider_are_named(
     changed: dict[str, Any], told: PaymentState | None, differs: tuple[str, ...]
 ) -> None:
     """A different state, amount or refunded amount at the provider is named, and no other difference."""
@@ -104,7 +104,9 @@ def test_where_the_provider_disagrees(
         ({"state": Ord.PENDING}, {"state": P.USER_PAYMENT, "captured_minor": 0}, ()),
     ],
 )
-def test_where_the_order_disagrees(order: dict[str, Any], payment: dict[str, Any], differs: tuple[str, ...]) -> None:
+def test_differences_of_the_order_are_named(
+    order: dict[str, Any], payment: dict[str, Any], differs: tuple[str, ...]
+) -> None:
     """A payment that is paid while its order isn't, or the reverse, and another amount or currency of the order, are
     named as differences."""
     assert compare_sides(replace(PAID, **payment), replace(ORDER, **order))[2].differs == differs
@@ -149,7 +151,7 @@ def test_every_yen_has_a_place() -> None:
     assert sum(parts) == money.captured
 
 
-def test_of_a_reversed_payment_nothing_can_be_refunded() -> None:
+def test_a_reversed_payment_has_no_refundable_amount() -> None:
     """Of a reversed payment nothing is refundable, whatever was captured."""
     assert compute_money_parts(replace(PAID, state=P.REVERSED), []).refundable == 0
 

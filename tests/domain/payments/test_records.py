@@ -77,7 +77,7 @@ def test_a_payer_is_shown_in_part(name: str | None, shown: str | None) -> None:
     assert mask_payer(name) == shown
 
 
-def test_a_payer_stands_in_no_log() -> None:
+def test_a_payer_appears_in_no_log() -> None:
     """The text form of a payment doesn't contain the payer's name."""
     assert "taro" not in repr(PAYMENT)
 
@@ -108,7 +108,7 @@ def test_an_order_waits_for_nobody_at_first() -> None:
     assert (order.work, order.payment_method, order.changed_at) == (Work(), None, None)
 
 
-def test_the_open_refund_that_comes_first() -> None:
+def test_the_unknown_one_of_several_open_refunds_comes_first() -> None:
     """Of several open refunds, an unknown one comes first, then one that the provider has not accepted yet, then an
     accepted one. Ended refunds don't count."""
     asked = REFUND

@@ -115,7 +115,7 @@ STORIES = {
 
 @pytest.mark.parametrize("name", STORIES)
 @pytest.mark.parametrize("begun", [P.INITIALIZING, P.TOKEN_GENERATED, P.USER_PAYMENT])
-def test_a_story_ends_alike_in_every_order(name: str, begun: PaymentState) -> None:
+def test_reports_in_every_sequence_lead_to_the_same_state(name: str, begun: PaymentState) -> None:
     """The reports of a payment lead to the same state, money and provider state in every order, whether each arrives
     once or twice.
     """
@@ -137,7 +137,7 @@ ANY_FACT = st.builds(
 
 
 @given(st.lists(ANY_FACT, max_size=12), st.sampled_from(list(P)))
-def test_no_news_leaves_the_table_or_books_twice(facts: list[Fact], begun: PaymentState) -> None:
+def test_no_report_leaves_the_transition_table_or_books_twice(facts: list[Fact], begun: PaymentState) -> None:
     """For every sequence of reports from every state: each step is in the table, and the asked sum is captured once
     at most. A reversed payment stays reversed, and an older report never replaces a newer one.
     """
@@ -194,7 +194,7 @@ def test_more_captures_on_one_order_are_a_case() -> None:
     )
 
 
-def test_news_of_the_same_instant_counts() -> None:
+def test_a_report_of_the_same_instant_counts() -> None:
     """A report with the same time as the last one counts as new, because providers state whole seconds."""
     waiting = apply_report(replace(BEGUN, state=P.TOKEN_GENERATED), make_fact(P.USER_PAYMENT, 1))
     assert waiting.told_at == START + timedelta(minutes=1)
@@ -205,7 +205,7 @@ def test_news_of_the_same_instant_counts() -> None:
 @pytest.mark.parametrize(
     ("way", "case"), [(ReportSource.READ, "contradicted"), (ReportSource.NOTICE, None), (ReportSource.CALLBACK, None)]
 )
-def test_a_completed_payment_that_is_said_to_wait(way: ReportSource, case: str | None) -> None:
+def test_a_completed_payment_read_as_waiting_opens_a_case(way: ReportSource, case: str | None) -> None:
     """If a read says that a completed payment waits, a case is opened. A notice that says so may have been delayed,
     so it has no effect."""
     done = apply_facts(BEGUN, (make_fact(P.PAYMENT_SUCCESS, 0),))
@@ -223,7 +223,7 @@ def read_report_effect(state: P, way: ReportSource, told: P, **more: object) -> 
 
 @pytest.mark.parametrize("way", ReportSource)
 @pytest.mark.parametrize("state", sorted(WAITING_STATES | ENDED_UNPAID_STATES))
-def test_how_far_the_evidence_goes(state: PaymentState, way: ReportSource) -> None:
+def test_the_evidence_of_a_success_decides_the_state(state: PaymentState, way: ReportSource) -> None:
     """A report of success leads to completed if it comes from a read or from two people, to a verified callback if it
     comes from a callback, and to success if it comes from a notice."""
     path = read_report_effect(state, way, P.PAYMENT_SUCCESS).new_states
@@ -253,7 +253,7 @@ def test_how_far_the_evidence_goes(state: PaymentState, way: ReportSource) -> No
         (P.SIGNATURE_VERIFIED, ReportSource.PEOPLE, (P.COMPLETED,)),
     ],
 )
-def test_paid_once_more(state: P, way: ReportSource, path: tuple[P, ...]) -> None:
+def test_a_repeated_success_books_no_second_amount(state: P, way: ReportSource, path: tuple[P, ...]) -> None:
     """A second report of the success moves the state as far as its evidence allows, and books nothing."""
     news = read_report_effect(state, way, P.PAYMENT_SUCCESS)
     assert (news.new_states, news.booked_amount, news.case_rule, news.is_newest) == (path, None, None, True)
@@ -303,7 +303,7 @@ def test_a_failed_attempt_contradicts_a_payment_without_a_number(way: ReportSour
 
 @pytest.mark.parametrize("way", ReportSource)
 @pytest.mark.parametrize("state", PaymentState)
-def test_said_to_have_expired(state: PaymentState, way: ReportSource) -> None:
+def test_a_report_of_expiry_expires_a_waiting_payment(state: PaymentState, way: ReportSource) -> None:
     """A report that the payment has expired makes a waiting payment expired; for a paid one it opens a case."""
     news = read_report_effect(state, way, P.EXPIRED)
     assert news.new_states == ((P.EXPIRED,) if state in WAITING_STATES else ())
@@ -315,7 +315,7 @@ def test_said_to_have_expired(state: PaymentState, way: ReportSource) -> None:
 @pytest.mark.parametrize("way", ReportSource)
 @pytest.mark.parametrize("told", [P.INITIALIZING, P.TOKEN_GENERATED, P.USER_PAYMENT])
 @pytest.mark.parametrize("state", PaymentState)
-def test_said_to_wait(state: PaymentState, told: P, way: ReportSource) -> None:
+def test_a_report_of_waiting_moves_an_earlier_state(state: PaymentState, told: P, way: ReportSource) -> None:
     """A report that the payment waits for the payer moves an earlier state to that state; if a read says so of a
     completed payment, a case is opened."""
     news = read_report_effect(state, way, told)
@@ -365,7 +365,7 @@ def test_an_old_success_is_added_and_undoes_nothing(state: PaymentState, way: Re
     assert nameless.case_observed == ""
 
 
-def test_reversed_and_paid_again_is_a_case() -> None:
+def test_a_payment_paid_after_its_reversal_opens_a_case() -> None:
     """A report of a payment that is later than its reversal opens a case `contradicted`."""
     news = read_report_effect(P.REVERSED, ReportSource.READ, P.PAYMENT_SUCCESS)
     assert (news.case_rule, news.case_observed, news.is_newest) == (
@@ -380,7 +380,9 @@ def test_reversed_and_paid_again_is_a_case() -> None:
     ("theirs", "ours", "case"),
     [("0421", "0421", None), ("0422", "0421", "paid_twice"), ("0420", "0421", "paid_twice"), ("0422", None, None)],
 )
-def test_paid_under_another_id(theirs: str | None, ours: str | None, case: str | None, newer: bool) -> None:
+def test_a_second_provider_id_of_a_payment_opens_a_case(
+    theirs: str | None, ours: str | None, case: str | None, newer: bool
+) -> None:
     """Two ids of the provider for one payment of ours mean that the payer has paid twice: a case is opened."""
     told_at = START + timedelta(minutes=0 if newer else 2)
     paid = replace(BEGUN, state=P.COMPLETED, captured_minor=3300, provider_payment_id=ours, told_at=told_at)
@@ -400,7 +402,7 @@ def test_paid_under_another_id(theirs: str | None, ours: str | None, case: str |
         (Money(3300, "INR"), "contradicted"),
     ],
 )
-def test_paid_with_another_sum(amount: Money | None, case: str | None, newer: bool) -> None:
+def test_a_success_with_another_amount_opens_a_case(amount: Money | None, case: str | None, newer: bool) -> None:
     """A report with another amount than the booked one opens a case; a report without an amount doesn't."""
     told_at = START + timedelta(minutes=0 if newer else 2)
     paid = replace(BEGUN, state=P.COMPLETED, captured_minor=3300, provider_payment_id="0421", told_at=told_at)

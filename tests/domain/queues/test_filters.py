@@ -81,7 +81,7 @@ def test_status_unknown_finds_records_with_the_unknown_badge() -> None:
         assert is_called_unknown == (name in found), name
 
 
-def test_only_a_bad_end_that_people_decided_is_a_problem() -> None:
+def test_only_an_unsuccessful_end_decided_by_people_is_a_problem() -> None:
     """A completed payment or refund about which people have decided has no cause in its queue; a failed one has the
     cause `resolved_by_people`. A reason of its work is always the cause."""
     known = {"error_code": "resolved_by_people", "certainty": Certainty.KNOWN, "work": Work()}

@@ -157,7 +157,7 @@ def test_an_excluded_action_has_no_effect() -> None:
         assert one.allowed or (one.reason is not None and one.effect is None)
 
 
-def test_a_refund_in_the_banks_days_is_asked_about_first() -> None:
+def test_a_refund_during_the_reversal_period_has_a_warning() -> None:
     """While the bank may still reverse the payment, a refund has a warning."""
     atom = replace(PAYMENT, provider="atom", paid_at=NOW, currency="INR")
     early = ChoiceFacts(atom, NOW, OPERATORS, payment=atom)
@@ -232,7 +232,7 @@ def test_the_reason_names_the_missing_role(what: str) -> None:
 @pytest.mark.parametrize("certainty", Certainty)
 @pytest.mark.parametrize("running", [True, False])
 @pytest.mark.parametrize("held", [True, False])
-def test_an_unknown_one_is_asked_about_by_one_at_a_time(certainty: Certainty, running: bool, held: bool) -> None:
+def test_an_unknown_record_is_probed_by_one_person_at_a_time(certainty: Certainty, running: bool, held: bool) -> None:
     """A probe of an unknown record is excluded while another process holds its lease. A known record can be probed
     meanwhile, unless its call is being sent."""
     facts = ChoiceFacts(replace(CHECK, certainty=certainty), NOW, OPERATORS, is_call_running=running, is_leased=held)
@@ -240,7 +240,7 @@ def test_an_unknown_one_is_asked_about_by_one_at_a_time(certainty: Certainty, ru
     assert get_choice(facts, "probe").reason == ("reason.in_progress" if busy else None)
 
 
-def test_a_refund_that_was_never_sent_has_nothing_to_be_asked_about() -> None:
+def test_a_refund_that_was_never_sent_cannot_be_probed() -> None:
     """A refund that was never sent can't be probed; one that was sent, or is unknown, can."""
     for key, certainty, asks in (
         (None, Certainty.KNOWN, False),

@@ -48,7 +48,7 @@ def _split_groups(text: str) -> list[list[str]]:
 
 
 @pytest.mark.parametrize("group", _split_groups(SAME_NAME), ids="-".join)
-def test_spellings_of_one_name_are_folded_alike(group: list[str]) -> None:
+def test_spellings_of_one_name_have_one_comparison_form(group: list[str]) -> None:
     """The spellings of one name have the same comparison form."""
     assert len({fold_text(spelling) for spelling in group}) == 1
 
@@ -112,7 +112,7 @@ def test_the_comparison_form_of_an_english_name_excludes_its_legal_form(spelling
 
 
 @pytest.mark.parametrize("form", ["株式会社", "合同会社", "Inc.", "一般社団法人"])
-def test_a_legal_form_alone_stays(form: str) -> None:
+def test_a_name_of_only_a_legal_form_is_not_cut(form: str) -> None:
     """A text that is only a legal form keeps it."""
     assert remove_legal_form(fold_text(write_out_legal_forms(form)))
 

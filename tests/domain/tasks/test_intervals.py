@@ -82,7 +82,7 @@ def test_failing_again_and_again_is_overdue() -> None:
     ]
 
 
-def test_how_long_a_run_may_take() -> None:
+def test_a_run_has_a_longest_duration() -> None:
     """A run may take a quarter of an hour, or twice the task's interval if that is longer."""
     for every, allowed in ((MINUTE, 15), (8 * MINUTE, 16), (HOUR, 120)):
         running = make_task(every, begun_at=AT)
@@ -90,7 +90,7 @@ def test_how_long_a_run_may_take() -> None:
         assert is_overdue(running, AT + allowed * MINUTE + timedelta(milliseconds=1), REAL)
 
 
-def test_when_failing_tasks_run_again() -> None:
+def test_failing_tasks_run_again_after_growing_waits() -> None:
     """After each failure the wait is twice as long, up to a quarter of an hour. The task of a killed worker is not
     late for 90 s."""
     assert [compute_wait_after_failures(MINUTE, failures) / MINUTE for failures in range(6)] == [1, 2, 4, 8, 15, 15]

@@ -52,7 +52,7 @@ def test_a_new_alert_is_open() -> None:
     assert (alert.resolved_at, alert.acknowledged_by, alert.acknowledged_at, alert.note) == (None, None, None, None)
 
 
-def test_a_bulk_run_has_a_name_that_people_say() -> None:
+def test_a_bulk_run_has_a_readable_name() -> None:
     """A bulk run has a short name for people, such as BS-7."""
     run = BulkRun(7, BulkAction.PROBE, "running", "op-a", NOW, 10, 5, 0)
     assert (run.name, run.version, run.reason, run.ended_at) == ("BS-7", 1, None, None)

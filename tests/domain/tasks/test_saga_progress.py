@@ -73,7 +73,7 @@ CASES = {
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_each_step_stands_as_the_journal_says(name: str) -> None:
+def test_each_step_has_the_state_of_the_journal(name: str) -> None:
     """By the saga's stored facts each step is done, current, still to come, or never to come."""
     of, expected = CASES[name]
     assert list_step_states(of) == expected

@@ -19,7 +19,7 @@ INVALID_GRANT_ANSWER = make_answer_script(400, {"error": "invalid_grant"})
     [({"expires_in": 60}, 60), ({"expires_in": 0}, 0), ({"expires_in": None}, None), ({"expires_in": "86400"}, None),
      ({"expires_in": True}, None), ({"expires_in": -5}, None), ({"expires_in": 10**15}, None)],
 )  # fmt: skip
-def test_how_long_a_pair_lives(answer: dict[str, object], lives: int | None) -> None:
+def test_the_lifetime_of_tokens_counts_from_the_request(answer: dict[str, object], lives: int | None) -> None:
     """The lifetime of a pair of tokens is counted from our request; an answer without a valid number of seconds
     leaves it unknown (None)."""
     with serve_scripts(make_answer_script(200, PAIR_ANSWER | answer)) as server:
@@ -28,14 +28,14 @@ def test_how_long_a_pair_lives(answer: dict[str, object], lives: int | None) -> 
     assert found.expires_at == (None if lives is None else CLOCK.now() + timedelta(seconds=lives))
 
 
-def test_a_refresh_token_that_does_not_rotate_goes_on() -> None:
+def test_an_unrotated_refresh_token_stays_valid() -> None:
     """The answer to a refresh contains no refresh token, which OAuth allows: the old one stays valid."""
     with serve_scripts(make_answer_script(200, {"access_token": "at-2", "token_type": "Bearer"})) as server:
         assert make_alarmbox(server.url).oauth_calls.exchange_refresh_token("rt-1") == TokenPair("at-2", "rt-1", None)
 
 
 @pytest.mark.parametrize("answer", [(200, PAIR_ANSWER), (400, {"error": "invalid_grant"})])
-def test_tokens_from_a_cache_are_none(answer: tuple[int, dict[str, object]]) -> None:
+def test_tokens_from_a_cache_are_refused(answer: tuple[int, dict[str, object]]) -> None:
     """A pair that a cache had stored was given out before, and a stored refusal isn't about this token."""
     with serve_scripts(
         make_answer_script(*answer, {"Age": "60"}), make_answer_script(*answer, {"Age": "90"}), NEW_TOKENS_ANSWER

@@ -78,7 +78,7 @@ def test_a_pair_of_tokens_near_its_end_is_renewed_and_stored_first() -> None:
     assert turns.taken == 2
 
 
-def test_after_a_401_once() -> None:
+def test_a_401_leads_to_one_refresh_and_one_retry() -> None:
     """The token was revoked: after the 401, which bought nothing, the adapter refreshes once and sends the purchase
     once more."""
     tokens = MemoryTokens(make_token_pair())

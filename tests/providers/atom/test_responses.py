@@ -267,7 +267,7 @@ def test_a_refusal_of_a_refund_that_cannot_be_read_is_none(status: int, body: by
         ("read_timeout", FailureCause.OTHER),
     ],
 )
-def test_kinds_of_trouble(reason: str, kind: FailureCause) -> None:
+def test_each_cause_of_a_failed_call_is_distinguished(reason: str, kind: FailureCause) -> None:
     """Each reason of a failed call leads to the right failure cause, which names what a person must check."""
     assert find_failure_cause(reason) is kind
 
@@ -475,7 +475,7 @@ WRONG_ATTEMPTS: dict[str, tuple[Fields, str]] = {
 
 
 @pytest.mark.parametrize(("pay", "why"), WRONG_ATTEMPTS.values(), ids=WRONG_ATTEMPTS)
-def test_a_payment_that_is_not_the_one_asked_for(pay: Fields, why: str) -> None:
+def test_an_answer_about_another_payment_is_unknown(pay: Fields, why: str) -> None:
     """A payment with another amount or currency, or with an unreadable amount, has an unknown outcome. One with
     another amount has a report, for comparison."""
     outcome = convert_verification(make_attempt(pay=pay))

@@ -26,7 +26,7 @@ from tests.providers.sandbox_adapters import ATOM_ORDER, RUPEES, AdaptersAtSandb
 ATOM_NUMBER = "ORD7"
 
 
-def test_atom_from_token_to_refund(control: SandboxControl) -> None:
+def test_atom_completes_a_payment_and_a_refund(control: SandboxControl) -> None:
     """A payment from its token over the payer, the callback and the verification to a refund of a part."""
     now = SystemClock().now()
     vendor = make_atom(control.url)
@@ -69,7 +69,9 @@ def _check_is_paid_payment(report: PaymentReport, paid_id: str) -> None:
 
 @pytest.mark.parametrize("amount_format", list(AmountFormat))
 @pytest.mark.parametrize("verification", list(Verification))
-def test_atom_in_each_form(control: SandboxControl, verification: Verification, amount_format: AmountFormat) -> None:
+def test_atom_answers_in_each_form(
+    control: SandboxControl, verification: Verification, amount_format: AmountFormat
+) -> None:
     """Both versions of the verification, both amount formats and both forms of each answer give the same results."""
     meeting = AdaptersAtSandbox(control)
     vendor = make_atom(control.url, verification=verification, amount_format=amount_format)
@@ -96,7 +98,7 @@ ATOM_STATES = {
 
 
 @pytest.mark.parametrize("state", ATOM_STATES)
-def test_atom_states_by_question_and_by_callback(control: SandboxControl, state: str) -> None:
+def test_atom_reports_one_state_by_verification_and_callback(control: SandboxControl, state: str) -> None:
     """The verification and the callback report the same state of a payment."""
     meeting = AdaptersAtSandbox(control)
     control.payments_control.move_payment("atom", ATOM_ORDER, state)
@@ -121,7 +123,7 @@ def test_atom_lists_every_attempt_of_a_payment(control: SandboxControl) -> None:
     assert report.further_captures == (control.payments_control.read_payment("atom", ATOM_ORDER)["id"],)
 
 
-def test_atom_sum_and_day(control: SandboxControl) -> None:
+def test_a_verification_with_another_sum_or_day_proves_nothing(control: SandboxControl) -> None:
     """A question with another sum or day finds no payment, which proves nothing about the payment. The day is that in
     India."""
     meeting = AdaptersAtSandbox(control)

@@ -92,7 +92,7 @@ def test_name_not_resolved() -> None:
         ("http://localhost:9", ["127.0.0.1", "10.0.0.8"]),
     ],
 )
-def test_a_name_that_leads_elsewhere_is_not_connected_to(url: str, addresses: list[str]) -> None:
+def test_a_name_with_a_forbidden_address_is_not_connected(url: str, addresses: list[str]) -> None:
     """A public host name with an address in a private network, and `localhost` with an address of another machine,
     are not connected to, also if only one of several addresses is such a one."""
 

@@ -130,7 +130,7 @@ def test_the_audit_trail_states_the_missing_sign_in(place: Place) -> None:
     assert keyring.kept[entry] == password
 
 
-def test_three_troubles_are_three_things(place: Place) -> None:
+def test_three_sign_in_failures_have_three_reasons(place: Place) -> None:
     """A wrong password and an unknown account give the same error; a missing database and an unreachable server give
     two others.
     """

@@ -182,7 +182,7 @@ def test_of_different_clients_none_is_a_duplicate(database: Database, home: Path
         assert service.run().duplicates == 0
 
 
-def test_broken_off_and_taken_up_again(home: Path, database: Database, url: str) -> None:
+def test_an_interrupted_adoption_continues(home: Path, database: Database, url: str) -> None:
     """A run is broken off at each failpoint in turn, and rows are added meanwhile. Each next run continues, and at
     the end one row of each claim is live.
     """
@@ -205,7 +205,7 @@ def test_broken_off_and_taken_up_again(home: Path, database: Database, url: str)
     assert (found["rows"], found["live"]) == (62, found["claims"])
 
 
-def test_killed_and_taken_up_again(home: Path, sql_server: SqlServer) -> None:
+def test_a_killed_adoption_continues(home: Path, sql_server: SqlServer) -> None:
     """A killed adoption leaves only its lock. After the lock has ended, the next run completes the adoption."""
     with open_temporary_database(sql_server, home) as url:
         database = Database(url, without_time_limit=True)

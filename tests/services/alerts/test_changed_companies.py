@@ -110,7 +110,9 @@ def test_a_day_of_changes(place: Place, hand_clock: HandClock, monkeypatch: pyte
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("back_in_force", ["0", "1"])
-def test_several_rows_of_one_day(place: Place, hand_clock: HandClock, back_in_force: str) -> None:
+def test_several_rows_of_one_company_in_a_difference_are_one_change(
+    place: Place, hand_clock: HandClock, back_in_force: str
+) -> None:
     """A difference has several rows of one company: a chain of mergers, an address changed and changed back, a
     closure that was undone, a company both renamed and closed, and a merger into a company that is renamed. A watched
     company has one alert with all facts in which its last row differs from its former state, also if the file marks
@@ -188,7 +190,7 @@ def _require_facts_of_changes(
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_settled_by_people_and_by_renewals(place: Place, hand_clock: HandClock) -> None:
+def test_an_alert_closes_by_acknowledgement_and_renewal(place: Place, hand_clock: HandClock) -> None:
     """A person's acknowledgement closes the alert once, under its request id. A credit check that is bought later
     closes the alert if the company has no older live check. Both closings have an event, and no second alert about
     the same change follows; the next change has an alert.
@@ -314,7 +316,7 @@ def test_a_second_change_joins_the_first(place: Place, hand_clock: HandClock) ->
 
 
 @pytest.mark.engines("sqlite")
-def test_seen_for_the_first_time(place: Place, hand_clock: HandClock) -> None:
+def test_a_change_before_the_first_run_raises_an_alert(place: Place, hand_clock: HandClock) -> None:
     """A company that changed after its check was bought has an alert although no run compared it in between: by a
     difference that is still stored, or by the day of its closing. Changes before the purchase raise no alert. A
     company without live records raises no alert, but its facts are stored.
@@ -357,7 +359,7 @@ def test_an_import_compares(place: Place, hand_clock: HandClock) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_two_registries_of_different_days(place: Place, hand_clock: HandClock) -> None:
+def test_a_desk_with_an_older_registry_raises_no_alert(place: Place, hand_clock: HandClock) -> None:
     """A desk with an older registry than another desk raises no alert and closes none."""
     rows = make_rows(range(1))
     with open_company_desks(place, hand_clock, rows, desks=2) as scene:
@@ -435,7 +437,7 @@ def test_a_person_in_team_mode_acknowledges_a_changed_company(place: Place, hand
 
 @pytest.mark.engines("sqlite", "mariadb")
 @pytest.mark.parametrize("first", range(1, STATEMENT_PARTS + 1))
-def test_broken_off_anywhere(fresh_place: MakePlace, engine: str, first: int) -> None:
+def test_an_interrupted_run_loses_no_alert(fresh_place: MakePlace, engine: str, first: int) -> None:
     """A run whose n-th statement fails, or whose COMMIT gets no answer, loses no alert and raises none twice. Each of
     the three parts takes every third statement.
     """

@@ -153,7 +153,7 @@ def test_an_order_that_is_paid_by_nothing(rules_desk: AlertRulesDesk) -> None:
     assert (rules_desk.run(), rules_desk.list_open()) == (1, [])
 
 
-def test_a_payment_that_came_after_all(rules_desk: AlertRulesDesk) -> None:
+def test_an_expired_payment_paid_later_raises_rule_c(rules_desk: AlertRulesDesk) -> None:
     """A payment that had expired here is paid later: an alert of rule C is raised at once, and closes when the shop
     ships the order.
     """
@@ -190,7 +190,7 @@ def test_an_alert_without_its_event_is_not_raised(rules_desk: AlertRulesDesk) ->
     assert (rules_desk.run(), rules_desk.list_open(), len(rules_desk.list_events())) == (1, [("C", "ORD-1")], 1)
 
 
-def test_acknowledged_in_ones_own_name(rules_desk: AlertRulesDesk) -> None:
+def test_the_first_acknowledgement_is_stored_with_its_person(rules_desk: AlertRulesDesk) -> None:
     """The first person who acknowledges an alert is stored with the note; a second person is refused. The alert stays
     open until the facts match.
     """

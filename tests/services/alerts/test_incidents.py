@@ -168,7 +168,7 @@ def test_put_aside_until_a_moment_or_worse(scene: PaymentDesk, clock: MovedClock
 
 
 @pytest.mark.engines("sqlite")
-def test_acknowledging_is_taken_back(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_an_acknowledgement_is_withdrawn(scene: PaymentDesk, clock: MovedClock) -> None:
     """A person acknowledges an alert without a note, takes that back and acknowledges again; another person can't
     take it back.
     """

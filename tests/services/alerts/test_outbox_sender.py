@@ -214,7 +214,7 @@ def test_an_event_sent_before_a_kill_is_sent_again(tmp_path: Path, receiver: Rec
     assert receiver.ids == ["a-1", "a-1", "a-2"]
 
 
-def test_two_workers_at_once(context: ServiceContext, receiver: Receiver) -> None:
+def test_two_workers_publish_each_event(context: ServiceContext, receiver: Receiver) -> None:
     """Two workers send the same outbox at once: every event arrives, and the first copies of the events of a key
     arrive in their order.
     """

@@ -360,7 +360,7 @@ def _stop_kill_and_complete(place: Place, count: int, stop_after: int, killed_at
 
 
 @pytest.mark.parametrize("point", ["before_bulk_row", "after_bulk_row"])
-def test_killed_in_the_middle_of_a_row(place: Place, point: str) -> None:
+def test_a_row_interrupted_by_a_kill_is_executed_once(place: Place, point: str) -> None:
     """A process is killed before or after the action of a row: the continued run executes a row that wasn't executed,
     counts an executed row as done, and each record is settled once.
     """
@@ -404,7 +404,7 @@ def test_the_due_task_pauses_a_dead_persons_run_of_takes(place: Place) -> None:
         assert console.bulk.run(run.id).state == "done"
 
 
-def test_two_people_run_the_same_run(place: Place) -> None:
+def test_two_processes_execute_each_row_of_a_run_once(place: Place) -> None:
     """Two processes run the same bulk run at once: each row is executed once."""
     with place.desk(make_vendor(ROW_COUNT)) as console:
         run = console.bulk.create_run("probe", make_unknown_checks(console, ROW_COUNT))

@@ -117,9 +117,7 @@ def test_a_contradiction_about_the_purchase_is_not_ended_by_a_reading(
     assert (work.state, work.reason) == (WorkState.NEEDS_REVIEW, "contradicted")
 
 
-def test_a_second_contradiction_takes_the_place_of_one_that_a_reading_could_end(
-    console: Console, vendor: ConfusedVendor
-) -> None:
+def test_a_second_contradiction_replaces_one_about_viewing(console: Console, vendor: ConfusedVendor) -> None:
     """AlarmBox doesn't show the check, and then an answer names another purchase: the case is now about the other
     purchase, and a reading that agrees doesn't close it.
     """

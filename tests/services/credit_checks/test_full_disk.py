@@ -33,7 +33,7 @@ def test_a_purchase_on_a_full_disk_is_refused_without_a_row(
         assert console.credit_checks.purchase(ask).state == "success"
 
 
-def test_nor_is_a_payment_begun(scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_payment_start_on_a_full_disk_is_refused(scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Starting a payment on a full disk is refused without a row. With room again it succeeds."""
     order = scene.order("ORD-1", 3300)
     with monkeypatch.context() as full:

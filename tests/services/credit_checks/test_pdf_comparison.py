@@ -83,7 +83,7 @@ def test_pages_that_only_one_version_has() -> None:
     ]
 
 
-def test_the_same_words_that_look_different() -> None:
+def test_a_page_with_another_image_is_reported() -> None:
     """A page whose image differs is reported, with and without text. For a page without text the summary says that
     only images were compared.
     """

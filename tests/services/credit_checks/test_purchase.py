@@ -33,7 +33,7 @@ def read_single_record(console: Console, number: str = NUMBER) -> CreditCheck:
     return record
 
 
-def test_bought_and_complete(console: Console, sandbox: Sandbox) -> None:
+def test_a_purchase_is_recorded_completely(console: Console, sandbox: Sandbox) -> None:
     """A purchase makes one charge, and its record has name, result, dates and a stored PDF."""
     record = buy(console)
     assert (record.state, record.certainty, record.incomplete) == ("success", "known", ())
@@ -123,7 +123,7 @@ def test_bad_input_writes_nothing(console: Console, sandbox: Sandbox) -> None:
     assert sandbox.control.read_ledger()["total"] == 1
 
 
-def test_incomplete_when_the_pdf_fails(console: Console, sandbox: Sandbox) -> None:
+def test_a_purchase_with_an_unreadable_pdf_is_incomplete(console: Console, sandbox: Sandbox) -> None:
     """A purchase whose PDF can't be read is a success: the PDF is listed as missing and fetched later."""
     sandbox.control.add_fault("pdf_missing", call="pdf", times="always")
     record = buy(console)

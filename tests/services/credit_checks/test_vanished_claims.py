@@ -82,7 +82,7 @@ def test_a_lost_refused_purchase_holds_no_claim(console: Console, vendor: Ledger
 
 
 @pytest.mark.parametrize("forgotten", [(ROW,), (ROW, JOURNAL)])
-def test_brought_back_with_the_providers_word(
+def test_a_confirmed_resolution_restores_a_lost_purchase(
     console: Console, vendor: LedgerVendor, place: Place, forgotten: tuple[str, ...]
 ) -> None:
     """`resolve operation` as success, confirmed by AlarmBox, restores the lost row under its former id, and the
@@ -160,7 +160,7 @@ def test_a_lost_purchase_is_restored_under_another_row_id(
         assert (back.state, back.credit_check_id) == ("success", lost.credit_check_id)
 
 
-def test_given_up_by_two_people(console: Console, vendor: LedgerVendor, place: Place) -> None:
+def test_two_people_end_a_lost_purchase(console: Console, vendor: LedgerVendor, place: Place) -> None:
     """To end a lost purchase as not bought, two people must decide with evidence; then the number can be bought
     again.
     """

@@ -39,7 +39,9 @@ from tests.support.waiting import PATIENCE_SECONDS, wait_until
 OTHER_VERSION = "99.8.7"
 
 
-def test_a_purchase_is_asked_for(place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_purchase_by_desk_request_returns_its_record(
+    place: Place, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A purchase by a desk request returns the record and the progress steps; a second one is refused with the first
     record.
     """
@@ -65,7 +67,7 @@ def test_a_purchase_is_asked_for(place: Place, sandbox: Sandbox, monkeypatch: py
     assert steps[-1] == "pdf"
 
 
-def test_the_last_step_comes_with_the_answer(place: Place, sandbox: Sandbox) -> None:
+def test_an_answer_arrives_without_progress_steps(place: Place, sandbox: Sandbox) -> None:
     """The worker ends the request before it has stored any progress step: the desk still reports the last one, so
     that its dialog says that the purchase was sent.
     """

@@ -81,7 +81,7 @@ def test_a_second_administrator_sets_the_proposed_limit(place: Place, sandbox: S
     ] * 2  # fmt: skip
 
 
-def test_two_names_on_a_file(tmp_path: Path) -> None:
+def test_two_administrator_names_decide_on_an_embedded_database(tmp_path: Path) -> None:
     """On an embedded database, without accounts and passwords, two administrators with different names change a limit
     together.
     """

@@ -91,7 +91,9 @@ def test_an_approval_needs_the_password(waiting_refund: WaitingRefund) -> None:
     assert place.sql("SELECT count(*) FROM requests WHERE action = 'refund request' AND confirmed = 1") == [(0,)]
 
 
-def test_at_the_terminal(waiting_refund: WaitingRefund, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_without_a_terminal_needs_a_password_descriptor(
+    waiting_refund: WaitingRefund, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A command without a terminal and without a password descriptor is refused with the reason `password_needed`;
     with the descriptor it succeeds.
     """

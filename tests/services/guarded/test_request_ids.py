@@ -193,7 +193,9 @@ def test_a_repeat_is_refused_while_the_first_call_runs(place: Place, console: Co
     assert len(vendor.charges) == 1
 
 
-def test_while_only_the_operation_lives(place: Place, console: Console, vendor: LedgerVendor) -> None:
+def test_a_running_operation_refuses_its_repeated_request_id(
+    place: Place, console: Console, vendor: LedgerVendor
+) -> None:
     """The lease of the request id has expired, but not that of the running operation: a repeat is still refused,
     because the process may bring the answer.
     """

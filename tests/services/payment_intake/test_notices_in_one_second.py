@@ -16,7 +16,7 @@ def make_failed_payment(scene: PaymentDesk) -> int:
     return payment
 
 
-def test_paid_in_the_second_of_our_read(scene: PaymentDesk) -> None:
+def test_a_success_in_the_second_of_our_read_is_booked(scene: PaymentDesk) -> None:
     """Atom reports a success in the second of our read of a failure: the payment is completed as paid late, not taken
     for reversed.
     """

@@ -163,7 +163,7 @@ def test_a_webhook_waits_for_the_provider(scene: PaymentDesk) -> None:
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
-def test_two_ask_about_one_notice(scene: PaymentDesk, provider: str) -> None:
+def test_simultaneous_answers_are_booked_once(scene: PaymentDesk, provider: str) -> None:
     """The receiver and a due task ask about one notice at the same time: the first answer is stored, the second
     changes nothing.
     """
@@ -202,7 +202,7 @@ def test_a_provider_that_is_away_is_not_asked_for_ever(scene: PaymentDesk) -> No
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("peer", ["203.0.113.9", "", "none", "::ffff:203.0.113.9", None])
-def test_a_webhook_from_elsewhere_is_refused(scene: PaymentDesk, peer: str | None) -> None:
+def test_a_webhook_from_another_address_is_refused(scene: PaymentDesk, peer: str | None) -> None:
     """A hint from an address that isn't PayPay's is refused, audited and counted, and PayPay isn't asked."""
     payment_id = begin_and_pay(scene, "paypay")
     post = replace(scene.post("paypay", "ORD-1"), peer=peer)

@@ -96,7 +96,7 @@ def test_a_reversed_payment_leaves_its_account(scene: PaymentDesk) -> None:
     assert read_account_sums(scene) == [(3300, 0)]
 
 
-def test_of_nobody_nothing_is_given_up_or_taken_back(scene: PaymentDesk) -> None:
+def test_a_payment_without_a_corporation_changes_no_account(scene: PaymentDesk) -> None:
     """A payment without a corporation is released, reversed and booked without an error or a case."""
     alone = make_payment(scene, "ORD-1")
     scene.context.write(lambda tx: account_money.release_amount(tx, alone))

@@ -26,7 +26,7 @@ def start_at_atom(scene: PaymentDesk, shop: str = "") -> int:
     return scene.payments.start(order, "atom").payment.id
 
 
-def test_of_atom_by_a_read(scene: PaymentDesk) -> None:
+def test_a_read_of_atom_fills_the_columns_of_its_order(scene: PaymentDesk) -> None:
     """For Atom the token is written when the payment starts; the transaction id and the method after it was paid."""
     payment = start_at_atom(scene)
     token = scene.payment(payment).handle
@@ -53,7 +53,7 @@ def test_a_callback_of_atom_fills_the_columns_of_its_order(scene: PaymentDesk) -
     assert read_columns(scene) == (paid.handle, paid.provider_payment_id, "atom")
 
 
-def test_of_paypay_and_of_a_bank(scene: PaymentDesk) -> None:
+def test_payments_of_paypay_and_banks_fill_the_columns_of_their_order(scene: PaymentDesk) -> None:
     """For a payment at PayPay or of a source that only sends notices, the program writes only `payment_method` into
     the order, because Atom's columns don't apply.
     """

@@ -144,7 +144,7 @@ def test_a_long_number_that_another_desk_knows_is_begun_by_no_desk(scene: Paymen
     assert scene.payments.start(order, "paypay").payment.merchant_payment_id == f"{number[:56]}-2"
 
 
-def test_refused_ones_have_failed(scene: PaymentDesk) -> None:
+def test_a_refused_start_is_failed(scene: PaymentDesk) -> None:
     """A start that the provider has refused is failed, and needs no further step."""
     scene.control.add_fault("result:INVALID_PARAMS", call="paypay_create", times=1)
     payment = call_for_refusal(lambda: scene.payments.start(scene.order("ORD-1", 3300), "paypay")).detail["record"]

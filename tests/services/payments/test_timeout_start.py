@@ -80,7 +80,7 @@ def test_overdue_payments_are_listed_oldest_first(scene: PaymentDesk) -> None:
     assert list_overdue(scene, START + HOUR, most=2) == ["A", "B"]
 
 
-def test_those_of_one_instant_keep_their_order(scene: PaymentDesk) -> None:
+def test_payments_with_the_same_deadline_are_listed_by_id(scene: PaymentDesk) -> None:
     """Payments with the same deadline are listed by id."""
     for number in ("B", "A", "C"):
         make_waiting(scene, number, 1)

@@ -124,7 +124,7 @@ def test_the_steps_of_a_timeout_run_once_in_order(scene: PaymentDesk, clock: Mov
     assert len(read_sagas(scene)) == 1
 
 
-def test_paid_at_the_last_question(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_a_payment_paid_at_the_last_read_is_booked(scene: PaymentDesk, clock: MovedClock) -> None:
     """The last read finds that the payment was paid: it is booked, the order is paid, and the saga ends."""
     payment = start_with_stock(scene)
     pass_time(scene, clock, PAST_TIME_TO_PAY)
@@ -145,7 +145,7 @@ def run_timeout_task(scene: PaymentDesk) -> int:
 
 
 @pytest.mark.parametrize("point", ["answered_ask_provider", "before_expire_payment"])
-def test_paid_between_question_and_expiry_by_a_notice(
+def test_a_notice_before_the_expiry_prevents_it(
     scene: PaymentDesk, clock: MovedClock, point: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A notice that comes after the provider's answer counts: the payment isn't expired."""
@@ -194,7 +194,7 @@ def test_an_old_answer_is_asked_for_again(
     assert read_final_states(scene, payment) == ("completed", "paid", ["held", "held"])
 
 
-def test_paid_between_expiry_and_cancelling(
+def test_a_success_before_the_cancellation_prevents_it(
     scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A late success arrives between the expiry and the cancellation: the order is paid, and the expiry is
@@ -248,7 +248,7 @@ def test_perhaps_paid_between_expiry_and_cancelling(
 
 
 @pytest.mark.parametrize("point", ["before_release_stock", None])
-def test_paid_after_cancelling_is_for_people(
+def test_a_success_after_the_cancellation_opens_a_case(
     scene: PaymentDesk, clock: MovedClock, point: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A success arrives after the order was cancelled: it is booked with a case. The order stays cancelled, its stock
@@ -503,7 +503,7 @@ def test_stock_that_was_used_stays_used(scene: PaymentDesk, clock: MovedClock) -
     assert {scene.read_order(number).state.value for number in ("ORD-1", "ORD-2")} == {"cancelled"}
 
 
-def test_two_workers_at_once(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_two_workers_run_each_timeout_effect_once(scene: PaymentDesk, clock: MovedClock) -> None:
     """Two workers run the task at once: each effect happens once."""
     made = [start_with_stock(scene, f"ORD-{number}") for number in range(6)]
     pass_time(scene, clock, PAST_TIME_TO_PAY)

@@ -34,7 +34,7 @@ def test_a_waiting_or_unknown_payment_can_still_be_paid(state: PaymentState, cer
 @pytest.mark.parametrize("final", [True, False])
 @pytest.mark.parametrize("theirs", [None, "0421"])
 @pytest.mark.parametrize("state", PaymentState)
-def test_a_word_that_nobody_has_paid(state: PaymentState, theirs: str | None, final: bool) -> None:
+def test_an_unpaid_state_counts_only_without_an_attempt(state: PaymentState, theirs: str | None, final: bool) -> None:
     """The provider's state says that a code wasn't paid only if no attempt has begun: an attempt that has begun can
     still end in money.
     """
@@ -44,7 +44,7 @@ def test_a_word_that_nobody_has_paid(state: PaymentState, theirs: str | None, fi
 
 
 @pytest.mark.parametrize("kind", OutcomeClass)
-def test_silence_is_no_word(kind: OutcomeClass) -> None:
+def test_an_answer_without_a_report_proves_no_unpaid_state(kind: OutcomeClass) -> None:
     """An answer without a report says that a payment wasn't paid only if the provider doesn't know the payment."""
     assert is_unpaid_outcome(Outcome(kind, "x", SendingCertainty.YES)) is (kind is OutcomeClass.NOT_FOUND)
 

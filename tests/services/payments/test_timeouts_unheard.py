@@ -53,7 +53,7 @@ def test_answers_in_between_count(overdue_scene: PaymentDesk) -> None:
     assert run_and_count(overdue_scene) == (MADE, MADE // 2)
 
 
-def test_a_provider_that_is_away_is_asked_a_few_times(overdue_scene: PaymentDesk) -> None:
+def test_an_unreachable_provider_is_asked_a_limited_number_of_times(overdue_scene: PaymentDesk) -> None:
     """After a few lost questions in a row the run leaves the other payments to a later run."""
     overdue_scene.control.add_fault("reset", call="paypay_payment", times=100)
     assert run_and_count(overdue_scene) == (MAX_CONSECUTIVE_UNANSWERED_QUESTIONS, 0)

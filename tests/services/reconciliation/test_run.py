@@ -194,7 +194,7 @@ def test_days_that_cannot_be_compared(days: ReconciledDay, first: int, last: int
 
 
 @pytest.mark.engines("sqlite")
-def test_providers_that_are_none(days: ReconciledDay) -> None:
+def test_unknown_providers_are_refused(days: ReconciledDay) -> None:
     """A reconciliation of an unknown provider, or of a source without a key here, is refused as `not_found`."""
     with pytest.raises(ConsoleError) as caught:
         days.run(provider="nobody")
@@ -376,7 +376,7 @@ def test_a_row_gives_the_missing_provider_id(days: ReconciledDay) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_completed_here_and_failed_there(days: ReconciledDay) -> None:
+def test_a_completed_payment_failed_at_the_provider_needs_a_person(days: ReconciledDay) -> None:
     """A payment is completed here and failed in the file: our state stays, and a person must look."""
     days.scene.control.change_settings(paypay_lists_failed_payments=True)
     payment = days.insert_our_payment("ORD-1", theirs=days.add_provider_payment("ORD-1", state="failed"))
@@ -391,7 +391,7 @@ def test_completed_here_and_failed_there(days: ReconciledDay) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_waiting_here_and_failed_there(days: ReconciledDay) -> None:
+def test_a_waiting_payment_failed_at_the_provider_becomes_failed(days: ReconciledDay) -> None:
     """A payment that waits here and failed at the provider becomes failed, and counts as different; in the next run
     it counts as matched.
     """
@@ -622,7 +622,7 @@ def test_a_run_broken_off_at_any_row_continues(place: Place, sandbox: Sandbox, p
 
 @pytest.mark.time_scale("20")  # waits for an end
 @pytest.mark.engines("sqlite", "mariadb")
-def test_a_killed_one_is_gone_on_with_by_another_process(place: Place, sandbox: Sandbox) -> None:
+def test_another_process_continues_a_killed_run(place: Place, sandbox: Sandbox) -> None:
     """Another process continues the run of a killed one after the lease has expired, and not before."""
     with open_payment_desk(place, sandbox) as scene:
         days = ReconciledDay(scene)
@@ -678,7 +678,7 @@ def test_the_most_rows_that_may_be_refused(
 
 
 @pytest.mark.engines("sqlite")
-def test_two_at_once(days: ReconciledDay) -> None:
+def test_a_second_simultaneous_run_is_refused(days: ReconciledDay) -> None:
     """A second reconciliation of a provider is refused while the first one holds the lease."""
     write_payments_of_each_verdict(days)
     lease = acquire_lease(days.scene.context, "reconciliation_paypay")

@@ -145,7 +145,7 @@ def test_pages_by_key(days: ReconciledDay) -> None:
     assert get_run_reader(days).list_runs("atom").items == ()
 
 
-def test_running_and_resumable(days: ReconciledDay, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_broken_off_run_is_resumable(days: ReconciledDay, monkeypatch: pytest.MonkeyPatch) -> None:
     """A run that broke off can be continued by the same command, unless a process is executing it."""
     write_payments_of_each_verdict(days)
     monkeypatch.setattr(days.scene.context.failpoints, "reach", _stop_after(2))
@@ -176,7 +176,7 @@ def _stop_after(rows: int) -> object:
 
 
 @pytest.mark.engines("sqlite")
-def test_of_several_that_were_broken_off_one_is_under_way(days: ReconciledDay) -> None:
+def test_only_the_latest_of_several_broken_off_runs_counts_as_running(days: ReconciledDay) -> None:
     """While a process holds the provider's lease, only the run that changed last counts as being executed."""
     context, later = days.scene.context, days.scene.context.now() + timedelta(seconds=5)
 

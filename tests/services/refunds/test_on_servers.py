@@ -214,7 +214,7 @@ def test_a_desk_with_a_clock_ahead_sends_no_refund_early(desks: PeopleDesks) -> 
     assert desks.now(refund).state is RefundState.SUBMITTED
 
 
-def test_declined_withdrawn_and_expired(desks: PeopleDesks) -> None:
+def test_ended_refunds_release_their_amounts(desks: PeopleDesks) -> None:
     """A rejected, a withdrawn and an expired refund free their amounts; a refund expires by the
     server's clock alone.
     """
@@ -268,7 +268,7 @@ def test_a_refund_whose_requester_lost_the_role_expires(
     assert desks.approve(waiting).state is RefundState.SUBMITTED
 
 
-def test_never_sent_and_not_there(desks: PeopleDesks, control: SandboxControl) -> None:
+def test_an_unsent_refund_is_approved_again(desks: PeopleDesks, control: SandboxControl) -> None:
     """A refund is approved again after the provider's answer that it wasn't sent, or after two answers that it isn't
     there; then it is sent under its one key.
     """
@@ -291,7 +291,7 @@ def test_never_sent_and_not_there(desks: PeopleDesks, control: SandboxControl) -
     desks.agree(other)
 
 
-def test_refused_by_the_provider(desks: PeopleDesks, control: SandboxControl) -> None:
+def test_a_refund_refused_by_the_provider_is_failed(desks: PeopleDesks, control: SandboxControl) -> None:
     """A refund that the provider refused is failed, with the answer as evidence; its amount is free for another
     refund.
     """

@@ -60,7 +60,7 @@ def test_one_answer_settles_a_refund_that_was_made(desk: RefundDesk, provider: s
     desk.check_payment_agrees(payment)
 
 
-def test_two_not_founds_with_margins_and_then_the_same_key(desk: RefundDesk) -> None:
+def test_two_not_found_answers_lead_to_a_repeat_with_the_same_key(desk: RefundDesk) -> None:
     """PayPay answers `not found` 60 s or more after the sending, and again 180 s or more after it: the refund is
     approved again, and sent under its key.
     """
@@ -291,7 +291,7 @@ def test_paypays_passing_failure_stays_accepted(desk: RefundDesk, control: Sandb
 
 
 @pytest.mark.parametrize("word", ["failed", "rejected"])
-def test_atoms_failure_is_one(desk: RefundDesk, control: SandboxControl, word: str) -> None:
+def test_a_refund_refused_by_atom_later_is_failed(desk: RefundDesk, control: SandboxControl, word: str) -> None:
     """A refund that Atom first accepted and then refused is failed, and its amount is free."""
     control.change_settings(waits_for_manual_settling=True)
     payment, refund = make_accepted(desk, "atom")

@@ -348,7 +348,7 @@ def test_an_invalid_decision_is_refused(desk: RefundDesk, as_state: str, proof: 
     assert call_for_code(lambda: desk.resolve(refund, as_state, "op-a", proof=proof)) == code
 
 
-def test_known_ones_are_not_resolved(desk: RefundDesk) -> None:
+def test_known_refunds_cannot_be_resolved(desk: RefundDesk) -> None:
     """A requested or an accepted refund can't be resolved by people."""
     payment = desk.paid()
     refund = desk.ask(payment)

@@ -137,7 +137,7 @@ def test_a_second_open_refund_of_a_payment_is_refused(desk: RefundDesk) -> None:
     assert desk.ask(payment, "500").state is RefundState.REQUESTED
 
 
-def test_at_once_one_wins(desk: RefundDesk) -> None:
+def test_only_one_of_simultaneous_requests_is_stored(desk: RefundDesk) -> None:
     """Eight people request a refund of one payment at the same moment: one refund and one reservation are made, and
     seven requests are refused.
     """

@@ -109,7 +109,7 @@ def test_an_unusable_answer_is_unknown_and_nothing_is_sent_again(
     ("fault", "code"),
     [("result:UNAUTHORIZED", "provider_auth"), ("result:RATE_LIMIT", "rate_limited")],
 )
-def test_refused_before_execution_keeps_approval_and_key(
+def test_a_refusal_before_execution_keeps_approval_and_key(
     desk: RefundDesk, control: SandboxControl, fault: str, code: str
 ) -> None:
     """The provider refused the call before executing it: the refund stays approved, and is sent again later under the
@@ -134,7 +134,9 @@ def test_refused_before_execution_keeps_approval_and_key(
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
-def test_never_sent_keeps_approval_and_key(desk: RefundDesk, control: SandboxControl, provider: str) -> None:
+def test_an_unreachable_provider_keeps_approval_and_key(
+    desk: RefundDesk, control: SandboxControl, provider: str
+) -> None:
     """The provider is unreachable: nothing was sent, and the approver can send the refund again
     under the same key.
     """
@@ -236,7 +238,9 @@ def test_the_age_of_a_resent_refund_counts_from_its_approval(desk: RefundDesk, c
     ["UNACCEPTABLE_OP", "CANCELED_USER", "REFUND_WINDOW_EXCEED", "USER_STATE_IS_NOT_ACTIVE", "TRANSACTION_FAILED",
      "MERCHANT_MULTIPLE_REFUND_REJECTED", "ORDER_NO_LONGER_AVAILABLE", "REFUND_LIMIT_EXCEEDED"],
 )  # fmt: skip
-def test_refused_for_good(desk: RefundDesk, control: SandboxControl, code: str) -> None:
+def test_a_refused_refund_is_failed_and_frees_its_amount(
+    desk: RefundDesk, control: SandboxControl, code: str
+) -> None:
     """The provider refused the refund: it is failed with the reason, its amount is free, and another refund with
     another key can be requested. Requester and approver see that the provider refused one.
     """

@@ -119,7 +119,7 @@ def test_an_approver_sends_an_approved_refund(desk: RefundDesk) -> None:
     assert desk.approve(refund).state is RefundState.SUBMITTED
 
 
-def test_rejected_with_words(desk: RefundDesk) -> None:
+def test_a_rejected_refund_has_the_approvers_words(desk: RefundDesk) -> None:
     """A rejected refund has the approver's words, its amount is free, and it can't be decided again."""
     payment = desk.paid()
     refund = desk.ask(payment)
@@ -247,7 +247,7 @@ def test_a_refund_of_a_payment_reversed_at_the_provider_is_not_approved(
     assert [row.source for row in kept] == ["paypay.payment"]
 
 
-def test_more_was_refunded_there(desk: RefundDesk) -> None:
+def test_a_refund_made_on_the_providers_page_prevents_an_excess(desk: RefundDesk) -> None:
     """A person has refunded on the provider's own page, so that this refund would exceed the captured amount: it
     can't be approved.
     """
@@ -320,7 +320,7 @@ class _InterruptsAt(Failpoints):
 
 
 @pytest.mark.parametrize("step", ["after_vote", "before_tx1", "after_intent"])
-def test_stopped_between_vote_and_sending(desk: RefundDesk, step: str) -> None:
+def test_an_interrupt_between_vote_and_sending_sends_nothing(desk: RefundDesk, step: str) -> None:
     """Ctrl+C between vote and sending: the command reports that nothing was sent, with the approved refund, and the
     next attempt sends it once.
     """
@@ -337,7 +337,7 @@ def test_stopped_between_vote_and_sending(desk: RefundDesk, step: str) -> None:
     assert desk.list_provider_keys(payment) == [desk.read_refund(refund).provider_refund_key]
 
 
-def test_stopped_while_the_provider_is_asked_before_the_vote(desk: RefundDesk, control: SandboxControl) -> None:
+def test_an_interrupt_before_the_vote_stores_no_vote(desk: RefundDesk, control: SandboxControl) -> None:
     """Ctrl+C while the provider is asked before the vote: no vote is stored."""
     payment = desk.paid()
     refund = desk.ask(payment)

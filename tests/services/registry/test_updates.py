@@ -271,7 +271,7 @@ def test_a_missing_day_is_reported_until_its_difference_appears(stage: WatchedFo
     assert (stage.updates.import_new_files(), stage.registry_date()) == (2, TUE)
 
 
-def test_the_days_since_are_asked_for_up_to_yesterday(
+def test_missing_days_are_requested_up_to_yesterday(
     stage_with_api: WatchedFolderDesk, sandbox: Sandbox, hand_clock: HandClock
 ) -> None:
     """The desk asks the publisher for the days since the registry's date up to yesterday, 19 November; the publisher
@@ -313,7 +313,9 @@ def test_a_leftover_of_a_killed_import_is_deleted(stage_with_api: WatchedFolderD
     assert [path.name for path in fetched.iterdir()] == [f"diff_{THU:%Y%m%d}.zip"]
 
 
-def test_today_is_not_asked_for(stage_with_api: WatchedFolderDesk, sandbox: Sandbox, hand_clock: HandClock) -> None:
+def test_the_difference_of_today_is_not_requested(
+    stage_with_api: WatchedFolderDesk, sandbox: Sandbox, hand_clock: HandClock
+) -> None:
     """The desk doesn't ask the publisher for the present day."""
     stage_with_api.put_whole()
     hand_clock.at = datetime(2026, 11, 16, 23, 59, tzinfo=JST)
@@ -397,7 +399,7 @@ def test_the_scheduler_runs_the_update_and_the_doctor_reports_failures(
 
 
 @pytest.mark.parametrize("gone", [True, False])
-def test_a_folder_that_is_not_there(stage: WatchedFolderDesk, gone: bool) -> None:
+def test_a_missing_watched_folder_is_reported(stage: WatchedFolderDesk, gone: bool) -> None:
     """The watched folder is missing, like a network drive that is away: nothing is imported, and the task doesn't
     fail.
     """

@@ -57,7 +57,9 @@ def test_each_record_is_in_one_class_of_age(console: Console, place: Place, monk
     assert (unknown.total, unknown.is_complete) == (4, False), "three payments and a refund"
 
 
-def test_how_far_refunds_came(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_refund_figures_count_each_currency_separately(
+    console: Console, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The refund figures count each currency separately. A refund withdrawn after its approval counts as approved,
     one with half of its votes doesn't; an unknown one counts neither as refunded nor as failed; requests before the
     period don't count.
@@ -162,7 +164,7 @@ def test_the_time_to_truth_excludes_calls_with_their_own_answer(
     assert (kinds["refund"].is_complete, kinds["payment"].is_complete) == (False, True)
 
 
-def test_many_lapsed_calls(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lapsed_calls_count_as_unknown(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls of ended processes whose lapse no worker has recorded count as unknown; if more exist than are read, the
     figure is marked as incomplete.
     """

@@ -220,7 +220,9 @@ def test_a_compensation_undoes_steps_backwards(saga_desk: SagaDesk, place: Place
     assert saga_desk.shown(ended) == [UNDONE, UNDONE, SKIPPED]
 
 
-def test_a_compensation_is_gone_on_with(saga_desk: SagaDesk, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupted_compensation_continues(
+    saga_desk: SagaDesk, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A run breaks off between two compensations: the next run does the remaining ones, and none twice."""
     saga_desk.answers["three"] = CompensationRequired("changed_mind")
     saga = saga_desk.start()
@@ -272,7 +274,7 @@ def test_only_one_of_two_processes_runs_a_saga_step(saga_desk: SagaDesk, place: 
     assert saga_desk.trail(place) == ["one", "two", "three"]
 
 
-def test_a_record_has_one_of_a_kind_under_way(saga_desk: SagaDesk) -> None:
+def test_a_record_has_one_open_saga_of_a_kind(saga_desk: SagaDesk) -> None:
     """A record has one open saga of a kind; a second one starts only after the first has ended."""
     first = saga_desk.start()
     now = saga_desk.context.now()

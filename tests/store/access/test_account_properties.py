@@ -68,7 +68,9 @@ def test_an_account_without_a_password_is_a_fault(people: Team, owner: Database)
     assert read_check_result(owner) == (False, [f"no_password {people.names['lead-b']}@%"])
 
 
-def test_from_elsewhere_only_encrypted(people: Team, owner: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unencrypted_remote_account_is_reported(
+    people: Team, owner: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """If the server accepts connections from other machines, an account that may connect without encryption is a
     fault. Missing rules for passwords are reported too, but they don't stop purchases."""
     grant_account_reads(people, owner)
@@ -82,7 +84,9 @@ def test_from_elsewhere_only_encrypted(people: Team, owner: Database, monkeypatc
     ("address", "is_so"),
     [("127.0.0.1", False), ("::1", False), ("*", True), ("", True), ("127.0.0.1,10.0.0.5", True), ("0.0.0.0", True)],
 )
-def test_where_a_server_listens(owner: Database, monkeypatch: pytest.MonkeyPatch, address: str, is_so: bool) -> None:
+def test_the_check_reads_the_addresses_at_which_a_server_listens(
+    owner: Database, monkeypatch: pytest.MonkeyPatch, address: str, is_so: bool
+) -> None:
     """The check knows from `bind_address` whether the server accepts connections only on loopback or also from other
     machines.
     """

@@ -80,7 +80,7 @@ def test_a_range_of_orders_is_read_by_the_primary_key(
     assert not plans.find_sort_steps(steps), steps
 
 
-def test_none_that_breaks_a_rule_is_left_out(empty_database: Path, tmp_path: Path) -> None:
+def test_every_order_that_breaks_a_rule_is_a_candidate(empty_database: Path, tmp_path: Path) -> None:
     """The query of candidates finds every order that breaks a rule, for each state of an order with one or two
     payments in each state, late or not.
     """

@@ -100,7 +100,7 @@ def test_a_refused_event_is_no_repeat(own_rows: Connection) -> None:
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
-def test_by_many_at_once(databases: tuple[Database, ...]) -> None:
+def test_one_of_many_processes_stores_and_publishes_an_event(databases: tuple[Database, ...]) -> None:
     """Of many processes that store the same event, or mark it as published, exactly one gets True."""
     assert sum(run_at_once(databases, lambda tx, _: outbox.add_event(tx.conn, TOPIC, "e1", "k", "{}", NOW))) == 1
     with databases[0].read() as conn:

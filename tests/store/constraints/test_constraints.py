@@ -158,7 +158,7 @@ def make_not_bought_statements(record: int) -> tuple[str, str]:
     return ended, forbidden.make_check_update(record, **forbidden.NOT_BOUGHT_COLUMNS)
 
 
-def test_not_bought_on_two_peoples_word(people: Team, connections: PersonConnections) -> None:
+def test_a_denied_purchase_needs_a_second_approver(people: Team, connections: PersonConnections) -> None:
     """op-b has proposed that nothing was bought. The database accepts this outcome only from another person who is an
     approver and has stored evidence."""
     proposed = forbidden.PROPOSED
@@ -191,7 +191,7 @@ def test_not_bought_on_two_peoples_word(people: Team, connections: PersonConnect
     assert second("lead-b", evidence) == ""
 
 
-def test_not_bought_on_the_providers_own_word(people: Team, connections: PersonConnections) -> None:
+def test_a_failed_purchase_needs_a_definite_provider_answer(people: Team, connections: PersonConnections) -> None:
     """A purchase is written as not bought only with a definite answer of the provider, stored as evidence of this
     operation together with the operation's answer key. A vague answer, or another key, is refused.
     """
@@ -532,7 +532,7 @@ def test_a_process_with_an_old_time_reads_the_time_again(people: Team) -> None:
 # ---------------------------------------------------------------- a cluster
 
 
-def test_refused_on_every_node(galera_cluster: Cluster) -> None:
+def test_accounts_and_triggers_apply_on_every_node(galera_cluster: Cluster) -> None:
     """Accounts, rights and triggers that are created on one node of a cluster are in force on all of its nodes."""
     first, *_ = galera_cluster.nodes
     with open_team(first) as made:

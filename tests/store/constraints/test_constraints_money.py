@@ -144,7 +144,7 @@ def test_a_workers_request_for_a_set_aside_needs_two_approvers(desk: SqlClient) 
     "no set-aside", "no set-aside, two checkers", "another payment's", "one checker", "less", "more",
     "none of that id", "none named", "one that is closed", "in another's name",
 ])  # fmt: skip
-def test_the_worker_asks_for_nothing_else(desk: SqlClient, asked: tuple[str, ...]) -> None:
+def test_the_worker_may_request_no_other_refund(desk: SqlClient, asked: tuple[str, ...]) -> None:
     """The worker may request no other refund: not another amount, not another payment, not one of a set-aside that is
     being refunded, not with one approver."""
     told = desk("worker", *asked)

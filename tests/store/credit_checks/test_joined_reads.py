@@ -84,7 +84,7 @@ def test_the_joined_read_equals_the_separate_reads(database: Database, number: s
         assert [joined_reads.find_record(conn, one.id) for one in found] == list(found)
 
 
-def test_the_lapsed_and_the_strays_are_seen(database: Database) -> None:
+def test_lapsed_and_unadopted_credit_checks_are_marked(database: Database) -> None:
     """The credit checks come newest first. Only a lapsed purchase makes its credit check's outcome unknown."""
     with database.read() as conn:
         found = joined_reads.search_corporation_number(conn, NUMBER, None, includes_unlisted=False).credit_checks

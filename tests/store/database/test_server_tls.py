@@ -129,7 +129,7 @@ def test_a_pipe_is_no_certificate(tmp_path: Path, option: str) -> None:
 
 
 @pytest.mark.parametrize("query", ["", "?ssl_ca=/etc/ca.pem", "?ssl_verify_cert=false&ssl_verify_identity=0"])
-def test_elsewhere_everything_is_verified(query: str) -> None:
+def test_a_remote_server_is_verified_completely(query: str) -> None:
     """For a server on another machine, chain and name are verified against the authorities of the operating system,
     whatever the URL says."""
     server = server_engine.parse_server_url(make_url(f"mysql+pymysql://op-a:pw@db.example.jp/console{query}"))

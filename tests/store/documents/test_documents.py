@@ -202,7 +202,7 @@ print([name for name in sys.modules if name.startswith(("gcsfs", "fsspec", "goog
 @pytest.mark.parametrize(
     "url", ["", "documents", "file:", "file:documents", "file://server/x", "http://h/x", "file:/a%00b"]
 )
-def test_only_a_place_that_can_be_is_taken(url: str) -> None:
+def test_a_url_of_neither_folder_nor_bucket_is_refused(url: str) -> None:
     """A URL that names neither a folder nor a bucket is refused as a wrong setting, with the name of its variable."""
     with pytest.raises(ConsoleError) as caught:
         Documents(url)
@@ -240,7 +240,7 @@ def test_only_our_own_paths_are_read(tmp_path: Path, path: str) -> None:
     assert _read_refusal_reason(documents, path) == "not_ours"
 
 
-def test_of_a_bucket_too(document_place: DocumentPlace) -> None:
+def test_paths_of_a_bucket_are_checked_first(document_place: DocumentPlace) -> None:
     """For a bucket too, the form of a path is checked before the bucket is asked."""
     documents = Documents(document_place.url)
     assert {_read_refusal_reason(documents, path) for path in PATHS} == {"not_ours"}

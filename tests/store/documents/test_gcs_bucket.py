@@ -53,7 +53,7 @@ def test_a_creation_never_replaces(bucket_server: BucketServer) -> None:
     assert all("ifGenerationMatch=" in asked for asked in bucket_server.asked if asked.startswith("DELETE"))
 
 
-def test_an_answer_lost_on_the_way(bucket_server: BucketServer) -> None:
+def test_an_upload_with_a_lost_answer_is_found(bucket_server: BucketServer) -> None:
     """If the answer to an upload is lost, the second attempt finds the stored document."""
     bucket_server.lose_answers = 1
     assert Documents(URL).store(PDF).path == PLACE
@@ -156,7 +156,7 @@ def test_a_kill_during_an_upload_leaves_no_partial_document(bucket_server: Bucke
     assert documents.read(documents.store(PDF).path) == PDF
 
 
-def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_bucket_without_the_optional_package_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without the optional package gcsfs, the URL of a bucket is refused when the program starts, before anything is
     bought."""
     monkeypatch.setitem(sys.modules, "gcsfs", None)
@@ -166,7 +166,7 @@ def test_without_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("host", ["storage.example.com", "http://10.0.0.1:9000", "https://localhost.example", "://"])
-def test_a_stand_in_for_google_is_on_this_machine(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
+def test_a_bucket_emulator_must_be_on_this_machine(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
     """The environment variable for an emulator of the bucket may only name this machine, so that it can't send
     documents elsewhere."""
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", host)

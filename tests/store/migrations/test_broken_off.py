@@ -115,7 +115,7 @@ def make_oldest(database: Database) -> None:
 
 @pytest.mark.engines("mariadb")
 @_IN_PARTS
-def test_a_server_goes_on(engine: Engine, tmp_path: Path, part: int | None) -> None:
+def test_an_interrupted_upgrade_of_a_server_continues(engine: Engine, tmp_path: Path, part: int | None) -> None:
     """On a server each statement is committed by itself. After an interruption the next upgrade executes the others
     and keeps the rows."""
     with open_empty_database(engine, tmp_path / "db") as database:
@@ -145,7 +145,7 @@ def test_a_server_goes_on(engine: Engine, tmp_path: Path, part: int | None) -> N
 
 @pytest.mark.engines("mariadb")
 @_IN_PARTS
-def test_a_new_database_of_a_server_goes_on(engine: Engine, tmp_path: Path, part: int | None) -> None:
+def test_an_interrupted_creation_on_a_server_continues(engine: Engine, tmp_path: Path, part: int | None) -> None:
     """If the first upgrade of a new database is interrupted at any statement, a desk that opens it reports
     `schema_mismatch`, and the next upgrade makes the remaining schema.
     """

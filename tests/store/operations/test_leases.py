@@ -111,7 +111,9 @@ def test_as_many_holders_as_slots(databases: tuple[Database, ...], place: Place)
 
 
 @pytest.mark.parametrize("slots", [1, 3])
-def test_at_once_no_more_than_slots(databases: tuple[Database, ...], place: Place, slots: int) -> None:
+def test_simultaneous_processes_acquire_at_most_the_slots(
+    databases: tuple[Database, ...], place: Place, slots: int
+) -> None:
     """Of eight processes that acquire a new lease at the same moment, as many succeed as there are slots, and none
     gets an error."""
     barrier = Barrier(8)

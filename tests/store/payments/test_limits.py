@@ -72,7 +72,7 @@ def test_room_for_payments_that_begin(rows: Connection) -> None:
         (11_000, 9_000, 10_000, 0),
     ],
 )
-def test_booked_as_far_as_there_is_room(
+def test_a_booking_uses_only_the_free_room(
     rows: Connection, minor: int, released: int, accepted: int, reserved: int
 ) -> None:
     """A booking uses the room that this payment has reserved and the free room, but not what other payments have

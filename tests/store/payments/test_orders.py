@@ -45,7 +45,7 @@ def test_order_numbers_are_unique(rows: Connection) -> None:
 
 
 @pytest.mark.parametrize("written", ["1180-3010-18771", " 1180301018771", "1180301018771", "T1180301018771"])
-def test_however_the_shop_writes_a_number(rows: Connection, written: str) -> None:
+def test_each_spelling_of_a_corporation_number_is_read(rows: Connection, written: str) -> None:
     """A corporation number is read in its 13 digits, in whichever spelling the shop has written it."""
     assert insert_order(rows, corporation=written).corporation_number == NUMBER
 

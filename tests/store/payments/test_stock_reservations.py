@@ -23,7 +23,7 @@ def place_with_reservations(place: Place) -> None:
     place.sql(f"INSERT INTO stock_reservations (order_id, item, quantity, status) VALUES {rows}")
 
 
-def test_given_free_once(place: Place, databases: tuple[Database, ...]) -> None:
+def test_open_reservations_of_an_order_are_released_once(place: Place, databases: tuple[Database, ...]) -> None:
     """Only the reservations of this order are released; used ones and those of other orders stay. The change feed
     gets the order.
     """
@@ -46,7 +46,7 @@ def test_given_free_once(place: Place, databases: tuple[Database, ...]) -> None:
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
-def test_given_free_by_many_at_once(place: Place, databases: tuple[Database, ...]) -> None:
+def test_simultaneous_releases_succeed_once(place: Place, databases: tuple[Database, ...]) -> None:
     """Many processes release an order's reservations at the same moment; each reservation is released once."""
     place_with_reservations(place)
     assert sorted(run_at_once(databases, lambda tx, _: stock.release_reservations(tx.conn, 1, NOW)))[-1] == 2

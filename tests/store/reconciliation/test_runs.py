@@ -114,7 +114,7 @@ def test_a_payment_has_one_difference_per_run(own_rows: Connection, begin_run: B
     assert reconciliations.add_difference(own_rows, begin_run("atom").id, found[0])
 
 
-def test_the_last_ones(own_rows: Connection, begin_run: BeginRun) -> None:
+def test_the_latest_runs_are_listed_newest_first(own_rows: Connection, begin_run: BeginRun) -> None:
     """The latest runs come newest first, of one provider or of all, and each change of a run is in the change
     feed."""
     mark, _ = change_feed.list_changes_since(own_rows, None)
@@ -127,7 +127,7 @@ def test_the_last_ones(own_rows: Connection, begin_run: BeginRun) -> None:
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
-def test_begun_by_many_at_once(databases: tuple[Database, ...]) -> None:
+def test_simultaneous_beginnings_return_one_run(databases: tuple[Database, ...]) -> None:
     """Many processes begin a run of the same days at the same moment, and all get the same run."""
     who = databases[0].account_name or FIRST_PERSON
     given = run_at_once(databases, lambda tx, _: reconciliations.open_run(tx.conn, "paypay", FROM, TO, who, NOW))

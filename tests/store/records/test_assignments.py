@@ -57,7 +57,7 @@ def test_a_record_has_one_take_at_a_time(place: Place, people: tuple[Database, D
     assert find_taker(mine) == other
 
 
-def test_for_a_while(place: Place, people: tuple[Database, Database]) -> None:
+def test_a_take_ends_after_its_duration(place: Place, people: tuple[Database, Database]) -> None:
     """After the end of a take another person can take the record. The take lasts as long as requested."""
     (mine, theirs), (me, other) = people, (place.get_account_name(FIRST_PERSON), place.get_account_name(OTHER))
     assert take_record(mine, me)
@@ -83,7 +83,7 @@ def test_a_desk_with_a_wrong_clock_cannot_take_a_record(place: Place, people: tu
 
 
 @pytest.mark.engines("mariadb")
-def test_in_ones_own_name_alone(place: Place, people: tuple[Database, Database]) -> None:
+def test_a_person_takes_records_only_in_the_own_name(place: Place, people: tuple[Database, Database]) -> None:
     """A person can take a record only in their own name: the database knows the connected account."""
     with pytest.raises(ConsoleError) as refused:
         take_record(people[0], place.get_account_name(OTHER))

@@ -160,7 +160,7 @@ def test_found_by_how_a_name_begins(rows: Connection, typed: str, kinds: list[st
     assert [kind for kind in ("order", "payment", "refund") for _ in found[kind]] == kinds
 
 
-def test_no_more_than_asked_for(rows: Connection) -> None:
+def test_a_search_by_name_returns_at_most_the_requested_number(rows: Connection) -> None:
     """The search returns the requested number of records by name for each searched column."""
     ids = [insert_order(rows, f"ORD-{i}") for i in range(5)]
     payments_found = {

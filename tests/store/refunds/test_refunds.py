@@ -134,7 +134,7 @@ def test_a_sending_that_broke_off_is_unknown(rows: Connection) -> None:
     assert refunds.find(rows, refund.id, lapsed) == reread_refund(rows, refund.id)
 
 
-def test_waiting_for_a_decision(rows: Connection) -> None:
+def test_waiting_refunds_are_listed_oldest_first(rows: Connection) -> None:
     """Refunds in every work state: oldest first, page by page; a decided refund isn't waiting any more."""
     works = [Work(WorkState.SCHEDULED, NOW, "expiry"), Work(), Work(WorkState.NEEDS_REVIEW, reason="x"), Work()]
     made = [

@@ -78,7 +78,7 @@ def test_found_through_an_index(database: Database) -> None:
         assert not plans.find_whole_table_steps(steps), (name, steps)
 
 
-def test_the_newest_rows_alone(database: Database) -> None:
+def test_statements_for_newest_rows_have_a_limit(database: Database) -> None:
     """Each statement that reads the newest rows has a limit and follows an index, so that no table is sorted first.
     The few lapsed calls are sorted by their beginning, and the sums by their currency."""
     for name, ask in NEWEST.items():

@@ -97,7 +97,7 @@ def test_unknown_rows_are_not_counted_as_done(
     assert bulk.count_results(own_rows, run.id) == counts
 
 
-def test_stopped_and_gone_on_with(own_rows: Connection, acting_person: str) -> None:
+def test_a_stopped_bulk_run_continues(own_rows: Connection, acting_person: str) -> None:
     """The next process continues the run where it was left; done rows stay done, and an overtaken process writes
     nothing.
     """

@@ -118,7 +118,7 @@ def test_each_change_of_a_saga_is_in_the_change_feed(own_rows: Connection) -> No
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
-def test_begun_by_many_at_once(databases: tuple[Database, ...]) -> None:
+def test_simultaneous_beginnings_create_one_saga(databases: tuple[Database, ...]) -> None:
     """Of many processes one begins the saga, and one advances it."""
     begun = [saga for saga in run_at_once(databases, lambda tx, _: _start_saga(tx.conn)) if saga]
     assert len(begun) == 1

@@ -64,7 +64,7 @@ def test_a_process_with_an_old_version_writes_no_run(own_rows: Connection) -> No
     assert find_task(own_rows, "probes") == again
 
 
-def test_the_longest_due_comes_first(own_rows: Connection) -> None:
+def test_the_longest_due_task_comes_first(own_rows: Connection) -> None:
     """The task that is due for the longest time is returned first; tasks that aren't due are left out."""
     for name, late in (("b", 2), ("a", 1), ("c", 3), ("later", -1)):
         tasks.find_or_insert_task(own_rows, name, 60, NOW - late * MINUTE)

@@ -61,7 +61,7 @@ def test_a_link_arrives_and_hostile_ones_do_not(home: Path, qtbot: QtBot) -> Non
     listener.deleteLater()
 
 
-def test_without_a_window_and_after_a_killed_one(home: Path, qtbot: QtBot) -> None:
+def test_a_link_without_a_running_window_is_not_sent(home: Path, qtbot: QtBot) -> None:
     """Without a running window `send_link` returns False. The socket of a killed process is replaced. A socket folder
     that other users may read is refused.
     """

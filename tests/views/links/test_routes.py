@@ -16,7 +16,7 @@ LINKS = (
 
 
 @pytest.mark.parametrize("link", LINKS, ids=str)
-def test_there_and_back(link: Link) -> None:
+def test_a_route_is_written_as_a_link_and_read_back(link: Link) -> None:
     route = convert_link_to_route(link)
     assert find_link_to_route(route) == link
     assert not getattr(route, "opens_purchase", False)

@@ -13,7 +13,7 @@ from console.views.widgets.display.steps import StepList
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
 
-def test_done_current_and_to_come() -> None:
+def test_steps_of_an_order_show_their_state() -> None:
     """A completed step has a check mark, a waiting one an hourglass with reason and time, and a later one
     a circle.
     """

@@ -382,7 +382,9 @@ def test_rupees_stay_rupees() -> None:
         (make_check(incomplete=("pdf",)), ("credit_check.incomplete", "certainty.known", "work.possible")),
     ],
 )
-def test_three_axes_for_every_kind(record: case_words.ShownRecord, keys: tuple[str, str, str]) -> None:
+def test_every_record_has_badges_for_state_certainty_and_work(
+    record: case_words.ShownRecord, keys: tuple[str, str, str]
+) -> None:
     """Every kind of record has separate badges for state, certainty and work."""
     axes = (
         case_words.get_state_badge_key(record),

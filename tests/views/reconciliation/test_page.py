@@ -162,7 +162,7 @@ def test_the_page_of_a_failed_run_shows_dashes_for_uncounted_figures(show_page: 
          "Refunded ¥66,000", "−¥66,000", "Different amount", "Waiting for its order", None),
     ],
 )  # fmt: skip
-def test_both_sides_in_words(
+def test_a_row_shows_our_state_and_the_providers_state(
     appearance: object,
     item: object,
     ours: str,
