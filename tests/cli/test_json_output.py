@@ -9,7 +9,7 @@ from console.domain import records as r
 from console.domain import service_results as results
 from console.domain.views.any_record import CreditCheckDetails, LookupResult, QueueItem, QueuePage, ResolveResult
 
-AT = datetime(2026, 11, 20, 3, 20, 1, 999_999, UTC)
+INSTANT = datetime(2026, 11, 20, 3, 20, 1, 999_999, UTC)
 TEXT = "2026-11-20T03:20:01Z"
 
 
@@ -23,12 +23,12 @@ CHECK = r.CreditCheck(
     client_id="1",
     state=r.CheckState.SUCCESS,
     certainty=r.Certainty.KNOWN,
-    work=r.Work(r.WorkState.SCHEDULED, AT, "pdf_missing", 2),
+    work=r.Work(r.WorkState.SCHEDULED, INSTANT, "pdf_missing", 2),
     credit_check_id=12345,
     company_name="架空商事",
     result="hold",
-    purchased_at=AT,
-    expired_at=AT.astimezone(timezone(timedelta(hours=9))),
+    purchased_at=INSTANT,
+    expired_at=INSTANT.astimezone(timezone(timedelta(hours=9))),
     pdf_file_path=None,
     incomplete=("pdf",),
     superseded_by=None,
@@ -36,9 +36,9 @@ CHECK = r.CreditCheck(
     version=3,
 )
 OPERATION = r.Operation(
-    "op-1", "credit-check.purchase", "credit-check", 17, r.OperationState.CALLING, "op-a", "desk-1", AT, None
+    "op-1", "credit-check.purchase", "credit-check", 17, r.OperationState.CALLING, "op-a", "desk-1", INSTANT, None
 )
-NEXT = results.NextStep("next.c", {"at": AT}, "show credit-check 17")
+NEXT = results.NextStep("next.c", {"at": INSTANT}, "show credit-check 17")
 EXPLAINED = results.Explanation("verdict.a", "why.b", NEXT, {"n": 1})
 
 
@@ -89,11 +89,11 @@ def test_show_adds_history_and_next_step() -> None:
     seen = CreditCheckDetails(
         CHECK,
         EXPLAINED,
-        (r.TimelineEntry(AT, "op-a", "purchase", {"before": None, "at": AT}),),
-        (r.EvidenceItem(1, AT, "alarmbox", "ab" * 32, "HTTP 200", body="secret", who="op-a"),),
-        (r.Document("ab/cd.pdf", "cd" * 32, 700, AT, True),),
+        (r.TimelineEntry(INSTANT, "op-a", "purchase", {"before": None, "at": INSTANT}),),
+        (r.EvidenceItem(1, INSTANT, "alarmbox", "ab" * 32, "HTTP 200", body="secret", who="op-a"),),
+        (r.Document("ab/cd.pdf", "cd" * 32, 700, INSTANT, True),),
         (results.AllowedAction("refetch", False, "role", {"needs": ["operator"]}),),
-        r.LeaseHolder("credit_check_17", "lead-b", "desk-2", "host", 9, AT, AT),
+        r.LeaseHolder("credit_check_17", "lead-b", "desk-2", "host", 9, INSTANT, INSTANT),
         history=(CHECK,),
     )
     encoded = convert_by_json(cli_json.build_record_details_json(seen, translate))
@@ -117,7 +117,7 @@ def test_a_lookup_lists_all_four_kinds() -> None:
 
 def test_a_queue_page_says_why_and_since_when() -> None:
     """Items are records with why, next step and since; the cursor is null at the end."""
-    page = QueuePage("incomplete", (QueueItem(CHECK, EXPLAINED, AT),), None)
+    page = QueuePage("incomplete", (QueueItem(CHECK, EXPLAINED, INSTANT),), None)
     encoded = convert_by_json(cli_json.build_queue_page_json(page, translate))
     (item,) = encoded["items"]
     assert (encoded["queue"], encoded["next_cursor"]) == ("incomplete", None)
@@ -129,7 +129,7 @@ def test_refetch_and_resolve_are_records_with_more() -> None:
     """The JSON of a re-fetch is the record with `changed` and `documents`; that of a decision is the record with
     `awaiting`.
     """
-    document = r.Document("ab/cd.pdf", "cd" * 32, 700, AT, True)
+    document = r.Document("ab/cd.pdf", "cd" * 32, 700, INSTANT, True)
     refetched = convert_by_json(
         cli_json.build_refetch_json(results.RefetchResult(CHECK, ("pdf",), (document,)), translate)
     )
@@ -149,7 +149,7 @@ def test_facts_of_an_error_are_plain_values() -> None:
     """Records, instants, sets and unknown objects in a detail become JSON; a record looks as always."""
     encoded = convert_by_json(
         cli_json.build_any_value_json(
-            {"record": CHECK, "since": AT, "clients": {"1"}, "state": r.CheckState.ERROR, "x": object}, translate
+            {"record": CHECK, "since": INSTANT, "clients": {"1"}, "state": r.CheckState.ERROR, "x": object}, translate
         )
     )
     assert encoded["record"] == convert_by_json(cli_json.build_record_json(CHECK, translate))

@@ -22,7 +22,7 @@ from console.domain.tasks.saga_progress import make_saga_progress
 from console.domain.tasks.states import SagaState
 from console.domain.views.any_record import LookupResult
 
-AT = datetime(2026, 11, 20, 3, 20, 1, tzinfo=UTC)
+INSTANT = datetime(2026, 11, 20, 3, 20, 1, tzinfo=UTC)
 TEXT = "2026-11-20T03:20:01Z"
 CANARY = "canary-payer-1234"
 
@@ -31,17 +31,17 @@ PAYMENT = o.Payment(
     id=5, order_id=3, provider="paypay", merchant_payment_id="ORD-1", provider_payment_id="0421",
     corporation_number="1180301018771", payer=CANARY, state=PaymentState.COMPLETED, certainty=Certainty.KNOWN,
     work=Work(), currency="JPY", asked_minor=3300, captured_minor=3300, reserved_minor=1000, refunded_minor=0,
-    set_aside_minor=300, version=2, paid_at=AT,
+    set_aside_minor=300, version=2, paid_at=INSTANT,
 )  # fmt: skip
 REFUND = o.Refund(
     id=9, payment_id=5, order_id=3, amount_minor=1000, currency="JPY", state=RefundState.REQUESTED,
     certainty=Certainty.UNKNOWN, work=Work(WorkState.NEEDS_REVIEW, None, "probes_ended"), maker="op-a",
     checkers=("lead-b",), provider_refund_key=None, provider_refund_id=None, version=1,
 )  # fmt: skip
-EXPLAINED = Explanation("verdict.a", "why.b", NextStep("next.c", {"at": AT}, "show refund 9"))
+EXPLAINED = Explanation("verdict.a", "why.b", NextStep("next.c", {"at": INSTANT}, "show refund 9"))
 SIDES = (
-    views.ComparedSide("ours", state="completed", minor=3300, currency="JPY", since=AT),
-    views.ComparedSide("provider", word="COMPLETED", minor=3301, currency="JPY", asked=AT, differs=("amount",)),
+    views.ComparedSide("ours", state="completed", minor=3300, currency="JPY", since=INSTANT),
+    views.ComparedSide("provider", word="COMPLETED", minor=3301, currency="JPY", asked=INSTANT, differs=("amount",)),
     views.ComparedSide("order", there=False),
 )
 MONEY = views.MoneyParts("JPY", 3300, 0, 0, 1000, 0, 300, 2000)
@@ -162,12 +162,12 @@ def test_an_order_shows_the_steps_after_its_payments_deadline() -> None:
     wait, and the state of each step.
     """
     names = ("ask_provider", "expire_payment")
-    facts = {"done": {"ask_provider": AT.isoformat()}}
+    facts = {"done": {"ask_provider": INSTANT.isoformat()}}
     saga = Saga(
-        3, "payment_timeout", "payment", 5, SagaState.RUNNING, "expire_payment", facts, AT, AT, "unknown",
-        AT + timedelta(minutes=5), 2,
+        3, "payment_timeout", "payment", 5, SagaState.RUNNING, "expire_payment", facts, INSTANT, INSTANT, "unknown",
+        INSTANT + timedelta(minutes=5), 2,
     )  # fmt: skip
-    view = views.OrderDetails(ORDER, EXPLAINED, (PAYMENT,), (), (), sagas=(make_saga_progress(saga, names, AT),))
+    view = views.OrderDetails(ORDER, EXPLAINED, (PAYMENT,), (), (), sagas=(make_saga_progress(saga, names, INSTANT),))
     (one,) = convert_by_json(cli_json.build_record_details_json(view, translate))["timeouts"]
     assert (one["payment_id"], one["state"], one["step"]) == (5, "running", "expire_payment")
     assert (one["reason"], one["attempts"]) == ("unknown", 2)

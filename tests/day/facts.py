@@ -10,7 +10,7 @@ from typing import Any
 
 from console.domain.errors import ConsoleError
 from tests.day.people import Diary
-from tests.day.town import DaySurroundings, call_patiently
+from tests.day.surroundings import DaySurroundings, call_patiently
 
 Row = Mapping[str, Any]
 _TABLES: Mapping[str, str] = {

@@ -13,7 +13,7 @@ from console.domain.payments.records import RefundRequest
 from console.services.process.passwords import use_password_reader
 from tests.day.plan import OrderPlan
 from tests.day.street import PaymentProgress
-from tests.day.town import UNREACHABLE_EXIT_STATUS, DaySurroundings, call_patiently
+from tests.day.surroundings import UNREACHABLE_EXIT_STATUS, DaySurroundings, call_patiently
 from tests.support.random_request_ids import HalfRequestIds
 from tests.support.team_mode import is_result_unknown
 from tests.support.waiting import wait_until
@@ -24,10 +24,12 @@ _SELECT_PROGRESS_SQL = (
     " WHERE p.id IN ({})"
 )
 _DECIDED = "already_decided"
-_T = TypeVar("_T")
+_ResultT = TypeVar("_ResultT")
 
 
-def _call_with_request_ids(what: str, act: Callable[[str | None], _T], passing: frozenset[str] = frozenset()) -> _T:
+def _call_with_request_ids(
+    what: str, act: Callable[[str | None], _ResultT], passing: frozenset[str] = frozenset()
+) -> _ResultT:
     """Call `act` again while the database or a provider can't be reached, or after a refusal with one of the
     `passing` codes. Half of the acts have a request id, which is the same at each call.
     """
@@ -143,11 +145,11 @@ class Operators:
     def __init__(self, town: DaySurroundings, diary: Diary) -> None:
         self._town, self._diary = town, diary
 
-    def _act(self, what: str, act: Callable[[str | None], _T]) -> _T:
+    def _act(self, what: str, act: Callable[[str | None], _ResultT]) -> _ResultT:
         """Call `act` with or without a request id until it has a result. Raises ConsoleError if it is refused."""
         if not self._town.day.asks:
             return _call_with_request_ids(what, act)
-        answers: list[_T] = []
+        answers: list[_ResultT] = []
 
         def is_answered() -> bool:
             try:

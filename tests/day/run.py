@@ -16,11 +16,11 @@ from typing import Any
 
 from tests.day import facts, oracle, plan, worker_logs
 from tests.day.facts import Facts
-from tests.day.lives import OrderStories
 from tests.day.people import Diary, ProgressReader
 from tests.day.plan import Day
+from tests.day.story_steps import OrderStories
 from tests.day.street import StoryRunner
-from tests.day.town import DaySurroundings, open_surroundings
+from tests.day.surroundings import DaySurroundings, open_surroundings
 from tests.day.trouble import DayFaults
 
 PrintLine = Callable[[str], None]

@@ -9,7 +9,7 @@ from threading import Event, Thread
 from typing import Any
 
 from tests.day.plan import Day
-from tests.day.town import DaySurroundings, call_patiently
+from tests.day.surroundings import DaySurroundings, call_patiently
 
 _OUTAGE_SECONDS, _SLOW_SECONDS, _SLOW_DELAY = (1.0, 3.0), 2.0, 0.12
 _LAST_FAULT_PART = 0.85

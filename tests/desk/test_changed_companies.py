@@ -44,7 +44,7 @@ COUNT = 40
 WATCHED = invent_numbers(COUNT, 72)
 SUCCESSOR, UNWATCHED = invent_numbers(2, 73)
 ROWS = {number: make_company_row(number, f"株式会社見張{index}") for index, number in enumerate(WATCHED)}
-OTHERS = [make_company_row(SUCCESSOR, "株式会社承継先"), make_company_row(UNWATCHED, "株式会社他人")]
+UNCHANGED_COMPANIES = [make_company_row(SUCCESSOR, "株式会社承継先"), make_company_row(UNWATCHED, "株式会社他人")]
 CHANGES = (
     lambda row: merge_company(row, SUCCESSOR, NEXT_DAY),
     lambda row: close_company(row, NEXT_DAY),
@@ -57,7 +57,7 @@ WORDS = ("Merged", "Closed", "Renamed", "Moved")
 def import_changes(seats: WindowTestDesks, folder: Path, changes: Iterable[RegistryRow]) -> None:
     """Import a whole and a difference with these changes, as the process does that watches the companies."""
     context = seats.acting_desk._context
-    whole = write_whole_file(folder, WHOLE_DAY, 50, 5, first_rows=[*ROWS.values(), *OTHERS])
+    whole = write_whole_file(folder, WHOLE_DAY, 50, 5, first_rows=[*ROWS.values(), *UNCHANGED_COMPANIES])
     difference = write_difference_file(folder, NEXT_DAY, 10, 5, whole_rows=50, changes=list(changes))
     for file in (whole, difference):
         import_registry_files(context.registry_folder, [file])
@@ -79,7 +79,7 @@ def test_each_change_once(seats: WindowTestDesks, sit: OpenWindow, tmp_path: Pat
     for number in WATCHED:
         buy_check(seats.console, number)
     changes = [CHANGES[index % 4](row) for index, row in enumerate(ROWS.values())]
-    import_changes(seats, tmp_path, [*changes, rename_company(OTHERS[1], "株式会社別人", NEXT_DAY)])
+    import_changes(seats, tmp_path, [*changes, rename_company(UNCHANGED_COMPANIES[1], "株式会社別人", NEXT_DAY)])
     person = sit()
     page = open_queue(person)
     rows = page.table.all_rows

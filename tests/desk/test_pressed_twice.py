@@ -87,9 +87,9 @@ from tests.support.desks import NUMBERS
 from tests.support.money_desks import import_paid_payment, request_refund
 
 VIEWS = Path(__file__).parents[2] / "console" / "views"
-HELD_REPEATS = 5
+KEY_REPEATS = 5
 _READ_OR_INTERNAL = (".opened", ".listed", ".show", "token.refreshed", "merchant.stored")
-D = TypeVar("D", bound=DialogFrame)
+DialogT = TypeVar("DialogT", bound=DialogFrame)
 
 
 @dataclass
@@ -245,7 +245,7 @@ def hold_enter(dialog: DialogFrame) -> None:
     if not shiboken6.isValid(dialog):
         return
     handle = dialog.windowHandle()
-    for _ in range(HELD_REPEATS):
+    for _ in range(KEY_REPEATS):
         if shiboken6.isValid(handle):
             repeat = QKeyEvent(
                 QEvent.Type.KeyPress, Qt.Key.Key_Return, Qt.KeyboardModifier.NoModifier, "\r", autorep=True
@@ -315,7 +315,7 @@ def run_case(stage: CaseStage, one: Case, way: str) -> None:
 # -- credit checks
 
 
-def open_dialog_by_key(stage: CaseStage, kind: type[D], key: str) -> D:
+def open_dialog_by_key(stage: CaseStage, kind: type[DialogT], key: str) -> DialogT:
     """The dialog that this key opens, ready to be filled in. The key is pressed twice."""
     stage.person.press(key)
     dialog = stage.person.dialog(kind)
@@ -467,8 +467,8 @@ def open_refund(stage: CaseStage) -> RefundPage:
 
 
 def open_decision_dialog(
-    stage: CaseStage, kind: type[D], act: Callable[[RefundPage], Callable[[RefundDetails], None]]
-) -> D:
+    stage: CaseStage, kind: type[DialogT], act: Callable[[RefundPage], Callable[[RefundDetails], None]]
+) -> DialogT:
     page = open_refund(stage)
     assert page.view is not None
     act(page)(page.view)

@@ -47,7 +47,7 @@ from tests.desk.window_person import Person
 from tests.support.desks import make_environment
 from tests.support.sample_desk import SampleDesk, open_sample_desk
 
-RAW = (
+RAW_CODES = (
     re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b"),  # not_found, http_404
     re.compile(r"\b(?:record|audit|refund|payment|order|purchase|probe|person|alert|bulk|request)\.[a-z_]+\b"),
     re.compile(r"\b(?:credit-check|payment|order|refund|bulk-run) \d+\b"),  # a kind's code with an internal id
@@ -58,11 +58,11 @@ RAW = (
 capitals."""
 
 
-RAW_ON_SCREENS = (*RAW, re.compile(r"\bHTTP \d{3}\b"), re.compile(r"\bev-[0-9a-z]+\b"))
+RAW_ON_SCREENS = (*RAW_CODES, re.compile(r"\bHTTP \d{3}\b"), re.compile(r"\bev-[0-9a-z]+\b"))
 """A screen shows the HTTP status of an answer in the list of raw answers alone."""
 
 
-def find_raw_words(texts: Iterator[str], patterns: Sequence[re.Pattern[str]] = RAW) -> list[tuple[str, str]]:
+def find_raw_words(texts: Iterator[str], patterns: Sequence[re.Pattern[str]] = RAW_CODES) -> list[tuple[str, str]]:
     return sorted({(found.group(), text[:160]) for text in texts for one in patterns for found in one.finditer(text)})
 
 

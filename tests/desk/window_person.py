@@ -21,7 +21,7 @@ from console.views.widgets.window.dialog import DialogFrame
 from tests.support.first_use import note_earlier_use
 from tests.support.waiting import PATIENCE_SECONDS
 
-P = TypeVar("P", bound=Page)
+PageT = TypeVar("PageT", bound=Page)
 D = TypeVar("D", bound=DialogFrame)
 W = TypeVar("W", bound=QWidget)
 PATIENCE_MS = round(PATIENCE_SECONDS * 1_000)
@@ -123,7 +123,7 @@ class Person:
 
     # -- what is in sight
 
-    def page(self, kind: type[P]) -> P:
+    def page(self, kind: type[PageT]) -> PageT:
         """Wait until the visible page is of this class, and return it."""
         self.until(lambda: isinstance(self.frame.current_page, kind))
         assert isinstance(self.frame.current_page, kind)

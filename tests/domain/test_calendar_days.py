@@ -7,7 +7,7 @@ import pytest
 
 from console.domain import calendar_days as dates
 
-AT = datetime(2026, 11, 20, 3, 20, 1, tzinfo=UTC)
+INSTANT = datetime(2026, 11, 20, 3, 20, 1, tzinfo=UTC)
 
 
 def test_a_day_in_japan_begins_nine_hours_earlier() -> None:
@@ -53,10 +53,10 @@ def test_the_ends_of_the_calendar() -> None:
 
 def test_instants_are_written_in_utc() -> None:
     """Instants are written in UTC."""
-    assert dates.format_instant(AT) == "2026-11-20T03:20:01Z"
-    assert dates.format_instant(AT.astimezone(dates.JST)) == "2026-11-20T03:20:01Z"
-    assert AT.astimezone(dates.JST).isoformat() == "2026-11-20T12:20:01+09:00"
-    assert AT.astimezone(dates.IST).isoformat() == "2026-11-20T08:50:01+05:30"
+    assert dates.format_instant(INSTANT) == "2026-11-20T03:20:01Z"
+    assert dates.format_instant(INSTANT.astimezone(dates.JST)) == "2026-11-20T03:20:01Z"
+    assert INSTANT.astimezone(dates.JST).isoformat() == "2026-11-20T12:20:01+09:00"
+    assert INSTANT.astimezone(dates.IST).isoformat() == "2026-11-20T08:50:01+05:30"
 
 
 @pytest.mark.parametrize("name", ["Nowhere/Town", "", "../etc/passwd", "Asia/Tokio", "a", "Z", "Asia"])
@@ -95,11 +95,11 @@ def test_a_machine_without_a_zone_table_knows_japan(trouble: Exception, monkeypa
 )
 def test_a_local_time_is_converted_to_utc_and_back(name: str, written: datetime) -> None:
     """A time without a zone that was written in a time zone is converted to UTC and back to the same time."""
-    assert dates.convert_to_utc(written, name) == AT
-    assert dates.convert_to_naive_local(AT, name) == written
-    assert dates.convert_to_naive_local(AT, name).tzinfo is None
-    assert dates.convert_to_naive_local(AT.replace(tzinfo=None), name) == written
-    assert dates.convert_to_naive_local(AT.astimezone(dates.IST), name) == written
+    assert dates.convert_to_utc(written, name) == INSTANT
+    assert dates.convert_to_naive_local(INSTANT, name) == written
+    assert dates.convert_to_naive_local(INSTANT, name).tzinfo is None
+    assert dates.convert_to_naive_local(INSTANT.replace(tzinfo=None), name) == written
+    assert dates.convert_to_naive_local(INSTANT.astimezone(dates.IST), name) == written
 
 
 def test_an_instant_outside_the_calendar_is_none() -> None:

@@ -20,7 +20,7 @@ from tests.support.quick_desks import START
 from tests.support.sql_proxy import SqlProxy
 from tests.support.waiting import wait_until
 
-ONE = text("SELECT 1")
+SELECT_ONE_QUERY = text("SELECT 1")
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def can_read_and_write(database: Database, place: ServerPlace, name: str) -> boo
     """True if a read and a write succeed."""
     me = HoldingProcess(place.get_account_name("op-a"), "desk", "host", 1, "session")
     with database.read() as conn:
-        assert conn.scalar(ONE) == 1
+        assert conn.scalar(SELECT_ONE_QUERY) == 1
     return database.write(lambda tx: leases.acquire(tx, name, me, START, 1)) is not None
 
 
@@ -50,18 +50,18 @@ def test_every_connection_is_returned_to_its_pool(database: Database, place: Ser
     `close` the server has no session of this account."""
 
     def fail(tx: Transaction) -> None:
-        tx.conn.execute(ONE)
+        tx.conn.execute(SELECT_ONE_QUERY)
         raise LookupError
 
     def use() -> None:
         for turn in range(15):
             with database.read() as conn:
-                conn.execute(ONE)
+                conn.execute(SELECT_ONE_QUERY)
             with suppress(LookupError):
                 database.write(fail)
             with suppress(ConsoleError), database.read() as conn:
                 conn.execute(text("SELECT * FROM no_such_table"))
-            database.write(lambda tx: tx.conn.execute(ONE))
+            database.write(lambda tx: tx.conn.execute(SELECT_ONE_QUERY))
             assert turn >= 0
 
     threads = [threading.Thread(target=use) for _ in range(3 * POOL_SIZE)]
@@ -144,7 +144,7 @@ def test_a_desk_connects_to_the_second_node(place: ServerPlace, first: str, monk
         assert can_read_and_write(database, place, f"fallback-{first}")
         asked = broken.taken
         with database.read(), database.read() as second:  # one more connection is made
-            second.execute(ONE)
+            second.execute(SELECT_ONE_QUERY)
         assert broken.taken == asked > 0
         database.close()
 

@@ -8,7 +8,7 @@ import pytest
 
 from console.domain.desk_requests.records import LARGEST_FILE_BYTES, LONGEST_FILE_PART_BYTES, make_request_id
 from console.store.constraints.fitness import LARGEST_WRITESET_BYTES
-from tests.harms.test_asked_for import RequestingTeam, open_requesting_team
+from tests.harms.test_requests_of_people import RequestingTeam, open_requesting_team
 from tests.support.places import use_shared_nodes
 
 PARTS_OF_LARGEST_FILE = LARGEST_FILE_BYTES // LONGEST_FILE_PART_BYTES

@@ -7,7 +7,7 @@ from typing import Any
 import pymysql
 import pytest
 
-from tests.harms.test_asked_for import RequestingTeam, _make_insert
+from tests.harms.test_requests_of_people import RequestingTeam, _make_insert
 from tests.store.forbidden import UTC
 from tests.support import server_fixtures
 from tests.support.places import use_shared_nodes

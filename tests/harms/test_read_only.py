@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.harms.test_asked_for import RequestingTeam, _make_insert
+from tests.harms.test_requests_of_people import RequestingTeam, _make_insert
 from tests.store.forbidden import UTC
 from tests.support import server_fixtures
 from tests.support.places import use_shared_nodes

@@ -8,7 +8,7 @@ import pytest
 
 from tests.store import forbidden, forbidden_money, forbidden_worker, money_scene
 from tests.store.forbidden import ForbiddenAct
-from tests.store.guard_lines import PersonConnections, execute_case, fill_account_names
+from tests.store.plain_connections import PersonConnections, execute_case, fill_account_names
 from tests.support.places import Engine, use_shared_nodes
 from tests.support.teams import Team, open_team
 

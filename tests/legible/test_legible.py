@@ -48,7 +48,7 @@ pytestmark = pytest.mark.qt_log_ignore("does not support", extend=True)
 SIZES = ((1280, 800), (1440, 900), (1920, 1080))
 SMALLER_SCALES, SCENES_PER_SCALE = (1.0, 1.25, 1.5), 2
 BASE_CLASSES_THAT_ARE_SHOWN = (NoteDialog,)
-NEVER_HIDDEN = ("age", "amount", "state", "certainty", "cause")
+ALWAYS_VISIBLE_COLUMNS = ("age", "amount", "state", "certainty", "cause")
 
 
 @pytest.mark.parts_by_day(3, "the screens are looked at in parts")
@@ -125,7 +125,7 @@ def test_queues_show_their_cause(qapp: QApplication, tmp_path: Path, language: s
             table = stage.find(QueuesPage).table
             assert table.horizontalScrollBar().maximum() == 0, queue
             visible = {column.key for place, column in enumerate(table.rows.columns) if _is_visible(table, place)}
-            expected = {column.key for column in table.rows.columns if column.key in NEVER_HIDDEN}
+            expected = {column.key for column in table.rows.columns if column.key in ALWAYS_VISIBLE_COLUMNS}
             if queue == "unknown":
                 expected |= {"provider"}
             assert expected <= visible, queue

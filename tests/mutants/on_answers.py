@@ -3,8 +3,8 @@
 from tests.mutants.mutant import OUTCOMES_FILE, PIPELINE_TESTS, PURCHASE_FILE, Change, Mutant
 
 _SHARED_IDS = "tests/services/credit_checks/test_shared_ids.py"
-_LEFT_OPEN = "tests/services/adoption/test_rows_left_open.py"
-_BY_OTHERS = "tests/services/adoption/test_rows_by_others.py"
+_OPEN_ROWS_TESTS = "tests/services/adoption/test_rows_left_open.py"
+_FOREIGN_ROWS_TESTS = "tests/services/adoption/test_rows_by_others.py"
 _CONTRADICTIONS = "tests/services/credit_checks/test_contradictions_end.py"
 _DENIED_BUT_BOUGHT = (
     "tests/services/credit_checks/test_outcomes.py::test_a_denied_but_bought_purchase_stops_the_next_one"
@@ -386,7 +386,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "            credit_checks.c.work_state.is_(None),\n",
             ),
         ),
-        (f"{_LEFT_OPEN}::test_an_id_after_an_error_stops_the_next_purchase",),
+        (f"{_OPEN_ROWS_TESTS}::test_an_id_after_an_error_stops_the_next_purchase",),
         "sqlite",
     ),
     Mutant(
@@ -398,7 +398,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "                if record:\n",
             ),
         ),
-        (f"{_LEFT_OPEN}::test_two_people_give_the_id_of_an_open_row",),
+        (f"{_OPEN_ROWS_TESTS}::test_two_people_give_the_id_of_an_open_row",),
         "sqlite",
     ),
     Mutant(
@@ -712,7 +712,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "            has_rows = len(adopted_ids) > tried_count\n",
             ),
         ),
-        (f"{_BY_OTHERS}::test_rows_that_can_not_be_taken_over_keep_no_others_waiting",),
+        (f"{_FOREIGN_ROWS_TESTS}::test_rows_that_can_not_be_taken_over_keep_no_others_waiting",),
         "sqlite",
     ),
     Mutant(

@@ -276,7 +276,7 @@ ON_EDGES: tuple[Mutant, ...] = (
                 '        f"TRUE OR {_IS_OWN_SESSION_SQL}", "a worker',
             ),
         ),
-        ("tests/harms/test_asked_for.py::test_an_audit_entry_by_the_worker_belongs_to_the_workers_session",),
+        ("tests/harms/test_requests_of_people.py::test_an_audit_entry_by_the_worker_belongs_to_the_workers_session",),
     ),
     Mutant(
         "an adoption tries again what a foreign index forbids",

@@ -9,14 +9,14 @@ _ORDERS, _UNREADABLE = "console/store/constraints/orders.py", "console/store/dat
 _FORGED, _HOSTILE = "tests/harms/test_forged_notices.py", "tests/harms/test_hostile_rows.py"
 _PAID, _WAITS = "tests/harms/test_paid_orders.py", "tests/harms/test_cooling_off.py"
 _SQL, _REQUESTS = "console/store/constraints/sql_expressions.py", "console/store/constraints/desk_requests.py"
-_ASKED, _ABOUT = "tests/harms/test_asked_for.py", "tests/harms/test_asked_about_it.py"
+_ASKED, _ABOUT = "tests/harms/test_requests_of_people.py", "tests/harms/test_request_subjects.py"
 _EXECUTION, _QUEUE = "console/services/desk_requests/execution.py", "console/store/desk_requests/requests.py"
 _WRITTEN = "tests/services/desk_requests/test_hostile_requests.py"
 _LOCKED = "tests/services/desk_requests/test_locked_requests.py"
 _COUNTED = "tests/services/desk_requests/test_request_counts.py"
 _HOLDERS = "console/store/access/lock_holders.py"
 _USED_UP = "tests/services/desk_requests/test_used_up_servers.py"
-_WORDS = "tests/harms/test_words.py"
+_WORDS = "tests/harms/test_texts_of_people.py"
 _DEFERRED = "tests/store/database/test_deferred_statements.py"
 _TAIL, _GARBAGE = "tests/services/audit/test_roots.py", "tests/harms/test_malformed_rows.py"
 
@@ -193,10 +193,10 @@ ON_HARMS: tuple[Mutant, ...] = (
         "tests/services/guarded/test_database_rollback.py::test_an_acknowledged_loss_is_not_reported_again"),
     _make_mutant("a worker ends acknowledgements that nobody asked to end", "console/store/constraints/worker.py",
         '        + f" AND {is_requested_sql(_IS_REOPENING_REQUEST_SQL)}"\n', "",
-        "tests/harms/test_words.py::test_an_acknowledgement_ends_only_by_its_author_or_a_reopening"),
+        "tests/harms/test_texts_of_people.py::test_an_acknowledgement_ends_only_by_its_author_or_a_reopening"),
     _make_mutant("an acknowledgement of somebody else ends without a reason", "console/store/constraints/worker.py",
         " AND s.words IS NOT NULL AND s.position = ", " OR s.position = ",
-        "tests/harms/test_words.py::test_an_acknowledgement_ends_only_by_its_author_or_a_reopening"),
+        "tests/harms/test_texts_of_people.py::test_an_acknowledgement_ends_only_by_its_author_or_a_reopening"),
     _make_mutant("each write makes a payment young again", "console/store/payments/payments.py",
         '    if path or values.get("certainty", payment.certainty) != payment.certainty:\n', "    if True:\n",
         f"{_SINCE}::test_the_state_of_a_payment_has_its_time", "sqlite"),

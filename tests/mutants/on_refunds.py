@@ -6,8 +6,8 @@ _MONEY, _SUBMITTING = "console/store/payments/balances.py", "console/services/re
 _KEY = "console/services/refunds/idempotency_key.py"
 _DECIDABLE, _PROBING = "console/domain/recovery/decidable.py", "console/services/refunds/probe.py"
 _AT_ONCE = "tests/races/test_requests_at_once.py"
-_SILENCES = "tests/races/test_silences.py"
-_LATE = (f"{_SILENCES}::test_effects_that_come_late",)
+_UNANSWERED_REFUNDS_TESTS = "tests/races/test_unanswered_refunds.py"
+_LATE_EFFECTS_TESTS = (f"{_UNANSWERED_REFUNDS_TESTS}::test_effects_that_come_late",)
 _START, _RECEIVE = "tests/services/payments/test_start.py", "tests/services/payment_intake/test_receive.py"
 _EARLIER = "tests/services/refunds/test_earlier_refunds.py"
 _VOTES = "tests/services/refunds/test_votes.py"
@@ -397,7 +397,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "",
             ),
         ),
-        _LATE,
+        _LATE_EFFECTS_TESTS,
     ),
     Mutant(
         "a refund that is not found did not happen",
@@ -409,7 +409,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "        return True\n",
             ),
         ),
-        _LATE,
+        _LATE_EFFECTS_TESTS,
     ),
     Mutant(
         "what Atom does not find did not happen",
@@ -422,7 +422,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "        if not columns:\n            return False\n",
             ),
         ),
-        (f"{_SILENCES}::test_a_time_out_is_never_sent_again",),
+        (f"{_UNANSWERED_REFUNDS_TESTS}::test_a_time_out_is_never_sent_again",),
     ),
     Mutant(
         "what arrived after all may be withdrawn",

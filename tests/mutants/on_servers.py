@@ -226,7 +226,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
                 "                    self._commit_transaction(tx)\n",
             ),
         ),
-        ("tests/faults/test_losers.py",),
+        ("tests/faults/test_losing_transactions.py",),
     ),
     Mutant(
         "a COMMIT without an answer counts as failed",
@@ -274,7 +274,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
                 "_LOST_RACE_ERRORS = {LOCK_WAIT_TIMEOUT_ERROR}",
             ),
         ),
-        ("tests/faults/test_losers.py",),
+        ("tests/faults/test_losing_transactions.py",),
     ),
     Mutant(
         "a process that is stopped in a transaction keeps its locks",
@@ -285,7 +285,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
                 "IDLE_TRANSACTION_TIMEOUT_SECONDS = 600\n",
             ),
         ),
-        ("tests/faults/test_losers.py",),
+        ("tests/faults/test_losing_transactions.py",),
     ),
     Mutant(
         "a node answers with what it happens to have",

@@ -4,7 +4,7 @@ from tests.mutants.mutant import Change, Mutant
 
 _PAYMENTS, _DECIDABLE = "console/domain/explanations/payments.py", "console/domain/recovery/decidable.py"
 _SIDES, _RELATED = "console/domain/payments/consistency.py", "console/services/recovery/related_records.py"
-_HISTORIES = ("tests/stateful/test_told_histories.py",)
+_HISTORIES = ("tests/stateful/test_random_histories.py",)
 _COMPANY = ("tests/views/lookup/test_company_page.py",)
 _RULES = ("tests/domain/explanations/test_payments.py",)
 _REGISTRY = ("tests/services/registry/test_facts.py",)

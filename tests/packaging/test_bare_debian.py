@@ -24,8 +24,8 @@ from tests.support.waiting import PATIENCE_SECONDS
 BARE = os.environ.get("CONSOLE_TEST_BARE_DEBIAN", "")
 ROOT = Path(__file__).resolve().parents[2]
 APPLICATION = Path(os.environ.get("CONSOLE_TEST_APPLICATION", ROOT / "dist" / "support-console"))
-_OTHERS = "proc", "dev", "tmp", "var", "root", "etc"
-_LISTED = f"find / -xdev \\( {' -o '.join(f'-path /{name}' for name in _OTHERS)} \\) -prune -o -print"
+_SYSTEM_FOLDERS = "proc", "dev", "tmp", "var", "root", "etc"
+_LISTED = f"find / -xdev \\( {' -o '.join(f'-path /{name}' for name in _SYSTEM_FOLDERS)} \\) -prune -o -print"
 """All files but those in which dpkg, apt and the tests keep their own."""
 
 pytestmark = [

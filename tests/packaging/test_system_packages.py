@@ -12,7 +12,7 @@ SCRIPTS = Path(__file__).resolve().parents[2] / "scripts"
 SYSTEM_PACKAGES = SCRIPTS / "system_packages.sh"
 
 # Every Linux with Python has these.
-ALWAYS_THERE = re.compile(r"ld-linux.*|lib(c|m|dl|pthread|rt|resolv|gcc_s|stdc\+\+|z)\.so\.\d+")
+PREINSTALLED_LIBRARIES = re.compile(r"ld-linux.*|lib(c|m|dl|pthread|rt|resolv|gcc_s|stdc\+\+|z)\.so\.\d+")
 MODULES = ("QtCore", "QtGui", "QtWidgets", "QtNetwork", "QtSvg", "QtDBus")
 PLATFORMS = ("xcb", "offscreen", "vnc", "wayland")
 PLUGINS = (
@@ -57,7 +57,7 @@ def test_every_library_of_the_window_has_a_package() -> None:
     shipped = {file.name: file for wheel in wheels for file in wheel.rglob("*.so*")}
     start = [qt / f"{module}.abi3.so" for module in MODULES]
     start += [file for pattern in PLUGINS for file in (qt / "Qt/plugins").glob(pattern)]
-    outside = {name for name in list_missing_libraries(start, shipped) if not ALWAYS_THERE.fullmatch(name)}
+    outside = {name for name in list_missing_libraries(start, shipped) if not PREINSTALLED_LIBRARIES.fullmatch(name)}
     assert outside, "nothing found: the test looks at the wrong files"
     listed = set(re.findall(r"^(lib\S+)\s+lib\S+$", SYSTEM_PACKAGES.read_text(), flags=re.MULTILINE))
     assert outside <= listed

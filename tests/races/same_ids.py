@@ -18,7 +18,7 @@ from tests.support.money_desks import import_paid_payment, make_provider_setting
 from tests.support.places import FIRST_PERSON, Place
 
 ACTED, REPEATED = "acted", "repeated"
-LATER = ("in_progress", "lease_timeout", "database_locked")
+RETRY_ERROR_CODES = ("in_progress", "lease_timeout", "database_locked")
 """Refusals after which a caller asks again with the same id."""
 DESKS = 2
 Ending = tuple[str, int | None]
@@ -42,7 +42,7 @@ def run(place: Place, numbers: Sequence[str], processes: int) -> Counter[str]:
         tally: Counter[str] = Counter()
         for endings in zip(*answers, strict=True):
             counted = Counter(word for word, _ in endings)
-            assert not set(counted) - {ACTED, REPEATED, *LATER}, counted
+            assert not set(counted) - {ACTED, REPEATED, *RETRY_ERROR_CODES}, counted
             assert counted[ACTED] == 1, counted
             assert len({record for word, record in endings if word in (ACTED, REPEATED)}) == 1, endings
             tally.update(counted)

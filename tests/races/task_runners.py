@@ -20,7 +20,7 @@ from tests.support.places import Place
 
 NAMES = ("one", "two", "three")
 ROUNDS = TaskInterval(1, "many rounds in a short test")  # a twentieth of it, by the scale of these tests
-_LONG_ENOUGH_SECONDS = 0.01
+_TASK_SECONDS = 0.01
 """A run takes that long, so that one beside it would meet it."""
 
 
@@ -41,7 +41,7 @@ class RunLog:
             self._write("twice at once", name)
             return 0
         os.close(mark)
-        Event().wait(_LONG_ENOUGH_SECONDS)
+        Event().wait(_TASK_SECONDS)
         self._write("runs", name)
         (self.folder / f"{name}.running").unlink()
         return 1

@@ -11,7 +11,7 @@ from console.sandbox import CLIENT_ID, CLIENT_SECRET, REFRESH_TOKEN, Sandbox
 from console.sandbox.http.messages import JsonObject
 
 NUMBER = "1180301018771"
-OTHER = "7123456789012"
+OTHER_CORPORATION_NUMBER = "7123456789012"
 FORM = "application/x-www-form-urlencoded"
 
 

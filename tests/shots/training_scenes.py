@@ -9,7 +9,7 @@ from console.views.training.page import TrainingPage
 from tests.shots.scenes import Scene
 from tests.shots.stage import Stage
 
-_NEVER = 3_600.0
+_LONG_PAUSE_SECONDS = 3_600.0
 _WRONG_ROW, _OPEN_ROW = 11, 5
 
 
@@ -18,7 +18,7 @@ def training(stage: Stage) -> None:
     desk = stage.desk.console
     home = desk.settings.home / "training-desk"
     own = Settings.load({"CONSOLE_HOME": str(home), "CONSOLE_LANGUAGE": stage.sight.language})
-    with open_training(own, approver_pause_seconds=_NEVER) as console:
+    with open_training(own, approver_pause_seconds=_LONG_PAUSE_SECONDS) as console:
         service = desk.training = console.training
         assert service is not None
         stage.frame.rebuild_bars_and_page()

@@ -10,7 +10,7 @@ from functools import partial
 from itertools import product
 from pathlib import Path
 
-from tests.crash import asked_kills, asked_statements
+from tests.crash import desk_request_kills, desk_request_statements
 from tests.races.asking_desks import AskingRace, run
 from tests.soak.shards import Demand
 from tests.support import pooled_databases
@@ -54,20 +54,20 @@ def end_worker_at_each_step(shard: int, folder: Path) -> Counter[str]:
     """End the worker at each step of one action, in one way (killed or told to end). Afterwards another worker
     continues, or the same one after a restart. The number of the shard decides action, way and worker."""
     (action, how), again = list(
-        product(product(asked_kills.STEPS, asked_kills.EXIT_STATUS_BY_ENDING), (False, True))
+        product(product(desk_request_kills.STEPS, desk_request_kills.EXIT_STATUS_BY_ENDING), (False, True))
     )[shard]
     with _open_own_place(folder) as place:
-        tally = asked_kills.run(place, action, how, shard, again=again)
-    assert tally["ends"] == len(asked_kills.STEPS[action]), tally
+        tally = desk_request_kills.run(place, action, how, shard, again=again)
+    assert tally["ends"] == len(desk_request_kills.STEPS[action]), tally
     return tally
 
 
 def fail_each_statement(shard: int, folder: Path) -> Counter[str]:
     """Let each statement of one action of a worker fail with one kind of trouble. The number of the shard decides
     both."""
-    action, trouble = list(product(asked_statements.ACTIONS, asked_statements.TROUBLES))[shard]
-    with _open_own_place(folder) as place, asked_statements.open_stage(place) as on:
-        return asked_statements.fail_each_statement(on, action, trouble)
+    action, trouble = list(product(desk_request_statements.ACTIONS, desk_request_statements.STATEMENT_FAULTS))[shard]
+    with _open_own_place(folder) as place, desk_request_statements.open_stage(place) as on:
+        return desk_request_statements.fail_each_statement(on, action, trouble)
 
 
 @contextmanager
@@ -89,13 +89,13 @@ DEMANDS = (
     ),
     Demand(
         "asked, a worker ends",
-        len(asked_kills.STEPS) * len(asked_kills.EXIT_STATUS_BY_ENDING) * 2,
+        len(desk_request_kills.STEPS) * len(desk_request_kills.EXIT_STATUS_BY_ENDING) * 2,
         end_worker_at_each_step,
         "{ends} workers killed or told to end at every step of a request: 0 twice, 0 lost, 0 untrue answers",
     ),
     Demand(
         "asked, a statement fails",
-        len(asked_statements.ACTIONS) * len(asked_statements.TROUBLES),
+        len(desk_request_statements.ACTIONS) * len(desk_request_statements.STATEMENT_FAULTS),
         fail_each_statement,
         "{places} failing statements of a worker that executes a request: 0 twice, 0 untrue answers",
         seconds=3_600,

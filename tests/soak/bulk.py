@@ -25,7 +25,7 @@ FIND_PURCHASES_SETTING = {"ALARMBOX_FIND_PURCHASES": "1"}
 FASTER_SETTING = {"TIME_SCALE": "4"}
 """Leases of 11 seconds, and a turn of the due task each half second."""
 _PATIENCE = 1_700.0
-_AT_ONCE = 500
+_PART_SIZE = 500
 
 
 def run_bulk_with_kills(engine: Engine, count: int, folder: Path) -> Counter[str]:
@@ -56,7 +56,7 @@ def _register_sold_checks(sandbox: Sandbox, count: int) -> None:
 
 def _split_into_parts(whole: Sequence[str]) -> Iterator[Sequence[str]]:
     """Yield the texts in parts of at most 500."""
-    return (whole[begin : begin + _AT_ONCE] for begin in range(0, len(whole), _AT_ONCE))
+    return (whole[begin : begin + _PART_SIZE] for begin in range(0, len(whole), _PART_SIZE))
 
 
 def _run_half_by_hand(console: Console, run_id: int, half: int) -> None:

@@ -43,12 +43,14 @@ def _run_day(day: Day, folder: Path, name: str) -> Counter[str]:
     return ended.tally
 
 
-_TOLD = (
+_DAY_FIGURES_FORMAT = (
     "{orders} orders, {lost} notices lost, {worker_kills} workers and {database_kills} databases killed: none stuck,"
     " books balance, {planted} planted, {raised} raised, {right} of them right"
 )
-_TOLD_ASKED = f"{{requests ended}} requests of desks, {{taken_over}} of them taken over; {_TOLD}"
+_TEAM_DAY_FIGURES_FORMAT = (
+    f"{{requests ended}} requests of desks, {{taken_over}} of them taken over; {_DAY_FIGURES_FORMAT}"
+)
 DEMANDS: tuple[Demand, ...] = (
-    Demand("a day in the life", 1, run_whole_day, _TOLD, seconds=4_800),
-    Demand("a day in the life, asked", 1, run_day_in_team_mode, _TOLD_ASKED, seconds=4_800),
+    Demand("a day in the life", 1, run_whole_day, _DAY_FIGURES_FORMAT, seconds=4_800),
+    Demand("a day in the life, asked", 1, run_day_in_team_mode, _TEAM_DAY_FIGURES_FORMAT, seconds=4_800),
 )

@@ -4,7 +4,7 @@ Redis."""
 from collections import Counter
 from pathlib import Path
 
-from tests.races.askers import REQUESTS_PER_KEY, RequestLoad, disturb_redis, run_load
+from tests.races.key_users import REQUESTS_PER_KEY, RequestLoad, disturb_redis, run_load
 from tests.support import places, servers
 from tests.support.desks import UNUSED_URL
 from tests.support.places import Engine

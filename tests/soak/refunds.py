@@ -5,7 +5,7 @@ from collections import Counter
 from pathlib import Path
 
 from tests.faults import refund_steps
-from tests.races import refunders, requesters, silences
+from tests.races import refunders, requesters, unanswered_refunds
 from tests.races.refunders import RefundLoad
 from tests.soak.shards import ALL, SINGLE, Demand, make_demands, open_place
 from tests.support import servers
@@ -56,8 +56,8 @@ def kill_server_at_commands(_shard: int, folder: Path) -> Counter[str]:
 def run_unanswered_refunds(engine: Engine, shard: int, folder: Path) -> Counter[str]:
     """100 refunds get no answer, at PayPay or Atom in turn. Check that none of them is ever sent again."""
     with open_place(engine, folder) as place, open_money_stage(place) as scene:
-        tally = silences.run_refunds_without_answer(scene, 100, ("paypay", "atom")[shard % 2])
-        silences.check_money(scene)
+        tally = unanswered_refunds.run_refunds_without_answer(scene, 100, ("paypay", "atom")[shard % 2])
+        unanswered_refunds.check_money(scene)
     assert tally["again"] == 0, tally
     return tally
 
@@ -65,8 +65,8 @@ def run_unanswered_refunds(engine: Engine, shard: int, folder: Path) -> Counter[
 def run_late_refunds(engine: Engine, _shard: int, folder: Path) -> Counter[str]:
     """100 refunds are executed by the provider around its second answer that the refund doesn't exist."""
     with open_place(engine, folder) as place, open_money_stage(place) as scene:
-        tally = silences.run_late_refunds(scene, 100)
-        silences.check_money(scene)
+        tally = unanswered_refunds.run_late_refunds(scene, 100)
+        unanswered_refunds.check_money(scene)
     return tally
 
 

@@ -39,7 +39,7 @@ TURN_MS = 5
 _KEY_MS, _LOOK_MS, _SAMPLE_SECONDS = 120, 700, 5.0
 _LONG_SECONDS, _STACKS_SECONDS = 0.033, 0.02
 _FRAME = re.compile(r'File "(.+)", line (\d+) in (.+)')
-_FRAMES_TOLD = 12
+_REPORTED_FRAMES = 12
 Step = Callable[[], object] | int
 """Something that the person does, or milliseconds in which they look."""
 
@@ -278,8 +278,8 @@ class Session(QObject):
         return {
             "late": sorted(self.watch.late),
             "work": sorted(seconds for seconds, _ in work),
-            "longest": work[:_FRAMES_TOLD],
-            "stacks": self.stacks.seen.most_common(_FRAMES_TOLD),
+            "longest": work[:_REPORTED_FRAMES],
+            "stacks": self.stacks.seen.most_common(_REPORTED_FRAMES),
             "painted": self.paints.took,
             "memory": self.memory,
             "done": self.done,

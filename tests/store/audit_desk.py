@@ -21,7 +21,7 @@ from console.store.spool.spool import ChainHead
 from tests.support.places import Place
 
 DESK = "desk-1"
-AT = datetime(2026, 11, 20, 3, 20, 1, 250_000, tzinfo=UTC)
+ENTRY_INSTANT = datetime(2026, 11, 20, 3, 20, 1, 250_000, tzinfo=UTC)
 
 
 class AnchorList:
@@ -105,7 +105,7 @@ def _make_rows(count: int) -> Iterator[tuple[object, ...]]:
     for index in range(count):
         seq = index % 4 + 1
         before = FIRST_PREVIOUS_HASH if seq == 1 else before
-        at = (AT + timedelta(seconds=index)).replace(tzinfo=None)
+        at = (ENTRY_INSTANT + timedelta(seconds=index)).replace(tzinfo=None)
         chain = f"chain-{index // 4:09}"
         content = [chain, seq, format_hashed_instant(at), "op-a", DESK, "x", "credit-check", "17", "done", None, "{}"]
         hashed = compute_row_hash(before, content)

@@ -14,7 +14,7 @@ from console.store.spool.cipher import Cipher
 from console.store.spool.spool import Spool
 from tests.store import forbidden_worker, money_scene
 from tests.store.audit_desk import DatabaseWithThreeChains
-from tests.store.guard_lines import PersonConnections, open_server_with_movable_time
+from tests.store.plain_connections import PersonConnections, open_server_with_movable_time
 from tests.store.spool_worker import KEY
 from tests.support.places import FIRST_PERSON, Engine, Place, open_empty_place_anywhere
 from tests.support.quick_desks import HandClock

@@ -16,7 +16,7 @@ SEEN, UNSEEN, ACKNOWLEDGED = 101, 102, 103
 _OWN_PERSON_MESSAGE = "its own person's"
 MONEY = ("refund", "approve", "resolve")
 UNCHANGED_MESSAGE = "stays as it is"
-AT = {"created_at": UTC, "next_at": UTC}
+CREATION_COLUMNS = {"created_at": UTC, "next_at": UTC}
 EARLIER = f"{UTC} - INTERVAL 2 HOUR"
 
 
@@ -38,7 +38,7 @@ def make_saga_insert(**more: str) -> str:
 
 
 def make_event_insert(event: str = "e9", **more: str) -> str:
-    written = {"topic": "'t'", "event_id": f"'{event}'", "record_key": "'r1'", "body": "'x'", **AT}
+    written = {"topic": "'t'", "event_id": f"'{event}'", "record_key": "'r1'", "body": "'x'", **CREATION_COLUMNS}
     return make_insert("outbox", **(written | more))
 
 

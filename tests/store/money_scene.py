@@ -15,7 +15,7 @@ FREE, WAITING, ASIDE, BIG, REVERSED = range(21, 26)
 """Payments that nothing is refunded of."""
 UNPAID, CANCELLED, PAID_FOR, BY_ATOM, AT_ATOM, SHOPS = range(1, 7)
 """Orders; the last three have a payment at Atom: paid, waiting, paid with the shop's own words in the order."""
-GIVEN_BACK = 31
+REFUNDED_ORDER_ID = 31
 """An order that waits; its payment at Atom was paid, and in part given back."""
 SUM = 300
 SET_CHECKS_OFF_SQL = (
@@ -31,8 +31,8 @@ KEY_COLUMNS = {
     "operation_id": "'op-new'",
 }
 SENT_COLUMNS = {"status": "'submitting'", **KEY_COLUMNS}
-DONE_COLUMNS = {"status": "'completed'", "certainty": "'known'", "refund_txn_id": "'4711'"}
-NOT_DONE_COLUMNS = {"status": "'failed'", "certainty": "'known'"}
+COMPLETED_REFUND_COLUMNS = {"status": "'completed'", "certainty": "'known'", "refund_txn_id": "'4711'"}
+FAILED_REFUND_COLUMNS = {"status": "'failed'", "certainty": "'known'"}
 
 
 def make_insert(table: str, **values: str) -> str:
@@ -228,8 +228,8 @@ def _make_other_inserts() -> list[str]:
           for of in (BY_ATOM, SHOPS)),
         make_insert("payments", order_id=str(AT_ATOM), merchant_payment_id="'ORD-5'", handle="'T-5'",
             provider_payment_id="'A-5'", status="'user_payment'", **atom),
-        make_insert("orders", id=str(GIVEN_BACK), **(order | {"merch_txn_id": "'ORD-70'"})),
-        make_insert("payments", order_id=str(GIVEN_BACK), merchant_payment_id="'ORD-70'", status="'completed'",
+        make_insert("orders", id=str(REFUNDED_ORDER_ID), **(order | {"merch_txn_id": "'ORD-70'"})),
+        make_insert("payments", order_id=str(REFUNDED_ORDER_ID), merchant_payment_id="'ORD-70'", status="'completed'",
             provider_payment_id="'A-7'", captured_minor="1000", refunded_minor="1", **atom),
         make_insert("orders", id=str(UNPAID), **order),
         make_insert("orders", id=str(CANCELLED), **(order | {"merch_txn_id": "'ORD-2'", "status": "'cancelled'"})),

@@ -10,7 +10,7 @@ from console.settings.settings import Settings
 from tests.support.desks import make_environment
 from tests.support.sql_server import SqlServer
 
-NOWHERE = "http://127.0.0.1:9"
+UNREACHABLE_URL = "http://127.0.0.1:9"
 
 
 def make_settings(home: Path, url: str, **extra: str) -> Settings:
@@ -18,7 +18,7 @@ def make_settings(home: Path, url: str, **extra: str) -> Settings:
     settings without their prefix `CONSOLE_`.
     """
     home.mkdir(exist_ok=True)
-    return Settings.load(make_environment(home, NOWHERE, DATABASE_URL=url, OPERATOR="", **extra))
+    return Settings.load(make_environment(home, UNREACHABLE_URL, DATABASE_URL=url, OPERATOR="", **extra))
 
 
 @contextmanager

@@ -58,7 +58,7 @@ AMOUNT = make_difference(
 )
 IMPORTED = make_difference(2, ReconciliationVerdict.IMPORTED, None, "取引完了 500 JPY")
 REFUSED = make_difference(4, ReconciliationVerdict.REFUSED, None, "other_day 0412")
-ALL = (AMOUNT, IMPORTED, REFUSED)
+ALL_RUNS = (AMOUNT, IMPORTED, REFUSED)
 
 
 class ReconcileServices:
@@ -67,7 +67,7 @@ class ReconcileServices:
     """
 
     def __init__(
-        self, *views: ReconciliationRunDetails, rows: tuple[DifferenceItem, ...] = ALL, refusal: str = ""
+        self, *views: ReconciliationRunDetails, rows: tuple[DifferenceItem, ...] = ALL_RUNS, refusal: str = ""
     ) -> None:
         self.run_views = {view.item.id: view for view in views}
         self.rows, self.refusal = rows, refusal

@@ -74,7 +74,7 @@ APPROVED = replace(REFUND, state=RefundState.APPROVED, checkers=("lead-b",))
 ORDER_BEHIND_ITS_PAYMENT = replace(ORDER, state=OrderState.PENDING)
 
 AWAITING = PaymentRelations(awaits_second_person=True)
-NOBODY_CONFIRMS = RefundRelations(awaits_second_person=True, lacks_second_person=True)
+RELATIONS_WITHOUT_SECOND_PERSON = RefundRelations(awaits_second_person=True, lacks_second_person=True)
 
 REASONS = (
     "paid_after_cancel", "paid_twice", "set_aside", "no_order", "amount_differs", "contradicted", "reversed",
@@ -116,12 +116,14 @@ SITUATIONS: dict[str, Explanation] = {
         refunds=(replace(REFUND, relations=RefundRelations(lacks_approver=True)),)
     ),
     "payment whose unknown refund nobody can confirm": related(
-        refunds=(replace(UNKNOWN_REFUND, relations=NOBODY_CONFIRMS),)
+        refunds=(replace(UNKNOWN_REFUND, relations=RELATIONS_WITHOUT_SECOND_PERSON),)
     ),
     "refund without an approver": explain_refund(
         replace(REFUND, relations=RefundRelations(lacks_approver=True)), NOW
     ),
-    "refund unknown, nobody to confirm": explain_refund(replace(UNKNOWN_REFUND, relations=NOBODY_CONFIRMS), NOW),
+    "refund unknown, nobody to confirm": explain_refund(
+        replace(UNKNOWN_REFUND, relations=RELATIONS_WITHOUT_SECOND_PERSON), NOW
+    ),
     "payment reversal asked": explain_payment(replace(PAYMENT, relations=AWAITING), NOW),
     "payment order behind": explain_payment(
         replace(PAYMENT, relations=PaymentRelations(ORDER_BEHIND_ITS_PAYMENT)), NOW

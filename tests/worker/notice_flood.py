@@ -32,7 +32,7 @@ from tests.worker.running_receiver import post_notice
 
 LIMITS = {"paypay": 1.5, "atom": 5.0, "bank": 5.0}
 """Seconds after which a sender gives a try up. PayPay's is its own; the others name none."""
-LONG = PATIENCE_SECONDS
+LONG_TIMEOUT_SECONDS = PATIENCE_SECONDS
 _REFUSAL = (
     "HTTP/1.1 400 Bad Request\r\ncontent-length: 8\r\ncontent-type: text/plain; charset=utf-8\r\n"
     "Connection: close\r\n\r\nrefused\n"
@@ -77,7 +77,7 @@ class WorkerSamples:
         self.kilobytes.append(int(status.split("VmRSS:")[1].split()[0]))
         self.files.append(len(list(Path(f"/proc/{worker.pid}/fd").iterdir())))
         began = time.perf_counter()
-        with urlopen(f"{worker.url}/healthz", timeout=LONG) as answer:
+        with urlopen(f"{worker.url}/healthz", timeout=LONG_TIMEOUT_SECONDS) as answer:
             assert answer.status == 200
         self.health.append(time.perf_counter() - began)
 
@@ -139,7 +139,7 @@ def run_flood(place: Place, seconds: float, rate: float, slow: int, each_second:
             with _attacking(attack) as thrown, _attacking(dawdlers) as dawdled, _watched(worker, vitals):
                 _deliver(worker, posts, seconds, deliveries)
                 heard, dawdling = _heard(thrown), _heard(dawdled)
-            wait_until(lambda: _is_settled(scene), "every notice is booked", 4 * LONG)
+            wait_until(lambda: _is_settled(scene), "every notice is booked", 4 * LONG_TIMEOUT_SECONDS)
             assert worker.is_alive
         _check(scene, posts)
         flood = FloodResult(heard, deliveries, vitals, dawdling["slow"]["begun"])
@@ -207,7 +207,7 @@ def _deliver(
 
 
 def _send(port: int, post: ReceivedNotice, deliveries: DeliveryTries) -> None:
-    deadline = time.monotonic() + 4 * LONG
+    deadline = time.monotonic() + 4 * LONG_TIMEOUT_SECONDS
     while True:
         began, trouble = time.perf_counter(), None
         try:

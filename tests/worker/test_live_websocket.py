@@ -191,23 +191,23 @@ def test_a_token_that_can_be_guessed_is_a_bad_setting(place: Place, sandbox: San
     assert (refusal.value.code, refusal.value.detail["problem"]) == ("bad_profile", "token_short")
 
 
-OLD = "the-token-before-this-one"
+OLD_TOKEN = "the-token-before-this-one"
 
 
 def test_two_tokens_count_while_one_is_replaced(place: Place, sandbox: Sandbox) -> None:
     """The new and the old token are both accepted, in a header or as the first message; both together in one header
     are not.
     """
-    told: dict[str, Any] = {"SECRET_LIVE_TOKEN": TOKEN, "SECRET_LIVE_TOKEN_OLD": OLD}
+    told: dict[str, Any] = {"SECRET_LIVE_TOKEN": TOKEN, "SECRET_LIVE_TOKEN_OLD": OLD_TOKEN}
     with open_payment_desk(place, sandbox, **told) as scene, run_receiver(scene.taker) as receiver:
-        for token in (TOKEN, OLD):
+        for token in (TOKEN, OLD_TOKEN):
             with connect_listener(receiver, headers={"Authorization": f"Bearer {token}"}) as line:
                 assert receive_message(line)["type"] == "snapshot"
             with connect_listener(receiver, headers={}, first=token) as line:
                 assert receive_message(line)["type"] == "snapshot"
         with (
             pytest.raises(InvalidStatus),
-            connect_listener(receiver, headers={"Authorization": f"Bearer {TOKEN}{OLD}"}),
+            connect_listener(receiver, headers={"Authorization": f"Bearer {TOKEN}{OLD_TOKEN}"}),
         ):
             pass
 
@@ -233,10 +233,10 @@ def test_a_token_is_replaced_without_a_restart(
         monkeypatch.setattr(live, "LIVE_TOKEN_RELOAD_SECONDS", 0.0)
         with run_receiver(scene.taker) as receiver:
             assert _can_listen(receiver, TOKEN)
-            kept["LIVE_TOKEN"] = OLD
-            assert [_can_listen(receiver, token) for token in (TOKEN, OLD)] == [False, True]
+            kept["LIVE_TOKEN"] = OLD_TOKEN
+            assert [_can_listen(receiver, token) for token in (TOKEN, OLD_TOKEN)] == [False, True]
             kept.clear()
-            assert [_can_listen(receiver, token) for token in (TOKEN, OLD)] == [False, True]
+            assert [_can_listen(receiver, token) for token in (TOKEN, OLD_TOKEN)] == [False, True]
 
 
 def _can_listen(receiver: RunningReceiver, token: str) -> bool:

@@ -22,7 +22,7 @@ from tests.worker.running_receiver import LONG_SECONDS, TOKEN, RunningReceiver, 
 from tests.worker.test_live_websocket import BEARER, connect_listener, read_close_code, receive_message
 
 pytestmark = pytest.mark.engines("sqlite")
-ALL = frozenset(LIVE_FEED_CHANNELS)
+ALL_CHANNELS = frozenset(LIVE_FEED_CHANNELS)
 HANDSHAKE = (
     b"GET /live HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n"
     b"sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\nauthorization: Bearer " + TOKEN.encode() + b"\r\n\r\n"
@@ -101,7 +101,7 @@ def test_a_state_in_the_snapshot_is_not_sent_again() -> None:
     known = {("payment", 1): shown}
 
     def told(*changed: RecordSummary) -> list[Any]:
-        text = LiveFeedChanges(changed).make_message_text(ALL, known)
+        text = LiveFeedChanges(changed).make_message_text(ALL_CHANNELS, known)
         return [] if text is None else [(one["id"], one["version"]) for one in json.loads(text)["changes"]]
 
     other = replace(shown, id=2)

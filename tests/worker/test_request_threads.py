@@ -10,7 +10,7 @@ from console.worker.request_threads import (
 )
 
 _RENEWAL_SECONDS = 1.0
-_NEVER = float("inf")
+_NO_REQUEST_AGE_SECONDS = float("inf")
 
 
 @pytest.mark.parametrize(
@@ -20,9 +20,9 @@ _NEVER = float("inf")
         (0.0, True, REQUEST_POLL_PAUSE_SECONDS),
         (0.001, False, QUICK_REQUEST_POLL_PAUSE_SECONDS),
         (QUICK_REQUEST_POLL_PERIOD_SECONDS, False, REQUEST_POLL_PAUSE_SECONDS),
-        (_NEVER, False, REQUEST_POLL_PAUSE_SECONDS),
+        (_NO_REQUEST_AGE_SECONDS, False, REQUEST_POLL_PAUSE_SECONDS),
         (0.001, True, _RENEWAL_SECONDS),
-        (_NEVER, True, _RENEWAL_SECONDS),
+        (_NO_REQUEST_AGE_SECONDS, True, _RENEWAL_SECONDS),
     ],
 )
 def test_polls_are_quick_only_shortly_after_a_request(idle_seconds: float, is_standby: bool, pause: float) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from console.cli.process.stderr_log import BUG_RECORD_ATTRIBUTES, log_on_stderr
 
-LOG = logging.getLogger("console.test")
+TEST_LOGGER = logging.getLogger("console.test")
 expects_test_log = pytest.mark.expects_log("the log itself is what is tested")
 
 
@@ -24,8 +24,8 @@ def log_failure_and_read_stderr(
         try:
             raise ValueError("canary")
         except ValueError:
-            LOG.exception("tolerated: %s", "a\nforged\u202eline", extra=extra)
-    LOG.error("after the block")
+            TEST_LOGGER.exception("tolerated: %s", "a\nforged\u202eline", extra=extra)
+    TEST_LOGGER.error("after the block")
     return err.getvalue()
 
 

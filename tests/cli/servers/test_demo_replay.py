@@ -16,7 +16,7 @@ from console.settings.settings import Settings
 from tests.services.test_samples import describe
 from tests.support.desks import make_environment
 
-S = TypeVar("S", CheckSample, PaymentSample)
+SampleT = TypeVar("SampleT", CheckSample, PaymentSample)
 
 
 def render_pdf(report: CheckReport, revision: int) -> bytes:
@@ -31,9 +31,9 @@ def list_answer_kinds(sample: CheckSample | PaymentSample) -> Iterator[tuple[str
         yield answer.source, answer.summary
 
 
-def choose_samples(samples: Iterable[S]) -> list[S]:
+def choose_samples(samples: Iterable[SampleT]) -> list[SampleT]:
     """Return samples that together have an answer of every call and outcome."""
-    chosen, seen = list[S](), set[tuple[str, str]]()
+    chosen, seen = list[SampleT](), set[tuple[str, str]]()
     for sample in samples:
         answer_kinds = set(list_answer_kinds(sample))
         if not seen.issuperset(answer_kinds):

@@ -20,11 +20,11 @@ from console.domain.records import Certainty, Work
 from console.domain.tasks.records import AlertRule
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
-LONG_AGO = NOW - timedelta(days=1)
+DAY_BEFORE = NOW - timedelta(days=1)
 UNPAID = [state for state in PaymentState if state not in PAID_STATES]
 
 
-def make_order(state: OrderState, state_since: datetime | None = LONG_AGO) -> Order:
+def make_order(state: OrderState, state_since: datetime | None = DAY_BEFORE) -> Order:
     return Order(3, "ORD-1", None, state, "JPY", 3300, (5,), 1, state_since=state_since)
 
 
@@ -32,7 +32,7 @@ def make_payment(state: PaymentState, id: int = 5, **facts: object) -> Payment:
     paid = state in PAID_STATES
     made = Payment(
         id, 3, "paypay", f"ORD-1-{id}", None, None, None, state, Certainty.KNOWN, Work(), "JPY", 3300,
-        3300 if paid else 0, 0, 0, 0, 1, state_since=LONG_AGO, booked_at=LONG_AGO if paid else None,
+        3300 if paid else 0, 0, 0, 0, 1, state_since=DAY_BEFORE, booked_at=DAY_BEFORE if paid else None,
     )  # fmt: skip
     return replace(made, **facts)  # type: ignore[arg-type]  # of each test
 
@@ -61,7 +61,7 @@ def test_a_grace_period_counts_from_our_knowledge_of_the_payment(scale: float) -
     that is open already waits for no further grace period.
     """
     grace = GRACE_PERIODS[AlertRule.PAID_UNNOTICED] / scale
-    just = make_payment(PaymentState.COMPLETED, booked_at=NOW - grace + timedelta(microseconds=1), paid_at=LONG_AGO)
+    just = make_payment(PaymentState.COMPLETED, booked_at=NOW - grace + timedelta(microseconds=1), paid_at=DAY_BEFORE)
     assert find_rule(make_order(OrderState.PENDING), just, scale=scale) is None
     assert find_rule(make_order(OrderState.PENDING), just, scale=scale, told="A") is not None
     assert (
@@ -226,12 +226,12 @@ def test_a_payment_booked_at_this_instant_has_its_grace_period() -> None:
 @pytest.mark.parametrize(
     ("times", "over"),
     [
-        ({"booked_at": LONG_AGO, "paid_at": NOW, "state_since": NOW}, True),
-        ({"booked_at": NOW, "paid_at": LONG_AGO, "state_since": LONG_AGO}, False),
-        ({"booked_at": None, "paid_at": LONG_AGO, "state_since": NOW}, True),
-        ({"booked_at": None, "paid_at": NOW, "state_since": LONG_AGO}, False),
+        ({"booked_at": DAY_BEFORE, "paid_at": NOW, "state_since": NOW}, True),
+        ({"booked_at": NOW, "paid_at": DAY_BEFORE, "state_since": DAY_BEFORE}, False),
+        ({"booked_at": None, "paid_at": DAY_BEFORE, "state_since": NOW}, True),
+        ({"booked_at": None, "paid_at": NOW, "state_since": DAY_BEFORE}, False),
         ({"booked_at": None, "paid_at": None, "state_since": NOW}, False),
-        ({"booked_at": None, "paid_at": None, "state_since": LONG_AGO}, True),
+        ({"booked_at": None, "paid_at": None, "state_since": DAY_BEFORE}, True),
         ({"booked_at": None, "paid_at": None, "state_since": None}, True),
     ],
 )
@@ -249,7 +249,7 @@ def test_the_grace_period_of_an_order_counts_from_its_last_change() -> None:
     """The grace period of an order counts from its last change, or else from its creation."""
     young = replace(make_order(OrderState.PAID, None), created_at=NOW)
     assert find_rule(young, make_payment(PaymentState.EXPIRED)) is None
-    assert find_rule(replace(young, state_since=LONG_AGO), make_payment(PaymentState.EXPIRED)) is not None
+    assert find_rule(replace(young, state_since=DAY_BEFORE), make_payment(PaymentState.EXPIRED)) is not None
 
 
 def test_the_rules_compare_the_captured_sum() -> None:

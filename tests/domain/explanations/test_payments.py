@@ -25,11 +25,11 @@ from console.domain.service_results import CertaintyBadge, WorkBadge
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 MOMENT, DAY = timedelta(microseconds=1), timedelta(days=1)
 P, _O = PaymentState, OrderState
-DONE = Payment(
+PAID = Payment(
     5, 3, "paypay", "ORD-1", "0421", None, None, P.COMPLETED, Certainty.KNOWN, Work(), "JPY", 3300, 3300, 0, 0, 0, 7,
     paid_at=NOW, created_at=NOW - DAY, state_since=NOW,
 )  # fmt: skip
-UNKNOWN = replace(DONE, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
+UNKNOWN = replace(PAID, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
 ORDER = Order(3, "ORD-1", None, _O.PAID, "JPY", 3300, (4, 5), 2, created_at=NOW - DAY, state_since=NOW - 2 * DAY)
 PENDING = replace(ORDER, state=_O.PENDING)
 AWAITING = PaymentRelations(awaits_second_person=True)
@@ -67,7 +67,7 @@ RULES = {
     },
     **{
         f"for a person: {reason}": (
-            replace(DONE, work=review_work(reason)), PENDING, told, told, following, command, PEOPLE,
+            replace(PAID, work=review_work(reason)), PENDING, told, told, following, command, PEOPLE,
         )
         for reason, told, following, command in (
             ("paid_after_cancel", "paid_after_cancel", "refund_or_ship", REFUND),
@@ -87,42 +87,42 @@ RULES = {
         )
     },
     "reversed, for a person": (
-        replace(DONE, state=P.REVERSED, work=review_work("reversed")), None, "reversed", "reversed", "tell_order",
+        replace(PAID, state=P.REVERSED, work=review_work("reversed")), None, "reversed", "reversed", "tell_order",
         make_resolve_command("reversed"), PEOPLE,
     ),
-    "order behind": (DONE, PENDING, "not_moved", "not_moved", "move_order", MOVE, PEOPLE),
+    "order behind": (PAID, PENDING, "not_moved", "not_moved", "move_order", MOVE, PEOPLE),
     "order behind, by itself": (
-        replace(DONE, work=DUE), PENDING, "not_moved", "not_moved", "moved_by_itself", MOVE, PEOPLE,
+        replace(PAID, work=DUE), PENDING, "not_moved", "not_moved", "moved_by_itself", MOVE, PEOPLE,
     ),
     "order behind, nobody knows when": (
-        replace(DONE, work=BARE_DUE), PENDING, "not_moved", "not_moved", "move_order", MOVE, PEOPLE,
+        replace(PAID, work=BARE_DUE), PENDING, "not_moved", "not_moved", "move_order", MOVE, PEOPLE,
     ),
     "order to be moved, and not read": (
-        replace(DONE, work=replace(DUE, reason="move_order")), None, "not_moved", "not_moved", "moved_by_itself",
+        replace(PAID, work=replace(DUE, reason="move_order")), None, "not_moved", "not_moved", "moved_by_itself",
         MOVE, PEOPLE,
     ),
     "order moved meanwhile": (
-        replace(DONE, work=replace(DUE, reason="move_order")), ORDER, "noticed", "noticed", "confirmed_later", PROBE,
+        replace(PAID, work=replace(DUE, reason="move_order")), ORDER, "noticed", "noticed", "confirmed_later", PROBE,
         NOBODY,
     ),
-    "noticed": (replace(DONE, work=DUE), ORDER, "noticed", "noticed", "confirmed_later", PROBE, NOBODY),
-    "complete": (DONE, ORDER, "complete", "complete", None, None, NOBODY),
+    "noticed": (replace(PAID, work=DUE), ORDER, "noticed", "noticed", "confirmed_later", PROBE, NOBODY),
+    "complete": (PAID, ORDER, "complete", "complete", None, None, NOBODY),
     **{
         f"noticed, and nobody asks: {state}": (
-            replace(DONE, state=state), ORDER, "noticed", "noticed", "probe", PROBE, PEOPLE,
+            replace(PAID, state=state), ORDER, "noticed", "noticed", "probe", PROBE, PEOPLE,
         )
         for state in (P.CALLBACK_RECEIVED, P.SIGNATURE_VERIFIED)
     },
-    "complete, of no order": (replace(DONE, order_id=None), None, "complete", "complete_alone", None, None, NOBODY),
-    "a yen went back": (replace(DONE, refunded_minor=1), ORDER, "partly", "partly", None, None, NOBODY),
-    "all but a yen went back": (replace(DONE, refunded_minor=3299), ORDER, "partly", "partly", None, None, NOBODY),
-    "all of it went back": (replace(DONE, refunded_minor=3300), ORDER, "refunded", "refunded", None, None, NOBODY),
-    "more than that": (replace(DONE, refunded_minor=3301), ORDER, "refunded", "refunded", None, None, NOBODY),
+    "complete, of no order": (replace(PAID, order_id=None), None, "complete", "complete_alone", None, None, NOBODY),
+    "a yen went back": (replace(PAID, refunded_minor=1), ORDER, "partly", "partly", None, None, NOBODY),
+    "all but a yen went back": (replace(PAID, refunded_minor=3299), ORDER, "partly", "partly", None, None, NOBODY),
+    "all of it went back": (replace(PAID, refunded_minor=3300), ORDER, "refunded", "refunded", None, None, NOBODY),
+    "more than that": (replace(PAID, refunded_minor=3301), ORDER, "refunded", "refunded", None, None, NOBODY),
     "the bank may take it back": (
-        replace(DONE, provider="atom"), ORDER, "reversible", "reversible", "reversible", None, NOBODY,
+        replace(PAID, provider="atom"), ORDER, "reversible", "reversible", "reversible", None, NOBODY,
     ),
     **{
-        str(state): (replace(DONE, state=state), PENDING, verdict, verdict, following, command, NOBODY)
+        str(state): (replace(PAID, state=state), PENDING, verdict, verdict, following, command, NOBODY)
         for state, verdict, following, command in (
             (P.INITIALIZING, "starting", "wait", PROBE), (P.TOKEN_GENERATED, "waiting", "wait", PROBE),
             (P.USER_PAYMENT, "waiting", "wait", PROBE), (P.PAYMENT_FAILED, "failed", "may_begin_again", None),
@@ -130,35 +130,35 @@ RULES = {
         )
     },
     "decided by people: not paid": (
-        replace(DONE, state=P.PAYMENT_FAILED, error_code="resolved_by_people"), PENDING, "failed",
+        replace(PAID, state=P.PAYMENT_FAILED, error_code="resolved_by_people"), PENDING, "failed",
         "decided_by_people", "may_begin_again", None, NOBODY,
     ),
     "decided by people: paid": (
-        replace(DONE, error_code="resolved_by_people"), ORDER, "complete", "decided_by_people", None, None, NOBODY,
+        replace(PAID, error_code="resolved_by_people"), ORDER, "complete", "decided_by_people", None, None, NOBODY,
     ),
     "waits for the customer, until later": (
-        replace(DONE, state=P.USER_PAYMENT, expires_at=NOW + MOMENT), PENDING, "waiting", "waiting", "wait", PROBE,
+        replace(PAID, state=P.USER_PAYMENT, expires_at=NOW + MOMENT), PENDING, "waiting", "waiting", "wait", PROBE,
         NOBODY,
     ),
     "nobody knows whether it was paid in time": (
-        replace(DONE, state=P.USER_PAYMENT, expires_at=NOW), PENDING, "overdue", "overdue", "probe", PROBE, NOBODY,
+        replace(PAID, state=P.USER_PAYMENT, expires_at=NOW), PENDING, "overdue", "overdue", "probe", PROBE, NOBODY,
     ),
     "nobody knows whether it was paid in time, asked again": (
-        replace(DONE, state=P.TOKEN_GENERATED, expires_at=NOW - DAY, work=DUE), PENDING, "overdue", "overdue",
+        replace(PAID, state=P.TOKEN_GENERATED, expires_at=NOW - DAY, work=DUE), PENDING, "overdue", "overdue",
         "confirmed_later", PROBE, NOBODY,
     ),
     "not begun": (
-        replace(DONE, state=P.EXPIRED, error_code="not_connected"), PENDING, "failed", "not_begun", "may_begin_again",
+        replace(PAID, state=P.EXPIRED, error_code="not_connected"), PENDING, "failed", "not_begun", "may_begin_again",
         None, NOBODY,
     ),
     "expired, and its order cancelled": (
-        replace(DONE, state=P.EXPIRED), replace(ORDER, state=_O.CANCELLED), "expired", "expired", None, None, NOBODY,
+        replace(PAID, state=P.EXPIRED), replace(ORDER, state=_O.CANCELLED), "expired", "expired", None, None, NOBODY,
     ),
     "failed, and its order paid": (
-        replace(DONE, state=P.PAYMENT_FAILED), ORDER, "failed", "failed", None, None, NOBODY,
+        replace(PAID, state=P.PAYMENT_FAILED), ORDER, "failed", "failed", None, None, NOBODY,
     ),
     "waits, and is asked about": (
-        replace(DONE, state=P.USER_PAYMENT, work=DUE), None, "waiting", "waiting", "probe_waiting", PROBE, NOBODY,
+        replace(PAID, state=P.USER_PAYMENT, work=DUE), None, "waiting", "waiting", "probe_waiting", PROBE, NOBODY,
     ),
 }  # fmt: skip
 
@@ -189,8 +189,8 @@ def test_each_situation_has_verdict_reason_and_next_step(name: str) -> None:
 def test_a_new_payment_is_advised_only_where_no_other_may_be_paid(other: dict[str, object], following: str) -> None:
     """No new payment is advised while another one of the order can still be paid: the service would refuse it, or the
     customer would pay twice."""
-    failed = replace(DONE, state=P.PAYMENT_FAILED, captured_minor=0)
-    sibling = replace(DONE, id=4, **other)  # type: ignore[arg-type]  # the rows above fit
+    failed = replace(PAID, state=P.PAYMENT_FAILED, captured_minor=0)
+    sibling = replace(PAID, id=4, **other)  # type: ignore[arg-type]  # the rows above fit
     told = explain_payment(replace(failed, relations=PaymentRelations(PENDING, (failed, sibling))), NOW)
     assert (told.verdict, told.next_step.code) == ("verdict.payment_failed", f"next.payment_{following}")
     assert told.next_step.action == ("open_order" if following == "other_live" else None)
@@ -199,7 +199,7 @@ def test_a_new_payment_is_advised_only_where_no_other_may_be_paid(other: dict[st
 @pytest.mark.parametrize("expires_at", [None, NOW])
 def test_no_probe_is_advised_where_the_provider_cannot_be_asked(expires_at: datetime | None) -> None:
     """No probe is advised if the provider, such as a bank, only sends notices: the service refuses a probe there."""
-    waiting = replace(DONE, state=P.USER_PAYMENT, provider="bank", expires_at=expires_at)
+    waiting = replace(PAID, state=P.USER_PAYMENT, provider="bank", expires_at=expires_at)
     step = explain_payment(
         replace(waiting, relations=PaymentRelations(PENDING, can_ask_provider=False)), NOW
     ).next_step
@@ -216,7 +216,7 @@ def test_an_explanation_offers_no_probe_without_a_reachable_provider(
     of a probe, in any state and for any reason.
     """
     at = NOW if work is WorkState.SCHEDULED else None
-    record = replace(DONE, state=state, work=Work(work, at, reason, 1), provider="bank")
+    record = replace(PAID, state=state, work=Work(work, at, reason, 1), provider="bank")
     for certainty, provider_meaning in product(Certainty, (None, P.COMPLETED, P.PAYMENT_FAILED)):
         relations = PaymentRelations(PENDING, can_ask_provider=False, provider_meaning=provider_meaning)
         step = explain_payment(replace(record, certainty=certainty, relations=relations), NOW).next_step
@@ -227,7 +227,7 @@ def test_an_explanation_offers_no_probe_without_a_reachable_provider(
 
 def test_a_payment_overdue_is_not_confirmed() -> None:
     """A payment that is still open after its time limit isn't shown as confirmed."""
-    overdue = replace(DONE, state=P.USER_PAYMENT, expires_at=NOW, relations=PaymentRelations(PENDING))
+    overdue = replace(PAID, state=P.USER_PAYMENT, expires_at=NOW, relations=PaymentRelations(PENDING))
     assert explain_payment(overdue, NOW).certainty is CertaintyBadge.UNCONFIRMED
 
 
@@ -235,7 +235,7 @@ def test_a_reversed_payment_of_a_paid_order_states_the_reversed_amount() -> None
     """For a reversed payment of a paid order the reversed amount excludes what was refunded or set aside before. No
     probe is advised; the next step is the order, which is still to be settled."""
     kept = replace(ORDER, payment_ids=(5,))
-    taken = replace(DONE, state=P.REVERSED, relations=PaymentRelations(kept))
+    taken = replace(PAID, state=P.REVERSED, relations=PaymentRelations(kept))
     for refunded, set_aside, reversed_minor in ((0, 0, 3300), (1300, 0, 2000), (1300, 500, 1500)):
         told = explain_payment(replace(taken, refunded_minor=refunded, set_aside_minor=set_aside), NOW)
         assert told.verdict == "verdict.payment_sides_differ"
@@ -254,7 +254,7 @@ def test_the_next_step_of_a_proposal_is_the_second_decision() -> None:
     for work in (Work(), DUE, review_work("probes_ended")):
         step = explain_payment(replace(UNKNOWN, work=work, relations=AWAITING), NOW).next_step
         assert (step.code, step.command) == ("next.payment_second_person", make_resolve_command("payment_failed"))
-        told = explain_payment(replace(DONE, work=work, relations=AWAITING), NOW)
+        told = explain_payment(replace(PAID, work=work, relations=AWAITING), NOW)
         assert (told.verdict, told.roles_that_may_act) == ("verdict.payment_reversal_asked", ("approver",))
         assert (told.next_step.code, told.next_step.command) == (
             "next.payment_second_person",
@@ -272,7 +272,7 @@ def test_the_next_step_of_a_proposal_is_the_second_decision() -> None:
 def test_the_banks_days(paid_at: datetime, until: datetime) -> None:
     """A bank can reverse a payment until the end of the second day in India after the payment. Only a captured
     payment at Atom has this deadline."""
-    paid = replace(DONE, provider="atom", paid_at=paid_at)
+    paid = replace(PAID, provider="atom", paid_at=paid_at)
     assert find_reversal_deadline(paid) == until
     assert find_reversal_deadline(replace(paid, paid_at=None)) is None
     assert find_reversal_deadline(replace(paid, provider="paypay")) is None
@@ -291,7 +291,7 @@ def test_a_paid_payment_names_its_failed_refund_while_money_is_refundable() -> N
     later = replace(failed, id=31, amount_minor=300, state=RefundState.COMPLETED, error_code=None)
 
     def explain(refunded_minor: int, *refunds: Refund) -> tuple[str, str, str]:
-        payment = replace(DONE, refunded_minor=refunded_minor, relations=PaymentRelations(ORDER, refunds=refunds))
+        payment = replace(PAID, refunded_minor=refunded_minor, relations=PaymentRelations(ORDER, refunds=refunds))
         explained = explain_payment(payment, NOW)
         return explained.verdict, explained.why, explained.next_step.code
 
@@ -301,7 +301,7 @@ def test_a_paid_payment_names_its_failed_refund_while_money_is_refundable() -> N
     assert explain(300, later, failed) == ("verdict.payment_partly", "why.payment_partly", "next.nothing")
     assert explain(3300, failed, later)[2] == "next.nothing"
     assert explain(0, replace(failed, id=31, state=RefundState.REJECTED), failed)[2] == "next.nothing"
-    explained = explain_payment(replace(DONE, relations=PaymentRelations(ORDER, refunds=(failed,))), NOW)
+    explained = explain_payment(replace(PAID, relations=PaymentRelations(ORDER, refunds=(failed,))), NOW)
     assert explained.next_step.command == "support-console show refund 30"
     assert explained.work is WorkBadge.POSSIBLE
     assert (explained.facts["refund"], explained.facts["refund_amount"]) == (30, Money(3300, "JPY"))
@@ -310,7 +310,7 @@ def test_a_paid_payment_names_its_failed_refund_while_money_is_refundable() -> N
 def test_the_facts_that_sentences_name() -> None:
     """The attempts are counted from one, with their total. The amount is the captured one, or else the requested
     one."""
-    aside = replace(DONE, asked_minor=3500, refunded_minor=200, set_aside_minor=100, work=DUE, provider_minor=0)
+    aside = replace(PAID, asked_minor=3500, refunded_minor=200, set_aside_minor=100, work=DUE, provider_minor=0)
     facts = explain_payment(replace(aside, relations=PaymentRelations(ORDER)), NOW - timedelta(seconds=1)).facts
     assert (facts["amount"], facts["asked"], facts["told"]) == (
         Money(3300, "JPY"),
@@ -324,7 +324,7 @@ def test_the_facts_that_sentences_name() -> None:
     )
     assert (facts["attempt"], facts["of"], facts["order"], facts["order_state"]) == (3, 8, "ORD-1", "paid")
     assert (facts["id"], facts["since"], facts["at"]) == (5, NOW, NOW)
-    bare = explain_payment(replace(DONE, captured_minor=0, refunded_minor=300, state_since=None), NOW).facts
+    bare = explain_payment(replace(PAID, captured_minor=0, refunded_minor=300, state_since=None), NOW).facts
     assert (bare["amount"], bare["left"]) == (Money(3300, "JPY"), Money(0, "JPY"))
     assert (bare["order"], bare["order_state"], bare["told"], bare["since"]) == (None, None, None, None)
 
@@ -394,13 +394,13 @@ UNKNOWN_REFUND = Refund(
         ),
         (
             _O.PENDING,
-            {"unknown_payment": replace(DONE, certainty=Certainty.UNKNOWN)},
+            {"unknown_payment": replace(PAID, certainty=Certainty.UNKNOWN)},
             ("verdict.order_pending", "why.order_payment_unknown"),
             (CertaintyBadge.UNKNOWN, WorkBadge.POSSIBLE),
         ),
         (
             _O.PAID,
-            {"reviewed_payment": replace(DONE, work=Work(WorkState.NEEDS_REVIEW, None, WorkReason.PAID_TWICE))},
+            {"reviewed_payment": replace(PAID, work=Work(WorkState.NEEDS_REVIEW, None, WorkReason.PAID_TWICE))},
             ("verdict.order_paid", "why.order_payment_review"),
             (CertaintyBadge.KNOWN, WorkBadge.POSSIBLE),
         ),
@@ -439,7 +439,7 @@ def test_the_facts_of_an_order() -> None:
 
 # Advice about refunds
 
-REVIEWED = replace(DONE, work=review_work("paid_twice"))
+REVIEWED = replace(PAID, work=review_work("paid_twice"))
 OPEN_REFUND = Refund(
     9, 5, 3, 500, "JPY", RefundState.REQUESTED, Certainty.KNOWN, Work(), "op-a", (), None, None, 1
 )  # fmt: skip
@@ -462,13 +462,13 @@ def test_a_refund_is_advised_only_where_one_can_be_requested() -> None:
 def test_an_invalid_amount_of_the_provider_is_missing_in_the_facts(minor: int) -> None:
     """An impossible amount of the provider and an amount in an unknown currency are None in the facts; no other
     amount replaces them."""
-    told = replace(DONE, provider_minor=minor, told_at=NOW)
+    told = replace(PAID, provider_minor=minor, told_at=NOW)
     explained = explain_payment(replace(told, relations=PaymentRelations(ORDER)), NOW)
     assert (explained.facts["told"], explained.facts["amount"]) == (None, Money(3300, "JPY"))
     assert explained.certainty is CertaintyBadge.SIDES_DISAGREE
     foreign = replace(ORDER, currency="USD", total_minor=minor)
     assert explain_order(foreign, NOW).facts["total"] is None
-    assert explain_payment(replace(DONE, relations=PaymentRelations(foreign)), NOW).facts["total"] is None
+    assert explain_payment(replace(PAID, relations=PaymentRelations(foreign)), NOW).facts["total"] is None
 
 
 UNSURE_REFUND = replace(OPEN_REFUND, state=RefundState.SUBMITTED, certainty=Certainty.UNKNOWN)
@@ -477,7 +477,7 @@ UNSURE_REFUND = replace(OPEN_REFUND, state=RefundState.SUBMITTED, certainty=Cert
 def test_no_attempt_is_announced_for_a_past_time() -> None:
     """An attempt that is due, but hasn't been made because no worker runs, has no time in the next step any more."""
     with_refund = PaymentRelations(ORDER, refunds=(replace(UNSURE_REFUND, work=DUE),))
-    record = replace(DONE, work=DUE, relations=with_refund)
+    record = replace(PAID, work=DUE, relations=with_refund)
     before = explain_payment(record, NOW - timedelta(seconds=1)).next_step
     assert (before.facts["at"], before.facts["refund_at"]) == (NOW, NOW)
     due = explain_payment(record, NOW).next_step
@@ -545,15 +545,15 @@ def test_a_payment_has_the_verdict_of_its_open_refund(
     refund has priority. The badge of the refund's work doesn't change the payment's own work, by which queues filter
     and sort."""
     relations = PaymentRelations(ORDER, refunds=(refund,))
-    told = explain_payment(replace(DONE, relations=relations), NOW)
+    told = explain_payment(replace(PAID, relations=relations), NOW)
     assert (told.verdict, told.next_step.code) == (f"verdict.payment_{verdict}", f"next.payment_{following}")
     assert (told.certainty, told.work) == (certainty, work)
-    behind = explain_payment(replace(DONE, relations=replace(relations, order=PENDING)), NOW).verdict
+    behind = explain_payment(replace(PAID, relations=replace(relations, order=PENDING)), NOW).verdict
     unknown = refund.certainty is Certainty.UNKNOWN
     assert behind == ("verdict.payment_refund_unknown" if unknown else "verdict.payment_not_moved")
 
 
-@pytest.mark.parametrize("record", [DONE, REVIEWED])
+@pytest.mark.parametrize("record", [PAID, REVIEWED])
 @pytest.mark.parametrize("checkers", [(), ("lead-b",)])
 def test_an_overdue_refund_expires_without_a_decision(record: Payment, checkers: tuple[str, ...]) -> None:
     """Before a refund's deadline the next step is the decision of an approver, after it the expiry, also if one of
@@ -566,7 +566,7 @@ def test_an_overdue_refund_expires_without_a_decision(record: Payment, checkers:
         "next.payment_refund_expires",
     )
     assert after.next_step.action == "open_refund"
-    assert after.why == ("why.refund_too_old" if record is DONE else before.why)
+    assert after.why == ("why.refund_too_old" if record is PAID else before.why)
     assert (bool(before.roles_that_may_act), after.roles_that_may_act) == (record is REVIEWED, ())
 
 
@@ -576,7 +576,7 @@ def test_an_overdue_refund_expires_without_a_decision(record: Payment, checkers:
 def test_only_a_set_aside_amount_is_advised_to_a_person(aside: int, captured: int, command: str) -> None:
     """The command for a refund can't name the set-aside part. If nothing else is refundable, the command shows the
     record instead."""
-    record = replace(DONE, work=review_work("set_aside"), captured_minor=captured, set_aside_minor=aside)
+    record = replace(PAID, work=review_work("set_aside"), captured_minor=captured, set_aside_minor=aside)
     order = replace(ORDER, total_minor=captured)
     step = explain_payment(replace(record, relations=PaymentRelations(order)), NOW).next_step
     assert (step.code, step.command) == ("next.payment_refund_set_aside", command)
@@ -585,7 +585,7 @@ def test_only_a_set_aside_amount_is_advised_to_a_person(aside: int, captured: in
 def test_a_set_aside_with_an_open_refund_has_the_refunds_verdict() -> None:
     """While the refund of a set-aside is open, the verdict is the refund's, because the set-aside amount is 0
     then."""
-    record = replace(DONE, work=review_work("set_aside"), set_aside_minor=0)
+    record = replace(PAID, work=review_work("set_aside"), set_aside_minor=0)
     explanation = explain_payment(replace(record, relations=PaymentRelations(ORDER, refunds=(OPEN_REFUND,))), NOW)
     assert explanation.verdict == "verdict.payment_refund_requested"
     assert explanation.work == "waiting_for_approval"

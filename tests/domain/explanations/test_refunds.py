@@ -16,11 +16,11 @@ NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 MOMENT = timedelta(microseconds=1)
 DAY = timedelta(hours=24)
 R = RefundState
-ASKED = Refund(
+REQUESTED_REFUND = Refund(
     9, 5, 3, 500, "JPY", R.REQUESTED, Certainty.KNOWN, Work(), "op-a", (), None, None, 1,
     decide_by=NOW + timedelta(hours=72), created_at=NOW - timedelta(days=9), state_since=NOW,
 )  # fmt: skip
-APPROVED = replace(ASKED, state=R.APPROVED, checkers=("lead-b",))
+APPROVED = replace(REQUESTED_REFUND, state=R.APPROVED, checkers=("lead-b",))
 SENT = replace(APPROVED, state=R.SUBMITTED, last_sent_at=NOW)
 UNKNOWN = replace(APPROVED, state=R.SUBMITTING, certainty=Certainty.UNKNOWN)
 DUE, PERSON = Work(WorkState.SCHEDULED, NOW, "unknown", 3), Work(WorkState.NEEDS_REVIEW, None, "probes_ended")
@@ -33,20 +33,20 @@ MADE, NOT_MADE = (
 )
 
 RULES = {
-    "asked for": (ASKED, "requested", "requested", "decide", APPROVE, APPROVERS),
+    "asked for": (REQUESTED_REFUND, "requested", "requested", "decide", APPROVE, APPROVERS),
     "asked for, without an end": (
-        replace(ASKED, decide_by=None), "requested", "requested", "decide", APPROVE, APPROVERS,
+        replace(REQUESTED_REFUND, decide_by=None), "requested", "requested", "decide", APPROVE, APPROVERS,
     ),
     "its last instant": (
-        replace(ASKED, decide_by=NOW + MOMENT), "requested", "requested", "decide", APPROVE, APPROVERS,
+        replace(REQUESTED_REFUND, decide_by=NOW + MOMENT), "requested", "requested", "decide", APPROVE, APPROVERS,
     ),
     "the last moment": (
-        replace(ASKED, decide_by=NOW), "requested", "requested", "decide", APPROVE, APPROVERS,
+        replace(REQUESTED_REFUND, decide_by=NOW), "requested", "requested", "decide", APPROVE, APPROVERS,
     ),
-    "too old": (replace(ASKED, decide_by=NOW - MOMENT), "requested", "too_old", "expires", None, NOBODY),
-    "long too old": (replace(ASKED, decide_by=NOW - DAY), "requested", "too_old", "expires", None, NOBODY),
+    "too old": (replace(REQUESTED_REFUND, decide_by=NOW - MOMENT), "requested", "too_old", "expires", None, NOBODY),
+    "long too old": (replace(REQUESTED_REFUND, decide_by=NOW - DAY), "requested", "too_old", "expires", None, NOBODY),
     "half approved": (
-        replace(ASKED, checkers=("lead-b",)), "requested", "half_approved", "decide", APPROVE, APPROVERS,
+        replace(REQUESTED_REFUND, checkers=("lead-b",)), "requested", "half_approved", "decide", APPROVE, APPROVERS,
     ),
     "approved": (APPROVED, "approved", "approved", "sent_by_itself", APPROVE, NOBODY),
     "cooling off": (
@@ -99,9 +99,9 @@ RULES = {
     ),
     "unknown, for a person": (replace(UNKNOWN, work=PERSON), "unknown", "no_answer", "resolve", MADE, PEOPLE),
     "made": (replace(SENT, state=R.COMPLETED), "completed", "completed", "nothing", None, NOBODY),
-    "rejected": (replace(ASKED, state=R.REJECTED), "rejected", "rejected", "nothing", None, NOBODY),
-    "withdrawn": (replace(ASKED, state=R.WITHDRAWN), "withdrawn", "withdrawn", "nothing", None, NOBODY),
-    "expired": (replace(ASKED, state=R.EXPIRED), "expired", "expired", "ask_anew", None, NOBODY),
+    "rejected": (replace(REQUESTED_REFUND, state=R.REJECTED), "rejected", "rejected", "nothing", None, NOBODY),
+    "withdrawn": (replace(REQUESTED_REFUND, state=R.WITHDRAWN), "withdrawn", "withdrawn", "nothing", None, NOBODY),
+    "expired": (replace(REQUESTED_REFUND, state=R.EXPIRED), "expired", "expired", "ask_anew", None, NOBODY),
     "approved, and expired unsent": (
         replace(APPROVED, state=R.EXPIRED), "expired", "expired_unsent", "ask_anew", None, NOBODY,
     ),
@@ -197,7 +197,7 @@ def test_a_new_request_is_advised_only_if_the_amount_is_refundable(
     """A new request is advised after a refund that ended without money only if its amount is still refundable:
     another refund may have used it, or the payment may be reversed."""
     relations = RefundRelations(replace(PAID, **payment))  # type: ignore[arg-type]  # the rows above fit
-    ended = replace(ASKED, state=state, relations=relations, **refund)  # type: ignore[arg-type]  # as above
+    ended = replace(REQUESTED_REFUND, state=state, relations=relations, **refund)  # type: ignore[arg-type]  # as above
     assert explain_refund(ended, NOW).next_step.code == ("next.refund_ask_anew" if is_left else "next.nothing")
 
 
@@ -217,15 +217,15 @@ def test_the_facts_that_sentences_name() -> None:
     assert (facts["id"], facts["payment"], facts["amount"], facts["maker"]) == (9, 5, Money(500, "JPY"), "op-a")
     assert (facts["given"], facts["needed"], facts["attempt"], facts["of"]) == (2, 2, 4, 10)
     assert facts["since"] == NOW
-    assert explain_refund(replace(ASKED, state_since=None), NOW).facts["since"] is None
+    assert explain_refund(replace(REQUESTED_REFUND, state_since=None), NOW).facts["since"] is None
 
 
 @pytest.mark.parametrize(
     ("record", "relations", "certainty", "work"),
     [
-        (ASKED, {}, "known", "waiting_for_approval"),
-        (ASKED, {"approval_refusal": "refund_window"}, "known", "possible"),
-        (replace(ASKED, decide_by=NOW - MOMENT), {}, "known", "possible"),
+        (REQUESTED_REFUND, {}, "known", "waiting_for_approval"),
+        (REQUESTED_REFUND, {"approval_refusal": "refund_window"}, "known", "possible"),
+        (replace(REQUESTED_REFUND, decide_by=NOW - MOMENT), {}, "known", "possible"),
         (UNKNOWN, {}, "unknown", "possible"),
         (replace(UNKNOWN, work=DUE), {}, "unknown", "scheduled"),
         (replace(UNKNOWN, work=DUE), {"awaits_second_person": True}, "unknown", "waiting_for_approval"),

@@ -44,19 +44,19 @@ from console.domain.records import Certainty, CheckState, CreditCheck, Work, Wor
 from console.domain.service_results import CertaintyBadge
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
-HELD = NOW - timedelta(days=2)
+SINCE = NOW - timedelta(days=2)
 PAYMENT = Payment(
     5, 3, "paypay", "A-10442", "0473", None, None, PaymentState.COMPLETED, Certainty.UNKNOWN,
-    Work(WorkState.SCHEDULED, NOW, "unknown"), "JPY", 12_000, 0, 0, 0, 0, 7, error_code="timeout", state_since=HELD,
+    Work(WorkState.SCHEDULED, NOW, "unknown"), "JPY", 12_000, 0, 0, 0, 0, 7, error_code="timeout", state_since=SINCE,
 )  # fmt: skip
 REFUND = Refund(
     9, 5, 3, 50_001, "INR", RefundState.REQUESTED, Certainty.KNOWN, Work(), "op-a", (), None, None, 1,
-    relations=RefundRelations(PAYMENT), state_since=HELD,
+    relations=RefundRelations(PAYMENT), state_since=SINCE,
 )  # fmt: skip
 ORDER = Order(3, "A-1", None, OrderState.PENDING, "JPY", 12_000, (5,), 2, relations=OrderRelations((PAYMENT,)))
 CHECK = CreditCheck(
     17, "2010401907731", "42", CheckState.PENDING, Certainty.KNOWN, Work(WorkState.NEEDS_REVIEW, None, "lapsed"),
-    None, None, None, None, None, None, (), None, None, 1, state_since=HELD,
+    None, None, None, None, None, None, (), None, None, 1, state_since=SINCE,
 )  # fmt: skip
 RECORDS: dict[str, FilteredRecord] = {"payment": PAYMENT, "refund": REFUND, "order": ORDER, "check": CHECK}
 

@@ -22,8 +22,8 @@ from console.domain.records import Certainty, Work
 from console.domain.tasks.records import ReconciliationVerdict
 
 P, V, F = PaymentState, ReconciliationVerdict, RowAction
-AT = datetime(2026, 11, 19, 3, tzinfo=UTC)
-BEFORE, AFTER = AT - timedelta(hours=1), AT + timedelta(hours=1)
+ROW_INSTANT = datetime(2026, 11, 19, 3, tzinfo=UTC)
+BEFORE, AFTER = ROW_INSTANT - timedelta(hours=1), ROW_INSTANT + timedelta(hours=1)
 
 
 def make_payment(state: PaymentState, minor: int = 3300, **more: Any) -> Payment:
@@ -33,13 +33,13 @@ def make_payment(state: PaymentState, minor: int = 3300, **more: Any) -> Payment
         "provider_payment_id": "0421" if paid else None, "corporation_number": None, "payer": None, "state": state,
         "certainty": Certainty.KNOWN, "work": Work(), "currency": "JPY", "asked_minor": minor,
         "captured_minor": minor if paid else 0, "reserved_minor": 0, "refunded_minor": 0, "set_aside_minor": 0,
-        "version": 1, "paid_at": AT if paid else None, "told_at": None,
+        "version": 1, "paid_at": ROW_INSTANT if paid else None, "told_at": None,
     } | more  # fmt: skip
     return Payment(**told)
 
 
 def make_row(state: PaymentState = P.PAYMENT_SUCCESS, minor: int = 3300, theirs: str | None = "0421") -> HistoryRow:
-    return HistoryRow("k", theirs, "ORD-1", state, state.value, AT, Money(minor, "JPY"))
+    return HistoryRow("k", theirs, "ORD-1", state, state.value, ROW_INSTANT, Money(minor, "JPY"))
 
 
 @pytest.mark.parametrize(
@@ -92,20 +92,22 @@ def make_report(minor: int = 3300) -> PaymentReport:
 
 def test_a_report_of_stored_facts_changes_nothing() -> None:
     """A report that states what is stored already doesn't change the payment."""
-    assert will_report_change_payment(make_payment(P.USER_PAYMENT), make_report(), AT, ReportSource.READ)
-    assert not will_report_change_payment(make_payment(P.COMPLETED), make_report(), AT, ReportSource.READ)
-    assert will_report_change_payment(make_payment(P.PAYMENT_SUCCESS), make_report(), AT, ReportSource.READ)
-    assert not will_report_change_payment(make_payment(P.PAYMENT_SUCCESS), make_report(), AT, ReportSource.NOTICE)
+    assert will_report_change_payment(make_payment(P.USER_PAYMENT), make_report(), ROW_INSTANT, ReportSource.READ)
+    assert not will_report_change_payment(make_payment(P.COMPLETED), make_report(), ROW_INSTANT, ReportSource.READ)
+    assert will_report_change_payment(make_payment(P.PAYMENT_SUCCESS), make_report(), ROW_INSTANT, ReportSource.READ)
+    assert not will_report_change_payment(
+        make_payment(P.PAYMENT_SUCCESS), make_report(), ROW_INSTANT, ReportSource.NOTICE
+    )
     assert will_report_change_payment(
-        make_payment(P.COMPLETED, certainty=Certainty.UNKNOWN), make_report(), AT, ReportSource.READ
+        make_payment(P.COMPLETED, certainty=Certainty.UNKNOWN), make_report(), ROW_INSTANT, ReportSource.READ
     )
     unnumbered = make_payment(P.COMPLETED, provider_payment_id=None)
-    assert will_report_change_payment(unnumbered, make_report(), AT, ReportSource.READ)
-    assert not will_report_change_payment(unnumbered, make_report(), AT, ReportSource.NOTICE)
+    assert will_report_change_payment(unnumbered, make_report(), ROW_INSTANT, ReportSource.READ)
+    assert not will_report_change_payment(unnumbered, make_report(), ROW_INSTANT, ReportSource.NOTICE)
     odd = make_payment(P.USER_PAYMENT)
-    assert will_report_change_payment(odd, make_report(1), AT, ReportSource.READ)
+    assert will_report_change_payment(odd, make_report(1), ROW_INSTANT, ReportSource.READ)
     known = make_payment(P.USER_PAYMENT, certainty=Certainty.UNKNOWN, error_code="other_amount")
-    assert not will_report_change_payment(known, make_report(1), AT, ReportSource.READ)
+    assert not will_report_change_payment(known, make_report(1), ROW_INSTANT, ReportSource.READ)
 
 
 def make_refund(number: int, sent: datetime | None, told: datetime | None = None, state: str = "completed") -> Refund:
@@ -118,10 +120,10 @@ def make_refund(number: int, sent: datetime | None, told: datetime | None = None
 def test_lines_mean_refunds_by_their_times() -> None:
     """Each line about a refund is matched with one refund: the oldest one that fits by its times and isn't matched
     yet."""
-    first, second = make_refund(1, BEFORE, AT), make_refund(2, BEFORE, AFTER)
-    assert match_refunds([second, first], [AT, AFTER]) == {AT: first, AFTER: second}
-    assert match_refunds([first], [AT, AFTER]) == {AT: first}
+    first, second = make_refund(1, BEFORE, ROW_INSTANT), make_refund(2, BEFORE, AFTER)
+    assert match_refunds([second, first], [ROW_INSTANT, AFTER]) == {ROW_INSTANT: first, AFTER: second}
+    assert match_refunds([first], [ROW_INSTANT, AFTER]) == {ROW_INSTANT: first}
     assert match_refunds([first], [AFTER]) == {}
-    assert match_refunds([make_refund(1, AFTER, AFTER)], [AT]) == {}
+    assert match_refunds([make_refund(1, AFTER, AFTER)], [ROW_INSTANT]) == {}
     assert match_refunds([make_refund(1, BEFORE, None, "submitted")], [AFTER])[AFTER].id == 1
-    assert match_refunds([make_refund(1, BEFORE, AT, "failed"), make_refund(2, None)], [AT]) == {}
+    assert match_refunds([make_refund(1, BEFORE, ROW_INSTANT, "failed"), make_refund(2, None)], [ROW_INSTANT]) == {}

@@ -97,7 +97,7 @@ STEPS_TO_PAID = {
     P.CALLBACK_RECEIVED: (P.SIGNATURE_VERIFIED, P.COMPLETED),
     P.SIGNATURE_VERIFIED: (P.COMPLETED,),
 }
-STEPS_BACK = {
+STEPS_TO_REVERSED = {
     P.CALLBACK_RECEIVED: (P.SIGNATURE_VERIFIED, P.COMPLETED, P.REVERSED),
     P.SIGNATURE_VERIFIED: (P.COMPLETED, P.REVERSED),
     P.COMPLETED: (P.REVERSED,),
@@ -109,7 +109,7 @@ STEPS_BACK = {
 def test_the_steps_of_a_decision(before: PaymentState) -> None:
     """A decision may reverse only a captured payment, and a success is moved through its confirmation first."""
     assert find_decision_path(before, P.COMPLETED) == STEPS_TO_PAID.get(before, ())
-    assert find_decision_path(before, P.REVERSED) == STEPS_BACK.get(before, ())
+    assert find_decision_path(before, P.REVERSED) == STEPS_TO_REVERSED.get(before, ())
 
 
 @pytest.mark.parametrize("work", WorkState)

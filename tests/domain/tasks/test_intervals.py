@@ -19,13 +19,13 @@ from console.domain.tasks.intervals import (
 )
 from console.domain.tasks.records import ScheduledTask
 
-AT = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
+INSTANT = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
 REAL, FAST = TimeScale(), TimeScale(20)
 
 
 def make_task(every: timedelta = MINUTE, **facts: object) -> ScheduledTask:
-    return ScheduledTask("probes", every, AT, **facts)  # type: ignore[arg-type]  # fields by name
+    return ScheduledTask("probes", every, INSTANT, **facts)  # type: ignore[arg-type]  # fields by name
 
 
 def test_the_worker_page_has_the_table_of_intervals() -> None:
@@ -57,7 +57,7 @@ def test_each_wait_after_a_failure_is_longer_up_to_a_bound(every: timedelta) -> 
 def test_a_task_is_overdue_after_twice_its_interval(every: timedelta, allowed: timedelta, scale: TimeScale) -> None:
     """A task is overdue when twice its interval has passed since its last end, but never before the lease of a killed
     worker has expired."""
-    late = AT + scale.scale_delta(allowed)
+    late = INSTANT + scale.scale_delta(allowed)
     assert not is_overdue(make_task(every), late, scale)
     assert is_overdue(make_task(every), late + timedelta(milliseconds=1), scale)
 
@@ -65,16 +65,16 @@ def test_a_task_is_overdue_after_twice_its_interval(every: timedelta, allowed: t
 def test_a_run_that_does_not_end_is_overdue() -> None:
     """A run that doesn't end within LONGEST_RUN_TIME is overdue, whatever the task's row says about the next run. An
     ended run isn't."""
-    begun = make_task(begun_at=AT + HOUR)
-    assert not is_overdue(begun, AT + HOUR + LONGEST_RUN_TIME, REAL)
-    assert is_overdue(begun, AT + HOUR + LONGEST_RUN_TIME + MINUTE, REAL)
-    ended = make_task(begun_at=AT - HOUR, ended_at=AT - MINUTE)
-    assert not is_overdue(ended, AT, REAL)
+    begun = make_task(begun_at=INSTANT + HOUR)
+    assert not is_overdue(begun, INSTANT + HOUR + LONGEST_RUN_TIME, REAL)
+    assert is_overdue(begun, INSTANT + HOUR + LONGEST_RUN_TIME + MINUTE, REAL)
+    ended = make_task(begun_at=INSTANT - HOUR, ended_at=INSTANT - MINUTE)
+    assert not is_overdue(ended, INSTANT, REAL)
 
 
 def test_failing_again_and_again_is_overdue() -> None:
     """A task that fails again and again is overdue, however long its next run is postponed."""
-    assert [is_overdue(make_task(failures=n, error_code="x"), AT - HOUR, REAL) for n in range(4)] == [
+    assert [is_overdue(make_task(failures=n, error_code="x"), INSTANT - HOUR, REAL) for n in range(4)] == [
         False,
         False,
         False,
@@ -85,9 +85,9 @@ def test_failing_again_and_again_is_overdue() -> None:
 def test_a_run_has_a_longest_duration() -> None:
     """A run may take a quarter of an hour, or twice the task's interval if that is longer."""
     for every, allowed in ((MINUTE, 15), (8 * MINUTE, 16), (HOUR, 120)):
-        running = make_task(every, begun_at=AT)
-        assert not is_overdue(running, AT + allowed * MINUTE, REAL)
-        assert is_overdue(running, AT + allowed * MINUTE + timedelta(milliseconds=1), REAL)
+        running = make_task(every, begun_at=INSTANT)
+        assert not is_overdue(running, INSTANT + allowed * MINUTE, REAL)
+        assert is_overdue(running, INSTANT + allowed * MINUTE + timedelta(milliseconds=1), REAL)
 
 
 def test_failing_tasks_run_again_after_growing_waits() -> None:
@@ -95,4 +95,4 @@ def test_failing_tasks_run_again_after_growing_waits() -> None:
     late for 90 s."""
     assert [compute_wait_after_failures(MINUTE, failures) / MINUTE for failures in range(6)] == [1, 2, 4, 8, 15, 15]
     assert timedelta(seconds=90) == OVERDUE_GRACE_PERIOD
-    assert [is_overdue(make_task(failures=failures), AT, REAL) for failures in (0, 2, 3)] == [False, False, True]
+    assert [is_overdue(make_task(failures=failures), INSTANT, REAL) for failures in (0, 2, 3)] == [False, False, True]

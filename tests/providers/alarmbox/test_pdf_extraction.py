@@ -41,8 +41,8 @@ def make_answer_of_size(size: int) -> bytes:
     return make_answer(b64encode(make_pdf(size)).decode())
 
 
-LONG = b64encode(make_pdf(300_000)).decode()
-ACROSS_A_SEAM = f'"{LONG[:262_142]}\\u{ord(LONG[262_142]):04x}{LONG[262_143:]}"'
+LONG_PDF_BASE64 = b64encode(make_pdf(300_000)).decode()
+ACROSS_A_SEAM = f'"{LONG_PDF_BASE64[:262_142]}\\u{ord(LONG_PDF_BASE64[262_142]):04x}{LONG_PDF_BASE64[262_143:]}"'
 WITH_SLASHES = PDF + b"\xff\xff\xff%%EOF"
 
 ACCEPTED_ANSWERS: dict[str, tuple[bytes, bytes]] = {

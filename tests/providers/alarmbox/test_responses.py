@@ -374,13 +374,13 @@ def test_evidence_holds_no_secret() -> None:
     assert "<pre>" in outcome.evidence
 
 
-ODD_SECRET = 'a/b+c&d"e= f'
+SECRET_WITH_SPECIAL_CHARACTERS = 'a/b+c&d"e= f'
 
 
 @pytest.mark.parametrize(
     "form",
     [
-        ODD_SECRET,
+        SECRET_WITH_SPECIAL_CHARACTERS,
         r"a\/b+c&d\"e= f",
         r"a\u002fb\u002Bc\u0026d\u0022e= f",
         "a%2Fb%2Bc%26d%22e%3D%20f",
@@ -397,15 +397,19 @@ def test_a_secret_is_masked_in_each_form_that_a_server_writes(form: str) -> None
     surrogate pair among the secrets raises no error.
     """
     page = f"100%25 &amp; x {form}? {form} y {form}z"
-    assert mask_secrets(page, ("", "\ud800", "b+c", ODD_SECRET)) == "100%25 &amp; x ***? *** y ***z"
+    assert (
+        mask_secrets(page, ("", "\ud800", "b+c", SECRET_WITH_SPECIAL_CHARACTERS)) == "100%25 &amp; x ***? *** y ***z"
+    )
 
 
-@pytest.mark.parametrize("form", [ODD_SECRET, "a%2fb%2bc%26d%22e%3d+f", "a&#47;b&#x2b;c&amp;d&quot;e= f"])
+@pytest.mark.parametrize(
+    "form", [SECRET_WITH_SPECIAL_CHARACTERS, "a%2fb%2bc%26d%22e%3d+f", "a&#47;b&#x2b;c&amp;d&quot;e= f"]
+)
 def test_a_secret_is_masked_where_the_answer_is_cut(form: str) -> None:
     """Only the beginning of a long answer is stored. A credential that the cut divides is masked, also within an
     escape."""
     for length in range(form.index("c"), len(form)):
-        assert mask_secrets(f"<pre>{form[:length]}", (ODD_SECRET,)) == "<pre>***"
+        assert mask_secrets(f"<pre>{form[:length]}", (SECRET_WITH_SPECIAL_CHARACTERS,)) == "<pre>***"
     assert mask_secrets('{"access_token":"at-9\\') == '{"access_token":"***"'
 
 
@@ -413,7 +417,9 @@ def test_a_secret_is_masked_after_a_page_of_broken_escapes() -> None:
     """A credential is masked also behind many incomplete escapes or beginnings of credentials, and the masking
     ends."""
     for part in ("%25", "&", "&#0", "\\", "\\u002", "a%2f", '"code":"\\'):
-        masked = mask_secrets(part * (65_536 // len(part)) + ODD_SECRET, (ODD_SECRET,))
+        masked = mask_secrets(
+            part * (65_536 // len(part)) + SECRET_WITH_SPECIAL_CHARACTERS, (SECRET_WITH_SPECIAL_CHARACTERS,)
+        )
         assert "b+c" not in masked
 
 

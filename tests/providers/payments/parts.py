@@ -23,8 +23,8 @@ from tests.providers.raw_server import Script, make_answer_script
 T = TypeVar("T")
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors/provider_vectors.json").read_text("utf-8"))
-AT = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
-CLOCK = HandClock(AT)
+INSTANT = datetime(2026, 11, 20, 8, 0, tzinfo=UTC)
+CLOCK = HandClock(INSTANT)
 
 # The merchant that the provider publishes for its test environment.
 REQUEST_KEY, RESPONSE_KEY = "A4476C2062FFA58980DC8F79EB6A799E", "75AEF0FA1B94B3C10D4F5B268F757F11"
@@ -36,11 +36,13 @@ PAYPAY_SECRETS = ("a_dGVzdA_sample", "Zk3s5qXb0mB1n7yV2cQ8tR4uW6pL9aHd=")
 
 YEN, RUPEES = Money(3300, "JPY"), Money(50_000, "INR")
 PAYPAY_ORDER = RefundInstruction(
-    "RFD-20261120-000123-01", "ORD-20261120-000123", "04212345678901234567", YEN, AT, "注文キャンセルのため"
+    "RFD-20261120-000123-01", "ORD-20261120-000123", "04212345678901234567", YEN, INSTANT, "注文キャンセルのため"
 )
-PAYPAY_REQUEST = PaymentRequest("ORD-20261120-000123", YEN, AT, "利用料 2026年11月分")
+PAYPAY_REQUEST = PaymentRequest("ORD-20261120-000123", YEN, INSTANT, "利用料 2026年11月分")
 PAYPAY_QUESTION = PaymentQuestion("ORD-20261120-000123", amount=YEN)
-ATOM_ORDER = RefundInstruction("RFD2026112000012301", "ORD20261120000123", "11000000615892", Money(15_050, "INR"), AT)
+ATOM_ORDER = RefundInstruction(
+    "RFD2026112000012301", "ORD20261120000123", "11000000615892", Money(15_050, "INR"), INSTANT
+)
 ATOM_REQUEST = PaymentRequest(
     "ORD20261120000123",
     RUPEES,

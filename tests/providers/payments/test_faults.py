@@ -16,7 +16,7 @@ OK, PENDING, FAILED = OutcomeClass.SUCCEEDED, OutcomeClass.PENDING, OutcomeClass
 UNKNOWN, NOT_FOUND = OutcomeClass.UNKNOWN, OutcomeClass.NOT_FOUND
 AUTH, TOO_FAST = OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED
 
-GOOD = {
+SUCCESS_ANSWERS = {
     "paypay_create": OK,
     "paypay_payment": OK,
     "paypay_cancel": PENDING,
@@ -74,7 +74,7 @@ CALLS_FOR_COMMON_FAULTS = {"paypay_payment", "paypay_refund", "atom_verification
 FITTING_FAULTS = [
     (name, call)
     for name, kind in FAULT_BY_NAME.items()
-    for call in GOOD
+    for call in SUCCESS_ANSWERS
     if (call in kind.calls or (not kind.calls and call in CALLS_FOR_COMMON_FAULTS))
 ]
 
@@ -92,7 +92,7 @@ def test_each_fault_has_its_outcome_class(control: SandboxControl, name: str, ca
     action = f"{name}:{ARGUMENTS[name]}" if name in ARGUMENTS else name
     control.add_fault(action, call=call, **SMALLER_FAULT_ARGUMENTS.get(name, {}))
     outcome = meeting.ask(call)
-    expected = EXCEPTIONS.get((name, call), GOOD[call] if name in HARMLESS else UNKNOWN)
+    expected = EXCEPTIONS.get((name, call), SUCCESS_ANSWERS[call] if name in HARMLESS else UNKNOWN)
     assert outcome.kind is expected, outcome.reason
     assert control.read_requests(call)[-1]["fault"] == action
     moved = control.payments_control.read_ledger()["accepted_minor"] - before
@@ -110,11 +110,16 @@ PAYPAY_REFUND = {
     "REFUND_WINDOW_EXCEED": FAILED, "ORDER_NO_LONGER_AVAILABLE": FAILED, "USER_STATE_IS_NOT_ACTIVE": FAILED,
     "MERCHANT_MULTIPLE_REFUND_REJECTED": FAILED, "RESOURCE_NOT_FOUND": FAILED, "NO_SUCH_REFUND_ORDER": FAILED,
 }  # fmt: skip
-PAYPAY_ASKED = {"UNAUTHORIZED": AUTH, "OP_OUT_OF_SCOPE": AUTH, "OPA_CLIENT_NOT_FOUND": AUTH, "RATE_LIMIT": TOO_FAST}
+PAYPAY_READ_OUTCOMES = {
+    "UNAUTHORIZED": AUTH,
+    "OP_OUT_OF_SCOPE": AUTH,
+    "OPA_CLIENT_NOT_FOUND": AUTH,
+    "RATE_LIMIT": TOO_FAST,
+}
 PAYPAY_CODES = {
     "paypay_refund": PAYPAY_REFUND,
-    "paypay_refund_details": PAYPAY_ASKED | {"NO_SUCH_REFUND_ORDER": NOT_FOUND},
-    "paypay_payment": PAYPAY_ASKED
+    "paypay_refund_details": PAYPAY_READ_OUTCOMES | {"NO_SUCH_REFUND_ORDER": NOT_FOUND},
+    "paypay_payment": PAYPAY_READ_OUTCOMES
     | {
         "DYNAMIC_QR_PAYMENT_NOT_FOUND": NOT_FOUND,
         "RESOURCE_NOT_FOUND": NOT_FOUND,
@@ -179,7 +184,7 @@ def test_statuses_without_a_code(control: SandboxControl, call: str, status: int
     assert meeting.ask(call).kind is expected
 
 
-@pytest.mark.parametrize("call", GOOD)
+@pytest.mark.parametrize("call", SUCCESS_ANSWERS)
 def test_an_outage_is_never_sent(control: SandboxControl, call: str) -> None:
     """If the connection is refused, a call with effect has definitely failed; a read has learnt nothing."""
     meeting = AdaptersAtSandbox(control)

@@ -64,7 +64,7 @@ class Case:
     secrets: tuple[str, ...]
 
 
-ATOM_ACCEPTS = {
+ATOM_ACCEPTED_REFUND = {
     "payInstrument": {
         "payDetails": {
             "atomTxnId": 11000000615892, "totalRefundAmount": 150.50,
@@ -82,7 +82,7 @@ CASES = {
     ),
     "atom": Case(
         make_atom, ATOM_REQUEST, ATOM_QUESTION, ATOM_ORDER,
-        make_http_answer(200, seal_answer(ATOM_ACCEPTS)), make_http_answer(200,
+        make_http_answer(200, seal_answer(ATOM_ACCEPTED_REFUND)), make_http_answer(200,
         seal_answer({"payInstrument": [make_attempt()]})), MERCHANT.secrets,
     ),
 }  # fmt: skip

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from console.sandbox import Sandbox, SandboxControl
-from tests.sandbox.caller import NUMBER, OTHER, Caller
+from tests.sandbox.caller import NUMBER, OTHER_CORPORATION_NUMBER, Caller
 from tests.support.waiting import wait_until
 
 
@@ -25,9 +25,9 @@ def test_a_purchase_answer_has_the_documented_fields(caller: Caller, control: Sa
 
 def test_every_purchase_is_charged(caller: Caller, sandbox: Sandbox) -> None:
     """The sandbox charges each purchase: two requests for one number give two credit checks and two charges."""
-    ids = [caller.buy(number).check["credit_check_id"] for number in (NUMBER, NUMBER, OTHER)]
+    ids = [caller.buy(number).check["credit_check_id"] for number in (NUMBER, NUMBER, OTHER_CORPORATION_NUMBER)]
     assert len(set(ids)) == 3
-    assert sandbox.ledger.count_charges_by_number() == {NUMBER: 2, OTHER: 1}
+    assert sandbox.ledger.count_charges_by_number() == {NUMBER: 2, OTHER_CORPORATION_NUMBER: 1}
     assert sandbox.ledger.charge_count == 3
 
 
@@ -35,7 +35,7 @@ def test_ledger_over_http(caller: Caller, control: SandboxControl) -> None:
     """The control API returns the id, number, time and delivery of each charge, for all corporation numbers or for
     one."""
     check_id = caller.buy().check["credit_check_id"]
-    caller.buy(OTHER)
+    caller.buy(OTHER_CORPORATION_NUMBER)
     # The provider marks the delivery when its answer is written; the caller may have read it by then.
     wait_until(lambda: control.read_ledger(NUMBER)["entries"][0]["delivered"], "the delivery is marked")
     ledger = control.read_ledger(NUMBER)
@@ -130,7 +130,7 @@ def test_the_list_of_credit_checks_depends_on_its_setting(caller: Caller, contro
     """If the setting is off, the call that lists credit checks doesn't exist; if it is on, it lists those of the
     corporation number, newest first."""
     ids = [caller.buy().check["credit_check_id"] for _ in range(2)]
-    caller.buy(OTHER)
+    caller.buy(OTHER_CORPORATION_NUMBER)
     assert caller.list().status == 404
     control.change_settings(offers_purchase_list=True)
     listed = caller.list().data["credit_checks"]
@@ -141,9 +141,11 @@ def test_the_list_of_credit_checks_depends_on_its_setting(caller: Caller, contro
 def test_checks_from_elsewhere(caller: Caller, control: SandboxControl) -> None:
     """A credit check that a test adds over the control API can be read and costs nothing, and its id isn't sold
     again."""
-    (known,) = control.register_checks({"corporation_number": OTHER, "credit_check_id": 100_001, "result": None})
+    (known,) = control.register_checks(
+        {"corporation_number": OTHER_CORPORATION_NUMBER, "credit_check_id": 100_001, "result": None}
+    )
     assert (known["credit_check_id"], known["result"]) == (100_001, None)
-    assert caller.detail(100_001).check["corporation_number"] == OTHER
+    assert caller.detail(100_001).check["corporation_number"] == OTHER_CORPORATION_NUMBER
     assert control.count_charges() == 0
     assert caller.buy().check["credit_check_id"] == 100_002
 

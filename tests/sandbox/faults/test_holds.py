@@ -7,7 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 import pytest
 
 from console.sandbox import Sandbox, SandboxControl, start_sandbox
-from tests.sandbox.caller import NUMBER, OTHER, Answer, Caller
+from tests.sandbox.caller import NUMBER, OTHER_CORPORATION_NUMBER, Answer, Caller
 
 COVERED = {"hang", "hang_after_charge", "late_charge", "slow"}
 ENDED = (TimeoutError, ConnectionError)
@@ -58,7 +58,7 @@ def test_a_call_whose_client_left_gets_no_answer(
     with pytest.raises(TimeoutError):
         make_impatient_client(sandbox, caller).buy()
     assert control.release_calls() == 1
-    assert caller.buy(OTHER).status == 201
+    assert caller.buy(OTHER_CORPORATION_NUMBER).status == 201
     sandbox.stop()  # ends every thread: nothing more can happen
     assert sandbox.ledger.count_charges_of_number(NUMBER) == charges
     assert not any(charge.delivered for charge in sandbox.ledger.list_charges_of_number(NUMBER))
@@ -86,7 +86,7 @@ def test_late_charge_after_an_answer(caller: Caller, control: SandboxControl) ->
 def test_release_can_choose(caller: Caller, control: SandboxControl, executor: ThreadPoolExecutor) -> None:
     """A release with a corporation number answers only the calls about that number."""
     control.add_fault("hang", call="purchase", times="always")
-    one, other = executor.submit(caller.buy, NUMBER), executor.submit(caller.buy, OTHER)
+    one, other = executor.submit(caller.buy, NUMBER), executor.submit(caller.buy, OTHER_CORPORATION_NUMBER)
     assert control.wait_until_reached(held=2)
     assert control.release_calls(number=NUMBER) == 1
     assert one.result().status == 201
@@ -135,7 +135,9 @@ def test_stop_is_quick_and_leaves_nothing(executor: ThreadPoolExecutor) -> None:
         {"action": "hang", "call": "purchase", "times": "always", "number": NUMBER},
         {"action": "slow", "call": "purchase", "times": "always", "seconds": 30},
     )
-    waiting: list[Future[Answer]] = [executor.submit(caller.buy, number) for number in (NUMBER, OTHER, NUMBER)]
+    waiting: list[Future[Answer]] = [
+        executor.submit(caller.buy, number) for number in (NUMBER, OTHER_CORPORATION_NUMBER, NUMBER)
+    ]
     assert control.wait_until_reached(held=2, requests=3, call="purchase")
     sandbox.stop()
     sandbox.stop()

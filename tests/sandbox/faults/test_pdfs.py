@@ -20,7 +20,7 @@ UNUSABLE_PDF_CHECKS: dict[str, Callable[[object], bool]] = {
     "pdf_no_eof": lambda data: b"%%EOF" not in (decode_strictly(data) or b"%%EOF"),
     "pdf_bomb": lambda data: len(decode_strictly(data) or bytes(100_000)) < 50_000,
 }
-COVERED = {*UNUSABLE_PDF_CHECKS, "pdf_missing", "pdf_other", "pdf_huge"}
+COVERED_FAULTS = {*UNUSABLE_PDF_CHECKS, "pdf_missing", "pdf_other", "pdf_huge"}
 
 
 def decode_strictly(data: object) -> bytes | None:
@@ -65,7 +65,7 @@ def test_a_fault_sends_another_valid_pdf(caller: Caller, control: SandboxControl
     assert all((decode_strictly(file) or b"").startswith(b"%PDF-") for file in files)
 
 
-@pytest.mark.parametrize("fault", sorted(COVERED))
+@pytest.mark.parametrize("fault", sorted(COVERED_FAULTS))
 def test_an_unknown_credit_check_is_not_found_under_every_fault(
     caller: Caller, control: SandboxControl, fault: str
 ) -> None:

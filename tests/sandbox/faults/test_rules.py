@@ -6,7 +6,7 @@ import pytest
 
 from console.sandbox import Sandbox, SandboxControl
 from console.sandbox.control.client import SandboxError
-from tests.sandbox.caller import NUMBER, OTHER, Caller
+from tests.sandbox.caller import NUMBER, OTHER_CORPORATION_NUMBER, Caller
 
 
 def buy_and_list_statuses(caller: Caller, *numbers: str) -> list[int]:
@@ -15,14 +15,18 @@ def buy_and_list_statuses(caller: Caller, *numbers: str) -> list[int]:
 
 def test_a_rule_matches_calls_by_corporation_number(caller: Caller, control: SandboxControl) -> None:
     """Only calls about the chosen corporation number get the fault."""
-    control.add_fault("status:503", number=OTHER)
-    assert buy_and_list_statuses(caller, NUMBER, OTHER, OTHER) == [201, 503, 201]
+    control.add_fault("status:503", number=OTHER_CORPORATION_NUMBER)
+    assert buy_and_list_statuses(caller, NUMBER, OTHER_CORPORATION_NUMBER, OTHER_CORPORATION_NUMBER) == [
+        201,
+        503,
+        201,
+    ]
 
 
 def test_by_last_digits(caller: Caller, control: SandboxControl) -> None:
     """All corporation numbers with the chosen last digits get the fault, at every call."""
     control.add_fault("status:404", number_ends="71", times="always")
-    assert buy_and_list_statuses(caller, NUMBER, OTHER, NUMBER) == [404, 201, 404]
+    assert buy_and_list_statuses(caller, NUMBER, OTHER_CORPORATION_NUMBER, NUMBER) == [404, 201, 404]
 
 
 def test_a_rule_matches_calls_by_their_name(caller: Caller, control: SandboxControl) -> None:
@@ -50,7 +54,12 @@ def test_a_rule_counts_its_matching_calls(caller: Caller, control: SandboxContro
 def test_counting_per_number(caller: Caller, control: SandboxControl) -> None:
     """With `per_number` the first purchase of each corporation number gets the fault."""
     control.add_fault("status_after_charge:500", call="purchase", per_number=True)
-    assert buy_and_list_statuses(caller, NUMBER, OTHER, NUMBER, OTHER) == [500, 500, 201, 201]
+    assert buy_and_list_statuses(caller, NUMBER, OTHER_CORPORATION_NUMBER, NUMBER, OTHER_CORPORATION_NUMBER) == [
+        500,
+        500,
+        201,
+        201,
+    ]
 
 
 def test_first_rule_decides(caller: Caller, control: SandboxControl) -> None:

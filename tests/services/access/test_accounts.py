@@ -277,7 +277,9 @@ def test_the_disabled_do_nothing_any_more(accounts: AccountsByFile) -> None:
     assert accounts.may_execute("op", "pw", READ_OPERATIONS_SQL)
 
 
-BUY = "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, status) VALUES (1, '', 'pending')"
+INSERT_CREDIT_CHECK_SQL = (
+    "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, status) VALUES (1, '', 'pending')"
+)
 
 
 def test_new_people_are_in_team_mode_by_default(accounts: AccountsByFile) -> None:
@@ -287,11 +289,22 @@ def test_new_people_are_in_team_mode_by_default(accounts: AccountsByFile) -> Non
     op = {key: value for key, value in accounts.make_entry("op", "operator").items() if key != "acts"}
     (made,) = accounts.apply(op, op="pw").operators
     assert (made.asks_worker, made.has_changed_actor) == (True, False)
-    assert (accounts.may_execute("op", "pw", READ_OPERATIONS_SQL), _execute_as_op(accounts, BUY)) == (True, 1142)
+    assert (
+        accounts.may_execute("op", "pw", READ_OPERATIONS_SQL),
+        _execute_as_op(accounts, INSERT_CREDIT_CHECK_SQL),
+    ) == (True, 1142)
     (moved,) = accounts.apply(op | {"acts": True}).operators
-    assert (moved.asks_worker, moved.has_changed_actor, _execute_as_op(accounts, BUY) == 1142) == (False, True, False)
+    assert (
+        moved.asks_worker,
+        moved.has_changed_actor,
+        _execute_as_op(accounts, INSERT_CREDIT_CHECK_SQL) == 1142,
+    ) == (False, True, False)
     (back,) = accounts.apply(op | {"asks": True}).operators
-    assert (back.asks_worker, back.has_changed_actor, _execute_as_op(accounts, BUY)) == (True, True, 1142)
+    assert (back.asks_worker, back.has_changed_actor, _execute_as_op(accounts, INSERT_CREDIT_CHECK_SQL)) == (
+        True,
+        True,
+        1142,
+    )
     assert [one.done for one in accounts.apply(op).operators] == ["unchanged"]
 
 
@@ -322,9 +335,9 @@ def test_a_file_from_before_moves_nobody(accounts: AccountsByFile) -> None:
         accounts.apply(*before)
     assert (refused.value.code, refused.value.detail["problem"]) == ("usage", "accounts_acting")
     assert refused.value.detail["names"] == [person["name"] for person in people]
-    assert _execute_as_op(accounts, BUY) != 1142
+    assert _execute_as_op(accounts, INSERT_CREDIT_CHECK_SQL) != 1142
     accounts.apply(before[0] | {"acts": False}, *people[1:])
-    assert _execute_as_op(accounts, BUY) == 1142
+    assert _execute_as_op(accounts, INSERT_CREDIT_CHECK_SQL) == 1142
 
 
 def test_a_person_with_two_roles_is_in_team_mode_by_default(accounts: AccountsByFile) -> None:
@@ -333,7 +346,10 @@ def test_a_person_with_two_roles_is_in_team_mode_by_default(accounts: AccountsBy
     """
     both = {key: value for key, value in accounts.make_entry("op", "operator", "auditor").items() if key != "acts"}
     assert accounts.apply(both, op="pw").operators[0].asks_worker is True
-    assert (accounts.may_execute("op", "pw", READ_OPERATIONS_SQL), _execute_as_op(accounts, BUY)) == (True, 1142)
+    assert (
+        accounts.may_execute("op", "pw", READ_OPERATIONS_SQL),
+        _execute_as_op(accounts, INSERT_CREDIT_CHECK_SQL),
+    ) == (True, 1142)
     assert accounts.apply(both | {"acts": True}).operators[0].asks_worker is False
 
 

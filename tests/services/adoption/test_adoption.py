@@ -28,7 +28,12 @@ from console.services.process.context import ServiceContext
 from console.store.adoption import adopt_rows, adopt_table
 from console.store.database.engine import Database
 from tests.support import legacy, other_application, server_fixtures
-from tests.support.adoptions import NOWHERE, expire_upgrade_lock, open_adoption_service, open_temporary_database
+from tests.support.adoptions import (
+    UNREACHABLE_URL,
+    expire_upgrade_lock,
+    open_adoption_service,
+    open_temporary_database,
+)
 from tests.support.desks import make_environment
 from tests.support.invented import invent_numbers
 from tests.support.ledger_vendor import LedgerVendor
@@ -210,7 +215,9 @@ def test_a_killed_adoption_continues(home: Path, sql_server: SqlServer) -> None:
     with open_temporary_database(sql_server, home) as url:
         database = Database(url, without_time_limit=True)
         legacy.create_table_with_rows(database, list(legacy.make_rows(60, doubled=0.2)))
-        told = make_environment(home, NOWHERE, DATABASE_URL=url, OPERATOR="", FAILPOINT="after_adopt_columns:2:kill")
+        told = make_environment(
+            home, UNREACHABLE_URL, DATABASE_URL=url, OPERATOR="", FAILPOINT="after_adopt_columns:2:kill"
+        )
         killed = subprocess.run([sys.executable, "-m", "console", "db", "adopt"], env=os.environ | told, check=False)
         assert killed.returncode == -9
         expire_upgrade_lock(sql_server, url)

@@ -36,7 +36,7 @@ from tests.support.simulated_crash import SimulatedCrash, simulate_crash
 
 pytestmark = pytest.mark.engines("sqlite")
 (NUMBER,) = invent_numbers(1)
-LONG = "x" * 70
+LONG_TEXT = "x" * 70
 DAY = timedelta(days=1)
 SUCCESS, ERROR, PENDING = CheckState.SUCCESS, CheckState.ERROR, CheckState.PENDING
 REFUSALS = (OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH, OutcomeClass.RATE_LIMITED)
@@ -176,9 +176,9 @@ def test_an_answer_delivered_twice_is_recorded_once(purchase_desk: PurchaseDesk,
 def test_a_late_refusal_frees_the_number(purchase_desk: PurchaseDesk, kind: OutcomeClass) -> None:
     """A late refusal: the record is an error, the spool holds no claim, and the number can be bought again."""
     record = purchase_desk.make_unknown()
-    assert purchase_desk.deliver(record, make_answer(kind, LONG))
+    assert purchase_desk.deliver(record, make_answer(kind, LONG_TEXT))
     after = purchase_desk.read_record()
-    assert (after.state, after.certainty, after.error_code) == (ERROR, Certainty.KNOWN, LONG[:64])
+    assert (after.state, after.certainty, after.error_code) == (ERROR, Certainty.KNOWN, LONG_TEXT[:64])
     assert after.work == Work()
     assert purchase_desk.read_operation(record).state is OperationState.FAILED
     entry = purchase_desk.context.spool.find(record.operation_id or "")
@@ -403,8 +403,8 @@ def test_an_unknown_purchase_is_probed_or_waits_for_a_person(
     assert (work.state, work.reason, work.attempt) == (state, why, 0)
     due = purchase_desk.clock.at + purchase_desk.context.scale.scale_delta(timedelta(minutes=1))
     assert work.at == (due if state is WorkState.SCHEDULED else None)
-    purchase_desk.record_outcome(purchase_desk.read_record(), make_answer(OutcomeClass.UNKNOWN, LONG))
-    assert purchase_desk.read_record().error_code == LONG[:64]
+    purchase_desk.record_outcome(purchase_desk.read_record(), make_answer(OutcomeClass.UNKNOWN, LONG_TEXT))
+    assert purchase_desk.read_record().error_code == LONG_TEXT[:64]
 
 
 def test_a_refused_renewal_makes_the_old_record_live_again(purchase_desk: PurchaseDesk) -> None:

@@ -41,7 +41,7 @@ from tests.support.quick_desks import HandClock
 from tests.support.refusals import call_for_refusal
 
 pytestmark = pytest.mark.engines("sqlite")
-LONG = timedelta(minutes=5)
+LONGER_THAN_A_LEASE = timedelta(minutes=5)
 ANSWERS: dict[str, Outcome[StartedPayment]] = {
     "sent": Outcome(OutcomeClass.SUCCEEDED, "sent", SendingCertainty.YES, StartedPayment("gift-1", "handle", None)),
     "refused": Outcome(OutcomeClass.FAILED_DEFINITE, "no_stock", SendingCertainty.YES),
@@ -290,7 +290,7 @@ def test_an_answer_that_was_not_recorded_is_delivered(shop: Shop) -> None:
 def test_a_kill_before_the_call_is_settled_as_not_sent(shop: Shop, hand_clock: HandClock) -> None:
     """A process is killed after its claim: the due tasks settle the operation as not sent."""
     kill_at(shop, "after_tx1")
-    hand_clock.at += LONG
+    hand_clock.at += LONGER_THAN_A_LEASE
     shop.console.recovery.run_all_tasks()
     assert (shop.gift, shop.journal_state, shop.cards.calls) == ("wanted", "failed", 0)
 
@@ -302,7 +302,7 @@ def test_a_kill_after_the_call_leaves_an_unknown_outcome(shop: Shop, hand_clock:
     kill_at(shop, "after_send")
     with shop.context.database.read() as conn:
         assert journal.list_lapsed_subjects(conn, "gift") == frozenset()
-    hand_clock.at += LONG
+    hand_clock.at += LONGER_THAN_A_LEASE
     with shop.context.database.read() as conn:
         assert journal.list_lapsed_subjects(conn, "gift") == {1}
         assert journal.list_lapsed_by_kind(conn) == {"gift": {1}}

@@ -18,7 +18,7 @@ from tests.support.quick_desks import HandClock
 from tests.support.refusals import call_for_refusal
 
 (NUMBER,) = invent_numbers(1)
-LONG = timedelta(minutes=5)
+LONGER_THAN_A_LEASE = timedelta(minutes=5)
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_a_late_sleeper_sends_nothing(
     """
 
     def meanwhile() -> None:
-        hand_clock.at += LONG
+        hand_clock.at += LONGER_THAN_A_LEASE
         with place.desk(vendor, hand_clock) as other:
             assert (read_single_record(other).state, read_single_record(other).certainty) == ("error", "known")
             assert buy(other).state == "success"
@@ -127,7 +127,7 @@ def test_any_action_at_an_open_desk_ends_an_unsent_operation(
         with pytest.raises(Killed):
             buy(console)
     console._context.failpoints = Failpoints(None)
-    hand_clock.at += LONG
+    hand_clock.at += LONGER_THAN_A_LEASE
     assert (read_single_record(console).certainty, read_single_record(console).work.reason) == ("unknown", "lapsed")
     record = read_single_record(console).id
     if way == "due tasks":
@@ -159,7 +159,7 @@ def test_an_unsent_operation_stays_unknown_until_its_record_is_accepted(
         with pytest.raises(Killed):
             buy(console)
     console._context.failpoints = Failpoints(None)
-    hand_clock.at += LONG
+    hand_clock.at += LONGER_THAN_A_LEASE
     with monkeypatch.context() as refusing:
         refusing.setattr("console.services.credit_checks.outcomes._settle_by_answer", _raise_not_allowed)
         console.recovery.run_all_tasks()

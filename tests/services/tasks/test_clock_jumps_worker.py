@@ -23,10 +23,12 @@ from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
 
 DAY, MINUTE = timedelta(days=1), timedelta(minutes=1)
-SOON = 5
+SHORT_RUN_MINUTES = 5
 """So many minutes after the clock is right again all is caught up."""
 JUMPS = pytest.mark.parametrize("jump", [DAY, -DAY], ids=["forth", "back"])
-AWAY = pytest.mark.expects_log("a provider that judges the time of a question refuses all of them meanwhile")
+EXPECTS_REFUSED_QUESTIONS = pytest.mark.expects_log(
+    "a provider that judges the time of a question refuses all of them meanwhile"
+)
 
 
 @pytest.fixture
@@ -51,7 +53,7 @@ def run_minutes(scene: PaymentDesk, clock: MovedClock, count: int) -> None:
         clock.offset += MINUTE
 
 
-@AWAY
+@EXPECTS_REFUSED_QUESTIONS
 @JUMPS
 def test_payments_are_followed(scene: PaymentDesk, clock: MovedClock, jump: timedelta) -> None:
     """Payments start before, during and after the jump and are paid: each is booked once and soon."""
@@ -64,7 +66,7 @@ def test_payments_are_followed(scene: PaymentDesk, clock: MovedClock, jump: time
         run_minutes(scene, clock, 2)
         scene.money.move_payment(provider, number, "paid", notify=False)
     clock.offset = timedelta()
-    run_minutes(scene, clock, SOON)
+    run_minutes(scene, clock, SHORT_RUN_MINUTES)
     for number, payment_id in begun.items():
         payment = scene.payment(payment_id)
         assert (payment.state, payment.captured_minor) == (PaymentState.COMPLETED, payment.asked_minor), number
@@ -73,7 +75,7 @@ def test_payments_are_followed(scene: PaymentDesk, clock: MovedClock, jump: time
     scene.console.audit.verify_chains()
 
 
-@AWAY
+@EXPECTS_REFUSED_QUESTIONS
 @JUMPS
 @pytest.mark.engines("sqlite")
 def test_a_refused_notice_is_made_up_for(scene: PaymentDesk, clock: MovedClock, jump: timedelta) -> None:
@@ -89,7 +91,7 @@ def test_a_refused_notice_is_made_up_for(scene: PaymentDesk, clock: MovedClock, 
     assert scene.payment(payment).captured_minor == 0
     run_minutes(scene, clock, 2)
     clock.offset = timedelta()
-    run_minutes(scene, clock, SOON)
+    run_minutes(scene, clock, SHORT_RUN_MINUTES)
     assert (scene.payment(payment).state, scene.payment(payment).captured_minor) == (PaymentState.COMPLETED, 3300)
     assert scene.payments.receive_notice(post).is_refused is False
     assert scene.payment(payment).captured_minor == 3300
@@ -116,7 +118,7 @@ def test_events_are_published(scene: PaymentDesk, clock: MovedClock, receiver: R
     refused.clear()
     receiver.got.clear()
     clock.offset = timedelta()
-    run_minutes(scene, clock, SOON)
+    run_minutes(scene, clock, SHORT_RUN_MINUTES)
     assert sorted(receiver.ids) == ["a-2", "a-3", "b-1"]
     assert receiver.ids.index("a-2") < receiver.ids.index("a-3")
     assert scene.cases("outbox") == []
@@ -136,7 +138,7 @@ def test_a_clock_jump_raises_an_alert_once(
         scene.payments.probe(started)
         run_minutes(scene, clock, 1)
     clock.offset = timedelta()
-    run_minutes(scene, clock, SOON + 2)
+    run_minutes(scene, clock, SHORT_RUN_MINUTES + 2)
     assert Counter((event["event"], event["order_no"]) for event in receiver.got) == {
         ("AlertRaised", "ORD-1"): 1,
         ("AlertRaised", "ORD-2"): 1,

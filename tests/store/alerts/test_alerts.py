@@ -13,7 +13,7 @@ from console.store.database.engine import Database
 from tests.store.concurrent_transactions import run_at_once
 from tests.store.money_rows import NOW
 
-LATER = NOW + timedelta(hours=1)
+HOUR_AFTER = NOW + timedelta(hours=1)
 A, B = AlertRule.PAID_UNNOTICED.value, AlertRule.PAID_WITHOUT_PAYMENT.value
 
 
@@ -27,11 +27,11 @@ def test_a_record_has_one_open_alert_per_rule(own_rows: Connection) -> None:
     """While an alert is open, the same rule adds no second one for the record. Another rule, another record, and the
     same mismatch after the alert was resolved each get an alert of their own."""
     first = raise_order_alert(own_rows)
-    assert alerts.raise_alert(own_rows, A, "order", 1, "ORD-1", "other", "words", LATER) is None
+    assert alerts.raise_alert(own_rows, A, "order", 1, "ORD-1", "other", "words", HOUR_AFTER) is None
     assert alerts.find(own_rows, first.id) == first
     assert first == Alert(first.id, A, "order", 1, "ORD-1", "pending", "paid", NOW)
     others = (raise_order_alert(own_rows, rule=B), raise_order_alert(own_rows, order=2))
-    assert alerts.resolve(own_rows, first.id, LATER)
+    assert alerts.resolve(own_rows, first.id, HOUR_AFTER)
     assert raise_order_alert(own_rows).id > others[1].id
 
 
@@ -39,7 +39,7 @@ def test_a_resolved_alert_keeps_its_first_end(own_rows: Connection) -> None:
     """A resolved alert keeps the time at which it was first resolved."""
     found = raise_order_alert(own_rows)
     assert alerts.resolve(own_rows, found.id, NOW)
-    assert not alerts.resolve(own_rows, found.id, LATER)
+    assert not alerts.resolve(own_rows, found.id, HOUR_AFTER)
     settled = alerts.find(own_rows, found.id)
     assert settled is not None
     assert settled.resolved_at == NOW
@@ -50,7 +50,7 @@ def test_an_alert_keeps_its_first_acknowledgement(own_rows: Connection, acting_p
     stays open."""
     found = raise_order_alert(own_rows)
     assert alerts.acknowledge(own_rows, found.id, acting_person, "asked the provider", NOW)
-    assert not alerts.acknowledge(own_rows, found.id, acting_person, "never mind", LATER)
+    assert not alerts.acknowledge(own_rows, found.id, acting_person, "never mind", HOUR_AFTER)
     seen = alerts.find(own_rows, found.id)
     assert seen is not None
     assert (seen.acknowledged_by, seen.acknowledged_at, seen.note) == (acting_person, NOW, "asked the provider")
@@ -95,7 +95,7 @@ def test_a_persons_decision_settles_cases_alone(own_rows: Connection) -> None:
     assert cases.open_case(own_rows, "contradicted", "order", 1, "a", "b", NOW)
     assert not cases.open_case(own_rows, "contradicted", "order", 1, "a", "b", NOW)
     assert cases.list_rules_of_open_cases(own_rows, "order", 1) == ("contradicted",)
-    cases.close_cases(own_rows, "order", 1, LATER)
+    cases.close_cases(own_rows, "order", 1, HOUR_AFTER)
     assert cases.list_rules_of_open_cases(own_rows, "order", 1) == ()
     assert alerts.list_open_alerts(own_rows, 9) == (found,)
 

@@ -14,7 +14,7 @@ from tests.store.concurrent_transactions import run_at_once
 from tests.store.money_rows import NOW
 
 TOPIC = "alerts.v1"
-LATER = NOW + timedelta(minutes=5)
+FIVE_MINUTES_AFTER = NOW + timedelta(minutes=5)
 
 
 def add_event(conn: Connection, event: str, key: str = "ORD-1", seconds: int = 0) -> OutboxEvent:
@@ -25,7 +25,7 @@ def add_event(conn: Connection, event: str, key: str = "ORD-1", seconds: int = 0
 
 
 def list_waiting_events(conn: Connection, limit: int = 9) -> list[str]:
-    return [event.event_id for event in outbox.list_due_events(conn, LATER, limit)]
+    return [event.event_id for event in outbox.list_due_events(conn, FIVE_MINUTES_AFTER, limit)]
 
 
 def test_an_event_is_stored_once(own_rows: Connection) -> None:
@@ -34,7 +34,7 @@ def test_an_event_is_stored_once(own_rows: Connection) -> None:
     """
     first = add_event(own_rows, "e1")
     assert first == OutboxEvent(first.id, TOPIC, "e1", "ORD-1", '{"id": "e1"}', NOW, NOW)
-    assert not outbox.add_event(own_rows, TOPIC, "e1", "ORD-9", "{}", LATER)
+    assert not outbox.add_event(own_rows, TOPIC, "e1", "ORD-9", "{}", FIVE_MINUTES_AFTER)
     assert outbox.list_due_events(own_rows, NOW, 9) == (first,)
     assert outbox.find(own_rows, "e2") is None
     assert first.body not in repr(first)
@@ -47,11 +47,11 @@ def test_events_of_a_key_become_due_in_order(own_rows: Connection) -> None:
     add_event(own_rows, "e3", key="ORD-2", seconds=2)
     assert list_waiting_events(own_rows) == ["e1", "e3"]
     assert list_waiting_events(own_rows, 1) == ["e1"]
-    assert outbox.postpone_event(own_rows, one, LATER + timedelta(seconds=1), "refused")
+    assert outbox.postpone_event(own_rows, one, FIVE_MINUTES_AFTER + timedelta(seconds=1), "refused")
     assert list_waiting_events(own_rows) == ["e3"]
-    assert outbox.mark_published(own_rows, one, LATER)
+    assert outbox.mark_published(own_rows, one, FIVE_MINUTES_AFTER)
     assert list_waiting_events(own_rows) == ["e2", "e3"]
-    assert outbox.mark_published(own_rows, two, LATER)
+    assert outbox.mark_published(own_rows, two, FIVE_MINUTES_AFTER)
     assert list_waiting_events(own_rows) == ["e3"]
 
 
@@ -59,8 +59,8 @@ def test_an_event_is_marked_as_published_once(own_rows: Connection) -> None:
     """The second process that marks an event as published gets False, and the event can't be postponed afterwards."""
     event = add_event(own_rows, "e1")
     assert outbox.mark_published(own_rows, event, NOW)
-    assert not outbox.mark_published(own_rows, event, LATER)
-    assert not outbox.postpone_event(own_rows, event, LATER, "late")
+    assert not outbox.mark_published(own_rows, event, FIVE_MINUTES_AFTER)
+    assert not outbox.postpone_event(own_rows, event, FIVE_MINUTES_AFTER, "late")
     found = outbox.find(own_rows, "e1")
     assert found is not None
     assert (found.published_at, found.attempts, found.last_error) == (NOW, 0, None)
@@ -70,16 +70,16 @@ def test_a_postponed_event_counts_an_attempt(own_rows: Connection) -> None:
     """Postponing an event stores the reason and counts one attempt; a caller with the row as it was before gets
     False. Publishing deletes the stored reason."""
     event = add_event(own_rows, "e1")
-    assert outbox.postpone_event(own_rows, event, LATER, "timeout")
-    assert not outbox.postpone_event(own_rows, event, LATER, "timeout")
+    assert outbox.postpone_event(own_rows, event, FIVE_MINUTES_AFTER, "timeout")
+    assert not outbox.postpone_event(own_rows, event, FIVE_MINUTES_AFTER, "timeout")
     found = outbox.find(own_rows, "e1")
     assert found is not None
-    assert (found.attempts, found.last_error, found.next_at) == (1, "timeout", LATER)
+    assert (found.attempts, found.last_error, found.next_at) == (1, "timeout", FIVE_MINUTES_AFTER)
     assert outbox.list_due_events(own_rows, NOW, 9) == ()
-    assert outbox.mark_published(own_rows, found, LATER)
+    assert outbox.mark_published(own_rows, found, FIVE_MINUTES_AFTER)
     taken = outbox.find(own_rows, "e1")
     assert taken is not None
-    assert (taken.attempts, taken.last_error, taken.published_at) == (1, None, LATER)
+    assert (taken.attempts, taken.last_error, taken.published_at) == (1, None, FIVE_MINUTES_AFTER)
 
 
 def test_waiting_events_are_counted(own_rows: Connection) -> None:
@@ -88,7 +88,7 @@ def test_waiting_events_are_counted(own_rows: Connection) -> None:
     one = add_event(own_rows, "e1")
     add_event(own_rows, "e2", seconds=7)
     assert outbox.count_unpublished_events(own_rows) == OutboxCounts(2, NOW)
-    outbox.mark_published(own_rows, one, LATER)
+    outbox.mark_published(own_rows, one, FIVE_MINUTES_AFTER)
     assert outbox.count_unpublished_events(own_rows) == OutboxCounts(1, NOW + timedelta(seconds=7))
 
 

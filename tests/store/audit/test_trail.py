@@ -25,7 +25,7 @@ from console.store.audit.trail import (
 )
 from console.store.database import boot_clock, retry_policy
 from console.store.spool.spool import ChainHead
-from tests.store.audit_desk import AT, DESK, DatabaseWithThreeChains, fill_chains, write_rows
+from tests.store.audit_desk import DESK, ENTRY_INSTANT, DatabaseWithThreeChains, fill_chains, write_rows
 from tests.support.waiting import PATIENCE_SECONDS
 
 
@@ -50,11 +50,11 @@ def test_an_audit_row_returns_the_written_values(desk: DatabaseWithThreeChains) 
     facts = {"名": "\udcff\0'%(x)s:y 🏢 ", "n": 1}
     with desk.database.write_without_retries() as tx:
         entry = NewAuditEntry(desk.me, "x", "operation", "abc", "refused", "stale", facts)
-        append_entry(tx, entry, session="s", desk=DESK, at=AT)
+        append_entry(tx, entry, session="s", desk=DESK, at=ENTRY_INSTANT)
     with desk.database.read() as conn:
         (read,) = list_newest_entries(conn, limit=5)
         assert (read.who, read.subject, read.result, read.reason) == (desk.me, "operation abc", "refused", "stale")
-        assert abs(read.at - (datetime.now(UTC) if desk.place.is_server else AT)) < timedelta(seconds=10)
+        assert abs(read.at - (datetime.now(UTC) if desk.place.is_server else ENTRY_INSTANT)) < timedelta(seconds=10)
         assert read.detail == facts
         assert verify_chains(conn, ()).first_bad_row_id is None
 
@@ -65,7 +65,7 @@ def test_a_too_long_text_is_cut_before_its_hash(desk: DatabaseWithThreeChains) -
     desk.place.drop_table_triggers("audit_log")  # nobody has so long a name
     with desk.database.write_without_retries() as tx:
         entry = NewAuditEntry("o" * 99, "x" * 99, "k" * 99, "9" * 99, "done", "r" * 99, {"text": "あ" * 10**6})
-        append_entry(tx, entry, session="s", desk=DESK, at=AT)
+        append_entry(tx, entry, session="s", desk=DESK, at=ENTRY_INSTANT)
     with desk.database.read() as conn:
         (read,) = list_newest_entries(conn, limit=5)
         assert len(read.who) == 64
@@ -81,7 +81,7 @@ def test_pages_go_backwards_by_key(desk: DatabaseWithThreeChains) -> None:
     desk.place.drop_table_triggers("audit_log")  # several people by one account
     with desk.database.write_without_retries() as tx:
         for index in range(7):
-            append_entry(tx, NewAuditEntry(f"op-{index % 2}", "x"), session="s", desk=DESK, at=AT)
+            append_entry(tx, NewAuditEntry(f"op-{index % 2}", "x"), session="s", desk=DESK, at=ENTRY_INSTANT)
     with desk.database.read() as conn:
         assert [entry.id for entry in list_newest_entries(conn, limit=3)] == [7, 6, 5]
         assert [entry.id for entry in list_newest_entries(conn, limit=3, before_id=5)] == [4, 3, 2]

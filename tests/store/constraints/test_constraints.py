@@ -24,7 +24,7 @@ from console.store.database.engine import Database, Transaction
 from console.store.migrations import upgrade as migrate
 from tests.store import forbidden, forbidden_money, forbidden_worker, money_scene
 from tests.store.forbidden import ForbiddenAct
-from tests.store.guard_lines import (
+from tests.store.plain_connections import (
     PersonConnections,
     connect_as_guest,
     execute_case,

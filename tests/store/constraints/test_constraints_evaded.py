@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from tests.store import forbidden_money, forbidden_worker
-from tests.store.guard_lines import PersonConnections, connect_as_guest, execute_for_refusal
 from tests.store.money_scene import DECLINED, FREE, SUM, make_payment_update, make_refund_insert, make_reserve_update
+from tests.store.plain_connections import PersonConnections, connect_as_guest, execute_for_refusal
 from tests.support.teams import Team
 from tests.support.waiting import wait_until
 

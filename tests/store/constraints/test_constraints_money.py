@@ -7,23 +7,16 @@ import pytest
 
 from tests.store import money_scene as money
 from tests.store.forbidden import UTC
-from tests.store.guard_lines import (
-    PersonConnections,
-    connect_as_guest,
-    execute_for_refusal,
-    execute_statements,
-    fill_own_name,
-)
 from tests.store.money_scene import (
     APPROVED,
     ASIDE,
     ASKED,
     BIG,
     CANCELLED,
-    DONE_COLUMNS,
+    COMPLETED_REFUND_COLUMNS,
+    FAILED_REFUND_COLUMNS,
     GIVEN_UP,
     LATE,
-    NOT_DONE_COLUMNS,
     SENDING,
     SENT_COLUMNS,
     SUBMITTED,
@@ -38,6 +31,13 @@ from tests.store.money_scene import (
     make_refund_update,
     make_reserve_update,
     make_vote_insert,
+)
+from tests.store.plain_connections import (
+    PersonConnections,
+    connect_as_guest,
+    execute_for_refusal,
+    execute_statements,
+    fill_own_name,
 )
 from tests.support.teams import Team
 
@@ -236,13 +236,13 @@ def test_sending_and_the_answer(desk: SqlClient, who: str) -> None:
     assert desk(who, make_answer_insert("HTTP 200 PENDING accepted"), make_refund_update(SENDING, **accepted)) == ""
     done = (
         make_answer_insert("HTTP 200 SUCCEEDED answered"),
-        make_refund_update(SENDING, **DONE_COLUMNS),
+        make_refund_update(SENDING, **COMPLETED_REFUND_COLUMNS),
         make_payment_update(SENDING, **REFUNDED_COLUMNS),
     )
     assert desk(who, *done) == ""
     refused = (
         make_answer_insert("HTTP 400 FAILED_DEFINITE no"),
-        make_refund_update(SENDING, **NOT_DONE_COLUMNS),
+        make_refund_update(SENDING, **FAILED_REFUND_COLUMNS),
         make_payment_update(SENDING, **RELEASE_COLUMNS),
     )
     assert desk(who, *refused) == ""
@@ -276,14 +276,14 @@ def test_a_second_person_decides_an_unknown_refund(desk: SqlClient) -> None:
     neither op-b nor an operator may."""
     second = (
         make_proof_insert(GIVEN_UP),
-        make_refund_update(GIVEN_UP, **NOT_DONE_COLUMNS),
+        make_refund_update(GIVEN_UP, **FAILED_REFUND_COLUMNS),
         make_payment_update(GIVEN_UP, **RELEASE_COLUMNS),
     )
     assert desk("lead-b", *second) == ""
     for who in ("op-a", "op-b", "worker"):
         assert "refunded: only the provider" in desk(who, *second)
     assert "refunded: only the provider" in desk(
-        "lead-b", make_proof_insert(GIVEN_UP), make_refund_update(GIVEN_UP, **DONE_COLUMNS)
+        "lead-b", make_proof_insert(GIVEN_UP), make_refund_update(GIVEN_UP, **COMPLETED_REFUND_COLUMNS)
     )
 
 

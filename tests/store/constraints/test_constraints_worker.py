@@ -10,14 +10,14 @@ import pytest
 from tests.store import forbidden_worker as worker
 from tests.store.forbidden import UTC
 from tests.store.forbidden_worker import ENDED, FREE, HELD_BY_OTHER, OPEN, TAKEN_BEFORE, UNSEEN, make_plain_update
-from tests.store.guard_lines import (
+from tests.store.money_scene import make_insert, make_update
+from tests.store.plain_connections import (
     PersonConnections,
     connect_as_guest,
     execute_for_refusal,
     execute_statements,
     fill_own_name,
 )
-from tests.store.money_scene import make_insert, make_update
 from tests.support.teams import Team
 
 WRITERS = ("op-a", "lead-b", "worker")

@@ -19,7 +19,7 @@ from tests.support import server_fixtures, servers
 from tests.support.tls import TlsProperties
 
 ROOT = Path(__file__).parent.parent.parent.parent
-OLD = "tls_version = TLSv1.1"
+OLD_TLS_OPTION = "tls_version = TLSv1.1"
 
 
 def read_tls_cipher(server: servers.Server, authority: Path) -> str:
@@ -98,7 +98,7 @@ def test_the_dump_program_verifies_the_server(
 def test_an_old_protocol_is_refused() -> None:
     """A server with a TLS version below 1.2 is refused."""
     server_fixtures.require_server("mariadb")
-    with servers.mariadb(tls=True, extra_config=(OLD,)) as server:
+    with servers.mariadb(tls=True, extra_config=(OLD_TLS_OPTION,)) as server:
         assert server.authority is not None
         assert read_connection_problem(server, server.authority) == "tls_unverified"
 

@@ -21,8 +21,8 @@ from console.store.schema.payments import payments as payment_table
 from tests.store.queues import test_queues as plain
 from tests.store.queues.test_chosen_records import (
     FILTERS,
-    LATER,
     OWNERS,
+    TWO_DAYS_AFTER,
     _change_columns,
     _make_choice,
     _with_relations,
@@ -89,7 +89,7 @@ def test_a_search_finds_the_records_of_its_filter(
             right = {
                 (plain.get_kind(one), one.id)
                 for one in whole
-                if matches_filter(one, chosen, LATER, OWNERS.get(plain.get_kind(one), {}).get(one.id))
+                if matches_filter(one, chosen, TWO_DAYS_AFTER, OWNERS.get(plain.get_kind(one), {}).get(one.id))
             }
             assert _find_records(conn, RecordSearch(_make_choice(chosen), None, lapsed, 1_000)) == right, text
 

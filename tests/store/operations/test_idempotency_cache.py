@@ -324,7 +324,7 @@ def test_a_huge_value_is_not_read(own_server: RedisServer, plain: Redis, caplog:
     assert caplog.messages == [CACHE_AWAY_MESSAGE.format("TimeoutError")]
 
 
-STRANGE = {
+INVALID_REDIS_VALUES = {
     "a length without end": b"$999999999999\r\n" + b"x" * 100_000,
     "a list without end": b"*1000000000\r\n" + b":1\r\n" * 50_000,
     "lists in lists": b"*1\r\n" * 15_000,
@@ -337,13 +337,13 @@ STRANGE = {
 
 
 @pytest.mark.expects_log("a server that is no Redis")
-@pytest.mark.parametrize("why", STRANGE)
+@pytest.mark.parametrize("why", INVALID_REDIS_VALUES)
 @pytest.mark.usefixtures("short_time_limits")
 def test_a_strange_server_breaks_nothing(why: str, caplog: pytest.LogCaptureFixture) -> None:
     """A server that isn't Redis, also a slow one, gives no result and no error; the cache switches itself off with
     one line in the log.
     """
-    with start_strange_server(STRANGE[why]) as url, open_cache(url, caplog=caplog) as cache:
+    with start_strange_server(INVALID_REDIS_VALUES[why]) as url, open_cache(url, caplog=caplog) as cache:
         assert cache.find_result(KEY, PRINT).result is None
         assert cache.state == "off"
     assert len(caplog.messages) == 1

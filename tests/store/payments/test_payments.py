@@ -14,7 +14,7 @@ from console.domain.transitions.tables import ForbiddenTransition
 from console.store.payments import payments
 from tests.store.money_rows import NOW, STATES_TO_PAID, insert_begun_payment, insert_paid_payment, reread_payment
 
-SOON = NOW + timedelta(minutes=1)
+MINUTE_AFTER = NOW + timedelta(minutes=1)
 NUMBER = "1180301018771"
 
 
@@ -22,14 +22,14 @@ def test_found_by_every_id(rows: Connection) -> None:
     """A payment that was begun is found by our ids and the provider's, by its order and by its corporation, with all
     its values.
     """
-    work = Work(WorkState.SCHEDULED, SOON, "unconfirmed", 2)
+    work = Work(WorkState.SCHEDULED, MINUTE_AFTER, "unconfirmed", 2)
     payment = insert_begun_payment(
         rows, order_id=71, corporation_number=NUMBER, provider_payment_id="0421", payer="payer-7", work=work,
-        account_minor=300, begun_at=NOW, expires_at=SOON, operation_id="op-1", by_code=False,
+        account_minor=300, begun_at=NOW, expires_at=MINUTE_AFTER, operation_id="op-1", by_code=False,
     )  # fmt: skip
     assert (payment.asked_minor, payment.refundable_minor, payment.state) == (3_300, 0, PaymentState.INITIALIZING)
     assert (payment.payer, payment.work, payment.account_minor) == ("payer-7", work, 300)
-    assert (payment.begun_at, payment.expires_at, payment.by_code) == (NOW, SOON, False)
+    assert (payment.begun_at, payment.expires_at, payment.by_code) == (NOW, MINUTE_AFTER, False)
     assert payments.find_by_payment_number(rows, "paypay", "ORD-1") == payment
     assert payments.find_by_id_at_provider(rows, "paypay", "0421") == payment
     assert payments.find_by_order(rows, 71) == payments.find_by_corporation(rows, NUMBER) == (payment,)
@@ -55,19 +55,19 @@ def test_payment_numbers_and_provider_ids_are_unique(rows: Connection, facts: di
 def test_a_write_on_an_old_version_is_refused(rows: Connection) -> None:
     """A caller that read an older version is refused, and nothing is written; a moved amount counts as a change."""
     old = insert_paid_payment(rows)
-    payments.change_payment(rows, old, SOON, payer_ref="payer-7", certainty=Certainty.UNKNOWN)
+    payments.change_payment(rows, old, MINUTE_AFTER, payer_ref="payer-7", certainty=Certainty.UNKNOWN)
     now = reread_payment(rows, old.id)
     assert (now.payer, now.certainty, now.version, now.changed_at) == (
         "payer-7",
         Certainty.UNKNOWN,
         old.version + 1,
-        SOON,
+        MINUTE_AFTER,
     )
     with pytest.raises(payments.StaleRow):
-        payments.change_payment(rows, old, SOON, payer_ref="payer-8")
+        payments.change_payment(rows, old, MINUTE_AFTER, payer_ref="payer-8")
     assert payments.reserve_amount(rows, old.id, 1, NOW)
     with pytest.raises(payments.StaleRow):
-        payments.change_payment(rows, now, SOON, payer_ref="payer-8")
+        payments.change_payment(rows, now, MINUTE_AFTER, payer_ref="payer-8")
     assert reread_payment(rows, old.id).payer == "payer-7"
 
 
@@ -79,9 +79,11 @@ def test_along_the_table_of_transitions(rows: Connection) -> None:
         with pytest.raises(ForbiddenTransition):
             payments.move_payment_along_path(rows, payment, path, NOW)
     assert reread_payment(rows, payment.id) == payment
-    payments.move_payment_along_path(rows, payment, STATES_TO_PAID, SOON, provider_payment_id="0421", paid_at=SOON)
+    payments.move_payment_along_path(
+        rows, payment, STATES_TO_PAID, MINUTE_AFTER, provider_payment_id="0421", paid_at=MINUTE_AFTER
+    )
     now = reread_payment(rows, payment.id)
-    assert (now.state, now.version, now.paid_at) == (PaymentState.COMPLETED, payment.version + 4, SOON)
+    assert (now.state, now.version, now.paid_at) == (PaymentState.COMPLETED, payment.version + 4, MINUTE_AFTER)
     assert now.provider_payment_id == "0421"
     payments.move_payment_along_path(rows, now, (), NOW, told_at=NOW)
     assert reread_payment(rows, payment.id).told_at == NOW
@@ -110,7 +112,7 @@ def test_a_begin_that_broke_off_is_unknown(rows: Connection) -> None:
 def test_due_payments_are_found_by_reason_and_time(rows: Connection) -> None:
     """A payment is due if its work has one of the given reasons and its time has come. The one that has waited
     longest comes first."""
-    times = {"late": NOW - timedelta(hours=2), "later": NOW - timedelta(hours=3), "not yet": SOON}
+    times = {"late": NOW - timedelta(hours=2), "later": NOW - timedelta(hours=3), "not yet": MINUTE_AFTER}
     for name, at in times.items():
         insert_begun_payment(rows, name, work=Work(WorkState.SCHEDULED, at, "unknown"))
     insert_begun_payment(rows, "other", work=Work(WorkState.SCHEDULED, NOW, "expiry"))

@@ -40,7 +40,7 @@ from tests.store.queues import test_queues as plain
 from tests.store.queues.test_queues import NOW, each_queue, with_and_without_lapsed
 from tests.support.places import Engine, open_empty_place_anywhere
 
-LATER = NOW + timedelta(days=2)
+TWO_DAYS_AFTER = NOW + timedelta(days=2)
 OWNERS = {
     "payment": {1: "op-a", 3: "op-b", 30: "op-a"},
     "refund": {7: "op-b"},
@@ -91,10 +91,10 @@ def _change_columns(opened: Database) -> None:
         tx.conn.execute(update(checks).where(checks.c.id % 2 == 0).values(client_id=2))
         for table in (p, r):  # answers just old enough, and just young enough, for each of the two limits
             for rest, age in enumerate((timedelta(minutes=14), timedelta(minutes=16), timedelta(hours=25))):
-                at = convert_to_naive_utc(LATER - age)
+                at = convert_to_naive_utc(TWO_DAYS_AFTER - age)
                 tx.conn.execute(update(table).where(table.c.id % 4 == rest).values(told_at=at))
         for rest, days in enumerate((1, 2, 3)):
-            at = convert_to_naive_utc(LATER - timedelta(days=days))
+            at = convert_to_naive_utc(TWO_DAYS_AFTER - timedelta(days=days))
             tx.conn.execute(update(p).where(p.c.id % 3 == rest).values(paid_at=at))
 
 
@@ -120,7 +120,7 @@ def _find_unknown_refund(conn: Connection, *payment_ids: int) -> Refund | None:
 
 
 def _make_choice(chosen: RecordFilter, order: QueueSortOrder = DEFAULT_SORT_ORDER) -> QueueChoice:
-    return QueueChoice(chosen, order, LATER, OWNERS)
+    return QueueChoice(chosen, order, TWO_DAYS_AFTER, OWNERS)
 
 
 def _read_all_pages(
@@ -188,7 +188,7 @@ def _check_filters(
             right = [
                 one
                 for one in whole
-                if matches_filter(one, chosen, LATER, OWNERS.get(plain.get_kind(one), {}).get(one.id))
+                if matches_filter(one, chosen, TWO_DAYS_AFTER, OWNERS.get(plain.get_kind(one), {}).get(one.id))
             ]
             found = _read_all_pages(conn, name, lapsed, _make_choice(chosen), page_size(turn))
             assert _make_record_refs(found) == _make_record_refs(right), text

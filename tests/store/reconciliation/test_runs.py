@@ -18,7 +18,7 @@ from tests.store.money_rows import NOW
 from tests.support.places import FIRST_PERSON
 
 FROM, TO = date(2026, 11, 1), date(2026, 11, 2)
-LATER = NOW + timedelta(minutes=5)
+FIVE_MINUTES_AFTER = NOW + timedelta(minutes=5)
 
 
 class BeginRun(Protocol):
@@ -56,7 +56,7 @@ def test_a_second_call_continues_the_run_of_the_same_days(
     assert begin_run() == run
     others = begin_run(to=FROM), begin_run("atom")
     assert reconciliations.list_unfinished_runs(own_rows, "paypay") == (run, others[0])
-    ended = reconciliations.save_progress(own_rows, run, LATER, state=reconciliations.RUN_DONE)
+    ended = reconciliations.save_progress(own_rows, run, FIVE_MINUTES_AFTER, state=reconciliations.RUN_DONE)
     assert begin_run().id > others[1].id
     assert reconciliations.find(own_rows, run.id) == ended
 
@@ -65,12 +65,12 @@ def test_saved_progress_of_a_run_is_read_back(own_rows: Connection, begin_run: B
     """The saved progress is read back; a process with an older version saves nothing."""
     run = begin_run()
     saved = reconciliations.save_progress(
-        own_rows, run, LATER, phase="ours", position="id 7", matched=3, different_amount=1
+        own_rows, run, FIVE_MINUTES_AFTER, phase="ours", position="id 7", matched=3, different_amount=1
     )
     assert reconciliations.find(own_rows, run.id) == saved
     assert (saved.phase, saved.position, saved.matched, saved.different_amount) == ("ours", "id 7", 3, 1)
     with pytest.raises(reconciliations.StaleRow):
-        reconciliations.save_progress(own_rows, run, LATER, matched=9)
+        reconciliations.save_progress(own_rows, run, FIVE_MINUTES_AFTER, matched=9)
 
 
 @pytest.mark.parametrize("values", [{"matched": 2}, {"provider": "atom"}, {"asked_by": "x"}, {"ended_at": NOW}])
@@ -84,11 +84,13 @@ def test_a_count_of_a_run_never_falls(own_rows: Connection, begin_run: BeginRun,
 @pytest.mark.parametrize("state", [reconciliations.RUN_DONE, reconciliations.RUN_FAILED])
 def test_an_ended_run_never_changes(own_rows: Connection, begin_run: BeginRun, state: str) -> None:
     """An ended run has the time of its end and can't be changed."""
-    ended = reconciliations.save_progress(own_rows, begin_run(), LATER, state=state, reason="x", evidence_id=5)
+    ended = reconciliations.save_progress(
+        own_rows, begin_run(), FIVE_MINUTES_AFTER, state=state, reason="x", evidence_id=5
+    )
     assert reconciliations.find(own_rows, ended.id) == ended
-    assert (ended.ended_at, ended.evidence_id, ended.reason) == (LATER, 5, "x")
+    assert (ended.ended_at, ended.evidence_id, ended.reason) == (FIVE_MINUTES_AFTER, 5, "x")
     with pytest.raises(ForbiddenTransition):
-        reconciliations.save_progress(own_rows, ended, LATER, matched=9)
+        reconciliations.save_progress(own_rows, ended, FIVE_MINUTES_AFTER, matched=9)
 
 
 def test_a_payment_has_one_difference_per_run(own_rows: Connection, begin_run: BeginRun) -> None:

@@ -13,7 +13,7 @@ from tests.store.concurrent_transactions import run_at_once
 from tests.store.money_rows import NOW
 from tests.support.places import FIRST_PERSON, Place
 
-OTHER = "lead-b"
+OTHER_PERSON = "lead-b"
 HALF_AN_HOUR = timedelta(minutes=30)
 KIND, RECORD = "payment", 7
 
@@ -21,7 +21,10 @@ KIND, RECORD = "payment", 7
 @pytest.fixture
 def people(place: Place) -> Iterator[tuple[Database, Database]]:
     """The database connections of two people."""
-    with closing(Database(place.url(FIRST_PERSON))) as mine, closing(Database(place.url(OTHER, desk=1))) as theirs:
+    with (
+        closing(Database(place.url(FIRST_PERSON))) as mine,
+        closing(Database(place.url(OTHER_PERSON, desk=1))) as theirs,
+    ):
         yield mine, theirs
 
 
@@ -44,7 +47,7 @@ def end_all_takes(place: Place) -> datetime:
 
 def test_a_record_has_one_take_at_a_time(place: Place, people: tuple[Database, Database]) -> None:
     """A record has one take until that person releases it; nobody else can. The person can extend the take."""
-    (mine, theirs), (me, other) = people, (place.get_account_name(FIRST_PERSON), place.get_account_name(OTHER))
+    (mine, theirs), (me, other) = people, (place.get_account_name(FIRST_PERSON), place.get_account_name(OTHER_PERSON))
     assert take_record(mine, me)
     assert take_record(mine, me)
     assert not take_record(theirs, other)
@@ -59,7 +62,7 @@ def test_a_record_has_one_take_at_a_time(place: Place, people: tuple[Database, D
 
 def test_a_take_ends_after_its_duration(place: Place, people: tuple[Database, Database]) -> None:
     """After the end of a take another person can take the record. The take lasts as long as requested."""
-    (mine, theirs), (me, other) = people, (place.get_account_name(FIRST_PERSON), place.get_account_name(OTHER))
+    (mine, theirs), (me, other) = people, (place.get_account_name(FIRST_PERSON), place.get_account_name(OTHER_PERSON))
     assert take_record(mine, me)
     with mine.read() as conn:
         taken = takes.read_takes(conn, KIND, [RECORD])[RECORD]
@@ -75,7 +78,7 @@ def test_a_take_ends_after_its_duration(place: Place, people: tuple[Database, Da
 def test_a_desk_with_a_wrong_clock_cannot_take_a_record(place: Place, people: tuple[Database, Database]) -> None:
     """A desk whose clock is wrong can neither take a record before the other take's end nor keep its own take
     longer."""
-    (mine, theirs), (me, other) = people, (place.get_account_name(FIRST_PERSON), place.get_account_name(OTHER))
+    (mine, theirs), (me, other) = people, (place.get_account_name(FIRST_PERSON), place.get_account_name(OTHER_PERSON))
     assert take_record(mine, me, NOW - timedelta(days=1))
     assert not take_record(theirs, other, NOW + timedelta(days=400))
     end_all_takes(place)
@@ -86,7 +89,7 @@ def test_a_desk_with_a_wrong_clock_cannot_take_a_record(place: Place, people: tu
 def test_a_person_takes_records_only_in_the_own_name(place: Place, people: tuple[Database, Database]) -> None:
     """A person can take a record only in their own name: the database knows the connected account."""
     with pytest.raises(ConsoleError) as refused:
-        take_record(people[0], place.get_account_name(OTHER))
+        take_record(people[0], place.get_account_name(OTHER_PERSON))
     assert refused.value.code == "not_allowed"
     assert find_taker(people[0]) is None
 
@@ -100,7 +103,7 @@ def test_no_records_need_no_query(people: tuple[Database, Database]) -> None:
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_taken_by_many_at_once(place: Place, people: tuple[Database, Database]) -> None:
     """Of two people who take a record at the same moment, one has it, and both learn who."""
-    names = (place.get_account_name(FIRST_PERSON), place.get_account_name(OTHER))
+    names = (place.get_account_name(FIRST_PERSON), place.get_account_name(OTHER_PERSON))
     won = run_at_once(
         people,
         lambda tx, i: takes.take_record(tx.conn, KIND, RECORD, names[i % 2], NOW, NOW + HALF_AN_HOUR) and i % 2,

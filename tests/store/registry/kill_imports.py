@@ -23,7 +23,7 @@ from console.store.registry.registry_file import find_registry_file, open_for_re
 from tests.store.registry.files import WHOLE, make_number, make_row, write_file
 
 WATCHED = ("import_whole.py", "import_difference.py", "import_files.py", "registry_file.py", "progress.py")
-LATER_DEATHS = 40
+FURTHER_KILLS = 40
 NEXT, DIFFERENCE = "00_zenkoku_all_20251128", "diff_20251201"
 Tracer = Callable[[FrameType, str, Any], Any]
 
@@ -33,7 +33,7 @@ def main(scenario: str, folder: Path, each: int) -> int:
     base, names = prepare_registry(scenario, folder)
     restore_registry(base, registry)
     lines = count_lines(registry, folder, names)
-    later = random.Random(1).sample(range(lines), LATER_DEATHS // each)
+    later = random.Random(1).sample(range(lines), FURTHER_KILLS // each)
     deaths, is_first = 0, True
     for tracer in (*(make_new_line_killer(index) for index in range(0, 10_000, each)), *map(make_line_killer, later)):
         if is_first or tracer.__name__ == "later":

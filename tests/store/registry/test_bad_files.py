@@ -24,9 +24,9 @@ from tests.store.registry.files import WHOLE, make_csv_text, make_number, make_r
 INVALID_NUMBER = P.INVALID_CORPORATION_NUMBER
 
 NAME = "00_zenkoku_all_20251128"
-MANY = 6_000
+ROW_COUNT = 6_000
 """Rows that fill more than one block of the reader."""
-GOOD = [make_row(index) for index in range(4)]
+VALID_ROWS = [make_row(index) for index in range(4)]
 
 
 WIDE = {0x30 + digit: 0xFF10 + digit for digit in range(10)}
@@ -75,10 +75,10 @@ ROWS: dict[str, tuple[list[str], P, str]] = {
     "carriage return": (make_row(2, name="株式会社\r見本"), P.CONTROL_CHARACTER, ""),
 }  # fmt: skip
 
-UTF8 = make_csv_text(GOOD).encode()
-SHIFT_JIS = make_csv_text(GOOD).encode("cp932")
-MANY_ROWS = [make_row(index) for index in range(MANY)]
-ONE_FIELD = make_csv_text([make_row(2, name="@")]).encode("cp932").replace(b"@", "山田見本".encode())
+UTF8 = make_csv_text(VALID_ROWS).encode()
+SHIFT_JIS = make_csv_text(VALID_ROWS).encode("cp932")
+MANY_ROWS = [make_row(index) for index in range(ROW_COUNT)]
+FILE_WITH_CP932_FIELD = make_csv_text([make_row(2, name="@")]).encode("cp932").replace(b"@", "山田見本".encode())
 
 CONTENTS: dict[str, tuple[bytes, P, int | None]] = {
     "nothing": (b"", P.NO_CORPORATION, None),
@@ -89,11 +89,11 @@ CONTENTS: dict[str, tuple[bytes, P, int | None]] = {
     "header in Japanese": (make_csv_text([["一連番号", *["法人番号"] * 29]]).encode() + UTF8, P.UNEXPECTED_HEADER, 1),
     "Shift_JIS at the end": (UTF8 + SHIFT_JIS, P.MIXED_ENCODING, 5),
     "UTF-8 at the end": (SHIFT_JIS + UTF8, P.MIXED_ENCODING, 5),
-    "Shift_JIS in the second block": (make_csv_text(MANY_ROWS).encode() + SHIFT_JIS, P.MIXED_ENCODING, MANY + 1),
-    "UTF-8 in the second block": (make_csv_text(MANY_ROWS).encode("cp932") + UTF8, P.MIXED_ENCODING, MANY + 1),
-    "one field of UTF-8": (SHIFT_JIS + ONE_FIELD, P.MIXED_ENCODING, 5),
+    "Shift_JIS in the second block": (make_csv_text(MANY_ROWS).encode() + SHIFT_JIS, P.MIXED_ENCODING, ROW_COUNT + 1),
+    "UTF-8 in the second block": (make_csv_text(MANY_ROWS).encode("cp932") + UTF8, P.MIXED_ENCODING, ROW_COUNT + 1),
+    "one field of UTF-8": (SHIFT_JIS + FILE_WITH_CP932_FIELD, P.MIXED_ENCODING, 5),
     "neither": (SHIFT_JIS.replace("東".encode("cp932"), b"\xff\xfe"), P.MIXED_ENCODING, 1),
-    "UTF-16": (make_csv_text(GOOD).encode("utf-16"), P.CONTROL_CHARACTER, 1),
+    "UTF-16": (make_csv_text(VALID_ROWS).encode("utf-16"), P.CONTROL_CHARACTER, 1),
     "half a character": (
         UTF8 + make_csv_text([make_row(5)]).encode().replace("東".encode(), "東".encode()[:2]), P.MIXED_ENCODING, 5
     ),
@@ -101,7 +101,7 @@ CONTENTS: dict[str, tuple[bytes, P, int | None]] = {
     "text behind a quote": (UTF8 + UTF8.replace(b"\xe6\xa0\xaa", b'"\xe6\xa0\xaa"', 1), P.MISPLACED_QUOTES, 5),
     "empty line": (UTF8 + b"\r\n" + UTF8, P.WRONG_FIELD_COUNT, 5),
     "row in the second block": (make_csv_text([*MANY_ROWS, make_row(1, kind="1")]).encode(), P.VALUE_NOT_ALLOWED,
-    MANY + 1),
+    ROW_COUNT + 1),
     "no line end at all": (b"9" * 3_000_000, P.FIELD_TOO_LONG, 1),
     "cut": (UTF8[:-40], P.WRONG_FIELD_COUNT, 4),
 }  # fmt: skip
@@ -130,7 +130,7 @@ def make_header_writer(offset: int, value: int) -> Callable[[Path], Path]:
     central directory)."""
 
     def write(folder: Path) -> Path:
-        path = write_file(folder, NAME, GOOD)
+        path = write_file(folder, NAME, VALID_ROWS)
         content = bytearray(path.read_bytes())
         struct.pack_into("<H", content, content.index(b"PK\x01\x02") + offset, value)
         struct.pack_into("<H", content, content.index(b"PK\x03\x04") + offset - 2, value)
@@ -141,7 +141,7 @@ def make_header_writer(offset: int, value: int) -> Callable[[Path], Path]:
 
 
 def write_zip_bomb(folder: Path) -> Path:
-    return write_zip(folder, NAME, make_csv_text(GOOD).encode() * 40_000)
+    return write_zip(folder, NAME, make_csv_text(VALID_ROWS).encode() * 40_000)
 
 
 def make_damaged_writer(packing: int) -> Callable[[Path], Path]:
@@ -207,7 +207,7 @@ ARCHIVES: dict[str, tuple[Callable[[Path], Path], P]] = {
 @pytest.fixture(scope="module")
 def registry_in_use(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
-    import_registry_files(home / "registry", [write_file(home, WHOLE, GOOD)])
+    import_registry_files(home / "registry", [write_file(home, WHOLE, VALID_ROWS)])
     return home / "registry"
 
 
@@ -234,7 +234,7 @@ def check_import_refused(registry: Path, path: Path) -> ConsoleError:
 def test_a_bad_row_is_refused_with_its_line_number(registry_in_use: Path, tmp_path: Path, name: str) -> None:
     """A row that breaks any of the rules is refused with its line and field; it is the third of four rows."""
     bad, problem, field = ROWS[name]
-    error = check_import_refused(registry_in_use, write_file(tmp_path, NAME, [*GOOD[:2], bad, *GOOD[3:]]))
+    error = check_import_refused(registry_in_use, write_file(tmp_path, NAME, [*VALID_ROWS[:2], bad, *VALID_ROWS[3:]]))
     found = error.detail
     assert (found["problem"], found["line"], found.get("field")) == (problem, 3, field)
 
@@ -257,7 +257,7 @@ def test_a_bad_archive_is_refused(registry_in_use: Path, tmp_path: Path, name: s
 def test_a_file_replaced_after_its_check_is_refused(registry_in_use: Path, tmp_path: Path) -> None:
     """The registry stores the hash of the checked file; if the file is replaced after its check, the import is
     refused."""
-    path = write_file(tmp_path, NAME, GOOD)
+    path = write_file(tmp_path, NAME, VALID_ROWS)
 
     def replace_checked_file(progress: ImportProgress) -> None:
         if progress.step == "read":
@@ -276,7 +276,7 @@ def test_a_file_replaced_after_its_check_is_refused(registry_in_use: Path, tmp_p
 
 def test_the_case_of_a_file_name_does_not_matter(tmp_path: Path) -> None:
     """A ZIP file may have been renamed with a capital letter; the CSV in it has the publisher's name."""
-    path = write_file(tmp_path, "diff_20251128", GOOD)
+    path = write_file(tmp_path, "diff_20251128", VALID_ROWS)
     source = open_source(path.rename(tmp_path / "Diff_20251128.zip"))
     assert (source.is_difference, source.day) == (True, date(2025, 11, 28))
 
@@ -304,7 +304,9 @@ def test_a_file_of_a_day_to_come_is_refused(registry_in_use: Path, tmp_path: Pat
     """A file of a future day is refused: as the registry in use it would exclude the files of all earlier days."""
     for name in ("00_zenkoku_all_99991231", "00_zenkoku_all_20251105", "diff_20251105"):
         with pytest.raises(ConsoleError) as caught:
-            import_registry_files(registry_in_use, [write_file(tmp_path, name, GOOD)], latest_day=date(2025, 11, 4))
+            import_registry_files(
+                registry_in_use, [write_file(tmp_path, name, VALID_ROWS)], latest_day=date(2025, 11, 4)
+            )
         assert (caught.value.code, caught.value.detail["problem"]) == (ErrorCode.BAD_REGISTRY_FILE, P.FUTURE_DAY)
         assert f"{name}.zip" in catalogue.format_error_message(caught.value, "ja")
 
@@ -328,7 +330,9 @@ def test_the_cache_of_days_stays_small() -> None:
 def test_a_zip_with_too_many_files_is_refused(registry_in_use: Path, tmp_path: Path) -> None:
     """A ZIP with a very long list of files is refused before the list is read: half a million entries take hundreds
     of megabytes of memory."""
-    path = write_zip(tmp_path, NAME, make_csv_text(GOOD).encode(), {f"{index}.asc": b"" for index in range(20_000)})
+    path = write_zip(
+        tmp_path, NAME, make_csv_text(VALID_ROWS).encode(), {f"{index}.asc": b"" for index in range(20_000)}
+    )
     with path.open("rb") as file:
         assert measure_zip_directory(file) > MAX_DIRECTORY_BYTES
     assert check_import_refused(registry_in_use, path).detail["problem"] == P.NOT_ONE_CSV

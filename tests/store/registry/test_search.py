@@ -284,7 +284,7 @@ WORDS = (
     "a",
     "👨‍👩‍👧",
 )
-LONG = (
+LONG_NAME = (
     *(
         "Ａ" * 150,
         "緑" * 150,
@@ -323,7 +323,7 @@ def test_signs_and_unseen_characters_are_left_out(registry: RegistryReader) -> N
 def test_no_text_is_an_error(registry: RegistryReader) -> None:
     """Words of SQLite's query language are searched as words, and a long text is read up to a limit; none raises an
     error."""
-    for text in (*WORDS, *LONG):
+    for text in (*WORDS, *LONG_NAME):
         assert len(registry.search(text)) <= 50
 
 

@@ -17,7 +17,7 @@ from tests.store.concurrent_transactions import run_at_once
 from tests.store.money_rows import NOW
 from tests.support.places import FIRST_PERSON
 
-LATER = NOW + timedelta(minutes=5)
+FIVE_MINUTES_AFTER = NOW + timedelta(minutes=5)
 
 
 def make_chosen_rows(*ids: int, expected_version: int = 3) -> list[BulkRow]:
@@ -63,12 +63,12 @@ def test_row_by_row(own_rows: Connection, acting_person: str) -> None:
         own_rows, insert_run(own_rows, acting_person), NOW, bulk.RUN_RUNNING, rows_to_process=2
     )
     assert [row.subject_id for row in bulk.read_next_unprocessed_rows(own_rows, run.id, 9)] == [7, 5]
-    assert bulk.write_result(own_rows, run.id, 1, "skipped", "changed", LATER)
-    assert not bulk.write_result(own_rows, run.id, 1, "done", None, LATER)
+    assert bulk.write_result(own_rows, run.id, 1, "skipped", "changed", FIVE_MINUTES_AFTER)
+    assert not bulk.write_result(own_rows, run.id, 1, "done", None, FIVE_MINUTES_AFTER)
     assert [row.subject_id for row in bulk.read_next_unprocessed_rows(own_rows, run.id, 9)] == [5]
-    assert bulk.write_result(own_rows, run.id, 2, "done", None, LATER)
+    assert bulk.write_result(own_rows, run.id, 2, "done", None, FIVE_MINUTES_AFTER)
     assert bulk.read_next_unprocessed_rows(own_rows, run.id, 9) == ()
-    skipped = BulkRow(1, "payment", 7, 3, "skipped", "changed", LATER)
+    skipped = BulkRow(1, "payment", 7, 3, "skipped", "changed", FIVE_MINUTES_AFTER)
     assert bulk.list_rows(own_rows, run.id, result="skipped") == (skipped,)
     assert bulk.count_results(own_rows, run.id) == {"skipped": 1, "done": 1, None: 1}
     found = bulk.find(own_rows, run.id)
@@ -91,9 +91,9 @@ def test_unknown_rows_are_not_counted_as_done(
     """The counts by outcome contain each row once and no outcome without rows. Rows of another run aren't counted."""
     run = bulk.write_run_state(own_rows, insert_run(own_rows, acting_person), NOW, bulk.RUN_RUNNING)
     other = bulk.write_run_state(own_rows, insert_run(own_rows, acting_person), NOW, bulk.RUN_RUNNING)
-    assert bulk.write_result(own_rows, other.id, 1, "done", "still_unknown", LATER)
+    assert bulk.write_result(own_rows, other.id, 1, "done", "still_unknown", FIVE_MINUTES_AFTER)
     for position, reason in enumerate(reasons, 1):
-        assert bulk.write_result(own_rows, run.id, position, "done", reason, LATER)
+        assert bulk.write_result(own_rows, run.id, position, "done", reason, FIVE_MINUTES_AFTER)
     assert bulk.count_results(own_rows, run.id) == counts
 
 
@@ -103,18 +103,18 @@ def test_a_stopped_bulk_run_continues(own_rows: Connection, acting_person: str) 
     """
     run = bulk.write_run_state(own_rows, insert_run(own_rows, acting_person), NOW, bulk.RUN_RUNNING)
     assert bulk.list_unfinished_runs(own_rows) == (run,)
-    stopped = bulk.write_run_state(own_rows, run, LATER, bulk.RUN_STOPPED, reason="asked")
+    stopped = bulk.write_run_state(own_rows, run, FIVE_MINUTES_AFTER, bulk.RUN_STOPPED, reason="asked")
     assert bulk.find(own_rows, run.id) == stopped
-    assert (stopped.ended_at, stopped.reason) == (LATER, "asked")
+    assert (stopped.ended_at, stopped.reason) == (FIVE_MINUTES_AFTER, "asked")
     assert bulk.list_unfinished_runs(own_rows) == ()
     with pytest.raises(bulk.StaleRow):
-        bulk.write_run_state(own_rows, run, LATER, bulk.RUN_DONE)
-    again = bulk.write_run_state(own_rows, stopped, LATER, bulk.RUN_RUNNING)
+        bulk.write_run_state(own_rows, run, FIVE_MINUTES_AFTER, bulk.RUN_DONE)
+    again = bulk.write_run_state(own_rows, stopped, FIVE_MINUTES_AFTER, bulk.RUN_RUNNING)
     assert (again.ended_at, again.reason) == (None, None)
-    done = bulk.write_run_state(own_rows, again, LATER, bulk.RUN_DONE)
+    done = bulk.write_run_state(own_rows, again, FIVE_MINUTES_AFTER, bulk.RUN_DONE)
     assert bulk.find(own_rows, run.id) == done
     with pytest.raises(ForbiddenTransition):
-        bulk.write_run_state(own_rows, done, LATER, bulk.RUN_RUNNING)
+        bulk.write_run_state(own_rows, done, FIVE_MINUTES_AFTER, bulk.RUN_RUNNING)
 
 
 def test_each_processed_row_is_in_the_change_feed(own_rows: Connection, acting_person: str) -> None:

@@ -16,7 +16,7 @@ from console.store.tasks import sagas
 from tests.store.concurrent_transactions import run_at_once
 from tests.store.money_rows import NOW
 
-LATER = NOW + timedelta(minutes=5)
+FIVE_MINUTES_AFTER = NOW + timedelta(minutes=5)
 KIND = "payment_timeout"
 
 
@@ -29,7 +29,7 @@ def start_saga(conn: Connection, payment: int = 1, kind: str = KIND) -> Saga:
 def test_a_record_has_one_unfinished_saga_of_a_kind(own_rows: Connection) -> None:
     """A record has at most one unfinished saga of a kind. After its end another may begin; all are kept."""
     first = start_saga(own_rows)
-    assert sagas.start_saga(own_rows, KIND, "payment", 1, "ask", {}, LATER) is None
+    assert sagas.start_saga(own_rows, KIND, "payment", 1, "ask", {}, FIVE_MINUTES_AFTER) is None
     assert sagas.find_open_saga(own_rows, KIND, "payment", 1) == first == sagas.find(own_rows, first.id)
     other = start_saga(own_rows, kind="other")
     done = sagas.end_saga(own_rows, first, NOW, SagaState.DONE)
@@ -40,16 +40,16 @@ def test_a_record_has_one_unfinished_saga_of_a_kind(own_rows: Connection) -> Non
 
 def test_step_by_step(own_rows: Connection) -> None:
     """The returned saga is the stored one: the next step, the added facts, and the attempts of each step."""
-    saga = sagas.postpone_step(own_rows, start_saga(own_rows), NOW, LATER, "provider_down")
+    saga = sagas.postpone_step(own_rows, start_saga(own_rows), NOW, FIVE_MINUTES_AFTER, "provider_down")
     assert sagas.find(own_rows, saga.id) == saga
-    assert (saga.attempts, saga.reason, saga.next_at) == (1, "provider_down", LATER)
-    saga = sagas.advance_saga(own_rows, saga, LATER, "expire", {"answer": "未払い"})
+    assert (saga.attempts, saga.reason, saga.next_at) == (1, "provider_down", FIVE_MINUTES_AFTER)
+    saga = sagas.advance_saga(own_rows, saga, FIVE_MINUTES_AFTER, "expire", {"answer": "未払い"})
     assert sagas.find(own_rows, saga.id) == saga
     assert (saga.step, saga.attempts, saga.reason) == ("expire", 0, None)
     assert saga.facts == {"asked": 1, "answer": "未払い"}
-    saga = sagas.end_saga(own_rows, saga, LATER, SagaState.DONE, "order_paid")
+    saga = sagas.end_saga(own_rows, saga, FIVE_MINUTES_AFTER, SagaState.DONE, "order_paid")
     assert sagas.find(own_rows, saga.id) == saga
-    assert (saga.ended_at, saga.next_at, saga.reason) == (LATER, None, "order_paid")
+    assert (saga.ended_at, saga.next_at, saga.reason) == (FIVE_MINUTES_AFTER, None, "order_paid")
 
 
 def test_stuck_is_not_ended(own_rows: Connection) -> None:
@@ -58,27 +58,27 @@ def test_stuck_is_not_ended(own_rows: Connection) -> None:
     saga = sagas.mark_stuck(own_rows, start_saga(own_rows), NOW, "trouble", {"faults": 4})
     assert sagas.find(own_rows, saga.id) == saga
     assert (saga.state, saga.ended_at, saga.next_at, saga.facts["faults"]) == (SagaState.STUCK, None, None, 4)
-    assert sagas.list_due_sagas(own_rows, LATER, 10) == ()
+    assert sagas.list_due_sagas(own_rows, FIVE_MINUTES_AFTER, 10) == ()
     assert sagas.start_saga(own_rows, saga.kind, saga.subject_kind, saga.subject_id, "ask", {}, NOW) is None
     with pytest.raises(ForbiddenTransition):
-        sagas.end_saga(own_rows, saga, LATER, SagaState.STUCK)
+        sagas.end_saga(own_rows, saga, FIVE_MINUTES_AFTER, SagaState.STUCK)
     assert sagas.list_stuck_sagas_without_case(own_rows, saga.kind, "case", 10) == (saga,)
     alerts.raise_alert(own_rows, "case", saga.subject_kind, saga.subject_id, None, "x", "y", NOW)
     assert sagas.list_stuck_sagas_without_case(own_rows, saga.kind, "case", 10) == ()
-    resumed = sagas.resume_saga(own_rows, saga, LATER, {"faults": 0})
+    resumed = sagas.resume_saga(own_rows, saga, FIVE_MINUTES_AFTER, {"faults": 0})
     assert (resumed.state, resumed.step, resumed.attempts) == (SagaState.RUNNING, saga.step, 0)
-    assert sagas.list_due_sagas(own_rows, LATER, 10) == (resumed,)
+    assert sagas.list_due_sagas(own_rows, FIVE_MINUTES_AFTER, 10) == (resumed,)
 
 
 def test_a_saga_is_due_after_each_step(own_rows: Connection) -> None:
     """A saga is due when it begins and after each step, so that an interrupted one continues. The one that has been
     due longest comes first."""
     one, two, three = (start_saga(own_rows, payment) for payment in (1, 2, 3))
-    two = sagas.postpone_step(own_rows, two, NOW, LATER, None)
+    two = sagas.postpone_step(own_rows, two, NOW, FIVE_MINUTES_AFTER, None)
     sagas.end_saga(own_rows, three, NOW, SagaState.COMPENSATED)
     assert sagas.list_due_sagas(own_rows, NOW, 9) == (one,)
-    assert sagas.list_due_sagas(own_rows, LATER, 9) == (one, two)
-    assert sagas.list_due_sagas(own_rows, LATER, 1) == (one,)
+    assert sagas.list_due_sagas(own_rows, FIVE_MINUTES_AFTER, 9) == (one, two)
+    assert sagas.list_due_sagas(own_rows, FIVE_MINUTES_AFTER, 1) == (one,)
 
 
 def test_a_process_with_an_old_version_writes_no_step(own_rows: Connection) -> None:
@@ -88,7 +88,7 @@ def test_a_process_with_an_old_version_writes_no_step(own_rows: Connection) -> N
     with pytest.raises(sagas.StaleRow):
         sagas.advance_saga(own_rows, saga, NOW, "expire")
     with pytest.raises(sagas.StaleRow):
-        sagas.postpone_step(own_rows, saga, NOW, LATER, None)
+        sagas.postpone_step(own_rows, saga, NOW, FIVE_MINUTES_AFTER, None)
     with pytest.raises(sagas.StaleRow):
         sagas.end_saga(own_rows, saga, NOW, SagaState.DONE)
     assert sagas.find(own_rows, saga.id) == gone_on
@@ -102,7 +102,7 @@ def test_ended_for_good(own_rows: Connection) -> None:
     with pytest.raises(ForbiddenTransition):
         sagas.advance_saga(own_rows, ended, NOW, "ask")
     with pytest.raises(ForbiddenTransition):
-        sagas.postpone_step(own_rows, ended, NOW, LATER, None)
+        sagas.postpone_step(own_rows, ended, NOW, FIVE_MINUTES_AFTER, None)
     with pytest.raises(ForbiddenTransition):
         sagas.end_saga(own_rows, ended, NOW, SagaState.COMPENSATED)
 

@@ -18,11 +18,13 @@ from console.wording.sentences import catalogue as wording
 from tests.views.invented_checks import NOW, make_check, make_window_context
 from tests.views.presenters.test_credit_check_view import make_view
 
-LATE = NOW - timedelta(hours=5)
+OVERDUE_INSTANT = NOW - timedelta(hours=5)
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-@pytest.mark.parametrize(("at", "is_overdue"), [(LATE, True), (NOW - timedelta(minutes=1), False), (NOW, False)])
+@pytest.mark.parametrize(
+    ("at", "is_overdue"), [(OVERDUE_INSTANT, True), (NOW - timedelta(minutes=1), False), (NOW, False)]
+)
 def test_an_overdue_step_says_so_everywhere(
     appearance: object, language: Literal["ja", "en"], at: datetime, is_overdue: bool
 ) -> None:
@@ -44,7 +46,10 @@ def test_an_overdue_step_says_so_everywhere(
         *(label.plain for label in page.live_check_panel.findChildren(TextLabel)),
         *(summary.detail for summary in documents),
     ]
-    late_texts = [wording.format_short_instant(LATE, NOW), wording.format_instant(LATE, "clock")]
+    late_texts = [
+        wording.format_short_instant(OVERDUE_INSTANT, NOW),
+        wording.format_instant(OVERDUE_INSTANT, "clock"),
+    ]
     words = context.translate("record.next_overdue")
     assert sum(words in place for place in places) == (4 if is_overdue else 0), places
     assert not any(text in place for text in late_texts for place in places)

@@ -68,7 +68,7 @@ FUNCTIONS_WITHOUT_REQUEST_ID = {
     "sessions": {"record_sign_in", "confirm_password", "sign_out"},  # no record changes; each sign-in is a new one
 }  # fmt: skip
 """The calls of the window that change no record, by service. A new call is decided here, or it has an id."""
-Found = tuple[str, str, ast.Call, tuple[str, ...]]
+FoundCall = tuple[str, str, ast.Call, tuple[str, ...]]
 
 
 @cache
@@ -78,14 +78,14 @@ def services() -> frozenset[str]:
 
 
 @cache
-def calls(source: Path) -> tuple[Found, ...]:
+def calls(source: Path) -> tuple[FoundCall, ...]:
     """Return the calls of services in a module: service, method, call, and the parameters of the function
     around it.
     """
     return tuple(_calls(ast.parse(source.read_text()), ()))
 
 
-def _calls(node: ast.AST, parameters: tuple[str, ...]) -> Iterator[Found]:
+def _calls(node: ast.AST, parameters: tuple[str, ...]) -> Iterator[FoundCall]:
     if isinstance(node, ast.Lambda | ast.FunctionDef):
         parameters = tuple(argument.arg for argument in node.args.args)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):

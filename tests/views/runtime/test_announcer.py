@@ -23,7 +23,7 @@ from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import NotificationBar, ToastFrame, ToastStack
 from tests.support.announcements import HeardSentence, collect_announcements
 
-AT = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
+INSTANT = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 VIEWS = Path(__file__).parents[3] / "console" / "views"
 MakeWindow = Callable[[], QWidget]
 
@@ -54,7 +54,7 @@ def put(window: QWidget, widget: QWidget) -> None:
 
 def keep(window: QWidget, cover: list[QWidget], route: Route | None = None) -> Announcer:
     """Return an announcer of this window; the last widget of the list covers the window."""
-    return Announcer(window, lambda: AT, lambda: cover[-1] if cover else None, lambda: route)
+    return Announcer(window, lambda: INSTANT, lambda: cover[-1] if cover else None, lambda: route)
 
 
 @pytest.mark.parametrize(
@@ -163,8 +163,8 @@ def test_notices_are_kept_with_time_and_record(window: QWidget, heard: list[Hear
     assert [
         (announcement.sentence, announcement.at, announcement.route) for announcement in announcer.announcements
     ] == [
-        ("Sent. R-3", AT, PaymentRoute(9)),
-        ("Not done. Why.", AT, PaymentRoute(7)),
+        ("Sent. R-3", INSTANT, PaymentRoute(9)),
+        ("Not done. Why.", INSTANT, PaymentRoute(7)),
     ]
     assert [one.sentence for one in heard] == ["Not done. Why.", "Sent. R-3"]
     for number in range(250):

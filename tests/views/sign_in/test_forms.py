@@ -19,7 +19,9 @@ from tests.views.invented_checks import NOW, make_window_context
 PLACE = "db.example:3306/console"
 DENIED = Failure(ErrorCode.BAD_PROFILE, {"variable": "CONSOLE_DATABASE_URL", "problem": "access_denied"})
 DATABASE_UNREACHABLE_FAILURE = Failure(ErrorCode.DATABASE_UNREACHABLE, {"problem": "gone"})
-NOT_THERE = Failure(ErrorCode.BAD_PROFILE, {"variable": "CONSOLE_DATABASE_URL", "problem": "unknown_database"})
+UNKNOWN_DATABASE_FAILURE = Failure(
+    ErrorCode.BAD_PROFILE, {"variable": "CONSOLE_DATABASE_URL", "problem": "unknown_database"}
+)
 
 
 def sign_in(bot: QtBot, user: str = "", *, can_store_password: bool = True, fixed: bool = False) -> SignInForm:
@@ -135,7 +137,7 @@ def test_a_form_keeps_its_texts_if_the_database_is_unreachable(qtbot: QtBot) -> 
     with qtbot.waitSignal(form.submitted) as sent:
         enter(form)
     assert sent.args[0].password == "right"
-    form.show_failure(NOT_THERE)
+    form.show_failure(UNKNOWN_DATABASE_FAILURE)
     assert "no database with that name" in notice_of(form)
 
 

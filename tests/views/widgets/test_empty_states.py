@@ -7,7 +7,7 @@ from pathlib import Path
 import console.views
 
 VIEWS = Path(console.views.__file__).parent
-OF_ONE_SENTENCE = {
+EMPTY_STATES_OF_ONE_SENTENCE = {
     "admin/page.py": "a right is missing, and the sentence says whose it is",
     "alerts/page.py": "its text has both sentences",
     "documents/compare_page.py": "the result of a comparison",
@@ -30,4 +30,4 @@ def test_each_empty_list_describes_its_possible_contents() -> None:
     """A white area with "None." tells a newcomer nothing."""
     states = list(list_empty_states())
     assert len(states) > 20
-    assert {file for file, explains in states if not explains} == set(OF_ONE_SENTENCE)
+    assert {file for file, explains in states if not explains} == set(EMPTY_STATES_OF_ONE_SENTENCE)

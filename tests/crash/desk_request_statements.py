@@ -32,7 +32,7 @@ from tests.support.team_mode import answer_password_prompts, execute_desk_reques
 from tests.support.waiting import wait_until
 
 ACTIONS = ("purchase", "ask", "approve")
-TROUBLES: tuple[Trouble, ...] = (*statements.TROUBLES, *statements.ON_SERVERS)
+STATEMENT_FAULTS: tuple[Trouble, ...] = (*statements.TROUBLES, *statements.ON_SERVERS)
 _USUAL_PLACES: Mapping[str, int] = {"purchase": 75, "ask": 46, "approve": 125, "commit_lost": 11, "desk_full": 4}
 _ASKERS = {"purchase": "op-a", "ask": "op-a", "approve": "lead-b"}
 _SELECT_ASKED_REQUEST_SQL = "SELECT id FROM requests WHERE state = 'asked'"
@@ -87,7 +87,7 @@ def fail_random_statements(on: TeamModeStage, action: str, seed: int, places: in
     chance = random.Random(f"asked {action}{seed}")
     tally: Counter[str] = Counter()
     for i in range(places):
-        trouble = chance.choice(TROUBLES)
+        trouble = chance.choice(STATEMENT_FAULTS)
         nth = chance.randint(1, _USUAL_PLACES.get(trouble, _USUAL_PLACES[action]))
         ended = fail_at_statement(on, action, trouble, nth, lasting=(seed + i) % 2 == 0)
         tally.update({ended or "undisturbed": 1})

@@ -21,7 +21,7 @@ from console.domain.payments.refund_reasons import RefundReason
 from console.domain.recovery.decision_reasons import DecisionReason, StatedReason
 from console.services.guarded.answer_serialization import serialize_value
 from console.store.database.unreadable_rows import parse_audit_detail
-from tests.harms.test_asked_for import (
+from tests.harms.test_requests_of_people import (
     _ENGINES,
     FREE,
     NOW,

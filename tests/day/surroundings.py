@@ -16,8 +16,8 @@ from console.domain.errors import EXIT_STATUS, ConsoleError
 from console.sandbox import SandboxControl
 from console.settings.settings import Settings
 from tests.day import programs, worker_logs
+from tests.day.notice_deliverer import NoticeDeliverer
 from tests.day.plan import Day
-from tests.day.postman import NoticeDeliverer
 from tests.day.programs import Program
 from tests.support import servers, teams
 from tests.support.alert_receiver import KEY, Receiver, receive_alerts

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pymysql
 import pytest
 
-from tests.harms.test_asked_for import (
+from tests.harms.test_requests_of_people import (
     _ENGINES,
     FREE,
     NOW,

@@ -7,7 +7,7 @@ from console.domain.errors import EXIT_STATUS, ConsoleError
 from tests.day.people import BegunPayment, Diary, Operators, Payers, Shop
 from tests.day.plan import RULE_OF, OrderPlan, Story
 from tests.day.street import PaymentProgress, ProgressCondition, RunningStory, Step
-from tests.day.town import DaySurroundings
+from tests.day.surroundings import DaySurroundings
 
 _MAX_ORDER_TRIES = 4
 _SHORT_WAIT_SECONDS = 0.3

@@ -4,16 +4,16 @@ from collections import Counter
 from pathlib import Path
 
 from tests.soak.shards import Demand
-from tests.stateful import told_histories
+from tests.stateful import random_histories
 from tests.support.choice_stage import open_choice_stage
 
 HISTORIES_PER_SHARD = 500
 
 
 def compare_all_places(shard: int, folder: Path) -> Counter[str]:
-    """Execute 500 random histories (see tests/stateful/told_histories.py), with a seed for each shard."""
+    """Execute 500 random histories (see tests/stateful/random_histories.py), with a seed for each shard."""
     with open_choice_stage(folder / "home") as desk:
-        tally = told_histories.run_histories(desk, HISTORIES_PER_SHARD, folder, seed=shard)
+        tally = random_histories.run_histories(desk, HISTORIES_PER_SHARD, folder, seed=shard)
     return Counter(histories=tally["histories"], acts=tally.total() - tally["histories"])
 
 

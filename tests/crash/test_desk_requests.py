@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.crash import asked_kills, asked_statements
+from tests.crash import desk_request_kills, desk_request_statements
 from tests.support.places import Engine, Place, ServerPlace, use_shared_nodes
 from tests.support.pooled_databases import PooledDatabase
 from tests.support.quick_desks import make_quick_folder
@@ -37,9 +37,12 @@ def test_a_worker_ends_in_the_middle(place: Place, seed: int) -> None:
     twice, no charge is without its record, and the desk gets a true answer.
     """
     chance = random.Random(f"a worker ends {seed}")
-    action, end = chance.choice(tuple(asked_kills.STEPS)), chance.choice(tuple(asked_kills.EXIT_STATUS_BY_ENDING))
-    step, again = chance.choice(asked_kills.STEPS[action]), chance.random() < 0.5
-    told = asked_kills.run(place, action, end, seed, [step], again=again)
+    action, end = (
+        chance.choice(tuple(desk_request_kills.STEPS)),
+        chance.choice(tuple(desk_request_kills.EXIT_STATUS_BY_ENDING)),
+    )
+    step, again = chance.choice(desk_request_kills.STEPS[action]), chance.random() < 0.5
+    told = desk_request_kills.run(place, action, end, seed, [step], again=again)
     print(f"asked: {action}, the worker {end} at {step}: {dict(told)}, 0 twice, 0 lost")
     assert told["ends"] == 1
 
@@ -49,8 +52,8 @@ def test_a_statement_of_the_worker_fails(place: Place, seed: int) -> None:
     """A random statement of the worker fails during a desk request. The same checks hold as for desks that act
     themselves, and each desk request has ended.
     """
-    action = random.Random(f"a statement fails {seed}").choice(asked_statements.ACTIONS)
-    with asked_statements.open_stage(place) as on:
-        tally = asked_statements.fail_random_statements(on, action, seed, places=1)
+    action = random.Random(f"a statement fails {seed}").choice(desk_request_statements.ACTIONS)
+    with desk_request_statements.open_stage(place) as on:
+        tally = desk_request_statements.fail_random_statements(on, action, seed, places=1)
     print(f"asked: {action}, a statement of the worker fails: {dict(tally)}: 0 twice, 0 untrue answers")
     assert tally.total() == 1

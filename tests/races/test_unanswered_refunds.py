@@ -4,7 +4,7 @@ repeated, Atom's never.
 
 import pytest
 
-from tests.races import silences
+from tests.races import unanswered_refunds
 from tests.support.money_stage import open_money_stage
 from tests.support.places import Place
 
@@ -17,8 +17,8 @@ def test_a_time_out_is_never_sent_again(place: Place) -> None:
     again; at the end each refund waits for a person.
     """
     with open_money_stage(place) as on:
-        tally = silences.run_refunds_without_answer(on, TIME_OUTS, "atom")
-        silences.check_money(on)
+        tally = unanswered_refunds.run_refunds_without_answer(on, TIME_OUTS, "atom")
+        unanswered_refunds.check_money(on)
     print(f"demand 13: {place.engine}: Atom: {tally['again']} re-sends after {TIME_OUTS} refunds timed out")
     assert (tally["sent"], tally["again"]) == (TIME_OUTS, 0), tally
     assert tally["unknown"] == tally["people"] == TIME_OUTS, tally
@@ -29,8 +29,8 @@ def test_effects_that_come_late(place: Place) -> None:
     answers a refund is sent again, with the same key, and each is executed once.
     """
     with open_money_stage(place) as on:
-        tally = silences.run_late_refunds(on, LATE)
-        silences.check_money(on)
+        tally = unanswered_refunds.run_late_refunds(on, LATE)
+        unanswered_refunds.check_money(on)
     print(f"demand 14: {place.engine}: {dict(tally)}")
     assert tally["heard_once"] == LATE - LATE // 4, "the first answer counts where nothing had arrived"
     assert tally["undone"] == tally["again"] == LATE // 2, "and the second alone settles"

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.races.askers import REQUESTS_PER_KEY, LoadAnswers, RequestLoad, disturb_redis, run_load
+from tests.races.key_users import REQUESTS_PER_KEY, LoadAnswers, RequestLoad, disturb_redis, run_load
 from tests.support.places import Place
 from tests.support.server_fixtures import require_server
 from tests.support.servers import RedisServer, redis

@@ -1,5 +1,5 @@
 """Executes random histories of payments, orders, refunds and credit checks with the real services. After each act
-every place that shows a record is compared with its page (see told_places.py).
+every place that shows a record is compared with its page (see record_displays.py).
 """
 
 import json
@@ -27,8 +27,9 @@ from console.services.alerts.evaluate import AlertRuleEvaluator
 from console.services.process.context import WORKER, act_as
 from console.store.payments import payments
 from console.store.refunds import refunds
-from tests.stateful import told_places
-from tests.stateful.told_places import (
+from tests.stateful import record_displays
+from tests.stateful.history_plans import DESKS_PEOPLE, PLANS, Act, CheckPlan, PaymentPlan
+from tests.stateful.record_displays import (
     REASONS_OF_A_PERSON,
     CheckedRecord,
     ExplanationCodes,
@@ -38,7 +39,6 @@ from tests.stateful.told_places import (
     read_rows,
     read_view,
 )
-from tests.stateful.told_plans import DESKS_PEOPLE, PLANS, Act, CheckPlan, PaymentPlan
 from tests.support.choice_stage import ChoiceStage
 from tests.support.ledger_refunds import Entry
 from tests.support.payment_desks import BANK_KEY, make_signed_notice
@@ -128,7 +128,7 @@ _FOLLOWED: dict[str, Callable[[ChoiceStage, str, str, Any], str]] = {
 
 @dataclass
 class History:
-    """The records of one history, and the acts on them: the methods with the names of the acts (see told_plans.py)
+    """The records of one history, and the acts on them: the methods with the names of the acts (see history_plans.py)
     after an underscore. Each returns the ending of the act as a text. `checked_records` has what was checked last for
     each record.
     """
@@ -143,7 +143,7 @@ class History:
         self.stage.answers.clear()
         ended = str(getattr(self, f"_{act.name}")(*act.values))
         for answer in self.stage.answers:
-            told_places.check_answer(self.stage, answer)
+            record_displays.check_answer(self.stage, answer)
         return ended
 
     def _clock(self, minutes: int) -> str:
@@ -155,22 +155,22 @@ class History:
 
     def _move_clock(self, step: timedelta) -> None:
         """Move the clock by `step`, check all records, and check that no stored row has changed."""
-        before = told_places.read_stored_rows(self.stage, self.checked_records)
+        before = record_displays.read_stored_rows(self.stage, self.checked_records)
         self.stage.clock.offset += step
         self.check(always=True)
-        assert told_places.read_stored_rows(self.stage, self.checked_records) == before
+        assert record_displays.read_stored_rows(self.stage, self.checked_records) == before
 
     def _switch(self, scope: str, is_on: bool) -> str:
         """A person sets a read-only switch. The advised next steps may change then, but no stored row does. Return
         the switch's state, or the code of the refusal.
         """
-        before = told_places.read_stored_rows(self.stage, self.checked_records)
+        before = record_displays.read_stored_rows(self.stage, self.checked_records)
         try:
             with self.stage.console.acting_as("lead-b"):
                 self.stage.console.read_only_switches.set_switch(scope, is_on, "incident")
         except ConsoleError as error:
             return str(error.code)
-        assert told_places.read_stored_rows(self.stage, self.checked_records) == before
+        assert record_displays.read_stored_rows(self.stage, self.checked_records) == before
         return f"{scope} {'on' if is_on else 'off'}"
 
     def end(self) -> dict[Ref, ExplanationCodes]:
@@ -297,11 +297,11 @@ class PaymentHistory(History):
         }
         key = "another key" if way == "forged" else BANK_KEY
         post = make_signed_notice("bank", json.dumps(body).encode(), now, key)
-        before = told_places.read_stored_rows(self.stage, self.checked_records)
+        before = record_displays.read_stored_rows(self.stage, self.checked_records)
         result = self.stage.console.payments.receive_notice(post)
         if way == "forged":
             assert result.is_refused
-            assert told_places.read_stored_rows(self.stage, self.checked_records) == before
+            assert record_displays.read_stored_rows(self.stage, self.checked_records) == before
         return f"{way} {word} {result.done}"
 
     def _watch(self) -> str:
@@ -451,7 +451,7 @@ def execute_payment_plan(stage: ChoiceStage, plan: PaymentPlan, tally: Counter[s
         tally[f"{act.name} {history.do(act)}"] += 1
         history.check()
     told = history.end()
-    told_places.check_search_results(stage, payment.merchant_payment_id)
+    record_displays.check_search_results(stage, payment.merchant_payment_id)
     return told
 
 
@@ -467,7 +467,7 @@ def execute_check_plan(stage: ChoiceStage, plan: CheckPlan, tally: Counter[str])
         told = history.end()
     finally:
         stage.vendor.finds = True
-    told_places.check_search_results(stage, history.record.corporation_number)
+    record_displays.check_search_results(stage, history.record.corporation_number)
     return told
 
 
@@ -494,7 +494,7 @@ def run_histories(
     tally: Counter[str] = Counter()
     for batch in range(first_batch, first_batch - (-examples // HISTORIES_PER_BATCH)):
         told = execute_batch(stage, min(HISTORIES_PER_BATCH, examples), folder, seed * 1_000 + batch, tally)
-        told_places.check_lists(stage, told, folder)
+        record_displays.check_lists(stage, told, folder)
     return tally
 
 
@@ -522,7 +522,7 @@ def execute_batch(
         if tally["histories"] % HISTORIES_BEFORE_EXPORT == 0:
             is_dated_right = all(act.name != "clock" for act in plan.all_acts)
             for ref in ended:
-                told_places.check_exports(stage, *ref, folder, is_dated_right=is_dated_right)
+                record_displays.check_exports(stage, *ref, folder, is_dated_right=is_dated_right)
 
     histories()
     return told

@@ -13,8 +13,8 @@ from console.domain.access.read_only import EVERYTHING_SCOPE
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.recovery.records import ProviderStatement
 from console.wording.sentences import catalogue as wording
-from tests.stateful import told_histories, told_places
-from tests.stateful.told_plans import Act, PaymentPlan
+from tests.stateful import random_histories, record_displays
+from tests.stateful.history_plans import Act, PaymentPlan
 from tests.support.choice_stage import ChoiceStage, open_choice_stage
 from tests.support.quick_desks import make_quick_folder
 
@@ -33,7 +33,7 @@ def test_each_record_has_the_same_texts_everywhere(desk: ChoiceStage, tmp_path: 
     """Each of 300 random histories of payments (with orders and refunds) and credit checks: all places show the same
     state of each record. `make soak` runs 10,000 histories.
     """
-    tally = told_histories.run_histories(desk, HISTORIES, tmp_path, first_batch=first_batch)
+    tally = random_histories.run_histories(desk, HISTORIES, tmp_path, first_batch=first_batch)
     assert tally["histories"] >= HISTORIES
     assert any(name.startswith("follow_advice") and name.endswith("done") for name in tally)
 
@@ -50,7 +50,7 @@ def test_a_proposal_that_the_provider_denies_is_no_advice(desk: ChoiceStage) -> 
         Act("follow_advice"),
     )
     plan = PaymentPlan(PaymentState.CALLBACK_RECEIVED, ProviderStatement.EXPIRED, True, "paypay", acts)
-    told_histories.execute_plan(desk, plan, Counter())
+    random_histories.execute_plan(desk, plan, Counter())
 
 
 @pytest.mark.parametrize("currency", ["KRW", "BHD"])
@@ -63,7 +63,7 @@ def test_a_payment_in_a_currency_that_only_another_program_has(
     resolve the payment as completed. Found by the random histories.
     """
     payment = desk.payment(state, ProviderStatement.PAID, unknown=True, currency=currency)
-    history = told_histories.PaymentHistory(desk, payment=payment)
+    history = random_histories.PaymentHistory(desk, payment=payment)
     endings = [
         history.do(act)
         for act in (
@@ -77,7 +77,7 @@ def test_a_payment_in_a_currency_that_only_another_program_has(
     assert "internal_error" not in str(endings)
     stored = history.end()
     assert stored
-    view = told_places.read_view(desk, "payment", payment.id)
+    view = record_displays.read_view(desk, "payment", payment.id)
     assert view.record.captured_minor == payment.captured_minor
     (refund,) = (action for action in view.actions if action.action == "refund")
     assert (refund.allowed, refund.reason) == (False, "reason.refund_other_currency")
@@ -93,7 +93,7 @@ def test_no_refund_is_advised_in_a_currency_that_only_another_program_has(desk: 
             "UPDATE orders SET total_amount = total_amount - 1, status = 'paid' WHERE id = ?", (payment.order_id,)
         )
     )
-    explanation = told_places.read_view(desk, "payment", payment.id).explanation
+    explanation = record_displays.read_view(desk, "payment", payment.id).explanation
     assert explanation.verdict == "verdict.payment_excess"
     assert (explanation.next_step.code, explanation.next_step.action) == ("next.payment_refund_off", None)
     assert explanation.next_step.facts["refusal"] == "refund_other_currency"
@@ -108,11 +108,11 @@ def cooling_off(desk: ChoiceStage) -> Iterator[None]:
     desk.context.database.write(lambda tx: tx.conn.exec_driver_sql(sql, (100_000,)))
 
 
-def read_advice(history: told_histories.PaymentHistory, kind: str, record_id: int) -> str:
+def read_advice(history: random_histories.PaymentHistory, kind: str, record_id: int) -> str:
     """Return the reason and the next step of a record in English, one per line. Check that the Japanese next step
     mentions the read-only switch.
     """
-    page = told_places.read_view(history.stage, kind, record_id).explanation
+    page = record_displays.read_view(history.stage, kind, record_id).explanation
     assert "閲覧専用" in wording.translate(page.next_step.code, "ja", **page.next_step.facts)
     keys = ((page.why, page.facts), (page.next_step.code, page.next_step.facts))
     return "\n".join(wording.translate(key, "en", **facts) for key, facts in keys)
@@ -126,7 +126,7 @@ def test_a_refund_that_waits_for_the_end_of_a_switch_says_so(desk: ChoiceStage, 
     the person who set the switch. After the end of the switch the refund is sent.
     """
     payment = desk.payment(PaymentState.COMPLETED, ProviderStatement.PAID)
-    history = told_histories.PaymentHistory(desk, payment=payment)
+    history = random_histories.PaymentHistory(desk, payment=payment)
     history.do(Act("move_order"))
     history.do(Act("switch", (scope, True)))
     history.check(always=True)
@@ -151,4 +151,4 @@ def test_a_refund_that_waits_for_the_end_of_a_switch_says_so(desk: ChoiceStage, 
     history.do(Act("switch", (scope, False)))
     assert history.do(Act("approve_refund", ("completes",))) == "completes: done"
     history.end()
-    assert told_places.read_view(desk, "refund", refund_id).record.state is RefundState.COMPLETED
+    assert record_displays.read_view(desk, "refund", refund_id).record.state is RefundState.COMPLETED
