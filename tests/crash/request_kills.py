@@ -109,11 +109,11 @@ def _call_until_leases_expire(case: Case, console: Console, sandbox: Sandbox) ->
     before = count_sent(case, sandbox)
     told = ["in_progress"]
 
-    def ended() -> bool:
+    def is_ended() -> bool:
         told[0] = call_for_ending(case, console)
         return told[0] != "in_progress"
 
-    wait_until(ended, f"{case.action} at {case.step}: the leases to run out")
+    wait_until(is_ended, f"{case.action} at {case.step}: the leases to run out")
     return told[0], before
 
 

@@ -201,16 +201,16 @@ def set_connection_pragmas(console: Console, *pragmas: Callable[[], str]) -> Ite
     """
     engine = console.database.engine
 
-    def tell(dbapi: sqlite3.Connection, _record: object) -> None:
+    def report_pragma(dbapi: sqlite3.Connection, _record: object) -> None:
         for pragma in pragmas:
             dbapi.execute("PRAGMA " + pragma())
 
     engine.dispose()
-    event.listen(engine, "connect", tell)
+    event.listen(engine, "connect", report_pragma)
     try:
         yield
     finally:
-        event.remove(engine, "connect", tell)
+        event.remove(engine, "connect", report_pragma)
         engine.dispose()
 
 

@@ -78,11 +78,11 @@ def _print_progress(street: StoryRunner, trouble: DayFaults, say: PrintLine) -> 
     """Print the progress of the day at intervals until the block ends."""
     over = Event()
 
-    def tell() -> None:
+    def print_progress_line() -> None:
         while not over.wait(_PROGRESS_INTERVAL_SECONDS):
             say(f"{street.begun} begun, {street.ended} ended, {dict(trouble.told)}")
 
-    thread = Thread(target=tell, name="telling")
+    thread = Thread(target=print_progress_line, name="telling")
     thread.start()
     try:
         yield
@@ -162,13 +162,13 @@ def main(words: list[str]) -> int:
     more: dict[str, Any] = {name: json.loads(text) for name, text in (word.split("=") for word in words[2:])}
     day = Day(int(words[0]), int(words[1]) if len(words) > 1 else 1, **more)
 
-    def say(text: str) -> None:
+    def print_line(text: str) -> None:
         print(time.strftime("%H:%M:%S", time.gmtime()), text, flush=True)
 
     with isolate_environment(), make_quick_folder() as folder:
-        ended = run_day(day, folder, say)
+        ended = run_day(day, folder, print_line)
     wrong = oracle.find_faults(ended.facts)
-    say("\n".join([*wrong[:40], f"{len(wrong)} wrong", str(dict(ended.tally)), format_counts(ended)]))
+    print_line("\n".join([*wrong[:40], f"{len(wrong)} wrong", str(dict(ended.tally)), format_counts(ended)]))
     return bool(wrong)
 
 

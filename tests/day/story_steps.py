@@ -161,11 +161,11 @@ class OrderStories:
         self._payers.set_payment_state(purse, "failed", sure=True)
         states: list[str] = []
 
-        def ended(seen: PaymentProgress) -> bool:
+        def has_ended(seen: PaymentProgress) -> bool:
             states[:] = [seen.payment]
             return _has_failed(seen) or seen.payment == "expired"
 
-        yield ProgressCondition(purse.payment, ended, "failed, or expired by time just before")
+        yield ProgressCondition(purse.payment, has_ended, "failed, or expired by time just before")
         if states != ["payment_failed"]:
             return
         self._payers.set_payment_state(purse, "paid", sure=True, another_attempt=True)
@@ -183,11 +183,11 @@ class OrderStories:
         """
         states: list[str] = []
 
-        def ended(seen: PaymentProgress) -> bool:
+        def has_ended(seen: PaymentProgress) -> bool:
             states[:] = [seen.order]
             return seen.order in ("paid", "cancelled")
 
-        yield ProgressCondition(purse.payment, ended, "the order follows")
+        yield ProgressCondition(purse.payment, has_ended, "the order follows")
         return states == ["paid"]
 
     def _pay_after_cancel(self, life: OrderPlan, purse: BegunPayment) -> RunningStory:

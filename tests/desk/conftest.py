@@ -59,7 +59,7 @@ def extra_settings() -> dict[str, str]:
 
 
 @pytest.fixture
-def seats(
+def window_desks(
     qtbot: QtBot,
     qapp: QApplication,
     tmp_path: Path,
@@ -84,15 +84,15 @@ def seats(
 
 
 @pytest.fixture
-def console(seats: WindowTestDesks) -> Console:
+def console(window_desks: WindowTestDesks) -> Console:
     """Return the desk of op-a."""
-    return seats.console
+    return window_desks.console
 
 
 @pytest.fixture
-def sit(seats: WindowTestDesks) -> OpenWindow:
+def open_window(window_desks: WindowTestDesks) -> OpenWindow:
     """Return the function that opens a window for a person."""
-    return seats.open_window
+    return window_desks.open_window
 
 
 def buy_check(console: Console, number: str, client: str = "1") -> CreditCheck:

@@ -200,15 +200,15 @@ class ScreenReaderUser:
     def wait_for_sentence(self, beginning: str) -> str:
         """Wait until a sentence that begins with `beginning` has been spoken in the current act, and return it."""
 
-        def said() -> HeardSentence | None:
+        def has_announced_sentence() -> HeardSentence | None:
             return next((one for one in self.heard[self._since :] if one.sentence.startswith(beginning)), None)
 
         try:
-            self.person.until(lambda: said() is not None)
+            self.person.until(lambda: has_announced_sentence() is not None)
         except Exception as error:
             rest = [one.sentence for one in self.heard[self._told :]]
             raise AssertionError(f"never heard {beginning!r}, but {rest}") from error
-        one = said()
+        one = has_announced_sentence()
         assert one is not None
         self.longest_delay = max(self.longest_delay, one.busy - self._acted)
         self.write_heard()

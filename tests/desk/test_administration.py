@@ -20,12 +20,12 @@ from tests.support.desks import MovedClock
 pytestmark = pytest.mark.both_ways
 
 
-def test_health_schedules_and_reasons(sit: OpenWindow, console: Console) -> None:
+def test_health_schedules_and_reasons(open_window: OpenWindow, console: Console) -> None:
     """Each tab of the administration has the rows of its service, and the tabs for checks, tasks and reason codes
     have no button.
     """
     console.recovery.run_due_tasks()  # nothing at a desk that asks a worker
-    person = sit()
+    person = open_window()
     person.frame.show_route(AdminRoute())
     page = person.page(AdminPage)
     person.until(lambda: bool(page.health_table.all_rows) and bool(page.people_table.all_rows))
@@ -51,11 +51,13 @@ def list_hinted_keys(page: AdminPage) -> set[str]:
     return {key for keys, _ in page.hint_bar.key_hints for key in keys}
 
 
-def test_a_page_that_is_opened_before_the_rights_are_known(sit: OpenWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_page_that_is_opened_before_the_rights_are_known(
+    open_window: OpenWindow, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """If a page is opened before the rights are known, the tabs that the person may see are read, and the tab of the
     limits says who may see them.
     """
-    person = sit()
+    person = open_window()
     with monkeypatch.context() as patch:
         patch.setattr(WindowContext, "find_missing_right_reason", lambda *_: "")
         person.frame.show_route(AdminRoute())
@@ -67,10 +69,10 @@ def test_a_page_that_is_opened_before_the_rights_are_known(sit: OpenWindow, monk
     assert isinstance(page.content_stack.currentWidget(), EmptyState)
 
 
-def test_schedules_before_the_first_run(sit: OpenWindow, console: Console) -> None:
+def test_schedules_before_the_first_run(open_window: OpenWindow, console: Console) -> None:
     """Before any task has run, the tab says so instead of showing a head without rows."""
     assert not console.scheduler.read_states()
-    person = sit()
+    person = open_window()
     person.frame.show_route(AdminRoute())
     page = person.page(AdminPage)
     person.until(lambda: bool(page.people_table.all_rows))
@@ -80,12 +82,12 @@ def test_schedules_before_the_first_run(sit: OpenWindow, console: Console) -> No
     assert page.task_table.isVisible() is bool(page.task_table.all_rows)
 
 
-def test_an_administrator_without_another_role(seats: WindowTestDesks, sit: OpenWindow) -> None:
+def test_an_administrator_without_another_role(window_desks: WindowTestDesks, open_window: OpenWindow) -> None:
     """A person with the role administrator alone sees switches, limits, people and checks. A server refuses the
     schedules, and their tab says so.
     """
-    seats.add_person(Operator("adm-f", frozenset({ADMIN}), may_buy=False))
-    person = seats.switch_person(sit(), "adm-f")
+    window_desks.add_person(Operator("adm-f", frozenset({ADMIN}), may_buy=False))
+    person = window_desks.switch_person(open_window(), "adm-f")
     person.frame.show_route(AdminRoute())
     page = person.page(AdminPage)
     person.until(lambda: bool(page.limit_table.all_rows) and bool(page.health_table.all_rows))
@@ -94,7 +96,7 @@ def test_an_administrator_without_another_role(seats: WindowTestDesks, sit: Open
     assert not [bar.accessibleName() for bar in page.findChildren(NotificationBar) if bar.isVisible()]
     page.tabs.setCurrentIndex(4)
     shown = page.content_stack.currentWidget()
-    if seats.get_password_of("adm-f"):
+    if window_desks.get_password_of("adm-f"):
         assert shown is not None
         assert shown.accessibleName() == "Only operators, approvers and auditors can see the schedules."
     else:
@@ -105,12 +107,12 @@ def test_an_administrator_without_another_role(seats: WindowTestDesks, sit: Open
 
 
 def test_the_page_updates_late_tasks_without_a_reload(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, clock: MovedClock
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, clock: MovedClock
 ) -> None:
     """The page shows that a task is late, and later that it has run again, without being read again by the person."""
     clock.stop()
-    seats.acting_desk.scheduler.run_all()
-    person = sit()
+    window_desks.acting_desk.scheduler.run_all()
+    person = open_window()
     person.frame.show_route(AdminRoute())
     page = person.page(AdminPage)
     page.tabs.setCurrentIndex(4)
@@ -123,7 +125,7 @@ def test_the_page_updates_late_tasks_without_a_reload(
     person.until(lambda: any(row.is_overdue for row in page.task_table.all_rows))
     person.until(lambda: not is_task_check_good(page))  # both tabs say the same
     clock.offset += timedelta(minutes=1)
-    seats.acting_desk.scheduler.run_all()
+    window_desks.acting_desk.scheduler.run_all()
     person.frame._show_clock()
     person.until(lambda: not any(row.is_overdue for row in page.task_table.all_rows))
     person.until(lambda: is_task_check_good(page))

@@ -62,13 +62,13 @@ def wait_for_plan(person: Person, dialog: BulkDialog) -> BulkDialog:
 def wait_for_end(person: Person, dialog: BulkDialog) -> None:
     """Wait until the run has ended and its dialog, which reads the run repeatedly, shows that."""
 
-    def told() -> bool:
+    def is_end_announced() -> bool:
         run, outcome = dialog.run, dialog.progress_page
         if run is None or run.state == "running" or outcome is None:
             return False
         return bool(outcome.result_counts_label.plain) and outcome.status_bar.accessibleName() not in RUNNING
 
-    person.until(lambda: not dialog.is_running_here and told())
+    person.until(lambda: not dialog.is_running_here and is_end_announced())
 
 
 def count_repeated_pdf_downloads(sandbox: Sandbox, records: Sequence[CreditCheck]) -> list[int]:
@@ -79,12 +79,12 @@ def count_repeated_pdf_downloads(sandbox: Sandbox, records: Sequence[CreditCheck
 
 
 def test_a_bulk_run_is_made_with_the_keyboard_alone(
-    sit: OpenWindow, console: Console, sandbox: Sandbox, checks_without_pdf: list[CreditCheck]
+    open_window: OpenWindow, console: Console, sandbox: Sandbox, checks_without_pdf: list[CreditCheck]
 ) -> None:
     """Space and Shift with the arrow keys select rows, F makes the dry run, Tab and Return confirm it, and Esc closes
     the dialog.
     """
-    person = sit()
+    person = open_window()
     page = open_queue(person)
     assert not page.selection.bar.isVisible()
     person.press("Shift+Down", 2)
@@ -115,10 +115,10 @@ def test_a_bulk_run_is_made_with_the_keyboard_alone(
 
 
 def test_the_header_check_box_selects_all_matches_or_none(
-    sit: OpenWindow, checks_without_pdf: list[CreditCheck]
+    open_window: OpenWindow, checks_without_pdf: list[CreditCheck]
 ) -> None:
     """A click selects every match, the next one nothing; a row that is deselected leaves the box empty."""
-    person = sit()
+    person = open_window()
     page = open_queue(person)
     header = page.table.horizontalHeader()
 
@@ -139,10 +139,10 @@ def test_the_header_check_box_selects_all_matches_or_none(
 
 
 def test_a_double_click_on_confirm_runs_the_bulk_run_once(
-    sit: OpenWindow, console: Console, sandbox: Sandbox, checks_without_pdf: list[CreditCheck]
+    open_window: OpenWindow, console: Console, sandbox: Sandbox, checks_without_pdf: list[CreditCheck]
 ) -> None:
     """The second click of a double click on the confirming button neither runs the bulk run again nor stops it."""
-    person = sit()
+    person = open_window()
     page = open_queue(person)
     person.press("Ctrl+A")
     assert page.selection.bar.count_label.plain == "All 3 matches selected"
@@ -157,15 +157,19 @@ def test_a_double_click_on_confirm_runs_the_bulk_run_once(
 
 
 def test_a_run_skips_records_that_others_have_changed(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, checks_without_pdf: list[CreditCheck]
+    window_desks: WindowTestDesks,
+    open_window: OpenWindow,
+    console: Console,
+    sandbox: Sandbox,
+    checks_without_pdf: list[CreditCheck],
 ) -> None:
     """A record that another person has settled or taken since the selection is skipped, and a record that arrives
     later isn't added to the selection.
     """
-    person = sit()
+    person = open_window()
     page = open_queue(person)
     person.press("Shift+Down", 2)
-    with seats.open_acting_desk("lead-b") as lead:
+    with window_desks.open_acting_desk("lead-b") as lead:
         lead.credit_checks.refetch(checks_without_pdf[0].id)
         lead.recovery.take(KIND, checks_without_pdf[1].id)
     before = count_repeated_pdf_downloads(sandbox, checks_without_pdf)
@@ -195,12 +199,12 @@ def test_a_run_skips_records_that_others_have_changed(
 
 
 def test_the_first_few_and_then_the_rest(
-    sit: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck]
+    open_window: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck]
 ) -> None:
     """Of a bulk run of three records only the first one is executed; the rest is continued later, after another dry
     run. All texts count it as one of three.
     """
-    person = sit()
+    person = open_window()
     toasts: list[str] = []
     person.frame.context.toast_requested.connect(lambda toast: toasts.append(toast.message))
     open_queue(person)
@@ -236,10 +240,10 @@ def test_the_first_few_and_then_the_rest(
 
 
 def test_closing_the_unconfirmed_dialog_deletes_the_run(
-    sit: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck]
+    open_window: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck]
 ) -> None:
     """If the dialog is closed before the run is confirmed, nothing is executed and the run is deleted."""
-    person = sit()
+    person = open_window()
     page = open_queue(person)
     person.press("Ctrl+A")
     person.press("F")
@@ -253,13 +257,13 @@ def test_closing_the_unconfirmed_dialog_deletes_the_run(
 
 
 def test_closed_found_again_and_stopped(
-    sit: OpenWindow, console: Console, sandbox: Sandbox, checks_without_pdf: list[CreditCheck]
+    open_window: OpenWindow, console: Console, sandbox: Sandbox, checks_without_pdf: list[CreditCheck]
 ) -> None:
     """The dialog of a run is closed while a provider hangs; the run is listed in the unfinished work, opened there
     again, and stopped.
     """
     sandbox.control.add_fault("hang", call="pdf", times="always")
-    person = sit()
+    person = open_window()
     open_queue(person)
     person.press("Ctrl+A")
     person.press("F")
@@ -289,14 +293,18 @@ def test_closed_found_again_and_stopped(
 
 
 def test_a_window_that_closes_leaves_the_rest_to_the_program(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, checks_without_pdf: list[CreditCheck]
+    window_desks: WindowTestDesks,
+    open_window: OpenWindow,
+    console: Console,
+    sandbox: Sandbox,
+    checks_without_pdf: list[CreditCheck],
 ) -> None:
     """A window that closes during a bulk run asks no question. The current record is finished, and the due tasks
     execute the rest.
     """
     sandbox.control.add_fault("hang", call="pdf", times="always")
-    person = sit()
-    if console is seats.acting_desk:  # the window's own due tasks would finish the run
+    person = open_window()
+    if console is window_desks.acting_desk:  # the window's own due tasks would finish the run
         person.until(lambda: person.opening.context.last_due_tasks_at is not None)
     open_queue(person)
     person.press("Ctrl+A")
@@ -313,7 +321,7 @@ def test_a_window_that_closes_leaves_the_rest_to_the_program(
     sandbox.control.release_calls()
     person.wait_until_read()
     run = console.bulk.read_run_with_holder(console.bulk.list_latest()[0].id)
-    if console is not seats.acting_desk:  # the worker was asked for the whole run
+    if console is not window_desks.acting_desk:  # the worker was asked for the whole run
         person.until(lambda: console.bulk.read_run(run.run.id).state == "done")
         return
     assert (run.run.state, run.run.done, run.holder) == ("running", 1, None)
@@ -324,12 +332,12 @@ def test_a_window_that_closes_leaves_the_rest_to_the_program(
 
 @pytest.mark.both_ways
 def test_a_note_on_many_records_asks_for_its_text_first(
-    sit: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck]
+    open_window: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck]
 ) -> None:
     """For a note on several records the dialog asks for its text before the dry run. Without a selection N is about
     the current row.
     """
-    person = sit()
+    person = open_window()
     page = open_queue(person)
     person.press("Ctrl+A")
     person.press("N")
@@ -354,9 +362,11 @@ def test_a_note_on_many_records_asks_for_its_text_first(
     person.until(lambda: any(one.isVisible() for one in person.window.findChildren(NoteDialog)))
 
 
-def test_t_takes_the_current_row(sit: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck]) -> None:
+def test_t_takes_the_current_row(
+    open_window: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck]
+) -> None:
     """T takes the current row without a question; the take is listed in the unfinished work."""
-    person = sit()
+    person = open_window()
     page = open_queue(person)
     current = page.current_row
     assert current is not None
@@ -373,11 +383,11 @@ def _format_spoken_table(dialog: UnfinishedWorkDialog) -> str:
 
 
 def test_an_impossible_bulk_action_is_disabled_with_its_reason(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """An action that isn't possible for the selection, or for an auditor, is disabled, and the bar has the reason."""
     request_refund(console, import_paid_payment(console, sandbox, "ORD-1").id)
-    person = sit()
+    person = open_window()
     page = open_queue(person, "refunds")
     person.press("Space")
     buttons = page.selection.bar.buttons
@@ -385,7 +395,7 @@ def test_an_impossible_bulk_action_is_disabled_with_its_reason(
     assert buttons[BulkAction.REFETCH].reason == "Only credit checks can be re-fetched, and none is selected."
     person.press("F")
     assert not person.window.findChildren(BulkDialog)
-    person = seats.switch_person(person, "aud-e")
+    person = window_desks.switch_person(person, "aud-e")
     page = person.page(QueuesPage)
     buttons = page.selection.bar.buttons
     person.until(lambda: page.table.current_item is not None)
@@ -396,10 +406,10 @@ def test_an_impossible_bulk_action_is_disabled_with_its_reason(
 
 
 def test_select_all_matches_takes_only_the_filtered_records(
-    sit: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck]
+    open_window: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck]
 ) -> None:
     """With a filter, *select all matches* freezes only the records that match the filter."""
-    person = sit()
+    person = open_window()
     page = open_queue(person)
     page.filter.edit.setText(checks_without_pdf[1].corporation_number)
     page.filter.changed.emit()
@@ -412,12 +422,16 @@ def test_select_all_matches_takes_only_the_filtered_records(
 
 
 def test_results_are_narrowed_and_taken_along(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck], tmp_path: Path
+    window_desks: WindowTestDesks,
+    open_window: OpenWindow,
+    console: Console,
+    checks_without_pdf: list[CreditCheck],
+    tmp_path: Path,
 ) -> None:
     """The results of a run can be filtered to the rows that were not done, on the screen and in the exported file."""
-    with seats.open_acting_desk("lead-b") as lead:
+    with window_desks.open_acting_desk("lead-b") as lead:
         lead.recovery.take(KIND, checks_without_pdf[0].id)
-    person = sit()
+    person = open_window()
     open_queue(person)
     person.press("Ctrl+A")
     person.press("T")

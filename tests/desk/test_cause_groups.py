@@ -14,13 +14,15 @@ from tests.desk.conftest import OpenWindow, buy_unknown
 from tests.desk.test_queue_filter import NUMBERS, read_listed_ids
 
 
-def test_groups_are_opened_selected_and_read_aloud(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_groups_are_opened_selected_and_read_aloud(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """Right opens a group, Left leads to it and closes it, Space selects all its records, those not read too; a
     filter narrows the groups.
     """
     for number in NUMBERS[:2]:
         buy_unknown(console, sandbox, number)
-    person = sit()
+    person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
     person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 2)

@@ -36,19 +36,19 @@ def show_difference(person: Person, page: MoneyPage[PaymentDetails] | MoneyPage[
 
 
 def test_a_payment_shows_the_fields_before_and_after(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """A colleague's probe changes the amount of the payment that is open in a window: the bar shows the fields before
     and after.
     """
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
-    person = sit()
+    person = open_window()
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.page(PaymentPage)
     person.until(lambda: page.view is not None)
     person.wait_until_read()
     sandbox.control.add_fault("other_amount", call="paypay_payment", times="always")
-    with seats.open_acting_desk("lead-b") as lead:
+    with window_desks.open_acting_desk("lead-b") as lead:
         lead.recovery.probe("payment", payment.id)
     sentence = show_difference(person, page)
     assert "Amount: ¥12,000 → ¥12,001" in sentence
@@ -56,14 +56,14 @@ def test_a_payment_shows_the_fields_before_and_after(
 
 
 def test_recent_records_show_their_present_state(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """A record that changes while another page is shown has its new state in the list of recent records on Home; its
     time stays that of the visit.
     """
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     refund = request_refund(console, payment.id, 8_500)
-    person = sit()
+    person = open_window()
     person.frame.show_route(RefundRoute(refund.id))
     page = person.page(RefundPage)
     person.until(lambda: page.view is not None)
@@ -78,11 +78,13 @@ def test_recent_records_show_their_present_state(
     assert [one.at for one in person.opening.context.visits] == [visit.at]
 
 
-def test_a_refusal_disappears_when_its_page_is_left(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_a_refusal_disappears_when_its_page_is_left(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """The bar that says why a key did nothing tells of that moment. Whoever leaves the page and comes back may find
     another state there, so the bar is not shown again."""
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
-    person = sit()
+    person = open_window()
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.page(PaymentPage)
     person.until(lambda: page.view is not None)
@@ -97,21 +99,21 @@ def test_a_refusal_disappears_when_its_page_is_left(sit: OpenWindow, console: Co
 
 @pytest.mark.parametrize("kind", ["payment", "refund"])
 def test_an_unchanged_record_announces_no_change(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, kind: str
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox, kind: str
 ) -> None:
     """A read, an unmasked customer and a refused action aren't announced as changes of the record, and no earlier
     event is. A change is announced with the person who made it.
     """
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     refund = request_refund(console, payment.id, 8_500)
-    person, record_id = sit(), payment.id if kind == "payment" else refund.id
+    person, record_id = open_window(), payment.id if kind == "payment" else refund.id
     person.frame.show_route(make_route_to_record(kind, record_id, (), "lookup"))
     page: MoneyPage[PaymentDetails] | MoneyPage[RefundDetails]
     page = person.page(PaymentPage) if kind == "payment" else person.page(RefundPage)
     person.until(lambda: page.view is not None)
     person.wait_until_read()
     console.recovery.unmask(kind, record_id, "a call")
-    with seats.open_acting_desk("lead-b") as lead:
+    with window_desks.open_acting_desk("lead-b") as lead:
         lead.recovery.unmask(kind, record_id, "a call")
         lead.recovery.read_record(kind, record_id)
         with pytest.raises(ConsoleError):
@@ -121,7 +123,7 @@ def test_an_unchanged_record_announces_no_change(
     page.read_data_again()
     person.wait_until_read()
     assert "changed" not in page.list_bar_names()
-    with seats.open_acting_desk("lead-b") as lead:
+    with window_desks.open_acting_desk("lead-b") as lead:
         lead.recovery.add_note(kind, record_id, "seen")
         lead.recovery.unmask(kind, record_id, "another call")
     page.read_data_again()
@@ -130,30 +132,30 @@ def test_an_unchanged_record_announces_no_change(
 
 
 def test_the_page_of_a_refund_names_its_deciding_person(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     refund = request_refund(console, payment.id, 8_500)
-    person = sit()
+    person = open_window()
     person.frame.show_route(RefundRoute(refund.id))
     page = person.page(RefundPage)
     person.until(lambda: page.view is not None)
     person.wait_until_read()
-    with seats.open_acting_desk("lead-b") as lead:
+    with window_desks.open_acting_desk("lead-b") as lead:
         lead.refunds.reject(refund.id, "not ours")
     assert "State: " in show_difference(person, page)
 
 
 def test_a_change_before_the_page_was_opened_is_not_announced(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """An own entry makes the timeline longer, while the newest entry of another person is older than the page: no
     change is announced.
     """
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
-    with seats.open_acting_desk("lead-b") as lead:
+    with window_desks.open_acting_desk("lead-b") as lead:
         lead.recovery.probe("payment", payment.id)
-    person = sit()
+    person = open_window()
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.page(PaymentPage)
     person.until(lambda: page.view is not None)

@@ -54,9 +54,9 @@ CHANGES = (
 WORDS = ("Merged", "Closed", "Renamed", "Moved")
 
 
-def import_changes(seats: WindowTestDesks, folder: Path, changes: Iterable[RegistryRow]) -> None:
+def import_changes(window_desks: WindowTestDesks, folder: Path, changes: Iterable[RegistryRow]) -> None:
     """Import a whole and a difference with these changes, as the process does that watches the companies."""
-    context = seats.acting_desk._context
+    context = window_desks.acting_desk._context
     whole = write_whole_file(folder, WHOLE_DAY, 50, 5, first_rows=[*ROWS.values(), *UNCHANGED_COMPANIES])
     difference = write_difference_file(folder, NEXT_DAY, 10, 5, whole_rows=50, changes=list(changes))
     for file in (whole, difference):
@@ -72,15 +72,17 @@ def open_queue(person: Person) -> ChangedCompaniesPage:
     return person.page(ChangedCompaniesPage)
 
 
-def test_each_change_once(seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path) -> None:
+def test_each_change_once(window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path) -> None:
     """Forty changes of watched companies are forty rows, each with its change; a change of another company has no
     row. The tab, the sidebar and Home show their number.
     """
     for number in WATCHED:
-        buy_check(seats.console, number)
+        buy_check(window_desks.console, number)
     changes = [CHANGES[index % 4](row) for index, row in enumerate(ROWS.values())]
-    import_changes(seats, tmp_path, [*changes, rename_company(UNCHANGED_COMPANIES[1], "株式会社別人", NEXT_DAY)])
-    person = sit()
+    import_changes(
+        window_desks, tmp_path, [*changes, rename_company(UNCHANGED_COMPANIES[1], "株式会社別人", NEXT_DAY)]
+    )
+    person = open_window()
     page = open_queue(person)
     rows = page.table.all_rows
     assert sorted(row.change.number for row in rows) == sorted(WATCHED)
@@ -112,13 +114,13 @@ def test_each_change_once(seats: WindowTestDesks, sit: OpenWindow, tmp_path: Pat
     person.until(lambda: person.frame.current_route == ChangedCompaniesRoute())
 
 
-def test_acting_on_a_change(seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path) -> None:
+def test_acting_on_a_change(window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path) -> None:
     """S looks the successor up, Esc leads back, and an acknowledgement removes the row from the queue."""
     merged, closed = WATCHED[:2]
     for number in (merged, closed):
-        buy_check(seats.console, number)
-    import_changes(seats, tmp_path, [CHANGES[0](ROWS[merged]), CHANGES[1](ROWS[closed])])
-    person = sit()
+        buy_check(window_desks.console, number)
+    import_changes(window_desks, tmp_path, [CHANGES[0](ROWS[merged]), CHANGES[1](ROWS[closed])])
+    person = open_window()
     page = open_queue(person)
     _select_company(person, page, merged)
     assert "株式会社承継先" in page.explanation_label.plain
@@ -149,15 +151,17 @@ def test_acting_on_a_change(seats: WindowTestDesks, sit: OpenWindow, tmp_path: P
     person.until(lambda: [row.change.number for row in page.table.all_rows] == [merged])
 
 
-def test_reopening_an_acknowledged_change(seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path) -> None:
+def test_reopening_an_acknowledged_change(
+    window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path
+) -> None:
     """C lists the acknowledged changes with person and time; A reopens one of them, with a reason."""
     number = WATCHED[0]
-    buy_check(seats.console, number)
-    import_changes(seats, tmp_path, [CHANGES[1](ROWS[number])])
-    person = sit()
+    buy_check(window_desks.console, number)
+    import_changes(window_desks, tmp_path, [CHANGES[1](ROWS[number])])
+    person = open_window()
     page = open_queue(person)
-    (item,) = seats.console.alerts.read_company_queue().items
-    seats.console.alerts.acknowledge(item.alert.id, "called them")
+    (item,) = window_desks.console.alerts.read_company_queue().items
+    window_desks.console.alerts.acknowledge(item.alert.id, "called them")
     person.until(lambda: not page.table.all_rows)
     page.acknowledged_button.click()
     shown = "Acknowledged changes are shown too. Exports leave them out."
@@ -189,11 +193,13 @@ def _list_toasts(person: Person) -> list[str]:
     return [toast.accessibleName() for toast in person.frame.toasts.visible_toasts]
 
 
-def test_renewing_the_check_of_a_changed_company(seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path) -> None:
+def test_renewing_the_check_of_a_changed_company(
+    window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path
+) -> None:
     """B says until when the credit check is valid; once it has expired, B opens the purchase that renews it."""
-    record = buy_check(seats.console, WATCHED[2])
-    import_changes(seats, tmp_path, [CHANGES[2](ROWS[WATCHED[2]])])
-    person = sit()
+    record = buy_check(window_desks.console, WATCHED[2])
+    import_changes(window_desks, tmp_path, [CHANGES[2](ROWS[WATCHED[2]])])
+    person = open_window()
     page = open_queue(person)
     person.until(lambda: page.current_change is not None)
     assert record.expired_at is not None
@@ -201,7 +207,7 @@ def test_renewing_the_check_of_a_changed_company(seats: WindowTestDesks, sit: Op
     assert f"{record.expired_at.year}" in page.renew_button.shown_reason
     person.press("B")
     assert person.window.findChildren(PurchaseDialog) == []
-    with seats.write_as_owner() as tx:
+    with window_desks.write_as_owner() as tx:
         past = convert_to_naive_utc(datetime(2026, 1, 1, tzinfo=UTC))
         tx.conn.execute(update(credit_checks).where(credit_checks.c.id == record.id).values(expired_at=past))
     page.refresh("asked")
@@ -221,12 +227,12 @@ def _select_company(person: Person, page: ChangedCompaniesPage, number: str) -> 
     person.until(lambda: page.current_change is not None and page.current_change.change.number == number)
 
 
-def test_arrow_keys_lead_from_the_queue_tabs_to_companies_and_back(sit: OpenWindow) -> None:
+def test_arrow_keys_lead_from_the_queue_tabs_to_companies_and_back(open_window: OpenWindow) -> None:
     """The arrow keys lead from the tabs of the queues to the pages of notices and companies and back; the focus stays
     on the tabs of the page that opens.
     """
     last, notices, companies = QUEUE_TAB_NAMES[-3:]
-    person = sit()
+    person = open_window()
     person.frame.show_route(QueuesRoute(last))
     person.wait_until_read()
     person.page(QueuesPage).tabs.setFocus(Qt.FocusReason.TabFocusReason)

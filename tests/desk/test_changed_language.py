@@ -10,12 +10,14 @@ from tests.desk.conftest import OpenWindow, buy_unknown
 from tests.support.desks import NUMBERS
 
 
-def test_filter_and_tabs_stay_when_the_language_changes(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_filter_and_tabs_stay_when_the_language_changes(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """After a change of the language the filter, the tab and the current row are as before, also on the page to which
     the person goes back afterwards.
     """
     record = buy_unknown(console, sandbox, NUMBERS[0])
-    person = sit()
+    person = open_window()
     context = person.opening.context
     person.frame.show_route(QueuesRoute("unknown"))
     queues = person.page(QueuesPage)

@@ -17,10 +17,10 @@ def list_column_keys(page: QueuesPage) -> list[str]:
     return [column.key for column in page.row_model.columns if column.kind != "check"]
 
 
-def test_columns_are_chosen_moved_kept_and_saved(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_columns_are_chosen_moved_kept_and_saved(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """Records and current row stay; the last column can't be hidden; the choice comes back in the next window."""
     buy_unknown(console, sandbox, NUMBERS[0])
-    person = sit()
+    person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
     person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 1)
@@ -79,13 +79,13 @@ def test_columns_are_chosen_moved_kept_and_saved(sit: OpenWindow, console: Conso
 
 
 def test_a_hidden_queue_reads_its_list_again_after_a_change_of_person(
-    sit: OpenWindow, console: Console, sandbox: Sandbox
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """Another person has other columns, so the table is made anew while the page is hidden; a record changes before
     the page is shown again, which alone would only compare the rows.
     """
     check = buy_unknown(console, sandbox, NUMBERS[0])
-    person = sit()
+    person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
     person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 1)

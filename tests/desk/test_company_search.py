@@ -58,9 +58,9 @@ ROWS = [
 ]
 
 
-def import_registry(seats: WindowTestDesks, folder: Path, rows: Sequence[RegistryRow] = ROWS) -> None:
+def import_registry(window_desks: WindowTestDesks, folder: Path, rows: Sequence[RegistryRow] = ROWS) -> None:
     file = write_whole_file(folder, REGISTRY_DATE, 300, 5, first_rows=rows)
-    import_registry_files(seats.console.settings.home / "registry", [file], on_progress=lambda _: None)
+    import_registry_files(window_desks.console.settings.home / "registry", [file], on_progress=lambda _: None)
 
 
 def read_visible_facts(root: CorporationFactsView) -> str:
@@ -84,14 +84,14 @@ def list_companies(page: LookupPage) -> CompanyList:
 
 
 def test_a_credit_check_is_found_by_a_part_of_a_name_in_five_keys(
-    seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path
+    window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path
 ) -> None:
     """A person opens a credit check from a part of the company's name with three keys besides the text: Ctrl+K, Enter
     on the company, Enter on the credit check.
     """
-    import_registry(seats, tmp_path)
-    check = buy_check(seats.console, OPEN)
-    person = sit()
+    import_registry(window_desks, tmp_path)
+    check = buy_check(window_desks.console, OPEN)
+    person = open_window()
     person.press("Ctrl+K")
     assert person.opening.controller is not None
     box = person.opening.controller.command_palette.search_box
@@ -115,9 +115,9 @@ def test_a_credit_check_is_found_by_a_part_of_a_name_in_five_keys(
     assert route.id == check.id
 
 
-def test_a_list_of_companies(seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path) -> None:
-    import_registry(seats, tmp_path)
-    person = sit()
+def test_a_list_of_companies(window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path) -> None:
+    import_registry(window_desks, tmp_path)
+    person = open_window()
     page = search_text(person, "みなも堂")
     found = page.result_stack.currentWidget()
     assert isinstance(found, CompanyList)
@@ -132,13 +132,13 @@ def test_a_list_of_companies(seats: WindowTestDesks, sit: OpenWindow, tmp_path: 
 
 
 def test_the_title_of_a_company_list_describes_its_search(
-    seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path
+    window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path
 ) -> None:
     """The title says that more companies match, or that they match another spelling of the text; for one character
     the message says how to search within names.
     """
-    import_registry(seats, tmp_path)
-    person = sit()
+    import_registry(window_desks, tmp_path)
+    person = open_window()
     page = search_text(person, "株式会社")
     found = page.result_stack.currentWidget()
     assert isinstance(found, CompanyList)
@@ -158,14 +158,14 @@ def test_the_title_of_a_company_list_describes_its_search(
 
 
 def test_a_closed_and_a_merged_company(
-    seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path, sandbox: Sandbox
 ) -> None:
     """The page of a company says when and why it was closed and links to its successor and back; the dialog of a
     purchase says it, too.
     """
-    import_registry(seats, tmp_path)
-    buy_check(seats.console, SUCCESSOR)
-    person = sit()
+    import_registry(window_desks, tmp_path)
+    buy_check(window_desks.console, SUCCESSOR)
+    person = open_window()
     page = search_text(person, CLOSED)
     facts = page.company_panel.registry_facts
     person.until(lambda: "2026-10-31" in read_visible_facts(facts))
@@ -199,17 +199,17 @@ def test_a_closed_and_a_merged_company(
 
 
 def test_pages_of_records_show_closure_and_successor_of_the_company(
-    seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path, sandbox: Sandbox
 ) -> None:
     """The pages of a credit check, a payment and a refund have the official name, the closure and the successor,
     each with the day and the source of the registry."""
-    check = buy_check(seats.console, MERGED)
+    check = buy_check(window_desks.console, MERGED)
     payment = import_paid_payment(
-        seats.acting_desk, sandbox, "ORD-20261120-000123", 12_000, corporation_number=CLOSED
+        window_desks.acting_desk, sandbox, "ORD-20261120-000123", 12_000, corporation_number=CLOSED
     )
-    refund = request_refund(seats.acting_desk, payment.id, 8_500)
-    import_registry(seats, tmp_path)
-    person = sit()
+    refund = request_refund(window_desks.acting_desk, payment.id, 8_500)
+    import_registry(window_desks, tmp_path)
+    person = open_window()
     pages: tuple[tuple[RecordPageRoute, type[RecordPage[Any]], str, str], ...] = (
         (CreditCheckRoute(check.id), CreditCheckPage, "2026-09-01", "株式会社オリゾン測器"),
         (PaymentRoute(payment.id), PaymentPage, "2026-10-31", "みなも堂商事有限会社 (registry)"),
@@ -246,22 +246,24 @@ def test_pages_of_records_show_closure_and_successor_of_the_company(
     assert "Official name: 株式会社霧沢建材" in person.page(CreditCheckPage).head.registry_notice_label.plain
 
 
-def test_our_name_differs(seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path) -> None:
-    check = buy_check(seats.console, OPEN)
+def test_our_name_differs(window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path) -> None:
+    check = buy_check(window_desks.console, OPEN)
     row = rename_company(make_company_row(OPEN, "旧名株式会社"), "株式会社新しい名", date(2026, 11, 1))
-    import_registry(seats, tmp_path, [row])
-    person = sit()
+    import_registry(window_desks, tmp_path, [row])
+    person = open_window()
     page = search_text(person, OPEN)
     assert page.company_panel.name_label.plain == "株式会社新しい名"
     assert check.company_name
     person.until(lambda: (check.company_name or "") in read_visible_facts(page.company_panel.registry_facts))
 
 
-def test_names_on_rows(seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path, sandbox: Sandbox) -> None:
+def test_names_on_rows(
+    window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path, sandbox: Sandbox
+) -> None:
     """A record whose provider gave no name has the official one, marked as such."""
-    check: CreditCheck = buy_unknown(seats.console, sandbox, OPEN)
-    import_registry(seats, tmp_path)
-    person = sit()
+    check: CreditCheck = buy_unknown(window_desks.console, sandbox, OPEN)
+    import_registry(window_desks, tmp_path)
+    person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     person.wait_until_read()
     table = person.page(QueuesPage).table
@@ -273,52 +275,52 @@ def test_names_on_rows(seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path, 
 
 
 def test_the_page_of_a_company_names_facts_missing_without_a_registry(
-    seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path
+    window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path
 ) -> None:
     """Without a registry, the page of a company names the facts that one would add; with a registry, it shows
     them."""
-    person = sit()
+    person = open_window()
     page = search_text(person, OPEN)
     hint = page.context.translate("lookup.no_registry_facts")
     facts = page.company_panel.registry_facts
     person.until(lambda: read_visible_facts(facts) == hint)
-    import_registry(seats, tmp_path)
+    import_registry(window_desks, tmp_path)
     person.press("F5")
     person.until(lambda: REGISTRY_DATE.isoformat() in read_visible_facts(facts))
     assert hint not in read_visible_facts(facts)
 
 
 @pytest.mark.parametrize("text", ["みなも堂", "東京都"])
-def test_a_search_box_without_a_registry_finds_records(sit: OpenWindow, text: str) -> None:
-    page = search_text(sit(), text)
+def test_a_search_box_without_a_registry_finds_records(open_window: OpenWindow, text: str) -> None:
+    page = search_text(open_window(), text)
     assert isinstance(page.result_stack.currentWidget(), EmptyState)
     assert page.company_panel.registry_facts.isHidden()
 
 
-def buy_two_alike(seats: WindowTestDesks) -> str:
+def buy_two_alike(window_desks: WindowTestDesks) -> str:
     """Buy credit checks of two companies whose names begin alike, and return this beginning."""
     first, *others = invent_numbers(40, 71)
     prefix = companies.make_company_name(first)[:2]
     second = next(number for number in others if companies.make_company_name(number).startswith(prefix))
     for number in (first, second):
-        buy_check(seats.console, number)
+        buy_check(window_desks.console, number)
     return prefix
 
 
-def test_a_search_without_a_registry(seats: WindowTestDesks, sit: OpenWindow) -> None:
+def test_a_search_without_a_registry(window_desks: WindowTestDesks, open_window: OpenWindow) -> None:
     """Without a registry the search finds the companies of our own records; the list has no columns with facts of a
     registry.
     """
-    found = list_companies(search_text(sit(), buy_two_alike(seats)))
+    found = list_companies(search_text(open_window(), buy_two_alike(window_desks)))
     assert {column.key for column in found.table.rows.columns} == {"name", "number", "ours"}
 
 
 def test_a_company_missing_in_the_registry_is_not_called_open(
-    seats: WindowTestDesks, sit: OpenWindow, tmp_path: Path
+    window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path
 ) -> None:
-    prefix = buy_two_alike(seats)
-    import_registry(seats, tmp_path, [])
-    found = list_companies(search_text(sit(), prefix))
+    prefix = buy_two_alike(window_desks)
+    import_registry(window_desks, tmp_path, [])
+    found = list_companies(search_text(open_window(), prefix))
     state = next(column for column in found.table.rows.columns if column.key == "state")
     ours = [company for company in found.table.all_rows if not company.is_registered]
     assert {state.text(company) for company in ours} == {"not in the registry"}

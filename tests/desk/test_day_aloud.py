@@ -38,7 +38,7 @@ def show_times(qapp: QApplication) -> Iterator[ShownTimes]:
 
 
 @pytest.fixture
-def heard_sentences(show_times: ShownTimes) -> Iterator[list[HeardSentence]]:
+def announced_sentences(show_times: ShownTimes) -> Iterator[list[HeardSentence]]:
     with collect_announcements(show_times.note_turn) as sentences:
         yield sentences
 
@@ -46,11 +46,11 @@ def heard_sentences(show_times: ShownTimes) -> Iterator[list[HeardSentence]]:
 @pytest.mark.embedded("the transcript is that of a desk without passwords, where one window is everybody's")
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_announcements_of_a_days_work_match_the_transcript(
-    seats: WindowTestDesks,
-    sit: OpenWindow,
+    window_desks: WindowTestDesks,
+    open_window: OpenWindow,
     console: Console,
     sandbox: Sandbox,
-    heard_sentences: list[HeardSentence],
+    announced_sentences: list[HeardSentence],
     show_times: ShownTimes,
     record_property: Callable[[str, object], None],
     language: str,
@@ -62,13 +62,13 @@ def test_announcements_of_a_days_work_match_the_transcript(
     lacking = [buy_without_pdf(console, sandbox, number) for number in NUMBERS[:3]]
     unknown = buy_unknown(console, sandbox, NUMBERS[3])
     _postpone_refetches(console)
-    person = sit()
+    person = open_window()
     person.opening.context.change_language("ja" if language == "ja" else "en")
     person.wait_until_read()
     QApplication.processEvents()
-    heard_sentences.clear()
+    announced_sentences.clear()
     show_times.shown.clear()
-    blind = ScreenReaderUser(person, heard_sentences)
+    blind = ScreenReaderUser(person, announced_sentences)
     word = blind.get_text
 
     blind.begin_act("Was it paid?")
@@ -99,7 +99,7 @@ def test_announcements_of_a_days_work_match_the_transcript(
     person.wait_without_dialog()
 
     blind.begin_act("A second person approves it")
-    seats.switch_person(person, "lead-b")
+    window_desks.switch_person(person, "lead-b")
     blind.press("Alt+4")
     blind.wait_for_title(word("screen.approvals"))
     blind.check_tree()
@@ -115,7 +115,7 @@ def test_announcements_of_a_days_work_match_the_transcript(
     blind.press("Esc")
     person.wait_without_dialog()
     blind.check_tree()
-    seats.switch_person(person, "op-a")
+    window_desks.switch_person(person, "op-a")
 
     blind.begin_act("Work a queue with a probe")
     blind.press("Alt+2")
@@ -187,7 +187,7 @@ def test_announcements_of_a_days_work_match_the_transcript(
 
     blind.begin_act("A refusal")
     buy_unknown(console, sandbox, NUMBERS[4])
-    seats.switch_person(person, "aud-e")
+    window_desks.switch_person(person, "aud-e")
     blind.press("Alt+1")
     blind.wait_for_title(word("screen.home"))
     blind.check_tree()
@@ -217,7 +217,7 @@ def test_announcements_of_a_days_work_match_the_transcript(
     blind.check_tree()
     blind.write_heard()
 
-    nearest = match_shown_with_heard(show_times, heard_sentences)
+    nearest = match_shown_with_heard(show_times, announced_sentences)
     assert nearest
     largest_delay = max(abs(shown_at - heard_at) for _, shown_at, heard_at in nearest)
     print(f"largest delay of {len(nearest)} bars and toasts in {language}: {1000 * largest_delay:.1f} ms")

@@ -29,7 +29,7 @@ ORDER, FOREIGN_ORDER = "ORD-20261120-000123", "ORD-20261119-000007"
 
 
 @pytest.fixture
-def heard_sentences() -> Iterator[list[HeardSentence]]:
+def announced_sentences() -> Iterator[list[HeardSentence]]:
     with collect_announcements() as sentences:
         yield sentences
 
@@ -37,11 +37,11 @@ def heard_sentences() -> Iterator[list[HeardSentence]]:
 @pytest.mark.embedded("the transcript is that of a desk without passwords, where one window is everybody's")
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_announcements_of_a_desk_match_the_transcript(
-    seats: WindowTestDesks,
-    sit: OpenWindow,
+    window_desks: WindowTestDesks,
+    open_window: OpenWindow,
     console: Console,
     sandbox: Sandbox,
-    heard_sentences: list[HeardSentence],
+    announced_sentences: list[HeardSentence],
     record_property: Callable[[str, object], None],
     language: str,
 ) -> None:
@@ -51,12 +51,12 @@ def test_announcements_of_a_desk_match_the_transcript(
     import_paid_payment(console, sandbox, ORDER, 12_000)
     check = buy_check(console, NUMBERS[0])
     _reconcile_yesterday(console, sandbox)
-    person = sit()
+    person = open_window()
     person.opening.context.change_language("ja" if language == "ja" else "en")
     person.wait_until_read()
     QApplication.processEvents()
-    heard_sentences.clear()
-    blind = ScreenReaderUser(person, heard_sentences)
+    announced_sentences.clear()
+    blind = ScreenReaderUser(person, announced_sentences)
     word = blind.get_text
 
     blind.begin_act("A company")
@@ -101,7 +101,7 @@ def test_announcements_of_a_desk_match_the_transcript(
     blind.check_tree()
 
     blind.begin_act("The audit trail")
-    seats.switch_person(person, "aud-e")
+    window_desks.switch_person(person, "aud-e")
     blind.press("Alt+7")
     blind.wait_for_title(word("screen.audit"))
     blind.wait_for_focus(Role.Cell, "")

@@ -83,13 +83,13 @@ def read_home_bars(person: Person) -> list[NotificationBar]:
     return [page._bar_by_name[name] for name in page.list_bar_names() if name.startswith("draft.")]
 
 
-def test_a_refund_that_stopped_at_review_is_continued(sit: OpenWindow, payment: Payment) -> None:
-    person = sit()
+def test_a_refund_that_stopped_at_review_is_continued(open_window: OpenWindow, payment: Payment) -> None:
+    person = open_window()
     dialog = type_refund(person, payment)
     dialog.main_button.click()
     assert dialog.review is not None
     end_without_closing(person)
-    again = sit()
+    again = open_window()
     page = again.page(PaymentPage)
     assert page.id == payment.id, "the screen where the person was"
     (bar,) = read_home_bars(again)
@@ -112,12 +112,12 @@ def test_a_refund_that_stopped_at_review_is_continued(sit: OpenWindow, payment: 
     assert read_home_bars(again) == []
 
 
-def test_a_draft_of_a_refund_changed_by_another_person_is_not_sent(sit: OpenWindow, payment: Payment) -> None:
+def test_a_draft_of_a_refund_changed_by_another_person_is_not_sent(open_window: OpenWindow, payment: Payment) -> None:
     """The draft of a refund can't be sent if another person has refunded the payment meanwhile, and says why."""
-    person = sit()
+    person = open_window()
     type_refund(person, payment)
     end_without_closing(person)
-    other = sit()
+    other = open_window()
     open_payment(other, payment)
     other.opening.context.person_values.store(f"draft.refund.{payment.id}", None)
     request_refund(other, payment)
@@ -143,8 +143,8 @@ def test_a_draft_of_a_refund_changed_by_another_person_is_not_sent(sit: OpenWind
     other.wait_without_dialog()
 
 
-def test_a_draft_is_discarded(sit: OpenWindow, payment: Payment) -> None:
-    person = sit()
+def test_a_draft_is_discarded(open_window: OpenWindow, payment: Payment) -> None:
+    person = open_window()
     dialog = type_refund(person, payment)
     dialog.reject()
     (bar,) = read_home_bars(person)
@@ -159,8 +159,8 @@ def test_a_draft_is_discarded(sit: OpenWindow, payment: Payment) -> None:
     assert dialog._draft.bar is None
 
 
-def test_an_untouched_dialog_leaves_no_draft(sit: OpenWindow, payment: Payment) -> None:
-    person = sit()
+def test_an_untouched_dialog_leaves_no_draft(open_window: OpenWindow, payment: Payment) -> None:
+    person = open_window()
     dialog = type_refund(person, payment)
     form = dialog.form
     form.full_amount_button.setChecked(True)
@@ -171,11 +171,11 @@ def test_an_untouched_dialog_leaves_no_draft(sit: OpenWindow, payment: Payment) 
     assert read_home_bars(person) == []
 
 
-def test_review_goes_back_to_the_form(sit: OpenWindow, payment: Payment) -> None:
+def test_review_goes_back_to_the_form(open_window: OpenWindow, payment: Payment) -> None:
     """Alt+Left leads from the review back to the form with all typed texts; after a correction the review shows the
     new amount.
     """
-    person = sit()
+    person = open_window()
     dialog = type_refund(person, payment)
     dialog.main_button.click()
     assert "8,500" in dialog.windowTitle()
@@ -192,15 +192,15 @@ def test_review_goes_back_to_the_form(sit: OpenWindow, payment: Payment) -> None
 
 
 def test_a_draft_of_a_note_is_visible_to_its_author_only(
-    seats: WindowTestDesks, sit: OpenWindow, payment: Payment
+    window_desks: WindowTestDesks, open_window: OpenWindow, payment: Payment
 ) -> None:
-    person = sit()
+    person = open_window()
     open_payment(person, payment)
     person.press("N")
     dialog = person.dialog(NoteDialog)
     dialog.note_field.edit.setPlainText("Ms Sato called")  # type: ignore[union-attr]  # an area
     end_without_closing(person)
-    other = sit("lead-b")
+    other = open_window("lead-b")
     other.until(lambda: other.opening.context.person_values.person == "lead-b")
     other.wait_until_read()
     assert read_home_bars(other) == []
@@ -209,7 +209,7 @@ def test_a_draft_of_a_note_is_visible_to_its_author_only(
     assert other.dialog(NoteDialog).note_field.text() == ""
     other.press("Esc")
     other.wait_without_dialog()
-    other = seats.switch_person(other, "op-a")
+    other = window_desks.switch_person(other, "op-a")
     open_payment(other, payment)
     other.press("N")
     dialog = other.dialog(NoteDialog)
@@ -293,22 +293,22 @@ def find_text_input(dialog: DialogFrame) -> QPlainTextEdit | QLineEdit:
 
 @pytest.mark.parametrize("name", OPEN_DIALOG)
 def test_a_text_typed_into_a_dialog_is_restored_in_the_next_process(
-    seats: WindowTestDesks, sit: OpenWindow, payment: Payment, name: str
+    window_desks: WindowTestDesks, open_window: OpenWindow, payment: Payment, name: str
 ) -> None:
     """A text that was typed into a dialog is restored in the next process: Home names the dialog and links to its
     page, where the dialog has the text.
     """
-    incident_id = raise_two_alerts(seats, payment)
+    incident_id = raise_two_alerts(window_desks, payment)
     open_dialog, make_route = OPEN_DIALOG[name]
-    person = sit()
-    incident = seats.acting_desk.incidents.read_incident(incident_id)
+    person = open_window()
+    incident = window_desks.acting_desk.incidents.read_incident(incident_id)
     dialog = open_dialog(person, incident)
     dialog.open()
     edit = find_text_input(dialog)
     (edit.setPlainText if isinstance(edit, QPlainTextEdit) else edit.setText)(TEXT)
     dialog.reject()
     end_without_closing(person)
-    again = sit()
+    again = open_window()
     (bar,) = read_home_bars(again)
     assert again.opening.context.translate(f"draft.kind.{name}") in bar.accessibleName()
     assert bar.button is not None
@@ -323,13 +323,13 @@ def test_a_text_typed_into_a_dialog_is_restored_in_the_next_process(
     dialog.reject()
 
 
-def test_home_opens_each_draft(seats: WindowTestDesks, sit: OpenWindow, payment: Payment) -> None:
+def test_home_opens_each_draft(window_desks: WindowTestDesks, open_window: OpenWindow, payment: Payment) -> None:
     """Home has a bar for each of the three newest drafts, and a bar with the number of the others, which
     lists all.
     """
-    incident_id = raise_two_alerts(seats, payment)
-    person = sit()
-    incident = seats.acting_desk.incidents.read_incident(incident_id)
+    incident_id = raise_two_alerts(window_desks, payment)
+    person = open_window()
+    incident = window_desks.acting_desk.incidents.read_incident(incident_id)
     names = ("limit", "unmask", "save_view", "rename_view", "acknowledge")
     for count, name in enumerate(names, 1):
         dialog = OPEN_DIALOG[name][0](person, incident)
@@ -357,11 +357,11 @@ def test_home_opens_each_draft(seats: WindowTestDesks, sit: OpenWindow, payment:
         assert ("more_drafts" in page.list_bar_names()) is (left > 0)
 
 
-def test_a_draft_restores_the_days_of_a_reconciliation(sit: OpenWindow) -> None:
+def test_a_draft_restores_the_days_of_a_reconciliation(open_window: OpenWindow) -> None:
     """Typed days of a reconciliation are restored with their provider; days that the dialog has only proposed are
     proposed again.
     """
-    person = sit()
+    person = open_window()
     dialog = open_reconciliation(person)
     dialog.provider_list.setCurrentIndex(1)
     dialog.reject()
@@ -374,7 +374,7 @@ def test_a_draft_restores_the_days_of_a_reconciliation(sit: OpenWindow) -> None:
     person.type_in("2026-11-01")
     dialog.reject()
     end_without_closing(person)
-    again = sit()
+    again = open_window()
     (bar,) = read_home_bars(again)
     assert "days of a reconciliation" in bar.accessibleName()
     assert bar.button is not None
@@ -390,12 +390,14 @@ def test_a_draft_restores_the_days_of_a_reconciliation(sit: OpenWindow) -> None:
     dialog.reject()
 
 
-def test_a_stored_reason_is_no_draft_any_more(seats: WindowTestDesks, sit: OpenWindow, payment: Payment) -> None:
+def test_a_stored_reason_is_no_draft_any_more(
+    window_desks: WindowTestDesks, open_window: OpenWindow, payment: Payment
+) -> None:
     """The draft of a reason is there when its dialog is opened again, and is deleted when the reason has
     been sent.
     """
-    raise_two_alerts(seats, payment)
-    person = sit()
+    raise_two_alerts(window_desks, payment)
+    person = open_window()
     person.press("Alt+6")
     page = person.page(AlertsPage)
     person.until(lambda: page.current_incident is not None)
@@ -412,10 +414,10 @@ def test_a_stored_reason_is_no_draft_any_more(seats: WindowTestDesks, sit: OpenW
     assert person.opening.context.person_values.list_drafts() == ()
 
 
-def test_a_queue_is_restored_with_filter_and_row(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_a_queue_is_restored_with_filter_and_row(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     for number in ("1180301018771", "1010001112577", "4010401050341"):
         buy_unknown(console, sandbox, number)
-    person = sit()
+    person = open_window()
     person.opening.context.navigate(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
     person.wait_until_read()
@@ -423,7 +425,7 @@ def test_a_queue_is_restored_with_filter_and_row(sit: OpenWindow, console: Conso
     row = page.current_row
     assert row is not None
     end_without_closing(person)
-    again = sit()
+    again = open_window()
     page = again.page(QueuesPage)
     again.wait_until_read()
     assert page.queue == "unknown"
@@ -433,41 +435,41 @@ def test_a_queue_is_restored_with_filter_and_row(sit: OpenWindow, console: Conso
     page.filter.changed.emit()
     again.wait_until_read()
     end_without_closing(again)
-    third = sit()
+    third = open_window()
     page = third.page(QueuesPage)
     third.wait_until_read()
     assert page.filter.text == "1180301018771"
     assert page.row_model.row_count == 1
 
 
-def test_visited_records_are_restored_in_their_present_state(sit: OpenWindow, payment: Payment) -> None:
-    person = sit()
+def test_visited_records_are_restored_in_their_present_state(open_window: OpenWindow, payment: Payment) -> None:
+    person = open_window()
     open_payment(person, payment)
     person.frame.show_route(HomeRoute())
     end_without_closing(person)
-    again = sit()
+    again = open_window()
     again.until(lambda: bool(again.opening.context.visits))
     assert [visit.record.id for visit in again.opening.context.visits] == [payment.id]
 
 
-def test_nonsense_in_the_state_opens_home(sit: OpenWindow) -> None:
-    person = sit()
+def test_nonsense_in_the_state_opens_home(open_window: OpenWindow) -> None:
+    person = open_window()
     state = person.opening.context.person_values
     state.store("screen", {"route": {"screen": "payment", "id": "x"}, "page": 7})
     state.store("visits", [["payment", "x", 3], 7, ["ship", 1, "2026-01-01T00:00:00+00:00"]])
     state.store("draft.refund.1", {"kind": "refund"})
     state.store("draft.note-payment.1", 7)
     end_without_closing(person)
-    again = sit()
+    again = open_window()
     assert isinstance(again.frame.current_page, HomePage)
     assert again.opening.context.person_values.list_drafts() == ()
 
 
-def test_a_deleted_record_in_the_list_of_visits_is_reported(sit: OpenWindow) -> None:
-    person = sit()
+def test_a_deleted_record_in_the_list_of_visits_is_reported(open_window: OpenWindow) -> None:
+    person = open_window()
     person.frame.show_route(PaymentRoute(4711))
     person.wait_until_read()
     end_without_closing(person)
-    again = sit()
+    again = open_window()
     page = again.page(PaymentPage)
     assert "failed" in page.list_bar_names()

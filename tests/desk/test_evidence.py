@@ -72,13 +72,13 @@ def show_page(person: Person, route: Route, kind: type[Page]) -> Page:
 
 
 def test_a_pack_is_exported_and_opened_in_three_actions(
-    sit: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path
+    open_window: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """Ctrl+Shift+E on a record and a file name write its evidence pack. The toast has the path and the size, and the
     pack can be verified.
     """
     record = buy_check(console, NUMBER)
-    person = sit()
+    person = open_window()
     show_page(person, CreditCheckRoute(record.id), CreditCheckPage)
     person.press("Ctrl+Shift+E")
     file = tmp_path / "case.zip"
@@ -88,12 +88,12 @@ def test_a_pack_is_exported_and_opened_in_three_actions(
     assert verify_pack(file).is_intact
 
 
-def test_a_name_in_use_is_refused_in_a_bar(sit: OpenWindow, console: Console, tmp_path: Path) -> None:
+def test_a_name_in_use_is_refused_in_a_bar(open_window: OpenWindow, console: Console, tmp_path: Path) -> None:
     """If the name of the evidence pack exists already, the file is not replaced and a bar says so; with another name
     the pack is written.
     """
     record = buy_check(console, NUMBER)
-    person = sit()
+    person = open_window()
     page = show_page(person, CreditCheckRoute(record.id), CreditCheckPage)
     file = tmp_path / "case.zip"
     file.write_bytes(b"mine")
@@ -115,12 +115,12 @@ def test_a_name_in_use_is_refused_in_a_bar(sit: OpenWindow, console: Console, tm
 
 
 @pytest.mark.both_ways
-def test_packs_of_a_selection(sit: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_packs_of_a_selection(open_window: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path) -> None:
     """In a queue Ctrl+Shift+E exports the current record's pack, after Ctrl+A those of all that match; on a company's
     page those of the visible tab. A cancelled export leaves nothing.
     """
     lacking = [buy_without_pdf(console, sandbox, number) for number in NUMBERS[:2]]
-    person = sit()
+    person = open_window()
     person.frame.show_route(QueuesRoute("incomplete"))
     page = person.page(QueuesPage)
     person.until(lambda: page.row_model.is_complete and page.row_model.row_count == len(lacking))
@@ -161,16 +161,16 @@ def test_packs_of_a_selection(sit: OpenWindow, console: Console, sandbox: Sandbo
 
 
 def test_every_record_page_has_timeline_and_pack_keys(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """On the page of a credit check, payment, order and refund, one key copies the timeline to the clipboard and
     another writes the evidence pack to a file.
     """
     check = buy_check(console, NUMBER)
-    number = insert_order(seats)
+    number = insert_order(window_desks)
     payment = import_paid_payment(console, sandbox, "ORD-1")
     refund = request_refund(console, payment.id)
-    person = sit()
+    person = open_window()
     pages: tuple[tuple[str, Route, type[Page]], ...] = (
         ("credit-check", CreditCheckRoute(check.id), CreditCheckPage),
         ("payment", PaymentRoute(payment.id), PaymentPage),
@@ -189,7 +189,7 @@ def test_every_record_page_has_timeline_and_pack_keys(
         person.wait_until_read()
 
 
-def insert_order(seats: WindowTestDesks) -> int:
+def insert_order(window_desks: WindowTestDesks) -> int:
     """Insert an order, as the shop does it, and return its id."""
     from sqlalchemy import text
 
@@ -197,21 +197,21 @@ def insert_order(seats: WindowTestDesks) -> int:
         "INSERT INTO orders (merch_txn_id, total_amount, currency, created_at, updated_at)"
         " VALUES ('ORD-1', 3000, 'JPY', '2026-11-20 03:00:00', '2026-11-20 03:00:00')"
     )
-    with seats.write_as_owner() as tx:
+    with window_desks.write_as_owner() as tx:
         tx.conn.execute(text(statement))
         return int(tx.conn.scalar(text("SELECT id FROM orders")) or 0)
 
 
 def test_the_disabled_export_button_shows_its_reason(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console
 ) -> None:
     """For a person who may not export, the button is disabled with the reason and the roles that may, and its key
     writes nothing; copying the timeline is possible.
     """
     record = buy_check(console, NUMBER)
     robot = Somebody("robot", frozenset({WORKER}), may_buy=False)
-    seats.add_person(robot)
-    person = seats.open_window("robot")
+    window_desks.add_person(robot)
+    person = window_desks.open_window("robot")
     page = show_page(person, CreditCheckRoute(record.id), CreditCheckPage)
     assert isinstance(page, CreditCheckPage)
     button, copy = page.action_bar.find_button("evidence_pack"), page.action_bar.find_button("copy_story")
@@ -224,10 +224,10 @@ def test_the_disabled_export_button_shows_its_reason(
     assert not person.window.findChildren(QFileDialog)
 
 
-def test_both_export_actions_are_in_the_list_of_keys(sit: OpenWindow, console: Console) -> None:
+def test_both_export_actions_are_in_the_list_of_keys(open_window: OpenWindow, console: Console) -> None:
     """The dialog with the keys of the page lists both actions."""
     record = buy_check(console, NUMBER)
-    person = sit()
+    person = open_window()
     page = show_page(person, CreditCheckRoute(record.id), CreditCheckPage)
     dialog = open_shortcuts_dialog(person.frame, page)
     words = [one.plain for one in dialog.findChildren(TextLabel)]
@@ -237,11 +237,13 @@ def test_both_export_actions_are_in_the_list_of_keys(sit: OpenWindow, console: C
 
 
 @pytest.mark.parametrize("waits", [False, True])
-def test_an_empty_home_shows_a_message(sit: OpenWindow, console: Console, sandbox: Sandbox, waits: bool) -> None:
+def test_an_empty_home_shows_a_message(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox, waits: bool
+) -> None:
     """If no record waits, Home says so and offers a button to the queues; if a record waits, the table shows it."""
     if waits:
         buy_unknown(console, sandbox, NUMBER)
-    person = sit()
+    person = open_window()
     person.frame.show_route(HomeRoute())
     page = person.page(HomePage)
     person.until(lambda: page.rows.is_complete)

@@ -24,11 +24,13 @@ def checks_without_pdf(console: Console, sandbox: Sandbox) -> list[CreditCheck]:
     return [buy_without_pdf(console, sandbox, number) for number in NUMBERS[:3]]
 
 
-def test_a_queue_is_taken_along(sit: OpenWindow, checks_without_pdf: list[CreditCheck], tmp_path: Path) -> None:
+def test_a_queue_is_taken_along(
+    open_window: OpenWindow, checks_without_pdf: list[CreditCheck], tmp_path: Path
+) -> None:
     """The whole queue is exported as a workbook, two selected records as CSV, and one that matches the filter; a
     toast has each path. A cancelled export writes no file, and says so.
     """
-    person = sit()
+    person = open_window()
     person.frame.show_route(QueuesRoute("incomplete"))
     page = person.page(QueuesPage)
     person.until(lambda: page.row_model.is_complete and page.row_model.row_count == len(checks_without_pdf))

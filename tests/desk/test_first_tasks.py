@@ -44,12 +44,14 @@ def read_counts_again(person: Person) -> None:
     person.wait_until_read()
 
 
-def test_the_tasks_tick_and_vanish_by_keyboard(console: Console, seats: WindowTestDesks, sit: OpenWindow) -> None:
+def test_the_tasks_tick_and_vanish_by_keyboard(
+    console: Console, window_desks: WindowTestDesks, open_window: OpenWindow
+) -> None:
     """Each first task is ticked by its own act, and a restart keeps the ticks; after the third one the panel is gone.
     The panel takes no focus and is announced once, in the first window.
     """
     record = buy_check(console, NUMBERS[0])
-    person = seats.open_first_window()
+    person = window_desks.open_first_window()
     panel = get_panel(person)
     assert panel.isVisible()
     focus = QApplication.focusWidget()
@@ -79,7 +81,7 @@ def test_the_tasks_tick_and_vanish_by_keyboard(console: Console, seats: WindowTe
     assert read_spoken_tasks(person)[2] == "Open the help, done, F1"
     assert count_announcements(person) == 1
     person.close()
-    again = sit()
+    again = open_window()
     assert get_panel(again).isVisible()
     assert [", done" in name for name in read_spoken_tasks(again)] == [True, False, True]
     assert count_announcements(again) == 0
@@ -89,14 +91,14 @@ def test_the_tasks_tick_and_vanish_by_keyboard(console: Console, seats: WindowTe
     again.wait_until_read()
     assert not get_panel(again).isVisible()
     again.close()
-    assert not get_panel(sit()).isVisible()
+    assert not get_panel(open_window()).isVisible()
 
 
-def test_each_first_task_opens_its_page(seats: WindowTestDesks) -> None:
+def test_each_first_task_opens_its_page(window_desks: WindowTestDesks) -> None:
     """Each task in the panel leads to its page by Tab and Enter: the search, the queue of waiting records, the help;
     another entry leads to the training.
     """
-    person = seats.open_first_window()
+    person = window_desks.open_first_window()
     panel = get_panel(person)
     person.tab_to("Find a company")
     assert panel.buttons[FirstTask.SEARCH].hasFocus()
@@ -121,11 +123,13 @@ def test_each_first_task_opens_its_page(seats: WindowTestDesks) -> None:
     assert "support-console training" in get_accessible_name(page.incident_list.currentWidget() or page)
 
 
-def test_a_person_ends_the_first_tasks_by_keyboard(console: Console, seats: WindowTestDesks, sit: OpenWindow) -> None:
+def test_a_person_ends_the_first_tasks_by_keyboard(
+    console: Console, window_desks: WindowTestDesks, open_window: OpenWindow
+) -> None:
     """After "Don't show again" the panel is gone, the focus is on a visible widget, and the next start shows no
     panel.
     """
-    person = seats.open_first_window()
+    person = window_desks.open_first_window()
     panel = get_panel(person)
     person.tab_to("Don't show again")
     person.press("Return")
@@ -136,16 +140,16 @@ def test_a_person_ends_the_first_tasks_by_keyboard(console: Console, seats: Wind
     assert not get_panel(person).isVisible()
     person.close()
     assert make_preferences_file(console.settings.home, "op-a").read().values["first_tasks_ended"] is True
-    assert not get_panel(sit()).isVisible()
+    assert not get_panel(open_window()).isVisible()
 
 
 def test_the_first_tasks_end_ten_days_after_the_first_start(
-    seats: WindowTestDesks, sit: OpenWindow, clock: MovedClock
+    window_desks: WindowTestDesks, open_window: OpenWindow, clock: MovedClock
 ) -> None:
     """The panel ends ten days after the first start by the console's clock, also in an open window; a clock that goes
     back doesn't show it again.
     """
-    person = seats.open_first_window()
+    person = window_desks.open_first_window()
     panel = get_panel(person)
     clock.offset += timedelta(days=9, hours=23)
     read_counts_again(person)
@@ -155,12 +159,12 @@ def test_the_first_tasks_end_ten_days_after_the_first_start(
     person.until(lambda: not panel.isVisible())
     clock.offset -= timedelta(days=5)
     person.close()
-    assert not get_panel(sit()).isVisible()
+    assert not get_panel(open_window()).isVisible()
 
 
-def test_the_first_tasks_are_shown_in_each_language(seats: WindowTestDesks) -> None:
+def test_the_first_tasks_are_shown_in_each_language(window_desks: WindowTestDesks) -> None:
     """After a change of the language the panel has the same ticks and remaining days in the other language."""
-    person = seats.open_first_window()
+    person = window_desks.open_first_window()
     person.press("F1")
     person.dialog(HelpDialog)
     person.press("Esc")
@@ -178,17 +182,19 @@ def test_the_first_tasks_are_shown_in_each_language(seats: WindowTestDesks) -> N
     assert count_announcements(person) == 1
 
 
-def test_only_a_new_person_sees_first_tasks(console: Console, seats: WindowTestDesks, sit: OpenWindow) -> None:
+def test_only_a_new_person_sees_first_tasks(
+    console: Console, window_desks: WindowTestDesks, open_window: OpenWindow
+) -> None:
     """A person with preferences of an earlier window, or with a damaged file of them, isn't new and sees no first
     tasks. Another person at the same desk is new.
     """
     file = make_preferences_file(console.settings.home, "op-a")
     file.change({"theme": "light"})
-    person = sit()
+    person = open_window()
     assert not get_panel(person).isVisible()
     person.close()
     file.path.write_text("{")
-    again = seats.open_first_window()
+    again = window_desks.open_first_window()
     assert not get_panel(again).isVisible()
     again.opening.context.change_operator("lead-b")
     again.until(get_panel(again).isVisible)

@@ -140,11 +140,11 @@ def test_the_focus_is_visible_on_every_screen_and_dialog(stage: WatchedStage, sc
     assert stage.faults == []
 
 
-def test_a_list_that_becomes_empty_loses_the_focus(sit: OpenWindow) -> None:
+def test_a_list_that_becomes_empty_loses_the_focus(open_window: OpenWindow) -> None:
     """If a reading ends late and the list is empty, the focus goes to a widget that shows it; Qt would give it to the
     text of the empty list, which has no ring.
     """
-    person = sit()
+    person = open_window()
     person.opening.context.navigate(ReconcileRunsRoute())
     page = person.page(ReconcileRunsPage)
     person.wait_until_read()

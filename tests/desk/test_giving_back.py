@@ -33,8 +33,8 @@ def list_takers(console: Console) -> list[str]:
     return [take.person for take in console.recovery.list_takes()]
 
 
-def test_a_take_is_given_up_by_key_and_button(sit: OpenWindow, console: Console, payment: Payment) -> None:
-    person = sit()
+def test_a_take_is_given_up_by_key_and_button(open_window: OpenWindow, console: Console, payment: Payment) -> None:
+    person = open_window()
     page = open_payment(person, payment)
 
     def press_key() -> None:
@@ -55,15 +55,15 @@ def test_a_take_is_given_up_by_key_and_button(sit: OpenWindow, console: Console,
 
 
 def test_a_take_of_another_person_cannot_be_given_up(
-    seats: WindowTestDesks, sit: OpenWindow, payment: Payment
+    window_desks: WindowTestDesks, open_window: OpenWindow, payment: Payment
 ) -> None:
-    with seats.open_acting_desk("lead-b") as desk:
+    with window_desks.open_acting_desk("lead-b") as desk:
         desk.recovery.take("payment", payment.id)
-    person = sit()
+    person = open_window()
     open_payment(person, payment)
     person.press("Shift+T")
     person.wait_until_read()
-    assert list_takers(seats.console) == ["lead-b"]
+    assert list_takers(window_desks.console) == ["lead-b"]
     dialog: UnfinishedWorkDialog = open_unfinished_work_dialog(person.frame)
     dialog.show_tab("held")
     person.until(lambda: dialog.leases_and_takes_table.current_item is not None)
@@ -71,8 +71,8 @@ def test_a_take_of_another_person_cannot_be_given_up(
     assert dialog.own_takes.give_back_button.reason
 
 
-def test_running_and_taken_opens_and_gives_back(sit: OpenWindow, console: Console, payment: Payment) -> None:
-    person = sit()
+def test_running_and_taken_opens_and_gives_back(open_window: OpenWindow, console: Console, payment: Payment) -> None:
+    person = open_window()
     open_payment(person, payment)
     person.press("T")
     person.until(lambda: list_takers(console) == ["op-a"])
@@ -85,10 +85,10 @@ def test_running_and_taken_opens_and_gives_back(sit: OpenWindow, console: Consol
 
 
 def test_the_current_record_of_a_queue_is_given_up_by_key(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     buy_unknown(console, sandbox, "1180301018771")
-    person = sit()
+    person = open_window()
     person.opening.context.navigate(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
     person.until(lambda: page.current_row is not None)
@@ -99,10 +99,10 @@ def test_the_current_record_of_a_queue_is_given_up_by_key(
 
 
 def test_a_record_is_handed_over_with_a_note(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, payment: Payment
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, payment: Payment
 ) -> None:
     """H ends the person's take and stores a note; without a take it says so and writes nothing."""
-    person = sit()
+    person = open_window()
     page = open_payment(person, payment)
     person.press("H")
     assert "act" in page.list_bar_names()
@@ -120,18 +120,18 @@ def test_a_record_is_handed_over_with_a_note(
     assert [(note.person, note.words) for note in view.notes] == [("op-a", "waits for their call")]
     whats = [entry.what for entry in view.timeline]
     assert [what for what in whats if what.startswith("record.")] == ["record.take", "record.given_up", "record.note"]
-    with seats.open_acting_desk("op-a") as desk:
+    with window_desks.open_acting_desk("op-a") as desk:
         assert not desk.recovery.hand_over("payment", payment.id, "again")
     assert len(console.recovery.read_record("payment", payment.id).notes) == 1  # type: ignore[union-attr]  # a payment
 
 
 def test_a_selection_of_takes_is_given_up(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """A button gives back the person's own takes among the selected records."""
     for number in ("1180301018771", "4000012090001"):
         buy_unknown(console, sandbox, number)
-    person = sit()
+    person = open_window()
     person.opening.context.navigate(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
     person.until(lambda: page.current_row is not None)
@@ -157,8 +157,8 @@ def shown_state(page: LookupPage) -> EmptyState:
 
 
 @pytest.mark.parametrize("text", ["Yamada Trading", "12,000", "ORD-NO-SUCH", "さくら商事"])
-def test_a_lookup_without_a_result_names_the_searched_text(sit: OpenWindow, text: str) -> None:
-    person = sit()
+def test_a_lookup_without_a_result_names_the_searched_text(open_window: OpenWindow, text: str) -> None:
+    person = open_window()
     person.opening.context.navigate(LookupRoute(text))
     page = person.page(LookupPage)
     person.until(lambda: isinstance(page.result_stack.currentWidget(), EmptyState))
@@ -169,8 +169,8 @@ def test_a_lookup_without_a_result_names_the_searched_text(sit: OpenWindow, text
     assert page.list_bar_names() == ()
 
 
-def test_the_search_box_is_never_empty(sit: OpenWindow) -> None:
-    person = sit()
+def test_the_search_box_is_never_empty(open_window: OpenWindow) -> None:
+    person = open_window()
     person.press("Ctrl+K")
     palette = person.opening.controller.command_palette  # type: ignore[union-attr]  # it is open
     person.type_in("Yamada Trading 7")
@@ -182,14 +182,14 @@ def test_the_search_box_is_never_empty(sit: OpenWindow) -> None:
 
 
 def test_a_written_file_is_at_hand(
-    sit: OpenWindow, payment: Payment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    open_window: OpenWindow, payment: Payment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message with the path of an evidence pack stays until it is closed; the path can be copied and its folder
     opened.
     """
     opened: list[QUrl] = []
     monkeypatch.setattr(QDesktopServices, "openUrl", opened.append)
-    person = sit("aud-e")
+    person = open_window("aud-e")
     page = open_payment(person, payment)
     path = tmp_path / "pack.zip"
     page.evidence.write_pack("payment", payment.id, path)
@@ -217,11 +217,13 @@ def copy_file_of_message(person: Person, button: str) -> str:
     return copied
 
 
-def test_exported_files_are_in_the_list_of_messages(sit: OpenWindow, tmp_path: Path, payment: Payment) -> None:
+def test_exported_files_are_in_the_list_of_messages(
+    open_window: OpenWindow, tmp_path: Path, payment: Payment
+) -> None:
     """The messages about the exported audit trail and the exported results of a bulk run have buttons for the file; a
     message without a file has none.
     """
-    person = sit("aud-e")
+    person = open_window("aud-e")
     person.frame.show_route(AuditRoute())
     person.page(AuditPage).exporter.export_list_to(str(tmp_path / "trail.csv"))
     person.until(lambda: bool(select_file_toasts(person.frame.toasts.visible_toasts)))
@@ -241,16 +243,16 @@ def select_file_toasts(shown: tuple[ToastFrame, ...]) -> list[ToastFrame]:
 
 
 def test_the_list_of_left_open_records_gives_them_up(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
 ) -> None:
     """A key opens the list of left-open records, in which they can be given back and handed over. The window asks
     about them once before it closes.
     """
     check = buy_unknown(console, sandbox, "1180301018771")
-    with seats.open_acting_desk("op-a") as desk:
+    with window_desks.open_acting_desk("op-a") as desk:
         desk.recovery.take("payment", payment.id)
         desk.recovery.take("credit-check", check.id)
-    person = sit()
+    person = open_window()
     person.press("Ctrl+Shift+O")
     dialog = person.dialog(UnfinishedWorkDialog)
     rows = dialog.own_items_table
@@ -288,17 +290,19 @@ def test_the_list_of_left_open_records_gives_them_up(
     person.until(lambda: not person.window.isVisible())
 
 
-def test_a_window_with_nothing_open_closes(sit: OpenWindow) -> None:
-    person = sit()
+def test_a_window_with_nothing_open_closes(open_window: OpenWindow) -> None:
+    person = open_window()
     person.window.close()
     person.until(lambda: not person.window.isVisible())
     assert person.window.findChildren(UnfinishedWorkDialog) == []
 
 
-def test_the_left_open_list_continues_the_sign_out(seats: WindowTestDesks, sit: OpenWindow, payment: Payment) -> None:
-    with seats.open_acting_desk("op-a") as desk:
+def test_the_left_open_list_continues_the_sign_out(
+    window_desks: WindowTestDesks, open_window: OpenWindow, payment: Payment
+) -> None:
+    with window_desks.open_acting_desk("op-a") as desk:
         desk.recovery.take("payment", payment.id)
-    person = sit()
+    person = open_window()
     person.window.close()
     asking = person.dialog(UnfinishedWorkDialog)
     assert asking.leave_button is not None

@@ -16,13 +16,13 @@ from tests.support.desks import NUMBERS
 
 @pytest.mark.parametrize(("language", "wanted"), [("en", "unknown"), ("ja", "結果不明")])
 def test_the_help_lists_the_terms_of_the_page_first(
-    sit: OpenWindow, console: Console, sandbox: Sandbox, language: Language, wanted: str
+    open_window: OpenWindow, console: Console, sandbox: Sandbox, language: Language, wanted: str
 ) -> None:
     """The help lists all terms, those of the page first. The search matches terms and meanings and selects the first
     match; Esc closes the help.
     """
     record = buy_unknown(console, sandbox, NUMBERS[0])
-    person = sit()
+    person = open_window()
     person.opening.context.change_language(language)
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.page(CreditCheckPage)

@@ -25,16 +25,18 @@ from tests.desk.window_desks import WindowTestDesks
 from tests.support.desks import NUMBERS, MovedClock
 
 
-def test_the_waiting_times_of_home_are_those_of_the_report(seats: WindowTestDesks, sit: OpenWindow) -> None:
+def test_the_waiting_times_of_home_are_those_of_the_report(
+    window_desks: WindowTestDesks, open_window: OpenWindow
+) -> None:
     """The bars count every record of the queue, and the link leads to the report with the same bars."""
-    person = sit()
+    person = open_window()
     person.press("Alt+1")
     page = person.page(HomePage)
     person.until(lambda: bool(page.age_panel.chart.content.strips))
     shown = [label.plain for label in page.views_panel.findChildren(TextLabel) if label.isVisible()]
     assert shown == [translate("home.views", "en"), translate("home.views_none", "en")]
     (strip,) = page.age_panel.chart.content.strips
-    (review,) = seats.acting_desk.reports.read_queue_ages(("review",)).queues
+    (review,) = window_desks.acting_desk.reports.read_queue_ages(("review",)).queues
     assert [bar.figure for bar in strip.bars] == [str(count) for count in review.counts]
     assert strip.title in page.age_panel.chart.accessibleDescription()
     page.age_panel.link.click()
@@ -45,13 +47,13 @@ def test_the_waiting_times_of_home_are_those_of_the_report(seats: WindowTestDesk
 
 
 def test_ages_grow_while_nothing_is_read(
-    sit: OpenWindow, console: Console, sandbox: Sandbox, clock: MovedClock
+    open_window: OpenWindow, console: Console, sandbox: Sandbox, clock: MovedClock
 ) -> None:
     """The ages on Home and in a queue are repainted each minute of the window's clock, without reading the counts or
     rows.
     """
     buy_unknown(console, sandbox, NUMBERS[0])
-    person = sit()
+    person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     queue = person.page(QueuesPage)
     person.press("Alt+1")
@@ -86,14 +88,14 @@ class _PaintCounter(QObject):
 
 
 def test_an_older_record_that_arrives_becomes_the_current_one_until_a_row_is_chosen(
-    sit: OpenWindow, console: Console, sandbox: Sandbox, clock: MovedClock
+    open_window: OpenWindow, console: Console, sandbox: Sandbox, clock: MovedClock
 ) -> None:
     """The first row stays the current one when an older record arrives, until the person selects a row, which then
     stays current.
     """
     clock.offset = timedelta(days=-1)
     buy_unknown(console, sandbox, NUMBERS[1])
-    person = sit()
+    person = open_window()
     person.press("Alt+1")
     home = person.page(HomePage)
     person.until(lambda: home.table.rows.rowCount() == 1)
@@ -117,13 +119,13 @@ def test_an_older_record_that_arrives_becomes_the_current_one_until_a_row_is_cho
 
 @pytest.mark.parametrize("scale", [1.0, 1.25, 1.5, 2.0])
 def test_home_opens_unscrolled_at_every_text_size(
-    sit: OpenWindow, console: Console, sandbox: Sandbox, scale: float
+    open_window: OpenWindow, console: Console, sandbox: Sandbox, scale: float
 ) -> None:
     """Home opens without scrolling at each text size: title, unfinished work and counts are visible. If the list of
     records begins below the window, the first count has the focus, and Tab moves it to the list.
     """
     buy_unknown(console, sandbox, NUMBERS[0])
-    person = sit()
+    person = open_window()
     person.window.resize(1280, 800)
     person.press("Alt+2")
     person.wait_until_read()
@@ -152,14 +154,14 @@ def _current_record(home: HomePage) -> CreditCheck:
 
 
 def test_a_line_of_unfinished_work_opens_as_many_operations_as_counted(
-    sit: OpenWindow, console: Console, sandbox: Sandbox
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """A line of the unfinished work opens a dialog with as many operations as it counts, without those of other
     people; a button in the dialog shows those, too.
     """
     for number in NUMBERS[:3]:
         buy_unknown(console, sandbox, number)
-    person = sit()
+    person = open_window()
     context = person.frame.context
     for name, largest_count in (("op-a", "3"), ("lead-b", "0")):
         if context.operator != name:

@@ -26,9 +26,9 @@ from tests.desk.window_desks import WindowTestDesks
 __all__ = ["payment"]
 
 
-def raise_two_alerts(seats: WindowTestDesks, payment: Payment) -> int:
+def raise_two_alerts(window_desks: WindowTestDesks, payment: Payment) -> int:
     """Raise two alerts of one cause, as the worker does, and return the id of their incident."""
-    context, incidents = seats.acting_desk._context, seats.acting_desk.incidents
+    context, incidents = window_desks.acting_desk._context, window_desks.acting_desk.incidents
     earlier = {one.id for one in incidents.list_incidents()}
 
     def write(tx: object) -> None:
@@ -41,14 +41,16 @@ def raise_two_alerts(seats: WindowTestDesks, payment: Payment) -> int:
     return incident.id
 
 
-def test_an_incident_by_keyboard(seats: WindowTestDesks, sit: OpenWindow, console: Console, payment: Payment) -> None:
+def test_an_incident_by_keyboard(
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, payment: Payment
+) -> None:
     """An incident is taken, handed over, snoozed, resolved and reopened by its keys; its card follows, and the steps
     have the names of the people.
     """
-    with seats.open_acting_desk("lead-b") as lead:
+    with window_desks.open_acting_desk("lead-b") as lead:
         lead_name = lead.people.read_acting_person().name
-    id = raise_two_alerts(seats, payment)
-    person = sit()
+    id = raise_two_alerts(window_desks, payment)
+    person = open_window()
     person.press("Alt+6")
     page = person.page(AlertsPage)
     person.until(lambda: page.current_incident is not None)
@@ -112,14 +114,14 @@ def test_an_incident_by_keyboard(seats: WindowTestDesks, sit: OpenWindow, consol
     assert [message for message, detail in details.items() if payment.merchant_payment_id not in detail] == []
 
 
-def test_links_of_a_desk(seats: WindowTestDesks, sit: OpenWindow, payment: Payment) -> None:
+def test_links_of_a_desk(window_desks: WindowTestDesks, open_window: OpenWindow, payment: Payment) -> None:
     """Ctrl+Shift+L copies the link to the shown page. A link that another process sends is shown in the window, and
     changes nothing; while the window is locked it waits.
     """
-    id = raise_two_alerts(seats, payment)
-    person = sit()
+    id = raise_two_alerts(window_desks, payment)
+    person = open_window()
 
-    def at(route: type) -> bool:
+    def is_on_route(route: type) -> bool:
         return isinstance(person.frame.current_route, route)
 
     open_payment(person, payment)
@@ -133,7 +135,7 @@ def test_links_of_a_desk(seats: WindowTestDesks, sit: OpenWindow, payment: Payme
             sent = pool.submit(send_link, home, link)
             person.until(sent.done)
             assert sent.result()
-            person.until(partial(at, route))
+            person.until(partial(is_on_route, route))
         refused = pool.submit(send_link, home, f"support-console:refund/approve/{payment.id}")
         person.until(refused.done)
         assert not refused.result()
@@ -152,9 +154,11 @@ def is_incident_shown(page: AlertsPage, incident_id: int) -> bool:
     return page.current_incident is not None and page.current_incident.id == incident_id
 
 
-def test_a_link_selects_its_incident(seats: WindowTestDesks, sit: OpenWindow, payment: Payment) -> None:
+def test_a_link_selects_its_incident(
+    window_desks: WindowTestDesks, open_window: OpenWindow, payment: Payment
+) -> None:
     """A link to an incident selects this incident, also in a list with incidents of several states."""
-    context = seats.acting_desk._context
+    context = window_desks.acting_desk._context
     for number in range(3):
         rule = f"queue_age_{number}"
         context.write(
@@ -162,10 +166,10 @@ def test_a_link_selects_its_incident(seats: WindowTestDesks, sit: OpenWindow, pa
                 tx.conn, rule, "queue", id, None, "5", "0", context.now()
             )
         )
-    id = raise_two_alerts(seats, payment)
-    with seats.open_acting_desk("op-a") as desk:
+    id = raise_two_alerts(window_desks, payment)
+    with window_desks.open_acting_desk("op-a") as desk:
         desk.incidents.resolve(id, "the shop has corrected the order")
-    person = sit()
-    for incident in seats.acting_desk.incidents.list_incidents():
+    person = open_window()
+    for incident in window_desks.acting_desk.incidents.list_incidents():
         person.frame.show_route(AlertsRoute(incident.main_alert.id))
         person.until(partial(is_incident_shown, person.page(AlertsPage), incident.id))

@@ -58,21 +58,23 @@ def find_visible_parts(person: Person) -> list[str]:
     ]
 
 
-def unlock(seats: WindowTestDesks, person: Person) -> None:
+def unlock(window_desks: WindowTestDesks, person: Person) -> None:
     form = wait_for_lock_form(person)
     form.focus_first_input()
     if form.needs_password:
-        form.password_field.line_edit.setText(seats.get_password_of(FIRST_PERSON))
+        form.password_field.line_edit.setText(window_desks.get_password_of(FIRST_PERSON))
     person.press("Return")
     person.until(lambda: not get_idle_lock(person).is_locked)
 
 
-def test_the_title_of_a_locked_window_names_no_record(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_the_title_of_a_locked_window_names_no_record(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """The title of a locked window contains neither the record nor its state, because the task bar and a screen
     reader show it; also after the covered page has read its data again.
     """
     record = buy_unknown(console, sandbox, NUMBER)
-    person = sit()
+    person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None and str(record.id) in person.window.windowTitle())
@@ -89,13 +91,13 @@ def test_the_title_of_a_locked_window_names_no_record(sit: OpenWindow, console: 
 
 
 def test_a_locked_window_shows_and_reaches_no_record(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console
 ) -> None:
     """Ctrl+L covers the whole window: no text, no other window and no key except those of the form can be reached.
     Enter restores everything.
     """
     record = buy_check(console, NUMBER)
-    person = sit()
+    person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
     person.page(CreditCheckPage)
     person.press("Ctrl+L")
@@ -115,7 +117,7 @@ def test_a_locked_window_shows_and_reaches_no_record(
         assert focus is not None
         assert form.window().isAncestorOf(focus)
         assert focus.isVisible()
-    unlock(seats, person)
+    unlock(window_desks, person)
     assert isinstance(person.frame.current_page, CreditCheckPage)
     assert person.frame.current_page.isVisible()
     person.press("Ctrl+/")
@@ -123,11 +125,11 @@ def test_a_locked_window_shows_and_reaches_no_record(
 
 
 def test_drafts_and_dialogs_stay_behind_the_lock(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """The text of an open dialog is still there after the lock, and so is the focus."""
     record = buy_unknown(console, sandbox, NUMBER)
-    person = sit()
+    person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
     person.page(CreditCheckPage).action_handlers.resolve(record)
     dialog = person.dialog(ResolveDialog)
@@ -140,7 +142,7 @@ def test_drafts_and_dialogs_stay_behind_the_lock(
     wait_for_lock_form(person)
     assert not dialog.isVisible()
     person.wait_until_read()
-    unlock(seats, person)
+    unlock(window_desks, person)
     assert dialog.isVisible()
     assert dialog.form.text_field.text() == "as they wrote"
     person.until(field.hasFocus)
@@ -149,10 +151,10 @@ def test_drafts_and_dialogs_stay_behind_the_lock(
 
 
 def test_messages_that_arrive_at_a_locked_window_are_shown_after_unlocking(
-    seats: WindowTestDesks, sit: OpenWindow
+    window_desks: WindowTestDesks, open_window: OpenWindow
 ) -> None:
     """A dialog that opens and a message that comes while the window is locked are shown afterwards."""
-    person = sit()
+    person = open_window()
     get_idle_lock(person).lock_window()
     wait_for_lock_form(person)
     dialog = open_shortcuts_dialog(person.frame, person.frame.current_page)
@@ -160,18 +162,20 @@ def test_messages_that_arrive_at_a_locked_window_are_shown_after_unlocking(
     person.until(lambda: not dialog.isVisible())
     assert find_visible_parts(person) == []
     assert not person.frame.toasts.visible_toasts
-    unlock(seats, person)
+    unlock(window_desks, person)
     assert dialog.isVisible()
     (toast,) = person.frame.toasts.visible_toasts
     assert toast.accessibleName() == "It has ended"
     dialog.reject()
 
 
-def test_ten_minutes_without_a_key_lock(seats: WindowTestDesks, sit: OpenWindow, clock: MovedClock) -> None:
+def test_ten_minutes_without_a_key_lock(
+    window_desks: WindowTestDesks, open_window: OpenWindow, clock: MovedClock
+) -> None:
     """Ten minutes without a key lock the window, by the real-time clock, which continues while the machine sleeps.
     Each key starts the ten minutes again.
     """
-    person = sit()
+    person = open_window()
     lock = get_idle_lock(person)
     with clock.stop_both_times():
         person.press("Shift+Tab")
@@ -185,16 +189,16 @@ def test_ten_minutes_without_a_key_lock(seats: WindowTestDesks, sit: OpenWindow,
         clock.offset += timedelta(seconds=11)
         lock.handle_idle_time()
     wait_for_lock_form(person)
-    unlock(seats, person)
+    unlock(window_desks, person)
     lock.handle_idle_time()
     assert not lock.is_locked
 
 
-def test_a_desk_without_a_person_reads_less_often(sit: OpenWindow, clock: MovedClock) -> None:
+def test_a_desk_without_a_person_reads_less_often(open_window: OpenWindow, clock: MovedClock) -> None:
     """After a minute without input the window reads less often; at the next key it reads at once, and then as often
     as before.
     """
-    person = sit()
+    person = open_window()
     shell, lock = person.opening.controller, get_idle_lock(person)
     assert shell is not None
     refresh, context = shell.background_refresh, person.opening.context
@@ -216,27 +220,29 @@ def test_a_desk_without_a_person_reads_less_often(sit: OpenWindow, clock: MovedC
     assert refresh._counts_timer.interval() == WORK_COUNTS_INTERVAL_MS
 
 
-def test_a_draft_in_a_field_survives(seats: WindowTestDesks, sit: OpenWindow) -> None:
+def test_a_draft_in_a_field_survives(window_desks: WindowTestDesks, open_window: OpenWindow) -> None:
     """A text that was typed into a page before the lock is still there after it."""
-    person = sit()
+    person = open_window()
     person.frame.show_route(LookupRoute(""))
     page = person.page(LookupPage)
     person.until(page.number_field.edit.hasFocus)
     person.type_in("11803")
     person.press("Ctrl+L")
     wait_for_lock_form(person)
-    unlock(seats, person)
+    unlock(window_desks, person)
     edit = page.number_field.edit
     assert isinstance(edit, QLineEdit)
     assert edit.text().replace(" ", "") == "11803"
     person.until(edit.hasFocus)
 
 
-def test_the_lock_is_translated_and_its_controls_have_names(seats: WindowTestDesks, sit: OpenWindow) -> None:
+def test_the_lock_is_translated_and_its_controls_have_names(
+    window_desks: WindowTestDesks, open_window: OpenWindow
+) -> None:
     """The language can be changed on the locked window, which then is in the other language; every control has a name
     in both.
     """
-    person = sit()
+    person = open_window()
     person.press("Ctrl+L")
     wait_for_lock_form(person)
     assert find_nameless_controls(person.window) == []
@@ -246,17 +252,19 @@ def test_the_lock_is_translated_and_its_controls_have_names(seats: WindowTestDes
     form = wait_for_lock_form(person)
     assert form.accessibleName() == "ロック中"
     assert find_nameless_controls(person.window) == []
-    unlock(seats, person)
+    unlock(window_desks, person)
     assert person.frame.sidebar.accessibleName() == "画面"
 
 
 @pytest.mark.embedded("an account of a server is unlocked with its own password, not by choosing a name")
-def test_another_person_may_unlock_the_window_on_sqlite(seats: WindowTestDesks, sit: OpenWindow) -> None:
+def test_another_person_may_unlock_the_window_on_sqlite(
+    window_desks: WindowTestDesks, open_window: OpenWindow
+) -> None:
     """On SQLite, which has no passwords, another person can be selected to unlock the window, and then acts."""
-    person = sit()
+    person = open_window()
     person.press("Ctrl+L")
     form = wait_for_lock_form(person)
     form.person_list.setCurrentIndex(form.person_list.findData("lead-b"))
-    unlock(seats, person)
+    unlock(window_desks, person)
     assert person.opening.context.operator == "lead-b"
     assert person.frame.top_bar.operator.text() == "lead-b"

@@ -17,7 +17,7 @@ from tests.support.desks import NUMBERS, MovedClock
 
 @pytest.mark.embedded("the test holds the service of the desk; a desk that asks has no such call")
 def test_a_dialog_that_waits_says_how_long_and_can_be_closed(
-    sit: OpenWindow, console: Console, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
+    open_window: OpenWindow, console: Console, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A dialog whose call is running shows the elapsed time after three seconds and can be closed after ten; the note
     is stored nevertheless.
@@ -30,7 +30,7 @@ def test_a_dialog_that_waits_says_how_long_and_can_be_closed(
         return add_note(*arguments, **options)
 
     monkeypatch.setattr(console.recovery, "add_note", add_late)
-    person = sit()
+    person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None)

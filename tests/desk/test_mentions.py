@@ -23,13 +23,13 @@ def read_mention_count(person: Person) -> str | None:
 
 
 def test_a_mention_is_counted_opened_and_done(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, payment: Payment
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, payment: Payment
 ) -> None:
     me = console.people.read_acting_person().name
-    with seats.open_acting_desk("lead-b") as desk:
+    with window_desks.open_acting_desk("lead-b") as desk:
         for words in (f"@{me} first", f"@{me} second\nline", f"nobody: x@{me}"):
             desk.recovery.add_note("payment", payment.id, words)
-    person = sit()
+    person = open_window()
     person.until(lambda: read_mention_count(person) == "2")
     shown = person.frame.current_route
     person.frame.sidebar.open_entry("mentions")
@@ -55,12 +55,12 @@ def test_a_mention_is_counted_opened_and_done(
 
 
 def test_the_dialog_of_a_note_offers_and_shows_mentioned_names(
-    sit: OpenWindow, console: Console, payment: Payment
+    open_window: OpenWindow, console: Console, payment: Payment
 ) -> None:
     """In the dialog of a note, an @ with a letter offers names, and Enter takes one; below the text stands whom the
     note mentions.
     """
-    person = sit()
+    person = open_window()
     open_payment(person, payment)
     person.until(lambda: bool(person.opening.context.people))
     me = person.opening.context.operator
@@ -92,9 +92,9 @@ def test_the_dialog_of_a_note_offers_and_shows_mentioned_names(
     assert view.notes[-1].words.startswith(f"@{colleague} @")  # type: ignore[union-attr]  # a payment
 
 
-def test_a_mention_after_a_rare_character_is_completed(sit: OpenWindow, payment: Payment) -> None:
+def test_a_mention_after_a_rare_character_is_completed(open_window: OpenWindow, payment: Payment) -> None:
     """A name is completed beside a character such as 𠮷, which Qt counts as two."""
-    person = sit()
+    person = open_window()
     open_payment(person, payment)
     person.until(lambda: bool(person.opening.context.people))
     me = person.opening.context.operator
@@ -114,16 +114,16 @@ def test_a_mention_after_a_rare_character_is_completed(sit: OpenWindow, payment:
 
 
 def test_the_second_click_of_a_double_click_ends_no_other_mention(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, payment: Payment
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, payment: Payment
 ) -> None:
     """After the first click of a double click on "done", the next mention is under the mouse: the second click
     doesn't end it.
     """
     me = console.people.read_acting_person().name
-    with seats.open_acting_desk("lead-b") as desk:
+    with window_desks.open_acting_desk("lead-b") as desk:
         for words in ("first", "second"):
             desk.recovery.add_note("payment", payment.id, f"@{me} {words}")
-    person = sit()
+    person = open_window()
     person.until(lambda: read_mention_count(person) == "2")
     person.frame.sidebar.open_entry("mentions")
     dialog = person.dialog(UnfinishedWorkDialog)

@@ -22,14 +22,14 @@ from tests.support.money_desks import import_paid_payment, request_refund
 
 
 def test_each_amount_opens_its_rows_and_is_copied_without_format(
-    sit: OpenWindow, console: Console, sandbox: Sandbox
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """The paid amount opens the gateway's answers; the waiting amount opens its refund. An amount of zero has no
     link.
     """
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     refund = request_refund(console, payment.id, 8_500)
-    person = sit()
+    person = open_window()
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.page(PaymentPage)
     person.until(lambda: page.view is not None)
@@ -65,11 +65,11 @@ def test_each_amount_opens_its_rows_and_is_copied_without_format(
 
 
 def test_the_facts_below_the_tabs_begin_at_the_margin_of_the_page(
-    sit: OpenWindow, console: Console, sandbox: Sandbox
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """In a narrow window, the facts stand below the tabs, and begin where the title of the page begins."""
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
-    person = sit()
+    person = open_window()
     person.window.resize(1000, 720)
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.page(PaymentPage)
@@ -80,13 +80,15 @@ def test_the_facts_below_the_tabs_begin_at_the_margin_of_the_page(
     assert title.mapTo(page, QPoint()).x() == page.money_panel.mapTo(page, QPoint()).x() + page_margin
 
 
-def test_the_facts_of_a_payment_have_its_newest_note(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_the_facts_of_a_payment_have_its_newest_note(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """A person who opens the payment or its refund reads a colleague's note without opening the tab of the notes."""
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     refund = request_refund(console, payment.id, 8_500)
     for words in ("電話あり", "お客様へ返金を連絡済み"):
         console.recovery.add_note("payment", payment.id, words)
-    person = sit()
+    person = open_window()
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.page(PaymentPage)
     person.until(lambda: page.view is not None)
@@ -106,13 +108,13 @@ def test_the_facts_of_a_payment_have_its_newest_note(sit: OpenWindow, console: C
 
 
 def test_the_panel_names_the_person_with_the_take(
-    sit: OpenWindow, seats: WindowTestDesks, console: Console, sandbox: Sandbox
+    open_window: OpenWindow, window_desks: WindowTestDesks, console: Console, sandbox: Sandbox
 ) -> None:
     """On the pages of payments, orders and refunds; and until when. It says so if nobody has."""
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     refund = request_refund(console, payment.id, 8_500)
-    order_id = insert_order(seats)
-    person = sit()
+    order_id = insert_order(window_desks)
+    person = open_window()
     for kind, route in (
         ("payment", PaymentRoute(payment.id)),
         ("order", OrderRoute(order_id)),

@@ -20,14 +20,19 @@ PARTIAL = translate("search.partial", "en")
 
 @pytest.mark.parametrize("are_left_out", [False, True])
 def test_a_search_of_the_newest_payments_says_that_older_ones_were_not_searched(
-    sit: OpenWindow, console: Console, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, *, are_left_out: bool
+    open_window: OpenWindow,
+    console: Console,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    are_left_out: bool,
 ) -> None:
     """The page and the search box say that older payments were not searched; otherwise they don't."""
     import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     import_paid_payment(console, sandbox, "ORD-20261120-000124", 12_000)
     if are_left_out:
         monkeypatch.setattr(record_search, "NEWEST_ROWS_SEARCHED", 1)
-    person = sit()
+    person = open_window()
     person.frame.show_route(LookupRoute(AMOUNT))
     page = person.page(LookupPage)
     person.until(lambda: isinstance(page.result_stack.currentWidget(), EmptyState))

@@ -14,15 +14,15 @@ from tests.support.desks import NUMBERS
 
 
 @pytest.fixture
-def heard_sentences() -> Iterator[list[HeardSentence]]:
+def announced_sentences() -> Iterator[list[HeardSentence]]:
     with collect_announcements() as sentences:
         yield sentences
 
 
-def test_a_closed_message_is_read_again_in_the_list(sit: OpenWindow, console: Console) -> None:
+def test_a_closed_message_is_read_again_in_the_list(open_window: OpenWindow, console: Console) -> None:
     """By key and from the status bar; Enter opens the record, from wherever one is."""
     record = buy_check(console, NUMBERS[0])
-    person = sit()
+    person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None)
@@ -45,24 +45,27 @@ def test_a_closed_message_is_read_again_in_the_list(sit: OpenWindow, console: Co
     assert person.page(CreditCheckPage).id == record.id
 
 
-def test_a_lost_and_regained_connection_is_announced(sit: OpenWindow, heard_sentences: list[HeardSentence]) -> None:
-    person = sit()
+def test_a_lost_and_regained_connection_is_announced(
+    open_window: OpenWindow, announced_sentences: list[HeardSentence]
+) -> None:
+    person = open_window()
     context = person.opening.context
     context.update_connection_state(lost_since=context.now())
     person.until(
         lambda: any(
-            one.sentence.startswith("Not connected. The database has not answered since") for one in heard_sentences
+            one.sentence.startswith("Not connected. The database has not answered since")
+            for one in announced_sentences
         )
     )
     context.update_connection_state(lost_since=None)
-    person.until(lambda: any(one.sentence.startswith("Connected again at") for one in heard_sentences))
+    person.until(lambda: any(one.sentence.startswith("Connected again at") for one in announced_sentences))
     assert person.frame.toasts.visible_toasts
     context.update_connection_state(lost_since=context.now())
     assert not person.frame.toasts.visible_toasts  # it would contradict the bar
 
 
-def test_another_person_does_not_read_the_announcements_of_the_first(sit: OpenWindow) -> None:
-    person = sit()
+def test_another_person_does_not_read_the_announcements_of_the_first(open_window: OpenWindow) -> None:
+    person = open_window()
     person.opening.context.show_toast("Copied 42")
     assert [announcement.sentence for announcement in person.frame.announcer.announcements] == ["Copied 42"]
     person.opening.context.change_operator("lead-b")

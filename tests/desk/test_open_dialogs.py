@@ -30,12 +30,12 @@ def read_dialog_texts(dialog: QDialog) -> list[str]:
 
 
 def test_a_refund_that_is_being_requested(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
 ) -> None:
     """While the review of a refund is shown, another refund of the payment is requested: the review keeps its
     amounts, and the request is refused.
     """
-    person = sit()
+    person = open_window()
     page = open_payment(person, payment)
     person.press("R")
     dialog = person.dialog(RefundDialog)
@@ -47,7 +47,7 @@ def test_a_refund_that_is_being_requested(
     assert dialog.review is not None
     person.until(dialog.main_button.isEnabled)
     before = read_dialog_texts(dialog)
-    with seats.open_acting_desk("lead-b") as lead:
+    with window_desks.open_acting_desk("lead-b") as lead:
         other = lead.refunds.request(RefundRequest(payment.id, "5000", "sent back"))
     person.until(lambda: page.view is not None and page.view.record.version > payment.version)
     assert read_dialog_texts(dialog) == before
@@ -59,21 +59,21 @@ def test_a_refund_that_is_being_requested(
 
 
 def test_a_request_that_is_being_approved(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
 ) -> None:
     """While an approver reads a request, the requester withdraws it: the dialog keeps its text, the approval is
     refused, and nothing is sent.
     """
-    refund = request_refund(sit(), payment)
-    checker = sit()
-    checker = seats.switch_person(checker, "lead-b")
+    refund = request_refund(open_window(), payment)
+    checker = open_window()
+    checker = window_desks.switch_person(checker, "lead-b")
     checker.until(lambda: checker.opening.context.work_counts.decision_count == 1)
     page = open_approvals(checker, refund)
     scroll_to_end(checker, page)
     checker.until(page.approve_button.isEnabled)
     checker.press("A")
     dialog = checker.dialog(ApproveDialog)
-    seats.type_password(dialog, "lead-b")
+    window_desks.type_password(dialog, "lead-b")
     checker.until(dialog.main_button.isEnabled)
     before = read_dialog_texts(dialog)
     console.refunds.withdraw(refund.id)

@@ -40,12 +40,12 @@ def wait_for_failure_sentence(person: Person, page: Page) -> str:
 
 
 def test_a_payment_that_cannot_be_read_again_is_not_acted_on(
-    sit: OpenWindow, console: Console, sandbox: Sandbox
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """The old data stays. The bar says what failed, when, under which code, and from when the data is; a refund isn't
     possible, a probe and a note are, until the payment is read again."""
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
-    person = sit()
+    person = open_window()
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.page(PaymentPage)
     person.until(lambda: page.view is not None)
@@ -81,10 +81,12 @@ def test_a_payment_that_cannot_be_read_again_is_not_acted_on(
 
 
 @pytest.mark.expects_log("an error in the program is logged under the support code that the bar shows")
-def test_the_shown_age_of_outdated_data_increases(sit: OpenWindow, console: Console, clock: MovedClock) -> None:
+def test_the_shown_age_of_outdated_data_increases(
+    open_window: OpenWindow, console: Console, clock: MovedClock
+) -> None:
     """The bar about an error in the program has its support code once, and the present age of the old data."""
     record = buy_check(console, NUMBERS[0])
-    person = sit()
+    person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None)
@@ -101,10 +103,10 @@ def test_the_shown_age_of_outdated_data_increases(sit: OpenWindow, console: Cons
     assert page.find_outdated_reason() == ""
 
 
-def test_a_failed_first_read_mentions_no_outdated_data(sit: OpenWindow, console: Console) -> None:
+def test_a_failed_first_read_mentions_no_outdated_data(open_window: OpenWindow, console: Console) -> None:
     """Nothing was read before, so nothing on the page is old."""
     record = buy_check(console, NUMBERS[0])
-    person = sit()
+    person = open_window()
     with let_method_fail(
         console.credit_checks, "read_credit_check", rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)
     ):
@@ -115,14 +117,14 @@ def test_a_failed_first_read_mentions_no_outdated_data(sit: OpenWindow, console:
 
 
 def test_an_approval_that_cannot_be_read_again_is_not_decided(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """The request is shown as it was read, and nobody approves or declines it before it is read again, even when the
     list of requests was."""
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     refund = request_refund(console, payment.id)
-    person = sit("lead-b")
-    services = seats.desk("lead-b")
+    person = open_window("lead-b")
+    services = window_desks.desk("lead-b")
     person.frame.show_route(ApprovalsRoute(refund.id))
     page = person.page(ApprovalsPage)
     person.until(lambda: page.shown_details is not None)
@@ -144,13 +146,13 @@ def test_an_approval_that_cannot_be_read_again_is_not_decided(
 
 
 def test_limits_are_not_changed_on_old_data_and_read_only_is_set(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console
 ) -> None:
     """Setting read-only only stops actions, so it stays possible; its end and a limit wait for the reading. A check
     that fails blocks nothing."""
-    with seats.open_acting_desk("lead-b") as lead:
+    with window_desks.open_acting_desk("lead-b") as lead:
         lead.read_only_switches.set_switch("paypay", True, "a test")
-    person = sit()
+    person = open_window()
     person.frame.show_route(AdminRoute())
     page = person.page(AdminPage)
     person.until(lambda: page.switch_table.current_item is not None)
@@ -174,9 +176,9 @@ def test_limits_are_not_changed_on_old_data_and_read_only_is_set(
     assert page.limit_button.block_reason == ""
 
 
-def test_incidents_are_not_decided_on_old_data(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_incidents_are_not_decided_on_old_data(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """Taking one stays possible, deciding about it doesn't."""
-    person = sit()
+    person = open_window()
     person.frame.show_route(AlertsRoute())
     page = person.page(AlertsPage)
     person.until(lambda: page._loaded_at is not None)
@@ -196,9 +198,9 @@ def test_incidents_are_not_decided_on_old_data(sit: OpenWindow, console: Console
     assert not any(button.block_reason for button in page._buttons)
 
 
-def test_a_view_of_an_unread_queue_is_not_saved(sit: OpenWindow) -> None:
+def test_a_view_of_an_unread_queue_is_not_saved(open_window: OpenWindow) -> None:
     """The entries of the menu say why, and the key opens no dialog."""
-    person = sit()
+    person = open_window()
     person.frame.show_route(QueuesRoute())
     page = person.page(QueuesPage)
     person.until(lambda: page._loaded_at is not None)

@@ -34,9 +34,9 @@ def extra_settings() -> dict[str, str]:
     return {"TIME_SCALE": "1"}
 
 
-def asking(seats: WindowTestDesks) -> TeamModeDesks:
-    assert isinstance(seats, TeamModeDesks)
-    return seats
+def asking(window_desks: WindowTestDesks) -> TeamModeDesks:
+    assert isinstance(window_desks, TeamModeDesks)
+    return window_desks
 
 
 def open_waiting_purchase(person: Person) -> tuple[PurchaseDialog, WithdrawButton]:
@@ -62,12 +62,14 @@ def read_visible_texts(place: QWidget) -> str:
 
 
 @through_a_worker
-def test_a_waiting_purchase_is_withdrawn(seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox) -> None:
+def test_a_waiting_purchase_is_withdrawn(
+    window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox
+) -> None:
     """A purchase whose request waits for a worker is withdrawn in its dialog: it says that nothing was sent, and no
     worker sends it later.
     """
-    person = sit()
-    with asking(seats).pause_worker() as worker:
+    person = open_window()
+    with asking(window_desks).pause_worker() as worker:
         dialog, button = open_waiting_purchase(person)
         assert button.isEnabled()
         assert "Waiting for a worker" in read_visible_texts(dialog)
@@ -82,12 +84,14 @@ def test_a_waiting_purchase_is_withdrawn(seats: WindowTestDesks, sit: OpenWindow
 
 
 @through_a_worker
-def test_a_purchase_taken_by_a_worker_continues(seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox) -> None:
+def test_a_purchase_taken_by_a_worker_continues(
+    window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox
+) -> None:
     """When a worker has taken the request of a purchase, the button to withdraw is disabled with its reason, and the
     result arrives.
     """
     sandbox.control.add_fault("hang", call="purchase")
-    person = sit()
+    person = open_window()
     dialog, button = open_waiting_purchase(person)
     assert sandbox.control.wait_until_reached(held=1)
     person.until(lambda: not button.isEnabled())
@@ -105,11 +109,11 @@ def test_a_purchase_taken_by_a_worker_continues(seats: WindowTestDesks, sit: Ope
 
 @through_a_worker
 def test_a_request_taken_during_its_withdrawal_continues(
-    seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox
 ) -> None:
     """The person presses the button after a worker has taken the request, before the window knows it."""
-    person = sit()
-    with asking(seats).pause_worker() as worker:
+    person = open_window()
+    with asking(window_desks).pause_worker() as worker:
         dialog, button = open_waiting_purchase(person)
         assert take_next_request(worker, 0.001) is not None
         button.click()
@@ -122,17 +126,17 @@ def test_a_request_taken_during_its_withdrawal_continues(
 
 @through_a_worker
 def test_a_probe_on_a_page_is_withdrawn(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """The progress bar of a probe on a page has a button to withdraw it; afterwards the page says that it was
     withdrawn.
     """
     record = buy_without_pdf(console, sandbox, NUMBERS[0])
-    person = sit()
+    person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None)
-    with asking(seats).pause_worker():
+    with asking(window_desks).pause_worker():
         page.action_handlers.probe(record)
         wait_for_withdraw_button(person, page).click()
         person.until(lambda: "was withdrawn before a worker took it" in read_visible_texts(page))
@@ -140,18 +144,18 @@ def test_a_probe_on_a_page_is_withdrawn(
 
 @pytest.mark.both_ways
 def test_only_a_desk_in_team_mode_lists_requests(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """In team mode the unfinished work has a tab that lists each desk request with its record and its result, and
     opens the record. An embedded desk has no such tab.
     """
     record = buy_without_pdf(console, sandbox, NUMBERS[0])
-    person = sit()
+    person = open_window()
     dialog = open_unfinished_work_dialog(person.frame)
     assert (
         (dialog.own_requests_table is not None)
         == (dialog.tabs.count() == len(dialog.TAB_NAMES))
-        == isinstance(seats, TeamModeDesks)
+        == isinstance(window_desks, TeamModeDesks)
     )
     if dialog.own_requests_table is None:
         return
@@ -168,13 +172,13 @@ def test_only_a_desk_in_team_mode_lists_requests(
 
 @through_a_worker
 def test_any_waiting_request_is_withdrawn_in_the_list(
-    seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox
 ) -> None:
     """A waiting request can be withdrawn in the list, also if its dialog was closed, and a message says so. A request
     that a worker has taken is not withdrawn.
     """
-    person = sit()
-    with asking(seats).pause_worker() as worker:
+    person = open_window()
+    with asking(window_desks).pause_worker() as worker:
         purchase, _ = open_waiting_purchase(person)
         purchase.allow_closing("Close", "")
         purchase.reject()
@@ -197,11 +201,11 @@ def test_any_waiting_request_is_withdrawn_in_the_list(
 
 @through_a_worker
 def test_an_answer_that_this_desk_never_got_is_marked(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console
 ) -> None:
     """The desk stopped waiting (its process was killed, say), and the worker answered later."""
-    person = sit()
-    with asking(seats).pause_worker():
+    person = open_window()
+    with asking(window_desks).pause_worker():
         purchase, button = open_waiting_purchase(person)
         asked = button._wait.desk_request_id
         assert asked is not None

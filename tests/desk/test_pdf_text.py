@@ -25,14 +25,14 @@ from tests.support.desks import NUMBERS
 
 
 @pytest.fixture
-def heard_sentences() -> Iterator[list[HeardSentence]]:
+def announced_sentences() -> Iterator[list[HeardSentence]]:
     with collect_announcements() as sentences:
         yield sentences
 
 
-def open_pdf(sit: OpenWindow, console: Console) -> tuple[Person, PdfPage]:
+def open_pdf(open_window: OpenWindow, console: Console) -> tuple[Person, PdfPage]:
     record = buy_check(console, NUMBERS[0])
-    person = sit()
+    person = open_window()
     person.frame.show_route(PdfRoute(record.id))
     page = person.page(PdfPage)
     person.until(lambda: page.page_view.has_page)
@@ -48,10 +48,10 @@ def read_document_text(person: Person) -> str:
 
 
 def test_t_switches_to_the_text_and_back(
-    sit: OpenWindow, console: Console, heard_sentences: list[HeardSentence]
+    open_window: OpenWindow, console: Console, announced_sentences: list[HeardSentence]
 ) -> None:
     """T switches to the text of the whole PDF in reading order and back; the page stays the same."""
-    person, page = open_pdf(sit, console)
+    person, page = open_pdf(open_window, console)
     person.press("PgDown")
     person.press("T")
     person.until(lambda: "Revision" in page.text_field.toPlainText())
@@ -62,7 +62,7 @@ def test_t_switches_to_the_text_and_back(
     assert any(line.startswith("Item 24 of report") for line in lines[order[1] :])
     assert page.text_field.hasFocus()
     assert page.text_field.get_page_at_cursor() == 1
-    assert heard_sentences[-1].sentence.startswith("The text of the document.")
+    assert announced_sentences[-1].sentence.startswith("The text of the document.")
     person.press("PgUp")
     assert page.text_field.get_page_at_cursor() == 0
     person.control("Pages", role=QAccessible.Role.Button).press()
@@ -71,46 +71,46 @@ def test_t_switches_to_the_text_and_back(
 
 
 def test_the_search_finds_in_the_text(
-    sit: OpenWindow, console: Console, heard_sentences: list[HeardSentence]
+    open_window: OpenWindow, console: Console, announced_sentences: list[HeardSentence]
 ) -> None:
     """In the text of the PDF, Ctrl+F selects the first match and announces its line; Enter again goes to the next
     match.
     """
-    person, page = open_pdf(sit, console)
+    person, page = open_pdf(open_window, console)
     person.press("T")
     person.until(lambda: "Revision" in page.text_field.toPlainText())
     person.press("Ctrl+F")
     person.type_in("ITEM 0")
     person.press("Return")
     assert page.text_field.textCursor().selectedText() == "Item 0"
-    assert heard_sentences[-1].sentence.startswith("1 of 9. Item 01 of report")
+    assert announced_sentences[-1].sentence.startswith("1 of 9. Item 01 of report")
     person.press("Return")
-    assert heard_sentences[-1].sentence.startswith("2 of 9. Item 02 of report")
+    assert announced_sentences[-1].sentence.startswith("2 of 9. Item 02 of report")
     assert page.page_index == 1
     person.type_in("xyz")
     person.press("Return")
-    assert heard_sentences[-1].sentence == "No matches."
+    assert announced_sentences[-1].sentence == "No matches."
 
 
 def test_a_pdf_of_images_shows_a_message_about_its_missing_text(
-    sit: OpenWindow, console: Console, heard_sentences: list[HeardSentence]
+    open_window: OpenWindow, console: Console, announced_sentences: list[HeardSentence]
 ) -> None:
-    person, page = open_pdf(sit, console)
+    person, page = open_pdf(open_window, console)
     page.toggle_text_view()
     person.until(lambda: "Revision" in page.text_field.toPlainText())
     page._show_text(["", " \r\n"])
     assert page.text_field.toPlainText().startswith("This PDF has no text")
-    assert heard_sentences[-1].is_urgent
-    assert heard_sentences[-1].sentence == page.text_field.toPlainText()
+    assert announced_sentences[-1].is_urgent
+    assert announced_sentences[-1].sentence == page.text_field.toPlainText()
 
 
 @pytest.mark.parametrize("is_other", [True, False])
 def test_a_refetch_with_another_pdf_opens_the_comparison(
-    sit: OpenWindow, console: Console, sandbox: Sandbox, *, is_other: bool
+    open_window: OpenWindow, console: Console, sandbox: Sandbox, *, is_other: bool
 ) -> None:
     """Its dialog says that the copies differ; the button beside it shows where. Otherwise it opens the PDF."""
     record = buy_check(console, NUMBERS[0])
-    person = sit()
+    person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None)
@@ -130,12 +130,12 @@ def test_a_refetch_with_another_pdf_opens_the_comparison(
 
 
 def test_two_versions_of_a_pdf_are_shown_together(
-    sit: OpenWindow, console: Console, sandbox: Sandbox, heard_sentences: list[HeardSentence]
+    open_window: OpenWindow, console: Console, sandbox: Sandbox, announced_sentences: list[HeardSentence]
 ) -> None:
     """C on a PDF with two versions shows both, with each difference marked on both pages, in the list and for screen
     readers. With one version a toast says that there is nothing to compare.
     """
-    person, shown = open_pdf(sit, console)
+    person, shown = open_pdf(open_window, console)
     person.press("C")
     person.until(lambda: bool(person.frame.toasts.visible_toasts))
     assert "Only one version" in person.frame.toasts.visible_toasts[-1].accessibleName()
@@ -154,7 +154,7 @@ def test_two_versions_of_a_pdf_are_shown_together(
     assert "24" in page.summary_label.plain or "differences" in page.summary_label.plain
     person.press("N")
     person.until(lambda: page.page_index == 1 and len(page.new_view.marks) > 2)
-    assert heard_sentences[-1].sentence.startswith("≠ Page 2: changed:")
+    assert announced_sentences[-1].sentence.startswith("≠ Page 2: changed:")
     assert sum(mark.is_current for mark in page.new_view.marks) == 1
     person.press("B")
     person.until(lambda: page.page_index == 0)
@@ -173,28 +173,28 @@ def test_two_versions_of_a_pdf_are_shown_together(
 
 
 def test_a_late_answer_of_a_closed_pdf_is_ignored(
-    sit: OpenWindow, console: Console, heard_sentences: list[HeardSentence]
+    open_window: OpenWindow, console: Console, announced_sentences: list[HeardSentence]
 ) -> None:
     """The page is left, and its PDF is closed, while the text is being read: the request fails, and nobody is told
     that the PDF can't be shown.
     """
-    person, page = open_pdf(sit, console)
+    person, page = open_pdf(open_window, console)
     pages = page._pdf_document
     assert pages is not None
     page._read_text()
     page.leave()
     person.wait_until_read()
     person.until(lambda: pages._child is None)
-    assert [one.sentence for one in heard_sentences if "can't be shown" in one.sentence] == []
+    assert [one.sentence for one in announced_sentences if "can't be shown" in one.sentence] == []
 
 
 def test_sizes_turns_and_a_copy(
-    sit: OpenWindow, console: Console, heard_sentences: list[HeardSentence], tmp_path: Path
+    open_window: OpenWindow, console: Console, announced_sentences: list[HeardSentence], tmp_path: Path
 ) -> None:
     """Keys fit the page to the width or the window, zoom, and turn it, which is announced. The next PDF has the same
     size and isn't turned. A copy is written to a file.
     """
-    person, page = open_pdf(sit, console)
+    person, page = open_pdf(open_window, console)
     room = page.page_view.width()
     person.press("W")
     person.until(lambda: room - 80 < page.page_view.page_size.width() <= room)
@@ -204,7 +204,7 @@ def test_sizes_turns_and_a_copy(
     assert upright.height() > upright.width()
     person.press("R")
     person.until(lambda: page.page_view.page_size.width() > page.page_view.page_size.height())
-    assert any(sentence.sentence == "Turned by 90°" for sentence in heard_sentences)
+    assert any(sentence.sentence == "Turned by 90°" for sentence in announced_sentences)
     assert page.page_view.page_size.height() <= page.page_view.viewport().height()
     person.press("+")
     person.until(lambda: page.context.preferences.get_value("pdf_fit") is None)
@@ -218,13 +218,15 @@ def test_sizes_turns_and_a_copy(
     assert (page.quarter_turns, page.context.preferences.get_value("pdf_zoom")) == (0, kept)
 
 
-def test_the_lock_keeps_the_pdf_open(seats: WindowTestDesks, sit: OpenWindow, console: Console) -> None:
+def test_the_lock_keeps_the_pdf_open(
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console
+) -> None:
     """After the lock the page stays where it was and still answers its keys; its child ends once it is left."""
-    person, page = open_pdf(sit, console)
+    person, page = open_pdf(open_window, console)
     person.press("PgDown")
     get_idle_lock(person).lock_window()
     wait_for_lock_form(person)
-    unlock(seats, person)
+    unlock(window_desks, person)
     assert (page.page_count, page.page_index) == (2, 1)
     person.press("PgUp")
     assert page.page_index == 0
@@ -236,9 +238,9 @@ def test_the_lock_keeps_the_pdf_open(seats: WindowTestDesks, sit: OpenWindow, co
 
 
 def test_the_lock_keeps_a_comparison_open(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    person, shown = open_pdf(sit, console)
+    person, shown = open_pdf(open_window, console)
     sandbox.control.add_fault("pdf_other", call="pdf", times=1)
     console.credit_checks.refetch(shown.route.record)
     person.frame.show_route(PdfComparisonRoute(shown.route.record))
@@ -246,7 +248,7 @@ def test_the_lock_keeps_a_comparison_open(
     person.until(lambda: len(page.difference_table.all_rows) > 2)
     get_idle_lock(person).lock_window()
     wait_for_lock_form(person)
-    unlock(seats, person)
+    unlock(window_desks, person)
     assert len(page.difference_table.all_rows) > 2
     person.press("PgDown")
     assert page.page_index == 1
@@ -257,10 +259,10 @@ def test_the_lock_keeps_a_comparison_open(
 
 
 def test_a_pdf_opened_after_its_page_was_left_is_closed(
-    sit: OpenWindow, console: Console, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    open_window: OpenWindow, console: Console, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer comes when another page is shown: the opened PDF is closed, for one PDF as for two versions."""
-    person, page = open_pdf(sit, console)
+    person, page = open_pdf(open_window, console)
     id = page.route.record
     sandbox.control.add_fault("pdf_other", call="pdf", times=1)
     console.credit_checks.refetch(id)

@@ -56,23 +56,23 @@ def reset_appearance(qapp: QApplication) -> None:
     install_appearance(qapp, theme="light")
 
 
-def test_the_next_window_has_the_preferences_of_the_last(sit: OpenWindow, qapp: QApplication) -> None:
-    person = sit()
+def test_the_next_window_has_the_preferences_of_the_last(open_window: OpenWindow, qapp: QApplication) -> None:
+    person = open_window()
     choose_everything(person)
     language = person.opening.context.language
     person.close()
     reset_appearance(qapp)
-    again = sit()
+    again = open_window()
     appearance = current_appearance()
     assert (appearance.theme, appearance.density, appearance.scale) == ("dark", "compact", 1.25)
     assert again.opening.context.language == language
     assert again.opening.context.theme == "dark"
 
 
-def test_the_window_opens_at_its_last_position(console: Console, sit: OpenWindow) -> None:
+def test_the_window_opens_at_its_last_position(console: Console, open_window: OpenWindow) -> None:
     from console.views.app.main import WindowOpener
 
-    person = sit()
+    person = open_window()
     person.window.resize(1180, 690)
     person.close()
     opening = WindowOpener(console.settings, lambda: console)
@@ -82,11 +82,11 @@ def test_the_window_opens_at_its_last_position(console: Console, sit: OpenWindow
     opening.close()
 
 
-def test_a_change_is_written_while_the_window_is_open(console: Console, sit: OpenWindow) -> None:
+def test_a_change_is_written_while_the_window_is_open(console: Console, open_window: OpenWindow) -> None:
     """A change of the preferences is in the file while the window is still open, so that a killed process loses
     nothing.
     """
-    person = sit()
+    person = open_window()
     choose_everything(person)
     wait_until_written(person)
     values = make_preferences_file(console.settings.home, "op-a").read().values
@@ -112,8 +112,8 @@ def find_fixed_column(page: QueuesPage) -> int:
     return next(place for place in places if header.sectionSize(place) and header.sectionResizeMode(place) == fixed)
 
 
-def test_a_column_keeps_the_width_set_by_dragging(sit: OpenWindow) -> None:
-    person = sit()
+def test_a_column_keeps_the_width_set_by_dragging(open_window: OpenWindow) -> None:
+    person = open_window()
     person.opening.context.navigate(QueuesRoute("review"))
     page = person.page(QueuesPage)
     person.wait_until_read()
@@ -122,7 +122,7 @@ def test_a_column_keeps_the_width_set_by_dragging(sit: OpenWindow) -> None:
     width = drag_column(page, number, 21)
     assert width == before + 21
     person.close()
-    again = sit()
+    again = open_window()
     again.opening.context.navigate(QueuesRoute("review"))
     page = again.page(QueuesPage)
     again.wait_until_read()
@@ -131,13 +131,13 @@ def test_a_column_keeps_the_width_set_by_dragging(sit: OpenWindow) -> None:
 
 
 @pytest.mark.embedded("each person of the test's server has their own desk, and so their own folder")
-def test_each_person_has_their_own(console: Console, sit: OpenWindow, qapp: QApplication) -> None:
+def test_each_person_has_their_own(console: Console, open_window: OpenWindow, qapp: QApplication) -> None:
     """Another person at the same desk gets the defaults, and the first one's choices stay."""
-    person = sit()
+    person = open_window()
     choose_everything(person)
     person.close()
     reset_appearance(qapp)
-    other = sit("lead-b")
+    other = open_window("lead-b")
     assert current_appearance().density == "compact", "what lead-b never chose stays as op-a's window had it"
     apply_and_store_density(other.opening.context, "comfortable")
     wait_until_written(other)
@@ -149,8 +149,8 @@ def test_each_person_has_their_own(console: Console, sit: OpenWindow, qapp: QApp
     other.until(lambda: current_appearance().density == "compact")
 
 
-def test_two_windows_of_one_person_keep_both_changes(console: Console, sit: OpenWindow) -> None:
-    one, other = sit(), sit()
+def test_two_windows_of_one_person_keep_both_changes(console: Console, open_window: OpenWindow) -> None:
+    one, other = open_window(), open_window()
     apply_and_store_theme(one.opening.context, "high_contrast")
     apply_and_store_density(other.opening.context, "compact")
     wait_until_written(one)
@@ -159,20 +159,20 @@ def test_two_windows_of_one_person_keep_both_changes(console: Console, sit: Open
     assert (values["theme"], values["density"]) == ("high_contrast", "compact")
 
 
-def test_an_unreadable_preferences_file_is_reported_and_set_aside(console: Console, sit: OpenWindow) -> None:
+def test_an_unreadable_preferences_file_is_reported_and_set_aside(console: Console, open_window: OpenWindow) -> None:
     """If the preferences were written by a newer program, the window opens with the defaults and says where the old
     file is kept.
     """
     file = make_preferences_file(console.settings.home, "op-a")
     file.change({"theme": "dark"})
     file.path.write_text(json.dumps({"version": 99, "values": {"theme": "dark"}}))
-    person = sit()
+    person = open_window()
     assert current_appearance().theme == "light"
     assert any(file.path.name in toast.accessibleName() for toast in person.frame.toasts.visible_toasts)
     assert file.path.with_name(file.path.name + ".set-aside").exists()
 
 
-def test_an_unreadable_drafts_file_has_its_own_message(console: Console, sit: OpenWindow) -> None:
+def test_an_unreadable_drafts_file_has_its_own_message(console: Console, open_window: OpenWindow) -> None:
     """The file of drafts and visits has words of its own, and neither file hides the other's message."""
     preferences = make_preferences_file(console.settings.home, "op-a")
     preferences.change({"theme": "dark"})
@@ -181,7 +181,7 @@ def test_an_unreadable_drafts_file_has_its_own_message(console: Console, sit: Op
     for path in (preferences.path, state):
         assert path.exists()
         path.write_text("broken")
-    person = sit()
+    person = open_window()
 
     def messages() -> list[str]:
         return [toast.accessibleName() for toast in person.frame.toasts.visible_toasts]
@@ -205,9 +205,9 @@ INVALID_PREFERENCES = {
 }
 
 
-def test_a_value_that_makes_no_sense_is_no_choice(console: Console, sit: OpenWindow) -> None:
+def test_a_value_that_makes_no_sense_is_no_choice(console: Console, open_window: OpenWindow) -> None:
     make_preferences_file(console.settings.home, "op-a").change(INVALID_PREFERENCES)
-    person = sit()
+    person = open_window()
     appearance = current_appearance()
     assert (appearance.theme, appearance.density, appearance.scale) == ("light", "comfortable", 1.0)
     person.opening.context.navigate(QueuesRoute("review"))

@@ -97,7 +97,7 @@ class CaseStage:
     """The window of one case, with the desks and the provider behind it. `number` counts how often the case has been
     prepared, so that each time it takes another record."""
 
-    seats: WindowTestDesks
+    window_desks: WindowTestDesks
     sandbox: Sandbox
     person: Person
     folder: Path
@@ -106,7 +106,7 @@ class CaseStage:
 
     @property
     def console(self) -> Console:
-        return self.seats.console
+        return self.window_desks.console
 
     @property
     def name(self) -> str:
@@ -114,9 +114,9 @@ class CaseStage:
         return self.person.opening.context.operator or ""
 
     def switch_person(self, name: str) -> None:
-        """Let this person sit at the window."""
+        """Let this person work at the window."""
         if self.name != name:
-            self.person = self.seats.switch_person(self.person, name)
+            self.person = self.window_desks.switch_person(self.person, name)
 
     def keep_toast(self, toast: Toast) -> None:
         """Store a toast about an act, and ignore one that announces something and leads to a page."""
@@ -127,7 +127,7 @@ class CaseStage:
         """The acts in the audit trail, oldest first; without readings, without the merchant that the first process
         that calls a provider stores, and without the worker's questions for the password.
         """
-        with self.seats.write_as_owner() as tx:
+        with self.window_desks.write_as_owner() as tx:
             entries = list_newest_entries(tx.conn, limit=1_000)
         return [
             one.what
@@ -273,7 +273,7 @@ def run_case(stage: CaseStage, one: Case, way: str) -> None:
     else:
         click_often(person, press)
     if one.needs_password:
-        stage.seats.confirm(person, one.who)
+        stage.window_desks.confirm(person, one.who)
 
     def ends() -> bool:
         if by_keys and is_dialog_visible(press) and press.dialog is not None:
@@ -401,7 +401,7 @@ def ready_to_resolve(stage: CaseStage) -> ActingPress:
 def resolve_second(stage: CaseStage) -> ActingPress:
     """Prepare the second of two decisions about an unknown purchase, which ends it."""
     record = buy_unknown(stage.console, stage.sandbox, NUMBERS[stage.number])
-    with stage.seats.open_acting_desk("op-a") as first:
+    with stage.window_desks.open_acting_desk("op-a") as first:
         first.recovery.resolve("credit-check", record.id, "error", "not on their list")
     open_check(stage, record)
     return ready_to_resolve(stage)
@@ -455,7 +455,7 @@ def refund_request(stage: CaseStage) -> ActingPress:
 
 def open_refund(stage: CaseStage) -> RefundPage:
     """Open the page of a refund that op-a has requested."""
-    with stage.seats.open_acting_desk("op-a") as maker:
+    with stage.window_desks.open_acting_desk("op-a") as maker:
         refund = request_refund(maker, make_paid_payment(stage).id)
     person = stage.person
     person.frame.show_route(RefundRoute(refund.id))
@@ -483,7 +483,7 @@ def open_decision_dialog(
 )
 def approve(stage: CaseStage) -> ActingPress:
     dialog = open_decision_dialog(stage, ApproveDialog, lambda page: page.action_handlers.approve)
-    stage.seats.type_password(dialog, "lead-b")
+    stage.window_desks.type_password(dialog, "lead-b")
     return make_dialog_press(stage, dialog)
 
 
@@ -522,10 +522,10 @@ def resolve_money(stage: CaseStage) -> ActingPress:
         refund = request_refund(
             stage.console, import_paid_payment(stage.console, stage.sandbox, f"ORD-{stage.number + 1}").id
         )
-        with stage.seats.open_acting_desk("lead-b") as lead, pytest.raises(ConsoleError):
+        with stage.window_desks.open_acting_desk("lead-b") as lead, pytest.raises(ConsoleError):
             lead.refunds.approve(refund.id)
     else:
-        refund = make_unknown_refund(stage.seats, stage.sandbox)
+        refund = make_unknown_refund(stage.window_desks, stage.sandbox)
     stage.person.frame.show_route(RefundRoute(refund.id))
     page = stage.person.page(RefundPage)
     stage.person.until(lambda: page.view is not None and page.view.record.id == refund.id)
@@ -591,7 +591,7 @@ def take(stage: CaseStage) -> ActingPress:
 
 def take_payment(stage: CaseStage) -> PaymentPage:
     payment = make_paid_payment(stage)
-    with stage.seats.open_acting_desk("op-a") as desk:
+    with stage.window_desks.open_acting_desk("op-a") as desk:
         desk.recovery.take("payment", payment.id)
     page = open_payment(stage, payment)
     stage.person.wait_until_read()  # a bar of the take before goes with the reading
@@ -629,7 +629,7 @@ def give_back_in_list(stage: CaseStage) -> ActingPress:
 @register_case("MentionDoneButton._mark_done", trail=("mention.done",))
 def mention_done(stage: CaseStage) -> ActingPress:
     payment, me = make_paid_payment(stage), stage.console.people.read_acting_person().name
-    with stage.seats.open_acting_desk("lead-b") as lead:
+    with stage.window_desks.open_acting_desk("lead-b") as lead:
         lead.recovery.add_note("payment", payment.id, f"@{me} please look")
         lead.recovery.add_note("payment", payment.id, f"@{me} and here")
     dialog = open_unfinished_work_dialog(stage.person.frame)
@@ -644,8 +644,8 @@ def open_incident(stage: CaseStage, *acts: Callable[[Console, int], object]) -> 
     """Open the alerts page on an incident on which op-a has done these acts; return the page and the
     incident's id.
     """
-    id = raise_two_alerts(stage.seats, make_paid_payment(stage))
-    with stage.seats.open_acting_desk("op-a") as desk:
+    id = raise_two_alerts(stage.window_desks, make_paid_payment(stage))
+    with stage.window_desks.open_acting_desk("op-a") as desk:
         for act in acts:
             act(desk, id)
     person = stage.person
@@ -788,7 +788,7 @@ def save_view(stage: CaseStage) -> ActingPress:
 
 def open_saved_view(stage: CaseStage) -> QueuesPage:
     buy_unknown(stage.console, stage.sandbox, NUMBERS[stage.number])
-    with stage.seats.open_acting_desk("op-a") as desk:
+    with stage.window_desks.open_acting_desk("op-a") as desk:
         view = desk.saved_views.save_view(f"view {stage.number}", False, ViewContent("unknown", "", "", "-age"))
     stage.person.opening.context.saved_views_outdated.emit()
     stage.person.until(lambda: any(one.view.id == view.id for one in stage.person.opening.context.saved_views))
@@ -835,7 +835,7 @@ def choose_record(stage: CaseStage) -> list[ChosenRecord]:
 
 def open_bulk_dialog(stage: CaseStage) -> BulkDialog:
     """Open the dialog of a bulk run of one record, with its dry run, and return it."""
-    with stage.seats.open_acting_desk("op-a") as desk:
+    with stage.window_desks.open_acting_desk("op-a") as desk:
         run = desk.bulk.create_run("refetch", choose_record(stage))
     dialog = BulkDialog(stage.person.opening.context, stage.person.window, run)
     dialog.open()
@@ -904,10 +904,10 @@ def bulk_leave(stage: CaseStage) -> ActingPress:
 @register_case("RecordActionHandlers.move_order", trail=("order.filled", "order.paid"))
 def move_order(stage: CaseStage) -> ActingPress:
     number = f"ORD-{stage.number}"
-    order = insert_order(stage.seats, number, 3_300)
+    order = insert_order(stage.window_desks, number, 3_300)
     payment = stage.console.payments.start(order, "paypay").payment
     stage.sandbox.control.payments_control.move_payment("paypay", number, "paid")
-    acting = stage.seats.acting_desk._context
+    acting = stage.window_desks.acting_desk._context
     before, acting.failpoints = acting.failpoints, UnreachableBeforeMove()
     stage.console.payments.probe(payment.id)
     acting.failpoints = before
@@ -987,15 +987,15 @@ EXPECTED_LOGS = {"move_order": (pytest.mark.expects_log("what was tolerated is t
 
 @pytest.mark.parametrize("name", [pytest.param(name, marks=EXPECTED_LOGS.get(name, ())) for name in sorted(CASES)])
 def test_a_button_pressed_twice_acts_once(
-    seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox, tmp_path: Path, name: str
+    window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox, tmp_path: Path, name: str
 ) -> None:
     """A button that is clicked often, or whose key is held down, acts once: the audit trail has one act, and one
     result is shown.
     """
     one = CASES[name]
     if one.who == "adm-f":
-        seats.add_person(Operator("adm-f", frozenset({ADMIN}), may_buy=False))
-    stage = CaseStage(seats, sandbox, sit(), tmp_path)
+        window_desks.add_person(Operator("adm-f", frozenset({ADMIN}), may_buy=False))
+    stage = CaseStage(window_desks, sandbox, open_window(), tmp_path)
     stage.switch_person(one.who)
     stage.person.opening.context.toast_requested.connect(stage.keep_toast)
     for way in ("clicks", "keys"):
@@ -1007,17 +1007,17 @@ def test_a_button_pressed_twice_acts_once(
 @through_a_worker
 @pytest.mark.parametrize("by_keys", [False, True], ids=["clicks", "keys"])
 def test_a_password_entered_twice_decides_once(
-    seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox, tmp_path: Path, by_keys: bool
+    window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox, tmp_path: Path, by_keys: bool
 ) -> None:
     """A password that is confirmed twice in the dialog after a rejection leads to one desk request and
     one rejection.
     """
-    stage = CaseStage(seats, sandbox, sit(), tmp_path, number=0)
+    stage = CaseStage(window_desks, sandbox, open_window(), tmp_path, number=0)
     stage.switch_person("lead-b")
     press, person = reject(stage), stage.person
     press.button.click()  # type: ignore[attr-defined]  # a button
     dialog = person.dialog(PasswordDialog)
-    dialog.password_field.line_edit.setText(seats.get_password_of("lead-b"))
+    dialog.password_field.line_edit.setText(window_desks.get_password_of("lead-b"))
     password = ActingPress(dialog.main_button, press.has_ended, dialog)
     person.until(dialog.main_button.isEnabled)
     if by_keys:
@@ -1031,7 +1031,7 @@ def test_a_password_entered_twice_decides_once(
     person.wait_until_read()
     assert stage.read_acts()[-1] == "refund.rejected"
     assert stage.read_acts().count("refund.rejected") == 1
-    with seats.write_as_owner() as tx:
+    with window_desks.write_as_owner() as tx:
         requests = tx.conn.exec_driver_sql("SELECT confirmed FROM requests WHERE action = 'refund reject'").all()
     assert [tuple(row) for row in requests] == [(1,)]
     assert not person.window.findChildren(PasswordDialog)

@@ -19,11 +19,11 @@ from tests.support.money_desks import import_paid_payment
 PAYER = "Yamada-Hanako-81726354"
 
 
-def set_payer_name(seats: WindowTestDesks, payment_id: int) -> None:
+def set_payer_name(window_desks: WindowTestDesks, payment_id: int) -> None:
     """Give a payment its payer, and evidence whose summary repeats the name, as an older program could have."""
     for table in ("payments", "evidence"):
-        seats.drop_table_triggers(table)
-    with seats.write_as_owner() as tx:
+        window_desks.drop_table_triggers(table)
+    with window_desks.write_as_owner() as tx:
         tx.conn.exec_driver_sql(
             f"UPDATE payments SET payer_ref = '{PAYER}', corporation_number = '{NUMBERS[0]}' WHERE id = {payment_id}"
         )
@@ -47,14 +47,14 @@ def print_payment(person: Person, payment_id: int, folder: Path) -> None:
 
 
 def test_no_payer_on_paper(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """A printed list, a printed record with its timeline and the evidence pack show the payer masked, in both
     languages.
     """
     payment = import_paid_payment(console, sandbox, "ORD-1")
-    set_payer_name(seats, payment.id)
-    person = sit()
+    set_payer_name(window_desks, payment.id)
+    person = open_window()
     languages: tuple[Language, ...] = ("en", "ja")
     for language in languages:
         person.opening.context.change_language(language)

@@ -40,14 +40,14 @@ def read_printed_pages(file: Path) -> tuple[int, str]:
         pdf.close()
 
 
-def test_list_record_and_pdf(sit: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_list_record_and_pdf(open_window: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path) -> None:
     """Ctrl+P opens the system's dialog on each page and prints list, record and PDF. If it is cancelled, nothing is
     printed and the audit trail has no entry.
     """
     lacking = [buy_without_pdf(console, sandbox, number) for number in NUMBERS[:2]]
     check = buy_check(console, NUMBERS[2])
     payment = import_paid_payment(console, sandbox, "ORD-1")
-    person = sit()
+    person = open_window()
 
     def entries() -> list[str]:
         return [one.what for one in console.audit.list_entries(200) if one.what.endswith("printed")]

@@ -8,12 +8,12 @@ from tests.desk.conftest import OpenWindow
 from tests.support.money_desks import import_paid_payment
 
 
-def test_a_probe_lists_the_changed_fields(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_a_probe_lists_the_changed_fields(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """The toast of a probe names the changed amount before and after. A second probe, with the same answer, lists no
     change.
     """
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
-    person = sit()
+    person = open_window()
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.page(PaymentPage)
     person.until(lambda: page.view is not None)

@@ -27,8 +27,8 @@ from tests.support.desks import NUMBERS
 D = TypeVar("D", ResolveDialog, ResolveMoneyDialog)
 
 
-def propose_outcome(seats: WindowTestDesks, record: CreditCheck, name: str) -> None:
-    with seats.open_acting_desk(name) as maker:
+def propose_outcome(window_desks: WindowTestDesks, record: CreditCheck, name: str) -> None:
+    with window_desks.open_acting_desk(name) as maker:
         maker.recovery.resolve("credit-check", record.id, "error", "not in their list")
 
 
@@ -45,14 +45,14 @@ def list_primary_actions(page: CreditCheckPage | RefundPage) -> list[str]:
 
 
 def test_the_next_step_of_a_proposal_is_not_its_proposers(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """The person who has proposed an outcome may propose another one: the button is there, but not as the
     next step.
     """
     record = buy_unknown(console, sandbox, NUMBERS[0])
-    propose_outcome(seats, record, "op-a")
-    person = sit()
+    propose_outcome(window_desks, record, "op-a")
+    person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None and page.view.record.id == record.id)
@@ -63,7 +63,7 @@ def test_the_next_step_of_a_proposal_is_not_its_proposers(
 
 
 def test_the_preview_offers_the_decision_to_the_second_person_only(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """The preview beside the queue shows the decision as the next step only to a person who may confirm
     the proposal.
@@ -73,10 +73,10 @@ def test_the_preview_offers_the_decision_to_the_second_person_only(
         for maker, number in zip(("lead-b", "op-a"), NUMBERS[:2], strict=True)
     }
     for maker, record in records.items():
-        propose_outcome(seats, record, maker)
-    person = sit()
+        propose_outcome(window_desks, record, maker)
+    person = open_window()
     for name, advised in (("op-a", set[int]()), ("lead-b", {records["op-a"].id})):
-        person = seats.switch_person(person, name)
+        person = window_desks.switch_person(person, name)
         context = person.opening.context
         person.until(lambda context=context: context.work_counts.person == context.operator)  # type: ignore[misc]  # a bound default
         person.window.resize(1920, 1080)
@@ -102,17 +102,17 @@ def test_the_preview_offers_the_decision_to_the_second_person_only(
 
 @pytest.mark.both_ways
 def test_a_proposal_is_announced_to_the_second_person(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """A proposal is announced to the second person when it arrives, counted, and listed first; Enter opens its
     record. After the decision it is gone.
     """
     record = buy_unknown(console, sandbox, NUMBERS[0])
-    person = seats.switch_person(sit(), "lead-b")
+    person = window_desks.switch_person(open_window(), "lead-b")
     context = person.opening.context
     person.until(lambda: context.work_counts.person == "lead-b")
     assert context.work_counts.decision_count == 0
-    propose_outcome(seats, record, "op-a")
+    propose_outcome(window_desks, record, "op-a")
     person.until(lambda: context.work_counts.decision_count == 1)
     # The bar on Home about the unfinished purchase is told too, before or after the person has signed in.
     notices = [notice.sentence for notice in person.frame.announcer.announcements]
@@ -138,7 +138,7 @@ def test_a_proposal_is_announced_to_the_second_person(
     fill_not_bought_form(dialog, "checked by phone")
     person.until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    seats.confirm(person, "lead-b")
+    window_desks.confirm(person, "lead-b")
     person.until(lambda: dialog.windowTitle() == "Resolved")
     dialog.reject()
     person.wait_without_dialog()
@@ -151,18 +151,18 @@ def test_a_proposal_is_announced_to_the_second_person(
 
 
 def test_the_own_proposal_is_listed_with_other_proposals(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """A proposal that a person can't confirm stands among those for others, with the reason, and isn't counted."""
     record = buy_unknown(console, sandbox, NUMBERS[0])
-    propose_outcome(seats, record, "lead-b")
-    person = sit()
+    propose_outcome(window_desks, record, "lead-b")
+    person = open_window()
     expected = {
         "lead-b": "You proposed it. A second person must confirm.",
         "op-a": "Needs the role approver: lead-b.",
     }
     for name, reason in expected.items():
-        person = seats.switch_person(person, name)
+        person = window_desks.switch_person(person, name)
         expect_others_to_decide(person, reason)
 
 
@@ -181,13 +181,13 @@ def expect_others_to_decide(person: Person, reason: str) -> None:
 
 
 def test_a_proposed_outcome_is_confirmed_on_the_page_of_its_refund(
-    seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox
 ) -> None:
     """Enter on the proposal leads to the refund, whose first action is the decision with evidence."""
-    refund = make_unknown_refund(seats, sandbox)
-    with seats.open_acting_desk("op-a") as maker:
+    refund = make_unknown_refund(window_desks, sandbox)
+    with window_desks.open_acting_desk("op-a") as maker:
         maker.refunds.resolve(refund.id, "failed", "not in their list")
-    person = seats.switch_person(sit(), "lead-b")
+    person = window_desks.switch_person(open_window(), "lead-b")
     page = open_approvals(person)
     person.until(lambda: page.proposal is not None)
     assert [(card.title, card.remark) for card in page.list_panel.cards] == [
@@ -208,14 +208,14 @@ def test_a_proposed_outcome_is_confirmed_on_the_page_of_its_refund(
     ],
 )
 def test_a_decision_has_the_effect_named_on_its_button(
-    seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox, name: str, outcome: str, announced: str
+    window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox, name: str, outcome: str, announced: str
 ) -> None:
     """The dialog says whether the decision is the second one, and settles the refund, or a proposal that waits for
     another person. It is opened with E in a queue, where no page has read the proposal."""
-    refund = make_unknown_refund(seats, sandbox)
-    with seats.open_acting_desk("op-a") as maker:
+    refund = make_unknown_refund(window_desks, sandbox)
+    with window_desks.open_acting_desk("op-a") as maker:
         maker.refunds.resolve(refund.id, "failed", "not in their list")
-    person = sit() if name == "op-a" else seats.switch_person(sit(), name)
+    person = open_window() if name == "op-a" else window_desks.switch_person(open_window(), name)
     dialog = open_dialog_in_queue(person, refund.id, ResolveMoneyDialog)
     form, translate = dialog.form, person.opening.context.translate
     form.kind_buttons["text"].setChecked(True)
@@ -234,16 +234,16 @@ def test_a_decision_has_the_effect_named_on_its_button(
     )
     dialog.main_button.click()
     if name != "op-a":
-        seats.confirm(person, name)
+        window_desks.confirm(person, name)
     person.until(lambda: dialog.windowTitle() == ("Resolved" if is_second else "Outcome proposed"))
-    assert (seats.console.refunds.read_refund(refund.id).record.state == "failed") == is_second
+    assert (window_desks.console.refunds.read_refund(refund.id).record.state == "failed") == is_second
 
 
 def test_a_number_that_the_provider_confirms_announces_no_second_person(
-    seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox
 ) -> None:
     """One person decides with the provider's number; the button and its hint don't speak of a proposal."""
-    refund, person = make_unknown_refund(seats, sandbox), sit()
+    refund, person = make_unknown_refund(window_desks, sandbox), open_window()
     dialog = open_dialog_in_queue(person, refund.id, ResolveMoneyDialog)
     dialog.form.kind_buttons["number"].setChecked(True)
     dialog.form.number_field.edit.setText("1519")  # type: ignore[union-attr]  # a line
@@ -253,18 +253,18 @@ def test_a_number_that_the_provider_confirms_announces_no_second_person(
 
 
 def test_a_second_person_decides_from_a_queue(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """The dialog of a credit check that E opens in a queue names the proposal, too."""
     record = buy_unknown(console, sandbox, NUMBERS[0])
-    propose_outcome(seats, record, "op-a")
-    person = seats.switch_person(sit(), "lead-b")
+    propose_outcome(window_desks, record, "op-a")
+    person = window_desks.switch_person(open_window(), "lead-b")
     dialog = open_dialog_in_queue(person, record.id, ResolveDialog)
     fill_not_bought_form(dialog, "checked by phone")
     person.until(dialog.main_button.isEnabled)
     assert dialog.main_button.text() == person.opening.context.translate("dialog.resolve.act_second")
     dialog.main_button.click()
-    seats.confirm(person, "lead-b")
+    window_desks.confirm(person, "lead-b")
     person.until(lambda: dialog.windowTitle() == "Resolved")
     assert read_check(console, record.id).state == "error"
 
@@ -281,18 +281,18 @@ def open_dialog_in_queue(person: Person, record_id: int, kind: type[D]) -> D:
 
 
 def test_a_proposal_decided_by_another_person_disappears_from_the_list(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """A proposal that another person decides while it is shown disappears from the list, and the next one
     is shown.
     """
     first, second = (buy_unknown(console, sandbox, number) for number in NUMBERS[:2])
-    propose_outcome(seats, first, "op-a")
-    propose_outcome(seats, second, "op-a")
-    person = seats.switch_person(sit(), "aud-e")
+    propose_outcome(window_desks, first, "op-a")
+    propose_outcome(window_desks, second, "op-a")
+    person = window_desks.switch_person(open_window(), "aud-e")
     page = open_approvals(person)
     person.until(lambda: page.proposal is not None and page.proposal.record_id == str(first.id))
-    with seats.open_acting_desk("lead-b") as lead:
+    with window_desks.open_acting_desk("lead-b") as lead:
         lead.recovery.resolve("credit-check", first.id, "error", "seen there")
     person.until(lambda: page.proposal is not None and page.proposal.record_id == str(second.id))
     assert [card.title for card in page.list_panel.cards] == [f"Credit check {second.id}"]

@@ -70,9 +70,9 @@ def find_recorded_checks(console: Console) -> tuple[CreditCheck, ...]:
     return console.lookup.find_records(NUMBER).credit_checks
 
 
-def test_a_double_click_buys_once(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_a_double_click_buys_once(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """A double click on the button buys once."""
-    person = sit()
+    person = open_window()
     dialog = open_purchase(person)
     person.double_click(dialog.main_button)
     dialog.main_button.click()
@@ -82,9 +82,9 @@ def test_a_double_click_buys_once(sit: OpenWindow, console: Console, sandbox: Sa
     assert [record.client_id for record in find_recorded_checks(console)] == ["2"]
 
 
-def test_the_purchase_button_is_disabled_in_the_first_moment(sit: OpenWindow) -> None:
+def test_the_purchase_button_is_disabled_in_the_first_moment(open_window: OpenWindow) -> None:
     """A key typed ahead or a double click decides nothing: the acting button is off when the dialog appears."""
-    person = sit()
+    person = open_window()
     person.frame.show_route(LookupRoute(NUMBER))
     person.wait_until_read()
     person.press("B")
@@ -93,11 +93,11 @@ def test_the_purchase_button_is_disabled_in_the_first_moment(sit: OpenWindow) ->
     person.wait_without_dialog()
 
 
-def test_a_live_one_leaves_no_button_but_a_link(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_a_live_one_leaves_no_button_but_a_link(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """The dialog offers no purchase of a corporation with a live credit check; it links to that check. Before a
     client is selected, it names the client of that check, and doesn't say that there is none."""
     record = buy_check(console, NUMBER, "2")
-    person = sit()
+    person = open_window()
     person.frame.show_route(LookupRoute(NUMBER))
     person.wait_until_read()
     person.press("B")
@@ -116,13 +116,13 @@ def test_a_live_one_leaves_no_button_but_a_link(sit: OpenWindow, console: Consol
 
 
 def test_a_purchase_without_an_answer_is_shown_as_unknown(
-    sit: OpenWindow, console: Console, sandbox: Sandbox
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """After a purchase without an answer the dialog says that it may have been charged, names the next step, and
     doesn't offer another purchase.
     """
     sandbox.control.add_fault("reset_after_charge", call="purchase", number=NUMBER)
-    person = sit()
+    person = open_window()
     dialog = purchase_in_dialog(person)
     assert dialog.windowTitle() == "The outcome of the purchase is unknown"
     assert [badge.word for badge in dialog.findChildren(Badge)] == ["In progress", "Unknown", "Needs a person"]
@@ -138,19 +138,21 @@ def test_a_purchase_without_an_answer_is_shown_as_unknown(
     assert not record.action_bar.find_button("renew").isEnabled()  # type: ignore[union-attr]  # one of its buttons
 
 
-def test_a_purchase_without_its_pdf_is_shown_as_bought_and_incomplete(sit: OpenWindow, sandbox: Sandbox) -> None:
+def test_a_purchase_without_its_pdf_is_shown_as_bought_and_incomplete(
+    open_window: OpenWindow, sandbox: Sandbox
+) -> None:
     """If the PDF of a bought credit check is missing, the dialog says "Bought" and "Incomplete", and no error."""
     sandbox.control.add_fault("pdf_missing", call="pdf", number=NUMBER)
-    person = sit()
+    person = open_window()
     dialog = purchase_in_dialog(person)
     assert dialog.windowTitle() == "Bought"
     assert "Incomplete" in [badge.word for badge in dialog.findChildren(Badge)]
 
 
-def test_a_refusal_says_that_nothing_was_charged(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_a_refusal_says_that_nothing_was_charged(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """A refused purchase says once that nothing was charged, and its record is failed."""
     sandbox.control.add_fault("status:422", call="purchase", number=NUMBER)
-    person = sit()
+    person = open_window()
     dialog = purchase_in_dialog(person)
     assert dialog.windowTitle() == "Not bought"
     (bar,) = dialog.findChildren(NotificationBar)
@@ -158,9 +160,9 @@ def test_a_refusal_says_that_nothing_was_charged(sit: OpenWindow, console: Conso
     assert [record.state for record in find_recorded_checks(console)] == ["error"]
 
 
-def make_contradicted_purchase(seats: WindowTestDesks, sandbox: Sandbox) -> Alert:
+def make_contradicted_purchase(window_desks: WindowTestDesks, sandbox: Sandbox) -> Alert:
     """Make a purchase that the provider first refuses and later reports as made; return the alert about it."""
-    console = seats.console
+    console = window_desks.console
     sandbox.control.add_fault("status:422", call="purchase", number=NUMBER)
     refused = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "2")))
     (denied,) = find_recorded_checks(console)
@@ -168,19 +170,19 @@ def make_contradicted_purchase(seats: WindowTestDesks, sandbox: Sandbox) -> Aler
         OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, CheckReport(12345, NUMBER), 201, "{}"
     )
     assert refused.code == "provider_refused"
-    assert seats.acting_desk._service_builder._purchases.deliver(denied.operation_id or "", bought)
+    assert window_desks.acting_desk._service_builder._purchases.deliver(denied.operation_id or "", bought)
     (alert,) = (alert for alert in console.alerts.list_alerts() if alert.rule_id == "contradicted")
     return alert
 
 
 def test_the_primary_button_of_a_contradicted_purchase_opens_its_alert(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """The next step of a purchase that AlarmBox contradicts is to acknowledge its alert, which the primary button
     opens. After the acknowledgement the button stays while the alert is open, and isn't primary.
     """
-    alert = make_contradicted_purchase(seats, sandbox)
-    person = sit()
+    alert = make_contradicted_purchase(window_desks, sandbox)
+    person = open_window()
     person.frame.show_route(CreditCheckRoute(alert.subject_id))
     page = person.page(CreditCheckPage)
 
@@ -205,25 +207,25 @@ def test_the_primary_button_of_a_contradicted_purchase_opens_its_alert(
 
 
 def test_the_purchase_dialog_reports_an_earlier_contradicted_purchase(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """After the alert about a contradicted purchase was acknowledged, the dialog of the next purchase says that
     AlarmBox reports the earlier one as bought.
     """
-    alert = make_contradicted_purchase(seats, sandbox)
+    alert = make_contradicted_purchase(window_desks, sandbox)
     console.alerts.acknowledge(alert.id, "looked at AlarmBox")
-    dialog = open_purchase(sit())
+    dialog = open_purchase(open_window())
     texts = [label.text() for label in dialog.form.findChildren(QLabel)]
     assert any("AlarmBox says that it was bought" in text for text in texts), texts
 
 
 @pytest.mark.parametrize("extra_settings", [REAL_TIME_SETTINGS], ids=["unhurried"])
-def test_the_window_responds_while_the_provider_hangs(sit: OpenWindow, sandbox: Sandbox) -> None:
+def test_the_window_responds_while_the_provider_hangs(open_window: OpenWindow, sandbox: Sandbox) -> None:
     """While the provider hangs, the window processes events; an event loop that waited for the provider would never
     continue.
     """
     sandbox.control.add_fault("hang", call="purchase", number=NUMBER)
-    person = sit()
+    person = open_window()
     dialog = open_purchase(person)
     leave_hanging_purchase(person, dialog, sandbox)
     person.press("Alt+2")
@@ -236,10 +238,10 @@ def test_the_window_responds_while_the_provider_hangs(sit: OpenWindow, sandbox: 
 
 
 @pytest.mark.parametrize("extra_settings", [REAL_TIME_SETTINGS], ids=["unhurried"])
-def test_the_window_closes_after_its_running_calls(sit: OpenWindow, sandbox: Sandbox) -> None:
+def test_the_window_closes_after_its_running_calls(open_window: OpenWindow, sandbox: Sandbox) -> None:
     """The window says what is under way, and closes by itself when it has ended."""
     sandbox.control.add_fault("hang", call="purchase", number=NUMBER)
-    person = sit()
+    person = open_window()
     dialog = open_purchase(person)
     leave_hanging_purchase(person, dialog, sandbox)
     person.window.close()

@@ -21,13 +21,13 @@ def wait_for_listed_ids(person: Person, page: QueuesPage, ids: list[int]) -> Non
     person.until(lambda: page.row_model.is_complete and read_listed_ids(page) == ids)
 
 
-def test_a_queue_is_narrowed_and_sorted_by_keys(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_a_queue_is_narrowed_and_sorted_by_keys(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """In a queue, typed operators, the lists of the filter and a column's title form one filter and one sort order.
     Esc removes the filter, and an invalid condition is reported.
     """
     for number in NUMBERS:
         buy_unknown(console, sandbox, number)
-    person = sit()
+    person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
     person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 3)
@@ -60,13 +60,15 @@ def test_a_queue_is_narrowed_and_sorted_by_keys(sit: OpenWindow, console: Consol
     wait_for_listed_ids(person, page, [ids[NUMBERS.index(number)] for number in by_number])
 
 
-def test_typed_operators_move_into_the_filter_lists(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_typed_operators_move_into_the_filter_lists(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """Enter, or leaving the field, moves typed operators into the lists of the filter. Before that the lists don't
     contradict them. A text that only looks like an operator is searched and reported.
     """
     for number in NUMBERS:
         buy_unknown(console, sandbox, number)
-    person = sit()
+    person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
     person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 3)

@@ -29,18 +29,20 @@ def read_visible_labels(page: QueuesPage) -> list[str]:
     return [label.text() for label in page.preview.findChildren(TextLabel) if label.isVisible()]
 
 
-def test_the_preview_shows_sides_and_steps(seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox) -> None:
+def test_the_preview_shows_sides_and_steps(
+    window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox
+) -> None:
     """The preview of a payment with a cancelled order marks the differing side and shows the last steps, which are
     read without an audit entry. Only the advised action is primary.
     """
-    with seats.write_as_owner() as tx:
+    with window_desks.write_as_owner() as tx:
         tx.conn.exec_driver_sql(
             "INSERT INTO orders (merch_txn_id, total_amount, currency, status)"
             " VALUES ('ORD-7', 3300, 'JPY', 'cancelled')"
         )
     sandbox.control.payments_control.register_payment("paypay", "ORD-7", 3300)
-    seats.acting_desk.payments.import_payment(PaymentImport("paypay", "ORD-7"))
-    person = sit()
+    window_desks.acting_desk.payments.import_payment(PaymentImport("paypay", "ORD-7"))
+    person = open_window()
     person.window.resize(1920, 1080)
     person.frame.show_route(QueuesRoute("disagree"))
     page = person.page(QueuesPage)
@@ -64,17 +66,19 @@ def test_the_preview_shows_sides_and_steps(seats: WindowTestDesks, sit: OpenWind
     person.window.resize(1280, 800)  # without the preview, whose column is narrow
     person.until(page.difference_line.isVisible)
     assert page.difference_label.plain == whole
-    opened = [entry for entry in seats.console.audit.list_entries(100) if entry.what.startswith("story")]
+    opened = [entry for entry in window_desks.console.audit.list_entries(100) if entry.what.startswith("story")]
     assert opened == []
 
 
-def test_a_key_hides_the_preview_in_later_windows_too(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_a_key_hides_the_preview_in_later_windows_too(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """I hides the preview and shows it again; a window that is opened later remembers. In the unknown queue the
     advised action is the only primary button.
     """
     for number in NUMBERS:
         buy_unknown(console, sandbox, number)
-    person = sit()
+    person = open_window()
     person.window.resize(1920, 1080)
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
@@ -85,7 +89,7 @@ def test_a_key_hides_the_preview_in_later_windows_too(sit: OpenWindow, console: 
     person.press("I")
     person.until(lambda: not page.preview.isVisible())
     person.close()
-    again = sit()
+    again = open_window()
     again.window.resize(1920, 1080)
     again.frame.show_route(QueuesRoute("unknown"))
     other = again.page(QueuesPage)
@@ -96,7 +100,7 @@ def test_a_key_hides_the_preview_in_later_windows_too(sit: OpenWindow, console: 
 
 
 def test_repeated_steps_are_listed_once_with_their_number(
-    sit: OpenWindow, console: Console, sandbox: Sandbox
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """A re-fetch that failed six times stands once in the preview, with its number, as in the record's timeline."""
     sandbox.control.add_fault("pdf_missing", call="pdf", number=NUMBERS[0], times=20)
@@ -104,7 +108,7 @@ def test_repeated_steps_are_listed_once_with_their_number(
     for _ in range(6):
         with pytest.raises(ConsoleError):
             console.credit_checks.refetch(record.id)
-    person = sit()
+    person = open_window()
     person.window.resize(1920, 1080)
     person.frame.show_route(QueuesRoute("incomplete"))
     page = person.page(QueuesPage)
@@ -121,13 +125,13 @@ def has_grown(signals: QSignalSpy, before: int) -> bool:
 
 
 def test_the_preview_keeps_its_place_during_changes_by_others(
-    seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox
 ) -> None:
     """When another person adds a note, to another record or to this one, the focus in the preview stays, and a note
     on this record appears among the last steps.
     """
-    shown, other = (buy_unknown(seats.acting_desk, sandbox, number) for number in NUMBERS)
-    person = sit()
+    shown, other = (buy_unknown(window_desks.acting_desk, sandbox, number) for number in NUMBERS)
+    person = open_window()
     person.window.resize(1920, 1080)
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
@@ -141,7 +145,7 @@ def test_the_preview_keeps_its_place_during_changes_by_others(
     updated = QSignalSpy(page.new_arrivals.rows_updated)
     for record in (other, shown):
         before = updated.count()
-        with seats.open_acting_desk("lead-b") as desk:
+        with window_desks.open_acting_desk("lead-b") as desk:
             desk.recovery.add_note("credit-check", record.id, "called them")
         person.until(partial(has_grown, updated, before))
     person.wait_until_read()

@@ -62,15 +62,15 @@ def set_read_only(person: Person, words: str) -> None:
 
 
 def test_set_and_ended_by_the_keyboard(
-    seats: WindowTestDesks, sit: Callable[..., Person], console: Console, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: Callable[..., Person], console: Console, sandbox: Sandbox
 ) -> None:
     """Alt+9 and O set the read-only switch with a reason: the bar, the status bar and each disabled button show who
     set it and why. An auditor sees the same and can't end it; O ends it.
     """
     record = buy_unknown(console, sandbox, NUMBERS[0])
-    person = sit()
+    person = open_window()
     person.page(HomePage)
-    person = seats.switch_person(person, "lead-b")
+    person = window_desks.switch_person(person, "lead-b")
     open_administration(person)
     set_read_only(person, REASON)
     person.until(lambda: REASON in read_bars(person))
@@ -81,12 +81,12 @@ def test_set_and_ended_by_the_keyboard(
     stopped = {b.text(): b.reason for b in check.findChildren(KeyButton) if REASON in b.reason}
     assert any("Resolve" in text for text in stopped), stopped
     assert not any("Probe" in text for text in stopped), stopped
-    person = seats.switch_person(person, "aud-e")
+    person = window_desks.switch_person(person, "aud-e")
     page = open_administration(person)
     assert not page.switch_button.isEnabled()
     assert "lead-b" in page.switch_button.reason
     person.until(lambda: REASON in read_bars(person))
-    person = seats.switch_person(person, "lead-b")
+    person = window_desks.switch_person(person, "lead-b")
     open_administration(person)
     set_read_only(person, "over")
     person.until(lambda: REASON not in read_bars(person))
@@ -95,8 +95,8 @@ def test_set_and_ended_by_the_keyboard(
 
 @pytest.mark.parametrize(("key", "dialog_class"), [("E", ResolveDialog), ("N", NoteDialog)])
 def test_an_open_dialog_says_that_nothing_can_be_changed(
-    seats: WindowTestDesks,
-    sit: Callable[..., Person],
+    window_desks: WindowTestDesks,
+    open_window: Callable[..., Person],
     console: Console,
     sandbox: Sandbox,
     key: str,
@@ -106,7 +106,7 @@ def test_an_open_dialog_says_that_nothing_can_be_changed(
     which the dialog shows, and its shortcut sends nothing. Both end with the switch.
     """
     record = buy_unknown(console, sandbox, NUMBERS[0])
-    person = sit()
+    person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
     check = person.page(CreditCheckPage)
     person.until(lambda: check.view is not None)
@@ -116,7 +116,7 @@ def test_an_open_dialog_says_that_nothing_can_be_changed(
         person.type_in("called the client")
         person.until(dialog.main_button.isEnabled)
     assert REASON not in read_labels(dialog)
-    with seats.open_acting_desk("lead-b") as lead:
+    with window_desks.open_acting_desk("lead-b") as lead:
         lead.read_only_switches.set_switch(EVERYTHING_SCOPE, True, REASON)
         person.until(lambda: REASON in read_labels(dialog))
         assert "lead-b" in dialog.main_button.shown_reason

@@ -62,13 +62,13 @@ def fill_not_bought_form(dialog: ResolveDialog, words: str) -> None:
 
 
 def test_a_record_being_read_shows_a_message(
-    sit: OpenWindow, console: Console, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    open_window: OpenWindow, console: Console, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While a record is being read, its buttons are disabled with the reason, a key says so, and the page shows
     nothing of the record before.
     """
     first, second = buy_unknown(console, sandbox, NUMBER), buy_unknown(console, sandbox, OTHER)
-    person = sit()
+    person = open_window()
     page = open_record(person, first.id)
     with monkeypatch.context() as patch:
         patch.setattr(page, "read_data", lambda _reason: None)  # the answer doesn't come
@@ -86,15 +86,15 @@ def test_a_record_being_read_shows_a_message(
 
 
 def test_a_change_by_another_person_is_announced_on_the_page(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """If another person changes the shown record, a bar names the person, the page has the new state, and a button
     shows the difference.
     """
     record = buy_without_pdf(console, sandbox, NUMBER)
-    person = sit()
+    person = open_window()
     page = open_record(person, record.id)
-    with seats.open_acting_desk("lead-b") as lead:
+    with window_desks.open_acting_desk("lead-b") as lead:
         lead.credit_checks.refetch(record.id)
     person.until(lambda: any(words.startswith("Record changed. lead-b changed it at ") for words in read_bars(page)))
     assert page.pdf_button.isEnabled()
@@ -103,19 +103,19 @@ def test_a_change_by_another_person_is_announced_on_the_page(
 
 
 def test_a_decision_on_an_old_view_decides_nothing(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """A decision contains the version that the person saw: if the record has changed, it is refused, and the refusal
     shows the change.
     """
     record = buy_unknown(console, sandbox, NUMBER)
-    person = sit()
+    person = open_window()
     open_record(person, record.id)
     person.press("E")
     dialog = person.dialog(ResolveDialog)
     fill_not_bought_form(dialog, "not on their list")
     person.until(dialog.main_button.isEnabled)
-    with seats.write_as_owner() as tx:
+    with window_desks.write_as_owner() as tx:
         changed = {"id": record.id, "name": "架空商事"}
         update = "UPDATE hansha_alarmbox_credit_checks SET version = version + 1, company_name = :name WHERE id = :id"
         tx.conn.execute(text(update), changed)
@@ -127,13 +127,13 @@ def test_a_decision_on_an_old_view_decides_nothing(
 
 
 def test_only_results_that_the_evidence_supports_can_be_chosen(
-    sit: OpenWindow, console: Console, sandbox: Sandbox
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """Without evidence no result can be selected; with a statement as evidence "bought" can't. Each disabled result
     has its reason.
     """
     record = buy_unknown(console, sandbox, NUMBER)
-    person = sit()
+    person = open_window()
     open_record(person, record.id)
     person.press("E")
     form = person.dialog(ResolveDialog).form
@@ -152,7 +152,7 @@ def test_only_results_that_the_evidence_supports_can_be_chosen(
 
 @pytest.mark.both_ways
 def test_not_bought_takes_two_people(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """The first person decides "not bought" with a file; another person, who signs in at the same window, confirms
     it.
@@ -160,7 +160,7 @@ def test_not_bought_takes_two_people(
     record = buy_unknown(console, sandbox, NUMBER)
     proof = tmp_path / "screen.txt"
     proof.write_text("no such purchase", encoding="utf-8")
-    person = sit()
+    person = open_window()
     page = open_record(person, record.id)
     person.press("E")
     first = person.dialog(ResolveDialog)
@@ -182,7 +182,7 @@ def test_not_bought_takes_two_people(
     person.press("Esc")
     person.wait_without_dialog()
 
-    person = seats.switch_person(person, "lead-b")
+    person = window_desks.switch_person(person, "lead-b")
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None and page.view.awaiting is not None)
     person.wait_until_read()
@@ -192,7 +192,7 @@ def test_not_bought_takes_two_people(
     person.until(lambda: "op-a" in second.form.second_person_label.plain)
     person.until(second.main_button.isEnabled)
     second.main_button.click()
-    seats.confirm(person, "lead-b")
+    window_desks.confirm(person, "lead-b")
     person.until(lambda: second.windowTitle() == "Resolved")
     assert read_check(console, record.id).state == "error"
     proofs = [item for item in console.credit_checks.read_credit_check(record.id).evidence if item.source == "person"]
@@ -203,12 +203,12 @@ def test_not_bought_takes_two_people(
 
 
 def test_disabled_actions_name_the_people_who_have_the_right(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """An auditor sees a record with all its actions disabled; the reasons name the people who may do them."""
     record = buy_without_pdf(console, sandbox, NUMBER)
-    person = sit()
-    person = seats.switch_person(person, "aud-e")
+    person = open_window()
+    person = window_desks.switch_person(person, "aud-e")
     page = open_record(person, record.id)
     button = page.action_bar.find_button("refetch")
     assert button is not None
@@ -223,16 +223,18 @@ def test_disabled_actions_name_the_people_who_have_the_right(
     person.until(lambda: lookup.company_panel.current_record is not None)
     assert not lookup.company_panel.buy_button.isEnabled()
     assert "operator" in lookup.company_panel.buy_button.reason
-    with pytest.raises(ConsoleError, match="not_allowed"), seats.open_acting_desk("aud-e") as auditor:
+    with pytest.raises(ConsoleError, match="not_allowed"), window_desks.open_acting_desk("aud-e") as auditor:
         auditor.credit_checks.purchase(PurchaseRequest(OTHER, "1"))
 
 
-def test_a_probe_without_a_change_reports_its_finding(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_a_probe_without_a_change_reports_its_finding(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """A probe of a bought credit check says in a toast that nothing changed. A probe of an unknown purchase that
     finds nothing says in a bar that it is still unknown.
     """
     bought, unknown = buy_check(console, NUMBER), buy_unknown(console, sandbox, OTHER)
-    person = sit()
+    person = open_window()
     page = open_record(person, bought.id)
     person.press("P")
     person.until(lambda: len(person.frame.toasts.visible_toasts) == 1)
@@ -243,7 +245,7 @@ def test_a_probe_without_a_change_reports_its_finding(sit: OpenWindow, console: 
 
 
 def test_the_later_purchase_is_opened_from_the_failed_one(
-    sit: OpenWindow, console: Console, sandbox: Sandbox
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """The next step of a failed purchase names the later purchase of the same company, and its button
     opens that one.
@@ -253,7 +255,7 @@ def test_the_later_purchase_is_opened_from_the_failed_one(
         buy_check(console, NUMBER)
     failed, later = caught.value.detail["record"], buy_check(console, NUMBER)
     assert isinstance(failed, CreditCheck)
-    person = sit()
+    person = open_window()
     page = open_record(person, failed.id)
     assert page.view is not None
     assert (page.view.explanation.next_step.code, page.view.explanation.next_step.action) == (
@@ -270,12 +272,12 @@ def read_shown_id(person: Person) -> int | None:
     return None if view is None else view.record.id
 
 
-def test_previous_and_next_follow_the_list_that_opened_the_record(sit: OpenWindow, console: Console) -> None:
+def test_previous_and_next_follow_the_list_that_opened_the_record(open_window: OpenWindow, console: Console) -> None:
     """The keys [ and ] open the previous and the next record of the list from which the record was opened; Esc leads
     back to the list.
     """
     ids = tuple(buy_check(console, number).id for number in NUMBERS[:3])
-    person = sit()
+    person = open_window()
     person.frame.show_route(QueuesRoute("error"))
     page = open_record(person, ids[1], ids)
     person.press("]")
@@ -288,10 +290,10 @@ def test_previous_and_next_follow_the_list_that_opened_the_record(sit: OpenWindo
     person.page(QueuesPage)
 
 
-def test_numbers_and_codes_are_copied_whole(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_numbers_and_codes_are_copied_whole(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """The numbers of a payment and its gateway's code each have a copy button for the whole text."""
     payment = import_paid_payment(console, sandbox, "ORD-1")
-    person = sit()
+    person = open_window()
     person.frame.show_route(PaymentRoute(payment.id))
     payment_page = person.page(PaymentPage)
     on_page = {payment.provider_payment_id, payment.merchant_payment_id, "COMPLETED"}
@@ -308,10 +310,10 @@ def read_copied_texts(page: Page) -> set[str]:
     return found
 
 
-def test_new_arrivals_move_no_row(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_new_arrivals_move_no_row(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """Records that arrive in a shown queue wait behind a button; no row moves, and the current row stays the same."""
     first = buy_unknown(console, sandbox, NUMBER)
-    person = sit()
+    person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
     person.until(lambda: page.current_row is not None)
@@ -327,11 +329,11 @@ def test_new_arrivals_move_no_row(sit: OpenWindow, console: Console, sandbox: Sa
 
 
 def test_a_filtered_list_does_not_announce_records_outside_its_filter(
-    sit: OpenWindow, console: Console, sandbox: Sandbox
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """When a person searches in the queue, the button about new records of the unfiltered queue disappears."""
     buy_unknown(console, sandbox, NUMBER)
-    person = sit()
+    person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
     person.until(lambda: page.current_row is not None)
@@ -344,16 +346,16 @@ def test_a_filtered_list_does_not_announce_records_outside_its_filter(
 
 
 def test_a_row_settled_elsewhere_is_marked_and_keeps_its_place(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """A row that has left the queue keeps its place until the list is read again. The row, the line of its
     position and the preview say so."""
     record = buy_unknown(console, sandbox, NUMBER)
-    person = sit()
+    person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
     person.until(lambda: page.current_row is not None)
-    with seats.open_acting_desk("lead-b") as lead:
+    with window_desks.open_acting_desk("lead-b") as lead:
         proof = "seen on their screen"
         lead.recovery.resolve("credit-check", record.id, "success", proof, read_provider_id(sandbox, NUMBER))
     place = page.row_model.find_row(("credit-check", record.id))
@@ -369,8 +371,8 @@ def test_a_row_settled_elsewhere_is_marked_and_keeps_its_place(
 
 
 def test_rows_beyond_the_first_part_of_a_queue_are_marked(
-    seats: WindowTestDesks,
-    sit: OpenWindow,
+    window_desks: WindowTestDesks,
+    open_window: OpenWindow,
     console: Console,
     sandbox: Sandbox,
     monkeypatch: pytest.MonkeyPatch,
@@ -379,11 +381,11 @@ def test_rows_beyond_the_first_part_of_a_queue_are_marked(
     searched in its rest: only the row of the record that has left the queue is marked."""
     monkeypatch.setattr(new_arrivals, "MAX_COMPARED_QUEUE_ITEMS", 1)
     records = [buy_unknown(console, sandbox, number) for number in NUMBERS[:3]]
-    person = sit()
+    person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
     person.until(lambda: page.row_model.row_count == 3)
-    with seats.open_acting_desk("lead-b") as lead:
+    with window_desks.open_acting_desk("lead-b") as lead:
         proof, number = "seen on their screen", read_provider_id(sandbox, NUMBERS[1])
         lead.recovery.resolve("credit-check", records[1].id, "success", proof, number)
     person.until(lambda: bool(page.row_model.removed_keys))
@@ -391,10 +393,10 @@ def test_rows_beyond_the_first_part_of_a_queue_are_marked(
     assert page.new_arrivals.button.isHidden()
 
 
-def test_single_letters_are_letters_in_a_field(sit: OpenWindow, console: Console) -> None:
+def test_single_letters_are_letters_in_a_field(open_window: OpenWindow, console: Console) -> None:
     """The keys P, F, E and B act in a list; in a text field they are letters."""
     buy_check(console, NUMBER)
-    person = sit()
+    person = open_window()
     person.frame.show_route(LookupRoute(NUMBER))
     page = person.page(LookupPage)
     person.until(lambda: page.company_panel.current_record is not None)

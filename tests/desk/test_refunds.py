@@ -92,25 +92,25 @@ def wait_for_refund_end(person: Person, console: Console, refund: Refund) -> Non
 
 @pytest.mark.both_ways
 def test_a_refund_is_requested_approved_and_sent_in_two_windows(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
 ) -> None:
     """One person requests a refund in a window and another approves it in another window: before the approval nothing
     is sent, then it is sent once and completed.
     """
-    maker = sit()
+    maker = open_window()
     refund = request_refund(maker, payment)
     assert (refund.state, refund.provider_refund_key) == (RefundState.REQUESTED, None)
     assert sandbox.control.payments_control.read_refunds() == []
 
-    checker = sit()
-    checker = seats.switch_person(checker, "lead-b")
+    checker = open_window()
+    checker = window_desks.switch_person(checker, "lead-b")
     checker.until(lambda: checker.opening.context.work_counts.decision_count == 1)
     page = open_approvals(checker, refund)
     scroll_to_end(checker, page)
     checker.until(page.approve_button.isEnabled)
     checker.press("A")
     dialog = checker.dialog(ApproveDialog)
-    seats.type_password(dialog, "lead-b")
+    window_desks.type_password(dialog, "lead-b")
     checker.until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     checker.until(lambda: dialog.windowTitle() == "Approved")
@@ -127,11 +127,11 @@ def test_a_refund_is_requested_approved_and_sent_in_two_windows(
 
 
 def test_the_own_refund_request_has_no_decision_buttons(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, payment: Payment
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, payment: Payment
 ) -> None:
     """An approver's own request has no buttons to approve or decline, only one to withdraw it."""
-    person = sit()
-    person = seats.switch_person(person, "lead-b")
+    person = open_window()
+    person = window_desks.switch_person(person, "lead-b")
     refund = request_refund(person, payment)
     page = open_approvals(person, refund)
     assert page.list_panel.cards[0].ref == ("refund", refund.id)
@@ -147,12 +147,12 @@ def test_the_own_refund_request_has_no_decision_buttons(
 
 
 def test_a_decline_needs_a_text_that_the_requester_reads(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, payment: Payment
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, payment: Payment
 ) -> None:
     """Declining needs a text, which the requester reads on the refund's page."""
-    person = sit()
+    person = open_window()
     refund = request_refund(person, payment)
-    person = seats.switch_person(person, "lead-b")
+    person = window_desks.switch_person(person, "lead-b")
     page = open_approvals(person, refund)
     person.until(page.reject_button.isEnabled)
     person.press("D")
@@ -162,25 +162,25 @@ def test_a_decline_needs_a_text_that_the_requester_reads(
     dialog.reason_field.edit.setPlainText("delivered as ordered")  # type: ignore[union-attr]  # an area
     person.until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    seats.confirm(person, "lead-b")
+    window_desks.confirm(person, "lead-b")
     person.until(lambda: dialog.windowTitle() == "Declined")
     person.press("Esc")
-    person = seats.switch_person(person, "op-a")
+    person = window_desks.switch_person(person, "op-a")
     person.frame.show_route(RefundRoute(refund.id))
     record = person.page(RefundPage)
     person.until(lambda: record.view is not None and "delivered as ordered" in record.form._why_label.plain)
 
 
 def test_approving_is_off_until_read_and_fresh(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, payment: Payment
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, payment: Payment
 ) -> None:
     """Approving is disabled until the request was read to its end and the provider's answer is recent; the reason
     stands beside the button.
     """
-    with seats.open_acting_desk("op-a") as maker:
+    with window_desks.open_acting_desk("op-a") as maker:
         refund = maker.refunds.request(RefundRequest(payment.id, "500", "ordered twice"))
-    person = sit()
-    person = seats.switch_person(person, "lead-b")
+    person = open_window()
+    person = window_desks.switch_person(person, "lead-b")
     person.window.resize(1280, 800)
     page = open_approvals(person, refund)
     page.request_panel.details = None  # as if nothing had been shown yet
@@ -206,9 +206,9 @@ WRONG_AMOUNTS = {
 }
 
 
-def test_a_wrong_amount_has_an_error_at_its_field(sit: OpenWindow, payment: Payment) -> None:
+def test_a_wrong_amount_has_an_error_at_its_field(open_window: OpenWindow, payment: Payment) -> None:
     """For a wrong amount the field says how to write it, and the review can't be opened."""
-    person = sit()
+    person = open_window()
     open_payment(person, payment)
     person.press("R")
     dialog = person.dialog(RefundDialog)
@@ -219,13 +219,13 @@ def test_a_wrong_amount_has_an_error_at_its_field(sit: OpenWindow, payment: Paym
 
 
 def test_an_unknown_refund_blocks_another_with_a_message(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
 ) -> None:
     """The page and the form say that nothing else may be refunded, and never that it failed."""
     sandbox.control.add_fault("close_after_charge", call="paypay_refund", times=1)
-    person = sit()
+    person = open_window()
     refund = request_refund(person, payment)
-    with seats.open_acting_desk("lead-b") as lead, pytest.raises(ConsoleError):
+    with window_desks.open_acting_desk("lead-b") as lead, pytest.raises(ConsoleError):
         lead.refunds.approve(refund.id)
     assert console.refunds.read_refund(refund.id).record.certainty is Certainty.UNKNOWN
     page = open_payment(person, payment)
@@ -237,13 +237,13 @@ def test_an_unknown_refund_blocks_another_with_a_message(
 
 
 def test_the_search_box_finds_a_payment_by_its_numbers(
-    sit: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
+    open_window: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
 ) -> None:
     """Ctrl+K, our payment number or the provider's, and Enter open the payment, not its company."""
     sandbox.control.payments_control.register_payment("paypay", "ORD-OF-A-COMPANY", 500)
     asked = PaymentImport("paypay", "ORD-OF-A-COMPANY", corporation_number="1180301018771")
     of_company = console.payments.import_payment(asked)
-    person = sit()
+    person = open_window()
     shell = person.opening.controller
     assert shell is not None
     assert payment.provider_payment_id is not None
@@ -277,18 +277,18 @@ class UnreachableBeforeMove(Failpoints):
 
 @pytest.mark.expects_log("what was tolerated is told")
 def test_an_unpaid_order_is_moved_by_hand(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """The page of a payment marks an order that wasn't set to paid; M sets it to paid, and nothing is sent to the
     provider.
     """
-    order = insert_order(seats, "ORD-7", 3_300)
+    order = insert_order(window_desks, "ORD-7", 3_300)
     payment = console.payments.start(order, "paypay").payment
     sandbox.control.payments_control.move_payment("paypay", "ORD-7", "paid")
-    acting = seats.acting_desk._context
+    acting = window_desks.acting_desk._context
     before, acting.failpoints = acting.failpoints, UnreachableBeforeMove()
     console.payments.probe(payment.id)
-    person = sit()
+    person = open_window()
     page = open_payment(person, payment)
     person.until(lambda: page.form._verdict_label.plain.startswith("Mismatch"))
     assert page.sides_strip.panels[2].is_different
@@ -298,9 +298,9 @@ def test_an_unpaid_order_is_moved_by_hand(
     person.until(lambda: page.form._verdict_label.plain == "¥3,300 is paid.")
 
 
-def insert_order(seats: WindowTestDesks, number: str, minor: int) -> int:
+def insert_order(window_desks: WindowTestDesks, number: str, minor: int) -> int:
     """Insert an order, as the shop does it, and return its id."""
-    with seats.write_as_owner() as tx:
+    with window_desks.write_as_owner() as tx:
         insert = (
             "INSERT INTO orders (merch_txn_id, total_amount, currency, created_at, updated_at)"
             " VALUES (:number, :minor, 'JPY', '2026-11-20 03:00:00', '2026-11-20 03:00:00')"

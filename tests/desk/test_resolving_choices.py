@@ -16,12 +16,12 @@ from tests.support.desks import NUMBERS, MovedClock
 from tests.support.money_desks import import_paid_payment
 
 
-def test_each_excluded_result_shows_its_reason(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_each_excluded_result_shows_its_reason(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """For a paid payment the dialog allows only "reversed", and the provider denies that: each result has
     its reason.
     """
     payment = import_paid_payment(console, sandbox, "ORD-1")
-    person = sit()
+    person = open_window()
     page = show_page(person, PaymentRoute(payment.id), PaymentPage)
     assert isinstance(page, PaymentPage)
     page.action_handlers.resolve(payment)
@@ -36,11 +36,13 @@ def test_each_excluded_result_shows_its_reason(sit: OpenWindow, console: Console
     assert "contradicts" in reasons["reversed"]
 
 
-def test_the_dry_run_names_the_money(sit: OpenWindow, console: Console, sandbox: Sandbox, clock: MovedClock) -> None:
+def test_the_dry_run_names_the_money(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox, clock: MovedClock
+) -> None:
     """The dry run shows the refundable amount before and after, as computed by the service."""
     payment = import_paid_payment(console, sandbox, "ORD-1", minor=3_000)
     clock.offset += timedelta(days=2)  # what the provider said is old by now
-    person = sit()
+    person = open_window()
     page = show_page(person, PaymentRoute(payment.id), PaymentPage)
     assert isinstance(page, PaymentPage)
     page.action_handlers.resolve(payment)
@@ -52,12 +54,14 @@ def test_the_dry_run_names_the_money(sit: OpenWindow, console: Console, sandbox:
     assert form.money_effect_label.plain == "Refundable: ¥3,000 → ¥0"
 
 
-def test_a_draft_that_is_started_over_leaves_no_choice(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_a_draft_that_is_started_over_leaves_no_choice(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """If a person starts a draft again, the selected evidence and the proposed reason are cleared. A press that came
     too early doesn't replace the text in the footer.
     """
     record = buy_unknown(console, sandbox, NUMBERS[0])
-    person = sit()
+    person = open_window()
     show_page(person, CreditCheckRoute(record.id), CreditCheckPage)
     person.press("E")
     dialog = person.dialog(ResolveDialog)

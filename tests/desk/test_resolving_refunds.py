@@ -24,23 +24,23 @@ def extra_settings() -> dict[str, str]:
     return {"TIME_SCALE": "1"}
 
 
-def make_unknown_refund(seats: WindowTestDesks, sandbox: Sandbox) -> Refund:
+def make_unknown_refund(window_desks: WindowTestDesks, sandbox: Sandbox) -> Refund:
     """Make a refund that was sent and whose outcome the gateway doesn't answer."""
     sandbox.control.add_fault("close_after_charge", call="paypay_refund", times=1)
     sandbox.control.add_fault("status:500", call="paypay_refund_details", times="always")
-    refund = request_refund(seats.console, import_paid_payment(seats.console, sandbox, "ORD-1").id)
-    with seats.open_acting_desk("lead-b") as lead, pytest.raises(ConsoleError):
+    refund = request_refund(window_desks.console, import_paid_payment(window_desks.console, sandbox, "ORD-1").id)
+    with window_desks.open_acting_desk("lead-b") as lead, pytest.raises(ConsoleError):
         lead.refunds.approve(refund.id)
     return refund
 
 
 def test_a_refund_decided_as_completed_needs_the_gateways_number(
-    seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox
 ) -> None:
     """If a statement of the gateway is the evidence that a refund took place, the dialog also asks for the gateway's
     number. Both are stored, and the decision waits for a second person.
     """
-    refund, person = make_unknown_refund(seats, sandbox), sit()
+    refund, person = make_unknown_refund(window_desks, sandbox), open_window()
     person.frame.show_route(RefundRoute(refund.id))
     page = person.page(RefundPage)
     person.until(lambda: page.view is not None)
@@ -59,17 +59,17 @@ def test_a_refund_decided_as_completed_needs_the_gateways_number(
     person.until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     person.until(lambda: dialog.windowTitle() == "Outcome proposed")
-    view = seats.console.refunds.read_refund(refund.id)
+    view = window_desks.console.refunds.read_refund(refund.id)
     assert view.record.certainty is Certainty.UNKNOWN
     (kept,) = [item for item in view.evidence if "1519" in item.body and "support says" in item.body]
     assert kept.summary == "[provider_reply] Their support says that it went through."
 
 
 def test_a_draft_of_evidence_is_named_after_its_record(
-    seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox
 ) -> None:
     """Home says what the draft is and which record it is about, and not the title of the dialog as well."""
-    refund, person = make_unknown_refund(seats, sandbox), sit()
+    refund, person = make_unknown_refund(window_desks, sandbox), open_window()
     person.frame.show_route(RefundRoute(refund.id))
     page = person.page(RefundPage)
     person.until(lambda: page.view is not None)
@@ -91,12 +91,12 @@ def list_recently_called_providers(person: Person) -> list[str]:
 
 @pytest.mark.parametrize("place", ["queue", "tab", "page"])
 def test_a_probed_refund_shows_the_time_of_the_providers_answer(
-    seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox, place: str
+    window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox, place: str
 ) -> None:
     """After a probe of a refund in a queue, in the tab of its payment or on its own page, the window shows the time
     of the provider's answer.
     """
-    refund, person = make_unknown_refund(seats, sandbox), sit()
+    refund, person = make_unknown_refund(window_desks, sandbox), open_window()
     if place == "queue":
         person.frame.show_route(QueuesRoute("refunds"))
         queues = person.page(QueuesPage)

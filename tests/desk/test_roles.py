@@ -39,15 +39,15 @@ def read_bars(page: QWidget) -> str:
 
 
 def test_an_administrator_sees_the_reason_and_the_commands(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console
 ) -> None:
     """An administrator gets no page of records: each one names the reason, the roles that may, and the commands of an
     administrator.
     """
-    seats.add_person(Operator("adm-f", frozenset({ADMIN}), may_buy=False))
-    person = sit()
+    window_desks.add_person(Operator("adm-f", frozenset({ADMIN}), may_buy=False))
+    person = open_window()
     person.page(HomePage)
-    person = seats.switch_person(person, "adm-f")
+    person = window_desks.switch_person(person, "adm-f")
     routes: list[Route] = [
         HomeRoute(),
         QueuesRoute("unknown"),
@@ -65,13 +65,13 @@ def test_an_administrator_sees_the_reason_and_the_commands(
         assert find_nameless_controls(person.window) == []
     assert person.frame.current_page is not None
     assert person.frame.current_page.sidebar_key == "audit"
-    person = seats.switch_person(person, "aud-e")
+    person = window_desks.switch_person(person, "aud-e")
     person.page(AuditPage)
 
 
 @pytest.mark.embedded("a server lets nobody sign in whose name it doesn't know")
-def test_an_unknown_person_sees_a_next_step(seats: WindowTestDesks, sit: OpenWindow) -> None:
-    person = seats.switch_person(sit(), "nobody-here")
+def test_an_unknown_person_sees_a_next_step(window_desks: WindowTestDesks, open_window: OpenWindow) -> None:
+    person = window_desks.switch_person(open_window(), "nobody-here")
     page = person.page(NoRightPage)
     assert (
         page.reason_label.plain
@@ -80,14 +80,14 @@ def test_an_unknown_person_sees_a_next_step(seats: WindowTestDesks, sit: OpenWin
 
 
 def test_an_auditor_reads_records_without_changing_them(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """For an auditor every button that acts is disabled, with the people who may press it; its key says the same in a
     bar.
     """
     record = buy_unknown(console, sandbox, NUMBER)
-    person = sit()
-    person = seats.switch_person(person, "aud-e")
+    person = open_window()
+    person = window_desks.switch_person(person, "aud-e")
     person.frame.show_route(QueuesRoute("unknown"))
     queues = person.page(QueuesPage)
     person.until(lambda: queues.preview.record is not None)
@@ -116,16 +116,16 @@ def test_an_auditor_reads_records_without_changing_them(
     lookup = person.page(LookupPage)
     person.wait_until_read()
     assert lookup.company_panel.buy_button.reason == "Needs the role approver or operator: lead-b, op-a."
-    person = seats.switch_person(person, "op-a")
+    person = window_desks.switch_person(person, "op-a")
     person.until(person.page(LookupPage).company_panel.buy_button.isEnabled)
 
 
-def test_an_operator_without_the_permission_to_buy(seats: WindowTestDesks, sit: OpenWindow) -> None:
+def test_an_operator_without_the_permission_to_buy(window_desks: WindowTestDesks, open_window: OpenWindow) -> None:
     """For an operator without the permission to buy, the button is disabled and names the people who have the
     permission.
     """
-    person = sit()
-    person = seats.switch_person(person, "op-c")
+    person = open_window()
+    person = window_desks.switch_person(person, "op-c")
     person.frame.show_route(LookupRoute(FREE))
     lookup = person.page(LookupPage)
     person.wait_until_read()
@@ -137,35 +137,35 @@ def test_an_operator_without_the_permission_to_buy(seats: WindowTestDesks, sit: 
 
 @pytest.mark.both_ways
 def test_a_permission_that_changes_while_the_window_is_open_is_learnt(
-    seats: WindowTestDesks, sit: OpenWindow
+    window_desks: WindowTestDesks, open_window: OpenWindow
 ) -> None:
     """A permission that an administrator gives while the window is open takes effect at F5, or when the window reads
     its counts the next time.
     """
-    person = sit("op-c")
+    person = open_window("op-c")
     person.frame.show_route(LookupRoute(FREE))
     lookup = person.page(LookupPage)
     person.wait_until_read()
     assert lookup.company_panel.buy_button.reason.startswith("You don't have permission to buy.")
-    with seats.write_as_owner() as tx:
+    with window_desks.write_as_owner() as tx:
         tx.conn.exec_driver_sql("UPDATE operators SET may_buy = 1 WHERE name = 'op-c'")
     person.press("F5")
     person.until(lambda: not lookup.company_panel.buy_button.reason)
-    with seats.write_as_owner() as tx:
+    with window_desks.write_as_owner() as tx:
         tx.conn.exec_driver_sql("UPDATE operators SET may_buy = 0 WHERE name = 'op-c'")
     person.opening.controller.background_refresh._people_timer.timeout.emit()  # type: ignore[union-attr]  # it is open
     person.until(lambda: lookup.company_panel.buy_button.reason.startswith("You don't have permission to buy."))
 
 
 def test_half_a_decision_waits_for_another_approver(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """A proposal can't be confirmed by the person who made it or by an operator, and the page says who is needed;
     another approver can confirm it.
     """
     record = buy_unknown(console, sandbox, NUMBER)
     console.recovery.resolve("credit-check", record.id, "error", "not in their list")
-    person = sit()
+    person = open_window()
     expected = {
         "op-a": "You made the first decision. Another approver must confirm it: lead-b.",
         "op-c": "Needs the role approver: lead-b.",
@@ -174,7 +174,7 @@ def test_half_a_decision_waits_for_another_approver(
     person.frame.show_route(CreditCheckRoute(record.id))
     person.page(CreditCheckPage)
     for name, reason in expected.items():
-        person = seats.switch_person(person, name)
+        person = window_desks.switch_person(person, name)
         page = person.page(CreditCheckPage)
         page.action_handlers.resolve(record, "op-a")
         dialog = person.dialog(ResolveDialog)

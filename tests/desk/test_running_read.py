@@ -59,12 +59,12 @@ PAGES: dict[str, tuple[Callable[[Console, int], Route], Callable[[Console], Read
 
 
 @pytest.mark.parametrize("where", PAGES)
-def test_a_long_read_is_announced_and_interrupted(sit: OpenWindow, console: Console, where: str) -> None:
+def test_a_long_read_is_announced_and_interrupted(open_window: OpenWindow, console: Console, where: str) -> None:
     """The page says after a second that it reads, and since when. Ctrl+. ends the statement in the database; the page
     says that it shows less, and reads again when it is asked."""
     make_route, find_read = PAGES[where]
     record = buy_check(console, NUMBERS[0])
-    person = sit()
+    person = open_window()
     service, method = find_read(console)
     with make_read_endless(console, service, method) as endings:
         person.frame.show_route(make_route(console, record.id))
@@ -84,9 +84,9 @@ def test_a_long_read_is_announced_and_interrupted(sit: OpenWindow, console: Cons
     person.until(lambda: "failed" not in page._bar_by_name)
 
 
-def test_a_short_read_shows_no_panel(sit: OpenWindow) -> None:
+def test_a_short_read_shows_no_panel(open_window: OpenWindow) -> None:
     """A page that is read at once says nothing about it."""
-    person = sit()
+    person = open_window()
     (watch,) = person.frame.findChildren(RunningReadWatch)
     person.press("Alt+2")
     person.wait_until_read()

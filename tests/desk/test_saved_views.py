@@ -24,13 +24,15 @@ def list_sidebar_views(person: Person) -> list[tuple[str, str]]:
     return [(place.name, place.count) for place in found if place.is_nested]
 
 
-def test_a_view_is_saved_found_changed_and_deleted(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_a_view_is_saved_found_changed_and_deleted(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """A wrong name of a view is refused at its field. A saved view is in the sidebar, on Home, in the search box and
     behind its link, and shows its stored filter; a deleted one can be restored.
     """
     for number in NUMBERS:
         buy_unknown(console, sandbox, number)
-    person = sit()
+    person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
     person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 3)
@@ -113,13 +115,13 @@ def check_changed_view(person: Person, page: QueuesPage, key: str) -> None:
         person.until(lambda: shown() == unchanged)
 
 
-def test_a_view_of_a_newer_program_is_marked(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_a_view_of_a_newer_program_is_marked(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """A saved view with a condition that this program doesn't know shows all other conditions, and a bar names the
     unknown one.
     """
     buy_unknown(console, sandbox, NUMBERS[0])
     view = console.saved_views.save_view("newer", True, ViewContent("unknown", "flavour:sweet kind:credit-check"))
-    person = sit()
+    person = open_window()
     person.frame.show_route(QueuesRoute(view=view.id))
     page = person.page(QueuesPage)
     person.until(
@@ -137,11 +139,13 @@ def read_copied_link(person: Person) -> str:
     return QGuiApplication.clipboard().text()
 
 
-def test_a_copied_link_names_the_records_that_are_shown(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_a_copied_link_names_the_records_that_are_shown(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """Ctrl+Shift+L copies the link of the shown queue or view, however the person has opened it."""
     buy_unknown(console, sandbox, NUMBERS[0])
     view = console.saved_views.save_view("mine", False, ViewContent("unknown", "provider:alarmbox"))
-    person = sit()
+    person = open_window()
     person.press("Alt+2")
     page = person.page(QueuesPage)
     person.until(lambda: page.row_model.is_complete)
@@ -160,13 +164,13 @@ def test_a_copied_link_names_the_records_that_are_shown(sit: OpenWindow, console
     assert read_copied_link(person) == "support-console:queue/error"
 
 
-def test_a_view_is_restored_at_the_next_start(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_a_view_is_restored_at_the_next_start(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """The next window shows the saved view by its name, with the row that was current. A changed filter is restored
     as changed, with the name of its view.
     """
     for number in NUMBERS:
         buy_unknown(console, sandbox, number)
-    person = sit()
+    person = open_window()
     person.press("Alt+2")
     page = person.page(QueuesPage)
     page.tabs.show_queue("unknown")
@@ -189,7 +193,7 @@ def test_a_view_is_restored_at_the_next_start(sit: OpenWindow, console: Console,
     person.wait_until_read()
     person.close()
 
-    person = sit()
+    person = open_window()
     page = person.page(QueuesPage)
     person.until(lambda: page.head.sentence_label.plain == "Your view: mine" and len(read_listed_ids(page)) == 3)
     assert page.filter.text == "provider:alarmbox"
@@ -203,7 +207,7 @@ def test_a_view_is_restored_at_the_next_start(sit: OpenWindow, console: Console,
     person.wait_until_read()
     person.close()
 
-    person = sit()
+    person = open_window()
     page = person.page(QueuesPage)
     person.until(lambda: page.head.sentence_label.plain == "Changed from your view: mine")
     person.until(lambda: page.row_model.is_complete and read_listed_ids(page) == [])

@@ -68,10 +68,12 @@ def list_entries(palette: CommandPalette) -> Iterator[ResultEntry]:
     return (line for line in lines if isinstance(line, ResultEntry))
 
 
-def test_the_search_box_finds_records_of_all_kinds(seats: WindowTestDesks, sit: OpenWindow, sandbox: Sandbox) -> None:
+def test_the_search_box_finds_records_of_all_kinds(
+    window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox
+) -> None:
     """A person finds records of all kinds with the search box, one search after the other in one window."""
-    good, unknown = buy_check(seats.console, GOOD), buy_unknown(seats.console, sandbox, UNKNOWN)
-    person = sit()
+    good, unknown = buy_check(window_desks.console, GOOD), buy_unknown(window_desks.console, sandbox, UNKNOWN)
+    person = open_window()
     palette = open_search_box(person)
 
     # completion: a name, then a value, by Tab and Enter, read aloud
@@ -171,10 +173,10 @@ def list_command_keys(palette: CommandPalette) -> list[WindowCommand]:
     return [entry.key for entry in list_entries(palette) if isinstance(entry.key, WindowCommand)]
 
 
-def test_the_empty_box_has_the_last_twenty(seats: WindowTestDesks, sit: OpenWindow) -> None:
+def test_the_empty_box_has_the_last_twenty(window_desks: WindowTestDesks, open_window: OpenWindow) -> None:
     """Twenty-one records were opened: the empty box lists the newest twenty, the last one first."""
-    records = [buy_check(seats.console, number) for number in invent_numbers(21, 74)]
-    person = sit()
+    records = [buy_check(window_desks.console, number) for number in invent_numbers(21, 74)]
+    person = open_window()
     for record in records:
         person.opening.context.add_visit(record)
     palette = open_search_box(person)
@@ -183,11 +185,11 @@ def test_the_empty_box_has_the_last_twenty(seats: WindowTestDesks, sit: OpenWind
     assert listed == [record.id for record in reversed(records[1:])]
 
 
-def test_the_search_box_finds_commands_in_both_languages(sit: OpenWindow) -> None:
+def test_the_search_box_finds_commands_in_both_languages(open_window: OpenWindow) -> None:
     """The search box finds commands by their words in both languages and shows their keys. The last used command
     comes first; one that isn't possible says why.
     """
-    person = sit()
+    person = open_window()
     palette = open_search_box(person)
     for text, name in {
         "ダーク": "theme.dark",
@@ -232,10 +234,10 @@ def test_the_search_box_finds_commands_in_both_languages(sit: OpenWindow) -> Non
     assert person.dialog(DialogFrame).accessibleName().startswith("About Support Console")
 
 
-def test_a_number_and_enter_at_once(seats: WindowTestDesks, sit: OpenWindow) -> None:
+def test_a_number_and_enter_at_once(window_desks: WindowTestDesks, open_window: OpenWindow) -> None:
     """Enter before the results have come opens the company of the typed number, never an entry of the text before."""
-    good = buy_check(seats.console, GOOD)
-    person = sit()
+    good = buy_check(window_desks.console, GOOD)
+    person = open_window()
     for before in ("", "status:unknown", str(good.id)):
         palette = open_search_box(person)
         if before:
@@ -279,9 +281,9 @@ def make_search_endless(console: Console) -> Iterator[tuple[Event, list[str]]]:
             interruption.interrupt()
 
 
-def test_esc_ends_a_running_search(sit: OpenWindow, console: Console) -> None:
+def test_esc_ends_a_running_search(open_window: OpenWindow, console: Console) -> None:
     """Esc ends the running search in the database; the box stays open and says so. The next Esc closes the box."""
-    person = sit()
+    person = open_window()
     palette = open_search_box(person)
     with make_search_endless(console) as (has_begun, endings):
         person.type_in("sakura")
@@ -296,10 +298,10 @@ def test_esc_ends_a_running_search(sit: OpenWindow, console: Console) -> None:
         assert not palette.search_box.is_open
 
 
-def test_enter_repeats_a_search_that_failed_or_was_ended(sit: OpenWindow, console: Console) -> None:
+def test_enter_repeats_a_search_that_failed_or_was_ended(open_window: OpenWindow, console: Console) -> None:
     """Enter repeats a search that failed or was ended, because the box has no result that Enter could open."""
     good = buy_check(console, GOOD)
-    person = sit()
+    person = open_window()
     palette = open_search_box(person)
     search_records = console.lookup.search
 
@@ -320,10 +322,10 @@ def test_enter_repeats_a_search_that_failed_or_was_ended(sit: OpenWindow, consol
     assert good.id in {entry.key.id for entry in list_entries(palette) if isinstance(entry.key, CreditCheckRoute)}
 
 
-def test_a_blank_text_is_no_text(sit: OpenWindow, console: Console) -> None:
+def test_a_blank_text_is_no_text(open_window: OpenWindow, console: Console) -> None:
     """After a space, and after an ended search, Enter opens the current one of the recent records."""
     good = buy_check(console, GOOD)
-    person = sit()
+    person = open_window()
     person.frame.show_route(CreditCheckRoute(good.id))
     person.wait_until_read()
     person.press("Alt+1")
@@ -341,11 +343,11 @@ def test_a_blank_text_is_no_text(sit: OpenWindow, console: Console) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "sakura mori"])
-def test_another_text_ends_a_running_search(sit: OpenWindow, console: Console, text: str) -> None:
+def test_another_text_ends_a_running_search(open_window: OpenWindow, console: Console, text: str) -> None:
     """When the text is deleted or changed, the search of the earlier text ends, and the box doesn't say that it is
     searching before the next search begins.
     """
-    person = sit()
+    person = open_window()
     palette = open_search_box(person)
     with make_search_endless(console) as (has_begun, endings):
         palette.search_box.input.insert("sakura")
@@ -358,11 +360,13 @@ def test_another_text_ends_a_running_search(sit: OpenWindow, console: Console, t
 
 
 @pytest.mark.parametrize("is_picked", [False, True])
-def test_closing_the_search_box_interrupts_its_search(sit: OpenWindow, console: Console, *, is_picked: bool) -> None:
+def test_closing_the_search_box_interrupts_its_search(
+    open_window: OpenWindow, console: Console, *, is_picked: bool
+) -> None:
     """When the person closes the search box or picks an entry, its running search is interrupted, and a search that
     hasn't begun yet doesn't begin.
     """
-    person = sit()
+    person = open_window()
     palette = open_search_box(person)
     with make_search_endless(console) as (has_begun, endings):
         palette.search_box.input.insert("about this")
@@ -380,9 +384,9 @@ def test_closing_the_search_box_interrupts_its_search(sit: OpenWindow, console: 
         assert endings == ["interrupted"]
 
 
-def test_only_fast_typing_delays_a_search(sit: OpenWindow, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_fast_typing_delays_a_search(open_window: OpenWindow, monkeypatch: pytest.MonkeyPatch) -> None:
     """The search of a key that comes 40 ms or more after the one before begins at once."""
-    person = sit()
+    person = open_window()
     palette, now = open_search_box(person), person.opening.context.monotonic()
     monkeypatch.setattr(WindowContext, "monotonic", lambda _context: now)
     for seconds_since_last_key, expected_delay_ms in ((9, 0), (0.001, 40), (0.039, 40), (0.041, 0), (0.03, 40)):

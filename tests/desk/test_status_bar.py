@@ -7,8 +7,8 @@ from console.views.runtime.status_values import GatewayStatus
 from tests.desk.conftest import OpenWindow
 
 
-def test_an_old_provider_answer_has_its_time_and_no_check_mark(sit: OpenWindow) -> None:
-    context = sit().opening.context
+def test_an_old_provider_answer_has_its_time_and_no_check_mark(open_window: OpenWindow) -> None:
+    context = open_window().opening.context
     for age, icon_name in ((OLD_ANSWER_AGE - timedelta(minutes=1), "check"), (OLD_ANSWER_AGE * 2, "dash")):
         answered_at = context.now() - age
         context.update_connection_state(alarmbox_answer_seconds=2.2, alarmbox_answered_at=answered_at)

@@ -45,11 +45,11 @@ def find_note_dialogs(person: Person) -> list[NoteDialog]:
     return [one for one in person.window.findChildren(NoteDialog) if one.isVisible()]
 
 
-def test_taken_and_noted_by_keyboard(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_taken_and_noted_by_keyboard(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """On the page of every kind of record, T takes the record and a bar says until when; N stores a note, which
     stands in the tab of notes under the person's name.
     """
-    person = sit()
+    person = open_window()
     for kind, id, route, page_type in list_routes(console, sandbox):
         page = show_page(person, route, page_type)
         person.press("T")
@@ -63,15 +63,15 @@ def test_taken_and_noted_by_keyboard(sit: OpenWindow, console: Console, sandbox:
 
 
 def test_a_record_that_another_person_has_taken(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """A bar shows the person who has taken the record, and until when; a second person can't take it on this page
     either.
     """
     check = buy_check(console, NUMBERS[0])
-    with seats.open_acting_desk("lead-b") as lead:
+    with window_desks.open_acting_desk("lead-b") as lead:
         lead.recovery.take("credit-check", check.id)
-    person = sit()
+    person = open_window()
     page = show_page(person, CreditCheckRoute(check.id), CreditCheckPage)
     person.until(lambda: "Taken by lead-b until" in read_visible_words(page, NotificationBar))
     assert isinstance(page, CreditCheckPage)
@@ -81,7 +81,7 @@ def test_a_record_that_another_person_has_taken(
     assert "lead-b has taken it until" in button.shown_reason
     person.press("T")
     person.until(lambda: "lead-b has taken it until" in read_visible_words(page, NotificationBar))
-    with seats.open_acting_desk("lead-b") as lead:
+    with window_desks.open_acting_desk("lead-b") as lead:
         lead.recovery.give_up_take("credit-check", check.id)
     page.read_data_again()
     person.until(button.isEnabled)

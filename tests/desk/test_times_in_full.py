@@ -20,13 +20,13 @@ Role = Qt.ItemDataRole
 
 
 def test_the_full_time_of_an_age_is_shown_for_the_current_row(
-    sit: OpenWindow, console: Console, sandbox: Sandbox
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """The full time of the current row's age is shown below the list, as the tooltip of the age and as its
     description for a screen reader.
     """
     buy_unknown(console, sandbox, NUMBERS[0])
-    person = sit()
+    person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.page(QueuesPage)
     person.until(lambda: page.current_row is not None)
@@ -42,12 +42,12 @@ def test_the_full_time_of_an_age_is_shown_for_the_current_row(
 
 
 def test_a_payment_of_atom_shows_indian_and_japanese_time(
-    sit: OpenWindow, console: Console, sandbox: Sandbox
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """A payment of Atom has the times of India and Japan, for comparison with Atom's own screens; one of PayPay has
     Japan's alone.
     """
-    person = sit()
+    person = open_window()
     for provider, zones in (("atom", ("JST", "IST")), ("paypay", ("JST",))):
         payment = import_paid_payment(console, sandbox, f"ORD-20261120-{provider}", 12_000, provider)
         person.frame.show_route(PaymentRoute(payment.id))

@@ -194,9 +194,9 @@ def test_two_incidents_are_played_with_the_ordinary_screens(trainee: Person) -> 
     assert page.current_incident.key == "refund_unknown"
 
 
-def test_a_desk_for_real_work_has_no_training(sit: OpenWindow) -> None:
+def test_a_desk_for_real_work_has_no_training(open_window: OpenWindow) -> None:
     """A desk that isn't a training has no entry for it in the sidebar, and its key opens nothing."""
-    person = sit()
+    person = open_window()
     assert not person.frame.sidebar.has_entry("training")
     person.press("Alt+0")
     person.wait_until_read()

@@ -47,14 +47,14 @@ def unmask_by_keyboard(person: Person, page: PaymentPage) -> None:
 
 @pytest.mark.both_ways
 def test_the_payer_is_masked_again_after_a_minute(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """The payer is masked again after a minute, when the window is locked, and when another page is opened; meanwhile
     the name can't be selected or copied.
     """
     payment = import_paid_payment(console, sandbox, "ORD-1")
-    set_payer_name(seats, payment.id)
-    person = sit()
+    set_payer_name(window_desks, payment.id)
+    person = open_window()
     person.frame.show_route(PaymentRoute(payment.id))
     page = person.page(PaymentPage)
     person.until(lambda: page.view is not None)

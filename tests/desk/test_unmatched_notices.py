@@ -24,27 +24,27 @@ def extra_settings() -> dict[str, str]:
     return {"SECRET_NOTICE_BANK_KEY": BANK_KEY}
 
 
-def send_notices(seats: WindowTestDesks, *numbers: str) -> None:
+def send_notices(window_desks: WindowTestDesks, *numbers: str) -> None:
     """Send notices of the bank about these order numbers, none of which exists here."""
-    now = seats.acting_desk._context.now()
+    now = window_desks.acting_desk._context.now()
     for number in numbers:
         fields = {
             "event_id": f"ev-{number}", "type": "payment.succeeded", "order_no": number, "amount": "3300",
             "currency": "JPY", "occurred_at": now.astimezone(UTC).isoformat(),
         }  # fmt: skip
-        assert not seats.acting_desk.payments.receive_notice(
+        assert not window_desks.acting_desk.payments.receive_notice(
             make_signed_notice("bank", json.dumps(fields).encode(), now)
         ).is_refused
 
 
-def test_a_notice_is_compared_and_ended_by_a_person(seats: WindowTestDesks, sit: OpenWindow) -> None:
+def test_a_notice_is_compared_and_ended_by_a_person(window_desks: WindowTestDesks, open_window: OpenWindow) -> None:
     """The tab and the sidebar count an unmatched notice. The similar order is found in the background, and Enter
     opens it; A ends the entry, with person and time in the trail. The notice isn't assigned to the order.
     """
-    send_notices(seats, "ORD-1", "ORD-2")
-    with seats.write_as_owner() as tx:
-        order_id = insert_order(tx.conn, NewOrder("ORD-7", 3300), seats.acting_desk._context.now())
-    person = sit()
+    send_notices(window_desks, "ORD-1", "ORD-2")
+    with window_desks.write_as_owner() as tx:
+        order_id = insert_order(tx.conn, NewOrder("ORD-7", 3300), window_desks.acting_desk._context.now())
+    person = open_window()
     person.frame.show_route(QueuesRoute("review"))
     person.wait_until_read()
     person.until(lambda: person.opening.context.work_counts.find_queue_count("notices") is not None)
@@ -75,5 +75,5 @@ def test_a_notice_is_compared_and_ended_by_a_person(seats: WindowTestDesks, sit:
     person.until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     person.until(lambda: [row.notice.order_no for row in page.table.all_rows] == ["ORD-2"])
-    assert seats.acting_desk.notices.count_open_notices().count == 1
+    assert window_desks.acting_desk.notices.count_open_notices().count == 1
     assert order_id

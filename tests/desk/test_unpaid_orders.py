@@ -13,11 +13,11 @@ from tests.desk.window_desks import WindowTestDesks
 TABS = ("timeline", "attempts", "payments", "refunds", "notes", "evidence", "audit")
 
 
-def test_an_order_without_a_payment(seats: WindowTestDesks, sit: OpenWindow, console: Console) -> None:
+def test_an_order_without_a_payment(window_desks: WindowTestDesks, open_window: OpenWindow, console: Console) -> None:
     """No payment can be opened, and the button says why. Each tab is empty, says so, and says what would be in it."""
-    with seats.write_as_owner() as tx:  # the shop adds orders
+    with window_desks.write_as_owner() as tx:  # the shop adds orders
         order_id = orders.insert_order(tx.conn, NewOrder("S-4711", 12_000), console._context.now())
-    person = sit()
+    person = open_window()
     person.frame.show_route(OrderRoute(order_id))
     page = person.page(OrderPage)
     person.until(lambda: page.view is not None)

@@ -34,13 +34,13 @@ def read_visible_texts(dialog: RefetchDialog) -> list[str]:
 
 @pytest.mark.parametrize("is_other", [True, False])
 def test_a_refetch_shows_the_page_counts_of_both_pdfs(
-    sit: OpenWindow, console: Console, sandbox: Sandbox, *, is_other: bool
+    open_window: OpenWindow, console: Console, sandbox: Sandbox, *, is_other: bool
 ) -> None:
     """After a re-fetch with another PDF the dialog shows the pages of both copies; with an unchanged PDF it shows
     none.
     """
     record = buy_check(console, NUMBERS[0])
-    person = sit()
+    person = open_window()
     if is_other:
         sandbox.control.add_fault("pdf_other", call="pdf", times=1)
     dialog = open_dialog(person, record.id)
@@ -56,12 +56,12 @@ def test_a_refetch_shows_the_page_counts_of_both_pdfs(
 
 
 @pytest.mark.embedded("the first re-fetch runs in a thread of the test")
-def test_a_second_re_fetch_watches_the_first(sit: OpenWindow, console: Console) -> None:
+def test_a_second_re_fetch_watches_the_first(open_window: OpenWindow, console: Console) -> None:
     """A second re-fetch is refused with the name of the person of the first one; a button shows the first one until
     it has ended.
     """
     record = buy_check(console, NUMBERS[0])
-    person = sit()
+    person = open_window()
     dialog = open_dialog(person, record.id)
     reached, goes_on = Event(), Event()
 

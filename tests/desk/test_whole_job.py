@@ -28,11 +28,13 @@ def read_check(console: Console, id: int) -> CreditCheckDetails:
 
 
 @pytest.mark.both_ways
-def test_the_whole_job_is_done_with_the_keyboard_alone(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_the_whole_job_is_done_with_the_keyboard_alone(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """A person finds, re-fetches and resolves records without a mouse."""
     lacking = buy_without_pdf(console, sandbox, LACKING)
     unknown = buy_unknown(console, sandbox, UNANSWERED)
-    person = sit()
+    person = open_window()
 
     person.press("Alt+3")
     person.type_in(LACKING)
@@ -92,13 +94,13 @@ def test_the_whole_job_is_done_with_the_keyboard_alone(sit: OpenWindow, console:
     assert sandbox.control.count_charges() == 2
 
 
-def test_through_the_accessibility_tree(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_through_the_accessibility_tree(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """Each control that is needed for this work is found by its accessible name and pressed by its
     accessible action.
     """
     lacking = buy_without_pdf(console, sandbox, LACKING)
     unknown = buy_unknown(console, sandbox, UNANSWERED)
-    person = sit()
+    person = open_window()
     button = QAccessible.Role.Button
 
     person.press("Alt+3")

@@ -77,7 +77,7 @@ def find_nameless_controls(root: QWidget) -> list[str]:
 
 @pytest.mark.parametrize("language", ["en", "ja"])
 def test_every_control_on_every_page_has_a_name(
-    sit: OpenWindow, console: Console, sandbox: Sandbox, language: str
+    open_window: OpenWindow, console: Console, sandbox: Sandbox, language: str
 ) -> None:
     """Each control that Tab reaches has an accessible name, on each page and in both languages."""
     bought, unknown = buy_check(console, NUMBER), buy_unknown(console, sandbox, OTHER)
@@ -92,7 +92,7 @@ def test_every_control_on_every_page_has_a_name(
         AuditRoute(),
         AdminRoute(),
     ]
-    person = sit()
+    person = open_window()
     person.opening.context.change_language("ja" if language == "ja" else "en")
     for route in routes:
         person.frame.show_route(route)
@@ -100,10 +100,12 @@ def test_every_control_on_every_page_has_a_name(
         assert find_nameless_controls(person.window) == [], route
 
 
-def test_every_control_in_every_dialog_has_a_name(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_every_control_in_every_dialog_has_a_name(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """Every control of every dialog has an accessible name."""
     lacking, unknown = buy_without_pdf(console, sandbox, NUMBER), buy_unknown(console, sandbox, OTHER)
-    person = sit()
+    person = open_window()
     context, window = person.opening.context, person.window
     dialogs = [
         open_unfinished_work_dialog(person.frame),
@@ -122,10 +124,10 @@ def test_every_control_in_every_dialog_has_a_name(sit: OpenWindow, console: Cons
         dialog.reject()
 
 
-def test_a_refetch_keeps_only_a_copy_that_exists(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_a_refetch_keeps_only_a_copy_that_exists(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """Before a re-fetch the dialog promises to keep the older copy, unless no copy is stored."""
     lacking, complete = buy_without_pdf(console, sandbox, NUMBER), buy_check(console, OTHER)
-    person = sit()
+    person = open_window()
     context, window = person.opening.context, person.window
     for record, is_promised in ((lacking, False), (complete, True)):
         dialog = RefetchDialog(context, record, window)
@@ -136,12 +138,12 @@ def test_a_refetch_keeps_only_a_copy_that_exists(sit: OpenWindow, console: Conso
         dialog.reject()
 
 
-def test_another_language_at_once(sit: OpenWindow, console: Console) -> None:
+def test_another_language_at_once(open_window: OpenWindow, console: Console) -> None:
     """After a change of the language every text is in the new language, and the page and the way back are
     as before.
     """
     record = buy_check(console, NUMBER)
-    person = sit()
+    person = open_window()
     person.frame.show_route(LookupRoute(NUMBER))
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.page(CreditCheckPage)
@@ -155,12 +157,12 @@ def test_another_language_at_once(sit: OpenWindow, console: Console) -> None:
     person.until(lambda: lookup.company_panel.number == NUMBER)
 
 
-def test_the_title_names_page_and_environment(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_the_title_names_page_and_environment(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """The title names the page, its most important figure, the program and the environment, so that a screen reader
     tells windows apart.
     """
     bought, unknown = buy_check(console, NUMBER), buy_unknown(console, sandbox, OTHER)
-    person = sit()
+    person = open_window()
     routes: list[Route] = [
         CreditCheckRoute(bought.id),
         CreditCheckRoute(unknown.id),
@@ -190,10 +192,10 @@ def test_the_title_names_page_and_environment(sit: OpenWindow, console: Console,
     assert titles["ja"][3].endswith(" · サポートコンソール（テスト）")
 
 
-def test_a_change_of_language_deletes_all_former_pages(sit: OpenWindow, console: Console) -> None:
+def test_a_change_of_language_deletes_all_former_pages(open_window: OpenWindow, console: Console) -> None:
     """After a change of the language no page of the former language exists that would still read data."""
     buy_check(console, NUMBER)
-    person = sit()
+    person = open_window()
     person.frame.show_route(LookupRoute(NUMBER))
     old = person.page(LookupPage)
     person.until(lambda: old.company_panel.current_record is not None)
@@ -204,12 +206,12 @@ def test_a_change_of_language_deletes_all_former_pages(sit: OpenWindow, console:
     person.until(lambda: len(person.window.findChildren(LookupPage)) == 1)
 
 
-def test_tab_follows_the_page(sit: OpenWindow, console: Console) -> None:
+def test_tab_follows_the_page(open_window: OpenWindow, console: Console) -> None:
     """Tab moves the focus from the title over strips and tabs to the content and the actions, and then back to the
     title.
     """
     record = buy_check(console, NUMBER)
-    person = sit()
+    person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None)
@@ -229,9 +231,9 @@ def test_tab_follows_the_page(sit: OpenWindow, console: Console) -> None:
     assert names == [*title, *sides, *offered, *content, *verbs]
 
 
-def test_another_theme_and_text_size_at_once(sit: OpenWindow) -> None:
+def test_another_theme_and_text_size_at_once(open_window: OpenWindow) -> None:
     """Theme and text size change at once in the open window."""
-    person = sit()
+    person = open_window()
     before = person.frame.top_bar.height()
     for theme in ("dark", "high_contrast"):
         current_appearance().choose_theme(theme)
@@ -244,9 +246,9 @@ def test_another_theme_and_text_size_at_once(sit: OpenWindow) -> None:
 
 
 @pytest.mark.embedded("on a server the account says who acts: there is no menu of people")
-def test_the_menu_of_people_exists_only_on_a_test_desk(sit: OpenWindow) -> None:
+def test_the_menu_of_people_exists_only_on_a_test_desk(open_window: OpenWindow) -> None:
     """On a test desk the menu lists all people; the selected one acts from then on."""
-    person = sit()
+    person = open_window()
     assert person.opening.controller is not None
     menu: QMenu = person.opening.controller.person_menu.build_menu()
     people = next(submenu for submenu in menu.findChildren(QMenu) if "op-a" in submenu.title())
@@ -258,12 +260,12 @@ def test_the_menu_of_people_exists_only_on_a_test_desk(sit: OpenWindow) -> None:
     assert get_accessible_name(person.frame.top_bar.operator) == "lead-b"
 
 
-def test_search_goes_anywhere(sit: OpenWindow, console: Console) -> None:
+def test_search_goes_anywhere(open_window: OpenWindow, console: Console) -> None:
     """Ctrl+K, a number and Enter open the company. The box reads full-width digits, and reports a wrong check digit
     while the person types.
     """
     buy_check(console, NUMBER)
-    person = sit()
+    person = open_window()
     assert person.opening.controller is not None
     box = person.opening.controller.command_palette.search_box
     person.press("Ctrl+K")
@@ -276,12 +278,12 @@ def test_search_goes_anywhere(sit: OpenWindow, console: Console) -> None:
     person.until(lambda: page.company_panel.number == NUMBER and page.company_panel.current_record is not None)
 
 
-def test_a_wrong_check_digit_is_reported_while_typing(sit: OpenWindow, console: Console) -> None:
+def test_a_wrong_check_digit_is_reported_while_typing(open_window: OpenWindow, console: Console) -> None:
     """The field offers the numbers of our records that differ by one typing error; it never calls a well-formed
     number correct.
     """
     buy_check(console, NUMBER)
-    person = sit()
+    person = open_window()
     person.frame.show_route(LookupRoute())
     page = person.page(LookupPage)
     person.press("Ctrl+F")
@@ -293,12 +295,12 @@ def test_a_wrong_check_digit_is_reported_while_typing(sit: OpenWindow, console: 
 
 
 def test_a_lost_database_is_announced_until_the_connection_returns(
-    sit: OpenWindow, console: Console, monkeypatch: pytest.MonkeyPatch
+    open_window: OpenWindow, console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The window loses its database: the page stays and a bar says that there is no connection. When the database
     answers again, the bar disappears without a key press.
     """
-    person = sit()
+    person = open_window()
 
     def lost(_after: object = None, **_: object) -> object:
         raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE)
@@ -313,18 +315,18 @@ def test_a_lost_database_is_announced_until_the_connection_returns(
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_rolled_back_database_is_announced_until_its_alert_closes(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, theme: Literal["light", "dark"]
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, theme: Literal["light", "dark"]
 ) -> None:
     """While the alert about a rolled back database is open, a bar above every page says so, with a link to the alert;
     the bar disappears when the alert is closed.
     """
-    context = seats.acting_desk._context
+    context = window_desks.acting_desk._context
     context.write(
         lambda tx: alerts.raise_alert(
             tx.conn, "database_went_back", "database", 1, None, "row 7", "there", context.now()
         )
     )
-    person = sit()
+    person = open_window()
     current_appearance().choose_theme(theme)
     told: tuple[tuple[Literal["en", "ja"], str], ...]
     told = (("en", "was rolled back"), ("ja", "以前の時点に戻っています"))
@@ -337,7 +339,7 @@ def test_a_rolled_back_database_is_announced_until_its_alert_closes(
     bar.button.click()
     person.until(lambda: isinstance(person.opening.controller.frame.current_route, AlertsRoute))  # type: ignore[union-attr]  # open
     (alert,) = console.alerts.list_alerts()
-    with seats.open_acting_desk("lead-b") as lead:
+    with window_desks.open_acting_desk("lead-b") as lead:
         lead.alerts.acknowledge(alert.id, "restored on purpose")
     person.until(lambda: not _visible_bars(person))
 
@@ -349,12 +351,12 @@ def save_picture(person: Person, name: str) -> None:
         person.window.grab().save(str(Path(folder) / f"{name}.png"))
 
 
-def test_a_row_written_by_another_program_appears(seats: WindowTestDesks, sit: OpenWindow) -> None:
+def test_a_row_written_by_another_program_appears(window_desks: WindowTestDesks, open_window: OpenWindow) -> None:
     """A row that another program has written changes the counts, because the window reads the change feed."""
-    person = sit()
+    person = open_window()
     assert person.opening.context.work_counts.find_queue_count("error") is not None
     before = person.opening.context.work_counts.find_queue_count("pending")
-    with seats.write_as_owner() as tx:
+    with window_desks.write_as_owner() as tx:
         tx.conn.execute(
             text(
                 "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, status)"
@@ -367,14 +369,18 @@ def test_a_row_written_by_another_program_appears(seats: WindowTestDesks, sit: O
 
 
 def test_the_counts_agree_with_the_rows_just_read(
-    seats: WindowTestDesks, sit: OpenWindow, console: Console, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+    window_desks: WindowTestDesks,
+    open_window: OpenWindow,
+    console: Console,
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A queue that was read later than the counts decides the numbers in its tab and in the sidebar, and the counts
     are read again.
     """
     for number in NUMBERS[:2]:
         buy_unknown(console, sandbox, number)
-    person = sit()
+    person = open_window()
     context = person.opening.context
     person.until(lambda: context.work_counts.find_queue_count("unknown") is not None)
     person.wait_until_read()
@@ -398,10 +404,10 @@ def test_the_counts_agree_with_the_rows_just_read(
     person.until(lambda: context.work_counts.alert_count == old.alert_count)
 
 
-def test_home_opens_the_queues(sit: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_home_opens_the_queues(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """A line of the counts on Home opens its queue."""
     buy_unknown(console, sandbox, NUMBER)
-    person = sit()
+    person = open_window()
     home = person.page(HomePage)
     person.until(
         lambda: any(

@@ -54,7 +54,7 @@ def worker(place: Place, sandbox: Sandbox) -> Iterator[Console]:
 
 
 @pytest.fixture
-def sit(qtbot: QtBot, qapp: QApplication, place: Place) -> Iterator[OpenWindow]:
+def open_window(qtbot: QtBot, qapp: QApplication, place: Place) -> Iterator[OpenWindow]:
     """Open op-a's window at a desk without credentials except those in `keyring` and `given`."""
     install_appearance(qapp, theme="light")
     people: list[Person] = []
@@ -89,14 +89,14 @@ def buy_check_without_pdf(place: Place, sandbox: Sandbox, worker: Console) -> Cr
 
 
 def test_acting_buttons_are_disabled_without_a_worker(
-    place: Place, sandbox: Sandbox, worker: Console, sit: OpenWindow
+    place: Place, sandbox: Sandbox, worker: Console, open_window: OpenWindow
 ) -> None:
     """While no worker is running, the window says so and disables each acting button, also in an open dialog, with
     the reason; reading is possible. When a worker is running again, the buttons are enabled.
     """
     record = buy_check_without_pdf(place, sandbox, worker)
     with execute_desk_requests(worker):
-        person = sit()
+        person = open_window()
         person.frame.show_route(CreditCheckRoute(record.id, (), "queues"))
         page = person.page(CreditCheckPage)
         person.until(lambda: page.view is not None)
@@ -126,13 +126,13 @@ def test_acting_buttons_are_disabled_without_a_worker(
         assert reason not in [label.plain for label in dialog.findChildren(TextLabel) if label.isVisible()]
 
 
-def test_left_over_credentials_are_reported_and_deleted(sit: OpenWindow, worker: Console) -> None:
+def test_left_over_credentials_are_reported_and_deleted(open_window: OpenWindow, worker: Console) -> None:
     """A bar reports credentials that are left on the desk and opens their list. Those in the keyring can be deleted;
     a variable is named and stays.
     """
     keyring = MemoryKeyring({"PAYPAY_API_KEY": "x", "STORE_KEY": "a-key-that-is-long-enough", "mine": "y"})
     with execute_desk_requests(worker):
-        person = sit(keyring, CONSOLE_SECRET_ATOM_PASSWORD="z")
+        person = open_window(keyring, CONSOLE_SECRET_ATOM_PASSWORD="z")
         person.until(lambda: any("no longer needs" in text for text in find_visible_bars(person)))
         person.control("Show credentials").press()
         dialog = person.dialog(LeftoverCredentialsDialog)

@@ -129,12 +129,12 @@ def kill_server_at_command(on: MoneyStage, server: Server, action: str, nth: int
     """
     die, back = make_kill_and_wait(server)
 
-    def mend() -> None:
+    def restart_server() -> None:
         back()
         on.place.database._lines.clear()  # type: ignore[attr-defined]  # a server's: connections of before its death
 
     begun = time.monotonic()
-    ended = fail_at_command(on, action, "restarted", nth, die, mend)
+    ended = fail_at_command(on, action, "restarted", nth, die, restart_server)
     return ended, time.monotonic() - begun
 
 

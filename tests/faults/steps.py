@@ -64,7 +64,7 @@ def make_kill_and_wait(server: Server) -> tuple[Callable[[int], None], Callable[
     """
     back, dead = Thread(target=server.start), Event()
 
-    def die(_session: int) -> None:
+    def kill_server(_session: int) -> None:
         server.kill()
         back.start()
         dead.set()
@@ -73,7 +73,7 @@ def make_kill_and_wait(server: Server) -> tuple[Callable[[int], None], Callable[
         assert dead.wait(PATIENCE_SECONDS)
         back.join()
 
-    return die, wait
+    return kill_server, wait
 
 
 def kill_server_at_command(

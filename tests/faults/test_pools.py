@@ -53,7 +53,7 @@ def test_every_connection_is_returned_to_its_pool(database: Database, place: Ser
         tx.conn.execute(SELECT_ONE_QUERY)
         raise LookupError
 
-    def use() -> None:
+    def use_connection() -> None:
         for turn in range(15):
             with database.read() as conn:
                 conn.execute(SELECT_ONE_QUERY)
@@ -64,7 +64,7 @@ def test_every_connection_is_returned_to_its_pool(database: Database, place: Ser
             database.write(lambda tx: tx.conn.execute(SELECT_ONE_QUERY))
             assert turn >= 0
 
-    threads = [threading.Thread(target=use) for _ in range(3 * POOL_SIZE)]
+    threads = [threading.Thread(target=use_connection) for _ in range(3 * POOL_SIZE)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -96,16 +96,16 @@ def test_the_server_dies_at_commit(own_place: ServerPlace, own_server: Server, d
         database.write(TriedAuditEntry("warm", own_place.get_account_name("op-a")))
         restart = threading.Thread(target=own_server.start)
 
-        def die(_session: int = 0) -> None:
+        def kill_server(_session: int = 0) -> None:
             own_server.kill()
             restart.start()
 
         def die_when_done() -> None:
             shot.replied.wait(PATIENCE_SECONDS)
-            die()
+            kill_server()
 
         killer = threading.Thread(target=die_when_done)
-        with proxy.cause_fault(kind, on="COMMIT", before=lambda _: None if done else die()) as shot:
+        with proxy.cause_fault(kind, on="COMMIT", before=lambda _: None if done else kill_server()) as shot:
             if done:
                 killer.start()
             begun = time.monotonic()

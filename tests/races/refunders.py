@@ -154,23 +154,23 @@ def _make_acts(
         found = find_newest_refund(console, payment)
         return found.id if found else 0
 
-    def asked(payment: int) -> object:
+    def request_drawn_refund(payment: int) -> object:
         amount = chance.choice(SUMS[ids[payment]])
         return half(lambda request_id: request_refund(console, payment, amount, request_id))
 
     def on_newest(act: Callable[[int, str | None], object]) -> Callable[[int], object]:
-        def done(payment: int) -> object:
+        def act_on_newest_refund(payment: int) -> object:
             refund = current(payment)
             return half(lambda request_id: act(refund, request_id))
 
-        return done
+        return act_on_newest_refund
 
     decide = {
         "approve": on_newest(lambda refund, request_id: refunds.approve(refund, request_id=request_id)),
         "reject": on_newest(lambda refund, request_id: refunds.reject(refund, "not ours", request_id=request_id)),
     }
     everybody: dict[str, Callable[[int], object]] = {
-        "ask": asked,
+        "ask": request_drawn_refund,
         "submit": on_newest(lambda refund, request_id: refunds.submit(refund, request_id=request_id)),
         "probe": on_newest(lambda refund, request_id: refunds.probe(refund, request_id=request_id)),
         "withdraw": on_newest(lambda refund, request_id: refunds.withdraw(refund, request_id=request_id)),

@@ -119,11 +119,11 @@ def test_a_reader_sees_the_old_file_or_the_new_one(file: NamedValuesFile, monkey
     """A process that ends before it replaces the file leaves the old values complete."""
     file.change({"theme": "dark"})
 
-    def die(self: Path, target: Path) -> Path:
+    def interrupt(self: Path, target: Path) -> Path:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "replace", die)
+        patched.setattr(Path, "replace", interrupt)
         with pytest.raises(KeyboardInterrupt):
             file.change({"theme": "light"})
     assert file.read().values == {"theme": "dark"}

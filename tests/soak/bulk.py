@@ -65,12 +65,12 @@ def _run_half_by_hand(console: Console, run_id: int, half: int) -> None:
     """
     heard: list[int] = []
 
-    def hear(now: BulkProgress) -> None:
+    def record_progress(now: BulkProgress) -> None:
         heard.append(now.done_count)
 
-    stopped = console.bulk.run(run_id, progress=hear, should_stop=lambda: len(heard) == half)
+    stopped = console.bulk.run(run_id, progress=record_progress, should_stop=lambda: len(heard) == half)
     assert (stopped.state, stopped.done) == ("stopped", half), stopped
-    left = console.bulk.run(run_id, progress=hear, should_leave=lambda: len(heard) > half)
+    left = console.bulk.run(run_id, progress=record_progress, should_leave=lambda: len(heard) > half)
     assert (left.state, left.done) == ("running", half + 1), left
 
 

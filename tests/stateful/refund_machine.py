@@ -258,10 +258,10 @@ class RefundMachine(RuleBasedStateMachine):
             assert payment is not None
             return apply_refund_report(console._context, tx, payment.id, make_report(entry))
 
-        def hear(console: Console) -> bool:
+        def report_details(console: Console) -> bool:
             return console.database.write(lambda tx: hear_in_transaction(console, tx))
 
-        assert self.world.call_as(desk, "op-a", hear) is True
+        assert self.world.call_as(desk, "op-a", report_details) is True
 
     @rule(desk=desks, n=refunds, person=st.sampled_from((*CHECKERS, *MAKERS)), crash=crashes)
     def resolve(self, desk: int, n: int, person: str, crash: str | None) -> None:

@@ -64,7 +64,7 @@ def test_a_key_begins_once(databases: tuple[Database, ...], process_holder: Hold
         begin_operation(there, make_operation("Key-1"), process_holder)
     barrier = Barrier(8)
 
-    def ask(i: int) -> int:
+    def begin_key(i: int) -> int:
         barrier.wait(PATIENCE_SECONDS)
         try:
             return begin_operation(databases[i % 2], make_operation("at once"), process_holder)
@@ -72,7 +72,7 @@ def test_a_key_begins_once(databases: tuple[Database, ...], process_holder: Hold
             return 0
 
     with ThreadPoolExecutor(8) as threads:
-        assert sum(threads.map(ask, range(8))) == 1
+        assert sum(threads.map(begin_key, range(8))) == 1
 
 
 def test_only_the_holder_ends_an_operation(

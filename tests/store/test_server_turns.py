@@ -18,7 +18,7 @@ def test_a_process_waiting_for_exclusive_use_is_not_overtaken() -> None:
 
     with start_own_run() as run, ThreadPoolExecutor(2) as pool:
 
-        def somebody_waits() -> bool:
+        def is_process_waiting() -> bool:
             with (run.folder / "some.gate.lock").open("a") as gate:
                 try:
                     fcntl.flock(gate, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -29,7 +29,7 @@ def test_a_process_waiting_for_exclusive_use_is_not_overtaken() -> None:
         with use_shared_server("some", alone=False):
             take("together", alone=False)
             first = pool.submit(take, "alone", alone=True)
-            wait_until(somebody_waits, "the one who wants to be alone")
+            wait_until(is_process_waiting, "the one who wants to be alone")
             second = pool.submit(take, "later", alone=False)
         first.result(PATIENCE_SECONDS)
         second.result(PATIENCE_SECONDS)

@@ -14,8 +14,8 @@ def store_lost_operations(context: ServiceContext, entries: Sequence[SpoolEntry]
     a server require.
     """
 
-    def tell(tx: Transaction) -> None:
+    def insert_entries(tx: Transaction) -> None:
         context.record_audit(tx, AuditAction.DATABASE_WENT_BACK, 1, {}, kind="database")
         lost_operations.insert_lost_operations(tx.conn, entries, context.database_id, context.now())
 
-    context.write(tell)
+    context.write(insert_entries)

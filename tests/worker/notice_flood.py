@@ -138,7 +138,7 @@ def run_flood(place: Place, seconds: float, rate: float, slow: int, each_second:
             dawdlers = AttackParameters(worker.port, seconds, slow=slow, seed=seed)
             with _attacking(attack) as thrown, _attacking(dawdlers) as dawdled, _watched(worker, vitals):
                 _deliver(worker, posts, seconds, deliveries)
-                heard, dawdling = _heard(thrown), _heard(dawdled)
+                heard, dawdling = _read_counts(thrown), _read_counts(dawdled)
             wait_until(lambda: _is_settled(scene), "every notice is booked", 4 * LONG_TIMEOUT_SECONDS)
             assert worker.is_alive
         _check(scene, posts)
@@ -160,7 +160,7 @@ def _attacking(attack: AttackParameters) -> Iterator["subprocess.Popen[str]"]:
             process.kill()
 
 
-def _heard(process: "subprocess.Popen[str]") -> dict[str, Counter[str]]:
+def _read_counts(process: "subprocess.Popen[str]") -> dict[str, Counter[str]]:
     assert process.stdout is not None
     return {kind: Counter(found) for kind, found in json.loads(process.stdout.readline()).items()}
 

@@ -100,17 +100,17 @@ def test_a_state_in_the_snapshot_is_not_sent_again() -> None:
     shown = RecordSummary("payment", 1, "user_payment", "known", "none", None, 4)
     known = {("payment", 1): shown}
 
-    def told(*changed: RecordSummary) -> list[Any]:
+    def make_sent_states(*changed: RecordSummary) -> list[Any]:
         text = LiveFeedChanges(changed).make_message_text(ALL_CHANNELS, known)
         return [] if text is None else [(one["id"], one["version"]) for one in json.loads(text)["changes"]]
 
     other = replace(shown, id=2)
-    assert told(replace(shown, version=3), other) == [(2, 4)]
-    assert told(shown) == []
-    assert told(replace(shown, certainty="unknown")) == [(1, 4)]  # it lapsed, which writes no row
-    assert told(shown, replace(shown, version=5)) == [(1, 4), (1, 5)]
+    assert make_sent_states(replace(shown, version=3), other) == [(2, 4)]
+    assert make_sent_states(shown) == []
+    assert make_sent_states(replace(shown, certainty="unknown")) == [(1, 4)]  # it lapsed, which writes no row
+    assert make_sent_states(shown, replace(shown, version=5)) == [(1, 4), (1, 5)]
     assert known == {}
-    assert told(RecordSummary("payment", 1)) == [(1, None)]
+    assert make_sent_states(RecordSummary("payment", 1)) == [(1, None)]
 
 
 def test_a_state_with_two_feed_rows_is_sent_once(scene: PaymentDesk) -> None:

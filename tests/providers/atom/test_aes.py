@@ -115,16 +115,16 @@ def test_paddings_that_are_none() -> None:
     from cryptography.hazmat.primitives.ciphers.algorithms import AES
     from cryptography.hazmat.primitives.ciphers.modes import CBC
 
-    def raw(plain: bytes) -> str:
+    def encrypt_without_padding(plain: bytes) -> str:
         turned = Cipher(AES(KEY), CBC(bytes(range(16)))).encryptor()
         return (turned.update(plain) + turned.finalize()).hex()
 
     for length in (0, *range(17, 256)):
-        assert decrypt_and_check_padding(raw(b"a" * 15 + bytes((length,))), KEY)[1] is False
+        assert decrypt_and_check_padding(encrypt_without_padding(b"a" * 15 + bytes((length,))), KEY)[1] is False
     for length in range(2, 17):
-        assert decrypt_and_check_padding(raw(b"a" * 15 + bytes((length,))), KEY)[1] is False
-    assert decrypt_and_check_padding(raw(b"a" * 15 + b"\1"), KEY) == (b"a" * 15, True)
-    assert decrypt_and_check_padding(raw(b"\x10" * 16), KEY) == (b"", True)
+        assert decrypt_and_check_padding(encrypt_without_padding(b"a" * 15 + bytes((length,))), KEY)[1] is False
+    assert decrypt_and_check_padding(encrypt_without_padding(b"a" * 15 + b"\1"), KEY) == (b"a" * 15, True)
+    assert decrypt_and_check_padding(encrypt_without_padding(b"\x10" * 16), KEY) == (b"", True)
 
 
 def test_a_key_is_derived_once() -> None:

@@ -108,15 +108,15 @@ def test_paypay_windows_are_the_providers(control: SandboxControl) -> None:
     assert cancel_until is not None
     assert refund_until is not None
 
-    def at(moment: datetime) -> None:
+    def set_clock(moment: datetime) -> None:
         hand.at = moment
         control.change_settings(now=moment.isoformat())
 
-    at(refund_until + timedelta(seconds=1))
+    set_clock(refund_until + timedelta(seconds=1))
     assert get_class_and_reason(vendor.refund(meeting.order)) == (OutcomeClass.FAILED_DEFINITE, "refund_window_over")
-    at(cancel_until + timedelta(seconds=1))
+    set_clock(cancel_until + timedelta(seconds=1))
     assert get_class_and_reason(vendor.cancel(meeting.question)) == (OutcomeClass.FAILED_DEFINITE, "not_reversible")
-    at(cancel_until - timedelta(seconds=20))
+    set_clock(cancel_until - timedelta(seconds=20))
     assert vendor.cancel(meeting.question).kind is OutcomeClass.PENDING
 
 

@@ -321,12 +321,12 @@ def add_during_adoption(monkeypatch: pytest.MonkeyPatch, database: Database, add
     """
     carry_out = adopt_table.apply_table_change
 
-    def meanwhile(database: Database, step: adopt_table.TableChange, *more: Any, **how: Any) -> None:
+    def carry_out_and_add(database: Database, step: adopt_table.TableChange, *more: Any, **how: Any) -> None:
         if step.name == "claims":
             add()
         carry_out(database, step, *more, **how)
 
-    monkeypatch.setattr("console.services.adoption.run.adopt_table.apply_table_change", meanwhile)
+    monkeypatch.setattr("console.services.adoption.run.adopt_table.apply_table_change", carry_out_and_add)
 
 
 @pytest.mark.parametrize("doubled", [0.1, 0.9])

@@ -197,14 +197,14 @@ def test_two_runs_take_each_row_once(console: Console, place: Place, monkeypatch
             raise ValueError("a row that nobody foresaw")
         return find(conn, record_id)
 
-    def meanwhile(due: DueTasks, row: tuple[int, str, str]) -> bool:
+    def adopt_after_other_run(due: DueTasks, row: tuple[int, str, str]) -> bool:
         monkeypatch.undo()
         assert run_adoption_task(other) == len(rows)
         return due._adopt_row_alone(row)
 
     with place.desk(LedgerVendor(), person="op-b", desk=1) as other:
         monkeypatch.setattr("console.services.tasks.due_tasks.credit_checks.find", overtaken)
-        monkeypatch.setattr(DueTasks, "_adopt_row_alone", meanwhile)
+        monkeypatch.setattr(DueTasks, "_adopt_row_alone", adopt_after_other_run)
         assert run_adoption_task(console) == 0
     told = place.sql("SELECT subject_id FROM audit_log WHERE what = 'credit-check.adopted' ORDER BY id")
     assert [int(subject) for (subject,) in told] == rows
@@ -254,7 +254,7 @@ def test_a_run_ends_while_others_go_on_writing(
     assert run_adoption_task(console) == 63
     batches: list[int] = []
 
-    def meanwhile(due: DueTasks, *given: object) -> None:
+    def adopt_after_other_run(due: DueTasks, *given: object) -> None:
         adopt(due, *given)  # type: ignore[arg-type]  # as they came
         batches.append(1)
         assert len(batches) < 20, "the run doesn't end"
@@ -268,7 +268,7 @@ def test_a_run_ends_while_others_go_on_writing(
     second = [insert_as_other_application(place, next(fresh), credit_check_id=5) for _ in range(60)]
     for row in waiting:
         place.execute_as_shop(f"UPDATE hansha_alarmbox_credit_checks SET credit_check_id = 6 WHERE id = {row}")
-    monkeypatch.setattr(DueTasks, "_adopt_row_batch", meanwhile)
+    monkeypatch.setattr(DueTasks, "_adopt_row_batch", adopt_after_other_run)
     assert run_adoption_task(console) == len(second) + len(waiting)
     monkeypatch.undo()
     assert run_adoption_task(console) >= 30

@@ -62,12 +62,12 @@ def test_the_team_works_on_an_adopted_table(team: Team, tmp_path: Path) -> None:
     vendor = LedgerVendor()
     with ExitStack() as closing:
 
-        def sit(who: str) -> Any:
+        def open_services(who: str) -> Any:
             told = {"DATABASE_URL": team.urls[who], "DOCUMENTS_URL": f"file://{tmp_path}/documents"}
             desk = open_quick_desk(tmp_path / who, vendor, None, **told, OPERATOR="", TIME_SCALE="1")
             return closing.enter_context(desk)
 
-        op, lead, worker = sit("op-a"), sit("lead-b"), sit("worker")
+        op, lead, worker = open_services("op-a"), open_services("lead-b"), open_services("worker")
         for number in (BOUGHT, PENDING, DOUBLED):
             with pytest.raises(ConsoleError, match="already_purchased"):
                 op.credit_checks.purchase(PurchaseRequest(number, "1"))

@@ -276,11 +276,11 @@ def test_the_publisher_is_opened_once(context: ServiceContext) -> None:
         def close(self) -> None:
             opened.append("closed")
 
-    def open_it() -> AlertPublisher:
+    def open_recording_publisher() -> AlertPublisher:
         opened.append("opened")
         return RecordingPublisher()
 
-    made = OutboxSender(context, open_it)
+    made = OutboxSender(context, open_recording_publisher)
     store_events(context, "a-1")
     run(context, made)
     store_events(context, "a-2")

@@ -87,14 +87,14 @@ def test_the_list_of_runs(console: Console) -> None:
     left = console.bulk.create_run("probe", chosen[1:])
     heard: list[tuple[str | None, int]] = []
 
-    def look(_now: BulkProgress) -> None:
+    def read_runs(_now: BulkProgress) -> None:
         holder = console.bulk.read_run_with_holder(left.id).holder
         heard.append((holder.operator if holder else None, console.bulk.count_unfinished()))
 
     assert [one.run.id for one in console.bulk.list_overview()] == [left.id, done.id]
     assert [one.is_open for one in console.bulk.list_overview()] == [True, False]
     assert console.bulk.count_unfinished() == 0
-    console.bulk.run(left.id, progress=look)
+    console.bulk.run(left.id, progress=read_runs)
     assert heard == [(console._context.make_holder().operator, 1)] * 2
     assert console.bulk.read_run_with_holder(left.id).holder is None
 

@@ -413,10 +413,10 @@ def test_an_exception_during_a_call_leaves_an_unknown_record(
     caller.
     """
 
-    def ended() -> None:
+    def raise_end() -> None:
         raise end
 
-    vendor.during = ended
+    vendor.during = raise_end
     with pytest.raises(end):
         buy(console)
     assert (read_single_record(console).state, read_single_record(console).certainty) == ("pending", "unknown")

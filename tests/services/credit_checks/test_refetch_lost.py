@@ -84,10 +84,10 @@ def test_a_database_error_during_a_refetch_keeps_its_code(
         def broken(*_: object, **__: object) -> None:
             raise rebuild_error(ErrorCode(code), {"problem": "in the middle"})
 
-        def go() -> None:
+        def break_database() -> None:
             monkeypatch.setattr(database, "write" if after else "read", broken)
 
-        call_during_reading(vendor, monkeypatch, go)
+        call_during_reading(vendor, monkeypatch, break_database)
         ending = call_for_refusal(lambda: console.credit_checks.refetch(record.id))
         monkeypatch.undo()
         assert (ending.code, ending.exit_status) == (code, 6)

@@ -122,10 +122,10 @@ def test_wall_clocks_judge_no_lease(place: Place, skew: timedelta) -> None:
         with place.desk(vendor, right) as console, place.desk(vendor, wrong, person="op-b", desk=1) as other:
             looked: list[str] = []
 
-            def meanwhile() -> None:
+            def lookup_while_waiting() -> None:
                 other.recovery.run_all_tasks()
                 looked.append(other.lookup.find_records(FIRST).credit_checks[0].certainty)
 
-            vendor.during = meanwhile
+            vendor.during = lookup_while_waiting
             assert console.credit_checks.purchase(make_request(FIRST)).state == "success"
     assert looked == ["known"]

@@ -217,7 +217,7 @@ def test_ctrl_c_withdraws(
     _, worker, _ = desk_worker_and_other
     (number,) = invent_numbers(1, seed=31)
 
-    def is_asked() -> bool:
+    def is_request_stored() -> bool:
         worker.desk_requests.announce_presence()
         return place.sql("SELECT count(*) FROM requests WHERE action = 'purchase'") == [(1,)]
 
@@ -226,7 +226,7 @@ def test_ctrl_c_withdraws(
     worker.desk_requests.announce_presence()
     child = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True)
     try:
-        wait_until(is_asked, "the request")
+        wait_until(is_request_stored, "the request")
         child.send_signal(signal.SIGINT)
         out, _ = child.communicate(timeout=PATIENCE_SECONDS)
     finally:

@@ -380,14 +380,14 @@ def test_no_false_alarm_under_load(place: Place, rounds: int) -> None:
                 buy(console, number)
                 told.append(console.alerts.find_database_rollback())
 
-    def look() -> None:
+    def compare_anchors() -> None:
         start.wait()
         for _ in range(rounds):
             with place.desk(vendor, desk=1) as console:
                 told.append(console.alerts.find_database_rollback())
 
     threads = [Thread(target=work, args=(desk, rows[turn::3])) for turn, desk in enumerate((0, 0, 1))]
-    threads.append(Thread(target=look))
+    threads.append(Thread(target=compare_anchors))
     for thread in threads:
         thread.start()
     for thread in threads:

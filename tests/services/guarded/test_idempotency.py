@@ -173,12 +173,12 @@ def test_the_pipeline_refuses_a_used_key(console: Console) -> None:
 def test_only_one_of_many_threads_gets_a_key(key_service: IdempotencyKeyService) -> None:
     """Eight threads acquire one key at once: one gets it, the others are refused with its owner."""
 
-    def ask(_: int) -> str:
+    def try_key(_: int) -> str:
         try:
             return type(try_to_acquire(key_service)).__name__
         except ConsoleError as error:
             return error.code
 
     with ThreadPoolExecutor(8) as threads:
-        told = sorted(threads.map(ask, range(8)))
+        told = sorted(threads.map(try_key, range(8)))
     assert told == ["HeldIdempotencyKey"] + ["in_progress"] * 7

@@ -176,7 +176,7 @@ def test_a_repeat_is_refused_while_the_first_call_runs(place: Place, console: Co
     """
     seen: list[ConsoleError] = []
 
-    def meanwhile() -> None:
+    def repeat_call() -> None:
         def ask() -> None:
             with place.desk(vendor, desk=1) as other:
                 seen.extend((read_purchase_error(other), read_purchase_error(other, OTHER_NUMBER)))
@@ -185,7 +185,7 @@ def test_a_repeat_is_refused_while_the_first_call_runs(place: Place, console: Co
         thread.start()
         thread.join()
 
-    vendor.during = meanwhile
+    vendor.during = repeat_call
     buy(console)
     first, second = seen
     assert (first.code, second.code) == ("in_progress", "possible_repeat")
@@ -201,7 +201,7 @@ def test_a_running_operation_refuses_its_repeated_request_id(
     """
     seen: list[ConsoleError] = []
 
-    def meanwhile() -> None:
+    def repeat_call() -> None:
         place.sql("UPDATE request_ids SET lease_expires = 0")
 
         def ask() -> None:
@@ -212,7 +212,7 @@ def test_a_running_operation_refuses_its_repeated_request_id(
         thread.start()
         thread.join()
 
-    vendor.during = meanwhile
+    vendor.during = repeat_call
     record = buy(console)
     assert [(error.code, error.detail["reason"]) for error in seen] == [("in_progress", "request_id")]
     assert buy(console) == record

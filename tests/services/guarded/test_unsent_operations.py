@@ -58,13 +58,13 @@ def test_a_late_sleeper_sends_nothing(
     another process buys the number: the first process sends nothing when it wakes up.
     """
 
-    def meanwhile() -> None:
+    def act_during_sleep() -> None:
         hand_clock.at += LONGER_THAN_A_LEASE
         with place.desk(vendor, hand_clock) as other:
             assert (read_single_record(other).state, read_single_record(other).certainty) == ("error", "known")
             assert buy(other).state == "success"
 
-    console._context.failpoints = SleepsAfterClaim(meanwhile)
+    console._context.failpoints = SleepsAfterClaim(act_during_sleep)
     late = call_for_refusal(lambda: buy(console))
     assert (late.code, late.exit_status, late.detail["reason"]) == ("interrupted", 6, "told_not_sent")
     assert len(vendor.charges) == 1
@@ -80,14 +80,14 @@ def test_a_prepared_operation_with_a_valid_lease_is_not_ended(
     operation as it is.
     """
 
-    def meanwhile() -> None:
+    def act_during_lease() -> None:
         with place.desk(vendor, hand_clock) as other:
             other.recovery.run_all_tasks()
             assert [one.state for one in other._context.spool.list_unsent_entries(other._context.database_id)] == [
                 SpoolState.PREPARED
             ]
 
-    console._context.failpoints = SleepsAfterClaim(meanwhile)
+    console._context.failpoints = SleepsAfterClaim(act_during_lease)
     assert buy(console).state == "success"
     assert len(vendor.charges) == 1
 

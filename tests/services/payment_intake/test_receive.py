@@ -187,16 +187,16 @@ def test_a_provider_that_is_away_is_not_asked_for_ever(scene: PaymentDesk) -> No
         assert scene.deliver("paypay", f"ORD-{n}").done == "queued"
     assert scene.payments.check_notice(scene.post("atom", "ORD-9")).store_notice().done == "queued"
 
-    def asked() -> int:
+    def count_questions() -> int:
         before = len(scene.control.read_requests(call="paypay_payment"))
         scene.machinery.payments._notice_receiver.confirm_due_notices()
         return len(scene.control.read_requests(call="paypay_payment")) - before
 
-    assert asked() == MAX_CONSECUTIVE_UNANSWERED_QUESTIONS
+    assert count_questions() == MAX_CONSECUTIVE_UNANSWERED_QUESTIONS
     assert scene.payment(atom).state == "completed"
-    assert (asked(), asked()) == (2, MAX_CONSECUTIVE_UNANSWERED_QUESTIONS)
+    assert (count_questions(), count_questions()) == (2, MAX_CONSECUTIVE_UNANSWERED_QUESTIONS)
     scene.control.clear_faults()
-    assert (asked(), asked()) == (2, 3)
+    assert (count_questions(), count_questions()) == (2, 3)
     assert {scene.payment(one).state for one in whose} == {"completed"}
 
 

@@ -601,12 +601,12 @@ def test_a_payment_started_during_a_cancellation_prevents_it(
     pass_time(scene, clock, PAST_TIME_TO_PAY)
     order, change, turns = scene.read_order("ORD-1").id, orders.change_order, iter([True])
 
-    def begun_meanwhile(conn: Any, record: Any, now: Any, **values: Any) -> None:
+    def start_payment(conn: Any, record: Any, now: Any, **values: Any) -> None:
         if "status" in values and next(turns, False):
             _run_together([Thread(target=lambda: scene.payments.start(order, "paypay"))])
         change(conn, record, now, **values)
 
-    monkeypatch.setattr(orders, "change_order", begun_meanwhile)
+    monkeypatch.setattr(orders, "change_order", start_payment)
     run_timeout_task(scene)
     assert (scene.payment(first.id).state, scene.read_order("ORD-1").state) == ("expired", "pending")
     assert [one.state.value for one in scene.payments.read_order(order).payments] == ["token_generated", "expired"]

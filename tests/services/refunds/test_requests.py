@@ -143,11 +143,11 @@ def test_only_one_of_simultaneous_requests_is_stored(desk: RefundDesk) -> None:
     """
     payment, start, told = desk.paid(), Barrier(8), list[str]()
 
-    def ask(n: int) -> None:
+    def request_refund(n: int) -> None:
         start.wait()
         told.append(call_for_code(lambda: desk.ask(payment, str(2000 + n), by=f"op-{n}")))
 
-    threads = [Thread(target=ask, args=(n,)) for n in range(8)]
+    threads = [Thread(target=request_refund, args=(n,)) for n in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -37,7 +37,7 @@ def test_the_key_is_stored_before_the_first_request_leaves(desk: RefundDesk, con
     vendor = desk.vendors.get_adapter("paypay")
     refund_there = vendor.refund
 
-    def look(order: object) -> object:
+    def read_stored_key(order: object) -> object:
         now = desk.sql("SELECT status, provider_refund_key, sent_count, last_sent_at FROM refunds")[0]
         running = desk.sql("SELECT state, idempotency_key FROM operations WHERE action = 'refund.submit'")[0]
         seen.append(
@@ -45,7 +45,7 @@ def test_the_key_is_stored_before_the_first_request_leaves(desk: RefundDesk, con
         )
         return refund_there(order)  # type: ignore[arg-type]
 
-    vendor.refund = look  # type: ignore[method-assign, assignment]
+    vendor.refund = read_stored_key  # type: ignore[method-assign, assignment]
     sent = desk.approve(refund)
     ((row, operation, standing),) = seen
     assert (row.status, row.provider_refund_key, row.sent_count) == ("submitting", sent.provider_refund_key, 1)

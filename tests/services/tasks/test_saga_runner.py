@@ -251,14 +251,14 @@ def test_back_to_an_earlier_step(console: Console, clock: MovedClock, place: Pla
     saga_desk = SagaDesk(console._context, clock, asks=True)
     asked = saga_desk._do("one")
 
-    def ask(_saga: Saga) -> StepAction:
+    def return_to_earlier_step(_saga: Saga) -> StepAction:
         if "two" in saga_desk.trail(place) or saga_desk.answers.get("two"):
             saga_desk.answers.clear()
         else:
             saga_desk.answers["two"] = EarlierStepRequired("one")
         return asked
 
-    steps = (ProviderQuestionStep("one", ask), *saga_desk.plan.steps[1:])
+    steps = (ProviderQuestionStep("one", return_to_earlier_step), *saga_desk.plan.steps[1:])
     runner = SagaRunner(saga_desk.context, SagaPlan("bench", "order", steps, saga_desk.plan.waits_between_attempts))
     assert runner.run(saga_desk.start()).state is SagaState.DONE
     assert saga_desk.trail(place) == ["one", "two", "one", "two", "three"]

@@ -165,12 +165,12 @@ def test_once_waits_for_another_run_but_not_for_ever(
         go_on(seconds)
         tasks.beat()
 
-    def run_beside() -> int:
+    def run_in_second_thread() -> int:
         inner.append(tasks.make_scheduler().run_all())
         return 1
 
     monkeypatch.setattr(hand_clock, "sleep", beating_meanwhile)
-    tasks.act = run_beside
+    tasks.act = run_in_second_thread
     tasks.scheduler.run_due_tasks()
     assert inner == [(TaskRun("probes", 0), TaskRun("refetches", 2))]
     assert hand_clock.at - before >= timedelta(seconds=60)

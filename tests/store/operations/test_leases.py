@@ -118,12 +118,12 @@ def test_simultaneous_processes_acquire_at_most_the_slots(
     gets an error."""
     barrier = Barrier(8)
 
-    def ask(i: int) -> Lease | None:
+    def acquire_as_desk(i: int) -> Lease | None:
         barrier.wait(PATIENCE_SECONDS)
         return acquire_lease(databases[i % 2], make_holder(place, f"desk-{i}"), slots, name=f"fresh-{slots}")
 
     with ThreadPoolExecutor(8) as threads:
-        taken = [lease for lease in threads.map(ask, range(8)) if lease is not None]
+        taken = [lease for lease in threads.map(acquire_as_desk, range(8)) if lease is not None]
     assert sorted(lease.slot for lease in taken) == list(range(slots))
 
 

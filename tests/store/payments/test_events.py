@@ -63,11 +63,11 @@ def test_a_refused_event_is_no_repeat(rows: Connection) -> None:
 def test_one_of_many_threads_stores_an_event(database_without_person_triggers: Database) -> None:
     """Of many threads that store the same event at the same moment, exactly one gets True."""
 
-    def tell(number: int) -> bool:
+    def store_event(number: int) -> bool:
         event = PaymentEvent("crowd", f"N-{number % 3}", "x", "kept", "{}")
         return database_without_person_triggers.write(
             lambda tx: payment_events.add_event(tx.conn, event, "worker", NOW)
         )
 
     with ThreadPoolExecutor(8) as threads:
-        assert sum(threads.map(tell, range(24))) == 3
+        assert sum(threads.map(store_event, range(24))) == 3

@@ -123,14 +123,14 @@ def test_simultaneous_beginnings_create_one_saga(databases: tuple[Database, ...]
     begun = [saga for saga in run_at_once(databases, lambda tx, _: _start_saga(tx.conn)) if saga]
     assert len(begun) == 1
 
-    def go_on(conn: Connection) -> bool:
+    def advance_saga(conn: Connection) -> bool:
         try:
             sagas.advance_saga(conn, begun[0], NOW, "expire")
         except sagas.StaleRow:
             return False
         return True
 
-    assert sum(run_at_once(databases, lambda tx, _: go_on(tx.conn))) == 1
+    assert sum(run_at_once(databases, lambda tx, _: advance_saga(tx.conn))) == 1
     with databases[0].read() as conn:
         assert [saga.version for saga in sagas.find_by_subject(conn, "payment", 1)] == [2]
 

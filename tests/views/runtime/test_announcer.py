@@ -29,7 +29,7 @@ MakeWindow = Callable[[], QWidget]
 
 
 @pytest.fixture
-def heard() -> Iterator[list[HeardSentence]]:
+def announced_texts() -> Iterator[list[HeardSentence]]:
     with collect_announcements() as sentences:
         yield sentences
 
@@ -87,33 +87,35 @@ def test_texts_are_spoken_as_sentences(parts: tuple[str, ...], spoken: str) -> N
     ],
 )
 def test_a_refusal_interrupts(
-    window: QWidget, heard: list[HeardSentence], tone: Tone, icon_name: str, is_urgent: bool
+    window: QWidget, announced_texts: list[HeardSentence], tone: Tone, icon_name: str, is_urgent: bool
 ) -> None:
     put(window, NotificationBar("Not done", "Why.", tone=tone, icon_name=icon_name))
-    assert heard == [HeardSentence("Not done. Why.", is_urgent)]
+    assert announced_texts == [HeardSentence("Not done. Why.", is_urgent)]
 
 
-def test_a_bar_is_announced_once(window: QWidget, heard: list[HeardSentence]) -> None:
+def test_a_bar_is_announced_once(window: QWidget, announced_texts: list[HeardSentence]) -> None:
     """A bar that is hidden and shown again is not announced again; a new text is."""
     bar = NotificationBar("Changed", "By lead-b.")
     put(window, bar)
     bar.hide()
     bar.show()
-    assert [one.sentence for one in heard] == ["Changed. By lead-b."]
+    assert [one.sentence for one in announced_texts] == ["Changed. By lead-b."]
     bar.show_text("Changed", "By lead-b.")
     bar.show_text("Changed", "By op-c.")
-    assert [one.sentence for one in heard] == ["Changed. By lead-b.", "Changed. By op-c."]
+    assert [one.sentence for one in announced_texts] == ["Changed. By lead-b.", "Changed. By op-c."]
 
 
-def test_a_bar_of_an_opening_window_is_read_with_the_window(window: QWidget, heard: list[HeardSentence]) -> None:
+def test_a_bar_of_an_opening_window_is_read_with_the_window(
+    window: QWidget, announced_texts: list[HeardSentence]
+) -> None:
     dialog = DialogFrame("Buy?", main_button_text="Buy", parent=window)
     dialog.show_content(NotificationBar("This costs money", "¥300."))
     dialog.open()
-    assert heard == []
+    assert announced_texts == []
     dialog.close()
 
 
-def test_a_result_is_one_sentence(window: QWidget, heard: list[HeardSentence]) -> None:
+def test_a_result_is_one_sentence(window: QWidget, announced_texts: list[HeardSentence]) -> None:
     """Title and bar are said together, so that an urgent bar doesn't cut the title off."""
     dialog = DialogFrame("Buy?", main_button_text="Buy", parent=window)
     dialog.show_content(QWidget())
@@ -123,37 +125,40 @@ def test_a_result_is_one_sentence(window: QWidget, heard: list[HeardSentence]) -
     QVBoxLayout(content).addWidget(NotificationBar("", "The provider refused.", tone="bad", icon_name="cross"))
     dialog.main_button.clicked.connect(dialog.accept)
     dialog.show_outcome("Not bought", "", content, close_text="Close")
-    assert heard == [HeardSentence("Asking…", False), HeardSentence("Not bought. The provider refused.", True)]
+    assert announced_texts == [
+        HeardSentence("Asking…", False),
+        HeardSentence("Not bought. The provider refused.", True),
+    ]
     dialog.close()
 
 
-def test_a_new_title_of_an_open_dialog_is_said(window: QWidget, heard: list[HeardSentence]) -> None:
+def test_a_new_title_of_an_open_dialog_is_said(window: QWidget, announced_texts: list[HeardSentence]) -> None:
     dialog = DialogFrame("Refund", parent=window)
     dialog.show_content(QWidget())
     dialog.open()
     dialog.show_title("Ask for refund of ¥500?", "Order A-1")
     dialog.show_title("Ask for refund of ¥500?", "Order A-1")
-    assert [one.sentence for one in heard] == ["Ask for refund of ¥500? Order A-1"]
+    assert [one.sentence for one in announced_texts] == ["Ask for refund of ¥500? Order A-1"]
     dialog.close()
 
 
-def test_the_same_error_of_a_field_is_said_once(window: QWidget, heard: list[HeardSentence]) -> None:
+def test_the_same_error_of_a_field_is_said_once(window: QWidget, announced_texts: list[HeardSentence]) -> None:
     """A field that is checked at every key shows its error at every key."""
     field = Field("Corporation number")
     put(window, field)
     for words in ("Wrong digit.", "", "Wrong digit.", "Too long."):
         field.show_error(words)
-    assert heard == [HeardSentence("Wrong digit.", True), HeardSentence("Too long.", True)]
+    assert announced_texts == [HeardSentence("Wrong digit.", True), HeardSentence("Too long.", True)]
 
 
-def test_busy_words_of_a_button_are_said(window: QWidget, heard: list[HeardSentence]) -> None:
+def test_busy_words_of_a_button_are_said(window: QWidget, announced_texts: list[HeardSentence]) -> None:
     button = KeyButton("Verify")
     put(window, button)
     button.set_busy("Verifying…")
-    assert heard == [HeardSentence("Verifying…", False)]
+    assert announced_texts == [HeardSentence("Verifying…", False)]
 
 
-def test_notices_are_kept_with_time_and_record(window: QWidget, heard: list[HeardSentence]) -> None:
+def test_notices_are_kept_with_time_and_record(window: QWidget, announced_texts: list[HeardSentence]) -> None:
     """The announcer stores messages with time and record, newest first. A toast may have another record than the
     page.
     """
@@ -166,7 +171,7 @@ def test_notices_are_kept_with_time_and_record(window: QWidget, heard: list[Hear
         ("Sent. R-3", INSTANT, PaymentRoute(9)),
         ("Not done. Why.", INSTANT, PaymentRoute(7)),
     ]
-    assert [one.sentence for one in heard] == ["Not done. Why.", "Sent. R-3"]
+    assert [one.sentence for one in announced_texts] == ["Not done. Why.", "Sent. R-3"]
     for number in range(250):
         ToastStack(window).show_toast(ToastFrame(f"Copied {number}"))
     assert len(announcer.announcements) == 200
@@ -181,7 +186,7 @@ def test_a_page_without_a_record_gives_none(window: QWidget) -> None:
     assert announcer.announcements[0].route is None
 
 
-def test_a_locked_window_announces_only_the_lock(window: QWidget, heard: list[HeardSentence]) -> None:
+def test_a_locked_window_announces_only_the_lock(window: QWidget, announced_texts: list[HeardSentence]) -> None:
     """While the window is locked, only the lock speaks, and that isn't kept; the rest is said afterwards."""
     cover: list[QWidget] = []
     announcer = keep(window, cover)
@@ -191,11 +196,11 @@ def test_a_locked_window_announces_only_the_lock(window: QWidget, heard: list[He
     cover.append(lock)
     put(window, NotificationBar("Changed", "By lead-b."))
     put(lock, NotificationBar("Not unlocked", "Wrong password.", tone="bad"))
-    assert heard == [HeardSentence("Not unlocked. Wrong password.", True)]
+    assert announced_texts == [HeardSentence("Not unlocked. Wrong password.", True)]
     assert [*announcer.announcements] == []
     cover.clear()
     announcer.announce_waiting_sentences()
-    assert [one.sentence for one in heard[1:]] == ["Changed. By lead-b."]
+    assert [one.sentence for one in announced_texts[1:]] == ["Changed. By lead-b."]
     assert [announcement.sentence for announcement in announcer.announcements] == ["Changed. By lead-b."]
 
 
@@ -238,7 +243,7 @@ def test_only_the_announcer_sends_announcements() -> None:
     assert makers == {"runtime/announcer.py"}
 
 
-def test_a_list_that_is_still_empty_is_announced_once(window: QWidget, heard: list[HeardSentence]) -> None:
+def test_a_list_that_is_still_empty_is_announced_once(window: QWidget, announced_texts: list[HeardSentence]) -> None:
     """A list that is read again because another person acted, and is empty as before, says nothing; another reason
     for its emptiness is said, and so is the same one after rows were shown.
     """
@@ -250,11 +255,11 @@ def test_a_list_that_is_still_empty_is_announced_once(window: QWidget, heard: li
         if not title:
             stack.setCurrentWidget(rows)
             continue
-        empty = EmptyState(title, f"Checked at {len(heard)}")
+        empty = EmptyState(title, f"Checked at {len(announced_texts)}")
         replace_by_empty_state(stack, shown, empty)
         QApplication.processEvents()
         shown = empty
-    assert [one.sentence.split(".")[0] for one in heard] == [
+    assert [one.sentence.split(".")[0] for one in announced_texts] == [
         "Nothing is unknown",
         "No record matches",
         "No record matches",

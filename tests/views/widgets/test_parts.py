@@ -483,7 +483,7 @@ def test_a_timeline_shows_long_words_whole(show_widget: Shown, qtbot: QtBot) -> 
 TEXTS = RepeatedEventTexts(lambda count, oldest: f"{count} times since {oldest}", lambda count: f"all {count}")
 
 
-def said(at: int, words: str, actor: str = "worker") -> TimelineLine:
+def make_line(at: int, words: str, actor: str = "worker") -> TimelineLine:
     return TimelineLine(f"15:{at:02}", f"2026-11-20 15:{at:02}:00 JST", "cross", "bad", actor, words)
 
 
@@ -493,8 +493,14 @@ def test_repeated_events_are_one_line_until_enter_expands_them(qtbot: QtBot) -> 
     """
     timeline = TimelineList("Timeline", repeated_event_texts=TEXTS)
     qtbot.addWidget(timeline)
-    pairs = [said(50 - at, "asked" if at % 2 == 0 else "no answer") for at in range(6)]
-    lines = [*pairs, said(40, "bought"), *(said(30 - at, "no PDF") for at in range(4)), said(5, "a"), said(4, "a")]
+    pairs = [make_line(50 - at, "asked" if at % 2 == 0 else "no answer") for at in range(6)]
+    lines = [
+        *pairs,
+        make_line(40, "bought"),
+        *(make_line(30 - at, "no PDF") for at in range(4)),
+        make_line(5, "a"),
+        make_line(4, "a"),
+    ]
 
     def shown() -> list[str]:
         model = timeline.model()
@@ -513,7 +519,7 @@ def test_repeated_events_are_one_line_until_enter_expands_them(qtbot: QtBot) -> 
     opened = ["15:30 no PDF all 4", "15:29 no PDF", "15:28 no PDF", "15:27 no PDF"]
     assert shown() == [*closed[:3], *opened, *closed[4:]]
     assert timeline.currentIndex().row() == 3
-    timeline.show_lines([said(55, "took it"), *lines])  # a newer event leaves it open
+    timeline.show_lines([make_line(55, "took it"), *lines])  # a newer event leaves it open
     assert shown() == ["15:55 took it", *closed[:3], *opened, *closed[4:]]
     timeline.setCurrentIndex(timeline.model().index(6, 0))
     QTest.keyClick(timeline, Qt.Key.Key_Return)
