@@ -156,7 +156,7 @@ def test_a_double_click_on_confirm_runs_the_bulk_run_once(
     assert count_repeated_pdf_downloads(sandbox, checks_without_pdf) == [1, 1, 1]
 
 
-def test_a_run_skips_records_that_others_have_changed(
+def test_a_run_skips_records_changed_by_other_people(
     window_desks: WindowTestDesks,
     open_window: OpenWindow,
     console: Console,
@@ -362,7 +362,7 @@ def test_a_note_on_many_records_asks_for_its_text_first(
     person.until(lambda: any(one.isVisible() for one in person.window.findChildren(NoteDialog)))
 
 
-def test_t_takes_the_current_row(
+def test_the_key_t_takes_the_current_row(
     open_window: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck]
 ) -> None:
     """T takes the current row without a question; the take is listed in the unfinished work."""

@@ -345,7 +345,7 @@ def test_a_filtered_list_does_not_announce_records_outside_its_filter(
     assert page.new_arrivals.button.isHidden()
 
 
-def test_a_row_settled_elsewhere_is_marked_and_keeps_its_place(
+def test_a_row_settled_by_another_desk_is_marked_and_keeps_its_place(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """A row that has left the queue keeps its place until the list is read again. The row, the line of its

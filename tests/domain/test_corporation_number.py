@@ -152,7 +152,7 @@ def test_a_pasted_book_is_cut_short(blanks: int) -> None:
 
 
 @pytest.mark.parametrize("text", ["T", "TT7010705000725", "T701070500072", "T70107050007255", "TABC0705000725"])
-def test_a_prefix_stands_before_thirteen_digits_alone(text: str) -> None:
+def test_a_prefix_is_removed_only_before_thirteen_digits(text: str) -> None:
     """The prefix T is accepted only before 13 digits."""
     with pytest.raises(InvalidCorporationNumber) as refused:
         parse_number(text)

@@ -19,7 +19,7 @@ BY_STATUS = {
 
 
 @pytest.mark.parametrize("status", BY_STATUS)
-def test_scripts_tell_refusals_apart_by_their_status(status: int) -> None:
+def test_exit_statuses_distinguish_refusals(status: int) -> None:
     """Each error code has its exit status: 2 bad input, 3 refused, 4 unknown, 5 the provider, 6 out of reach, 70 a
     bug.
     """

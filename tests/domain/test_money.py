@@ -110,7 +110,7 @@ def test_money_that_cannot_be(minor: int, currency: str) -> None:
         Money(minor, currency)
 
 
-def test_the_largest_amount_there_is() -> None:
+def test_the_largest_amount_is_accepted() -> None:
     """The largest amount is 10^15 minor units, also as text; one more minor unit is refused."""
     largest = 1_000_000_000_000_000
     assert Money(largest, "JPY").minor == LARGEST_AMOUNT_MINOR

@@ -164,7 +164,7 @@ def test_a_live_check_is_not_bought_again(harm_scene: AttackedDatabase, routes) 
 
 
 @pytest.mark.parametrize("buyer", ["op-a", "op-b"])
-def test_an_unknown_purchase_stays_claimed(harm_scene: AttackedDatabase, buyer: str) -> None:
+def test_an_unknown_purchase_keeps_its_claim(harm_scene: AttackedDatabase, buyer: str) -> None:
     """A purchase with unknown outcome keeps its claim whatever one account writes, be it the account of its buyer or
     of somebody else.
     """
@@ -176,7 +176,7 @@ def test_an_unknown_purchase_stays_claimed(harm_scene: AttackedDatabase, buyer: 
     harm_scene.check_ordinary_work()
 
 
-def test_a_running_purchase_stays_claimed(harm_scene: AttackedDatabase) -> None:
+def test_a_running_purchase_keeps_its_claim(harm_scene: AttackedDatabase) -> None:
     """While the call of a purchase is running, no account can free its claim, not even the buyer's. The answer is
     then written into the record.
     """
@@ -203,7 +203,7 @@ def test_a_running_purchase_stays_claimed(harm_scene: AttackedDatabase) -> None:
     harm_scene.check_ordinary_work()
 
 
-def test_a_check_in_another_spelling_stays_claimed(harm_scene: AttackedDatabase) -> None:
+def test_a_check_in_another_spelling_keeps_its_claim(harm_scene: AttackedDatabase) -> None:
     """The other application has bought a credit check and written its corporation number with a leading T. No account
     can give the record the number of another corporation, and nobody is charged for its own number again.
     """

@@ -405,7 +405,7 @@ def _try_all_changes(
 
 
 @pytest.mark.parametrize("attacked_team", _ENGINES, indirect=True)
-def test_the_worker_alone_makes_no_decision_and_frees_no_claim(attacked_team: AttackedTeam) -> None:
+def test_the_worker_alone_stores_no_decision_and_frees_no_claim(attacked_team: AttackedTeam) -> None:
     """The worker's account may write most columns. None of these changes approves a refund, stores a vote or frees a
     claim.
     """

@@ -239,7 +239,7 @@ def open_worker_with_keys(scene: AttackedDatabase, **keys: str) -> Iterator[Cons
 
 
 @pytest.mark.expects_log("a notice that can't be verified")
-def test_a_key_that_is_gone_or_replaced_books_nothing(harm_scene: AttackedDatabase) -> None:
+def test_a_deleted_or_replaced_key_books_nothing(harm_scene: AttackedDatabase) -> None:
     """Without the key of the source the worker can't verify the notice and opens no alert. With another key it opens
     an alert. When the old key is set again, the worker books the notice.
     """

@@ -92,7 +92,7 @@ def test_no_account_inserts_a_token_pair_with_the_largest_version(harm_scene: At
     assert harm_scene.sql("SELECT COUNT(*) FROM provider_tokens WHERE version > 1000") == [(0,)]
 
 
-def test_paths_lead_to_documents_alone(harm_scene: AttackedDatabase) -> None:
+def test_stored_paths_lead_only_to_documents(harm_scene: AttackedDatabase) -> None:
     """No account can write a path that leads out of the store of documents, in a row of `documents` or in a credit
     check."""
     record = harm_scene.buy_new()

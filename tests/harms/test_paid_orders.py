@@ -134,7 +134,7 @@ def test_no_account_writes_an_unknown_payment_as_known(harm_scene: AttackedDatab
     scene.check_ordinary_work()
 
 
-def test_a_paid_order_stays_paid(harm_scene: AttackedDatabase, open_payment: Payment) -> None:
+def test_a_paid_order_keeps_its_state(harm_scene: AttackedDatabase, open_payment: Payment) -> None:
     """No account can write a paid order as refunded, shipped or delivered, or raise the paid sum. A refund of the
     whole sum makes the order refunded.
     """

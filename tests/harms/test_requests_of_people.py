@@ -178,7 +178,9 @@ def test_a_desk_request_permits_nothing_in_another_persons_name(requesting_team:
         {"action": "refund request", "amount_minor": SUM, "kind": "order"},
     ],
 )
-def test_another_sum_is_not_asked_for(requesting_team: RequestingTeam, wish: dict[str, Any]) -> None:
+def test_the_worker_cannot_store_a_refund_of_another_amount(
+    requesting_team: RequestingTeam, wish: dict[str, Any]
+) -> None:
     facts = {"kind": "payment", "id": FREE, **wish}
     taken = requesting_team.take_request(requesting_team.store_request("op-a", **facts))
     requesting_team.check_refused("worker", *taken, "START TRANSACTION", *make_refund_statements("op_a"))
@@ -203,7 +205,7 @@ def make_check_insert(number: str = NUMBER) -> str:
         ("op-a", "refetch", NUMBER), ("lead-b", "refund approve", NUMBER),
     ],
 )  # fmt: skip
-def test_another_company_is_not_asked_for(
+def test_the_worker_cannot_store_a_purchase_of_another_company(
     requesting_team: RequestingTeam, who: str, action: str, number: str
 ) -> None:
     taken = requesting_team.take_request(requesting_team.store_request(who, action, "company", number))

@@ -243,7 +243,7 @@ def test_words_are_those_of_the_request(team_with_open_records: RequestingTeam, 
 
 
 @pytest.mark.parametrize("name", WORDED_REQUESTS)
-def test_words_of_another_request_are_not_said_here(team_with_open_records: RequestingTeam, name: str) -> None:
+def test_the_worker_cannot_store_texts_of_another_request(team_with_open_records: RequestingTeam, name: str) -> None:
     """The person has typed these words in a request that this session of the worker doesn't execute: the database
     refuses them.
     """

@@ -167,7 +167,7 @@ def list_hidden_texts(who: str) -> tuple[str, ...]:
 
 
 @pytest.mark.parametrize("who", PEOPLE)
-def test_rights_are_on_views_alone(reading_team: ReadingTeam, who: str) -> None:
+def test_rights_of_people_are_on_views_only(reading_team: ReadingTeam, who: str) -> None:
     """A person's grants are SELECT on views and INSERT on the two views of requests: no right on a column, a table or
     a whole database.
     """
@@ -374,14 +374,14 @@ def test_payers_are_masked_in_texts(reading_team: ReadingTeam, who: str) -> None
      ("lead-b", ["session_created", "payment.opened", "payment.probed"]),
      ("aud-e", ["session_created", "payment.opened", "payment.probed"])],
 )  # fmt: skip
-def test_audit_entries_are_ones_own(reading_team: ReadingTeam, who: str, entries: list[str]) -> None:
+def test_people_read_only_their_own_audit_entries(reading_team: ReadingTeam, who: str, entries: list[str]) -> None:
     """A person sees only the own audit entries and those about records; the auditor sees all entries."""
     owner = reading_team.team.names["lead-b"]
     seen = reading_team.run(who, f"SELECT what FROM audit_log WHERE who = '{owner}' ORDER BY id")
     assert [what for (what,) in seen] == entries
 
 
-def test_an_administrator_sees_no_records(reading_team: ReadingTeam) -> None:
+def test_an_administrator_reads_no_records(reading_team: ReadingTeam) -> None:
     for table in RECORD_TABLES:
         if table != "accounts":
             reading_team.check_refused("adm-f", f"SELECT 1 FROM {table}")
@@ -389,7 +389,7 @@ def test_an_administrator_sees_no_records(reading_team: ReadingTeam) -> None:
 
 
 @pytest.mark.parametrize("who", PEOPLE)
-def test_requests_are_ones_own(reading_team: ReadingTeam, who: str) -> None:
+def test_people_read_only_their_own_requests(reading_team: ReadingTeam, who: str) -> None:
     """A person reads only the own requests, in the view `own_requests`. Nobody can change a request or read a
     file.
     """

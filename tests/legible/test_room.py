@@ -180,7 +180,7 @@ def list_primary_buttons(window: QWidget) -> list[str]:
 
 
 @pytest.mark.parametrize("scale", [1.0, 2.0])
-def test_a_row_that_becomes_current_comes_into_sight(qapp: QApplication, tmp_path: Path, scale: float) -> None:
+def test_a_row_that_becomes_current_is_scrolled_into_view(qapp: QApplication, tmp_path: Path, scale: float) -> None:
     """Home scrolls as a whole, and its table has no scroll bar: a row that becomes current is scrolled into sight."""
     with open_stage(tmp_path, WindowLook("en", "light", 1280, 800, scale=scale)) as stage:
         stage.go(HomeRoute())
@@ -194,7 +194,7 @@ def test_a_row_that_becomes_current_comes_into_sight(qapp: QApplication, tmp_pat
         assert table.viewport().visibleRegion().contains(row.bottomLeft())
 
 
-def test_panels_of_home_that_do_not_fit_stand_below_each_other(qapp: QApplication, tmp_path: Path) -> None:
+def test_panels_of_home_that_do_not_fit_are_placed_below_each_other(qapp: QApplication, tmp_path: Path) -> None:
     """A panel whose texts need more width than a third of the window, as English ones at 125 %, made the page scroll
     sideways.
     """
@@ -231,7 +231,7 @@ def test_home_keeps_its_scroll_position_when_a_person_returns(
 
 
 @pytest.mark.parametrize(("width", "scale"), [(1280, 1.0), (1440, 1.0), (1280, 1.5), (1280, 2.0)])
-def test_actions_stand_on_one_line(qapp: QApplication, tmp_path: Path, width: int, scale: float) -> None:
+def test_action_buttons_are_on_one_line(qapp: QApplication, tmp_path: Path, width: int, scale: float) -> None:
     """On the page of each record the line of actions is visible without scrolling. Actions without room on it are in
     its menu, with their key and the reason if they are disabled. At most one button is primary.
     """
@@ -332,7 +332,7 @@ def is_over_controls(toast: QWidget, dialog: QWidget) -> bool:
 
 
 @pytest.mark.parametrize("scale", [1.0, 2.0])
-def test_a_toast_stands_in_the_open_dialog(qapp: QApplication, tmp_path: Path, scale: float) -> None:
+def test_a_toast_is_shown_in_the_open_dialog(qapp: QApplication, tmp_path: Path, scale: float) -> None:
     """While a dialog is open, a toast from before or after its opening is shown in the dialog, not behind it and not
     over its controls; after the dialog closes, the toast is shown in the window.
     """
@@ -383,7 +383,7 @@ def test_a_cut_audit_entry_is_shown_whole_below_the_list(qapp: QApplication, tmp
 
 
 @pytest.mark.parametrize("scale", [1.5, 2.0])
-def test_an_opened_tab_comes_into_sight(qapp: QApplication, tmp_path: Path, scale: float) -> None:
+def test_an_opened_tab_is_scrolled_into_view(qapp: QApplication, tmp_path: Path, scale: float) -> None:
     """On each page with tabs that scrolls as a whole: after a key has opened another tab, the bar of tabs and the
     contents below it are visible.
     """

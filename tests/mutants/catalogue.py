@@ -83,7 +83,9 @@ MUTANTS: tuple[Mutant, ...] = (
                 "",
             ),
         ),
-        ("tests/services/credit_checks/test_listed_purchases.py::test_two_people_give_one_id_at_once",),
+        (
+            "tests/services/credit_checks/test_listed_purchases.py::test_only_one_of_simultaneous_decisions_gets_the_id",
+        ),
         "mariadb",
     ),
     Mutant(

@@ -13,7 +13,7 @@ _DUE_PAYMENTS = "tests/services/payments/test_due_payments_move_on.py"
 _LISTED = "tests/services/credit_checks/test_listed_purchases.py"
 _OTHER_MERCHANT = "tests/services/payments/test_other_merchant.py"
 _REFUNDS, _RUNS = "tests/services/refunds", "tests/services/reconciliation/test_run.py"
-_TAKEN_BACK = "tests/services/payments/test_apply_report.py::test_another_amount_that_was_taken_back_is_for_a_person"
+_TAKEN_BACK = "tests/services/payments/test_apply_report.py::test_a_reversal_of_another_amount_needs_a_person"
 _UNKNOWN_REFUNDS, _ON_SERVERS = f"{_REFUNDS}/test_unknown_refunds.py", f"{_REFUNDS}/test_on_servers.py"
 _WRONG_CLOCK = (f"{_ON_SERVERS}::test_a_wrong_clock_does_not_prove_that_nothing_happened",)
 
@@ -56,7 +56,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "payment.certainty is Certainty.UNKNOWN",
             ),
         ),
-        ("tests/services/payments/test_start.py::test_a_code_that_comes_too_late_stays_the_payers",),
+        ("tests/services/payments/test_start.py::test_a_late_code_stays_payable",),
         "sqlite",
     ),
     Mutant(
@@ -170,7 +170,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
         "a key of another payment's refund is taken for ours",
         (Change("console/services/refunds/late_outcomes.py", " or refund.payment_id != payment_id:", ":"),),
-        (f"{_UNKNOWN_REFUNDS}::test_the_key_of_another_payments_refund_is_unknown_here",),
+        (f"{_UNKNOWN_REFUNDS}::test_the_key_of_another_payments_refund_counts_as_unknown",),
     ),
     Mutant(
         "a refund that is ours again fills the case",
@@ -192,7 +192,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 ":",
             ),
         ),
-        (f"{_RUNS}::test_a_refund_of_a_second_capture_is_none_of_the_first",),
+        (f"{_RUNS}::test_a_refund_of_a_second_capture_is_not_matched_to_the_first",),
         "sqlite",
     ),
     Mutant(
@@ -497,7 +497,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "whose case a person has acknowledged",
                 "next((text for text in texts if text not in seen), None)",
                 "next((text for text in texts if not seen), None)",
-                "test_each_listed_purchase_after_a_denial_is_seen_by_a_person",
+                "test_each_listed_purchase_after_a_denial_needs_a_person",
             ),
             (
                 "that is not the newest",
@@ -578,7 +578,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "                pass\n",
             ),
         ),
-        (f"{_DUE_PAYMENTS}::test_a_payment_that_fails_here_lets_the_others_pass",),
+        (f"{_DUE_PAYMENTS}::test_a_payment_that_fails_here_delays_no_other_payment",),
         "sqlite",
     ),
     Mutant(
@@ -590,7 +590,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "                pass\n",
             ),
         ),
-        ("tests/services/tasks/test_due_checks_move_on.py::test_a_check_that_fails_here_lets_the_others_pass",),
+        ("tests/services/tasks/test_due_checks_move_on.py::test_a_check_that_fails_here_delays_no_other_check",),
         "sqlite",
     ),
     Mutant(
@@ -712,7 +712,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "            has_rows = len(adopted_ids) > tried_count\n",
             ),
         ),
-        (f"{_FOREIGN_ROWS_TESTS}::test_rows_that_can_not_be_taken_over_keep_no_others_waiting",),
+        (f"{_FOREIGN_ROWS_TESTS}::test_rows_that_cannot_be_adopted_delay_no_other_rows",),
         "sqlite",
     ),
     Mutant(
@@ -748,7 +748,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "        if False and (_has_check_id(answer.body) or",
             ),
         ),
-        ("tests/providers/alarmbox/test_responses.py::test_a_refusal_that_names_a_check_is_none",),
+        ("tests/providers/alarmbox/test_responses.py::test_a_refusal_that_names_a_check_is_unknown",),
     ),
     Mutant(
         "a refused refund that the answer contains counts as not made",
@@ -759,7 +759,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "if call in PAYPAY_READING_CALLS else False\n",
             ),
         ),
-        ("tests/providers/paypay/test_responses.py::test_a_refusal_that_contains_the_effect_is_none",),
+        ("tests/providers/paypay/test_responses.py::test_a_refusal_that_contains_its_effect_is_unknown",),
     ),
     Mutant(
         "not found with the payment in the answer counts as not found",
@@ -816,7 +816,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 " and report is None\n",
             ),
         ),
-        ("tests/services/payments/test_start_edges.py::test_an_answer_that_may_say_paid_gives_no_other_code",),
+        ("tests/services/payments/test_start_edges.py::test_an_answer_that_may_mean_paid_prevents_another_code",),
         "sqlite",
     ),
     Mutant(
@@ -912,7 +912,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "        if False:\n",
             ),
         ),
-        ("tests/providers/alarmbox/test_responses.py::test_a_refusal_that_cannot_be_read_is_none",),
+        ("tests/providers/alarmbox/test_responses.py::test_an_unreadable_refusal_is_unknown",),
     ),
     Mutant(
         "a refusal of Atom that can't be read counts as a refusal",
@@ -923,12 +923,12 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "        if objection == REFUSED_BUT_MADE_REASON:\n",
             ),
         ),
-        ("tests/providers/atom/test_responses.py::test_a_refusal_of_a_refund_that_cannot_be_read_is_none",),
+        ("tests/providers/atom/test_responses.py::test_an_unreadable_refusal_of_a_refund_is_unknown",),
     ),
     Mutant(
         "a body in an unknown coding is searched as it came",
         (Change("console/providers/http/transport.py", "    if not is_known or has", "    if has"),),
-        ("tests/providers/http/test_transport_breaks.py::test_broken_after_connecting",),
+        ("tests/providers/http/test_transport_breaks.py::test_a_fault_after_connecting_is_unknown_and_not_repeated",),
     ),
     Mutant(
         "the beginning of a compressed refusal counts as the whole",
@@ -939,7 +939,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "    if False:\n",
             ),
         ),
-        ("tests/providers/http/test_transport_breaks.py::test_broken_after_connecting",),
+        ("tests/providers/http/test_transport_breaks.py::test_a_fault_after_connecting_is_unknown_and_not_repeated",),
     ),
     Mutant(
         "an answer that a cache had stored counts",
@@ -1024,7 +1024,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "",
             ),
         ),
-        ("tests/services/payments/test_resolve.py::test_an_answer_that_may_say_paid_is_not_denied",),
+        ("tests/services/payments/test_resolve.py::test_an_answer_that_may_mean_paid_permits_no_denial",),
         "sqlite",
     ),
     Mutant(

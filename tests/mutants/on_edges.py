@@ -242,7 +242,7 @@ ON_EDGES: tuple[Mutant, ...] = (
                 "",
             ),
         ),
-        ("tests/services/adoption/test_adoption.py::test_a_row_that_stays_undecided_ends_no_adoption",),
+        ("tests/services/adoption/test_adoption.py::test_an_undecided_row_does_not_end_the_adoption",),
     ),
     Mutant(
         "an adoption compares a row that came in meanwhile with all of them",
@@ -253,7 +253,7 @@ ON_EDGES: tuple[Mutant, ...] = (
                 "        live_check = credit_checks.find_live_check(tx.conn, record.client_id, number)\n",
             ),
         ),
-        ("tests/services/adoption/test_adoption.py::test_many_that_come_in_meanwhile_are_read_once",),
+        ("tests/services/adoption/test_adoption.py::test_rows_added_during_the_adoption_are_read_once",),
     ),
     Mutant(
         "a row of others is compared with all that no task has seen",
@@ -265,7 +265,7 @@ ON_EDGES: tuple[Mutant, ...] = (
                 "    holder_id = holder.id if holder else None\n",
             ),
         ),
-        ("tests/services/adoption/test_adoption.py::test_many_that_come_in_afterwards_are_read_once",),
+        ("tests/services/adoption/test_adoption.py::test_rows_added_after_the_adoption_are_read_once",),
     ),
     Mutant(
         "a worker writes in a person's name in nobody's session",
@@ -298,7 +298,7 @@ ON_EDGES: tuple[Mutant, ...] = (
                 "~_ADOPTED_CHECK_CONDITION",
             ),
         ),
-        ("tests/services/adoption/test_rows_by_others.py::test_a_run_ends_while_others_go_on_writing",),
+        ("tests/services/adoption/test_rows_by_others.py::test_a_run_ends_although_another_application_writes",),
         "sqlite",
     ),
     Mutant(

@@ -7,7 +7,7 @@ _KEY = "console/services/refunds/idempotency_key.py"
 _DECIDABLE, _PROBING = "console/domain/recovery/decidable.py", "console/services/refunds/probe.py"
 _AT_ONCE = "tests/races/test_requests_at_once.py"
 _UNANSWERED_REFUNDS_TESTS = "tests/races/test_unanswered_refunds.py"
-_LATE_EFFECTS_TESTS = (f"{_UNANSWERED_REFUNDS_TESTS}::test_effects_that_come_late",)
+_LATE_EFFECTS_TESTS = (f"{_UNANSWERED_REFUNDS_TESTS}::test_a_late_refund_after_a_time_out_is_made_once",)
 _START, _RECEIVE = "tests/services/payments/test_start.py", "tests/services/payment_intake/test_receive.py"
 _EARLIER = "tests/services/refunds/test_earlier_refunds.py"
 _VOTES = "tests/services/refunds/test_votes.py"
@@ -128,7 +128,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "            if payment.id < 0:  # it has",
             ),
         ),
-        (f"{_START_EDGES}::test_a_code_that_ends_after_the_questions_is_asked_about_first",),
+        (f"{_START_EDGES}::test_a_code_that_ends_during_the_questions_is_read_first",),
     ),
     Mutant(
         "a refused number is followed by another one unasked",
@@ -139,7 +139,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "            ends_at = payment.expires_at\n",
             ),
         ),
-        (f"{_START}::test_a_refused_number_is_asked_about_before_there_is_another_one",),
+        (f"{_START}::test_a_refused_number_is_probed_before_the_next_start",),
     ),
     Mutant(
         "one answer that is older than the webhook ends it",
@@ -150,7 +150,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "        if effect is None:\n",
             ),
         ),
-        (f"{_RECEIVE}::test_an_answer_that_is_older_than_the_webhook_is_asked_for_again",),
+        (f"{_RECEIVE}::test_an_answer_older_than_the_webhook_is_read_again",),
     ),
     Mutant(
         "an answer about the payment without its refunds sends one more",
@@ -161,7 +161,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "        list_failure = None\n",
             ),
         ),
-        ("tests/services/refunds/test_unknown_refunds.py::test_without_paypays_list_the_next_one_is_not_sent",),
+        ("tests/services/refunds/test_unknown_refunds.py::test_a_missing_paypay_list_stops_the_next_refund",),
     ),
     Mutant(
         "a probe's answer that another one overtakes is not compared",
@@ -571,9 +571,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "payment.reserved_minor > payment.captured_minor",
             ),
         ),
-        (
-            "tests/services/refunds/test_unknown_refunds.py::test_with_acknowledged_ones_no_more_goes_back_than_was_paid",
-        ),
+        ("tests/services/refunds/test_unknown_refunds.py::test_acknowledged_refunds_count_towards_the_paid_amount",),
     ),
     Mutant(
         "a refund that ended here and was made later isn't counted",
@@ -617,7 +615,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "        if False:\n",
             ),
         ),
-        ("tests/services/refunds/test_unknown_refunds.py::test_without_paypays_list_the_next_one_is_not_sent",),
+        ("tests/services/refunds/test_unknown_refunds.py::test_a_missing_paypay_list_stops_the_next_refund",),
     ),
     Mutant(
         "a refund that can't be sent keeps its turn before the others",

@@ -43,13 +43,13 @@ CHANGES: dict[str, Callable[[Path], object]] = {
 
 
 @pytest.mark.parametrize("what", CHANGES)
-def test_a_change_is_built_anew(copied_inputs: Path, what: str) -> None:
+def test_a_change_of_a_build_input_requires_a_build(copied_inputs: Path, what: str) -> None:
     assert built_inputs.have_inputs_passed()
     CHANGES[what](copied_inputs)
     assert not built_inputs.have_inputs_passed()
 
 
-def test_code_and_words_alone_are_not(copied_inputs: Path) -> None:
+def test_a_change_of_code_or_words_alone_requires_no_build(copied_inputs: Path) -> None:
     _make_appender("console/store/a.py", "from console.domain import money\nx = 1\n")(copied_inputs)
     _make_appender("resources/words/en.json", "{}")(copied_inputs)
     _make_appender("pyproject.toml", "[tool.other]\n")(copied_inputs)

@@ -84,7 +84,7 @@ def test_the_order_of_collecting_draws_the_same() -> None:
     assert backwards == draw_variants(VARIANTS, COSTLY, random.Random(3), budget=2 * COSTLY)
 
 
-def test_a_run_draws_and_says_so(tmp_path: Path) -> None:
+def test_a_run_prints_its_drawn_variants(tmp_path: Path) -> None:
     """In a costly file every function runs at least once, apart from nightly ones, and with as many variants as its
     mark demands. Without the option all variants run.
     """

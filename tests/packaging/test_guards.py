@@ -81,7 +81,7 @@ def test_the_environment_is_nobodys_own() -> None:
 
 
 @pytest.mark.parametrize(("asked", "display"), [({}, None), ({"QT_QPA_PLATFORM": "xcb"}, ":1")])
-def test_a_display_is_used_only_when_asked_for(asked: dict[str, str], display: str | None) -> None:
+def test_a_display_is_used_only_on_request(asked: dict[str, str], display: str | None) -> None:
     """Windows open offscreen, unless whoever runs the tests names a platform."""
     environ = {"DISPLAY": ":1", "CONSOLE_LANGUAGE": "en", **asked}
     isolate_environment(environ).cleanup()

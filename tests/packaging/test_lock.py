@@ -44,7 +44,7 @@ def test_an_edited_lock_is_noticed(lock_text: str, old: str, new: str, word: str
     assert any(word in fault for fault in lock.find_faults(lock_text.replace(old, new), lock.requirements()))
 
 
-def test_a_lock_that_is_not_there_is_noticed() -> None:
+def test_a_missing_lock_file_reports_every_requirement() -> None:
     """Without a lock every requirement is missing."""
     assert len(list(lock.find_faults("", lock.requirements()))) > len(lock.requirements())
 

@@ -25,7 +25,7 @@ def read_matrix_values(name: str, text: str) -> list[str]:
     return re.findall(r"[\w.-]+", found[1])
 
 
-def test_every_word_is_one_of_the_makefile() -> None:
+def test_every_make_target_in_the_pipeline_exists() -> None:
     """Every target that the pipeline calls, also from its matrix, exists in the Makefile, and every step that runs
     something calls a target.
     """

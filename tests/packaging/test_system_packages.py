@@ -100,7 +100,7 @@ def test_the_script_prints_nothing_if_no_package_is_missing() -> None:
     assert (done.returncode, done.stdout) == (0, "")
 
 
-def test_servers_are_installed_and_none_starts(tmp_path: Path) -> None:
+def test_servers_are_installed_without_starting_them(tmp_path: Path) -> None:
     """As root on Debian, the script installs the servers and starts no service, and restores the machine's own rule
     about services afterwards.
     """
@@ -126,7 +126,7 @@ def test_a_rule_about_services_is_not_left_behind(tmp_path: Path) -> None:
     assert not policy.exists()
 
 
-def test_without_rights_the_servers_are_named(tmp_path: Path) -> None:
+def test_a_user_without_rights_gets_the_names_of_the_servers(tmp_path: Path) -> None:
     """Without the rights of root, the script names the missing servers, and the tests that need one."""
     env = make_tool_environment(tmp_path, id="echo 1000", apt_get="exit 9")
     done = run_script("servers", env={**env, "GALERA": str(tmp_path / "none")})
@@ -136,7 +136,7 @@ def test_without_rights_the_servers_are_named(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("variable", ["DISPLAY", "WAYLAND_DISPLAY", "QT_QPA_PLATFORM"])
-def test_a_display_or_a_platform_lets_the_window_open(variable: str) -> None:
+def test_a_display_or_a_qt_platform_permits_the_window(variable: str) -> None:
     """With DISPLAY, WAYLAND_DISPLAY or QT_QPA_PLATFORM set, the script that checks for a display exits with 0."""
     env = {"PATH": os.environ["PATH"], variable: "x"}
     assert subprocess.run([str(SCRIPTS / "display.sh")], env=env, check=False).returncode == 0

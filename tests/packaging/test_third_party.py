@@ -70,7 +70,9 @@ def test_the_audit_prints_each_vulnerability(capsys: pytest.CaptureFixture[str])
 
 
 @pytest.mark.parametrize(("status", "answer"), [(503, b""), (200, b"no"), (200, b'{"results": []}'), (200, b"[]")])
-def test_no_answer_is_no_good_news(status: int, answer: bytes, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_missing_answer_of_the_audit_service_is_reported(
+    status: int, answer: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
     """Without an answer of the service, `make audit` ends with another exit status than without findings."""
     with start_service(status, answer) as url:
         assert audit.main(url) == 2

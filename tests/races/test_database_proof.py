@@ -50,7 +50,7 @@ def test_a_second_live_row_is_refused(
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_a_row_of_others_holds_the_claim(console: Console, place: Place, spelling: str) -> None:
+def test_a_row_of_another_application_holds_the_claim(console: Console, place: Place, spelling: str) -> None:
     """Another application has inserted a row. It holds the claim, so the console refuses the purchase."""
     insert_as_other_application(place, spelling, None)
     with pytest.raises(ConsoleError) as caught:

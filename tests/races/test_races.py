@@ -47,7 +47,7 @@ def test_renewing_at_once(place: Place, leases: bool, faults: bool, seed: int) -
 
 @pytest.mark.engines("galera")
 @pytest.mark.parametrize("leases", [True, False], ids=["leases", "no-leases"])
-def test_on_three_nodes_at_once(place: Place, leases: bool, seed: int) -> None:
+def test_simultaneous_purchases_on_three_nodes_are_charged_once(place: Place, leases: bool, seed: int) -> None:
     """The desks are connected to different Galera nodes. One purchase of each number succeeds, and all other
     processes get its record or a refusal."""
     run_race(place, 9, faults=None if leases else seed, leases=leases)

@@ -12,7 +12,7 @@ from tests.support.places import Place
 STARTERS = 8
 
 
-def test_an_order_is_begun_once(place: Place) -> None:
+def test_simultaneous_starts_create_one_payment(place: Place) -> None:
     """Eight threads begin each of four orders. The second one doesn't wait: it gets the same code, or a refusal that
     names the first payment. The account's limit covers three orders."""
     with Sandbox() as sandbox, open_payment_desk(place, sandbox, MovedClock()) as scene:

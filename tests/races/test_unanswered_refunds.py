@@ -24,7 +24,7 @@ def test_a_time_out_is_never_sent_again(place: Place) -> None:
     assert tally["unknown"] == tally["people"] == TIME_OUTS, tally
 
 
-def test_effects_that_come_late(place: Place) -> None:
+def test_a_late_refund_after_a_time_out_is_made_once(place: Place) -> None:
     """PayPay executes refunds before, between and after its answers that they don't exist. Only after two such
     answers a refund is sent again, with the same key, and each is executed once.
     """

@@ -127,7 +127,7 @@ def test_settings_that_do_not_exist(control: SandboxControl, settings: dict[str,
         control.change_settings(**settings)
 
 
-def test_wait_gives_up(control: SandboxControl) -> None:
+def test_a_wait_for_a_call_ends_after_its_time(control: SandboxControl) -> None:
     """A wait for an event that doesn't come ends with False."""
     assert control.wait_until_reached(0.01, charges=1) is False
     assert control.wait_until_reached(0.01) is True
@@ -151,7 +151,7 @@ def test_an_unknown_address_is_answered_with_json(caller: Caller, method: str, p
     assert (answer.status, list(answer.data)) == (status, ["message"])
 
 
-def test_address_that_is_none(caller: Caller) -> None:
+def test_an_invalid_notice_address_is_refused(caller: Caller) -> None:
     """A request line that can't be read as an address is refused, and the server continues."""
     with socket.create_connection(("127.0.0.1", caller.port), timeout=PATIENCE_SECONDS) as line:
         line.sendall(b"GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n")

@@ -238,7 +238,7 @@ def test_a_vanished_record_is_written_again_in_ones_own_name(
     assert people.names["op-a"] in {detail.get("began_by") for detail in told}
 
 
-def test_the_schema_account_only_looks_after_the_schema(team_desks: TeamDesks, vendor: LedgerVendor) -> None:
+def test_the_schema_account_may_only_change_the_schema(team_desks: TeamDesks, vendor: LedgerVendor) -> None:
     """The schema account can't read records, buy, settle or run due tasks."""
     bought = buy(team_desks("op-a"))
     owner = team_desks("owner")

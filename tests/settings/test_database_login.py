@@ -50,7 +50,7 @@ def test_an_empty_password_is_one(tmp_path: Path) -> None:
     missing(desk(tmp_path, url="mysql+pymysql://root@127.0.0.1/c"))
 
 
-def test_sqlite_asks_for_nobody(tmp_path: Path) -> None:
+def test_sqlite_needs_no_sign_in(tmp_path: Path) -> None:
     """An SQLite database has no accounts: its URL is complete and has no user."""
     settings = load_settings({"CONSOLE_HOME": str(tmp_path)}, find_keyring=lambda: None)
     assert settings.database_url == f"sqlite:///{tmp_path}/console.db"
@@ -69,7 +69,7 @@ def test_a_desk_without_a_sign_in_names_the_database(tmp_path: Path) -> None:
     assert settings.masked_database_url == PLACE
 
 
-def test_the_environment_gives_the_password_alone(tmp_path: Path) -> None:
+def test_a_password_in_the_environment_is_enough(tmp_path: Path) -> None:
     """A password in the environment is enough if the URL or the operator's setting names the account; without a name
     it is refused.
     """
@@ -125,7 +125,7 @@ def test_a_refused_sign_in_is_not_offered_again(tmp_path: Path) -> None:
     assert keyring.kept["op-a@db.example:3307/console"] == "old"
 
 
-def test_a_database_that_is_away_is_no_refusal(tmp_path: Path) -> None:
+def test_an_unreachable_database_is_no_refused_sign_in(tmp_path: Path) -> None:
     """An entered password is still used after the database couldn't be reached."""
     settings = desk(tmp_path, None)
     settings.sign_in.set_entered_account("op-a", "typed")
@@ -171,7 +171,7 @@ def test_a_keyring_that_keeps_the_password_keeps_the_person_signed_in(tmp_path: 
     missing(settings)
 
 
-def test_without_a_keyring_the_password_lives_in_this_process_alone(tmp_path: Path) -> None:
+def test_a_password_without_a_keyring_stays_in_the_process(tmp_path: Path) -> None:
     """Without a keyring the password stays in this process: storing it is refused with the reason, and no file is
     written.
     """
@@ -185,7 +185,7 @@ def test_without_a_keyring_the_password_lives_in_this_process_alone(tmp_path: Pa
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_locked_keyring_is_said(tmp_path: Path) -> None:
+def test_a_locked_keyring_is_reported(tmp_path: Path) -> None:
     """A locked keyring is reported as `keyring_failed`, not as a missing sign-in; an entered account can still be
     used.
     """
@@ -247,7 +247,7 @@ def test_the_profile_names_a_person_to_call(tmp_path: Path) -> None:
         ('telephone = "12"', "bad_telephone"),
     ],
 )
-def test_a_contact_that_is_none_is_refused(tmp_path: Path, written: str, problem: str) -> None:
+def test_an_invalid_contact_is_refused(tmp_path: Path, written: str, problem: str) -> None:
     (tmp_path / "profile.toml").write_text(f"[contact]\n{written}\n", encoding="utf-8")
     with pytest.raises(ConsoleError) as caught:
         desk(tmp_path)

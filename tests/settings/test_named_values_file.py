@@ -20,7 +20,7 @@ def file(tmp_path: Path) -> NamedValuesFile:
     return make_preferences_file(tmp_path, "op-a")
 
 
-def test_values_come_back_and_others_stay(file: NamedValuesFile) -> None:
+def test_stored_values_are_read_back_and_other_lines_kept(file: NamedValuesFile) -> None:
     assert file.read().values == {}
     file.change({"language": "en", "columns.audit": {"who": 120.5}})
     assert file.change({"theme": "dark", "language": None}).values == {
@@ -31,7 +31,7 @@ def test_values_come_back_and_others_stay(file: NamedValuesFile) -> None:
     assert {one.suffix for one in file.path.parent.iterdir()} == {".json", ".lock"}
 
 
-def test_two_windows_lose_nothing_of_each_other(tmp_path: Path) -> None:
+def test_two_windows_keep_each_others_values(tmp_path: Path) -> None:
     """Two windows change different values of one file: each writes only its own changes, so none is lost."""
     one, other = make_preferences_file(tmp_path, "op-a"), make_preferences_file(tmp_path, "op-a")
     one.change({"theme": "dark", "density": "compact"})

@@ -117,7 +117,7 @@ def test_a_file_in_the_query_of_a_database_url(env: dict[str, str], name: str) -
     assert shown == f"mysql+pymysql://op-a:***@h/db?ssl_ca={name}"
 
 
-def test_the_environment_comes_before_the_keyring(env: dict[str, str]) -> None:
+def test_the_environment_overrides_the_keyring(env: dict[str, str]) -> None:
     """A secret in the environment has priority over the keyring; an empty variable counts as not set."""
     keyring = MemoryKeyring({"ALARMBOX_CLIENT_ID": "kept"})
     given = env | {"CONSOLE_SECRET_ALARMBOX_CLIENT_ID": "given"}
@@ -149,7 +149,7 @@ def test_the_name_of_a_secret_is_checked(env: dict[str, str]) -> None:
         with_keyring(env, None).read_secret("alarmbox client id")
 
 
-def test_a_keyring_that_cannot_be_read_is_said(env: dict[str, str]) -> None:
+def test_an_unreadable_keyring_is_reported(env: dict[str, str]) -> None:
     """A locked keyring is refused as `keyring_failed`: it isn't treated as an empty one, and no second store key is
     made.
     """
@@ -172,7 +172,7 @@ def test_the_store_key_is_made_once_and_kept(env: dict[str, str]) -> None:
     assert with_keyring(env, keyring).read_store_key() == key == keyring.kept["STORE_KEY"]
 
 
-def test_many_at_once_make_one_store_key(env: dict[str, str]) -> None:
+def test_simultaneous_processes_make_one_store_key(env: dict[str, str]) -> None:
     """Several processes that make the first store key at the same time all use the key that was stored first."""
     keyring = MemoryKeyring()
     with ThreadPoolExecutor(8) as pool:
@@ -253,9 +253,7 @@ NO_LINE = [b"", b"\n", b"\xff\xfe", b"x" * 70_000, b"sixteen-or-more\nsixteen", 
 
 
 @pytest.mark.parametrize("content", [*NO_LINE, None, os.mkfifo, os.mkdir])
-def test_a_secret_file_that_holds_none_is_refused(
-    tmp_path: Path, content: bytes | Callable[[Path], None] | None
-) -> None:
+def test_an_unusable_secret_file_is_refused(tmp_path: Path, content: bytes | Callable[[Path], None] | None) -> None:
     """A secret file that is missing, empty, too large, not text, a pipe or a folder is refused with the variable's
     name and without its content.
     """
@@ -268,7 +266,7 @@ def test_a_secret_file_that_holds_none_is_refused(
     assert error.detail == {"variable": "CONSOLE_SECRET_STORE_KEY_FILE", "problem": "secret_file"}
 
 
-def test_a_secret_is_not_given_twice(tmp_path: Path) -> None:
+def test_a_secret_with_two_sources_is_refused(tmp_path: Path) -> None:
     """A secret that is set as a value and as a file is refused as `secret_twice`."""
     given = {"CONSOLE_SECRET_STORE_KEY": "a" * 16, "CONSOLE_SECRET_STORE_KEY_FILE": "/run/secrets/key"}
     error = call_for_refusal(lambda: SecretStore(given, tmp_path))

@@ -44,7 +44,7 @@ def test_an_empty_home_is_enough(env: dict[str, str], tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
-def test_without_a_home_the_folder_is_the_systems(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_desk_without_a_home_setting_uses_the_systems_folder(monkeypatch: pytest.MonkeyPatch) -> None:
     """Without CONSOLE_HOME the home folder is in the system's folder for the user's data."""
     monkeypatch.setenv("XDG_DATA_HOME", "/somewhere/data")
     monkeypatch.setenv("HOME", "/somewhere")
@@ -59,7 +59,7 @@ def test_importing_settings_costs_no_library() -> None:
     assert run.stdout.strip() == "[]"
 
 
-def test_the_environment_stands_over_the_profile(env: dict[str, str], tmp_path: Path) -> None:
+def test_the_environment_overrides_the_profile(env: dict[str, str], tmp_path: Path) -> None:
     """A variable has priority over the profile, the profile over the default; an empty variable counts as not set."""
     (tmp_path / "profile.toml").write_text('operator = "from-file"\nlanguage = "ja"\nclients = [1, "42"]\n')
     settings = Settings.load(env | {"CONSOLE_OPERATOR": "from-env", "CONSOLE_LANGUAGE": "  "})
@@ -113,7 +113,7 @@ def test_a_whole_profile(env: dict[str, str], tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o666, 0o622, 0o606, 0o664, 0o620, 0o602, 0o777])
-def test_a_profile_that_others_may_write_is_not_believed(env: dict[str, str], tmp_path: Path, mode: int) -> None:
+def test_a_profile_writable_by_others_is_refused(env: dict[str, str], tmp_path: Path, mode: int) -> None:
     """A profile is refused if other users can change it or its folder; the refusal has the command that corrects the
     permissions, and it is then accepted.
     """

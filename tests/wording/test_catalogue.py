@@ -309,12 +309,12 @@ def test_every_outcome_class_has_words() -> None:
         (timedelta(days=69), "69 日", "69 d"),
     ],
 )
-def test_format_of_ages(age: timedelta, ja: str, en: str) -> None:
+def test_ages_are_formatted(age: timedelta, ja: str, en: str) -> None:
     """An age has a number and a unit, and is given in hours up to two days."""
     assert (wording.format_age(age, "ja"), wording.format_age(age, "en")) == (ja, en)
 
 
-def test_format_of_instants() -> None:
+def test_instants_are_formatted() -> None:
     """Instants are written in Japanese time with the zone, in a short form for lists, and as the last valid day for
     an end at midnight.
     """
@@ -371,7 +371,7 @@ def test_the_time_of_another_day_in_a_narrow_place() -> None:
         (1050, "USD", "USD 10.50"),
     ],
 )
-def test_format_of_amounts(minor: int, currency: str, text: str) -> None:
+def test_amounts_are_formatted(minor: int, currency: str, text: str) -> None:
     """An amount is formatted from whole minor units without a float, with Indian grouping for rupees and a true minus
     sign.
     """
@@ -426,6 +426,6 @@ def test_a_list_of_different_records_names_the_kind_of_each() -> None:
         ),
     ],
 )
-def test_sentences_are_joined_so_that_none_runs_into_the_next(sentences: tuple[str, ...], text: str) -> None:
+def test_joined_sentences_keep_their_punctuation(sentences: tuple[str, ...], text: str) -> None:
     """A person's words and titles have no full stop; Japanese sentences have no space between them."""
     assert wording.join_sentences(sentences) == text

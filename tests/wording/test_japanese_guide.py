@@ -30,6 +30,6 @@ def test_the_guide_keeps_the_register_of_the_screens(guide: Path) -> None:
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda file: file.name)
-def test_pictures_are_there(guide: Path) -> None:
+def test_the_pictures_of_the_guide_exist(guide: Path) -> None:
     shown = re.findall(r"!\[[^\]]+\]\(([^)]+)\)", guide.read_text("utf-8"))
     assert [name for name in shown if not (guide.parent / name).is_file()] == []

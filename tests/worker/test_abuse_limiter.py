@@ -78,7 +78,7 @@ def test_the_number_of_remembered_addresses_is_limited() -> None:
     assert (len(kept._used_tokens), len(kept._accepted_until)) == (MAX_REMEMBERED_ADDRESSES, MAX_REMEMBERED_ADDRESSES)
 
 
-def test_a_trusted_proxy_is_always_let_in() -> None:
+def test_a_trusted_proxy_is_never_refused() -> None:
     """Refused requests never block the address of a trusted proxy, because it forwards the requests of many
     senders.
     """

@@ -170,7 +170,7 @@ def test_a_websocket_without_a_token_is_closed_after_a_time(scene: PaymentDesk) 
 
 
 @pytest.mark.expects_log("the channel is closed without a token, and says so")
-def test_without_a_token_the_channel_is_closed(
+def test_a_websocket_without_a_configured_token_is_closed(
     place: Place, sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     """If no channel token is configured, every client is refused, and the log names the missing setting once."""

@@ -168,7 +168,7 @@ def test_an_order_with_an_unknown_payment_is_not_called_unpaid(payment: Payment,
     assert explained.next_step.code == "next.order_alert_B"
 
 
-def test_a_probe_is_advised_only_where_a_gateway_can_be_asked() -> None:
+def test_a_probe_is_advised_only_if_the_gateway_can_be_called() -> None:
     """No probe is advised for a bank payment: a bank only sends notices, so the service refuses a probe."""
     record = replace(PAYMENT, state=PaymentState.EXPIRED, relations=PaymentRelations(can_ask_provider=False))
     explained = explain_finding(AlertRule.PAID_WITHOUT_PAYMENT, record, replace(ORDER, state=OrderState.PAID))

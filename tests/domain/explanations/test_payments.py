@@ -197,7 +197,7 @@ def test_a_new_payment_is_advised_only_where_no_other_may_be_paid(other: dict[st
 
 
 @pytest.mark.parametrize("expires_at", [None, NOW])
-def test_no_probe_is_advised_where_the_provider_cannot_be_asked(expires_at: datetime | None) -> None:
+def test_no_probe_is_advised_if_the_provider_cannot_be_called(expires_at: datetime | None) -> None:
     """No probe is advised if the provider, such as a bank, only sends notices: the service refuses a probe there."""
     waiting = replace(PAID, state=P.USER_PAYMENT, provider="bank", expires_at=expires_at)
     step = explain_payment(

@@ -147,7 +147,7 @@ def test_an_order_becomes_paid_only_if_its_payments_cover_it(
         (ProviderStatement.PAID, P.CALLBACK_RECEIVED, "paid"),
     ],
 )
-def test_a_confirmed_payment_moves_its_order_by_the_rules_alone(
+def test_a_confirmed_payment_moves_its_order_only_by_the_rules(
     told: ProviderStatement, before: PaymentState, after: str
 ) -> None:
     """If a read confirms once more that the payment was paid, the order moves only by its own rules; without an order

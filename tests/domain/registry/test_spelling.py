@@ -118,7 +118,7 @@ def test_a_name_of_only_a_legal_form_is_not_cut(form: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["Co., Ltd.", "Co.,Ltd", "company limited", "K. K.", "Kabushiki Kaisha", "Inc."])
-def test_an_english_legal_form_alone_is_not_cut(form: str) -> None:
+def test_an_english_name_of_only_a_legal_form_is_not_cut(form: str) -> None:
     """An English text that is only a legal form keeps it."""
     assert write_out_legal_forms(form) == form
 

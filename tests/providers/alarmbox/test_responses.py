@@ -128,7 +128,7 @@ def test_the_http_status_decides_the_outcome_of_a_purchase(status: int, kind: Ki
 @pytest.mark.parametrize(
     "body", [BOUGHT, json.dumps(BOUGHT).encode()[:40], {"error": "x", "data": {"credit_check_id": "12345"}}]
 )
-def test_a_refusal_that_names_a_check_is_none(status: int, body: object) -> None:
+def test_a_refusal_that_names_a_check_is_unknown(status: int, body: object) -> None:
     """The status refuses the purchase but the body contains a bought credit check: the outcome is unknown, and a 401
     isn't followed by a second request.
     """
@@ -156,7 +156,7 @@ def test_a_refusal_that_names_a_check_is_none(status: int, body: object) -> None
         b"<credit_check><credit_check_id>12345</credit_check_id></credit_check>",
     ],
 )
-def test_a_refusal_that_contains_the_check_in_another_form_is_none(status: int, body: object) -> None:
+def test_a_refusal_that_contains_the_check_in_another_form_is_unknown(status: int, body: object) -> None:
     """A refusal that contains the credit check with an escaped name, in a list, without its id or in another encoding
     leaves the outcome unknown."""
     outcome = purchase_with_answer(body, status)
@@ -195,7 +195,7 @@ UNREADABLE_REFUSALS = {
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 429])
 @pytest.mark.parametrize("body", UNREADABLE_REFUSALS.values(), ids=UNREADABLE_REFUSALS)
-def test_a_refusal_that_cannot_be_read_is_none(status: int, body: bytes) -> None:
+def test_an_unreadable_refusal_is_unknown(status: int, body: bytes) -> None:
     """A refusal whose body can't be read may contain the credit check, so the outcome is unknown: a 401 isn't
     followed by a second request, and the claim is kept."""
     outcome, paths = call_provider(
@@ -347,7 +347,7 @@ UNUSABLE: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize(("body", "why"), UNUSABLE.values(), ids=UNUSABLE)
-def test_without_a_usable_id_nobody_knows(body: bytes, why: str) -> None:
+def test_an_answer_without_a_usable_id_is_unknown(body: bytes, why: str) -> None:
     """A 2xx answer without a usable id leaves the outcome unknown, and its text is stored as evidence."""
     outcome = purchase_with_answer(body)
     assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, why, None)
@@ -430,7 +430,7 @@ def test_detail_of_another_check_is_no_answer() -> None:
 
 
 @pytest.mark.parametrize("credit_check_id", [0, -1, 2_147_483_648, True])
-def test_an_id_that_can_be_none_is_not_asked_for(credit_check_id: int) -> None:
+def test_an_impossible_id_is_not_requested(credit_check_id: int) -> None:
     """For a number that can't be an id of a credit check, nothing is sent."""
     with serve_scripts(make_answer_script(200)) as server:
         vendor = make_alarmbox(server.url)

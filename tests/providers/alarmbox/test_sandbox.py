@@ -123,7 +123,7 @@ def test_an_ended_token_is_refreshed(control: SandboxControl, tokens: MemoryToke
     assert len(control.read_requests("token")) == 2
 
 
-def test_a_revoked_authorisation_asks_for_a_person(control: SandboxControl, tokens: MemoryTokens) -> None:
+def test_a_revoked_authorisation_needs_a_person(control: SandboxControl, tokens: MemoryTokens) -> None:
     """After a revocation only a new authorisation helps; with its code the desk can buy again."""
     box = make_adapter(control.url, tokens)
     get_report(box.buy_check(PurchaseRequest("7123456789012", "1")))
@@ -143,7 +143,7 @@ def _read_authorisation_code(box: AlarmBox) -> str:
         return str(json.load(page)["code"])
 
 
-def test_a_lost_refresh_is_asked_for_again(control: SandboxControl, tokens: MemoryTokens) -> None:
+def test_a_refresh_with_a_lost_answer_is_repeated(control: SandboxControl, tokens: MemoryTokens) -> None:
     """AlarmBox changed the tokens and its answer was lost: the old refresh token returns another pair."""
     box = make_adapter(control.url, tokens)
     control.add_fault("refresh_lost", call="token", times=1)

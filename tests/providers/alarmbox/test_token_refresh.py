@@ -140,7 +140,7 @@ def test_a_refresh_token_used_by_another_process_is_no_error() -> None:
         assert server.header(2, "authorization") == "Bearer at-7"
 
 
-def test_invalid_grant_means_authorise_again() -> None:
+def test_invalid_grant_requires_a_new_authorisation() -> None:
     """If the refresh token is refused and no newer pair is stored, the outcome is AUTH: nothing was bought and a new
     authorisation is needed."""
     with serve_scripts(UNAUTHORISED, INVALID_GRANT_ANSWER) as server:
@@ -188,7 +188,7 @@ LOST_ANSWERS = {
 
 
 @pytest.mark.parametrize("lost", LOST_ANSWERS.values(), ids=LOST_ANSWERS)
-def test_a_refresh_without_an_answer_is_asked_once_more(lost: Script) -> None:
+def test_a_refresh_without_an_answer_is_repeated_once(lost: Script) -> None:
     """If a refresh gets no answer, it is sent once more with the same refresh token, which may still be valid."""
     tokens = MemoryTokens(make_token_pair(lives=timedelta(0)))
     with serve_scripts(lost, NEW_TOKENS_ANSWER, OK) as server:
@@ -305,7 +305,7 @@ def test_a_keeper_that_fails_never_raises(error: Exception, reason: str) -> None
         assert len(server.requests) == 1
 
 
-def test_two_desks_refresh_once() -> None:
+def test_simultaneous_calls_refresh_the_tokens_once() -> None:
     """Two calls that get a 401 at the same time share one refresh, and both get their answer."""
     tokens = MemoryTokens(make_token_pair())
     gate = threading.Barrier(2, timeout=PATIENCE_SECONDS)

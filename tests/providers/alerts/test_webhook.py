@@ -36,7 +36,7 @@ def test_a_known_signature() -> None:
     ("status", "said"),
     [(200, None), (202, None), (204, None), (302, "status_302"), (400, "status_400"), (500, "status_500")],
 )
-def test_two_hundreds_alone_are_taken(receiver: Receiver, status: int, said: str | None) -> None:
+def test_only_statuses_of_the_2xx_class_are_accepted(receiver: Receiver, status: int, said: str | None) -> None:
     """Only an answer with a status of 2xx counts as accepted; another one gives a reason."""
     receiver.answers = lambda _event, _nth: status
     assert make_publisher(receiver.url).publish(MESSAGE) == said

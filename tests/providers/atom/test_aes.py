@@ -56,7 +56,7 @@ def test_damaged_texts_raise_one_error_without_details(vector: dict[str, Any]) -
 
 
 @given(st.text(max_size=200))
-def test_sealing_and_back(text: str) -> None:
+def test_an_encrypted_text_is_decrypted(text: str) -> None:
     """Each text comes back; the encrypted form is upper-case hex, and lower case is read too."""
     sealed = encrypt_text(text, KEY)
     assert sealed == sealed.upper()
@@ -109,7 +109,7 @@ def test_a_text_that_is_not_hex_is_refused(text: str) -> None:
         decrypt_text(text, KEY)
 
 
-def test_paddings_that_are_none() -> None:
+def test_invalid_paddings_are_refused() -> None:
     """A padding with an impossible length byte, or with unequal bytes, is refused."""
     from cryptography.hazmat.primitives.ciphers import Cipher
     from cryptography.hazmat.primitives.ciphers.algorithms import AES
@@ -199,7 +199,7 @@ def test_times_in_india(vector: dict[str, Any]) -> None:
 
 
 @given(st.integers(-62_135_500_000, 253_402_200_000))
-def test_times_and_back(epoch: int) -> None:
+def test_times_are_written_and_read_back(epoch: int) -> None:
     """Each second is written in Indian time and read back unchanged."""
     at = datetime.fromtimestamp(epoch, UTC)
     assert parse_india_time(format_india_time(at)) == at
@@ -218,7 +218,7 @@ NO_TIMES = [
 
 
 @pytest.mark.parametrize("said", NO_TIMES)
-def test_a_time_that_is_none(said: object) -> None:
+def test_an_invalid_time_is_refused(said: object) -> None:
     """A text that isn't a time gives None."""
     assert parse_india_time(said) is None
 

@@ -152,7 +152,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
-def test_hostile_bodies_are_refused_in_one_way(body: bytes) -> None:
+def test_hostile_bodies_get_one_uniform_refusal(body: bytes) -> None:
     """Every malformed body is refused alike, without an exception and without a report."""
     assert is_refused(parse_body(body))
 
@@ -210,7 +210,7 @@ def test_no_field_but_hint_and_evidence_tells_refusals_apart() -> None:
         ({"statusCode": None}, "responseDetails"),
     ],
 )
-def test_odd_fields_are_refused_without_a_word(change: dict[str, Any], where: str) -> None:
+def test_an_unusable_field_is_refused_without_details(change: dict[str, Any], where: str) -> None:
     """A callback with fields of a wrong type under the original signature is refused."""
     assert is_refused(parse_body(make_form(json.dumps(make_changed_fields(change, where)))))
 

@@ -246,7 +246,7 @@ UNREAD_REFUSALS: dict[str, tuple[bytes, str]] = {
 
 @pytest.mark.parametrize("status", [401, 403, 429])
 @pytest.mark.parametrize(("body", "reason"), UNREAD_REFUSALS.values(), ids=UNREAD_REFUSALS)
-def test_a_refusal_of_a_refund_that_cannot_be_read_is_none(status: int, body: bytes, reason: str) -> None:
+def test_an_unreadable_refusal_of_a_refund_is_unknown(status: int, body: bytes, reason: str) -> None:
     """A refusal whose body can't be read may contain the refund, so the outcome is unknown. The contents count also
     without encryption."""
     outcome = convert_answer(AtomCall.REFUND, status, body)
@@ -370,7 +370,7 @@ def test_evidence_names_no_payer() -> None:
         (["OTS0506", "OTS0600"], A),
     ],
 )
-def test_of_several_attempts_the_best_counts(codes: list[str], kind: Kind) -> None:
+def test_the_best_of_several_attempts_counts(codes: list[str], kind: Kind) -> None:
     """Of several attempts a success counts first, then one that may still succeed; a failure counts only if there is
     no other attempt."""
     rows = [make_attempt(code, {"atomTxnId": 11000000615892 + place}) for place, code in enumerate(codes)]
@@ -587,7 +587,7 @@ def test_every_remark_in_every_shape(shape: str) -> None:
     assert set(REFUND_REMARK_MEANINGS) < set(kinds)
 
 
-def test_our_refund_is_found_among_others() -> None:
+def test_our_refund_is_found_among_other_refunds() -> None:
     """Other refunds of the payment are ignored, whatever they contain. If none has our key, the outcome is "not
     found"."""
     other = {"prodRefundId": "RFD-OTHER", "remarks": "REFUND FAILED", "refundAmt": "?", "refundTxnId": []}
@@ -598,7 +598,7 @@ def test_our_refund_is_found_among_others() -> None:
 
 @pytest.mark.parametrize(("code", "status"), [("OTS0506", 200), ("OTS0509", 200), ("OTS0401", 200), ("OTS0000", 401),
                                               ("OTS0000", 403)])  # fmt: skip
-def test_a_refusal_that_contains_the_refund_is_none(code: str, status: int) -> None:
+def test_a_refusal_that_contains_the_refund_is_unknown(code: str, status: int) -> None:
     """The code or status refuses the refund, but the contents accept it: the outcome is unknown."""
     entry = {"prodRefundId": ATOM_ORDER.key, "prodStatusCode": "OTS0000", "prodRefundAmount": 150.50}
     pay_details = {"atomTxnId": 11000000615892, "prodDetails": [entry], "totalRefundAmount": 150.50}

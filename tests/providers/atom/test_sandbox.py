@@ -138,7 +138,7 @@ def test_a_verification_with_another_sum_or_day_proves_nothing(control: SandboxC
     assert meeting.atom.read_payment(late).kind is OutcomeClass.SUCCEEDED
 
 
-def test_atom_refunds_are_not_known_by_their_key(control: SandboxControl) -> None:
+def test_atom_does_not_find_refunds_by_their_key(control: SandboxControl) -> None:
     """Two refunds with the same key are two refunds at Atom. The list then can't say which one is ours, so the
     outcome is unknown."""
     meeting = AdaptersAtSandbox(control)
@@ -161,7 +161,7 @@ def test_atom_refunds_are_not_known_by_their_key(control: SandboxControl) -> Non
         ("rejected", OutcomeClass.FAILED_DEFINITE),
     ],
 )
-def test_atom_refunds_by_their_remarks(control: SandboxControl, word: str, expected: OutcomeClass) -> None:
+def test_atom_lists_refunds_with_their_remarks(control: SandboxControl, word: str, expected: OutcomeClass) -> None:
     """The remark of a listed refund alone decides its outcome class."""
     meeting = AdaptersAtSandbox(control)
     control.change_settings(waits_for_manual_settling=True)
@@ -210,7 +210,7 @@ def test_atom_refuses_wrong_credentials_as_auth(control: SandboxControl, wrong: 
 
 
 @pytest.mark.parametrize("wrong", ["response_key", "response_salt"])
-def test_atom_answers_that_cannot_be_opened(control: SandboxControl, wrong: str) -> None:
+def test_undecryptable_answers_of_atom_are_unknown(control: SandboxControl, wrong: str) -> None:
     """The refund was made, but its answer can't be decrypted: the outcome is unknown."""
     meeting = AdaptersAtSandbox(control)
     given: dict[str, Any] = {wrong: "00"}
@@ -225,7 +225,7 @@ def make_notice(control: SandboxControl, **more: object) -> bytes:
 
 
 @pytest.mark.parametrize("manner", ["other_key", "bad_signature", "no_signature", "other_seal"])
-def test_atom_callbacks_that_are_not_genuine(control: SandboxControl, manner: str) -> None:
+def test_forged_callbacks_of_atom_are_refused(control: SandboxControl, manner: str) -> None:
     """A callback with a wrong signature or encryption reports nothing; at most it names an order to ask about."""
     meeting = AdaptersAtSandbox(control)
     callback = meeting.atom.parse_callback(make_notice(control, manner=manner))
@@ -233,7 +233,7 @@ def test_atom_callbacks_that_are_not_genuine(control: SandboxControl, manner: st
     assert callback.merchant_payment_id == (None if manner == "other_seal" else ATOM_ORDER)
 
 
-def test_atom_callbacks_that_were_changed(control: SandboxControl) -> None:
+def test_changed_callbacks_of_atom_are_refused(control: SandboxControl) -> None:
     """A callback that was cut, belongs to another merchant, or was encrypted again by somebody else is refused."""
     meeting = AdaptersAtSandbox(control)
     good = make_notice(control)

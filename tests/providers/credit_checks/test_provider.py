@@ -111,7 +111,7 @@ def test_no_fault_is_taken_for_an_answer(case: Case, script: Script) -> None:
         assert server.connections == 1
 
 
-def test_never_sent_is_definite_for_a_purchase_and_nothing_for_a_read(case: Case) -> None:
+def test_an_unsent_call_is_a_definite_failure_and_an_unsent_read_unknown(case: Case) -> None:
     """If nobody listens at the address, a purchase has definitely failed; a read has an unknown outcome."""
     vendor = case.open(f"http://127.0.0.1:{find_closed_port()}", CountingRateLimiter())
     bought, read = vendor.buy_check(REQUEST), vendor.read_detail(case.id)

@@ -14,7 +14,7 @@ from tests.providers.raw_server import make_answer_script, make_bytes_script, ma
 from tests.providers.sending import BODY, WHOLE, make_transport, make_unsent_failure, read_failure, send_purchase
 
 
-def test_an_answer_comes_whole() -> None:
+def test_an_answer_is_read_completely() -> None:
     """The answer has the status, the headers in lower case, the bytes of the body and their hash; the request is sent
     as given."""
     with serve_scripts(make_answer_script(201, BODY, {"X-Thing": "a"})) as server:
@@ -49,7 +49,7 @@ def test_redirects_are_not_followed(status: int) -> None:
         assert elsewhere.connections == 0
 
 
-def test_the_environment_is_not_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch) -> None:
     """Proxies and credentials in environment variables or in the home folder are ignored."""
     with serve_scripts(make_answer_script(502, b"")) as proxy, serve_scripts(make_answer_script(200, BODY)) as server:
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
@@ -170,7 +170,7 @@ def test_a_person_may_interrupt(interrupt: Callable[[], BaseException], monkeypa
 
 
 @pytest.mark.parametrize("answers", [[False], [True, False]])
-def test_without_permission_not_a_byte_is_sent(answers: list[bool]) -> None:
+def test_a_call_without_permission_sends_no_byte(answers: list[bool]) -> None:
     """The permission to send is asked for just before the first byte of each request; if it is refused, nothing is
     sent. Outside of the block no permission is needed."""
     with serve_scripts(make_bytes_script(WHOLE)) as server, allow_sending_while(iter(answers).__next__):

@@ -149,7 +149,9 @@ BROKEN: list[tuple[str, Script, str, SendingCertainty]] = [
 
 
 @pytest.mark.parametrize(("script", "reason", "sent"), [b[1:] for b in BROKEN], ids=[b[0] for b in BROKEN])
-def test_broken_after_connecting(script: Script, reason: str, sent: SendingCertainty) -> None:
+def test_a_fault_after_connecting_is_unknown_and_not_repeated(
+    script: Script, reason: str, sent: SendingCertainty
+) -> None:
     """Each fault after connecting has the outcome UNKNOWN with its own reason, and the request isn't sent again."""
     with serve_scripts(script) as server:
         assert read_failure(make_transport(server.url)) == (OutcomeClass.UNKNOWN, reason, sent)
@@ -177,7 +179,7 @@ def test_read_timeout_within_the_body() -> None:
 
 
 @pytest.mark.parametrize("error", [socket.gaierror(-2, "x"), ConnectionRefusedError(), RuntimeError("x")])
-def test_once_an_answer_has_begun_nothing_was_never_sent(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_with_a_begun_answer_counts_as_sent(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the status line of an answer, no exception counts as "never sent"."""
 
     def broken(*_: object) -> None:
@@ -190,7 +192,7 @@ def test_once_an_answer_has_begun_nothing_was_never_sent(error: Exception, monke
 
 
 @pytest.mark.parametrize("error", [socket.gaierror(-2, "x"), requests.exceptions.InvalidURL("x"), MemoryError()])
-def test_once_a_byte_may_be_sent_nothing_was_never_sent(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_call_with_a_possibly_sent_byte_counts_as_sent(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the guard of the socket has noted a first byte, no exception of a library counts as "never sent"."""
 
     def broken(*_: object, **__: object) -> None:

@@ -49,7 +49,7 @@ def read_interrupted_outcome(child: Child) -> object:
     return told
 
 
-def test_interrupted_while_connecting() -> None:
+def test_an_interrupt_during_the_connection_sends_nothing() -> None:
     """An interruption while the host doesn't accept the connection: nothing was sent."""
     with socket.socket() as full:
         full.bind(("127.0.0.1", 0))
@@ -66,7 +66,7 @@ def test_interrupted_while_connecting() -> None:
             one.close()
 
 
-def test_interrupted_in_the_handshake() -> None:
+def test_an_interrupt_during_the_handshake_sends_nothing() -> None:
     """An interruption during the TLS handshake: the request wasn't sent."""
     silent = socket.create_server(("127.0.0.1", 0))
     with (
@@ -85,7 +85,7 @@ def test_interrupted_in_the_handshake() -> None:
     [(make_hang_script(), SendingCertainty.MAYBE), (make_hang_script(WHOLE[:-5]), SendingCertainty.YES)],
     ids=["unanswered", "half an answer"],
 )
-def test_interrupted_while_waiting_for_the_answer(script: Script, sent: SendingCertainty) -> None:
+def test_an_interrupt_during_the_wait_for_an_answer_is_unknown(script: Script, sent: SendingCertainty) -> None:
     """An interruption ends the wait at once; the outcome at the provider is unknown."""
     with serve_scripts(script) as server, start_children(send_uninterruptibly, [(server.url, 60.0)]) as (child,):
         assert child.wait_for_report() == "begun"
@@ -118,7 +118,7 @@ def test_a_whole_answer_counts_however_late(answer: bytes, told_to_end: bool) ->
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc tells whether a process is stopped")
 @pytest.mark.parametrize("half", [WHOLE[:-5], OPEN_END[:-5]], ids=["with a length", "to the end of the connection"])
-def test_half_an_answer_is_none(half: bytes) -> None:
+def test_a_partial_answer_at_an_interrupt_is_unknown(half: bytes) -> None:
     """An incomplete answer on a connection that is still open at the end of the time leaves the outcome unknown."""
     with (
         serve_scripts(make_hang_script(half)) as server,

@@ -220,7 +220,7 @@ BAD_IDS = ["", " ", "a b", "a/b", "a?b=c", "../x", "a\n", "ＯＲＤ", "a" * 65,
 
 
 @pytest.mark.parametrize("bad", BAD_IDS)
-def test_ids_that_can_be_none_are_not_sent(case: Case, bad: str) -> None:
+def test_impossible_ids_are_not_sent(case: Case, bad: str) -> None:
     """For a text that can't be an id, nothing is sent."""
     order = replace(case.order, key=bad)
     with serve_scripts(make_bytes_script(case.accepts)) as server:
@@ -260,7 +260,7 @@ def test_paypay_moves_eleven_digits_at_most() -> None:
         assert (outcome.reason, server.connections) == ("bad_amount", 0)
 
 
-def test_atom_asks_by_sum_and_day() -> None:
+def test_atom_finds_payments_by_sum_and_day() -> None:
     """Atom's verification needs the amount and the day in India of the payment; without them nothing is sent."""
     with serve_scripts(make_answer_script(500)) as server:
         vendor = make_atom(server.url)
@@ -322,7 +322,7 @@ class InstantClock(HandClock):
         self.slept.append(seconds)
 
 
-def test_reads_are_asked_again_after_the_providers_troubles() -> None:
+def test_a_read_is_repeated_after_a_passing_failure() -> None:
     """A read is repeated a few times after a temporary failure; a refund never is."""
     patient = RetryLimits(first_pause_seconds=0.01)
     trouble = make_sealed_script({"payInstrument": make_details("OTS0951")})
@@ -339,7 +339,7 @@ def test_reads_are_asked_again_after_the_providers_troubles() -> None:
 
 
 @pytest.mark.parametrize("code", ["OTS0506", "OTS0401", "OTS0510", "OTS9999", "OTS0551", "OTS0600"])
-def test_answers_are_not_asked_for_again(code: str) -> None:
+def test_a_read_with_an_answer_is_not_repeated(code: str) -> None:
     """A refusal, a state and a wrong request are not repeated, because the answer would be the same."""
     with serve_scripts(make_sealed_script({"payInstrument": make_details(code)})) as server:
         make_atom(server.url, patience=RetryLimits(first_pause_seconds=0.01)).read_payment(ATOM_QUESTION)

@@ -121,7 +121,7 @@ def test_the_same_line_again() -> None:
 
 
 @pytest.mark.parametrize("cut", [1, 20, 60, 75])
-def test_a_file_that_was_cut_says_so(cut: int) -> None:
+def test_a_cut_file_is_reported(cut: int) -> None:
     """In a file that was cut, the last line is refused: it has too few cells or no line end."""
     assert list_refusal_reasons(FAILED, PAID[:cut], end="") == [None, "truncated"]
 
@@ -216,7 +216,7 @@ def test_a_file_is_fetched_from_an_allowed_host_only() -> None:
 
 @pytest.mark.parametrize("url", ["", "x", "file:///etc/passwd", "http://[", "//files.example.com/x",
                                  "http://10.0.0.1/x", "http://files.example.com/x"])  # fmt: skip
-def test_an_address_that_is_none(url: str) -> None:
+def test_an_invalid_file_address_is_refused(url: str) -> None:
     """For each text that is no admitted address, nothing is sent and no exception is raised."""
     hosts = [url, "https://files.example.com", "http://10.0.0.1", "http://files.example.com"]
     outcome = fetch_daily_file(url, hosts=hosts, rate_limiter=CountingRateLimiter(), clock=CLOCK, scale=TimeScale())
@@ -232,7 +232,7 @@ def test_an_address_that_is_none(url: str) -> None:
         (make_answer_script(200, "<html>"), OutcomeClass.UNKNOWN, "unreadable"),
     ],
 )
-def test_a_file_that_is_not_there(script: Script, kind: OutcomeClass, reason: str) -> None:
+def test_a_missing_daily_file_is_reported(script: Script, kind: OutcomeClass, reason: str) -> None:
     """A missing file, or another answer in its place, proves nothing."""
     outcome, _ = fetch_file(script)
     assert (outcome.kind, outcome.reason) == (kind, reason)

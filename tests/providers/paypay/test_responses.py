@@ -199,7 +199,7 @@ def test_each_row_of_paypays_codes_has_its_outcome_class(row: tuple[PayPayCall, 
 
 
 @pytest.mark.parametrize("row", COMMON_ROWS, ids=[f"{row[0]} {row[1]}" for row in COMMON_ROWS])
-def test_a_refusal_that_contains_the_effect_is_none(row: tuple[int, str, Kind, Kind]) -> None:
+def test_a_refusal_that_contains_its_effect_is_unknown(row: tuple[int, str, Kind, Kind]) -> None:
     """The code refuses the call, but the data contain its effect: the outcome is unknown. Other data have no
     influence."""
     status, code, acts, _ = row
@@ -460,7 +460,7 @@ WRONG_PAYMENTS: dict[str, tuple[dict[str, object], str]] = {
 
 
 @pytest.mark.parametrize(("change", "why"), WRONG_PAYMENTS.values(), ids=WRONG_PAYMENTS)
-def test_a_payment_that_is_not_the_one_asked_for(change: dict[str, object], why: str) -> None:
+def test_an_answer_about_another_payment_is_unknown(change: dict[str, object], why: str) -> None:
     """A payment of another order, amount or currency has an unknown outcome. One with another amount has a report,
     for comparison."""
     outcome = convert_payment(change)
@@ -562,7 +562,7 @@ def test_an_answer_without_refunds_has_an_empty_list(refunds: object) -> None:
 
 
 @pytest.mark.parametrize("said", [-5, 10**18, 253_402_300_799, 1795161670.5, "1795161670", True, [1]])
-def test_a_time_that_is_none(said: object) -> None:
+def test_an_invalid_time_is_refused(said: object) -> None:
     """A time is a number of seconds since 1970; another value counts as no time."""
     found = convert_payment({"acceptedAt": said}).found
     assert found is not None
@@ -601,7 +601,7 @@ LINKS = ["javascript:alert(1)", "http://qr.paypay.ne.jp/x", "https://x\n", 5, "h
 
 
 @pytest.mark.parametrize("url", LINKS)
-def test_a_link_that_is_none(url: object) -> None:
+def test_an_invalid_link_is_refused(url: object) -> None:
     """A link that isn't allowed is left out; the code is still used."""
     assert (
         get_report(convert_answer(PayPayCall.CREATE_CODE, 201, make_paypay_json("SUCCESS", CODE | {"url": url}))).url

@@ -305,7 +305,7 @@ class SlowRateLimiter(CountingRateLimiter):
         self._clock.at += timedelta(minutes=3)
 
 
-def test_a_signature_is_made_when_the_turn_has_come(control: SandboxControl) -> None:
+def test_a_signature_is_computed_after_the_wait_for_the_turn(control: SandboxControl) -> None:
     """PayPay refuses a signature that is two minutes old, so the adapter signs after its turn has come."""
     meeting = AdaptersAtSandbox(control)
     hand = HandClock(meeting.now)
@@ -316,7 +316,7 @@ def test_a_signature_is_made_when_the_turn_has_come(control: SandboxControl) -> 
     )
 
 
-def test_two_calls_at_once_are_the_most(control: SandboxControl) -> None:
+def test_at_most_two_calls_run_at_once(control: SandboxControl) -> None:
     """A third call at the same time waits until one of two has ended."""
     meeting = AdaptersAtSandbox(control)
     control.add_fault("hang", call="paypay_payment", times="always")

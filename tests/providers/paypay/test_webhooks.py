@@ -39,7 +39,7 @@ def test_published_notices_are_used_or_ignored(vector: dict[str, Any]) -> None:
         assert expected["trust_state"] is False
 
 
-def test_repeats_are_one_event_and_news_another() -> None:
+def test_the_event_id_depends_on_payment_state_time_and_amount() -> None:
     """The payment, state, newest time and amount make the event id; other fields don't."""
     first = read_hint()
     assert first.newest_time == datetime(2026, 11, 20, 3, 20, 1, tzinfo=UTC)

@@ -93,7 +93,7 @@ def test_an_unreadable_purchase_is_refused_and_not_charged(caller: Caller, sandb
     assert sandbox.ledger.charge_count == 0
 
 
-def test_detail_and_pdf(caller: Caller, control: SandboxControl) -> None:
+def test_a_bought_check_has_detail_and_pdf(caller: Caller, control: SandboxControl) -> None:
     """The detail of a credit check repeats its purchase and adds `infos`; only the call for the PDF returns the
     file."""
     bought = caller.buy().check
@@ -138,7 +138,7 @@ def test_the_list_of_credit_checks_depends_on_its_setting(caller: Caller, contro
     assert caller.list("0000000000001").data == {"credit_checks": []}
 
 
-def test_checks_from_elsewhere(caller: Caller, control: SandboxControl) -> None:
+def test_a_test_adds_checks_bought_elsewhere(caller: Caller, control: SandboxControl) -> None:
     """A credit check that a test adds over the control API can be read and costs nothing, and its id isn't sold
     again."""
     (known,) = control.register_checks(
@@ -163,7 +163,7 @@ def test_calls_too_fast_are_refused_and_not_charged(caller: Caller, control: San
     assert control.count_charges() == 1
 
 
-def test_many_callers_at_once(caller: Caller, sandbox: Sandbox) -> None:
+def test_simultaneous_callers_are_all_charged(caller: Caller, sandbox: Sandbox) -> None:
     """Sixteen threads: every accepted purchase has an id and a charge of its own."""
     numbers = [f"{n % 7:013d}" for n in range(320)]
     with ThreadPoolExecutor(16) as pool:

@@ -61,7 +61,7 @@ def test_use_of_the_new_pair_ends_the_old_access_token(caller_without_token: Cal
     assert caller_without_token.buy(access=first["access_token"]).status == 401
 
 
-def test_old_access_token_may_be_let_live(caller_without_token: Caller, control: SandboxControl) -> None:
+def test_the_old_access_token_stays_valid_by_a_setting(caller_without_token: Caller, control: SandboxControl) -> None:
     """With the setting `revokes_old_access_token` off, the use of the new pair ends only the old refresh token."""
     control.change_settings(revokes_old_access_token=False)
     first = caller_without_token.token().data
@@ -93,7 +93,7 @@ def test_an_access_token_is_refused_after_its_lifetime(caller_without_token: Cal
     )
 
 
-def test_tokens_can_be_ended_and_revoked(caller: Caller, control: SandboxControl) -> None:
+def test_the_control_api_ends_and_revokes_tokens(caller: Caller, control: SandboxControl) -> None:
     """An ended access token is replaced by a refresh, a revoked pair only by a new authorisation."""
     pair = caller.token().data
     assert control.expire_tokens() >= 1
@@ -115,13 +115,15 @@ def test_tokens_can_be_ended_and_revoked(caller: Caller, control: SandboxControl
         ({"grant_type": "authorization_code", "code": "made-up"}, 400, "invalid_grant"),
     ],
 )
-def test_refused_token_requests(caller_without_token: Caller, form: dict[str, str], status: int, error: str) -> None:
+def test_a_wrong_token_request_is_refused(
+    caller_without_token: Caller, form: dict[str, str], status: int, error: str
+) -> None:
     """The sandbox refuses wrong token requests with OAuth's own error codes and statuses."""
     answer = caller_without_token.token(**form)
     assert (answer.status, answer.data) == (status, {"error": error})
 
 
-def test_token_request_must_be_a_form(caller_without_token: Caller) -> None:
+def test_a_token_request_must_be_a_form(caller_without_token: Caller) -> None:
     """A token request in JSON is refused, because the documented form is form-encoded."""
     answer = caller_without_token.call("POST", "/oauth/token", b"{}", Content_Type="application/json")
     assert (answer.status, answer.data) == (400, {"error": "invalid_request"})

@@ -246,7 +246,7 @@ def test_a_refund_is_accepted_and_listed(atom: AtomCaller, control: SandboxContr
     assert control.payments_control.read_payment("atom", ORDER)["refunded_minor"] == 25050
 
 
-def test_forms_of_the_status(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
+def test_the_refund_status_has_several_forms(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
     """With the two settings, the sandbox answers REFUNDSTATUS with a list and with an amount in paise, the forms in
     which Atom's documents and samples differ.
     """

@@ -114,9 +114,7 @@ def test_delay_of_every_call(sandbox: Sandbox, caller: Caller, control: SandboxC
     assert control.change_settings(delay_seconds=0)["charges"] == 0
 
 
-def test_reset_lets_nothing_happen_any_more(
-    caller: Caller, control: SandboxControl, executor: ThreadPoolExecutor
-) -> None:
+def test_a_reset_drops_held_calls(caller: Caller, control: SandboxControl, executor: ThreadPoolExecutor) -> None:
     """Calls that hang while the sandbox is reset end without a charge."""
     control.add_fault("late_charge", call="purchase")
     waiting = executor.submit(caller.buy)

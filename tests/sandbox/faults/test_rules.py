@@ -23,7 +23,7 @@ def test_a_rule_matches_calls_by_corporation_number(caller: Caller, control: San
     ]
 
 
-def test_by_last_digits(caller: Caller, control: SandboxControl) -> None:
+def test_a_rule_matches_numbers_by_their_last_digits(caller: Caller, control: SandboxControl) -> None:
     """All corporation numbers with the chosen last digits get the fault, at every call."""
     control.add_fault("status:404", number_ends="71", times="always")
     assert buy_and_list_statuses(caller, NUMBER, OTHER_CORPORATION_NUMBER, NUMBER) == [404, 201, 404]
@@ -68,7 +68,7 @@ def test_first_rule_decides(caller: Caller, control: SandboxControl) -> None:
     assert buy_and_list_statuses(caller, NUMBER, NUMBER, NUMBER) == [500, 502, 201]
 
 
-def test_refused_calls_use_no_rule_up(caller: Caller, control: SandboxControl) -> None:
+def test_a_refused_call_uses_no_rule(caller: Caller, control: SandboxControl) -> None:
     """A call without authorisation or with malformed contents doesn't count for a rule."""
     control.add_fault("status:503", call="purchase")
     assert caller.buy(access="none").status == 401

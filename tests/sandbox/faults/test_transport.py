@@ -99,7 +99,7 @@ def test_a_fault_sends_two_answers_to_one_request(caller: Caller, control: Sandb
     assert sandbox.ledger.charge_count == 1
 
 
-def test_redirect_leads_elsewhere(caller: Caller, control: SandboxControl) -> None:
+def test_a_fault_redirects_to_another_address(caller: Caller, control: SandboxControl) -> None:
     """A test can choose the address of the redirect; the call log shows if a client followed it."""
     control.add_fault("redirect", call="purchase")
     assert caller.buy().headers["location"] == "/elsewhere"

@@ -207,7 +207,7 @@ def test_a_fault_changes_a_field_of_a_notice(
     assert data["payDetails"]["signature"] == compute_signature(data, known.ATOM_RESPONSE_HASH_KEY)
 
 
-def test_lost_and_repeated(control: SandboxControl, receiver: Receiver) -> None:
+def test_faults_lose_and_repeat_notices(control: SandboxControl, receiver: Receiver) -> None:
     """Faults make the sandbox send a notice never, three times or twice."""
     register_payment(control, "paypay")
     control.add_faults({"action": "notice_lost"}, {"action": "notice_repeated:3"}, {"action": "notice_repeated"})
@@ -220,7 +220,7 @@ def test_lost_and_repeated(control: SandboxControl, receiver: Receiver) -> None:
     assert len(set(receiver.bodies)) == 1
 
 
-def test_late_and_overtaken(control: SandboxControl, receiver: Receiver) -> None:
+def test_faults_delay_and_reorder_notices(control: SandboxControl, receiver: Receiver) -> None:
     """Faults hold a notice back until it is released, or send it after the next one."""
     register_payment(control, "paypay")
     control.add_fault("notice_late", number="P-1")

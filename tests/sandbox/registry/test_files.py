@@ -111,7 +111,7 @@ def test_the_same_seed_writes_the_same_bytes(tmp_path: Path, encoding: Encoding)
     assert written[0] == written[1] != written[2]
 
 
-def test_any_row_is_found_without_the_others(whole: list[RegistryRow]) -> None:
+def test_any_row_of_a_file_is_computed_without_the_other_rows(whole: list[RegistryRow]) -> None:
     """Each row can be computed without the other rows."""
     registry = InventedRegistry(ROWS, 7, DAY)
     for position in (0, 1, 2, 511, 512, 3_333, ROWS - 1):
@@ -174,7 +174,7 @@ def test_a_difference_without_a_whole_file_has_new_corporations_alone(tmp_path: 
     assert len({row.corporate_number for row in rows}) == 50
 
 
-def test_planted_companies_stand_in_the_whole_file(tmp_path: Path) -> None:
+def test_planted_companies_are_in_the_whole_file(tmp_path: Path) -> None:
     """The companies that a test has ordered are in the whole file."""
     company = make_company_row("1180301018771", "架空商事株式会社", furigana="カクウショウジ")
     rows = read_rows(write_whole_file(tmp_path, DAY, 10, seed=1, first_rows=[company]))

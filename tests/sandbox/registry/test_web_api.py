@@ -99,7 +99,7 @@ def test_an_unknown_number_has_no_rows(sandbox_with_difference: Sandbox) -> None
     assert (head[1:], rows) == (["0", "1", "0"], [])
 
 
-def test_differences_come_in_parts(sandbox_with_difference: Sandbox) -> None:
+def test_a_difference_is_returned_in_parts(sandbox_with_difference: Sandbox) -> None:
     """The changes of a period are returned in parts."""
     period = {"from_": DAY.isoformat(), "to": DAY.isoformat()}
     head, first = read_csv(call_api(sandbox_with_difference, "diff", **period))

@@ -456,7 +456,7 @@ def test_a_worker_becomes_nobody_else(accounts: AccountsByFile) -> None:
     assert not accounts.can_sign_in("night", "pw")
 
 
-def test_on_sqlite_there_are_rows_and_nothing_else(tmp_path: Path) -> None:
+def test_an_account_file_on_sqlite_creates_only_rows(tmp_path: Path) -> None:
     """On SQLite an account file needs no passwords and runs no SQL of accounts: it only adds, changes and disables
     the rows of people.
     """

@@ -32,7 +32,7 @@ def desk() -> Iterator[RefundDesk]:
             yield opened
 
 
-def test_each_right_is_stopped_or_left_on_purpose() -> None:
+def test_each_right_is_assigned_to_the_switch() -> None:
     """Every right belongs either to the rights that the switch stops or to those that it leaves, so a new right must
     be sorted.
     """

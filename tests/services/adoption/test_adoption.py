@@ -129,7 +129,7 @@ LIVE_ROW_CASES: dict[str, tuple[list[legacy.Row], int]] = {
 """Rows of one claim each, and which of them stays; their number comes from the test."""
 
 
-def test_which_row_stays(database: Database, home: Path, url: str) -> None:
+def test_the_kept_row_of_each_claim_follows_the_rules(database: Database, home: Path, url: str) -> None:
     """Of the rows of one claim, the newest purchased row stays live. Each other row becomes its duplicate, with an
     entry in the review queue, a case and an audit entry.
     """
@@ -178,7 +178,7 @@ def test_a_unique_index_of_another_application_prevents_rewriting(database: Data
     assert found == [(ONE, None), (f"T{ONE}", 1), (TWO, None)]
 
 
-def test_of_different_clients_none_is_a_duplicate(database: Database, home: Path, url: str) -> None:
+def test_rows_of_different_clients_are_no_duplicates(database: Database, home: Path, url: str) -> None:
     """Rows of two clients with the same corporation number are no duplicates, because a claim
     belongs to one client.
     """
@@ -227,7 +227,7 @@ def test_a_killed_adoption_continues(home: Path, sql_server: SqlServer) -> None:
         database.close()
 
 
-def test_two_adopters_at_once_are_one(home: Path, database: Database, url: str) -> None:
+def test_two_simultaneous_adoptions_are_one(home: Path, database: Database, url: str) -> None:
     """Two adoptions run at the same time: each duplicate is decided once and has one case."""
     legacy.create_table_with_rows(database, list(legacy.make_rows(200, doubled=0.2)))
     done: list[int] = []
@@ -330,7 +330,7 @@ def add_during_adoption(monkeypatch: pytest.MonkeyPatch, database: Database, add
 
 
 @pytest.mark.parametrize("doubled", [0.1, 0.9])
-def test_many_that_come_in_meanwhile_are_read_once(
+def test_rows_added_during_the_adoption_are_read_once(
     home: Path, monkeypatch: pytest.MonkeyPatch, doubled: float
 ) -> None:
     """400 rows that are inserted during an adoption cost a bounded number of reads each. Formerly each was compared
@@ -357,7 +357,7 @@ def test_many_that_come_in_meanwhile_are_read_once(
     assert read < 60 * _LATE, f"{read} rows were read to compare {_LATE}"
 
 
-def test_many_that_come_in_afterwards_are_read_once(home: Path, vendor: LedgerVendor) -> None:
+def test_rows_added_after_the_adoption_are_read_once(home: Path, vendor: LedgerVendor) -> None:
     """The due task adopts 400 later rows with a bounded number of reads each. Formerly a number in another spelling
     was compared with all rows that no task had seen: 839 reads for each of 3,000 rows.
     """
@@ -437,7 +437,7 @@ def test_a_foreign_unique_index_is_named_in_the_error(
     assert (found["rows"], found["undecided"], found["live"]) == (2, 0, 2)
 
 
-def test_a_row_that_stays_undecided_ends_no_adoption(
+def test_an_undecided_row_does_not_end_the_adoption(
     home: Path, sql_server: SqlServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A person has marked a new row as a duplicate by hand and left its work state empty: the adoption reads the row
@@ -474,7 +474,7 @@ def test_a_row_that_stays_undecided_ends_no_adoption(
     assert (found["undecided"], found["live"]) == (1, found["claims"])
 
 
-def test_a_file_goes_on_too(home: Path) -> None:
+def test_an_interrupted_adoption_of_a_file_continues(home: Path) -> None:
     """The adoption of an SQLite file, which has one writer at a time, loses no row of the other
     application either.
     """
@@ -484,7 +484,7 @@ def test_a_file_goes_on_too(home: Path) -> None:
         database.close()
 
 
-def test_on_a_cluster(home: Path, galera_cluster: Cluster) -> None:
+def test_a_cluster_has_one_live_row_per_claim_after_an_adoption(home: Path, galera_cluster: Cluster) -> None:
     """On Galera, which changes a table on all nodes at once, the second node sees one live row of each claim."""
     first, second = galera_cluster.nodes[:2]
     with open_temporary_database(first, home) as url:

@@ -77,7 +77,7 @@ def test_spellings_that_sql_does_not_know_hold_the_claim(
     assert vendor.charges == []
 
 
-def test_a_spelling_holds_the_claim_behind_many_rows_that_no_task_has_seen(
+def test_a_spelling_holds_the_claim_behind_many_unadopted_rows(
     console: Console, vendor: LedgerVendor, place: Place
 ) -> None:
     """The other application has written 250 rows while no window and no worker was open: the row after them, in
@@ -149,7 +149,7 @@ def test_the_writer_corrects_an_unreadable_number(console: Console, place: Place
 
 
 @pytest.mark.parametrize("nonsense", ["", "soon", "2026-13-45", "0000-00-00", 7])
-def test_dates_that_are_none_are_missing(console: Console, place: Place, nonsense: object) -> None:
+def test_invalid_dates_are_missing_values(console: Console, place: Place, nonsense: object) -> None:
     """An unreadable date is shown as missing. The record, its queue and the due tasks still work."""
     row = insert_as_other_application(place, credit_check_id=5, purchased_at=nonsense, expired_at=nonsense)
     assert "dates" in console.credit_checks.read_credit_check(row).record.incomplete
@@ -181,7 +181,9 @@ def test_one_run_of_the_due_task_adopts_all_rows(
 
 @pytest.mark.expects_log("the broken batch is told")
 @pytest.mark.engines("sqlite", "mariadb", "galera")
-def test_two_runs_take_each_row_once(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_simultaneous_runs_adopt_each_row_once(
+    console: Console, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A second worker adopts all rows after the first worker has listed them: the first worker adopts none, and each
     row has one audit entry.
     """
@@ -242,7 +244,7 @@ def run_adoption_task(console: Console) -> int:
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_a_run_ends_while_others_go_on_writing(
+def test_a_run_ends_although_another_application_writes(
     console: Console, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For each batch that a run adopts, the other application inserts 30 more rows and an adopted row changes again:
@@ -276,7 +278,7 @@ def test_a_run_ends_while_others_go_on_writing(
 
 
 @pytest.mark.expects_log("the spoilt rows are told")
-def test_rows_that_can_not_be_taken_over_keep_no_others_waiting(
+def test_rows_that_cannot_be_adopted_delay_no_other_rows(
     console: Console, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """120 rows raise an error when they are adopted: the ten rows after them are adopted in the same run."""

@@ -119,7 +119,7 @@ def test_an_id_of_another_record_proposes_nothing(console: Console, place: Place
     assert make_resolve_call(console, second, "success", 2)().awaiting == "second_person"
 
 
-def test_two_people_say_that_nothing_was_bought(console: Console, place: Place, vendor: LedgerVendor) -> None:
+def test_two_people_decide_that_nothing_was_bought(console: Console, place: Place, vendor: LedgerVendor) -> None:
     """Two people decide that a pending row wasn't purchased: the number can be bought only after the second person's
     decision.
     """

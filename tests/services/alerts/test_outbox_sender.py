@@ -114,7 +114,9 @@ def test_an_event_that_was_not_accepted_is_sent_again(
 
 
 @WARNED
-def test_attempts_become_rare_and_never_end(context: ServiceContext, receiver: Receiver, clock: HandClock) -> None:
+def test_publication_attempts_become_rare_and_never_end(
+    context: ServiceContext, receiver: Receiver, clock: HandClock
+) -> None:
     """The wait after each attempt is the planned one within its jitter, and the 31st attempt still
     sends the event.
     """
@@ -135,7 +137,7 @@ def test_attempts_become_rare_and_never_end(context: ServiceContext, receiver: R
 
 
 @WARNED
-def test_a_receiver_that_is_down_is_left_alone(context: ServiceContext, receiver: Receiver) -> None:
+def test_an_unreachable_receiver_is_not_called_for_a_while(context: ServiceContext, receiver: Receiver) -> None:
     """After a few failures in a row the run stops, and the other events wait for the next run."""
     store_events(context, *(f"{key}-1" for key in "abcdefgh"))
     receiver.answers = lambda _event, _nth: 503
@@ -237,7 +239,7 @@ def test_two_workers_publish_each_event(context: ServiceContext, receiver: Recei
     assert count_waiting(context) == 0
 
 
-def test_without_a_receiver_events_wait(tmp_path: Path, clock: HandClock) -> None:
+def test_events_without_a_receiver_wait(tmp_path: Path, clock: HandClock) -> None:
     """Without a configured receiver the events wait, and no alert about waiting events is raised."""
     with open_quick_desk(tmp_path / "desk", LedgerVendor(), clock) as console:
         store_events(console._context, "a-1")

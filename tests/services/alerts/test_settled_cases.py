@@ -45,7 +45,7 @@ def test_an_order_that_could_not_follow_and_does(scene: PaymentDesk) -> None:
     assert (scene.cases(), scene.payment(payment).work) == ([], Work())
 
 
-def test_another_case_of_the_payment_stays(scene: PaymentDesk) -> None:
+def test_another_case_of_the_payment_stays_open(scene: PaymentDesk) -> None:
     """A second case of the payment stays open, and the payment stays in review, after the first case has closed."""
     payment, now = pay_changed_order(scene, "total_amount = 4400"), scene.context.now() + timedelta(seconds=1)
     scene.context.write(lambda tx: cases.open_case(tx.conn, "contradicted", "payment", payment, "x", "y", now))

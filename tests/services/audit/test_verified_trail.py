@@ -32,7 +32,7 @@ def test_first_and_last_are_those_of_the_list(place: Place, sandbox: Sandbox) ->
     assert trail.first.at <= trail.last.at
 
 
-def test_words_and_json() -> None:
+def test_a_verified_trail_has_a_sentence_and_json() -> None:
     """The sentence and the JSON of a verified trail; an empty trail has no first entry."""
     at = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
     trail = VerifiedTrail(1_204, AuditEntryPosition(3, at), AuditEntryPosition(1_210, at))

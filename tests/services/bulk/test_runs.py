@@ -110,7 +110,7 @@ def test_a_run_without_valid_records_is_not_created(console: Console) -> None:
 # Looking through
 
 
-def test_the_dry_run_tells_each_row_and_asks_nobody(place: Place, console: Console, vendor: LedgerVendor) -> None:
+def test_a_dry_run_has_a_result_per_row_without_a_call(place: Place, console: Console, vendor: LedgerVendor) -> None:
     """The plan forecasts each row with the reason (would run, taken by another person, changed since, not found) and
     the totals. It calls no provider and writes no result.
     """
@@ -188,7 +188,7 @@ def test_a_bulk_refetch_reads_missing_parts(console: Console) -> None:
 # Taking and noting
 
 
-def test_taking_and_noting_are_done_in_ones_own_name(place: Place, console: Console) -> None:
+def test_bulk_takes_and_notes_have_the_name_of_the_person(place: Place, console: Console) -> None:
     """A bulk run of takes or notes acts in the name of the person who created it; another person can't run it.
     Records that another person has taken are skipped.
     """
@@ -370,7 +370,7 @@ def test_a_row_interrupted_by_a_kill_is_executed_once(place: Place, point: str) 
 
 
 @pytest.mark.engines("sqlite")
-def test_three_hundred_stopped_killed_and_resumed(place: Place) -> None:
+def test_three_hundred_rows_are_completed_after_stops_and_kills(place: Place) -> None:
     """A bulk run of 300 rows that is stopped, killed and continued settles each record once."""
     _stop_kill_and_complete(place, 300, 150, 50, "after_bulk_row")
     assert len(count_bought_entries(place)) == 300

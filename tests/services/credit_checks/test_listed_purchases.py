@@ -156,7 +156,7 @@ def test_a_single_listed_purchase_without_a_day_proves_nothing(console: Console,
 
 
 @pytest.mark.engines("sqlite")
-def test_a_listed_purchase_contradicts_a_refusal_that_came_meanwhile(
+def test_a_listed_purchase_contradicts_a_concurrent_refusal(
     console: Console, listing: ListingVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the probe reads the list, the late answer arrives: AlarmBox has refused the purchase. The list has the
@@ -281,7 +281,7 @@ def test_an_unrelated_listed_purchase_prevents_no_denial(
 
 
 @pytest.mark.engines("mariadb", "galera")
-def test_two_people_give_one_id_at_once(
+def test_only_one_of_simultaneous_decisions_gets_the_id(
     place: Place, listing: ListingVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a server a second person's decision begins before the first one is committed, both with the same id: exactly
@@ -426,7 +426,7 @@ def deny_unmade(console: Console, listing: ListingVendor, place: Place) -> Credi
     return record
 
 
-def test_each_listed_purchase_after_a_denial_is_seen_by_a_person(
+def test_each_listed_purchase_after_a_denial_needs_a_person(
     console: Console, listing: ListingVendor, place: Place
 ) -> None:
     """A person has acknowledged the first listed purchase. Then the list has a second one: the next purchase is

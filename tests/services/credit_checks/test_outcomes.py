@@ -202,7 +202,7 @@ def test_a_late_answer_without_an_outcome_leaves_it_unknown(purchase_desk: Purch
     assert call_for_refusal(purchase_desk.buy).code in ("already_purchased", "outcome_unknown")
 
 
-def test_while_nobody_knows_the_desk_goes_on_holding_the_claim(purchase_desk: PurchaseDesk) -> None:
+def test_a_desk_keeps_the_claim_of_an_unknown_purchase(purchase_desk: PurchaseDesk) -> None:
     """After a late answer without an outcome the spool still holds the claim."""
     record = purchase_desk.make_unknown()
     assert purchase_desk.deliver(record, make_answer(OutcomeClass.UNKNOWN, "read_timeout"))
@@ -472,7 +472,7 @@ def test_a_purchase_settled_before_its_lapse_keeps_its_outcome(purchase_desk: Pu
     assert purchase_desk.count_lapse_entries("credit-check.purchase.lapsed") == 1
 
 
-def test_the_record_of_an_outcome_must_be_there(purchase_desk: PurchaseDesk) -> None:
+def test_an_outcome_without_its_record_is_refused(purchase_desk: PurchaseDesk) -> None:
     """An outcome for a record that doesn't exist is refused with `not_found`."""
     error = call_for_refusal(lambda: purchase_desk.record_outcome(replace(CHECK, id=99), make_success()))
     assert (error.code, error.detail["id"]) == ("not_found", "99")

@@ -124,7 +124,7 @@ def test_hostile_documents_are_refused_or_cut(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize(
     ("counts", "is_cut"), [((1_000,), False), ((1_001,), True), ((600, 400), False), ((600, 401), True)]
 )
-def test_the_last_page_says_that_differences_are_left_out(counts: tuple[int, ...], is_cut: bool) -> None:
+def test_the_last_page_reports_the_omitted_differences(counts: tuple[int, ...], is_cut: bool) -> None:
     """At most 1,000 differences are reported; a further one marks the comparison as cut, also if it is on the last
     page.
     """

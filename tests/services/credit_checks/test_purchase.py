@@ -67,7 +67,7 @@ def test_another_client_may_buy_the_same_number(console: Console, sandbox: Sandb
         ("status:429", "rate_limited", 5),
     ],
 )
-def test_refused_by_the_provider_frees_the_number(
+def test_a_refused_purchase_frees_the_number(
     console: Console, sandbox: Sandbox, fault: str, code: str, status: int
 ) -> None:
     """AlarmBox refuses the purchase: the record is a known error, and the number can be bought again."""
@@ -86,7 +86,9 @@ def test_refused_by_the_provider_frees_the_number(
     ["hang_after_charge", "status:500", "status:503", "status_after_charge:500", "reset_after_charge", "truncate",
      "malformed", "stored", "html", "redirect", "other_number", "status:418"],
 )  # fmt: skip
-def test_no_usable_answer_is_unknown_and_stays_claimed(console: Console, sandbox: Sandbox, fault: str) -> None:
+def test_a_purchase_without_a_usable_answer_is_unknown_and_keeps_its_claim(
+    console: Console, sandbox: Sandbox, fault: str
+) -> None:
     """A purchase without a usable answer, which may have been charged, is unknown, holds its claim and isn't sent
     again.
     """

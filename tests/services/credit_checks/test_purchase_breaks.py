@@ -238,7 +238,7 @@ def test_a_full_disk_before_the_call_sends_nothing(
 @pytest.mark.expects_log("the database is taken away")
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("replaced", [False, True])
-def test_a_database_file_taken_away_takes_no_writes(
+def test_a_missing_database_file_is_not_written(
     console: Console, vendor: LedgerVendor, place: Place, replaced: bool
 ) -> None:
     """The database file is moved or replaced during the call: the answer waits in the spool, and nothing is written
@@ -660,7 +660,7 @@ def test_the_id_of_an_expired_check_renews_no_other_one(
 
 
 @pytest.mark.parametrize("behaviour", ["refuses", "unauthorised", "too_fast", "unreachable"])
-def test_a_renewal_that_comes_to_nothing_restores_the_old_record(
+def test_a_renewal_that_was_not_made_restores_the_old_record(
     console: Console, vendor: LedgerVendor, clock: HandClock, behaviour: Behaviour
 ) -> None:
     """A renewal that certainly wasn't made leaves the earlier check live, and that check can be renewed."""

@@ -138,7 +138,7 @@ def test_the_reason_of_each_person_is_kept(console: Console, sandbox: Sandbox, p
 
 
 @pytest.mark.parametrize("empty", ["", "  \n"])
-def test_empty_evidence_is_none(console: Console, sandbox: Sandbox, empty: str) -> None:
+def test_empty_evidence_is_refused(console: Console, sandbox: Sandbox, empty: str) -> None:
     """A decision with empty evidence is refused with `no_evidence`."""
     record = make_unknown(console, sandbox)
     assert (
@@ -147,7 +147,7 @@ def test_empty_evidence_is_none(console: Console, sandbox: Sandbox, empty: str) 
     )
 
 
-def test_probe_without_a_list_call_stays_unknown(console: Console, sandbox: Sandbox) -> None:
+def test_a_probe_without_the_list_call_stays_unknown(console: Console, sandbox: Sandbox) -> None:
     """A probe at a provider without a list of purchases ends with `outcome_unknown` and charges nothing."""
     record = make_unknown(console, sandbox)
     assert call_for_refusal_code(lambda: console.credit_checks.probe(record.id)) == "outcome_unknown"
@@ -259,7 +259,7 @@ def test_due_tasks_refetch_missing_parts(console: Console, sandbox: Sandbox, clo
     assert console.credit_checks.read_credit_check(record.id).record.incomplete == ()
 
 
-def test_two_runs_of_due_tasks_share_the_work(
+def test_simultaneous_due_tasks_share_the_work(
     console: Console, sandbox: Sandbox, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two runs of the due tasks at once re-fetch each record once."""
@@ -291,7 +291,7 @@ def test_refetches_end_with_a_person(console: Console, sandbox: Sandbox, clock: 
     assert (work.state, work.reason) == ("needs_review", "refetches_ended")
 
 
-def test_rows_of_others_are_put_right(console: Console, place: Place) -> None:
+def test_foreign_rows_are_adopted_by_the_due_task(console: Console, place: Place) -> None:
     """The next due task normalises a number in a spelling that SQL can't compare; an unreadable number waits for a
     person.
     """

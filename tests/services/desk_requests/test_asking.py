@@ -246,7 +246,7 @@ def test_a_refund_by_desk_requests_needs_two_people(place: Place, sandbox: Sandb
     assert (asked.maker, sent.id) == (place.get_account_name("op-a"), asked.id)
 
 
-def test_without_a_worker_nothing_is_asked(place: Place, sandbox: Sandbox) -> None:
+def test_a_request_without_a_worker_is_refused(place: Place, sandbox: Sandbox) -> None:
     """Without a worker a purchase is refused with `worker_away` (exit status 6), and no request is stored."""
     (number,) = invent_numbers(1, seed=6)
     start_team_mode(place, "op-a")
@@ -317,7 +317,7 @@ def test_database_accounts_have_exactly_their_rights(place: Place, sandbox: Sand
         assert all(check.ok for check in faults), faults
 
 
-def test_a_worker_asks_nobody(place: Place) -> None:
+def test_a_worker_stores_no_desk_request(place: Place) -> None:
     """An account file can't put a worker into team mode."""
     assert isinstance(place, ServerPlace)
     entry: dict[str, object] = {"name": place.get_account_name("op-a"), "roles": ["worker"], "asks": True}

@@ -229,7 +229,7 @@ def test_a_shortened_audit_entry_keeps_its_request_id(place: Place, worker: Cons
     assert detail["cut"].startswith('{"a":"xxx')
 
 
-def test_an_audit_entry_that_no_desk_writes_is_none(place: Place, sandbox: Sandbox, worker: Console) -> None:
+def test_an_audit_entry_of_an_unknown_action_is_refused(place: Place, sandbox: Sandbox, worker: Console) -> None:
     """A person's requests can't write audit entries about actions, audit roots, or unreadable entries: each is
     refused with an entry about the request.
     """

@@ -108,7 +108,7 @@ def read_everything_as_text(place: Place, desk: Console, folder: Path) -> dict[s
     return seen
 
 
-def test_a_desk_that_asks_shows_the_same(
+def test_a_desk_in_team_mode_reads_the_same_data(
     place_with_records: Place, sandbox: Sandbox, clock: MovedClock, tmp_path: Path
 ) -> None:
     """Each reading of a desk in team mode is the same text as at a desk that acts itself."""

@@ -149,7 +149,7 @@ def test_a_pack_has_everything_and_is_whole(pack_desk: PackDesk) -> None:
     assert (Path(written.file).stat().st_size, Path(written.file).stat().st_mode & 0o777) == (written.bytes, 0o600)
 
 
-def test_the_timeline_is_there_on_paper(pack_desk: PackDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_pack_has_the_timeline_as_a_printable_page(pack_desk: PackDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """The timeline's PDF contains each line of both languages. A PDF with too many lines is left out, and the result
     names it.
     """
@@ -208,7 +208,7 @@ def test_roles_that_may_export_a_pack(pack_desk: PackDesk, who: str, may: bool) 
     assert [row[:2] for row in pack_desk.read_audit_entries()] == [(who, "refused")]
 
 
-def test_an_operators_pack_has_own_rows_alone(pack_desk: PackDesk) -> None:
+def test_an_operators_pack_has_only_own_audit_rows(pack_desk: PackDesk) -> None:
     """An approver's pack has the own audit rows in full and those of other people only by their hashes; an auditor's
     pack has all rows in full.
     """
@@ -422,7 +422,7 @@ def test_a_huge_manifest_is_verified_with_bounded_memory(tmp_path: Path, inside:
 
 
 @pytest.mark.parametrize("part", ["manifest.json", "audit.json"])
-def test_a_damaged_part_that_is_packed_in_another_way(tmp_path: Path, part: str) -> None:
+def test_a_repacked_damaged_part_is_found(tmp_path: Path, part: str) -> None:
     """A damaged part with LZMA compression, which has exceptions of its own, is reported as not intact; no error is
     raised.
     """
@@ -487,7 +487,7 @@ def test_hostile_texts_stay_texts(pack_desk: PackDesk) -> None:
             assert all(one.isprintable() for line in lines for one in line), name
 
 
-def test_a_document_that_is_gone_or_too_large_is_said_to_be_left_out(pack_desk: PackDesk) -> None:
+def test_a_missing_or_too_large_document_is_listed_as_left_out(pack_desk: PackDesk) -> None:
     """A document that is missing or too large is left out: the pack is written, and its manifest names the document
     and the reason.
     """
@@ -586,7 +586,9 @@ def test_ctrl_c_while_a_pack_is_written(pack_desk: PackDesk, monkeypatch: pytest
 
 
 @pytest.mark.parametrize("unnamed", [True, False])
-def test_two_exports_to_one_path_at_once(pack_desk: PackDesk, monkeypatch: pytest.MonkeyPatch, unnamed: bool) -> None:
+def test_only_one_of_two_simultaneous_exports_writes_the_file(
+    pack_desk: PackDesk, monkeypatch: pytest.MonkeyPatch, unnamed: bool
+) -> None:
     """Four exports to one path at once: one succeeds with an intact pack, the others are refused, and no other file
     is left in the folder.
     """
@@ -639,7 +641,7 @@ def export_and_die(pipe: Connection, home: Path, folder: Path, record_id: int, p
 
 
 @pytest.mark.parametrize("point", ["after_pack_written", "before_pack_named"])
-def test_killed_while_writing_leaves_no_half_file(pack_desk: PackDesk, point: str) -> None:
+def test_a_kill_during_the_export_leaves_no_partial_file(pack_desk: PackDesk, point: str) -> None:
     """An export that is killed while it writes leaves no file, and the next export succeeds."""
     home = pack_desk.console.settings.home
     child = Child(export_and_die, home, pack_desk.folder, pack_desk.record.id, point)
@@ -721,7 +723,7 @@ def test_no_secret_is_in_a_pack(scene: PaymentDesk) -> None:
         assert secret.encode() not in whole, name
 
 
-def test_many_answers_are_written_in_flat_memory(pack_desk: PackDesk) -> None:
+def test_many_answers_are_exported_with_bounded_memory(pack_desk: PackDesk) -> None:
     """800 long answers are written into a pack with the memory of a page of them."""
     import tracemalloc
 

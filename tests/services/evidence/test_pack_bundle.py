@@ -86,7 +86,7 @@ def test_the_refusal_of_a_long_queue_states_its_length(pack_desk: PackDesk) -> N
     assert {**refused.value.detail}.items() >= {"n": 1_203, "most": 500}.items()
 
 
-def test_refused_cancelled_or_without_room(pack_desk: PackDesk, records: list[tuple[str, int]]) -> None:
+def test_a_refused_or_cancelled_bundle_leaves_no_file(pack_desk: PackDesk, records: list[tuple[str, int]]) -> None:
     """A cancelled or refused bundle leaves no file and no audit entry. A pack for which there is no room is left out
     by name.
     """

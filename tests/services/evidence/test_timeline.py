@@ -104,7 +104,7 @@ def test_related_events_share_an_operation_id(scene: PaymentDesk) -> None:
     assert payment.id == refund.payment_id
 
 
-def test_order_and_refund_tell_of_each_other(scene: PaymentDesk) -> None:
+def test_timelines_of_order_and_refund_name_each_other(scene: PaymentDesk) -> None:
     """The timeline of an order has its payment and refund, and the timeline of a refund has its payment and order."""
     order, payment, refund = pay_and_refund(scene)
     down = scene.console.recovery.read_timeline("order", order)

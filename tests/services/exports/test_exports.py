@@ -232,7 +232,7 @@ def test_the_results_of_a_bulk_run_are_in_words(desk: SampleDesk, tmp_path: Path
     assert found["not_done"] == [gone]
 
 
-def test_a_selection_is_exported_alone(desk: SampleDesk, tmp_path: Path) -> None:
+def test_only_the_selected_records_are_exported(desk: SampleDesk, tmp_path: Path) -> None:
     """Only the chosen records of a queue are exported, and the audit entry has their number."""
     items = desk.console.recovery.read_queue("unknown").items[1:3]
     chosen = frozenset(("credit-check", item.record.id) for item in items)
@@ -416,7 +416,7 @@ def test_other_texts_that_a_spreadsheet_changes_stay_texts(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["1 1803 0101 8771", "12345", "7 parts", "R8", "Sat", "May", "A.", "R8-1"])
-def test_a_text_that_a_spreadsheet_leaves_alone_has_no_apostrophe(text: str) -> None:
+def test_a_harmless_text_gets_no_apostrophe(text: str) -> None:
     """Digits in groups, whole numbers of up to eleven digits, and words get no apostrophe in a CSV cell."""
     assert cells.make_csv_cell(CellKind.TEXT, text) == text
 
@@ -429,7 +429,7 @@ def test_a_long_text_is_judged_at_once() -> None:
 
 
 @pytest.mark.parametrize("text", ["DECO-0012", "MARKET-123", "Marketing 24", "12 Mayer", "20日", "11月"])
-def test_a_text_that_only_starts_like_a_month_is_left_alone(text: str) -> None:
+def test_a_text_that_begins_like_a_month_gets_no_apostrophe(text: str) -> None:
     """An order number that begins with the letters of a month isn't a day, and gets no apostrophe."""
     assert cells.make_csv_cell(CellKind.TEXT, text) == text
 

@@ -333,7 +333,7 @@ def test_every_registered_action_has_words(console: Console, language: str) -> N
     assert found == {name: set() for name in found}
 
 
-def test_the_words_of_the_invented_action_are_missed(shop: Shop) -> None:
+def test_missing_words_of_the_invented_action_are_reported(shop: Shop) -> None:
     """The check above finds that the invented action has no sentences."""
     assert find_missing_words(shop.sending.action, set(read_sentences("en"))) == {  # type: ignore[arg-type]  # of any attempt
         "operation.gift.send",

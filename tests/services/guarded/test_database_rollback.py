@@ -111,7 +111,7 @@ def lost_unknown_purchase(place: Place, vendor: LedgerVendor, clock: HandClock) 
     return lose_purchase(place, vendor, clock, buy_unanswered)
 
 
-def test_every_desk_is_stopped_until_a_person_has_looked(
+def test_every_desk_is_stopped_until_a_person_acknowledges(
     place: Place, vendor: LedgerVendor, clock: HandClock, lost_purchase: CreditCheck
 ) -> None:
     """The desk that knows the lost purchase writes that into the database: no desk can buy until a person has
@@ -236,7 +236,7 @@ def test_a_lost_renewal_stops_the_next_one(place: Place, vendor: LedgerVendor, c
     assert len(vendor.charges) == 2
 
 
-def test_two_processes_of_a_desk_hear_of_an_acknowledgement_at_once(
+def test_both_processes_of_a_desk_see_an_acknowledgement(
     place: Place, vendor: LedgerVendor, clock: HandClock, lost_purchase: CreditCheck, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two processes of a desk learn of the acknowledgement at the same time: the spool's anchors are given up once,
@@ -347,7 +347,7 @@ def test_no_file_is_made_in_the_place_of_a_known_one(
 
 
 @pytest.mark.engines("sqlite")
-def test_no_file_is_made_in_a_folder_that_is_not_there(place: Place, vendor: LedgerVendor) -> None:
+def test_no_file_is_created_in_a_missing_folder(place: Place, vendor: LedgerVendor) -> None:
     """The database's folder doesn't exist, as if a volume isn't mounted: no database is created there."""
     folder = place.folder / "volume"
     away = f"sqlite:///{folder / 'deep' / 'console.db'}"

@@ -149,7 +149,7 @@ def test_a_stored_result_is_answered_without_the_database(
     assert transactions == []
 
 
-def test_the_database_is_asked_again_after_a_second(
+def test_the_database_is_read_again_after_a_second(
     console: Console, key_service: IdempotencyKeyService, uptime: HandClock
 ) -> None:
     """The first read in each second reads the epoch from the database; further ones in the same second don't."""
@@ -198,7 +198,7 @@ def test_a_released_key_is_free_everywhere(key_service: IdempotencyKeyService, o
     assert call_for_refusal(lambda: other.find_result(KEY, PRINT)).code == "possible_repeat"
 
 
-def test_a_deleted_result_is_gone_everywhere_at_once(
+def test_a_deleted_result_is_unavailable_on_every_desk(
     key_service: IdempotencyKeyService, other: IdempotencyKeyService
 ) -> None:
     """A result that one desk deletes isn't returned at another desk, and the key can be used there again."""
@@ -273,7 +273,7 @@ def test_a_slow_writer_restores_no_deleted_result_in_redis(
         uptime.at += timedelta(seconds=1)
 
 
-def test_a_delete_that_redis_never_hears_of_counts_within_a_second(
+def test_a_delete_without_redis_takes_effect_within_a_second(
     key_service: IdempotencyKeyService,
     other: IdempotencyKeyService,
     uptime: HandClock,

@@ -92,7 +92,7 @@ def test_an_answer_without_its_row_opens_a_case(
     assert console._context.spool.find(record.operation_id or "") is not None
 
 
-def test_the_databases_own_trouble_is_no_try(
+def test_a_failed_database_is_no_delivery_attempt(
     console: Console, vendor: LedgerVendor, place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the database is unreachable no attempt is counted; the answer is delivered as soon as the database is

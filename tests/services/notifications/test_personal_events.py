@@ -112,7 +112,7 @@ PROPOSAL = (
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_a_proposer_hears_how_the_proposal_ended(scene: PaymentDesk) -> None:
+def test_a_proposer_is_notified_of_the_end_of_the_proposal(scene: PaymentDesk) -> None:
     """The event about a closed proposal says whether the record has the proposed state, has another state, or waits
     for a second person's answer to another proposal; and it has the record's number and present state."""
     agreed, settled, replaced, waiting = (pay_order(scene, f"ORD-{number}") for number in (1, 2, 3, 4))

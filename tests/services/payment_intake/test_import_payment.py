@@ -65,7 +65,7 @@ def test_an_import_never_changes_a_stored_corporation_number(scene: PaymentDesk,
         assert import_payment(scene, corporation_number=f"T{stored}").id == first.id
 
 
-def test_of_two_imports_at_once_the_first_sets_the_number(scene: PaymentDesk) -> None:
+def test_the_first_of_two_imports_sets_the_number(scene: PaymentDesk) -> None:
     """If another import stores the payment while this one asks the provider, and with another corporation number,
     this one is refused and changes nothing.
     """
@@ -118,7 +118,7 @@ def test_an_uncaptured_payment_is_imported_without_money(scene: PaymentDesk, sta
     assert (payment.state, payment.captured_minor) == (ours, 0)
 
 
-def test_atom_is_asked_by_sum_and_day(scene: PaymentDesk) -> None:
+def test_an_import_from_atom_needs_sum_and_day(scene: PaymentDesk) -> None:
     """Atom needs amount and day: without them the import is refused, with them the payment is booked and can be
     probed.
     """
@@ -139,14 +139,14 @@ def test_atom_is_asked_by_sum_and_day(scene: PaymentDesk) -> None:
      {"amount": "1" + "0" * 18},
      {"corporation_number": "1180301018772"}, {"corporation_number": "abc"}],
 )  # fmt: skip
-def test_bad_input_asks_nobody(scene: PaymentDesk, more: dict[str, Any]) -> None:
+def test_invalid_input_asks_no_provider(scene: PaymentDesk, more: dict[str, Any]) -> None:
     """Invalid input is refused (exit status 2), and nothing is sent."""
     assert read_import_error(scene, **more).exit_status == 2
     assert scene.control.read_requests(call="paypay_payment") == []
 
 
 @pytest.mark.engines("sqlite")
-def test_atom_is_not_asked_for_zero(scene: PaymentDesk) -> None:
+def test_an_import_from_atom_refuses_an_amount_of_zero(scene: PaymentDesk) -> None:
     """An amount of zero is bad input; it isn't reported as a provider that could not be reached."""
     for amount in ("0", "0.00"):
         assert read_import_error(scene, "atom", amount=amount, day=read_today(scene)).code == "invalid_amount"
@@ -154,14 +154,14 @@ def test_atom_is_not_asked_for_zero(scene: PaymentDesk) -> None:
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("number", ["", "a b", "x" * 65, "注文", "ORD/1", "ORD?x=1"])
-def test_a_bad_number_asks_nobody(scene: PaymentDesk, number: str) -> None:
+def test_an_invalid_number_asks_no_provider(scene: PaymentDesk, number: str) -> None:
     """A number with invalid characters is refused (exit status 2) and is never sent in an address."""
     assert read_import_error(scene, number=number).exit_status == 2
     assert scene.control.read_requests(call="paypay_payment") == []
 
 
 @pytest.mark.engines("sqlite")
-def test_a_provider_that_is_none(scene: PaymentDesk) -> None:
+def test_an_import_from_an_unknown_provider_is_refused(scene: PaymentDesk) -> None:
     """The name of an unknown provider is refused as invalid input."""
     assert read_import_error(scene, "bank").exit_status == 2
 

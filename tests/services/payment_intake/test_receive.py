@@ -53,7 +53,7 @@ def make_expired_paid_payment(scene: PaymentDesk) -> int:
     return payment_id
 
 
-def test_an_answer_that_is_older_than_the_webhook_is_asked_for_again(scene: PaymentDesk) -> None:
+def test_an_answer_older_than_the_webhook_is_read_again(scene: PaymentDesk) -> None:
     """The hint reports COMPLETED, but PayPay's answer isn't that new yet: the payment is read again until it is."""
     payment_id = make_expired_paid_payment(scene)
     scene.control.add_fault("set_fields", call="paypay_payment", fields=OLD_ANSWER, times=2)
@@ -67,7 +67,7 @@ def test_an_answer_that_is_older_than_the_webhook_is_asked_for_again(scene: Paym
 
 
 @pytest.mark.engines("sqlite")
-def test_a_webhook_that_lies_is_not_asked_about_for_ever(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_a_false_webhook_is_asked_about_a_limited_number_of_times(scene: PaymentDesk, clock: MovedClock) -> None:
     """A hint reports what PayPay's answers never confirm: after a while the answers count. The same hint later causes
     a new read.
     """
@@ -176,7 +176,7 @@ def test_simultaneous_answers_are_booked_once(scene: PaymentDesk, provider: str)
 
 
 @pytest.mark.engines("sqlite")
-def test_a_provider_that_is_away_is_not_asked_for_ever(scene: PaymentDesk) -> None:
+def test_an_unreachable_provider_is_asked_a_limited_number_of_times(scene: PaymentDesk) -> None:
     """After three failed questions the run leaves an unreachable provider, and the next run begins behind them.
     Another provider is still asked. When the provider is back, all notices are booked.
     """

@@ -142,7 +142,7 @@ def test_money_above_the_limit_is_booked_and_set_aside(scene: PaymentDesk) -> No
     assert (item.record.amount_minor, item.payment.id, item.account.balance_minor) == (1600, second.id, 5000)
 
 
-def test_news_of_one_payment_in_any_order_ends_alike(scene: PaymentDesk) -> None:
+def test_reports_of_one_payment_in_any_sequence_have_one_result(scene: PaymentDesk) -> None:
     """Notices of a failure, a late payment and a reversal give the same final state in every order."""
     now = scene.context.now() - timedelta(hours=1)
     story = [("payment.failed", 0), ("payment.succeeded", 1), ("payment.reversed", 2)]

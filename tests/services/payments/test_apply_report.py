@@ -82,7 +82,7 @@ def report_paid(scene: PaymentDesk, payment: Payment, minute: int = 1, **more: A
         ((P.USER_PAYMENT, P.PAYMENT_SUCCESS, P.PAYMENT_FAILED), "reversed", None),
     ],
 )
-def test_every_order_of_a_story_ends_alike(
+def test_reports_in_every_sequence_have_one_result(
     scene: PaymentDesk, states: tuple[PaymentState, ...], end: str, order: str | None
 ) -> None:
     """The reports in each order, each applied twice, give the same state, one booking and at most one case. The order
@@ -110,7 +110,7 @@ def test_every_answer_is_evidence_before_anything_is_moved(scene: PaymentDesk) -
     assert scene.place.sql("SELECT COUNT(*) FROM evidence WHERE subject_kind = 'payment'") == [(2,)]
 
 
-def test_money_that_was_taken_back_leaves_the_account(scene: PaymentDesk) -> None:
+def test_a_reversed_amount_leaves_the_account(scene: PaymentDesk) -> None:
     """A payment is booked and then reversed: its account no longer contains the sum."""
     scene.account(NUMBERS[0], 5000)
     payment = report_paid(scene, make_payment(scene, "ORD-1", corporation_number=NUMBERS[0]))
@@ -128,7 +128,7 @@ def test_money_that_was_taken_back_leaves_the_account(scene: PaymentDesk) -> Non
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("way", [ReportSource.NOTICE, ReportSource.READ])
-def test_another_amount_that_was_taken_back_is_for_a_person(
+def test_a_reversal_of_another_amount_needs_a_person(
     scene: PaymentDesk, amount: Money, way: ReportSource, *, is_told_first: bool
 ) -> None:
     """A bank reports that a part was taken back, or uses another currency: the payment stays paid, its account keeps
@@ -220,7 +220,7 @@ def test_an_acknowledged_contradiction_hides_no_other_one(scene: PaymentDesk) ->
         assert tell_amount(minute, minor) == [acknowledged]
 
 
-def test_final_and_contradicted_stays_and_is_a_case(scene: PaymentDesk) -> None:
+def test_a_contradicted_final_state_stays_and_opens_a_case(scene: PaymentDesk) -> None:
     """A completed payment is later reported as waiting or with another amount: its state stays, and
     a case is opened.
     """
@@ -233,14 +233,14 @@ def test_final_and_contradicted_stays_and_is_a_case(scene: PaymentDesk) -> None:
     assert scene.cases() == ["contradicted", "contradicted"]
 
 
-def test_without_number_or_sum_nothing_is_booked(scene: PaymentDesk) -> None:
+def test_a_success_without_id_or_amount_stays_unknown(scene: PaymentDesk) -> None:
     """A success without the provider's id or amount can't be booked: the payment is unknown and polled again."""
     after = apply_reports(scene, make_payment(scene, "ORD-1"), make_report(P.PAYMENT_SUCCESS, 1))
     assert (after.certainty, after.captured_minor, after.work.state) == ("unknown", 0, "scheduled")
     assert report_paid(scene, after, 2).state == "completed"
 
 
-def test_a_refund_that_nobody_here_made_is_a_case(scene: PaymentDesk) -> None:
+def test_a_refund_made_elsewhere_opens_a_case(scene: PaymentDesk) -> None:
     """A report about a payment has a refund that isn't ours: a case is opened for a person."""
     money = Money(1000, "JPY")
     strange = RefundReport("RFD-STRANGE", "RFD-STRANGE", "REFUNDED", RefundState.COMPLETED, money, "id-1")

@@ -83,7 +83,7 @@ def test_a_desk_that_cannot_ask_delays_no_end(
 
 
 @pytest.mark.expects_log("the fault at one payment")
-def test_a_payment_that_fails_here_lets_the_others_pass(
+def test_a_payment_that_fails_here_delays_no_other_payment(
     scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One payment always fails with a bug: it goes through its schedule to a person, and the payment after it is

@@ -104,7 +104,7 @@ def test_the_same_value_is_nothing_new(scene: PaymentDesk) -> None:
     assert (scene.count_audit_entries("order.filled"), scene.count_audit_entries("order.differs")) == (0, 0)
 
 
-def test_an_order_in_a_state_of_the_shops_own_is_left_alone(scene: PaymentDesk) -> None:
+def test_an_order_in_a_state_of_the_shop_is_not_changed(scene: PaymentDesk) -> None:
     """An order in a state that only the shop knows isn't changed."""
     payment = start_at_atom(scene)
     scene.place.drop_table_triggers("orders")

@@ -124,7 +124,7 @@ def test_a_not_found_that_contains_the_payment_denies_nothing(
         ("atom", "other_seal", "unusable_answer"),
     ],
 )
-def test_an_answer_that_may_say_paid_is_not_denied(
+def test_an_answer_that_may_mean_paid_permits_no_denial(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk], provider: str, fault: str, reason: str
 ) -> None:
     """The payer has paid, and the gateway reports it with an unexpected amount, or in words that this program can't
@@ -403,7 +403,9 @@ def test_a_proposal_waits_for_a_second_person(
         assert lead.console.recovery.list_proposals() == ()
 
 
-def test_both_people_name_the_same_number(scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]) -> None:
+def test_both_people_must_give_the_same_number(
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
+) -> None:
     """Two people must give the same id of the provider, because one person's mistake would send later refunds to
     another payment. The proposer can correct the id, and the former id doesn't count any more.
     """
@@ -539,7 +541,7 @@ def test_the_number_of_another_payment_decides_nothing(
     assert scene.cases() == ["other_payment"]
 
 
-def test_a_number_that_nobody_named_comes_with_the_next_read(
+def test_a_missing_number_is_set_by_the_next_read(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
 ) -> None:
     """Two people decided without an id: the provider's next answer stores its id and opens no case. The id of another

@@ -114,7 +114,7 @@ def test_a_repeated_beginning(scene: PaymentDesk) -> None:
 
 
 @pytest.mark.parametrize("change", ["status = 'cancelled'", "total_amount = 4400"])
-def test_an_order_that_changed_is_not_gone_on_with(scene: PaymentDesk, change: str) -> None:
+def test_a_start_for_a_changed_order_is_refused(scene: PaymentDesk, change: str) -> None:
     """The order was cancelled or its total changed: its first code isn't returned again."""
     order = scene.order("ORD-1", 3300)
     scene.payments.start(order, "paypay")
@@ -122,7 +122,7 @@ def test_an_order_that_changed_is_not_gone_on_with(scene: PaymentDesk, change: s
     assert call_for_refusal(scene.payments.start, order, "paypay").exit_status == 3
 
 
-def test_a_paid_order_is_not_begun_again(scene: PaymentDesk) -> None:
+def test_a_paid_order_gets_no_second_payment(scene: PaymentDesk) -> None:
     """The start of a paid order is refused, at the same provider and at another one."""
     order = scene.order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
@@ -162,7 +162,7 @@ def test_a_start_without_an_answer_is_unknown_until_it_is_read(scene: PaymentDes
     assert scene.payments.probe(payment.id).state == "completed"
 
 
-def test_a_code_that_exists_is_read_not_made_anew(scene: PaymentDesk) -> None:
+def test_an_existing_code_is_read_again(scene: PaymentDesk) -> None:
     """PayPay answers DUPLICATE_DYNAMIC_QR_REQUEST: the state of the existing payment is read at once."""
     order = scene.order("ORD-1", 3300)
     scene.money.register_payment("paypay", "ORD-1", 3300)
@@ -236,7 +236,7 @@ def test_another_sum_is_never_booked_silently(scene: PaymentDesk) -> None:
     assert scene.cases() == []
 
 
-def test_a_cancelled_order_that_is_paid_stays_cancelled(scene: PaymentDesk) -> None:
+def test_a_cancelled_order_with_a_late_payment_stays_cancelled(scene: PaymentDesk) -> None:
     """The payment of a cancelled order is booked, the order stays cancelled, and a person must look at both."""
     payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
     scene.cancel_order("ORD-1")
@@ -276,7 +276,7 @@ class RaisesAlways(Failpoints):
             raise RuntimeError(name)
 
 
-def test_an_unknown_payment_is_asked_about_until_a_person_is_needed(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_an_unknown_payment_is_probed_until_a_person_is_needed(scene: PaymentDesk, clock: MovedClock) -> None:
     """An unknown payment is polled after 1, 5, 30 minutes and so on; then a person must look. It never becomes failed
     by time alone.
     """
@@ -362,7 +362,7 @@ def test_a_notice_about_a_payment_that_is_missing_here_stops_a_second_code(
 
 
 @pytest.mark.parametrize("provider", ["atom", "paypay"])
-def test_a_refused_number_is_asked_about_before_there_is_another_one(scene: PaymentDesk, provider: str) -> None:
+def test_a_refused_number_is_probed_before_the_next_start(scene: PaymentDesk, provider: str) -> None:
     """The database has lost a paid payment, and no notice came: Atom refuses its number without a reason, so the
     program asks about that number before it uses another one.
     """
@@ -389,7 +389,7 @@ def test_an_unmatched_notice_of_a_failure_stops_no_code(scene: PaymentDesk) -> N
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.expects_log("an outcome that could not be recorded is told")
-def test_a_code_that_comes_too_late_stays_the_payers(scene: PaymentDesk) -> None:
+def test_a_late_code_stays_payable(scene: PaymentDesk) -> None:
     """The code arrives after the payment has ended here: a person must look, and the page doesn't show the code."""
     order = scene.order("ORD-1", 3300)
     scene.context.failpoints = RaisesAlways("before_tx2")

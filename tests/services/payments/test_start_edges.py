@@ -54,7 +54,7 @@ def test_a_token_that_nobody_uses_expires_after_a_day(scene: PaymentDesk, clock:
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("provider", ["bank", "alarmbox", "", "paypay "])
-def test_only_providers_can_begin(scene: PaymentDesk, provider: str) -> None:
+def test_only_payment_providers_start_payments(scene: PaymentDesk, provider: str) -> None:
     """A start at an unknown provider is refused as invalid input, and nothing is written."""
     assert call_for_refusal(scene.payments.start, scene.order("ORD-1", 3300), provider).exit_status == 2
     assert scene.place.sql("SELECT COUNT(*) FROM payments") == [(0,)]
@@ -62,14 +62,14 @@ def test_only_providers_can_begin(scene: PaymentDesk, provider: str) -> None:
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(("minor", "currency"), [(0, "JPY"), (3300, "INR"), (3300, "USD"), (10**18, "JPY")])
-def test_a_sum_that_cant_be_asked_for_is_refusal(scene: PaymentDesk, minor: int, currency: str) -> None:
+def test_an_impossible_amount_is_refused_before_the_start(scene: PaymentDesk, minor: int, currency: str) -> None:
     """An amount that is zero or too large, or in a currency that the provider doesn't accept, is refused."""
     assert call_for_refusal(scene.payments.start, scene.order("ORD-1", minor, currency), "paypay").exit_status == 2
     assert scene.control.read_requests(call="paypay_create") == []
 
 
 @pytest.mark.engines("sqlite")
-def test_a_provider_that_is_switched_off_asks_nobody(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
+def test_an_unconfigured_provider_refuses_the_start(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
     """A provider without address and credentials refuses the start with `bad_profile` before anything is written."""
     names = ("PAYPAY_URL", *(f"SECRET_PAYPAY_{name}" for name in ("API_KEY", "API_SECRET", "MERCHANT_ID")))
     off: dict[str, Any] = dict.fromkeys(names)
@@ -186,7 +186,7 @@ def test_an_open_code_of_another_amount_is_no_running_operation(scene: PaymentDe
 
 
 @pytest.mark.usefixtures("moved_server_clock")
-def test_a_code_that_ends_after_the_questions_is_asked_about_first(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_a_code_that_ends_during_the_questions_is_read_first(scene: PaymentDesk, clock: MovedClock) -> None:
     """The first code, of another amount, ends between the questions about earlier payments and the claim of the
     second one. It may have been paid in its last second, so the provider is asked about it again.
     """
@@ -207,9 +207,7 @@ def test_a_code_that_ends_after_the_questions_is_asked_about_first(scene: Paymen
 
 
 @pytest.mark.usefixtures("moved_server_clock")
-def test_while_nobody_says_that_a_code_was_not_paid_there_is_no_other_one(
-    scene: PaymentDesk, clock: MovedClock
-) -> None:
+def test_an_unconfirmed_unpaid_code_prevents_another_code(scene: PaymentDesk, clock: MovedClock) -> None:
     """Without an answer about an ended code there is no other code; after the answer that it wasn't
     paid, there is.
     """
@@ -283,7 +281,7 @@ def test_a_failed_payment_open_at_its_bank_prevents_another_payment(scene: Payme
     [{"data.status": "COMPLETED "}, {"data.status": "SETTLED"}, {"data.amount.amount": "3300"}, {}],
     ids=["blank", "unlisted", "text", "stored"],
 )
-def test_an_answer_that_may_say_paid_gives_no_other_code(scene: PaymentDesk, fields: dict[str, str]) -> None:
+def test_an_answer_that_may_mean_paid_prevents_another_code(scene: PaymentDesk, fields: dict[str, str]) -> None:
     """PayPay answers about a failed payment with a state that this program doesn't know, which may mean paid, or a
     cache gives an old answer: there is no other code.
     """

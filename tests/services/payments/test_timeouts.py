@@ -176,9 +176,7 @@ def call_at_failpoint(scene: PaymentDesk, point: str, act: Any, monkeypatch: pyt
     monkeypatch.setattr(scene.context.failpoints, "reach", passed)
 
 
-def test_an_old_answer_is_asked_for_again(
-    scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_old_answer_is_read_again(scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process takes over the saga hours after the last read: it reads the payment again before it expires it, and
     finds that it was paid.
     """
@@ -492,7 +490,7 @@ def test_the_shop_was_faster(
     assert scene.count_audit_entries("order.cancelled") == 0
 
 
-def test_stock_that_was_used_stays_used(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_used_stock_stays_used(scene: PaymentDesk, clock: MovedClock) -> None:
     """Only held stock is released; an order without held stock is no error."""
     start_with_stock(scene, held=1)
     hold_stock(scene, scene.read_order("ORD-1").id, 1, "used")

@@ -35,7 +35,7 @@ def read_evidence_texts(console: Console, payment: Payment) -> list[str]:
     return [text for item in console.payments.read_payment(payment.id).evidence for text in (item.summary, item.body)]
 
 
-def test_the_payer_is_seen_for_a_minute(place: Place, sandbox: Sandbox) -> None:
+def test_an_unmasked_payer_is_shown_for_a_minute(place: Place, sandbox: Sandbox) -> None:
     """With a reason a person sees the payer for a minute; the record, its answers and the trail stay masked."""
     clock = MovedClock()
     with place.open_desk(sandbox, clock, **make_provider_settings(sandbox.url)) as desk:

@@ -52,7 +52,7 @@ def test_a_desk_with_a_slow_clock_books_the_newest_state(scene: PaymentDesk, clo
 
 @pytest.mark.usefixtures("moved_server_clock")
 @pytest.mark.parametrize("fault", [None, "status:503", "result:DYNAMIC_QR_ALREADY_PAID"])
-def test_an_expired_code_is_deleted_before_there_is_another(
+def test_an_expired_code_is_deleted_before_the_next_code(
     scene: PaymentDesk, clock: MovedClock, fault: str | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Our clock was ahead when the payment expired, so the payer can still pay its code: it is deleted at the

@@ -84,7 +84,9 @@ def test_drafts_are_kept_for_the_time_of_their_request_ids(tmp_path: Path, sandb
         assert set(desk.person_state.read_entries().values) <= {"visits"}
 
 
-def test_a_desk_without_a_key_says_so(tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_desk_without_a_store_key_reports_it(
+    tmp_path: Path, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Without a store key, storing an entry raises `bad_profile`, and nothing is written to the disk."""
     clock = MovedClock()
     with open_desk(tmp_path / "desk", sandbox, clock) as desk, desk.acting_as("op-a"):

@@ -144,7 +144,7 @@ def test_a_later_run_closes_the_case_of_a_found_payment(days: ReconciledDay) -> 
 
 
 @pytest.mark.engines("sqlite")
-def test_without_an_announcement_there_is_nothing_to_say(days: ReconciledDay) -> None:
+def test_a_day_without_an_announced_file_has_no_run(days: ReconciledDay) -> None:
     """No notice has announced a file of the day: the reconciliation ends with exit status 4, the
     day and a next step.
     """
@@ -243,7 +243,7 @@ def test_an_acknowledged_foreign_refund_hides_no_other_one(days: ReconciledDay) 
 
 
 @pytest.mark.engines("sqlite")
-def test_a_refund_of_a_payment_that_is_not_here(days: ReconciledDay) -> None:
+def test_a_refund_of_an_unknown_payment_is_a_difference(days: ReconciledDay) -> None:
     """The file has a refund of a payment that isn't here: the payment is read and imported, and the refund has a
     case.
     """
@@ -316,7 +316,7 @@ def test_a_missing_refund_among_two_is_a_difference(days: ReconciledDay, minor: 
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize("state", ["completed", "submitted"])
-def test_a_refund_of_a_second_capture_is_none_of_the_first(
+def test_a_refund_of_a_second_capture_is_not_matched_to_the_first(
     days: ReconciledDay, monkeypatch: pytest.MonkeyPatch, state: str
 ) -> None:
     """Our number was captured twice at the provider, and the second capture was refunded: it isn't our refund of the
@@ -504,7 +504,7 @@ def test_a_day_compared_before_its_end_is_due_again(scene: PaymentDesk, clock: M
 
 
 @pytest.mark.engines("sqlite")
-def test_atom_is_asked_by_own_keys(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_a_reconciliation_of_atom_reads_each_own_payment(scene: PaymentDesk, clock: MovedClock) -> None:
     """Atom has no history: it is asked about each payment of the day."""
     day = scene.context.now().astimezone(IST).date()
     for number, state in (("ORD-1", "paid"), ("ORD-2", "paid")):
@@ -521,7 +521,7 @@ def test_atom_is_asked_by_own_keys(scene: PaymentDesk, clock: MovedClock) -> Non
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(("currency", "minor"), [("USD", 50_000), ("INR", 2**60)])
-def test_a_row_that_atom_cannot_be_asked_about_ends_no_run(scene: PaymentDesk, currency: str, minor: int) -> None:
+def test_a_payment_that_cannot_be_read_at_atom_ends_no_run(scene: PaymentDesk, currency: str, minor: int) -> None:
     """Another application has written an amount or number with which Atom can't be asked: this payment is refused
     with a case, and the payments after it are compared. Formerly each run of the day ended there.
     """
@@ -691,7 +691,7 @@ def test_a_second_simultaneous_run_is_refused(days: ReconciledDay) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_notices_that_say_nothing_of_a_payment(days: ReconciledDay) -> None:
+def test_notices_without_a_payment_are_not_counted(days: ReconciledDay) -> None:
     """Notices that aren't about a payment are in no count and no difference."""
     scene, at = days.scene, days.noon.isoformat()
     scene.payments.receive_notice(scene.make_bank_notice("e-1", "ORD-1", occurred_at=at, type="account.changed"))

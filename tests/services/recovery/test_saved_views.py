@@ -91,7 +91,7 @@ def test_invalid_views_are_refused(scene: PaymentDesk) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_own_views_are_the_makers_alone(scene: PaymentDesk) -> None:
+def test_own_views_are_visible_to_their_author_only(scene: PaymentDesk) -> None:
     """Another person neither sees nor changes a person's own view; a view of the team can be changed by its maker and
     by an approver.
     """

@@ -147,7 +147,7 @@ def test_a_refund_is_requested_approved_sent_and_completed(desks: PeopleDesks, c
     assert desks.agree(payment).refundable_minor == 0
 
 
-def test_at_atom_the_list_is_read_and_proves_nothing_about_a_record(desks: PeopleDesks) -> None:
+def test_the_list_of_atom_proves_nothing_about_a_missing_refund(desks: PeopleDesks) -> None:
     """The approver's account stores Atom's list of the payment's refunds as evidence, but not as an answer about the
     payment or refund, because such an answer would let the account change their states.
     """
@@ -178,7 +178,7 @@ def test_a_vote_of_a_former_approver_does_not_count(desks: PeopleDesks, people: 
         owner.sql(roles, roles="operator", name=people.names["op-b"])
 
 
-def test_two_checkers_for_a_large_one(desks: PeopleDesks) -> None:
+def test_a_large_refund_needs_two_approvers(desks: PeopleDesks) -> None:
     """A large refund stays requested after its first approval; the second one sends it after the cooling-off period
     by the server's clock.
     """
@@ -451,7 +451,9 @@ def _read_refund_of_set_aside(desks: PeopleDesks, item: int) -> Refund:
     return desks.of("op-b").refunds.read_refund(_read_set_aside(desks, item).refund_id or 0).record
 
 
-def test_a_program_that_forgets_to_look_is_stopped(desks: PeopleDesks, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_database_refuses_an_approval_by_the_requester(
+    desks: PeopleDesks, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The database refuses an approval by the refund's own maker, even if the service's check is switched off."""
     payment = desks.paid()
     refund = desks.ask(payment, by="lead-b")

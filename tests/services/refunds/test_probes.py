@@ -163,7 +163,7 @@ def test_an_effect_just_before_the_second_answer(desk: RefundDesk, control: Sand
     assert len(control.read_requests(call="paypay_refund")) == 1
 
 
-def test_at_atom_not_found_proves_nothing(desk: RefundDesk, control: SandboxControl) -> None:
+def test_a_not_found_at_atom_proves_nothing(desk: RefundDesk, control: SandboxControl) -> None:
     """Atom's `not found` never settles a refund: after the schedule a person must look, and nothing is sent again."""
     payment, refund = make_unknown(desk, "atom")
     for _ in range(12):
@@ -270,7 +270,7 @@ def test_accepted_refunds_are_followed_to_their_end(desk: RefundDesk, control: S
     assert desk.check_payment_agrees(payment).refunded_minor == 100
 
 
-def test_atoms_refunds_are_asked_about_by_the_hour(desk: RefundDesk, control: SandboxControl) -> None:
+def test_refunds_at_atom_are_polled_hourly(desk: RefundDesk, control: SandboxControl) -> None:
     """Refunds at Atom, which take hours, are polled at most once an hour."""
     control.change_settings(waits_for_manual_settling=True)
     _, refund = make_accepted(desk, "atom")
@@ -281,7 +281,7 @@ def test_atoms_refunds_are_asked_about_by_the_hour(desk: RefundDesk, control: Sa
     assert desk.read_refund(refund).state is RefundState.SUBMITTED
 
 
-def test_paypays_passing_failure_stays_accepted(desk: RefundDesk, control: SandboxControl) -> None:
+def test_a_passing_failure_at_paypay_stays_accepted(desk: RefundDesk, control: SandboxControl) -> None:
     """PayPay repeats a refund after REFUND_FAILED by itself: the refund stays accepted and isn't sent again."""
     control.change_settings(waits_for_manual_settling=True)
     _, refund = make_accepted(desk)

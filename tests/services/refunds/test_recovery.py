@@ -306,7 +306,7 @@ def test_one_person_decides_a_refund_with_the_providers_confirmation(
     assert "person" in [item.source for item in desk.refunds.read_refund(refund.id).evidence]
 
 
-def test_the_providers_word_is_above_two_people(desk: RefundDesk) -> None:
+def test_the_providers_statement_outranks_two_people(desk: RefundDesk) -> None:
     """A person resolves a refund as failed that the provider has made: the service refuses it and stores the
     provider's state.
     """

@@ -51,7 +51,7 @@ def test_a_request_reserves_its_amount_and_sends_nothing(desk: RefundDesk, contr
         "NaN",
     ],
 )
-def test_an_amount_that_is_none_is_bad_input(desk: RefundDesk, amount: str) -> None:
+def test_an_invalid_amount_is_refused(desk: RefundDesk, amount: str) -> None:
     """An amount that is zero, negative, too precise, above 10^15 or written with non-ASCII digits is refused as
     `invalid_amount`, and nothing is written.
     """
@@ -114,7 +114,7 @@ def test_a_repeated_amount_is_refused_unless_it_is_intended(desk: RefundDesk) ->
     assert desk.ask(payment, "1000", intended_repeat=True).intended_repeat
 
 
-def test_after_a_day_the_same_sum_is_no_repeat(desk: RefundDesk) -> None:
+def test_the_same_amount_after_a_day_is_no_repeat(desk: RefundDesk) -> None:
     """After 24 hours of the calendar, which aren't scaled like the desk's waits, the same amount isn't a repeat."""
     payment = desk.paid()
     desk.approve(desk.ask(payment, "1000"))

@@ -311,7 +311,7 @@ def test_an_answer_about_something_else(desk: RefundDesk, control: SandboxContro
     assert desk.read_refund(refund).state in (RefundState.SUBMITTED, RefundState.COMPLETED)
 
 
-def test_several_partial_refunds_up_to_the_last_yen(desk: RefundDesk) -> None:
+def test_several_partial_refunds_use_the_whole_amount(desk: RefundDesk) -> None:
     """Several partial refunds, each with its own key, refund the whole payment; with the last one the order is
     refunded, too.
     """

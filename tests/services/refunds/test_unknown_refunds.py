@@ -113,7 +113,7 @@ def test_a_refund_made_on_atoms_page_stops_the_next_one(desk: RefundDesk) -> Non
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
-def test_with_acknowledged_ones_no_more_goes_back_than_was_paid(desk: RefundDesk, provider: str) -> None:
+def test_acknowledged_refunds_count_towards_the_paid_amount(desk: RefundDesk, provider: str) -> None:
     """An acknowledged unknown refund counts for the sum that can be refunded, also at Atom, which
     publishes no limit.
     """
@@ -183,7 +183,7 @@ def test_an_acknowledged_one_without_an_amount_permits_nothing(desk: RefundDesk)
     ],
     ids=lambda fault: str(fault.get("fields", fault["action"])),
 )
-def test_without_paypays_list_the_next_one_is_not_sent(desk: RefundDesk, fault: dict[str, Any]) -> None:
+def test_a_missing_paypay_list_stops_the_next_refund(desk: RefundDesk, fault: dict[str, Any]) -> None:
     """PayPay's answer about the payment has no readable list of refunds, which may hide an unknown one: nothing is
     sent until there is a list.
     """
@@ -263,7 +263,7 @@ def test_a_known_refund_leaves_the_case_of_unknown_refunds(desk: RefundDesk) -> 
 
 
 @pytest.mark.parametrize("is_known", [False, True])
-def test_the_key_of_another_payments_refund_is_unknown_here(desk: RefundDesk, *, is_known: bool) -> None:
+def test_the_key_of_another_payments_refund_counts_as_unknown(desk: RefundDesk, *, is_known: bool) -> None:
     """A refund of one payment has the key of a refund of another payment: it settles nothing, and stops the next
     refund of its own payment.
     """

@@ -222,7 +222,7 @@ def test_a_refund_expires_without_a_decision(desk: RefundDesk) -> None:
     ) == (3300, 3300)
 
 
-def test_limits_are_looked_at_again(desk: RefundDesk) -> None:
+def test_limits_are_checked_again_at_the_approval(desk: RefundDesk) -> None:
     """A limit that was lowered after the request counts for approval and sending."""
     refund = desk.ask(desk.paid(), "3000")
     desk.sql("UPDATE limits SET value = 2000 WHERE name = 'per_refund' AND currency = 'JPY'")
@@ -266,7 +266,7 @@ def test_a_refund_made_on_the_providers_page_prevents_an_excess(desk: RefundDesk
     assert (refusal.code, refusal.detail["reason"]) == ("exceeds_captured", "provider")
 
 
-def test_where_the_provider_says_nothing_people_decide(desk: RefundDesk, control: SandboxControl) -> None:
+def test_people_approve_without_a_readable_provider_answer(desk: RefundDesk, control: SandboxControl) -> None:
     """The provider's answer about the payment can't be read: people can still approve, and the sending waits for a
     readable answer.
     """

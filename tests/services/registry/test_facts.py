@@ -173,9 +173,7 @@ def test_a_damaged_registry_is_no_obstacle(
 
 
 @pytest.mark.engines("mariadb")
-def test_on_a_server_only_the_worker_imports_and_a_desk_that_asks_reads(
-    place: Place, vendor: LedgerVendor, tmp_path: Path
-) -> None:
+def test_only_the_worker_imports_the_registry_on_a_server(place: Place, vendor: LedgerVendor, tmp_path: Path) -> None:
     """On a server only the worker can import: a person's import is refused and audited. A person in team mode reads
     the records with the registry's facts through views.
     """
@@ -300,7 +298,7 @@ def test_the_search_keeps_its_function_name_and_defaults(console: Console) -> No
     assert console.registry.find("見本").items == ()
 
 
-def test_a_name_is_another_only_if_people_would_say_so() -> None:
+def test_a_company_name_differs_only_if_people_see_a_difference() -> None:
     """Names that differ only in width, case, spaces or short forms of the legal form count as equal."""
     official = Corporation(
         OPEN, "株式会社ＡＢＣ商事", "", "", CorporationKind.STOCK_COMPANY, "", "", "", "", "", "", "",

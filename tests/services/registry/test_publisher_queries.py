@@ -68,7 +68,7 @@ def test_only_numbers_missing_in_the_registry_are_queried(
 
 
 @pytest.mark.parametrize("fault", ["status:500", "status:404", "reset"])
-def test_a_publisher_that_is_down_is_left_alone_for_a_while(
+def test_an_unreachable_publisher_is_not_called_for_a_while(
     desk: Console, sandbox: Sandbox, hand_clock: HandClock, fault: str
 ) -> None:
     """After a failed query no further query is sent for a while."""
@@ -82,7 +82,7 @@ def test_a_publisher_that_is_down_is_left_alone_for_a_while(
     assert desk.registry.find_corporation(NEW) is not None
 
 
-def test_a_desk_without_an_application_id_asks_nothing(
+def test_a_desk_without_an_application_id_calls_no_publisher(
     home: Path, vendor: LedgerVendor, hand_clock: HandClock, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """A desk without an application id sends no query."""

@@ -68,7 +68,7 @@ def test_a_workers_registry_reaches_the_desks(
 
 
 @pytest.mark.engines("sqlite")
-def test_a_desk_alone_fetches_nothing(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
+def test_a_desk_without_a_team_fetches_nothing(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
     """A desk with an SQLite file fetches no registry files."""
     with place.open_desk(sandbox, clock) as console:
         assert console.registry.fetch_published_registry() is None

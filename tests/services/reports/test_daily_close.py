@@ -209,7 +209,7 @@ def test_a_close_with_many_lapsed_calls(console: Console, place: Place, monkeypa
     assert not console.reports.read_daily_close("paypay", YESTERDAY).is_complete
 
 
-def test_when_a_close_is_final(console: Console, place: Place) -> None:
+def test_a_close_is_final_without_open_money(console: Console, place: Place) -> None:
     """A close is final after its day is over, a complete run has covered it, and nothing at its end is unknown any
     more. A run that broke off, of other days or from before the end of the day doesn't count; differences are listed
     and don't prevent a final close.

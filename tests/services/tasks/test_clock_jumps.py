@@ -94,7 +94,7 @@ def test_a_postponed_record_is_due_after_a_clock_jump(
 
 @pytest.mark.parametrize("jump", [DAY, -DAY], ids=["forth", "back"])
 @pytest.mark.engines("sqlite")
-def test_a_bulk_run_goes_on(
+def test_a_bulk_run_continues_after_a_clock_jump(
     place: Place, hand_clock: HandClock, jump: timedelta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A bulk run that was created before a jump of the clock, and executed during and after it, executes each row

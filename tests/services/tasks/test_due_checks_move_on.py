@@ -74,7 +74,7 @@ def test_a_purchase_without_the_list_call_needs_a_person(
     )
 
 
-def test_a_purchase_that_nobody_confirms_is_not_asked_about_for_ever(
+def test_an_unconfirmed_purchase_is_probed_a_limited_number_of_times(
     console: Console, vendor: LedgerVendor, hand_clock: HandClock, place: Place
 ) -> None:
     """The spool has the id of the answer, but AlarmBox doesn't show that check: after its schedule the purchase waits
@@ -111,7 +111,7 @@ def test_a_check_that_is_shown_no_longer_is_not_due_for_ever(
 
 
 @pytest.mark.expects_log("the fault at one credit check")
-def test_a_check_that_fails_here_lets_the_others_pass(
+def test_a_check_that_fails_here_delays_no_other_check(
     console: Console, vendor: LedgerVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """One purchase always fails with a bug: it goes through its schedule to a person, and the purchase after it is

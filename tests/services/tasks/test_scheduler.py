@@ -128,7 +128,7 @@ def test_a_rare_look_runs_tasks_that_are_due_soon(tasks: CountedTasks, hand_cloc
     assert tasks.scheduler.run_due_tasks(early_margin=timedelta(seconds=10)) == (TaskRun("probes", 0),)
 
 
-def test_a_full_batch_goes_on_soon(tasks: CountedTasks, hand_clock: HandClock) -> None:
+def test_a_task_with_a_full_batch_runs_again_soon(tasks: CountedTasks, hand_clock: HandClock) -> None:
     """A run that handled a full batch may have left records, so the task's next run comes soon instead of after its
     interval.
     """
@@ -153,7 +153,7 @@ def test_a_running_task_is_not_started_again(tasks: CountedTasks) -> None:
     assert tasks.runs == ["probes", "refetches"]
 
 
-def test_once_waits_for_another_run_but_not_for_ever(
+def test_a_single_run_waits_for_a_running_task_with_a_limit(
     tasks: CountedTasks, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A single run of all tasks waits a limited time for a task that another process runs, reports nothing done for
@@ -178,7 +178,7 @@ def test_once_waits_for_another_run_but_not_for_ever(
 
 
 @EXPECTED
-def test_a_task_that_fails_is_put_off(tasks: CountedTasks, hand_clock: HandClock) -> None:
+def test_a_failed_task_is_postponed(tasks: CountedTasks, hand_clock: HandClock) -> None:
     """A failing task waits longer after each failure, up to a limit; the other tasks run, the row has the error, and
     a good run resets the wait.
     """
@@ -299,7 +299,7 @@ def test_a_stop_ends_between_two_records(tasks: CountedTasks) -> None:
 
 
 @pytest.mark.parametrize("jump", [timedelta(days=1), timedelta(days=-1)])
-def test_a_jump_of_the_clock_puts_nothing_off(
+def test_a_jump_of_the_clock_postpones_nothing(
     tasks: CountedTasks, hand_clock: HandClock, jump: timedelta, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """After a jump of the clock by a day each task runs once at once, and is due an interval later."""
@@ -374,7 +374,7 @@ def test_each_run_and_each_record_has_a_correlation_id(tasks: CountedTasks) -> N
     assert tracing.find_correlation_id() is None
 
 
-def test_doctor_tells_late_tasks(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
+def test_the_doctor_reports_late_tasks(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> None:
     """`doctor` reports tasks that have not run for long; none while they run or before any has run."""
     with place.desk(vendor, hand_clock, TIME_SCALE="1") as console:
 

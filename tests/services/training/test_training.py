@@ -229,7 +229,7 @@ def test_a_training_reaches_nothing_real(tmp_path: Path) -> None:
             require_training_profile(Settings.load(base | local | changed), url)
 
 
-def test_an_ended_training_keeps_the_score_alone(desk: Settings, tmp_path: Path) -> None:
+def test_an_ended_training_keeps_only_its_score(desk: Settings, tmp_path: Path) -> None:
     """The next training starts without the open incidents of the last one and with its score; another person has no
     score.
     """

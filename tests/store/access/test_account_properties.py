@@ -117,7 +117,7 @@ def test_a_limit_of_wrong_passwords(
         assert list(account_looks.find_missing_password_rules(conn)) == ["max_password_errors"] * is_missing
 
 
-def test_a_role_that_is_not_there_is_a_fault(people: Team, owner: Database) -> None:
+def test_an_unknown_role_is_a_fault(people: Team, owner: Database) -> None:
     """`db check` reports a role that a person holds but that doesn't exist at the server, and a role that has lost
     one of its rights."""
     with owner.read() as conn:

@@ -146,7 +146,7 @@ OBSTACLES: dict[str, tuple[str, str]] = {
 
 
 @pytest.mark.parametrize("more", OBSTACLES)
-def test_columns_that_stand_in_the_way(database: Database, tmp_path: Path, more: str) -> None:
+def test_columns_that_prevent_the_adoption_are_named(database: Database, tmp_path: Path, more: str) -> None:
     """A column that prevents the adoption is reported before anything is changed."""
     legacy.create_table_with_rows(database, more=f", {more}")
     before = read_create_table(database)
@@ -363,7 +363,9 @@ def test_invalid_dates_are_kept_by_the_adoption(server_database: Database, tmp_p
 
 
 @pytest.mark.parametrize(("first", "then"), [("Asia/Tokyo", "UTC"), (None, "Europe/Paris")])
-def test_the_zone_is_said_once(database: Database, tmp_path: Path, first: str | None, then: str) -> None:
+def test_the_time_zone_of_adopted_rows_never_changes(
+    database: Database, tmp_path: Path, first: str | None, then: str
+) -> None:
     """After the adoption the time zone of the rows can't be changed: another one is refused. A repeated adoption
     without a time zone succeeds."""
     legacy.create_table_with_rows(database, [make_bought_row(ONE, 1)])

@@ -88,7 +88,7 @@ def test_each_change_of_an_alert_is_in_the_change_feed(own_rows: Connection) -> 
     assert change_feed.list_changes_since(own_rows, mark)[1] == (("alert", found.id),)
 
 
-def test_a_persons_decision_settles_cases_alone(own_rows: Connection) -> None:
+def test_a_decision_leaves_the_alert_of_a_rule_open(own_rows: Connection) -> None:
     """Closing a person's cases of a record leaves the alert of a rule between orders and payments open: that alert
     closes only when the facts match again."""
     found = raise_order_alert(own_rows)

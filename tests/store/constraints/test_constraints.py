@@ -137,7 +137,7 @@ def test_statements_with_the_own_name_are_accepted(people: Team, connections: Pe
 
 
 @pytest.mark.parametrize("what", ["audit.root", "audit.root "])
-def test_roots_of_the_trail_are_a_workers_alone(people: Team, connections: PersonConnections, what: str) -> None:
+def test_only_a_worker_inserts_roots_of_the_trail(people: Team, connections: PersonConnections, what: str) -> None:
     """Only a worker's account may write an audit root. A blank after the action doesn't help, although servers ignore
     it when they compare texts."""
     for who in ("op-a", "lead-b", "aud-e", "adm-f"):
@@ -216,7 +216,7 @@ def test_a_failed_purchase_needs_a_definite_provider_answer(people: Team, connec
     assert "not bought: only" in answered("UNKNOWN FAILED_DEFINITE")
 
 
-def test_a_renewal_that_came_to_nothing_gives_the_claim_back(people: Team, connections: PersonConnections) -> None:
+def test_a_failed_renewal_returns_the_claim(people: Team, connections: PersonConnections) -> None:
     """The old credit check may become live again only after its renewal has failed."""
     back = forbidden.make_check_update(forbidden.SUPERSEDED, superseded_at="NULL", superseded_by="NULL")
     assert "only a renewal" in execute_statements(connections, "op-a", back)
@@ -252,7 +252,7 @@ def execute_as_shop(shop: Any, statement: str) -> str:
     return ""
 
 
-def test_another_application_goes_on_as_before(shop: Any) -> None:
+def test_another_application_keeps_writing_its_rows(shop: Any) -> None:
     """The other application may insert rows with the original columns, change them, store their purchase and delete
     them."""
     table = forbidden.CHECKS

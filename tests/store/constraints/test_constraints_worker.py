@@ -152,7 +152,7 @@ def test_only_people_write_notes(desk: SqlClient) -> None:
 
 
 @pytest.mark.parametrize("who", WRITERS)
-def test_stock_is_given_free(desk: SqlClient, who: str) -> None:
+def test_a_stock_reservation_is_released(desk: SqlClient, who: str) -> None:
     """A reservation of stock may be released."""
     assert desk(who, make_plain_update("stock_reservations", OPEN, status="'released'", updated_at=UTC)) == ""
 

@@ -99,7 +99,7 @@ def test_missing_rights_for_ending_sessions_are_reported(sql_server: SqlServer) 
         owner.close()
 
 
-def test_a_team_that_asks_is_fit(sql_server: SqlServer) -> None:
+def test_a_team_in_team_mode_is_fit(sql_server: SqlServer) -> None:
     """A team in team mode passes the checks, which the schema account, the worker and each person make. Applying the
     same account file again changes nothing."""
     with open_team(sql_server, ROLES_BY_PERSON, asks=True) as people:
@@ -114,7 +114,7 @@ def test_a_team_that_asks_is_fit(sql_server: SqlServer) -> None:
             database.close()
 
 
-def test_several_nodes_that_are_no_cluster_are_grave(sql_server: SqlServer) -> None:
+def test_several_nodes_without_a_cluster_are_unfit(sql_server: SqlServer) -> None:
     """If the profile has a second server but the two are no cluster, purchases are stopped: each of the servers would
     accept the same claim."""
     url = sql_server.fresh_database()

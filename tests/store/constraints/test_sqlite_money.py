@@ -171,7 +171,7 @@ def test_each_forbidden_statement_has_its_message(
         plain_client.execute(statement)
 
 
-def test_two_votes_are_two_people(plain_client: sqlite3.Connection) -> None:
+def test_two_votes_need_two_people(plain_client: sqlite3.Connection) -> None:
     """If two votes are needed, one is not enough, and one person can't vote twice."""
     plain_client.execute(make_vote_insert(TWO))
     with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):

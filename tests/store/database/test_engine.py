@@ -178,7 +178,7 @@ def test_simultaneous_creation_makes_one_database(tmp_path: Path) -> None:
     assert len(set(call_in_processes(4, create_schema, str(tmp_path / "console.db")))) == 1
 
 
-def test_a_locked_database_says_so(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_locked_database_is_reported(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """A process that can't write within the time limit gets database_locked; nothing was written."""
     monkeypatch.setattr("console.store.database.sqlite._CONNECTION_PRAGMAS", ("busy_timeout=50",))
     impatient = Database(f"sqlite:///{database.file}")

@@ -157,7 +157,7 @@ def test_views_are_counted_along_the_index_of_the_queue(database: Database, name
 
 
 @pytest.mark.parametrize("name", QUEUE_NAMES)
-def test_counts_read_the_index_alone(on_mariadb: Database, name: str) -> None:
+def test_counts_are_read_from_the_index_alone(on_mariadb: Database, name: str) -> None:
     """The count of a queue reads an index and no row, except the oldest row and, for errors, each row, because a
     later success must be looked for. Only MariaDB's plan shows this."""
     steps = plans.read_plan_steps(on_mariadb, COUNTS[f"count of {name}"])

@@ -65,7 +65,7 @@ def test_the_statement_is_ended(place: Place) -> None:
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_an_ended_call_is_left_alone(place: Place) -> None:
+def test_an_ended_call_is_not_interrupted(place: Place) -> None:
     """An interruption that comes after the read has ended reaches no other read of the same connection."""
     with place.desk(LedgerVendor()) as desk:
         database, late = desk._context.database, ReadInterruption()

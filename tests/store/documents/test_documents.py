@@ -98,7 +98,9 @@ def test_the_same_content_again_changes_nothing(documents: Documents, document_p
     assert document_place.names() == [PLACE]
 
 
-def test_many_put_the_same_at_once(documents: Documents, document_place: DocumentPlace) -> None:
+def test_simultaneous_writes_of_one_document_store_it_once(
+    documents: Documents, document_place: DocumentPlace
+) -> None:
     """All of many simultaneous writers of one content get the same path, and one complete file exists."""
     with ThreadPoolExecutor(8) as pool:
         assert {stored.path for stored in pool.map(documents.store, [PDF] * 24)} == {PLACE}
@@ -129,7 +131,7 @@ def test_a_folder_that_is_replaced_meanwhile(tmp_path: Path, monkeypatch: pytest
     assert replaced == [tmp_path / PLACE[:2]]
 
 
-def test_two_desks_store_the_same_at_once(document_place: DocumentPlace) -> None:
+def test_two_desks_store_one_document_once(document_place: DocumentPlace) -> None:
     """Two processes store the same twenty documents at the same time in the same order: each document exists once and
     can be read.
     """
@@ -168,7 +170,7 @@ def test_a_giant_in_place_of_a_document_is_not_read(documents: Documents, docume
     assert len(document_place.names()) == 2
 
 
-def test_a_document_that_is_gone_is_missing(documents: Documents, document_place: DocumentPlace) -> None:
+def test_a_deleted_document_is_reported_as_missing(documents: Documents, document_place: DocumentPlace) -> None:
     """Reading a document that was never stored, or was deleted, is refused as missing."""
     assert _read_refusal_reason(documents, PLACE) == "missing"
     documents.store(PDF)

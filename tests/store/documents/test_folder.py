@@ -112,7 +112,7 @@ def test_a_failed_sync_of_the_folder_refuses_the_document(
 
 
 @pytest.mark.parametrize("number", [errno.EIO, errno.ESTALE, errno.ENOTCONN, errno.ETIMEDOUT])
-def test_a_file_server_that_went_away_is_said(
+def test_an_unreachable_file_server_is_reported(
     documents: Documents, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
     """While the file server can't be reached, reading and storing are refused as `documents_unreachable`, and no
@@ -236,7 +236,7 @@ def test_the_largest_document(documents: Documents) -> None:
     assert documents.read(documents.store(content).path) == content
 
 
-def test_no_folder_to_be_had_is_said(tmp_path: Path) -> None:
+def test_an_impossible_folder_is_reported(tmp_path: Path) -> None:
     """If a file has the name of the folder, storing and the check are refused with `storage_full`."""
     (tmp_path / "documents").write_text("a file")
     with pytest.raises(ConsoleError) as caught:

@@ -61,7 +61,7 @@ def test_an_upload_with_a_lost_answer_is_found(bucket_server: BucketServer) -> N
     assert len([asked for asked in bucket_server.asked if asked.startswith("POST")]) == 2
 
 
-def test_an_upload_damaged_on_the_way(bucket_server: BucketServer) -> None:
+def test_a_damaged_upload_is_repeated(bucket_server: BucketServer) -> None:
     """The bucket refuses an upload that doesn't fit its checksum, so no object with wrong content gets the name of a
     document."""
     bucket_server.garble = PDF

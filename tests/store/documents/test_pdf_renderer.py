@@ -131,7 +131,7 @@ def test_any_width_gives_a_bounded_picture(report: PdfDocument, width: int) -> N
 
 
 @pytest.mark.parametrize("index", [-1, 1, 10**30])
-def test_pages_that_are_not_there_are_refused(report: PdfDocument, index: int) -> None:
+def test_missing_pages_are_refused(report: PdfDocument, index: int) -> None:
     """Each page number that doesn't exist is refused with the same reason, and the document stays open."""
     assert _read_refusal_reason(lambda: report.render_page(index, 100)) == "no_such_page"
     assert _read_refusal_reason(lambda: report.read_page_text(index)) == "no_such_page"
@@ -150,7 +150,7 @@ def test_five_hundred_pages_are_the_most(tmp_path: Path) -> None:
         assert _read_refusal_reason(pages.count_pages) == "too_many_pages"
 
 
-def test_a_file_that_is_gone_is_refused(tmp_path: Path) -> None:
+def test_a_deleted_file_is_refused(tmp_path: Path) -> None:
     """A missing PDF file is refused as unreadable, and no child process crashes."""
     with PdfDocument(tmp_path / "gone.pdf") as pages:
         assert _read_refusal_reason(pages.count_pages) == "unreadable"

@@ -175,7 +175,7 @@ def test_the_first_announcement_of_a_key_is_distinguished(cache: RedisIdempotenc
     assert cache.announce_use(KEY, PRINT).result == RESULT
 
 
-def test_entries_tell_nothing_and_end(own_server: RedisServer, plain: Redis) -> None:
+def test_entries_contain_no_readable_content_and_expire(own_server: RedisServer, plain: Redis) -> None:
     """The names and values of entries contain neither key nor fingerprint nor result in readable form. Results and
     marks of running uses are deleted after their lifetime."""
     with open_cache(own_server.url) as cache:
@@ -231,7 +231,7 @@ def test_a_late_entry_belongs_to_its_epoch(
     assert cache.find_result(KEY, PRINT).result == RESULT
 
 
-def test_an_old_epoch_is_not_asked_in(cache: RedisIdempotencyCache, uptime: HandUptime) -> None:
+def test_an_old_epoch_is_read_again_before_use(cache: RedisIdempotencyCache, uptime: HandUptime) -> None:
     """A second after it has read the epoch, a process doesn't use the cache until it has read the epoch again from
     the database."""
     is_stored(cache)
@@ -351,7 +351,7 @@ def test_a_strange_server_breaks_nothing(why: str, caplog: pytest.LogCaptureFixt
 
 @pytest.mark.expects_log("a server that is slow")
 @pytest.mark.usefixtures("short_time_limits")
-def test_a_dripping_answer_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_slowly_sent_answer_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
     """A server sends a byte every ten milliseconds. The time limit is for the whole answer, so the answer is given
     up."""
     with (

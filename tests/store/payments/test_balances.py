@@ -77,7 +77,7 @@ def read_sums(conn: Connection, payment_id: int) -> ComputedSums:
 
 
 @ON_ALL_ENGINES
-def test_sums_move_by_the_rules_alone(rows: Connection, seed: int) -> None:
+def test_sums_change_only_by_the_rules(rows: Connection, seed: int) -> None:
     """Random changes of the sums in random order, with amounts below, at and above the limit. A change is made if
     plain arithmetic allows it, and raises the version; otherwise nothing changes."""
     draw, expected = random.Random(seed), ComputedSums()

@@ -117,7 +117,7 @@ def test_a_corporation_has_one_account_per_currency(rows: Connection) -> None:
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
-def test_room_is_given_out_once(database_without_person_triggers: Database) -> None:
+def test_reserved_room_is_used_once(database_without_person_triggers: Database) -> None:
     """Many payments reserve parts of an account's room at the same moment: together they get the limit and no
     more."""
     with database_without_person_triggers.write_without_retries() as tx:

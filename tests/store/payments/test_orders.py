@@ -84,7 +84,7 @@ def test_a_payment_moves_its_order_along_the_transitions(rows: Connection) -> No
 
 
 @pytest.mark.parametrize("word", ["on hold", "PAID", ""])
-def test_a_state_that_the_shop_alone_knows(rows: Connection, word: str) -> None:
+def test_an_unknown_state_of_the_shop_stays(rows: Connection, word: str) -> None:
     """An order with an unknown state of the shop waits for a person, and the program refuses to change its state."""
     seen = insert_order(rows)
     change_state_as_shop(rows, seen, word)

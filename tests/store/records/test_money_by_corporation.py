@@ -63,7 +63,7 @@ def test_all_that_belongs_to_a_number(rows: Connection) -> None:
     assert money_by_corporation.list_records_of_number(rows, "5000000000000") == NO_RECORDS_OF_NUMBER
 
 
-def test_calls_that_broke_off_are_seen(rows: Connection) -> None:
+def test_lapsed_calls_are_shown_as_unknown(rows: Connection) -> None:
     """Only a lapsed call that moves money makes its record unknown, and only its own record."""
     payment = insert_begun_payment(rows, "P-1", corporation_number=NUMBER)
     sound = insert_begun_payment(rows, "P-2", corporation_number=NUMBER)

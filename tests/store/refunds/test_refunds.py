@@ -212,7 +212,7 @@ def test_the_newest_refunds_of_each_payer(rows: Connection) -> None:
     assert found == {many[0].payment_id: (many[2], many[1]), one.payment_id: (one,)}
 
 
-def test_overdue_requests_behind_others_that_still_have_time(rows: Connection) -> None:
+def test_overdue_requests_are_found_behind_newer_ones(rows: Connection) -> None:
     """A clock that was ahead has given older requests later deadlines; the newer request, which is overdue, is still
     found first."""
     late = NOW + timedelta(hours=72)

@@ -300,7 +300,7 @@ def test_longest_texts_and_special_characters_are_imported(tmp_path: Path) -> No
     reader.close()
 
 
-def test_a_file_of_a_day_to_come_is_refused(registry_in_use: Path, tmp_path: Path) -> None:
+def test_a_file_with_a_future_day_is_refused(registry_in_use: Path, tmp_path: Path) -> None:
     """A file of a future day is refused: as the registry in use it would exclude the files of all earlier days."""
     for name in ("00_zenkoku_all_99991231", "00_zenkoku_all_20251105", "diff_20251105"):
         with pytest.raises(ConsoleError) as caught:

@@ -112,7 +112,7 @@ def test_a_stopped_import_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert {one.total for one in told} == {ROWS}
 
 
-def test_another_import_is_refused_meanwhile(tmp_path: Path) -> None:
+def test_a_simultaneous_import_is_refused(tmp_path: Path) -> None:
     """While one import runs, a second one is refused at once as `in_progress`."""
     path, registry = write_file(tmp_path, WHOLE, [make_row(0)]), tmp_path / "registry"
     with hold_import_lock(registry), pytest.raises(ConsoleError) as caught:
@@ -121,7 +121,7 @@ def test_another_import_is_refused_meanwhile(tmp_path: Path) -> None:
     assert import_registry_files(registry, [path]).rows == 1
 
 
-def test_of_imports_that_begin_at_once_one_goes_on(tmp_path: Path) -> None:
+def test_only_one_of_simultaneous_imports_runs(tmp_path: Path) -> None:
     """A process that is still asking for the right to import, and has only read the lock file, doesn't prevent the
     others: otherwise each of them could be refused."""
     path, registry = write_file(tmp_path, WHOLE, [make_row(0)]), tmp_path / "registry"

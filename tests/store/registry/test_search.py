@@ -84,7 +84,7 @@ def search_and_check(registry: RegistryReader, text: str, **others: object) -> l
     return [KEY_OF.get(one.number, one.name) for one in found]
 
 
-def test_the_best_comes_first(registry: RegistryReader) -> None:
+def test_the_best_match_comes_first(registry: RegistryReader) -> None:
     """Exact names come before beginnings, and these before other parts of names; within each, open corporations
     before closed ones, then shorter names first."""
     ranked = [
@@ -192,13 +192,13 @@ def test_a_prefecture_restricts_a_complete_number(registry: RegistryReader, key:
     assert key not in search_and_check(registry, NUMBER_OF[key], prefecture="大阪")
 
 
-def test_a_frequent_text_gives_as_many_as_asked(registry: RegistryReader) -> None:
+def test_a_frequent_text_returns_the_requested_number(registry: RegistryReader) -> None:
     """A text that very many corporations contain gives as many results as requested."""
     for text in ("見本", "株式会社", "霞が関", "東京", "みほん", "千代田区"):
         assert len({one.number for one in registry.search(text, limit=70)}) == 70, text
 
 
-def test_of_many_the_open_ones_come_first(registry: RegistryReader) -> None:
+def test_open_corporations_come_first_among_many(registry: RegistryReader) -> None:
     """Of many matches the open corporations come first, although the closed ones have the lower row ids."""
     found = registry.search("見本", limit=LOOK_ALIKES // 3)
     assert [one.name for one in found if one.closure is not None] == []
@@ -450,7 +450,7 @@ def test_one_query_for_all_ranks_equals_the_separate_queries(registry: RegistryR
     assert names_expression is None or find_ids(names_expression) == set().union(*names)
 
 
-def test_a_pair_at_the_edge_of_a_name_is_not_looked_for_twice() -> None:
+def test_a_pair_at_the_edge_of_a_name_is_searched_once() -> None:
     """The pair of characters at the beginning or end of a name is only once in the query: with the mark of the
     edge."""
     query = parse_registry_query("ショウテン")

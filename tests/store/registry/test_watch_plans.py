@@ -80,7 +80,7 @@ def database_with_many_rows(mariadb_server: Server) -> Iterator[Database]:
 
 
 @pytest.mark.parametrize("name", QUERY_BY_NAME)
-def test_the_watch_asks_by_an_index(database_with_many_rows: Database, name: str) -> None:
+def test_the_watch_query_follows_an_index(database_with_many_rows: Database, name: str) -> None:
     """No query of the watch reads a whole table or sorts."""
     steps = plans.read_plan_steps(database_with_many_rows, QUERY_BY_NAME[name])
     assert not plans.find_whole_table_steps(steps), steps

@@ -67,7 +67,7 @@ def test_a_stored_intent_is_read_with_every_field(spool: Spool) -> None:
     assert spool.find("op-2") is None
 
 
-def test_a_claim_stands_until_an_end_without_claim(spool: Spool) -> None:
+def test_a_claim_stays_until_an_end_without_claim(spool: Spool) -> None:
     """A bought credit check keeps the claim of its client and corporation number on this desk; a definite failure
     releases it."""
     for operation, number in (("bought", "1" * 13), ("refused", "2" * 13), ("open", "3" * 13)):
@@ -135,7 +135,9 @@ def test_a_kept_answer_is_nowhere_readable(tmp_path: Path, spool: Spool) -> None
 
 
 @pytest.mark.parametrize("cipher", [None, Cipher("another key of enough characters")], ids=["none", "other"])
-def test_another_key_sees_that_there_is_an_answer(tmp_path: Path, spool: Spool, cipher: Cipher | None) -> None:
+def test_another_key_reads_only_the_existence_of_an_answer(
+    tmp_path: Path, spool: Spool, cipher: Cipher | None
+) -> None:
     """Without the right key an entry with an answer is still listed, but its answer can't be read."""
     begin_operation(spool, make_intent("op-1"))
     spool.store_answer("op-1", ANSWER)
@@ -145,7 +147,7 @@ def test_another_key_sees_that_there_is_an_answer(tmp_path: Path, spool: Spool, 
     assert (entry.answer, entry.has_answer) == (None, True)
 
 
-def test_without_a_key_no_answer_is_kept_in_the_clear(tmp_path: Path) -> None:
+def test_no_answer_is_stored_without_a_key(tmp_path: Path) -> None:
     """Without a store key, the storing of an answer is refused with the name of the variable."""
     spool = Spool(tmp_path, None)
     begin_operation(spool, make_intent("op-1"))

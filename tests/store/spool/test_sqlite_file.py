@@ -21,7 +21,7 @@ from tests.store.spool_worker import ANSWER, DATABASE, KEY, begin_operation, mak
 from tests.support import guards
 
 
-def test_a_full_disk_is_said_and_takes_nothing(tmp_path: Path) -> None:
+def test_a_full_disk_is_reported_and_stores_nothing(tmp_path: Path) -> None:
     """On a full disk storing raises `storage_full`, and everything that was confirmed before is still there."""
     (said,) = processes.read_outcomes([processes.start_script("spool_worker.py", "full", tmp_path)])
     end = json.loads(said)
@@ -49,7 +49,7 @@ def _read_code_and_problem(home: Path) -> tuple[str, object]:
     return caught.value.code, caught.value.detail.get("problem")
 
 
-def test_a_folder_that_cannot_be_is_said(tmp_path: Path) -> None:
+def test_an_impossible_spool_folder_is_reported(tmp_path: Path) -> None:
     """If a file has the name of the data folder, opening the spool is refused with `storage_full`."""
     (tmp_path / "home").write_text("a file")
     assert _read_code_and_problem(tmp_path / "home")[0] == "storage_full"
@@ -69,7 +69,7 @@ def test_an_unwritable_spool_file_raises_storage_full(tmp_path: Path, what: str)
     home.chmod(0o700)
 
 
-def test_a_damaged_file_is_said_and_left_alone(tmp_path: Path) -> None:
+def test_a_damaged_spool_file_is_reported_and_kept(tmp_path: Path) -> None:
     """A file that isn't a database raises `bad_profile` and isn't changed."""
     file = tmp_path / FILE_NAME
     file.write_bytes(b"not a database, whatever it is" * 100)
@@ -77,7 +77,7 @@ def test_a_damaged_file_is_said_and_left_alone(tmp_path: Path) -> None:
     assert file.read_bytes() == b"not a database, whatever it is" * 100
 
 
-def test_damage_behind_the_first_page_is_said(tmp_path: Path) -> None:
+def test_damage_behind_the_first_page_is_reported(tmp_path: Path) -> None:
     """Damage behind the first page, which only a later read finds, is reported too."""
     spool = Spool(tmp_path, None)
     begin_operation(spool, make_intent("op-1"))
@@ -116,7 +116,7 @@ def test_a_newer_file_is_refused_with_both_versions(tmp_path: Path) -> None:
         assert re.findall(r"\d+", message) == ["9999", str(NEWEST_SPOOL_VERSION)]
 
 
-def test_a_file_taken_away_while_in_use_is_noticed(tmp_path: Path, spool: Spool) -> None:
+def test_a_spool_file_deleted_during_use_is_reported(tmp_path: Path, spool: Spool) -> None:
     """After the file is deleted while in use, each write is refused: what is written into a deleted file would be
     lost."""
     begin_operation(spool, make_intent("op-1"))
@@ -129,7 +129,7 @@ def test_a_file_taken_away_while_in_use_is_noticed(tmp_path: Path, spool: Spool)
     assert not list(tmp_path.iterdir())
 
 
-def test_the_file_is_for_this_person_alone(tmp_path: Path, spool: Spool) -> None:
+def test_only_the_owner_reads_the_spool_file(tmp_path: Path, spool: Spool) -> None:
     """No other person may read the file or the files beside it."""
     begin_operation(spool, make_intent("op-1"))
     if os.name != "nt":

@@ -298,7 +298,7 @@ def test_an_acknowledgement_needs_no_words(appearance: object, qtbot: QtBot) -> 
     dialog.reject()
 
 
-def test_why_an_alert_of_an_order_is_there(appearance: object) -> None:
+def test_the_explanation_of_an_alert_has_its_rule_and_states(appearance: object) -> None:
     """The explanation of an alert has its rule in words, the time, and the observed and the expected state; that of a
     case is the stored text.
     """

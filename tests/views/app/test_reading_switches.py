@@ -14,9 +14,7 @@ from tests.support.team_mode import use_team_mode
 
 
 @pytest.mark.engines("mariadb")
-def test_a_window_that_asks_reads_the_switches_when_one_has_changed(
-    qapp: QApplication, place: Place, sandbox: Sandbox
-) -> None:
+def test_a_window_in_team_mode_reads_changed_switches(qapp: QApplication, place: Place, sandbox: Sandbox) -> None:
     """A window of a person for whom a worker acts reads the switches with the change feed if one of them has changed,
     also without a running worker.
     """

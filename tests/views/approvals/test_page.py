@@ -130,7 +130,7 @@ def test_a_person_who_has_approved_is_not_asked_again(appearance: object) -> Non
     assert format_approval_title(half, context) == "Refund R-9 · ¥8,500"
 
 
-def test_own_requests_stand_apart_and_have_no_buttons(appearance: object) -> None:
+def test_own_requests_are_listed_separately_without_buttons(appearance: object) -> None:
     """The list shows a person's own requests after those of others; the page of an own request offers only to
     withdraw it.
     """

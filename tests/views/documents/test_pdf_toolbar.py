@@ -34,7 +34,7 @@ def list_menu_texts(page: PdfPage) -> list[str]:
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 @pytest.mark.parametrize("width", [WIDTH_BESIDE_THE_SIDEBAR, 860, 1500])
-def test_the_tools_stand_on_one_line(appearance: object, qtbot: QtBot, language: Language, width: int) -> None:
+def test_the_tools_are_on_one_line(appearance: object, qtbot: QtBot, language: Language, width: int) -> None:
     """Every tool is on the line or, with its key, in the menu; none is twice or lost."""
     page = make_shown_page(qtbot, language, width)
     tools = page.tools

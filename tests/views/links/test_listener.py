@@ -37,7 +37,7 @@ def send_raw_message(home: Path, message: bytes) -> bytes:
         return client.recv(64)
 
 
-def test_a_link_arrives_and_hostile_ones_do_not(home: Path, qtbot: QtBot) -> None:
+def test_valid_links_arrive_and_hostile_links_do_not(home: Path, qtbot: QtBot) -> None:
     """Each message is answered; the window is told of the well-formed one only."""
     listener = LinkListener(home)
     received: list[Link] = []

@@ -186,6 +186,6 @@ def test_every_event_has_a_text_in_both_languages(appearance: object, language: 
         assert (event.number or event.subject_id) in format_event(event, context)
 
 
-def test_a_machine_without_a_tray_says_so(appearance: object) -> None:
+def test_a_machine_without_a_tray_is_reported(appearance: object) -> None:
     """Without a desktop, as in the tests, the tray for messages says that it isn't available."""
     assert not DesktopMessageTray(QObject()).is_available

@@ -123,7 +123,7 @@ def test_the_last_row_stays_below_the_pointer(show_ids: MakeTable) -> None:
     assert both.currentWidget() is both.empty_state
 
 
-def test_an_empty_list_is_heard(show_ids: MakeTable) -> None:
+def test_an_empty_list_is_announced(show_ids: MakeTable) -> None:
     """The reason for an empty list is announced each time that it replaces rows, and not while it stays."""
     with collect_announcements() as heard:
         both = show_ids()
@@ -134,7 +134,7 @@ def test_an_empty_list_is_heard(show_ids: MakeTable) -> None:
     assert [(one.sentence, one.is_urgent) for one in heard] == [("nothing", False)] * 2
 
 
-def test_ages_are_painted_anew_with_each_minute(appearance: object, qtbot: QtBot) -> None:
+def test_ages_are_repainted_each_minute(appearance: object, qtbot: QtBot) -> None:
     """The table repaints its ages each minute, without reading the list again."""
     context, painted = make_window_context(), []
 

@@ -67,7 +67,7 @@ def test_a_side_that_has_named_no_amount_is_not_blank(qapp: QApplication) -> Non
     assert "–" not in strip.panels[1].accessibleName()
 
 
-def test_a_side_never_asked_and_one_that_is_not_there_are_said() -> None:
+def test_an_unread_side_and_a_missing_side_are_named() -> None:
     """A side that was never asked says "Not asked yet"; a missing side says "None"."""
     ours, gateway, _ = make_sides(None)
     shown_sides = money_facts.make_shown_sides(
@@ -164,7 +164,7 @@ def test_our_record_and_the_order_have_no_code_in_either_language() -> None:
     assert (ours.word, ours.own_word, gateway.own_word, order.own_word) == ("完了", "", "OTS0000", "")
 
 
-def test_old_information_says_so() -> None:
+def test_outdated_information_is_marked() -> None:
     """A side with an old answer shows "old" beside its age."""
     _, gateway, _ = money_facts.make_shown_sides(
         make_sides(timedelta(hours=30), old=True), make_window_context(), provider="paypay", record=make_payment()

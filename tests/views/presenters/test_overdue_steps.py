@@ -25,7 +25,7 @@ OVERDUE_INSTANT = NOW - timedelta(hours=5)
 @pytest.mark.parametrize(
     ("at", "is_overdue"), [(OVERDUE_INSTANT, True), (NOW - timedelta(minutes=1), False), (NOW, False)]
 )
-def test_an_overdue_step_says_so_everywhere(
+def test_an_overdue_step_is_marked_everywhere(
     appearance: object, language: Literal["ja", "en"], at: datetime, is_overdue: bool
 ) -> None:
     """A scheduled step that the due tasks should have done already is shown as overdue in the column "next", in the

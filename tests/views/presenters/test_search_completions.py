@@ -38,7 +38,7 @@ def test_other_conditions_stand_in_one_group(appearance: object) -> None:
         assert [title for title, _ in groups] == ["Conditions"], text
 
 
-def test_the_heading_of_the_first_result_comes_back_into_sight(qtbot: QtBot, appearance: object) -> None:
+def test_the_heading_of_the_first_result_is_scrolled_into_view(qtbot: QtBot, appearance: object) -> None:
     """If the arrow keys lead down a long list of results and up again, the heading above the first result is visible
     again.
     """

@@ -126,7 +126,7 @@ def test_a_refused_run_is_explained(open_dialog: Open) -> None:
     dialog.reject()
 
 
-def test_a_long_run_may_be_left(open_dialog: Open) -> None:
+def test_a_long_run_continues_after_its_dialog_closes(open_dialog: Open) -> None:
     """After ten seconds the dialog can be closed; the run goes on and still can't be pressed again."""
     dialog, services, runner = open_dialog()
     runner.paused = True

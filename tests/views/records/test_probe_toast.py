@@ -75,7 +75,7 @@ def test_a_change_names_state_and_record(name: str) -> None:
 
 
 @pytest.mark.parametrize("is_new", [True, False])
-def test_an_answer_that_contradicts_the_record_is_no_good_news(*, is_new: bool) -> None:
+def test_an_answer_that_contradicts_the_record_is_shown_as_a_warning(*, is_new: bool) -> None:
     """If the provider's answer contradicts the record, the toast has a red "not equal" sign, also when a probe only
     confirms an earlier contradiction.
     """

@@ -127,7 +127,7 @@ def test_every_hit_needs_an_answer(appearance: object) -> None:
     assert made.make_request().answers == (("payer_often", "four returns"),)
 
 
-def test_the_exact_look_alike_must_be_meant(appearance: object) -> None:
+def test_an_exact_repeat_must_be_confirmed(appearance: object) -> None:
     """A request for the same amount as an earlier one needs a tick in the box that says that it is intended; an
     answer in words isn't enough.
     """
@@ -216,7 +216,7 @@ def read_shown_texts(dialog: RefundDialog) -> list[str]:
     return [label.plain for label in dialog.findChildren(TextLabel)]
 
 
-def test_the_review_says_that_nothing_is_sent_and_asks_once(parent: QWidget, qtbot: QtBot) -> None:
+def test_the_review_says_that_nothing_is_sent_yet(parent: QWidget, qtbot: QtBot) -> None:
     """Cancel has the focus; a second press asks nothing more."""
     dialog, desk, at = open_dialog(parent, qtbot, make_plan())
     qtbot.waitUntil(dialog.main_button.isEnabled)
@@ -284,7 +284,7 @@ def test_an_answer_that_grows_old_again_can_be_renewed_again(parent: QWidget, qt
     assert (dialog.probe_button.text(), dialog.probe_button.isEnabled()) == ("Probe", True)
 
 
-def test_a_large_sum_asks_for_the_last_four(parent: QWidget, qtbot: QtBot) -> None:
+def test_a_large_amount_requires_the_last_four_digits(parent: QWidget, qtbot: QtBot) -> None:
     """The review of a large refund asks for the last four characters of the order number before it can be
     requested.
     """

@@ -132,7 +132,7 @@ def test_a_result_is_one_sentence(window: QWidget, announced_texts: list[HeardSe
     dialog.close()
 
 
-def test_a_new_title_of_an_open_dialog_is_said(window: QWidget, announced_texts: list[HeardSentence]) -> None:
+def test_a_new_title_of_an_open_dialog_is_announced(window: QWidget, announced_texts: list[HeardSentence]) -> None:
     dialog = DialogFrame("Refund", parent=window)
     dialog.show_content(QWidget())
     dialog.open()
@@ -142,7 +142,7 @@ def test_a_new_title_of_an_open_dialog_is_said(window: QWidget, announced_texts:
     dialog.close()
 
 
-def test_the_same_error_of_a_field_is_said_once(window: QWidget, announced_texts: list[HeardSentence]) -> None:
+def test_the_same_error_of_a_field_is_announced_once(window: QWidget, announced_texts: list[HeardSentence]) -> None:
     """A field that is checked at every key shows its error at every key."""
     field = Field("Corporation number")
     put(window, field)
@@ -151,7 +151,7 @@ def test_the_same_error_of_a_field_is_said_once(window: QWidget, announced_texts
     assert announced_texts == [HeardSentence("Wrong digit.", True), HeardSentence("Too long.", True)]
 
 
-def test_busy_words_of_a_button_are_said(window: QWidget, announced_texts: list[HeardSentence]) -> None:
+def test_busy_words_of_a_button_are_announced(window: QWidget, announced_texts: list[HeardSentence]) -> None:
     button = KeyButton("Verify")
     put(window, button)
     button.set_busy("Verifying…")

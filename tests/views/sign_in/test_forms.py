@@ -88,7 +88,7 @@ def test_enter_goes_out_from_the_other_choices_too(qtbot: QtBot) -> None:
             QTest.keyClick(choice, Qt.Key.Key_Return)
 
 
-def test_a_known_name_is_there_already(qtbot: QtBot) -> None:
+def test_a_known_name_is_prefilled(qtbot: QtBot) -> None:
     """If the name is known, it is filled in and the focus is on the password. If only this account may sign in, the
     name can't be changed.
     """

@@ -89,7 +89,7 @@ def test_the_main_button_is_disabled_at_first(qtbot: QtBot) -> None:
     assert pressed == ["act"]
 
 
-def test_off_stays_off_after_the_pause(qtbot: QtBot) -> None:
+def test_a_disabled_button_stays_disabled_after_the_pause(qtbot: QtBot) -> None:
     """A reason against acting outlives the pause, and is told in words."""
     _, dialog, _, _ = opened(qtbot)
     dialog.disable_main_button("Choose a client")
@@ -100,7 +100,7 @@ def test_off_stays_off_after_the_pause(qtbot: QtBot) -> None:
     assert dialog.main_button.isEnabled()
 
 
-def test_a_press_that_comes_too_early_is_not_silent(qtbot: QtBot) -> None:
+def test_a_press_in_the_first_moment_shows_a_message(qtbot: QtBot) -> None:
     """The shortcut of the acting button has no effect while the guard holds, and the footer says so; then it acts."""
     _, dialog, _, pressed = opened(qtbot)
     dialog.too_early_text = "Not accepted yet."

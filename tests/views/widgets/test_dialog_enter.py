@@ -62,7 +62,7 @@ def press_enter() -> None:
     QTest.keyClick(focused, Qt.Key.Key_Return)
 
 
-def test_enter_goes_on_from_each_input(qtbot: QtBot) -> None:
+def test_enter_moves_the_focus_from_each_input(qtbot: QtBot) -> None:
     """Enter in an input moves the focus to the next input, past other buttons of a group; in the last one it presses
     the main button.
     """
@@ -75,7 +75,7 @@ def test_enter_goes_on_from_each_input(qtbot: QtBot) -> None:
     assert dialog.presses == 1
 
 
-def test_enter_stays_where_something_is_missing(qtbot: QtBot) -> None:
+def test_enter_in_an_incomplete_form_keeps_the_focus(qtbot: QtBot) -> None:
     """The last input keeps the focus while the form is incomplete: a second Enter would press Cancel."""
     dialog = opened(qtbot, Form)
     dialog.disable_main_button("Enter a valid value.")

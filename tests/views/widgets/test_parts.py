@@ -366,7 +366,7 @@ def test_answers_keep_their_place_when_more_come(show_widget: Shown) -> None:
     assert box.list.get_current_key() == 18
 
 
-def test_the_best_answer_is_heard_once(show_widget: Shown) -> None:
+def test_the_best_answer_is_announced_once(show_widget: Shown) -> None:
     """The best result of a search is announced once; it isn't announced again if it stays the best one after the next
     letter. A different one is, and so is the same one in a new search.
     """
