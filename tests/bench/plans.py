@@ -34,7 +34,7 @@ from console.store.refunds import approvals, refunds
 from console.store.registry import our_records
 from tests.bench.figures import Row
 
-NUMBER = "7123456789012"
+CORPORATION_NUMBER = "7123456789012"
 NUMBER_WITH_MONEY = "9000000000300"
 _NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 _LAPSED, _NONE = frozenset({3, 5}), frozenset[int]()
@@ -131,12 +131,16 @@ COUNTS: dict[str, Query] = {
 }
 BY_KEY: dict[str, Query] = {
     "record": lambda conn: credit_checks.find(conn, 1),
-    "lookup": lambda conn: joined_reads.search_corporation_number(conn, NUMBER, "op-a", includes_unlisted=False),
-    "records of a number": lambda conn: credit_checks.find_by_number(conn, NUMBER),
-    "live claim": lambda conn: credit_checks.find_live_check(conn, "1", NUMBER),
-    "blocker of a purchase": lambda conn: credit_checks.find_purchase_blocker(conn, "1", NUMBER),
-    "stops of a purchase": lambda conn: purchase_stops.may_purchase_be_stopped(conn, NUMBER, "alarmbox"),
-    "numbers that we have": lambda conn: credit_checks.list_numbers_with_checks(conn, [NUMBER, NUMBER[::-1]], 3),
+    "lookup": lambda conn: joined_reads.search_corporation_number(
+        conn, CORPORATION_NUMBER, "op-a", includes_unlisted=False
+    ),
+    "records of a number": lambda conn: credit_checks.find_by_number(conn, CORPORATION_NUMBER),
+    "live claim": lambda conn: credit_checks.find_live_check(conn, "1", CORPORATION_NUMBER),
+    "blocker of a purchase": lambda conn: credit_checks.find_purchase_blocker(conn, "1", CORPORATION_NUMBER),
+    "stops of a purchase": lambda conn: purchase_stops.may_purchase_be_stopped(conn, CORPORATION_NUMBER, "alarmbox"),
+    "numbers that we have": lambda conn: credit_checks.list_numbers_with_checks(
+        conn, [CORPORATION_NUMBER, CORPORATION_NUMBER[::-1]], 3
+    ),
     "provider's id": lambda conn: credit_checks.list_by_id_at_provider(conn, 5),
     "what a renewal replaced": lambda conn: credit_checks.find_superseded_record(conn, 5),
     "due": lambda conn: queues.list_due_credit_checks(conn, "incomplete", _NOW, 10),
@@ -148,7 +152,7 @@ BY_KEY: dict[str, Query] = {
     "call running for a record": lambda conn: journal.find_running_operation(
         conn, credit_checks.CREDIT_CHECK_KIND, 1
     ),
-    "purchases open for a number": lambda conn: journal.list_open_purchases(conn, NUMBER),
+    "purchases open for a number": lambda conn: journal.list_open_purchases(conn, CORPORATION_NUMBER),
     "idempotency key": lambda conn: idempotency.find_use(conn, "key"),
     "holder of a lease": lambda conn: leases.find_holder(conn, "name"),
     "changes": lambda conn: change_feed.list_changes_since(conn, None),
@@ -158,11 +162,11 @@ BY_KEY: dict[str, Query] = {
     ),
     "order": lambda conn: orders.find(conn, 1),
     "order by its number": lambda conn: orders.find_by_number(conn, "ORD-7"),
-    "orders of a corporation": lambda conn: orders.find_by_corporation(conn, NUMBER),
+    "orders of a corporation": lambda conn: orders.find_by_corporation(conn, CORPORATION_NUMBER),
     "payment": lambda conn: payments.find(conn, 1),
     "payment by our id": lambda conn: payments.find_by_payment_number(conn, "paypay", "ORD-7"),
     "payment by the provider's id": lambda conn: payments.find_by_id_at_provider(conn, "paypay", "04217"),
-    "payments of a corporation": lambda conn: payments.find_by_corporation(conn, NUMBER),
+    "payments of a corporation": lambda conn: payments.find_by_corporation(conn, CORPORATION_NUMBER),
     "payments of an order": lambda conn: payments.find_by_order(conn, 7),
     "event of a payment": lambda conn: payment_events.find_by_event_id(conn, "paypay", "N-1"),
     "events of a payment": lambda conn: payment_events.find_by_payment(conn, 7),
@@ -171,18 +175,24 @@ BY_KEY: dict[str, Query] = {
     "refund by its key": lambda conn: refunds.find_by_idempotency_key(conn, "RFD-7"),
     "refunds of a payment": lambda conn: refunds.find_by_payment(conn, 70),
     "look-alike of a refund": lambda conn: refunds.find_equal_recent_refund(conn, 70, 1_000, _NOW),
-    "account": lambda conn: accounts.find_by_corporation(conn, NUMBER, "JPY"),
+    "account": lambda conn: accounts.find_by_corporation(conn, CORPORATION_NUMBER, "JPY"),
     "set aside of a payment": lambda conn: set_asides.find_by_payment(conn, 7),
-    "records of numbers": lambda conn: our_records.find_our_numbers(conn, [NUMBER, NUMBER_WITH_MONEY]),
+    "records of numbers": lambda conn: our_records.find_our_numbers(conn, [CORPORATION_NUMBER, NUMBER_WITH_MONEY]),
     "set aside and open": lambda conn: set_asides.list_open_set_asides(conn, 10),
 }
 SORTED_IN_MEMORY: dict[str, Query] = {
-    "claims on numbers": lambda conn: credit_checks.find_claim_holders(conn, {("1", NUMBER), ("2", NUMBER[::-1])}),
-    "live credit checks of numbers": lambda conn: credit_checks.find_live_checks_of_numbers(
-        conn, [NUMBER, NUMBER[::-1]]
+    "claims on numbers": lambda conn: credit_checks.find_claim_holders(
+        conn, {("1", CORPORATION_NUMBER), ("2", CORPORATION_NUMBER[::-1])}
     ),
-    "denied but bought": lambda conn: credit_checks.find_denied_but_bought(conn, [NUMBER, NUMBER[::-1]]),
-    "lost renewals": lambda conn: credit_checks.find_checks_of_lost_renewals(conn, [NUMBER, NUMBER[::-1]]),
+    "live credit checks of numbers": lambda conn: credit_checks.find_live_checks_of_numbers(
+        conn, [CORPORATION_NUMBER, CORPORATION_NUMBER[::-1]]
+    ),
+    "denied but bought": lambda conn: credit_checks.find_denied_but_bought(
+        conn, [CORPORATION_NUMBER, CORPORATION_NUMBER[::-1]]
+    ),
+    "lost renewals": lambda conn: credit_checks.find_checks_of_lost_renewals(
+        conn, [CORPORATION_NUMBER, CORPORATION_NUMBER[::-1]]
+    ),
     "lapsed calls": journal.list_lapsed_operations,
     "numbers of open records": our_records.list_numbers_of_open_records,
     "unfinished work": journal.list_unfinished_operations,
@@ -197,7 +207,7 @@ SORTED_IN_MEMORY: dict[str, Query] = {
     "refunds by their ids": lambda conn: refunds.find_by_ids(conn, [70, 71]),
     "facts of requests": lambda conn: refunds.read_request_facts(conn, [70, 71]),
     "payments like others of corporations": lambda conn: payments.find_by_corporations_and_amounts(
-        conn, [NUMBER, NUMBER_WITH_MONEY], [3_300, 500]
+        conn, [CORPORATION_NUMBER, NUMBER_WITH_MONEY], [3_300, 500]
     ),
     "cases of payments": lambda conn: cases.list_rules_of_open_cases_by_id(conn, payments.PAYMENT_KIND, [70, 71]),
     "enabled names": lambda conn: operators.find_names_with_role(
@@ -229,7 +239,7 @@ SEARCHES: dict[str, Query] = {
     "search by work": _make_search_query("work:needs_review kind:payment amount:>100"),
     "search of named records": _make_search_query("amount:>100", {"payment": {1, 2}, "refund": {1}, "order": {1}}),
     "records of searched numbers": lambda conn: record_search.find_record_ids_of_numbers(
-        conn, [NUMBER, NUMBER_WITH_MONEY]
+        conn, [CORPORATION_NUMBER, NUMBER_WITH_MONEY]
     ),
 }
 """Searches that an index answers; the rows are few, and are sorted by work state."""

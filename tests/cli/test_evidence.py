@@ -19,7 +19,7 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
     return PayingTerminal(tmp_path / "home", sandbox)
 
 
-def test_show_with_a_pack(desk: PayingTerminal, tmp_path: Path) -> None:
+def test_the_command_show_writes_a_pack(desk: PayingTerminal, tmp_path: Path) -> None:
     """With the option, `show` writes a pack and adds its path to the record; without it, the answer has no pack."""
     payment = str(desk.make_booked_payment())
     plain = desk.json("show", "payment", payment).data
@@ -83,7 +83,7 @@ def test_a_file_is_never_replaced(desk: PayingTerminal, tmp_path: Path) -> None:
     assert file.read_bytes() == b"mine"
 
 
-def test_a_tampered_pack_is_broken(desk: PayingTerminal, tmp_path: Path) -> None:
+def test_a_tampered_pack_fails_its_verification(desk: PayingTerminal, tmp_path: Path) -> None:
     """A changed pack exits with 3 and `audit_broken`, and names the changed part; a file that is no pack does the
     same.
     """

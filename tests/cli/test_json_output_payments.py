@@ -38,7 +38,7 @@ REFUND = o.Refund(
     certainty=Certainty.UNKNOWN, work=Work(WorkState.NEEDS_REVIEW, None, "probes_ended"), maker="op-a",
     checkers=("lead-b",), provider_refund_key=None, provider_refund_id=None, version=1,
 )  # fmt: skip
-EXPLAINED = Explanation("verdict.a", "why.b", NextStep("next.c", {"at": INSTANT}, "show refund 9"))
+REFUND_EXPLANATION = Explanation("verdict.a", "why.b", NextStep("next.c", {"at": INSTANT}, "show refund 9"))
 SIDES = (
     views.ComparedSide("ours", state="completed", minor=3300, currency="JPY", since=INSTANT),
     views.ComparedSide("provider", word="COMPLETED", minor=3301, currency="JPY", asked=INSTANT, differs=("amount",)),
@@ -116,7 +116,7 @@ def test_the_json_of_a_payment_has_sides_and_money() -> None:
     """
     action = AllowedAction("refund", False, "off.role", {"needs": ["approver"]})
     view = views.PaymentDetails(
-        PAYMENT, EXPLAINED, SIDES, MONEY, ORDER, (REFUND,), (), (), (), (action,), awaiting="second_person"
+        PAYMENT, REFUND_EXPLANATION, SIDES, MONEY, ORDER, (REFUND,), (), (), (), (action,), awaiting="second_person"
     )
     encoded = convert_by_json(cli_json.build_record_details_json(view, translate))
     assert (encoded["kind"], encoded["payer"], encoded["awaiting"]) == ("payment", "****1234", "second_person")
@@ -137,7 +137,7 @@ def test_the_json_of_a_refund_has_risk_signals_and_checks() -> None:
     """
     hit = views.RiskSignal("lookalike", {"n": 1}, "refund", 8, "asked twice")
     view = views.RefundDetails(
-        REFUND, EXPLAINED, PAYMENT, ORDER, SIDES, MONEY, (hit,),
+        REFUND, REFUND_EXPLANATION, PAYMENT, ORDER, SIDES, MONEY, (hit,),
         (views.RuleCheck(RefundWindowReason.REFUND_PERIOD_OVER, True),),
         {"captured_minor": (3300, 3000)}, (), (), (), (),
     )  # fmt: skip
@@ -150,7 +150,7 @@ def test_the_json_of_a_refund_has_risk_signals_and_checks() -> None:
 
 def test_the_json_of_an_order_has_its_payments() -> None:
     """The JSON of an order's details has its payments and refunds; `awaiting` is null."""
-    view = views.OrderDetails(ORDER, EXPLAINED, (PAYMENT,), (REFUND,), ())
+    view = views.OrderDetails(ORDER, REFUND_EXPLANATION, (PAYMENT,), (REFUND,), ())
     encoded = convert_by_json(cli_json.build_record_details_json(view, translate))
     assert (encoded["kind"], encoded["awaiting"]) == ("order", None)
     assert (encoded["payments"][0]["id"], encoded["refunds"][0]["id"]) == (5, 9)
@@ -167,7 +167,9 @@ def test_an_order_shows_the_steps_after_its_payments_deadline() -> None:
         3, "payment_timeout", "payment", 5, SagaState.RUNNING, "expire_payment", facts, INSTANT, INSTANT, "unknown",
         INSTANT + timedelta(minutes=5), 2,
     )  # fmt: skip
-    view = views.OrderDetails(ORDER, EXPLAINED, (PAYMENT,), (), (), sagas=(make_saga_progress(saga, names, INSTANT),))
+    view = views.OrderDetails(
+        ORDER, REFUND_EXPLANATION, (PAYMENT,), (), (), sagas=(make_saga_progress(saga, names, INSTANT),)
+    )
     (one,) = convert_by_json(cli_json.build_record_details_json(view, translate))["timeouts"]
     assert (one["payment_id"], one["state"], one["step"]) == (5, "running", "expire_payment")
     assert (one["reason"], one["attempts"]) == ("unknown", 2)

@@ -85,7 +85,7 @@ def test_the_command_show_adds_our_word_to_the_gateways_code(desk: PayingTermina
     assert f"{word} · COMPLETED" in desk("show", "payment", str(paypay), LANGUAGE=language).out.decode()
 
 
-def test_import_of_atoms(desk: PayingTerminal) -> None:
+def test_a_payment_of_atom_is_imported(desk: PayingTerminal) -> None:
     """A payment of Atom is found only by its amount and day; without them the import is refused."""
     payment = desk.make_booked_payment(ATOM_ORDER, 50_050, "atom")
     shown = desk.json("show", "payment", str(payment)).data
@@ -112,14 +112,14 @@ def test_import_of_atoms(desk: PayingTerminal) -> None:
         (("stripe", ORDER), (2, "usage")),
     ],
 )
-def test_import_is_refused(desk: PayingTerminal, words: tuple[str, ...], refused: tuple[int, str]) -> None:
+def test_an_invalid_import_is_refused(desk: PayingTerminal, words: tuple[str, ...], refused: tuple[int, str]) -> None:
     """The import refuses a payment that the provider does not have, and malformed arguments; it books nothing."""
     assert desk.json("payment", "import", *words).exit_status_and_code == refused
     assert desk.json("lookup", NUMBER).data["payments"] == []
 
 
 @pytest.mark.expects_log("some endings are logged")
-def test_import_without_an_answer(desk: PayingTerminal, sandbox: Sandbox) -> None:
+def test_an_import_without_an_answer_is_refused(desk: PayingTerminal, sandbox: Sandbox) -> None:
     """An import exits with 4 after an unusable answer, with 5 if the credentials are refused, and with 6 if the
     provider can't be reached.
     """
@@ -148,7 +148,7 @@ def test_an_import_with_another_amount_reports_the_difference(desk: PayingTermin
     assert "again" not in ending.error["message"]
 
 
-def test_a_provider_that_is_not_set_up(terminal: Terminal) -> None:
+def test_a_provider_without_settings_is_refused(terminal: Terminal) -> None:
     """For a provider without a URL or credentials, the refusal names it and the missing settings."""
     ending = terminal.json("payment", "import", "paypay", ORDER)
     assert ending.exit_status_and_code == (2, "bad_profile")
@@ -203,7 +203,7 @@ def test_a_missing_record_is_not_found_by_every_command(desk: PayingTerminal, ki
 
 
 @pytest.mark.expects_log("some endings are logged")
-def test_probe_of_a_payment(desk: PayingTerminal) -> None:
+def test_a_probe_of_a_payment_prints_the_gateways_state(desk: PayingTerminal) -> None:
     """The probe answers with the gateway's state. Refused credentials and speed exit 5, a gateway out of reach 6;
     both change nothing.
     """
@@ -234,7 +234,7 @@ def test_a_probe_lists_the_changed_fields(desk: PayingTerminal) -> None:
     assert first_line.startswith("State: Completed → Reversed")
 
 
-def test_resolve_of_a_payment(desk: PayingTerminal) -> None:
+def test_a_payment_is_resolved_by_people(desk: PayingTerminal) -> None:
     """One person can resolve a payment as reversed if the gateway reports the same, and never as a state that the
     gateway denies.
     """

@@ -221,7 +221,9 @@ def count_pages(console: Console) -> int:
 
 
 @pytest.mark.expects_log("the full disk is told")
-def test_a_full_disk(console: Console, vendor: LedgerVendor, clock: HandClock) -> None:
+def test_a_full_disk_at_any_statement_leaves_a_true_record(
+    console: Console, vendor: LedgerVendor, clock: HandClock
+) -> None:
     """Purchases until the disk is full, then with one page more, and so on. Whichever statement fails, the ending of
     the purchase is true.
     """

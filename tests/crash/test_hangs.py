@@ -30,7 +30,7 @@ def find_lease_holder(console: Console) -> LeaseHolder | None:
 
 
 @pytest.mark.parametrize(("step", "charges"), [("before_send", 0), ("before_tx2", 1)])
-def test_hanging_is_alive(place: Place, step: str, charges: int) -> None:
+def test_a_hanging_call_keeps_its_lease(place: Place, step: str, charges: int) -> None:
     """A purchase hangs for longer than its lease: it still counts as in progress. After the process was killed, the
     purchase becomes unknown."""
     with Sandbox() as sandbox, place.open_desk(sandbox) as console:

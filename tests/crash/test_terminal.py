@@ -104,7 +104,7 @@ def test_a_database_file_missing_at_the_answer_gives_exit_status_4(
     assert sandbox.control.count_charges(NUMBER) == 1
 
 
-def test_a_vanished_claim(terminal: Terminal, sandbox: Sandbox, home: Path) -> None:
+def test_a_deleted_claim_is_restored_from_the_spool(terminal: Terminal, sandbox: Sandbox, home: Path) -> None:
     """The record and its operation are deleted after the purchase: the desk refuses a second purchase because of its
     spool, and `resolve operation` restores the record.
     """

@@ -72,7 +72,7 @@ def open_queue(person: Person) -> ChangedCompaniesPage:
     return person.page(ChangedCompaniesPage)
 
 
-def test_each_change_once(window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path) -> None:
+def test_each_change_is_listed_once(window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path) -> None:
     """Forty changes of watched companies are forty rows, each with its change; a change of another company has no
     row. The tab, the sidebar and Home show their number.
     """
@@ -114,7 +114,9 @@ def test_each_change_once(window_desks: WindowTestDesks, open_window: OpenWindow
     person.until(lambda: person.frame.current_route == ChangedCompaniesRoute())
 
 
-def test_acting_on_a_change(window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path) -> None:
+def test_a_change_is_acknowledged_by_keyboard(
+    window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path
+) -> None:
     """S looks the successor up, Esc leads back, and an acknowledgement removes the row from the queue."""
     merged, closed = WATCHED[:2]
     for number in (merged, closed):

@@ -115,7 +115,9 @@ def test_a_credit_check_is_found_by_a_part_of_a_name_in_five_keys(
     assert route.id == check.id
 
 
-def test_a_list_of_companies(window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path) -> None:
+def test_several_matching_companies_are_listed(
+    window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path
+) -> None:
     import_registry(window_desks, tmp_path)
     person = open_window()
     page = search_text(person, "みなも堂")
@@ -246,7 +248,9 @@ def test_pages_of_records_show_closure_and_successor_of_the_company(
     assert "Official name: 株式会社霧沢建材" in person.page(CreditCheckPage).head.registry_notice_label.plain
 
 
-def test_our_name_differs(window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path) -> None:
+def test_a_differing_company_name_is_shown(
+    window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path
+) -> None:
     check = buy_check(window_desks.console, OPEN)
     row = rename_company(make_company_row(OPEN, "旧名株式会社"), "株式会社新しい名", date(2026, 11, 1))
     import_registry(window_desks, tmp_path, [row])
@@ -257,7 +261,7 @@ def test_our_name_differs(window_desks: WindowTestDesks, open_window: OpenWindow
     person.until(lambda: (check.company_name or "") in read_visible_facts(page.company_panel.registry_facts))
 
 
-def test_names_on_rows(
+def test_rows_show_the_official_company_name(
     window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path, sandbox: Sandbox
 ) -> None:
     """A record whose provider gave no name has the official one, marked as such."""

@@ -230,7 +230,7 @@ def test_keys_act_on_the_shown_approval(person: Person, recorded_acts: list[tupl
     assert page.list_panel.current_ref == refs[-1]
 
 
-def test_approvals_while_a_request_is_being_read(
+def test_keys_of_approvals_wait_while_a_request_is_being_read(
     person: Person, recorded_acts: list[tuple[str, RecordRef]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While the next request is being read, no key acts on the request that was shown before."""

@@ -157,7 +157,7 @@ def test_a_permission_that_changes_while_the_window_is_open_is_learnt(
     person.until(lambda: lookup.company_panel.buy_button.reason.startswith("You don't have permission to buy."))
 
 
-def test_half_a_decision_waits_for_another_approver(
+def test_a_proposal_waits_for_another_approver(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """A proposal can't be confirmed by the person who made it or by an operator, and the page says who is needed;

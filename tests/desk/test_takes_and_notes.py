@@ -45,7 +45,7 @@ def find_note_dialogs(person: Person) -> list[NoteDialog]:
     return [one for one in person.window.findChildren(NoteDialog) if one.isVisible()]
 
 
-def test_taken_and_noted_by_keyboard(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_a_record_is_taken_and_noted_by_keyboard(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """On the page of every kind of record, T takes the record and a bar says until when; N stores a note, which
     stands in the tab of notes under the person's name.
     """

@@ -13,7 +13,9 @@ from tests.desk.window_desks import WindowTestDesks
 TABS = ("timeline", "attempts", "payments", "refunds", "notes", "evidence", "audit")
 
 
-def test_an_order_without_a_payment(window_desks: WindowTestDesks, open_window: OpenWindow, console: Console) -> None:
+def test_an_order_without_a_payment_has_a_page(
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console
+) -> None:
     """No payment can be opened, and the button says why. Each tab is empty, says so, and says what would be in it."""
     with window_desks.write_as_owner() as tx:  # the shop adds orders
         order_id = orders.insert_order(tx.conn, NewOrder("S-4711", 12_000), console._context.now())

@@ -15,7 +15,7 @@ def quick_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.expects_log("every kind of trouble")
-def test_a_command_is_broken(place: ServerPlace, seed: int) -> None:
+def test_a_broken_command_loses_no_refund(place: ServerPlace, seed: int) -> None:
     """A random command is disturbed. An approved refund is executed at most once, each ending is true, and after the
     next due tasks no operation is left as `calling`.
     """
@@ -27,7 +27,9 @@ def test_a_command_is_broken(place: ServerPlace, seed: int) -> None:
 
 
 @pytest.mark.expects_log("every kind of trouble")
-def test_the_server_dies_or_takes_no_writes(own_place: ServerPlace, own_server: Server, seed: int) -> None:
+def test_a_server_that_dies_or_is_read_only_loses_no_refund(
+    own_place: ServerPlace, own_server: Server, seed: int
+) -> None:
     """During a sending the server is killed and restarted, or refuses writes. The same checks hold."""
     with open_money_stage(own_place) as on:
         told = []

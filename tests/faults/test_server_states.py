@@ -105,7 +105,7 @@ def _free_disk_space(server: Server) -> None:
 
 
 @pytest.mark.expects_log("the full disk is told")
-def test_a_full_disk() -> None:
+def test_a_full_table_space_at_any_statement_leaves_a_true_record() -> None:
     """A table space of limited size is full. Whichever statement fails, the ending of the purchase is true; with more
     space purchases work again.
     """
@@ -193,7 +193,7 @@ def lock_table(stage: FaultScene, console: Console, table: str) -> Iterator[None
 
 
 @pytest.mark.parametrize("limit", ["max_connections", "max_user_connections"])
-def test_too_many_connections(
+def test_a_server_with_too_many_connections_refuses_the_purchase(
     own_place: ServerPlace, own_server: Server, limit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The server has no free connection: a desk that wasn't connected before is refused at once, without the repeated
@@ -255,7 +255,9 @@ def test_a_silent_server_ends_the_connection_attempt(monkeypatch: pytest.MonkeyP
 
 
 @pytest.mark.expects_log("what the frozen server did not take is told")
-def test_a_frozen_server(stage: FaultScene, own_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_frozen_server_ends_the_call_in_time(
+    stage: FaultScene, own_server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The server is stopped by SIGSTOP before or after the charge: the desk gets an answer in a limited time. When
     the server continues, the due tasks settle the purchase.
     """

@@ -14,7 +14,7 @@ from tests.support.servers import Server
 
 @pytest.mark.expects_log("every kind of trouble")
 @pytest.mark.parametrize("action", steps.ACTIONS)
-def test_a_command_is_lost(place: ServerPlace, action: str, seed: int) -> None:
+def test_a_lost_command_loses_no_purchase(place: ServerPlace, action: str, seed: int) -> None:
     """A random command is disturbed. The number is charged at most once, the ending is true, no charged record is an
     error, and after the next due tasks no operation is left as `calling`.
     """

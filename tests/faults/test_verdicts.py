@@ -20,7 +20,7 @@ from tests.support.waiting import PATIENCE_SECONDS
 COUNT = 20
 
 
-def test_the_reply_to_commit_is_lost(place: ServerPlace) -> None:
+def test_a_lost_reply_to_commit_is_verified(place: ServerPlace) -> None:
     """COMMIT has arrived or not, its answer is lost completely or half, or it is still on the way. The program
     decides correctly each time, and nothing is stored twice.
     """
@@ -86,7 +86,9 @@ def test_no_session_is_ended_that_answers(place: ServerPlace) -> None:
 
 
 @pytest.mark.parametrize("done", [False, True])
-def test_the_server_dies_at_commit(own_place: ServerPlace, own_server: Server, done: bool) -> None:
+def test_a_server_killed_at_commit_is_asked_after_its_restart(
+    own_place: ServerPlace, own_server: Server, done: bool
+) -> None:
     """The server is killed before COMMIT arrives, or right after it was executed, and restarted: the program decides
     correctly.
     """

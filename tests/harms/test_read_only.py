@@ -43,7 +43,7 @@ def take_switch_request(
     )
 
 
-def test_the_read_only_switch_names_its_requester(read_only_team: RequestingTeam) -> None:
+def test_the_read_only_switch_has_the_name_of_its_requester(read_only_team: RequestingTeam) -> None:
     """A worker can set the read-only switch only with the request of an approver or administrator, for the requested
     scope, value and reason, and in that person's name.
     """

@@ -28,7 +28,7 @@ def test_the_test_notices_a_second_charge(harm_scene: AttackedDatabase) -> None:
     assert harm_scene.count_charges(record.corporation_number) == 2
 
 
-def test_everybody_is_connected_as_themselves(harm_scene: AttackedDatabase) -> None:
+def test_each_role_is_connected_with_its_own_account(harm_scene: AttackedDatabase) -> None:
     """An attack runs on a connection of the role's own account, each of its statements after the other."""
     for who in ROLES.values():
         there = Attack("me", ("SELECT 1 FROM operators WHERE name = '{me}'", "SELECT nonsense", "DO 1"))

@@ -582,7 +582,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "",
             ),
         ),
-        (f"{_EARLIER}::test_an_acknowledged_one_that_arrived_counts_as_paid_back",),
+        (f"{_EARLIER}::test_an_acknowledged_refund_that_arrived_counts_as_refunded",),
     ),
     Mutant(
         "a list without a refund that ended here and was made later counts as whole",
@@ -593,7 +593,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "    return False\n",
             ),
         ),
-        (f"{_EARLIER}::test_a_list_without_an_acknowledged_one_permits_nothing",),
+        (f"{_EARLIER}::test_a_list_without_an_acknowledged_refund_stops_the_next_refund",),
     ),
     Mutant(
         "a refused repeat counts as failed, whatever the first attempt did",

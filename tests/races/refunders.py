@@ -32,7 +32,7 @@ from tests.support.random_request_ids import HalfRequestIds
 from tests.support.waiting import wait_until
 
 DESKS = 3
-SUMS = {"paypay": ("500", "1000", "1600"), "atom": ("5.00", "10.00", "16.00")}
+AMOUNTS_BY_PROVIDER = {"paypay": ("500", "1000", "1600"), "atom": ("5.00", "10.00", "16.00")}
 """The sums that are requested of a payment; the last one needs two approvers here."""
 ATOM_EVERY = 3
 """Every third payment is one of Atom's, which takes each request for another refund and forgets no unknown."""
@@ -155,7 +155,7 @@ def _make_acts(
         return found.id if found else 0
 
     def request_drawn_refund(payment: int) -> object:
-        amount = chance.choice(SUMS[ids[payment]])
+        amount = chance.choice(AMOUNTS_BY_PROVIDER[ids[payment]])
         return half(lambda request_id: request_refund(console, payment, amount, request_id))
 
     def on_newest(act: Callable[[int, str | None], object]) -> Callable[[int], object]:

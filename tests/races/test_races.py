@@ -32,14 +32,14 @@ def run_race(place: Place, count: int, *, faults: int | None, leases: bool, rene
 
 @pytest.mark.parametrize("leases", [True, False], ids=["leases", "no-leases"])
 @pytest.mark.parametrize("faults", [False, True], ids=["good", "faults"])
-def test_buying_at_once(place: Place, faults: bool, leases: bool, seed: int) -> None:
+def test_simultaneous_purchases_are_charged_once(place: Place, faults: bool, leases: bool, seed: int) -> None:
     """Each number is charged at most once, each process gets the record or a refusal with a code, and the audit trail
     is undamaged."""
     run_race(place, 12, faults=seed if faults else None, leases=leases)
 
 
 @pytest.mark.parametrize(("leases", "faults"), [(True, False), (False, True)], ids=["leases", "no-leases-faults"])
-def test_renewing_at_once(place: Place, leases: bool, faults: bool, seed: int) -> None:
+def test_simultaneous_renewals_are_charged_once(place: Place, leases: bool, faults: bool, seed: int) -> None:
     """Many processes renew expired credit checks: each is charged at most once more, and the chains of renewals are
     correct."""
     run_race(place, 6, faults=seed if faults else None, leases=leases, renew=True)

@@ -12,7 +12,7 @@ from tests.support.places import Place
 @pytest.mark.xdist_group("races")
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 @pytest.mark.expects_log("what the wire does is told")
-def test_handled_at_once(place: Place, seed: int) -> None:
+def test_simultaneous_acts_on_a_refund_are_consistent(place: Place, seed: int) -> None:
     """Four processes act on eight payments. Each approved refund is executed at most once, no more is refunded than
     captured, and each refund has ended or is in a queue with its next step.
     """

@@ -11,7 +11,7 @@ pytestmark = pytest.mark.xdist_group("races")
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
-def test_no_task_runs_twice_at_once(place: Place) -> None:
+def test_no_task_runs_in_two_processes_at_once(place: Place) -> None:
     """Processes at two desks run due tasks without a pause. Several of them run each task, but never two at the same
     moment."""
     processes, runs = (4, 60) if place.engine != "galera" else (3, 30)

@@ -219,7 +219,7 @@ def _let_in(people: Team, who: str) -> None:
 
 
 @pytest.mark.parametrize("brought_back", ["row", "row and journal"])
-def test_a_vanished_record_is_written_again_in_ones_own_name(
+def test_a_lost_record_is_restored_in_the_persons_name(
     people: Team, team_desks: TeamDesks, vendor: LedgerVendor, brought_back: str
 ) -> None:
     """A lost record is restored in the name of the person who restores it; the audit trail names the person who

@@ -89,7 +89,7 @@ def refusal(
     return caught.value.detail
 
 
-def test_defaults_are_production_and_the_published_pace(tmp_path: Path) -> None:
+def test_default_settings_are_production_hosts_and_published_rates(tmp_path: Path) -> None:
     """Without a profile the providers' settings are production, repeated refunds, and the published rates: three
     calls a second for PayPay, one for Atom.
     """

@@ -9,7 +9,7 @@ from tests.stateful import crashing, machine
 from tests.support import server_fixtures
 from tests.support.places import Engine
 
-EXAMPLES = {"sqlite": 10}
+EXAMPLES_BY_ENGINE = {"sqlite": 10}
 
 
 @pytest.mark.expects_log("every kind of failure is provoked")
@@ -22,7 +22,7 @@ def test_invariants_hold_after_random_steps(
     seed = int(request.config.getoption("randomly_seed", None) or random.getrandbits(32))
     print(f"demand 24: seed {seed}")
     server_fixtures.require_engine(engine)
-    examples = EXAMPLES.get(engine, 2)
+    examples = EXAMPLES_BY_ENGINE.get(engine, 2)
     counts = machine.run(seed, examples, engine)
     told = {name: counts[name] for name in ("steps", "bought", "crashes", "charges", "outcome_unknown")}
     print(f"demand 24: {engine}: {examples} runs of up to {crashing.STEPS} steps, {told}, 0 violations")

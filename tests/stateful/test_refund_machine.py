@@ -15,7 +15,9 @@ MAX_ROUNDS = 8
 
 
 @pytest.mark.expects_log("every kind of failure is provoked")
-def test_random_interleavings_of_refunds(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> None:
+def test_refund_invariants_hold_after_random_steps(
+    request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
+) -> None:
     """After each step: the captured amount of a payment is the sum of its remaining, reserved, refunded and set-aside
     amounts, one approved refund is executed at most once, and no refund ends while its outcome is unknown."""
     caplog.set_level(logging.CRITICAL)

@@ -47,7 +47,7 @@ from console.providers.payments.result_codes import (
 )
 from console.settings.provider_access import ProviderAccess, SettingSource, choose_spacing_seconds, parse_seconds
 
-T = TypeVar("T")
+ResultT = TypeVar("ResultT")
 Fields = Mapping[str, object]
 
 # 1. Settings: the section [kaede] of a profile, and the secrets CONSOLE_SECRET_KAEDE_….
@@ -104,9 +104,9 @@ class KaedeConnection:
         method: str,
         path: str,
         table: StatusTable,
-        read: Callable[[Fields], tuple[T, CodeOutcome]],
+        read: Callable[[Fields], tuple[ResultT, CodeOutcome]],
         asked: object = None,
-    ) -> Outcome[T]:
+    ) -> Outcome[ResultT]:
         """Send one request without retries and return the outcome. The answer's class follows from its HTTP status,
         then from the verdict that `read` returns. `asked` is the JSON body; None: the request only reads.
         """
@@ -117,7 +117,7 @@ class KaedeConnection:
         key = self.secrets["API_KEY"]
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
 
-        def judge(answer: HttpAnswer) -> Outcome[T]:
+        def judge(answer: HttpAnswer) -> Outcome[ResultT]:
             judged = make_answer_converter(table, lambda told: read(parse_json_object(told)))(answer)
             kept = (judged.status, judged.evidence, judged.sha256)
             if judged.found is None:

@@ -47,7 +47,7 @@ def test_an_account_file_on_sqlite_writes_only_rows(terminal: Terminal, people_f
     assert terminal.json("lookup", "1180301018771", OPERATOR="op-b").exit_status_and_code == (3, "not_allowed")
 
 
-def test_a_dry_run_prints_sql_that_can_be_read_and_run(server_terminal: Terminal, people_file: Path) -> None:
+def test_a_dry_run_prints_executable_sql(server_terminal: Terminal, people_file: Path) -> None:
     """A dry run prints SQL statements and comments without a password, and changes nothing."""
     text = server_terminal("db", "accounts", "apply", str(people_file), "--dry-run", SECRET_PW="geheim").out.decode()
     assert all(line.endswith(";") or line.startswith("-- ") for line in text.splitlines())

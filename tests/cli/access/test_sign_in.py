@@ -55,7 +55,7 @@ def test_sqlite_has_nobody_to_sign_in(terminal: Terminal) -> None:
         assert "CONSOLE_OPERATOR" in ending.error["message"]
 
 
-def test_whoami_on_sqlite(terminal: Terminal) -> None:
+def test_the_command_whoami_works_on_sqlite(terminal: Terminal) -> None:
     """On SQLite, `whoami` prints name, roles and database; without a configured name it prints that there is no
     person.
     """
@@ -128,7 +128,9 @@ def test_the_doctor_says_that_the_name_is_missing(unreachable_server_terminal: T
         ("mysql+pymysql://[::1/console", "database_form"),
     ],
 )
-def test_an_address_that_cannot_be_used(unreachable_server_terminal: Terminal, url: str, problem: str) -> None:
+def test_an_unusable_database_address_is_refused(
+    unreachable_server_terminal: Terminal, url: str, problem: str
+) -> None:
     """Every command reports an unusable database address as a fault of the setting, and not of the program or the
     database.
     """

@@ -56,7 +56,7 @@ def _run_python(
 
 @pytest.mark.parametrize("module", [FIRST, IN_BETWEEN, LAST])
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_a_signal_while_the_program_loads(terminal: Terminal, name: str, module: str) -> None:
+def test_a_signal_during_the_loading_ends_the_program(terminal: Terminal, name: str, module: str) -> None:
     """A signal while a module is being loaded leads to exactly one answer without a traceback, whichever module it
     is.
     """
@@ -71,7 +71,9 @@ def test_a_signal_while_the_program_loads(terminal: Terminal, name: str, module:
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])
-def test_a_signal_while_a_dataclass_is_made(terminal: Terminal, tmp_path: Path, name: str) -> None:
+def test_a_signal_during_the_making_of_a_dataclass_ends_the_program(
+    terminal: Terminal, tmp_path: Path, name: str
+) -> None:
     """The exit status of `python -m console` is that of the answer. Python gives 130, or the signal, if the interrupt
     came in code from a string, of which the methods of a dataclass are made."""
     action = f"""exec("signal.raise_signal(signal.{name})")"""
@@ -82,14 +84,14 @@ def test_a_signal_while_a_dataclass_is_made(terminal: Terminal, tmp_path: Path, 
     assert ended.stderr.count(b"\n") == 1
 
 
-def test_sigterm_while_the_window_loads(terminal: Terminal) -> None:
+def test_sigterm_during_the_loading_ends_the_window(terminal: Terminal) -> None:
     """A window has no answer: the process ends by the signal, or in good order."""
     ended = run_with_act_at_import(terminal, IN_BETWEEN, "signal.raise_signal(signal.SIGTERM)")
     assert ended.returncode in (0, -signal.SIGTERM)
 
 
 @pytest.mark.parametrize("module", [FIRST, IN_BETWEEN, LAST])
-def test_a_module_that_cannot_be_loaded(terminal: Terminal, module: str) -> None:
+def test_a_module_that_fails_to_load_is_reported(terminal: Terminal, module: str) -> None:
     """If a module can't be loaded, the command has the answer and the exit status of a bug, and the traceback names
     the module.
     """
@@ -120,7 +122,7 @@ def folder_of_damaged_program(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(("language", "damage"), [("ja", "missing"), ("en", "cut off")])
-def test_words_that_cannot_be_read(
+def test_unreadable_wording_files_are_reported(
     terminal: Terminal, folder_of_damaged_program: Path, language: str, damage: str
 ) -> None:
     """If the words of one language can't be read, commands in the other language work. `--version` and `doctor`

@@ -165,7 +165,7 @@ def test_published_signatures_are_computed(vector: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("given_text", [None, "", 5, [], "0" * 128, "Ａ" * 128, "\ud800", True])
-def test_no_signature_is_no_match(given_text: object) -> None:
+def test_a_missing_signature_is_refused(given_text: object) -> None:
     """A missing, short or foreign signature, or one of another type, isn't equal to the right one."""
     assert not are_signatures_equal(compute_signature("key", "a"), given_text)
 

@@ -634,7 +634,7 @@ OUR_ENTRY: Fields = {
 
 
 @pytest.mark.parametrize("entry", [OUR_ENTRY, OUR_ENTRY | {"prodRefundId": "RFD-OTHER"}, {"remarks": "?"}])
-def test_no_data_with_a_refund_is_no_answer(entry: Fields) -> None:
+def test_a_no_data_answer_that_contains_the_refund_is_unknown(entry: Fields) -> None:
     """The code says that Atom has no refund, but the contents have one: the outcome is unknown, so nothing is sent
     again."""
     listing = {"refundDetails": [{"prodName": "NSE", "refundStatus": [entry]}]}

@@ -333,7 +333,9 @@ BEFORE_ITS_ANSWER = (
 )
 
 
-def test_a_backup_of_before_the_answer_frees_nothing(console: Console, vendor: LedgerVendor, place: Place) -> None:
+def test_a_backup_from_before_the_answer_keeps_the_claim(
+    console: Console, vendor: LedgerVendor, place: Place
+) -> None:
     """A backup from before the answer is restored, so the purchase is unknown again: the spool has the answer, so
     people can't deny the purchase, and a probe settles it.
     """
@@ -375,7 +377,7 @@ def test_a_restored_older_backup_asks_the_provider_first(
     assert (now.state, now.certainty) == ("pending", "unknown")
 
 
-def test_a_backup_of_before_the_contradiction_frees_nothing(
+def test_a_backup_from_before_the_contradiction_keeps_the_claim(
     console: Console, vendor: LedgerVendor, place: Place
 ) -> None:
     """Two people denied a purchase, then AlarmBox answered that it was made, then a backup from between was restored

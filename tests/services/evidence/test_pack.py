@@ -316,7 +316,7 @@ def test_a_manifest_that_names_no_file_is_unreadable(tmp_path: Path, name: dict[
     assert [one.code for one in verify_pack(pack).problems] == ["unreadable"]
 
 
-def test_a_bomb_is_not_unpacked(pack_desk: PackDesk) -> None:
+def test_a_part_larger_than_the_manifest_says_is_not_unpacked(pack_desk: PackDesk) -> None:
     """A part that is larger than the manifest says is reported without being read."""
     path = Path(pack_desk.write_pack().file)
     bomb = rewrite_pack(path, {"record.json": b"\0" * 10_000_000})

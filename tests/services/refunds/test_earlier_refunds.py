@@ -43,7 +43,7 @@ def acknowledge_contradiction(desk: RefundDesk) -> None:
 
 
 @pytest.mark.parametrize("provider", PROVIDERS)
-def test_an_acknowledged_one_that_arrived_counts_as_paid_back(desk: RefundDesk, provider: str) -> None:
+def test_an_acknowledged_refund_that_arrived_counts_as_refunded(desk: RefundDesk, provider: str) -> None:
     """A person has acknowledged an earlier refund that the provider made: its amount is free here, but the next
     refund can't exceed what is left at the provider, also if the provider itself has no limit.
     """
@@ -74,7 +74,7 @@ def test_an_acknowledged_one_that_arrived_counts_as_paid_back(desk: RefundDesk, 
     assert desk.control.payments_control.read_payment(provider, "ORD1")["accepted_minor"] == 50_000
 
 
-def test_a_list_without_an_acknowledged_one_permits_nothing(desk: RefundDesk) -> None:
+def test_a_list_without_an_acknowledged_refund_stops_the_next_refund(desk: RefundDesk) -> None:
     """Atom's list lacks an acknowledged refund, because it was cut or is out of date: the next refund isn't sent,
     because the missing amount wouldn't be counted.
     """

@@ -44,7 +44,7 @@ def _write(home: Path, values: dict[str, Any]) -> ScoreFile:
 
 
 @pytest.mark.parametrize("strange", UNREADABLE_SCORE_FIELDS, ids=str)
-def test_a_strange_attempt_closes_no_training(tmp_path: Path, strange: dict[str, Any]) -> None:
+def test_an_unreadable_attempt_closes_no_training(tmp_path: Path, strange: dict[str, Any]) -> None:
     """Each part of the file that this program doesn't write counts as missing."""
     scores = _write(
         tmp_path, {f"incident.{item.key}": {**VALID_SCORE_ROW, **strange} for item in INCIDENT_DECLARATIONS}

@@ -101,7 +101,7 @@ def test_a_decision_leaves_the_alert_of_a_rule_open(own_rows: Connection) -> Non
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
-def test_found_by_many_at_once(databases: tuple[Database, ...]) -> None:
+def test_simultaneous_findings_open_one_alert(databases: tuple[Database, ...]) -> None:
     """Several workers find the mismatch of one order at the same moment: one of them opens the alert, the others get
     None."""
     told = run_at_once(databases, lambda tx, _: alerts.raise_alert(tx.conn, A, "order", 1, None, "a", "b", NOW))

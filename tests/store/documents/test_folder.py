@@ -23,8 +23,8 @@ from tests.support.refusals import call_for_refusal
 from tests.support.waiting import PATIENCE_SECONDS
 
 PDF = b"%PDF-1.7 a report %%EOF"
-DIGEST = sha256(PDF).hexdigest()
-PLACE = f"{DIGEST[:2]}/{DIGEST}.pdf"
+PDF_SHA256 = sha256(PDF).hexdigest()
+PLACE = f"{PDF_SHA256[:2]}/{PDF_SHA256}.pdf"
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_a_private_folder_keeps_documents_private(documents: Documents, root: Pa
         documents.store(PDF)
     finally:
         os.umask(before)
-    assert (_read_mode(root), _read_mode(root / DIGEST[:2]), _read_mode(root / PLACE)) == (0o700, 0o700, 0o600)
+    assert (_read_mode(root), _read_mode(root / PDF_SHA256[:2]), _read_mode(root / PLACE)) == (0o700, 0o700, 0o600)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
@@ -68,8 +68,8 @@ def test_a_group_folder_shares_documents_with_the_team(documents: Documents, roo
         documents.store(PDF)
     finally:
         os.umask(before)
-    assert (_read_mode(root / DIGEST[:2]) & 0o777, _read_mode(root / PLACE)) == (0o770, 0o640)
-    assert {(root / PLACE).stat().st_gid, (root / DIGEST[:2]).stat().st_gid} == {team}
+    assert (_read_mode(root / PDF_SHA256[:2]) & 0o777, _read_mode(root / PLACE)) == (0o770, 0o640)
+    assert {(root / PLACE).stat().st_gid, (root / PDF_SHA256[:2]).stat().st_gid} == {team}
 
 
 def test_a_share_that_refuses_file_modes_stores_documents(
@@ -97,7 +97,7 @@ def test_a_share_without_hard_links_and_without_folder_sync(
     monkeypatch.setattr(Path, "hardlink_to", _make_refusing(errno.ENOTSUP))
     monkeypatch.setattr(documents_folder, "sync_folder", _make_refusing(errno.EINVAL))
     assert documents.read(documents.store(PDF).path) == PDF
-    assert [file.name for file in root.rglob("*") if file.is_file()] == [f"{DIGEST}.pdf"]
+    assert [file.name for file in root.rglob("*") if file.is_file()] == [f"{PDF_SHA256}.pdf"]
 
 
 def test_a_failed_sync_of_the_folder_refuses_the_document(
@@ -183,9 +183,9 @@ def _replace_file_by_link(root: Path, secret: Path) -> None:
 
 
 def _replace_folder_by_link(root: Path, secret: Path) -> None:
-    (root / PLACE).rename(secret.parent / f"{DIGEST}.pdf")
-    (root / DIGEST[:2]).rmdir()
-    (root / DIGEST[:2]).symlink_to(secret.parent)
+    (root / PLACE).rename(secret.parent / f"{PDF_SHA256}.pdf")
+    (root / PDF_SHA256[:2]).rmdir()
+    (root / PDF_SHA256[:2]).symlink_to(secret.parent)
 
 
 def _replace_file_by_folder(root: Path, secret: Path) -> None:

@@ -26,7 +26,7 @@ def change_state_as_shop(conn: Connection, order: Order, status: str) -> None:
     conn.execute(text("UPDATE orders SET status = :status WHERE id = :id"), {"status": status, "id": order.id})
 
 
-def test_found_by_every_id(rows: Connection) -> None:
+def test_an_order_is_found_by_every_id(rows: Connection) -> None:
     """An order is found by id, by number and by corporation, the newest first, with its payments."""
     one, other = insert_order(rows), insert_order(rows, "ORD-2")
     ids = tuple(insert_begun_payment(rows, f"P-{i}", order_id=one.id).id for i in range(3))

@@ -18,7 +18,7 @@ MINUTE_AFTER = NOW + timedelta(minutes=1)
 NUMBER = "1180301018771"
 
 
-def test_found_by_every_id(rows: Connection) -> None:
+def test_a_payment_is_found_by_every_id(rows: Connection) -> None:
     """A payment that was begun is found by our ids and the provider's, by its order and by its corporation, with all
     its values.
     """

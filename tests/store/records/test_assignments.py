@@ -101,7 +101,7 @@ def test_no_records_need_no_query(people: tuple[Database, Database]) -> None:
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
-def test_taken_by_many_at_once(place: Place, people: tuple[Database, Database]) -> None:
+def test_only_one_of_simultaneous_takes_succeeds(place: Place, people: tuple[Database, Database]) -> None:
     """Of two people who take a record at the same moment, one has it, and both learn who."""
     names = (place.get_account_name(FIRST_PERSON), place.get_account_name(OTHER_PERSON))
     won = run_at_once(

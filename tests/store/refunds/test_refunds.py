@@ -86,7 +86,7 @@ def test_a_refund_keeps_its_key(rows: Connection) -> None:
         refunds.change_refund(rows, other, NOW, provider_refund_key="RFD-1")
 
 
-def test_completed_with_the_providers_id(rows: Connection) -> None:
+def test_a_completed_refund_has_the_providers_id(rows: Connection) -> None:
     """A refund can't be completed without the id that the provider has given to it."""
     refund = move_refund_to(rows, insert_requested_refund(rows, insert_paid_payment(rows)), RefundState.SUBMITTED)
     with pytest.raises(ForbiddenTransition):

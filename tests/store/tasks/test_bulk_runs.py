@@ -56,7 +56,7 @@ def test_more_than_a_page(own_rows: Connection, acting_person: str) -> None:
     assert bulk.list_rows(own_rows, run.id, after_position=page[-1].position, limit=1)[0].position == 1_001
 
 
-def test_row_by_row(own_rows: Connection, acting_person: str) -> None:
+def test_rows_of_a_run_are_executed_one_by_one(own_rows: Connection, acting_person: str) -> None:
     """A row's result is written once and never changes. The rows are processed in their order, up to the number that
     the person has allowed."""
     run = bulk.write_run_state(

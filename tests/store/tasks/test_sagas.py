@@ -38,7 +38,7 @@ def test_a_record_has_one_unfinished_saga_of_a_kind(own_rows: Connection) -> Non
     assert sagas.find_by_subject(own_rows, "payment", 1) != (done, other, start_saga(own_rows))
 
 
-def test_step_by_step(own_rows: Connection) -> None:
+def test_a_saga_advances_step_by_step(own_rows: Connection) -> None:
     """The returned saga is the stored one: the next step, the added facts, and the attempts of each step."""
     saga = sagas.postpone_step(own_rows, start_saga(own_rows), NOW, FIVE_MINUTES_AFTER, "provider_down")
     assert sagas.find(own_rows, saga.id) == saga
@@ -52,7 +52,7 @@ def test_step_by_step(own_rows: Connection) -> None:
     assert (saga.ended_at, saga.next_at, saga.reason) == (FIVE_MINUTES_AFTER, None, "order_paid")
 
 
-def test_stuck_is_not_ended(own_rows: Connection) -> None:
+def test_a_stuck_saga_is_not_ended(own_rows: Connection) -> None:
     """A stuck saga isn't due, and no other saga of its kind can begin for the record until it is resumed. Then it is
     due at once, at the step at which it stood."""
     saga = sagas.mark_stuck(own_rows, start_saga(own_rows), NOW, "trouble", {"faults": 4})
@@ -94,7 +94,7 @@ def test_a_process_with_an_old_version_writes_no_step(own_rows: Connection) -> N
     assert sagas.find(own_rows, saga.id) == gone_on
 
 
-def test_ended_for_good(own_rows: Connection) -> None:
+def test_an_ended_saga_never_changes(own_rows: Connection) -> None:
     """An ended saga can't be changed, and `running` isn't accepted as an end."""
     with pytest.raises(ForbiddenTransition):
         sagas.end_saga(own_rows, start_saga(own_rows), NOW, SagaState.RUNNING)

@@ -18,7 +18,7 @@ def find_task(conn: Connection, name: str) -> ScheduledTask:
     return next(task for task in tasks.list_tasks(conn) if task.name == name)
 
 
-def test_made_once_and_due_at_once(own_rows: Connection) -> None:
+def test_a_task_is_created_once_and_due_immediately(own_rows: Connection) -> None:
     """A new task is due at once. A task that exists keeps its row; only its interval is changed to the program's."""
     made = tasks.find_or_insert_task(own_rows, "probes", 60, NOW)
     assert tasks.list_due_tasks(own_rows, NOW) == (made,) == tasks.list_tasks(own_rows)
@@ -72,7 +72,7 @@ def test_the_longest_due_task_comes_first(own_rows: Connection) -> None:
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
-def test_made_by_many_at_once(databases: tuple[Database, ...]) -> None:
+def test_simultaneous_processes_create_one_task(databases: tuple[Database, ...]) -> None:
     """Many workers insert the rows of the tasks when they start: there is one row for each task, and no worker
     fails."""
     made = run_at_once(databases, lambda tx, _: tasks.find_or_insert_task(tx.conn, "probes", 60, NOW))

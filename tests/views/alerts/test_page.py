@@ -46,7 +46,9 @@ PENDING_ORDER_ALERT = AlertItem(
     "payment",
     4,
 )
-CASE = AlertItem(Alert(1, "reversed", "payment", 6, None, "FAILED", "completed 100 JPY", NOW), "open", "payment", 6)
+CASE_ITEM = AlertItem(
+    Alert(1, "reversed", "payment", 6, None, "FAILED", "completed 100 JPY", NOW), "open", "payment", 6
+)
 TASK = AlertItem(Alert(2, "task_late", "task", 77, None, "probes: ended never", "every 30 s", NOW), None, "task", 77)
 
 
@@ -110,14 +112,16 @@ def test_an_alert_leads_to_its_record(appearance: object) -> None:
     the link names the record.
     """
     assert alert_words.find_alert_record_route(LATE_PAYMENT_ALERT) == PaymentRoute(5, (), "alerts")
-    assert alert_words.find_alert_record_route(replace(CASE, kind="order", id=2)) == OrderRoute(2, (), "alerts")
+    assert alert_words.find_alert_record_route(replace(CASE_ITEM, kind="order", id=2)) == OrderRoute(2, (), "alerts")
     assert alert_words.find_alert_record_route(TASK) is None
     assert alert_words.find_alert_record_route(MERGED) == LookupRoute("1180301018771")
-    assert [alert_words.format_alert_record(item, make_window_context()) for item in (LATE_PAYMENT_ALERT, CASE)] == [
+    assert [
+        alert_words.format_alert_record(item, make_window_context()) for item in (LATE_PAYMENT_ALERT, CASE_ITEM)
+    ] == [
         "ORD-3",
         "Payment",
     ]
-    assert alert_words.format_alert_record(replace(CASE, number="A-10442"), make_window_context()) == "A-10442"
+    assert alert_words.format_alert_record(replace(CASE_ITEM, number="A-10442"), make_window_context()) == "A-10442"
     assert alert_words.format_alert_rule(TASK.alert, make_window_context()) == "Scheduled task is late"
 
 
@@ -126,13 +130,13 @@ def test_grouped_by_state(appearance: object) -> None:
     first.
     """
     snoozed = make_incident(
-        replace(CASE, alert=replace(CASE.alert, id=30)), state=IncidentState.SNOOZED, snoozed_until=NOW
+        replace(CASE_ITEM, alert=replace(CASE_ITEM.alert, id=30)), state=IncidentState.SNOOZED, snoozed_until=NOW
     )
     old_task = replace(TASK, alert=replace(TASK.alert, detected_at=NOW - timedelta(days=3)))
     by_age = (
         make_incident(old_task),
         make_incident(LATE_PAYMENT_ALERT),
-        make_incident(CASE),
+        make_incident(CASE_ITEM),
         make_incident(PENDING_ORDER_ALERT),
     )  # as the service gives
     page = make_page(*by_age[:2], snoozed, *by_age[2:])
@@ -161,7 +165,7 @@ def test_the_card_of_a_cause(appearance: object) -> None:
     """The card of an incident has its alerts, the affected records with their sums by currency, the playbook, and the
     steps that people have taken.
     """
-    follow_up = replace(CASE.alert, id=8, rule_id="not_moved")
+    follow_up = replace(CASE_ITEM.alert, id=8, rule_id="not_moved")
     records = (
         AffectedRecord("order", 8, "ORD-2", None),
         AffectedRecord("payment", 4, "PAY-4", Money(1200, "JPY")),
@@ -312,4 +316,4 @@ def test_the_explanation_of_an_alert_has_its_rule_and_states(appearance: object)
         "The gateway confirmed the payment, but the order is still unpaid after 5 min."
     )
     assert alert_words.format_alert_explanation(MERGED, context).endswith("Renamed from 甲 to 乙")
-    assert alert_words.format_alert_explanation(CASE, context) == ""
+    assert alert_words.format_alert_explanation(CASE_ITEM, context) == ""

@@ -51,7 +51,7 @@ def test_no_source_is_read_at_an_import() -> None:
 
 
 @pytest.mark.parametrize("theme", ["light", "dark", "high_contrast"])
-def test_the_first_frame_has_the_grounds_of_the_real_one(qtbot: QtBot, theme: ThemeName) -> None:
+def test_the_first_frame_has_the_background_colours_of_the_window(qtbot: QtBot, theme: ThemeName) -> None:
     """The first frame has the edge, the bars and the page at the places and in the colours of the complete window."""
     window, values = MainWindow("test", theme), tokens().get_colours(theme)
     qtbot.addWidget(window)

@@ -21,7 +21,7 @@ DECIDED = PersonalEvent(PersonalEventKind.DECISION, "refund/4/rejected", "reject
 PROPOSED = PersonalEvent(PersonalEventKind.APPROVAL, "approval/proposal/3", "proposed", "operation", "a-b")
 MENTIONED = PersonalEvent(PersonalEventKind.MENTION, "mention/1", "note", "payment", "5")
 HAND_OVER_EVENT = PersonalEvent(PersonalEventKind.HAND_OVER, "mention/2", "note", "payment", "6")
-OWNED = PersonalEvent(PersonalEventKind.HAND_OVER, "incident/7/handed/2", "incident", "incident", "7")
+OWNED_INCIDENT_EVENT = PersonalEvent(PersonalEventKind.HAND_OVER, "incident/7/handed/2", "incident", "incident", "7")
 WORSE_INCIDENT_EVENT = PersonalEvent(PersonalEventKind.INCIDENT, "incident/7/worse/9/", "worse", "incident", "7")
 ENDED = PersonalEvent(PersonalEventKind.BULK_RUN, "bulk-run/8", "ended", "bulk-run", "8", "BS-8")
 DECISIONS = [
@@ -32,7 +32,16 @@ DECISIONS = [
     for act in ("confirmed", "settled")
     for kind, state in (("credit-check", "success"), ("payment", "completed"), ("refund", "failed"))
 ]
-ALL_EVENTS = (ARRIVED, PROPOSED, MENTIONED, HAND_OVER_EVENT, OWNED, WORSE_INCIDENT_EVENT, ENDED, *DECISIONS)
+ALL_EVENTS = (
+    ARRIVED,
+    PROPOSED,
+    MENTIONED,
+    HAND_OVER_EVENT,
+    OWNED_INCIDENT_EVENT,
+    WORSE_INCIDENT_EVENT,
+    ENDED,
+    *DECISIONS,
+)
 
 
 class RecordingTray(DesktopMessageTray):

@@ -300,7 +300,7 @@ def test_the_focus_stays_on_the_page(show_page: Show) -> None:
     assert page.focusWidget() is page.table
 
 
-def test_walking_along_the_runs(show_page: Show) -> None:
+def test_previous_and_next_lead_along_the_runs(show_page: Show) -> None:
     """The keys [ and ] and the list of runs lead to older and newer runs; at the end the button is hidden."""
     page = show_page(make_view(), make_view(make_run(2), older_run_id=None, newer_run_id=3), route=ReconcileRoute(2))
     assert (
