@@ -1159,7 +1159,7 @@ def test_a_folder_with_an_impossible_name_is_refused(terminal: Terminal) -> None
     assert terminal.json("db", "backup", folder).exit_status_and_code in ((2, "bad_backup"), (6, "storage_full"))
 
 
-def test_links_in_a_circle(terminal: Terminal, tmp_path: Path) -> None:
+def test_circular_links_are_refused(terminal: Terminal, tmp_path: Path) -> None:
     """A symbolic link that points to itself is refused as the folder of a backup and as the database file, and no
     file is written.
     """

@@ -109,7 +109,7 @@ def test_a_payment_is_opened_by_its_number_in_few_keys(person: CountingPerson, d
     assert person.keys + 1 <= 4  # and the paste
 
 
-def test_keys_to_probe_a_record_of_a_queue(person: CountingPerson) -> None:
+def test_a_record_of_a_queue_is_probed_in_few_keys(person: CountingPerson) -> None:
     """A person probes a record of a queue with four keys (Down, Enter, P, Esc), and the same row has the
     focus again.
     """
@@ -129,7 +129,7 @@ def test_keys_to_probe_a_record_of_a_queue(person: CountingPerson) -> None:
     assert person.keys <= 4
 
 
-def test_keys_for_a_re_fetch(person: CountingPerson, desk: SampleDesk) -> None:
+def test_a_refetch_is_started_in_few_keys(person: CountingPerson, desk: SampleDesk) -> None:
     """A re-fetch takes three keys: F, Tab, Enter."""
     open_check(person, next(one for one in desk.list_checks("incomplete") if one.missing_parts == ("pdf",)).id)
     person.press("F")
@@ -145,7 +145,9 @@ def test_keys_for_a_re_fetch(person: CountingPerson, desk: SampleDesk) -> None:
 
 
 @pytest.mark.parametrize("kind", ["number", "file", "text"])
-def test_keys_for_resolving(person: CountingPerson, desk: SampleDesk, kind: str, tmp_path: Path) -> None:
+def test_an_unknown_record_is_resolved_in_few_keys(
+    person: CountingPerson, desk: SampleDesk, kind: str, tmp_path: Path
+) -> None:
     """Resolving an outcome takes at most six steps: E, the evidence, its text, the text of the reason, Ctrl+Enter.
     The dialog selects the only possible result and proposes the code of the reason; a statement is also used as the
     text of the reason.
@@ -222,7 +224,7 @@ def test_a_proposed_reason_can_be_selected(person: CountingPerson, desk: SampleD
     person.press("Esc")
 
 
-def test_keys_for_a_refund(person: CountingPerson, desk: SampleDesk) -> None:
+def test_a_refund_is_requested_in_few_keys(person: CountingPerson, desk: SampleDesk) -> None:
     """Requesting a refund takes six steps: R, Tab, the reason, the review, Tab, the button. The form has probed the
     payment by itself.
     """
@@ -244,7 +246,7 @@ def test_keys_for_a_refund(person: CountingPerson, desk: SampleDesk) -> None:
     assert person.keys <= 6
 
 
-def test_keys_for_an_approval(person: CountingPerson) -> None:
+def test_a_refund_is_approved_in_few_keys(person: CountingPerson) -> None:
     """Approving a refund takes five steps: Alt+4, Space to read on, A, Tab, Enter; the arrow keys to the request and
     the password aren't counted.
     """
@@ -272,7 +274,7 @@ def test_keys_for_an_approval(person: CountingPerson) -> None:
     assert person.keys <= 5 + place
 
 
-def test_keys_for_an_acknowledgement(person: CountingPerson, desk: SampleDesk) -> None:
+def test_an_alert_is_acknowledged_in_few_keys(person: CountingPerson, desk: SampleDesk) -> None:
     """Acknowledging an alert takes two keys, Alt+6 and A, and no text; Ctrl+Z undoes it."""
     with act_as(WORKER):
         AlertRuleEvaluator(desk.console._context).update_alerts()
@@ -288,7 +290,7 @@ def test_keys_for_an_acknowledgement(person: CountingPerson, desk: SampleDesk) -
     person.until(lambda: page.current_incident is not None and not page.current_incident.is_acknowledged)
 
 
-def test_keys_for_a_note(person: CountingPerson, desk: SampleDesk) -> None:
+def test_a_note_is_written_in_few_keys(person: CountingPerson, desk: SampleDesk) -> None:
     """A note takes two keys besides its text, N and Ctrl+Enter, as for a row of the reconciliation."""
     payment = desk.list_payments("complete")[-3]
     open_payment(person, payment.id)
@@ -302,7 +304,7 @@ def test_keys_for_a_note(person: CountingPerson, desk: SampleDesk) -> None:
     assert person.keys <= 2
 
 
-def test_keys_for_a_difference(person: CountingPerson, desk: SampleDesk) -> None:
+def test_a_difference_is_opened_in_few_keys(person: CountingPerson, desk: SampleDesk) -> None:
     """A person opens the reconciliation with Alt+5; each difference takes two keys: Down, and N for a note or M for a
     match, which says how the difference ends.
     """
@@ -331,7 +333,7 @@ def test_keys_for_a_difference(person: CountingPerson, desk: SampleDesk) -> None
     assert person.keys - before == 2
 
 
-def test_keys_for_a_limit(person: CountingPerson, desk: SampleDesk) -> None:
+def test_a_limit_is_changed_in_few_keys(person: CountingPerson, desk: SampleDesk) -> None:
     """Proposing a limit takes four steps: Alt+9, the limit (its tab, C), the value, the button (Tab, Enter). Another
     administrator confirms it with the same steps without the value.
     """
@@ -371,7 +373,7 @@ def set_limit_as_administrators(person: CountingPerson, desk: SampleDesk, name: 
     return limits[limit.name, limit.currency]
 
 
-def test_keys_for_a_newcomers_first_search(person: CountingPerson, desk: SampleDesk) -> None:
+def test_a_newcomer_searches_in_few_keys(person: CountingPerson, desk: SampleDesk) -> None:
     """The first screen names the key of the search; with the pasted number and Enter the newcomer's record opens."""
     payment = desk.list_payments("complete")[-1]
     number = desk.console.payments.read_payment(payment.id).record.merchant_payment_id
@@ -391,7 +393,7 @@ def test_keys_for_a_newcomers_first_search(person: CountingPerson, desk: SampleD
     assert person.keys <= 2
 
 
-def test_keys_for_an_evidence_pack(
+def test_an_evidence_pack_is_exported_in_few_keys(
     person: CountingPerson, desk: SampleDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An evidence pack takes three keys besides the number and the file name: Ctrl+K, Enter, Ctrl+Shift+E."""
@@ -419,7 +421,7 @@ def test_keys_for_an_evidence_pack(
     assert person.keys <= 3
 
 
-def test_keys_for_the_next_tab(person: CountingPerson) -> None:
+def test_the_next_tab_is_opened_in_few_keys(person: CountingPerson) -> None:
     """Ctrl+Tab and Ctrl+Shift+Tab lead to the next and the previous tab, also across the ends; both are in the list
     of keys.
     """

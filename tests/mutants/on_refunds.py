@@ -627,7 +627,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "                    pass",
             ),
         ),
-        ("tests/services/refunds/test_before_sending.py::test_refunds_that_fail_starve_no_later_one",),
+        ("tests/services/refunds/test_before_sending.py::test_failing_refunds_delay_no_later_refund",),
     ),
     Mutant(
         "refunds of a read-only provider take the turns of the others",
@@ -638,7 +638,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "            provider for provider in providers if",
             ),
         ),
-        ("tests/services/refunds/test_before_sending.py::test_a_read_only_provider_starves_no_other_one",),
+        ("tests/services/refunds/test_before_sending.py::test_a_read_only_provider_delays_no_other_provider",),
     ),
     Mutant(
         "a person who has lost the role is still the first of two",

@@ -31,7 +31,7 @@ _VARYING_COLUMNS = {
 """Times, and what the server estimates."""
 
 
-def read_everything(server: SqlServer, owner: str) -> dict[str, list[str]]:
+def read_schema_rights_and_rows(server: SqlServer, owner: str) -> dict[str, list[str]]:
     """Return the schema, the rights and the rows as the schema account reads them, without the names of the database
     and of this account.
     """
@@ -75,7 +75,7 @@ def test_a_described_schema_equals_a_migrated_one(sql_server: SqlServer) -> None
         with closing(Database(owner, without_time_limit=True)) as migrated:
             migrate.upgrade(migrated)
         server_schema.run_description(sql_server, other, server_schema.describe_database(sql_server, owner))
-        first, second = read_everything(sql_server, owner), read_everything(sql_server, other)
+        first, second = read_schema_rights_and_rows(sql_server, owner), read_schema_rights_and_rows(sql_server, other)
         assert len(first["triggers"]) > 100
         differing = {label for label in first.keys() | second.keys() if first.get(label) != second.get(label)}
         assert differing == {"rows of console_meta"}
@@ -84,5 +84,5 @@ def test_a_described_schema_equals_a_migrated_one(sql_server: SqlServer) -> None
         assert differing_rows == ["name: database_id"] * 2
         with closing(Database(other, without_time_limit=True)) as copied:
             assert migrate.upgrade(copied).versions == (SCHEMA_VERSION, SCHEMA_VERSION)
-        third = read_everything(sql_server, other)
+        third = read_schema_rights_and_rows(sql_server, other)
         assert third | {"rows of console_upgrade": second["rows of console_upgrade"]} == second

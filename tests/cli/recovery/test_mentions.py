@@ -10,7 +10,7 @@ from tests.cli.conftest import Terminal
 NUMBER = "1180301018771"
 
 
-def test_mentions_are_listed_and_done(terminal: Terminal) -> None:
+def test_mentions_are_listed_and_marked_as_done(terminal: Terminal) -> None:
     """`mentions list` has the note that mentions the person, with its record and link, and nothing for another
     person. `mentions done` ends the mention once.
     """

@@ -133,7 +133,7 @@ def make_refund(minor: int, state: RefundState, certainty: Certainty = Certainty
     return Refund(9, 5, 3, minor, "JPY", state, certainty, Work(), "op-a", (), None, None, 1)
 
 
-def test_every_yen_has_a_place() -> None:
+def test_every_yen_of_a_payment_is_in_one_part() -> None:
     """Each captured yen is refunded, on its way, unknown, waiting, set aside or refundable."""
     payment = replace(PAID, captured_minor=12_000, refunded_minor=2000, reserved_minor=2000, set_aside_minor=500)
     money = compute_money_parts(

@@ -56,7 +56,7 @@ def test_the_refundable_amount_excludes_reserved_refunded_and_set_aside_money(
     ("balance", "reserved", "room"),
     [(0, 0, 1000), (600, 0, 400), (600, 300, 100), (600, 399, 1), (600, 400, 0), (600, 900, 0), (1000, 0, 0)],
 )
-def test_an_accounts_room(balance: int, reserved: int, room: int) -> None:
+def test_the_free_amount_of_an_account_is_computed(balance: int, reserved: int, room: int) -> None:
     """The room of an account is its limit less its balance and reservations, and never below 0."""
     assert Account(1, "1180301018771", "JPY", 1000, balance, reserved, 1).available_minor == room
 

@@ -380,7 +380,7 @@ def test_the_best_of_several_attempts_counts(codes: list[str], kind: Kind) -> No
     assert convert_verification(*rows).kind is kind
 
 
-def test_no_data_about_an_attempt_that_atom_has_is_no_answer() -> None:
+def test_a_no_data_answer_that_contains_an_attempt_is_unknown() -> None:
     """The code says that Atom has no such payment, but the attempt has an id of Atom or of the bank: the outcome is
     unknown."""
     assert (

@@ -38,7 +38,9 @@ def scene(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterator[Payment
 
 
 @pytest.mark.usefixtures("moved_server_clock")
-def test_down_for_a_day(scene: PaymentDesk, place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
+def test_a_long_outage_raises_one_alert(
+    scene: PaymentDesk, place: Place, sandbox: Sandbox, clock: MovedClock
+) -> None:
     """PayPay is unreachable for a day while payments must be polled, expired and refunded and a day must be
     reconciled: one alert for all of them, and few calls. Afterwards each record has its right state, and the alert is
     closed.
@@ -77,7 +79,7 @@ def test_down_for_a_day(scene: PaymentDesk, place: Place, sandbox: Sandbox, cloc
 
 
 @pytest.mark.engines("sqlite")
-def test_a_few_minutes_are_nobodys_alert(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_a_short_outage_raises_no_alert(scene: PaymentDesk, clock: MovedClock) -> None:
     """A provider that is unreachable for eight minutes raises no alert, however many calls fail. A usable answer
     starts the measurement again.
     """

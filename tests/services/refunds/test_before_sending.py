@@ -113,7 +113,7 @@ def test_an_earlier_refund_deleted_at_the_gateway_needs_a_person(desk: RefundDes
     )
 
 
-def test_refunds_that_fail_starve_no_later_one(
+def test_failing_refunds_delay_no_later_refund(
     desk: RefundDesk, control: SandboxControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A full batch of refunds fails before it is sent: the next run of the due task sends the refund after them."""
@@ -131,7 +131,7 @@ def test_refunds_that_fail_starve_no_later_one(
 
 
 @pytest.mark.expects_log("a fault of the program")
-def test_a_fault_of_the_program_starves_no_later_one(
+def test_a_fault_of_the_program_delays_no_later_refund(
     desk: RefundDesk, control: SandboxControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A bug makes refunds fail before they are sent: they wait for their next attempt, too, and later refunds are
@@ -159,7 +159,7 @@ def test_a_fault_of_the_program_starves_no_later_one(
     assert desk.read_refund(later_refund).state is RefundState.SUBMITTED
 
 
-def test_a_read_only_provider_starves_no_other_one(
+def test_a_read_only_provider_delays_no_other_provider(
     desk: RefundDesk, control: SandboxControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A full batch of refunds waits because its provider is read-only: the refunds of the other provider are sent,
@@ -180,7 +180,7 @@ def test_a_read_only_provider_starves_no_other_one(
     assert desk.read_refund(waiting).state is RefundState.SUBMITTED
 
 
-def test_a_provider_without_settings_starves_no_other_one(
+def test_a_provider_without_settings_delays_no_other_provider(
     desk: RefundDesk, control: SandboxControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """This desk has no settings of one provider: its refunds wait for another desk, use up no attempt, and delay no

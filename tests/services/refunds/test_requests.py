@@ -304,7 +304,7 @@ def test_a_set_aside_is_refunded_only_as_a_whole(desk: RefundDesk) -> None:
     )
 
 
-def test_the_radar_is_kept_with_the_makers_words(desk: RefundDesk) -> None:
+def test_risk_signals_are_stored_with_the_requesters_comments(desk: RefundDesk) -> None:
     """The request stores each risk signal (another payment of the same sum, earlier refunds of the order) with the
     requester's answer.
     """

@@ -52,7 +52,7 @@ def test_a_task_row_is_begun_and_ended(desk: SqlClient, who: str) -> None:
 
 
 @pytest.mark.parametrize("who", WRITERS)
-def test_a_request_id(desk: SqlClient, who: str) -> None:
+def test_a_request_id_is_stored_and_answered(desk: SqlClient, who: str) -> None:
     """A request id is stored in the person's own name, gets its record and operation, is ended with its answer, and
     may be used again after that."""
     tied = "UPDATE request_ids SET subject_kind = 'payment', operation_id = 'o' WHERE person = '{me}'"
@@ -90,7 +90,7 @@ def test_an_alert_is_opened_acknowledged_and_resolved(desk: SqlClient, who: str)
 
 
 @pytest.mark.parametrize("who", WRITERS)
-def test_a_watched_corporation(desk: SqlClient, who: str) -> None:
+def test_facts_of_a_watched_corporation_may_be_stored(desk: SqlClient, who: str) -> None:
     """An account may store a watched corporation for the first time, and change its facts with a newer registry."""
     changed_facts = worker.make_watched_rewrite(facts="'x'", facts_before="facts", registry_date="'2026-11-04'")
     assert desk(who, worker.make_watched_insert(), changed_facts) == ""
@@ -121,7 +121,7 @@ def test_counts_of_a_reconciliation_only_rise(desk: SqlClient, who: str) -> None
 
 
 @pytest.mark.parametrize("who", WRITERS)
-def test_a_bulk_run(desk: SqlClient, who: str) -> None:
+def test_a_bulk_run_is_created_and_executed(desk: SqlClient, who: str) -> None:
     """A person stores a bulk run with its rows in their own name. The executing account may store the results, stop
     the run, continue it and end it."""
     made = (worker.make_bulk_run_insert(most="2"), "SET @made = LAST_INSERT_ID()")

@@ -40,7 +40,7 @@ from tests.store.registry.files import WHOLE, make_number, make_row, write_file
 NAMES = st.text(st.sampled_from("株式会社緑川霞ヶヴァ々佐木髙ーカけガャッＡｂ・１゛ｶﾞ"), max_size=9)
 OWN_FORMS = st.text(st.sampled_from("緑川佐木カガ"), min_size=2, max_size=6)
 ENGLISH = st.sampled_from(["", "Cherry Works Co., Ltd.", "Harbor", "K.K. É-Z"])
-PLACES = st.sampled_from(["東京都", "北海道龍ケ崎市", "大阪市", "緑か丘町", "", "甲村ケ", "佐々", "三市"])
+ADDRESSES = st.sampled_from(["東京都", "北海道龍ケ崎市", "大阪市", "緑か丘町", "", "甲村ケ", "佐々", "三市"])
 STREETS = st.text(st.sampled_from("町丁目番地号の二十1４０－ケか々髙ヶ①丘"), max_size=12)
 
 
@@ -48,7 +48,7 @@ STREETS = st.text(st.sampled_from("町丁目番地号の二十1４０－ケか�
 def draw_rows(draw: st.DrawFn) -> list[str]:
     return make_row(
         0, name=draw(NAMES | OWN_FORMS), furigana=draw(NAMES | OWN_FORMS), en_name=draw(ENGLISH),
-        prefecture_name=draw(PLACES), city_name="",
+        prefecture_name=draw(ADDRESSES), city_name="",
         street_number=draw(STREETS), address_outside=draw(STREETS), post_code=draw(st.sampled_from(["", "0640941"])),
     )  # fmt: skip
 

@@ -155,7 +155,7 @@ def test_every_picture_has_its_figures_in_words(
         assert section.note_label.plain
 
 
-def test_no_figures_no_picture(qtbot: QtBot, appearance: Appearance) -> None:
+def test_a_report_without_figures_has_no_picture(qtbot: QtBot, appearance: Appearance) -> None:
     """The page says that there is nothing, and offers no table of nothing."""
     page = page_of(Reports(EMPTY), qtbot)
     section = section_of(page)

@@ -72,7 +72,7 @@ def test_data_reads_nothing(watched_model: MakeModel) -> None:
     assert index.data() == "A-3"
 
 
-def test_pages_follow_the_eye(watched_model: MakeModel) -> None:
+def test_scrolling_reads_the_next_page(watched_model: MakeModel) -> None:
     """The model reads the next page when a row behind the middle of the last page becomes visible."""
     list_model = watched_model(500)
     assert list_model.store.cursors == [None]
