@@ -35,7 +35,7 @@ def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
 
 
 def _measure_engine(engine: str, scene: PaymentDesk) -> Iterator[Row]:
-    """Measure on one engine: new notices, and repeated ones."""
+    """Yield the report rows of new and repeated notices on one engine."""
     posts = notice_deliveries.prepare_notices(scene, _ROUNDS * _A_ROUND, 0, 0)
     booked, again, bare = SendingTimes(), SendingTimes(), SendingTimes()
     with PlainInserts(scene.place) as inserts:

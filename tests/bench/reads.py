@@ -35,7 +35,9 @@ def _measure_engine(
     large: int,
     wanted: frozenset[int],
 ) -> Iterator[Row]:
-    """Measure on one engine. `url` returns the database with so many rows, `empty` yields one without rows."""
+    """Yield the report rows of reads on one engine. `url` returns the database with so many rows, `empty` yields one
+    without rows.
+    """
     with _open_subjects(url, large) as (small, big):
         where = f"{large // 1_000_000} M rows, {engine}"
         if _GOAL_NUMBER_BY_ENGINE[engine] in wanted:

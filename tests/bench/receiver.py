@@ -33,7 +33,7 @@ def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
 
 
 def _measure_engine(engine: str, scene: PaymentDesk, url: str) -> Iterator[Row]:
-    """Measure on one engine."""
+    """Yield the report rows of the receiver on one engine: new, repeated and refused notices, and its floor."""
     place = scene.place
     env = place.make_environment(url, desk=1, **make_settings(url), SECRET_LIVE_TOKEN="a-token-for-the-bench")
     file = str(place.file) if isinstance(place, SqlitePlace) else ""

@@ -122,7 +122,7 @@ def run(
 
 @contextmanager
 def _open_scene(place: Place, sandbox: Sandbox, asker: str) -> Iterator[_Scene]:
-    """Open both desks."""
+    """Yield the scene with the desk that stores requests, and with the desk of an observer."""
     both = make_provider_settings(sandbox.url)
     with (
         place.open_desk(sandbox, person=asker, desk=_DESK, **both) as console,

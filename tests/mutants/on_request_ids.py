@@ -30,7 +30,7 @@ ON_REQUEST_IDS: tuple[Mutant, ...] = (
         "            raise self._count_and_return_refusal(self._make_unreadable_first_answer_error(request, row))"
         " from None\n",
         "            return None  # type: ignore[return-value]\n",
-        f"{_TESTS}::test_an_answer_with_an_earlier_field_name"),
+        f"{_TESTS}::test_an_answer_stored_with_an_old_field_name_is_still_repeated"),
     _make_mutant("other arguments are the same", _IDS,
         "        if (row.command, row.fingerprint) != (request.command, request.fingerprint):",
         "        if row.command != request.command:",

@@ -49,7 +49,7 @@ def test_tokens_from_a_cache_are_refused(answer: tuple[int, dict[str, object]]) 
     assert found.access_token == "at-2"
 
 
-def test_the_first_authorisation() -> None:
+def test_a_code_is_exchanged_for_the_first_tokens() -> None:
     """The authorisation returns the address that a person opens; the code that is shown there is exchanged once for
     the tokens."""
     with serve_scripts(NEW_TOKENS_ANSWER) as server:

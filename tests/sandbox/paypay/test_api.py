@@ -35,7 +35,9 @@ def test_published_signatures_are_computed(vector: dict[str, Any]) -> None:
 
 
 @pytest.mark.parametrize("vector", VECTORS["paypay_hmac"], ids=lambda v: v["id"])
-def test_signed_requests_of_the_vectors(sandbox: Sandbox, control: SandboxControl, vector: dict[str, Any]) -> None:
+def test_published_signed_requests_are_accepted_once(
+    sandbox: Sandbox, control: SandboxControl, vector: dict[str, Any]
+) -> None:
     """The requests of the test vectors are accepted byte for byte; a second time they are refused."""
     control.payments_control.register_paypay_merchant(vector["api_key"], vector["api_secret"], "123456789012345678")
     control.change_settings(now=datetime.fromtimestamp(vector["epoch"]).astimezone().isoformat())

@@ -395,7 +395,7 @@ def test_an_answer_that_this_program_cannot_read(place: Place, console: Console,
 
 
 @pytest.mark.parametrize("field", ["corporation_number", "certainty", "incomplete"])
-def test_an_answer_with_an_earlier_field_name(
+def test_an_answer_stored_with_an_old_field_name_is_still_repeated(
     place: Place, console: Console, vendor: LedgerVendor, field: str
 ) -> None:
     """The answer was stored before a field was renamed: the repeat gets the present record, or a refusal that

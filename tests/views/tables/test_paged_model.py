@@ -133,7 +133,7 @@ def test_a_list_that_became_shorter_ends_earlier(watched_model: MakeModel) -> No
 
 
 def test_a_changed_record_replaces_its_row_without_a_re_read(watched_model: MakeModel) -> None:
-    """A change that is known by itself needs no re-read."""
+    """The model replaces the row of a changed record with the new row, without a re-read of the list."""
     list_model = watched_model(5)
     assert list_model.model.replace_row(Row(2, version=9))
     assert list_model.model.row_at(2) == Row(2, version=9)
