@@ -34,7 +34,9 @@ _REPORT_EVERY = 20
 
 
 def measure_rows(wanted: frozenset[int], keys: int, server_keys: int) -> Iterator[Row]:
-    """Measure the wanted ones of these goals. `keys` and `server_keys` are the numbers of bought corporation numbers
+    """Yield the report rows of the requested goals of this module.
+
+    `keys` and `server_keys` are the numbers of bought corporation numbers
     on SQLite and on servers.
     """
     if 11 in wanted:

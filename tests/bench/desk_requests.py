@@ -58,7 +58,7 @@ _SELECT_REQUEST_TIME_SQL = (
 
 
 def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
-    """Measure the wanted ones of these goals on each server."""
+    """Yield the report rows of the requested goals of this module, on each server."""
     for engine, nodes in start_servers_on_disk(wanted & {ASKING, IDLE}):
         with make_bench_folder() as folder, start_provider_process() as url:
             place = ServerPlace("mariadb" if len(nodes) == 1 else "galera", folder, PooledDatabase(nodes))

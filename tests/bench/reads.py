@@ -17,7 +17,7 @@ _GOAL_NUMBER_BY_ENGINE = {"SQLite": 3, "MariaDB": 4}
 
 
 def measure_rows(large: int, wanted: frozenset[int]) -> Iterator[Row]:
-    """Measure the wanted ones of these goals on each engine, with `large` rows compared with a million."""
+    """Yield the rows of the requested goals of reads on each engine, with `large` rows compared with a million."""
     if wanted & {3, 5, 6, 7}:
         yield from _measure_engine("SQLite", lambda rows: f"sqlite:///{big_table(rows)}", empty_table, large, wanted)
     if wanted & {4, 5, 6, 7}:

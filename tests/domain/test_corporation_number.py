@@ -138,7 +138,7 @@ def test_a_number_without_prefix_is_no_invoice_number() -> None:
 
 
 @pytest.mark.parametrize("blanks", [987, 988])
-def test_a_pasted_book_is_cut_short(blanks: int) -> None:
+def test_a_long_pasted_text_is_shortened(blanks: int) -> None:
     """Of a pasted text only the first thousand characters are read, including those that are ignored."""
     text = " " * blanks + "7010705000725"
     if blanks == 987:

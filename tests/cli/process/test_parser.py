@@ -192,7 +192,7 @@ def test_a_usage_error_shows_how_the_command_is_written() -> None:
     assert synopsis == f"support-console queue [-h] [--json] {options} [NAME]"
 
 
-def test_a_pasted_book_is_not_repeated_in_the_refusal() -> None:
+def test_a_long_pasted_text_is_not_repeated_in_the_refusal() -> None:
     """The refusal repeats at most 300 characters of an argument."""
     assert len(str(read_refusal("queue", "x" * 10_000_000).detail["problem"])) <= 300
 
