@@ -93,7 +93,7 @@ def test_wrong_arguments_are_refused(
     assert (ending.status, json.loads(ending.out)["error"]["code"]) == (status, code)
 
 
-def test_no_such_table(unopened_terminal: Terminal) -> None:
+def test_db_adopt_without_a_table_creates_nothing(unopened_terminal: Terminal) -> None:
     """`db adopt` creates nothing if there is no table to adopt."""
     ending = unopened_terminal.json("db", "adopt", "--dry-run")
     assert (ending.status, json.loads(ending.out)["error"]["code"]) == (2, "not_found")

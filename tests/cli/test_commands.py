@@ -248,7 +248,7 @@ def test_evidence_in_a_closed_folder_is_no_statement(tmp_path: Path) -> None:
     assert refused.value.code == "no_evidence"
 
 
-def test_queues_page_by_cursor(terminal: Terminal, sandbox: Sandbox) -> None:
+def test_a_cursor_leads_to_the_next_page_of_a_queue(terminal: Terminal, sandbox: Sandbox) -> None:
     """Each item of a queue has its reason and next step. The cursor leads to the next page and is null on the last
     one. A queue without records is an empty page.
     """

@@ -88,7 +88,9 @@ def test_an_interrupted_reconciliation_prints_no_counts(
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_text_of_a_reconciliation(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox, language: str) -> None:
+def test_a_reconciliation_is_printed_with_its_differences(
+    desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox, language: str
+) -> None:
     """As text, a reconciliation has its counts, each difference, and the differences that wait for a person."""
     day = make_day_with_differences(desk, tmp_path, sandbox)
     ending = desk("reconcile", "paypay", "--from", day, "--to", day, LANGUAGE=language)

@@ -115,7 +115,9 @@ def test_a_name_in_use_is_refused_in_a_bar(open_window: OpenWindow, console: Con
 
 
 @pytest.mark.both_ways
-def test_packs_of_a_selection(open_window: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_evidence_packs_of_selected_records_are_exported(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path
+) -> None:
     """In a queue Ctrl+Shift+E exports the current record's pack, after Ctrl+A those of all that match; on a company's
     page those of the visible tab. A cancelled export leaves nothing.
     """

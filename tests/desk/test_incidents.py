@@ -41,7 +41,7 @@ def raise_two_alerts(window_desks: WindowTestDesks, payment: Payment) -> int:
     return incident.id
 
 
-def test_an_incident_by_keyboard(
+def test_an_incident_is_handled_by_keyboard(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, payment: Payment
 ) -> None:
     """An incident is taken, handed over, snoozed, resolved and reopened by its keys; its card follows, and the steps
@@ -114,7 +114,9 @@ def test_an_incident_by_keyboard(
     assert [message for message, detail in details.items() if payment.merchant_payment_id not in detail] == []
 
 
-def test_links_of_a_desk(window_desks: WindowTestDesks, open_window: OpenWindow, payment: Payment) -> None:
+def test_a_link_is_copied_and_a_sent_link_is_opened(
+    window_desks: WindowTestDesks, open_window: OpenWindow, payment: Payment
+) -> None:
     """Ctrl+Shift+L copies the link to the shown page. A link that another process sends is shown in the window, and
     changes nothing; while the window is locked it waits.
     """

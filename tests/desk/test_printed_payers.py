@@ -46,7 +46,7 @@ def print_payment(person: Person, payment_id: int, folder: Path) -> None:
     person.until(lambda: not page.page_printer.is_running)
 
 
-def test_no_payer_on_paper(
+def test_printed_payers_are_masked(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path
 ) -> None:
     """A printed list, a printed record with its timeline and the evidence pack show the payer masked, in both

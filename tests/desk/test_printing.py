@@ -40,7 +40,9 @@ def read_printed_pages(file: Path) -> tuple[int, str]:
         pdf.close()
 
 
-def test_list_record_and_pdf(open_window: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_list_a_record_and_a_pdf_are_printed(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path
+) -> None:
     """Ctrl+P opens the system's dialog on each page and prints list, record and PDF. If it is cancelled, nothing is
     printed and the audit trail has no entry.
     """

@@ -94,7 +94,9 @@ def test_the_whole_job_is_done_with_the_keyboard_alone(
     assert sandbox.control.count_charges() == 2
 
 
-def test_through_the_accessibility_tree(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_a_job_is_done_through_the_accessibility_tree(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """Each control that is needed for this work is found by its accessible name and pressed by its
     accessible action.
     """

@@ -138,7 +138,7 @@ def test_a_refetch_keeps_only_a_copy_that_exists(open_window: OpenWindow, consol
         dialog.reject()
 
 
-def test_another_language_at_once(open_window: OpenWindow, console: Console) -> None:
+def test_a_new_language_is_shown_at_once(open_window: OpenWindow, console: Console) -> None:
     """After a change of the language every text is in the new language, and the page and the way back are
     as before.
     """

@@ -27,7 +27,7 @@ def test_a_day_in_japan_begins_nine_hours_earlier() -> None:
         (datetime(2026, 11, 20, 15, 0, 0, 2, tzinfo=UTC), date(2026, 11, 21)),
     ],
 )
-def test_the_last_valid_day(ends: datetime, last: date) -> None:
+def test_the_last_valid_day_is_the_day_before_midnight(ends: datetime, last: date) -> None:
     """If the validity ends at midnight in Japan, the day before is the last valid day; a microsecond later, the day
     that begins is."""
     assert dates.compute_last_valid_day(ends) == last

@@ -81,7 +81,7 @@ def test_an_invalid_amount_of_yen_is_refused(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", ["1.005", "1.000", "0.001"])
-def test_finer_than_a_paisa(text: str) -> None:
+def test_an_amount_finer_than_a_paisa_is_refused(text: str) -> None:
     """A third decimal place is refused, also a zero."""
     with pytest.raises(InvalidAmountText):
         parse_money(text, "INR")
@@ -104,7 +104,7 @@ def test_numbers_beyond_all_bounds(value: Decimal | int) -> None:
     ("minor", "currency"),
     [(-1, "JPY"), (LARGEST_AMOUNT_MINOR + 1, "JPY"), (True, "JPY"), (1.0, "JPY"), (1, "USD"), (1, "")],
 )
-def test_money_that_cannot_be(minor: int, currency: str) -> None:
+def test_money_refuses_impossible_amounts(minor: int, currency: str) -> None:
     """`Money` refuses amounts that are negative, too large, boolean or fractional, and unknown currencies."""
     with pytest.raises(InvalidAmountText):
         Money(minor, currency)

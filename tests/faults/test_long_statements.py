@@ -63,7 +63,7 @@ def test_a_slow_statement_is_waited_for(database: Database, proxy: SqlProxy) -> 
 
 
 @pytest.mark.usefixtures("mariadb_server")
-def test_a_long_answer_through_tls() -> None:
+def test_a_long_answer_through_tls_is_complete() -> None:
     """A slow and large answer over TLS is complete, although the server is checked meanwhile."""
     with mariadb(tls=True) as server:
         database = Database(f"{server.admin_url}mysql?ssl_ca={quote(str(server.authority))}")
@@ -116,7 +116,7 @@ def test_a_write_on_a_hanging_node_continues_on_another_node(
     database.close()
 
 
-def test_a_frozen_server(own_place: ServerPlace, own_server: Server) -> None:
+def test_a_read_from_a_frozen_server_is_refused(own_place: ServerPlace, own_server: Server) -> None:
     """A server stopped by SIGSTOP accepts connections but says nothing: the read is refused with
     `database_unreachable`."""
     database = Database(own_place.url())

@@ -114,7 +114,9 @@ def test_no_text_is_cut_off_at_any_text_size(
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
-def test_queues_show_their_cause(qapp: QApplication, tmp_path: Path, language: str, size: tuple[int, int]) -> None:
+def test_queues_show_the_deciding_columns(
+    qapp: QApplication, tmp_path: Path, language: str, size: tuple[int, int]
+) -> None:
     """In a window of a usual size, no queue scrolls sideways, and the columns that decide about a row are visible:
     age, amount, state, certainty (unless the queue's name states it) and cause; in the queue of unknown records also
     the provider.

@@ -41,7 +41,7 @@ def test_one_of_ten_simultaneous_requests_creates_the_transaction(
     assert heard.told["repeated"] + heard.told["in_progress"] == (REQUESTS_PER_KEY - 1) * KEYS
 
 
-def test_a_thousand_a_second(place: Place, redis_server: RedisServer) -> None:
+def test_a_thousand_requests_a_second_create_each_key_once(place: Place, redis_server: RedisServer) -> None:
     """1,000 requests per second are planned, for one second here and for one minute in the soak. However fast the
     machine is, each key is created once."""
     with run_load(

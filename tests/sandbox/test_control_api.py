@@ -35,7 +35,7 @@ def test_every_fault_has_a_test() -> None:
         test_paypay_atom_faults,
         test_paypay_atom_notices,
     )
-    assert set().union(*(module.COVERED for module in tested)) == set(FAULT_BY_NAME)
+    assert set().union(*(module.COVERED_FAULTS for module in tested)) == set(FAULT_BY_NAME)
 
 
 def find_documentation_line(kind: FaultKind) -> str:

@@ -49,7 +49,7 @@ def test_the_same_seed_makes_the_same_payments() -> None:
     assert max(made.latest_event_at for made in first) <= NOW
 
 
-def test_payments_of_every_kind() -> None:
+def test_samples_have_each_kind_of_payment() -> None:
     """The samples have each kind of payment that a support person may meet, at both providers."""
     kinds = {made.kind for made in make_payments()}
     assert kinds >= {

@@ -114,7 +114,7 @@ def test_default_settings_are_production_hosts_and_published_rates(tmp_path: Pat
     ) == (0.0, 0.0)
 
 
-def test_a_whole_profile(tmp_path: Path) -> None:
+def test_each_key_of_the_provider_sections_is_read(tmp_path: Path) -> None:
     """Every key of both sections is read."""
     told = settings(
         tmp_path,
@@ -198,7 +198,7 @@ def test_the_missing_setting_of_a_provider_is_named(context: ServiceContext) -> 
     assert caught.value.code == "not_found"
 
 
-def test_addresses_of_paypay(context: ServiceContext) -> None:
+def test_the_environment_sets_the_address_of_paypay(context: ServiceContext) -> None:
     """PayPay's address is that of its environment, unless the settings have a URL."""
     assert paypay_url(opened(context, "paypay", env=PAYPAY)) == PRODUCTION_URL
     assert paypay_url(opened(context, "paypay", "[paypay]\nenvironment = 'staging'\n", PAYPAY)) == STAGING_URL
@@ -214,7 +214,7 @@ def paypay_url(vendor: PayPay | Atom) -> str:
     return vendor._sender.config.base_url
 
 
-def test_addresses_of_atom(tmp_path: Path) -> None:
+def test_environment_and_version_set_the_addresses_of_atom(tmp_path: Path) -> None:
     """Atom's addresses are those of its environment and version. The profile can replace the address of one call, and
     a URL replaces the origin of all calls and keeps their paths.
     """

@@ -67,7 +67,7 @@ def test_the_environment_overrides_the_profile(env: dict[str, str], tmp_path: Pa
     assert settings.clients == frozenset({"1", "42"})
 
 
-def test_a_whole_profile(env: dict[str, str], tmp_path: Path) -> None:
+def test_each_key_of_the_settings_file_is_read(env: dict[str, str], tmp_path: Path) -> None:
     """Every key of the file is read."""
     (tmp_path / "profile.toml").write_text(
         f"""

@@ -46,14 +46,14 @@ def test_a_label_wraps_a_name_without_spaces(text: str) -> None:
 
 
 @pytest.mark.parametrize("mark", [WORD_JOINER, POSSIBLE_BREAK])
-def test_marks_take_no_room(mark: str) -> None:
+def test_marks_between_phrases_have_no_width(mark: str) -> None:
     """The invisible marks between phrases have the width zero in every font."""
     for role in ("small", "body", "section", "title"):
         metrics = current_appearance().font_metrics(role)
         assert metrics.horizontalAdvance(mark.join("結果が不明")) == metrics.horizontalAdvance("結果が不明")
 
 
-def test_figures_keep_their_font() -> None:
+def test_figures_have_the_same_pieces_with_marks() -> None:
     """A sum, a time and a number are the same pieces with marks around them as without."""
     figures = {piece for piece, is_figure in split_font_runs(prevent_line_ends_in_numbers(SENTENCE)) if is_figure}
     marked = keep_phrases_whole(prevent_line_ends_in_numbers(SENTENCE))

@@ -109,7 +109,7 @@ def test_the_live_feed_contains_no_personal_data(scene: PaymentDesk, receiver: R
     assert [word for word in ("CANARY", "4711", "7010001065142", "paypay") if word in text] == []
 
 
-def test_each_channel_by_itself(scene: PaymentDesk, receiver: RunningReceiver) -> None:
+def test_a_listener_gets_the_changes_of_its_channel_alone(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """A listener to the channel of payments gets changes of payments alone."""
     with (
         connect_listener(receiver, "/live?channels=order") as orders,

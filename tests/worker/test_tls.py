@@ -57,7 +57,9 @@ def make_trusting_context(authority: CertificateAuthority) -> ssl.SSLContext:
     return ssl.create_default_context(cafile=str(authority.file()))
 
 
-def test_a_notice_over_tls(scene: PaymentDesk, receiver: RunningReceiver, authority: CertificateAuthority) -> None:
+def test_a_notice_over_tls_is_accepted(
+    scene: PaymentDesk, receiver: RunningReceiver, authority: CertificateAuthority
+) -> None:
     """A notice is accepted in one piece and in pieces of seven bytes."""
     for name, size in (("ORD-1", 1 << 20), ("ORD-2", 7)):
         scene.order(name, 3300)
@@ -71,7 +73,9 @@ def test_a_notice_over_tls(scene: PaymentDesk, receiver: RunningReceiver, author
         assert scene.read_order(name).state == "paid"
 
 
-def test_live_over_tls(scene: PaymentDesk, receiver: RunningReceiver, authority: CertificateAuthority) -> None:
+def test_live_changes_are_sent_over_tls(
+    scene: PaymentDesk, receiver: RunningReceiver, authority: CertificateAuthority
+) -> None:
     url, told = f"wss://127.0.0.1:{receiver.port}/live", {"Authorization": f"Bearer {TOKEN}"}
     with connect(
         url, ssl=make_trusting_context(authority), additional_headers=told, open_timeout=LONG_SECONDS, proxy=None

@@ -30,7 +30,7 @@ RIGHT_TO_LEFT, ISOLATE, ZERO_WIDTH = "\u202e", "\u2067", "\u200b"
         ("", (), ()),
     ],
 )
-def test_names_in_a_note(text: str, people: tuple[str, ...], unknown: tuple[str, ...]) -> None:
+def test_a_note_mentions_known_people(text: str, people: tuple[str, ...], unknown: tuple[str, ...]) -> None:
     """A text mentions these known people, and names these unknown ones."""
     assert find_mentioned_names(text, PEOPLE, "op-a") == NamesInNote(people, unknown)
 

@@ -85,7 +85,9 @@ NONE: dict[str, datetime | None] = {"paid_at": None, "booked_at": None, "state_s
     [({}, 4), ({"paid_at": None}, 5), ({"paid_at": None, "booked_at": None}, 6), (NONE, None)],
 )
 @pytest.mark.parametrize("rule", [AlertRule.PAID_UNNOTICED, AlertRule.PAID_TOO_LATE])
-def test_the_age_of_money(rule: AlertRule, times: dict[str, datetime | None], hours: int | None) -> None:
+def test_the_age_of_a_paid_sum_counts_from_its_payment(
+    rule: AlertRule, times: dict[str, datetime | None], hours: int | None
+) -> None:
     """The age of a paid sum counts from its payment time, or else from its booking, or else from the last change of
     its state."""
     facts = explain_finding(rule, replace(PAYMENT, **times)).facts  # type: ignore[arg-type]  # of each case

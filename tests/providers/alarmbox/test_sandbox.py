@@ -35,7 +35,7 @@ def get_report(outcome: Outcome[object]) -> None:
     assert outcome.kind is OutcomeClass.SUCCEEDED, outcome.reason
 
 
-def test_buy_read_and_fetch(control: SandboxControl, tokens: MemoryTokens) -> None:
+def test_a_purchase_its_detail_and_its_file_agree(control: SandboxControl, tokens: MemoryTokens) -> None:
     """A purchase, its detail, its file and its row in the list have the same facts; there is one charge."""
     control.change_settings(offers_purchase_list=True)
     box = make_adapter(control.url, tokens, finds=True)
@@ -51,7 +51,7 @@ def test_buy_read_and_fetch(control: SandboxControl, tokens: MemoryTokens) -> No
     assert control.count_charges(NUMBER) == 1
 
 
-def test_refusals_of_the_provider(control: SandboxControl, tokens: MemoryTokens) -> None:
+def test_a_refusal_of_alarmbox_is_a_definite_failure(control: SandboxControl, tokens: MemoryTokens) -> None:
     """A purchase that AlarmBox calls invalid is a definite failure, an unknown id is not found; nothing was
     charged.
     """
@@ -85,7 +85,9 @@ def test_no_fault_fools_a_purchase(name: str, control: SandboxControl, tokens: M
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 429])
-def test_refusals_before_charging(status: int, control: SandboxControl, tokens: MemoryTokens) -> None:
+def test_a_refusal_before_the_charge_is_a_definite_failure(
+    status: int, control: SandboxControl, tokens: MemoryTokens
+) -> None:
     """A status that promises that nothing was bought is a definite failure, and the ledger has no charge."""
     control.add_fault(f"status:{status}", call="purchase", times=2)  # after a 401 it is asked again
     outcome = make_adapter(control.url, tokens).buy_check(REQUEST)

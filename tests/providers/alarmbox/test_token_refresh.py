@@ -106,7 +106,7 @@ def test_the_answer_to_the_second_try_after_a_401_counts(second: Script) -> None
         assert server.paths() == [PURCHASE_REQUEST_LINE, TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
 
 
-def test_reads_refresh_too() -> None:
+def test_a_read_refreshes_the_tokens() -> None:
     """A read refreshes the tokens after a 401 as a purchase does."""
     with serve_scripts(UNAUTHORISED, NEW_TOKENS_ANSWER, OK) as server:
         assert make_alarmbox(server.url).read_detail(12345).kind is OutcomeClass.SUCCEEDED

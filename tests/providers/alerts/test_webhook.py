@@ -26,7 +26,7 @@ def make_publisher(url: str) -> WebhookAlertPublisher:
     return WebhookAlertPublisher(url, KEY, clock=SystemClock(), scale=TimeScale(100))
 
 
-def test_a_known_signature() -> None:
+def test_the_signature_equals_that_of_openssl() -> None:
     """The signature equals that of openssl: printf '1764000000.{"a":1}' | openssl dgst -sha256 -hmac key."""
     made = compute_signature("key", 1_764_000_000, b'{"a":1}')
     assert made == "t=1764000000,v1=66ff00156971bc93c586dacc7bf22d6f5f4d9fcaede23c166be2b3ec3215f68a"

@@ -188,7 +188,7 @@ def test_the_setting_of_the_amount_format_decides_the_decimals(minor: int, two: 
 
 
 @pytest.mark.parametrize("vector", VECTORS["ndps_dates"], ids=[v["id"] for v in VECTORS["ndps_dates"]])
-def test_times_in_india(vector: dict[str, Any]) -> None:
+def test_a_time_is_written_as_in_india(vector: dict[str, Any]) -> None:
     """A time is written as it is in India, and read back as the same instant; the vectors also state the time in
     Japan."""
     at = datetime.fromtimestamp(vector["epoch"], UTC)

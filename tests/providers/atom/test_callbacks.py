@@ -233,7 +233,9 @@ def test_a_null_bank_number_counts_as_empty() -> None:
         ({"amount": [1]}, "payDetails", "UNKNOWN", "bad_amount"),
     ],
 )
-def test_genuine_and_not_understood(change: dict[str, Any], where: str, kind: str, reason: str) -> None:
+def test_a_signed_callback_with_unknown_contents_has_no_report(
+    change: dict[str, Any], where: str, kind: str, reason: str
+) -> None:
     """A callback with a valid signature and unknown contents has no report; its kind and reason say so."""
     found = parse_body(sign_fields(make_changed_fields(change, where)))
     assert found.has_valid_signature

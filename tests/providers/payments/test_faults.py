@@ -130,7 +130,7 @@ PAYPAY_CODES = {
 
 
 @pytest.mark.parametrize("call", PAYPAY_CODES)
-def test_each_code_of_paypay(control: SandboxControl, call: str) -> None:
+def test_each_code_of_paypay_has_an_outcome_class(control: SandboxControl, call: str) -> None:
     """Each result of PayPay's table has its outcome class. A result that isn't listed for the call, and a success
     without data, are UNKNOWN."""
     meeting = AdaptersAtSandbox(control)
@@ -159,7 +159,7 @@ ATOM_CODES = {
 
 
 @pytest.mark.parametrize("call", ATOM_CODES)
-def test_each_code_of_atom(control: SandboxControl, call: str) -> None:
+def test_each_code_of_atom_has_an_outcome_class(control: SandboxControl, call: str) -> None:
     """Each code has its outcome class for each call. For a refund each doubtful code is UNKNOWN, never a failure. A
     code alone books nothing."""
     meeting = AdaptersAtSandbox(control)
@@ -176,7 +176,9 @@ def test_each_code_of_atom(control: SandboxControl, call: str) -> None:
     ("paypay_refund", 404, UNKNOWN), ("paypay_refund", 408, UNKNOWN), ("paypay_refund", 429, TOO_FAST),
     ("paypay_payment", 404, UNKNOWN), ("paypay_refund_details", 404, UNKNOWN), ("atom_auth", 402, FAILED),
 ])  # fmt: skip
-def test_statuses_without_a_code(control: SandboxControl, call: str, status: int, expected: OutcomeClass) -> None:
+def test_a_status_without_a_code_is_no_answer_of_paypay(
+    control: SandboxControl, call: str, status: int, expected: OutcomeClass
+) -> None:
     """A status without a readable code may come from a server in front of PayPay, so only a readable code counts as
     PayPay's answer."""
     meeting = AdaptersAtSandbox(control)

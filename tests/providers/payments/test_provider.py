@@ -186,7 +186,7 @@ def test_a_gate_that_fails_means_never_sent(case: Case) -> None:
         assert server.connections == 0
 
 
-def test_reads_move_nothing(case: Case) -> None:
+def test_a_reader_of_a_provider_moves_no_money(case: Case) -> None:
     """The reader of a provider has no method that moves money, and its reads are those of the whole adapter."""
     with serve_scripts(make_bytes_script(case.paid)) as server:
         reader: PaymentReader = case.open(server.url).make_reader()

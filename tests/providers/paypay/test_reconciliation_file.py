@@ -106,7 +106,7 @@ def test_unused_cells_may_have_any_content() -> None:
     assert list_refusal_reasons(PAID.replace("架空商事", "=1+1")) == [None]
 
 
-def test_the_same_line_again() -> None:
+def test_a_repeated_end_of_a_payment_is_a_duplicate() -> None:
     """A payment with the same end twice is a duplicate, whatever the amounts. Refunds with the same amount differ by
     their time."""
     later = REFUNDED.replace("13:00:00", "13:00:01")

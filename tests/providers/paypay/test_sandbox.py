@@ -30,7 +30,7 @@ from tests.providers.sandbox_adapters import ORDER, PART, YEN, AdaptersAtSandbox
 NUMBER = "ORD-7"
 
 
-def test_paypay_from_code_to_refund(control: SandboxControl) -> None:
+def test_a_paypay_payment_is_followed_from_code_to_refund(control: SandboxControl) -> None:
     """A code is made, the payer pays, half is refunded, then the rest. Each step is reported as the ledger has it."""
     now = SystemClock().now()
     vendor = make_paypay(control.url)
@@ -268,7 +268,7 @@ def test_paypay_other_notices(control: SandboxControl) -> None:
     assert isinstance(read_notice(file % url), ReconciliationFileHint)
 
 
-def test_paypays_daily_file(control: SandboxControl) -> None:
+def test_the_daily_file_of_paypay_lists_the_payments_and_refunds(control: SandboxControl) -> None:
     """The announced daily file lists the payments and refunds of the day. Its address is valid for two hours."""
     meeting = AdaptersAtSandbox(control)
     meeting.make_refunds()

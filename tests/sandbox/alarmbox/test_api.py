@@ -31,7 +31,7 @@ def test_every_purchase_is_charged(caller: Caller, sandbox: Sandbox) -> None:
     assert sandbox.ledger.charge_count == 3
 
 
-def test_ledger_over_http(caller: Caller, control: SandboxControl) -> None:
+def test_the_ledger_is_read_over_http(caller: Caller, control: SandboxControl) -> None:
     """The control API returns the id, number, time and delivery of each charge, for all corporation numbers or for
     one."""
     check_id = caller.buy().check["credit_check_id"]

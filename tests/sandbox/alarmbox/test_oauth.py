@@ -129,7 +129,7 @@ def test_a_token_request_must_be_a_form(caller_without_token: Caller) -> None:
     assert (answer.status, answer.data) == (400, {"error": "invalid_request"})
 
 
-def test_authorisation_out_of_band(caller_without_token: Caller) -> None:
+def test_an_authorisation_page_shows_a_code(caller_without_token: Caller) -> None:
     """The page of the authorisation shows the code, which can be exchanged once for a pair of tokens."""
     query = f"client_id={CLIENT_ID}&redirect_uri={OUT_OF_BAND_REDIRECT_URI}&response_type=code&scope=read"
     ask = f"/oauth/authorize?{query}"
@@ -142,7 +142,7 @@ def test_authorisation_out_of_band(caller_without_token: Caller) -> None:
     assert caller_without_token.buy(access=pair.data["access_token"]).status == 403
 
 
-def test_authorisation_by_redirect(caller_without_token: Caller) -> None:
+def test_a_redirect_address_gets_the_authorisation_code(caller_without_token: Caller) -> None:
     """With a redirect address, the sandbox sends the code there together with `state`."""
     back = "http://127.0.0.1:1/back"
     ask = f"/oauth/authorize?client_id={CLIENT_ID}&redirect_uri={back}&response_type=code&state=s1"

@@ -319,7 +319,7 @@ def test_the_signed_amount_is_the_text_in_the_json(atom: AtomCaller, paid: str) 
     assert get_status_code(atom.refund(paid, "5", "B")) == "OTS0000"
 
 
-def test_refund_of_nothing(atom: AtomCaller, control: SandboxControl) -> None:
+def test_an_unpaid_payment_is_not_refunded(atom: AtomCaller, control: SandboxControl) -> None:
     """An unpaid or unknown payment can't be refunded and has no refunds. A wrong password gets its own code."""
     atom.auth()
     number = control.payments_control.move_payment("atom", ORDER, "pending")["id"]
@@ -368,7 +368,7 @@ def test_simultaneous_refunds_never_exceed_the_captured_amount(
     assert control.payments_control.read_payment("atom", ORDER)["left_minor"] == 2000
 
 
-def test_days_in_india(atom: AtomCaller, control: SandboxControl) -> None:
+def test_the_day_of_a_payment_is_its_day_in_india(atom: AtomCaller, control: SandboxControl) -> None:
     """The day of a payment is its day in India: half past eleven at night there is the next day in Japan."""
     atom.auth(at="2026-11-20 23:30:00")
     control.payments_control.move_payment("atom", ORDER, "paid", at="2026-11-20T18:00:00Z")

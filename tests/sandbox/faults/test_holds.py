@@ -9,7 +9,7 @@ import pytest
 from console.sandbox import Sandbox, SandboxControl, start_sandbox
 from tests.sandbox.caller import NUMBER, OTHER_CORPORATION_NUMBER, Answer, Caller
 
-COVERED = {"hang", "hang_after_charge", "late_charge", "slow"}
+COVERED_FAULTS = {"hang", "hang_after_charge", "late_charge", "slow"}
 ENDED = (TimeoutError, ConnectionError)
 
 
@@ -106,7 +106,7 @@ def test_an_answer_arrives_byte_by_byte(sandbox: Sandbox, caller: Caller, contro
     assert control.count_charges() == 2
 
 
-def test_delay_of_every_call(sandbox: Sandbox, caller: Caller, control: SandboxControl) -> None:
+def test_each_provider_call_waits_for_the_delay(sandbox: Sandbox, caller: Caller, control: SandboxControl) -> None:
     """Each provider call waits for the delay; calls of the control API don't."""
     control.change_settings(delay_seconds=30)
     with pytest.raises(TimeoutError):

@@ -57,7 +57,7 @@ TOKENS = {
     "refresh_lost",
 }
 WITH_OPTIONS = {"fields", "empty_list", "body", "body_after_charge", "gzip_bomb", "huge"}
-COVERED = {*PURCHASE, *NOT_CHARGED, *DETAIL, *TOKENS, *WITH_OPTIONS}
+COVERED_FAULTS = {*PURCHASE, *NOT_CHARGED, *DETAIL, *TOKENS, *WITH_OPTIONS}
 
 
 def is_json(body: bytes) -> bool:
@@ -85,7 +85,9 @@ def is_gzip(body: bytes) -> bool:
 
 
 @pytest.mark.parametrize("fault", PURCHASE)
-def test_charged_but_odd(caller: Caller, control: SandboxControl, sandbox: Sandbox, fault: str) -> None:
+def test_a_charged_purchase_gets_the_answer_of_the_fault(
+    caller: Caller, control: SandboxControl, sandbox: Sandbox, fault: str
+) -> None:
     """The purchase is charged, its answer has the content of the fault, and the next purchase is an ordinary one."""
     control.add_fault(fault, call="purchase")
     assert PURCHASE[fault](caller.buy())

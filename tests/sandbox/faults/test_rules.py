@@ -51,7 +51,7 @@ def test_a_rule_counts_its_matching_calls(caller: Caller, control: SandboxContro
     assert buy_and_list_statuses(caller, *[NUMBER] * 3) == [500, 502, 500]
 
 
-def test_counting_per_number(caller: Caller, control: SandboxControl) -> None:
+def test_a_fault_per_number_counts_each_number_separately(caller: Caller, control: SandboxControl) -> None:
     """With `per_number` the first purchase of each corporation number gets the fault."""
     control.add_fault("status_after_charge:500", call="purchase", per_number=True)
     assert buy_and_list_statuses(caller, NUMBER, OTHER_CORPORATION_NUMBER, NUMBER, OTHER_CORPORATION_NUMBER) == [

@@ -19,7 +19,7 @@ from tests.sandbox.atom_caller import AtomCaller, get_payment_part, get_status_c
 from tests.sandbox.caller import Answer
 from tests.sandbox.paypay_caller import ORDER, PayPayCaller, get_status_and_code
 
-COVERED = {
+COVERED_FAULTS = {
     "other_payment", "other_order", "other_refund", "other_amount", "amount_as_text", "amount_fraction",
     "other_currency", "odd_status", "refund_failed", "result", "result_after", "set_fields", "no_data",
     "hidden_refunds", "refund_twice", "other_seal", "no_seal", "sealed_json", "cut_seal",
@@ -118,14 +118,14 @@ def test_a_fault_raises_the_amount_in_an_answer(desk: SandboxGateways, call: str
 
 
 @pytest.mark.parametrize(("call", "seen"), [("paypay_refund", '"amount": "1000"'), ("atom_refund", ': "150.50"')])
-def test_amount_as_text(desk: SandboxGateways, call: str, seen: str) -> None:
+def test_a_fault_makes_amounts_texts(desk: SandboxGateways, call: str, seen: str) -> None:
     """With the fault `amount_as_text` the amounts in an answer are quoted texts."""
     desk.control.add_fault("amount_as_text", call=call)
     assert seen in desk.text(call)
 
 
 @pytest.mark.parametrize("result", sorted(RESULT_BY_CODE))
-def test_every_code_of_paypay(desk: SandboxGateways, result: str) -> None:
+def test_a_fault_can_answer_with_each_code_of_paypay(desk: SandboxGateways, result: str) -> None:
     """A fault can make PayPay answer with each result of the table, with its status and code id, and without an
     effect."""
     row = RESULT_BY_CODE[result]
@@ -137,7 +137,7 @@ def test_every_code_of_paypay(desk: SandboxGateways, result: str) -> None:
 
 
 @pytest.mark.parametrize("result", sorted(MESSAGE_BY_RESPONSE_CODE))
-def test_every_code_of_atom(desk: SandboxGateways, result: str) -> None:
+def test_a_fault_can_answer_with_each_code_of_atom(desk: SandboxGateways, result: str) -> None:
     """A fault can make each call of Atom that answers with codes answer with each of them; AUTH has its own texts."""
     for call in ("atom_verification", "atom_refund", "atom_refund_status"):
         desk.control.add_fault(f"result:{result}", call=call)
@@ -233,7 +233,7 @@ def test_faults_of_the_encryption_are_undecryptable(desk: SandboxGateways) -> No
 
 
 @pytest.mark.parametrize("call", [*PAYPAY_CALLS, *ATOM_CALLS])
-def test_faults_of_the_line(desk: SandboxGateways, call: str) -> None:
+def test_connection_faults_break_payment_calls(desk: SandboxGateways, call: str) -> None:
     """The faults that break a connection also break these calls, before or after the effect."""
     before = desk.control.payments_control.read_ledger()["accepted_minor"]
     desk.control.add_faults(
@@ -284,4 +284,4 @@ def test_a_rule_matches_refunds_by_their_payment(desk: SandboxGateways) -> None:
 
 def test_table_names_real_calls() -> None:
     """Each call that a fault names is made by a test here."""
-    assert {*PAYPAY_CALLS, *ATOM_CALLS} >= {c for name in COVERED for c in FAULT_BY_NAME[name].calls}
+    assert {*PAYPAY_CALLS, *ATOM_CALLS} >= {c for name in COVERED_FAULTS for c in FAULT_BY_NAME[name].calls}

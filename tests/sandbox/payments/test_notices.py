@@ -18,7 +18,7 @@ from console.sandbox.environment import credentials as known
 from tests.sandbox.atom_caller import decrypt_body
 from tests.sandbox.caller import Caller
 
-COVERED = {
+COVERED_FAULTS = {
     "notice_other_amount", "notice_other_order", "notice_other_merchant", "notice_future", "notice_other_state",
     "notice_other_key", "notice_bad_signature", "notice_no_signature", "notice_other_seal", "notice_lost",
     "notice_repeated", "notice_late", "notice_overtaken", "notice_cut", "notice_huge", "notice_fields",
@@ -105,7 +105,7 @@ def test_a_paypay_webhook_states_payment_and_order(control: SandboxControl, rece
     assert control.payments_control.read_notices()[0]["statuses"] == [200]
 
 
-def test_webhook_of_a_failure(control: SandboxControl, receiver: Receiver) -> None:
+def test_the_webhook_of_a_failed_payment_has_no_times(control: SandboxControl, receiver: Receiver) -> None:
     """The webhook of a failed payment has no times; a refund leads to no webhook."""
     register_payment(control, "paypay")
     pay_and_wait_for_notice(control, "paypay", to="failed")

@@ -149,7 +149,7 @@ def test_a_wrong_request_for_a_code_is_refused(paypay: PayPayCaller, fields: dic
     assert get_status_and_code(paypay.create(**fields)) == (400, result)
 
 
-def test_unpaid_then_paid(paypay: PayPayCaller, control: SandboxControl) -> None:
+def test_an_unpaid_code_has_no_ids_until_it_is_paid(paypay: PayPayCaller, control: SandboxControl) -> None:
     """An unpaid code has no ids. After the payer has paid, the answer has all fields and the ledger has the
     payment."""
     paypay.create()
@@ -204,7 +204,7 @@ def test_an_unknown_payment_is_not_found(paypay: PayPayCaller, control: SandboxC
     assert get_status_and_code(paypay.payment()) == (400, "DYNAMIC_QR_PAYMENT_NOT_FOUND")
 
 
-def test_payments_without_a_code(paypay: PayPayCaller, control: SandboxControl) -> None:
+def test_a_payment_without_a_code_has_its_own_address(paypay: PayPayCaller, control: SandboxControl) -> None:
     """The details of a payment that used no code are read at another address."""
     control.payments_control.register_payment("paypay", "SHOP-1", 500, code=False)
     assert paypay.ask("GET", "/v2/payments/SHOP-1").data["data"]["status"] == "COMPLETED"
@@ -258,7 +258,7 @@ def test_a_cancellation_is_accepted_before_it_is_made(paypay: PayPayCaller, cont
     assert get_status_and_code(paypay.cancel()) == (202, "REQUEST_ACCEPTED")
 
 
-def test_cancel_before_the_payment(paypay: PayPayCaller, control: SandboxControl) -> None:
+def test_a_cancelled_payment_is_no_longer_payable(paypay: PayPayCaller, control: SandboxControl) -> None:
     """After the cancellation the payer can't pay any more, and the payment number stays used."""
     paypay.create()
     assert paypay.cancel().status == 202
@@ -267,7 +267,7 @@ def test_cancel_before_the_payment(paypay: PayPayCaller, control: SandboxControl
     assert paypay.create().status == 400
 
 
-def test_cancel_too_late(paypay: PayPayCaller, control: SandboxControl) -> None:
+def test_a_late_cancellation_is_refused(paypay: PayPayCaller, control: SandboxControl) -> None:
     """A payment can be cancelled until 00:14:59 of the next day in Japan. An unknown payment is not found."""
     control.payments_control.register_payment("paypay", "LATE", 100, at="2026-11-20T10:15:00+09:00")
     control.change_settings(now="2026-11-21T00:15:00+09:00")

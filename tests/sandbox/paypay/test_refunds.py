@@ -183,7 +183,7 @@ def test_a_refunded_payment_cannot_be_cancelled(paypay: PayPayCaller, paid: str)
     assert get_status_and_code(paypay.cancel()) == (400, "ORDER_NOT_REVERSIBLE")
 
 
-def test_refund_after_cancel(paypay: PayPayCaller, paid: str) -> None:
+def test_a_payment_being_cancelled_is_not_refunded(paypay: PayPayCaller, paid: str) -> None:
     """A payment that is being cancelled can't be refunded too."""
     assert paypay.cancel().status == 202
     assert get_status_and_code(paypay.refund(paid)) == (400, "UNACCEPTABLE_OP")

@@ -80,7 +80,7 @@ def test_alerts_of_an_order_and_its_payment_are_one_incident(scene: PaymentDesk,
     assert read_single_incident(scene).id not in {one.id for one in incident.alerts}
 
 
-def test_owned_by_one(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_an_incident_has_one_owner(scene: PaymentDesk, clock: MovedClock) -> None:
     """One person owns an incident: taking it again, a second person's refusal, giving back, and handing over with a
     note, with their audit entries.
     """

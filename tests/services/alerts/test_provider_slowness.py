@@ -31,7 +31,7 @@ def test_the_median_of_a_few_calls_says_nothing(durations: list[float], median: 
 
 
 @pytest.mark.engines("sqlite")
-def test_slow_then_fast_again(place: Place, sandbox: Sandbox) -> None:
+def test_an_alert_about_slowness_closes_when_calls_are_fast(place: Place, sandbox: Sandbox) -> None:
     """Three slow purchases raise one alert, and further runs no second one. It closes when fast calls are the
     majority in the window.
     """

@@ -135,7 +135,7 @@ def test_an_acknowledged_notice_leaves_the_case_of_another_amount_open(scene: Pa
     assert seen == [("unmatched_notice", 1), ("contradicted", 0)]
 
 
-def test_pages_follow_each_other(scene: PaymentDesk) -> None:
+def test_pages_have_each_unmatched_notice_once(scene: PaymentDesk) -> None:
     """The pages of the queue have each notice once, the oldest first; a faulty cursor is refused."""
     for number in range(5):
         scene.payments.receive_notice(scene.make_bank_notice(f"ev-{number}", f"ORD-{number}"))

@@ -26,7 +26,7 @@ def list_differences(comparison: DocumentComparison) -> list[tuple[int, Differen
     return [(one.page, one.kind, one.old_text, one.new_text) for one in comparison.differences]
 
 
-def test_words_that_differ() -> None:
+def test_different_words_of_two_versions_are_reported() -> None:
     """Added, removed and replaced words are reported with the boxes of their own version; equal pages have no
     difference.
     """

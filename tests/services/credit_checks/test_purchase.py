@@ -140,7 +140,9 @@ def let_days_pass(days: int, sandbox: Sandbox, clock: MovedClock, place: Place) 
     sandbox.control.change_settings(today=clock.now().date().isoformat())
 
 
-def test_renewal_only_after_expiry(console: Console, sandbox: Sandbox, clock: MovedClock, place: Place) -> None:
+def test_a_renewal_before_the_expiry_is_refused(
+    console: Console, sandbox: Sandbox, clock: MovedClock, place: Place
+) -> None:
     """A renewal before the expiry is refused; after the expiry it supersedes the earlier record."""
     old = buy(console)
     assert read_purchase_error(console, renew=True).code == "not_expired"

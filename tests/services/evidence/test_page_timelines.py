@@ -36,7 +36,7 @@ def test_a_page_has_the_events_of_its_copied_timeline(scene: PaymentDesk) -> Non
 
 
 @pytest.mark.engines("sqlite")
-def test_the_newest_stay(scene: PaymentDesk) -> None:
+def test_a_limited_timeline_shows_the_newest_events(scene: PaymentDesk) -> None:
     """A page with a limited number of events shows the last events of the whole timeline."""
     _, payment, _ = pay_and_refund(scene)
     whole = scene.console.recovery.read_timeline("payment", payment.id).events

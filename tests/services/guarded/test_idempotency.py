@@ -56,7 +56,7 @@ def acquire_key(key_service: IdempotencyKeyService) -> HeldIdempotencyKey:
 
 
 @pytest.mark.parametrize("asks", [REQUEST_COUNT, pytest.param(1_000, marks=pytest.mark.soak)])
-def test_same_key_same_result(key_service: IdempotencyKeyService, place: Place, asks: int) -> None:
+def test_calls_with_one_key_have_one_result(key_service: IdempotencyKeyService, place: Place, asks: int) -> None:
     """100 calls with one key: the first one acts, and the others get its result. Other fingerprints are refused."""
     calls = results = refused = 0
     for _ in range(asks):

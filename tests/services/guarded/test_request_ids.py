@@ -72,7 +72,7 @@ def require_no_effect(place: Place, vendor: LedgerVendor, call: Callable[[], obj
     return answer
 
 
-def test_the_first_answer_again(place: Place, console: Console, vendor: LedgerVendor) -> None:
+def test_a_repeated_purchase_returns_the_first_record(place: Place, console: Console, vendor: LedgerVendor) -> None:
     """The repeated purchase returns an equal record at this desk and at another one, and reports
     that it is a repeat.
     """

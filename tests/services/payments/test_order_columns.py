@@ -152,7 +152,7 @@ def test_columns_missed_at_the_start_are_filled_at_the_failure(scene: PaymentDes
     assert read_columns(scene) == (scene.payment(payment).handle, None, None)
 
 
-def test_a_second_attempt(scene: PaymentDesk) -> None:
+def test_an_order_keeps_its_first_token_at_a_second_payment(scene: PaymentDesk) -> None:
     """The token of the first payment stays in the order, and the trail has that of the second one; the transaction id
     is that of the second, which was paid.
     """

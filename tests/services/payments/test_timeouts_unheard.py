@@ -46,7 +46,7 @@ def test_lost_questions_keep_no_other_waiting(overdue_scene: PaymentDesk, lost: 
     assert run_and_count(overdue_scene) == (MADE, MADE - lost)
 
 
-def test_answers_in_between_count(overdue_scene: PaymentDesk) -> None:
+def test_alternating_lost_questions_do_not_end_a_run(overdue_scene: PaymentDesk) -> None:
     """Every second question is lost: the run isn't broken off, because the lost questions aren't in a row."""
     rules = ({"action": "reset", "call": "paypay_payment", "number": f"ORD-{n}"} for n in range(0, MADE, 2))
     overdue_scene.control.add_faults(*rules)

@@ -127,7 +127,7 @@ def read_payment_id(days: ReconciledDay, name: str) -> int:
     return payment.id
 
 
-def test_pages_by_key(days: ReconciledDay) -> None:
+def test_pages_have_each_difference_once(days: ReconciledDay) -> None:
     """Pages of any size have each difference once, and each run once."""
     write_payments_of_each_verdict(days)
     runs = [days.run().run_id for _ in range(3)]

@@ -129,7 +129,9 @@ def _situations() -> Iterator[Any]:
 
 
 @pytest.mark.parametrize(("told", "review", "unknown"), list(_situations()))
-def test_payments_in_every_state(desk: ChoiceStage, told: ProviderStatement, review: bool, unknown: bool) -> None:
+def test_choices_follow_the_state_of_a_payment(
+    desk: ChoiceStage, told: ProviderStatement, review: bool, unknown: bool
+) -> None:
     """An operator's choices for payments in ten states, known or unknown, waiting for a person or not, with every
     statement of the provider.
     """
@@ -139,7 +141,7 @@ def test_payments_in_every_state(desk: ChoiceStage, told: ProviderStatement, rev
 
 
 @pytest.mark.parametrize("who", PEOPLE)
-def test_payments_by_every_role(desk: ChoiceStage, who: str) -> None:
+def test_choices_about_a_payment_follow_the_role(desk: ChoiceStage, who: str) -> None:
     """For each role the choices to decide, request a refund, set an order to paid, take and add a note are those of
     the services.
     """
@@ -352,7 +354,7 @@ _STATES = (
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "aud-f"])
 @pytest.mark.parametrize("state", _STATES)
-def test_refunds_in_every_state(desk: ChoiceStage, who: str, state: str) -> None:
+def test_choices_follow_the_state_of_a_refund(desk: ChoiceStage, who: str, state: str) -> None:
     """Only unknown refunds can be decided. While a payment has an open or unknown refund, no other one can be
     requested.
     """

@@ -156,7 +156,7 @@ def test_only_one_of_simultaneous_requests_is_stored(desk: RefundDesk) -> None:
     assert desk.check_payment_agrees(payment).reserved_minor in range(2000, 2008)
 
 
-def test_outside_the_window(desk: RefundDesk, control: SandboxControl) -> None:
+def test_a_refund_after_the_refund_period_is_refused(desk: RefundDesk, control: SandboxControl) -> None:
     """After the last second of the 365th Japanese day PayPay accepts no refund, and neither does the service."""
     payment = desk.paid()
     desk.clock.offset += timedelta(days=367)

@@ -158,7 +158,9 @@ def insert_run(
     rows.insert("reconciliations", {"provider": "paypay", **days, "state": state, **begun, **ended, **counts})
 
 
-def test_borders_of_the_day(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_daily_close_counts_the_unknown_at_both_ends_of_the_day(
+    console: Console, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The close counts each currency separately, with what was unknown at the first instant of the day and at the
     first instant after it. A later reader gets what is still unknown.
     """

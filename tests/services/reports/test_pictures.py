@@ -105,7 +105,9 @@ def test_refund_figures_count_each_currency_separately(
     assert not console.reports.read_refund_funnel().is_complete
 
 
-def test_money_by_the_day(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_payments_and_refunds_count_for_their_japanese_day(
+    console: Console, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Payments count for the Japanese day on which they were paid, refunds for that of their completion, each
     currency and provider separately. Reversed and unknown payments, and accepted refunds, don't count.
     """

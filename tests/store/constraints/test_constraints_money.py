@@ -159,7 +159,7 @@ def test_an_approval_needs_its_vote_first(desk: SqlClient) -> None:
     assert "only an approver" in desk("op-a", make_vote_insert(ASKED))
 
 
-def test_a_second_approval(people: Team, desk: SqlClient) -> None:
+def test_a_second_vote_approves_the_refund(people: Team, desk: SqlClient) -> None:
     """With an earlier vote of another approver, the second vote approves the refund. It doesn't if the first person
     is no approver any more."""
     lead = people.names["lead-c"]
@@ -226,7 +226,7 @@ def test_declines_withdrawals_and_expiries_are_accepted(desk: SqlClient) -> None
 
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
-def test_sending_and_the_answer(desk: SqlClient, who: str) -> None:
+def test_a_sent_refund_is_written_in_the_right_order(desk: SqlClient, who: str) -> None:
     """The refund is written first, then the row of the journal. The provider's answer is stored before the refund
     gets its final state, and the payment's sums change last."""
     begun = money.make_sending_insert(APPROVED).replace("UUID(), 'refund.submit'", "'op-new', 'refund.submit'")

@@ -94,7 +94,7 @@ def test_an_open_reader_blocks_no_writer(database: Database) -> None:
             migrate.write_meta(tx.conn, "written", "meanwhile")
 
 
-def test_durable_by_setting(database: Database) -> None:
+def test_sqlite_settings_make_a_commit_durable(database: Database) -> None:
     """The settings of SQLite let a commit that has returned survive a power failure."""
     with database.read() as conn:
         assert conn.exec_driver_sql("PRAGMA synchronous").scalar_one() == 2

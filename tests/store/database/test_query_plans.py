@@ -97,7 +97,7 @@ def test_few_rows_are_found_through_an_index(database: Database, ask: Query) -> 
 
 
 @pytest.mark.parametrize("ask", BEGINNINGS.values(), ids=BEGINNINGS)
-def test_suggestions_follow_the_index(database: Database, ask: Query) -> None:
+def test_suggestions_are_read_from_the_index(database: Database, ask: Query) -> None:
     """A typed beginning that half of the rows share costs no more than the first few values: they are read from the
     index alone, and only their rows are read and sorted."""
     steps = plans.read_plan_steps(database, ask)

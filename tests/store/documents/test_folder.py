@@ -230,7 +230,7 @@ def test_every_spelling_of_a_folder_url(url: str) -> None:
     assert DocumentFolder(url, lambda: False).root == Path("/a/b c")
 
 
-def test_the_largest_document(documents: Documents) -> None:
+def test_the_largest_document_is_stored_and_read(documents: Documents) -> None:
     """A document of the largest accepted size can be stored and read."""
     content = b"x" * LARGEST_BYTES
     assert documents.read(documents.store(content).path) == content

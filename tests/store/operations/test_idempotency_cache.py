@@ -139,7 +139,7 @@ def test_a_final_result_is_recalled(cache: RedisIdempotencyCache) -> None:
     assert cache.announce_use(KEY, PRINT).result == RESULT
 
 
-def test_results_of_any_text(cache: RedisIdempotencyCache) -> None:
+def test_results_of_any_text_are_returned(cache: RedisIdempotencyCache) -> None:
     """Empty, Japanese and long results are returned. A result that is too long for the cache isn't stored; the
     database has it."""
     for result in ("", "架空商事", "x" * caches.LARGEST_RESULT_BYTES):

@@ -156,7 +156,9 @@ def test_the_fencing_token_identifies_the_lease_holder(databases: tuple[Database
         assert [bool(proof(tx.conn)) for proof in proofs] == [False, True]
 
 
-def test_calls_keep_their_distance(databases: tuple[Database, ...], hand_clock: HandClock) -> None:
+def test_a_call_starts_one_spacing_after_the_call_before(
+    databases: tuple[Database, ...], hand_clock: HandClock
+) -> None:
     """Over all desks, each call starts one spacing (seconds) after the one before. If the stored start is in the
     past, the next call starts now."""
     waits = [

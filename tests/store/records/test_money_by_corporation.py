@@ -171,7 +171,7 @@ def test_a_search_by_name_returns_at_most_the_requested_number(rows: Connection)
     assert (found["order"], found["payment"]) == (set(ids[:3]), payments_found)
 
 
-def test_called_just_so(rows: Connection) -> None:
+def test_a_record_matches_exactly_only_by_a_whole_name(rows: Connection) -> None:
     """A record matches exactly if the text is one of its names as a whole; a beginning of a name isn't enough."""
     payment = insert_paid_payment(rows, "P-1", provider_payment_id="04217", payer="架空太郎")
     order = find_order(rows, insert_order(rows, "ORD-1"))

@@ -28,7 +28,7 @@ def test_votes_are_no_proposals(rows: Connection) -> None:
     assert not approvals.insert_vote(rows, 9, "lead-b", NOW)
 
 
-def test_votes_of_many(rows: Connection) -> None:
+def test_votes_of_several_refunds_are_read_together(rows: Connection) -> None:
     """The voters of several refunds are read together, each refund's in their order. A refund without votes is
     missing in the result."""
     for refund, person in ((9, "lead-c"), (90, "lead-b"), (9, "lead-b")):

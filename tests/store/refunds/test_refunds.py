@@ -158,7 +158,7 @@ def test_due_refunds_are_found_by_reason_and_time(rows: Connection) -> None:
     assert refunds.list_due_refunds(rows, ["unknown"], NOW, 10, ["paypay"]) == ()
 
 
-def test_an_exact_lookalike(rows: Connection) -> None:
+def test_a_recent_refund_with_equal_amount_is_found(rows: Connection) -> None:
     """An equal recent refund has the same payment and amount and is younger than the given time. A refund that ended
     without money doesn't count."""
     payment = insert_paid_payment(rows)
@@ -191,7 +191,7 @@ def test_refunds_that_may_move_money_count_for_the_limits(rows: Connection, stat
     assert refunds.find_equal_recent_refund(rows, payment.id, 1_000, DAY_AGO) == (refund if counts else None)
 
 
-def test_sums_of_a_maker(rows: Connection) -> None:
+def test_sums_of_requesters_are_separate_for_each_currency(rows: Connection) -> None:
     """The sums of requesters since a time are separate for each currency and each person."""
     insert_requested_refund(rows, insert_paid_payment(rows, "ORD-1"), 1_000)
     insert_requested_refund(rows, insert_paid_payment(rows, "ORD-2"), 2_000)

@@ -71,7 +71,7 @@ def database(request: pytest.FixtureRequest) -> Database:
     return opened
 
 
-def test_found_through_an_index(database: Database) -> None:
+def test_no_report_reads_a_whole_table(database: Database) -> None:
     """No query of a report reads a table or an index from one end to the other."""
     for name, ask in BY_INDEX.items():
         steps = plans.read_plan_steps(database, ask)

@@ -47,7 +47,7 @@ def test_a_new_bulk_run_has_its_selected_records(own_rows: Connection, acting_pe
     assert bulk.list_latest_runs(own_rows, 1) == (noted,)
 
 
-def test_more_than_a_page(own_rows: Connection, acting_person: str) -> None:
+def test_a_cursor_reads_the_next_page_of_a_bulk_run(own_rows: Connection, acting_person: str) -> None:
     """A bulk run may have more rows than one page; a cursor reads the rows of the next page."""
     run = insert_run(own_rows, acting_person, make_chosen_rows(*range(1, 2_501)))
     assert run.size == 2_500

@@ -125,7 +125,7 @@ def test_an_alert_leads_to_its_record(appearance: object) -> None:
     assert alert_words.format_alert_rule(TASK.alert, make_window_context()) == "Scheduled task is late"
 
 
-def test_grouped_by_state(appearance: object) -> None:
+def test_incidents_are_grouped_by_state(appearance: object) -> None:
     """The list has open incidents first, then the snoozed ones, each group with its count and the oldest incident
     first.
     """

@@ -118,7 +118,9 @@ def test_a_tab_with_a_failed_read_keeps_its_rows(qtbot: QtBot, appearance: objec
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_totals_and_summary(qtbot: QtBot, appearance: object, language: Literal["ja", "en"]) -> None:
+def test_the_totals_of_a_company_have_a_line_per_currency(
+    qtbot: QtBot, appearance: object, language: Literal["ja", "en"]
+) -> None:
     """The totals of a company have a line for each currency. The copied summary has the figures and open records, and
     no person's name or note.
     """

@@ -233,7 +233,9 @@ class Closes(Reports):
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_a_daily_close(qtbot: QtBot, appearance: Appearance, language: Literal["ja", "en"]) -> None:
+def test_the_daily_close_is_shown_and_exported(
+    qtbot: QtBot, appearance: Appearance, language: Literal["ja", "en"]
+) -> None:
     """The page shows yesterday's close first. An invalid or future date is reported at the field. An open record is
     named in words and can be opened, and the key of the export writes the shown close.
     """
