@@ -135,7 +135,7 @@ def _calls(nodes: Nodes, functions: dict[str, int]) -> Iterator[tuple[ast.Call, 
 
 
 def _texts(nodes: Nodes, file: Path) -> Iterator[tuple[str, str]]:
-    skipped = {id(node) for node in _list_unrequested_words(nodes)}
+    skipped = {id(node) for node in _list_nodes_without_wording_keys(nodes)}
     for node in nodes:
         if id(node) in skipped:
             continue
@@ -145,7 +145,7 @@ def _texts(nodes: Nodes, file: Path) -> Iterator[tuple[str, str]]:
             yield text, f"{file}:{getattr(node, 'lineno', 0)}"
 
 
-def _list_unrequested_words(nodes: Nodes) -> Iterator[ast.AST]:
+def _list_nodes_without_wording_keys(nodes: Nodes) -> Iterator[ast.AST]:
     """Yield the nodes whose texts aren't wording keys: docstrings, the values of an enum, and texts that are
     converted to an AuditAction.
     """

@@ -77,7 +77,7 @@ def test_a_write_that_ignored_a_lost_connection_runs_again(database: Database, p
     assert (database.write(work), tries) == (7, 2)
 
 
-def test_a_commit_that_nobody_could_ask_for(database: Database, place: ServerPlace) -> None:
+def test_a_transaction_whose_commit_was_never_sent_runs_again(database: Database, place: ServerPlace) -> None:
     """The connection is lost at the last statement, whose error is ignored. COMMIT was never sent, so the transaction
     is run again."""
     tries = 0
