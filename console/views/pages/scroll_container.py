@@ -1,7 +1,7 @@
 """The scroll area around a page. The page fills the window; if the window is smaller than the page's minimum size,
 the whole page scrolls."""
 
-from PySide6.QtCore import QEvent, QObject, QPoint, QSize, Qt, QTimer, Slot
+from PySide6.QtCore import QEvent, QObject, QPoint, QRect, QSize, Qt, QTimer, Slot
 from PySide6.QtGui import QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView, QLayout, QScrollArea, QWidget
 
@@ -15,7 +15,9 @@ _MIN_VISIBLE_TAB_ROWS = 4
 
 class PageScrollArea(QScrollArea):
     """A scroll area that never makes its page smaller than the page's minimum size, at every text size and window
-    size. If the person opens a tab whose contents are below the first view of the page, the area scrolls to them.
+    size. If the person opens a tab whose contents are below the first view of the page, the area scrolls to them. If
+    the visible part becomes lower or higher, for example because a bar appears above the page, its first line stays,
+    unless the focused widget would be hidden.
 
     QScrollArea's own resizing uses the preferred height of a page; this class uses the minimum height.
     """
@@ -26,8 +28,11 @@ class PageScrollArea(QScrollArea):
         self._inner_areas = InnerScrollAreas(self, self.fit_page)
         self._opened_tab_bar: TabBar | None = None  # until the person scrolls or moves on
         self._keeps_opened_tab = False
+        self._height_before_resize = (
+            0  # of the viewport, in px; Qt reports none for an area that was hidden meanwhile
+        )
         self._tab_timer = QTimer(self, singleShot=True, interval=0)  # until the new contents are laid out
-        self._tab_timer.timeout.connect(self.fit_page)
+        self._tab_timer.timeout.connect(self._show_opened_tab)
         self.verticalScrollBar().valueChanged.connect(self._release_opened_tab_bar)
         self.setWidget(page)
         page.installEventFilter(self)
@@ -55,32 +60,58 @@ class PageScrollArea(QScrollArea):
         page.resize(size)
         tab_bar = self._opened_tab_bar
         if tab_bar is not None and tab_bar.isVisible():
-            self._scroll_to_tab_bar(tab_bar, tab_bar.mapTo(page, QPoint(0, 0)).y())
+            self._scroll_to_tab_bar(tab_bar)
         self._keeps_opened_tab = False
 
-    def _scroll_to_tab_bar(self, tab_bar: TabBar, bar_top_px: int) -> None:
-        """Make the tab bar, which begins at `bar_top_px` from the top of the page, the first visible line. But if the
-        bar and the first rows below it are visible while the page isn't scrolled, keep the top of the page: scroll
-        up to it if they aren't visible now, and otherwise don't scroll."""
-        rows_bottom = bar_top_px + tab_bar.height() + _MIN_VISIBLE_TAB_ROWS * current_appearance().row_height()
-        scroll_bar, visible_height = self.verticalScrollBar(), self.viewport().height()
-        if rows_bottom > visible_height:
-            scroll_bar.setValue(bar_top_px)
-        elif scroll_bar.value() > bar_top_px:
+    def _scroll_to_tab_bar(self, tab_bar: TabBar) -> None:
+        """Make the tab bar the first visible line. But if the bar and the first rows below it are visible while the
+        page isn't scrolled, keep the top of the page: scroll up to it if they aren't visible now, and otherwise don't
+        scroll."""
+        scroll_bar, bar_top = self.verticalScrollBar(), self._find_top(tab_bar)
+        if not self._is_tab_in_first_view(tab_bar):
+            scroll_bar.setValue(bar_top)
+        elif scroll_bar.value() > bar_top:
             scroll_bar.setValue(0)
+
+    def _is_tab_in_first_view(self, tab_bar: TabBar) -> bool:
+        """Return True if the tab bar and the first rows below it are visible while the page isn't scrolled."""
+        rows_height = _MIN_VISIBLE_TAB_ROWS * current_appearance().row_height()
+        return self._find_top(tab_bar) + tab_bar.height() + rows_height <= self.viewport().height()
+
+    def _find_top(self, widget: QWidget) -> int:
+        """Return the distance of a widget of the page from the top of the page, in px."""
+        page = self.widget()
+        return 0 if page is None else widget.mapTo(page, QPoint(0, 0)).y()
+
+    def scroll_to_top(self) -> None:
+        """Scroll to the top of the page, because it shows other contents. The bar of the tab that the person has
+        opened before isn't kept visible any longer."""
+        self._opened_tab_bar = None
+        self.verticalScrollBar().setValue(0)
 
     def show_top_and_focus(self) -> None:
         """Scroll to the top of the page, and from there only as far as the focused widget needs to be visible."""
-        self.verticalScrollBar().setValue(0)
+        self.scroll_to_top()
         self.scroll_to_focused_widget()
 
     def scroll_to_focused_widget(self) -> None:
-        """Scroll up or down so that the focused widget of the page is visible; if it is a list, its current row; if
-        it is higher than a row, its upper end."""
+        """Scroll up or down so that the focused widget of the page is visible; if it is a list, its current row, to
+        which a list that has its own scroll bar scrolls, too; if it is higher than a row, its upper end."""
+        page = self.widget()
+        focused_widget = page.focusWidget() if page is not None else None
+        if isinstance(focused_widget, QAbstractItemView) and focused_widget.currentIndex().isValid():
+            focused_widget.scrollTo(focused_widget.currentIndex())
+        focus_rect = self._find_focus_rect()
+        if page is not None and focus_rect is not None:
+            self.ensureVisible(-page.x(), focus_rect.center().y(), 0, focus_rect.height())
+
+    def _find_focus_rect(self) -> QRect | None:
+        """Return the rectangle of the page's focused widget in the page; if the widget is a list, that of its current
+        row; if it is higher than a row, that of its upper end. Return None if no widget of the page has the focus."""
         page = self.widget()
         focused_widget = page.focusWidget() if page is not None else None
         if page is None or focused_widget is None:
-            return
+            return None
         focus_rect = focused_widget.rect()
         focus_rect.setHeight(min(focus_rect.height(), current_appearance().row_height()))
         if isinstance(focused_widget, QAbstractItemView) and focused_widget.currentIndex().isValid():
@@ -88,7 +119,7 @@ class PageScrollArea(QScrollArea):
                 focused_widget.visualRect(focused_widget.currentIndex()),
                 focused_widget.viewport(),
             )
-        self.ensureVisible(-page.x(), focused_widget.mapTo(page, focus_rect.center()).y(), 0, focus_rect.height())
+        return focus_rect.translated(focused_widget.mapTo(page, QPoint(0, 0)))
 
     @Slot()
     def _show_opened_tab_later(self) -> None:
@@ -99,6 +130,14 @@ class PageScrollArea(QScrollArea):
         self._tab_timer.start()
 
     @Slot()
+    def _show_opened_tab(self) -> None:
+        """Scroll to the tab that the person has opened, if its contents are below the first view of the page. If they
+        are in the first view, the page stays where it is, also when it becomes lower later."""
+        self.fit_page()
+        if self._opened_tab_bar is not None and self._is_tab_in_first_view(self._opened_tab_bar):
+            self._opened_tab_bar = None
+
+    @Slot()
     def _release_opened_tab_bar(self) -> None:
         """Let the bar of the opened tab scroll like the rest of the page again, because the person has scrolled or
         moved to another row. (Until then, `fit_page` keeps it as the first visible line.) Do nothing while `fit_page`
@@ -107,8 +146,24 @@ class PageScrollArea(QScrollArea):
             self._opened_tab_bar = None
 
     def resizeEvent(self, event: QResizeEvent) -> None:
+        """Fit the page to the new size. The first visible line stays, unless the focused widget was visible before
+        and would be hidden."""
+        was_focus_visible = self._is_focus_visible(event.oldSize().height())
         super().resizeEvent(event)
         self.fit_page()
+        if was_focus_visible and not self._is_focus_visible(self.viewport().height()):
+            self.scroll_to_focused_widget()
+
+    def _is_focus_visible(self, visible_height_px: int) -> bool:
+        """Return True if the focused widget of the page, or the current row of a focused list, is inside the part of
+        the page that is `visible_height_px` px high and begins at the present position of the scroll bar."""
+        page, focus_rect, top = self.widget(), self._find_focus_rect(), self.verticalScrollBar().value()
+        focused_widget = page.focusWidget() if page is not None else None
+        if page is None or focused_widget is None or focus_rect is None or not focused_widget.isVisibleTo(page):
+            return False
+        widget_rect = focused_widget.rect().translated(focused_widget.mapTo(page, QPoint(0, 0)))
+        is_inside = widget_rect.contains(focus_rect)  # a list can have scrolled its current row away itself
+        return is_inside and top <= focus_rect.top() and focus_rect.bottom() < top + visible_height_px
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
         if watched is self.widget() and event.type() == QEvent.Type.LayoutRequest:

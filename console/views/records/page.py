@@ -228,7 +228,7 @@ class RecordPage(Page, Generic[ViewT]):
         self.route, self.sidebar_key = route, route.sidebar_key
         if is_other_record:
             self.view, self._shown_state = None, ()
-            self.contents_area.verticalScrollBar().setValue(0)
+            self.contents_area.scroll_to_top()
             self.reset_read_state()
             for name in self.list_bar_names():
                 self.hide_bar(name)

@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING
 
 from PySide6.QtCore import QItemSelectionModel, QModelIndex, QPersistentModelIndex, QSignalBlocker
-from PySide6.QtGui import QFocusEvent, QKeyEvent
+from PySide6.QtGui import QFocusEvent, QKeyEvent, QResizeEvent
 from PySide6.QtWidgets import QAbstractItemView
 
 if TYPE_CHECKING:
@@ -21,9 +21,14 @@ class RememberedCurrentItem(_ItemView):
     Qt reports to screen readers that the current item of every list has the focus, even if the list itself doesn't
     have the keyboard focus. So while the list doesn't have the focus, this class stores the current item, and the
     list has no current item for Qt. `currentIndex` returns the current item in both cases.
+
+    If the list becomes lower or higher while its current item is visible, the item stays visible.
     """
 
     _remembered_index: QPersistentModelIndex | None = None
+    _height_before_resize = 0
+    """The height in px that the visible part of the list had after its last change. The event of a change doesn't
+    have it: Qt reports no old size for a list that was hidden meanwhile."""
 
     def currentIndex(self) -> QModelIndex:
         remembered_index = self._remembered_index
@@ -49,6 +54,23 @@ class RememberedCurrentItem(_ItemView):
         self._restore_index()
         super().keyPressEvent(event)
         self._remember_index()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        was_visible = self.is_current_item_visible_in(self._height_before_resize)
+        super().resizeEvent(event)
+        self._height_before_resize = self.viewport().height()
+        if was_visible and not self.is_current_item_visible_in(self._height_before_resize):
+            self.scroll_to_current_item()
+
+    def is_current_item_visible_in(self, height_px: int) -> bool:
+        """Return True if the whole current item is visible in a visible part of the list that is `height_px` px high;
+        for a part that is lower than the item, if the top of the item is at its upper end."""
+        rect = self.visualRect(self.currentIndex())
+        return self.currentIndex().isValid() and 0 <= rect.top() <= max(0, height_px - rect.height())
+
+    def scroll_to_current_item(self) -> None:
+        """Scroll the list as far as needed until its current item is visible."""
+        self.scrollTo(self.currentIndex())
 
     def _remember_index(self) -> None:
         """Store the current item, and let Qt have no current item, because the list has lost the focus."""

@@ -218,13 +218,15 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         last_row = self.rowAt(bottom)
         self.rows.set_visible_rows(first_row, last_row if last_row >= 0 else self.rows.rowCount() - 1)
 
+    def is_current_item_visible_in(self, height_px: int) -> bool:
+        row = self.currentIndex().row()  # by its row, because the cell of a hidden column has no rectangle
+        return row >= 0 and 0 <= self.rowViewportPosition(row) <= max(0, height_px - self.rowHeight(row))
+
     def _is_current_row_visible(self) -> bool:
         """Return True if the whole current row is visible, or at least its top in a table lower than a row."""
-        row, viewport_height = self.currentIndex().row(), self.viewport().height()
-        top = self.rowViewportPosition(row)
-        return row >= 0 and 0 <= top <= max(0, viewport_height - self.rowHeight(row))
+        return self.is_current_item_visible_in(self.viewport().height())
 
-    def _scroll_to_current_row(self) -> None:
+    def scroll_to_current_item(self) -> None:
         if self.currentIndex().isValid() and not self._is_current_row_visible():
             self.updateGeometries()  # the scroll bar doesn't know the new rows and headings yet
             self.scrollTo(self.currentIndex(), QAbstractItemView.ScrollHint.EnsureVisible)
@@ -250,7 +252,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
             if shift_px:
                 self.verticalScrollBar().setValue(self.verticalScrollBar().value() + shift_px)
         if self._was_current_row_visible:  # an action may have moved it to another group
-            self._scroll_to_current_row()
+            self.scroll_to_current_item()
         self._update_current_row()
         self.report_visible_rows()
 
@@ -391,13 +393,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
             )
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Keep the current row visible if a bar above the table makes the table lower."""
-        row = self.currentIndex().row()
-        top, old_height = self.rowViewportPosition(row), event.oldSize().height()
-        was_row_visible = row >= 0 and 0 <= top <= old_height - self.rowHeight(row)
         super().resizeEvent(event)
-        if was_row_visible:
-            self._scroll_to_current_row()
         self.report_visible_rows()
 
     def changeEvent(self, event: QEvent) -> None:

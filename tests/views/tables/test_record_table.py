@@ -142,6 +142,20 @@ def test_the_current_row_stays_in_sight(table: MakeTable, qtbot: QtBot) -> None:
     assert view.verticalScrollBar().value() == 0, "who has scrolled away isn't taken back"
 
 
+def test_the_current_row_stays_in_sight_while_the_table_is_hidden(table: MakeTable, qtbot: QtBot) -> None:
+    """The person is on another page while a bar makes the pages lower, so the table is lower when it is shown
+    again. Its current row, the last visible one before, is visible then, too."""
+    view = table(9)
+    view.go_to_row(8)
+    assert view.is_current_item_visible_in(view.viewport().height())
+    for height_px in (28 + 3 * 32, 28 + 6 * 32, 28 + 2 * 32):
+        view.hide()
+        view.resize(600, height_px)
+        view.show()
+        qtbot.waitUntil(lambda: view.height() == view.viewport().height() + 28)
+        assert view.is_current_item_visible_in(view.viewport().height()), height_px
+
+
 def test_scrolling_reads_the_visible_pages(table: MakeTable) -> None:
     """Scrolling to the end brings the next page, until the list is whole."""
     view = table(3 * PAGE)

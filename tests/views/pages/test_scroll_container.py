@@ -1,0 +1,151 @@
+"""The scroll area around a page, whose visible part becomes lower when a bar appears above the page."""
+
+import pytest
+from PySide6.QtCore import QPoint, QStringListModel
+from PySide6.QtWidgets import QApplication, QLineEdit, QListView, QVBoxLayout, QWidget
+from pytestqt.qtbot import QtBot
+
+from console.views.pages.scroll_container import PageScrollArea
+from console.views.theme.theme import current_appearance
+from console.views.widgets.controls.tabs import TabBar
+
+_HEAD_PX, _WIDE_PX, _HIGH_PX = 160, 500, 420
+
+
+class TabbedPage(QWidget):
+    """A page with a head, an input field, a bar with two tabs, a list below it, and an input field at its end."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        head = QWidget()
+        head.setFixedHeight(_HEAD_PX)
+        self.first_edit, self.last_edit, self.tab_bar = QLineEdit(), QLineEdit(), TabBar("Tabs")
+        for name in ("Timeline", "Notes"):
+            self.tab_bar.add_tab(name)
+        self.list = QListView()
+        self.list.setModel(QStringListModel([f"Line {number}" for number in range(40)], self.list))
+        self.list.setMinimumHeight(100)
+        layout = QVBoxLayout(self)
+        for part in (self.first_edit, head, self.tab_bar, self.list, self.last_edit):
+            layout.addWidget(part)
+
+
+@pytest.fixture
+def shown(qtbot: QtBot) -> tuple[PageScrollArea, TabbedPage]:
+    page = TabbedPage()
+    area = PageScrollArea(page)
+    qtbot.addWidget(area)
+    area.resize(_WIDE_PX, _HIGH_PX)
+    area.show()
+    settle()
+    return area, page
+
+
+def settle() -> None:
+    for _ in range(5):
+        QApplication.processEvents()
+
+
+def is_in_sight(area: PageScrollArea, widget: QWidget) -> bool:
+    top = widget.mapTo(area.viewport(), QPoint(0, 0)).y()
+    return 0 <= top <= top + widget.height() <= area.viewport().height()
+
+
+def find_tab_rows_bottom(page: TabbedPage) -> int:
+    """Return the lower end, in px from the top of the page, of the rows by which the page counts the contents of a
+    tab as visible."""
+    return page.tab_bar.mapTo(page, QPoint(0, 0)).y() + page.tab_bar.height() + 4 * current_appearance().row_height()
+
+
+def test_an_opened_tab_does_not_scroll_a_page_that_becomes_lower_later(
+    shown: tuple[PageScrollArea, TabbedPage],
+) -> None:
+    """The contents of an opened tab are in the first view, so the page doesn't scroll to them. A bar that appears
+    above the page afterwards, and then the return of the whole height, leave the page at its top, too."""
+    area, page = shown
+    page.tab_bar.setCurrentIndex(1)
+    settle()
+    assert area.verticalScrollBar().value() == 0
+    for height_px in (find_tab_rows_bottom(page) - 60, _HIGH_PX, 240):
+        area.resize(_WIDE_PX, height_px)
+        settle()
+        assert area.verticalScrollBar().value() == 0, height_px
+    assert area.verticalScrollBar().maximum() > 0
+
+
+def test_an_opened_tab_below_the_first_view_keeps_its_place_at_other_heights(
+    shown: tuple[PageScrollArea, TabbedPage],
+) -> None:
+    area, page = shown
+    area.resize(_WIDE_PX, 200)
+    settle()
+    page.tab_bar.setCurrentIndex(1)
+    settle()
+    bar_top = page.tab_bar.mapTo(page, QPoint(0, 0)).y()
+    assert area.verticalScrollBar().value() == bar_top
+    for height_px in (150, 200):
+        area.resize(_WIDE_PX, height_px)
+        settle()
+        assert area.verticalScrollBar().value() == bar_top, height_px
+
+
+def test_the_tab_of_an_earlier_visit_does_not_scroll_the_page(shown: tuple[PageScrollArea, TabbedPage]) -> None:
+    """A tab that was opened below the first view stays the first visible line only until the page shows other
+    contents, which begin at the top, also if the page couldn't scroll to the tab."""
+    area, page = shown
+    page.list.setModel(QStringListModel(["Line"], page.list))
+    area.resize(_WIDE_PX, page.minimumSizeHint().height())
+    settle()
+    assert area.verticalScrollBar().maximum() == 0
+    page.tab_bar.setCurrentIndex(1)
+    settle()
+    area.scroll_to_top()
+    area.resize(_WIDE_PX, 200)
+    settle()
+    assert area.verticalScrollBar().maximum() > 0
+    assert area.verticalScrollBar().value() == 0
+
+
+def test_a_focused_field_stays_visible_when_the_page_becomes_lower(shown: tuple[PageScrollArea, TabbedPage]) -> None:
+    """The field at the end of the page has the focus, and the page becomes so low that it would be hidden: the page
+    scrolls as far as it needs to. With the focus at the top, it stays at its top."""
+    area, page = shown
+    page.last_edit.setFocus()
+    assert is_in_sight(area, page.last_edit)
+    area.resize(_WIDE_PX, 240)
+    settle()
+    assert is_in_sight(area, page.last_edit)
+    area.scroll_to_top()
+    page.first_edit.setFocus()
+    area.resize(_WIDE_PX, 200)
+    settle()
+    assert area.verticalScrollBar().value() == 0
+
+
+def test_a_focused_field_out_of_sight_does_not_scroll_the_page(shown: tuple[PageScrollArea, TabbedPage]) -> None:
+    """The person has scrolled up, away from the focused field. A lower page keeps its first visible line."""
+    area, page = shown
+    area.resize(_WIDE_PX, 240)
+    page.last_edit.setFocus()
+    settle()
+    area.verticalScrollBar().setValue(0)
+    area.resize(_WIDE_PX, 200)
+    settle()
+    assert area.verticalScrollBar().value() == 0
+
+
+def test_the_current_line_stays_visible_when_the_page_begins_to_scroll(
+    shown: tuple[PageScrollArea, TabbedPage],
+) -> None:
+    """The list scrolls by itself, and its current line is visible. The page becomes so low that it scrolls as a
+    whole, with the list as high as its lines: the current line is still visible; so it is in a high page again."""
+    area, page = shown
+    page.list.setFocus()
+    page.list.setCurrentIndex(page.list.model().index(30, 0))
+    settle()
+    assert area.verticalScrollBar().maximum() == 0
+    for height_px in (240, _HIGH_PX):
+        area.resize(_WIDE_PX, height_px)
+        settle()
+        line = page.list.visualRect(page.list.currentIndex())
+        assert page.list.viewport().visibleRegion().contains(line), height_px
