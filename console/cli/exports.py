@@ -30,7 +30,21 @@ def _write_export(console: "Console", args: Namespace, writer: AnswerWriter) -> 
         if row_count:
             writer.show_progress("export", rows=row_count)
 
-    return console.exports.write(request, Path(args.to), writer.translator.language, report_progress)
+    export = console.exports.write(request, Path(args.to), writer.translator.language, report_progress)
+    if request.name is ListName.COMPANIES:
+        _explain_conditions_on_records(request.subject, writer)
+    return export
+
+
+def _explain_conditions_on_records(text: str, writer: AnswerWriter) -> None:
+    """If the searched text has operators, such as `status:unknown`, say on stderr that the written list has
+    companies, and name the command that exports records."""
+    from console.domain.lookup.query import list_typed_operators  # no other list needs it
+
+    operators = list_typed_operators(text)
+    if operators:
+        conditions = ", ".join(operators)
+        writer.write_to_stderr(writer.translator("export.companies_only", conditions=conditions, text=f'"{text}"'))
 
 
 def _build_export_json(export: WrittenExport, _: Translate) -> JsonObject:

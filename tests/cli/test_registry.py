@@ -328,6 +328,29 @@ def test_a_search_for_one_character_asks_for_two(desk: RegistryDesk) -> None:
         assert said not in terminal("registry", "find", "どこにもない", LANGUAGE=language).out.decode()
 
 
+@pytest.mark.parametrize(("language", "said"), [("en", "This list has companies."), ("ja", "法人情報の会社です")])
+def test_an_export_of_companies_names_the_export_of_records(
+    desk: RegistryDesk, tmp_path: Path, language: str, said: str
+) -> None:
+    """`export find` with a condition on records, also with an invalid one, says on stderr that it exports companies,
+    and which command exports records. Its answer, its file and its exit status are those of any other text.
+    """
+    for text, conditions in (
+        ("status:unknown", "status:unknown"),
+        ("架空 age:>1d Provider:nobody", "age:>1d, Provider:nobody"),
+    ):
+        written, of_json = tmp_path / f"{len(text)}.csv", tmp_path / f"{len(text)}-json.csv"
+        plain = desk.terminal("export", "find", text, "--to", str(written), LANGUAGE=language)
+        assert (plain.status, plain.out.decode().count("\n")) == (0, 1)
+        for part in (said, conditions, f'support-console export search "{text}" --to FILE'):
+            assert part in plain.err
+        answer = desk.terminal.json("export", "find", text, "--to", str(of_json)).data
+        assert answer == {"file": str(of_json), "rows": 0, "bytes": of_json.stat().st_size}
+    for number, text in enumerate(("架空", "RE:BORN", "架空:商事")):
+        arguments = ("export", "find", text, "--to", str(tmp_path / f"{number}.csv"))
+        assert desk.terminal(*arguments, LANGUAGE=language).err == "", text
+
+
 @pytest.mark.parametrize(
     "command", [("find", "架空"), ("registry", "find", "架空"), ("export", "find", "架空", "--to", "found.csv")]
 )

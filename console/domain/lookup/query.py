@@ -22,7 +22,7 @@ from enum import StrEnum
 
 from console.domain.calendar_days import get_end_of_day, get_start_of_day
 from console.domain.money import MINOR_DIGITS_BY_CURRENCY
-from console.domain.queues.filter_text import InvalidFilterValue, add_filter_operator, parse_amount
+from console.domain.queues.filter_text import FILTER_OPERATORS, InvalidFilterValue, add_filter_operator, parse_amount
 from console.domain.queues.filters import NO_FILTER, AmountRange, RecordFilter
 
 LONGEST_SEARCH_CHARACTERS = 1_000
@@ -174,6 +174,17 @@ def clean_search_text(text: str) -> str:
         if character.isspace() or unicodedata.category(character) not in _INVISIBLE_UNICODE_CATEGORIES
     )
     return "".join(visible_characters).strip()
+
+
+def list_typed_operators(text: str) -> tuple[str, ...]:
+    """Return the words of a search text that are operators of the search, such as `status:unknown`, as they were
+    typed, also those with an invalid value. Only records can meet such a condition; companies can't."""
+    known_names = {*FILTER_OPERATORS, *_DAY_OPERATOR_NAMES}
+    matches = (
+        (word, _OPERATOR_PATTERN.fullmatch(unicodedata.normalize("NFKC", word)))
+        for word in clean_search_text(text).split()
+    )
+    return tuple(word for word, match in matches if match is not None and match[1].lower() in known_names)
 
 
 def _add_word(builder: _SearchBuilder, typed_word: str, *, is_alone: bool) -> None:
