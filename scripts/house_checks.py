@@ -25,7 +25,7 @@ INDEX_HOSTS = (
     *("files.pythonhosted" + ".org", "pypi" + ".org"),
     *("--index" + "-url", "--extra-index" + "-url", "--trusted" + "-host", "--find" + "-links"),
 )
-BINARY = {".png", ".ttf", ".otf", ".pdf", ".ico", ".icns", ".db", ".qm", ".woff2", ".gz"}
+BINARY_SUFFIXES = {".png", ".ttf", ".otf", ".pdf", ".ico", ".icns", ".db", ".qm", ".woff2", ".gz"}
 
 
 class Finding(NamedTuple):
@@ -62,7 +62,7 @@ def tracked(root: Path) -> list[str]:
 def check(root: Path, paths: Iterable[str]) -> Iterator[Finding]:
     """Yield the broken rules in these files."""
     for path in paths:
-        if Path(path).suffix in BINARY:
+        if Path(path).suffix in BINARY_SUFFIXES:
             continue
         text = (root / path).read_text(encoding="utf-8", errors="replace")
         yield from words(path, text)
@@ -91,9 +91,9 @@ def calls(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator
     reason.
     """
     for node in nodes:
-        if isinstance(node, ast.Call) and not EXCUSED.search(lines[node.lineno - 1]):
+        if isinstance(node, ast.Call) and not EXCUSED_LINE_PATTERN.search(lines[node.lineno - 1]):
             name = ast.unparse(node.func)
-            for room, pattern, advice in CALLS:
+            for room, pattern, advice in FORBIDDEN_CALLS:
                 if re.match(room, path) and re.search(pattern, name):
                     yield Finding(path, node.lineno, advice)
 
@@ -106,8 +106,8 @@ def codes(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator
         return
     for node in nodes:
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
-            member = MEMBER_OF.get(node.value)
-            if member is not None and not EXCUSED.search(lines[node.lineno - 1]):
+            member = ENUM_MEMBER_BY_VALUE.get(node.value)
+            if member is not None and not EXCUSED_LINE_PATTERN.search(lines[node.lineno - 1]):
                 yield Finding(path, node.lineno, f"a bare string; say {member}")
 
 
@@ -118,7 +118,9 @@ def function_names(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) ->
     if not path.startswith("console/"):
         return
     for node in nodes:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not EXCUSED.search(lines[node.lineno - 1]):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and not EXCUSED_LINE_PATTERN.search(
+            lines[node.lineno - 1]
+        ):
             first, _, _ = node.name.strip("_").partition("_")
             decorators = {ast.unparse(decorator) for decorator in node.decorator_list}
             is_constructor = first == "from" and not decorators.isdisjoint({"classmethod", "staticmethod"})
@@ -137,7 +139,7 @@ def attribute_names(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "hasattr" and ast.unparse(node.args[0]) == "self":
             name = node.args[1]
             is_known = isinstance(name, ast.Constant) and name.value in stored
-            if not is_known and not EXCUSED.search(lines[node.lineno - 1]):
+            if not is_known and not EXCUSED_LINE_PATTERN.search(lines[node.lineno - 1]):
                 yield Finding(path, node.lineno, f"{ast.unparse(name)} is set nowhere in this module")
 
 
@@ -154,7 +156,7 @@ def clauses(path: str, nodes: Sequence[ast.AST], text: str) -> Iterator[Finding]
     tokens = tokenize.generate_tokens(io.StringIO(text).readline)
     texts += [(token.start[0], token.string.lstrip("#")) for token in tokens if token.type == tokenize.COMMENT]
     for line, content in texts:
-        if CLAUSE.match(content):
+        if WHO_OR_WHAT_CLAUSE_PATTERN.match(content):
             yield Finding(path, line, "begins with a clause; name the actor, the state, the column or the lock")
 
 
@@ -174,7 +176,7 @@ def measured_times(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) ->
                 for target in node.targets
             }
             for node in ast.walk(function):
-                if isinstance(node, ast.Assert) and not EXCUSED.search(lines[node.lineno - 1]):
+                if isinstance(node, ast.Assert) and not EXCUSED_LINE_PATTERN.search(lines[node.lineno - 1]):
                     orders = (part for part in ast.walk(node.test) if _is_order(part))
                     sides = [side for part in orders for side in (part.left, *part.comparators)]
                     if any(_is_measured(side) or ast.unparse(side) in measured or _has_name(side) for side in sides):
@@ -211,7 +213,7 @@ def short_patience(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) ->
     if not re.match(r"tests/(?!soak|bench)", path):
         return
     for node in nodes:
-        if isinstance(node, ast.Call) and not EXCUSED.search(lines[node.lineno - 1]):
+        if isinstance(node, ast.Call) and not EXCUSED_LINE_PATTERN.search(lines[node.lineno - 1]):
             limits = [keyword.value for keyword in node.keywords if keyword.arg in LIMIT_KEYWORDS]
             method = node.func.attr if isinstance(node.func, ast.Attribute) else ""
             if method in WAITING_METHODS:
@@ -250,20 +252,20 @@ SHARED_WORDS = {
     *("duplicate", "incomplete", "lapsed", "move_order", "not_found", "other_amount", "other_payment"),
     *("poll", "reversed", "set_aside", "unknown", "waiting"),
 }
-MEMBER_OF = {
+ENUM_MEMBER_BY_VALUE = {
     one.value: f"{type(one).__name__}.{one.name}"
     for one in (*WorkReason, *ErrorCode)
     if one.value not in SHARED_WORDS
 }
 
 
-CLAUSE = re.compile(r"\s*(Who|Whom|Whose|Whoever|What|Whatever)\b(?![^.:;]*\?)")
-EXCUSED = re.compile(r"#.*\bhouse: \w+")
+WHO_OR_WHAT_CLAUSE_PATTERN = re.compile(r"\s*(Who|Whom|Whose|Whoever|What|Whatever)\b(?![^.:;]*\?)")
+EXCUSED_LINE_PATTERN = re.compile(r"#.*\bhouse: \w+")
 DURATION_NAME = re.compile(r"(\b|_)(longest|slowest|lasted|elapsed|took|p9[059])(_ms|_seconds)?\b")
 """Names of measured durations in tests."""
 
 # room (pattern of paths) · call (pattern of its name) · what to do instead
-CALLS = (
+FORBIDDEN_CALLS = (
     (
         r"tests/(?!soak|bench)",
         r"^(time\.)?sleep$",

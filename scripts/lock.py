@@ -26,7 +26,7 @@ PYPROJECT = ROOT / "pyproject.toml"
 # pip-compile resolves for the machine it runs on. These are what Windows, macOS and Debian 12 (Python 3.11.2) need
 # beyond it, found in the metadata of the other pins; all are pure Python, so they resolve here too, and get their
 # marker later.
-ELSEWHERE = {
+MARKER_BY_FOREIGN_PACKAGE = {
     "async-timeout": 'python_full_version < "3.11.3"',  # redis
     "colorama": 'sys_platform == "win32"',
     "pefile": 'sys_platform == "win32"',
@@ -35,13 +35,13 @@ ELSEWHERE = {
     "tzdata": 'sys_platform == "win32"',
 }
 
-HEADER = """\
+LOCK_FILE_HEADER = """\
 # Every version with the hashes of its files. Written by `make lock` (`make upgrade` for newer versions);
 # not edited by hand. Which index the files come from is the business of pip's own configuration.
 # inputs: sha256:{digest}
 """
 
-PIN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;\\]+)(?P<rest>.*)$")
+PINNED_PACKAGE_PATTERN = re.compile(r"^(?P<name>[A-Za-z0-9._-]+)==(?P<version>[^\s;\\]+)(?P<rest>.*)$")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -74,7 +74,7 @@ def write_locks(*, upgrade: bool) -> None:
     """
     print("Resolving versions and collecting hashes; this asks the configured package index.", flush=True)
     options = ["--upgrade"] if upgrade else []
-    _resolve(LOCK, requirements(), ["--extra", "dev", *options, "pyproject.toml"], ELSEWHERE)
+    _resolve(LOCK, requirements(), ["--extra", "dev", *options, "pyproject.toml"], MARKER_BY_FOREIGN_PACKAGE)
     _mark_other_systems()
     asked = docs_requirements()
     _resolve(DOCS_LOCK, asked, ["--constraint", LOCK.name, *options], map(str, asked))
@@ -91,7 +91,9 @@ def _resolve(lock: Path, asked: Sequence[Requirement], options: Sequence[str], f
     ]
     subprocess.run(command, cwd=ROOT, check=True, text=True, input="\n".join(further) + "\n")
     source = "another system" if lock == LOCK else "pyproject.toml"
-    lock.write_text(HEADER.format(digest=inputs_digest(asked)) + lock.read_text().replace("-r -\n", f"{source}\n"))
+    lock.write_text(
+        LOCK_FILE_HEADER.format(digest=inputs_digest(asked)) + lock.read_text().replace("-r -\n", f"{source}\n")
+    )
     print(f"Wrote {lock.name}: {sum(1 for _ in pins(lock.read_text()))} versions.")
 
 
@@ -111,14 +113,14 @@ def find_faults(text: str, asked: Sequence[Requirement]) -> Iterator[str]:
     for line in text.splitlines():
         if line.startswith("-"):
             yield f"the option {line.split()[0]} must not be in it: a machine's index is its own business"
-        if PIN.match(line) and not line.endswith("\\"):
+        if PINNED_PACKAGE_PATTERN.match(line) and not line.endswith("\\"):
             yield f"{line} has no hash"
 
 
 def pins(text: str) -> Iterator[tuple[str, str]]:
     """Yield (canonical name, version) of each pinned package in the text of a lock."""
     for line in text.splitlines():
-        if found := PIN.match(line):
+        if found := PINNED_PACKAGE_PATTERN.match(line):
             yield canonicalize_name(found["name"]), found["version"]
 
 
@@ -138,7 +140,7 @@ def docs_requirements() -> list[Requirement]:
 
 def inputs_digest(asked: Sequence[Requirement]) -> str:
     """Return the SHA-256 (hex) of all inputs from which a lock is made."""
-    inputs = [sorted(map(str, asked)), ELSEWHERE]
+    inputs = [sorted(map(str, asked)), MARKER_BY_FOREIGN_PACKAGE]
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
 
 
@@ -148,8 +150,8 @@ def _mark_other_systems() -> None:
 
 
 def _with_marker(line: str) -> str:
-    found = PIN.match(line)
-    marker = ELSEWHERE.get(canonicalize_name(found["name"])) if found else None
+    found = PINNED_PACKAGE_PATTERN.match(line)
+    marker = MARKER_BY_FOREIGN_PACKAGE.get(canonicalize_name(found["name"])) if found else None
     return f"{found['name']}=={found['version']} ; {marker} \\" if found and marker else line
 
 

@@ -16,9 +16,9 @@ from pathlib import Path, PurePosixPath
 from tests.support.longest_first import read_table
 
 ROOT = Path(__file__).resolve().parents[1]
-ALWAYS = "tests/domain"
+ALWAYS_RUN_TESTS = "tests/domain"
 # Of files that aren't modules: what reads them.
-READERS = {"resources": "tests/wording", "docs": "tests/packaging", "Makefile": "tests/packaging"}
+TESTS_BY_READ_FOLDER = {"resources": "tests/wording", "docs": "tests/packaging", "Makefile": "tests/packaging"}
 _WORKERS, _SECONDS = 2, 25
 _UNKNOWN_SECONDS = 0.7  # of a file that is too short for the table
 _IMPORT = re.compile(r"^\s*(?:from (\S+) import (\([^)]*\)|[^#\n]+)|import (\S+))", re.MULTILINE)
@@ -40,7 +40,7 @@ def choose(changed: Collection[str], sources: dict[str, str], seconds: dict[str,
     affected = set(_affected(changed, sources))
     near = {_mirror(path) for path in changed}
     ranked = sorted(affected, key=lambda file: (file not in changed, _folder(file) not in near, seconds.get(file, 0)))
-    chosen, rest = [ALWAYS], float(_WORKERS * _SECONDS)
+    chosen, rest = [ALWAYS_RUN_TESTS], float(_WORKERS * _SECONDS)
     left_out: list[str] = []
     for file in ranked:
         rest -= seconds.get(file, _UNKNOWN_SECONDS)
@@ -51,10 +51,12 @@ def choose(changed: Collection[str], sources: dict[str, str], seconds: dict[str,
 def _affected(changed: Collection[str], sources: dict[str, str]) -> Iterator[str]:
     """Yield the files of tests that changed or that name a changed module in an import."""
     modules = {path.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for path in changed}
-    rooms = {READERS[top] for path in changed if (top := path.partition("/")[0]) in READERS}
+    rooms = {TESTS_BY_READ_FOLDER[top] for path in changed if (top := path.partition("/")[0]) in TESTS_BY_READ_FOLDER}
     for file, source in sources.items():
         is_read = any(file.startswith(f"{room}/") for room in rooms)
-        if not file.startswith(f"{ALWAYS}/") and (file in changed or is_read or modules & set(_imported(source))):
+        if not file.startswith(f"{ALWAYS_RUN_TESTS}/") and (
+            file in changed or is_read or modules & set(_imported(source))
+        ):
             yield file
 
 

@@ -23,24 +23,30 @@ which a part is missing.
 """
 
 
-_RENEWAL = """A renewal supersedes the earlier row. If the renewal ends in `error`, the earlier row is live again. A
+_RENEWAL_TEXT = """\
+A renewal supersedes the earlier row. If the renewal ends in `error`, the earlier row is live again. A
 pending row with an unknown outcome stays `pending` with certainty `unknown`, and still holds the claim.
 """
-_LATE = """From `initializing` to `user_payment` the payer may still pay. A success that is reported after the end
+_LATE_PAYMENT_TEXT = """\
+From `initializing` to `user_payment` the payer may still pay. A success that is reported after the end
 (`expired`, `payment_failed`) is booked with its evidence. If the bank takes the money back, the payment is
 `reversed`. Reports that come late, twice or out of order make only these transitions. A signed callback leads to
 `signature_verified` at most; only the provider's answer to our own call leads to `completed`.
 """
-_ORDER = """The console moves an order from `pending` to `paid`, to `cancelled` (after the deadline of its payments)
+_ORDER_TEXT = """\
+The console moves an order from `pending` to `paid`, to `cancelled` (after the deadline of its payments)
 and to `refunded`; the shop makes the other transitions.
 """
-_REFUND = """A refund that is `submitting` with certainty `unknown` may have been made. It returns to `approved`
+_REFUND_TEXT = """\
+A refund that is `submitting` with certainty `unknown` may have been made. It returns to `approved`
 only if nothing was sent, or if the provider's rule proves that no refund was made; its idempotency key stays the
 same. A payment has at most one refund in the states {open}. Refunds in these states and in {further} reserve their
 sum of the payment.
 """
-_ASIDE = "The amount of a notice above an account's limit. If its refund fails, the set-aside is `open` again.\n"
-_LAPSE = "Every command reads a `calling` operation as `unknown` as soon as its lease has expired.\n"
+_SET_ASIDE_TEXT = (
+    "The amount of a notice above an account's limit. If its refund fails, the set-aside is `open` again.\n"
+)
+_LAPSED_CALL_TEXT = "Every command reads a `calling` operation as `unknown` as soon as its lease has expired.\n"
 _SCHEDULES = """## Schedules
 
 The times are the waits before each attempt, one after the other.
@@ -57,7 +63,7 @@ The times are the waits before each attempt, one after the other.
 - Poll of an accepted refund: {accepted}; at Atom {slow}; without end. After {patience} a case is opened.
 - A request for a refund without a decision expires after {decision}.
 """
-S = TypeVar("S", bound=StrEnum)
+StateT = TypeVar("StateT", bound=StrEnum)
 
 
 def render() -> str:
@@ -65,17 +71,17 @@ def render() -> str:
     opened = ", ".join(f"`{state}`" for state in states.REFUND_TRANSITIONS if state in OPEN_REFUND_STATES)
     further = ", ".join(f"`{state}`" for state in RESERVING_REFUND_STATES - OPEN_REFUND_STATES)
     parts = (
-        _part("Credit check", states.CREDIT_CHECK_TRANSITIONS, _RENEWAL),
-        _part("Payment", PAYMENT_TRANSITIONS, _LATE),
-        _part("Order", states.ORDER_TRANSITIONS, _ORDER),
-        _part("Refund", states.REFUND_TRANSITIONS, _REFUND.format(open=opened, further=further)),
-        _part("Set-aside", states.SET_ASIDE_TRANSITIONS, _ASIDE),
-        _part("Operation (journal)", states.OPERATION_TRANSITIONS, _LAPSE),
+        _part("Credit check", states.CREDIT_CHECK_TRANSITIONS, _RENEWAL_TEXT),
+        _part("Payment", PAYMENT_TRANSITIONS, _LATE_PAYMENT_TEXT),
+        _part("Order", states.ORDER_TRANSITIONS, _ORDER_TEXT),
+        _part("Refund", states.REFUND_TRANSITIONS, _REFUND_TEXT.format(open=opened, further=further)),
+        _part("Set-aside", states.SET_ASIDE_TRANSITIONS, _SET_ASIDE_TEXT),
+        _part("Operation (journal)", states.OPERATION_TRANSITIONS, _LAPSED_CALL_TEXT),
     )
     return "\n".join((_HEAD, *parts, _SCHEDULES.format(**_waits())))
 
 
-def _part(title: str, table: Mapping[S, frozenset[S]], words: str) -> str:
+def _part(title: str, table: Mapping[StateT, frozenset[StateT]], words: str) -> str:
     return f"## {title}\n\n{_diagram(table)}\n{words}"
 
 
@@ -95,7 +101,7 @@ def _waits() -> Mapping[str, str]:
     }
 
 
-def _diagram(table: Mapping[S, frozenset[S]]) -> str:
+def _diagram(table: Mapping[StateT, frozenset[StateT]]) -> str:
     arrows = [f"    {old.value} --> {new.value}" for old, targets in table.items() for new in sorted(targets)]
     first = next(iter(table)).value
     ends = [f"    {state.value} --> [*]" for state, targets in table.items() if not targets]

@@ -22,8 +22,8 @@ from scripts.bundle.system_libraries import SystemPackage, owners
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = "support-console"
-_TEXT = re.compile(r"(?i)(licen[cs]e|copying|notice|authors)")
-_SHARED = ROOT / "licenses"
+_LICENSE_FILE_NAME_PATTERN = re.compile(r"(?i)(licen[cs]e|copying|notice|authors)")
+_SHARED_LICENSES_FOLDER = ROOT / "licenses"
 """Folder with the licence texts that packages name but don't contain."""
 _HEAD = """\
 Support console {version}
@@ -93,7 +93,7 @@ def list_licence_files(one: metadata.Distribution) -> Iterator[Path]:
     """Yield the paths of the distribution's licence files."""
     for file in one.files or ():
         path = Path(str(file.locate()))
-        if ".dist-info" in str(file) and _TEXT.search(file.name) and path.is_file():
+        if ".dist-info" in str(file) and _LICENSE_FILE_NAME_PATTERN.search(file.name) and path.is_file():
             yield path
 
 
@@ -124,7 +124,7 @@ def write(application: Path, extras: Sequence[str] = (), binaries: Mapping[str, 
 
 def _write_shared_texts(folder: Path) -> None:
     """Write the licence texts that parts name but don't contain, the licences of the fonts, and Python's licence."""
-    shutil.copytree(_SHARED, folder)
+    shutil.copytree(_SHARED_LICENSES_FOLDER, folder)
     for name, font in (("OFL.txt", "BIZ-UDGothic"), ("OFL-NotoSans.txt", "NotoSans")):
         shutil.copy(ROOT / "resources" / "fonts" / name, folder / f"OFL-1.1-{font}.txt")
     python = Path(sysconfig.get_path("stdlib")) / "LICENSE.txt"

@@ -16,7 +16,7 @@ from pathlib import Path
 import console
 from console.services.monitoring.installation import hash_file
 from scripts.bundle import linux_tree
-from scripts.bundle.icons import PICTURES
+from scripts.bundle.icons import PNG_ICONS_FOLDER
 
 ROOT = Path(__file__).resolve().parents[2]
 RUNTIME_RELEASE = "20251108"
@@ -31,7 +31,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     runtime.
     """
     words = list(sys.argv[1:] if argv is None else argv)
-    application = Path(words[0]) if words else ROOT / "dist" / linux_tree.NAME
+    application = Path(words[0]) if words else ROOT / "dist" / linux_tree.PACKAGE_NAME
     target = Path(words[1]) if len(words) > 1 else ROOT / "dist"
     folder = make_folder(application, target / "AppDir")
     runtime = os.environ.get("APPIMAGE_RUNTIME")
@@ -51,20 +51,20 @@ def make_folder(application: Path, folder: Path) -> Path:
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     linux_tree.write(folder, application)
-    (folder / "AppRun").symlink_to(Path("usr", "bin", linux_tree.NAME))
+    (folder / "AppRun").symlink_to(Path("usr", "bin", linux_tree.PACKAGE_NAME))
     shutil.copy(linux_tree.DESKTOP_ENTRY, folder)
-    picture = shutil.copy(PICTURES / "256.png", folder / f"{linux_tree.NAME}.png")
+    picture = shutil.copy(PNG_ICONS_FOLDER / "256.png", folder / f"{linux_tree.PACKAGE_NAME}.png")
     (folder / ".DirIcon").symlink_to(Path(picture).name)
     return folder
 
 
 def make(folder: Path, runtime: Path, target: Path) -> Path:
     """Write the AppImage of an AppDir and return it."""
-    image = target / f"{linux_tree.NAME}.squashfs"
+    image = target / f"{linux_tree.PACKAGE_NAME}.squashfs"
     image.unlink(missing_ok=True)
     options = ["-root-owned", "-noappend", "-comp", "zstd", "-no-progress", "-quiet"]
     subprocess.run(["mksquashfs", str(folder), str(image), *options], check=True)
-    appimage = target / f"{linux_tree.NAME}-{console.__version__}-x86_64.AppImage"
+    appimage = target / f"{linux_tree.PACKAGE_NAME}-{console.__version__}-x86_64.AppImage"
     with appimage.open("wb") as whole:
         for part in (runtime, image):
             with part.open("rb") as content:

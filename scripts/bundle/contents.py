@@ -28,7 +28,7 @@ other image formats, TLS, GTK and devices without a desktop are left out.
 """
 QT_LANGUAGES = ("ja", "en")
 
-FORBIDDEN = re.compile(
+FORBIDDEN_PATH_PATTERN = re.compile(
     r"readline|gdbm|libdb-|_dbm\."  # GPL or AGPL libraries of modules that nobody imports
     r"|grpc|google|aiohttp|gcsfs|fsspec|confluent|librdkafka"  # extras
     r"|pytest|hypothesis|mypy|setuptools|pip/|cosmic_ray|openpyxl|PyInstaller|pyinstaller"  # tools of development
@@ -99,7 +99,7 @@ def choose_data(entries: Sequence[Entry], kept: Sequence[Entry]) -> list[Entry]:
 def forbidden(folder: Path, extras: Sequence[str] = ()) -> list[str]:
     """Return the paths in a built application that match FORBIDDEN. Paths of licence texts aren't checked."""
     paths = (one.relative_to(folder).as_posix() for one in folder.rglob("*"))
-    found = [path for path in paths if not path.startswith("THIRD_PARTY") and FORBIDDEN.search(path)]
+    found = [path for path in paths if not path.startswith("THIRD_PARTY") and FORBIDDEN_PATH_PATTERN.search(path)]
     return [path for path in found if not (extras and EXTRAS_FILES.search(path))]
 
 

@@ -37,7 +37,7 @@ Description: desk for credit checks, payments and refunds
 def main(argv: Sequence[str] | None = None) -> int:
     """Make the package and print its path."""
     words = list(sys.argv[1:] if argv is None else argv)
-    application = Path(words[0]) if words else ROOT / "dist" / linux_tree.NAME
+    application = Path(words[0]) if words else ROOT / "dist" / linux_tree.PACKAGE_NAME
     target = Path(words[1]) if len(words) > 1 else ROOT / "dist"
     print(f"Built {make(application, target)}")
     return 0
@@ -45,12 +45,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def make(application: Path, target: Path, version: str = console.__version__) -> Path:
     """Make the package of a built application in the folder `target` and return it."""
-    package = target / f"{linux_tree.NAME}_{version}_{architecture()}.deb"
+    package = target / f"{linux_tree.PACKAGE_NAME}_{version}_{architecture()}.deb"
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch) / "root"
         root.mkdir(mode=0o755)
         linux_tree.write(root, application)
-        _write_documents(root / "usr" / "share" / "doc" / linux_tree.NAME, application)
+        _write_documents(root / "usr" / "share" / "doc" / linux_tree.PACKAGE_NAME, application)
         _write_control(root, version, depends(application))
         options = ["--build", "--root-owner-group", "-Zxz", "-z3"]
         environment = {**os.environ, "SOURCE_DATE_EPOCH": _commit_time()}
@@ -115,7 +115,7 @@ def _write_control(root: Path, version: str, needs: str) -> None:
     )
     folder = root / "DEBIAN"
     folder.mkdir(mode=0o755)
-    fields = {"name": linux_tree.NAME, "version": version, "architecture": architecture()}
+    fields = {"name": linux_tree.PACKAGE_NAME, "version": version, "architecture": architecture()}
     (folder / "control").write_text(_CONTROL.format(**fields, kilobytes=kilobytes, depends=needs), encoding="utf-8")
     (folder / "md5sums").write_text(hashes, encoding="utf-8")
 

@@ -7,8 +7,8 @@ with the SVG. The formats that Windows and macOS need are made by a build.
 import os
 from pathlib import Path
 
-DRAWING = Path(__file__).resolve().parents[2] / "resources" / "desktop" / "support-console.svg"
-PICTURES = DRAWING.parent / "icons"
+SVG_ICON_FILE = Path(__file__).resolve().parents[2] / "resources" / "desktop" / "support-console.svg"
+PNG_ICONS_FOLDER = SVG_ICON_FILE.parent / "icons"
 SIZES = (16, 24, 32, 48, 64, 128, 256)
 
 
@@ -23,7 +23,7 @@ def draw_icon(size: int, format_name: str, target: Path) -> None:
     image = QImage(size, size, QImage.Format.Format_ARGB32)
     image.fill(Qt.GlobalColor.transparent)
     painter = QPainter(image)
-    QSvgRenderer(str(DRAWING)).render(painter)
+    QSvgRenderer(str(SVG_ICON_FILE)).render(painter)
     painter.end()
     if not QImageWriter(str(target), QByteArray(format_name.encode())).write(image):
         raise SystemExit(f"Qt could not write {target}.")
@@ -33,7 +33,7 @@ def draw_icon(size: int, format_name: str, target: Path) -> None:
 def main() -> int:
     """Draw all PNG files again and overwrite the stored ones. Return 0."""
     for size in SIZES:
-        draw_icon(size, "PNG", PICTURES / f"{size}.png")
+        draw_icon(size, "PNG", PNG_ICONS_FOLDER / f"{size}.png")
     return 0
 
 

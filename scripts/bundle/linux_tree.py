@@ -3,30 +3,30 @@
 import shutil
 from pathlib import Path
 
-from scripts.bundle.icons import DRAWING, PICTURES, SIZES
+from scripts.bundle.icons import PNG_ICONS_FOLDER, SIZES, SVG_ICON_FILE
 
 ROOT = Path(__file__).resolve().parents[2]
-NAME = "support-console"
-DESKTOP_ENTRY = ROOT / "resources" / "desktop" / f"{NAME}.desktop"
-LINK_ENTRY = DESKTOP_ENTRY.with_name(f"{NAME}-link.desktop")
-METAINFO = ROOT / "installers" / "linux" / f"{NAME}.metainfo.xml"
-PROGRAM_FOLDER = Path("usr", "lib", NAME)
+PACKAGE_NAME = "support-console"
+DESKTOP_ENTRY = ROOT / "resources" / "desktop" / f"{PACKAGE_NAME}.desktop"
+LINK_ENTRY = DESKTOP_ENTRY.with_name(f"{PACKAGE_NAME}-link.desktop")
+METAINFO = ROOT / "installers" / "linux" / f"{PACKAGE_NAME}.metainfo.xml"
+PROGRAM_FOLDER = Path("usr", "lib", PACKAGE_NAME)
 
 
 def write(root: Path, application: Path) -> None:
     """Copy the built application into `root`, with its command, its entry in the desktop's menu and its icons."""
     shutil.copytree(application, root / PROGRAM_FOLDER, symlinks=True)
-    command = root / "usr" / "bin" / NAME
+    command = root / "usr" / "bin" / PACKAGE_NAME
     command.parent.mkdir(parents=True)
-    command.symlink_to(Path("..", "lib", NAME, NAME))
+    command.symlink_to(Path("..", "lib", PACKAGE_NAME, PACKAGE_NAME))
     share = root / "usr" / "share"
     for entry in (DESKTOP_ENTRY, LINK_ENTRY):
         _copy(entry, share / "applications")
     _copy(METAINFO, share / "metainfo")
     icons = share / "icons" / "hicolor"
-    _copy(DRAWING, icons / "scalable" / "apps")
+    _copy(SVG_ICON_FILE, icons / "scalable" / "apps")
     for size in SIZES:
-        _copy(PICTURES / f"{size}.png", icons / f"{size}x{size}" / "apps", f"{NAME}.png")
+        _copy(PNG_ICONS_FOLDER / f"{size}.png", icons / f"{size}x{size}" / "apps", f"{PACKAGE_NAME}.png")
     _set_modes(root)
 
 

@@ -27,7 +27,7 @@ from scripts.reference.declared_types import (
     names_of_module,
 )
 from scripts.reference.shapes import (
-    NOTHING,
+    NULL_SHAPE,
     TUPLE,
     Arr,
     Const,
@@ -142,7 +142,7 @@ class Reader:
     def _run(self, code: Code, env: Env) -> Shape:
         body = [ast.Return(code.node.body)] if isinstance(code.node, ast.Lambda) else code.node.body
         returned, _ = Frame(self, code.module, env).run(body)
-        return one_of(returned) if returned else NOTHING
+        return one_of(returned) if returned else NULL_SHAPE
 
 
 class Frame:
@@ -166,7 +166,7 @@ class Frame:
     def _statement(self, node: ast.stmt) -> tuple[list[Shape], bool]:
         match node:
             case ast.Return(value=value):
-                return [NOTHING if value is None else self.read(value)], False
+                return [NULL_SHAPE if value is None else self.read(value)], False
             case ast.Raise():
                 return [], False
             case ast.If(test=test, body=body, orelse=orelse):
@@ -273,7 +273,7 @@ class Frame:
                     is_open = is_open or part is None
                 return None if is_open else not final
             case ast.Compare(left=left, ops=[ast.Is() | ast.IsNot() as op], comparators=[ast.Constant(value=None)]):
-                found = {shape == NOTHING for shape in alternatives(self.read(left))}
+                found = {shape == NULL_SHAPE for shape in alternatives(self.read(left))}
                 if len(found) > 1 or self.read(left) == Typed(Any):
                     return None
                 return found.pop() is isinstance(op, ast.Is)
@@ -281,7 +281,7 @@ class Frame:
                 wanted = Typed(self._value(kind))
                 found = {fits(shape, wanted) for shape in alternatives(self.read(value))}
                 return found.pop() if len(found) == 1 else None
-        return False if self._read_or_none(node) == NOTHING else None  # null counts as false
+        return False if self._read_or_none(node) == NULL_SHAPE else None  # null counts as false
 
     def _read_or_none(self, node: ast.expr) -> Shape | None:
         try:
@@ -427,7 +427,7 @@ class Frame:
 
     def _read_attribute(self, node: ast.Attribute) -> Shape:
         source = self.read(node.value)
-        found = [attribute_of(part, node.attr) for part in alternatives(source) if part != NOTHING]
+        found = [attribute_of(part, node.attr) for part in alternatives(source) if part != NULL_SHAPE]
         known = [shape for shape in found if shape is not None]
         if not known:
             raise Unreadable(f"{self.module}:{node.lineno} {ast.unparse(node)} of {source}")
@@ -460,7 +460,7 @@ class Frame:
             key, value = mapping_types(source)
             return Arr(Obj({"0": Typed(key), "1": Typed(value)}, name=TUPLE))
         if name == "isoformat":
-            return one_of([part for part in alternatives(source) if part != NOTHING])
+            return one_of([part for part in alternatives(source) if part != NULL_SHAPE])
         if isinstance(source, Const) and isinstance(source.value, str) and name == "split":
             return Const(tuple(source.value.split()))
         if name in ("partition", "split", "rpartition") and source == Typed(str):
@@ -471,7 +471,7 @@ class Frame:
             return Typed(float)
         if name == "fromkeys":
             names = self._value(call.args[0])
-            value = self.read(call.args[1]) if len(call.args) > 1 else NOTHING
+            value = self.read(call.args[1]) if len(call.args) > 1 else NULL_SHAPE
             return Obj(dict.fromkeys(names, value), set(names))
         return None
 

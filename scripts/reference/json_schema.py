@@ -182,7 +182,7 @@ def _refusal(reader: Reader, writer: SchemaWriter) -> Schema:
     }
 
 
-_OF_OUTCOMES = (
+_ERROR_CODES_OF_OUTCOMES = (
     ErrorCode.PROVIDER_REFUSED, ErrorCode.PROVIDER_AUTH, ErrorCode.RATE_LIMITED, ErrorCode.PROVIDER_ANSWER_UNUSABLE,
     ErrorCode.PROVIDER_UNREACHABLE, ErrorCode.OUTCOME_UNKNOWN, ErrorCode.VIEWING_PERIOD_OVER,
 )  # fmt: skip
@@ -196,7 +196,7 @@ def _facts_by_code(reader: Reader) -> dict[ErrorCode, Shape]:
         if "detail" in hints:
             for code in typing.get_args(hints["code"]):
                 kinds[code].append(hints["detail"])
-    for code in _OF_OUTCOMES:  # `make_outcome_error`
+    for code in _ERROR_CODES_OF_OUTCOMES:  # `make_outcome_error`
         kinds[code].append(details.ProviderAnswerFacts)
     for code in _ERROR_CODE_OF_RULE_TYPE.values():
         kinds[code].append(details.RefundRuleFacts)

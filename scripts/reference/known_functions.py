@@ -15,7 +15,7 @@ from console.domain.records import Operation, Work
 from scripts.reference.code_reader import Reader, Special, attribute_of
 from scripts.reference.declared_types import Code, Unreadable, code_of, hints_of
 from scripts.reference.shapes import (
-    NOTHING,
+    NULL_SHAPE,
     TUPLE,
     Arr,
     Const,
@@ -39,7 +39,7 @@ def _attributes(reader: Reader, args: list[Shape], computed: dict[str, Shape]) -
         if name in computed:
             fields[name] = computed[name]
             continue
-        found = [attribute_of(part, name) for part in alternatives(source) if part != NOTHING]
+        found = [attribute_of(part, name) for part in alternatives(source) if part != NULL_SHAPE]
         known = [shape for shape in found if shape is not None]
         if not known:
             raise Unreadable(f"{source} has no {name}")
@@ -128,7 +128,7 @@ def _same(_: Reader, args: list[Shape], __: dict[str, Shape]) -> Shape:
 
 def _got(_: Reader, args: list[Shape], __: dict[str, Shape]) -> Shape:
     assert isinstance(args[1], Const)
-    found = [attribute_of(part, args[1].value) for part in alternatives(args[0]) if part != NOTHING]
+    found = [attribute_of(part, args[1].value) for part in alternatives(args[0]) if part != NULL_SHAPE]
     return one_of([shape for shape in found if shape is not None])
 
 

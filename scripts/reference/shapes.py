@@ -54,7 +54,7 @@ class OneOf:
 
 
 Shape = Typed | Const | Obj | Arr | OneOf
-NOTHING = Const(None)
+NULL_SHAPE = Const(None)
 TUPLE = "tuple"
 """Name of an `Obj` that represents a tuple; its fields are named by the positions."""
 
@@ -67,7 +67,7 @@ def alternatives(shape: Shape) -> list[Shape]:
         hint = _plain(shape.hint)
         if typing.get_origin(hint) in (typing.Union, types.UnionType):
             return [part for inner in typing.get_args(hint) for part in alternatives(Typed(inner))]
-        return [NOTHING if hint in (None, type(None)) else Typed(hint)]
+        return [NULL_SHAPE if hint in (None, type(None)) else Typed(hint)]
     return [shape]
 
 

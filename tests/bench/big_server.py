@@ -18,7 +18,7 @@ from tests.support.mariadb_server import Server
 from tests.support.server_run import Run, find_free_port
 from tests.support.servers import start_own_run
 
-_NAME = "mariadb"
+_ENGINE_NAME = "mariadb"
 # It is made fast and only read: what a kill costs is another making.
 SETTINGS = (
     *("innodb-buffer-pool-size=2G", "innodb-log-file-size=1G", "innodb-flush-log-at-trx-commit=0"),
@@ -90,16 +90,16 @@ def big_server() -> Iterator[BigServer]:
 
 
 def _start_server(run: Run) -> Server:
-    data, password, port = FOLDER / _NAME, secrets.token_urlsafe(12), find_free_port()
+    data, password, port = FOLDER / _ENGINE_NAME, secrets.token_urlsafe(12), find_free_port()
     if not data.exists():
-        mariadb_server.make_data_folder(run, _NAME)[0].rename(data)
+        mariadb_server.make_data_folder(run, _ENGINE_NAME)[0].rename(data)
     admin = run.write(
         "admin.sql",
         f"CREATE OR REPLACE USER admin@'%' IDENTIFIED BY '{password}';\n"
         "GRANT ALL ON *.* TO admin@'%' WITH GRANT OPTION;\n",
     )
     lines = (f"datadir={data}", f"init-file={admin}", *SETTINGS)
-    command = ("mariadbd", f"--defaults-file={mariadb_server.write_configuration(run, _NAME, port, lines)}")
-    server = Server(run, _NAME, command, "127.0.0.1", port, "admin", password)
+    command = ("mariadbd", f"--defaults-file={mariadb_server.write_configuration(run, _ENGINE_NAME, port, lines)}")
+    server = Server(run, _ENGINE_NAME, command, "127.0.0.1", port, "admin", password)
     server.start()
     return server

@@ -12,7 +12,7 @@ from console.store.database.boot_clock import read_boot_id
 from console.store.database.engine import Database
 from console.store.migrations import upgrade as migrate
 from tests.bench import filling
-from tests.bench.filling import OPERATOR, TABLE, compute_corporation_number
+from tests.bench.filling import CHECKS_TABLE, OPERATOR, compute_corporation_number
 
 __all__ = ["FOLDER", "OPERATOR", "big_table", "compute_corporation_number"]
 
@@ -67,7 +67,7 @@ def _fill(file: Path, rows: int) -> None:
         conn.execute("PRAGMA " + pragma)
     conn.execute("PRAGMA journal_mode=OFF")
     named = "SELECT name, sql FROM sqlite_schema WHERE type = 'index' AND tbl_name = ? AND sql IS NOT NULL"
-    indexes = conn.execute(named, (TABLE,)).fetchall()
+    indexes = conn.execute(named, (CHECKS_TABLE,)).fetchall()
     conn.execute("BEGIN")
     for name, _ in indexes:
         conn.execute(f"DROP INDEX {name}")

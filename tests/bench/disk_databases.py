@@ -14,7 +14,7 @@ from tests.support.places import Engine, Place, ServerPlace, SqlitePlace
 from tests.support.pooled_databases import PooledDatabase
 
 ROOT = Path(__file__).resolve().parents[2]
-_ENGINES: dict[str, Engine] = {"MariaDB": "mariadb", "Galera": "galera"}
+_ENGINE_BY_LABEL: dict[str, Engine] = {"MariaDB": "mariadb", "Galera": "galera"}
 
 
 def open_places_on_disk(number: int) -> Iterator[tuple[str, Place]]:
@@ -23,7 +23,7 @@ def open_places_on_disk(number: int) -> Iterator[tuple[str, Place]]:
         yield "SQLite", SqlitePlace(folder)
     for engine, nodes in start_servers_on_disk(frozenset({number})):
         with make_bench_folder() as folder:
-            yield engine, ServerPlace(_ENGINES[engine], folder, PooledDatabase(nodes))
+            yield engine, ServerPlace(_ENGINE_BY_LABEL[engine], folder, PooledDatabase(nodes))
 
 
 @contextmanager

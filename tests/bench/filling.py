@@ -16,19 +16,19 @@ TABLE_FORM_VERSION = 4
 
 OPERATOR = "op-a"
 ENDED_PURCHASE_COUNT = 100_000
-TABLE = "hansha_alarmbox_credit_checks"
+CHECKS_TABLE = "hansha_alarmbox_credit_checks"
 ROWS_PER_PAYMENT = 10
 """A payment for every so many credit checks."""
 
 _STEP = 7_654_321  # coprime to 10^8, so that numbers come in no order and yet once each
-_COUNTED = {
+_COUNTER_SQL_BY_ENGINE = {
     "sqlite": "WITH RECURSIVE counted(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM counted WHERE i < {rows}),",
     "mysql": "WITH counted AS (SELECT seq AS i FROM seq_1_to_{rows}),",
 }
 
 # Of 200 rows: 1 pending, 1 unknown, 2 errors, 4 incomplete, 1 contradicted, 20 later records of the number before
 # (18 renewals, 2 successes after an error); the others bought and complete.
-_ROWS = f"""
+_CHECK_ROWS_SQL = f"""
   kinds AS (SELECT i, i % 200 AS k, i % 10 = 9 AS later, i % 10 = 8 AS earlier, i % 100 = 98 AS failed,
                    (i - (i % 10 = 9)) * {_STEP} % 100000000 AS n FROM counted),
   bases AS (SELECT kinds.*, '9900' || substr('00000000' || n, -8) AS base,
@@ -60,7 +60,7 @@ SELECT i, 1 + n % 3, digit || base,
   {filling_money.SINCE_SQL}, 2
 FROM summed
 """
-_INSERT_HEAD = f"""INSERT INTO {TABLE} (
+_INSERT_HEAD = f"""INSERT INTO {CHECKS_TABLE} (
   id, client_id, corporation_number, credit_check_id, company_name, purchased_at, expired_at, result, pdf_file_path,
   status, certainty, work_state, work_at, work_reason, work_attempts, error_code, viewing_over,
   superseded_at, superseded_by, renews, operation_id, asked_at, created_at, changed_at, state_since,
@@ -70,18 +70,19 @@ _INDEXES = """SELECT INDEX_NAME, NON_UNIQUE, GROUP_CONCAT(COLUMN_NAME ORDER BY S
   FROM information_schema.STATISTICS WHERE TABLE_SCHEMA = DATABASE() AND TABLE_NAME = '{}' AND INDEX_NAME <> 'PRIMARY'
   GROUP BY INDEX_NAME, NON_UNIQUE"""
 _TRIGGERS = "SELECT TRIGGER_NAME FROM information_schema.TRIGGERS WHERE TRIGGER_SCHEMA = DATABASE()"
-_CALLING = """INSERT INTO operations (id, action, subject_kind, subject_id, state, idempotency_key, fingerprint,
-  operator, desk, host, process, session, started_at, lease_clock, lease_expires) VALUES """
+_INSERT_CALLING_OPERATIONS_SQL = """INSERT INTO operations (id, action, subject_kind, subject_id, state,
+  idempotency_key, fingerprint, operator, desk, host, process, session, started_at,
+  lease_clock, lease_expires) VALUES """
 
 
 def make_fill_sql(dialect: str, rows: int) -> str:
     """Return the statement that inserts so many credit checks. On a server it needs `sql_mode = PIPES_AS_CONCAT`."""
-    return _INSERT_HEAD + _COUNTED[dialect].format(rows=rows) + _ROWS
+    return _INSERT_HEAD + _COUNTER_SQL_BY_ENGINE[dialect].format(rows=rows) + _CHECK_ROWS_SQL
 
 
 def make_counter_sql(dialect: str, count: int) -> str:
     """Return the beginning of a statement that selects from the numbers 1 to `count`, as `counted.i`."""
-    return _COUNTED[dialect].format(rows=count).rstrip(",")
+    return _COUNTER_SQL_BY_ENGINE[dialect].format(rows=count).rstrip(",")
 
 
 def make_money_sql(dialect: str, payments: int) -> tuple[str, ...]:
@@ -109,7 +110,7 @@ def make_running_purchases_sql(clock: str) -> str:
     """Return the statement that inserts eight running purchases, of which three have lapsed. `clock` is the clock of
     their leases.
     """
-    return _CALLING + ",".join(
+    return _INSERT_CALLING_OPERATIONS_SQL + ",".join(
         f"('op-{number}', 'credit-check.purchase', 'credit-check', {200 * (number + 1)}, 'calling', 'key-{number}',"
         f" '', '{OPERATOR}', '', '', 0, '', '2026-11-20 03:00:00', '{clock}', {0 if number < 3 else 2**53})"
         for number in range(8)
@@ -122,7 +123,7 @@ def fill_server(cursor: Any, rows: int, payments: int | None = None) -> None:
     """
     drop_triggers(cursor)
     cursor.execute("SET sql_mode = 'PIPES_AS_CONCAT'")
-    with drop_indexes_during_fill(lambda statement: _execute_and_fetch(cursor, statement), TABLE):
+    with drop_indexes_during_fill(lambda statement: _execute_and_fetch(cursor, statement), CHECKS_TABLE):
         cursor.execute(make_fill_sql("mysql", rows))
     for statement in (
         *make_ended_purchases_sql("mysql", min(rows, ENDED_PURCHASE_COUNT)),
@@ -131,7 +132,7 @@ def fill_server(cursor: Any, rows: int, payments: int | None = None) -> None:
         make_running_purchases_sql("server"),
     ):
         cursor.execute(statement)
-    cursor.execute(f"ANALYZE TABLE {TABLE}, operations, leases, {', '.join(filling_money.TABLES)}")
+    cursor.execute(f"ANALYZE TABLE {CHECKS_TABLE}, operations, leases, {', '.join(filling_money.TABLES)}")
 
 
 def drop_triggers(cursor: Any) -> None:

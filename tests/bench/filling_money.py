@@ -6,14 +6,14 @@ need a review; the others are completed.
 """
 
 TABLES = ("approvals", "orders", "payments", "refunds")
-_AT_SQL = "'2026-11-20 03:00:00.000000'"
+_INSTANT_SQL = "'2026-11-20 03:00:00.000000'"
 SINCE_SQL = "'2026-04-' || substr('0' || (1 + i % 28), -2) || ' 03:00:00.000000'"
 """SQL of `state_since`: the newest row isn't the last one, and many rows share an instant."""
 _ORDERS = f"""INSERT INTO orders (id, merch_txn_id, corporation_number, total_amount, status, work_state, created_at,
     updated_at, state_since, version)
   {{counted}} SELECT i, 'ORD-' || i, substr('9000000000000' || (i - i % 3), -13), 3300,
     CASE WHEN i % 200 < 4 THEN 'pending' ELSE 'paid' END, CASE WHEN i % 20 = 9 THEN 'needs_review' ELSE 'none' END,
-    {_AT_SQL}, {_AT_SQL}, {SINCE_SQL}, 1 FROM counted"""
+    {_INSTANT_SQL}, {_INSTANT_SQL}, {SINCE_SQL}, 1 FROM counted"""
 _PAYMENTS = f"""INSERT INTO payments (id, order_id, provider, merchant_payment_id, provider_payment_id,
     corporation_number, payer_ref, status, certainty, work_state, work_at, work_reason, currency, asked_minor,
     captured_minor, created_at, changed_at, state_since, version)
@@ -24,8 +24,8 @@ _PAYMENTS = f"""INSERT INTO payments (id, order_id, provider, merchant_payment_i
          ELSE 'completed' END,
     CASE WHEN i % 200 = 3 THEN 'unknown' ELSE 'known' END,
     CASE WHEN i % 20 = 9 THEN 'needs_review' WHEN i % 200 < 4 THEN 'scheduled' ELSE 'none' END,
-    CASE WHEN i % 200 < 4 THEN {_AT_SQL} END, CASE WHEN i % 200 < 4 THEN 'unknown' END, 'JPY', 3300,
-    CASE WHEN i % 200 > 6 THEN 3300 ELSE 0 END, {_AT_SQL}, {_AT_SQL}, {SINCE_SQL}, 3 FROM counted"""
+    CASE WHEN i % 200 < 4 THEN {_INSTANT_SQL} END, CASE WHEN i % 200 < 4 THEN 'unknown' END, 'JPY', 3300,
+    CASE WHEN i % 200 > 6 THEN 3300 ELSE 0 END, {_INSTANT_SQL}, {_INSTANT_SQL}, {SINCE_SQL}, 3 FROM counted"""
 _REFUNDS = f"""INSERT INTO refunds (id, order_id, payment_id, refund_amount, currency, refund_txn_id, status,
     certainty, work_state, work_at, work_reason, maker, reason, saw, radar, checkers_needed, decide_by,
     provider_refund_key, created_at, changed_at, state_since, version)
@@ -34,11 +34,12 @@ _REFUNDS = f"""INSERT INTO refunds (id, order_id, payment_id, refund_amount, cur
          WHEN i % 200 < 8 THEN 'submitted' WHEN i % 200 < 10 THEN 'failed' ELSE 'completed' END,
     CASE WHEN i % 200 = 5 THEN 'unknown' ELSE 'known' END,
     CASE WHEN i % 20 = 11 THEN 'needs_review' WHEN i % 200 < 8 THEN 'scheduled' ELSE 'none' END,
-    CASE WHEN i % 200 < 8 THEN {_AT_SQL} END, CASE WHEN i % 200 < 8 THEN 'poll' END, 'op-' || (i % 50), '', '', '', 1,
-    {_AT_SQL}, 'RFD-' || i, {_AT_SQL}, {_AT_SQL}, {SINCE_SQL}, 3 FROM counted"""
+    CASE WHEN i % 200 < 8 THEN {_INSTANT_SQL} END, CASE WHEN i % 200 < 8 THEN 'poll' END, 'op-' || (i % 50), '', '',
+    '', 1,
+    {_INSTANT_SQL}, 'RFD-' || i, {_INSTANT_SQL}, {_INSTANT_SQL}, {SINCE_SQL}, 3 FROM counted"""
 
-_VOTES = f"""INSERT INTO approvals (subject_kind, subject_id, action, proposed, person, at)
-  {{counted}} SELECT 'refund', CAST(i AS CHAR(20)), 'refund.approve', 'approved', 'lead-' || (i % 7), {_AT_SQL}
+_INSERT_VOTES_SQL = f"""INSERT INTO approvals (subject_kind, subject_id, action, proposed, person, at)
+  {{counted}} SELECT 'refund', CAST(i AS CHAR(20)), 'refund.approve', 'approved', 'lead-' || (i % 7), {_INSTANT_SQL}
   FROM counted WHERE i % 200 > 1"""
 
 
@@ -51,5 +52,5 @@ def make_money_fill_sql(many: str, few: str) -> tuple[str, ...]:
         _ORDERS.format(counted=many),
         _PAYMENTS.format(counted=many),
         _REFUNDS.format(counted=few),
-        _VOTES.format(counted=few),
+        _INSERT_VOTES_SQL.format(counted=few),
     )

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-_UNLOCK = "if redis.call('get',KEYS[1])==ARGV[1] then return redis.call('del',KEYS[1]) end return 0"
+_REDIS_UNLOCK_SCRIPT = "if redis.call('get',KEYS[1])==ARGV[1] then return redis.call('del',KEYS[1]) end return 0"
 
 
 class UnprotectedBuyer:
@@ -103,7 +103,7 @@ class RedisLock:
         while self._ask("SET", name, token, "NX", "PX", "60000") != b"+OK\r\n":
             time.sleep(0.001)
         yield
-        self._ask("EVAL", _UNLOCK, "1", name, token)
+        self._ask("EVAL", _REDIS_UNLOCK_SCRIPT, "1", name, token)
 
     def _ask(self, *words: str) -> bytes:
         parts = (f"${len(word)}\r\n{word}\r\n" for word in words)

@@ -74,7 +74,7 @@ _PAGE_QUERIES = {
 PAGES: dict[str, Query] = {
     name: ask for name, (part, queue, ask) in _PAGE_QUERIES.items() if len(part.conditions_by_queue[queue]) == 1
 }
-MERGED: dict[str, Query] = {name: ask for name, (_, _, ask) in _PAGE_QUERIES.items() if name not in PAGES}
+MERGED_PAGES: dict[str, Query] = {name: ask for name, (_, _, ask) in _PAGE_QUERIES.items() if name not in PAGES}
 """Pages of several states: the first few of each are put in order afterwards."""
 FILTERS = {
     "residual": "provider:paypay amount:>100 cause:timeout owner:- status:pending,submitting,payment_failed",
@@ -82,7 +82,7 @@ FILTERS = {
     "by day": "since:2026-11-18 provider:paypay",
     "by work": "work:scheduled,needs_review certainty:unknown",
 }
-_NOTHING_LAPSED: queues.LapsedIds = {}
+_NO_LAPSED_IDS: queues.LapsedIds = {}
 
 
 def _make_filtered_page_query(part: RecordTableQueries, name: str, after: QueueKey | None, text: str) -> Query:
@@ -95,7 +95,7 @@ def make_sorted_page_query(
 ) -> Query:
     """Return the query of a page of the queue in this sort order, with a filter."""
     choice = QueueChoice(parse_filter("provider:paypay").record_filter, order, _NOW)
-    return lambda conn: chosen_records.read_sorted_page(conn, name, after, 50, _NOTHING_LAPSED, choice)
+    return lambda conn: chosen_records.read_sorted_page(conn, name, after, 50, _NO_LAPSED_IDS, choice)
 
 
 INDEXED_ORDERS = {
@@ -120,16 +120,16 @@ FILTERED_PAGE_QUERIES: dict[str, Query] = {
 
 def _make_view_count_query(name: str) -> Query:
     choices = [QueueChoice(parse_filter(text).record_filter, now=_NOW, owners={}) for text in ("", *FILTERS.values())]
-    return lambda conn: view_counts.count_records_of_choices(conn, name, _NOTHING_LAPSED, choices)
+    return lambda conn: view_counts.count_records_of_choices(conn, name, _NO_LAPSED_IDS, choices)
 
 
 VIEW_COUNTS: dict[str, Query] = {name: _make_view_count_query(name) for name in queues.QUEUE_NAMES}
-COUNTS: dict[str, Query] = {
+COUNT_QUERIES: dict[str, Query] = {
     f"count of {name}{' beside lapsed calls' if lapsed else ''}": _make_count_query(name, lapsed)
     for name in queues.QUEUE_NAMES
     for lapsed in ({}, dict.fromkeys(queues.QUEUED_RECORD_KINDS, _LAPSED))
 }
-BY_KEY: dict[str, Query] = {
+READS_BY_KEY: dict[str, Query] = {
     "record": lambda conn: credit_checks.find(conn, 1),
     "lookup": lambda conn: joined_reads.search_corporation_number(
         conn, CORPORATION_NUMBER, "op-a", includes_unlisted=False
@@ -221,7 +221,7 @@ SORTED_IN_MEMORY: dict[str, Query] = {
     "proposals that wait": lambda conn: approvals.list_open_proposals(conn, 10),
 }
 """Few rows, whatever the table's size: sorting them is cheap."""
-BEGINNINGS: dict[str, Query] = {
+PREFIX_SEARCHES: dict[str, Query] = {
     "numbers that begin so": lambda conn: credit_checks.find_by_prefix(conn, "7", "", 20, _NONE),
     "names that begin so": lambda conn: credit_checks.find_by_prefix(conn, "", "架空商事9", 20, _NONE),
 }
@@ -229,7 +229,7 @@ BEGINNINGS: dict[str, Query] = {
 
 def _make_search_query(text: str, named: record_search.IdsByKind | None = None) -> Query:
     query = parse_search(text, _NOW.date())
-    search = RecordSearch(QueueChoice(query.record_filter, now=_NOW), query.days, _NOTHING_LAPSED, 50, named)
+    search = RecordSearch(QueueChoice(query.record_filter, now=_NOW), query.days, _NO_LAPSED_IDS, 50, named)
     return lambda conn: record_search.find_records(conn, search)
 
 
@@ -243,19 +243,19 @@ SEARCHES: dict[str, Query] = {
     ),
 }
 """Searches that an index answers; the rows are few, and are sorted by work state."""
-NEWEST: dict[str, Query] = {
+SEARCHES_OF_NEWEST_ROWS: dict[str, Query] = {
     f"search of the newest {kind}s": _make_search_query(f"kind:{kind} amount:>100")
     for kind in ("payment", "order", "refund")
 }
 """Searches that read the newest rows by primary key, until the answer is full."""
-ALL: dict[str, Query] = {
+ALL_QUERIES: dict[str, Query] = {
     **PAGES,
-    **MERGED,
+    **MERGED_PAGES,
     **FILTERED_PAGE_QUERIES,
-    **COUNTS,
-    **BY_KEY,
+    **COUNT_QUERIES,
+    **READS_BY_KEY,
     **SORTED_IN_MEMORY,
-    **BEGINNINGS,
+    **PREFIX_SEARCHES,
 }
 
 
@@ -312,9 +312,9 @@ def check_plans(where: str, empty_url: str, big: Database) -> Row:
     describes the big database.
     """
     with closing(Database(empty_url, without_time_limit=True)) as empty:
-        plans = {name: explain_statements(big, record_statements(empty, ask)) for name, ask in ALL.items()}
+        plans = {name: explain_statements(big, record_statements(empty, ask)) for name, ask in ALL_QUERIES.items()}
     wrong = {name: whole for name, found in plans.items() if (whole := find_whole_table_steps(found))}
     for name, whole in wrong.items():
         print(f"{where}: {name}: {'; '.join(whole)}", flush=True)
-    figure = f"{len(ALL) - len(wrong)} of {len(ALL)}"
+    figure = f"{len(ALL_QUERIES) - len(wrong)} of {len(ALL_QUERIES)}"
     return Row("5", f"questions answered by index, {where}", figure, "–", "–", "–", "all", not wrong, promised=True)

@@ -17,7 +17,7 @@ ROWS = 6_000
 _NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 _FROM, _TO = date(2026, 11, 1), date(2026, 11, 2)
 
-BY_INDEX: dict[str, Query] = {
+QUERIES_BY_INDEX: dict[str, Query] = {
     "alert": lambda conn: alerts.find(conn, 7),
     "open alerts": lambda conn: alerts.list_open_alerts(conn, 50),
     "open alerts, later page": lambda conn: alerts.list_open_alerts(conn, 50, 5_000),
@@ -55,30 +55,31 @@ SORTED_IN_MEMORY: dict[str, Query] = {
 
 # One of a hundred rows is open, held, waiting or under way; a bulk run has as many rows as a page.
 _AT, _LATE = "'2026-11-20 02:00:00'", "i % 100 = 0"
-_ENDED = f"IF({_LATE}, NULL, {_AT})"
-_STATE = f"IF({_LATE}, 'running', 'done')"
-_TIMES = {"begun_at": _AT, "changed_at": _AT, "ended_at": _ENDED}
-_FILL: dict[str, dict[str, str]] = {
+_ENDED_AT_SQL = f"IF({_LATE}, NULL, {_AT})"
+_TASK_STATE_SQL = f"IF({_LATE}, 'running', 'done')"
+_INSTANT_SQL_BY_COLUMN = {"begun_at": _AT, "changed_at": _AT, "ended_at": _ENDED_AT_SQL}
+_COLUMN_SQL_BY_TABLE: dict[str, dict[str, str]] = {
     "alerts": {
         "rule_id": "IF(i % 3, 'A', 'B')", "subject_kind": "'order'", "subject_id": "i", "observed": "''",
-        "expected": "''", "detected_at": _AT, "resolved_at": _ENDED,
+        "expected": "''", "detected_at": _AT, "resolved_at": _ENDED_AT_SQL,
     },
     "sagas": {
-        "kind": "'timeout'", "subject_kind": "'payment'", "subject_id": "i", "state": _STATE, "step": "''",
-        "facts": "'{}'", "next_at": _AT, **_TIMES,
+        "kind": "'timeout'", "subject_kind": "'payment'", "subject_id": "i", "state": _TASK_STATE_SQL, "step": "''",
+        "facts": "'{}'", "next_at": _AT, **_INSTANT_SQL_BY_COLUMN,
     },
     "outbox": {
         "topic": "'t'", "event_id": "CONCAT('e', i)", "record_key": "i % 1000", "body": "''", "created_at": _AT,
-        "next_at": _AT, "published_at": _ENDED,
+        "next_at": _AT, "published_at": _ENDED_AT_SQL,
     },
     "stock_reservations": {"order_id": "i DIV 3", "item": "'a'", "quantity": "1"},
     "reconciliations": {
         "provider": "IF(i % 2, 'paypay', 'atom')", "from_day": "DATE('2000-01-01') + INTERVAL i DAY",
-        "to_day": "'2026-11-20'", "state": _STATE, "phase": "''", "asked_by": "''", **_TIMES,
+        "to_day": "'2026-11-20'", "state": _TASK_STATE_SQL, "phase": "''", "asked_by": "''", **_INSTANT_SQL_BY_COLUMN,
     },
     "reconciliation_rows": {"run_id": "i % 60", "row_key": "i", "verdict": "'imported'"},
     "bulk_runs": {
-        "action": "'probe'", "state": _STATE, "most": "100", "made_by": "''", "made_at": _AT, "changed_at": _AT,
+        "action": "'probe'", "state": _TASK_STATE_SQL, "most": "100", "made_by": "''", "made_at": _AT,
+        "changed_at": _AT,
     },
     "bulk_rows": {
         "run_id": "i % 60", "position": "i DIV 60", "kind": "'payment'", "subject_id": "i", "saw": "1",
@@ -92,8 +93,8 @@ _FILL: dict[str, dict[str, str]] = {
 def fill_server(cursor: Any, rows: int = ROWS) -> None:
     """Insert so many rows into each of these tables of a server, without triggers."""
     drop_triggers(cursor)
-    for table, columns in _FILL.items():
+    for table, columns in _COLUMN_SQL_BY_TABLE.items():
         counted = f"WITH counted AS (SELECT seq AS i FROM seq_1_to_{rows})"
         made = f"{counted} SELECT {', '.join(columns.values())} FROM counted"
         cursor.execute(f"INSERT INTO {table} ({', '.join(columns)}) {made}")
-    cursor.execute(f"ANALYZE TABLE {', '.join(_FILL)}")
+    cursor.execute(f"ANALYZE TABLE {', '.join(_COLUMN_SQL_BY_TABLE)}")

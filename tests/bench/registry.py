@@ -55,7 +55,7 @@ def measure_rows(wanted: frozenset[int], count: int) -> Iterator[Row]:
         yield _measure_difference_import(folder, reader, difference, count)
         reader.close()
         yield from registry_window.measure_rows(
-            folder, registry_search.draw_search_texts(folder / "registry", registry_window.TEXTS + 1)
+            folder, registry_search.draw_search_texts(folder / "registry", registry_window.TYPED_TEXT_COUNT + 1)
         )
 
 

@@ -13,8 +13,8 @@ from tests.bench.figures import Row, format_duration, measure_alternately, media
 
 GOAL_SECONDS = 0.010
 QUERIES = 10_000
-_FOREIGN = "鬱饕餮麒麟鸞纛躊躇"
-_TEXTS = """
+_CHARACTERS_OF_NO_COMPANY = "鬱饕餮麒麟鸞纛躊躇"
+_SELECT_TEXTS_SQL = """
     SELECT c.name, c.furigana, p.prefecture, p.city, c.street, c.post_code
     FROM corporations c JOIN places p ON p.id = c.place_id WHERE c.id = ?
 """
@@ -27,7 +27,9 @@ def measure(folder: Path, reader: RegistryReader) -> Row:
     with closing(open_for_reading(file)) as connection:
         texts = draw_texts(connection, QUERIES)
         floor = median(
-            measure_alternately({"bare": lambda: connection.execute(_TEXTS, (1,)).fetchone()}, 1_000)["bare"]
+            measure_alternately({"bare": lambda: connection.execute(_SELECT_TEXTS_SQL, (1,)).fetchone()}, 1_000)[
+                "bare"
+            ]
         )
     took = _time_searches(reader, texts)
     p99 = percentile(took, 0.99)
@@ -56,7 +58,7 @@ def draw_texts(connection: sqlite3.Connection, count: int) -> list[str]:
     """Return texts that people could type. About one of five matches nothing."""
     chance = random.Random(22)
     last = connection.execute("SELECT max(id) FROM corporations").fetchone()[0]
-    drawn = (connection.execute(_TEXTS, (chance.randint(1, last),)).fetchone() for _ in range(count * 2))
+    drawn = (connection.execute(_SELECT_TEXTS_SQL, (chance.randint(1, last),)).fetchone() for _ in range(count * 2))
     found = [_draw_text(chance, row) for row in drawn if row is not None]
     return [text for text in found if len(text) > 1][:count]
 
@@ -79,7 +81,7 @@ def _draw_text(chance: random.Random, row: tuple[str, str, str, str, str, int | 
         case 10:
             return _draw_part(chance, furigana or name) + _draw_part(chance, furigana or name)
         case _:
-            return _draw_part(chance, name) + chance.choice(_FOREIGN)
+            return _draw_part(chance, name) + chance.choice(_CHARACTERS_OF_NO_COMPANY)
 
 
 def _draw_part(chance: random.Random, text: str) -> str:

@@ -21,10 +21,10 @@ from tests.bench.starts import ROOT, start_and_read_events
 from tests.support.desks import copy_empty_database, make_environment
 from tests.support.first_use import note_earlier_use
 
-TEXTS = 100
+TYPED_TEXT_COUNT = 100
 _START_COUNT = 9
 _UNUSED_URL = "http://127.0.0.1:9"
-_PATIENCE = 20.0
+_PATIENCE_SECONDS = 20.0
 _GOAL_SECONDS = 0.1
 
 
@@ -104,7 +104,7 @@ def _insert_text(opening: WindowOpener, text: str) -> float:
 def _process_events_until(condition: Callable[[], bool]) -> None:
     """Process events until the condition is true. The loop sleeps between events, as that of a window does; otherwise
     it would use a core and Python's lock, which the search needs. Raises TimeoutError."""
-    deadline = time.monotonic() + _PATIENCE
+    deadline = time.monotonic() + _PATIENCE_SECONDS
     clock = QTimer(interval=1, timerType=Qt.TimerType.PreciseTimer)
     clock.start()
     while not condition():

@@ -36,8 +36,8 @@ NUMBER, OTHER, MERGED = "1180301018771", "5010001192707", "7010001065142"
 _GROUPS = {"refund", "payment", "alerts", "audit", "db", "registry", "documents", "export", "incidents", "limits"}
 _GROUPS |= {"mentions", "provider", "reports", "views"}
 _PREFIXES = {"CONSOLE_SECRET", "CONSOLE_RECEIVER"}
-_OPTION = re.compile(r"(?<![a-z-])--?[a-z][a-z-]*|\b[A-Z][A-Z_|]+\b|\{[^}]*\}")
-_VARIABLE = re.compile(r"CONSOLE_[A-Z]+(?:_[A-Z]+)*")
+_OPTION_PATTERN = re.compile(r"(?<![a-z-])--?[a-z][a-z-]*|\b[A-Z][A-Z_|]+\b|\{[^}]*\}")
+_VARIABLE_PATTERN = re.compile(r"CONSOLE_[A-Z]+(?:_[A-Z]+)*")
 
 
 def collect_interfaces(folder: Path) -> dict[str, Any]:
@@ -58,7 +58,7 @@ def list_commands() -> dict[str, list[str]]:
     for words in _list_named_commands(_read_help()):
         text = _read_help(*words)
         usage = re.sub(r"\s+", " ", text[: text.index("\n\n")])
-        helped[" ".join(words)] = sorted(set(_OPTION.findall(usage)))
+        helped[" ".join(words)] = sorted(set(_OPTION_PATTERN.findall(usage)))
     return helped
 
 
@@ -99,7 +99,7 @@ def list_variables() -> list[str]:
         for provider in ("alarmbox", "paypay", "atom"):
             asked.update(settings.list_missing_secret_names(provider))
     for source in sorted(ROOT.glob("console/**/*.py")):
-        asked.update(_VARIABLE.findall(source.read_text("utf-8")))
+        asked.update(_VARIABLE_PATTERN.findall(source.read_text("utf-8")))
     return sorted(name for name in asked if name.startswith("CONSOLE_") and name not in _PREFIXES)
 
 

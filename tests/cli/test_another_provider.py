@@ -21,8 +21,8 @@ from tests.support.kaede_server import API_KEY, NOTICE_KEY, SHOP, KaedeServer
 from tests.worker.running_receiver import TOKEN, run_receiver
 
 MODULE = "tests.support.kaede"
-PAGE = Path(package.__file__).parents[1] / "docs" / "adding-a-provider.md"
-SECRETS = {"SECRET_KAEDE_SHOP": SHOP, "SECRET_KAEDE_API_KEY": API_KEY, "SECRET_KAEDE_NOTICE_KEY": NOTICE_KEY}
+GUIDE_FILE = Path(package.__file__).parents[1] / "docs" / "adding-a-provider.md"
+PROVIDER_SECRETS = {"SECRET_KAEDE_SHOP": SHOP, "SECRET_KAEDE_API_KEY": API_KEY, "SECRET_KAEDE_NOTICE_KEY": NOTICE_KEY}
 NUMBER = "1180301018771"
 
 
@@ -48,7 +48,7 @@ def desk(tmp_path: Path, kaede: KaedeServer) -> Terminal:
     copy_empty_database(tmp_path / "home")
     return Terminal(
         make_environment(
-            tmp_path / "home", "http://127.0.0.1:1", KAEDE_URL=kaede.url, SECRET_LIVE_TOKEN=TOKEN, **SECRETS
+            tmp_path / "home", "http://127.0.0.1:1", KAEDE_URL=kaede.url, SECRET_LIVE_TOKEN=TOKEN, **PROVIDER_SECRETS
         )
     )
 
@@ -70,7 +70,7 @@ def test_the_settings_enable_the_provider(tmp_path: Path) -> None:
     env = {"CONSOLE_HOME": str(tmp_path)}
     assert not Settings.load(env).is_enabled("kaede")
     assert Settings.load(env | {"CONSOLE_KAEDE_URL": "https://api.kaede-pay.example"}).is_enabled("kaede")
-    given = env | {f"CONSOLE_{name}": text for name, text in SECRETS.items() if "NOTICE" not in name}
+    given = env | {f"CONSOLE_{name}": text for name, text in PROVIDER_SECRETS.items() if "NOTICE" not in name}
     assert Settings.load(given).is_enabled("kaede")
     assert Settings.load(given).list_missing_secret_names("kaede") == ("CONSOLE_SECRET_KAEDE_NOTICE_KEY",)
     (tmp_path / "profile.toml").write_text('[kaede]\nurl = "https://api.kaede-pay.example"\nspacing_seconds = 3\n')
@@ -107,7 +107,7 @@ def test_the_doctor_reports_the_missing_settings_of_the_provider(desk: Terminal,
     assert (good, name in told) == (True, True)
     lacks, told = line(SECRET_KAEDE_NOTICE_KEY="")
     assert (lacks, name in told) == (False, True)
-    off, told = line(KAEDE_URL="", **dict.fromkeys(SECRETS, ""))
+    off, told = line(KAEDE_URL="", **dict.fromkeys(PROVIDER_SECRETS, ""))
     assert (off, name in told) == (True, True)
 
 
@@ -249,7 +249,7 @@ def test_a_reconciliation_asks_the_provider_about_each_payment(desk: Terminal, k
 def test_the_page_contains_this_provider_module() -> None:
     """The Python blocks of `docs/adding-a-provider.md`, one after the other, are the complete module."""
     blocks, inside = list[str](), False
-    for line in PAGE.read_text(encoding="utf-8").splitlines(keepends=True):
+    for line in GUIDE_FILE.read_text(encoding="utf-8").splitlines(keepends=True):
         if line.startswith("```"):
             inside = line.strip() == "```python"
         elif inside:

@@ -10,7 +10,7 @@ from console.domain import service_results as results
 from console.domain.views.any_record import CreditCheckDetails, LookupResult, QueueItem, QueuePage, ResolveResult
 
 INSTANT = datetime(2026, 11, 20, 3, 20, 1, 999_999, UTC)
-TEXT = "2026-11-20T03:20:01Z"
+INSTANT_TEXT = "2026-11-20T03:20:01Z"
 
 
 def translate(key: str, **facts: object) -> str:
@@ -38,8 +38,8 @@ CHECK = r.CreditCheck(
 OPERATION = r.Operation(
     "op-1", "credit-check.purchase", "credit-check", 17, r.OperationState.CALLING, "op-a", "desk-1", INSTANT, None
 )
-NEXT = results.NextStep("next.c", {"at": INSTANT}, "show credit-check 17")
-EXPLAINED = results.Explanation("verdict.a", "why.b", NEXT, {"n": 1})
+NEXT_STEP = results.NextStep("next.c", {"at": INSTANT}, "show credit-check 17")
+EXPLANATION = results.Explanation("verdict.a", "why.b", NEXT_STEP, {"n": 1})
 
 
 def convert_by_json(value: dict[str, Any]) -> dict[str, Any]:
@@ -53,12 +53,12 @@ def test_a_credit_check_has_the_promised_fields() -> None:
     promised = {
         "kind": "credit-check", "id": 17, "corporation_number": "1180301018771", "client_id": "1",
         "state": "success", "certainty": "known", "credit_check_id": 12345, "company_name": "架空商事",
-        "result": "hold", "purchased_at": TEXT, "expired_at": TEXT, "pdf_file_path": None,
+        "result": "hold", "purchased_at": INSTANT_TEXT, "expired_at": INSTANT_TEXT, "pdf_file_path": None,
         "incomplete": ["pdf"], "superseded_by": None, "operation_id": "op-1", "version": 3,
     }  # fmt: skip
     assert {key: encoded[key] for key in promised} == promised
     work = encoded["work"]
-    assert (work["state"], work["at"], work["reason_code"]) == ("scheduled", TEXT, "pdf_missing")
+    assert (work["state"], work["at"], work["reason_code"]) == ("scheduled", INSTANT_TEXT, "pdf_missing")
     assert work["reason"] == "work.reason.pdf_missing"
 
 
@@ -78,7 +78,7 @@ def test_an_operation_has_the_promised_fields() -> None:
         "state": "calling",
         "operator": "op-a",
         "desk": "desk-1",
-        "started_at": TEXT,
+        "started_at": INSTANT_TEXT,
         "ended_at": None,
     }
     assert {key: encoded[key] for key in promised} == promised
@@ -88,7 +88,7 @@ def test_show_adds_history_and_next_step() -> None:
     """`show` is the record with timeline, evidence and a next step that is text."""
     seen = CreditCheckDetails(
         CHECK,
-        EXPLAINED,
+        EXPLANATION,
         (r.TimelineEntry(INSTANT, "op-a", "purchase", {"before": None, "at": INSTANT}),),
         (r.EvidenceItem(1, INSTANT, "alarmbox", "ab" * 32, "HTTP 200", body="secret", who="op-a"),),
         (r.Document("ab/cd.pdf", "cd" * 32, 700, INSTANT, True),),
@@ -98,7 +98,7 @@ def test_show_adds_history_and_next_step() -> None:
     )
     encoded = convert_by_json(cli_json.build_record_details_json(seen, translate))
     assert encoded["id"] == 17
-    assert encoded["timeline"][0]["detail"] == {"before": None, "at": TEXT}
+    assert encoded["timeline"][0]["detail"] == {"before": None, "at": INSTANT_TEXT}
     assert {"at", "who", "what", "detail"} <= encoded["timeline"][0].keys()
     assert {"id", "at", "source", "sha256", "summary"} <= encoded["evidence"][0].keys()
     assert "secret" not in json.dumps(encoded)
@@ -117,11 +117,11 @@ def test_a_lookup_lists_all_four_kinds() -> None:
 
 def test_a_queue_page_says_why_and_since_when() -> None:
     """Items are records with why, next step and since; the cursor is null at the end."""
-    page = QueuePage("incomplete", (QueueItem(CHECK, EXPLAINED, INSTANT),), None)
+    page = QueuePage("incomplete", (QueueItem(CHECK, EXPLANATION, INSTANT),), None)
     encoded = convert_by_json(cli_json.build_queue_page_json(page, translate))
     (item,) = encoded["items"]
     assert (encoded["queue"], encoded["next_cursor"]) == ("incomplete", None)
-    assert (item["kind"], item["why"], item["since"]) == ("credit-check", "why.b['n']", TEXT)
+    assert (item["kind"], item["why"], item["since"]) == ("credit-check", "why.b['n']", INSTANT_TEXT)
     assert item["next_step"]["text"]
 
 
@@ -153,7 +153,7 @@ def test_facts_of_an_error_are_plain_values() -> None:
         )
     )
     assert encoded["record"] == convert_by_json(cli_json.build_record_json(CHECK, translate))
-    assert (encoded["since"], encoded["clients"], encoded["state"]) == (TEXT, ["1"], "error")
+    assert (encoded["since"], encoded["clients"], encoded["state"]) == (INSTANT_TEXT, ["1"], "error")
 
 
 def test_long_facts_are_cut() -> None:

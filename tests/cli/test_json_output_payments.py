@@ -23,7 +23,7 @@ from console.domain.tasks.states import SagaState
 from console.domain.views.any_record import LookupResult
 
 INSTANT = datetime(2026, 11, 20, 3, 20, 1, tzinfo=UTC)
-TEXT = "2026-11-20T03:20:01Z"
+INSTANT_TEXT = "2026-11-20T03:20:01Z"
 CANARY = "canary-payer-1234"
 
 ORDER = o.Order(3, "ORD-1", "1180301018771", o.OrderState.PENDING, "JPY", 3300, (5,), 1)
@@ -77,7 +77,7 @@ def test_a_payment_has_the_promised_fields() -> None:
         "reserved_minor": 1000, "refunded_minor": 0, "version": 2,
     }  # fmt: skip
     assert promised.items() <= encoded.items()
-    assert (encoded["work"]["state"], encoded["left_minor"], encoded["paid_at"]) == ("none", 2000, TEXT)
+    assert (encoded["work"]["state"], encoded["left_minor"], encoded["paid_at"]) == ("none", 2000, INSTANT_TEXT)
 
 
 @pytest.mark.parametrize(

@@ -14,10 +14,10 @@ from tests.cli.test_reconciliation import make_day_with_differences
 FIRST_ID = 70_000
 """The ids of this desk begin here, so that no amount, number or date looks like one."""
 _TABLES = ("orders", "payments", "refunds", "hansha_alarmbox_credit_checks")
-_ARGUMENT = re.compile(
+_SHOWN_ID_PATTERN = re.compile(
     rf"(?:#|R-|\bID |\b(?:[Cc]redit check|与信チェック) |support-console [^\n]*\b){FIRST_ID // 100}\d\d\b"
 )
-_ID = re.compile(rf"\b{FIRST_ID // 100}\d\d\b")
+_ANY_ID_PATTERN = re.compile(rf"\b{FIRST_ID // 100}\d\d\b")
 
 
 @pytest.fixture
@@ -59,7 +59,7 @@ def test_no_list_names_a_record_by_its_row_number(
         )
     }
     for words, text in told.items():
-        assert not _ID.search(_ARGUMENT.sub("", text)), (words, text)
+        assert not _ANY_ID_PATTERN.search(_SHOWN_ID_PATTERN.sub("", text)), (words, text)
     assert ORDER in told["alerts", "list"]
     assert ORDER in told["audit", "list", "--limit", "200"]
     assert f"support-console show payment {payment}" in told["alerts", "list"]

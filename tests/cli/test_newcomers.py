@@ -11,7 +11,7 @@ import pytest
 from tests.cli.conftest import Terminal
 from tests.support.waiting import PATIENCE_SECONDS
 
-WITHOUT_KEYS = {"SECRET_STORE_KEY": "", "SECRET_ALARMBOX_CLIENT_ID": "", "LANGUAGE": "ja"}
+SETTINGS_WITHOUT_KEYS = {"SECRET_STORE_KEY": "", "SECRET_ALARMBOX_CLIENT_ID": "", "LANGUAGE": "ja"}
 
 
 @pytest.mark.parametrize("name", ["missing.zip", "."])
@@ -34,7 +34,7 @@ def test_unfinished_needs_no_key_before_something_is_encrypted(unopened_terminal
     """On a new desk without encryption keys, `unfinished` ends with 0 and no message, because nothing is encrypted
     yet.
     """
-    ended = unopened_terminal("unfinished", **WITHOUT_KEYS)
+    ended = unopened_terminal("unfinished", **SETTINGS_WITHOUT_KEYS)
     assert (ended.status, ended.err) == (0, "")
 
 

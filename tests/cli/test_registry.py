@@ -16,10 +16,10 @@ from tests.cli.paying_terminal import PayingTerminal
 from tests.support.registries import (
     CLOSED,
     HOSTILE,
-    IMAGE,
     MERGED,
     MIDDLE,
     NEW_NAME,
+    NUMBER_OF_IMAGE_NAME,
     OPEN,
     OPEN_NAME,
     SUCCESSOR,
@@ -159,7 +159,7 @@ def test_a_name_published_as_an_image_has_no_registry_mark(desk: RegistryDesk) -
         terminal = PayingTerminal(desk.folder / "image", sandbox)
         terminal.json("registry", "import", str(desk.whole)).data  # noqa: B018  # fails unless it succeeded
         sandbox.control.add_fault("status:503", call="purchase", times=1)
-        assert terminal("purchase", IMAGE, "--client", "3").status == 4
+        assert terminal("purchase", NUMBER_OF_IMAGE_NAME, "--client", "3").status == 4
         for language, note in (("en", "(name published only as an image)"), ("ja", "名称は画像でのみ公表")):
             listed = terminal("queue", "unknown", LANGUAGE=language).out.decode()
             assert note in listed.splitlines()[0], "beside the record"

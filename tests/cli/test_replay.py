@@ -197,7 +197,7 @@ def make_changed_refund_pack(part: str, before: str, after: str) -> tuple[str, s
     return part, text.replace(before, after)
 
 
-MALFORMED = {
+MALFORMED_PACK_FILES = {
     "deep": ("record.json", "[" * 200_000),
     "a deep story": ("timeline.json", '[{"a":' + "[" * 200_000),
     "no object": ("record.json", "[]"),
@@ -225,11 +225,11 @@ MALFORMED = {
 }
 
 
-@pytest.mark.parametrize("name", MALFORMED)
+@pytest.mark.parametrize("name", MALFORMED_PACK_FILES)
 def test_a_pack_made_to_hurt_is_refused(tmp_path: Path, name: str) -> None:
     """`replay` refuses packs with a correct manifest whose contents this program never writes."""
     pack = tmp_path / "made.zip"
-    write_changed_pack(PACKS / "paypay-refund.zip", pack, *MALFORMED[name])
+    write_changed_pack(PACKS / "paypay-refund.zip", pack, *MALFORMED_PACK_FILES[name])
     for words in (("--json",), ()):
         assert Terminal({"CONSOLE_HOME": str(tmp_path)})(*words, "replay", str(pack)).status == 3
 

@@ -13,7 +13,7 @@ from tests.cli.paying_terminal import CHECKER, MAKER, NUMBER, PayingTerminal
 from tests.support.desks import NUMBERS
 
 REQUEST_ID_ARGUMENTS = ("--request-id", "R-1")
-Words = tuple[str, ...]
+CommandWords = tuple[str, ...]
 
 
 @pytest.fixture
@@ -55,7 +55,7 @@ def write_people_file(desk: PayingTerminal) -> str:
     return str(file)
 
 
-COMMANDS: dict[str, tuple[str, Callable[[PayingTerminal], Words]]] = {
+COMMANDS: dict[str, tuple[str, Callable[[PayingTerminal], CommandWords]]] = {
     "purchase": (MAKER, lambda _: ("purchase", NUMBER, "--client", "1", "--reason", "1", "--comment", "x")),
     "refetch": (MAKER, lambda desk: ("refetch", buy_check(desk))),
     "probe": (MAKER, lambda desk: ("probe", "credit-check", buy_check(desk))),

@@ -137,7 +137,7 @@ _SERVER_ERRORS: dict[Trouble, tuple[int, str]] = {
     "deadlock": (1213, "Deadlock found when trying to get lock"),
     "lock_wait": (1205, "Lock wait timeout exceeded"),
 }
-_IMPATIENT_SECONDS = 0.3
+_SHORT_RETRY_SECONDS = 0.3
 
 
 @contextmanager
@@ -158,7 +158,7 @@ def _break_server_statements(console: Console, countdown: FailureCountdown) -> I
 
     with pytest.MonkeyPatch.context() as patch:
         for name in ("retry_policy.UNREACHABLE_RETRY_SECONDS", "engine.COMMIT_CHECK_SECONDS"):
-            patch.setattr(f"console.store.database.{name}", _IMPATIENT_SECONDS)
+            patch.setattr(f"console.store.database.{name}", _SHORT_RETRY_SECONDS)
         console.database.close()
         patch.setattr(pymysql.connections.Connection, "_execute_command", breaking)
         yield

@@ -32,16 +32,20 @@ from tests.support.places import Place
 from tests.support.team_mode import answer_password_prompts, is_result_unknown, start_team_mode
 from tests.support.waiting import wait_until
 
-ASKERS = {"purchase": "op-a", "approve": "lead-b"}
+PERSON_BY_ACTION = {"purchase": "op-a", "approve": "lead-b"}
 STEPS: Mapping[str, tuple[str, ...]] = {
     "purchase": (*REQUEST_FAILPOINTS, *kills.PURCHASE_STEPS),
     "approve": request_kills.STEPS["approve"],
 }
 WorkerEnding = Literal["killed", "told to end", "told twice"]
-EXIT_STATUS_BY_ENDING: Mapping[WorkerEnding, int] = {"killed": kills.KILLED, "told to end": 0, "told twice": 0}
+EXIT_STATUS_BY_ENDING: Mapping[WorkerEnding, int] = {
+    "killed": kills.KILLED_EXIT_STATUS,
+    "told to end": 0,
+    "told twice": 0,
+}
 """How the worker ends at the step, and its exit status."""
 _DESK, _FIRST, _SECOND = 1, 2, 3
-_NOT_SENT = (3, 6, 130)
+_EXIT_STATUSES_BEFORE_SENDING = (3, 6, 130)
 _SELECT_OPEN_REQUESTS_SQL = "SELECT id, action, state FROM requests WHERE state IN ('asked', 'taken')"
 
 
@@ -108,8 +112,8 @@ def run(
     """End the worker at each step of the action (or at the steps `only`), in the way `end`. With `again` the same
     worker continues, with its spool, otherwise another one. Return the counts of the answers to the desk.
     """
-    start_team_mode(place, *ASKERS.values())
-    with Sandbox() as sandbox, _open_scene(place, sandbox, ASKERS[action]) as scene:
+    start_team_mode(place, *PERSON_BY_ACTION.values())
+    with Sandbox() as sandbox, _open_scene(place, sandbox, PERSON_BY_ACTION[action]) as scene:
         steps = [step for step in STEPS[action] if step in (only or STEPS[action])]
         cases = [
             Case(action, step, number, request_kills.make_subject(action, number, scene.observer, sandbox), str(i))
@@ -164,7 +168,7 @@ def _check_answer(case: Case, end: WorkerEnding, told: str, sent: int, *, again:
     if told in ("acted", "repeated"):
         assert sent == 1, where
     else:
-        assert told == "outcome_unknown" or (EXIT_STATUS[told] in _NOT_SENT and not sent), where
+        assert told == "outcome_unknown" or (EXIT_STATUS[told] in _EXIT_STATUSES_BEFORE_SENDING and not sent), where
 
 
 def _check_repetition(case: Case, scene: _Scene, told: str, sent: int) -> None:
@@ -191,7 +195,7 @@ def _send_until_answered(case: Case, scene: _Scene) -> str:
 
     def is_answered() -> bool:
         with (
-            answer_password_prompts(scene.place, ASKERS[case.action]),
+            answer_password_prompts(scene.place, PERSON_BY_ACTION[case.action]),
             request_ids.watch_for_repeated_request() as watch,
         ):
             try:

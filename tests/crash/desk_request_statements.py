@@ -32,7 +32,7 @@ from tests.support.team_mode import answer_password_prompts, execute_desk_reques
 from tests.support.waiting import wait_until
 
 ACTIONS = ("purchase", "ask", "approve")
-STATEMENT_FAULTS: tuple[Trouble, ...] = (*statements.TROUBLES, *statements.ON_SERVERS)
+STATEMENT_FAULTS: tuple[Trouble, ...] = (*statements.TROUBLES, *statements.TROUBLES_OF_SERVERS)
 _USUAL_PLACES: Mapping[str, int] = {"purchase": 75, "ask": 46, "approve": 125, "commit_lost": 11, "desk_full": 4}
 _ASKERS = {"purchase": "op-a", "ask": "op-a", "approve": "lead-b"}
 _SELECT_ASKED_REQUEST_SQL = "SELECT id FROM requests WHERE state = 'asked'"

@@ -23,7 +23,7 @@ from tests.support.invented import invent_numbers
 from tests.support.places import Place
 from tests.support.waiting import wait_until
 
-KILLED = -9
+KILLED_EXIT_STATUS = -9
 PURCHASE_STEPS = OPERATION_FAILPOINTS[: OPERATION_FAILPOINTS.index("after_pdf") + 1]
 _STEPS_WITHOUT_SPOOLED_INTENT = ("after_intent",)  # a reading leaves none
 STEPS: dict[str, tuple[str, ...]] = {
@@ -160,7 +160,7 @@ def _kill_all(cases: Sequence[Case], sandbox: Sandbox) -> None:
 def _check_killed(case: Case, child: Child) -> None:
     """Check that the child was killed at its step."""
     assert child.wait_for_report() == "open"
-    assert child.wait_for_end() == KILLED, f"{case.action} passed {case.step} unharmed"
+    assert child.wait_for_end() == KILLED_EXIT_STATUS, f"{case.action} passed {case.step} unharmed"
 
 
 # A new process

@@ -45,9 +45,9 @@ _ACTS: Mapping[str, Callable[[Console, object], object]] = {
     "refund": lambda console, refund: console.refunds.approve(int(str(refund))),
     "start": lambda console, order_id: console.payments.start(int(str(order_id)), "paypay"),
 }
-KINDS = {"purchase": "credit-check", "refund": "refund", "start": "payment"}
-_CALLS = {"purchase": "purchase", "refund": "paypay_refund", "start": "paypay_create"}
-_FAULTS = {"purchase": "hang_after_charge", "refund": "hang", "start": "hang"}
+SUBJECT_KIND_BY_ACT = {"purchase": "credit-check", "refund": "refund", "start": "payment"}
+_PROVIDER_CALL_BY_ACT = {"purchase": "purchase", "refund": "paypay_refund", "start": "paypay_create"}
+_FAULT_BY_ACT = {"purchase": "hang_after_charge", "refund": "hang", "start": "hang"}
 STATE_AFTER_DECISION = {"purchase": "error", "refund": "failed", "start": "payment_failed"}
 
 
@@ -62,7 +62,7 @@ class LateAnswerCase:
 
     def read_shown_state(self) -> tuple[str, Certainty]:
         """Return state and certainty of the record as the page of another desk shows them."""
-        record = self.on.maker.recovery.read_record(KINDS[self.action], str(self.record)).record
+        record = self.on.maker.recovery.read_record(SUBJECT_KIND_BY_ACT[self.action], str(self.record)).record
         return str(record.state), record.certainty  # type: ignore[union-attr]  # every kind has one
 
     def find(self) -> bool:
@@ -85,7 +85,7 @@ def run(on: Stage, action: str, *, decided: bool) -> tuple[LateAnswerCase, LateE
     late = LateAnswerCase(on, action, _make_subject(on, action))
     person = "lead-b" if action == "refund" else "op-a"
     told = on.told("approve" if person == "lead-b" else "start")
-    on.sandbox.control.add_fault(_FAULTS[action], call=_CALLS[action], times=1)
+    on.sandbox.control.add_fault(_FAULT_BY_ACT[action], call=_PROVIDER_CALL_BY_ACT[action], times=1)
     with start_children(execute_and_send_ending, [(told, action, late.subject)]) as (child,):
         assert child.wait_for_report() == "open"
         assert on.sandbox.control.wait_until_reached(held=1)
@@ -132,7 +132,7 @@ def _count_unread_bytes(child: Child, port: int) -> int:
 
 def _decide_as_two_people(late: LateAnswerCase) -> None:
     """Let two people decide that the action didn't happen."""
-    kind, ending, record = KINDS[late.action], STATE_AFTER_DECISION[late.action], str(late.record)
+    kind, ending, record = SUBJECT_KIND_BY_ACT[late.action], STATE_AFTER_DECISION[late.action], str(late.record)
     late.on.maker.recovery.resolve(kind, record, ending, "their list is empty")
     late.on.checker.recovery.resolve(kind, record, ending, "not on the bill")
     assert late.read_shown_state() == (ending, Certainty.KNOWN)

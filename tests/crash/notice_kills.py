@@ -22,7 +22,7 @@ from tests.support.payment_desks import BANK_KEY, make_signed_notice
 from tests.support.places import Place
 
 KILLED = -9
-TOTAL = 3_000
+ORDER_TOTAL_MINOR = 3_000
 _CURRENCY = {"paypay": "JPY", "atom": "INR", "bank": "JPY"}
 _STEPS_OF_ASKED_SOURCES = (
     "before_notice_tx",
@@ -83,7 +83,7 @@ def run(place: Place, sources: Sequence[str], seed: int = 0) -> Counter[str]:
 def _make_case(place: Place, console: Console, sandbox: Sandbox, source: str, step: str, i: int) -> Case:
     """Create an order whose payer has just paid, and the notice about it."""
     number = f"ORD-{source}-{i}"
-    order_id = insert_order(place, number, TOTAL, _CURRENCY[source])
+    order_id = insert_order(place, number, ORDER_TOTAL_MINOR, _CURRENCY[source])
     if source == "bank":
         return Case(source, step, number, _make_bank_notice(number))
     ours = console.payments.start(order_id, source).payment.merchant_payment_id
@@ -99,7 +99,7 @@ def _make_bank_notice(number: str) -> ReceivedNotice:
         "event_id": f"EV-{number}",
         "type": "payment.succeeded",
         "order_no": number,
-        "amount": str(TOTAL),
+        "amount": str(ORDER_TOTAL_MINOR),
         "currency": "JPY",
         "occurred_at": now.isoformat(),
     }
@@ -138,7 +138,7 @@ def _check_booked_once(place: Place, console: Console, case: Case) -> None:
     assert len(mine) == 1, f"{len(mine)} payments: {case}"
     payment = mine[0]
     assert payment.state in PAID_STATES, f"not booked: {case}: {payment}"
-    assert payment.captured_minor == TOTAL, f"{payment.captured_minor} booked: {case}"
+    assert payment.captured_minor == ORDER_TOTAL_MINOR, f"{payment.captured_minor} booked: {case}"
     assert found.state is OrderState.PAID, f"its order is {found.state}: {case}: {payment}"
     events = place.sql(f"SELECT done FROM payment_events WHERE payment_id = {payment.id}")
     assert len(events) == 1, f"kept {len(events)} times: {case}"

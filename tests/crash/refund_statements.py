@@ -11,7 +11,7 @@ from tests.support.fault_places import call_at_each_place
 from tests.support.money_stage import MoneyStage
 
 TROUBLES: tuple[Trouble, ...] = ("full", "lost", "commit_lost", "desk_full")
-ON_SERVERS: tuple[Trouble, ...] = ("deadlock", "lock_wait")
+TROUBLES_OF_SERVERS: tuple[Trouble, ...] = ("deadlock", "lock_wait")
 STATEMENTS = {
     "ask": 30, "approve": 75, "reject": 25, "withdraw": 25, "probe": 45, "due": 70, "resolve": 45, "notice": 35,
 }  # fmt: skip

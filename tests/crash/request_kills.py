@@ -13,7 +13,7 @@ from console.domain.records import CreditCheck, PurchaseRequest
 from console.sandbox.server import Sandbox
 from console.services.guarded import request_ids
 from console.settings.settings import Settings
-from tests.crash.kills import KILLED
+from tests.crash.kills import KILLED_EXIT_STATUS
 from tests.support.children import Pipe, start_children
 from tests.support.invented import invent_numbers
 from tests.support.money_desks import import_paid_payment, make_provider_settings, request_refund
@@ -69,7 +69,7 @@ def run(action: str, place: Place, seed: int, only: Sequence[str] = ()) -> Count
             with start_children(make_call_until_killed, [(told[one], one) for one in some]) as children:
                 for case, child in zip(some, children, strict=True):
                     assert child.wait_for_report() == "open"
-                    assert child.wait_for_end() == KILLED, f"{action} passed {case.step} unharmed"
+                    assert child.wait_for_end() == KILLED_EXIT_STATUS, f"{action} passed {case.step} unharmed"
         with place.open_desk(sandbox, person=who, **both) as caller:
             over = {case: _call_until_leases_expire(case, caller, sandbox) for case in cases}
         # A process of its own, as the next command is: what nobody sent is told by whoever opens the desk first.

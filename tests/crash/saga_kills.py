@@ -22,7 +22,7 @@ from tests.support.places import Place
 from tests.support.waiting import wait_until
 
 KILLED = -9
-TOTAL = 3_000
+ORDER_TOTAL_MINOR = 3_000
 _STEPS = (
     "before_saga", "after_saga", "before_ask_provider", "answered_ask_provider", "after_ask_provider",
     "before_expire_payment", "after_expire_payment", "before_cancel_order", "after_cancel_order",
@@ -117,7 +117,7 @@ def _open_desk(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, MovedC
 def _prepare(place: Place, console: Console, case: Case) -> None:
     """Begin a payment that nobody pays and whose time limit has passed, also by the server's clock. The shop has
     reserved stock for its order."""
-    case.order = insert_order(place, case.number, TOTAL)
+    case.order = insert_order(place, case.number, ORDER_TOTAL_MINOR)
     case.payment = console.payments.start(case.order, "paypay").payment.id
     place.sql(
         "INSERT INTO stock_reservations (order_id, item, quantity, created_at)"

@@ -34,13 +34,13 @@ STEPS: Mapping[str, Sequence[str]] = {
     "start": CALL_STEPS,
     "start at Atom": CALL_STEPS,
 }
-MODES: Mapping[str, tuple[int, bool]] = {
+SIGNAL_BY_MODE: Mapping[str, tuple[int, bool]] = {
     "once": (signal.SIGINT, False),
     "twice": (signal.SIGINT, True),
     "SIGTERM": (signal.SIGTERM, True),
 }
 """Which signal, and whether it comes again at every step after the first one."""
-Plan = Mapping[str, Sequence[str]]
+StepsByMode = Mapping[str, Sequence[str]]
 """The steps at which it comes, by mode."""
 CLIENT = "1"
 """A client of each mode buys on its own, so that no lease is waited for."""
@@ -69,7 +69,7 @@ def execute_with_interrupts(
 ) -> None:
     """Target of a child process: execute the action once for each (step, subject), interrupted at that step. After
     each send whether the signal was sent, and the ending, and wait for the parent, which checks the records."""
-    number, again = MODES[mode]
+    number, again = SIGNAL_BY_MODE[mode]
     if number == signal.SIGTERM:
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # as the terminal takes it
     with open_console(Settings.load(dict(told))) as console:
@@ -153,18 +153,18 @@ def open_stage(place: Place) -> Iterator[Stage]:
         yield Stage(place, sandbox, *people)
 
 
-def plan_every_mode(action: str) -> Plan:
+def plan_every_mode(action: str) -> StepsByMode:
     """Return a plan with each step in each mode."""
-    return dict.fromkeys(MODES, STEPS[action])
+    return dict.fromkeys(SIGNAL_BY_MODE, STEPS[action])
 
 
-def plan_one_mode(action: str, first: int) -> Plan:
+def plan_one_mode(action: str, first: int) -> StepsByMode:
     """Return a plan with each step in one mode. The modes alternate, beginning with the mode of the index `first`."""
-    modes = list(MODES)
+    modes = list(SIGNAL_BY_MODE)
     return {mode: STEPS[action][(i - first) % len(modes) :: len(modes)] for i, mode in enumerate(modes)}
 
 
-def run(place: Place, action: str, plan: Plan) -> int:
+def run(place: Place, action: str, plan: StepsByMode) -> int:
     """Interrupt the action as the plan states, and check the records after each interrupt. Return the number of
     interrupts."""
     with open_stage(place) as on:

@@ -17,7 +17,7 @@ from tests.support.quick_desks import HandClock, use_lease_clock
 
 ACTIONS = ("purchase", "renewal", "refetch")
 TROUBLES: tuple[Trouble, ...] = ("full", "lost", "commit_lost", "desk_full")
-ON_SERVERS: tuple[Trouble, ...] = ("deadlock", "lock_wait")
+TROUBLES_OF_SERVERS: tuple[Trouble, ...] = ("deadlock", "lock_wait")
 EXPECTED_REFUSALS = frozenset(
     ("storage_full", "outcome_unknown", "database_unreachable", "database_locked", "bad_profile")
 )

@@ -23,8 +23,8 @@ from tests.support.quick_desks import HandClock, open_quick_desk
 from tests.support.waiting import PATIENCE_SECONDS
 
 (NUMBER,) = invent_numbers(1)
-BEFORE_SENDING = ("after_tx1", "after_intent", "before_send")
-AFTER_RECORDING = ("after_tx2", "before_detail", "after_detail", "before_pdf", "after_pdf")
+STEPS_BEFORE_SENDING = ("after_tx1", "after_intent", "before_send")
+STEPS_AFTER_RECORDING = ("after_tx2", "before_detail", "after_detail", "before_pdf", "after_pdf")
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_an_exception_before_tx1_leaves_no_row(place: Place, vendor: LedgerVendo
         assert (console.lookup.find_records(NUMBER).credit_checks, vendor.charges) == ((), [])
 
 
-@pytest.mark.parametrize("step", BEFORE_SENDING)
+@pytest.mark.parametrize("step", STEPS_BEFORE_SENDING)
 def test_an_exception_before_sending_sends_nothing(
     place: Place, vendor: LedgerVendor, clock: HandClock, step: str
 ) -> None:
@@ -98,7 +98,7 @@ def test_an_exception_after_sending_leaves_an_unknown_outcome(
         assert (read_single_check(console).state, len(vendor.charges)) == (settled, 1)
 
 
-@pytest.mark.parametrize("step", AFTER_RECORDING)
+@pytest.mark.parametrize("step", STEPS_AFTER_RECORDING)
 @pytest.mark.expects_log("the failure is told")
 def test_an_exception_after_recording_keeps_the_outcome(
     place: Place, vendor: LedgerVendor, clock: HandClock, step: str

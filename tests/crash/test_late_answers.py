@@ -6,7 +6,7 @@ import pytest
 
 from console.domain.records import Certainty, PurchaseRequest
 from tests.crash import late, signals
-from tests.crash.late import KINDS, LateAnswerCase
+from tests.crash.late import SUBJECT_KIND_BY_ACT, LateAnswerCase
 from tests.support.places import Place
 from tests.support.refusals import call_for_refusal
 
@@ -53,7 +53,7 @@ def test_people_have_decided_otherwise(place: Place, action: str) -> None:
         number = read_provider_id(one)
         assert alert.id == case
         assert number in alert.observed
-        view = on.maker.recovery.read_record(KINDS[action], str(one.record))
+        view = on.maker.recovery.read_record(SUBJECT_KIND_BY_ACT[action], str(one.record))
         assert any(number in str(entry.detail) for entry in view.timeline), view.timeline
         assert any(number in item.body for item in view.evidence), view.evidence
         if action == "purchase":

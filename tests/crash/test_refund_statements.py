@@ -12,7 +12,7 @@ def test_a_failed_statement_executes_no_refund_twice(place: Place, seed: int) ->
     """A random statement fails. An approved refund is executed at most once, the ending of the action is true, and
     after the next due tasks no operation is left as `calling`.
     """
-    troubles = refund_statements.TROUBLES + (refund_statements.ON_SERVERS if place.is_server else ())
+    troubles = refund_statements.TROUBLES + (refund_statements.TROUBLES_OF_SERVERS if place.is_server else ())
     with open_money_stage(place) as on:
         for action in ACTIONS:
             tally = refund_statements.fail_random_statements(on, action, troubles, seed)

@@ -6,7 +6,7 @@ from tests.crash import statements
 from tests.crash.broken_statements import Trouble
 from tests.support.places import Engine, MakePlace
 
-PLACES = 3
+DRAWN_PLACE_COUNT = 3
 
 
 @pytest.mark.expects_log("every kind of trouble")
@@ -16,19 +16,19 @@ def test_a_statement_fails(fresh_place: MakePlace, engine: Engine, action: str, 
     """A random statement fails. The number is charged at most once, the ending is true, no charged record is an
     error, and after the next due tasks no operation is left as `calling`.
     """
-    tally = statements.fail_random_statements(fresh_place, action, trouble, seed, PLACES)
+    tally = statements.fail_random_statements(fresh_place, action, trouble, seed, DRAWN_PLACE_COUNT)
     print(f"demand 3: {engine}: {action}, {trouble} at {tally['places']} places: 0 second charges, 0 untrue endings")
     assert tally["places"]
 
 
 @pytest.mark.engines("mariadb")
 @pytest.mark.expects_log("every kind of trouble")
-@pytest.mark.parametrize("trouble", statements.ON_SERVERS)
+@pytest.mark.parametrize("trouble", statements.TROUBLES_OF_SERVERS)
 @pytest.mark.parametrize("action", statements.ACTIONS)
 def test_a_statement_loses(fresh_place: MakePlace, action: str, trouble: Trouble, seed: int) -> None:
     """A random statement loses a lock: the server rolls back the whole transaction (deadlock) or only the statement
     (lock wait). The same checks hold.
     """
-    tally = statements.fail_random_statements(fresh_place, action, trouble, seed, PLACES)
+    tally = statements.fail_random_statements(fresh_place, action, trouble, seed, DRAWN_PLACE_COUNT)
     print(f"demand 3: mariadb: {action}, {trouble} at {tally['places']} places: 0 second charges, 0 untrue endings")
     assert tally["places"]

@@ -29,7 +29,7 @@ from tests.support.waiting import wait_until
 
 ACTIONS = ("purchase", "submit", "start")
 KILLED = -9
-_NOT_SENT = {
+_STATE_OF_UNSENT_BY_ACTION = {
     "purchase": (CheckState.ERROR, Certainty.KNOWN),
     "submit": (RefundState.APPROVED, Certainty.KNOWN),
     "start": (PaymentState.EXPIRED, Certainty.KNOWN),
@@ -153,7 +153,7 @@ class UnsentStage:
         """
         with self.open_failed_desk() as console:
             found = self.read_record(action, subject, console)
-            assert (found.state, found.certainty) == _NOT_SENT[action], found
+            assert (found.state, found.certainty) == _STATE_OF_UNSENT_BY_ACTION[action], found
             assert found.error_code == "stopped_before_sending"
             assert console._context.spool.list_unsent_entries(console._context.database_id) == ()
             assert truth.count_calling_operations(console.database) == 0
@@ -224,7 +224,7 @@ def test_no_room_between_claim_and_intent(stage: UnsentStage, action: str) -> No
         assert (child.wait_for_report(), child.wait_for_report()) == ("open", "storage_full")
     if stage.place.is_server:  # it has room, so that what happened could be written at once
         found = stage.read_record(action, subject)
-        assert (found.state, found.certainty) == _NOT_SENT[action], found
+        assert (found.state, found.certainty) == _STATE_OF_UNSENT_BY_ACTION[action], found
         assert found.error_code == "storage_full"
         return
     assert truth.count_calling_operations(stage.maker.database) == 1

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterator
 
-from tests.day.facts import RULES, Facts, Row
+from tests.day.facts import PLANTED_RULES, Facts, Row
 
 _PAID_STATES = frozenset({"payment_success", "callback_received", "signature_verified", "completed"})
 _STATES_THAT_RESERVE = frozenset({"requested", "approved", "submitting", "submitted"})
@@ -134,7 +134,7 @@ def check_cases(facts: Facts) -> Iterator[str]:
     removed."""
     orders, payments, refunds = facts.by_id("orders"), facts.by_id("payments"), facts.by_id("refunds")
     for case in facts["alerts"]:
-        if case["rule_id"] in RULES or case["subject_kind"] not in ("payment", "refund"):
+        if case["rule_id"] in PLANTED_RULES or case["subject_kind"] not in ("payment", "refund"):
             continue
         of_refund = case["subject_kind"] == "refund"
         payment = payments[int(refunds[int(case["subject_id"])]["payment_id"] if of_refund else case["subject_id"])]

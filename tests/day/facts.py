@@ -28,7 +28,7 @@ _TABLES: Mapping[str, str] = {
     "tasks": "name, next_at, trouble, failures",
     "requests": "id, who, action, subject_kind, subject_id, state, fence",
 }
-RULES = frozenset("ABC")
+PLANTED_RULES = frozenset("ABC")
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ from datetime import timedelta
 from functools import cached_property
 
 from tests.day.books import check_books, check_cases, check_stock
-from tests.day.facts import RULES, Facts, Row
+from tests.day.facts import PLANTED_RULES, Facts, Row
 
 TOLERATED_DELAY = timedelta(seconds=20)
 """So long a step may be overdue: it has its turn within a task's interval, and the machine is busy."""
@@ -16,8 +16,8 @@ _END_STATES = {
     "refunds": frozenset({"completed", "failed", "rejected", "withdrawn", "expired"}),
     "orders": frozenset({"paid", "cancelled", "shipped", "delivered", "refunded"}),
 }
-_ENDED_REQUESTS = frozenset({"ended", "lapsed"})
-_KIND = {"payments": "payment", "refunds": "refund", "orders": "order"}
+_END_STATES_OF_REQUESTS = frozenset({"ended", "lapsed"})
+_KIND_BY_TABLE = {"payments": "payment", "refunds": "refund", "orders": "order"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +68,7 @@ class _StuckRecords:
         for table in _END_STATES:
             for row in self._facts[table]:
                 if not self._will_continue(table, row):
-                    yield f"stuck: {_KIND[table]} {dict(row)}"
+                    yield f"stuck: {_KIND_BY_TABLE[table]} {dict(row)}"
         yield from (f"stuck: saga {dict(row)}" for row in self._facts["sagas"] if not self._is_saga_moving(row))
         yield from (
             f"stuck: event {row['event_id']} of {row['record_key']}"
@@ -77,7 +77,9 @@ class _StuckRecords:
         )
         yield from (f"stuck: operation {dict(row)}" for row in self._facts["operations"] if row["state"] == "calling")
         yield from (
-            f"stuck: request {dict(row)}" for row in self._facts["requests"] if row["state"] not in _ENDED_REQUESTS
+            f"stuck: request {dict(row)}"
+            for row in self._facts["requests"]
+            if row["state"] not in _END_STATES_OF_REQUESTS
         )
         yield from (f"stuck: notice {dict(row)}" for row in self._facts["payment_events"] if row["done"] == "queued")
         yield from (
@@ -125,7 +127,7 @@ class _StuckRecords:
 
     def _has_open_alert(self, table: str, row: Row) -> bool:
         """True if the record, or the order of the payment, has an open alert."""
-        if (_KIND[table], int(row["id"])) in self._subjects_of_open_alerts:
+        if (_KIND_BY_TABLE[table], int(row["id"])) in self._subjects_of_open_alerts:
             return True
         return table == "payments" and ("order", int(row["order_id"] or 0)) in self._subjects_of_open_alerts
 
@@ -166,7 +168,7 @@ def _list_raised_alerts(facts: Facts) -> list[Row]:
     """Return the alerts of the rules, without those that were true only because the machine was busy (see
     `_is_of_late_move`).
     """
-    rows = [row for row in facts["alerts"] if row["rule_id"] in RULES]
+    rows = [row for row in facts["alerts"] if row["rule_id"] in PLANTED_RULES]
     return [row for row in rows if facts.planted.get(row["order_no"]) == "A" or not _is_of_late_move(facts, row)]
 
 
@@ -222,7 +224,7 @@ def check_messages(facts: Facts) -> Iterator[str]:
     yield from (f"told, but not kept: event {one}" for one in sorted(came.keys() - kept.keys()))
     wanted = Counter[tuple[str, str, str]]()
     for row in facts["alerts"]:
-        if row["rule_id"] in RULES:
+        if row["rule_id"] in PLANTED_RULES:
             events = ("AlertRaised", "AlertResolved") if row["resolved_at"] is not None else ("AlertRaised",)
             wanted.update((event, str(row["order_no"]), str(row["rule_id"])) for event in events)
     told = Counter((str(one["event"]), str(one["order_no"]), str(one["rule_id"])) for one in came.values())

@@ -23,7 +23,7 @@ _SELECT_PROGRESS_SQL = (
     "SELECT p.id, o.merch_txn_id, o.status, p.status, p.certainty FROM payments p JOIN orders o ON o.id = p.order_id"
     " WHERE p.id IN ({})"
 )
-_DECIDED = "already_decided"
+_ALREADY_DECIDED_CODE = "already_decided"
 _ResultT = TypeVar("_ResultT")
 
 
@@ -200,7 +200,7 @@ class Operators:
             else:
                 HalfRequestIds(f"approve {refund} {uuid4()}")(lambda id: approve(refund, request_id=id))
         except ConsoleError as refusal:
-            if refusal.code == _DECIDED:
+            if refusal.code == _ALREADY_DECIDED_CODE:
                 return True
             rows = call_patiently(lambda: self._town.all.sql(f"SELECT status FROM refunds WHERE id = {refund}"))
             return str(rows[0][0]) != "requested"

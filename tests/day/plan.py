@@ -30,7 +30,7 @@ class Story(StrEnum):
     AFTER_CANCEL = "paid after the shop cancelled its order"
 
 
-RULE_OF: Mapping[Story, str] = {
+RULE_BY_STORY: Mapping[Story, str] = {
     Story.UNDERPAID: "A",
     Story.UNDERPAID_MENDED: "A",
     Story.SAID_PAID: "B",
@@ -44,7 +44,7 @@ RULE_OF: Mapping[Story, str] = {
 }
 """The rule that a planted story breaks (docs/alerts.md)."""
 
-_SHARES: Mapping[Story, int] = {
+_SHARE_BY_STORY: Mapping[Story, int] = {
     Story.LATER: 140, Story.NEVER: 110, Story.FAILS: 50, Story.PART: 70, Story.WHOLE: 50,
     Story.UNDERPAID: 6, Story.UNDERPAID_MENDED: 6,
     Story.SAID_PAID: 6, Story.SAID_PAID_PAID: 6, Story.TAKEN_BACK: 6,
@@ -58,7 +58,7 @@ _PAYPAY_STORIES = frozenset({Story.SAID_PAID, Story.AFTER_EXPIRY, Story.AFTER_EX
 """Stories of a code that ends within the day; a token of Atom has a day."""
 _ATOM_STORIES = frozenset({Story.SAID_PAID_PAID, Story.TAKEN_BACK})
 _CURRENCY = {"paypay": "JPY", "atom": "INR"}
-ITEMS = tuple(f"item-{n:02d}" for n in range(20))
+STOCK_ITEMS = tuple(f"item-{n:02d}" for n in range(20))
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,8 +118,8 @@ class Day:
 def make_order_plans(day: Day) -> Sequence[OrderPlan]:
     """Return the plans of all orders. The same seed gives the same plans; each story has its share of them."""
     chance = random.Random(day.seed)
-    counts = {story: max(1, round(share * day.orders / 1000)) for story, share in _SHARES.items()}
-    slow = {story for story in counts if story in RULE_OF or story in (Story.PART, Story.WHOLE)}
+    counts = {story: max(1, round(share * day.orders / 1000)) for story, share in _SHARE_BY_STORY.items()}
+    slow = {story for story in counts if story in RULE_BY_STORY or story in (Story.PART, Story.WHOLE)}
     early = _shuffle_stories(chance, {story: counts[story] for story in counts if story in slow}, 0)
     rest = {story: counts[story] for story in counts if story not in slow}
     others = _shuffle_stories(chance, rest, day.orders - len(early))
@@ -142,7 +142,7 @@ def _make_order_plan(chance: random.Random, number: str, story: Story, day: Day)
     minor = chance.randrange(300, 9_000) if provider == "paypay" else chance.randrange(10_000, 900_000)
     waits = chance.uniform(0.1, 0.4) * day.code_seconds if story is Story.LATER else chance.uniform(0, 0.3)
     back = minor if story is not Story.PART else chance.randrange(1, minor)
-    return OrderPlan(number, story, provider, minor, chance.choice(ITEMS), chance.randint(1, 5), waits, back)
+    return OrderPlan(number, story, provider, minor, chance.choice(STOCK_ITEMS), chance.randint(1, 5), waits, back)
 
 
 def _draw_provider(chance: random.Random, story: Story) -> str:

@@ -5,7 +5,7 @@ from typing import TypeAlias
 
 from console.domain.errors import EXIT_STATUS, ConsoleError
 from tests.day.people import BegunPayment, Diary, Operators, Payers, Shop
-from tests.day.plan import RULE_OF, OrderPlan, Story
+from tests.day.plan import RULE_BY_STORY, OrderPlan, Story
 from tests.day.street import PaymentProgress, ProgressCondition, RunningStory, Step
 from tests.day.surroundings import DaySurroundings
 
@@ -102,7 +102,7 @@ class OrderStories:
 
     def _note_planted_fault(self, purse: BegunPayment, story: Story) -> None:
         """Note the fault that this story has caused, and the rule that it breaks."""
-        self.diary.planted[purse.order] = RULE_OF[story]
+        self.diary.planted[purse.order] = RULE_BY_STORY[story]
 
     def _make_alert_condition(self, purse: BegunPayment, what: str = "AlertRaised") -> ProgressCondition:
         """Return the condition that the receiver of alerts has got the event `what` about the order."""

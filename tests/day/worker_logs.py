@@ -9,7 +9,7 @@ from pathlib import Path
 
 from tests.day.programs import Program
 
-_MOST_LINES = 25
+_MAX_SHOWN_LINES = 25
 
 
 def copy_logs(workers: Iterable[Program], folder: Path) -> None:
@@ -23,7 +23,7 @@ def list_log_errors(folder: Path) -> str:
     """Return the newest lines of the copied logs that report an exception or an error, shortened, in the order of
     time."""
     lines = sorted(line for log in folder.glob("*.log") for line in _read_trouble(log))
-    return "\n".join(["what the workers' logs tell of trouble:", *lines[-_MOST_LINES:]])
+    return "\n".join(["what the workers' logs tell of trouble:", *lines[-_MAX_SHOWN_LINES:]])
 
 
 def _read_trouble(log: Path) -> Iterator[str]:

@@ -17,7 +17,7 @@ from tests.support.accessible_tree import Role, find_tree_faults, get_spoken_nam
 from tests.support.announcements import HeardSentence
 
 _MAX_TABS = 60
-_LISTS = (Role.Table, Role.List, Role.PageTabList)
+_LIST_ROLES = (Role.Table, Role.List, Role.PageTabList)
 _VARYING_PARTS = (
     (re.compile(r", \d+$"), ""),  # the count of a queue
     (re.compile(r"\d{4}-\d\d-\d\d"), "‹day›"),
@@ -251,7 +251,7 @@ class ScreenReaderUser:
         nodes = list(self.nodes())
         assert find_tree_faults(nodes) == []
         focused = [(node.role(), get_spoken_name(node)) for node in nodes if node.state().focused]
-        own = [one for one in focused if one[0] not in _LISTS] or focused
+        own = [one for one in focused if one[0] not in _LIST_ROLES] or focused
         assert len(own) == 1, f"focus in {focused} of {QApplication.focusWidget()} after {self.transcript[-4:]}"
 
 

@@ -28,8 +28,8 @@ from tests.desk.window_person import Person
 from tests.support.desks import NUMBERS
 from tests.support.money_desks import import_paid_payment, request_refund
 
-KIND = "credit-check"
-RUNNING = tuple(translate(key, "en") for key in ("bulk.told.begins", "bulk.told.here"))
+SUBJECT_KIND = "credit-check"
+SENTENCES_OF_RUNNING_RUN = tuple(translate(key, "en") for key in ("bulk.told.begins", "bulk.told.here"))
 
 
 @pytest.fixture
@@ -66,7 +66,10 @@ def wait_for_end(person: Person, dialog: BulkDialog) -> None:
         run, outcome = dialog.run, dialog.progress_page
         if run is None or run.state == "running" or outcome is None:
             return False
-        return bool(outcome.result_counts_label.plain) and outcome.status_bar.accessibleName() not in RUNNING
+        return (
+            bool(outcome.result_counts_label.plain)
+            and outcome.status_bar.accessibleName() not in SENTENCES_OF_RUNNING_RUN
+        )
 
     person.until(lambda: not dialog.is_running_here and is_end_announced())
 
@@ -171,7 +174,7 @@ def test_a_run_skips_records_changed_by_other_people(
     person.press("Shift+Down", 2)
     with window_desks.open_acting_desk("lead-b") as lead:
         lead.credit_checks.refetch(checks_without_pdf[0].id)
-        lead.recovery.take(KIND, checks_without_pdf[1].id)
+        lead.recovery.take(SUBJECT_KIND, checks_without_pdf[1].id)
     before = count_repeated_pdf_downloads(sandbox, checks_without_pdf)
     late = buy_without_pdf(console, sandbox, NUMBERS[3])
     page.queue_actions.begin_bulk_run(BulkAction.REFETCH)
@@ -430,7 +433,7 @@ def test_results_are_narrowed_and_taken_along(
 ) -> None:
     """The results of a run can be filtered to the rows that were not done, on the screen and in the exported file."""
     with window_desks.open_acting_desk("lead-b") as lead:
-        lead.recovery.take(KIND, checks_without_pdf[0].id)
+        lead.recovery.take(SUBJECT_KIND, checks_without_pdf[0].id)
     person = open_window()
     open_queue(person)
     person.press("Ctrl+A")

@@ -40,10 +40,10 @@ from tests.desk.window_person import Person
 from tests.support.invented import invent_numbers
 
 WHOLE_DAY, NEXT_DAY = date(2026, 11, 18), date(2026, 11, 19)
-COUNT = 40
-WATCHED = invent_numbers(COUNT, 72)
+WATCHED_COMPANY_COUNT = 40
+WATCHED_NUMBERS = invent_numbers(WATCHED_COMPANY_COUNT, 72)
 SUCCESSOR, UNWATCHED = invent_numbers(2, 73)
-ROWS = {number: make_company_row(number, f"株式会社見張{index}") for index, number in enumerate(WATCHED)}
+ROWS = {number: make_company_row(number, f"株式会社見張{index}") for index, number in enumerate(WATCHED_NUMBERS)}
 UNCHANGED_COMPANIES = [make_company_row(SUCCESSOR, "株式会社承継先"), make_company_row(UNWATCHED, "株式会社他人")]
 CHANGES = (
     lambda row: merge_company(row, SUCCESSOR, NEXT_DAY),
@@ -51,7 +51,7 @@ CHANGES = (
     lambda row: rename_company(row, "株式会社新しい名", NEXT_DAY),
     lambda row: move_company(row, "別町１－１", NEXT_DAY),
 )
-WORDS = ("Merged", "Closed", "Renamed", "Moved")
+CHANGE_WORDS = ("Merged", "Closed", "Renamed", "Moved")
 
 
 def import_changes(window_desks: WindowTestDesks, folder: Path, changes: Iterable[RegistryRow]) -> None:
@@ -76,7 +76,7 @@ def test_each_change_is_listed_once(window_desks: WindowTestDesks, open_window: 
     """Forty changes of watched companies are forty rows, each with its change; a change of another company has no
     row. The tab, the sidebar and Home show their number.
     """
-    for number in WATCHED:
+    for number in WATCHED_NUMBERS:
         buy_check(window_desks.console, number)
     changes = [CHANGES[index % 4](row) for index, row in enumerate(ROWS.values())]
     import_changes(
@@ -85,21 +85,21 @@ def test_each_change_is_listed_once(window_desks: WindowTestDesks, open_window: 
     person = open_window()
     page = open_queue(person)
     rows = page.table.all_rows
-    assert sorted(row.change.number for row in rows) == sorted(WATCHED)
+    assert sorted(row.change.number for row in rows) == sorted(WATCHED_NUMBERS)
     assert page.head.isAncestorOf(page.acknowledged_button), "beside the tabs it would take their room"
     change = next(column for column in page.table.rows.columns if column.key == "change")
     told = {row.change.number: change.cell(row) for row in rows}
-    for index, number in enumerate(WATCHED):
+    for index, number in enumerate(WATCHED_NUMBERS):
         cell = told[number]
         assert isinstance(cell, StateCell)
-        assert cell.word == WORDS[index % 4]
+        assert cell.word == CHANGE_WORDS[index % 4]
     person.until(lambda: person.opening.context.work_counts.find_queue_count("companies") is not None)
     place = QUEUE_TAB_NAMES.index("companies")
-    person.until(lambda: page.tabs.tabText(place).endswith(str(COUNT)))
+    person.until(lambda: page.tabs.tabText(place).endswith(str(WATCHED_COMPANY_COUNT)))
     review = person.opening.context.work_counts.find_queue_count("review")
     assert review is not None
     beside_queues = person.frame.sidebar.model().index(1, 0).data(Qt.ItemDataRole.AccessibleTextRole)
-    assert beside_queues == f"Queues, {COUNT + review.count}, Alt+2"
+    assert beside_queues == f"Queues, {WATCHED_COMPANY_COUNT + review.count}, Alt+2"
     person.frame.show_route(AlertsRoute())
     person.wait_until_read()
     alerts_page = person.page(AlertsPage)
@@ -118,7 +118,7 @@ def test_a_change_is_acknowledged_by_keyboard(
     window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path
 ) -> None:
     """S looks the successor up, Esc leads back, and an acknowledgement removes the row from the queue."""
-    merged, closed = WATCHED[:2]
+    merged, closed = WATCHED_NUMBERS[:2]
     for number in (merged, closed):
         buy_check(window_desks.console, number)
     import_changes(window_desks, tmp_path, [CHANGES[0](ROWS[merged]), CHANGES[1](ROWS[closed])])
@@ -157,7 +157,7 @@ def test_reopening_an_acknowledged_change(
     window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path
 ) -> None:
     """C lists the acknowledged changes with person and time; A reopens one of them, with a reason."""
-    number = WATCHED[0]
+    number = WATCHED_NUMBERS[0]
     buy_check(window_desks.console, number)
     import_changes(window_desks, tmp_path, [CHANGES[1](ROWS[number])])
     person = open_window()
@@ -199,8 +199,8 @@ def test_renewing_the_check_of_a_changed_company(
     window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path
 ) -> None:
     """B says until when the credit check is valid; once it has expired, B opens the purchase that renews it."""
-    record = buy_check(window_desks.console, WATCHED[2])
-    import_changes(window_desks, tmp_path, [CHANGES[2](ROWS[WATCHED[2]])])
+    record = buy_check(window_desks.console, WATCHED_NUMBERS[2])
+    import_changes(window_desks, tmp_path, [CHANGES[2](ROWS[WATCHED_NUMBERS[2]])])
     person = open_window()
     page = open_queue(person)
     person.until(lambda: page.current_change is not None)

@@ -23,8 +23,8 @@ from tests.support.announcements import HeardSentence, collect_announcements
 from tests.support.desks import NUMBERS
 from tests.support.money_desks import import_paid_payment
 
-TRANSCRIPTS = Path(__file__).parent / "transcripts"
-ORDER = "ORD-20261120-000123"
+TRANSCRIPTS_FOLDER = Path(__file__).parent / "transcripts"
+ORDER_NUMBER = "ORD-20261120-000123"
 LONGEST_DELAY = "longest delay in seconds"
 """The property of a test that `make bench` reads from its report."""
 
@@ -58,7 +58,7 @@ def test_announcements_of_a_days_work_match_the_transcript(
     """In ten acts of a day, every control has a name, no text is a placeholder and one node has the focus on every
     screen. A shown bar or toast is announced in the same turn of the event loop.
     """
-    import_paid_payment(console, sandbox, ORDER, 12_000)
+    import_paid_payment(console, sandbox, ORDER_NUMBER, 12_000)
     lacking = [buy_without_pdf(console, sandbox, number) for number in NUMBERS[:3]]
     unknown = buy_unknown(console, sandbox, NUMBERS[3])
     _postpone_refetches(console)
@@ -73,8 +73,8 @@ def test_announcements_of_a_days_work_match_the_transcript(
 
     blind.begin_act("Was it paid?")
     blind.press("Ctrl+K")
-    blind.type_text(ORDER)
-    blind.wait_for_sentence(f"{word('kind.payment')} {ORDER}")
+    blind.type_text(ORDER_NUMBER)
+    blind.wait_for_sentence(f"{word('kind.payment')} {ORDER_NUMBER}")
     person.wait_until_read()
     blind.press("Return")
     blind.wait_for_title(word("kind.payment"))
@@ -93,7 +93,7 @@ def test_announcements_of_a_days_work_match_the_transcript(
     blind.check_tree()
     blind.activate(Role.Button, word("dialog.refund.act"))
     blind.wait_for_sentence(word("dialog.refund.asked_title", id=1, amount="¥12,000"))
-    blind.wait_for_sentence(f"{word('kind.payment')} {ORDER}")  # the record behind the dialog has changed
+    blind.wait_for_sentence(f"{word('kind.payment')} {ORDER_NUMBER}")  # the record behind the dialog has changed
     blind.check_tree()
     blind.press("Esc")
     person.wait_without_dialog()
@@ -223,7 +223,7 @@ def test_announcements_of_a_days_work_match_the_transcript(
     print(f"largest delay of {len(nearest)} bars and toasts in {language}: {1000 * largest_delay:.1f} ms")
     assert [sentence for sentence, *times in nearest if not show_times.is_same_turn(*times)] == []
     record_property(LONGEST_DELAY, blind.longest_delay)
-    compare_transcript(TRANSCRIPTS / f"day.{language}.md", blind.transcript)
+    compare_transcript(TRANSCRIPTS_FOLDER / f"day.{language}.md", blind.transcript)
 
 
 def _postpone_refetches(console: Console) -> None:

@@ -254,15 +254,15 @@ def open_reconciliation(person: Person) -> ReconcileDialog:
     return dialog
 
 
-VIEW = ViewContent("unknown")
+VIEW_CONTENT = ViewContent("unknown")
 
 
 def open_save_view(person: Person, _incident: Incident) -> DialogFrame:
-    return SaveViewDialog(person.opening.context, VIEW, person.window)
+    return SaveViewDialog(person.opening.context, VIEW_CONTENT, person.window)
 
 
 def open_rename_view(person: Person, _incident: Incident) -> DialogFrame:
-    view = SavedView(7, "Old ones", False, "op-a", VIEW, "op-a", datetime.now(UTC))
+    view = SavedView(7, "Old ones", False, "op-a", VIEW_CONTENT, "op-a", datetime.now(UTC))
     return RenameViewDialog(person.opening.context, view, person.window)
 
 

@@ -17,22 +17,23 @@ from console.views.theme.theme import current_appearance
 from console.views.widgets.controls.buttons import KeyButton
 from tests.desk.conftest import OpenWindow
 from tests.desk.focus_rings import find_focus_fault
-from tests.shots.bulk_scenes import BULK
-from tests.shots.further_scenes import FURTHER
-from tests.shots.money_scenes import MONEY
-from tests.shots.reconcile_scenes import RECONCILE
-from tests.shots.registry_scenes import REGISTRY
-from tests.shots.report_scenes import REPORTS
-from tests.shots.scenes import MAIN, REST
+from tests.shots.bulk_scenes import BULK_SCENES
+from tests.shots.further_scenes import FURTHER_SCENES
+from tests.shots.money_scenes import MONEY_SCENES
+from tests.shots.reconcile_scenes import RECONCILE_SCENES
+from tests.shots.registry_scenes import REGISTRY_SCENES
+from tests.shots.report_scenes import REPORT_SCENES
+from tests.shots.scenes import MAIN_SCENES, OTHER_SCENES
 from tests.shots.stage import UnpaintedStage, WindowLook
-from tests.shots.state_scenes import STATES
-from tests.shots.training_scenes import TRAINING
-from tests.shots.view_scenes import VIEWS
+from tests.shots.state_scenes import STATE_SCENES
+from tests.shots.training_scenes import TRAINING_SCENES
+from tests.shots.view_scenes import VIEW_SCENES
 from tests.support.sample_desk import open_sample_desk
 
 SCENES = {
-    **MAIN, **MONEY, **RECONCILE, **REST, **BULK, **VIEWS, **REGISTRY, **REPORTS, **FURTHER, **TRAINING,
-    **STATES,
+    **MAIN_SCENES, **MONEY_SCENES, **RECONCILE_SCENES, **OTHER_SCENES, **BULK_SCENES, **VIEW_SCENES,
+    **REGISTRY_SCENES, **REPORT_SCENES, **FURTHER_SCENES, **TRAINING_SCENES,
+    **STATE_SCENES,
 }  # fmt: skip
 del SCENES["search"]  # its box is open only as long as its input has the focus: the line below it always stands
 del SCENES["menu"]  # a menu marks its entry and has no ring; the platform "offscreen" warns of its popup

@@ -14,8 +14,8 @@ from tests.desk.conftest import OpenWindow
 from tests.desk.test_search_everything import list_entries, open_search_box, search_text
 from tests.support.money_desks import import_paid_payment
 
-AMOUNT = "¥99,999"
-PARTIAL = translate("search.partial", "en")
+SEARCHED_AMOUNT = "¥99,999"
+PARTIAL_RESULT_SENTENCE = translate("search.partial", "en")
 
 
 @pytest.mark.parametrize("are_left_out", [False, True])
@@ -33,18 +33,18 @@ def test_a_search_of_the_newest_payments_says_that_older_ones_were_not_searched(
     if are_left_out:
         monkeypatch.setattr(record_search, "NEWEST_ROWS_SEARCHED", 1)
     person = open_window()
-    person.frame.show_route(LookupRoute(AMOUNT))
+    person.frame.show_route(LookupRoute(SEARCHED_AMOUNT))
     page = person.page(LookupPage)
     person.until(lambda: isinstance(page.result_stack.currentWidget(), EmptyState))
     shown = page.result_stack.currentWidget()
     assert isinstance(shown, EmptyState)
-    assert any(PARTIAL in label.plain for label in shown.findChildren(TextLabel)) == are_left_out
+    assert any(PARTIAL_RESULT_SENTENCE in label.plain for label in shown.findChildren(TextLabel)) == are_left_out
 
     palette = open_search_box(person)
-    search_text(person, palette, AMOUNT)
+    search_text(person, palette, SEARCHED_AMOUNT)
     found = [entry.title for entry in list_entries(palette)]
     assert translate("search.none_where", "en") in found
     assert (translate("search.none_partial", "en") in found) == are_left_out
     assert [entry.key for entry in list_entries(palette) if entry.title == translate("search.none_where", "en")] == [
-        LookupRoute(AMOUNT)
+        LookupRoute(SEARCHED_AMOUNT)
     ]

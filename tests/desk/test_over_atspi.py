@@ -9,8 +9,8 @@ import pytest
 
 from tests.support import atspi, server_fixtures
 
-_ASKED_FOR_GONE_NODE = "qt.accessibility.atspi: Could not find accessible on path"
-_DEMO = """
+_GONE_NODE_WARNING = "qt.accessibility.atspi: Could not find accessible on path"
+_DEMO_PROGRAM = """
 from console.cli.main import main
 from console.demo import registry
 
@@ -40,7 +40,7 @@ def screen_reader(tmp_path: Path, demo_stderr_file: Path) -> Iterator[atspi.Scre
     with atspi.start_screen_reader(tmp_path) as (made, env):
         with demo_stderr_file.open("w", encoding="utf-8") as stderr:
             made.program = demo = subprocess.Popen(
-                [sys.executable, "-c", _DEMO],
+                [sys.executable, "-c", _DEMO_PROGRAM],
                 env={**env, "CONSOLE_LANGUAGE": "en"},
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
@@ -82,4 +82,4 @@ def test_a_screen_reader_reads_and_receives_the_window(
     # Qt says of the current item of each closed list of choices that it has the focus.
     assert {role for role, _ in focused} <= {"table", "table cell", "list item"}, focused
     lines = demo_stderr_file.read_text(encoding="utf-8").splitlines()
-    assert [line for line in lines if not line.startswith(("{", _ASKED_FOR_GONE_NODE))] == []
+    assert [line for line in lines if not line.startswith(("{", _GONE_NODE_WARNING))] == []

@@ -86,7 +86,7 @@ from tests.desk.window_person import Person
 from tests.support.desks import NUMBERS
 from tests.support.money_desks import import_paid_payment, request_refund
 
-VIEWS = Path(__file__).parents[2] / "console" / "views"
+VIEWS_FOLDER = Path(__file__).parents[2] / "console" / "views"
 KEY_REPEATS = 5
 _READ_OR_INTERNAL = (".opened", ".listed", ".show", "token.refreshed", "merchant.stored")
 DialogT = TypeVar("DialogT", bound=DialogFrame)
@@ -154,7 +154,7 @@ class ActingPress:
     stays: bool = False
 
 
-Prepare = Callable[[CaseStage], ActingPress]
+PreparePress = Callable[[CaseStage], ActingPress]
 
 
 @dataclass(frozen=True)
@@ -162,7 +162,7 @@ class Case:
     """One act: who does it, its places in the code (class and method that start the call, and the dialog), what the
     audit trail has of it afterwards, and whether the person confirms it with the password at a desk that asks."""
 
-    prepare: Prepare
+    prepare: PreparePress
     sites: tuple[str, ...]
     trail: tuple[str, ...]
     dialog: type[DialogFrame] | None = None
@@ -170,17 +170,17 @@ class Case:
     needs_password: bool = False
 
 
-CASES: dict[str, Case] = {}
+CASE_BY_NAME: dict[str, Case] = {}
 
 
 def register_case(
     *sites: str, trail: tuple[str, ...], who: str = "op-a",
     dialog: type[DialogFrame] | None = None, needs_password: bool = False,
-) -> Callable[[Prepare], Prepare]:  # fmt: skip
+) -> Callable[[PreparePress], PreparePress]:  # fmt: skip
     """Return a decorator that registers a function as the case of its name."""
 
-    def enter(prepare: Prepare) -> Prepare:
-        CASES[prepare.__name__] = Case(prepare, sites, trail, dialog, who, needs_password)
+    def enter(prepare: PreparePress) -> PreparePress:
+        CASE_BY_NAME[prepare.__name__] = Case(prepare, sites, trail, dialog, who, needs_password)
         return prepare
 
     return enter
@@ -924,7 +924,7 @@ TESTED_ELSEWHERE = {
     "LeftoverCredentialsDialog._delete_credentials": _GUARD_TEST,
 }
 """Places that start a call and have no case here, with the test that presses them twice."""
-NOT_ACTING = {
+DIALOGS_WITHOUT_ACTING_CALL = {
     "RunningCallsDialog", "ColumnsDialog", "HelpDialog", "AnnouncementsDialog", "NotificationsDialog",
     "UnfinishedWorkDialog",
 }  # fmt: skip
@@ -947,16 +947,16 @@ def find_acting_calls() -> set[str]:
         for child in ast.iter_child_nodes(node):
             visit(child, names)
 
-    for source in VIEWS.rglob("*.py"):
+    for source in VIEWS_FOLDER.rglob("*.py"):
         visit(ast.parse(source.read_text("utf-8")), ())
     return found
 
 
 def list_dialog_names() -> set[str]:
     """The names of all dialogs of the product that are no bare base class."""
-    for source in VIEWS.rglob("*.py"):
+    for source in VIEWS_FOLDER.rglob("*.py"):
         if "Dialog" in source.read_text("utf-8"):
-            importlib.import_module(".".join(source.relative_to(VIEWS.parents[1]).with_suffix("").parts))
+            importlib.import_module(".".join(source.relative_to(VIEWS_FOLDER.parents[1]).with_suffix("").parts))
     waiting, found = [DialogFrame], set()
     while waiting:
         derived = waiting.pop().__subclasses__()
@@ -969,30 +969,32 @@ def test_no_place_that_acts_is_forgotten() -> None:
     """Every dialog and every acting call of a page has a case here or is listed with an existing test
     that covers it.
     """
-    cases = CASES.values()
+    cases = CASE_BY_NAME.values()
     assert find_acting_calls() == {site for one in cases for site in one.sites} | set(TESTED_ELSEWHERE)
     acting = {one.dialog.__name__ for one in cases if one.dialog} | {
         "LeftoverCredentialsDialog",
         "PasswordDialog",
         "ReconcileDialog",
     }
-    assert list_dialog_names() == acting | NOT_ACTING
+    assert list_dialog_names() == acting | DIALOGS_WITHOUT_ACTING_CALL
     for test in TESTED_ELSEWHERE.values():
         path, name = test.split("::")
-        assert f"def {name}(" in (VIEWS.parents[1] / path).read_text("utf-8")
+        assert f"def {name}(" in (VIEWS_FOLDER.parents[1] / path).read_text("utf-8")
 
 
 EXPECTED_LOGS = {"move_order": (pytest.mark.expects_log("what was tolerated is told"),)}
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=EXPECTED_LOGS.get(name, ())) for name in sorted(CASES)])
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=EXPECTED_LOGS.get(name, ())) for name in sorted(CASE_BY_NAME)]
+)
 def test_a_button_pressed_twice_acts_once(
     window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox, tmp_path: Path, name: str
 ) -> None:
     """A button that is clicked often, or whose key is held down, acts once: the audit trail has one act, and one
     result is shown.
     """
-    one = CASES[name]
+    one = CASE_BY_NAME[name]
     if one.who == "adm-f":
         window_desks.add_person(Operator("adm-f", frozenset({ADMIN}), may_buy=False))
     stage = CaseStage(window_desks, sandbox, open_window(), tmp_path)

@@ -24,7 +24,7 @@ from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person
 from tests.support.desks import NUMBERS
 
-D = TypeVar("D", ResolveDialog, ResolveMoneyDialog)
+ResolveDialogT = TypeVar("ResolveDialogT", ResolveDialog, ResolveMoneyDialog)
 
 
 def propose_outcome(window_desks: WindowTestDesks, record: CreditCheck, name: str) -> None:
@@ -269,7 +269,7 @@ def test_a_second_person_decides_from_a_queue(
     assert read_check(console, record.id).state == "error"
 
 
-def open_dialog_in_queue(person: Person, record_id: int, kind: type[D]) -> D:
+def open_dialog_in_queue(person: Person, record_id: int, kind: type[ResolveDialogT]) -> ResolveDialogT:
     """Return the dialog that E opens on this record in the queue of unknown outcomes."""
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.page(QueuesPage)

@@ -25,7 +25,7 @@ from tests.desk.window_desks import WindowTestDesks
 from tests.support.desks import NUMBERS
 
 NUMBER, FREE = NUMBERS[0], NUMBERS[1]
-MAY_PROBE = "Needs the role approver or operator: lead-b, op-a, op-c."
+PROBE_REFUSAL_TEXT = "Needs the role approver or operator: lead-b, op-a, op-c."
 
 
 def list_disabled_buttons(root: QWidget) -> dict[str, str]:
@@ -93,10 +93,10 @@ def test_an_auditor_reads_records_without_changing_them(
     person.until(lambda: queues.preview.record is not None)
     shown = list_disabled_buttons(queues.preview)
     assert set(shown) == {"Resolve with evidence", "Probe"}
-    assert shown["Probe"] == MAY_PROBE
-    assert any(label.accessibleName() == MAY_PROBE for label in queues.preview.findChildren(QWidget))
+    assert shown["Probe"] == PROBE_REFUSAL_TEXT
+    assert any(label.accessibleName() == PROBE_REFUSAL_TEXT for label in queues.preview.findChildren(QWidget))
     person.press("P")
-    person.until(lambda: f"Not done. {MAY_PROBE}" in read_bars(queues))
+    person.until(lambda: f"Not done. {PROBE_REFUSAL_TEXT}" in read_bars(queues))
     person.frame.show_route(CreditCheckRoute(record.id))
     page = person.page(CreditCheckPage)
     person.until(lambda: page.view is not None)
@@ -111,7 +111,7 @@ def test_an_auditor_reads_records_without_changing_them(
         "Take",
         "Add note",
     }
-    assert list_disabled_buttons(page.action_bar.bar)["Probe"] == MAY_PROBE
+    assert list_disabled_buttons(page.action_bar.bar)["Probe"] == PROBE_REFUSAL_TEXT
     person.frame.show_route(LookupRoute(FREE))
     lookup = person.page(LookupPage)
     person.wait_until_read()

@@ -33,7 +33,7 @@ from tests.store.database.test_read_interruption import ENDLESS
 from tests.support.invented import invent_numbers
 
 GOOD, UNKNOWN = invent_numbers(2, 93)
-HOSTILE = (
+HOSTILE_SEARCH_TEXTS = (
     "%",
     "_",
     "'\"\\",
@@ -137,7 +137,7 @@ def test_the_search_box_finds_records_of_all_kinds(
     person.until(lambda: palette._searched_text == "nobody-has-this")
     person.wait_until_read()
     assert palette._found_records == ()
-    for text in HOSTILE:
+    for text in HOSTILE_SEARCH_TEXTS:
         search_text(person, palette, text)
         assert all(isinstance(one.title, str) for one in list_entries(palette))
     search_text(person, palette, "名" * 40_000)

@@ -17,12 +17,12 @@ from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person
 from tests.support.money_desks import import_paid_payment
 
-MASKED = "****6354"
+MASKED_PAYER = "****6354"
 
 
 def find_payer_label(page: PaymentPage) -> TextLabel:
     labels = page.facts_panel.findChildren(TextLabel)
-    return next(label for label in labels if label.plain in (PAYER, MASKED))
+    return next(label for label in labels if label.plain in (PAYER, MASKED_PAYER))
 
 
 def read_shown_answer(page: PaymentPage) -> QTextEdit:
@@ -61,10 +61,10 @@ def test_the_payer_is_masked_again_after_a_minute(
     person.wait_until_read()
     page.tabs.show_tab("evidence")
     person.wait_until_read()
-    assert page.tabs._evidence_view._table.go_to_item(lambda item: MASKED in item.body)
+    assert page.tabs._evidence_view._table.go_to_item(lambda item: MASKED_PAYER in item.body)
     selectable = read_shown_answer(page).textInteractionFlags()
-    assert MASKED in read_shown_answer(page).toPlainText()
-    assert find_payer_label(page).plain == MASKED
+    assert MASKED_PAYER in read_shown_answer(page).toPlainText()
+    assert find_payer_label(page).plain == MASKED_PAYER
 
     unmask_by_keyboard(person, page)
     assert find_payer_label(page).plain == PAYER
@@ -83,7 +83,7 @@ def test_the_payer_is_masked_again_after_a_minute(
 
     assert 0 < page.unmasking._mask_timer.remainingTime() <= 60_000
     page.unmasking._mask_timer.timeout.emit()
-    assert find_payer_label(page).plain == MASKED
+    assert find_payer_label(page).plain == MASKED_PAYER
     assert PAYER not in read_shown_answer(page).toPlainText()
     assert read_shown_answer(page).textInteractionFlags() == selectable
     assert "unmasked" not in page.list_bar_names()
@@ -91,4 +91,4 @@ def test_the_payer_is_masked_again_after_a_minute(
     unmask_by_keyboard(person, page)
     person.press("Ctrl+L")
     assert page.unmasking.texts is None
-    assert find_payer_label(page).plain == MASKED
+    assert find_payer_label(page).plain == MASKED_PAYER

@@ -22,8 +22,8 @@ from tests.support.first_use import note_earlier_use
 from tests.support.waiting import PATIENCE_SECONDS
 
 PageT = TypeVar("PageT", bound=Page)
-D = TypeVar("D", bound=DialogFrame)
-W = TypeVar("W", bound=QWidget)
+DialogT = TypeVar("DialogT", bound=DialogFrame)
+WidgetT = TypeVar("WidgetT", bound=QWidget)
 PATIENCE_MS = round(PATIENCE_SECONDS * 1_000)
 _MAX_TABS = 40
 
@@ -129,10 +129,10 @@ class Person:
         assert isinstance(self.frame.current_page, kind)
         return self.frame.current_page
 
-    def dialog(self, kind: type[D]) -> D:
+    def dialog(self, kind: type[DialogT]) -> DialogT:
         """Wait until a dialog of this class is open, and return it."""
 
-        def found() -> D | None:
+        def found() -> DialogT | None:
             return next(iter(list_open(self.window, kind)), None)
 
         self.until(lambda: found() is not None)
@@ -171,7 +171,7 @@ class Person:
         return not self.window.isVisible()
 
 
-def list_windows(window: QWidget, kind: type[W]) -> list[W]:
+def list_windows(window: QWidget, kind: type[WidgetT]) -> list[WidgetT]:
     """Return the dialogs or menus of that kind which belong to this window. The many parts of the window are looked
     through only if there is one of that kind: PySide makes a Python object for each of them.
     """
@@ -179,7 +179,7 @@ def list_windows(window: QWidget, kind: type[W]) -> list[W]:
     return window.findChildren(kind) if is_there else []
 
 
-def list_open(window: QWidget, kind: type[W]) -> list[W]:
+def list_open(window: QWidget, kind: type[WidgetT]) -> list[WidgetT]:
     """Return the visible dialogs or menus of this class that belong to the window."""
     is_open = any(isinstance(one, kind) and one.isVisible() for one in QApplication.topLevelWidgets())
     return [one for one in window.findChildren(kind) if one.isVisible()] if is_open else []

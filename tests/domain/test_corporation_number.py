@@ -20,7 +20,7 @@ from console.domain.error_reasons import NumberReason
 from console.domain.lookup.number_input import InvalidCorporationNumber, parse_number
 
 VECTORS = json.loads((Path(__file__).parents[1] / "vectors" / "provider_vectors.json").read_text(encoding="utf-8"))
-BASES = st.text(alphabet="0123456789", min_size=12, max_size=12)
+BASE_NUMBERS = st.text(alphabet="0123456789", min_size=12, max_size=12)
 
 
 def make_cases(name: str) -> list[object]:
@@ -78,7 +78,7 @@ def test_hostile_input_is_refused(hostile: str) -> None:
         parse_number(hostile)
 
 
-@given(BASES)
+@given(BASE_NUMBERS)
 def test_a_number_with_its_computed_check_digit_is_valid(base: str) -> None:
     """A number with the computed check digit is valid, and the check digit is never 0."""
     number = compute_check_digit(base) + base
@@ -86,7 +86,7 @@ def test_a_number_with_its_computed_check_digit_is_valid(base: str) -> None:
     assert is_well_formed(number)
 
 
-@given(BASES, st.integers(0, 12), st.sampled_from("0123456789"))
+@given(BASE_NUMBERS, st.integers(0, 12), st.sampled_from("0123456789"))
 def test_suggestions_contain_the_original_of_a_mistyped_digit(base: str, place: int, digit: str) -> None:
     """For a number with one mistyped digit, the original is among the suggestions."""
     number = compute_check_digit(base) + base
@@ -95,7 +95,7 @@ def test_suggestions_contain_the_original_of_a_mistyped_digit(base: str, place: 
         assert number in list_numbers_one_typing_error_away(typed)
 
 
-@given(BASES, st.integers(0, 12))
+@given(BASE_NUMBERS, st.integers(0, 12))
 def test_suggestions_contain_the_original_of_a_missing_digit(base: str, place: int) -> None:
     """For a number without one of its digits, the original is among the suggestions."""
     number = compute_check_digit(base) + base
@@ -176,7 +176,7 @@ def test_full_width_digits_are_digits(digit: int) -> None:
         parse_number("\uff0f" + number[1:])
 
 
-@given(BASES, st.integers(0, 11), st.integers(0, 13), st.sampled_from("0123456789"))
+@given(BASE_NUMBERS, st.integers(0, 11), st.integers(0, 13), st.sampled_from("0123456789"))
 def test_suggestions_contain_the_original_of_exchanged_or_added_digits(
     base: str, swap: int, place: int, digit: str
 ) -> None:

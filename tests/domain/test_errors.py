@@ -4,7 +4,7 @@ import pytest
 
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode, rebuild_error
 
-BY_STATUS = {
+CODES_BY_EXIT_STATUS = {
     2: "invalid_corporation_number invalid_amount unknown_client not_found no_operator no_evidence usage bad_profile "
     "bad_registry_file bad_backup",
     3: "already_purchased not_expired lease_timeout in_progress not_refetchable nothing_to_resolve evidence_mismatch "
@@ -18,12 +18,12 @@ BY_STATUS = {
 }
 
 
-@pytest.mark.parametrize("status", BY_STATUS)
+@pytest.mark.parametrize("status", CODES_BY_EXIT_STATUS)
 def test_exit_statuses_distinguish_refusals(status: int) -> None:
     """Each error code has its exit status: 2 bad input, 3 refused, 4 unknown, 5 the provider, 6 out of reach, 70 a
     bug.
     """
-    codes = BY_STATUS[status].split()
+    codes = CODES_BY_EXIT_STATUS[status].split()
     assert {code for code, found in EXIT_STATUS.items() if found == status} == set(codes)
     assert {ConsoleError(ErrorCode(code)).exit_status for code in codes} == {status}
 

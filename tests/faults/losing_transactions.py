@@ -14,9 +14,9 @@ from console.domain.errors import ConsoleError
 from console.store.database.engine import Database, Transaction
 from tests.support.waiting import PATIENCE_SECONDS
 
-_COUNT = text("UPDATE call_rates SET not_before = not_before + 1 WHERE name = :name")
-_READ = text("SELECT not_before FROM call_rates WHERE name = :name")
-_WRITE = text("UPDATE call_rates SET not_before = :value WHERE name = :name")
+_INCREMENT_COUNTER_SQL = text("UPDATE call_rates SET not_before = not_before + 1 WHERE name = :name")
+_READ_COUNTER_SQL = text("SELECT not_before FROM call_rates WHERE name = :name")
+_WRITE_COUNTER_SQL = text("UPDATE call_rates SET not_before = :value WHERE name = :name")
 COUNTER_NAMES = ("faults-a", "faults-b")
 
 
@@ -58,9 +58,9 @@ class CrossingTransaction:
     def __call__(self, tx: Transaction) -> None:
         self.tries += 1
         first, second = self._order
-        tx.conn.execute(_COUNT, {"name": first})
+        tx.conn.execute(_INCREMENT_COUNTER_SQL, {"name": first})
         tx.conn.exec_driver_sql("DO SLEEP(0.002)")  # a transaction of ours has other things to do in between
-        tx.conn.execute(_COUNT, {"name": second})
+        tx.conn.execute(_INCREMENT_COUNTER_SQL, {"name": second})
 
 
 class ReadModifyWrite:
@@ -71,8 +71,8 @@ class ReadModifyWrite:
 
     def __call__(self, tx: Transaction) -> None:
         self.tries += 1
-        value = int(tx.conn.execute(_READ, {"name": COUNTER_NAMES[0]}).scalar_one())
-        tx.conn.execute(_WRITE, {"name": COUNTER_NAMES[0], "value": value + 1})
+        value = int(tx.conn.execute(_READ_COUNTER_SQL, {"name": COUNTER_NAMES[0]}).scalar_one())
+        tx.conn.execute(_WRITE_COUNTER_SQL, {"name": COUNTER_NAMES[0], "value": value + 1})
 
 
 def run_crossing_transactions(databases: Sequence[Database], turns: int) -> Counter[str]:

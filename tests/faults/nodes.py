@@ -21,10 +21,12 @@ from tests.support.places import ServerPlace
 from tests.support.quick_desks import START
 from tests.support.waiting import PATIENCE_SECONDS
 
-_PUT = text("UPDATE call_rates SET not_before = :value WHERE name = 'causal'")
-_GET = text("SELECT not_before FROM call_rates WHERE name = 'causal'")
-_SWAP = text("UPDATE call_rates SET not_before = not_before + 1 WHERE name = 'causal' AND not_before = :value")
-_WAIT = text("SELECT @@wsrep_sync_wait")
+_WRITE_VALUE_SQL = text("UPDATE call_rates SET not_before = :value WHERE name = 'causal'")
+_READ_VALUE_SQL = text("SELECT not_before FROM call_rates WHERE name = 'causal'")
+_COMPARE_AND_SWAP_SQL = text(
+    "UPDATE call_rates SET not_before = not_before + 1 WHERE name = 'causal' AND not_before = :value"
+)
+_READ_SYNC_WAIT_SQL = text("SELECT @@wsrep_sync_wait")
 
 
 @contextmanager
@@ -48,10 +50,10 @@ def read_after_write(databases: Sequence[Database], turns: int) -> Counter[str]:
     tally: Counter[str] = Counter(reads=turns, stale=0, unguarded=0)
     for turn in range(turns):
         here, there = databases[turn % len(databases)], databases[(turn + 1) % len(databases)]
-        here.write(lambda tx, turn=turn: tx.conn.execute(_PUT, {"value": turn}))  # type: ignore[misc]  # a default
+        here.write(lambda tx, turn=turn: tx.conn.execute(_WRITE_VALUE_SQL, {"value": turn}))  # type: ignore[misc]  # a default
         with there.read() as conn:
-            tally["stale"] += conn.scalar(_GET) != turn
-            tally["unguarded"] += conn.scalar(_WAIT) != 3
+            tally["stale"] += conn.scalar(_READ_VALUE_SQL) != turn
+            tally["unguarded"] += conn.scalar(_READ_SYNC_WAIT_SQL) != 3
     return tally
 
 
@@ -62,8 +64,9 @@ def swap_after_write(databases: Sequence[Database], turns: int) -> Counter[str]:
     for turn in range(turns):
         here, there = databases[turn % len(databases)], databases[(turn + 1) % len(databases)]
         value = turn * 10
-        here.write(lambda tx, value=value: tx.conn.execute(_PUT, {"value": value}))  # type: ignore[misc]  # a default
-        swapped = there.write(lambda tx, value=value: tx.conn.execute(_SWAP, {"value": value}).rowcount)  # type: ignore[misc]  # bound
+        here.write(lambda tx, value=value: tx.conn.execute(_WRITE_VALUE_SQL, {"value": value}))  # type: ignore[misc]  # a default
+        swap = {"value": value}
+        swapped = there.write(lambda tx, swap=swap: tx.conn.execute(_COMPARE_AND_SWAP_SQL, swap).rowcount)  # type: ignore[misc]  # bound
         tally["refused"] += swapped != 1
     return tally
 

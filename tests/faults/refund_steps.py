@@ -48,12 +48,21 @@ _PROXY_FAULT_BY_TROUBLE: dict[Trouble, BreakKind] = {
     "restarted": "passed",
 }
 _LASTING_TROUBLES: tuple[Trouble, ...] = ("away", "away_after")
-_IMPATIENT = {"retry_policy.UNREACHABLE_RETRY_SECONDS": 0.2, "engine.COMMIT_CHECK_SECONDS": 0.2}
+_SHORT_RETRY_SETTINGS = {"retry_policy.UNREACHABLE_RETRY_SECONDS": 0.2, "engine.COMMIT_CHECK_SECONDS": 0.2}
 COMMANDS = {
     "ask": 40, "approve": 90, "reject": 35, "withdraw": 35, "probe": 60, "due": 90, "resolve": 60, "notice": 40,
 }  # fmt: skip
-COMMITS = {"ask": 1, "approve": 4, "reject": 1, "withdraw": 1, "probe": 3, "due": 3, "resolve": 3, "notice": 2}
-Harm = Callable[[int], None]
+COMMIT_COUNT_BY_COMMAND = {
+    "ask": 1,
+    "approve": 4,
+    "reject": 1,
+    "withdraw": 1,
+    "probe": 3,
+    "due": 3,
+    "resolve": 3,
+    "notice": 2,
+}
+BreakConnection = Callable[[int], None]
 
 RANDOM_TROUBLE_COUNT = 2
 
@@ -70,7 +79,7 @@ def disturb_random_commands(on: MoneyStage, action: str, troubles: tuple[Trouble
     chance = random.Random(f"{action}{seed}")
     tally: Counter[str] = Counter()
     for trouble in chance.sample(troubles, RANDOM_TROUBLE_COUNT):
-        most = COMMITS[action] if trouble == "commit_lost" else COMMANDS[action]
+        most = COMMIT_COUNT_BY_COMMAND[action] if trouble == "commit_lost" else COMMANDS[action]
         tally.update({fail_at_command(on, action, trouble, chance.randint(1, most)) or "undisturbed": 1})
     return tally
 
@@ -80,7 +89,7 @@ def fail_at_command(
     action: str,
     trouble: Trouble,
     nth: int,
-    harm: Harm | None = None,
+    harm: BreakConnection | None = None,
     mend: Callable[[], None] = lambda: None,
 ) -> str | None:
     """Run the action through a proxy with a fault at its n-th command, check its ending, and return its code; None if
@@ -94,7 +103,7 @@ def fail_at_command(
     with ExitStack() as around:
         if lasting:
             patch = around.enter_context(pytest.MonkeyPatch.context())
-            for name, seconds in _IMPATIENT.items():
+            for name, seconds in _SHORT_RETRY_SETTINGS.items():
                 patch.setattr(f"console.store.database.{name}", seconds)
         proxy = around.enter_context(SqlProxy(node.host, node.port))
         console = around.enter_context(on.desk(action, proxy.url(on.place.url(on.get_person(action)))))

@@ -36,7 +36,7 @@ _PROXY_FAULT_BY_TROUBLE: dict[Trouble, tuple[BreakKind, bool]] = {
 }
 USUAL_PLACES = {"purchase": 64, "refetch": 50, "probe": 40, "resolve": 40, "due": 60, "token": 15}
 ACTIONS = tuple(USUAL_PLACES)
-_IMPATIENT = {"retry_policy.UNREACHABLE_RETRY_SECONDS": 0.2, "engine.COMMIT_CHECK_SECONDS": 0.2}
+_SHORT_RETRY_SETTINGS = {"retry_policy.UNREACHABLE_RETRY_SECONDS": 0.2, "engine.COMMIT_CHECK_SECONDS": 0.2}
 
 
 def disturb_each_command(scene: FaultScene, action: str, trouble: Trouble, seed: int) -> Counter[str]:
@@ -110,7 +110,7 @@ def fail_at_command(
     with ExitStack() as around:
         if lasting:
             patch = around.enter_context(pytest.MonkeyPatch.context())
-            for name, seconds in _IMPATIENT.items():
+            for name, seconds in _SHORT_RETRY_SETTINGS.items():
                 patch.setattr(f"console.store.database.{name}", seconds)
         console = around.enter_context(scene.open_desk_through_proxy())
         subject = _prepare(scene, action, number)

@@ -33,7 +33,7 @@ from tests.support.servers import Server, mariadb
 from tests.support.sql_proxy import SqlProxy
 
 NUMBERS = iter(invent_numbers(500, seed=77))
-BEFORE_SENDING = ("leases", "operations", "hansha_alarmbox_credit_checks", "audit_log")
+TABLES_WRITTEN_BEFORE_SENDING = ("leases", "operations", "hansha_alarmbox_credit_checks", "audit_log")
 
 
 def read_purchase_refusal(console: Console, number: str) -> ConsoleError:
@@ -140,7 +140,7 @@ def test_a_full_table_space_at_any_statement_leaves_a_true_record() -> None:
 
 
 @pytest.mark.expects_log("a refusal that can't be audited is told")
-@pytest.mark.parametrize("table", BEFORE_SENDING)
+@pytest.mark.parametrize("table", TABLES_WRITTEN_BEFORE_SENDING)
 def test_a_locked_table_before_the_claim_refuses_the_purchase(
     place: ServerPlace, table: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -17,16 +17,16 @@ from tests.support.servers import Server
 from tests.support.sql_proxy import BreakKind
 from tests.support.waiting import PATIENCE_SECONDS
 
-COUNT = 20
+TRANSACTION_COUNT = 20
 
 
 def test_a_lost_reply_to_commit_is_verified(place: ServerPlace) -> None:
     """COMMIT has arrived or not, its answer is lost completely or half, or it is still on the way. The program
     decides correctly each time, and nothing is stored twice.
     """
-    tally = verdicts.lose_commit_answers(place, COUNT)
+    tally = verdicts.lose_commit_answers(place, TRANSACTION_COUNT)
     print(f"demand 8: verdict right {tally['right']} of {tally['commits']}, {tally['had_arrived']} had arrived")
-    assert tally["right"] == tally["commits"] == COUNT
+    assert tally["right"] == tally["commits"] == TRANSACTION_COUNT
 
 
 @pytest.mark.parametrize("kind", ["unheard", "unanswered"])

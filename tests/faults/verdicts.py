@@ -16,10 +16,10 @@ from tests.support.places import ServerPlace
 from tests.support.sql_proxy import BreakKind, SqlProxy
 from tests.support.waiting import PATIENCE_SECONDS
 
-_USUAL: tuple[BreakKind, ...] = ("lost_reply", "lost_request", "half_reply", "lost_request")
-QUICK: tuple[BreakKind, ...] = (*_USUAL, *_USUAL, "lost_reply", "late")
+_USUAL_BREAKS: tuple[BreakKind, ...] = ("lost_reply", "lost_request", "half_reply", "lost_request")
+QUICK_BREAKS: tuple[BreakKind, ...] = (*_USUAL_BREAKS, *_USUAL_BREAKS, "lost_reply", "late")
 """Half of them have arrived. One in ten is still on its way, and takes a second to decide."""
-_CHAIN = "verdicts"
+_CHAIN_NAME = "verdicts"
 
 
 class TriedAuditEntry:
@@ -27,7 +27,7 @@ class TriedAuditEntry:
     often it was run.
     """
 
-    def __init__(self, name: str, who: str, chain: str = _CHAIN) -> None:
+    def __init__(self, name: str, who: str, chain: str = _CHAIN_NAME) -> None:
         self.name, self.tries, self._who, self._chain = name, 0, who, chain
 
     def __call__(self, tx: Transaction) -> int:
@@ -61,7 +61,7 @@ def read_stored_tries(place: ServerPlace, name: str) -> list[int]:
     return [json.loads(detail)["try"] for (detail,) in found]
 
 
-def lose_commit_answers(place: ServerPlace, count: int, kinds: tuple[BreakKind, ...] = QUICK) -> Counter[str]:
+def lose_commit_answers(place: ServerPlace, count: int, kinds: tuple[BreakKind, ...] = QUICK_BREAKS) -> Counter[str]:
     """Lose the answers to `count` COMMITs, and return the counts of the results. Each time the program must report
     the state that the server has, and each row must exist once.
     """

@@ -4,8 +4,8 @@ unusual values."""
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-_LIMITS = ("0", "1", "-1", "9223372036854775807", "18446744073709551615")
-_TEXTS = ("''", "NULL", "DEFAULT", "'0'")
+_NUMBER_VALUES = ("0", "1", "-1", "9223372036854775807", "18446744073709551615")
+_TEXT_VALUES = ("''", "NULL", "DEFAULT", "'0'")
 _CHARACTER_SETS = ("'latin1'", "'utf16'", "'sjis'", "'binary'", "'utf8mb3'")
 _COLLATIONS = ("'utf8mb4_general_ci'", "'utf8mb4_bin'", "'latin1_swedish_ci'", "'binary'")
 _VALUES_BY_NAME = {
@@ -73,4 +73,4 @@ def _values_of(name: str, kind: str, smallest: str | None, largest: str | None, 
     elif smallest is not None:
         yield from (smallest, str(largest), "1", "1000")
     else:
-        yield from (*_LIMITS, *_TEXTS)
+        yield from (*_NUMBER_VALUES, *_TEXT_VALUES)

@@ -13,7 +13,7 @@ from tests.support import old_purchases
 from tests.support.money_desks import call_for_ending
 from tests.support.refusals import call_for_refusal_code
 
-PAST = "'2020-01-01 00:00:00'"
+PAST_INSTANT_SQL = "'2020-01-01 00:00:00'"
 WRITERS = ("op-a", "lead-b", "worker")
 VERSION_UPDATE: Values = {"version": "version + 1"}
 
@@ -35,13 +35,13 @@ FORGED_SUMMARY = "HTTP 200 SUCCEEDED answered"
 def make_renewal_attacks(record: CreditCheck) -> Iterator[Attack]:
     """Yield attacks that free the claim of the record by a renewal that never took place."""
     where = f"id = {record.id}"
-    for at in ("'9990-01-01'", UTC, "expired_at", f"{UTC} + INTERVAL 2 YEAR", PAST):
+    for at in ("'9990-01-01'", UTC, "expired_at", f"{UTC} + INTERVAL 2 YEAR", PAST_INSTANT_SQL):
         for way in make_update_attacks(CHECKS, {"superseded_at": at} | VERSION_UPDATE, where):
             yield way.after("loose", *SET_CHECKS_OFF_STATEMENTS)
         yield Attack(
             f"superseded {at}", (f"UPDATE {CHECKS} SET superseded_at = {at}, version = version + 1 WHERE {where}",)
         )
-    step: Values = {"expired_at": PAST} | VERSION_UPDATE
+    step: Values = {"expired_at": PAST_INSTANT_SQL} | VERSION_UPDATE
     given_up: Values = {"superseded_at": UTC} | VERSION_UPDATE
     for before in (
         (),
@@ -268,8 +268,9 @@ def test_a_forged_number_of_the_provider_renews_nothing(harm_scene: AttackedData
     for record, given in zip(records, others, strict=True):
         before = harm_scene.count_charges(record.corporation_number)
         bought: Values = {
-            "status": "'success'", "certainty": "'known'", "credit_check_id": str(given), "expired_at": PAST,
-            "purchased_at": PAST,
+            "status": "'success'", "certainty": "'known'", "credit_check_id": str(given),
+            "expired_at": PAST_INSTANT_SQL,
+            "purchased_at": PAST_INSTANT_SQL,
         }  # fmt: skip
         told = make_forged_evidence(record, "alarmbox.purchase", FORGED_SUMMARY)
         for way in make_update_attacks(CHECKS, bought | VERSION_UPDATE, f"id = {record.id}"):

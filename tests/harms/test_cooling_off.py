@@ -12,7 +12,7 @@ from tests.support.money_desks import call_for_ending
 
 LARGE_YEN = 200_000
 """Above the limit: fifteen minutes of cooling-off, 45 s for the desks of these tests."""
-TIMES: dict[str, Values] = {
+FORGED_TIMES: dict[str, Values] = {
     "over long ago": {"sends_after": "'2020-01-01'"},
     "over now": {"sends_after": UTC},
     "asked for long ago": {"sends_after": UTC, "created_at": "'2020-01-01'"},
@@ -46,9 +46,9 @@ def make_forged_time_attacks(payment: Payment) -> Iterator[Attack]:
         f"UPDATE payments SET reserved_minor = reserved_minor + {LARGE_YEN}, version = version + 1"
         f" WHERE id = {payment.id}"
     )
-    for way in make_insert_attacks("refunds", make_refund_row(payment, TIMES["over now"])):
+    for way in make_insert_attacks("refunds", make_refund_row(payment, FORGED_TIMES["over now"])):
         yield way.after("over now", reserve)
-    for name, times in TIMES.items():
+    for name, times in FORGED_TIMES.items():
         plain = next(make_insert_attacks("refunds", make_refund_row(payment, times)))
         yield plain.after(name, reserve)
         yield plain.after(f"{name}, loose", *SET_CHECKS_OFF_STATEMENTS, reserve)

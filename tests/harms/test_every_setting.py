@@ -21,11 +21,11 @@ DRAWN_SETTING_COUNT = 60
 PERSON_WITH_FULL_QUOTA = "lead-c"
 """Somebody who has as many requests waiting as a person may have."""
 LONGEST_WAIT_SECONDS = 60
-_FORGED = (
+_FORGED_STATEMENTS = (
     "INSERT INTO requests (id, who, at, expires_at, action, args, desk) VALUES"
     " ('{id}', '{other}', '2020-01-01', '2099-01-01', 'refetch', '[]', 'forged')"
 )
-_REFUSED = (
+_REFUSED_STATEMENTS = (
     "INSERT INTO requests (id, action, args, state) VALUES ('{id}', 'probe', '[]', 'taken')",
     "INSERT INTO requests (id, action, args, taken_by) VALUES ('{id}', 'probe', '[]', '{me}')",
     "INSERT INTO requests (id, action, args, state, result) VALUES ('{id}', 'probe', '[]', 'ended', 'x')",
@@ -73,10 +73,10 @@ def test_no_setting_forges_a_request(attacked_team: AttackedTeam, drawn: int) ->
             if not _is_executed(cursor, f"SET SESSION {setting}"):
                 continue
             settled += 1
-            _is_executed(cursor, _FORGED.format(id=make_request_id(), **words))
+            _is_executed(cursor, _FORGED_STATEMENTS.format(id=make_request_id(), **words))
             passed += [
                 (setting, refused)
-                for refused in _REFUSED
+                for refused in _REFUSED_STATEMENTS
                 if who != "aud-e" and _is_executed(cursor, refused.format(id=make_request_id(), **words))
             ]
         with people.connect(PERSON_WITH_FULL_QUOTA) as line, line.cursor() as cursor:

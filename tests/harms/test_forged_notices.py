@@ -23,7 +23,7 @@ from tests.support.waiting import wait_until
 
 UTC_NOW_SQL = "CONVERT_TZ(SYSDATE(6), @@session.time_zone, '+00:00')"
 ZERO_HMAC = f"t=1795161600,v1={'0' * 64}"
-_MINOR = 3300
+_AMOUNT_MINOR = 3300
 
 
 class ShopAndBank:
@@ -41,7 +41,7 @@ class ShopAndBank:
     def insert_order(self, number: str) -> str:
         self.scene.sql(
             "INSERT INTO orders (merch_txn_id, total_amount, currency, created_at, updated_at)"
-            f" VALUES ('{number}', {_MINOR}, 'JPY', {UTC_NOW_SQL}, {UTC_NOW_SQL})"
+            f" VALUES ('{number}', {_AMOUNT_MINOR}, 'JPY', {UTC_NOW_SQL}, {UTC_NOW_SQL})"
         )
         return number
 
@@ -58,7 +58,7 @@ class ShopAndBank:
         assert (self.read_order_state(number), self.read_captured_minor(number)) == ("pending", 0)
 
     def check_paid(self, number: str) -> None:
-        assert (self.read_order_state(number), self.read_captured_minor(number)) == ("paid", _MINOR)
+        assert (self.read_order_state(number), self.read_captured_minor(number)) == ("paid", _AMOUNT_MINOR)
 
     def run_due_tasks(self, worker: Console | None = None) -> None:
         """Run all due tasks of the worker, and reconcile the bank's notices of today with our records."""
@@ -89,7 +89,7 @@ def make_notice_text(event: str, number: str, at: datetime | None = None) -> str
         "event_id": event,
         "type": "payment.succeeded",
         "order_no": number,
-        "amount": str(_MINOR),
+        "amount": str(_AMOUNT_MINOR),
         "currency": "JPY",
         "occurred_at": (at or datetime.now(UTC)).isoformat(),
     }
@@ -107,7 +107,7 @@ def make_event_row(event: str, number: str, **other: str) -> dict[str, str]:
     at = datetime.now(UTC)
     values = {
         "source": "'bank'", "event_id": f"'{event}'", "kind": "'payment.succeeded'", "order_no": f"'{number}'",
-        "amount_minor": str(_MINOR), "currency": "'JPY'", "occurred_at": f"'{at:%Y-%m-%d %H:%M:%S.%f}'",
+        "amount_minor": str(_AMOUNT_MINOR), "currency": "'JPY'", "occurred_at": f"'{at:%Y-%m-%d %H:%M:%S.%f}'",
         "received_at": UTC_NOW_SQL, "body": f"'{make_notice_text(event, number, at)}'", "signature": f"'{ZERO_HMAC}'",
         "who": "'{me}'",
         "done": "'unmatched'",
@@ -143,7 +143,7 @@ def forge_notices(number: str, genuine: dict[str, str]) -> Iterator[Attack]:
     begun = (
         "INSERT INTO payments (provider, merchant_payment_id, order_id, status, certainty, currency, asked_minor,"
         f" by_code, created_at, changed_at, begun_at, version) SELECT 'bank', '{number}', id, 'user_payment',"
-        f" 'known', 'JPY', {_MINOR}, 0, {UTC_NOW_SQL}, {UTC_NOW_SQL}, {UTC_NOW_SQL}, 1 FROM orders"
+        f" 'known', 'JPY', {_AMOUNT_MINOR}, 0, {UTC_NOW_SQL}, {UTC_NOW_SQL}, {UTC_NOW_SQL}, 1 FROM orders"
         f" WHERE merch_txn_id = '{number}'"
     )
     (insert, *_) = make_insert_attacks("payment_events", make_event_row("forged-begun-{me}", number))

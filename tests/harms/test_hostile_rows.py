@@ -14,7 +14,7 @@ from tests.harms.scene import CHECKS, UTC, AttackedDatabase
 from tests.support.refusals import call_for_refusal_code
 
 WRITERS = ("op-a", "lead-b", "worker")
-PATHS = (
+HOSTILE_PATHS = (
     "../../../../etc/passwd", "gs://evil/../x", "/etc/passwd", "ab/x.pdf", f"ab/{'c' * 64}.pdf",
     f"AB/AB{'c' * 62}.pdf",
     f"ab/ab{'c' * 62}.pdf\n", f"ab/ab{'c' * 62}.html", f"x/ab/ab{'c' * 62}.pdf", "",
@@ -23,7 +23,7 @@ LINKS = (
     "javascript:alert(1)", "http://evil.example/", "file:///etc/passwd", "HTTPS://evil.example/", " https://evil.example/",
     "https://", "https://evil.example/\r\nX: y", "data:text/html,x", "",
 )  # fmt: skip
-RENAMED = "CONCAT('v', version + 1, SUBSTRING(sealed, LOCATE('.', sealed)))"
+RENAMED_PAIR_SQL = "CONCAT('v', version + 1, SUBSTRING(sealed, LOCATE('.', sealed)))"
 """SQL: the pair that is there, as of the next version; else the list would be refused for the pair's sake."""
 
 
@@ -46,7 +46,7 @@ def test_no_account_restores_an_older_pair_of_tokens(harm_scene: AttackedDatabas
     lists = ("[]", other, used.upper(), used[:-1], used.replace('"', " ", 1), f"[{used}]", "", '["' + "b" * len(used))
     where = "provider = 'alarmbox'"
     for told in lists:
-        change = {"used_first": f"'{told}'", "sealed": RENAMED, "version": "version + 1"}
+        change = {"used_first": f"'{told}'", "sealed": RENAMED_PAIR_SQL, "version": "version + 1"}
         forms = [
             form for form in make_update_attacks("provider_tokens", change, where) if "ORDER BY" not in form.title
         ]
@@ -96,7 +96,7 @@ def test_stored_paths_lead_only_to_documents(harm_scene: AttackedDatabase) -> No
     """No account can write a path that leads out of the store of documents, in a row of `documents` or in a credit
     check."""
     record = harm_scene.buy_new()
-    for path in PATHS if harm_scene.whole else PATHS[::2]:
+    for path in HOSTILE_PATHS if harm_scene.whole else HOSTILE_PATHS[::2]:
         row = {
             "subject_kind": "'credit-check'",
             "subject_id": str(record.id),

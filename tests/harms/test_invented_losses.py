@@ -9,7 +9,7 @@ from tests.support.galera_cluster import wait_until_applied
 from tests.support.refusals import call_for_refusal_code
 
 RULE = "database_went_back"
-ACTING = ("op-a", "lead-b", "worker")
+PEOPLE_WITH_ALERT_RIGHT = ("op-a", "lead-b", "worker")
 """Those whose accounts may write alerts."""
 
 
@@ -45,7 +45,7 @@ def test_no_account_stops_the_program_by_an_invented_loss(harm_scene: AttackedDa
     account that acts.
     """
     _check_stop_without_audit_entry(harm_scene)
-    for who in ACTING:
+    for who in PEOPLE_WITH_ALERT_RIGHT:
         _check_repeated_stops(harm_scene, who)
 
 
@@ -102,4 +102,4 @@ def _check_repeated_stops(harm_scene: AttackedDatabase, who: str) -> None:
 
 
 def test_everybody_is_tried() -> None:
-    assert set(ACTING) <= set(ROLES.values())
+    assert set(PEOPLE_WITH_ALERT_RIGHT) <= set(ROLES.values())

@@ -135,8 +135,13 @@ def test_a_malformed_row_is_a_fault_of_that_row(scene_with_rows: AttackedDatabas
         assert list_failed_readings(scene_with_rows) == {}, half
 
 
-MOMENTS = (UTC, "'0000-00-00 00:00:00'", "'0001-01-01 00:00:00'", "'9999-12-31 23:59:59.999999'")
-WORDS = ("''", "REPEAT('x', 200)", "CONCAT(CHAR(27), '[2J', CHAR(0), CHAR(0xe280ae USING utf8mb4))", "'{name}'")
+STRANGE_INSTANTS_SQL = (UTC, "'0000-00-00 00:00:00'", "'0001-01-01 00:00:00'", "'9999-12-31 23:59:59.999999'")
+STRANGE_WORDS_SQL = (
+    "''",
+    "REPEAT('x', 200)",
+    "CONCAT(CHAR(27), '[2J', CHAR(0), CHAR(0xe280ae USING utf8mb4))",
+    "'{name}'",
+)
 TEXTS = (
     "''", "'x'", "'[]'", "'{}'", "'null'", "REPEAT('[', 30000)", "'{\"queue\": 1e999, \"columns\": 5}'",
     "'{\"queue\": \"pending\", \"filter\": {}, \"columns\": [[[]]]}'", "'{\"queue\": \"pending\", \"sort\": [1]}'",
@@ -147,8 +152,8 @@ def insert_malformed_notes() -> Iterator[str]:
     """Yield INSERTs of rows that people write for each other, such as notes, with times, texts and names that no
     program of ours writes.
     """
-    for at in MOMENTS:
-        for words in WORDS:
+    for at in STRANGE_INSTANTS_SQL:
+        for words in STRANGE_WORDS_SQL:
             for kind, id in (("order", 1), ("payment", 1), ("refund", 1), ("credit-check", 1), ("nonsense", -1)):
                 yield money_scene.make_insert("notes", kind=f"'{kind}'", subject_id=str(id), person="'{me}'",
                 words=words,
@@ -159,7 +164,7 @@ def insert_malformed_notes() -> Iterator[str]:
                 person="'{me}'",
                                       at=at)  # fmt: skip
     for number, text in enumerate(TEXTS):
-        for at in MOMENTS:
+        for at in STRANGE_INSTANTS_SQL:
             yield forbidden_worker.make_view_insert(is_team="1", claim="UUID()", content=text, changed_at=at,
                                             name=f"'view {number}'").replace("{{}}", "{}")  # fmt: skip
             for action in ("'take'", "'snooze'", "'resolve'", "'hand over'"):
@@ -261,14 +266,14 @@ def test_a_row_ends_no_list_and_no_task(scene_with_rows: AttackedDatabase) -> No
     assert list_failed_readings(scene_with_rows) == {}
 
 
-SUMS = ("9223372036854775806", "1000000000000001", "-1", "0", "NULL")
-TIMES = ("'0001-01-01 00:00:00'", "'9999-12-31 23:59:59.999999'", "NULL")
+STRANGE_AMOUNTS_SQL = ("9223372036854775806", "1000000000000001", "-1", "0", "NULL")
+STRANGE_TIMES_SQL = ("'0001-01-01 00:00:00'", "'9999-12-31 23:59:59.999999'", "NULL")
 NOTICE_INSERTS = tuple(
     statement
     for sources in ("'bank'", "'paypay'", "'atom'", "'nonsense'")
-    for amount in SUMS
+    for amount in STRANGE_AMOUNTS_SQL
     for currency in ("'JPY'", "'INR'", "'USD'", "''")
-    for at in TIMES
+    for at in STRANGE_TIMES_SQL
     for statement in (
         money_scene.make_notice_insert(source=sources, order_no="UUID()", amount_minor=amount, currency=currency,
         occurred_at=at,
@@ -284,10 +289,10 @@ ORDER_INSERTS = tuple(
         "orders", merch_txn_id="UUID()", total_amount=total, currency=currency, status=status, work_state=work,
         work_reason=f"'{reason}'", created_at=at, updated_at=at,
     )
-    for total in SUMS[:2]
+    for total in STRANGE_AMOUNTS_SQL[:2]
     for currency in ("'JPY'", "'USD'", "''")
     for status, work, reason in (("'pending'", "'needs_review'", "amount_differs"), ("'nonsense'", "'none'", ""))
-    for at in TIMES[:2]
+    for at in STRANGE_TIMES_SQL[:2]
 )  # fmt: skip
 """Orders that the shop writes: no rule of ours holds for their sums and currencies."""
 

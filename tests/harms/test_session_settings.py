@@ -12,12 +12,12 @@ from tests.store.plain_connections import PersonConnections, execute_case, fill_
 from tests.support.places import Engine, use_shared_nodes
 from tests.support.teams import Team, open_team
 
-ENDED_BY_TIME = ("running call", "lease: ")
+CASES_ENDED_BY_LEASE = ("running call", "lease: ")
 """Parts of the titles of statements that are refused while a lease of the seeds counts. It ends after ten minutes."""
-CASES = tuple(
+STATEMENT_CASES = tuple(
     case
     for case in (*forbidden.FORBIDDEN, *forbidden_money.CASES, *forbidden_worker.CASES)
-    if not any(part in case.title for part in ENDED_BY_TIME)
+    if not any(part in case.title for part in CASES_ENDED_BY_LEASE)
 )
 SETTINGS = (
     "sql_select_limit = 0", "sql_select_limit = 1", "max_join_size = 1", "sql_big_selects = 0",
@@ -67,7 +67,7 @@ def connections(team_with_records: Team) -> Iterator[PersonConnections]:
 
 def _list_trigger_refusals(people: Team, lines: PersonConnections, who: str) -> tuple[ForbiddenAct, ...]:
     """Return the forbidden statements that this person's grants allow, so that only a trigger rule refuses them."""
-    return tuple(case for case in CASES if "console: " in (execute_case(people, lines, who, case) or ""))
+    return tuple(case for case in STATEMENT_CASES if "console: " in (execute_case(people, lines, who, case) or ""))
 
 
 def _can_execute(line: pymysql.Connection, statements: tuple[str, ...]) -> bool:

@@ -20,7 +20,7 @@ from console.views.widgets.base import TextLabel
 
 _MARGIN_PX = 24
 # Letters are drawn with soft edges. A pixel counts as ink from a quarter of full cover.
-_INK_BY_ALPHA = bytes(0 if alpha < 64 else 255 for alpha in range(256))
+_INK_VALUE_BY_ALPHA = bytes(0 if alpha < 64 else 255 for alpha in range(256))
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +133,7 @@ def measure_image_ink(image: QImage) -> QRect:
     if image.format() != QImage.Format.Format_Alpha8:
         image = image.convertToFormat(QImage.Format.Format_Alpha8)
     line, width = image.bytesPerLine(), image.width()
-    pixels = bytes(image.constBits()).translate(_INK_BY_ALPHA)
+    pixels = bytes(image.constBits()).translate(_INK_VALUE_BY_ALPHA)
     rows = [pixels[start : start + width] for start in range(0, line * image.height(), line)]
     inked = [y for y, row in enumerate(rows) if row.strip(b"\0")]
     if not inked:

@@ -17,9 +17,9 @@ pytestmark = pytest.mark.qt_log_ignore("does not support", extend=True)
 USUAL_SIZES = ((1280, 800), (1440, 900))
 WIDE_SIZE = (1920, 1080)
 MAX_WIDTH_RATIO = 2.0
-IDENTITY = {"company", "corporation", "name", "record", "payment", "about", "lease", "task", "check", "days"}
+IDENTITY_COLUMNS = {"company", "corporation", "name", "record", "payment", "about", "lease", "task", "check", "days"}
 AMOUNTS = {"amount", "paid", "aside", "sum", "difference"}
-CAUSES = {"cause", "why", "error", "reason"}
+CAUSE_COLUMNS = {"cause", "why", "error", "reason"}
 MIN_SENTENCE_PX = 90
 WHOLE_SENTENCES = {"Needs attention (oldest first)", "要対応（古い順）"}  # that must show every reason whole
 SCENES_WITH_TABLES = (
@@ -57,18 +57,20 @@ def find_column_faults(table: FittedTable) -> Iterator[str]:
     """Yield a line for each column that must be readable and isn't, and for each row without a visible identifier."""
     right, columns = table.viewport().width(), list(enumerate(table.rows.columns))
     for place, column in columns:
-        if column.key in IDENTITY | AMOUNTS | CAUSES:
+        if column.key in IDENTITY_COLUMNS | AMOUNTS | CAUSE_COLUMNS:
             x, width, needed = (
                 table.columnViewportPosition(place),
                 table.columnWidth(place),
                 measure_content_width(table, place),
             )
-            is_whole = column.key in CAUSES and table.accessibleName() in WHOLE_SENTENCES
+            is_whole = column.key in CAUSE_COLUMNS and table.accessibleName() in WHOLE_SENTENCES
             may_be_elided = column.kind in ("text", "state") and not is_whole
             least = min(needed, MIN_SENTENCE_PX) if may_be_elided else needed
             if table.isColumnHidden(place) or x < 0 or x + width > right or width < least:
                 yield f"{table.accessibleName()}: {column.key} has {width} px at {x} of {right}, needs {least}"
-    naming = [column for place, column in columns if column.key in IDENTITY and not table.isColumnHidden(place)]
+    naming = [
+        column for place, column in columns if column.key in IDENTITY_COLUMNS and not table.isColumnHidden(place)
+    ]
     for row in table.rows.iterate_loaded_rows():
         if naming and not any(format_cell_as_plain_text(column.cell(row)) for column in naming):
             yield f"{table.accessibleName()}: nothing names {row!r:.80}"

@@ -22,32 +22,32 @@ from console.views.widgets.window.dialog import DialogFrame
 from tests.legible.enter import find_enter_faults
 from tests.legible.faults import find_faults
 from tests.legible.ink import record_drawn_texts
-from tests.shots.bulk_scenes import BULK
-from tests.shots.further_scenes import FURTHER
-from tests.shots.money_scenes import MONEY
-from tests.shots.reconcile_scenes import RECONCILE
-from tests.shots.registry_scenes import REGISTRY
-from tests.shots.report_scenes import REPORTS
-from tests.shots.scenes import MAIN, REST
+from tests.shots.bulk_scenes import BULK_SCENES
+from tests.shots.further_scenes import FURTHER_SCENES
+from tests.shots.money_scenes import MONEY_SCENES
+from tests.shots.reconcile_scenes import RECONCILE_SCENES
+from tests.shots.registry_scenes import REGISTRY_SCENES
+from tests.shots.report_scenes import REPORT_SCENES
+from tests.shots.scenes import MAIN_SCENES, OTHER_SCENES
 from tests.shots.stage import UnpaintedStage, WindowLook
-from tests.shots.state_scenes import STATES
-from tests.shots.training_scenes import TRAINING
-from tests.shots.view_scenes import VIEWS
+from tests.shots.state_scenes import STATE_SCENES
+from tests.shots.training_scenes import TRAINING_SCENES
+from tests.shots.view_scenes import VIEW_SCENES
 from tests.support.accessible_tree import find_tree_faults, find_unspoken_texts, list_visible_nodes
 from tests.support.sample_desk import SampleDesk, open_sample_desk
 
 SCENES = {
-    **MAIN,
-    **REST,
-    **BULK,
-    **MONEY,
-    **RECONCILE,
-    **REGISTRY,
-    **REPORTS,
-    **VIEWS,
-    **FURTHER,
-    **TRAINING,
-    **STATES,
+    **MAIN_SCENES,
+    **OTHER_SCENES,
+    **BULK_SCENES,
+    **MONEY_SCENES,
+    **RECONCILE_SCENES,
+    **REGISTRY_SCENES,
+    **REPORT_SCENES,
+    **VIEW_SCENES,
+    **FURTHER_SCENES,
+    **TRAINING_SCENES,
+    **STATE_SCENES,
 }
 SCENES_PER_PART = 6
 PARTS = -(-len(SCENES) // SCENES_PER_PART)

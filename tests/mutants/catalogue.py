@@ -6,7 +6,7 @@ from tests.mutants.mutant import (
     BREAK_TESTS,
     CALL_BEFORE_COMMIT,
     CALL_TESTS,
-    CLAIM_NOT_UNIQUE,
+    CHANGES_WITHOUT_UNIQUE_CLAIM,
     DATABASE_PROOF_TESTS,
     FAULT_TESTS,
     JOURNAL_WITHOUT_FENCE,
@@ -96,7 +96,7 @@ MUTANTS: tuple[Mutant, ...] = (
         ),
         "sqlite",
     ),
-    Mutant("the unique index is no longer unique", CLAIM_NOT_UNIQUE, (DATABASE_PROOF_TESTS,), "sqlite"),
+    Mutant("the unique index is no longer unique", CHANGES_WITHOUT_UNIQUE_CLAIM, (DATABASE_PROOF_TESTS,), "sqlite"),
     Mutant(
         "authorisation: any state will do",
         (

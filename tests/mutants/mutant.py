@@ -57,7 +57,7 @@ JOURNAL_WITHOUT_FENCE = (
         '    bindparam("fence_as_begun") == bindparam("fence_as_begun"),\n',
     ),
 )
-CLAIM_NOT_UNIQUE = (
+CHANGES_WITHOUT_UNIQUE_CLAIM = (
     Change(
         "console/store/schema/core.py",
         '"client_id", "claim_number", unique=True',

@@ -2,20 +2,22 @@
 
 from tests.mutants.mutant import OUTCOMES_FILE, PIPELINE_TESTS, PURCHASE_FILE, Change, Mutant
 
-_SHARED_IDS = "tests/services/credit_checks/test_shared_ids.py"
+_SHARED_IDS_TESTS = "tests/services/credit_checks/test_shared_ids.py"
 _OPEN_ROWS_TESTS = "tests/services/adoption/test_rows_left_open.py"
 _FOREIGN_ROWS_TESTS = "tests/services/adoption/test_rows_by_others.py"
-_CONTRADICTIONS = "tests/services/credit_checks/test_contradictions_end.py"
-_DENIED_BUT_BOUGHT = (
+_CONTRADICTIONS_TESTS = "tests/services/credit_checks/test_contradictions_end.py"
+_DENIED_BUT_BOUGHT_TESTS = (
     "tests/services/credit_checks/test_outcomes.py::test_a_denied_but_bought_purchase_stops_the_next_one"
 )
-_DUE_PAYMENTS = "tests/services/payments/test_due_payments_move_on.py"
-_LISTED = "tests/services/credit_checks/test_listed_purchases.py"
-_OTHER_MERCHANT = "tests/services/payments/test_other_merchant.py"
+_DUE_PAYMENTS_TESTS = "tests/services/payments/test_due_payments_move_on.py"
+_LISTED_PURCHASES_TESTS = "tests/services/credit_checks/test_listed_purchases.py"
+_OTHER_MERCHANT_TESTS = "tests/services/payments/test_other_merchant.py"
 _REFUNDS, _RUNS = "tests/services/refunds", "tests/services/reconciliation/test_run.py"
-_TAKEN_BACK = "tests/services/payments/test_apply_report.py::test_a_reversal_of_another_amount_needs_a_person"
+_REVERSED_AMOUNT_TESTS = (
+    "tests/services/payments/test_apply_report.py::test_a_reversal_of_another_amount_needs_a_person"
+)
 _UNKNOWN_REFUNDS, _ON_SERVERS = f"{_REFUNDS}/test_unknown_refunds.py", f"{_REFUNDS}/test_on_servers.py"
-_WRONG_CLOCK = (f"{_ON_SERVERS}::test_a_wrong_clock_does_not_prove_that_nothing_happened",)
+_WRONG_CLOCK_TESTS = (f"{_ON_SERVERS}::test_a_wrong_clock_does_not_prove_that_nothing_happened",)
 
 ON_ANSWERS: tuple[Mutant, ...] = (
     Mutant(
@@ -27,7 +29,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "    return None\n",
             ),
         ),
-        (_DENIED_BUT_BOUGHT,),
+        (_DENIED_BUT_BOUGHT_TESTS,),
         "sqlite",
     ),
     Mutant(
@@ -39,7 +41,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "    is_denied = False\n",
             ),
         ),
-        (_DENIED_BUT_BOUGHT,),
+        (_DENIED_BUT_BOUGHT_TESTS,),
         "sqlite",
     ),
     Mutant(
@@ -134,7 +136,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "",
             ),
         ),
-        (f"{_SHARED_IDS}::test_a_timely_answer_contradicts_the_check_with_its_id",),
+        (f"{_SHARED_IDS_TESTS}::test_a_timely_answer_contradicts_the_check_with_its_id",),
         "sqlite",
     ),
     Mutant(
@@ -146,7 +148,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "",
             ),
         ),
-        (_SHARED_IDS,),
+        (_SHARED_IDS_TESTS,),
         "sqlite",
     ),
     Mutant(
@@ -158,13 +160,13 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "    if not other_checks:",
             ),
         ),
-        (f"{_SHARED_IDS}::test_an_answer_waits_for_an_uncommitted_decision_about_its_id",),
+        (f"{_SHARED_IDS_TESTS}::test_an_answer_waits_for_an_uncommitted_decision_about_its_id",),
         "mariadb",
     ),
     Mutant(
         "one id in two answers contradicts the first",
         (Change(OUTCOMES_FILE, "            and _is_id_from_decision(tx, other_check)\n", ""),),
-        (f"{_SHARED_IDS}::test_the_provider_may_answer_two_purchases_with_one_id",),
+        (f"{_SHARED_IDS_TESTS}::test_the_provider_may_answer_two_purchases_with_one_id",),
         "sqlite",
     ),
     Mutant(
@@ -204,7 +206,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "                asked_at = context.now()\n",
             ),
         ),
-        _WRONG_CLOCK,
+        _WRONG_CLOCK_TESTS,
         "mariadb",
     ),
     Mutant(
@@ -216,7 +218,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "        sent_at = now\n",
             ),
         ),
-        _WRONG_CLOCK,
+        _WRONG_CLOCK_TESTS,
         "mariadb",
     ),
     Mutant(
@@ -444,7 +446,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "    if case is None:\n",
             ),
         ),
-        (f"{_CONTRADICTIONS}::test_a_contradiction_about_the_purchase_is_not_ended_by_a_reading",),
+        (f"{_CONTRADICTIONS_TESTS}::test_a_contradiction_about_the_purchase_is_not_ended_by_a_reading",),
         "sqlite",
     ),
     Mutant(
@@ -456,7 +458,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "            ",
             ),
         ),
-        (f"{_CONTRADICTIONS}::test_an_acknowledged_contradiction_hides_no_other_one",),
+        (f"{_CONTRADICTIONS_TESTS}::test_an_acknowledged_contradiction_hides_no_other_one",),
         "sqlite",
     ),
     Mutant(
@@ -489,7 +491,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
         Mutant(
             f"the list is not compared with a denial: {name}",
             (Change("console/services/credit_checks/listed_purchases.py", old, new),),
-            (f"{_LISTED}::{test}",),
+            (f"{_LISTED_PURCHASES_TESTS}::{test}",),
             "sqlite",
         )
         for name, old, new, test in (
@@ -522,7 +524,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "        if False:\n",
             ),
         ),
-        (f"{_LISTED}::test_a_list_without_a_purchase_that_we_know_settles_nothing",),
+        (f"{_LISTED_PURCHASES_TESTS}::test_a_list_without_a_purchase_that_we_know_settles_nothing",),
         "sqlite",
     ),
     Mutant(
@@ -553,7 +555,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "        is_configured = False\n",
             ),
         ),
-        (f"{_DUE_PAYMENTS}::test_a_desk_that_cannot_ask_uses_up_no_attempt",),
+        (f"{_DUE_PAYMENTS_TESTS}::test_a_desk_that_cannot_ask_uses_up_no_attempt",),
         "sqlite",
     ),
     Mutant(
@@ -566,7 +568,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "            if False:\n",
             ),
         ),
-        (f"{_DUE_PAYMENTS}::test_a_desk_that_cannot_ask_delays_no_end",),
+        (f"{_DUE_PAYMENTS_TESTS}::test_a_desk_that_cannot_ask_delays_no_end",),
         "sqlite",
     ),
     Mutant(
@@ -578,7 +580,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "                pass\n",
             ),
         ),
-        (f"{_DUE_PAYMENTS}::test_a_payment_that_fails_here_delays_no_other_payment",),
+        (f"{_DUE_PAYMENTS_TESTS}::test_a_payment_that_fails_here_delays_no_other_payment",),
         "sqlite",
     ),
     Mutant(
@@ -602,7 +604,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "        if reader is None:\n",
             ),
         ),
-        (f"{_OTHER_MERCHANT}::test_a_paid_payment_of_the_former_merchant_gets_no_second_code",),
+        (f"{_OTHER_MERCHANT_TESTS}::test_a_paid_payment_of_the_former_merchant_gets_no_second_code",),
         "sqlite",
     ),
     Mutant(
@@ -614,7 +616,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "        if False:\n",
             ),
         ),
-        (f"{_OTHER_MERCHANT}::test_an_ended_payment_of_the_former_merchant_stops_the_next_one_for_a_day",),
+        (f"{_OTHER_MERCHANT_TESTS}::test_an_ended_payment_of_the_former_merchant_stops_the_next_one_for_a_day",),
         "sqlite",
     ),
     Mutant(
@@ -627,7 +629,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "",
             ),
         ),
-        (f"{_OTHER_MERCHANT}::test_an_unknown_refund_of_the_former_merchant_stays_unknown",),
+        (f"{_OTHER_MERCHANT_TESTS}::test_an_unknown_refund_of_the_former_merchant_stays_unknown",),
         "sqlite",
     ),
     Mutant(
@@ -640,7 +642,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "    if False:\n        return _make_contradiction_effect(report)  # perhaps",
             ),
         ),
-        (_TAKEN_BACK,),
+        (_REVERSED_AMOUNT_TESTS,),
         "sqlite",
     ),
     Mutant(
@@ -652,7 +654,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "    if False:\n",
             ),
         ),
-        (_TAKEN_BACK,),
+        (_REVERSED_AMOUNT_TESTS,),
         "sqlite",
     ),
     Mutant(
@@ -839,7 +841,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "    if reader or (",
             ),
         ),
-        (f"{_LISTED}::test_a_denied_purchase_that_is_listed_later_stops_the_next_one",),
+        (f"{_LISTED_PURCHASES_TESTS}::test_a_denied_purchase_that_is_listed_later_stops_the_next_one",),
         "sqlite",
     ),
     Mutant(

@@ -2,11 +2,11 @@
 
 from tests.mutants.mutant import Change, Mutant
 
-_LIMITS = "console/services/refunds/rules.py"
-_NEWS = "console/domain/payments/report_rules.py"
-_TIMEOUTS = "console/services/payments/timeouts.py"
-_ONCE = "console/store/operations/idempotency.py"
-_RULES = "tests/services/refunds/test_rules.py"
+_REFUND_RULES_FILE = "console/services/refunds/rules.py"
+_REPORT_RULES_FILE = "console/domain/payments/report_rules.py"
+_TIMEOUTS_FILE = "console/services/payments/timeouts.py"
+_IDEMPOTENCY_FILE = "console/store/operations/idempotency.py"
+_REFUND_RULES_TESTS = "tests/services/refunds/test_rules.py"
 _NEWS_TESTS = "tests/domain/payments/test_report_rules.py"
 _TIMEOUT_TESTS = "tests/services/payments/test_timeouts.py"
 _CLOCK_TESTS = "tests/services/payments/test_wrong_clocks.py"
@@ -58,14 +58,14 @@ ON_EDGES: tuple[Mutant, ...] = (
     ),
     Mutant(
         "news of the same instant is older",
-        (Change(_NEWS, "at >= payment.told_at", "at > payment.told_at"),),
+        (Change(_REPORT_RULES_FILE, "at >= payment.told_at", "at > payment.told_at"),),
         (_NEWS_TESTS,),
     ),
     Mutant(
         "a waiting notice contradicts a completed payment",
         (
             Change(
-                _NEWS,
+                _REPORT_RULES_FILE,
                 "payment.state is PaymentState.COMPLETED and report_source is ReportSource.READ",
                 "payment.state is PaymentState.COMPLETED",
             ),
@@ -85,18 +85,26 @@ ON_EDGES: tuple[Mutant, ...] = (
     ),
     Mutant(
         "one of two approvals is enough to send",
-        (Change(_LIMITS, "len(other_checkers) < count_needed_checkers(facts, refund)", "not other_checkers"),),
-        (_RULES,),
+        (
+            Change(
+                _REFUND_RULES_FILE, "len(other_checkers) < count_needed_checkers(facts, refund)", "not other_checkers"
+            ),
+        ),
+        (_REFUND_RULES_TESTS,),
     ),
     Mutant(
         "the last instant of a refund window is outside",
-        (Change(_LIMITS, "facts.now <= until", "facts.now < until"),),
-        (_RULES,),
+        (Change(_REFUND_RULES_FILE, "facts.now <= until", "facts.now < until"),),
+        (_REFUND_RULES_TESTS,),
     ),
     Mutant(
         "a refund of nothing",
-        (Change(_LIMITS, "0 < amount_minor <= requestable_minor", "0 <= amount_minor <= requestable_minor"),),
-        (_RULES,),
+        (
+            Change(
+                _REFUND_RULES_FILE, "0 < amount_minor <= requestable_minor", "0 <= amount_minor <= requestable_minor"
+            ),
+        ),
+        (_REFUND_RULES_TESTS,),
     ),
     Mutant(
         "money that went back pays an order",
@@ -125,7 +133,7 @@ ON_EDGES: tuple[Mutant, ...] = (
         "a payment expires by the clock of the worker",
         (
             Change(
-                _TIMEOUTS,
+                _TIMEOUTS_FILE,
                 "        return read_current_time(conn, self._context.now())\n",
                 "        return self._context.now()\n",
             ),
@@ -166,7 +174,7 @@ ON_EDGES: tuple[Mutant, ...] = (
         "an order is cancelled although another payment of it is paid",
         (
             Change(
-                _TIMEOUTS,
+                _TIMEOUTS_FILE,
                 "if any(other_payment.state in PAID_STATES for other_payment in other_payments):",
                 "if False:",
             ),
@@ -178,7 +186,7 @@ ON_EDGES: tuple[Mutant, ...] = (
         "an answer from the future is fresh",
         (
             Change(
-                _TIMEOUTS,
+                _TIMEOUTS_FILE,
                 "timedelta(0) <= now - asked_at <= MAX_PROVIDER_ANSWER_AGE",
                 "now - asked_at <= MAX_PROVIDER_ANSWER_AGE",
             ),
@@ -202,7 +210,7 @@ ON_EDGES: tuple[Mutant, ...] = (
         "a cache epoch from the future counts",
         (
             Change(
-                _ONCE,
+                _IDEMPOTENCY_FILE,
                 "abs(now - convert_to_aware_utc(row.since)) < LONGEST_EPOCH_AGE",
                 "now - convert_to_aware_utc(row.since) < LONGEST_EPOCH_AGE",
             ),
@@ -214,7 +222,7 @@ ON_EDGES: tuple[Mutant, ...] = (
         "an operation that ended may end with another result",
         (
             Change(
-                _ONCE,
+                _IDEMPOTENCY_FILE,
                 "return stored_row is not None and stored_row.result == result",
                 "return stored_row is not None",
             ),

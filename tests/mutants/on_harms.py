@@ -11,13 +11,13 @@ _PAID, _WAITS = "tests/harms/test_paid_orders.py", "tests/harms/test_cooling_off
 _SQL, _REQUESTS = "console/store/constraints/sql_expressions.py", "console/store/constraints/desk_requests.py"
 _ASKED, _ABOUT = "tests/harms/test_requests_of_people.py", "tests/harms/test_request_subjects.py"
 _EXECUTION, _QUEUE = "console/services/desk_requests/execution.py", "console/store/desk_requests/requests.py"
-_WRITTEN = "tests/services/desk_requests/test_hostile_requests.py"
-_LOCKED = "tests/services/desk_requests/test_locked_requests.py"
-_COUNTED = "tests/services/desk_requests/test_request_counts.py"
-_HOLDERS = "console/store/access/lock_holders.py"
-_USED_UP = "tests/services/desk_requests/test_used_up_servers.py"
-_WORDS = "tests/harms/test_texts_of_people.py"
-_DEFERRED = "tests/store/database/test_deferred_statements.py"
+_HOSTILE_REQUESTS_TESTS = "tests/services/desk_requests/test_hostile_requests.py"
+_LOCKED_REQUESTS_TESTS = "tests/services/desk_requests/test_locked_requests.py"
+_REQUEST_COUNTS_TESTS = "tests/services/desk_requests/test_request_counts.py"
+_LOCK_HOLDERS_FILE = "console/store/access/lock_holders.py"
+_USED_UP_SERVERS_TESTS = "tests/services/desk_requests/test_used_up_servers.py"
+_TEXTS_OF_PEOPLE_TESTS = "tests/harms/test_texts_of_people.py"
+_DEFERRED_STATEMENTS_TESTS = "tests/store/database/test_deferred_statements.py"
 _TAIL, _GARBAGE = "tests/services/audit/test_roots.py", "tests/harms/test_malformed_rows.py"
 
 
@@ -25,17 +25,17 @@ def _make_mutant(name: str, file: str, old: str, new: str, test: str, engine: st
     return Mutant(name, (Change(file, old, new),), (test,), engine)
 
 
-_SINCE = "tests/store/test_state_since.py"
-_UNMASKING = "console/services/payments/unmasking.py"
+_STATE_SINCE_TESTS = "tests/store/test_state_since.py"
+_UNMASKING_FILE = "console/services/payments/unmasking.py"
 _UNMASKED, _UNMASKED_BY_VIEW = (
     "tests/services/payments/test_unmasking.py",
     "tests/services/desk_requests/test_unmasking.py",
 )
 ON_HARMS: tuple[Mutant, ...] = (
-    _make_mutant("a payer that was unmasked once stays so", _UNMASKING,
+    _make_mutant("a payer that was unmasked once stays so", _UNMASKING_FILE,
         "if not 0 <= age_seconds < UNMASKED_SECONDS:", "if age_seconds < 0:",
         f"{_UNMASKED}::test_an_unmasked_payer_is_shown_for_a_minute", "sqlite"),
-    _make_mutant("the raw answers of a desk that acts name the payer", _UNMASKING,
+    _make_mutant("the raw answers of a desk that acts name the payer", _UNMASKING_FILE,
         "body=mask_text(item.body, payers)", "body=item.body",
         f"{_UNMASKED}::test_an_unmasked_payer_is_shown_for_a_minute", "sqlite"),
     _make_mutant("a view shows a payer that was unmasked once", "console/store/access/people_views.py",
@@ -67,20 +67,20 @@ ON_HARMS: tuple[Mutant, ...] = (
         "if self._form_by_command[taken_request.action].read_facts(self._context, arguments) != DeskRequestFacts(",
         "if not self._form_by_command[taken_request.action].read_facts(self._context, arguments) "
         "and DeskRequestFacts(",
-        f"{_WRITTEN}::test_a_request_whose_columns_contradict_its_arguments_is_refused"),
+        f"{_HOSTILE_REQUESTS_TESTS}::test_a_request_whose_columns_contradict_its_arguments_is_refused"),
     _make_mutant("a request that ends each worker is executed for ever", _EXECUTION,
         "if taken_request.fencing_token <= MAX_EXECUTIONS_PER_REQUEST:\n", "if taken_request.fencing_token:\n",
-        f"{_WRITTEN}::test_a_request_that_ends_every_worker_is_given_up"),
+        f"{_HOSTILE_REQUESTS_TESTS}::test_a_request_that_ends_every_worker_is_given_up"),
     _make_mutant("one person's requests come before everybody's", _QUEUE,
         ".order_by(_open_requests.c.turn, _open_requests.c.at, _open_requests.c.id)",
         ".order_by(_open_requests.c.at, _open_requests.c.id)",
-        f"{_WRITTEN}::test_many_requests_of_one_person_do_not_delay_another"),
+        f"{_HOSTILE_REQUESTS_TESTS}::test_many_requests_of_one_person_do_not_delay_another"),
     _make_mutant("a person invents an entry of the trail", "console/store/desk_requests/requested_audit.py",
         "action_text not in _ACTIONS_OF_DESKS or", "action_text == '' or",
-        f"{_WRITTEN}::test_an_audit_entry_of_an_unknown_action_is_refused"),
+        f"{_HOSTILE_REQUESTS_TESTS}::test_an_audit_entry_of_an_unknown_action_is_refused"),
     _make_mutant("a person fills the disk", _REQUESTS,
         " < {MAX_REQUESTS_PER_HOUR}\"", " < 100000000\"",
-        f"{_WRITTEN}::test_a_person_stores_a_limited_number_of_requests"),
+        f"{_HOSTILE_REQUESTS_TESTS}::test_a_person_stores_a_limited_number_of_requests"),
     _make_mutant("who holds others up stays", "console/store/access/lock_holders.py",
         "    KILL CONNECTION session_id;", "    DO session_id;",
         "tests/services/desk_requests/test_lock_holders.py::test_a_session_that_locks_other_peoples_rows_is_ended"),
@@ -89,50 +89,50 @@ ON_HARMS: tuple[Mutant, ...] = (
         "        AND NOT ({waits_for_others_sql}))",
         "      )",
         "tests/services/desk_requests/test_lock_holders.py::test_an_account_that_blocks_others_repeatedly_is_locked"),
-    _make_mutant("a lock that is handed on is a new wait each time", _HOLDERS,
+    _make_mutant("a lock that is handed on is a new wait each time", _LOCK_HOLDERS_FILE,
         "LEAST(l.wait_started, now_here - INTERVAL COALESCE(FLOOR(wp.time_ms / 1000), 0) SECOND)",
         "l.wait_started",
         "tests/services/desk_requests/test_lock_holders.py::test_a_lock_that_is_handed_on_is_one_wait"),
-    _make_mutant("who only reads is ended for somebody else", _HOLDERS,
+    _make_mutant("who only reads is ended for somebody else", _LOCK_HOLDERS_FILE,
         "(b.trx_id <> 0 OR b.trx_rows_locked > 0)", "TRUE",
         "tests/services/desk_requests/test_lock_holders.py::test_a_session_that_only_reads_is_not_ended"),
-    _make_mutant("who waits for an own session is never ended", _HOLDERS,
+    _make_mutant("who waits for an own session is never ended", _LOCK_HOLDERS_FILE,
         "waits_for_others_sql = (\n        f\"{is_waiting_sql} AND NOT EXISTS",
         "waits_for_others_sql = (\n        f\"{is_waiting_sql} OR NOT EXISTS",
         "tests/services/desk_requests/test_lock_holders.py::test_a_session_that_waits_for_an_own_session_counts_as_blocking"),
-    _make_mutant("who can't be locked is not ended", _HOLDERS,
+    _make_mutant("who can't be locked is not ended", _LOCK_HOLDERS_FILE,
         "        DECLARE EXIT HANDLER FOR SQLEXCEPTION SET reason = '{BLOCKS_REASON}';\n", "",
-        f"{_USED_UP}::test_a_session_of_an_account_that_cannot_be_locked_is_ended"),
-    _make_mutant("an account is locked by a prepared statement", _HOLDERS,
+        f"{_USED_UP_SERVERS_TESTS}::test_a_session_of_an_account_that_cannot_be_locked_is_ended"),
+    _make_mutant("an account is locked by a prepared statement", _LOCK_HOLDERS_FILE,
         "EXECUTE IMMEDIATE CONCAT('ALTER USER ', QUOTE(account), '@''%'' ACCOUNT LOCK');",
         "PREPARE lock_it FROM CONCAT('ALTER USER ', QUOTE(account), '@''%'' ACCOUNT LOCK'); EXECUTE lock_it;"
         " DEALLOCATE PREPARE lock_it;",
-        f"{_USED_UP}::test_a_used_up_server_still_locks_an_account"),
-    _make_mutant("one person fills the memory", _HOLDERS,
+        f"{_USED_UP_SERVERS_TESTS}::test_a_used_up_server_still_locks_an_account"),
+    _make_mutant("one person fills the memory", _LOCK_HOLDERS_FILE,
         'holds_memory=f"m.used >= {MAX_MEMORY_BYTES} AND', 'holds_memory=f"FALSE AND',
-        f"{_USED_UP}::test_sessions_that_fill_the_memory_are_ended"),
+        f"{_USED_UP_SERVERS_TESTS}::test_sessions_that_fill_the_memory_are_ended"),
     _make_mutant("who locks an own request stops the worker", _QUEUE,
         "        with avoid_lock_waits(conn):\n            yield\n", "        yield\n",
-        f"{_LOCKED}::test_an_open_transaction_holds_up_nobody_else"),
+        f"{_LOCKED_REQUESTS_TESTS}::test_an_open_transaction_holds_up_nobody_else"),
     _make_mutant("a locked request keeps its place", _QUEUE,
         "_listed_requests.c.passed_over, _listed_requests.c.served_place,", "_listed_requests.c.served_place,",
-        f"{_LOCKED}::test_an_open_transaction_holds_up_nobody_else"),
+        f"{_LOCKED_REQUESTS_TESTS}::test_an_open_transaction_holds_up_nobody_else"),
     _make_mutant("one person's requests about a record come before everybody's", _QUEUE,
         "_listed_requests.c.passed_over, _listed_requests.c.served_place,", "_listed_requests.c.passed_over,",
-        f"{_WRITTEN}::test_many_requests_about_one_record_do_not_delay_another_person"),
+        f"{_HOSTILE_REQUESTS_TESTS}::test_many_requests_about_one_record_do_not_delay_another_person"),
     _make_mutant("who locks a request of an ended worker stops the others", _QUEUE,
         "        with suppress(RequestLocked), _change_without_waiting(tx.conn, id, person):\n",
         "        if person:\n",
-        f"{_LOCKED}::test_a_locked_request_of_an_ended_worker_stops_no_other_worker"),
+        f"{_LOCKED_REQUESTS_TESTS}::test_a_locked_request_of_an_ended_worker_stops_no_other_worker"),
     _make_mutant("a session with a named time zone makes requests older", _REQUESTS,
         "@@SESSION.time_zone REGEXP '^[+-]'", "TRUE",
-        f"{_COUNTED}::test_no_time_zone_moves_the_time_of_a_request"),
+        f"{_REQUEST_COUNTS_TESTS}::test_no_time_zone_moves_the_time_of_a_request"),
     _make_mutant("all old requests of a person are counted", _REQUESTS,
         "r.asked_hour = this_hour - 1 AND r.at >", "r.asked_hour < this_hour AND r.at >",
-        f"{_COUNTED}::test_old_requests_are_not_read"),
+        f"{_REQUEST_COUNTS_TESTS}::test_old_requests_are_not_read"),
     _make_mutant("several transactions pass a limit of requests", _SQL,
         'COUNT({column})", f"{from_clause} LOCK IN SHARE MODE")', 'COUNT({column})", from_clause)',
-        f"{_WRITTEN}::test_uncommitted_requests_count_for_the_limit"),
+        f"{_HOSTILE_REQUESTS_TESTS}::test_uncommitted_requests_count_for_the_limit"),
     _make_mutant("a session that does not end keeps all others", "console/store/access/lock_holders.py",
         " AND p.command <> 'Killed' AND (", " AND (",
         "tests/services/desk_requests/test_lock_holders.py::test_a_session_that_does_not_end_keeps_no_other_one"),
@@ -199,11 +199,11 @@ ON_HARMS: tuple[Mutant, ...] = (
         "tests/harms/test_texts_of_people.py::test_an_acknowledgement_ends_only_by_its_author_or_a_reopening"),
     _make_mutant("each write makes a payment young again", "console/store/payments/payments.py",
         '    if path or values.get("certainty", payment.certainty) != payment.certainty:\n', "    if True:\n",
-        f"{_SINCE}::test_the_state_of_a_payment_has_its_time", "sqlite"),
+        f"{_STATE_SINCE_TESTS}::test_the_state_of_a_payment_has_its_time", "sqlite"),
     _make_mutant("what others change keeps its old date", "console/store/constraints/state_since.py",
         "NEW.version IS OLD.version AND {old_state_sql} IS NOT {new_state_sql}",
         "0 AND {old_state_sql} IS NOT {new_state_sql}",
-        f"{_SINCE}::test_plain_sql_of_others_is_dated_by_the_database", "sqlite"),
+        f"{_STATE_SINCE_TESTS}::test_plain_sql_of_others_is_dated_by_the_database", "sqlite"),
     _make_mutant("a queue is sorted by id", "console/store/queues/queues.py",
         "    entries.sort(key=_get_entry_position)\n", "    entries.sort(key=lambda entry: entry[0].id)\n",
         "tests/store/queues/test_queues.py::test_pages_of_any_size_make_up_the_queue", "sqlite"),
@@ -216,31 +216,32 @@ ON_HARMS: tuple[Mutant, ...] = (
     _make_mutant("a worker's note in a person's name says anything", "console/store/constraints/worker.py",
         "f\" AND r.subject_id = NEW.subject_id AND {has_words_of_person_sql('NEW.words', '$[2]')}\"",
         "\" AND r.subject_id = NEW.subject_id\"",
-        f"{_WORDS}::test_words_are_those_of_the_request"),
+        f"{_TEXTS_OF_PEOPLE_TESTS}::test_words_are_those_of_the_request"),
     _make_mutant("a part of a person's words is what the person has said",
     "console/store/constraints/words_of_people.py",
         "LOCATE({words}, {text}) > 0 AND NOT {rest} + CHAR_LENGTH({words})))\"\n"
         "        \" REGEXP '[^[:space:][:cntrl:]]', FALSE)\"",
-        "LOCATE({words}, {text}) > 0, FALSE)\"", f"{_WORDS}::test_words_are_those_of_the_request"),
+        "LOCATE({words}, {text}) > 0, FALSE)\"", f"{_TEXTS_OF_PEOPLE_TESTS}::test_words_are_those_of_the_request"),
     _make_mutant("a worker's entry in a person's name names no request", _RULES,
         "f\"me = account OR ({_NAMES_REQUEST_AND_WORKER_SQL})\"", "\"TRUE\"",
-        f"{_WORDS}::test_an_entry_in_a_persons_name_names_request_and_worker"),
+        f"{_TEXTS_OF_PEOPLE_TESTS}::test_an_entry_in_a_persons_name_names_request_and_worker"),
     _make_mutant("a fact that stands twice in an entry is read", "console/store/database/unreadable_rows.py",
-        "    if len(made) < len(pairs):\n", "    if False:\n", f"{_WORDS}::test_a_repeated_key_is_unreadable", ""),
+        "    if len(made) < len(pairs):\n", "    if False:\n",
+        f"{_TEXTS_OF_PEOPLE_TESTS}::test_a_repeated_key_is_unreadable", ""),
     _make_mutant("later statements of a session wait for no lock", "console/store/database/server.py",
         "            driver_connection.statement_prefix = b\"\"", "            pass",
-        f"{_DEFERRED}::test_only_the_statement_in_the_block_waits_for_no_lock"),
+        f"{_DEFERRED_STATEMENTS_TESTS}::test_only_the_statement_in_the_block_waits_for_no_lock"),
     _make_mutant("a session acts for the request of an earlier transaction", "console/store/database/engine.py",
         "            execute_later(conn, _SET_EXECUTED",
         "            remember_request(0)\n            execute_later(conn, _SET_EXECUTED",
-        f"{_DEFERRED}::test_a_request_that_was_not_named_is_named_by_the_next_transaction"),
+        f"{_DEFERRED_STATEMENTS_TESTS}::test_a_request_that_was_not_named_is_named_by_the_next_transaction"),
     _make_mutant("a cluster may accept any transaction", "console/store/constraints/fitness.py",
         "0 < writeset_bytes <= LARGEST_WRITESET_BYTES", "True",
         "tests/store/constraints/test_fitness.py::test_a_cluster_without_a_transaction_limit_is_unfit", ""),
     _make_mutant("a reopening withdraws the acknowledgements of every incident",
     "console/store/constraints/worker.py",
         """        + f" AND {_make_cause_sql('a')} = {_make_cause_sql('NEW')}"\n""", "",
-        f"{_WORDS}::test_a_reopening_withdraws_only_acknowledgements_of_its_incident"),
+        f"{_TEXTS_OF_PEOPLE_TESTS}::test_a_reopening_withdraws_only_acknowledgements_of_its_incident"),
     _make_mutant("files are added to requests of any age", _REQUESTS,
         "AND r.evidence_sha256 IS NOT NULL AND r.at > {UTC_NOW_SQL} - INTERVAL 1 HOUR",
         "AND r.evidence_sha256 IS NOT NULL",

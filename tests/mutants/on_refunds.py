@@ -3,20 +3,20 @@
 from tests.mutants.mutant import JOURNAL_WITHOUT_FENCE, Change, Mutant
 
 _MONEY, _SUBMITTING = "console/store/payments/balances.py", "console/services/refunds/submit.py"
-_KEY = "console/services/refunds/idempotency_key.py"
+_IDEMPOTENCY_KEY_FILE = "console/services/refunds/idempotency_key.py"
 _DECIDABLE, _PROBING = "console/domain/recovery/decidable.py", "console/services/refunds/probe.py"
-_AT_ONCE = "tests/races/test_requests_at_once.py"
+_REQUESTS_AT_ONCE_TESTS = "tests/races/test_requests_at_once.py"
 _UNANSWERED_REFUNDS_TESTS = "tests/races/test_unanswered_refunds.py"
 _LATE_EFFECTS_TESTS = (f"{_UNANSWERED_REFUNDS_TESTS}::test_a_late_refund_after_a_time_out_is_made_once",)
 _START, _RECEIVE = "tests/services/payments/test_start.py", "tests/services/payment_intake/test_receive.py"
-_EARLIER = "tests/services/refunds/test_earlier_refunds.py"
-_VOTES = "tests/services/refunds/test_votes.py"
-_START_EDGES = "tests/services/payments/test_start_edges.py"
-_RESERVED = (
+_EARLIER_REFUNDS_TESTS = "tests/services/refunds/test_earlier_refunds.py"
+_VOTES_TESTS = "tests/services/refunds/test_votes.py"
+_START_EDGES_TESTS = "tests/services/payments/test_start_edges.py"
+_RESERVATION_CODE = (
     "    statement = _RESERVE_FROM_SET_ASIDE_STATEMENT if is_from_set_aside else _RESERVE_FROM_REFUNDABLE_STATEMENT\n"
     "    return _move_amount(conn, statement, payment_id, amount_minor, now)\n"
 )
-_SUM = """    from sqlalchemy import func, select
+_SUM_OF_REFUNDS_CODE = """    from sqlalchemy import func, select
 
     from console.store.schema.payments import refunds
 
@@ -24,13 +24,13 @@ _SUM = """    from sqlalchemy import func, select
     captured = conn.scalar(select(payments.c.captured_minor).where(payments.c.id == payment_id).with_for_update())
     return int(captured or 0) - int(conn.scalar(taken) or 0) >= amount_minor
 """
-_READ_FIRST = """    from sqlalchemy import select
+_READ_BEFORE_WRITE_CODE = """    from sqlalchemy import select
 
     if (conn.scalar(select(_REFUNDABLE_AMOUNT_EXPRESSION).where(payments.c.id == payment_id)) or 0) < amount_minor:
         return False
     return _move_amount(conn, _ADD_TO_RESERVED_STATEMENT, payment_id, amount_minor, now)
 """
-_BELIEVED = """            from console.domain.money import Money
+_ANSWER_TAKEN_AS_TRUE_CODE = """            from console.domain.money import Money
             from console.domain.provider_outcome import Outcome, OutcomeClass, SendingCertainty
             from console.domain.payments.provider_messages import PaymentReport
 
@@ -128,7 +128,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "            if payment.id < 0:  # it has",
             ),
         ),
-        (f"{_START_EDGES}::test_a_code_that_ends_during_the_questions_is_read_first",),
+        (f"{_START_EDGES_TESTS}::test_a_code_that_ends_during_the_questions_is_read_first",),
     ),
     Mutant(
         "a refused number is followed by another one unasked",
@@ -340,7 +340,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         "a lost refund is known by the id of its payment alone",
         (
             Change(
-                _KEY,
+                _IDEMPOTENCY_KEY_FILE,
                 "range(1, _MAX_REPEATED_REFUNDS + 1)",
                 "range(0)",
             ),
@@ -360,14 +360,14 @@ ON_REFUNDS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "what is left is a sum under a lock, and the payment is not written",
-        (Change(_MONEY, _RESERVED, _SUM),),
-        (f"{_AT_ONCE}::test_simultaneous_reservations_never_exceed_the_captured_amount",),
+        (Change(_MONEY, _RESERVATION_CODE, _SUM_OF_REFUNDS_CODE),),
+        (f"{_REQUESTS_AT_ONCE_TESTS}::test_simultaneous_reservations_never_exceed_the_captured_amount",),
         "galera",
     ),
     Mutant(
         "what is left is read before it is reserved",
-        (Change(_MONEY, _RESERVED, _READ_FIRST),),
-        (f"{_AT_ONCE}::test_simultaneous_reservations_never_exceed_the_captured_amount",),
+        (Change(_MONEY, _RESERVATION_CODE, _READ_BEFORE_WRITE_CODE),),
+        (f"{_REQUESTS_AT_ONCE_TESTS}::test_simultaneous_reservations_never_exceed_the_captured_amount",),
         "mariadb",
     ),
     Mutant(
@@ -379,7 +379,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "",
             ),
         ),
-        (f"{_AT_ONCE}::test_simultaneous_requests_of_one_person_respect_the_daily_limit",),
+        (f"{_REQUESTS_AT_ONCE_TESTS}::test_simultaneous_requests_of_one_person_respect_the_daily_limit",),
         "mariadb",
     ),
     Mutant(
@@ -392,7 +392,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
         "each sending of a refund has a key of its own",
         (
             Change(
-                _KEY,
+                _IDEMPOTENCY_KEY_FILE,
                 "    if refund.provider_refund_key is not None:\n        return refund.provider_refund_key\n",
                 "",
             ),
@@ -461,7 +461,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
             Change(
                 "console/services/payment_intake/hints.py",
                 "            effect = self._payment_prober.confirm_by_provider(event.payment_id, event.event_id)\n",
-                _BELIEVED,
+                _ANSWER_TAKEN_AS_TRUE_CODE,
             ),
         ),
         ("tests/services/payment_intake/test_receive.py::test_a_webhook_that_lies_books_nothing",),
@@ -475,7 +475,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "if False:",
             ),
         ),
-        (_VOTES,),
+        (_VOTES_TESTS,),
         "nobody_approves_their_own",
     ),
     Mutant(
@@ -503,7 +503,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "        return True\n",
             ),
         ),
-        (_VOTES,),
+        (_VOTES_TESTS,),
         "two_checkers",
     ),
     Mutant(
@@ -582,7 +582,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "",
             ),
         ),
-        (f"{_EARLIER}::test_an_acknowledged_refund_that_arrived_counts_as_refunded",),
+        (f"{_EARLIER_REFUNDS_TESTS}::test_an_acknowledged_refund_that_arrived_counts_as_refunded",),
     ),
     Mutant(
         "a list without a refund that ended here and was made later counts as whole",
@@ -593,7 +593,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "    return False\n",
             ),
         ),
-        (f"{_EARLIER}::test_a_list_without_an_acknowledged_refund_stops_the_next_refund",),
+        (f"{_EARLIER_REFUNDS_TESTS}::test_a_list_without_an_acknowledged_refund_stops_the_next_refund",),
     ),
     Mutant(
         "a refused repeat counts as failed, whatever the first attempt did",
@@ -604,7 +604,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "    if False:\n",
             ),
         ),
-        (f"{_EARLIER}::test_a_refusal_of_a_repeat_is_no_proof",),
+        (f"{_EARLIER_REFUNDS_TESTS}::test_a_refusal_of_a_repeat_is_no_proof",),
     ),
     Mutant(
         "a refunded payment without a list of refunds counts as one without refunds",
@@ -649,7 +649,7 @@ ON_REFUNDS: tuple[Mutant, ...] = (
                 "for row in rows}",
             ),
         ),
-        (f"{_VOTES}::test_a_refund_of_a_requester_without_the_role_is_not_approved",),
+        (f"{_VOTES_TESTS}::test_a_refund_of_a_requester_without_the_role_is_not_approved",),
     ),
     Mutant(
         "a time of payment in the future moves the refund window",

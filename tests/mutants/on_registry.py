@@ -4,11 +4,11 @@ from tests.mutants.mutant import Change, Mutant
 
 _ORDER, _ROWS = "console/store/registry/import_order.py", "console/store/registry/file_rows.py"
 _SOURCE, _DISTRIBUTION = "console/store/registry/source_file.py", "console/store/registry/distribution.py"
-_DIFFERENCES = ("tests/store/registry/test_differences.py",)
-_BAD_FILES = ("tests/store/registry/test_bad_files.py",)
-_INTERRUPTIONS = ("tests/store/registry/test_interruptions.py",)
-_FILES = "console/store/registry/registry_file.py"
-_TEAM = ("tests/store/registry/test_distribution.py",)
+_DIFFERENCES_TESTS = ("tests/store/registry/test_differences.py",)
+_BAD_FILES_TESTS = ("tests/store/registry/test_bad_files.py",)
+_INTERRUPTIONS_TESTS = ("tests/store/registry/test_interruptions.py",)
+_REGISTRY_FILE_MODULE = "console/store/registry/registry_file.py"
+_DISTRIBUTION_TESTS = ("tests/store/registry/test_distribution.py",)
 _UPDATES, _UPDATE_TESTS = "console/services/registry/updates.py", ("tests/services/registry/test_updates.py",)
 
 
@@ -18,36 +18,40 @@ def _make_mutant(name: str, file: str, old: str, new: str, tests: tuple[str, ...
 
 ON_REGISTRY: tuple[Mutant, ...] = (
     _make_mutant(
-        "a day of the registry is left out", _ORDER, "    if missing_days:\n", "    if not source:\n", _DIFFERENCES
+        "a day of the registry is left out",
+        _ORDER,
+        "    if missing_days:\n",
+        "    if not source:\n",
+        _DIFFERENCES_TESTS,
     ),
     _make_mutant(
         "a difference is applied twice",
         _ORDER,
         "    if source.day <= complete_until:\n",
         "    if source.day < complete_until:\n",
-        _DIFFERENCES,
+        _DIFFERENCES_TESTS,
     ),
     _make_mutant(
         "the registry goes back",
         _ORDER,
         "    if complete_until < current_coverage.registry_date:\n",
         "    if complete_until < current_coverage.whole_day:\n",
-        _DIFFERENCES,
+        _DIFFERENCES_TESTS,
     ),
-    _make_mutant("a wrong check digit is taken", _ROWS, " and are_well_formed(column)\n", "\n", _BAD_FILES),
+    _make_mutant("a wrong check digit is taken", _ROWS, " and are_well_formed(column)\n", "\n", _BAD_FILES_TESTS),
     _make_mutant(
         "a file of two encodings is taken",
         _SOURCE,
         "    return not any(_UTF8_KANA_OR_KANJI_PATTERN.search(field) and _is_utf8(field) for field in fields)\n",
         "    return any(fields)\n",
-        _BAD_FILES,
+        _BAD_FILES_TESTS,
     ),
     _make_mutant(
         "what a killed deletion left stays",
-        _FILES,
+        _REGISTRY_FILE_MODULE,
         "sorted(folder.glob(_REGISTRY_FOLDER_PATTERN))",
         "sorted(file.parent for file in folder.glob(f'{_REGISTRY_FOLDER_PATTERN}/{FILE_NAME}'))",
-        _INTERRUPTIONS,
+        _INTERRUPTIONS_TESTS,
     ),
     _make_mutant(
         "companies with open records are looked for among the best alone",
@@ -89,6 +93,6 @@ ON_REGISTRY: tuple[Mutant, ...] = (
         _DISTRIBUTION,
         "    if _hash_file(path) != stored_file.sha256:\n",
         "    if not _hash_file(path):\n",
-        _TEAM,
+        _DISTRIBUTION_TESTS,
     ),
 )

@@ -3,7 +3,7 @@
 from tests.mutants.mutant import (
     CALL_BEFORE_COMMIT,
     CALL_TESTS,
-    CLAIM_NOT_UNIQUE,
+    CHANGES_WITHOUT_UNIQUE_CLAIM,
     DATABASE_PROOF_TESTS,
     ENGINE_FILE,
     JOURNAL_WITHOUT_FENCE,
@@ -12,7 +12,7 @@ from tests.mutants.mutant import (
     Mutant,
 )
 
-_VERDICT = (
+_COMMIT_VERDICT_CODE = (
     "            if not self._was_committed(tx, session, commit_at, error):\n"
     "                raise CommitUnproven(tx) from error\n"
 )
@@ -213,7 +213,12 @@ ON_SERVERS: tuple[Mutant, ...] = (
         ("tests/store/constraints/test_constraints.py::test_forbidden_statements_are_refused_to_each_role",),
         "mariadb",
     ),
-    Mutant("the unique index is no longer unique on a server", CLAIM_NOT_UNIQUE, (DATABASE_PROOF_TESTS,), "mariadb"),
+    Mutant(
+        "the unique index is no longer unique on a server",
+        CHANGES_WITHOUT_UNIQUE_CLAIM,
+        (DATABASE_PROOF_TESTS,),
+        "mariadb",
+    ),
     Mutant("a server's provider is asked before COMMIT has returned", CALL_BEFORE_COMMIT, (CALL_TESTS,), "mariadb"),
     Mutant("tx2 is not fenced on a server", JOURNAL_WITHOUT_FENCE, ("tests/crash/test_stops.py",), "mariadb"),
     Mutant(
@@ -230,12 +235,12 @@ ON_SERVERS: tuple[Mutant, ...] = (
     ),
     Mutant(
         "a COMMIT without an answer counts as failed",
-        (Change(ENGINE_FILE, _VERDICT, "            raise\n"),),
+        (Change(ENGINE_FILE, _COMMIT_VERDICT_CODE, "            raise\n"),),
         ("tests/faults/test_verdicts.py",),
     ),
     Mutant(
         "a COMMIT without an answer counts as done",
-        (Change(ENGINE_FILE, _VERDICT, "            return\n"),),
+        (Change(ENGINE_FILE, _COMMIT_VERDICT_CODE, "            return\n"),),
         ("tests/faults/test_verdicts.py",),
     ),
     Mutant(

@@ -4,19 +4,21 @@ from tests.mutants.mutant import Change, Mutant
 
 _PAYMENTS, _DECIDABLE = "console/domain/explanations/payments.py", "console/domain/recovery/decidable.py"
 _SIDES, _RELATED = "console/domain/payments/consistency.py", "console/services/recovery/related_records.py"
-_HISTORIES = ("tests/stateful/test_random_histories.py",)
-_COMPANY = ("tests/views/lookup/test_company_page.py",)
-_RULES = ("tests/domain/explanations/test_payments.py",)
+_RANDOM_HISTORIES_TESTS = ("tests/stateful/test_random_histories.py",)
+_COMPANY_PAGE_TESTS = ("tests/views/lookup/test_company_page.py",)
+_PAYMENT_EXPLANATIONS_TESTS = ("tests/domain/explanations/test_payments.py",)
 _REGISTRY = ("tests/services/registry/test_facts.py",)
 _COMPANIES = ("tests/services/alerts/test_changed_companies.py",)
 
 
-def _make_mutant(name: str, file: str, old: str, new: str, tests: tuple[str, ...] = _HISTORIES) -> Mutant:
+def _make_mutant(
+    name: str, file: str, old: str, new: str, tests: tuple[str, ...] = _RANDOM_HISTORIES_TESTS
+) -> Mutant:
     return Mutant(name, (Change(file, old, new),), tests, "")
 
 
-_NOTICES = ("tests/services/alerts/test_unmatched_notices.py",)
-_MISMATCHES = ("tests/store/queues/test_queues.py",)
+_UNMATCHED_NOTICES_TESTS = ("tests/services/alerts/test_unmatched_notices.py",)
+_QUEUES_TESTS = ("tests/store/queues/test_queues.py",)
 
 ON_SENTENCES: tuple[Mutant, ...] = (
     _make_mutant(
@@ -52,14 +54,14 @@ ON_SENTENCES: tuple[Mutant, ...] = (
         "console/domain/explanations/notices.py",
         "        return record.provider == notice.source and record.merchant_payment_id == notice.order_no\n",
         "        return record.merchant_payment_id == notice.order_no\n",
-        _NOTICES,
+        _UNMATCHED_NOTICES_TESTS,
     ),
     _make_mutant(
         "a payment that the provider was never asked about is a mismatch",
         "console/store/schema/disagreement_columns.py",
         "told_at IS NOT NULL AND",
         "told_at IS NULL AND",
-        _MISMATCHES,
+        _QUEUES_TESTS,
     ),
     _make_mutant(
         "an order that is not covered is advised to be moved",
@@ -138,7 +140,7 @@ ON_SENTENCES: tuple[Mutant, ...] = (
         _PAYMENTS,
         "    if pending_refund is not None and pending_refund.certainty is Certainty.UNKNOWN:\n",
         "    if pending_refund is not None and pending_refund.id < 0:\n",
-        (*_RULES, *_HISTORIES),
+        (*_PAYMENT_EXPLANATIONS_TESTS, *_RANDOM_HISTORIES_TESTS),
     ),
     _make_mutant(
         "a refund shows its payment's state as its own",
@@ -157,7 +159,7 @@ ON_SENTENCES: tuple[Mutant, ...] = (
         _PAYMENTS,
         "else make_stored_money(record.provider_minor, record.currency),\n",
         "else _make_money(record.provider_minor, record.currency),\n",
-        _RULES,
+        _PAYMENT_EXPLANATIONS_TESTS,
     ),
     _make_mutant(
         "a second refund is advised while one is open",
@@ -165,21 +167,21 @@ ON_SENTENCES: tuple[Mutant, ...] = (
         "    if pending_refund is not None:\n"
         "        return _choose_next_step_of_refund(pending_refund, facts, relations.read_only, now)\n",
         "",
-        _RULES,
+        _PAYMENT_EXPLANATIONS_TESTS,
     ),
     _make_mutant(
         "a refund is advised although none can be requested",
         _PAYMENTS,
         "    if relations.refund_refusal is not None:\n",
         "    if relations.refund_refusal is None and record.id < 0:\n",
-        _RULES,
+        _PAYMENT_EXPLANATIONS_TESTS,
     ),
     _make_mutant(
         "a refund is advised in a currency without refunds",
         "console/services/refunds/request.py",
         "        if make_stored_money(0, payment.currency) is None:\n",
         "        if make_stored_money(0, payment.currency) is None and payment.id < 0:\n",
-        _HISTORIES,
+        _RANDOM_HISTORIES_TESTS,
     ),
     _make_mutant(
         "a timeline names only the code of a refusal",
@@ -193,7 +195,7 @@ ON_SENTENCES: tuple[Mutant, ...] = (
         _PAYMENTS,
         "    if record.state in PAID_BY_CALLBACK_STATES:\n",
         "    if record.id < 0:\n",
-        _RULES,
+        _PAYMENT_EXPLANATIONS_TESTS,
     ),
     _make_mutant(
         "a probe can't complete a payment whose callback another application wrote down",
@@ -298,28 +300,28 @@ ON_SENTENCES: tuple[Mutant, ...] = (
         "console/views/lookup/live_check_panel.py",
         '        return "unknown"\n',
         '        return "live"\n',
-        _COMPANY,
+        _COMPANY_PAGE_TESTS,
     ),
     _make_mutant(
         "the PDF of an unknown purchase is missing, in red",
         "console/views/lookup/live_check_panel.py",
         "        if not has_pdf and record.state is not CheckState.SUCCESS:\n",
         "        if not has_pdf and record.id < 0:\n",
-        _COMPANY,
+        _COMPANY_PAGE_TESTS,
     ),
     _make_mutant(
         "buying again is offered while a purchase is unknown",
         "console/views/lookup/company_page.py",
         "        is_unknown = live_check is not None and live_check.certainty is Certainty.UNKNOWN\n",
         "        is_unknown = live_check is not None and live_check.id < 0\n",
-        _COMPANY,
+        _COMPANY_PAGE_TESTS,
     ),
     _make_mutant(
         "buying is the blue button beside a live credit check",
         "console/views/lookup/company_page.py",
         '"primary" if live_check is None and not is_denied else "default"',
         '"primary"',
-        _COMPANY,
+        _COMPANY_PAGE_TESTS,
     ),
     _make_mutant(
         "a record on another one's page is told without its relations",
@@ -392,7 +394,7 @@ ON_SENTENCES: tuple[Mutant, ...] = (
         "console/views/lookup/company_page.py",
         "must_keep_places=is_automatic and self.underMouse()",
         "must_keep_places=False",
-        _COMPANY,
+        _COMPANY_PAGE_TESTS,
     ),
     _make_mutant(
         "an open issue is called completed, in green",

@@ -4,7 +4,7 @@ SQLite."""
 FLOOR_PERCENT = 90
 """Fewer caught is a failure. It only rises: whoever measures more writes the new figure here."""
 
-_DOMAIN = "tests/domain"
+_DOMAIN_TESTS = "tests/domain"
 _SERVICES = "tests/services"
 _REFUNDS = "tests/services/refunds"
 _TIMEOUTS = tuple(f"{_SERVICES}/payments/test_timeouts{part}.py" for part in ("_rules", "_unheard", ""))
@@ -19,36 +19,36 @@ _PIPELINE = (
 )
 
 TARGETS: dict[str, tuple[str, ...]] = {
-    "console/domain/alerts/rules.py": (f"{_DOMAIN}/alerts/test_rules.py",),
-    "console/domain/recovery/effects.py": (f"{_DOMAIN}/recovery/test_effects.py",),
-    "console/domain/clock.py": (f"{_DOMAIN}/test_clock.py",),
-    "console/domain/reconciliation/row_comparison.py": (f"{_DOMAIN}/reconciliation/test_row_comparison.py",),
-    "console/domain/corporation_number.py": (f"{_DOMAIN}/test_corporation_number.py",),
-    "console/domain/lookup/number_input.py": (f"{_DOMAIN}/test_corporation_number.py",),
-    "console/domain/calendar_days.py": (f"{_DOMAIN}/test_calendar_days.py",),
-    "console/domain/recovery/decidable.py": (f"{_DOMAIN}/recovery/test_decidable.py",),
-    "console/domain/errors/__init__.py": (f"{_DOMAIN}/test_errors.py",),
-    "console/domain/explanations/credit_checks.py": (f"{_DOMAIN}/explanations/test_credit_checks.py",),
-    "console/domain/explanations/alerts.py": (f"{_DOMAIN}/explanations/test_alerts.py",),
-    "console/domain/explanations/payments.py": (f"{_DOMAIN}/explanations/test_payments.py",),
-    "console/domain/explanations/refunds.py": (f"{_DOMAIN}/explanations/test_refunds.py",),
-    "console/domain/money.py": (f"{_DOMAIN}/test_money.py",),
-    "console/domain/payments/records.py": (f"{_DOMAIN}/payments/test_records.py",),
-    "console/domain/payments/report_rules.py": (f"{_DOMAIN}/payments/test_report_rules.py",),
-    "console/domain/access/permissions.py": (f"{_DOMAIN}/test_state_transitions.py",),
-    "console/domain/alerts/events.py": (f"{_DOMAIN}/alerts/test_events.py",),
-    "console/domain/records.py": (f"{_DOMAIN}/test_records.py",),
-    "console/domain/recovery/decision_table.py": (f"{_DOMAIN}/recovery/test_decision_table.py",),
-    "console/domain/tasks/saga_progress.py": (f"{_DOMAIN}/tasks/test_saga_progress.py",),
-    "console/domain/tasks/retry_schedules.py": (f"{_DOMAIN}/test_state_transitions.py",),
-    "console/domain/transitions/tables.py": (f"{_DOMAIN}/test_state_transitions.py",),
-    "console/domain/evidence/timeline.py": (f"{_DOMAIN}/evidence/test_timeline.py",),
-    "console/domain/tasks/intervals.py": (f"{_DOMAIN}/tasks/test_intervals.py",),
+    "console/domain/alerts/rules.py": (f"{_DOMAIN_TESTS}/alerts/test_rules.py",),
+    "console/domain/recovery/effects.py": (f"{_DOMAIN_TESTS}/recovery/test_effects.py",),
+    "console/domain/clock.py": (f"{_DOMAIN_TESTS}/test_clock.py",),
+    "console/domain/reconciliation/row_comparison.py": (f"{_DOMAIN_TESTS}/reconciliation/test_row_comparison.py",),
+    "console/domain/corporation_number.py": (f"{_DOMAIN_TESTS}/test_corporation_number.py",),
+    "console/domain/lookup/number_input.py": (f"{_DOMAIN_TESTS}/test_corporation_number.py",),
+    "console/domain/calendar_days.py": (f"{_DOMAIN_TESTS}/test_calendar_days.py",),
+    "console/domain/recovery/decidable.py": (f"{_DOMAIN_TESTS}/recovery/test_decidable.py",),
+    "console/domain/errors/__init__.py": (f"{_DOMAIN_TESTS}/test_errors.py",),
+    "console/domain/explanations/credit_checks.py": (f"{_DOMAIN_TESTS}/explanations/test_credit_checks.py",),
+    "console/domain/explanations/alerts.py": (f"{_DOMAIN_TESTS}/explanations/test_alerts.py",),
+    "console/domain/explanations/payments.py": (f"{_DOMAIN_TESTS}/explanations/test_payments.py",),
+    "console/domain/explanations/refunds.py": (f"{_DOMAIN_TESTS}/explanations/test_refunds.py",),
+    "console/domain/money.py": (f"{_DOMAIN_TESTS}/test_money.py",),
+    "console/domain/payments/records.py": (f"{_DOMAIN_TESTS}/payments/test_records.py",),
+    "console/domain/payments/report_rules.py": (f"{_DOMAIN_TESTS}/payments/test_report_rules.py",),
+    "console/domain/access/permissions.py": (f"{_DOMAIN_TESTS}/test_state_transitions.py",),
+    "console/domain/alerts/events.py": (f"{_DOMAIN_TESTS}/alerts/test_events.py",),
+    "console/domain/records.py": (f"{_DOMAIN_TESTS}/test_records.py",),
+    "console/domain/recovery/decision_table.py": (f"{_DOMAIN_TESTS}/recovery/test_decision_table.py",),
+    "console/domain/tasks/saga_progress.py": (f"{_DOMAIN_TESTS}/tasks/test_saga_progress.py",),
+    "console/domain/tasks/retry_schedules.py": (f"{_DOMAIN_TESTS}/test_state_transitions.py",),
+    "console/domain/transitions/tables.py": (f"{_DOMAIN_TESTS}/test_state_transitions.py",),
+    "console/domain/evidence/timeline.py": (f"{_DOMAIN_TESTS}/evidence/test_timeline.py",),
+    "console/domain/tasks/intervals.py": (f"{_DOMAIN_TESTS}/tasks/test_intervals.py",),
     "console/domain/payments/consistency.py": (
-        f"{_DOMAIN}/payments/test_consistency.py",
-        f"{_DOMAIN}/explanations/test_payments.py",
+        f"{_DOMAIN_TESTS}/payments/test_consistency.py",
+        f"{_DOMAIN_TESTS}/explanations/test_payments.py",
     ),
-    "console/domain/tasks/records.py": (f"{_DOMAIN}/tasks/test_records.py",),
+    "console/domain/tasks/records.py": (f"{_DOMAIN_TESTS}/tasks/test_records.py",),
     "console/services/payments/account_limits.py": (f"{_SERVICES}/payments/test_account_limits.py",),
     "console/services/guarded/pipeline.py": (
         *_PIPELINE,

@@ -25,7 +25,7 @@ _BUILD_FILES = (
     "scripts/bundle/manifest.py",
     "tests/packaging/test_build.py",
 )
-_IMPORT = re.compile(
+_IMPORT_PATTERN = re.compile(
     r"^\s*from +([\w.]+) +import |^\s*import +([\w.]+)|import_module\(([^)]*)\)|find_spec\(([^)]*)\)", re.MULTILINE
 )
 
@@ -60,7 +60,7 @@ def _list_imports() -> list[str]:
     only at run time.
     """
     texts = (file.read_text(encoding="utf-8") for file in (ROOT / "console").rglob("*.py"))
-    found = {name for text in texts for groups in _IMPORT.findall(text) for name in groups if name}
+    found = {name for text in texts for groups in _IMPORT_PATTERN.findall(text) for name in groups if name}
     return sorted(name for name in found if not name.startswith(("console.", ".")))
 
 

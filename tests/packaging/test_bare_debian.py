@@ -21,17 +21,21 @@ from scripts.bundle import appimage, debian
 from tests.support.vnc_screen import wait_for_colours
 from tests.support.waiting import PATIENCE_SECONDS
 
-BARE = os.environ.get("CONSOLE_TEST_BARE_DEBIAN", "")
+BARE_SYSTEM_FOLDER = os.environ.get("CONSOLE_TEST_BARE_DEBIAN", "")
 ROOT = Path(__file__).resolve().parents[2]
 APPLICATION = Path(os.environ.get("CONSOLE_TEST_APPLICATION", ROOT / "dist" / "support-console"))
 _SYSTEM_FOLDERS = "proc", "dev", "tmp", "var", "root", "etc"
-_LISTED = f"find / -xdev \\( {' -o '.join(f'-path /{name}' for name in _SYSTEM_FOLDERS)} \\) -prune -o -print"
+_FIND_FILES_COMMAND = (
+    f"find / -xdev \\( {' -o '.join(f'-path /{name}' for name in _SYSTEM_FOLDERS)} \\) -prune -o -print"
+)
 """All files but those in which dpkg, apt and the tests keep their own."""
 
 pytestmark = [
     pytest.mark.soak,
     pytest.mark.timeout(1_800),
-    pytest.mark.skipif(not BARE or os.geteuid() != 0, reason="CONSOLE_TEST_BARE_DEBIAN and root are needed"),
+    pytest.mark.skipif(
+        not BARE_SYSTEM_FOLDER or os.geteuid() != 0, reason="CONSOLE_TEST_BARE_DEBIAN and root are needed"
+    ),
     pytest.mark.skipif(not APPLICATION.is_dir(), reason="no built application: make build"),
 ]
 
@@ -69,13 +73,13 @@ class DebianCopy:
         return self.run("apt-get", "-y", "-qq", "--no-install-recommends", *words, DEBIAN_FRONTEND="noninteractive")
 
     def files(self) -> set[str]:
-        return set(self.run("sh", "-c", _LISTED).splitlines())
+        return set(self.run("sh", "-c", _FIND_FILES_COMMAND).splitlines())
 
 
 @pytest.fixture
 def debian_copy(tmp_path: Path) -> Iterator[DebianCopy]:
     root = tmp_path / "debian"
-    subprocess.run(["cp", "-a", "--reflink=auto", BARE, str(root)], check=True)
+    subprocess.run(["cp", "-a", "--reflink=auto", BARE_SYSTEM_FOLDER, str(root)], check=True)
     for name in ("/etc/resolv.conf", "/etc/hosts"):
         shutil.copy(name, root / name[1:])
     (root / "tmp" / "home").mkdir()

@@ -7,8 +7,8 @@ import pytest
 from console.services.monitoring.installation import MANIFEST_NAME, InstallationComparison, check_installed_files
 from scripts.bundle import contents, manifest
 
-QT = "PySide6/Qt"
-PRESENT = (
+QT_FOLDER = "PySide6/Qt"
+PRESENT_FILES = (
     "support-console",
     "_internal/PySide6/Qt/lib/libQt6Core.so.6",
     "_internal/console/store/migrations/env.py",
@@ -35,11 +35,11 @@ def test_only_unused_libraries_are_deleted() -> None:
     }
     binaries = [
         ("PySide6/QtGui.abi3.so", "QtGui", "EXTENSION"),
-        (f"{QT}/plugins/platforms/libqxcb.so", "libqxcb", "BINARY"),
-        (f"{QT}/plugins/platforms/libqeglfs.so", "libqeglfs", "BINARY"),
-        (f"{QT}/plugins/platformthemes/libqgtk3.so", "libqgtk3", "BINARY"),
-        (f"{QT}/lib/libQt6Gui.so.6", "gui", "BINARY"),
-        (f"{QT}/lib/libicudata.so.73", "icu", "BINARY"),
+        (f"{QT_FOLDER}/plugins/platforms/libqxcb.so", "libqxcb", "BINARY"),
+        (f"{QT_FOLDER}/plugins/platforms/libqeglfs.so", "libqeglfs", "BINARY"),
+        (f"{QT_FOLDER}/plugins/platformthemes/libqgtk3.so", "libqgtk3", "BINARY"),
+        (f"{QT_FOLDER}/lib/libQt6Gui.so.6", "gui", "BINARY"),
+        (f"{QT_FOLDER}/lib/libicudata.so.73", "icu", "BINARY"),
         ("libgtk-3.so.0", "gtk", "BINARY"),
         ("libpango-1.0.so.0", "pango", "BINARY"),
         ("libxcb.so.1", "xcb", "BINARY"),
@@ -52,14 +52,14 @@ def test_only_unused_libraries_are_deleted() -> None:
         *("QtGui", "libqxcb", "gui", "icu", "xcb", "python", "pdfium", "cffi"),
     }
     data = [
-        ("libQt6Gui.so.6", f"{QT}/lib/libQt6Gui.so.6", "SYMLINK"),
+        ("libQt6Gui.so.6", f"{QT_FOLDER}/lib/libQt6Gui.so.6", "SYMLINK"),
         ("libgtk-3.so.0", "elsewhere/libgtk-3.so.0", "SYMLINK"),
-        (f"{QT}/translations/qtbase_ja.qm", "ja", "DATA"),
-        (f"{QT}/translations/qtbase_de.qm", "de", "DATA"),
+        (f"{QT_FOLDER}/translations/qtbase_ja.qm", "ja", "DATA"),
+        (f"{QT_FOLDER}/translations/qtbase_de.qm", "de", "DATA"),
         ("resources/words/en.json", "words", "DATA"),
     ]
     assert [entry[0] for entry in contents.choose_data(data, kept)] == [
-        *("libQt6Gui.so.6", f"{QT}/translations/qtbase_ja.qm", "resources/words/en.json"),
+        *("libQt6Gui.so.6", f"{QT_FOLDER}/translations/qtbase_ja.qm", "resources/words/en.json"),
     ]
 
 
@@ -82,7 +82,7 @@ def test_only_unused_libraries_are_deleted() -> None:
 def test_a_forbidden_part_ends_the_build(
     tmp_path: Path, name: str, extras: tuple[str, ...], is_refused: bool
 ) -> None:
-    folder = create_files((*PRESENT, name), tmp_path)
+    folder = create_files((*PRESENT_FILES, name), tmp_path)
     if not is_refused:
         contents.check(folder, extras)
         return
@@ -92,7 +92,7 @@ def test_a_forbidden_part_ends_the_build(
 
 def test_a_large_folder_ends_the_build(tmp_path: Path) -> None:
     """Checking a folder of more than 190 MB ends the build; with optional packages the limit is higher."""
-    folder = create_files(PRESENT, tmp_path)
+    folder = create_files(PRESENT_FILES, tmp_path)
     with (folder / "_internal" / "large").open("wb") as file:
         file.truncate(contents.MAX_MEGABYTES * 1_000_000 - 1_000)
     contents.check(folder)
@@ -107,18 +107,18 @@ def test_altered_and_missing_files_are_found(tmp_path: Path) -> None:
     """A changed byte, another length, a folder in place of a file, and a missing file are found; all other files
     count as built.
     """
-    folder = create_files((*PRESENT, "名前.txt"), tmp_path)
+    folder = create_files((*PRESENT_FILES, "名前.txt"), tmp_path)
     manifest.write(folder)
     assert check_installed_files(folder) == InstallationComparison(5, (), ())
     assert manifest.write(folder).read_text() == manifest.write(folder).read_text()
-    (folder / PRESENT[0]).write_text("support-consolf")
-    (folder / PRESENT[1]).write_text("")
-    (folder / PRESENT[2]).unlink()
+    (folder / PRESENT_FILES[0]).write_text("support-consolf")
+    (folder / PRESENT_FILES[1]).write_text("")
+    (folder / PRESENT_FILES[2]).unlink()
     (folder / "名前.txt").unlink()
     (folder / "名前.txt").mkdir()
     (folder / "added later").write_text("a file that the build does not know harms nothing")
     assert check_installed_files(folder) == InstallationComparison(
-        5, (PRESENT[1], PRESENT[0], "名前.txt"), (PRESENT[2],)
+        5, (PRESENT_FILES[1], PRESENT_FILES[0], "名前.txt"), (PRESENT_FILES[2],)
     )
 
 

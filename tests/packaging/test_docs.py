@@ -12,7 +12,7 @@ PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
 _PATH = re.compile(r"`((?:[a-z_]+/)+(?:[a-z_0-9]+\.(?:py|json|md|toml))?)`")
 _LINK = re.compile(r"\]\(([^)#:]+\.md)\)")
 _BUILT_FOLDERS = ("dist/", "shots/", "build/")
-_NAME = re.compile(r"`([a-zA-Z_]\w*(?:\.[a-z_]\w*)*)(?:\(\))?`")
+_QUOTED_NAME_PATTERN = re.compile(r"`([a-zA-Z_]\w*(?:\.[a-z_]\w*)*)(?:\(\))?`")
 _NAMES_FROM_OUTSIDE = frozenset(
     # accounts of an example, variables of a server, a file of macOS, the pattern of a setting
     (
@@ -32,8 +32,15 @@ _NAMES_FROM_OUTSIDE = frozenset(
     )
 )
 _NAME_IN_FILE = re.compile(r"`([A-Za-z_][\w.]*)(?:\(\))?` (?:(?:in|of) |\()`([\w/]+\.py)`")
-_ADDED_BY_THE_PROGRAM = re.compile(r"^CONSOLE_(?!TEST_)(SECRET_(?=.))?|_FILE$|_total$")
-_SOURCES = ("console/**/*.py", "scripts/*.py", "tests/**/*.py", "resources/**/*.json", "installers/*", "*.toml")
+_ADDED_NAME_PARTS_PATTERN = re.compile(r"^CONSOLE_(?!TEST_)(SECRET_(?=.))?|_FILE$|_total$")
+_SOURCE_PATTERNS = (
+    "console/**/*.py",
+    "scripts/*.py",
+    "tests/**/*.py",
+    "resources/**/*.json",
+    "installers/*",
+    "*.toml",
+)
 
 
 def list_named_paths(page: Path) -> Iterator[str]:
@@ -58,7 +65,7 @@ def test_the_pages_name_paths() -> None:
 @cache
 def list_words_of_code() -> frozenset[str]:
     """Return every word of the sources, and the names of their files."""
-    files = [file for pattern in _SOURCES for file in ROOT.glob(pattern) if file.is_file()]
+    files = [file for pattern in _SOURCE_PATTERNS for file in ROOT.glob(pattern) if file.is_file()]
     words = {file.stem for file in files}
     for file in files:
         if file != Path(__file__):
@@ -71,13 +78,13 @@ def test_each_name_exists() -> None:
     of settings and the ends of figures.
     """
     known = list_words_of_code()
-    named_by_page = {page.name: _NAME.findall(page.read_text("utf-8")) for page in PAGES}
+    named_by_page = {page.name: _QUOTED_NAME_PATTERN.findall(page.read_text("utf-8")) for page in PAGES}
     missing = [
         (page, name)
         for page, names in named_by_page.items()
         for name in names
         if ("_" in name or "." in name) and name.removesuffix("_FILE") not in _NAMES_FROM_OUTSIDE
-        if not all(_ADDED_BY_THE_PROGRAM.sub("", part) in known for part in name.split("."))
+        if not all(_ADDED_NAME_PARTS_PATTERN.sub("", part) in known for part in name.split("."))
     ]
     assert missing == []
     assert sum(map(len, named_by_page.values())) > 500

@@ -17,10 +17,10 @@ def test_each_picture_is_the_drawing(tmp_path: Path, qtbot: QtBot) -> None:
     """Each picture of the icon is equal to its drawing in this size, except for small differences between
     rasterizers.
     """
-    assert {int(file.stem) for file in icons.PICTURES.iterdir()} == set(icons.SIZES)
+    assert {int(file.stem) for file in icons.PNG_ICONS_FOLDER.iterdir()} == set(icons.SIZES)
     for size in icons.SIZES:
         icons.draw_icon(size, "PNG", tmp_path / "drawn.png")
-        drawn, stored = QImage(str(tmp_path / "drawn.png")), QImage(str(icons.PICTURES / f"{size}.png"))
+        drawn, stored = QImage(str(tmp_path / "drawn.png")), QImage(str(icons.PNG_ICONS_FOLDER / f"{size}.png"))
         assert (stored.width(), stored.height()) == (size, size)
         points = [(x * size // 8, y * size // 8) for x in range(8) for y in range(8)]
         pairs = [(drawn.pixelColor(*point), stored.pixelColor(*point)) for point in points]
@@ -31,7 +31,7 @@ def test_each_picture_is_the_drawing(tmp_path: Path, qtbot: QtBot) -> None:
 def test_the_colours_of_the_icon_are_design_tokens() -> None:
     """The colours of the icon are those of the light theme, so that the icon and the window belong together."""
     light = json.loads((RESOURCES / "style" / "tokens.json").read_text("utf-8"))["colours"]["light"]
-    used = set(re.findall(r"#[0-9A-F]{6}", icons.DRAWING.read_text("utf-8")))
+    used = set(re.findall(r"#[0-9A-F]{6}", icons.SVG_ICON_FILE.read_text("utf-8")))
     assert used <= {value for value in light.values() if isinstance(value, str)}
     assert len(used) == 3
 

@@ -30,7 +30,7 @@ def application(tmp_path: Path) -> Path:
     folder = tmp_path / "application"
     internal = folder / "_internal"
     internal.mkdir(parents=True)
-    program = folder / linux_tree.NAME
+    program = folder / linux_tree.PACKAGE_NAME
     program.write_text('#!/bin/sh\necho "$(dirname "$(readlink -f "$0")")"\n')
     program.chmod(0o700)
     shutil.copy(os.path.realpath(sys.executable), internal / "binary")

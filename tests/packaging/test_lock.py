@@ -52,8 +52,8 @@ def test_a_missing_lock_file_reports_every_requirement() -> None:
 def test_every_pin_has_a_hash_and_other_systems_their_marker(lock_text: str) -> None:
     """Each pinned line is followed by hashes; what only Windows or macOS needs isn't installed here."""
     lines = lock_text.splitlines()
-    pinned = [i for i, line in enumerate(lines) if lock.PIN.match(line)]
+    pinned = [i for i, line in enumerate(lines) if lock.PINNED_PACKAGE_PATTERN.match(line)]
     assert len(pinned) > 50
     assert all(lines[i + 1].strip().startswith("--hash=sha256:") for i in pinned)
-    for name, marker in lock.ELSEWHERE.items():
+    for name, marker in lock.MARKER_BY_FOREIGN_PACKAGE.items():
         assert any(line.startswith(f"{name}==") and marker in line for line in lines)

@@ -1,6 +1,6 @@
 """The choice of `make quick`: the tests of the changed files, nearest first, as long as there is time."""
 
-from scripts.quick_tests import ALWAYS, choose
+from scripts.quick_tests import ALWAYS_RUN_TESTS, choose
 
 SOURCES = {
     "tests/store/alerts/test_far.py": "from console.services.alerts.causes import find_cause\n",
@@ -17,13 +17,13 @@ def test_tests_that_import_a_changed_module_are_chosen() -> None:
     import it; tests/domain is always chosen, as a folder.
     """
     near, far = "tests/services/alerts/test_causes.py", "tests/store/alerts/test_far.py"
-    assert choose([CAUSES], SOURCES, {}) == ([ALWAYS, near, far], [])
+    assert choose([CAUSES], SOURCES, {}) == ([ALWAYS_RUN_TESTS, near, far], [])
 
 
 def test_changed_tests_and_tests_of_changed_words_are_chosen() -> None:
     other = "tests/services/alerts/test_other.py"
-    assert choose([other], SOURCES, {}) == ([ALWAYS, other], [])
-    assert choose(["resources/words/ja.json"], SOURCES, {}) == ([ALWAYS, "tests/wording/test_keys.py"], [])
+    assert choose([other], SOURCES, {}) == ([ALWAYS_RUN_TESTS, other], [])
+    assert choose(["resources/words/ja.json"], SOURCES, {}) == ([ALWAYS_RUN_TESTS, "tests/wording/test_keys.py"], [])
 
 
 def test_slow_tests_are_not_chosen() -> None:

@@ -5,8 +5,15 @@ import pytest
 
 from scripts.rooms import AcyclicRooms, count_floors, find_arrows, find_circles
 
-MODULES = ("app", "views.page", "domain.clock", "domain.errors", "domain.payments.records", "domain.payments.rules")
-DOWNWARD = (
+MODULE_NAMES = (
+    "app",
+    "views.page",
+    "domain.clock",
+    "domain.errors",
+    "domain.payments.records",
+    "domain.payments.rules",
+)
+DOWNWARD_IMPORTS = (
     "app > views.page",
     "views.page > domain.payments.rules",
     "domain.payments.rules > domain.payments.records",
@@ -18,7 +25,7 @@ def make_graph(*imports: str) -> grimp.ImportGraph:
     package.
     """
     graph = grimp.ImportGraph()
-    for module in MODULES:
+    for module in MODULE_NAMES:
         parts = ["console", *module.split(".")]
         for end in range(1, len(parts) + 1):
             graph.add_module(".".join(parts[:end]))
@@ -47,7 +54,7 @@ def make_graph(*imports: str) -> grimp.ImportGraph:
     ],
 )
 def test_a_circle_of_rooms_breaks_the_contract(imports: tuple[str, ...], circles: list[set[str]]) -> None:
-    graph = make_graph(*DOWNWARD, *imports)
+    graph = make_graph(*DOWNWARD_IMPORTS, *imports)
     assert [set(circle) for circle in find_circles(find_arrows(graph))] == circles
     check = AcyclicRooms("rooms", {}, {}).check(graph, verbose=False)
     assert check.kept is not bool(circles)
@@ -58,7 +65,7 @@ def test_rooms_floors_and_arrows_are_counted() -> None:
     """Four packages that import each other downwards are counted as four floors with three imports; a circle of
     packages counts as one floor.
     """
-    downward = (*DOWNWARD, "domain.payments.records > domain.clock")
+    downward = (*DOWNWARD_IMPORTS, "domain.payments.records > domain.clock")
     arrows = find_arrows(make_graph(*downward))
     rooms = {"console", "console.app", "console.views", "console.domain.payments", "console.domain"}
     assert (set(arrows), sum(map(len, arrows.values())), count_floors(arrows)) == (rooms, 3, 4)

@@ -20,7 +20,7 @@ CHECK = {
     "corporation_number": NUMBER,
     "result": "ok",
 }
-BOUGHT = {"credit_check": CHECK}
+PURCHASED_ANSWER = {"credit_check": CHECK}
 PAIR_ANSWER = {
     "access_token": "at-2",
     "token_type": "Bearer",

@@ -24,7 +24,7 @@ ORDER, ATOM_ORDER = "ORD-20261120-000123", "ORD20261120000123"
 KEY, ATOM_KEY = "RFD-20261120-000123-01", "RFD2026112000012301"
 YEN, RUPEES = Money(3300, "JPY"), Money(50_000, "INR")
 PART, ATOM_PART = Money(1000, "JPY"), Money(15_050, "INR")
-INDIA = timezone(timedelta(hours=5, minutes=30))
+INDIAN_TIME = timezone(timedelta(hours=5, minutes=30))
 
 
 def make_paypay(
@@ -109,4 +109,4 @@ class AdaptersAtSandbox:
 
 
 def convert_to_india_time(at: datetime) -> datetime:
-    return at.astimezone(INDIA)
+    return at.astimezone(INDIAN_TIME)

@@ -34,7 +34,7 @@ from tests.support.waiting import wait_until
 DESKS = 3
 AMOUNTS_BY_PROVIDER = {"paypay": ("500", "1000", "1600"), "atom": ("5.00", "10.00", "16.00")}
 """The sums that are requested of a payment; the last one needs two approvers here."""
-ATOM_EVERY = 3
+ATOM_PAYMENT_INTERVAL = 3
 """Every third payment is one of Atom's, which takes each request for another refund and forgets no unknown."""
 VISIT_COUNT = 5
 """How often everybody comes by at each payment."""
@@ -44,13 +44,13 @@ SENDING_FAULTS = (
     *("result:THROTTLED_MULTIPLE_REFUND_REJECTED", "result:RATE_LIMIT", "result:RESOURCE_NOT_FOUND", "html"),
     *("other_amount", "other_refund", "odd_status", "malformed", "stored", "garbage", "redirect_after_charge"),
 )
-ATOM_SENDING = (
+ATOM_SENDING_FAULTS = (
     *("status:500", "status_after_charge:500", "reset", "reset_after_charge", "close_after_charge", "refuse"),
     *("truncate", "html", "malformed", "stored", "other_amount", "no_seal", "other_seal", "no_data"),
 )
 ATOM_READING = ("reset", "status:500", "odd_status", "no_seal")
 READING_FAULTS = ("result:RESOURCE_NOT_FOUND", "reset", "status:500", "odd_status", "result:UNAUTHORIZED")
-HANGING = ("hang", "hang_after_charge", "late_charge")
+HANGING_FAULTS = ("hang", "hang_after_charge", "late_charge")
 """Those that take their time: a crowd that has little of it does without."""
 
 
@@ -78,7 +78,7 @@ def run(place: Place, wanted: RefundLoad) -> Counter[str]:
         place.sql("UPDATE limits SET value = 1500 WHERE name = 'second_checker_above'")
         ids = {}
         for i in range(wanted.payments):
-            provider = "paypay" if (i + 1) % ATOM_EVERY else "atom"
+            provider = "paypay" if (i + 1) % ATOM_PAYMENT_INTERVAL else "atom"
             ids[import_paid_payment(console, sandbox, f"ORD-{wanted.seed}-{i}", provider=provider).id] = provider
         _add_faults(sandbox, wanted)
         endings = _run_processes(place, sandbox, wanted, ids)
@@ -97,12 +97,12 @@ def run(place: Place, wanted: RefundLoad) -> Counter[str]:
 def _add_faults(sandbox: Sandbox, wanted: RefundLoad) -> None:
     """Let the sandbox answer a part of the calls with random faults."""
     often, at_times = wanted.rate, wanted.rate / 2
-    hanging = HANGING if wanted.hangs else ()
+    hanging = HANGING_FAULTS if wanted.hangs else ()
     for call, rate, faults in (
         ("paypay_refund", often, (*SENDING_FAULTS, *hanging)),
         ("paypay_refund_details", at_times, READING_FAULTS),
         ("paypay_payment", at_times / 4, ("reset", "status:500")),
-        ("atom_refund", often, (*ATOM_SENDING, *hanging)),
+        ("atom_refund", often, (*ATOM_SENDING_FAULTS, *hanging)),
         ("atom_refund_status", at_times, ATOM_READING),
     ):
         sandbox.control.add_random_faults(*faults, seed=wanted.seed, rate=rate, call=call, seconds=1.7)

@@ -12,7 +12,7 @@ from console.store.payments import payments
 from tests.support import money_truth
 from tests.support.children import LOCK_WAIT_SECONDS, Pipe, get_context, start_children
 from tests.support.money_desks import (
-    CAPTURED,
+    CAPTURED_MINOR,
     call_for_ending,
     import_paid_payment,
     make_provider_settings,
@@ -21,7 +21,7 @@ from tests.support.money_desks import (
 from tests.support.places import Place
 from tests.support.pooled_databases import PEOPLE
 
-SHARE = CAPTURED * 2 // 5
+REQUESTED_AMOUNT = CAPTURED_MINOR * 2 // 5
 """Two of these fit into what was captured, three don't."""
 DESKS = 3
 EXPECTED_ENDINGS = {"done", "in_progress", "exceeds_captured", "over_limit"}
@@ -72,14 +72,14 @@ def ask_for_all(pipe: Pipe, told: dict[str, str], ids: Sequence[int], sums_alone
 
 def _request_share(console: Console, payment: int) -> str:
     """Request a refund of the share, and return the ending."""
-    return call_for_ending(lambda: request_refund(console, payment, SHARE))
+    return call_for_ending(lambda: request_refund(console, payment, REQUESTED_AMOUNT))
 
 
 def _reserve_share(console: Console, payment: int) -> str:
     """Reserve the share by the SQL statement that decides alone, in a transaction of its own."""
 
     def reserve(tx: Transaction) -> bool:
-        return payments.reserve_amount(tx.conn, payment, SHARE, console._context.now())
+        return payments.reserve_amount(tx.conn, payment, REQUESTED_AMOUNT, console._context.now())
 
     return "done" if console.database.write(reserve) else "exceeds_captured"
 
@@ -92,7 +92,7 @@ def run_of_one_maker(place: Place, processes: int, *, fit: int) -> Counter[str]:
     into the person's limit per day. Return the counts of the endings.
     """
     with Sandbox() as sandbox, place.open_desk(sandbox, **make_provider_settings(sandbox.url)) as console:
-        place.sql(f"UPDATE limits SET value = {fit * SHARE} WHERE name = 'per_person_day'")
+        place.sql(f"UPDATE limits SET value = {fit * REQUESTED_AMOUNT} WHERE name = 'per_person_day'")
         ids = [import_paid_payment(console, sandbox, f"ORD-{i}").id for i in range(processes)]
         barrier, extra = get_context().Barrier(processes), make_provider_settings(sandbox.url)
         told = [place.make_environment(sandbox.url, PEOPLE[0], i % DESKS, **extra) for i in range(processes)]

@@ -20,7 +20,7 @@ SPELLINGS = (
     *(NUMBER, FULL_WIDTH, f"{NUMBER[:1]}-{NUMBER[1:]}"),
     *(f" {NUMBER[:5]} {NUMBER[5:]} ", f"{FULL_WIDTH[:4]}－{NUMBER[4:]}"),
 )
-REFUSED = (sqlite3.IntegrityError, pymysql.err.IntegrityError)
+REFUSED_ERRORS = (sqlite3.IntegrityError, pymysql.err.IntegrityError)
 
 
 @pytest.fixture
@@ -45,7 +45,7 @@ def test_a_second_live_row_is_refused(
     """The console has bought a credit check. Another application inserts the same corporation number, in any
     spelling: the unique index refuses the row."""
     console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
-    with pytest.raises(REFUSED, match=r"UNIQUE|uq_credit_checks_claim"):
+    with pytest.raises(REFUSED_ERRORS, match=r"UNIQUE|uq_credit_checks_claim"):
         insert_as_other_application(place, spelling, id_at_provider)
 
 

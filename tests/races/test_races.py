@@ -12,7 +12,7 @@ from tests.support.servers import Cluster
 
 pytestmark = pytest.mark.xdist_group("races")
 NUMBERS = invent_numbers(12, seed=1)
-CROWDS: dict[Engine, int] = {"sqlite": PROCESSES, "mariadb": 8, "mysql": 8, "galera": 6}
+PROCESSES_BY_ENGINE: dict[Engine, int] = {"sqlite": PROCESSES, "mariadb": 8, "mysql": 8, "galera": 6}
 DESKS: dict[Engine, int] = {"sqlite": 2, "mariadb": 2, "mysql": 2, "galera": 3}
 
 
@@ -20,7 +20,7 @@ def run_race(place: Place, count: int, *, faults: int | None, leases: bool, rene
     """Run a race with as many processes and numbers as the engine executes in seconds. `faults` is the seed of the
     provider's faults (None: no faults). Check its counts, and return them."""
     chosen = NUMBERS[: count if place.engine == "sqlite" else count * 2 // 3]
-    crowd, desks = CROWDS[place.engine], DESKS[place.engine]
+    crowd, desks = PROCESSES_BY_ENGINE[place.engine], DESKS[place.engine]
     tally = run(Race(chosen, crowd, desks, faults, leases, renew), place)
     how = f"{'a good provider' if faults is None else 'random faults'}, leases {'on' if leases else 'off'}"
     what = f"{len(chosen)} numbers × {crowd} processes, {'renewals' if renew else 'purchases'} at once"
@@ -59,7 +59,9 @@ def test_a_node_killed_during_a_race_causes_no_second_purchase(place: Place, gal
     """A node is killed during the race and restarted: each number is bought once, and all nodes have the same
     rows."""
     chosen = NUMBERS[:8]
-    tally = run(add_node_death(galera_alone, Race(chosen, CROWDS["galera"], 3, leases=False), 2, 5), place)
+    tally = run(
+        add_node_death(galera_alone, Race(chosen, PROCESSES_BY_ENGINE["galera"], 3, leases=False), 2, 5), place
+    )
     print(f"demand 1: galera: {len(chosen)} numbers, a node killed and back: {tally['charged']} charged, 0 doubles")
     database = place.url().partition("?")[0].rpartition("/")[2]
     rows = f"SELECT id, status, credit_check_id FROM `{database}`.hansha_alarmbox_credit_checks ORDER BY id"

@@ -10,7 +10,7 @@ from console.domain.payments.states import RefundState
 from console.domain.records import Certainty, WorkState
 from tests.support import money_truth
 from tests.support.money_desks import (
-    CAPTURED,
+    CAPTURED_MINOR,
     call_for_ending,
     find_newest_refund,
     import_paid_payment,
@@ -19,7 +19,7 @@ from tests.support.money_desks import (
 from tests.support.money_stage import MoneyStage
 
 THREADS = 10
-_SPANS = (5, 60, 300, 3_600, 6 * 3_600, 86_400, 86_400, 86_400, 86_400, 86_400, 86_400)
+_WAIT_SECONDS = (5, 60, 300, 3_600, 6 * 3_600, 86_400, 86_400, 86_400, 86_400, 86_400, 86_400)
 """Longer than each pause of the schedule, in seconds of the console's own time."""
 _FURTHER_RUNS = 3
 """Runs after these, each a day later: a run may leave a refund to the next one, which the schedule then ends."""
@@ -36,7 +36,7 @@ def run_refunds_without_answer(on: MoneyStage, count: int, provider: str) -> Cou
         on.sandbox.control.add_fault("status:500", call="paypay_refund_details", times="always")
     else:
         on.sandbox.control.add_fault("hidden_refunds", call="atom_refund_status", times="always")
-    for seconds in (*_SPANS, *_SPANS[-1:] * _FURTHER_RUNS):
+    for seconds in (*_WAIT_SECONDS, *_WAIT_SECONDS[-1:] * _FURTHER_RUNS):
         on.move_clocks(timedelta(seconds=seconds) / on.checker.settings.time_scale)
         on.checker.recovery.run_all_tasks()
     _try_everything(on, ids)
@@ -151,7 +151,7 @@ def _approve_each(on: MoneyStage, numbers: Sequence[str]) -> list[int]:
     """Request and approve a refund of each payment. Check that each one is unknown. Return the payment ids."""
     ids = [import_paid_payment(on.maker, on.sandbox, number).id for number in numbers]
     for payment in ids:
-        refund = request_refund(on.maker, payment, CAPTURED // 3)
+        refund = request_refund(on.maker, payment, CAPTURED_MINOR // 3)
         assert call_for_ending(lambda r=refund: on.checker.refunds.approve(r.id)) == "outcome_unknown"  # type: ignore[misc]
     return ids
 

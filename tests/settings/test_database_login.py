@@ -14,13 +14,15 @@ from console.settings.secrets import Keyring
 from console.settings.settings import Settings, load_settings
 from tests.support.keyrings import KeyringWithoutDeletion, LockedKeyring, MemoryKeyring
 
-PLACE = "mysql+pymysql://db.example:3307/console"
-REFUSED = rebuild_error(ErrorCode.BAD_PROFILE, {"variable": "CONSOLE_DATABASE_URL", "problem": "access_denied"})
+DATABASE_URL_WITHOUT_USER = "mysql+pymysql://db.example:3307/console"
+ACCESS_DENIED_ERROR = rebuild_error(
+    ErrorCode.BAD_PROFILE, {"variable": "CONSOLE_DATABASE_URL", "problem": "access_denied"}
+)
 DATABASE_UNREACHABLE_ERROR = rebuild_error(ErrorCode.DATABASE_UNREACHABLE, {"problem": "gone"})
 CANARY = "canary-p@ss:w/rd?"
 
 
-def desk(home: Path, keyring: Keyring | None = None, url: str = PLACE, **extra: str) -> Settings:
+def desk(home: Path, keyring: Keyring | None = None, url: str = DATABASE_URL_WITHOUT_USER, **extra: str) -> Settings:
     told = {"CONSOLE_HOME": str(home), "CONSOLE_DATABASE_URL": url}
     return load_settings(
         told | {f"CONSOLE_{name}": value for name, value in extra.items()}, find_keyring=lambda: keyring
@@ -66,7 +68,7 @@ def test_a_desk_without_a_sign_in_names_the_database(tmp_path: Path) -> None:
     assert (detail["place"], detail["user"]) == ("db.example:3307/console", None)
     assert detail["variable"] == "CONSOLE_SECRET_DATABASE_PASSWORD"
     assert settings.sign_in.sign_in_reason == "none"
-    assert settings.masked_database_url == PLACE
+    assert settings.masked_database_url == DATABASE_URL_WITHOUT_USER
 
 
 def test_a_password_in_the_environment_is_enough(tmp_path: Path) -> None:
@@ -74,7 +76,12 @@ def test_a_password_in_the_environment_is_enough(tmp_path: Path) -> None:
     it is refused.
     """
     whole = "mysql+pymysql://op-a:canary-p%40ss%3Aw%2Frd%3F@db.example:3307/console"
-    assert desk(tmp_path, url=PLACE.replace("//", "//op-a@"), SECRET_DATABASE_PASSWORD=CANARY).database_url == whole
+    assert (
+        desk(
+            tmp_path, url=DATABASE_URL_WITHOUT_USER.replace("//", "//op-a@"), SECRET_DATABASE_PASSWORD=CANARY
+        ).database_url
+        == whole
+    )
     assert desk(tmp_path, OPERATOR="op-a", SECRET_DATABASE_PASSWORD=CANARY).database_url == whole
     with pytest.raises(ConsoleError) as unnamed:
         _ = desk(tmp_path, SECRET_DATABASE_PASSWORD=CANARY).database_url
@@ -94,9 +101,12 @@ def test_a_sign_in_is_stored_for_its_account_and_address(tmp_path: Path) -> None
     again = desk(tmp_path, keyring)
     assert again.database_url == whole
     assert (again.sign_in.user, again.sign_in.account_source, again.sign_in.sign_in_reason) == ("op-a", "kept", None)
-    missing(desk(tmp_path, keyring, PLACE.replace("3307", "3306")))
+    missing(desk(tmp_path, keyring, DATABASE_URL_WITHOUT_USER.replace("3307", "3306")))
     missing(desk(tmp_path, keyring, OPERATOR="op-b"))
-    assert missing(desk(tmp_path, keyring, PLACE.replace("//", "//lead-b@"))).detail["user"] == "lead-b"
+    assert (
+        missing(desk(tmp_path, keyring, DATABASE_URL_WITHOUT_USER.replace("//", "//lead-b@"))).detail["user"]
+        == "lead-b"
+    )
 
 
 def test_differently_written_addresses_mean_the_same_database(tmp_path: Path) -> None:
@@ -116,11 +126,11 @@ def test_a_refused_sign_in_is_not_offered_again(tmp_path: Path) -> None:
     keyring = MemoryKeyring({"op-a@db.example:3307/console": "old", "account at db.example:3307/console": "op-a"})
     settings = desk(tmp_path, keyring)
     assert ":old@" in settings.database_url
-    settings.sign_in.forget_refused_account(REFUSED)
+    settings.sign_in.forget_refused_account(ACCESS_DENIED_ERROR)
     assert settings.sign_in.sign_in_reason == "refused"
     settings.sign_in.set_entered_account("op-a", "typed")
     assert ":typed@" in settings.database_url
-    settings.sign_in.forget_refused_account(REFUSED)
+    settings.sign_in.forget_refused_account(ACCESS_DENIED_ERROR)
     assert ":typed@" not in settings.database_url
     assert keyring.kept["op-a@db.example:3307/console"] == "old"
 

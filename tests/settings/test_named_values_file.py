@@ -63,7 +63,7 @@ def test_processes_that_write_at_once_corrupt_nothing(tmp_path: Path) -> None:
     assert values["both"] in ("a" * 1000, "b" * 1000)
 
 
-BROKEN = {
+BROKEN_FILES = {
     "half": b'{"version": 1, "values": {"the',
     "empty": b"",
     "no table": b"[]",
@@ -77,7 +77,7 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize("content", BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize("content", BROKEN_FILES.values(), ids=BROKEN_FILES)
 def test_an_unreadable_values_file_is_set_aside(file: NamedValuesFile, content: bytes) -> None:
     file.change({"theme": "dark"})
     file.path.write_bytes(content)

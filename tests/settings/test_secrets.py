@@ -249,10 +249,18 @@ def test_a_secret_may_stand_in_a_file(tmp_path: Path, before: bytes, after: byte
     assert secrets.list_secret_names_in_environment() == {"STORE_KEY"}
 
 
-NO_LINE = [b"", b"\n", b"\xff\xfe", b"x" * 70_000, b"sixteen-or-more\nsixteen", b"sixteen-or-more\n\n", b"six\0teen"]
+CONTENTS_WITHOUT_ONE_LINE = [
+    b"",
+    b"\n",
+    b"\xff\xfe",
+    b"x" * 70_000,
+    b"sixteen-or-more\nsixteen",
+    b"sixteen-or-more\n\n",
+    b"six\0teen",
+]
 
 
-@pytest.mark.parametrize("content", [*NO_LINE, None, os.mkfifo, os.mkdir])
+@pytest.mark.parametrize("content", [*CONTENTS_WITHOUT_ONE_LINE, None, os.mkfifo, os.mkdir])
 def test_an_unusable_secret_file_is_refused(tmp_path: Path, content: bytes | Callable[[Path], None] | None) -> None:
     """A secret file that is missing, empty, too large, not text, a pipe or a folder is refused with the variable's
     name and without its content.

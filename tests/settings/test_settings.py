@@ -386,7 +386,7 @@ SWITCHES = {
     "CONSOLE_TEST_NUMBERS": "1",
     "CONSOLE_REFUND_COOLING_OFF_SECONDS": "1",
 }
-ABROAD = {
+REMOTE_PROVIDER_SETTINGS = {
     "a provider's URL elsewhere": {"CONSOLE_ALARMBOX_URL": "https://alarmbox.example"},
     "another provider's URL elsewhere": {
         "CONSOLE_ALARMBOX_URL": LOOPBACK,
@@ -397,10 +397,10 @@ ABROAD = {
 
 
 @pytest.mark.parametrize("switch", SWITCHES)
-@pytest.mark.parametrize("abroad", ABROAD)
+@pytest.mark.parametrize("abroad", REMOTE_PROVIDER_SETTINGS)
 def test_switches_for_tests_never_meet_a_real_provider(env: dict[str, str], switch: str, abroad: str) -> None:
     """Each switch for tests is refused, by its name, if a configured provider isn't on this machine."""
-    detail = refusal(env | ABROAD[abroad] | {switch: SWITCHES[switch]})
+    detail = refusal(env | REMOTE_PROVIDER_SETTINGS[abroad] | {switch: SWITCHES[switch]})
     assert (detail["variable"], detail["problem"]) == (switch, "loopback_only")
 
 
@@ -414,7 +414,7 @@ def test_switches_are_free_on_this_machine(env: dict[str, str], url: str) -> Non
 def test_switches_that_change_nothing_are_no_switches(env: dict[str, str]) -> None:
     """A switch with its default value, such as a time scale of 1, is accepted also with a real provider."""
     said = {"CONSOLE_TIME_SCALE": "1", "CONSOLE_LEASES": "on", "CONSOLE_TEST_NUMBERS": "0"}
-    settings = Settings.load(env | ABROAD["a provider's URL elsewhere"] | said)
+    settings = Settings.load(env | REMOTE_PROVIDER_SETTINGS["a provider's URL elsewhere"] | said)
     assert settings.active_test_switches == ()
     assert settings.environment == "production"
 
@@ -424,7 +424,7 @@ def test_a_test_account_may_use_the_test_numbers(env: dict[str, str], tmp_path: 
     switch for tests is refused.
     """
     (tmp_path / "profile.toml").write_text("[alarmbox]\ntest_account = true\n")
-    real = env | ABROAD["credentials without a URL"]
+    real = env | REMOTE_PROVIDER_SETTINGS["credentials without a URL"]
     settings = Settings.load(real | {"CONSOLE_TEST_NUMBERS": "1"})
     assert (settings.allows_test_numbers, settings.environment) == (True, "test")
     assert refusal(real | {"CONSOLE_TIME_SCALE": "20"})["problem"] == "loopback_only"
@@ -434,7 +434,9 @@ def test_training_can_reach_nobody(env: dict[str, str], tmp_path: Path) -> None:
     """In the environment `training`, settings of a provider that isn't on this machine are refused."""
     (tmp_path / "profile.toml").write_text('environment = "training"\n')
     assert Settings.load(env).environment == "training"
-    assert refusal(env | ABROAD["credentials without a URL"])["problem"] == "training_reaches_provider"
+    assert (
+        refusal(env | REMOTE_PROVIDER_SETTINGS["credentials without a URL"])["problem"] == "training_reaches_provider"
+    )
 
 
 def test_calls_are_spaced_unless_the_provider_is_here(env: dict[str, str], tmp_path: Path) -> None:

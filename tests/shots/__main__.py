@@ -15,17 +15,17 @@ from PySide6.QtCore import QtMsgType, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication
 
 from console.views.app.garbage_collection import GarbageCollectionTimer
-from tests.shots.bulk_scenes import BULK
-from tests.shots.further_scenes import FURTHER
-from tests.shots.money_scenes import MONEY
-from tests.shots.reconcile_scenes import RECONCILE
-from tests.shots.registry_scenes import REGISTRY
-from tests.shots.report_scenes import REPORTS
-from tests.shots.scenes import MAIN, REST
+from tests.shots.bulk_scenes import BULK_SCENES
+from tests.shots.further_scenes import FURTHER_SCENES
+from tests.shots.money_scenes import MONEY_SCENES
+from tests.shots.reconcile_scenes import RECONCILE_SCENES
+from tests.shots.registry_scenes import REGISTRY_SCENES
+from tests.shots.report_scenes import REPORT_SCENES
+from tests.shots.scenes import MAIN_SCENES, OTHER_SCENES
 from tests.shots.stage import WindowLook, open_stage
-from tests.shots.state_scenes import STATES
-from tests.shots.training_scenes import TRAINING
-from tests.shots.view_scenes import VIEWS
+from tests.shots.state_scenes import STATE_SCENES
+from tests.shots.training_scenes import TRAINING_SCENES
+from tests.shots.view_scenes import VIEW_SCENES
 
 SIGHTS = (
     WindowLook("ja", "light", 1280, 800),
@@ -60,8 +60,19 @@ def shoot(sight: WindowLook, folder: Path, only: list[str]) -> None:
     """Take the pictures of the scenes with the names `only` (empty: all) in one sight. In a wide window only the main
     scenes are shown.
     """
-    always = {**MAIN, **MONEY, **RECONCILE, **REGISTRY, **REPORTS, **TRAINING}
-    scenes = always if sight.width > 1600 else {**always, **REST, **BULK, **VIEWS, **FURTHER, **STATES}
+    always = {
+        **MAIN_SCENES,
+        **MONEY_SCENES,
+        **RECONCILE_SCENES,
+        **REGISTRY_SCENES,
+        **REPORT_SCENES,
+        **TRAINING_SCENES,
+    }
+    scenes = (
+        always
+        if sight.width > 1600
+        else {**always, **OTHER_SCENES, **BULK_SCENES, **VIEW_SCENES, **FURTHER_SCENES, **STATE_SCENES}
+    )
     chosen = {name: scene for name, scene in scenes.items() if not only or name in only}
     with (
         tempfile.TemporaryDirectory(prefix="console-shots-") as home,

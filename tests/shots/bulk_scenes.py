@@ -15,7 +15,7 @@ from console.views.runtime.routes import QueuesRoute
 from tests.shots.scenes import Scene
 from tests.shots.stage import Stage
 
-KIND = "credit-check"
+SUBJECT_KIND = "credit-check"
 
 
 def show_selection(stage: Stage) -> None:
@@ -42,7 +42,7 @@ def show_dry_runs(stage: Stage) -> None:
     others = [item.item.record.id for item in page.row_model.iterate_loaded_rows() if item.item.record.id % 5 == 0]
     with stage.desk.console.acting_as("lead-b"):
         for id in others[1:4]:
-            stage.desk.console.recovery.take(KIND, id)
+            stage.desk.console.recovery.take(SUBJECT_KIND, id)
     page.selection.select_all()
     page.queue_actions.begin_bulk_run(BulkAction.PROBE)
     dialog = _wait_for_plan(stage)
@@ -109,7 +109,7 @@ def _make_runs(stage: Stage) -> list[BulkRun]:
     console = stage.desk.console
     items = console.recovery.read_queue("unknown", 20).items
     checks = [item.record for item in items if isinstance(item.record, CreditCheck)]
-    chosen = [ChosenRecord(KIND, check.id, check.version) for check in checks]
+    chosen = [ChosenRecord(SUBJECT_KIND, check.id, check.version) for check in checks]
     done = console.bulk.run(console.bulk.create_run("take", chosen[:3]).id)
     stopped = console.bulk.run(console.bulk.create_run("take", chosen[3:9]).id, 2)
     return [done, stopped, console.bulk.create_run("probe", chosen)]
@@ -130,7 +130,7 @@ def _wait_for_plan(stage: Stage) -> BulkDialog:
     return dialog
 
 
-BULK: Mapping[str, Scene] = {
+BULK_SCENES: Mapping[str, Scene] = {
     "choosing": show_selection,
     "planning": show_dry_runs,
     "running": show_runs,

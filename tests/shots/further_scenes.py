@@ -134,7 +134,7 @@ def _close(stage: Stage, dialog: DialogFrame, name: str) -> None:
     stage.settle()
 
 
-FURTHER: Mapping[str, Scene] = {
+FURTHER_SCENES: Mapping[str, Scene] = {
     "company_tabs": company_tabs, "further_pages": further_pages, "notes": notes, "incidents": incidents,
     "further_dialogs": further_dialogs, "withdrawal": withdrawal,
 }  # fmt: skip

@@ -266,7 +266,7 @@ def alerts(stage: Stage) -> None:
     dialog.reject()
 
 
-MONEY: Mapping[str, Scene] = {
+MONEY_SCENES: Mapping[str, Scene] = {
     "alerts": alerts,
     "payments": payments,
     "payment_tabs": payment_tabs,

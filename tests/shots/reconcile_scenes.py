@@ -108,4 +108,4 @@ def _show_other_runs(stage: Stage) -> None:
         context.write(lambda tx: leases.release(tx.conn, lease))
 
 
-RECONCILE: Mapping[str, Scene] = {"reconcile": reconcile}
+RECONCILE_SCENES: Mapping[str, Scene] = {"reconcile": reconcile}

@@ -92,4 +92,4 @@ def registry(stage: Stage) -> None:
     dialog.reject()
 
 
-REGISTRY: Mapping[str, Scene] = {"registry": registry}
+REGISTRY_SCENES: Mapping[str, Scene] = {"registry": registry}

@@ -22,4 +22,4 @@ def reports(stage: Stage) -> None:
     with_picture.toggle_chart_and_table()
 
 
-REPORTS: Mapping[str, Scene] = {"reports": reports}
+REPORT_SCENES: Mapping[str, Scene] = {"reports": reports}

@@ -364,11 +364,11 @@ def find_free_number(serial: int) -> str:
     return compute_check_digit(base) + base
 
 
-MAIN: Mapping[str, Scene] = {
+MAIN_SCENES: Mapping[str, Scene] = {
     "home": home, "queues": queues, "company": company, "records": records, "pdf": pdf, "compare": compare,
     "audit": audit, "admin": admin, "sign_in": sign_in, "lock": lock, "unlock": unlock,
 }  # fmt: skip
-REST: Mapping[str, Scene] = {
+OTHER_SCENES: Mapping[str, Scene] = {
     "record_tabs": record_tabs, "search": search, "menu": menu, "dialogs": dialogs, "purchase": purchase,
     "refetch": refetch, "resolve": resolve, "no_right": no_right, "proving": proving, "first_tasks": first_tasks,
 }  # fmt: skip

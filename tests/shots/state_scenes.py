@@ -199,7 +199,7 @@ def _list_routes(stage: Stage) -> Mapping[str, Route]:
     }
 
 
-STATES: Mapping[str, Scene] = {
+STATE_SCENES: Mapping[str, Scene] = {
     "large_amounts": large_amounts, "long_texts": long_texts, "read_only": read_only, "disconnected": disconnected,
     "unreadable": unreadable,
 }  # fmt: skip

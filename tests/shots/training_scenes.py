@@ -42,4 +42,4 @@ def training(stage: Stage) -> None:
         stage.frame.rebuild_bars_and_page()
 
 
-TRAINING: Mapping[str, Scene] = {"training": training}
+TRAINING_SCENES: Mapping[str, Scene] = {"training": training}

@@ -59,4 +59,4 @@ def workbench(stage: Stage) -> None:
     stage.go(QueuesRoute("unknown"))
 
 
-VIEWS: Mapping[str, Scene] = {"workbench": workbench}
+VIEW_SCENES: Mapping[str, Scene] = {"workbench": workbench}

@@ -78,13 +78,13 @@ def _open_own_place(folder: Path) -> Iterator[ServerPlace]:
     pooled_databases.forget_all()
 
 
-_FIGURE = (
+_FIGURES_FORMAT = (
     f"{{numbers}} numbers × {DESKS} desks that ask, {{kills}} workers killed: {{charged}} charged, 0 doubles,"
     " {calls} answers, {lapsed} requests lapsed"
 )
 DEMANDS = (
     *(
-        Demand(f"asking {engine}", 2, partial(run_request_race, engine), _FIGURE, seconds=3_600)
+        Demand(f"asking {engine}", 2, partial(run_request_race, engine), _FIGURES_FORMAT, seconds=3_600)
         for engine in _ENGINES
     ),
     Demand(

@@ -31,7 +31,7 @@ from tests.soak import (
 )
 from tests.soak.held import RUNS as HELD
 from tests.soak.held import run_held_rate
-from tests.soak.shards import ALL, RECOVERY_SECONDS, SINGLE, Demand, make_demands, open_place
+from tests.soak.shards import ALL_ENGINES, RECOVERY_SECONDS, SINGLE_SERVER_ENGINES, Demand, make_demands, open_place
 from tests.stateful import machine
 from tests.support.invented import invent_numbers
 from tests.support.places import Engine, open_empty_place, open_empty_place_anywhere
@@ -41,7 +41,7 @@ ROOT = Path(__file__).resolve().parents[2]
 SLOWEST_WRITE_MS = 2_000
 _TROUBLES: dict[Engine, tuple[Trouble, ...]] = {
     "sqlite": statements.TROUBLES,
-    "mariadb": (*statements.TROUBLES, *statements.ON_SERVERS),
+    "mariadb": (*statements.TROUBLES, *statements.TROUBLES_OF_SERVERS),
 }
 
 
@@ -215,55 +215,73 @@ def _run_command(*words: str) -> Counter[str]:
 
 _DESKS: dict[Engine, int] = {"sqlite": 2, "mariadb": 2, "galera": 3, "mysql": 2}
 
-CROWD = "{numbers} numbers × 16 processes"
-INTERLEAVED = "{runs} runs, {steps} steps, {crashes} crashes: 0 violations"
+CROWD_FIGURES_FORMAT = "{numbers} numbers × 16 processes"
+RUNS_FIGURES_FORMAT = "{runs} runs, {steps} steps, {crashes} crashes: 0 violations"
 DEMANDS: tuple[Demand, ...] = (
     *make_demands(
-        ALL, "1", 20, run_purchase_race, f"{CROWD}, faults, {{calls}} calls: {{charged}} charged, 0 doubles"
+        ALL_ENGINES,
+        "1",
+        20,
+        run_purchase_race,
+        f"{CROWD_FIGURES_FORMAT}, faults, {{calls}} calls: {{charged}} charged, 0 doubles",
     ),
-    *make_demands(ALL, "1 good", 2, run_race_without_faults, f"{CROWD}, no faults: {{charged}} charged, 0 doubles"),
+    *make_demands(
+        ALL_ENGINES,
+        "1 good",
+        2,
+        run_race_without_faults,
+        f"{CROWD_FIGURES_FORMAT}, no faults: {{charged}} charged, 0 doubles",
+    ),
     Demand(
         "1 node death",
         20,
         run_race_with_node_death,
-        f"{CROWD}, {{deaths}} nodes killed: {{charged}} charged, 0 doubles",
+        f"{CROWD_FIGURES_FORMAT}, {{deaths}} nodes killed: {{charged}} charged, 0 doubles",
     ),
     *make_demands(
-        ALL, "1 renewal", 4, run_renewals, f"{CROWD}, renewals: {{charged}} charged, 0 doubles, sound chains"
+        ALL_ENGINES,
+        "1 renewal",
+        4,
+        run_renewals,
+        f"{CROWD_FIGURES_FORMAT}, renewals: {{charged}} charged, 0 doubles, sound chains",
     ),
     *make_demands(
-        ALL, "1 repairs", 5, run_repairs, "{repairs} repairs of the same records at once: 0 charges, 0 unhandled"
+        ALL_ENGINES,
+        "1 repairs",
+        5,
+        run_repairs,
+        "{repairs} repairs of the same records at once: 0 charges, 0 unhandled",
     ),
     *make_demands(
-        ALL,
+        ALL_ENGINES,
         "2",
         20,
         run_http_faults,
         "{purchases} purchases, {faults} faults met: 0 doubles, {calling} calling, {left} left",
     ),
     *make_demands(
-        ALL,
+        ALL_ENGINES,
         "request ids",
         4,
         run_same_request_ids,
         "16 × {calls} calls of one id: {acted} acted, {repeated} repeated",
     ),
     *make_demands(
-        SINGLE,
+        SINGLE_SERVER_ENGINES,
         "request id kills",
         10,
         kill_with_request_ids,
         "{kills} kills: {acted} acted anew, {repeated} answered, 0 twice",
     ),
     *make_demands(
-        SINGLE,
+        SINGLE_SERVER_ENGINES,
         "3",
         50,
         kill_at_each_step,
         "{kills} kills at every named step: 0 second charges, 0 lost, recovery ≤ 5 s",
     ),
     *make_demands(
-        SINGLE,
+        SINGLE_SERVER_ENGINES,
         "signals",
         len(signals.STEPS),
         signal_at_each_step,
@@ -285,17 +303,19 @@ DEMANDS: tuple[Demand, ...] = (
     ),
     Demand("4", 1, run_mutants, "mutants, see above"),
     Demand("6, 12, 15, 19, 20, 22", len(_FILES_WITH_FULL_COUNT), run_full_tests, "{lines} figures, see above"),
-    *make_demands(SINGLE, "13", 5, run_unanswered_purchases, "{again} re-sends after {time_outs} time-outs"),
+    *make_demands(
+        SINGLE_SERVER_ENGINES, "13", 5, run_unanswered_purchases, "{again} re-sends after {time_outs} time-outs"
+    ),
     Demand(
         "15 held", len(HELD), run_held_rate, "{requests} requests at 1,000/s: {duplicates} duplicates, {twice} twice"
     ),
     *make_demands(
-        ALL, "16", 10, stop_buyers, "{stopped} stopped past the lease: 0 overwrites, {evidence} answers kept"
+        ALL_ENGINES, "16", 10, stop_buyers, "{stopped} stopped past the lease: 0 overwrites, {evidence} answers kept"
     ),
     Demand("18", 4, run_concurrent_writes, "{lost} of {turns} updates lost"),
     Demand("adoption", 1, adoption.run, "{rows} rows in {seconds} s, {inserted} meanwhile, waits ≤ {longest_ms} ms"),
-    Demand("24", 10, partial(run_state_machine, "sqlite"), INTERLEAVED, spare=60),
-    Demand("24 mariadb", 2, partial(run_state_machine, "mariadb"), INTERLEAVED, spare=20),
+    Demand("24", 10, partial(run_state_machine, "sqlite"), RUNS_FIGURES_FORMAT, spare=60),
+    Demand("24 mariadb", 2, partial(run_state_machine, "mariadb"), RUNS_FIGURES_FORMAT, spare=20),
     *money.DEMANDS,
     *refunds.DEMANDS,
     *asking.DEMANDS,

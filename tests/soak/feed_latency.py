@@ -48,7 +48,7 @@ _PAYMENTS, _YEN = 60, 3_300
 _DESKS = ("op-a", "op-b", "op-c", "lead-b", "lead-c")
 _ROLES = {name: ("approver" if name.startswith("lead") else "operator",) for name in _DESKS}
 _WORKERS = 2
-_DEAD = 1
+_KILLED_NODE = 1
 """Which node dies."""
 ROOT = Path(__file__).resolve().parents[2]
 Row = tuple[str, int]
@@ -254,7 +254,7 @@ def _deliver_notices(posts: Sequence[Any], workers: Sequence[WorkerProcess], unt
 
 def _kill_and_restart_node(cluster: Cluster, each: float) -> None:
     """Kill a node after `each` seconds, and restart it after as many seconds again."""
-    node = cluster.nodes[_DEAD]
+    node = cluster.nodes[_KILLED_NODE]
     time.sleep(each)
     node.kill()
     time.sleep(each)

@@ -4,7 +4,7 @@ notices."""
 from collections import Counter
 from pathlib import Path
 
-from tests.soak.shards import SINGLE, Demand, make_demands, open_place
+from tests.soak.shards import SINGLE_SERVER_ENGINES, Demand, make_demands, open_place
 from tests.support.places import Engine
 from tests.worker import notice_flood
 
@@ -22,5 +22,9 @@ def send_malformed_requests(engine: Engine, shard: int, folder: Path) -> Counter
     return Counter(rubbish=found.thrown, slow=found.slow, booked=booked)
 
 
-FIGURE = "{rubbish} pieces of rubbish at 1,000/s beside {slow} slow connections: {booked} real notices booked once"
-DEMANDS: tuple[Demand, ...] = (*make_demands(SINGLE, "rubbish", 1, send_malformed_requests, FIGURE),)
+FIGURES_FORMAT = (
+    "{rubbish} pieces of rubbish at 1,000/s beside {slow} slow connections: {booked} real notices booked once"
+)
+DEMANDS: tuple[Demand, ...] = (
+    *make_demands(SINGLE_SERVER_ENGINES, "rubbish", 1, send_malformed_requests, FIGURES_FORMAT),
+)

@@ -11,7 +11,7 @@ from tests.faults import refund_steps
 from tests.races import refunders
 from tests.races.refunders import RefundLoad
 from tests.services.refunds import unknowns
-from tests.soak.shards import ALL, RECOVERY_SECONDS, SINGLE, Demand, make_demands, open_place
+from tests.soak.shards import ALL_ENGINES, RECOVERY_SECONDS, SINGLE_SERVER_ENGINES, Demand, make_demands, open_place
 from tests.stateful import refund_machine
 from tests.support.desks import MovedClock
 from tests.support.money_stage import ACTIONS, open_money_stage
@@ -22,7 +22,7 @@ from tests.support.servers import start_own_run
 
 _TROUBLES: dict[Engine, tuple[Trouble, ...]] = {
     "sqlite": refund_statements.TROUBLES,
-    "mariadb": (*refund_statements.TROUBLES, *refund_statements.ON_SERVERS),
+    "mariadb": (*refund_statements.TROUBLES, *refund_statements.TROUBLES_OF_SERVERS),
 }
 _STEPS = tuple(product(ACTIONS, refund_steps.TROUBLES))
 
@@ -102,18 +102,26 @@ def deliver_many_notices(engine: Engine, shard: int, folder: Path) -> Counter[st
 REFUNDS = "{payments} payments × 16 processes, faults, {refunds} refunds: 0 twice, 0 beyond captured, 0 that hang"
 RUNS = "{runs} runs, {steps} steps, {sendings} sendings, {crashes} crashes: 0 violations"
 KILLS = "{kills} kills at every step of refunds and notices: 0 twice, 0 lost"
-BROKEN = "{places} places where it fails: 0 twice, 0 untrue endings, 0 that hang"
+BROKEN_PLACES_FIGURES_FORMAT = "{places} places where it fails: 0 twice, 0 untrue endings, 0 that hang"
 DEMANDS: tuple[Demand, ...] = (
-    *make_demands(ALL, "5", 10, run_refund_race, REFUNDS),
+    *make_demands(ALL_ENGINES, "5", 10, run_refund_race, REFUNDS),
     Demand("5 interleaved", 10, run_state_machine, RUNS, spare=40),
-    *make_demands(SINGLE, "3 refunds", 50, kill_at_each_step, KILLS),
+    *make_demands(SINGLE_SERVER_ENGINES, "3 refunds", 50, kill_at_each_step, KILLS),
     *make_demands(
-        ("sqlite",), "3 refund statements", len(ACTIONS) * len(_TROUBLES["sqlite"]), break_each_statement, BROKEN
+        ("sqlite",),
+        "3 refund statements",
+        len(ACTIONS) * len(_TROUBLES["sqlite"]),
+        break_each_statement,
+        BROKEN_PLACES_FIGURES_FORMAT,
     ),
     *make_demands(
-        ("mariadb",), "3 refund statements", len(ACTIONS) * len(_TROUBLES["mariadb"]), break_each_statement, BROKEN
+        ("mariadb",),
+        "3 refund statements",
+        len(ACTIONS) * len(_TROUBLES["mariadb"]),
+        break_each_statement,
+        BROKEN_PLACES_FIGURES_FORMAT,
     ),
-    Demand("3 refund commands", len(_STEPS), break_each_command, BROKEN),
+    Demand("3 refund commands", len(_STEPS), break_each_command, BROKEN_PLACES_FIGURES_FORMAT),
     Demand("13 refunds", 5, run_unanswered_refunds, "{again} re-sends after {time_outs} time-outs of refunds"),
     Demand("14", 5, run_late_refunds, "{doubles} doubles in {effects} effects around the second “not found”"),
     *make_demands(

@@ -7,13 +7,13 @@ from pathlib import Path
 from tests.faults import refund_steps
 from tests.races import refunders, requesters, unanswered_refunds
 from tests.races.refunders import RefundLoad
-from tests.soak.shards import ALL, SINGLE, Demand, make_demands, open_place
+from tests.soak.shards import ALL_ENGINES, SINGLE_SERVER_ENGINES, Demand, make_demands, open_place
 from tests.support import servers
 from tests.support.money_stage import open_money_stage
 from tests.support.places import Engine, ServerPlace
 from tests.support.pooled_databases import PooledDatabase
 
-_DEATHS = 90
+_NODE_DEATH_COUNT = 90
 
 
 def run_refund_crowd(engine: Engine, shard: int, folder: Path) -> Counter[str]:
@@ -45,7 +45,7 @@ def kill_server_at_commands(_shard: int, folder: Path) -> Counter[str]:
         servers.mariadb() as server,
         open_money_stage(ServerPlace("mariadb", folder, PooledDatabase((server,)))) as scene,
     ):
-        for nth in range(1, _DEATHS, 2):
+        for nth in range(1, _NODE_DEATH_COUNT, 2):
             ended, _ = refund_steps.kill_server_at_command(scene, server, "approve", nth)
             refused = refund_steps.make_read_only_at_command(scene, server, "approve", nth)
             tally.update(deaths=int(ended is not None), refusals=int(refused is not None))
@@ -70,18 +70,20 @@ def run_late_refunds(engine: Engine, _shard: int, folder: Path) -> Counter[str]:
     return tally
 
 
-ACTS = "{acts} acts by 16 processes on {refunds} refunds, {faults} faults: 0 twice, 0 beyond captured, 0 that hang"
+ACTS_FIGURES_FORMAT = (
+    "{acts} acts by 16 processes on {refunds} refunds, {faults} faults: 0 twice, 0 beyond captured, 0 that hang"
+)
 DEMANDS: tuple[Demand, ...] = (
-    *make_demands(ALL, "5 crowd", 2, run_refund_crowd, ACTS),
+    *make_demands(ALL_ENGINES, "5 crowd", 2, run_refund_crowd, ACTS_FIGURES_FORMAT),
     *make_demands(
-        ALL,
+        ALL_ENGINES,
         "5 requests",
         2,
         request_refunds_at_once,
         "{payments} payments × 12 processes: {done} taken, 0 beyond captured",
     ),
     *make_demands(
-        ALL, "5 one maker", 5, request_as_one_person, "{done} taken that fit into a day, {over_limit} refused"
+        ALL_ENGINES, "5 one maker", 5, request_as_one_person, "{done} taken that fit into a day, {over_limit} refused"
     ),
     Demand(
         "3 refund deaths",
@@ -90,13 +92,17 @@ DEMANDS: tuple[Demand, ...] = (
         "{deaths} kills of the server in mid-refund, {refusals} read-only: 0 twice",
     ),
     *make_demands(
-        SINGLE,
+        SINGLE_SERVER_ENGINES,
         "13 on the wire",
         2,
         run_unanswered_refunds,
         "{again} re-sends after {time_outs} refunds that timed out",
     ),
     *make_demands(
-        SINGLE, "14 on the wire", 1, run_late_refunds, "{refunds} late effects: {doubles} twice, {again} sent again"
+        SINGLE_SERVER_ENGINES,
+        "14 on the wire",
+        1,
+        run_late_refunds,
+        "{refunds} late effects: {doubles} twice, {again} sent again",
     ),
 )

@@ -165,8 +165,10 @@ def measure_and_check(_shard: int, folder: Path, minutes: float = MINUTES) -> Co
     return Counter(minutes=round(minutes), acts=sum(found["done"].values()), turns=len(found["late"]), late_ms=late)
 
 
-_FIGURE = "{minutes} minutes at a window, {acts} acts, {turns} turns of its loop: 99 of 100 at most {late_ms} ms late"
-DEMANDS = (Demand("session", 1, measure_and_check, _FIGURE),)
+_FIGURES_FORMAT = (
+    "{minutes} minutes at a window, {acts} acts, {turns} turns of its loop: 99 of 100 at most {late_ms} ms late"
+)
+DEMANDS = (Demand("session", 1, measure_and_check, _FIGURES_FORMAT),)
 
 
 def main() -> None:

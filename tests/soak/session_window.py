@@ -38,7 +38,7 @@ from tests.support.first_use import note_earlier_use
 TURN_MS = 5
 _KEY_MS, _LOOK_MS, _SAMPLE_SECONDS = 120, 700, 5.0
 _LONG_SECONDS, _STACKS_SECONDS = 0.033, 0.02
-_FRAME = re.compile(r'File "(.+)", line (\d+) in (.+)')
+_STACK_FRAME_PATTERN = re.compile(r'File "(.+)", line (\d+) in (.+)')
 _REPORTED_FRAMES = 12
 Step = Callable[[], object] | int
 """Something that the person does, or milliseconds in which they look."""
@@ -99,7 +99,7 @@ def _own_frames(stacks: str) -> Iterator[str]:
     """Yield the functions of the console in the main thread's stack, innermost first. In the dump this stack comes
     last.
     """
-    for file, line, function in _FRAME.findall(stacks[stacks.rindex("hread 0x") :]):
+    for file, line, function in _STACK_FRAME_PATTERN.findall(stacks[stacks.rindex("hread 0x") :]):
         if f"{os.sep}console{os.sep}" in file:
             yield f"{Path(file).stem}.{function}:{line}"
 

@@ -13,9 +13,9 @@ from tests.support.places import Engine, Place, open_empty_place
 from tests.support.server_fixtures import MYSQL
 from tests.support.servers import start_own_run
 
-_GIVEN: tuple[Engine, ...] = ("mysql",) if os.environ.get(MYSQL) else ()
-SINGLE: tuple[Engine, ...] = ("sqlite", "mariadb", *_GIVEN)
-ALL: tuple[Engine, ...] = (*SINGLE, "galera")
+_ENGINES_GIVEN_BY_ADDRESS: tuple[Engine, ...] = ("mysql",) if os.environ.get(MYSQL) else ()
+SINGLE_SERVER_ENGINES: tuple[Engine, ...] = ("sqlite", "mariadb", *_ENGINES_GIVEN_BY_ADDRESS)
+ALL_ENGINES: tuple[Engine, ...] = (*SINGLE_SERVER_ENGINES, "galera")
 
 
 RECOVERY_SECONDS = 15.0

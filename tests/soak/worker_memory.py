@@ -33,7 +33,7 @@ MIB = 1 << 20
 MAX_PER_HOUR = 2 * MIB
 SCALE = "4"
 """Due tasks come four times as often as in life: an hour has the runs of four."""
-TOKEN = "a-channel-token-of-the-soak"
+CHANNEL_TOKEN = "a-channel-token-of-the-soak"
 _TURN_SECONDS, _SAMPLE_SECONDS = 2.0, 10.0
 
 
@@ -142,7 +142,7 @@ def _running_work(folder: Path) -> Iterator[tuple[SteadyWork, WorkerProcess]]:
         SteadyWork.open_for_database(place) as work,
         alert_receiver.receive_alerts() as alerted,
         _start_worker(place, work, alerted.url) as worker,
-        keep_live_client(worker, TOKEN, work),
+        keep_live_client(worker, CHANNEL_TOKEN, work),
     ):
         work.send_to(worker, alerted)
         yield work, worker
@@ -155,7 +155,7 @@ def _start_worker(place: Place, work: SteadyWork, alerts: str) -> AbstractContex
         desk=1,
         person="worker",
         TIME_SCALE=SCALE,
-        SECRET_LIVE_TOKEN=TOKEN,
+        SECRET_LIVE_TOKEN=CHANNEL_TOKEN,
         ALERTS_WEBHOOK_URL=alerts,
         SECRET_ALERTS_WEBHOOK_KEY=alert_receiver.KEY,
     )

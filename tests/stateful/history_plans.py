@@ -13,7 +13,7 @@ from console.domain.payments.provider_registry import CREDIT_CHECK_PROVIDER
 from console.domain.payments.records import OrderState
 from console.domain.payments.states import PaymentState
 from console.domain.recovery.records import ProviderStatement
-from tests.support.choice_stage import MINOR
+from tests.support.choice_stage import AMOUNT_MINOR
 
 DESKS_PEOPLE = ("op-a", "lead-b")
 
@@ -67,18 +67,18 @@ def _draw_act(name: str, *values: st.SearchStrategy[object]) -> st.SearchStrateg
 
 
 # Minor units: a history writes them in its currency, of which one has no decimals and another has three.
-_AMOUNTS = st.sampled_from((100, 300, MINOR))
+_AMOUNTS = st.sampled_from((100, 300, AMOUNT_MINOR))
 _CURRENCIES = st.sampled_from((*["JPY"] * 6, "INR", "KRW", "BHD"))
 _BEHAVIOURS = st.sampled_from(("completes", "silent_after", "silent_before", "refuses", "accepts"))
-_SHOP = (
-    st.sampled_from((MINOR, MINOR + 1_100, MINOR - 300)),
+_ORDER_STRATEGY = (
+    st.sampled_from((AMOUNT_MINOR, AMOUNT_MINOR + 1_100, AMOUNT_MINOR - 300)),
     st.sampled_from((OrderState.PENDING, OrderState.PAID, OrderState.CANCELLED, *OrderState)),
 )
 _PEOPLE = st.sampled_from(DESKS_PEOPLE)
 _NOTICES = (
     st.sampled_from(("payment.succeeded", "payment.failed", "payment.reversed")),
     st.sampled_from(("new", "new", "repeated", "forged", "late")),
-    st.sampled_from((MINOR, MINOR + 1, 1_000)),
+    st.sampled_from((AMOUNT_MINOR, AMOUNT_MINOR + 1, 1_000)),
 )
 _JUMPS_MINUTES = st.sampled_from((3, -3, 300, -300, 2_880, -2_880, 12_960, -12_960))
 PAYMENT_ACTS = st.one_of(
@@ -87,8 +87,8 @@ PAYMENT_ACTS = st.one_of(
     _draw_act("follow_advice"),
     _draw_act("follow_advice"),
     _draw_act("follow_refund_advice"),
-    _draw_act("shop_changes", *_SHOP),
-    _draw_act("shop_changes", *_SHOP),
+    _draw_act("shop_changes", *_ORDER_STRATEGY),
+    _draw_act("shop_changes", *_ORDER_STRATEGY),
     _draw_act("provider_says", st.sampled_from(list(ProviderStatement))),
     _draw_act("probe"),
     _draw_act("move_order"),

@@ -32,7 +32,7 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     *(("answers",) * 6), "silent_after_charge", "silent_after_charge", "silent_before_charge",
     "other_number", "bad_id", "refuses", "unauthorised", "too_fast", "unreachable",
 )  # fmt: skip
-SPANS = tuple(timedelta(seconds=s) for s in (1, 3, 60, 600, 86_400, 400 * 86_400))
+CLOCK_STEPS = tuple(timedelta(seconds=s) for s in (1, 3, 60, 600, 86_400, 400 * 86_400))
 desks = st.integers(0, 1)
 crashes = st.none() | st.none() | st.sampled_from(OPERATION_FAILPOINTS)
 MAX_PURCHASES_BY_HAND = 2
@@ -122,7 +122,7 @@ class PurchaseMachine(RuleBasedStateMachine):
         client=st.sampled_from(CLIENTS),
         behaviour=st.sampled_from(BEHAVIOURS),
         decide=st.booleans(),
-        span=st.sampled_from(SPANS),
+        span=st.sampled_from(CLOCK_STEPS),
     )
     def sleep_in_the_call(
         self, desk: int, number: str, client: str, behaviour: Behaviour, decide: bool, span: timedelta
@@ -314,7 +314,7 @@ class PurchaseMachine(RuleBasedStateMachine):
 
     # The world around
 
-    @rule(span=st.sampled_from(SPANS))
+    @rule(span=st.sampled_from(CLOCK_STEPS))
     def time_passes(self, span: timedelta) -> None:
         self.world.clock.at += span
 

@@ -33,7 +33,7 @@ from tests.stateful.record_displays import (
     REASONS_OF_A_PERSON,
     CheckedRecord,
     ExplanationCodes,
-    Ref,
+    RecordRef,
     check_records,
     get_codes,
     read_rows,
@@ -57,7 +57,7 @@ def follow_advice(stage: ChoiceStage, kind: str, record_id: int) -> str:
     somebody has the role, or if a rule refuses it.
     """
     advised = read_view(stage, kind, record_id).explanation.next_step.action
-    if advised not in _FOLLOWED:
+    if advised not in _EXECUTOR_BY_ACTION:
         return "nothing"
     reasons = set()
     for person in DESKS_PEOPLE:
@@ -65,7 +65,7 @@ def follow_advice(stage: ChoiceStage, kind: str, record_id: int) -> str:
             view = read_view(stage, kind, record_id)
         action = next((action for action in view.actions if action.action == advised), None)
         if action is None or action.allowed:  # the page of a credit check offers a purchase without an action
-            said = _FOLLOWED[advised](stage, person, kind, view)
+            said = _EXECUTOR_BY_ACTION[advised](stage, person, kind, view)
             assert said in ENDINGS_WITH_EFFECT, (
                 f"{person} was told to {advised} {kind} {record_id}: {said} ({view.explanation})"
             )
@@ -114,7 +114,7 @@ def _approve(stage: ChoiceStage, person: str, _kind: str, view: Any) -> str:
     return "provider_refused" if ended == "not_allowed" and is_contradicted else ended
 
 
-_FOLLOWED: dict[str, Callable[[ChoiceStage, str, str, Any], str]] = {
+_EXECUTOR_BY_ACTION: dict[str, Callable[[ChoiceStage, str, str, Any], str]] = {
     "probe": _make_executor("probe"),
     "refetch": _make_executor("refetch"),
     "move_order": _make_executor("move_order"),
@@ -134,7 +134,7 @@ class History:
     """
 
     stage: ChoiceStage
-    checked_records: dict[Ref, CheckedRecord] = field(default_factory=dict)
+    checked_records: dict[RecordRef, CheckedRecord] = field(default_factory=dict)
 
     def do(self, act: Act) -> str:
         """Execute one act, and return its ending. Also check the record that a terminal would print as the result of
@@ -173,7 +173,7 @@ class History:
         assert record_displays.read_stored_rows(self.stage, self.checked_records) == before
         return f"{scope} {'on' if is_on else 'off'}"
 
-    def end(self) -> dict[Ref, ExplanationCodes]:
+    def end(self) -> dict[RecordRef, ExplanationCodes]:
         """End all read-only switches, put the clock right, and check all records. Return the explanation codes of
         each record.
         """
@@ -201,7 +201,7 @@ class History:
             always=always,
         )
 
-    def refs(self) -> list[Ref]:
+    def refs(self) -> list[RecordRef]:
         """Return kind and id of each record of the history."""
         raise NotImplementedError
 
@@ -213,7 +213,7 @@ class CheckHistory(History):
     record: Any = None
     person: str = ""
 
-    def refs(self) -> list[Ref]:
+    def refs(self) -> list[RecordRef]:
         return [("credit-check", self.record.id)]
 
     def _do(self, what: str) -> str:
@@ -230,7 +230,7 @@ class PaymentHistory(History):
     payment: Payment = None  # type: ignore[assignment]  # given by name
     last_event: str = ""
 
-    def refs(self) -> list[Ref]:
+    def refs(self) -> list[RecordRef]:
         """Read the records from the tables, without the services, so that a record is found which a service leaves
         out.
         """
@@ -238,7 +238,7 @@ class PaymentHistory(History):
             order_id = self.payment.order_id
             paying = payments.find_by_order(conn, order_id) if order_id is not None else (self.payment,)
             given_back = [refund for payment in paying for refund in refunds.find_by_payment(conn, payment.id)]
-        orders: list[Ref] = [("order", order_id)] if order_id is not None else []
+        orders: list[RecordRef] = [("order", order_id)] if order_id is not None else []
         return [
             *(("payment", payment.id) for payment in paying),
             *orders,
@@ -433,7 +433,9 @@ class PaymentHistory(History):
         return max((refund.id for refund in found), default=None)
 
 
-def execute_payment_plan(stage: ChoiceStage, plan: PaymentPlan, tally: Counter[str]) -> dict[Ref, ExplanationCodes]:
+def execute_payment_plan(
+    stage: ChoiceStage, plan: PaymentPlan, tally: Counter[str]
+) -> dict[RecordRef, ExplanationCodes]:
     """Execute the plan of a payment, and check all its records after each act. `tally` counts the endings of the
     acts. Return the explanation codes of each record at the end.
     """
@@ -455,7 +457,7 @@ def execute_payment_plan(stage: ChoiceStage, plan: PaymentPlan, tally: Counter[s
     return told
 
 
-def execute_check_plan(stage: ChoiceStage, plan: CheckPlan, tally: Counter[str]) -> dict[Ref, ExplanationCodes]:
+def execute_check_plan(stage: ChoiceStage, plan: CheckPlan, tally: Counter[str]) -> dict[RecordRef, ExplanationCodes]:
     """Execute the plan of a credit check, with the same checks and the same result as `live_payment`."""
     stage.vendor.finds = plan.finds
     try:
@@ -473,7 +475,7 @@ def execute_check_plan(stage: ChoiceStage, plan: CheckPlan, tally: Counter[str])
 
 def execute_plan(
     stage: ChoiceStage, plan: PaymentPlan | CheckPlan, tally: Counter[str]
-) -> dict[Ref, ExplanationCodes]:
+) -> dict[RecordRef, ExplanationCodes]:
     """Execute one plan with the clock put right before. Return the explanation codes of each record at the end."""
     tally["histories"] += 1
     stage.clock.offset = timedelta()
@@ -500,11 +502,11 @@ def run_histories(
 
 def execute_batch(
     stage: ChoiceStage, examples: int, folder: Path, seed: int, tally: Counter[str]
-) -> dict[Ref, ExplanationCodes]:
+) -> dict[RecordRef, ExplanationCodes]:
     """Execute one batch of random histories; with every tenth history also check the exported files. Return the
     explanation codes of each record at the end.
     """
-    told: dict[Ref, ExplanationCodes] = {}
+    told: dict[RecordRef, ExplanationCodes] = {}
 
     # A plan has at most five acts: it can be read as it was drawn, and to shrink it takes minutes.
     @hypothesis.seed(seed)

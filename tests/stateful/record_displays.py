@@ -88,7 +88,7 @@ STEPS_WITHOUT_PERSON = frozenset(
 """The next steps whose sentences ask no person at this desk to do something about the record itself. All others
 contradict a badge that says that there is nothing to do."""
 ExplanationCodes = tuple[object, ...]
-Ref = tuple[str, int]
+RecordRef = tuple[str, int]
 _KINDS: Mapping[type, str] = {CreditCheck: "credit-check", Order: "order", Payment: "payment", Refund: "refund"}
 _TABLES = {
     "credit-check": "hansha_alarmbox_credit_checks",
@@ -113,7 +113,7 @@ class CheckedRecord:
     row_codes: ExplanationCodes = ()
 
     @property
-    def ref(self) -> Ref:
+    def ref(self) -> RecordRef:
         return self.kind, self.id
 
 
@@ -122,7 +122,7 @@ def read_view(stage: ChoiceStage, kind: str, record_id: int) -> Any:
     return stage.console.recovery.read_record(kind, record_id)
 
 
-def read_rows(stage: ChoiceStage, refs: Iterable[Ref]) -> dict[Ref, Any]:
+def read_rows(stage: ChoiceStage, refs: Iterable[RecordRef]) -> dict[RecordRef, Any]:
     """Read the records as a list of the window does, all at once. Return them by kind and id."""
     chosen = list(dict.fromkeys(refs))
     with stage.context.database.read() as conn:
@@ -391,7 +391,7 @@ def _find_action(actions: Iterable[AllowedAction], name: str) -> AllowedAction:
 # Limits of the clock
 
 
-def read_stored_rows(stage: ChoiceStage, refs: Iterable[Ref]) -> list[tuple[object, ...]]:
+def read_stored_rows(stage: ChoiceStage, refs: Iterable[RecordRef]) -> list[tuple[object, ...]]:
     """Read all columns of these records from the tables, without the services."""
     with stage.context.database.read() as conn:
         return [
@@ -449,7 +449,7 @@ def _check_badge_line(line: str, view: Any, language: str) -> None:
 # Queues and their CSV, alerts, bulk results as CSV
 
 
-def check_lists(stage: ChoiceStage, told: Mapping[Ref, ExplanationCodes], folder: Path) -> None:
+def check_lists(stage: ChoiceStage, told: Mapping[RecordRef, ExplanationCodes], folder: Path) -> None:
     """Check that queues, alerts and the CSV of a bulk run explain these records as their pages do. `told` has the
     explanation codes at the end of their histories; a record that has changed since then, because a task judges all
     orders, is checked again.
@@ -464,8 +464,10 @@ def check_lists(stage: ChoiceStage, told: Mapping[Ref, ExplanationCodes], folder
     _check_bulk(stage, present)
 
 
-def _check_queues(stage: ChoiceStage, told: Mapping[Ref, ExplanationCodes], rows: Mapping[Ref, Any]) -> None:
-    queued: dict[str, set[Ref]] = {}
+def _check_queues(
+    stage: ChoiceStage, told: Mapping[RecordRef, ExplanationCodes], rows: Mapping[RecordRef, Any]
+) -> None:
+    queued: dict[str, set[RecordRef]] = {}
     for name in _QUEUES:
         items = stage.console.recovery.read_queue(name, 1_000).items
         queued[name] = {(_KINDS[type(item.record)], item.record.id) for item in items}
@@ -478,7 +480,7 @@ def _check_queues(stage: ChoiceStage, told: Mapping[Ref, ExplanationCodes], rows
             assert ref in queued["unknown"], ref
 
 
-def _check_exported_queues(stage: ChoiceStage, rows: Mapping[Ref, Any], now: datetime) -> None:
+def _check_exported_queues(stage: ChoiceStage, rows: Mapping[RecordRef, Any], now: datetime) -> None:
     """Check that the exported file of a queue has the badges of each record's row."""
     titles = [wording.translate(f"column.{name}", "en") for name in ("state", "certainty", "work")]
     for name in _QUEUES:
@@ -494,7 +496,7 @@ def _check_exported_queues(stage: ChoiceStage, rows: Mapping[Ref, Any], now: dat
                 assert [read_cells[title](line) for title in titles] == words, (name, row)
 
 
-def _check_alerts(stage: ChoiceStage, told: Mapping[Ref, ExplanationCodes]) -> None:
+def _check_alerts(stage: ChoiceStage, told: Mapping[RecordRef, ExplanationCodes]) -> None:
     """Check that the record of an open alert shows the same mismatch, and that the action which the alert offers is
     possible.
     """
@@ -510,7 +512,7 @@ def _check_alerts(stage: ChoiceStage, told: Mapping[Ref, ExplanationCodes]) -> N
         assert offered is None or offered.allowed or offered.reason in REASONS_OF_A_PERSON, (item, offered)
 
 
-def _check_bulk(stage: ChoiceStage, told: Mapping[Ref, ExplanationCodes]) -> None:
+def _check_bulk(stage: ChoiceStage, told: Mapping[RecordRef, ExplanationCodes]) -> None:
     """Run a bulk probe of these payments and refunds. Check that the exported list doesn't call a row done while its
     record is still unknown.
     """

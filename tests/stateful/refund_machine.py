@@ -31,7 +31,7 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     *(("accepts",) * 3), "completes", "silent_after", "silent_after", "silent_before", "other_amount", "refuses",
     "unauthorised", "too_fast", "throttled", "unreachable",
 )  # fmt: skip
-SPANS = tuple(timedelta(seconds=s) for s in (1, 3, 10, 60, 600, 4_000, 15_000))
+CLOCK_STEPS = tuple(timedelta(seconds=s) for s in (1, 3, 10, 60, 600, 4_000, 15_000))
 AMOUNTS = ("100", "500", "1000", "2000", "3001", "0")
 desks = st.integers(0, 1)
 refunds = st.integers(0, 20)
@@ -158,7 +158,7 @@ class RefundMachine(RuleBasedStateMachine):
             self.world.ledger.during = lose
             self._approve(desk, n, CHECKERS[0], behaviour, None)
 
-    @rule(desk=desks, n=refunds, behaviour=st.sampled_from(BEHAVIOURS), span=st.sampled_from(SPANS))
+    @rule(desk=desks, n=refunds, behaviour=st.sampled_from(BEHAVIOURS), span=st.sampled_from(CLOCK_STEPS))
     def sleep_in_the_call(self, desk: int, n: int, behaviour: Behaviour, span: timedelta) -> None:
         """The desk's process stands still during the call for the time `span`. Meanwhile the other desk runs its due
         tasks."""
@@ -193,7 +193,7 @@ class RefundMachine(RuleBasedStateMachine):
         desk=desks,
         which=st.integers(0, 5),
         late=st.booleans(),
-        later=st.lists(st.sampled_from(SPANS[2:]), min_size=3, max_size=6),
+        later=st.lists(st.sampled_from(CLOCK_STEPS[2:]), min_size=3, max_size=6),
     )
     def no_answer_comes(self, desk: int, which: int, late: bool, later: list[timedelta]) -> None:
         """A refund is sent and gets no answer. With `late` the provider executes it in a later step. Meanwhile the
@@ -291,7 +291,7 @@ class RefundMachine(RuleBasedStateMachine):
             entry = entries[n % len(entries)]
             entry.standing = "done" if done or entry.payment not in ("T-ORD2", "T-ORD5") else "void"
 
-    @rule(span=st.sampled_from(SPANS))
+    @rule(span=st.sampled_from(CLOCK_STEPS))
     def time_passes(self, span: timedelta) -> None:
         self.world.clock.at += span
 

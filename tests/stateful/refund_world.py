@@ -176,7 +176,7 @@ class RefundWorld(CrashingDesks):
             taken = sum(one.amount.minor for one in theirs if one.standing != "void")
             assert taken <= payment.captured, f"more than was captured: {payment}"
             assert taken <= payment.refunded + payment.reserved, f"refunded there, and free here: {payment}, {theirs}"
-            opened = [row for row in rows if row.payment_id == payment.id and row.state in _OPEN]
+            opened = [row for row in rows if row.payment_id == payment.id and row.state in _OPEN_STATES]
             assert len(opened) <= 1, f"two open refunds: {opened}"
         for entry in self.ledger.entries:
             self._check_pair(entry.standing, by_key[entry.key])
@@ -202,4 +202,4 @@ class RefundWorld(CrashingDesks):
         return self.providers[instruction.provider_payment_id]
 
 
-_OPEN = frozenset({RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING})
+_OPEN_STATES = frozenset({RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING})

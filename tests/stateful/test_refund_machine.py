@@ -9,9 +9,9 @@ import pytest
 
 from tests.stateful import crashing, refund_machine
 
-EXAMPLES = 4
+EXAMPLE_COUNT = 4
 MAX_ROUNDS = 8
-"""Rounds of `EXAMPLES` runs, each with the next seed, until a refund was made: four runs may draw none."""
+"""Rounds of `EXAMPLE_COUNT` runs, each with the next seed, until a refund was made: four runs may draw none."""
 
 
 @pytest.mark.expects_log("every kind of failure is provoked")
@@ -25,9 +25,9 @@ def test_refund_invariants_hold_after_random_steps(
     print(f"demand 5: seed {seed}")
     counts = Counter[str]()
     for number in range(MAX_ROUNDS):
-        counts += refund_machine.run(seed + number, EXAMPLES)
+        counts += refund_machine.run(seed + number, EXAMPLE_COUNT)
         if counts["refunds"]:
             break
     told = {name: counts[name] for name in ("steps", "asked", "approved", "sendings", "refunds", "crashes")}
-    print(f"demand 5: {EXAMPLES * (number + 1)} runs of up to {crashing.STEPS} steps, {told}, 0 violations")
+    print(f"demand 5: {EXAMPLE_COUNT * (number + 1)} runs of up to {crashing.STEPS} steps, {told}, 0 violations")
     assert counts["refunds"]

@@ -18,7 +18,7 @@ from tests.support.truth import CheckRow, check_claims
 
 T = TypeVar("T")
 PEOPLE = ("op-a", "lead-b", "lead-c")
-VALIDITY = timedelta(days=365)
+CHECK_VALIDITY = timedelta(days=365)
 _SELECT_ALERTS_SQL = (
     "SELECT subject_id, observed FROM alerts WHERE rule_id = 'contradicted' AND acknowledged_at IS NOT NULL"
 )
@@ -141,4 +141,4 @@ class World(CrashingDesks):
 
     def is_over(self, charge: Charge) -> bool:
         """True if the validity of the purchase has ended."""
-        return charge.day + VALIDITY < self.clock.today()
+        return charge.day + CHECK_VALIDITY < self.clock.today()

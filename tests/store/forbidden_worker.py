@@ -17,7 +17,7 @@ _OWN_PERSON_MESSAGE = "its own person's"
 MONEY = ("refund", "approve", "resolve")
 UNCHANGED_MESSAGE = "stays as it is"
 CREATION_COLUMNS = {"created_at": UTC, "next_at": UTC}
-EARLIER = f"{UTC} - INTERVAL 2 HOUR"
+TWO_HOURS_AGO_SQL = f"{UTC} - INTERVAL 2 HOUR"
 
 
 def _make_forbidden(title: str, *sql: str, words: str = "denied") -> ForbiddenAct:
@@ -378,7 +378,7 @@ def _make_worker_inserts() -> list[str]:
 
 
 def _make_alert_inserts() -> list[str]:
-    alert = {"subject_kind": "'order'", "observed": "'a'", "expected": "'b'", "detected_at": EARLIER}
+    alert = {"subject_kind": "'order'", "observed": "'a'", "expected": "'b'", "detected_at": TWO_HOURS_AGO_SQL}
     seen = {"resolved_at": f"{UTC} - INTERVAL 1 HOUR", "acknowledged_by": "'{me}'", "acknowledged_at": UTC}
     done = {"id": str(ENDED), "state": "'done'", "matched": "5", "ended_at": UTC}
     return [

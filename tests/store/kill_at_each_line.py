@@ -17,9 +17,9 @@ import console.store.spool.answer_codec  # noqa: F401  # loaded by whoever first
 from console.store.documents.documents import Documents
 from console.store.spool.cipher import Cipher
 from console.store.spool.spool import Spool
-from tests.store.spool_worker import ANSWER, DATABASE, KEY, begin_operation, make_intent
+from tests.store.spool_worker import DATABASE, KEY, PURCHASE_ANSWER, begin_operation, make_intent
 
-WATCHED = ("spool.py", "sqlite_file.py", "answer_codec.py", "documents.py", "folder.py")
+WATCHED_FILES = ("spool.py", "sqlite_file.py", "answer_codec.py", "documents.py", "folder.py")
 ReportPromise = Callable[[str], None]
 
 
@@ -30,7 +30,7 @@ def write_to_spool(home: Path, promise: ReportPromise) -> None:
     for operation in ("lost", "taken"):
         begin_operation(spool, make_intent(operation))
         promise("intent " + operation)
-    spool.store_answer("lost", ANSWER)
+    spool.store_answer("lost", PURCHASE_ANSWER)
     promise("answered lost")
     spool.mark_ended("taken", holds_claim=True, id_at_provider=5)
     spool.mark_delivered("lost")
@@ -49,7 +49,7 @@ def check_spool(home: Path, promised: list[str]) -> None:
             assert entry.holds_claim
         elif kind == "answered":
             assert entry is not None
-            assert entry.answer == ANSWER
+            assert entry.answer == PURCHASE_ANSWER
         else:
             assert spool.list_undelivered_entries(DATABASE) == ()
     begin_operation(spool, make_intent("after"))
@@ -115,7 +115,7 @@ def _make_killing_tracer(line: int) -> Callable[[FrameType, str, Any], Any]:
 
     def trace(frame: FrameType, event: str, _: object) -> Any:
         nonlocal passed
-        if not frame.f_code.co_filename.endswith(WATCHED):
+        if not frame.f_code.co_filename.endswith(WATCHED_FILES):
             return None
         if event == "line":
             passed += 1

@@ -70,7 +70,7 @@ class PersonConnections:
             line.close()
 
 
-TRIGGER = next(one.name for one in server_triggers.make_all_triggers() if one.table == "audit_log")
+AUDIT_TRIGGER_NAME = next(one.name for one in server_triggers.make_all_triggers() if one.table == "audit_log")
 
 
 def fill_account_names(people: Team, who: str, case: ForbiddenAct) -> tuple[str, ...]:
@@ -81,7 +81,7 @@ def fill_account_names(people: Team, who: str, case: ForbiddenAct) -> tuple[str,
         "other": people.names["op-b"],
         "ME": me.upper(),
         "homoglyph": me.replace("o", "\N{CYRILLIC SMALL LETTER O}").replace("a", "\N{CYRILLIC SMALL LETTER A}"),
-        "trigger": TRIGGER,
+        "trigger": AUDIT_TRIGGER_NAME,
         "database": people.database,
         "other_role": "approver" if role != "approver" else "operator",
     }

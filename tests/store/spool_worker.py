@@ -19,7 +19,7 @@ from console.store.spool.spool import ChainHead, Intent, Spool
 
 DATABASE = "db-1"
 KEY = "a key of enough characters"
-ANSWER = Outcome(
+PURCHASE_ANSWER = Outcome(
     OutcomeClass.SUCCEEDED,
     "ok",
     SendingCertainty.YES,
@@ -84,7 +84,7 @@ def write_endlessly(home: Path) -> None:
         operation = f"{os.getpid()}-{index}"
         begin_operation(spool, make_intent(operation))
         write_unbuffered(f"intent {operation}")
-        spool.store_answer(operation, ANSWER)
+        spool.store_answer(operation, PURCHASE_ANSWER)
         write_unbuffered(f"answered {operation}")
         index += 1
 
@@ -110,7 +110,7 @@ def wait_for_start() -> None:
     sys.stdin.readline()
 
 
-MODES: dict[str, Callable[..., None]] = {
+FUNCTION_BY_MODE: dict[str, Callable[..., None]] = {
     "who": print_desk_id,
     "many": write_many,
     "endless": write_endlessly,
@@ -118,4 +118,4 @@ MODES: dict[str, Callable[..., None]] = {
 }
 
 if __name__ == "__main__":
-    MODES[sys.argv[1]](Path(sys.argv[2]), *sys.argv[3:])
+    FUNCTION_BY_MODE[sys.argv[1]](Path(sys.argv[2]), *sys.argv[3:])

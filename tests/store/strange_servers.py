@@ -7,7 +7,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-_WELCOME = b"$-1\r\n"
+_REDIS_NULL_REPLY = b"$-1\r\n"
 
 
 @contextmanager
@@ -37,7 +37,7 @@ def _serve(door: socket.socket, answer: bytes, drip_seconds: float, tls: ssl.SSL
 def _answer_client(client: socket.socket, answer: bytes, drip_seconds: float, tls: ssl.SSLContext | None) -> None:
     with suppress(OSError), client, tls.wrap_socket(client, server_side=True) if tls else client as wire:
         wire.recv(4096)
-        wire.sendall(_WELCOME)
+        wire.sendall(_REDIS_NULL_REPLY)
         while wire.recv(4096):
             for part in _split_answer(answer, drip_seconds):
                 wire.sendall(part)

@@ -29,10 +29,12 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.engines("sqlite", "mariadb", "galera")
 NOW = datetime(2026, 11, 20, 3, 20, 1, 250_000, tzinfo=UTC)
-SECONDS = 60.0
+LEASE_SECONDS = 60.0
 (NUMBER,) = invent_numbers(1)
-TEXT = "名前 🏢 ' \" % :x \\ ends with spaces  "
-BOUGHT: Outcome[object] = Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, None, 201, TEXT)
+ANSWER_TEXT = "名前 🏢 ' \" % :x \\ ends with spaces  "
+PURCHASED_OUTCOME: Outcome[object] = Outcome(
+    OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, None, 201, ANSWER_TEXT
+)
 
 
 @pytest.fixture
@@ -47,7 +49,7 @@ def make_operation(key: str = "key-1", subject: int = 1) -> NewOperation:
 
 
 def begin_operation(database: Database, operation: NewOperation, who: HoldingProcess) -> int:
-    return database.write(lambda tx: journal.begin_operation(tx, operation, who, NOW, SECONDS))
+    return database.write(lambda tx: journal.begin_operation(tx, operation, who, NOW, LEASE_SECONDS))
 
 
 # The journal
@@ -86,8 +88,8 @@ def test_only_the_holder_ends_an_operation(
     with there.read() as conn:
         running = journal.find_running_operation(conn, "credit-check", 1)
         assert (running.id if running else None, journal.list_lapsed_subjects(conn)) == (operation.id, frozenset())
-    assert here.write(lambda tx: journal.renew_lease(tx.conn, operation.id, fence, SECONDS))
-    hand_clock.at += timedelta(seconds=SECONDS + 1)
+    assert here.write(lambda tx: journal.renew_lease(tx.conn, operation.id, fence, LEASE_SECONDS))
+    hand_clock.at += timedelta(seconds=LEASE_SECONDS + 1)
     with there.read() as conn:
         seen = journal.find_with_state_after_lapse(conn, operation.id)
         assert (seen.state if seen else None, journal.list_lapsed_subjects(conn)) == ("unknown", frozenset({1}))
@@ -96,11 +98,11 @@ def test_only_the_holder_ends_an_operation(
     assert not there.write(lambda tx: journal.mark_lapsed(tx.conn, operation.id, OperationState.UNKNOWN, NOW))
 
     def late(tx: Transaction) -> None:
-        journal.end_operation(tx.conn, operation.id, fence, OperationState.DONE, BOUGHT, NOW)
+        journal.end_operation(tx.conn, operation.id, fence, OperationState.DONE, PURCHASED_OUTCOME, NOW)
 
     with pytest.raises(journal.OperationEndedByOther):
         here.write(late)
-    assert not here.write(lambda tx: journal.renew_lease(tx.conn, operation.id, fence, SECONDS))
+    assert not here.write(lambda tx: journal.renew_lease(tx.conn, operation.id, fence, LEASE_SECONDS))
     with here.read() as conn:
         assert [one.state for one in journal.list_unfinished_operations(conn)] == ["unknown"]
         assert [one.id for one in journal.list_open_purchases(conn, NUMBER)] == [operation.id]
@@ -111,7 +113,9 @@ def test_instants_keep_their_microseconds(databases: tuple[Database, ...], proce
     here, there = databases
     operation, ended = make_operation(), NOW + timedelta(microseconds=999_999)
     fence = begin_operation(here, operation, process_holder)
-    here.write(lambda tx: journal.end_operation(tx.conn, operation.id, fence, OperationState.DONE, BOUGHT, ended))
+    here.write(
+        lambda tx: journal.end_operation(tx.conn, operation.id, fence, OperationState.DONE, PURCHASED_OUTCOME, ended)
+    )
     with there.read() as conn:
         found = journal.find(conn, operation.id)
     assert found is not None
@@ -120,11 +124,11 @@ def test_instants_keep_their_microseconds(databases: tuple[Database, ...], proce
 
 # Tokens
 
-SEALED = ("v1.gAAAAfirst", "v2.gAAAAsecond", "v3.gAAAAthird")
+SEALED_PAIRS = ("v1.gAAAAfirst", "v2.gAAAAsecond", "v3.gAAAAthird")
 
 
 def make_stored_token(version: int, used: tuple[str, ...] = ()) -> StoredToken:
-    return StoredToken(SEALED[version - 1], NOW + timedelta(hours=version), version, used)
+    return StoredToken(SEALED_PAIRS[version - 1], NOW + timedelta(hours=version), version, used)
 
 
 def test_no_desk_loses_a_rotated_pair(databases: tuple[Database, ...]) -> None:
@@ -159,15 +163,17 @@ def test_evidence_is_stored_unchanged(databases: tuple[Database, ...], place: Pl
             return read_current_time(conn, NOW)
 
     def write(tx: Transaction) -> None:
-        evidence.add_answer(tx.conn, ("credit-check", 1), operation, "alarmbox.purchase", who, BOUGHT, NOW)
-        evidence.add_person_evidence(tx.conn, ("credit-check", 1), operation, who, PersonEvidence(TEXT.encode()), NOW)
+        evidence.add_answer(tx.conn, ("credit-check", 1), operation, "alarmbox.purchase", who, PURCHASED_OUTCOME, NOW)
+        evidence.add_person_evidence(
+            tx.conn, ("credit-check", 1), operation, who, PersonEvidence(ANSWER_TEXT.encode()), NOW
+        )
 
     before = read_time()
     here.write(write)
     after = read_time()
     with there.read() as conn:
         answer, proof = evidence.find_by_subject(conn, "credit-check", 1)
-        assert (answer.body, proof.body, proof.who) == (TEXT, TEXT, who)
+        assert (answer.body, proof.body, proof.who) == (ANSWER_TEXT, ANSWER_TEXT, who)
         assert before <= answer.at <= proof.at <= after
         assert answer.summary == "HTTP 201 SUCCEEDED answered"
         assert evidence.find_by_operation(conn, operation) == (answer, proof)
@@ -217,7 +223,7 @@ def test_a_case_is_opened_once(databases: tuple[Database, ...]) -> None:
 
     def open_case(database: Database) -> bool:
         return database.write(
-            lambda tx: cases.open_case(tx.conn, "contradicted", "credit-check", 1, TEXT * 20, "success", NOW)
+            lambda tx: cases.open_case(tx.conn, "contradicted", "credit-check", 1, ANSWER_TEXT * 20, "success", NOW)
         )
 
     assert [open_case(here), open_case(there)] == [True, False]
@@ -238,7 +244,7 @@ def test_a_change_on_an_old_version_is_refused(
     def claim(tx: Transaction) -> int:
         operation = make_operation()
         record_id = credit_checks.insert_pending_check(tx.conn, "1", NUMBER, operation.id, NOW, None)
-        journal.begin_operation(tx, operation, process_holder, NOW, SECONDS)
+        journal.begin_operation(tx, operation, process_holder, NOW, LEASE_SECONDS)
         return record_id
 
     record_id = here.write(claim)
@@ -248,10 +254,10 @@ def test_a_change_on_an_old_version_is_refused(
         read = credit_checks.find_live_check(conn, "1", NUMBER)
     assert read is not None
     assert (read.id, read.version, read.created_at) == (record_id, 1, NOW)
-    here.write(lambda tx: credit_checks.change_record(tx.conn, read, NOW, error_code=TEXT))
+    here.write(lambda tx: credit_checks.change_record(tx.conn, read, NOW, error_code=ANSWER_TEXT))
     with pytest.raises(credit_checks.StaleRow):
         there.write(lambda tx: credit_checks.change_record(tx.conn, read, NOW, error_code="overrun"))
     with there.read() as conn:
         found = credit_checks.find(conn, record_id)
     assert found is not None
-    assert (found.version, found.error_code) == (2, TEXT)
+    assert (found.version, found.error_code) == (2, ANSWER_TEXT)

@@ -3,7 +3,7 @@
 from tests.support import server_fixtures
 from tests.support.servers import SqlServer
 
-OLDEST = (8, 0, 16)
+OLDEST_VERSION = (8, 0, 16)
 """The first one that enforces CHECK constraints."""
 
 
@@ -12,4 +12,4 @@ def test_a_mysql_server_is_given(mysql_server: SqlServer) -> None:
     reported."""
     ((version,),) = mysql_server.sql("SELECT VERSION()")
     assert "MariaDB" not in version, f"{server_fixtures.MYSQL} names a MariaDB: those are started by the suite"
-    assert tuple(int(part) for part in version.split("-")[0].split(".")) >= OLDEST
+    assert tuple(int(part) for part in version.split("-")[0].split(".")) >= OLDEST_VERSION

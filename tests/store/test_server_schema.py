@@ -11,7 +11,7 @@ from console.store.schema.core import SCHEMA_VERSION
 from tests.support import server_schema
 from tests.support.sql_server import SqlServer
 
-_SCHEMA = {
+_SCHEMA_QUERY_BY_PART = {
     "tables": "SELECT * FROM information_schema.tables WHERE table_schema = DATABASE()",
     "columns": "SELECT * FROM information_schema.columns WHERE table_schema = DATABASE()",
     "indexes": "SELECT * FROM information_schema.statistics WHERE table_schema = DATABASE()",
@@ -51,7 +51,7 @@ def read_schema_rights_and_rows(server: SqlServer, owner: str) -> dict[str, list
         found[label] = sorted(text.replace(database, "DATABASE").replace(name, "OWNER") for text in texts)
 
     with server.connect(name, password, database) as line, line.cursor() as cursor:
-        for label, sql in _SCHEMA.items():
+        for label, sql in _SCHEMA_QUERY_BY_PART.items():
             read(label, sql)
         cursor.execute("SHOW FULL TABLES WHERE table_type = 'BASE TABLE'")
         for table, _ in list(cursor.fetchall()):

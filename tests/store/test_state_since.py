@@ -161,8 +161,8 @@ INSERT INTO orders (id, merch_txn_id, total_amount, status, created_at, updated_
     VALUES (1, 'ORD-1', 100, 'pending', '{{begun}}', '{{written}}'), (2, 'ORD-2', 100, 'paid', NULL, NULL);
 INSERT INTO {CHECKS} (id, client_id, corporation_number, status, operation_id, changed_at)
     VALUES (1, 1, '7010001065142', 'error', 'op-1', '{{written}}'), (2, 2, '7010001065142', 'pending', NULL, NULL)"""
-ENTRY = """INSERT INTO audit_log (session, seq, at, who, desk, what, subject_kind, subject_id, result, detail,
-    prev_hash, hash) VALUES ('s', {seq}, '2026-10-0{day} 03:00:00.000000', 'op-a', 'd', '{what}', '{kind}',
+INSERT_ENTRY_SQL = """INSERT INTO audit_log (session, seq, at, who, desk, what, subject_kind, subject_id, result,
+    detail, prev_hash, hash) VALUES ('s', {seq}, '2026-10-0{day} 03:00:00.000000', 'op-a', 'd', '{what}', '{kind}',
     '{subject}', 'done', '{{}}', '', '')"""
 ENTRIES = (
     ("payment", "1", AuditAction.PAYMENT_BOOKED),
@@ -173,7 +173,7 @@ ENTRIES = (
     ("order", "2", AuditAction.ORDER_PAID),
 )
 BEGUN, WRITTEN = "2026-10-01 03:00:00.000000", "2026-10-09 03:00:00.000000"
-EXPECTED = {
+EXPECTED_STATE_SINCE = {
     "payments": {1: "2026-10-02", 2: "2026-10-05", 3: "2026-10-09"},
     "orders": {1: "2026-10-09", 2: "2026-10-07"},
     CHECKS: {1: "2026-10-06", 2: None},
@@ -191,7 +191,7 @@ def upgraded_database(engine: Engine, tmp_path: Path, request: pytest.FixtureReq
                 tx.conn.exec_driver_sql(statement)
             for seq, (kind, subject, what) in enumerate(ENTRIES):
                 values = {"seq": seq, "day": seq + 2, "what": what, "kind": kind, "subject": subject}
-                tx.conn.exec_driver_sql(ENTRY.format(**values))
+                tx.conn.exec_driver_sql(INSERT_ENTRY_SQL.format(**values))
         migrate.upgrade(old)
         migrate.upgrade(old)
         yield old
@@ -205,7 +205,7 @@ def drop_triggers(conn: Connection) -> None:
             conn.exec_driver_sql(f"DROP TRIGGER {name}")
 
 
-@pytest.mark.parametrize("table", EXPECTED)
+@pytest.mark.parametrize("table", EXPECTED_STATE_SINCE)
 def test_old_rows_are_dated_by_the_trail(upgraded_database: Database, table: str) -> None:
     """The state of an old row is dated by the newest audit entry about its present state, or else by the row's last
     write. The date of a row of the other application stays unknown.
@@ -213,4 +213,4 @@ def test_old_rows_are_dated_by_the_trail(upgraded_database: Database, table: str
     with upgraded_database.read() as conn:
         rows = conn.exec_driver_sql(f"SELECT id, state_since FROM {table} ORDER BY id").all()
     dates = {number: convert_to_instant(stored) for number, stored in rows}
-    assert {number: str(at.date()) if at else None for number, at in dates.items()} == EXPECTED[table]
+    assert {number: str(at.date()) if at else None for number, at in dates.items()} == EXPECTED_STATE_SINCE[table]

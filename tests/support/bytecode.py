@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from _pytest.assertion import rewrite
 
-_FOLDERS = ("console", "tests")
-_REWRITTEN = ("test_*.py", "conftest.py")
+_SOURCE_FOLDERS = ("console", "tests")
+_REWRITTEN_FILE_PATTERNS = ("test_*.py", "conftest.py")
 """Name patterns of the files whose assertions pytest rewrites. It stores their bytecode under names of its own."""
 
 
@@ -25,7 +25,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
     config = session.config
     is_whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
     if is_whole and config.getoption("numprocesses", None) and not sys.dont_write_bytecode:
-        compile_all([config.rootpath / folder for folder in _FOLDERS], config, os.cpu_count() or 1)
+        compile_all([config.rootpath / folder for folder in _SOURCE_FOLDERS], config, os.cpu_count() or 1)
 
 
 def compile_all(folders: Iterable[Path], config: pytest.Config, processes: int) -> None:
@@ -47,7 +47,7 @@ def compile_all(folders: Iterable[Path], config: pytest.Config, processes: int) 
 
 def _compile(files: Sequence[Path], config: pytest.Config) -> None:
     for file in files:
-        if any(fnmatch.fnmatch(file.name, pattern) for pattern in _REWRITTEN):
+        if any(fnmatch.fnmatch(file.name, pattern) for pattern in _REWRITTEN_FILE_PATTERNS):
             with suppress(SyntaxError):  # whoever imports it says so
                 _compile_rewritten(file, config)
         else:

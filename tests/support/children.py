@@ -14,7 +14,7 @@ LOCK_WAIT_SECONDS = 500.0
 """Time limit (seconds) of a wait for a child. It is longer than any test may take, so a hanging test ends by the
 test's own time limit.
 """
-_PRELOADED = (
+_PRELOADED_MODULES = (
     "console.app", "console.wiring.services", "console.providers.alarmbox.client", "requests", "cryptography.fernet",
     "pymysql",
     "alembic.command", "tests.support.places", "tests.support.money_desks", "tests.support.fork_server_preload",
@@ -27,7 +27,7 @@ def get_context() -> ForkServerContext:
     ends with this process.
     """
     made = multiprocessing.get_context("forkserver")
-    made.set_forkserver_preload(list(_PRELOADED))
+    made.set_forkserver_preload(list(_PRELOADED_MODULES))
     return made
 
 

@@ -38,7 +38,7 @@ TEAM = (
     Person("lead-b", frozenset({APPROVER}), may_buy=True),
     Person("aud-f", frozenset({AUDITOR}), may_buy=False),
 )
-MINOR = 3_300
+AMOUNT_MINOR = 3_300
 _PROVIDER_STATE_WORDS = {
     ProviderStatement.PAID: "COMPLETED",
     ProviderStatement.WAITING: "CREATED",
@@ -85,11 +85,12 @@ class ConfiguredReader(LedgerReader):
             _PROVIDER_STATE_WORDS.get(told, "COMPLETED"),
             state,
             told is not ProviderStatement.WAITING,
-            question.amount or Money(MINOR, "JPY"),  # a provider has no currency of a row that another program wrote
+            question.amount
+            or Money(AMOUNT_MINOR, "JPY"),  # a provider has no currency of a row that another program wrote
             refunds=self.report_refunds(f"T-{number}") if told is ProviderStatement.PAID else (),
         )
         if told is ProviderStatement.OTHER_AMOUNT:
-            report = replace(report, amount=Money(MINOR - 1, "JPY"))
+            report = replace(report, amount=Money(AMOUNT_MINOR - 1, "JPY"))
             return Outcome(OutcomeClass.UNKNOWN, "other_amount", SendingCertainty.YES, report)
         return Outcome(_OUTCOME_BY_STATEMENT[told], "answered", SendingCertainty.YES, report, evidence="{}")
 
@@ -182,8 +183,8 @@ class ChoiceStage:
     ) -> Payment:
         now, conn = self.context.now(), tx.conn
         if order and order_id is None:
-            order_id = orders.insert_order(conn, orders.NewOrder(number, MINOR, currency), now)
-        new = payments.NewPayment(provider, number, currency, MINOR, order_id=order_id, begun_at=now)
+            order_id = orders.insert_order(conn, orders.NewOrder(number, AMOUNT_MINOR, currency), now)
+        new = payments.NewPayment(provider, number, currency, AMOUNT_MINOR, order_id=order_id, begun_at=now)
         made = payments.find(conn, payments.insert_payment(conn, new, now))
         assert made is not None
         path = find_state_path(state)
@@ -195,7 +196,7 @@ class ChoiceStage:
             values |= payments.make_work_values(Work(WorkState.NEEDS_REVIEW, reason="contradicted"))
         payments.move_payment_along_path(conn, made, path, now, **values)
         if PAID_STATES & set(path):
-            payments.set_captured_amount(conn, made.id, MINOR, now)
+            payments.set_captured_amount(conn, made.id, AMOUNT_MINOR, now)
         return self._found(conn, made.id)
 
     def _found(self, conn: Any, payment_id: int) -> Payment:
@@ -354,7 +355,7 @@ def _make_stored_statement(told: ProviderStatement, now: Any, number: str) -> di
     return {
         "provider_state": _PROVIDER_STATE_WORDS.get(told, "COMPLETED"),
         "told_at": now,
-        "provider_minor": MINOR - 1 if other else MINOR,
+        "provider_minor": AMOUNT_MINOR - 1 if other else AMOUNT_MINOR,
         "error_code": "other_amount" if other else None,
     }
 

@@ -28,12 +28,12 @@ TABLE = Path(__file__).with_name("variant_seconds.txt")
 _SECONDS, _SECONDS_OF_MONEY, _SECONDS_OF_GUARDS = 0.1, 0.25, 1.5
 _SECONDS_OF_CASES, _SECONDS_OF_MONEY_CASES = 0.3, 1.0
 _ENGINES = frozenset({"sqlite", "mariadb", "galera", "mysql"})
-_GUARDS = ("tests/harms/", "tests/store/constraints/")
+_GUARD_FOLDERS = ("tests/harms/", "tests/store/constraints/")
 """Folders of the tests of the rules that protect money. These rules exist for SQLite and for servers, so most of
 their variants must run on each database.
 """
-_MONEY = (
-    *_GUARDS,
+_MONEY_FOLDERS = (
+    *_GUARD_FOLDERS,
     *("tests/services/credit_checks/", "tests/services/guarded/", "tests/services/refunds/"),
     *("tests/services/payments/", "tests/services/payment_intake/", "tests/services/recovery/"),
     *("tests/store/operations/", "tests/store/payments/", "tests/store/refunds/"),
@@ -44,14 +44,14 @@ Claims, leases, request ids and refunds by two people are tested in them.
 """
 _TURNS, _SECONDS_WITHOUT_TURNS = 4, 0.3
 """A function of which one variant takes more processor seconds runs with one seed of four, unless it is in one of the
-folders `_WITHOUT_TURNS`.
+folders `_FOLDERS_WITHOUT_TURNS`.
 """
-_WITHOUT_TURNS = (*_MONEY, "tests/stateful/", "tests/faults/", "tests/day/", "tests/mutants/")
+_FOLDERS_WITHOUT_TURNS = (*_MONEY_FOLDERS, "tests/stateful/", "tests/faults/", "tests/day/", "tests/mutants/")
 _SERVER_SHARE = {"mariadb": 0.6, "galera": 2.7}
 """By engine, the average processor seconds of the database servers for one processor second of a test. A server
 serves several tests at once, so its seconds can't be measured for one test.
 """
-_PROPERTY = "processor seconds"
+_PROPERTY_NAME = "processor seconds"
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -91,7 +91,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             seconds.get(function, 0),
             random.Random(f"{seed} {function}"),
             budget=part_counts.get(function, _find_budget(function)),
-            budget_of_cases=_SECONDS_OF_MONEY_CASES if function.startswith(_MONEY) else _SECONDS_OF_CASES,
+            budget_of_cases=_SECONDS_OF_MONEY_CASES if function.startswith(_MONEY_FOLDERS) else _SECONDS_OF_CASES,
         )
     }
     config.hook.pytest_deselected(items=[item for item in items if item.nodeid not in drawn])
@@ -103,16 +103,18 @@ def find_functions_without_turn(seed: int, seconds: Mapping[str, float]) -> set[
     They are ordered by their seconds and dealt out in turn, so that each quarter takes about as long. Any four
     consecutive seeds run all functions. `seconds` has the processor seconds of one variant, by function.
     """
-    costly = {one for one in seconds if seconds[one] > _SECONDS_WITHOUT_TURNS and not one.startswith(_WITHOUT_TURNS)}
+    costly = {
+        one for one in seconds if seconds[one] > _SECONDS_WITHOUT_TURNS and not one.startswith(_FOLDERS_WITHOUT_TURNS)
+    }
     ordered = sorted(costly, key=lambda one: (seconds[one], one))
     return costly - set(ordered[seed % _TURNS :: _TURNS])
 
 
 def _find_budget(function: str) -> float:
     """Return the budget (processor seconds) of all drawn variants of this test function together."""
-    if function.startswith(_GUARDS):
+    if function.startswith(_GUARD_FOLDERS):
         return _SECONDS_OF_GUARDS
-    return _SECONDS_OF_MONEY if function.startswith(_MONEY) else _SECONDS
+    return _SECONDS_OF_MONEY if function.startswith(_MONEY_FOLDERS) else _SECONDS
 
 
 def name_function(nodeid: str) -> str:
@@ -194,7 +196,7 @@ class _Stopwatch:
     def pytest_runtest_makereport(self) -> Generator[None, pytest.TestReport, pytest.TestReport]:
         report = yield
         before, self._last = self._last, _measure_processor_seconds()
-        report.user_properties.append((_PROPERTY, self._last - before))
+        report.user_properties.append((_PROPERTY_NAME, self._last - before))
         return report
 
 
@@ -206,7 +208,7 @@ class _Table:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         for name, value in report.user_properties:
-            if name == _PROPERTY and isinstance(value, float):
+            if name == _PROPERTY_NAME and isinstance(value, float):
                 self._seconds[report.nodeid] += value
 
     def pytest_sessionfinish(self) -> None:

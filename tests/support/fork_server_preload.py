@@ -41,7 +41,7 @@ def _make_one_purchase() -> None:
 for part in (console.providers, console.services, console.store):
     _import_all(part)
 # These import or compute something when they are first asked, the last one slowly on purpose; it is remembered.
-WARMED = (compute_check_digit("180301018771"), codecs.lookup("utf-8-sig"), Cipher(STORE_KEY).fingerprint)
+WARMED_VALUES = (compute_check_digit("180301018771"), codecs.lookup("utf-8-sig"), Cipher(STORE_KEY).fingerprint)
 _make_one_purchase()
 # Freeze these objects: a child's garbage collector would walk through them, and so copy their pages.
 gc.collect()

@@ -13,7 +13,7 @@ TABLE_NAME = "hansha_alarmbox_credit_checks"
 Row = dict[str, object]
 
 _FULL_WIDTH_DIGITS = {0x30 + digit: 0xFF10 + digit for digit in range(10)}
-_SPELLINGS: tuple[Callable[[str], str], ...] = (
+_NUMBER_SPELLINGS: tuple[Callable[[str], str], ...] = (
     lambda n: f"T{n}",
     lambda n: f"{n[:1]}-{n[1:5]}-{n[5:]}",
     lambda n: f" {n} ",
@@ -97,7 +97,7 @@ def make_rows(
         if known and chance.random() < doubled:
             client, number = chance.choice(known)
         known.append((client, number))
-        written = chance.choice(_SPELLINGS)(number) if chance.random() < odd else number
+        written = chance.choice(_NUMBER_SPELLINGS)(number) if chance.random() < odd else number
         if chance.random() < unbought:
             yield make_row(client_id=client, corporation_number=written)
         else:

@@ -11,12 +11,12 @@ check.
 _BODY_OVER_LIMIT_BYTES = (1 << 20) + 1
 _HEAD = b"%b %b HTTP/1.1\r\nhost: receiver.example\r\n"
 _POST = _HEAD % (b"POST", b"/notices/bank")
-_STAMP = b"x-notice-signature: t=1790000000,v1=" + b"0" * 64 + b"\r\n"
-_UPGRADE = (
+_SIGNATURE_HEADER = b"x-notice-signature: t=1790000000,v1=" + b"0" * 64 + b"\r\n"
+_UPGRADE_REQUEST = (
     _HEAD % (b"GET", b"/live") + b"upgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n"
     b"sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\n"
 )
-_HEALTH = _HEAD % (b"GET", b"/healthz") + b"\r\n"
+_HEALTH_REQUEST = _HEAD % (b"GET", b"/healthz") + b"\r\n"
 _WRONG_TOKEN = b"\x81\x85\0\0\0\0wrong"
 """A text frame of a WebSocket with a wrong token; its mask is zero."""
 
@@ -52,7 +52,7 @@ def _make_chunks(*chunks: bytes) -> bytes:
 _KINDS: Mapping[str, Callable[[random.Random], bytes]] = {
     "path": lambda chance: _HEAD % (b"GET", _make_path(chance)) + b"\r\n",
     "method": lambda chance: _HEAD % (chance.choice((b"PUT", b"BREW", b"TRACE")), b"/notices/bank") + b"\r\n",
-    "signature": lambda chance: _make_request(b'{"event_id": "%d"}' % chance.getrandbits(40), _STAMP),
+    "signature": lambda chance: _make_request(b'{"event_id": "%d"}' % chance.getrandbits(40), _SIGNATURE_HEADER),
     "no signature": lambda chance: _make_request(_make_noise(chance)),
     "source": lambda chance: (_HEAD % (b"POST", b"/notices/%x" % chance.getrandbits(24))) + b"\r\n",
     "bad JSON": lambda chance: (_HEAD % (b"POST", b"/webhooks/paypay")) + b'content-length: 9\r\n\r\n{"state":',
@@ -75,33 +75,33 @@ _KINDS: Mapping[str, Callable[[random.Random], bytes]] = {
     ),
     "two lengths": lambda chance: _POST + b"content-length: 0\r\ncontent-length: 4\r\n\r\nabcd",
     "more than it said": lambda chance: _make_request(b"{}") + _make_noise(chance),
-    "pipelined": lambda chance: _make_request(b"{}", _STAMP) * chance.randint(2, 20),
+    "pipelined": lambda chance: _make_request(b"{}", _SIGNATURE_HEADER) * chance.randint(2, 20),
     "HTTP/0.9": lambda chance: b"GET " + _make_path(chance) + b"\r\n\r\n",
     "HTTP/2": lambda chance: b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + b"\0\0\0\4\0\0\0\0\0",
     "TLS": lambda chance: b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + chance.randbytes(64) + b"\r\n\r\n",
     "many headers": lambda chance: _POST + b"".join(b"x-%d: y\r\n" % n for n in range(4_000)) + b"\r\n",
     "long header": lambda chance: _POST + b"x: " + b"y" * 20_000 + b"\r\n\r\n",
     "nulls in the head": lambda chance: _HEAD % (b"GET", b"/\0\0") + b"x\0: y\r\n\r\n",
-    "nulls in the body": lambda chance: _make_request(b"\0" * 1_000, _STAMP),
+    "nulls in the body": lambda chance: _make_request(b"\0" * 1_000, _SIGNATURE_HEADER),
     "packed": lambda chance: _make_request(_make_noise(chance), b"content-encoding: gzip\r\n"),
     "noise": lambda chance: b"\xff" + _make_noise(chance) + b"\r\n\r\n",
-    "no handshake": lambda chance: _UPGRADE.replace(b"/live", b"/notices/bank") + b"\r\n",
+    "no handshake": lambda chance: _UPGRADE_REQUEST.replace(b"/live", b"/notices/bank") + b"\r\n",
 }
-_OTHERS: Mapping[str, Callable[[random.Random], MalformedMessage]] = {
+_OTHER_KINDS: Mapping[str, Callable[[random.Random], MalformedMessage]] = {
     "less than it said": lambda chance: MalformedMessage(
         "less than it said", _make_request(b"{}" * 40)[:-3], ends=True
     ),
     "wrong token": lambda chance: MalformedMessage(
-        "wrong token", _UPGRADE + b"authorization: Bearer %x\r\n\r\n" % chance.getrandbits(99), CHANNEL
+        "wrong token", _UPGRADE_REQUEST + b"authorization: Bearer %x\r\n\r\n" % chance.getrandbits(99), CHANNEL
     ),
-    "token at once": lambda chance: MalformedMessage("token at once", _UPGRADE + b"\r\n" + _WRONG_TOKEN),
+    "token at once": lambda chance: MalformedMessage("token at once", _UPGRADE_REQUEST + b"\r\n" + _WRONG_TOKEN),
     "health": lambda chance: MalformedMessage(
-        "health", _HEALTH * 3 + _HEALTH[:-2] + b"connection: close\r\n\r\n", ALIVE
+        "health", _HEALTH_REQUEST * 3 + _HEALTH_REQUEST[:-2] + b"connection: close\r\n\r\n", ALIVE
     ),
 }
-KIND_NAMES = (*_KINDS, *_OTHERS)
+KIND_NAMES = (*_KINDS, *_OTHER_KINDS)
 
 
 def make_message(name: str, chance: random.Random) -> MalformedMessage:
     """Return a message of the kind `name`. `chance` chooses its random parts."""
-    return MalformedMessage(name, _KINDS[name](chance)) if name in _KINDS else _OTHERS[name](chance)
+    return MalformedMessage(name, _KINDS[name](chance)) if name in _KINDS else _OTHER_KINDS[name](chance)

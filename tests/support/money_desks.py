@@ -18,9 +18,9 @@ from console.store.refunds import refunds
 from tests.support.desks import MovedClock
 from tests.support.places import Place
 
-SCALE = "20"
+TIME_SCALE = "20"
 """Value of the setting TIME_SCALE: the factor by which these desks shorten all waits."""
-CAPTURED = 3_000
+CAPTURED_MINOR = 3_000
 _ATOM = (
     "MERCH_ID",
     "PASSWORD",
@@ -39,14 +39,14 @@ def make_provider_settings(url: str) -> dict[str, Any]:
     variables without their prefix `CONSOLE_`.
     """
     secrets = {f"SECRET_{name}": str(getattr(credentials, name)) for name in _SECRETS}
-    return {"PAYPAY_URL": url, "ATOM_URL": url, "TIME_SCALE": SCALE, **secrets}
+    return {"PAYPAY_URL": url, "ATOM_URL": url, "TIME_SCALE": TIME_SCALE, **secrets}
 
 
 def import_paid_payment(
     console: Console,
     sandbox: Sandbox,
     number: str,
-    minor: int = CAPTURED,
+    minor: int = CAPTURED_MINOR,
     provider: str = "paypay",
     corporation_number: str | None = None,
 ) -> Payment:

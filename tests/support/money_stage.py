@@ -23,7 +23,7 @@ from console.store.payments import orders, payments
 from tests.support import money_truth, server_clock, truth
 from tests.support.desks import MovedClock, make_environment
 from tests.support.money_desks import (
-    CAPTURED,
+    CAPTURED_MINOR,
     call_for_ending,
     find_newest_refund,
     import_paid_payment,
@@ -100,7 +100,7 @@ class MoneyStage:
         self.made += 1
         number = f"ORD-{self.made}"
         if action == "notice":
-            insert_order(self.place, number, CAPTURED)
+            insert_order(self.place, number, CAPTURED_MINOR)
             return ActionTarget(action, number)
         payment = import_paid_payment(self.maker, self.sandbox, number).id
         if action == "ask":
@@ -184,7 +184,9 @@ class MoneyStage:
             found = orders.find_by_number(conn, target.number)
             assert found is not None
             (payment,) = payments.find_by_order(conn, found.id)
-        assert (payment.state in PAID_STATES, payment.captured_minor) == (True, CAPTURED), f"{payment} after {where}"
+        assert (payment.state in PAID_STATES, payment.captured_minor) == (True, CAPTURED_MINOR), (
+            f"{payment} after {where}"
+        )
         assert (found.state, self._events(target)) == ("paid", 1), f"{found} after {where}"
 
     def _events(self, target: ActionTarget) -> int:
@@ -219,7 +221,7 @@ def _make_bank_notice(target: ActionTarget, stage: MoneyStage):  # type: ignore[
         "event_id": f"EV-{target.number}",
         "type": "payment.succeeded",
         "order_no": target.number,
-        "amount": str(CAPTURED),
+        "amount": str(CAPTURED_MINOR),
         "currency": "JPY",
         "occurred_at": now.isoformat(),
     }

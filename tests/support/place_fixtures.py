@@ -23,7 +23,7 @@ if TYPE_CHECKING:  # the program is imported by the tests that run it
     from tests.support.places import Engine, Place
     from tests.support.quick_desks import HandClock
 
-_USUAL = ("sqlite", "mariadb")
+_USUAL_ENGINES = ("sqlite", "mariadb")
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -37,7 +37,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if "engine" not in metafunc.fixturenames:
         return
     marker = metafunc.definition.get_closest_marker("engines")
-    names = list(marker.args if marker else _USUAL)
+    names = list(marker.args if marker else _USUAL_ENGINES)
     if "mariadb" in names and os.environ.get(server_fixtures.MYSQL):
         names.append("mysql")
     metafunc.parametrize("engine", names, scope="session")

@@ -18,8 +18,8 @@ from tests.support.teams import ROLES_BY_PERSON, create_team
 from tests.support.waiting import wait_until
 
 PEOPLE = ("op-a", "op-b", "lead-b", "lead-c")
-_TEAM = {name: ROLES_BY_PERSON[name] for name in (*PEOPLE, "worker")}
-_SHOP = "shop"
+_ROLES_BY_MEMBER = {name: ROLES_BY_PERSON[name] for name in (*PEOPLE, "worker")}
+_SHOP_ACCOUNT = "shop"
 # MySQL tells how a table is from what it once knew of it, for a day, unless asked so; MariaDB doesn't read this.
 _READ_LIVE_STATISTICS_SQL = "SET @as_it_is = 1 /*!80000 , SESSION information_schema_stats_expiry = 0 */"
 _SELECT_NUMBERED_TABLES_SQL = (
@@ -38,7 +38,7 @@ class PooledDatabase:
     def __init__(
         self,
         nodes: Sequence[SqlServer],
-        people: Mapping[str, tuple[str, ...]] = _TEAM,
+        people: Mapping[str, tuple[str, ...]] = _ROLES_BY_MEMBER,
         *,
         exact: bool = False,
         asks: bool = False,
@@ -50,7 +50,7 @@ class PooledDatabase:
         self._unguarded = False
         self._team = create_team(nodes[0], people, exact=exact, asks=asks)
         self._accounts = {short: _split_account(url) for short, url in self._team.urls.items()}
-        self._accounts |= {"": _split_account(self._team.owner), _SHOP: self._create_shop_account()}
+        self._accounts |= {"": _split_account(self._team.owner), _SHOP_ACCOUNT: self._create_shop_account()}
         wait_until_applied(self.nodes)
         self._lines: dict[str, Any] = {}
         with self._connect_as("").cursor() as cursor:
@@ -133,7 +133,7 @@ class PooledDatabase:
 
     def drop(self) -> None:
         """Drop the database and its accounts. Needed only on a server that isn't ended with the run."""
-        self.nodes[0].sql(f"DROP USER IF EXISTS `{self.get_account_name(_SHOP)}`@`%`")
+        self.nodes[0].sql(f"DROP USER IF EXISTS `{self.get_account_name(_SHOP_ACCOUNT)}`@`%`")
         self._team.drop()
 
     def _connect_as(self, who: str) -> Any:
@@ -165,7 +165,7 @@ class PooledDatabase:
         """Create the account of another application, with rights on the table of credit checks only. Return its name
         and password.
         """
-        name, password = f"{_SHOP}.{self._team.database[-6:]}", self._accounts["op-a"][1]
+        name, password = f"{_SHOP_ACCOUNT}.{self._team.database[-6:]}", self._accounts["op-a"][1]
         table = f"`{self._team.database}`.hansha_alarmbox_credit_checks"
         self.nodes[0].sql(f"CREATE USER `{name}`@`%` IDENTIFIED BY '{password}'")
         self.nodes[0].sql(f"GRANT SELECT, INSERT, UPDATE ON {table} TO `{name}`@`%`")

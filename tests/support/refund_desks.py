@@ -37,7 +37,7 @@ from tests.support.desks import MovedClock
 from tests.support.ledger_vendor import LedgerVendor, OpenTransactionCounter
 from tests.support.quick_desks import open_quick_desk
 
-SCALE = 20
+TIME_SCALE = 20
 TEAM = (
     Person("op-a", frozenset({OPERATOR}), may_buy=True),
     Person("op-e", frozenset({OPERATOR}), may_buy=True),
@@ -82,7 +82,7 @@ class RefundDesk:
     is given.
     """
 
-    def __init__(self, home: Path, control: SandboxControl, *, scale: int = SCALE, **extra: str) -> None:
+    def __init__(self, home: Path, control: SandboxControl, *, scale: int = TIME_SCALE, **extra: str) -> None:
         self.control, self.clock = control, MovedClock()
         self.clock.stop()
         urls = {"PAYPAY_URL": control.url, "ATOM_URL": control.url, "TIME_SCALE": str(scale)}

@@ -17,7 +17,7 @@ from tests.support.desks import NUMBERS
 OPEN, MERGED, MIDDLE, SUCCESSOR, CLOSED, HOSTILE = NUMBERS
 WHOLE_DAY, DIFFERENCE_DAY = date(2026, 10, 30), date(2026, 11, 2)
 OPEN_NAME, NEW_NAME = "架空商事株式会社", "新架空商事株式会社"
-IMAGE = "8700110005901"
+NUMBER_OF_IMAGE_NAME = "8700110005901"
 """The number of a corporation whose name the publisher has only as an image."""
 HOSTILE_NAME = "=HYPERLINK(1)\u202e" + "長" * 135
 _OPEN_ROW = make_company_row(OPEN, OPEN_NAME, furigana="カクウショウジ")
@@ -28,7 +28,7 @@ ROWS = (
     make_company_row(SUCCESSOR, "承継合同会社"),
     close_company(make_company_row(CLOSED, "閉鎖有限会社"), date(2026, 6, 1)),
     make_company_row(HOSTILE, HOSTILE_NAME),
-    make_company_row(IMAGE, "")._replace(name_image_id="00031415"),
+    make_company_row(NUMBER_OF_IMAGE_NAME, "")._replace(name_image_id="00031415"),
 )
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import event
 from console.app import Console
 from console.store.database.pipelining_connection import PipeliningConnection
 
-AT_MOST_ONCE_A_SECOND = ("console_meta", "alembic_version", "information_schema")
+TABLES_READ_ONCE_A_SECOND = ("console_meta", "alembic_version", "information_schema")
 
 
 @contextmanager
@@ -28,7 +28,7 @@ def record_statements(desk: Console) -> Iterator[list[str]]:
         if (
             not _is_renewal()
             and not statement.startswith("BEGIN")
-            and not any(name in statement for name in AT_MOST_ONCE_A_SECOND)
+            and not any(name in statement for name in TABLES_READ_ONCE_A_SECOND)
         ):
             sent.append(statement)
 
@@ -62,7 +62,7 @@ def record_packets() -> Iterator[list[list[bytes]]]:
             statements.append(data[start + 5 : end])
             start = end
         text = b" ".join(statements).decode(errors="replace")
-        if not _is_renewal() and not any(name in text for name in AT_MOST_ONCE_A_SECOND):
+        if not _is_renewal() and not any(name in text for name in TABLES_READ_ONCE_A_SECOND):
             packets.append(statements)
         write(self, data)
 

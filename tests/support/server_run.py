@@ -25,12 +25,12 @@ from typing import Any
 from tests.support import keeper
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
-VARIABLE = "TESTS_SERVER_RUN"
+SERVER_RUN_VARIABLE = "TESTS_SERVER_RUN"
 _ROOM_BYTES = 3 << 30
 _MEMORY_FOLDER = Path("/dev/shm")
 # Below the ports that the kernel hands out by itself: nobody's outgoing connection takes the port of a killed server.
 _PORTS = range(15_000, 30_000)
-TOOLS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+TOOL_PATHS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ class Run:
     def start(self, name: str, command: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> None:
         """Start a process under this name; if this process runs as root, as an unprivileged user."""
         words = [str(word) for word in command]
-        around = {"PATH": TOOLS, "LC_ALL": "C", "TZ": "UTC", **(environment or {})}
+        around = {"PATH": TOOL_PATHS, "LC_ALL": "C", "TZ": "UTC", **(environment or {})}
         self.send_to_keeper("start", name, command=words, environment=around, user=find_unprivileged_user())
 
     def signal(self, name: str, number: int) -> None:
@@ -150,7 +150,7 @@ def make_run(place: Path | None = None) -> Run:
 
 def find_current_run() -> Run | None:
     """Return the run to which this process belongs; None if it belongs to none."""
-    owner, _, folder = os.environ.get(VARIABLE, "").partition(":")
+    owner, _, folder = os.environ.get(SERVER_RUN_VARIABLE, "").partition(":")
     return Run(Path(folder), int(owner)) if owner else None
 
 
@@ -159,9 +159,9 @@ def publish_run(run: Run | None) -> None:
     variable.
     """
     if run:
-        os.environ[VARIABLE] = f"{run.owner}:{run.folder}"
+        os.environ[SERVER_RUN_VARIABLE] = f"{run.owner}:{run.folder}"
     else:
-        os.environ.pop(VARIABLE, None)
+        os.environ.pop(SERVER_RUN_VARIABLE, None)
 
 
 def find_roomy_folder() -> Path:

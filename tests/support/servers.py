@@ -57,7 +57,7 @@ def find_missing_reason(kind: str) -> str | None:
     """Return the reason for which this machine can't run a server of this kind ("mariadb", "galera", "redis"); None
     if it can.
     """
-    absent = [program for program in _PROGRAMS[kind] if not shutil.which(program, path=server_run.TOOLS)]
+    absent = [program for program in _PROGRAMS[kind] if not shutil.which(program, path=server_run.TOOL_PATHS)]
     if kind == "galera" and galera_cluster.find_galera_library() is None:
         absent.append("galera-4")
     if absent:

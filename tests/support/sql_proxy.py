@@ -20,13 +20,13 @@ from urllib.parse import urlsplit, urlunsplit
 from tests.support.waiting import PATIENCE_SECONDS
 
 BreakKind = Literal["lost_request", "lost_reply", "half_reply", "passed", "unheard", "unanswered", "late"]
-AT_ONCE: tuple[BreakKind, ...] = ("lost_request", "lost_reply", "half_reply")
+IMMEDIATE_BREAKS: tuple[BreakKind, ...] = ("lost_request", "lost_reply", "half_reply")
 """Faults that the client notices immediately."""
 
 _CHUNK = 1 << 16
 _HEADER = 4
 _WORDS, _QUIT = 5, 1
-_RESET = struct.pack("ii", 1, 0)
+_RESET_LINGER = struct.pack("ii", 1, 0)
 
 
 @dataclass
@@ -138,7 +138,7 @@ class _ProxiedConnection:
             self._server.sendall(packet)
 
     def _cut_client(self) -> None:
-        self._client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        self._client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_LINGER)
         self._client.close()
 
     def _lose_request(self, _packet: bytes) -> None:

@@ -11,11 +11,11 @@ from sqlalchemy import text
 from console.app import Console
 from console.store.database.engine import Database
 
-_ROWS = text(
+_SELECT_CHECKS_SQL = text(
     "SELECT id, client_id, corporation_number, status, certainty, credit_check_id, superseded_by, superseded_at,"
     " renews, claim_number, work_state, operation_id FROM hansha_alarmbox_credit_checks ORDER BY id"
 )
-_CALLING = text("SELECT count(*) FROM operations WHERE state = 'calling'")
+_COUNT_CALLING_OPERATIONS_SQL = text("SELECT count(*) FROM operations WHERE state = 'calling'")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,13 +39,13 @@ class CheckRow:
 def read_check_rows(database: Database) -> tuple[CheckRow, ...]:
     """Read all credit checks."""
     with database.read() as conn:
-        return tuple(CheckRow(*row) for row in conn.execute(_ROWS))
+        return tuple(CheckRow(*row) for row in conn.execute(_SELECT_CHECKS_SQL))
 
 
 def count_calling_operations(database: Database) -> int:
     """Return the number of operations in the journal whose state is `calling`."""
     with database.read() as conn:
-        return int(conn.scalar(_CALLING) or 0)
+        return int(conn.scalar(_COUNT_CALLING_OPERATIONS_SQL) or 0)
 
 
 def check_claims(found: Iterable[CheckRow]) -> None:

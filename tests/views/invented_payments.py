@@ -28,7 +28,7 @@ from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work
 from tests.views.invented_checks import NOW
 
-STRIP = MoneyParts("JPY", 12_000, 0, 0, 0, 0, 0, 12_000)
+MONEY_PARTS = MoneyParts("JPY", 12_000, 0, 0, 0, 0, 0, 12_000)
 LIMITS = Limits("JPY", 1_000_000, 3_000_000, 500_000, 100_000, 900)
 ORDER = Order(
     3,
@@ -43,7 +43,7 @@ ORDER = Order(
     changed_at=NOW,
     state_since=NOW,
 )
-ASIDE = SetAside(4, 5, 1, 6_000, "JPY", SetAsideState.OPEN, None, 1, NOW)
+OPEN_SET_ASIDE = SetAside(4, 5, 1, 6_000, "JPY", SetAsideState.OPEN, None, 1, NOW)
 
 
 def make_payment(**other: Any) -> Payment:
@@ -85,7 +85,7 @@ WITHIN_LIMIT = RuleCheck(LimitReason.LIMIT_PER_REFUND, True, {"limit": 1_000_000
 
 def make_plan(*hits: RiskSignal, **other: Any) -> RefundPlan:
     made = RefundPlan(
-        make_payment(), ORDER, STRIP, LIMITS, 20_000, hits, (WITHIN_LIMIT,), (), (),
+        make_payment(), ORDER, MONEY_PARTS, LIMITS, 20_000, hits, (WITHIN_LIMIT,), (), (),
         None, ("lead-b", "lead-c"), read_at=NOW,
     )  # fmt: skip
     return replace(made, **other)
@@ -95,10 +95,10 @@ def make_view(record: Refund | None = None, *against: RiskSignal, **other: Any) 
     requested = record or make_refund()
     made = RefundDetails(
         requested, explain_refund(requested, NOW), make_payment(), ORDER, make_sides(),
-        replace(STRIP, waiting=8_500, refundable=3_500), against,
+        replace(MONEY_PARTS, waiting=8_500, refundable=3_500), against,
         (WITHIN_LIMIT,), {}, (), (), (), (), payment_sides=make_sides(), needed_checkers=requested.checkers_needed,
     )  # fmt: skip
     return replace(made, **other)
 
 
-EXPLAINED = explain_payment(replace(make_payment(), relations=PaymentRelations(ORDER)), NOW)
+PAYMENT_EXPLANATION = explain_payment(replace(make_payment(), relations=PaymentRelations(ORDER)), NOW)

@@ -21,7 +21,7 @@ from tests.views.invented_payments import make_payment
 
 DAY = date(2026, 11, 19)
 FILE = ReconciledFile(DAY, "ab" * 32, 1_234, 7, 216_700, 66_000, (2,))
-CASE = Alert(9, "reconcile_amount", "payment", 1, None, "取引完了 1300 JPY", "completed 1200 JPY", NOW)
+AMOUNT_ALERT = Alert(9, "reconcile_amount", "payment", 1, None, "取引完了 1300 JPY", "completed 1200 JPY", NOW)
 
 
 def make_run(id: int = 3, **other: Any) -> ReconciliationRunItem:
@@ -53,12 +53,12 @@ def make_difference(
     return DifferenceItem(compared, **{"payment": None if refused else make_payment(id=id), **other})
 
 
-AMOUNT = make_difference(
-    1, ReconciliationVerdict.DIFFERENT_AMOUNT, "completed 1200 JPY", "取引完了 1300 JPY", case=CASE
+AMOUNT_DIFFERENCE = make_difference(
+    1, ReconciliationVerdict.DIFFERENT_AMOUNT, "completed 1200 JPY", "取引完了 1300 JPY", case=AMOUNT_ALERT
 )
-IMPORTED = make_difference(2, ReconciliationVerdict.IMPORTED, None, "取引完了 500 JPY")
-REFUSED = make_difference(4, ReconciliationVerdict.REFUSED, None, "other_day 0412")
-ALL_RUNS = (AMOUNT, IMPORTED, REFUSED)
+IMPORTED_DIFFERENCE = make_difference(2, ReconciliationVerdict.IMPORTED, None, "取引完了 500 JPY")
+REFUSED_DIFFERENCE = make_difference(4, ReconciliationVerdict.REFUSED, None, "other_day 0412")
+ALL_DIFFERENCES = (AMOUNT_DIFFERENCE, IMPORTED_DIFFERENCE, REFUSED_DIFFERENCE)
 
 
 class ReconcileServices:
@@ -67,7 +67,7 @@ class ReconcileServices:
     """
 
     def __init__(
-        self, *views: ReconciliationRunDetails, rows: tuple[DifferenceItem, ...] = ALL_RUNS, refusal: str = ""
+        self, *views: ReconciliationRunDetails, rows: tuple[DifferenceItem, ...] = ALL_DIFFERENCES, refusal: str = ""
     ) -> None:
         self.run_views = {view.item.id: view for view in views}
         self.rows, self.refusal = rows, refusal

@@ -19,19 +19,19 @@ from tests.support.explanation_sentences import check_sentences_complete, make_s
 from tests.wording.test_payment_explanations import NOW, ORDER, PAYMENT
 
 TWO_HOURS_AGO = NOW - timedelta(hours=2)
-PAID = replace(PAYMENT, paid_at=TWO_HOURS_AGO)
-BROKEN: Mapping[str, tuple[Order, Payment]] = {
-    "A": (replace(ORDER, state=OrderState.PENDING), PAID),
+PAID_PAYMENT = replace(PAYMENT, paid_at=TWO_HOURS_AGO)
+RECORDS_BY_BROKEN_RULE: Mapping[str, tuple[Order, Payment]] = {
+    "A": (replace(ORDER, state=OrderState.PENDING), PAID_PAYMENT),
     "B": (
         replace(ORDER, changed_at=TWO_HOURS_AGO, state_since=TWO_HOURS_AGO),
         replace(PAYMENT, state=PaymentState.PAYMENT_FAILED, captured_minor=0),
     ),
     "B reversed": (
         replace(ORDER, changed_at=TWO_HOURS_AGO, state_since=TWO_HOURS_AGO),
-        replace(PAID, state=PaymentState.REVERSED),
+        replace(PAID_PAYMENT, state=PaymentState.REVERSED),
     ),
-    "C after": (ORDER, replace(PAID, late_after=PaymentState.EXPIRED, refunded_minor=2_000)),
-    "C cancelled": (replace(ORDER, state=OrderState.CANCELLED), PAID),
+    "C after": (ORDER, replace(PAID_PAYMENT, late_after=PaymentState.EXPIRED, refunded_minor=2_000)),
+    "C cancelled": (replace(ORDER, state=OrderState.CANCELLED), PAID_PAYMENT),
 }
 
 
@@ -42,12 +42,12 @@ def find_finding(order: Order, payment: Payment, now: datetime = NOW) -> BrokenR
 
 
 def explain(name: str) -> Explanation:
-    order, payment = BROKEN[name]
+    order, payment = RECORDS_BY_BROKEN_RULE[name]
     return explain_alert(order, (payment,), find_finding(order, payment), NOW - timedelta(minutes=7), NOW)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
-@pytest.mark.parametrize("name", BROKEN)
+@pytest.mark.parametrize("name", RECORDS_BY_BROKEN_RULE)
 def test_every_rule_has_three_whole_sentences(name: str, language: str) -> None:
     """Each rule has three whole sentences: verdict, reason, next step. The last two name the payment that settles it,
     and no two rules have the same reason.
@@ -56,7 +56,7 @@ def test_every_rule_has_three_whole_sentences(name: str, language: str) -> None:
     told = make_sentences(explain(name), language)
     assert ("決済 A-10442" if language == "ja" else "ayment A-10442") in told[1]
     assert ("決済 A-10442" if language == "ja" else "ayment A-10442") in told[2]
-    others = [make_sentences(explain(other), language)[1] for other in BROKEN if other != name]
+    others = [make_sentences(explain(other), language)[1] for other in RECORDS_BY_BROKEN_RULE if other != name]
     assert told[1] not in others
 
 

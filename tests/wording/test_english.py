@@ -13,7 +13,7 @@ EN = read_sentences("en")
 JA = read_sentences("ja")
 
 # Phrases that no sentence contains, with the reason and the word to use instead.
-NOT_USED = {
+REASON_BY_UNUSED_PHRASE = {
     r"by itself|by themselves": "it reads like a riddle; say automatically",
     r"\b(some|any|every)body\b|\bnobody\b": "say someone, anyone, everyone, no one",
     r"\bwhoever\b|\bwhatever\b": "name the person or the thing",
@@ -59,7 +59,7 @@ TYPED_NAMES = frozenset(
 FAMILIES_FOR_ADMINISTRATORS = ("doctor.", "error.", "cli.", "adoption.")
 
 # Names of facts that are numbers of things, besides those that a sentence formats as a count.
-COUNTS = frozenset(
+COUNT_FACT_NAMES = frozenset(
     {"n", "days", "missed", "lost", "waiting", "nodes", "size", "people", "statements", "others", "count"}
 )
 
@@ -108,7 +108,7 @@ def text_outside_facts(sentence: str) -> str:
 def counted_facts(sentence: str) -> Iterator[str]:
     """Yield the names of the sentence's facts that are numbers of things."""
     for _, name, form, _ in string.Formatter().parse(sentence):
-        if name and (name in COUNTS or form == "count" or "/" in (form or "")):
+        if name and (name in COUNT_FACT_NAMES or form == "count" or "/" in (form or "")):
             yield name
 
 
@@ -118,7 +118,7 @@ def rendered(key: str, number: int) -> str:
     return translate(key, "en", **{**facts, **dict.fromkeys(counted_facts(EN[key]), number)})
 
 
-@pytest.mark.parametrize(("phrase", "reason"), NOT_USED.items(), ids=list(NOT_USED))
+@pytest.mark.parametrize(("phrase", "reason"), REASON_BY_UNUSED_PHRASE.items(), ids=list(REASON_BY_UNUSED_PHRASE))
 def test_a_phrase_is_not_used(phrase: str, reason: str) -> None:
     """No English text has one of these phrases, for each of which a plainer one is used."""
     pattern = re.compile(phrase, re.IGNORECASE)
@@ -136,14 +136,14 @@ def test_no_sentence_shows_a_code() -> None:
     assert {(key, word) for key, word in shown if not key.startswith(FAMILIES_FOR_ADMINISTRATORS)} == set()
 
 
-COUNTED = sorted(key for key, text in EN.items() if any(counted_facts(text)))
+KEYS_WITH_COUNTS = sorted(key for key, text in EN.items() if any(counted_facts(text)))
 
 
 def test_many_sentences_count() -> None:
-    assert len(COUNTED) > 60
+    assert len(KEYS_WITH_COUNTS) > 60
 
 
-@pytest.mark.parametrize("key", COUNTED)
+@pytest.mark.parametrize("key", KEYS_WITH_COUNTS)
 def test_singular_and_plural_follow_the_number(key: str) -> None:
     """With the count 1 a sentence has no plural noun or verb; with 0 and 2 it has no singular that has a
     plural form.

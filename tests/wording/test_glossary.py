@@ -31,7 +31,7 @@ def terms() -> list[Term]:
     return [Term(*(cell.strip(" `") for cell in row.strip("|").split("|"))) for row in rows[2:]]
 
 
-SHOWN = [term for term in terms() if term.key != EMPTY_CELL]
+TERMS_ON_SCREEN = [term for term in terms() if term.key != EMPTY_CELL]
 
 
 def test_terms_are_in_order_and_each_has_a_meaning() -> None:
@@ -56,7 +56,7 @@ def test_a_term_is_in_the_code(term: Term) -> None:
         assert hasattr(importlib.import_module(module), name)
 
 
-@pytest.mark.parametrize("term", SHOWN, ids=lambda term: term.english)
+@pytest.mark.parametrize("term", TERMS_ON_SCREEN, ids=lambda term: term.english)
 def test_a_term_on_screen_is_the_word_of_the_catalogue(term: Term) -> None:
     """The text of each term's wording key contains the term in both languages."""
     assert term.japanese in read_sentences("ja")[term.key]
@@ -74,4 +74,4 @@ def test_most_terms_are_words_on_screen() -> None:
     """More than 20 terms of the glossary have a wording key; the other terms belong to the machinery and are not
     shown.
     """
-    assert len(SHOWN) > 20
+    assert len(TERMS_ON_SCREEN) > 20

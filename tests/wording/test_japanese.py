@@ -16,7 +16,7 @@ WORDS = {key: text for key, text in read_sentences("ja").items() if not key.star
 BUTTON_KEY = re.compile(r"(action|command|key|alerts_screen\.action)\.|bulk\.act\.|.*\.(\w+_)?act(_\w+)?$")
 
 # A word that no sentence contains, and why.
-FORBIDDEN = {
+REASON_BY_FORBIDDEN_WORD = {
     "答え": "a child's word: the provider's 回答, or the 応答 of a connection",
     "入金済みの注文が未入金": "it contradicts itself: 支払い後も注文が未入金",
     "該当あり": "in a check for anti-social forces it means a hit: 記録あり",
@@ -60,21 +60,21 @@ FORBIDDEN = {
     "第二の人": "第二確認者",
     "次にすること": "the same thing is called 次の対応",
 }  # fmt: skip
-ALLOWED = {"頼": ("依頼",), "のです": ("ものです",)}
+ALLOWED_WORDS_BY_PART = {"頼": ("依頼",), "のです": ("ものです",)}
 # Commands are written as they are typed.
-COMMAND = re.compile(r"(chmod|pip install)[^。]*")
+COMMAND_PATTERN = re.compile(r"(chmod|pip install)[^。]*")
 
 
-@pytest.mark.parametrize("word", FORBIDDEN)
+@pytest.mark.parametrize("word", REASON_BY_FORBIDDEN_WORD)
 def test_no_sentence_has_a_forbidden_word(word: str) -> None:
     """No Japanese text has one of these words, which have the wrong style or are a second name for a thing."""
     found = []
     for key, text in WORDS.items():
-        for allowed in ALLOWED.get(word, ()):
+        for allowed in ALLOWED_WORDS_BY_PART.get(word, ()):
             text = text.replace(allowed, "")
         if word in text:
             found.append(key)
-    assert found == [], FORBIDDEN[word]
+    assert found == [], REASON_BY_FORBIDDEN_WORD[word]
 
 
 def test_a_space_stands_between_japanese_and_latin_letters() -> None:
@@ -84,17 +84,17 @@ def test_a_space_stands_between_japanese_and_latin_letters() -> None:
     touching = re.compile(rf"[A-Za-z0-9%][{JAPANESE_LETTER_RANGES}]|[{JAPANESE_LETTER_RANGES}][A-Za-z0-9]")
     spaced = re.compile(rf"[、。（「・] |(?<!:) [、。）」・]|[{JAPANESE_LETTER_RANGES}] [{JAPANESE_LETTER_RANGES}]")
     for key, text in WORDS.items():
-        bare = COMMAND.sub("¤", re.sub(r"\{[^{}]*\}", "¤", text))
+        bare = COMMAND_PATTERN.sub("¤", re.sub(r"\{[^{}]*\}", "¤", text))
         found = touching.search(bare) or spaced.search(bare)
         assert found is None or found.group() in ("ー c",) or "://" in bare or "--user" in bare, (key, text)
 
 
-LATIN = {
+KIND_BY_LATIN_VALUE = {
     "op-a": "a name", 12: "a number", Money(12_000, "JPY"): "a sum", datetime(2026, 11, 20, tzinfo=UTC): "a time"
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("fact", [*LATIN, "処理中", timedelta(hours=2)], ids=str)
+@pytest.mark.parametrize("fact", [*KIND_BY_LATIN_VALUE, "処理中", timedelta(hours=2)], ids=str)
 def test_facts_in_japanese_sentences_have_their_spaces(fact: object) -> None:
     """A complete Japanese sentence follows the rule of spaces, whatever kind of fact is filled in."""
     touching = re.compile(rf"[A-Za-z0-9¥₹%][{JAPANESE_LETTER_RANGES}]|[{JAPANESE_LETTER_RANGES}][A-Za-z0-9¥₹]")
@@ -102,7 +102,7 @@ def test_facts_in_japanese_sentences_have_their_spaces(fact: object) -> None:
         if "://" in text:
             continue
         sentence = translate(key, "ja", **dict.fromkeys(list_placeholder_names(text), fact))
-        assert touching.search(COMMAND.sub("¤", sentence)) is None, (key, sentence)
+        assert touching.search(COMMAND_PATTERN.sub("¤", sentence)) is None, (key, sentence)
         assert not re.search(rf"[{JAPANESE_LETTER_RANGES}][はがをにでのとも] {fact}", sentence) or fact != "処理中", (
             key
         )
@@ -136,7 +136,7 @@ def test_pieces_are_joined_by_the_rule(before: str, after: str, joined: str) -> 
 def test_marks_are_those_of_japanese() -> None:
     """Japanese texts have 「」 for quotations, （） around Japanese, no full-width colon and no nested brackets."""
     for key, text in WORDS.items():
-        bare = COMMAND.sub("¤", text)
+        bare = COMMAND_PATTERN.sub("¤", text)
         assert '"' not in text, key
         assert "'" not in bare, key
         assert not re.search(rf"\([^()]*[{JAPANESE_LETTER_RANGES}]|[：；！？～＂＇]|[０-９Ａ-Ｚａ-ｚ]", bare), key

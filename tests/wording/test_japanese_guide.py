@@ -6,17 +6,17 @@ from pathlib import Path
 import pytest
 
 from console.wording.sentences.catalogue import read_sentences
-from tests.wording.test_japanese import ALLOWED, FORBIDDEN
+from tests.wording.test_japanese import ALLOWED_WORDS_BY_PART, REASON_BY_FORBIDDEN_WORD
 
 DOCS = Path(__file__).resolve().parents[2] / "docs"
 GUIDES = sorted((DOCS / "ja").glob("*.md"))
-QUOTED = re.compile(r"「([^」\s][^」]*)」")
+QUOTED_TEXT_PATTERN = re.compile(r"「([^」\s][^」]*)」")
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda file: file.name)
 def test_each_quoted_name_stands_on_a_screen(guide: Path) -> None:
     """Each text in 「…」 of the Japanese guide is exactly a text of `resources/words/ja.json`."""
-    quoted = QUOTED.findall(guide.read_text("utf-8"))
+    quoted = QUOTED_TEXT_PATTERN.findall(guide.read_text("utf-8"))
     assert len(quoted) > 20
     assert [name for name in quoted if name not in set(read_sentences("ja").values())] == []
 
@@ -24,9 +24,9 @@ def test_each_quoted_name_stands_on_a_screen(guide: Path) -> None:
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda file: file.name)
 def test_the_guide_keeps_the_register_of_the_screens(guide: Path) -> None:
     text = guide.read_text("utf-8")
-    for allowed in (word for words in ALLOWED.values() for word in words):
+    for allowed in (word for words in ALLOWED_WORDS_BY_PART.values() for word in words):
         text = text.replace(allowed, "")
-    assert [word for word in FORBIDDEN if word in text] == []
+    assert [word for word in REASON_BY_FORBIDDEN_WORD if word in text] == []
 
 
 @pytest.mark.parametrize("guide", GUIDES, ids=lambda file: file.name)

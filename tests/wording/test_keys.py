@@ -27,7 +27,7 @@ ROOT = Path(console.__file__).parent
 WORDS = frozenset(read_sentences("ja"))
 FAMILIES = frozenset(key.split(".")[0] for key in WORDS)
 # Where outcomes get their reason, and at which place.
-OUTCOMES = {
+REASON_POSITION_BY_CLASS = {
     "Outcome": 1,
     "TransportFailure": 1,
     "UnusableAnswer": 0,
@@ -40,7 +40,7 @@ CODES_WITHOUT_SHOWN_FACTS = frozenset({"internal_error", "storage_full", "not_fo
 
 
 # Words of the window's pages and dialogs.
-AWAITED = frozenset(
+FAMILIES_OF_WINDOW_WORDS = frozenset(
     {
         "action", "app", "command", "deal", "density", "dialog", "environment", "evidence", "home", "key", "language",
         "pdf", "provider_state", "purchase_reason", "result", "screen", "search", "status", "theme", "who",
@@ -62,7 +62,7 @@ def test_no_family_of_words_lies_unused() -> None:
     """Every family of words is named by code or by a sentence; an unused family must be removed."""
     named = {key.text.split(".")[0] for key in word_use.keys(ROOT, FAMILIES)}
     sentences = "".join(read_sentences("ja").values())
-    assert {family for family in FAMILIES - named if f"@{family}" not in sentences} <= AWAITED
+    assert {family for family in FAMILIES - named if f"@{family}" not in sentences} <= FAMILIES_OF_WINDOW_WORDS
 
 
 def test_no_sentence_lies_unused() -> None:
@@ -192,12 +192,12 @@ def test_every_problem_of_a_setting_has_a_sentence() -> None:
 
 def test_every_reason_of_an_outcome_has_a_word() -> None:
     """Each reason of an outcome has words for a list and for a sentence."""
-    reasons = {asked.text for asked in word_use.arguments(ROOT / "providers", OUTCOMES)}
+    reasons = {asked.text for asked in word_use.arguments(ROOT / "providers", REASON_POSITION_BY_CLASS)}
     reasons |= {reason for reason, *_ in failures._make_failure_rows()}
     assert {reason for reason in reasons if reason and f"cause.{reason}" not in WORDS} == set()
 
 
-OF_NO_RECORD = ("audit_broken", "database_went_back", "not_our_database", "registry_order", "schema_mismatch")
+CODES_WITHOUT_RECORD = ("audit_broken", "database_went_back", "not_our_database", "registry_order", "schema_mismatch")
 
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
@@ -205,7 +205,7 @@ def test_a_line_of_history_names_the_rule_that_refused(language: str) -> None:
     """In the history of a record, the sentence of a refused action contains the words of the refusal's reason."""
     at, refused_status, untold = datetime(2026, 11, 20, tzinfo=UTC), 3, []
     for code, reason in _reasons():
-        if EXIT_STATUS[code] != refused_status or code in OF_NO_RECORD:
+        if EXIT_STATUS[code] != refused_status or code in CODES_WITHOUT_RECORD:
             continue
         entry = TimelineEntry(at, "op-a", "refund.request", {"reason": code, "refusal": reason}, "refused")
         words = read_sentences(language).get(f"refusal.{code}.{reason}")

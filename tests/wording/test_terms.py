@@ -5,7 +5,7 @@ import pytest
 from console.wording.sentences.catalogue import LANGUAGES, get_program_sentences
 from console.wording.sentences.terms import is_term_in_text, list_terms
 from console.wording.sentences.text_context import Language
-from tests.wording.test_glossary import SHOWN
+from tests.wording.test_glossary import TERMS_ON_SCREEN
 
 STATES = ("state.certainty.", "state.work.", "state.credit_check.")
 
@@ -14,7 +14,7 @@ STATES = ("state.certainty.", "state.work.", "state.credit_check.")
 def test_each_word_of_the_glossary_is_explained(language: Language) -> None:
     """The help explains each term of the glossary that the screens show."""
     words = [term.word.casefold() for term in list_terms(language)]
-    shown = [(row.english if language == "en" else row.japanese).casefold() for row in SHOWN]
+    shown = [(row.english if language == "en" else row.japanese).casefold() for row in TERMS_ON_SCREEN]
     assert len(shown) > 50
     assert [one for one in shown if not any(one in word for word in words)] == []
 

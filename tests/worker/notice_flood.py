@@ -30,10 +30,10 @@ from tests.support.waiting import PATIENCE_SECONDS, wait_until
 from tests.support.worker_process import ROOT, WorkerProcess, start_worker
 from tests.worker.running_receiver import post_notice
 
-LIMITS = {"paypay": 1.5, "atom": 5.0, "bank": 5.0}
+SENDER_TIMEOUT_SECONDS = {"paypay": 1.5, "atom": 5.0, "bank": 5.0}
 """Seconds after which a sender gives a try up. PayPay's is its own; the others name none."""
 LONG_TIMEOUT_SECONDS = PATIENCE_SECONDS
-_REFUSAL = (
+_REFUSAL_RESPONSE = (
     "HTTP/1.1 400 Bad Request\r\ncontent-length: 8\r\ncontent-type: text/plain; charset=utf-8\r\n"
     "Connection: close\r\n\r\nrefused\n"
 )
@@ -43,7 +43,7 @@ _REFUSAL = (
 class DeliveryTries:
     """The duration of each try of a notice by source (seconds), and the errors of failed tries."""
 
-    took: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in LIMITS})
+    took: dict[str, list[float]] = field(default_factory=lambda: {name: [] for name in SENDER_TIMEOUT_SECONDS})
     again: Counter[str] = field(default_factory=Counter)
     lock: Lock = field(default_factory=Lock)
 
@@ -211,7 +211,7 @@ def _send(port: int, post: ReceivedNotice, deliveries: DeliveryTries) -> None:
     while True:
         began, trouble = time.perf_counter(), None
         try:
-            status = post_notice(port, post, LIMITS[post.source])
+            status = post_notice(port, post, SENDER_TIMEOUT_SECONDS[post.source])
             assert status in (200, 503), f"{status} for a real notice of {post.source}"
             trouble = None if status == 200 else "come again"
         except (OSError, http.client.HTTPException) as broken:
@@ -255,7 +255,7 @@ def check_answers(flood: FloodResult) -> None:
 
 def _fits(kind: str, answer: str) -> bool:
     if kind == REFUSED:
-        return answer == _REFUSAL
+        return answer == _REFUSAL_RESPONSE
     if kind == CHANNEL:
         return answer.startswith(("HTTP/1.1 403 Forbidden\r\n", "HTTP/1.1 101 Switching Protocols\r\n"))
     assert kind == ALIVE

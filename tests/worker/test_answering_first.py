@@ -12,7 +12,7 @@ from tests.support.payment_desks import PaymentDesk
 from tests.support.waiting import wait_until
 from tests.worker.running_receiver import LONG_SECONDS, RunningReceiver, run_receiver
 
-CALLS = {"paypay": "paypay_payment", "atom": "atom_verification"}
+PROVIDER_CALL_BY_PROVIDER = {"paypay": "paypay_payment", "atom": "atom_verification"}
 pytestmark = pytest.mark.engines("sqlite", "mariadb")
 
 
@@ -21,7 +21,7 @@ def hold_answers(scene: PaymentDesk) -> Iterator[Callable[[str], None]]:
     """Yield a function that makes the sandbox hold back the answers of a provider; they are released at the end."""
 
     def hang(provider: str) -> None:
-        scene.control.add_fault("hang", call=CALLS[provider], times="always")
+        scene.control.add_fault("hang", call=PROVIDER_CALL_BY_PROVIDER[provider], times="always")
 
     yield hang
     release_answers(scene)
@@ -29,7 +29,7 @@ def hold_answers(scene: PaymentDesk) -> Iterator[Callable[[str], None]]:
 
 def release_answers(scene: PaymentDesk) -> None:
     scene.control.clear_faults()
-    for call in CALLS.values():
+    for call in PROVIDER_CALL_BY_PROVIDER.values():
         scene.control.release_calls(call=call)
 
 

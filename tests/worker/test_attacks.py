@@ -12,8 +12,8 @@ from tests.support.payment_desks import PaymentDesk, make_signed_notice
 from tests.worker.running_receiver import TOKEN, RunningReceiver, format_request
 
 pytestmark = pytest.mark.engines("sqlite")
-REFUSED = b"refused\n"
-UPGRADE = {"upgrade": "websocket", "connection": "upgrade", "sec-websocket-version": "13"}
+REFUSED_BODY = b"refused\n"
+UPGRADE_HEADERS = {"upgrade": "websocket", "connection": "upgrade", "sec-websocket-version": "13"}
 KEY = {"sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA=="}
 BEARER = {"authorization": f"Bearer {TOKEN}"}
 
@@ -21,16 +21,17 @@ BEARER = {"authorization": f"Bearer {TOKEN}"}
 @pytest.mark.parametrize(
     ("method", "path", "headers"),
     [
-        ("POST", "/notices/bank", UPGRADE | KEY), ("POST", "/live", UPGRADE | KEY | BEARER),
-        ("GET", "/notices/bank", UPGRADE | KEY), ("GET", "/live", BEARER), ("GET", "/live?a", BEARER),
+        ("POST", "/notices/bank", UPGRADE_HEADERS | KEY), ("POST", "/live", UPGRADE_HEADERS | KEY | BEARER),
+        ("GET", "/notices/bank", UPGRADE_HEADERS | KEY), ("GET", "/live", BEARER), ("GET", "/live?a", BEARER),
         ("GET", "/healthz/", {}), ("DELETE", "/healthz", {}), ("POST", "/metrics", {}),
         ("GET", "/%2e%2e/metrics", {}),
-        ("OPTIONS", "*", {}), ("CONNECT", "127.0.0.1:80", {}), ("GET", "/live", UPGRADE | BEARER | {"x": "\x80\xff"}),
+        ("OPTIONS", "*", {}), ("CONNECT", "127.0.0.1:80", {}),
+        ("GET", "/live", UPGRADE_HEADERS | BEARER | {"x": "\x80\xff"}),
         ("POST", "/notices/bank", {"connection": "upgrade", "upgrade": "h2c", "http2-settings": "AAMAAABk"}),
-        ("GET", "/live", UPGRADE | KEY | BEARER | {f"x-{n}": "y" for n in range(300)}),
-        ("GET", "/live", UPGRADE | KEY | {"authorization": "Bearer \x80"}),
-        ("GET", "/live", UPGRADE | {"sec-websocket-key": "short"}),
-        ("GET", "/live", UPGRADE | KEY | {"sec-websocket-version": "99"}),
+        ("GET", "/live", UPGRADE_HEADERS | KEY | BEARER | {f"x-{n}": "y" for n in range(300)}),
+        ("GET", "/live", UPGRADE_HEADERS | KEY | {"authorization": "Bearer \x80"}),
+        ("GET", "/live", UPGRADE_HEADERS | {"sec-websocket-key": "short"}),
+        ("GET", "/live", UPGRADE_HEADERS | KEY | {"sec-websocket-version": "99"}),
         ("POST", "/webhooks/paypay", {"content-type": "multipart/form-data; boundary=" + "x" * 9_000}),
     ],
 )  # fmt: skip
@@ -62,7 +63,7 @@ def test_a_continue_reply_is_sent_only_if_the_body_will_be_read(
     with receiver.connect() as line:
         line.sendall(head % 2)
         assert line.recv(12) == b"HTTP/1.1 100"
-    assert receiver.send_bytes(head % (1 << 30)).body == REFUSED
+    assert receiver.send_bytes(head % (1 << 30)).body == REFUSED_BODY
 
 
 def test_a_chain_of_requests_is_judged_one_by_one(scene: PaymentDesk, receiver: RunningReceiver) -> None:
@@ -70,7 +71,7 @@ def test_a_chain_of_requests_is_judged_one_by_one(scene: PaymentDesk, receiver: 
     scene.order("ORD-1", 3300)
     post = scene.make_bank_notice("e-1", "ORD-1")
     good = format_request("POST", "/notices/bank", post.body, dict(post.headers))
-    assert receiver.send_bytes(format_request("POST", "/notices/bank", b"{}", {}) + good).body == REFUSED
+    assert receiver.send_bytes(format_request("POST", "/notices/bank", b"{}", {}) + good).body == REFUSED_BODY
     assert scene.read_order("ORD-1").state == "pending"
 
 
@@ -81,7 +82,7 @@ def test_a_tail_of_chunks_is_no_header(scene: PaymentDesk, receiver: RunningRece
     name, value = post.headers[0]
     said = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
     said += b"%x\r\n%b\r\n0\r\n%b: %b\r\n\r\n" % (len(post.body), post.body, name.encode(), value.encode())
-    assert receiver.send_bytes(said).body == REFUSED
+    assert receiver.send_bytes(said).body == REFUSED_BODY
     assert scene.read_order("ORD-1").state == "pending"
 
 
@@ -149,9 +150,9 @@ def test_a_text_that_no_database_stores_is_refused(
     scene.payments.start(scene.order("ORD-1", 3300), "paypay")
     for path in ("/webhooks/paypay", "/callbacks/atom"):
         answer = receiver.post(path, HARMFUL_HINTS[title])
-        assert (answer.status, answer.body) == (400, REFUSED)
+        assert (answer.status, answer.body) == (400, REFUSED_BODY)
     post = make_signed_notice("bank", HARMFUL_HINTS[title], scene.context.now())
-    assert receiver.deliver(post).body == REFUSED
+    assert receiver.deliver(post).body == REFUSED_BODY
     assert scene.place.sql("SELECT COUNT(*) FROM payment_events WHERE done NOT LIKE 'refused%'") == [(0,)]
     assert receiver.get("/healthz").status == 0, "three refusals were not counted"
 
@@ -164,7 +165,7 @@ def test_an_odd_value_is_no_trouble(scene: PaymentDesk, receiver: RunningReceive
     scene.payments.start(scene.order("ORD-1", 3300), "paypay")
     answer = receiver.post("/webhooks/paypay", _make_hint(order_amount=amount))
     assert answer.status in (200, 400)
-    assert answer.status == 200 or answer.body == REFUSED
+    assert answer.status == 200 or answer.body == REFUSED_BODY
 
 
 @pytest.mark.parametrize("field", ["event_id", "type", "order_no", "amount", "currency", "occurred_at"])
@@ -175,7 +176,7 @@ def test_no_field_of_a_signed_notice_takes_any_text(
     """A notice with a valid signature is refused if one of its fields has text that isn't allowed there."""
     told = json.loads(scene.make_bank_notice("e-1", "ORD-1").body) | {field: text}
     answer = receiver.deliver(make_signed_notice("bank", json.dumps(told).encode(), scene.context.now()))
-    assert (answer.status, answer.body) == (400, REFUSED)
+    assert (answer.status, answer.body) == (400, REFUSED_BODY)
 
 
 @pytest.mark.parametrize("origin", ["fe80::1%a b", "fe80::1%\xff\xfe", "fe80::1%" + "x" * 2_000, "::ffff:1.2.3.4%x"])

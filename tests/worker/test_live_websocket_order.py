@@ -27,7 +27,7 @@ HANDSHAKE = (
     b"GET /live HTTP/1.1\r\nhost: a\r\nupgrade: websocket\r\nconnection: upgrade\r\nsec-websocket-version: 13\r\n"
     b"sec-websocket-key: AAAAAAAAAAAAAAAAAAAAAA==\r\nauthorization: Bearer " + TOKEN.encode() + b"\r\n\r\n"
 )
-MASK = b"\0\0\0\0"
+EMPTY_MASK = b"\0\0\0\0"
 
 
 class ReceivedStates:
@@ -179,7 +179,7 @@ def test_messages_of_a_listener_are_ignored(scene: PaymentDesk, receiver: Runnin
         assert receive_message(line)["type"] == "changes"
 
 
-@pytest.mark.parametrize("flood", [b"\x89\xfd" + MASK + b"x" * 125, b"\x00\x80" + MASK])
+@pytest.mark.parametrize("flood", [b"\x89\xfd" + EMPTY_MASK + b"x" * 125, b"\x00\x80" + EMPTY_MASK])
 def test_a_flood_of_frames_is_cut_off(
     scene: PaymentDesk, receiver: RunningReceiver, monkeypatch: pytest.MonkeyPatch, flood: bytes
 ) -> None:
@@ -188,7 +188,7 @@ def test_a_flood_of_frames_is_cut_off(
     """
     monkeypatch.setattr(door, "MAX_UNREAD_BYTES_PER_LISTENER", 64 * 1024)
     with open_raw_channel(receiver) as line:
-        line.sendall(b"\x01\x80" + MASK if flood[0] == 0 else b"")
+        line.sendall(b"\x01\x80" + EMPTY_MASK if flood[0] == 0 else b"")
         assert wait_until_cut_off(line, flood * 500)
     assert receiver.get("/healthz").status == 200
 
@@ -204,5 +204,5 @@ def wait_until_cut_off(line: socket.socket, said: bytes) -> bool:
 def test_bytes_before_the_handshake_answer_are_refused(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """A handshake that is followed by bytes before its answer is refused."""
     with receiver.connect() as line:
-        line.sendall(HANDSHAKE + b"\x81\x80" + MASK)
+        line.sendall(HANDSHAKE + b"\x81\x80" + EMPTY_MASK)
         assert b"400 Bad Request" in read_all(line)

@@ -23,7 +23,7 @@ from tests.worker.running_receiver import LONG_SECONDS, PATHS, TOKEN, Answer, Ru
 REFERENCE = Path(__file__).resolve().parents[2] / "docs" / "reference"
 OPENAPI = json.loads((REFERENCE / "receiver.openapi.json").read_text("utf-8"))
 ASYNCAPI = json.loads((REFERENCE / "live.asyncapi.json").read_text("utf-8"))
-SIGNED = "/notices/{source}"
+SIGNED_PATH = "/notices/{source}"
 _UNTOLD_HEADERS = {"content-length", "content-type", "date"}  # of HTTP itself, or described by `content`
 pytestmark = pytest.mark.engines("sqlite")
 
@@ -54,7 +54,7 @@ def make_answers(scene: PaymentDesk, receiver: RunningReceiver) -> Iterator[tupl
     """
     scene.order("ORD-1", 3300)
     signed = scene.make_bank_notice("e-1", "ORD-1")
-    posts = {SIGNED: signed}
+    posts = {SIGNED_PATH: signed}
     for provider, path in PATHS.items():
         minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
         scene.payments.start(scene.order(f"ORD-{provider}", minor, currency), provider)
@@ -109,7 +109,7 @@ def test_the_paths_are_those_of_the_program(scene: PaymentDesk) -> None:
     """
     routes = {route.path for route in make_receiver_app(scene.console, ReceiverOptions()).routes}  # type: ignore[attr-defined]
     assert routes == OPENAPI["paths"].keys() | {ASYNCAPI["channels"]["live"]["address"]}
-    source = next(one for one in OPENAPI["paths"][SIGNED]["post"]["parameters"] if one["in"] == "path")
+    source = next(one for one in OPENAPI["paths"][SIGNED_PATH]["post"]["parameters"] if one["in"] == "path")
     assert source["schema"]["pattern"] == f"^{NOTICE_SOURCE_NAME_PATTERN.pattern}$"
     assert get_record_schema()["properties"]["kind"]["enum"] == list(LIVE_FEED_CHANNELS)
     codes = (live.REFUSED_CLOSE_CODE, live.TRY_LATER_CLOSE_CODE, live.GOING_AWAY_CLOSE_CODE)

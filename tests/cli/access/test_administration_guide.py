@@ -28,14 +28,14 @@ from tests.support.sql_server import SqlServer
 DOCS = Path(__file__).resolve().parents[3] / "docs"
 GUIDE = DOCS / "administration.md"
 NUMBER = "1180301018771"
-_BLOCK = re.compile(r"(?:^<!-- (\w+) -->\n\n)?^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_COMMAND_BLOCK_PATTERN = re.compile(r"(?:^<!-- (\w+) -->\n\n)?^```bash\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 _SETTINGS = re.compile(r"^```ini\n\[mysqld\]\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-_DONE = "guide: done"
+_LAST_LINE_OF_SCRIPT = "guide: done"
 
 
 def read_blocks() -> list[tuple[str, str]]:
     """Return each block of the guide: its mark, which a comment above it names ("" without one), and its lines."""
-    return _BLOCK.findall(GUIDE.read_text("utf-8"))
+    return _COMMAND_BLOCK_PATTERN.findall(GUIDE.read_text("utf-8"))
 
 
 def _list_mariadb_settings() -> list[str]:
@@ -92,7 +92,7 @@ def test_commands_of_the_guide_lead_from_an_empty_server_to_a_purchase(
     assert given <= values.keys()
     plain = {key: value for key, value in os.environ.items() if not key.startswith("CONSOLE_")}
     try:
-        shown = run_script_as_person(f"{script}\necho '{_DONE}'", plain | values)
+        shown = run_script_as_person(f"{script}\necho '{_LAST_LINE_OF_SCRIPT}'", plain | values)
         desk = plain | values | {"CONSOLE_HOME": str(tmp_path / "desk")}
         refused = read_authorisation_error("op-a", guide_server, f"{name}{values['DB_TLS']}", desk)
     finally:
@@ -126,7 +126,7 @@ def run_script_as_person(script: str, env: dict[str, str]) -> list[str]:
                 if "/oauth/authorize?" in line:
                     shell.stdin.write(f"{visit_consent_page(line.strip())}\n")
                     shell.stdin.flush()
-            assert (shell.wait(), shown[-1]) == (0, f"{_DONE}\n"), "".join(shown)
+            assert (shell.wait(), shown[-1]) == (0, f"{_LAST_LINE_OF_SCRIPT}\n"), "".join(shown)
         finally:
             with suppress(ProcessLookupError):
                 os.killpg(shell.pid, signal.SIGKILL)

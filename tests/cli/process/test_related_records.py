@@ -9,7 +9,7 @@ from console.sandbox.server import Sandbox
 from tests.cli.paying_terminal import CHECKER, MAKER, NUMBER, PayingTerminal
 
 EXPLANATION_FIELDS = ("verdict", "why", "why_code", "next_step", "may_act", "badges")
-ID = ("--request-id", "R-1")
+REQUEST_ID_ARGUMENTS = ("--request-id", "R-1")
 
 
 @pytest.fixture
@@ -77,7 +77,7 @@ def test_a_refusal_names_the_record_that_prevents_the_request(desk: PayingTermin
 def test_a_first_answer_that_is_out_of_date_is_not_explained(desk: PayingTerminal) -> None:
     """A repeated request gets its first answer; the explanation of today doesn't belong to that record."""
     payment = desk.make_booked_payment()
-    words = ("refund", "request", str(payment), "--amount=1000", "--reason", "part", *ID)
+    words = ("refund", "request", str(payment), "--amount=1000", "--reason", "part", *REQUEST_ID_ARGUMENTS)
     asked = desk.json(*words, OPERATOR=MAKER).data
     assert desk.json(*words, OPERATOR=MAKER).data == {**asked, "duplicate": True}
     desk.decide_refund("reject", asked["id"], "--reason", "no", by=CHECKER)

@@ -9,8 +9,8 @@ import pytest
 from console.domain.audit.record_entries import find_last_writer, find_new_entries, reports_event
 from console.domain.records import TimelineEntry
 
-BOOKED = TimelineEntry(datetime(2026, 11, 20, tzinfo=UTC), "worker", "payment.booked")
-READINGS = (
+BOOKED_ENTRY = TimelineEntry(datetime(2026, 11, 20, tzinfo=UTC), "worker", "payment.booked")
+READING_ACTIONS = (
     "payment.opened", "payment.unmask", "credit-check.pdf_read", "credit-check.pdf_printed", "credit-check.pdf_saved",
     "record.printed", "story.opened", "evidence_pack.exported", "operation.show",
 )  # fmt: skip
@@ -25,35 +25,35 @@ ACTIONS_WITHOUT_STATE_CHANGE = (
 
 
 def make_later_entry(what: str, result: str = "done") -> TimelineEntry:
-    return replace(BOOKED, at=BOOKED.at + timedelta(hours=1), actor="lead-b", what=what, result=result)
+    return replace(BOOKED_ENTRY, at=BOOKED_ENTRY.at + timedelta(hours=1), actor="lead-b", what=what, result=result)
 
 
-@pytest.mark.parametrize("what", READINGS)
+@pytest.mark.parametrize("what", READING_ACTIONS)
 def test_a_reader_changes_nothing(what: str) -> None:
     """The audit entry of a read is no change of the record."""
     assert not reports_event(make_later_entry(what))
-    assert find_last_writer((BOOKED, make_later_entry(what))) == "worker"
+    assert find_last_writer((BOOKED_ENTRY, make_later_entry(what))) == "worker"
 
 
 @pytest.mark.parametrize("what", ACTIONS_WITHOUT_STATE_CHANGE)
 def test_a_note_is_an_event_and_no_change_of_its_record(what: str) -> None:
     """The audit entry of a note or take is an event, but no change of the record."""
     assert reports_event(make_later_entry(what))
-    assert find_last_writer((BOOKED, make_later_entry(what))) == "worker"
+    assert find_last_writer((BOOKED_ENTRY, make_later_entry(what))) == "worker"
 
 
 def test_a_refused_person_is_not_the_author_of_a_change() -> None:
     """A person whose attempt to move the order was refused isn't named as the author of the payment's version."""
     refused = make_later_entry("payment.move_order", "refused")
     assert not reports_event(refused)
-    assert find_last_writer((BOOKED, refused)) == "worker"
-    assert find_last_writer((BOOKED, make_later_entry("payment.probed", "failed"))) == "lead-b"
+    assert find_last_writer((BOOKED_ENTRY, refused)) == "worker"
+    assert find_last_writer((BOOKED_ENTRY, make_later_entry("payment.probed", "failed"))) == "lead-b"
     assert find_last_writer((refused,)) is None
 
 
 def test_only_audit_entries_added_since_the_last_read_count() -> None:
     """Only audit entries that were added since the last read count, also one with an earlier time whose transaction
     ended later."""
-    known, between = make_later_entry("payment.probed"), replace(BOOKED, what="payment.moved")
-    assert find_new_entries((BOOKED, known), (BOOKED, between, known)) == (between,)
-    assert find_new_entries((BOOKED, known), (BOOKED, known)) == ()
+    known, between = make_later_entry("payment.probed"), replace(BOOKED_ENTRY, what="payment.moved")
+    assert find_new_entries((BOOKED_ENTRY, known), (BOOKED_ENTRY, between, known)) == (between,)
+    assert find_new_entries((BOOKED_ENTRY, known), (BOOKED_ENTRY, known)) == ()

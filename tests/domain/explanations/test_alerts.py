@@ -19,7 +19,7 @@ from console.domain.tasks.records import AlertRule
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 HOUR, MOMENT = timedelta(hours=1), timedelta(microseconds=1)
-SINCE = NOW - HOUR
+ONE_HOUR_AGO = NOW - HOUR
 ORDER = Order(
     3, "ORD-1", None, OrderState.PENDING, "JPY", 3300, (4, 5), 1, created_at=NOW - 3 * HOUR,
     state_since=NOW - 2 * HOUR,
@@ -37,7 +37,7 @@ LATE_PAYMENT = replace(PAYMENT, late_after=PaymentState.EXPIRED)
 
 def explain_finding(rule: AlertRule, payment: Payment = PAYMENT, order: Order = ORDER) -> Explanation:
     finding = BrokenRule(rule, payment.id, "x", "y")
-    return explain_alert(order, (OTHER_PAYMENT, payment), finding, SINCE, NOW)
+    return explain_alert(order, (OTHER_PAYMENT, payment), finding, ONE_HOUR_AGO, NOW)
 
 
 @pytest.mark.parametrize(
@@ -77,12 +77,12 @@ def test_the_explanation_of_late_money_states_its_reason(
     assert explain_finding(rule, payment, replace(ORDER, state=state)).why == f"why.order_alert_{why}"
 
 
-NONE: dict[str, datetime | None] = {"paid_at": None, "booked_at": None, "state_since": None}
+NO_INSTANTS: dict[str, datetime | None] = {"paid_at": None, "booked_at": None, "state_since": None}
 
 
 @pytest.mark.parametrize(
     ("times", "hours"),
-    [({}, 4), ({"paid_at": None}, 5), ({"paid_at": None, "booked_at": None}, 6), (NONE, None)],
+    [({}, 4), ({"paid_at": None}, 5), ({"paid_at": None, "booked_at": None}, 6), (NO_INSTANTS, None)],
 )
 @pytest.mark.parametrize("rule", [AlertRule.PAID_UNNOTICED, AlertRule.PAID_TOO_LATE])
 def test_the_age_of_a_paid_sum_counts_from_its_payment(
@@ -127,7 +127,7 @@ def test_the_facts_that_sentences_name() -> None:
     assert (facts["id"], facts["order"], facts["payment"], facts["number"]) == (3, "ORD-1", 5, "ORD-1-5")
     assert (facts["order_state"], facts["payment_state"], facts["provider"]) == ("pending", "completed", "paypay")
     assert (facts["amount"], facts["left"]) == (Money(3000, "JPY"), Money(2500, "JPY"))
-    assert (facts["after"], facts["since"], facts["grace"]) == (PaymentState.EXPIRED, SINCE, timedelta(0))
+    assert (facts["after"], facts["since"], facts["grace"]) == (PaymentState.EXPIRED, ONE_HOUR_AGO, timedelta(0))
     bare = explain_finding(AlertRule.PAID_UNNOTICED, replace(PAYMENT, captured_minor=0, refunded_minor=0)).facts
     assert (bare["amount"], bare["left"]) == (Money(3300, "JPY"), Money(0, "JPY"))
 
@@ -154,12 +154,12 @@ def test_a_refund_is_advised_only_if_a_request_is_possible(
     assert (action.name, action.suffix) == (name, suffix)
 
 
-UNKNOWN = replace(PAYMENT, state=PaymentState.USER_PAYMENT, certainty=Certainty.UNKNOWN)
+UNKNOWN_PAYMENT = replace(PAYMENT, state=PaymentState.USER_PAYMENT, certainty=Certainty.UNKNOWN)
 
 
 @pytest.mark.parametrize(
     ("payment", "suffix"),
-    [(UNKNOWN, "_unknown"), (replace(UNKNOWN, certainty=Certainty.KNOWN), ""), (PAYMENT, "")],
+    [(UNKNOWN_PAYMENT, "_unknown"), (replace(UNKNOWN_PAYMENT, certainty=Certainty.KNOWN), ""), (PAYMENT, "")],
 )
 def test_an_order_with_an_unknown_payment_is_not_called_unpaid(payment: Payment, suffix: str) -> None:
     """While the outcome of an order's payment is unknown, the explanation doesn't say that the payment isn't paid."""
@@ -181,7 +181,9 @@ def test_a_probe_is_advised_only_if_the_gateway_can_be_called() -> None:
 def test_amounts_of_two_currencies_are_not_added() -> None:
     """An order in yen with payments in yen and rupees: no sum was paid, and none is missing."""
     order, rupees = replace(ORDER, total_minor=9000), replace(OTHER_PAYMENT, currency="INR")
-    explained = explain_alert(order, (rupees, PAYMENT), BrokenRule(AlertRule.PAID_UNNOTICED, 5, "x", "y"), SINCE, NOW)
+    explained = explain_alert(
+        order, (rupees, PAYMENT), BrokenRule(AlertRule.PAID_UNNOTICED, 5, "x", "y"), ONE_HOUR_AGO, NOW
+    )
     assert explained.verdict == "verdict.order_alert_A_currency"
     assert explained.why == "why.order_alert_A_currency"
     assert explained.next_step.code == "next.order_alert_A_currency_or_refund"
@@ -201,7 +203,7 @@ def test_a_refund_is_advised_for_a_short_order_only_where_one_can_be_requested(p
     button, and nothing that the service refuses."""
     short_order = replace(ORDER, total_minor=payment.captured_minor + 1_100)
     rule = BrokenRule(AlertRule.PAID_UNNOTICED, payment.id, "x", "y")
-    explained = explain_alert(short_order, (payment,), rule, SINCE, NOW)
+    explained = explain_alert(short_order, (payment,), rule, ONE_HOUR_AGO, NOW)
     assert explained.next_step.code == f"next.order_alert_A_short{suffix}"
 
 

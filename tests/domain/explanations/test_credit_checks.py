@@ -12,18 +12,18 @@ from console.wording.sentences.catalogue import translate
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
 LATER = NOW + timedelta(minutes=5)
-BOUGHT = CreditCheck(
+PURCHASED_CHECK = CreditCheck(
     id=17, corporation_number="1180301018771", client_id="42", state=CheckState.SUCCESS, certainty=Certainty.KNOWN,
     work=Work(), credit_check_id=12345, company_name="A", result="ok", purchased_at=NOW,
     expired_at=NOW + timedelta(days=365), pdf_file_path="ab/abcdef.pdf", incomplete=(), superseded_by=None,
     operation_id="7f3c", version=3, created_at=NOW - timedelta(days=1), state_since=NOW,
 )  # fmt: skip
-PENDING = replace(BOUGHT, state=CheckState.PENDING, credit_check_id=None)
+PENDING = replace(PURCHASED_CHECK, state=CheckState.PENDING, credit_check_id=None)
 UNKNOWN = replace(PENDING, certainty=Certainty.UNKNOWN)
 ERROR = replace(PENDING, state=CheckState.ERROR)
-INCOMPLETE = replace(BOUGHT, incomplete=("pdf",))
+INCOMPLETE = replace(PURCHASED_CHECK, incomplete=("pdf",))
 NOBODY, BUYERS, PEOPLE = (), ("approver", "operator"), ("approver", "operator")
-READERS = ("approver", "operator", "worker")
+READER_ROLES = ("approver", "operator", "worker")
 SHOW, PROBE = "support-console show credit-check 17", "support-console probe credit-check 17"
 RESOLVE_COMMAND = "support-console resolve credit-check 17 --as"
 BUY, RENEW = (f"support-console purchase 1180301018771 --client 42{more}" for more in ("", " --renew"))
@@ -39,7 +39,7 @@ def due_work(reason: str | None = None, attempt: int = 0) -> Work:
 
 RULES = {
     "superseded": (
-        replace(BOUGHT, superseded_by=18), "superseded", "superseded", "open_successor",
+        replace(PURCHASED_CHECK, superseded_by=18), "superseded", "superseded", "open_successor",
         "support-console show credit-check 18", NOBODY,
     ),
     "superseded before anything else": (
@@ -91,16 +91,20 @@ RULES = {
         PROBE,
         PEOPLE,
     ),
-    "complete": (BOUGHT, "complete", "complete", "nothing", None, NOBODY),
-    "complete, a reading is due": (replace(BOUGHT, work=due_work()), "complete", "complete", "nothing", None, NOBODY),
+    "complete": (PURCHASED_CHECK, "complete", "complete", "nothing", None, NOBODY),
+    "complete, a reading is due": (
+        replace(PURCHASED_CHECK, work=due_work()), "complete", "complete", "nothing", None, NOBODY,
+    ),
     "complete, looked at for something else": (
-        replace(BOUGHT, work=review_work("refetches_ended")), "complete", "complete", "nothing", None, NOBODY,
+        replace(PURCHASED_CHECK, work=review_work("refetches_ended")), "complete", "complete", "nothing", None,
+        NOBODY,
     ),
     "complete, contradicted once": (
-        replace(BOUGHT, work=due_work("contradicted")), "complete", "complete", "nothing", None, NOBODY,
+        replace(PURCHASED_CHECK, work=due_work("contradicted")), "complete", "complete", "nothing", None, NOBODY,
     ),
     "contradicted": (
-        replace(BOUGHT, work=review_work("contradicted")), "contradicted", "contradicted", "compare_with_provider",
+        replace(PURCHASED_CHECK, work=review_work("contradicted")), "contradicted", "contradicted",
+        "compare_with_provider",
         SHOW,
         PEOPLE,
     ),
@@ -109,36 +113,40 @@ RULES = {
         PEOPLE,
     ),
     "its last instant": (
-        replace(BOUGHT, expired_at=NOW + timedelta(microseconds=1)), "complete", "complete", "nothing", None, NOBODY,
+        replace(PURCHASED_CHECK, expired_at=NOW + timedelta(microseconds=1)), "complete", "complete", "nothing",
+        None, NOBODY,
     ),
-    "just over": (replace(BOUGHT, expired_at=NOW), "complete", "complete_expired", "may_renew", RENEW, NOBODY),
+    "just over": (
+        replace(PURCHASED_CHECK, expired_at=NOW), "complete", "complete_expired", "may_renew", RENEW, NOBODY,
+    ),
     "long over": (
-        replace(BOUGHT, expired_at=NOW - timedelta(days=1)), "complete", "complete_expired", "may_renew", RENEW,
+        replace(PURCHASED_CHECK, expired_at=NOW - timedelta(days=1)), "complete", "complete_expired", "may_renew",
+        RENEW,
         NOBODY,
     ),
-    "without an end": (replace(BOUGHT, expired_at=None), "complete", "complete", "nothing", None, NOBODY),
+    "without an end": (replace(PURCHASED_CHECK, expired_at=None), "complete", "complete", "nothing", None, NOBODY),
     "incomplete": (
         replace(INCOMPLETE, work=due_work("incomplete", 1)), "incomplete", "incomplete", "refetch_scheduled",
-        "support-console refetch 17", READERS,
+        "support-console refetch 17", READER_ROLES,
     ),
     "incomplete, no more by itself": (
         replace(INCOMPLETE, work=review_work("refetches_ended", 5)), "incomplete", "incomplete", "refetch_by_hand",
-        "support-console refetch 17", READERS,
+        "support-console refetch 17", READER_ROLES,
     ),
     "incomplete, nothing planned": (
-        INCOMPLETE, "incomplete", "incomplete", "refetch_by_hand", "support-console refetch 17", READERS,
+        INCOMPLETE, "incomplete", "incomplete", "refetch_by_hand", "support-console refetch 17", READER_ROLES,
     ),
     "incomplete, too late": (
         replace(INCOMPLETE, viewing_over=True, work=due_work(), expired_at=NOW), "incomplete", "incomplete",
-        "viewing_over_expired", RENEW, READERS,
+        "viewing_over_expired", RENEW, READER_ROLES,
     ),
     "incomplete, too late to read and too early to renew": (
         replace(INCOMPLETE, viewing_over=True, work=due_work()), "incomplete", "incomplete", "viewing_over", SHOW,
-        READERS,
+        READER_ROLES,
     ),
     "incomplete, too late to read, and nobody knows when it can be renewed": (
         replace(INCOMPLETE, viewing_over=True, work=due_work(), expired_at=None), "incomplete", "incomplete",
-        "viewing_over_no_date", SHOW, READERS,
+        "viewing_over_no_date", SHOW, READER_ROLES,
     ),
 }  # fmt: skip
 
@@ -194,17 +202,18 @@ def test_the_facts_that_sentences_name() -> None:
     told = explain_credit_check(replace(UNKNOWN, work=due_work("unknown", 2), error_code="read_timeout"), NOW)
     assert dict(told.facts) == {
         "id": 17, "client": "42", "number": "1180301018771", "since": NOW, "sent_at": None, "at": LATER, "attempt": 3,
-        "cause": "read_timeout", "missing": (), "successor": None, "original": None, "until": BOUGHT.expired_at,
+        "cause": "read_timeout", "missing": (), "successor": None, "original": None,
+        "until": PURCHASED_CHECK.expired_at,
     }  # fmt: skip
     assert told.next_step.facts["of"] == 8
     assert explain_credit_check(replace(INCOMPLETE, work=due_work()), NOW).next_step.facts["of"] == 5
-    assert explain_credit_check(replace(BOUGHT, state_since=None), NOW).facts["since"] is None
+    assert explain_credit_check(replace(PURCHASED_CHECK, state_since=None), NOW).facts["since"] is None
 
 
 def test_a_contradiction_states_the_providers_answer() -> None:
     """The explanation states the provider's answer that the open alert stores; without an alert, that an answer
     differs."""
-    record = replace(BOUGHT, work=review_work("contradicted"))
+    record = replace(PURCHASED_CHECK, work=review_work("contradicted"))
     told = explain_credit_check(replace(record, relations=CheckRelations(contradicting_answer="not bought: x")), NOW)
     assert "Not bought" in translate(told.why, "en", **told.facts)
     untold = explain_credit_check(record, NOW)
@@ -218,7 +227,7 @@ def test_a_contradiction_states_the_providers_answer() -> None:
         (UNKNOWN, {}, "unknown", "possible"),
         (PENDING, {}, "unconfirmed", "none"),
         (replace(PENDING, work=review_work("written_by_other")), {}, "unconfirmed", "needs_review"),
-        (replace(BOUGHT, credit_check_id=None), {}, "unconfirmed", "possible"),
+        (replace(PURCHASED_CHECK, credit_check_id=None), {}, "unconfirmed", "possible"),
         (INCOMPLETE, {}, "known", "possible"),
         (replace(UNKNOWN, work=due_work("unknown")), {}, "unknown", "scheduled"),
         (
@@ -228,8 +237,8 @@ def test_a_contradiction_states_the_providers_answer() -> None:
             "waiting_for_approval",
         ),
         (replace(ERROR, work=due_work("x")), {"awaits_second_person": True}, "known", "scheduled"),
-        (replace(BOUGHT, work=review_work("contradicted")), {}, "sides_disagree", "needs_review"),
-        (BOUGHT, {}, "known", "none"),
+        (replace(PURCHASED_CHECK, work=review_work("contradicted")), {}, "sides_disagree", "needs_review"),
+        (PURCHASED_CHECK, {}, "known", "none"),
     ],
 )
 def test_badges_of_a_credit_check_match_its_outcome(

@@ -32,11 +32,11 @@ PAID = Payment(
 UNKNOWN = replace(PAID, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
 ORDER = Order(3, "ORD-1", None, _O.PAID, "JPY", 3300, (4, 5), 2, created_at=NOW - DAY, state_since=NOW - 2 * DAY)
 PENDING = replace(ORDER, state=_O.PENDING)
-AWAITING = PaymentRelations(awaits_second_person=True)
+AWAITS_SECOND_PERSON = PaymentRelations(awaits_second_person=True)
 NOBODY, PEOPLE = (), ("approver", "operator")
 DUE, BARE_DUE = Work(WorkState.SCHEDULED, NOW, "unknown", 2), Work(WorkState.SCHEDULED, None, "not_moved")
 SHOW, PROBE = "support-console show payment 5", "support-console probe payment 5"
-MOVE = "support-console payment move-order 5"
+MOVE_ORDER_COMMAND = "support-console payment move-order 5"
 REFUND = "support-console refund request 5 --amount N --reason TEXT"
 
 
@@ -80,7 +80,7 @@ RULES = {
             ("contradicted", "contradicted", "compare", PROBE),
             ("reconcile_state", "reconcile_state", "reconcile", PROBE),
             ("reversed", "reversed_there", "tell_order", make_resolve_command("reversed")),
-            ("not_moved", "not_moved", "move_order", MOVE),
+            ("not_moved", "not_moved", "move_order", MOVE_ORDER_COMMAND),
             ("timeout_stuck", "timeout_stuck", "go_on", PROBE),
             ("probes_ended", "person", "look", SHOW),
             (None, "person", "look", SHOW),
@@ -90,16 +90,16 @@ RULES = {
         replace(PAID, state=P.REVERSED, work=review_work("reversed")), None, "reversed", "reversed", "tell_order",
         make_resolve_command("reversed"), PEOPLE,
     ),
-    "order behind": (PAID, PENDING, "not_moved", "not_moved", "move_order", MOVE, PEOPLE),
+    "order behind": (PAID, PENDING, "not_moved", "not_moved", "move_order", MOVE_ORDER_COMMAND, PEOPLE),
     "order behind, by itself": (
-        replace(PAID, work=DUE), PENDING, "not_moved", "not_moved", "moved_by_itself", MOVE, PEOPLE,
+        replace(PAID, work=DUE), PENDING, "not_moved", "not_moved", "moved_by_itself", MOVE_ORDER_COMMAND, PEOPLE,
     ),
     "order behind, nobody knows when": (
-        replace(PAID, work=BARE_DUE), PENDING, "not_moved", "not_moved", "move_order", MOVE, PEOPLE,
+        replace(PAID, work=BARE_DUE), PENDING, "not_moved", "not_moved", "move_order", MOVE_ORDER_COMMAND, PEOPLE,
     ),
     "order to be moved, and not read": (
         replace(PAID, work=replace(DUE, reason="move_order")), None, "not_moved", "not_moved", "moved_by_itself",
-        MOVE, PEOPLE,
+        MOVE_ORDER_COMMAND, PEOPLE,
     ),
     "order moved meanwhile": (
         replace(PAID, work=replace(DUE, reason="move_order")), ORDER, "noticed", "noticed", "confirmed_later", PROBE,
@@ -252,9 +252,9 @@ def test_the_next_step_of_a_proposal_is_the_second_decision() -> None:
     """If a proposal waits for a second person, the next step is that person's decision: for an unknown payment about
     its outcome, for a known one about the proposed reversal, which only an approver can decide."""
     for work in (Work(), DUE, review_work("probes_ended")):
-        step = explain_payment(replace(UNKNOWN, work=work, relations=AWAITING), NOW).next_step
+        step = explain_payment(replace(UNKNOWN, work=work, relations=AWAITS_SECOND_PERSON), NOW).next_step
         assert (step.code, step.command) == ("next.payment_second_person", make_resolve_command("payment_failed"))
-        told = explain_payment(replace(PAID, work=work, relations=AWAITING), NOW)
+        told = explain_payment(replace(PAID, work=work, relations=AWAITS_SECOND_PERSON), NOW)
         assert (told.verdict, told.roles_that_may_act) == ("verdict.payment_reversal_asked", ("approver",))
         assert (told.next_step.code, told.next_step.command) == (
             "next.payment_second_person",
@@ -439,7 +439,7 @@ def test_the_facts_of_an_order() -> None:
 
 # Advice about refunds
 
-REVIEWED = replace(PAID, work=review_work("paid_twice"))
+PAYMENT_IN_REVIEW = replace(PAID, work=review_work("paid_twice"))
 OPEN_REFUND = Refund(
     9, 5, 3, 500, "JPY", RefundState.REQUESTED, Certainty.KNOWN, Work(), "op-a", (), None, None, 1
 )  # fmt: skip
@@ -448,13 +448,13 @@ OPEN_REFUND = Refund(
 def test_a_refund_is_advised_only_where_one_can_be_requested() -> None:
     """If a refund is open, the next step is that refund. If the rules refuse a refund, the next step has no
     button."""
-    free = explain_payment(replace(REVIEWED, relations=PaymentRelations(ORDER)), NOW).next_step
+    free = explain_payment(replace(PAYMENT_IN_REVIEW, relations=PaymentRelations(ORDER)), NOW).next_step
     assert (free.code, free.action) == ("next.payment_refund_second", "refund")
     waiting = PaymentRelations(ORDER, refunds=(OPEN_REFUND,), refund_refusal="refund_count")
-    followed = explain_payment(replace(REVIEWED, relations=waiting), NOW).next_step
+    followed = explain_payment(replace(PAYMENT_IN_REVIEW, relations=waiting), NOW).next_step
     assert (followed.code, followed.command) == ("next.payment_refund_requested", "support-console show refund 9")
     refused = PaymentRelations(ORDER, refund_refusal="refund_window")
-    off = explain_payment(replace(REVIEWED, relations=refused), NOW).next_step
+    off = explain_payment(replace(PAYMENT_IN_REVIEW, relations=refused), NOW).next_step
     assert (off.code, off.action) == ("next.payment_refund_off", None)
 
 
@@ -471,12 +471,12 @@ def test_an_invalid_amount_of_the_provider_is_missing_in_the_facts(minor: int) -
     assert explain_payment(replace(PAID, relations=PaymentRelations(foreign)), NOW).facts["total"] is None
 
 
-UNSURE_REFUND = replace(OPEN_REFUND, state=RefundState.SUBMITTED, certainty=Certainty.UNKNOWN)
+UNKNOWN_OPEN_REFUND = replace(OPEN_REFUND, state=RefundState.SUBMITTED, certainty=Certainty.UNKNOWN)
 
 
 def test_no_attempt_is_announced_for_a_past_time() -> None:
     """An attempt that is due, but hasn't been made because no worker runs, has no time in the next step any more."""
-    with_refund = PaymentRelations(ORDER, refunds=(replace(UNSURE_REFUND, work=DUE),))
+    with_refund = PaymentRelations(ORDER, refunds=(replace(UNKNOWN_OPEN_REFUND, work=DUE),))
     record = replace(PAID, work=DUE, relations=with_refund)
     before = explain_payment(record, NOW - timedelta(seconds=1)).next_step
     assert (before.facts["at"], before.facts["refund_at"]) == (NOW, NOW)
@@ -497,16 +497,18 @@ def test_no_attempt_is_announced_for_a_past_time() -> None:
         ),
         (
             replace(
-                UNSURE_REFUND, work=review_work("probes_ended"), relations=RefundRelations(awaits_second_person=True)
+                UNKNOWN_OPEN_REFUND,
+                work=review_work("probes_ended"),
+                relations=RefundRelations(awaits_second_person=True),
             ),
             "refund_unknown",
             "refund_second_person",
             "unknown",
             "waiting_for_approval",
         ),
-        (UNSURE_REFUND, "refund_unknown", "refund_unknown", "unknown", "possible"),
-        (replace(UNSURE_REFUND, work=DUE), "refund_unknown", "refund_probe_scheduled", "unknown", "possible"),
-        (replace(UNSURE_REFUND, work=BARE_DUE), "refund_unknown", "refund_unknown", "unknown", "possible"),
+        (UNKNOWN_OPEN_REFUND, "refund_unknown", "refund_unknown", "unknown", "possible"),
+        (replace(UNKNOWN_OPEN_REFUND, work=DUE), "refund_unknown", "refund_probe_scheduled", "unknown", "possible"),
+        (replace(UNKNOWN_OPEN_REFUND, work=BARE_DUE), "refund_unknown", "refund_unknown", "unknown", "possible"),
         (replace(OPEN_REFUND, state=RefundState.SUBMITTED), "refund_submitted", "refund_submitted", "known", "none"),
         (
             replace(OPEN_REFUND, state=RefundState.SUBMITTED, work=DUE),
@@ -553,7 +555,7 @@ def test_a_payment_has_the_verdict_of_its_open_refund(
     assert behind == ("verdict.payment_refund_unknown" if unknown else "verdict.payment_not_moved")
 
 
-@pytest.mark.parametrize("record", [PAID, REVIEWED])
+@pytest.mark.parametrize("record", [PAID, PAYMENT_IN_REVIEW])
 @pytest.mark.parametrize("checkers", [(), ("lead-b",)])
 def test_an_overdue_refund_expires_without_a_decision(record: Payment, checkers: tuple[str, ...]) -> None:
     """Before a refund's deadline the next step is the decision of an approver, after it the expiry, also if one of
@@ -567,7 +569,7 @@ def test_an_overdue_refund_expires_without_a_decision(record: Payment, checkers:
     )
     assert after.next_step.action == "open_refund"
     assert after.why == ("why.refund_too_old" if record is PAID else before.why)
-    assert (bool(before.roles_that_may_act), after.roles_that_may_act) == (record is REVIEWED, ())
+    assert (bool(before.roles_that_may_act), after.roles_that_may_act) == (record is PAYMENT_IN_REVIEW, ())
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from console.domain.records import Certainty, Work, WorkState
 from console.domain.service_results import WorkBadge
 
 NOW = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
-MOMENT = timedelta(microseconds=1)
+MICROSECOND = timedelta(microseconds=1)
 DAY = timedelta(hours=24)
 R = RefundState
 REQUESTED_REFUND = Refund(
@@ -21,7 +21,7 @@ REQUESTED_REFUND = Refund(
     decide_by=NOW + timedelta(hours=72), created_at=NOW - timedelta(days=9), state_since=NOW,
 )  # fmt: skip
 APPROVED = replace(REQUESTED_REFUND, state=R.APPROVED, checkers=("lead-b",))
-SENT = replace(APPROVED, state=R.SUBMITTED, last_sent_at=NOW)
+SENT_REFUND = replace(APPROVED, state=R.SUBMITTED, last_sent_at=NOW)
 UNKNOWN = replace(APPROVED, state=R.SUBMITTING, certainty=Certainty.UNKNOWN)
 DUE, PERSON = Work(WorkState.SCHEDULED, NOW, "unknown", 3), Work(WorkState.NEEDS_REVIEW, None, "probes_ended")
 NOBODY, APPROVERS, PEOPLE = (), ("approver",), ("approver", "operator")
@@ -38,19 +38,22 @@ RULES = {
         replace(REQUESTED_REFUND, decide_by=None), "requested", "requested", "decide", APPROVE, APPROVERS,
     ),
     "its last instant": (
-        replace(REQUESTED_REFUND, decide_by=NOW + MOMENT), "requested", "requested", "decide", APPROVE, APPROVERS,
+        replace(REQUESTED_REFUND, decide_by=NOW + MICROSECOND), "requested", "requested", "decide", APPROVE,
+        APPROVERS,
     ),
     "the last moment": (
         replace(REQUESTED_REFUND, decide_by=NOW), "requested", "requested", "decide", APPROVE, APPROVERS,
     ),
-    "too old": (replace(REQUESTED_REFUND, decide_by=NOW - MOMENT), "requested", "too_old", "expires", None, NOBODY),
+    "too old": (
+        replace(REQUESTED_REFUND, decide_by=NOW - MICROSECOND), "requested", "too_old", "expires", None, NOBODY,
+    ),
     "long too old": (replace(REQUESTED_REFUND, decide_by=NOW - DAY), "requested", "too_old", "expires", None, NOBODY),
     "half approved": (
         replace(REQUESTED_REFUND, checkers=("lead-b",)), "requested", "half_approved", "decide", APPROVE, APPROVERS,
     ),
     "approved": (APPROVED, "approved", "approved", "sent_by_itself", APPROVE, NOBODY),
     "cooling off": (
-        replace(APPROVED, sends_after=NOW + MOMENT), "approved", "cooling_off", "cooling_off", SHOW, NOBODY,
+        replace(APPROVED, sends_after=NOW + MICROSECOND), "approved", "cooling_off", "cooling_off", SHOW, NOBODY,
     ),
     "cooled off": (replace(APPROVED, sends_after=NOW), "approved", "approved", "sent_by_itself", APPROVE, NOBODY),
     "cooled off long ago": (
@@ -78,19 +81,20 @@ RULES = {
         replace(APPROVED, not_found=1), "approved", "approved", "sent_by_itself", APPROVE, NOBODY,
     ),
     "being sent": (replace(APPROVED, state=R.SUBMITTING), "submitting", "submitting", "wait", SHOW, NOBODY),
-    "accepted": (SENT, "submitted", "submitted", "poll", PROBE, NOBODY),
+    "accepted": (SENT_REFUND, "submitted", "submitted", "poll", PROBE, NOBODY),
     "accepted a day ago": (
-        replace(SENT, last_sent_at=NOW - DAY), "submitted", "submitted", "poll", PROBE, NOBODY,
+        replace(SENT_REFUND, last_sent_at=NOW - DAY), "submitted", "submitted", "poll", PROBE, NOBODY,
     ),
     "accepted more than a day ago": (
-        replace(SENT, last_sent_at=NOW - DAY - MOMENT), "submitted", "submitted_long", "poll", PROBE, NOBODY,
-    ),
-    "accepted, as somebody wrote": (
-        replace(SENT, last_sent_at=None, state_since=NOW - 2 * DAY), "submitted", "submitted_long", "poll", PROBE,
+        replace(SENT_REFUND, last_sent_at=NOW - DAY - MICROSECOND), "submitted", "submitted_long", "poll", PROBE,
         NOBODY,
     ),
+    "accepted, as somebody wrote": (
+        replace(SENT_REFUND, last_sent_at=None, state_since=NOW - 2 * DAY), "submitted", "submitted_long", "poll",
+        PROBE, NOBODY,
+    ),
     "accepted, nobody knows when": (
-        replace(SENT, last_sent_at=None, state_since=None), "submitted", "submitted", "poll", PROBE, NOBODY,
+        replace(SENT_REFUND, last_sent_at=None, state_since=None), "submitted", "submitted", "poll", PROBE, NOBODY,
     ),
     "unknown": (UNKNOWN, "unknown", "no_answer", "probe", PROBE, PEOPLE),
     "unknown, asked again": (replace(UNKNOWN, work=DUE), "unknown", "no_answer", "probe_scheduled", PROBE, PEOPLE),
@@ -98,7 +102,7 @@ RULES = {
         replace(UNKNOWN, work=DUE, not_found=1), "unknown", "not_found", "probe_scheduled", PROBE, PEOPLE,
     ),
     "unknown, for a person": (replace(UNKNOWN, work=PERSON), "unknown", "no_answer", "resolve", MADE, PEOPLE),
-    "made": (replace(SENT, state=R.COMPLETED), "completed", "completed", "nothing", None, NOBODY),
+    "made": (replace(SENT_REFUND, state=R.COMPLETED), "completed", "completed", "nothing", None, NOBODY),
     "rejected": (replace(REQUESTED_REFUND, state=R.REJECTED), "rejected", "rejected", "nothing", None, NOBODY),
     "withdrawn": (replace(REQUESTED_REFUND, state=R.WITHDRAWN), "withdrawn", "withdrawn", "nothing", None, NOBODY),
     "expired": (replace(REQUESTED_REFUND, state=R.EXPIRED), "expired", "expired", "ask_anew", None, NOBODY),
@@ -109,38 +113,39 @@ RULES = {
         replace(APPROVED, state=R.EXPIRED, checkers_needed=2), "expired", "expired", "ask_anew", None, NOBODY,
     ),
     "decided by people: made": (
-        replace(SENT, state=R.COMPLETED, error_code="resolved_by_people"), "completed", "decided_by_people",
+        replace(SENT_REFUND, state=R.COMPLETED, error_code="resolved_by_people"), "completed", "decided_by_people",
         "nothing", None, NOBODY,
     ),
     "decided by people: not made": (
-        replace(SENT, state=R.FAILED, error_code="resolved_by_people"), "not_made", "decided_by_people", "ask_anew",
-        None, NOBODY,
+        replace(SENT_REFUND, state=R.FAILED, error_code="resolved_by_people"), "not_made", "decided_by_people",
+        "ask_anew", None, NOBODY,
     ),
-    "refused": (replace(SENT, state=R.FAILED), "failed", "failed", "ask_anew", None, NOBODY),
+    "refused": (replace(SENT_REFUND, state=R.FAILED), "failed", "failed", "ask_anew", None, NOBODY),
     **{
         f"refused for good: {reason}": (
-            replace(SENT, state=R.FAILED, error_code=reason), "failed", "failed", "final", None, NOBODY,
+            replace(SENT_REFUND, state=R.FAILED, error_code=reason), "failed", "failed", "final", None, NOBODY,
         )
         for reason in sorted(FINAL_REFUSAL_REASONS)
     },
-    "for a person": (replace(SENT, work=PERSON), "submitted", "person", "resolve", MADE, PEOPLE),
+    "for a person": (replace(SENT_REFUND, work=PERSON), "submitted", "person", "resolve", MADE, PEOPLE),
     "contradicted": (
-        replace(SENT, work=replace(PERSON, reason="contradicted")), "contradicted", "contradicted", "look", SHOW,
-        PEOPLE,
+        replace(SENT_REFUND, work=replace(PERSON, reason="contradicted")), "contradicted", "contradicted", "look",
+        SHOW, PEOPLE,
     ),
     **{
         f"{state.value}, and the gateway has another one under its key": (
-            replace(SENT, state=state, work=replace(PERSON, reason="answer_does_not_fit")), "contradicted",
+            replace(SENT_REFUND, state=state, work=replace(PERSON, reason="answer_does_not_fit")), "contradicted",
             "contradicted", "look", SHOW, PEOPLE,
         )
         for state in (R.APPROVED, R.WITHDRAWN, R.COMPLETED, R.FAILED)
     },
     "accepted, and an answer is about another one": (
-        replace(SENT, work=replace(PERSON, reason="answer_does_not_fit")), "submitted", "person", "resolve", MADE,
-        PEOPLE,
+        replace(SENT_REFUND, work=replace(PERSON, reason="answer_does_not_fit")), "submitted", "person", "resolve",
+        MADE, PEOPLE,
     ),
     "contradicted once": (
-        replace(SENT, work=replace(DUE, reason="contradicted")), "submitted", "submitted", "poll", PROBE, NOBODY,
+        replace(SENT_REFUND, work=replace(DUE, reason="contradicted")), "submitted", "submitted", "poll", PROBE,
+        NOBODY,
     ),
 }  # fmt: skip
 
@@ -162,13 +167,13 @@ def test_each_situation_has_verdict_reason_and_next_step(name: str) -> None:
 def test_a_refused_refund_leaves_something_to_do(cause: str, following: str) -> None:
     """A refund that the provider has refused shows the badge of work for a person, because its next step says how the
     money can be returned."""
-    told = explain_refund(replace(SENT, state=R.FAILED, error_code=cause), NOW)
+    told = explain_refund(replace(SENT_REFUND, state=R.FAILED, error_code=cause), NOW)
     assert (told.next_step.code, told.work) == (f"next.{following}", WorkBadge.POSSIBLE)
 
 
 def test_a_completed_refund_leaves_nothing_to_do() -> None:
     """A completed refund has the badge "Nothing to do"."""
-    assert explain_refund(replace(SENT, state=R.COMPLETED), NOW).work is WorkBadge.NONE
+    assert explain_refund(replace(SENT_REFUND, state=R.COMPLETED), NOW).work is WorkBadge.NONE
 
 
 PAID = Payment(
@@ -225,14 +230,14 @@ def test_the_facts_that_sentences_name() -> None:
     [
         (REQUESTED_REFUND, {}, "known", "waiting_for_approval"),
         (REQUESTED_REFUND, {"approval_refusal": "refund_window"}, "known", "possible"),
-        (replace(REQUESTED_REFUND, decide_by=NOW - MOMENT), {}, "known", "possible"),
+        (replace(REQUESTED_REFUND, decide_by=NOW - MICROSECOND), {}, "known", "possible"),
         (UNKNOWN, {}, "unknown", "possible"),
         (replace(UNKNOWN, work=DUE), {}, "unknown", "scheduled"),
         (replace(UNKNOWN, work=DUE), {"awaits_second_person": True}, "unknown", "waiting_for_approval"),
         (replace(APPROVED, state=R.SUBMITTING), {}, "unconfirmed", "none"),
         (replace(APPROVED, error_code="similar_refund_running"), {}, "unconfirmed", "none"),
-        (replace(SENT, work=replace(PERSON, reason="contradicted")), {}, "sides_disagree", "needs_review"),
-        (replace(SENT, state=R.COMPLETED), {}, "known", "none"),
+        (replace(SENT_REFUND, work=replace(PERSON, reason="contradicted")), {}, "sides_disagree", "needs_review"),
+        (replace(SENT_REFUND, state=R.COMPLETED), {}, "known", "none"),
     ],
 )
 def test_badges_of_a_refund_match_its_state(
@@ -246,6 +251,6 @@ def test_badges_of_a_refund_match_its_state(
 def test_no_attempt_is_announced_for_a_past_time() -> None:
     """An attempt that is due, but hasn't been made because no worker runs, has no time in the next step any more."""
     record = replace(UNKNOWN, work=DUE)
-    assert explain_refund(record, NOW - MOMENT).next_step.facts["at"] == NOW
+    assert explain_refund(record, NOW - MICROSECOND).next_step.facts["at"] == NOW
     step = explain_refund(record, NOW).next_step
     assert (step.code, step.facts["at"]) == ("next.refund_probe_scheduled", None)

@@ -25,9 +25,9 @@ from console.domain.transitions.tables import require_transition
 
 START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 P = PaymentState
-Fact = tuple[PaymentReport, datetime, ReportSource]
+ReportFact = tuple[PaymentReport, datetime, ReportSource]
 
-BEGUN = Payment(
+STARTED_PAYMENT = Payment(
     id=5, order_id=3, provider="bank", merchant_payment_id="ORD-1", provider_payment_id=None,
     corporation_number=None, payer=None, state=P.USER_PAYMENT, certainty=Certainty.KNOWN, work=Work(), currency="JPY",
     asked_minor=3300, captured_minor=0, reserved_minor=0, refunded_minor=0, set_aside_minor=0, version=1,
@@ -36,7 +36,7 @@ BEGUN = Payment(
 
 def make_fact(
     state: PaymentState, minute: float, way: ReportSource = ReportSource.READ, minor: int | None = 3300
-) -> Fact:
+) -> ReportFact:
     paid = state in PAID_STATES
     report = PaymentReport(
         merchant_payment_id="ORD-1",
@@ -49,7 +49,7 @@ def make_fact(
     return report, START + timedelta(minutes=minute), way
 
 
-def apply_report(payment: Payment, told: Fact) -> Payment:
+def apply_report(payment: Payment, told: ReportFact) -> Payment:
     """Return the payment as it is stored after this report. Each step must be in the transition table."""
     report, at, way = told
     news = compute_report_effect(payment, report, at, way)
@@ -76,13 +76,13 @@ def apply_changes(
     return replace(payment, state=state, certainty=certainty)
 
 
-def apply_facts(payment: Payment, facts: tuple[Fact, ...]) -> Payment:
+def apply_facts(payment: Payment, facts: tuple[ReportFact, ...]) -> Payment:
     for one in facts:
         payment = apply_report(payment, one)
     return payment
 
 
-STORIES = {
+FACTS_BY_STORY = {
     "paid": (make_fact(P.USER_PAYMENT, 0), make_fact(P.PAYMENT_SUCCESS, 1)),
     "failed": (make_fact(P.USER_PAYMENT, 0), make_fact(P.PAYMENT_FAILED, 1)),
     "failed, then paid late": (
@@ -113,13 +113,13 @@ STORIES = {
 }
 
 
-@pytest.mark.parametrize("name", STORIES)
+@pytest.mark.parametrize("name", FACTS_BY_STORY)
 @pytest.mark.parametrize("begun", [P.INITIALIZING, P.TOKEN_GENERATED, P.USER_PAYMENT])
 def test_reports_in_every_sequence_lead_to_the_same_state(name: str, begun: PaymentState) -> None:
     """The reports of a payment lead to the same state, money and provider state in every order, whether each arrives
     once or twice.
     """
-    payment, story = replace(BEGUN, state=begun), STORIES[name]
+    payment, story = replace(STARTED_PAYMENT, state=begun), FACTS_BY_STORY[name]
     straight = apply_facts(payment, story)
     for order in itertools.permutations((*story, *story)):
         end = apply_facts(payment, order)
@@ -137,12 +137,14 @@ ANY_FACT = st.builds(
 
 
 @given(st.lists(ANY_FACT, max_size=12), st.sampled_from(list(P)))
-def test_no_report_leaves_the_transition_table_or_books_twice(facts: list[Fact], begun: PaymentState) -> None:
+def test_no_report_leaves_the_transition_table_or_books_twice(facts: list[ReportFact], begun: PaymentState) -> None:
     """For every sequence of reports from every state: each step is in the table, and the asked sum is captured once
     at most. A reversed payment stays reversed, and an older report never replaces a newer one.
     """
     captured = 3300 if begun in PAID_STATES or begun is P.REVERSED else 0
-    payment = replace(BEGUN, state=begun, captured_minor=captured, provider_payment_id="0421" if captured else None)
+    payment = replace(
+        STARTED_PAYMENT, state=begun, captured_minor=captured, provider_payment_id="0421" if captured else None
+    )
     for one in facts:
         before, payment = payment, apply_report(payment, one)
         assert payment.captured_minor in (0, 3300)
@@ -153,9 +155,9 @@ def test_no_report_leaves_the_transition_table_or_books_twice(facts: list[Fact],
 
 
 @given(st.lists(ANY_FACT, max_size=12))
-def test_only_a_read_completes_and_no_callback_reverses(facts: list[Fact]) -> None:
+def test_only_a_read_completes_and_no_callback_reverses(facts: list[ReportFact]) -> None:
     """Only a read at the provider completes a payment, and no callback reverses one."""
-    payment = BEGUN
+    payment = STARTED_PAYMENT
     for one in facts:
         before, payment = payment, apply_report(payment, one)
         if payment.state is P.COMPLETED and before.state is not P.COMPLETED:
@@ -178,7 +180,7 @@ def test_a_report_with_another_amount_or_currency_books_nothing(
     """A report with another amount, another currency or no amount books nothing and leaves the state; the outcome is
     unknown."""
     report = replace(make_fact(P.PAYMENT_SUCCESS, 1)[0], amount=amount)
-    news = compute_report_effect(BEGUN, report, START, ReportSource.READ)
+    news = compute_report_effect(STARTED_PAYMENT, report, START, ReportSource.READ)
     assert (news.unknown_reason, news.case_rule, news.new_states, news.booked_amount) == (unknown, case, (), None)
 
 
@@ -186,7 +188,7 @@ def test_more_captures_on_one_order_are_a_case() -> None:
     """If the provider has captured several times for one payment, the first capture is booked and a case is opened
     for the others."""
     report = replace(make_fact(P.PAYMENT_SUCCESS, 1)[0], further_captures=("0422", "0423"))
-    news = compute_report_effect(BEGUN, report, START, ReportSource.READ)
+    news = compute_report_effect(STARTED_PAYMENT, report, START, ReportSource.READ)
     assert (news.case_rule, news.case_observed, news.booked_amount) == (
         "paid_twice",
         "0422, 0423",
@@ -196,7 +198,7 @@ def test_more_captures_on_one_order_are_a_case() -> None:
 
 def test_a_report_of_the_same_instant_counts() -> None:
     """A report with the same time as the last one counts as new, because providers state whole seconds."""
-    waiting = apply_report(replace(BEGUN, state=P.TOKEN_GENERATED), make_fact(P.USER_PAYMENT, 1))
+    waiting = apply_report(replace(STARTED_PAYMENT, state=P.TOKEN_GENERATED), make_fact(P.USER_PAYMENT, 1))
     assert waiting.told_at == START + timedelta(minutes=1)
     assert apply_report(waiting, make_fact(P.PAYMENT_FAILED, 1)).state is P.PAYMENT_FAILED
     assert apply_report(waiting, make_fact(P.PAYMENT_FAILED, 0.99)).state is P.USER_PAYMENT
@@ -208,7 +210,7 @@ def test_a_report_of_the_same_instant_counts() -> None:
 def test_a_completed_payment_read_as_waiting_opens_a_case(way: ReportSource, case: str | None) -> None:
     """If a read says that a completed payment waits, a case is opened. A notice that says so may have been delayed,
     so it has no effect."""
-    done = apply_facts(BEGUN, (make_fact(P.PAYMENT_SUCCESS, 0),))
+    done = apply_facts(STARTED_PAYMENT, (make_fact(P.PAYMENT_SUCCESS, 0),))
     assert done.state is P.COMPLETED
     news = compute_report_effect(done, *make_fact(P.USER_PAYMENT, 1, way))
     assert (news.case_rule, news.is_newest, news.new_states) == (case, case is not None, ())
@@ -217,7 +219,14 @@ def test_a_completed_payment_read_as_waiting_opens_a_case(way: ReportSource, cas
 def read_report_effect(state: P, way: ReportSource, told: P, **more: object) -> ReportEffect:
     """Return the effect of one report, from this source and with this state, on a payment in the state `state`."""
     held = 3300 if state in PAID_STATES else 0
-    before = replace(BEGUN, state=state, captured_minor=held, provider_payment_id="0421" if held else None, **more)  # type: ignore[arg-type]  # of each test
+    payment_id = "0421" if held else None
+    before = replace(
+        STARTED_PAYMENT,
+        state=state,
+        captured_minor=held,
+        provider_payment_id=payment_id,
+        **more,  # type: ignore[arg-type]  # of each test
+    )
     return compute_report_effect(before, *make_fact(told, 1, way))
 
 
@@ -281,7 +290,7 @@ def test_a_failure_report_reverses_a_paid_payment(state: PaymentState, way: Repo
 def test_another_attempt_that_failed_takes_nothing_back() -> None:
     """A failed attempt with another id of the provider has no effect on a paid payment; one without an id may be the
     same attempt."""
-    paid = replace(BEGUN, state=P.COMPLETED, captured_minor=3300, provider_payment_id="0421")
+    paid = replace(STARTED_PAYMENT, state=P.COMPLETED, captured_minor=3300, provider_payment_id="0421")
     report, at, way = make_fact(P.PAYMENT_FAILED, 1)
     for theirs, path in (("0422", ()), ("0420", ()), ("0421", (P.REVERSED,)), (None, (P.REVERSED,))):
         news = compute_report_effect(paid, replace(report, provider_payment_id=theirs), at, way)
@@ -295,7 +304,7 @@ def test_another_attempt_that_failed_takes_nothing_back() -> None:
 def test_a_failed_attempt_contradicts_a_payment_without_a_number(way: ReportSource, case: str | None) -> None:
     """People have decided that a payment is paid, and it has no id of the provider. A failed attempt may be this
     payment or another one, so a case is opened and the payment stays paid."""
-    paid = replace(BEGUN, state=P.COMPLETED, captured_minor=3300, provider_payment_id=None)
+    paid = replace(STARTED_PAYMENT, state=P.COMPLETED, captured_minor=3300, provider_payment_id=None)
     report, at, _ = make_fact(P.PAYMENT_FAILED, 1)
     news = compute_report_effect(paid, replace(report, provider_payment_id="0421"), at, way)
     assert (news.new_states, news.case_rule, news.is_newest) == ((), case, case is not None)
@@ -385,7 +394,7 @@ def test_a_second_provider_id_of_a_payment_opens_a_case(
 ) -> None:
     """Two ids of the provider for one payment of ours mean that the payer has paid twice: a case is opened."""
     told_at = START + timedelta(minutes=0 if newer else 2)
-    paid = replace(BEGUN, state=P.COMPLETED, captured_minor=3300, provider_payment_id=ours, told_at=told_at)
+    paid = replace(STARTED_PAYMENT, state=P.COMPLETED, captured_minor=3300, provider_payment_id=ours, told_at=told_at)
     report, at, way = make_fact(P.PAYMENT_SUCCESS, 1)
     news = compute_report_effect(paid, replace(report, provider_payment_id=theirs), at, way)
     assert (news.case_rule, news.case_observed) == (case, theirs if case else "")
@@ -405,7 +414,9 @@ def test_a_second_provider_id_of_a_payment_opens_a_case(
 def test_a_success_with_another_amount_opens_a_case(amount: Money | None, case: str | None, newer: bool) -> None:
     """A report with another amount than the booked one opens a case; a report without an amount doesn't."""
     told_at = START + timedelta(minutes=0 if newer else 2)
-    paid = replace(BEGUN, state=P.COMPLETED, captured_minor=3300, provider_payment_id="0421", told_at=told_at)
+    paid = replace(
+        STARTED_PAYMENT, state=P.COMPLETED, captured_minor=3300, provider_payment_id="0421", told_at=told_at
+    )
     report, at, way = make_fact(P.PAYMENT_SUCCESS, 1)
     news = compute_report_effect(paid, replace(report, amount=amount), at, way)
     assert (news.case_rule, news.is_newest) == (case, newer)
@@ -415,13 +426,15 @@ def test_people_may_book_another_sum() -> None:
     """Two people may book another amount, also without the provider's id. A provider's report without the id, and any
     report without an amount, books nothing."""
     report, at, _ = make_fact(P.PAYMENT_SUCCESS, 1, minor=3000)
-    news = compute_report_effect(BEGUN, report, at, ReportSource.PEOPLE)
+    news = compute_report_effect(STARTED_PAYMENT, report, at, ReportSource.PEOPLE)
     assert (news.booked_amount, news.unknown_reason, news.case_rule) == (Money(3000, "JPY"), None, None)
     unnumbered = replace(report, provider_payment_id=None)
-    assert compute_report_effect(BEGUN, unnumbered, at, ReportSource.PEOPLE).booked_amount == Money(3000, "JPY")
+    assert compute_report_effect(STARTED_PAYMENT, unnumbered, at, ReportSource.PEOPLE).booked_amount == Money(
+        3000, "JPY"
+    )
     for odd, source in ((unnumbered, ReportSource.READ), (replace(report, amount=None), ReportSource.PEOPLE)):
-        assert compute_report_effect(BEGUN, odd, at, source).unknown_reason == "not_bookable"
-    other = compute_report_effect(BEGUN, report, at, ReportSource.READ)
+        assert compute_report_effect(STARTED_PAYMENT, odd, at, source).unknown_reason == "not_bookable"
+    other = compute_report_effect(STARTED_PAYMENT, report, at, ReportSource.READ)
     assert (other.case_observed, other.is_newest) == ("payment_success@1 3000 JPY", True)
 
 
@@ -438,13 +451,13 @@ def test_people_may_book_another_sum() -> None:
 )
 def test_each_usable_report_ends_an_unknown_outcome(news: ReportEffect, ends: bool) -> None:
     """Each usable report that isn't older ends an unknown outcome. A known outcome needs no end."""
-    assert ends_unknown_outcome(news, replace(BEGUN, certainty=Certainty.UNKNOWN)) is ends
-    assert not ends_unknown_outcome(news, BEGUN)
+    assert ends_unknown_outcome(news, replace(STARTED_PAYMENT, certainty=Certainty.UNKNOWN)) is ends
+    assert not ends_unknown_outcome(news, STARTED_PAYMENT)
 
 
 def test_a_report_without_a_sum_is_observed_without_one() -> None:
     """The case about a report without an amount states no amount."""
-    paid = replace(BEGUN, state=P.COMPLETED, captured_minor=3300, provider_payment_id="0421")
+    paid = replace(STARTED_PAYMENT, state=P.COMPLETED, captured_minor=3300, provider_payment_id="0421")
     report, at, way = make_fact(P.EXPIRED, 1, minor=None)
     assert compute_report_effect(paid, report, at, way).case_observed == "expired@1"
 
@@ -456,6 +469,6 @@ def test_a_report_without_a_sum_is_observed_without_one() -> None:
 def test_no_amount_is_booked_in_another_currency(currency: str, source: ReportSource, reason: str) -> None:
     """A report in another currency, also one by people, leaves the outcome unknown: no yen become won or rupees."""
     report = PaymentReport("ORD-1", "T-1", "COMPLETED", P.PAYMENT_SUCCESS, True, Money(3_300, "JPY"))
-    record = replace(BEGUN, currency=currency, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN)
+    record = replace(STARTED_PAYMENT, currency=currency, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN)
     effect = compute_report_effect(record, report, START, source)
     assert (effect.booked_amount, effect.new_states, effect.unknown_reason) == (None, (), reason)

@@ -156,7 +156,7 @@ def test_an_order_follows_a_payment_that_was_paid(state: PaymentState, order: Or
 
 
 REQUESTED = replace(REFUND, state=R.REQUESTED, certainty=KNOWN, checkers=(), decide_by=NOW)
-SECOND = timedelta(seconds=1)
+ONE_SECOND = timedelta(seconds=1)
 
 
 @pytest.mark.parametrize(
@@ -169,8 +169,8 @@ SECOND = timedelta(seconds=1)
         ({"checkers": ("lead-b",)}, "lead-c", None, None),
         ({"checkers": ("lead-b",)}, "lead-b", "refund_approved_by_you", None),
         ({"checkers": ("lead-b",)}, None, None, None),
-        ({"decide_by": NOW - SECOND}, "lead-c", "refund_expired", "refund_expired"),
-        ({"decide_by": NOW - SECOND}, None, "refund_expired", "refund_expired"),
+        ({"decide_by": NOW - ONE_SECOND}, "lead-c", "refund_expired", "refund_expired"),
+        ({"decide_by": NOW - ONE_SECOND}, None, "refund_expired", "refund_expired"),
         ({"decide_by": None}, "lead-c", None, None),
         ({"state": R.APPROVED}, "lead-c", "refund_decided", "refund_decided"),
         ({"certainty": UNKNOWN}, "lead-c", "refund_decided", "refund_decided"),
@@ -206,7 +206,7 @@ def test_only_the_requester_withdraws_an_unsent_refund(
     assert find_withdrawal_refusal(replace(REQUESTED, **changed), person) == refusal
 
 
-BOUGHT = replace(CHECK, state=CheckState.SUCCESS, certainty=KNOWN, credit_check_id=12345)
+PURCHASED_CHECK = replace(CHECK, state=CheckState.SUCCESS, certainty=KNOWN, credit_check_id=12345)
 
 
 @pytest.mark.parametrize(
@@ -214,7 +214,7 @@ BOUGHT = replace(CHECK, state=CheckState.SUCCESS, certainty=KNOWN, credit_check_
     [
         ({}, None, "no_expiry_date"),
         ({"expired_at": NOW}, None, None),
-        ({"expired_at": NOW + SECOND}, None, "not_expired"),
+        ({"expired_at": NOW + ONE_SECOND}, None, "not_expired"),
         ({"state": CheckState.ERROR, "credit_check_id": None}, "not_bought", "not_bought"),
         ({"state": CheckState.ERROR}, "bought_perhaps", "bought_perhaps"),
         ({"state": CheckState.PENDING}, "bought_perhaps", "bought_perhaps"),
@@ -229,6 +229,6 @@ def test_an_unexpired_credit_check_cannot_be_renewed(
 ) -> None:
     """A credit check can be renewed from the moment at which it expires; without an expiry date it can't be
     renewed."""
-    check = replace(BOUGHT, **changed)
+    check = replace(PURCHASED_CHECK, **changed)
     assert find_refetch_refusal(check) == refetch
     assert find_renewal_refusal(check, NOW) == renewal

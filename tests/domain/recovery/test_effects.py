@@ -19,12 +19,12 @@ CHECK = CreditCheck(
     17, "1180301018771", "1", CheckState.PENDING, UNKNOWN, Work(), None, None, None, None, None, None, (), None,
     "op-1", 3,
 )  # fmt: skip
-WAITS = Payment(
+WAITING_PAYMENT = Payment(
     id=5, order_id=3, provider="paypay", merchant_payment_id="ORD-1", provider_payment_id=None,
     corporation_number=None, payer=None, state=P.USER_PAYMENT, certainty=UNKNOWN, work=Work(), currency="JPY",
     asked_minor=3300, captured_minor=0, reserved_minor=0, refunded_minor=0, set_aside_minor=0, version=4,
 )  # fmt: skip
-PAID_UP = replace(WAITS, state=P.COMPLETED, certainty=KNOWN, captured_minor=3300)
+COMPLETED_PAYMENT = replace(WAITING_PAYMENT, state=P.COMPLETED, certainty=KNOWN, captured_minor=3300)
 ORDER = Order(3, "ORD-1", None, _O.PENDING, "JPY", 3300, (5,), 2)
 REFUND = Refund(
     9, 5, 3, 1000, "JPY", R.SUBMITTING, UNKNOWN, Work(), "op-a", ("lead-b",), "RFD-1", None, 4,
@@ -37,11 +37,14 @@ def make_facts(record: CreditCheck | Order | Payment | Refund, **more: object) -
 
 def test_an_effect_is_none_for_records_of_another_kind() -> None:
     """The effect is None for another kind of record, and for a refund whose payment isn't known."""
-    assert choice_effects.compute_check_effect(make_facts(PAID_UP), CheckState.SUCCESS) is None
+    assert choice_effects.compute_check_effect(make_facts(COMPLETED_PAYMENT), CheckState.SUCCESS) is None
     assert choice_effects.compute_payment_effect(make_facts(CHECK), P.COMPLETED) is None
-    assert choice_effects.compute_refund_effect(make_facts(PAID_UP, payment=PAID_UP), R.COMPLETED) is None
+    assert (
+        choice_effects.compute_refund_effect(make_facts(COMPLETED_PAYMENT, payment=COMPLETED_PAYMENT), R.COMPLETED)
+        is None
+    )
     assert choice_effects.compute_refund_effect(make_facts(REFUND), R.COMPLETED) is None
-    assert choice_effects.compute_order_move_effect(make_facts(PAID_UP, payment=PAID_UP)) is None
+    assert choice_effects.compute_order_move_effect(make_facts(COMPLETED_PAYMENT, payment=COMPLETED_PAYMENT)) is None
     assert choice_effects.compute_order_move_effect(make_facts(ORDER, order=ORDER)) is None
 
 
@@ -70,7 +73,7 @@ def test_the_captured_amount_is_the_requested_one_by_default(
 ) -> None:
     """The captured amount is the requested one, unless the provider names another sum."""
     effect = choice_effects.compute_payment_effect(
-        make_facts(replace(WAITS, provider_minor=named), statement=told), P.COMPLETED
+        make_facts(replace(WAITING_PAYMENT, provider_minor=named), statement=told), P.COMPLETED
     )
     assert effect is not None
     assert effect.money is not None
@@ -82,7 +85,7 @@ def test_the_captured_amount_is_the_requested_one_by_default(
 def test_money_is_taken_once_and_only_by_a_success(before: PaymentState) -> None:
     """A payment that is captured already is not counted again, and only a success adds to the captured amount."""
     held = 3300 if before in PAID_STATES else 0
-    payment = replace(WAITS, state=before, captured_minor=held)
+    payment = replace(WAITING_PAYMENT, state=before, captured_minor=held)
     for after, sum_after in ((P.COMPLETED, 3300), (P.PAYMENT_FAILED, held), (P.REVERSED, held)):
         effect = choice_effects.compute_payment_effect(make_facts(payment), after)
         assert effect is not None
@@ -95,7 +98,7 @@ def test_money_is_taken_once_and_only_by_a_success(before: PaymentState) -> None
 def test_a_waiting_payment_that_the_provider_calls_expired_expires(before: PaymentState) -> None:
     """A payment that the provider calls expired expires if it waits for the payer; otherwise the decided state
     stays."""
-    waiting = make_facts(replace(WAITS, state=before), statement=ProviderStatement.EXPIRED)
+    waiting = make_facts(replace(WAITING_PAYMENT, state=before), statement=ProviderStatement.EXPIRED)
     effect = choice_effects.compute_payment_effect(waiting, P.PAYMENT_FAILED)
     assert effect is not None
     assert effect.state[1] == (P.EXPIRED if before in WAITING_STATES else P.PAYMENT_FAILED)
@@ -126,12 +129,12 @@ def test_an_order_becomes_paid_only_if_its_payments_cover_it(
     """
     order = replace(ORDER, **changed)  # type: ignore[arg-type]  # of each case
     effect = choice_effects.compute_payment_effect(
-        make_facts(WAITS, order=order, is_order_covered=covered), P.COMPLETED
+        make_facts(WAITING_PAYMENT, order=order, is_order_covered=covered), P.COMPLETED
     )
     assert effect is not None
     assert effect.order == (order.state, after)
     failed = choice_effects.compute_payment_effect(
-        make_facts(WAITS, order=order, is_order_covered=covered), P.PAYMENT_FAILED
+        make_facts(WAITING_PAYMENT, order=order, is_order_covered=covered), P.PAYMENT_FAILED
     )
     assert failed is not None
     assert failed.order == (order.state, order.state)
@@ -153,12 +156,12 @@ def test_a_confirmed_payment_moves_its_order_only_by_the_rules(
     """If a read confirms once more that the payment was paid, the order moves only by its own rules; without an order
     there is no effect on one."""
     effect = choice_effects.compute_payment_effect(
-        make_facts(replace(PAID_UP, state=before), statement=told, order=ORDER), P.COMPLETED
+        make_facts(replace(COMPLETED_PAYMENT, state=before), statement=told, order=ORDER), P.COMPLETED
     )
     assert effect is not None
     assert effect.order == ("pending", after)
     alone = choice_effects.compute_payment_effect(
-        make_facts(replace(PAID_UP, state=before), statement=told), P.COMPLETED
+        make_facts(replace(COMPLETED_PAYMENT, state=before), statement=told), P.COMPLETED
     )
     assert alone is not None
     assert alone.order is None
@@ -178,7 +181,7 @@ def test_a_refund_that_was_not_made_frees_its_amount(
 ) -> None:
     """If a refund wasn't made, its amount becomes refundable or set aside again. Other refunds of the payment
     stay."""
-    paid = replace(PAID_UP, captured_minor=4000, reserved_minor=1300, set_aside_minor=700)
+    paid = replace(COMPLETED_PAYMENT, captured_minor=4000, reserved_minor=1300, set_aside_minor=700)
     record = replace(REFUND, set_aside_id=aside)
     for sent, unsure in ((8, 10), (10, 8)):
         others = {
@@ -200,10 +203,10 @@ def test_a_refund_that_was_not_made_frees_its_amount(
 def test_an_order_is_moved_and_nothing_else() -> None:
     """Moving an order changes its state only: on the order's page as the record's state, on the payment's page as the
     order's state beside the unchanged payment."""
-    from_order = choice_effects.compute_order_move_effect(make_facts(ORDER, payment=PAID_UP, order=ORDER))
+    from_order = choice_effects.compute_order_move_effect(make_facts(ORDER, payment=COMPLETED_PAYMENT, order=ORDER))
     assert from_order is not None
     assert (from_order.state, from_order.certainty, from_order.order) == (("pending", "paid"), (KNOWN, KNOWN), None)
-    paid = replace(PAID_UP, certainty=UNKNOWN)
+    paid = replace(COMPLETED_PAYMENT, certainty=UNKNOWN)
     effect = choice_effects.compute_order_move_effect(make_facts(paid, payment=paid, order=ORDER))
     assert effect is not None
     assert (effect.state, effect.certainty) == (("completed", "completed"), ("unknown", "unknown"))

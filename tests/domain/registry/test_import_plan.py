@@ -23,27 +23,29 @@ def make_plan(names: tuple[str, ...], current: RegistryStatus | None) -> list[st
     return [file.name for file in plan_import(files, current)]
 
 
-NONE: list[str] = []
-CASES = [
-    ("nothing", (), None, NONE),
-    ("differences without a whole", (MON, TUE), None, NONE),
+NO_IMPORTS: list[str] = []
+PLAN_CASES = [
+    ("nothing", (), None, NO_IMPORTS),
+    ("differences without a whole", (MON, TUE), None, NO_IMPORTS),
     ("the first whole", (WHOLE,), None, [WHOLE]),
     ("the newest of two wholes, with what follows", (WHOLE_BEFORE, WHOLE, MON, TUE), None, [WHOLE, MON, TUE]),
     ("all prefectures of a day", (OSAKA, TOKYO), None, [TOKYO, OSAKA]),
     ("the nation, if prefectures are there too", (TOKYO, WHOLE), None, [WHOLE]),
-    ("the same again", (WHOLE, MON), make_status("2026-11-16", WHOLE, MON), NONE),
+    ("the same again", (WHOLE, MON), make_status("2026-11-16", WHOLE, MON), NO_IMPORTS),
     ("what follows, over a weekend", (WHOLE, MON, TUE), make_status("2026-11-13", WHOLE), [MON, TUE]),
     ("up to a missing day", (MON, WED, THU), make_status("2026-11-13", WHOLE), [MON]),
     ("a missing day alone: told by the import", (TUE, WED), make_status("2026-11-13", WHOLE), [TUE]),
     ("a whole over a missing day", (WHOLE, MON), make_status("2026-11-04", WHOLE_BEFORE), [WHOLE, MON]),
     ("a whole that differences reach", (WHOLE, MON, TUE), make_status("2026-11-16", WHOLE_BEFORE), [TUE]),
-    ("an older whole", (WHOLE_BEFORE,), make_status("2026-11-13", WHOLE), NONE),
+    ("an older whole", (WHOLE_BEFORE,), make_status("2026-11-13", WHOLE), NO_IMPORTS),
     ("a prefecture that came later", (TOKYO, OSAKA), make_status("2026-11-13", TOKYO), [TOKYO, OSAKA]),
-    ("both prefectures are in it", (TOKYO, OSAKA), make_status("2026-11-13", TOKYO, OSAKA), NONE),
+    ("both prefectures are in it", (TOKYO, OSAKA), make_status("2026-11-13", TOKYO, OSAKA), NO_IMPORTS),
 ]
 
 
-@pytest.mark.parametrize(("names", "current", "expected"), [case[1:] for case in CASES], ids=[c[0] for c in CASES])
+@pytest.mark.parametrize(
+    ("names", "current", "expected"), [case[1:] for case in PLAN_CASES], ids=[c[0] for c in PLAN_CASES]
+)
 def test_files_that_are_imported_next(
     names: tuple[str, ...], current: RegistryStatus | None, expected: list[str]
 ) -> None:

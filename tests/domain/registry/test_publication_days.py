@@ -6,7 +6,7 @@ import pytest
 
 from console.domain.registry.publication_days import is_publication_day, list_publication_days_between
 
-WEEKDAYS_WITHOUT = {
+CLOSED_WEEKDAYS_BY_YEAR = {
     2021: "01-01 01-11 02-11 02-23 04-29 05-03 05-04 05-05 07-22 07-23 08-09 09-20 09-23 11-03 11-23 "
     "12-29 12-30 12-31",
     2024: "01-01 01-02 01-03 01-08 02-12 02-23 03-20 04-29 05-03 05-06 07-15 08-12 09-16 09-23 10-14 11-04 "
@@ -21,14 +21,14 @@ WEEKDAYS_WITHOUT = {
 """Weekdays on which offices are closed, from the calendars of the Cabinet Office (2032: from the acts)."""
 
 
-@pytest.mark.parametrize("year", WEEKDAYS_WITHOUT)
+@pytest.mark.parametrize("year", CLOSED_WEEKDAYS_BY_YEAR)
 def test_no_difference_is_expected_on_holidays_and_at_new_year(year: int) -> None:
     """No difference is expected on weekends, holidays and the days around New Year; on every other day one is."""
     days = (date(year, 1, 1) + timedelta(days=number) for number in range(366))
     closed = [
         f"{day:%m-%d}" for day in days if day.year == year and day.weekday() < 5 and not is_publication_day(day)
     ]
-    assert closed == WEEKDAYS_WITHOUT[year].split()
+    assert closed == CLOSED_WEEKDAYS_BY_YEAR[year].split()
 
 
 def test_the_days_between_two_days_are_without_both() -> None:

@@ -26,12 +26,12 @@ SAME_NAME = """
 サーバー サーバ サ－バ－ サ‐バ | ガガ ｶﾞｶﾞ か\u3099か\u3099 カ゛カ゛ | ＡＢＣ ABC abc Ａｂｃ
 École ecole ＥＣＯＬＥ | ヱビス エビス | ハーゲンダッツ はーげんだっつ ハ－ゲンダツツ | 日本・橋 日本橋 日本　橋
 """
-SAME_BY_A_READING = """
+NAMES_WITH_EQUAL_READING = """
 霞ヶ関 霞ケ関 霞が関 | 自由ヶ丘 自由が丘 | ヴァイオリン バイオリン | ヴェルディ ベルディ | ヴーム ブーム
 佐々木 佐佐木 | いすゞ いすず | 三ヵ月 三ヶ月
 """
 DIFFERENT_SPELLINGS = "大阪 大坂 | 埼玉 崎玉 | ハス バス パス | 山田 山口 | 石田 右田 | 霞 霧 | 3m 3n"
-FORMS = """
+LEGAL_FORM_SPELLINGS = """
 株式会社山田 山田株式会社 ㈱山田 山田㈱ (株)山田 （株）山田 山田(株) ［株］山田 【株】山田 〔株〕山田 ㍿山田
 ㊑山田 ｶ)山田 カ)山田 ヵ)山田 カ）山田 山田(カ 山田(カ) 山田ｶﾌﾞｼｷｶﾞｲｼｬ カブシキカイシャ山田 有限会社山田 ㈲山田
 山田（有） ユ)山田 山田(ユ 合同会社山田 (同)山田 ド)山田 合名会社山田 (名)山田 合資会社山田 （資）山田
@@ -53,7 +53,7 @@ def test_spellings_of_one_name_have_one_comparison_form(group: list[str]) -> Non
     assert len({fold_text(spelling) for spelling in group}) == 1
 
 
-@pytest.mark.parametrize("group", _split_groups(SAME_BY_A_READING), ids="-".join)
+@pytest.mark.parametrize("group", _split_groups(NAMES_WITH_EQUAL_READING), ids="-".join)
 def test_spellings_of_one_name_share_a_reading(group: list[str]) -> None:
     """The spellings of one name have a reading in common."""
     first, *others = (set(list_comparison_forms(spelling)) for spelling in group)
@@ -88,7 +88,7 @@ def test_each_kanji_has_one_comparison_form() -> None:
     assert not [kanji for group in groups for kanji in group if unicodedata.normalize("NFKC", kanji) != kanji]
 
 
-@pytest.mark.parametrize("spelling", FORMS.split())
+@pytest.mark.parametrize("spelling", LEGAL_FORM_SPELLINGS.split())
 def test_the_comparison_form_of_a_name_excludes_its_legal_form(spelling: str) -> None:
     """The comparison form of a name doesn't contain its legal form."""
     assert remove_legal_form(fold_text(write_out_legal_forms(spelling))) == "山田"

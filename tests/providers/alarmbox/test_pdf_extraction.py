@@ -42,8 +42,10 @@ def make_answer_of_size(size: int) -> bytes:
 
 
 LONG_PDF_BASE64 = b64encode(make_pdf(300_000)).decode()
-ACROSS_A_SEAM = f'"{LONG_PDF_BASE64[:262_142]}\\u{ord(LONG_PDF_BASE64[262_142]):04x}{LONG_PDF_BASE64[262_143:]}"'
-WITH_SLASHES = PDF + b"\xff\xff\xff%%EOF"
+ESCAPE_ACROSS_CHUNKS = (
+    f'"{LONG_PDF_BASE64[:262_142]}\\u{ord(LONG_PDF_BASE64[262_142]):04x}{LONG_PDF_BASE64[262_143:]}"'
+)
+PDF_WITH_SLASHES_IN_BASE64 = PDF + b"\xff\xff\xff%%EOF"
 
 ACCEPTED_ANSWERS: dict[str, tuple[bytes, bytes]] = {
     "plain": (make_answer(TEXT), PDF),
@@ -53,11 +55,11 @@ ACCEPTED_ANSWERS: dict[str, tuple[bytes, bytes]] = {
         PDF,
     ),
     "slash written as escape": (
-        make_raw_answer(json.dumps(b64encode(WITH_SLASHES).decode()).replace("/", "\\/")),
-        WITH_SLASHES,
+        make_raw_answer(json.dumps(b64encode(PDF_WITH_SLASHES_IN_BASE64).decode()).replace("/", "\\/")),
+        PDF_WITH_SLASHES_IN_BASE64,
     ),
     "letters written as escapes": (make_raw_answer('"' + "".join(f"\\u{ord(c):04x}" for c in TEXT) + '"'), PDF),
-    "an escape across a seam": (make_raw_answer(ACROSS_A_SEAM), make_pdf(300_000)),
+    "an escape across a seam": (make_raw_answer(ESCAPE_ACROSS_CHUNKS), make_pdf(300_000)),
     "end mark within the last 1,024 bytes": (
         make_answer(b64encode(PDF + b"\n" * 1_000).decode()),
         PDF + b"\n" * 1_000,
@@ -74,7 +76,7 @@ REFUSED_ANSWERS: dict[str, tuple[bytes, str]] = {
     "line ends within": (make_answer(TEXT[:20] + "\n" + TEXT[20:]), "pdf_not_base64"),
     "blanks within": (make_answer(TEXT[:20] + " " + TEXT[20:]), "pdf_not_base64"),
     "blank at the end": (make_answer(TEXT + " "), "pdf_not_base64"),
-    "URL alphabet": (make_answer(b64encode(WITH_SLASHES).decode().replace("/", "_")), "pdf_not_base64"),
+    "URL alphabet": (make_answer(b64encode(PDF_WITH_SLASHES_IN_BASE64).decode().replace("/", "_")), "pdf_not_base64"),
     "padding missing": (make_answer(b64encode(PDF + b"%%EOF").decode().rstrip("=")), "pdf_not_base64"),
     "padding in the middle": (make_answer("JVBERi0=" + TEXT), "pdf_not_base64"),
     "padding in an early piece": (make_answer(b64encode(make_pdf(196_607)).decode() + TEXT), "pdf_not_base64"),

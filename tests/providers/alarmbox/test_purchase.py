@@ -13,13 +13,13 @@ from console.providers.alarmbox import client as module
 from console.providers.alarmbox.client import AlarmBox
 from console.providers.credit_checks.provider import CreditCheckCapabilities, CreditCheckProvider, CreditCheckReader
 from console.providers.http.transport import HttpTransport
-from tests.providers.parts import BOUGHT, NUMBER, REQUEST, CountingRateLimiter, make_alarmbox
+from tests.providers.parts import NUMBER, PURCHASED_ANSWER, REQUEST, CountingRateLimiter, make_alarmbox
 from tests.providers.raw_server import make_answer_script, serve_scripts
 
 
 def test_a_purchase_request_has_the_documented_fields() -> None:
     """The request is the documented JSON in UTF-8 with exactly the given fields, sent to the documented address."""
-    with serve_scripts(make_answer_script(200, BOUGHT)) as server:
+    with serve_scripts(make_answer_script(200, PURCHASED_ANSWER)) as server:
         make_alarmbox(server.url).buy_check(REQUEST)
         assert server.paths() == ["POST /ps/v1/credit_checks"]
         assert json.loads(server.bodies()[0]) == {
@@ -36,7 +36,7 @@ def test_a_purchase_request_has_the_documented_fields() -> None:
 
 def test_an_empty_comment_is_not_sent() -> None:
     """Only the corporation number is required; an empty comment isn't sent."""
-    with serve_scripts(make_answer_script(200, BOUGHT)) as server:
+    with serve_scripts(make_answer_script(200, PURCHASED_ANSWER)) as server:
         make_alarmbox(server.url).buy_check(PurchaseRequest(NUMBER, "1", comment=""))
         assert json.loads(server.bodies()[0]) == {"corporation_number": NUMBER}
 
@@ -77,7 +77,7 @@ def test_the_protocols_fit() -> None:
 )
 def test_a_request_that_can_not_be_written_is_never_sent(request_: PurchaseRequest) -> None:
     """A request that can't be written is a definite failure: no byte is sent and no exception is raised."""
-    with serve_scripts(make_answer_script(200, BOUGHT)) as server:
+    with serve_scripts(make_answer_script(200, PURCHASED_ANSWER)) as server:
         outcome = make_alarmbox(server.url).buy_check(request_)
         assert (outcome.kind, outcome.reason, outcome.sent) == (
             OutcomeClass.FAILED_DEFINITE,
@@ -106,7 +106,7 @@ def test_a_bug_after_sending_is_unknown(error: type[Exception], monkeypatch: pyt
         return judge
 
     monkeypatch.setattr(module, "make_purchase_converter", broken_judge)
-    with serve_scripts(make_answer_script(200, BOUGHT)) as server:
+    with serve_scripts(make_answer_script(200, PURCHASED_ANSWER)) as server:
         outcome = make_alarmbox(server.url).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason) == (OutcomeClass.UNKNOWN, "internal_error")
         assert outcome.sent is not SendingCertainty.NO
@@ -142,7 +142,7 @@ def test_a_person_may_interrupt(stop: type[BaseException], monkeypatch: pytest.M
 def test_turns_are_waited_for_one_by_one() -> None:
     """Each request, a refresh of tokens included, waits for one turn immediately before it is sent."""
     turns = CountingRateLimiter()
-    with serve_scripts(make_answer_script(200, BOUGHT)) as server:
+    with serve_scripts(make_answer_script(200, PURCHASED_ANSWER)) as server:
         vendor: AlarmBox = make_alarmbox(server.url, rate_limiter=turns)
         for _ in range(3):
             vendor.read_detail(12345)

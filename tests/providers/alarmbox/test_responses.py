@@ -15,7 +15,7 @@ from console.domain.provider_outcome import OutcomeClass as Kind
 from console.domain.records import CheckReport
 from console.providers.alarmbox.client import AlarmBox
 from console.providers.http.single_request import mask_secrets
-from tests.providers.parts import BOUGHT, CHECK, NUMBER, PAIR_ANSWER, REQUEST, MemoryTokens, make_alarmbox
+from tests.providers.parts import CHECK, NUMBER, PAIR_ANSWER, PURCHASED_ANSWER, REQUEST, MemoryTokens, make_alarmbox
 from tests.providers.raw_server import Script, make_answer_script, make_bytes_script, make_http_answer, serve_scripts
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors/provider_vectors.json").read_text("utf-8"))
@@ -81,7 +81,7 @@ def purchase_after_refresh(status: int, body: object) -> Outcome[str]:
     never sent."""
     tokens = MemoryTokens(None, first="rt-1")
     scripts = (
-        (make_answer_script(status, body), make_answer_script(200, BOUGHT))
+        (make_answer_script(status, body), make_answer_script(200, PURCHASED_ANSWER))
         if status == 200
         else (make_answer_script(status, body),)
     )
@@ -126,14 +126,22 @@ def test_the_http_status_decides_the_outcome_of_a_purchase(status: int, kind: Ki
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 422, 429])
 @pytest.mark.parametrize(
-    "body", [BOUGHT, json.dumps(BOUGHT).encode()[:40], {"error": "x", "data": {"credit_check_id": "12345"}}]
+    "body",
+    [
+        PURCHASED_ANSWER,
+        json.dumps(PURCHASED_ANSWER).encode()[:40],
+        {"error": "x", "data": {"credit_check_id": "12345"}},
+    ],
 )
 def test_a_refusal_that_names_a_check_is_unknown(status: int, body: object) -> None:
     """The status refuses the purchase but the body contains a bought credit check: the outcome is unknown, and a 401
     isn't followed by a second request.
     """
     outcome, paths = call_provider(
-        CALL_BY_NAME["purchase"], make_answer_script(status, body), REFRESH_ANSWER, make_answer_script(200, BOUGHT)
+        CALL_BY_NAME["purchase"],
+        make_answer_script(status, body),
+        REFRESH_ANSWER,
+        make_answer_script(200, PURCHASED_ANSWER),
     )
     assert (outcome.kind, outcome.reason, outcome.status) == (Kind.UNKNOWN, "refused_but_made", status)
     assert paths == ["POST /ps/v1/credit_checks"]
@@ -147,11 +155,11 @@ def test_a_refusal_that_names_a_check_is_unknown(status: int, body: object) -> N
         {"errors": [{"credit_check_id": 12345}]},
         {"credit_check": {"corporation_number": NUMBER, "result": "ok"}},
         {"credit_check": [CHECK]},
-        [BOUGHT],
+        [PURCHASED_ANSWER],
         {"data": {"corporation_number": NUMBER, "result": "ng"}},
         {"credit_check": [{"credit_check_id": None, "purchase_date": "2026-11-20"}]},
         {"credit_check": {"inner": {"purchase_date": "2026-11-20"}}},
-        json.dumps(BOUGHT).encode("utf-16"),
+        json.dumps(PURCHASED_ANSWER).encode("utf-16"),
         {"credit_check_id": " 12345"},
         b"<credit_check><credit_check_id>12345</credit_check_id></credit_check>",
     ],
@@ -168,7 +176,7 @@ def test_a_refusal_that_contains_the_check_in_another_form_is_unknown(status: in
 def test_a_check_that_is_said_to_be_gone_and_shown_is_no_answer(ask: str, status: int) -> None:
     """A status says that the credit check is gone, but the answer contains it: the outcome is unknown. A check that
     counted as gone could be bought again."""
-    outcome = call_with_answer(CALL_BY_NAME[ask], status, BOUGHT)
+    outcome = call_with_answer(CALL_BY_NAME[ask], status, PURCHASED_ANSWER)
     assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, "refused_but_made", None)
 
 
@@ -182,7 +190,7 @@ def test_a_refusal_without_an_id_counts(body: object) -> None:
 
 
 UNREADABLE_REFUSALS = {
-    "compressed": gzip.compress(json.dumps(BOUGHT).encode()),
+    "compressed": gzip.compress(json.dumps(PURCHASED_ANSWER).encode()),
     "cut": b'{"credit_check":{"corporation_name":"',
     "two objects": b'{"error":"x"}{"result":"ok"}',
     "twice": b'{"error":"x","error":"y"}',
@@ -199,7 +207,10 @@ def test_an_unreadable_refusal_is_unknown(status: int, body: bytes) -> None:
     """A refusal whose body can't be read may contain the credit check, so the outcome is unknown: a 401 isn't
     followed by a second request, and the claim is kept."""
     outcome, paths = call_provider(
-        CALL_BY_NAME["purchase"], make_answer_script(status, body), REFRESH_ANSWER, make_answer_script(200, BOUGHT)
+        CALL_BY_NAME["purchase"],
+        make_answer_script(status, body),
+        REFRESH_ANSWER,
+        make_answer_script(200, PURCHASED_ANSWER),
     )
     assert (outcome.kind, outcome.reason, outcome.status) == (Kind.UNKNOWN, "unreadable", status)
     assert paths == ["POST /ps/v1/credit_checks"]
@@ -239,14 +250,14 @@ def test_a_refused_or_missing_list_proves_nothing(status: int, kind: Kind) -> No
 @pytest.mark.parametrize("status", [200, 201, 202, 203, 206, 299])
 def test_any_2xx_with_an_id_is_bought(status: int) -> None:
     """A purchase answered with any 2xx status and an id is bought: AlarmBox's notes state both 200 and 201."""
-    outcome = purchase_with_answer(BOUGHT, status)
+    outcome = purchase_with_answer(PURCHASED_ANSWER, status)
     assert outcome.kind is Kind.SUCCEEDED
     assert outcome.found == CheckReport(
         12345, NUMBER, "架空商事株式会社", "ok", date(2026, 11, 20), date(2027, 11, 20), None
     )
 
 
-INCOMPLETE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+INCOMPLETE_CHECKS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "null result": ({"result": None}, {"result": None}),
     "unlisted result": ({"result": "maybe"}, {"result": None}),
     "result in capitals": ({"result": "OK"}, {"result": None}),
@@ -291,7 +302,7 @@ INCOMPLETE: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
 }
 
 
-@pytest.mark.parametrize(("change", "read"), INCOMPLETE.values(), ids=INCOMPLETE)
+@pytest.mark.parametrize(("change", "read"), INCOMPLETE_CHECKS.values(), ids=INCOMPLETE_CHECKS)
 def test_an_answer_with_an_id_is_a_success_whatever_other_fields_lack(
     change: dict[str, Any], read: dict[str, Any]
 ) -> None:
@@ -301,10 +312,10 @@ def test_an_answer_with_an_id_is_a_success_whatever_other_fields_lack(
     assert {name: getattr(outcome.found, name) for name in read} == read
 
 
-UNUSABLE: dict[str, tuple[bytes, str]] = {
+UNUSABLE_BODIES: dict[str, tuple[bytes, str]] = {
     "empty": (b"", "unreadable"),
     "HTML": (b"<html>OK</html>", "unreadable"),
-    "cut": (json.dumps(BOUGHT).encode()[:-9], "unreadable"),
+    "cut": (json.dumps(PURCHASED_ANSWER).encode()[:-9], "unreadable"),
     "two objects": (b"{}{}", "unreadable"),
     "null": (b"null", "unreadable"),
     "a list": (b"[]", "unreadable"),
@@ -346,7 +357,7 @@ UNUSABLE: dict[str, tuple[bytes, str]] = {
 }
 
 
-@pytest.mark.parametrize(("body", "why"), UNUSABLE.values(), ids=UNUSABLE)
+@pytest.mark.parametrize(("body", "why"), UNUSABLE_BODIES.values(), ids=UNUSABLE_BODIES)
 def test_an_answer_without_a_usable_id_is_unknown(body: bytes, why: str) -> None:
     """A 2xx answer without a usable id leaves the outcome unknown, and its text is stored as evidence."""
     outcome = purchase_with_answer(body)
@@ -439,7 +450,7 @@ def test_an_impossible_id_is_not_requested(credit_check_id: int) -> None:
         assert server.connections == 0
 
 
-LISTS: dict[str, tuple[object, Kind, str, int]] = {
+LIST_ANSWERS: dict[str, tuple[object, Kind, str, int]] = {
     "empty": ({"credit_checks": []}, Kind.SUCCEEDED, "answered", 0),
     "one": ({"credit_checks": [CHECK]}, Kind.SUCCEEDED, "answered", 1),
     "two": ({"credit_checks": [CHECK, CHECK | {"credit_check_id": 7}]}, Kind.SUCCEEDED, "answered", 2),
@@ -513,7 +524,7 @@ LISTS: dict[str, tuple[object, Kind, str, int]] = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("body", "kind", "why", "count"), LISTS.values(), ids=LISTS)
+@pytest.mark.parametrize(("body", "kind", "why", "count"), LIST_ANSWERS.values(), ids=LIST_ANSWERS)
 def test_only_a_complete_and_readable_list_counts(body: object, kind: Kind, why: str, count: int) -> None:
     """A list counts only if it is complete and every entry can be read; entries about other corporation numbers are
     left out."""
@@ -555,6 +566,7 @@ def test_a_header_that_excludes_pages_leaves_the_list_whole(name: str, value: st
 def test_1xx_is_no_answer() -> None:
     """A status 100 before the answer is skipped."""
     outcome, _ = call_provider(
-        CALL_BY_NAME["purchase"], make_bytes_script(b"HTTP/1.1 100 Continue\r\n\r\n" + make_http_answer(200, BOUGHT))
+        CALL_BY_NAME["purchase"],
+        make_bytes_script(b"HTTP/1.1 100 Continue\r\n\r\n" + make_http_answer(200, PURCHASED_ANSWER)),
     )
     assert outcome.kind is Kind.SUCCEEDED

@@ -10,9 +10,9 @@ from console.domain.errors import ConsoleError, ErrorCode
 from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.providers.credit_checks.tokens import TokenExchange, TokenPair
 from tests.providers.parts import (
-    BOUGHT,
     CLOCK,
     PAIR_ANSWER,
+    PURCHASED_ANSWER,
     REQUEST,
     CountingRateLimiter,
     MemoryTokens,
@@ -31,7 +31,7 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 PURCHASE_REQUEST_LINE = "POST /ps/v1/credit_checks"
 TOKEN_REQUEST_LINE = "POST /oauth/token"
-OK = make_answer_script(200, BOUGHT)
+PURCHASED_SCRIPT = make_answer_script(200, PURCHASED_ANSWER)
 NEW_TOKENS_ANSWER = make_answer_script(200, PAIR_ANSWER)
 UNAUTHORISED = make_answer_script(401, {"error": "invalid_token"})
 INVALID_GRANT_ANSWER = make_answer_script(400, {"error": "invalid_grant"})
@@ -40,7 +40,7 @@ TIME_UNTIL_EXPIRY = timedelta(minutes=4)
 
 def test_a_pair_of_tokens_with_time_left_is_used_without_a_refresh() -> None:
     """A pair of tokens that is valid for more than five minutes is used without a refresh."""
-    with serve_scripts(OK) as server:
+    with serve_scripts(PURCHASED_SCRIPT) as server:
         assert (
             make_alarmbox(server.url, tokens=MemoryTokens(make_token_pair(lives=timedelta(minutes=6))))
             .buy_check(REQUEST)
@@ -52,7 +52,7 @@ def test_a_pair_of_tokens_with_time_left_is_used_without_a_refresh() -> None:
 
 def test_a_pair_without_a_known_end_is_used_until_a_401() -> None:
     """A pair whose lifetime the provider hasn't stated is used until the provider answers 401."""
-    with serve_scripts(OK) as server:
+    with serve_scripts(PURCHASED_SCRIPT) as server:
         assert make_alarmbox(server.url, tokens=MemoryTokens(make_token_pair(lives=None))).buy_check(REQUEST).found
         assert server.paths() == [PURCHASE_REQUEST_LINE]
 
@@ -60,7 +60,7 @@ def test_a_pair_without_a_known_end_is_used_until_a_401() -> None:
 def test_a_pair_of_tokens_near_its_end_is_renewed_and_stored_first() -> None:
     """With less than five minutes left, the new pair is stored and then used. Each call waits for its own turn."""
     tokens, turns = MemoryTokens(make_token_pair(lives=TIME_UNTIL_EXPIRY)), CountingRateLimiter()
-    with serve_scripts(NEW_TOKENS_ANSWER, OK) as server:
+    with serve_scripts(NEW_TOKENS_ANSWER, PURCHASED_SCRIPT) as server:
         assert make_alarmbox(server.url, tokens=tokens, rate_limiter=turns).buy_check(REQUEST).found
         assert server.paths() == [TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
         assert server.form(0) == {
@@ -82,7 +82,7 @@ def test_a_401_leads_to_one_refresh_and_one_retry() -> None:
     """The token was revoked: after the 401, which bought nothing, the adapter refreshes once and sends the purchase
     once more."""
     tokens = MemoryTokens(make_token_pair())
-    with serve_scripts(UNAUTHORISED, NEW_TOKENS_ANSWER, OK) as server:
+    with serve_scripts(UNAUTHORISED, NEW_TOKENS_ANSWER, PURCHASED_SCRIPT) as server:
         assert make_alarmbox(server.url, tokens=tokens).buy_check(REQUEST).kind is OutcomeClass.SUCCEEDED
         assert server.paths() == [PURCHASE_REQUEST_LINE, TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
     assert tokens.log == ["exchange rt-1", "stored at-2"]
@@ -108,7 +108,7 @@ def test_the_answer_to_the_second_try_after_a_401_counts(second: Script) -> None
 
 def test_a_read_refreshes_the_tokens() -> None:
     """A read refreshes the tokens after a 401 as a purchase does."""
-    with serve_scripts(UNAUTHORISED, NEW_TOKENS_ANSWER, OK) as server:
+    with serve_scripts(UNAUTHORISED, NEW_TOKENS_ANSWER, PURCHASED_SCRIPT) as server:
         assert make_alarmbox(server.url).read_detail(12345).kind is OutcomeClass.SUCCEEDED
 
 
@@ -120,7 +120,7 @@ def test_a_pair_refreshed_by_another_process_is_used() -> None:
             self.pair = make_token_pair(n=7)
             return super().refresh(exchange, outdated_pair=outdated_pair)
 
-    with serve_scripts(UNAUTHORISED, OK) as server:
+    with serve_scripts(UNAUTHORISED, PURCHASED_SCRIPT) as server:
         assert make_alarmbox(server.url, tokens=Overtaken(make_token_pair())).buy_check(REQUEST).found
         assert server.paths() == [PURCHASE_REQUEST_LINE, PURCHASE_REQUEST_LINE]
         assert server.header(1, "authorization") == "Bearer at-7"
@@ -134,7 +134,7 @@ def test_a_refresh_token_used_by_another_process_is_no_error() -> None:
         tokens.pair = make_token_pair(n=7)
         INVALID_GRANT_ANSWER(connection, over)  # type: ignore[arg-type]  # handed through as it came
 
-    with serve_scripts(UNAUTHORISED, overtaken, OK) as server:
+    with serve_scripts(UNAUTHORISED, overtaken, PURCHASED_SCRIPT) as server:
         assert make_alarmbox(server.url, tokens=tokens).buy_check(REQUEST).found
         assert server.paths() == [PURCHASE_REQUEST_LINE, TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
         assert server.header(2, "authorization") == "Bearer at-7"
@@ -163,7 +163,7 @@ def test_invalid_grant_requires_a_new_authorisation() -> None:
 
 def test_no_pair_and_no_first_token() -> None:
     """No authorisation has been made yet: the outcome is AUTH, and nothing is sent."""
-    with serve_scripts(OK) as server:
+    with serve_scripts(PURCHASED_SCRIPT) as server:
         outcome = make_alarmbox(server.url, tokens=MemoryTokens(None)).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (
             OutcomeClass.AUTH,
@@ -191,7 +191,7 @@ LOST_ANSWERS = {
 def test_a_refresh_without_an_answer_is_repeated_once(lost: Script) -> None:
     """If a refresh gets no answer, it is sent once more with the same refresh token, which may still be valid."""
     tokens = MemoryTokens(make_token_pair(lives=timedelta(0)))
-    with serve_scripts(lost, NEW_TOKENS_ANSWER, OK) as server:
+    with serve_scripts(lost, NEW_TOKENS_ANSWER, PURCHASED_SCRIPT) as server:
         assert make_alarmbox(server.url, tokens=tokens).buy_check(REQUEST).found
         assert server.paths() == [TOKEN_REQUEST_LINE, TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
         assert [server.form(i)["refresh_token"] for i in (0, 1)] == ["rt-1", "rt-1"]
@@ -226,7 +226,7 @@ def test_a_used_up_token_after_a_lost_answer_means_authorise_again() -> None:
 def test_the_old_access_token_is_used_if_its_refresh_fails(refusal: Script, asked: int) -> None:
     """If a refresh fails shortly before the end of the pair, the call is sent with the old access token."""
     scripts = [refusal] * asked
-    with serve_scripts(*scripts, OK) as server:
+    with serve_scripts(*scripts, PURCHASED_SCRIPT) as server:
         vendor = make_alarmbox(server.url, tokens=MemoryTokens(make_token_pair(lives=TIME_UNTIL_EXPIRY)), scale=100)
         assert vendor.buy_check(REQUEST).found
         assert server.paths() == [TOKEN_REQUEST_LINE] * asked + [PURCHASE_REQUEST_LINE]
@@ -291,7 +291,7 @@ class BrokenTokenStore(MemoryTokens):
 def test_a_keeper_that_fails_never_raises(error: Exception, reason: str) -> None:
     """The store of tokens fails: before sending, the outcome is "never sent", after a 401 it is AUTH. The adapter
     raises no exception."""
-    with serve_scripts(OK) as server:
+    with serve_scripts(PURCHASED_SCRIPT) as server:
         outcome = make_alarmbox(server.url, tokens=BrokenTokenStore(reading=error)).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (
             OutcomeClass.FAILED_DEFINITE,
@@ -314,7 +314,7 @@ def test_simultaneous_calls_refresh_the_tokens_once() -> None:
         gate.wait()
         UNAUTHORISED(connection, over)  # type: ignore[arg-type]  # handed through as it came
 
-    with serve_scripts(refuse, refuse, NEW_TOKENS_ANSWER, OK) as server:
+    with serve_scripts(refuse, refuse, NEW_TOKENS_ANSWER, PURCHASED_SCRIPT) as server:
         vendor = make_alarmbox(server.url, tokens=tokens)
         found: list[object] = []
         desks = [threading.Thread(target=lambda: found.append(vendor.read_detail(12345).found)) for _ in range(2)]

@@ -12,10 +12,11 @@ from console.providers.alerts.kafka import KafkaAlertPublisher
 from tests.support.waiting import PATIENCE_SECONDS
 
 TOPIC = "alerts.order_payment_inconsistency.v1"
-REQUIRED = "CI" in os.environ or os.environ.get("CONSOLE_TEST_REQUIRE_SERVERS") == "1"
+IS_KAFKA_REQUIRED = "CI" in os.environ or os.environ.get("CONSOLE_TEST_REQUIRE_SERVERS") == "1"
 
 pytestmark = pytest.mark.skipif(
-    find_spec("confluent_kafka") is None and not REQUIRED, reason="confluent-kafka (extra `kafka`) is not installed"
+    find_spec("confluent_kafka") is None and not IS_KAFKA_REQUIRED,
+    reason="confluent-kafka (extra `kafka`) is not installed",
 )
 
 

@@ -99,10 +99,10 @@ def test_garbage_is_never_an_accident(garbage: bytes | str) -> None:
         pass
 
 
-NO_HEX = ["98 05", "0x98", "98056", "９８", "zz" * 16, " " * 32, "980564D2B2360165FE21FA55FD8BE45E\n"]
+INVALID_HEX_TEXTS = ["98 05", "0x98", "98056", "９８", "zz" * 16, " " * 32, "980564D2B2360165FE21FA55FD8BE45E\n"]
 
 
-@pytest.mark.parametrize("text", NO_HEX)
+@pytest.mark.parametrize("text", INVALID_HEX_TEXTS)
 def test_a_text_that_is_not_hex_is_refused(text: str) -> None:
     """Text with blanks, prefixes or other characters is refused as hex."""
     with pytest.raises(DecryptionFailed):
@@ -205,7 +205,7 @@ def test_times_are_written_and_read_back(epoch: int) -> None:
     assert parse_india_time(format_india_time(at)) == at
 
 
-NO_TIMES = [
+INVALID_TIMES = [
     None,
     "",
     5,
@@ -217,7 +217,7 @@ NO_TIMES = [
 ]
 
 
-@pytest.mark.parametrize("said", NO_TIMES)
+@pytest.mark.parametrize("said", INVALID_TIMES)
 def test_an_invalid_time_is_refused(said: object) -> None:
     """A text that isn't a time gives None."""
     assert parse_india_time(said) is None

@@ -140,7 +140,7 @@ def test_a_callback_without_its_padding_is_refused() -> None:
     assert is_refused(parse_body(whole[:-32]))
 
 
-HOSTILE = {
+HOSTILE_BODIES = {
     "empty": b"", "no encData": b"merchId=317157", "empty encData": b"merchId=317157&encData=",
     "two": BODY + b"&encData=" + BODY.partition(b"encData=")[2], "no hex": b"encData=zz", "JSON": b"{}",
     "NUL": b"\0" * 100, "10 MB": b"encData=" + b"0" * 10_000_000, "many fields": b"a=1&" * 20 + BODY,
@@ -151,13 +151,13 @@ HOSTILE = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("body", HOSTILE.values(), ids=HOSTILE)
+@pytest.mark.parametrize("body", HOSTILE_BODIES.values(), ids=HOSTILE_BODIES)
 def test_hostile_bodies_get_one_uniform_refusal(body: bytes) -> None:
     """Every malformed body is refused alike, without an exception and without a report."""
     assert is_refused(parse_body(body))
 
 
-UNSIGNED: dict[str, bytes] = {
+UNSIGNED_BODIES: dict[str, bytes] = {
     "no signature": make_form(json.dumps(make_changed_fields({"signature": None}))),
     "empty signature": make_form(json.dumps(make_changed_fields({"signature": ""}))),
     "signature as number": make_form(json.dumps(make_changed_fields({"signature": 5}))),
@@ -175,7 +175,7 @@ UNSIGNED: dict[str, bytes] = {
 }
 
 
-@pytest.mark.parametrize("body", UNSIGNED.values(), ids=UNSIGNED)
+@pytest.mark.parametrize("body", UNSIGNED_BODIES.values(), ids=UNSIGNED_BODIES)
 def test_a_callback_without_a_valid_signature_is_refused(body: bytes) -> None:
     """A callback with a wrong, missing or foreign signature, or with changed content under a valid one, is
     refused."""
@@ -184,15 +184,15 @@ def test_a_callback_without_a_valid_signature_is_refused(body: bytes) -> None:
 
 def test_a_refused_callback_may_name_an_order_to_ask_about() -> None:
     """A notice without a signature isn't accepted, but the program asks Atom about its order."""
-    assert parse_body(UNSIGNED["no signature"]).merchant_payment_id == "ORD20261120000123"
-    assert parse_body(HOSTILE["no hex"]).merchant_payment_id is None
+    assert parse_body(UNSIGNED_BODIES["no signature"]).merchant_payment_id == "ORD20261120000123"
+    assert parse_body(HOSTILE_BODIES["no hex"]).merchant_payment_id is None
 
 
 def test_no_field_but_hint_and_evidence_tells_refusals_apart() -> None:
     """A callback is refused for its padding, its form or its signature: the results differ only in `hint` and
     `evidence`."""
     seen = set()
-    for body in (*HOSTILE.values(), *UNSIGNED.values()):
+    for body in (*HOSTILE_BODIES.values(), *UNSIGNED_BODIES.values()):
         found = parse_body(body)
         told_apart = {"merchant_payment_id", "evidence", "sha256"}
         seen.add(tuple(getattr(found, field.name) for field in fields(found) if field.name not in told_apart))

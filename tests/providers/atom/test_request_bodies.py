@@ -33,16 +33,18 @@ from tests.providers.payments.parts import (
 )
 from tests.providers.raw_server import make_answer_script, serve_scripts
 
-PLAIN = {v["id"]: v["plaintext"] for v in VECTORS["ndps_aes"]}
+PLAINTEXT_BY_VECTOR = {v["id"]: v["plaintext"] for v in VECTORS["ndps_aes"]}
 DAY = date(2026, 11, 20)
 
 
 def test_the_published_messages() -> None:
     """The requests for a token, a refund and the status of refunds are those of the vectors, character by
     character."""
-    assert make_auth_text(MERCHANT, ATOM_REQUEST) == PLAIN["ndps-c-auth"]
-    assert make_refund_text(MERCHANT, ATOM_ORDER) == PLAIN["ndps-c-refund"]
-    assert make_refund_status_text(MERCHANT, ATOM_ORDER.provider_payment_id) == PLAIN["ndps-c-status-req"]
+    assert make_auth_text(MERCHANT, ATOM_REQUEST) == PLAINTEXT_BY_VECTOR["ndps-c-auth"]
+    assert make_refund_text(MERCHANT, ATOM_ORDER) == PLAINTEXT_BY_VECTOR["ndps-c-refund"]
+    assert (
+        make_refund_status_text(MERCHANT, ATOM_ORDER.provider_payment_id) == PLAINTEXT_BY_VECTOR["ndps-c-status-req"]
+    )
 
 
 def test_the_signature_of_a_verification_covers_password_and_call_name() -> None:
@@ -107,8 +109,8 @@ def test_each_call_to_atom_has_all_data_in_its_encrypted_body() -> None:
     assert {form["merchId"][0] for form in forms} == {"317157"}
     key = derive_key(REQUEST_KEY, REQUEST_KEY)
     opened = [decrypt_text(form["encData"][0], key) for form in forms]
-    assert opened[0] == PLAIN["ndps-c-auth"]
-    assert opened[2:] == [PLAIN["ndps-c-refund"], PLAIN["ndps-c-status-req"]]
+    assert opened[0] == PLAINTEXT_BY_VECTOR["ndps-c-auth"]
+    assert opened[2:] == [PLAINTEXT_BY_VECTOR["ndps-c-refund"], PLAINTEXT_BY_VECTOR["ndps-c-status-req"]]
 
 
 def test_each_call_goes_to_its_published_address() -> None:
@@ -120,10 +122,10 @@ def test_each_call_goes_to_its_published_address() -> None:
     assert uat.refund_status == "https://caller.atomtech.in/ots/payment/status"
 
 
-UNFIT = ["", "payment", "http://payment.atomtech.in/x", "https://a/x?y=1", "https://[", "ftp://a/x"]
+UNFIT_PAYMENT_URLS = ["", "payment", "http://payment.atomtech.in/x", "https://a/x?y=1", "https://[", "ftp://a/x"]
 
 
-@pytest.mark.parametrize("url", UNFIT)
+@pytest.mark.parametrize("url", UNFIT_PAYMENT_URLS)
 def test_an_unfit_address_is_refused_at_once(url: str) -> None:
     """The configuration refuses an address that is malformed, uses plain http, or contains more than a path."""
     config = AtomConfig(replace(AtomUrls.make_urls_of_origin("http://127.0.0.1:1"), refund=url), MERCHANT)

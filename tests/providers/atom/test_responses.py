@@ -186,7 +186,7 @@ ROWS = {
     AtomCall.REFUND: REFUND_ROWS,
     AtomCall.AUTH: AUTH_ROWS,
 }
-UNLISTED = ("OTS9999", "OTS0404", "OTS0405", "OTS0408", "OTS0701", "OTS", "0000", "SUCCESS")
+UNLISTED_CODES = ("OTS9999", "OTS0404", "OTS0405", "OTS0408", "OTS0701", "OTS", "0000", "SUCCESS")
 
 
 def convert_code(call: AtomCall, code: str) -> Outcome[Any]:
@@ -205,7 +205,7 @@ def test_every_code_of_atom_has_its_outcome_class(call: AtomCall) -> None:
 @pytest.mark.parametrize("call", AtomCall)
 def test_an_unlisted_code_is_unknown(call: AtomCall) -> None:
     """A code without a row leaves the outcome unknown, also one that had another meaning in an earlier version."""
-    assert {convert_code(call, code).kind for code in UNLISTED} == {U}
+    assert {convert_code(call, code).kind for code in UNLISTED_CODES} == {U}
     listed_elsewhere = set().union(*ROWS.values()) - set(ROWS[call]) - {"OTS0000"}
     assert {convert_code(call, code).kind for code in listed_elsewhere} <= {U}
 
@@ -530,7 +530,7 @@ def test_a_refund_is_accepted_with_matching_codes_key_and_amount() -> None:
     )
 
 
-UNCONFIRMED: dict[str, tuple[Fields, Fields, str]] = {
+UNCONFIRMED_ANSWERS: dict[str, tuple[Fields, Fields, str]] = {
     "product refused": ({"prodStatusCode": "OTS0600"}, {}, "refund_not_confirmed"),
     "product without code": ({"prodStatusCode": None}, {}, "refund_not_confirmed"),
     "other key": ({"prodRefundId": "RFD-OTHER"}, {}, "refund_not_confirmed"),
@@ -548,7 +548,7 @@ UNCONFIRMED: dict[str, tuple[Fields, Fields, str]] = {
 }
 
 
-@pytest.mark.parametrize(("change", "pay", "why"), UNCONFIRMED.values(), ids=UNCONFIRMED)
+@pytest.mark.parametrize(("change", "pay", "why"), UNCONFIRMED_ANSWERS.values(), ids=UNCONFIRMED_ANSWERS)
 def test_a_refund_that_is_not_confirmed(change: Fields, pay: Fields, why: str) -> None:
     """An answer to a refund with a field of another refund has an unknown outcome."""
     outcome = convert_refund_initiation(change, pay)
@@ -625,7 +625,7 @@ def test_a_refund_is_found_at_any_place_of_a_refusal(entries: object, status: in
     assert convert_fields(AtomCall.AUTH, token, status).reason == "refused_but_made"
 
 
-OUR_ENTRY: Fields = {
+OUR_REFUND_ENTRY: Fields = {
     "refundTxnId": 1519,
     "refundAmt": 150.50,
     "remarks": "REFUND PROCESSED",
@@ -633,7 +633,9 @@ OUR_ENTRY: Fields = {
 }
 
 
-@pytest.mark.parametrize("entry", [OUR_ENTRY, OUR_ENTRY | {"prodRefundId": "RFD-OTHER"}, {"remarks": "?"}])
+@pytest.mark.parametrize(
+    "entry", [OUR_REFUND_ENTRY, OUR_REFUND_ENTRY | {"prodRefundId": "RFD-OTHER"}, {"remarks": "?"}]
+)
 def test_a_no_data_answer_that_contains_the_refund_is_unknown(entry: Fields) -> None:
     """The code says that Atom has no refund, but the contents have one: the outcome is unknown, so nothing is sent
     again."""
@@ -651,10 +653,10 @@ def test_a_no_data_answer_that_contains_the_refund_is_unknown(entry: Fields) -> 
 @pytest.mark.parametrize(
     "listing",
     [
-        {"refundDetails": [], "refundStatus": [OUR_ENTRY]},
-        [OUR_ENTRY | {"refundStatus": []}],
-        {"refundDetails": None, "refundStatus": OUR_ENTRY},
-        OUR_ENTRY | {"refundDetails": []},
+        {"refundDetails": [], "refundStatus": [OUR_REFUND_ENTRY]},
+        [OUR_REFUND_ENTRY | {"refundStatus": []}],
+        {"refundDetails": None, "refundStatus": OUR_REFUND_ENTRY},
+        OUR_REFUND_ENTRY | {"refundDetails": []},
     ],
 )
 def test_no_part_of_a_listing_hides_another_one(listing: object) -> None:
@@ -750,10 +752,10 @@ def test_a_token_opens_the_payment_page(token: object) -> None:
     assert (outcome.kind, get_report(outcome).handle) == (S, "15000000033303")
 
 
-NO_TOKENS: list[tuple[object, str]] = [(None, "no_id"), ("", "no_id"), (True, "bad_id"), ([], "bad_id")]
+INVALID_TOKEN_IDS: list[tuple[object, str]] = [(None, "no_id"), ("", "no_id"), (True, "bad_id"), ([], "bad_id")]
 
 
-@pytest.mark.parametrize(("token", "why"), NO_TOKENS)
+@pytest.mark.parametrize(("token", "why"), INVALID_TOKEN_IDS)
 def test_a_success_without_a_token_is_unknown(token: object, why: str) -> None:
     """A success without a token leaves the outcome unknown."""
     outcome = convert_fields(AtomCall.AUTH, {"atomTokenId": token, "responseDetails": {"txnStatusCode": "OTS0000"}})

@@ -13,7 +13,7 @@ from console.providers.credit_checks.provider import CreditCheckProvider, Credit
 from console.providers.http.rate_limiter import RateLimiter
 from console.providers.http.transport import HttpTransport
 from tests.providers.minimal_vendor import ArticleCount
-from tests.providers.parts import BOUGHT, REQUEST, CountingRateLimiter, make_alarmbox
+from tests.providers.parts import PURCHASED_ANSWER, REQUEST, CountingRateLimiter, make_alarmbox
 from tests.providers.raw_server import (
     Script,
     find_closed_port,
@@ -48,7 +48,7 @@ def _make_alarmbox(url: str, rate_limiter: RateLimiter) -> CreditCheckProvider:
 
 
 CASES = {
-    "alarmbox": Case(_make_alarmbox, BOUGHT, 12345, ("at-1", "rt-1", "s3cret-of-client")),
+    "alarmbox": Case(_make_alarmbox, PURCHASED_ANSWER, 12345, ("at-1", "rt-1", "s3cret-of-client")),
     "article-count": Case(_make_article_count, {"search_id": 77, "count": 3}, 77, ("key-1",)),
 }
 
@@ -91,9 +91,9 @@ def test_no_status_is_taken_for_something_else(case: Case, status: int) -> None:
 FAULTS: dict[str, Script] = {
     "closed": make_bytes_script(b""),
     "reset": make_reset_script(),
-    "reset in the headers": make_reset_script(make_http_answer(200, BOUGHT)[:20]),
-    "reset in the body": make_reset_script(make_http_answer(200, BOUGHT)[:-3]),
-    "cut": make_bytes_script(make_http_answer(200, BOUGHT)[:-3]),
+    "reset in the headers": make_reset_script(make_http_answer(200, PURCHASED_ANSWER)[:20]),
+    "reset in the body": make_reset_script(make_http_answer(200, PURCHASED_ANSWER)[:-3]),
+    "cut": make_bytes_script(make_http_answer(200, PURCHASED_ANSWER)[:-3]),
     "no HTTP": make_bytes_script(b"\0\1\2\3\r\n\r\n"),
     "HTML": make_answer_script(200, "<html>"),
     "cut JSON": make_answer_script(200, b'{"credit_check": {"credit_check_id": 12345'),
@@ -201,7 +201,7 @@ def test_a_company_without_a_name_is_not_searched() -> None:
 def test_silence_and_drips_end() -> None:
     """A provider whose answer never ends leaves the outcome UNKNOWN at the end of the time budget, divided by the
     time scale."""
-    for script in (make_hang_script(), make_drip_script(make_http_answer(200, BOUGHT), 0.02)):
+    for script in (make_hang_script(), make_drip_script(make_http_answer(200, PURCHASED_ANSWER), 0.02)):
         with serve_scripts(script) as server:
             outcome = make_alarmbox(server.url, scale=100).buy_check(REQUEST)
         assert outcome.kind is OutcomeClass.UNKNOWN

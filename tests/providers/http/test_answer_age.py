@@ -17,7 +17,7 @@ from tests.providers.parts import CountingRateLimiter
 from tests.providers.raw_server import make_answer_script, serve_scripts
 from tests.providers.sending import make_transport
 
-OLD: list[Mapping[str, str]] = [
+HEADERS_OF_OLD_ANSWERS: list[Mapping[str, str]] = [
     {"Age": "3600"},
     {"Age": "1"},
     {"Age": "0, 20"},
@@ -41,7 +41,7 @@ OLD: list[Mapping[str, str]] = [
     {"Warning": '110 - "Response is Stale"'},
     {"Warning": '214 x "changed", 111 - "Revalidation Failed"'},
 ]
-FRESH: list[Mapping[str, str]] = [
+HEADERS_OF_FRESH_ANSWERS: list[Mapping[str, str]] = [
     {},
     {"Age": "0"},
     {"Age": ""},
@@ -57,19 +57,19 @@ FRESH: list[Mapping[str, str]] = [
     {"Warning": '299 - "deprecated"'},
     {"X-Cache-Hits": "0"},
 ]
-CONVERT = make_answer_converter(READ_STATUS_CLASSES, lambda body: body)
+CONVERT_ANSWER = make_answer_converter(READ_STATUS_CLASSES, lambda body: body)
 
 
 def send_request(line: HttpTransport, *, has_effect: bool = False, accepts: bool = False) -> tuple[OutcomeClass, str]:
     request = SingleRequest("GET", "/a", 5, 5, has_effect=has_effect, accepts_stored_answer=accepts)
     limiter: RateLimiter = CountingRateLimiter()
-    outcome = send_once(line, limiter, request, CONVERT, headers={})
+    outcome = send_once(line, limiter, request, CONVERT_ANSWER, headers={})
     assert outcome.sent is SendingCertainty.YES
     assert outcome.kind is not OutcomeClass.UNKNOWN or outcome.found is None
     return outcome.kind, outcome.reason
 
 
-@pytest.mark.parametrize("headers", OLD, ids=str)
+@pytest.mark.parametrize("headers", HEADERS_OF_OLD_ANSWERS, ids=str)
 @pytest.mark.parametrize("has_effect", [False, True])
 @pytest.mark.parametrize("status", [200, 404, 401])
 def test_a_stored_answer_proves_nothing(headers: Mapping[str, str], has_effect: bool, status: int) -> None:
@@ -80,7 +80,7 @@ def test_a_stored_answer_proves_nothing(headers: Mapping[str, str], has_effect: 
         assert send_request(make_transport(server.url), accepts=True)[0] is not OutcomeClass.UNKNOWN
 
 
-@pytest.mark.parametrize("headers", FRESH, ids=str)
+@pytest.mark.parametrize("headers", HEADERS_OF_FRESH_ANSWERS, ids=str)
 def test_an_answer_that_passed_a_cache_counts(headers: Mapping[str, str]) -> None:
     """An answer with the headers of a cache that has asked the provider for it counts."""
     with serve_scripts(make_answer_script(404, {"a": "b"}, headers)) as server:

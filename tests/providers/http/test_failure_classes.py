@@ -19,8 +19,8 @@ from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.providers.http.failure_classes import AnswerTooLarge, classify_exception
 
 VECTORS = json.loads((Path(__file__).parents[2] / "vectors/provider_vectors.json").read_text("utf-8"))
-TRANSPORT = VECTORS["classify_transport"]
-POOL: Any = urllib3.HTTPConnectionPool("127.0.0.1", 1)
+TRANSPORT_VECTORS = VECTORS["classify_transport"]
+CONNECTION_POOL: Any = urllib3.HTTPConnectionPool("127.0.0.1", 1)
 
 
 def make_exception(name: str, cause: BaseException | None, message: str) -> BaseException:
@@ -30,18 +30,18 @@ def make_exception(name: str, cause: BaseException | None, message: str) -> Base
     error: BaseException
     if kind is urllib3.exceptions.MaxRetryError:
         assert isinstance(cause, Exception)
-        return urllib3.exceptions.MaxRetryError(POOL, "/", cause)
+        return urllib3.exceptions.MaxRetryError(CONNECTION_POOL, "/", cause)
     if kind is urllib3.exceptions.NameResolutionError:
         assert isinstance(cause, socket.gaierror)
-        error = urllib3.exceptions.NameResolutionError("host", POOL, cause)
+        error = urllib3.exceptions.NameResolutionError("host", CONNECTION_POOL, cause)
         error.__cause__ = cause
         return error
     if kind is urllib3.exceptions.NewConnectionError:
-        error = urllib3.exceptions.NewConnectionError(POOL, "no connection")
+        error = urllib3.exceptions.NewConnectionError(CONNECTION_POOL, "no connection")
         error.__cause__ = cause
         return error
     if kind is urllib3.exceptions.ReadTimeoutError:
-        error = urllib3.exceptions.ReadTimeoutError(POOL, "/", "timed out")
+        error = urllib3.exceptions.ReadTimeoutError(CONNECTION_POOL, "/", "timed out")
         error.__cause__ = cause
         return error
     if kind is urllib3.exceptions.ProxyError:
@@ -68,7 +68,7 @@ def make_exception_chain(names: Sequence[str], message: str, context: Sequence[s
     return error
 
 
-@pytest.mark.parametrize("vector", TRANSPORT, ids=[v["id"] for v in TRANSPORT])
+@pytest.mark.parametrize("vector", TRANSPORT_VECTORS, ids=[v["id"] for v in TRANSPORT_VECTORS])
 def test_published_exception_chains_have_their_outcome_class(vector: dict[str, Any]) -> None:
     """Each published chain has its outcome class, and only FAILED_DEFINITE states that nothing was sent."""
     error = make_exception_chain(
@@ -91,7 +91,9 @@ def set_cause(outer: BaseException, cause: BaseException) -> BaseException:
     return outer
 
 
-NAME_RESOLUTION_ERROR = make_exception_chain(next(v["exception_chain"] for v in TRANSPORT if v["id"] == "t-dns"), "x")
+NAME_RESOLUTION_ERROR = make_exception_chain(
+    next(v["exception_chain"] for v in TRANSPORT_VECTORS if v["id"] == "t-dns"), "x"
+)
 
 ROWS: list[tuple[str, BaseException, str, SendingCertainty]] = [
     ("1 URL", requests.exceptions.InvalidURL("x"), "bad_request_url", SendingCertainty.NO),
@@ -100,7 +102,7 @@ ROWS: list[tuple[str, BaseException, str, SendingCertainty]] = [
     ("1 body", requests.exceptions.UnrewindableBodyError("x"), "bad_request_url", SendingCertainty.NO),
     ("2 name", NAME_RESOLUTION_ERROR, "name_not_resolved", SendingCertainty.NO),
     ("2 bare", socket.gaierror(-2, "x"), "name_not_resolved", SendingCertainty.NO),
-    ("3 refused", urllib3.exceptions.NewConnectionError(POOL, "x"), "not_connected", SendingCertainty.NO),
+    ("3 refused", urllib3.exceptions.NewConnectionError(CONNECTION_POOL, "x"), "not_connected", SendingCertainty.NO),
     ("4 requests", requests.exceptions.ConnectTimeout("x"), "connect_timeout", SendingCertainty.NO),
     ("4 urllib3", urllib3.exceptions.ConnectTimeoutError("x"), "connect_timeout", SendingCertainty.NO),
     ("5 chain", ssl.SSLCertVerificationError("x"), "bad_certificate", SendingCertainty.NO),
@@ -108,7 +110,12 @@ ROWS: list[tuple[str, BaseException, str, SendingCertainty]] = [
     ("6 tunnel", make_proxy_error("Tunnel connection failed: 403"), "proxy_refused", SendingCertainty.NO),
     ("6 other words", make_proxy_error("it went away"), "tls_broken", SendingCertainty.MAYBE),
     ("7 requests", requests.exceptions.ReadTimeout("x"), "read_timeout", SendingCertainty.MAYBE),
-    ("7 urllib3", urllib3.exceptions.ReadTimeoutError(POOL, "/", "x"), "read_timeout", SendingCertainty.MAYBE),
+    (
+        "7 urllib3",
+        urllib3.exceptions.ReadTimeoutError(CONNECTION_POOL, "/", "x"),
+        "read_timeout",
+        SendingCertainty.MAYBE,
+    ),
     ("8 reset", ConnectionResetError(), "connection_broken", SendingCertainty.MAYBE),
     ("8 pipe", BrokenPipeError(), "connection_broken", SendingCertainty.MAYBE),
     ("8 closed", http.client.RemoteDisconnected("x"), "connection_broken", SendingCertainty.MAYBE),

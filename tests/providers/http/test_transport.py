@@ -11,7 +11,14 @@ from console.domain.process.sending_permission import allow_sending_while
 from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.providers.http.transport import TransportFailure
 from tests.providers.raw_server import make_answer_script, make_bytes_script, make_reset_script, serve_scripts
-from tests.providers.sending import BODY, WHOLE, make_transport, make_unsent_failure, read_failure, send_purchase
+from tests.providers.sending import (
+    BODY,
+    WHOLE_ANSWER,
+    make_transport,
+    make_unsent_failure,
+    read_failure,
+    send_purchase,
+)
 
 
 def test_an_answer_is_read_completely() -> None:
@@ -173,7 +180,7 @@ def test_a_person_may_interrupt(interrupt: Callable[[], BaseException], monkeypa
 def test_a_call_without_permission_sends_no_byte(answers: list[bool]) -> None:
     """The permission to send is asked for just before the first byte of each request; if it is refused, nothing is
     sent. Outside of the block no permission is needed."""
-    with serve_scripts(make_bytes_script(WHOLE)) as server, allow_sending_while(iter(answers).__next__):
+    with serve_scripts(make_bytes_script(WHOLE_ANSWER)) as server, allow_sending_while(iter(answers).__next__):
         for _ in answers[1:]:
             assert send_purchase(make_transport(server.url)).status == 200
         with pytest.raises(TransportFailure) as caught:
@@ -184,13 +191,13 @@ def test_a_call_without_permission_sends_no_byte(answers: list[bool]) -> None:
             "stopped_before_sending",
             SendingCertainty.NO,
         )
-    with serve_scripts(make_bytes_script(WHOLE)) as server:
+    with serve_scripts(make_bytes_script(WHOLE_ANSWER)) as server:
         assert send_purchase(make_transport(server.url)).status == 200
 
 
 def test_no_socket_stays_open_after_a_call(recwarn: pytest.WarningsRecorder) -> None:
     """After each kind of end no socket stays open."""
-    for script in (make_answer_script(200, BODY), make_reset_script(WHOLE[:-5]), make_bytes_script(b"")):
+    for script in (make_answer_script(200, BODY), make_reset_script(WHOLE_ANSWER[:-5]), make_bytes_script(b"")):
         with serve_scripts(script) as server:
             try:
                 send_purchase(make_transport(server.url))

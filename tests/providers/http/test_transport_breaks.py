@@ -24,7 +24,7 @@ from tests.providers.raw_server import (
     make_reset_script,
     serve_scripts,
 )
-from tests.providers.sending import BODY, WHOLE, make_transport, read_failure, send_purchase
+from tests.providers.sending import BODY, WHOLE_ANSWER, make_transport, read_failure, send_purchase
 
 T = TypeVar("T")
 
@@ -41,23 +41,23 @@ def measure_peak_memory(call: Callable[[], T]) -> tuple[T, int]:
 
 
 GZIP = {"Content-Encoding": "gzip"}
-REFUSED = gzip.compress(b"<html>refused</html>")
-TWO_LENGTHS = {"Content-Length": "2, 75"}
-CHUNKED = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-BROKEN: list[tuple[str, Script, str, SendingCertainty]] = [
+COMPRESSED_REFUSAL = gzip.compress(b"<html>refused</html>")
+TWO_CONTENT_LENGTHS = {"Content-Length": "2, 75"}
+CHUNKED_HEAD = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+BROKEN_ANSWERS: list[tuple[str, Script, str, SendingCertainty]] = [
     ("closed without an answer", make_bytes_script(b""), "connection_broken", SendingCertainty.MAYBE),
     ("reset before the answer", make_reset_script(), "connection_broken", SendingCertainty.MAYBE),
-    ("reset within the headers", make_reset_script(WHOLE[:30]), "connection_broken", SendingCertainty.MAYBE),
-    ("reset within the body", make_reset_script(WHOLE[:-5]), "answer_cut", SendingCertainty.YES),
+    ("reset within the headers", make_reset_script(WHOLE_ANSWER[:30]), "connection_broken", SendingCertainty.MAYBE),
+    ("reset within the body", make_reset_script(WHOLE_ANSWER[:-5]), "answer_cut", SendingCertainty.YES),
     (
         "reset where the end was to be",
         make_reset_script(b"HTTP/1.1 200 OK\r\n\r\n{"),
         "answer_cut",
         SendingCertainty.YES,
     ),
-    ("body shorter than promised", make_bytes_script(WHOLE[:-5]), "answer_cut", SendingCertainty.YES),
-    ("chunk cut", make_bytes_script(CHUNKED + b"40\r\n{"), "answer_cut", SendingCertainty.YES),
-    ("chunk length is none", make_bytes_script(CHUNKED + b"zz\r\n{"), "answer_cut", SendingCertainty.YES),
+    ("body shorter than promised", make_bytes_script(WHOLE_ANSWER[:-5]), "answer_cut", SendingCertainty.YES),
+    ("chunk cut", make_bytes_script(CHUNKED_HEAD + b"40\r\n{"), "answer_cut", SendingCertainty.YES),
+    ("chunk length is none", make_bytes_script(CHUNKED_HEAD + b"zz\r\n{"), "answer_cut", SendingCertainty.YES),
     (
         "no HTTP at all",
         make_bytes_script(b"220 mail.example.com ESMTP\r\n"),
@@ -72,32 +72,37 @@ BROKEN: list[tuple[str, Script, str, SendingCertainty]] = [
     ),
     (
         "gzip without its data",
-        make_bytes_script(make_http_answer(422, REFUSED[:10], GZIP)),
+        make_bytes_script(make_http_answer(422, COMPRESSED_REFUSAL[:10], GZIP)),
         "answer_cut",
         SendingCertainty.YES,
     ),
     (
         "gzip without its end",
-        make_bytes_script(make_http_answer(422, REFUSED[:-9], GZIP)),
+        make_bytes_script(make_http_answer(422, COMPRESSED_REFUSAL[:-9], GZIP)),
         "answer_cut",
         SendingCertainty.YES,
     ),
     (
         "gzip without its length",
-        make_bytes_script(make_http_answer(401, REFUSED[:-1], GZIP)),
+        make_bytes_script(make_http_answer(401, COMPRESSED_REFUSAL[:-1], GZIP)),
         "answer_cut",
         SendingCertainty.YES,
     ),
     (
         "gzip and something",
-        make_bytes_script(make_http_answer(404, REFUSED + b"{}", GZIP)),
+        make_bytes_script(make_http_answer(404, COMPRESSED_REFUSAL + b"{}", GZIP)),
         "answer_cut",
         SendingCertainty.YES,
     ),
-    ("two lengths", make_bytes_script(make_http_answer(201, b"{}", TWO_LENGTHS)), "unreadable", SendingCertainty.YES),
+    (
+        "two lengths",
+        make_bytes_script(make_http_answer(201, b"{}", TWO_CONTENT_LENGTHS)),
+        "unreadable",
+        SendingCertainty.YES,
+    ),
     (
         "two lengths of a refusal",
-        make_bytes_script(make_http_answer(404, b"{}", TWO_LENGTHS)),
+        make_bytes_script(make_http_answer(404, b"{}", TWO_CONTENT_LENGTHS)),
         "unreadable",
         SendingCertainty.YES,
     ),
@@ -148,7 +153,9 @@ BROKEN: list[tuple[str, Script, str, SendingCertainty]] = [
 ]
 
 
-@pytest.mark.parametrize(("script", "reason", "sent"), [b[1:] for b in BROKEN], ids=[b[0] for b in BROKEN])
+@pytest.mark.parametrize(
+    ("script", "reason", "sent"), [b[1:] for b in BROKEN_ANSWERS], ids=[b[0] for b in BROKEN_ANSWERS]
+)
 def test_a_fault_after_connecting_is_unknown_and_not_repeated(
     script: Script, reason: str, sent: SendingCertainty
 ) -> None:
@@ -162,7 +169,7 @@ def test_reset_after_the_whole_body_spoils_nothing() -> None:
     """A complete answer counts, even if the server then resets the connection."""
 
     def script(connection: socket.socket, _: object) -> None:
-        connection.sendall(WHOLE)
+        connection.sendall(WHOLE_ANSWER)
         connection.recv(1)
         make_reset_script()(connection, _)  # type: ignore[arg-type]  # the event is not used
 
@@ -172,7 +179,7 @@ def test_reset_after_the_whole_body_spoils_nothing() -> None:
 
 def test_read_timeout_within_the_body() -> None:
     """Silence within the body has the outcome of a read timeout, although the library calls it a connection error."""
-    with serve_scripts(make_hang_script(WHOLE[:-5])) as server, pytest.raises(TransportFailure) as caught:
+    with serve_scripts(make_hang_script(WHOLE_ANSWER[:-5])) as server, pytest.raises(TransportFailure) as caught:
         send_purchase(make_transport(server.url), read_timeout=0.1)
     assert (caught.value.outcome_class, caught.value.reason) == (OutcomeClass.UNKNOWN, "read_timeout")
     assert (caught.value.sent, caught.value.status) == (SendingCertainty.YES, 200)

@@ -17,12 +17,12 @@ from console.domain.process import interrupts
 from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from console.providers.http.transport import TransportFailure
 from tests.providers.raw_server import RawServer, Script, make_bytes_script, make_hang_script, serve_scripts
-from tests.providers.sending import WHOLE, make_transport, send_purchase
+from tests.providers.sending import WHOLE_ANSWER, make_transport, send_purchase
 from tests.support.children import Child, Pipe, start_children
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 BUDGET_SECONDS = 1.0
-UNSENT = (OutcomeClass.FAILED_DEFINITE, interrupts.INTERRUPT_REASON, SendingCertainty.NO)
+UNSENT_OUTCOME = (OutcomeClass.FAILED_DEFINITE, interrupts.INTERRUPT_REASON, SendingCertainty.NO)
 OPEN_END = b'HTTP/1.1 200 OK\r\n\r\n{"credit_check": {"credit_check_id": 12345}}'
 
 
@@ -61,7 +61,7 @@ def test_an_interrupt_during_the_connection_sends_nothing() -> None:
             one.connect_ex(("127.0.0.1", port))
         with start_children(send_uninterruptibly, [(f"http://127.0.0.1:{port}", 60.0)]) as (child,):
             assert child.wait_for_report() == "begun"
-            assert read_interrupted_outcome(child) == UNSENT
+            assert read_interrupted_outcome(child) == UNSENT_OUTCOME
         for one in several:
             one.close()
 
@@ -77,12 +77,12 @@ def test_an_interrupt_during_the_handshake_sends_nothing() -> None:
         connection, _ = silent.accept()
         with connection:
             assert connection.recv(1)  # of the greeting
-            assert read_interrupted_outcome(child) == UNSENT
+            assert read_interrupted_outcome(child) == UNSENT_OUTCOME
 
 
 @pytest.mark.parametrize(
     ("script", "sent"),
-    [(make_hang_script(), SendingCertainty.MAYBE), (make_hang_script(WHOLE[:-5]), SendingCertainty.YES)],
+    [(make_hang_script(), SendingCertainty.MAYBE), (make_hang_script(WHOLE_ANSWER[:-5]), SendingCertainty.YES)],
     ids=["unanswered", "half an answer"],
 )
 def test_an_interrupt_during_the_wait_for_an_answer_is_unknown(script: Script, sent: SendingCertainty) -> None:
@@ -95,7 +95,7 @@ def test_an_interrupt_during_the_wait_for_an_answer_is_unknown(script: Script, s
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc tells whether a process is stopped")
-@pytest.mark.parametrize("answer", [WHOLE, OPEN_END], ids=["with a length", "to the end of the connection"])
+@pytest.mark.parametrize("answer", [WHOLE_ANSWER, OPEN_END], ids=["with a length", "to the end of the connection"])
 @pytest.mark.parametrize("told_to_end", [False, True], ids=["late", "late and told to end"])
 def test_a_whole_answer_counts_however_late(answer: bytes, told_to_end: bool) -> None:
     """A complete answer counts that came while the process was stopped beyond its time budget."""
@@ -117,7 +117,9 @@ def test_a_whole_answer_counts_however_late(answer: bytes, told_to_end: bool) ->
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="/proc tells whether a process is stopped")
-@pytest.mark.parametrize("half", [WHOLE[:-5], OPEN_END[:-5]], ids=["with a length", "to the end of the connection"])
+@pytest.mark.parametrize(
+    "half", [WHOLE_ANSWER[:-5], OPEN_END[:-5]], ids=["with a length", "to the end of the connection"]
+)
 def test_a_partial_answer_at_an_interrupt_is_unknown(half: bytes) -> None:
     """An incomplete answer on a connection that is still open at the end of the time leaves the outcome unknown."""
     with (

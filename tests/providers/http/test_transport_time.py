@@ -13,7 +13,7 @@ import pytest
 from console.domain.clock import TimeScale
 from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 from tests.providers.raw_server import Script, make_answer_script, make_drip_script, make_hang_script, serve_scripts
-from tests.providers.sending import LONG_HEAD, WHOLE, make_transport, make_unsent_failure, read_failure
+from tests.providers.sending import LONG_HEAD, WHOLE_ANSWER, make_transport, make_unsent_failure, read_failure
 from tests.support.waiting import PATIENCE_SECONDS
 
 
@@ -54,7 +54,7 @@ def test_a_connect_timeout_has_sent_nothing() -> None:
             one.close()
 
 
-@pytest.mark.parametrize("after", [b"", WHOLE[:30]], ids=["at once", "within the headers"])
+@pytest.mark.parametrize("after", [b"", WHOLE_ANSWER[:30]], ids=["at once", "within the headers"])
 def test_a_read_timeout_is_unknown(after: bytes) -> None:
     """If no byte of the answer comes within the read timeout, the outcome is UNKNOWN."""
     with serve_scripts(make_hang_script(after)) as server:
@@ -67,7 +67,7 @@ def test_a_read_timeout_is_unknown(after: bytes) -> None:
 
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Length: 20000\r\n\r\n"
 OPEN_END = b"HTTP/1.1 200 OK\r\n\r\n"
-DRIPS: list[tuple[str, Script, SendingCertainty]] = [
+DRIPPING_ANSWERS: list[tuple[str, Script, SendingCertainty]] = [
     ("in the headers", make_drip_script(LONG_HEAD, 1.0), SendingCertainty.MAYBE),
     ("in the body", make_drip_script(b"{" * 20_000, 1.0, after=HEAD), SendingCertainty.YES),
     (
@@ -80,7 +80,7 @@ DRIPS: list[tuple[str, Script, SendingCertainty]] = [
 ]
 
 
-@pytest.mark.parametrize(("script", "sent"), [d[1:] for d in DRIPS], ids=[d[0] for d in DRIPS])
+@pytest.mark.parametrize(("script", "sent"), [d[1:] for d in DRIPPING_ANSWERS], ids=[d[0] for d in DRIPPING_ANSWERS])
 def test_a_drip_ends_with_the_budget(script: Script, sent: SendingCertainty) -> None:
     """An answer that comes byte by byte never reaches the read timeout; the call ends with its time budget."""
     with serve_scripts(script) as server:

@@ -41,7 +41,7 @@ SMALLER_FAULT_ARGUMENTS: dict[str, dict[str, Any]] = {
     "gzip_bomb": {"size": 64 << 20},
     "slow": {"seconds": 0.00001},
 }
-HARMLESS = {"slow", "answer_twice", "sealed_json", "set_fields", "refund_twice"}
+HARMLESS_FAULTS = {"slow", "answer_twice", "sealed_json", "set_fields", "refund_twice"}
 """The ordinary answer, whole; `set_fields` has no fields here."""
 
 EXCEPTIONS: Mapping[tuple[str, str], OutcomeClass] = {
@@ -92,7 +92,7 @@ def test_each_fault_has_its_outcome_class(control: SandboxControl, name: str, ca
     action = f"{name}:{ARGUMENTS[name]}" if name in ARGUMENTS else name
     control.add_fault(action, call=call, **SMALLER_FAULT_ARGUMENTS.get(name, {}))
     outcome = meeting.ask(call)
-    expected = EXCEPTIONS.get((name, call), SUCCESS_ANSWERS[call] if name in HARMLESS else UNKNOWN)
+    expected = EXCEPTIONS.get((name, call), SUCCESS_ANSWERS[call] if name in HARMLESS_FAULTS else UNKNOWN)
     assert outcome.kind is expected, outcome.reason
     assert control.read_requests(call)[-1]["fault"] == action
     moved = control.payments_control.read_ledger()["accepted_minor"] - before

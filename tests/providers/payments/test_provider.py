@@ -104,7 +104,7 @@ def make_calls(case: Case, vendor: PaymentProvider) -> Mapping[str, Callable[[],
     }
 
 
-READS = ("payment", "refund status")
+READ_CALLS = ("payment", "refund status")
 
 
 def call_every(case: Case, vendor: PaymentProvider) -> dict[str, Outcome[Any]]:
@@ -159,7 +159,7 @@ def test_an_unsent_call_is_a_definite_failure_and_an_unsent_read_unknown(case: C
     """If nobody listens at the address, a call with an effect has definitely failed; a read has an unknown
     outcome."""
     for name, outcome in call_every(case, case.open(f"http://127.0.0.1:{find_closed_port()}")).items():
-        expected = OutcomeClass.UNKNOWN if name in READS else OutcomeClass.FAILED_DEFINITE
+        expected = OutcomeClass.UNKNOWN if name in READ_CALLS else OutcomeClass.FAILED_DEFINITE
         assert (name, outcome.kind, outcome.reason, outcome.sent) == (
             name,
             expected,
@@ -234,7 +234,7 @@ def test_impossible_ids_are_not_sent(case: Case, bad: str) -> None:
         }
         assert server.connections == 0
     for name, outcome in outcomes.items():
-        expected = OutcomeClass.UNKNOWN if name in READS else OutcomeClass.FAILED_DEFINITE
+        expected = OutcomeClass.UNKNOWN if name in READ_CALLS else OutcomeClass.FAILED_DEFINITE
         assert (outcome.kind, outcome.reason, outcome.sent) == (expected, "bad_id", SendingCertainty.NO)
 
 
@@ -290,10 +290,10 @@ def test_adapters_state_their_capabilities() -> None:
     )
 
 
-WINDOWS = VECTORS["paypay_windows"]
+PAYPAY_WINDOW_VECTORS = VECTORS["paypay_windows"]
 
 
-@pytest.mark.parametrize("vector", WINDOWS, ids=[v["id"] for v in WINDOWS])
+@pytest.mark.parametrize("vector", PAYPAY_WINDOW_VECTORS, ids=[v["id"] for v in PAYPAY_WINDOW_VECTORS])
 def test_deadlines_of_cancellation_and_refund_end_with_a_japanese_day(vector: dict[str, Any]) -> None:
     """The deadlines of a cancellation and of a refund are the last seconds of Japanese days, and Atom has none."""
     vendor = make_paypay("http://127.0.0.1:1")

@@ -9,7 +9,7 @@ from console.wording.sentences.catalogue import LANGUAGES, read_sentences
 from scripts import word_use
 
 PROVIDERS = Path(console.__file__).parent / "providers"
-MAKERS = {
+CODE_POSITION_BY_FUNCTION = {
     "CodeOutcome": 1, "make_unknown_verdict": 0, "make_refused_verdict": 0, "make_denied_verdict": 0,
     "make_rate_limited_verdict": 0, "make_pending_verdict": 0, "UnusableAnswer": 0, "make_unsent_outcome": 0,
     "_require_equal": 2,
@@ -24,7 +24,7 @@ def list_reasons() -> set[str]:
     rows += [
         row[0] for row in (*atom_codes.REFUND_REMARK_MEANINGS.values(), *paypay_codes.REFUND_STATE_MEANINGS.values())
     ]
-    made = {asked.text for asked in word_use.arguments(PROVIDERS, MAKERS)}
+    made = {asked.text for asked in word_use.arguments(PROVIDERS, CODE_POSITION_BY_FUNCTION)}
     return {row.reason for row in rows} | made | {"callback_refused"}
 
 

@@ -269,7 +269,7 @@ def test_an_unlisted_code_is_unknown(call: PayPayCall) -> None:
     assert kinds[404] is (Kind.NOT_FOUND if call is PayPayCall.PAYMENT else Kind.UNKNOWN)
 
 
-BARE: dict[str, tuple[bytes, Kind]] = {
+BODIES_WITHOUT_RESULT: dict[str, tuple[bytes, Kind]] = {
     "empty": (b"", L),
     "a page": (b"<html><h1>429 Too Many Requests</h1></html>", L),
     "a remark": (b'{"message":"Too Many Requests"}', L),
@@ -289,7 +289,7 @@ BARE: dict[str, tuple[bytes, Kind]] = {
 
 
 @pytest.mark.parametrize("call", PayPayCall)
-@pytest.mark.parametrize(("body", "kind"), BARE.values(), ids=BARE)
+@pytest.mark.parametrize(("body", "kind"), BODIES_WITHOUT_RESULT.values(), ids=BODIES_WITHOUT_RESULT)
 def test_a_bare_429_was_not_taken_on(call: PayPayCall, body: bytes, kind: Kind) -> None:
     """A 429 means that the call was refused for its speed, unless the body says, or may say, that it was accepted."""
     outcome = convert_answer(call, 429, body)
@@ -366,7 +366,7 @@ def test_an_answer_about_another_refund_is_unknown(
     assert (outcome.found is not None) == (why == "other_amount")
 
 
-UNREADABLE = {
+UNREADABLE_BODIES = {
     "empty": b"",
     "HTML": b"<html>OK</html>",
     "null": b"null",
@@ -385,7 +385,7 @@ UNREADABLE = {
 @pytest.mark.parametrize(
     "call", [PayPayCall.REFUND, PayPayCall.REFUND_STATUS, PayPayCall.PAYMENT, PayPayCall.CREATE_CODE]
 )
-@pytest.mark.parametrize("body", UNREADABLE.values(), ids=UNREADABLE)
+@pytest.mark.parametrize("body", UNREADABLE_BODIES.values(), ids=UNREADABLE_BODIES)
 def test_unreadable_is_unknown(call: PayPayCall, body: bytes) -> None:
     """An answer that can't be read in exactly one way is UNKNOWN."""
     outcome = convert_answer(call, 200, body)

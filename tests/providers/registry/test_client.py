@@ -87,11 +87,11 @@ def make_answer(
     return "\r\n".join((head, *rows, "")).encode()
 
 
-BOMB = (
+XML_ENTITY_BOMB = (
     b'<?xml version="1.0"?><!DOCTYPE l [<!ENTITY a "ha"><!ENTITY b "&a;&a;&a;&a;">]><corporations>&b;</corporations>'
 )
-UNUSABLE = {
-    "an entity bomb": make_answer_script(200, BOMB),
+UNUSABLE_ANSWERS = {
+    "an entity bomb": make_answer_script(200, XML_ENTITY_BOMB),
     "XML": make_answer_script(200, b"<corporations/>"),
     "nothing": make_answer_script(200, b""),
     "JSON": make_answer_script(200, b'{"count": 1}'),
@@ -117,7 +117,7 @@ UNUSABLE = {
 }
 
 
-@pytest.mark.parametrize("script", UNUSABLE.values(), ids=UNUSABLE)
+@pytest.mark.parametrize("script", UNUSABLE_ANSWERS.values(), ids=UNUSABLE_ANSWERS)
 def test_an_answer_that_cannot_be_right_is_not_used(script: Script) -> None:
     """An answer that contradicts itself isn't used."""
     with serve_scripts(script) as server:

@@ -10,7 +10,7 @@ from console.sandbox import Sandbox, SandboxControl, start_sandbox
 from tests.sandbox.caller import NUMBER, OTHER_CORPORATION_NUMBER, Answer, Caller
 
 COVERED_FAULTS = {"hang", "hang_after_charge", "late_charge", "slow"}
-ENDED = (TimeoutError, ConnectionError)
+CONNECTION_END_ERRORS = (TimeoutError, ConnectionError)
 
 
 @pytest.fixture
@@ -120,7 +120,7 @@ def test_a_reset_drops_held_calls(caller: Caller, control: SandboxControl, execu
     waiting = executor.submit(caller.buy)
     assert control.wait_until_reached(held=1)
     control.reset()
-    assert isinstance(waiting.exception(), ENDED)
+    assert isinstance(waiting.exception(), CONNECTION_END_ERRORS)
     assert control.count_charges() == 0
 
 

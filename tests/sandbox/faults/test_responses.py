@@ -11,9 +11,9 @@ from console.sandbox import Sandbox, SandboxControl
 from console.sandbox.faults.responses import find_next_valid_number
 from tests.sandbox.caller import NUMBER, Answer, Caller
 
-Says = Callable[[Answer], bool]
+AnswerCheck = Callable[[Answer], bool]
 
-PURCHASE: dict[str, Says] = {
+PURCHASE_FAULTS: dict[str, AnswerCheck] = {
     "no_result": lambda a: a.check["result"] is None and a.check["corporation_name"] != "",
     "odd_result": lambda a: a.check["result"] == "maybe",
     "other_number": lambda a: a.check["corporation_number"] == find_next_valid_number(NUMBER) != NUMBER,
@@ -37,16 +37,16 @@ PURCHASE: dict[str, Says] = {
     "html_after_charge": lambda a: a.status == 200 and a.headers["content-type"].startswith("text/html"),
     "bad_gzip": lambda a: a.headers["content-encoding"] == "gzip" and not is_gzip(a.body),
 }
-NOT_CHARGED: dict[str, Says] = {
+FAULTS_WITHOUT_CHARGE: dict[str, AnswerCheck] = {
     "html": lambda a: a.status == 200 and a.body.startswith(b"<!doctype html>"),
 }
-DETAIL: dict[str, Says] = {
+DETAIL_FAULTS: dict[str, AnswerCheck] = {
     "other_id": lambda a: a.check["credit_check_id"] == 100_002,
     "expired": lambda a: a.check["expired"] is True,
     "no_infos": lambda a: "infos" not in a.check,
     "viewing_period_over": lambda a: a.status == 403,
 }
-TOKENS = {
+TOKEN_FAULTS = {
     "token_expired",
     "token_revoked",
     "invalid_grant",
@@ -56,8 +56,8 @@ TOKENS = {
     "other_state",
     "refresh_lost",
 }
-WITH_OPTIONS = {"fields", "empty_list", "body", "body_after_charge", "gzip_bomb", "huge"}
-COVERED_FAULTS = {*PURCHASE, *NOT_CHARGED, *DETAIL, *TOKENS, *WITH_OPTIONS}
+FAULTS_WITH_OPTIONS = {"fields", "empty_list", "body", "body_after_charge", "gzip_bomb", "huge"}
+COVERED_FAULTS = {*PURCHASE_FAULTS, *FAULTS_WITHOUT_CHARGE, *DETAIL_FAULTS, *TOKEN_FAULTS, *FAULTS_WITH_OPTIONS}
 
 
 def is_json(body: bytes) -> bool:
@@ -84,30 +84,30 @@ def is_gzip(body: bytes) -> bool:
     return True
 
 
-@pytest.mark.parametrize("fault", PURCHASE)
+@pytest.mark.parametrize("fault", PURCHASE_FAULTS)
 def test_a_charged_purchase_gets_the_answer_of_the_fault(
     caller: Caller, control: SandboxControl, sandbox: Sandbox, fault: str
 ) -> None:
     """The purchase is charged, its answer has the content of the fault, and the next purchase is an ordinary one."""
     control.add_fault(fault, call="purchase")
-    assert PURCHASE[fault](caller.buy())
+    assert PURCHASE_FAULTS[fault](caller.buy())
     (charge,) = sandbox.ledger.list_charges_of_number()
     assert (charge.fault, charge.delivered) == (fault, False)
     assert caller.buy().check["credit_check_id"] == 100_002
 
 
-@pytest.mark.parametrize("fault", NOT_CHARGED)
+@pytest.mark.parametrize("fault", FAULTS_WITHOUT_CHARGE)
 def test_a_fault_answers_without_a_charge(
     caller: Caller, control: SandboxControl, sandbox: Sandbox, fault: str
 ) -> None:
     """With each fault in NOT_CHARGED the sandbox sends the fault's answer and charges nothing."""
     control.add_fault(fault, call="purchase")
-    assert NOT_CHARGED[fault](caller.buy())
+    assert FAULTS_WITHOUT_CHARGE[fault](caller.buy())
     assert sandbox.ledger.charge_count == 0
 
 
 @pytest.mark.parametrize("call", ["detail", "pdf"])
-@pytest.mark.parametrize("fault", DETAIL)
+@pytest.mark.parametrize("fault", DETAIL_FAULTS)
 def test_a_fault_sends_faulty_details_of_one_credit_check(
     caller: Caller, control: SandboxControl, fault: str, call: str
 ) -> None:
@@ -116,7 +116,7 @@ def test_a_fault_sends_faulty_details_of_one_credit_check(
     """
     check_id = caller.buy().check["credit_check_id"]
     control.add_fault(fault, call=call, credit_check_id=check_id)
-    assert DETAIL[fault](caller.ask(call, check_id))
+    assert DETAIL_FAULTS[fault](caller.ask(call, check_id))
     ordinary = caller.ask(call, check_id)
     assert (ordinary.status, ordinary.check["credit_check_id"], ordinary.check["expired"]) == (
         200,

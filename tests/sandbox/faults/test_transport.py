@@ -10,7 +10,7 @@ from tests.sandbox.caller import NUMBER, Caller
 from tests.support.waiting import PATIENCE_SECONDS
 
 # fault → what the caller's HTTP library raises, and how many charges there are
-BROKEN: dict[str, tuple[type[Exception], int]] = {
+CONNECTION_FAULTS: dict[str, tuple[type[Exception], int]] = {
     "refuse": (http.client.RemoteDisconnected, 0),
     "close_after_charge": (http.client.RemoteDisconnected, 1),
     "reset": (ConnectionResetError, 0),
@@ -21,23 +21,23 @@ BROKEN: dict[str, tuple[type[Exception], int]] = {
     "garbage": (http.client.BadStatusLine, 1),
 }
 # fault → status, and how many charges there are
-ANSWERED: dict[str, tuple[int, int]] = {
+ANSWERED_FAULTS: dict[str, tuple[int, int]] = {
     **{f"status:{code}": (code, 0) for code in (400, 401, 403, 404, 408, 422, 429, 500, 502, 503)},
     "status_after_charge:500": (500, 1),
     "status_after_charge:503": (503, 1),
     "redirect": (302, 0),
     "redirect_after_charge": (302, 1),
 }
-ELSEWHERE_TESTED = {"answer_twice"}
-COVERED_FAULTS = {name.partition(":")[0] for name in (*BROKEN, *ANSWERED, *ELSEWHERE_TESTED)}
+FAULTS_TESTED_ELSEWHERE = {"answer_twice"}
+COVERED_FAULTS = {name.partition(":")[0] for name in (*CONNECTION_FAULTS, *ANSWERED_FAULTS, *FAULTS_TESTED_ELSEWHERE)}
 
 
-@pytest.mark.parametrize("fault", BROKEN)
+@pytest.mark.parametrize("fault", CONNECTION_FAULTS)
 def test_a_broken_line_raises_the_expected_client_error(
     caller: Caller, control: SandboxControl, sandbox: Sandbox, fault: str
 ) -> None:
     """The client's library raises the expected error once; the ledger shows if the purchase was charged."""
-    error, charges = BROKEN[fault]
+    error, charges = CONNECTION_FAULTS[fault]
     control.add_fault(fault, call="purchase")
     with pytest.raises(error) as raised:
         caller.buy()
@@ -49,12 +49,12 @@ def test_a_broken_line_raises_the_expected_client_error(
     assert caller.buy().status == 201
 
 
-@pytest.mark.parametrize("fault", ANSWERED)
+@pytest.mark.parametrize("fault", ANSWERED_FAULTS)
 def test_a_fault_answers_with_a_failure_status(
     caller: Caller, control: SandboxControl, sandbox: Sandbox, fault: str
 ) -> None:
     """The answer has the chosen status and no id; the ledger shows if the purchase was charged."""
-    status, charges = ANSWERED[fault]
+    status, charges = ANSWERED_FAULTS[fault]
     control.add_fault(fault, call="purchase")
     answer = caller.buy()
     assert (answer.status, sandbox.ledger.charge_count) == (status, charges)

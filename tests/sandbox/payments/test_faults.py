@@ -68,7 +68,7 @@ def desk(sandbox: Sandbox) -> SandboxGateways:
     return SandboxGateways(sandbox)
 
 
-ALTERED = [
+ALTERING_FAULTS = [
     ("other_payment", {"paypay_payment", "paypay_refund", "paypay_refund_details", "atom_verification",
                        "atom_refund", "atom_refund_status"}, {"paypay": '{yen}9"', "atom": "{rupees}9"}),
     ("other_order", {"paypay_payment", "atom_verification"}, {"paypay": f"{ORDER}-OTHER",
@@ -86,7 +86,7 @@ ALTERED = [
 
 @pytest.mark.parametrize(
     ("fault", "call", "sees"),
-    [(fault, call, sees[call.split("_")[0]]) for fault, calls, sees in ALTERED for call in sorted(calls)],
+    [(fault, call, sees[call.split("_")[0]]) for fault, calls, sees in ALTERING_FAULTS for call in sorted(calls)],
 )
 def test_an_altered_answer_hides_the_true_effect_once(
     desk: SandboxGateways, fault: str, call: str, sees: str

@@ -58,14 +58,14 @@ PEOPLE_BY_KIND = {
     "deciding": {"op-a", "op-c", "lead-b"},
     "auditing": {"op-a", "op-c", "lead-b", "aud-e"},
 }
-KINDS = {
+ACTIONS_BY_KIND = {
     "looking": READING_ACTIONS,
     "acting": OPERATOR_ACTIONS,
     "buying": PURCHASE_ACTIONS,
     "deciding": DECISION_ACTIONS,
     "auditing": AUDIT_ACTIONS,
 }
-CASES = [(person.name, kind, name) for person in TEAM for kind, acts in KINDS.items() for name in acts]
+CASES = [(person.name, kind, name) for person in TEAM for kind, acts in ACTIONS_BY_KIND.items() for name in acts]
 
 
 @pytest.fixture(scope="module")
@@ -85,7 +85,7 @@ def test_every_role_has_exactly_its_rights(console: Console, tmp_path: Path, nam
     """
     with console.acting_as(name):
         try:
-            KINDS[kind][act](console, tmp_path)
+            ACTIONS_BY_KIND[kind][act](console, tmp_path)
         except ConsoleError as refused:
             code, reason, needs = refused.code.value, refused.detail.get("reason"), refused.detail.get("needs")
         else:

@@ -11,7 +11,7 @@ from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import RefundRequest
 from console.domain.records import PurchaseRequest
-from tests.services.access.test_roles import KINDS, NUMBER, PEOPLE_BY_KIND
+from tests.services.access.test_roles import ACTIONS_BY_KIND, NUMBER, PEOPLE_BY_KIND
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.quick_desks import make_quick_folder, open_quick_desk
 from tests.support.refusals import call_for_refusal
@@ -41,7 +41,7 @@ def desks(sql_server: SqlServer) -> Iterator[Mapping[str, Console]]:
 
 
 @pytest.mark.parametrize("who", PEOPLE)
-@pytest.mark.parametrize(("kind", "act"), [(kind, act) for kind, acts in KINDS.items() for act in acts])
+@pytest.mark.parametrize(("kind", "act"), [(kind, act) for kind, acts in ACTIONS_BY_KIND.items() for act in acts])
 def test_accounts_have_the_rights_of_their_role(
     desks: Mapping[str, Console], tmp_path: Path, who: str, kind: str, act: str
 ) -> None:
@@ -49,7 +49,7 @@ def test_accounts_have_the_rights_of_their_role(
     reason `role`.
     """
     try:
-        KINDS[kind][act](desks[who], tmp_path)
+        ACTIONS_BY_KIND[kind][act](desks[who], tmp_path)
     except ConsoleError as refused:
         code, reason = refused.code.value, refused.detail.get("reason")
     else:

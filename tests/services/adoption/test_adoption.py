@@ -44,9 +44,9 @@ from tests.support.servers import Cluster, mariadb
 from tests.support.sql_server import SqlServer
 
 ONE, TWO, THREE = invent_numbers(3, seed=31)
-_LATE = 400
+_LATE_ROW_COUNT = 400
 """Rows that come in while an adoption goes on."""
-ORIGINAL = "id, client_id, credit_check_id, company_name, purchased_at, expired_at, result, pdf_file_path"
+ORIGINAL_COLUMNS = "id, client_id, credit_check_id, company_name, purchased_at, expired_at, result, pdf_file_path"
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ def database(url: str) -> Iterator[Database]:
     opened.close()
 
 
-def read_rows(database: Database, columns: str = ORIGINAL) -> list[tuple[object, ...]]:
+def read_rows(database: Database, columns: str = ORIGINAL_COLUMNS) -> list[tuple[object, ...]]:
     """Return these columns of all rows of the table of credit checks, by id."""
     with database.read() as conn:
         return [tuple(found) for found in conn.exec_driver_sql(f"SELECT {columns} FROM {TABLE_NAME} ORDER BY id")]
@@ -337,7 +337,7 @@ def test_rows_added_during_the_adoption_are_read_once(
     with all other new rows, and an application that writes 150 rows a second kept the adoption from ending.
     """
     server_fixtures.require_engine("mariadb")
-    late = list(legacy.make_rows(_LATE, seed=8, doubled=doubled, odd=0.1))
+    late = list(legacy.make_rows(_LATE_ROW_COUNT, seed=8, doubled=doubled, odd=0.1))
     with mariadb(extra_config=("userstat=ON",)) as server, open_temporary_database(server, home) as url:
         database = Database(url, without_time_limit=True)
         legacy.create_table_with_rows(database, [make_bought_row(ONE, 1)])
@@ -353,8 +353,8 @@ def test_rows_added_during_the_adoption_are_read_once(
         read = count_rows_read(server, database) - read_before[0]
         found = read_counts(database)
         database.close()
-    assert (found["rows"], found["live"], found["undecided"]) == (_LATE + 1, found["claims"], 0)
-    assert read < 60 * _LATE, f"{read} rows were read to compare {_LATE}"
+    assert (found["rows"], found["live"], found["undecided"]) == (_LATE_ROW_COUNT + 1, found["claims"], 0)
+    assert read < 60 * _LATE_ROW_COUNT, f"{read} rows were read to compare {_LATE_ROW_COUNT}"
 
 
 def test_rows_added_after_the_adoption_are_read_once(home: Path, vendor: LedgerVendor) -> None:
@@ -367,13 +367,13 @@ def test_rows_added_after_the_adoption_are_read_once(home: Path, vendor: LedgerV
         legacy.create_table_with_rows(database, [make_bought_row(ONE, 1)])
         with open_adoption_service(home, url) as service:
             service.run()
-        legacy.insert_rows(database, list(legacy.make_rows(_LATE, seed=8, doubled=0, odd=0.9)))
+        legacy.insert_rows(database, list(legacy.make_rows(_LATE_ROW_COUNT, seed=8, doubled=0, odd=0.9)))
         with open_desk(home / "desk", url, database, vendor) as desk, desk.acting_as("worker"):
             before = count_rows_read(server, database)
-            assert desk.scheduler._tasks["rows_by_others"]() == _LATE
+            assert desk.scheduler._tasks["rows_by_others"]() == _LATE_ROW_COUNT
             read = count_rows_read(server, database) - before
         database.close()
-    assert read < 60 * _LATE, f"{read} rows were read to adopt {_LATE}"
+    assert read < 60 * _LATE_ROW_COUNT, f"{read} rows were read to adopt {_LATE_ROW_COUNT}"
 
 
 def count_rows_read(server: SqlServer, database: Database) -> int:

@@ -21,8 +21,8 @@ from tests.support.quick_desks import open_quick_desk
 from tests.support.sql_server import SqlServer
 
 BOUGHT, PENDING, FAILED, CLAIMED, ODD, LATER = invent_numbers(6, seed=63)
-STATUS = ", status VARCHAR(20) NOT NULL DEFAULT 'pending'"
-COMMENTED = STATUS + " COMMENT 'it''s theirs'"
+STATUS_COLUMN = ", status VARCHAR(20) NOT NULL DEFAULT 'pending'"
+COMMENTED_STATUS_COLUMN = STATUS_COLUMN + " COMMENT 'it''s theirs'"
 EXPECTED_STATES = {"pending": ("pending", "written_by_other"), "error": ("error", None), "success": ("success", None)}
 
 
@@ -45,7 +45,7 @@ def database(url: str) -> Iterator[Database]:
 
 def make_rows_of_every_state(database: Database) -> None:
     """Create the table with rows of every state, with and without the provider's id of the credit check."""
-    more = COMMENTED if database.is_server else STATUS
+    more = COMMENTED_STATUS_COLUMN if database.is_server else STATUS_COLUMN
     made = [make_bought_row(BOUGHT, 1), make_row(corporation_number=PENDING), make_row(corporation_number=FAILED)]
     made += [make_row(corporation_number=CLAIMED), make_bought_row(ODD, 5), make_row(corporation_number=FAILED)]
     legacy.create_table_with_rows(database, made, more=more)
@@ -127,9 +127,9 @@ def test_the_desk_on_states_of_others(database: Database, home: Path, url: str) 
 @pytest.mark.parametrize(
     ("more", "word", "kind"),
     [
-        (STATUS, "done", "status_words"),
-        (STATUS, "Pending", "status_words"),
-        (STATUS, "success ", "status_words"),
+        (STATUS_COLUMN, "done", "status_words"),
+        (STATUS_COLUMN, "Pending", "status_words"),
+        (STATUS_COLUMN, "success ", "status_words"),
         (", status VARCHAR(20) NULL DEFAULT 'pending'", None, "status_null"),
         (", status VARCHAR(20) NOT NULL DEFAULT 'new'", "pending", "status_default"),
         (", status VARCHAR(5) NOT NULL DEFAULT 'x'", None, "column_taken"),

@@ -24,7 +24,7 @@ from tests.support.teams import Team
 
 BOUGHT, PENDING, DOUBLED, FRESH, LATER, LATER_TOO = invent_numbers(6, seed=77)
 MEMBERS = {"op-a": ("operator",), "lead-b": ("approver",), "worker": ("worker",)}
-MADE = {
+TABLE_OPTIONS_BY_NAME = {
     "usual": {},
     "another order of letters": {"options": "DEFAULT CHARSET utf8mb4 COLLATE utf8mb4_general_ci"},
     "three bytes": {"options": "DEFAULT CHARSET utf8mb3"},
@@ -32,12 +32,12 @@ MADE = {
 }
 
 
-@pytest.fixture(params=MADE)
+@pytest.fixture(params=TABLE_OPTIONS_BY_NAME)
 def team(request: pytest.FixtureRequest, sql_server: SqlServer, tmp_path: Path) -> Iterator[Team]:
     """A database with an adopted table (one purchased row, one pending row, two purchased rows of one claim) and the
     accounts of MEMBERS, created after the adoption.
     """
-    how: Mapping[str, Any] = MADE[request.param]
+    how: Mapping[str, Any] = TABLE_OPTIONS_BY_NAME[request.param]
     owner = sql_server.fresh_database()
     database = Database(owner, without_time_limit=True)
     rows = [

@@ -214,16 +214,43 @@ def context_and_clock(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tupl
         yield console._context, clock
 
 
-B_AND_ON = [("add", 0), ("shop", 1), ("wait", 1), ("look", 0), ("shop", 1), ("look", 0), ("pay", 1), ("look", 0)]
-A_AND_C = [("pay", 1), ("wait", 0), ("look", 0), ("wait", 1), ("look", 0), ("shop", 0), ("look", 0), ("refund", 1)]
-TWICE = [("pay", 1), ("add", 0), ("pay", 3), ("look", 0), ("shop", 1), ("shop", 1), ("look", 0), ("refund", 1)]
+HISTORY_OF_RULES_B_TO_D = [
+    ("add", 0),
+    ("shop", 1),
+    ("wait", 1),
+    ("look", 0),
+    ("shop", 1),
+    ("look", 0),
+    ("pay", 1),
+    ("look", 0),
+]
+HISTORY_OF_RULES_A_AND_C = [
+    ("pay", 1),
+    ("wait", 0),
+    ("look", 0),
+    ("wait", 1),
+    ("look", 0),
+    ("shop", 0),
+    ("look", 0),
+    ("refund", 1),
+]
+HISTORY_WITH_RULE_TWICE = [
+    ("pay", 1),
+    ("add", 0),
+    ("pay", 3),
+    ("look", 0),
+    ("shop", 1),
+    ("shop", 1),
+    ("look", 0),
+    ("refund", 1),
+]
 
 
 @settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @example([("add", 0), ("ours", 1), ("look", 0), ("wait", 0), ("look", 0), ("wait", 1), ("look", 0), ("look", 0)])
-@example(B_AND_ON)
-@example(A_AND_C)
-@example(TWICE)
+@example(HISTORY_OF_RULES_B_TO_D)
+@example(HISTORY_OF_RULES_A_AND_C)
+@example(HISTORY_WITH_RULE_TWICE)
 @given(st.lists(st.tuples(st.sampled_from(STEP_NAMES), st.integers(0, 100)), max_size=25))
 def test_open_alerts_are_those_that_the_history_requires(
     context_and_clock: tuple[ServiceContext, HandClock], deeds: list[tuple[str, int]]

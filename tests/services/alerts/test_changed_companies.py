@@ -35,7 +35,7 @@ from tests.support.quick_desks import HandClock, use_lease_clock
 from tests.support.team_mode import execute_desk_requests, use_team_mode
 
 CHECKED, PAID, PAID_BY_ORDER, REFUNDED = range(30), range(30, 40), range(40, 45), range(45, 55)
-UNWATCHED = range(55, 60)
+UNWATCHED_COMPANY_INDEXES = range(55, 60)
 """Indexes of the companies: with live checks, with open payments, with open refunds, and with ended records alone."""
 SUCCESSOR = 59
 STATEMENT_PARTS = 3
@@ -92,7 +92,9 @@ def test_a_day_of_changes(place: Place, hand_clock: HandClock, monkeypatch: pyte
         scene.import_files(scene.whole)
         assert (scene.run(), scene.run(1), scene.read_alert_texts()) == (0, 0, {})
         told = planted_changes(rows)
-        others = [changes.rename_company(rows[index], "無関係株式会社", NEXT_DAY) for index in UNWATCHED]
+        others = [
+            changes.rename_company(rows[index], "無関係株式会社", NEXT_DAY) for index in UNWATCHED_COMPANY_INDEXES
+        ]
         corrected = rows[3]._replace(correct="1", furigana="テイセイ", update_date=NEXT_DAY.isoformat())
         difference = scene.write_difference(NEXT_DAY, [*told.values(), *others, corrected])
         scene.import_files(difference)

@@ -11,7 +11,7 @@ from console.services.alerts.clock_drift import ClockDriftAlerts
 from console.services.process.context import WORKER, act_as
 from tests.support.payment_desks import PaymentDesk
 
-_OPEN = "SELECT observed, resolved_at IS NULL FROM alerts WHERE rule_id = 'clock_drift'"
+_SELECT_DRIFT_ALERTS_SQL = "SELECT observed, resolved_at IS NULL FROM alerts WHERE rule_id = 'clock_drift'"
 
 
 def run_drift_alert(scene: PaymentDesk, seconds: float) -> int:
@@ -28,14 +28,14 @@ def test_a_clock_drift_raises_one_alert_until_it_ends(scene: PaymentDesk) -> Non
     """A clock that is 5 s behind raises one alert, at 6 s no second one; the right clock closes it. One second is
     tolerated.
     """
-    assert (run_drift_alert(scene, 1.0), scene.place.sql(_OPEN)) == (0, [])
+    assert (run_drift_alert(scene, 1.0), scene.place.sql(_SELECT_DRIFT_ALERTS_SQL)) == (0, [])
     assert [run_drift_alert(scene, seconds) for seconds in (-5.0, -6.0)] == [1, 0]
-    ((observed, is_open),) = scene.place.sql(_OPEN)
+    ((observed, is_open),) = scene.place.sql(_SELECT_DRIFT_ALERTS_SQL)
     assert is_open
     assert str(observed).startswith(f"clock of {scene.context.host}: ")
     assert str(observed).endswith("behind")
     assert run_drift_alert(scene, 0.0) == 1
-    assert [is_open for _, is_open in scene.place.sql(_OPEN)] == [0]
+    assert [is_open for _, is_open in scene.place.sql(_SELECT_DRIFT_ALERTS_SQL)] == [0]
 
 
 @pytest.mark.engines("sqlite")

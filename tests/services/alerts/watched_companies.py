@@ -23,7 +23,7 @@ from tests.support.quick_desks import HandClock
 WHOLE_DAY, NEXT_DAY, THIRD_DAY = date(2026, 11, 17), date(2026, 11, 18), date(2026, 11, 19)
 SEED, INVENTED_ROWS = 16, 300
 BOUGHT_AT, EXPIRES_AT, EXPIRED_AT = "2026-11-01 00:00:00", "2027-01-31 15:00:00", "2026-11-10 15:00:00"
-UNGUARDED = ("orders", "payments", "refunds")
+UNGUARDED_TABLES = ("orders", "payments", "refunds")
 """Tables whose rows these tests write past the services."""
 
 
@@ -126,7 +126,7 @@ def open_company_desks(
     place: Place, clock: HandClock, planted: Mapping[int, RegistryRow], desks: int = 1
 ) -> Iterator[CompanyDesks]:
     """Open `desks` desks on the place; `planted` are the registry rows of the companies by index."""
-    for table in UNGUARDED:
+    for table in UNGUARDED_TABLES:
         place.drop_table_triggers(table)
     with ExitStack() as stack:
         consoles = [stack.enter_context(place.desk(LedgerVendor(), clock, desk=desk)) for desk in range(desks)]

@@ -25,7 +25,7 @@ from tests.support.quick_desks import HandClock
 
 NUMBERS = invent_numbers(130, seed=5)
 _ROOTS = "SELECT count(*) FROM audit_log WHERE what = 'audit.root'"
-_NEWEST_OF = "SELECT max(id) FROM audit_log WHERE session = '{}'"
+_SELECT_NEWEST_ENTRY_SQL = "SELECT max(id) FROM audit_log WHERE session = '{}'"
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def let_hour_pass(place: Place, clock: HandClock) -> None:
 
 def delete_last_row(place: Place, session: str) -> int:
     """Delete the last row of a session's chain, as the owner of the database could; return the row's id."""
-    ((row_id,),) = place.sql(_NEWEST_OF.format(session))
+    ((row_id,),) = place.sql(_SELECT_NEWEST_ENTRY_SQL.format(session))
     place.drop_table_triggers("audit_log")
     place.sql(f"DELETE FROM audit_log WHERE id = {row_id}")
     return int(row_id)
@@ -123,7 +123,7 @@ def test_a_rewritten_chain_is_found_by_a_root(place: Place, vendor: LedgerVendor
     with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
         let_hour_pass(place, hand_clock)
         worker.recovery.run_all_tasks()
-        ((row_id,),) = place.sql(_NEWEST_OF.format(bought._context.session))
+        ((row_id,),) = place.sql(_SELECT_NEWEST_ENTRY_SQL.format(bought._context.session))
         with other.database.read() as conn:
             assert audit_roots.find_first_root_fault(conn) is None
         place.drop_table_triggers("audit_log")
@@ -345,7 +345,7 @@ def test_a_late_commit_is_no_forged_root(place: Place, vendor: LedgerVendor, han
     with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
         other.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))
         place.drop_table_triggers("audit_log")
-        newest = _NEWEST_OF.format(bought._context.session)
+        newest = _SELECT_NEWEST_ENTRY_SQL.format(bought._context.session)
         place.sql(f"CREATE TABLE late AS SELECT * FROM audit_log WHERE id = ({newest})")
         place.sql("DELETE FROM audit_log WHERE id IN (SELECT id FROM late)")
         let_hour_pass(place, hand_clock)
@@ -369,7 +369,7 @@ def test_rows_of_the_last_minute_wait_for_the_next_root(
     with open_three_desks(place, vendor, hand_clock) as (bought, worker, other):
         let_hour_pass(place, hand_clock)
         other.credit_checks.purchase(PurchaseRequest(NUMBERS[1], "1"))
-        ((newest,),) = place.sql(_NEWEST_OF.format(bought._context.session))
+        ((newest,),) = place.sql(_SELECT_NEWEST_ENTRY_SQL.format(bought._context.session))
         worker.recovery.run_all_tasks()
         with other.database.read() as conn:
             assert audit_roots.read_covered_rows(conn).root_last_id == newest

@@ -14,7 +14,7 @@ from tests.support.places import Place
 from tests.support.quick_desks import HandClock
 from tests.support.refusals import call_for_refusal
 
-Usage = namedtuple("Usage", "total used free")  # as the system tells it
+DiskUsage = namedtuple("DiskUsage", "total used free")  # as the system tells it
 
 
 def test_a_purchase_on_a_full_disk_is_refused_without_a_row(
@@ -26,7 +26,7 @@ def test_a_purchase_on_a_full_disk_is_refused_without_a_row(
     ask = PurchaseRequest(NUMBERS[0], "1")
     with place.desk(vendor, hand_clock) as console:
         with monkeypatch.context() as full:
-            full.setattr(shutil, "disk_usage", lambda _: Usage(1, 1, NEEDED_FREE_DISK_BYTES - 1))
+            full.setattr(shutil, "disk_usage", lambda _: DiskUsage(1, 1, NEEDED_FREE_DISK_BYTES - 1))
             refused = call_for_refusal(lambda: console.credit_checks.purchase(ask))
         assert (refused.code, refused.exit_status, vendor.charges) == ("storage_full", 6, [])
         assert console.lookup.find_records(NUMBERS[0]).credit_checks == ()
@@ -37,7 +37,7 @@ def test_a_payment_start_on_a_full_disk_is_refused(scene: PaymentDesk, monkeypat
     """Starting a payment on a full disk is refused without a row. With room again it succeeds."""
     order = scene.order("ORD-1", 3300)
     with monkeypatch.context() as full:
-        full.setattr(shutil, "disk_usage", lambda _: Usage(1, 1, 0))
+        full.setattr(shutil, "disk_usage", lambda _: DiskUsage(1, 1, 0))
         assert call_for_refusal(lambda: scene.payments.start(order, "paypay")).code == "storage_full"
     assert scene.find_payment("paypay", "ORD-1") is None
     assert scene.payments.start(order, "paypay").payment.state.value == "token_generated"

@@ -223,7 +223,7 @@ def test_an_answer_without_an_operation_is_not_delivered(purchase_desk: Purchase
     assert entry.state != "ended"
 
 
-DECIDED = {
+DECIDED_ANSWER_PAIRS = {
     "bought, and bought": (make_success(), make_success(), None),
     "bought, and bought under another id": (make_success(), make_success(12346), "bought 12346"),
     "bought, and bought under a lower id": (make_success(), make_success(12344), "bought 12344"),
@@ -244,12 +244,12 @@ DECIDED = {
 }
 
 
-@pytest.mark.parametrize("name", DECIDED)
+@pytest.mark.parametrize("name", DECIDED_ANSWER_PAIRS)
 def test_a_late_contradicting_answer_opens_a_case(purchase_desk: PurchaseDesk, name: str) -> None:
     """A late answer to a purchase with a known outcome is stored as evidence and leaves the outcome unchanged. If it
     contradicts the outcome, one case is opened.
     """
-    decision, late, observed = DECIDED[name]
+    decision, late, observed = DECIDED_ANSWER_PAIRS[name]
     record = purchase_desk.make_unknown()
     purchase_desk.record_outcome(record, decision)
     before = purchase_desk.read_record()
@@ -482,35 +482,39 @@ NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 CHECK = CreditCheck(
     17, NUMBER, "1", PENDING, Certainty.KNOWN, Work(), None, None, None, None, None, None, (), None, "op-1", 1,
 )  # fmt: skip
-REPORT = CheckReport(12345, NUMBER)
+CHECK_REPORT = CheckReport(12345, NUMBER)
 BEGINS, ENDS = datetime(2026, 11, 19, 15, tzinfo=UTC), datetime(2027, 11, 19, 15, tzinfo=UTC)
 
 
 @pytest.mark.parametrize(
     ("report", "held", "values"),
     [
-        (REPORT, None, {}),
-        (replace(REPORT, company_name="A" * 600, result="ok"), None, {"company_name": "A" * 255, "result": "ok"}),
-        (replace(REPORT, company_name=""), None, {}),
-        (replace(REPORT, purchase_date=date(2026, 11, 20)), None, {"purchased_at": BEGINS}),
-        (replace(REPORT, expiration_date=date(2027, 11, 19)), None, {"expired_at": ENDS}),
-        (replace(REPORT, expired=False), NOW - DAY, {}),
-        (replace(REPORT, expired=True), None, {"expired_at": NOW}),
-        (replace(REPORT, expired=True), NOW - DAY, {"expired_at": NOW - DAY}),
-        (replace(REPORT, expired=True), NOW, {"expired_at": NOW}),
-        (replace(REPORT, expired=True), NOW + DAY, {"expired_at": NOW}),
+        (CHECK_REPORT, None, {}),
         (
-            replace(REPORT, expired=True, expiration_date=date(2027, 11, 19)),
+            replace(CHECK_REPORT, company_name="A" * 600, result="ok"),
+            None,
+            {"company_name": "A" * 255, "result": "ok"},
+        ),
+        (replace(CHECK_REPORT, company_name=""), None, {}),
+        (replace(CHECK_REPORT, purchase_date=date(2026, 11, 20)), None, {"purchased_at": BEGINS}),
+        (replace(CHECK_REPORT, expiration_date=date(2027, 11, 19)), None, {"expired_at": ENDS}),
+        (replace(CHECK_REPORT, expired=False), NOW - DAY, {}),
+        (replace(CHECK_REPORT, expired=True), None, {"expired_at": NOW}),
+        (replace(CHECK_REPORT, expired=True), NOW - DAY, {"expired_at": NOW - DAY}),
+        (replace(CHECK_REPORT, expired=True), NOW, {"expired_at": NOW}),
+        (replace(CHECK_REPORT, expired=True), NOW + DAY, {"expired_at": NOW}),
+        (
+            replace(CHECK_REPORT, expired=True, expiration_date=date(2027, 11, 19)),
             None,
             {"expired_at": NOW},
         ),
         (
-            replace(REPORT, expired=True, expiration_date=date(2026, 11, 1)),
+            replace(CHECK_REPORT, expired=True, expiration_date=date(2026, 11, 1)),
             None,
             {"expired_at": datetime(2026, 11, 1, 15, tzinfo=UTC)},
         ),
         (
-            replace(REPORT, purchase_date=date.min, expiration_date=date.max),
+            replace(CHECK_REPORT, purchase_date=date.min, expiration_date=date.max),
             None,
             {"purchased_at": datetime(1, 1, 1, tzinfo=UTC), "expired_at": datetime(9999, 12, 31, 15, tzinfo=UTC)},
         ),
@@ -529,7 +533,7 @@ def test_the_last_instant_of_a_viewing_period(purchase_desk: PurchaseDesk) -> No
     """A viewing period that the report calls over ends at its stated day; before that instant the earlier stored end
     counts.
     """
-    report = replace(REPORT, expired=True, expiration_date=date(2026, 11, 19))
+    report = replace(CHECK_REPORT, expired=True, expiration_date=date(2026, 11, 19))
     ends = datetime(2026, 11, 19, 15, tzinfo=UTC)
     held = replace(CHECK, expired_at=ends - DAY)
     assert outcomes.make_report_values(report, held, ends)["expired_at"] == ends.replace(tzinfo=None)

@@ -13,7 +13,7 @@ from tests.support.places import Place
 from tests.support.quick_desks import HandClock
 from tests.support.refusals import call_for_refusal
 
-LOST: dict[str, str] = {
+LOSSES: dict[str, str] = {
     "declared lapsed by another desk": (
         "UPDATE operations SET fence = fence + 1, state = 'failed' WHERE action LIKE '%.refetch'"
     ),
@@ -53,7 +53,7 @@ def call_during_reading(vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, a
 
 
 @pytest.mark.expects_log("what could not be kept is told")
-@pytest.mark.parametrize("how", LOST)
+@pytest.mark.parametrize("how", LOSSES)
 def test_a_lost_operation_is_no_success(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
@@ -62,7 +62,7 @@ def test_a_lost_operation_is_no_success(
     """
     with place.desk(vendor, hand_clock) as console:
         record = buy(console)
-        call_during_reading(vendor, monkeypatch, lambda: place.sql(LOST[how]))
+        call_during_reading(vendor, monkeypatch, lambda: place.sql(LOSSES[how]))
         ending = read_refetch_error(console, record)
         assert (ending.code, ending.detail["problem"]) == ("database_locked", "operation_lost")
         assert console.credit_checks.read_credit_check(record.id).record.version == record.version

@@ -21,10 +21,10 @@ from tests.support.places import Place
 from tests.support.quick_desks import HandClock
 from tests.support.refusals import call_for_refusal
 
-ROUNDS = 10
+PROBE_ROUND_COUNT = 10
 ONE, TWO = invent_numbers(2)
-ROW = "DELETE FROM hansha_alarmbox_credit_checks WHERE id = {}"
-JOURNAL = "DELETE FROM operations WHERE subject_id = {}"
+DELETE_CHECK_SQL = "DELETE FROM hansha_alarmbox_credit_checks WHERE id = {}"
+DELETE_OPERATIONS_SQL = "DELETE FROM operations WHERE subject_id = {}"
 
 
 @pytest.fixture
@@ -47,14 +47,14 @@ def delete_rows(place: Place, record: CreditCheck, *statements: str) -> None:
     place.sql(*(statement.format(record.id) for statement in statements))
 
 
-@pytest.mark.parametrize("rounds", [ROUNDS, pytest.param(100, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("rounds", [PROBE_ROUND_COUNT, pytest.param(100, marks=pytest.mark.soak)])
 def test_a_lost_purchase_is_refused_again(console: Console, vendor: LedgerVendor, place: Place, rounds: int) -> None:
     """The row of an acknowledged purchase is deleted, with and without its journal row: each second purchase is
     refused.
     """
     refused = 0
     for i, number in enumerate(invent_numbers(rounds, seed=12)):
-        delete_rows(place, buy(console, number), ROW, *([JOURNAL] if i % 2 else []))
+        delete_rows(place, buy(console, number), DELETE_CHECK_SQL, *([DELETE_OPERATIONS_SQL] if i % 2 else []))
         error = call_for_refusal(lambda n=number: buy(console, n))
         refused += (error.code, error.detail.get("source")) == ("already_purchased", "desk")
     print(f"demand 12: {place.engine}: {refused} of {rounds} second purchases refused from the desk's memory")
@@ -67,7 +67,7 @@ def test_an_unknown_one_is_refused_as_well(console: Console, vendor: LedgerVendo
     vendor.behaviour = "silent_after_charge"
     record = call_for_refusal(lambda: buy(console)).detail["record"]
     assert isinstance(record, CreditCheck)
-    delete_rows(place, record, ROW, JOURNAL)
+    delete_rows(place, record, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
     assert call_for_refusal(lambda: buy(console)).detail["source"] == "desk"
 
 
@@ -76,12 +76,12 @@ def test_a_lost_refused_purchase_holds_no_claim(console: Console, vendor: Ledger
     vendor.behaviour = "refuses"
     record = call_for_refusal(lambda: buy(console)).detail["record"]
     assert isinstance(record, CreditCheck)
-    delete_rows(place, record, ROW, JOURNAL)
+    delete_rows(place, record, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
     vendor.behaviour = "answers"
     assert buy(console).state == "success"
 
 
-@pytest.mark.parametrize("forgotten", [(ROW,), (ROW, JOURNAL)])
+@pytest.mark.parametrize("forgotten", [(DELETE_CHECK_SQL,), (DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)])
 def test_a_confirmed_resolution_restores_a_lost_purchase(
     console: Console, vendor: LedgerVendor, place: Place, forgotten: tuple[str, ...]
 ) -> None:
@@ -117,7 +117,7 @@ def test_the_providers_answer_about_a_lost_purchase_is_evidence(
     assert isinstance(lost, CreditCheck)
     of_other_number = buy(console, TWO).credit_check_id
     of_other_client = console.credit_checks.purchase(PurchaseRequest(ONE, "2")).credit_check_id
-    delete_rows(place, lost, ROW, JOURNAL)
+    delete_rows(place, lost, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
     operation_id = lost.operation_id or ""
     answers = ((77, None), (of_other_number, "other_number"), (of_other_client, "used_by_other_record"))
     for kept, (id_at_provider, reason) in enumerate(answers, 1):
@@ -167,7 +167,7 @@ def test_two_people_end_a_lost_purchase(console: Console, vendor: LedgerVendor, 
     vendor.behaviour = "silent_before_charge"
     record = call_for_refusal(lambda: buy(console)).detail["record"]
     assert isinstance(record, CreditCheck)
-    delete_rows(place, record, ROW, JOURNAL)
+    delete_rows(place, record, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
     operation_id = record.operation_id or ""
 
     def resolve(evidence: str, by: Console = console) -> object:
@@ -200,7 +200,7 @@ def test_a_vanished_renewal_still_blocks_and_is_named(
     renewal = buy(console, renew=True)
     assert read_next_step(console, failed) == "next.bought_since"
     assert read_next_step(console, old) == "next.open_successor"
-    delete_rows(place, renewal, ROW, JOURNAL)
+    delete_rows(place, renewal, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
     blocker = call_for_refusal(lambda: buy(console)).detail["record"]
     assert isinstance(blocker, CreditCheck)
     assert blocker.id == old.id
@@ -218,7 +218,7 @@ def test_a_spool_entry_counts_only_for_its_database(console: Console, vendor: Le
     database in the place of the known one only after a person has accepted it.
     """
     record = buy(console)
-    delete_rows(place, record, ROW, JOURNAL)
+    delete_rows(place, record, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
     place.sql("UPDATE console_meta SET value = 'another' WHERE name = 'database_id'")
     console.close()
     open_health_checks(console.settings).upgrade_schema(accepts_new_database=True)
@@ -250,7 +250,7 @@ def test_a_lost_purchase_with_a_spooled_success_cannot_be_denied(
     again, and a probe restores it.
     """
     lost = buy(console)
-    delete_rows(place, lost, ROW, JOURNAL)
+    delete_rows(place, lost, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
     assert deny_as_two_people(console, place, lost.operation_id or "") == (DENIED_ANSWER, DENIED_ANSWER)
     assert call_for_refusal(lambda: buy(console)).detail["source"] == "desk"
     assert len(vendor.charges) == 1
@@ -269,7 +269,7 @@ def test_a_lost_purchase_with_a_spooled_answer_cannot_be_denied(
 
     def lose() -> None:
         (row,) = place.sql(f"SELECT id FROM hansha_alarmbox_credit_checks WHERE corporation_number = '{ONE}'")
-        place.sql(ROW.format(row[0]), JOURNAL.format(row[0]))
+        place.sql(DELETE_CHECK_SQL.format(row[0]), DELETE_OPERATIONS_SQL.format(row[0]))
 
     vendor.during = lose
     operation_id = str(call_for_refusal(lambda: buy(console)).detail["operation_id"])
@@ -289,7 +289,7 @@ def test_an_answer_after_the_denial_holds_the_number_again(
     lost = call_for_refusal(lambda: buy(console)).detail["record"]
     vendor.behaviour = "answers"
     assert isinstance(lost, CreditCheck)
-    delete_rows(place, lost, ROW, JOURNAL)
+    delete_rows(place, lost, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
     operation_id = lost.operation_id or ""
     assert deny_as_two_people(console, place, operation_id) == (None, None)
     report = vendor.report(vendor.charges[0])
@@ -311,7 +311,7 @@ def test_a_lost_purchase_bought_at_another_desk_cannot_be_denied(
     doesn't have it, refuses a denial and a second purchase.
     """
     lost, context = buy(console), console._context
-    delete_rows(place, lost, ROW, JOURNAL)
+    delete_rows(place, lost, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
     entries = context.spool.read_entries(context.database_id)
     store_lost_operations(context, entries)
     console.close()
@@ -320,7 +320,7 @@ def test_a_lost_purchase_bought_at_another_desk_cannot_be_denied(
         assert call_for_refusal(lambda: buy(other)).detail["source"] == "desk"
 
 
-BEFORE_ITS_ANSWER = (
+UNDO_ANSWER_STATEMENTS = (
     (
         "UPDATE hansha_alarmbox_credit_checks SET status = 'pending', certainty = 'unknown', credit_check_id = NULL,"
         " company_name = NULL, result = NULL, purchased_at = NULL, expired_at = NULL, pdf_file_path = NULL,"
@@ -342,7 +342,7 @@ def test_a_backup_from_before_the_answer_keeps_the_claim(
     bought = buy(console)
     for table in ("hansha_alarmbox_credit_checks", "operations"):
         place.drop_table_triggers(table)
-    delete_rows(place, bought, *BEFORE_ITS_ANSWER)
+    delete_rows(place, bought, *UNDO_ANSWER_STATEMENTS)
     for person in ("op-a", "lead-b"):
         with place.open_console_of_person(console, person) as desk:
             denied = call_for_refusal(
@@ -367,7 +367,7 @@ def test_a_restored_older_backup_asks_the_provider_first(
     bought = buy(console)
     for table in ("hansha_alarmbox_credit_checks", "operations"):
         place.drop_table_triggers(table)
-    delete_rows(place, bought, *BEFORE_ITS_ANSWER)
+    delete_rows(place, bought, *UNDO_ANSWER_STATEMENTS)
     vendor.readable = readable
     if readable:
         vendor.charges[0] = replace(vendor.charges[0], number=TWO)
@@ -387,9 +387,9 @@ def test_a_backup_from_before_the_contradiction_keeps_the_claim(
     bought = buy(console)
     for table in ("hansha_alarmbox_credit_checks", "operations"):
         place.drop_table_triggers(table)
-    denied = BEFORE_ITS_ANSWER[0].replace("'pending', certainty = 'unknown'", "'error', certainty = 'known'")
+    denied = UNDO_ANSWER_STATEMENTS[0].replace("'pending', certainty = 'unknown'", "'error', certainty = 'known'")
     denied = denied.replace("work_state = 'needs_review', work_reason = 'no_list_call'", "work_state = 'none'")
-    failed = BEFORE_ITS_ANSWER[1].replace("'unknown'", "'failed'")
+    failed = UNDO_ANSWER_STATEMENTS[1].replace("'unknown'", "'failed'")
     delete_rows(place, bought, denied, failed)
     refused = call_for_refusal(lambda: buy(console))
     assert (refused.code, refused.detail.get("source")) == ("already_purchased", "desk")

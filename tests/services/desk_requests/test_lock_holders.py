@@ -462,7 +462,7 @@ def test_a_wait_for_an_own_session_is_hardly_counted(place: Place, worker: Conso
     assert ["blocks_unclear" in detail for detail in details] == [True], details
 
 
-ENDLESS = "SELECT LOCATE(CONCAT(REPEAT('a', 100000), 'b'), REPEAT('a', 200000))"
+LONG_FUNCTION_SQL = "SELECT LOCATE(CONCAT(REPEAT('a', 100000), 'b'), REPEAT('a', 200000))"
 """A function that takes a server some seconds, and that it doesn't leave before its end, also when its session is
 ended."""
 
@@ -484,7 +484,7 @@ def test_a_session_that_does_not_end_keeps_no_other_one(
             cursor.execute("BEGIN")
             cursor.execute(allow_for_readers(place, f"SELECT COUNT(*) FROM {table} FOR UPDATE"))
             if table == "operators":
-                execute_in_thread(stack, cursor, ENDLESS)
+                execute_in_thread(stack, cursor, LONG_FUNCTION_SQL)
         for table in ("operators", "limits"):
             waiting = stack.enter_context(closing(connect_as_owner(place)))
             execute_in_thread(

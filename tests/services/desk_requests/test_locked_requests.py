@@ -27,7 +27,7 @@ from tests.support.quick_desks import HandClock
 from tests.support.team_mode import execute_desk_requests, start_team_mode
 from tests.support.waiting import wait_until
 
-WITHDRAWS = (
+INSERT_WITHDRAWAL_SQL = (
     "INSERT INTO requests (id, action, args, subject_kind, subject_id)"
     " VALUES ('{withdrawal}', 'withdraw', '[]', 'request', '{request}')"
 )
@@ -61,7 +61,7 @@ def open_locking_transaction(place: Place, statement: str, *requests: str) -> It
         yield line
 
 
-each_lock = pytest.mark.parametrize("statement", [WITHDRAWS, LOCKS], ids=["withdraws", "locks"])
+each_lock = pytest.mark.parametrize("statement", [INSERT_WITHDRAWAL_SQL, LOCKS], ids=["withdraws", "locks"])
 
 
 @pytest.fixture

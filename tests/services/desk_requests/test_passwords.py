@@ -27,7 +27,7 @@ from tests.support.places import Place
 from tests.support.team_mode import answer_password_prompts, execute_desk_requests, get_password_of, start_team_mode
 from tests.support.waiting import wait_until
 
-NEEDED = ("not_allowed", "password_needed")
+PASSWORD_NEEDED_ERROR = ("not_allowed", "password_needed")
 WRONG_PASSWORD_ERROR = ("not_allowed", "password_wrong")
 
 
@@ -81,7 +81,11 @@ def test_an_approval_needs_the_password(waiting_refund: WaitingRefund) -> None:
         checker.refunds.approve(refund.id)
     with pytest.raises(ConsoleError) as wrong, use_password_reader(lambda: "not the password"):
         checker.refunds.approve(refund.id)
-    assert (read_reason(needed), read_reason(empty), read_reason(wrong)) == (NEEDED, NEEDED, WRONG_PASSWORD_ERROR)
+    assert (read_reason(needed), read_reason(empty), read_reason(wrong)) == (
+        PASSWORD_NEEDED_ERROR,
+        PASSWORD_NEEDED_ERROR,
+        WRONG_PASSWORD_ERROR,
+    )
     assert waiting_refund.count_decision_requests() == 0
     tried = "SELECT count(*) FROM audit_log WHERE what = 'session_confirmed' AND result = 'refused'"
     wait_until(lambda: place.sql(tried) == [(1,)], "the wrong password in the trail")
@@ -110,7 +114,7 @@ def test_a_command_without_a_terminal_needs_a_password_descriptor(
         os.close(theirs)
         return terminal.json("refund", "reject", id, "--reason", "too late", OPERATOR_PASSWORD_FD=str(ours))
 
-    for password, ending in ((None, NEEDED), ("not the password", WRONG_PASSWORD_ERROR)):
+    for password, ending in ((None, PASSWORD_NEEDED_ERROR), ("not the password", WRONG_PASSWORD_ERROR)):
         refused = reject(password)
         assert refused.exit_status_and_code == (3, ending[0])
         assert refused.error["detail"]["reason"] == ending[1]
@@ -175,7 +179,7 @@ def test_the_second_decision_needs_the_password(place: Place, sandbox: Sandbox, 
             checker.recovery.resolve("credit-check", record.id, "error", "second")
         with pytest.raises(ConsoleError) as wrong, use_password_reader(type_wrong):
             checker.recovery.resolve("credit-check", record.id, "error", "second")
-        assert (read_reason(needed), read_reason(wrong)) == (NEEDED, WRONG_PASSWORD_ERROR)
+        assert (read_reason(needed), read_reason(wrong)) == (PASSWORD_NEEDED_ERROR, WRONG_PASSWORD_ERROR)
         assert [item.state for item in checker.lookup.find_records(number).credit_checks] == [CheckState.PENDING]
         refusals = "SELECT count(*) FROM audit_log WHERE detail LIKE '%password_needed%'"
         before = place.sql(refusals)

@@ -27,11 +27,11 @@ TABLES = {
     "refund": "refunds",
     "operation": "operations",
 }
-_CHANGING = re.compile(r"\b(handle|url|file|bytes|sha256|files)=('[^']*'|None|[0-9]+)")
+_VARYING_FACT_PATTERN = re.compile(r"\b(handle|url|file|bytes|sha256|files)=('[^']*'|None|[0-9]+)")
 """Facts that only payers may use, such as the URL of a payment, and facts of a file that contains the time of its
 writing.
 """
-_SHOWN = 3
+_OPENED_RECORD_COUNT = 3
 """Records of each kind that are opened: so few that their openings are not written to the trail meanwhile."""
 
 
@@ -86,7 +86,7 @@ def read_everything(place: Place, desk: Console, folder: Path) -> Iterator[tuple
     for typed in ("ORD", "11", "架空", "株"):
         yield f"search {typed}", desk.lookup.search(typed)
     for kind, table in TABLES.items():
-        for (id,) in place.sql(f"SELECT id FROM {table} ORDER BY id LIMIT {_SHOWN}"):
+        for (id,) in place.sql(f"SELECT id FROM {table} ORDER BY id LIMIT {_OPENED_RECORD_COUNT}"):
             yield f"{kind} {id}", desk.recovery.read_record(kind, id)
             yield f"story {kind} {id}", desk.recovery.read_timeline(kind, id).as_text("en")
             if kind != "operation":
@@ -104,7 +104,7 @@ def read_everything_as_text(place: Place, desk: Console, folder: Path) -> dict[s
         text = repr(value)
         for payer in payers:
             text = text.replace(payer, str(mask_payer(payer)))
-        seen[name] = _CHANGING.sub(r"\1=…", text)
+        seen[name] = _VARYING_FACT_PATTERN.sub(r"\1=…", text)
     return seen
 
 

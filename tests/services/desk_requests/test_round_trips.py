@@ -21,7 +21,7 @@ MOST_BEFORE_CALL, MOST_AFTER_CALL = 14, 8
 """Further ones make each request slower: a decision. Five of them are the purchase's own before the call, and four of
 them afterwards (decision 0056).
 """
-_CALL = [b"the call to the provider"]
+_PROVIDER_CALL = [b"the call to the provider"]
 
 
 def test_a_worker_sends_few_packets(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -43,12 +43,12 @@ def test_a_worker_sends_few_packets(place: Place, monkeypatch: pytest.MonkeyPatc
             with record_packets() as packets:
 
                 def marked(given: PurchaseRequest) -> Any:
-                    packets.append(_CALL)  # called at once
+                    packets.append(_PROVIDER_CALL)  # called at once
                     return buy(given)
 
                 monkeypatch.setattr(vendor, "buy_check", marked)
                 assert worker.desk_requests.execute_next()
-    call = packets.index(_CALL)
+    call = packets.index(_PROVIDER_CALL)
     sent = "\n".join(repr(packet)[:120] for packet in packets)
     assert call <= MOST_BEFORE_CALL, sent
     assert len(packets) - call - 1 <= MOST_AFTER_CALL, sent

@@ -37,7 +37,7 @@ _STATEMENTS = 20
 
 _MEMBERS = {name: ROLES_BY_PERSON[name] for name in ("op-a", "lead-b", "worker")}
 _VARIABLE_BYTES = 16_000_000
-_HOLDS = (
+_HOLD_DISK_TABLE_SQL = (
     "WITH RECURSIVE r AS (SELECT 1 AS n, REPEAT('x', 60000) AS p UNION ALL SELECT n + 1, p FROM r WHERE n < 60)"
     " SELECT SUM(SLEEP(36000)), MAX(p) FROM r"
 )
@@ -184,7 +184,7 @@ def end_filling_sessions(people: Team, folder: str) -> Generator[EndedSession, N
             line = stack.enter_context(closing(people.connect("op-a")))
             cursor = stack.enter_context(line.cursor())
             cursor.execute("SET SESSION max_statement_time = 0")
-            execute_in_thread(stack, cursor, _HOLDS)
+            execute_in_thread(stack, cursor, _HOLD_DISK_TABLE_SQL)
             state = f"SELECT state FROM information_schema.processlist WHERE id = {line.thread_id()}"
             wait_until(lambda: people.server.sql(state) == (("User sleep",),), "the temporary table")
             rest = fill_folder(folder)

@@ -32,7 +32,7 @@ from tests.support.places import Place
 from tests.support.team_mode import execute_desk_requests, start_team_mode
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
-RACES = 25
+RACE_COUNT = 25
 
 
 @pytest.fixture
@@ -108,7 +108,7 @@ def test_exactly_one_wins(place: Place, desk_worker_and_other: tuple[Console, Co
     """
     desk, worker, _ = desk_worker_and_other
     winners: set[bool] = set()
-    for turn in range(RACES):
+    for turn in range(RACE_COUNT):
         request, start = store_request(desk, subject=str(turn)), Barrier(2)
 
         def race_to_withdraw(request: str = request, start: Barrier = start) -> bool:

@@ -27,7 +27,7 @@ from tests.support.refusals import call_for_refusal
 from tests.support.waiting import wait_until
 
 ONE, TWO, THREE = invent_numbers(3, seed=21)
-CODE = "database_went_back"
+ERROR_CODE = "database_went_back"
 pytestmark = pytest.mark.expects_log("a loss is an error in the log")
 
 
@@ -47,7 +47,9 @@ def read_missing(error: ConsoleError) -> list[tuple[object, object, object]]:
 
 def list_stop_alerts(console: Console) -> list[Alert]:
     """Return the open alerts about a database that went back."""
-    return [alert for alert in console.alerts.list_alerts() if alert.rule_id == CODE and alert.resolved_at is None]
+    return [
+        alert for alert in console.alerts.list_alerts() if alert.rule_id == ERROR_CODE and alert.resolved_at is None
+    ]
 
 
 def has_newest_anchor(reader: Console, place: Place) -> bool:
@@ -124,7 +126,7 @@ def test_every_desk_is_stopped_until_a_person_acknowledges(
         for console in (knowing, other):
             for number in (ONE, TWO):
                 error = call_for_refusal(lambda console=console, number=number: buy(console, number))
-                assert (error.code, read_missing(error)) == (CODE, [told])
+                assert (error.code, read_missing(error)) == (ERROR_CODE, [told])
         (alert,) = list_stop_alerts(other)
         other.alerts.acknowledge(alert.id, "the disk was put back by mistake")
         for console in (knowing, other):
@@ -168,9 +170,9 @@ def test_a_desk_that_only_read_counts(
 ) -> None:
     """The desk that bought is never opened again: a desk that only read the lost purchase stops all desks."""
     with place.desk(vendor, clock, person="op-b", desk=2) as reader:
-        assert call_for_refusal(lambda: buy(reader)).code == CODE
+        assert call_for_refusal(lambda: buy(reader)).code == ERROR_CODE
     with place.desk(vendor, clock, desk=1) as third:
-        assert call_for_refusal(lambda: buy(third)).code == CODE
+        assert call_for_refusal(lambda: buy(third)).code == ERROR_CODE
         (alert,) = list_stop_alerts(third)
         third.alerts.acknowledge(alert.id, "seen")
     with place.desk(vendor, clock, person="op-b", desk=2) as reader:
@@ -190,7 +192,7 @@ def test_a_desk_that_knows_the_lost_purchase_stops_all_desks(
         buy(reader, TWO)
     with place.desk(vendor, clock) as knowing:
         error = call_for_refusal(lambda: buy(knowing, THREE))
-        assert (error.code, read_missing(error)) == (CODE, [(lost_purchase.operation_id, "credit-check", ONE)])
+        assert (error.code, read_missing(error)) == (ERROR_CODE, [(lost_purchase.operation_id, "credit-check", ONE)])
         (alert,) = list_stop_alerts(knowing)
         knowing.alerts.acknowledge(alert.id, "this one is looked after")
         assert buy(knowing, THREE).state == "success"
@@ -293,7 +295,7 @@ def test_a_second_loss_is_a_second_stop(
     put_back()
     with place.desk(vendor, clock) as knowing:
         error = call_for_refusal(lambda: buy(knowing, TWO))
-        assert error.code == CODE
+        assert error.code == ERROR_CODE
         assert THREE in [number for _, _, number in read_missing(error)]
     assert len(vendor.charges) == 3, lost_purchase
 
@@ -313,7 +315,7 @@ def test_an_empty_database_in_place_of_the_known_one_stops_desks(
     with place.desk(vendor, clock) as knowing, place.desk(vendor, clock, person="op-b", desk=1) as other:
         for console in (knowing, other):
             error = call_for_refusal(lambda console=console: buy(console, TWO))
-            assert (error.code, read_missing(error)) == (CODE, [(bought.operation_id, "credit-check", ONE)])
+            assert (error.code, read_missing(error)) == (ERROR_CODE, [(bought.operation_id, "credit-check", ONE)])
         (alert,) = list_stop_alerts(other)
         other.alerts.acknowledge(alert.id, "seen")
         assert buy(knowing, TWO).state == "success"
@@ -339,7 +341,7 @@ def test_no_file_is_made_in_the_place_of_a_known_one(
     health = open_health_checks(console.settings)
     for open_it in (lambda: place.desk(vendor, clock), health.upgrade_schema):
         error = call_for_refusal(open_it)
-        assert (error.code, error.detail["problem"], len(read_missing(error))) == (CODE, "file_missing", 1)
+        assert (error.code, error.detail["problem"], len(read_missing(error))) == (ERROR_CODE, "file_missing", 1)
     assert not place.file.exists() or not place.file.stat().st_size
     health.upgrade_schema(accepts_new_database=True)
     with place.desk(vendor, clock) as console:
@@ -363,8 +365,8 @@ def test_restored_under_a_running_desk(place: Place, vendor: LedgerVendor, clock
         put_back = backups.take_backup(place)
         buy(running, ONE)
         put_back()
-        assert call_for_refusal(lambda: buy(running, ONE)).code == CODE
-        assert call_for_refusal(lambda: buy(running, TWO)).code == CODE
+        assert call_for_refusal(lambda: buy(running, ONE)).code == ERROR_CODE
+        assert call_for_refusal(lambda: buy(running, TWO)).code == ERROR_CODE
     assert len(vendor.charges) == 1
 
 

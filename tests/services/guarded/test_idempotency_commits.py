@@ -9,7 +9,7 @@ from console.services.guarded.idempotency import HeldIdempotencyKey, Idempotency
 from console.settings.settings import Settings
 from tests.support.desks import UNUSED_URL
 from tests.support.places import Place, ServerPlace
-from tests.support.sql_proxy import AT_ONCE, BreakKind, SqlProxy
+from tests.support.sql_proxy import IMMEDIATE_BREAKS, BreakKind, SqlProxy
 
 PRINT, RESULT = "3300 JPY", '{"payment": 17}'
 
@@ -41,7 +41,7 @@ def acquire_key(key_service: IdempotencyKeyService, key: str) -> HeldIdempotency
 
 
 @pytest.mark.engines("mariadb")
-@pytest.mark.parametrize("kind", AT_ONCE)
+@pytest.mark.parametrize("kind", IMMEDIATE_BREAKS)
 def test_each_step_is_repeatable_after_an_unanswered_commit(
     key_service: IdempotencyKeyService, proxy: SqlProxy, place: Place, kind: BreakKind
 ) -> None:

@@ -24,7 +24,7 @@ from tests.support.quick_desks import HandClock, use_lease_clock
 from tests.support.refusals import call_for_refusal
 
 NUMBER, OTHER_NUMBER = invent_numbers(2, 7)
-ID = "nightly-2026.11_21-A"
+REQUEST_ID = "nightly-2026.11_21-A"
 _TABLES = ("hansha_alarmbox_credit_checks", "operations", "evidence", "audit_log", "leases", "request_ids", "changes")
 
 
@@ -46,7 +46,9 @@ def console(place: Place, vendor: LedgerVendor, clock: HandClock) -> Iterator[Co
         yield desk
 
 
-def buy(console: Console, number: str = NUMBER, client: str = "1", request_id: str | None = ID) -> CreditCheck:
+def buy(
+    console: Console, number: str = NUMBER, client: str = "1", request_id: str | None = REQUEST_ID
+) -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(number, client), request_id=request_id)
 
 
@@ -133,10 +135,10 @@ def test_other_arguments_and_other_commands_are_refused(place: Place, console: C
     for other in (
         lambda: buy(console, OTHER_NUMBER),
         lambda: buy(console, client="2"),
-        lambda: console.credit_checks.refetch(record.id, request_id=ID),
-        lambda: console.recovery.probe("credit-check", record.id, request_id=ID),
-        lambda: console.recovery.add_note("credit-check", record.id, "words", request_id=ID),
-        lambda: console.recovery.take("credit-check", record.id, request_id=ID),
+        lambda: console.credit_checks.refetch(record.id, request_id=REQUEST_ID),
+        lambda: console.recovery.probe("credit-check", record.id, request_id=REQUEST_ID),
+        lambda: console.recovery.add_note("credit-check", record.id, "words", request_id=REQUEST_ID),
+        lambda: console.recovery.take("credit-check", record.id, request_id=REQUEST_ID),
     ):
         error = call_for_refusal(other)
         assert (error.code, error.detail["reason"]) == ("possible_repeat", "request_id")
@@ -151,7 +153,7 @@ def test_a_request_id_belongs_to_one_person(place: Place, console: Console, vend
     with place.open_console_of_person(console, "lead-b") as other:
         assert read_purchase_error(other).code == "already_purchased"
         assert buy(other, OTHER_NUMBER).state == "success"
-    assert read_purchase_error(console, request_id=ID.lower()).code == "already_purchased"
+    assert read_purchase_error(console, request_id=REQUEST_ID.lower()).code == "already_purchased"
 
 
 @pytest.mark.engines("sqlite")

@@ -21,8 +21,8 @@ from tests.support.server_fixtures import require_server
 from tests.support.servers import RedisServer, redis
 
 NUMBER, OTHER_NUMBER = invent_numbers(2, 11)
-ID = "R-1"
-SECOND = timedelta(seconds=1.1)
+REQUEST_ID = "R-1"
+LONGER_THAN_A_SECOND = timedelta(seconds=1.1)
 
 
 @pytest.fixture(autouse=True)
@@ -64,7 +64,7 @@ def get_cache(console: Console) -> RedisIdempotencyCache:
     return cache
 
 
-def buy(console: Console, number: str = NUMBER, request_id: str = ID) -> CreditCheck:
+def buy(console: Console, number: str = NUMBER, request_id: str = REQUEST_ID) -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(number, "1"), request_id=request_id)
 
 
@@ -171,12 +171,12 @@ def test_a_nearly_expired_answer_is_not_cached(place: Place, console: Console, u
     record = buy(console)
     uptime.at += timedelta(hours=1, seconds=1)  # no entry is believed any more
     buy(console, OTHER_NUMBER, "R-2")  # writes, so there is a new epoch
-    place.sql(f"UPDATE request_ids SET begun_ms = begun_ms - {23 * 3_600_000} WHERE request_id = '{ID}'")
+    place.sql(f"UPDATE request_ids SET begun_ms = begun_ms - {23 * 3_600_000} WHERE request_id = '{REQUEST_ID}'")
     assert [buy(console) for _ in range(2)] == [record] * 2
     steps = record_transactions(console)
     assert buy(console) == record
     assert steps != []
-    place.sql(f"UPDATE request_ids SET begun_ms = begun_ms - 3600000 WHERE request_id = '{ID}'")
+    place.sql(f"UPDATE request_ids SET begun_ms = begun_ms - 3600000 WHERE request_id = '{REQUEST_ID}'")
     assert call_for_refusal(lambda: buy(console)).code == "already_purchased"
 
 
@@ -187,10 +187,10 @@ def test_redis_entries_reveal_no_content(place: Place, console: Console, own_red
         told = [(key, client.get(key) or b"") for key in client.scan_iter()]
     assert len(told) >= 1
     for word in (
-        ID,
+        REQUEST_ID,
         NUMBER,
         place.get_account_name(FIRST_PERSON),
-        make_request_key(place.get_account_name(FIRST_PERSON), ID),
+        make_request_key(place.get_account_name(FIRST_PERSON), REQUEST_ID),
         "credit",
     ):
         assert not any(word.encode() in key + value for key, value in told)

@@ -17,7 +17,7 @@ from console.wording.sentences.catalogue import translate
 from tests.support.desks import NUMBERS
 from tests.support.payment_desks import PaymentDesk, make_signed_notice
 
-REFUSED = NoticeResult(is_refused=True)
+REFUSED_NOTICE = NoticeResult(is_refused=True)
 
 
 def test_a_signed_notice_is_evidence_by_itself(scene: PaymentDesk) -> None:
@@ -237,7 +237,7 @@ def test_every_invalid_notice_gets_the_same_refusal(scene: PaymentDesk) -> None:
     """Each invalid notice gets the same refusal, is audited with its reason, and changes nothing."""
     scene.order("ORD-1", 3300)
     posts = make_invalid_notices(scene)
-    wrong = [name for name, post in posts.items() if scene.payments.receive_notice(post) != REFUSED]
+    wrong = [name for name, post in posts.items() if scene.payments.receive_notice(post) != REFUSED_NOTICE]
     assert wrong == []
     assert scene.find_payment("bank", "ORD-1") is None
     assert scene.count_audit_entries("payment.callback_refused") == len(posts)
@@ -263,7 +263,7 @@ def test_notices_of_invented_sources_keep_no_source_out(scene: PaymentDesk) -> N
     genuine = scene.make_bank_notice("ev-1", "ORD-1")
     scene.order("ORD-1", 3300)
     for number in range(200):
-        assert scene.payments.receive_notice(replace(genuine, source=f"nobody{number}")) == REFUSED
+        assert scene.payments.receive_notice(replace(genuine, source=f"nobody{number}")) == REFUSED_NOTICE
     assert scene.payments.receive_notice(genuine).done == "booked"
 
 

@@ -11,14 +11,14 @@ from tests.support.payment_desks import PaymentDesk
 
 PAST_TIME_TO_PAY = timedelta(seconds=305)
 """When no code of the sandbox's PayPay can be paid any more."""
-MADE = 6
+PAYMENT_COUNT = 6
 pytestmark = pytest.mark.engines("sqlite")
 
 
 @pytest.fixture
 def overdue_scene(scene: PaymentDesk, clock: MovedClock) -> PaymentDesk:
     """A desk with six payments whose deadline has passed."""
-    for number in range(MADE):
+    for number in range(PAYMENT_COUNT):
         scene.payments.start(scene.order(f"ORD-{number}", 3300), "paypay")
     pass_time(scene, clock, PAST_TIME_TO_PAY)
     return scene
@@ -35,7 +35,7 @@ def run_and_count(scene: PaymentDesk) -> tuple[int, int]:
     before = len(scene.control.read_requests(call="paypay_payment"))
     dict(scene.machinery.timeouts.list_tasks())[payment_timeouts.TIMEOUT_TASK_NAME]()
     asked = len(scene.control.read_requests(call="paypay_payment")) - before
-    states = [scene.read_order(f"ORD-{number}").state.value for number in range(MADE)]
+    states = [scene.read_order(f"ORD-{number}").state.value for number in range(PAYMENT_COUNT)]
     return asked, states.count("cancelled")
 
 
@@ -43,14 +43,14 @@ def run_and_count(scene: PaymentDesk) -> tuple[int, int]:
 def test_lost_questions_keep_no_other_waiting(overdue_scene: PaymentDesk, lost: int) -> None:
     """Payments whose questions were lost wait; the others end in the same run."""
     overdue_scene.control.add_fault("reset", call="paypay_payment", times=lost)
-    assert run_and_count(overdue_scene) == (MADE, MADE - lost)
+    assert run_and_count(overdue_scene) == (PAYMENT_COUNT, PAYMENT_COUNT - lost)
 
 
 def test_alternating_lost_questions_do_not_end_a_run(overdue_scene: PaymentDesk) -> None:
     """Every second question is lost: the run isn't broken off, because the lost questions aren't in a row."""
-    rules = ({"action": "reset", "call": "paypay_payment", "number": f"ORD-{n}"} for n in range(0, MADE, 2))
+    rules = ({"action": "reset", "call": "paypay_payment", "number": f"ORD-{n}"} for n in range(0, PAYMENT_COUNT, 2))
     overdue_scene.control.add_faults(*rules)
-    assert run_and_count(overdue_scene) == (MADE, MADE // 2)
+    assert run_and_count(overdue_scene) == (PAYMENT_COUNT, PAYMENT_COUNT // 2)
 
 
 def test_an_unreachable_provider_is_asked_a_limited_number_of_times(overdue_scene: PaymentDesk) -> None:
@@ -71,7 +71,7 @@ def test_a_payment_that_was_not_asked_about_counts_no_attempt(overdue_scene: Pay
     attempts = overdue_scene.place.sql("SELECT attempts FROM sagas ORDER BY attempts")
     assert sum(tries for (tries,) in attempts) == 4 * MAX_CONSECUTIVE_UNANSWERED_QUESTIONS
     _, cancelled = run_and_count(overdue_scene)
-    assert cancelled >= MADE - MAX_CONSECUTIVE_UNANSWERED_QUESTIONS
+    assert cancelled >= PAYMENT_COUNT - MAX_CONSECUTIVE_UNANSWERED_QUESTIONS
 
 
 def test_a_provider_that_accepts_no_calls_is_asked_once(overdue_scene: PaymentDesk) -> None:

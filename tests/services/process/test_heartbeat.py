@@ -26,13 +26,13 @@ from tests.support.refusals import call_for_refusal
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 LEASE_SECONDS = 2.0
-FAST = TimeScale(100)
+FAST_TIME_SCALE = TimeScale(100)
 """A beat every 0.15 s."""
 
 
 @pytest.fixture
 def heartbeat() -> Iterator[Heartbeat]:
-    made = Heartbeat(FAST)
+    made = Heartbeat(FAST_TIME_SCALE)
     yield made
     made.close()
 
@@ -143,14 +143,14 @@ def _token(on: Stage) -> tuple[str, Callable[[Console], object]]:
     return REFRESH_LEASE_NAME, lambda console: console.credit_checks.purchase(PurchaseRequest("1180301018771", "1"))
 
 
-PLACES = {"credit check": _credit_check, "refund": _refund, "payment": _payment, "token": _token}
+MAKER_BY_PLACE = {"credit check": _credit_check, "refund": _refund, "payment": _payment, "token": _token}
 
 
-@pytest.mark.parametrize("where", PLACES)
+@pytest.mark.parametrize("where", MAKER_BY_PLACE)
 def test_a_lease_is_kept_while_a_provider_hangs(place: Place, where: str) -> None:
     """The provider hangs for longer than a lease lasts: another process is refused the lease all the time."""
     with open_stage(place) as on:
-        name, act = PLACES[where](on)
+        name, act = MAKER_BY_PLACE[where](on)
         person = "lead-b" if where == "refund" else "op-a"
         with place.open_desk(on.sandbox, person=person, **_make_unscaled_settings(on)) as slow:
             slow._context.heartbeat.scale_lease_seconds, slow._context.heartbeat._beat_seconds = (
@@ -201,7 +201,7 @@ def test_a_heartbeat_closed_during_its_start_ends(monkeypatch: pytest.MonkeyPatc
             super().start()
 
     monkeypatch.setattr("console.services.process.heartbeat.Thread", SlowlyStarted)
-    heartbeat, failures = Heartbeat(FAST), list[BaseException]()
+    heartbeat, failures = Heartbeat(FAST_TIME_SCALE), list[BaseException]()
 
     def close() -> None:
         try:

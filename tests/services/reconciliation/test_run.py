@@ -588,7 +588,7 @@ def test_a_source_of_notices_is_compared_with_our_payments(days: ReconciledDay) 
 # Broken off
 
 
-POINTS = [
+KILL_POINTS = [
     *(("before_reconcile_row", nth) for nth in (1, 2, 3, 4)),
     ("after_reconcile_row", 1),
     ("after_reconcile_row", 4),
@@ -598,7 +598,7 @@ POINTS = [
 
 
 @pytest.mark.engines("sqlite")
-@pytest.mark.parametrize(("point", "nth"), POINTS)
+@pytest.mark.parametrize(("point", "nth"), KILL_POINTS)
 def test_a_run_broken_off_at_any_row_continues(place: Place, sandbox: Sandbox, point: str, nth: int) -> None:
     """A run that broke off at any line continues, and counts each line once."""
     with open_payment_desk(place, sandbox) as scene:

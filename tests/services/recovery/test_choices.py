@@ -40,7 +40,7 @@ CODES: dict[str, str | tuple[str, ...]] = {
     "refund_no_number": "exceeds_captured",
 }  # fmt: skip
 """The service's refusals of choices that the table excludes, by the table's reason."""
-TRIED = ("done", "outcome_unknown", "provider_unreachable")
+CODES_OF_TRIED_CHOICES = ("done", "outcome_unknown", "provider_unreachable")
 """It was done, or the provider was asked in vain."""
 PEOPLE = ("op-a", "op-e", "lead-b", "aud-f")
 
@@ -92,7 +92,7 @@ def _require_executed(desk: ChoiceStage, who: str, kind: str, record: Any, what:
     choice = desk.list_choices(who, kind, record.id)[what]
     said = desk.execute_choice(who, kind, record, what)
     half = choice.needs_second_person and what.startswith("resolve.") and choice.allowed_roles != ("approver",)
-    assert said in (("awaiting",) if half else TRIED), f"{who}: {what} of {kind} {record}: {said}"
+    assert said in (("awaiting",) if half else CODES_OF_TRIED_CHOICES), f"{who}: {what} of {kind} {record}: {said}"
     if half:
         assert desk.execute_choice("lead-b" if who != "lead-b" else "op-a", kind, record, what) in (
             "done",

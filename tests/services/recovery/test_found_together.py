@@ -31,14 +31,14 @@ from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
 
 NUMBER, OTHER = NUMBERS[:2]
-REVIEW = Work(WorkState.NEEDS_REVIEW, reason="contradicted")
-_MONEY = ("approvals", "operations", "orders", "payments", "refunds")
+REVIEW_WORK = Work(WorkState.NEEDS_REVIEW, reason="contradicted")
+_MONEY_TABLES = ("approvals", "operations", "orders", "payments", "refunds")
 
 
 @pytest.fixture
 def connection(place: Place) -> Iterator[Connection]:
     """A connection that writes into the tables past the triggers; each statement is committed at once."""
-    for table in _MONEY:
+    for table in _MONEY_TABLES:
         place.drop_table_triggers(table)
     with closing(Database(place.url(""))) as opened, opened.engine.connect() as conn:
         yield conn.execution_options(isolation_level="AUTOCOMMIT")
@@ -100,10 +100,10 @@ def test_queues_lead_from_kind_to_kind(console: Console, connection: Connection,
     """Records that need a person come first, of every kind; then refunds, payments, orders, credit checks."""
     insert_order(connection, "ORD-1")
     waiting = insert_begun_payment(connection, "P-1", work=Work(WorkState.SCHEDULED, NOW, "unknown"))
-    looked_at = insert_begun_payment(connection, "P-2", work=REVIEW)
+    looked_at = insert_begun_payment(connection, "P-2", work=REVIEW_WORK)
     pending = [("Payment", looked_at.id), ("Order", 1), ("Payment", waiting.id)]
     assert read_all_pages(console, "pending", limit) == pending
-    refund = insert_requested_refund(connection, insert_paid_payment(connection, "P-3"), work=REVIEW)
+    refund = insert_requested_refund(connection, insert_paid_payment(connection, "P-3"), work=REVIEW_WORK)
     assert read_all_pages(console, "review", limit) == [("Refund", refund.id), ("Payment", looked_at.id)]
     assert read_all_pages(console, "refunds", limit) == [("Refund", refund.id)]
     counted = {one.queue: one.count for one in console.recovery.count_queues()}
@@ -119,15 +119,15 @@ def test_each_item_of_a_queue_has_reason_and_next_step(
     """Each item of a queue has its reason and next step; one that waits for a second person says so."""
     order = orders.find(connection, insert_order(connection))
     assert order is not None
-    orders.change_order(connection, order, NOW, **orders.make_work_values(REVIEW))
-    payment = insert_begun_payment(connection, "P-1", work=REVIEW)
+    orders.change_order(connection, order, NOW, **orders.make_work_values(REVIEW_WORK))
+    payment = insert_begun_payment(connection, "P-1", work=REVIEW_WORK)
     payments.change_payment(connection, payment, NOW, certainty="unknown")
     refund = move_refund_to(
         connection,
         insert_requested_refund(connection, insert_paid_payment(connection, "P-2")),
         RefundState.SUBMITTING,
     )
-    refunds.change_refund(connection, refund, NOW, certainty="unknown", **refunds.make_work_values(REVIEW))
+    refunds.change_refund(connection, refund, NOW, certainty="unknown", **refunds.make_work_values(REVIEW_WORK))
     approvals.insert_proposal(connection, "refund", str(refund.id), "failed", place.get_account_name("op-b"), 1, NOW)
     items = console.recovery.read_queue("review").items
     assert list_kinds_and_ids(items) == [("Refund", refund.id), ("Payment", payment.id), ("Order", order.id)]

@@ -17,7 +17,7 @@ from console.domain.records import PurchaseRequest
 from console.services.process.list_cursors import format_list_cursor, parse_list_cursor
 from console.views.queues.cause_groups import make_group_reader
 from console.views.queues.rows import QueueListQuery, make_row_reader
-from tests.services.recovery.test_found_together import REVIEW, connection, console, list_kinds_and_ids
+from tests.services.recovery.test_found_together import REVIEW_WORK, connection, console, list_kinds_and_ids
 from tests.store.money_rows import insert_begun_payment
 from tests.support.desks import NUMBERS
 from tests.support.refusals import call_for_refusal
@@ -32,7 +32,7 @@ OTHER_FILTER = parse_filter("provider:atom,paypay").record_filter
 def pages(console: Console, connection: Connection) -> Callable[..., str]:
     """A function that reads a page of one record of a list of three payments and returns its cursor."""
     for number in range(3):
-        insert_begun_payment(connection, f"P-{number}", work=REVIEW)
+        insert_begun_payment(connection, f"P-{number}", work=REVIEW_WORK)
 
     def read_cursor(
         queue: str = "pending",

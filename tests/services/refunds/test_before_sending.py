@@ -14,7 +14,7 @@ from console.sandbox import SandboxControl
 from console.services.refunds import due_tasks
 from tests.support.refund_desks import RefundDesk, call_for_code
 
-QUESTION = "paypay_refund_details"
+PROBE_CALL_NAME = "paypay_refund_details"
 
 
 def make_payment_with_refused_refund(desk: RefundDesk, number: str) -> Payment:
@@ -41,14 +41,14 @@ def test_the_question_about_earlier_refunds_is_not_asked_at_each_run(
     """The question about the earlier refund is repeated after the waits of the schedule, not in each run; after an
     answer the refund is sent.
     """
-    control.add_fault("html", call=QUESTION, times=3)
+    control.add_fault("html", call=PROBE_CALL_NAME, times=3)
     refund = approve_without_sending(desk, "ORD-1", "provider_answer_unusable")
     desk.run_due_tasks()
-    asked = len(control.read_requests(call=QUESTION))
+    asked = len(control.read_requests(call=PROBE_CALL_NAME))
     assert (desk.read_refund(refund).work.attempt, desk.read_refund(refund).work.reason) == (1, "submission")
     for _ in range(3):
         desk.run_due_tasks()
-    assert len(control.read_requests(call=QUESTION)) == asked, "asked again without a wait"
+    assert len(control.read_requests(call=PROBE_CALL_NAME)) == asked, "asked again without a wait"
     desk.move_clock(seconds=61)
     desk.run_due_tasks()
     waiting = desk.read_refund(refund)
@@ -64,7 +64,7 @@ def test_a_gateway_with_unreadable_answers_needs_a_person(desk: RefundDesk, cont
     """The gateway's answers can't be read: after some waits, long before the time to decide is over, a person sees
     the reason and can send the refund.
     """
-    control.add_fault("html", call=QUESTION, times="always")
+    control.add_fault("html", call=PROBE_CALL_NAME, times="always")
     refund = approve_without_sending(desk, "ORD-1", "provider_answer_unusable")
     for hours in (1, 1, 1, 2):
         assert desk.read_refund(refund).work.state is WorkState.SCHEDULED
@@ -88,7 +88,7 @@ def test_a_refund_that_could_not_be_sent_expires(desk: RefundDesk, control: Sand
     """
     payment = make_payment_with_refused_refund(desk, "ORD-1")
     refund = desk.ask(payment, "200")
-    control.add_fault("result:RATE_LIMIT", call=QUESTION, times="always")
+    control.add_fault("result:RATE_LIMIT", call=PROBE_CALL_NAME, times="always")
     assert call_for_code(lambda: desk.approve(refund)) == "rate_limited"
     for _ in range(9):
         desk.run_due_tasks()
@@ -103,7 +103,7 @@ def test_an_earlier_refund_deleted_at_the_gateway_needs_a_person(desk: RefundDes
     """The gateway no longer has the earlier refund, so no later question can be answered: a person
     must look at once.
     """
-    control.add_fault("result:ORDER_NO_LONGER_AVAILABLE", call=QUESTION, times="always")
+    control.add_fault("result:ORDER_NO_LONGER_AVAILABLE", call=PROBE_CALL_NAME, times="always")
     refund = desk.ask(make_payment_with_refused_refund(desk, "ORD-1"), "200")
     assert call_for_code(lambda: desk.approve(refund)) != "done"
     desk.run_due_tasks()
@@ -118,7 +118,7 @@ def test_failing_refunds_delay_no_later_refund(
 ) -> None:
     """A full batch of refunds fails before it is sent: the next run of the due task sends the refund after them."""
     monkeypatch.setattr(due_tasks, "BATCH_SIZE", 2)
-    control.add_fault("html", call=QUESTION, times="always")
+    control.add_fault("html", call=PROBE_CALL_NAME, times="always")
     for number in ("ORD-1", "ORD-2"):
         approve_without_sending(desk, number, "provider_answer_unusable")
     later_refund = desk.ask(desk.paid("ORD-3"), "300")
@@ -138,7 +138,7 @@ def test_a_fault_of_the_program_delays_no_later_refund(
     sent.
     """
     monkeypatch.setattr(due_tasks, "BATCH_SIZE", 1)
-    control.add_fault("html", call=QUESTION, times=1)
+    control.add_fault("html", call=PROBE_CALL_NAME, times=1)
     refund = approve_without_sending(desk, "ORD-1", "provider_answer_unusable")
     later_refund = desk.ask(desk.paid("ORD-3"), "300")
     with control.outage_during():

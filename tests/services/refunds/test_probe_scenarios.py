@@ -27,14 +27,14 @@ from tests.support.desks import NUMBERS, open_desk
 from tests.support.refund_desks import RefundDesk, call_for_code
 
 SCENARIOS = {one["id"]: one for one in VECTORS["probe_scenarios"]}
-BROKEN = {one["id"]: one for one in VECTORS["classify_transport"]}
+TRANSPORT_VECTORS_BY_ID = {one["id"]: one for one in VECTORS["classify_transport"]}
 ANSWERS = {one["id"]: one for one in VECTORS["classify_http"]}
 REFUNDS = {"paypay refund": ("paypay", 5_000, "3300"), "ndps refund": ("atom", 50_000, "150.50")}
 CALLS = {
     "paypay": ("POST /v2/refunds", "GET /v2/refunds"),
     "atom": ("POST /ots/payment/refund", "POST /ots/payment/status"),
 }
-STANDING = {
+STATE_BY_ANSWER_CLASS = {
     "SUCCEEDED": (RefundState.COMPLETED, Certainty.KNOWN),
     "PENDING": (RefundState.SUBMITTED, Certainty.KNOWN),
     "UNKNOWN": (RefundState.SUBMITTING, Certainty.UNKNOWN),
@@ -66,8 +66,8 @@ class ScriptedCalls:
 
     def _bring(self, vector: str, ours: dict[str, str]) -> HttpAnswer:
         """Return the vector's answer, or raise its error."""
-        if vector in BROKEN:
-            broken = BROKEN[vector]
+        if vector in TRANSPORT_VECTORS_BY_ID:
+            broken = TRANSPORT_VECTORS_BY_ID[vector]
             words = broken.get("message_contains", "it broke")
             error = make_exception_chain(broken["exception_chain"], words, broken.get("context_of_innermost", ()))
             raise TransportFailure(*classify_exception(error))
@@ -105,7 +105,7 @@ def test_each_refund_scenario_has_its_end(desk: RefundDesk, monkeypatch: pytest.
         call_for_code(lambda: desk.probe(refund))
     assert not line.script, "every step was played"
     after = desk.read_refund(refund)
-    assert (after.state, after.certainty) == STANDING[scenario["expected_final"]]
+    assert (after.state, after.certainty) == STATE_BY_ANSWER_CLASS[scenario["expected_final"]]
     sent, key = len(line.sent), after.provider_refund_key
     line.will(send, "h-pp-01", make_id_replacements(desk, payment, refund))
     call_for_code(lambda: desk.approve(refund))

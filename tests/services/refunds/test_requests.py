@@ -15,7 +15,7 @@ from console.store.refunds import refunds
 from console.store.spool.spool import Intent
 from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refusal, open_refund_desk
 
-_NEXT = ", version = version + 1"
+_INCREMENT_VERSION_SQL = ", version = version + 1"
 
 
 def test_a_request_reserves_its_amount_and_sends_nothing(desk: RefundDesk, control: SandboxControl) -> None:
@@ -206,8 +206,14 @@ def test_operators_and_approvers_request_refunds(desk: RefundDesk) -> None:
 @pytest.mark.parametrize(
     ("spoil", "off"),
     [
-        (lambda desk, payment: desk.sql(f"UPDATE payments SET certainty = 'unknown' {_NEXT}"), "payment_unknown"),
-        (lambda desk, payment: desk.sql(f"UPDATE payments SET status = 'reversed' {_NEXT}"), "payment_reversed"),
+        (
+            lambda desk, payment: desk.sql(f"UPDATE payments SET certainty = 'unknown' {_INCREMENT_VERSION_SQL}"),
+            "payment_unknown",
+        ),
+        (
+            lambda desk, payment: desk.sql(f"UPDATE payments SET status = 'reversed' {_INCREMENT_VERSION_SQL}"),
+            "payment_reversed",
+        ),
         (lambda desk, payment: desk.approve(desk.ask(payment, "3300")), "refund_nothing_left"),
         (lambda desk, payment: desk.ask(payment), "refund_open"),
     ],

@@ -23,7 +23,7 @@ from console.store.operations.idempotency_cache import IdempotencyCache
 from console.wiring.payments import PaymentServiceBuilder
 from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refusal, open_refund_desk
 
-ELSEWHERE = tuple(f"BACKOFFICE-{number:02}-{'x' * 40}" for number in range(1, 10))
+REFERENCES_FROM_OTHER_SYSTEMS = tuple(f"BACKOFFICE-{number:02}-{'x' * 40}" for number in range(1, 10))
 
 
 @pytest.fixture
@@ -69,19 +69,22 @@ def read_refusal(act: Callable[[], Refund]) -> object:
     return refusal.code, refusal.detail["reason"]
 
 
-STOPPED = ("not_allowed", "unknown_refund")
+NOT_ALLOWED_ERROR = ("not_allowed", "unknown_refund")
 
 
 def test_a_second_unknown_refund_has_its_own_case(desk: RefundDesk) -> None:
     """A second unknown refund has its own case; after a person has acknowledged that one, the next refund is sent."""
     payment = desk.paid(minor=50_000)
     refund = desk.ask(payment, "500")
-    refund_elsewhere(desk, payment, ELSEWHERE[0])
-    assert read_refusal(lambda: desk.approve(refund)) == STOPPED
+    refund_elsewhere(desk, payment, REFERENCES_FROM_OTHER_SYSTEMS[0])
+    assert read_refusal(lambda: desk.approve(refund)) == NOT_ALLOWED_ERROR
     acknowledge(desk)
-    refund_elsewhere(desk, payment, ELSEWHERE[1])
-    assert read_refusal(lambda: desk.approve(refund)) == STOPPED
-    assert (read_open_case(desk).observed, read_open_case(desk).acknowledged_by) == (ELSEWHERE[1], None)
+    refund_elsewhere(desk, payment, REFERENCES_FROM_OTHER_SYSTEMS[1])
+    assert read_refusal(lambda: desk.approve(refund)) == NOT_ALLOWED_ERROR
+    assert (read_open_case(desk).observed, read_open_case(desk).acknowledged_by) == (
+        REFERENCES_FROM_OTHER_SYSTEMS[1],
+        None,
+    )
     acknowledge(desk)
     desk.approve(refund)
     assert len(desk.list_provider_keys(payment)) == 3
@@ -94,7 +97,7 @@ def test_a_refund_made_on_atoms_page_stops_the_next_one(desk: RefundDesk) -> Non
     payment = desk.paid(minor=50_000, provider="atom")
     refund = desk.ask(payment, "450")
     refund_elsewhere(desk, payment, "BACKOFFICE-01")
-    assert read_refusal(lambda: desk.approve(refund)) == STOPPED
+    assert read_refusal(lambda: desk.approve(refund)) == NOT_ALLOWED_ERROR
     assert read_open_case(desk).observed == "BACKOFFICE-01"
     assert desk.list_provider_keys(payment) == ["BACKOFFICE-01"]
     acknowledge(desk)
@@ -158,7 +161,7 @@ def test_an_acknowledged_one_without_an_amount_permits_nothing(desk: RefundDesk)
     payment = desk.paid(minor=50_000, provider="atom")
     refund = desk.ask(payment, "450")
     refund_elsewhere(desk, payment, "BACKOFFICE-01")
-    assert read_refusal(lambda: desk.approve(refund)) == STOPPED
+    assert read_refusal(lambda: desk.approve(refund)) == NOT_ALLOWED_ERROR
     acknowledge(desk)
     row = "payInstrument.refundStatusDetails.refundDetails.0.refundStatus.0.refundAmt"
     desk.control.add_fault("set_fields", call="atom_refund_status", times=2, fields={row: None})
@@ -188,19 +191,19 @@ def test_a_missing_paypay_list_stops_the_next_refund(desk: RefundDesk, fault: di
     sent until there is a list.
     """
     payment = desk.paid(minor=50_000)
-    refund_elsewhere(desk, payment, ELSEWHERE[0])
+    refund_elsewhere(desk, payment, REFERENCES_FROM_OTHER_SYSTEMS[0])
     refund = desk.ask(payment, "500")
     desk.control.add_faults({**fault, "call": "paypay_payment", "times": 100})
     assert call_for_refusal(lambda: desk.approve(refund)).code in ("provider_answer_unusable", "provider_unreachable")
     assert desk.read_refund(refund).state is RefundState.APPROVED
     desk.move_clock(minutes=2)
     desk.run_due_tasks()
-    assert desk.list_provider_keys(payment) == [ELSEWHERE[0]], "sent without a list"
+    assert desk.list_provider_keys(payment) == [REFERENCES_FROM_OTHER_SYSTEMS[0]], "sent without a list"
     desk.control.clear_faults()
     desk.move_clock(minutes=10)
     desk.run_due_tasks()
-    assert desk.list_provider_keys(payment) == [ELSEWHERE[0]]
-    assert read_open_case(desk).observed == ELSEWHERE[0]
+    assert desk.list_provider_keys(payment) == [REFERENCES_FROM_OTHER_SYSTEMS[0]]
+    assert read_open_case(desk).observed == REFERENCES_FROM_OTHER_SYSTEMS[0]
     acknowledge(desk)
     with desk.console.acting_as("lead-b"):
         desk.refunds.submit(refund.id)
@@ -213,15 +216,18 @@ def test_unknown_refunds_beyond_the_size_of_a_case_stop_the_next_one(desk: Refun
     """
     payment = desk.paid(minor=50_000)
     refund = desk.ask(payment, "500")
-    refund_elsewhere(desk, payment, *ELSEWHERE[:6])
-    for _ in ELSEWHERE:
-        if read_refusal(lambda: desk.approve(refund)) == STOPPED and read_open_case(desk).acknowledged_by is None:
+    refund_elsewhere(desk, payment, *REFERENCES_FROM_OTHER_SYSTEMS[:6])
+    for _ in REFERENCES_FROM_OTHER_SYSTEMS:
+        if (
+            read_refusal(lambda: desk.approve(refund)) == NOT_ALLOWED_ERROR
+            and read_open_case(desk).acknowledged_by is None
+        ):
             acknowledge(desk)
         seen = {key for case in desk.console.alerts.list_alerts() for key in case.observed.split(", ")}
-        if seen >= set(ELSEWHERE[:6]):
+        if seen >= set(REFERENCES_FROM_OTHER_SYSTEMS[:6]):
             break
-    refund_elsewhere(desk, payment, ELSEWHERE[6])
-    assert read_refusal(lambda: desk.approve(refund)) == STOPPED
+    refund_elsewhere(desk, payment, REFERENCES_FROM_OTHER_SYSTEMS[6])
+    assert read_refusal(lambda: desk.approve(refund)) == NOT_ALLOWED_ERROR
     acknowledge(desk)
     desk.approve(refund)
     assert len(desk.list_provider_keys(payment)) == 8
@@ -231,10 +237,10 @@ def test_repeated_unknown_refunds_keep_their_case(desk: RefundDesk) -> None:
     """The same unknown refunds are found again, also by a probe of the payment: the case stays the same."""
     payment = desk.paid(minor=50_000)
     refund = desk.ask(payment, "500")
-    refund_elsewhere(desk, payment, *ELSEWHERE[:6])
-    assert read_refusal(lambda: desk.approve(refund)) == STOPPED
+    refund_elsewhere(desk, payment, *REFERENCES_FROM_OTHER_SYSTEMS[:6])
+    assert read_refusal(lambda: desk.approve(refund)) == NOT_ALLOWED_ERROR
     case = read_open_case(desk)
-    assert read_refusal(lambda: desk.approve(refund)) == STOPPED
+    assert read_refusal(lambda: desk.approve(refund)) == NOT_ALLOWED_ERROR
     assert read_open_case(desk) == case
 
 
@@ -258,8 +264,8 @@ def test_a_known_refund_leaves_the_case_of_unknown_refunds(desk: RefundDesk) -> 
         refund = request if minor == request.amount_minor else desk.ask(payment, str(minor))
         assert desk.approve(refund).provider_refund_key in keys
     assert len(told) > 5
-    assert tell(ELSEWHERE[:5])
-    assert read_open_case(desk).observed == ", ".join(ELSEWHERE[:4])
+    assert tell(REFERENCES_FROM_OTHER_SYSTEMS[:5])
+    assert read_open_case(desk).observed == ", ".join(REFERENCES_FROM_OTHER_SYSTEMS[:4])
 
 
 @pytest.mark.parametrize("is_known", [False, True])
@@ -281,24 +287,24 @@ def test_the_key_of_another_payments_refund_counts_as_unknown(desk: RefundDesk, 
     )
     assert desk.vendors.get_adapter("paypay").refund(order).found is not None
     request = desk.ask(second, "700")
-    assert read_refusal(lambda: desk.approve(request)) == STOPPED
+    assert read_refusal(lambda: desk.approve(request)) == NOT_ALLOWED_ERROR
     assert (read_open_case(desk).subject_id, read_open_case(desk).observed) == (second.id, key)
     assert desk.read_refund(refund) == refund
 
 
 def test_a_full_case_keeps_both_answers_until_it_is_acknowledged(desk: RefundDesk) -> None:
     """The answers about one lost refund and about the payment don't replace each other's content of the full case."""
-    payment, last = desk.paid(minor=50_000), f"{ELSEWHERE[-1]} 100 JPY"
+    payment, last = desk.paid(minor=50_000), f"{REFERENCES_FROM_OTHER_SYSTEMS[-1]} 100 JPY"
 
     def tell(told: Sequence[str]) -> bool:
         return desk.context.write(lambda tx: open_case_of_unknown_refunds(desk.context, tx, payment.id, told))
 
     cases = []
-    for told in 2 * (ELSEWHERE, [last]):
+    for told in 2 * (REFERENCES_FROM_OTHER_SYSTEMS, [last]):
         tell(told)
         cases.append(read_open_case(desk).id)
     assert len(set(cases)) == 1
-    for _ in ELSEWHERE:
+    for _ in REFERENCES_FROM_OTHER_SYSTEMS:
         acknowledge(desk)
         if not tell([last]):
             break

@@ -15,7 +15,7 @@ from tests.support.ledger_refunds import Behaviour
 
 MAKER, (CHECKER, OTHER) = MAKERS[0], CHECKERS
 _AMOUNT = {"paypay": ("500", 500), "atom": ("5.00", 500)}
-_SILENT: tuple[tuple[str, Behaviour, bool], ...] = (
+_CASES_WITHOUT_ANSWER: tuple[tuple[str, Behaviour, bool], ...] = (
     ("atom", "silent_before", True),
     ("atom", "silent_after", False),
     ("paypay", "silent_before", False),
@@ -30,7 +30,7 @@ def time_outs(count: int, seed: int = 0) -> Counter[str]:
     world, tally = RefundWorld(), Counter[str]()
     try:
         for number in range(count):
-            provider, behaviour, readable = _SILENT[(seed + number) % len(_SILENT)]
+            provider, behaviour, readable = _CASES_WITHOUT_ANSWER[(seed + number) % len(_CASES_WITHOUT_ANSWER)]
             world.ledger.readable = True  # without keys nothing is sent while the provider can't say what it has
             refund = _send_unknown(world, provider, f"OUT{number}", behaviour)
             world.ledger.readable = readable

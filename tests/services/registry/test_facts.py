@@ -25,7 +25,7 @@ from console.store.registry.registry_file import find_registry_file
 from console.wording.registry import format_purchase_warning
 from console.wording.sentences.catalogue import read_sentences, translate
 from tests.store.money_rows import insert_paid_payment, insert_requested_refund
-from tests.store.registry.files import WHOLE, make_row, write_file
+from tests.store.registry.files import WHOLE_FILE_NAME, make_row, write_file
 from tests.support.bulk_stage import make_numbers, make_unknown_checks, make_vendor
 from tests.support.ledger_vendor import LedgerVendor
 from tests.support.places import Place
@@ -266,7 +266,7 @@ def test_companies_with_open_records_come_first(console: Console, tmp_path: Path
         close_company(make_company_row(one, f"株式会社遠い{one[:2]}の見本"), WHOLE_DAY) for one in make_numbers(3)
     ]
     rows = [*(make_row(index) for index in range(1_200)), *map(list, last)]
-    give_registry(console, write_file(tmp_path, WHOLE, rows))
+    give_registry(console, write_file(tmp_path, WHOLE_FILE_NAME, rows))
     found = console.registry.find("見本", limit=5).items
     assert {match.corporation.number for match in found if match.has_open_records} == {of_check, of_refund}
     assert [match.has_open_records for match in found] == [True, True, False, False, False]
@@ -277,7 +277,7 @@ def test_companies_with_open_records_come_first(console: Console, tmp_path: Path
 def test_ended_records_come_first_among_the_best_matches(console: Console, tmp_path: Path, place: Place) -> None:
     """A company with a settled order is the 150th match: it comes before the better matches, whose order stays."""
     place.drop_table_triggers("orders")
-    give_registry(console, write_file(tmp_path, WHOLE, [make_row(index) for index in range(150)]))
+    give_registry(console, write_file(tmp_path, WHOLE_FILE_NAME, [make_row(index) for index in range(150)]))
     best = [match.corporation.number for match in console.registry.find("見本", limit=150).items]
     place.sql(
         f"INSERT INTO orders (merch_txn_id, total_amount, corporation_number) VALUES ('ORD-1', 3300, '{best[-1]}')"

@@ -28,7 +28,7 @@ from tests.support.places import Place
 from tests.support.quick_desks import HandClock
 from tests.support.waiting import PATIENCE_SECONDS
 
-EXPECTED = pytest.mark.expects_log("tasks fail here on purpose")
+expects_task_failures = pytest.mark.expects_log("tasks fail here on purpose")
 PROBE_INTERVAL = timedelta(seconds=get_interval("probes").seconds)
 
 
@@ -177,7 +177,7 @@ def test_a_single_run_waits_for_a_running_task_with_a_limit(
     assert tasks.runs.count("probes") == 1
 
 
-@EXPECTED
+@expects_task_failures
 def test_a_failed_task_is_postponed(tasks: CountedTasks, hand_clock: HandClock) -> None:
     """A failing task waits longer after each failure, up to a limit; the other tasks run, the row has the error, and
     a good run resets the wait.
@@ -197,7 +197,7 @@ def test_a_failed_task_is_postponed(tasks: CountedTasks, hand_clock: HandClock) 
     assert "refetches" in tasks.runs
 
 
-@EXPECTED
+@expects_task_failures
 def test_a_single_run_reports_a_failed_task_after_the_others(tasks: CountedTasks) -> None:
     """One task fails in a single run of all tasks: the others run, and then the command ends with that error."""
     tasks.fail(ConsoleError(ErrorCode.PROVIDER_UNREACHABLE))
@@ -314,7 +314,7 @@ def test_a_jump_of_the_clock_postpones_nothing(
     assert tasks.alerts() == ()
 
 
-@EXPECTED
+@expects_task_failures
 def test_a_task_that_keeps_failing_has_one_alert(tasks: CountedTasks, hand_clock: HandClock) -> None:
     """A task that keeps failing has one alert, which closes when the task has run again."""
     tasks.fail(ConsoleError(ErrorCode.PROVIDER_UNREACHABLE))
@@ -408,7 +408,7 @@ def test_leases_of_tasks_are_not_among_those_that_people_wait_for(tasks: Counted
     ]
 
 
-@EXPECTED
+@expects_task_failures
 def test_a_case_of_an_unreadable_row_that_cannot_be_opened_is_opened_later(
     tasks: CountedTasks, monkeypatch: pytest.MonkeyPatch
 ) -> None:

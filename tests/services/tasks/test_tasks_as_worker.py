@@ -23,7 +23,7 @@ from tests.support.reconciled_day import ReconciledDay
 
 TIME_STEP = timedelta(minutes=6)
 """A code of the sandbox's PayPay can be paid for five minutes; an alert's grace is as long."""
-BUSY = {
+TASKS_WITH_WORK = {
     "rows_by_others", "refetches", "payment_polls", "payment_timeouts", "refund_submissions", "alert_rules", "outbox",
     "reconciliation", "bulk_runs",
 }  # fmt: skip
@@ -88,7 +88,7 @@ def test_every_task_runs_as_the_worker(place: Place, sandbox: Sandbox, clock: Mo
         assert {task.name: task.error_code for task in worker.scheduler.read_states()} == dict.fromkeys(
             INTERVAL_OF_TASK
         )
-        assert {name for name, count in handled.items() if count} >= BUSY
+        assert {name for name, count in handled.items() if count} >= TASKS_WITH_WORK
         assert scene.read_order("ORD-2").state == "cancelled"
         assert place.sql("SELECT status FROM stock_reservations") == [("released",)]
         assert {(event["event"], event["rule_id"]) for event in receiver.got} >= {("AlertRaised", "B")}

@@ -23,7 +23,7 @@ from console.settings.settings import Settings
 from console.store.payments import payments
 
 APPROVER_PAUSE_SECONDS = 3_600.0
-Facts = Mapping[str, str]
+IncidentFacts = Mapping[str, str]
 
 
 @pytest.fixture
@@ -68,13 +68,13 @@ def refund(console: Console, order: str, amount: int, reason: str = "the custome
     return made.id
 
 
-def reconcile(console: Console, facts: Facts) -> object:
+def reconcile(console: Console, facts: IncidentFacts) -> object:
     """Reconcile the incident's day with PayPay."""
     day = date.fromisoformat(facts["day"])
     return console.reconciliation.run("paypay", day, day)
 
 
-def acknowledge(console: Console, facts: Facts) -> object:
+def acknowledge(console: Console, facts: IncidentFacts) -> object:
     """Acknowledge the unmatched notice of the incident's order."""
     item = next(item for item in console.notices.read_page().items if item.notice.order_no == facts["order"])
     return console.alerts.acknowledge_each([case.id for case in item.cases], "done")
@@ -84,20 +84,20 @@ def buy(console: Console, number: str, client: str = "1") -> None:
     console.credit_checks.purchase(PurchaseRequest(number, client))
 
 
-def settle_as_not_bought_and_buy(console: Console, facts: Facts) -> None:
+def settle_as_not_bought_and_buy(console: Console, facts: IncidentFacts) -> None:
     """Decide that the purchase wasn't made, let the approver confirm, and buy the number."""
     console.recovery.resolve("credit-check", int(facts["record"]), "error", "nothing on the provider's screen")
     get_training(console).make_approver_decide()
     buy(console, facts["number"])
 
 
-def refund_twice(console: Console, facts: Facts) -> None:
+def refund_twice(console: Console, facts: IncidentFacts) -> None:
     """Probe the refund and request the same amount again as intended."""
     console.refunds.probe(int(facts["refund"]))
     refund(console, facts["order"], int(facts["amount"]), again=True)
 
 
-def answer_the_approver(console: Console, facts: Facts) -> None:
+def answer_the_approver(console: Console, facts: IncidentFacts) -> None:
     """Request a refund with a reason that the simulated approver rejects, again with the same reason, and then with a
     reason that is approved.
     """
@@ -110,8 +110,8 @@ def answer_the_approver(console: Console, facts: Facts) -> None:
         assert console.refunds.read_refund(made).record.state == state
 
 
-Play = Callable[[Console, Facts], object]
-WRONG: Mapping[str, tuple[TrainingVerdict, Play]] = {
+PlayIncident = Callable[[Console, IncidentFacts], object]
+WRONG_PLAYS: Mapping[str, tuple[TrainingVerdict, PlayIncident]] = {
     "lost_answer": (TrainingVerdict.BOUGHT_TWICE, settle_as_not_bought_and_buy),
     "missing_pdf": (TrainingVerdict.BOUGHT_TWICE, lambda desk, facts: buy(desk, facts["number"], "2")),
     "merged_company": (TrainingVerdict.BOUGHT_OLD_COMPANY, lambda desk, facts: buy(desk, facts["number"])),
@@ -137,7 +137,7 @@ WRONG: Mapping[str, tuple[TrainingVerdict, Play]] = {
     ),
     "due_approval": (TrainingVerdict.REFUNDED_TWICE, lambda desk, facts: desk.refunds.approve(int(facts["refund"]))),
 }
-RIGHT: Mapping[str, Play] = {
+RIGHT_PLAYS: Mapping[str, PlayIncident] = {
     "lost_answer": lambda desk, facts: desk.recovery.resolve(
         "credit-check", int(facts["record"]), "success", "the provider's screen", int(facts["provider_id"])
     ),
@@ -160,9 +160,9 @@ def test_twelve_incidents_are_judged_by_ledger_and_records(console: Console, des
     started again and settled. The score belongs to the person.
     """
     training = get_training(console)
-    assert {each.key for each in INCIDENT_DECLARATIONS} == set(WRONG) == set(RIGHT)
+    assert {each.key for each in INCIDENT_DECLARATIONS} == set(WRONG_PLAYS) == set(RIGHT_PLAYS)
     assert [each.state for each in training.check_incidents().incidents] == [TrainingState.NOT_BEGUN] * 12
-    for key, (verdict, play) in WRONG.items():
+    for key, (verdict, play) in WRONG_PLAYS.items():
         training.begin_incident(key)
         training.check_incidents()
         assert (incident(console, key).state, incident(console, key).verdict) == ("open", "left_open"), key
@@ -171,7 +171,7 @@ def test_twelve_incidents_are_judged_by_ledger_and_records(console: Console, des
         assert (incident(console, key).state, incident(console, key).verdict) == ("wrong", verdict), key
     assert (training.read_overview().score.solved, training.read_overview().score.attempts) == (0, 12)
     assert all(each.state == "wrong" for each in training.check_incidents().incidents)
-    for key, play in RIGHT.items():
+    for key, play in RIGHT_PLAYS.items():
         training.begin_incident(key)
         play(console, incident(console, key).facts)
         training.check_incidents()
@@ -237,7 +237,7 @@ def test_an_ended_training_keeps_only_its_score(desk: Settings, tmp_path: Path) 
     with open_training(own, approver_pause_seconds=APPROVER_PAUSE_SECONDS) as opened:
         for key in ("missing_pdf", "lost_answer"):
             get_training(opened).begin_incident(key)
-        RIGHT["missing_pdf"](opened, incident(opened, "missing_pdf").facts)
+        RIGHT_PLAYS["missing_pdf"](opened, incident(opened, "missing_pdf").facts)
         home = opened.settings.home
         assert read_stored_overview(own, must_check=True).is_running
     assert not home.exists()

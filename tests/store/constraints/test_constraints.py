@@ -68,7 +68,7 @@ def test_forbidden_statements_are_refused_to_each_role(
     print(f"demand 19: {role}: {len(FORBIDDEN)} forbidden statements, {len(FORBIDDEN)} refused")
 
 
-BYPASSES = {
+STATEMENT_BY_BYPASS = {
     "preset approver": "approve: on somebody else's vote",
     "preset state": "refund: begin approved",
     "forged requester": "refund: ask in another's name",
@@ -92,9 +92,11 @@ def test_the_classical_bypasses_of_four_eyes(people: Team, connections: PersonCo
     """The database refuses each known way around the approval by two people, to the requester and to the approver.
     Afterwards no row differs."""
     before, by_title = forbidden.read_all_rows(people), {case.title: case for case in FORBIDDEN}
-    refused = [way for way, title in BYPASSES.items() if execute_case(people, connections, who, by_title[title])]
-    print(f"demand 19: {who}: {len(refused)} of {len(BYPASSES)} bypasses refused")
-    assert refused == list(BYPASSES)
+    refused = [
+        way for way, title in STATEMENT_BY_BYPASS.items() if execute_case(people, connections, who, by_title[title])
+    ]
+    print(f"demand 19: {who}: {len(refused)} of {len(STATEMENT_BY_BYPASS)} bypasses refused")
+    assert refused == list(STATEMENT_BY_BYPASS)
     assert forbidden.read_all_rows(people) == before
 
 

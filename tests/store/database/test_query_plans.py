@@ -22,16 +22,16 @@ from console.store.queues.queues import QUEUE_NAMES
 from console.store.records import history
 from tests.bench import filling, plans
 from tests.bench.plans import (
-    BEGINNINGS,
-    BY_KEY,
-    COUNTS,
+    COUNT_QUERIES,
     FILTERED_PAGE_QUERIES,
     FILTERS,
-    MERGED,
-    NEWEST,
+    MERGED_PAGES,
     PAGES,
+    PREFIX_SEARCHES,
     QUEUE_PART_BY_NAME,
+    READS_BY_KEY,
     SEARCHES,
+    SEARCHES_OF_NEWEST_ROWS,
     SORTED_IN_MEMORY,
     VIEW_COUNTS,
     Query,
@@ -81,7 +81,11 @@ def database(request: pytest.FixtureRequest) -> Database:
     return opened
 
 
-@pytest.mark.parametrize("ask", [*PAGES.values(), *COUNTS.values(), *BY_KEY.values()], ids=[*PAGES, *COUNTS, *BY_KEY])
+@pytest.mark.parametrize(
+    "ask",
+    [*PAGES.values(), *COUNT_QUERIES.values(), *READS_BY_KEY.values()],
+    ids=[*PAGES, *COUNT_QUERIES, *READS_BY_KEY],
+)
 def test_every_query_follows_an_index(database: Database, ask: Query) -> None:
     """No query reads a whole table or sorts: an index has the rows in the requested order."""
     steps = plans.read_plan_steps(database, ask)
@@ -96,7 +100,7 @@ def test_few_rows_are_found_through_an_index(database: Database, ask: Query) -> 
     assert not plans.find_whole_table_steps(steps), steps
 
 
-@pytest.mark.parametrize("ask", BEGINNINGS.values(), ids=BEGINNINGS)
+@pytest.mark.parametrize("ask", PREFIX_SEARCHES.values(), ids=PREFIX_SEARCHES)
 def test_suggestions_are_read_from_the_index(database: Database, ask: Query) -> None:
     """A typed beginning that half of the rows share costs no more than the first few values: they are read from the
     index alone, and only their rows are read and sorted."""
@@ -106,7 +110,7 @@ def test_suggestions_are_read_from_the_index(database: Database, ask: Query) -> 
     assert [step for step in steps if step.startswith(("SEARCH", "range ")) and "ix_" in step], steps
 
 
-@pytest.mark.parametrize("ask", MERGED.values(), ids=MERGED)
+@pytest.mark.parametrize("ask", MERGED_PAGES.values(), ids=MERGED_PAGES)
 def test_several_states_are_merged_from_the_first_of_each(database: Database, ask: Query) -> None:
     """For a page of several states, each state is read in the order of its index up to a page, and only these rows
     are sorted."""
@@ -140,7 +144,7 @@ def test_a_search_reads_an_index_or_the_newest_rows(database: Database) -> None:
     for name, ask in SEARCHES.items():
         found = plans.read_plan_steps(database, ask)
         assert not plans.find_whole_table_steps(found), (name, found)
-    for name, ask in NEWEST.items():
+    for name, ask in SEARCHES_OF_NEWEST_ROWS.items():
         found = plans.read_plan_steps(database, ask)
         read = [step for step in found if not step.startswith(("ALL <", "SCAN CONSTANT"))]
         assert not [step for step in read if step.startswith("ALL ")], (name, found)
@@ -160,7 +164,7 @@ def test_views_are_counted_along_the_index_of_the_queue(database: Database, name
 def test_counts_are_read_from_the_index_alone(on_mariadb: Database, name: str) -> None:
     """The count of a queue reads an index and no row, except the oldest row and, for errors, each row, because a
     later success must be looked for. Only MariaDB's plan shows this."""
-    steps = plans.read_plan_steps(on_mariadb, COUNTS[f"count of {name}"])
+    steps = plans.read_plan_steps(on_mariadb, COUNT_QUERIES[f"count of {name}"])
     reads = [step for step in steps if step.startswith(("ref ", "range "))]
     assert reads
     alone = [step for step in reads if re.search("Using index(?! condition)", step)]
@@ -205,7 +209,7 @@ def test_a_later_page_on_a_server_is_a_range(on_mariadb: Database, queue: str) -
 
 
 def _get_later_page_query(queue: str) -> Query:
-    return (PAGES | MERGED)[f"{queue} later page"]
+    return (PAGES | MERGED_PAGES)[f"{queue} later page"]
 
 
 def test_a_kept_table_has_a_form() -> None:
@@ -222,7 +226,7 @@ def test_views_of_people_use_the_indexes_of_their_tables(database_of_views: Data
         for kind in ("payment", "refund")
         for source in history.list_history_sources(kind)
     }
-    asks: dict[str, Query] = {**PAGES, **COUNTS, **events}
+    asks: dict[str, Query] = {**PAGES, **COUNT_QUERIES, **events}
     for name, ask in asks.items():
         steps, of_tables = plans.read_plan_steps(database_of_views, ask), plans.read_plan_steps(on_mariadb, ask)
         assert len(plans.find_whole_table_steps(steps)) <= len(plans.find_whole_table_steps(of_tables)), (

@@ -12,7 +12,7 @@ import pytest
 from console.store.database.engine import Database
 from tests.bench import plans, plans_worker
 from tests.bench.plans import Query
-from tests.bench.plans_worker import BY_INDEX, SORTED_IN_MEMORY
+from tests.bench.plans_worker import QUERIES_BY_INDEX, SORTED_IN_MEMORY
 from tests.support import server_schema
 from tests.support.servers import Server
 
@@ -40,7 +40,7 @@ def database(request: pytest.FixtureRequest) -> Database:
     return opened
 
 
-@pytest.mark.parametrize("ask", BY_INDEX.values(), ids=BY_INDEX)
+@pytest.mark.parametrize("ask", QUERIES_BY_INDEX.values(), ids=QUERIES_BY_INDEX)
 def test_every_query_follows_an_index(database: Database, ask: Query) -> None:
     """No query reads a whole table or sorts."""
     steps = plans.read_plan_steps(database, ask)

@@ -19,7 +19,7 @@ from tests.support.bucket_server import BUCKET_NAME, OBJECT_PREFIX, start_bucket
 
 PDF = b"%PDF-1.7 a report %%EOF"
 DIGEST = sha256(PDF).hexdigest()
-PLACE = f"{DIGEST[:2]}/{DIGEST}.pdf"
+STORED_PATH = f"{DIGEST[:2]}/{DIGEST}.pdf"
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,9 +77,9 @@ def test_a_stored_document_is_read_back(documents: Documents, document_place: Do
     documents.check_writable()
     assert document_place.names() == []
     stored = documents.store(PDF)
-    assert (stored.path, stored.sha256, stored.bytes) == (PLACE, DIGEST, len(PDF))
+    assert (stored.path, stored.sha256, stored.bytes) == (STORED_PATH, DIGEST, len(PDF))
     assert documents.read(stored.path) == PDF
-    assert document_place.names() == [PLACE]
+    assert document_place.names() == [STORED_PATH]
     documents.check_writable()
 
 
@@ -94,8 +94,8 @@ def test_any_bytes_of_any_bearable_size(documents: Documents, size: int) -> None
 def test_the_same_content_again_changes_nothing(documents: Documents, document_place: DocumentPlace) -> None:
     """Storing the same content again, also from another process, returns the same path and adds no file."""
     documents.store(PDF)
-    assert Documents(document_place.url).store(PDF).path == PLACE
-    assert document_place.names() == [PLACE]
+    assert Documents(document_place.url).store(PDF).path == STORED_PATH
+    assert document_place.names() == [STORED_PATH]
 
 
 def test_simultaneous_writes_of_one_document_store_it_once(
@@ -103,9 +103,9 @@ def test_simultaneous_writes_of_one_document_store_it_once(
 ) -> None:
     """All of many simultaneous writers of one content get the same path, and one complete file exists."""
     with ThreadPoolExecutor(8) as pool:
-        assert {stored.path for stored in pool.map(documents.store, [PDF] * 24)} == {PLACE}
-    assert documents.read(PLACE) == PDF
-    assert document_place.names() == [PLACE]
+        assert {stored.path for stored in pool.map(documents.store, [PDF] * 24)} == {STORED_PATH}
+    assert documents.read(STORED_PATH) == PDF
+    assert document_place.names() == [STORED_PATH]
 
 
 def test_a_folder_that_is_replaced_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,8 +127,8 @@ def test_a_folder_that_is_replaced_meanwhile(tmp_path: Path, monkeypatch: pytest
 
     documents = Documents(tmp_path.as_uri())
     monkeypatch.setattr(os, "open", open_late)
-    assert documents.store(PDF).path == PLACE
-    assert replaced == [tmp_path / PLACE[:2]]
+    assert documents.store(PDF).path == STORED_PATH
+    assert replaced == [tmp_path / STORED_PATH[:2]]
 
 
 def test_two_desks_store_one_document_once(document_place: DocumentPlace) -> None:
@@ -151,12 +151,12 @@ def test_a_damaged_document_is_never_shown_and_is_set_aside(
     damaged file.
     """
     documents.store(PDF)
-    document_place.put(PLACE, b"%PDF-1.7 another report")
-    assert _read_refusal_reason(documents, PLACE) == "damaged"
-    assert documents.store(PDF).path == PLACE
-    assert documents.read(PLACE) == PDF
+    document_place.put(STORED_PATH, b"%PDF-1.7 another report")
+    assert _read_refusal_reason(documents, STORED_PATH) == "damaged"
+    assert documents.store(PDF).path == STORED_PATH
+    assert documents.read(STORED_PATH) == PDF
     kept, aside = document_place.names()
-    assert (kept, aside.rpartition("-")[0]) == (PLACE, f"{PLACE}.damaged")
+    assert (kept, aside.rpartition("-")[0]) == (STORED_PATH, f"{STORED_PATH}.damaged")
     assert document_place.take(aside) == b"%PDF-1.7 another report"
 
 
@@ -164,18 +164,18 @@ def test_a_giant_in_place_of_a_document_is_not_read(documents: Documents, docume
     """A file of more than 32 MiB under the name of a document is not read, because the program never stores one.
     Storing the document again renames that file."""
     documents.store(PDF)
-    document_place.put(PLACE, b"x" * (LARGEST_BYTES + 1))
-    assert _read_refusal_reason(documents, PLACE) == "unreadable"
+    document_place.put(STORED_PATH, b"x" * (LARGEST_BYTES + 1))
+    assert _read_refusal_reason(documents, STORED_PATH) == "unreadable"
     assert documents.read(documents.store(PDF).path) == PDF
     assert len(document_place.names()) == 2
 
 
 def test_a_deleted_document_is_reported_as_missing(documents: Documents, document_place: DocumentPlace) -> None:
     """Reading a document that was never stored, or was deleted, is refused as missing."""
-    assert _read_refusal_reason(documents, PLACE) == "missing"
+    assert _read_refusal_reason(documents, STORED_PATH) == "missing"
     documents.store(PDF)
-    document_place.delete(PLACE)
-    assert _read_refusal_reason(documents, PLACE) == "missing"
+    document_place.delete(STORED_PATH)
+    assert _read_refusal_reason(documents, STORED_PATH) == "missing"
 
 
 def test_a_too_large_document_is_refused(documents: Documents, document_place: DocumentPlace) -> None:
@@ -211,24 +211,59 @@ def test_a_url_of_neither_folder_nor_bucket_is_refused(url: str) -> None:
     assert caught.value.detail == {"variable": "CONSOLE_DOCUMENTS_URL", "problem": "documents_form"}
 
 
-HEX = "ab" + "0" * 62
+HEX_DIGEST = "ab" + "0" * 62
 PATHS = [
-    *("", ".", "..", "/", "\\", "\0", " ", "a", "ab", "ab/", f"/{PLACE}", f"./{PLACE}", f"../{PLACE}"),
-    *(f"{PLACE}/", f"{PLACE} ", f" {PLACE}", f"{PLACE}\n", f"\n{PLACE}", f"{PLACE}\0", f"{PLACE}\0.pdf", f"{PLACE}."),
-    *(f"{PLACE}:stream", f"{PLACE}::$DATA", f"file:{PLACE}", f"C:/{PLACE}", f"C:{PLACE}", f"//server/share/{PLACE}"),
-    *(PLACE.upper(), PLACE.replace("/", "\\"), PLACE.replace("/", "//"), PLACE.replace("/", "/./")),
-    *(f"{DIGEST[:2]}/../{PLACE}", f"{DIGEST[:2]}/{DIGEST}", f"{DIGEST[:2]}/{DIGEST}.PDF", f"{DIGEST}.pdf"),
     *(
-        f"cd/{HEX}.pdf",
-        f"ab/{HEX[:-1]}.pdf",
-        f"ab/{HEX}0.pdf",
-        f"ab/{HEX}.pdf.pdf",
-        f"a/b/{HEX}.pdf",
-        f"ab/{HEX}.exe",
+        "",
+        ".",
+        "..",
+        "/",
+        "\\",
+        "\0",
+        " ",
+        "a",
+        "ab",
+        "ab/",
+        f"/{STORED_PATH}",
+        f"./{STORED_PATH}",
+        f"../{STORED_PATH}",
     ),
-    *("ab/" + "g" * 64 + ".pdf", "ab/ab" + "０" * 62 + ".pdf", f"ab%2F{HEX}.pdf", "%2e%2e/etc/passwd"),
+    *(
+        f"{STORED_PATH}/",
+        f"{STORED_PATH} ",
+        f" {STORED_PATH}",
+        f"{STORED_PATH}\n",
+        f"\n{STORED_PATH}",
+        f"{STORED_PATH}\0",
+        f"{STORED_PATH}\0.pdf",
+        f"{STORED_PATH}.",
+    ),
+    *(
+        f"{STORED_PATH}:stream",
+        f"{STORED_PATH}::$DATA",
+        f"file:{STORED_PATH}",
+        f"C:/{STORED_PATH}",
+        f"C:{STORED_PATH}",
+        f"//server/share/{STORED_PATH}",
+    ),
+    *(
+        STORED_PATH.upper(),
+        STORED_PATH.replace("/", "\\"),
+        STORED_PATH.replace("/", "//"),
+        STORED_PATH.replace("/", "/./"),
+    ),
+    *(f"{DIGEST[:2]}/../{STORED_PATH}", f"{DIGEST[:2]}/{DIGEST}", f"{DIGEST[:2]}/{DIGEST}.PDF", f"{DIGEST}.pdf"),
+    *(
+        f"cd/{HEX_DIGEST}.pdf",
+        f"ab/{HEX_DIGEST[:-1]}.pdf",
+        f"ab/{HEX_DIGEST}0.pdf",
+        f"ab/{HEX_DIGEST}.pdf.pdf",
+        f"a/b/{HEX_DIGEST}.pdf",
+        f"ab/{HEX_DIGEST}.exe",
+    ),
+    *("ab/" + "g" * 64 + ".pdf", "ab/ab" + "０" * 62 + ".pdf", f"ab%2F{HEX_DIGEST}.pdf", "%2e%2e/etc/passwd"),
     *("../../../../etc/passwd", "/etc/passwd", "CON", "NUL.pdf", "ab/CON.pdf", "pdfs/12345.pdf", "~/x.pdf", "$HOME"),
-    *("a" * 5000, f"ab/{HEX}.pdf?x=1", f"gs://papers/{PLACE}", "ab/\u202e.pdf"),
+    *("a" * 5000, f"ab/{HEX_DIGEST}.pdf?x=1", f"gs://papers/{STORED_PATH}", "ab/\u202e.pdf"),
 ]
 
 

@@ -24,7 +24,7 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 PDF = b"%PDF-1.7 a report %%EOF"
 PDF_SHA256 = sha256(PDF).hexdigest()
-PLACE = f"{PDF_SHA256[:2]}/{PDF_SHA256}.pdf"
+STORED_PATH = f"{PDF_SHA256[:2]}/{PDF_SHA256}.pdf"
 
 
 @pytest.fixture
@@ -51,7 +51,11 @@ def test_a_private_folder_keeps_documents_private(documents: Documents, root: Pa
         documents.store(PDF)
     finally:
         os.umask(before)
-    assert (_read_mode(root), _read_mode(root / PDF_SHA256[:2]), _read_mode(root / PLACE)) == (0o700, 0o700, 0o600)
+    assert (_read_mode(root), _read_mode(root / PDF_SHA256[:2]), _read_mode(root / STORED_PATH)) == (
+        0o700,
+        0o700,
+        0o600,
+    )
 
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
@@ -68,8 +72,8 @@ def test_a_group_folder_shares_documents_with_the_team(documents: Documents, roo
         documents.store(PDF)
     finally:
         os.umask(before)
-    assert (_read_mode(root / PDF_SHA256[:2]) & 0o777, _read_mode(root / PLACE)) == (0o770, 0o640)
-    assert {(root / PLACE).stat().st_gid, (root / PDF_SHA256[:2]).stat().st_gid} == {team}
+    assert (_read_mode(root / PDF_SHA256[:2]) & 0o777, _read_mode(root / STORED_PATH)) == (0o770, 0o640)
+    assert {(root / STORED_PATH).stat().st_gid, (root / PDF_SHA256[:2]).stat().st_gid} == {team}
 
 
 def test_a_share_that_refuses_file_modes_stores_documents(
@@ -120,12 +124,12 @@ def test_an_unreachable_file_server_is_reported(
     """
     documents.store(PDF)
     monkeypatch.setattr(os, "open", _make_refusing(number))
-    for attempt in (lambda: documents.read(PLACE), lambda: documents.store(PDF)):
+    for attempt in (lambda: documents.read(STORED_PATH), lambda: documents.store(PDF)):
         with pytest.raises(ConsoleError) as caught:
             attempt()
         assert (caught.value.code, caught.value.detail["reason"]) == ("documents_unreachable", "not_connected")
     monkeypatch.undo()
-    assert documents.read(PLACE) == PDF
+    assert documents.read(STORED_PATH) == PDF
 
 
 @pytest.mark.parametrize("left", ["nothing", "mount point"])
@@ -135,7 +139,7 @@ def test_a_lost_mount_is_not_written_under(root: Path, left: str) -> None:
     if left == "mount point":
         root.mkdir(parents=True)
     documents = Documents(root.as_uri(), has_documents=lambda: True)
-    for attempt in (lambda: documents.store(PDF), lambda: documents.read(PLACE), documents.check_writable):
+    for attempt in (lambda: documents.store(PDF), lambda: documents.read(STORED_PATH), documents.check_writable):
         with pytest.raises(ConsoleError) as caught:
             attempt()
         assert (caught.value.code, caught.value.exit_status) == ("documents_unreachable", 6)
@@ -171,31 +175,31 @@ def test_a_person_may_begin_anew(root: Path) -> None:
 def test_the_same_content_again_touches_nothing(documents: Documents, root: Path) -> None:
     """Storing the same content again doesn't replace the existing file."""
     documents.store(PDF)
-    before = (root / PLACE).stat()
+    before = (root / STORED_PATH).stat()
     documents.store(PDF)
-    after = (root / PLACE).stat()
+    after = (root / STORED_PATH).stat()
     assert (after.st_ino, after.st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
 
 
 def _replace_file_by_link(root: Path, secret: Path) -> None:
-    (root / PLACE).unlink()
-    (root / PLACE).symlink_to(secret)
+    (root / STORED_PATH).unlink()
+    (root / STORED_PATH).symlink_to(secret)
 
 
 def _replace_folder_by_link(root: Path, secret: Path) -> None:
-    (root / PLACE).rename(secret.parent / f"{PDF_SHA256}.pdf")
+    (root / STORED_PATH).rename(secret.parent / f"{PDF_SHA256}.pdf")
     (root / PDF_SHA256[:2]).rmdir()
     (root / PDF_SHA256[:2]).symlink_to(secret.parent)
 
 
 def _replace_file_by_folder(root: Path, secret: Path) -> None:
-    (root / PLACE).unlink()
-    (root / PLACE).mkdir()
+    (root / STORED_PATH).unlink()
+    (root / STORED_PATH).mkdir()
 
 
 def _replace_file_by_pipe(root: Path, secret: Path) -> None:
-    (root / PLACE).unlink()
-    os.mkfifo(root / PLACE)
+    (root / STORED_PATH).unlink()
+    os.mkfifo(root / STORED_PATH)
 
 
 @pytest.mark.skipif(os.name == "nt", reason="needs links and pipes")
@@ -211,7 +215,7 @@ def test_traps_on_the_disk_are_not_walked_into(
     secret.parent.mkdir()
     secret.write_bytes(PDF)
     trap(root, secret)
-    refused = call_for_refusal(lambda: documents.read(PLACE))
+    refused = call_for_refusal(lambda: documents.read(STORED_PATH))
     assert (refused.code, refused.detail["reason"]) == ("not_found", "unreadable")
     before = sorted(secret.parent.iterdir())
     if trap is _replace_folder_by_link:

@@ -18,7 +18,7 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 PDF = b"%PDF-1.7 a report %%EOF"
 DIGEST = sha256(PDF).hexdigest()
-PLACE = f"{DIGEST[:2]}/{DIGEST}.pdf"
+STORED_PATH = f"{DIGEST[:2]}/{DIGEST}.pdf"
 URL = f"gs://{BUCKET_NAME}/{OBJECT_PREFIX}"
 SHORT_TIME_LIMIT_SECONDS = 0.4
 
@@ -37,7 +37,7 @@ def _read_refusal_reason(attempt: Callable[[], Any]) -> object:
 
 
 def _make_attempts(bucket: DocumentBucket) -> list[Callable[[], object]]:
-    return [lambda: bucket.store(PLACE, PDF), lambda: bucket.read(PLACE), bucket.check_writable]
+    return [lambda: bucket.store(STORED_PATH, PDF), lambda: bucket.read(STORED_PATH), bucket.check_writable]
 
 
 def test_a_creation_never_replaces(bucket_server: BucketServer) -> None:
@@ -45,7 +45,7 @@ def test_a_creation_never_replaces(bucket_server: BucketServer) -> None:
     generation that was read."""
     documents = Documents(URL)
     documents.store(PDF)
-    bucket_server.write_object(PLACE, b"something else")
+    bucket_server.write_object(STORED_PATH, b"something else")
     documents.store(PDF)
     uploads = [asked for asked in bucket_server.asked if asked.startswith("POST /upload")]
     assert len(uploads) == 3
@@ -56,8 +56,8 @@ def test_a_creation_never_replaces(bucket_server: BucketServer) -> None:
 def test_an_upload_with_a_lost_answer_is_found(bucket_server: BucketServer) -> None:
     """If the answer to an upload is lost, the second attempt finds the stored document."""
     bucket_server.lose_answers = 1
-    assert Documents(URL).store(PDF).path == PLACE
-    assert bucket_server.read_object(PLACE) == PDF
+    assert Documents(URL).store(PDF).path == STORED_PATH
+    assert bucket_server.read_object(STORED_PATH) == PDF
     assert len([asked for asked in bucket_server.asked if asked.startswith("POST")]) == 2
 
 
@@ -79,7 +79,7 @@ def test_every_spelling_of_a_bucket_url(bucket_server: BucketServer, url: str) -
     documents = Documents(url)
     assert documents.read(documents.store(PDF).path) == PDF
     (name,) = bucket_server.store.objects[BUCKET_NAME]
-    assert name == (f"desk/{PLACE}" if "desk" in url else PLACE)
+    assert name == (f"desk/{STORED_PATH}" if "desk" in url else STORED_PATH)
 
 
 @pytest.mark.parametrize(
@@ -126,18 +126,19 @@ def test_a_bucket_that_does_not_exist(bucket_server: BucketServer) -> None:
     """If the bucket doesn't exist, storing and the check are refused with the reason `no_bucket`; reading finds no
     document."""
     bucket = DocumentBucket("gs://another/desk")
-    assert [_read_refusal_reason(lambda: bucket.store(PLACE, PDF)), _read_refusal_reason(bucket.check_writable)] == [
-        "no_bucket"
-    ] * 2
+    assert [
+        _read_refusal_reason(lambda: bucket.store(STORED_PATH, PDF)),
+        _read_refusal_reason(bucket.check_writable),
+    ] == ["no_bucket"] * 2
     with pytest.raises(FileNotFoundError):
-        bucket.read(PLACE)
+        bucket.read(STORED_PATH)
 
 
 def test_a_packed_object_is_not_unpacked(bucket_server: BucketServer) -> None:
     """An object that is stored compressed is not read, because it could have any size when unpacked."""
-    bucket_server.write_object(PLACE, b"\x1f\x8b", contentEncoding="gzip")
+    bucket_server.write_object(STORED_PATH, b"\x1f\x8b", contentEncoding="gzip")
     with pytest.raises(ConsoleError) as caught:
-        Documents(URL).read(PLACE)
+        Documents(URL).read(STORED_PATH)
     assert caught.value.detail["reason"] == "unreadable"
     assert not [asked for asked in bucket_server.asked if "alt=media" in asked]
 

@@ -21,16 +21,16 @@ from tests.store.migrations.test_each_version import (
     read_unchanged_rows,
 )
 from tests.store.migrations.test_old_chain import create_old_schema, open_empty_database, read_schema
-from tests.store.test_state_since import EXPECTED
+from tests.store.test_state_since import EXPECTED_STATE_SINCE
 from tests.support.places import Engine
 
-_READING = ("SELECT", "SHOW", "SET", "PRAGMA", "DESCRIBE", "BEGIN")
-_OF_THE_LOCK = "console_upgrade"
-_PARTS = 8
+_READING_KEYWORDS = ("SELECT", "SHOW", "SET", "PRAGMA", "DESCRIBE", "BEGIN")
+_LOCK_NAME = "console_upgrade"
+_PART_COUNT = 8
 _BEFORE_FIRST_TABLES = 1
 """A statement of the first upgrade of a database, before which no table of the program exists."""
-_SOAKED_PARTS = (pytest.param(part, marks=pytest.mark.soak) for part in range(_PARTS))
-_IN_PARTS = pytest.mark.parametrize("part", [None, *_SOAKED_PARTS])
+_SOAKED_PARTS = (pytest.param(part, marks=pytest.mark.soak) for part in range(_PART_COUNT))
+_each_part = pytest.mark.parametrize("part", [None, *_SOAKED_PARTS])
 """All statements, in parts of which the soak runs each; make test draws three statements."""
 
 
@@ -48,7 +48,7 @@ class ChangeCounter:
         self.number = 0
 
     def count(self, _conn: Any, _cursor: Any, sql: str, *_: Any) -> None:
-        if sql.lstrip().upper().startswith(_READING) or _OF_THE_LOCK in sql:
+        if sql.lstrip().upper().startswith(_READING_KEYWORDS) or _LOCK_NAME in sql:
             return
         if self.number == self._breaks_before:
             raise UpgradeInterrupted(sql)
@@ -76,7 +76,7 @@ def upgrade_until(database: Database, breaks_before: int | None = None) -> int:
 def choose_statements(statements: int, part: int | None) -> list[int]:
     """Return the numbers of the statements to interrupt: each _PARTS-th one, beginning with `part`; for None, three
     at random."""
-    return random.sample(range(statements), 3) if part is None else list(range(statements))[part::_PARTS]
+    return random.sample(range(statements), 3) if part is None else list(range(statements))[part::_PART_COUNT]
 
 
 def require_refused(database: Database) -> None:
@@ -114,7 +114,7 @@ def make_oldest(database: Database) -> None:
 
 
 @pytest.mark.engines("mariadb")
-@_IN_PARTS
+@_each_part
 def test_an_interrupted_upgrade_of_a_server_continues(engine: Engine, tmp_path: Path, part: int | None) -> None:
     """On a server each statement is committed by itself. After an interruption the next upgrade executes the others
     and keeps the rows."""
@@ -140,11 +140,13 @@ def test_an_interrupted_upgrade_of_a_server_continues(engine: Engine, tmp_path: 
                 assert upgraded[name] == expected, (number, name)
             with database.read() as conn:
                 assert read_unchanged_rows(conn) == rows, number
-                assert {table: read_state_dates(conn, table) for table in EXPECTED} == EXPECTED, number
+                assert {
+                    table: read_state_dates(conn, table) for table in EXPECTED_STATE_SINCE
+                } == EXPECTED_STATE_SINCE, number
 
 
 @pytest.mark.engines("mariadb")
-@_IN_PARTS
+@_each_part
 def test_an_interrupted_creation_on_a_server_continues(engine: Engine, tmp_path: Path, part: int | None) -> None:
     """If the first upgrade of a new database is interrupted at any statement, a desk that opens it reports
     `schema_mismatch`, and the next upgrade makes the remaining schema.
@@ -161,7 +163,7 @@ def test_an_interrupted_creation_on_a_server_continues(engine: Engine, tmp_path:
 
 
 @pytest.mark.engines("sqlite")
-@_IN_PARTS
+@_each_part
 def test_a_file_goes_back(engine: Engine, tmp_path: Path, part: int | None) -> None:
     """On SQLite all statements are one transaction. After an interruption the file is as before, and the next upgrade
     executes all of them."""

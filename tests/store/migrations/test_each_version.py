@@ -17,7 +17,15 @@ from console.store.migrations import upgrade as migrate
 from console.store.migrations import upgrade_lock
 from console.store.schema.core import SCHEMA_VERSION
 from tests.store.migrations.test_old_chain import open_empty_database, read_schema
-from tests.store.test_state_since import BEGUN, ENTRIES, ENTRY, EXPECTED, OLD_ROWS, WRITTEN, convert_to_instant
+from tests.store.test_state_since import (
+    BEGUN,
+    ENTRIES,
+    EXPECTED_STATE_SINCE,
+    INSERT_ENTRY_SQL,
+    OLD_ROWS,
+    WRITTEN,
+    convert_to_instant,
+)
 from tests.support.places import CHECKS, Engine
 
 STATEMENTS_BACK_TO_VERSION: dict[str, tuple[str, ...]] = {
@@ -39,7 +47,7 @@ STATEMENTS_BACK_TO_VERSION: dict[str, tuple[str, ...]] = {
     "0017": ("DROP TABLE incident_steps", "DROP TABLE mentions"),
     "0016": ("DROP TABLE read_only_switches",),
     "0015": ("DROP TABLE watched_corporations",),
-    "0014": tuple(f"ALTER TABLE {table} DROP COLUMN state_since" for table in (*EXPECTED, "refunds")),
+    "0014": tuple(f"ALTER TABLE {table} DROP COLUMN state_since" for table in (*EXPECTED_STATE_SINCE, "refunds")),
     "0013": ("ALTER TABLE requests DROP INDEX uq_requests_claim, DROP COLUMN claimed_id",),
     "0012": ("ALTER TABLE requests DROP COLUMN confirmed",),
     "0011": ("DROP TABLE request_files", "DROP TABLE requests", "ALTER TABLE operators DROP COLUMN asks"),
@@ -69,7 +77,7 @@ def insert_rows(conn: Connection) -> None:
         conn.exec_driver_sql(statement)
     for seq, (kind, subject, what) in enumerate(ENTRIES):
         values = {"seq": seq, "day": seq + 2, "what": what, "kind": kind, "subject": subject}
-        conn.exec_driver_sql(ENTRY.format(**values))
+        conn.exec_driver_sql(INSERT_ENTRY_SQL.format(**values))
 
 
 def read_unchanged_rows(conn: Connection) -> dict[str, list[tuple[object, ...]]]:
@@ -122,7 +130,9 @@ def test_each_version_becomes_the_newest(engine: Engine, tmp_path: Path) -> None
                     rows["requests"] = []
                 assert read_unchanged_rows(conn) == rows, version
                 if version < "0015":
-                    assert {table: read_state_dates(conn, table) for table in EXPECTED} == EXPECTED, version
+                    assert {
+                        table: read_state_dates(conn, table) for table in EXPECTED_STATE_SINCE
+                    } == EXPECTED_STATE_SINCE, version
 
 
 MERCHANTS = {

@@ -16,7 +16,7 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 pytestmark = pytest.mark.engines("sqlite", "mariadb", "galera")
 NOW = datetime(2026, 11, 20, 3, 20, 1, 250_000, tzinfo=UTC)
-NAME = "alarmbox_credit_check_1"
+LEASE_NAME = "alarmbox_credit_check_1"
 LEASE_SECONDS = 60.0
 SOON, LATER = timedelta(seconds=59), timedelta(seconds=2)
 
@@ -25,7 +25,7 @@ def make_holder(place: Place, desk: str = "desk-1") -> HoldingProcess:
     return HoldingProcess(place.get_account_name("op-a"), desk, "host", 7, f"session-of-{desk}")
 
 
-def acquire_lease(database: Database, who: HoldingProcess, slots: int = 1, name: str = NAME) -> Lease | None:
+def acquire_lease(database: Database, who: HoldingProcess, slots: int = 1, name: str = LEASE_NAME) -> Lease | None:
     return database.write(lambda tx: leases.acquire(tx, name, who, NOW, LEASE_SECONDS, slots))
 
 
@@ -37,7 +37,7 @@ def require_lease(lease: Lease | None) -> Lease:
 def read_fence(database: Database) -> int:
     """Return the fencing token of the lease's row, which rises with each acquisition."""
     with database.read() as conn:
-        return int(conn.exec_driver_sql(f"SELECT fence FROM leases WHERE name = '{NAME}'").scalar_one())
+        return int(conn.exec_driver_sql(f"SELECT fence FROM leases WHERE name = '{LEASE_NAME}'").scalar_one())
 
 
 def test_a_lease_has_one_holder_until_its_release(databases: tuple[Database, ...], place: Place) -> None:
@@ -47,14 +47,14 @@ def test_a_lease_has_one_holder_until_its_release(databases: tuple[Database, ...
     first, first_fence = require_lease(acquire_lease(here, make_holder(place))), read_fence(here)
     assert acquire_lease(there, make_holder(place, "desk-2")) is None
     with there.read() as conn:
-        seen = leases.find_holder(conn, NAME)
+        seen = leases.find_holder(conn, LEASE_NAME)
         assert leases.list_holders(conn) == (seen,)
     assert seen is not None
     assert (seen.operator, seen.desk, seen.since) == (place.get_account_name("op-a"), "desk-1", NOW)
     assert seen.until == NOW + timedelta(seconds=LEASE_SECONDS)
     here.write(lambda tx: leases.release(tx.conn, first))
     with there.read() as conn:
-        assert leases.find_holder(conn, NAME) is None
+        assert leases.find_holder(conn, LEASE_NAME) is None
     assert require_lease(acquire_lease(there, make_holder(place, "desk-2"))).token != first.token
     assert read_fence(there) > first_fence
 
@@ -73,7 +73,7 @@ def test_a_lease_expires_by_the_databases_clock(
     assert not here.write(lambda tx: leases.renew(tx.conn, lost, NOW, LEASE_SECONDS))
     here.write(lambda tx: leases.release(tx.conn, lost))
     with here.read() as conn:
-        seen = leases.find_holder(conn, NAME)
+        seen = leases.find_holder(conn, LEASE_NAME)
     assert seen is not None
     assert (seen.desk, read_fence(there)) == ("desk-2", lost_fence + 1)
     assert taken.token != lost.token
@@ -139,7 +139,7 @@ def test_the_fencing_token_identifies_the_lease_holder(databases: tuple[Database
 
         def body(tx: object) -> None:
             nonlocal lease
-            lease = leases.acquire(tx, NAME, make_holder(place), NOW, LEASE_SECONDS)  # type: ignore[arg-type]  # a Transaction
+            lease = leases.acquire(tx, LEASE_NAME, make_holder(place), NOW, LEASE_SECONDS)  # type: ignore[arg-type]  # a Transaction
             proofs.append(tx.proof)  # type: ignore[attr-defined]
             if not keep:
                 raise RuntimeError("undone")

@@ -15,7 +15,7 @@ from console.store.database.engine import Database
 from console.store.payments import payments
 from tests.store.money_rows import NOW, insert_begun_payment, insert_paid_payment, reread_payment
 
-ON_ALL_ENGINES = pytest.mark.engines("sqlite", "mariadb", "galera")
+on_all_engines = pytest.mark.engines("sqlite", "mariadb", "galera")
 
 
 @dataclass
@@ -76,7 +76,7 @@ def read_sums(conn: Connection, payment_id: int) -> ComputedSums:
     return ComputedSums(one.captured_minor, one.reserved_minor, one.refunded_minor, one.set_aside_minor)
 
 
-@ON_ALL_ENGINES
+@on_all_engines
 def test_sums_change_only_by_the_rules(rows: Connection, seed: int) -> None:
     """Random changes of the sums in random order, with amounts below, at and above the limit. A change is made if
     plain arithmetic allows it, and raises the version; otherwise nothing changes."""
@@ -94,7 +94,7 @@ def test_sums_change_only_by_the_rules(rows: Connection, seed: int) -> None:
     assert done > 50
 
 
-@ON_ALL_ENGINES
+@on_all_engines
 def test_more_than_was_captured_is_never_reserved_at_once(database_without_person_triggers: Database) -> None:
     """Many processes reserve parts of a payment at the same moment: together they get the captured amount and no
     more."""

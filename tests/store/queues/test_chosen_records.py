@@ -218,11 +218,11 @@ def _get_sort_text(record: QueuedRecord, column: SortColumn) -> object:
     return 0
 
 
-SORTED = pytest.mark.parametrize("name", ["unknown", "review", "refunds"])
+each_sorted_queue = pytest.mark.parametrize("name", ["unknown", "review", "refunds"])
 
 
 @with_and_without_lapsed
-@SORTED
+@each_sorted_queue
 def test_a_sorted_queue_has_each_record_once_and_in_order(
     database: Database, name: str, lapsed: queues.LapsedIds
 ) -> None:
@@ -233,7 +233,7 @@ def test_a_sorted_queue_has_each_record_once_and_in_order(
 
 @pytest.mark.soak
 @with_and_without_lapsed
-@SORTED
+@each_sorted_queue
 def test_a_sorted_queue_in_small_pages(database: Database, name: str, lapsed: queues.LapsedIds) -> None:
     """The same with each sort column in small pages."""
     _check_orders(database, name, lapsed, range(len(SortColumn)), lambda _turn, small: small)

@@ -25,15 +25,17 @@ from tests.support.places import Engine, open_empty_place_anywhere
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 EPOCH = EPOCH_START.replace(tzinfo=UTC)
-NONE: queues.LapsedIds = {}
-LAPSED: queues.LapsedIds = {
+NO_LAPSED_IDS: queues.LapsedIds = {}
+LAPSED_IDS: queues.LapsedIds = {
     "credit-check": frozenset({2, 7, 8, 30, 31, 55}),
     "payment": frozenset({1, 2, 3, 40}),
     "refund": frozenset({10, 13, 14, 15}),
 }
-with_and_without_lapsed = pytest.mark.parametrize("lapsed", [NONE, LAPSED], ids=["", "with lapsed calls"])
+with_and_without_lapsed = pytest.mark.parametrize(
+    "lapsed", [NO_LAPSED_IDS, LAPSED_IDS], ids=["", "with lapsed calls"]
+)
 each_queue = pytest.mark.parametrize("name", queues.QUEUE_NAMES)
-WORKS = ("none", "scheduled", "needs_review")
+WORK_STATES = ("none", "scheduled", "needs_review")
 
 
 def compute_since(number: int) -> datetime:
@@ -134,7 +136,7 @@ def _insert_records(opened: Database) -> None:
 
 
 def _make_order_rows() -> list[dict[str, object]]:
-    mixed = enumerate(product(range(2), ("pending", "paid", "cancelled"), WORKS), 1)
+    mixed = enumerate(product(range(2), ("pending", "paid", "cancelled"), WORK_STATES), 1)
     return [
         *({**make_order_row(number, status, work), "work_reason": None} for number, (_, status, work) in mixed),
         {**make_order_row(101, "on hold", "none"), "work_reason": None},
@@ -151,7 +153,7 @@ ORDER_REASONS = {102: "paid_late", 103: "paid_without_payment", 104: "no_order"}
 
 def _make_payment_rows() -> list[dict[str, object]]:
     states = ("initializing", "token_generated", "user_payment", "payment_success", "payment_failed", "expired")
-    mixed = enumerate(product(range(2), states, ("known", "unknown"), WORKS), 1)
+    mixed = enumerate(product(range(2), states, ("known", "unknown"), WORK_STATES), 1)
     return [
         *(make_payment_row(number, state, certainty, work) for number, (_, state, certainty, work) in mixed),
         # Failed, and the order was paid since: by a later payment, by an earlier one that was late, or not.
@@ -167,31 +169,31 @@ def _make_payment_rows() -> list[dict[str, object]]:
         make_payment_row(108, "expired", "known", "none", order_id=4),
         *(
             make_payment_row(number, "completed", "known", work, **facts)
-            for number, (work, facts) in TOLD_PAYMENTS.items()
+            for number, (work, facts) in WORK_AND_FACTS_BY_PAYMENT.items()
         ),
     ]
 
 
 PAID_SINCE = {101, 104}
-_AT = convert_to_naive_utc(NOW)
-_PAID = {"captured_minor": 3_300, "told_at": _AT}
-TOLD_PAYMENTS: Mapping[int, tuple[str, dict[str, object]]] = {
+_NAIVE_NOW = convert_to_naive_utc(NOW)
+_PAID_COLUMNS = {"captured_minor": 3_300, "told_at": _NAIVE_NOW}
+WORK_AND_FACTS_BY_PAYMENT: Mapping[int, tuple[str, dict[str, object]]] = {
     # 109 to 115: the sides disagree. 116 to 121: they agree, were not asked, or a person looks for another reason.
-    109: ("needs_review", {**_PAID, "work_reason": "reconcile_amount"}),
-    110: ("needs_review", {**_PAID, "work_reason": "contradicted"}),
-    111: ("scheduled", {**_PAID, "work_reason": "move_order"}),
-    112: ("none", {**_PAID, "provider_minor": 3_200}),
-    113: ("none", {"told_at": _AT, "provider_minor": 3_299}),  # before the capture the requested amount counts
-    114: ("none", {**_PAID, "provider_minor": 3_300, "provider_refunded_minor": 100}),
-    115: ("scheduled", {**_PAID, "provider_minor": 3_200, "work_reason": "poll"}),
-    116: ("none", {**_PAID, "provider_minor": 3_300, "provider_refunded_minor": 0}),
+    109: ("needs_review", {**_PAID_COLUMNS, "work_reason": "reconcile_amount"}),
+    110: ("needs_review", {**_PAID_COLUMNS, "work_reason": "contradicted"}),
+    111: ("scheduled", {**_PAID_COLUMNS, "work_reason": "move_order"}),
+    112: ("none", {**_PAID_COLUMNS, "provider_minor": 3_200}),
+    113: ("none", {"told_at": _NAIVE_NOW, "provider_minor": 3_299}),  # before the capture the requested amount counts
+    114: ("none", {**_PAID_COLUMNS, "provider_minor": 3_300, "provider_refunded_minor": 100}),
+    115: ("scheduled", {**_PAID_COLUMNS, "provider_minor": 3_200, "work_reason": "poll"}),
+    116: ("none", {**_PAID_COLUMNS, "provider_minor": 3_300, "provider_refunded_minor": 0}),
     117: ("none", {"captured_minor": 3_300, "provider_minor": 3_200}),
-    118: ("needs_review", {**_PAID, "work_reason": "set_aside"}),
-    119: ("none", {**_PAID, "work_reason": "contradicted"}),
-    120: ("scheduled", {**_PAID, "work_reason": "waiting"}),
-    121: ("none", {**_PAID, "provider_minor": 3_300, "provider_refunded_minor": 100, "refunded_minor": 100}),
+    118: ("needs_review", {**_PAID_COLUMNS, "work_reason": "set_aside"}),
+    119: ("none", {**_PAID_COLUMNS, "work_reason": "contradicted"}),
+    120: ("scheduled", {**_PAID_COLUMNS, "work_reason": "waiting"}),
+    121: ("none", {**_PAID_COLUMNS, "provider_minor": 3_300, "provider_refunded_minor": 100, "refunded_minor": 100}),
 }
-DISAGREEING = {
+DISAGREEING_IDS_BY_KIND = {
     "payment": set(range(109, 116)),
     "order": {102, 103},
     "refund": {105},
@@ -201,7 +203,7 @@ DISAGREEING = {
 
 def _make_refund_rows() -> list[dict[str, object]]:
     states = ("requested", "approved", "submitting", "submitted", "completed", "failed", "withdrawn")
-    mixed = enumerate(product(states, ("known", "unknown"), WORKS), 1)
+    mixed = enumerate(product(states, ("known", "unknown"), WORK_STATES), 1)
     return [
         *(make_refund_row(number, state, certainty, work) for number, (state, certainty, work) in mixed),
         make_refund_row(101, "failed", "known", "none", of=1),
@@ -265,7 +267,7 @@ REFUNDS: Mapping[str, Callable[[Refund], bool]] = {
 def belongs_to_queue(one: QueuedRecord, name: str) -> bool:
     """Return True if the record belongs to the queue, by the rules written out in Python."""
     if name == "disagree":
-        return one.id in DISAGREEING[get_kind(one)] and one.work.reason != "lapsed"
+        return one.id in DISAGREEING_IDS_BY_KIND[get_kind(one)] and one.work.reason != "lapsed"
     if name == "review":
         return one.work.state.value == "needs_review" and one.work.reason != "state_unreadable"
     if isinstance(one, Order):
@@ -318,15 +320,15 @@ def test_counts_stop_at_the_cap(database: Database, monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(queues, "MAX_COUNTED_RECORDS", 4)
     with database.read() as conn:
         for name in queues.QUEUE_NAMES:
-            assert queues.count_queue_records(conn, name, NONE)[0] == 5
-            assert queues.count_queue_records(conn, name, LAPSED)[0] == 5
+            assert queues.count_queue_records(conn, name, NO_LAPSED_IDS)[0] == 5
+            assert queues.count_queue_records(conn, name, LAPSED_IDS)[0] == 5
 
 
 @each_queue
 def test_a_queue_is_counted_by_one_statement(database: Database, name: str) -> None:
     """A queue is counted by one statement, however many kinds and states it contains."""
     with database.read() as conn:
-        assert len(record_statements(conn, lambda: queues.count_queue_records(conn, name, LAPSED))) == 1
+        assert len(record_statements(conn, lambda: queues.count_queue_records(conn, name, LAPSED_IDS))) == 1
 
 
 def record_statements(conn: Connection, ask: Callable[[], object]) -> list[str]:
@@ -341,7 +343,8 @@ def test_a_lapsed_call_keeps_its_place_in_the_queue(database: Database) -> None:
     """The pages continue after a refund whose call has lapsed: it keeps the place of its stored work state."""
     with database.read() as conn:
         found = {
-            place.id: (place.work_state, one.work.reason) for place, one in read_all_pages(conn, "refunds", 2, LAPSED)
+            place.id: (place.work_state, one.work.reason)
+            for place, one in read_all_pages(conn, "refunds", 2, LAPSED_IDS)
         }
     assert [found[number] for number in (13, 14, 15)] == [
         ("none", "lapsed"),

@@ -15,8 +15,8 @@ from console.store.access.operators import insert_person
 from console.store.refunds import refunds
 from tests.store.money_rows import NOW, insert_paid_payment, insert_requested_refund, move_refund_to, reread_refund
 
-OPEN = [RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING]
-ENDED_WITHOUT_MONEY = [RefundState.REJECTED, RefundState.WITHDRAWN, RefundState.EXPIRED, RefundState.FAILED]
+OPEN_STATES = [RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING]
+END_STATES_WITHOUT_MONEY = [RefundState.REJECTED, RefundState.WITHDRAWN, RefundState.EXPIRED, RefundState.FAILED]
 DAY_AGO = NOW - timedelta(hours=24)
 
 
@@ -46,7 +46,7 @@ def test_a_payment_has_at_most_one_open_refund(rows: Connection, state: RefundSt
     if state is not RefundState.REQUESTED:
         move_refund_to(rows, first, state)
     insert_requested_refund(rows, insert_paid_payment(rows, "ORD-2"))
-    if state not in OPEN:
+    if state not in OPEN_STATES:
         insert_requested_refund(rows, payment)
         return
     with pytest.raises(IntegrityError):
@@ -176,7 +176,7 @@ def test_a_recent_refund_with_equal_amount_is_found(rows: Connection) -> None:
         RefundState.SUBMITTING,
         RefundState.SUBMITTED,
         RefundState.COMPLETED,
-        *ENDED_WITHOUT_MONEY,
+        *END_STATES_WITHOUT_MONEY,
     ],
 )
 def test_refunds_that_may_move_money_count_for_the_limits(rows: Connection, state: RefundState) -> None:
@@ -184,7 +184,7 @@ def test_refunds_that_may_move_money_count_for_the_limits(rows: Connection, stat
     and the search for equal refunds."""
     payment, other = insert_paid_payment(rows, payer="payer-7"), insert_paid_payment(rows, "ORD-2", payer="payer-8")
     refund = move_refund_to(rows, insert_requested_refund(rows, payment), state)
-    counts = state not in ENDED_WITHOUT_MONEY
+    counts = state not in END_STATES_WITHOUT_MONEY
     assert refunds.read_sums_of_makers_since(rows, ["op-a"], DAY_AGO) == ({("op-a", "JPY"): 1_000} if counts else {})
     found = refunds.find_by_payers_since(rows, {payment.id: "payer-7", other.id: "payer-8"}, DAY_AGO)
     assert found == {payment.id: (refund,) if counts else (), other.id: ()}

@@ -9,7 +9,7 @@ from pathlib import Path
 from console.domain.corporation_number import compute_check_digit
 from console.store.registry.file_rows import FileColumns
 
-WHOLE = "00_zenkoku_all_20251031"
+WHOLE_FILE_NAME = "00_zenkoku_all_20251031"
 """A Friday."""
 
 

@@ -20,10 +20,10 @@ from console.store.registry import import_whole, source_file
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
 from console.store.registry.registry_file import find_registry_file, open_for_reading
-from tests.store.registry.files import WHOLE, make_number, make_row, write_file
+from tests.store.registry.files import WHOLE_FILE_NAME, make_number, make_row, write_file
 
-WATCHED = ("import_whole.py", "import_difference.py", "import_files.py", "registry_file.py", "progress.py")
-FURTHER_KILLS = 40
+WATCHED_FILES = ("import_whole.py", "import_difference.py", "import_files.py", "registry_file.py", "progress.py")
+DRAWN_KILL_COUNT = 40
 NEXT, DIFFERENCE = "00_zenkoku_all_20251128", "diff_20251201"
 Tracer = Callable[[FrameType, str, Any], Any]
 
@@ -33,7 +33,7 @@ def main(scenario: str, folder: Path, each: int) -> int:
     base, names = prepare_registry(scenario, folder)
     restore_registry(base, registry)
     lines = count_lines(registry, folder, names)
-    later = random.Random(1).sample(range(lines), FURTHER_KILLS // each)
+    later = random.Random(1).sample(range(lines), DRAWN_KILL_COUNT // each)
     deaths, is_first = 0, True
     for tracer in (*(make_new_line_killer(index) for index in range(0, 10_000, each)), *map(make_line_killer, later)):
         if is_first or tracer.__name__ == "later":
@@ -51,10 +51,10 @@ def prepare_registry(scenario: str, folder: Path) -> tuple[Path, list[str]]:
     to import. Blocks and commits are small, so that an import has many steps."""
     source_file._BLOCK_BYTES, import_whole._BLOCKS_PER_COMMIT = 500, 2
     rows = [make_row(index) for index in range(12)]
-    write_file(folder, WHOLE, rows)
+    write_file(folder, WHOLE_FILE_NAME, rows)
     write_file(folder, NEXT, [*rows, make_row(20)])
     write_file(folder, DIFFERENCE, [make_row(0, name="新商号"), make_row(21), make_row(1, process="99")])
-    first, names = {"whole": ([WHOLE], [NEXT, DIFFERENCE]), "difference": ([NEXT], [DIFFERENCE])}[scenario]
+    first, names = {"whole": ([WHOLE_FILE_NAME], [NEXT, DIFFERENCE]), "difference": ([NEXT], [DIFFERENCE])}[scenario]
     base = folder / f"before {scenario}"
     import_files(base, folder, first)
     return base, names
@@ -117,7 +117,7 @@ def import_until_killed(registry: Path, folder: Path, names: list[str], tracer: 
 
 
 def is_watched(frame: FrameType) -> bool:
-    return frame.f_code.co_filename.endswith(WATCHED) and "registry" in frame.f_code.co_filename
+    return frame.f_code.co_filename.endswith(WATCHED_FILES) and "registry" in frame.f_code.co_filename
 
 
 def make_new_line_killer(index: int) -> Tracer:

@@ -19,17 +19,17 @@ from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
 from console.store.registry.source_file import MAX_DIRECTORY_BYTES, open_source
 from console.wording.sentences import catalogue
-from tests.store.registry.files import WHOLE, make_csv_text, make_number, make_row, write_file, write_zip
+from tests.store.registry.files import WHOLE_FILE_NAME, make_csv_text, make_number, make_row, write_file, write_zip
 
 INVALID_NUMBER = P.INVALID_CORPORATION_NUMBER
 
-NAME = "00_zenkoku_all_20251128"
+FILE_NAME = "00_zenkoku_all_20251128"
 ROW_COUNT = 6_000
 """Rows that fill more than one block of the reader."""
 VALID_ROWS = [make_row(index) for index in range(4)]
 
 
-WIDE = {0x30 + digit: 0xFF10 + digit for digit in range(10)}
+WIDE_DIGITS = {0x30 + digit: 0xFF10 + digit for digit in range(10)}
 
 
 def make_wrong_number() -> str:
@@ -43,7 +43,9 @@ ROWS: dict[str, tuple[list[str], P, str]] = {
     "no fields": ([], P.WRONG_FIELD_COUNT, ""),
     "check digit": (make_row(2, corporate_number=make_wrong_number()), INVALID_NUMBER, "corporateNumber"),
     "12 digits": (make_row(2, corporate_number=make_number(2)[1:]), INVALID_NUMBER, "corporateNumber"),
-    "wide digits": (make_row(2, corporate_number=make_number(2).translate(WIDE)), INVALID_NUMBER, "corporateNumber"),
+    "wide digits": (
+        make_row(2, corporate_number=make_number(2).translate(WIDE_DIGITS)), INVALID_NUMBER, "corporateNumber",
+    ),
     "no number": (make_row(2, corporate_number=""), INVALID_NUMBER, "corporateNumber"),
     "successor": (make_row(2, successor_corporate_number=make_wrong_number()), INVALID_NUMBER,
     "successorCorporateNumber"),
@@ -80,7 +82,7 @@ SHIFT_JIS = make_csv_text(VALID_ROWS).encode("cp932")
 MANY_ROWS = [make_row(index) for index in range(ROW_COUNT)]
 FILE_WITH_CP932_FIELD = make_csv_text([make_row(2, name="@")]).encode("cp932").replace(b"@", "山田見本".encode())
 
-CONTENTS: dict[str, tuple[bytes, P, int | None]] = {
+BAD_CONTENTS: dict[str, tuple[bytes, P, int | None]] = {
     "nothing": (b"", P.NO_CORPORATION, None),
     "byte order mark alone": (b"\xef\xbb\xbf", P.NO_CORPORATION, None),
     "deleted rows alone": (make_csv_text([make_row(0, process="99"), make_row(1, latest="0")]).encode(),
@@ -109,7 +111,7 @@ CONTENTS: dict[str, tuple[bytes, P, int | None]] = {
 
 def make_truncated_writer(size: Callable[[int], int]) -> Callable[[Path], Path]:
     def write(folder: Path) -> Path:
-        path = write_file(folder, NAME, MANY_ROWS)
+        path = write_file(folder, FILE_NAME, MANY_ROWS)
         content = path.read_bytes()
         path.write_bytes(content[: size(len(content))])
         return path
@@ -118,7 +120,7 @@ def make_truncated_writer(size: Callable[[int], int]) -> Callable[[Path], Path]:
 
 
 def write_changed_byte(folder: Path) -> Path:
-    path = write_file(folder, NAME, MANY_ROWS)
+    path = write_file(folder, FILE_NAME, MANY_ROWS)
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 0x10
     path.write_bytes(content)
@@ -130,7 +132,7 @@ def make_header_writer(offset: int, value: int) -> Callable[[Path], Path]:
     central directory)."""
 
     def write(folder: Path) -> Path:
-        path = write_file(folder, NAME, VALID_ROWS)
+        path = write_file(folder, FILE_NAME, VALID_ROWS)
         content = bytearray(path.read_bytes())
         struct.pack_into("<H", content, content.index(b"PK\x01\x02") + offset, value)
         struct.pack_into("<H", content, content.index(b"PK\x03\x04") + offset - 2, value)
@@ -141,7 +143,7 @@ def make_header_writer(offset: int, value: int) -> Callable[[Path], Path]:
 
 
 def write_zip_bomb(folder: Path) -> Path:
-    return write_zip(folder, NAME, make_csv_text(VALID_ROWS).encode() * 40_000)
+    return write_zip(folder, FILE_NAME, make_csv_text(VALID_ROWS).encode() * 40_000)
 
 
 def make_damaged_writer(packing: int) -> Callable[[Path], Path]:
@@ -149,9 +151,9 @@ def make_damaged_writer(packing: int) -> Callable[[Path], Path]:
     bytes in its middle."""
 
     def write(folder: Path) -> Path:
-        path = folder / f"{NAME}.zip"
+        path = folder / f"{FILE_NAME}.zip"
         with zipfile.ZipFile(path, "w", packing) as archive:
-            archive.writestr(f"{NAME}.csv", UTF8)
+            archive.writestr(f"{FILE_NAME}.csv", UTF8)
         content = bytearray(path.read_bytes())
         content[80:120] = b"\xff" * 40
         path.write_bytes(content)
@@ -171,12 +173,12 @@ def make_renamed_writer(zip_name: str, csv_name: str) -> Callable[[Path], Path]:
 
 
 def make_folder(folder: Path) -> Path:
-    (folder / f"{NAME}.zip").mkdir()
-    return folder / f"{NAME}.zip"
+    (folder / f"{FILE_NAME}.zip").mkdir()
+    return folder / f"{FILE_NAME}.zip"
 
 
 def write_plain_csv(folder: Path) -> Path:
-    path = folder / f"{NAME}.csv"
+    path = folder / f"{FILE_NAME}.csv"
     path.write_bytes(UTF8)
     return path
 
@@ -193,13 +195,13 @@ ARCHIVES: dict[str, tuple[Callable[[Path], Path], P]] = {
     "damaged BZIP2": (make_damaged_writer(zipfile.ZIP_BZIP2), P.INCOMPLETE_ZIP),
     "no ZIP": (write_plain_csv, P.INCOMPLETE_ZIP),
     "bomb": (write_zip_bomb, P.TOO_LARGE_UNPACKED),
-    "two CSV": (lambda folder: write_zip(folder, NAME, UTF8, {"more.csv": UTF8}), P.NOT_ONE_CSV),
-    "a program": (lambda folder: write_zip(folder, NAME, UTF8, {"setup.exe": b"MZ"}), P.NOT_ONE_CSV),
+    "two CSV": (lambda folder: write_zip(folder, FILE_NAME, UTF8, {"more.csv": UTF8}), P.NOT_ONE_CSV),
+    "a program": (lambda folder: write_zip(folder, FILE_NAME, UTF8, {"setup.exe": b"MZ"}), P.NOT_ONE_CSV),
     "no name": (make_renamed_writer("registry", "registry"), P.WRONG_FILE_NAME),
     "no such day": (make_renamed_writer("00_zenkoku_all_20251341", "data"), P.WRONG_FILE_NAME),
     "two days": (make_renamed_writer("diff_20251101", "diff_20251104"), P.WRONG_FILE_NAME),
     "two kinds": (make_renamed_writer("diff_20251104", "00_zenkoku_all_20251104"), P.WRONG_FILE_NAME),
-    "missing": (lambda folder: folder / f"{NAME}.zip", P.FILE_UNREADABLE),
+    "missing": (lambda folder: folder / f"{FILE_NAME}.zip", P.FILE_UNREADABLE),
     "a folder": (make_folder, P.FILE_UNREADABLE),
 }
 
@@ -207,7 +209,7 @@ ARCHIVES: dict[str, tuple[Callable[[Path], Path], P]] = {
 @pytest.fixture(scope="module")
 def registry_in_use(tmp_path_factory: pytest.TempPathFactory) -> Path:
     home = tmp_path_factory.mktemp("home")
-    import_registry_files(home / "registry", [write_file(home, WHOLE, VALID_ROWS)])
+    import_registry_files(home / "registry", [write_file(home, WHOLE_FILE_NAME, VALID_ROWS)])
     return home / "registry"
 
 
@@ -234,16 +236,18 @@ def check_import_refused(registry: Path, path: Path) -> ConsoleError:
 def test_a_bad_row_is_refused_with_its_line_number(registry_in_use: Path, tmp_path: Path, name: str) -> None:
     """A row that breaks any of the rules is refused with its line and field; it is the third of four rows."""
     bad, problem, field = ROWS[name]
-    error = check_import_refused(registry_in_use, write_file(tmp_path, NAME, [*VALID_ROWS[:2], bad, *VALID_ROWS[3:]]))
+    error = check_import_refused(
+        registry_in_use, write_file(tmp_path, FILE_NAME, [*VALID_ROWS[:2], bad, *VALID_ROWS[3:]])
+    )
     found = error.detail
     assert (found["problem"], found["line"], found.get("field")) == (problem, 3, field)
 
 
-@pytest.mark.parametrize("name", CONTENTS)
+@pytest.mark.parametrize("name", BAD_CONTENTS)
 def test_a_bad_csv_is_refused_with_its_line_number(registry_in_use: Path, tmp_path: Path, name: str) -> None:
     """A CSV with a wrong line of any kind is refused with the number of the line."""
-    content, problem, line = CONTENTS[name]
-    error = check_import_refused(registry_in_use, write_zip(tmp_path, NAME, content))
+    content, problem, line = BAD_CONTENTS[name]
+    error = check_import_refused(registry_in_use, write_zip(tmp_path, FILE_NAME, content))
     assert (error.detail["problem"], error.detail["line"]) == (problem, line)
 
 
@@ -257,11 +261,11 @@ def test_a_bad_archive_is_refused(registry_in_use: Path, tmp_path: Path, name: s
 def test_a_file_replaced_after_its_check_is_refused(registry_in_use: Path, tmp_path: Path) -> None:
     """The registry stores the hash of the checked file; if the file is replaced after its check, the import is
     refused."""
-    path = write_file(tmp_path, NAME, VALID_ROWS)
+    path = write_file(tmp_path, FILE_NAME, VALID_ROWS)
 
     def replace_checked_file(progress: ImportProgress) -> None:
         if progress.step == "read":
-            write_file(tmp_path, NAME, [make_row(index, name="別物") for index in range(4)])
+            write_file(tmp_path, FILE_NAME, [make_row(index, name="別物") for index in range(4)])
 
     with pytest.raises(ConsoleError) as caught:
         import_registry_files(registry_in_use, [path], on_progress=replace_checked_file)
@@ -290,7 +294,7 @@ def test_longest_texts_and_special_characters_are_imported(tmp_path: Path) -> No
         make_row(2, name="縺ゅ縺", post_code=""),
     ]  # fmt: skip
     registry = tmp_path / "registry"
-    import_registry_files(registry, [write_file(tmp_path, NAME, rows, "cp932")])
+    import_registry_files(registry, [write_file(tmp_path, FILE_NAME, rows, "cp932")])
     reader = open_registry(registry)
     assert reader is not None
     found = reader.find_many([make_number(0), make_number(1)])
@@ -314,7 +318,7 @@ def test_a_file_with_a_future_day_is_refused(registry_in_use: Path, tmp_path: Pa
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
 def test_only_an_ordinary_file_is_read(registry_in_use: Path, tmp_path: Path, make: Callable[[Path], None]) -> None:
     """A pipe, a folder or an endless device is refused, because the import would wait forever."""
-    path = tmp_path / f"{NAME}.zip"
+    path = tmp_path / f"{FILE_NAME}.zip"
     make(path)
     assert check_import_refused(registry_in_use, path).detail["problem"] == P.FILE_UNREADABLE
 
@@ -331,7 +335,7 @@ def test_a_zip_with_too_many_files_is_refused(registry_in_use: Path, tmp_path: P
     """A ZIP with a very long list of files is refused before the list is read: half a million entries take hundreds
     of megabytes of memory."""
     path = write_zip(
-        tmp_path, NAME, make_csv_text(VALID_ROWS).encode(), {f"{index}.asc": b"" for index in range(20_000)}
+        tmp_path, FILE_NAME, make_csv_text(VALID_ROWS).encode(), {f"{index}.asc": b"" for index in range(20_000)}
     )
     with path.open("rb") as file:
         assert measure_zip_directory(file) > MAX_DIRECTORY_BYTES

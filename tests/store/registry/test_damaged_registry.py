@@ -16,10 +16,10 @@ from console.store.registry.distribution import fetch_registry, publish_registry
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
 from console.store.registry.registry_file import find_registry_file
-from tests.store.registry.files import WHOLE, make_number, make_row, write_file
+from tests.store.registry.files import WHOLE_FILE_NAME, make_number, make_row, write_file
 
 ROWS = [make_row(index) for index in range(200)]
-NEXT = "diff_20251104"
+DIFFERENCE_FILE_NAME = "diff_20251104"
 
 
 def _find_file_in_use(registry: Path) -> Path:
@@ -67,7 +67,7 @@ DAMAGES: dict[str, Callable[[Path], object]] = {
 @pytest.fixture(params=DAMAGES)
 def damaged(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     registry = tmp_path / "registry"
-    import_registry_files(registry, [write_file(tmp_path, WHOLE, ROWS)])
+    import_registry_files(registry, [write_file(tmp_path, WHOLE_FILE_NAME, ROWS)])
     with closing(sqlite3.connect(_find_file_in_use(registry))) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     DAMAGES[request.param](registry)
@@ -91,12 +91,12 @@ def test_a_damaged_registry_is_reported(damaged: Path) -> None:
 
 def test_a_difference_changes_no_damaged_registry(damaged: Path, tmp_path: Path) -> None:
     """The import of a difference into a damaged registry is refused."""
-    _require_damage(lambda: import_registry_files(damaged, [write_file(tmp_path, NEXT, ROWS[:1])]))
+    _require_damage(lambda: import_registry_files(damaged, [write_file(tmp_path, DIFFERENCE_FILE_NAME, ROWS[:1])]))
 
 
 def test_whole_files_replace_a_damaged_registry(damaged: Path, tmp_path: Path) -> None:
     """The import of a whole file replaces a damaged registry."""
-    assert import_registry_files(damaged, [tmp_path / f"{WHOLE}.zip"]).rows == len(ROWS)
+    assert import_registry_files(damaged, [tmp_path / f"{WHOLE_FILE_NAME}.zip"]).rows == len(ROWS)
     reader = open_registry(damaged)
     assert reader is not None
     with closing(reader):
@@ -108,7 +108,7 @@ def test_a_desk_fetches_the_teams_registry_anew(damaged: Path, tmp_path: Path) -
     """A desk replaces its damaged registry by the team's registry."""
     documents = Documents((tmp_path / "documents").as_uri())
     worker = tmp_path / "worker"
-    import_registry_files(worker, [tmp_path / f"{WHOLE}.zip"])
+    import_registry_files(worker, [tmp_path / f"{WHOLE_FILE_NAME}.zip"])
     publish_registry(worker, documents)
     status = fetch_registry(damaged, documents)
     assert status is not None
@@ -118,8 +118,8 @@ def test_a_desk_fetches_the_teams_registry_anew(damaged: Path, tmp_path: Path) -
 def test_changes_that_can_still_be_read_are_kept(tmp_path: Path) -> None:
     """The next whole file takes over the changes that the former registry has stored, as far as they can be read."""
     registry = tmp_path / "registry"
-    import_registry_files(registry, [write_file(tmp_path, WHOLE, ROWS)])
-    import_registry_files(registry, [write_file(tmp_path, NEXT, [make_row(0, name="改称")])])
+    import_registry_files(registry, [write_file(tmp_path, WHOLE_FILE_NAME, ROWS)])
+    import_registry_files(registry, [write_file(tmp_path, DIFFERENCE_FILE_NAME, [make_row(0, name="改称")])])
     import_registry_files(registry, [write_file(tmp_path, "00_zenkoku_all_20251128", ROWS)])
     reader = open_registry(registry)
     assert reader is not None
@@ -132,7 +132,7 @@ def test_an_unreadable_registry_folder_is_reported(tmp_path: Path) -> None:
     """A folder that can't be read raises an error of this program, so that records are shown without the registry;
     another error would end each search."""
     registry = tmp_path / "registry"
-    import_registry_files(registry, [write_file(tmp_path, WHOLE, ROWS)])
+    import_registry_files(registry, [write_file(tmp_path, WHOLE_FILE_NAME, ROWS)])
     is_root = os.geteuid() == 0
     registry.chmod(0)
     try:

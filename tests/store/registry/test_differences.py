@@ -12,17 +12,17 @@ from console.domain.registry.corporations import ChangedFact as F
 from console.domain.registry.corporations import RegistryStatus
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import RegistryReader, open_registry
-from tests.store.registry.files import WHOLE, make_number, make_row, write_file
+from tests.store.registry.files import WHOLE_FILE_NAME, make_number, make_row, write_file
 
-OSAKA = "27_osaka_all_20251031"
-CLOSED = {"process": "71", "close_date": "2025-11-01", "close_cause": "11"}
+OSAKA_FILE_NAME = "27_osaka_all_20251031"
+CLOSURE_FIELDS = {"process": "71", "close_date": "2025-11-01", "close_cause": "11"}
 
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Whole files and differences of many days, each with three companies."""
     folder = tmp_path_factory.mktemp("files")
-    for name in (WHOLE, "00_zenkoku_all_20251128", "13_tokyo_all_20251031", "27_osaka_all_20251031",
+    for name in (WHOLE_FILE_NAME, "00_zenkoku_all_20251128", "13_tokyo_all_20251031", "27_osaka_all_20251031",
                  "01_hokkaido_all_20251031", "13_tokyo_all_20251128"):  # fmt: skip
         start = int(name[:2])
         write_file(folder, name, [make_row(start + index) for index in range(3)])
@@ -45,8 +45,8 @@ def test_a_difference_changes_the_results_of_open_readers(tmp_path: Path) -> Non
     """An open reader sees corporations that were added, renamed, moved, merged, reopened, deleted, corrected and
     hidden. Rows of older states are ignored; of several rows in force the last one counts."""
     registry = tmp_path / "registry"
-    before = [make_row(index, **(CLOSED if index == 4 else {})) for index in range(9)]
-    import_files(registry, write_file(tmp_path, WHOLE, before).parent, WHOLE)
+    before = [make_row(index, **(CLOSURE_FIELDS if index == 4 else {})) for index in range(9)]
+    import_files(registry, write_file(tmp_path, WHOLE_FILE_NAME, before).parent, WHOLE_FILE_NAME)
     reader = open_reader(registry)
     assert reader.list_changes(date(2025, 1, 1)) == ()
     day = [
@@ -54,7 +54,7 @@ def test_a_difference_changes_the_results_of_open_readers(tmp_path: Path) -> Non
         make_row(0, process="11", name="昔の商号", latest="0"),
         make_row(0, process="11", name="新商号"),
         make_row(1, process="12", city_name="港区", street_number="芝１", city_code="103"),
-        make_row(2, **CLOSED, successor_corporate_number=make_number(0)),
+        make_row(2, **CLOSURE_FIELDS, successor_corporate_number=make_number(0)),
         make_row(3, process="12", latest="0", name="古い訂正", correct="1"),
         make_row(4, process="22"),
         make_row(5, process="99"),
@@ -104,21 +104,27 @@ def test_a_difference_changes_the_results_of_open_readers(tmp_path: Path) -> Non
     ("taken", "names", "problem", "file", "missing"),
     [
         ((), ("diff_20251104",), P.NO_WHOLE_FILE, "diff_20251104", ""),
-        ((WHOLE,), ("diff_20251031",), P.ALREADY_APPLIED, "diff_20251031", ""),
-        ((WHOLE, "diff_20251104"), ("diff_20251104",), P.ALREADY_APPLIED, "diff_20251104", ""),
-        ((WHOLE, "diff_20251104"), ("diff_20251104", "diff_20251105"), P.ALREADY_APPLIED, "diff_20251104", ""),
-        ((WHOLE,), ("diff_20251104", "diff_20251104"), P.ALREADY_APPLIED, "diff_20251104", ""),
-        ((WHOLE,), ("diff_20251105",), P.DAYS_MISSING, "diff_20251105", "2025-11-04"),
-        ((WHOLE,), ("diff_20251107", "diff_20251104"), P.DAYS_MISSING, "diff_20251107", "2025-11-05 2025-11-06"),
-        (("00_zenkoku_all_20251128",), (WHOLE,), P.OLDER_THAN_REGISTRY, WHOLE, ""),
-        ((WHOLE, "diff_20251104"), (WHOLE,), P.OLDER_THAN_REGISTRY, WHOLE, ""),
-        ((), (WHOLE, "13_tokyo_all_20251128"), P.FILES_OF_OTHER_DAYS, "13_tokyo_all_20251128", ""),
-        ((), (WHOLE, "13_tokyo_all_20251031"), P.SAME_FILE_TWICE, "13_tokyo_all_20251031", ""),
-        ((), (WHOLE, WHOLE), P.SAME_FILE_TWICE, WHOLE, ""),
-        ((WHOLE,), ("13_tokyo_all_20251031",), P.PREFECTURES_MISSING, "13_tokyo_all_20251031", ""),
-        ((WHOLE,), ("13_tokyo_all_20251128",), P.PREFECTURES_MISSING, "13_tokyo_all_20251128", ""),
-        ((OSAKA,), ("13_tokyo_all_20251128",), P.PREFECTURES_MISSING, "13_tokyo_all_20251128", ""),
-        ((OSAKA, "diff_20251104"), (OSAKA,), P.OLDER_THAN_REGISTRY, OSAKA, ""),
+        ((WHOLE_FILE_NAME,), ("diff_20251031",), P.ALREADY_APPLIED, "diff_20251031", ""),
+        ((WHOLE_FILE_NAME, "diff_20251104"), ("diff_20251104",), P.ALREADY_APPLIED, "diff_20251104", ""),
+        (
+            (WHOLE_FILE_NAME, "diff_20251104"), ("diff_20251104", "diff_20251105"), P.ALREADY_APPLIED,
+            "diff_20251104", "",
+        ),
+        ((WHOLE_FILE_NAME,), ("diff_20251104", "diff_20251104"), P.ALREADY_APPLIED, "diff_20251104", ""),
+        ((WHOLE_FILE_NAME,), ("diff_20251105",), P.DAYS_MISSING, "diff_20251105", "2025-11-04"),
+        (
+            (WHOLE_FILE_NAME,), ("diff_20251107", "diff_20251104"), P.DAYS_MISSING, "diff_20251107",
+            "2025-11-05 2025-11-06",
+        ),
+        (("00_zenkoku_all_20251128",), (WHOLE_FILE_NAME,), P.OLDER_THAN_REGISTRY, WHOLE_FILE_NAME, ""),
+        ((WHOLE_FILE_NAME, "diff_20251104"), (WHOLE_FILE_NAME,), P.OLDER_THAN_REGISTRY, WHOLE_FILE_NAME, ""),
+        ((), (WHOLE_FILE_NAME, "13_tokyo_all_20251128"), P.FILES_OF_OTHER_DAYS, "13_tokyo_all_20251128", ""),
+        ((), (WHOLE_FILE_NAME, "13_tokyo_all_20251031"), P.SAME_FILE_TWICE, "13_tokyo_all_20251031", ""),
+        ((), (WHOLE_FILE_NAME, WHOLE_FILE_NAME), P.SAME_FILE_TWICE, WHOLE_FILE_NAME, ""),
+        ((WHOLE_FILE_NAME,), ("13_tokyo_all_20251031",), P.PREFECTURES_MISSING, "13_tokyo_all_20251031", ""),
+        ((WHOLE_FILE_NAME,), ("13_tokyo_all_20251128",), P.PREFECTURES_MISSING, "13_tokyo_all_20251128", ""),
+        ((OSAKA_FILE_NAME,), ("13_tokyo_all_20251128",), P.PREFECTURES_MISSING, "13_tokyo_all_20251128", ""),
+        ((OSAKA_FILE_NAME, "diff_20251104"), (OSAKA_FILE_NAME,), P.OLDER_THAN_REGISTRY, OSAKA_FILE_NAME, ""),
     ],
 )  # fmt: skip
 def test_no_order_is_taken_that_skips_or_repeats(
@@ -141,12 +147,12 @@ def test_no_order_is_taken_that_skips_or_repeats(
 @pytest.mark.parametrize(
     ("steps", "day", "rows"),
     [
-        (((WHOLE, "diff_20251105", "diff_20251104"),), date(2025, 11, 5), 4),
-        (((WHOLE,), ("diff_20251104",), ("diff_20251105", "diff_20251106")), date(2025, 11, 6), 4),
-        (((WHOLE,), ("diff_20251101",), ("diff_20251102",), ("diff_20251104",)), date(2025, 11, 4), 4),
-        (((WHOLE, "diff_20251104"), (WHOLE, "diff_20251104")), date(2025, 11, 4), 4),
-        (((WHOLE, "diff_20251104"), ("00_zenkoku_all_20251128",)), date(2025, 11, 28), 3),
-        ((("13_tokyo_all_20251031",), (WHOLE,)), date(2025, 10, 31), 3),
+        (((WHOLE_FILE_NAME, "diff_20251105", "diff_20251104"),), date(2025, 11, 5), 4),
+        (((WHOLE_FILE_NAME,), ("diff_20251104",), ("diff_20251105", "diff_20251106")), date(2025, 11, 6), 4),
+        (((WHOLE_FILE_NAME,), ("diff_20251101",), ("diff_20251102",), ("diff_20251104",)), date(2025, 11, 4), 4),
+        (((WHOLE_FILE_NAME, "diff_20251104"), (WHOLE_FILE_NAME, "diff_20251104")), date(2025, 11, 4), 4),
+        (((WHOLE_FILE_NAME, "diff_20251104"), ("00_zenkoku_all_20251128",)), date(2025, 11, 28), 3),
+        ((("13_tokyo_all_20251031",), (WHOLE_FILE_NAME,)), date(2025, 10, 31), 3),
         ((("13_tokyo_all_20251031", "27_osaka_all_20251031"),), date(2025, 10, 31), 6),
         ((("13_tokyo_all_20251031",), ("27_osaka_all_20251031", "01_hokkaido_all_20251031")), date(2025, 10, 31), 9),
         ((("13_tokyo_all_20251031",), ("27_osaka_all_20251031", "diff_20251104")), date(2025, 11, 4), 7),
@@ -176,7 +182,7 @@ def test_changes_outlive_the_next_whole_and_are_deleted_after_three_months(files
     """Stored changes remain after the next whole file, for people who were away, and are deleted after three
     months."""
     registry = tmp_path / "registry"
-    import_files(registry, files, WHOLE, "diff_20251104")
+    import_files(registry, files, WHOLE_FILE_NAME, "diff_20251104")
     import_files(registry, files, "00_zenkoku_all_20251128")
     reader = open_reader(registry)
     assert [change.number for change in reader.list_changes(date(2025, 11, 1))] == [make_number(50)]
@@ -195,12 +201,13 @@ def test_circles_of_successors_are_reported(tmp_path: Path) -> None:
     into = {index: index + 1 for index in range(10, 40)} | {1: 2, 2: 3, 3: 1, 4: 4, 5: 2, 6: 7, 9: 99}
     rows = [
         make_row(
-            index, **({"successor_corporate_number": make_number(into[index]), **CLOSED} if index in into else {})
+            index,
+            **({"successor_corporate_number": make_number(into[index]), **CLOSURE_FIELDS} if index in into else {}),
         )
         for index in range(41)
     ]
     registry = tmp_path / "registry"
-    status = import_files(registry, write_file(tmp_path, WHOLE, rows).parent, WHOLE)
+    status = import_files(registry, write_file(tmp_path, WHOLE_FILE_NAME, rows).parent, WHOLE_FILE_NAME)
     circles = {frozenset(circle) for circle in status.cycles}
     assert circles == {frozenset(make_number(index) for index in (1, 2, 3)), frozenset([make_number(4)])}
     reader = open_reader(registry)

@@ -18,10 +18,10 @@ from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
 from console.store.registry.registry_file import hold_import_lock
 from console.store.registry.schema import FORMAT_VERSION
-from tests.store.registry.files import WHOLE, make_number, make_row, write_file
+from tests.store.registry.files import WHOLE_FILE_NAME, make_number, make_row, write_file
 from tests.support.bucket_server import BUCKET_NAME, OBJECT_PREFIX, start_bucket_server
 
-NEXT = "00_zenkoku_all_20251128"
+NEXT_FILE_NAME = "00_zenkoku_all_20251128"
 
 
 class RegistryTeam:
@@ -71,7 +71,7 @@ def test_a_desk_fetches_the_base_once_and_then_the_differences(team: RegistryTea
     """A desk fetches the base once and then only differences. After the whole file of the next month it fetches the
     new base, and the parts of the former base are deleted."""
     assert team.fetch("desk") == []
-    team.publish(WHOLE, "甲", "乙")
+    team.publish(WHOLE_FILE_NAME, "甲", "乙")
     assert fetch_registry(team.worker, team.documents) is None
     assert team.fetch("desk") == ["甲", "乙"]
     base = team.parts()
@@ -88,7 +88,7 @@ def test_a_desk_fetches_the_base_once_and_then_the_differences(team: RegistryTea
     assert {change.number for change in reader.list_changes(date(2025, 11, 5))} == {make_number(0), make_number(1)}
     assert fetch_registry(team.folder / "desk", team.documents) is None
     assert team.fetch("late desk") == ["丁", "戊"]
-    team.publish(NEXT, "己")
+    team.publish(NEXT_FILE_NAME, "己")
     assert team.parts() == {Path(part).name for part in team.manifest()["base"]["parts"]}
     assert team.parts().isdisjoint(differences)
     assert team.fetch("desk") == ["己"]
@@ -102,7 +102,7 @@ def test_a_desk_fetches_the_base_once_and_then_the_differences(team: RegistryTea
 def test_differences_that_were_not_published_travel_in_a_new_base(team: RegistryTeam) -> None:
     """If somebody has imported a difference on the worker's machine by hand, the next publication is a new base, so
     that no change is missing."""
-    team.publish(WHOLE, "甲")
+    team.publish(WHOLE_FILE_NAME, "甲")
     team.fetch("desk")
     import_registry_files(team.worker, [write_file(team.folder, "diff_20251104", [make_row(1, name="乙")])])
     team.publish("diff_20251105", "丙")
@@ -112,8 +112,8 @@ def test_differences_that_were_not_published_travel_in_a_new_base(team: Registry
 
 def test_a_desk_never_goes_back(team: RegistryTeam) -> None:
     """A desk whose own registry is newer than the team's one keeps its own."""
-    team.publish(WHOLE, "甲")
-    import_registry_files(team.folder / "desk", [write_file(team.folder, NEXT, [make_row(0, name="乙")])])
+    team.publish(WHOLE_FILE_NAME, "甲")
+    import_registry_files(team.folder / "desk", [write_file(team.folder, NEXT_FILE_NAME, [make_row(0, name="乙")])])
     assert team.fetch("desk") == ["乙"]
 
 
@@ -121,9 +121,9 @@ def test_a_desk_never_goes_back(team: RegistryTeam) -> None:
 def test_damaged_published_files_are_refused(team: RegistryTeam, harm: str) -> None:
     """A desk refuses damaged published files and keeps its registry; when they are repaired, the next fetch
     succeeds."""
-    team.publish(WHOLE, "甲")
+    team.publish(WHOLE_FILE_NAME, "甲")
     team.fetch("desk")
-    team.publish(NEXT, "乙")
+    team.publish(NEXT_FILE_NAME, "乙")
     manifest = team.root / "registry.json"
     whole = manifest.read_bytes()
     values = team.manifest()
@@ -157,7 +157,7 @@ def test_damaged_published_files_are_refused(team: RegistryTeam, harm: str) -> N
 def test_a_registry_of_an_older_program_is_fetched_and_published_anew(team: RegistryTeam) -> None:
     """After an upgrade a desk still fetches the registry that a worker of the former program has published, until a
     worker publishes it again."""
-    team.publish(WHOLE, "甲")
+    team.publish(WHOLE_FILE_NAME, "甲")
     team.publish("diff_20251104", "乙")
     older = team.manifest() | {"form": FORMAT_VERSION - 1}
     (team.root / "registry.json").write_text(json.dumps(older))
@@ -179,7 +179,7 @@ DAMAGES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("damage", [*DAMAGES, "cut"])
 def test_a_damaged_manifest_is_refused_and_replaced(team: RegistryTeam, damage: str) -> None:
     """A desk refuses a damaged manifest; the next publication of the worker replaces it and creates a new base."""
-    team.publish(WHOLE, "甲")
+    team.publish(WHOLE_FILE_NAME, "甲")
     manifest = team.root / "registry.json"
     whole = manifest.read_bytes()
     manifest.write_bytes(whole[:-9] if damage == "cut" else json.dumps(json.loads(whole) | DAMAGES[damage]).encode())
@@ -195,7 +195,7 @@ def test_a_damaged_manifest_is_refused_and_replaced(team: RegistryTeam, damage: 
 def test_a_newer_programs_manifest_is_not_replaced(team: RegistryTeam, more: dict[str, int]) -> None:
     """A manifest of a newer program may have keys that this program doesn't know. It isn't treated as damaged, so it
     isn't replaced."""
-    team.publish(WHOLE, "甲")
+    team.publish(WHOLE_FILE_NAME, "甲")
     newer = team.manifest() | {"form": FORMAT_VERSION + 1, **more}
     (team.root / "registry.json").write_text(json.dumps(newer))
     for act in (lambda: team.fetch("desk"), lambda: publish_registry(team.worker, team.documents)):
@@ -207,7 +207,7 @@ def test_a_newer_programs_manifest_is_not_replaced(team: RegistryTeam, more: dic
 
 def test_half_of_a_base_is_not_fetched_again(team: RegistryTeam, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fetch that was stopped or killed continues with the next part."""
-    team.publish(WHOLE, *(f"見本{index}" for index in range(9)))
+    team.publish(WHOLE_FILE_NAME, *(f"見本{index}" for index in range(9)))
     parts, asked = team.manifest()["base"]["parts"], list[str]()
     read = team.documents.read
 
@@ -232,7 +232,7 @@ def test_no_other_process_fetches_until_the_fetched_files_are_deleted(
     team: RegistryTeam, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A fetch holds its lock during the import of differences and until the fetched files are deleted."""
-    team.publish(WHOLE, "甲")
+    team.publish(WHOLE_FILE_NAME, "甲")
     team.publish("diff_20251104", "乙")
     delete, deleted = shutil.rmtree, list[Path]()
 
@@ -252,9 +252,9 @@ def test_a_bucket_serves_as_well(tmp_path: Path) -> None:
     """In a bucket the manifest is replaced and old parts are deleted, as in a folder."""
     with start_bucket_server() as served:
         team = RegistryTeam(tmp_path, f"gs://{BUCKET_NAME}/{OBJECT_PREFIX}")
-        team.publish(WHOLE, "甲")
+        team.publish(WHOLE_FILE_NAME, "甲")
         team.publish("diff_20251104", "乙")
         assert team.fetch("desk") == ["乙"]
-        team.publish(NEXT, "丙")
+        team.publish(NEXT_FILE_NAME, "丙")
         assert team.fetch("desk") == ["丙"]
         assert len([asked for asked in served.asked if asked.startswith("DELETE")]) > 1

@@ -35,10 +35,10 @@ from console.store.registry.search_index import (
     make_terms_of_rows,
     unindex_rows,
 )
-from tests.store.registry.files import WHOLE, make_number, make_row, write_file
+from tests.store.registry.files import WHOLE_FILE_NAME, make_number, make_row, write_file
 
 NAMES = st.text(st.sampled_from("株式会社緑川霞ヶヴァ々佐木髙ーカけガャッＡｂ・１゛ｶﾞ"), max_size=9)
-OWN_FORMS = st.text(st.sampled_from("緑川佐木カガ"), min_size=2, max_size=6)
+NAMES_OF_OWN_CHARACTERS = st.text(st.sampled_from("緑川佐木カガ"), min_size=2, max_size=6)
 ENGLISH = st.sampled_from(["", "Cherry Works Co., Ltd.", "Harbor", "K.K. É-Z"])
 ADDRESSES = st.sampled_from(["東京都", "北海道龍ケ崎市", "大阪市", "緑か丘町", "", "甲村ケ", "佐々", "三市"])
 STREETS = st.text(st.sampled_from("町丁目番地号の二十1４０－ケか々髙ヶ①丘"), max_size=12)
@@ -47,7 +47,8 @@ STREETS = st.text(st.sampled_from("町丁目番地号の二十1４０－ケか�
 @st.composite
 def draw_rows(draw: st.DrawFn) -> list[str]:
     return make_row(
-        0, name=draw(NAMES | OWN_FORMS), furigana=draw(NAMES | OWN_FORMS), en_name=draw(ENGLISH),
+        0, name=draw(NAMES | NAMES_OF_OWN_CHARACTERS), furigana=draw(NAMES | NAMES_OF_OWN_CHARACTERS),
+        en_name=draw(ENGLISH),
         prefecture_name=draw(ADDRESSES), city_name="",
         street_number=draw(STREETS), address_outside=draw(STREETS), post_code=draw(st.sampled_from(["", "0640941"])),
     )  # fmt: skip
@@ -157,7 +158,7 @@ def test_a_registry_of_form_2_is_searched_and_changed(tmp_path: Path) -> None:
     names = ("株式会社あさひガラス", "髙田商会", "霞ヶ関工業")
     osaka = {"name": "ひかり", "prefecture_name": "大阪府", "prefecture_code": "27", "street_number": "梅田１－２"}
     import_registry_files(
-        folder, [write_file(tmp_path, WHOLE, [make_row(i, name=name) for i, name in enumerate(names)])]
+        folder, [write_file(tmp_path, WHOLE_FILE_NAME, [make_row(i, name=name) for i, name in enumerate(names)])]
     )
     change_to_form_2(folder)
     reader = open_registry(folder)

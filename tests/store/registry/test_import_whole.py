@@ -12,7 +12,7 @@ from console.domain.registry.corporations import CloseCause, Closure, Corporatio
 from console.store.registry import import_whole
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import MAX_PREDECESSORS, open_registry
-from tests.store.registry.files import WHOLE, make_number, make_row, write_file
+from tests.store.registry.files import WHOLE_FILE_NAME, make_number, make_row, write_file
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp932"])
@@ -29,14 +29,16 @@ def test_the_corporations_of_a_file_are_found_by_number(tmp_path: Path, encoding
         make_row(5, kind="401", prefecture_code="", prefecture_name="", city_code="", city_name="", street_number="",
             address_outside="アメリカ合衆国ニューヨーク州", address_outside_image_id="77", en_name="Sample Inc."),
     ]  # fmt: skip
-    path = write_file(tmp_path, WHOLE, rows, encoding)
+    path = write_file(tmp_path, WHOLE_FILE_NAME, rows, encoding)
     folder = tmp_path / "registry"
     assert open_registry(folder) is None
     status = import_registry_files(folder, [path])
     reader = open_registry(folder)
     assert reader is not None
     assert (status.registry_date, status.rows, status.cycles) == (date(2025, 10, 31), 5, ())
-    assert [(file.name, file.rows, file.is_difference) for file in status.files] == [(f"{WHOLE}.zip", 7, False)]
+    assert [(file.name, file.rows, file.is_difference) for file in status.files] == [
+        (f"{WHOLE_FILE_NAME}.zip", 7, False)
+    ]
     assert reader.read_status() == status
 
     plain, merged, hidden, image, foreign = (reader.find(make_number(index)) for index in (0, 1, 2, 4, 5))
@@ -79,7 +81,7 @@ def test_of_two_rows_in_force_the_one_updated_last_is_kept(tmp_path: Path) -> No
         make_row(1, name="株式会社乙"),
     ]
     registry = tmp_path / "registry"
-    assert import_registry_files(registry, [write_file(tmp_path, WHOLE, rows)]).rows == 2
+    assert import_registry_files(registry, [write_file(tmp_path, WHOLE_FILE_NAME, rows)]).rows == 2
     reader = open_registry(registry)
     assert reader is not None
     assert [found.name for found in reader.find_many([make_number(0), make_number(1)]).values()] == [
@@ -96,7 +98,7 @@ def test_a_corporation_with_many_predecessors_has_a_small_answer(tmp_path: Path)
     predecessors."""
     merged = {"close_date": "2025-01-06", "close_cause": "11", "successor_corporate_number": make_number(0)}
     rows = [make_row(0), *(make_row(index, **merged) for index in range(1, MAX_PREDECESSORS + 5))]
-    import_registry_files(tmp_path / "registry", [write_file(tmp_path, WHOLE, rows)])
+    import_registry_files(tmp_path / "registry", [write_file(tmp_path, WHOLE_FILE_NAME, rows)])
     reader = open_registry(tmp_path / "registry")
     assert reader is not None
     with closing(reader):
@@ -110,7 +112,7 @@ def test_a_full_disk_during_an_import_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pages: int
 ) -> None:
     """A disk that becomes full at any step of the import is reported. Afterwards the same import continues."""
-    path = write_file(tmp_path, WHOLE, [make_row(index) for index in range(2000)])
+    path = write_file(tmp_path, WHOLE_FILE_NAME, [make_row(index) for index in range(2000)])
     open_build = import_whole._open_build_file
 
     def open_small_build(file: Path) -> sqlite3.Connection:

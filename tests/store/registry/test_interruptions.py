@@ -18,7 +18,7 @@ from console.store.registry import import_whole, source_file
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
 from console.store.registry.registry_file import hold_import_lock
-from tests.store.registry.files import WHOLE, make_number, make_row, write_file
+from tests.store.registry.files import WHOLE_FILE_NAME, make_number, make_row, write_file
 from tests.support.waiting import PATIENCE_SECONDS
 
 ROWS = 40
@@ -92,7 +92,7 @@ def test_a_stopped_import_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     begins anew."""
     monkeypatch.setattr(source_file, "_BLOCK_BYTES", 500)
     monkeypatch.setattr("console.store.registry.progress._SECONDS_BETWEEN_REPORTS", 0)
-    path = write_file(tmp_path, WHOLE, [make_row(index) for index in range(ROWS)])
+    path = write_file(tmp_path, WHOLE_FILE_NAME, [make_row(index) for index in range(ROWS)])
     registry, told = tmp_path / "registry", list[ImportProgress]()
 
     stops_at = [ROWS // 3, ROWS // 2]
@@ -114,7 +114,7 @@ def test_a_stopped_import_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 def test_a_simultaneous_import_is_refused(tmp_path: Path) -> None:
     """While one import runs, a second one is refused at once as `in_progress`."""
-    path, registry = write_file(tmp_path, WHOLE, [make_row(0)]), tmp_path / "registry"
+    path, registry = write_file(tmp_path, WHOLE_FILE_NAME, [make_row(0)]), tmp_path / "registry"
     with hold_import_lock(registry), pytest.raises(ConsoleError) as caught:
         import_registry_files(registry, [path])
     assert (caught.value.code, caught.value.detail.get("reason")) == (ErrorCode.IN_PROGRESS, "registry_import")
@@ -124,7 +124,7 @@ def test_a_simultaneous_import_is_refused(tmp_path: Path) -> None:
 def test_only_one_of_simultaneous_imports_runs(tmp_path: Path) -> None:
     """A process that is still asking for the right to import, and has only read the lock file, doesn't prevent the
     others: otherwise each of them could be refused."""
-    path, registry = write_file(tmp_path, WHOLE, [make_row(0)]), tmp_path / "registry"
+    path, registry = write_file(tmp_path, WHOLE_FILE_NAME, [make_row(0)]), tmp_path / "registry"
     assert import_registry_files(registry, [path]).rows == 1
     with closing(sqlite3.connect(registry / "import.lock", isolation_level=None)) as asking:
         asking.execute("BEGIN")
@@ -136,7 +136,7 @@ def test_only_one_of_simultaneous_imports_runs(tmp_path: Path) -> None:
 def test_leftovers_of_a_killed_deletion_are_deleted(tmp_path: Path) -> None:
     """A folder without its registry.db, which a killed deletion has left, is deleted; folders of other programs
     stay."""
-    path, registry = write_file(tmp_path, WHOLE, [make_row(0)]), tmp_path / "registry"
+    path, registry = write_file(tmp_path, WHOLE_FILE_NAME, [make_row(0)]), tmp_path / "registry"
     left, other = registry / "20251031-0a1b2c3d", registry / "fetched"
     left.mkdir(parents=True)
     other.mkdir()
@@ -151,16 +151,16 @@ def test_a_reader_has_an_answer_at_each_moment_of_the_imports(
     """During imports of whole files and differences, a reader always gets the answer of the former or of the new
     registry. It never goes back to the former and never fails."""
     monkeypatch.setattr(import_whole, "_BLOCKS_PER_COMMIT", 1)
-    registry, names = tmp_path / "registry", [WHOLE]
+    registry, names = tmp_path / "registry", [WHOLE_FILE_NAME]
     days = ["20251104", "20251105", "20251106"]
-    write_file(tmp_path, WHOLE, [make_row(0, name="20251031")])
+    write_file(tmp_path, WHOLE_FILE_NAME, [make_row(0, name="20251031")])
     for day in days:
         write_file(tmp_path, f"diff_{day}", [make_row(0, name=day)])
         names.append(f"diff_{day}")
     for day in ("20251107", "20251110"):
         write_file(tmp_path, f"00_zenkoku_all_{day}", [make_row(0, name=day)])
         names.append(f"00_zenkoku_all_{day}")
-    import_registry_files(registry, [tmp_path / f"{WHOLE}.zip"])
+    import_registry_files(registry, [tmp_path / f"{WHOLE_FILE_NAME}.zip"])
     reader = open_registry(registry)
     assert reader is not None
     seen: list[str] = []

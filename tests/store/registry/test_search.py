@@ -18,12 +18,12 @@ from console.store.registry.reader import RegistryReader, open_registry
 from console.store.registry.registry_file import find_registry_file, open_for_reading, open_for_writing
 from console.store.registry.search_expressions import FullTextExpressions
 from console.store.registry.search_index import CLOSED_TERMS_TABLE, OPEN_TERMS_TABLE
-from tests.store.registry.files import WHOLE, make_number, make_row, write_file
+from tests.store.registry.files import WHOLE_FILE_NAME, make_number, make_row, write_file
 
 LOOK_ALIKES, CLOSED_LOOK_ALIKES = 300, 60
 TABLES = (OPEN_TERMS_TABLE, CLOSED_TERMS_TABLE)
-CLOSED = {"close_date": "2020-01-31", "close_cause": "01", "process": "21"}
-OSAKA = {
+CLOSURE_FIELDS = {"close_date": "2020-01-31", "close_cause": "01", "process": "21"}
+OSAKA_FIELDS = {
     "prefecture_name": "大阪府",
     "prefecture_code": "27",
     "city_name": "大阪市北区",
@@ -31,25 +31,30 @@ OSAKA = {
     "street_number": "梅田２丁目４番９号",
     "post_code": "5300001",
 }
-ABROAD = dict.fromkeys(
+FIELDS_OF_FOREIGN_COMPANY = dict.fromkeys(
     ("prefecture_name", "prefecture_code", "city_name", "city_code", "street_number", "post_code"), ""
 )
 ROWS = {
     "part, open": {"name": "株式会社東京緑川"},
-    "beginning, closed": {"name": "緑川製作所株式会社", **CLOSED},
+    "beginning, closed": {"name": "緑川製作所株式会社", **CLOSURE_FIELDS},
     "beginning, open": {"name": "緑川工務店株式会社"},
-    "exact, closed": {"name": "合同会社緑川", **CLOSED},
+    "exact, closed": {"name": "合同会社緑川", **CLOSURE_FIELDS},
     "exact, open": {"name": "有限会社緑川"},
     "whole": {"name": "株式会社緑川"},
     "by furigana": {"name": "株式会社翠", "furigana": "ミドリカワ"},
-    "in Osaka": {"name": "緑川電機株式会社", **OSAKA},
+    "in Osaka": {"name": "緑川電機株式会社", **OSAKA_FIELDS},
     "hidden": {"name": "株式会社緑川隠", "hihyoji": "1"},
     "deleted": {"name": "株式会社緑川消", "process": "99"},
     "older row": {"name": "株式会社緑川旧", "latest": "0"},
     "English": {"name": "合同会社さくら", "en_name": "Cherry Works G.K.", "furigana": "サクラ"},
     "one character": {"name": "株式会社輝"},
     "image": {"name": "", "name_image_id": "00000001", "furigana": "エノナマエ", "street_number": "画像町１番"},
-    "abroad": {"name": "Ｈａｒｂｏｒ", **ABROAD, "address_outside": "シンガポール共和国港通り１番", "kind": "401"},
+    "abroad": {
+        "name": "Ｈａｒｂｏｒ",
+        **FIELDS_OF_FOREIGN_COMPANY,
+        "address_outside": "シンガポール共和国港通り１番",
+        "kind": "401",
+    },
     "digits": {"name": "株式会社２１世紀計画"},
     "long number": {"name": "株式会社番地", "furigana": "", "street_number": "字甲１２３４番地"},
     "symbols": {"name": "Ｃ＆Ｄ＿１００％株式会社"},
@@ -61,7 +66,7 @@ KEY_OF = {value: key for key, value in NUMBER_OF.items()}
 @pytest.fixture(scope="module")
 def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryReader]:
     folder = tmp_path_factory.mktemp("registry")
-    rows = [make_row(index, **(CLOSED if index < CLOSED_LOOK_ALIKES else {})) for index in range(LOOK_ALIKES)]
+    rows = [make_row(index, **(CLOSURE_FIELDS if index < CLOSED_LOOK_ALIKES else {})) for index in range(LOOK_ALIKES)]
     rows += [make_row(1000 + index, **fields) for index, fields in enumerate(ROWS.values())]
     reader = _make_registry(folder, rows)
     yield reader
@@ -69,7 +74,7 @@ def registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryReade
 
 
 def _make_registry(folder: Path, rows: list[list[str]]) -> RegistryReader:
-    import_registry_files(folder / "registry", [write_file(folder, WHOLE, rows)])
+    import_registry_files(folder / "registry", [write_file(folder, WHOLE_FILE_NAME, rows)])
     reader = open_registry(folder / "registry")
     assert reader is not None
     return reader
@@ -230,7 +235,7 @@ def test_matches_of_a_later_rank_are_not_lost(tmp_path: Path, monkeypatch: pytes
     reader.close()
 
 
-NOT_WORDS = (
+TEXTS_WITHOUT_WORDS = (
     "",
     " ",
     "\u3000\n\t",
@@ -248,7 +253,7 @@ NOT_WORDS = (
     "😀",
     "\u0301" * 300,
 )
-AROUND_WORDS = (
+WORDS_WITH_SYMBOLS = (
     '緑川"',
     '"緑川',
     "緑川*",
@@ -309,14 +314,16 @@ LONG_NAME = (
 
 def test_texts_with_nothing_to_search_for_find_nothing(registry: RegistryReader) -> None:
     """A text without a letter or digit finds nothing."""
-    assert [text for text in NOT_WORDS if search_and_check(registry, text)] == []
+    assert [text for text in TEXTS_WITHOUT_WORDS if search_and_check(registry, text)] == []
 
 
 def test_signs_and_unseen_characters_are_left_out(registry: RegistryReader) -> None:
     """Signs of SQLite's query language and invisible characters in the text are ignored."""
     plain = search_and_check(registry, "緑川")
     assert [
-        text for text in (*AROUND_WORDS, *TEXTS_WITH_UNUSUAL_CHARACTERS) if search_and_check(registry, text) != plain
+        text
+        for text in (*WORDS_WITH_SYMBOLS, *TEXTS_WITH_UNUSUAL_CHARACTERS)
+        if search_and_check(registry, text) != plain
     ] == []
 
 
@@ -334,10 +341,10 @@ def test_any_text_is_accepted(registry: RegistryReader, text: str) -> None:
     assert len(registry.search(text, limit=5)) <= 5
 
 
-PUBLISHED = "株式会社緑川霞ヶヴァ々佐木髙ーカガャッＡＢａ＆・１２０"
+PUBLISHED_NAME = "株式会社緑川霞ヶヴァ々佐木髙ーカガャッＡＢａ＆・１２０"
 
 
-@given(names=st.lists(st.text(st.sampled_from(PUBLISHED), min_size=1, max_size=8), min_size=1, max_size=30))
+@given(names=st.lists(st.text(st.sampled_from(PUBLISHED_NAME), min_size=1, max_size=8), min_size=1, max_size=30))
 @settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_a_name_is_found_by_itself_and_by_each_part(
     tmp_path_factory: pytest.TempPathFactory, names: list[str]
@@ -374,7 +381,7 @@ def test_whole_names_and_beginnings_are_found_by_one_reading(tmp_path: Path, tex
     names = [own, f"合同会社{own}", f"{own}株式会社", f"{own}工務店"]
     names_of_parts = [f"ミドリカワ東京緑川第{index}" for index in range(150)]
     rows = [
-        make_row(index, name=name, furigana="", **(CLOSED if name == names[2] else {}))
+        make_row(index, name=name, furigana="", **(CLOSURE_FIELDS if name == names[2] else {}))
         for index, name in enumerate([*names_of_parts, *names])
     ]
     registry = _make_registry(tmp_path, rows)
@@ -477,7 +484,7 @@ def test_a_search_after_a_difference_finds_new_names(tmp_path: Path) -> None:
     reader = _make_registry(tmp_path, rows)
     difference = [
         make_row(100, name="株式会社朝空", process="11"),
-        make_row(101, name="株式会社夕空", **CLOSED),
+        make_row(101, name="株式会社夕空", **CLOSURE_FIELDS),
         make_row(102, name="株式会社星空", process="99"),
         make_row(103, name="株式会社夜空"),
         make_row(104, name="株式会社雨空", hihyoji="1"),
@@ -504,7 +511,7 @@ def test_the_rarest_terms_of_a_name_are_looked_for(tmp_path: Path, monkeypatch: 
         make_row(index, name=f"株式会社サンライズ{kind}")
         for index, kind in enumerate(("ホーム", "ホーム", "印刷", "農園"))
     ]
-    reader = _make_registry(tmp_path, [*rows, make_row(9, name="株式会社サンライズ印刷", **CLOSED)])
+    reader = _make_registry(tmp_path, [*rows, make_row(9, name="株式会社サンライズ印刷", **CLOSURE_FIELDS)])
     row_counts = reader.run_query(lambda connection, _: search_index.read_frequent_terms(connection))
     assert {term: row_counts.get(term) for term in ("サン", "イズ", "^サン", "ホム", "ズ印", "印刷")} == {
         "サン": 4, "イズ": 4, "^サン": 4, "ホム": 2, "ズ印": None, "印刷": None,

@@ -12,9 +12,11 @@ from console.domain.registry.legal_forms import remove_legal_form
 from console.sandbox.registry.whole import InventedRegistry
 from console.store.registry.import_files import import_registry_files
 from console.store.registry.reader import open_registry
-from tests.store.registry.files import WHOLE, make_number, make_row, write_file
+from tests.store.registry.files import WHOLE_FILE_NAME, make_number, make_row, write_file
 
-LISTS = [Path(__file__).with_name(name) for name in ("spellings.txt", "spellings_heard.txt", "spellings_said.txt")]
+SPELLING_FILES = [
+    Path(__file__).with_name(name) for name in ("spellings.txt", "spellings_heard.txt", "spellings_said.txt")
+]
 FEWEST, SHARE, FIRST = 520, 0.98, 3
 INVENTED_ROWS = 3_000
 
@@ -29,7 +31,7 @@ class ExpectedCorporation(NamedTuple):
 def read_list() -> Iterator[ExpectedCorporation]:
     """Yield the corporations of the lists with their spellings."""
     expected: ExpectedCorporation | None = None
-    for line in (line for path in LISTS for line in path.read_text(encoding="utf-8").splitlines()):
+    for line in (line for path in SPELLING_FILES for line in path.read_text(encoding="utf-8").splitlines()):
         if line.startswith("    ") and expected is not None:
             expected.spellings.append(line.strip())
         elif line and not line.startswith("#"):
@@ -80,7 +82,7 @@ def test_spellings_find_the_expected_corporation(tmp_path: Path, capsys: pytest.
     rows = [list(one) for one in InventedRegistry(INVENTED_ROWS, 3, date(2025, 10, 31)).iterate_rows()]
     rows += [make_row(index, furigana="", **fields) for index, fields in enumerate(others)]
     rows += [make_row(100_000 + index, **expected.fields) for index, expected in enumerate(listed)]
-    import_registry_files(tmp_path / "registry", [write_file(tmp_path, WHOLE, rows)])
+    import_registry_files(tmp_path / "registry", [write_file(tmp_path, WHOLE_FILE_NAME, rows)])
     reader = open_registry(tmp_path / "registry")
     assert reader is not None
     asked, misses = 0, []

@@ -25,7 +25,7 @@ from tests.support.servers import Server
 WATCHED, PAYMENTS, CHANGED = 100_000, 40_000, 6_000
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 NUMBERS = [filling.compute_corporation_number(row) for row in range(1, ROWS_PER_PAGE + 1)]
-PLACED = [compute_corporation_subject_id(number) for number in NUMBERS]
+SUBJECT_IDS = [compute_corporation_subject_id(number) for number in NUMBERS]
 QUERY_BY_NAME: dict[str, Query] = {
     "first page": lambda conn: watched_corporations.read_page(conn, "", ROWS_PER_PAGE),
     "later page": lambda conn: watched_corporations.read_page(conn, NUMBERS[-1], ROWS_PER_PAGE),
@@ -34,7 +34,7 @@ QUERY_BY_NAME: dict[str, Query] = {
     "renewed checks of numbers": lambda conn: live_records.find_renewed_numbers(
         conn, dict.fromkeys(NUMBERS, NOW), NOW
     ),
-    "open alerts of numbers": lambda conn: alerts.read_open_alerts_of_subjects(conn, CORPORATION_KIND, PLACED),
+    "open alerts of numbers": lambda conn: alerts.read_open_alerts_of_subjects(conn, CORPORATION_KIND, SUBJECT_IDS),
     "open changes": lambda conn: alerts.list_open_alerts_of_rule(conn, CORPORATION_CHANGE_RULE, ROWS_PER_PAGE),
     "open changes, later page": lambda conn: alerts.list_open_alerts_of_rule(
         conn, CORPORATION_CHANGE_RULE, ROWS_PER_PAGE, 3_000
@@ -68,7 +68,7 @@ def database_with_many_rows(mariadb_server: Server) -> Iterator[Database]:
             filling.fill_server(cursor, WATCHED, PAYMENTS)
             cursor.execute(
                 "INSERT IGNORE INTO watched_corporations (corporation_number, facts, registry_date, changed_at)"
-                f" SELECT corporation_number, '{{}}', '2026-11-18', NOW() FROM {filling.TABLE}"
+                f" SELECT corporation_number, '{{}}', '2026-11-18', NOW() FROM {filling.CHECKS_TABLE}"
             )
             cursor.execute(
                 "INSERT INTO alerts (rule_id, subject_kind, subject_id, observed, expected, detected_at)"

@@ -25,7 +25,7 @@ from tests.support.servers import Server
 
 NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 _PERIOD = make_period_until(NOW, 14)
-BY_INDEX: dict[str, Query] = {
+QUERIES_BY_INDEX: dict[str, Query] = {
     "success": lambda conn: read_provider_success(conn, NOW),
     "states of a provider": lambda conn: provider_success.count_payments_by_state(conn, "paypay", _PERIOD),
     "money": lambda conn: report_queries.read_settlement(conn, NOW),
@@ -41,7 +41,7 @@ def _read_truth(conn: Connection) -> object:
     return report_queries.read_time_to_truth(conn, NOW, TimeScale(1))
 
 
-NEWEST: dict[str, Query] = {
+QUERIES_OF_NEWEST_ROWS: dict[str, Query] = {
     "refunds": lambda conn: report_queries.read_refund_funnel(conn, NOW),
     "unknown outcomes": _read_truth,
 }
@@ -73,7 +73,7 @@ def database(request: pytest.FixtureRequest) -> Database:
 
 def test_no_report_reads_a_whole_table(database: Database) -> None:
     """No query of a report reads a table or an index from one end to the other."""
-    for name, ask in BY_INDEX.items():
+    for name, ask in QUERIES_BY_INDEX.items():
         steps = plans.read_plan_steps(database, ask)
         assert not plans.find_whole_table_steps(steps), (name, steps)
 
@@ -81,7 +81,7 @@ def test_no_report_reads_a_whole_table(database: Database) -> None:
 def test_statements_for_newest_rows_have_a_limit(database: Database) -> None:
     """Each statement that reads the newest rows has a limit and follows an index, so that no table is sorted first.
     The few lapsed calls are sorted by their beginning, and the sums by their currency."""
-    for name, ask in NEWEST.items():
+    for name, ask in QUERIES_OF_NEWEST_ROWS.items():
         for sql, values in plans.record_statements(database, ask):
             steps = plans.explain_statements(database, [(sql, values)])
             whole = plans.find_whole_table_steps(steps)

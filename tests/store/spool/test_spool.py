@@ -29,7 +29,7 @@ from console.store.spool.file_identity import IDENTITY_FILE_NAME
 from console.store.spool.spool import ChainHead, Intent, Spool, SpoolState, StartKeys
 from console.store.spool.sqlite_file import SqliteValue, write_transaction
 from tests.store import processes
-from tests.store.spool_worker import ANSWER, DATABASE, KEY, begin_operation, make_intent
+from tests.store.spool_worker import DATABASE, KEY, PURCHASE_ANSWER, begin_operation, make_intent
 from tests.support.waiting import PATIENCE_SECONDS
 
 INSTANT = datetime(2026, 11, 20, 3, 0, 0, 123456, tzinfo=UTC)
@@ -108,9 +108,9 @@ def test_an_end_of_an_unknown_operation_changes_nothing(spool: Spool) -> None:
 def test_a_stored_answer_waits_for_its_delivery(spool: Spool) -> None:
     """A stored answer is returned completely, for its database, until it is marked as delivered."""
     begin_operation(spool, make_intent("op-1"))
-    spool.store_answer("op-1", ANSWER)
+    spool.store_answer("op-1", PURCHASE_ANSWER)
     (waiting,) = spool.list_undelivered_entries(DATABASE)
-    assert (waiting.answer, waiting.id_at_provider, waiting.state) == (ANSWER, 4711, SpoolState.ANSWERED)
+    assert (waiting.answer, waiting.id_at_provider, waiting.state) == (PURCHASE_ANSWER, 4711, SpoolState.ANSWERED)
     spool.mark_delivered("op-1")
     assert spool.list_undelivered_entries(DATABASE) == ()
 
@@ -120,14 +120,14 @@ def test_an_answer_without_intent_is_not_lost_in_silence(spool: Spool) -> None:
     stored.
     """
     with pytest.raises(ConsoleError) as caught:
-        spool.store_answer("nobody", ANSWER)
+        spool.store_answer("nobody", PURCHASE_ANSWER)
     assert caught.value.detail["problem"] == "answer_without_intent"
 
 
 def test_a_kept_answer_is_nowhere_readable(tmp_path: Path, spool: Spool) -> None:
     """Neither the text of an answer nor its number can be read in any file of the desk."""
     begin_operation(spool, make_intent("op-1"))
-    spool.store_answer("op-1", replace(ANSWER, evidence="CANARY-極秘"))
+    spool.store_answer("op-1", replace(PURCHASE_ANSWER, evidence="CANARY-極秘"))
     kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
     assert b"op-1" in kept
     assert b"CANARY" not in kept
@@ -140,7 +140,7 @@ def test_another_key_reads_only_the_existence_of_an_answer(
 ) -> None:
     """Without the right key an entry with an answer is still listed, but its answer can't be read."""
     begin_operation(spool, make_intent("op-1"))
-    spool.store_answer("op-1", ANSWER)
+    spool.store_answer("op-1", PURCHASE_ANSWER)
     other = Spool(tmp_path, cipher)
     (entry,) = other.list_undelivered_entries(DATABASE)
     other.close()
@@ -152,7 +152,7 @@ def test_no_answer_is_stored_without_a_key(tmp_path: Path) -> None:
     spool = Spool(tmp_path, None)
     begin_operation(spool, make_intent("op-1"))
     with pytest.raises(ConsoleError) as caught:
-        spool.store_answer("op-1", ANSWER)
+        spool.store_answer("op-1", PURCHASE_ANSWER)
     spool.close()
     assert (caught.value.code, caught.value.detail["variable"]) == ("bad_profile", "CONSOLE_SECRET_STORE_KEY")
 
@@ -206,11 +206,11 @@ def test_every_answer_survives_as_text(answer: answers.Answer) -> None:
     "text",
     [
         *("", "[]", "3", "null", "{}", '{"form": 2}', '{"form": 1}', '{"form": 1, "kind": "WON"}'),
-        answers.encode_answer(ANSWER).replace('"YES"', '"perhaps"').replace('"yes"', '"perhaps"'),
-        answers.encode_answer(replace(ANSWER, found=CheckReport(1, purchase_date=date(2026, 1, 1)))).replace(
+        answers.encode_answer(PURCHASE_ANSWER).replace('"YES"', '"perhaps"').replace('"yes"', '"perhaps"'),
+        answers.encode_answer(replace(PURCHASE_ANSWER, found=CheckReport(1, purchase_date=date(2026, 1, 1)))).replace(
             "2026-01-01", "soon"
         ),
-        answers.encode_answer(ANSWER).replace("company_name", "name"),
+        answers.encode_answer(PURCHASE_ANSWER).replace("company_name", "name"),
     ],
 )
 def test_other_text_is_no_answer(text: str) -> None:
@@ -270,7 +270,7 @@ def test_kill_in_the_middle_of_writing_loses_nothing(tmp_path: Path, after: int)
         promise, operation = line.split()
         entry = spool.find(operation)
         assert entry is not None
-        assert promise == "intent" or entry.answer == ANSWER
+        assert promise == "intent" or entry.answer == PURCHASE_ANSWER
     spool.close()
 
 

@@ -17,7 +17,7 @@ from console.store.spool.spool import FILE_NAME, NEWEST_SPOOL_VERSION, ChainHead
 from console.store.spool.sqlite_file import APPLICATION_ID
 from console.wording.sentences.catalogue import LANGUAGES, format_error_message
 from tests.store import processes
-from tests.store.spool_worker import ANSWER, DATABASE, KEY, begin_operation, make_intent
+from tests.store.spool_worker import DATABASE, KEY, PURCHASE_ANSWER, begin_operation, make_intent
 from tests.support import guards
 
 
@@ -147,7 +147,7 @@ def test_durable_writes_are_full_and_others_are_not(tmp_path: Path) -> None:
     assert level() == 2
     spool.mark_ended("op-1", holds_claim=True)
     assert level() == 1
-    spool.store_answer("op-1", ANSWER)
+    spool.store_answer("op-1", PURCHASE_ANSWER)
     assert level() == 2
     spool.mark_delivered("op-1")
     assert level() == 1

@@ -17,10 +17,10 @@ from tests.store.concurrent_transactions import run_at_once
 from tests.store.money_rows import NOW
 
 FIVE_MINUTES_AFTER = NOW + timedelta(minutes=5)
-KIND = "payment_timeout"
+SAGA_KIND = "payment_timeout"
 
 
-def start_saga(conn: Connection, payment: int = 1, kind: str = KIND) -> Saga:
+def start_saga(conn: Connection, payment: int = 1, kind: str = SAGA_KIND) -> Saga:
     saga = sagas.start_saga(conn, kind, "payment", payment, "ask", {"asked": 1}, NOW)
     assert saga is not None
     return saga
@@ -29,11 +29,11 @@ def start_saga(conn: Connection, payment: int = 1, kind: str = KIND) -> Saga:
 def test_a_record_has_one_unfinished_saga_of_a_kind(own_rows: Connection) -> None:
     """A record has at most one unfinished saga of a kind. After its end another may begin; all are kept."""
     first = start_saga(own_rows)
-    assert sagas.start_saga(own_rows, KIND, "payment", 1, "ask", {}, FIVE_MINUTES_AFTER) is None
-    assert sagas.find_open_saga(own_rows, KIND, "payment", 1) == first == sagas.find(own_rows, first.id)
+    assert sagas.start_saga(own_rows, SAGA_KIND, "payment", 1, "ask", {}, FIVE_MINUTES_AFTER) is None
+    assert sagas.find_open_saga(own_rows, SAGA_KIND, "payment", 1) == first == sagas.find(own_rows, first.id)
     other = start_saga(own_rows, kind="other")
     done = sagas.end_saga(own_rows, first, NOW, SagaState.DONE)
-    assert sagas.find_open_saga(own_rows, KIND, "payment", 1) is None
+    assert sagas.find_open_saga(own_rows, SAGA_KIND, "payment", 1) is None
     assert sagas.find_by_subject(own_rows, "payment", 1) == (done, other)
     assert sagas.find_by_subject(own_rows, "payment", 1) != (done, other, start_saga(own_rows))
 
@@ -136,4 +136,4 @@ def test_simultaneous_beginnings_create_one_saga(databases: tuple[Database, ...]
 
 
 def _start_saga(conn: Connection) -> Saga | None:
-    return sagas.start_saga(conn, KIND, "payment", 1, "ask", {}, NOW)
+    return sagas.start_saga(conn, SAGA_KIND, "payment", 1, "ask", {}, NOW)

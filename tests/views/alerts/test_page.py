@@ -49,10 +49,12 @@ PENDING_ORDER_ALERT = AlertItem(
 CASE_ITEM = AlertItem(
     Alert(1, "reversed", "payment", 6, None, "FAILED", "completed 100 JPY", NOW), "open", "payment", 6
 )
-TASK = AlertItem(Alert(2, "task_late", "task", 77, None, "probes: ended never", "every 30 s", NOW), None, "task", 77)
+LATE_TASK_ITEM = AlertItem(
+    Alert(2, "task_late", "task", 77, None, "probes: ended never", "every 30 s", NOW), None, "task", 77
+)
 
 
-MERGED = AlertItem(
+MERGED_COMPANY_ITEM = AlertItem(
     Alert(
         4, "corporation_changed", "corporation", 1180301018771, None,
         "company merged 2026-10-31 8700110005901 株式会社承継; company renamed 甲|乙", "acknowledgement|renewal", NOW,
@@ -113,8 +115,8 @@ def test_an_alert_leads_to_its_record(appearance: object) -> None:
     """
     assert alert_words.find_alert_record_route(LATE_PAYMENT_ALERT) == PaymentRoute(5, (), "alerts")
     assert alert_words.find_alert_record_route(replace(CASE_ITEM, kind="order", id=2)) == OrderRoute(2, (), "alerts")
-    assert alert_words.find_alert_record_route(TASK) is None
-    assert alert_words.find_alert_record_route(MERGED) == LookupRoute("1180301018771")
+    assert alert_words.find_alert_record_route(LATE_TASK_ITEM) is None
+    assert alert_words.find_alert_record_route(MERGED_COMPANY_ITEM) == LookupRoute("1180301018771")
     assert [
         alert_words.format_alert_record(item, make_window_context()) for item in (LATE_PAYMENT_ALERT, CASE_ITEM)
     ] == [
@@ -122,7 +124,7 @@ def test_an_alert_leads_to_its_record(appearance: object) -> None:
         "Payment",
     ]
     assert alert_words.format_alert_record(replace(CASE_ITEM, number="A-10442"), make_window_context()) == "A-10442"
-    assert alert_words.format_alert_rule(TASK.alert, make_window_context()) == "Scheduled task is late"
+    assert alert_words.format_alert_rule(LATE_TASK_ITEM.alert, make_window_context()) == "Scheduled task is late"
 
 
 def test_incidents_are_grouped_by_state(appearance: object) -> None:
@@ -132,7 +134,7 @@ def test_incidents_are_grouped_by_state(appearance: object) -> None:
     snoozed = make_incident(
         replace(CASE_ITEM, alert=replace(CASE_ITEM.alert, id=30)), state=IncidentState.SNOOZED, snoozed_until=NOW
     )
-    old_task = replace(TASK, alert=replace(TASK.alert, detected_at=NOW - timedelta(days=3)))
+    old_task = replace(LATE_TASK_ITEM, alert=replace(LATE_TASK_ITEM.alert, detected_at=NOW - timedelta(days=3)))
     by_age = (
         make_incident(old_task),
         make_incident(LATE_PAYMENT_ALERT),
@@ -153,7 +155,7 @@ def test_an_acknowledged_incident_is_marked_in_the_list(appearance: object) -> N
     """The sidebar counts only open incidents that nobody has acknowledged. Their number is that of the open rows
     without the word for an acknowledgement. A resolved incident has no such word."""
     acknowledged = replace(LATE_PAYMENT_ALERT.alert, acknowledged_by="lead-b", acknowledged_at=NOW)
-    seen, unseen = replace(LATE_PAYMENT_ALERT, alert=acknowledged), make_incident(TASK)
+    seen, unseen = replace(LATE_PAYMENT_ALERT, alert=acknowledged), make_incident(LATE_TASK_ITEM)
     page = make_page(make_incident(seen), unseen)
     cause = next(column for column in page.table.rows.columns if column.key == "cause")
     marked = [str(cause.cell(incident)).endswith(" · Acknowledged") for incident in page.table.all_rows]
@@ -213,7 +215,7 @@ def test_the_current_incident_offers_its_possible_actions(appearance: object) ->
     assert still_open.main_button.text() == "End acknowledgement"
     resolved = make_incident(LATE_PAYMENT_ALERT, state=IncidentState.RESOLVED)
     assert ReopenIncidentDialog(page.context, resolved, page).main_button.text() == "Reopen"
-    page._show_incident(make_incident(TASK))
+    page._show_incident(make_incident(LATE_TASK_ITEM))
     assert page.action_button.isHidden()
     closed = make_incident(LATE_PAYMENT_ALERT, state=IncidentState.CLOSED, closed_at=NOW)
     page._show_incident(closed)
@@ -267,12 +269,12 @@ def test_the_dialog_explains_the_effect_of_an_acknowledgement(appearance: object
     """The dialog says what an acknowledgement does: it closes the alert about a company and that of a rolled back
     database, after which operations with money are possible again; any other alert stays open.
     """
-    page = make_page(make_incident(LATE_PAYMENT_ALERT), make_incident(MERGED))
+    page = make_page(make_incident(LATE_PAYMENT_ALERT), make_incident(MERGED_COMPANY_ITEM))
     qtbot.addWidget(page)
     went_back = replace(LATE_PAYMENT_ALERT, alert=replace(LATE_PAYMENT_ALERT.alert, rule_id="database_went_back"))
     for item, effects in (
         (LATE_PAYMENT_ALERT, ("stays open",)),
-        (MERGED, ("closes with your acknowledgement",)),
+        (MERGED_COMPANY_ITEM, ("closes with your acknowledgement",)),
         (went_back, ("closes with your acknowledgement", "refunds are possible again", "can't be undone")),
     ):
         dialog = AcknowledgeAlertsDialog(page.context, item, page)
@@ -315,5 +317,5 @@ def test_the_explanation_of_an_alert_has_its_rule_and_states(appearance: object)
     assert alert_words.format_alert_explanation(PENDING_ORDER_ALERT, context).startswith(
         "The gateway confirmed the payment, but the order is still unpaid after 5 min."
     )
-    assert alert_words.format_alert_explanation(MERGED, context).endswith("Renamed from 甲 to 乙")
+    assert alert_words.format_alert_explanation(MERGED_COMPANY_ITEM, context).endswith("Renamed from 甲 to 乙")
     assert alert_words.format_alert_explanation(CASE_ITEM, context) == ""

@@ -9,9 +9,9 @@ from console.views.documents.pdf_view import PdfPageMark, PdfPageView
 from console.views.theme.design_tokens import Tone
 from console.views.theme.theme import current_appearance
 
-PAPER = QColor("white")
+PAPER_COLOR = QColor("white")
 LEFT_MARGIN = 0.1  # of the page, as a report has it
-SIGNS: dict[str, Tone] = {"+": "good", "−": "bad", "≠": "care"}
+TONE_BY_SIGN: dict[str, Tone] = {"+": "good", "−": "bad", "≠": "care"}
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.25, 2.0])
@@ -23,7 +23,7 @@ def test_signs_stay_in_the_margin_of_a_small_page(qtbot: QtBot, signs: str, scal
     qtbot.addWidget(view)
     view.resize(400, 500)
     marks = [
-        PdfPageMark((0.5, 0.1 + 0.2 * row, 0.6, 0.12 + 0.2 * row), sign, SIGNS[sign])
+        PdfPageMark((0.5, 0.1 + 0.2 * row, 0.6, 0.12 + 0.2 * row), sign, TONE_BY_SIGN[sign])
         for row, sign in enumerate(signs)
     ]
     view.show_marked_page(PageImage(400, 560, bytes([255] * 400 * 560 * 3)), 320, marks, "page")
@@ -34,13 +34,13 @@ def test_signs_stay_in_the_margin_of_a_small_page(qtbot: QtBot, signs: str, scal
     picture = sheet.grab().toImage().convertToFormat(QImage.Format.Format_RGB32)
     page_left, page_width = (sheet.width() - 320) // 2, 320
     between = range(page_left + round(page_width * LEFT_MARGIN), page_left + round(page_width * 0.48))
-    stained = {x for x in between for y in range(20, sheet.height() - 20) if picture.pixelColor(x, y) != PAPER}
+    stained = {x for x in between for y in range(20, sheet.height() - 20) if picture.pixelColor(x, y) != PAPER_COLOR}
     assert not stained
     for row in range(len(signs)):
         middle = sheet.height() * (0.11 + 0.2 * row)
         rows = range(round(middle) - 14, round(middle) + 14)
         margin = range(page_left + 2, page_left + round(page_width * LEFT_MARGIN))
-        assert any(picture.pixelColor(x, y) != PAPER for x in margin for y in rows), "no sign"
+        assert any(picture.pixelColor(x, y) != PAPER_COLOR for x in margin for y in rows), "no sign"
 
 
 @pytest.mark.parametrize("is_current", [True, False])
@@ -50,7 +50,7 @@ def test_a_mark_around_one_digit_leaves_it_readable(qtbot: QtBot, is_current: bo
     qtbot.addWidget(view)
     view.resize(400, 500)
     page = QImage(400, 560, QImage.Format.Format_RGB888)
-    page.fill(PAPER)
+    page.fill(PAPER_COLOR)
     letter = range(200, 206), range(100, 110)
     for x in letter[0]:
         for y in letter[1]:

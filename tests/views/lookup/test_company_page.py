@@ -18,10 +18,10 @@ from console.views.records.actions import RecordActionHandlers
 from console.views.widgets.base import IconLabel, TextLabel
 from tests.views.invented_checks import make_check, make_window_context
 
-UNKNOWN = make_check(state=CheckState.PENDING, certainty=Certainty.UNKNOWN, pdf_file_path=None, result=None)
-RUNNING = make_check(state=CheckState.PENDING, pdf_file_path=None, result=None)
-FAILED = make_check(state=CheckState.ERROR, pdf_file_path=None, result=None)
-NO_PDF = make_check(pdf_file_path=None, incomplete=("pdf",))
+UNKNOWN_CHECK = make_check(state=CheckState.PENDING, certainty=Certainty.UNKNOWN, pdf_file_path=None, result=None)
+RUNNING_CHECK = make_check(state=CheckState.PENDING, pdf_file_path=None, result=None)
+FAILED_CHECK = make_check(state=CheckState.ERROR, pdf_file_path=None, result=None)
+CHECK_WITHOUT_PDF = make_check(pdf_file_path=None, incomplete=("pdf",))
 
 
 def make_page(record: CreditCheck, language: Literal["ja", "en"] = "en") -> CompanyPanel:
@@ -45,28 +45,34 @@ def test_an_unknown_purchase_is_no_live_credit_check(language: Literal["ja", "en
     """The panel of an unknown purchase has its own title and no red sign for a missing PDF; buying for its client is
     disabled and isn't the primary button.
     """
-    page = make_page(UNKNOWN, language)
+    page = make_page(UNKNOWN_CHECK, language)
     shown = read_texts(page.live_check_panel)
-    assert page._context.translate("lookup.live_of", client=UNKNOWN.client_id) not in shown
-    assert page._context.translate("lookup.unknown_of", client=UNKNOWN.client_id) in shown
+    assert page._context.translate("lookup.live_of", client=UNKNOWN_CHECK.client_id) not in shown
+    assert page._context.translate("lookup.unknown_of", client=UNKNOWN_CHECK.client_id) in shown
     assert page._context.translate("record.document.not_yet") in shown
     assert page._context.translate("lookup.no_pdf") not in shown
     assert count_red_icons(page.live_check_panel) == 0
     assert (page.buy_button.kind, page.buy_button.isEnabled()) == ("default", False)
-    assert page.buy_button.block_reason == page._context.translate("lookup.bought_perhaps", client=UNKNOWN.client_id)
+    assert page.buy_button.block_reason == page._context.translate(
+        "lookup.bought_perhaps", client=UNKNOWN_CHECK.client_id
+    )
 
 
 def test_a_running_purchase_is_no_live_credit_check_either(appearance: object) -> None:
     """The panel of a running purchase has its own title and no red sign for a missing PDF."""
-    page = make_page(RUNNING)
-    assert page._context.translate("lookup.running_of", client=RUNNING.client_id) in read_texts(page.live_check_panel)
+    page = make_page(RUNNING_CHECK)
+    assert page._context.translate("lookup.running_of", client=RUNNING_CHECK.client_id) in read_texts(
+        page.live_check_panel
+    )
     assert count_red_icons(page.live_check_panel) == 0
 
 
 def test_a_bought_check_without_its_pdf_shows_a_red_note(appearance: object) -> None:
     """The PDF of what was bought is missing, in red; buying is possible and not the first thing to do."""
-    page = make_page(NO_PDF)
-    assert page._context.translate("lookup.live_of", client=NO_PDF.client_id) in read_texts(page.live_check_panel)
+    page = make_page(CHECK_WITHOUT_PDF)
+    assert page._context.translate("lookup.live_of", client=CHECK_WITHOUT_PDF.client_id) in read_texts(
+        page.live_check_panel
+    )
     assert page._context.translate("lookup.no_pdf") in read_texts(page.live_check_panel)
     assert count_red_icons(page.live_check_panel) == 1
     assert page.buy_button.kind == "default"
@@ -76,11 +82,13 @@ def test_a_failed_purchase_is_no_current_credit_check(appearance: object) -> Non
     """If the only purchase for a client failed, the title of the panel says that the client has no live
     credit check.
     """
-    page = make_page(FAILED)
-    assert page._context.translate("lookup.none_live_of", client=FAILED.client_id) in read_texts(
+    page = make_page(FAILED_CHECK)
+    assert page._context.translate("lookup.none_live_of", client=FAILED_CHECK.client_id) in read_texts(
         page.live_check_panel
     )
-    assert page._context.translate("lookup.live_of", client=FAILED.client_id) not in read_texts(page.live_check_panel)
+    assert page._context.translate("lookup.live_of", client=FAILED_CHECK.client_id) not in read_texts(
+        page.live_check_panel
+    )
 
 
 def list_hint_keys(page: LookupPage) -> set[str]:
@@ -94,9 +102,9 @@ def test_only_keys_with_an_effect_are_offered(appearance: object) -> None:
     page = LookupPage(make_window_context())
     on_records, on_company = {"Enter", "F", "P"}, {"B", "Ctrl+C"}
     assert not list_hint_keys(page) & (on_records | on_company | {"R"})
-    number = NO_PDF.corporation_number
+    number = CHECK_WITHOUT_PDF.corporation_number
     page._looked_up_text = number
-    page._show_result(number, LookupResult(number, (NO_PDF,)))
+    page._show_result(number, LookupResult(number, (CHECK_WITHOUT_PDF,)))
     assert on_records | on_company <= list_hint_keys(page)
     assert "R" not in list_hint_keys(page), "it has no payment"
     page._show_result(number, LookupResult(number, ()))
@@ -107,13 +115,13 @@ def test_only_keys_with_an_effect_are_offered(appearance: object) -> None:
 def test_the_open_issues_stay_under_the_pointer(qtbot: QtBot, appearance: object) -> None:
     """A change that the program reads by itself moves nothing below them while the pointer is there, and no line goes
     on saying what was true before; they are shown anew when the pointer leaves. The focus stays at its record."""
-    other = replace(NO_PDF, id=NO_PDF.id + 1)
-    page = make_page(NO_PDF)
+    other = replace(CHECK_WITHOUT_PDF, id=CHECK_WITHOUT_PDF.id + 1)
+    page = make_page(CHECK_WITHOUT_PDF)
     qtbot.addWidget(page)
     page.resize(900, 700)
     page.show()
-    number = NO_PDF.corporation_number
-    page.show_result(LookupResult(number, (NO_PDF, other)))
+    number = CHECK_WITHOUT_PDF.corporation_number
+    page.show_result(LookupResult(number, (CHECK_WITHOUT_PDF, other)))
     page.activateWindow()
     qtbot.waitUntil(page.isActiveWindow)
     page.open_items.focus_stops[1].setFocus()
@@ -142,16 +150,18 @@ def test_a_company_without_open_issues_has_no_issue_list(appearance: object) -> 
     """A company without open issues has no list of open issues; the list appears when an issue does."""
     page = make_page(make_check())
     assert page.open_items.isHidden()
-    page.show_result(LookupResult(NO_PDF.corporation_number, (NO_PDF,)))
+    page.show_result(LookupResult(CHECK_WITHOUT_PDF.corporation_number, (CHECK_WITHOUT_PDF,)))
     assert not page.open_items.isHidden()
-    page.show_result(LookupResult(NO_PDF.corporation_number, (make_check(),)))
+    page.show_result(LookupResult(CHECK_WITHOUT_PDF.corporation_number, (make_check(),)))
     assert page.open_items.isHidden()
 
 
 def test_a_re_read_without_a_change_leaves_the_open_issues_alone(qtbot: QtBot, appearance: object) -> None:
     """After a re-read that found no change, the button of the open issue is still the same widget."""
-    page = make_page(NO_PDF)
+    page = make_page(CHECK_WITHOUT_PDF)
     qtbot.addWidget(page)
     (button,) = page.open_items.focus_stops
-    page.show_result(LookupResult(NO_PDF.corporation_number, (replace(NO_PDF),)), is_automatic=True)
+    page.show_result(
+        LookupResult(CHECK_WITHOUT_PDF.corporation_number, (replace(CHECK_WITHOUT_PDF),)), is_automatic=True
+    )
     assert page.open_items.focus_stops == [button]

@@ -43,7 +43,7 @@ EVENTS = (
         facts={"given": 1, "needed": 1},
     ),
 )
-STORY = TimelinePage("refund", "9", EVENTS)
+TIMELINE_PAGE = TimelinePage("refund", "9", EVENTS)
 
 
 def test_the_timeline_of_a_record_shows_events_of_related_records(appearance: object) -> None:
@@ -52,7 +52,7 @@ def test_the_timeline_of_a_record_shows_events_of_related_records(appearance: ob
     """
     at = make_window_context()
     tabs = MoneyTabs(at, ())
-    payment_view = make_view(newest_events=STORY)
+    payment_view = make_view(newest_events=TIMELINE_PAGE)
     tabs.show_view(payment_view)
     lines = [tabs._timeline_list.get_line_at(row) for row in range(tabs._timeline_list.model().rowCount())]
     assert [line.actor_text for line in lines] == ["lead-b", record_words.get_actor_name("worker", at), "op-a"]

@@ -16,14 +16,14 @@ from console.wording.sentences.catalogue import LANGUAGES
 from tests.views.invented_checks import NOW, make_window_context
 from tests.views.invented_payments import make_refund
 
-ARRIVED = PersonalEvent(PersonalEventKind.APPROVAL, "approval/refund/9", "arrived", "refund", "9")
-DECIDED = PersonalEvent(PersonalEventKind.DECISION, "refund/4/rejected", "rejected", "refund", "4", "A-10442")
-PROPOSED = PersonalEvent(PersonalEventKind.APPROVAL, "approval/proposal/3", "proposed", "operation", "a-b")
-MENTIONED = PersonalEvent(PersonalEventKind.MENTION, "mention/1", "note", "payment", "5")
+ARRIVED_EVENT = PersonalEvent(PersonalEventKind.APPROVAL, "approval/refund/9", "arrived", "refund", "9")
+DECIDED_EVENT = PersonalEvent(PersonalEventKind.DECISION, "refund/4/rejected", "rejected", "refund", "4", "A-10442")
+PROPOSED_EVENT = PersonalEvent(PersonalEventKind.APPROVAL, "approval/proposal/3", "proposed", "operation", "a-b")
+MENTION_EVENT = PersonalEvent(PersonalEventKind.MENTION, "mention/1", "note", "payment", "5")
 HAND_OVER_EVENT = PersonalEvent(PersonalEventKind.HAND_OVER, "mention/2", "note", "payment", "6")
 OWNED_INCIDENT_EVENT = PersonalEvent(PersonalEventKind.HAND_OVER, "incident/7/handed/2", "incident", "incident", "7")
 WORSE_INCIDENT_EVENT = PersonalEvent(PersonalEventKind.INCIDENT, "incident/7/worse/9/", "worse", "incident", "7")
-ENDED = PersonalEvent(PersonalEventKind.BULK_RUN, "bulk-run/8", "ended", "bulk-run", "8", "BS-8")
+ENDED_RUN_EVENT = PersonalEvent(PersonalEventKind.BULK_RUN, "bulk-run/8", "ended", "bulk-run", "8", "BS-8")
 DECISIONS = [
     PersonalEvent(PersonalEventKind.DECISION, "x", act, "refund", "4")
     for act in ("approved", "rejected", "expired", "closed", "replaced")
@@ -33,13 +33,13 @@ DECISIONS = [
     for kind, state in (("credit-check", "success"), ("payment", "completed"), ("refund", "failed"))
 ]
 ALL_EVENTS = (
-    ARRIVED,
-    PROPOSED,
-    MENTIONED,
+    ARRIVED_EVENT,
+    PROPOSED_EVENT,
+    MENTION_EVENT,
     HAND_OVER_EVENT,
     OWNED_INCIDENT_EVENT,
     WORSE_INCIDENT_EVENT,
-    ENDED,
+    ENDED_RUN_EVENT,
     *DECISIONS,
 )
 
@@ -79,7 +79,7 @@ class WatchedDesk(CoveredWindow):
         self.watch.message_without_link_clicked.connect(lambda: self.opened.append("messages"))
 
     def read(self, *events: PersonalEvent, person: str = "op-a") -> None:
-        waiting = (make_refund(),) if ARRIVED in events else ()
+        waiting = (make_refund(),) if ARRIVED_EVENT in events else ()
         counts = WorkCounts(read_at=NOW, person=person, to_decide=waiting, events=events)
         self.context.store_work_counts(counts)
 
@@ -97,9 +97,9 @@ def desk(appearance: object) -> WatchedDesk:
 
 def test_a_new_event_is_shown_once(desk: WatchedDesk) -> None:
     """An event is shown once, also if one reading of the events lacks it. A click on its message opens its record."""
-    desk.read(DECIDED)
+    desk.read(DECIDED_EVENT)
     desk.read()
-    desk.read(DECIDED)
+    desk.read(DECIDED_EVENT)
     assert desk.desktop.shown == [("Refund A-10442: your request was declined.", Link("record", "4", "refund"))]
     (toast,) = desk.toasts
     assert (toast.message, toast.route is not None) == ("Refund A-10442: your request was declined.", True)
@@ -112,18 +112,18 @@ def test_events_of_the_first_read_are_not_announced(appearance: object) -> None:
     not shown as new.
     """
     desk = WatchedDesk()
-    desk.read(ARRIVED, DECIDED, ENDED)
+    desk.read(ARRIVED_EVENT, DECIDED_EVENT, ENDED_RUN_EVENT)
     desk.context.operator = "lead-b"
-    desk.read(MENTIONED, person="op-a")  # an answer that comes after the change of person
-    desk.read(MENTIONED, person="lead-b")
+    desk.read(MENTION_EVENT, person="op-a")  # an answer that comes after the change of person
+    desk.read(MENTION_EVENT, person="lead-b")
     assert (desk.toasts, desk.texts) == ([], [])
-    desk.read(MENTIONED, HAND_OVER_EVENT, person="lead-b")
+    desk.read(MENTION_EVENT, HAND_OVER_EVENT, person="lead-b")
     assert desk.texts == ["Payment 6 was handed over to you."]
 
 
 def test_several_events_are_one_message(desk: WatchedDesk) -> None:
     """Several new events are one message, which opens the list of messages."""
-    desk.read(ARRIVED, MENTIONED, HAND_OVER_EVENT, WORSE_INCIDENT_EVENT)
+    desk.read(ARRIVED_EVENT, MENTION_EVENT, HAND_OVER_EVENT, WORSE_INCIDENT_EVENT)
     ((text, link),) = desk.desktop.shown
     assert text.splitlines() == [
         "4 new messages for you.",
@@ -145,14 +145,14 @@ def test_a_covered_window_says_nothing_of_the_record(desk: WatchedDesk) -> None:
     record.
     """
     desk.window_cover.show_cover(QWidget())
-    desk.read(DECIDED)
+    desk.read(DECIDED_EVENT)
     assert desk.texts == ["There is a new message for you. Unlock the console to read it."]
     desk.window_cover.remove_cover()
 
 
 def test_the_window_in_front_needs_no_desktop(desk: WatchedDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(desk.window, "isActiveWindow", lambda: True)
-    desk.read(DECIDED)
+    desk.read(DECIDED_EVENT)
     assert (len(desk.toasts), desk.texts) == (1, [])
 
 
@@ -164,7 +164,7 @@ def test_each_kind_has_a_switch(desk: WatchedDesk) -> None:
     assert list(dialog.check_box_by_kind) == list(PersonalEventKind)
     dialog.check_box_by_kind[PersonalEventKind.MENTION].setChecked(False)
     assert desk.context.preferences.get_value("notify.mention") is False
-    desk.read(MENTIONED, HAND_OVER_EVENT)
+    desk.read(MENTION_EVENT, HAND_OVER_EVENT)
     assert [toast.message for toast in desk.toasts] == ["Payment 6 was handed over to you."]
     again = NotificationsDialog(desk.context, desk.window, has_desktop=False)
     assert [kind for kind, box in again.check_box_by_kind.items() if not box.isChecked()] == [
@@ -172,7 +172,7 @@ def test_each_kind_has_a_switch(desk: WatchedDesk) -> None:
     ]
     assert again.where_shown_label.plain != dialog.where_shown_label.plain, "without a tray it says so"
     again.check_box_by_kind[PersonalEventKind.MENTION].setChecked(True)
-    desk.read(MENTIONED, HAND_OVER_EVENT)
+    desk.read(MENTION_EVENT, HAND_OVER_EVENT)
     assert len(desk.toasts) == 1
 
 
@@ -181,7 +181,7 @@ def test_a_bulk_run_of_this_window_has_its_own_toast(desk: WatchedDesk) -> None:
     the event.
     """
     desk.context.own_bulk_runs.add(8)
-    desk.read(ENDED)
+    desk.read(ENDED_RUN_EVENT)
     assert (desk.toasts, desk.texts) == ([], ["Bulk run BS-8 has ended."])
 
 

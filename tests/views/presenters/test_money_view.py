@@ -32,7 +32,14 @@ from console.wording import records as record_words
 from console.wording.exports.records import make_record_columns
 from console.wording.sentences.text_context import FileTextContext
 from tests.views.invented_checks import NOW, make_check, make_window_context
-from tests.views.invented_payments import EXPLAINED, ORDER, STRIP, make_payment, make_refund, make_sides
+from tests.views.invented_payments import (
+    MONEY_PARTS,
+    ORDER,
+    PAYMENT_EXPLANATION,
+    make_payment,
+    make_refund,
+    make_sides,
+)
 
 
 def test_three_sides_are_shown_in_a_fixed_order_with_ages() -> None:
@@ -324,7 +331,9 @@ def test_the_refundable_amount_of_a_request_is_equal_in_all_views() -> None:
     """The refundable amount of a refund request is shown as before and after the request; after the refund as the
     present amount.
     """
-    money = replace(STRIP, captured=880_000, refundable=220_000, refunded=0, on_its_way=0, unknown=0, waiting=660_000)
+    money = replace(
+        MONEY_PARTS, captured=880_000, refundable=220_000, refunded=0, on_its_way=0, unknown=0, waiting=660_000
+    )
     asked = make_refund(amount_minor=660_000)
     explanation = explain_record(asked, NOW)
     details = RefundDetails(
@@ -338,7 +347,7 @@ def test_the_refundable_amount_of_a_request_is_equal_in_all_views() -> None:
 def test_rupees_stay_rupees() -> None:
     """Rupees are shown with Indian grouping and two decimals."""
     parts, _ = money_facts.make_money_parts(
-        replace(STRIP, currency="INR", captured=12_345_600), make_window_context()
+        replace(MONEY_PARTS, currency="INR", captured=12_345_600), make_window_context()
     )
     assert parts[0].amount_text == "₹1,23,456.00"
 
@@ -426,5 +435,7 @@ def test_a_refund_is_not_recommended_after_one_was_refused_for_good(
 ) -> None:
     """The page of the refused refund says that the gateway would probably refuse another one."""
     failed = make_refund(state=RefundState.FAILED, error_code=error_code)
-    details = PaymentDetails(make_payment(), EXPLAINED, make_sides(), STRIP, ORDER, (failed,), (), (), (), ())
+    details = PaymentDetails(
+        make_payment(), PAYMENT_EXPLANATION, make_sides(), MONEY_PARTS, ORDER, (failed,), (), (), (), ()
+    )
     assert money_facts.list_offered_payment_actions(details) == offered

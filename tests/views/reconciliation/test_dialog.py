@@ -17,11 +17,11 @@ from tests.views.invented_runs import ReconcileServices
 
 PROVIDERS = ("paypay", "atom", "bank")
 YESTERDAY = date(2026, 11, 19)
-Open = Callable[..., tuple[ReconcileDialog, ReconcileServices, InlineRunner]]
+OpenDialog = Callable[..., tuple[ReconcileDialog, ReconcileServices, InlineRunner]]
 
 
 @pytest.fixture
-def open_dialog(qtbot: QtBot, appearance: object) -> Open:
+def open_dialog(qtbot: QtBot, appearance: object) -> OpenDialog:
     def open_(
         provider: str = "paypay", *, providers: tuple[str, ...] = PROVIDERS, refusal: str = ""
     ) -> tuple[ReconcileDialog, ReconcileServices, InlineRunner]:
@@ -45,7 +45,7 @@ def write_days(dialog: ReconcileDialog, first: str, last: str) -> None:
     dialog._handle_typed_day()
 
 
-def test_a_reconciliation_preselects_no_provider_of_several(open_dialog: Open) -> None:
+def test_a_reconciliation_preselects_no_provider_of_several(open_dialog: OpenDialog) -> None:
     """With several providers, the button is disabled until one is selected; a single provider is preselected."""
     dialog, _, _ = open_dialog("")
     assert dialog._disabled_reason == "Select a provider."
@@ -70,7 +70,7 @@ def test_a_reconciliation_preselects_no_provider_of_several(open_dialog: Open) -
         ("2025-11-19", "2026-11-20", "last"),
     ],
 )
-def test_days_that_can_not_be_compared(open_dialog: Open, first: str, last: str, wrong: str) -> None:
+def test_days_that_can_not_be_compared(open_dialog: OpenDialog, first: str, last: str, wrong: str) -> None:
     """The field of the wrong day has the error, and the button is off."""
     dialog, services, _ = open_dialog()
     write_days(dialog, first, last)
@@ -84,7 +84,7 @@ def test_days_that_can_not_be_compared(open_dialog: Open, first: str, last: str,
     dialog.reject()
 
 
-def test_pressed_twice_is_one_run(open_dialog: Open) -> None:
+def test_pressed_twice_is_one_run(open_dialog: OpenDialog) -> None:
     """The button is disabled at the first press, so a second press begins no other run. Then the dialog shows the
     counts and a link to the run.
     """
@@ -104,7 +104,7 @@ def test_pressed_twice_is_one_run(open_dialog: Open) -> None:
     assert routes == [ReconcileRoute(3)]
 
 
-def test_a_dry_run_opens_no_run(open_dialog: Open) -> None:
+def test_a_dry_run_opens_no_run(open_dialog: OpenDialog) -> None:
     """After a dry run the dialog offers no link, because nothing was written."""
     dialog, services, _ = open_dialog()
     dialog.dry_run_box.setChecked(True)
@@ -116,7 +116,7 @@ def test_a_dry_run_opens_no_run(open_dialog: Open) -> None:
     dialog.reject()
 
 
-def test_a_refused_run_is_explained(open_dialog: Open) -> None:
+def test_a_refused_run_is_explained(open_dialog: OpenDialog) -> None:
     """A refused run is explained in the dialog, and no button remains that could begin it again."""
     dialog, services, _ = open_dialog(refusal="in_progress")
     dialog.main_button.click()
@@ -126,7 +126,7 @@ def test_a_refused_run_is_explained(open_dialog: Open) -> None:
     dialog.reject()
 
 
-def test_a_long_run_continues_after_its_dialog_closes(open_dialog: Open) -> None:
+def test_a_long_run_continues_after_its_dialog_closes(open_dialog: OpenDialog) -> None:
     """After ten seconds the dialog can be closed; the run goes on and still can't be pressed again."""
     dialog, services, runner = open_dialog()
     runner.paused = True

@@ -27,21 +27,21 @@ from console.wording.sentences.formats import NO_VALUE, format_count
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import make_window_context
 from tests.views.invented_runs import (
-    AMOUNT,
-    IMPORTED,
-    REFUSED,
+    AMOUNT_DIFFERENCE,
+    IMPORTED_DIFFERENCE,
+    REFUSED_DIFFERENCE,
     ReconcileServices,
     make_difference,
     make_run,
     make_view,
 )
 
-LINE = "2026-11-19T03:00:00Z"
-Show = Callable[..., ReconcilePage]
+FILE_LINE_INSTANT = "2026-11-19T03:00:00Z"
+ShowPage = Callable[..., ReconcilePage]
 
 
 @pytest.fixture
-def show_page(qtbot: QtBot, appearance: object) -> Show:
+def show_page(qtbot: QtBot, appearance: object) -> ShowPage:
     """Return a function that shows the reconciliation page for a route."""
 
     def show(*run_views: object, route: ReconcileRoute = ReconcileRoute(), **more: object) -> ReconcilePage:  # noqa: B008 - a value
@@ -69,7 +69,7 @@ def record_requested_routes(at: WindowContext) -> list[Route]:
     return routes
 
 
-def test_the_page_of_a_run_has_its_counts_and_file(show_page: Show) -> None:
+def test_the_page_of_a_run_has_its_counts_and_file(show_page: ShowPage) -> None:
     """Figures with names, the file with lines, sums and checksum, and who read the same bytes before."""
     page = show_page(make_view())
     assert read_figures(page) == {
@@ -97,17 +97,19 @@ def test_the_page_of_a_run_has_its_counts_and_file(show_page: Show) -> None:
     )
 
 
-def test_the_advice_follows_the_last_answer(show_page: Show) -> None:
+def test_the_advice_follows_the_last_answer(show_page: ShowPage) -> None:
     """Before the provider has answered about the payment, the page advises a probe. If the difference remains after
     an answer, it names the answer's time and advises to open the payment; the probe stays possible."""
-    assert AMOUNT.payment is not None
-    assert AMOUNT.case is not None
-    asked_before = replace(AMOUNT, payment=replace(AMOUNT.payment, told_at=AMOUNT.case.detected_at))
+    assert AMOUNT_DIFFERENCE.payment is not None
+    assert AMOUNT_DIFFERENCE.case is not None
+    asked_before = replace(
+        AMOUNT_DIFFERENCE, payment=replace(AMOUNT_DIFFERENCE.payment, told_at=AMOUNT_DIFFERENCE.case.detected_at)
+    )
     page = show_page(make_view(), rows=(asked_before,))
     assert "Probe first." in page.footer.advice_label.plain
     assert (page.footer.probe_button.kind, page.footer.open_button.kind) == ("primary", "default")
-    answered_at = AMOUNT.case.detected_at + timedelta(minutes=2)
-    asked_after = replace(AMOUNT, payment=replace(AMOUNT.payment, told_at=answered_at))
+    answered_at = AMOUNT_DIFFERENCE.case.detected_at + timedelta(minutes=2)
+    asked_after = replace(AMOUNT_DIFFERENCE, payment=replace(AMOUNT_DIFFERENCE.payment, told_at=answered_at))
     page = show_page(make_view(), rows=(asked_after,))
     assert "Probe first." not in page.footer.advice_label.plain
     assert "still differ after the gateway's answer" in page.footer.advice_label.plain
@@ -118,16 +120,16 @@ def test_the_advice_follows_the_last_answer(show_page: Show) -> None:
 @pytest.mark.parametrize(
     ("reason", "is_named"), [(None, False), (WorkReason.MOVE_ORDER, True), (WorkReason.NOT_MOVED, True)]
 )
-def test_m_is_named_where_an_order_is_unpaid(show_page: Show, reason: WorkReason | None, is_named: bool) -> None:
+def test_m_is_named_where_an_order_is_unpaid(show_page: ShowPage, reason: WorkReason | None, is_named: bool) -> None:
     """The line of shortcuts names M only on a row whose order is known to be unpaid; elsewhere the service would
     refuse it."""
-    assert AMOUNT.payment is not None
-    payment = replace(AMOUNT.payment, state=PaymentState.COMPLETED, order_id=3, work=Work(reason=reason))
-    page = show_page(make_view(), rows=(replace(AMOUNT, payment=payment),))
+    assert AMOUNT_DIFFERENCE.payment is not None
+    payment = replace(AMOUNT_DIFFERENCE.payment, state=PaymentState.COMPLETED, order_id=3, work=Work(reason=reason))
+    page = show_page(make_view(), rows=(replace(AMOUNT_DIFFERENCE, payment=payment),))
     assert ((("M",), "Mark order as paid") in page.hint_bar.key_hints) == is_named
 
 
-def test_the_page_of_a_failed_run_shows_dashes_for_uncounted_figures(show_page: Show) -> None:
+def test_the_page_of_a_failed_run_shows_dashes_for_uncounted_figures(show_page: ShowPage) -> None:
     """The page of a failed run shows a dash for each figure that it couldn't count, and doesn't say that there are no
     differences.
     """
@@ -149,16 +151,17 @@ def test_the_page_of_a_failed_run_shows_dashes_for_uncounted_figures(show_page: 
 @pytest.mark.parametrize(
     ("item", "ours", "theirs", "difference_", "verdict", "cause", "action"),
     [
-        (AMOUNT, "Completed ¥1,200", "Paid ¥1,300", "¥100", "Different amount",
+        (AMOUNT_DIFFERENCE, "Completed ¥1,200", "Paid ¥1,300", "¥100", "Different amount",
          "Different amount in the provider's history", "probe"),
-        (IMPORTED, "", "Paid ¥500", "¥500", "Provider only", "Imported", None),
-        (REFUSED, "", "", "", "Unreadable", "Wrong day", "ask_file"),
+        (IMPORTED_DIFFERENCE, "", "Paid ¥500", "¥500", "Provider only", "Imported", None),
+        (REFUSED_DIFFERENCE, "", "", "", "Unreadable", "Wrong day", "ask_file"),
         (make_difference(7, ReconciliationVerdict.MISSING_THERE, "completed 700 JPY", None),
          "Completed ¥700", "", "−¥700", "Only ours", "Waiting for its order", None),
         (make_difference(8, ReconciliationVerdict.DIFFERENT_STATE, "refund 3 submitted 500 JPY",
-                    f"返金完了 500 JPY {LINE}"),
+                    f"返金完了 500 JPY {FILE_LINE_INSTANT}"),
          "refund R-3 Accepted ¥500", "Refunded ¥500", "", "Different state", "Waiting for its order", None),
-        (make_difference(9, ReconciliationVerdict.DIFFERENT_AMOUNT, None, f"返金完了 66000 JPY {LINE}"), "",
+        (make_difference(9, ReconciliationVerdict.DIFFERENT_AMOUNT, None, f"返金完了 66000 JPY {FILE_LINE_INSTANT}"),
+        "",
          "Refunded ¥66,000", "−¥66,000", "Different amount", "Waiting for its order", None),
     ],
 )  # fmt: skip
@@ -183,7 +186,7 @@ def test_a_row_shows_our_state_and_the_providers_state(
     assert item.action == action  # type: ignore[attr-defined]
 
 
-def test_a_difference_opens_its_payment(show_page: Show) -> None:
+def test_a_difference_opens_its_payment(show_page: ShowPage) -> None:
     """Opening a difference shows its payment, from which the other payments of the list can be reached; going back
     leads to this run.
     """
@@ -196,7 +199,7 @@ def test_a_difference_opens_its_payment(show_page: Show) -> None:
     assert replaced == [ReconcileRoute(3)]
 
 
-def test_only_possible_actions_on_a_difference_are_offered(show_page: Show) -> None:
+def test_only_possible_actions_on_a_difference_are_offered(show_page: ShowPage) -> None:
     """An open difference offers to open, probe and note the payment; an unreadable row offers nothing and says what
     helps.
     """
@@ -215,7 +218,7 @@ def test_only_possible_actions_on_a_difference_are_offered(show_page: Show) -> N
     assert "announce the file again" in page.footer.advice_label.plain
 
 
-def test_each_tab_has_one_kind_of_difference(show_page: Show) -> None:
+def test_each_tab_has_one_kind_of_difference(show_page: ShowPage) -> None:
     """Each tab has the rows of one kind of difference, and its count in its name; an empty tab says so."""
     page = show_page(make_view(refused_row_count=1))
     assert [page.tabs.accessibleTabName(number) for number in range(page.tabs.count())] == [
@@ -226,7 +229,7 @@ def test_each_tab_has_one_kind_of_difference(show_page: Show) -> None:
         "Unreadable 1",
     ]
     page.tabs.setCurrentIndex(1)
-    assert [page.rows.row_at(row) for row in range(page.rows.rowCount())] == [AMOUNT]
+    assert [page.rows.row_at(row) for row in range(page.rows.rowCount())] == [AMOUNT_DIFFERENCE]
     page.tabs.setCurrentIndex(2)
     assert page.table_stack.currentWidget() is page.empty_state
     assert page.footer.isHidden()
@@ -240,7 +243,7 @@ def test_each_tab_has_one_kind_of_difference(show_page: Show) -> None:
         (RunState.FAILED, "Failed.", False),
     ],
 )
-def test_a_bar_states_the_state_of_a_run(show_page: Show, state: RunState, lead: str, goes_on: bool) -> None:
+def test_a_bar_states_the_state_of_a_run(show_page: ShowPage, state: RunState, lead: str, goes_on: bool) -> None:
     """A bar states the state of the run; only an interrupted run can be continued."""
     page = show_page(make_view(make_run(state=state, ended_at=None)))
     assert page._bar_by_name["run"].accessibleName().startswith(lead)
@@ -268,7 +271,7 @@ def test_continuing_twice_is_one_run(qtbot: QtBot, appearance: object) -> None:
     assert toasts[0].message == "PayPay 2026-11-19 reconciled."
 
 
-def test_a_page_without_reconciliations(show_page: Show) -> None:
+def test_a_page_without_reconciliations(show_page: ShowPage) -> None:
     """Without any reconciliation the page shows only the text of the empty list."""
     page = show_page()
     assert page.table_stack.currentWidget() is page.empty_state
@@ -285,7 +288,7 @@ def test_a_page_without_reconciliations(show_page: Show) -> None:
     assert not page.begin_button.isHidden()
 
 
-def test_the_focus_stays_on_the_page(show_page: Show) -> None:
+def test_the_focus_stays_on_the_page(show_page: ShowPage) -> None:
     """If a tab has no rows, the focus is on a button of the page, where the keys of one letter still act; with rows
     it is in the table.
     """
@@ -300,7 +303,7 @@ def test_the_focus_stays_on_the_page(show_page: Show) -> None:
     assert page.focusWidget() is page.table
 
 
-def test_previous_and_next_lead_along_the_runs(show_page: Show) -> None:
+def test_previous_and_next_lead_along_the_runs(show_page: ShowPage) -> None:
     """The keys [ and ] and the list of runs lead to older and newer runs; at the end the button is hidden."""
     page = show_page(make_view(), make_view(make_run(2), older_run_id=None, newer_run_id=3), route=ReconcileRoute(2))
     assert (
@@ -322,7 +325,7 @@ def test_previous_and_next_lead_along_the_runs(show_page: Show) -> None:
     assert routes == [ReconcileRunsRoute()]
 
 
-def test_an_auditor_can_only_open_records(show_page: Show) -> None:
+def test_an_auditor_can_only_open_records(show_page: ShowPage) -> None:
     """For an auditor, the buttons that begin, continue, probe and note are disabled and name people who may; opening
     a record is enabled.
     """

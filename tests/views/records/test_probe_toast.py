@@ -40,7 +40,7 @@ def test_the_toast_of_an_unchanged_record_says_so(name: str, language: Literal["
     assert (toast.tone == "unknown") == ("unknown" in name)
 
 
-CHANGED: dict[str, tuple[ShownRecord, ShownRecord, str, str]] = {
+CHANGED_RECORDS: dict[str, tuple[ShownRecord, ShownRecord, str, str]] = {
     "credit check": (
         RECORDS["credit check, unknown"],
         make_check(),
@@ -62,12 +62,12 @@ CHANGED: dict[str, tuple[ShownRecord, ShownRecord, str, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", CHANGED)
+@pytest.mark.parametrize("name", CHANGED_RECORDS)
 def test_a_change_names_state_and_record(name: str) -> None:
     """The state word, the record beside it, and what has changed from which value to which."""
     context = make_window_context()
     context.language = "en"
-    before, after, word, changes = CHANGED[name]
+    before, after, word, changes = CHANGED_RECORDS[name]
     toast = make_probe_toast(context, before, after)
     assert word in toast.message
     assert toast.detail == f"{case_words.format_record_title(after, context)}: {changes}"

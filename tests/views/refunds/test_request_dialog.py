@@ -26,7 +26,7 @@ from console.views.widgets.display.money_strip import MoneyPanel
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.support.inline_runner import InlineRunner
 from tests.views.invented_checks import NOW, make_window_context
-from tests.views.invented_payments import ASIDE, make_payment, make_plan, make_refund
+from tests.views.invented_payments import OPEN_SET_ASIDE, make_payment, make_plan, make_refund
 
 PAYER = RiskSignal("payer_often", {"n": 4, "days": 30}, "refund", 7)
 LOOKALIKE_SIGNAL = RiskSignal(EXACT_LOOKALIKE_RULE, {"minor": 8_500, "currency": "JPY", "maker": "op-c"}, "refund", 8)
@@ -171,7 +171,7 @@ def test_money_set_aside_is_refunded_whole(appearance: object) -> None:
     made = RefundForm(
         make_window_context(),
         make_plan(checks=(RuleCheck(ExceedsReason.MORE_THAN_REFUNDABLE, False, {"left": 0}),)),
-        ASIDE,
+        OPEN_SET_ASIDE,
     )
     assert made.amount_edit.text() == "6,000"
     assert made.find_disabled_reason() == ""

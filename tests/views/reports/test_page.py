@@ -46,34 +46,34 @@ _DAYS = (
     ProviderDay(_PERIOD.days[-2], paid=9, unpaid=1),
     ProviderDay(_PERIOD.days[-1], paid=1, unpaid=2, unknown=3, other=4),
 )
-SUCCESS = ProviderSuccess(
+SUCCESS_REPORT = ProviderSuccess(
     _PERIOD,
     (ProviderSeries("paypay", _DAYS), ProviderSeries("atom", _DAYS, is_complete=False)),
     (Outage("paypay", NOW - timedelta(hours=30), NOW - timedelta(hours=6)),),
     NOW,
 )
-EMPTY = ProviderSuccess(_PERIOD, (), (), NOW)
+EMPTY_SUCCESS_REPORT = ProviderSuccess(_PERIOD, (), (), NOW)
 
 
 _ONE, _HOUR = CountAndSum(3, 9_900), timedelta(hours=1)
-AGES = QueueAgeReport(
+QUEUE_AGE_REPORT = QueueAgeReport(
     (QueueAges("unknown", (1, 2, 3, 4, 5), 6, is_complete=False), QueueAges("review", (0,) * 5)), NOW
 )
-FUNNEL = RefundFunnelReport(
+FUNNEL_REPORT = RefundFunnelReport(
     _PERIOD, (RefundFunnel("INR", *(_ONE,) * 9), RefundFunnel("JPY", *(_ONE,) * 9)), False, NOW
 )
 _MONEY = tuple(SettlementDay(day, 2, 3_300, 1, 4_400) for day in _PERIOD.days)
-SETTLEMENT = SettlementReport(_PERIOD, (SettlementSeries("paypay", "JPY", _MONEY, is_complete=False),), NOW)
-TRUTH = TimeToTruthReport(
+SETTLEMENT_REPORT = SettlementReport(_PERIOD, (SettlementSeries("paypay", "JPY", _MONEY, is_complete=False),), NOW)
+TIME_TO_TRUTH_REPORT = TimeToTruthReport(
     _PERIOD,
     (TimeToTruth("refund", 5 * _HOUR, 3, _HOUR, 6 * _HOUR, 9 * _HOUR, 1, 2, 7 * _HOUR, is_complete=False),),
     NOW,
 )
 OTHER_REPORTS: dict[str, tuple[object, int, tuple[str, ...]]] = {
-    "queue_ages": (AGES, 2, ("21+", " 5")),
-    "refund_funnel": (FUNNEL, 18, ("INR", "JPY", "¥9,900", "₹99.00")),
-    "settlement": (SETTLEMENT, 14, ("¥3,300", "¥4,400", "−¥1,100", "−¥15,400")),
-    "time_to_truth": (TRUTH, 1, ("1 ", "6 ", "9 ", "5 ", "7 ")),
+    "queue_ages": (QUEUE_AGE_REPORT, 2, ("21+", " 5")),
+    "refund_funnel": (FUNNEL_REPORT, 18, ("INR", "JPY", "¥9,900", "₹99.00")),
+    "settlement": (SETTLEMENT_REPORT, 14, ("¥3,300", "¥4,400", "−¥1,100", "−¥15,400")),
+    "time_to_truth": (TIME_TO_TRUTH_REPORT, 1, ("1 ", "6 ", "9 ", "5 ", "7 ")),
 }
 """The other reports: the figures, the rows of the table, and what the picture must tell."""
 
@@ -81,7 +81,7 @@ OTHER_REPORTS: dict[str, tuple[object, int, tuple[str, ...]]] = {
 class Reports:
     """The service `reports` with these figures; without figures, reading them raises an error."""
 
-    def __init__(self, success: ProviderSuccess | None = SUCCESS) -> None:
+    def __init__(self, success: ProviderSuccess | None = SUCCESS_REPORT) -> None:
         self.success = success
 
     def __getattr__(self, name: str) -> Callable[[], object]:
@@ -157,7 +157,7 @@ def test_every_picture_has_its_figures_in_words(
 
 def test_a_report_without_figures_has_no_picture(qtbot: QtBot, appearance: Appearance) -> None:
     """The page says that there is nothing, and offers no table of nothing."""
-    page = page_of(Reports(EMPTY), qtbot)
+    page = page_of(Reports(EMPTY_SUCCESS_REPORT), qtbot)
     section = section_of(page)
     assert section.stack.currentWidget() is section.empty_state
     assert not section.switch_button.isVisibleTo(page)
@@ -171,7 +171,7 @@ def test_figures_that_could_not_be_read(qtbot: QtBot, appearance: Appearance) ->
     page.refresh("asked")
     assert "failed" in page.list_bar_names()
     assert section_of(page).chart.content.strips
-    reports.success = SUCCESS
+    reports.success = SUCCESS_REPORT
     page.refresh("asked")
     assert "failed" not in page.list_bar_names()
 

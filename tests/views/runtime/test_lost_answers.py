@@ -64,14 +64,14 @@ from tests.support.money_stage import MoneyStage, open_money_stage
 from tests.support.places import Place
 from tests.views.runtime.test_acts_have_ids import acts_of_the_window
 
-WRITTEN = (
+WRITTEN_TABLES = (
     "hansha_alarmbox_credit_checks", "operations", "evidence", "orders", "payments", "refunds", "approvals", "notes",
     "takes", "alerts", "bulk_runs", "bulk_rows", "reconciliations", "reconciliation_rows", "documents",
     "payment_events", "outbox", "read_only_switches", "saved_views", "mentions",
 )  # fmt: skip
 NUMBER = NUMBERS[0]
-Click = Callable[[], None]
-SENT = acts_of_the_window()
+ClickFunction = Callable[[], None]
+SENT_ACTS = acts_of_the_window()
 
 
 class Lossy:
@@ -93,7 +93,7 @@ class _Service:
 
     def __getattr__(self, method: str) -> Any:
         attribute = getattr(self._real, method)
-        if (self._name, method) not in SENT:
+        if (self._name, method) not in SENT_ACTS:
             return attribute
 
         def called(*arguments: Any, **named: Any) -> Any:
@@ -157,7 +157,7 @@ class Seat:
         return self.desk.bulk.create_run("take", [ChosenRecord("credit-check", record.id, record.version)])
 
 
-def purchase(at: Seat) -> Click:
+def purchase(at: Seat) -> ClickFunction:
     def click() -> None:
         dialog = PurchaseDialog(at.context, at.desk.credit_checks.make_plan(NUMBER), "1", at.parent)
         dialog._buy_check()
@@ -165,12 +165,12 @@ def purchase(at: Seat) -> Click:
     return click
 
 
-def refetch(at: Seat) -> Click:
+def refetch(at: Seat) -> ClickFunction:
     record = at.buy_check("pdf_missing", "pdf")
     return lambda: RefetchDialog(at.context, record, at.parent)._refetch_parts()
 
 
-def resolve(at: Seat) -> Click:
+def resolve(at: Seat) -> ClickFunction:
     record = at.buy_check("status_after_charge:500")
 
     def make_filled_dialog() -> ResolveDialog:
@@ -184,7 +184,7 @@ def resolve(at: Seat) -> Click:
     return lambda: dialogs.pop()._send_decision()
 
 
-def resolve_money(at: Seat) -> Click:
+def resolve_money(at: Seat) -> ClickFunction:
     refund = at.unknown_refund()
 
     def filled() -> ResolveMoneyDialog:
@@ -198,7 +198,7 @@ def resolve_money(at: Seat) -> Click:
     return lambda: dialogs.pop()._send_decision()
 
 
-def note(at: Seat) -> Click:
+def note(at: Seat) -> ClickFunction:
     record = at.buy_check()
 
     def click() -> None:
@@ -209,7 +209,7 @@ def note(at: Seat) -> Click:
     return click
 
 
-def unmask(at: Seat) -> Click:
+def unmask(at: Seat) -> ClickFunction:
     shown = at.paid()
 
     def click() -> None:
@@ -220,18 +220,18 @@ def unmask(at: Seat) -> Click:
     return click
 
 
-def take(at: Seat) -> Click:
+def take(at: Seat) -> ClickFunction:
     record, collaboration = at.buy_check(), CollaborationActions(at.context, at.acts, lambda _name: None)
     return lambda: collaboration.take_record("credit-check", record.id)
 
 
-def give_back(at: Seat) -> Click:
+def give_back(at: Seat) -> ClickFunction:
     record, collaboration = at.buy_check(), CollaborationActions(at.context, at.acts, lambda _name: None)
     at.desk.recovery.take("credit-check", record.id)
     return lambda: collaboration.give_back("credit-check", record.id)
 
 
-def hand_over(at: Seat) -> Click:
+def hand_over(at: Seat) -> ClickFunction:
     record = at.buy_check()
     at.desk.recovery.take("credit-check", record.id)
 
@@ -243,7 +243,7 @@ def hand_over(at: Seat) -> Click:
     return click
 
 
-def end_mention(at: Seat) -> Click:
+def end_mention(at: Seat) -> ClickFunction:
     record = at.buy_check()
     me, maker = at.desk.people.read_acting_person().name, at.stage.maker.people.read_acting_person().name
     if not at.desk.people.list_people():  # without registered people, a name is a text
@@ -257,35 +257,35 @@ def end_mention(at: Seat) -> Click:
     return buttons.done_button.click
 
 
-def probe(at: Seat) -> Click:
+def probe(at: Seat) -> ClickFunction:
     record = at.buy_check("status_after_charge:500")
     return lambda: at.acts.probe(record)
 
 
-def probe_payment(at: Seat) -> Click:
+def probe_payment(at: Seat) -> ClickFunction:
     payment = at.paid()
     return lambda: at.acts.probe(payment)
 
 
-def probe_refund(at: Seat) -> Click:
+def probe_refund(at: Seat) -> ClickFunction:
     refund = at.unknown_refund()
     return lambda: at.acts.probe(refund)
 
 
-def probe_in_dialog(at: Seat) -> Click:
+def probe_in_dialog(at: Seat) -> ClickFunction:
     payment = at.paid()
     dialog = RefundDialog(at.context, at.desk.refunds.make_plan(payment.id), None, at.parent)
     return dialog._probe_payment
 
 
-def move_order(at: Seat) -> Click:
+def move_order(at: Seat) -> ClickFunction:
     insert_order(at.stage.place, "ORD-1", 3_000)
     at.stage.maker._context.failpoints = Failpoints(("before_order_move", 1, "raise"))
     payment = at.paid()
     return lambda: at.acts.move_order(replace(payment))  # the page reads it again after each answer
 
 
-def refund(at: Seat) -> Click:
+def refund(at: Seat) -> ClickFunction:
     plan = at.desk.refunds.make_plan(at.paid().id)
 
     def click() -> None:
@@ -297,7 +297,7 @@ def refund(at: Seat) -> Click:
     return click
 
 
-def approve(at: Seat) -> Click:
+def approve(at: Seat) -> ClickFunction:
     view = at.desk.refunds.read_refund(at.request_refund().id)
 
     def click() -> None:
@@ -307,7 +307,7 @@ def approve(at: Seat) -> Click:
     return click
 
 
-def reject(at: Seat) -> Click:
+def reject(at: Seat) -> ClickFunction:
     view = at.desk.refunds.read_refund(at.request_refund().id)
 
     def click() -> None:
@@ -327,12 +327,12 @@ def incident_of(at: Seat) -> Incident:
     return at.desk.incidents.read_incident(raised.id)
 
 
-def on_incident(act: str, *before: str) -> Callable[[Seat], Click]:
+def on_incident(act: str, *before: str) -> Callable[[Seat], ClickFunction]:
     """Return a case that does this act on the page of incidents, after the acts `before` were done through the
     service.
     """
 
-    def prepare(at: Seat) -> Click:
+    def prepare(at: Seat) -> ClickFunction:
         incident = incident_of(at)
         for name in before:
             if name == "acknowledge":
@@ -350,10 +350,10 @@ def on_incident(act: str, *before: str) -> Callable[[Seat], Click]:
     return prepare
 
 
-def in_dialog(make: Callable[..., IncidentDialog], *before: str) -> Callable[[Seat], Click]:
+def in_dialog(make: Callable[..., IncidentDialog], *before: str) -> Callable[[Seat], ClickFunction]:
     """Return a case that does the act of this dialog of incidents."""
 
-    def prepare(at: Seat) -> Click:
+    def prepare(at: Seat) -> ClickFunction:
         incident = incident_of(at)
         if "resolve" in before:
             incident = at.desk.incidents.resolve(incident.id, "done")
@@ -371,12 +371,12 @@ def in_dialog(make: Callable[..., IncidentDialog], *before: str) -> Callable[[Se
     return prepare
 
 
-def withdraw(at: Seat) -> Click:
+def withdraw(at: Seat) -> ClickFunction:
     view = at.desk.refunds.read_refund(at.request_refund().id)
     return lambda: WithdrawDialog(at.context, view, at.parent)._send_decision()
 
 
-def acknowledge(at: Seat) -> Click:
+def acknowledge(at: Seat) -> ClickFunction:
     payment, now = at.paid(), at.desk._context.now()
     raised = at.stage.maker.database.write(
         lambda tx: alerts.raise_alert(tx.conn, "A", "payment", payment.id, None, "paid", "pending", now)
@@ -393,7 +393,7 @@ def acknowledge(at: Seat) -> Click:
     return click
 
 
-def create_run(at: Seat) -> Click:
+def create_run(at: Seat) -> ClickFunction:
     record = at.buy_check()
     chosen = (ChosenRecord("credit-check", record.id, record.version),)
     return lambda: _closed(
@@ -405,7 +405,7 @@ def _closed(dialog: BulkDialog) -> None:
     dialog.task = dialog._request = None  # leaves the run as it is
 
 
-def run(at: Seat) -> Click:
+def run(at: Seat) -> ClickFunction:
     frozen = at.frozen()
     return lambda: _begun(at, frozen)
 
@@ -414,17 +414,17 @@ def _begun(at: Seat, frozen: BulkRun) -> None:
     background_run.execute_run_in_background(at.context, frozen, 1, lambda: None, at.failures.append)
 
 
-def stop(at: Seat) -> Click:
+def stop(at: Seat) -> ClickFunction:
     dialog = BulkDialog(at.context, at.parent, at.frozen())
     return dialog._stop_run
 
 
-def discard(at: Seat) -> Click:
+def discard(at: Seat) -> ClickFunction:
     dialog = BulkDialog(at.context, at.parent, at.frozen())
     return dialog._discard_run
 
 
-def leave(at: Seat) -> Click:
+def leave(at: Seat) -> ClickFunction:
     frozen = at.frozen()
 
     def click() -> None:
@@ -435,7 +435,7 @@ def leave(at: Seat) -> Click:
     return click
 
 
-def reconcile(at: Seat) -> Click:
+def reconcile(at: Seat) -> ClickFunction:
     at.paid()
 
     def click() -> None:
@@ -445,7 +445,7 @@ def reconcile(at: Seat) -> Click:
     return click
 
 
-def reconcile_on(at: Seat) -> Click:
+def reconcile_on(at: Seat) -> ClickFunction:
     at.paid()
     day = (datetime.now(UTC) - timedelta(days=2)).date()
     now = datetime.now(UTC)
@@ -454,7 +454,7 @@ def reconcile_on(at: Seat) -> Click:
     return lambda: acts.resume_run(item)
 
 
-def set_switch(at: Seat) -> Click:
+def set_switch(at: Seat) -> ClickFunction:
     at.buy_check()
 
     def click() -> None:
@@ -465,22 +465,22 @@ def set_switch(at: Seat) -> Click:
     return click
 
 
-CONTENT = ViewContent("unknown", "provider:paypay")
+VIEW_CONTENT = ViewContent("unknown", "provider:paypay")
 
 
-def save_view(at: Seat) -> Click:
+def save_view(at: Seat) -> ClickFunction:
     at.buy_check()
 
     def click() -> None:
-        dialog = SaveViewDialog(at.context, CONTENT, at.parent)
+        dialog = SaveViewDialog(at.context, VIEW_CONTENT, at.parent)
         dialog.name_field.edit.setText("PayPay")  # type: ignore[union-attr]  # a line
         dialog._send_form()
 
     return click
 
 
-def rename_view(at: Seat) -> Click:
-    view = at.desk.saved_views.save_view("PayPay", False, CONTENT)
+def rename_view(at: Seat) -> ClickFunction:
+    view = at.desk.saved_views.save_view("PayPay", False, VIEW_CONTENT)
 
     def click() -> None:
         dialog = RenameViewDialog(at.context, view, at.parent)
@@ -490,16 +490,16 @@ def rename_view(at: Seat) -> Click:
     return click
 
 
-def on_view(act: str, *before: str) -> Callable[[Seat], Click]:
+def on_view(act: str, *before: str) -> Callable[[Seat], ClickFunction]:
     """Delete or restore a view, from the page's menu."""
 
-    def prepare(at: Seat) -> Click:
-        view = at.desk.saved_views.save_view("PayPay", False, CONTENT)
+    def prepare(at: Seat) -> ClickFunction:
+        view = at.desk.saved_views.save_view("PayPay", False, VIEW_CONTENT)
         for name in before:
             view = getattr(at.desk.saved_views, name)(view.id)
 
         def click() -> None:
-            shown = ShownSavedView(at.context, at.page, PageHead("Queues"), lambda: CONTENT)
+            shown = ShownSavedView(at.context, at.page, PageHead("Queues"), lambda: VIEW_CONTENT)
             shown.view = view
             shown.delete_view() if act == "delete" else shown._restore_view(view)
 
@@ -508,7 +508,7 @@ def on_view(act: str, *before: str) -> Callable[[Seat], Click]:
     return prepare
 
 
-ACTS: Mapping[str, tuple[Callable[[Seat], Click], tuple[str, str]]] = {
+ACTS: Mapping[str, tuple[Callable[[Seat], ClickFunction], tuple[str, str]]] = {
     "buy": (purchase, ("credit_checks", "purchase")),
     "fetch again": (refetch, ("credit_checks", "refetch")),
     "decide a credit check": (resolve, ("recovery", "resolve")),
@@ -554,7 +554,7 @@ ACTS: Mapping[str, tuple[Callable[[Seat], Click], tuple[str, str]]] = {
     "set read-only": (set_switch, ("read_only_switches", "set_switch")),
 }
 CHECKERS = {"approve", "reject", "set read-only"}
-ELSEWHERE = {("limits", "set_limit")}
+ACTS_TESTED_ELSEWHERE = {("limits", "set_limit")}
 """Administrators change limits, and none sits here: see `tests/views/admin/test_limit_dialog.py`."""
 
 
@@ -585,7 +585,7 @@ def sit(payment_stage: MoneyStage, qtbot: Any, appearance: object) -> Callable[[
 
 
 def test_the_table_has_every_act() -> None:
-    assert {call for _, call in ACTS.values()} | ELSEWHERE == SENT
+    assert {call for _, call in ACTS.values()} | ACTS_TESTED_ELSEWHERE == SENT_ACTS
 
 
 @pytest.mark.expects_log("an order that is not moved is told")
@@ -614,7 +614,7 @@ def test_a_click_after_a_lost_answer(sit: Callable[[str], Seat], place: Place, a
 
 def written_rows(place: Place) -> list[list[tuple[Any, ...]]]:
     """Return the rows of all tables that an act could write, apart from the audit trail and the request ids."""
-    return [sorted(place.sql(f"SELECT * FROM {table}"), key=str) for table in WRITTEN]
+    return [sorted(place.sql(f"SELECT * FROM {table}"), key=str) for table in WRITTEN_TABLES]
 
 
 def count_requests(seat: Seat) -> int:

@@ -16,8 +16,10 @@ from console.views.theme.design_tokens import Language
 from console.views.widgets.window.notification_bars import NotificationBar
 from tests.views.invented_checks import NOW, make_window_context
 
-PLACE = "db.example:3306/console"
-DENIED = Failure(ErrorCode.BAD_PROFILE, {"variable": "CONSOLE_DATABASE_URL", "problem": "access_denied"})
+DATABASE_ADDRESS = "db.example:3306/console"
+ACCESS_DENIED_FAILURE = Failure(
+    ErrorCode.BAD_PROFILE, {"variable": "CONSOLE_DATABASE_URL", "problem": "access_denied"}
+)
 DATABASE_UNREACHABLE_FAILURE = Failure(ErrorCode.DATABASE_UNREACHABLE, {"problem": "gone"})
 UNKNOWN_DATABASE_FAILURE = Failure(
     ErrorCode.BAD_PROFILE, {"variable": "CONSOLE_DATABASE_URL", "problem": "unknown_database"}
@@ -25,7 +27,9 @@ UNKNOWN_DATABASE_FAILURE = Failure(
 
 
 def sign_in(bot: QtBot, user: str = "", *, can_store_password: bool = True, fixed: bool = False) -> SignInForm:
-    form = SignInForm(make_window_context(), PLACE, user, can_store_password=can_store_password, is_user_fixed=fixed)
+    form = SignInForm(
+        make_window_context(), DATABASE_ADDRESS, user, can_store_password=can_store_password, is_user_fixed=fixed
+    )
     bot.addWidget(form)
     with bot.waitExposed(form):
         form.show()
@@ -115,7 +119,7 @@ def test_a_refusal_never_says_which_was_wrong(qtbot: QtBot) -> None:
     form = sign_in(qtbot, "op-a")
     QTest.keyClicks(form.password_field.line_edit, "wrong")
     enter(form)
-    form.show_failure(DENIED)
+    form.show_failure(ACCESS_DENIED_FAILURE)
     assert (
         notice_of(form)
         == "Not signed in. The name or password is wrong, or the account has no access to this database."
@@ -190,7 +194,7 @@ def test_without_a_keyring_nothing_is_kept_and_the_form_says_where_the_password_
     with qtbot.waitSignal(form.submitted) as sent:
         enter(form)
     assert not sent.args[0].must_store_password
-    form.show_failure(DENIED)
+    form.show_failure(ACCESS_DENIED_FAILURE)
     assert not form.store_password_box.isEnabled()
 
 
@@ -217,7 +221,7 @@ def test_the_first_sign_in_names_the_person_to_call(
     monkeypatch.setattr(context.settings, "contact_name", name)
     monkeypatch.setattr(context.settings, "contact_telephone", telephone)
     context.change_language(language)
-    form = SignInForm(context, PLACE, "", can_store_password=True)
+    form = SignInForm(context, DATABASE_ADDRESS, "", can_store_password=True)
     qtbot.addWidget(form)
     last_line = form.help_label.plain.splitlines()[-1]
     assert all(part in last_line for part in (name, telephone) if part)

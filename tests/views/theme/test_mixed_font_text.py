@@ -175,10 +175,10 @@ def test_a_painted_text_wraps_as_a_label_does(text: str, width: int) -> None:
     assert wrap_text(text, 10_000) == (text,)
 
 
-MARKS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+DIRECTION_MARKS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 
 
-@pytest.mark.parametrize("mark", MARKS)
+@pytest.mark.parametrize("mark", DIRECTION_MARKS)
 def test_a_name_turns_no_amount_round(appearance: object, mark: str) -> None:
     """A mark of the direction of writing in a name would show what stands after it in reverse order. It is left out
     wherever a text is painted or read out; the stored answer shows it as its escape."""

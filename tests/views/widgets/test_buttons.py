@@ -13,7 +13,7 @@ from console.views.widgets.controls.buttons import IconButton, KeyButton, Reason
 from console.views.widgets.display.badge import Badge
 from console.views.widgets.display.copyable_id import CopyableId
 
-Shown = Callable[..., None]
+ShowWidget = Callable[..., None]
 
 
 @pytest.fixture
@@ -36,7 +36,7 @@ def show_widgets(qtbot: QtBot) -> Iterator[Callable[..., None]]:
     windows.clear()
 
 
-def test_a_shortcut_key_presses_its_button(show_widgets: Shown) -> None:
+def test_a_shortcut_key_presses_its_button(show_widgets: ShowWidget) -> None:
     """P presses Probe at once, wherever the focus is, unless text is being typed."""
     button, other, field = KeyButton("Probe", "P"), KeyButton("Note", "N"), QLineEdit()
     show_widgets(button, other, field)
@@ -51,7 +51,7 @@ def test_a_shortcut_key_presses_its_button(show_widgets: Shown) -> None:
     assert field.text() == "p"
 
 
-def test_a_key_of_a_hidden_or_switched_off_button_does_nothing(show_widgets: Shown) -> None:
+def test_a_key_of_a_hidden_or_switched_off_button_does_nothing(show_widgets: ShowWidget) -> None:
     """The key of a hidden or disabled button does nothing."""
     button, other = KeyButton("Probe", "P"), KeyButton("Note", "N")
     show_widgets(button, other)
@@ -66,7 +66,7 @@ def test_a_key_of_a_hidden_or_switched_off_button_does_nothing(show_widgets: Sho
     assert pressed == []
 
 
-def test_a_disabled_button_shows_its_reason(show_widgets: Shown) -> None:
+def test_a_disabled_button_shows_its_reason(show_widgets: ShowWidget) -> None:
     """The reason is a visible text and part of what a screen reader says; it goes when the button is on."""
     button = KeyButton("Decline", "D", "danger")
     label = ReasonLabel(button)
@@ -81,7 +81,7 @@ def test_a_disabled_button_shows_its_reason(show_widgets: Shown) -> None:
     assert button.accessibleDescription() == "D"
 
 
-def test_a_second_press_is_impossible(show_widgets: Shown) -> None:
+def test_a_second_press_is_impossible(show_widgets: ShowWidget) -> None:
     """A busy button is disabled and says what is being done; afterwards it has its own text again."""
     button = KeyButton("Buy", kind="primary")
     show_widgets(button)
@@ -92,7 +92,7 @@ def test_a_second_press_is_impossible(show_widgets: Shown) -> None:
     assert (button.text(), button.isEnabled()) == ("Buy", True)
 
 
-def test_a_double_click_presses_once(show_widgets: Shown) -> None:
+def test_a_double_click_presses_once(show_widgets: ShowWidget) -> None:
     """A double click presses a button once, because its first click may have put another button under the pointer.
     Only tools are clicked quickly on purpose.
     """
@@ -118,7 +118,7 @@ def test_every_button_has_a_name_and_a_minimum_size() -> None:
     assert all(min(widget.sizeHint().width(), widget.sizeHint().height()) >= 24 for widget in widgets)
 
 
-def test_a_copied_identifier_has_no_spaces(show_widgets: Shown, qtbot: QtBot) -> None:
+def test_a_copied_identifier_has_no_spaces(show_widgets: ShowWidget, qtbot: QtBot) -> None:
     """Ctrl+C on the focused identifier copies the number without its spaces, and so does the button."""
     number = CopyableId("7 1234 5678 9012", "7123456789012", "Corporation number")
     show_widgets(number)

@@ -31,11 +31,11 @@ from console.views.widgets.window.window_bars import ShortcutHintBar, StatusBar,
 from tests.legible.ink import measure_label_ink
 from tests.support.announcements import collect_announcements
 
-Shown = Callable[[QWidget], QWidget]
+ShowWidget = Callable[[QWidget], QWidget]
 
 
 @pytest.fixture
-def show_widget(qtbot: QtBot) -> Shown:
+def show_widget(qtbot: QtBot) -> ShowWidget:
     def show(widget: QWidget) -> QWidget:
         qtbot.addWidget(widget)
         widget.show()
@@ -46,7 +46,7 @@ def show_widget(qtbot: QtBot) -> Shown:
     return show
 
 
-def test_at_most_three_toasts(show_widget: Shown) -> None:
+def test_at_most_three_toasts(show_widget: ShowWidget) -> None:
     """A fourth one takes the place of the oldest; they stand above each other inside the window."""
     window = QWidget()
     window.resize(800, 600)
@@ -63,7 +63,7 @@ def test_at_most_three_toasts(show_widget: Shown) -> None:
     assert toasts.visible_toasts == tuple(made[1:3])
 
 
-def test_a_toast_replaces_the_earlier_one_about_the_same_state(show_widget: Shown) -> None:
+def test_a_toast_replaces_the_earlier_one_about_the_same_state(show_widget: ShowWidget) -> None:
     """Two messages about one connection would contradict each other; messages about anything else stay."""
     window = QWidget()
     window.resize(800, 600)
@@ -81,7 +81,7 @@ def test_a_toast_replaces_the_earlier_one_about_the_same_state(show_widget: Show
     assert toasts.visible_toasts == (made[1],)
 
 
-def test_the_side_bar_goes_by_key_and_by_arrow(show_widget: Shown, qtbot: QtBot) -> None:
+def test_the_side_bar_goes_by_key_and_by_arrow(show_widget: ShowWidget, qtbot: QtBot) -> None:
     """Alt+2 opens the second page from anywhere; the arrow keys move the focus, and Enter opens the entry with the
     focus.
     """
@@ -102,7 +102,7 @@ def test_the_side_bar_goes_by_key_and_by_arrow(show_widget: Shown, qtbot: QtBot)
     assert spoken == "Queues, 12, Alt+2"
 
 
-def test_the_ring_goes_with_the_focus(show_widget: Shown, qtbot: QtBot) -> None:
+def test_the_ring_goes_with_the_focus(show_widget: ShowWidget, qtbot: QtBot) -> None:
     """Exactly one focus ring is shown, around the button with the focus; a text field has no focus ring, only the
     frame of an error.
     """
@@ -145,7 +145,7 @@ def test_a_differing_side_is_read_out() -> None:
     assert strip.sizeHint().height() == before.height()
 
 
-def test_texts_of_all_sides_stay_at_one_height(show_widget: Shown) -> None:
+def test_texts_of_all_sides_stay_at_one_height(show_widget: ShowWidget) -> None:
     """The texts of all sides of a record stay at the same height when a side begins or ceases to differ."""
     agree = RecordSideState("Order", "Unpaid", "ring", "text", amount="¥12,000", fact="read 15:03:10", source="v7")
     differs = replace(agree, is_different=True, differs_word="differs")
@@ -168,7 +168,7 @@ def test_texts_of_all_sides_stay_at_one_height(show_widget: Shown) -> None:
 
 @pytest.mark.parametrize("scale", [1.0, 2.0])
 def test_the_longest_label_keeps_a_distance_from_its_value(
-    show_widget: Shown, appearance: Appearance, scale: float
+    show_widget: ShowWidget, appearance: Appearance, scale: float
 ) -> None:
     """At each text size there is space between the longest label of a fact list and its value; otherwise both would
     look like one text.
@@ -190,7 +190,7 @@ def find_baseline(label: QWidget, root: QWidget) -> int:
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
-def test_facts_stand_at_equal_distances(show_widget: Shown, appearance: Appearance, scale: float) -> None:
+def test_facts_stand_at_equal_distances(show_widget: ShowWidget, appearance: Appearance, scale: float) -> None:
     """The facts have equal distances with and without a copy button, and each label is on the line of its value."""
     facts = FactList((("xxx", "xxx"), ("xxx", "xxx")))
     for value in (CopyableId("xxx", "xxx", "Number"), CopyableId("xxx", "xxx", "Key"), TextLabel("xxx")):
@@ -208,7 +208,9 @@ def test_facts_stand_at_equal_distances(show_widget: Shown, appearance: Appearan
 
 
 @pytest.mark.parametrize("scale", [1.0, 2.0])
-def test_values_of_aligned_lists_begin_at_one_place(show_widget: Shown, appearance: Appearance, scale: float) -> None:
+def test_values_of_aligned_lists_begin_at_one_place(
+    show_widget: ShowWidget, appearance: Appearance, scale: float
+) -> None:
     """Two fact lists that are aligned begin their values at the same x position, at each text size."""
     window, above, below = QWidget(), FactList((("Ours", "¥500"),)), FactList((("Number at the gateway", "0421"),))
     above.align_values_with(below)
@@ -222,7 +224,9 @@ def test_values_of_aligned_lists_begin_at_one_place(show_widget: Shown, appearan
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
-def test_the_texts_of_a_bar_stand_on_one_baseline(show_widget: Shown, appearance: Appearance, scale: float) -> None:
+def test_the_texts_of_a_bar_stand_on_one_baseline(
+    show_widget: ShowWidget, appearance: Appearance, scale: float
+) -> None:
     bar = NotificationBar("xxx", "xxx", is_announced=False)
     show_widget(bar)
     appearance.set_text_scale(scale)
@@ -234,7 +238,7 @@ def test_the_texts_of_a_bar_stand_on_one_baseline(show_widget: Shown, appearance
 
 @pytest.mark.parametrize("scale", [1.0, 2.0])
 def test_the_sign_of_an_error_is_at_the_height_of_its_first_line(
-    show_widget: Shown, appearance: Appearance, scale: float
+    show_widget: ShowWidget, appearance: Appearance, scale: float
 ) -> None:
     """The sign of an error is on the height of the first line of its text, also if the text wraps."""
     field = Field("Amount")
@@ -251,7 +255,7 @@ def test_the_sign_of_an_error_is_at_the_height_of_its_first_line(
     assert abs(sign.geometry().center().y() - (label.y() + line_px / 2)) <= 2 * scale
 
 
-def test_a_link_begins_where_a_label_begins(show_widget: Shown) -> None:
+def test_a_link_begins_where_a_label_begins(show_widget: ShowWidget) -> None:
     """The text of a link in a column begins at the same x position as that of a label."""
     window, label, link = QWidget(), TextLabel("Open"), LinkButton("Open", has_arrow=True)
     window.setLayout(make_column(label, link))
@@ -320,7 +324,7 @@ def search(window: QWidget) -> SearchBox:
     return box
 
 
-def test_the_search_box_returns_the_focus_after_escape(show_widget: Shown, qtbot: QtBot) -> None:
+def test_the_search_box_returns_the_focus_after_escape(show_widget: ShowWidget, qtbot: QtBot) -> None:
     """Esc closes the search; the focus is where it was."""
     window = QWidget()
     window.resize(900, 700)
@@ -335,7 +339,7 @@ def test_the_search_box_returns_the_focus_after_escape(show_widget: Shown, qtbot
     assert not box.overlay.isVisible()
 
 
-def test_arrows_walk_the_answers_while_typing(show_widget: Shown, qtbot: QtBot) -> None:
+def test_arrows_walk_the_answers_while_typing(show_widget: ShowWidget, qtbot: QtBot) -> None:
     """While the focus is in the search input, the arrow keys move through the results, past headings and disabled
     entries; Enter opens the current one.
     """
@@ -355,7 +359,7 @@ def test_arrows_walk_the_answers_while_typing(show_widget: Shown, qtbot: QtBot) 
     assert not box.is_open
 
 
-def test_answers_keep_their_place_when_more_come(show_widget: Shown) -> None:
+def test_answers_keep_their_place_when_more_come(show_widget: ShowWidget) -> None:
     """The current answer stays current while the answers below it change."""
     window = QWidget()
     window.resize(900, 700)
@@ -366,7 +370,7 @@ def test_answers_keep_their_place_when_more_come(show_widget: Shown) -> None:
     assert box.list.get_current_key() == 18
 
 
-def test_the_best_answer_is_announced_once(show_widget: Shown) -> None:
+def test_the_best_answer_is_announced_once(show_widget: ShowWidget) -> None:
     """The best result of a search is announced once; it isn't announced again if it stays the best one after the next
     letter. A different one is, and so is the same one in a new search.
     """
@@ -438,7 +442,7 @@ def test_an_age_without_room_at_the_edge_moves_to_its_number() -> None:
     assert find_detail_x(word_end=145, detail_width=40, right_x=200, column_right=180) is None
 
 
-def test_the_wheel_changes_only_a_list_with_the_focus(show_widget: Shown) -> None:
+def test_the_wheel_changes_only_a_list_with_the_focus(show_widget: ShowWidget) -> None:
     """Over another list, the wheel scrolls the page and changes no value unseen."""
 
     def turn_wheel() -> bool:
@@ -460,7 +464,7 @@ def test_the_wheel_changes_only_a_list_with_the_focus(show_widget: Shown) -> Non
     assert reasons.currentIndex() == 1
 
 
-def test_a_timeline_shows_long_words_whole(show_widget: Shown, qtbot: QtBot) -> None:
+def test_a_timeline_shows_long_words_whole(show_widget: ShowWidget, qtbot: QtBot) -> None:
     """A long line of a timeline wraps at each width, and is shown completely; a list that needs a scroll bar because
     of that is laid out once.
     """
@@ -529,7 +533,7 @@ def test_repeated_events_are_one_line_until_enter_expands_them(qtbot: QtBot) -> 
     assert shown() == ["15:55 took it", *closed]
 
 
-def test_a_pasted_text_without_measure_is_refused_with_a_sentence(show_widget: Shown) -> None:
+def test_a_pasted_text_without_measure_is_refused_with_a_sentence(show_widget: ShowWidget) -> None:
     """Ten megabytes of lines would stop the window for half a minute; nothing of them gets into the field."""
     told: list[dict[str, int]] = []
 
@@ -577,7 +581,7 @@ def test_a_status_takes_the_place_of_the_last_shortcuts(qtbot: QtBot) -> None:
     qtbot.waitUntil(lambda: all(shown()))
 
 
-def test_replaced_buttons_are_hidden_at_once(show_widget: Shown) -> None:
+def test_replaced_buttons_are_hidden_at_once(show_widget: ShowWidget) -> None:
     """Qt deletes them later; until then nobody may see or press the action of the record shown before."""
     form = ExplanationForm(("Verdict", "Why", "Next step", "You can"))
     form.show_action_widgets(KeyButton("Renew...", kind="primary"))
@@ -602,7 +606,7 @@ def test_a_widget_part_is_never_shown_as_a_window(qtbot: QtBot, is_visible: bool
     assert part.isVisible() != is_visible
 
 
-def test_a_tab_without_an_input_keeps_the_focus_on_its_bar(show_widget: Shown) -> None:
+def test_a_tab_without_an_input_keeps_the_focus_on_its_bar(show_widget: ShowWidget) -> None:
     """If the page of a tab has no input, changing the tab leaves the focus on the tab bar; Qt would give it to the
     page, which has no name and no focus ring.
     """
