@@ -102,7 +102,7 @@ def assemble(words: Sequence[str]) -> None:
         hiddenimports=hidden_imports(extras),
         excludes=[*UNUSED, *FORBIDDEN, *left_out],
     )
-    found.binaries = contents.choose(found.binaries, _libraries_of)
+    found.binaries = contents.choose_entries(found.binaries, _libraries_of)
     found.datas = contents.choose_data(found.datas, found.binaries)
     work = Path(CONF["workpath"])
     (work / BINARIES).write_text(
@@ -181,9 +181,9 @@ def build(dist: Path = ROOT / "dist", work: Path = ROOT / "build", extras: Seque
     work.mkdir(parents=True, exist_ok=True)
     run([*options, str(ROOT / "support-console.spec"), "--", *(word for one in extras for word in ("--with", one))])
     sources = json.loads(next(work.rglob(BINARIES)).read_text())
-    third_party.write(folder, extras, sources)
-    contents.check(folder, extras)
-    manifest.write(folder)
+    third_party.write_documents(folder, extras, sources)
+    contents.check_folder(folder, extras)
+    manifest.write_manifest(folder)
     return folder / (f"{NAME}.exe" if PLATFORM == "win32" else NAME)
 
 
@@ -193,7 +193,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     target = args.folder.resolve()
     print("Building the one-folder application; this takes about a minute.", flush=True)
     program = build(target / "dist", target / "build", args.extras)
-    print(f"Built {program} ({contents.megabytes(program.parent):.0f} MB)")
+    print(f"Built {program} ({contents.measure_megabytes(program.parent):.0f} MB)")
     return 0
 
 

@@ -9,8 +9,8 @@ import sys
 from collections.abc import Iterator, Mapping
 from urllib.request import Request, urlopen
 
-from scripts.lock import LOCK, pins
-from scripts.third_party import bundled
+from scripts.lock import LOCK, iterate_pins
+from scripts.third_party import list_bundled_distributions
 
 SERVICE = "https://api.osv.dev/v1/querybatch"
 TIMEOUT_SECONDS = 30
@@ -33,20 +33,20 @@ def find_vulnerabilities(pinned: Mapping[str, str], service: str = SERVICE) -> d
 
 def main(service: str = SERVICE) -> int:
     """Print the known vulnerabilities of the pinned packages, and return the exit status (see the module)."""
-    pinned = dict(pins(LOCK.read_text()))
+    pinned = dict(iterate_pins(LOCK.read_text()))
     try:
         found = find_vulnerabilities(pinned, service)
     except (OSError, ValueError, KeyError, TypeError) as trouble:
         print(f"The service of known vulnerabilities ({service}) is out of reach, so nothing is known: {trouble}")
         return 2
-    runs = {one.metadata["Name"].lower().replace("_", "-") for one in bundled(("gs", "kafka"))}
-    for line in _lines(found, pinned, runs):
+    runs = {one.metadata["Name"].lower().replace("_", "-") for one in list_bundled_distributions(("gs", "kafka"))}
+    for line in _format_lines(found, pinned, runs):
         print(line)
     print(f"{len(pinned)} pins, {len(found)} with known vulnerabilities.")
     return 1 if found else 0
 
 
-def _lines(found: Mapping[str, list[str]], pinned: Mapping[str, str], runs: set[str]) -> Iterator[str]:
+def _format_lines(found: Mapping[str, list[str]], pinned: Mapping[str, str], runs: set[str]) -> Iterator[str]:
     for name, ids in found.items():
         yield f"{name} {pinned[name]} ({'runs' if name in runs else 'development'}): {', '.join(ids)}"
 

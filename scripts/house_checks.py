@@ -43,13 +43,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Print each broken rule. Return the exit status: 0 if no rule is broken, otherwise 1."""
     arguments = sys.argv[1:] if argv is None else argv
     root = Path(arguments[0]) if arguments else Path(__file__).resolve().parent.parent
-    findings = list(check(root, tracked(root)))
+    findings = list(check_files(root, list_tracked_files(root)))
     for finding in findings:
         print(finding)
     return 1 if findings else 0
 
 
-def tracked(root: Path) -> list[str]:
+def list_tracked_files(root: Path) -> list[str]:
     """Return the paths, relative to the root, of the files that git tracks or would add; without git, all files."""
     listing = ["git", "-C", str(root), "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     try:
@@ -59,25 +59,25 @@ def tracked(root: Path) -> list[str]:
     return sorted(path for path in done.stdout.split("\0") if path and (root / path).is_file())
 
 
-def check(root: Path, paths: Iterable[str]) -> Iterator[Finding]:
+def check_files(root: Path, paths: Iterable[str]) -> Iterator[Finding]:
     """Yield the broken rules in these files."""
     for path in paths:
         if Path(path).suffix in BINARY_SUFFIXES:
             continue
         text = (root / path).read_text(encoding="utf-8", errors="replace")
-        yield from words(path, text)
+        yield from check_machine_paths(path, text)
         if path.endswith(".py"):
             nodes, lines = list(ast.walk(ast.parse(text))), text.splitlines()
-            yield from calls(path, nodes, lines)
-            yield from codes(path, nodes, lines)
-            yield from function_names(path, nodes, lines)
-            yield from measured_times(path, nodes, lines)
-            yield from short_patience(path, nodes, lines)
-            yield from attribute_names(path, nodes, lines)
-            yield from clauses(path, nodes, text)
+            yield from check_calls(path, nodes, lines)
+            yield from check_codes(path, nodes, lines)
+            yield from check_function_names(path, nodes, lines)
+            yield from check_measured_times(path, nodes, lines)
+            yield from check_short_patience(path, nodes, lines)
+            yield from check_attribute_names(path, nodes, lines)
+            yield from check_clauses(path, nodes, text)
 
 
-def words(path: str, text: str) -> Iterator[Finding]:
+def check_machine_paths(path: str, text: str) -> Iterator[Finding]:
     """Yield a finding for each line with an absolute path of one machine, or with the address of a package index."""
     for number, line in enumerate(text.splitlines(), start=1):
         if any(word in line for word in MACHINE_PATHS):
@@ -86,7 +86,7 @@ def words(path: str, text: str) -> Iterator[Finding]:
             yield Finding(path, number, "a package index; which one is used is pip's own configuration")
 
 
-def calls(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
+def check_calls(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
     """Yield a finding for each call that is forbidden in the file's folder and whose line has no comment with a
     reason.
     """
@@ -98,7 +98,7 @@ def calls(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator
                     yield Finding(path, node.lineno, advice)
 
 
-def codes(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
+def check_codes(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
     """Yield a finding for each string literal of the program that equals an ErrorCode or a WorkReason, because the
     enum member must be used.
     """
@@ -111,7 +111,7 @@ def codes(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator
                 yield Finding(path, node.lineno, f"a bare string; say {member}")
 
 
-def function_names(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
+def check_function_names(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
     """Yield a finding for each function of the program whose name begins with a preposition. Properties and
     constructors named `from_…` are allowed.
     """
@@ -128,7 +128,7 @@ def function_names(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) ->
                 yield Finding(path, node.lineno, f"`{node.name}` begins with a preposition; begin with a verb")
 
 
-def attribute_names(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
+def check_attribute_names(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
     """Yield a finding for each `hasattr(self, "name")` about an attribute that the module never sets. Such a test is
     always false; a rename of the attribute misses the string.
     """
@@ -143,7 +143,7 @@ def attribute_names(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -
                 yield Finding(path, node.lineno, f"{ast.unparse(name)} is set nowhere in this module")
 
 
-def clauses(path: str, nodes: Sequence[ast.AST], text: str) -> Iterator[Finding]:
+def check_clauses(path: str, nodes: Sequence[ast.AST], text: str) -> Iterator[Finding]:
     """Yield a finding for each docstring, text below a constant, or comment that begins with a clause in place of a
     noun, such as "What was sent stays sent" or "Who is refused may try again". A text that ends with a question mark
     is allowed.
@@ -160,7 +160,7 @@ def clauses(path: str, nodes: Sequence[ast.AST], text: str) -> Iterator[Finding]
             yield Finding(path, line, "begins with a clause; name the actor, the state, the column or the lock")
 
 
-def measured_times(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
+def check_measured_times(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
     """Yield a finding for each assertion of a test that compares a measured duration with a bound, because such a
     test fails on a busy machine. A measured duration is the difference of two times of a clock, or a value with a
     name of DURATION_NAME. `make bench` compares durations.
@@ -205,7 +205,7 @@ def _is_measured(value: ast.expr) -> bool:
     return isinstance(clock, ast.Call) and ast.unparse(clock.func) in {"time.monotonic", "time.perf_counter"}
 
 
-def short_patience(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
+def check_short_patience(path: str, nodes: Sequence[ast.AST], lines: Sequence[str]) -> Iterator[Finding]:
     """Yield a finding for each call of a test that waits for an expected event with a time limit that is too short
     for a busy machine. Limits below SHORTEST_PATIENCE_SECONDS are allowed: they are pauses between two checks of a
     condition.

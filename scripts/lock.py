@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not args.check:
         write_locks(upgrade=args.upgrade)
         return 0
-    locks = ((LOCK, requirements()), (DOCS_LOCK, docs_requirements()))
+    locks = ((LOCK, read_requirements()), (DOCS_LOCK, read_docs_requirements()))
     faults = [
         f"{lock.name}: {fault}"
         for lock, asked in locks
@@ -74,13 +74,17 @@ def write_locks(*, upgrade: bool) -> None:
     """
     print("Resolving versions and collecting hashes; this asks the configured package index.", flush=True)
     options = ["--upgrade"] if upgrade else []
-    _resolve(LOCK, requirements(), ["--extra", "dev", *options, "pyproject.toml"], MARKER_BY_FOREIGN_PACKAGE)
+    _resolve_versions(
+        LOCK, read_requirements(), ["--extra", "dev", *options, "pyproject.toml"], MARKER_BY_FOREIGN_PACKAGE
+    )
     _mark_other_systems()
-    asked = docs_requirements()
-    _resolve(DOCS_LOCK, asked, ["--constraint", LOCK.name, *options], map(str, asked))
+    asked = read_docs_requirements()
+    _resolve_versions(DOCS_LOCK, asked, ["--constraint", LOCK.name, *options], map(str, asked))
 
 
-def _resolve(lock: Path, asked: Sequence[Requirement], options: Sequence[str], further: Iterable[str]) -> None:
+def _resolve_versions(
+    lock: Path, asked: Sequence[Requirement], options: Sequence[str], further: Iterable[str]
+) -> None:
     """Write `lock` with pip-compile, and add our header. `asked` are the requirements whose digest the header
     contains, `options` those of pip-compile, `further` additional requirements.
     """
@@ -92,18 +96,19 @@ def _resolve(lock: Path, asked: Sequence[Requirement], options: Sequence[str], f
     subprocess.run(command, cwd=ROOT, check=True, text=True, input="\n".join(further) + "\n")
     source = "another system" if lock == LOCK else "pyproject.toml"
     lock.write_text(
-        LOCK_FILE_HEADER.format(digest=inputs_digest(asked)) + lock.read_text().replace("-r -\n", f"{source}\n")
+        LOCK_FILE_HEADER.format(digest=compute_inputs_digest(asked))
+        + lock.read_text().replace("-r -\n", f"{source}\n")
     )
-    print(f"Wrote {lock.name}: {sum(1 for _ in pins(lock.read_text()))} versions.")
+    print(f"Wrote {lock.name}: {sum(1 for _ in iterate_pins(lock.read_text()))} versions.")
 
 
 def find_faults(text: str, asked: Sequence[Requirement]) -> Iterator[str]:
     """Return the faults of a lock's text, one sentence each. `asked` are the requirements from which the lock is
     made.
     """
-    if f"# inputs: sha256:{inputs_digest(asked)}\n" not in text:
+    if f"# inputs: sha256:{compute_inputs_digest(asked)}\n" not in text:
         yield "the requirements in pyproject.toml changed after the lock was written"
-    pinned = dict(pins(text))
+    pinned = dict(iterate_pins(text))
     for requirement in asked:
         version = pinned.get(canonicalize_name(requirement.name))
         if version is None:
@@ -117,14 +122,14 @@ def find_faults(text: str, asked: Sequence[Requirement]) -> Iterator[str]:
             yield f"{line} has no hash"
 
 
-def pins(text: str) -> Iterator[tuple[str, str]]:
+def iterate_pins(text: str) -> Iterator[tuple[str, str]]:
     """Yield (canonical name, version) of each pinned package in the text of a lock."""
     for line in text.splitlines():
         if found := PINNED_PACKAGE_PATTERN.match(line):
             yield canonicalize_name(found["name"]), found["version"]
 
 
-def requirements() -> list[Requirement]:
+def read_requirements() -> list[Requirement]:
     """Return the requirements in pyproject.toml: to run, to develop and to build the program."""
     declared = tomllib.loads(PYPROJECT.read_text())
     project = declared["project"]
@@ -132,13 +137,13 @@ def requirements() -> list[Requirement]:
     return [Requirement(line) for line in [*lines, *declared["build-system"]["requires"]]]
 
 
-def docs_requirements() -> list[Requirement]:
+def read_docs_requirements() -> list[Requirement]:
     """Return the requirements in pyproject.toml that build the site of the guides."""
     groups = tomllib.loads(PYPROJECT.read_text())["dependency-groups"]
     return [Requirement(line) for line in groups["docs"]]
 
 
-def inputs_digest(asked: Sequence[Requirement]) -> str:
+def compute_inputs_digest(asked: Sequence[Requirement]) -> str:
     """Return the SHA-256 (hex) of all inputs from which a lock is made."""
     inputs = [sorted(map(str, asked)), MARKER_BY_FOREIGN_PACKAGE]
     return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()
@@ -146,10 +151,10 @@ def inputs_digest(asked: Sequence[Requirement]) -> str:
 
 def _mark_other_systems() -> None:
     """Add an environment marker to each pinned package that only other operating systems need."""
-    LOCK.write_text("\n".join(map(_with_marker, LOCK.read_text().splitlines())) + "\n")
+    LOCK.write_text("\n".join(map(_add_marker, LOCK.read_text().splitlines())) + "\n")
 
 
-def _with_marker(line: str) -> str:
+def _add_marker(line: str) -> str:
     found = PINNED_PACKAGE_PATTERN.match(line)
     marker = MARKER_BY_FOREIGN_PACKAGE.get(canonicalize_name(found["name"])) if found else None
     return f"{found['name']}=={found['version']} ; {marker} \\" if found and marker else line

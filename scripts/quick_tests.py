@@ -26,20 +26,24 @@ _IMPORT = re.compile(r"^\s*(?:from (\S+) import (\([^)]*\)|[^#\n]+)|import (\S+)
 
 def read_changed(base: str = "main") -> set[str]:
     """Return the paths that have changed since this branch left `base`, in commits or uncommitted."""
-    since = _git("merge-base", base, "HEAD")[0]
-    return {*_git("diff", "--name-only", since), *_git("ls-files", "--others", "--exclude-standard")}
+    since = _run_git("merge-base", base, "HEAD")[0]
+    return {*_run_git("diff", "--name-only", since), *_run_git("ls-files", "--others", "--exclude-standard")}
 
 
-def _git(*words: str) -> list[str]:
+def _run_git(*words: str) -> list[str]:
     done = subprocess.run(["git", *words], cwd=ROOT, capture_output=True, text=True, check=True)
     return done.stdout.splitlines()
 
 
-def choose(changed: Collection[str], sources: dict[str, str], seconds: dict[str, int]) -> tuple[list[str], list[str]]:
+def choose_tests(
+    changed: Collection[str], sources: dict[str, str], seconds: dict[str, int]
+) -> tuple[list[str], list[str]]:
     """Return the tests to run, the nearest first, and the tests that are left out for lack of time."""
-    affected = set(_affected(changed, sources))
-    near = {_mirror(path) for path in changed}
-    ranked = sorted(affected, key=lambda file: (file not in changed, _folder(file) not in near, seconds.get(file, 0)))
+    affected = set(_iterate_affected_tests(changed, sources))
+    near = {_find_mirror_folder(path) for path in changed}
+    ranked = sorted(
+        affected, key=lambda file: (file not in changed, _get_folder(file) not in near, seconds.get(file, 0))
+    )
     chosen, rest = [ALWAYS_RUN_TESTS], float(_WORKERS * _SECONDS)
     left_out: list[str] = []
     for file in ranked:
@@ -48,37 +52,37 @@ def choose(changed: Collection[str], sources: dict[str, str], seconds: dict[str,
     return chosen, left_out
 
 
-def _affected(changed: Collection[str], sources: dict[str, str]) -> Iterator[str]:
+def _iterate_affected_tests(changed: Collection[str], sources: dict[str, str]) -> Iterator[str]:
     """Yield the files of tests that changed or that name a changed module in an import."""
     modules = {path.removesuffix(".py").removesuffix("/__init__").replace("/", ".") for path in changed}
     rooms = {TESTS_BY_READ_FOLDER[top] for path in changed if (top := path.partition("/")[0]) in TESTS_BY_READ_FOLDER}
     for file, source in sources.items():
         is_read = any(file.startswith(f"{room}/") for room in rooms)
         if not file.startswith(f"{ALWAYS_RUN_TESTS}/") and (
-            file in changed or is_read or modules & set(_imported(source))
+            file in changed or is_read or modules & set(_iterate_imported_modules(source))
         ):
             yield file
 
 
-def _imported(source: str) -> Iterator[str]:
+def _iterate_imported_modules(source: str) -> Iterator[str]:
     for package, names, module in _IMPORT.findall(source):
         yield package or module
         yield from (f"{package}.{name.split()[0]}" for name in names.strip("()").split(",") if name.strip())
 
 
-def _mirror(path: str) -> str:
+def _find_mirror_folder(path: str) -> str:
     """Return the folder with the tests of the module at `path`: the folder of the same name below `tests`."""
-    return _folder(path.replace("console/", "tests/", 1) if path.startswith("console/") else path)
+    return _get_folder(path.replace("console/", "tests/", 1) if path.startswith("console/") else path)
 
 
-def _folder(path: str) -> str:
+def _get_folder(path: str) -> str:
     return str(PurePosixPath(path).parent)
 
 
 def main() -> int:
     files = sorted((ROOT / "tests").rglob("test_*.py"))
     sources = {str(file.relative_to(ROOT)): file.read_text(encoding="utf-8") for file in files}
-    chosen, left_out = choose(read_changed(), sources, read_table())
+    chosen, left_out = choose_tests(read_changed(), sources, read_table())
     if left_out:
         print(f"Left out, as there is no time for them: {' '.join(left_out)}", file=sys.stderr)
     print(" ".join(chosen))

@@ -71,50 +71,50 @@ def render() -> str:
     opened = ", ".join(f"`{state}`" for state in states.REFUND_TRANSITIONS if state in OPEN_REFUND_STATES)
     further = ", ".join(f"`{state}`" for state in RESERVING_REFUND_STATES - OPEN_REFUND_STATES)
     parts = (
-        _part("Credit check", states.CREDIT_CHECK_TRANSITIONS, _RENEWAL_TEXT),
-        _part("Payment", PAYMENT_TRANSITIONS, _LATE_PAYMENT_TEXT),
-        _part("Order", states.ORDER_TRANSITIONS, _ORDER_TEXT),
-        _part("Refund", states.REFUND_TRANSITIONS, _REFUND_TEXT.format(open=opened, further=further)),
-        _part("Set-aside", states.SET_ASIDE_TRANSITIONS, _SET_ASIDE_TEXT),
-        _part("Operation (journal)", states.OPERATION_TRANSITIONS, _LAPSED_CALL_TEXT),
+        _format_part("Credit check", states.CREDIT_CHECK_TRANSITIONS, _RENEWAL_TEXT),
+        _format_part("Payment", PAYMENT_TRANSITIONS, _LATE_PAYMENT_TEXT),
+        _format_part("Order", states.ORDER_TRANSITIONS, _ORDER_TEXT),
+        _format_part("Refund", states.REFUND_TRANSITIONS, _REFUND_TEXT.format(open=opened, further=further)),
+        _format_part("Set-aside", states.SET_ASIDE_TRANSITIONS, _SET_ASIDE_TEXT),
+        _format_part("Operation (journal)", states.OPERATION_TRANSITIONS, _LAPSED_CALL_TEXT),
     )
-    return "\n".join((_HEAD, *parts, _SCHEDULES.format(**_waits())))
+    return "\n".join((_HEAD, *parts, _SCHEDULES.format(**_format_waits())))
 
 
-def _part(title: str, table: Mapping[StateT, frozenset[StateT]], words: str) -> str:
-    return f"## {title}\n\n{_diagram(table)}\n{words}"
+def _format_part(title: str, table: Mapping[StateT, frozenset[StateT]], words: str) -> str:
+    return f"## {title}\n\n{_format_diagram(table)}\n{words}"
 
 
-def _waits() -> Mapping[str, str]:
+def _format_waits() -> Mapping[str, str]:
     return {
-        "probes": _times(schedules.PURCHASE_PROBE_WAITS),
-        "refetches": _times(schedules.INCOMPLETE_REFETCH_WAITS),
-        "payments": _times(schedules.PAYMENT_PROBE_WAITS),
-        "polls": _times(schedules.PAYMENT_POLL_WAITS),
-        "timeouts": _times(schedules.PAYMENT_TIMEOUT_WAITS),
-        "refunds": _times(schedules.REFUND_PROBE_WAITS),
-        "sendings": _times(schedules.REFUND_SENDING_WAITS),
-        "accepted": _times(schedules.REFUND_POLL_WAITS),
-        "slow": _times(schedules.SLOW_REFUND_POLL_WAITS),
-        "patience": _text(schedules.SLOW_REFUND_AGE),
-        "decision": _text(schedules.REFUND_DECISION_TIME_LIMIT),
+        "probes": _format_times(schedules.PURCHASE_PROBE_WAITS),
+        "refetches": _format_times(schedules.INCOMPLETE_REFETCH_WAITS),
+        "payments": _format_times(schedules.PAYMENT_PROBE_WAITS),
+        "polls": _format_times(schedules.PAYMENT_POLL_WAITS),
+        "timeouts": _format_times(schedules.PAYMENT_TIMEOUT_WAITS),
+        "refunds": _format_times(schedules.REFUND_PROBE_WAITS),
+        "sendings": _format_times(schedules.REFUND_SENDING_WAITS),
+        "accepted": _format_times(schedules.REFUND_POLL_WAITS),
+        "slow": _format_times(schedules.SLOW_REFUND_POLL_WAITS),
+        "patience": _format_wait(schedules.SLOW_REFUND_AGE),
+        "decision": _format_wait(schedules.REFUND_DECISION_TIME_LIMIT),
     }
 
 
-def _diagram(table: Mapping[StateT, frozenset[StateT]]) -> str:
+def _format_diagram(table: Mapping[StateT, frozenset[StateT]]) -> str:
     arrows = [f"    {old.value} --> {new.value}" for old, targets in table.items() for new in sorted(targets)]
     first = next(iter(table)).value
     ends = [f"    {state.value} --> [*]" for state, targets in table.items() if not targets]
     return "\n".join(["```mermaid", "stateDiagram-v2", f"    [*] --> {first}", *arrows, *ends, "```", ""])
 
 
-def _times(waits: Sequence[timedelta]) -> str:
+def _format_times(waits: Sequence[timedelta]) -> str:
     """Return the waits as text. Equal waits that follow each other are written once, with their number."""
     runs = [(wait, len(list(same))) for wait, same in groupby(waits)]
-    return ", ".join(_text(wait) if count == 1 else f"{count} × {_text(wait)}" for wait, count in runs)
+    return ", ".join(_format_wait(wait) if count == 1 else f"{count} × {_format_wait(wait)}" for wait, count in runs)
 
 
-def _text(wait: timedelta) -> str:
+def _format_wait(wait: timedelta) -> str:
     seconds = int(wait.total_seconds())
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if seconds % size == 0:

@@ -18,7 +18,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 import console
-from scripts.bundle.system_libraries import SystemPackage, owners
+from scripts.bundle.system_libraries import SystemPackage, find_owning_packages
 
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = "support-console"
@@ -45,10 +45,10 @@ _SHARED_PARTS = (
 """Bundled parts that aren't Python packages, each as (name, licence, location in the application)."""
 
 
-def bundled(extras: Sequence[str] = ()) -> list[metadata.Distribution]:
+def list_bundled_distributions(extras: Sequence[str] = ()) -> list[metadata.Distribution]:
     """Return the distributions that the project needs at run time with these extras, sorted by name."""
     found: dict[str, metadata.Distribution] = {}
-    waiting: list[tuple[Iterable[str], frozenset[str]]] = [(_declared(extras), frozenset())]
+    waiting: list[tuple[Iterable[str], frozenset[str]]] = [(_read_declared_requirements(extras), frozenset())]
     while waiting:
         needs, wanted = waiting.pop()
         for need in map(Requirement, needs):
@@ -59,7 +59,7 @@ def bundled(extras: Sequence[str] = ()) -> list[metadata.Distribution]:
     return [found[key] for key in sorted(found)]
 
 
-def _declared(extras: Sequence[str]) -> list[str]:
+def _read_declared_requirements(extras: Sequence[str]) -> list[str]:
     """Return the requirements in pyproject.toml; the metadata of an editable install may be older."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     optional = project["optional-dependencies"]
@@ -75,14 +75,14 @@ def _is_requirement_active(need: Requirement, extras: frozenset[str]) -> bool:
 
 def find_licence(one: metadata.Distribution) -> str:
     """Return the licence that the metadata of a distribution names."""
-    named = _field(one, "License-Expression")
+    named = _get_field(one, "License-Expression")
     kinds = [text for text in one.metadata.get_all("Classifier") or () if "License ::" in text]
     classified = [text.rpartition(" :: ")[2] for text in kinds]
-    said = _field(one, "License").strip().splitlines()
+    said = _get_field(one, "License").strip().splitlines()
     return named or ", ".join(classified) or (said[0][:80] if said else "see its files")
 
 
-def _field(one: metadata.Distribution, name: str) -> str:
+def _get_field(one: metadata.Distribution, name: str) -> str:
     """Return a metadata field of the distribution; "" if it is missing (a backport of `importlib.metadata` raises
     KeyError then).
     """
@@ -97,28 +97,31 @@ def list_licence_files(one: metadata.Distribution) -> Iterator[Path]:
             yield path
 
 
-def write(application: Path, extras: Sequence[str] = (), binaries: Mapping[str, str] | None = None) -> None:
+def write_documents(application: Path, extras: Sequence[str] = (), binaries: Mapping[str, str] | None = None) -> None:
     """Write notice, list of components and licence texts into the folder of a built application. `binaries` has the
     source of each binary, by its path in the folder: the list shows the libraries of the build machine that are in
     it.
     """
     folder = application / "THIRD_PARTY"
     _write_shared_texts(folder / "licenses")
-    packages = bundled(extras)
+    packages = list_bundled_distributions(extras)
     for one in packages:
-        _write_package(folder / _title(one), one)
-    system, unknown = owners(binaries or {})
+        _write_package(folder / _format_title(one), one)
+    system, unknown = find_owning_packages(binaries or {})
     for library in system:
         library.write_terms(folder / "system")
     lines = [f"{name}: {licence} ({place})" for name, licence, place in _SHARED_PARTS]
-    lines += [f"Python {_python_version()}: PSF-2.0", *(f"{_title(one)}: {find_licence(one)}" for one in packages)]
+    lines += [
+        f"Python {_get_python_version()}: PSF-2.0",
+        *(f"{_format_title(one)}: {find_licence(one)}" for one in packages),
+    ]
     lines += [
         f"{one.name} {one.version}: see THIRD_PARTY/system/{one.name} ({', '.join(one.files)})" for one in system
     ]
     lines += [f"{file}: of the machine that built this; its package is unknown" for file in unknown]
     notice = _HEAD.format(version=console.__version__) + "\n".join(lines) + "\n"
     (application / "NOTICE.txt").write_text(notice, encoding="utf-8")
-    bill = json.dumps(components(extras, system), indent=1) + "\n"
+    bill = json.dumps(make_component_list(extras, system), indent=1) + "\n"
     (application / "sbom.cdx.json").write_text(bill, encoding="utf-8")
 
 
@@ -140,39 +143,41 @@ def _write_package(place: Path, one: metadata.Distribution) -> None:
     for count, text in enumerate(list_licence_files(one)):
         shutil.copy(text, place / (text.name if not (place / text.name).exists() else f"{count}-{text.name}"))
     pages = one.metadata.get_all("Project-URL") or [""]
-    home = _field(one, "Home-page") or pages[0].rpartition(" ")[2]
-    (place / "TERMS.txt").write_text(f"{_title(one)}\n{find_licence(one)}\n{home}\n", encoding="utf-8")
+    home = _get_field(one, "Home-page") or pages[0].rpartition(" ")[2]
+    (place / "TERMS.txt").write_text(f"{_format_title(one)}\n{find_licence(one)}\n{home}\n", encoding="utf-8")
 
 
-def _title(one: metadata.Distribution) -> str:
+def _format_title(one: metadata.Distribution) -> str:
     return f"{one.metadata['Name']}-{one.version}"
 
 
-def _python_version() -> str:
+def _get_python_version() -> str:
     return sys.version.split()[0]
 
 
-def components(extras: Sequence[str] = (), system: Sequence[SystemPackage] = ()) -> dict[str, object]:
+def make_component_list(extras: Sequence[str] = (), system: Sequence[SystemPackage] = ()) -> dict[str, object]:
     """Return a CycloneDX list of the components of the running program: Python packages, Python itself, and libraries
     of the build machine.
     """
     listed = [
-        _component(
+        _make_component(
             one.metadata["Name"],
             one.version,
             f"pkg:pypi/{canonicalize_name(one.metadata['Name'])}@{one.version}",
             find_licence(one),
         )
-        for one in bundled(extras)
+        for one in list_bundled_distributions(extras)
     ]
-    python = _python_version()
-    listed.append(_component("python", python, f"pkg:generic/python@{python}", "PSF-2.0"))
-    listed += [_component(one.name, one.version, f"pkg:deb/debian/{one.name}@{one.version}", None) for one in system]
+    python = _get_python_version()
+    listed.append(_make_component("python", python, f"pkg:generic/python@{python}", "PSF-2.0"))
+    listed += [
+        _make_component(one.name, one.version, f"pkg:deb/debian/{one.name}@{one.version}", None) for one in system
+    ]
     about = {"component": {"type": "application", "name": PROJECT, "version": console.__version__}}
     return {"bomFormat": "CycloneDX", "specVersion": "1.5", "version": 1, "metadata": about, "components": listed}
 
 
-def _component(name: str, version: str, purl: str, licence: str | None) -> dict[str, object]:
+def _make_component(name: str, version: str, purl: str, licence: str | None) -> dict[str, object]:
     terms = {"licenses": [{"license": {"name": licence}}]} if licence is not None else {}
     return {"type": "library", "name": name, "version": version, "purl": purl, **terms}
 
@@ -182,7 +187,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Return the exit status.
     """
     (file,) = sys.argv[1:] if argv is None else argv
-    Path(file).write_text(json.dumps(components(("gs", "kafka")), indent=1) + "\n", encoding="utf-8")
+    Path(file).write_text(json.dumps(make_component_list(("gs", "kafka")), indent=1) + "\n", encoding="utf-8")
     print(f"Wrote {file}.")
     return 0
 

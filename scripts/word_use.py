@@ -31,68 +31,68 @@ class UsedKey:
     text: str
     where: str
 
-    def covers(self, key: str) -> bool:
+    def covers_key(self, key: str) -> bool:
         if "*" not in self.text:
             return self.text == key
         return bool(re.fullmatch(re.escape(self.text).replace(r"\*", ".+"), key))
 
 
 @cache
-def keys(root: Path, families: frozenset[str]) -> tuple[UsedKey, ...]:
+def find_keys(root: Path, families: frozenset[str]) -> tuple[UsedKey, ...]:
     """Return every string literal and f-string under `root` that begins with the name of one of the families and a
     dot.
     """
     return tuple(
         UsedKey(text, where)
-        for nodes, file in _modules(root)
-        for text, where in _texts(nodes, file)
+        for nodes, file in _parse_modules(root)
+        for text, where in _iterate_texts(nodes, file)
         if text.split(".")[0] in families and _KEY.fullmatch(text.replace("*", "x"))
     )
 
 
 @cache
-def audit_actions(root: Path) -> tuple[UsedKey, ...]:
+def find_audit_actions(root: Path) -> tuple[UsedKey, ...]:
     """Return every action of the audit trail that the modules name: as a member of AuditAction, or by a text that is
     made into one.
     """
     return tuple(
         UsedKey(text, f"{file}:{node.lineno}")
-        for nodes, file in _modules(root)
+        for nodes, file in _parse_modules(root)
         for node in nodes
         if isinstance(node, ast.Attribute | ast.Call)
-        for text in _actions(node)
+        for text in _iterate_actions(node)
     )
 
 
-def _actions(node: ast.Attribute | ast.Call) -> Iterator[str]:
+def _iterate_actions(node: ast.Attribute | ast.Call) -> Iterator[str]:
     if isinstance(node, ast.Call):
         if getattr(node.func, "id", None) == AuditAction.__name__:
-            yield from _literal(node.args[0])
+            yield from _iterate_literal(node.args[0])
     elif getattr(node.value, "id", None) == AuditAction.__name__:
         yield AuditAction[node.attr].value
 
 
-def arguments(root: Path, functions: dict[str, int]) -> list[UsedKey]:
+def find_arguments(root: Path, functions: dict[str, int]) -> list[UsedKey]:
     """Return the text literal that each call of one of the functions has as its argument at the given position.
     Raises ValueError for a function that nothing under `root` calls: it was renamed, and its texts would be missing.
     """
-    if uncalled := functions.keys() - _called_names(root):
+    if uncalled := functions.keys() - _find_called_names(root):
         raise ValueError(f"no call under {root}: {sorted(uncalled)}")
     return [
         UsedKey(text, f"{file}:{call.lineno}")
-        for nodes, file in _modules(root)
-        for call, place in _calls(nodes, functions)
-        for text in map(_string, call.args[place : place + 1])
+        for nodes, file in _parse_modules(root)
+        for call, place in _iterate_calls(nodes, functions)
+        for text in map(_get_string, call.args[place : place + 1])
         if text is not None
     ]
 
 
-def literals(root: Path, functions: dict[str, int]) -> list[UsedKey]:
+def find_literals(root: Path, functions: dict[str, int]) -> list[UsedKey]:
     """Return all text literals within the argument at the given position of each call of one of the functions."""
     return [
         UsedKey(node.value, f"{file}:{node.lineno}")
-        for nodes, file in _modules(root)
-        for call, place in _calls(nodes, functions)
+        for nodes, file in _parse_modules(root)
+        for call, place in _iterate_calls(nodes, functions)
         for argument in call.args[place : place + 1]
         for node in ast.walk(argument)
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
@@ -100,23 +100,23 @@ def literals(root: Path, functions: dict[str, int]) -> list[UsedKey]:
 
 
 @cache
-def _called_names(root: Path) -> frozenset[str]:
+def _find_called_names(root: Path) -> frozenset[str]:
     return frozenset(
         getattr(node.func, "attr", getattr(node.func, "id", ""))
-        for nodes, _ in _modules(root)
+        for nodes, _ in _parse_modules(root)
         for node in nodes
         if isinstance(node, ast.Call)
     )
 
 
-def _string(node: ast.expr | None) -> str | None:
+def _get_string(node: ast.expr | None) -> str | None:
     if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in _VOCABULARIES:
         return _VOCABULARIES[node.value.id][node.attr].value
     return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
 
 
 @cache
-def _modules(root: Path) -> tuple[tuple[Nodes, Path], ...]:
+def _parse_modules(root: Path) -> tuple[tuple[Nodes, Path], ...]:
     """Return (syntax nodes, file) of each module under `root`. The modules are parsed only once per process."""
     files = sorted(root.rglob("*.py"))
     with pause_garbage_collection():  # a million nodes that stay: the collector took more time than the parser
@@ -126,7 +126,7 @@ def _modules(root: Path) -> tuple[tuple[Nodes, Path], ...]:
         )
 
 
-def _calls(nodes: Nodes, functions: dict[str, int]) -> Iterator[tuple[ast.Call, int]]:
+def _iterate_calls(nodes: Nodes, functions: dict[str, int]) -> Iterator[tuple[ast.Call, int]]:
     for node in nodes:
         if isinstance(node, ast.Call):
             name = getattr(node.func, "attr", getattr(node.func, "id", ""))
@@ -134,14 +134,14 @@ def _calls(nodes: Nodes, functions: dict[str, int]) -> Iterator[tuple[ast.Call, 
                 yield node, functions[name]
 
 
-def _texts(nodes: Nodes, file: Path) -> Iterator[tuple[str, str]]:
+def _iterate_texts(nodes: Nodes, file: Path) -> Iterator[tuple[str, str]]:
     skipped = {id(node) for node in _list_nodes_without_wording_keys(nodes)}
     for node in nodes:
         if id(node) in skipped:
             continue
         if isinstance(node, ast.JoinedStr):
             skipped |= {id(part) for part in node.values}
-        for text in _literal(node):
+        for text in _iterate_literal(node):
             yield text, f"{file}:{getattr(node, 'lineno', 0)}"
 
 
@@ -154,11 +154,11 @@ def _list_nodes_without_wording_keys(nodes: Nodes) -> Iterator[ast.AST]:
             yield from ast.walk(node)
         if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
             yield node.value
-    for call, place in _calls(nodes, {AuditAction.__name__: 0}):
+    for call, place in _iterate_calls(nodes, {AuditAction.__name__: 0}):
         yield from ast.walk(call.args[place])
 
 
-def _literal(node: ast.AST) -> Iterator[str]:
+def _iterate_literal(node: ast.AST) -> Iterator[str]:
     if isinstance(node, ast.JoinedStr):
         yield "".join(str(part.value) if isinstance(part, ast.Constant) else "*" for part in node.values)
     elif isinstance(node, ast.Constant) and isinstance(node.value, str):

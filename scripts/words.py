@@ -16,7 +16,7 @@ from scripts import word_use
 LANGUAGES = ("ja", "en")
 
 
-def read(language: str) -> dict[str, str]:
+def read_sentences(language: str) -> dict[str, str]:
     """Return all sentences of one language, by key."""
     words: dict[str, str] = json.loads((resources_dir() / "words" / f"{language}.json").read_text(encoding="utf-8"))
     return words
@@ -27,7 +27,7 @@ def format_catalogue(words: Mapping[str, str]) -> str:
     return json.dumps(words, ensure_ascii=False, indent=1, sort_keys=True) + "\n"
 
 
-def write(language: str, words: Mapping[str, str]) -> None:
+def write_sentences(language: str, words: Mapping[str, str]) -> None:
     """Replace the file of a catalogue atomically, so that no reader gets a half-written file."""
     file = resources_dir() / "words" / f"{language}.json"
     draft = file.with_suffix(".draft")
@@ -35,14 +35,14 @@ def write(language: str, words: Mapping[str, str]) -> None:
     draft.replace(file)
 
 
-def unused(words: Mapping[str, str]) -> list[str]:
+def list_unused_keys(words: Mapping[str, str]) -> list[str]:
     """Return the keys that are used neither by the program's source nor by the `@family` of another sentence."""
-    asked = word_use.keys(resources_dir().parent / "console", frozenset(key.split(".")[0] for key in words))
+    asked = word_use.find_keys(resources_dir().parent / "console", frozenset(key.split(".")[0] for key in words))
     named = re.findall(r"[@|]([a-z_]+)", "".join(words.values()))
     return [
         key
         for key in sorted(words)
-        if key.split(".")[0] not in named and not any(one.covers(key.removesuffix(".full")) for one in asked)
+        if key.split(".")[0] not in named and not any(one.covers_key(key.removesuffix(".full")) for one in asked)
     ]
 
 
@@ -50,17 +50,17 @@ def main(arguments: Sequence[str]) -> int:
     match arguments:
         case ["add", key, *sentences] if len(sentences) == len(LANGUAGES):
             for language, sentence in zip(LANGUAGES, sentences, strict=True):
-                write(language, read(language) | {key: sentence})
+                write_sentences(language, read_sentences(language) | {key: sentence})
         case ["sort"]:
             for language in LANGUAGES:
-                write(language, read(language))
+                write_sentences(language, read_sentences(language))
         case ["find", text]:
-            japanese, english = map(read, LANGUAGES)
+            japanese, english = map(read_sentences, LANGUAGES)
             for key in sorted(japanese):
                 if any(text in part for part in (key, japanese[key], english.get(key, ""))):
                     print(f"{key}\n  {japanese[key]}\n  {english.get(key, '')}")
         case ["unused"]:
-            print("\n".join(unused(read(LANGUAGES[0]))))
+            print("\n".join(list_unused_keys(read_sentences(LANGUAGES[0]))))
         case _:
             print(__doc__)
             return 2

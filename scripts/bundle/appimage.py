@@ -40,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 1
     if hash_file(Path(runtime)) != RUNTIME_SHA256:
         print(f"Note: {runtime} is not release {RUNTIME_RELEASE} of the runtime.", file=sys.stderr)
-    print(f"Built {make(folder, Path(runtime), target)}")
+    print(f"Built {make_appimage(folder, Path(runtime), target)}")
     return 0
 
 
@@ -50,7 +50,7 @@ def make_folder(application: Path, folder: Path) -> Path:
     """
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
-    linux_tree.write(folder, application)
+    linux_tree.write_tree(folder, application)
     (folder / "AppRun").symlink_to(Path("usr", "bin", linux_tree.PACKAGE_NAME))
     shutil.copy(linux_tree.DESKTOP_ENTRY, folder)
     picture = shutil.copy(PNG_ICONS_FOLDER / "256.png", folder / f"{linux_tree.PACKAGE_NAME}.png")
@@ -58,7 +58,7 @@ def make_folder(application: Path, folder: Path) -> Path:
     return folder
 
 
-def make(folder: Path, runtime: Path, target: Path) -> Path:
+def make_appimage(folder: Path, runtime: Path, target: Path) -> Path:
     """Write the AppImage of an AppDir and return it."""
     image = target / f"{linux_tree.PACKAGE_NAME}.squashfs"
     image.unlink(missing_ok=True)

@@ -68,7 +68,7 @@ def is_library(entry: Entry) -> bool:
     return is_shared and (len(place.parts) == 1 or (place.parts[-2:-1] == ("lib",) and "PySide6" in place.parts))
 
 
-def choose(entries: Sequence[Entry], needed_by: Callable[[str], Iterable[str]]) -> list[Entry]:
+def choose_entries(entries: Sequence[Entry], needed_by: Callable[[str], Iterable[str]]) -> list[Entry]:
     """Return the entries that stay. `needed_by` returns the names of the libraries that a file loads."""
     kept = [entry for entry in entries if is_kept(entry[0])]
     libraries = {PurePosixPath(entry[0]).name: entry for entry in kept if is_library(entry)}
@@ -96,23 +96,23 @@ def choose_data(entries: Sequence[Entry], kept: Sequence[Entry]) -> list[Entry]:
     ]
 
 
-def forbidden(folder: Path, extras: Sequence[str] = ()) -> list[str]:
+def list_forbidden_paths(folder: Path, extras: Sequence[str] = ()) -> list[str]:
     """Return the paths in a built application that match FORBIDDEN. Paths of licence texts aren't checked."""
     paths = (one.relative_to(folder).as_posix() for one in folder.rglob("*"))
     found = [path for path in paths if not path.startswith("THIRD_PARTY") and FORBIDDEN_PATH_PATTERN.search(path)]
     return [path for path in found if not (extras and EXTRAS_FILES.search(path))]
 
 
-def megabytes(folder: Path) -> float:
+def measure_megabytes(folder: Path) -> float:
     """Return the total size of the folder's files in megabytes (10^6 bytes). Links aren't counted."""
     return sum(one.lstat().st_size for one in folder.rglob("*") if one.is_file() and not one.is_symlink()) / 1e6
 
 
-def check(folder: Path, extras: Sequence[str] = ()) -> None:
+def check_folder(folder: Path, extras: Sequence[str] = ()) -> None:
     """Raise SystemExit with a message if the folder has a forbidden file, or is larger than MAX_MEGABYTES (not
     checked with extras).
     """
-    if found := forbidden(folder, extras):
+    if found := list_forbidden_paths(folder, extras):
         raise SystemExit(f"The application contains what nobody asked for: {', '.join(found[:10])}")
-    if not extras and (size := megabytes(folder)) > MAX_MEGABYTES:
+    if not extras and (size := measure_megabytes(folder)) > MAX_MEGABYTES:
         raise SystemExit(f"The application has {size:.0f} MB; at most {MAX_MEGABYTES} MB are allowed.")

@@ -39,32 +39,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     words = list(sys.argv[1:] if argv is None else argv)
     application = Path(words[0]) if words else ROOT / "dist" / linux_tree.PACKAGE_NAME
     target = Path(words[1]) if len(words) > 1 else ROOT / "dist"
-    print(f"Built {make(application, target)}")
+    print(f"Built {make_package(application, target)}")
     return 0
 
 
-def make(application: Path, target: Path, version: str = console.__version__) -> Path:
+def make_package(application: Path, target: Path, version: str = console.__version__) -> Path:
     """Make the package of a built application in the folder `target` and return it."""
-    package = target / f"{linux_tree.PACKAGE_NAME}_{version}_{architecture()}.deb"
+    package = target / f"{linux_tree.PACKAGE_NAME}_{version}_{find_architecture()}.deb"
     with tempfile.TemporaryDirectory() as scratch:
         root = Path(scratch) / "root"
         root.mkdir(mode=0o755)
-        linux_tree.write(root, application)
+        linux_tree.write_tree(root, application)
         _write_documents(root / "usr" / "share" / "doc" / linux_tree.PACKAGE_NAME, application)
-        _write_control(root, version, depends(application))
+        _write_control(root, version, format_depends_field(application))
         options = ["--build", "--root-owner-group", "-Zxz", "-z3"]
         environment = {**os.environ, "SOURCE_DATE_EPOCH": _commit_time()}
         subprocess.run(["dpkg-deb", *options, str(root), str(package)], check=True, stdout=2, env=environment)
     return package
 
 
-def architecture() -> str:
+def find_architecture() -> str:
     """Return Debian's name of this machine's architecture."""
     done = subprocess.run(["dpkg", "--print-architecture"], capture_output=True, text=True, check=True)
     return done.stdout.strip()
 
 
-def depends(application: Path) -> str:
+def format_depends_field(application: Path) -> str:
     """Return the value of the field Depends. It names the packages whose libraries the application's binaries load
     from the system, and the newest version of the C library whose symbols they use.
     """
@@ -76,11 +76,11 @@ def depends(application: Path) -> str:
         names, versions = read_library_needs(file)
         needed |= names - brought
         glibc |= versions
-    packages = _packages(known[name] for name in needed if name in known) - {"libc6"}
+    packages = _find_packages(known[name] for name in needed if name in known) - {"libc6"}
     return ", ".join([f"libc6 (>= {'.'.join(map(str, max(glibc)))})", *sorted(packages)])
 
 
-def _packages(files: Iterable[Path]) -> set[str]:
+def _find_packages(files: Iterable[Path]) -> set[str]:
     return {name for name in (find_debian_package(file.resolve()) for file in files) if name is not None}
 
 
@@ -115,7 +115,7 @@ def _write_control(root: Path, version: str, needs: str) -> None:
     )
     folder = root / "DEBIAN"
     folder.mkdir(mode=0o755)
-    fields = {"name": linux_tree.PACKAGE_NAME, "version": version, "architecture": architecture()}
+    fields = {"name": linux_tree.PACKAGE_NAME, "version": version, "architecture": find_architecture()}
     (folder / "control").write_text(_CONTROL.format(**fields, kilobytes=kilobytes, depends=needs), encoding="utf-8")
     (folder / "md5sums").write_text(hashes, encoding="utf-8")
 

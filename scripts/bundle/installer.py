@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DIST = ROOT / "dist"
 
 
-def command_of(platform: str) -> list[str]:
+def make_installer_command(platform: str) -> list[str]:
     """Return the command that makes the installer on Windows ("win32") or macOS ("darwin")."""
     if platform == "win32":
         return ["iscc", f"/DVersion={__version__}", str(ROOT / "installers" / "windows" / f"{NAME}.iss")]
@@ -28,7 +28,7 @@ def main() -> int:
     """Make the installer in dist/. Return the exit status of the tool that makes it."""
     if PLATFORM == "linux":
         return debian.main([])
-    return subprocess.run(command_of(PLATFORM), check=False).returncode
+    return subprocess.run(make_installer_command(PLATFORM), check=False).returncode
 
 
 if __name__ == "__main__":

@@ -13,7 +13,7 @@ METAINFO = ROOT / "installers" / "linux" / f"{PACKAGE_NAME}.metainfo.xml"
 PROGRAM_FOLDER = Path("usr", "lib", PACKAGE_NAME)
 
 
-def write(root: Path, application: Path) -> None:
+def write_tree(root: Path, application: Path) -> None:
     """Copy the built application into `root`, with its command, its entry in the desktop's menu and its icons."""
     shutil.copytree(application, root / PROGRAM_FOLDER, symlinks=True)
     command = root / "usr" / "bin" / PACKAGE_NAME
@@ -21,16 +21,16 @@ def write(root: Path, application: Path) -> None:
     command.symlink_to(Path("..", "lib", PACKAGE_NAME, PACKAGE_NAME))
     share = root / "usr" / "share"
     for entry in (DESKTOP_ENTRY, LINK_ENTRY):
-        _copy(entry, share / "applications")
-    _copy(METAINFO, share / "metainfo")
+        _copy_file(entry, share / "applications")
+    _copy_file(METAINFO, share / "metainfo")
     icons = share / "icons" / "hicolor"
-    _copy(SVG_ICON_FILE, icons / "scalable" / "apps")
+    _copy_file(SVG_ICON_FILE, icons / "scalable" / "apps")
     for size in SIZES:
-        _copy(PNG_ICONS_FOLDER / f"{size}.png", icons / f"{size}x{size}" / "apps", f"{PACKAGE_NAME}.png")
+        _copy_file(PNG_ICONS_FOLDER / f"{size}.png", icons / f"{size}x{size}" / "apps", f"{PACKAGE_NAME}.png")
     _set_modes(root)
 
 
-def _copy(file: Path, folder: Path, name: str | None = None) -> None:
+def _copy_file(file: Path, folder: Path, name: str | None = None) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(file, folder / (name or file.name))
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from console.services.monitoring.installation import MANIFEST_NAME, hash_file
 
 
-def write(folder: Path) -> Path:
+def write_manifest(folder: Path) -> Path:
     """Write the list of the files in `folder` with their hashes into that folder, and return its path. An existing
     list is overwritten.
     """

@@ -29,7 +29,7 @@ class SystemPackage:
             shutil.copy(source, place / "copyright")
 
 
-def owners(binaries: Mapping[str, str]) -> tuple[list[SystemPackage], list[str]]:
+def find_owning_packages(binaries: Mapping[str, str]) -> tuple[list[SystemPackage], list[str]]:
     """Return two values about the binaries that belong neither to Python nor to a Python package: their Debian
     packages, and the paths of the binaries that are in no Debian package. `binaries` has the source of each binary by
     its path in the application.

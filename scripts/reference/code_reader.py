@@ -19,12 +19,12 @@ from typing import Any, TypeAlias
 from scripts.reference.declared_types import (
     Code,
     Unreadable,
-    code_of,
-    fits,
-    hints_of,
-    imported_names,
-    mapping_types,
-    names_of_module,
+    get_mapping_types,
+    is_allowed_shape,
+    read_code,
+    read_hints,
+    read_imported_names,
+    read_names_of_module,
 )
 from scripts.reference.shapes import (
     NULL_SHAPE,
@@ -35,10 +35,10 @@ from scripts.reference.shapes import (
     OneOf,
     Shape,
     Typed,
-    alternatives,
-    class_of,
-    item_of,
-    one_of,
+    get_class,
+    get_item_shape,
+    list_alternatives,
+    make_one_of,
 )
 from scripts.reference.shapes import merge as merge_objects
 
@@ -60,11 +60,11 @@ class Reader:
 
     # -- functions
 
-    def returned(self, function: Any, *args: Shape) -> Shape:
+    def read_returned_shape(self, function: Any, *args: Shape) -> Shape:
         """Return the shape that the function returns for arguments of these shapes; None stands for any argument."""
-        return self.call(Const(function), list(args), {})
+        return self.read_call(Const(function), list(args), {})
 
-    def call(self, callee: Shape, args: list[Shape], keywords: dict[str, Shape]) -> Shape:
+    def read_call(self, callee: Shape, args: list[Shape], keywords: dict[str, Shape]) -> Shape:
         if not isinstance(callee, Const):
             return self._call_typed(callee)
         function = callee.value
@@ -72,60 +72,60 @@ class Reader:
         if special is not None:
             return special(self, args, keywords)
         if isinstance(function, Code):
-            return self.inline(function, args, keywords, {})
+            return self.read_body(function, args, keywords, {})
         if isinstance(function, type):
             return Typed(function)
         if isinstance(function, FunctionType):
-            hints = hints_of(function)
+            hints = read_hints(function)
             returned = hints.get("return", Any)
             if function.__module__.startswith("console.") and returned in JSON_HINTS:
-                return self.inline(code_of(function), args, keywords, hints)
+                return self.read_body(read_code(function), args, keywords, hints)
             if isinstance(returned, typing.TypeVar):
-                return self._passed_through(hints, args, returned)
+                return self._read_passed_through(hints, args, returned)
             return Typed(returned)
         raise Unreadable(f"call of {function!r}")
 
-    def _passed_through(self, hints: Mapping[str, Any], args: list[Shape], wanted: typing.TypeVar) -> Shape:
+    def _read_passed_through(self, hints: Mapping[str, Any], args: list[Shape], wanted: typing.TypeVar) -> Shape:
         """Return what a generic function returns: the value of an argument, or what a function in it returns."""
         for hint, shape in zip(hints.values(), args, strict=False):
             if hint is wanted:
                 return shape
             if wanted in typing.get_args(hint):
-                return self.call(shape, [], {})
+                return self.read_call(shape, [], {})
         return Typed(Any)
 
     def _call_typed(self, callee: Shape) -> Shape:
         if isinstance(callee, Typed):
             hint = callee.hint
-            if typing.get_args(hint) and class_of(hint) is not type:
+            if typing.get_args(hint) and get_class(hint) is not type:
                 return Typed(typing.get_args(hint)[-1])
             call = vars(hint).get("__call__") if isinstance(hint, type) else None
             if isinstance(call, FunctionType):
-                return Typed(hints_of(call).get("return", Any))
+                return Typed(read_hints(call).get("return", Any))
         return Typed(Any)
 
-    def inline(self, code: Code, args: list[Shape], keywords: dict[str, Shape], hints: Mapping[str, Any]) -> Shape:
+    def read_body(self, code: Code, args: list[Shape], keywords: dict[str, Shape], hints: Mapping[str, Any]) -> Shape:
         """Read the body of the function, once for each kind of value that its arguments can have."""
         spec = code.node.args
         names = [arg.arg for arg in (*spec.posonlyargs, *spec.args, *spec.kwonlyargs)]
         given = dict(zip(names, args, strict=False)) | keywords
         defaults = dict(zip(reversed([a.arg for a in spec.args]), reversed(spec.defaults), strict=False))
-        bound = {name: self._argument(name, given, hints, defaults) for name in names}
+        bound = {name: self._read_argument(name, given, hints, defaults) for name in names}
         if spec.vararg is not None:
-            bound[spec.vararg.arg] = _tuple_of(args[len(spec.args) :])
+            bound[spec.vararg.arg] = _make_tuple_shape(args[len(spec.args) :])
         for name, shape in bound.items():
-            parts = alternatives(shape)
+            parts = list_alternatives(shape)
             if len(parts) > 1 and all(isinstance(part, Typed | Const) for part in parts):
-                return one_of([self.inline(code, [], bound | {name: part}, {}) for part in parts])
+                return make_one_of([self.read_body(code, [], bound | {name: part}, {}) for part in parts])
         key = (code.node, repr(sorted(bound.items())))
         if key not in self._known:
             env: Env = {**(code.env or {}), **bound}
-            returned = self._run(code, env)
+            returned = self._run_body(code, env)
             kinds = [s.hint for s in bound.values() if isinstance(s, Typed)]
-            self._known[key] = _named(returned, code, kinds)
+            self._known[key] = _name_object(returned, code, kinds)
         return self._known[key]
 
-    def _argument(
+    def _read_argument(
         self, name: str, given: Mapping[str, Shape], hints: Mapping[str, Any], defaults: Mapping[str, Any]
     ) -> Shape:
         """Return the shape of an argument: the given one, without what the declared type doesn't allow."""
@@ -135,14 +135,16 @@ class Reader:
             return Const(default.value) if isinstance(default, ast.Constant) else declared or Typed(Any)
         if declared is None:
             return given[name]
-        allowed = alternatives(declared)
-        kept = [part for part in alternatives(given[name]) if any(fits(part, other) for other in allowed)]
-        return one_of(kept) if kept else declared
+        allowed = list_alternatives(declared)
+        kept = [
+            part for part in list_alternatives(given[name]) if any(is_allowed_shape(part, other) for other in allowed)
+        ]
+        return make_one_of(kept) if kept else declared
 
-    def _run(self, code: Code, env: Env) -> Shape:
+    def _run_body(self, code: Code, env: Env) -> Shape:
         body = [ast.Return(code.node.body)] if isinstance(code.node, ast.Lambda) else code.node.body
-        returned, _ = Frame(self, code.module, env).run(body)
-        return one_of(returned) if returned else NULL_SHAPE
+        returned, _ = Frame(self, code.module, env).run_statements(body)
+        return make_one_of(returned) if returned else NULL_SHAPE
 
 
 class Frame:
@@ -153,87 +155,89 @@ class Frame:
 
     # -- statements
 
-    def run(self, body: Iterable[ast.stmt]) -> tuple[list[Shape], bool]:
+    def run_statements(self, body: Iterable[ast.stmt]) -> tuple[list[Shape], bool]:
         """Return the returned shapes, and whether the end of the statements can be reached."""
         returned: list[Shape] = []
         for statement in body:
-            found, goes_on = self._statement(statement)
+            found, goes_on = self._run_statement(statement)
             returned += found
             if not goes_on:
                 return returned, False
         return returned, True
 
-    def _statement(self, node: ast.stmt) -> tuple[list[Shape], bool]:
+    def _run_statement(self, node: ast.stmt) -> tuple[list[Shape], bool]:
         match node:
             case ast.Return(value=value):
                 return [NULL_SHAPE if value is None else self.read(value)], False
             case ast.Raise():
                 return [], False
             case ast.If(test=test, body=body, orelse=orelse):
-                return self._branches(self.decide(test), body, orelse)
+                return self._run_branches(self.decide_condition(test), body, orelse)
             case ast.Match(subject=subject, cases=cases):
-                return self._match(subject, cases)
+                return self._run_match(subject, cases)
             case ast.With(items=items, body=body):
                 for item in items:
                     if item.optional_vars is not None:
-                        self._bind(item.optional_vars, _entered(self.read(item.context_expr)))
-                return self.run(body)
+                        self._bind_target(item.optional_vars, _get_entered_shape(self.read(item.context_expr)))
+                return self.run_statements(body)
             case ast.Try(body=body):
-                return self.run(body)
+                return self.run_statements(body)
             case ast.Expr(value=value):
-                self._collect(value)
-        self._define(node)
+                self._store_answer_shape(value)
+        self._store_bound_names(node)
         return [], True
 
-    def _define(self, node: ast.stmt) -> None:
+    def _store_bound_names(self, node: ast.stmt) -> None:
         """Store the shapes of the names that a statement binds."""
         match node:
             case ast.Assign(targets=[target], value=value):
-                self._bind(target, self.read(value))
+                self._bind_target(target, self.read(value))
             case ast.AnnAssign(target=target, annotation=annotation, value=value) if value is not None:
-                declared = eval(ast.unparse(annotation), names_of_module(self.module))
+                declared = eval(ast.unparse(annotation), read_names_of_module(self.module))
                 if isinstance(declared, str):
-                    declared = eval(declared, names_of_module(self.module))
-                self._bind(target, self.read(value) if declared in JSON_HINTS else Typed(declared))
+                    declared = eval(declared, read_names_of_module(self.module))
+                self._bind_target(target, self.read(value) if declared in JSON_HINTS else Typed(declared))
             case ast.AugAssign(target=ast.Name(id=name), op=ast.BitOr(), value=value):
                 self.env[name] = merge_objects([self.env[name], self.read(value)])
             case ast.Import() | ast.ImportFrom():
-                self.env |= {name: Const(value) for name, value in imported_names(node).items()}
+                self.env |= {name: Const(value) for name, value in read_imported_names(node).items()}
             case ast.FunctionDef():
                 self.env[node.name] = Const(Code(node, self.module, self.env))
 
-    def _branches(
+    def _run_branches(
         self, is_true: bool | None, body: list[ast.stmt], orelse: list[ast.stmt]
     ) -> tuple[list[Shape], bool]:
         if is_true is not None:
-            return self.run(body if is_true else orelse)
+            return self.run_statements(body if is_true else orelse)
         first, second = (Frame(self.reader, self.module, dict(self.env)) for _ in range(2))
-        returned, goes_on = first.run(body)
-        other, other_goes_on = second.run(orelse)
+        returned, goes_on = first.run_statements(body)
+        other, other_goes_on = second.run_statements(orelse)
         ends = [frame for frame, reached in ((first, goes_on), (second, other_goes_on)) if reached]
         names = {name for frame in ends for name in frame.env}
         for name in names:
             known = [frame.env[name] for frame in ends if name in frame.env]
-            self.env[name] = known[0] if all(shape is known[0] for shape in known) else one_of(known)
+            self.env[name] = known[0] if all(shape is known[0] for shape in known) else make_one_of(known)
         return returned + other, bool(ends)
 
-    def _match(self, subject: ast.expr, cases: list[ast.match_case]) -> tuple[list[Shape], bool]:
+    def _run_match(self, subject: ast.expr, cases: list[ast.match_case]) -> tuple[list[Shape], bool]:
         given = self.read(subject)
         for case in cases:
             pattern = case.pattern
-            if isinstance(pattern, ast.MatchClass) and not fits(given, Typed(self._value(pattern.cls))):
+            if isinstance(pattern, ast.MatchClass) and not is_allowed_shape(
+                given, Typed(self._read_constant_value(pattern.cls))
+            ):
                 continue
-            return self.run(case.body)
+            return self.run_statements(case.body)
         return [], True
 
-    def _bind(self, target: ast.expr, shape: Shape) -> None:
+    def _bind_target(self, target: ast.expr, shape: Shape) -> None:
         if isinstance(target, ast.Name):
             self.env[target.id] = shape
         elif isinstance(target, ast.Tuple):
             for at, part in enumerate(target.elts):
-                self._bind(part, _part_of(shape, at))
+                self._bind_target(part, _get_part_shape(shape, at))
 
-    def _collect(self, node: ast.expr) -> None:
+    def _store_answer_shape(self, node: ast.expr) -> None:
         """Store the shape of the answer that a call of `write_answer` writes, in this function or in a function that
         gets the writer as an argument.
         """
@@ -241,45 +245,45 @@ class Frame:
             return
         name = node.func.attr if isinstance(node.func, ast.Attribute) else ""
         if name in ("write_answer", "write_ready_answer"):
-            self.reader.answers.append(self.reader.call(self.read(node.args[0]), [], {}))
+            self.reader.answers.append(self.reader.read_call(self.read(node.args[0]), [], {}))
         elif name == "run" and isinstance(node.func, ast.Attribute) and isinstance(node.func.value, ast.Call):
             json_of = self.read(node.func.value.args[1])
-            self.reader.answers.append(self.reader.call(json_of, [], {}))
+            self.reader.answers.append(self.reader.read_call(json_of, [], {}))
         elif name in ("run_worker",) or (isinstance(node.func, ast.Name) and "writer" in map(ast.unparse, node.args)):
-            self._follow(node)
+            self._follow_call(node)
 
-    def _follow(self, node: ast.Call) -> None:
+    def _follow_call(self, node: ast.Call) -> None:
         callee, args = self.read(node.func), [self.read(arg) for arg in node.args]
         for given in args:
             if isinstance(given, Const) and isinstance(given.value, Code):
-                self.reader.call(given, [Typed(_first_hint(given.value))], {})
+                self.reader.read_call(given, [Typed(_get_first_hint(given.value))], {})
         if isinstance(callee, Const) and isinstance(callee.value, FunctionType):
-            self.reader.inline(code_of(callee.value), args, {}, hints_of(callee.value))
+            self.reader.read_body(read_code(callee.value), args, {}, read_hints(callee.value))
 
     # -- conditions
 
-    def decide(self, node: ast.expr) -> bool | None:
+    def decide_condition(self, node: ast.expr) -> bool | None:
         """Return True or False if the condition always has this value; None if it can have both."""
         match node:
             case ast.UnaryOp(op=ast.Not(), operand=operand):
-                inner = self.decide(operand)
+                inner = self.decide_condition(operand)
                 return None if inner is None else not inner
             case ast.BoolOp(op=op, values=values):
                 final, is_open = isinstance(op, ast.Or), False
                 for value in values:
-                    part = self.decide(value)
+                    part = self.decide_condition(value)
                     if part is final:
                         return None if is_open else final
                     is_open = is_open or part is None
                 return None if is_open else not final
             case ast.Compare(left=left, ops=[ast.Is() | ast.IsNot() as op], comparators=[ast.Constant(value=None)]):
-                found = {shape == NULL_SHAPE for shape in alternatives(self.read(left))}
+                found = {shape == NULL_SHAPE for shape in list_alternatives(self.read(left))}
                 if len(found) > 1 or self.read(left) == Typed(Any):
                     return None
                 return found.pop() is isinstance(op, ast.Is)
             case ast.Call(func=ast.Name(id="isinstance"), args=[value, kind]):
-                wanted = Typed(self._value(kind))
-                found = {fits(shape, wanted) for shape in alternatives(self.read(value))}
+                wanted = Typed(self._read_constant_value(kind))
+                found = {is_allowed_shape(shape, wanted) for shape in list_alternatives(self.read(value))}
                 return found.pop() if len(found) == 1 else None
         return False if self._read_or_none(node) == NULL_SHAPE else None  # null counts as false
 
@@ -289,7 +293,7 @@ class Frame:
         except Unreadable:  # both branches are read
             return None
 
-    def _value(self, node: ast.expr) -> Any:
+    def _read_constant_value(self, node: ast.expr) -> Any:
         found = self.read(node)
         if not isinstance(found, Const):
             raise Unreadable(f"{self.module}:{node.lineno} {ast.unparse(node)}")
@@ -309,12 +313,16 @@ class Frame:
         return shape
 
     def _read_constant(self, node: ast.Constant) -> Shape:
-        return Const(node.value) if node.value is None or isinstance(node.value, str) else _constant(node.value)
+        return (
+            Const(node.value)
+            if node.value is None or isinstance(node.value, str)
+            else _make_bool_or_type_shape(node.value)
+        )
 
     def _read_name(self, node: ast.Name) -> Shape:
         if node.id in self.env:
             return self.env[node.id]
-        names = names_of_module(self.module)
+        names = read_names_of_module(self.module)
         builtins = vars(importlib.import_module("builtins"))
         if node.id not in names and node.id not in builtins:
             raise Unreadable(f"{self.module}:{node.lineno} {node.id} has no known type")
@@ -323,12 +331,14 @@ class Frame:
     def _read_dict(self, node: ast.Dict) -> Shape:
         parts: list[Shape] = []
         for key, value in zip(node.keys, node.values, strict=True):
-            parts.append(self.read(value) if key is None else self._pair(self.read(key), self.read(value)))
+            parts.append(
+                self.read(value) if key is None else self._make_pair_object(self.read(key), self.read(value))
+            )
         return merge_objects(parts)
 
-    def _pair(self, key: Shape, value: Shape) -> Obj:
+    def _make_pair_object(self, key: Shape, value: Shape) -> Obj:
         """Return the object with one field; if the key can be one of several, each of them is optional."""
-        keys = alternatives(key)
+        keys = list_alternatives(key)
         if not all(isinstance(part, Const) for part in keys):
             return Obj(rest=value)
         names = [str(part.value) for part in keys if isinstance(part, Const)]
@@ -336,29 +346,29 @@ class Frame:
 
     def _read_dictcomp(self, node: ast.DictComp) -> Shape:
         parts: list[Shape] = []
-        for frame in self._rounds(node.generators):
-            pair = frame._pair(frame.read(node.key), frame.read(node.value))
+        for frame in self._iterate_round_frames(node.generators):
+            pair = frame._make_pair_object(frame.read(node.key), frame.read(node.value))
             parts.append(OneOf((pair, Obj())) if node.generators[0].ifs else pair)
         return merge_objects(parts)
 
     def _read_listcomp(self, node: ast.ListComp | ast.GeneratorExp) -> Shape:
-        items = [frame.read(node.elt) for frame in self._rounds(node.generators)]
-        return Arr(one_of(items)) if items else Arr(None)
+        items = [frame.read(node.elt) for frame in self._iterate_round_frames(node.generators)]
+        return Arr(make_one_of(items)) if items else Arr(None)
 
     _read_generatorexp = _read_listcomp
 
-    def _rounds(self, generators: list[ast.comprehension]) -> "Iterable[Frame]":
+    def _iterate_round_frames(self, generators: list[ast.comprehension]) -> "Iterable[Frame]":
         """Return a frame for each known item over which the comprehension goes; one frame if the items are alike."""
         generator = generators[0]
         source = self.read(generator.iter)
-        items = [Const(item) for item in source.value] if isinstance(source, Const) else [item_of(source)]
+        items = [Const(item) for item in source.value] if isinstance(source, Const) else [get_item_shape(source)]
         if isinstance(source, OneOf) and all(isinstance(part, Arr) for part in source.shapes) is False:
-            items = alternatives(item_of(source))
+            items = list_alternatives(get_item_shape(source))
         if isinstance(source, Arr) and isinstance(source.item, OneOf) and _is_pairs(source.item):
             items = list(source.item.shapes)
         for item in items:
             frame = Frame(self.reader, self.module, dict(self.env))
-            frame._bind(generator.target, item)
+            frame._bind_target(generator.target, item)
             yield frame
 
     def _read_list(self, node: ast.List | ast.Tuple) -> Shape:
@@ -366,23 +376,23 @@ class Frame:
         for part in node.elts:
             if isinstance(part, ast.Starred):
                 inner = self.read(part.value)
-                items += _spread(inner)
+                items += _list_unpacked_shapes(inner)
             else:
                 items.append(self.read(part))
         if isinstance(node, ast.Tuple):
-            return _tuple_of(items)
-        return Arr(one_of(items)) if items else Arr(None)
+            return _make_tuple_shape(items)
+        return Arr(make_one_of(items)) if items else Arr(None)
 
     _read_tuple = _read_list
 
     def _read_ifexp(self, node: ast.IfExp) -> Shape:
-        is_true = self.decide(node.test)
+        is_true = self.decide_condition(node.test)
         if is_true is not None:
             return self.read(node.body if is_true else node.orelse)
-        return one_of([self.read(node.body), self.read(node.orelse)])
+        return make_one_of([self.read(node.body), self.read(node.orelse)])
 
     def _read_boolop(self, node: ast.BoolOp) -> Shape:
-        return one_of([self.read(value) for value in node.values])
+        return make_one_of([self.read(value) for value in node.values])
 
     def _read_compare(self, node: ast.Compare) -> Shape:
         return Typed(bool)
@@ -392,7 +402,7 @@ class Frame:
 
     def _read_binop(self, node: ast.BinOp) -> Shape:
         left = self.read(node.left)
-        if isinstance(node.op, ast.BitOr) and any(isinstance(part, Obj) for part in alternatives(left)):
+        if isinstance(node.op, ast.BitOr) and any(isinstance(part, Obj) for part in list_alternatives(left)):
             return merge_objects([left, self.read(node.right)])
         return left
 
@@ -419,36 +429,36 @@ class Frame:
             return (
                 Const(source.value[index.value])
                 if known and isinstance(index, Const)
-                else one_of([Const(value) for value in source.value.values()])
+                else make_one_of([Const(value) for value in source.value.values()])
             )
-        if isinstance(source, Typed) and len(typing.get_args(source.hint)) == 2 and class_of(source.hint) is dict:
+        if isinstance(source, Typed) and len(typing.get_args(source.hint)) == 2 and get_class(source.hint) is dict:
             return Typed(typing.get_args(source.hint)[1])
-        return source if source == Typed(str) else item_of(source)
+        return source if source == Typed(str) else get_item_shape(source)
 
     def _read_attribute(self, node: ast.Attribute) -> Shape:
         source = self.read(node.value)
-        found = [attribute_of(part, node.attr) for part in alternatives(source) if part != NULL_SHAPE]
+        found = [find_attribute_shape(part, node.attr) for part in list_alternatives(source) if part != NULL_SHAPE]
         known = [shape for shape in found if shape is not None]
         if not known:
             raise Unreadable(f"{self.module}:{node.lineno} {ast.unparse(node)} of {source}")
-        return one_of(known)
+        return make_one_of(known)
 
     def _read_call(self, node: ast.Call) -> Shape:
         if isinstance(node.func, ast.Attribute):
-            method = self._method(node.func, node)
+            method = self._read_method_result(node.func, node)
             if method is not None:
                 return method
         args: list[Shape] = []
         for arg in node.args:
             if isinstance(arg, ast.Starred):
                 inner = self.read(arg.value)
-                args += _spread(inner)
+                args += _list_unpacked_shapes(inner)
             else:
                 args.append(self.read(arg))
         keywords = {word.arg: self.read(word.value) for word in node.keywords if word.arg is not None}
-        return self.reader.call(self.read(node.func), args, keywords)
+        return self.reader.read_call(self.read(node.func), args, keywords)
 
-    def _method(self, node: ast.Attribute, call: ast.Call) -> Shape | None:
+    def _read_method_result(self, node: ast.Attribute, call: ast.Call) -> Shape | None:
         """Return what a method of a built-in type returns; None for any other."""
         source, name = self.read(node.value), node.attr
         if name == "items":
@@ -457,10 +467,10 @@ class Frame:
             if isinstance(source, Obj):
                 pairs = [Obj({"0": Const(key), "1": value}, name=TUPLE) for key, value in source.fields.items()]
                 return Arr(OneOf(tuple(pairs)))
-            key, value = mapping_types(source)
+            key, value = get_mapping_types(source)
             return Arr(Obj({"0": Typed(key), "1": Typed(value)}, name=TUPLE))
         if name == "isoformat":
-            return one_of([part for part in alternatives(source) if part != NULL_SHAPE])
+            return make_one_of([part for part in list_alternatives(source) if part != NULL_SHAPE])
         if isinstance(source, Const) and isinstance(source.value, str) and name == "split":
             return Const(tuple(source.value.split()))
         if name in ("partition", "split", "rpartition") and source == Typed(str):
@@ -470,20 +480,20 @@ class Frame:
         if name == "total_seconds":
             return Typed(float)
         if name == "fromkeys":
-            names = self._value(call.args[0])
+            names = self._read_constant_value(call.args[0])
             value = self.read(call.args[1]) if len(call.args) > 1 else NULL_SHAPE
             return Obj(dict.fromkeys(names, value), set(names))
         return None
 
 
-def attribute_of(source: Shape, name: str) -> Shape | None:
+def find_attribute_shape(source: Shape, name: str) -> Shape | None:
     """Return the shape of an attribute; None if values of this kind don't have it."""
     if isinstance(source, Const):
         if isinstance(source.value, ModuleType | type) or is_dataclass(source.value):
             value = getattr(source.value, name, None)
             return None if value is None else Const(value)
-        return attribute_of(Typed(type(source.value)), name)
-    kind = class_of(source.hint) if isinstance(source, Typed) else None
+        return find_attribute_shape(Typed(type(source.value)), name)
+    kind = get_class(source.hint) if isinstance(source, Typed) else None
     if kind in (Any, object):
         return Typed(Any)
     if not isinstance(source, Typed) or not isinstance(kind, type):
@@ -491,27 +501,27 @@ def attribute_of(source: Shape, name: str) -> Shape | None:
     if name == "value" and issubclass(kind, Enum):
         return source
     for base in kind.__mro__:
-        found = _declared_in(base, source, name)
+        found = _find_declared_shape(base, source, name)
         if found is not None:
             return found
     return _set_in_init(source, kind, name)
 
 
-def _declared_in(base: type, source: Typed, name: str) -> Shape | None:
+def _find_declared_shape(base: type, source: Typed, name: str) -> Shape | None:
     """Return the shape of the attribute that this class declares: a field, a property or a method."""
     if name in inspect.get_annotations(base):
-        return Typed(hints_of(base)[name])
+        return Typed(read_hints(base)[name])
     declared = vars(base).get(name)
     if isinstance(declared, property | functools.cached_property):
         getter = declared.fget if isinstance(declared, property) else declared.func
-        return Typed(hints_of(getter).get("return", Any))
+        return Typed(read_hints(getter).get("return", Any))
     if isinstance(declared, staticmethod | classmethod):
         declared = declared.__func__
     if not isinstance(declared, FunctionType):
         return None
-    returned = hints_of(declared).get("return", Any)
+    returned = read_hints(declared).get("return", Any)
     if returned in JSON_HINTS and base.__module__.startswith("console.cli."):
-        return Const(_bound(declared, source))
+        return Const(_bind_self(declared, source))
     return Typed(Callable[..., returned])
 
 
@@ -519,11 +529,11 @@ def _set_in_init(source: Typed, kind: type, name: str) -> Shape | None:
     """Return the shape of an attribute that the constructor of a class of ours sets."""
     if not isinstance(vars(kind).get("__init__"), FunctionType) or not kind.__module__.startswith("console."):
         return None
-    code = code_of(kind.__init__)  # type: ignore[misc]
-    hints = hints_of(kind.__init__)  # type: ignore[misc]
+    code = read_code(kind.__init__)  # type: ignore[misc]
+    hints = read_hints(kind.__init__)  # type: ignore[misc]
     for node in ast.walk(code.node):
         if isinstance(node, ast.AnnAssign) and ast.unparse(node.target) == f"self.{name}":
-            return Typed(eval(ast.unparse(node.annotation), names_of_module(code.module)))
+            return Typed(eval(ast.unparse(node.annotation), read_names_of_module(code.module)))
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[-1]) == f"self.{name}":
             env = {"self": source, **{key: Typed(hint) for key, hint in hints.items()}}
             try:
@@ -533,8 +543,8 @@ def _set_in_init(source: Typed, kind: type, name: str) -> Shape | None:
     return None
 
 
-def _bound(function: FunctionType, self_shape: Shape) -> Code:
-    code = code_of(function)
+def _bind_self(function: FunctionType, self_shape: Shape) -> Code:
+    code = read_code(function)
     node = ast.FunctionDef(**{name: getattr(code.node, name) for name in code.node._fields})
     node.args = ast.arguments(
         posonlyargs=[], args=code.node.args.args[1:], kwonlyargs=code.node.args.kwonlyargs,
@@ -543,13 +553,13 @@ def _bound(function: FunctionType, self_shape: Shape) -> Code:
     return Code(node, code.module, {"self": self_shape})
 
 
-def _entered(shape: Shape) -> Shape:
+def _get_entered_shape(shape: Shape) -> Shape:
     """Return what `with … as` binds: for a generator of one value that value, otherwise the object itself."""
     parts = typing.get_args(shape.hint) if isinstance(shape, Typed) else ()
     return Typed(parts[0]) if parts else shape
 
 
-def _part_of(shape: Shape, at: int) -> Shape:
+def _get_part_shape(shape: Shape, at: int) -> Shape:
     if isinstance(shape, Obj) and shape.name == TUPLE:
         return shape.fields[str(at)]
     if isinstance(shape, Const):
@@ -558,37 +568,37 @@ def _part_of(shape: Shape, at: int) -> Shape:
     return (
         Typed(parts[at])
         if len(parts) > at and parts[at] is not Ellipsis and Ellipsis not in parts
-        else item_of(shape)
+        else get_item_shape(shape)
     )
 
 
-def _tuple_of(items: list[Shape]) -> Shape:
+def _make_tuple_shape(items: list[Shape]) -> Shape:
     if items and all(isinstance(part, Const) for part in items):
         return Const(tuple(part.value for part in items if isinstance(part, Const)))
     return Obj({str(at): item for at, item in enumerate(items)}, name=TUPLE)
 
 
-def _spread(shape: Shape) -> list[Shape]:
+def _list_unpacked_shapes(shape: Shape) -> list[Shape]:
     """Return the shapes of the items of a value that is unpacked by `*`."""
     if isinstance(shape, Const):
         return [Const(value) for value in shape.value]
-    return list(shape.fields.values()) if isinstance(shape, Obj) else [item_of(shape)]
+    return list(shape.fields.values()) if isinstance(shape, Obj) else [get_item_shape(shape)]
 
 
 def _is_pairs(shape: OneOf) -> bool:
     return all(isinstance(part, Obj) and part.name == TUPLE for part in shape.shapes)
 
 
-def _first_hint(code: Code) -> Any:
+def _get_first_hint(code: Code) -> Any:
     annotation = code.node.args.args[0].annotation
-    names = {**names_of_module(code.module), **{k: v.value for k, v in code.env.items() if isinstance(v, Const)}}
+    names = {**read_names_of_module(code.module), **{k: v.value for k, v in code.env.items() if isinstance(v, Const)}}
     return eval(ast.unparse(annotation), names)
 
 
-def _named(shape: Shape, code: Code, kinds: list[Any]) -> Shape:
+def _name_object(shape: Shape, code: Code, kinds: list[Any]) -> Shape:
     """Give an object the name of the function that makes it, and of the record's kind."""
     if isinstance(shape, OneOf):
-        return OneOf(tuple(_named(part, code, kinds) for part in shape.shapes))
+        return OneOf(tuple(_name_object(part, code, kinds) for part in shape.shapes))
     if not isinstance(shape, Obj) or not isinstance(code.node, ast.FunctionDef) or shape.name:
         return shape
     kind = next((kind.__name__ for kind in kinds if isinstance(kind, type) and is_dataclass(kind)), "")
@@ -596,5 +606,5 @@ def _named(shape: Shape, code: Code, kinds: list[Any]) -> Shape:
     return Obj(shape.fields, shape.required, shape.rest, f"{name}.{kind}" if kind else name)
 
 
-def _constant(value: Any) -> Shape:
+def _make_bool_or_type_shape(value: Any) -> Shape:
     return Const(value) if isinstance(value, bool) else Typed(type(value))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from types import FunctionType, ModuleType
 from typing import Any
 
-from scripts.reference.shapes import Const, Shape, Typed, class_of
+from scripts.reference.shapes import Const, Shape, Typed, get_class
 
 
 class Unreadable(Exception):
@@ -31,7 +31,7 @@ class Code:
 
 
 @functools.cache
-def names_of_module(name: str) -> dict[str, Any]:
+def read_names_of_module(name: str) -> dict[str, Any]:
     """Return the names of a module with their values, including those that are imported only for the type checker."""
     module = importlib.import_module(name)
     found = dict(vars(module))
@@ -42,7 +42,7 @@ def names_of_module(name: str) -> dict[str, Any]:
     body = [*tree.body, *(part for node in late for part in node.body)]
     for node in body:
         if isinstance(node, ast.Import | ast.ImportFrom) and "__future__" not in ast.unparse(node):
-            found |= imported_names(node)
+            found |= read_imported_names(node)
     for node in body:
         if isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
             name = ast.unparse(node.targets[0] if isinstance(node, ast.Assign) else node.target)
@@ -53,7 +53,7 @@ def names_of_module(name: str) -> dict[str, Any]:
     return found
 
 
-def imported_names(node: ast.Import | ast.ImportFrom) -> dict[str, Any]:
+def read_imported_names(node: ast.Import | ast.ImportFrom) -> dict[str, Any]:
     if isinstance(node, ast.Import):
         return {name.asname or name.name.partition(".")[0]: importlib.import_module(name.name) for name in node.names}
     if "*" in ast.unparse(node):
@@ -63,49 +63,49 @@ def imported_names(node: ast.Import | ast.ImportFrom) -> dict[str, Any]:
     for name in node.names:
         if isinstance(getattr(module, name.name, None), str) and name.name[:2].istitle():
             # The annotations of functions have the text of such an alias, so its own names are needed beside it.
-            found = {**names_of_module(module.__name__), **found}
-        found[name.asname or name.name] = _member(module, name.name)
+            found = {**read_names_of_module(module.__name__), **found}
+        found[name.asname or name.name] = _read_member(module, name.name)
     return found
 
 
-def _member(module: ModuleType, name: str) -> Any:
+def _read_member(module: ModuleType, name: str) -> Any:
     """Return a name of a module; if it is an alias of a type in quotation marks, return the type."""
     if not hasattr(module, name):
         return importlib.import_module(f"{module.__name__}.{name}")
     value = getattr(module, name)
-    return names_of_module(module.__name__)[name] if isinstance(value, str) else value
+    return read_names_of_module(module.__name__)[name] if isinstance(value, str) else value
 
 
 @functools.cache
-def hints_of(given: Any) -> dict[str, Any]:
+def read_hints(given: Any) -> dict[str, Any]:
     """Return the types that a function or class declares; names that are imported only for the type checker are
     resolved, too.
     """
     inner = inspect.unwrap(given)
-    return typing.get_type_hints(inner, {**names_of_module(inner.__module__)})
+    return typing.get_type_hints(inner, {**read_names_of_module(inner.__module__)})
 
 
 @functools.cache
-def code_of(function: FunctionType) -> Code:
+def read_code(function: FunctionType) -> Code:
     """Return the source of a function."""
     node = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
     return Code(node, function.__module__)
 
 
-def fits(given: Shape, wanted: Shape) -> bool:
+def is_allowed_shape(given: Shape, wanted: Shape) -> bool:
     """True if a value of the shape `given` is allowed where the shape `wanted` is declared."""
     if isinstance(wanted, Const):
         return given == wanted
-    kind = class_of(wanted.hint) if isinstance(wanted, Typed) else object
+    kind = get_class(wanted.hint) if isinstance(wanted, Typed) else object
     if kind in (Any, object):
         return True
     kinds = kind if isinstance(kind, tuple) else (kind,)
     own = (
-        class_of(given.hint) if isinstance(given, Typed) else type(given.value) if isinstance(given, Const) else dict
+        get_class(given.hint) if isinstance(given, Typed) else type(given.value) if isinstance(given, Const) else dict
     )
     return any(isinstance(own, type) and isinstance(one, type) and issubclass(own, one) for one in kinds)
 
 
-def mapping_types(shape: Shape) -> tuple[Any, Any]:
+def get_mapping_types(shape: Shape) -> tuple[Any, Any]:
     parts = typing.get_args(shape.hint) if isinstance(shape, Typed) else ()
     return (parts[0], parts[1]) if len(parts) == 2 else (str, Any)

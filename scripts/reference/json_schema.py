@@ -21,9 +21,19 @@ from console.cli.servers.commands import DemoCommand
 from console.domain.errors import EXIT_STATUS, ConsoleError, ErrorCode, details
 from console.services.refunds.rules import _ERROR_CODE_OF_RULE_TYPE
 from scripts.reference.code_reader import Reader
-from scripts.reference.declared_types import code_of, hints_of, names_of_module
+from scripts.reference.declared_types import read_code, read_hints, read_names_of_module
 from scripts.reference.known_functions import KNOWN_FUNCTIONS, record_shape
-from scripts.reference.shapes import Const, Obj, Schema, SchemaWriter, Shape, Typed, alternatives, merge, one_of
+from scripts.reference.shapes import (
+    Const,
+    Obj,
+    Schema,
+    SchemaWriter,
+    Shape,
+    Typed,
+    list_alternatives,
+    make_one_of,
+    merge,
+)
 
 HELP, VERSION = "--help", "--version"
 _POLICY = (
@@ -45,14 +55,15 @@ _DESCRIPTIONS: Mapping[tuple[str, str], str] = {
 """Descriptions of fields whose names don't explain themselves, by (definition, field)."""
 
 
-def json_schema() -> Schema:
+def make_json_schema() -> Schema:
     """Return the schema of every answer of every command."""
     reader = Reader(KNOWN_FUNCTIONS)
     writer = SchemaWriter(lambda kind: record_shape(reader, kind))
-    answers = {name: writer.write(shape) for name, shape in _answers(reader).items()}
-    refusal = _refusal(reader, writer)
+    answers = {name: writer.write_schema(shape) for name, shape in _read_answer_shapes(reader).items()}
+    refusal = _make_refusal_schema(reader, writer)
     commands = {
-        name: {"anyOf": [_success(schema), {"$ref": "#/$defs/refusal"}]} for name, schema in sorted(answers.items())
+        name: {"anyOf": [_make_success_schema(schema), {"$ref": "#/$defs/refusal"}]}
+        for name, schema in sorted(answers.items())
     }
     for (definition, field), description in _DESCRIPTIONS.items():
         writer.definitions[definition]["properties"][field]["description"] = description
@@ -67,12 +78,12 @@ def json_schema() -> Schema:
     }
 
 
-def definition_name(words: str) -> str:
+def make_definition_name(words: str) -> str:
     """Return the name under which `$defs` has a command: `alerts-list` for `alerts list`."""
     return words.strip("-").replace(" ", "-")
 
 
-def _success(data: Schema) -> Schema:
+def _make_success_schema(data: Schema) -> Schema:
     return {
         "type": "object",
         "properties": {"ok": {"const": True}, "data": data},
@@ -84,51 +95,51 @@ def _success(data: Schema) -> Schema:
 # -- successful commands
 
 
-def _answers(reader: Reader) -> Mapping[str, Shape]:
+def _read_answer_shapes(reader: Reader) -> Mapping[str, Shape]:
     """Return the shape of each command's answer on success, by the name of its definition."""
-    found = {name: _answer(reader, name, command) for name, command in COMMANDS.items()}
-    found["demo"] = _written(DemoCommand(program.main))
+    found = {name: _read_answer_shape(reader, name, command) for name, command in COMMANDS.items()}
+    found["demo"] = _read_written_shape(DemoCommand(program.main))
     found[HELP] = Obj({"help": Typed(str)}, {"help"})
-    found[VERSION] = reader.call(Const(program._build_version_json), [], {})
-    return {definition_name(name): shape for name, shape in found.items()}
+    found[VERSION] = reader.read_call(Const(program._build_version_json), [], {})
+    return {make_definition_name(name): shape for name, shape in found.items()}
 
 
-def _answer(reader: Reader, name: str, command: Any) -> Shape:
+def _read_answer_shape(reader: Reader, name: str, command: Any) -> Shape:
     if not isinstance(command, ServiceCommand):
-        return _written(command)
-    shape = reader.call(Const(command.build_json), [_value_of(command)], {})
-    return _with_repetition(shape) if _takes_request_id(name) else shape
+        return _read_written_shape(command)
+    shape = reader.read_call(Const(command.build_json), [_get_value_shape(command)], {})
+    return _add_repetition(shape) if _takes_request_id(name) else shape
 
 
-def _value_of(command: "ServiceCommand[Any]") -> Shape:
+def _get_value_shape(command: "ServiceCommand[Any]") -> Shape:
     """Return the type of the value that the service call returns; if it isn't declared, the type of the argument of
     `build_json`.
     """
     call, make = command.call_service, command.build_json
     returned = (
-        hints_of(call).get("return") if isinstance(call, FunctionType) and call.__name__ != "<lambda>" else None
+        read_hints(call).get("return") if isinstance(call, FunctionType) and call.__name__ != "<lambda>" else None
     )
     if returned not in (None, Any):
         return Typed(returned)
-    return Typed(next(iter(hints_of(make).values())))
+    return Typed(next(iter(read_hints(make).values())))
 
 
-def _with_repetition(shape: Shape) -> Shape:
-    return one_of([merge([part, Obj({"duplicate": Const(True)})]) for part in alternatives(shape)])
+def _add_repetition(shape: Shape) -> Shape:
+    return make_one_of([merge([part, Obj({"duplicate": Const(True)})]) for part in list_alternatives(shape)])
 
 
-def _written(command: Any) -> Shape:
+def _read_written_shape(command: Any) -> Shape:
     """Return the shape of the answer that the method `run` of a command passes to its writer."""
     reader = Reader(KNOWN_FUNCTIONS)  # another one: what is known already isn't read again
     run: FunctionType = type(command).run
     shapes: dict[str, Shape] = {"self": Typed(type(command)), "args": Typed(Any), "writer": Typed(AnswerWriter)}
-    reader.inline(code_of(run), [], shapes, {})
+    reader.read_body(read_code(run), [], shapes, {})
     assert reader.answers, f"{type(command).__name__} writes no answer"
-    return one_of(list(reader.answers))
+    return make_one_of(list(reader.answers))
 
 
 @cache
-def _options() -> Mapping[str, frozenset[str]]:
+def _read_options() -> Mapping[str, frozenset[str]]:
     """Return the options of each command, from the parser."""
     found: dict[str, frozenset[str]] = {}
 
@@ -146,19 +157,19 @@ def _options() -> Mapping[str, frozenset[str]]:
 
 
 def _takes_request_id(name: str) -> bool:
-    return "--request-id" in _options()[name]
+    return "--request-id" in _read_options()[name]
 
 
 # -- refusals
 
 
-def _refusal(reader: Reader, writer: SchemaWriter) -> Schema:
+def _make_refusal_schema(reader: Reader, writer: SchemaWriter) -> Schema:
     """Return the schema of `{"ok": false, …}`: for each code the facts that its errors may have."""
-    facts = _facts_by_code(reader)
+    facts = _read_facts_by_code(reader)
     rules = [
         {
             "if": {"properties": {"code": {"const": code.value}}},
-            "then": {"properties": {"detail": writer.write(facts[code])}},
+            "then": {"properties": {"detail": writer.write_schema(facts[code])}},
             "$comment": f"{code.value}: exit status {EXIT_STATUS.get(code, '3 or 5')}",
         }
         for code in ErrorCode
@@ -188,11 +199,11 @@ _ERROR_CODES_OF_OUTCOMES = (
 )  # fmt: skip
 
 
-def _facts_by_code(reader: Reader) -> dict[ErrorCode, Shape]:
+def _read_facts_by_code(reader: Reader) -> dict[ErrorCode, Shape]:
     """Return the facts of each code: those of its TypedDicts, and those that every error may get."""
     kinds: dict[ErrorCode, list[Any]] = {code: [details._SharedFacts] for code in ErrorCode}
     for overload in typing.get_overloads(ConsoleError.__init__):
-        hints = typing.get_type_hints(overload, {**names_of_module("console.domain.errors")})
+        hints = typing.get_type_hints(overload, {**read_names_of_module("console.domain.errors")})
         if "detail" in hints:
             for code in typing.get_args(hints["code"]):
                 kinds[code].append(hints["detail"])
@@ -201,14 +212,16 @@ def _facts_by_code(reader: Reader) -> dict[ErrorCode, Shape]:
     for code in _ERROR_CODE_OF_RULE_TYPE.values():
         kinds[code].append(details.RefundRuleFacts)
     shapes: dict[ErrorCode, list[Shape]] = {code: [Typed(kind) for kind in given] for code, given in kinds.items()}
-    shapes[ErrorCode.SCHEMA_MISMATCH].append(reader.call(Const(build_adoption_plan_json), [], {}))  # of `db adopt`
-    return {code: _optional(given) for code, given in shapes.items()}
+    shapes[ErrorCode.SCHEMA_MISMATCH].append(
+        reader.read_call(Const(build_adoption_plan_json), [], {})
+    )  # of `db adopt`
+    return {code: _make_optional_object(given) for code, given in shapes.items()}
 
 
-def _optional(shapes: list[Shape]) -> Obj:
+def _make_optional_object(shapes: list[Shape]) -> Obj:
     merged = Obj()
     for shape in shapes:
         for name, value in merge([shape]).fields.items():
             known = merged.fields.get(name)
-            merged.fields[name] = value if known is None else one_of([known, value])
+            merged.fields[name] = value if known is None else make_one_of([known, value])
     return merged

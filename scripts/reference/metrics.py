@@ -25,13 +25,13 @@ is 0.
 """
 
 
-def metrics_page() -> str:
+def make_metrics_page() -> str:
     """Return the page in Markdown."""
-    rows = [f"| `{name}` | {kind} | {labels} | {meaning} |" for name, kind, labels, meaning in _figures()]
+    rows = [f"| `{name}` | {kind} | {labels} | {meaning} |" for name, kind, labels, meaning in _list_figures()]
     return _HEAD + "\n".join(rows) + "\n"
 
 
-def _figures() -> list[tuple[str, str, str, str]]:
+def _list_figures() -> list[tuple[str, str, str, str]]:
     """Return name, type, labels and meaning of each figure, by name."""
     with tempfile.TemporaryDirectory() as home:
         env = {

@@ -87,42 +87,44 @@ class Setting:
     module: str
 
 
-def settings_page() -> str:
+def make_settings_page() -> str:
     """Return the page in Markdown."""
     key_by_name = {name: key for key, name in {**_SETTING_NAME_BY_KEY, **get_setting_name_by_profile_key()}.items()}
     rows = [
-        _row(
+        _format_row(
             f"`CONSOLE_{one.name}`" if one.name.isupper() else "",
             f"`{key_by_name[one.name]}`" if one.name in key_by_name else "",
-            *(one.kind, one.accepts, one.default, _readers(one)),
+            *(one.kind, one.accepts, one.default, _format_readers(one)),
         )
-        for one in sorted(recorded_settings(), key=lambda one: (not one.name.isupper(), one.name))
+        for one in sorted(record_settings(), key=lambda one: (not one.name.isupper(), one.name))
     ]
-    head = (_row("variable", "key", "type", "accepts", "default", "read by"), _row(*["---"] * 6))
-    return "\n".join((_HEAD, *head, *rows, _SECRETS + "\n".join(_row(f"`{n}`", of) for n, of in _secrets()), ""))
+    head = (_format_row("variable", "key", "type", "accepts", "default", "read by"), _format_row(*["---"] * 6))
+    return "\n".join(
+        (_HEAD, *head, *rows, _SECRETS + "\n".join(_format_row(f"`{n}`", of) for n, of in _list_secrets()), "")
+    )
 
 
-def _row(*cells: str) -> str:
+def _format_row(*cells: str) -> str:
     return f"| {' | '.join(cells)} |"
 
 
-def recorded_settings() -> list[Setting]:
+def record_settings() -> list[Setting]:
     """Return every setting that `load_settings` reads, with an empty home folder."""
     found: dict[str, Setting] = {}
 
     class Recorder(module._SettingSource):
         def get(self, name: str, parse: Callable[[RawSetting], Any], default: Any) -> Any:
             asking = sys._getframe(1).f_globals["__name__"]
-            found[name] = Setting(name, *_refusal(name, parse), _default_text(name, default, home), asking)
+            found[name] = Setting(name, *_describe_refusal(name, parse), _format_default(name, default, home), asking)
             return super().get(name, parse, default)
 
     with tempfile.TemporaryDirectory() as home, mock.patch.object(module, "_SettingSource", Recorder):
         module.load_settings({"CONSOLE_HOME": home}, find_keyring=lambda: None)
-    folder = _refusal("HOME", RawSetting.parse_folder)
+    folder = _describe_refusal("HOME", RawSetting.parse_folder)
     return [*found.values(), Setting("HOME", *folder, "`support-console` in the system's data folder", "console")]
 
 
-def _refusal(name: str, parse: Callable[[RawSetting], Any]) -> tuple[str, str]:
+def _describe_refusal(name: str, parse: Callable[[RawSetting], Any]) -> tuple[str, str]:
     """Return type and range of a setting, from the error with which its parser refuses a text."""
     for text in _REFUSED_TEXTS:
         try:
@@ -136,11 +138,11 @@ def _refusal(name: str, parse: Callable[[RawSetting], Any]) -> tuple[str, str]:
             if problem == "not_one_of":
                 return _TYPE_BY_PROBLEM[problem], detail["allowed"]
             sentence = wording.translate(f"error.bad_profile.{problem}", "en", **{**detail, "variable": "it"})
-            return _TYPE_BY_PROBLEM[problem], _wanted(sentence, parse)
+            return _TYPE_BY_PROBLEM[problem], _extract_wanted_part(sentence, parse)
     raise AssertionError(f"{name} accepts everything")
 
 
-def _wanted(sentence: str, parse: Callable[[RawSetting], Any]) -> str:
+def _extract_wanted_part(sentence: str, parse: Callable[[RawSetting], Any]) -> str:
     """Return the part of the sentence that describes the values that a setting accepts."""
     if parse is RawSetting.parse_path:
         return "the path of a file"
@@ -156,7 +158,7 @@ def _takes_fractions(name: str, parse: Callable[[RawSetting], Any]) -> bool:
     return True
 
 
-def _default_text(name: str, default: Any, home: str) -> str:
+def _format_default(name: str, default: Any, home: str) -> str:
     if name == "LANGUAGE":
         return "of the system"
     value = default[0] if name == "DATABASE_URL" else default
@@ -169,17 +171,17 @@ def _default_text(name: str, default: Any, home: str) -> str:
 # -- who reads a setting
 
 
-def _readers(setting: Setting) -> str:
+def _format_readers(setting: Setting) -> str:
     """Return the packages that use the setting's value; for a setting of a provider or of the alerts, the package
     that reads the setting.
     """
     if setting.name == "HOME":
         return "all"
     if setting.module.startswith("console.providers."):
-        return _package(setting.module)
+        return _get_package(setting.module)
     in_group = "alerts" if setting.module.endswith(".alerts") else "get_provider_url"
-    name = _field_by_name().get(setting.name) or _ATTRIBUTE_BY_NAME.get(setting.name, in_group)
-    return ", ".join(sorted(_packages_by_attribute().get(name, {"settings"})))
+    name = _map_field_by_name().get(setting.name) or _ATTRIBUTE_BY_NAME.get(setting.name, in_group)
+    return ", ".join(sorted(_map_packages_by_attribute().get(name, {"settings"})))
 
 
 _ATTRIBUTE_BY_NAME: Mapping[str, str] = {
@@ -190,7 +192,7 @@ _ATTRIBUTE_BY_NAME: Mapping[str, str] = {
 
 
 @cache
-def _field_by_name() -> Mapping[str, str]:
+def _map_field_by_name() -> Mapping[str, str]:
     """Return the field of `Settings` that has the value of each setting."""
     found: dict[str, str] = {}
     for node in ast.walk(ast.parse(inspect.getsource(module.load_settings))):
@@ -201,7 +203,7 @@ def _field_by_name() -> Mapping[str, str]:
 
 
 @cache
-def _packages_by_attribute() -> Mapping[str, set[str]]:
+def _map_packages_by_attribute() -> Mapping[str, set[str]]:
     """Return the packages of `console` in which `settings.NAME` is read, by name."""
     found: defaultdict[str, set[str]] = defaultdict(set)
     for file in sorted((ROOT / "console").rglob("*.py")):
@@ -209,11 +211,11 @@ def _packages_by_attribute() -> Mapping[str, set[str]]:
         if name.startswith("console.settings."):
             continue
         for attribute in re.findall(r"settings\.(\w+)", file.read_text("utf-8")):
-            found[attribute].add(_package(name))
+            found[attribute].add(_get_package(name))
     return found
 
 
-def _package(name: str) -> str:
+def _get_package(name: str) -> str:
     parts = name.removesuffix(".__init__").split(".")[1:] or ["app"]
     return "/".join(parts[:2] if parts[0] in ("providers", "services", "settings") else parts[:1])
 
@@ -221,7 +223,7 @@ def _package(name: str) -> str:
 # -- secrets
 
 
-def _secrets() -> list[tuple[str, str]]:
+def _list_secrets() -> list[tuple[str, str]]:
     """Return (environment variable, service or use) of each secret."""
     named = {name: provider for provider in get_access_by_provider() for name in list_required_secret_names(provider)}
     named |= {

@@ -59,22 +59,22 @@ TUPLE = "tuple"
 """Name of an `Obj` that represents a tuple; its fields are named by the positions."""
 
 
-def alternatives(shape: Shape) -> list[Shape]:
+def list_alternatives(shape: Shape) -> list[Shape]:
     """Return the possible shapes of a value: the parts of a `OneOf` or of a union type, otherwise the shape."""
     if isinstance(shape, OneOf):
-        return [part for inner in shape.shapes for part in alternatives(inner)]
+        return [part for inner in shape.shapes for part in list_alternatives(inner)]
     if isinstance(shape, Typed):
-        hint = _plain(shape.hint)
+        hint = _strip_hint(shape.hint)
         if typing.get_origin(hint) in (typing.Union, types.UnionType):
-            return [part for inner in typing.get_args(hint) for part in alternatives(Typed(inner))]
+            return [part for inner in typing.get_args(hint) for part in list_alternatives(Typed(inner))]
         return [NULL_SHAPE if hint in (None, type(None)) else Typed(hint)]
     return [shape]
 
 
-def one_of(shapes: Collection[Shape]) -> Shape:
+def make_one_of(shapes: Collection[Shape]) -> Shape:
     """Return the shape of a value that has one of these shapes."""
     opened: list[Shape] = []
-    for shape in (part for given in shapes for part in alternatives(given)):
+    for shape in (part for given in shapes for part in list_alternatives(given)):
         if shape not in opened:
             opened.append(shape)
     if any(isinstance(shape, Arr) and shape.item for shape in opened):
@@ -86,21 +86,23 @@ def merge(parts: Collection[Shape]) -> Obj:
     """Return the object that `{**a, **b}` makes. A field that only some alternatives of a part have is optional."""
     merged = Obj()
     for part in parts:
-        objects = [opened for given in alternatives(part) for opened in [_opened(given)] if opened is not None]
+        objects = [
+            opened for given in list_alternatives(part) for opened in [_open_shape(given)] if opened is not None
+        ]
         for name in dict.fromkeys(name for given in objects for name in given.fields):
             having = [given.fields[name] for given in objects if name in given.fields]
             is_always = all(name in given.required for given in objects)
             if not is_always and name in merged.fields:
                 having.append(merged.fields[name])
-            merged.fields[name] = one_of(having)
+            merged.fields[name] = make_one_of(having)
             if is_always:
                 merged.required.add(name)
         rests = [given.rest for given in objects if given.rest is not None]
-        merged.rest = one_of(rests) if rests else merged.rest
+        merged.rest = make_one_of(rests) if rests else merged.rest
     return merged
 
 
-def _opened(shape: Shape) -> Obj | None:
+def _open_shape(shape: Shape) -> Obj | None:
     """Return the shape as an `Obj`, to which a TypedDict and the type of a mapping are converted; None for null."""
     match shape:
         case Obj():
@@ -112,15 +114,15 @@ def _opened(shape: Shape) -> Obj | None:
         case Typed(hint=hint) if typing.is_typeddict(hint):
             hints = typing.get_type_hints(hint)
             return Obj({name: Typed(kind) for name, kind in hints.items()}, set(hint.__required_keys__))
-        case Typed(hint=hint) if _is(hint, Mapping):
+        case Typed(hint=hint) if _is_subclass_hint(hint, Mapping):
             return Obj(rest=Typed((*typing.get_args(hint), Any, Any)[1]))
     raise TypeError(f"{shape} can't be spread into an object")
 
 
-def item_of(shape: Shape) -> Shape:
+def get_item_shape(shape: Shape) -> Shape:
     """Return the shape of the items over which a loop goes."""
     found: list[Shape] = []
-    for part in alternatives(shape):
+    for part in list_alternatives(shape):
         match part:
             case Arr(item=item):
                 found += [item] if item is not None else []
@@ -130,13 +132,13 @@ def item_of(shape: Shape) -> Shape:
                 found += [Const(item) for item in value]
             case Typed(hint=hint):
                 args = [arg for arg in typing.get_args(hint) if arg is not Ellipsis] or [Any]
-                found += map(Typed, args if _is(hint, tuple) else args[:1])
+                found += map(Typed, args if _is_subclass_hint(hint, tuple) else args[:1])
             case Obj(fields=known):
                 found += list(known.values()) if part.name == TUPLE else map(Const, known)
-    return one_of(found) if found else Typed(Any)
+    return make_one_of(found) if found else Typed(Any)
 
 
-def _plain(hint: Any) -> Any:
+def _strip_hint(hint: Any) -> Any:
     """Return the type that a NewType, Required, NotRequired or Annotated contains; Any for a type variable; any other
     type unchanged.
     """
@@ -147,13 +149,13 @@ def _plain(hint: Any) -> Any:
     return Any if isinstance(hint, typing.TypeVar) else hint
 
 
-def class_of(hint: Any) -> Any:
+def get_class(hint: Any) -> Any:
     """Return the class of a type, without its arguments."""
     return typing.get_origin(hint) or hint
 
 
-def _is(hint: Any, base: Any) -> bool:
-    kind = class_of(hint)
+def _is_subclass_hint(hint: Any, base: Any) -> bool:
+    kind = get_class(hint)
     return isinstance(kind, type) and issubclass(kind, base)
 
 
@@ -170,11 +172,11 @@ class SchemaWriter:
         self._record_of = record_of
         self._objects: dict[str, Obj] = {}
 
-    def write(self, shape: Shape) -> Schema:
+    def write_schema(self, shape: Shape) -> Schema:
         """Return the schema of a shape."""
-        parts = [self._write_one(part) for part in alternatives(shape)]
+        parts = [self._write_one(part) for part in list_alternatives(shape)]
         unique = [part for at, part in enumerate(parts) if part not in parts[:at]]
-        return {} if {} in unique else unique[0] if len(unique) == 1 else _joined(unique)
+        return {} if {} in unique else unique[0] if len(unique) == 1 else _join_schemas(unique)
 
     def _write_one(self, shape: Shape) -> Schema:
         match shape:
@@ -183,29 +185,29 @@ class SchemaWriter:
             case Const(value=value):
                 return {"type": "null"} if value is None else {"const": value}
             case Arr(item=item):
-                return {"type": "array"} | ({"maxItems": 0} if item is None else {"items": self.write(item)})
+                return {"type": "array"} | ({"maxItems": 0} if item is None else {"items": self.write_schema(item)})
             case Obj(name="tuple"):
-                return self.write(Arr(item_of(shape)))
+                return self.write_schema(Arr(get_item_shape(shape)))
             case Obj():
-                return self._named(shape) if shape.name else self._object(shape)
+                return self._write_named(shape) if shape.name else self._write_object(shape)
             case Typed(hint=hint):
-                return self._write_type(_plain(hint))
+                return self._write_type(_strip_hint(hint))
         raise TypeError(f"no JSON: {shape}")
 
-    def _object(self, shape: Obj) -> Schema:
-        written: Schema = {"type": "object", "properties": {k: self.write(v) for k, v in shape.fields.items()}}
+    def _write_object(self, shape: Obj) -> Schema:
+        written: Schema = {"type": "object", "properties": {k: self.write_schema(v) for k, v in shape.fields.items()}}
         if shape.required:
             written["required"] = [name for name in shape.fields if name in shape.required]
-        return written | {"additionalProperties": False if shape.rest is None else self.write(shape.rest)}
+        return written | {"additionalProperties": False if shape.rest is None else self.write_schema(shape.rest)}
 
-    def _named(self, shape: Obj) -> Schema:
+    def _write_named(self, shape: Obj) -> Schema:
         """Return a reference to the definition of a named object. If another object has the same name already, a
         number is added to the name.
         """
         at = 1
         while self._objects.setdefault(name := shape.name + (str(at) if at > 1 else ""), shape) != shape:
             at += 1
-        return self._defined(name, lambda: self._object(shape))
+        return self._write_definition(name, lambda: self._write_object(shape))
 
     def _write_type(self, hint: Any) -> Schema:
         """Return the schema of a type as `build_any_value_json` writes its values."""
@@ -213,27 +215,29 @@ class SchemaWriter:
             return {}
         if typing.get_origin(hint) is Literal:
             return {"enum": list(typing.get_args(hint))}
-        kind = class_of(hint)
+        kind = get_class(hint)
         if kind in RECORD_KIND_BY_TYPE:
-            return self.write(self._record_of(kind))
+            return self.write_schema(self._record_of(kind))
         if typing.is_typeddict(kind):
-            return self._object(merge([Typed(kind)]))
+            return self._write_object(merge([Typed(kind)]))
         if isinstance(kind, type) and is_dataclass(kind):
-            hints = typing.get_type_hints(kind, localns=_late_names(kind))
+            hints = typing.get_type_hints(kind, localns=_read_late_names(kind))
             shape: dict[str, Shape] = {item.name: Typed(hints[item.name]) for item in fields(kind)}
-            return self._defined(kind.__name__, lambda: self._object(Obj(shape, set(shape))))
-        return _plain_schema(kind) or self._collection(hint, kind)
+            return self._write_definition(kind.__name__, lambda: self._write_object(Obj(shape, set(shape))))
+        return _find_plain_schema(kind) or self._write_collection(hint, kind)
 
-    def _collection(self, hint: Any, kind: Any) -> Schema:
+    def _write_collection(self, hint: Any, kind: Any) -> Schema:
         args = [arg for arg in typing.get_args(hint) if arg is not Ellipsis]
-        if _is(kind, Mapping):
-            values = self.write(Typed(args[1])) if len(args) == 2 else {}
+        if _is_subclass_hint(kind, Mapping):
+            values = self.write_schema(Typed(args[1])) if len(args) == 2 else {}
             return {"type": "object"} | ({"additionalProperties": values} if values else {})
-        if not _is(kind, str) and _is(kind, Collection):
-            return {"type": "array"} | ({"items": self.write(one_of([Typed(arg) for arg in args]))} if args else {})
+        if not _is_subclass_hint(kind, str) and _is_subclass_hint(kind, Collection):
+            return {"type": "array"} | (
+                {"items": self.write_schema(make_one_of([Typed(arg) for arg in args]))} if args else {}
+            )
         return {"type": "string"}  # as `build_any_value_json` writes a value of any other class
 
-    def _defined(self, name: str, make: Callable[[], Schema]) -> Schema:
+    def _write_definition(self, name: str, make: Callable[[], Schema]) -> Schema:
         """Return a reference to the definition `name`; call `make` to create the definition at the first use. A
         definition may refer to itself.
         """
@@ -243,11 +247,11 @@ class SchemaWriter:
         return {"$ref": f"#/$defs/{name}"}
 
 
-def _plain_schema(kind: Any) -> Schema | None:
-    if _is(kind, enum.Enum):
+def _find_plain_schema(kind: Any) -> Schema | None:
+    if _is_subclass_hint(kind, enum.Enum):
         return {"enum": [member.value for member in kind]}
     for base, schema in _SCHEMA_BY_CLASS.items():
-        if _is(kind, base):
+        if _is_subclass_hint(kind, base):
             return dict(schema)
     return None
 
@@ -262,7 +266,7 @@ _SCHEMA_BY_CLASS: Mapping[type, Schema] = {
 }
 
 
-def _joined(parts: list[Schema]) -> Schema:
+def _join_schemas(parts: list[Schema]) -> Schema:
     """Return the schema of a value that fits one of these; plain types and constants are written as one list."""
     known = [value for part in parts for value in part.get("enum", [part["const"]] if "const" in part else [])]
     plain = [part["type"] for part in parts if set(part) == {"type"}]
@@ -280,7 +284,7 @@ def _joined(parts: list[Schema]) -> Schema:
     return joined[0] if len(joined) == 1 and not others else {"anyOf": [*others, *joined]}
 
 
-def _late_names(kind: Any) -> dict[str, Any]:
-    from scripts.reference.declared_types import names_of_module
+def _read_late_names(kind: Any) -> dict[str, Any]:
+    from scripts.reference.declared_types import read_names_of_module
 
-    return names_of_module(kind.__module__)
+    return read_names_of_module(kind.__module__)

@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives.ciphers.modes import CBC
 from cryptography.hazmat.primitives.padding import PKCS7
 
 from console.providers.atom.aes import decrypt_text, derive_key, encrypt_text
-from tests.bench.figures import Row, Work, format_duration, format_ratio, measure_alternately, median
+from tests.bench.figures import Row, Work, compute_median, format_duration, format_ratio, measure_alternately
 
 _ROUNDS, _EACH = 400, 50
 _KEY = "0123456789ABCDEF0123456789ABCDEF"
@@ -43,7 +43,7 @@ def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
         "cipher": lambda: _encrypt_padded_bytes(whole, made),
     }
     took = measure_alternately({name: repeat_work(work, _EACH) for name, work in works.items()}, _ROUNDS)
-    each = {name: median(seconds) / _EACH for name, seconds in took.items()}
+    each = {name: compute_median(seconds) / _EACH for name, seconds in took.items()}
     for what in ("seal", "open"):
         ratio = each[what] / each[f"raw {what}"]
         name = f"Atom {what}, {len(plain):,} bytes"

@@ -38,11 +38,11 @@ class BigServer:
             f"GRANT ALL ON *.* TO '{OPERATOR}'@'%'",
         )
 
-    def url(self, rows: int) -> str:
+    def make_database_url(self, rows: int) -> str:
         """Return the URL of a database with so many credit checks, which is made if it doesn't exist. Only read
         it."""
         name = f"rows{rows}"
-        url = self._server.url(OPERATOR, self._password, name)
+        url = self._server.make_url(OPERATOR, self._password, name)
         if not self._is_made(name):
             began = time.monotonic()
             print(f"Making {rows:,} rows on MariaDB …", flush=True)
@@ -60,7 +60,7 @@ class BigServer:
     @contextmanager
     def create_empty_database(self) -> Iterator[str]:
         """Yield the URL of a database that has only the schema."""
-        with self._server.database() as url:
+        with self._server.create_temporary_database() as url:
             _upgrade(url)
             yield url
 
@@ -83,7 +83,7 @@ def big_server() -> Iterator[BigServer]:
     """Start the server with its kept data, and shut it down at the end of the block."""
     FOLDER.mkdir(exist_ok=True)
     with start_own_run(FOLDER) as run:
-        run.ready()
+        run.prepare_folder_and_keeper()
         server = _start_server(run)
         yield BigServer(server)
         server.stop()
@@ -93,7 +93,7 @@ def _start_server(run: Run) -> Server:
     data, password, port = FOLDER / _ENGINE_NAME, secrets.token_urlsafe(12), find_free_port()
     if not data.exists():
         mariadb_server.make_data_folder(run, _ENGINE_NAME)[0].rename(data)
-    admin = run.write(
+    admin = run.write_file(
         "admin.sql",
         f"CREATE OR REPLACE USER admin@'%' IDENTIFIED BY '{password}';\n"
         "GRANT ALL ON *.* TO admin@'%' WITH GRANT OPTION;\n",

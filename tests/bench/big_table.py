@@ -14,12 +14,12 @@ from console.store.migrations import upgrade as migrate
 from tests.bench import filling
 from tests.bench.filling import CHECKS_TABLE, OPERATOR, compute_corporation_number
 
-__all__ = ["FOLDER", "OPERATOR", "big_table", "compute_corporation_number"]
+__all__ = ["FOLDER", "OPERATOR", "make_big_table", "compute_corporation_number"]
 
 FOLDER = Path(__file__).resolve().parents[2] / ".bench"
 
 
-def big_table(rows: int) -> Path:
+def make_big_table(rows: int) -> Path:
     """Return the file of a database with so many credit checks, which is made if it doesn't exist. Only read it."""
     FOLDER.mkdir(exist_ok=True)
     file = FOLDER / f"{rows}-rows-{filling.compute_table_form()}.db"
@@ -28,39 +28,39 @@ def big_table(rows: int) -> Path:
             old.unlink()
         began = time.monotonic()
         print(f"Making {file.name} …", flush=True)
-        _make(file, rows)
+        _make_table_file(file, rows)
         print(f"… took {time.monotonic() - began:.0f} s, {file.stat().st_size / 1e9:.1f} GB", flush=True)
-    _upgrade(file)
+    _upgrade_file(file)
     return file
 
 
 @contextmanager
-def empty_table() -> Iterator[str]:
+def make_empty_table() -> Iterator[str]:
     """Yield the URL of a database that has only the schema."""
     with TemporaryDirectory(prefix="console-bench-") as folder:
         file = Path(folder) / "empty.db"
-        _upgrade(file)
+        _upgrade_file(file)
         yield f"sqlite:///{file}"
 
 
-def _upgrade(file: Path) -> None:
+def _upgrade_file(file: Path) -> None:
     """Run the migrations that the file lacks."""
     database = Database(f"sqlite:///{file}")
     migrate.upgrade(database)
     database.close()
 
 
-def _make(file: Path, rows: int) -> None:
+def _make_table_file(file: Path, rows: int) -> None:
     """Make the file under another name, and rename it when it is complete."""
     growing = file.with_suffix(".growing")
     for left in growing.parent.glob(growing.name + "*"):
         left.unlink()
-    _upgrade(growing)
-    _fill(growing, rows)
+    _upgrade_file(growing)
+    _fill_table(growing, rows)
     growing.rename(file)
 
 
-def _fill(file: Path, rows: int) -> None:
+def _fill_table(file: Path, rows: int) -> None:
     """Insert all rows by one statement, and create the indexes afterwards, which is twenty times as fast."""
     conn = sqlite3.connect(file, isolation_level=None)
     for pragma in ("journal_mode=DELETE", "synchronous=OFF", "cache_size=-1000000", "threads=2", "temp_store=FILE"):

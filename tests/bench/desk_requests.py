@@ -27,7 +27,7 @@ from console.views.app.background_refresh import (
 )
 from console.worker.request_threads import QUICK_REQUEST_POLL_PERIOD_SECONDS, REQUEST_POLL_PAUSE_SECONDS
 from tests.bench.disk_databases import start_provider_process
-from tests.bench.figures import Row, format_duration, format_ratio, median, percentile
+from tests.bench.figures import Row, compute_median, compute_percentile, format_duration, format_ratio
 from tests.bench.purchases import make_bench_folder, start_servers_on_disk
 from tests.support.invented import invent_numbers
 from tests.support.places import ServerPlace
@@ -157,15 +157,15 @@ def _measure_requests(engine: str, place: ServerPlace, url: str) -> Iterator[Row
         ("the same, three calls of a second", heard_late, None, 0.3),
     ):
         seconds = sorted(took)
-        middle, end = median(seconds), percentile(seconds, 0.99)
+        middle, end = compute_median(seconds), compute_percentile(seconds, 0.99)
         goal = "p99 ≤ 300 ms" if p50 is None else "p50 ≤ 60 ms, p99 ≤ 250 ms"
         yield Row(
             str(ASKING),
             what,
             f"{format_duration(middle)}, p99 {format_duration(end)}",
-            f"bare INSERT + SELECT as often {format_duration(median(bare))}",
+            f"bare INSERT + SELECT as often {format_duration(compute_median(bare))}",
             "–",
-            format_ratio(middle / median(bare)),
+            format_ratio(middle / compute_median(bare)),
             goal,
             (p50 is None or middle <= p50) and end <= p99,
         )
@@ -180,14 +180,14 @@ def _measure_floor(server: SqlServer) -> list[float]:
     chance = random.Random(25)
     with server.connect() as reader, server.connect() as writer, reader.cursor() as read, writer.cursor() as write:
 
-        def look() -> None:
+        def look_for_request() -> None:
             while not over.wait(REQUEST_POLL_PAUSE_SECONDS):
                 read.execute("SELECT MAX(id) FROM bare.requests")
                 ((last,),) = read.fetchall()
                 if last is not None:
                     seen[last] = seen[last] or time.perf_counter()
 
-        looker = Thread(target=look)
+        looker = Thread(target=look_for_request)
         looker.start()
         for number in range(_PURCHASES):
             time.sleep(chance.uniform(0, REQUEST_POLL_PAUSE_SECONDS))

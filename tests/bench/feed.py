@@ -18,7 +18,14 @@ from console.store.database.engine import Database
 from console.store.payments import payments
 from console.store.payments.payments import NewPayment
 from tests.bench.disk_databases import open_places_on_disk
-from tests.bench.figures import Row, format_duration, format_ratio, measure_alternately, median, percentile
+from tests.bench.figures import (
+    Row,
+    compute_median,
+    compute_percentile,
+    format_duration,
+    format_ratio,
+    measure_alternately,
+)
 from tests.support.payment_desks import PaymentDesk, open_payment_desk
 from tests.support.places import Place
 
@@ -62,14 +69,14 @@ def _measure_latency(engine: str, scene: PaymentDesk, other: Console) -> Row:
             ids = reader()
             told[name].update(dict.fromkeys(ids, time.monotonic()))
     took = {name: sorted(at[one] - moment for one, moment in written.items()) for name, at in told.items()}
-    p99 = percentile(took["ours"], 0.99)
+    p99 = compute_percentile(took["ours"], 0.99)
     return Row(
         str(NUMBER),
         f"feed latency, a reading a second, {engine}",
-        f"{format_duration(median(took['ours']))}, p99 {format_duration(p99)}",
-        f"bare SELECT as often {format_duration(median(took['bare']))}",
+        f"{format_duration(compute_median(took['ours']))}, p99 {format_duration(p99)}",
+        f"bare SELECT as often {format_duration(compute_median(took['bare']))}",
         "–",
-        format_ratio(median(took["ours"]) / median(took["bare"])),
+        format_ratio(compute_median(took["ours"]) / compute_median(took["bare"])),
         "p99 ≤ 2 s",
         p99 <= GOAL_SECONDS,
     )
@@ -81,7 +88,7 @@ def _measure_read(engine: str, place: Place, other: Console) -> Row:
     ours, bare = _FeedReader(other), _PlainSelectReader(other.database)
     place.sql(f"INSERT INTO changes (kind, subject_id, at) VALUES {', '.join(rows)}")
     works: dict[str, Callable[[], object]] = {"ours": ours.read, "bare": bare.read}
-    took = {name: median(seconds) for name, seconds in measure_alternately(works, _READINGS).items()}
+    took = {name: compute_median(seconds) for name, seconds in measure_alternately(works, _READINGS).items()}
     return Row(
         str(NUMBER),
         f"a reading of the feed, nothing new, {engine}",

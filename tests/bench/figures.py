@@ -47,11 +47,11 @@ def measure_alternately(works: Mapping[str, Work], rounds: int, warm: int = 3) -
     return {name: sorted(seconds) for name, seconds in took.items()}
 
 
-def median(seconds: Sequence[float]) -> float:
+def compute_median(seconds: Sequence[float]) -> float:
     return statistics.median(seconds)
 
 
-def percentile(seconds: Sequence[float], part: float) -> float:
+def compute_percentile(seconds: Sequence[float], part: float) -> float:
     """Return the value below which the part `part` (0 to 1) of the sorted durations lies."""
     return seconds[min(len(seconds) - 1, int(len(seconds) * part))]
 

@@ -48,7 +48,7 @@ def start_console(*, until_frame: bool = False) -> None:
     paint = MainWindow.paintEvent
     told: list[object] = []
 
-    def painted(window: MainWindow, event: "QPaintEvent") -> None:
+    def report_painted(window: MainWindow, event: "QPaintEvent") -> None:
         from PySide6.QtCore import QTimer  # not before `console.views`, which imports Qt first in the product
 
         paint(window, event)
@@ -61,7 +61,7 @@ def start_console(*, until_frame: bool = False) -> None:
             timer.start()
             told.append(timer)
 
-    MainWindow.paintEvent = painted  # type: ignore[assignment, method-assign]  # so that the product itself stays as it is
+    MainWindow.paintEvent = report_painted  # type: ignore[assignment, method-assign]  # so that the product itself stays as it is
     main([])
 
 

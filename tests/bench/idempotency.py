@@ -13,7 +13,14 @@ from redis import Redis
 from console.services.guarded.idempotency import make_payment_key
 from console.store.operations import redis_client as redis_link
 from console.store.operations.idempotency_cache import RUNNING_MARK_LIFETIME_MS, RedisIdempotencyCache
-from tests.bench.figures import Row, format_duration, format_ratio, measure_alternately, median, percentile
+from tests.bench.figures import (
+    Row,
+    compute_median,
+    compute_percentile,
+    format_duration,
+    format_ratio,
+    measure_alternately,
+)
 from tests.support import servers
 
 _ROUNDS, _ENTRIES, _PROCESSES, _SECONDS = 3_000, 50_000, 4, 3.0
@@ -28,7 +35,7 @@ def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
         for number in sorted(wanted):
             yield Row(str(number), "idempotency, Redis", "–", "–", missing, "–", "≤ 1.25×", None)
         return
-    with servers.redis() as server:
+    with servers.start_private_redis() as server:
         if 13 in wanted:
             yield _measure_check(server.url)
             yield _measure_rate(server.url)
@@ -70,8 +77,12 @@ def _measure_check(url: str) -> Row:
         raise RuntimeError("not answered from Redis")
     cache.close()
     peer.close()
-    ours, theirs, p99 = median(took["check"]), median(took["get"]), percentile(took["check"], 0.99)
-    beside = f"redis-py GET {format_duration(theirs)}, p99 {format_duration(percentile(took['get'], 0.99))}"
+    ours, theirs, p99 = (
+        compute_median(took["check"]),
+        compute_median(took["get"]),
+        compute_percentile(took["check"], 0.99),
+    )
+    beside = f"redis-py GET {format_duration(theirs)}, p99 {format_duration(compute_percentile(took['get'], 0.99))}"
     return Row(
         "13",
         "the same, Redis",
@@ -88,7 +99,7 @@ def _measure_first_use(url: str) -> Row:
     """Measure the first use of a key."""
     cache, peer, numbers = _connect_cache(url), Redis.from_url(url), count()
 
-    def first() -> None:
+    def announce_first_use() -> None:
         _refresh_epoch(cache)
         cache.announce_use(make_payment_key("M-1", f"ORD-{next(numbers)}"), _PRINT)
 
@@ -97,14 +108,14 @@ def _measure_first_use(url: str) -> Row:
             f"idempotent:payment:M-2:ORD-{next(numbers)}", "running", nx=True, get=True, px=RUNNING_MARK_LIFETIME_MS
         )
 
-    took = measure_alternately({"first": first, "set": set_get}, _ROUNDS, warm=300)
+    took = measure_alternately({"first": announce_first_use, "set": set_get}, _ROUNDS, warm=300)
     cache.close()
     peer.close()
-    ours, theirs = median(took["first"]), median(took["set"])
+    ours, theirs = compute_median(took["first"]), compute_median(took["set"])
     return Row(
         "14",
         "first check-and-store, Redis",
-        f"{format_duration(ours)}, p99 {format_duration(percentile(took['first'], 0.99))}",
+        f"{format_duration(ours)}, p99 {format_duration(compute_percentile(took['first'], 0.99))}",
         "–",
         f"redis-py SET NX GET PX {format_duration(theirs)}",
         format_ratio(ours / theirs),

@@ -12,7 +12,7 @@ from urllib.parse import unquote, urlsplit
 
 from console.sandbox.server import Sandbox
 from tests.bench.disk_databases import open_places_on_disk
-from tests.bench.figures import Row, format_duration, format_ratio, median, percentile
+from tests.bench.figures import Row, compute_median, compute_percentile, format_duration, format_ratio
 from tests.support import notice_deliveries
 from tests.support.notice_deliveries import SENDERS
 from tests.support.payment_desks import PaymentDesk, open_payment_desk
@@ -75,24 +75,24 @@ class SendingTimes:
     def send(self, work: Callable[[T], object], items: Sequence[T]) -> None:
         """Call `work` with each item, in eight threads."""
 
-        def timed(item: T) -> float:
+        def send_timed(item: T) -> float:
             began = time.perf_counter()
             work(item)
             return time.perf_counter() - began
 
         with ThreadPoolExecutor(SENDERS) as pool:
             began = time.perf_counter()
-            self._took += pool.map(timed, items)
+            self._took += pool.map(send_timed, items)
             self._seconds.append((time.perf_counter() - began) / len(items))
 
     def compute_median_seconds_per_item(self) -> float:
         """Return the median, over the rounds, of the round's duration divided by its items (seconds)."""
-        return median(self._seconds)
+        return compute_median(self._seconds)
 
     def format_figures(self) -> str:
         """Return the figures as text."""
         took = sorted(self._took)
-        p50, p99 = format_duration(median(took)), format_duration(percentile(took, 0.99))
+        p50, p99 = format_duration(compute_median(took)), format_duration(compute_percentile(took, 0.99))
         return f"{1 / self.compute_median_seconds_per_item():.0f}/s, p50 {p50}, p99 {p99}"
 
 

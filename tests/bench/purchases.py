@@ -20,11 +20,19 @@ from console.settings.settings import Settings
 from console.store.access.operators import insert_person
 from console.store.schema.core import operations
 from tests.bench.big_table import FOLDER, OPERATOR
-from tests.bench.figures import Row, Work, format_duration, format_ratio, measure_alternately, median, percentile
+from tests.bench.figures import (
+    Row,
+    Work,
+    compute_median,
+    compute_percentile,
+    format_duration,
+    format_ratio,
+    measure_alternately,
+)
 from tests.bench.peers import DurableWrites, RedisLock, UnprotectedBuyer, UnprotectedServerBuyer, open_redis_lock
 from tests.support.desks import make_environment
 from tests.support.invented import invent_numbers
-from tests.support.servers import Server, find_missing_reason, galera, mariadb
+from tests.support.servers import Server, find_missing_reason, start_private_galera, start_private_mariadb
 from tests.support.teams import Team, open_team
 
 _PURCHASES = 300
@@ -112,7 +120,7 @@ def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
     for engine, nodes in start_servers_on_disk(wanted & {10, 13}):
         with open_buying_team(nodes[0]) as (people, console):
             if 10 in wanted:
-                yield from _measure_on_server(engine, console, people.connect("owner"))
+                yield from _measure_on_server(engine, console, people.open_connection("owner"))
             if 13 in wanted:
                 yield _measure_check(engine, console)
 
@@ -122,10 +130,10 @@ def start_servers_on_disk(wanted: frozenset[int]) -> Iterator[tuple[str, Sequenc
     wanted."""
     FOLDER.mkdir(exist_ok=True)
     if wanted and find_missing_reason("mariadb") is None:
-        with mariadb(place=FOLDER) as server:
+        with start_private_mariadb(place=FOLDER) as server:
             yield "MariaDB", (server,)
     if wanted and find_missing_reason("galera") is None:
-        with galera(place=FOLDER) as cluster:
+        with start_private_galera(place=FOLDER) as cluster:
             yield "Galera", cluster.nodes
 
 
@@ -135,7 +143,7 @@ def _make_buyers(
     """Return the ways to buy by name: guarded, without protection, and with locks."""
     fresh = iter(invent_numbers(5 * _PURCHASES))
 
-    def locked() -> None:
+    def buy_with_lock() -> None:
         if lock is not None:
             with lock.acquire("purchase"):
                 naive.buy(next(fresh))
@@ -143,7 +151,7 @@ def _make_buyers(
     works: dict[str, Work] = {
         "guarded": lambda: console.credit_checks.purchase(PurchaseRequest(next(fresh), "1")),
         "naive": lambda: naive.buy(next(fresh)),
-        "redis": locked,
+        "redis": buy_with_lock,
     }
     if isinstance(naive, UnprotectedServerBuyer):
         works["get_lock"] = lambda: naive.lock_purchase(next(fresh))
@@ -156,13 +164,13 @@ def _measure_on_sqlite() -> Iterator[Row]:
         took = measure_alternately(_make_buyers(console, naive, lock) | {"floor": floor.write}, _PURCHASES)
         naive.close()
         floor.close()
-    guarded, bare = median(took["guarded"]), median(took["floor"])
+    guarded, bare = compute_median(took["guarded"]), compute_median(took["floor"])
     yield Row(
         "9",
         "guarded purchase until recorded, SQLite",
         _format_figures(took),
         f"3 fdatasyncs {format_duration(bare)}",
-        f"naive, no lock {format_duration(median(took['naive']))}",
+        f"naive, no lock {format_duration(compute_median(took['naive']))}",
         format_ratio(guarded / bare),
         f"≤ {_LARGEST_RATIO:.0f}×",
         guarded <= _LARGEST_RATIO * bare,
@@ -196,7 +204,7 @@ def _make_row_with_peer(
     goal = f"≤ {largest_ratio:.1f}×"
     if name is None:
         return Row(number, what, _format_figures(took), "–", "no redis-server here", "–", goal, None)
-    ours, theirs, bare = (median(took[one]) for one in ("guarded", name, "naive"))
+    ours, theirs, bare = (compute_median(took[one]) for one in ("guarded", name, "naive"))
     floor = f"naive, no lock {format_duration(bare)}"
     peer_time, is_met = f"{peer} {format_duration(theirs)}", ours <= largest_ratio * theirs
     return Row(number, what, _format_figures(took), floor, peer_time, format_ratio(ours / theirs), goal, is_met)
@@ -204,7 +212,8 @@ def _make_row_with_peer(
 
 def _format_figures(took: Mapping[str, Sequence[float]]) -> str:
     """Return the figures of the guarded purchase as text."""
-    return f"{format_duration(median(took['guarded']))}, p99 {format_duration(percentile(took['guarded'], 0.99))}"
+    guarded = took["guarded"]
+    return f"{format_duration(compute_median(guarded))}, p99 {format_duration(compute_percentile(guarded, 0.99))}"
 
 
 def _measure_check(engine: str, console: Console) -> Row:
@@ -221,7 +230,7 @@ def _measure_check(engine: str, console: Console) -> Row:
             return conn.execute(by_id, {"of": begun.operation_id}).first()
 
     took = measure_alternately({"check": lambda: keys.find_result("key", "print"), "read": read}, _CHECKS, warm=300)
-    check, peer = median(took["check"]), median(took["read"])
+    check, peer = compute_median(took["check"]), compute_median(took["read"])
     return Row(
         "13",
         f"idempotency check, key seen before, {engine}",

@@ -9,8 +9,8 @@ from console.domain.queues.filter_text import parse_filter
 from console.store.operations import journal
 from console.store.queues import view_counts
 from console.store.queues.filter_sql import QueueChoice
-from tests.bench.big_table import big_table
-from tests.bench.figures import Row, format_duration, format_ratio, measure_alternately, median
+from tests.bench.big_table import make_big_table
+from tests.bench.figures import Row, compute_median, format_duration, format_ratio, measure_alternately
 from tests.bench.subjects import PAGE, open_desk
 
 ROWS = 200_000
@@ -30,7 +30,7 @@ def measure_rows(wanted: frozenset[int], large: int | None) -> Iterator[Row]:
     """Measure on SQLite with `large` credit checks (None: ROWS)."""
     if 28 in wanted:
         count = large or ROWS
-        with open_desk(f"sqlite:///{big_table(count)}") as console:
+        with open_desk(f"sqlite:///{make_big_table(count)}") as console:
             where = f"{count:,} rows, SQLite"
             yield from _measure_pages(console, where)
             yield _measure_counts(console, where)
@@ -47,9 +47,9 @@ def _measure_pages(console: Console, where: str) -> Iterator[Row]:
         for name, one in chosen.items()
     }
     took = measure_alternately(works | {"plain": lambda: console.recovery.read_queue(_QUEUE, PAGE)}, _ROUNDS, warm=20)
-    plain = median(took["plain"])
+    plain = compute_median(took["plain"])
     for name in chosen:
-        figure, ratio = median(took[name]), median(took[name]) / plain
+        figure, ratio = compute_median(took[name]), compute_median(took[name]) / plain
         has_goal = name in _FILTERS
         yield Row(
             "28",
@@ -70,12 +70,12 @@ def _measure_counts(console: Console, where: str) -> Row:
         QueueChoice(parse_filter(f"age:>{hours}h").record_filter, now=datetime.now(UTC)) for hours in range(_VIEWS)
     ]
 
-    def count() -> object:
+    def count_all() -> object:
         with console.database.read() as conn:
             return view_counts.count_records_of_choices(conn, _QUEUE, journal.list_lapsed_by_kind(conn), choices)
 
-    took = measure_alternately({"views": count, "queues": console.recovery.count_queues}, _ROUNDS // 4)
-    views, queues = median(took["views"]), median(took["queues"])
+    took = measure_alternately({"views": count_all, "queues": console.recovery.count_queues}, _ROUNDS // 4)
+    views, queues = compute_median(took["views"]), compute_median(took["queues"])
     peer = f"counts of all queues {format_duration(queues)}"
     return Row(
         "28",

@@ -5,8 +5,16 @@ from contextlib import AbstractContextManager, contextmanager
 
 from tests.bench import plans
 from tests.bench.big_server import big_server
-from tests.bench.big_table import big_table, empty_table
-from tests.bench.figures import Row, Work, format_duration, format_ratio, measure_alternately, median, percentile
+from tests.bench.big_table import make_big_table, make_empty_table
+from tests.bench.figures import (
+    Row,
+    Work,
+    compute_median,
+    compute_percentile,
+    format_duration,
+    format_ratio,
+    measure_alternately,
+)
 from tests.bench.subjects import PAGE, MeasuredTable, open_measured_table
 from tests.support.servers import find_missing_reason
 
@@ -19,13 +27,17 @@ _GOAL_NUMBER_BY_ENGINE = {"SQLite": 3, "MariaDB": 4}
 def measure_rows(large: int, wanted: frozenset[int]) -> Iterator[Row]:
     """Yield the rows of the requested goals of reads on each engine, with `large` rows compared with a million."""
     if wanted & {3, 5, 6, 7}:
-        yield from _measure_engine("SQLite", lambda rows: f"sqlite:///{big_table(rows)}", empty_table, large, wanted)
+        yield from _measure_engine(
+            "SQLite", lambda rows: f"sqlite:///{make_big_table(rows)}", make_empty_table, large, wanted
+        )
     if wanted & {4, 5, 6, 7}:
         if (reason := find_missing_reason("mariadb")) is not None:
             yield Row("4", "reads on MariaDB", "–", "–", "–", reason, "≤ 0.9×", None)
             return
         with big_server() as server:
-            yield from _measure_engine("MariaDB", server.url, server.create_empty_database, large, wanted)
+            yield from _measure_engine(
+                "MariaDB", server.make_database_url, server.create_empty_database, large, wanted
+            )
 
 
 def _measure_engine(
@@ -38,7 +50,7 @@ def _measure_engine(
     """Yield the report rows of reads on one engine. `url` returns the database with so many rows, `empty` yields one
     without rows.
     """
-    with _open_subjects(url, large) as (small, big):
+    with _open_measured_tables(url, large) as (small, big):
         where = f"{large // 1_000_000} M rows, {engine}"
         if _GOAL_NUMBER_BY_ENGINE[engine] in wanted:
             yield from _measure_lookup(engine, where, big)
@@ -53,7 +65,7 @@ def _measure_engine(
 
 
 @contextmanager
-def _open_subjects(url: Callable[[int], str], large: int) -> Iterator[tuple[MeasuredTable, MeasuredTable]]:
+def _open_measured_tables(url: Callable[[int], str], large: int) -> Iterator[tuple[MeasuredTable, MeasuredTable]]:
     with (
         open_measured_table(url(SMALL_ROW_COUNT), SMALL_ROW_COUNT) as small,
         open_measured_table(url(large), large) as big,
@@ -62,10 +74,14 @@ def _open_subjects(url: Callable[[int], str], large: int) -> Iterator[tuple[Meas
 
 
 def _measure_lookup(engine: str, where: str, big: MeasuredTable) -> Iterator[Row]:
-    works: dict[str, Work] = {"service": big.lookup, "core": big.core_lookup, "two": big.core_lookup_in_two}
-    took = measure_alternately(works | {"driver": big.driver_lookup}, _ROUNDS, warm=500)
-    service, core, two, driver = (median(took[name]) for name in (*works, "driver"))
-    slow = percentile(took["service"], 0.99)
+    works: dict[str, Work] = {
+        "service": big.lookup,
+        "core": big.lookup_by_core,
+        "two": big.lookup_by_core_in_two_queries,
+    }
+    took = measure_alternately(works | {"driver": big.lookup_by_driver}, _ROUNDS, warm=500)
+    service, core, two, driver = (compute_median(took[name]) for name in (*works, "driver"))
+    slow = compute_percentile(took["service"], 0.99)
     figure, floor = f"{format_duration(service)}, p99 {format_duration(slow)}", f"driver {format_duration(driver)}"
     same = f"Core, the same statement {format_duration(core)}"
     if engine == "SQLite":
@@ -83,13 +99,17 @@ def _measure_lookup(engine: str, where: str, big: MeasuredTable) -> Iterator[Row
 
 def _measure_growth(where: str, small: MeasuredTable, big: MeasuredTable) -> Iterator[Row]:
     works: dict[str, tuple[Work, Work, Work, Work]] = {
-        "lookup": (big.lookup, small.lookup, big.driver_lookup, small.driver_lookup),
-        "page": (big.half_page, small.half_page, big.driver_page, small.driver_page),
+        "lookup": (big.lookup, small.lookup, big.lookup_by_driver, small.lookup_by_driver),
+        "page": (big.read_middle_page, small.read_middle_page, big.read_page_by_driver, small.read_page_by_driver),
     }
     for name, (large, little, driven, driven_little) in works.items():
         took = measure_alternately({"a": large, "b": little, "c": driven, "d": driven_little}, _ROUNDS // 3, warm=300)
-        mine, floor = median(took["a"]) / median(took["b"]), median(took["c"]) / median(took["d"])
-        figure = f"{format_duration(median(took['b']))} → {format_duration(median(took['a']))} = {format_ratio(mine)}"
+        mine, floor = (
+            compute_median(took["a"]) / compute_median(took["b"]),
+            compute_median(took["c"]) / compute_median(took["d"]),
+        )
+        few, many = compute_median(took["b"]), compute_median(took["a"])
+        figure = f"{format_duration(few)} → {format_duration(many)} = {format_ratio(mine)}"
         yield Row(
             "5",
             f"growth of {name}, 1 M → {where}",
@@ -119,15 +139,17 @@ def _measure_depth(where: str, small: MeasuredTable, big: MeasuredTable) -> Row:
 
 def _measure_deep_page(small: MeasuredTable, big: MeasuredTable, queue: str) -> tuple[float, str, float, float]:
     """Return (ratio, queue, seconds of a deep page, seconds of the first page)."""
-    deep = big.cursor(queue, 0.9)
-    took = measure_alternately({"deep": lambda: big.page(queue, deep), "first": lambda: small.page(queue, None)}, 200)
-    at_depth, first = median(took["deep"]), median(took["first"])
+    deep = big.find_cursor(queue, 0.9)
+    took = measure_alternately(
+        {"deep": lambda: big.read_page(queue, deep), "first": lambda: small.read_page(queue, None)}, 200
+    )
+    at_depth, first = compute_median(took["deep"]), compute_median(took["first"])
     return at_depth / first, queue, at_depth, first
 
 
 def _measure_counts(where: str, big: MeasuredTable) -> Row:
-    took = measure_alternately({"counts": big.console.recovery.count_queues, "page": big.half_page}, 200)
-    counts, page = median(took["counts"]), median(took["page"])
+    took = measure_alternately({"counts": big.console.recovery.count_queues, "page": big.read_middle_page}, 200)
+    counts, page = compute_median(took["counts"]), compute_median(took["page"])
     return Row(
         "7",
         f"counts of all queues, {where}",

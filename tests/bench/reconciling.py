@@ -23,13 +23,13 @@ from console.store.reconciliation.our_records import ANNOUNCED_RESULT
 from tests.bench import filling
 from tests.bench.big_server import SETTINGS
 from tests.bench.big_table import FOLDER
-from tests.bench.figures import Row, Work, format_duration, format_ratio, measure_alternately, median
+from tests.bench.figures import Row, Work, compute_median, format_duration, format_ratio, measure_alternately
 from tests.bench.purchases import make_bench_folder
 from tests.support.desks import make_environment
 from tests.support.payment_desks import make_settings
 from tests.support.places import Place, ServerPlace, SqlitePlace
 from tests.support.pooled_databases import PooledDatabase
-from tests.support.servers import find_missing_reason, mariadb
+from tests.support.servers import find_missing_reason, start_private_mariadb
 
 NUMBER, GROWN, GOAL = 19, 10, 1.1
 MEMORY_KIB = 16 << 10
@@ -62,7 +62,7 @@ def measure_rows(wanted: frozenset[int], payments: int, each: int) -> Iterator[R
         yield from _measure_engine("SQLite", (SqlitePlace(one), SqlitePlace(other)), payments, each)
     if find_missing_reason("mariadb") is None:
         with (
-            mariadb(place=FOLDER, extra_config=SETTINGS) as server,
+            start_private_mariadb(place=FOLDER, extra_config=SETTINGS) as server,
             make_bench_folder() as one,
             make_bench_folder() as other,
         ):
@@ -80,7 +80,9 @@ def _measure_engine(engine: str, places: tuple[Place, Place], payments: int, eac
             "swept small": small.run_due_tasks,
             "swept large": large.run_due_tasks,
         }
-        took = {name: median(seconds) for name, seconds in measure_alternately(works, _ROUNDS, warm=1).items()}
+        took = {
+            name: compute_median(seconds) for name, seconds in measure_alternately(works, _ROUNDS, warm=1).items()
+        }
         touched = {
             name: (large if "large" in name else small).measure_database_work(work) for name, work in works.items()
         }
@@ -157,12 +159,12 @@ class PaymentTable:
         of instructions of its virtual machine.
         """
         if self._place.is_server:
-            before = self._steps()
+            before = self._count_read_steps()
             work()
-            return self._steps() - before
+            return self._count_read_steps() - before
         return _count_machine_steps(self._console, work)
 
-    def _steps(self) -> int:
+    def _count_read_steps(self) -> int:
         return sum(int(count) for _, count in self._place.sql("SHOW GLOBAL STATUS LIKE 'Handler_read%'"))
 
 
@@ -212,12 +214,12 @@ class PaymentDays:
     def day(self) -> date:
         return self._first + timedelta(days=self._nth)
 
-    def _content(self) -> bytes:
+    def _make_file_content(self) -> bytes:
         """Return the provider's daily file of the present day."""
         numbers = range(self._nth * self._each, (self._nth + 1) * self._each)
-        return (_HEADER + "".join(map(self._line, numbers))).encode("cp932")
+        return (_HEADER + "".join(map(self._make_file_line, numbers))).encode("cp932")
 
-    def _line(self, number: int) -> str:
+    def _make_file_line(self, number: int) -> str:
         seconds = number % self._each * 80_000 // self._each
         at = datetime.combine(self.day, _FIRST_PAYMENT_TIME, JST) + timedelta(seconds=seconds)
         who = f"0421{number},{PAYPAY_MERCHANT_ID}"
@@ -230,7 +232,7 @@ class PaymentDays:
         context.write(
             lambda tx: payment_events.add_event(tx.conn, event, context.make_holder().operator, context.now())
         )
-        return self._content()
+        return self._make_file_content()
 
     def reconcile(self, console: Console) -> Any:
         """Reconcile the day, and return the report. Raises AssertionError unless all payments match."""

@@ -16,7 +16,14 @@ from console.sandbox.control.client import SandboxControl
 from console.settings.settings import Settings
 from console.wiring.providers import open_adapter
 from tests.bench.disk_databases import open_places_on_disk, start_provider_process
-from tests.bench.figures import Row, format_duration, format_ratio, measure_alternately, median, percentile
+from tests.bench.figures import (
+    Row,
+    compute_median,
+    compute_percentile,
+    format_duration,
+    format_ratio,
+    measure_alternately,
+)
 from tests.bench.peers import DurableWrites
 from tests.bench.purchases import make_bench_folder
 from tests.support.money_desks import make_provider_settings
@@ -45,14 +52,14 @@ def _measure_engine(engine: str, place: Place, url: str, control: SandboxControl
         ours, floor = RefundMeasurement(maker, checker, control, engine), _open_floor(opened, folder)
         works = {"whole": ours.refund, "bare": ours.refund_by_adapter, "floor": floor.write}
         took = measure_alternately(works, _REFUNDS, _WARM)
-    whole, bare, least = (median(took[name]) for name in works)
+    whole, bare, least = (compute_median(took[name]) for name in works)
     asking = sorted(ours.asking[-_REFUNDS:])
-    figure = f"{format_duration(whole)}, p99 {format_duration(percentile(took['whole'], 0.99))}"
+    figure = f"{format_duration(whole)}, p99 {format_duration(compute_percentile(took['whole'], 0.99))}"
     peer = f"bare calls, a read and a refund {format_duration(bare)}"
     calls = f"bare calls + {_WRITES} fdatasyncs {format_duration(bare + least)}"
     what = f"refund from asking to completed, {engine}"
     yield Row(str(NUMBER), what, figure, calls, peer, format_ratio(whole / bare), "–", None)
-    added = f"{format_duration(whole - bare)}, of which asking {format_duration(median(asking))}"
+    added = f"{format_duration(whole - bare)}, of which asking {format_duration(compute_median(asking))}"
     floor_alone = f"{_WRITES} fdatasyncs {format_duration(least)}"
     yield Row(
         str(NUMBER), "added to its calls", added, floor_alone, "–", format_ratio((whole - bare) / least), "–", None
@@ -78,10 +85,12 @@ class RefundMeasurement:
         self._maker, self._checker, self.asking = maker, checker, list[float]()
         self._vendor, self._keys = open_adapter(maker._context, "paypay"), count(1)
         self._mark = mark.upper()
-        everybody = [self._paid(control, f"{self._mark}-{number}") for number in range(2 * (_REFUNDS + _WARM))]
+        everybody = [
+            self._make_paid_payment(control, f"{self._mark}-{number}") for number in range(2 * (_REFUNDS + _WARM))
+        ]
         self._ours, self._bare = iter(everybody[::2]), iter(everybody[1::2])
 
-    def _paid(self, control: SandboxControl, number: str) -> Payment:
+    def _make_paid_payment(self, control: SandboxControl, number: str) -> Payment:
         control.payments_control.register_payment("paypay", number, _CAPTURED)
         return self._maker.payments.import_payment(PaymentImport("paypay", number))
 

@@ -26,7 +26,14 @@ from console.store.registry.reader import RegistryReader, open_registry
 from console.store.registry.registry_file import find_registry_file, open_for_reading
 from console.store.registry.schema import COLUMN_LIST_SQL
 from tests.bench import registry_search
-from tests.bench.figures import Row, format_duration, format_ratio, measure_alternately, median, percentile
+from tests.bench.figures import (
+    Row,
+    compute_median,
+    compute_percentile,
+    format_duration,
+    format_ratio,
+    measure_alternately,
+)
 
 NUMBER = 27
 ROWS, DIFFERENCE_ROWS, SEED = 200_000, 10_000, 7
@@ -51,7 +58,7 @@ def measure_rows(wanted: frozenset[int], count: int) -> Iterator[Row]:
         assert reader is not None
         yield _measure_file_size(folder, count)
         yield _measure_find(folder, reader)
-        yield registry_search.measure(folder / "registry", reader)
+        yield registry_search.measure_searches(folder / "registry", reader)
         yield _measure_difference_import(folder, reader, difference, count)
         reader.close()
         yield from registry_window.measure_rows(
@@ -111,7 +118,7 @@ def _measure_find(folder: Path, reader: RegistryReader) -> Row:
             },
             _ROUNDS,
         )
-    find, key = (median(took[name]) / _EACH for name in ("find", "bare"))
+    find, key = (compute_median(took[name]) / _EACH for name in ("find", "bare"))
     name, floor = "registry: by number", f"bare key {format_duration(key)}"
     return Row(
         str(NUMBER), name, format_duration(find), floor, "–", format_ratio(find / key), "≤ 1.3×", find / key <= 1.3
@@ -137,7 +144,7 @@ def _measure_difference_import(folder: Path, reader: RegistryReader, difference:
     took, _ = _import_in_child("import", difference, folder / "registry")
     is_over.set()
     thread.join()
-    p99, slowest = format_duration(percentile(sorted(reads), 0.99)), format_duration(max(reads))
+    p99, slowest = format_duration(compute_percentile(sorted(reads), 0.99)), format_duration(max(reads))
     waited = f"find meanwhile p99 {p99}, slowest {slowest}"
     name = f"registry: difference of {DIFFERENCE_ROWS:,} in {count:,}"
     return Row(str(NUMBER), name, format_duration(took), "–", waited, "–", "≤ 2 s", took <= _DIFFERENCE_SECONDS)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from console.store.registry.reader import RegistryReader
 from console.store.registry.registry_file import find_registry_file, open_for_reading
-from tests.bench.figures import Row, format_duration, measure_alternately, median, percentile
+from tests.bench.figures import Row, compute_median, compute_percentile, format_duration, measure_alternately
 
 GOAL_SECONDS = 0.010
 QUERIES = 10_000
@@ -20,21 +20,21 @@ _SELECT_TEXTS_SQL = """
 """
 
 
-def measure(folder: Path, reader: RegistryReader) -> Row:
+def measure_searches(folder: Path, reader: RegistryReader) -> Row:
     """Measure the searches in the registry of this folder, and return the row."""
     file = find_registry_file(folder)
     assert file is not None
     with closing(open_for_reading(file)) as connection:
         texts = draw_texts(connection, QUERIES)
-        floor = median(
+        floor = compute_median(
             measure_alternately({"bare": lambda: connection.execute(_SELECT_TEXTS_SQL, (1,)).fetchone()}, 1_000)[
                 "bare"
             ]
         )
     took = _time_searches(reader, texts)
-    p99 = percentile(took, 0.99)
+    p99 = compute_percentile(took, 0.99)
     name = f"registry: search, {len(texts):,} texts, first 50"
-    figure = f"{format_duration(median(took))}, p99 {format_duration(p99)}"
+    figure = f"{format_duration(compute_median(took))}, p99 {format_duration(p99)}"
     return Row(
         "27", name, figure, f"a bare row {format_duration(floor)}", "–", "–", "p99 ≤ 10 ms", p99 <= GOAL_SECONDS
     )

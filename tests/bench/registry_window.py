@@ -16,7 +16,7 @@ from console.app import open_console
 from console.settings.settings import Settings
 from console.views.app.main import WindowOpener
 from console.views.theme.theme import install_appearance
-from tests.bench.figures import Row, format_duration, format_ratio, median, percentile
+from tests.bench.figures import Row, compute_median, compute_percentile, format_duration, format_ratio
 from tests.bench.starts import ROOT, start_and_read_events
 from tests.support.desks import copy_empty_database, make_environment
 from tests.support.first_use import note_earlier_use
@@ -39,8 +39,8 @@ def measure_rows(home: Path, texts: Sequence[str]) -> Iterator[Row]:
         command, env=_make_env(home), cwd=ROOT, input=json.dumps(texts), capture_output=True, text=True, check=True
     )
     took = sorted(json.loads(ran.stdout))
-    p99 = percentile(took, 0.99)
-    figure = f"{format_duration(median(took))}, p99 {format_duration(p99)}"
+    p99 = compute_percentile(took, 0.99)
+    figure = f"{format_duration(compute_median(took))}, p99 {format_duration(p99)}"
     name = f"registry: last key to companies on screen, {len(took)} texts"
     yield Row("27", name, figure, "pause 40.0 ms", "–", "–", "p99 ≤ 100 ms", p99 <= _GOAL_SECONDS)
 
@@ -59,7 +59,7 @@ def _measure_start(env: dict[str, str], without: dict[str, str]) -> Row:
             saw = start_and_read_events("frame", each)["frame"].seconds
             if number >= 0:
                 seen[name].append(saw)
-    figure, floor = median(seen["with"]), median(seen["without"])
+    figure, floor = compute_median(seen["with"]), compute_median(seen["without"])
     name, peer = "registry: first painted frame", f"without one {format_duration(floor)}"
     return Row(
         "27",

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from console.providers.paypay.signing import PayPayKey, make_authorization
 from tests.bench.atom_seal import repeat_work
-from tests.bench.figures import Row, format_duration, format_ratio, measure_alternately, median
+from tests.bench.figures import Row, compute_median, format_duration, format_ratio, measure_alternately
 
 NUMBER = 20
 _ROUNDS, _EACH = 400, 50
@@ -31,7 +31,7 @@ def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
         return
     works = {"signed": _sign, "bare": _hash_by_hand, "hmac": _compute_hmac}
     took = measure_alternately({name: repeat_work(work, _EACH) for name, work in works.items()}, _ROUNDS)
-    signed, bare, mac = (median(took[name]) / _EACH for name in works)
+    signed, bare, mac = (compute_median(took[name]) / _EACH for name in works)
     name = f"PayPay signature, {len(_BODY)} bytes"
     peer, floor = f"hashes by hand {format_duration(bare)}", f"one HMAC {format_duration(mac)}"
     yield Row(str(NUMBER), name, format_duration(signed), floor, peer, format_ratio(signed / bare), "–", None)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from tests.bench.big_table import OPERATOR, big_table, compute_corporation_number
-from tests.bench.figures import Row, format_duration, format_ratio, measure_alternately, median
+from tests.bench.big_table import OPERATOR, compute_corporation_number, make_big_table
+from tests.bench.figures import Row, compute_median, format_duration, format_ratio, measure_alternately
 from tests.bench.reads import SMALL_ROW_COUNT
 from tests.support.desks import make_environment
 
@@ -33,7 +33,7 @@ def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
     if not wanted:
         return
     with TemporaryDirectory(prefix="console-bench-") as home:
-        url = f"sqlite:///{big_table(SMALL_ROW_COUNT)}"
+        url = f"sqlite:///{make_big_table(SMALL_ROW_COUNT)}"
         told = make_environment(Path(home), "http://127.0.0.1:9", DATABASE_URL=url, OPERATOR=OPERATOR)
         env = {**os.environ, **told, "QT_QPA_PLATFORM": os.environ.get("QT_QPA_PLATFORM", "offscreen")}
         if wanted & {1, 2}:
@@ -78,12 +78,12 @@ def _measure_windows(env: Mapping[str, str], wanted: frozenset[int]) -> Iterator
     if 1 in wanted:
         yield _make_first_frame_row("warm", bare, ours, 1.25)
         yield _make_first_frame_row("cold", *_start_alternately(env, _COLD_STARTS, cold=True), 1.3)
-        later = median([one["rows"].seconds - one["frame"].seconds for one in ours])
+        later = compute_median([one["rows"].seconds - one["frame"].seconds for one in ours])
         shown = "first rows after the first frame, 1 M records"
         yield Row("1", shown, format_duration(later), "–", "–", "–", "≤ 300 ms", later <= 0.3)
     if 2 in wanted:
-        empty = median([one["frame"].resident for one in bare])
-        frame, full = (median([one[what].resident for one in ours]) for what in ("frame", "rows"))
+        empty = compute_median([one["frame"].resident for one in bare])
+        frame, full = (compute_median([one[what].resident for one in ours]) for what in ("frame", "rows"))
         peer = f"bare window {empty / _MEGABYTE:.0f} MB"
         yield Row(
             "2",
@@ -128,7 +128,7 @@ def _make_first_frame_row(
     cache: str, bare: list[dict[str, ScreenMoment]], ours: list[dict[str, ScreenMoment]], goal: float
 ) -> Row:
     """Return the row that compares the first frames."""
-    floor, figure = (median([one["frame"].seconds for one in each]) for each in (bare, ours))
+    floor, figure = (compute_median([one["frame"].seconds for one in each]) for each in (bare, ours))
     return Row(
         "1",
         f"first painted frame, {cache} cache",
@@ -158,12 +158,12 @@ def _measure_command(env: Mapping[str, str]) -> Row:
         },
         _COMMANDS,
     )
-    lookup, peer = median(took["lookup"]), median(took["import"])
+    lookup, peer = compute_median(took["lookup"]), compute_median(took["import"])
     return Row(
         "8",
         "`lookup` as a whole process",
         format_duration(lookup),
-        f"python {format_duration(median(took['python']))}",
+        f"python {format_duration(compute_median(took['python']))}",
         f"`import sqlalchemy` {format_duration(peer)}",
         format_ratio(lookup / peer),
         "≤ 1.5×",

@@ -69,8 +69,8 @@ class MeasuredTable:
         self._cursor = self._driver.cursor()
         self._lookup_core = self._record("before_execute", lambda: console.lookup.find_records(self._number))
         self._lookup_sql = self._record("before_cursor_execute", lambda: console.lookup.find_records(self._number))
-        self._depth = self.cursor("incomplete", 0.5)
-        self._page_sql = self._record("before_cursor_execute", self.half_page)
+        self._depth = self.find_cursor("incomplete", 0.5)
+        self._page_sql = self._record("before_cursor_execute", self.read_middle_page)
 
     def close(self) -> None:
         self._held.close()
@@ -96,7 +96,7 @@ class MeasuredTable:
     def lookup(self) -> object:
         return self.console.lookup.find_records(next(self._numbers))
 
-    def core_lookup(self) -> object:
+    def lookup_by_core(self) -> object:
         """Send the queries of the service, in a transaction where the service has one."""
         number = next(self._numbers)
         with self._held.begin():
@@ -107,7 +107,7 @@ class MeasuredTable:
                 for asked, values in self._lookup_core
             ]
 
-    def core_lookup_in_two(self) -> object:
+    def lookup_by_core_in_two_queries(self) -> object:
         """Read in two queries the person, the sums of money, and the records with their operations: the same
         answers.
         """
@@ -118,7 +118,7 @@ class MeasuredTable:
             person = self._held.execute(_SELECT_PERSON_SQL, {"person_name": OPERATOR, "number": number}).first()
             return person, self._held.execute(_SELECT_RECORDS_SQL, {"number": number}).all()
 
-    def driver_lookup(self) -> object:
+    def lookup_by_driver(self) -> object:
         """Run the lookup's statements by the driver alone."""
         number = next(self._numbers)
         return self._run_with_driver(
@@ -142,17 +142,17 @@ class MeasuredTable:
 
     # Pages
 
-    def page(self, queue: str, after: str | None) -> object:
+    def read_page(self, queue: str, after: str | None) -> object:
         return self.console.recovery.read_queue(queue, PAGE, after)
 
-    def half_page(self) -> object:
+    def read_middle_page(self) -> object:
         """Read the page in the middle of the queue `incomplete`."""
-        return self.page("incomplete", self._depth)
+        return self.read_page("incomplete", self._depth)
 
-    def driver_page(self) -> object:
+    def read_page_by_driver(self) -> object:
         return self._run_with_driver(self._page_sql)
 
-    def cursor(self, queue: str, depth: float) -> str:
+    def find_cursor(self, queue: str, depth: float) -> str:
         """Return the cursor of the page of `queue` that begins at `depth` (0 to 1, a fraction of the records that
         have the queue's work state).
         """

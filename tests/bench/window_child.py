@@ -30,7 +30,7 @@ from console.views.runtime.task_runner import TaskRunner
 from console.views.tables.paged_model import PagedModel
 from console.views.tables.record_table import RecordTable
 from console.views.theme.theme import current_appearance, install_appearance
-from tests.bench.figures import median, percentile
+from tests.bench.figures import compute_median, compute_percentile
 from tests.support.invented import invent_numbers
 
 _WIDTH, _HEIGHT = 1200, 800
@@ -59,7 +59,7 @@ class WindowApplication:
         told = {**os.environ, "CONSOLE_DATABASE_URL": url}
         return self._left.enter_context(open_console(Settings.load(told)))
 
-    def table(self, rows: int, console: Console | None = None) -> "ShownTable":
+    def show_table(self, rows: int, console: Console | None = None) -> "ShownTable":
         """Show a table of the first `rows` credit checks by id."""
         return ShownTable(self, rows, console or self.console)
 
@@ -150,13 +150,13 @@ def measure_table(rows: int, large: int, large_url: str) -> dict[str, Any]:
     took: dict[str, list[float]] = {"empty": [], "small": [], "large": []}
     for number in range(-2, _SHOWS):
         for name, count, console in (("empty", 0, None), ("small", rows, None), ("large", large, beside)):
-            shown = stage.table(count, console)
+            shown = stage.show_table(count, console)
             if number >= 0:
                 took[name].append(shown.seconds)
             shown.close()
-    grown, reached = _scroll_pages(stage.table(large, beside))
+    grown, reached = _scroll_pages(stage.show_table(large, beside))
     stage.close()
-    return {name: median(seconds) for name, seconds in took.items()} | {"grown": grown, "reached": reached}
+    return {name: compute_median(seconds) for name, seconds in took.items()} | {"grown": grown, "reached": reached}
 
 
 def _scroll_pages(shown: ShownTable) -> tuple[int, int]:
@@ -179,7 +179,7 @@ def measure_frames() -> dict[str, Any]:
     the percentiles (seconds).
     """
     stage = WindowApplication()
-    shown = stage.table(1_000)
+    shown = stage.show_table(1_000)
     items = _make_qt_items(shown)
     took: dict[str, list[float]] = {"ours": [], "items": []}
     for number in range(-50, _FRAMES):
@@ -197,7 +197,7 @@ def measure_frames() -> dict[str, Any]:
     items.close()
     stage.close()
     return {
-        name: {"p50": median(seconds), "p99": percentile(seconds, 0.99), "max": seconds[-1]}
+        name: {"p50": compute_median(seconds), "p99": compute_percentile(seconds, 0.99), "max": seconds[-1]}
         for name, seconds in found.items()
     }
 
@@ -237,10 +237,10 @@ class EventLoopGaps(QObject):
         self.longest, self._last = 0.0, time.perf_counter()
         self._timer = QTimer(self, interval=1)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
-        self._timer.timeout.connect(self._turn)
+        self._timer.timeout.connect(self._note_turn)
         self._timer.start()
 
-    def _turn(self) -> None:
+    def _note_turn(self) -> None:
         now = time.perf_counter()
         self.longest, self._last = max(self.longest, now - self._last), now
 
@@ -257,7 +257,7 @@ def measure_gaps() -> dict[str, Any]:
     stage = WindowApplication()
     checks, fresh = stage.console.credit_checks, iter(invent_numbers(1 + 3 * _ROUNDS))
     bought = checks.purchase(PurchaseRequest(next(fresh), "1"))
-    shown = stage.table(1_000)
+    shown = stage.show_table(1_000)
     watch = EventLoopGaps()
     found: dict[str, list[Any]] = {"idle": [], "busy": [], "ended": []}
     for _ in range(_ROUNDS):
@@ -280,7 +280,7 @@ def _measure_longest_gap(
     """
     loop, ended = QEventLoop(), list[str]()
 
-    def end(how: str) -> None:
+    def note_end(how: str) -> None:
         ended.append(how)
         if len(ended) == len(calls):
             loop.quit()
@@ -288,7 +288,12 @@ def _measure_longest_gap(
     watch.read_and_reset_longest()
     for call in calls:
         stage.runner.run(
-            call, lambda _: end("done"), lambda failure: end(failure.code), caller=watch, label="call", lane="slow"
+            call,
+            lambda _: note_end("done"),
+            lambda failure: note_end(failure.code),
+            caller=watch,
+            label="call",
+            lane="slow",
         )
     QTimer.singleShot(60_000 if calls else int(_IDLE_SECONDS_BEFORE_CHECK * 1000), loop, loop.quit)
     loop.exec()

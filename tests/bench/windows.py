@@ -12,9 +12,9 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from console.sandbox.control.client import SandboxControl
-from tests.bench.big_table import OPERATOR, big_table
+from tests.bench.big_table import OPERATOR, make_big_table
 from tests.bench.disk_databases import start_provider_process
-from tests.bench.figures import Row, format_duration, format_ratio, median
+from tests.bench.figures import Row, compute_median, format_duration, format_ratio
 from tests.bench.reads import SMALL_ROW_COUNT
 from tests.support.desks import make_environment
 
@@ -30,7 +30,7 @@ ChildFigures = dict[str, Any]
 def measure_rows(large: int, wanted: frozenset[int]) -> Iterator[Row]:
     if 15 in wanted:
         found = _run_child(
-            SMALL_ROW_COUNT, "table", str(SMALL_ROW_COUNT), str(large), f"sqlite:///{big_table(large)}"
+            SMALL_ROW_COUNT, "table", str(SMALL_ROW_COUNT), str(large), f"sqlite:///{make_big_table(large)}"
         )
         yield from _make_list_rows(found, large)
     if 16 in wanted:
@@ -42,7 +42,7 @@ def measure_rows(large: int, wanted: frozenset[int]) -> Iterator[Row]:
 def _run_child(rows: int, *words: str) -> ChildFigures:
     """Run window_child.py with these arguments on the database with so many rows, and return its figures."""
     with TemporaryDirectory(prefix="console-bench-") as home:
-        url = f"sqlite:///{big_table(rows)}"
+        url = f"sqlite:///{make_big_table(rows)}"
         return _run_process(make_environment(Path(home), _UNUSED_URL, DATABASE_URL=url, OPERATOR=OPERATOR), *words)
 
 
@@ -114,7 +114,7 @@ def _measure_gaps() -> Row:
             make_environment(Path(home), url, OPERATOR=OPERATOR, TIME_SCALE="1", LEASES="off"), "gaps"
         )
     ended = ", ".join(f"{count} {how}" for how, count in Counter[str](found["ended"]).items())
-    idle, busy = median(found["idle"]), median(found["busy"])
+    idle, busy = compute_median(found["idle"]), compute_median(found["busy"])
     return Row(
         "17",
         f"largest event-loop gap of 10 s, 4 workers, calls: {ended}",
@@ -130,7 +130,7 @@ def _measure_gaps() -> Row:
 def _format_median_and_largest(gaps: Sequence[float]) -> str:
     """Return the median and the largest of the rounds as text: single long times may come from other programs of the
     machine."""
-    return f"{format_duration(median(gaps))}, max {format_duration(max(gaps))}"
+    return f"{format_duration(compute_median(gaps))}, max {format_duration(max(gaps))}"
 
 
 @contextmanager

@@ -38,7 +38,7 @@ def registered_provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
 
 @pytest.fixture
 def kaede() -> Iterator[KaedeServer]:
-    with KaedeServer().running() as server:
+    with KaedeServer().run_in_thread() as server:
         yield server
 
 
@@ -55,7 +55,7 @@ def desk(tmp_path: Path, kaede: KaedeServer) -> Terminal:
 
 def import_payment(desk: Terminal, kaede: KaedeServer, number: str = "ORD-1", minor: int = 3_300) -> int:
     kaede.add_payment(number, minor)
-    kaede.pay(number)
+    kaede.pay_payment(number)
     answer = desk.json("payment", "import", "kaede", number, "--corporation-number", NUMBER)
     return int(answer.data["id"])
 
@@ -97,17 +97,17 @@ def test_the_doctor_reports_the_missing_settings_of_the_provider(desk: Terminal,
     """`doctor` says whether the provider is set up, and which settings it lacks."""
     name = wording.translate("provider.kaede", language)
 
-    def line(**env: str) -> tuple[bool, str]:
+    def read_doctor_line(**env: str) -> tuple[bool, str]:
         ending = desk.json("doctor", LANGUAGE=language, **env)
         checks = ending.answer["data"]["checks"] if ending.answer["ok"] else ending.error["detail"]["checks"]
         (found,) = [one for one in checks if one["name"] == "kaede"]
         return found["ok"], found["message"]
 
-    good, told = line()
+    good, told = read_doctor_line()
     assert (good, name in told) == (True, True)
-    lacks, told = line(SECRET_KAEDE_NOTICE_KEY="")
+    lacks, told = read_doctor_line(SECRET_KAEDE_NOTICE_KEY="")
     assert (lacks, name in told) == (False, True)
-    off, told = line(KAEDE_URL="", **dict.fromkeys(PROVIDER_SECRETS, ""))
+    off, told = read_doctor_line(KAEDE_URL="", **dict.fromkeys(PROVIDER_SECRETS, ""))
     assert (off, name in told) == (True, True)
 
 
@@ -131,7 +131,7 @@ def test_a_payment_is_started_probed_and_shown(desk: Terminal, kaede: KaedeServe
     assert (payment.provider, payment.handle, again.payment.id) == ("kaede", "code-S-1", payment.id)
     assert kaede.asked == ["POST /payments"]
     assert desk.json("probe", "payment", str(payment.id)).data["state"] == "user_payment"
-    kaede.pay("S-1")
+    kaede.pay_payment("S-1")
     probed = desk.json("probe", "payment", str(payment.id)).data
     assert (probed["state"], probed["provider_payment_id"], probed["captured_minor"]) == ("completed", "kp-1", 3300)
     shown = desk.json("show", "payment", str(payment.id)).data
@@ -215,13 +215,13 @@ def test_the_provider_has_its_own_path_for_notices(desk: Terminal, kaede: KaedeS
     source.
     """
     kaede.add_payment("ORD-1", 3_300)
-    kaede.pay("ORD-1")
+    kaede.pay_payment("ORD-1")
     payment = int(desk.json("payment", "import", "kaede", "ORD-1").data["id"])
     with open_console(Settings.load(desk.env)) as console, run_receiver(console) as receiver:
-        good = kaede.notice("ORD-1")
+        good = kaede.make_notice("ORD-1")
         assert receiver.post("/callbacks/kaede", good.body).status == 200
         assert receiver.post("/callbacks/kaede", good.body).status == 200
-        assert receiver.post("/callbacks/kaede", kaede.notice("ORD-1", "false").body).status == 400
+        assert receiver.post("/callbacks/kaede", kaede.make_notice("ORD-1", "false").body).status == 400
         assert receiver.post("/notices/kaede", good.body).status == 400
     with open_console(Settings.load(desk.env)) as console, console.database.read() as conn:
         found = [

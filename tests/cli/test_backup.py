@@ -395,13 +395,13 @@ def wait_until_lapsed(terminal: Terminal, operation: str) -> None:
 def make_byte_changer(name: str, at: int = -9) -> Callable[[Path], None]:
     """Return a function that changes one byte of a file of the backup."""
 
-    def alter(folder: Path) -> None:
+    def change_byte(folder: Path) -> None:
         (file,) = folder.rglob(name)
         data = bytearray(file.read_bytes())
         data[at] ^= 1
         file.write_bytes(data)
 
-    return alter
+    return change_byte
 
 
 def make_file_remover(name: str) -> Callable[[Path], None]:
@@ -413,19 +413,19 @@ def make_manifest_rewriter(**changes: object) -> Callable[[Path], None]:
     person would.
     """
 
-    def rewrite(folder: Path) -> None:
+    def rewrite_manifest(folder: Path) -> None:
         file = folder / "manifest.json"
         inner = json.loads(file.read_text())["content"] | changes
         text = json.dumps(inner, ensure_ascii=False, indent=1, sort_keys=True)
         file.write_text(json.dumps({"sha256": hashlib.sha256(text.encode()).hexdigest(), "content": inner}))
 
-    return rewrite
+    return rewrite_manifest
 
 
 def make_file_lister(name: str, data: bytes = b"") -> Callable[[Path], None]:
     """Return a function that adds this file to the backup and to its manifest."""
 
-    def add(folder: Path) -> None:
+    def add_file(folder: Path) -> None:
         file = folder.joinpath(*[part for part in name.split("/") if part])
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_bytes(data)
@@ -433,7 +433,7 @@ def make_file_lister(name: str, data: bytes = b"") -> Callable[[Path], None]:
         files[name] = {"bytes": len(data), "sha256": hashlib.sha256(data).hexdigest()}
         make_manifest_rewriter(files=files)(folder)
 
-    return add
+    return add_file
 
 
 def make_manifest_replacer(text: str) -> Callable[[Path], object]:
@@ -458,13 +458,13 @@ def make_spool_changer(*statements: str) -> Callable[[Path], object]:
     manifest.
     """
 
-    def spoil(folder: Path) -> None:
+    def execute_in_spool(folder: Path) -> None:
         with closing(sqlite3.connect(folder / "desk.db", isolation_level=None)) as conn:
             for statement in statements:
                 conn.execute(statement)
         make_file_lister("desk.db", (folder / "desk.db").read_bytes())(folder)
 
-    return spoil
+    return execute_in_spool
 
 
 def replace_table_by_endless_view(folder: Path) -> None:
@@ -761,14 +761,14 @@ def test_only_one_of_two_simultaneous_backups_fills_the_folder(
     """
     folder, real, inner = tmp_path / "both", archive.write_manifest, list[CommandResult]()
 
-    def second_first(*args: Any) -> None:
+    def write_second_backup_first(*args: Any) -> None:
         monkeypatch.setattr(archive, "write_manifest", real)
         inner.append(terminal.json("db", "backup", str(folder)))
         real(*args)
 
     if is_present:
         folder.mkdir()
-    monkeypatch.setattr(archive, "write_manifest", second_first)
+    monkeypatch.setattr(archive, "write_manifest", write_second_backup_first)
     outer = terminal.json("db", "backup", str(folder))
     whole, refused = (outer, inner[0]) if is_present else (inner[0], outer)
     assert (whole.status, refused.exit_status_and_code) == (0, (2, "bad_backup"))
@@ -899,8 +899,8 @@ def server_backup(sandbox: Sandbox, tmp_path: Path) -> tuple[Terminal, Callable[
     database.
     """
     require_engine("mariadb")
-    server = servers.shared_mariadb()
-    url = server.fresh_database()
+    server = servers.get_shared_mariadb()
+    url = server.create_database()
     name = url.rpartition("/")[2].partition("?")[0]
     told = {"DATABASE_URL": url, "OPERATOR": "", "ENVIRONMENT": "test"}
     return Terminal(make_environment(tmp_path / "owner", sandbox.url, **told)), lambda: empty_database(server, name)
@@ -961,7 +961,7 @@ def test_a_backup_of_a_server_has_every_table(
     if kind == "mysql" and (shutil.which("mysqldump") is None or server_dump.is_mariadb_program("mysqldump")):
         pytest.skip("this machine has no mysqldump of MySQL, and MariaDB's can't write dumps for MySQL")
     server: servers.SqlServer = request.getfixturevalue(f"{kind}_server")
-    url = server.fresh_database()
+    url = server.create_database()
     name = url.rpartition("/")[2].partition("?")[0]
     owner = Terminal(
         make_environment(tmp_path / "owner", sandbox.url, DATABASE_URL=url, OPERATOR="", ENVIRONMENT="test")
@@ -974,7 +974,7 @@ def test_a_backup_of_a_server_has_every_table(
     )
     folder = tmp_path / "backup"
     command = (sys.executable, "-m", "console", "--json", "db", "backup", str(folder))
-    env = {**os.environ, **owner.env, "CONSOLE_DATABASE_URL": server.url(reader, "Read-0nly-account", name)}
+    env = {**os.environ, **owner.env, "CONSOLE_DATABASE_URL": server.make_url(reader, "Read-0nly-account", name)}
     try:
         ended = subprocess.run(command, env=env, capture_output=True, text=True, check=False)
         assert ended.returncode == 0, ended.stdout
@@ -1024,13 +1024,13 @@ def test_a_restored_server_stops_all_desks_until_a_person_acknowledges(
     real, found = server_dump.load_dump, list[Any]()
     question = "SELECT observed FROM alerts WHERE rule_id = 'database_went_back' AND resolved_at IS NULL"
 
-    def look_before_version(database: Any, dump: Path) -> None:
+    def read_before_version_dump(database: Any, dump: Path) -> None:
         if dump.name == "version.sql":
             with database.read() as conn:
                 found.extend(conn.scalars(text(question)))
         real(database, dump)
 
-    monkeypatch.setattr(server_dump, "load_dump", look_before_version)
+    monkeypatch.setattr(server_dump, "load_dump", read_before_version_dump)
     if is_older:
         monkeypatch.setattr("console.services.backup.backup.SCHEMA_VERSION", "9999")
     assert owner.json("db", "restore", folder).data["missing"] == []

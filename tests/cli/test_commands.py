@@ -271,20 +271,20 @@ def _check_queue_choices(terminal: Terminal) -> None:
     can't be read is refused.
     """
 
-    def clients(*words: str) -> list[str]:
+    def list_clients(*words: str) -> list[str]:
         return [item["client_id"] for item in terminal.json("queue", "error", *words).data["items"]]
 
-    assert clients("--filter", "client:2 provider:alarmbox age:<1h owner:-") == ["2"]
-    assert clients("--filter", "client:2 provider:paypay") == []
-    assert clients("--sort=-client") == ["3", "2", "1"]
+    assert list_clients("--filter", "client:2 provider:alarmbox age:<1h owner:-") == ["2"]
+    assert list_clients("--filter", "client:2 provider:paypay") == []
+    assert list_clients("--sort=-client") == ["3", "2", "1"]
     page = terminal.json("queue", "error", "--sort=-client", "--filter", "status:error", "--limit", "2").data
     assert (page["filter"], page["sort"], page["items"][0]["taken_by"]) == ("status:error", "-client", None)
-    rest = clients("--sort=-client", "--filter", "status:error", "--after", page["next_cursor"])
+    rest = list_clients("--sort=-client", "--filter", "status:error", "--after", page["next_cursor"])
     assert rest == ["1"]
     causes = terminal.json("queue", "error", "--by-cause").data
     (group,) = causes["groups"]
     assert (group["count"], group["sums_minor"], causes["capped"]) == (3, {}, False)
-    assert clients("--filter", group["filter"]) == ["1", "2", "3"]
+    assert list_clients("--filter", group["filter"]) == ["1", "2", "3"]
     for words in (("--filter", "amount:x"), ("--filter", "さくら"), ("--sort", "colour"), ("--after", "n1.n2.x.3")):
         assert terminal.json("queue", "error", *words).exit_status_and_code == (2, "usage")
     assert terminal.json("queue", "companies", "--by-cause").exit_status_and_code == (2, "usage")
@@ -459,10 +459,10 @@ def test_doctor_measures_the_disk_of_the_database(
     full.mkdir(mode=0o700)
     real = shutil.disk_usage
 
-    def full_there(folder: Path) -> object:
+    def report_full_folder(folder: Path) -> object:
         return real(folder)._replace(free=0) if folder == full else real(folder)
 
-    monkeypatch.setattr(shutil, "disk_usage", full_there)
+    monkeypatch.setattr(shutil, "disk_usage", report_full_folder)
     told = read_failed_checks(terminal, DATABASE_URL=f"sqlite:///{full}/console.db")
     assert list(told) == ["room"]
     assert str(full) in told["room"]

@@ -35,13 +35,13 @@ class DeskCommands:
             return Terminal(env).json(*words, **more)
         env |= {f"CONSOLE_{name}": value for name, value in more.items()}
         with ForkedCommand("--json", *words, environment={**os.environ, **env}) as command:
-            out = command.read(PATIENCE_SECONDS)
-            return CommandResult(command.wait(), out, command.errors())
+            out = command.read_output(PATIENCE_SECONDS)
+            return CommandResult(command.wait(), out, command.read_errors())
 
     def buy(self, desk: int, number: str = LOST, **more: str) -> CommandResult:
         return self(desk, "purchase", number, "--client", "1", **more)
 
-    def refund(self, desk: int, payment: int) -> CommandResult:
+    def request_and_approve_refund(self, desk: int, payment: int) -> CommandResult:
         """Let one person request a refund and another approve it; return the first answer that is an error, else the
         last one.
         """
@@ -51,7 +51,7 @@ class DeskCommands:
             return asked
         return self(desk, "refund", "approve", str(asked.data["id"]), by="lead-b")
 
-    def list_lost(self, desk: int) -> dict[str, str]:
+    def list_lost_operations(self, desk: int) -> dict[str, str]:
         """Return the state of each operation that `alerts lost` names at this desk."""
         lost = self(desk, "alerts", "lost").data
         assert lost["count"] == len(lost["lost"])
@@ -85,7 +85,7 @@ def test_a_rolled_back_database_causes_no_second_charge_or_refund(desks: DeskCom
             assert desks.buy(A, FAILPOINT="after_send:1:kill").status == -9
         else:
             assert desks.buy(A).data["state"] == "success"
-        assert desks.refund(A, payment).data["state"] in ("submitted", "completed")
+        assert desks.request_and_approve_refund(A, payment).data["state"] in ("submitted", "completed")
     assert desks.read_charges_and_refunds() == (1, 1)
     put_back()
 
@@ -96,22 +96,22 @@ def test_a_rolled_back_database_causes_no_second_charge_or_refund(desks: DeskCom
         missing = {one["kind"]: one["operation_id"] for one in told.error["detail"]["missing"]}
         assert set(missing) == {"credit-check", "refund"}
         assert desks.buy(A, OTHER).exit_status_and_code == (3, CODE)
-        assert desks.refund(B, payment).exit_status_and_code in {(3, CODE), *REFUSALS_BY_DESK}
+        assert desks.request_and_approve_refund(B, payment).exit_status_and_code in {(3, CODE), *REFUSALS_BY_DESK}
         assert desks.read_charges_and_refunds() == (1, 1)
 
         (alert,) = [one for one in desks(B, "alerts", "list").data["alerts"] if one["rule_id"] == CODE]
         assert desks(B, "alerts", "ack", str(alert["id"]), "--note", "an old copy of the disk").status == 0
-        assert desks.list_lost(B) == dict.fromkeys(missing.values(), "open")
+        assert desks.list_lost_operations(B) == dict.fromkeys(missing.values(), "open")
         again = desks.buy(B)
         assert again.exit_status_and_code == (3, "already_purchased"), again.error["detail"]
-        assert desks.refund(B, payment).exit_status_and_code in REFUSALS_BY_DESK
+        assert desks.request_and_approve_refund(B, payment).exit_status_and_code in REFUSALS_BY_DESK
         assert desks.buy(B, OTHER).data["state"] == "success"
         assert desks.read_charges_and_refunds() == (1, 1)
 
         assert desks(B, "probe", "operation", missing["refund"]).status == 0
         # Nobody has the provider's id of a purchase whose process was killed before the answer: people settle it.
         assert desks(B, "probe", "operation", missing["credit-check"]).status == (4 if killed else 0)
-        assert desks.list_lost(B)[missing["credit-check"]] == ("open" if killed else "restored")
+        assert desks.list_lost_operations(B)[missing["credit-check"]] == ("open" if killed else "restored")
         found = [(one["state"], one["certainty"]) for one in desks(B, "lookup", LOST).data["credit_checks"]]
         assert found == ([] if killed else [("success", "known")])
         assert desks.buy(B).exit_status_and_code == (3, "already_purchased")

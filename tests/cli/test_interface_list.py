@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from scripts.reference.json_schema import definition_name
+from scripts.reference.json_schema import make_definition_name
 from tests.cli.interface_list import collect_interfaces
 from tests.support.json_answers import VALIDATED_COMMANDS
 
@@ -28,5 +28,5 @@ def test_the_interface_of_programs_is_unchanged(tmp_path: Path, monkeypatch: pyt
         f" {endings}"
     )
     assert {"ok", "usage", "already_purchased", "outcome_unknown", "possible_repeat", "not_found"} <= endings.keys()
-    named = {definition_name(command) for command in found["commands"]}
+    named = {make_definition_name(command) for command in found["commands"]}
     assert named - {name for name, _ in VALIDATED_COMMANDS} <= {"sandbox", "demo"}, "not one ending validated"

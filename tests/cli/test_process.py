@@ -202,13 +202,13 @@ def test_two_interrupts_before_the_start_end_the_command(
         def __set_name__(self, _owner: object, _name: str) -> None:
             signal.raise_signal(signal.SIGINT)
 
-    def loading(*_: object) -> None:
+    def press_while_loading(*_: object) -> None:
         signal.raise_signal(signal.SIGINT)
         if wrapped:
             type("Loaded", (), {"field": Pressed()})
         signal.raise_signal(signal.SIGINT)
 
-    monkeypatch.setattr("console.app.open_console", loading)
+    monkeypatch.setattr("console.app.open_console", press_while_loading)
     assert terminal.json("purchase", NUMBER, "--client", "1").exit_status_and_code == (6, "interrupted")
     assert sandbox.ledger.charge_count == 0
 

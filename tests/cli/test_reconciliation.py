@@ -35,7 +35,7 @@ def make_day_with_differences(
         days.add_provider_payment("ORD-theirs", 500)
         days.insert_our_payment("ORD-ours", 700)
         if announced:
-            days.announce()
+            days.announce_file()
         scene.close()
     return days.day.isoformat()
 
@@ -74,13 +74,13 @@ def test_an_interrupted_reconciliation_prints_no_counts(
     words = ("reconcile", "paypay", "--from", day, "--to", day, *more)
     plain = DailyFileStore.download_file
 
-    def stopped(self: DailyFileStore, event: PaymentEvent) -> bytes:
+    def read_and_interrupt(self: DailyFileStore, event: PaymentEvent) -> bytes:
         content = plain(self, event)
         signal.raise_signal(signal.SIGINT)
         return content
 
     with monkeypatch.context() as patched:
-        patched.setattr(DailyFileStore, "download_file", stopped)
+        patched.setattr(DailyFileStore, "download_file", read_and_interrupt)
         assert desk.json(*words).exit_status_and_code == (6, "interrupted")
     told = desk.json(*words).data
     assert [told[name] for name in ("matched", "imported", "missing_there")] == [0, 1, 1]

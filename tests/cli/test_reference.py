@@ -8,8 +8,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from console.domain.errors import ErrorCode
-from scripts.reference.json_schema import definition_name
-from scripts.reference.pages import REFERENCE, pages
+from scripts.reference.json_schema import make_definition_name
+from scripts.reference.pages import REFERENCE, make_pages
 from tests.cli import interface_list
 from tests.support.json_answers import check_answer, read_schema
 
@@ -18,14 +18,14 @@ VECTORS = json.loads((Path(__file__).resolve().parents[1] / "vectors" / "interfa
 
 def test_the_generated_files_are_in_step() -> None:
     """`python -m scripts.reference` writes them anew."""
-    stale = [name for name, text in pages().items() if (REFERENCE / name).read_text("utf-8") != text]
+    stale = [name for name, text in make_pages().items() if (REFERENCE / name).read_text("utf-8") != text]
     assert stale == []
 
 
 def test_each_command_and_each_code_has_a_schema() -> None:
     Draft202012Validator.check_schema(read_schema())
     named = {part["$ref"].removeprefix("#/$defs/") for part in read_schema()["anyOf"]}
-    assert {definition_name(name) for name in interface_list.list_commands()} | {"help", "version"} == named
+    assert {make_definition_name(name) for name in interface_list.list_commands()} | {"help", "version"} == named
     rules = read_schema()["$defs"]["refusal"]["properties"]["error"]["allOf"]
     assert [rule["if"]["properties"]["code"]["const"] for rule in rules] == list(ErrorCode)
 

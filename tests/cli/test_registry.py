@@ -231,12 +231,12 @@ def test_an_import_stopped_by_ctrl_c_continues_later(desk: RegistryDesk, monkeyp
     terminal = PayingTerminal(desk.folder / "stopped", desk.sandbox)
     signals = iter([signal.SIGINT])
 
-    def press(_lines: object, _progress: object) -> None:
+    def raise_signals(_lines: object, _progress: object) -> None:
         for number in signals:
             signal.raise_signal(number)
 
     with monkeypatch.context() as patched:
-        patched.setattr(_ImportProgressWriter, "show_progress", press)
+        patched.setattr(_ImportProgressWriter, "show_progress", raise_signals)
         stopped = terminal.json("registry", "import", str(desk.whole))
     assert stopped.exit_status_and_code == (6, "interrupted")
     assert terminal.json("registry", "status").data["registry_date"] is None

@@ -35,14 +35,14 @@ def pause_before_sending(pipe: Pipe, told: Mapping[str, str], number: str) -> No
 def _pause_at(paused_step: str, pipe: Pipe, told: Mapping[str, str], number: str) -> None:
     """Buy the number, and pause when the purchase reports the step `paused_step`."""
 
-    def progress(step: str) -> None:
+    def pause_at_step(step: str) -> None:
         if step == paused_step:
             pipe.send(step)
             pipe.recv()
 
     with open_console(Settings.load(dict(told))) as console:
         try:
-            console.credit_checks.purchase(PurchaseRequest(number, CLIENT), progress)
+            console.credit_checks.purchase(PurchaseRequest(number, CLIENT), pause_at_step)
             pipe.send("bought")
         except ConsoleError as refusal:
             pipe.send(refusal.code)

@@ -69,15 +69,15 @@ def break_statements(console: Console, nth: int, trouble: Trouble, *, lasting: b
     engine = console.database.engine
     factory = _make_connection_class(countdown)
 
-    def choose(_dialect: object, _record: object, _args: object, wanted: dict[str, Any]) -> None:
+    def choose_factory(_dialect: object, _record: object, _args: object, wanted: dict[str, Any]) -> None:
         wanted["factory"] = factory
 
     console.database.close()
-    event.listen(engine, "do_connect", choose)
+    event.listen(engine, "do_connect", choose_factory)
     try:
         yield countdown
     finally:
-        event.remove(engine, "do_connect", choose)
+        event.remove(engine, "do_connect", choose_factory)
         console.database.close()
 
 
@@ -149,7 +149,7 @@ def _break_server_statements(console: Console, countdown: FailureCountdown) -> I
 
     send = pymysql.connections.Connection._execute_command
 
-    def breaking(line: Any, command: int, sql: Any) -> None:
+    def break_statement(line: Any, command: int, sql: Any) -> None:
         if _is_connection_of(console, line) and not _read_sql_text(sql).startswith("SET "):
             _raise_if_due(
                 countdown, lambda text: _run_on_server(line, send, command, text), _read_sql_text(sql), line
@@ -160,7 +160,7 @@ def _break_server_statements(console: Console, countdown: FailureCountdown) -> I
         for name in ("retry_policy.UNREACHABLE_RETRY_SECONDS", "engine.COMMIT_CHECK_SECONDS"):
             patch.setattr(f"console.store.database.{name}", _SHORT_RETRY_SECONDS)
         console.database.close()
-        patch.setattr(pymysql.connections.Connection, "_execute_command", breaking)
+        patch.setattr(pymysql.connections.Connection, "_execute_command", break_statement)
         yield
     console.database.close()
 

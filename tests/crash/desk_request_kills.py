@@ -95,7 +95,7 @@ class _Scene:
     observer: Console
 
     @contextmanager
-    def worker(self, desk: int, step: str = "", end: WorkerEnding = "killed") -> Iterator[Child]:
+    def start_worker(self, desk: int, step: str = "", end: WorkerEnding = "killed") -> Iterator[Child]:
         """Start a worker at this desk, and yield it when it is ready. A worker that is told to end has the whole time
         to finish its requests, so that a busy machine cuts none of them off.
         """
@@ -140,10 +140,10 @@ def _end_and_continue(case: Case, scene: _Scene, end: WorkerEnding, *, again: bo
     same request id once more. Return the answer.
     """
     with ThreadPoolExecutor(1) as thread:
-        with scene.worker(_FIRST, case.step, end) as first:
+        with scene.start_worker(_FIRST, case.step, end) as first:
             answer = thread.submit(_send_until_answered, case, scene)
             assert first.wait_for_end() == EXIT_STATUS_BY_ENDING[end], f"{case}: {end}"
-        with scene.worker(_FIRST if again else _SECOND):
+        with scene.start_worker(_FIRST if again else _SECOND):
             told = answer.result()
             if told in ("acted", "repeated"):  # a due task may be about to send what was approved
                 wait_until(lambda: count_sent(case, scene.sandbox) > 0, f"{case}: what was told is sent")
@@ -215,7 +215,7 @@ def _check_all_records(scene: _Scene) -> None:
     their queue.
     """
     place, console = scene.place, scene.observer
-    with scene.worker(_FIRST):  # its spool may know what others don't
+    with scene.start_worker(_FIRST):  # its spool may know what others don't
         wait_until(
             lambda: not place.sql(_SELECT_OPEN_REQUESTS_SQL) and not truth.count_calling_operations(console.database),
             "all to end",

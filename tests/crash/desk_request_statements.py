@@ -48,7 +48,7 @@ class TeamModeStage(MoneyStage):
     def get_person(self, action: str) -> str:
         return "worker"
 
-    def number(self, target: ActionTarget) -> str:
+    def get_number(self, target: ActionTarget) -> str:
         """Return the corporation number of a purchase; "" for other actions."""
         return invent_numbers(1, seed=self.made)[0] if target.action == "purchase" else ""
 
@@ -103,7 +103,7 @@ def fail_at_statement(on: TeamModeStage, action: str, trouble: Trouble, nth: int
     target = _prepare_target(on, action)
     with (
         open_console_as(on.place, on.sandbox, on.clock, _ASKERS[action]) as desk,
-        on.desk(action) as worker,
+        on.open_desk(action) as worker,
         ThreadPoolExecutor(1) as thread,
     ):
         worker.desk_requests.announce_presence()
@@ -117,7 +117,7 @@ def fail_at_statement(on: TeamModeStage, action: str, trouble: Trouble, nth: int
             code = answer.result()
     assert on.place.sql(_SELECT_OPEN_REQUESTS_SQL) == [], where
     if action == "purchase":
-        _check_purchase(on, on.number(target), code, where)
+        _check_purchase(on, on.get_number(target), code, where)
     elif action == "ask":
         _check_request(on, target, code, where)
     else:
@@ -140,7 +140,7 @@ def _send_until_answered(on: TeamModeStage, desk: Console, target: ActionTarget,
     request_id, person = f"{target.action}-{on.made}", _ASKERS[target.action]
     acts: Mapping[str, Callable[[], object]] = {
         "purchase": lambda: desk.credit_checks.purchase(
-            PurchaseRequest(on.number(target), "1"), request_id=request_id
+            PurchaseRequest(on.get_number(target), "1"), request_id=request_id
         ),
         "ask": lambda: request_refund(desk, target.payment, request_id=request_id),
         "approve": lambda: desk.refunds.approve(target.refund, request_id=request_id),
@@ -194,7 +194,7 @@ def _check_purchase(on: TeamModeStage, number: str, code: str, where: str) -> No
     assert code != "done" or charged == 1, f"done, but not charged: {where}"
     assert EXIT_STATUS.get(code) != 6 or not charged, f"{code}, but charged: {where}"
     on.move_clocks(timedelta(minutes=5))
-    with on.desk("due") as fresh:
+    with on.open_desk("due") as fresh:
         fresh.recovery.run_all_tasks()
         found = truth.read_check_rows(fresh.database)
         truth.check_claims(found)

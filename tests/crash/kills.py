@@ -65,14 +65,14 @@ class Case:
         """True if the action buys a credit check."""
         return self.action in ("purchase", "renewal")
 
-    def told(self, failpoint: str | None = None, **extra: str) -> dict[str, str]:
+    def make_environment(self, failpoint: str | None = None, **extra: str) -> dict[str, str]:
         """Return the environment variables of the desk, with a failpoint or without."""
         point = {"FAILPOINT": failpoint} if failpoint else {}
         return self.place.make_environment(self.url, desk=self.desk, **self.extra, **point, **extra)
 
-    def opened(self, **extra: str) -> Console:
+    def open_console(self, **extra: str) -> Console:
         """Open a console at the desk of the case; the caller must close it."""
-        return open_console(Settings.load(self.told(**extra)))
+        return open_console(Settings.load(self.make_environment(**extra)))
 
 
 def run(
@@ -91,32 +91,32 @@ def run(
         names = invent_numbers(len(wanted), seed)
         cases = [Case(action, step, names[i], place, sandbox.url, i) for i, (action, step) in enumerate(wanted)]
         for case in cases:
-            _prepare(case, sandbox)
+            _prepare_records(case, sandbox)
         _kill_all(cases, sandbox)
         tally: Counter[str] = Counter()
         with ExitStack() as desks:
             # Opened at once, so that the leases of all cases run out while the first ones are looked at.
             for case in cases:
-                desk = desks.enter_context(case.opened())
+                desk = desks.enter_context(case.open_console())
                 _check_before_expiry(case, desk, sandbox)
             for case in cases:
                 tally.update(_check_recovery(case, sandbox, within))
         return tally
 
 
-def _prepare(case: Case, sandbox: Sandbox) -> None:
+def _prepare_records(case: Case, sandbox: Sandbox) -> None:
     """Create the records that the action needs before it can be killed."""
     case.subject = case.number
     if case.action == "purchase":
         return
-    with case.opened() as console:
+    with case.open_console() as console:
         if case.action == "renewal":
             sandbox.control.change_settings(today=old_purchases.DAY)
-            case.record_id = _buy(case, console).id
+            case.record_id = _buy_check(case, console).id
             sandbox.control.change_settings(today=None)
             case.place.sql(old_purchases.SET_SENDING_TIME_SQL)
         elif case.action == "refetch":
-            case.record_id = _buy(case, console).id
+            case.record_id = _buy_check(case, console).id
             case.subject = str(case.record_id)
         else:
             _prepare_unknown(case, console, sandbox)
@@ -129,20 +129,20 @@ def _prepare_unknown(case: Case, console: Console, sandbox: Sandbox) -> None:
     """
     if case.action == "delivery":
         with start_children(
-            execute_action, [(case.told("before_tx2:1:raise"), "purchase", case.number, case.client)]
+            execute_action, [(case.make_environment("before_tx2:1:raise"), "purchase", case.number, case.client)]
         ) as (child,):
             assert (child.wait_for_report(), child.wait_for_report()) == ("open", "outcome_unknown")
     else:
         case.extra = {"ALARMBOX_FIND_PURCHASES": "1"}
         sandbox.control.add_fault("close_after_charge", call="purchase", number=case.number)
-        assert _call_for_ending(lambda: _buy(case, console)) == "outcome_unknown"
+        assert _call_for_ending(lambda: _buy_check(case, console)) == "outcome_unknown"
     (record,) = console.lookup.find_records(case.number).credit_checks
     charge = sandbox.ledger.list_charges_of_number(case.number)[0]
     case.record_id = record.id
     case.subject = f"{record.id}:{charge.id}" if case.action == "resolve" else str(record.id)
 
 
-def _buy(case: Case, console: Console, *, renew: bool = False) -> CreditCheck:
+def _buy_check(case: Case, console: Console, *, renew: bool = False) -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(case.number, case.client, renew=renew))
 
 
@@ -151,7 +151,9 @@ def _kill_all(cases: Sequence[Case], sandbox: Sandbox) -> None:
     cores.
     """
     for some in (cases[i : i + 4] for i in range(0, len(cases), 4)):
-        told = [(case.told(f"{case.step}:1:kill"), case.action, case.subject, case.client) for case in some]
+        told = [
+            (case.make_environment(f"{case.step}:1:kill"), case.action, case.subject, case.client) for case in some
+        ]
         with start_children(execute_action, told) as children:
             for case, child in zip(some, children, strict=True):
                 _check_killed(case, child)
@@ -177,7 +179,7 @@ def _check_before_expiry(case: Case, console: Console, sandbox: Sandbox) -> None
     if case.step in _STEPS_AFTER_TX1 and found and found[0].state is CheckState.ERROR:
         return  # its lease was over by then: the desk has told that it was not sent
     if case.buys and case.step != "before_tx1":
-        assert _call_for_ending(lambda: _buy(case, console)) == "already_purchased"
+        assert _call_for_ending(lambda: _buy_check(case, console)) == "already_purchased"
     for record in found:
         assert record.state is not CheckState.ERROR
         assert console.credit_checks.read_credit_check(record.id).explanation.next_step.code
@@ -188,10 +190,10 @@ def _check_recovery(case: Case, sandbox: Sandbox, within: float) -> Counter[str]
     everything, and that nothing is charged twice.
     """
     charged = sandbox.control.count_charges(case.number)
-    with case.opened() as patient:
+    with case.open_console() as patient:
         wait_until(lambda: not patient.recovery.list_lease_holders() and not _is_running(patient), f"lease of {case}")
     begun = time.monotonic()
-    with case.opened() as console:
+    with case.open_console() as console:
         console.recovery.run_all_tasks()
         seconds = time.monotonic() - begun
         assert seconds <= within, f"recovery took {seconds:.1f} s: {case}"  # house: only `make soak` sets it
@@ -220,13 +222,13 @@ def _finish_as_person(case: Case, console: Console, sandbox: Sandbox) -> None:
     """
     records = console.lookup.find_records(case.number).credit_checks
     if not records or (case.action == "renewal" and case.step == "before_tx1"):
-        assert _buy(case, console, renew=bool(records)).state is CheckState.SUCCESS
+        assert _buy_check(case, console, renew=bool(records)).state is CheckState.SUCCESS
         return
     newest = records[0]
     if case.step in _STEPS_AFTER_TX1 and case.buys:
         assert (newest.state, newest.certainty) == (CheckState.ERROR, Certainty.KNOWN), f"{case}: {newest}"
         assert [old.is_live for old in records[1:]] == [True] * (case.action == "renewal"), f"not back: {records}"
-        assert _buy(case, console, renew=case.action == "renewal").state is CheckState.SUCCESS
+        assert _buy_check(case, console, renew=case.action == "renewal").state is CheckState.SUCCESS
         return
     if newest.certainty is Certainty.UNKNOWN:
         _settle_unknown_record(case, console, sandbox, newest)
@@ -255,9 +257,9 @@ def _settle_unknown_record(case: Case, console: Console, sandbox: Sandbox, recor
     if case.action == "renewal":
         (old,) = [one for one in console.lookup.find_records(case.number).credit_checks if one.id == case.record_id]
         assert old.is_live, f"the renewed record did not come back: {old}"
-        assert _buy(case, console, renew=True).state is CheckState.SUCCESS
+        assert _buy_check(case, console, renew=True).state is CheckState.SUCCESS
     else:
-        assert _buy(case, console).state is CheckState.SUCCESS
+        assert _buy_check(case, console).state is CheckState.SUCCESS
 
 
 def _call_for_ending(call: object) -> str:

@@ -65,7 +65,7 @@ class LateAnswerCase:
         record = self.on.maker.recovery.read_record(SUBJECT_KIND_BY_ACT[self.action], str(self.record)).record
         return str(record.state), record.certainty  # type: ignore[union-attr]  # every kind has one
 
-    def find(self) -> bool:
+    def find_record(self) -> bool:
         """Look for the action's record. Return True, and store its id, if it exists."""
         on = self.on
         if self.action == "purchase":
@@ -84,13 +84,13 @@ def run(on: Stage, action: str, *, decided: bool) -> tuple[LateAnswerCase, LateE
     """
     late = LateAnswerCase(on, action, _make_subject(on, action))
     person = "lead-b" if action == "refund" else "op-a"
-    told = on.told("approve" if person == "lead-b" else "start")
+    told = on.make_environment("approve" if person == "lead-b" else "start")
     on.sandbox.control.add_fault(_FAULT_BY_ACT[action], call=_PROVIDER_CALL_BY_ACT[action], times=1)
     with start_children(execute_and_send_ending, [(told, action, late.subject)]) as (child,):
         assert child.wait_for_report() == "open"
         assert on.sandbox.control.wait_until_reached(held=1)
         stopped_at = _stop_process(child)
-        assert late.find()
+        assert late.find_record()
         wait_until(lambda: late.read_shown_state()[1] is Certainty.UNKNOWN, "its lease to run out")
         if decided:
             _decide_as_two_people(late)

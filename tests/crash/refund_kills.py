@@ -112,7 +112,7 @@ class Case:
         """True if the spool of the killed desk may contain facts that the database lacks."""
         return self.sends or self.action == "delivery"
 
-    def told(self, failpoint: str) -> dict[str, str]:
+    def make_environment(self, failpoint: str) -> dict[str, str]:
         """Return the environment variables of the case's desk with this failpoint."""
         return self.place.make_environment(
             self.url, self.person, self.desk, FAILPOINT=failpoint, **make_provider_settings(self.url)
@@ -132,7 +132,7 @@ class Team:
         """Return the number of refunds of the case's payment that the provider has accepted."""
         return len(self.sandbox.control.payments_control.read_refunds(payment=case.number))
 
-    def refund(self, case: Case) -> Refund:
+    def read_newest_refund(self, case: Case) -> Refund:
         """Return the newest refund of the case's payment with its present state."""
         found = find_newest_refund(self.maker, case.payment)
         assert found is not None, f"the refund is gone: {case}"
@@ -161,7 +161,7 @@ def run(place: Place, actions: Sequence[str], only: Sequence[str] = (), within: 
         cases = [Case(*one, place, sandbox.url, desk) for desk, one in enumerate(wanted, 1)]
         sandbox.control.change_settings(waits_for_manual_settling=True)
         for case in cases:
-            _prepare(case, team)
+            _prepare_records(case, team)
         _kill_all(cases)
         for case in cases:
             _check_before_expiry(case, team)
@@ -170,7 +170,9 @@ def run(place: Place, actions: Sequence[str], only: Sequence[str] = (), within: 
         slowest = max(team.run_due_tasks_of_case(case) for case in cases if case.may_have_spool_facts)
         assert slowest <= within, f"recovery took {slowest:.1f} s"  # house: only `make soak` sets it
         for case in cases:
-            known = team.refund(case).certainty is Certainty.KNOWN if case.step in _STEPS_AFTER_TX1 else True
+            known = (
+                team.read_newest_refund(case).certainty is Certainty.KNOWN if case.step in _STEPS_AFTER_TX1 else True
+            )
             assert known, f"not sent, and unknown: {case}"
         assert truth.count_calling_operations(team.checker.database) == 0
         money_truth.check_money(team.checker, sandbox)
@@ -196,7 +198,7 @@ def _open_team(place: Place, sandbox: Sandbox) -> Iterator[Team]:
 # Before
 
 
-def _prepare(case: Case, team: Team) -> None:
+def _prepare_records(case: Case, team: Team) -> None:
     """Create the records that the action needs before it can be killed."""
     atom = case.action == "approve at Atom"
     case.payment = import_paid_payment(
@@ -205,19 +207,21 @@ def _prepare(case: Case, team: Team) -> None:
     if case.action != "ask":
         case.refund = request_refund(team.maker, case.payment, "10.00" if atom else 1_000).id
     if case.action in ("probe", "resolve", "poll", "send again"):
-        _approve(case, team, {"poll": "", "send again": "result:RATE_LIMIT"}.get(case.action, "close_after_charge"))
+        _approve_refund(
+            case, team, {"poll": "", "send again": "result:RATE_LIMIT"}.get(case.action, "close_after_charge")
+        )
     if case.action == "resolve":
         (there,) = team.sandbox.control.payments_control.read_refunds(payment=case.number)
         team.sandbox.control.payments_control.move_refund(there["key"], "completed")
     if case.action == "delivery":
-        with start_children(execute_money_action, [(case.told("before_tx2:1:raise"), "approve", case.refund)]) as (
-            child,
-        ):
+        with start_children(
+            execute_money_action, [(case.make_environment("before_tx2:1:raise"), "approve", case.refund)]
+        ) as (child,):
             assert (child.wait_for_report(), child.wait_for_report()) == ("open", "outcome_unknown")
     case.before = team.count_provider_refunds(case)
 
 
-def _approve(case: Case, team: Team, fault: str) -> None:
+def _approve_refund(case: Case, team: Team, fault: str) -> None:
     """Approve the refund of the case while the provider has this fault ("": none), and check the ending."""
     if fault:
         team.sandbox.control.add_fault(fault, call="paypay_refund", payment=case.number)
@@ -238,7 +242,8 @@ def _kill_all(cases: Sequence[Case]) -> None:
     for some in (*(others[i : i + 4] for i in range(0, len(others), 4)), *alone):
         subjects = [case.payment if case.action == "ask" else case.refund for case in some]
         each = [
-            (case.told(f"{case.step}:1:kill"), case.act_name, of) for case, of in zip(some, subjects, strict=True)
+            (case.make_environment(f"{case.step}:1:kill"), case.act_name, of)
+            for case, of in zip(some, subjects, strict=True)
         ]
         with start_children(execute_money_action, each) as children:
             for case, child in zip(some, children, strict=True):
@@ -310,7 +315,7 @@ def _run_tasks_until_ended(cases: Sequence[Case], team: Team) -> None:
         move_clocks(team.clock, team.sandbox, timedelta(minutes=5))
         _move_sending_times_back(cases[0].place, 300)
         team.run_due_tasks_of_case()
-        found = [(case, team.refund(case)) for case in cases]
+        found = [(case, team.read_newest_refund(case)) for case in cases]
         if all(refund.state in ENDED_REFUND_STATES or case.stays_unknown for case, refund in found):
             break
     for case, refund in found:

@@ -50,10 +50,10 @@ def fail_at_statement(on: MoneyStage, action: str, trouble: Trouble, nth: int, *
     """
     where = f"{action}, {trouble} at {nth}{', lasting' * lasting}"
     target = on.prepare_target(action)
-    with on.desk(action) as console:
+    with on.open_desk(action) as console:
         console.recovery.count_queues()  # opens the desk, so that only the action itself meets trouble
         with break_statements(console, nth, trouble, lasting=lasting) as countdown:
-            code = on.act(console, target)
+            code = on.execute_action(console, target)
             fired = countdown.fired
     on.check_ending(target, code, where)
     on.settle_and_check(target, code, where)

@@ -73,7 +73,7 @@ def run(place: Place) -> Counter[str]:
     with Sandbox() as sandbox, _open_desk(place, sandbox) as (console, clock):
         cases = [Case(story, step, f"ORD-{i}") for i, (story, step) in enumerate(_list_stories_and_steps())]
         for case in cases:
-            _prepare(place, console, case)
+            _prepare_overdue_payment(place, console, case)
         _pay_at_provider(sandbox, [case for case in cases if case.story == "paid in time"])
         late = [case for case in cases if case.story == "paid late"]
         _kill_sagas(place, sandbox, late, "after_expire_payment")
@@ -114,7 +114,7 @@ def _open_desk(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, MovedC
         yield console, clock
 
 
-def _prepare(place: Place, console: Console, case: Case) -> None:
+def _prepare_overdue_payment(place: Place, console: Console, case: Case) -> None:
     """Begin a payment that nobody pays and whose time limit has passed, also by the server's clock. The shop has
     reserved stock for its order."""
     case.order = insert_order(place, case.number, ORDER_TOTAL_MINOR)

@@ -136,7 +136,7 @@ class Stage:
     maker: Console
     checker: Console
 
-    def told(self, action: str) -> dict[str, str]:
+    def make_environment(self, action: str) -> dict[str, str]:
         """Return the environment variables of the process that executes this action."""
         person = "lead-b" if action in _REFUND_ACTIONS else "op-a"
         return self.place.make_environment(self.sandbox.url, person, **make_provider_settings(self.sandbox.url))
@@ -169,9 +169,9 @@ def run(place: Place, action: str, plan: StepsByMode) -> int:
     interrupts."""
     with open_stage(place) as on:
         count = sum(map(len, plan.values()))
-        subjects = iter(_prepare(on, action, [*map(len, plan.values())]))
+        subjects = iter(_prepare_records(on, action, [*map(len, plan.values())]))
         each = {mode: tuple(zip(steps, islice(subjects, len(steps)), strict=True)) for mode, steps in plan.items()}
-        told = [(on.told(action), action, mode, steps) for mode, steps in each.items()]
+        told = [(on.make_environment(action), action, mode, steps) for mode, steps in each.items()]
         with start_children(execute_with_interrupts, told) as children:
             for child, (mode, steps) in zip(children, each.items(), strict=True):
                 for step, subject in steps:
@@ -190,7 +190,7 @@ def run(place: Place, action: str, plan: StepsByMode) -> int:
     return count
 
 
-def _prepare(on: Stage, action: str, counts: Sequence[int]) -> list[object]:
+def _prepare_records(on: Stage, action: str, counts: Sequence[int]) -> list[object]:
     """Create the records for the action, and return its arguments: `counts` has the number for each mode, in the
     order of the modes."""
     count = sum(counts)

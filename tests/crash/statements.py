@@ -73,7 +73,7 @@ def _run_with_fault(
     check the records."""
     vendor = LedgerVendor(today=clock.today)
     with place.desk(vendor, clock) as console:
-        before = _prepare(console, clock, action)
+        before = _prepare_purchase(console, clock, action)
         with break_statements(console, nth, trouble, lasting=lasting) as countdown:
             ending = _execute_for_ending(console, action)
             fired = countdown.fired
@@ -94,7 +94,7 @@ def _run_with_fault(
     return fired
 
 
-def _prepare(console: Console, clock: HandClock, action: str) -> int:
+def _prepare_purchase(console: Console, clock: HandClock, action: str) -> int:
     """Buy what a renewal or re-fetch needs. Return the number of charges."""
     console.credit_checks.make_plan(NUMBER)  # opens the desk, so that only the action itself meets trouble
     if action == "purchase":

@@ -21,12 +21,12 @@ def team_database(engine: Engine) -> Iterator[PooledDatabase]:
     with use_shared_nodes(engine) as nodes:
         database = PooledDatabase(nodes)
         yield database
-        database.drop()
+        database.drop_database()
 
 
 @pytest.fixture
 def place(engine: Engine, team_database: PooledDatabase) -> Iterator[Place]:
-    team_database.empty()
+    team_database.restore_content()
     with make_quick_folder() as folder:
         yield ServerPlace(engine, folder, team_database)
 

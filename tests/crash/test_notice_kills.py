@@ -31,21 +31,21 @@ def test_a_kill_after_the_notice_reply_leaves_a_due_question(
     payment. The sender won't repeat the notice; a due task asks the provider."""
     minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
     with open_payment_desk(place, sandbox) as scene:
-        payment = scene.payments.start(scene.order("ORD-1", minor, currency), provider).payment
+        payment = scene.payments.start(scene.insert_order("ORD-1", minor, currency), provider).payment
         scene.money.move_payment(provider, "ORD-1", "paid")
         with fork_worker(place, sandbox.url, desk=1, FAILPOINT=f"{step}:1:kill") as worker:
             with suppress(HTTPException, OSError):  # another thread asks already and may die before the answer
-                assert post_notice(worker.port, scene.post(provider, "ORD-1")) == 200
+                assert post_notice(worker.port, scene.make_provider_notice(provider, "ORD-1")) == 200
             wait_until(lambda: not worker.is_alive, "it is killed")
             assert worker.process.returncode == -9
         events = scene.place.sql("SELECT done, payment_id FROM payment_events")
         assert events == [("queued", payment.id)]
 
-        def followed() -> bool:
+        def is_order_paid() -> bool:
             scene.run_due_tasks()
             return scene.read_order("ORD-1").state == "paid"
 
-        wait_until(followed, "its order follows")
-        assert scene.payment(payment.id).state == "completed"
+        wait_until(is_order_paid, "its order follows")
+        assert scene.read_payment(payment.id).state == "completed"
         assert scene.place.sql("SELECT COUNT(*) FROM payment_events WHERE done = 'queued'") == [(0,)]
         assert scene.count_audit_entries("payment.booked") == 1

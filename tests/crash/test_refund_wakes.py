@@ -25,14 +25,14 @@ class PausedSending:
         self._on, self._target, self._step = on, target, step
         self._asleep, self._go = Event(), Event()
         self.code = ""
-        self._thread = Thread(target=self._send)
+        self._thread = Thread(target=self._approve_at_desk)
 
-    def _send(self) -> None:
-        with self._on.desk("approve", TIME_SCALE="1") as console:  # whose heart beats too slowly to matter here
+    def _approve_at_desk(self) -> None:
+        with self._on.open_desk("approve", TIME_SCALE="1") as console:  # whose heart beats too slowly to matter here
             send = console.refunds.submit if self._step == "asking" else console.refunds.approve
-            self.code = call_for_ending(lambda: send(self._target.refund, progress=self._pause))
+            self.code = call_for_ending(lambda: send(self._target.refund, progress=self._pause_at_step))
 
-    def _pause(self, step: str) -> None:
+    def _pause_at_step(self, step: str) -> None:
         if step == self._step:
             self._asleep.set()
             assert self._go.wait(PATIENCE_SECONDS)

@@ -37,9 +37,9 @@ def test_sigterm_ends_the_process_after_the_record(place: Place, step: str, stat
     """
     (number,) = invent_numbers(1)
     with signals.open_stage(place) as on:
-        with start_children(signals.execute_until_terminated, [(on.told("purchase"), "purchase", step, number)]) as (
-            child,
-        ):
+        with start_children(
+            signals.execute_until_terminated, [(on.make_environment("purchase"), "purchase", step, number)]
+        ) as (child,):
             assert child.wait_for_report() == "open"
             assert child.wait_for_end() == -signal.SIGTERM
         (record,) = on.maker.lookup.find_records(number).credit_checks
@@ -53,7 +53,7 @@ def test_a_kill_at_any_step_of_a_payment_start_starts_it_once(place: Place) -> N
     """
     with signals.open_stage(place) as on:
         orders = [insert_order(on.place, f"ORD-{i}", 3_300) for i, _ in enumerate(signals.CALL_STEPS)]
-        told = on.told("start")
+        told = on.make_environment("start")
         each = [
             (told, "start", step, of, signal.SIGKILL) for step, of in zip(signals.CALL_STEPS, orders, strict=True)
         ]

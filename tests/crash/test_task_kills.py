@@ -27,11 +27,11 @@ def test_a_killed_workers_task_is_taken_over(place: Place, sandbox: Sandbox, fai
         (killed,) = (task for task in console.scheduler.read_states() if is_running(task))
         ran: list[str] = []
 
-        def taken_over() -> bool:
+        def is_task_taken_over() -> bool:
             ran.extend(run.task for run in console.scheduler.run_due_tasks())
             return killed.name in ran and truth.read_check_rows(console.database)[0].certainty == "known"
 
-        wait_until(taken_over, f"{killed.name} taken over")
+        wait_until(is_task_taken_over, f"{killed.name} taken over")
         assert not any(is_running(task) for task in console.scheduler.read_states())
         (record,) = console.lookup.find_records(NUMBERS[0]).credit_checks
         assert (record.state, record.certainty) == ("success", "known")

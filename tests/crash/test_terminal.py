@@ -45,11 +45,11 @@ def read_result(running: ForkedCommand) -> tuple[int, Any]:
     """Wait for the end of the command. Return its exit status, and the data or the error of its JSON object; None if
     a signal ended it.
     """
-    out, status = running.read(PATIENCE_SECONDS), running.wait()
+    out, status = running.read_output(PATIENCE_SECONDS), running.wait()
     if status < 0:
         return status, None
     told = json.loads(out)
-    assert told["ok"] is (status == 0), running.errors()
+    assert told["ok"] is (status == 0), running.read_errors()
     return status, told["data"] if told["ok"] else told["error"]
 
 
@@ -175,15 +175,15 @@ def test_a_signal_during_the_providers_call_ends_the_command(
 
 def _read_operation_states(home: Path) -> list[str]:
     """Return the states of all operations in the database file; [] if the file or its tables don't exist yet."""
-    return [str(state) for (state,) in _rows(home, "SELECT state FROM operations")]
+    return [str(state) for (state,) in _read_rows(home, "SELECT state FROM operations")]
 
 
 def _has_company_name(home: Path) -> bool:
     """True if a credit check has the name of its company, which the detail contains."""
-    return bool(_rows(home, "SELECT 1 FROM hansha_alarmbox_credit_checks WHERE company_name IS NOT NULL"))
+    return bool(_read_rows(home, "SELECT 1 FROM hansha_alarmbox_credit_checks WHERE company_name IS NOT NULL"))
 
 
-def _rows(home: Path, query: str) -> list[tuple[object, ...]]:
+def _read_rows(home: Path, query: str) -> list[tuple[object, ...]]:
     file = home / "console.db"
     if not file.exists():
         return []

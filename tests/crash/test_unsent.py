@@ -89,7 +89,7 @@ class UnsentStage:
     maker: Console
     checker: Console
 
-    def told(self, failpoint: str | None = None) -> dict[str, str]:
+    def make_environment(self, failpoint: str | None = None) -> dict[str, str]:
         """Return the environment variables of the desk whose process fails. No other desk has its spool."""
         point = {"FAILPOINT": failpoint} if failpoint else {}
         return self.place.make_environment(
@@ -138,14 +138,14 @@ class UnsentStage:
     def await_lapse(self) -> None:
         """Wait until the leases of the killed process have expired."""
 
-        def over() -> bool:
+        def is_lapsed() -> bool:
             with self.maker.database.read() as conn:
                 lapsed = len(journal.list_lapsed_operations(conn))
             return not self.maker.recovery.list_lease_holders() and lapsed == truth.count_calling_operations(
                 self.maker.database
             )
 
-        wait_until(over, "the leases of the dead")
+        wait_until(is_lapsed, "the leases of the dead")
 
     def require_not_sent(self, action: str, subject: str, before: int) -> None:
         """Open the failed process's own desk. Check that the record is known as not sent, and that the action can be
@@ -176,7 +176,7 @@ def stage(place: Place) -> Iterator[UnsentStage]:
 
 def _kill_at_step(stage: UnsentStage, action: str, subject: str, step: str) -> None:
     """Execute the action in a child process, and check that it is killed at the step."""
-    with start_children(run_action, [(stage.told(f"{step}:1:kill"), action, subject, None)]) as (child,):
+    with start_children(run_action, [(stage.make_environment(f"{step}:1:kill"), action, subject, None)]) as (child,):
         assert child.wait_for_report() == "open"
         assert child.wait_for_end() == KILLED
 
@@ -220,7 +220,7 @@ def test_no_room_between_claim_and_intent(stage: UnsentStage, action: str) -> No
     """
     subject = stage.make_subject(action)
     before = stage.count_executions(action, subject)
-    with start_children(run_action, [(stage.told(), action, subject, "after_tx1")]) as (child,):
+    with start_children(run_action, [(stage.make_environment(), action, subject, "after_tx1")]) as (child,):
         assert (child.wait_for_report(), child.wait_for_report()) == ("open", "storage_full")
     if stage.place.is_server:  # it has room, so that what happened could be written at once
         found = stage.read_record(action, subject)

@@ -58,7 +58,7 @@ def _find_double_charges(facts: Facts, theirs: dict[tuple[str, str], Row]) -> It
     for row in facts["payments"]:
         there = theirs.get((str(row["provider"]), str(row["merchant_payment_id"])))
         captured[int(row["order_id"] or 0)] += bool(there and there["captured_minor"])
-    orders = facts.by_id("orders")
+    orders = facts.get_rows_by_id("orders")
     for order, much in captured.items():
         if much > 1:
             yield f"books: order {orders[order]['merch_txn_id']} was charged {much} times"
@@ -67,7 +67,7 @@ def _find_double_charges(facts: Facts, theirs: dict[tuple[str, str], Row]) -> It
 def _compare_refunds(facts: Facts) -> Iterator[str]:
     """Yield each refund that the provider has made twice or for another payment or amount, that has no row here, or
     whose states differ."""
-    payments = facts.by_id("payments")
+    payments = facts.get_rows_by_id("payments")
     ours = {str(row["provider_refund_key"]): row for row in facts["refunds"] if row["provider_refund_key"]}
     theirs = [refund for payment in facts.ledger for refund in payment["refunds"]]
     for key, much in Counter(str(refund["key"]) for refund in theirs).items():
@@ -106,7 +106,7 @@ def _compare_reserved(facts: Facts) -> Iterator[str]:
 def check_stock(facts: Facts) -> Iterator[str]:
     """Yield each wrong stock reservation: it must be held while its order lives, and released if its order is
     cancelled."""
-    orders = facts.by_id("orders")
+    orders = facts.get_rows_by_id("orders")
     kept, free = Counter[str](), Counter[str]()
     seen = Counter[str]()
     for row in facts["stock_reservations"]:
@@ -132,7 +132,11 @@ def check_stock(facts: Facts) -> Iterator[str]:
 def check_cases(facts: Facts) -> Iterator[str]:
     """Yield each case about a payment or refund that nobody planted, or that is open although its cause is
     removed."""
-    orders, payments, refunds = facts.by_id("orders"), facts.by_id("payments"), facts.by_id("refunds")
+    orders, payments, refunds = (
+        facts.get_rows_by_id("orders"),
+        facts.get_rows_by_id("payments"),
+        facts.get_rows_by_id("refunds"),
+    )
     for case in facts["alerts"]:
         if case["rule_id"] in PLANTED_RULES or case["subject_kind"] not in ("payment", "refund"):
             continue

@@ -55,7 +55,7 @@ class Facts:
     def __getitem__(self, table: str) -> Sequence[Row]:
         return self.rows[table]
 
-    def by_id(self, table: str) -> dict[int, Row]:
+    def get_rows_by_id(self, table: str) -> dict[int, Row]:
         """Return the rows of the table by id."""
         return {int(row["id"]): row for row in self[table]}
 

@@ -72,11 +72,11 @@ class NoticeDeliverer(ThreadingHTTPServer):
             thread.join()
         self.server_close()
 
-    def address(self, path: str) -> str:
+    def make_address(self, path: str) -> str:
         return f"http://127.0.0.1:{self.server_port}{path}"
 
     @property
-    def idle(self) -> bool:
+    def is_idle(self) -> bool:
         """True if no delivery is waiting or running."""
         with self._changed:
             return not self._letters and not self._busy

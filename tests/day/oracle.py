@@ -104,7 +104,9 @@ class _StuckRecords:
         requested refund by its time limit.
         """
         if table == "orders":
-            return any(self._will_end_order(payment) for payment in self._payments_by_order.get(int(row["id"]), ()))
+            return any(
+                self._will_end_order(payment) for payment in self._group_payments_by_order.get(int(row["id"]), ())
+            )
         if table == "refunds":
             return row["status"] == "requested" and self._is_in_future(row["decide_by"])
         known = row["certainty"] == "known" and row["status"] in ("initializing", "token_generated", "user_payment")
@@ -127,12 +129,12 @@ class _StuckRecords:
 
     def _has_open_alert(self, table: str, row: Row) -> bool:
         """True if the record, or the order of the payment, has an open alert."""
-        if (_KIND_BY_TABLE[table], int(row["id"])) in self._subjects_of_open_alerts:
+        if (_KIND_BY_TABLE[table], int(row["id"])) in self._list_subjects_of_open_alerts:
             return True
-        return table == "payments" and ("order", int(row["order_id"] or 0)) in self._subjects_of_open_alerts
+        return table == "payments" and ("order", int(row["order_id"] or 0)) in self._list_subjects_of_open_alerts
 
     @cached_property
-    def _subjects_of_open_alerts(self) -> frozenset[tuple[str, int]]:
+    def _list_subjects_of_open_alerts(self) -> frozenset[tuple[str, int]]:
         """Kind and id of each record with an open alert."""
         return frozenset(
             (str(row["subject_kind"]), int(row["subject_id"]))
@@ -141,7 +143,7 @@ class _StuckRecords:
         )
 
     @cached_property
-    def _payments_by_order(self) -> dict[int, list[Row]]:
+    def _group_payments_by_order(self) -> dict[int, list[Row]]:
         """The payments by order id."""
         found: dict[int, list[Row]] = {}
         for row in self._facts["payments"]:

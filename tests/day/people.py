@@ -145,7 +145,7 @@ class Operators:
     def __init__(self, town: DaySurroundings, diary: Diary) -> None:
         self._town, self._diary = town, diary
 
-    def _act(self, what: str, act: Callable[[str | None], _ResultT]) -> _ResultT:
+    def _act_until_answered(self, what: str, act: Callable[[str | None], _ResultT]) -> _ResultT:
         """Call `act` with or without a request id until it has a result. Raises ConsoleError if it is refused."""
         if not self._town.day.asks:
             return _call_with_request_ids(what, act)
@@ -177,7 +177,9 @@ class Operators:
 
         def is_asked_for() -> bool:
             try:
-                found.append(self._act(f"ask {purse.order}", lambda id: asked(wanted, request_id=id)).id)
+                found.append(
+                    self._act_until_answered(f"ask {purse.order}", lambda id: asked(wanted, request_id=id)).id
+                )
             except ConsoleError as refusal:
                 if self._town.day.asks or refusal.code not in ("in_progress", "possible_repeat"):
                     raise
@@ -196,7 +198,7 @@ class Operators:
             approve = self._town.approver.refunds.approve
             if self._town.day.asks:
                 with use_password_reader(lambda: self._town.approvers_password):
-                    self._act(f"approve {refund}", lambda id: approve(refund, request_id=id))
+                    self._act_until_answered(f"approve {refund}", lambda id: approve(refund, request_id=id))
             else:
                 HalfRequestIds(f"approve {refund} {uuid4()}")(lambda id: approve(refund, request_id=id))
         except ConsoleError as refusal:
@@ -220,7 +222,7 @@ class Operators:
         """Set the order to paid by hand, as its alert advises."""
         try:
             moved = self._town.operator.payments.set_order_paid
-            self._act(f"move {purse.order}", lambda id: moved(purse.payment, request_id=id))
+            self._act_until_answered(f"move {purse.order}", lambda id: moved(purse.payment, request_id=id))
         except ConsoleError as refusal:
             if self._town.day.asks or refusal.code != "nothing_to_resolve":  # an earlier try had arrived
                 raise

@@ -47,11 +47,11 @@ class Program(ServerProcess):
         except OSError:
             return False
 
-    def ended(self) -> int:
+    def end(self) -> int:
         """Send SIGTERM, wait for the end, and return the exit status."""
         with suppress(RuntimeError):
-            self.run.signal(self.name, 15)
-        return self.run.finish(self.name)
+            self.run.send_signal(self.name, 15)
+        return self.run.wait_for_end(self.name)
 
 
 def make_worker(run: Run, name: str, told: Mapping[str, str]) -> Program:

@@ -63,7 +63,7 @@ def _run_parts(day: Day, folder: Path, say: PrintLine) -> EndedDay:
         say(f"the last order has ended after {time.monotonic() - began:.1f} s: {dict(trouble.told)}")
         quiet = _wait_until_quiet(place, lives, say)
         say(f"quiet ({quiet}) after {time.monotonic() - began:.1f} s")
-        assert [worker.ended() for worker in place.workers] == [0] * len(place.workers)
+        assert [worker.end() for worker in place.workers] == [0] * len(place.workers)
         lives.probe_sent_refunds(
             is_closed=True
         )  # a worker may have sent a refund since the last question, and nobody sends one from now on
@@ -117,7 +117,7 @@ def _list_open_faults(place: DaySurroundings, diary: Diary) -> list[str]:
     """Return what the oracle reports now: due tasks must still remove it. ["notices"] while notices are being
     delivered.
     """
-    if not place.postman.idle:
+    if not place.postman.is_idle:
         return ["notices"]
     return oracle.find_faults(facts.read_facts(place, diary, audit=False))
 

@@ -50,9 +50,9 @@ class PlainSql:
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
         """Run the statements in one transaction, and return the rows of the last one. The transaction is repeated if
         the connection is lost, so use only statements that may be repeated."""
-        return call_patiently(lambda: self._once(statements), again=self._forget)
+        return call_patiently(lambda: self._execute_once(statements), again=self._close_connection)
 
-    def _once(self, statements: Sequence[str]) -> list[tuple[Any, ...]]:
+    def _execute_once(self, statements: Sequence[str]) -> list[tuple[Any, ...]]:
         if getattr(self._mine, "line", None) is None:
             self._mine.line = self._connect()
         line = self._mine.line
@@ -64,7 +64,7 @@ class PlainSql:
             cursor.execute("COMMIT")
         return rows
 
-    def _forget(self) -> None:
+    def _close_connection(self) -> None:
         line, self._mine.line = getattr(self._mine, "line", None), None
         if line is not None:
             with suppress(pymysql.MySQLError, OSError):
@@ -120,7 +120,7 @@ def call_patiently(
 @contextmanager
 def open_surroundings(day: Day, folder: Path) -> Iterator[DaySurroundings]:
     """Start all parts, and yield them; they are ended with the block."""
-    with servers.mariadb() as server, ExitStack() as stack:
+    with servers.start_private_mariadb() as server, ExitStack() as stack:
         providers = programs.make_sandbox(server.run, folder)
         providers.begin()
         team = teams.create_team(server, _ROLES_BY_PERSON, asks=day.asks)
@@ -128,29 +128,32 @@ def open_surroundings(day: Day, folder: Path) -> Iterator[DaySurroundings]:
         told.answers = _answer_alert
         providers.wait_ready()
 
-        def desk(person: str, home: str) -> dict[str, str]:
+        def make_desk_environment(person: str, home: str) -> dict[str, str]:
             access = {"DATABASE_URL": team.urls[person], "OPERATOR": "", "TIME_SCALE": str(day.scale)}
             documents = {"DOCUMENTS_URL": (folder / "documents").as_uri()}
             alerts = {"ALERTS_WEBHOOK_URL": told.url, "SECRET_ALERTS_WEBHOOK_KEY": KEY}
             both = known_providers(providers.url)
             return make_environment(folder / home, providers.url, **access, **documents, **alerts, **both)
 
-        def opened(person: str) -> Console:
-            return stack.enter_context(open_console(Settings.load(desk(person, person))))
+        def open_desk(person: str) -> Console:
+            return stack.enter_context(open_console(Settings.load(make_desk_environment(person, person))))
 
-        workers = tuple(programs.make_worker(server.run, f"w{n}", desk("worker", f"w{n}")) for n in range(WORKERS))
+        workers = tuple(
+            programs.make_worker(server.run, f"w{n}", make_desk_environment("worker", f"w{n}"))
+            for n in range(WORKERS)
+        )
         stack.callback(worker_logs.copy_logs, workers, folder)
         for worker in workers:
             worker.begin()
         shop, everything = _open_sql_accesses(server, team)
-        desks = {name: opened(name) for name in ("till", "op-a", "lead-b", "aud-e")}
+        desks = {name: open_desk(name) for name in ("till", "op-a", "lead-b", "aud-e")}
         for worker in workers:
             worker.wait_ready()
         postman = stack.enter_context(NoticeDeliverer(day.seed, [worker.port for worker in workers]))
         control = SandboxControl(providers.url)
         control.change_settings(paypay_code_seconds=day.code_seconds)
         control.payments_control.set_notice_addresses(
-            paypay=postman.address("/webhooks/paypay"), atom=postman.address("/callbacks/atom")
+            paypay=postman.make_address("/webhooks/paypay"), atom=postman.make_address("/callbacks/atom")
         )
         _raise_limits(everything)
         yield DaySurroundings(
@@ -176,7 +179,7 @@ def _open_sql_accesses(server: servers.Server, team: teams.Team) -> tuple[PlainS
     )
     return (
         PlainSql(lambda: server.connect(name, password, team.database)),
-        PlainSql(lambda: team.connect("owner")),
+        PlainSql(lambda: team.open_connection("owner")),
     )
 
 

@@ -108,7 +108,7 @@ def _is_completed(row: Row) -> bool:
 
 
 def _get_order(facts: Facts, payment: Row) -> Row:
-    return facts.by_id("orders")[int(payment["order_id"])]
+    return facts.get_rows_by_id("orders")[int(payment["order_id"])]
 
 
 def _make_planted_alert_condition(facts: Facts) -> Callable[[Row], bool]:

@@ -74,7 +74,7 @@ def window_desks(
     if database_of_desks is None:
         made: WindowTestDesks = EmbeddedDesks(qtbot, clock, tmp_path, sandbox, told)
     else:
-        database_of_desks.empty()
+        database_of_desks.restore_content()
         made = TeamModeDesks(qtbot, clock, tmp_path, sandbox, told, database_of_desks)
     yield made
     made.close()

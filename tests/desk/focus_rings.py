@@ -23,16 +23,16 @@ def find_focus_fault() -> str:
     words = f"{type(widget).__name__} {get_accessible_name(widget)!r}"
     if not widget.isVisible() or widget.visibleRegion().isEmpty():
         return f"{words} has the focus and can't be seen"
-    with_focus = _focus_pixels(widget)
+    with_focus = _count_focus_pixels(widget)
     widget.clearFocus()
-    without_focus = _focus_pixels(widget)
+    without_focus = _count_focus_pixels(widget)
     widget.setFocus()
     if with_focus - without_focus < _MIN_PIXELS:
         return f"{words} has the focus without a ring: {with_focus} pixels, {without_focus} without the focus"
     return ""
 
 
-def _focus_pixels(widget: QWidget) -> int:
+def _count_focus_pixels(widget: QWidget) -> int:
     window = widget.window()
     place = QRect(widget.mapTo(window, QPoint(0, 0)), widget.size())
     place = place.adjusted(-_REACH_PX, -_REACH_PX, _REACH_PX, _REACH_PX).intersected(window.rect())

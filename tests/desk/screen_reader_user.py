@@ -108,12 +108,12 @@ class ScreenReaderUser:
         self._acted = time.thread_time()
         self.person.type_in(text)
 
-    def activate(self, role: QAccessible.Role, name: str) -> None:
+    def activate_node(self, role: QAccessible.Role, name: str) -> None:
         """Press the node of this role and name by its action."""
-        self.find(role, name)
+        self.find_node(role, name)
         self.write_heard()
         self.transcript.append(f"- presses: {role.name} “{_replace_varying_parts(name)}”")
-        actions = self.find(role, name).actionInterface()
+        actions = self.find_node(role, name).actionInterface()
         assert actions is not None
         self._acted = time.thread_time()
         toggles = role in (Role.RadioButton, Role.CheckBox)
@@ -124,21 +124,21 @@ class ScreenReaderUser:
         """Choose an entry of the open menu by the arrow keys and Enter."""
         self._move_down_to(name)
         self.person.press("Return")
-        self.person.until(lambda: QApplication.activePopupWidget() is None)
+        self.person.wait_until(lambda: QApplication.activePopupWidget() is None)
 
     def open_submenu(self, name: str) -> None:
         """Open the submenu whose name begins with `name` in the open menu, by the arrow keys."""
         menu = QApplication.activePopupWidget()
         self._move_down_to(name)
         self.person.press("Right")
-        self.person.until(lambda: QApplication.activePopupWidget() not in (menu, None))
+        self.person.wait_until(lambda: QApplication.activePopupWidget() not in (menu, None))
 
     def _move_down_to(self, name: str) -> None:
-        self.find(Role.MenuItem, name)
+        self.find_node(Role.MenuItem, name)
         self.transcript.append(f"- chooses: {_replace_varying_parts(name)}")
         self._acted = time.thread_time()
         for _ in range(_MAX_TABS):
-            focused = [get_spoken_name(node) for node in self.nodes() if node.state().focused]
+            focused = [get_spoken_name(node) for node in self.iterate_nodes() if node.state().focused]
             if any(text.startswith(name) for text in focused):
                 return
             self.person.press("Down")
@@ -146,38 +146,38 @@ class ScreenReaderUser:
 
     def tab_to_node(self, role: QAccessible.Role, name: str) -> None:
         """Press Tab until the node of this role and name has the focus."""
-        self.find(role, name)
+        self.find_node(role, name)
         self.write_heard()
         self.transcript.append(f"- goes by Tab to: {role.name} “{_replace_varying_parts(name)}”")
         for _ in range(_MAX_TABS):
-            focused = [node for node in self.nodes() if node.state().focused and node.role() == role]
+            focused = [node for node in self.iterate_nodes() if node.state().focused and node.role() == role]
             if any(get_spoken_name(node).startswith(name) for node in focused):
                 return
             self.person.press("Tab")
         raise AssertionError(f"no way by Tab to {role.name} {name!r}")
 
-    def find(self, role: QAccessible.Role, name: str) -> QAccessibleInterface:
+    def find_node(self, role: QAccessible.Role, name: str) -> QAccessibleInterface:
         """Return the visible, enabled node of this role whose name begins with `name`, in the dialog or window in
         front.
         """
 
-        def found() -> QAccessibleInterface | None:
-            for node in self.nodes():
+        def find_visible_node() -> QAccessibleInterface | None:
+            for node in self.iterate_nodes():
                 state = node.state()
                 if node.role() == role and not state.disabled and get_spoken_name(node).startswith(name):
                     return node
             return None
 
         try:
-            self.person.until(lambda: found() is not None)
+            self.person.wait_until(lambda: find_visible_node() is not None)
         except Exception as error:
-            there = [(node.role().name, get_spoken_name(node)) for node in self.nodes()]
+            there = [(node.role().name, get_spoken_name(node)) for node in self.iterate_nodes()]
             raise AssertionError(f"no {role.name} {name!r} that is enabled among {there}") from error
-        node = found()
+        node = find_visible_node()
         assert node is not None
         return node
 
-    def nodes(self) -> Iterator[QAccessibleInterface]:
+    def iterate_nodes(self) -> Iterator[QAccessibleInterface]:
         """The nodes of the menu, dialog or window that is in front, parents first; without hidden ones."""
         front = QApplication.activePopupWidget() or self.person.wait_for_active_window()
         yield from list_visible_nodes(QAccessible.queryAccessibleInterface(front))
@@ -187,15 +187,15 @@ class ScreenReaderUser:
         transcript.
         """
 
-        def focused() -> list[str]:
-            nodes = (node for node in self.nodes() if node.role() == role and node.state().focused)
+        def list_focused_names() -> list[str]:
+            nodes = (node for node in self.iterate_nodes() if node.role() == role and node.state().focused)
             names = (get_spoken_name(node) for node in nodes)
             return [name for name in names if name.startswith(beginning)]
 
-        self.person.until(lambda: focused() != [])
+        self.person.wait_until(lambda: list_focused_names() != [])
         self.person.wait_until_read()
         self.write_heard()
-        self.transcript.append(f"- is at: {role.name} “{_replace_varying_parts(focused()[0])}”")
+        self.transcript.append(f"- is at: {role.name} “{_replace_varying_parts(list_focused_names()[0])}”")
 
     def wait_for_sentence(self, beginning: str) -> str:
         """Wait until a sentence that begins with `beginning` has been spoken in the current act, and return it."""
@@ -204,7 +204,7 @@ class ScreenReaderUser:
             return next((one for one in self.heard[self._since :] if one.sentence.startswith(beginning)), None)
 
         try:
-            self.person.until(lambda: has_announced_sentence() is not None)
+            self.person.wait_until(lambda: has_announced_sentence() is not None)
         except Exception as error:
             rest = [one.sentence for one in self.heard[self._told :]]
             raise AssertionError(f"never heard {beginning!r}, but {rest}") from error
@@ -218,7 +218,7 @@ class ScreenReaderUser:
         """Wait until the title of the window begins with `beginning`, and add it to the transcript: a screen reader
         speaks the title when the page changes.
         """
-        self.person.until(lambda: self.person.window.windowTitle().startswith(beginning))
+        self.person.wait_until(lambda: self.person.window.windowTitle().startswith(beginning))
         self.person.wait_until_read()
         self.write_heard()
         self.transcript.append(f"- title: {_replace_varying_parts(self.person.window.windowTitle())}")
@@ -248,7 +248,7 @@ class ScreenReaderUser:
         """
         self.person.wait_until_read()
         self.person.wait_for_active_window()
-        nodes = list(self.nodes())
+        nodes = list(self.iterate_nodes())
         assert find_tree_faults(nodes) == []
         focused = [(node.role(), get_spoken_name(node)) for node in nodes if node.state().focused]
         own = [one for one in focused if one[0] not in _LIST_ROLES] or focused

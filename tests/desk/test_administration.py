@@ -27,8 +27,8 @@ def test_health_schedules_and_reasons(open_window: OpenWindow, console: Console)
     console.recovery.run_due_tasks()  # nothing at a desk that asks a worker
     person = open_window()
     person.frame.show_route(AdminRoute())
-    page = person.page(AdminPage)
-    person.until(lambda: bool(page.health_table.all_rows) and bool(page.people_table.all_rows))
+    page = person.wait_for_page(AdminPage)
+    person.wait_until(lambda: bool(page.health_table.all_rows) and bool(page.people_table.all_rows))
     assert page.tabs.count() == 6
     checks = [row.name for row in page.health_table.all_rows]
     assert {"database", "tasks", "alarmbox", "paypay", "atom"} <= set(checks)
@@ -61,8 +61,8 @@ def test_a_page_that_is_opened_before_the_rights_are_known(
     with monkeypatch.context() as patch:
         patch.setattr(WindowContext, "find_missing_right_reason", lambda *_: "")
         person.frame.show_route(AdminRoute())
-        page = person.page(AdminPage)
-        person.until(lambda: bool(page.switch_table.all_rows))
+        page = person.wait_for_page(AdminPage)
+        person.wait_until(lambda: bool(page.switch_table.all_rows))
     assert page.list_bar_names() == ()
     page.tabs.setCurrentIndex(1)
     person.wait_until_read()
@@ -74,8 +74,8 @@ def test_schedules_before_the_first_run(open_window: OpenWindow, console: Consol
     assert not console.scheduler.read_states()
     person = open_window()
     person.frame.show_route(AdminRoute())
-    page = person.page(AdminPage)
-    person.until(lambda: bool(page.people_table.all_rows))
+    page = person.wait_for_page(AdminPage)
+    person.wait_until(lambda: bool(page.people_table.all_rows))
     page.tabs.setCurrentIndex(4)
     person.wait_until_read()
     assert page.no_tasks_state.isVisible() is not bool(page.task_table.all_rows)
@@ -89,8 +89,8 @@ def test_an_administrator_without_another_role(window_desks: WindowTestDesks, op
     window_desks.add_person(Operator("adm-f", frozenset({ADMIN}), may_buy=False))
     person = window_desks.switch_person(open_window(), "adm-f")
     person.frame.show_route(AdminRoute())
-    page = person.page(AdminPage)
-    person.until(lambda: bool(page.limit_table.all_rows) and bool(page.health_table.all_rows))
+    page = person.wait_for_page(AdminPage)
+    person.wait_until(lambda: bool(page.limit_table.all_rows) and bool(page.health_table.all_rows))
     assert page.switch_table.all_rows
     assert page.people_table.all_rows
     assert not [bar.accessibleName() for bar in page.findChildren(NotificationBar) if bar.isVisible()]
@@ -114,21 +114,21 @@ def test_the_page_updates_late_tasks_without_a_reload(
     window_desks.acting_desk.scheduler.run_all()
     person = open_window()
     person.frame.show_route(AdminRoute())
-    page = person.page(AdminPage)
+    page = person.wait_for_page(AdminPage)
     page.tabs.setCurrentIndex(4)
-    person.until(lambda: bool(page.task_table.all_rows) and bool(page.health_table.all_rows))
+    person.wait_until(lambda: bool(page.task_table.all_rows) and bool(page.health_table.all_rows))
     person.wait_until_read()
     assert not any(row.is_overdue for row in page.task_table.all_rows)
     assert is_task_check_good(page)
     clock.offset += timedelta(hours=2)
     person.frame._show_clock()
-    person.until(lambda: any(row.is_overdue for row in page.task_table.all_rows))
-    person.until(lambda: not is_task_check_good(page))  # both tabs say the same
+    person.wait_until(lambda: any(row.is_overdue for row in page.task_table.all_rows))
+    person.wait_until(lambda: not is_task_check_good(page))  # both tabs say the same
     clock.offset += timedelta(minutes=1)
     window_desks.acting_desk.scheduler.run_all()
     person.frame._show_clock()
-    person.until(lambda: not any(row.is_overdue for row in page.task_table.all_rows))
-    person.until(lambda: is_task_check_good(page))
+    person.wait_until(lambda: not any(row.is_overdue for row in page.task_table.all_rows))
+    person.wait_until(lambda: is_task_check_good(page))
 
 
 def is_task_check_good(page: AdminPage) -> bool:

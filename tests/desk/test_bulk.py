@@ -46,14 +46,14 @@ def checks_without_pdf(console: Console, sandbox: Sandbox) -> list[CreditCheck]:
 
 def open_queue(person: Person, name: str = "incomplete") -> QueuesPage:
     person.frame.show_route(QueuesRoute(name))
-    page = person.page(QueuesPage)
-    person.until(lambda: page.table.current_item is not None and page.table.hasFocus())
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.table.current_item is not None and page.table.hasFocus())
     return page
 
 
 def wait_for_plan(person: Person, dialog: BulkDialog) -> BulkDialog:
     """Wait until the dialog shows the dry run, and return the dialog."""
-    person.until(
+    person.wait_until(
         lambda: dialog.plan_page is not None and (dialog.main_button.isEnabled() or bool(dialog.main_button.reason))
     )
     return dialog
@@ -71,7 +71,7 @@ def wait_for_end(person: Person, dialog: BulkDialog) -> None:
             and outcome.status_bar.accessibleName() not in SENTENCES_OF_RUNNING_RUN
         )
 
-    person.until(lambda: not dialog.is_running_here and is_end_announced())
+    person.wait_until(lambda: not dialog.is_running_here and is_end_announced())
 
 
 def count_repeated_pdf_downloads(sandbox: Sandbox, records: Sequence[CreditCheck]) -> list[int]:
@@ -97,7 +97,7 @@ def test_a_bulk_run_is_made_with_the_keyboard_alone(
     person.press("Down")
     person.press("Space")
     person.press("F")
-    dialog = wait_for_plan(person, person.dialog(BulkDialog))
+    dialog = wait_for_plan(person, person.wait_for_dialog(BulkDialog))
     assert dialog.plan_page is not None
     assert dialog.plan_page.totals_label.plain == "3 to process, 0 to skip, 0 not allowed"
     person.tab_to("Re-fetch 3")
@@ -150,8 +150,8 @@ def test_a_double_click_on_confirm_runs_the_bulk_run_once(
     person.press("Ctrl+A")
     assert page.selection.bar.count_label.plain == "All 3 matches selected"
     person.press("F")
-    dialog = wait_for_plan(person, person.dialog(BulkDialog))
-    person.until(dialog.main_button.isEnabled)
+    dialog = wait_for_plan(person, person.wait_for_dialog(BulkDialog))
+    person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     dialog.main_button.click()
     wait_for_end(person, dialog)
@@ -178,7 +178,7 @@ def test_a_run_skips_records_changed_by_other_people(
     before = count_repeated_pdf_downloads(sandbox, checks_without_pdf)
     late = buy_without_pdf(console, sandbox, NUMBERS[3])
     page.queue_actions.begin_bulk_run(BulkAction.REFETCH)
-    dialog = wait_for_plan(person, person.dialog(BulkDialog))
+    dialog = wait_for_plan(person, person.wait_for_dialog(BulkDialog))
     assert dialog.plan_page is not None
     told = {
         one.row.subject_id: (one.kind, one.reason, one.blocking_person) for one in dialog.plan_page.limited_plan.rows
@@ -194,7 +194,7 @@ def test_a_run_skips_records_changed_by_other_people(
     }
     assert sum("skip, Taken by lead-b" in row for row in shown) == 1
     assert dialog.main_button.text() == "Re-fetch 1"
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     wait_for_end(person, dialog)
     assert count_repeated_pdf_downloads(sandbox, checks_without_pdf) == [before[0], before[1], 1]
@@ -213,30 +213,30 @@ def test_the_first_few_and_then_the_rest(
     open_queue(person)
     person.press("Ctrl+A")
     person.press("T")
-    dialog = wait_for_plan(person, person.dialog(BulkDialog))
+    dialog = wait_for_plan(person, person.wait_for_dialog(BulkDialog))
     assert dialog.plan_page is not None
     dialog.plan_page.row_limit_list.setCurrentIndex(1)
     plan_rows = dialog.plan_page.table.rows
-    person.until(lambda: plan_rows.is_complete and plan_rows.row_count == 1)  # no row that the run leaves alone
+    person.wait_until(lambda: plan_rows.is_complete and plan_rows.row_count == 1)  # no row that the run leaves alone
     assert dialog.main_button.text() == "Take 1"
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     wait_for_end(person, dialog)
     assert dialog.progress_page is not None
     assert dialog.progress_page.status_bar.accessibleName() == "The first 1 is finished. Remaining: 2."
     assert dialog.progress_page.progress_label.plain == "1 of 3"
-    person.until(lambda: any("1 of 3 (stopped)" in toast for toast in toasts))
+    person.wait_until(lambda: any("1 of 3 (stopped)" in toast for toast in toasts))
     unfinished = open_unfinished_work_dialog(person.frame)
-    person.until(lambda: unfinished.runs_table.current_item is not None)
+    person.wait_until(lambda: unfinished.runs_table.current_item is not None)
     (shown,) = (column for column in unfinished.runs_table.rows.columns if column.key == "done")
     assert shown.text(unfinished.runs_table.current_item) == "1 of 3"
     unfinished.reject()
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     assert dialog.main_button.text() == "Continue..."
     dialog.main_button.click()
     wait_for_plan(person, dialog)
     assert dialog.main_button.text() == "Take 2"
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     wait_for_end(person, dialog)
     assert [take.subject_id for take in console.recovery.list_takes()] == [one.id for one in checks_without_pdf]
@@ -250,10 +250,10 @@ def test_closing_the_unconfirmed_dialog_deletes_the_run(
     page = open_queue(person)
     person.press("Ctrl+A")
     person.press("F")
-    wait_for_plan(person, person.dialog(BulkDialog))
+    wait_for_plan(person, person.wait_for_dialog(BulkDialog))
     person.press("Esc")
     person.wait_without_dialog()
-    person.until(lambda: console.bulk.list_overview() == ())
+    person.wait_until(lambda: console.bulk.list_overview() == ())
     assert page.selection.bar.isVisible()
     person.press("Ctrl+D")
     assert not page.selection.bar.isVisible()
@@ -270,29 +270,29 @@ def test_closed_found_again_and_stopped(
     open_queue(person)
     person.press("Ctrl+A")
     person.press("F")
-    dialog = wait_for_plan(person, person.dialog(BulkDialog))
-    person.until(dialog.main_button.isEnabled)
+    dialog = wait_for_plan(person, person.wait_for_dialog(BulkDialog))
+    person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     assert sandbox.control.wait_until_reached(held=1)
     person.press("Esc")
     person.wait_without_dialog()
     unfinished = open_unfinished_work_dialog(person.frame)
     unfinished.show_tab("runs")
-    person.until(lambda: unfinished.runs_table.current_item is not None)
+    person.wait_until(lambda: unfinished.runs_table.current_item is not None)
     person.press("Return")
-    again = person.dialog(BulkDialog)
-    person.until(lambda: again.main_button.isEnabled() and again.main_button.text() == "Stop after this record")
+    again = person.wait_for_dialog(BulkDialog)
+    person.wait_until(lambda: again.main_button.isEnabled() and again.main_button.text() == "Stop after this record")
     again.main_button.click()
-    person.until(lambda: console.bulk.list_latest()[0].state == "stopped")
+    person.wait_until(lambda: console.bulk.list_latest()[0].state == "stopped")
     sandbox.control.clear_faults()
     sandbox.control.release_calls()
-    person.until(lambda: again.main_button.isEnabled() and again.main_button.text() == "Continue...")
+    person.wait_until(lambda: again.main_button.isEnabled() and again.main_button.text() == "Continue...")
     assert again.progress_page is not None
     assert console.bulk.list_latest()[0].done == 1
     again.progress_page.discard_button.click()
-    person.until(lambda: console.bulk.list_latest()[0].state == "done")
+    person.wait_until(lambda: console.bulk.list_latest()[0].state == "done")
     told = "The remaining records were discarded from this run. To act on them, select them again"
-    person.until(lambda: again.progress_page.status_bar.accessibleName().startswith(told))  # type: ignore[union-attr]  # it is there
+    person.wait_until(lambda: again.progress_page.status_bar.accessibleName().startswith(told))  # type: ignore[union-attr]  # it is there
 
 
 def test_a_window_that_closes_leaves_the_rest_to_the_program(
@@ -308,12 +308,12 @@ def test_a_window_that_closes_leaves_the_rest_to_the_program(
     sandbox.control.add_fault("hang", call="pdf", times="always")
     person = open_window()
     if console is window_desks.acting_desk:  # the window's own due tasks would finish the run
-        person.until(lambda: person.opening.context.last_due_tasks_at is not None)
+        person.wait_until(lambda: person.opening.context.last_due_tasks_at is not None)
     open_queue(person)
     person.press("Ctrl+A")
     person.press("F")
-    dialog = wait_for_plan(person, person.dialog(BulkDialog))
-    person.until(dialog.main_button.isEnabled)
+    dialog = wait_for_plan(person, person.wait_for_dialog(BulkDialog))
+    person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     assert sandbox.control.wait_until_reached(held=1)
     assert person.opening.context.running_acting_calls == ()
@@ -325,7 +325,7 @@ def test_a_window_that_closes_leaves_the_rest_to_the_program(
     person.wait_until_read()
     run = console.bulk.read_run_with_holder(console.bulk.list_latest()[0].id)
     if console is not window_desks.acting_desk:  # the worker was asked for the whole run
-        person.until(lambda: console.bulk.read_run(run.run.id).state == "done")
+        person.wait_until(lambda: console.bulk.read_run(run.run.id).state == "done")
         return
     assert (run.run.state, run.run.done, run.holder) == ("running", 1, None)
     with act_as(WORKER):
@@ -344,15 +344,15 @@ def test_a_note_on_many_records_asks_for_its_text_first(
     page = open_queue(person)
     person.press("Ctrl+A")
     person.press("N")
-    dialog = person.dialog(BulkDialog)
+    dialog = person.wait_for_dialog(BulkDialog)
     assert dialog.hint.plain == "Write a note first."
     assert dialog.note_field is not None
     assert dialog.note_field.edit.hasFocus()
     person.type_in("called AlarmBox")
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     wait_for_plan(person, dialog)
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     wait_for_end(person, dialog)
     dialog.cancel_button.click()
@@ -362,7 +362,7 @@ def test_a_note_on_many_records_asks_for_its_text_first(
     ] == [["called AlarmBox"]] * 3
     assert not page.selection
     page.queue_actions.run_action_on_selection("note")
-    person.until(lambda: any(one.isVisible() for one in person.window.findChildren(NoteDialog)))
+    person.wait_until(lambda: any(one.isVisible() for one in person.window.findChildren(NoteDialog)))
 
 
 def test_the_key_t_takes_the_current_row(
@@ -374,10 +374,10 @@ def test_the_key_t_takes_the_current_row(
     current = page.current_row
     assert current is not None
     person.press("T")
-    person.until(lambda: [take.subject_id for take in console.recovery.list_takes()] == [current.record.id])
+    person.wait_until(lambda: [take.subject_id for take in console.recovery.list_takes()] == [current.record.id])
     unfinished = open_unfinished_work_dialog(person.frame)
     unfinished.show_tab("held")
-    person.until(lambda: unfinished.leases_and_takes_table.current_item is not None)
+    person.wait_until(lambda: unfinished.leases_and_takes_table.current_item is not None)
     assert _format_spoken_table(unfinished).startswith(f"Credit check {current.record.id}, taken, op-a")
 
 
@@ -399,12 +399,12 @@ def test_an_impossible_bulk_action_is_disabled_with_its_reason(
     person.press("F")
     assert not person.window.findChildren(BulkDialog)
     person = window_desks.switch_person(person, "aud-e")
-    page = person.page(QueuesPage)
+    page = person.wait_for_page(QueuesPage)
     buttons = page.selection.bar.buttons
-    person.until(lambda: page.table.current_item is not None)
+    person.wait_until(lambda: page.table.current_item is not None)
     page.table.setFocus(Qt.FocusReason.OtherFocusReason)
     person.press("Space")
-    person.until(lambda: not any(button.isEnabled() for button in buttons.values()))
+    person.wait_until(lambda: not any(button.isEnabled() for button in buttons.values()))
     assert "op-a" in buttons[BulkAction.PROBE].reason
 
 
@@ -416,10 +416,10 @@ def test_select_all_matches_takes_only_the_filtered_records(
     page = open_queue(person)
     page.filter.edit.setText(checks_without_pdf[1].corporation_number)
     page.filter.changed.emit()
-    person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 1)
+    person.wait_until(lambda: page.row_model.is_complete and page.row_model.row_count == 1)
     page.selection.select_all()
     page.queue_actions.begin_bulk_run(BulkAction.TAKE)
-    dialog = wait_for_plan(person, person.dialog(BulkDialog))
+    dialog = wait_for_plan(person, person.wait_for_dialog(BulkDialog))
     assert dialog.run is not None
     assert [row.subject_id for row in console.bulk.list_rows(dialog.run.id)] == [checks_without_pdf[1].id]
 
@@ -438,19 +438,19 @@ def test_results_are_narrowed_and_taken_along(
     open_queue(person)
     person.press("Ctrl+A")
     person.press("T")
-    dialog = wait_for_plan(person, person.dialog(BulkDialog))
-    person.until(dialog.main_button.isEnabled)
+    dialog = wait_for_plan(person, person.wait_for_dialog(BulkDialog))
+    person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     wait_for_end(person, dialog)
     assert dialog.progress_page is not None
     outcome = dialog.progress_page
     outcome.filter_list.setCurrentIndex(1)
-    person.until(lambda: outcome.table.rows.is_complete and outcome.table.rows.row_count == 1)
+    person.wait_until(lambda: outcome.table.rows.is_complete and outcome.table.rows.row_count == 1)
     (row,) = outcome.table.rows.iterate_loaded_rows()
     assert "skipped, Incomplete, Taken by lead-b" in outcome.table.rows.format_spoken_text(row)
     file = tmp_path / "results.csv"
     outcome.exporter.export_list_to(str(file))
-    person.until(file.exists)
+    person.wait_until(file.exists)
     person.wait_until_read()
     (written,) = csv.DictReader(file.read_text(encoding="utf-8-sig").splitlines())
     assert (written["Record"], written["Result"], written["Reason"]) == (

@@ -24,47 +24,47 @@ def test_groups_are_opened_selected_and_read_aloud(
         buy_unknown(console, sandbox, number)
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
-    page = person.page(QueuesPage)
-    person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 2)
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.row_model.is_complete and page.row_model.row_count == 2)
     ids = read_listed_ids(page)
     (item, *_) = [row.item for row in page.row_model.iterate_loaded_rows() if isinstance(row, QueueRow)]
     person.press("G")
 
-    def rows() -> list[object]:
+    def list_rows() -> list[object]:
         return list(page.row_model.iterate_loaded_rows()) if page.row_model.is_complete else []
 
-    person.until(lambda: len(rows()) == 1 and isinstance(rows()[0], CauseRow))
-    (group,) = rows()
+    person.wait_until(lambda: len(list_rows()) == 1 and isinstance(list_rows()[0], CauseRow))
+    (group,) = list_rows()
     assert isinstance(group, CauseRow)
     assert (group.group.cause, group.group.count, group.is_open) == (find_cause(item.record), 2, False)
     place = next(number for number, column in enumerate(page.row_model.columns) if column.key == "company")
     assert page.row_model.columns[place].text(group).startswith("▸ ")
     spoken = page.row_model.index(0, 0).data(Qt.ItemDataRole.AccessibleTextRole)
     assert spoken
-    person.until(lambda: page.table.current_item == group)
-    person.until(lambda: page.hint_bar.status_label.plain == "2 records")  # as many as the tab says
+    person.wait_until(lambda: page.table.current_item == group)
+    person.wait_until(lambda: page.hint_bar.status_label.plain == "2 records")  # as many as the tab says
     person.press("Right")
-    person.until(lambda: len(rows()) == 3)
+    person.wait_until(lambda: len(list_rows()) == 3)
     assert read_listed_ids(page) == ids
-    person.until(lambda: isinstance(page.table.current_item, CauseRow))
+    person.wait_until(lambda: isinstance(page.table.current_item, CauseRow))
     assert page.row_model.index(0, 0).data(Qt.ItemDataRole.AccessibleTextRole) != spoken
     person.press("Down", 2)
-    person.until(lambda: page.current_row is not None)
-    person.until(lambda: page.hint_bar.status_label.plain.split(" · ")[0] == "2 of 2")
+    person.wait_until(lambda: page.current_row is not None)
+    person.wait_until(lambda: page.hint_bar.status_label.plain.split(" · ")[0] == "2 of 2")
     person.press("Left")
-    person.until(lambda: isinstance(page.table.current_item, CauseRow))
+    person.wait_until(lambda: isinstance(page.table.current_item, CauseRow))
     person.press("Space")
-    person.until(page.selection.bar.isVisible)
+    person.wait_until(page.selection.bar.isVisible)
     request = page.selection.make_bulk_request(BulkAction.PROBE)
     assert request.record_count == 2
     found = request.list_records(console)
     assert {one.id for one in found if not isinstance(one, str)} == set(ids)
     person.press("Left")
-    person.until(lambda: len(rows()) == 1)
+    person.wait_until(lambda: len(list_rows()) == 1)
     person.press("Ctrl+F")
     person.type_in("amount:>5")
-    person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 0)
+    person.wait_until(lambda: page.row_model.is_complete and page.row_model.row_count == 0)
     person.press("Esc")
-    person.until(lambda: len(rows()) == 1)
+    person.wait_until(lambda: len(list_rows()) == 1)
     page.toggle_grouping()
-    person.until(lambda: read_listed_ids(page) == ids)
+    person.wait_until(lambda: read_listed_ids(page) == ids)

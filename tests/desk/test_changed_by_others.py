@@ -25,7 +25,7 @@ def show_difference(person: Person, page: MoneyPage[PaymentDetails] | MoneyPage[
     """Wait for the bar that says that the record has changed, press its button, and return the sentence that it then
     shows.
     """
-    person.until(lambda: "changed" in page.list_bar_names())
+    person.wait_until(lambda: "changed" in page.list_bar_names())
     (button,) = page._bar_by_name["changed"].findChildren(KeyButton)
     assert button.text() == translate("action.show_difference", "en")
     button.click()
@@ -44,8 +44,8 @@ def test_a_payment_shows_the_fields_before_and_after(
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     person = open_window()
     person.frame.show_route(PaymentRoute(payment.id))
-    page = person.page(PaymentPage)
-    person.until(lambda: page.view is not None)
+    page = person.wait_for_page(PaymentPage)
+    person.wait_until(lambda: page.view is not None)
     person.wait_until_read()
     sandbox.control.add_fault("other_amount", call="paypay_payment", times="always")
     with window_desks.open_acting_desk("lead-b") as lead:
@@ -65,16 +65,16 @@ def test_recent_records_show_their_present_state(
     refund = request_refund(console, payment.id, 8_500)
     person = open_window()
     person.frame.show_route(RefundRoute(refund.id))
-    page = person.page(RefundPage)
-    person.until(lambda: page.view is not None)
+    page = person.wait_for_page(RefundPage)
+    person.wait_until(lambda: page.view is not None)
     person.wait_until_read()
     person.press("Alt+1")
-    home = person.page(HomePage)
+    home = person.wait_for_page(HomePage)
     lines = home.recent_panel._lines
-    person.until(lambda: [button.line.count_text for button in lines] == ["Requested"])
+    person.wait_until(lambda: [button.line.count_text for button in lines] == ["Requested"])
     (visit,) = person.opening.context.visits
     console.refunds.withdraw(refund.id)
-    person.until(lambda: [button.line.count_text for button in lines] == ["Withdrawn"])
+    person.wait_until(lambda: [button.line.count_text for button in lines] == ["Withdrawn"])
     assert [one.at for one in person.opening.context.visits] == [visit.at]
 
 
@@ -86,15 +86,15 @@ def test_a_refusal_disappears_when_its_page_is_left(
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     person = open_window()
     person.frame.show_route(PaymentRoute(payment.id))
-    page = person.page(PaymentPage)
-    person.until(lambda: page.view is not None)
+    page = person.wait_for_page(PaymentPage)
+    person.wait_until(lambda: page.view is not None)
     person.wait_until_read()
     person.press("M")
-    person.until(lambda: "act" in page.list_bar_names())
+    person.wait_until(lambda: "act" in page.list_bar_names())
     person.press("Alt+1")
-    person.page(HomePage)
+    person.wait_for_page(HomePage)
     person.frame.go_back()
-    assert "act" not in person.page(PaymentPage).list_bar_names()
+    assert "act" not in person.wait_for_page(PaymentPage).list_bar_names()
 
 
 @pytest.mark.parametrize("kind", ["payment", "refund"])
@@ -109,8 +109,8 @@ def test_an_unchanged_record_announces_no_change(
     person, record_id = open_window(), payment.id if kind == "payment" else refund.id
     person.frame.show_route(make_route_to_record(kind, record_id, (), "lookup"))
     page: MoneyPage[PaymentDetails] | MoneyPage[RefundDetails]
-    page = person.page(PaymentPage) if kind == "payment" else person.page(RefundPage)
-    person.until(lambda: page.view is not None)
+    page = person.wait_for_page(PaymentPage) if kind == "payment" else person.wait_for_page(RefundPage)
+    person.wait_until(lambda: page.view is not None)
     person.wait_until_read()
     console.recovery.unmask(kind, record_id, "a call")
     with window_desks.open_acting_desk("lead-b") as lead:
@@ -127,7 +127,7 @@ def test_an_unchanged_record_announces_no_change(
         lead.recovery.add_note(kind, record_id, "seen")
         lead.recovery.unmask(kind, record_id, "another call")
     page.read_data_again()
-    person.until(lambda: "changed" in page.list_bar_names())
+    person.wait_until(lambda: "changed" in page.list_bar_names())
     assert "lead-b at " in page._bar_by_name["changed"].sentence
 
 
@@ -138,8 +138,8 @@ def test_the_page_of_a_refund_names_its_deciding_person(
     refund = request_refund(console, payment.id, 8_500)
     person = open_window()
     person.frame.show_route(RefundRoute(refund.id))
-    page = person.page(RefundPage)
-    person.until(lambda: page.view is not None)
+    page = person.wait_for_page(RefundPage)
+    person.wait_until(lambda: page.view is not None)
     person.wait_until_read()
     with window_desks.open_acting_desk("lead-b") as lead:
         lead.refunds.reject(refund.id, "not ours")
@@ -157,13 +157,13 @@ def test_a_change_before_the_page_was_opened_is_not_announced(
         lead.recovery.probe("payment", payment.id)
     person = open_window()
     person.frame.show_route(PaymentRoute(payment.id))
-    page = person.page(PaymentPage)
-    person.until(lambda: page.view is not None)
+    page = person.wait_for_page(PaymentPage)
+    person.wait_until(lambda: page.view is not None)
     person.wait_until_read()
     assert page.view is not None
     entries = len(page.view.timeline)
     console.recovery.unmask("payment", payment.id, "call of the payer")
     page.refresh("person")
-    person.until(lambda: page.view is not None and len(page.view.timeline) > entries)
+    person.wait_until(lambda: page.view is not None and len(page.view.timeline) > entries)
     person.wait_until_read()
     assert "changed" not in page.list_bar_names()

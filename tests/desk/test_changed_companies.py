@@ -69,7 +69,7 @@ def import_changes(window_desks: WindowTestDesks, folder: Path, changes: Iterabl
 def open_queue(person: Person) -> ChangedCompaniesPage:
     person.frame.show_route(ChangedCompaniesRoute())
     person.wait_until_read()
-    return person.page(ChangedCompaniesPage)
+    return person.wait_for_page(ChangedCompaniesPage)
 
 
 def test_each_change_is_listed_once(window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path) -> None:
@@ -93,16 +93,16 @@ def test_each_change_is_listed_once(window_desks: WindowTestDesks, open_window: 
         cell = told[number]
         assert isinstance(cell, StateCell)
         assert cell.word == CHANGE_WORDS[index % 4]
-    person.until(lambda: person.opening.context.work_counts.find_queue_count("companies") is not None)
+    person.wait_until(lambda: person.opening.context.work_counts.find_queue_count("companies") is not None)
     place = QUEUE_TAB_NAMES.index("companies")
-    person.until(lambda: page.tabs.tabText(place).endswith(str(WATCHED_COMPANY_COUNT)))
+    person.wait_until(lambda: page.tabs.tabText(place).endswith(str(WATCHED_COMPANY_COUNT)))
     review = person.opening.context.work_counts.find_queue_count("review")
     assert review is not None
     beside_queues = person.frame.sidebar.model().index(1, 0).data(Qt.ItemDataRole.AccessibleTextRole)
     assert beside_queues == f"Queues, {WATCHED_COMPANY_COUNT + review.count}, Alt+2"
     person.frame.show_route(AlertsRoute())
     person.wait_until_read()
-    alerts_page = person.page(AlertsPage)
+    alerts_page = person.wait_for_page(AlertsPage)
     about = next(column for column in alerts_page.table.rows.columns if column.key == "about")
     for incident in alerts_page.table.all_rows:
         names = (ROWS[incident.number].name, "株式会社新しい名")
@@ -110,8 +110,8 @@ def test_each_change_is_listed_once(window_desks: WindowTestDesks, open_window: 
     assert any("国税庁" in label.plain for label in alerts_page.card.findChildren(TextLabel))
     person.frame.show_route(HomeRoute())
     person.wait_until_read()
-    person.control("Company changed", person.frame.current_page).press()
-    person.until(lambda: person.frame.current_route == ChangedCompaniesRoute())
+    person.wait_for_control("Company changed", person.frame.current_page).press()
+    person.wait_until(lambda: person.frame.current_route == ChangedCompaniesRoute())
 
 
 def test_a_change_is_acknowledged_by_keyboard(
@@ -129,28 +129,28 @@ def test_a_change_is_acknowledged_by_keyboard(
     assert "国税庁" in page.source_label.plain
     person.press("S")
     person.wait_until_read()
-    assert person.page(LookupPage).company_panel.number == SUCCESSOR
+    assert person.wait_for_page(LookupPage).company_panel.number == SUCCESSOR
     person.press("Esc")
-    person.until(lambda: person.frame.current_route == ChangedCompaniesRoute())
+    person.wait_until(lambda: person.frame.current_route == ChangedCompaniesRoute())
     _select_company(person, page, closed)
     assert not page.successor_button.isVisible()
     person.press("S")
     assert person.frame.current_route == ChangedCompaniesRoute()
     person.press("Enter")
     person.wait_until_read()
-    company = person.page(LookupPage).company_panel
+    company = person.wait_for_page(LookupPage).company_panel
     assert company.number == closed
     assert isinstance(company.registry_facts, CorporationFactsView)
     person.press("Esc")
-    person.until(lambda: person.frame.current_route == ChangedCompaniesRoute())
+    person.wait_until(lambda: person.frame.current_route == ChangedCompaniesRoute())
     _select_company(person, page, closed)
     person.press("A")
-    dialog = person.dialog(AcknowledgeAlertsDialog)
+    dialog = person.wait_for_dialog(AcknowledgeAlertsDialog)
     assert any("closes with your acknowledgement" in label.plain for label in dialog.findChildren(TextLabel))
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     person.wait_without_dialog()
-    person.until(lambda: [row.change.number for row in page.table.all_rows] == [merged])
+    person.wait_until(lambda: [row.change.number for row in page.table.all_rows] == [merged])
 
 
 def test_reopening_an_acknowledged_change(
@@ -164,30 +164,30 @@ def test_reopening_an_acknowledged_change(
     page = open_queue(person)
     (item,) = window_desks.console.alerts.read_company_queue().items
     window_desks.console.alerts.acknowledge(item.alert.id, "called them")
-    person.until(lambda: not page.table.all_rows)
+    person.wait_until(lambda: not page.table.all_rows)
     page.acknowledged_button.click()
     shown = "Acknowledged changes are shown too. Exports leave them out."
     assert shown not in _list_toasts(person), "only after the read"
     assert (("C",), "Hide acknowledged") in page.hint_bar.key_hints
-    person.until(lambda: [row.alert.id for row in page.table.all_rows] == [item.alert.id])
+    person.wait_until(lambda: [row.alert.id for row in page.table.all_rows] == [item.alert.id])
     assert shown in _list_toasts(person)
     person.press("C")
-    person.until(lambda: not page.table.all_rows)
+    person.wait_until(lambda: not page.table.all_rows)
     person.press("C")
-    person.until(lambda: len(page.table.all_rows) == 1)
-    person.until(lambda: page.current_change is not None)
+    person.wait_until(lambda: len(page.table.all_rows) == 1)
+    person.wait_until(lambda: page.current_change is not None)
     assert "Acknowledged by op-a" in page.next_step_label.plain
     person.press("A")
-    dialog = person.dialog(ReopenIncidentDialog)
+    dialog = person.wait_for_dialog(ReopenIncidentDialog)
     person.type_in("the wrong company")
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     person.press("Ctrl+Return")
     person.wait_without_dialog()
-    person.until(lambda: [row.is_acknowledged for row in page.table.all_rows] == [False])
-    person.until(lambda: "Acknowledged" not in page.next_step_label.plain)
+    person.wait_until(lambda: [row.is_acknowledged for row in page.table.all_rows] == [False])
+    person.wait_until(lambda: "Acknowledged" not in page.next_step_label.plain)
     person.wait_for_active_window()
     person.press("C")
-    person.until(lambda: page.acknowledged_button.text() == "Show acknowledged")
+    person.wait_until(lambda: page.acknowledged_button.text() == "Show acknowledged")
     assert (("C",), "Show acknowledged") in page.hint_bar.key_hints
 
 
@@ -203,7 +203,7 @@ def test_renewing_the_check_of_a_changed_company(
     import_changes(window_desks, tmp_path, [CHANGES[2](ROWS[WATCHED_NUMBERS[2]])])
     person = open_window()
     page = open_queue(person)
-    person.until(lambda: page.current_change is not None)
+    person.wait_until(lambda: page.current_change is not None)
     assert record.expired_at is not None
     assert not page.renew_button.isEnabled()
     assert f"{record.expired_at.year}" in page.renew_button.shown_reason
@@ -213,20 +213,20 @@ def test_renewing_the_check_of_a_changed_company(
         past = convert_to_naive_utc(datetime(2026, 1, 1, tzinfo=UTC))
         tx.conn.execute(update(credit_checks).where(credit_checks.c.id == record.id).values(expired_at=past))
     page.refresh("asked")
-    person.until(page.renew_button.isEnabled)
+    person.wait_until(page.renew_button.isEnabled)
     person.press("B")
-    dialog = person.dialog(PurchaseDialog)
+    dialog = person.wait_for_dialog(PurchaseDialog)
     assert dialog.form.is_renewal
     assert dialog.form.client_id == record.client_id
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
 
 
 def _select_company(person: Person, page: ChangedCompaniesPage, number: str) -> None:
     rows = page.table.rows
-    person.until(lambda: rows.rowCount() > 1)
+    person.wait_until(lambda: rows.rowCount() > 1)
     place = next(place for place, row in enumerate(page.table.all_rows) if row.change.number == number)
     page.table.go_to_row(place)
-    person.until(lambda: page.current_change is not None and page.current_change.change.number == number)
+    person.wait_until(lambda: page.current_change is not None and page.current_change.change.number == number)
 
 
 def test_arrow_keys_lead_from_the_queue_tabs_to_companies_and_back(open_window: OpenWindow) -> None:
@@ -237,7 +237,7 @@ def test_arrow_keys_lead_from_the_queue_tabs_to_companies_and_back(open_window: 
     person = open_window()
     person.frame.show_route(QueuesRoute(last))
     person.wait_until_read()
-    person.page(QueuesPage).tabs.setFocus(Qt.FocusReason.TabFocusReason)
+    person.wait_for_page(QueuesPage).tabs.setFocus(Qt.FocusReason.TabFocusReason)
     for key, route, page_class, name in (
         ("Right", UnmatchedNoticesRoute(), UnmatchedNoticesPage, notices),
         ("Right", ChangedCompaniesRoute(), ChangedCompaniesPage, companies),
@@ -245,8 +245,8 @@ def test_arrow_keys_lead_from_the_queue_tabs_to_companies_and_back(open_window: 
         ("Left", QueuesRoute(last), QueuesPage, last),
     ):
         person.press(key)
-        person.until(lambda route=route: person.frame.current_route == route)  # type: ignore[misc]  # of this turn
-        tabs = person.page(page_class).findChild(QueueTabs)
+        person.wait_until(lambda route=route: person.frame.current_route == route)  # type: ignore[misc]  # of this turn
+        tabs = person.wait_for_page(page_class).findChild(QueueTabs)
         assert isinstance(tabs, QueueTabs)
         assert person.window.focusWidget() is tabs
         assert tabs.currentIndex() == QUEUE_TAB_NAMES.index(name)

@@ -20,29 +20,29 @@ def test_filter_and_tabs_stay_when_the_language_changes(
     person = open_window()
     context = person.opening.context
     person.frame.show_route(QueuesRoute("unknown"))
-    queues = person.page(QueuesPage)
+    queues = person.wait_for_page(QueuesPage)
     person.press("Ctrl+F")
     person.type_in("client:999")
-    person.until(lambda: queues.row_model.is_complete and queues.row_model.row_count == 0)
+    person.wait_until(lambda: queues.row_model.is_complete and queues.row_model.row_count == 0)
     context.change_language("ja")
-    queues = person.page(QueuesPage)
-    person.until(lambda: queues.row_model.is_complete)
+    queues = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: queues.row_model.is_complete)
     assert (queues.filter.text, queues.row_model.row_count) == ("client:999", 0)
 
     person.frame.show_route(CreditCheckRoute(record.id))
-    check = person.page(CreditCheckPage)
+    check = person.wait_for_page(CreditCheckPage)
     person.wait_until_read()
     check.tabs.show_tab("audit")
     context.change_language("en")
-    assert person.page(CreditCheckPage).tabs.current_name == "audit"
-    assert person.page(CreditCheckPage) is not check
+    assert person.wait_for_page(CreditCheckPage).tabs.current_name == "audit"
+    assert person.wait_for_page(CreditCheckPage) is not check
     person.frame.go_back()
-    assert person.page(QueuesPage).filter.text == "client:999"
+    assert person.wait_for_page(QueuesPage).filter.text == "client:999"
 
     person.frame.show_route(AdminRoute())
     person.wait_until_read()
     person.press("Ctrl+Tab", 2)
-    assert person.page(AdminPage).get_screen_state() == {"tab": "people"}
+    assert person.wait_for_page(AdminPage).get_screen_state() == {"tab": "people"}
     context.change_language("ja")
-    assert person.page(AdminPage).get_screen_state() == {"tab": "people"}
+    assert person.wait_for_page(AdminPage).get_screen_state() == {"tab": "people"}
     person.wait_until_read()

@@ -22,59 +22,59 @@ def test_columns_are_chosen_moved_kept_and_saved(open_window: OpenWindow, consol
     buy_unknown(console, sandbox, NUMBERS[0])
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
-    page = person.page(QueuesPage)
-    person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 1)
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.row_model.is_complete and page.row_model.row_count == 1)
     ids, usual = read_listed_ids(page), list_column_keys(page)
     header = page.table.horizontalHeader()
     header.moveSection(header.visualIndex(1 + usual.index("amount")), 1)
     moved = ["amount", *(key for key in usual if key != "amount")]
-    person.until(lambda: list_column_keys(page) == moved and read_listed_ids(page) == ids)
+    person.wait_until(lambda: list_column_keys(page) == moved and read_listed_ids(page) == ids)
 
     menu = page.columns.build_menu()
     entry = next(one for one in menu.actions() if one.text() == page.row_model.columns[1].title)
     assert entry.isChecked()
     entry.trigger()
-    person.until(lambda: list_column_keys(page) == moved[1:] and read_listed_ids(page) == ids)
+    person.wait_until(lambda: list_column_keys(page) == moved[1:] and read_listed_ids(page) == ids)
     page.columns.choose_columns("unknown", ["state"])
-    person.until(lambda: list_column_keys(page) == ["state"] and read_listed_ids(page) == ids)
+    person.wait_until(lambda: list_column_keys(page) == ["state"] and read_listed_ids(page) == ids)
     assert [one.isEnabled() for one in page.columns.build_menu().actions() if one.isChecked()] == [False]
     assert not page.table.isColumnHidden(1)
 
     person.press("C")
-    dialog = person.dialog(ColumnsDialog)
+    dialog = person.wait_for_dialog(ColumnsDialog)
     assert dialog.ordered_keys[0] == "state"
     caps = {button.key for button in dialog.findChildren(KeyButton)}
     assert {"Alt+↑", "Alt+↓"} <= caps  # as in all other key hints
     dialog.check_box_by_key["state"].setChecked(False)
-    person.until(lambda: not dialog.main_button.isEnabled())
+    person.wait_until(lambda: not dialog.main_button.isEnabled())
     dialog.check_box_by_key["cause"].setChecked(True)
     dialog.check_box_by_key["age"].setChecked(True)
     dialog.check_box_by_key["age"].setFocus()
     dialog.activateWindow()
-    person.until(dialog.check_box_by_key["age"].hasFocus)
+    person.wait_until(dialog.check_box_by_key["age"].hasFocus)
     person.press("Alt+Up")
-    person.until(lambda: dialog.ordered_keys[0] == "age")
+    person.wait_until(lambda: dialog.ordered_keys[0] == "age")
     assert dialog.check_box_by_key["age"].hasFocus()
     down, up = (next(one for one in dialog.findChildren(KeyButton) if one.key == f"Alt+{arrow}") for arrow in "↓↑")
     for button, place in ((down, 2), (up, 0)):  # each of two quick clicks moves the column by one line
         person.double_click(button)
         assert dialog.ordered_keys.index("age") == place
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     person.wait_without_dialog()
-    person.until(lambda: list_column_keys(page) == ["age", "cause"] and read_listed_ids(page) == ids)
+    person.wait_until(lambda: list_column_keys(page) == ["age", "cause"] and read_listed_ids(page) == ids)
 
     content = page._make_view_content()
     assert content.columns == ("age", "cause")
     page.columns.show_default_columns()
-    person.until(lambda: list_column_keys(page) == usual)
+    person.wait_until(lambda: list_column_keys(page) == usual)
     view = console.saved_views.save_view("narrow", False, content)
     page.show_route(QueuesRoute(view=view.id))
-    person.until(lambda: list_column_keys(page) == ["age", "cause"] and read_listed_ids(page) == ids)
+    person.wait_until(lambda: list_column_keys(page) == ["age", "cause"] and read_listed_ids(page) == ids)
     person.frame.show_route(QueuesRoute("unknown"))
-    person.until(lambda: list_column_keys(page) == usual and page.shown_saved_view.view is None)
+    person.wait_until(lambda: list_column_keys(page) == usual and page.shown_saved_view.view is None)
     page.columns.choose_columns("unknown", ["provider", "state"])
-    person.until(lambda: list_column_keys(page) == ["provider", "state"])
+    person.wait_until(lambda: list_column_keys(page) == ["provider", "state"])
     assert person.frame.context.preferences.get_value("shown_columns.queues.unknown") == ["provider", "state"]
 
 
@@ -87,18 +87,18 @@ def test_a_hidden_queue_reads_its_list_again_after_a_change_of_person(
     check = buy_unknown(console, sandbox, NUMBERS[0])
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
-    page = person.page(QueuesPage)
-    person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 1)
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.row_model.is_complete and page.row_model.row_count == 1)
     usual, chosen = list_column_keys(page), ["state", "age"]
     page.columns.choose_columns("unknown", chosen)
-    person.until(lambda: list_column_keys(page) == chosen)
+    person.wait_until(lambda: list_column_keys(page) == chosen)
     context = person.frame.context
     first = context.operator or ""
     person.frame.show_route(HomeRoute())
     for name, shown in (("op-b", usual), (first, chosen)):
         context.change_operator(name)
-        person.until(lambda shown=shown: list_column_keys(page) == shown)  # type: ignore[misc]  # its own value
+        person.wait_until(lambda shown=shown: list_column_keys(page) == shown)  # type: ignore[misc]  # its own value
         context.changed.emit(frozenset({("credit-check", check.id)}))
     person.frame.show_route(QueuesRoute("unknown"))
-    person.until(lambda: read_listed_ids(page) == [check.id] and page.table.current_item is not None)
+    person.wait_until(lambda: read_listed_ids(page) == [check.id] and page.table.current_item is not None)
     assert list_column_keys(page) == chosen

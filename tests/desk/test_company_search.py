@@ -71,7 +71,7 @@ def read_visible_facts(root: CorporationFactsView) -> str:
 def search_text(person: Person, text: str) -> LookupPage:
     person.frame.show_route(LookupRoute(text))
     person.wait_until_read()
-    return person.page(LookupPage)
+    return person.wait_for_page(LookupPage)
 
 
 def list_companies(page: LookupPage) -> CompanyList:
@@ -97,14 +97,14 @@ def test_a_credit_check_is_found_by_a_part_of_a_name_in_five_keys(
     box = person.opening.controller.command_palette.search_box
     box.input.insert("みなもどう")  # as an input method does: these letters have no keys
     entries = box.list
-    person.until(
+    person.wait_until(
         lambda: any(
             "みなも堂" in str(entries.model().index(row, 0).data()) for row in range(entries.model().rowCount())
         )
     )
     person.press("Enter")
     person.wait_until_read()
-    page = person.page(LookupPage)
+    page = person.wait_for_page(LookupPage)
     assert page.company_panel.number == OPEN  # with records of ours it stands before the closed one
     assert page.company_panel.name_label.plain == "株式会社みなも堂印刷"
     assert page.company_panel.furigana_label.plain == "ミナモドウインサツ"
@@ -170,8 +170,8 @@ def test_a_closed_and_a_merged_company(
     person = open_window()
     page = search_text(person, CLOSED)
     facts = page.company_panel.registry_facts
-    person.until(lambda: "2026-10-31" in read_visible_facts(facts))
-    person.until(lambda: REGISTRY_DATE.isoformat() in read_visible_facts(facts))
+    person.wait_until(lambda: "2026-10-31" in read_visible_facts(facts))
+    person.wait_until(lambda: REGISTRY_DATE.isoformat() in read_visible_facts(facts))
     search_text(person, MERGED)
     (link,) = (stop for stop in facts.focus_stops if isinstance(stop, LinkButton))
     link.click()
@@ -182,19 +182,19 @@ def test_a_closed_and_a_merged_company(
     person.wait_until_read()
     assert page.company_panel.number == MERGED
     person.press("B")
-    dialog = person.dialog(PurchaseDialog)
+    dialog = person.wait_for_dialog(PurchaseDialog)
     assert any("株式会社オリゾン測器" in bar.accessibleName() for bar in dialog.form.findChildren(NotificationBar))
     client = dialog.form.client_input
     assert isinstance(client, DropDownList)
     client.setCurrentIndex(0)
-    person.until(dialog.main_button.isEnabled)  # told, not refused
+    person.wait_until(dialog.main_button.isEnabled)  # told, not refused
     (successor,) = (link for link in dialog.form.findChildren(LinkButton) if link.isVisible())
     successor.click()
     person.wait_without_dialog()
     person.wait_until_read()
     assert page.company_panel.number == SUCCESSOR
     search_text(person, ABSENT)
-    person.until(
+    person.wait_until(
         lambda: REGISTRY_DATE.isoformat() in read_visible_facts(facts)
     )  # the registry doesn't have this number, and says so
     assert page.company_panel.name_label.plain
@@ -220,15 +220,15 @@ def test_pages_of_records_show_closure_and_successor_of_the_company(
     for route, page_type, closed_on, name in pages:
         person.frame.show_route(route)
         person.wait_until_read()
-        head = person.page(page_type).head
-        person.until(head.registry_label.isVisible)
+        head = person.wait_for_page(page_type).head
+        person.wait_until(head.registry_label.isVisible)
         assert f"Closed on {closed_on}" in head.registry_notice_label.plain
         assert name in f"{head.company_label.plain} {head.registry_notice_label.plain}"
         assert REGISTRY_DATE.isoformat() in head.registry_label.plain
         assert REGISTRY_PUBLISHER in head.registry_label.plain
     person.frame.show_route(ApprovalsRoute(refund.id))
-    panel = person.page(ApprovalsPage).request_panel
-    person.until(lambda: panel.details is not None)
+    panel = person.wait_for_page(ApprovalsPage).request_panel
+    person.wait_until(lambda: panel.details is not None)
     person.wait_until_read()
     told = " ".join(label.plain for label in panel.findChildren(TextLabel))
     assert "みなも堂商事有限会社 (registry)" in told
@@ -236,8 +236,8 @@ def test_pages_of_records_show_closure_and_successor_of_the_company(
     assert REGISTRY_PUBLISHER in told
     person.window.resize(1920, 1080)
     person.frame.show_route(QueuesRoute("refunds"))
-    preview = person.page(QueuesPage).preview
-    person.until(lambda: preview.record is not None)
+    preview = person.wait_for_page(QueuesPage).preview
+    person.wait_until(lambda: preview.record is not None)
     person.wait_until_read()
     told = " ".join(label.plain for label in preview.findChildren(TextLabel))
     assert "Closed on 2026-10-31" in told
@@ -245,7 +245,7 @@ def test_pages_of_records_show_closure_and_successor_of_the_company(
     assert (check.company_name or "") != "株式会社霧沢建材"
     person.frame.show_route(CreditCheckRoute(check.id))
     person.wait_until_read()
-    assert "Official name: 株式会社霧沢建材" in person.page(CreditCheckPage).head.registry_notice_label.plain
+    assert "Official name: 株式会社霧沢建材" in person.wait_for_page(CreditCheckPage).head.registry_notice_label.plain
 
 
 def test_a_differing_company_name_is_shown(
@@ -258,7 +258,7 @@ def test_a_differing_company_name_is_shown(
     page = search_text(person, OPEN)
     assert page.company_panel.name_label.plain == "株式会社新しい名"
     assert check.company_name
-    person.until(lambda: (check.company_name or "") in read_visible_facts(page.company_panel.registry_facts))
+    person.wait_until(lambda: (check.company_name or "") in read_visible_facts(page.company_panel.registry_facts))
 
 
 def test_rows_show_the_official_company_name(
@@ -270,7 +270,7 @@ def test_rows_show_the_official_company_name(
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
     person.wait_until_read()
-    table = person.page(QueuesPage).table
+    table = person.wait_for_page(QueuesPage).table
     column = next(column for column in table.rows.columns if column.key in ("corporation", "company"))
     rows = [row for place in range(table.rows.rowCount()) if (row := table.rows.row_at(place)) is not None]
     (name,) = (column.text(row) for row in rows if row.item.record.id == check.id)
@@ -287,10 +287,10 @@ def test_the_page_of_a_company_names_facts_missing_without_a_registry(
     page = search_text(person, OPEN)
     hint = page.context.translate("lookup.no_registry_facts")
     facts = page.company_panel.registry_facts
-    person.until(lambda: read_visible_facts(facts) == hint)
+    person.wait_until(lambda: read_visible_facts(facts) == hint)
     import_registry(window_desks, tmp_path)
     person.press("F5")
-    person.until(lambda: REGISTRY_DATE.isoformat() in read_visible_facts(facts))
+    person.wait_until(lambda: REGISTRY_DATE.isoformat() in read_visible_facts(facts))
     assert hint not in read_visible_facts(facts)
 
 

@@ -20,8 +20,8 @@ def test_ctrl_c_copies_the_identifier_that_has_the_focus(
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     person = open_window()
     person.frame.show_route(PaymentRoute(payment.id))
-    page = person.page(PaymentPage)
-    person.until(lambda: page.view is not None)
+    page = person.wait_for_page(PaymentPage)
+    person.wait_until(lambda: page.view is not None)
     person.wait_until_read()
     for identifier in (page.head.title, page._number_label, *page.facts_panel.findChildren(CopyableId)):
         assert identifier.isVisible()
@@ -30,8 +30,8 @@ def test_ctrl_c_copies_the_identifier_that_has_the_focus(
         assert QGuiApplication.clipboard().text() == identifier.plain != ""
     check = buy_check(console, NUMBERS[0])
     person.frame.show_route(CreditCheckRoute(check.id))
-    number = person.page(CreditCheckPage).head.corporation_number
-    person.until(number.isVisible)
+    number = person.wait_for_page(CreditCheckPage).head.corporation_number
+    person.wait_until(number.isVisible)
     person.wait_until_read()
     number.setFocus()
     person.press("Ctrl+C")

@@ -59,7 +59,7 @@ __all__ = ["payment"]
 
 def end_without_closing(person: Person) -> None:
     """End the window as a killed process does: only values that were written before remain."""
-    person.until(lambda: not person.opening.context.person_values._unwritten_changes)
+    person.wait_until(lambda: not person.opening.context.person_values._unwritten_changes)
     person.wait_until_read()
     person.opening.context.person_values._value_source = None  # a dead process writes nothing
     person.opening.close()
@@ -68,18 +68,18 @@ def end_without_closing(person: Person) -> None:
 def type_refund(person: Person, payment: Payment) -> RefundDialog:
     open_payment(person, payment)
     person.press("R")
-    dialog = person.dialog(RefundDialog)
+    dialog = person.wait_for_dialog(RefundDialog)
     dialog.form.amount_edit.setText("8500")
     dialog.form.reason_list.setCurrentIndex(0)
     dialog.form.explanation_edit.setText("ordered twice")
     dialog.form.ticket_edit.setText("T-7")
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     return dialog
 
 
 def read_home_bars(person: Person) -> list[NotificationBar]:
     person.frame.show_route(HomeRoute())
-    page = person.page(HomePage)
+    page = person.wait_for_page(HomePage)
     return [page._bar_by_name[name] for name in page.list_bar_names() if name.startswith("draft.")]
 
 
@@ -90,23 +90,23 @@ def test_a_refund_that_stopped_at_review_is_continued(open_window: OpenWindow, p
     assert dialog.review is not None
     end_without_closing(person)
     again = open_window()
-    page = again.page(PaymentPage)
+    page = again.wait_for_page(PaymentPage)
     assert page.id == payment.id, "the screen where the person was"
     (bar,) = read_home_bars(again)
     assert "review" in bar.accessibleName()
     assert payment.merchant_payment_id in bar.accessibleName()
     assert bar.button is not None
     bar.button.click()
-    dialog = again.dialog(RefundDialog)
+    dialog = again.wait_for_dialog(RefundDialog)
     form = dialog.form
     assert (form.amount_edit.text(), form.reason_code) == ("8500", "ordered_twice")
     assert (form.explanation_edit.text(), form.ticket_edit.text()) == ("ordered twice", "T-7")
     assert dialog.review is None, "a draft only fills the form"
-    again.until(dialog.main_button.isEnabled)
+    again.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    again.until(dialog.main_button.isEnabled)
+    again.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    again.until(lambda: dialog._refund is not None)
+    again.wait_until(lambda: dialog._refund is not None)
     again.press("Esc")
     again.wait_without_dialog()
     assert read_home_bars(again) == []
@@ -134,7 +134,7 @@ def test_a_draft_of_a_refund_changed_by_another_person_is_not_sent(open_window: 
     (bar,) = read_home_bars(other)
     assert bar.button is not None
     bar.button.click()
-    page = other.page(PaymentPage)
+    page = other.wait_for_page(PaymentPage)
     other.wait_until_read()
     button = page.find_button("refund")
     assert button is not None
@@ -148,12 +148,12 @@ def test_a_draft_is_discarded(open_window: OpenWindow, payment: Payment) -> None
     dialog = type_refund(person, payment)
     dialog.reject()
     (bar,) = read_home_bars(person)
-    person.control("Discard", bar).press()
-    person.until(lambda: person.opening.context.person_values.list_drafts() == ())
+    person.wait_for_control("Discard", bar).press()
+    person.wait_until(lambda: person.opening.context.person_values.list_drafts() == ())
     assert read_home_bars(person) == []
     open_payment(person, payment)
     person.press("R")
-    dialog = person.dialog(RefundDialog)
+    dialog = person.wait_for_dialog(RefundDialog)
     assert dialog.form.explanation_edit.text() == ""
     assert dialog._draft is not None
     assert dialog._draft.bar is None
@@ -185,7 +185,7 @@ def test_review_goes_back_to_the_form(open_window: OpenWindow, payment: Payment)
     assert dialog.form.explanation_edit.text() == "ordered twice"
     assert dialog.form.amount_edit.hasFocus()
     dialog.form.amount_edit.setText("7500")
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     assert "7,500" in dialog.windowTitle()
     assert dialog.form.make_request().amount == "7500"
@@ -197,24 +197,24 @@ def test_a_draft_of_a_note_is_visible_to_its_author_only(
     person = open_window()
     open_payment(person, payment)
     person.press("N")
-    dialog = person.dialog(NoteDialog)
+    dialog = person.wait_for_dialog(NoteDialog)
     dialog.note_field.edit.setPlainText("Ms Sato called")  # type: ignore[union-attr]  # an area
     end_without_closing(person)
     other = open_window("lead-b")
-    other.until(lambda: other.opening.context.person_values.person == "lead-b")
+    other.wait_until(lambda: other.opening.context.person_values.person == "lead-b")
     other.wait_until_read()
     assert read_home_bars(other) == []
     open_payment(other, payment)
     other.press("N")
-    assert other.dialog(NoteDialog).note_field.text() == ""
+    assert other.wait_for_dialog(NoteDialog).note_field.text() == ""
     other.press("Esc")
     other.wait_without_dialog()
     other = window_desks.switch_person(other, "op-a")
     open_payment(other, payment)
     other.press("N")
-    dialog = other.dialog(NoteDialog)
+    dialog = other.wait_for_dialog(NoteDialog)
     assert dialog.note_field.text() == "Ms Sato called"
-    other.until(dialog.main_button.isEnabled)
+    other.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     other.wait_without_dialog()
     assert other.opening.context.person_values.list_drafts() == ()
@@ -339,20 +339,20 @@ def test_home_opens_each_draft(window_desks: WindowTestDesks, open_window: OpenW
         dialog.reject()
         person.wait_without_dialog()
         assert len(read_home_bars(person)) == min(count, 3)
-        page = person.page(HomePage)
+        page = person.wait_for_page(HomePage)
         assert ("more_drafts" in page.list_bar_names()) is (count > 3)
     assert page.list_bar_names()[-1] == "more_drafts"
     bar = page._bar_by_name["more_drafts"]
     assert "2 more drafts." in bar.accessibleName()
     assert bar.button is not None
     bar.button.click()
-    listing = person.dialog(UnfinishedWorkDialog)
-    person.until(lambda: listing.own_items_table.rows.rowCount() >= len(names))
+    listing = person.wait_for_dialog(UnfinishedWorkDialog)
+    person.wait_until(lambda: listing.own_items_table.rows.rowCount() >= len(names))
     person.press("Esc")
     person.wait_without_dialog()
     for left in (1, 0):
-        person.control("Discard", read_home_bars(person)[0]).press()
-        person.until(lambda left=left: len(person.opening.context.person_values.list_drafts()) == 3 + left)  # type: ignore[misc]  # of this turn
+        person.wait_for_control("Discard", read_home_bars(person)[0]).press()
+        person.wait_until(lambda left=left: len(person.opening.context.person_values.list_drafts()) == 3 + left)  # type: ignore[misc]  # of this turn
         assert len(read_home_bars(person)) == 3
         assert ("more_drafts" in page.list_bar_names()) is (left > 0)
 
@@ -383,8 +383,8 @@ def test_a_draft_restores_the_days_of_a_reconciliation(open_window: OpenWindow) 
     dialog = open_reconciliation(again)
     assert (dialog.chosen_provider, dialog.first_day_field.text()) == ("atom", "2026-11-01")
     assert dialog._draft.bar is not None
-    again.control("Start over", dialog._draft.bar).press()
-    again.until(lambda: dialog.first_day_field.text() == proposed)
+    again.wait_for_control("Start over", dialog._draft.bar).press()
+    again.wait_until(lambda: dialog.first_day_field.text() == proposed)
     assert dialog.chosen_provider == "paypay"
     assert again.opening.context.person_values.list_drafts() == ()
     dialog.reject()
@@ -399,16 +399,16 @@ def test_a_stored_reason_is_no_draft_any_more(
     raise_two_alerts(window_desks, payment)
     person = open_window()
     person.press("Alt+6")
-    page = person.page(AlertsPage)
-    person.until(lambda: page.current_incident is not None)
+    page = person.wait_for_page(AlertsPage)
+    person.wait_until(lambda: page.current_incident is not None)
     person.press("E")
-    person.dialog(ResolveIncidentDialog).note_field.edit.setPlainText(TEXT)  # type: ignore[union-attr]  # an area
+    person.wait_for_dialog(ResolveIncidentDialog).note_field.edit.setPlainText(TEXT)  # type: ignore[union-attr]  # an area
     person.press("Esc")
     person.wait_without_dialog()
     person.press("E")
-    dialog = person.dialog(ResolveIncidentDialog)
+    dialog = person.wait_for_dialog(ResolveIncidentDialog)
     assert dialog.note_field.text() == TEXT
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     person.wait_without_dialog()
     assert person.opening.context.person_values.list_drafts() == ()
@@ -419,14 +419,14 @@ def test_a_queue_is_restored_with_filter_and_row(open_window: OpenWindow, consol
         buy_unknown(console, sandbox, number)
     person = open_window()
     person.opening.context.navigate(QueuesRoute("unknown"))
-    page = person.page(QueuesPage)
+    page = person.wait_for_page(QueuesPage)
     person.wait_until_read()
     page.table.go_to_row(page.table.current_row + 1)
     row = page.current_row
     assert row is not None
     end_without_closing(person)
     again = open_window()
-    page = again.page(QueuesPage)
+    page = again.wait_for_page(QueuesPage)
     again.wait_until_read()
     assert page.queue == "unknown"
     assert page.current_row is not None
@@ -436,7 +436,7 @@ def test_a_queue_is_restored_with_filter_and_row(open_window: OpenWindow, consol
     again.wait_until_read()
     end_without_closing(again)
     third = open_window()
-    page = third.page(QueuesPage)
+    page = third.wait_for_page(QueuesPage)
     third.wait_until_read()
     assert page.filter.text == "1180301018771"
     assert page.row_model.row_count == 1
@@ -448,7 +448,7 @@ def test_visited_records_are_restored_in_their_present_state(open_window: OpenWi
     person.frame.show_route(HomeRoute())
     end_without_closing(person)
     again = open_window()
-    again.until(lambda: bool(again.opening.context.visits))
+    again.wait_until(lambda: bool(again.opening.context.visits))
     assert [visit.record.id for visit in again.opening.context.visits] == [payment.id]
 
 
@@ -471,5 +471,5 @@ def test_a_deleted_record_in_the_list_of_visits_is_reported(open_window: OpenWin
     person.wait_until_read()
     end_without_closing(person)
     again = open_window()
-    page = again.page(PaymentPage)
+    page = again.wait_for_page(PaymentPage)
     assert "failed" in page.list_bar_names()

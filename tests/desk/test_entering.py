@@ -43,44 +43,44 @@ class PersonBeforeWindow(Person):
     def __init__(self, bot: QtBot, settings: Settings) -> None:
         self._bot = bot
         self._desks = ExitStack()
-        self.opening = WindowOpener(settings, self._open)
+        self.opening = WindowOpener(settings, self._open_console)
         self.settings = settings
         self.window.show()
         self.window.activateWindow()
         bot.waitActive(self.window)
-        self.until(lambda: hasattr(self.opening, "frame"))
+        self.wait_until(lambda: hasattr(self.opening, "frame"))
 
     @property
     def window(self) -> MainWindow:  # type: ignore[override]  # signing out brings another one
         return self.opening.window
 
-    def _open(self) -> Console:
+    def _open_console(self) -> Console:
         self._desks.close()
         return self._desks.enter_context(open_console(self.settings))
 
-    def form(self) -> SignInForm:
+    def wait_for_form(self) -> SignInForm:
         """Wait until the form of the sign-in is there and enabled, and return it."""
-        return cast(SignInForm, self._panel(SignInForm))
+        return cast(SignInForm, self._wait_for_panel(SignInForm))
 
-    def lock_form(self) -> UnlockForm:
-        return cast(UnlockForm, self._panel(UnlockForm))
+    def wait_for_lock_form(self) -> UnlockForm:
+        return cast(UnlockForm, self._wait_for_panel(UnlockForm))
 
-    def _panel(self, kind: type[SignInForm] | type[UnlockForm]) -> QWidget:
-        def found() -> QWidget | None:
+    def _wait_for_panel(self, kind: type[SignInForm] | type[UnlockForm]) -> QWidget:
+        def find_panel() -> QWidget | None:
             cover = self.frame.window_cover.cover
             panel = cover.panel if isinstance(cover, PrivacyCover) else None
             return panel if isinstance(panel, kind) and panel.submit_button.isEnabled() else None
 
-        self.until(lambda: found() is not None)
-        panel = found()
+        self.wait_until(lambda: find_panel() is not None)
+        panel = find_panel()
         assert panel is not None
         return panel
 
     def sign_in(self, user: str, password: str) -> None:
         """Sign in by the keyboard; the focus must already be in the first empty field."""
-        form = self.form()
+        form = self.wait_for_form()
         self.wait_for_active_window()
-        self.until(lambda: QApplication.focusWidget() is not None)
+        self.wait_until(lambda: QApplication.focusWidget() is not None)
         if not form.user_field.text():
             self.type_in(user)
             self.press("Tab")
@@ -88,13 +88,13 @@ class PersonBeforeWindow(Person):
         self.press("Return")
 
     def wait_for_home(self) -> HomePage:
-        self.until(lambda: not self.frame.window_cover.is_covered and self.opening.controller is not None)
-        return self.page(HomePage)
+        self.wait_until(lambda: not self.frame.window_cover.is_covered and self.opening.controller is not None)
+        return self.wait_for_page(HomePage)
 
     def read_newest_bar(self) -> str:
         """Return the accessible name of the newest bar above the form's fields."""
-        self.until(lambda: bool(self.form().findChildren(NotificationBar)))
-        return self.form().findChildren(NotificationBar)[-1].accessibleName()
+        self.wait_until(lambda: bool(self.wait_for_form().findChildren(NotificationBar)))
+        return self.wait_for_form().findChildren(NotificationBar)[-1].accessibleName()
 
     def leave(self) -> None:
         if shiboken6.isValid(self.window):
@@ -157,7 +157,7 @@ def test_a_first_start_leads_to_the_first_page(open_sign_in: OpenSignIn, place: 
     assert person.opening.context.operator == user
     assert person.frame.top_bar.operator.text() == user
     assert password in keyring.kept.values()
-    person.until(lambda: read_trail(place) == [(user, "session_missing"), (user, "session_created")])
+    person.wait_until(lambda: read_trail(place) == [(user, "session_missing"), (user, "session_created")])
     again = open_sign_in(keyring)
     again.wait_for_home()
     assert again.opening.context.operator == user
@@ -171,11 +171,11 @@ def test_a_window_without_a_keyring_asks_for_the_password_at_each_start(
     """
     user, password = get_account(place)
     person = open_sign_in(None)
-    assert "no keyring" in person.form().store_password_box.accessibleDescription()
+    assert "no keyring" in person.wait_for_form().store_password_box.accessibleDescription()
     person.sign_in(user, password)
     person.wait_for_home()
     assert not person.frame.toasts.visible_toasts  # nobody had asked to keep it
-    assert open_sign_in(None).form().user_field.text() == ""
+    assert open_sign_in(None).wait_for_form().user_field.text() == ""
 
 
 def test_an_address_with_account_and_password_needs_no_sign_in(open_sign_in: OpenSignIn, place: Place) -> None:
@@ -190,19 +190,19 @@ def test_the_lock_wants_the_accounts_password(open_sign_in: OpenSignIn, place: P
     person = open_sign_in(None, place.url())
     person.wait_for_home()
     person.frame.show_route(LookupRoute(""))
-    page = person.page(LookupPage)
-    person.until(page.number_field.edit.hasFocus)
+    page = person.wait_for_page(LookupPage)
+    person.wait_until(page.number_field.edit.hasFocus)
     person.type_in("118")
     person.press("Ctrl+L")
-    person.lock_form()
+    person.wait_for_lock_form()
     person.type_in("wrong")
     person.press("Return")
-    form = person.lock_form()
-    person.until(lambda: bool(form.findChildren(NotificationBar)))
+    form = person.wait_for_lock_form()
+    person.wait_until(lambda: bool(form.findChildren(NotificationBar)))
     assert not page.isVisible()
     person.type_in(get_account(place)[1])
     person.press("Return")
-    person.until(lambda: not person.frame.window_cover.is_covered)
+    person.wait_until(lambda: not person.frame.window_cover.is_covered)
     assert page.number_field.edit.text().replace(" ", "") == "118"
 
 
@@ -214,12 +214,12 @@ def test_a_sign_out_opens_an_empty_sign_in_form(open_sign_in: OpenSignIn, place:
     person.sign_in(*first)
     person.wait_for_home()
     person.frame.show_route(LookupRoute("118"))
-    person.page(LookupPage)
+    person.wait_for_page(LookupPage)
     person.press("Ctrl+L")
     before = person.window
-    person.lock_form().other_person_link.click()
-    person.until(lambda: person.opening.window is not before and not shiboken6.isValid(before))
-    form = person.form()
+    person.wait_for_lock_form().other_person_link.click()
+    person.wait_until(lambda: person.opening.window is not before and not shiboken6.isValid(before))
+    form = person.wait_for_form()
     assert set(keyring.kept) == {"DRAFT_KEY"}, "the account is forgotten; drafts stay encrypted on this desk"
     assert (form.user_field.text(), form.password_field.text()) == ("", "")
     person.sign_in(*second)
@@ -228,7 +228,9 @@ def test_a_sign_out_opens_an_empty_sign_in_form(open_sign_in: OpenSignIn, place:
     assert person.frame.current_route is not None
     assert not isinstance(person.frame.current_route, LookupRoute)
     said = [(first[0], "session_missing"), (first[0], "session_created"), (first[0], "session_deleted")]
-    person.until(lambda: read_trail(place) == [*said, (second[0], "session_missing"), (second[0], "session_created")])
+    person.wait_until(
+        lambda: read_trail(place) == [*said, (second[0], "session_missing"), (second[0], "session_created")]
+    )
 
 
 @pytest.mark.expects_log("a due task of the window may run while the account is refused")
@@ -240,7 +242,7 @@ def test_a_changed_password_is_requested_and_work_continues(open_sign_in: OpenSi
     person = open_sign_in(None, place.url("op-b"))
     person.wait_for_home()
     person.frame.show_route(LookupRoute(""))
-    page = person.page(LookupPage)
+    page = person.wait_for_page(LookupPage)
     place.sql(f"ALTER USER `{user}`@`%` IDENTIFIED BY 'the-next-one'")
     try:
         server = place.database.nodes[0]  # type: ignore[attr-defined]  # a place on a server
@@ -249,13 +251,13 @@ def test_a_changed_password_is_requested_and_work_continues(open_sign_in: OpenSi
         for (id,) in open_ones:
             with suppress(pymysql.err.OperationalError):  # the window has closed it meanwhile
                 server.sql(f"KILL {id}")
-        form = person.form()
+        form = person.wait_for_form()
         assert form.user_field.edit.isReadOnly()
         assert form.user_field.text() == user
         person.type_in("the-next-one")
         person.press("Return")
-        person.until(lambda: not person.frame.window_cover.is_covered)
-        assert person.page(LookupPage) is page
+        person.wait_until(lambda: not person.frame.window_cover.is_covered)
+        assert person.wait_for_page(LookupPage) is page
     finally:
         place.sql(f"ALTER USER `{user}`@`%` IDENTIFIED BY '{password}'")
 
@@ -274,16 +276,16 @@ def test_an_administrator_and_an_auditor_sign_in(
                 {f"CONSOLE_{key}": text for key, text in told.items()}, find_keyring=lambda: None
             )
             person = PersonBeforeWindow(qtbot, settings)
-            person.until(lambda seat=person.opening.context: seat.are_people_read)  # type: ignore[misc]  # of this turn
-            person.page(kind)
+            person.wait_until(lambda seat=person.opening.context: seat.are_people_read)  # type: ignore[misc]  # of this turn
+            person.wait_for_page(kind)
             person.opening.controller.background_refresh.run_due_tasks()  # type: ignore[union-attr]  # it is open
             person.wait_until_read()
             assert person.opening.context.last_due_tasks_at is None
             assert person.opening.context.connection_state.lost_since is None
             context = person.opening.context
-            person.until(lambda seat=context: seat.connection_state.database_answer_seconds is not None)  # type: ignore[misc]  # of this turn
+            person.wait_until(lambda seat=context: seat.connection_state.database_answer_seconds is not None)  # type: ignore[misc]  # of this turn
             person.frame.show_route(AuditRoute())
-            person.page(AuditPage if who == "aud-e" else NoRightPage)
+            person.wait_for_page(AuditPage if who == "aud-e" else NoRightPage)
             person.wait_until_read()
             assert [
                 bar.accessibleName() for bar in person.window.findChildren(NotificationBar) if bar.isVisible()

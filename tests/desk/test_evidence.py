@@ -53,11 +53,11 @@ def read_visible_words(root: QWidget, kind: type[QWidget]) -> str:
 def choose_file(person: Person, file: Path) -> None:
     """Enter the name of the file in the file dialog that is open."""
 
-    def asking() -> list[QFileDialog]:
+    def list_file_dialogs() -> list[QFileDialog]:
         return [one for one in person.window.findChildren(QFileDialog) if one.isVisible()]
 
-    person.until(lambda: bool(asking()))
-    (dialog,) = asking()
+    person.wait_until(lambda: bool(list_file_dialogs()))
+    (dialog,) = list_file_dialogs()
     assert dialog.testOption(QFileDialog.Option.DontConfirmOverwrite)
     dialog.fileSelected.emit(str(file))
     dialog.reject()
@@ -65,8 +65,8 @@ def choose_file(person: Person, file: Path) -> None:
 
 def show_page(person: Person, route: Route, kind: type[Page]) -> Page:
     person.frame.show_route(route)
-    page = person.page(kind)
-    person.until(lambda: getattr(page, "view", None) is not None)
+    page = person.wait_for_page(kind)
+    person.wait_until(lambda: getattr(page, "view", None) is not None)
     person.wait_until_read()
     return page
 
@@ -83,7 +83,7 @@ def test_a_pack_is_exported_and_opened_in_three_actions(
     person.press("Ctrl+Shift+E")
     file = tmp_path / "case.zip"
     choose_file(person, file)
-    person.until(lambda: str(file) in read_visible_words(person.window, ToastFrame))
+    person.wait_until(lambda: str(file) in read_visible_words(person.window, ToastFrame))
     assert "Evidence pack written (" in read_visible_words(person.window, ToastFrame)
     assert verify_pack(file).is_intact
 
@@ -99,18 +99,18 @@ def test_a_name_in_use_is_refused_in_a_bar(open_window: OpenWindow, console: Con
     file.write_bytes(b"mine")
     person.press("Ctrl+Shift+E")
     choose_file(person, file)
-    person.until(
+    person.wait_until(
         lambda: "already exists" in " ".join(bar.accessibleName() for bar in page.findChildren(NotificationBar))
     )
     assert file.read_bytes() == b"mine"
     other = tmp_path / "other.zip"
     person.press("Ctrl+Shift+E")
     choose_file(person, other)
-    person.until(lambda: str(other) in read_visible_words(person.window, ToastFrame))
+    person.wait_until(lambda: str(other) in read_visible_words(person.window, ToastFrame))
     assert "already exists" not in read_visible_words(page, NotificationBar)
     person.press("Ctrl+Shift+E")
     choose_file(person, other)
-    person.until(lambda: "already exists" in read_visible_words(page, NotificationBar))
+    person.wait_until(lambda: "already exists" in read_visible_words(page, NotificationBar))
     assert read_visible_words(person.window, ToastFrame) == "", "a success and a refusal are shown at once"
 
 
@@ -124,18 +124,18 @@ def test_evidence_packs_of_selected_records_are_exported(
     lacking = [buy_without_pdf(console, sandbox, number) for number in NUMBERS[:2]]
     person = open_window()
     person.frame.show_route(QueuesRoute("incomplete"))
-    page = person.page(QueuesPage)
-    person.until(lambda: page.row_model.is_complete and page.row_model.row_count == len(lacking))
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.row_model.is_complete and page.row_model.row_count == len(lacking))
     page.take_focus()
     person.press("Ctrl+Shift+E")
     choose_file(person, tmp_path / "one.zip")
-    person.until((tmp_path / "one.zip").exists)
+    person.wait_until((tmp_path / "one.zip").exists)
     person.press("Ctrl+A")
     assert page.selection.bar.evidence_packs_button.isEnabled()
     person.press("Ctrl+Shift+E")
     choose_file(person, tmp_path / "all.zip")
     packs = page.queue_actions.evidence_bundle
-    person.until(lambda: (tmp_path / "all.zip").exists() and not packs.is_running)
+    person.wait_until(lambda: (tmp_path / "all.zip").exists() and not packs.is_running)
     assert "2 evidence packs written" in read_visible_words(person.window, ToastFrame)
     with zipfile.ZipFile(tmp_path / "all.zip") as bundle:
         names = {name for name in bundle.namelist() if name.startswith("packs/")}
@@ -143,22 +143,22 @@ def test_evidence_packs_of_selected_records_are_exported(
     assert verify_pack(tmp_path / "all.zip").is_intact
     packs.write_bundle_to(str(tmp_path / "cancelled.zip"))
     packs.cancel()
-    person.until(lambda: not packs.is_running)
+    person.wait_until(lambda: not packs.is_running)
     assert not (tmp_path / "cancelled.zip").exists()
 
     person.frame.show_route(LookupRoute(NUMBERS[0]))
-    lookup = person.page(LookupPage)
-    person.until(lambda: lookup.company_panel.number == NUMBERS[0])
+    lookup = person.wait_for_page(LookupPage)
+    person.wait_until(lambda: lookup.company_panel.number == NUMBERS[0])
     tabs = lookup.company_panel.tabs
     tabs.setCurrentIndex([tabs.get_tab_data(place) for place in range(tabs.count())].index("checks"))
     person.press("Ctrl+Shift+E")
     choose_file(person, tmp_path / "company.zip")
-    person.until(lambda: (tmp_path / "company.zip").exists() and not lookup.evidence_bundle.is_running)
+    person.wait_until(lambda: (tmp_path / "company.zip").exists() and not lookup.evidence_bundle.is_running)
     assert verify_pack(tmp_path / "company.zip").about["packs"] == 1
     for place, name in ((tabs.currentIndex(), "checks"), (tabs.count() - 1, "all")):
         tabs.setCurrentIndex(place)
         lookup.exporter.export_list_to(str(tmp_path / f"{name}.csv"))
-        person.until(lambda: not lookup.exporter.is_running)
+        person.wait_until(lambda: not lookup.exporter.is_running)
         assert (tmp_path / f"{name}.csv").exists(), name
 
 
@@ -183,11 +183,11 @@ def test_every_record_page_has_timeline_and_pack_keys(
         show_page(person, route, page)
         QGuiApplication.clipboard().clear()
         person.press("Ctrl+Shift+T")
-        person.until(lambda: QGuiApplication.clipboard().text().startswith("History of "))
+        person.wait_until(lambda: QGuiApplication.clipboard().text().startswith("History of "))
         assert QGuiApplication.clipboard().text().count("\n") > 3
         person.press("Ctrl+Shift+E")
         choose_file(person, tmp_path / f"{kind}.zip")
-        person.until((tmp_path / f"{kind}.zip").exists)
+        person.wait_until((tmp_path / f"{kind}.zip").exists)
         person.wait_until_read()
 
 
@@ -219,7 +219,7 @@ def test_the_disabled_export_button_shows_its_reason(
     button, copy = page.action_bar.find_button("evidence_pack"), page.action_bar.find_button("copy_story")
     assert button is not None
     assert copy is not None
-    person.until(lambda: not button.isEnabled())
+    person.wait_until(lambda: not button.isEnabled())
     assert "auditor" in button.reason.lower()
     assert copy.isEnabled()
     person.press("Ctrl+Shift+E")
@@ -247,8 +247,8 @@ def test_an_empty_home_shows_a_message(
         buy_unknown(console, sandbox, NUMBER)
     person = open_window()
     person.frame.show_route(HomeRoute())
-    page = person.page(HomePage)
-    person.until(lambda: page.rows.is_complete)
+    page = person.wait_for_page(HomePage)
+    person.wait_until(lambda: page.rows.is_complete)
     person.wait_until_read()
     assert page.empty_state.isVisible() is not waits
     assert page.table.isVisible() is waits
@@ -256,5 +256,5 @@ def test_an_empty_home_shows_a_message(
         assert "Nothing is waiting for you." in " ".join(
             one.plain for one in page.empty_state.findChildren(TextLabel)
         )
-        person.control("Open in Queues", page.empty_state).press()
-        person.until(lambda: not isinstance(person.frame.current_page, HomePage))
+        person.wait_for_control("Open in Queues", page.empty_state).press()
+        person.wait_until(lambda: not isinstance(person.frame.current_page, HomePage))

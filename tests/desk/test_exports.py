@@ -32,10 +32,10 @@ def test_a_queue_is_taken_along(
     """
     person = open_window()
     person.frame.show_route(QueuesRoute("incomplete"))
-    page = person.page(QueuesPage)
-    person.until(lambda: page.row_model.is_complete and page.row_model.row_count == len(checks_without_pdf))
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.row_model.is_complete and page.row_model.row_count == len(checks_without_pdf))
     save_as(person, tmp_path / "all.xlsx")
-    person.until(lambda: (tmp_path / "all.xlsx").exists() and not page.exporter.is_running)
+    person.wait_until(lambda: (tmp_path / "all.xlsx").exists() and not page.exporter.is_running)
     titles, *rows = openpyxl.load_workbook(tmp_path / "all.xlsx").worksheets[0].values
     place = titles.index("Corporation number")
     assert {row[place] for row in rows} == {check.corporation_number for check in checks_without_pdf}
@@ -44,7 +44,7 @@ def test_a_queue_is_taken_along(
     page.take_focus()
     person.press("Space")
     save_as(person, tmp_path / "chosen.csv")
-    person.until(lambda: (tmp_path / "chosen.csv").exists() and not page.exporter.is_running)
+    person.wait_until(lambda: (tmp_path / "chosen.csv").exists() and not page.exporter.is_running)
     current = page.current_row
     assert current is not None
     assert [row["Record"] for row in read_csv_rows(tmp_path / "chosen.csv")] == [f"Credit check {current.record.id}"]
@@ -52,17 +52,17 @@ def test_a_queue_is_taken_along(
     person.press("Ctrl+D")
     page.filter.edit.setText(checks_without_pdf[1].corporation_number)
     page.filter.changed.emit()
-    person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 1)
+    person.wait_until(lambda: page.row_model.is_complete and page.row_model.row_count == 1)
     page.take_focus()
     save_as(person, tmp_path / "filtered.csv")
-    person.until(lambda: (tmp_path / "filtered.csv").exists() and not page.exporter.is_running)
+    person.wait_until(lambda: (tmp_path / "filtered.csv").exists() and not page.exporter.is_running)
     assert [row["Record"] for row in read_csv_rows(tmp_path / "filtered.csv")] == [
         f"Credit check {checks_without_pdf[1].id}"
     ]
 
     page.exporter.export_list_to(str(tmp_path / "cancelled.csv"))
     page.exporter.cancel_export()
-    person.until(lambda: not page.exporter.is_running)
+    person.wait_until(lambda: not page.exporter.is_running)
     person.wait_until_read()
     is_there = (tmp_path / "cancelled.csv").exists()
     told = "No file was written" in person.frame.toasts.visible_toasts[-1].accessibleName()

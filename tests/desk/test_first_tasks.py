@@ -25,7 +25,7 @@ from tests.support.desks import NUMBERS, MovedClock
 def get_panel(person: Person) -> FirstTasksPanel:
     """Go to Home and return its panel with the first tasks, which may be hidden."""
     person.press("Alt+1")
-    return person.page(HomePage).first_tasks_panel
+    return person.wait_for_page(HomePage).first_tasks_panel
 
 
 def read_spoken_tasks(person: Person) -> list[str]:
@@ -70,12 +70,12 @@ def test_the_tasks_tick_and_vanish_by_keyboard(
     person.type_in(NUMBERS[1])
     assert person.opening.controller is not None
     palette = person.opening.controller.command_palette
-    person.until(lambda: palette._searched_text == NUMBERS[1])
+    person.wait_until(lambda: palette._searched_text == NUMBERS[1])
     person.press("Return")
-    person.page(LookupPage)
+    person.wait_for_page(LookupPage)
     assert read_spoken_tasks(person)[0] == "Find a company, done, Ctrl+K"
     person.press("F1")
-    person.dialog(HelpDialog)
+    person.wait_for_dialog(HelpDialog)
     person.press("Esc")
     person.wait_without_dialog()
     assert read_spoken_tasks(person)[2] == "Open the help, done, F1"
@@ -86,8 +86,8 @@ def test_the_tasks_tick_and_vanish_by_keyboard(
     assert [", done" in name for name in read_spoken_tasks(again)] == [True, False, True]
     assert count_announcements(again) == 0
     again.frame.show_route(CreditCheckRoute(record.id))
-    page = again.page(CreditCheckPage)
-    again.until(lambda: page.view is not None)
+    page = again.wait_for_page(CreditCheckPage)
+    again.wait_until(lambda: page.view is not None)
     again.wait_until_read()
     assert not get_panel(again).isVisible()
     again.close()
@@ -109,16 +109,16 @@ def test_each_first_task_opens_its_page(window_desks: WindowTestDesks) -> None:
     assert panel.buttons[FirstTask.SEARCH].hasFocus()
     person.press("Tab")
     person.press("Return")
-    person.page(QueuesPage)
+    person.wait_for_page(QueuesPage)
     person.press("Esc")
     person.tab_to("Open the help")
     person.press("Return")
-    person.dialog(HelpDialog)
+    person.wait_for_dialog(HelpDialog)
     person.press("Esc")
     person.wait_without_dialog()
     person.tab_to("Training")
     person.press("Return")
-    page = person.page(TrainingPage)
+    page = person.wait_for_page(TrainingPage)
     person.wait_until_read()
     assert "support-console training" in get_accessible_name(page.incident_list.currentWidget() or page)
 
@@ -133,8 +133,8 @@ def test_a_person_ends_the_first_tasks_by_keyboard(
     panel = get_panel(person)
     person.tab_to("Don't show again")
     person.press("Return")
-    person.until(lambda: not panel.isVisible())
-    person.until(lambda: (focus := QApplication.focusWidget()) is not None and focus.isVisible())
+    person.wait_until(lambda: not panel.isVisible())
+    person.wait_until(lambda: (focus := QApplication.focusWidget()) is not None and focus.isVisible())
     person.opening.context.change_language("ja")
     person.wait_until_read()
     assert not get_panel(person).isVisible()
@@ -156,7 +156,7 @@ def test_the_first_tasks_end_ten_days_after_the_first_start(
     assert panel.isVisible()
     clock.offset += timedelta(hours=1)
     read_counts_again(person)
-    person.until(lambda: not panel.isVisible())
+    person.wait_until(lambda: not panel.isVisible())
     clock.offset -= timedelta(days=5)
     person.close()
     assert not get_panel(open_window()).isVisible()
@@ -166,7 +166,7 @@ def test_the_first_tasks_are_shown_in_each_language(window_desks: WindowTestDesk
     """After a change of the language the panel has the same ticks and remaining days in the other language."""
     person = window_desks.open_first_window()
     person.press("F1")
-    person.dialog(HelpDialog)
+    person.wait_for_dialog(HelpDialog)
     person.press("Esc")
     person.wait_without_dialog()
     person.opening.context.change_language("ja")
@@ -197,4 +197,4 @@ def test_only_a_new_person_sees_first_tasks(
     again = window_desks.open_first_window()
     assert not get_panel(again).isVisible()
     again.opening.context.change_operator("lead-b")
-    again.until(get_panel(again).isVisible)
+    again.wait_until(get_panel(again).isVisible)

@@ -147,7 +147,7 @@ def test_a_list_that_becomes_empty_loses_the_focus(open_window: OpenWindow) -> N
     """
     person = open_window()
     person.opening.context.navigate(ReconcileRunsRoute())
-    page = person.page(ReconcileRunsPage)
+    page = person.wait_for_page(ReconcileRunsPage)
     person.wait_until_read()
     page.table_stack.setCurrentWidget(page.table)
     page.table.setFocus()

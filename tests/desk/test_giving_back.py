@@ -41,15 +41,15 @@ def test_a_take_is_given_up_by_key_and_button(open_window: OpenWindow, console: 
         person.press("Shift+T")
 
     def press_button() -> None:
-        person.control("Give back", page).press()
+        person.wait_for_control("Give back", page).press()
 
     for give_back in (press_key, press_button):
         person.press("T")
-        person.until(lambda: list_takers(console) == ["op-a"])
-        person.until(lambda: page.view is not None and page.view.taken is not None)
+        person.wait_until(lambda: list_takers(console) == ["op-a"])
+        person.wait_until(lambda: page.view is not None and page.view.taken is not None)
         give_back()
-        person.until(lambda: list_takers(console) == [])
-        person.until(lambda: "taken" not in page.list_bar_names())
+        person.wait_until(lambda: list_takers(console) == [])
+        person.wait_until(lambda: "taken" not in page.list_bar_names())
     whats = [entry.what for entry in console.recovery.read_record("payment", payment.id).timeline]
     assert len([what for what in whats if what.endswith("given_up")]) == 2
 
@@ -66,7 +66,7 @@ def test_a_take_of_another_person_cannot_be_given_up(
     assert list_takers(window_desks.console) == ["lead-b"]
     dialog: UnfinishedWorkDialog = open_unfinished_work_dialog(person.frame)
     dialog.show_tab("held")
-    person.until(lambda: dialog.leases_and_takes_table.current_item is not None)
+    person.wait_until(lambda: dialog.leases_and_takes_table.current_item is not None)
     assert not dialog.own_takes.give_back_button.isEnabled()
     assert dialog.own_takes.give_back_button.reason
 
@@ -75,13 +75,13 @@ def test_running_and_taken_opens_and_gives_back(open_window: OpenWindow, console
     person = open_window()
     open_payment(person, payment)
     person.press("T")
-    person.until(lambda: list_takers(console) == ["op-a"])
+    person.wait_until(lambda: list_takers(console) == ["op-a"])
     dialog = open_unfinished_work_dialog(person.frame)
     dialog.show_tab("held")
-    person.until(dialog.own_takes.give_back_button.isEnabled)
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.own_takes.give_back_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     dialog.own_takes.give_back_button.click()
-    person.until(lambda: list_takers(console) == [])
+    person.wait_until(lambda: list_takers(console) == [])
 
 
 def test_the_current_record_of_a_queue_is_given_up_by_key(
@@ -90,12 +90,12 @@ def test_the_current_record_of_a_queue_is_given_up_by_key(
     buy_unknown(console, sandbox, "1180301018771")
     person = open_window()
     person.opening.context.navigate(QueuesRoute("unknown"))
-    page = person.page(QueuesPage)
-    person.until(lambda: page.current_row is not None)
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.current_row is not None)
     person.press("T")
-    person.until(lambda: list_takers(console) == ["op-a"])
+    person.wait_until(lambda: list_takers(console) == ["op-a"])
     person.press("Shift+T")
-    person.until(lambda: list_takers(console) == [])
+    person.wait_until(lambda: list_takers(console) == [])
 
 
 def test_a_record_is_handed_over_with_a_note(
@@ -107,14 +107,14 @@ def test_a_record_is_handed_over_with_a_note(
     person.press("H")
     assert "act" in page.list_bar_names()
     person.press("T")
-    person.until(lambda: page.view is not None and page.view.taken is not None)
+    person.wait_until(lambda: page.view is not None and page.view.taken is not None)
     person.press("H")
-    dialog = person.dialog(HandOverDialog)
+    dialog = person.wait_for_dialog(HandOverDialog)
     person.type_in("waits for their call")
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     person.wait_without_dialog()
-    person.until(lambda: list_takers(console) == [])
+    person.wait_until(lambda: list_takers(console) == [])
     view = console.recovery.read_record("payment", payment.id)
     assert not isinstance(view, OperationDetails)
     assert [(note.person, note.words) for note in view.notes] == [("op-a", "waits for their call")]
@@ -133,24 +133,24 @@ def test_a_selection_of_takes_is_given_up(
         buy_unknown(console, sandbox, number)
     person = open_window()
     person.opening.context.navigate(QueuesRoute("unknown"))
-    page = person.page(QueuesPage)
-    person.until(lambda: page.current_row is not None)
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.current_row is not None)
     person.press("Ctrl+A")
     button = page.selection.bar.give_back_button
     button.click()
-    person.until(lambda: "act" in page.list_bar_names())
+    person.wait_until(lambda: "act" in page.list_bar_names())
     person.press("Ctrl+D")
     person.press("T")
-    person.until(lambda: list_takers(console) == ["op-a"])
+    person.wait_until(lambda: list_takers(console) == ["op-a"])
     page.row_model.read_again()
     person.wait_until_read()
     person.press("Ctrl+A")
-    person.until(button.isEnabled)
+    person.wait_until(button.isEnabled)
     button.click()
-    person.until(lambda: list_takers(console) == [])
+    person.wait_until(lambda: list_takers(console) == [])
 
 
-def shown_state(page: LookupPage) -> EmptyState:
+def get_shown_state(page: LookupPage) -> EmptyState:
     state = page.result_stack.currentWidget()
     assert isinstance(state, EmptyState)
     return state
@@ -160,9 +160,9 @@ def shown_state(page: LookupPage) -> EmptyState:
 def test_a_lookup_without_a_result_names_the_searched_text(open_window: OpenWindow, text: str) -> None:
     person = open_window()
     person.opening.context.navigate(LookupRoute(text))
-    page = person.page(LookupPage)
-    person.until(lambda: isinstance(page.result_stack.currentWidget(), EmptyState))
-    state = shown_state(page)
+    page = person.wait_for_page(LookupPage)
+    person.wait_until(lambda: isinstance(page.result_stack.currentWidget(), EmptyState))
+    state = get_shown_state(page)
     words = " ".join(label.plain for label in state.findChildren(TextLabel))
     assert text in words
     assert "customers" in words
@@ -174,7 +174,7 @@ def test_the_search_box_is_never_empty(open_window: OpenWindow) -> None:
     person.press("Ctrl+K")
     palette = person.opening.controller.command_palette  # type: ignore[union-attr]  # it is open
     person.type_in("Yamada Trading 7")
-    person.until(lambda: palette._searched_text == "Yamada Trading 7")
+    person.wait_until(lambda: palette._searched_text == "Yamada Trading 7")
     model = palette.search_box.list.model()
     titles = [str(model.data(model.index(row, 0))) for row in range(model.rowCount())]
     assert any("No records match" in title for title in titles)
@@ -193,13 +193,13 @@ def test_a_written_file_is_at_hand(
     page = open_payment(person, payment)
     path = tmp_path / "pack.zip"
     page.evidence.write_pack("payment", payment.id, path)
-    person.until(lambda: bool(select_file_toasts(person.frame.toasts.visible_toasts)))
+    person.wait_until(lambda: bool(select_file_toasts(person.frame.toasts.visible_toasts)))
     (toast,) = select_file_toasts(person.frame.toasts.visible_toasts)
     assert Path(toast.path) == path
-    person.control("Copy path", toast).press()
-    person.until(lambda: QGuiApplication.clipboard().text() == str(path))
-    person.control("Open folder", toast).press()
-    person.until(lambda: opened == [QUrl.fromLocalFile(str(tmp_path))])
+    person.wait_for_control("Copy path", toast).press()
+    person.wait_until(lambda: QGuiApplication.clipboard().text() == str(path))
+    person.wait_for_control("Open folder", toast).press()
+    person.wait_until(lambda: opened == [QUrl.fromLocalFile(str(tmp_path))])
     toast.closed.emit()
     assert copy_file_of_message(person, "Copy path") == str(path)
 
@@ -209,9 +209,9 @@ def copy_file_of_message(person: Person, button: str) -> str:
     dialog = open_announcements_dialog(person.frame)
     dialog.table.go_to_row(next(row for row, notice in enumerate(dialog.table.all_rows) if notice.path))
     QGuiApplication.clipboard().clear()
-    person.until(dialog.file_buttons.isVisible)
-    person.control(button, dialog).press()
-    person.until(lambda: bool(QGuiApplication.clipboard().text()))
+    person.wait_until(dialog.file_buttons.isVisible)
+    person.wait_for_control(button, dialog).press()
+    person.wait_until(lambda: bool(QGuiApplication.clipboard().text()))
     copied = QGuiApplication.clipboard().text()
     dialog.reject()
     return copied
@@ -225,8 +225,8 @@ def test_exported_files_are_in_the_list_of_messages(
     """
     person = open_window("aud-e")
     person.frame.show_route(AuditRoute())
-    person.page(AuditPage).exporter.export_list_to(str(tmp_path / "trail.csv"))
-    person.until(lambda: bool(select_file_toasts(person.frame.toasts.visible_toasts)))
+    person.wait_for_page(AuditPage).exporter.export_list_to(str(tmp_path / "trail.csv"))
+    person.wait_until(lambda: bool(select_file_toasts(person.frame.toasts.visible_toasts)))
     assert copy_file_of_message(person, "Copy path") == str(tmp_path / "trail.csv")
     context = person.opening.context
     context.toast_requested.emit(Toast("20 rows", str(tmp_path / "run.csv"), path=str(tmp_path / "run.csv")))
@@ -254,46 +254,46 @@ def test_the_list_of_left_open_records_gives_them_up(
         desk.recovery.take("credit-check", check.id)
     person = open_window()
     person.press("Ctrl+Shift+O")
-    dialog = person.dialog(UnfinishedWorkDialog)
+    dialog = person.wait_for_dialog(UnfinishedWorkDialog)
     rows = dialog.own_items_table
-    person.until(lambda: [item.reason.value for item in rows.all_rows] == ["operation", "taken", "taken"])
+    person.wait_until(lambda: [item.reason.value for item in rows.all_rows] == ["operation", "taken", "taken"])
     assert not dialog.own_takes.give_back_button.isEnabled()
     rows.go_to_row(next(row for row, item in enumerate(rows.all_rows) if item.kind == "payment"))
-    person.until(dialog.own_takes.give_back_button.isEnabled)
+    person.wait_until(dialog.own_takes.give_back_button.isEnabled)
     dialog.own_takes.give_back_button.click()
-    person.until(lambda: [item.reason.value for item in rows.all_rows] == ["operation", "taken"])
-    person.until(
+    person.wait_until(lambda: [item.reason.value for item in rows.all_rows] == ["operation", "taken"])
+    person.wait_until(
         lambda: getattr(rows.rows.row_at(1), "kind", "") == "credit-check"
     )  # the table shows new rows a moment later
     rows.go_to_row(1)
-    person.until(dialog.own_takes.hand_over_button.isEnabled)
+    person.wait_until(dialog.own_takes.hand_over_button.isEnabled)
     dialog.own_takes.hand_over_button.click()
-    handing = person.dialog(HandOverDialog)
-    person.until(handing.note_field.edit.hasFocus)  # before that, H goes to the list and opens a second dialog
+    handing = person.wait_for_dialog(HandOverDialog)
+    person.wait_until(handing.note_field.edit.hasFocus)  # before that, H goes to the list and opens a second dialog
     person.type_in("charged, no answer")
-    person.until(handing.main_button.isEnabled)
+    person.wait_until(handing.main_button.isEnabled)
     handing.main_button.click()
-    person.until(lambda: [item.reason.value for item in rows.all_rows] == ["operation"])
+    person.wait_until(lambda: [item.reason.value for item in rows.all_rows] == ["operation"])
     assert list_takers(console) == []
     dialog.reject()
     person.wait_without_dialog()
 
     person.window.close()
-    asking = person.dialog(UnfinishedWorkDialog)
+    asking = person.wait_for_dialog(UnfinishedWorkDialog)
     assert person.window.isVisible()
-    person.until(lambda: asking.own_items_table.current_item is not None)
-    person.until(asking.main_button.isEnabled)
+    person.wait_until(lambda: asking.own_items_table.current_item is not None)
+    person.wait_until(asking.main_button.isEnabled)
     asking.reject()
     person.wait_without_dialog()
     assert person.window.isVisible()
     person.window.close()
-    person.until(lambda: not person.window.isVisible())
+    person.wait_until(lambda: not person.window.isVisible())
 
 
 def test_a_window_with_nothing_open_closes(open_window: OpenWindow) -> None:
     person = open_window()
     person.window.close()
-    person.until(lambda: not person.window.isVisible())
+    person.wait_until(lambda: not person.window.isVisible())
     assert person.window.findChildren(UnfinishedWorkDialog) == []
 
 
@@ -304,7 +304,7 @@ def test_the_left_open_list_continues_the_sign_out(
         desk.recovery.take("payment", payment.id)
     person = open_window()
     person.window.close()
-    asking = person.dialog(UnfinishedWorkDialog)
+    asking = person.wait_for_dialog(UnfinishedWorkDialog)
     assert asking.leave_button is not None
     asking.leave_button.click()
-    person.until(lambda: not person.window.isVisible())
+    person.wait_until(lambda: not person.window.isVisible())

@@ -25,25 +25,25 @@ def test_the_help_lists_the_terms_of_the_page_first(
     person = open_window()
     person.opening.context.change_language(language)
     person.frame.show_route(CreditCheckRoute(record.id))
-    page = person.page(CreditCheckPage)
-    person.until(lambda: page.view is not None)
+    page = person.wait_for_page(CreditCheckPage)
+    person.wait_until(lambda: page.view is not None)
     person.wait_until_read()
     person.press("F1")
-    dialog = person.dialog(HelpDialog)
+    dialog = person.wait_for_dialog(HelpDialog)
     assert dialog.search_field.hasFocus()
     here = [term.name for term in dialog._shown_terms]
     assert {"unknown", "resolve", "evidence"} <= set(here)
     assert "snooze" not in here
     assert len(here) + len(dialog._other_terms) > 70
     dialog.search_field.insert(wanted)  # a key press of the test has Latin letters alone
-    person.until(lambda: wanted in dialog.meaning_label.plain.casefold())
+    person.wait_until(lambda: wanted in dialog.meaning_label.plain.casefold())
     first = dialog.table.current_item
     assert isinstance(first, Term)
     assert dialog.meaning_label.plain == f"{first.word}: {first.meaning}"
     person.press("Tab")
     assert dialog.table.hasFocus()
     dialog.search_field.setText("zzz")
-    person.until(lambda: dialog.meaning_label.plain == "")
+    person.wait_until(lambda: dialog.meaning_label.plain == "")
     assert QAccessible.queryAccessibleInterface(dialog.search_field).text(QAccessible.Text.Name)
     person.press("Esc")
-    person.until(lambda: not person.window.findChildren(HelpDialog))
+    person.wait_until(lambda: not person.window.findChildren(HelpDialog))

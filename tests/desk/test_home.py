@@ -31,8 +31,8 @@ def test_the_waiting_times_of_home_are_those_of_the_report(
     """The bars count every record of the queue, and the link leads to the report with the same bars."""
     person = open_window()
     person.press("Alt+1")
-    page = person.page(HomePage)
-    person.until(lambda: bool(page.age_panel.chart.content.strips))
+    page = person.wait_for_page(HomePage)
+    person.wait_until(lambda: bool(page.age_panel.chart.content.strips))
     shown = [label.plain for label in page.views_panel.findChildren(TextLabel) if label.isVisible()]
     assert shown == [translate("home.views", "en"), translate("home.views_none", "en")]
     (strip,) = page.age_panel.chart.content.strips
@@ -40,9 +40,9 @@ def test_the_waiting_times_of_home_are_those_of_the_report(
     assert [bar.figure for bar in strip.bars] == [str(count) for count in review.counts]
     assert strip.title in page.age_panel.chart.accessibleDescription()
     page.age_panel.link.click()
-    section = person.page(ReportsPage).section
+    section = person.wait_for_page(ReportsPage).section
     assert isinstance(section, ChartSection)
-    person.until(lambda: bool(section.chart.content.strips))
+    person.wait_until(lambda: bool(section.chart.content.strips))
     assert strip.bars in [other.bars for other in section.chart.content.strips]
 
 
@@ -55,10 +55,10 @@ def test_ages_grow_while_nothing_is_read(
     buy_unknown(console, sandbox, NUMBERS[0])
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
-    queue = person.page(QueuesPage)
+    queue = person.wait_for_page(QueuesPage)
     person.press("Alt+1")
-    home = person.page(HomePage)
-    person.until(lambda: home.table.rows.rowCount() == 1)
+    home = person.wait_for_page(HomePage)
+    person.wait_until(lambda: home.table.rows.rowCount() == 1)
     person.wait_until_read()
     footer = "1 of 1 in Unfinished work."
     assert footer in [label.plain for label in home.own_work_panel.findChildren(TextLabel)]
@@ -67,12 +67,12 @@ def test_ages_grow_while_nothing_is_read(
     person.opening.context.store_work_counts = lambda work_counts: None  # type: ignore[method-assign]  # no counts come
     for key, table in (("Alt+1", home.table), ("Alt+2", queue.table)):
         person.press(key)
-        person.until(table.isVisible)
+        person.wait_until(table.isVisible)
         person.wait_until_read()
         table.viewport().installEventFilter(painted)
         clock.offset += timedelta(minutes=1)
         person.frame._show_clock()
-        person.until(lambda: painted.count > 0)
+        person.wait_until(lambda: painted.count > 0)
         table.viewport().removeEventFilter(painted)
         painted.count = 0
 
@@ -97,24 +97,24 @@ def test_an_older_record_that_arrives_becomes_the_current_one_until_a_row_is_cho
     buy_unknown(console, sandbox, NUMBERS[1])
     person = open_window()
     person.press("Alt+1")
-    home = person.page(HomePage)
-    person.until(lambda: home.table.rows.rowCount() == 1)
+    home = person.wait_for_page(HomePage)
+    person.wait_until(lambda: home.table.rows.rowCount() == 1)
     clock.offset = timedelta(days=-2)
     oldest = buy_unknown(console, sandbox, NUMBERS[0])
     clock.offset = timedelta()
     home.refresh("changed")
-    person.until(lambda: home.table.rows.rowCount() == 2)
+    person.wait_until(lambda: home.table.rows.rowCount() == 2)
     person.wait_until_read()
-    assert _current_record(home).id == oldest.id
+    assert _get_current_record(home).id == oldest.id
     person.press("Down")
-    chosen = _current_record(home)
+    chosen = _get_current_record(home)
     clock.offset = timedelta(days=-3)
     buy_unknown(console, sandbox, NUMBERS[2])
     clock.offset = timedelta()
     home.refresh("changed")
-    person.until(lambda: home.table.rows.rowCount() == 3)
+    person.wait_until(lambda: home.table.rows.rowCount() == 3)
     person.wait_until_read()
-    assert _current_record(home).id == chosen.id
+    assert _get_current_record(home).id == chosen.id
 
 
 @pytest.mark.parametrize("scale", [1.0, 1.25, 1.5, 2.0])
@@ -132,8 +132,8 @@ def test_home_opens_unscrolled_at_every_text_size(
     current_appearance().set_text_scale(scale)
     person.wait_until_read()
     person.press("Alt+1")
-    home = person.page(HomePage)
-    person.until(lambda: home.table.rows.rowCount() == 1)
+    home = person.wait_for_page(HomePage)
+    person.wait_until(lambda: home.table.rows.rowCount() == 1)
     person.wait_until_read()
     area = person.frame.page_stack.currentWidget()
     assert isinstance(area, PageScrollArea)
@@ -146,7 +146,7 @@ def test_home_opens_unscrolled_at_every_text_size(
     assert home.table.hasFocus()
 
 
-def _current_record(home: HomePage) -> CreditCheck:
+def _get_current_record(home: HomePage) -> CreditCheck:
     item = home.table.current_item
     assert isinstance(item, QueueItem)
     assert isinstance(item.record, CreditCheck)
@@ -167,15 +167,15 @@ def test_a_line_of_unfinished_work_opens_as_many_operations_as_counted(
         if context.operator != name:
             context.change_operator(name)
         person.press("Alt+1")
-        panel = person.page(HomePage).own_work_panel
-        person.until(lambda: len(context.work_counts.unfinished_operations) == 3)
+        panel = person.wait_for_page(HomePage).own_work_panel
+        person.wait_until(lambda: len(context.work_counts.unfinished_operations) == 3)
         person.wait_until_read()
         counts = {str(button.line.key): button.line.count_text for button in panel._buttons}
         assert max(counts.values()) == largest_count
         for key, count in counts.items():
             panel.line_pressed.emit(key)
-            dialog = person.dialog(UnfinishedWorkDialog)
-            person.until(partial(_has_read_operations, dialog))
+            dialog = person.wait_for_dialog(UnfinishedWorkDialog)
+            person.wait_until(partial(_has_read_operations, dialog))
             assert [work.operation.operator for work in dialog.operations_table.all_rows] == [name] * int(count)
             assert dialog.tabs.accessibleTabName(0).endswith(count)
             dialog._show_all_operations()

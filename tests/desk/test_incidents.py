@@ -31,12 +31,12 @@ def raise_two_alerts(window_desks: WindowTestDesks, payment: Payment) -> int:
     context, incidents = window_desks.acting_desk._context, window_desks.acting_desk.incidents
     earlier = {one.id for one in incidents.list_incidents()}
 
-    def write(tx: object) -> None:
+    def insert_alerts(tx: object) -> None:
         conn, now = tx.conn, context.now()  # type: ignore[attr-defined]  # a transaction
         for rule in ("not_moved", "contradicted"):
             alerts.raise_alert(conn, rule, "payment", payment.id, None, "order=pending", "order=paid", now)
 
-    context.write(write)
+    context.write(insert_alerts)
     (incident,) = (one for one in incidents.list_incidents() if one.cause.kind == "payment" and one.id not in earlier)
     return incident.id
 
@@ -52,8 +52,8 @@ def test_an_incident_is_handled_by_keyboard(
     id = raise_two_alerts(window_desks, payment)
     person = open_window()
     person.press("Alt+6")
-    page = person.page(AlertsPage)
-    person.until(lambda: page.current_incident is not None)
+    page = person.wait_for_page(AlertsPage)
+    person.wait_until(lambda: page.current_incident is not None)
     assert page.current_incident is not None
     assert len(page.current_incident.alerts) == 2
     toasts: list[Toast] = []
@@ -63,49 +63,49 @@ def test_an_incident_is_handled_by_keyboard(
         return page.current_incident is not None and page.current_incident.state is state
 
     person.press("A")
-    person.until(lambda: page.current_incident is not None and page.current_incident.is_acknowledged)
+    person.wait_until(lambda: page.current_incident is not None and page.current_incident.is_acknowledged)
     person.press("A")  # again by mistake: it stays acknowledged, and the page says by whom
-    person.until(lambda: "act" in page.list_bar_names())
+    person.wait_until(lambda: "act" in page.list_bar_names())
     assert page.current_incident is not None
     assert page.current_incident.is_acknowledged
     person.press("Ctrl+Z")
-    person.until(lambda: page.current_incident is not None and not page.current_incident.is_acknowledged)
+    person.wait_until(lambda: page.current_incident is not None and not page.current_incident.is_acknowledged)
     person.press("T")
-    person.until(lambda: page.current_incident is not None and page.current_incident.owner is not None)
+    person.wait_until(lambda: page.current_incident is not None and page.current_incident.owner is not None)
     assert list_hinted_keys(page) >= {"S", "E"}
     person.press("S")
-    snooze = person.dialog(SnoozeIncidentDialog)
-    person.until(snooze.main_button.isEnabled)
+    snooze = person.wait_for_dialog(SnoozeIncidentDialog)
+    person.wait_until(snooze.main_button.isEnabled)
     snooze.main_button.click()
     person.wait_without_dialog()
-    person.until(lambda: is_state(IncidentState.SNOOZED))
+    person.wait_until(lambda: is_state(IncidentState.SNOOZED))
     person.press("S")
-    person.until(lambda: is_state(IncidentState.OPEN))
+    person.wait_until(lambda: is_state(IncidentState.OPEN))
     person.press("E")
-    resolve = person.dialog(ResolveIncidentDialog)
+    resolve = person.wait_for_dialog(ResolveIncidentDialog)
     person.type_in("the shop has corrected the order")
-    person.until(resolve.main_button.isEnabled)
+    person.wait_until(resolve.main_button.isEnabled)
     resolve.main_button.click()
     person.wait_without_dialog()
-    person.until(lambda: is_state(IncidentState.RESOLVED))
+    person.wait_until(lambda: is_state(IncidentState.RESOLVED))
     assert not {"S", "E"} & list_hinted_keys(page), "E reopens a resolved incident now, and S does nothing"
     person.press("E")
-    reopen = person.dialog(ReopenIncidentDialog)
+    reopen = person.wait_for_dialog(ReopenIncidentDialog)
     person.type_in("it has not")
-    person.until(reopen.main_button.isEnabled)
+    person.wait_until(reopen.main_button.isEnabled)
     reopen.main_button.click()
     person.wait_without_dialog()
-    person.until(lambda: is_state(IncidentState.OPEN))
+    person.wait_until(lambda: is_state(IncidentState.OPEN))
     person.press("H")
-    hand_over = person.dialog(HandOverIncidentDialog)
+    hand_over = person.wait_for_dialog(HandOverIncidentDialog)
     assert hand_over.drop_down_list is not None
     hand_over.drop_down_list.setCurrentText(lead_name)
     hand_over.note_field.edit.setFocus()
     person.type_in("please call the shop")
-    person.until(hand_over.main_button.isEnabled)
+    person.wait_until(hand_over.main_button.isEnabled)
     hand_over.main_button.click()
     person.wait_without_dialog()
-    person.until(lambda: page.current_incident is not None and page.current_incident.owner == lead_name)
+    person.wait_until(lambda: page.current_incident is not None and page.current_incident.owner == lead_name)
     steps = console.incidents.read_incident(id).steps
     assert [step.action.value for step in steps] == ["take", "snooze", "wake", "resolve", "reopen", "hand over"]
     assert len({step.person for step in steps}) == 1
@@ -135,16 +135,16 @@ def test_a_link_is_copied_and_a_sent_link_is_opened(
     with ThreadPoolExecutor(1) as pool:
         for link, route in ((copied, PaymentRoute), (f"support-console:incident/{id}", AlertsRoute)):
             sent = pool.submit(send_link, home, link)
-            person.until(sent.done)
+            person.wait_until(sent.done)
             assert sent.result()
-            person.until(partial(is_on_route, route))
+            person.wait_until(partial(is_on_route, route))
         refused = pool.submit(send_link, home, f"support-console:refund/approve/{payment.id}")
-        person.until(refused.done)
+        person.wait_until(refused.done)
         assert not refused.result()
         person.press("Ctrl+L")
-        person.until(lambda: person.frame.window_cover.is_covered)
+        person.wait_until(lambda: person.frame.window_cover.is_covered)
         waiting = pool.submit(send_link, home, copied)
-        person.until(waiting.done)
+        person.wait_until(waiting.done)
     assert isinstance(person.frame.current_route, AlertsRoute)
 
 
@@ -174,4 +174,4 @@ def test_a_link_selects_its_incident(
     person = open_window()
     for incident in window_desks.acting_desk.incidents.list_incidents():
         person.frame.show_route(AlertsRoute(incident.main_alert.id))
-        person.until(partial(is_incident_shown, person.page(AlertsPage), incident.id))
+        person.wait_until(partial(is_incident_shown, person.wait_for_page(AlertsPage), incident.id))

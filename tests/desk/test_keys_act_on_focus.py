@@ -70,23 +70,23 @@ def recorded_acts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, RecordRef]
     """Replace the actions by a list: each call of a key adds the action's name and its record."""
     done: list[tuple[str, RecordRef]] = []
 
-    def watch(name: str, get_record_ref: Callable[..., RecordRef]) -> None:
+    def record_act(name: str, get_record_ref: Callable[..., RecordRef]) -> None:
         monkeypatch.setattr(
             RecordActionHandlers, name, lambda _self, *of, **_how: done.append((name, get_record_ref(*of)))
         )
 
     for name in ("probe", "resolve", "refetch"):
-        watch(name, lambda record, *_: make_record_ref(record))
-    watch("refund", lambda payment_id, *_: ("payment", payment_id))
+        record_act(name, lambda record, *_: make_record_ref(record))
+    record_act("refund", lambda payment_id, *_: ("payment", payment_id))
     for name in ("approve", "reject", "withdraw"):
-        watch(name, lambda view: ("refund", view.record.id))
+        record_act(name, lambda view: ("refund", view.record.id))
 
-    def take_or_note(_self: object, name: str, kind: str, id: int, _title: str = "") -> bool:
+    def record_take_or_note(_self: object, name: str, kind: str, id: int, _title: str = "") -> bool:
         if name in ("take", "note"):
             done.append((name, (kind, id)))
         return name in ("take", "note")
 
-    monkeypatch.setattr(CollaborationActions, "run_action_if_supported", take_or_note)
+    monkeypatch.setattr(CollaborationActions, "run_action_if_supported", record_take_or_note)
     return done
 
 
@@ -102,10 +102,10 @@ def test_keys_act_on_the_row_of_a_queue(
 ) -> None:
     """In a queue the keys act on the row with the focus ring, also after arrow keys."""
     person.frame.show_route(QueuesRoute(queue))
-    page = person.page(QueuesPage)
-    person.until(lambda: page.queue == queue and page.table.current_item is not None)
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.queue == queue and page.table.current_item is not None)
     person.wait_for_active_window()  # the window of the test before may have taken the keyboard with it
-    person.until(lambda: page.table.ring_row == page.table.current_row)
+    person.wait_until(lambda: page.table.ring_row == page.table.current_row)
     for steps in (0, 2, 1):
         person.press("Down", steps)
         ref = get_focused_record(page.table.current_item)
@@ -124,8 +124,8 @@ def test_keys_act_on_the_part_of_a_company(
     """
     sample = next(one for one in desk.list_checks("incomplete") if one.values.get("work_at"))
     person.frame.show_route(LookupRoute(sample.number))
-    company = person.page(LookupPage).company_panel
-    person.until(lambda: company.number == sample.number and company.is_showing_credit_checks)
+    company = person.wait_for_page(LookupPage).company_panel
+    person.wait_until(lambda: company.number == sample.number and company.is_showing_credit_checks)
     person.wait_until_read()
     for _ in company.credit_checks:
         ref = get_focused_record(company.table.current_item)
@@ -155,8 +155,8 @@ def test_keys_on_a_payments_page_act_on_the_focused_refund(
     """
     payment = desk.list_payments("refund_unknown")[-1]
     person.frame.show_route(PaymentRoute(payment.id))
-    page = person.page(PaymentPage)
-    person.until(lambda: page.view is not None and page.view.record.id == payment.id)
+    page = person.wait_for_page(PaymentPage)
+    person.wait_until(lambda: page.view is not None and page.view.record.id == payment.id)
     for key in "PTN":
         person.press(key)
     own = ("payment", payment.id)
@@ -164,7 +164,7 @@ def test_keys_on_a_payments_page_act_on_the_focused_refund(
     page.tabs.show_tab("refunds")
     person.wait_until_read()
     page.tabs.focus_content()
-    person.until(lambda: page.tabs.find_focused_row() is not None)
+    person.wait_until(lambda: page.tabs.find_focused_row() is not None)
     row = get_focused_record(page.tabs.find_focused_row())
     assert row[0] == "refund"
     recorded_acts.clear()
@@ -179,12 +179,12 @@ def test_keys_on_a_credit_checks_page_act_on_the_focused_earlier_check(
 ) -> None:
     sample = desk.list_checks("superseded")[0]
     person.frame.show_route(CreditCheckRoute(sample.id))
-    page = person.page(CreditCheckPage)
-    person.until(lambda: page.view is not None and page.view.record.id == sample.id)
+    page = person.wait_for_page(CreditCheckPage)
+    person.wait_until(lambda: page.view is not None and page.view.record.id == sample.id)
     page.tabs.show_tab("history")
     person.wait_until_read()
     page.tabs.focus_content()
-    person.until(lambda: page.tabs.find_focused_row() is not None)
+    person.wait_until(lambda: page.tabs.find_focused_row() is not None)
     row = get_focused_record(page.tabs.find_focused_row())
     assert row != ("credit-check", sample.id)
     for key in "PFE":
@@ -198,8 +198,8 @@ def test_keys_act_on_the_shown_approval(person: Person, recorded_acts: list[tupl
     """
     person.opening.context.change_operator("lead-b")
     person.frame.show_route(ApprovalsRoute())
-    page = person.page(ApprovalsPage)
-    person.until(lambda: page.shown_details is not None)
+    page = person.wait_for_page(ApprovalsPage)
+    person.wait_until(lambda: page.shown_details is not None)
     person.wait_until_read()
     refs = [card.ref for card in page.list_panel.cards]
     assert len(refs) > 2
@@ -215,7 +215,7 @@ def test_keys_act_on_the_shown_approval(person: Person, recorded_acts: list[tupl
             assert page.proposal.id == ref[1]
             person.press("Down")
             continue
-        person.until(lambda ref=ref: page.shown_details is not None and page.shown_details.record.id == ref[1])  # type: ignore[misc]  # of this turn
+        person.wait_until(lambda ref=ref: page.shown_details is not None and page.shown_details.record.id == ref[1])  # type: ignore[misc]  # of this turn
         page.request_panel._mark_end_reached()
         for key in "PADW":
             person.press(key)
@@ -236,21 +236,21 @@ def test_keys_of_approvals_wait_while_a_request_is_being_read(
     """While the next request is being read, no key acts on the request that was shown before."""
     person.opening.context.change_operator("lead-b")
     person.frame.show_route(ApprovalsRoute())
-    page = person.page(ApprovalsPage)
-    person.until(lambda: page.shown_details is not None)
+    page = person.wait_for_page(ApprovalsPage)
+    person.wait_until(lambda: page.shown_details is not None)
     monkeypatch.setattr(page, "_read_refund", lambda _id: None)
     person.press("Down")
     for key in "PADW":
         person.press(key)
     assert recorded_acts == []
     assert not page.approve_button.isEnabled()
-    person.until(lambda: page.content.currentWidget() is page.placeholder_bars)
+    person.wait_until(lambda: page.content.currentWidget() is page.placeholder_bars)
 
 
 def test_keys_act_on_the_row_of_set_asides(person: Person, recorded_acts: list[tuple[str, RecordRef]]) -> None:
     person.frame.show_route(SetAsidesRoute())
-    page = person.page(SetAsidesPage)
-    person.until(lambda: page.current_item is not None)
+    page = person.wait_for_page(SetAsidesPage)
+    person.wait_until(lambda: page.current_item is not None)
     assert page.sidebar_key == "queues", "a refund is requested here, not approved"
     for _ in page.table.all_rows:
         item = page.current_item
@@ -267,15 +267,15 @@ def test_keys_act_on_the_incident_with_the_ring(person: Person, desk: SampleDesk
     with act_as(WORKER):
         AlertRuleEvaluator(desk.console._context).update_alerts()
     person.frame.show_route(AlertsRoute())
-    page = person.page(AlertsPage)
-    person.until(lambda: page.current_incident is not None)
+    page = person.wait_for_page(AlertsPage)
+    person.wait_until(lambda: page.current_incident is not None)
     for _ in range(3):
         person.press("Down")
         incident = page.current_incident
         assert incident is not None
         if page.acknowledge_with_note_button.isVisible():
             person.press("Shift+A")
-            dialog = person.dialog(AcknowledgeAlertsDialog)
+            dialog = person.wait_for_dialog(AcknowledgeAlertsDialog)
             assert dialog._alert.id in {alert.id for alert in incident.alerts}
             person.press("Esc")
             person.wait_without_dialog()
@@ -304,7 +304,7 @@ def find_keys_without_effect(
 
         person.press(key)
         try:
-            person.until(is_told)
+            person.wait_until(is_told)
         except TimeoutError:
             silent.append(key)
         person.wait_until_read()
@@ -377,7 +377,7 @@ def test_an_auditor_reads_no_hints_of_keys_that_change_something(person: Person,
     person.wait_until_read()
     assert list_hinted_keys(person) & keys_that_change
     person.opening.context.change_operator("aud-e")
-    person.until(lambda: not list_hinted_keys(person) & keys_that_change)
+    person.wait_until(lambda: not list_hinted_keys(person) & keys_that_change)
     assert "Enter" in list_hinted_keys(person)
 
 
@@ -387,14 +387,14 @@ def test_a_key_without_an_effect_on_the_selection_states_the_reason(
     """The whole list is selected: a key that can't act on it says so, and shows it in a bar."""
     person.opening.context.change_operator("aud-e")
     person.frame.show_route(QueuesRoute("refunds"))
-    page = person.page(QueuesPage)
+    page = person.wait_for_page(QueuesPage)
     person.wait_until_read()  # the rows are read anew for the other person, which ends what was selected before
-    person.until(lambda: page.table.current_item is not None)
+    person.wait_until(lambda: page.table.current_item is not None)
     person.press("Ctrl+A")
     for key in ("P", "F", "T", "Shift+T", "N"):
         with collect_announcements() as heard:
             person.press(key)
-            person.until(lambda heard=heard: bool(heard))  # type: ignore[misc]  # of this turn
+            person.wait_until(lambda heard=heard: bool(heard))  # type: ignore[misc]  # of this turn
         assert [one.is_urgent for one in heard] == [True], key
         assert "act" in page.list_bar_names()
         page.hide_bar("act")

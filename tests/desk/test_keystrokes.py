@@ -78,16 +78,16 @@ def person(qtbot: QtBot, desk: SampleDesk) -> Iterator[CountingPerson]:
 
 def open_payment(person: Person, id: int) -> PaymentPage:
     person.frame.show_route(PaymentRoute(id))
-    page = person.page(PaymentPage)
-    person.until(lambda: page.view is not None and page.view.record.id == id)
+    page = person.wait_for_page(PaymentPage)
+    person.wait_until(lambda: page.view is not None and page.view.record.id == id)
     person.wait_until_read()
     return page
 
 
 def open_check(person: Person, id: int) -> CreditCheckPage:
     person.frame.show_route(CreditCheckRoute(id))
-    page = person.page(CreditCheckPage)
-    person.until(lambda: page.view is not None and page.view.record.id == id)
+    page = person.wait_for_page(CreditCheckPage)
+    person.wait_until(lambda: page.view is not None and page.view.record.id == id)
     person.wait_until_read()
     return page
 
@@ -99,13 +99,13 @@ def test_a_payment_is_opened_by_its_number_in_few_keys(person: CountingPerson, d
     assert person.opening.controller is not None
     finder = person.opening.controller.command_palette
     person.press("Ctrl+K")
-    person.until(lambda: finder.search_box.is_open)
+    person.wait_until(lambda: finder.search_box.is_open)
     person.type_in(number)
-    person.until(lambda: any(isinstance(match, Payment) for match in finder._found_records))
+    person.wait_until(lambda: any(isinstance(match, Payment) for match in finder._found_records))
     person.wait_until_read()
     person.press("Enter")
-    page = person.page(PaymentPage)
-    person.until(lambda: page.view is not None and page.view.record.id == payment.id)
+    page = person.wait_for_page(PaymentPage)
+    person.wait_until(lambda: page.view is not None and page.view.record.id == payment.id)
     assert person.keys + 1 <= 4  # and the paste
 
 
@@ -114,17 +114,17 @@ def test_a_record_of_a_queue_is_probed_in_few_keys(person: CountingPerson) -> No
     focus again.
     """
     person.frame.show_route(QueuesRoute("unknown"))
-    page = person.page(QueuesPage)
-    person.until(lambda: page.table.current_item is not None)
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.table.current_item is not None)
     person.press("Down")
     row = page.table.current_row
     person.press("Enter")
-    record = person.page(RecordPage)
-    person.until(lambda: record.view is not None)
+    record = person.wait_for_page(RecordPage)
+    person.wait_until(lambda: record.view is not None)
     person.press("P")
     person.wait_until_read()
     person.press("Esc")
-    assert person.page(QueuesPage).table.current_row == row
+    assert person.wait_for_page(QueuesPage).table.current_row == row
     assert person.window.focusWidget() is page.table
     assert person.keys <= 4
 
@@ -133,12 +133,14 @@ def test_a_refetch_is_started_in_few_keys(person: CountingPerson, desk: SampleDe
     """A re-fetch takes three keys: F, Tab, Enter."""
     open_check(person, next(one for one in desk.list_checks("incomplete") if one.missing_parts == ("pdf",)).id)
     person.press("F")
-    dialog = person.dialog(RefetchDialog)
+    dialog = person.wait_for_dialog(RefetchDialog)
     assert QApplication.focusWidget() is dialog.cancel_button
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     person.press("Tab")
     person.press("Enter")
-    person.until(lambda: not dialog.cancel_button.isVisible() or (dialog.windowTitle() != "" and not dialog.is_busy))
+    person.wait_until(
+        lambda: not dialog.cancel_button.isVisible() or (dialog.windowTitle() != "" and not dialog.is_busy)
+    )
     act = person.opening.context.translate("dialog.refetch.act")
     assert dialog.main_button.text() != act, "it has ended"
     assert person.keys <= 3
@@ -159,7 +161,7 @@ def test_an_unknown_record_is_resolved_in_few_keys(
     ]
     open_check(person, desk.list_checks("unknown")[("number", "file", "text").index(kind)].id)
     person.press("E")
-    dialog = person.dialog(ResolveDialog)
+    dialog = person.wait_for_dialog(ResolveDialog)
     form = dialog.form
     person.press(keys, 2 if kind == "text" else 1)
     assert form.evidence_kind == kind
@@ -175,10 +177,10 @@ def test_an_unknown_record_is_resolved_in_few_keys(
         person.keys -= 1
         assert not dialog.is_busy
         person.type_in("seen on their list")
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     person.press("Ctrl+Return")
     assert dialog.is_busy or dialog.main_button.text() == person.opening.context.translate("action.open_record")
-    person.until(lambda: not dialog.is_busy)
+    person.wait_until(lambda: not dialog.is_busy)
     assert person.keys <= 6
 
 
@@ -188,7 +190,7 @@ def test_a_proposed_reason_can_be_changed(person: CountingPerson, desk: SampleDe
     """
     open_check(person, desk.list_checks("unknown")[3].id)
     person.press("E")
-    form = person.dialog(ResolveDialog).form
+    form = person.wait_for_dialog(ResolveDialog).form
     assert (form.reason_list.currentIndex(), form.outcome, form._proposal_note.isVisible()) == (-1, "", False)
     person.press("Space")
     assert (form.reason_list.currentData(), form.outcome) == ("provider_screen", "")
@@ -208,7 +210,7 @@ def test_a_proposed_reason_can_be_selected(person: CountingPerson, desk: SampleD
     """A proposed reason that the person has selected isn't replaced when the kind of evidence changes."""
     open_check(person, desk.list_checks("unknown")[4].id)
     person.press("E")
-    form = person.dialog(ResolveDialog).form
+    form = person.wait_for_dialog(ResolveDialog).form
     person.press("Space")
     proposed = form.reason_list.currentIndex()
     assert (form.reason_list.itemData(proposed), form._proposal_note.isVisible()) == ("provider_screen", True)
@@ -230,19 +232,19 @@ def test_a_refund_is_requested_in_few_keys(person: CountingPerson, desk: SampleD
     """
     open_payment(person, desk.list_payments("complete")[-2].id)
     person.press("R")
-    dialog = person.dialog(RefundDialog)
+    dialog = person.wait_for_dialog(RefundDialog)
     assert QApplication.focusWidget() is dialog.form.amount_edit
-    person.until(lambda: not dialog.is_answer_old)
+    person.wait_until(lambda: not dialog.is_answer_old)
     person.press("Tab")
     person.press("Down")
     person.wait_until_read()
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     person.press("Ctrl+Return")
     assert dialog.review is not None
     assert QApplication.focusWidget() is dialog.cancel_button, "Enter cancels where it would act"
     person.press("Tab")
     person.press("Enter")
-    person.until(lambda: "R-" in dialog.windowTitle())  # the number of the new refund
+    person.wait_until(lambda: "R-" in dialog.windowTitle())  # the number of the new refund
     assert person.keys <= 6
 
 
@@ -254,23 +256,23 @@ def test_a_refund_is_approved_in_few_keys(person: CountingPerson) -> None:
     person.frame.show_route(HomeRoute())
     person.wait_until_read()
     person.press("Alt+4")
-    page = person.page(ApprovalsPage)
-    person.until(lambda: page.shown_details is not None)
+    page = person.wait_for_page(ApprovalsPage)
+    person.wait_until(lambda: page.shown_details is not None)
     person.wait_until_read()
     place = next(at for at, refund in enumerate(page.inbox.to_decide) if refund.checkers_needed == 1)
     person.press("Down", place)
-    person.until(lambda: page.shown_details is not None)
+    person.wait_until(lambda: page.shown_details is not None)
     page.probe_payment()  # a fresh answer, as the worker would have read it
     person.wait_until_read()
     person.press("Space")
-    person.until(page.approve_button.isEnabled)
+    person.wait_until(page.approve_button.isEnabled)
     person.press("A")
-    dialog = person.dialog(ApproveDialog)
+    dialog = person.wait_for_dialog(ApproveDialog)
     assert QApplication.focusWidget() is dialog.cancel_button
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     person.press("Tab")
     person.press("Enter")
-    person.until(lambda: dialog.windowTitle() == person.opening.context.translate("dialog.approve.done"))
+    person.wait_until(lambda: dialog.windowTitle() == person.opening.context.translate("dialog.approve.done"))
     assert person.keys <= 5 + place
 
 
@@ -279,15 +281,15 @@ def test_an_alert_is_acknowledged_in_few_keys(person: CountingPerson, desk: Samp
     with act_as(WORKER):
         AlertRuleEvaluator(desk.console._context).update_alerts()
     person.press("Alt+6")
-    page = person.page(AlertsPage)
-    person.until(lambda: page.current_incident is not None)
+    page = person.wait_for_page(AlertsPage)
+    person.wait_until(lambda: page.current_incident is not None)
     assert page.acknowledge_button.isVisible()
     person.press("A")
-    person.until(lambda: page.current_incident is not None and page.current_incident.is_acknowledged)
+    person.wait_until(lambda: page.current_incident is not None and page.current_incident.is_acknowledged)
     assert person.keys <= 2
-    person.until(lambda: page.undo_button.isVisible())
+    person.wait_until(lambda: page.undo_button.isVisible())
     person.press("Ctrl+Z")
-    person.until(lambda: page.current_incident is not None and not page.current_incident.is_acknowledged)
+    person.wait_until(lambda: page.current_incident is not None and not page.current_incident.is_acknowledged)
 
 
 def test_a_note_is_written_in_few_keys(person: CountingPerson, desk: SampleDesk) -> None:
@@ -295,9 +297,9 @@ def test_a_note_is_written_in_few_keys(person: CountingPerson, desk: SampleDesk)
     payment = desk.list_payments("complete")[-3]
     open_payment(person, payment.id)
     person.press("N")
-    dialog = person.dialog(NoteDialog)
+    dialog = person.wait_for_dialog(NoteDialog)
     person.type_in("asked the shop")
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     person.press("Ctrl+Return")
     person.wait_without_dialog()
     assert [note.words for note in desk.console.payments.read_payment(payment.id).notes] == ["asked the shop"]
@@ -311,20 +313,20 @@ def test_a_difference_is_opened_in_few_keys(person: CountingPerson, desk: Sample
     now = desk.console._context.now()
     demo_reconciliation.prepare_reconciliation_days(desk.console, desk.sandbox, 1, now, "op-a")
     person.press("Alt+5")
-    page = person.page(ReconcilePage)
-    person.until(lambda: page.current_difference is not None and page.table.hasFocus())
+    page = person.wait_for_page(ReconcilePage)
+    person.wait_until(lambda: page.current_difference is not None and page.table.hasFocus())
     first = page.current_difference
     person.press("Down")
-    person.until(lambda: page.current_difference not in (None, first))
+    person.wait_until(lambda: page.current_difference not in (None, first))
     person.press("N")
-    dialog = person.dialog(NoteDialog)
+    dialog = person.wait_for_dialog(NoteDialog)
     assert person.keys <= 3
     person.type_in("asked the gateway")
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     person.press("Ctrl+Return")
     person.wait_without_dialog()
     person.wait_for_active_window()
-    person.until(page.table.hasFocus)  # the next row is one key away
+    person.wait_until(page.table.hasFocus)  # the next row is one key away
     before = person.keys
     person.press("Up")
     person.press("M")
@@ -351,18 +353,18 @@ def set_limit_as_administrators(person: CountingPerson, desk: SampleDesk, name: 
     person.wait_until_read()
     person.keys = 0
     person.press("Alt+9")
-    page = person.page(AdminPage)
+    page = person.wait_for_page(AdminPage)
     person.wait_until_read()
     if page.content_stack.currentWidget() is not page.limit_table:  # the page keeps its tab
         person.press("Ctrl+Tab")
-    person.until(lambda: page.limit_table.current_item is not None)
+    person.wait_until(lambda: page.limit_table.current_item is not None)
     limit = page.limit_table.current_item
     assert isinstance(limit, Limit)
     person.press("C")
-    dialog = person.dialog(LimitDialog)
+    dialog = person.wait_for_dialog(LimitDialog)
     assert QApplication.focusWidget() is dialog.value_field.edit
     person.type_in(value)
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     person.press("Tab")
     assert QApplication.focusWidget() is dialog.main_button
     person.press("Enter")
@@ -383,11 +385,11 @@ def test_a_newcomer_searches_in_few_keys(person: CountingPerson, desk: SampleDes
     person.type_in(number)
     assert person.opening.controller is not None
     finder = person.opening.controller.command_palette
-    person.until(lambda: any(isinstance(match, Payment) for match in finder._found_records))
+    person.wait_until(lambda: any(isinstance(match, Payment) for match in finder._found_records))
     person.wait_until_read()
     person.press("Enter")
-    page = person.page(PaymentPage)
-    person.until(lambda: page.view is not None and page.view.record.id == payment.id)
+    page = person.wait_for_page(PaymentPage)
+    person.wait_until(lambda: page.view is not None and page.view.record.id == payment.id)
     verdict = person.opening.context.translate(page.view.explanation.verdict, **page.view.explanation.facts)  # type: ignore[union-attr]  # just waited for
     assert any(label.isVisible() and label.plain == verdict for label in page.findChildren(TextLabel))
     assert person.keys <= 2
@@ -409,14 +411,14 @@ def test_an_evidence_pack_is_exported_in_few_keys(
     person.type_in(number)
     assert person.opening.controller is not None
     finder = person.opening.controller.command_palette
-    person.until(lambda: any(isinstance(match, Payment) for match in finder._found_records))
+    person.wait_until(lambda: any(isinstance(match, Payment) for match in finder._found_records))
     person.wait_until_read()
     person.press("Enter")
-    page = person.page(PaymentPage)
-    person.until(lambda: page.view is not None and page.view.record.id == payment.id)
+    page = person.wait_for_page(PaymentPage)
+    person.wait_until(lambda: page.view is not None and page.view.record.id == payment.id)
     person.wait_until_read()
     person.press("Ctrl+Shift+E")
-    person.until(path.exists)
+    person.wait_until(path.exists)
     person.wait_until_read()
     assert person.keys <= 3
 
@@ -426,11 +428,11 @@ def test_the_next_tab_is_opened_in_few_keys(person: CountingPerson) -> None:
     of keys.
     """
     person.frame.show_route(QueuesRoute("review"))
-    page = person.page(QueuesPage)
+    page = person.wait_for_page(QueuesPage)
     person.press("Ctrl+Tab")
     assert page.tabs.currentIndex() == 1
     person.press("Ctrl+Shift+Tab", 2)
-    last = person.page(ChangedCompaniesPage)  # the last queue is a page of its own
+    last = person.wait_for_page(ChangedCompaniesPage)  # the last queue is a page of its own
     assert last.tabs.currentIndex() == last.tabs.count() - 1
     dialog = open_shortcuts_dialog(person.frame, None)
     assert {"Ctrl+Tab", "Ctrl+Shift+Tab"} <= {cap.accessibleName() for cap in dialog.findChildren(KeyCap)}

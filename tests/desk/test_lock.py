@@ -39,7 +39,7 @@ def get_idle_lock(person: Person) -> IdleLock:
 
 def wait_for_lock_form(person: Person) -> UnlockForm:
     """Wait until the lock covers the window and its other parts are hidden; return the form that unlocks it."""
-    person.until(lambda: get_idle_lock(person).is_locked and find_visible_parts(person) == [])
+    person.wait_until(lambda: get_idle_lock(person).is_locked and find_visible_parts(person) == [])
     cover = person.frame.window_cover.cover
     assert isinstance(cover, PrivacyCover)
     assert isinstance(cover.panel, UnlockForm)
@@ -58,13 +58,13 @@ def find_visible_parts(person: Person) -> list[str]:
     ]
 
 
-def unlock(window_desks: WindowTestDesks, person: Person) -> None:
+def unlock_window(window_desks: WindowTestDesks, person: Person) -> None:
     form = wait_for_lock_form(person)
     form.focus_first_input()
     if form.needs_password:
         form.password_field.line_edit.setText(window_desks.get_password_of(FIRST_PERSON))
     person.press("Return")
-    person.until(lambda: not get_idle_lock(person).is_locked)
+    person.wait_until(lambda: not get_idle_lock(person).is_locked)
 
 
 def test_the_title_of_a_locked_window_names_no_record(
@@ -76,8 +76,8 @@ def test_the_title_of_a_locked_window_names_no_record(
     record = buy_unknown(console, sandbox, NUMBER)
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
-    page = person.page(CreditCheckPage)
-    person.until(lambda: page.view is not None and str(record.id) in person.window.windowTitle())
+    page = person.wait_for_page(CreditCheckPage)
+    person.wait_until(lambda: page.view is not None and str(record.id) in person.window.windowTitle())
     title = person.window.windowTitle()
     assert "Unknown" in title
     get_idle_lock(person).lock_window()
@@ -99,7 +99,7 @@ def test_a_locked_window_shows_and_reaches_no_record(
     record = buy_check(console, NUMBER)
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
-    person.page(CreditCheckPage)
+    person.wait_for_page(CreditCheckPage)
     person.press("Ctrl+L")
     form = wait_for_lock_form(person)
     words = [label for label in person.window.findChildren(QWidget) if label.isVisible() and label.accessibleName()]
@@ -117,11 +117,11 @@ def test_a_locked_window_shows_and_reaches_no_record(
         assert focus is not None
         assert form.window().isAncestorOf(focus)
         assert focus.isVisible()
-    unlock(window_desks, person)
+    unlock_window(window_desks, person)
     assert isinstance(person.frame.current_page, CreditCheckPage)
     assert person.frame.current_page.isVisible()
     person.press("Ctrl+/")
-    assert person.dialog(DialogFrame).isVisible()
+    assert person.wait_for_dialog(DialogFrame).isVisible()
 
 
 def test_drafts_and_dialogs_stay_behind_the_lock(
@@ -131,21 +131,21 @@ def test_drafts_and_dialogs_stay_behind_the_lock(
     record = buy_unknown(console, sandbox, NUMBER)
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
-    person.page(CreditCheckPage).action_handlers.resolve(record)
-    dialog = person.dialog(ResolveDialog)
+    person.wait_for_page(CreditCheckPage).action_handlers.resolve(record)
+    dialog = person.wait_for_dialog(ResolveDialog)
     dialog.form.kind_buttons["text"].setChecked(True)
     field = dialog.form.text_field.edit
     field.setFocus()
-    person.until(field.hasFocus)
+    person.wait_until(field.hasFocus)
     person.type_in("as they wrote")
     get_idle_lock(person).lock_window()
     wait_for_lock_form(person)
     assert not dialog.isVisible()
     person.wait_until_read()
-    unlock(window_desks, person)
+    unlock_window(window_desks, person)
     assert dialog.isVisible()
     assert dialog.form.text_field.text() == "as they wrote"
-    person.until(field.hasFocus)
+    person.wait_until(field.hasFocus)
     dialog.reject()
     person.wait_without_dialog()
 
@@ -159,10 +159,10 @@ def test_messages_that_arrive_at_a_locked_window_are_shown_after_unlocking(
     wait_for_lock_form(person)
     dialog = open_shortcuts_dialog(person.frame, person.frame.current_page)
     person.opening.context.show_toast("It has ended")
-    person.until(lambda: not dialog.isVisible())
+    person.wait_until(lambda: not dialog.isVisible())
     assert find_visible_parts(person) == []
     assert not person.frame.toasts.visible_toasts
-    unlock(window_desks, person)
+    unlock_window(window_desks, person)
     assert dialog.isVisible()
     (toast,) = person.frame.toasts.visible_toasts
     assert toast.accessibleName() == "It has ended"
@@ -189,7 +189,7 @@ def test_ten_minutes_without_a_key_lock(
         clock.offset += timedelta(seconds=11)
         lock.handle_idle_time()
     wait_for_lock_form(person)
-    unlock(window_desks, person)
+    unlock_window(window_desks, person)
     lock.handle_idle_time()
     assert not lock.is_locked
 
@@ -215,7 +215,7 @@ def test_a_desk_without_a_person_reads_less_often(open_window: OpenWindow, clock
     refresh.stop_timers()
     counted_at = context.work_counts.read_at
     person.press("Shift+Tab")
-    person.until(lambda: context.work_counts.read_at != counted_at)
+    person.wait_until(lambda: context.work_counts.read_at != counted_at)
     assert refresh._feed_timer.interval() == CHANGE_FEED_INTERVAL_MS
     assert refresh._counts_timer.interval() == WORK_COUNTS_INTERVAL_MS
 
@@ -224,16 +224,16 @@ def test_a_draft_in_a_field_survives(window_desks: WindowTestDesks, open_window:
     """A text that was typed into a page before the lock is still there after it."""
     person = open_window()
     person.frame.show_route(LookupRoute(""))
-    page = person.page(LookupPage)
-    person.until(page.number_field.edit.hasFocus)
+    page = person.wait_for_page(LookupPage)
+    person.wait_until(page.number_field.edit.hasFocus)
     person.type_in("11803")
     person.press("Ctrl+L")
     wait_for_lock_form(person)
-    unlock(window_desks, person)
+    unlock_window(window_desks, person)
     edit = page.number_field.edit
     assert isinstance(edit, QLineEdit)
     assert edit.text().replace(" ", "") == "11803"
-    person.until(edit.hasFocus)
+    person.wait_until(edit.hasFocus)
 
 
 def test_the_lock_is_translated_and_its_controls_have_names(
@@ -252,7 +252,7 @@ def test_the_lock_is_translated_and_its_controls_have_names(
     form = wait_for_lock_form(person)
     assert form.accessibleName() == "ロック中"
     assert find_nameless_controls(person.window) == []
-    unlock(window_desks, person)
+    unlock_window(window_desks, person)
     assert person.frame.sidebar.accessibleName() == "画面"
 
 
@@ -265,6 +265,6 @@ def test_another_person_may_unlock_the_window_on_sqlite(
     person.press("Ctrl+L")
     form = wait_for_lock_form(person)
     form.person_list.setCurrentIndex(form.person_list.findData("lead-b"))
-    unlock(window_desks, person)
+    unlock_window(window_desks, person)
     assert person.opening.context.operator == "lead-b"
     assert person.frame.top_bar.operator.text() == "lead-b"

@@ -32,18 +32,18 @@ def test_a_dialog_that_waits_says_how_long_and_can_be_closed(
     monkeypatch.setattr(console.recovery, "add_note", add_late)
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
-    page = person.page(CreditCheckPage)
-    person.until(lambda: page.view is not None)
+    page = person.wait_for_page(CreditCheckPage)
+    person.wait_until(lambda: page.view is not None)
     person.wait_until_read()
     toasts: list[str] = []
     person.opening.context.toast_requested.connect(lambda toast: toasts.append(toast.message))
     try:
         person.press("N")
-        dialog = person.dialog(NoteDialog)
+        dialog = person.wait_for_dialog(NoteDialog)
         person.type_in("late")
-        person.until(dialog.main_button.isEnabled)
+        person.wait_until(dialog.main_button.isEnabled)
         person.press("Ctrl+Return")
-        person.until(lambda: dialog.is_busy)
+        person.wait_until(lambda: dialog.is_busy)
         (timer,) = dialog.findChildren(RunningCallTimer)
         with clock.stop_both_times():
             timer.began_at = person.opening.context.monotonic()
@@ -67,9 +67,9 @@ def test_a_dialog_that_waits_says_how_long_and_can_be_closed(
             person.press("Esc")
             person.wait_without_dialog()
         person.press("P")  # the window is free
-        person.until(lambda: "act" in page.list_bar_names())
+        person.wait_until(lambda: "act" in page.list_bar_names())
     finally:
         answered.set()
-    person.until(lambda: translate("dialog.note.kept", "en") in toasts)
+    person.wait_until(lambda: translate("dialog.note.kept", "en") in toasts)
     person.wait_until_read()
     assert [note.words for note in console.credit_checks.read_credit_check(record.id).notes] == ["late"]

@@ -30,28 +30,28 @@ def test_a_mention_is_counted_opened_and_done(
         for words in (f"@{me} first", f"@{me} second\nline", f"nobody: x@{me}"):
             desk.recovery.add_note("payment", payment.id, words)
     person = open_window()
-    person.until(lambda: read_mention_count(person) == "2")
+    person.wait_until(lambda: read_mention_count(person) == "2")
     shown = person.frame.current_route
     person.frame.sidebar.open_entry("mentions")
-    dialog = person.dialog(UnfinishedWorkDialog)
-    person.until(dialog.mention_buttons.done_button.isEnabled)
+    dialog = person.wait_for_dialog(UnfinishedWorkDialog)
+    person.wait_until(dialog.mention_buttons.done_button.isEnabled)
     assert dialog.tabs.currentIndex() == dialog.TAB_NAMES.index("mentions")
     assert person.frame.current_route == shown
     assert dialog.row_sentence_label.plain == f"@{me} second line"
     dialog.mention_buttons.done_button.click()
-    person.until(lambda: [one.note.words for one in console.mentions.list_open()] == [f"@{me} first"])
-    person.until(lambda: read_mention_count(person) == "1")
-    person.until(lambda: dialog.row_sentence_label.plain == f"@{me} first")
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(lambda: [one.note.words for one in console.mentions.list_open()] == [f"@{me} first"])
+    person.wait_until(lambda: read_mention_count(person) == "1")
+    person.wait_until(lambda: dialog.row_sentence_label.plain == f"@{me} first")
+    person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     person.wait_without_dialog()
-    person.until(lambda: person.frame.current_route != shown)
+    person.wait_until(lambda: person.frame.current_route != shown)
 
     console.mentions.mark_done(console.mentions.list_open()[0].id)  # at another desk of the person
-    person.until(lambda: read_mention_count(person) is None)
+    person.wait_until(lambda: read_mention_count(person) is None)
     dialog = open_unfinished_work_dialog(person.frame)
     dialog.show_tab("mentions")
-    person.until(lambda: bool(dialog.mention_buttons.done_button.reason))
+    person.wait_until(lambda: bool(dialog.mention_buttons.done_button.reason))
 
 
 def test_the_dialog_of_a_note_offers_and_shows_mentioned_names(
@@ -62,21 +62,21 @@ def test_the_dialog_of_a_note_offers_and_shows_mentioned_names(
     """
     person = open_window()
     open_payment(person, payment)
-    person.until(lambda: bool(person.opening.context.people))
+    person.wait_until(lambda: bool(person.opening.context.people))
     me = person.opening.context.operator
     colleague = next(one.name for one in person.opening.context.people if one.name != me and "approver" in one.roles)
     person.press("N")
-    dialog = person.dialog(NoteDialog)
+    dialog = person.wait_for_dialog(NoteDialog)
     edit, popup = dialog.note_field.edit, dialog.mention_completion.popup
     assert isinstance(edit, MultiLineEdit)
     QTest.keyClicks(edit, f"@{colleague[:2].upper()}")
-    person.until(popup.isVisible)
+    person.wait_until(popup.isVisible)
     QTest.keyClick(popup, Qt.Key.Key_Return)
     assert edit.toPlainText() == f"@{colleague} "
     assert not popup.isVisible()
     assert colleague in edit.accessibleDescription()
     QTest.keyClicks(edit, f"@{colleague[:1]}")
-    person.until(popup.isVisible)
+    person.wait_until(popup.isVisible)
     QTest.keyClick(popup, Qt.Key.Key_Escape)
     assert not popup.isVisible()
     assert dialog.isVisible()
@@ -85,7 +85,7 @@ def test_the_dialog_of_a_note_offers_and_shows_mentioned_names(
     QTest.keyClick(edit, Qt.Key.Key_Return)
     edit.insertPlainText("me@" + colleague)
     assert edit.toPlainText().count("\n") == 1
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     person.wait_without_dialog()
     view = console.recovery.read_record("payment", payment.id)
@@ -96,11 +96,11 @@ def test_a_mention_after_a_rare_character_is_completed(open_window: OpenWindow, 
     """A name is completed beside a character such as 𠮷, which Qt counts as two."""
     person = open_window()
     open_payment(person, payment)
-    person.until(lambda: bool(person.opening.context.people))
+    person.wait_until(lambda: bool(person.opening.context.people))
     me = person.opening.context.operator
     colleague = next(one.name for one in person.opening.context.people if one.name != me and "approver" in one.roles)
     person.press("N")
-    dialog = person.dialog(NoteDialog)
+    dialog = person.wait_for_dialog(NoteDialog)
     edit = dialog.note_field.edit
     assert isinstance(edit, MultiLineEdit)
     edit.setPlainText("𠮷𠮷野家、 さんへ")
@@ -108,7 +108,7 @@ def test_a_mention_after_a_rare_character_is_completed(open_window: OpenWindow, 
     cursor.setPosition(7)
     edit.setTextCursor(cursor)
     QTest.keyClicks(edit, f"@{colleague[:2]}")
-    person.until(dialog.mention_completion.popup.isVisible)
+    person.wait_until(dialog.mention_completion.popup.isVisible)
     QTest.keyClick(dialog.mention_completion.popup, Qt.Key.Key_Return)
     assert edit.toPlainText() == f"𠮷𠮷野家、@{colleague}  さんへ"
 
@@ -124,15 +124,15 @@ def test_the_second_click_of_a_double_click_ends_no_other_mention(
         for words in ("first", "second"):
             desk.recovery.add_note("payment", payment.id, f"@{me} {words}")
     person = open_window()
-    person.until(lambda: read_mention_count(person) == "2")
+    person.wait_until(lambda: read_mention_count(person) == "2")
     person.frame.sidebar.open_entry("mentions")
-    dialog = person.dialog(UnfinishedWorkDialog)
+    dialog = person.wait_for_dialog(UnfinishedWorkDialog)
     button = dialog.mention_buttons.done_button
-    person.until(button.isEnabled)
+    person.wait_until(button.isEnabled)
     left, no_key = Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier
     QTest.mouseClick(button, left, no_key, button.rect().center())
-    person.until(lambda: dialog.row_sentence_label.plain == f"@{me} first")
-    person.until(button.isEnabled)
+    person.wait_until(lambda: dialog.row_sentence_label.plain == f"@{me} first")
+    person.wait_until(button.isEnabled)
     QTest.mouseDClick(button, left, no_key, button.rect().center())  # sends the second press alone
     person.wait_until_read()
     assert [one.note.words for one in console.mentions.list_open()] == [f"@{me} first"]

@@ -31,8 +31,8 @@ def test_each_amount_opens_its_rows_and_is_copied_without_format(
     refund = request_refund(console, payment.id, 8_500)
     person = open_window()
     person.frame.show_route(PaymentRoute(payment.id))
-    page = person.page(PaymentPage)
-    person.until(lambda: page.view is not None)
+    page = person.wait_for_page(PaymentPage)
+    person.wait_until(lambda: page.view is not None)
     person.wait_until_read()
     panel = page.money_panel
     assert list(panel.part_buttons) == ["paid", "waiting"]
@@ -43,7 +43,7 @@ def test_each_amount_opens_its_rows_and_is_copied_without_format(
     person.press("Space")
     assert page.tabs.current_name == "refunds"
     table = page.tabs._list_by_tab_name["refunds"].table
-    person.until(table.hasFocus)
+    person.wait_until(table.hasFocus)
     assert getattr(table.current_item, "id", None) == refund.id
     panel.part_buttons["paid"].click()
     assert page.tabs.current_name == "evidence"
@@ -53,15 +53,15 @@ def test_each_amount_opens_its_rows_and_is_copied_without_format(
     person.wait_until_read()
     assert panel.part_buttons["paid"].hasFocus()
     console.refunds.withdraw(refund.id)
-    person.until(lambda: list(panel.part_buttons) == ["paid"])
+    person.wait_until(lambda: list(panel.part_buttons) == ["paid"])
     assert panel.part_buttons["paid"].hasFocus()
 
     person.frame.show_route(RefundRoute(refund.id))
-    refund_page = person.page(RefundPage)
-    person.until(lambda: refund_page.view is not None)
+    refund_page = person.wait_for_page(RefundPage)
+    person.wait_until(lambda: refund_page.view is not None)
     person.wait_until_read()
     refund_page.money_panel.part_buttons["paid"].click()
-    assert person.page(PaymentPage).id == payment.id
+    assert person.wait_for_page(PaymentPage).id == payment.id
 
 
 def test_the_facts_below_the_tabs_begin_at_the_margin_of_the_page(
@@ -72,8 +72,8 @@ def test_the_facts_below_the_tabs_begin_at_the_margin_of_the_page(
     person = open_window()
     person.window.resize(1000, 720)
     person.frame.show_route(PaymentRoute(payment.id))
-    page = person.page(PaymentPage)
-    person.until(lambda: page.view is not None)
+    page = person.wait_for_page(PaymentPage)
+    person.wait_until(lambda: page.view is not None)
     person.wait_until_read()
     title, page_margin = page.facts_panel.findChildren(TextLabel)[0], tokens().px("spacing", "page_margin")
     assert page.facts_panel.y() > page.tabs.y()
@@ -90,20 +90,20 @@ def test_the_facts_of_a_payment_have_its_newest_note(
         console.recovery.add_note("payment", payment.id, words)
     person = open_window()
     person.frame.show_route(PaymentRoute(payment.id))
-    page = person.page(PaymentPage)
-    person.until(lambda: page.view is not None)
+    page = person.wait_for_page(PaymentPage)
+    person.wait_until(lambda: page.view is not None)
 
     def read_panel(shown_page: PaymentPage | RefundPage) -> list[str]:
         return [label.plain for label in shown_page.facts_panel.findChildren(TextLabel) if label.isVisible()]
 
-    person.until(lambda: "お客様へ返金を連絡済み" in read_panel(page))
+    person.wait_until(lambda: "お客様へ返金を連絡済み" in read_panel(page))
     heading, words, author = read_panel(page)[-3:]
     assert (heading, words) == ("Notes 2", "お客様へ返金を連絡済み")
     assert author.startswith("op-a · ")
     assert "電話あり" not in read_panel(page)
     person.frame.show_route(RefundRoute(refund.id))
-    refund_page = person.page(RefundPage)
-    person.until(lambda: refund_page.view is not None)
+    refund_page = person.wait_for_page(RefundPage)
+    person.wait_until(lambda: refund_page.view is not None)
     assert not any(text.startswith("Notes") for text in read_panel(refund_page))
 
 
@@ -121,7 +121,7 @@ def test_the_panel_names_the_person_with_the_take(
         ("refund", RefundRoute(refund.id)),
     ):
         person.frame.show_route(route)
-        page = person.page(MoneyPage)
+        page = person.wait_for_page(MoneyPage)
         wait_for_taker(person, page, "No one")
         take = console.recovery.take(kind, route.id)
         page.refresh("taken")
@@ -129,7 +129,7 @@ def test_the_panel_names_the_person_with_the_take(
 
 
 def wait_for_taker(person: Person, page: MoneyPage[Any], taker: str) -> None:
-    person.until(lambda: read_taker(page) == taker)
+    person.wait_until(lambda: read_taker(page) == taker)
 
 
 def read_taker(page: MoneyPage[Any]) -> str:

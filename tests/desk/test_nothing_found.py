@@ -34,8 +34,8 @@ def test_a_search_of_the_newest_payments_says_that_older_ones_were_not_searched(
         monkeypatch.setattr(record_search, "NEWEST_ROWS_SEARCHED", 1)
     person = open_window()
     person.frame.show_route(LookupRoute(SEARCHED_AMOUNT))
-    page = person.page(LookupPage)
-    person.until(lambda: isinstance(page.result_stack.currentWidget(), EmptyState))
+    page = person.wait_for_page(LookupPage)
+    person.wait_until(lambda: isinstance(page.result_stack.currentWidget(), EmptyState))
     shown = page.result_stack.currentWidget()
     assert isinstance(shown, EmptyState)
     assert any(PARTIAL_RESULT_SENTENCE in label.plain for label in shown.findChildren(TextLabel)) == are_left_out

@@ -24,25 +24,25 @@ def test_a_closed_message_is_read_again_in_the_list(open_window: OpenWindow, con
     record = buy_check(console, NUMBERS[0])
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
-    page = person.page(CreditCheckPage)
-    person.until(lambda: page.view is not None)
+    page = person.wait_for_page(CreditCheckPage)
+    person.wait_until(lambda: page.view is not None)
     person.wait_until_read()
     person.press("Ctrl+C")
     for toast in person.frame.toasts.visible_toasts:
         toast.closed.emit()
     assert person.frame.toasts.visible_toasts == ()
     person.press("Alt+1")
-    person.control("Messages").press()
-    person.dialog(AnnouncementsDialog).reject()
+    person.wait_for_control("Messages").press()
+    person.wait_for_dialog(AnnouncementsDialog).reject()
     person.wait_without_dialog()
     person.press("Ctrl+Shift+N")
-    dialog = person.dialog(AnnouncementsDialog)
-    person.until(lambda: dialog.table.current_item is not None and dialog.table.hasFocus())
+    dialog = person.wait_for_dialog(AnnouncementsDialog)
+    person.wait_until(lambda: dialog.table.current_item is not None and dialog.table.hasFocus())
     assert dialog.sentence_label.plain == f"Copied {record.id}."  # the title had the focus
     record_cell = dialog.table.model().index(0, 2).data()
     assert record_cell == f"Credit check {record.id}"
     person.press("Return")
-    assert person.page(CreditCheckPage).id == record.id
+    assert person.wait_for_page(CreditCheckPage).id == record.id
 
 
 def test_a_lost_and_regained_connection_is_announced(
@@ -51,14 +51,14 @@ def test_a_lost_and_regained_connection_is_announced(
     person = open_window()
     context = person.opening.context
     context.update_connection_state(lost_since=context.now())
-    person.until(
+    person.wait_until(
         lambda: any(
             one.sentence.startswith("Not connected. The database has not answered since")
             for one in announced_sentences
         )
     )
     context.update_connection_state(lost_since=None)
-    person.until(lambda: any(one.sentence.startswith("Connected again at") for one in announced_sentences))
+    person.wait_until(lambda: any(one.sentence.startswith("Connected again at") for one in announced_sentences))
     assert person.frame.toasts.visible_toasts
     context.update_connection_state(lost_since=context.now())
     assert not person.frame.toasts.visible_toasts  # it would contradict the bar

@@ -38,21 +38,21 @@ def test_a_refund_that_is_being_requested(
     person = open_window()
     page = open_payment(person, payment)
     person.press("R")
-    dialog = person.dialog(RefundDialog)
+    dialog = person.wait_for_dialog(RefundDialog)
     dialog.form.amount_edit.setText("8500")
     dialog.form.reason_list.setCurrentIndex(0)
     dialog.form.explanation_edit.setText("ordered twice")
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     assert dialog.review is not None
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     before = read_dialog_texts(dialog)
     with window_desks.open_acting_desk("lead-b") as lead:
         other = lead.refunds.request(RefundRequest(payment.id, "5000", "sent back"))
-    person.until(lambda: page.view is not None and page.view.record.version > payment.version)
+    person.wait_until(lambda: page.view is not None and page.view.record.version > payment.version)
     assert read_dialog_texts(dialog) == before
     dialog.main_button.click()
-    person.until(lambda: not dialog.is_busy and read_dialog_texts(dialog) != before)
+    person.wait_until(lambda: not dialog.is_busy and read_dialog_texts(dialog) != before)
     newest = read_refund_of_dialog(person, payment)
     assert newest is not None
     assert newest.id == other.id
@@ -67,19 +67,19 @@ def test_a_request_that_is_being_approved(
     refund = request_refund(open_window(), payment)
     checker = open_window()
     checker = window_desks.switch_person(checker, "lead-b")
-    checker.until(lambda: checker.opening.context.work_counts.decision_count == 1)
+    checker.wait_until(lambda: checker.opening.context.work_counts.decision_count == 1)
     page = open_approvals(checker, refund)
     scroll_to_end(checker, page)
-    checker.until(page.approve_button.isEnabled)
+    checker.wait_until(page.approve_button.isEnabled)
     checker.press("A")
-    dialog = checker.dialog(ApproveDialog)
+    dialog = checker.wait_for_dialog(ApproveDialog)
     window_desks.type_password(dialog, "lead-b")
-    checker.until(dialog.main_button.isEnabled)
+    checker.wait_until(dialog.main_button.isEnabled)
     before = read_dialog_texts(dialog)
     console.refunds.withdraw(refund.id)
-    checker.until(lambda: page.footer.isHidden())  # its result is shown in place of the request
+    checker.wait_until(lambda: page.footer.isHidden())  # its result is shown in place of the request
     assert read_dialog_texts(dialog) == before
     dialog.main_button.click()
-    checker.until(lambda: not dialog.is_busy and read_dialog_texts(dialog) != before)
+    checker.wait_until(lambda: not dialog.is_busy and read_dialog_texts(dialog) != before)
     assert console.refunds.read_refund(refund.id).record.state is RefundState.WITHDRAWN
     assert sandbox.control.payments_control.read_refunds() == []

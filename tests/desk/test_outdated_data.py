@@ -35,7 +35,7 @@ from tests.support.money_desks import import_paid_payment, request_refund
 
 def wait_for_failure_sentence(person: Person, page: Page) -> str:
     """The sentence of the bar about the failed reading, once it is shown."""
-    person.until(lambda: "failed" in page._bar_by_name)
+    person.wait_until(lambda: "failed" in page._bar_by_name)
     return page._bar_by_name["failed"].sentence
 
 
@@ -47,8 +47,8 @@ def test_a_payment_that_cannot_be_read_again_is_not_acted_on(
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     person = open_window()
     person.frame.show_route(PaymentRoute(payment.id))
-    page = person.page(PaymentPage)
-    person.until(lambda: page.view is not None)
+    page = person.wait_for_page(PaymentPage)
+    person.wait_until(lambda: page.view is not None)
     person.wait_until_read()
     refund, probe, note = (page.action_bar.find_button(name) for name in ("refund", "probe", "note"))
     assert refund is not None
@@ -75,7 +75,7 @@ def test_a_payment_that_cannot_be_read_again_is_not_acted_on(
         assert "act" in page.list_bar_names()
         assert not list_windows(person.window, RefundDialog)
     person.press("F5")
-    person.until(lambda: "failed" not in page._bar_by_name)
+    person.wait_until(lambda: "failed" not in page._bar_by_name)
     assert refund.isEnabled()
     assert refund.shown_reason == ""
 
@@ -88,8 +88,8 @@ def test_the_shown_age_of_outdated_data_increases(
     record = buy_check(console, NUMBERS[0])
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
-    page = person.page(CreditCheckPage)
-    person.until(lambda: page.view is not None)
+    page = person.wait_for_page(CreditCheckPage)
+    person.wait_until(lambda: page.view is not None)
     person.wait_until_read()
     with let_method_fail(console.credit_checks, "read_credit_check", RuntimeError("a bug")):
         person.press("F5")
@@ -99,7 +99,7 @@ def test_the_shown_age_of_outdated_data_increases(
         person.opening.context.minute_passed.emit()
         assert "(12 min ago)" in wait_for_failure_sentence(person, page)
     person.frame.show_route(CreditCheckRoute(buy_check(console, NUMBERS[1]).id))
-    person.until(lambda: page.view is not None and page.view.record.corporation_number == NUMBERS[1])
+    person.wait_until(lambda: page.view is not None and page.view.record.corporation_number == NUMBERS[1])
     assert page.find_outdated_reason() == ""
 
 
@@ -111,7 +111,7 @@ def test_a_failed_first_read_mentions_no_outdated_data(open_window: OpenWindow, 
         console.credit_checks, "read_credit_check", rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)
     ):
         person.frame.show_route(CreditCheckRoute(record.id))
-        told = wait_for_failure_sentence(person, person.page(CreditCheckPage))
+        told = wait_for_failure_sentence(person, person.wait_for_page(CreditCheckPage))
     assert "Support code: database_locked." in told
     assert "loaded at" not in told
 
@@ -124,10 +124,10 @@ def test_an_approval_that_cannot_be_read_again_is_not_decided(
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     refund = request_refund(console, payment.id)
     person = open_window("lead-b")
-    services = window_desks.desk("lead-b")
+    services = window_desks.get_desk("lead-b")
     person.frame.show_route(ApprovalsRoute(refund.id))
-    page = person.page(ApprovalsPage)
-    person.until(lambda: page.shown_details is not None)
+    page = person.wait_for_page(ApprovalsPage)
+    person.wait_until(lambda: page.shown_details is not None)
     person.wait_until_read()
     assert page.reject_button.isEnabled()
     with let_method_fail(
@@ -141,7 +141,7 @@ def test_an_approval_that_cannot_be_read_again_is_not_decided(
         assert not page.approve_button.isEnabled()
         assert page.reject_button.shown_reason == page.find_outdated_reason() != ""
     person.press("F5")
-    person.until(lambda: "failed" not in page._bar_by_name)
+    person.wait_until(lambda: "failed" not in page._bar_by_name)
     assert page.reject_button.isEnabled()
 
 
@@ -154,13 +154,13 @@ def test_limits_are_not_changed_on_old_data_and_read_only_is_set(
         lead.read_only_switches.set_switch("paypay", True, "a test")
     person = open_window()
     person.frame.show_route(AdminRoute())
-    page = person.page(AdminPage)
-    person.until(lambda: page.switch_table.current_item is not None)
+    page = person.wait_for_page(AdminPage)
+    person.wait_until(lambda: page.switch_table.current_item is not None)
     person.wait_until_read()
     error = rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)
     with let_method_fail(console.health, "run_all_checks", error):
         person.press("F5")
-        person.until(lambda: "health" in page._bar_by_name)
+        person.wait_until(lambda: "health" in page._bar_by_name)
         person.wait_until_read()
         assert page.find_outdated_reason() == ""
     with let_method_fail(console.read_only_switches, "list_switches", error):
@@ -172,7 +172,7 @@ def test_limits_are_not_changed_on_old_data_and_read_only_is_set(
         assert page.switch_button.block_reason == ""
         assert page.limit_button.block_reason.endswith("Refresh (F5) first.")
     person.press("F5")
-    person.until(lambda: "failed" not in page._bar_by_name)
+    person.wait_until(lambda: "failed" not in page._bar_by_name)
     assert page.limit_button.block_reason == ""
 
 
@@ -180,8 +180,8 @@ def test_incidents_are_not_decided_on_old_data(open_window: OpenWindow, console:
     """Taking one stays possible, deciding about it doesn't."""
     person = open_window()
     person.frame.show_route(AlertsRoute())
-    page = person.page(AlertsPage)
-    person.until(lambda: page._loaded_at is not None)
+    page = person.wait_for_page(AlertsPage)
+    person.wait_until(lambda: page._loaded_at is not None)
     with let_method_fail(
         console.incidents, "list_incidents", rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)
     ):
@@ -194,7 +194,7 @@ def test_incidents_are_not_decided_on_old_data(open_window: OpenWindow, console:
         assert not page.hand_over_button.block_reason
         assert len(blocked) <= 5
     person.press("F5")
-    person.until(lambda: "failed" not in page._bar_by_name)
+    person.wait_until(lambda: "failed" not in page._bar_by_name)
     assert not any(button.block_reason for button in page._buttons)
 
 
@@ -202,8 +202,8 @@ def test_a_view_of_an_unread_queue_is_not_saved(open_window: OpenWindow) -> None
     """The entries of the menu say why, and the key opens no dialog."""
     person = open_window()
     person.frame.show_route(QueuesRoute())
-    page = person.page(QueuesPage)
-    person.until(lambda: page._loaded_at is not None)
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page._loaded_at is not None)
     person.wait_until_read()
     page.show_reading_failure(Failure(ErrorCode.DATABASE_LOCKED, {}))
     menu = page.shown_saved_view.build_menu()

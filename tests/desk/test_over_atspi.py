@@ -60,20 +60,20 @@ def test_a_screen_reader_reads_and_receives_the_window(
     """A screen reader goes from Home into a queue by press actions alone; a copied number is announced as it is
     shown. The demo writes nothing to stderr but its log and messages about nodes that are gone.
     """
-    queue = screen_reader.find("push button", "Unknown, oldest")
-    assert screen_reader.find("label", "TRAINING").is_showing
-    screen_reader.press(queue)
+    queue = screen_reader.wait_for_node("push button", "Unknown, oldest")
+    assert screen_reader.wait_for_node("label", "TRAINING").is_showing
+    screen_reader.press_node(queue)
     politeness, sentence = screen_reader.press_and_wait_for_announcement(
         "push button", "Copy: Corporation number", "Copied"
     )
-    assert sentence in screen_reader.shown_toasts()
-    nodes = screen_reader.nodes()
+    assert sentence in screen_reader.list_toasts()
+    nodes = screen_reader.list_nodes()
     assert politeness == "polite"
     assert [node for node in nodes if node.role == "filler" and node.name] == []
     assert {node.name for node in nodes if node.role == "label"} >= WORDS_OF_STATES
     heading = next(node for node in nodes if node.role == "heading")
-    assert (heading.name, screen_reader.attributes(heading).get("level")) == ("Queues", "1")
-    assert screen_reader.locale(heading) == "en_US"
+    assert (heading.name, screen_reader.read_attributes(heading).get("level")) == ("Queues", "1")
+    assert screen_reader.read_locale(heading) == "en_US"
     assert [node for node in nodes if node.role == "push button" and not node.name] == []
     frame = next(node for node in nodes if node.role == "frame")
     assert frame.name == "Queues · Support console (TRAINING)"

@@ -34,7 +34,7 @@ def extra_settings() -> dict[str, str]:
     return {"TIME_SCALE": "1"}
 
 
-def asking(window_desks: WindowTestDesks) -> TeamModeDesks:
+def get_team_mode_desks(window_desks: WindowTestDesks) -> TeamModeDesks:
     assert isinstance(window_desks, TeamModeDesks)
     return window_desks
 
@@ -52,7 +52,7 @@ def find_withdraw_buttons(place: QWidget) -> list[WithdrawButton]:
 
 
 def wait_for_withdraw_button(person: Person, place: QWidget) -> WithdrawButton:
-    person.until(lambda: bool(find_withdraw_buttons(place)))
+    person.wait_until(lambda: bool(find_withdraw_buttons(place)))
     return find_withdraw_buttons(place)[0]
 
 
@@ -69,12 +69,12 @@ def test_a_waiting_purchase_is_withdrawn(
     worker sends it later.
     """
     person = open_window()
-    with asking(window_desks).pause_worker() as worker:
+    with get_team_mode_desks(window_desks).pause_worker() as worker:
         dialog, button = open_waiting_purchase(person)
         assert button.isEnabled()
         assert "Waiting for a worker" in read_visible_texts(dialog)
         button.click()
-        person.until(lambda: not dialog.is_busy)
+        person.wait_until(lambda: not dialog.is_busy)
         assert dialog.windowTitle() == "Withdrawn"
         assert "Nothing was sent" in read_visible_texts(dialog)
         assert not find_withdraw_buttons(dialog)
@@ -94,14 +94,14 @@ def test_a_purchase_taken_by_a_worker_continues(
     person = open_window()
     dialog, button = open_waiting_purchase(person)
     assert sandbox.control.wait_until_reached(held=1)
-    person.until(lambda: not button.isEnabled())
+    person.wait_until(lambda: not button.isEnabled())
     assert "can't be withdrawn" in button.shown_reason
     assert button.shown_reason in read_visible_texts(dialog)
     QTest.keyClick(dialog, Qt.Key.Key_Escape)
     assert dialog.isVisible()
     assert "the dialog stays open" in read_visible_texts(dialog)
     sandbox.control.release_calls()
-    person.until(lambda: not dialog.is_busy)
+    person.wait_until(lambda: not dialog.is_busy)
     assert dialog.windowTitle() != "Withdrawn"
     assert len(sandbox.ledger.list_charges_of_number(NUMBERS[0])) == 1
     assert not find_withdraw_buttons(dialog)
@@ -113,14 +113,14 @@ def test_a_request_taken_during_its_withdrawal_continues(
 ) -> None:
     """The person presses the button after a worker has taken the request, before the window knows it."""
     person = open_window()
-    with asking(window_desks).pause_worker() as worker:
+    with get_team_mode_desks(window_desks).pause_worker() as worker:
         dialog, button = open_waiting_purchase(person)
         assert take_next_request(worker, 0.001) is not None
         button.click()
-        person.until(lambda: "can't be withdrawn" in button.shown_reason)
+        person.wait_until(lambda: "can't be withdrawn" in button.shown_reason)
         assert (button.isEnabled(), button.text()) == (False, "Withdraw")
         assert dialog.is_busy
-    person.until(lambda: dialog.windowTitle() == "Bought")
+    person.wait_until(lambda: dialog.windowTitle() == "Bought")
     assert len(sandbox.ledger.list_charges_of_number(NUMBERS[0])) == 1
 
 
@@ -134,12 +134,12 @@ def test_a_probe_on_a_page_is_withdrawn(
     record = buy_without_pdf(console, sandbox, NUMBERS[0])
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
-    page = person.page(CreditCheckPage)
-    person.until(lambda: page.view is not None)
-    with asking(window_desks).pause_worker():
+    page = person.wait_for_page(CreditCheckPage)
+    person.wait_until(lambda: page.view is not None)
+    with get_team_mode_desks(window_desks).pause_worker():
         page.action_handlers.probe(record)
         wait_for_withdraw_button(person, page).click()
-        person.until(lambda: "was withdrawn before a worker took it" in read_visible_texts(page))
+        person.wait_until(lambda: "was withdrawn before a worker took it" in read_visible_texts(page))
 
 
 @pytest.mark.both_ways
@@ -160,14 +160,14 @@ def test_only_a_desk_in_team_mode_lists_requests(
     if dialog.own_requests_table is None:
         return
     dialog.show_tab("requests")
-    person.until(lambda: read_current_request(dialog) != "")
+    person.wait_until(lambda: read_current_request(dialog) != "")
     assert read_current_request(dialog).split(", ", 1)[1].startswith(f"Purchase, Credit check {record.id}, Done")
     assert f"Credit check {record.id}" in dialog.row_sentence_label.plain
     assert not dialog.withdraw_button.isEnabled()
     assert dialog.withdraw_button.shown_reason in read_visible_texts(dialog)
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    assert person.page(CreditCheckPage) is not None
+    assert person.wait_for_page(CreditCheckPage) is not None
 
 
 @through_a_worker
@@ -178,7 +178,7 @@ def test_any_waiting_request_is_withdrawn_in_the_list(
     that a worker has taken is not withdrawn.
     """
     person = open_window()
-    with asking(window_desks).pause_worker() as worker:
+    with get_team_mode_desks(window_desks).pause_worker() as worker:
         purchase, _ = open_waiting_purchase(person)
         purchase.allow_closing("Close", "")
         purchase.reject()
@@ -186,15 +186,17 @@ def test_any_waiting_request_is_withdrawn_in_the_list(
         dialog = open_unfinished_work_dialog(person.frame)
         dialog.show_tab("requests")
         assert dialog.own_requests_table is not None
-        person.until(lambda: read_current_request(dialog) != "")
+        person.wait_until(lambda: read_current_request(dialog) != "")
         assert "Waiting" in read_current_request(dialog)
         assert dialog.tabs.accessibleTabName(dialog.TAB_NAMES.index("requests")) == "My requests 1"
-        person.until(dialog.withdraw_button.isEnabled)
+        person.wait_until(dialog.withdraw_button.isEnabled)
         dialog.withdraw_button.click()
-        person.until(lambda: "Withdrawn" in read_current_request(dialog))
+        person.wait_until(lambda: "Withdrawn" in read_current_request(dialog))
         assert not dialog.withdraw_button.isEnabled()
-        person.until(lambda: dialog.tabs.accessibleTabName(dialog.TAB_NAMES.index("requests")) == "My requests 0")
-        person.until(lambda: not person.opening.context.running_acting_calls)
+        person.wait_until(
+            lambda: dialog.tabs.accessibleTabName(dialog.TAB_NAMES.index("requests")) == "My requests 0"
+        )
+        person.wait_until(lambda: not person.opening.context.running_acting_calls)
         assert worker.desk_requests.count_waiting_requests() == 0
     assert not sandbox.ledger.list_charges_of_number(NUMBERS[0])
 
@@ -205,18 +207,18 @@ def test_an_answer_that_this_desk_never_got_is_marked(
 ) -> None:
     """The desk stopped waiting (its process was killed, say), and the worker answered later."""
     person = open_window()
-    with asking(window_desks).pause_worker():
+    with get_team_mode_desks(window_desks).pause_worker():
         purchase, button = open_waiting_purchase(person)
         asked = button._wait.desk_request_id
         assert asked is not None
-    person.until(lambda: purchase.windowTitle() == "Bought")
+    person.wait_until(lambda: purchase.windowTitle() == "Bought")
     spool = console._context.spool
     assert spool.list_own_requests(console._context.database_id) == frozenset()
     spool.store_own_request(asked, console._context.database_id, "")
     purchase.reject()
     dialog = open_unfinished_work_dialog(person.frame)
     dialog.show_tab("requests")
-    person.until(lambda: "This desk closed before the answer arrived" in read_current_request(dialog))
+    person.wait_until(lambda: "This desk closed before the answer arrived" in read_current_request(dialog))
     assert dialog.tabs.accessibleTabName(dialog.TAB_NAMES.index("requests")) == "My requests 1"
 
 

@@ -36,7 +36,7 @@ def place(tmp_path: Path) -> Iterator[Place]:
     place = ServerPlace("mariadb", tmp_path, database)
     start_team_mode(place, "op-a", "lead-b")
     yield place
-    database.drop()
+    database.drop_database()
 
 
 @pytest.fixture
@@ -57,11 +57,11 @@ def begin_decline(checker: Person, refund: Refund) -> RejectDialog:
     """Decline the refund in the window up to the step that asks for the password, and return the dialog."""
     page = open_approvals(checker, refund)
     scroll_to_end(checker, page)
-    checker.until(page.reject_button.isEnabled)
+    checker.wait_until(page.reject_button.isEnabled)
     checker.press("D")
-    dialog = checker.dialog(RejectDialog)
+    dialog = checker.wait_for_dialog(RejectDialog)
     dialog.reason_field.edit.setPlainText("ordered once")  # type: ignore[union-attr]  # an area
-    checker.until(dialog.main_button.isEnabled)
+    checker.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     return dialog
 
@@ -77,7 +77,7 @@ def test_decisions_need_the_password(
     payment = import_paid_payment(maker, sandbox, NUMBER, 12_000)
     people = [Person(qtbot, maker, maker.settings)]
 
-    def state(refund: Refund) -> RefundState:
+    def read_state(refund: Refund) -> RefundState:
         return maker.refunds.read_refund(refund.id).record.state
 
     try:
@@ -86,44 +86,44 @@ def test_decisions_need_the_password(
         checker = people[1]
 
         dialog = begin_decline(checker, refund)
-        assert checker.dialog(PasswordDialog).password_field.line_edit.hasFocus()
+        assert checker.wait_for_dialog(PasswordDialog).password_field.line_edit.hasFocus()
         checker.press("Esc")
-        checker.until(
+        checker.wait_until(
             lambda: any("needs your password" in bar.accessibleName() for bar in dialog.findChildren(NotificationBar))
         )
-        assert state(refund) is RefundState.REQUESTED
+        assert read_state(refund) is RefundState.REQUESTED
         dialog.activateWindow()  # as a window manager does
-        checker.until(dialog.isActiveWindow)
+        checker.wait_until(dialog.isActiveWindow)
         checker.press("Esc")
         checker.wait_without_dialog()
 
         dialog = begin_decline(checker, refund)
-        first = checker.dialog(PasswordDialog)
+        first = checker.wait_for_dialog(PasswordDialog)
         checker.type_in("wrong")
-        checker.until(first.main_button.isEnabled)
+        checker.wait_until(first.main_button.isEnabled)
         checker.press("Return")
-        checker.until(
+        checker.wait_until(
             lambda: any(
                 one.password_field.line_edit.accessibleDescription() for one in dialog.findChildren(PasswordDialog)
             )
         )
-        assert state(refund) is RefundState.REQUESTED
-        second = checker.dialog(PasswordDialog)
+        assert read_state(refund) is RefundState.REQUESTED
+        second = checker.wait_for_dialog(PasswordDialog)
         checker.type_in(password)
-        checker.until(second.main_button.isEnabled)
+        checker.wait_until(second.main_button.isEnabled)
         checker.press("Return")
-        checker.until(lambda: dialog.windowTitle() == "Declined")
-        assert state(refund) is RefundState.REJECTED
+        checker.wait_until(lambda: dialog.windowTitle() == "Declined")
+        assert read_state(refund) is RefundState.REJECTED
         dialog.activateWindow()  # as a window manager does
-        checker.until(dialog.isActiveWindow)
+        checker.wait_until(dialog.isActiveWindow)
         checker.press("Esc")
         checker.wait_without_dialog()
 
         people[0].window.activateWindow()
         refund = request_refund(people[0], payment)
         checker.window.activateWindow()
-        page = checker.page(ApprovalsPage)
-        checker.until(lambda: ("refund", refund.id) in [card.ref for card in page.list_panel.cards])
+        page = checker.wait_for_page(ApprovalsPage)
+        checker.wait_until(lambda: ("refund", refund.id) in [card.ref for card in page.list_panel.cards])
         assert page.request_panel.details is not None
         assert page.request_panel.details.record.id != refund.id, (
             "the decided request stays until the person moves on"
@@ -131,13 +131,13 @@ def test_decisions_need_the_password(
         checker.press("Down")
         page = open_approvals(checker, refund)
         scroll_to_end(checker, page)
-        checker.until(page.approve_button.isEnabled)
+        checker.wait_until(page.approve_button.isEnabled)
         checker.press("A")
-        approval = checker.dialog(ApproveDialog)
+        approval = checker.wait_for_dialog(ApproveDialog)
         approval.password_field.line_edit.setText(password)
-        checker.until(approval.main_button.isEnabled)
+        checker.wait_until(approval.main_button.isEnabled)
         approval.main_button.click()
-        checker.until(lambda: approval.windowTitle() == "Approved")
+        checker.wait_until(lambda: approval.windowTitle() == "Approved")
         wait_for_refund_end(checker, maker, refund)
         assert [one["amount_minor"] for one in sandbox.control.payments_control.read_refunds()] == [8_500]
     finally:

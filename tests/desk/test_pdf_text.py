@@ -17,7 +17,7 @@ from console.views.purchase.refetch_dialog import RefetchDialog
 from console.views.runtime.routes import CreditCheckRoute, HomeRoute, PdfComparisonRoute, PdfRoute
 from console.wording.sentences.catalogue import translate
 from tests.desk.conftest import OpenWindow, buy_check
-from tests.desk.test_lock import get_idle_lock, unlock, wait_for_lock_form
+from tests.desk.test_lock import get_idle_lock, unlock_window, wait_for_lock_form
 from tests.desk.window_desks import WindowTestDesks
 from tests.desk.window_person import Person, save_as
 from tests.support.announcements import HeardSentence, collect_announcements
@@ -34,14 +34,14 @@ def open_pdf(open_window: OpenWindow, console: Console) -> tuple[Person, PdfPage
     record = buy_check(console, NUMBERS[0])
     person = open_window()
     person.frame.show_route(PdfRoute(record.id))
-    page = person.page(PdfPage)
-    person.until(lambda: page.page_view.has_page)
+    page = person.wait_for_page(PdfPage)
+    person.wait_until(lambda: page.page_view.has_page)
     return person, page
 
 
 def read_document_text(person: Person) -> str:
     """The text below the node of the document, as a screen reader reads it."""
-    control = person.control("Text of the document", role=QAccessible.Role.EditableText)
+    control = person.wait_for_control("Text of the document", role=QAccessible.Role.EditableText)
     text = control._interface.textInterface()
     assert text is not None
     return text.text(0, text.characterCount())
@@ -54,7 +54,7 @@ def test_t_switches_to_the_text_and_back(
     person, page = open_pdf(open_window, console)
     person.press("PgDown")
     person.press("T")
-    person.until(lambda: "Revision" in page.text_field.toPlainText())
+    person.wait_until(lambda: "Revision" in page.text_field.toPlainText())
     lines = read_document_text(person).splitlines()
     assert lines[0] == "Page 1 of 2"
     order = [lines.index(line) for line in ("CREDIT CHECK (invented sample)", "Page 2 of 2")]
@@ -65,8 +65,8 @@ def test_t_switches_to_the_text_and_back(
     assert announced_sentences[-1].sentence.startswith("The text of the document.")
     person.press("PgUp")
     assert page.text_field.get_page_at_cursor() == 0
-    person.control("Pages", role=QAccessible.Role.Button).press()
-    person.until(lambda: page.page_view.hasFocus())
+    person.wait_for_control("Pages", role=QAccessible.Role.Button).press()
+    person.wait_until(lambda: page.page_view.hasFocus())
     assert page.page_index == 0
 
 
@@ -78,7 +78,7 @@ def test_the_search_finds_in_the_text(
     """
     person, page = open_pdf(open_window, console)
     person.press("T")
-    person.until(lambda: "Revision" in page.text_field.toPlainText())
+    person.wait_until(lambda: "Revision" in page.text_field.toPlainText())
     person.press("Ctrl+F")
     person.type_in("ITEM 0")
     person.press("Return")
@@ -97,7 +97,7 @@ def test_a_pdf_of_images_shows_a_message_about_its_missing_text(
 ) -> None:
     person, page = open_pdf(open_window, console)
     page.toggle_text_view()
-    person.until(lambda: "Revision" in page.text_field.toPlainText())
+    person.wait_until(lambda: "Revision" in page.text_field.toPlainText())
     page._show_text(["", " \r\n"])
     assert page.text_field.toPlainText().startswith("This PDF has no text")
     assert announced_sentences[-1].is_urgent
@@ -112,21 +112,21 @@ def test_a_refetch_with_another_pdf_opens_the_comparison(
     record = buy_check(console, NUMBERS[0])
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
-    page = person.page(CreditCheckPage)
-    person.until(lambda: page.view is not None)
+    page = person.wait_for_page(CreditCheckPage)
+    person.wait_until(lambda: page.view is not None)
     person.wait_until_read()
     if is_other:
         sandbox.control.add_fault("pdf_other", call="pdf", times=1)
     person.press("F")
-    dialog = person.dialog(RefetchDialog)
+    dialog = person.wait_for_dialog(RefetchDialog)
     dialog.pdf_box.setChecked(True)
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    person.until(lambda: dialog.windowTitle() == translate("dialog.refetch.done_title", "en"))
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(lambda: dialog.windowTitle() == translate("dialog.refetch.done_title", "en"))
+    person.wait_until(dialog.main_button.isEnabled)
     assert dialog.main_button.text() == translate("action.compare" if is_other else "action.open_pdf", "en")
     dialog.main_button.click()
-    person.page(PdfComparisonPage if is_other else PdfPage)
+    person.wait_for_page(PdfComparisonPage if is_other else PdfPage)
 
 
 def test_two_versions_of_a_pdf_are_shown_together(
@@ -137,13 +137,13 @@ def test_two_versions_of_a_pdf_are_shown_together(
     """
     person, shown = open_pdf(open_window, console)
     person.press("C")
-    person.until(lambda: bool(person.frame.toasts.visible_toasts))
+    person.wait_until(lambda: bool(person.frame.toasts.visible_toasts))
     assert "Only one version" in person.frame.toasts.visible_toasts[-1].accessibleName()
     sandbox.control.add_fault("pdf_other", call="pdf", times=1)
     console.credit_checks.refetch(shown.route.record)
     person.press("C")
-    page = person.page(PdfComparisonPage)
-    person.until(
+    page = person.wait_for_page(PdfComparisonPage)
+    person.wait_until(
         lambda: len(page.difference_table.all_rows) > 2 and bool(page.old_view.marks) and bool(page.new_view.marks)
     )
     first = page.current_difference
@@ -153,23 +153,23 @@ def test_two_versions_of_a_pdf_are_shown_together(
         assert [(mark.sign, mark.is_current) for mark in view.marks] == [("≠", True)]
     assert "24" in page.summary_label.plain or "differences" in page.summary_label.plain
     person.press("N")
-    person.until(lambda: page.page_index == 1 and len(page.new_view.marks) > 2)
+    person.wait_until(lambda: page.page_index == 1 and len(page.new_view.marks) > 2)
     assert announced_sentences[-1].sentence.startswith("≠ Page 2: changed:")
     assert sum(mark.is_current for mark in page.new_view.marks) == 1
     person.press("B")
-    person.until(lambda: page.page_index == 0)
+    person.wait_until(lambda: page.page_index == 0)
     person.press("PgDown")
-    person.until(lambda: page.page_index == 1)
+    person.wait_until(lambda: page.page_index == 1)
     documents = page._pdf_pair
     assert documents is not None
     person.press("Esc")
-    person.page(PdfPage)
+    person.wait_for_page(PdfPage)
     person.opening.context.navigate(CreditCheckRoute(shown.route.record))
-    record = person.page(CreditCheckPage)
+    record = person.wait_for_page(CreditCheckPage)
     record.tabs.show_tab("documents")
     table = record.tabs._document_table
-    person.until(lambda: [row.pages for row in table.all_rows if isinstance(row, DocumentRow)] == [2, 2])
-    person.until(lambda: documents.new_pdf._child is None and documents.old_pdf._child is None)
+    person.wait_until(lambda: [row.pages for row in table.all_rows if isinstance(row, DocumentRow)] == [2, 2])
+    person.wait_until(lambda: documents.new_pdf._child is None and documents.old_pdf._child is None)
 
 
 def test_a_late_answer_of_a_closed_pdf_is_ignored(
@@ -184,7 +184,7 @@ def test_a_late_answer_of_a_closed_pdf_is_ignored(
     page._read_text()
     page.leave()
     person.wait_until_read()
-    person.until(lambda: pages._child is None)
+    person.wait_until(lambda: pages._child is None)
     assert [one.sentence for one in announced_sentences if "can't be shown" in one.sentence] == []
 
 
@@ -197,24 +197,24 @@ def test_sizes_turns_and_a_copy(
     person, page = open_pdf(open_window, console)
     room = page.page_view.width()
     person.press("W")
-    person.until(lambda: room - 80 < page.page_view.page_size.width() <= room)
+    person.wait_until(lambda: room - 80 < page.page_view.page_size.width() <= room)
     person.press("H")
-    person.until(lambda: page.page_view.page_size.height() <= page.page_view.viewport().height())
+    person.wait_until(lambda: page.page_view.page_size.height() <= page.page_view.viewport().height())
     upright = page.page_view.page_size
     assert upright.height() > upright.width()
     person.press("R")
-    person.until(lambda: page.page_view.page_size.width() > page.page_view.page_size.height())
+    person.wait_until(lambda: page.page_view.page_size.width() > page.page_view.page_size.height())
     assert any(sentence.sentence == "Turned by 90°" for sentence in announced_sentences)
     assert page.page_view.page_size.height() <= page.page_view.viewport().height()
     person.press("+")
-    person.until(lambda: page.context.preferences.get_value("pdf_fit") is None)
+    person.wait_until(lambda: page.context.preferences.get_value("pdf_fit") is None)
     kept = page.context.preferences.get_value("pdf_zoom")
     save_as(person, tmp_path / "copy.pdf", "Ctrl+S")
-    person.until(lambda: (tmp_path / "copy.pdf").exists())
+    person.wait_until(lambda: (tmp_path / "copy.pdf").exists())
     assert (tmp_path / "copy.pdf").read_bytes().startswith(b"%PDF-")
     other = buy_check(console, NUMBERS[1])
     person.frame.show_route(PdfRoute(other.id))
-    person.until(lambda: page.page_view.has_page and page.route.record == other.id)
+    person.wait_until(lambda: page.page_view.has_page and page.route.record == other.id)
     assert (page.quarter_turns, page.context.preferences.get_value("pdf_zoom")) == (0, kept)
 
 
@@ -226,14 +226,14 @@ def test_the_lock_keeps_the_pdf_open(
     person.press("PgDown")
     get_idle_lock(person).lock_window()
     wait_for_lock_form(person)
-    unlock(window_desks, person)
+    unlock_window(window_desks, person)
     assert (page.page_count, page.page_index) == (2, 1)
     person.press("PgUp")
     assert page.page_index == 0
     document = page._pdf_document
     assert document is not None
     person.frame.show_route(HomeRoute())
-    person.until(lambda: document._child is None)
+    person.wait_until(lambda: document._child is None)
     assert page._pdf_document is None
 
 
@@ -244,18 +244,18 @@ def test_the_lock_keeps_a_comparison_open(
     sandbox.control.add_fault("pdf_other", call="pdf", times=1)
     console.credit_checks.refetch(shown.route.record)
     person.frame.show_route(PdfComparisonRoute(shown.route.record))
-    page = person.page(PdfComparisonPage)
-    person.until(lambda: len(page.difference_table.all_rows) > 2)
+    page = person.wait_for_page(PdfComparisonPage)
+    person.wait_until(lambda: len(page.difference_table.all_rows) > 2)
     get_idle_lock(person).lock_window()
     wait_for_lock_form(person)
-    unlock(window_desks, person)
+    unlock_window(window_desks, person)
     assert len(page.difference_table.all_rows) > 2
     person.press("PgDown")
     assert page.page_index == 1
     documents = page._pdf_pair
     assert documents is not None
     person.frame.show_route(HomeRoute())
-    person.until(lambda: documents.new_pdf._child is None and documents.old_pdf._child is None)
+    person.wait_until(lambda: documents.new_pdf._child is None and documents.old_pdf._child is None)
 
 
 def test_a_pdf_opened_after_its_page_was_left_is_closed(
@@ -279,6 +279,6 @@ def test_a_pdf_opened_after_its_page_was_left_is_closed(
         person.frame.show_route(HomeRoute())
         person.frame.show_route(route)
         person.frame.show_route(HomeRoute())
-        person.until(lambda count=count: len(opened) == count)  # type: ignore[misc]  # bound in each turn
-        person.until(lambda: all(document._is_closed and document._child is None for document in opened))
+        person.wait_until(lambda count=count: len(opened) == count)  # type: ignore[misc]  # bound in each turn
+        person.wait_until(lambda: all(document._is_closed and document._child is None for document in opened))
     assert page._pdf_document is None

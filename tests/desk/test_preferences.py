@@ -48,7 +48,7 @@ def choose_everything(person: Person) -> None:
 def wait_until_written(person: Person) -> None:
     """Wait until every change of the preferences is written to their file."""
     preferences: Preferences = person.opening.context.preferences
-    person.until(lambda: not preferences._unwritten_changes and person.opening.runner.is_idle())
+    person.wait_until(lambda: not preferences._unwritten_changes and person.opening.runner.is_idle())
 
 
 def reset_appearance(qapp: QApplication) -> None:
@@ -78,7 +78,7 @@ def test_the_window_opens_at_its_last_position(console: Console, open_window: Op
     opening = WindowOpener(console.settings, lambda: console)
     opening.window.show()
     # On a server the person is known as soon as the services are open. Qt fits the width to the screen of the tests.
-    person.until(lambda: opening.window.height() == 690)
+    person.wait_until(lambda: opening.window.height() == 690)
     opening.close()
 
 
@@ -115,7 +115,7 @@ def find_fixed_column(page: QueuesPage) -> int:
 def test_a_column_keeps_the_width_set_by_dragging(open_window: OpenWindow) -> None:
     person = open_window()
     person.opening.context.navigate(QueuesRoute("review"))
-    page = person.page(QueuesPage)
+    page = person.wait_for_page(QueuesPage)
     person.wait_until_read()
     number = find_fixed_column(page)
     before, key = page.table.columnWidth(number), page.row_model.columns[number].key
@@ -124,7 +124,7 @@ def test_a_column_keeps_the_width_set_by_dragging(open_window: OpenWindow) -> No
     person.close()
     again = open_window()
     again.opening.context.navigate(QueuesRoute("review"))
-    page = again.page(QueuesPage)
+    page = again.wait_for_page(QueuesPage)
     again.wait_until_read()
     assert page._table_by_key["review"].preferred_widths == {key: width}
     assert page.table.columnWidth(number) in (width, 0), "a narrow window may hide the column"
@@ -146,7 +146,7 @@ def test_each_person_has_their_own(console: Console, open_window: OpenWindow, qa
     assert "theme" not in make_preferences_file(home, "lead-b").read().values
     assert make_preferences_file(home, "op-a").read().values["density"] == "compact"
     other.opening.context.change_operator("op-a")
-    other.until(lambda: current_appearance().density == "compact")
+    other.wait_until(lambda: current_appearance().density == "compact")
 
 
 def test_two_windows_of_one_person_keep_both_changes(console: Console, open_window: OpenWindow) -> None:
@@ -183,15 +183,15 @@ def test_an_unreadable_drafts_file_has_its_own_message(console: Console, open_wi
         path.write_text("broken")
     person = open_window()
 
-    def messages() -> list[str]:
+    def list_toasts() -> list[str]:
         return [toast.accessibleName() for toast in person.frame.toasts.visible_toasts]
 
-    person.until(lambda: sum(".set-aside" in message for message in messages()) == 2)
-    for message in messages():
+    person.wait_until(lambda: sum(".set-aside" in message for message in list_toasts()) == 2)
+    for message in list_toasts():
         is_state = state.name in message
         assert ("Your drafts" in message, "Your display settings" in message) == (is_state, not is_state)
     person.opening.context.person_values.write_failed.emit()
-    person.until(lambda: any("Your drafts" in message and "be saved" in message for message in messages()))
+    person.wait_until(lambda: any("Your drafts" in message and "be saved" in message for message in list_toasts()))
 
 
 INVALID_PREFERENCES = {
@@ -211,7 +211,7 @@ def test_a_value_that_makes_no_sense_is_no_choice(console: Console, open_window:
     appearance = current_appearance()
     assert (appearance.theme, appearance.density, appearance.scale) == ("light", "comfortable", 1.0)
     person.opening.context.navigate(QueuesRoute("review"))
-    assert person.page(QueuesPage).table.preferred_widths == {}
+    assert person.wait_for_page(QueuesPage).table.preferred_widths == {}
 
 
 PROGRAM = """

@@ -179,11 +179,11 @@ def register_case(
 ) -> Callable[[PreparePress], PreparePress]:  # fmt: skip
     """Return a decorator that registers a function as the case of its name."""
 
-    def enter(prepare: PreparePress) -> PreparePress:
+    def store_case(prepare: PreparePress) -> PreparePress:
         CASE_BY_NAME[prepare.__name__] = Case(prepare, sites, trail, dialog, who, needs_password)
         return prepare
 
-    return enter
+    return store_case
 
 
 # -- presses
@@ -275,12 +275,12 @@ def run_case(stage: CaseStage, one: Case, way: str) -> None:
     if one.needs_password:
         stage.window_desks.confirm(person, one.who)
 
-    def ends() -> bool:
+    def has_case_ended() -> bool:
         if by_keys and is_dialog_visible(press) and press.dialog is not None:
             hold_enter(press.dialog)
         return press.has_ended()
 
-    person.until(ends)
+    person.wait_until(has_case_ended)
     person.wait_until_read()
     assert not person.opening.context.running_acting_calls
     if press.stays:
@@ -288,7 +288,7 @@ def run_case(stage: CaseStage, one: Case, way: str) -> None:
             hold_enter(press.dialog)
         assert is_dialog_visible(press), "the outcome was closed before the person saw it"
     # A desk that asks sends its entries about files to the worker, which writes them a moment later.
-    person.until(lambda: len(stage.read_acts()) >= before + len(one.trail))
+    person.wait_until(lambda: len(stage.read_acts()) >= before + len(one.trail))
     assert stage.read_acts()[before:] == list(one.trail)
     charges, refunds = stage.count_money_movements()
     assert charges - money[0] == one.trail.count("credit-check.bought")
@@ -318,7 +318,7 @@ def run_case(stage: CaseStage, one: Case, way: str) -> None:
 def open_dialog_by_key(stage: CaseStage, kind: type[DialogT], key: str) -> DialogT:
     """The dialog that this key opens, ready to be filled in. The key is pressed twice."""
     stage.person.press(key)
-    dialog = stage.person.dialog(kind)
+    dialog = stage.person.wait_for_dialog(kind)
     stage.person.wait_until_read()
     assert len([one for one in stage.person.window.findChildren(kind) if one.isVisible()]) == 1
     return dialog
@@ -326,7 +326,7 @@ def open_dialog_by_key(stage: CaseStage, kind: type[DialogT], key: str) -> Dialo
 
 def make_dialog_press(stage: CaseStage, dialog: DialogFrame, *, stays: bool = True) -> ActingPress:
     """The press of the acting button of a dialog; its outcome is shown in the dialog, or closes it."""
-    stage.person.until(dialog.main_button.isEnabled)
+    stage.person.wait_until(dialog.main_button.isEnabled)
 
     def has_ended() -> bool:
         return not shiboken6.isValid(dialog) or not (dialog.isVisible() and dialog.is_busy)
@@ -337,8 +337,8 @@ def make_dialog_press(stage: CaseStage, dialog: DialogFrame, *, stays: bool = Tr
 def open_check(stage: CaseStage, record: CreditCheck) -> CreditCheckPage:
     person = stage.person
     person.frame.show_route(CreditCheckRoute(record.id))
-    page = person.page(CreditCheckPage)
-    person.until(lambda: page.view is not None and page.view.record.id == record.id)
+    page = person.wait_for_page(CreditCheckPage)
+    person.wait_until(lambda: page.view is not None and page.view.record.id == record.id)
     person.wait_until_read()
     page.take_focus()
     return page
@@ -382,10 +382,10 @@ def refetch(stage: CaseStage) -> ActingPress:
 def resolve(stage: CaseStage) -> ActingPress:
     """Prepare the first of two decisions about an unknown purchase."""
     open_check(stage, buy_unknown(stage.console, stage.sandbox, NUMBERS[stage.number]))
-    return ready_to_resolve(stage)
+    return open_filled_resolve_dialog(stage)
 
 
-def ready_to_resolve(stage: CaseStage) -> ActingPress:
+def open_filled_resolve_dialog(stage: CaseStage) -> ActingPress:
     dialog = open_dialog_by_key(stage, ResolveDialog, "E")
     fill_not_bought_form(dialog, "not on their list")
     return make_dialog_press(stage, dialog)
@@ -404,7 +404,7 @@ def resolve_second(stage: CaseStage) -> ActingPress:
     with stage.window_desks.open_acting_desk("op-a") as first:
         first.recovery.resolve("credit-check", record.id, "error", "not on their list")
     open_check(stage, record)
-    return ready_to_resolve(stage)
+    return open_filled_resolve_dialog(stage)
 
 
 @register_case("RecordActionHandlers.probe", trail=())
@@ -418,7 +418,7 @@ def make_page_press(
 ) -> ActingPress:
     """Return the press of a button of a page, or of its key."""
     assert button is not None
-    stage.person.until(button.isEnabled)
+    stage.person.wait_until(button.isEnabled)
     acting = stage.person.opening.context
     return ActingPress(button, has_ended or (lambda: not acting.running_acting_calls), key=key)
 
@@ -433,8 +433,8 @@ def make_paid_payment(stage: CaseStage) -> Payment:
 def open_payment(stage: CaseStage, payment: Payment) -> PaymentPage:
     person = stage.person
     person.frame.show_route(PaymentRoute(payment.id))
-    page = person.page(PaymentPage)
-    person.until(lambda: page.view is not None and page.view.record.id == payment.id)
+    page = person.wait_for_page(PaymentPage)
+    person.wait_until(lambda: page.view is not None and page.view.record.id == payment.id)
     person.wait_until_read()
     page.take_focus()
     return page
@@ -447,7 +447,7 @@ def refund_request(stage: CaseStage) -> ActingPress:
     dialog.form.amount_edit.setText("8500")
     dialog.form.reason_list.setCurrentIndex(0)
     dialog.form.explanation_edit.setText("ordered twice")
-    stage.person.until(dialog.main_button.isEnabled)
+    stage.person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     assert dialog.review is not None
     return make_dialog_press(stage, dialog)
@@ -459,8 +459,8 @@ def open_refund(stage: CaseStage) -> RefundPage:
         refund = request_refund(maker, make_paid_payment(stage).id)
     person = stage.person
     person.frame.show_route(RefundRoute(refund.id))
-    page = person.page(RefundPage)
-    person.until(lambda: page.view is not None and page.view.record.id == refund.id)
+    page = person.wait_for_page(RefundPage)
+    person.wait_until(lambda: page.view is not None and page.view.record.id == refund.id)
     person.wait_until_read()
     page.take_focus()
     return page
@@ -472,7 +472,7 @@ def open_decision_dialog(
     page = open_refund(stage)
     assert page.view is not None
     act(page)(page.view)
-    return stage.person.dialog(kind)
+    return stage.person.wait_for_dialog(kind)
 
 
 @register_case(
@@ -527,8 +527,8 @@ def resolve_money(stage: CaseStage) -> ActingPress:
     else:
         refund = make_unknown_refund(stage.window_desks, stage.sandbox)
     stage.person.frame.show_route(RefundRoute(refund.id))
-    page = stage.person.page(RefundPage)
-    stage.person.until(lambda: page.view is not None and page.view.record.id == refund.id)
+    page = stage.person.wait_for_page(RefundPage)
+    stage.person.wait_until(lambda: page.view is not None and page.view.record.id == refund.id)
     page.take_focus()
     dialog = open_dialog_by_key(stage, ResolveMoneyDialog, "E")
     dialog.form.kind_buttons["text"].setChecked(True)
@@ -595,7 +595,7 @@ def take_payment(stage: CaseStage) -> PaymentPage:
         desk.recovery.take("payment", payment.id)
     page = open_payment(stage, payment)
     stage.person.wait_until_read()  # a bar of the take before goes with the reading
-    stage.person.until(lambda: "taken" in page.list_bar_names())
+    stage.person.wait_until(lambda: "taken" in page.list_bar_names())
     return page
 
 
@@ -603,11 +603,11 @@ def take_payment(stage: CaseStage) -> PaymentPage:
 def give_back(stage: CaseStage) -> ActingPress:
     page = take_payment(stage)
 
-    def buttons() -> list[KeyButton]:
+    def list_give_back_buttons() -> list[KeyButton]:
         return [one for one in page.findChildren(KeyButton) if one.text() == "Give back" and one.isVisible()]
 
-    stage.person.until(lambda: bool(buttons()))  # the bar is shown before it has its place
-    return make_page_press(stage, buttons()[0], "Shift+T")
+    stage.person.wait_until(lambda: bool(list_give_back_buttons()))  # the bar is shown before it has its place
+    return make_page_press(stage, list_give_back_buttons()[0], "Shift+T")
 
 
 @register_case("FormDialog.send_call", dialog=HandOverDialog, trail=("record.given_up", "record.note"))
@@ -653,8 +653,8 @@ def open_incident(stage: CaseStage, *acts: Callable[[Console, int], object]) -> 
     person.wait_until_read()
     incident = stage.console.incidents.read_incident(id)
     person.frame.show_route(AlertsRoute(incident.main_alert.id))
-    page = person.page(AlertsPage)
-    person.until(lambda: page.current_incident is not None and page.current_incident.id == id)
+    page = person.wait_for_page(AlertsPage)
+    person.wait_until(lambda: page.current_incident is not None and page.current_incident.id == id)
     person.wait_until_read()
     page.table.setFocus()
     return page, id
@@ -731,10 +731,10 @@ def acknowledge_with_note(stage: CaseStage) -> ActingPress:
 
 def open_administration(stage: CaseStage, tab: int) -> AdminPage:
     stage.person.press("Alt+9")
-    page = stage.person.page(AdminPage)
+    page = stage.person.wait_for_page(AdminPage)
     page.tabs.setCurrentIndex(tab)
     table = (page.switch_table, page.limit_table)[tab]
-    stage.person.until(lambda: table.current_item is not None)
+    stage.person.wait_until(lambda: table.current_item is not None)
     stage.person.wait_until_read()
     table.setFocus()
     return page
@@ -770,8 +770,8 @@ def limit(stage: CaseStage) -> ActingPress:
 def open_queue(stage: CaseStage, name: str) -> QueuesPage:
     person = stage.person
     person.frame.show_route(QueuesRoute(name))
-    page = person.page(QueuesPage)
-    person.until(lambda: page.table.current_item is not None)
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.table.current_item is not None)
     person.wait_until_read()
     page.take_focus()
     return page
@@ -791,10 +791,12 @@ def open_saved_view(stage: CaseStage) -> QueuesPage:
     with stage.window_desks.open_acting_desk("op-a") as desk:
         view = desk.saved_views.save_view(f"view {stage.number}", False, ViewContent("unknown", "", "", "-age"))
     stage.person.opening.context.saved_views_outdated.emit()
-    stage.person.until(lambda: any(one.view.id == view.id for one in stage.person.opening.context.saved_views))
+    stage.person.wait_until(lambda: any(one.view.id == view.id for one in stage.person.opening.context.saved_views))
     stage.person.frame.show_route(convert_link_to_route(Link("view", str(view.id))))
-    page = stage.person.page(QueuesPage)
-    stage.person.until(lambda: page.shown_saved_view.view is not None and page.shown_saved_view.view.id == view.id)
+    page = stage.person.wait_for_page(QueuesPage)
+    stage.person.wait_until(
+        lambda: page.shown_saved_view.view is not None and page.shown_saved_view.view.id == view.id
+    )
     stage.person.wait_until_read()
     return page
 
@@ -802,7 +804,7 @@ def open_saved_view(stage: CaseStage) -> QueuesPage:
 @register_case("SaveViewDialog._send_form", dialog=RenameViewDialog, trail=("view.changed",))
 def rename_view(stage: CaseStage) -> ActingPress:
     open_saved_view(stage).shown_saved_view.open_rename_dialog()
-    dialog = stage.person.dialog(RenameViewDialog)
+    dialog = stage.person.wait_for_dialog(RenameViewDialog)
     set_field_text(dialog.name_field, f"renamed {stage.number}")
     return make_dialog_press(stage, dialog, stays=False)
 
@@ -821,11 +823,11 @@ def restore_view(stage: CaseStage) -> ActingPress:
     page = open_saved_view(stage)
     page.shown_saved_view.delete_view()
 
-    def offers() -> list[KeyButton]:
+    def list_restore_buttons() -> list[KeyButton]:
         return [one for one in page.findChildren(KeyButton) if one.isVisible() and one.text() == "Restore"]
 
-    stage.person.until(lambda: page.shown_saved_view.view is None and bool(offers()))
-    return make_page_press(stage, offers()[0], "", lambda: page.shown_saved_view.view is not None)
+    stage.person.wait_until(lambda: page.shown_saved_view.view is None and bool(list_restore_buttons()))
+    return make_page_press(stage, list_restore_buttons()[0], "", lambda: page.shown_saved_view.view is not None)
 
 
 def choose_record(stage: CaseStage) -> list[ChosenRecord]:
@@ -839,7 +841,7 @@ def open_bulk_dialog(stage: CaseStage) -> BulkDialog:
         run = desk.bulk.create_run("refetch", choose_record(stage))
     dialog = BulkDialog(stage.person.opening.context, stage.person.window, run)
     dialog.open()
-    stage.person.until(dialog.main_button.isEnabled)
+    stage.person.wait_until(dialog.main_button.isEnabled)
     return dialog
 
 
@@ -865,7 +867,7 @@ def bulk_run(stage: CaseStage) -> ActingPress:
     """Prepare the confirmation of a bulk run that was opened again."""
     dialog = open_bulk_dialog(stage)
     dialog.main_button.click()
-    stage.person.until(lambda: dialog.plan_page is not None)
+    stage.person.wait_until(lambda: dialog.plan_page is not None)
     press = make_dialog_press(stage, dialog)
     return replace(
         press, has_ended=lambda: dialog.run is not None and dialog.run.state == "done" and not dialog.is_running_here
@@ -879,7 +881,7 @@ def bulk_freeze(stage: CaseStage) -> ActingPress:
     page = open_queue(stage, "incomplete")
     stage.person.press("Ctrl+A")
     page.queue_actions.begin_bulk_run(BulkAction.NOTE)
-    dialog = stage.person.dialog(BulkDialog)
+    dialog = stage.person.wait_for_dialog(BulkDialog)
     assert dialog.note_field is not None
     set_field_text(dialog.note_field, "seen")
     press = make_dialog_press(stage, dialog)
@@ -893,8 +895,8 @@ def bulk_leave(stage: CaseStage) -> ActingPress:
     page = open_queue(stage, "incomplete")
     stage.person.press("Ctrl+A")
     page.queue_actions.begin_bulk_run(BulkAction.REFETCH)
-    dialog = stage.person.dialog(BulkDialog)
-    stage.person.until(lambda: dialog.plan_page is not None)
+    dialog = stage.person.wait_for_dialog(BulkDialog)
+    stage.person.wait_until(lambda: dialog.plan_page is not None)
     return make_page_press(stage, dialog.cancel_button, "")
 
 
@@ -1018,10 +1020,10 @@ def test_a_password_entered_twice_decides_once(
     stage.switch_person("lead-b")
     press, person = reject(stage), stage.person
     press.button.click()  # type: ignore[attr-defined]  # a button
-    dialog = person.dialog(PasswordDialog)
+    dialog = person.wait_for_dialog(PasswordDialog)
     dialog.password_field.line_edit.setText(window_desks.get_password_of("lead-b"))
     password = ActingPress(dialog.main_button, press.has_ended, dialog)
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     if by_keys:
         dialog.password_field.line_edit.setFocus()
         QTest.keyPress(dialog.windowHandle(), Qt.Key.Key_Return)
@@ -1029,7 +1031,7 @@ def test_a_password_entered_twice_decides_once(
         hold_enter(dialog if shiboken6.isValid(dialog) else press.dialog)
     else:
         click_often(person, password)
-    person.until(press.has_ended)
+    person.wait_until(press.has_ended)
     person.wait_until_read()
     assert stage.read_acts()[-1] == "refund.rejected"
     assert stage.read_acts().count("refund.rejected") == 1

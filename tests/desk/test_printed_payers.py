@@ -36,14 +36,14 @@ def set_payer_name(window_desks: WindowTestDesks, payment_id: int) -> None:
 def print_payment(person: Person, payment_id: int, folder: Path) -> None:
     """Print the payment's page, and the list of what its corporation has."""
     person.frame.show_route(PaymentRoute(payment_id))
-    page = person.page(PaymentPage)
-    person.until(lambda: page.view is not None)
+    page = person.wait_for_page(PaymentPage)
+    person.wait_until(lambda: page.view is not None)
     assert page.view is not None
     title, lines = page.head.title.short_form, page.list_printed_lines(page.view)
     page.page_printer.print_record_to("payment", payment_id, title, lines, make_pdf_printer(folder / "record.pdf"))
-    person.until(lambda: not page.page_printer.is_running)
+    person.wait_until(lambda: not page.page_printer.is_running)
     page.page_printer.print_list_to(ExportRequest(ListName.LOOKUP, NUMBERS[0]), make_pdf_printer(folder / "list.pdf"))
-    person.until(lambda: not page.page_printer.is_running)
+    person.wait_until(lambda: not page.page_printer.is_running)
 
 
 def test_printed_payers_are_masked(

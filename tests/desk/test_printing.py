@@ -51,60 +51,60 @@ def test_a_list_a_record_and_a_pdf_are_printed(
     payment = import_paid_payment(console, sandbox, "ORD-1")
     person = open_window()
 
-    def entries() -> list[str]:
+    def list_print_entries() -> list[str]:
         return [one.what for one in console.audit.list_entries(200) if one.what.endswith("printed")]
 
     def reject_dialog() -> None:
         person.press("Ctrl+P")
-        person.until(lambda: any(one.isVisible() for one in person.window.findChildren(QPrintDialog)))
+        person.wait_until(lambda: any(one.isVisible() for one in person.window.findChildren(QPrintDialog)))
         for dialog in person.window.findChildren(QPrintDialog):
             dialog.reject()
         person.wait_until_read()
 
     person.frame.show_route(QueuesRoute("incomplete"))
-    queue = person.page(QueuesPage)
-    person.until(lambda: queue.row_model.is_complete and queue.row_model.row_count == len(lacking))
+    queue = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: queue.row_model.is_complete and queue.row_model.row_count == len(lacking))
     queue.take_focus()
     reject_dialog()
-    assert entries() == []
+    assert list_print_entries() == []
     queue.exporter.page_printer.print_list_to(queue._make_export_request(), make_pdf_printer(tmp_path / "list.pdf"))
-    person.until(lambda: not queue.exporter.page_printer.is_running)
+    person.wait_until(lambda: not queue.exporter.page_printer.is_running)
     _, text = read_printed_pages(tmp_path / "list.pdf")
     for words in ("Printed by op-a", "Corporation number", *(f"Credit check {one.id}" for one in lacking)):
         assert "".join(words.split()) in text, words
 
     person.frame.show_route(CreditCheckRoute(check.id))
-    record = person.page(CreditCheckPage)
-    person.until(lambda: record.view is not None)
+    record = person.wait_for_page(CreditCheckPage)
+    person.wait_until(lambda: record.view is not None)
     reject_dialog()
     assert record.view is not None
     title, lines = record.head.title.short_form, record.list_printed_lines(record.view)
     record.page_printer.print_record_to(
         "credit-check", check.id, title, lines, make_pdf_printer(tmp_path / "record.pdf")
     )
-    person.until(lambda: not record.page_printer.is_running)
+    person.wait_until(lambda: not record.page_printer.is_running)
     _, text = read_printed_pages(tmp_path / "record.pdf")
     for words in (title, "Printed by op-a", record.form.verdict, "Timeline", "Bought"):
         assert "".join(words.split()) in text, words
 
     person.frame.show_route(PaymentRoute(payment.id))
-    money = person.page(PaymentPage)
-    person.until(lambda: money.view is not None)
+    money = person.wait_for_page(PaymentPage)
+    person.wait_until(lambda: money.view is not None)
     assert money.view is not None
     assert any("3,000" in line or "3,300" in line for line in money.list_printed_lines(money.view))
 
     person.frame.show_route(PdfRoute(check.id))
-    pdf = person.page(PdfPage)
-    person.until(lambda: pdf.page_count > 0)
+    pdf = person.wait_for_page(PdfPage)
+    person.wait_until(lambda: pdf.page_count > 0)
     person.wait_until_read()
     reject_dialog()
     pdf.page_printer.print_pdf_to(check.id, None, make_pdf_printer(tmp_path / "document.pdf"))
-    person.until(lambda: not pdf.page_printer.is_running)
+    person.wait_until(lambda: not pdf.page_printer.is_running)
     count, text = read_printed_pages(tmp_path / "document.pdf")
     assert count == pdf.page_count
     assert "Printedbyop-a" in text
     wanted = ["credit-check.pdf_printed", "list.printed", "record.printed"]
-    person.until(lambda: sorted(entries()) == wanted)
+    person.wait_until(lambda: sorted(list_print_entries()) == wanted)
 
 
 def test_a_printout_of_a_long_list_reports_the_missing_rows(

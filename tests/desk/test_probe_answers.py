@@ -15,16 +15,16 @@ def test_a_probe_lists_the_changed_fields(open_window: OpenWindow, console: Cons
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     person = open_window()
     person.frame.show_route(PaymentRoute(payment.id))
-    page = person.page(PaymentPage)
-    person.until(lambda: page.view is not None)
+    page = person.wait_for_page(PaymentPage)
+    person.wait_until(lambda: page.view is not None)
     person.wait_until_read()
     toasts: list[str] = []
     person.opening.context.toast_requested.connect(lambda toast: toasts.append(toast.detail))
     sandbox.control.add_fault("other_amount", call="paypay_payment", times="always")
     person.press("P")
-    person.until(lambda: len(toasts) == 1)
+    person.wait_until(lambda: len(toasts) == 1)
     assert "Amount: ¥12,000 → ¥12,001" in toasts[0]
     person.wait_until_read()
     person.press("P")
-    person.until(lambda: len(toasts) == 2)
+    person.wait_until(lambda: len(toasts) == 2)
     assert "→" not in toasts[1]

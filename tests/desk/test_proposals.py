@@ -34,7 +34,7 @@ def propose_outcome(window_desks: WindowTestDesks, record: CreditCheck, name: st
 
 def open_approvals(person: Person) -> ApprovalsPage:
     person.press("Alt+4")
-    page = person.page(ApprovalsPage)
+    page = person.wait_for_page(ApprovalsPage)
     person.wait_until_read()
     return page
 
@@ -54,8 +54,8 @@ def test_the_next_step_of_a_proposal_is_not_its_proposers(
     propose_outcome(window_desks, record, "op-a")
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
-    page = person.page(CreditCheckPage)
-    person.until(lambda: page.view is not None and page.view.record.id == record.id)
+    page = person.wait_for_page(CreditCheckPage)
+    person.wait_until(lambda: page.view is not None and page.view.record.id == record.id)
     person.wait_until_read()
     offered = [button.property("act") for button in page.form.findChildren(KeyButton) if button.property("act")]
     assert offered[:1] == ["resolve"]
@@ -78,11 +78,11 @@ def test_the_preview_offers_the_decision_to_the_second_person_only(
     for name, advised in (("op-a", set[int]()), ("lead-b", {records["op-a"].id})):
         person = window_desks.switch_person(person, name)
         context = person.opening.context
-        person.until(lambda context=context: context.work_counts.person == context.operator)  # type: ignore[misc]  # a bound default
+        person.wait_until(lambda context=context: context.work_counts.person == context.operator)  # type: ignore[misc]  # a bound default
         person.window.resize(1920, 1080)
         person.frame.show_route(QueuesRoute("unknown"))
-        page = person.page(QueuesPage)
-        person.until(lambda page=page: page.row_model.is_complete and page.preview.record is not None)  # type: ignore[misc]  # a bound default
+        page = person.wait_for_page(QueuesPage)
+        person.wait_until(lambda page=page: page.row_model.is_complete and page.preview.record is not None)  # type: ignore[misc]  # a bound default
         primary = set()
         for record in records.values():
             assert page.table.go_to_item(lambda row, record=record: row.item.record.id == record.id)  # type: ignore[misc]  # a bound default
@@ -110,17 +110,17 @@ def test_a_proposal_is_announced_to_the_second_person(
     record = buy_unknown(console, sandbox, NUMBERS[0])
     person = window_desks.switch_person(open_window(), "lead-b")
     context = person.opening.context
-    person.until(lambda: context.work_counts.person == "lead-b")
+    person.wait_until(lambda: context.work_counts.person == "lead-b")
     assert context.work_counts.decision_count == 0
     propose_outcome(window_desks, record, "op-a")
-    person.until(lambda: context.work_counts.decision_count == 1)
+    person.wait_until(lambda: context.work_counts.decision_count == 1)
     # The bar on Home about the unfinished purchase is told too, before or after the person has signed in.
     notices = [notice.sentence for notice in person.frame.announcer.announcements]
     told = [sentence for sentence in notices if not sentence.startswith("Unfinished work.")]
     assert told == [f"1 new decision is waiting for you. Credit check {record.id}"]
 
     page = open_approvals(person)
-    person.until(lambda: page.proposal is not None)
+    person.wait_until(lambda: page.proposal is not None)
     (card,) = page.list_panel.cards
     assert card.title == f"Credit check {record.id}"
     assert (card.amount, card.detail) == ("Charge unknown", format_corporation_number(NUMBERS[0]))
@@ -130,24 +130,24 @@ def test_a_proposal_is_announced_to_the_second_person(
     person.press("A")
     person.wait_without_dialog()
     person.press("Return")
-    opened = person.page(CreditCheckPage)
-    person.until(lambda: opened.view is not None and opened.view.record.id == record.id)
-    person.until(lambda: list_primary_actions(opened) == ["resolve"])
+    opened = person.wait_for_page(CreditCheckPage)
+    person.wait_until(lambda: opened.view is not None and opened.view.record.id == record.id)
+    person.wait_until(lambda: list_primary_actions(opened) == ["resolve"])
     person.press("E")
-    dialog = person.dialog(ResolveDialog)
+    dialog = person.wait_for_dialog(ResolveDialog)
     fill_not_bought_form(dialog, "checked by phone")
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     window_desks.confirm(person, "lead-b")
-    person.until(lambda: dialog.windowTitle() == "Resolved")
+    person.wait_until(lambda: dialog.windowTitle() == "Resolved")
     dialog.reject()
     person.wait_without_dialog()
     assert read_check(console, record.id).state == "error"
     page = open_approvals(person)
-    person.until(lambda: not page.list_panel.cards)
+    person.wait_until(lambda: not page.list_panel.cards)
     assert page.proposal is None
     assert page.content.currentWidget() is page.empty_state
-    person.until(lambda: context.work_counts.decision_count == 0)
+    person.wait_until(lambda: context.work_counts.decision_count == 0)
 
 
 def test_the_own_proposal_is_listed_with_other_proposals(
@@ -171,11 +171,11 @@ def expect_others_to_decide(person: Person, reason: str) -> None:
     announced to this person.
     """
     page, context = open_approvals(person), person.opening.context
-    person.until(lambda: page.proposal is not None)
-    person.until(lambda: [card.remark for card in page.list_panel.cards] == [reason])
+    person.wait_until(lambda: page.proposal is not None)
+    person.wait_until(lambda: [card.remark for card in page.list_panel.cards] == [reason])
     assert page.list_panel.card_list.get_line(0) == "Waiting for others"
-    person.until(lambda: page.proposal_panel.sentence_label.plain == reason)
-    person.until(lambda: context.work_counts.person == context.operator)
+    person.wait_until(lambda: page.proposal_panel.sentence_label.plain == reason)
+    person.wait_until(lambda: context.work_counts.person == context.operator)
     assert context.work_counts.decision_count == 0
     assert not [said for said in person.frame.announcer.announcements if "decision" in said.sentence]
 
@@ -189,14 +189,14 @@ def test_a_proposed_outcome_is_confirmed_on_the_page_of_its_refund(
         maker.refunds.resolve(refund.id, "failed", "not in their list")
     person = window_desks.switch_person(open_window(), "lead-b")
     page = open_approvals(person)
-    person.until(lambda: page.proposal is not None)
+    person.wait_until(lambda: page.proposal is not None)
     assert [(card.title, card.remark) for card in page.list_panel.cards] == [
         (f"Refund R-{refund.id}", "Proposed outcome: Refused")
     ]
     person.press("Return")
-    opened = person.page(RefundPage)
-    person.until(lambda: opened.view is not None and opened.view.record.id == refund.id)
-    person.until(lambda: list_primary_actions(opened) == ["resolve"])
+    opened = person.wait_for_page(RefundPage)
+    person.wait_until(lambda: opened.view is not None and opened.view.record.id == refund.id)
+    person.wait_until(lambda: list_primary_actions(opened) == ["resolve"])
 
 
 @pytest.mark.parametrize(
@@ -220,12 +220,12 @@ def test_a_decision_has_the_effect_named_on_its_button(
     form, translate = dialog.form, person.opening.context.translate
     form.kind_buttons["text"].setChecked(True)
     form.text_field.edit.setPlainText("Their support told us on the phone.")  # type: ignore[union-attr]  # an area
-    person.until(lambda: not form.is_reading_choices)
+    person.wait_until(lambda: not form.is_reading_choices)
     assert form.outcome_buttons["failed"].isEnabled() == (name == "lead-b")
     form.outcome_buttons[outcome].setChecked(True)
     form.refund_number_field.edit.setText("1519")  # type: ignore[union-attr]  # a line
     form.reason_list.setCurrentIndex(form.reason_list.findData("provider_reply"))
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     is_second = announced == "dialog.resolve.act_second"
     assert dialog.main_button.text() == translate(announced)
     assert (dialog._get_main_button_hint_key() == "") == is_second
@@ -235,7 +235,7 @@ def test_a_decision_has_the_effect_named_on_its_button(
     dialog.main_button.click()
     if name != "op-a":
         window_desks.confirm(person, name)
-    person.until(lambda: dialog.windowTitle() == ("Resolved" if is_second else "Outcome proposed"))
+    person.wait_until(lambda: dialog.windowTitle() == ("Resolved" if is_second else "Outcome proposed"))
     assert (window_desks.console.refunds.read_refund(refund.id).record.state == "failed") == is_second
 
 
@@ -247,7 +247,7 @@ def test_a_number_that_the_provider_confirms_announces_no_second_person(
     dialog = open_dialog_in_queue(person, refund.id, ResolveMoneyDialog)
     dialog.form.kind_buttons["number"].setChecked(True)
     dialog.form.number_field.edit.setText("1519")  # type: ignore[union-attr]  # a line
-    person.until(lambda: dialog.form.outcome == "completed")
+    person.wait_until(lambda: dialog.form.outcome == "completed")
     assert dialog._get_main_button_wording_key() == "dialog.resolve.act_now"
     assert dialog._get_main_button_hint_key() == ""
 
@@ -261,23 +261,23 @@ def test_a_second_person_decides_from_a_queue(
     person = window_desks.switch_person(open_window(), "lead-b")
     dialog = open_dialog_in_queue(person, record.id, ResolveDialog)
     fill_not_bought_form(dialog, "checked by phone")
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     assert dialog.main_button.text() == person.opening.context.translate("dialog.resolve.act_second")
     dialog.main_button.click()
     window_desks.confirm(person, "lead-b")
-    person.until(lambda: dialog.windowTitle() == "Resolved")
+    person.wait_until(lambda: dialog.windowTitle() == "Resolved")
     assert read_check(console, record.id).state == "error"
 
 
 def open_dialog_in_queue(person: Person, record_id: int, kind: type[ResolveDialogT]) -> ResolveDialogT:
     """Return the dialog that E opens on this record in the queue of unknown outcomes."""
     person.frame.show_route(QueuesRoute("unknown"))
-    page = person.page(QueuesPage)
-    person.until(lambda: page.row_model.is_complete and page.preview.record is not None)
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.row_model.is_complete and page.preview.record is not None)
     assert page.table.go_to_item(lambda row: row.item.record.id == record_id)
     person.wait_until_read()
     person.press("E")
-    return person.dialog(kind)
+    return person.wait_for_dialog(kind)
 
 
 def test_a_proposal_decided_by_another_person_disappears_from_the_list(
@@ -291,9 +291,9 @@ def test_a_proposal_decided_by_another_person_disappears_from_the_list(
     propose_outcome(window_desks, second, "op-a")
     person = window_desks.switch_person(open_window(), "aud-e")
     page = open_approvals(person)
-    person.until(lambda: page.proposal is not None and page.proposal.record_id == str(first.id))
+    person.wait_until(lambda: page.proposal is not None and page.proposal.record_id == str(first.id))
     with window_desks.open_acting_desk("lead-b") as lead:
         lead.recovery.resolve("credit-check", first.id, "error", "seen there")
-    person.until(lambda: page.proposal is not None and page.proposal.record_id == str(second.id))
+    person.wait_until(lambda: page.proposal is not None and page.proposal.record_id == str(second.id))
     assert [card.title for card in page.list_panel.cards] == [f"Credit check {second.id}"]
     assert page.list_panel.current_ref == page.list_panel.cards[0].ref

@@ -36,20 +36,20 @@ def open_purchase(person: Person, client: str = "2") -> PurchaseDialog:
     person.frame.show_route(LookupRoute(NUMBER))
     person.wait_until_read()
     person.press("B")
-    dialog = person.dialog(PurchaseDialog)
+    dialog = person.wait_for_dialog(PurchaseDialog)
     choice = dialog.form.client_input
     assert isinstance(choice, DropDownList)
     assert choice.currentIndex() == -1, "chosen for the person"
     choice.setCurrentText(client)
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     return dialog
 
 
-def purchase_in_dialog(person: Person) -> PurchaseDialog:
+def buy_in_dialog(person: Person) -> PurchaseDialog:
     """Buy in the purchase dialog, wait for the result, and return the dialog."""
     dialog = open_purchase(person)
     dialog.main_button.click()
-    person.until(lambda: not dialog.is_busy)
+    person.wait_until(lambda: not dialog.is_busy)
     return dialog
 
 
@@ -60,7 +60,7 @@ REAL_TIME_SETTINGS = {"TIME_SCALE": "1"}
 def leave_hanging_purchase(person: Person, dialog: PurchaseDialog, sandbox: Sandbox) -> None:
     """Ask a provider that hangs, and close the dialog."""
     dialog.main_button.click()
-    person.until(lambda: bool(sandbox.control.read_state()["held"]))
+    person.wait_until(lambda: bool(sandbox.control.read_state()["held"]))
     dialog.allow_closing("Close", "")
     dialog.reject()
     person.wait_without_dialog()
@@ -76,7 +76,7 @@ def test_a_double_click_buys_once(open_window: OpenWindow, console: Console, san
     dialog = open_purchase(person)
     person.double_click(dialog.main_button)
     dialog.main_button.click()
-    person.until(lambda: not dialog.is_busy)
+    person.wait_until(lambda: not dialog.is_busy)
     assert dialog.windowTitle() == "Bought"
     assert sandbox.control.count_charges(NUMBER) == 1
     assert [record.client_id for record in find_recorded_checks(console)] == ["2"]
@@ -88,7 +88,7 @@ def test_the_purchase_button_is_disabled_in_the_first_moment(open_window: OpenWi
     person.frame.show_route(LookupRoute(NUMBER))
     person.wait_until_read()
     person.press("B")
-    assert not person.dialog(PurchaseDialog).main_button.isEnabled()
+    assert not person.wait_for_dialog(PurchaseDialog).main_button.isEnabled()
     person.press("Return")
     person.wait_without_dialog()
 
@@ -101,7 +101,7 @@ def test_a_live_one_leaves_no_button_but_a_link(open_window: OpenWindow, console
     person.frame.show_route(LookupRoute(NUMBER))
     person.wait_until_read()
     person.press("B")
-    dialog = person.dialog(PurchaseDialog)
+    dialog = person.wait_for_dialog(PurchaseDialog)
     choice = dialog.form.client_input
     assert isinstance(choice, DropDownList)
     assert dialog.form._live_check_label.plain == "for client 2"
@@ -109,9 +109,9 @@ def test_a_live_one_leaves_no_button_but_a_link(open_window: OpenWindow, console
     assert dialog.form._live_check_label.plain == "none for this client (there is one for client 2)"
     choice.setCurrentText("2")
     assert "bought already" in dialog.hint.plain
-    person.control("Open record", dialog).press()
+    person.wait_for_control("Open record", dialog).press()
     person.wait_without_dialog()
-    assert person.page(CreditCheckPage).route.id == record.id
+    assert person.wait_for_page(CreditCheckPage).route.id == record.id
     assert sandbox.control.count_charges() == 1
 
 
@@ -123,7 +123,7 @@ def test_a_purchase_without_an_answer_is_shown_as_unknown(
     """
     sandbox.control.add_fault("reset_after_charge", call="purchase", number=NUMBER)
     person = open_window()
-    dialog = purchase_in_dialog(person)
+    dialog = buy_in_dialog(person)
     assert dialog.windowTitle() == "The outcome of the purchase is unknown"
     assert [badge.word for badge in dialog.findChildren(Badge)] == ["In progress", "Unknown", "Needs a person"]
     assert dialog.main_button.text() == "Open record"
@@ -133,8 +133,8 @@ def test_a_purchase_without_an_answer_is_shown_as_unknown(
     assert any(text.startswith("Operation ") for text in words), words
     person.press("Return")
     person.wait_without_dialog()
-    record = person.page(CreditCheckPage)
-    person.until(lambda: record.view is not None)
+    record = person.wait_for_page(CreditCheckPage)
+    person.wait_until(lambda: record.view is not None)
     assert not record.action_bar.find_button("renew").isEnabled()  # type: ignore[union-attr]  # one of its buttons
 
 
@@ -144,7 +144,7 @@ def test_a_purchase_without_its_pdf_is_shown_as_bought_and_incomplete(
     """If the PDF of a bought credit check is missing, the dialog says "Bought" and "Incomplete", and no error."""
     sandbox.control.add_fault("pdf_missing", call="pdf", number=NUMBER)
     person = open_window()
-    dialog = purchase_in_dialog(person)
+    dialog = buy_in_dialog(person)
     assert dialog.windowTitle() == "Bought"
     assert "Incomplete" in [badge.word for badge in dialog.findChildren(Badge)]
 
@@ -153,7 +153,7 @@ def test_a_refusal_says_that_nothing_was_charged(open_window: OpenWindow, consol
     """A refused purchase says once that nothing was charged, and its record is failed."""
     sandbox.control.add_fault("status:422", call="purchase", number=NUMBER)
     person = open_window()
-    dialog = purchase_in_dialog(person)
+    dialog = buy_in_dialog(person)
     assert dialog.windowTitle() == "Not bought"
     (bar,) = dialog.findChildren(NotificationBar)
     assert bar.sentence.count("Nothing was charged.") == 1, bar.sentence
@@ -184,17 +184,17 @@ def test_the_primary_button_of_a_contradicted_purchase_opens_its_alert(
     alert = make_contradicted_purchase(window_desks, sandbox)
     person = open_window()
     person.frame.show_route(CreditCheckRoute(alert.subject_id))
-    page = person.page(CreditCheckPage)
+    page = person.wait_for_page(CreditCheckPage)
 
-    def alert_buttons() -> list[KeyButton]:
+    def list_alert_buttons() -> list[KeyButton]:
         return [button for button in page.form.findChildren(KeyButton) if button.text() == "Open alert"]
 
-    person.until(lambda: len(alert_buttons()) == 1)
-    (button,) = alert_buttons()
+    person.wait_until(lambda: len(list_alert_buttons()) == 1)
+    (button,) = list_alert_buttons()
     assert button.kind == "primary"
     button.click()
-    alerts_page = person.page(AlertsPage)
-    person.until(
+    alerts_page = person.wait_for_page(AlertsPage)
+    person.wait_until(
         lambda: (
             alerts_page.current_incident is not None
             and alert.id in [one.id for one in alerts_page.current_incident.alerts]
@@ -203,7 +203,7 @@ def test_the_primary_button_of_a_contradicted_purchase_opens_its_alert(
     console.alerts.acknowledge(alert.id, "looked at AlarmBox")
     person.frame.go_back()
     page.refresh("asked")
-    person.until(lambda: [one.kind for one in alert_buttons()] == ["default"])
+    person.wait_until(lambda: [one.kind for one in list_alert_buttons()] == ["default"])
 
 
 def test_the_purchase_dialog_reports_an_earlier_contradicted_purchase(
@@ -229,12 +229,12 @@ def test_the_window_responds_while_the_provider_hangs(open_window: OpenWindow, s
     dialog = open_purchase(person)
     leave_hanging_purchase(person, dialog, sandbox)
     person.press("Alt+2")
-    person.page(QueuesPage)
+    person.wait_for_page(QueuesPage)
     person.press("Alt+1")
-    person.page(HomePage)
+    person.wait_for_page(HomePage)
     assert person.opening.context.running_acting_calls, "it goes on behind the closed dialog"
     sandbox.control.release_calls()
-    person.until(lambda: not person.opening.context.running_acting_calls)
+    person.wait_until(lambda: not person.opening.context.running_acting_calls)
 
 
 @pytest.mark.parametrize("extra_settings", [REAL_TIME_SETTINGS], ids=["unhurried"])
@@ -245,11 +245,11 @@ def test_the_window_closes_after_its_running_calls(open_window: OpenWindow, sand
     dialog = open_purchase(person)
     leave_hanging_purchase(person, dialog, sandbox)
     person.window.close()
-    leaving = person.dialog(RunningCallsDialog)
+    leaving = person.wait_for_dialog(RunningCallsDialog)
     assert person.window.isVisible()
-    person.until(leaving.main_button.isEnabled)
+    person.wait_until(leaving.main_button.isEnabled)
     leaving.main_button.click()
     sandbox.control.release_calls()
-    person.until(lambda: not person.window.isVisible())
+    person.wait_until(lambda: not person.window.isVisible())
     assert sandbox.control.count_charges(NUMBER) == 1
     person.opening.close()

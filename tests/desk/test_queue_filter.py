@@ -18,7 +18,7 @@ def read_listed_ids(page: QueuesPage) -> list[int]:
 
 
 def wait_for_listed_ids(person: Person, page: QueuesPage, ids: list[int]) -> None:
-    person.until(lambda: page.row_model.is_complete and read_listed_ids(page) == ids)
+    person.wait_until(lambda: page.row_model.is_complete and read_listed_ids(page) == ids)
 
 
 def test_a_queue_is_narrowed_and_sorted_by_keys(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
@@ -29,8 +29,8 @@ def test_a_queue_is_narrowed_and_sorted_by_keys(open_window: OpenWindow, console
         buy_unknown(console, sandbox, number)
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
-    page = person.page(QueuesPage)
-    person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 3)
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.row_model.is_complete and page.row_model.row_count == 3)
     ids = read_listed_ids(page)
     assert ids == sorted(ids)
     person.press("Ctrl+F")
@@ -40,7 +40,7 @@ def test_a_queue_is_narrowed_and_sorted_by_keys(open_window: OpenWindow, console
     wait_for_listed_ids(person, page, ids)
     person.press("Ctrl+F")
     person.type_in("amount:lots")
-    person.until(lambda: "amount:lots" in page.filter.match_count_label.text())
+    person.wait_until(lambda: "amount:lots" in page.filter.match_count_label.text())
     person.press("Esc")
     person.press("Ctrl+F")
     person.press("Tab")
@@ -56,7 +56,7 @@ def test_a_queue_is_narrowed_and_sorted_by_keys(open_window: OpenWindow, console
     assert page.table.sort_mark == ("age", True)
     page.table.sort_requested.emit("number")
     by_number = [number for number, _ in sorted(zip(NUMBERS, ids, strict=True))]
-    person.until(lambda: page.table.sort_mark == ("company", False))
+    person.wait_until(lambda: page.table.sort_mark == ("company", False))
     wait_for_listed_ids(person, page, [ids[NUMBERS.index(number)] for number in by_number])
 
 
@@ -70,8 +70,8 @@ def test_typed_operators_move_into_the_filter_lists(
         buy_unknown(console, sandbox, number)
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
-    page = person.page(QueuesPage)
-    person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 3)
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.row_model.is_complete and page.row_model.row_count == 3)
     ids, chips = read_listed_ids(page), page.filter.chip_by_list_name
     chips["provider"].select_operator("provider:paypay")
     page.filter.changed.emit()
@@ -103,4 +103,4 @@ def test_typed_operators_move_into_the_filter_lists(
     person.type_in("statu:known")
     wait_for_listed_ids(person, page, [])
     told = "Searched as text, because it isn't a condition: statu:known."
-    person.until(lambda: page.filter.match_count_label.text() == told)
+    person.wait_until(lambda: page.filter.match_count_label.text() == told)

@@ -45,26 +45,26 @@ def test_the_preview_shows_sides_and_steps(
     person = open_window()
     person.window.resize(1920, 1080)
     person.frame.show_route(QueuesRoute("disagree"))
-    page = person.page(QueuesPage)
-    person.until(lambda: page.row_model.is_complete)
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.row_model.is_complete)
     while page.current_row is None or not isinstance(page.current_row.record, Payment):
         person.press("Down")
-    person.until(lambda: any("Last steps" in text for text in read_labels(page)))
+    person.wait_until(lambda: any("Last steps" in text for text in read_labels(page)))
     names = [part.accessibleName() for part in page.preview.findChildren(QWidget)]
     assert any(name.startswith("ORDER, differs: State, Cancelled") for name in names), names
     for _ in range(2):  # both readings of the same record are answered
         page.preview.show_queue_item(page.current_row)
-    person.until(lambda: any("Last steps" in text for text in read_visible_labels(page)))
+    person.wait_until(lambda: any("Last steps" in text for text in read_visible_labels(page)))
     person.wait_until_read()
     # Qt shows a new label only in the next turn of the event loop.
-    person.until(lambda: any("Last steps" in text for text in read_visible_labels(page)))
+    person.wait_until(lambda: any("Last steps" in text for text in read_visible_labels(page)))
     assert sum("Last steps" in text for text in read_visible_labels(page)) == 1
     whole = format_item_difference(page.current_row, person.opening.context)
     assert "≠" in whole
     assert whole in [label.plain for label in page.preview.findChildren(TextLabel) if label.isVisible()]
     assert not page.difference_line.isVisible()
     person.window.resize(1280, 800)  # without the preview, whose column is narrow
-    person.until(page.difference_line.isVisible)
+    person.wait_until(page.difference_line.isVisible)
     assert page.difference_label.plain == whole
     opened = [entry for entry in window_desks.console.audit.list_entries(100) if entry.what.startswith("story")]
     assert opened == []
@@ -81,22 +81,22 @@ def test_a_key_hides_the_preview_in_later_windows_too(
     person = open_window()
     person.window.resize(1920, 1080)
     person.frame.show_route(QueuesRoute("unknown"))
-    page = person.page(QueuesPage)
-    person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 2)
-    person.until(page.preview.isVisible)
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.row_model.is_complete and page.row_model.row_count == 2)
+    person.wait_until(page.preview.isVisible)
     buttons = page.preview.findChildren(KeyButton)
     assert [button.key for button in buttons if button.kind == "primary"] == ["E"]
     person.press("I")
-    person.until(lambda: not page.preview.isVisible())
+    person.wait_until(lambda: not page.preview.isVisible())
     person.close()
     again = open_window()
     again.window.resize(1920, 1080)
     again.frame.show_route(QueuesRoute("unknown"))
-    other = again.page(QueuesPage)
+    other = again.wait_for_page(QueuesPage)
     again.wait_until_read()
     assert not other.preview.isVisible()
     again.press("I")
-    again.until(other.preview.isVisible)
+    again.wait_until(other.preview.isVisible)
 
 
 def test_repeated_steps_are_listed_once_with_their_number(
@@ -111,8 +111,8 @@ def test_repeated_steps_are_listed_once_with_their_number(
     person = open_window()
     person.window.resize(1920, 1080)
     person.frame.show_route(QueuesRoute("incomplete"))
-    page = person.page(QueuesPage)
-    person.until(lambda: any("Last steps" in text for text in read_visible_labels(page)))
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: any("Last steps" in text for text in read_visible_labels(page)))
     texts = [label.plain for label in page.preview.findChildren(TextLabel) if label.isVisible()]
     steps = texts[texts.index("Last steps") + 1 :]
     assert len(steps) == 5
@@ -134,8 +134,10 @@ def test_the_preview_keeps_its_place_during_changes_by_others(
     person = open_window()
     person.window.resize(1920, 1080)
     person.frame.show_route(QueuesRoute("unknown"))
-    page = person.page(QueuesPage)
-    person.until(lambda: page.current_row is not None and any("Last steps" in text for text in read_labels(page)))
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(
+        lambda: page.current_row is not None and any("Last steps" in text for text in read_labels(page))
+    )
     if page.current_row is not None and page.current_row.record.id != shown.id:
         shown, other = other, shown
     person.wait_until_read()
@@ -147,7 +149,7 @@ def test_the_preview_keeps_its_place_during_changes_by_others(
         before = updated.count()
         with window_desks.open_acting_desk("lead-b") as desk:
             desk.recovery.add_note("credit-check", record.id, "called them")
-        person.until(partial(has_grown, updated, before))
+        person.wait_until(partial(has_grown, updated, before))
     person.wait_until_read()
     assert person.window.focusWidget() is link
     assert any("Added a note" in text for text in read_labels(page)), read_labels(page)

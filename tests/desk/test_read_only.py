@@ -44,18 +44,18 @@ def read_labels(dialog: DialogFrame) -> str:
 
 def open_administration(person: Person) -> AdminPage:
     person.press("Alt+9")
-    page = person.page(AdminPage)
-    person.until(lambda: page.switch_table.current_item is not None)
+    page = person.wait_for_page(AdminPage)
+    person.wait_until(lambda: page.switch_table.current_item is not None)
     return page
 
 
 def set_read_only(person: Person, words: str) -> None:
     """Press O, enter this reason in the dialog of the read-only switch, and confirm."""
     person.press("O")
-    dialog = person.dialog(ReadOnlySwitchDialog)
-    person.until(dialog.reason_field.edit.hasFocus)
+    dialog = person.wait_for_dialog(ReadOnlySwitchDialog)
+    person.wait_until(dialog.reason_field.edit.hasFocus)
     person.type_in(words)
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     person.tab_to(dialog.main_button.accessibleName())
     person.press("Return")
     person.wait_without_dialog()
@@ -69,15 +69,15 @@ def test_set_and_ended_by_the_keyboard(
     """
     record = buy_unknown(console, sandbox, NUMBERS[0])
     person = open_window()
-    person.page(HomePage)
+    person.wait_for_page(HomePage)
     person = window_desks.switch_person(person, "lead-b")
     open_administration(person)
     set_read_only(person, REASON)
-    person.until(lambda: REASON in read_bars(person))
+    person.wait_until(lambda: REASON in read_bars(person))
     assert "lead-b" in read_bars(person)
     person.frame.show_route(CreditCheckRoute(record.id))
-    check = person.page(CreditCheckPage)
-    person.until(lambda: check.view is not None)
+    check = person.wait_for_page(CreditCheckPage)
+    person.wait_until(lambda: check.view is not None)
     stopped = {b.text(): b.reason for b in check.findChildren(KeyButton) if REASON in b.reason}
     assert any("Resolve" in text for text in stopped), stopped
     assert not any("Probe" in text for text in stopped), stopped
@@ -85,11 +85,11 @@ def test_set_and_ended_by_the_keyboard(
     page = open_administration(person)
     assert not page.switch_button.isEnabled()
     assert "lead-b" in page.switch_button.reason
-    person.until(lambda: REASON in read_bars(person))
+    person.wait_until(lambda: REASON in read_bars(person))
     person = window_desks.switch_person(person, "lead-b")
     open_administration(person)
     set_read_only(person, "over")
-    person.until(lambda: REASON not in read_bars(person))
+    person.wait_until(lambda: REASON not in read_bars(person))
     assert not any(one.is_on for one in console.read_only_switches.list_switches())
 
 
@@ -108,23 +108,23 @@ def test_an_open_dialog_says_that_nothing_can_be_changed(
     record = buy_unknown(console, sandbox, NUMBERS[0])
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
-    check = person.page(CreditCheckPage)
-    person.until(lambda: check.view is not None)
+    check = person.wait_for_page(CreditCheckPage)
+    person.wait_until(lambda: check.view is not None)
     person.press(key)
-    dialog = person.dialog(dialog_class)
+    dialog = person.wait_for_dialog(dialog_class)
     if isinstance(dialog, NoteDialog):
         person.type_in("called the client")
-        person.until(dialog.main_button.isEnabled)
+        person.wait_until(dialog.main_button.isEnabled)
     assert REASON not in read_labels(dialog)
     with window_desks.open_acting_desk("lead-b") as lead:
         lead.read_only_switches.set_switch(EVERYTHING_SCOPE, True, REASON)
-        person.until(lambda: REASON in read_labels(dialog))
+        person.wait_until(lambda: REASON in read_labels(dialog))
         assert "lead-b" in dialog.main_button.shown_reason
         assert not dialog.main_button.isEnabled()
         dialog.press_main_button()
         assert not dialog.is_busy
         lead.read_only_switches.set_switch(EVERYTHING_SCOPE, False, "over")
-    person.until(lambda: REASON not in read_labels(dialog))
+    person.wait_until(lambda: REASON not in read_labels(dialog))
     assert dialog.main_button.isEnabled() == isinstance(dialog, NoteDialog)
 
 

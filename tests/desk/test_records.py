@@ -34,8 +34,8 @@ NUMBER, OTHER = NUMBERS[0], NUMBERS[1]
 
 def open_record(person: Person, id: int, trail: tuple[int, ...] = ()) -> CreditCheckPage:
     person.frame.show_route(CreditCheckRoute(id, trail, "queues"))
-    page = person.page(CreditCheckPage)
-    person.until(lambda: page.view is not None and page.view.record.id == id)
+    page = person.wait_for_page(CreditCheckPage)
+    person.wait_until(lambda: page.view is not None and page.view.record.id == id)
     return page
 
 
@@ -78,10 +78,10 @@ def test_a_record_being_read_shows_a_message(
         assert (button.isEnabled(), button.shown_reason) == (False, "Available once the record is read.")
         person.press("P")
         assert read_bars(page)[-1:] == ["Not done. Available once the record is read."]
-        person.until(lambda: not page.form.isVisible() and not page.tabs.isVisible())
+        person.wait_until(lambda: not page.form.isVisible() and not page.tabs.isVisible())
         assert not page.sides_strip.isVisible()
     page.refresh("entered")
-    person.until(lambda: page.view is not None and page.form.isVisible() and button.isEnabled())
+    person.wait_until(lambda: page.view is not None and page.form.isVisible() and button.isEnabled())
     assert read_bars(page) == []
 
 
@@ -96,10 +96,12 @@ def test_a_change_by_another_person_is_announced_on_the_page(
     page = open_record(person, record.id)
     with window_desks.open_acting_desk("lead-b") as lead:
         lead.credit_checks.refetch(record.id)
-    person.until(lambda: any(words.startswith("Record changed. lead-b changed it at ") for words in read_bars(page)))
+    person.wait_until(
+        lambda: any(words.startswith("Record changed. lead-b changed it at ") for words in read_bars(page))
+    )
     assert page.pdf_button.isEnabled()
-    person.control("Show difference").press()
-    person.until(lambda: any("PDF: – →" in words for words in read_bars(page)))
+    person.wait_for_control("Show difference").press()
+    person.wait_until(lambda: any("PDF: – →" in words for words in read_bars(page)))
 
 
 def test_a_decision_on_an_old_view_decides_nothing(
@@ -112,15 +114,15 @@ def test_a_decision_on_an_old_view_decides_nothing(
     person = open_window()
     open_record(person, record.id)
     person.press("E")
-    dialog = person.dialog(ResolveDialog)
+    dialog = person.wait_for_dialog(ResolveDialog)
     fill_not_bought_form(dialog, "not on their list")
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     with window_desks.write_as_owner() as tx:
         changed = {"id": record.id, "name": "架空商事"}
         update = "UPDATE hansha_alarmbox_credit_checks SET version = version + 1, company_name = :name WHERE id = :id"
         tx.conn.execute(text(update), changed)
     dialog.main_button.click()
-    person.until(lambda: not dialog.is_busy)
+    person.wait_until(lambda: not dialog.is_busy)
     assert dialog.windowTitle() == "The record has changed"
     assert any("架空商事" in words.plain for words in dialog.findChildren(TextLabel))
     assert read_check(console, record.id).certainty == "unknown"
@@ -136,7 +138,7 @@ def test_only_results_that_the_evidence_supports_can_be_chosen(
     person = open_window()
     open_record(person, record.id)
     person.press("E")
-    form = person.dialog(ResolveDialog).form
+    form = person.wait_for_dialog(ResolveDialog).form
     assert not form.bought_button.isEnabled()
     assert not form.not_bought_button.isEnabled()
     assert form.bought_button.accessibleDescription() == "Add evidence first."
@@ -163,7 +165,7 @@ def test_not_bought_takes_two_people(
     person = open_window()
     page = open_record(person, record.id)
     person.press("E")
-    first = person.dialog(ResolveDialog)
+    first = person.wait_for_dialog(ResolveDialog)
     first.form.kind_buttons["file"].setChecked(True)
     assert isinstance(first.form.file_field.edit, LineEdit)
     first.form.file_field.edit.setText(str(proof))
@@ -176,24 +178,24 @@ def test_not_bought_takes_two_people(
     assert reasons == {"Select a reason.", "Explain the reason."}
     assert not first.main_button.isEnabled()
     first.form.reason_text_field.edit.setText("20 purchases there, not this one")  # type: ignore[union-attr]  # a line
-    person.until(first.main_button.isEnabled)
+    person.wait_until(first.main_button.isEnabled)
     first.main_button.click()
-    person.until(lambda: first.windowTitle() == "Outcome proposed")
+    person.wait_until(lambda: first.windowTitle() == "Outcome proposed")
     person.press("Esc")
     person.wait_without_dialog()
 
     person = window_desks.switch_person(person, "lead-b")
-    page = person.page(CreditCheckPage)
-    person.until(lambda: page.view is not None and page.view.awaiting is not None)
+    page = person.wait_for_page(CreditCheckPage)
+    person.wait_until(lambda: page.view is not None and page.view.awaiting is not None)
     person.wait_until_read()
     person.press("E")
-    second = person.dialog(ResolveDialog)
+    second = person.wait_for_dialog(ResolveDialog)
     fill_not_bought_form(second, "checked by phone")
-    person.until(lambda: "op-a" in second.form.second_person_label.plain)
-    person.until(second.main_button.isEnabled)
+    person.wait_until(lambda: "op-a" in second.form.second_person_label.plain)
+    person.wait_until(second.main_button.isEnabled)
     second.main_button.click()
     window_desks.confirm(person, "lead-b")
-    person.until(lambda: second.windowTitle() == "Resolved")
+    person.wait_until(lambda: second.windowTitle() == "Resolved")
     assert read_check(console, record.id).state == "error"
     proofs = [item for item in console.credit_checks.read_credit_check(record.id).evidence if item.source == "person"]
     assert [proof.summary for proof in proofs] == [
@@ -212,15 +214,15 @@ def test_disabled_actions_name_the_people_who_have_the_right(
     page = open_record(person, record.id)
     button = page.action_bar.find_button("refetch")
     assert button is not None
-    person.until(lambda: not button.isEnabled())
+    person.wait_until(lambda: not button.isEnabled())
     assert "op-a" in button.reason
     assert "lead-b" in button.reason
     person.press("F")
     assert not person.window.findChildren(ResolveDialog)
 
     person.frame.show_route(LookupRoute(NUMBER))
-    lookup = person.page(LookupPage)
-    person.until(lambda: lookup.company_panel.current_record is not None)
+    lookup = person.wait_for_page(LookupPage)
+    person.wait_until(lambda: lookup.company_panel.current_record is not None)
     assert not lookup.company_panel.buy_button.isEnabled()
     assert "operator" in lookup.company_panel.buy_button.reason
     with pytest.raises(ConsoleError, match="not_allowed"), window_desks.open_acting_desk("aud-e") as auditor:
@@ -237,10 +239,10 @@ def test_a_probe_without_a_change_reports_its_finding(
     person = open_window()
     page = open_record(person, bought.id)
     person.press("P")
-    person.until(lambda: len(person.frame.toasts.visible_toasts) == 1)
+    person.wait_until(lambda: len(person.frame.toasts.visible_toasts) == 1)
     page = open_record(person, unknown.id)
     person.press("P")
-    person.until(lambda: any("still unknown" in words for words in read_bars(page)))
+    person.wait_until(lambda: any("still unknown" in words for words in read_bars(page)))
     assert sandbox.control.count_charges() == 2
 
 
@@ -263,12 +265,12 @@ def test_the_later_purchase_is_opened_from_the_failed_one(
         "successor",
     )
     page.run_action_on_record("successor")
-    person.until(lambda: person.page(CreditCheckPage).view is not None)
-    person.until(lambda: read_shown_id(person) == later.id)
+    person.wait_until(lambda: person.wait_for_page(CreditCheckPage).view is not None)
+    person.wait_until(lambda: read_shown_id(person) == later.id)
 
 
 def read_shown_id(person: Person) -> int | None:
-    view = person.page(CreditCheckPage).view
+    view = person.wait_for_page(CreditCheckPage).view
     return None if view is None else view.record.id
 
 
@@ -281,13 +283,13 @@ def test_previous_and_next_follow_the_list_that_opened_the_record(open_window: O
     person.frame.show_route(QueuesRoute("error"))
     page = open_record(person, ids[1], ids)
     person.press("]")
-    person.until(lambda: page.view is not None and page.view.record.id == ids[2])
+    person.wait_until(lambda: page.view is not None and page.view.record.id == ids[2])
     person.press("]")
     assert page.route.id == ids[2]
     person.press("[", times=2)
-    person.until(lambda: page.view is not None and page.view.record.id == ids[0])
+    person.wait_until(lambda: page.view is not None and page.view.record.id == ids[0])
     person.press("Esc")
-    person.page(QueuesPage)
+    person.wait_for_page(QueuesPage)
 
 
 def test_numbers_and_codes_are_copied_whole(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
@@ -295,9 +297,9 @@ def test_numbers_and_codes_are_copied_whole(open_window: OpenWindow, console: Co
     payment = import_paid_payment(console, sandbox, "ORD-1")
     person = open_window()
     person.frame.show_route(PaymentRoute(payment.id))
-    payment_page = person.page(PaymentPage)
+    payment_page = person.wait_for_page(PaymentPage)
     on_page = {payment.provider_payment_id, payment.merchant_payment_id, "COMPLETED"}
-    person.until(lambda: on_page <= read_copied_texts(payment_page))
+    person.wait_until(lambda: on_page <= read_copied_texts(payment_page))
 
 
 def read_copied_texts(page: Page) -> set[str]:
@@ -315,14 +317,14 @@ def test_new_arrivals_move_no_row(open_window: OpenWindow, console: Console, san
     first = buy_unknown(console, sandbox, NUMBER)
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
-    page = person.page(QueuesPage)
-    person.until(lambda: page.current_row is not None)
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.current_row is not None)
     late = buy_unknown(console, sandbox, OTHER)
-    person.until(page.new_arrivals.button.isVisible)
+    person.wait_until(page.new_arrivals.button.isVisible)
     assert page.row_model.row_count == 1
     assert page.new_arrivals.button.text() == "Show 1 new record"
-    person.control("Show 1 new record").press()
-    person.until(lambda: page.row_model.row_count == 2)
+    person.wait_for_control("Show 1 new record").press()
+    person.wait_until(lambda: page.row_model.row_count == 2)
     assert page.current_row is not None
     assert page.current_row.record.id == first.id
     assert page.row_model.find_row(("credit-check", late.id)) is not None
@@ -335,13 +337,13 @@ def test_a_filtered_list_does_not_announce_records_outside_its_filter(
     buy_unknown(console, sandbox, NUMBER)
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
-    page = person.page(QueuesPage)
-    person.until(lambda: page.current_row is not None)
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.current_row is not None)
     buy_unknown(console, sandbox, OTHER)
-    person.until(page.new_arrivals.button.isVisible)
+    person.wait_until(page.new_arrivals.button.isVisible)
     page.filter.edit.setText("no such company")
     page.filter.changed.emit()
-    person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 0)
+    person.wait_until(lambda: page.row_model.is_complete and page.row_model.row_count == 0)
     assert page.new_arrivals.button.isHidden()
 
 
@@ -353,20 +355,20 @@ def test_a_row_settled_by_another_desk_is_marked_and_keeps_its_place(
     record = buy_unknown(console, sandbox, NUMBER)
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
-    page = person.page(QueuesPage)
-    person.until(lambda: page.current_row is not None)
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.current_row is not None)
     with window_desks.open_acting_desk("lead-b") as lead:
         proof = "seen on their screen"
         lead.recovery.resolve("credit-check", record.id, "success", proof, read_provider_id(sandbox, NUMBER))
     place = page.row_model.find_row(("credit-check", record.id))
     assert place is not None
-    person.until(lambda: page.table.get_row_tone(place) == "care")
+    person.wait_until(lambda: page.table.get_row_tone(place) == "care")
     spoken = page.row_model.format_spoken_text(page.row_model.row_at(place))
     assert spoken.endswith(", no longer in this list")
     assert "1 no longer in this list" in page.hint_bar.status_label.plain
     assert page.preview.removed_bar.isVisibleTo(page.preview)
     person.press("F5")
-    person.until(lambda: page.row_model.row_count == 0)
+    person.wait_until(lambda: page.row_model.row_count == 0)
     assert "no longer" not in page.hint_bar.status_label.plain
 
 
@@ -383,12 +385,12 @@ def test_rows_beyond_the_first_part_of_a_queue_are_marked(
     records = [buy_unknown(console, sandbox, number) for number in NUMBERS[:3]]
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
-    page = person.page(QueuesPage)
-    person.until(lambda: page.row_model.row_count == 3)
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.row_model.row_count == 3)
     with window_desks.open_acting_desk("lead-b") as lead:
         proof, number = "seen on their screen", read_provider_id(sandbox, NUMBERS[1])
         lead.recovery.resolve("credit-check", records[1].id, "success", proof, number)
-    person.until(lambda: bool(page.row_model.removed_keys))
+    person.wait_until(lambda: bool(page.row_model.removed_keys))
     assert page.row_model.removed_keys == {("credit-check", records[1].id)}
     assert page.new_arrivals.button.isHidden()
 
@@ -398,8 +400,8 @@ def test_single_letters_are_letters_in_a_field(open_window: OpenWindow, console:
     buy_check(console, NUMBER)
     person = open_window()
     person.frame.show_route(LookupRoute(NUMBER))
-    page = person.page(LookupPage)
-    person.until(lambda: page.company_panel.current_record is not None)
+    page = person.wait_for_page(LookupPage)
+    person.wait_until(lambda: page.company_panel.current_record is not None)
     person.press("Ctrl+F")
     person.type_in("bpf")
     assert page.number_field.text == "bpf"

@@ -32,8 +32,8 @@ def payment(console: Console, sandbox: Sandbox) -> Payment:
 
 def open_payment(person: Person, payment: Payment) -> PaymentPage:
     person.frame.show_route(PaymentRoute(payment.id))
-    page = person.page(PaymentPage)
-    person.until(lambda: page.view is not None and page.view.record.id == payment.id)
+    page = person.wait_for_page(PaymentPage)
+    person.wait_until(lambda: page.view is not None and page.view.record.id == payment.id)
     person.wait_until_read()
     return page
 
@@ -42,18 +42,18 @@ def request_refund(person: Person, payment: Payment, amount: str = "8500") -> Re
     """Request a refund through the dialog with its review; return the refund."""
     open_payment(person, payment)
     person.press("R")
-    dialog = person.dialog(RefundDialog)
+    dialog = person.wait_for_dialog(RefundDialog)
     dialog.form.amount_edit.setText(amount)
     dialog.form.reason_list.setCurrentIndex(0)
     dialog.form.explanation_edit.setText("ordered twice")
     for field in dialog.form._answer_field_by_rule.values():
         field.edit.setText("another order")  # type: ignore[union-attr]  # a line
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     assert dialog.review is not None
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    person.until(lambda: dialog.windowTitle().startswith("Refund R-"))
+    person.wait_until(lambda: dialog.windowTitle().startswith("Refund R-"))
     person.press("Esc")
     person.wait_without_dialog()
     found = read_refund_of_dialog(person, payment)
@@ -71,15 +71,17 @@ def scroll_to_end(person: Person, page: ApprovalsPage) -> None:
     """Scroll the request to its end, so that it counts as read."""
     bar, content = page.request_panel.verticalScrollBar(), page.request_panel.widget()
     assert content is not None
-    person.until(lambda: content.height() > 100)
+    person.wait_until(lambda: content.height() > 100)
     bar.setValue(bar.maximum())
-    person.until(lambda: page.request_panel.is_read)
+    person.wait_until(lambda: page.request_panel.is_read)
 
 
 def open_approvals(person: Person, refund: Refund) -> ApprovalsPage:
     person.press("Alt+4")
-    page = person.page(ApprovalsPage)
-    person.until(lambda: page.request_panel.details is not None and page.request_panel.details.record.id == refund.id)
+    page = person.wait_for_page(ApprovalsPage)
+    person.wait_until(
+        lambda: page.request_panel.details is not None and page.request_panel.details.record.id == refund.id
+    )
     person.wait_until_read()
     return page
 
@@ -87,7 +89,7 @@ def open_approvals(person: Person, refund: Refund) -> ApprovalsPage:
 def wait_for_refund_end(person: Person, console: Console, refund: Refund) -> None:
     """Probe the refund until the provider reports it as completed."""
 
-    person.until(lambda: console.refunds.probe(refund.id).state is RefundState.COMPLETED)
+    person.wait_until(lambda: console.refunds.probe(refund.id).state is RefundState.COMPLETED)
 
 
 @pytest.mark.both_ways
@@ -104,22 +106,22 @@ def test_a_refund_is_requested_approved_and_sent_in_two_windows(
 
     checker = open_window()
     checker = window_desks.switch_person(checker, "lead-b")
-    checker.until(lambda: checker.opening.context.work_counts.decision_count == 1)
+    checker.wait_until(lambda: checker.opening.context.work_counts.decision_count == 1)
     page = open_approvals(checker, refund)
     scroll_to_end(checker, page)
-    checker.until(page.approve_button.isEnabled)
+    checker.wait_until(page.approve_button.isEnabled)
     checker.press("A")
-    dialog = checker.dialog(ApproveDialog)
+    dialog = checker.wait_for_dialog(ApproveDialog)
     window_desks.type_password(dialog, "lead-b")
-    checker.until(dialog.main_button.isEnabled)
+    checker.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    checker.until(lambda: dialog.windowTitle() == "Approved")
+    checker.wait_until(lambda: dialog.windowTitle() == "Approved")
     checker.press("Esc")
     checker.wait_without_dialog()
     checker.wait_until_read()
     assert page.shown_details is not None, "the result stays, and nothing else comes in its place"
     assert (page.shown_details.record.id, page.list_panel.current_ref) == (refund.id, ("refund", refund.id))
-    checker.until(lambda: page.footer.isHidden())
+    checker.wait_until(lambda: page.footer.isHidden())
     assert checker.window.focusWidget() is page.list_panel.card_list
     wait_for_refund_end(checker, console, refund)
     assert [one["amount_minor"] for one in sandbox.control.payments_control.read_refunds()] == [8_500]
@@ -139,10 +141,10 @@ def test_the_own_refund_request_has_no_decision_buttons(
     assert page.approve_button.isHidden()
     assert page.reject_button.isHidden()
     person.press("W")
-    dialog = person.dialog(WithdrawDialog)
-    person.until(dialog.main_button.isEnabled)
+    dialog = person.wait_for_dialog(WithdrawDialog)
+    person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    person.until(lambda: dialog.windowTitle() == "Withdrawn")
+    person.wait_until(lambda: dialog.windowTitle() == "Withdrawn")
     assert console.refunds.read_refund(refund.id).record.state is RefundState.WITHDRAWN
 
 
@@ -154,21 +156,21 @@ def test_a_decline_needs_a_text_that_the_requester_reads(
     refund = request_refund(person, payment)
     person = window_desks.switch_person(person, "lead-b")
     page = open_approvals(person, refund)
-    person.until(page.reject_button.isEnabled)
+    person.wait_until(page.reject_button.isEnabled)
     person.press("D")
-    dialog = person.dialog(RejectDialog)
+    dialog = person.wait_for_dialog(RejectDialog)
     assert not dialog.main_button.isEnabled()
     assert dialog.hint.plain == "Enter a reason first."
     dialog.reason_field.edit.setPlainText("delivered as ordered")  # type: ignore[union-attr]  # an area
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     window_desks.confirm(person, "lead-b")
-    person.until(lambda: dialog.windowTitle() == "Declined")
+    person.wait_until(lambda: dialog.windowTitle() == "Declined")
     person.press("Esc")
     person = window_desks.switch_person(person, "op-a")
     person.frame.show_route(RefundRoute(refund.id))
-    record = person.page(RefundPage)
-    person.until(lambda: record.view is not None and "delivered as ordered" in record.form._why_label.plain)
+    record = person.wait_for_page(RefundPage)
+    person.wait_until(lambda: record.view is not None and "delivered as ordered" in record.form._why_label.plain)
 
 
 def test_approving_is_off_until_read_and_fresh(
@@ -187,12 +189,12 @@ def test_approving_is_off_until_read_and_fresh(
     page.request_panel._read_versions.clear()
     page.show_refund(refund.id)
     person.wait_until_read()
-    person.until(lambda: page.request_panel.details is not None)
+    person.wait_until(lambda: page.request_panel.details is not None)
     if not page.request_panel.is_read:
         assert not page.approve_button.isEnabled()
         assert page.disabled_reason_label.plain == "Read to the end first."
     scroll_to_end(person, page)
-    person.until(page.approve_button.isEnabled)
+    person.wait_until(page.approve_button.isEnabled)
 
 
 WRONG_AMOUNTS = {
@@ -211,7 +213,7 @@ def test_a_wrong_amount_has_an_error_at_its_field(open_window: OpenWindow, payme
     person = open_window()
     open_payment(person, payment)
     person.press("R")
-    dialog = person.dialog(RefundDialog)
+    dialog = person.wait_for_dialog(RefundDialog)
     for typed, told in WRONG_AMOUNTS.items():
         dialog.form.amount_edit.setText(typed)
         assert dialog.form.amount_field._message_label.plain == told, typed
@@ -229,9 +231,9 @@ def test_an_unknown_refund_blocks_another_with_a_message(
         lead.refunds.approve(refund.id)
     assert console.refunds.read_refund(refund.id).record.certainty is Certainty.UNKNOWN
     page = open_payment(person, payment)
-    person.until(lambda: "refund" in page.list_bar_names())
+    person.wait_until(lambda: "refund" in page.list_bar_names())
     page.run_action_on_record("refund")
-    dialog = person.dialog(RefundDialog)
+    dialog = person.wait_for_dialog(RefundDialog)
     assert not dialog.main_button.isEnabled()
     assert "is unknown" in dialog.hint.plain
 
@@ -252,14 +254,14 @@ def test_the_search_box_finds_a_payment_by_its_numbers(
     for number, whose in wanted:
         person.frame.show_route(HomeRoute())
         person.press("Ctrl+K")
-        person.until(lambda: finder.search_box.is_open)
+        person.wait_until(lambda: finder.search_box.is_open)
         finder.search_box.input.setText("")
         finder.search_box.input.insert(number)
-        person.until(lambda: any(not isinstance(one, CreditCheck) for one in finder._found_records))
+        person.wait_until(lambda: any(not isinstance(one, CreditCheck) for one in finder._found_records))
         person.wait_until_read()
         person.press("Return")
-        page = person.page(PaymentPage)
-        person.until(
+        page = person.wait_for_page(PaymentPage)
+        person.wait_until(
             lambda page=page, whose=whose: page.view is not None and page.view.record.id == whose.id  # type: ignore[misc]  # of this turn
         )
 
@@ -290,12 +292,12 @@ def test_an_unpaid_order_is_moved_by_hand(
     console.payments.probe(payment.id)
     person = open_window()
     page = open_payment(person, payment)
-    person.until(lambda: page.form._verdict_label.plain.startswith("Mismatch"))
+    person.wait_until(lambda: page.form._verdict_label.plain.startswith("Mismatch"))
     assert page.sides_strip.panels[2].is_different
     acting.failpoints = before
     person.press("M")
-    person.until(lambda: console.payments.read_order(order).record.state is OrderState.PAID)
-    person.until(lambda: page.form._verdict_label.plain == "¥3,300 is paid.")
+    person.wait_until(lambda: console.payments.read_order(order).record.state is OrderState.PAID)
+    person.wait_until(lambda: page.form._verdict_label.plain == "¥3,300 is paid.")
 
 
 def insert_order(window_desks: WindowTestDesks, number: str, minor: int) -> int:

@@ -52,20 +52,20 @@ def test_an_approval_in_a_window_on_a_server_needs_the_password(
         checker = people[1]
         page = open_approvals(checker, refund)
         scroll_to_end(checker, page)
-        checker.until(page.approve_button.isEnabled)
+        checker.wait_until(page.approve_button.isEnabled)
         checker.press("A")
-        dialog = checker.dialog(ApproveDialog)
+        dialog = checker.wait_for_dialog(ApproveDialog)
         assert dialog.needs_password
         dialog.password_field.line_edit.setText("not the password")
-        checker.until(dialog.main_button.isEnabled)
+        checker.wait_until(dialog.main_button.isEnabled)
         dialog.main_button.click()
-        checker.until(lambda: dialog.password_field.line_edit.accessibleDescription() != "")
+        checker.wait_until(lambda: dialog.password_field.line_edit.accessibleDescription() != "")
         assert desks["op-a"].refunds.read_refund(refund.id).record.state is RefundState.REQUESTED
         assert dialog.password_field.text() == ""
         dialog.password_field.line_edit.setText(get_account(place, "lead-b")[1])
-        checker.until(dialog.main_button.isEnabled)
+        checker.wait_until(dialog.main_button.isEnabled)
         dialog.main_button.click()
-        checker.until(lambda: dialog.windowTitle() == "Approved")
+        checker.wait_until(lambda: dialog.windowTitle() == "Approved")
         wait_for_refund_end(checker, desks["lead-b"], refund)
         assert [one["amount_minor"] for one in sandbox.control.payments_control.read_refunds()] == [8_500]
         found = desks["op-a"].refunds.read_refund(refund.id).record

@@ -25,8 +25,8 @@ def test_each_excluded_result_shows_its_reason(open_window: OpenWindow, console:
     page = show_page(person, PaymentRoute(payment.id), PaymentPage)
     assert isinstance(page, PaymentPage)
     page.action_handlers.resolve(payment)
-    form = person.dialog(ResolveMoneyDialog).form
-    person.until(lambda: bool(form._choice_by_outcome))
+    form = person.wait_for_dialog(ResolveMoneyDialog).form
+    person.wait_until(lambda: bool(form._choice_by_outcome))
     form.kind_buttons[TEXT_EVIDENCE].setChecked(True)
     form.text_field.edit.insertPlainText("the bank told us")  # type: ignore[union-attr]  # an area
     reasons = {name: words.plain for name, words in form._disabled_reason_labels.items()}
@@ -46,8 +46,8 @@ def test_the_dry_run_names_the_money(
     page = show_page(person, PaymentRoute(payment.id), PaymentPage)
     assert isinstance(page, PaymentPage)
     page.action_handlers.resolve(payment)
-    form = person.dialog(ResolveMoneyDialog).form
-    person.until(lambda: bool(form._choice_by_outcome))
+    form = person.wait_for_dialog(ResolveMoneyDialog).form
+    person.wait_until(lambda: bool(form._choice_by_outcome))
     form.kind_buttons[TEXT_EVIDENCE].setChecked(True)
     form.text_field.edit.insertPlainText("the bank told us")  # type: ignore[union-attr]  # an area
     form.outcome_buttons["reversed"].setChecked(True)
@@ -64,19 +64,19 @@ def test_a_draft_that_is_started_over_leaves_no_choice(
     person = open_window()
     show_page(person, CreditCheckRoute(record.id), CreditCheckPage)
     person.press("E")
-    dialog = person.dialog(ResolveDialog)
+    dialog = person.wait_for_dialog(ResolveDialog)
     dialog.form.kind_buttons[TEXT_EVIDENCE].setChecked(True)
     dialog.form.text_field.edit.insertPlainText("They have no such purchase.")  # type: ignore[union-attr]  # an area
     dialog.reject()
     person.wait_without_dialog()
     person.press("E")
-    dialog = person.dialog(ResolveDialog)
+    dialog = person.wait_for_dialog(ResolveDialog)
     form, hint = dialog.form, dialog.hint.plain
     assert hint
     assert form.outcome == "error"
     dialog.press_main_button()
     assert dialog.hint.plain == dialog.too_early_text or dialog._is_acting_delay_over
-    person.until(lambda: dialog._is_acting_delay_over)
+    person.wait_until(lambda: dialog._is_acting_delay_over)
     assert dialog.hint.plain == hint
     assert dialog._draft.bar is not None
     assert dialog._draft.bar.button is not None

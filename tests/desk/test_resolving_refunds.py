@@ -42,10 +42,10 @@ def test_a_refund_decided_as_completed_needs_the_gateways_number(
     """
     refund, person = make_unknown_refund(window_desks, sandbox), open_window()
     person.frame.show_route(RefundRoute(refund.id))
-    page = person.page(RefundPage)
-    person.until(lambda: page.view is not None)
+    page = person.wait_for_page(RefundPage)
+    person.wait_until(lambda: page.view is not None)
     person.press("E")
-    dialog = person.dialog(ResolveMoneyDialog)
+    dialog = person.wait_for_dialog(ResolveMoneyDialog)
     form = dialog.form
     form.kind_buttons["text"].setChecked(True)
     form.text_field.edit.setPlainText("Their support says that it went through.")  # type: ignore[union-attr]  # an area
@@ -56,9 +56,9 @@ def test_a_refund_decided_as_completed_needs_the_gateways_number(
     assert not dialog.main_button.isEnabled()
     form.refund_number_field.edit.setText("1519")  # type: ignore[union-attr]  # a line
     form.reason_list.setCurrentIndex(form.reason_list.findData("provider_reply"))
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    person.until(lambda: dialog.windowTitle() == "Outcome proposed")
+    person.wait_until(lambda: dialog.windowTitle() == "Outcome proposed")
     view = window_desks.console.refunds.read_refund(refund.id)
     assert view.record.certainty is Certainty.UNKNOWN
     (kept,) = [item for item in view.evidence if "1519" in item.body and "support says" in item.body]
@@ -71,10 +71,10 @@ def test_a_draft_of_evidence_is_named_after_its_record(
     """Home says what the draft is and which record it is about, and not the title of the dialog as well."""
     refund, person = make_unknown_refund(window_desks, sandbox), open_window()
     person.frame.show_route(RefundRoute(refund.id))
-    page = person.page(RefundPage)
-    person.until(lambda: page.view is not None)
+    page = person.wait_for_page(RefundPage)
+    person.wait_until(lambda: page.view is not None)
     person.press("E")
-    dialog = person.dialog(ResolveMoneyDialog)
+    dialog = person.wait_for_dialog(ResolveMoneyDialog)
     dialog.form.kind_buttons["text"].setChecked(True)
     dialog.form.text_field.edit.setPlainText("Their support says that it went through.")  # type: ignore[union-attr]  # an area
     dialog.reject()
@@ -99,20 +99,20 @@ def test_a_probed_refund_shows_the_time_of_the_providers_answer(
     refund, person = make_unknown_refund(window_desks, sandbox), open_window()
     if place == "queue":
         person.frame.show_route(QueuesRoute("refunds"))
-        queues = person.page(QueuesPage)
-        person.until(lambda: queues.table.current_item is not None)
+        queues = person.wait_for_page(QueuesPage)
+        person.wait_until(lambda: queues.table.current_item is not None)
     elif place == "tab":
         person.frame.show_route(PaymentRoute(refund.payment_id))
-        page = person.page(PaymentPage)
-        person.until(lambda: page.view is not None)
+        page = person.wait_for_page(PaymentPage)
+        person.wait_until(lambda: page.view is not None)
         page.tabs.show_tab("refunds")
         person.wait_until_read()
         page.tabs.focus_content()
-        person.until(lambda: page.tabs.find_focused_row() is not None)
+        person.wait_until(lambda: page.tabs.find_focused_row() is not None)
     else:
         person.frame.show_route(RefundRoute(refund.id))
-        refund_page = person.page(RefundPage)
-        person.until(lambda: refund_page.view is not None)
+        refund_page = person.wait_for_page(RefundPage)
+        person.wait_until(lambda: refund_page.view is not None)
     assert list_recently_called_providers(person) == []
     person.press("P")
     person.wait_until_read()

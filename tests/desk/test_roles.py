@@ -46,7 +46,7 @@ def test_an_administrator_sees_the_reason_and_the_commands(
     """
     window_desks.add_person(Operator("adm-f", frozenset({ADMIN}), may_buy=False))
     person = open_window()
-    person.page(HomePage)
+    person.wait_for_page(HomePage)
     person = window_desks.switch_person(person, "adm-f")
     routes: list[Route] = [
         HomeRoute(),
@@ -57,7 +57,7 @@ def test_an_administrator_sees_the_reason_and_the_commands(
     ]
     for route in routes:
         person.frame.show_route(route)
-        page = person.page(NoRightPage)
+        page = person.wait_for_page(NoRightPage)
         person.wait_until_read()
         assert page.reason_label.plain.startswith("Needs the role approver, auditor or operator")
         assert "lead-b" in page.reason_label.plain
@@ -66,13 +66,13 @@ def test_an_administrator_sees_the_reason_and_the_commands(
     assert person.frame.current_page is not None
     assert person.frame.current_page.sidebar_key == "audit"
     person = window_desks.switch_person(person, "aud-e")
-    person.page(AuditPage)
+    person.wait_for_page(AuditPage)
 
 
 @pytest.mark.embedded("a server lets nobody sign in whose name it doesn't know")
 def test_an_unknown_person_sees_a_next_step(window_desks: WindowTestDesks, open_window: OpenWindow) -> None:
     person = window_desks.switch_person(open_window(), "nobody-here")
-    page = person.page(NoRightPage)
+    page = person.wait_for_page(NoRightPage)
     assert (
         page.reason_label.plain
         == "nobody-here is not registered in this database. Ask an administrator to add the name."
@@ -89,17 +89,17 @@ def test_an_auditor_reads_records_without_changing_them(
     person = open_window()
     person = window_desks.switch_person(person, "aud-e")
     person.frame.show_route(QueuesRoute("unknown"))
-    queues = person.page(QueuesPage)
-    person.until(lambda: queues.preview.record is not None)
+    queues = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: queues.preview.record is not None)
     shown = list_disabled_buttons(queues.preview)
     assert set(shown) == {"Resolve with evidence", "Probe"}
     assert shown["Probe"] == PROBE_REFUSAL_TEXT
     assert any(label.accessibleName() == PROBE_REFUSAL_TEXT for label in queues.preview.findChildren(QWidget))
     person.press("P")
-    person.until(lambda: f"Not done. {PROBE_REFUSAL_TEXT}" in read_bars(queues))
+    person.wait_until(lambda: f"Not done. {PROBE_REFUSAL_TEXT}" in read_bars(queues))
     person.frame.show_route(CreditCheckRoute(record.id))
-    page = person.page(CreditCheckPage)
-    person.until(lambda: page.view is not None)
+    page = person.wait_for_page(CreditCheckPage)
+    person.wait_until(lambda: page.view is not None)
     in_menu = {
         button.text() for button in page.action_bar.button_row.list_buttons_in_menu() if not button.isEnabled()
     }
@@ -113,11 +113,11 @@ def test_an_auditor_reads_records_without_changing_them(
     }
     assert list_disabled_buttons(page.action_bar.bar)["Probe"] == PROBE_REFUSAL_TEXT
     person.frame.show_route(LookupRoute(FREE))
-    lookup = person.page(LookupPage)
+    lookup = person.wait_for_page(LookupPage)
     person.wait_until_read()
     assert lookup.company_panel.buy_button.reason == "Needs the role approver or operator: lead-b, op-a."
     person = window_desks.switch_person(person, "op-a")
-    person.until(person.page(LookupPage).company_panel.buy_button.isEnabled)
+    person.wait_until(person.wait_for_page(LookupPage).company_panel.buy_button.isEnabled)
 
 
 def test_an_operator_without_the_permission_to_buy(window_desks: WindowTestDesks, open_window: OpenWindow) -> None:
@@ -127,7 +127,7 @@ def test_an_operator_without_the_permission_to_buy(window_desks: WindowTestDesks
     person = open_window()
     person = window_desks.switch_person(person, "op-c")
     person.frame.show_route(LookupRoute(FREE))
-    lookup = person.page(LookupPage)
+    lookup = person.wait_for_page(LookupPage)
     person.wait_until_read()
     assert (
         lookup.company_panel.buy_button.reason
@@ -144,17 +144,17 @@ def test_a_permission_that_changes_while_the_window_is_open_is_learnt(
     """
     person = open_window("op-c")
     person.frame.show_route(LookupRoute(FREE))
-    lookup = person.page(LookupPage)
+    lookup = person.wait_for_page(LookupPage)
     person.wait_until_read()
     assert lookup.company_panel.buy_button.reason.startswith("You don't have permission to buy.")
     with window_desks.write_as_owner() as tx:
         tx.conn.exec_driver_sql("UPDATE operators SET may_buy = 1 WHERE name = 'op-c'")
     person.press("F5")
-    person.until(lambda: not lookup.company_panel.buy_button.reason)
+    person.wait_until(lambda: not lookup.company_panel.buy_button.reason)
     with window_desks.write_as_owner() as tx:
         tx.conn.exec_driver_sql("UPDATE operators SET may_buy = 0 WHERE name = 'op-c'")
     person.opening.controller.background_refresh._people_timer.timeout.emit()  # type: ignore[union-attr]  # it is open
-    person.until(lambda: lookup.company_panel.buy_button.reason.startswith("You don't have permission to buy."))
+    person.wait_until(lambda: lookup.company_panel.buy_button.reason.startswith("You don't have permission to buy."))
 
 
 def test_a_proposal_waits_for_another_approver(
@@ -172,17 +172,17 @@ def test_a_proposal_waits_for_another_approver(
         "lead-b": "",
     }
     person.frame.show_route(CreditCheckRoute(record.id))
-    person.page(CreditCheckPage)
+    person.wait_for_page(CreditCheckPage)
     for name, reason in expected.items():
         person = window_desks.switch_person(person, name)
-        page = person.page(CreditCheckPage)
+        page = person.wait_for_page(CreditCheckPage)
         page.action_handlers.resolve(record, "op-a")
-        dialog = person.dialog(ResolveDialog)
+        dialog = person.wait_for_dialog(ResolveDialog)
         dialog.form.kind_buttons["text"].setChecked(True)
         field = dialog.form.text_field.edit
-        person.until(field.isVisible)
+        person.wait_until(field.isVisible)
         field.setFocus()
-        person.until(field.hasFocus)
+        person.wait_until(field.hasFocus)
         person.type_in("x")
         assert dialog.form.not_bought_button.accessibleDescription() == reason
         assert dialog.form.not_bought_button.isEnabled() is not bool(reason)

@@ -45,7 +45,7 @@ def make_read_endless(console: Console, service: Any, method: str) -> Iterator[l
 def wait_for_panel(person: Person) -> RunningReadPanel:
     """Wait until the panel about a long read is shown, and return it."""
     (watch,) = person.frame.findChildren(RunningReadWatch)
-    person.until(lambda: watch.panel is not None and watch.panel.isVisible())
+    person.wait_until(lambda: watch.panel is not None and watch.panel.isVisible())
     assert watch.panel is not None
     return watch.panel
 
@@ -70,18 +70,18 @@ def test_a_long_read_is_announced_and_interrupted(open_window: OpenWindow, conso
         person.frame.show_route(make_route(console, record.id))
         panel = wait_for_panel(person)
         assert panel.label.plain == translate("screen.reading", "en")
-        person.until(lambda: panel.label.plain.startswith(translate("screen.reading_for", "en", seconds=3)[:11]))
+        person.wait_until(lambda: panel.label.plain.startswith(translate("screen.reading_for", "en", seconds=3)[:11]))
         assert (
             panel.geometry().bottom() < person.frame.status_bar.mapTo(person.frame.window, panel.rect().topLeft()).y()
         )
         person.press("Ctrl+.")
-        person.until(lambda: bool(endings) and not panel.isVisible())
+        person.wait_until(lambda: bool(endings) and not panel.isVisible())
     page = person.frame.current_page
     assert isinstance(page, Page)
-    person.until(lambda: "failed" in page._bar_by_name)
+    person.wait_until(lambda: "failed" in page._bar_by_name)
     assert page._bar_by_name["failed"].accessibleName().startswith(translate("screen.reading_cancelled", "en"))
     person.press("F5")
-    person.until(lambda: "failed" not in page._bar_by_name)
+    person.wait_until(lambda: "failed" not in page._bar_by_name)
 
 
 def test_a_short_read_shows_no_panel(open_window: OpenWindow) -> None:

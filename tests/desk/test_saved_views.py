@@ -34,68 +34,70 @@ def test_a_view_is_saved_found_changed_and_deleted(
         buy_unknown(console, sandbox, number)
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
-    page = person.page(QueuesPage)
-    person.until(lambda: page.row_model.is_complete and page.row_model.row_count == 3)
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.row_model.is_complete and page.row_model.row_count == 3)
     ids = read_listed_ids(page)
     person.press("Ctrl+F")
     person.type_in("provider:alarmbox")
     page.table.sort_requested.emit("age")
     page.table.sort_requested.emit("age")
-    person.until(lambda: read_listed_ids(page) == ids[::-1])
+    person.wait_until(lambda: read_listed_ids(page) == ids[::-1])
     person.press("Ctrl+S")
-    dialog = person.dialog(SaveViewDialog)
+    dialog = person.wait_for_dialog(SaveViewDialog)
     edit = dialog.name_field.edit
     assert isinstance(edit, LineEdit)
     edit.setText("a\u202eb")
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    person.until(lambda: bool(edit.accessibleDescription()))
+    person.wait_until(lambda: bool(edit.accessibleDescription()))
     edit.setText("Ａ & B")
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     person.wait_without_dialog()
-    person.until(lambda: list_sidebar_views(person) == [("Ａ & B", "3")])
+    person.wait_until(lambda: list_sidebar_views(person) == [("Ａ & B", "3")])
     view = person.frame.context.saved_views[0].view
     assert (view.content, view.is_team) == (ViewContent("unknown", "provider:alarmbox", "", "-age"), False)
     assert page.sidebar_key == f"view/{view.id}"
 
     person.frame.show_route(HomeRoute())
-    home = person.page(HomePage)
+    home = person.wait_for_page(HomePage)
     assert [stop.accessibleName().split(",")[0] for stop in home.views_panel.focus_stops] == ["Ａ & B"]
     person.frame.show_route(QueuesRoute("review"))
-    person.until(lambda: page.queue == "review" and page.sidebar_key == "queues")
+    person.wait_until(lambda: page.queue == "review" and page.sidebar_key == "queues")
     page.filter.clear_filter()
     person.frame.show_route(convert_link_to_route(Link("view", str(view.id))))
-    person.until(lambda: page.queue == "unknown" and read_listed_ids(page) == ids[::-1])
+    person.wait_until(lambda: page.queue == "unknown" and read_listed_ids(page) == ids[::-1])
     assert page.filter.chip_by_list_name["provider"].operator == "provider:alarmbox"
     assert find_link_to_route(person.frame.current_route) == Link("view", str(view.id))
     check_changed_view(person, page, f"view/{view.id}")
 
     page.shown_saved_view.open_rename_dialog()
-    renaming = person.dialog(RenameViewDialog)
+    renaming = person.wait_for_dialog(RenameViewDialog)
     edit = renaming.name_field.edit
     assert isinstance(edit, LineEdit)
     edit.setText("second")
-    person.until(renaming.main_button.isEnabled)
+    person.wait_until(renaming.main_button.isEnabled)
     renaming.main_button.click()
     person.wait_without_dialog()
-    person.until(lambda: list_sidebar_views(person) == [("second", "3")])
+    person.wait_until(lambda: list_sidebar_views(person) == [("second", "3")])
     page.shown_saved_view.delete_view()
-    person.until(lambda: list_sidebar_views(person) == [] and "view" in page.list_bar_names())
+    person.wait_until(lambda: list_sidebar_views(person) == [] and "view" in page.list_bar_names())
     assert page.sidebar_key == "queues"
     page.shown_saved_view._restore_view(view)
-    person.until(lambda: list_sidebar_views(person) == [("second", "3")] and page.shown_saved_view.view is not None)
+    person.wait_until(
+        lambda: list_sidebar_views(person) == [("second", "3")] and page.shown_saved_view.view is not None
+    )
 
 
 def check_changed_view(person: Person, page: QueuesPage, key: str) -> None:
     """While another filter, order, grouping or choice of columns is shown, the page doesn't say that it shows the
     view, and the sidebar doesn't mark the view: its count is that of other records."""
 
-    def shown() -> tuple[str, str]:
+    def read_shown_view() -> tuple[str, str]:
         return page.head.sentence_label.plain, page.sidebar_key
 
     unchanged, changed = ("Your view: Ａ & B", key), ("Changed from your view: Ａ & B", "queues")
-    person.until(lambda: shown() == unchanged)
+    person.wait_until(lambda: read_shown_view() == unchanged)
     text, sort = page.filter.text, page.filter.chip_by_list_name["sort"].operator
     changes = (
         page.filter.clear_filter,
@@ -105,14 +107,14 @@ def check_changed_view(person: Person, page: QueuesPage, key: str) -> None:
     )
     for change in changes:
         change()
-        person.until(lambda: shown() == changed)
+        person.wait_until(lambda: read_shown_view() == changed)
         side = person.frame.sidebar
         assert side.get_entry_at(side.currentIndex().row()).key == "queues"
         page.filter.show_filter(text, sort)
         page.set_grouping(is_by_cause=False)
         page.columns.choose_columns(page.queue, ())
         page.filter.changed.emit()
-        person.until(lambda: shown() == unchanged)
+        person.wait_until(lambda: read_shown_view() == unchanged)
 
 
 def test_a_view_of_a_newer_program_is_marked(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
@@ -123,13 +125,13 @@ def test_a_view_of_a_newer_program_is_marked(open_window: OpenWindow, console: C
     view = console.saved_views.save_view("newer", True, ViewContent("unknown", "flavour:sweet kind:credit-check"))
     person = open_window()
     person.frame.show_route(QueuesRoute(view=view.id))
-    page = person.page(QueuesPage)
-    person.until(
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(
         lambda: page.row_model.is_complete and page.row_model.row_count == 1 and "view" in page.list_bar_names()
     )
     assert page.filter.text == "kind:credit-check"
     person.frame.show_route(QueuesRoute(view=view.id + 99))
-    person.until(lambda: "view" in page.list_bar_names() and page.shown_saved_view.view == view)
+    person.wait_until(lambda: "view" in page.list_bar_names() and page.shown_saved_view.view == view)
 
 
 def read_copied_link(person: Person) -> str:
@@ -147,13 +149,13 @@ def test_a_copied_link_names_the_records_that_are_shown(
     view = console.saved_views.save_view("mine", False, ViewContent("unknown", "provider:alarmbox"))
     person = open_window()
     person.press("Alt+2")
-    page = person.page(QueuesPage)
-    person.until(lambda: page.row_model.is_complete)
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.row_model.is_complete)
     assert read_copied_link(person) == "support-console:queue/review"
     page.tabs.queue_chosen.emit("error")
     assert read_copied_link(person) == "support-console:queue/error"
     person.frame.show_route(QueuesRoute(view=view.id))
-    person.until(lambda: page.shown_saved_view.view is not None)
+    person.wait_until(lambda: page.shown_saved_view.view is not None)
     assert read_copied_link(person) == f"support-console:view/{view.id}"
     page.filter.clear_filter()
     assert read_copied_link(person) == "support-console:queue/unknown"
@@ -172,20 +174,20 @@ def test_a_view_is_restored_at_the_next_start(open_window: OpenWindow, console: 
         buy_unknown(console, sandbox, number)
     person = open_window()
     person.press("Alt+2")
-    page = person.page(QueuesPage)
+    page = person.wait_for_page(QueuesPage)
     page.tabs.show_queue("unknown")
     page.tabs.queue_chosen.emit("unknown")
     page.filter.show_filter("provider:alarmbox")
     page.filter.changed.emit()
     page.shown_saved_view.open_save_dialog()
-    dialog = person.dialog(SaveViewDialog)
+    dialog = person.wait_for_dialog(SaveViewDialog)
     edit = dialog.name_field.edit
     assert isinstance(edit, LineEdit)
     edit.setText("mine")
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
     person.wait_without_dialog()
-    person.until(lambda: page.head.sentence_label.plain == "Your view: mine" and len(read_listed_ids(page)) == 3)
+    person.wait_until(lambda: page.head.sentence_label.plain == "Your view: mine" and len(read_listed_ids(page)) == 3)
     person.press("Down", 2)
     row = page.current_row
     assert row is not None
@@ -194,21 +196,21 @@ def test_a_view_is_restored_at_the_next_start(open_window: OpenWindow, console: 
     person.close()
 
     person = open_window()
-    page = person.page(QueuesPage)
-    person.until(lambda: page.head.sentence_label.plain == "Your view: mine" and len(read_listed_ids(page)) == 3)
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.head.sentence_label.plain == "Your view: mine" and len(read_listed_ids(page)) == 3)
     assert page.filter.text == "provider:alarmbox"
-    person.until(lambda: page.current_row is not None and page.current_row.record.id == row.record.id)
+    person.wait_until(lambda: page.current_row is not None and page.current_row.record.id == row.record.id)
     assert page.sidebar_key.startswith("view/")
     page.filter.show_filter("provider:alarmbox age:>9d")
     page.filter.changed.emit()
-    person.until(
+    person.wait_until(
         lambda: page.head.sentence_label.plain == "Changed from your view: mine" and read_listed_ids(page) == []
     )
     person.wait_until_read()
     person.close()
 
     person = open_window()
-    page = person.page(QueuesPage)
-    person.until(lambda: page.head.sentence_label.plain == "Changed from your view: mine")
-    person.until(lambda: page.row_model.is_complete and read_listed_ids(page) == [])
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.head.sentence_label.plain == "Changed from your view: mine")
+    person.wait_until(lambda: page.row_model.is_complete and read_listed_ids(page) == [])
     assert page.filter.text == "provider:alarmbox age:>9d"

@@ -50,7 +50,7 @@ def open_search_box(person: Person) -> CommandPalette:
     person.press("Ctrl+K")
     assert person.opening.controller is not None
     palette = person.opening.controller.command_palette
-    person.until(lambda: palette.search_box.is_open)
+    person.wait_until(lambda: palette.search_box.is_open)
     return palette
 
 
@@ -58,7 +58,7 @@ def search_text(person: Person, palette: CommandPalette, text: str) -> None:
     """Put a text into the box, as a paste does, and wait for its answer."""
     palette.search_box.input.setText("")
     palette.search_box.input.insert(text)
-    person.until(lambda: palette._searched_text == palette.search_box.input.text())
+    person.wait_until(lambda: palette._searched_text == palette.search_box.input.text())
     person.wait_until_read()
 
 
@@ -91,7 +91,7 @@ def test_the_search_box_finds_records_of_all_kinds(
     person.press("Return")
     assert palette.search_box.is_open
     assert palette.search_box.input.text() == "status:unknown "
-    person.until(lambda: palette._searched_text == "status:unknown ")
+    person.wait_until(lambda: palette._searched_text == "status:unknown ")
     assert [one.id for one in palette._found_records if isinstance(one, CreditCheck)] == [unknown.id]
     shown = next(one for one in list_entries(palette) if one.key == CreditCheckRoute(unknown.id))
     assert shown.state is not None
@@ -126,15 +126,15 @@ def test_the_search_box_finds_records_of_all_kinds(
     palette.search_box.input.setText("")
     palette.search_box.input.insert(good.operation_id or "")
     person.press("Return")
-    person.until(lambda: person.frame.current_route == OperationRoute(good.operation_id or ""))
-    person.until(lambda: not palette.search_box.is_open)
+    person.wait_until(lambda: person.frame.current_route == OperationRoute(good.operation_id or ""))
+    person.wait_until(lambda: not palette.search_box.is_open)
 
     # a text that is replaced before its answer leaves no trace
     palette = open_search_box(person)
     palette.search_box.input.insert(GOOD)
     palette.search_box.input.setText("")
     palette.search_box.input.insert("nobody-has-this")
-    person.until(lambda: palette._searched_text == "nobody-has-this")
+    person.wait_until(lambda: palette._searched_text == "nobody-has-this")
     person.wait_until_read()
     assert palette._found_records == ()
     for text in HOSTILE_SEARCH_TEXTS:
@@ -146,27 +146,27 @@ def test_the_search_box_finds_records_of_all_kinds(
     # all of it in Lookup
     search_text(person, palette, "provider:alarmbox")
     person.press("Ctrl+Return")
-    page = person.page(LookupPage)
-    person.until(lambda: isinstance(page.result_stack.currentWidget(), FoundRecordsPanel))
+    page = person.wait_for_page(LookupPage)
+    person.wait_until(lambda: isinstance(page.result_stack.currentWidget(), FoundRecordsPanel))
     found = page.result_stack.currentWidget()
     assert isinstance(found, FoundRecordsPanel)
     assert {one.id for one in found.table.all_rows} == {good.id, unknown.id}
     assert not found.more_button.isVisible()
     page._search_limit = 1
     page._search_text(page._looked_up_text)
-    person.until(lambda: page.result_stack.currentWidget() is not found)
+    person.wait_until(lambda: page.result_stack.currentWidget() is not found)
     person.wait_until_read()
     fewer = page.result_stack.currentWidget()
     assert isinstance(fewer, FoundRecordsPanel)
     assert len(fewer.table.all_rows) == 1
     fewer.more_button.click()
-    person.until(lambda: page.result_stack.currentWidget() is not fewer)
+    person.wait_until(lambda: page.result_stack.currentWidget() is not fewer)
     person.wait_until_read()
     more = page.result_stack.currentWidget()
     assert isinstance(more, FoundRecordsPanel)
     assert len(more.table.all_rows) == 2
     person.frame.show_route(LookupRoute("status:zzz client:1"))
-    person.until(lambda: "status:zzz" in page.number_field.edit.accessibleDescription())
+    person.wait_until(lambda: "status:zzz" in page.number_field.edit.accessibleDescription())
 
 
 def list_command_keys(palette: CommandPalette) -> list[WindowCommand]:
@@ -180,7 +180,7 @@ def test_the_empty_box_has_the_last_twenty(window_desks: WindowTestDesks, open_w
     for record in records:
         person.opening.context.add_visit(record)
     palette = open_search_box(person)
-    person.until(lambda: any(isinstance(entry.key, CreditCheckRoute) for entry in list_entries(palette)))
+    person.wait_until(lambda: any(isinstance(entry.key, CreditCheckRoute) for entry in list_entries(palette)))
     listed = [entry.key.id for entry in list_entries(palette) if isinstance(entry.key, CreditCheckRoute)]
     assert listed == [record.id for record in reversed(records[1:])]
 
@@ -214,13 +214,13 @@ def test_the_search_box_finds_commands_in_both_languages(open_window: OpenWindow
         assert by_name[name].find_refusal(), name
     search_text(person, palette, "Colours: Dark")
     person.press("Return")
-    person.until(lambda: current_appearance().theme == "dark")
+    person.wait_until(lambda: current_appearance().theme == "dark")
     palette = open_search_box(person)
-    person.until(lambda: bool(list_command_keys(palette)))
+    person.wait_until(lambda: bool(list_command_keys(palette)))
     assert list_command_keys(palette)[0].name == "theme.dark"
     search_text(person, palette, "Admin")
     person.press("Return")
-    person.page(AdminPage)
+    person.wait_for_page(AdminPage)
     assert list_recent_commands(person.opening.context) == ["go.admin", "theme.dark"]
     palette = open_search_box(person)
     for name in [*palette._commands][:20]:
@@ -231,7 +231,7 @@ def test_the_search_box_finds_commands_in_both_languages(open_window: OpenWindow
     palette = open_search_box(person)
     search_text(person, palette, "about this")
     person.press("Return")
-    assert person.dialog(DialogFrame).accessibleName().startswith("About Support Console")
+    assert person.wait_for_dialog(DialogFrame).accessibleName().startswith("About Support Console")
 
 
 def test_a_number_and_enter_at_once(window_desks: WindowTestDesks, open_window: OpenWindow) -> None:
@@ -287,8 +287,8 @@ def test_esc_ends_a_running_search(open_window: OpenWindow, console: Console) ->
     palette = open_search_box(person)
     with make_search_endless(console) as (has_begun, endings):
         person.type_in("sakura")
-        person.until(has_begun.is_set)
-        person.until(lambda: "Esc" in palette.search_box.footer.status_label.plain)
+        person.wait_until(has_begun.is_set)
+        person.wait_until(lambda: "Esc" in palette.search_box.footer.status_label.plain)
         person.press("Esc")
         assert palette.search_box.is_open
         assert "cancelled" in palette.search_box.footer.status_label.plain
@@ -305,20 +305,20 @@ def test_enter_repeats_a_search_that_failed_or_was_ended(open_window: OpenWindow
     palette = open_search_box(person)
     search_records = console.lookup.search
 
-    def fail(text: str, limit: int = 50, prefecture: str | None = None) -> SearchResult:
+    def raise_unreachable(text: str, limit: int = 50, prefecture: str | None = None) -> SearchResult:
         raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE)
 
-    console.lookup.search = fail  # type: ignore[method-assign]  # the only change: the database is away
+    console.lookup.search = raise_unreachable  # type: ignore[method-assign]  # the only change: the database is away
     try:
         palette.search_box.input.insert(str(good.id))
-        person.until(lambda: palette._search_task is not None and palette._search_task.state == "done")
+        person.wait_until(lambda: palette._search_task is not None and palette._search_task.state == "done")
         person.press("Return")
         person.wait_until_read()
     finally:
         console.lookup.search = search_records  # type: ignore[method-assign]  # as it was
     assert palette.search_box.is_open
     person.press("Return")
-    person.until(lambda: palette._searched_text == str(good.id))
+    person.wait_until(lambda: palette._searched_text == str(good.id))
     assert good.id in {entry.key.id for entry in list_entries(palette) if isinstance(entry.key, CreditCheckRoute)}
 
 
@@ -332,10 +332,10 @@ def test_a_blank_text_is_no_text(open_window: OpenWindow, console: Console) -> N
     palette = open_search_box(person)
     with make_search_endless(console) as (has_begun, endings):
         palette.search_box.input.insert("sakura")
-        person.until(has_begun.is_set)
+        person.wait_until(has_begun.is_set)
         palette.search_box.input.selectAll()
         palette.search_box.input.insert(" ")
-        person.until(lambda: bool(endings))
+        person.wait_until(lambda: bool(endings))
     person.press("Return")
     assert not palette.search_box.is_open
     person.wait_until_read()
@@ -351,12 +351,12 @@ def test_another_text_ends_a_running_search(open_window: OpenWindow, console: Co
     palette = open_search_box(person)
     with make_search_endless(console) as (has_begun, endings):
         palette.search_box.input.insert("sakura")
-        person.until(has_begun.is_set)
-        person.until(lambda: "Esc" in palette.search_box.footer.status_label.plain)
+        person.wait_until(has_begun.is_set)
+        person.wait_until(lambda: "Esc" in palette.search_box.footer.status_label.plain)
         palette.search_box.input.selectAll()
         palette.search_box.input.insert(text)
         assert palette.search_box.footer.status_label.plain == ""
-        person.until(lambda: bool(endings))
+        person.wait_until(lambda: bool(endings))
 
 
 @pytest.mark.parametrize("is_picked", [False, True])
@@ -370,12 +370,12 @@ def test_closing_the_search_box_interrupts_its_search(
     palette = open_search_box(person)
     with make_search_endless(console) as (has_begun, endings):
         palette.search_box.input.insert("about this")
-        person.until(has_begun.is_set)
+        person.wait_until(has_begun.is_set)
         leave = (
             partial(palette.search_box.list.picked.emit, LookupRoute(GOOD)) if is_picked else palette.search_box.close
         )
         leave()
-        person.until(lambda: endings == ["interrupted"])
+        person.wait_until(lambda: endings == ["interrupted"])
         assert open_search_box(person).search_box.footer.status_label.plain == ""
         palette.search_box.input.insert("about this")
         leave()

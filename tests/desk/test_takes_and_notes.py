@@ -32,13 +32,13 @@ def list_routes(console: Console, sandbox: Sandbox) -> list[tuple[str, int, Rout
 def write_note(person: Person, words: str) -> None:
     """Press N, write the note and store it."""
     person.press("N")
-    person.until(lambda: bool(find_note_dialogs(person)))
+    person.wait_until(lambda: bool(find_note_dialogs(person)))
     (dialog,) = find_note_dialogs(person)
     assert not dialog.main_button.isEnabled()
     dialog.note_field.edit.insertPlainText(words)  # type: ignore[union-attr]  # an area
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    person.until(lambda: not find_note_dialogs(person))
+    person.wait_until(lambda: not find_note_dialogs(person))
 
 
 def find_note_dialogs(person: Person) -> list[NoteDialog]:
@@ -53,9 +53,9 @@ def test_a_record_is_taken_and_noted_by_keyboard(open_window: OpenWindow, consol
     for kind, id, route, page_type in list_routes(console, sandbox):
         page = show_page(person, route, page_type)
         person.press("T")
-        person.until(lambda page=page: "Taken by you until" in read_visible_words(page, NotificationBar))  # type: ignore[misc]  # a bound default
+        person.wait_until(lambda page=page: "Taken by you until" in read_visible_words(page, NotificationBar))  # type: ignore[misc]  # a bound default
         write_note(person, f"asked about {kind}")
-        person.until(lambda page=page: len(page.view.notes) == 1)  # type: ignore[misc]  # a bound default
+        person.wait_until(lambda page=page: len(page.view.notes) == 1)  # type: ignore[misc]  # a bound default
         view = console.recovery.read_record(kind, id)
         assert not isinstance(view, OperationDetails)
         assert [(one.person, one.words) for one in view.notes] == [("op-a", f"asked about {kind}")]
@@ -73,15 +73,15 @@ def test_a_record_that_another_person_has_taken(
         lead.recovery.take("credit-check", check.id)
     person = open_window()
     page = show_page(person, CreditCheckRoute(check.id), CreditCheckPage)
-    person.until(lambda: "Taken by lead-b until" in read_visible_words(page, NotificationBar))
+    person.wait_until(lambda: "Taken by lead-b until" in read_visible_words(page, NotificationBar))
     assert isinstance(page, CreditCheckPage)
     button = page.find_button("take")
     assert button is not None
     assert not button.isEnabled()
     assert "lead-b has taken it until" in button.shown_reason
     person.press("T")
-    person.until(lambda: "lead-b has taken it until" in read_visible_words(page, NotificationBar))
+    person.wait_until(lambda: "lead-b has taken it until" in read_visible_words(page, NotificationBar))
     with window_desks.open_acting_desk("lead-b") as lead:
         lead.recovery.give_up_take("credit-check", check.id)
     page.read_data_again()
-    person.until(button.isEnabled)
+    person.wait_until(button.isEnabled)

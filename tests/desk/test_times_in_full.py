@@ -28,8 +28,8 @@ def test_the_full_time_of_an_age_is_shown_for_the_current_row(
     buy_unknown(console, sandbox, NUMBERS[0])
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
-    page = person.page(QueuesPage)
-    person.until(lambda: page.current_row is not None)
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.current_row is not None)
     assert page.current_row is not None
     full_time = format_instant(page.current_row.since)
     assert full_time.endswith("JST")
@@ -51,8 +51,8 @@ def test_a_payment_of_atom_shows_indian_and_japanese_time(
     for provider, zones in (("atom", ("JST", "IST")), ("paypay", ("JST",))):
         payment = import_paid_payment(console, sandbox, f"ORD-20261120-{provider}", 12_000, provider)
         person.frame.show_route(PaymentRoute(payment.id))
-        page = person.page(PaymentPage)
-        person.until(lambda page=page, id=payment.id: page.view is not None and page.view.record.id == id)  # type: ignore[misc]
+        page = person.wait_for_page(PaymentPage)
+        person.wait_until(lambda page=page, id=payment.id: page.view is not None and page.view.record.id == id)  # type: ignore[misc]
         assert payment.paid_at is not None
         shown = [label.plain for label in page.facts_panel.findChildren(TextLabel)]
         (paid_at,) = (text for text in shown if text.startswith(format_instant(payment.paid_at)))

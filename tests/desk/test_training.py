@@ -45,8 +45,8 @@ def trainee(qtbot: QtBot, qapp: QApplication, tmp_path: Path, monkeypatch: pytes
 def start_incident(person: Person, key: str, presses: int = 1, gate: Event | None = None) -> TrainingPage:
     """Go to the incident by keys, and start it. `gate` is set after the last press."""
     person.press("Alt+0")
-    page = person.page(TrainingPage)
-    person.until(lambda: page.current_incident is not None)
+    page = person.wait_for_page(TrainingPage)
+    person.wait_until(lambda: page.current_incident is not None)
     place = next(place for place, row in enumerate(page.table.all_rows) if row.key == key)
     page.table.setFocus()
     page.table.go_to_row(place)
@@ -57,7 +57,7 @@ def start_incident(person: Person, key: str, presses: int = 1, gate: Event | Non
         page.begin_button.click()
     if gate is not None:
         gate.set()
-    person.until(lambda: page.current_incident is not None and page.current_incident.state == "open")
+    person.wait_until(lambda: page.current_incident is not None and page.current_incident.state == "open")
     assert page.check_button.isEnabled()
     return page
 
@@ -87,7 +87,7 @@ def test_a_start_pressed_twice_starts_once(trainee: Person, monkeypatch: pytest.
     page.table.setFocus()
     for _ in range(2):
         page.check_button.click()
-    trainee.until(lambda: bool(page.current_incident and page.current_incident.verdict))
+    trainee.wait_until(lambda: bool(page.current_incident and page.current_incident.verdict))
     trainee.wait_until_read()
     assert read_number() == 1
 
@@ -111,8 +111,8 @@ def test_a_read_that_ends_during_a_start_starts_no_second_training(
         assert start_gate.wait(PATIENCE_SECONDS)
         return start(service, key)
 
-    page = trainee.page(TrainingPage)
-    trainee.until(lambda: page.current_incident is not None)
+    page = trainee.wait_for_page(TrainingPage)
+    trainee.wait_until(lambda: page.current_incident is not None)
     trainee.wait_until_read()
     monkeypatch.setattr(TrainingService, "read_overview", read_late)
     monkeypatch.setattr(TrainingService, "begin_incident", start_late)
@@ -122,11 +122,11 @@ def test_a_read_that_ends_during_a_start_starts_no_second_training(
     applied: list[int] = []
     page.table.rows.page_applied.connect(lambda: applied.append(1))
     read_gate.set()
-    trainee.until(lambda: bool(applied))
+    trainee.wait_until(lambda: bool(applied))
     assert not page.begin_button.isEnabled()
     trainee.press("S")
     start_gate.set()
-    trainee.until(lambda: page.current_incident is not None and page.current_incident.state == "open")
+    trainee.wait_until(lambda: page.current_incident is not None and page.current_incident.state == "open")
     trainee.wait_until_read()
     assert len(starts) == 1
     assert page.begin_button.isEnabled()
@@ -134,11 +134,11 @@ def test_a_read_that_ends_during_a_start_starts_no_second_training(
 
 def check_training(person: Person) -> TrainingPage:
     person.press("Alt+0")
-    page = person.page(TrainingPage)
+    page = person.wait_for_page(TrainingPage)
     person.wait_until_read()
     page.table.setFocus()
     person.press("C")
-    person.until(lambda: bool(page.current_incident and page.current_incident.verdict))
+    person.wait_until(lambda: bool(page.current_incident and page.current_incident.verdict))
     person.wait_until_read()
     return page
 
@@ -148,24 +148,26 @@ def test_two_incidents_are_played_with_the_ordinary_screens(trainee: Person) -> 
     ends the second one wrong. The page shows score and reason, and N leads to the next incident.
     """
     person = trainee
-    assert list_primary_buttons(person.page(TrainingPage)) == ["Start incident"], "a training begins on its own page"
+    assert list_primary_buttons(person.wait_for_page(TrainingPage)) == ["Start incident"], (
+        "a training begins on its own page"
+    )
     person.press("Alt+1")
-    assert person.page(HomePage).first_tasks_panel.isHidden(), "a training has new preferences each time"
-    assert person.page(HomePage).own_work_panel._footer_label.text() == "There is no unfinished work."
+    assert person.wait_for_page(HomePage).first_tasks_panel.isHidden(), "a training has new preferences each time"
+    assert person.wait_for_page(HomePage).own_work_panel._footer_label.text() == "There is no unfinished work."
     page = start_incident(person, "missing_pdf")
     assert page.current_incident is not None
     assert list_primary_buttons(page) == ["Check"], "a new start would discard the work"
     record = int(page.current_incident.facts["record"])
     assert page.current_incident.facts["number"] in page.situation.text()
     person.frame.show_route(CreditCheckRoute(record))
-    check_page = person.page(CreditCheckPage)
+    check_page = person.wait_for_page(CreditCheckPage)
     person.wait_until_read()
     check_page.take_focus()
     person.press("F")
-    dialog = person.dialog(RefetchDialog)
-    person.until(dialog.main_button.isEnabled)
+    dialog = person.wait_for_dialog(RefetchDialog)
+    person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    person.until(lambda: dialog.windowTitle() == "Re-fetched" and not dialog.is_busy)
+    person.wait_until(lambda: dialog.windowTitle() == "Re-fetched" and not dialog.is_busy)
     person.press("Esc")
     person.wait_without_dialog()
     page = check_training(person)
@@ -174,17 +176,17 @@ def test_two_incidents_are_played_with_the_ordinary_screens(trainee: Person) -> 
     assert list_primary_buttons(page) == ["Go to next incident"]
     page = start_incident(person, "forged_notice")
     person.frame.show_route(UnmatchedNoticesRoute())
-    notices = person.page(UnmatchedNoticesPage)
-    person.until(lambda: notices.current_notice is not None)
+    notices = person.wait_for_page(UnmatchedNoticesPage)
+    person.wait_until(lambda: notices.current_notice is not None)
     notices.table.setFocus()
     person.press("A")
-    acknowledging = person.dialog(AcknowledgeAlertsDialog)
+    acknowledging = person.wait_for_dialog(AcknowledgeAlertsDialog)
     edit = acknowledging.note_field.edit
     assert isinstance(edit, MultiLineEdit)
     edit.setPlainText("looks good")
-    person.until(acknowledging.main_button.isEnabled)
+    person.wait_until(acknowledging.main_button.isEnabled)
     acknowledging.main_button.click()
-    person.until(lambda: not notices.table.all_rows)
+    person.wait_until(lambda: not notices.table.all_rows)
     page = check_training(person)
     assert page.current_incident is not None
     assert page.current_incident.verdict == TrainingVerdict.ENDED_UNCHECKED
@@ -206,16 +208,16 @@ def test_a_desk_for_real_work_has_no_training(open_window: OpenWindow) -> None:
 def test_a_newcomer_looks_up_a_sample_number(trainee: Person) -> None:
     """One press fills in a number that the training has, and shows its records; before it has one, it says so."""
     trainee.press("Alt+3")
-    page = trainee.page(LookupPage)
+    page = trainee.wait_for_page(LookupPage)
     page.number_field.sample_button.click()
-    trainee.until(lambda: "Start an incident first" in page.number_field.edit.accessibleDescription())
+    trainee.wait_until(lambda: "Start an incident first" in page.number_field.edit.accessibleDescription())
     start_incident(trainee, "lost_answer")
     trainee.press("Alt+3")
-    page = trainee.page(LookupPage)
+    page = trainee.wait_for_page(LookupPage)
     button = page.number_field.sample_button
     assert button.isVisible()
     button.setFocus()
     trainee.press("Space")
-    trainee.until(lambda: page.result_stack.currentWidget() is page.company_panel)
-    trainee.until(lambda: bool(page.company_panel.all_records))
+    trainee.wait_until(lambda: page.result_stack.currentWidget() is page.company_panel)
+    trainee.wait_until(lambda: bool(page.company_panel.all_records))
     assert page.company_panel.number == page.number_field.text.replace(" ", "")

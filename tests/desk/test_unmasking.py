@@ -35,13 +35,13 @@ def unmask_by_keyboard(person: Person, page: PaymentPage) -> None:
     """Unmask the payer by the keyboard: U, the reason, Ctrl+Enter."""
     page.tabs.tabs.setFocus()
     person.press("U")
-    dialog = person.dialog(UnmaskDialog)
+    dialog = person.wait_for_dialog(UnmaskDialog)
     assert not dialog.main_button.isEnabled()
     dialog.reason_text_field.edit.setFocus()
     person.type_in("the caller names it")
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     person.press("Ctrl+Return")
-    person.until(lambda: page.unmasking.texts is not None)
+    person.wait_until(lambda: page.unmasking.texts is not None)
     person.wait_until_read()
 
 
@@ -56,8 +56,8 @@ def test_the_payer_is_masked_again_after_a_minute(
     set_payer_name(window_desks, payment.id)
     person = open_window()
     person.frame.show_route(PaymentRoute(payment.id))
-    page = person.page(PaymentPage)
-    person.until(lambda: page.view is not None)
+    page = person.wait_for_page(PaymentPage)
+    person.wait_until(lambda: page.view is not None)
     person.wait_until_read()
     page.tabs.show_tab("evidence")
     person.wait_until_read()

@@ -47,12 +47,12 @@ def test_a_notice_is_compared_and_ended_by_a_person(window_desks: WindowTestDesk
     person = open_window()
     person.frame.show_route(QueuesRoute("review"))
     person.wait_until_read()
-    person.until(lambda: person.opening.context.work_counts.find_queue_count("notices") is not None)
-    person.page(QueuesPage).tabs.setCurrentIndex(QUEUE_TAB_NAMES.index("notices"))
-    person.until(lambda: isinstance(person.frame.current_route, UnmatchedNoticesRoute))
-    page = person.page(UnmatchedNoticesPage)
-    person.until(lambda: len(page.table.all_rows) == 2)
-    person.until(lambda: bool(page.candidates))
+    person.wait_until(lambda: person.opening.context.work_counts.find_queue_count("notices") is not None)
+    person.wait_for_page(QueuesPage).tabs.setCurrentIndex(QUEUE_TAB_NAMES.index("notices"))
+    person.wait_until(lambda: isinstance(person.frame.current_route, UnmatchedNoticesRoute))
+    page = person.wait_for_page(UnmatchedNoticesPage)
+    person.wait_until(lambda: len(page.table.all_rows) == 2)
+    person.wait_until(lambda: bool(page.candidates))
     item = page.current_notice
     assert isinstance(item, UnmatchedNoticeItem)
     assert item.notice.order_no == "ORD-1"
@@ -60,20 +60,20 @@ def test_a_notice_is_compared_and_ended_by_a_person(window_desks: WindowTestDesk
     cells = [column.text(item) for column in page.table.rows.columns]
     assert {"Bank", "Payment succeeded"} <= {*cells}
     assert "payment.succeeded" in page.fact_label.text()
-    person.control("Order ORD-7 ¥3,300: same amount, day", page)
+    person.wait_for_control("Order ORD-7 ¥3,300: same amount, day", page)
     page.table.setFocus()
     person.press("Enter")
-    person.until(lambda: person.page(OrderPage).isVisible())
+    person.wait_until(lambda: person.wait_for_page(OrderPage).isVisible())
     person.frame.show_route(UnmatchedNoticesRoute())
     person.wait_until_read()
     page.table.setFocus()
     person.press("A")
-    dialog = person.dialog(AcknowledgeAlertsDialog)
+    dialog = person.wait_for_dialog(AcknowledgeAlertsDialog)
     edit = dialog.note_field.edit
     assert isinstance(edit, MultiLineEdit)
     edit.setPlainText("asked the bank")
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     dialog.main_button.click()
-    person.until(lambda: [row.notice.order_no for row in page.table.all_rows] == ["ORD-2"])
+    person.wait_until(lambda: [row.notice.order_no for row in page.table.all_rows] == ["ORD-2"])
     assert window_desks.acting_desk.notices.count_open_notices().count == 1
     assert order_id

@@ -21,8 +21,8 @@ def test_an_order_without_a_payment_has_a_page(
         order_id = orders.insert_order(tx.conn, NewOrder("S-4711", 12_000), console._context.now())
     person = open_window()
     person.frame.show_route(OrderRoute(order_id))
-    page = person.page(OrderPage)
-    person.until(lambda: page.view is not None)
+    page = person.wait_for_page(OrderPage)
+    person.wait_until(lambda: page.view is not None)
     person.wait_until_read()
     button = page.find_button("open_payment")
     assert button is not None

@@ -18,13 +18,13 @@ from tests.support.desks import NUMBERS
 
 def open_dialog(person: Person, record_id: int) -> RefetchDialog:
     person.frame.show_route(CreditCheckRoute(record_id))
-    page = person.page(CreditCheckPage)
-    person.until(lambda: page.view is not None)
+    page = person.wait_for_page(CreditCheckPage)
+    person.wait_until(lambda: page.view is not None)
     person.wait_until_read()
     person.press("F")
-    dialog = person.dialog(RefetchDialog)
+    dialog = person.wait_for_dialog(RefetchDialog)
     dialog.pdf_box.setChecked(True)
-    person.until(dialog.main_button.isEnabled)
+    person.wait_until(dialog.main_button.isEnabled)
     return dialog
 
 
@@ -45,11 +45,11 @@ def test_a_refetch_shows_the_page_counts_of_both_pdfs(
         sandbox.control.add_fault("pdf_other", call="pdf", times=1)
     dialog = open_dialog(person, record.id)
     dialog.main_button.click()
-    person.until(lambda: dialog.windowTitle() == translate("dialog.refetch.done_title", "en"))
+    person.wait_until(lambda: dialog.windowTitle() == translate("dialog.refetch.done_title", "en"))
     person.wait_until_read()
     (content,) = dialog.findChildren(_RefetchContent)
     if is_other:
-        person.until(lambda: content.page_count_label.isVisible())
+        person.wait_until(lambda: content.page_count_label.isVisible())
         assert content.page_count_label.plain == "The new PDF has 2 pages, the older copy 2."
     else:
         assert not content.page_count_label.isVisible()
@@ -73,19 +73,19 @@ def test_a_second_re_fetch_watches_the_first(open_window: OpenWindow, console: C
     first = Thread(target=lambda: refetch(record.id, pdf=True, detail=False, progress=stop_at_step))
     first.start()
     try:
-        person.until(reached.is_set)
+        person.wait_until(reached.is_set)
         dialog.main_button.click()
         running = translate("dialog.refetch.running_title", "en")
-        person.until(lambda: dialog.windowTitle() == running)
-        person.until(dialog.main_button.isEnabled)
+        person.wait_until(lambda: dialog.windowTitle() == running)
+        person.wait_until(dialog.main_button.isEnabled)
         assert dialog.main_button.text() == translate("action.watch", "en")
         dialog.main_button.click()
-        person.until(lambda: "Watching" in dialog.windowTitle())
+        person.wait_until(lambda: "Watching" in dialog.windowTitle())
         assert not dialog.main_button.isVisible()
     finally:
         goes_on.set()
         first.join()
-    person.until(lambda: "has ended" in dialog.windowTitle())
+    person.wait_until(lambda: "has ended" in dialog.windowTitle())
     texts = read_visible_texts(dialog)
     assert translate("action.open_pdf", "en") == dialog.main_button.text()
     assert any("op-a" in text and "PDF" in text for text in texts), texts

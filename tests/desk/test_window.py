@@ -146,15 +146,19 @@ def test_a_new_language_is_shown_at_once(open_window: OpenWindow, console: Conso
     person = open_window()
     person.frame.show_route(LookupRoute(NUMBER))
     person.frame.show_route(CreditCheckRoute(record.id))
-    page = person.page(CreditCheckPage)
-    person.until(lambda: page.view is not None)
+    page = person.wait_for_page(CreditCheckPage)
+    person.wait_until(lambda: page.view is not None)
     person.opening.context.change_language("ja")
-    person.until(lambda: person.page(CreditCheckPage).view is not None)
-    assert person.page(CreditCheckPage).head.title.accessibleName().startswith(f"与信チェック {record.id}, 購入済")
+    person.wait_until(lambda: person.wait_for_page(CreditCheckPage).view is not None)
+    assert (
+        person.wait_for_page(CreditCheckPage)
+        .head.title.accessibleName()
+        .startswith(f"与信チェック {record.id}, 購入済")
+    )
     assert person.frame.sidebar.get_entry_at(0).name == "ホーム"
     person.press("Esc")
-    lookup = person.page(LookupPage)
-    person.until(lambda: lookup.company_panel.number == NUMBER)
+    lookup = person.wait_for_page(LookupPage)
+    person.wait_until(lambda: lookup.company_panel.number == NUMBER)
 
 
 def test_the_title_names_page_and_environment(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
@@ -197,13 +201,13 @@ def test_a_change_of_language_deletes_all_former_pages(open_window: OpenWindow, 
     buy_check(console, NUMBER)
     person = open_window()
     person.frame.show_route(LookupRoute(NUMBER))
-    old = person.page(LookupPage)
-    person.until(lambda: old.company_panel.current_record is not None)
+    old = person.wait_for_page(LookupPage)
+    person.wait_until(lambda: old.company_panel.current_record is not None)
     for language in ("ja", "en", "ja"):
         person.opening.context.change_language(language)
         person.wait_until_read()
-    person.until(lambda: not shiboken6.isValid(old))
-    person.until(lambda: len(person.window.findChildren(LookupPage)) == 1)
+    person.wait_until(lambda: not shiboken6.isValid(old))
+    person.wait_until(lambda: len(person.window.findChildren(LookupPage)) == 1)
 
 
 def test_tab_follows_the_page(open_window: OpenWindow, console: Console) -> None:
@@ -213,8 +217,8 @@ def test_tab_follows_the_page(open_window: OpenWindow, console: Console) -> None
     record = buy_check(console, NUMBER)
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
-    page = person.page(CreditCheckPage)
-    person.until(lambda: page.view is not None)
+    page = person.wait_for_page(CreditCheckPage)
+    person.wait_until(lambda: page.view is not None)
     page.head.title.setFocus()
     names = []
     for _ in range(15):
@@ -269,13 +273,13 @@ def test_search_goes_anywhere(open_window: OpenWindow, console: Console) -> None
     assert person.opening.controller is not None
     box = person.opening.controller.command_palette.search_box
     person.press("Ctrl+K")
-    person.until(lambda: box.is_open)
+    person.wait_until(lambda: box.is_open)
     box.input.insert("".join(chr(ord(digit) + 0xFEE0) for digit in NUMBER))
-    person.until(lambda: any(isinstance(key, LookupRoute) for key in (box.list.get_current_key(),)))
+    person.wait_until(lambda: any(isinstance(key, LookupRoute) for key in (box.list.get_current_key(),)))
     person.wait_until_read()
     person.press("Return")
-    page = person.page(LookupPage)
-    person.until(lambda: page.company_panel.number == NUMBER and page.company_panel.current_record is not None)
+    page = person.wait_for_page(LookupPage)
+    person.wait_until(lambda: page.company_panel.number == NUMBER and page.company_panel.current_record is not None)
 
 
 def test_a_wrong_check_digit_is_reported_while_typing(open_window: OpenWindow, console: Console) -> None:
@@ -285,13 +289,17 @@ def test_a_wrong_check_digit_is_reported_while_typing(open_window: OpenWindow, c
     buy_check(console, NUMBER)
     person = open_window()
     person.frame.show_route(LookupRoute())
-    page = person.page(LookupPage)
+    page = person.wait_for_page(LookupPage)
     person.press("Ctrl+F")
     person.type_in(NUMBER[:-1] + str((int(NUMBER[-1]) + 1) % 10))
-    person.until(lambda: page.number_field.edit.accessibleDescription().startswith("A digit of this number is wrong"))
-    person.control("1 1803 0101 8771").press()
-    person.until(lambda: page.company_panel.number == NUMBER)
-    person.until(lambda: "doesn't confirm the corporation exists" in page.number_field.edit.accessibleDescription())
+    person.wait_until(
+        lambda: page.number_field.edit.accessibleDescription().startswith("A digit of this number is wrong")
+    )
+    person.wait_for_control("1 1803 0101 8771").press()
+    person.wait_until(lambda: page.company_panel.number == NUMBER)
+    person.wait_until(
+        lambda: "doesn't confirm the corporation exists" in page.number_field.edit.accessibleDescription()
+    )
 
 
 def test_a_lost_database_is_announced_until_the_connection_returns(
@@ -302,15 +310,15 @@ def test_a_lost_database_is_announced_until_the_connection_returns(
     """
     person = open_window()
 
-    def lost(_after: object = None, **_: object) -> object:
+    def raise_unreachable(_after: object = None, **_: object) -> object:
         raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE)
 
     with monkeypatch.context() as patch:
-        patch.setattr(console.desk_status, "read_desk_update", lost)
-        person.until(lambda: person.opening.context.connection_state.lost_since is not None)
-        person.until(lambda: any("Not connected" in words for words in _visible_bars(person)))
-    person.until(lambda: person.opening.context.connection_state.lost_since is None)
-    person.until(lambda: not _visible_bars(person))
+        patch.setattr(console.desk_status, "read_desk_update", raise_unreachable)
+        person.wait_until(lambda: person.opening.context.connection_state.lost_since is not None)
+        person.wait_until(lambda: any("Not connected" in words for words in _list_visible_bars(person)))
+    person.wait_until(lambda: person.opening.context.connection_state.lost_since is None)
+    person.wait_until(lambda: not _list_visible_bars(person))
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -332,16 +340,16 @@ def test_a_rolled_back_database_is_announced_until_its_alert_closes(
     told = (("en", "was rolled back"), ("ja", "以前の時点に戻っています"))
     for language, words in told:
         person.opening.context.change_language(language)
-        person.until(lambda words=words: any(words in shown for shown in _visible_bars(person)))  # type: ignore[misc]  # bound
+        person.wait_until(lambda words=words: any(words in shown for shown in _list_visible_bars(person)))  # type: ignore[misc]  # bound
         save_picture(person, f"went-back-{language}-{theme}")
     (bar,) = [bar for bar in person.window.findChildren(NotificationBar) if bar.isVisible()]
     assert bar.button is not None
     bar.button.click()
-    person.until(lambda: isinstance(person.opening.controller.frame.current_route, AlertsRoute))  # type: ignore[union-attr]  # open
+    person.wait_until(lambda: isinstance(person.opening.controller.frame.current_route, AlertsRoute))  # type: ignore[union-attr]  # open
     (alert,) = console.alerts.list_alerts()
     with window_desks.open_acting_desk("lead-b") as lead:
         lead.alerts.acknowledge(alert.id, "restored on purpose")
-    person.until(lambda: not _visible_bars(person))
+    person.wait_until(lambda: not _list_visible_bars(person))
 
 
 def save_picture(person: Person, name: str) -> None:
@@ -365,7 +373,7 @@ def test_a_row_written_by_another_program_appears(window_desks: WindowTestDesks,
         )
     assert person.opening.controller is not None
     person.opening.controller.background_refresh.run_due_tasks()
-    person.until(lambda: person.opening.context.work_counts.find_queue_count("review") != before)
+    person.wait_until(lambda: person.opening.context.work_counts.find_queue_count("review") != before)
 
 
 def test_the_counts_agree_with_the_rows_just_read(
@@ -382,7 +390,7 @@ def test_the_counts_agree_with_the_rows_just_read(
         buy_unknown(console, sandbox, number)
     person = open_window()
     context = person.opening.context
-    person.until(lambda: context.work_counts.find_queue_count("unknown") is not None)
+    person.wait_until(lambda: context.work_counts.find_queue_count("unknown") is not None)
     person.wait_until_read()
     asked: list[None] = []
     context.work_counts_outdated.connect(lambda: asked.append(None))
@@ -394,28 +402,28 @@ def test_the_counts_agree_with_the_rows_just_read(
     outdated = tuple(replace(one, count=one.count + 5) for one in old.queue_counts)
     context.store_work_counts(replace(old, queue_counts=outdated, alert_count=old.alert_count + 5))
     person.frame.show_route(QueuesRoute("unknown"))
-    page = person.page(QueuesPage)
-    person.until(lambda: page.row_model.has_read_all_rows)
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.row_model.has_read_all_rows)
     count = context.work_counts.find_queue_count("unknown")
     assert count is not None
     assert (count.count, page.row_model.row_count, len(asked)) == (2, 2, 1)
     assert page.tabs.tabText(QUEUE_TAB_NAMES.index("unknown")) == "Unknown 2"
     person.frame.show_route(AlertsRoute())
-    person.until(lambda: context.work_counts.alert_count == old.alert_count)
+    person.wait_until(lambda: context.work_counts.alert_count == old.alert_count)
 
 
 def test_home_opens_the_queues(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
     """A line of the counts on Home opens its queue."""
     buy_unknown(console, sandbox, NUMBER)
     person = open_window()
-    home = person.page(HomePage)
-    person.until(
+    home = person.wait_for_page(HomePage)
+    person.wait_until(
         lambda: any(
             line.line.count_text == "1" for line in home.team_panel.findChildren(type(home.team_panel._buttons[0]))
         )
     )
-    person.control("Unknown").press()
-    assert person.page(QueuesPage).queue == "unknown"
+    person.wait_for_control("Unknown").press()
+    assert person.wait_for_page(QueuesPage).queue == "unknown"
 
 
 def test_a_desk_that_fails_to_open_shows_its_message_in_the_window(
@@ -486,5 +494,5 @@ def test_no_large_module_is_imported_before_the_first_frame(tmp_path: Path) -> N
     assert done.stdout.strip() == "[]"
 
 
-def _visible_bars(person: Person) -> list[str]:
+def _list_visible_bars(person: Person) -> list[str]:
     return [bar.accessibleName() for bar in person.window.findChildren(NotificationBar) if bar.isVisible()]

@@ -190,7 +190,7 @@ def test_a_primary_button_does_the_next_step(qtbot: QtBot, desk: SampleDesk) -> 
             continue
         person.frame.show_route(route)
         person.wait_until_read()
-        page = person.page(RecordPage)
+        page = person.wait_for_page(RecordPage)
         assert page.view is not None
         explanation = page.view.explanation
         shown = [
@@ -218,7 +218,7 @@ def test_an_order_with_a_mismatch_is_marked_on_its_page_as_in_lists(qtbot: QtBot
         assert order is not None
         person.frame.show_route(OrderRoute(order.id))
         person.wait_until_read()
-        page = person.page(RecordPage)
+        page = person.wait_for_page(RecordPage)
         assert page.view is not None
         amount = format_amount_with_difference_mark(page.view.record, person.opening.context)
         assert page.head.detail_label.plain == amount
@@ -263,7 +263,7 @@ def test_unfinished_work_names_payments_by_their_numbers(qtbot: QtBot, desk: Sam
     person.close()
 
 
-def _without_commands(text: str) -> Iterator[str]:
+def _iterate_lines_without_commands(text: str) -> Iterator[str]:
     """Return the lines without those that contain a command to type, because commands have codes."""
     return (line for line in text.splitlines() if "support-console " not in line)
 
@@ -286,7 +286,10 @@ def test_no_command_prints_a_code(desk: SampleDesk, home: Path, language: str) -
     for command in commands:
         ending = terminal(*command)
         assert ending.status == 0, (command, ending)
-        raw += [(" ".join(command), *part) for part in find_raw_words(_without_commands(ending.out.decode()))]
+        raw += [
+            (" ".join(command), *part)
+            for part in find_raw_words(_iterate_lines_without_commands(ending.out.decode()))
+        ]
     assert sorted({part[1:] for part in raw}) == []
     number = desk.console.payments.read_payment(desk.list_payments("complete")[-1].id).record.merchant_payment_id
     assert number in terminal("audit", "list").out.decode(), "a payment is named by its own number"

@@ -39,12 +39,12 @@ OpenWindow = Callable[..., Person]
 def place() -> Iterator[Place]:
     """Yield a team of its own, because the test changes op-a's rights."""
     require_server("mariadb")
-    database = PooledDatabase((servers.shared_mariadb(),))
+    database = PooledDatabase((servers.get_shared_mariadb(),))
     with make_quick_folder() as folder:
         made = ServerPlace("mariadb", folder, database)
         start_team_mode(made, "op-a")
         yield made
-    database.drop()
+    database.drop_database()
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def open_window(qtbot: QtBot, qapp: QApplication, place: Place) -> Iterator[Open
     people: list[Person] = []
     desks: list[Console] = []
 
-    def down(keyring: MemoryKeyring | None = None, **given: str) -> Person:
+    def open_second_window(keyring: MemoryKeyring | None = None, **given: str) -> Person:
         hidden = ("CONSOLE_SECRET_", "CONSOLE_ALARMBOX_URL")
         facts = place.make_environment(UNUSED_URL, TIME_SCALE="1")
         told = {name: text for name, text in facts.items() if not name.startswith(hidden)}
@@ -69,7 +69,7 @@ def open_window(qtbot: QtBot, qapp: QApplication, place: Place) -> Iterator[Open
         people.append(Person(qtbot, desks[-1], settings))
         return people[-1]
 
-    yield down
+    yield open_second_window
     for person in people:
         person.opening.close()
     for desk in desks:
@@ -98,21 +98,21 @@ def test_acting_buttons_are_disabled_without_a_worker(
     with execute_desk_requests(worker):
         person = open_window()
         person.frame.show_route(CreditCheckRoute(record.id, (), "queues"))
-        page = person.page(CreditCheckPage)
-        person.until(lambda: page.view is not None)
+        page = person.wait_for_page(CreditCheckPage)
+        person.wait_until(lambda: page.view is not None)
         probe, pack = page.action_bar.find_button("probe"), page.action_bar.find_button("evidence_pack")
         assert probe is not None
         assert pack is not None
-        person.until(probe.isEnabled)
+        person.wait_until(probe.isEnabled)
         assert find_visible_bars(person) == []
         person.press("F")
-        dialog = person.dialog(RefetchDialog)
-        person.until(dialog.main_button.isEnabled)
-    person.until(lambda: not probe.isEnabled())
+        dialog = person.wait_for_dialog(RefetchDialog)
+        person.wait_until(dialog.main_button.isEnabled)
+    person.wait_until(lambda: not probe.isEnabled())
     reason = person.opening.context.find_worker_away_reason()
     assert "No worker" in reason
     assert [label.plain for label in page.findChildren(ReasonLabel) if label.buddy() is probe] == [reason]
-    person.until(lambda: any("No worker is running" in text for text in find_visible_bars(person)))
+    person.wait_until(lambda: any("No worker is running" in text for text in find_visible_bars(person)))
     assert not dialog.main_button.isEnabled()
     assert reason in [label.plain for label in dialog.findChildren(TextLabel) if label.isVisible()]
     assert pack.isEnabled()
@@ -120,9 +120,9 @@ def test_acting_buttons_are_disabled_without_a_worker(
     person.wait_until_read()
     assert not probe.isEnabled()
     with execute_desk_requests(worker):
-        person.until(probe.isEnabled)
-        person.until(dialog.main_button.isEnabled)
-        person.until(lambda: not any("No worker" in text for text in find_visible_bars(person)))
+        person.wait_until(probe.isEnabled)
+        person.wait_until(dialog.main_button.isEnabled)
+        person.wait_until(lambda: not any("No worker" in text for text in find_visible_bars(person)))
         assert reason not in [label.plain for label in dialog.findChildren(TextLabel) if label.isVisible()]
 
 
@@ -133,23 +133,25 @@ def test_left_over_credentials_are_reported_and_deleted(open_window: OpenWindow,
     keyring = MemoryKeyring({"PAYPAY_API_KEY": "x", "STORE_KEY": "a-key-that-is-long-enough", "mine": "y"})
     with execute_desk_requests(worker):
         person = open_window(keyring, CONSOLE_SECRET_ATOM_PASSWORD="z")
-        person.until(lambda: any("no longer needs" in text for text in find_visible_bars(person)))
-        person.control("Show credentials").press()
-        dialog = person.dialog(LeftoverCredentialsDialog)
+        person.wait_until(lambda: any("no longer needs" in text for text in find_visible_bars(person)))
+        person.wait_for_control("Show credentials").press()
+        dialog = person.wait_for_dialog(LeftoverCredentialsDialog)
         texts = "\n".join(label.plain for label in dialog.findChildren(TextLabel))
         assert all(name in texts for name in ("PAYPAY_API_KEY", "STORE_KEY", "CONSOLE_SECRET_ATOM_PASSWORD"))
-        person.until(dialog.main_button.isEnabled)
+        person.wait_until(dialog.main_button.isEnabled)
         dialog.main_button.click()
         person.wait_without_dialog()
         assert set(keyring.kept) == {"mine", "DRAFT_KEY"}, "the desk's own key is no provider's credential"
-        person.until(lambda: any(": 1." in text and "no longer needs" in text for text in find_visible_bars(person)))
-        person.control("Show credentials").press()
-        dialog = person.dialog(LeftoverCredentialsDialog)
+        person.wait_until(
+            lambda: any(": 1." in text and "no longer needs" in text for text in find_visible_bars(person))
+        )
+        person.wait_for_control("Show credentials").press()
+        dialog = person.wait_for_dialog(LeftoverCredentialsDialog)
         assert not dialog.main_button.isEnabled()
         assert dialog.main_button.reason
         person.press("Esc")
-        person.control("Close").press()
-        person.until(lambda: find_visible_bars(person) == [])
+        person.wait_for_control("Close").press()
+        person.wait_until(lambda: find_visible_bars(person) == [])
 
 
 def test_a_change_to_a_blocked_button_takes_effect_after_the_block(qtbot: QtBot) -> None:

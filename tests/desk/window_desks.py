@@ -47,7 +47,7 @@ class WindowTestDesks(ABC):
     @property
     def console(self) -> Console:
         """The first person's desk."""
-        return self.desk(FIRST_PERSON)
+        return self.get_desk(FIRST_PERSON)
 
     @property
     @abstractmethod
@@ -55,7 +55,7 @@ class WindowTestDesks(ABC):
         """Return the desk that calls the providers."""
 
     @abstractmethod
-    def desk(self, name: str) -> Console:
+    def get_desk(self, name: str) -> Console:
         """Return the desk that this person uses."""
 
     @abstractmethod
@@ -101,9 +101,9 @@ class WindowTestDesks(ABC):
     def confirm(self, person: Person, name: str) -> None:
         """Type the password in the dialog that asks for it after a decision; only desks that ask have one."""
         if self.get_password_of(name):
-            dialog = person.dialog(PasswordDialog)
+            dialog = person.wait_for_dialog(PasswordDialog)
             dialog.password_field.line_edit.setText(self.get_password_of(name))
-            person.until(dialog.main_button.isEnabled)
+            person.wait_until(dialog.main_button.isEnabled)
             dialog.main_button.click()
 
     def close(self) -> None:
@@ -132,7 +132,7 @@ class EmbeddedDesks(WindowTestDesks):
     def acting_desk(self) -> Console:
         return self._desk
 
-    def desk(self, name: str) -> Console:
+    def get_desk(self, name: str) -> Console:
         return self._desk
 
     @contextmanager
@@ -186,13 +186,13 @@ class TeamModeDesks(WindowTestDesks):
         self._folder, self._url, self._facts, self._database = folder, sandbox.url, dict(facts), database
         self._desks: dict[str, Console] = {}
         self._executing = self._closing.enter_context(ExitStack())
-        self._executing.enter_context(execute_desk_requests(self.desk(_WORKER)))
+        self._executing.enter_context(execute_desk_requests(self.get_desk(_WORKER)))
 
     @property
     def acting_desk(self) -> Console:
-        return self.desk(_WORKER)
+        return self.get_desk(_WORKER)
 
-    def desk(self, name: str) -> Console:
+    def get_desk(self, name: str) -> Console:
         if name not in self._desks:
             home = self._folder / name
             home.mkdir(mode=0o700, exist_ok=True)
@@ -207,7 +207,7 @@ class TeamModeDesks(WindowTestDesks):
         """Let the worker take no desk request until the end of the block, although it counts as running; yield its
         desk.
         """
-        worker = self.desk(_WORKER)
+        worker = self.get_desk(_WORKER)
         self._executing.close()
         worker.desk_requests.announce_presence()
         try:
@@ -227,13 +227,13 @@ class TeamModeDesks(WindowTestDesks):
     @contextmanager
     def open_acting_desk(self, name: str) -> Iterator[Console]:
         with use_password_reader(lambda: self.get_password_of(name)):
-            yield self.desk(name)
+            yield self.get_desk(name)
 
     def add_person(self, operator: Operator) -> None:
         assert operator.name in PEOPLE, "everybody has an account from the beginning"
 
     def open_window(self, name: str = FIRST_PERSON) -> Person:
-        return self._open_window(self.desk(name))
+        return self._open_window(self.get_desk(name))
 
     def switch_person(self, person: Person, name: str) -> Person:
         route = person.frame.current_route
@@ -267,7 +267,7 @@ PEOPLE = {person.name: tuple(sorted(person.roles)) for person in TEAM} | {
 @contextmanager
 def open_database_of_askers() -> Iterator[PooledDatabase]:
     """Yield a database on a server of its own, with the people of `PEOPLE`, for whom a worker acts."""
-    with servers.mariadb() as server:
+    with servers.start_private_mariadb() as server:
         database = PooledDatabase([server], PEOPLE, exact=True, asks=True)
         database.execute_and_keep("UPDATE operators SET may_buy = 0 WHERE name = 'op-c'")
         yield database

@@ -45,8 +45,8 @@ class Person:
         self.window.show()
         self.window.activateWindow()
         bot.waitActive(self.window, timeout=PATIENCE_MS)
-        self.until(lambda: self.opening.controller is not None and self.frame.current_page is not None)
-        self.until(self._has_loaded)
+        self.wait_until(lambda: self.opening.controller is not None and self.frame.current_page is not None)
+        self.wait_until(self._has_loaded)
         self.wait_until_read()
 
     def _has_loaded(self) -> bool:
@@ -61,12 +61,12 @@ class Person:
     def frame(self) -> WindowFrame:
         return self.opening.frame
 
-    def until(self, condition: Callable[[], bool]) -> None:
+    def wait_until(self, condition: Callable[[], bool]) -> None:
         self._bot.waitUntil(condition, timeout=PATIENCE_MS)
 
     def wait_until_read(self) -> None:
         """Wait until no read is running."""
-        self.until(self.opening.runner.is_idle)
+        self.wait_until(self.opening.runner.is_idle)
 
     # -- by keyboard
 
@@ -116,51 +116,53 @@ class Person:
                 (open_dialog() or self.window).activateWindow()
             return is_given()
 
-        self.until(is_given_on_request)
+        self.wait_until(is_given_on_request)
         active = QApplication.activeWindow()
         assert active is not None
         return active
 
     # -- what is in sight
 
-    def page(self, kind: type[PageT]) -> PageT:
+    def wait_for_page(self, kind: type[PageT]) -> PageT:
         """Wait until the visible page is of this class, and return it."""
-        self.until(lambda: isinstance(self.frame.current_page, kind))
+        self.wait_until(lambda: isinstance(self.frame.current_page, kind))
         assert isinstance(self.frame.current_page, kind)
         return self.frame.current_page
 
-    def dialog(self, kind: type[DialogT]) -> DialogT:
+    def wait_for_dialog(self, kind: type[DialogT]) -> DialogT:
         """Wait until a dialog of this class is open, and return it."""
 
-        def found() -> DialogT | None:
+        def find_dialog() -> DialogT | None:
             return next(iter(list_open(self.window, kind)), None)
 
-        self.until(lambda: found() is not None)
-        dialog = found()
+        self.wait_until(lambda: find_dialog() is not None)
+        dialog = find_dialog()
         assert dialog is not None
         self._bot.waitActive(dialog, timeout=PATIENCE_MS)
         return dialog
 
     def wait_without_dialog(self) -> None:
-        self.until(lambda: not list_windows(self.window, DialogFrame))
+        self.wait_until(lambda: not list_windows(self.window, DialogFrame))
 
     # -- through the accessibility tree
 
-    def control(self, name: str, root: QWidget | None = None, role: QAccessible.Role | None = None) -> "Control":
+    def wait_for_control(
+        self, name: str, root: QWidget | None = None, role: QAccessible.Role | None = None
+    ) -> "Control":
         """Wait until a visible, enabled control of this name exists, and return it."""
 
-        def found() -> QAccessibleInterface | None:
+        def find_control() -> QAccessibleInterface | None:
             return next(_find_controls(root or self.window, name, role), None)
 
-        self.until(lambda: found() is not None)
-        interface = found()
+        self.wait_until(lambda: find_control() is not None)
+        interface = find_control()
         assert interface is not None
         return Control(interface)
 
     def close(self) -> None:
         """Close the window, also if it asks about what is left open."""
         self.window.close()
-        self.until(lambda: not self.window.isVisible() or self.leave_window())
+        self.wait_until(lambda: not self.window.isVisible() or self.leave_window())
         self.opening.close()
 
     def leave_window(self) -> bool:
@@ -243,11 +245,11 @@ def save_as(person: Person, path: Path, keys: str = "Ctrl+E") -> None:
     """Press the key of the export, or another one that asks for a file, and choose a file."""
     person.press(keys)
 
-    def asking() -> list[QFileDialog]:
+    def list_file_dialogs() -> list[QFileDialog]:
         return list_open(person.window, QFileDialog)
 
-    person.until(lambda: bool(asking()))
-    (dialog,) = asking()
+    person.wait_until(lambda: bool(list_file_dialogs()))
+    (dialog,) = list_file_dialogs()
     name = dialog.findChild(QLineEdit)
     assert name is not None
     name.setText(str(path))

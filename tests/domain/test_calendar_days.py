@@ -71,10 +71,10 @@ def test_an_unknown_time_zone_is_refused(name: str) -> None:
 def test_a_machine_without_a_zone_table_knows_japan(trouble: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     """On a machine without a table of time zones the program knows Japan's zone and refuses every other one."""
 
-    def missing(_name: str) -> zoneinfo.ZoneInfo:
+    def raise_trouble(_name: str) -> zoneinfo.ZoneInfo:
         raise trouble
 
-    monkeypatch.setattr(zoneinfo, "ZoneInfo", missing)
+    monkeypatch.setattr(zoneinfo, "ZoneInfo", raise_trouble)
     dates.get_zone.cache_clear()
     try:
         assert dates.get_zone("Asia/Tokyo") is dates.JST

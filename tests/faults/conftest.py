@@ -9,7 +9,7 @@ from tests.support import server_fixtures
 from tests.support.places import ServerPlace
 from tests.support.pooled_databases import PooledDatabase
 from tests.support.quick_desks import make_quick_folder
-from tests.support.servers import Cluster, Server, mariadb
+from tests.support.servers import Cluster, Server, start_private_mariadb
 from tests.support.sql_server import SqlServer
 
 
@@ -19,14 +19,14 @@ def place(sql_server: SqlServer) -> Iterator[ServerPlace]:
     database = PooledDatabase((sql_server,))
     with make_quick_folder() as folder:
         yield ServerPlace("mariadb" if isinstance(sql_server, Server) else "mysql", folder, database)
-    database.drop()
+    database.drop_database()
 
 
 @pytest.fixture(scope="module")
 def own_server() -> Iterator[Server]:
     """Yield a private server for one module. A test that breaks the server repairs it before it ends."""
     server_fixtures.require_server("mariadb")
-    with mariadb() as server:
+    with start_private_mariadb() as server:
         yield server
 
 

@@ -81,7 +81,7 @@ def run_crossing_transactions(databases: Sequence[Database], turns: int) -> Coun
     tally: Counter[str] = Counter()
     start = Barrier(len(databases))
 
-    def run(number: int, database: Database) -> None:
+    def run_thread(number: int, database: Database) -> None:
         start.wait(PATIENCE_SECONDS)
         chance, pause = random.Random(number), Event()
         for _ in range(turns):
@@ -95,7 +95,7 @@ def run_crossing_transactions(databases: Sequence[Database], turns: int) -> Coun
             tally["max_tries"] = max(tally["max_tries"], work.tries)
             tally["tries"] += work.tries
 
-    threads = [Thread(target=run, args=(number, database)) for number, database in enumerate(databases)]
+    threads = [Thread(target=run_thread, args=(number, database)) for number, database in enumerate(databases)]
     for thread in threads:
         thread.start()
     for thread in threads:

@@ -71,13 +71,13 @@ def swap_after_write(databases: Sequence[Database], turns: int) -> Counter[str]:
     return tally
 
 
-def fight_for_leases(databases: Sequence[Database], who: Sequence[str], rounds: int) -> Counter[str]:
+def compete_for_leases(databases: Sequence[Database], who: Sequence[str], rounds: int) -> Counter[str]:
     """Let all databases acquire the same lease at the same moment, `rounds` times. Return the number of rounds, and
     of rounds with exactly one winner."""
     start = threading.Barrier(len(databases))
     won: list[list[int]] = [[] for _ in range(rounds)]
 
-    def fight(number: int) -> None:
+    def compete(number: int) -> None:
         holder = HoldingProcess(who[number], f"desk-{number}", "host", number, f"session-{number}")
         for turn in range(rounds):
             start.wait(PATIENCE_SECONDS)
@@ -86,7 +86,7 @@ def fight_for_leases(databases: Sequence[Database], who: Sequence[str], rounds: 
             if taken is not None:
                 won[turn].append(number)
 
-    threads = [threading.Thread(target=fight, args=(number,)) for number in range(len(databases))]
+    threads = [threading.Thread(target=compete, args=(number,)) for number in range(len(databases))]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -111,7 +111,7 @@ class ThreadsThatWrite:
     @contextmanager
     def write_in_threads(self) -> Iterator[None]:
         """Let the threads write until the end of the block."""
-        threads = [threading.Thread(target=self._write, args=(number,)) for number in range(len(self.databases))]
+        threads = [threading.Thread(target=self._write_rows, args=(number,)) for number in range(len(self.databases))]
         for thread in threads:
             thread.start()
         try:
@@ -121,7 +121,7 @@ class ThreadsThatWrite:
             for thread in threads:
                 thread.join()
 
-    def _write(self, number: int) -> None:
+    def _write_rows(self, number: int) -> None:
         turn = 0
         while not self._stop.is_set():
             turn += 1

@@ -106,15 +106,15 @@ def fail_at_command(
             for name, seconds in _SHORT_RETRY_SETTINGS.items():
                 patch.setattr(f"console.store.database.{name}", seconds)
         proxy = around.enter_context(SqlProxy(node.host, node.port))
-        console = around.enter_context(on.desk(action, proxy.url(on.place.url(on.get_person(action)))))
+        console = around.enter_context(on.open_desk(action, proxy.make_url(on.place.url(on.get_person(action)))))
         console.recovery.count_queues()
         if harm is None and trouble == "killed":
             harm = partial(_kill_session, node)
         word = "COMMIT" if trouble == "commit_lost" else ""
         with proxy.cause_fault(
-            _PROXY_FAULT_BY_TROUBLE[trouble], nth, word, lasting=lasting, before=harm or _do_nothing
+            _PROXY_FAULT_BY_TROUBLE[trouble], nth, word, lasting=lasting, before=harm or _leave_session_alone
         ) as shot:
-            code = on.act(console, target)
+            code = on.execute_action(console, target)
         if shot.hit:
             mend()
     on.check_ending(target, code, where)
@@ -128,7 +128,7 @@ def _kill_session(node: SqlServer, session: int) -> None:
     node.sql(f"KILL CONNECTION {session}")
 
 
-def _do_nothing(_session: int) -> None:
+def _leave_session_alone(_session: int) -> None:
     """Do nothing: only the proxy disturbs."""
 
 

@@ -49,35 +49,35 @@ class FaultScene:
     @property
     def url(self) -> str:
         """The URL of the database through the proxy."""
-        return self.proxy.url(self.place.url())
+        return self.proxy.make_url(self.place.url())
 
     def open_desk_through_proxy(self, home: Path | None = None) -> Console:
         """Open a desk that reaches the database only through the proxy; the caller must close it."""
-        return self.desk(self.url, home)
+        return self.open_desk(self.url, home)
 
     def open_direct_desk(self, **extra: str) -> Console:
         """Open a desk with the same home folder that connects directly; the caller must close it."""
-        return self.desk(self.place.url(), None, **extra)
+        return self.open_desk(self.place.url(), None, **extra)
 
-    def sql(self, *statements: str) -> list[tuple[Any, ...]]:
+    def execute(self, *statements: str) -> list[tuple[Any, ...]]:
         """Execute the statements as the schema account on another connection, and return the last one's rows."""
         return execute_as_owner(self.place, *statements)
 
-    def kill(self, session: int) -> None:
+    def kill_session(self, session: int) -> None:
         """End the session with this id, as an administrator may."""
         self.place.database.nodes[0].sql(f"KILL CONNECTION {session}")
 
     def move_leases_back(self, by: timedelta) -> None:
         """Move the stored end of each lease back by `by`, as if that time had passed on the clock of leases."""
         step = round(by.total_seconds() * 1000)
-        self.sql(
+        self.execute(
             *(
                 f"UPDATE {table} SET {column} = {column} - {step} WHERE {column} > 0"
                 for table, column in _LEASE_END_COLUMNS
             )
         )
 
-    def desk(self, url: str, home: Path | None = None, **extra: str) -> Console:
+    def open_desk(self, url: str, home: Path | None = None, **extra: str) -> Console:
         """Open a desk with this URL of the database; the caller must close it."""
         self.clock.moved[self.place.folder] = self.move_leases_back
         told = {"DATABASE_URL": url, "OPERATOR": "", "TIME_SCALE": "1", "ALARMBOX_FIND_PURCHASES": "1"}
@@ -99,7 +99,9 @@ class FaultScene:
             truth.check_queues(fresh)
             assert truth.count_calling_operations(fresh.database) == 0
             for number in bought:
-                assert self.vendor.count(number) <= 1, f"{number} was charged {self.vendor.count(number)} times"
+                assert self.vendor.count_charges(number) <= 1, (
+                    f"{number} was charged {self.vendor.count_charges(number)} times"
+                )
             assert len(self.vendor.charges) == charged, "bought again by due tasks"
             yield fresh
 
@@ -144,12 +146,12 @@ def open_scene(place: ServerPlace) -> Iterator[FaultScene]:
         ledger = _LEDGERS.setdefault(get_schema_name(place), [])
         stage = FaultScene(place, proxy, LedgerVendor(today=clock.today, charges=ledger), clock)
 
-        def witness(request: PurchaseRequest) -> int:
-            rows = stage.sql(_SELECT_CLAIMED_CHECK_SQL.format(request.corporation_number))
+        def check_claim_at_sending(request: PurchaseRequest) -> int:
+            rows = stage.execute(_SELECT_CLAIMED_CHECK_SQL.format(request.corporation_number))
             require(len(rows) == 1, f"asked with {len(rows)} committed claims")
             return int(rows[0][0])
 
-        stage.vendor.witness = witness
+        stage.vendor.witness = check_claim_at_sending
         execute_as_owner(place, "UPDATE leases SET lease_expires = 1 WHERE lease_expires > 1")  # left by those before
         yield stage
 

@@ -69,11 +69,11 @@ def make_kill_and_wait(server: Server) -> tuple[Callable[[int], None], Callable[
         back.start()
         dead.set()
 
-    def wait() -> None:
+    def wait_for_death() -> None:
         assert dead.wait(PATIENCE_SECONDS)
         back.join()
 
-    return kill_server, wait
+    return kill_server, wait_for_death
 
 
 def kill_server_at_command(
@@ -113,15 +113,15 @@ def fail_at_command(
             for name, seconds in _SHORT_RETRY_SETTINGS.items():
                 patch.setattr(f"console.store.database.{name}", seconds)
         console = around.enter_context(scene.open_desk_through_proxy())
-        subject = _prepare(scene, action, number)
-        before = scene.vendor.count(number)
+        subject = _prepare_records(scene, action, number)
+        before = scene.vendor.count_charges(number)
         console.credit_checks.make_plan(number)
-        harm = harm or (scene.kill if trouble == "killed" else _do_nothing)
+        harm = harm or (scene.kill_session if trouble == "killed" else _leave_session_alone)
         with scene.proxy.cause_fault(kind, nth, lasting=lasting, before=harm) as shot:
             ending = act(scene, console, subject)
         if shot.hit:
             mend()
-        charges = scene.vendor.count(number) - before
+        charges = scene.vendor.count_charges(number) - before
     assert charges <= 1, f"{charges} charges at {where}"
     if action == "purchase":
         check_ending(ending, charges, where)
@@ -133,11 +133,11 @@ def fail_at_command(
     return ending if shot.hit else None
 
 
-def _do_nothing(_session: int) -> None:
+def _leave_session_alone(_session: int) -> None:
     """Do nothing: only the proxy disturbs."""
 
 
-def _prepare(scene: FaultScene, action: str, number: str) -> str:
+def _prepare_records(scene: FaultScene, action: str, number: str) -> str:
     """Create the records that the action needs. Return the corporation number, or the record id as text."""
     if action in ("purchase", "token"):
         return number
@@ -161,14 +161,14 @@ def _call_for_ending(call: Callable[[], object]) -> str:
     return "done"
 
 
-def _resolve(scene: FaultScene, console: Console, record_id: str) -> str:
+def _resolve_record(scene: FaultScene, console: Console, record_id: str) -> str:
     charge = scene.vendor.charges[-1]
     return _call_for_ending(
         lambda: console.recovery.resolve("credit-check", record_id, "success", "seen there", charge.id)
     )
 
 
-def _probe(scene: FaultScene, console: Console, record_id: str) -> str:
+def _probe_record(scene: FaultScene, console: Console, record_id: str) -> str:
     scene.vendor.finds = True
     try:
         return _call_for_ending(lambda: console.credit_checks.probe(int(record_id)))
@@ -180,7 +180,7 @@ def _run_due_tasks(scene: FaultScene, console: Console, record_id: str) -> str:
     """Make the record's operation look like that of a process that has ended, and run the due tasks, which note its
     lapse.
     """
-    scene.sql(
+    scene.execute(
         "UPDATE operations SET state = 'calling', lease_expires = 1 WHERE id = (SELECT operation_id FROM"
         f" hansha_alarmbox_credit_checks WHERE id = {record_id})"
     )
@@ -193,18 +193,18 @@ def _exchange_token(scene: FaultScene, console: Console, number: str) -> str:
     """
     good = ["first"]
 
-    def exchange(token: str) -> TokenPair | None:
+    def exchange_first_token(token: str) -> TokenPair | None:
         if token != good[-1]:
             return None
         good.append(f"refresh-{len(good)}")
         return TokenPair("access", good[-1], scene.clock.now(), 0)
 
-    def refresh() -> None:
+    def refresh_token() -> None:
         DatabaseTokenStore(console._context, f"p{number}", "first", console._context.cipher).refresh(
-            exchange, outdated_pair=None
+            exchange_first_token, outdated_pair=None
         )
 
-    ending = _call_for_ending(refresh)
+    ending = _call_for_ending(refresh_token)
     with scene.open_direct_desk() as fresh:
         after = DatabaseTokenStore(fresh._context, f"p{number}", "first", fresh._context.cipher)
         stored = after.find_current_pair()
@@ -217,8 +217,8 @@ def _exchange_token(scene: FaultScene, console: Console, number: str) -> str:
 _ACTIONS: dict[str, Callable[[FaultScene, Console, str], str]] = {
     "purchase": lambda _scene, console, number: buy_check(console, number),
     "refetch": lambda _scene, console, record: _call_for_ending(lambda: console.credit_checks.refetch(int(record))),
-    "probe": _probe,
-    "resolve": _resolve,
+    "probe": _probe_record,
+    "resolve": _resolve_record,
     "due": _run_due_tasks,
     "token": _exchange_token,
 }
@@ -230,7 +230,7 @@ def _check_end(scene: FaultScene, console: Console, action: str, number: str, en
     """
     records = console.lookup.find_records(number).credit_checks
     for record in records:
-        if scene.vendor.count(number):
+        if scene.vendor.count_charges(number):
             assert record.state != "error", f"charged, but called an error: {where}"
         if record.certainty == "unknown":
             assert console.credit_checks.read_credit_check(record.id).explanation.next_step.code

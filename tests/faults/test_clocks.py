@@ -18,7 +18,7 @@ from tests.support.invented import invent_numbers
 from tests.support.places import ServerPlace
 from tests.support.pooled_databases import PooledDatabase
 from tests.support.quick_desks import make_quick_folder
-from tests.support.servers import mariadb
+from tests.support.servers import start_private_mariadb
 
 SKEWS = tuple(timedelta(minutes=minutes) for minutes in (-10, 10, -60 * 24 * 400, 60 * 24 * 400, 0))
 NUMBERS = iter(invent_numbers(50, seed=25))
@@ -32,20 +32,20 @@ def open_database_in_japan_time() -> Iterator[ServerPlace]:
     """Yield a database on a server with Japan's time zone that lets sessions change NOW()."""
     server_fixtures.require_server("mariadb")
     settings = ("default-time-zone=+09:00", "secure-timestamp=NO")
-    with mariadb(extra_config=settings) as server, make_quick_folder() as folder:
+    with start_private_mariadb(extra_config=settings) as server, make_quick_folder() as folder:
         yield ServerPlace("mariadb", folder, PooledDatabase((server,)))
 
 
 def set_wrong_session_times(database: Database) -> None:
     """Let all sessions of this database set a wrong time and time zone."""
 
-    def forge(dbapi: Any, _record: object) -> None:
+    def set_wrong_time(dbapi: Any, _record: object) -> None:
         with dbapi.cursor() as cursor:
             cursor.execute("SET SESSION timestamp = 1, time_zone = '-11:00'")
 
     database.close()
     for engine in (database.engine, database._read_engine):
-        event.listen(engine, "connect", forge)
+        event.listen(engine, "connect", set_wrong_time)
 
 
 def read_newest_audit_id(place: ServerPlace) -> int:
@@ -53,7 +53,7 @@ def read_newest_audit_id(place: ServerPlace) -> int:
     return int(execute_as_owner(place, "SELECT coalesce(max(id), 0) FROM audit_log")[0][0])
 
 
-def _acquire(name: str, holder: HoldingProcess, at: datetime, tx: Transaction) -> Lease | None:
+def _acquire_lease(name: str, holder: HoldingProcess, at: datetime, tx: Transaction) -> Lease | None:
     return leases.acquire(tx, name, holder, at, 30)
 
 
@@ -74,9 +74,9 @@ def test_a_lease_lasts_as_long_as_the_server_decides(open_database_in_japan_time
     for turn in range(40):
         name = f"clock-{forged}-{turn}"
         skew, more = SKEWS[turn % len(SKEWS)], SKEWS[(turn + 2) % len(SKEWS)]
-        taken = with_truth.write(partial(_acquire, name, me, now + skew))
+        taken = with_truth.write(partial(_acquire_lease, name, me, now + skew))
         assert taken is not None
-        again = liar.write(partial(_acquire, name, other, now + more))
+        again = liar.write(partial(_acquire_lease, name, other, now + more))
         early += again is not None
     execute_as_owner(
         open_database_in_japan_time,

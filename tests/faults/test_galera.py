@@ -10,7 +10,7 @@ from console.domain.records import PurchaseRequest
 from console.store.database.engine import Database, Transaction
 from tests.faults.nodes import (
     ThreadsThatWrite,
-    fight_for_leases,
+    compete_for_leases,
     open_database_per_node,
     read_after_write,
     swap_after_write,
@@ -56,17 +56,17 @@ def test_certification_fails_at_commit(place_with_counter: ServerPlace) -> None:
     with open_database_per_node(place_with_counter, owner=True) as (here, there, _):
         tries = 0
 
-        def count(tx: Transaction) -> None:
+        def increment_counter(tx: Transaction) -> None:
             tx.conn.execute(text("UPDATE call_rates SET not_before = not_before + 1 WHERE name = 'causal'"))
 
-        def overtaken(tx: Transaction) -> None:
+        def count_try_and_increment(tx: Transaction) -> None:
             nonlocal tries
             tries += 1
-            count(tx)
+            increment_counter(tx)
             if tries == 1:
-                there.write(count)
+                there.write(increment_counter)
 
-        here.write(overtaken)
+        here.write(count_try_and_increment)
     assert tries == 2
     assert execute_as_owner(place_with_counter, "SELECT not_before FROM call_rates") == [(2,)]
 
@@ -86,7 +86,7 @@ def test_an_unanswered_commit_is_verified_on_another_node(galera_place: ServerPl
             return super().__call__(tx)
 
     with SqlProxy(first.host, first.port) as proxy:
-        database = Database(f"{proxy.url(galera_place.url())}?fallback={second.host}:{second.port}")
+        database = Database(f"{proxy.make_url(galera_place.url())}?fallback={second.host}:{second.port}")
         note = Late(f"late {when}", list_people(galera_place)[0])
         with proxy.cause_fault("late", on="COMMIT", lasting=True) as shot:
             told = database.write(note)
@@ -102,7 +102,7 @@ def test_only_one_of_two_nodes_acquires_a_lease(galera_place: ServerPlace) -> No
     place = galera_place
     urls = [place.url(person, desk=number) for number, person in enumerate(PEOPLE)]
     databases = [Database(url) for url in urls]
-    tally = fight_for_leases(databases, list_people(place), 15)
+    tally = compete_for_leases(databases, list_people(place), 15)
     for database in databases:
         database.close()
     print(f"leases on three nodes: one winner in {tally['one_winner']} of {tally['rounds']} rounds")
@@ -145,7 +145,7 @@ def test_a_desk_leaves_a_node_that_is_cut_off_from_its_cluster(
         alone = galera_alone.nodes[0]
         alone.sql("SET GLOBAL wsrep_provider_options = 'gmcast.isolate=1'")
         try:
-            wait_until(lambda: alone.status("wsrep_ready") == "OFF", "the node to notice")
+            wait_until(lambda: alone.read_status("wsrep_ready") == "OFF", "the node to notice")
             begun = time.monotonic()
             endings = [buy_check(console, before), buy_check(console, after)]
             print(f"demand 9: {endings} beside a node without its cluster, {time.monotonic() - begun:.1f} s")
@@ -171,7 +171,7 @@ def test_a_cluster_without_a_quorum_sends_nothing(galera_alone: Cluster, galera_
             node.kill()
 
     fallbacks = "&".join(f"fallback={node.host}:{node.port}" for node in others)
-    with open_scene(galera_place) as stage, stage.desk(f"{stage.url}?{fallbacks}") as console:
+    with open_scene(galera_place) as stage, stage.open_desk(f"{stage.url}?{fallbacks}") as console:
         assert buy_check(console, next(NUMBERS)) == "done"
         console.credit_checks.make_plan(number)
         with (
@@ -180,10 +180,12 @@ def test_a_cluster_without_a_quorum_sends_nothing(galera_alone: Cluster, galera_
         ):
             console.credit_checks.purchase(PurchaseRequest(number, CLIENT))
         seconds = time.monotonic() - killed[0]
-        print(f"demand 9: non-Primary told after {seconds:.1f} s, {stage.vendor.count(number)} provider calls")
-        assert (refused.value.exit_status, stage.vendor.count(number)) == (6, 0)
+        print(
+            f"demand 9: non-Primary told after {seconds:.1f} s, {stage.vendor.count_charges(number)} provider calls"
+        )
+        assert (refused.value.exit_status, stage.vendor.count_charges(number)) == (6, 0)
         assert "1047" in str(refused.value.detail["cause"])  # the node that lives knows more than the dead ones
-        galera_alone.heal()
+        galera_alone.restart_nodes()
         assert buy_check(console, number) == "done"
         with stage.settle_and_check(number):
             pass

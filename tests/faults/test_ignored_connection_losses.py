@@ -41,13 +41,13 @@ def test_a_lost_read_about_a_refusal_proves_nothing(database: Database, place: S
     """A read that interprets a refused statement as a missing right loses its connection: it raises
     `database_unreachable`, and doesn't return a result."""
 
-    def lost_before_the_second() -> None:
+    def read_and_lose_connection() -> None:
         with database.read() as conn:
             INTERPRETING_READS[what](conn)
             kill_session(place, conn)
             INTERPRETING_READS[what](conn)
 
-    assert call_for_refusal(lost_before_the_second).code == "database_unreachable"
+    assert call_for_refusal(read_and_lose_connection).code == "database_unreachable"
     with database.read() as conn:
         INTERPRETING_READS[what](conn)
 
@@ -65,7 +65,7 @@ def test_a_write_that_ignored_a_lost_connection_runs_again(database: Database, p
     as a whole."""
     tries = 0
 
-    def work(tx: Transaction) -> int:
+    def count_try_and_read(tx: Transaction) -> int:
         nonlocal tries
         tries += 1
         tx.conn.exec_driver_sql("SELECT 1")
@@ -74,7 +74,7 @@ def test_a_write_that_ignored_a_lost_connection_runs_again(database: Database, p
         execute_ignoring_errors(tx.conn)
         return int(tx.conn.exec_driver_sql("SELECT 7").scalar_one())
 
-    assert (database.write(work), tries) == (7, 2)
+    assert (database.write(count_try_and_read), tries) == (7, 2)
 
 
 def test_a_transaction_whose_commit_was_never_sent_runs_again(database: Database, place: ServerPlace) -> None:
@@ -82,7 +82,7 @@ def test_a_transaction_whose_commit_was_never_sent_runs_again(database: Database
     is run again."""
     tries = 0
 
-    def work(tx: Transaction) -> None:
+    def count_try_and_read(tx: Transaction) -> None:
         nonlocal tries
         tries += 1
         tx.conn.exec_driver_sql("SELECT 1")
@@ -90,7 +90,7 @@ def test_a_transaction_whose_commit_was_never_sent_runs_again(database: Database
             kill_session(place, tx.conn)
         execute_ignoring_errors(tx.conn)
 
-    database.write(work)
+    database.write(count_try_and_read)
     assert tries == 2
 
 
@@ -98,11 +98,11 @@ def test_a_read_that_ignores_a_lost_connection_ends_as_unreachable(database: Dat
     """A read ignores the loss of its connection and continues: it raises `database_unreachable`, and not an internal
     error."""
 
-    def read() -> None:
+    def read_and_lose_connection() -> None:
         with database.read() as conn:
             conn.exec_driver_sql("SELECT 1")
             kill_session(place, conn)
             execute_ignoring_errors(conn)
             conn.exec_driver_sql("SELECT 1")
 
-    assert call_for_refusal(read).code == "database_unreachable"
+    assert call_for_refusal(read_and_lose_connection).code == "database_unreachable"

@@ -10,7 +10,7 @@ from console.domain.errors import ConsoleError
 from console.store.database.engine import Database
 from tests.faults.verdicts import TriedAuditEntry, read_stored_tries
 from tests.support.places import ServerPlace
-from tests.support.servers import Server, mariadb
+from tests.support.servers import Server, start_private_mariadb
 from tests.support.sql_proxy import BreakKind, SqlProxy
 
 CHECK_STATEMENT = "DO 1"
@@ -36,7 +36,7 @@ def proxy(place: ServerPlace) -> Iterator[SqlProxy]:
 @pytest.fixture
 def database(place: ServerPlace, proxy: SqlProxy) -> Iterator[Database]:
     """Yield a connected database that is reached only through the proxy."""
-    made = Database(proxy.url(place.url()))
+    made = Database(proxy.make_url(place.url()))
     assert run_slow_statement(made, 0) == 0
     made.write(TriedAuditEntry("warm", place.get_account_name("op-a")))
     yield made
@@ -65,7 +65,7 @@ def test_a_slow_statement_is_waited_for(database: Database, proxy: SqlProxy) -> 
 @pytest.mark.usefixtures("mariadb_server")
 def test_a_long_answer_through_tls_is_complete() -> None:
     """A slow and large answer over TLS is complete, although the server is checked meanwhile."""
-    with mariadb(tls=True) as server:
+    with start_private_mariadb(tls=True) as server:
         database = Database(f"{server.admin_url}mysql?ssl_ca={quote(str(server.authority))}")
         with database.read() as conn:
             slow = text("SELECT SLEEP(0.5), REPEAT('x', 3000000) UNION ALL SELECT SLEEP(0.5), REPEAT('y', 3000000)")
@@ -105,7 +105,7 @@ def test_a_write_on_a_hanging_node_continues_on_another_node(
     """The node hangs during a transaction, or at its COMMIT, and another node serves. The transaction is run again
     there, or found there, and is stored once."""
     node = place.database.nodes[0]
-    database = Database(f"{proxy.url(place.url())}?fallback={node.host}:{node.port}")
+    database = Database(f"{proxy.make_url(place.url())}?fallback={node.host}:{node.port}")
     database.write(TriedAuditEntry("warm", place.get_account_name("op-a")))
     note = TriedAuditEntry(f"hung at {on}", place.get_account_name("op-a"))
     with proxy.cause_fault(kind, on=on, lasting=True) as shot:
@@ -138,7 +138,7 @@ def test_a_database_without_a_time_limit_is_not_checked_during_statements(
 ) -> None:
     """A database without a time limit, as the commands `db …` use it for statements of hours, isn't checked during a
     statement."""
-    database = Database(proxy.url(place.url()), without_time_limit=True)
+    database = Database(proxy.make_url(place.url()), without_time_limit=True)
     assert run_slow_statement(database, 0) == 0
     with proxy.cause_fault("passed"):
         assert run_slow_statement(database, 0.3) == 0

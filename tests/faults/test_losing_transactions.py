@@ -110,14 +110,14 @@ def test_a_stopped_process_loses_its_database_locks(place: ServerPlace, lock: st
     stopped, woken = threading.Event(), threading.Event()
     works = [CrossingTransaction(COUNTER_NAMES), CrossingTransaction(COUNTER_NAMES)]
 
-    def stopped_work(tx: Transaction) -> None:
+    def lock_and_wait(tx: Transaction) -> None:
         tx.conn.exec_driver_sql(lock)
         stopped.set()
         assert woken.wait(PATIENCE_SECONDS)
         works[0](tx)
 
     with open_databases(place, 2) as (first, second), ThreadPoolExecutor(1) as thread:
-        sleeper = thread.submit(first.write, stopped_work)
+        sleeper = thread.submit(first.write, lock_and_wait)
         try:
             assert stopped.wait(PATIENCE_SECONDS)
             second.write(works[1])
@@ -142,12 +142,12 @@ def test_a_snapshot_that_is_too_old(place: ServerPlace, statements: tuple[str, .
         pytest.skip("MySQL guards no snapshots")
     with open_databases(place, 1) as (database,), count_reruns() as reruns:
 
-        def guard(dbapi: Any, _record: object) -> None:
+        def execute_at_connect(dbapi: Any, _record: object) -> None:
             with dbapi.cursor() as cursor:
                 for statement in ("SET SESSION innodb_snapshot_isolation = 1", *statements):
                     cursor.execute(statement)
 
-        event.listen(database.engine, "connect", guard)
+        event.listen(database.engine, "connect", execute_at_connect)
         work = ReadModifyWrite()
 
         def read_then_overtaken(tx: Transaction) -> None:
@@ -171,11 +171,11 @@ def test_a_statement_that_takes_too_long(place: ServerPlace) -> None:
     tries = 0
     with open_databases(place, 1) as (database,):
 
-        def work(tx: Transaction) -> None:
+        def count_try_and_execute(tx: Transaction) -> None:
             nonlocal tries
             tries += 1
             tx.conn.exec_driver_sql(endless)
 
         with pytest.raises(ConsoleError) as stopped:
-            database.write(work)
+            database.write(count_try_and_execute)
     assert (stopped.value.code, tries) == ("database_locked", 1)

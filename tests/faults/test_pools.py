@@ -49,7 +49,7 @@ def test_every_connection_is_returned_to_its_pool(database: Database, place: Ser
     """Many threads read and write, and many of their calls fail: all connections return to the pools, and after
     `close` the server has no session of this account."""
 
-    def fail(tx: Transaction) -> None:
+    def select_and_raise(tx: Transaction) -> None:
         tx.conn.execute(SELECT_ONE_QUERY)
         raise LookupError
 
@@ -58,7 +58,7 @@ def test_every_connection_is_returned_to_its_pool(database: Database, place: Ser
             with database.read() as conn:
                 conn.execute(SELECT_ONE_QUERY)
             with suppress(LookupError):
-                database.write(fail)
+                database.write(select_and_raise)
             with suppress(ConsoleError), database.read() as conn:
                 conn.execute(text("SELECT * FROM no_such_table"))
             database.write(lambda tx: tx.conn.execute(SELECT_ONE_QUERY))
@@ -106,12 +106,12 @@ def test_sessions_killed_while_idle(database: Database, place: ServerPlace) -> N
 def test_connections_closed_by_the_server_are_replaced(database: Database, place: ServerPlace) -> None:
     """The server closes the connections after its wait_timeout: they are replaced without an error."""
 
-    def impatient(dbapi: Any, _record: object) -> None:
+    def set_short_wait_timeout(dbapi: Any, _record: object) -> None:
         with dbapi.cursor() as cursor:
             cursor.execute("SET SESSION wait_timeout = 1")
 
     for engine in (database.engine, database._read_engine):
-        event.listen(engine, "connect", impatient)
+        event.listen(engine, "connect", set_short_wait_timeout)
     assert can_read_and_write(database, place, "before-idle")
     wait_until(lambda: list_session_ids(place) == [], "the server to hang up")
     assert can_read_and_write(database, place, "after-idle")
@@ -125,7 +125,7 @@ def test_a_line_that_went_dead_while_idle(place: ServerPlace, monkeypatch: pytes
     monkeypatch.setattr("console.store.database.server._IDLE_SECONDS_BEFORE_CHECK", 0.0)
     node = place.database.nodes[0]
     with SqlProxy(node.host, node.port) as proxy:
-        database = Database(proxy.url(place.url()))
+        database = Database(proxy.make_url(place.url()))
         assert can_read_and_write(database, place, "before-dead")
         with proxy.cause_fault("unheard") as shot:
             assert can_read_and_write(database, place, "after-dead")
@@ -140,7 +140,7 @@ def test_a_desk_connects_to_the_second_node(place: ServerPlace, first: str, monk
     monkeypatch.setattr("console.store.database.server.CONNECT_TIMEOUT_SECONDS", 1)
     node = place.database.nodes[0]
     with SqlProxy(node.host, 9, mute=first == "mute") as broken:
-        database = Database(f"{broken.url(place.url())}?fallback={node.host}:{node.port}")
+        database = Database(f"{broken.make_url(place.url())}?fallback={node.host}:{node.port}")
         assert can_read_and_write(database, place, f"fallback-{first}")
         asked = broken.taken
         with database.read(), database.read() as second:  # one more connection is made

@@ -29,7 +29,7 @@ from tests.support.places import ServerPlace
 from tests.support.pooled_databases import PooledDatabase
 from tests.support.quick_desks import make_quick_folder
 from tests.support.refusals import call_for_refusal
-from tests.support.servers import Server, mariadb
+from tests.support.servers import Server, start_private_mariadb
 from tests.support.sql_proxy import SqlProxy
 
 NUMBERS = iter(invent_numbers(500, seed=77))
@@ -72,7 +72,7 @@ def test_a_read_only_server_refuses_the_purchase(stage: FaultScene, own_server: 
         with set_global_variable(own_server, "read_only", "1"):
             lost = read_purchase_refusal(console, number)
             assert console.lookup.find_records(number).credit_checks == ()
-        assert (lost.code, lost.exit_status, stage.vendor.count(number)) == ("read_only", 3, 0)
+        assert (lost.code, lost.exit_status, stage.vendor.count_charges(number)) == ("read_only", 3, 0)
         assert buy_check(console, number) == "done"
 
 
@@ -88,7 +88,7 @@ def test_read_only_between_call_and_record(stage: FaultScene, own_server: Server
             lost = read_purchase_refusal(console, number)
         finally:
             own_server.sql("SET GLOBAL read_only = 0")
-        assert (lost.code, stage.vendor.count(number)) == ("outcome_unknown", 1)
+        assert (lost.code, stage.vendor.count_charges(number)) == ("outcome_unknown", 1)
         stage.vendor.during = lambda: None
         assert {run.task: run.count for run in console.recovery.run_all_tasks()}["spool_delivery"] == 1
         assert console.lookup.find_records(number).credit_checks[0].state == "success"
@@ -110,7 +110,10 @@ def test_a_full_table_space_at_any_statement_leaves_a_true_record() -> None:
     space purchases work again.
     """
     room = ("innodb-file-per-table=OFF", "innodb-data-file-path=ibdata1:12M:autoextend:max:40M")
-    with mariadb(extra_config=(*room, "innodb-autoextend-increment=1")) as server, make_quick_folder() as folder:
+    with (
+        start_private_mariadb(extra_config=(*room, "innodb-autoextend-increment=1")) as server,
+        make_quick_folder() as folder,
+    ):
         place = ServerPlace("mariadb", folder, PooledDatabase((server,)))
         endings: Counter[str] = Counter()
         # Without named leases: one that couldn't be given back would be waited for, by a clock that writes too.
@@ -125,7 +128,7 @@ def test_a_full_table_space_at_any_statement_leaves_a_true_record() -> None:
                 number = next(NUMBERS)
                 ending = buy_check(console, number)
                 endings[ending] += 1
-                check_ending(ending, stage.vendor.count(number), f"a full disk, {endings}")
+                check_ending(ending, stage.vendor.count_charges(number), f"a full disk, {endings}")
                 if ending == "database_unreachable" and not server.can_log_in():
                     server.start()  # InnoDB gives itself up where its own log finds no room
             _free_disk_space(server)
@@ -151,7 +154,7 @@ def test_a_locked_table_before_the_claim_refuses_the_purchase(
     number = next(NUMBERS)
     with open_scene(place) as stage, stage.open_direct_desk() as console, lock_table(stage, console, table):
         lost = read_purchase_refusal(console, number)
-        assert (lost.code, lost.exit_status, stage.vendor.count(number)) == ("database_locked", 6, 0)
+        assert (lost.code, lost.exit_status, stage.vendor.count_charges(number)) == ("database_locked", 6, 0)
     with open_scene(place) as stage, stage.open_direct_desk() as console:
         assert buy_check(console, number) == "done"
 
@@ -167,7 +170,7 @@ def test_a_locked_table_during_the_call_keeps_the_answer(place: ServerPlace, mon
         with lock_table(stage, console, "evidence"):
             assert read_purchase_refusal(console, number).code == "outcome_unknown"
         assert {run.task: run.count for run in console.recovery.run_all_tasks()}["spool_delivery"] == 1
-        assert (stage.vendor.count(number), console.lookup.find_records(number).credit_checks[0].state) == (
+        assert (stage.vendor.count_charges(number), console.lookup.find_records(number).credit_checks[0].state) == (
             1,
             "success",
         )
@@ -177,13 +180,13 @@ def test_a_locked_table_during_the_call_keeps_the_answer(place: ServerPlace, mon
 def lock_table(stage: FaultScene, console: Console, table: str) -> Iterator[None]:
     """Within the block another session locks the whole table. The console waits only one second for a lock."""
 
-    def hurry(dbapi: pymysql.Connection, _record: object) -> None:
+    def set_short_lock_timeout(dbapi: pymysql.Connection, _record: object) -> None:
         with dbapi.cursor() as cursor:
             cursor.execute("SET SESSION innodb_lock_wait_timeout = 1")
 
     stage.clock.moved.clear()  # leases can't be aged while they are locked
     console.database.close()
-    event.listen(console.database.engine, "connect", hurry)
+    event.listen(console.database.engine, "connect", set_short_lock_timeout)
     with connect_to_place(stage.place, autocommit=False) as other:
         with other.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL SERIALIZABLE")
@@ -275,7 +278,7 @@ def test_a_frozen_server_ends_the_call_in_time(
             unsent = time.monotonic() - begun
         finally:
             own_server.resume()
-        assert stage.vendor.count(before) == 0
+        assert stage.vendor.count_charges(before) == 0
         stage.vendor.during = own_server.pause
         try:
             begun = time.monotonic()

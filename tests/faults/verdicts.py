@@ -48,7 +48,7 @@ def open_database_behind_proxy(
     with SqlProxy(node.host, node.port) as proxy, pytest.MonkeyPatch.context() as patch:
         if answer_seconds:
             patch.setattr("console.store.database.server.ANSWER_TIMEOUT_SECONDS", answer_seconds)
-        database = Database(proxy.url(place.url()))
+        database = Database(proxy.make_url(place.url()))
         try:
             yield proxy, database
         finally:
@@ -85,13 +85,13 @@ def stop_commits(place: ServerPlace) -> Iterator[threading.Event]:
     """Within the block the server executes no COMMIT until the yielded event is set."""
     stopped, go = threading.Event(), threading.Event()
 
-    def hold() -> None:
+    def hold_read_lock() -> None:
         with place.database.nodes[0].connect() as connection, connection.cursor() as cursor:
             cursor.execute("FLUSH TABLES WITH READ LOCK")
             stopped.set()
             go.wait(PATIENCE_SECONDS)
 
-    thread = threading.Thread(target=hold)
+    thread = threading.Thread(target=hold_read_lock)
     thread.start()
     assert stopped.wait(PATIENCE_SECONDS)
     try:

@@ -18,7 +18,7 @@ class Attack:
     title: str
     sql: tuple[str, ...]
 
-    def after(self, title: str, *before: str) -> "Attack":
+    def prepend_statements(self, title: str, *before: str) -> "Attack":
         """Return this attack with the statements `before` in front of it, in the same session."""
         return Attack(f"{title}: {self.title}", (*before, *self.sql))
 

@@ -60,18 +60,18 @@ class AttackedDatabase:
 
     # Honest acts
 
-    def desk(self, who: str) -> Console:
+    def get_desk(self, who: str) -> Console:
         """Return this person's desk. The first call opens it."""
         if who not in self._desks:
             settings = Settings.load(self.make_environment(who))
             self._desks[who] = self._closing.enter_context(open_console(settings))
         return self._desks[who]
 
-    def fresh_desk(self, who: str) -> Console:
+    def restart_desk(self, who: str) -> Console:
         """Return this person's desk after a restart of its process, which has therefore remembered nothing."""
         if who in self._desks:
             self._desks.pop(who).close()
-        return self.desk(who)
+        return self.get_desk(who)
 
     def make_environment(self, who: str, **extra: str) -> dict[str, str]:
         """Return the environment variables of this person's desk; `extra` replaces or adds some."""
@@ -91,7 +91,7 @@ class AttackedDatabase:
 
     def buy(self, who: str, number: str, client: str = CLIENT, *, renew: bool = False) -> CreditCheck:
         """Buy a credit check at this person's desk. Raises the ConsoleError of the service."""
-        return self.desk(who).credit_checks.purchase(PurchaseRequest(number, client, renew=renew))
+        return self.get_desk(who).credit_checks.purchase(PurchaseRequest(number, client, renew=renew))
 
     def buy_new(self, who: str = "op-b") -> CreditCheck:
         """Buy a credit check of a new corporation and return its record, which is live."""
@@ -104,16 +104,16 @@ class AttackedDatabase:
         number = self.take_unused_number()
         self.sandbox.control.add_fault("close_after_charge", call="purchase", number=number)
         assert call_for_refusal_code(lambda: self.buy(who, number)) == "outcome_unknown"
-        return self.desk(who).lookup.find_records(number).credit_checks[0]
+        return self.get_desk(who).lookup.find_records(number).credit_checks[0]
 
     def make_paid_payment(self, minor: int = 3_000) -> Payment:
         """Return a payment of `minor` yen that its payer has made and that is booked here."""
         self._orders += 1
-        return import_paid_payment(self.desk("op-b"), self.sandbox, f"ORD-H{self._orders}", minor)
+        return import_paid_payment(self.get_desk("op-b"), self.sandbox, f"ORD-H{self._orders}", minor)
 
     def request_refund(self, payment: Payment, who: str = "op-b", amount: int = 1_000) -> Refund:
         """Request a refund of `amount` yen of this payment at the desk of `who`, and return it."""
-        return request_refund(self.desk(who), payment.id, amount)
+        return request_refund(self.get_desk(who), payment.id, amount)
 
     # The truth
 
@@ -128,7 +128,7 @@ class AttackedDatabase:
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
         """Execute the statements as the schema account and return the rows of the last one."""
         rows: list[tuple[Any, ...]] = []
-        with self.people.connect("owner") as line, line.cursor() as cursor:
+        with self.people.open_connection("owner") as line, line.cursor() as cursor:
             with suppress(pymysql.MySQLError):  # on a cluster: know what other nodes have acknowledged
                 cursor.execute("SET SESSION wsrep_sync_wait = 7")
             for statement in statements:
@@ -162,9 +162,9 @@ class AttackedDatabase:
         there = replace(self.people, server=self.nodes[node])
         told = {"me": self.people.names[who], "other": self.people.names["op-b"], **names}
         said = []
-        with there.connect(who) as line, line.cursor() as cursor:
+        with there.open_connection(who) as line, line.cursor() as cursor:
             for statement in way.sql:
-                said.append(_execute(cursor, _fill_in(statement, told)))
+                said.append(_execute_attack(cursor, _fill_in(statement, told)))
         return said
 
     def attack_as_each_role(self, ways: Iterable[Attack], roles: Iterable[str] = ROLES.values(), **names: str) -> int:
@@ -193,18 +193,18 @@ class AttackedDatabase:
         number = self.take_unused_number()
         record = self.buy("op-a", number)
         assert (record.state, self.count_charges(number)) == ("success", 1)
-        assert self.desk("op-b").credit_checks.refetch(record.id).record.id == record.id
+        assert self.get_desk("op-b").credit_checks.refetch(record.id).record.id == record.id
         assert call_for_refusal_code(lambda: self.buy("lead-b", number)) == "already_purchased"
         payment = self.make_paid_payment()
         request = self.request_refund(payment, "op-a")
-        approved = self.desk("lead-b").refunds.approve(request.id)
+        approved = self.get_desk("lead-b").refunds.approve(request.id)
         assert approved.state in (RefundState.SUBMITTED, RefundState.COMPLETED)
         assert self.count_refunds(payment) == 1
-        self.desk("op-b").payments.probe(payment.id)
-        self.desk("worker").recovery.run_all_tasks()
-        self.desk("aud-e").audit.verify_chains()
+        self.get_desk("op-b").payments.probe(payment.id)
+        self.get_desk("worker").recovery.run_all_tasks()
+        self.get_desk("aud-e").audit.verify_chains()
         assert (
-            call_for_refusal_code(lambda: self.desk("adm-f").credit_checks.read_credit_check(record.id))
+            call_for_refusal_code(lambda: self.get_desk("adm-f").credit_checks.read_credit_check(record.id))
             == "not_allowed"
         )
 
@@ -248,7 +248,7 @@ def _fill_in(statement: str, names: dict[str, str]) -> str:
     return statement
 
 
-def _execute(cursor: Any, statement: str) -> str:
+def _execute_attack(cursor: Any, statement: str) -> str:
     try:
         cursor.execute(statement)
     except pymysql.MySQLError as refusal:

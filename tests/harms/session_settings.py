@@ -47,11 +47,13 @@ def list_settings(cursor: Any) -> Sequence[str]:
     return [
         f"{name} = {value}"
         for name in (sorted(facts) or names)
-        for value in dict.fromkeys(_values_of(name, *facts.get(name, ("", None, None, None))))
+        for value in dict.fromkeys(_iterate_values(name, *facts.get(name, ("", None, None, None))))
     ]
 
 
-def _values_of(name: str, kind: str, smallest: str | None, largest: str | None, choice: str | None) -> Iterator[str]:
+def _iterate_values(
+    name: str, kind: str, smallest: str | None, largest: str | None, choice: str | None
+) -> Iterator[str]:
     if name in _VALUES_BY_NAME:
         yield from _VALUES_BY_NAME[name]
     elif name.startswith("character_set"):

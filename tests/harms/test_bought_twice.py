@@ -37,7 +37,7 @@ def make_renewal_attacks(record: CreditCheck) -> Iterator[Attack]:
     where = f"id = {record.id}"
     for at in ("'9990-01-01'", UTC, "expired_at", f"{UTC} + INTERVAL 2 YEAR", PAST_INSTANT_SQL):
         for way in make_update_attacks(CHECKS, {"superseded_at": at} | VERSION_UPDATE, where):
-            yield way.after("loose", *SET_CHECKS_OFF_STATEMENTS)
+            yield way.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)
         yield Attack(
             f"superseded {at}", (f"UPDATE {CHECKS} SET superseded_at = {at}, version = version + 1 WHERE {where}",)
         )
@@ -49,7 +49,7 @@ def make_renewal_attacks(record: CreditCheck) -> Iterator[Attack]:
         (make_forged_evidence(record, "alarmbox.purchase", FORGED_SUMMARY),),
     ):
         for way in make_update_attacks(CHECKS, step | given_up, where, [step, given_up]):
-            yield way.after("forged reading", *before)
+            yield way.prepend_statements("forged reading", *before)
         yield Attack("as if never dated", (*before, f"UPDATE {CHECKS} SET expired_at = NULL, version = version + 1"))
     renewal = (
         f"INSERT INTO {CHECKS} (client_id, corporation_number, work_state, operation_id, renews)"
@@ -114,7 +114,7 @@ def make_not_bought_attacks(record: CreditCheck) -> Iterator[Attack]:
     said = make_forged_evidence(record)
     for first in ((said, failed), (said, relocked, failed), (said, nulled, failed), (said, lapsed, failed)):
         yield from make_ending_attacks(
-            Attack("forged refusal", (*first, *error)).after("loose", *SET_CHECKS_OFF_STATEMENTS)
+            Attack("forged refusal", (*first, *error)).prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)
         )
         yield Attack("forged refusal", (*first, *error))
     yield Attack("another operation", (*_make_operation_replacement(record), *error))
@@ -189,7 +189,7 @@ def test_a_running_purchase_keeps_its_claim(harm_scene: AttackedDatabase) -> Non
     with ThreadPoolExecutor(1) as pool:
         buying = pool.submit(lambda: harm_scene.buy("op-a", number))
         assert harm_scene.sandbox.control.wait_until_reached(held=1, call="purchase", number=number)
-        (record,) = harm_scene.desk("op-b").lookup.find_records(number).credit_checks
+        (record,) = harm_scene.get_desk("op-b").lookup.find_records(number).credit_checks
         harm_scene.attack_as_each_role(make_not_bought_attacks(record))
         harm_scene.attack_as_each_role(make_column_attacks(record), WRITERS)
         for who in ("op-b", "lead-b"):
@@ -197,7 +197,7 @@ def test_a_running_purchase_keeps_its_claim(harm_scene: AttackedDatabase) -> Non
         harm_scene.sandbox.control.release_calls("purchase", number)
         buying.exception(30)
     assert harm_scene.count_charges(number) == 1
-    (record,) = harm_scene.desk("op-b").lookup.find_records(number).credit_checks
+    (record,) = harm_scene.get_desk("op-b").lookup.find_records(number).credit_checks
     assert record.state in (CheckState.SUCCESS, CheckState.PENDING)
     harm_scene.check_not_bought_again(number)
     harm_scene.check_ordinary_work()
@@ -213,7 +213,7 @@ def test_a_check_in_another_spelling_keeps_its_claim(harm_scene: AttackedDatabas
         f"INSERT INTO {CHECKS} (client_id, corporation_number, credit_check_id, expired_at)"
         f" VALUES ({CLIENT}, 'T{stray}', 77, {UTC} + INTERVAL 1 YEAR)"
     )
-    (record,) = harm_scene.desk("op-b").lookup.find_records(stray).credit_checks
+    (record,) = harm_scene.get_desk("op-b").lookup.find_records(stray).credit_checks
     for other in (number, harm_scene.take_unused_number(), "'x'"):
         for work in ("NULL", "'none'", "'needs_review'"):
             change: Values = {"corporation_number": other, "work_state": work, "status": "'success'"} | VERSION_UPDATE
@@ -262,7 +262,7 @@ def test_a_forged_number_of_the_provider_renews_nothing(harm_scene: AttackedData
     harm_scene.sql(old_purchases.SET_SENDING_TIME_SQL)
     harm_scene.sandbox.control.add_fault("close_after_charge", call="purchase", number=number)
     assert call_for_refusal_code(lambda: harm_scene.buy("op-b", number, renew=True)) == "outcome_unknown"
-    renewed = harm_scene.desk("op-b").lookup.find_records(number).credit_checks[0]
+    renewed = harm_scene.get_desk("op-b").lookup.find_records(number).credit_checks[0]
     others = (999_999, harm_scene.buy_new().credit_check_id, _buy_expired(harm_scene), earlier.credit_check_id)
     records = [*(harm_scene.buy_without_answer("op-b") for _ in others[:-1]), renewed]
     for record, given in zip(records, others, strict=True):
@@ -274,7 +274,7 @@ def test_a_forged_number_of_the_provider_renews_nothing(harm_scene: AttackedData
         }  # fmt: skip
         told = make_forged_evidence(record, "alarmbox.purchase", FORGED_SUMMARY)
         for way in make_update_attacks(CHECKS, bought | VERSION_UPDATE, f"id = {record.id}"):
-            harm_scene.attack_as_each_role([way.after("forged answer", told)], WRITERS)
+            harm_scene.attack_as_each_role([way.prepend_statements("forged answer", told)], WRITERS)
         for who in ("op-a", "op-b", "lead-b"):
             for renew in (False, True):
                 call_for_ending(lambda: harm_scene.buy(who, record.corporation_number, renew=renew))  # noqa: B023  # called at once
@@ -300,7 +300,7 @@ def test_a_refusal_received_by_the_sending_process_frees_the_number(harm_scene: 
     assert call_for_refusal_code(lambda: harm_scene.buy("op-a", number)) == "provider_refused"
     assert harm_scene.buy("op-b", number).state == "success"
     unknown = harm_scene.buy_without_answer("op-a")
-    resolve = harm_scene.desk("op-a").recovery.resolve
+    resolve = harm_scene.get_desk("op-a").recovery.resolve
     assert resolve("credit-check", unknown.id, "error", "not on their screen").awaiting == "second_person"
-    decided = harm_scene.desk("lead-b").recovery.resolve("credit-check", unknown.id, "error", "nor on the bill")
+    decided = harm_scene.get_desk("lead-b").recovery.resolve("credit-check", unknown.id, "error", "nor on the bill")
     assert decided.awaiting is None

@@ -47,16 +47,16 @@ def make_forged_time_attacks(payment: Payment) -> Iterator[Attack]:
         f" WHERE id = {payment.id}"
     )
     for way in make_insert_attacks("refunds", make_refund_row(payment, FORGED_TIMES["over now"])):
-        yield way.after("over now", reserve)
+        yield way.prepend_statements("over now", reserve)
     for name, times in FORGED_TIMES.items():
         plain = next(make_insert_attacks("refunds", make_refund_row(payment, times)))
-        yield plain.after(name, reserve)
-        yield plain.after(f"{name}, loose", *SET_CHECKS_OFF_STATEMENTS, reserve)
+        yield plain.prepend_statements(name, reserve)
+        yield plain.prepend_statements(f"{name}, loose", *SET_CHECKS_OFF_STATEMENTS, reserve)
 
 
 def find_open_refund(scene: AttackedDatabase, payment: Payment) -> Refund | None:
     """Return the open refund that an attack has left for this payment, or None."""
-    views = scene.desk("lead-b").refunds
+    views = scene.get_desk("lead-b").refunds
     found = scene.sql(f"SELECT id FROM refunds WHERE payment_id = {payment.id} AND status = 'requested'")
     return views.read_refund(found[0][0]).record if found else None
 
@@ -66,10 +66,10 @@ def approve_and_run_due(scene: AttackedDatabase, refund: Refund) -> RefundState:
     of the refund after that.
     """
     for _ in range(2):
-        call_for_ending(lambda: scene.desk("lead-b").refunds.approve(refund.id))
-    call_for_ending(lambda: scene.desk("op-b").refunds.submit(refund.id))
-    scene.desk("worker").recovery.run_all_tasks()
-    return scene.desk("lead-b").refunds.read_refund(refund.id).record.state
+        call_for_ending(lambda: scene.get_desk("lead-b").refunds.approve(refund.id))
+    call_for_ending(lambda: scene.get_desk("op-b").refunds.submit(refund.id))
+    scene.get_desk("worker").recovery.run_all_tasks()
+    return scene.get_desk("lead-b").refunds.read_refund(refund.id).record.state
 
 
 def test_no_maker_chooses_the_cooling_off(harm_scene: AttackedDatabase, payment: Payment) -> None:
@@ -84,7 +84,7 @@ def test_no_maker_chooses_the_cooling_off(harm_scene: AttackedDatabase, payment:
             if refund is not None:
                 came += 1
                 assert approve_and_run_due(scene, refund) is RefundState.APPROVED, way
-                scene.desk(who).refunds.withdraw(refund.id)
+                scene.get_desk(who).refunds.withdraw(refund.id)
             assert scene.count_refunds(payment) == 0, way
             scene.sql(f"UPDATE payments SET reserved_minor = 0 WHERE id = {payment.id}")
     assert came > 0, "nothing was tried"
@@ -100,7 +100,7 @@ def test_no_role_shortens_a_cooling_off_period(harm_scene: AttackedDatabase, pay
     """
     scene = harm_scene
     refund = scene.request_refund(payment, amount=LARGE_YEN)
-    assert scene.desk("lead-b").refunds.approve(refund.id).state is RefundState.APPROVED
+    assert scene.get_desk("lead-b").refunds.approve(refund.id).state is RefundState.APPROVED
     raised = {"version": "version + 1"}
     earlier = (
         {"sends_after": UTC},
@@ -114,7 +114,9 @@ def test_no_role_shortens_a_cooling_off_period(harm_scene: AttackedDatabase, pay
     )
     for values in earlier:
         for way in make_update_attacks("refunds", {**raised, **values}, f"id = {refund.id}"):
-            scene.attack_as_each_role((way, way.after("loose", *SET_CHECKS_OFF_STATEMENTS)), ROLES.values())
+            scene.attack_as_each_role(
+                (way, way.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)), ROLES.values()
+            )
     limits = Attack(
         "limits", ("UPDATE limits SET value = 0 WHERE name = 'cooling_off_seconds'", "DELETE FROM limits")
     )

@@ -104,12 +104,12 @@ class AttackedTeam:
         AssertionError if a step fails.
         """
         password = unquote(urlsplit(self.scene.people.urls["lead-b"]).password or "")
-        with execute_desk_requests(self.scene.desk("worker")), use_password_reader(lambda: password):
+        with execute_desk_requests(self.scene.get_desk("worker")), use_password_reader(lambda: password):
             self.scene.check_ordinary_work()
 
-    def execute(self) -> None:
+    def execute_requests(self) -> None:
         """Let the worker execute all waiting desk requests."""
-        worker = self.scene.desk("worker")
+        worker = self.scene.get_desk("worker")
         while worker.desk_requests.execute_next():
             pass
 
@@ -136,7 +136,7 @@ def attacked_team(request: pytest.FixtureRequest) -> Iterator[AttackedTeam]:
         ]
         apply_accounts(made.people.owner, people, {})
         for who in list(ROLES_BY_PERSON):
-            made.fresh_desk(who)
+            made.restart_desk(who)
         yield AttackedTeam(made, check, unknown, payment, refund, _read_column_types(made))
 
 
@@ -233,7 +233,7 @@ def open_attacker_cursor(stage: AttackedTeam, who: str) -> Iterator[Any]:
     with its checks switched off.
     """
     there = replace(stage.scene.people, server=stage.scene.nodes[-1])
-    line = there.connect(who, local_infile=True)
+    line = there.open_connection(who, local_infile=True)
     try:
         with line.cursor() as cursor:
             cursor.execute(_SET_CHECKS_OFF_SQL)
@@ -292,7 +292,7 @@ def test_a_person_in_team_mode_changes_nothing_by_sql(attacked_team: AttackedTea
     assert attacked_team.list_database_faults() == []
     rows = attacked_team.scene.sql("SELECT DISTINCT who, state FROM requests WHERE state = 'asked'")
     assert set(rows) <= {(names["me"], "asked")}
-    attacked_team.execute()
+    attacked_team.execute_requests()
     assert attacked_team.scene.sql("SELECT COUNT(*) FROM requests WHERE state IN ('asked', 'taken')") == [(0,)]
     attacked_team.check_no_harm()
     attacked_team.check_ordinary_work()
@@ -340,7 +340,7 @@ def test_no_desk_request_changes_more_than_its_command_allows(attacked_team: Att
                     is_executed(
                         cursor, f"INSERT INTO requests ({', '.join(row)}) VALUES ({', '.join(row.values())})", names
                     )
-            attacked_team.execute()
+            attacked_team.execute_requests()
     assert set(attacked_team.scene.sql("SELECT DISTINCT state FROM requests")) == {("ended",)}
     assert attacked_team.scene.sql("SELECT COUNT(*) FROM requests WHERE result LIKE '%internal_error%'") == [(0,)]
     attacked_team.check_no_harm()

@@ -56,12 +56,12 @@ def test_no_setting_forges_a_request(attacked_team: AttackedTeam, drawn: int) ->
         attacked_team.scene.people.names,
     )
     others_request = make_request_id()
-    with people.connect("op-b") as line, line.cursor() as cursor:
+    with people.open_connection("op-b") as line, line.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO requests (id, action, args, evidence_sha256) VALUES ('{others_request}', 'probe', '[]',"
             " REPEAT('a', 64))"
         )
-    with people.connect(PERSON_WITH_FULL_QUOTA) as line, line.cursor() as cursor:
+    with people.open_connection(PERSON_WITH_FULL_QUOTA) as line, line.cursor() as cursor:
         for _ in range(MAX_WAITING_REQUESTS):
             cursor.execute(f"INSERT INTO requests (id, action, args) VALUES ('{make_request_id()}', 'probe', '[]')")
         settings = list(list_settings(cursor))
@@ -69,7 +69,7 @@ def test_no_setting_forges_a_request(attacked_team: AttackedTeam, drawn: int) ->
     for setting in random.sample(settings, drawn) if drawn else settings:
         who = PEOPLE_IN_TEAM_MODE[settled % len(PEOPLE_IN_TEAM_MODE)]
         words = {"me": names[who], "other": names["lead-b"], "others_request": others_request}
-        with people.connect(who) as line, line.cursor() as cursor:
+        with people.open_connection(who) as line, line.cursor() as cursor:
             if not _is_executed(cursor, f"SET SESSION {setting}"):
                 continue
             settled += 1
@@ -79,7 +79,7 @@ def test_no_setting_forges_a_request(attacked_team: AttackedTeam, drawn: int) ->
                 for refused in _REFUSED_STATEMENTS
                 if who != "aud-e" and _is_executed(cursor, refused.format(id=make_request_id(), **words))
             ]
-        with people.connect(PERSON_WITH_FULL_QUOTA) as line, line.cursor() as cursor:
+        with people.open_connection(PERSON_WITH_FULL_QUOTA) as line, line.cursor() as cursor:
             one_more = f"INSERT INTO requests (id, action, args) VALUES ('{make_request_id()}', 'probe', '[]')"
             if _is_executed(cursor, f"SET SESSION {setting}") and _is_executed(cursor, one_more):
                 passed.append((setting, "one more than a person may have waiting"))

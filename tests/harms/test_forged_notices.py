@@ -62,7 +62,7 @@ class ShopAndBank:
 
     def run_due_tasks(self, worker: Console | None = None) -> None:
         """Run all due tasks of the worker, and reconcile the bank's notices of today with our records."""
-        console = worker or self.scene.fresh_desk("worker")
+        console = worker or self.scene.restart_desk("worker")
         console.recovery.run_all_tasks()
         today = datetime.now(UTC).date()
         if worker is None:
@@ -75,7 +75,7 @@ class ShopAndBank:
         continues it.
         """
         try:
-            self.scene.desk("op-b").reconciliation.run("bank", day, day)
+            self.scene.get_desk("op-b").reconciliation.run("bank", day, day)
         except ConsoleError as lost:
             if lost.code != "in_progress":
                 raise
@@ -148,7 +148,7 @@ def forge_notices(number: str, genuine: dict[str, str]) -> Iterator[Attack]:
     )
     (insert, *_) = make_insert_attacks("payment_events", make_event_row("forged-begun-{me}", number))
     yield Attack("a payment that waits for it", (begun, *insert.sql))
-    yield insert.after("loose", *SET_CHECKS_OFF_STATEMENTS)
+    yield insert.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)
 
 
 def alter_true_notice(number: str, event: str) -> Iterator[Attack]:
@@ -174,7 +174,7 @@ def test_no_row_of_a_plain_client_pays_an_order(harm_scene: AttackedDatabase) ->
         shop.insert_order(shop.take_order_number()),
         shop.take_order_number(),
     )
-    taker = harm_scene.desk("worker")
+    taker = harm_scene.get_desk("worker")
     event = f"true-{true}"
     assert taker.payments.receive_notice(make_signed_post(event, true)).done == "booked"
     assert taker.payments.receive_notice(make_signed_post(f"true-{waiting}", waiting)).done == "unmatched"
@@ -195,9 +195,10 @@ def test_no_row_of_a_plain_client_pays_an_order(harm_scene: AttackedDatabase) ->
     shop.check_paid(waiting)
     shop.check_unpaid(victim)
     assert (
-        harm_scene.desk("worker").payments.receive_notice(make_signed_post(f"late-{victim}", victim)).done == "booked"
+        harm_scene.get_desk("worker").payments.receive_notice(make_signed_post(f"late-{victim}", victim)).done
+        == "booked"
     )
-    harm_scene.desk("worker").recovery.run_all_tasks()
+    harm_scene.get_desk("worker").recovery.run_all_tasks()
     shop.check_paid(victim)
     harm_scene.check_ordinary_work()
 
@@ -246,7 +247,7 @@ def test_a_deleted_or_replaced_key_books_nothing(harm_scene: AttackedDatabase) -
     shop = ShopAndBank(harm_scene)
     number = shop.take_order_number()
     event = f"rotated-{number}"
-    assert harm_scene.desk("worker").payments.receive_notice(make_signed_post(event, number)).done == "unmatched"
+    assert harm_scene.get_desk("worker").payments.receive_notice(make_signed_post(event, number)).done == "unmatched"
     shop.insert_order(number)
     row_id = harm_scene.sql(f"SELECT id FROM payment_events WHERE event_id = '{event}'")[0][0]
 
@@ -280,7 +281,7 @@ def test_a_long_genuine_notice_is_kept_whole(harm_scene: AttackedDatabase, lengt
     shop = ShopAndBank(harm_scene)
     number = shop.take_order_number()
     body = make_notice_text(f"long-{number}", number).encode() + b" " * length
-    taken = harm_scene.desk("worker").payments.receive_notice(make_signed_notice("bank", body, datetime.now(UTC)))
+    taken = harm_scene.get_desk("worker").payments.receive_notice(make_signed_notice("bank", body, datetime.now(UTC)))
     assert taken.done == "unmatched"
     shop.insert_order(number)
     shop.run_due_tasks()
@@ -295,6 +296,6 @@ def test_an_operator_cannot_act_as_the_worker_on_a_server(harm_scene: AttackedDa
     shop = ShopAndBank(harm_scene)
     number = shop.insert_order(shop.take_order_number())
     with act_as(WORKER), pytest.raises(Exception, match="not_allowed"):
-        harm_scene.desk("op-a").payments.receive_notice(make_signed_post(f"op-{number}", number))
+        harm_scene.get_desk("op-a").payments.receive_notice(make_signed_post(f"op-{number}", number))
     shop.run_due_tasks()
     shop.check_unpaid(number)

@@ -51,7 +51,9 @@ def test_no_account_restores_an_older_pair_of_tokens(harm_scene: AttackedDatabas
             form for form in make_update_attacks("provider_tokens", change, where) if "ORDER BY" not in form.title
         ]
         harm_scene.attack_as_each_role(
-            harm_scene.choose_ways([*forms, *(form.after("loose", *SET_CHECKS_OFF_STATEMENTS) for form in forms)]),
+            harm_scene.choose_ways(
+                [*forms, *(form.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS) for form in forms)]
+            ),
             WRITERS,
         )
     assert _read_tokens(harm_scene)[2] == used
@@ -106,7 +108,8 @@ def test_stored_paths_lead_only_to_documents(harm_scene: AttackedDatabase) -> No
             "fetched_at": UTC,
         }
         harm_scene.attack_as_each_role(
-            way.after("loose", *SET_CHECKS_OFF_STATEMENTS) for way in make_insert_attacks("documents", row)
+            way.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)
+            for way in make_insert_attacks("documents", row)
         )
         change = {"version": "version + 1", "pdf_file_path": f"'{path}'"}
         harm_scene.attack_as_each_role(make_update_attacks(CHECKS, change, f"id = {record.id}"))
@@ -121,7 +124,7 @@ def test_stored_paths_lead_only_to_documents(harm_scene: AttackedDatabase) -> No
     strange = "NOT {0} REGEXP '^[0-9a-f]{{2}}/[0-9a-f]{{64}}[.](pdf|csv)$'"
     assert harm_scene.sql(f"SELECT path FROM documents WHERE {strange.format('path')}") == []
     assert harm_scene.sql(f"SELECT id FROM {CHECKS} WHERE {strange.format('pdf_file_path')}") == []
-    assert harm_scene.desk("op-b").credit_checks.read_pdf(record.id).startswith(b"%PDF-")
+    assert harm_scene.get_desk("op-b").credit_checks.read_pdf(record.id).startswith(b"%PDF-")
     assert call_for_refusal_code(lambda: harm_scene.buy("op-a", record.corporation_number)) == "already_purchased"
 
 

@@ -30,7 +30,7 @@ def _make_lost_operation_row(number: str, payment: str = "NULL") -> dict[str, st
 
 def _write_loss_audit_entry(scene: AttackedDatabase, who: str) -> None:
     """Write the audit entry that a desk writes when it reports a loss."""
-    context = scene.desk(who)._context
+    context = scene.get_desk(who)._context
     action = AuditAction.DATABASE_WENT_BACK
     context.write(lambda tx: context.record_audit(tx, action, 1, {}, kind="database", reason=RULE))
 
@@ -67,7 +67,7 @@ def _check_stop_without_audit_entry(harm_scene: AttackedDatabase) -> None:
         *make_insert_attacks("lost_operations", _make_lost_operation_row(number, str(payment.id))),
     ]
     ended = [
-        end.after("loose", *SET_CHECKS_OFF_STATEMENTS)
+        end.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)
         for way in (alerts[0], lost[0])
         for end in make_ending_attacks(way)
     ]
@@ -92,9 +92,9 @@ def _check_repeated_stops(harm_scene: AttackedDatabase, who: str) -> None:
             continue
         stops += 1
         assert call_for_refusal_code(lambda: harm_scene.buy_new("op-a")) == RULE
-        open_alerts = harm_scene.desk("lead-b").alerts.list_alerts()
+        open_alerts = harm_scene.get_desk("lead-b").alerts.list_alerts()
         (alert,) = [one for one in open_alerts if one.rule_id == RULE and one.resolved_at is None]
-        harm_scene.desk("lead-b").alerts.acknowledge(alert.id, "nothing is missing")
+        harm_scene.get_desk("lead-b").alerts.acknowledge(alert.id, "nothing is missing")
     assert stops == 3
     writers = harm_scene.sql("SELECT DISTINCT who FROM audit_log WHERE what = 'database.went_back'")
     assert (harm_scene.people.names[who],) in writers

@@ -36,7 +36,7 @@ def cluster() -> Iterator[RequestingTeam]:
 
 def _insert_files(bench: RequestingTeam, who: str, count: int) -> None:
     """Insert `count` files of the largest size in one transaction."""
-    with bench.team.connect(who) as line, line.cursor() as cursor:
+    with bench.team.open_connection(who) as line, line.cursor() as cursor:
         line.begin()
         for _ in range(count):
             request = make_request_id()
@@ -50,8 +50,8 @@ def test_a_cluster_takes_no_huge_transaction(cluster: RequestingTeam) -> None:
     """The cluster accepts one file in a transaction and refuses four. Measured without the limit: while a transaction
     of 490 MiB was replicated, each node let every other COMMIT wait, for up to 64 s."""
     _insert_files(cluster, "op-a", 1)
-    assert cluster.run("owner", _STORED_FILES) == [(1,)]
+    assert cluster.execute_in_session("owner", _STORED_FILES) == [(1,)]
     with pytest.raises(pymysql.MySQLError, match="writeset size"):
         _insert_files(cluster, "op-a", 4)
-    assert cluster.run("owner", _STORED_FILES) == [(1,)]
+    assert cluster.execute_in_session("owner", _STORED_FILES) == [(1,)]
     cluster.store_request("lead-b", "probe")

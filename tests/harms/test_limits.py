@@ -30,7 +30,7 @@ def limit_team(request: pytest.FixtureRequest) -> Iterator[RequestingTeam]:
 
 
 def read_limit(bench: RequestingTeam) -> int:
-    ((value,),) = bench.run("owner", SELECT_LIMIT_SQL)
+    ((value,),) = bench.execute_in_session("owner", SELECT_LIMIT_SQL)
     return int(value)
 
 
@@ -60,14 +60,18 @@ def test_two_administrators_change_a_limit_once(limit_team: RequestingTeam) -> N
     another value.
     """
     old = read_limit(limit_team)
-    limit_team.run("worker", *take_limit_request(limit_team, "adm-f"), make_proposal_insert("adm_f", old))
+    limit_team.execute_in_session(
+        "worker", *take_limit_request(limit_team, "adm-f"), make_proposal_insert("adm_f", old)
+    )
     second = take_limit_request(limit_team, "adm-g")
-    limit_team.run("worker", *second, UPDATE_LIMIT_SQL)
+    limit_team.execute_in_session("worker", *second, UPDATE_LIMIT_SQL)
     assert read_limit(limit_team) == NEW
     limit_team.check_refused(
         "worker", *second, f"UPDATE limits SET value = {old} WHERE name = '{NAME}' AND currency = 'JPY'"
     )
-    limit_team.run("owner", f"UPDATE limits SET value = {old + 1} WHERE name = '{NAME}' AND currency = 'JPY'")
+    limit_team.execute_in_session(
+        "owner", f"UPDATE limits SET value = {old + 1} WHERE name = '{NAME}' AND currency = 'JPY'"
+    )
     limit_team.check_refused("worker", *take_limit_request(limit_team, "adm-h"), UPDATE_LIMIT_SQL)
 
 
@@ -84,7 +88,7 @@ def test_one_person_alone_cannot_change_a_limit(limit_team: RequestingTeam) -> N
         limit_team.check_refused(who, make_proposal_insert(who.replace("-", "_"), old))
     alone = take_limit_request(limit_team, "adm-f")
     limit_team.check_refused("worker", *alone, UPDATE_LIMIT_SQL)
-    limit_team.run("worker", *alone, make_proposal_insert("adm_f", old))
+    limit_team.execute_in_session("worker", *alone, make_proposal_insert("adm_f", old))
     limit_team.check_refused("worker", *alone, UPDATE_LIMIT_SQL)
     limit_team.check_refused("worker", *take_limit_request(limit_team, "adm-f"), UPDATE_LIMIT_SQL)
     limit_team.check_refused("worker", *alone, make_proposal_insert("adm_g", old))
@@ -106,7 +110,9 @@ def test_both_administrators_request_the_same_change(limit_team: RequestingTeam,
     limit_team.check_refused(
         "worker", *take_limit_request(limit_team, "adm-f", **more), make_proposal_insert("adm_f", old)
     )
-    limit_team.run("worker", *take_limit_request(limit_team, "adm-f"), make_proposal_insert("adm_f", old))
+    limit_team.execute_in_session(
+        "worker", *take_limit_request(limit_team, "adm-f"), make_proposal_insert("adm_f", old)
+    )
     limit_team.check_refused("worker", *take_limit_request(limit_team, "adm-g", **more), UPDATE_LIMIT_SQL)
     assert read_limit(limit_team) == old
 
@@ -129,13 +135,21 @@ def test_a_proposal_ends(limit_team: RequestingTeam) -> None:
     administrator.
     """
     old = read_limit(limit_team)
-    limit_team.run("owner", make_proposal_insert("adm_f", old).replace(UTC, f"{UTC} - INTERVAL 25 HOUR"))
+    limit_team.execute_in_session(
+        "owner", make_proposal_insert("adm_f", old).replace(UTC, f"{UTC} - INTERVAL 25 HOUR")
+    )
     limit_team.check_refused("worker", *take_limit_request(limit_team, "adm-g"), UPDATE_LIMIT_SQL)
-    limit_team.run("worker", *take_limit_request(limit_team, "adm-f"), make_proposal_insert("adm_f", old))
-    limit_team.run("owner", f"UPDATE operators SET roles = 'auditor' WHERE name = '{limit_team.team.names['adm-f']}'")
+    limit_team.execute_in_session(
+        "worker", *take_limit_request(limit_team, "adm-f"), make_proposal_insert("adm_f", old)
+    )
+    limit_team.execute_in_session(
+        "owner", f"UPDATE operators SET roles = 'auditor' WHERE name = '{limit_team.team.names['adm-f']}'"
+    )
     limit_team.check_refused("worker", *take_limit_request(limit_team, "adm-g"), UPDATE_LIMIT_SQL)
-    limit_team.run("owner", f"UPDATE operators SET roles = 'admin' WHERE name = '{limit_team.team.names['adm-f']}'")
-    limit_team.run("worker", f"UPDATE approvals SET closed_at = {UTC}")
+    limit_team.execute_in_session(
+        "owner", f"UPDATE operators SET roles = 'admin' WHERE name = '{limit_team.team.names['adm-f']}'"
+    )
+    limit_team.execute_in_session("worker", f"UPDATE approvals SET closed_at = {UTC}")
     with pytest.raises(pymysql.MySQLError):
-        limit_team.run("worker", *take_limit_request(limit_team, "adm-g"), UPDATE_LIMIT_SQL)
+        limit_team.execute_in_session("worker", *take_limit_request(limit_team, "adm-g"), UPDATE_LIMIT_SQL)
     assert read_limit(limit_team) == old

@@ -47,7 +47,7 @@ def scene_with_rows(engine: Engine) -> Iterator[AttackedDatabase]:
             insert(made.people)
         made.whole = True
         made.sql("DELETE FROM provider_tokens")  # of the seeds
-        made.desk("worker").scheduler.run_all()
+        made.get_desk("worker").scheduler.run_all()
         yield made
 
 
@@ -67,7 +67,7 @@ def garble_table(table: str) -> Attack:
 
 def list_readings(scene: AttackedDatabase) -> Mapping[str, Callable[[], object]]:
     """Return, by name, the functions that a worker or a window calls again and again to read records."""
-    worker, desk, auditor = scene.desk("worker"), scene.desk("op-b"), scene.desk("aud-e")
+    worker, desk, auditor = scene.get_desk("worker"), scene.get_desk("op-b"), scene.get_desk("aud-e")
     queues = {
         name: (lambda name=name: desk.recovery.read_queue(name))
         for name in ("pending", "error", "incomplete", "unknown", "review", "refunds", "disagree")
@@ -184,7 +184,7 @@ def test_malformed_notes_and_mentions_leave_every_list_readable(scene_with_rows:
         said = scene_with_rows.attack(who, Attack("noted", (SET_CHECKS_OFF_SQL, *insert_malformed_notes())), name="x")
         assert who == "worker" or said.count("") > 300, set(said)
     assert list_failed_readings(scene_with_rows) == {}
-    scene_with_rows.desk("op-a").recovery.add_note("order", 1, "still possible")
+    scene_with_rows.get_desk("op-a").recovery.add_note("order", 1, "still possible")
 
 
 STRANGE_ROWS = (
@@ -324,5 +324,5 @@ def test_a_strange_row_is_passed_over(scene_with_rows: AttackedDatabase) -> None
     number = scene_with_rows.take_unused_number()
     assert (scene_with_rows.buy("op-a", number).state, scene_with_rows.count_charges(number)) == ("success", 1)
     payment = scene_with_rows.make_paid_payment()
-    scene_with_rows.desk("lead-b").refunds.approve(scene_with_rows.request_refund(payment, "op-a").id)
+    scene_with_rows.get_desk("lead-b").refunds.approve(scene_with_rows.request_refund(payment, "op-a").id)
     assert scene_with_rows.count_refunds(payment) == 1

@@ -36,7 +36,7 @@ def open_payment(harm_scene: AttackedDatabase) -> Payment:
     answer.
     """
     order_id, _ = insert_order(harm_scene)
-    return harm_scene.desk("op-b").payments.start(order_id, "paypay").payment
+    return harm_scene.get_desk("op-b").payments.start(order_id, "paypay").payment
 
 
 def make_payment_end_attacks(payment: Payment) -> Iterator[Attack]:
@@ -58,7 +58,7 @@ def make_payment_end_attacks(payment: Payment) -> Iterator[Attack]:
             "payments", {**plain, "certainty": "'known'", "error_code": "'x'"}, where, steps
         ):
             yield way
-            yield way.after("loose", *SET_CHECKS_OFF_STATEMENTS)
+            yield way.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)
     for away in ({"order_id": "NULL"}, {"payment_expires_at": YESTERDAY_SQL}, {"payment_expires_at": "'2020-01-01'"}):
         yield from make_update_attacks("payments", {**VERSION_UPDATE, **away}, where)
     for word in ("cancelled", "paid", "refunded", "shipped", "delivered"):
@@ -92,7 +92,7 @@ def pay_and_probe(scene: AttackedDatabase, payment: Payment) -> tuple[str, str]:
     """Let the payer pay now and probe the payment. Return the states of the payment and of its order after that."""
     scene.sandbox.control.payments_control.move_payment("paypay", payment.merchant_payment_id, "paid")
     for _ in range(3):  # a busy machine may need longer than a desk in a hurry waits
-        call_for_ending(lambda: scene.desk("op-b").payments.probe(payment.id))
+        call_for_ending(lambda: scene.get_desk("op-b").payments.probe(payment.id))
     return read_payment_and_order(scene, payment)
 
 
@@ -106,7 +106,7 @@ def test_an_order_whose_payment_is_still_payable_is_not_cancelled(
     for way in scene.choose_ways(make_payment_end_attacks(open_payment)):
         scene.attack_as_each_role((way,))
         assert read_payment_and_order(scene, open_payment)[1] == "pending", way
-    scene.desk("worker").recovery.run_all_tasks()
+    scene.get_desk("worker").recovery.run_all_tasks()
     assert read_payment_and_order(scene, open_payment)[0] in ("token_generated", "user_payment")
     assert pay_and_probe(scene, open_payment) == ("completed", "paid")
     scene.check_ordinary_work()
@@ -124,7 +124,7 @@ def test_no_account_writes_an_unknown_payment_as_known(harm_scene: AttackedDatab
         for way in make_update_attacks(
             "payments", {**VERSION_UPDATE, **values}, f"id = {open_payment.id}", [{**VERSION_UPDATE, **values}]
         ):
-            scene.attack_as_each_role((way, way.after("loose", *SET_CHECKS_OFF_STATEMENTS)))
+            scene.attack_as_each_role((way, way.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)))
     assert scene.sql(f"SELECT certainty FROM payments WHERE id = {open_payment.id}") == [("unknown",)]
     scene.attack_as_each_role(
         make_update_attacks("orders", {**VERSION_UPDATE, "status": "'cancelled'"}, f"id = {open_payment.order_id}")
@@ -165,15 +165,15 @@ def test_a_paid_order_keeps_its_state(harm_scene: AttackedDatabase, open_payment
     kept = scene.sql(f"SELECT captured_minor, refunded_minor FROM payments WHERE id = {open_payment.id}")
     assert kept == [(3_300, 0)]
     refund = scene.request_refund(open_payment, amount=3_300)
-    scene.desk("lead-b").refunds.approve(refund.id)
-    key = scene.desk("lead-b").refunds.read_refund(refund.id).record.provider_refund_key or ""
+    scene.get_desk("lead-b").refunds.approve(refund.id)
+    key = scene.get_desk("lead-b").refunds.read_refund(refund.id).record.provider_refund_key or ""
     scene.sandbox.control.payments_control.move_refund(key, "completed")
     wait_until(lambda: _is_refunded(scene, refund.id, open_payment), "the order to be refunded")
     scene.check_ordinary_work()
 
 
 def _is_refunded(scene: AttackedDatabase, refund: int, payment: Payment) -> bool:
-    call_for_ending(lambda: scene.desk("op-b").refunds.probe(refund))
+    call_for_ending(lambda: scene.get_desk("op-b").refunds.probe(refund))
     return read_payment_and_order(scene, payment)[1] == "refunded"
 
 
@@ -210,7 +210,7 @@ def test_no_account_inserts_an_order_or_payment_in_an_end_state(
         scene.attack_as_each_role(
             make_update_attacks("orders", {**VERSION_UPDATE, "status": f"'{word}'"}, f"id = {order_id}")
         )
-    payment = scene.desk("op-a").payments.start(order_id, "paypay").payment
+    payment = scene.get_desk("op-a").payments.start(order_id, "paypay").payment
     assert payment.state in (PaymentState.TOKEN_GENERATED, PaymentState.USER_PAYMENT)
     assert pay_and_probe(scene, payment) == ("completed", "paid"), number
     scene.check_ordinary_work()
@@ -240,11 +240,11 @@ def test_a_part_of_the_price_pays_no_order(harm_scene: AttackedDatabase) -> None
         "occurred_at": datetime.now(PYTHON_UTC).isoformat(),
     }  # fmt: skip
     notice = make_signed_notice("bank", json.dumps(told).encode(), datetime.now(PYTHON_UTC))
-    assert scene.desk("worker").payments.receive_notice(notice).done == "booked"
+    assert scene.get_desk("worker").payments.receive_notice(notice).done == "booked"
     scene.attack_as_each_role(
         make_update_attacks("orders", {**VERSION_UPDATE, "status": "'paid'"}, f"id = {order_id}")
     )
-    scene.desk("worker").recovery.run_all_tasks()
+    scene.get_desk("worker").recovery.run_all_tasks()
     captured = scene.sql(f"SELECT SUM(captured_minor) FROM payments WHERE order_id = {order_id}")
     assert captured == [(1,)]
     assert scene.sql(f"SELECT status FROM orders WHERE id = {order_id}") == [("pending",)]

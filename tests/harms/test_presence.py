@@ -36,11 +36,13 @@ def _make_presence_lease(slot: int, name: str) -> dict[str, str]:
 def test_only_a_workers_account_holds_a_presence_lease(harm_scene: AttackedDatabase) -> None:
     """Only a worker's account can hold a presence lease. Otherwise desks would store requests while no worker runs,
     and a worker would wait for another one that doesn't run."""
-    executor = harm_scene.desk("worker").desk_requests
+    executor = harm_scene.get_desk("worker").desk_requests
     for slot in (0, 1, 15):
         for name in NAMES:
             for form in make_insert_attacks("leases", _make_presence_lease(slot, name)):
-                harm_scene.attack_as_each_role((form, form.after("loose", *SET_CHECKS_OFF_STATEMENTS)), PEOPLE)
+                harm_scene.attack_as_each_role(
+                    (form, form.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)), PEOPLE
+                )
         harm_scene.attack_as_each_role(
             make_ending_attacks(Attack("held", (_make_lease_insert(_make_presence_lease(slot, NAMES[0])),))), PEOPLE
         )
@@ -54,7 +56,7 @@ def test_only_a_workers_account_holds_a_presence_lease(harm_scene: AttackedDatab
     }
     where = "name = 'desk_requests'"
     for form in make_update_attacks("leases", taken | {"fence": "fence + 1"}, where):
-        harm_scene.attack_as_each_role((form, form.after("loose", *SET_CHECKS_OFF_STATEMENTS)), PEOPLE)
+        harm_scene.attack_as_each_role((form, form.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)), PEOPLE)
     own = _make_presence_lease(0, "'mine'")
     renamed = Attack(
         "renamed", (_make_lease_insert(own), "UPDATE leases SET name = 'desk_requests', slot = 3 WHERE name = 'mine'")

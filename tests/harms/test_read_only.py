@@ -58,10 +58,10 @@ def test_the_read_only_switch_has_the_name_of_its_requester(read_only_team: Requ
         read_only_team.check_refused("worker", *taken, make_switch_insert(name, 0))
         read_only_team.check_refused("worker", *taken, make_switch_insert(name, scope="paypay"))
         read_only_team.check_refused("worker", *taken, make_switch_insert("op_a"))
-        read_only_team.run("worker", *taken, make_switch_insert(name))
+        read_only_team.execute_in_session("worker", *taken, make_switch_insert(name))
     for who in ("op-a", "lead-b", "aud-e", "adm-f"):
         read = "SELECT scope, is_on FROM read_only_switches ORDER BY id DESC LIMIT 1"
-        assert read_only_team.run(who, read) == [("everything", 1)], who
+        assert read_only_team.execute_in_session(who, read) == [("everything", 1)], who
     for statement in ("UPDATE read_only_switches SET is_on = 0", "DELETE FROM read_only_switches"):
         for who in (*PEOPLE, "worker"):
             read_only_team.check_refused(who, statement)

@@ -44,7 +44,7 @@ def test_a_refund_forged_as_failed_is_not_sent_again(harm_scene: AttackedDatabas
     scene = harm_scene
     payment = scene.make_paid_payment()
     refund = scene.request_refund(payment)
-    scene.desk("lead-b").refunds.approve(refund.id)
+    scene.get_desk("lead-b").refunds.approve(refund.id)
     scene.attack("op-a", make_failed_refund_attack(scene, refund, work))
     assert scene.sql(f"SELECT status FROM refunds WHERE id = {refund.id}") == [("failed",)]
     scene.sandbox.control.add_fault("status:500", call="paypay_payment", times="always")
@@ -52,10 +52,10 @@ def test_a_refund_forged_as_failed_is_not_sent_again(harm_scene: AttackedDatabas
         for amount in (1_000, 900):
 
             def request_and_approve(amount: int = amount) -> Refund:
-                return scene.desk("lead-b").refunds.approve(scene.request_refund(payment, "op-a", amount).id)
+                return scene.get_desk("lead-b").refunds.approve(scene.request_refund(payment, "op-a", amount).id)
 
             call_for_ending(request_and_approve)
-            scene.desk("worker").recovery.run_all_tasks()
+            scene.get_desk("worker").recovery.run_all_tasks()
     finally:
         scene.sandbox.control.clear_faults()
     assert scene.count_refunds(payment) == 1

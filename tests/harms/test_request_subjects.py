@@ -28,8 +28,8 @@ def team_with_unknown_payments(request: pytest.FixtureRequest) -> Iterator[Reque
     """Yield two payments with unknown outcome, each with an operation of its own, and a paid payment of 1,000 yen."""
     with open_requesting_team(request.param, acts=False) as made:
         operator = made.team.names["op-a"]
-        made.run("owner", *map(make_unknown_payment_insert, (UNKNOWN, OTHER)))
-        made.run(
+        made.execute_in_session("owner", *map(make_unknown_payment_insert, (UNKNOWN, OTHER)))
+        made.execute_in_session(
             "owner",
             "SET SESSION sql_mode = ''",
             make_operation_insert(OPERATION, UNKNOWN, operator),
@@ -105,26 +105,26 @@ def test_a_decision_about_another_record_is_no_second_one(
     """op-a proposes an outcome; lead-b, with the password, decides about another record. The worker can't use
     lead-b's request as the second decision about the record of op-a's proposal."""
     first = take_resolve_request(team_with_unknown_payments, "op-a", "payment", UNKNOWN)
-    team_with_unknown_payments.run(
+    team_with_unknown_payments.execute_in_session(
         "worker", *first, make_evidence_insert("op_a", UNKNOWN), make_proposal_insert("op_a", UNKNOWN)
     )
     second = take_resolve_request(team_with_unknown_payments, "lead-b", kind, id, state)
-    team_with_unknown_payments.run("worker", *second, make_evidence_insert("lead_b", UNKNOWN))
+    team_with_unknown_payments.execute_in_session("worker", *second, make_evidence_insert("lead_b", UNKNOWN))
     team_with_unknown_payments.check_refused("worker", *second, make_paid_update(UNKNOWN))
-    assert team_with_unknown_payments.run("owner", f"SELECT status FROM payments WHERE id = {UNKNOWN}") == [
-        ("user_payment",)
-    ]
+    assert team_with_unknown_payments.execute_in_session(
+        "owner", f"SELECT status FROM payments WHERE id = {UNKNOWN}"
+    ) == [("user_payment",)]
 
 
 def test_another_act_with_the_password_is_no_second_decision(team_with_unknown_payments: RequestingTeam) -> None:
     """lead-b approves a refund, with the password. The worker can't use this request as lead-b's decision about a
     payment that op-a has proposed an outcome for."""
     first = take_resolve_request(team_with_unknown_payments, "op-a", "payment", UNKNOWN)
-    team_with_unknown_payments.run(
+    team_with_unknown_payments.execute_in_session(
         "worker", *first, make_evidence_insert("op_a", UNKNOWN), make_proposal_insert("op_a", UNKNOWN)
     )
     earlier = take_resolve_request(team_with_unknown_payments, "lead-b", "payment", OTHER)
-    team_with_unknown_payments.run("worker", *earlier, make_evidence_insert("lead_b", UNKNOWN))
+    team_with_unknown_payments.execute_in_session("worker", *earlier, make_evidence_insert("lead_b", UNKNOWN))
     approving = team_with_unknown_payments.take_request(
         team_with_unknown_payments.store_request("lead-b", "refund approve", "payment", UNKNOWN, proposed="completed")
     )
@@ -137,7 +137,7 @@ def test_a_proposal_about_another_operation_is_no_first_one(
 ) -> None:
     first = take_resolve_request(team_with_unknown_payments, "op-a", "operation", operation_id)
     with pytest.raises(pymysql.MySQLError, match="has not asked"):
-        team_with_unknown_payments.run(
+        team_with_unknown_payments.execute_in_session(
             "worker", *first, make_evidence_insert("op_a", UNKNOWN), make_proposal_insert("op_a", UNKNOWN)
         )
 
@@ -149,11 +149,11 @@ def test_two_decisions_about_one_record_settle_the_operation(
     """If op-a and then lead-b decide the same about one record, by its own id or by the id of its operation, the
     worker can write the outcome."""
     first = take_resolve_request(team_with_unknown_payments, "op-a", kind, id)
-    team_with_unknown_payments.run(
+    team_with_unknown_payments.execute_in_session(
         "worker", *first, make_evidence_insert("op_a", UNKNOWN), make_proposal_insert("op_a", UNKNOWN)
     )
     second = take_resolve_request(team_with_unknown_payments, "lead-b", kind, id)
-    team_with_unknown_payments.run(
+    team_with_unknown_payments.execute_in_session(
         "worker",
         *second,
         "START TRANSACTION",
@@ -175,8 +175,10 @@ def test_a_decision_about_a_lost_operation_is_kept(team_with_unknown_payments: R
     )
     decision = make_proposal_insert("op_a", 0, "error").replace("'payment', '0'", f"'operation', '{lost}'")
     with pytest.raises(pymysql.MySQLError, match="has not asked"):
-        team_with_unknown_payments.run("worker", *first, proof.replace(lost, other), decision.replace(lost, other))
-    team_with_unknown_payments.run("worker", *first, proof, decision)
+        team_with_unknown_payments.execute_in_session(
+            "worker", *first, proof.replace(lost, other), decision.replace(lost, other)
+        )
+    team_with_unknown_payments.execute_in_session("worker", *first, proof, decision)
 
 
 def make_refund_end_statements(refund_id: int) -> tuple[str, str]:
@@ -196,15 +198,15 @@ def test_one_desk_request_permits_only_one_refund(team_with_unknown_payments: Re
         team_with_unknown_payments.store_request("op-a", "refund request", "payment", FREE, amount_minor=SUM)
     )
     long_ago, soon = (f"{NOW} {sign} INTERVAL 1900000 MICROSECOND" for sign in "-+")
-    team_with_unknown_payments.run(
+    team_with_unknown_payments.execute_in_session(
         "worker", *asked, "START TRANSACTION", *_change_created_at(make_refund_statements("op_a"), long_ago), "COMMIT"
     )
-    ((newest,),) = team_with_unknown_payments.run("owner", "SELECT MAX(id) FROM refunds")
+    ((newest,),) = team_with_unknown_payments.execute_in_session("owner", "SELECT MAX(id) FROM refunds")
     voted = team_with_unknown_payments.take_request(
         team_with_unknown_payments.store_request("lead-b", "refund approve", "refund", newest)
     )
-    team_with_unknown_payments.run("worker", *voted, make_vote_insert("lead_b", newest))
-    team_with_unknown_payments.run("owner", *make_refund_end_statements(newest))
+    team_with_unknown_payments.execute_in_session("worker", *voted, make_vote_insert("lead_b", newest))
+    team_with_unknown_payments.execute_in_session("owner", *make_refund_end_statements(newest))
     for instant in (NOW, long_ago, soon):
         team_with_unknown_payments.check_refused(
             "worker",
@@ -216,7 +218,9 @@ def test_one_desk_request_permits_only_one_refund(team_with_unknown_payments: Re
     again = team_with_unknown_payments.take_request(
         team_with_unknown_payments.store_request("op-a", "refund request", "payment", FREE, amount_minor=SUM)
     )
-    team_with_unknown_payments.run("worker", *again, "START TRANSACTION", *make_refund_statements("op_a"), "COMMIT")
+    team_with_unknown_payments.execute_in_session(
+        "worker", *again, "START TRANSACTION", *make_refund_statements("op_a"), "COMMIT"
+    )
 
 
 def _change_created_at(statements: tuple[str, str], instant: str) -> tuple[str, str]:

@@ -35,11 +35,11 @@ class RequestingTeam:
 
     team: Team
 
-    def run(self, who: str, *statements: str) -> list[tuple[Any, ...]]:
+    def execute_in_session(self, who: str, *statements: str) -> list[tuple[Any, ...]]:
         """Execute the statements in one session, each in a transaction of its own, and return the rows of the last
         one. Raises pymysql.MySQLError at the first refused statement."""
         names = {short.replace("-", "_"): name for short, name in self.team.names.items()}
-        connection = self.team.connect(who)
+        connection = self.team.open_connection(who)
         try:
             with connection.cursor() as cursor:
                 for statement in statements:
@@ -50,7 +50,7 @@ class RequestingTeam:
 
     def check_refused(self, who: str, *statements: str) -> None:
         with pytest.raises(pymysql.MySQLError):
-            self.run(who, *statements)
+            self.execute_in_session(who, *statements)
 
     def store_request(self, who: str, action: str, kind: str | None = None, id: object = None, **more: object) -> str:
         """Store a desk request as this person's desk stores it, and return its id. `more` are further columns of the
@@ -58,13 +58,13 @@ class RequestingTeam:
         request = make_request_id()
         values = {"id": request, "action": action, "args": ARGUMENTS.get(action, "[]"), "desk": "d",
                   "subject_kind": kind, "subject_id": id, "confirmed": 1}  # fmt: skip
-        self.run(who, _make_insert("requests", values | more))
+        self.execute_in_session(who, _make_insert("requests", values | more))
         return request
 
     def take_request(self, request: str) -> tuple[str, str]:
         """Let the worker take this request. Return the statements by which a session of the worker acts for the
         person of the request."""
-        self.run(
+        self.execute_in_session(
             "worker",
             "UPDATE requests SET state = 'taken', taken_by = '{me}', worker = 's', lease_clock = 'server',"
             f" lease_expires = {LEASE_MS}, fence = fence + 1 WHERE id = '{request}'",
@@ -110,7 +110,7 @@ def open_requesting_team(engine: Engine, *, acts: bool) -> Iterator[RequestingTe
         ]
         apply_accounts(people.owner, entries, {})
         made = RequestingTeam(people)
-        made.run("owner", *_make_payment_inserts(people.names["op-a"]))
+        made.execute_in_session("owner", *_make_payment_inserts(people.names["op-a"]))
         yield made
 
 
@@ -212,7 +212,7 @@ def test_the_worker_cannot_store_a_purchase_of_another_company(
     requesting_team.check_refused("worker", *taken, make_check_insert())
     requesting_team.check_refused("worker", make_check_insert())
     asked = requesting_team.take_request(requesting_team.store_request("op-a", "purchase", "company", NUMBER))
-    requesting_team.run("worker", *asked, "START TRANSACTION", make_check_insert(), "ROLLBACK")
+    requesting_team.execute_in_session("worker", *asked, "START TRANSACTION", make_check_insert(), "ROLLBACK")
 
 
 def test_the_worker_alone_stores_no_approval_of_a_person(requesting_team: RequestingTeam) -> None:
@@ -223,17 +223,19 @@ def test_the_worker_alone_stores_no_approval_of_a_person(requesting_team: Reques
     for invented in (waiting, str(uuid.uuid4()), "", "%"):
         requesting_team.check_refused("worker", f"SET @console_request = '{invented}'", make_vote_insert("lead_b"))
     ended = requesting_team.take_request(waiting)
-    requesting_team.run(
+    requesting_team.execute_in_session(
         "worker", f"UPDATE requests SET state = 'ended', result = '', ended_at = {UTC} WHERE id = '{waiting}'"
     )
     requesting_team.check_refused("worker", *ended, make_vote_insert("lead_b"))
     lapsed = requesting_team.take_request(
         request := requesting_team.store_request("lead-b", "refund approve", "refund", REFUND)
     )
-    requesting_team.run("owner", f"UPDATE requests SET lease_expires = 1 WHERE id = '{request}'")
+    requesting_team.execute_in_session("owner", f"UPDATE requests SET lease_expires = 1 WHERE id = '{request}'")
     requesting_team.check_refused("worker", *lapsed, make_vote_insert("lead_b"))
     late = requesting_team.store_request("lead-b", "refund approve", "refund", REFUND)
-    requesting_team.run("owner", f"UPDATE requests SET expires_at = {UTC} - INTERVAL 1 SECOND WHERE id = '{late}'")
+    requesting_team.execute_in_session(
+        "owner", f"UPDATE requests SET expires_at = {UTC} - INTERVAL 1 SECOND WHERE id = '{late}'"
+    )
     with pytest.raises(pymysql.MySQLError):
         requesting_team.take_request(late)
 
@@ -261,14 +263,14 @@ def test_an_audit_entry_by_the_worker_belongs_to_the_workers_session(requesting_
     taken = requesting_team.take_request(request)
     nobodys, unnamed, own = (str(uuid.uuid4()) for _ in range(3))
     requesting_team.check_refused("worker", *taken, make_audit_insert("op_a", nobodys, request))
-    requesting_team.run("worker", make_session_insert(unnamed, None))
+    requesting_team.execute_in_session("worker", make_session_insert(unnamed, None))
     requesting_team.check_refused("worker", *taken, make_audit_insert("op_a", unnamed, request))
     requesting_team.check_refused("worker", *taken, make_session_insert(str(uuid.uuid4()), "{op_a}"))
-    requesting_team.run("worker", make_session_insert(own, "{worker}"))
+    requesting_team.execute_in_session("worker", make_session_insert(own, "{worker}"))
     requesting_team.check_refused("worker", f"UPDATE sessions SET operator = NULL WHERE id = '{own}'")
     requesting_team.check_refused("worker", f"REPLACE INTO sessions SELECT * FROM sessions WHERE id = '{own}'")
-    requesting_team.run("worker", *taken, make_audit_insert("op_a", own, request))
-    (writer,) = requesting_team.run(
+    requesting_team.execute_in_session("worker", *taken, make_audit_insert("op_a", own, request))
+    (writer,) = requesting_team.execute_in_session(
         "owner",
         f"SELECT a.who, s.operator FROM audit_log a JOIN sessions s ON s.id = a.session WHERE a.session = '{own}'",
     )
@@ -281,8 +283,8 @@ def test_the_database_sets_person_and_time_of_a_desk_request(requesting_team: Re
     request = make_request_id()
     given = {"id": request, "action": "probe", "args": "[]", "who": "{lead_b}", "at": "2020-01-01",
              "expires_at": "2099-01-01"}  # fmt: skip
-    requesting_team.run("op-a", _make_insert("requests", given))
-    (row,) = requesting_team.run(
+    requesting_team.execute_in_session("op-a", _make_insert("requests", given))
+    (row,) = requesting_team.execute_in_session(
         "owner",
         f"SELECT who, ABS(TIMESTAMPDIFF(SECOND, at, {UTC})) < 60, TIMESTAMPDIFF(SECOND, at, expires_at) FROM requests"
         f" WHERE id = '{request}'",
@@ -318,8 +320,12 @@ def test_no_file_is_added_to_an_old_request(requesting_team: RequestingTeam, act
     """
     subject = ("request", requesting_team.store_request("op-a", "probe")) if action == "withdraw" else (None, None)
     request = requesting_team.store_request("op-a", action, *subject, evidence_sha256="a" * 64)
-    requesting_team.run("op-a", _make_insert("request_files", {"request": request, "part": 0, "content": "x"}))
-    requesting_team.run("owner", f"UPDATE requests SET at = {UTC} - INTERVAL 61 MINUTE WHERE id = '{request}'")
+    requesting_team.execute_in_session(
+        "op-a", _make_insert("request_files", {"request": request, "part": 0, "content": "x"})
+    )
+    requesting_team.execute_in_session(
+        "owner", f"UPDATE requests SET at = {UTC} - INTERVAL 61 MINUTE WHERE id = '{request}'"
+    )
     requesting_team.check_refused(
         "op-a", _make_insert("request_files", {"request": request, "part": 1, "content": "x"})
     )
@@ -331,12 +337,14 @@ def test_requests_of_maker_and_approver_complete_a_refund(requesting_team: Reque
     asked = requesting_team.take_request(
         requesting_team.store_request("op-a", "refund request", "payment", FREE, amount_minor=SUM)
     )
-    requesting_team.run("worker", *asked, "START TRANSACTION", *make_refund_statements("op_a"), "COMMIT")
-    ((newest,),) = requesting_team.run("owner", "SELECT MAX(id) FROM refunds")
+    requesting_team.execute_in_session(
+        "worker", *asked, "START TRANSACTION", *make_refund_statements("op_a"), "COMMIT"
+    )
+    ((newest,),) = requesting_team.execute_in_session("owner", "SELECT MAX(id) FROM refunds")
     requesting_team.check_refused("worker", *asked, make_vote_insert("op_a", newest))
     voted = requesting_team.take_request(requesting_team.store_request("lead-b", "refund approve", "refund", newest))
-    requesting_team.run("worker", *voted, make_vote_insert("lead_b", newest))
-    people = requesting_team.run("owner",
+    requesting_team.execute_in_session("worker", *voted, make_vote_insert("lead_b", newest))
+    people = requesting_team.execute_in_session("owner",
     f"SELECT r.maker, a.person FROM refunds r JOIN approvals a ON a.subject_id = r.id"
                        f" WHERE r.id = {newest}")  # fmt: skip
     assert people == [(requesting_team.team.names["op-a"], requesting_team.team.names["lead-b"])]

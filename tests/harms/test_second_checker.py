@@ -22,7 +22,7 @@ PAYER = "pat@example.com"
 @pytest.fixture(scope="module", params=_ENGINES)
 def refund_team(request: pytest.FixtureRequest) -> Iterator[RequestingTeam]:
     with open_requesting_team(request.param, acts=True) as made:
-        made.run(
+        made.execute_in_session(
             "owner",
             "SET SESSION sql_mode = ''",
             f"UPDATE payments SET payer_ref = '{PAYER}', paid_at = {UTC} - INTERVAL 10 DAY + INTERVAL 1 HOUR,"
@@ -44,7 +44,7 @@ def make_request_statements(checkers: int) -> tuple[str, str]:
 def try_refund_insert(bench: RequestingTeam, checkers: int) -> None:
     """Insert such a refund as op-a with a plain client, and roll it back. Raises pymysql.MySQLError if the database
     refuses it."""
-    bench.run("op-a", "START TRANSACTION", *make_request_statements(checkers), "ROLLBACK")
+    bench.execute_in_session("op-a", "START TRANSACTION", *make_request_statements(checkers), "ROLLBACK")
 
 
 @pytest.mark.parametrize(
@@ -60,10 +60,14 @@ def test_one_vote_is_refused_if_the_limit_requires_two(refund_team: RequestingTe
     """If the limit is one less than the value of this refund, the database refuses the refund with one approver and
     accepts it with two. If the limit is that value or isn't set, it accepts one approver."""
     try_refund_insert(refund_team, 1)
-    refund_team.run("owner", _make_insert("limits", {"name": name, "currency": "JPY", "value": fact - 1}))
+    refund_team.execute_in_session(
+        "owner", _make_insert("limits", {"name": name, "currency": "JPY", "value": fact - 1})
+    )
     refund_team.check_refused("op-a", "START TRANSACTION", *make_request_statements(1))
     try_refund_insert(refund_team, 2)
-    refund_team.run("owner", f"UPDATE limits SET value = {fact} WHERE name = '{name}'")
+    refund_team.execute_in_session("owner", f"UPDATE limits SET value = {fact} WHERE name = '{name}'")
     try_refund_insert(refund_team, 1)
-    refund_team.run("owner", f"DELETE FROM limits WHERE name = '{name}'")
-    assert refund_team.run("owner", f"SELECT COUNT(*) FROM refunds WHERE payment_id = {FREE}") == [(0,)]
+    refund_team.execute_in_session("owner", f"DELETE FROM limits WHERE name = '{name}'")
+    assert refund_team.execute_in_session("owner", f"SELECT COUNT(*) FROM refunds WHERE payment_id = {FREE}") == [
+        (0,)
+    ]

@@ -13,7 +13,7 @@ from tests.harms.scene import CHECKS, ROLES, AttackedDatabase
 def test_ordinary_work_succeeds_without_an_attack(harm_scene: AttackedDatabase) -> None:
     """Without any attack, everybody's ordinary work succeeds twice."""
     harm_scene.check_ordinary_work()
-    harm_scene.fresh_desk("op-a")
+    harm_scene.restart_desk("op-a")
     harm_scene.check_ordinary_work()
 
 
@@ -23,7 +23,7 @@ def test_the_test_notices_a_second_charge(harm_scene: AttackedDatabase) -> None:
     record = harm_scene.buy_new()
     assert harm_scene.count_charges(record.corporation_number) == 1
     harm_scene.sql(f"DELETE FROM {CHECKS} WHERE id = {record.id}")
-    harm_scene.fresh_desk("lead-b")
+    harm_scene.restart_desk("lead-b")
     harm_scene.buy("lead-b", record.corporation_number)
     assert harm_scene.count_charges(record.corporation_number) == 2
 
@@ -62,5 +62,5 @@ def test_every_attack_is_a_valid_statement(harm_scene: AttackedDatabase) -> None
     for way in make_update_attacks(CHECKS, own, f"id = {record.id}", [own, own]):
         for form in (way, *(end for end in make_ending_attacks(way) if "XA" not in end.title)):
             assert set(harm_scene.attack("op-a", form)) == {""}, form
-    loose = Attack("loose", ("DO 1",)).after("loose", *SET_CHECKS_OFF_STATEMENTS)
+    loose = Attack("loose", ("DO 1",)).prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS)
     assert harm_scene.attack("op-a", loose)[-1] == ""

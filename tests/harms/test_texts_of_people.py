@@ -46,7 +46,7 @@ Statement = tuple[str, Mapping[str, object]]
 def team_with_open_records(request: pytest.FixtureRequest) -> Iterator[RequestingTeam]:
     """Yield people in team mode, an open alert, and a credit check with unknown outcome."""
     with open_requesting_team(request.param, acts=False) as made:
-        made.run(
+        made.execute_in_session(
             "owner",
             f"INSERT INTO alerts (id, rule_id, subject_kind, subject_id, observed, expected, detected_at)"
             f" VALUES ({ALERT}, 'r', 'payment', {FREE}, 'o', 'e', {NOW})",
@@ -130,11 +130,11 @@ def _make_refund_comment_insert(words: str) -> Statement:
 
 
 def _make_refund_arguments(**more: object) -> Callable[[str], list[object]]:
-    def make(words: str) -> list[object]:
+    def make_arguments(words: str) -> list[object]:
         given: dict[str, Any] = {name: value(words) if callable(value) else value for name, value in more.items()}
         return [RefundRequest(FREE, str(SUM), **{"reason": "broken", **given})]
 
-    return make
+    return make_arguments
 
 
 def _make_evidence_insert(body: str, summary: str) -> Statement:
@@ -186,14 +186,14 @@ def _store_request(
               "proposed": worded.proposed, "amount_minor": worded.amount, "confirmed": 1,
               "evidence_sha256": file_digest,
               "args": json.dumps([serialize_value(value) for value in arguments], ensure_ascii=False)}  # fmt: skip
-    _execute(bench, worded.who, (_make_insert("requests", values),))
+    _execute_as_person(bench, worded.who, (_make_insert("requests", values),))
     return request
 
 
-def _execute(
+def _execute_as_person(
     bench: RequestingTeam, who: str, statements: tuple[Statement | str, ...], *, ends: str = "COMMIT"
 ) -> None:
-    connection = bench.team.connect(who)
+    connection = bench.team.open_connection(who)
     try:
         with connection.cursor() as cursor:
             cursor.execute("START TRANSACTION")
@@ -218,7 +218,7 @@ def _can_write(
     trigger refuses them, or MySQL itself because a text is no JSON (it checks that before the trigger).
     """
     try:
-        _execute(bench, "worker", (*taken, *worded.before, statement), ends="ROLLBACK")
+        _execute_as_person(bench, "worker", (*taken, *worded.before, statement), ends="ROLLBACK")
     except pymysql.MySQLError as refusal:
         if refusal.args[0] not in (REFUSED_BY_TRIGGER, _INVALID_JSON):
             raise
@@ -262,14 +262,14 @@ def test_an_acknowledgement_ends_only_by_its_author_or_a_reopening(team_with_ope
     person who has requested this; never while it only executes another request, and never together with other words.
     """
     seen = 79
-    team_with_open_records.run(
+    team_with_open_records.execute_in_session(
         "owner",
         f"INSERT INTO alerts (id, rule_id, subject_kind, subject_id, observed, expected, detected_at)"
         f" VALUES ({seen}, 'seen', 'payment', {FREE}, 'o', 'e', {NOW})",
     )
     acknowledge = WordedRequest("lead-b", "alerts ack", (None, None), lambda w: [seen, w], _make_acknowledge_update)
     statement = _make_acknowledge_update(WORDS)[0].replace(str(ALERT), str(seen)), {"who": "{lead-b}", "words": WORDS}
-    _execute(
+    _execute_as_person(
         team_with_open_records,
         "worker",
         (
@@ -288,7 +288,7 @@ def test_an_acknowledgement_ends_only_by_its_author_or_a_reopening(team_with_ope
     assert not _can_write(team_with_open_records, reopen, taken, (withdraw, {}))
     forged = withdraw.replace("note = NULL", "note = 'x'")
     assert not _can_write(team_with_open_records, reopen, (*taken, step), (forged, {}))
-    _execute(team_with_open_records, "worker", (*taken, step))
+    _execute_as_person(team_with_open_records, "worker", (*taken, step))
     other = team_with_open_records.take_request(
         team_with_open_records.store_request("op-a", "probe", "payment", FREE)
     )
@@ -326,7 +326,7 @@ def test_a_reopening_withdraws_only_acknowledgements_of_its_incident(
         for id, (kind, subject) in subjects.items()
     )
     columns = "id, rule_id, subject_kind, subject_id, observed, expected, detected_at"
-    team_with_open_records.run(
+    team_with_open_records.execute_in_session(
         "owner", f"REPLACE INTO alerts ({columns}, acknowledged_by, acknowledged_at, note) VALUES {rows}",
     )  # fmt: skip
     reopen = WordedRequest(
@@ -410,7 +410,7 @@ def test_an_entry_in_a_persons_name_names_request_and_worker(team_with_open_reco
     worded = WORDED_REQUESTS["note"]
     request = _store_request(team_with_open_records, worded, worded.make_arguments(TYPED))
     taken, session = team_with_open_records.take_request(request), str(uuid.uuid4())
-    team_with_open_records.run("worker", make_session_insert(session, "{worker}"))
+    team_with_open_records.execute_in_session("worker", make_session_insert(session, "{worker}"))
     worker = team_with_open_records.team.names["worker"]
     honest = {"note": 1, "request": request, "worker": worker}
     assert _can_write(team_with_open_records, worded, taken, make_audit_insert(json.dumps(honest), "{op-a}", session))

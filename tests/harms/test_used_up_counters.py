@@ -56,7 +56,9 @@ def _make_counter_attacks(scene: AttackedDatabase) -> Iterator[Attack]:
         yield from make_ending_attacks(Attack("id", (_make_insert(table, last),)))
         forged = Attack("insert_id", (f"SET SESSION insert_id = {LARGEST_ID}", _make_insert(table, row)))
         yield forged
-        yield from (end.after("loose", *SET_CHECKS_OFF_STATEMENTS) for end in make_ending_attacks(forged))
+        yield from (
+            end.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS) for end in make_ending_attacks(forged)
+        )
         wide = "SET SESSION auto_increment_increment = 65535, auto_increment_offset = 65534"
         yield Attack("wide steps", (wide, "BEGIN", *[_make_insert(table, row)] * 10, "ROLLBACK"))
 
@@ -111,14 +113,14 @@ def test_no_account_uses_up_the_positions_of_incident_steps(harm_scene: Attacked
         harm_scene.attack_as_each_role(
             end
             for form in harm_scene.choose_ways(forms)
-            for end in (form, form.after("loose", *SET_CHECKS_OFF_STATEMENTS))
+            for end in (form, form.prepend_statements("loose", *SET_CHECKS_OFF_STATEMENTS))
         )
     assert harm_scene.sql(f"SELECT COUNT(*) FROM incident_steps WHERE incident_id = {id}") == [(0,)]
     assert harm_scene.attack("op-a", Attack("honest", (honest,))) == [""]
     assert "Duplicate" in harm_scene.attack("lead-b", Attack("again", (honest,)))[0]
-    owner = harm_scene.desk("op-b").incidents.take(id).owner
+    owner = harm_scene.get_desk("op-b").incidents.take(id).owner
     assert owner == harm_scene.people.names["op-b"]
-    assert harm_scene.desk("op-b").incidents.resolve(id, "counted").resolution is not None
+    assert harm_scene.get_desk("op-b").incidents.resolve(id, "counted").resolution is not None
     assert [position for (position,) in harm_scene.sql(
         f"SELECT position FROM incident_steps WHERE incident_id = {id} ORDER BY id"
     )] == [1, 2, 3]  # fmt: skip
@@ -184,8 +186,8 @@ def test_a_purchase_without_free_ids_is_refused_before_sending(harm_scene: Attac
     harm_scene.buy("op-a", harm_scene.take_unused_number())
     for next_id in (LARGEST_ID + 1, LARGEST_ID - 5, LARGEST_ID - counters.MIN_REMAINING_IDS + 100):
         harm_scene.sql(f"ALTER TABLE {table} AUTO_INCREMENT = {next_id}")
-        harm_scene.fresh_desk("op-a")  # far from the end, a desk looks once a second
-        harm_scene.fresh_desk("lead-b")
+        harm_scene.restart_desk("op-a")  # far from the end, a desk looks once a second
+        harm_scene.restart_desk("lead-b")
         refused = call_for_refusal(lambda: harm_scene.buy("op-a", number))
         assert (refused.code, refused.exit_status) == ("storage_full", 6)
         assert harm_scene.count_charges(number) == 0

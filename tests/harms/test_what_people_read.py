@@ -42,9 +42,9 @@ class ReadingTeam:
 
     lines: dict[str, Any] = field(default_factory=dict)
 
-    def run(self, who: str, *statements: str) -> list[tuple[Any, ...]]:
+    def execute_as_person(self, who: str, *statements: str) -> list[tuple[Any, ...]]:
         if who not in self.lines:
-            self.lines[who] = self.team.connect(who)
+            self.lines[who] = self.team.open_connection(who)
         with self.lines[who].cursor() as cursor:
             for statement in statements:
                 cursor.execute(statement)
@@ -52,11 +52,11 @@ class ReadingTeam:
 
     def check_refused(self, who: str, *statements: str) -> None:
         with pytest.raises(pymysql.MySQLError):
-            self.run(who, *statements)
+            self.execute_as_person(who, *statements)
 
     def list_readable_columns(self, who: str) -> dict[str, list[str]]:
         """Return the columns of every table and view that the server shows to this person, by `schema`.`table`."""
-        rows = self.run(
+        rows = self.execute_as_person(
             who,
             "SELECT table_schema, table_name, column_name FROM information_schema.columns"
             " WHERE table_schema NOT IN ('information_schema', 'performance_schema', 'mysql', 'sys')",
@@ -81,14 +81,14 @@ def reading_team(request: pytest.FixtureRequest) -> Iterator[ReadingTeam]:
         entries = [{"name": people.names[name], "roles": [role], "acts": False} for name, role in PEOPLE.items()]
         apply_accounts(people.owner, entries, {})
         made = ReadingTeam(people)
-        made.run("owner", "SET SESSION sql_mode = ''", *_make_rows_of_person(people.names["lead-b"]))
+        made.execute_as_person("owner", "SET SESSION sql_mode = ''", *_make_rows_of_person(people.names["lead-b"]))
         request_id = make_request_id()
-        made.run(
+        made.execute_as_person(
             "lead-b",
             _make_insert("requests", id=request_id, action="note", args="words-of-lead-b", evidence_sha256="x"),
             _make_insert("request_files", request=request_id, part=0, content="file-of-lead-b"),
         )
-        made.run("owner", "UPDATE requests SET state = 'ended', result = 'answer-for-lead-b'")
+        made.execute_as_person("owner", "UPDATE requests SET state = 'ended', result = 'answer-for-lead-b'")
         yield made
         for line in made.lines.values():
             line.close()
@@ -172,7 +172,7 @@ def test_rights_of_people_are_on_views_only(reading_team: ReadingTeam, who: str)
     a whole database.
     """
     holder = f"`{make_people_database_name(reading_team.team.database)}`."
-    for (line,) in reading_team.run(who, "SHOW GRANTS"):
+    for (line,) in reading_team.execute_as_person(who, "SHOW GRANTS"):
         if " ON " in line and not line.startswith("GRANT USAGE ON *.*"):
             rights, _, place = line.removeprefix("GRANT ").partition(" ON ")
             assert place.startswith(holder), line
@@ -185,7 +185,10 @@ def test_rights_of_people_are_on_views_only(reading_team: ReadingTeam, who: str)
 def test_no_table_is_reached(reading_team: ReadingTeam, who: str) -> None:
     """Nobody can read, write, lock or describe a table, or see it in the server's own lists."""
     database = reading_team.team.database
-    tables = [table for table, _ in reading_team.run("owner", "SHOW FULL TABLES WHERE Table_type = 'BASE TABLE'")]
+    tables = [
+        table
+        for table, _ in reading_team.execute_as_person("owner", "SHOW FULL TABLES WHERE Table_type = 'BASE TABLE'")
+    ]
     assert len(tables) > 30
     for table in tables:
         place = f"`{database}`.`{table}`"
@@ -218,13 +221,13 @@ def test_no_secret_is_read(reading_team: ReadingTeam, who: str) -> None:
     seen: dict[str, str] = {}
     for place, columns in reading_team.list_readable_columns(who).items():
         with suppress(pymysql.MySQLError):  # one may insert requests, and not read them there
-            seen[place] = repr(reading_team.run(who, f"SELECT * FROM {place}"))
+            seen[place] = repr(reading_team.execute_as_person(who, f"SELECT * FROM {place}"))
         for column in columns:
             taken = f"(@taken := CONCAT(COALESCE(@taken, ''), ' ', COALESCE(`{column}`, ''))) IS NOT NULL"
             for condition in (taken, f"{taken} OR TRUE", f"`{column}` IS NOT NULL AND {taken}"):
                 with suppress(pymysql.MySQLError):
                     filtered = f"SELECT 1 FROM {place} WHERE {condition}"
-                    kept = reading_team.run(who, "SET @taken = NULL", filtered, "SELECT @taken")
+                    kept = reading_team.execute_as_person(who, "SET @taken = NULL", filtered, "SELECT @taken")
                     seen[f"{place} {column} {condition}"] = repr(kept)
     assert len(seen) > (20 if who == "adm-f" else 400)
     for where, text in seen.items():
@@ -236,21 +239,21 @@ def _read_plan(readers: ReadingTeam, who: str, statement: str) -> str:
     """Return the plan of a running statement, as another session of the same person reads it; "" if the server
     refuses it.
     """
-    waiting = readers.team.connect(who)
+    waiting = readers.team.open_connection(who)
 
-    def wait() -> None:
+    def execute_waiting() -> None:
         with suppress(pymysql.MySQLError), waiting.cursor() as cursor:
             cursor.execute(statement)
 
-    thread = Thread(target=wait)
+    thread = Thread(target=execute_waiting)
     thread.start()
     number, plan = waiting.thread_id(), ""
     while thread.is_alive() and not plan:
         for words in ("SHOW EXPLAIN FORMAT=JSON FOR", "EXPLAIN FORMAT=JSON FOR CONNECTION"):
             with suppress(pymysql.MySQLError):
-                plan = plan or repr(readers.run(who, f"{words} {number}"))
+                plan = plan or repr(readers.execute_as_person(who, f"{words} {number}"))
     with suppress(pymysql.MySQLError):
-        readers.run(who, f"KILL {number}")
+        readers.execute_as_person(who, f"KILL {number}")
     thread.join()
     return plan
 
@@ -268,7 +271,9 @@ def test_no_secret_is_in_a_plan(reading_team: ReadingTeam, who: str) -> None:
         key = next((name for name in ("id", "payment_id") if name in columns), None)
         if key is None or place.endswith(("`requests`", "`request_files`")):
             continue
-        ((number,),) = reading_team.run(who, f"SELECT MIN(`{key}`) FROM {place}")  # a cluster doesn't number from 1
+        ((number,),) = reading_team.execute_as_person(
+            who, f"SELECT MIN(`{key}`) FROM {place}"
+        )  # a cluster doesn't number from 1
         if number is None:
             continue  # without a row of this number the statement ends at once
         row = ", ".join(f"COALESCE(v.`{column}`, '')" for column in columns)
@@ -321,11 +326,11 @@ def test_no_secret_is_in_a_diagnostic(reading_team: ReadingTeam, who: str) -> No
             statements += (text.format(query=query, place=place, column=f"`{columns[-1]}`") for text in _DIAGNOSTICS)
     for statement in switched_on:
         with suppress(pymysql.MySQLError):
-            reading_team.run(who, statement)
+            reading_team.execute_as_person(who, statement)
     answered = 0
     for statement in statements:
         try:
-            text = repr(reading_team.run(who, statement))
+            text = repr(reading_team.execute_as_person(who, statement))
             answered += 1
         except pymysql.MySQLError as refusal:
             text = repr(refusal)
@@ -336,17 +341,21 @@ def test_no_secret_is_in_a_diagnostic(reading_team: ReadingTeam, who: str) -> No
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "aud-e"])
 def test_payers_are_masked_and_still_compared(reading_team: ReadingTeam, who: str) -> None:
     """The views mask payers as the screens do, and still show which payments have the same payer."""
-    assert [row[0] for row in reading_team.run(who, "SELECT payer_ref FROM payments ORDER BY id")] == [
+    assert [row[0] for row in reading_team.execute_as_person(who, "SELECT payer_ref FROM payments ORDER BY id")] == [
         "****5678", "****5678", "****da-7", None,
     ]  # fmt: skip
-    same = reading_team.run(who, f"SELECT other_id FROM {SAME_PAYER_VIEW} WHERE payment_id = 1 ORDER BY other_id")
+    same = reading_team.execute_as_person(
+        who, f"SELECT other_id FROM {SAME_PAYER_VIEW} WHERE payment_id = 1 ORDER BY other_id"
+    )
     assert same == [(1,), (2,)]
-    saw = [str(text) for (text,) in reading_team.run(who, "SELECT saw FROM refunds ORDER BY id")]
+    saw = [str(text) for (text,) in reading_team.execute_as_person(who, "SELECT saw FROM refunds ORDER BY id")]
     assert "****5678" in saw[0]
     assert '"version": 1' in saw[0]
     assert saw[1:] == ['{"payer": null}', "{}"]
     for pattern in ("PAYER%", "Y%"):
-        assert reading_team.run(who, f"SELECT COUNT(*) FROM payments WHERE payer_ref LIKE '{pattern}'") == [(0,)]
+        assert reading_team.execute_as_person(
+            who, f"SELECT COUNT(*) FROM payments WHERE payer_ref LIKE '{pattern}'"
+        ) == [(0,)]
 
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "aud-e"])
@@ -356,14 +365,18 @@ def test_payers_are_masked_in_texts(reading_team: ReadingTeam, who: str) -> None
     """
     masked = "****5678 ****5678"
     texts = [masked, masked, "****da-7", "plain", "plain", masked]
-    assert reading_team.run(who, "SELECT summary, body FROM evidence ORDER BY id") == [(text, text) for text in texts]
-    found = reading_team.run(who, "SELECT observed, expected, note FROM alerts ORDER BY id")
+    assert reading_team.execute_as_person(who, "SELECT summary, body FROM evidence ORDER BY id") == [
+        (text, text) for text in texts
+    ]
+    found = reading_team.execute_as_person(who, "SELECT observed, expected, note FROM alerts ORDER BY id")
     assert found == [(text, text, text) for text in texts]
-    assert reading_team.run(who, "SELECT body FROM payment_events") == [(masked,)]
-    assert reading_team.run(who, "SELECT ours, theirs FROM reconciliation_rows") == [(masked, masked)]
+    assert reading_team.execute_as_person(who, "SELECT body FROM payment_events") == [(masked,)]
+    assert reading_team.execute_as_person(who, "SELECT ours, theirs FROM reconciliation_rows") == [(masked, masked)]
     for table in ("notes", "incident_steps"):
-        assert reading_team.run(who, f"SELECT words FROM {table} ORDER BY id") == [(text,) for text in texts]
-    assert reading_team.run(who, "SELECT reason, ticket, radar FROM refunds WHERE id = 1") == [
+        assert reading_team.execute_as_person(who, f"SELECT words FROM {table} ORDER BY id") == [
+            (text,) for text in texts
+        ]
+    assert reading_team.execute_as_person(who, "SELECT reason, ticket, radar FROM refunds WHERE id = 1") == [
         ("sent back to ****5678", "T ****5678", '[{"comment": "****5678 knows"}]')
     ]
 
@@ -377,7 +390,7 @@ def test_payers_are_masked_in_texts(reading_team: ReadingTeam, who: str) -> None
 def test_people_read_only_their_own_audit_entries(reading_team: ReadingTeam, who: str, entries: list[str]) -> None:
     """A person sees only the own audit entries and those about records; the auditor sees all entries."""
     owner = reading_team.team.names["lead-b"]
-    seen = reading_team.run(who, f"SELECT what FROM audit_log WHERE who = '{owner}' ORDER BY id")
+    seen = reading_team.execute_as_person(who, f"SELECT what FROM audit_log WHERE who = '{owner}' ORDER BY id")
     assert [what for (what,) in seen] == entries
 
 
@@ -385,7 +398,7 @@ def test_an_administrator_reads_no_records(reading_team: ReadingTeam) -> None:
     for table in RECORD_TABLES:
         if table != "accounts":
             reading_team.check_refused("adm-f", f"SELECT 1 FROM {table}")
-    assert reading_team.run("adm-f", "SELECT COUNT(*) > 0 FROM limits") == [(1,)]
+    assert reading_team.execute_as_person("adm-f", "SELECT COUNT(*) > 0 FROM limits") == [(1,)]
 
 
 @pytest.mark.parametrize("who", PEOPLE)
@@ -394,9 +407,9 @@ def test_people_read_only_their_own_requests(reading_team: ReadingTeam, who: str
     file.
     """
     mine = make_request_id()
-    reading_team.run(who, _make_insert("requests", id=mine, action="probe", args="mine"))
-    assert (mine, "mine") in reading_team.run(who, "SELECT id, args FROM own_requests")
-    names = {name for (name,) in reading_team.run(who, "SELECT who FROM own_requests")}
+    reading_team.execute_as_person(who, _make_insert("requests", id=mine, action="probe", args="mine"))
+    assert (mine, "mine") in reading_team.execute_as_person(who, "SELECT id, args FROM own_requests")
+    names = {name for (name,) in reading_team.execute_as_person(who, "SELECT who FROM own_requests")}
     assert names == {reading_team.team.names[who]}
     for statement in (
         "SELECT id FROM requests", "SELECT 1 FROM request_files", "DELETE FROM requests",

@@ -123,7 +123,7 @@ def test_queues_show_the_deciding_columns(
     """
     with open_stage(tmp_path / "desk", WindowLook(language, "light", *size)) as stage:
         for queue in QUEUE_NAMES:
-            stage.go(QueuesRoute(queue))
+            stage.show_route(QueuesRoute(queue))
             table = stage.find(QueuesPage).table
             assert table.horizontalScrollBar().maximum() == 0, queue
             visible = {column.key for place, column in enumerate(table.rows.columns) if _is_visible(table, place)}
@@ -137,13 +137,13 @@ def test_queues_show_the_deciding_columns(
 def test_queues_keep_their_texts_at_larger_text_in_wide_windows(qapp: QApplication, tmp_path: Path) -> None:
     """At a larger text size, a panel is shown next to the list only if the window has room for the texts of both."""
     with open_stage(tmp_path / "desk", WindowLook("ja", "light", 1440, 900)) as stage:
-        stage.go(QueuesRoute("review"))
+        stage.show_route(QueuesRoute("review"))
         assert stage.find(QueuesPage).preview.isVisible()
         current_appearance().set_text_scale(1.5)
         stage.settle()
         for size, queue in product(SIZES[1:], QUEUE_NAMES):
             stage.window.resize(*size)
-            stage.go(QueuesRoute(queue))
+            stage.show_route(QueuesRoute(queue))
             assert stage.find(QueuesPage).table.horizontalScrollBar().maximum() == 0, (size, queue)
             assert find_faults() == [], (size, queue)
 
@@ -161,7 +161,7 @@ def test_larger_text_is_fitted_at_once(qapp: QApplication, tmp_path: Path, place
     """
     with open_stage(tmp_path / "desk", WindowLook("en", "light", 1280, 800)) as stage:
         payment_id = stage.desk.list_payments("refund_unknown")[-1].id
-        stage.go(PaymentRoute(payment_id) if place == "payment" else QueuesRoute("unknown"))
+        stage.show_route(PaymentRoute(payment_id) if place == "payment" else QueuesRoute("unknown"))
         for scale in (1.5, 2.0, 1.0):
             current_appearance().set_text_scale(scale)
             stage.settle()

@@ -123,13 +123,13 @@ def test_all_can_be_pressed_at_the_largest_text(qapp: QApplication, tmp_path: Pa
         current_appearance().set_text_scale(1.0)
         wanted: dict[Route, set[str]] = {}
         for route in list_routes(stage)[part::ROUTE_PARTS]:
-            stage.go(route)
+            stage.show_route(route)
             wanted[route] = {get_control_name(control) for control in find_visible_controls(stage.window)}
         current_appearance().set_text_scale(2.0)
         stage.settle()
         missing = []
         for route, names in reversed(wanted.items()):  # the first one is open while the text grows
-            stage.go(route)
+            stage.show_route(route)
             assert [one.plain for one in find_visible_labels(stage.window) if not one.has_current_text_size] == [], (
                 route
             )

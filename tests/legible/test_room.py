@@ -66,7 +66,7 @@ def test_rows_and_causes_stay_at_the_largest_text(qapp: QApplication, tmp_path: 
     """
     with open_stage(tmp_path / "desk", WindowLook(language, "light", 1280, 800, scale=2.0)) as stage:
         for queue in QUEUE_NAMES:
-            stage.go(QueuesRoute(queue))
+            stage.show_route(QueuesRoute(queue))
             check_visible_rows(stage.find(QueuesPage).table, queue)
             check_causes(stage, stage.find(QueuesPage))
         assert not stage.frame.sidebar.isVisible()
@@ -154,7 +154,7 @@ def test_a_cut_cause_of_a_group_is_shown_whole_below_the_list(qapp: QApplication
     kind of record.
     """
     with open_stage(tmp_path / "desk", WindowLook("en", "light", 1280, 800)) as stage:
-        stage.go(QueuesRoute("review"))
+        stage.show_route(QueuesRoute("review"))
         page = stage.find(QueuesPage)
         page.toggle_grouping()
         stage.settle()
@@ -183,7 +183,7 @@ def list_primary_buttons(window: QWidget) -> list[str]:
 def test_a_row_that_becomes_current_is_scrolled_into_view(qapp: QApplication, tmp_path: Path, scale: float) -> None:
     """Home scrolls as a whole, and its table has no scroll bar: a row that becomes current is scrolled into sight."""
     with open_stage(tmp_path, WindowLook("en", "light", 1280, 800, scale=scale)) as stage:
-        stage.go(HomeRoute())
+        stage.show_route(HomeRoute())
         table = stage.find(HomePage).table
         assert not table.verticalScrollBar().isVisible()
         table.setFocus()
@@ -199,7 +199,7 @@ def test_panels_of_home_that_do_not_fit_are_placed_below_each_other(qapp: QAppli
     sideways.
     """
     with open_stage(tmp_path / "desk", WindowLook("en", "light", 1280, 800)) as stage:
-        stage.go(HomeRoute())
+        stage.show_route(HomeRoute())
         assert find_faults() == []
         stage.find(HomePage).team_panel.setMinimumWidth(700)
         stage.settle()
@@ -215,14 +215,14 @@ def test_home_keeps_its_scroll_position_when_a_person_returns(
     # The due tasks, which begin 2 s after the start, could move the current row down and up again.
     monkeypatch.setattr(BackgroundRefresh, "run_due_tasks", lambda _self: None)
     with open_stage(tmp_path, WindowLook("en", "light", 1280, 800)) as stage:
-        stage.go(HomeRoute())
+        stage.show_route(HomeRoute())
         page = stage.find(HomePage)
         stage.window.activateWindow()
         stage.until(stage.window.isActiveWindow)  # without it nothing has the focus
         page.table.setFocus()
         stage.until(page.table.hasFocus)
-        stage.go(QueuesRoute("review"))
-        stage.go(HomeRoute())
+        stage.show_route(QueuesRoute("review"))
+        stage.show_route(HomeRoute())
         stage.until(page.table.hasFocus)
         row = page.table.visualRect(page.table.currentIndex()).bottomLeft()
         area = page.parentWidget()
@@ -244,7 +244,7 @@ def test_action_buttons_are_on_one_line(qapp: QApplication, tmp_path: Path, widt
             stage.desk.list_payments(name)[-1].id for name in ("complete", "refund_unknown", "not_moved", "waiting")
         ]
         for route in (*map(CreditCheckRoute, checks), *map(PaymentRoute, payments)):
-            stage.go(route)
+            stage.show_route(route)
             page = stage.find(RecordPage)
             row = page.action_bar.button_row
             shown = [button for button in row.findChildren(KeyButton) if button.isVisible()]
@@ -284,7 +284,7 @@ def test_a_bar_moves_nothing_under_the_pointer(qapp: QApplication, tmp_path: Pat
         # The due tasks, which begin 2 s after the start, end a refund request of this company.
         stage.until(lambda: stage.opening.context.last_due_tasks_at is not None)
         for route in (QueuesRoute("unknown"), LookupRoute(company), AlertsRoute(), AuditRoute(), payment):
-            stage.go(route)
+            stage.show_route(route)
             page = stage.frame.current_page
             assert page is not None
             before = measure_table_positions(page), measure_button_positions(page)
@@ -301,7 +301,7 @@ def test_a_bar_moves_nothing_under_the_pointer(qapp: QApplication, tmp_path: Pat
 def test_the_message_of_a_refusal_is_shown_only_with_its_row(qapp: QApplication, tmp_path: Path) -> None:
     """The message about a refusal names its record, and isn't shown when another record is current."""
     with open_stage(tmp_path / "desk", WindowLook("en", "light", 1280, 800)) as stage:
-        stage.go(QueuesRoute("unknown"))
+        stage.show_route(QueuesRoute("unknown"))
         page = stage.find(QueuesPage)
         check_refusal_names_record(stage, page)
         page.row_model.read_again()
@@ -341,7 +341,7 @@ def test_a_toast_is_shown_in_the_open_dialog(qapp: QApplication, tmp_path: Path,
         toasts._seconds = 600.0  # none leaves while a slow machine lays the dialog out
         for kind in PersonalEventKind:  # what has happened to the person's requests would come between
             store_notification_switch(context.preferences, kind, is_on=False)
-        stage.go(QueuesRoute("unknown"))
+        stage.show_route(QueuesRoute("unknown"))
         for words in ("Copied A.", "Copied B."):
             context.show_toast(words)
         dialog = open_unfinished_work_dialog(stage.frame)
@@ -366,7 +366,7 @@ def test_a_toast_is_shown_in_the_open_dialog(qapp: QApplication, tmp_path: Path,
 def test_a_cut_audit_entry_is_shown_whole_below_the_list(qapp: QApplication, tmp_path: Path, language: str) -> None:
     """An audit entry that is cut off in its cell is shown completely below the list."""
     with open_stage(tmp_path / "desk", WindowLook(language, "light", 1280, 800, scale=2.0)) as stage:
-        stage.go(AuditRoute())
+        stage.show_route(AuditRoute())
         page = stage.find(AuditPage)
         column = next(column for column in page.rows.columns if column.key == "what")
         cut = 0
@@ -390,7 +390,7 @@ def test_an_opened_tab_is_scrolled_into_view(qapp: QApplication, tmp_path: Path,
     with open_stage(tmp_path / "desk", WindowLook("ja", "light", 1280, 800, scale=scale)) as stage:
         check, payment = stage.desk.list_checks("complete")[0], stage.desk.list_payments("refunded")[-1]
         for route in (PaymentRoute(payment.id), CreditCheckRoute(check.id), LookupRoute(check.number)):
-            stage.go(route)
+            stage.show_route(route)
             page = stage.frame.current_page
             assert page is not None
             tab_bar = next(bar for bar in page.findChildren(TabBar) if bar.isVisible())
@@ -417,7 +417,7 @@ def test_a_page_opens_at_its_top_and_keeps_its_header_visible(qapp: QApplication
         checks = [stage.desk.list_checks(name)[0].id for name in ("complete", "unknown")]
         payments = [stage.desk.list_payments(name)[-1].id for name in ("refund_unknown", "complete")]
         for route in (*map(CreditCheckRoute, checks), *map(PaymentRoute, payments)):
-            stage.go(route)
+            stage.show_route(route)
             page = stage.find(RecordPage)
             area = page.contents_area
             assert area.verticalScrollBar().value() == 0, route
@@ -430,7 +430,7 @@ def test_a_page_opens_at_its_top_and_keeps_its_header_visible(qapp: QApplication
             stage.settle()
             area.verticalScrollBar().setValue(area.verticalScrollBar().maximum())
         for route in (ReportsRoute(), HomeRoute()):
-            stage.go(route)
+            stage.show_route(route)
             area = find_page_area(stage.find(TitleLabel))
             tab_bars = [bar for bar in stage.window.findChildren(TabBar) if bar.isVisible()]
             for tab_bar in tab_bars:
@@ -439,8 +439,8 @@ def test_a_page_opens_at_its_top_and_keeps_its_header_visible(qapp: QApplication
                     stage.settle()
                     assert area.verticalScrollBar().value() == 0, (route, number)
             area.verticalScrollBar().setValue(area.verticalScrollBar().maximum())
-            stage.go(QueuesRoute("review"))
-            stage.go(route)
+            stage.show_route(QueuesRoute("review"))
+            stage.show_route(route)
             assert area.verticalScrollBar().value() == 0, route
 
 
@@ -471,7 +471,7 @@ def test_a_decision_is_reached_without_hunting(
     """
     with open_stage(tmp_path / "desk", WindowLook(language, "light", 1280, 800, scale=scale)) as stage:
         stage.opening.context.change_operator("lead-b")
-        stage.go(ApprovalsRoute())
+        stage.show_route(ApprovalsRoute())
         page = stage.find(ApprovalsPage)
         cards = page.list_panel.cards
         assert len(cards) > 3

@@ -46,7 +46,7 @@ class DebianCopy:
     def __init__(self, root: Path) -> None:
         self.root = root
 
-    def command(self, *words: str, **variables: str) -> list[str]:
+    def make_command(self, *words: str, **variables: str) -> list[str]:
         """Return the command line that runs `words` in the copy, with an empty environment and home folder."""
         settings = {
             "PATH": os.defpath + ":/usr/sbin:/sbin",
@@ -65,14 +65,14 @@ class DebianCopy:
 
     def run(self, *words: str, **variables: str) -> str:
         """Run a command that must succeed and return what it prints."""
-        done = subprocess.run(self.command(*words, **variables), capture_output=True, text=True, check=False)
+        done = subprocess.run(self.make_command(*words, **variables), capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout[-2_000:] + done.stderr[-2_000:]
         return done.stdout
 
-    def apt(self, *words: str) -> str:
+    def run_apt(self, *words: str) -> str:
         return self.run("apt-get", "-y", "-qq", "--no-install-recommends", *words, DEBIAN_FRONTEND="noninteractive")
 
-    def files(self) -> set[str]:
+    def list_files(self) -> set[str]:
         return set(self.run("sh", "-c", _FIND_FILES_COMMAND).splitlines())
 
 
@@ -98,7 +98,7 @@ def check_window(system: DebianCopy, *words: str) -> bool:
     """Return True if the window is painted and ends by a signal with exit status 0. It is looked at over VNC."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    command = system.command(*words, QT_QPA_PLATFORM=f"vnc:port={port}", CONSOLE_LANGUAGE="ja")
+    command = system.make_command(*words, QT_QPA_PLATFORM=f"vnc:port={port}", CONSOLE_LANGUAGE="ja")
     log = system.root / "tmp" / "window.log"
     with (
         log.open("wb") as kept,
@@ -129,20 +129,22 @@ def test_a_package_is_installed_and_removed_with_its_dependencies(debian_copy: D
     subprocess.run(["cp", "-a", "--reflink=auto", str(APPLICATION), str(former)], check=True)
     (former / "_internal" / "former").write_text("only in this version")
     target = debian_copy.root / "tmp"
-    packages = debian.make(former, target, "0.0.1"), debian.make(APPLICATION, target)
-    before = debian_copy.files()
-    debian_copy.apt("update")
-    debian_copy.apt("install", f"/tmp/{packages[0].name}")
-    assert "/usr/lib/support-console/_internal/former" in debian_copy.files()
+    packages = debian.make_package(former, target, "0.0.1"), debian.make_package(APPLICATION, target)
+    before = debian_copy.list_files()
+    debian_copy.run_apt("update")
+    debian_copy.run_apt("install", f"/tmp/{packages[0].name}")
+    assert "/usr/lib/support-console/_internal/former" in debian_copy.list_files()
     libraries = "find /usr/lib/support-console -name '*.so*' -type f -exec ldd {} + | grep 'not found' || true"
     assert debian_copy.run("sh", "-c", libraries, LD_LIBRARY_PATH="/usr/lib/support-console/_internal") == ""
-    debian_copy.apt("install", f"/tmp/{packages[1].name}")
-    assert "/usr/lib/support-console/_internal/former" not in debian_copy.files()
+    debian_copy.run_apt("install", f"/tmp/{packages[1].name}")
+    assert "/usr/lib/support-console/_internal/former" not in debian_copy.list_files()
     assert debian_copy.run("support-console", "--version") == f"support-console {console.__version__}\n"
     assert check_lookup(debian_copy, "support-console")
     assert check_window(debian_copy, "support-console")
-    debian_copy.apt("purge", "--autoremove", "support-console")
-    left = {path for path in debian_copy.files() - before if "support-console" in path or path.startswith("/usr/bin")}
+    debian_copy.run_apt("purge", "--autoremove", "support-console")
+    left = {
+        path for path in debian_copy.list_files() - before if "support-console" in path or path.startswith("/usr/bin")
+    }
     assert left == set()
 
 
@@ -174,9 +176,9 @@ def test_the_appimage_starts(debian_copy: DebianCopy, tmp_path: Path) -> None:
     on.
     """
     image = _make_image(debian_copy, tmp_path, Path(os.environ["APPIMAGE_RUNTIME"]))
-    package = debian.make(APPLICATION, debian_copy.root / "tmp")
-    debian_copy.apt("update")
-    debian_copy.apt("install", f"/tmp/{package.name}")
+    package = debian.make_package(APPLICATION, debian_copy.root / "tmp")
+    debian_copy.run_apt("update")
+    debian_copy.run_apt("install", f"/tmp/{package.name}")
     program = (f"/tmp/{image.name}", "--appimage-extract-and-run")
     assert check_lookup(debian_copy, *program)
     assert check_window(debian_copy, *program)
@@ -184,4 +186,6 @@ def test_the_appimage_starts(debian_copy: DebianCopy, tmp_path: Path) -> None:
 
 def _make_image(system: DebianCopy, tmp_path: Path, runtime: Path) -> Path:
     """Make the AppImage of the application, in the folder `tmp` of the system."""
-    return appimage.make(appimage.make_folder(APPLICATION, tmp_path / "AppDir"), runtime, system.root / "tmp")
+    return appimage.make_appimage(
+        appimage.make_folder(APPLICATION, tmp_path / "AppDir"), runtime, system.root / "tmp"
+    )

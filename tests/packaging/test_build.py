@@ -188,8 +188,8 @@ def test_the_built_application_has_no_unneeded_parts(program: Path) -> None:
     has two languages.
     """
     folder = program.parent
-    assert contents.forbidden(folder) == []
-    assert contents.megabytes(folder) <= contents.MAX_MEGABYTES
+    assert contents.list_forbidden_paths(folder) == []
+    assert contents.measure_megabytes(folder) <= contents.MAX_MEGABYTES
     listed = (folder / "NOTICE.txt").read_text(encoding="utf-8").lower()
     assert [word for word in ("gcsfs", "confluent", "pytest", "hypothesis", "stdnum") if word in listed] == []
     translations = (folder / "_internal" / "PySide6" / "Qt" / "translations").iterdir()

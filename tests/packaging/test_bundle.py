@@ -47,7 +47,7 @@ def test_only_unused_libraries_are_deleted() -> None:
         ("pypdfium2_raw/libpdfium.so", "pdfium", "BINARY"),
         ("_cffi_backend.cpython-311-x86_64-linux-gnu.so", "cffi", "EXTENSION"),
     ]
-    kept = contents.choose(binaries, lambda file: loads.get(file, []))
+    kept = contents.choose_entries(binaries, lambda file: loads.get(file, []))
     assert {source for _, source, _ in kept} == {
         *("QtGui", "libqxcb", "gui", "icu", "xcb", "python", "pdfium", "cffi"),
     }
@@ -84,10 +84,10 @@ def test_a_forbidden_part_ends_the_build(
 ) -> None:
     folder = create_files((*PRESENT_FILES, name), tmp_path)
     if not is_refused:
-        contents.check(folder, extras)
+        contents.check_folder(folder, extras)
         return
     with pytest.raises(SystemExit, match="nobody asked for"):
-        contents.check(folder, extras)
+        contents.check_folder(folder, extras)
 
 
 def test_a_large_folder_ends_the_build(tmp_path: Path) -> None:
@@ -95,12 +95,12 @@ def test_a_large_folder_ends_the_build(tmp_path: Path) -> None:
     folder = create_files(PRESENT_FILES, tmp_path)
     with (folder / "_internal" / "large").open("wb") as file:
         file.truncate(contents.MAX_MEGABYTES * 1_000_000 - 1_000)
-    contents.check(folder)
+    contents.check_folder(folder)
     with (folder / "_internal" / "large").open("ab") as file:
         file.truncate(contents.MAX_MEGABYTES * 1_000_000)
     with pytest.raises(SystemExit, match="190 MB"):
-        contents.check(folder)
-    contents.check(folder, ("gs",))
+        contents.check_folder(folder)
+    contents.check_folder(folder, ("gs",))
 
 
 def test_altered_and_missing_files_are_found(tmp_path: Path) -> None:
@@ -108,9 +108,9 @@ def test_altered_and_missing_files_are_found(tmp_path: Path) -> None:
     count as built.
     """
     folder = create_files((*PRESENT_FILES, "名前.txt"), tmp_path)
-    manifest.write(folder)
+    manifest.write_manifest(folder)
     assert check_installed_files(folder) == InstallationComparison(5, (), ())
-    assert manifest.write(folder).read_text() == manifest.write(folder).read_text()
+    assert manifest.write_manifest(folder).read_text() == manifest.write_manifest(folder).read_text()
     (folder / PRESENT_FILES[0]).write_text("support-consolf")
     (folder / PRESENT_FILES[1]).write_text("")
     (folder / PRESENT_FILES[2]).unlink()

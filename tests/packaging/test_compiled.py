@@ -17,11 +17,11 @@ def test_a_second_desk_compiles_nothing_to_open(place: Place, monkeypatch: pytes
     compiled: list[str] = []
     process = SQLCompiler.process
 
-    def noting_process(compiler: SQLCompiler, *given: object, **how: object) -> str:
+    def note_and_process(compiler: SQLCompiler, *given: object, **how: object) -> str:
         compiled.append(type(compiler.statement).__name__)
         return process(compiler, *given, **how)  # type: ignore[arg-type]  # as they came
 
-    monkeypatch.setattr(SQLCompiler, "process", noting_process)
+    monkeypatch.setattr(SQLCompiler, "process", note_and_process)
     with closing(place.desk(LedgerVendor())):
         pass
     assert compiled == []

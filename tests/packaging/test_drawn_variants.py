@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.drawn_variants import draw_variants, find_functions_without_turn, name_function, read_table
+from tests.support.drawn_variants import draw_variants, find_functions_without_turn, get_function_id, read_table
 
 ROOT = Path(__file__).resolve().parents[2]
 CHEAP, CHEAP_CASE, COSTLY, VERY_COSTLY = 0.001, 0.009, 1.0, 60.0
@@ -142,4 +142,4 @@ def test_the_table_names_functions() -> None:
     """The table names test functions in the form that pytest gives them, the costliest first."""
     seconds = list(read_table().values())
     assert seconds == sorted(seconds, reverse=True)
-    assert all(name_function(function) == function for function in read_table())
+    assert all(get_function_id(function) == function for function in read_table())

@@ -4,14 +4,14 @@ from pathlib import Path
 
 import pytest
 
-from scripts.house_checks import check, main
+from scripts.house_checks import check_files, main
 
 
 def check_text(root: Path, path: str, text: str) -> list[str]:
     file = root / path
     file.parent.mkdir(parents=True, exist_ok=True)
     file.write_text(text, encoding="utf-8")
-    return [finding.advice for finding in check(root, [path])]
+    return [finding.advice for finding in check_files(root, [path])]
 
 
 @pytest.mark.parametrize(

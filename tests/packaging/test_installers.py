@@ -36,11 +36,11 @@ def application(tmp_path: Path) -> Path:
     shutil.copy(os.path.realpath(sys.executable), internal / "binary")
     (internal / "former").write_text("")
     (folder / "NOTICE.txt").write_text("Qt: LGPL-3.0\n")
-    manifest.write(folder)
+    manifest.write_manifest(folder)
     return folder
 
 
-def dpkg(root: Path, *words: str) -> None:
+def run_dpkg(root: Path, *words: str) -> None:
     """Run dpkg on the system in the folder `root`; the libraries that a package needs are not there."""
     options = [f"--root={root}", "--force-depends", "--force-not-root", "--log=/dev/null"]
     done = subprocess.run(["dpkg", *options, *words], capture_output=True, text=True, check=False)
@@ -52,8 +52,8 @@ def test_a_package_has_its_fields_owners_and_modes(application: Path, tmp_path: 
     """A package has the right fields, owners and modes whatever the umask of its builder is; it has hashes, a menu
     entry, icons and the licence.
     """
-    package = debian.make(application, tmp_path)
-    assert package.name == f"support-console_{console.__version__}_{debian.architecture()}.deb"
+    package = debian.make_package(application, tmp_path)
+    assert package.name == f"support-console_{console.__version__}_{debian.find_architecture()}.deb"
     shown = subprocess.run(["dpkg-deb", "--field", str(package)], capture_output=True, text=True, check=True).stdout
     fields = dict(re.findall(r"^([\w-]+): (.*)$", shown, flags=re.MULTILINE))
     assert (fields["Package"], fields["Version"]) == ("support-console", console.__version__)
@@ -90,16 +90,16 @@ def test_a_package_is_installed_upgraded_and_removed(application: Path, tmp_path
         (root / "var/lib/dpkg" / name).mkdir(parents=True)
     (root / "var/lib/dpkg/status").touch()
     before = {path for path in root.rglob("*") if "var" not in path.parts}
-    dpkg(root, "--install", str(debian.make(application, tmp_path, "1.0")))
+    run_dpkg(root, "--install", str(debian.make_package(application, tmp_path, "1.0")))
     program = root / "usr/bin/support-console"
     started = subprocess.run([str(program)], capture_output=True, text=True, check=True).stdout.strip()
     assert started == str(root / "usr/lib/support-console")
-    dpkg(root, "--verify", "support-console")
+    run_dpkg(root, "--verify", "support-console")
     (application / "_internal" / "former").unlink()
-    dpkg(root, "--install", str(debian.make(application, tmp_path, "1.1")))
+    run_dpkg(root, "--install", str(debian.make_package(application, tmp_path, "1.1")))
     assert not (root / "usr/lib/support-console/_internal/former").exists()
     assert "Version: 1.1" in (root / "var/lib/dpkg/status").read_text()
-    dpkg(root, "--purge", "support-console")
+    run_dpkg(root, "--purge", "support-console")
     assert {path for path in root.rglob("*") if "var" not in path.relative_to(root).parts} == before
 
 
@@ -165,7 +165,7 @@ def test_windows_has_two_programs_with_a_version() -> None:
         assert part in script
     assert '""{app}\\support-console-window.exe"" open ""%1""' in script
     assert f"{build_spec.WINDOW_NAME}.exe" in script
-    assert installer.command_of("win32")[1] == f"/DVersion={console.__version__}"
+    assert installer.make_installer_command("win32")[1] == f"/DVersion={console.__version__}"
     spec = (ROOT / "support-console.spec").read_text()
     assert "assemble" in {node.id for node in ast.walk(ast.parse(spec)) if isinstance(node, ast.Name)}
 
@@ -180,4 +180,4 @@ def test_macos_has_an_application_with_a_version() -> None:
     assert set(information["CFBundleLocalizations"]) == {"ja", "en"}
     assert re.fullmatch(r"[a-z.-]+", information["CFBundleIdentifier"])
     assert plistlib.dumps(information)
-    assert f"{information['CFBundleName']}.app" in installer.command_of("darwin")[-2]
+    assert f"{information['CFBundleName']}.app" in installer.make_installer_command("darwin")[-2]

@@ -1,6 +1,6 @@
 """The choice of `make quick`: the tests of the changed files, nearest first, as long as there is time."""
 
-from scripts.quick_tests import ALWAYS_RUN_TESTS, choose
+from scripts.quick_tests import ALWAYS_RUN_TESTS, choose_tests
 
 SOURCES = {
     "tests/store/alerts/test_far.py": "from console.services.alerts.causes import find_cause\n",
@@ -17,16 +17,19 @@ def test_tests_that_import_a_changed_module_are_chosen() -> None:
     import it; tests/domain is always chosen, as a folder.
     """
     near, far = "tests/services/alerts/test_causes.py", "tests/store/alerts/test_far.py"
-    assert choose([CAUSES], SOURCES, {}) == ([ALWAYS_RUN_TESTS, near, far], [])
+    assert choose_tests([CAUSES], SOURCES, {}) == ([ALWAYS_RUN_TESTS, near, far], [])
 
 
 def test_changed_tests_and_tests_of_changed_words_are_chosen() -> None:
     other = "tests/services/alerts/test_other.py"
-    assert choose([other], SOURCES, {}) == ([ALWAYS_RUN_TESTS, other], [])
-    assert choose(["resources/words/ja.json"], SOURCES, {}) == ([ALWAYS_RUN_TESTS, "tests/wording/test_keys.py"], [])
+    assert choose_tests([other], SOURCES, {}) == ([ALWAYS_RUN_TESTS, other], [])
+    assert choose_tests(["resources/words/ja.json"], SOURCES, {}) == (
+        [ALWAYS_RUN_TESTS, "tests/wording/test_keys.py"],
+        [],
+    )
 
 
 def test_slow_tests_are_not_chosen() -> None:
     far = "tests/store/alerts/test_far.py"
-    chosen, left_out = choose([CAUSES], SOURCES, {far: 1_000})
+    chosen, left_out = choose_tests([CAUSES], SOURCES, {far: 1_000})
     assert (far in chosen, left_out) == (False, [far])

@@ -21,31 +21,31 @@ class CertificateAuthority:
         self._key = ec.generate_private_key(ec.SECP256R1())
         usage = x509.KeyUsage(False, False, False, False, False, True, True, False, False)
         self._own = (
-            self._builder(self._name, self._key.public_key(), 365)
+            self._make_builder(self._name, self._key.public_key(), 365)
             .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
             .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
             .add_extension(usage, critical=True)
             .sign(self._key, hashes.SHA256())
         )
 
-    def trusting(self) -> ssl.SSLContext:
+    def make_trusting_context(self) -> ssl.SSLContext:
         context = ssl.create_default_context()
         context.load_verify_locations(cadata=self._own.public_bytes(serialization.Encoding.PEM).decode())
         return context
 
-    def file(self) -> Path:
+    def write_certificate_file(self) -> Path:
         """Return the file with the authority's own certificate, for a client that needs a file."""
         file = self._folder / "authority.pem"
         file.write_bytes(self._own.public_bytes(serialization.Encoding.PEM))
         return file
 
-    def server(self, *names: str, days: int = 30) -> ssl.SSLContext:
+    def make_server_context(self, *names: str, days: int = 30) -> ssl.SSLContext:
         """Return a server's TLS context with a certificate for these names; with negative days it has expired."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.certificate(*names, days=days))
+        context.load_cert_chain(self.write_server_certificate(*names, days=days))
         return context
 
-    def certificate(self, *names: str, days: int = 30) -> Path:
+    def write_server_certificate(self, *names: str, days: int = 30) -> Path:
         """Return a file with a server's key and certificate for these names, valid for `days`; negative days: it has
         expired."""
         key = ec.generate_private_key(ec.SECP256R1())
@@ -54,7 +54,7 @@ class CertificateAuthority:
         # From Python 3.13 on, a client refuses a certificate that doesn't name its authority's key.
         authority_key = x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key())
         signed = (
-            self._builder(subject, key.public_key(), days)
+            self._make_builder(subject, key.public_key(), days)
             .add_extension(alternatives, critical=False)
             .add_extension(authority_key, critical=False)
             .sign(self._key, hashes.SHA256())
@@ -66,7 +66,7 @@ class CertificateAuthority:
         )
         return file
 
-    def _builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey, days: int) -> x509.CertificateBuilder:
+    def _make_builder(self, subject: x509.Name, key: ec.EllipticCurvePublicKey, days: int) -> x509.CertificateBuilder:
         now = datetime.now(UTC)
         return (
             x509.CertificateBuilder()

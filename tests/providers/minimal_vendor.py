@@ -43,7 +43,7 @@ class ArticleCountReader:
         question = SingleRequest(
             "GET", f"/api/searches/{credit_check_id}", read_timeout_seconds=10.0, budget_seconds=15.0
         )
-        return self._ask(question, make_answer_converter(READ_STATUS_CLASSES, _read_report))
+        return self._send_question(question, make_answer_converter(READ_STATUS_CLASSES, _read_report))
 
     def read_pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
         return make_unsent_outcome("not_supported", has_effect=False)
@@ -51,7 +51,7 @@ class ArticleCountReader:
     def find_purchases(self, corporation_number: str) -> Outcome[tuple[CheckReport, ...]]:
         return make_unsent_outcome("no_list_call", has_effect=False)
 
-    def _ask(self, question: SingleRequest, judge: AnswerConverter[CheckReport]) -> Outcome[CheckReport]:
+    def _send_question(self, question: SingleRequest, judge: AnswerConverter[CheckReport]) -> Outcome[CheckReport]:
         headers = {"Authorization": f"Bearer {self._key}", "Content-Type": "application/json"}
         return send_once(self._transport, self._rate_limiter, question, judge, headers=headers, secrets=(self._key,))
 
@@ -67,7 +67,7 @@ class ArticleCount(ArticleCountReader):
         question = SingleRequest(
             "POST", "/api/searches", read_timeout_seconds=10.0, budget_seconds=15.0, body=body, has_effect=True
         )
-        return self._ask(question, make_answer_converter(PURCHASE_STATUS_CLASSES, _read_report))
+        return self._send_question(question, make_answer_converter(PURCHASE_STATUS_CLASSES, _read_report))
 
     def make_reader(self) -> ArticleCountReader:
         return ArticleCountReader(self._transport, self._rate_limiter, self._key, self._name_of)

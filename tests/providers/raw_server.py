@@ -26,7 +26,7 @@ class RawServer:
         self.connections = 0
         self._stop = threading.Event()
         self._listener = socket.create_server(("127.0.0.1", 0))
-        self._threads = [threading.Thread(target=self._accept)]
+        self._threads = [threading.Thread(target=self._accept_connections)]
         self._threads[0].start()
 
     @property
@@ -37,18 +37,18 @@ class RawServer:
     def url(self) -> str:
         return f"{'https' if self._tls else 'http'}://127.0.0.1:{self.port}"
 
-    def paths(self) -> list[str]:
+    def list_paths(self) -> list[str]:
         """Return the method and path of each request, in order."""
         return [b" ".join(request.split(b" ")[:2]).decode() for request in self.requests]
 
-    def bodies(self) -> list[bytes]:
+    def list_bodies(self) -> list[bytes]:
         return [request.partition(b"\r\n\r\n")[2] for request in self.requests]
 
-    def form(self, index: int) -> dict[str, str]:
+    def read_form(self, index: int) -> dict[str, str]:
         """Return the form fields of the request with this index."""
-        return {name: values[0] for name, values in parse_qs(self.bodies()[index].decode()).items()}
+        return {name: values[0] for name, values in parse_qs(self.list_bodies()[index].decode()).items()}
 
-    def header(self, index: int, name: str) -> str | None:
+    def get_header(self, index: int, name: str) -> str | None:
         """Return a header of the request with this index; None if it is missing."""
         for line in self.requests[index].partition(b"\r\n\r\n")[0].decode("latin-1").split("\r\n")[1:]:
             key, _, value = line.partition(":")
@@ -64,7 +64,7 @@ class RawServer:
             thread.join(PATIENCE_SECONDS)
         self._listener.close()
 
-    def _accept(self) -> None:
+    def _accept_connections(self) -> None:
         while True:
             connection, _ = self._listener.accept()
             if self._stop.is_set():
@@ -72,11 +72,11 @@ class RawServer:
                 return
             self.connections += 1
             script = self._scripts.pop(0) if len(self._scripts) > 1 else self._scripts[0]
-            thread = threading.Thread(target=self._serve, args=(connection, script))
+            thread = threading.Thread(target=self._serve_connection, args=(connection, script))
             self._threads.append(thread)
             thread.start()
 
-    def _serve(self, connection: socket.socket, script: Script) -> None:
+    def _serve_connection(self, connection: socket.socket, script: Script) -> None:
         try:
             if self._tls:
                 connection = self._tls.wrap_socket(connection, server_side=True)
@@ -148,40 +148,40 @@ def make_bytes_script(raw: bytes) -> Script:
 def make_reset_script(after: bytes = b"") -> Script:
     """Return a script that writes some bytes and then resets the connection."""
 
-    def script(connection: socket.socket, _: threading.Event) -> None:
+    def send_and_reset(connection: socket.socket, _: threading.Event) -> None:
         connection.sendall(after)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
-    return script
+    return send_and_reset
 
 
 def make_hang_script(after: bytes = b"") -> Script:
     """Return a script that writes some bytes and then nothing until the test ends."""
 
-    def script(connection: socket.socket, over: threading.Event) -> None:
+    def send_and_hang(connection: socket.socket, over: threading.Event) -> None:
         connection.sendall(after)
         over.wait(600)
 
-    return script
+    return send_and_hang
 
 
 def make_drip_script(raw: bytes, every: float, after: bytes = b"") -> Script:
     """Return a script that writes `after`, and then one byte of `raw` every `every` seconds."""
 
-    def script(connection: socket.socket, over: threading.Event) -> None:
+    def send_byte_by_byte(connection: socket.socket, over: threading.Event) -> None:
         connection.sendall(after)
         for byte in raw:
             connection.sendall(bytes((byte,)))
             if over.wait(every):
                 return
 
-    return script
+    return send_byte_by_byte
 
 
 def make_flood_script(head: bytes, size: int) -> Script:
     """Return a script that writes `head` and then `size` bytes, without holding them in memory."""
 
-    def script(connection: socket.socket, over: threading.Event) -> None:
+    def send_flood(connection: socket.socket, over: threading.Event) -> None:
         connection.sendall(head)
         block = b"A" * 65_536
         for _ in range(size // len(block)):
@@ -189,7 +189,7 @@ def make_flood_script(head: bytes, size: int) -> Script:
             if over.is_set():
                 return
 
-    return script
+    return send_flood
 
 
 def find_closed_port() -> int:

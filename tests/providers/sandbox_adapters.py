@@ -89,7 +89,7 @@ class AdaptersAtSandbox:
         assert self.paypay.refund(self.order).found is not None
         assert self.atom.refund(self.atom_order).found is not None
 
-    def ask(self, call: str) -> Outcome[Any]:
+    def send_call(self, call: str) -> Outcome[Any]:
         calls: dict[str, Callable[[], Outcome[Any]]] = {
             "paypay_create": lambda: self.paypay.start(PaymentRequest("NEW", YEN, self.now, "利用料")),
             "paypay_payment": lambda: self.paypay.read_payment(self.question),

@@ -91,7 +91,7 @@ def _has_ended(place: Place) -> bool:
 # Desks
 
 
-def ask_all(pipe: Pipe, told: dict[str, str], numbers: Sequence[str], barrier: Barrier) -> None:
+def request_at_all_numbers(pipe: Pipe, told: dict[str, str], numbers: Sequence[str], barrier: Barrier) -> None:
     """Target of a child process, one desk: at each number wait for the other desks, then send a request to buy it."""
     with open_console(Settings.load(told)) as console:
         for number in numbers:
@@ -137,7 +137,7 @@ def _run_desks(race: AskingRace, place: Place, provider: str) -> list[Ending]:
         for desk in range(race.desks)
     ]
     endings: list[Ending] = []
-    with start_children(ask_all, [(desk, race.numbers, barrier) for desk in told]) as children:
+    with start_children(request_at_all_numbers, [(desk, race.numbers, barrier) for desk in told]) as children:
         for turn in range(len(race.numbers)):
             if turn in race.meanwhile:
                 wait_for_first_report(children)

@@ -80,7 +80,7 @@ def run(race: Race, place: Place) -> Counter[str]:
     """
     with Sandbox() as sandbox:
         told = [_make_desk_environment(race, place, sandbox, desk) for desk in range(race.desks)]
-        before = _prepare(race, told[0], sandbox, place)
+        before = _prepare_database(race, told[0], sandbox, place)
         if race.seed is not None:
             rate = 0.4
             sandbox.control.add_random_faults(*FAULTS, seed=race.seed, rate=rate, call="purchase", seconds=0.2)
@@ -119,11 +119,11 @@ def _buy_number(
     """
     wanted = PurchaseRequest(number, CLIENT, renew=renew)
 
-    def buy(request_id: str | None) -> CreditCheck:
+    def buy_with_request_id(request_id: str | None) -> CreditCheck:
         return console.credit_checks.purchase(wanted, request_id=request_id)
 
     try:
-        record = buy(None) if ids is None else ids(buy)
+        record = buy_with_request_id(None) if ids is None else ids(buy_with_request_id)
     except ConsoleError as refusal:
         clear = refusal.code in bare or "record" in refusal.detail
         bare_one = f"unhandled: {refusal.code} without the record: {refusal.detail}"
@@ -141,7 +141,7 @@ def _make_desk_environment(race: Race, place: Place, sandbox: Sandbox, desk: int
     return place.make_environment(sandbox.url, PEOPLE[desk], desk, CLIENTS=CLIENT, **leases)
 
 
-def _prepare(race: Race, told: dict[str, str], sandbox: Sandbox, place: Place) -> dict[str, int]:
+def _prepare_database(race: Race, told: dict[str, str], sandbox: Sandbox, place: Place) -> dict[str, int]:
     """For a race of renewals, let all credit checks be bought long ago. Return the number of charges per number
     before the race.
     """

@@ -39,7 +39,9 @@ def run(place: Place, purchases: int, seed: int) -> Counter[str]:
             sandbox.control.add_random_faults(*_list_faults(sandbox, call), seed=seed, rate=rate, **rule)
         names = invent_numbers(purchases, seed)
         with ThreadPoolExecutor(THREADS) as threads:
-            endings = Counter(threads.map(lambda i: _buy(console, names[i], str(i % THREADS + 1)), range(purchases)))
+            endings = Counter(
+                threads.map(lambda i: _buy_check(console, names[i], str(i % THREADS + 1)), range(purchases))
+            )
         sandbox.control.release_calls()
         tally = Counter(purchases=purchases, faults=_count_faults(sandbox)) + endings
         _check_charges(console, sandbox, names)
@@ -63,7 +65,7 @@ def _count_faults(sandbox: Sandbox) -> int:
     return sum(entry["fault"] is not None for entry in sandbox.control.read_requests("purchase"))
 
 
-def _buy(console: Console, number: str, client: str) -> str:
+def _buy_check(console: Console, number: str, client: str) -> str:
     try:
         console.credit_checks.purchase(PurchaseRequest(number, client))
     except ConsoleError as refusal:

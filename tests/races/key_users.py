@@ -12,7 +12,7 @@ from console.app import open_console
 from console.domain.errors import ConsoleError
 from console.services.guarded.idempotency import HeldIdempotencyKey, IdempotencyKeyService, make_payment_key
 from console.settings.settings import Settings
-from tests.bench.figures import percentile
+from tests.bench.figures import compute_percentile
 from tests.support.children import Child, Pipe, start_children
 from tests.support.servers import RedisServer
 
@@ -39,7 +39,7 @@ class RequestLoad:
     def seconds(self) -> float:
         return self.requests / self.rate
 
-    def key(self, number: int) -> str:
+    def make_key(self, number: int) -> str:
         return make_payment_key("M-1", f"{self.name}-{number}")
 
 
@@ -58,10 +58,10 @@ class LoadAnswers:
 
     @property
     def p95_ms(self) -> float:
-        return 1000 * percentile(self.waits, 0.95)
+        return 1000 * compute_percentile(self.waits, 0.95)
 
     def __str__(self) -> str:
-        p50, p95, p99, longest = (1000 * percentile(self.waits, part) for part in (0.5, 0.95, 0.99, 1.0))
+        p50, p95, p99, longest = (1000 * compute_percentile(self.waits, part) for part in (0.5, 0.95, 0.99, 1.0))
         counted = f"{self.told['created']} created, {self.told['repeated'] + self.told['in_progress']} duplicates"
         return (
             f"{len(self.waits)} requests, {self.rate:.0f} a second: {counted}; "
@@ -85,7 +85,7 @@ class Run:
         left = self._began + part * self._wanted.seconds - time.monotonic()
         time.sleep(max(0.0, left))  # house: the run's length is what is asked for
 
-    def heard(self) -> LoadAnswers:
+    def wait_for_answers(self) -> LoadAnswers:
         """Wait for the end of the run, and return all answers. Raises AssertionError unless each key was created
         exactly once and all other requests were answered as repetitions."""
         reports: list[ProcessReport] = [
@@ -130,17 +130,17 @@ def run_load(wanted: RequestLoad, environments: Sequence[Mapping[str, str]]) -> 
     """Yield the run. Its processes use the given environments of desks in turn; they are killed at the end of the
     block."""
     each = [(dict(environments[number % len(environments)]), wanted, number) for number in range(wanted.processes)]
-    with start_children(ask_for_all_keys, each) as children:
+    with start_children(request_all_keys, each) as children:
         yield Run(wanted, children)
 
 
-def ask_for_all_keys(pipe: Pipe, environment: Mapping[str, str], wanted: RequestLoad, number: int) -> None:
+def request_all_keys(pipe: Pipe, environment: Mapping[str, str], wanted: RequestLoad, number: int) -> None:
     """Target of a child process: make its share of the ten requests for each key. All ten requests for a key are due
     at the same time."""
     report = ProcessReport()
     with open_console(Settings.load(environment)) as console:
         once = console.idempotency
-        once.find_result(wanted.key(-1), FINGERPRINT)  # connections are made before the first request is due
+        once.find_result(wanted.make_key(-1), FINGERPRINT)  # connections are made before the first request is due
         pipe.send("ready")
         began: float = pipe.recv()
         for key in range(wanted.keys):
@@ -148,7 +148,7 @@ def ask_for_all_keys(pipe: Pipe, environment: Mapping[str, str], wanted: Request
             for _ in range(number, REQUESTS_PER_KEY, wanted.processes):
                 time.sleep(max(0.0, due - time.monotonic()))  # house: requests at a given rate
                 asked = time.perf_counter()
-                told = make_request(once, wanted.key(key), f'{{"payment": {key}}}')
+                told = make_request(once, wanted.make_key(key), f'{{"payment": {key}}}')
                 report.waits.append(time.perf_counter() - asked)
                 report.told[told] += 1
                 report.made += [key] if told == "created" else []

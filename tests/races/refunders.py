@@ -150,7 +150,7 @@ def _make_acts(
     """
     refunds = console.refunds
 
-    def current(payment: int) -> int:
+    def find_newest_refund_id(payment: int) -> int:
         found = find_newest_refund(console, payment)
         return found.id if found else 0
 
@@ -158,23 +158,29 @@ def _make_acts(
         amount = chance.choice(AMOUNTS_BY_PROVIDER[ids[payment]])
         return half(lambda request_id: request_refund(console, payment, amount, request_id))
 
-    def on_newest(act: Callable[[int, str | None], object]) -> Callable[[int], object]:
+    def make_act_on_newest_refund(act: Callable[[int, str | None], object]) -> Callable[[int], object]:
         def act_on_newest_refund(payment: int) -> object:
-            refund = current(payment)
+            refund = find_newest_refund_id(payment)
             return half(lambda request_id: act(refund, request_id))
 
         return act_on_newest_refund
 
     decide = {
-        "approve": on_newest(lambda refund, request_id: refunds.approve(refund, request_id=request_id)),
-        "reject": on_newest(lambda refund, request_id: refunds.reject(refund, "not ours", request_id=request_id)),
+        "approve": make_act_on_newest_refund(
+            lambda refund, request_id: refunds.approve(refund, request_id=request_id)
+        ),
+        "reject": make_act_on_newest_refund(
+            lambda refund, request_id: refunds.reject(refund, "not ours", request_id=request_id)
+        ),
     }
     everybody: dict[str, Callable[[int], object]] = {
         "ask": request_drawn_refund,
-        "submit": on_newest(lambda refund, request_id: refunds.submit(refund, request_id=request_id)),
-        "probe": on_newest(lambda refund, request_id: refunds.probe(refund, request_id=request_id)),
-        "withdraw": on_newest(lambda refund, request_id: refunds.withdraw(refund, request_id=request_id)),
-        "look": lambda payment: refunds.read_refund(current(payment)),
+        "submit": make_act_on_newest_refund(lambda refund, request_id: refunds.submit(refund, request_id=request_id)),
+        "probe": make_act_on_newest_refund(lambda refund, request_id: refunds.probe(refund, request_id=request_id)),
+        "withdraw": make_act_on_newest_refund(
+            lambda refund, request_id: refunds.withdraw(refund, request_id=request_id)
+        ),
+        "look": lambda payment: refunds.read_refund(find_newest_refund_id(payment)),
         "due": lambda _payment: console.recovery.run_all_tasks(),
     }
     return everybody | (decide if checks else dict.fromkeys(decide, everybody["look"]))

@@ -55,11 +55,13 @@ def _run_processes(
     told = [
         place.make_environment(sandbox.url, PEOPLE[i % len(PEOPLE)], i % DESKS, **extra) for i in range(processes)
     ]
-    with start_children(ask_for_all, [(one, ids, sums_alone, barrier) for one in told]) as children:
+    with start_children(request_for_all_payments, [(one, ids, sums_alone, barrier) for one in told]) as children:
         return sum((child.wait_for_report() for child in children), Counter[str]())
 
 
-def ask_for_all(pipe: Pipe, told: dict[str, str], ids: Sequence[int], sums_alone: bool, barrier: Barrier) -> None:
+def request_for_all_payments(
+    pipe: Pipe, told: dict[str, str], ids: Sequence[int], sums_alone: bool, barrier: Barrier
+) -> None:
     """Target of a child process: at each payment wait for the other processes, then request or reserve."""
     endings: Counter[str] = Counter()
     with open_console(Settings.load(told)) as console:
@@ -78,10 +80,10 @@ def _request_share(console: Console, payment: int) -> str:
 def _reserve_share(console: Console, payment: int) -> str:
     """Reserve the share by the SQL statement that decides alone, in a transaction of its own."""
 
-    def reserve(tx: Transaction) -> bool:
+    def reserve_amount(tx: Transaction) -> bool:
         return payments.reserve_amount(tx.conn, payment, REQUESTED_AMOUNT, console._context.now())
 
-    return "done" if console.database.write(reserve) else "exceeds_captured"
+    return "done" if console.database.write(reserve_amount) else "exceeds_captured"
 
 
 # One maker, many payments: the sum of a day
@@ -97,7 +99,7 @@ def run_of_one_maker(place: Place, processes: int, *, fit: int) -> Counter[str]:
         barrier, extra = get_context().Barrier(processes), make_provider_settings(sandbox.url)
         told = [place.make_environment(sandbox.url, PEOPLE[0], i % DESKS, **extra) for i in range(processes)]
         each = [(one, [ids[i]], False, barrier) for i, one in enumerate(told)]
-        with start_children(ask_for_all, each) as children:
+        with start_children(request_for_all_payments, each) as children:
             endings = sum((child.wait_for_report() for child in children), Counter[str]())
         odd = [code for code in endings if code not in EXPECTED_ENDINGS]
         assert not odd, odd

@@ -4,6 +4,7 @@ the same moment."""
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from threading import Event
@@ -32,26 +33,26 @@ class RunLog:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def run(self, name: str) -> int:
+    def run_task(self, name: str) -> int:
         """Run the task `name`, which only writes into the log. Return the number of records that it processed (1, or
         0 if it was already running)."""
         try:
             mark = os.open(self.folder / f"{name}.running", os.O_CREAT | os.O_EXCL)
         except FileExistsError:
-            self._write("twice at once", name)
+            self._write_line("twice at once", name)
             return 0
         os.close(mark)
         Event().wait(_TASK_SECONDS)
-        self._write("runs", name)
+        self._write_line("runs", name)
         (self.folder / f"{name}.running").unlink()
         return 1
 
-    def lines(self, kind: str) -> list[str]:
+    def read_lines(self, kind: str) -> list[str]:
         """Return the lines "task:pid" of the file `kind`."""
         file = self.folder / kind
         return file.read_text().split() if file.exists() else []
 
-    def _write(self, kind: str, name: str) -> None:
+    def _write_line(self, kind: str, name: str) -> None:
         with (self.folder / kind).open("a") as file:
             file.write(f"{name}:{os.getpid()}\n")
 
@@ -74,7 +75,7 @@ def run_due_tasks(pipe: Pipe, told: Mapping[str, str], together: Barrier, folder
     book = RunLog(Path(folder))
     with make_logging_scheduler(told, book) as made:
         together.wait(LOCK_WAIT_SECONDS)
-        while len(book.lines("runs")) < runs:
+        while len(book.read_lines("runs")) < runs:
             with suppress(ConsoleError):
                 made.run_due_tasks()
     pipe.send("done")
@@ -86,5 +87,5 @@ def make_logging_scheduler(told: Mapping[str, str], book: RunLog) -> Iterator[Sc
     quick = dict.fromkeys(NAMES, ROUNDS)
     with open_console(Settings.load(dict(told))) as console, mock.patch.dict(INTERVAL_OF_TASK, quick):
         heartbeat = Heartbeat(console._context.scale)
-        yield Scheduler(console._context, heartbeat, [(name, lambda name=name: book.run(name)) for name in NAMES])  # type: ignore[misc]  # the name of this turn
+        yield Scheduler(console._context, heartbeat, [(name, partial(book.run_task, name)) for name in NAMES])
         heartbeat.close()

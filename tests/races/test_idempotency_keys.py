@@ -8,7 +8,7 @@ import pytest
 from tests.races.key_users import REQUESTS_PER_KEY, LoadAnswers, RequestLoad, disturb_redis, run_load
 from tests.support.places import Place
 from tests.support.server_fixtures import require_server
-from tests.support.servers import RedisServer, redis
+from tests.support.servers import RedisServer, start_private_redis
 
 UNREACHABLE_URL = "http://127.0.0.1:9"
 KEYS = 10
@@ -18,7 +18,7 @@ KEYS = 10
 def own_redis() -> Iterator[RedisServer]:
     """Yield a private Redis server, which the test may kill, pause and empty."""
     require_server("redis")
-    with redis() as server:
+    with start_private_redis() as server:
         yield server
 
 
@@ -36,7 +36,7 @@ def test_one_of_ten_simultaneous_requests_creates_the_transaction(
     payment, the nine others are answered that it exists or is in progress."""
     extra = {"REDIS_URL": redis_server.url} if cached else {}
     with run_load(RequestLoad(KEYS, rate=400, processes=REQUESTS_PER_KEY), make_environments(place, **extra)) as run:
-        heard = run.heard()
+        heard = run.wait_for_answers()
     print(f"demand 15: {place.engine}{', Redis' * cached}: {heard}")
     assert heard.told["repeated"] + heard.told["in_progress"] == (REQUESTS_PER_KEY - 1) * KEYS
 
@@ -47,7 +47,7 @@ def test_a_thousand_requests_a_second_create_each_key_once(place: Place, redis_s
     with run_load(
         RequestLoad(100, rate=1_000, name="held"), make_environments(place, REDIS_URL=redis_server.url)
     ) as run:
-        heard = run.heard()
+        heard = run.wait_for_answers()
     print(f"demand 15: {place.engine}, 1,000 a second wanted: {heard}")
     assert len(heard.waits) == 1_000
 
@@ -60,7 +60,7 @@ def test_redis_may_hang_be_emptied_and_die(place: Place, own_redis: RedisServer)
         RequestLoad(60, rate=300, name="troubled"), make_environments(place, REDIS_URL=own_redis.url)
     ) as run:
         disturb_redis(run, own_redis)
-        heard = run.heard()
+        heard = run.wait_for_answers()
     added = heard.p95_ms - usual.p95_ms
     print(
         f"demand 17: {place.engine}: {added:+.1f} ms at p95; Redis emptied, hung, killed: {heard}; without: {usual}"
@@ -71,4 +71,4 @@ def test_redis_may_hang_be_emptied_and_die(place: Place, own_redis: RedisServer)
 def run_without_redis(place: Place) -> LoadAnswers:
     """Run the same requests without Redis, for a comparison of the durations."""
     with run_load(RequestLoad(30, rate=300, name="steady"), make_environments(place)) as run:
-        return run.heard()
+        return run.wait_for_answers()

@@ -16,8 +16,8 @@ def test_simultaneous_starts_create_one_payment(place: Place) -> None:
     """Eight threads begin each of four orders. The second one doesn't wait: it gets the same code, or a refusal that
     names the first payment. The account's limit covers three orders."""
     with Sandbox() as sandbox, open_payment_desk(place, sandbox, MovedClock()) as scene:
-        scene.account(NUMBERS[0], 10_000)
-        orders = [scene.order(f"ORD-{turn}", 3300, corporation=NUMBERS[0]) for turn in range(4)]
+        scene.insert_account(NUMBERS[0], 10_000)
+        orders = [scene.insert_order(f"ORD-{turn}", 3300, corporation=NUMBERS[0]) for turn in range(4)]
         with ThreadPoolExecutor(STARTERS) as pool:
             ends = list(
                 pool.map(lambda order: start_payment(scene, order), [order for order in orders for _ in range(8)])

@@ -16,9 +16,9 @@ def test_no_task_runs_in_two_processes_at_once(place: Place) -> None:
     moment."""
     processes, runs = (4, 60) if place.engine != "galera" else (3, 30)
     book = task_runners.run(place, processes, runs)
-    told = [line.partition(":") for line in book.lines("runs")]
+    told = [line.partition(":") for line in book.read_lines("runs")]
     shares = Counter(pid for _, _, pid in told)
     print(f"{place.engine}: {len(told)} runs of {len(task_runners.NAMES)} tasks in {len(shares)} processes")
-    assert book.lines("twice at once") == []
+    assert book.read_lines("twice at once") == []
     assert {name for name, _, _ in told} == set(task_runners.NAMES)
     assert len(shares) > 1

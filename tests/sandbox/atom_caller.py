@@ -60,13 +60,13 @@ class AtomCaller:
     def __init__(self, sandbox: Sandbox) -> None:
         self.line = Caller(sandbox)
 
-    def post(
+    def send_post(
         self, path: str, text: str, *, merch_id: str = known.ATOM_MERCH_ID, key: str = known.ATOM_REQUEST_KEY
     ) -> Answer:
         form = urlencode({"merchId": merch_id, "encData": encrypt_text(text, key, known.ATOM_REQUEST_SALT)})
-        return self.line.call("POST", path, form, Content_Type=FORM)
+        return self.line.send_request("POST", path, form, Content_Type=FORM)
 
-    def auth(self, number: str = ORDER, amount: str = "500.00", **pay: Any) -> Answer:
+    def start_payment(self, number: str = ORDER, amount: str = "500.00", **pay: Any) -> Answer:
         asked = {"payInstrument": {
             "headDetails": {"version": "OTSv1.1", "api": "AUTH", "platform": "FLASH"},
             "merchDetails": {"merchId": known.ATOM_MERCH_ID, "userId": "", "password": pay.pop(
@@ -75,9 +75,9 @@ class AtomCaller:
             "custDetails": {"custEmail": "ops@example.com", "custMobile": "9999999999"},
             "extras": {"udf1": "corp:1180301018771"},
         }}  # fmt: skip
-        return self.post("/ots/aipay/auth", json.dumps(asked))
+        return self.send_post("/ots/aipay/auth", json.dumps(asked))
 
-    def verify(self, number: str = ORDER, amount: str = "500.00", day: str = DAY, **change: Any) -> Answer:
+    def verify_payment(self, number: str = ORDER, amount: str = "500.00", day: str = DAY, **change: Any) -> Answer:
         signature = make_signature(change.get("hash_key", known.ATOM_REQUEST_HASH_KEY), known.ATOM_MERCH_ID,
                          known.ATOM_PASSWORD, number, amount, "INR", "TXNVERIFICATION")  # fmt: skip
         asked = {
@@ -92,11 +92,11 @@ class AtomCaller:
                 "payDetails": {"amount": f"@{amount}@", "txnCurrency": "INR", "signature": signature},
             }
         }
-        return self.post(
+        return self.send_post(
             "/ots/payment/status", format_json_numbers(asked), key=change.get("key", known.ATOM_REQUEST_KEY)
         )
 
-    def verify_v2(self, number: str = ORDER, amount: str = "500.00", day: str = DAY) -> Answer:
+    def verify_payment_v2(self, number: str = ORDER, amount: str = "500.00", day: str = DAY) -> Answer:
         signature = make_signature(known.ATOM_REQUEST_HASH_KEY, known.ATOM_MERCH_ID, number, amount, "INR")
         asked = {
             "payInstrument": {
@@ -104,9 +104,9 @@ class AtomCaller:
                 "payDetails": {"amount": f"@{amount}@", "txnCurrency": "INR", "signature": signature},
             }
         }
-        return self.post("/ots/v2/payment/status", format_json_numbers(asked))
+        return self.send_post("/ots/v2/payment/status", format_json_numbers(asked))
 
-    def refund(
+    def refund_payment(
         self, payment_id: str, amount: str = "150.50", key: str = "RFD1", number: str = ORDER, **change: Any
     ) -> Answer:
         signed = change.get("signed", amount)
@@ -120,9 +120,9 @@ class AtomCaller:
             "payDetails": {"atomTxnId": int(payment_id), "signature": signature, "txnCurrency": "INR",
                            "prodDetails": change.get("products", [product]), "totalRefundAmount": f"@{amount}@"},
         }}  # fmt: skip
-        return self.post("/ots/payment/refund", format_json_numbers(asked))
+        return self.send_post("/ots/payment/refund", format_json_numbers(asked))
 
-    def refund_status(self, payment_id: str, password: str = known.ATOM_PASSWORD) -> Answer:
+    def read_refund_status(self, payment_id: str, password: str = known.ATOM_PASSWORD) -> Answer:
         asked = {
             "payInstrument": {
                 "headDetails": {"api": "REFUNDSTATUS", "source": "OTS_ARS"},
@@ -133,7 +133,7 @@ class AtomCaller:
                 "payDetails": {"atomTxnId": int(payment_id), "prodDetails": [{"prodName": "NSE"}]},
             }
         }
-        return self.post("/ots/payment/status", json.dumps(asked))
+        return self.send_post("/ots/payment/status", json.dumps(asked))
 
 
 def format_json_numbers(asked: Any) -> str:

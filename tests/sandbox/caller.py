@@ -42,19 +42,19 @@ class Caller:
         self.patience = patience
         self.access = ""
 
-    def ask(self, call: str, check_id: int) -> Answer:
+    def make_named_call(self, call: str, check_id: int) -> Answer:
         """Make one of the calls by its name, about the usual corporation number or about the credit check
         `check_id`."""
         asked: dict[str, Callable[[], Answer]] = {
-            "token": self.token,
-            "purchase": self.buy,
-            "detail": lambda: self.detail(check_id),
-            "pdf": lambda: self.pdf(check_id),
-            "list": self.list,
+            "token": self.request_token,
+            "purchase": self.buy_check,
+            "detail": lambda: self.read_detail(check_id),
+            "pdf": lambda: self.read_pdf(check_id),
+            "list": self.list_checks,
         }
         return asked[call]()
 
-    def call(self, method: str, path: str, body: str | bytes = b"", **headers: str) -> Answer:
+    def send_request(self, method: str, path: str, body: str | bytes = b"", **headers: str) -> Answer:
         line = http.client.HTTPConnection("127.0.0.1", self.port, timeout=self.patience)
         try:
             line.request(method, path, body, {name.replace("_", "-"): text for name, text in headers.items()})
@@ -64,23 +64,25 @@ class Caller:
         finally:
             line.close()
 
-    def token(self, refresh_token: str = REFRESH_TOKEN, **form: str) -> Answer:
+    def request_token(self, refresh_token: str = REFRESH_TOKEN, **form: str) -> Answer:
         wanted = {
             "grant_type": "refresh_token",
             "client_id": CLIENT_ID,
             "client_secret": CLIENT_SECRET,
             "refresh_token": refresh_token,
         }
-        return self.call("POST", "/oauth/token", urlencode(wanted | form), Content_Type=FORM)
+        return self.send_request("POST", "/oauth/token", urlencode(wanted | form), Content_Type=FORM)
 
-    def authorized(self) -> "Caller":
+    def make_authorized_caller(self) -> "Caller":
         """The same caller with an access token."""
-        self.access = self.token().data["access_token"]
+        self.access = self.request_token().data["access_token"]
         return self
 
-    def buy(self, number: str = NUMBER, *, access: str | None = None, fields: JsonObject | None = None) -> Answer:
+    def buy_check(
+        self, number: str = NUMBER, *, access: str | None = None, fields: JsonObject | None = None
+    ) -> Answer:
         body = json.dumps({"corporation_number": number, **(fields or {})})
-        return self.call(
+        return self.send_request(
             "POST",
             "/ps/v1/credit_checks",
             body,
@@ -88,15 +90,15 @@ class Caller:
             Content_Type="application/json",
         )
 
-    def read(self, path: str, access: str | None = None, **headers: str) -> Answer:
+    def read_checks(self, path: str, access: str | None = None, **headers: str) -> Answer:
         bearer = f"Bearer {access or self.access}"
-        return self.call("GET", f"/ps/v1/credit_checks{path}", Authorization=bearer, **headers)
+        return self.send_request("GET", f"/ps/v1/credit_checks{path}", Authorization=bearer, **headers)
 
-    def detail(self, check_id: int) -> Answer:
-        return self.read(f"/{check_id}")
+    def read_detail(self, check_id: int) -> Answer:
+        return self.read_checks(f"/{check_id}")
 
-    def pdf(self, check_id: int) -> Answer:
-        return self.read(f"/{check_id}?with_pdf=true")
+    def read_pdf(self, check_id: int) -> Answer:
+        return self.read_checks(f"/{check_id}?with_pdf=true")
 
-    def list(self, number: str = NUMBER) -> Answer:
-        return self.read(f"?corporation_number={number}")
+    def list_checks(self, number: str = NUMBER) -> Answer:
+        return self.read_checks(f"?corporation_number={number}")

@@ -36,28 +36,28 @@ class PayPayCaller:
     def __init__(self, sandbox: Sandbox) -> None:
         self.line = Caller(sandbox)
 
-    def ask(self, method: str, path: str, data: Any = None, query: str = "", **header: Any) -> Answer:
+    def send_request(self, method: str, path: str, data: Any = None, query: str = "", **header: Any) -> Answer:
         body = b"" if data is None else json.dumps(data, ensure_ascii=False).encode()
         signed = make_authorization(method, path, body, **header)
         more = {"Content_Type": JSON} if body else {}
-        return self.line.call(method, path + query, body, Authorization=signed, **more)
+        return self.line.send_request(method, path + query, body, Authorization=signed, **more)
 
-    def create(self, number: str = ORDER, amount: int = 3300, **fields: Any) -> Answer:
+    def create_payment(self, number: str = ORDER, amount: int = 3300, **fields: Any) -> Answer:
         asked = {
             "merchantPaymentId": number,
             "amount": {"amount": amount, "currency": "JPY"},
             "codeType": "ORDER_QR",
             "requestedAt": 1795161600,
         }
-        return self.ask("POST", "/v2/codes", asked | fields)
+        return self.send_request("POST", "/v2/codes", asked | fields)
 
-    def payment(self, number: str = ORDER) -> Answer:
-        return self.ask("GET", f"/v2/codes/payments/{number}")
+    def read_payment(self, number: str = ORDER) -> Answer:
+        return self.send_request("GET", f"/v2/codes/payments/{number}")
 
-    def cancel(self, number: str = ORDER) -> Answer:
-        return self.ask("DELETE", f"/v2/payments/{number}")
+    def cancel_payment(self, number: str = ORDER) -> Answer:
+        return self.send_request("DELETE", f"/v2/payments/{number}")
 
-    def refund(self, payment_id: str, amount: int = 1000, key: str = "RFD-1", **fields: Any) -> Answer:
+    def refund_payment(self, payment_id: str, amount: int = 1000, key: str = "RFD-1", **fields: Any) -> Answer:
         asked = {
             "merchantRefundId": key,
             "paymentId": payment_id,
@@ -65,10 +65,10 @@ class PayPayCaller:
             "requestedAt": 1795165200,
             "reason": "注文キャンセルのため",
         }
-        return self.ask("POST", "/v2/refunds", asked | fields)
+        return self.send_request("POST", "/v2/refunds", asked | fields)
 
-    def refund_details(self, payment_id: str, key: str = "RFD-1") -> Answer:
-        return self.ask("GET", f"/v2/refunds/{key}", query=f"?paymentId={payment_id}")
+    def read_refund(self, payment_id: str, key: str = "RFD-1") -> Answer:
+        return self.send_request("GET", f"/v2/refunds/{key}", query=f"?paymentId={payment_id}")
 
 
 def get_status_and_code(answer: Answer) -> tuple[int, str]:

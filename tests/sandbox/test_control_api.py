@@ -67,8 +67,8 @@ def test_the_call_log_has_each_call_without_secrets(caller: Caller, control: San
     """The call log has each call with its connection and its end, in order and without secrets."""
     control.add_fault("reset", call="purchase")
     with pytest.raises(ConnectionResetError):
-        caller.buy()
-    caller.buy()
+        caller.buy_check()
+    caller.buy_check()
     first, second, third = control.read_requests()
     assert [first["call"], second["call"], third["call"]] == ["token", "purchase", "purchase"]
     assert [second["status"], third["status"]] == [None, 201]
@@ -84,7 +84,7 @@ def test_the_call_log_has_each_call_without_secrets(caller: Caller, control: San
 
 def test_the_control_api_returns_settings_and_counts(caller: Caller, control: SandboxControl) -> None:
     """The control API returns settings, counts and the state of tokens, but no token."""
-    caller.buy()
+    caller.buy_check()
     state = control.change_settings(now="2026-11-20T03:20:01Z", access_token_seconds=60)
     assert state["now"].startswith("2026-11-20T03:20:01")
     assert (state["today"], state["charges"], state["calls"]) == (
@@ -98,17 +98,17 @@ def test_the_control_api_returns_settings_and_counts(caller: Caller, control: Sa
 
 def test_a_reset_restores_the_first_state(caller: Caller, control: SandboxControl) -> None:
     """A reset restores the state at the start; with an option the tokens stay."""
-    caller.buy()
+    caller.buy_check()
     control.change_settings(offers_purchase_list=True, today="2020-01-01")
     control.add_fault("reset")
     control.reset(must_keep_tokens=True)
     state = control.read_state()
     assert (state["charges"], state["rules"], state["settings"]["offers_purchase_list"]) == (0, [], False)
     assert state["today"] != "2020-01-01"
-    assert caller.buy().check["credit_check_id"] == 100_001
+    assert caller.buy_check().check["credit_check_id"] == 100_001
     control.reset()
-    assert caller.buy().status == 401
-    assert caller.token().status == 200
+    assert caller.buy_check().status == 401
+    assert caller.request_token().status == 200
 
 
 @pytest.mark.parametrize(
@@ -147,7 +147,7 @@ def test_a_wait_for_a_call_ends_after_its_time(control: SandboxControl) -> None:
 )
 def test_an_unknown_address_is_answered_with_json(caller: Caller, method: str, path: str, status: int) -> None:
     """Each unknown address gets an error in JSON."""
-    answer = caller.call(method, path)
+    answer = caller.send_request(method, path)
     assert (answer.status, list(answer.data)) == (status, ["message"])
 
 
@@ -156,7 +156,7 @@ def test_an_invalid_notice_address_is_refused(caller: Caller) -> None:
     with socket.create_connection(("127.0.0.1", caller.port), timeout=PATIENCE_SECONDS) as line:
         line.sendall(b"GET http://[ HTTP/1.1\r\nHost: x\r\n\r\n")
         assert line.recv(1000).startswith(b"HTTP/1.1 400 ")
-    assert caller.buy().status == 201
+    assert caller.buy_check().status == 201
 
 
 def test_connections_are_kept(caller: Caller, control: SandboxControl) -> None:
@@ -196,14 +196,14 @@ def test_a_started_sandbox_serves_until_it_is_stopped() -> None:
     ready: list[Sandbox] = []
     told = threading.Event()
 
-    def on_ready(sandbox: Sandbox) -> None:
+    def note_ready(sandbox: Sandbox) -> None:
         ready.append(sandbox)
         told.set()
 
-    thread = threading.Thread(target=run_sandbox, args=(0, on_ready))
+    thread = threading.Thread(target=run_sandbox, args=(0, note_ready))
     thread.start()
     assert told.wait(PATIENCE_SECONDS)
-    assert Caller(ready[0]).authorized().buy().status == 201
+    assert Caller(ready[0]).make_authorized_caller().buy_check().status == 201
     ready[0].stop()
     thread.join(PATIENCE_SECONDS)
     assert not thread.is_alive()

@@ -32,20 +32,20 @@ def test_money_of_twelve_months(console: Console, place: Place) -> None:
     rows = ReportRows(place)
     paid = {"captured_minor": 3_300, "paid_at": NOW - DAY, "corporation_number": NUMBER}
     order = {"merch_txn_id": "ORD-1", "total_amount": 500, "corporation_number": NUMBER}
-    rows.insert("orders", {"id": 71, "currency": "JPY", "status": "paid", **order})
-    rows.payment("paypay", "completed", NOW, **paid)
-    rows.payment("atom", "completed", NOW, **{**paid, "captured_minor": 99, "currency": "INR"})
-    rows.payment("paypay", "completed", NOW, captured_minor=500, paid_at=NOW, order_id=71)
-    rows.payment("paypay", "completed", NOW, **{**paid, "paid_at": NOW - 366 * DAY})
-    rows.payment("paypay", "completed", NOW, **{**paid, "certainty": "unknown"})
-    rows.payment("paypay", "reversed", NOW, **paid)
-    rows.payment("paypay", "completed", NOW, **{**paid, "corporation_number": OTHER})
+    rows.insert_row("orders", {"id": 71, "currency": "JPY", "status": "paid", **order})
+    rows.insert_payment("paypay", "completed", NOW, **paid)
+    rows.insert_payment("atom", "completed", NOW, **{**paid, "captured_minor": 99, "currency": "INR"})
+    rows.insert_payment("paypay", "completed", NOW, captured_minor=500, paid_at=NOW, order_id=71)
+    rows.insert_payment("paypay", "completed", NOW, **{**paid, "paid_at": NOW - 366 * DAY})
+    rows.insert_payment("paypay", "completed", NOW, **{**paid, "certainty": "unknown"})
+    rows.insert_payment("paypay", "reversed", NOW, **paid)
+    rows.insert_payment("paypay", "completed", NOW, **{**paid, "corporation_number": OTHER})
     ids = [row[0] for row in place.sql("SELECT id FROM payments ORDER BY id")]
-    rows.refund("completed", NOW, payment_id=ids[0], state_since=NOW - DAY)
-    rows.refund("completed", NOW, payment_id=ids[0], state_since=NOW - 366 * DAY, refund_amount=7)
-    rows.refund("submitted", NOW, payment_id=ids[2], refund_amount=200, state_since=NOW)
-    rows.refund("submitting", NOW, payment_id=ids[3], refund_amount=30, certainty="unknown", state_since=NOW)
-    rows.refund("completed", NOW, payment_id=ids[6], state_since=NOW)
+    rows.insert_refund("completed", NOW, payment_id=ids[0], state_since=NOW - DAY)
+    rows.insert_refund("completed", NOW, payment_id=ids[0], state_since=NOW - 366 * DAY, refund_amount=7)
+    rows.insert_refund("submitted", NOW, payment_id=ids[2], refund_amount=200, state_since=NOW)
+    rows.insert_refund("submitting", NOW, payment_id=ids[3], refund_amount=30, certainty="unknown", state_since=NOW)
+    rows.insert_refund("completed", NOW, payment_id=ids[6], state_since=NOW)
     result = console.lookup.find_records(NUMBER)
     assert result.totals == (CompanyTotals("JPY", 3_800, 1_000, 200, 30), CompanyTotals("INR", 99))
     assert console.lookup.find_records(OTHER).totals == (CompanyTotals("JPY", 3_300, 1_000),)
@@ -60,7 +60,7 @@ def test_notes_documents_and_history_of_all_records(console: Console, place: Pla
         place.drop_table_triggers(table)
     note = {"person": "op-a", "words": "called back", "at": NOW}
     for kind, id in (("payment", 1), ("refund", 2), ("payment", 9)):
-        rows.insert("notes", {**note, "kind": kind, "subject_id": id})
+        rows.insert_row("notes", {**note, "kind": kind, "subject_id": id})
     document = {"subject_kind": "credit-check", "bytes": 10}
     for number, (id, days) in enumerate(((3, 2), (3, 0), (4, 1), (8, 0))):
         facts = {
@@ -69,14 +69,14 @@ def test_notes_documents_and_history_of_all_records(console: Console, place: Pla
             "sha256": str(number) * 64,
             "fetched_at": NOW - days * DAY,
         }
-        rows.insert("documents", {**document, **facts})
+        rows.insert_row("documents", {**document, **facts})
     entry = {"session": "s", "at": NOW, "who": "op-a", "desk": "", "result": "done", "detail": "{}"}
     hashes = {"prev_hash": "", "hash": ""}
     for number, (kind, id, what) in enumerate(
         (("payment", 1, "payment.start"), ("refund", 2, "refund.request"), ("refund", 2, "refund.opened"),
          ("payment", 9, "payment.start"))
     ):  # fmt: skip
-        rows.insert(
+        rows.insert_row(
             "audit_log",
             {**entry, **hashes, "seq": 900 + number, "what": what, "subject_kind": kind, "subject_id": str(id)},
         )
@@ -92,7 +92,9 @@ def test_notes_documents_and_history_of_all_records(console: Console, place: Pla
               "currency": "JPY"}  # fmt: skip
     for number, (payment, at) in enumerate(((1, NOW), (1, NOW - DAY), (9, NOW))):
         place.drop_table_triggers("payment_events")
-        rows.insert("payment_events", {**notice, "event_id": f"n-{number}", "payment_id": payment, "received_at": at})
+        rows.insert_row(
+            "payment_events", {**notice, "event_id": f"n-{number}", "payment_id": payment, "received_at": at}
+        )
     events = console.lookup.read_history(refs)
     assert [(one.record, one.event.what) for one in events] == [
         (("refund", 2), "refund.request"),

@@ -25,7 +25,7 @@ TEAM = (
 )
 
 
-def describe(number: str) -> tuple[str, str]:
+def describe_company(number: str) -> tuple[str, str]:
     """Return the invented name and result of the corporation."""
     return content.make_company_name(number), content.get_credit_verdict(number)
 
@@ -33,7 +33,7 @@ def describe(number: str) -> tuple[str, str]:
 @cache
 def make_samples(count: int = 400) -> tuple[CheckSample, ...]:
     """Return so many sample credit checks of seed 1."""
-    return generate_checks(1, datetime.now(UTC), describe, count)
+    return generate_checks(1, datetime.now(UTC), describe_company, count)
 
 
 @pytest.fixture
@@ -46,17 +46,17 @@ def console(tmp_path: Path) -> Iterator[Console]:
 
 def test_the_same_seed_makes_the_same_records() -> None:
     """Two runs of one seed give equal records; another seed gives others."""
-    first, second = (generate_checks(7, NOW, describe, 300) for _ in range(2))
+    first, second = (generate_checks(7, NOW, describe_company, 300) for _ in range(2))
     assert repr(first[:50]) == repr(second[:50])
     assert [s.number for s in first] == [s.number for s in second]
-    assert [s.number for s in first] != [s.number for s in generate_checks(8, NOW, describe, 300)]
+    assert [s.number for s in first] != [s.number for s in generate_checks(8, NOW, describe_company, 300)]
 
 
 def test_two_thousand_records_of_every_kind() -> None:
     """The generator makes 2,000 sample credit checks, oldest first, without events in the future, and with every kind
     that support staff may see.
     """
-    made = generate_checks(1, NOW, describe)
+    made = generate_checks(1, NOW, describe_company)
     kinds = Counter(sample.kind for sample in made)
     assert len(made) == 2_000
     assert [sample.begun_at for sample in made] == sorted(sample.begun_at for sample in made)

@@ -16,7 +16,7 @@ from console.demo.samples import PaymentSample, generate_checks, generate_paymen
 from console.domain.payments.states import RefundState
 from console.sandbox import Sandbox, start_sandbox
 from console.settings.settings import Settings
-from tests.services.test_samples import NOW, TEAM, describe, make_samples
+from tests.services.test_samples import NOW, TEAM, describe_company, make_samples
 from tests.support import payment_desks
 from tests.support.desks import make_environment
 
@@ -42,7 +42,7 @@ def paying(tmp_path: Path) -> Iterator[tuple[Console, Sandbox]]:
 
 def test_the_same_seed_makes_the_same_payments() -> None:
     """Two runs of one seed give equal payments."""
-    first, second = (generate_payments(7, NOW, generate_checks(7, NOW, describe, 100), 80) for _ in range(2))
+    first, second = (generate_payments(7, NOW, generate_checks(7, NOW, describe_company, 100), 80) for _ in range(2))
     assert repr(first) == repr(second)
     assert len(first) == 80
     assert [made.at for made in first] == sorted(made.at for made in first)

@@ -58,12 +58,12 @@ def team_desks(people: Team, tmp_path: Path, vendor: LedgerVendor) -> Iterator[T
     """The desks of the team; the tables are emptied after each test."""
     with ExitStack() as closing:
         yield TeamDesks(people, tmp_path, vendor, closing)
-    with people.connect("owner") as owner, owner.cursor() as cursor:
+    with people.open_connection("owner") as owner, owner.cursor() as cursor:
         for table in ("hansha_alarmbox_credit_checks", "operations", "leases", "documents"):
             cursor.execute(f"DELETE FROM {table}")
 
 
-def buy(console: Console, client: str = "1") -> CreditCheck:
+def buy_check(console: Console, client: str = "1") -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(NUMBER, client))
 
 
@@ -71,7 +71,7 @@ def make_unknown(console: Console, vendor: LedgerVendor, behaviour: str = "silen
     """Return a purchase with an unknown outcome."""
     vendor.behaviour = behaviour  # type: ignore[assignment]  # one of its words
     with pytest.raises(ConsoleError, match="outcome_unknown") as caught:
-        buy(console)
+        buy_check(console)
     vendor.behaviour = "answers"
     record = caught.value.detail["record"]
     assert isinstance(record, CreditCheck)
@@ -80,31 +80,31 @@ def make_unknown(console: Console, vendor: LedgerVendor, behaviour: str = "silen
 
 def test_a_purchase_with_all_that_follows(people: Team, team_desks: TeamDesks) -> None:
     """One person buys, another re-fetches, and the auditor reads, each under the own name."""
-    bought = buy(team_desks("op-a"))
+    bought = buy_check(team_desks("op-a"))
     assert (bought.state, bought.incomplete) == ("success", ())
     assert team_desks("lead-b").credit_checks.refetch(bought.id).record.id == bought.id
     timeline = team_desks("aud-e").credit_checks.read_credit_check(bought.id).timeline
     assert {people.names["op-a"], people.names["lead-b"]} <= {entry.actor for entry in timeline}
     assert team_desks("aud-e").audit.verify_chains() > 0
     assert team_desks("op-b").lookup.find_records(NUMBER).credit_checks[0].id == bought.id
-    assert call_for_refusal_code(lambda: buy(team_desks("op-b"))) == "already_purchased"
+    assert call_for_refusal_code(lambda: buy_check(team_desks("op-b"))) == "already_purchased"
 
 
 def test_two_people_decide_a_purchase_in_team_mode(team_desks: TeamDesks, vendor: LedgerVendor) -> None:
     """The first person proposes; an operator can't confirm, an approver with own evidence can."""
     record = make_unknown(team_desks("op-a"), vendor)
 
-    def resolve(who: str) -> object:
+    def resolve_as(who: str) -> object:
         return team_desks(who).recovery.resolve("credit-check", record.id, "error", f"{who} has looked").awaiting
 
-    assert resolve("op-a") == "second_person"
-    assert call_for_refusal_code(lambda: resolve("op-a")) == "same_person"
-    assert call_for_refusal_code(lambda: resolve("op-b")) == "not_allowed"
+    assert resolve_as("op-a") == "second_person"
+    assert call_for_refusal_code(lambda: resolve_as("op-a")) == "same_person"
+    assert call_for_refusal_code(lambda: resolve_as("op-b")) == "not_allowed"
     for who in ("aud-e", "adm-f", "worker"):
-        assert call_for_refusal_code(lambda: resolve(who)) == "not_allowed"  # noqa: B023  # called at once
-    assert resolve("lead-b") is None
+        assert call_for_refusal_code(lambda: resolve_as(who)) == "not_allowed"  # noqa: B023  # called at once
+    assert resolve_as("lead-b") is None
     assert team_desks("op-b").credit_checks.read_credit_check(record.id).record.state == "error"
-    assert buy(team_desks("op-b")).state == "success"
+    assert buy_check(team_desks("op-b")).state == "success"
 
 
 def test_one_person_settles_a_purchase_with_the_providers_confirmation(
@@ -135,8 +135,8 @@ def test_a_renewal_that_fails_gives_the_claim_back(people: Team, team_desks: Tea
     each of these writes.
     """
     vendor.today = lambda: date(2024, 4, 1)
-    bought = buy(team_desks("op-a"))
-    _expire(people, bought)
+    bought = buy_check(team_desks("op-a"))
+    _expire_check(people, bought)
     vendor.today = date.today
     vendor.behaviour = "refuses"
     renew = PurchaseRequest(NUMBER, "1", renew=True)
@@ -148,9 +148,9 @@ def test_a_renewal_that_fails_gives_the_claim_back(people: Team, team_desks: Tea
     assert team_desks("op-a").credit_checks.read_credit_check(bought.id).record.superseded_by == renewed.id
 
 
-def _expire(people: Team, record: CreditCheck) -> None:
+def _expire_check(people: Team, record: CreditCheck) -> None:
     """Let the credit check expire."""
-    with people.connect("owner") as owner, owner.cursor() as cursor:
+    with people.open_connection("owner") as owner, owner.cursor() as cursor:
         cursor.execute(
             "UPDATE hansha_alarmbox_credit_checks SET expired_at = UTC_TIMESTAMP() - INTERVAL 1 DAY WHERE id = %s",
             (record.id,),
@@ -161,10 +161,10 @@ def _expire(people: Team, record: CreditCheck) -> None:
 def test_the_workers_account_runs_due_tasks(people: Team, team_desks: TeamDesks, vendor: LedgerVendor) -> None:
     """The worker's account, which can't decide or buy, adopts rows, records a lapse and re-fetches missing parts."""
     vendor.readable = False
-    bought = buy(team_desks("op-a"))
+    bought = buy_check(team_desks("op-a"))
     assert bought.incomplete
     vendor.readable = True
-    with people.connect("owner") as owner, owner.cursor() as cursor:
+    with people.open_connection("owner") as owner, owner.cursor() as cursor:
         cursor.execute(
             "INSERT INTO hansha_alarmbox_credit_checks (client_id, corporation_number, credit_check_id)"
             " VALUES (8, '５０１０００１１９２７０７', NULL), (8, 'T5010001192707', NULL), (9, '7010001065142', 5)"
@@ -174,7 +174,7 @@ def test_the_workers_account_runs_due_tasks(people: Team, team_desks: TeamDesks,
     ran = {run.task: run.count for run in team_desks("worker").recovery.run_all_tasks()}
     assert (ran["rows_by_others"], ran["lapsed_operations"], ran["refetches"]) == (3, 1, 1)
     assert team_desks("op-b").credit_checks.read_credit_check(bought.id).record.incomplete == ()
-    assert call_for_refusal_code(lambda: buy(team_desks("worker"), "77")) == "not_allowed"
+    assert call_for_refusal_code(lambda: buy_check(team_desks("worker"), "77")) == "not_allowed"
 
 
 def _begin_and_vanish(cursor: object, who: str) -> None:
@@ -195,7 +195,7 @@ def test_the_next_person_at_a_desk_delivers_its_answer(
     buyer = team_desks("op-a", desk="shared")
     vendor.behaviour = behaviour  # type: ignore[assignment]  # one of its words
     vendor.during = lambda: _lock_out(people, "op-a")
-    assert call_for_refusal_code(lambda: buy(buyer)) == "outcome_unknown"
+    assert call_for_refusal_code(lambda: buy_check(buyer)) == "outcome_unknown"
     vendor.during = lambda: None
     delivered = {run.task: run.count for run in team_desks("lead-b", desk="shared").recovery.run_all_tasks()}
     _let_in(people, "op-a")
@@ -206,13 +206,13 @@ def test_the_next_person_at_a_desk_delivers_its_answer(
 
 def _lock_out(people: Team, who: str) -> None:
     """Take away the role of this person's account."""
-    with people.connect("owner") as owner, owner.cursor() as cursor:
+    with people.open_connection("owner") as owner, owner.cursor() as cursor:
         cursor.execute(f"REVOKE `{people.database}/operator` FROM {people.get_grantee(who)}")
 
 
 def _let_in(people: Team, who: str) -> None:
     """Give the role back to this person's account."""
-    with people.connect("owner") as owner, owner.cursor() as cursor:
+    with people.open_connection("owner") as owner, owner.cursor() as cursor:
         cursor.execute(f"GRANT `{people.database}/operator` TO {people.get_grantee(who)}")
         if not people.server.is_mariadb:
             cursor.execute(f"SET DEFAULT ROLE ALL TO {people.get_grantee(who)}")
@@ -225,9 +225,9 @@ def test_a_lost_record_is_restored_in_the_persons_name(
     """A lost record is restored in the name of the person who restores it; the audit trail names the person who
     bought.
     """
-    bought = buy(team_desks("op-a", desk="shared"))
+    bought = buy_check(team_desks("op-a", desk="shared"))
     operation = bought.operation_id or ""
-    with people.connect("owner") as owner, owner.cursor() as cursor:
+    with people.open_connection("owner") as owner, owner.cursor() as cursor:
         cursor.execute("DELETE FROM hansha_alarmbox_credit_checks WHERE id = %s", (bought.id,))
         if brought_back == "row and journal":
             cursor.execute("DELETE FROM operations")
@@ -240,7 +240,7 @@ def test_a_lost_record_is_restored_in_the_persons_name(
 
 def test_the_schema_account_may_only_change_the_schema(team_desks: TeamDesks, vendor: LedgerVendor) -> None:
     """The schema account can't read records, buy, settle or run due tasks."""
-    bought = buy(team_desks("op-a"))
+    bought = buy_check(team_desks("op-a"))
     owner = team_desks("owner")
     acts = (
         lambda: owner.lookup.find_records(NUMBER),
@@ -249,7 +249,7 @@ def test_the_schema_account_may_only_change_the_schema(team_desks: TeamDesks, ve
         lambda: owner.recovery.read_queue("pending"),
         lambda: owner.recovery.count_queues(),
         lambda: owner.recovery.run_all_tasks(),
-        lambda: buy(owner, "2"),
+        lambda: buy_check(owner, "2"),
         lambda: owner.credit_checks.refetch(bought.id),
         lambda: owner.recovery.probe("credit-check", bought.id),
         lambda: owner.recovery.probe("operation", bought.operation_id or ""),

@@ -30,7 +30,7 @@ def test_a_desk_with_a_bucket(tmp_path: Path, sandbox: Sandbox) -> None:
     """
     with start_bucket_server() as served, open_desk(tmp_path, sandbox, DOCUMENTS_URL=URL) as console:
         bought = console.credit_checks.purchase(PURCHASE_REQUEST)
-        assert served.names() == [bought.pdf_file_path]
+        assert served.list_object_paths() == [bought.pdf_file_path]
         assert console.credit_checks.refetch(bought.id).changed == ()
         with closing(console.pdfs.open_pages(bought.id)) as pages:
             assert pages.count_pages() > 0

@@ -21,16 +21,16 @@ REFUSED_SETTINGS = [
 ]  # fmt: skip
 
 
-def load(home: Path, **told: str) -> Settings:
+def load_alert_settings(home: Path, **told: str) -> Settings:
     return Settings.load({"CONSOLE_HOME": str(home)} | {f"CONSOLE_{name}": text for name, text in told.items()})
 
 
 def test_alerts_have_one_receiver_or_none(tmp_path: Path) -> None:
     """Alerts are published to a webhook, to Kafka brokers, or to nobody if neither is set."""
-    assert load(tmp_path).alerts == AlertSettings()
-    hook = load(tmp_path, ALERTS_WEBHOOK_URL="https://Example.com/alerts/v1").alerts
+    assert load_alert_settings(tmp_path).alerts == AlertSettings()
+    hook = load_alert_settings(tmp_path, ALERTS_WEBHOOK_URL="https://Example.com/alerts/v1").alerts
     assert (hook.publisher_kind, hook.webhook) == ("webhook", "https://example.com/alerts/v1")
-    kafka = load(tmp_path, ALERTS_KAFKA_BROKERS="kafka-1:9092, [::1]:9093").alerts
+    kafka = load_alert_settings(tmp_path, ALERTS_KAFKA_BROKERS="kafka-1:9092, [::1]:9093").alerts
     assert (kafka.publisher_kind, kafka.brokers) == ("kafka", ("kafka-1:9092", "[::1]:9093"))
 
 
@@ -39,11 +39,11 @@ def test_a_private_network_is_opened_by_name(tmp_path: Path) -> None:
     network, or one without encryption, is refused.
     """
     told = {"ALERTS_WEBHOOK_NETWORKS": "10.20.0.0/24, fd12::/48"}
-    hook = load(tmp_path, ALERTS_WEBHOOK_URL="https://10.20.0.5:8443/a", **told).alerts
+    hook = load_alert_settings(tmp_path, ALERTS_WEBHOOK_URL="https://10.20.0.5:8443/a", **told).alerts
     assert (hook.webhook, hook.webhook_networks) == ("https://10.20.0.5:8443/a", ("10.20.0.0/24", "fd12::/48"))
     for url in ("https://10.20.1.5/a", "https://169.254.169.254/a", "http://10.20.0.5/a"):
         with pytest.raises(ConsoleError) as refused:
-            load(tmp_path, ALERTS_WEBHOOK_URL=url, **told)
+            load_alert_settings(tmp_path, ALERTS_WEBHOOK_URL=url, **told)
         assert refused.value.detail["variable"] == "CONSOLE_ALERTS_WEBHOOK_URL"
 
 
@@ -53,14 +53,14 @@ def test_an_unfit_address_is_refused(tmp_path: Path, name: str, text: str) -> No
     loaded.
     """
     with pytest.raises(ConsoleError) as refused:
-        load(tmp_path, **{name: text})
+        load_alert_settings(tmp_path, **{name: text})
     assert (refused.value.code, refused.value.detail["variable"]) == ("bad_profile", f"CONSOLE_{name}")
 
 
 def test_webhook_and_kafka_together_are_refused(tmp_path: Path) -> None:
     """A webhook and Kafka brokers together are refused, because an event is published in one way only."""
     with pytest.raises(ConsoleError) as refused:
-        load(tmp_path, ALERTS_WEBHOOK_URL="http://127.0.0.1:1/a", ALERTS_KAFKA_BROKERS="127.0.0.1:2")
+        load_alert_settings(tmp_path, ALERTS_WEBHOOK_URL="http://127.0.0.1:1/a", ALERTS_KAFKA_BROKERS="127.0.0.1:2")
     assert refused.value.detail["problem"] == "one_of_two"
 
 

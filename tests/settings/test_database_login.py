@@ -22,14 +22,16 @@ DATABASE_UNREACHABLE_ERROR = rebuild_error(ErrorCode.DATABASE_UNREACHABLE, {"pro
 CANARY = "canary-p@ss:w/rd?"
 
 
-def desk(home: Path, keyring: Keyring | None = None, url: str = DATABASE_URL_WITHOUT_USER, **extra: str) -> Settings:
+def load_desk_settings(
+    home: Path, keyring: Keyring | None = None, url: str = DATABASE_URL_WITHOUT_USER, **extra: str
+) -> Settings:
     told = {"CONSOLE_HOME": str(home), "CONSOLE_DATABASE_URL": url}
     return load_settings(
         told | {f"CONSOLE_{name}": value for name, value in extra.items()}, find_keyring=lambda: keyring
     )
 
 
-def missing(settings: Settings) -> ConsoleError:
+def read_missing_password_error(settings: Settings) -> ConsoleError:
     with pytest.raises(ConsoleError) as caught:
         _ = settings.database_url
     assert (caught.value.code, caught.value.detail["problem"]) == ("bad_profile", "sign_in_missing")
@@ -40,7 +42,7 @@ def test_a_url_with_account_and_password_needs_nothing_else(tmp_path: Path) -> N
     """A database URL with account and password is used unchanged, escapes included, and no keyring is read."""
     keyring = MemoryKeyring()
     url = "mysql+pymysql://op-a:p%40ss%3A@db.example/console?ssl_ca=/etc/ca.pem"
-    settings = desk(tmp_path, keyring, url)
+    settings = load_desk_settings(tmp_path, keyring, url)
     assert settings.database_url == url
     assert (settings.sign_in.user, settings.sign_in.account_source) == ("op-a", "given")
     assert keyring.asked == []
@@ -48,8 +50,11 @@ def test_a_url_with_account_and_password_needs_nothing_else(tmp_path: Path) -> N
 
 def test_an_empty_password_is_one(tmp_path: Path) -> None:
     """`user:@host` is an account with an empty password; `user@host` is an account whose password isn't known yet."""
-    assert desk(tmp_path, url="mysql+pymysql://root:@127.0.0.1/c").database_url == "mysql+pymysql://root:@127.0.0.1/c"
-    missing(desk(tmp_path, url="mysql+pymysql://root@127.0.0.1/c"))
+    assert (
+        load_desk_settings(tmp_path, url="mysql+pymysql://root:@127.0.0.1/c").database_url
+        == "mysql+pymysql://root:@127.0.0.1/c"
+    )
+    read_missing_password_error(load_desk_settings(tmp_path, url="mysql+pymysql://root@127.0.0.1/c"))
 
 
 def test_sqlite_needs_no_sign_in(tmp_path: Path) -> None:
@@ -63,8 +68,8 @@ def test_a_desk_without_a_sign_in_names_the_database(tmp_path: Path) -> None:
     """Without a sign-in, the refusal names the database and the variable of the password; the reason `none` is stored
     for the audit trail.
     """
-    settings = desk(tmp_path, MemoryKeyring())
-    detail = missing(settings).detail
+    settings = load_desk_settings(tmp_path, MemoryKeyring())
+    detail = read_missing_password_error(settings).detail
     assert (detail["place"], detail["user"]) == ("db.example:3307/console", None)
     assert detail["variable"] == "CONSOLE_SECRET_DATABASE_PASSWORD"
     assert settings.sign_in.sign_in_reason == "none"
@@ -77,14 +82,14 @@ def test_a_password_in_the_environment_is_enough(tmp_path: Path) -> None:
     """
     whole = "mysql+pymysql://op-a:canary-p%40ss%3Aw%2Frd%3F@db.example:3307/console"
     assert (
-        desk(
+        load_desk_settings(
             tmp_path, url=DATABASE_URL_WITHOUT_USER.replace("//", "//op-a@"), SECRET_DATABASE_PASSWORD=CANARY
         ).database_url
         == whole
     )
-    assert desk(tmp_path, OPERATOR="op-a", SECRET_DATABASE_PASSWORD=CANARY).database_url == whole
+    assert load_desk_settings(tmp_path, OPERATOR="op-a", SECRET_DATABASE_PASSWORD=CANARY).database_url == whole
     with pytest.raises(ConsoleError) as unnamed:
-        _ = desk(tmp_path, SECRET_DATABASE_PASSWORD=CANARY).database_url
+        _ = load_desk_settings(tmp_path, SECRET_DATABASE_PASSWORD=CANARY).database_url
     assert unnamed.value.detail["problem"] == "sign_in_unnamed"
     assert unnamed.value.detail["variable"] == "CONSOLE_OPERATOR"
 
@@ -92,19 +97,23 @@ def test_a_password_in_the_environment_is_enough(tmp_path: Path) -> None:
 def test_a_sign_in_is_stored_for_its_account_and_address(tmp_path: Path) -> None:
     """A stored sign-in is found at the next start for the same database and account only."""
     keyring = MemoryKeyring()
-    first = desk(tmp_path, keyring)
+    first = load_desk_settings(tmp_path, keyring)
     first.sign_in.set_entered_account("op-a", CANARY)
     whole = first.database_url
     assert keyring.kept == {}
     first.sign_in.store_password()
     assert keyring.kept["op-a@db.example:3307/console"] == CANARY
-    again = desk(tmp_path, keyring)
+    again = load_desk_settings(tmp_path, keyring)
     assert again.database_url == whole
     assert (again.sign_in.user, again.sign_in.account_source, again.sign_in.sign_in_reason) == ("op-a", "kept", None)
-    missing(desk(tmp_path, keyring, DATABASE_URL_WITHOUT_USER.replace("3307", "3306")))
-    missing(desk(tmp_path, keyring, OPERATOR="op-b"))
+    read_missing_password_error(
+        load_desk_settings(tmp_path, keyring, DATABASE_URL_WITHOUT_USER.replace("3307", "3306"))
+    )
+    read_missing_password_error(load_desk_settings(tmp_path, keyring, OPERATOR="op-b"))
     assert (
-        missing(desk(tmp_path, keyring, DATABASE_URL_WITHOUT_USER.replace("//", "//lead-b@"))).detail["user"]
+        read_missing_password_error(
+            load_desk_settings(tmp_path, keyring, DATABASE_URL_WITHOUT_USER.replace("//", "//lead-b@"))
+        ).detail["user"]
         == "lead-b"
     )
 
@@ -112,10 +121,12 @@ def test_a_sign_in_is_stored_for_its_account_and_address(tmp_path: Path) -> None
 def test_differently_written_addresses_mean_the_same_database(tmp_path: Path) -> None:
     """A host in upper case and an omitted usual port give the same database address."""
     assert (
-        desk(tmp_path, url="mysql+pymysql://DB.example/console").sign_in.database_address == "db.example:3306/console"
+        load_desk_settings(tmp_path, url="mysql+pymysql://DB.example/console").sign_in.database_address
+        == "db.example:3306/console"
     )
     assert (
-        desk(tmp_path, url="mariadb+pymysql://[::1]:3310/c%20d?ssl_ca=x").sign_in.database_address == "[::1]:3310/c d"
+        load_desk_settings(tmp_path, url="mariadb+pymysql://[::1]:3310/c%20d?ssl_ca=x").sign_in.database_address
+        == "[::1]:3310/c d"
     )
 
 
@@ -124,7 +135,7 @@ def test_a_refused_sign_in_is_not_offered_again(tmp_path: Path) -> None:
     there, and the reason `refused` is stored.
     """
     keyring = MemoryKeyring({"op-a@db.example:3307/console": "old", "account at db.example:3307/console": "op-a"})
-    settings = desk(tmp_path, keyring)
+    settings = load_desk_settings(tmp_path, keyring)
     assert ":old@" in settings.database_url
     settings.sign_in.forget_refused_account(ACCESS_DENIED_ERROR)
     assert settings.sign_in.sign_in_reason == "refused"
@@ -137,7 +148,7 @@ def test_a_refused_sign_in_is_not_offered_again(tmp_path: Path) -> None:
 
 def test_an_unreachable_database_is_no_refused_sign_in(tmp_path: Path) -> None:
     """An entered password is still used after the database couldn't be reached."""
-    settings = desk(tmp_path, None)
+    settings = load_desk_settings(tmp_path, None)
     settings.sign_in.set_entered_account("op-a", "typed")
     settings.sign_in.forget_refused_account(DATABASE_UNREACHABLE_ERROR)
     assert ":typed@" in settings.database_url
@@ -147,7 +158,7 @@ def test_an_unreachable_database_is_no_refused_sign_in(tmp_path: Path) -> None:
 def test_signing_out_leaves_nothing(tmp_path: Path) -> None:
     """After a sign-out the keyring has no password, and this process asks for one also if the environment has it."""
     keyring = MemoryKeyring()
-    settings = desk(tmp_path, keyring)
+    settings = load_desk_settings(tmp_path, keyring)
     settings.sign_in.set_entered_account("op-a", CANARY)
     assert settings.database_url
     settings.sign_in.store_password()
@@ -155,11 +166,11 @@ def test_signing_out_leaves_nothing(tmp_path: Path) -> None:
     assert settings.sign_in.sign_out()
     assert keyring.kept == {}
     assert not settings.sign_in.sign_out()
-    missing(settings)
-    given = desk(tmp_path, None, "mysql+pymysql://op-a:pw@db.example/console")
+    read_missing_password_error(settings)
+    given = load_desk_settings(tmp_path, None, "mysql+pymysql://op-a:pw@db.example/console")
     assert given.database_url
     assert not given.sign_in.sign_out()
-    missing(given)
+    read_missing_password_error(given)
 
 
 def test_a_keyring_that_keeps_the_password_keeps_the_person_signed_in(tmp_path: Path) -> None:
@@ -169,7 +180,7 @@ def test_a_keyring_that_keeps_the_password_keeps_the_person_signed_in(tmp_path: 
     keyring = KeyringWithoutDeletion(
         {"op-a@db.example:3307/console": "pw", "account at db.example:3307/console": "op-a"}
     )
-    settings = desk(tmp_path, keyring)
+    settings = load_desk_settings(tmp_path, keyring)
     url = settings.database_url
     with pytest.raises(ConsoleError) as caught:
         settings.sign_in.sign_out()
@@ -178,14 +189,14 @@ def test_a_keyring_that_keeps_the_password_keeps_the_person_signed_in(tmp_path: 
     keyring.deletes = True
     assert settings.sign_in.sign_out()
     assert keyring.kept == {}
-    missing(settings)
+    read_missing_password_error(settings)
 
 
 def test_a_password_without_a_keyring_stays_in_the_process(tmp_path: Path) -> None:
     """Without a keyring the password stays in this process: storing it is refused with the reason, and no file is
     written.
     """
-    settings = desk(tmp_path, None)
+    settings = load_desk_settings(tmp_path, None)
     settings.sign_in.set_entered_account("op-a", CANARY)
     assert "op-a" in settings.database_url
     assert not settings.sign_in.can_store_password()
@@ -199,7 +210,7 @@ def test_a_locked_keyring_is_reported(tmp_path: Path) -> None:
     """A locked keyring is reported as `keyring_failed`, not as a missing sign-in; an entered account can still be
     used.
     """
-    settings = desk(tmp_path, LockedKeyring())
+    settings = load_desk_settings(tmp_path, LockedKeyring())
     for act in (lambda: settings.database_url, settings.sign_in.store_password):
         with pytest.raises(ConsoleError) as caught:
             act()
@@ -214,14 +225,14 @@ def test_a_locked_keyring_is_reported(tmp_path: Path) -> None:
 def test_a_name_that_no_account_has_is_refused(tmp_path: Path, name: str) -> None:
     """An account name that no database account can have is refused before anything is sent."""
     with pytest.raises(ConsoleError) as caught:
-        desk(tmp_path).sign_in.set_entered_account(name, "x")
+        load_desk_settings(tmp_path).sign_in.set_entered_account(name, "x")
     assert (caught.value.code, caught.value.detail["problem"]) == ("usage", "account_name")
 
 
 def test_no_password_is_ever_shown(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     """No password is in the text form, a log line, a copy, a refusal or a pickle of the settings."""
-    settings = desk(tmp_path, MemoryKeyring())
-    trouble = missing(settings)
+    settings = load_desk_settings(tmp_path, MemoryKeyring())
+    trouble = read_missing_password_error(settings)
     settings.sign_in.set_entered_account("op-a", CANARY)
     assert settings.database_url
     with caplog.at_level(logging.INFO):
@@ -236,16 +247,16 @@ def test_no_password_is_ever_shown(tmp_path: Path, caplog: pytest.LogCaptureFixt
 def test_the_idle_lock_is_set_in_the_profile(tmp_path: Path, written: str, seconds: int) -> None:
     """The window locks itself after ten minutes, unless the profile has another number."""
     (tmp_path / "profile.toml").write_text(written, encoding="utf-8")
-    assert desk(tmp_path).idle_lock_seconds == seconds
+    assert load_desk_settings(tmp_path).idle_lock_seconds == seconds
 
 
 def test_the_profile_names_a_person_to_call(tmp_path: Path) -> None:
     """The profile can name a person to call, in any script, and a telephone number; without them there is none."""
-    assert (desk(tmp_path).contact_name, desk(tmp_path).contact_telephone) == (None, None)
+    assert (load_desk_settings(tmp_path).contact_name, load_desk_settings(tmp_path).contact_telephone) == (None, None)
     profile = '[contact]\nname = "情報システム部 佐藤"\ntelephone = "+81 (0)3-1234.5678"\n'
     (tmp_path / "profile.toml").write_text(profile, encoding="utf-8")
-    assert desk(tmp_path).contact_name == "情報システム部 佐藤"
-    assert desk(tmp_path).contact_telephone == "+81 (0)3-1234.5678"
+    assert load_desk_settings(tmp_path).contact_name == "情報システム部 佐藤"
+    assert load_desk_settings(tmp_path).contact_telephone == "+81 (0)3-1234.5678"
 
 
 @pytest.mark.parametrize(
@@ -260,5 +271,5 @@ def test_the_profile_names_a_person_to_call(tmp_path: Path) -> None:
 def test_an_invalid_contact_is_refused(tmp_path: Path, written: str, problem: str) -> None:
     (tmp_path / "profile.toml").write_text(f"[contact]\n{written}\n", encoding="utf-8")
     with pytest.raises(ConsoleError) as caught:
-        desk(tmp_path)
+        load_desk_settings(tmp_path)
     assert caught.value.detail["problem"] == problem

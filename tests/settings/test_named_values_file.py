@@ -119,11 +119,11 @@ def test_a_reader_sees_the_old_file_or_the_new_one(file: NamedValuesFile, monkey
     """A process that ends before it replaces the file leaves the old values complete."""
     file.change({"theme": "dark"})
 
-    def interrupt(self: Path, target: Path) -> Path:
+    def raise_keyboard_interrupt(self: Path, target: Path) -> Path:
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patched:
-        patched.setattr(Path, "replace", interrupt)
+        patched.setattr(Path, "replace", raise_keyboard_interrupt)
         with pytest.raises(KeyboardInterrupt):
             file.change({"theme": "light"})
     assert file.read().values == {"theme": "dark"}
@@ -148,12 +148,12 @@ def test_each_person_has_a_file_of_a_harmless_name(tmp_path: Path) -> None:
 
 
 def test_the_bytes_can_be_encrypted(tmp_path: Path) -> None:
-    def decode(content: bytes) -> bytes:
+    def decode_sealed(content: bytes) -> bytes:
         if not content.startswith(b"sealed"):
             raise UnreadableNamedValuesFile
         return content.removeprefix(b"sealed")
 
-    file = NamedValuesFile(tmp_path / "x", lambda content: b"sealed" + content, decode)
+    file = NamedValuesFile(tmp_path / "x", lambda content: b"sealed" + content, decode_sealed)
     file.change({"a": 1})
     assert file.read().values == {"a": 1}
     file.path.write_text(json.dumps({"version": 1, "values": {"a": 2}}))

@@ -46,7 +46,7 @@ ATOM_NAMES = (
 ATOM = {f"CONSOLE_SECRET_ATOM_{name}": "x" for name in ATOM_NAMES}
 
 
-def settings(home: Path, profile: str = "", env: Mapping[str, str] | None = None) -> Settings:
+def load_profile_settings(home: Path, profile: str = "", env: Mapping[str, str] | None = None) -> Settings:
     (home / "profile.toml").write_text(profile, encoding="utf-8")
     return load_settings({"CONSOLE_HOME": str(home), **(env or {})}, find_keyring=lambda: None)
 
@@ -54,7 +54,7 @@ def settings(home: Path, profile: str = "", env: Mapping[str, str] | None = None
 @pytest.fixture
 def context(tmp_path: Path) -> Iterator[ServiceContext]:
     """Yield a service context of a desk with an empty database; tests replace its settings."""
-    told = settings(tmp_path)
+    told = load_profile_settings(tmp_path)
     database, spool = Database(told.database_url), Spool(tmp_path, cipher=None)
     yield ServiceContext(
         settings=told,
@@ -71,20 +71,20 @@ def context(tmp_path: Path) -> Iterator[ServiceContext]:
     database.close()
 
 
-def opened(
+def open_provider_adapter(
     context: ServiceContext, name: str, profile: str = "", env: Mapping[str, str] | None = None
 ) -> PayPay | Atom:
-    context.settings = settings(context.settings.home, profile, env)
+    context.settings = load_profile_settings(context.settings.home, profile, env)
     vendor = payment_wiring.open_adapter(context, name)
     assert isinstance(vendor, PayPay | Atom)
     return vendor
 
 
-def refusal(
+def read_refusal_detail(
     context: ServiceContext, name: str, profile: str = "", env: Mapping[str, str] | None = None
 ) -> Mapping[str, object]:
     with pytest.raises(ConsoleError) as caught:
-        opened(context, name, profile, env)
+        open_provider_adapter(context, name, profile, env)
     assert caught.value.code == "bad_profile"
     return caught.value.detail
 
@@ -93,7 +93,7 @@ def test_default_settings_are_production_hosts_and_published_rates(tmp_path: Pat
     """Without a profile the providers' settings are production, repeated refunds, and the published rates: three
     calls a second for PayPay, one for Atom.
     """
-    told = settings(tmp_path)
+    told = load_profile_settings(tmp_path)
     own = told.get_provider_settings(PAYPAY_PLUGIN)
     assert (own.environment, own.repeated_refunds, own.spacing_seconds) == (
         "production",
@@ -107,7 +107,7 @@ def test_default_settings_are_production_hosts_and_published_rates(tmp_path: Pat
         "two_decimals",
     )
     assert (atom.product, atom.account, atom.spacing_seconds) == ("NSE", "", 1.0)
-    here = settings(tmp_path, env={"CONSOLE_PAYPAY_URL": LOOPBACK, "CONSOLE_ATOM_URL": LOOPBACK})
+    here = load_profile_settings(tmp_path, env={"CONSOLE_PAYPAY_URL": LOOPBACK, "CONSOLE_ATOM_URL": LOOPBACK})
     assert (
         here.get_provider_settings(PAYPAY_PLUGIN).spacing_seconds,
         here.get_provider_settings(ATOM_PLUGIN).spacing_seconds,
@@ -116,7 +116,7 @@ def test_default_settings_are_production_hosts_and_published_rates(tmp_path: Pat
 
 def test_each_key_of_the_provider_sections_is_read(tmp_path: Path) -> None:
     """Every key of both sections is read."""
-    told = settings(
+    told = load_profile_settings(
         tmp_path,
         """
         [paypay]
@@ -167,19 +167,25 @@ def test_a_wrong_profile_value_is_reported_with_its_key(tmp_path: Path, key: str
     """A wrong value in the profile is refused with its key and file; the message doesn't contain the value."""
     section, _, name = key.partition(".")
     with pytest.raises(ConsoleError) as caught:
-        settings(tmp_path, f'[{section}]\n{name} = "{value}"\n')
+        load_profile_settings(tmp_path, f'[{section}]\n{name} = "{value}"\n')
     assert caught.value.code == "bad_profile"
     assert (caught.value.detail["variable"], "canary" in repr(caught.value.detail)) == (key, False)
 
 
 def test_providers_that_are_configured(tmp_path: Path) -> None:
     """A provider with neither a URL nor credentials is disabled."""
-    assert payment_wiring.list_configured_providers(settings(tmp_path)) == ()
-    assert payment_wiring.list_configured_providers(settings(tmp_path, env={"CONSOLE_PAYPAY_URL": LOOPBACK})) == (
+    assert payment_wiring.list_configured_providers(load_profile_settings(tmp_path)) == ()
+    assert payment_wiring.list_configured_providers(
+        load_profile_settings(tmp_path, env={"CONSOLE_PAYPAY_URL": LOOPBACK})
+    ) == ("paypay",)
+    assert payment_wiring.list_configured_providers(load_profile_settings(tmp_path, env=PAYPAY | ATOM)) == (
         "paypay",
+        "atom",
     )
-    assert payment_wiring.list_configured_providers(settings(tmp_path, env=PAYPAY | ATOM)) == ("paypay", "atom")
-    assert payment_wiring.list_configured_providers(settings(tmp_path, "[atom]\nenvironment = 'uat'\n")) == ()
+    assert (
+        payment_wiring.list_configured_providers(load_profile_settings(tmp_path, "[atom]\nenvironment = 'uat'\n"))
+        == ()
+    )
 
 
 def test_the_missing_setting_of_a_provider_is_named(context: ServiceContext) -> None:
@@ -187,29 +193,35 @@ def test_the_missing_setting_of_a_provider_is_named(context: ServiceContext) -> 
     variable of that secret.
     """
     for name in provider_registry.list_provider_names():
-        detail = refusal(context, name)
+        detail = read_refusal_detail(context, name)
         assert (detail["variable"], detail["problem"]) == (f"CONSOLE_{name.upper()}_URL", "provider_disabled")
     for secrets, name in ((PAYPAY, "paypay"), (ATOM, "atom")):
         for missing in secrets:
             env = {k: v for k, v in secrets.items() if k != missing} | {f"CONSOLE_{name.upper()}_URL": LOOPBACK}
-            assert refusal(context, name, env=env) == {"variable": missing, "problem": "missing"}
+            assert read_refusal_detail(context, name, env=env) == {"variable": missing, "problem": "missing"}
     with pytest.raises(ConsoleError) as caught:
-        opened(context, "stripe")
+        open_provider_adapter(context, "stripe")
     assert caught.value.code == "not_found"
 
 
 def test_the_environment_sets_the_address_of_paypay(context: ServiceContext) -> None:
     """PayPay's address is that of its environment, unless the settings have a URL."""
-    assert paypay_url(opened(context, "paypay", env=PAYPAY)) == PRODUCTION_URL
-    assert paypay_url(opened(context, "paypay", "[paypay]\nenvironment = 'staging'\n", PAYPAY)) == STAGING_URL
-    assert paypay_url(opened(context, "paypay", env=PAYPAY | {"CONSOLE_PAYPAY_URL": LOOPBACK})) == LOOPBACK
-    many = opened(context, "paypay", env=PAYPAY).capabilities
+    assert get_paypay_url(open_provider_adapter(context, "paypay", env=PAYPAY)) == PRODUCTION_URL
+    assert (
+        get_paypay_url(open_provider_adapter(context, "paypay", "[paypay]\nenvironment = 'staging'\n", PAYPAY))
+        == STAGING_URL
+    )
+    assert (
+        get_paypay_url(open_provider_adapter(context, "paypay", env=PAYPAY | {"CONSOLE_PAYPAY_URL": LOOPBACK}))
+        == LOOPBACK
+    )
+    many = open_provider_adapter(context, "paypay", env=PAYPAY).capabilities
     assert (many.allows_repeated_refunds, many.max_refunds) == (True, 50)
-    one = opened(context, "paypay", "[paypay]\nrepeated_refunds = false\n", PAYPAY).capabilities
+    one = open_provider_adapter(context, "paypay", "[paypay]\nrepeated_refunds = false\n", PAYPAY).capabilities
     assert (one.allows_repeated_refunds, one.max_refunds) == (False, 1)
 
 
-def paypay_url(vendor: PayPay | Atom) -> str:
+def get_paypay_url(vendor: PayPay | Atom) -> str:
     assert isinstance(vendor, PayPay)
     return vendor._sender.config.base_url
 
@@ -219,17 +231,19 @@ def test_environment_and_version_set_the_addresses_of_atom(tmp_path: Path) -> No
     a URL replaces the origin of all calls and keeps their paths.
     """
 
-    def urls(profile: str, env: Mapping[str, str] | None = None) -> AtomUrls:
-        told = settings(tmp_path, profile, ATOM | {"CONSOLE_PROVIDER_HOSTS": "a.example"} | dict(env or {}))
+    def read_atom_urls(profile: str, env: Mapping[str, str] | None = None) -> AtomUrls:
+        told = load_profile_settings(
+            tmp_path, profile, ATOM | {"CONSOLE_PROVIDER_HOSTS": "a.example"} | dict(env or {})
+        )
         own = told.get_provider_settings(ATOM_PLUGIN)
         return atom_urls(own, make_merchant(own, told.read_secrets("atom")), told.get_provider_url("atom"))
 
-    assert urls("") == AtomUrls.make_production_urls()
-    assert urls("[atom]\nenvironment='uat'\nverification='v2'\n") == AtomUrls.make_uat_urls(Verification.V2)
+    assert read_atom_urls("") == AtomUrls.make_production_urls()
+    assert read_atom_urls("[atom]\nenvironment='uat'\nverification='v2'\n") == AtomUrls.make_uat_urls(Verification.V2)
     own = "[atom]\nauth_url='https://a.example/otsv2/aipay/auth'\n"
-    assert urls(own).auth == "https://a.example/otsv2/aipay/auth"
-    assert urls(own).refund == AtomUrls.make_production_urls().refund
-    here = urls(own, {"CONSOLE_ATOM_URL": LOOPBACK})
+    assert read_atom_urls(own).auth == "https://a.example/otsv2/aipay/auth"
+    assert read_atom_urls(own).refund == AtomUrls.make_production_urls().refund
+    here = read_atom_urls(own, {"CONSOLE_ATOM_URL": LOOPBACK})
     assert here.auth == f"{LOOPBACK}/otsv2/aipay/auth"
     assert here.refund_status == f"{LOOPBACK}/ots/payment/status"
 
@@ -247,7 +261,7 @@ def test_the_documented_variables_open_both_providers(context: ServiceContext, s
     env |= {f"CONSOLE_SECRET_{name}": getattr(credentials, name) for name in names}
     for name in provider_registry.list_provider_names():
         sandbox.control.payments_control.register_payment(name, "ORD-1", 3300)
-        vendor = opened(context, name, env=env)
+        vendor = open_provider_adapter(context, name, env=env)
         asked = PaymentQuestion("ORD-1", amount=Money(3300, vendor.capabilities.currency), begun_at=context.now())
         assert vendor.read_payment(asked).kind is OutcomeClass.SUCCEEDED
 
@@ -257,12 +271,12 @@ def test_the_doctor_names_missing_settings_of_a_gateway(tmp_path: Path) -> None:
     failed, with the secret's name.
     """
 
-    def found(env: Mapping[str, str]) -> dict[str, tuple[bool, str, object]]:
-        looked = open_health_checks(settings(tmp_path, env=env)).run_all_checks()
+    def read_health_checks(env: Mapping[str, str]) -> dict[str, tuple[bool, str, object]]:
+        looked = open_health_checks(load_profile_settings(tmp_path, env=env)).run_all_checks()
         return {one.name: (one.ok, one.message, one.facts.get("missing")) for one in looked}
 
-    assert found({})["paypay"] == (True, "doctor.gateway.off", None)
-    assert found(PAYPAY)["paypay"] == (True, "doctor.gateway.ok", None)
+    assert read_health_checks({})["paypay"] == (True, "doctor.gateway.off", None)
+    assert read_health_checks(PAYPAY)["paypay"] == (True, "doctor.gateway.ok", None)
     lacking = {name: text for name, text in ATOM.items() if "SALT" not in name} | {"CONSOLE_ATOM_URL": LOOPBACK}
     salts = ("CONSOLE_SECRET_ATOM_REQUEST_SALT", "CONSOLE_SECRET_ATOM_RESPONSE_SALT")
-    assert found(lacking)["atom"] == (False, "doctor.gateway.bad", salts)
+    assert read_health_checks(lacking)["atom"] == (False, "doctor.gateway.bad", salts)

@@ -17,19 +17,19 @@ UNREACHABLE_URL = "http://127.0.0.1:9"
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="modes mean nothing there")
 
 
-def run(home: Path, umask: int, *words: str) -> dict[str, object]:
+def run_command(home: Path, umask: int, *words: str) -> dict[str, object]:
     """Run a command in a process of its own with this umask, and return its JSON object."""
     told = make_environment(home, UNREACHABLE_URL, DOCUMENTS_URL="", DATABASE_URL="")
     told = {name: text for name, text in told.items() if text} | {"PATH": os.environ["PATH"]}
     with ForkedCommand("--json", *words, environment=told, umask=umask) as command:
-        out = command.read(120)
-        assert out, command.errors()
+        out = command.read_output(120)
+        assert out, command.read_errors()
     found = json.loads(out)
     assert isinstance(found, dict)
     return found
 
 
-def modes(home: Path) -> dict[str, str]:
+def read_file_modes(home: Path) -> dict[str, str]:
     """Return the file modes of everything in a folder, by path."""
     return {str(one.relative_to(home)): oct(stat.S_IMODE(one.stat().st_mode)) for one in home.rglob("*")}
 
@@ -44,9 +44,9 @@ def test_only_the_owner_reads_files_of_the_home_folder(tmp_path: Path, umask: in
     if there is not None:
         home.mkdir()
         home.chmod(there)
-    assert run(home, umask, "lookup", "1180301018771")["ok"]
-    assert run(home, umask, "audit", "export", str(home / "trail.csv"))["ok"]
-    found = modes(home)
+    assert run_command(home, umask, "lookup", "1180301018771")["ok"]
+    assert run_command(home, umask, "audit", "export", str(home / "trail.csv"))["ok"]
+    found = read_file_modes(home)
     assert {"console.db", "desk.db", "trail.csv"} <= set(found)
     assert {name: mode for name, mode in found.items() if mode not in ("0o600", "0o700")} == {}
     if there is None:
@@ -62,7 +62,7 @@ def test_a_home_folder_readable_by_others_is_reported(tmp_path: Path, mode: int)
     home.mkdir()
     home.chmod(mode)
     for closed in (mode == 0o700, True):
-        data = run(home, 0o022, "doctor")["data"]
+        data = run_command(home, 0o022, "doctor")["data"]
         assert isinstance(data, dict)
         (line,) = (one for one in data["checks"] if one["name"] == "privacy")
         assert line["ok"] is closed
@@ -84,7 +84,7 @@ def test_side_files_are_as_private(tmp_path: Path) -> None:
     try:
         database = Database(f"sqlite:///{file}")
         database.write(lambda tx: tx.conn.exec_driver_sql("CREATE TABLE t (a)"))
-        found = modes(file.parent)
+        found = read_file_modes(file.parent)
         database.close()
     finally:
         os.umask(before)

@@ -40,17 +40,17 @@ def full(env: dict[str, str]) -> dict[str, str]:
     }
 
 
-def with_keyring(env: Mapping[str, str], keyring: Keyring | None) -> Settings:
+def load_with_keyring(env: Mapping[str, str], keyring: Keyring | None) -> Settings:
     return load_settings(env, find_keyring=lambda: keyring)
 
 
-def problem_of(caught: pytest.ExceptionInfo[ConsoleError]) -> tuple[str, object]:
+def get_code_and_problem(caught: pytest.ExceptionInfo[ConsoleError]) -> tuple[str, object]:
     return caught.value.code, caught.value.detail["problem"]
 
 
 def test_each_secret_is_returned_under_its_name(full: dict[str, str]) -> None:
     """Each secret is returned under its own name, and the password is in the database URL."""
-    settings = with_keyring(full, None)
+    settings = load_with_keyring(full, None)
     assert settings.read_secret("ALARMBOX_CLIENT_SECRET") == CANARY
     assert settings.read_store_key() == CANARY
     assert settings.read_secret("ALARMBOX_CLIENT_ID") is None
@@ -62,7 +62,7 @@ def test_no_text_form_or_copy_of_settings_contains_a_secret(
     full: dict[str, str], caplog: pytest.LogCaptureFixture
 ) -> None:
     """The settings' repr, str, format, asdict, vars, log line, copy and masked database URL contain no secret."""
-    settings = with_keyring(full, None)
+    settings = load_with_keyring(full, None)
     with caplog.at_level(logging.INFO):
         logging.getLogger("test").info("%s %r", settings, settings)
     shown = [
@@ -79,7 +79,7 @@ def test_no_text_form_or_copy_of_settings_contains_a_secret(
 def test_settings_are_not_pickled(full: dict[str, str], protocol: int) -> None:
     """A pickle would carry every secret to a file or another process: it is refused, without showing one."""
     with pytest.raises(TypeError) as caught:
-        pickle.dumps(with_keyring(full, None), protocol)
+        pickle.dumps(load_with_keyring(full, None), protocol)
     assert CANARY not in str(caught.value)
 
 
@@ -121,32 +121,32 @@ def test_the_environment_overrides_the_keyring(env: dict[str, str]) -> None:
     """A secret in the environment has priority over the keyring; an empty variable counts as not set."""
     keyring = MemoryKeyring({"ALARMBOX_CLIENT_ID": "kept"})
     given = env | {"CONSOLE_SECRET_ALARMBOX_CLIENT_ID": "given"}
-    assert with_keyring(given, keyring).read_secret("ALARMBOX_CLIENT_ID") == "given"
+    assert load_with_keyring(given, keyring).read_secret("ALARMBOX_CLIENT_ID") == "given"
     assert keyring.asked == []
     given["CONSOLE_SECRET_ALARMBOX_CLIENT_ID"] = ""
-    assert with_keyring(given, keyring).read_secret("ALARMBOX_CLIENT_ID") == "kept"
+    assert load_with_keyring(given, keyring).read_secret("ALARMBOX_CLIENT_ID") == "kept"
 
 
 def test_loading_never_opens_the_keyring(env: dict[str, str]) -> None:
     """Loading the settings doesn't open the keyring."""
 
-    def opened() -> Keyring | None:
+    def fail_on_keyring() -> Keyring | None:
         raise AssertionError("the keyring was opened")
 
-    assert load_settings(env, find_keyring=opened).operator is None
+    assert load_settings(env, find_keyring=fail_on_keyring).operator is None
 
 
 def test_a_fast_clock_keeps_the_keyring_shut_for_providers(env: dict[str, str]) -> None:
     """While a switch for tests is on, credentials of a provider in the keyring don't enable the provider."""
     keyring = MemoryKeyring({"PAYPAY_API_KEY": "x", "PAYPAY_API_SECRET": "y", "PAYPAY_MERCHANT_ID": "z"})
-    assert with_keyring(env, keyring).is_enabled("paypay")
-    assert not with_keyring(env | {"CONSOLE_TIME_SCALE": "20"}, keyring).is_enabled("paypay")
+    assert load_with_keyring(env, keyring).is_enabled("paypay")
+    assert not load_with_keyring(env | {"CONSOLE_TIME_SCALE": "20"}, keyring).is_enabled("paypay")
 
 
 def test_the_name_of_a_secret_is_checked(env: dict[str, str]) -> None:
     """Reading a secret whose name can't be one raises ValueError, because that is a bug of the program."""
     with pytest.raises(ValueError, match="not the name"):
-        with_keyring(env, None).read_secret("alarmbox client id")
+        load_with_keyring(env, None).read_secret("alarmbox client id")
 
 
 def test_an_unreadable_keyring_is_reported(env: dict[str, str]) -> None:
@@ -154,29 +154,29 @@ def test_an_unreadable_keyring_is_reported(env: dict[str, str]) -> None:
     made.
     """
     keyring = LockedKeyring()
-    settings = with_keyring(env, keyring)
+    settings = load_with_keyring(env, keyring)
     with pytest.raises(ConsoleError) as caught:
         settings.read_store_key()
-    assert problem_of(caught) == ("bad_profile", "keyring_failed")
+    assert get_code_and_problem(caught) == ("bad_profile", "keyring_failed")
     with pytest.raises(ConsoleError) as caught:
         settings.read_secret("ALARMBOX_CLIENT_ID")
-    assert problem_of(caught) == ("bad_profile", "keyring_failed")
+    assert get_code_and_problem(caught) == ("bad_profile", "keyring_failed")
     assert keyring.kept == {}
 
 
 def test_the_store_key_is_made_once_and_kept(env: dict[str, str]) -> None:
     """An embedded database without a key gets one in the keyring, and the next command finds the same."""
     keyring = MemoryKeyring()
-    key = with_keyring(env, keyring).read_store_key()
+    key = load_with_keyring(env, keyring).read_store_key()
     assert len(key) >= 32
-    assert with_keyring(env, keyring).read_store_key() == key == keyring.kept["STORE_KEY"]
+    assert load_with_keyring(env, keyring).read_store_key() == key == keyring.kept["STORE_KEY"]
 
 
 def test_simultaneous_processes_make_one_store_key(env: dict[str, str]) -> None:
     """Several processes that make the first store key at the same time all use the key that was stored first."""
     keyring = MemoryKeyring()
     with ThreadPoolExecutor(8) as pool:
-        keys = list(pool.map(lambda _: with_keyring(env, keyring).read_store_key(), range(16)))
+        keys = list(pool.map(lambda _: load_with_keyring(env, keyring).read_store_key(), range(16)))
     assert set(keys) == {keyring.kept["STORE_KEY"]}
 
 
@@ -185,21 +185,21 @@ def test_no_store_key_is_made_without_a_keyring(env: dict[str, str], keyring: Ke
     """Without a keyring, or with a database on a server, no store key is made: the refusal names the variable."""
     shared = env | ({"CONSOLE_DATABASE_URL": "mysql+pymysql://a:b@h/db"} if keyring else {})
     with pytest.raises(ConsoleError) as caught:
-        with_keyring(shared, keyring).read_store_key()
-    assert problem_of(caught) == ("bad_profile", "store_key_missing")
+        load_with_keyring(shared, keyring).read_store_key()
+    assert get_code_and_problem(caught) == ("bad_profile", "store_key_missing")
     assert caught.value.detail["variable"] == "CONSOLE_SECRET_STORE_KEY"
 
 
 @pytest.mark.parametrize(("key", "enough"), [("x" * 15, False), ("x" * 16, True), ("鍵" * 16, True)])
 def test_the_store_key_has_sixteen_characters(env: dict[str, str], key: str, enough: bool) -> None:
     """A store key with fewer than 16 characters is refused, and the keyring is not read instead."""
-    settings = with_keyring(env | {"CONSOLE_SECRET_STORE_KEY": key}, MemoryKeyring())
+    settings = load_with_keyring(env | {"CONSOLE_SECRET_STORE_KEY": key}, MemoryKeyring())
     if enough:
         assert settings.read_store_key() == key
         return
     with pytest.raises(ConsoleError) as caught:
         settings.read_store_key()
-    assert problem_of(caught) == ("bad_profile", "store_key_short")
+    assert get_code_and_problem(caught) == ("bad_profile", "store_key_short")
 
 
 def test_a_home_that_cannot_be_written_keeps_no_key(env: dict[str, str], tmp_path: Path) -> None:
@@ -209,7 +209,7 @@ def test_a_home_that_cannot_be_written_keeps_no_key(env: dict[str, str], tmp_pat
     (tmp_path / "store-key.lock").mkdir()
     keyring = MemoryKeyring()
     with pytest.raises(ConsoleError) as caught:
-        with_keyring(env, keyring).read_store_key()
+        load_with_keyring(env, keyring).read_store_key()
     assert caught.value.code == "storage_full"
     assert keyring.kept == {}
 

@@ -22,7 +22,7 @@ def env(tmp_path: Path) -> dict[str, str]:
     return {"CONSOLE_HOME": str(tmp_path)}
 
 
-def refusal(env: Mapping[str, str]) -> Mapping[str, object]:
+def read_refusal_detail(env: Mapping[str, str]) -> Mapping[str, object]:
     """Return the detail of the `bad_profile` with which these variables are refused."""
     with pytest.raises(ConsoleError) as caught:
         Settings.load(env)
@@ -122,7 +122,7 @@ def test_a_profile_writable_by_others_is_refused(env: dict[str, str], tmp_path: 
     both = ((file, "writable_by_others", 0o600), (tmp_path, "folder_writable_by_others", 0o755))
     for place, problem, mended in both:
         place.chmod(mode | (0o700 if place is tmp_path else 0))
-        detail = refusal(env)
+        detail = read_refusal_detail(env)
         assert (detail["problem"], detail["file"]) == (problem, str(file))
         place.chmod(mended)
         assert Settings.load(env).language == "ja"
@@ -138,14 +138,14 @@ def test_a_profile_of_another_user_is_refused(
     if file.stat().st_uid == 0:
         assert Settings.load(env).language == "ja"
     else:
-        assert refusal(env)["problem"] == "writable_by_others"
+        assert read_refusal_detail(env)["problem"] == "writable_by_others"
 
 
 @pytest.mark.skipif(os.name == "nt", reason="there are no such pipes")
 def test_a_pipe_is_no_profile(env: dict[str, str], tmp_path: Path) -> None:
     """A named pipe in place of the profile is refused, because reading it would wait for ever."""
     os.mkfifo(tmp_path / "profile.toml", 0o600)
-    assert refusal(env)["problem"] == "unreadable"
+    assert read_refusal_detail(env)["problem"] == "unreadable"
 
 
 HOSTS = (
@@ -170,7 +170,7 @@ def test_a_file_names_no_strange_host(env: dict[str, str], tmp_path: Path, key: 
     """
     section, _, name = key.partition(".")
     (tmp_path / "profile.toml").write_text(f'[{section}]\n{name} = "{url}"\n')
-    detail = refusal(env)
+    detail = read_refusal_detail(env)
     assert (detail["variable"], detail["problem"]) == (key, "host_unknown")
     allowed = {"CONSOLE_PROVIDER_HOSTS": str(detail["host"])}
     assert Settings.load(env | allowed).home == tmp_path
@@ -215,7 +215,7 @@ def test_a_file_holds_no_password(env: dict[str, str], tmp_path: Path, key: str,
     """
     (tmp_path / "profile.toml").write_text(f'{key} = "{url}"\n')
     env = {name: text for name, text in env.items() if name != "CONSOLE_DATABASE_URL"}
-    detail = refusal(env)
+    detail = read_refusal_detail(env)
     assert (detail["variable"], detail["problem"]) == (key, "password_in_file")
     assert "canary" not in str(detail)
 
@@ -243,17 +243,17 @@ def test_a_broken_profile_names_file_and_line(env: dict[str, str], tmp_path: Pat
     raw, problem, line = BROKEN_PROFILES[name]
     file = tmp_path / "profile.toml"
     file.write_bytes(raw)
-    detail = refusal(env)
+    detail = read_refusal_detail(env)
     assert (detail["file"], detail["problem"], detail["line"]) == (str(file), problem, line)
 
 
 def test_a_profile_that_is_a_folder_or_endless(env: dict[str, str], tmp_path: Path) -> None:
     """A folder, and a file above the size limit, are refused as a profile without being read."""
     (tmp_path / "profile.toml").mkdir()
-    assert refusal(env)["problem"] == "unreadable"
+    assert read_refusal_detail(env)["problem"] == "unreadable"
     (tmp_path / "profile.toml").rmdir()
     (tmp_path / "profile.toml").write_bytes(b"#" * (1 << 20) + b"\n")
-    assert refusal(env)["problem"] == "too_large"
+    assert read_refusal_detail(env)["problem"] == "too_large"
 
 
 def test_a_byte_order_mark_is_no_mistake(env: dict[str, str], tmp_path: Path) -> None:
@@ -265,7 +265,7 @@ def test_a_byte_order_mark_is_no_mistake(env: dict[str, str], tmp_path: Path) ->
 def test_a_value_from_the_profile_is_refused_with_the_file(env: dict[str, str], tmp_path: Path) -> None:
     """A bad value names the key and the file it stood in."""
     (tmp_path / "profile.toml").write_text("[alarmbox]\nspacing_seconds = -1\n")
-    detail = refusal(env)
+    detail = read_refusal_detail(env)
     assert (detail["variable"], detail["file"]) == ("alarmbox.spacing_seconds", str(tmp_path / "profile.toml"))
 
 
@@ -302,14 +302,14 @@ BAD_VALUES = [
 @pytest.mark.parametrize(("variable", "value"), BAD_VALUES)
 def test_a_wrong_value_is_reported_by_its_variable_only(env: dict[str, str], variable: str, value: str) -> None:
     """A value of the wrong form is refused; the refusal names the variable and never repeats the value."""
-    detail = refusal(env | {variable: value})
+    detail = read_refusal_detail(env | {variable: value})
     assert detail["variable"] == variable
     assert "canary" not in repr(detail)
 
 
 def test_a_wrong_redis_address_has_its_own_problem(env: dict[str, str]) -> None:
     """A wrong Redis address is refused with a problem of its own, whose sentence is about Redis."""
-    assert refusal(env | {"CONSOLE_REDIS_URL": "127.0.0.1:6379"})["problem"] == "redis_form"
+    assert read_refusal_detail(env | {"CONSOLE_REDIS_URL": "127.0.0.1:6379"})["problem"] == "redis_form"
 
 
 @pytest.mark.parametrize(
@@ -400,7 +400,7 @@ REMOTE_PROVIDER_SETTINGS = {
 @pytest.mark.parametrize("abroad", REMOTE_PROVIDER_SETTINGS)
 def test_switches_for_tests_never_meet_a_real_provider(env: dict[str, str], switch: str, abroad: str) -> None:
     """Each switch for tests is refused, by its name, if a configured provider isn't on this machine."""
-    detail = refusal(env | REMOTE_PROVIDER_SETTINGS[abroad] | {switch: SWITCHES[switch]})
+    detail = read_refusal_detail(env | REMOTE_PROVIDER_SETTINGS[abroad] | {switch: SWITCHES[switch]})
     assert (detail["variable"], detail["problem"]) == (switch, "loopback_only")
 
 
@@ -427,7 +427,7 @@ def test_a_test_account_may_use_the_test_numbers(env: dict[str, str], tmp_path: 
     real = env | REMOTE_PROVIDER_SETTINGS["credentials without a URL"]
     settings = Settings.load(real | {"CONSOLE_TEST_NUMBERS": "1"})
     assert (settings.allows_test_numbers, settings.environment) == (True, "test")
-    assert refusal(real | {"CONSOLE_TIME_SCALE": "20"})["problem"] == "loopback_only"
+    assert read_refusal_detail(real | {"CONSOLE_TIME_SCALE": "20"})["problem"] == "loopback_only"
 
 
 def test_training_can_reach_nobody(env: dict[str, str], tmp_path: Path) -> None:
@@ -435,7 +435,8 @@ def test_training_can_reach_nobody(env: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "profile.toml").write_text('environment = "training"\n')
     assert Settings.load(env).environment == "training"
     assert (
-        refusal(env | REMOTE_PROVIDER_SETTINGS["credentials without a URL"])["problem"] == "training_reaches_provider"
+        read_refusal_detail(env | REMOTE_PROVIDER_SETTINGS["credentials without a URL"])["problem"]
+        == "training_reaches_provider"
     )
 
 
@@ -497,7 +498,7 @@ def test_a_provider_url_needs_https_or_this_machine(env: dict[str, str], text: s
     """A provider's URL must have https, or http on this machine, and must be an origin without a path."""
     given = env | {"CONSOLE_ALARMBOX_URL": text}
     if origin is None:
-        assert refusal(given)["variable"] == "CONSOLE_ALARMBOX_URL"
+        assert read_refusal_detail(given)["variable"] == "CONSOLE_ALARMBOX_URL"
     else:
         assert Settings.load(given).get_provider_url("alarmbox") == origin
 

@@ -46,17 +46,17 @@ def main() -> int:
     options.add_argument("--into", type=Path, default=Path("shots"))
     options.add_argument("--quick", action="store_true", help="one language and theme")
     asked = options.parse_args()
-    qInstallMessageHandler(_quiet)
+    qInstallMessageHandler(_print_qt_message)
     app = QApplication(sys.argv[:1])
     collector = GarbageCollectionTimer(app)
     for sight in SIGHTS[:1] if asked.quick else SIGHTS:
-        shoot(sight, asked.into, asked.only)
+        take_pictures(sight, asked.into, asked.only)
     collector.stop()
     del app
     return 0
 
 
-def shoot(sight: WindowLook, folder: Path, only: list[str]) -> None:
+def take_pictures(sight: WindowLook, folder: Path, only: list[str]) -> None:
     """Take the pictures of the scenes with the names `only` (empty: all) in one sight. In a wide window only the main
     scenes are shown.
     """
@@ -83,7 +83,7 @@ def shoot(sight: WindowLook, folder: Path, only: list[str]) -> None:
             scene(on)
 
 
-def _quiet(kind: QtMsgType, _where: object, text: str) -> None:
+def _print_qt_message(kind: QtMsgType, _where: object, text: str) -> None:
     """Print Qt's messages to stderr, without those about size hints of windows."""
     if "propagateSizeHints" not in text:
         sys.stderr.write(f"{kind.name}: {text}\n")

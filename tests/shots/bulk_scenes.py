@@ -116,7 +116,7 @@ def _make_runs(stage: Stage) -> list[BulkRun]:
 
 
 def _open_queue(stage: Stage, name: str) -> QueuesPage:
-    stage.go(QueuesRoute(name))
+    stage.show_route(QueuesRoute(name))
     page = stage.find(QueuesPage)
     stage.until(lambda: page.table.current_item is not None)
     return page

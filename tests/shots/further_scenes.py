@@ -41,25 +41,25 @@ from tests.shots.scenes import Scene
 from tests.shots.stage import Stage
 
 
-def company_tabs(stage: Stage) -> None:
-    stage.go(LookupRoute(stage.desk.list_checks("two_reports")[0].number))
+def show_company_tabs(stage: Stage) -> None:
+    stage.show_route(LookupRoute(stage.desk.list_checks("two_reports")[0].number))
     company = stage.find(LookupPage).company_panel
     for tab in company.company_tabs:
         company.tabs.setCurrentIndex(tab.tab_index)
         stage.shoot(f"company-tab-{tab.name}")
 
 
-def further_pages(stage: Stage) -> None:
-    stage.go(ReconcileRunsRoute())
+def show_further_pages(stage: Stage) -> None:
+    stage.show_route(ReconcileRunsRoute())
     stage.shoot("reconcile-runs")
     unknown = (item.record for item in stage.desk.console.recovery.read_queue("unknown").items)
     check = next(record for record in unknown if isinstance(record, CreditCheck) and record.operation_id)
-    stage.go(OperationRoute(check.operation_id or ""))
+    stage.show_route(OperationRoute(check.operation_id or ""))
     stage.shoot("operation")
 
 
-def notes(stage: Stage) -> None:
-    stage.go(CreditCheckRoute(stage.desk.list_checks("unknown")[0].id))
+def show_notes(stage: Stage) -> None:
+    stage.show_route(CreditCheckRoute(stage.desk.list_checks("unknown")[0].id))
     page = stage.find(CreditCheckPage)
     assert page.view is not None
     ref = ("credit-check", page.view.record.id)
@@ -70,13 +70,13 @@ def notes(stage: Stage) -> None:
     _shoot_dialog(stage, HandOverDialog, "dialog-hand-over")
 
 
-def incidents(stage: Stage) -> None:
+def show_incidents(stage: Stage) -> None:
     """Hand over and resolve an incident. Also show one that a colleague has acknowledged, and a resolved one, which
     can be reopened.
     """
     with act_as(WORKER):
         AlertRuleEvaluator(stage.desk.console._context).update_alerts()
-    stage.go(AlertsRoute())
+    stage.show_route(AlertsRoute())
     page = stage.find(AlertsPage)
     stage.until(lambda: page.current_incident is not None)
     page.hand_over_current_incident()
@@ -92,7 +92,7 @@ def incidents(stage: Stage) -> None:
     stage.settle()
     stage.shoot("alerts-acknowledged")
     stage.desk.console.incidents.resolve(page.current_incident.id, "店舗と合意済み")
-    stage.go(AlertsRoute(page.current_incident.main_alert.id))
+    stage.show_route(AlertsRoute(page.current_incident.main_alert.id))
     page.read_data_again()
     stage.until(lambda: page.current_incident is not None and page.current_incident.state is IncidentState.RESOLVED)
     stage.settle()
@@ -101,8 +101,8 @@ def incidents(stage: Stage) -> None:
     _shoot_dialog(stage, ReopenIncidentDialog, "dialog-incident-reopen")
 
 
-def further_dialogs(stage: Stage) -> None:
-    stage.go(QueuesRoute("unknown"))
+def show_further_dialogs(stage: Stage) -> None:
+    stage.show_route(QueuesRoute("unknown"))
     context, window = stage.opening.context, stage.window
     LimitDialog(context, Limit("per_refund", "JPY", 1_000_000, 1_500_000, "adm-f"), window).open()
     _shoot_dialog(stage, LimitDialog, "dialog-limit")
@@ -112,12 +112,12 @@ def further_dialogs(stage: Stage) -> None:
     LeftoverCredentialsDialog(context, leftovers, window).open()
     _shoot_dialog(stage, LeftoverCredentialsDialog, "dialog-leftovers")
     request = PasswordRequest(context.translate("act.limit"), True, window, lambda _: None, lambda: None)
-    _close(stage, open_password_dialog(context, request, window), "dialog-password")
-    _close(stage, open_running_calls_dialog(stage.frame), "dialog-close")
+    _shoot_and_close(stage, open_password_dialog(context, request, window), "dialog-password")
+    _shoot_and_close(stage, open_running_calls_dialog(stage.frame), "dialog-close")
 
 
-def withdrawal(stage: Stage) -> None:
-    stage.go(ApprovalsRoute())
+def show_withdrawal(stage: Stage) -> None:
+    stage.show_route(ApprovalsRoute())
     page = stage.find(ApprovalsPage)
     own = next(refund for refund in page.inbox.others if refund.maker == stage.opening.context.operator)
     page.action_handlers.withdraw(stage.desk.console.refunds.read_refund(own.id))
@@ -125,16 +125,20 @@ def withdrawal(stage: Stage) -> None:
 
 
 def _shoot_dialog(stage: Stage, kind: type[DialogFrame], name: str) -> None:
-    _close(stage, stage.find(kind), name)
+    _shoot_and_close(stage, stage.find(kind), name)
 
 
-def _close(stage: Stage, dialog: DialogFrame, name: str) -> None:
+def _shoot_and_close(stage: Stage, dialog: DialogFrame, name: str) -> None:
     stage.shoot(name)
     dialog.reject()
     stage.settle()
 
 
 FURTHER_SCENES: Mapping[str, Scene] = {
-    "company_tabs": company_tabs, "further_pages": further_pages, "notes": notes, "incidents": incidents,
-    "further_dialogs": further_dialogs, "withdrawal": withdrawal,
-}  # fmt: skip
+    "company_tabs": show_company_tabs,
+    "further_pages": show_further_pages,
+    "notes": show_notes,
+    "incidents": show_incidents,
+    "further_dialogs": show_further_dialogs,
+    "withdrawal": show_withdrawal,
+}

@@ -43,20 +43,20 @@ from tests.shots.stage import Stage
 from tests.support.payment_desks import make_signed_notice
 
 
-def payments(stage: Stage) -> None:
+def show_payments(stage: Stage) -> None:
     """Show one payment of each kind."""
     newest = {payment.kind: payment for payment in stage.desk.payments}
     trail = tuple(("payment", payment.id) for payment in newest.values())
     for kind, payment in newest.items():
-        stage.go(PaymentRoute(payment.id, trail, "queues"))
+        stage.show_route(PaymentRoute(payment.id, trail, "queues"))
         page = stage.find(PaymentPage)
         stage.until(lambda page=page, id=payment.id: page.view is not None and page.view.record.id == id)  # type: ignore[misc]  # of this turn
         stage.shoot(f"payment-{kind}")
 
 
-def payment_tabs(stage: Stage) -> None:
+def show_payment_tabs(stage: Stage) -> None:
     payment = stage.desk.list_payments("refund_unknown")[-1]
-    stage.go(PaymentRoute(payment.id))
+    stage.show_route(PaymentRoute(payment.id))
     page = stage.find(PaymentPage)
     for name in ("attempts", "refunds", "evidence", "audit"):
         page.tabs.show_tab(name)
@@ -64,10 +64,10 @@ def payment_tabs(stage: Stage) -> None:
     page.tabs.show_tab("timeline")
 
 
-def unmasking(stage: Stage) -> None:
+def show_unmasking(stage: Stage) -> None:
     """Show the dialog that asks for a reason, and then the customer without masks."""
     payment = stage.desk.list_payments("complete")[-1]
-    stage.go(PaymentRoute(payment.id))
+    stage.show_route(PaymentRoute(payment.id))
     page = stage.find(PaymentPage)
     stage.until(lambda: page.view is not None and page.view.record.id == payment.id)
     page.unmasking.open_dialog("payment", payment.id)
@@ -81,11 +81,11 @@ def unmasking(stage: Stage) -> None:
     page.unmasking.mask()
 
 
-def orders(stage: Stage) -> None:
+def show_orders(stage: Stage) -> None:
     payment = stage.desk.list_payments("complete")[-1]
     view = stage.desk.console.payments.read_payment(payment.id)
     assert view.order is not None
-    stage.go(OrderRoute(view.order.id))
+    stage.show_route(OrderRoute(view.order.id))
     stage.find(OrderPage).tabs.show_tab("payments")
     stage.shoot("order")
     for kind in ("expired", "waiting"):
@@ -94,7 +94,7 @@ def orders(stage: Stage) -> None:
             _show_expired_payment(stage, payment.id)
         view = stage.desk.console.payments.read_payment(payment.id)
         assert view.order is not None
-        stage.go(OrderRoute(view.order.id))
+        stage.show_route(OrderRoute(view.order.id))
         stage.find(OrderPage).tabs.show_tab("timeline")
         stage.shoot(f"order-{kind}")
 
@@ -103,7 +103,7 @@ def _show_expired_payment(stage: Stage, payment_id: int) -> None:
     """Show a payment whose time limit has passed while the gateway can't be reached."""
     context = stage.desk.console._context
 
-    def begin(tx: Transaction) -> None:
+    def start_saga(tx: Transaction) -> None:
         now = context.now()
         saga = sagas.start_saga(
             tx.conn, timeout_start.PAYMENT_TIMEOUT_KIND, "payment", payment_id, timeout_start.ASK_STEP, {}, now
@@ -111,28 +111,28 @@ def _show_expired_payment(stage: Stage, payment_id: int) -> None:
         if saga is not None:
             sagas.postpone_step(tx.conn, saga, now, now + timedelta(minutes=5), "provider_unreachable")
 
-    context.write(begin)
+    context.write(start_saga)
 
 
-def refunds(stage: Stage) -> None:
+def show_refunds(stage: Stage) -> None:
     for kind in ("refund_asked", "refund_unknown", "refund_accepted", "refund_failed", "refunded", "partly_refunded"):
         for payment in stage.desk.list_payments(kind)[-1:]:
-            stage.go(RefundRoute(stage.desk.console.payments.read_payment(payment.id).refunds[0].id))
+            stage.show_route(RefundRoute(stage.desk.console.payments.read_payment(payment.id).refunds[0].id))
             stage.find(RefundPage)
             stage.shoot(f"refund-{kind}")
 
 
-def money_lists(stage: Stage) -> None:
+def show_money_lists(stage: Stage) -> None:
     for queue in ("review", "unknown", "refunds", "pending", "error"):
-        stage.go(QueuesRoute(queue))
+        stage.show_route(QueuesRoute(queue))
         stage.shoot(f"queue-money-{queue}")
-    stage.go(SetAsidesRoute())
+    stage.show_route(SetAsidesRoute())
     stage.shoot("set-asides")
-    stage.go(LookupRoute(stage.desk.list_payments("complete")[-1].corporation))
+    stage.show_route(LookupRoute(stage.desk.list_payments("complete")[-1].corporation))
     stage.shoot("company-payments")
 
 
-def unmatched_notices(stage: Stage) -> None:
+def show_unmatched_notices(stage: Stage) -> None:
     """Show two notices of a bank that belong to no payment of ours; the first one resembles a payment by its amount
     and day."""
     payment = next(one for one in reversed(stage.desk.list_payments("complete")) if one.currency == "JPY")
@@ -147,15 +147,15 @@ def unmatched_notices(stage: Stage) -> None:
         }
         post = make_signed_notice("bank", json.dumps(fields).encode(), stage.opening.context.now())
         stage.desk.console.payments.receive_notice(post)
-    stage.go(UnmatchedNoticesRoute())
+    stage.show_route(UnmatchedNoticesRoute())
     page = stage.find(UnmatchedNoticesPage)
     stage.until(lambda: len(page.table.all_rows) > 1 and page.candidates is not None)
     stage.shoot("queue-notices")
 
 
-def refund_dialog(stage: Stage) -> None:
+def show_refund_dialog(stage: Stage) -> None:
     payment = stage.desk.list_payments("complete")[-1]
-    stage.go(PaymentRoute(payment.id))
+    stage.show_route(PaymentRoute(payment.id))
     page = stage.find(PaymentPage)
     page.run_action_on_record("refund")
     dialog = stage.find(RefundDialog)
@@ -185,10 +185,10 @@ def refund_dialog(stage: Stage) -> None:
     stage.find(RefundDialog).reject()
 
 
-def approvals(stage: Stage) -> None:
+def show_approvals(stage: Stage) -> None:
     context = stage.opening.context
     context.change_operator("lead-b")
-    stage.go(ApprovalsRoute())
+    stage.show_route(ApprovalsRoute())
     page = stage.find(ApprovalsPage)
     stage.shoot("approvals")
     page.probe_payment()
@@ -209,7 +209,7 @@ def approvals(stage: Stage) -> None:
     stage.shoot("approvals-own")
 
 
-def proposals(stage: Stage) -> None:
+def show_proposals(stage: Stage) -> None:
     """Show two proposed outcomes: one that the approver can confirm, and one that the approver has proposed."""
     recovery = stage.desk.console.recovery
     unknown = (item.record for item in recovery.read_queue("unknown").items)
@@ -222,7 +222,7 @@ def proposals(stage: Stage) -> None:
     with stage.desk.console.acting_as("lead-b"):
         recovery.resolve("credit-check", check.id, "error", "not in their list")
     stage.opening.context.change_operator("lead-b")
-    stage.go(ApprovalsRoute())
+    stage.show_route(ApprovalsRoute())
     page = stage.find(ApprovalsPage)
     page.list_panel.select_card(next(card.ref for card in page.list_panel.cards if card.ref[0] == PROPOSAL_CARD_KIND))
     stage.shoot("approvals-proposal")
@@ -232,9 +232,9 @@ def proposals(stage: Stage) -> None:
     stage.settle()
 
 
-def resolve_money(stage: Stage) -> None:
+def show_resolve_money(stage: Stage) -> None:
     payment = stage.desk.list_payments("refund_unknown")[-1]
-    stage.go(RefundRoute(stage.desk.console.payments.read_payment(payment.id).refunds[0].id))
+    stage.show_route(RefundRoute(stage.desk.console.payments.read_payment(payment.id).refunds[0].id))
     page = stage.find(RefundPage)
     page.run_action_on_record("resolve")
     dialog = stage.find(ResolveMoneyDialog)
@@ -249,10 +249,10 @@ def resolve_money(stage: Stage) -> None:
     dialog.reject()
 
 
-def alerts(stage: Stage) -> None:
+def show_alerts(stage: Stage) -> None:
     with act_as(WORKER):
         AlertRuleEvaluator(stage.desk.console._context).update_alerts()
-    stage.go(AlertsRoute())
+    stage.show_route(AlertsRoute())
     stage.shoot("alerts")
     page = stage.find(AlertsPage)
     page.snooze_or_wake_current_incident()
@@ -267,16 +267,16 @@ def alerts(stage: Stage) -> None:
 
 
 MONEY_SCENES: Mapping[str, Scene] = {
-    "alerts": alerts,
-    "payments": payments,
-    "payment_tabs": payment_tabs,
-    "unmasking": unmasking,
-    "orders": orders,
-    "refunds": refunds,
-    "money_lists": money_lists,
-    "unmatched_notices": unmatched_notices,
-    "refund_dialog": refund_dialog,
-    "approvals": approvals,
-    "proposals": proposals,
-    "resolve_money": resolve_money,
+    "alerts": show_alerts,
+    "payments": show_payments,
+    "payment_tabs": show_payment_tabs,
+    "unmasking": show_unmasking,
+    "orders": show_orders,
+    "refunds": show_refunds,
+    "money_lists": show_money_lists,
+    "unmatched_notices": show_unmatched_notices,
+    "refund_dialog": show_refund_dialog,
+    "approvals": show_approvals,
+    "proposals": show_proposals,
+    "resolve_money": show_resolve_money,
 }

@@ -17,18 +17,18 @@ from tests.shots.scenes import Scene
 from tests.shots.stage import Stage
 
 
-def reconcile(stage: Stage) -> None:
+def show_reconciliation(stage: Stage) -> None:
     """Show the page before the first run, the start of a run, its result, each part of it, stopped, running and
     failed runs, and a person without the right."""
     context = stage.opening.context
-    stage.go(ReconcileRoute())
+    stage.show_route(ReconcileRoute())
     stage.shoot("reconcile-never")
-    stage.go(ReconcileRunsRoute())
+    stage.show_route(ReconcileRunsRoute())
     stage.shoot("reconcile-runs-never")
     now = context.now()
     demo_reconcile.prepare_reconciliation_days(stage.desk.console, stage.desk.sandbox, SAMPLE_SEED, now, "op-a")
     _begin_run(stage)
-    stage.go(ReconcileRoute(stage.desk.console.reconciliation.views.list_runs("paypay").items[0].id))
+    stage.show_route(ReconcileRoute(stage.desk.console.reconciliation.views.list_runs("paypay").items[0].id))
     page = stage.find(ReconcilePage)
     stage.until(lambda: page.table.current_item is not None)
     for row in range(page.rows.rowCount()):
@@ -42,13 +42,13 @@ def reconcile(stage: Stage) -> None:
     page.tabs.setCurrentIndex(0)
     _show_other_runs(stage)
     context.change_operator("aud-e")
-    stage.go(ReconcileRoute())
+    stage.show_route(ReconcileRoute())
     stage.shoot("reconcile-auditor")
     context.change_operator("op-a")
 
 
 def _begin_run(stage: Stage) -> None:
-    stage.go(ReconcileRoute())
+    stage.show_route(ReconcileRoute())
     page = stage.find(ReconcilePage)
     page.begin_button.click()
     dialog = stage.find(ReconcileDialog)
@@ -80,32 +80,32 @@ def _show_other_runs(stage: Stage) -> None:
     context = stage.desk.console._context
     now = context.now()
 
-    def begin(tx: Transaction, back: int) -> reconciliations.ReconciliationRun:
+    def insert_run(tx: Transaction, back: int) -> reconciliations.ReconciliationRun:
         day = now.astimezone(JST).date() - timedelta(days=back)
         run_id = reconciliations.open_run(tx.conn, "paypay", day, day, "lead-b", now)
         run = reconciliations.find(tx.conn, run_id)
         assert run is not None
         return reconciliations.save_progress(tx.conn, run, now, matched=1_204, position="x")
 
-    broken = context.write(lambda tx: begin(tx, 3))
-    stage.go(ReconcileRoute(broken.id))
+    broken = context.write(lambda tx: insert_run(tx, 3))
+    stage.show_route(ReconcileRoute(broken.id))
     stage.shoot("reconcile-broken-off")
     holder = HoldingProcess("lead-b", "desk-2", "host-2", 7, "session-2")
     lease = context.write(lambda tx: leases.acquire(tx, "reconciliation_paypay", holder, now, 600.0))
-    running = context.write(lambda tx: begin(tx, 4))
-    stage.go(ReconcileRoute(running.id))
+    running = context.write(lambda tx: insert_run(tx, 4))
+    stage.show_route(ReconcileRoute(running.id))
     stage.shoot("reconcile-running")
     failed = context.write(
         lambda tx: reconciliations.save_progress(
-            tx.conn, begin(tx, 5), now, state=reconciliations.RUN_FAILED, reason="provider_answer_unusable"
+            tx.conn, insert_run(tx, 5), now, state=reconciliations.RUN_FAILED, reason="provider_answer_unusable"
         )
     )
-    stage.go(ReconcileRoute(failed.id))
+    stage.show_route(ReconcileRoute(failed.id))
     stage.shoot("reconcile-failed")
-    stage.go(ReconcileRunsRoute())
+    stage.show_route(ReconcileRunsRoute())
     stage.shoot("reconcile-runs")
     if lease is not None:
         context.write(lambda tx: leases.release(tx.conn, lease))
 
 
-RECONCILE_SCENES: Mapping[str, Scene] = {"reconcile": reconcile}
+RECONCILE_SCENES: Mapping[str, Scene] = {"reconcile": show_reconciliation}

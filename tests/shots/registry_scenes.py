@@ -24,7 +24,7 @@ from tests.shots.stage import Stage
 _DAY = date(2026, 11, 20)
 
 
-def registry(stage: Stage) -> None:
+def show_registry(stage: Stage) -> None:
     """Show a search in the search box and on its page, companies that were closed, merged and renamed, and the
     registry's facts before a purchase."""
     lookup, now = stage.desk.console.lookup, stage.opening.context.now()
@@ -57,7 +57,7 @@ def registry(stage: Stage) -> None:
         difference = write_difference_file(Path(folder), _DAY, 20, 6, changes=changes)
         stage.desk.console.registry.import_files([whole])
         stage.desk.console.registry.import_files([difference])
-    stage.go(AlertsRoute())
+    stage.show_route(AlertsRoute())
     page = stage.find(AlertsPage)
     stage.until(lambda: page.table.current_item is not None)
     for row in range(page.table.rows.rowCount()):
@@ -65,9 +65,9 @@ def registry(stage: Stage) -> None:
         if page.current_incident is not None and page.current_incident.main_alert.rule_id == "corporation_changed":
             break
     stage.shoot("alerts-company-changed")
-    stage.go(ChangedCompaniesRoute())
+    stage.show_route(ChangedCompaniesRoute())
     stage.shoot("queue-companies")
-    stage.go(QueuesRoute("unknown"))
+    stage.show_route(QueuesRoute("unknown"))
     assert stage.opening.controller is not None
     stage.opening.controller.command_palette.open()
     box = stage.opening.controller.command_palette.search_box
@@ -76,15 +76,15 @@ def registry(stage: Stage) -> None:
     stage.shoot("search-name")
     box.close()
     for name, text in (("found", "みなも堂"), ("closed", closed), ("merged", merged), ("renamed", renamed)):
-        stage.go(LookupRoute(text))
+        stage.show_route(LookupRoute(text))
         stage.shoot(f"company-{name}")
     for name, number in (("closed", closed), ("merged", merged), ("renamed", renamed)):
         check = lookup.find_records(number).credit_checks[0]
-        stage.go(CreditCheckRoute(check.id))
+        stage.show_route(CreditCheckRoute(check.id))
         stage.shoot(f"credit-check-{name}")
-    stage.go(LookupRoute(find_free_number(22)))
+    stage.show_route(LookupRoute(find_free_number(22)))
     stage.shoot("company-not-in-registry")
-    stage.go(LookupRoute(merged))
+    stage.show_route(LookupRoute(merged))
     stage.find(LookupPage).company_panel.open_purchase_dialog()
     dialog = stage.find(PurchaseDialog)
     stage.settle()
@@ -92,4 +92,4 @@ def registry(stage: Stage) -> None:
     dialog.reject()
 
 
-REGISTRY_SCENES: Mapping[str, Scene] = {"registry": registry}
+REGISTRY_SCENES: Mapping[str, Scene] = {"registry": show_registry}

@@ -9,17 +9,17 @@ from tests.shots.scenes import Scene
 from tests.shots.stage import Stage
 
 
-def reports(stage: Stage) -> None:
-    stage.go(ReportsRoute())
+def show_reports(stage: Stage) -> None:
+    stage.show_route(ReportsRoute())
     page = stage.find(ReportsPage)
     for section in page.sections:
-        stage.go(ReportsRoute(section.name))
+        stage.show_route(ReportsRoute(section.name))
         stage.shoot(f"report-{section.name}")
     with_picture = next(section for section in page.sections if isinstance(section, ChartSection))
-    stage.go(ReportsRoute(with_picture.name))
+    stage.show_route(ReportsRoute(with_picture.name))
     with_picture.toggle_chart_and_table()
     stage.shoot("report-table")
     with_picture.toggle_chart_and_table()
 
 
-REPORT_SCENES: Mapping[str, Scene] = {"reports": reports}
+REPORT_SCENES: Mapping[str, Scene] = {"reports": show_reports}

@@ -50,20 +50,20 @@ from tests.shots.stage import Stage
 Scene = Callable[[Stage], None]
 
 
-def home(stage: Stage) -> None:
+def show_home(stage: Stage) -> None:
     for sample in (
         *stage.desk.list_checks("incomplete")[:2],
         *stage.desk.list_checks("unknown")[:2],
         *stage.desk.list_checks("complete")[:3],
     ):
-        stage.go(CreditCheckRoute(sample.id))
-    stage.go(HomeRoute())
+        stage.show_route(CreditCheckRoute(sample.id))
+    stage.show_route(HomeRoute())
     stage.shoot("home")
 
 
-def first_tasks(stage: Stage) -> None:
+def show_first_tasks(stage: Stage) -> None:
     """Show Home to a person who has opened the window for the first time and has looked at the help."""
-    stage.go(HomeRoute())
+    stage.show_route(HomeRoute())
     preferences, tasks = stage.opening.context.preferences, stage.opening.context.first_tasks
     preferences.store(FIRST_START_PREFERENCE, int(stage.opening.context.now().timestamp()))
     preferences.store(FIRST_TASKS_ENDED_PREFERENCE, None)
@@ -73,18 +73,20 @@ def first_tasks(stage: Stage) -> None:
     tasks.dismiss_tasks()
 
 
-def queues(stage: Stage) -> None:
+def show_queues(stage: Stage) -> None:
     for queue in ("review", "unknown", "disagree", "incomplete", "error"):
-        stage.go(QueuesRoute(queue))
+        stage.show_route(QueuesRoute(queue))
         stage.shoot(f"queue-{queue}")
 
 
-def company(stage: Stage) -> None:
-    stage.go(LookupRoute(stage.desk.list_checks("several_clients")[0].number))
+def show_company(stage: Stage) -> None:
+    stage.show_route(LookupRoute(stage.desk.list_checks("several_clients")[0].number))
     stage.shoot("company")
-    stage.go(LookupRoute(next(s for s in stage.desk.list_checks("incomplete") if s.values.get("work_at")).number))
+    stage.show_route(
+        LookupRoute(next(s for s in stage.desk.list_checks("incomplete") if s.values.get("work_at")).number)
+    )
     stage.shoot("company-open-matters")
-    stage.go(LookupRoute(find_free_number(7)))
+    stage.show_route(LookupRoute(find_free_number(7)))
     stage.shoot("company-none")
     page = stage.find(LookupPage)
     known = stage.desk.list_checks("complete")[0].number
@@ -93,7 +95,7 @@ def company(stage: Stage) -> None:
     stage.shoot("lookup-wrong-digit")
 
 
-def records(stage: Stage) -> None:
+def show_records(stage: Stage) -> None:
     kinds = {
         "complete": stage.desk.list_checks("complete")[-1].id,
         "incomplete": next(s for s in stage.desk.list_checks("incomplete") if s.missing_parts == ("pdf",)).id,
@@ -106,12 +108,12 @@ def records(stage: Stage) -> None:
     }
     trail = tuple(kinds.values())
     for name, id in kinds.items():
-        stage.go(CreditCheckRoute(id, trail, "queues"))
+        stage.show_route(CreditCheckRoute(id, trail, "queues"))
         stage.shoot(f"record-{name}")
 
 
-def record_tabs(stage: Stage) -> None:
-    stage.go(CreditCheckRoute(stage.desk.list_checks("two_reports")[0].id))
+def show_record_tabs(stage: Stage) -> None:
+    stage.show_route(CreditCheckRoute(stage.desk.list_checks("two_reports")[0].id))
     page = stage.find(CreditCheckPage)
     for name in ("documents", "history", "evidence", "audit"):
         page.tabs.show_tab(name)
@@ -119,11 +121,11 @@ def record_tabs(stage: Stage) -> None:
     page.tabs.show_tab("timeline")
 
 
-def proving(stage: Stage) -> None:
+def show_evidence_messages(stage: Stage) -> None:
     """Show the messages after an evidence pack was saved, after its file name was refused because the file exists,
     and after the timeline was copied."""
     record = stage.desk.list_checks("two_reports")[0]
-    stage.go(CreditCheckRoute(record.id))
+    stage.show_route(CreditCheckRoute(record.id))
     page = stage.find(CreditCheckPage)
     with TemporaryDirectory() as folder:
         for name in ("evidence-pack", "evidence-pack-refused"):
@@ -136,8 +138,8 @@ def proving(stage: Stage) -> None:
     stage.shoot("story-copied")
 
 
-def pdf(stage: Stage) -> None:
-    stage.go(PdfRoute(stage.desk.list_checks("complete")[0].id))
+def show_pdf(stage: Stage) -> None:
+    stage.show_route(PdfRoute(stage.desk.list_checks("complete")[0].id))
     page = stage.find(PdfPage)
     stage.until(lambda: page.page_view.has_page)
     page.search_field.setText("credit check")
@@ -146,9 +148,9 @@ def pdf(stage: Stage) -> None:
     stage.shoot("pdf")
 
 
-def compare(stage: Stage) -> None:
+def show_comparison(stage: Stage) -> None:
     """Show two versions of a PDF next to each other, with a difference on the second page."""
-    stage.go(PdfComparisonRoute(stage.desk.list_checks("two_reports")[0].id))
+    stage.show_route(PdfComparisonRoute(stage.desk.list_checks("two_reports")[0].id))
     page = stage.find(PdfComparisonPage)
     stage.until(lambda: len(page.difference_table.all_rows) > 1 and bool(page.new_view.marks))
     stage.shoot("pdf-compare")
@@ -157,15 +159,15 @@ def compare(stage: Stage) -> None:
     stage.shoot("pdf-compare-changed")
 
 
-def audit(stage: Stage) -> None:
-    stage.go(AuditRoute())
+def show_audit(stage: Stage) -> None:
+    stage.show_route(AuditRoute())
     stage.find(AuditPage).verify_button.click()
     stage.settle()
     stage.shoot("audit")
 
 
-def admin(stage: Stage) -> None:
-    stage.go(AdminRoute())
+def show_admin(stage: Stage) -> None:
+    stage.show_route(AdminRoute())
     page = stage.find(AdminPage)
     stage.until(lambda: page.switch_table.current_item is not None)
     with act_as("lead-b"):
@@ -190,8 +192,8 @@ def admin(stage: Stage) -> None:
         stage.desk.console.read_only_switches.set_switch("paypay", False, "復旧")
 
 
-def search(stage: Stage) -> None:
-    stage.go(QueuesRoute("unknown"))
+def show_search(stage: Stage) -> None:
+    stage.show_route(QueuesRoute("unknown"))
     assert stage.opening.controller is not None
     stage.opening.controller.command_palette.open()
     box = stage.opening.controller.command_palette.search_box
@@ -203,7 +205,7 @@ def search(stage: Stage) -> None:
     box.close()
 
 
-def menu(stage: Stage) -> None:
+def show_menu(stage: Stage) -> None:
     assert stage.opening.controller is not None
     menu = stage.opening.controller.person_menu.build_menu()
     menu.popup(stage.window.mapToGlobal(QPoint(0, 0)))
@@ -211,9 +213,9 @@ def menu(stage: Stage) -> None:
     menu.close()
 
 
-def dialogs(stage: Stage) -> None:
+def show_dialogs(stage: Stage) -> None:
     assert stage.opening.controller is not None
-    stage.go(QueuesRoute("unknown"))
+    stage.show_route(QueuesRoute("unknown"))
     _shoot_dialog(stage, open_unfinished_work_dialog(stage.frame), "dialog-unfinished")
     left_open = open_unfinished_work_dialog(stage.frame)
     left_open.show_tab("own")
@@ -226,15 +228,15 @@ def dialogs(stage: Stage) -> None:
     _shoot_dialog(stage, notifications, "dialog-notifications")
 
 
-def lock(stage: Stage) -> None:
+def show_lock(stage: Stage) -> None:
     assert stage.opening.controller is not None
-    stage.go(HomeRoute())
+    stage.show_route(HomeRoute())
     stage.opening.controller.idle_lock.lock_window()
     stage.shoot("locked")
     stage.opening.controller.idle_lock.unlock_window()
 
 
-def sign_in(stage: Stage) -> None:
+def show_sign_in(stage: Stage) -> None:
     """Take pictures of the sign-in with and without a keyring, empty and after a refusal with the help open."""
     for name, can_keep in (("sign-in", True), ("sign-in-no-keyring", False)):
         form = SignInForm(stage.opening.context, "db.example:3306/console", "", can_store_password=can_keep)
@@ -248,7 +250,7 @@ def sign_in(stage: Stage) -> None:
     stage.frame.window_cover.remove_cover()
 
 
-def unlock(stage: Stage) -> None:
+def show_unlock(stage: Stage) -> None:
     """Take a picture of the form that unlocks a window on a server database; it asks for the password."""
     form = UnlockForm(stage.opening.context, stage.opening.context.now(), needs_password=True)
     stage.frame.window_cover.show_cover(PrivacyCover(stage.opening.context, form))
@@ -258,20 +260,20 @@ def unlock(stage: Stage) -> None:
     stage.frame.window_cover.remove_cover()
 
 
-def no_right(stage: Stage) -> None:
+def show_missing_rights(stage: Stage) -> None:
     """Show the window of an administrator, and a record as an auditor sees it."""
     context = stage.opening.context
     people, operator = context.people, context.operator
     context.store_people((*people, Person("adm-f", frozenset({ADMIN}), may_buy=False)))
     for name, route in (("adm-f", HomeRoute()), ("aud-e", QueuesRoute("unknown"))):
         context.change_operator(name)
-        stage.go(route)
+        stage.show_route(route)
         stage.shoot(f"role-{name}")
     context.store_people(people)
     context.change_operator(operator or "op-a")
 
 
-def purchase(stage: Stage) -> None:
+def show_purchase(stage: Stage) -> None:
     """Show the dialog before a purchase, and the results: bought, bought with missing parts, refused, unknown."""
     control = stage.desk.sandbox.control
     endings = {
@@ -285,7 +287,7 @@ def purchase(stage: Stage) -> None:
         number = find_free_number(20 + place)
         if fault:
             control.add_fault(fault[0], call=fault[1], number=number, times="always")
-        stage.go(LookupRoute(number, opens_purchase=True))
+        stage.show_route(LookupRoute(number, opens_purchase=True))
         dialog = stage.find(PurchaseDialog)
         if name == "bought":
             stage.shoot("dialog-purchase-choose")
@@ -314,8 +316,8 @@ def purchase(stage: Stage) -> None:
         stage.settle()
 
 
-def refetch(stage: Stage) -> None:
-    stage.go(
+def show_refetch(stage: Stage) -> None:
+    stage.show_route(
         CreditCheckRoute(next(s for s in stage.desk.list_checks("incomplete") if s.missing_parts == ("pdf",)).id)
     )
     page = stage.find(CreditCheckPage)
@@ -330,8 +332,8 @@ def refetch(stage: Stage) -> None:
     dialog.cancel_button.click()
 
 
-def resolve(stage: Stage) -> None:
-    stage.go(CreditCheckRoute(stage.desk.list_checks("unknown")[1].id))
+def show_resolve(stage: Stage) -> None:
+    stage.show_route(CreditCheckRoute(stage.desk.list_checks("unknown")[1].id))
     page = stage.find(CreditCheckPage)
     assert page.view is not None
     page.action_handlers.resolve(page.view.record)
@@ -365,10 +367,27 @@ def find_free_number(serial: int) -> str:
 
 
 MAIN_SCENES: Mapping[str, Scene] = {
-    "home": home, "queues": queues, "company": company, "records": records, "pdf": pdf, "compare": compare,
-    "audit": audit, "admin": admin, "sign_in": sign_in, "lock": lock, "unlock": unlock,
-}  # fmt: skip
+    "home": show_home,
+    "queues": show_queues,
+    "company": show_company,
+    "records": show_records,
+    "pdf": show_pdf,
+    "compare": show_comparison,
+    "audit": show_audit,
+    "admin": show_admin,
+    "sign_in": show_sign_in,
+    "lock": show_lock,
+    "unlock": show_unlock,
+}
 OTHER_SCENES: Mapping[str, Scene] = {
-    "record_tabs": record_tabs, "search": search, "menu": menu, "dialogs": dialogs, "purchase": purchase,
-    "refetch": refetch, "resolve": resolve, "no_right": no_right, "proving": proving, "first_tasks": first_tasks,
-}  # fmt: skip
+    "record_tabs": show_record_tabs,
+    "search": show_search,
+    "menu": show_menu,
+    "dialogs": show_dialogs,
+    "purchase": show_purchase,
+    "refetch": show_refetch,
+    "resolve": show_resolve,
+    "no_right": show_missing_rights,
+    "proving": show_evidence_messages,
+    "first_tasks": show_first_tasks,
+}

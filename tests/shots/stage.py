@@ -82,7 +82,7 @@ class Stage:
             for _ in range(10):
                 _process_events()
 
-    def go(self, route: object) -> None:
+    def show_route(self, route: object) -> None:
         """Show the page of this route, and wait until it is complete."""
         self.frame.show_route(route)  # type: ignore[arg-type]  # a Route
         self.settle()

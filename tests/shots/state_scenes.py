@@ -46,11 +46,11 @@ _LONG_NOTE = "お客様より 11 月 20 日の二重決済についてお電話�
 _LONG_REASON = "PayPay の障害（復旧の見込みは 18 時）。復旧の連絡があるまで、返金と購入を行わないでください。"
 
 
-def large_amounts(stage: Stage) -> None:
+def show_large_amounts(stage: Stage) -> None:
     """Show payments of the largest amounts, the refund of the whole amount, and an unpaid order."""
     for provider in _LARGEST_MINOR:
         payment = _pay_largest(stage, provider)
-        stage.go(PaymentRoute(payment.id))
+        stage.show_route(PaymentRoute(payment.id))
         page = stage.find(PaymentPage)
         stage.until(lambda page=page, payment=payment: page.view is not None and page.view.record.id == payment.id)  # type: ignore[misc]  # of this turn
         stage.shoot(f"amount-payment-{provider}")
@@ -60,14 +60,14 @@ def large_amounts(stage: Stage) -> None:
         stage.shoot(f"amount-refund-{provider}")
         dialog.reject()
         stage.settle()
-        stage.go(LookupRoute(payment.corporation_number or ""))
+        stage.show_route(LookupRoute(payment.corporation_number or ""))
         stage.shoot(f"amount-company-{provider}")
     number = stage.desk.list_payments("complete")[-1].corporation
     order_id = _add_order(stage, NewOrder("S-999999999999", 999_999_999_999, "JPY", number))
-    stage.go(OrderRoute(order_id))
+    stage.show_route(OrderRoute(order_id))
     stage.find(OrderPage)
     stage.shoot("amount-order")
-    stage.go(QueuesRoute("review"))
+    stage.show_route(QueuesRoute("review"))
     stage.shoot("amount-queue")
 
 
@@ -92,7 +92,7 @@ def _add_order(stage: Stage, order: NewOrder) -> int:
     return context.write(lambda tx: orders.insert_order(tx.conn, order, context.now()))
 
 
-def long_texts(stage: Stage) -> None:
+def show_long_texts(stage: Stage) -> None:
     """Show records of a company with a long name, with a long note by a colleague with a long name."""
     check, payment = stage.desk.list_checks("unknown")[0], stage.desk.list_payments("refund_unknown")[-1]
 
@@ -120,17 +120,17 @@ def long_texts(stage: Stage) -> None:
         "audit": AuditRoute(),
     }
     for name, route in routes.items():
-        stage.go(route)
+        stage.show_route(route)
         stage.shoot(f"long-{name}")
 
 
-def read_only(stage: Stage) -> None:
+def show_read_only(stage: Stage) -> None:
     """Show screens while the read-only mode of everything is on, for a long reason."""
     with _use_read_only_mode(stage):
         for name, route in _list_routes(stage).items():
-            stage.go(route)
+            stage.show_route(route)
             stage.shoot(f"read-only-{name}")
-        stage.go(PaymentRoute(stage.desk.list_payments("complete")[-1].id))
+        stage.show_route(PaymentRoute(stage.desk.list_payments("complete")[-1].id))
         stage.shoot("read-only-refundable")
 
 
@@ -139,31 +139,31 @@ def _use_read_only_mode(stage: Stage) -> Iterator[None]:
     """Set the read-only mode of everything until the end of the block."""
     switches, context = stage.desk.console.read_only_switches, stage.opening.context
 
-    def switch(is_on: bool) -> None:
+    def set_switch(is_on: bool) -> None:
         with act_as("lead-b"):
             switches.set_switch("everything", is_on, _LONG_REASON)
         context.update_connection_state(read_only_switches=switches.list_switches())
         stage.settle()
 
-    switch(True)
+    set_switch(True)
     try:
         yield
     finally:
-        switch(False)
+        set_switch(False)
 
 
-def disconnected(stage: Stage) -> None:
+def show_disconnected(stage: Stage) -> None:
     """Show screens whose data was read before the database stopped answering."""
     services, error = stage.desk.console, rebuild_error(ErrorCode.DATABASE_UNREACHABLE, {}, exit_status=0)
     for name, route in _list_routes(stage).items():
-        stage.go(route)
+        stage.show_route(route)
         with let_method_fail(services.desk_status, "read_desk_update", error):
             stage.until(lambda: stage.opening.context.connection_state.lost_since is not None)
             stage.shoot(f"disconnected-{name}")
         stage.until(lambda: stage.opening.context.connection_state.lost_since is None)
 
 
-def unreadable(stage: Stage) -> None:
+def show_unreadable(stage: Stage) -> None:
     """Show pages whose data couldn't be read again."""
     services, error = stage.desk.console, rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)
     payment, check = stage.desk.list_payments("complete")[-1], stage.desk.list_checks("unknown")[0]
@@ -174,7 +174,7 @@ def unreadable(stage: Stage) -> None:
         ("alerts", AlertsRoute(), services.incidents, "list_incidents"),
     )
     for name, route, service, method in reads:
-        stage.go(route)
+        stage.show_route(route)
         page = stage.frame.current_page
         assert page is not None
         with let_method_fail(service, method, error):
@@ -200,6 +200,9 @@ def _list_routes(stage: Stage) -> Mapping[str, Route]:
 
 
 STATE_SCENES: Mapping[str, Scene] = {
-    "large_amounts": large_amounts, "long_texts": long_texts, "read_only": read_only, "disconnected": disconnected,
-    "unreadable": unreadable,
-}  # fmt: skip
+    "large_amounts": show_large_amounts,
+    "long_texts": show_long_texts,
+    "read_only": show_read_only,
+    "disconnected": show_disconnected,
+    "unreadable": show_unreadable,
+}

@@ -13,7 +13,7 @@ _LONG_PAUSE_SECONDS = 3_600.0
 _WRONG_ROW, _OPEN_ROW = 11, 5
 
 
-def training(stage: Stage) -> None:
+def show_training(stage: Stage) -> None:
     """Show a training in the desk's window: not begun, and then with right, wrong and open answers."""
     desk = stage.desk.console
     home = desk.settings.home / "training-desk"
@@ -22,7 +22,7 @@ def training(stage: Stage) -> None:
         service = desk.training = console.training
         assert service is not None
         stage.frame.rebuild_bars_and_page()
-        stage.go(TrainingRoute())
+        stage.show_route(TrainingRoute())
         page = stage.find(TrainingPage)
         stage.until(lambda: page.current_incident is not None)
         stage.shoot("training")
@@ -37,9 +37,9 @@ def training(stage: Stage) -> None:
         for row, name in ((_WRONG_ROW, "training-wrong"), (_OPEN_ROW, "training-open")):
             page.table.go_to_row(row)
             stage.shoot(name)
-        stage.go(HomeRoute())
+        stage.show_route(HomeRoute())
         desk.training = None
         stage.frame.rebuild_bars_and_page()
 
 
-TRAINING_SCENES: Mapping[str, Scene] = {"training": training}
+TRAINING_SCENES: Mapping[str, Scene] = {"training": show_training}

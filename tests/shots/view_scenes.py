@@ -16,7 +16,7 @@ _CONDITIONS = (
 )
 
 
-def workbench(stage: Stage) -> None:
+def show_workbench(stage: Stage) -> None:
     """Show the views in the sidebar and on Home, and then the page of a queue with each option."""
     views = stage.desk.console.saved_views
     shown = views.save_view("AlarmBox 1日超", False, ViewContent("unknown", "provider:alarmbox", "", "-age"))
@@ -24,9 +24,9 @@ def workbench(stage: Stage) -> None:
     views.save_view("newer", True, ViewContent("review", "flavour:sweet"))
     stage.frame.context.saved_views_outdated.emit()
     stage.until(lambda: len(stage.frame.context.saved_views) >= 3)
-    stage.go(HomeRoute())
+    stage.show_route(HomeRoute())
     stage.shoot("home-views")
-    stage.go(QueuesRoute(view=shown.id))
+    stage.show_route(QueuesRoute(view=shown.id))
     page = stage.find(QueuesPage)
     stage.until(lambda: page.shown_saved_view.view is not None and page.table.current_item is not None)
     stage.shoot("queue-view")
@@ -56,7 +56,7 @@ def workbench(stage: Stage) -> None:
     stage.until(lambda: page.row_model.is_complete)
     stage.shoot("queue-causes")
     page.toggle_grouping()
-    stage.go(QueuesRoute("unknown"))
+    stage.show_route(QueuesRoute("unknown"))
 
 
-VIEW_SCENES: Mapping[str, Scene] = {"workbench": workbench}
+VIEW_SCENES: Mapping[str, Scene] = {"workbench": show_workbench}

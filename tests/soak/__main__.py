@@ -48,10 +48,10 @@ def main(words: Sequence[str]) -> int:
     deadline = time.monotonic() + asked.minutes * 60
     results = Results(RESULTS_FILE, fresh=asked.fresh)
     shards = [shard for shard in list_all_shards() if not asked.demands or shard.demand in asked.demands]
-    waiting = [shard for shard in shards if not results.has(shard)]
+    waiting = [shard for shard in shards if not results.has_result(shard)]
     print(f"{len(waiting)} of {len(shards)} shards to do, at most {asked.minutes:.0f} minutes", flush=True)
     with ThreadPoolExecutor(asked.workers) as pool:
-        for _ in pool.map(lambda shard: results.add(shard, *run_shard_process(shard, deadline)), waiting):
+        for _ in pool.map(lambda shard: results.add_result(shard, *run_shard_process(shard, deadline)), waiting):
             pass
     return print_verdicts(shards, results)
 
@@ -97,11 +97,11 @@ class Results:
             if kept["source"] == self._source and kept["ok"]:
                 self._done[kept["demand"], kept["number"]] = (True, Counter(kept["counts"]))
 
-    def has(self, shard: Shard) -> bool:
+    def has_result(self, shard: Shard) -> bool:
         """True if the shard has a result, passed or failed."""
         return (shard.demand, shard.number) in self._done
 
-    def add(self, shard: Shard, ok: bool | None, output: str) -> None:
+    def add_result(self, shard: Shard, ok: bool | None, output: str) -> None:
         """Store and print the result of a shard: `ok` is True if it passed, None if there was no time to run it
         (nothing is stored then). The last line of `output` has its counts as JSON.
         """
@@ -117,9 +117,9 @@ class Results:
         words = "sound" if ok else f"FAILED; again with: {again}\n{output[-4_000:]}"
         print("\n".join([*told, f"  demand {shard.demand} shard {shard.number}: {words}"]), flush=True)
 
-    def of(self, shards: Sequence[Shard]) -> tuple[int, int, Counter[str]]:
+    def count_results(self, shards: Sequence[Shard]) -> tuple[int, int, Counter[str]]:
         """Return the number of these shards that passed, the number that failed, and the sum of their counts."""
-        went = [self._done[shard.demand, shard.number] for shard in shards if self.has(shard)]
+        went = [self._done[shard.demand, shard.number] for shard in shards if self.has_result(shard)]
         total: Counter[str] = Counter()
         for _, counts in went:
             total.update(counts)
@@ -137,8 +137,8 @@ def print_verdicts(shards: Sequence[Shard], results: Results) -> int:
         mine = [shard for shard in shards if shard.demand == demand.name]
         if not mine:
             continue
-        sound, failed, counts = results.of(mine)
-        missing = [shard for shard in mine if shard.needed and not results.has(shard)]
+        sound, failed, counts = results.count_results(mine)
+        missing = [shard for shard in mine if shard.needed and not results.has_result(shard)]
         status |= bool(failed or missing)
         verdict = f"FAILED in {failed} shards" if failed else f"{len(missing)} shards missing" if missing else "holds"
         print(f"demand {demand.name}: {verdict}: {demand.figure.format_map(counts)} ({sound} shards)")

@@ -15,11 +15,11 @@ from tests.support.legacy import TABLE_NAME
 ROWS = 1_000_000
 
 
-def run(_shard: int, folder: Path, rows: int = ROWS) -> Counter[str]:
+def run_adoption_under_traffic(_shard: int, folder: Path, rows: int = ROWS) -> Counter[str]:
     """Adopt a table with `rows` rows on a private MariaDB server. Check that all rows of the other application exist
     afterwards, and that none of its statements waited a second or longer because of the table."""
-    with servers.mariadb() as server:
-        url = server.fresh_database()
+    with servers.start_private_mariadb() as server:
+        url = server.create_database()
         database = Database(url, without_time_limit=True)
         legacy.create_table_with_rows(database, legacy.make_rows(rows))
         with other_application.run_application(url) as told:
@@ -52,5 +52,5 @@ def _check_result(
     assert met.failed == [], met.failed[:3]
     assert {record_id for record_id, _, _ in met.added} <= ids, "rows were lost"
     assert (found["rows"], found["live"]) == (rows + len(met.added), found["claims"]), found
-    assert not met.waited(), "somebody waited"
+    assert not met.has_waited(), "somebody waited"
     return Counter(rows=rows, inserted=len(met.added), duplicates=done.duplicates, longest_ms=longest)

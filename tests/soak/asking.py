@@ -18,7 +18,7 @@ from tests.support.invented import invent_numbers
 from tests.support.places import Engine, ServerPlace, get_nodes
 from tests.support.pooled_databases import PooledDatabase
 from tests.support.server_fixtures import MYSQL
-from tests.support.servers import shared_galera, start_own_run
+from tests.support.servers import get_shared_galera, start_own_run
 
 DESKS, NUMBERS, KILL_SECONDS = 16, 200, 5.0
 _NODE_DIES_AT, _NODE_IS_BACK_AT = 60, 120
@@ -35,15 +35,15 @@ def run_request_race(
         place = ServerPlace(engine, folder, PooledDatabase(get_nodes(engine)))
         meanwhile = {}
         if engine == "galera":
-            cluster = shared_galera()
+            cluster = get_shared_galera()
             meanwhile = {
                 count * _NODE_DIES_AT // NUMBERS: cluster.nodes[-1].kill,
-                count * _NODE_IS_BACK_AT // NUMBERS: cluster.heal,
+                count * _NODE_IS_BACK_AT // NUMBERS: cluster.restart_nodes,
             }
         seed = shard if shard % 2 else None
         tally = run(AskingRace(invent_numbers(count, 400 + shard), desks, KILL_SECONDS, seed, meanwhile), place)
         if engine == "mysql":  # a server that was given keeps nothing of ours
-            place.database.drop()
+            place.database.drop_database()
     pooled_databases.forget_all()
     print(f"demand asking: {engine}: {dict(tally)}", flush=True)
     assert tally["calls"] == count * desks, tally

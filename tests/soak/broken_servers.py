@@ -24,7 +24,7 @@ _DEATHS, _KILLS = 64, 5
 @contextmanager
 def _start_mariadb(folder: Path) -> Iterator[tuple[servers.Server, ServerPlace]]:
     """Yield a private server and a database on it."""
-    with servers.mariadb() as server:
+    with servers.start_private_mariadb() as server:
         yield server, ServerPlace("mariadb", folder, PooledDatabase((server,)))
 
 
@@ -75,11 +75,11 @@ def lose_commit_answers(_shard: int, folder: Path) -> Counter[str]:
 def kill_nodes(shard: int, folder: Path) -> Counter[str]:
     """Kill one of three nodes under load, five times; the node is restarted each time."""
     tally: Counter[str] = Counter()
-    with servers.galera() as cluster:
+    with servers.start_private_galera() as cluster:
         place = ServerPlace("galera", folder, PooledDatabase(cluster.nodes))
         for turn in range(_KILLS):
             tally += _kill_one_node(cluster, place, f"s{shard}t{turn}", turn % len(cluster.nodes))
-            cluster.heal()
+            cluster.restart_nodes()
     return tally
 
 
@@ -105,13 +105,13 @@ def _kill_one_node(cluster: servers.Cluster, place: ServerPlace, mark: str, whic
 def read_on_other_nodes(_shard: int, folder: Path) -> Counter[str]:
     """Read a thousand times on another node than the one that was written, run 500 compare-and-swap updates, and let
     three people compete for a lease 200 times. No read may be stale, and each lease must have one winner."""
-    with servers.galera() as cluster:
+    with servers.start_private_galera() as cluster:
         place = ServerPlace("galera", folder, PooledDatabase(cluster.nodes))
         execute_as_owner(place, "INSERT INTO call_rates VALUES ('causal', 'server', 0)")
         with nodes.open_database_per_node(place, owner=True) as owners:
             tally = nodes.read_after_write(owners, 1_000) + nodes.swap_after_write(owners, 500)
         databases = [Database(place.url(person, desk=number)) for number, person in enumerate(PEOPLE)]
-        fought = nodes.fight_for_leases(databases, [place.get_account_name(person) for person in PEOPLE], 200)
+        fought = nodes.compete_for_leases(databases, [place.get_account_name(person) for person in PEOPLE], 200)
         for database in databases:
             database.close()
     assert (tally["stale"], tally["refused"], tally["unguarded"]) == (0, 0, 0), tally

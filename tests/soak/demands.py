@@ -35,7 +35,7 @@ from tests.soak.shards import ALL_ENGINES, RECOVERY_SECONDS, SINGLE_SERVER_ENGIN
 from tests.stateful import machine
 from tests.support.invented import invent_numbers
 from tests.support.places import Engine, open_empty_place, open_empty_place_anywhere
-from tests.support.servers import shared_galera, start_own_run
+from tests.support.servers import get_shared_galera, start_own_run
 
 ROOT = Path(__file__).resolve().parents[2]
 SLOWEST_WRITE_MS = 2_000
@@ -68,7 +68,7 @@ def run_race_with_node_death(shard: int, folder: Path) -> Counter[str]:
     with open_place("galera", folder) as place:
         seed = shard if shard % 4 >= 2 else None
         chosen = Race(invent_numbers(200, 200 + shard), desks=3, seed=seed, leases=shard % 2 == 0)
-        tally = buyers.run(add_node_death(shared_galera(), chosen, 60, 120), place)
+        tally = buyers.run(add_node_death(get_shared_galera(), chosen, 60, 120), place)
     return tally + Counter(deaths=1)
 
 
@@ -313,7 +313,12 @@ DEMANDS: tuple[Demand, ...] = (
         ALL_ENGINES, "16", 10, stop_buyers, "{stopped} stopped past the lease: 0 overwrites, {evidence} answers kept"
     ),
     Demand("18", 4, run_concurrent_writes, "{lost} of {turns} updates lost"),
-    Demand("adoption", 1, adoption.run, "{rows} rows in {seconds} s, {inserted} meanwhile, waits ≤ {longest_ms} ms"),
+    Demand(
+        "adoption",
+        1,
+        adoption.run_adoption_under_traffic,
+        "{rows} rows in {seconds} s, {inserted} meanwhile, waits ≤ {longest_ms} ms",
+    ),
     Demand("24", 10, partial(run_state_machine, "sqlite"), RUNS_FIGURES_FORMAT, spare=60),
     Demand("24 mariadb", 2, partial(run_state_machine, "mariadb"), RUNS_FIGURES_FORMAT, spare=20),
     *money.DEMANDS,

@@ -52,7 +52,7 @@ class DeskSession(QObject):
         self.told.append((moment, sorted(mark.read_ids - self._seen), sorted(changed)))
         self._seen = mark.read_ids
 
-    def begin(self) -> bool:
+    def begin_recording(self) -> bool:
         """Begin to record events; rows that exist already are left out. Return False if the desk has not read the
         change feed yet.
         """
@@ -60,7 +60,7 @@ class DeskSession(QObject):
         if mark is None:
             return False
         self._seen = mark.read_ids
-        self.times_came.connect(self._go)
+        self.times_came.connect(self._start_timers)
         print(json.dumps({"ready": time.monotonic()}), flush=True)
         Thread(target=self._await_times, daemon=True).start()
         return True
@@ -70,21 +70,21 @@ class DeskSession(QObject):
         self._times = json.loads(sys.stdin.readline())
         self.times_came.emit()
 
-    def _go(self) -> None:
+    def _start_timers(self) -> None:
         app = QCoreApplication.instance()
         assert app is not None
         QTimer.singleShot(round(1_000 * (self._times["hear"] - time.monotonic())), app, app.quit)
-        self._again()
+        self._plan_next_act()
 
-    def _again(self) -> None:
+    def _plan_next_act(self) -> None:
         if time.monotonic() < self._times["act"]:
-            QTimer.singleShot(self._chance.randint(1, 2 * self._asked["every_ms"]), self, self._act)
+            QTimer.singleShot(self._chance.randint(1, 2 * self._asked["every_ms"]), self, self._execute_random_act)
 
-    def _act(self) -> None:
+    def _execute_random_act(self) -> None:
         """Execute a random act on a random payment: add a note, take it, probe it, or request a refund. Plan the next
         act.
         """
-        self._again()
+        self._plan_next_act()
         payment, number = self._chance.choice(self._payments), self._chance.random()
         refund = RefundRequest(payment, "10", "sent back")
         acts: tuple[tuple[float, str, ActingCall[object]], ...] = (
@@ -96,18 +96,18 @@ class DeskSession(QObject):
         name, act = next((name, act) for upto, name, act in acts if number < upto)
         self._context.run_acting_call(
             act,
-            lambda _: self._count(name),
-            self._refused,
+            lambda _: self._count_act(name),
+            self._count_refusal,
             caller=self,
             label=name,
             make_toast=lambda _: Toast(name),
             attempt=(name, payment),
         )
 
-    def _count(self, name: str) -> None:
+    def _count_act(self, name: str) -> None:
         self.done[name] += 1
 
-    def _refused(self, failure: Failure) -> None:
+    def _count_refusal(self, failure: Failure) -> None:
         self.done[f"refused: {failure.code}"] += 1
 
 
@@ -134,7 +134,7 @@ def main() -> None:
 
 def _when_it_has_read(ready: QTimer, sitting: DeskSession) -> None:
     """Begin the session as soon as the desk has read the change feed, and stop the timer `ready`."""
-    if sitting.begin():
+    if sitting.begin_recording():
         ready.stop()
 
 

@@ -23,7 +23,7 @@ from threading import Thread
 from typing import Any
 
 from console.sandbox.server import Sandbox
-from tests.bench.figures import format_duration, percentile
+from tests.bench.figures import compute_percentile, format_duration
 from tests.soak.shards import Demand
 from tests.soak.steady_work import deliver_notice
 from tests.support import commit_log, servers
@@ -85,9 +85,9 @@ class LatencyReport:
     untrue: int
     done: Counter[str]
 
-    def words(self) -> str:
+    def format_figures(self) -> str:
         """Return the figures as one line of text."""
-        p50, p99, longest = (format_duration(percentile(self.took, part)) for part in (0.5, 0.99, 1))
+        p50, p99, longest = (format_duration(compute_percentile(self.took, part)) for part in (0.5, 0.99, 1))
         late = sum(seconds > LONGEST_DELAY_SECONDS for seconds in self.took)
         return (
             f"{self.changes} changes, {len(self.took)} tellings: p50 {p50}, p99 {p99}, longest {longest},"
@@ -96,12 +96,12 @@ class LatencyReport:
         )
 
 
-def measure(folder: Path, seconds: float = SECONDS, *, death: bool = False) -> LatencyReport:
+def measure_latency(folder: Path, seconds: float = SECONDS, *, death: bool = False) -> LatencyReport:
     """Run once on a private cluster for `seconds` seconds; with `death` a node is killed and restarted. Return the
     result.
     """
     people = _ROLES | {"worker": ("worker",)}
-    with servers.galera() as cluster, Sandbox() as sandbox, ExitStack() as opened:
+    with servers.start_private_galera() as cluster, Sandbox() as sandbox, ExitStack() as opened:
         place = ServerPlace("galera", folder, PooledDatabase(cluster.nodes, people))
         scene = opened.enter_context(open_payment_desk(place, sandbox, person="lead-c", TIME_SCALE="1"))
         payments = [import_paid_payment(scene.console, sandbox, f"ORD-{number}").id for number in range(_PAYMENTS)]
@@ -157,12 +157,12 @@ def compare_with_commits(
 
 def run_and_check(shard: int, folder: Path, seconds: float = SECONDS) -> Counter[str]:
     """Measure, and check the limits. The first shard has no killed node, the second one has."""
-    found = measure(folder, seconds, death=shard == 1)
+    found = measure_latency(folder, seconds, death=shard == 1)
     where = "one node killed and back" if shard == 1 else "undisturbed"
-    print(f"demand feed: {where}: {found.words()}; {dict(found.done)}", flush=True)
+    print(f"demand feed: {where}: {found.format_figures()}; {dict(found.done)}", flush=True)
     assert found.changes > seconds, found
     assert (list(found.lost), found.untrue) == ([], 0), found.lost
-    assert shard == 1 or percentile(found.took, 0.99) <= LONGEST_DELAY_SECONDS, found.words()
+    assert shard == 1 or compute_percentile(found.took, 0.99) <= LONGEST_DELAY_SECONDS, found.format_figures()
     return Counter(changes=found.changes, tellings=len(found.took), lost=len(found.lost))
 
 

@@ -27,11 +27,15 @@ def run_held_rate(shard: int, folder: Path, rate: int = RATE, seconds: float = S
     printed. The shard fails if a key is used twice, or if a caller gets a wrong answer."""
     engine, redis = RUNS[shard]
     wanted = RequestLoad(int(rate * seconds / REQUESTS_PER_KEY), rate, PROCESSES, f"held-{shard}")
-    with servers.start_own_run(), servers.redis() as server, places.open_empty_place(engine, folder) as place:
+    with (
+        servers.start_own_run(),
+        servers.start_private_redis() as server,
+        places.open_empty_place(engine, folder) as place,
+    ):
         extra = {} if redis == "no Redis" else {"REDIS_URL": server.url}
         with run_load(wanted, [place.make_environment(UNUSED_URL, desk=desk, **extra) for desk in (0, 1)]) as run:
             if redis == "Redis troubled":
                 disturb_redis(run, server)
-            heard = run.heard()
+            heard = run.wait_for_answers()
     print(f"demand 15: {engine}, {redis}: {heard}")
     return Counter(requests=len(heard.waits), duplicates=len(heard.waits) - heard.told["created"], twice=0)

@@ -16,7 +16,7 @@ def send_malformed_requests(engine: Engine, shard: int, folder: Path) -> Counter
     notice is booked once."""
     with open_place(engine, folder) as place:
         found = notice_flood.run_flood(place, SECONDS, RATE, SLOW, NOTICES, shard)
-    print(f"demand rubbish: {engine}: {found.told()}", flush=True)
+    print(f"demand rubbish: {engine}: {found.format_figures()}", flush=True)
     assert found.vitals.compute_growth() < 1.1, found.vitals.format_figures()
     booked = sum(map(len, found.deliveries.took.values())) - found.deliveries.again.total()
     return Counter(rubbish=found.thrown, slow=found.slow, booked=booked)

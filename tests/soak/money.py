@@ -70,7 +70,7 @@ def break_each_command(shard: int, folder: Path) -> Counter[str]:
 def run_unanswered_refunds(shard: int, _folder: Path) -> Counter[str]:
     """200 refunds get no answer. Check that none of them is ever sent again."""
     with start_own_run():
-        tally = unknowns.time_outs(200, shard)
+        tally = unknowns.run_refunds_with_timeouts(200, shard)
     assert tally["again"] == 0, f"{tally['again']} sent again"
     return tally
 
@@ -79,7 +79,7 @@ def run_late_refunds(shard: int, _folder: Path) -> Counter[str]:
     """200 refunds are executed by the provider around its second answer that the refund doesn't exist. Check that
     none of them is executed twice."""
     with start_own_run():
-        tally = unknowns.late_effects(200, shard)
+        tally = unknowns.run_refunds_with_late_effects(200, shard)
     assert (tally["doubles"], tally["found"]) == (0, 200), tally
     return tally
 

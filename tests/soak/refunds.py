@@ -42,7 +42,7 @@ def kill_server_at_commands(_shard: int, folder: Path) -> Counter[str]:
     """At every second command of a sending: kill the server with SIGKILL, and in another run let it refuse writes."""
     tally: Counter[str] = Counter()
     with (
-        servers.mariadb() as server,
+        servers.start_private_mariadb() as server,
         open_money_stage(ServerPlace("mariadb", folder, PooledDatabase((server,)))) as scene,
     ):
         for nth in range(1, _NODE_DEATH_COUNT, 2):

@@ -23,7 +23,7 @@ from typing import Any
 
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import RefundRequest
-from tests.bench.figures import format_duration, percentile
+from tests.bench.figures import compute_percentile, format_duration
 from tests.soak.shards import Demand
 from tests.support.environment import isolate_environment
 from tests.support.quick_desks import make_quick_folder
@@ -42,7 +42,7 @@ SETTLING_SHARE = 0.3
 _CHANGE_SECONDS = 0.5
 
 
-def measure(folder: Path, minutes: float = MINUTES) -> dict[str, Any]:
+def measure_session(folder: Path, minutes: float = MINUTES) -> dict[str, Any]:
     """Let the window work for so many minutes, and return its figures (see `Session.list_figures` in
     session_window.py), with the changes of the other person under "changes".
     """
@@ -130,7 +130,7 @@ def format_report(found: dict[str, Any]) -> str:
 def _format_percentiles(seconds: Sequence[float]) -> str:
     """Return the median, the 99th percentile and the maximum of durations (seconds) as text."""
     some = sorted(seconds)
-    p50, p99 = (format_duration(percentile(some, part)) for part in (0.5, 0.99))
+    p50, p99 = (format_duration(compute_percentile(some, part)) for part in (0.5, 0.99))
     return f"p50 {p50}, p99 {p99}, longest {format_duration(some[-1])} ({len(some)})"
 
 
@@ -152,7 +152,7 @@ def measure_and_check(_shard: int, folder: Path, minutes: float = MINUTES) -> Co
     """Measure and print the report. Raises AssertionError if the memory grew by more than MAX_GROWTH_MB, or if
     nothing was done.
     """
-    found = measure(folder, minutes)
+    found = measure_session(folder, minutes)
     print(f"demand session: {format_report(found)}", flush=True)
     for seconds, what in found["longest"]:
         print(f"  {format_duration(seconds)} of work while: {what}")
@@ -161,7 +161,7 @@ def measure_and_check(_shard: int, folder: Path, minutes: float = MINUTES) -> Co
     assert found["done"]
     assert found["changes"]
     assert compute_growth_mb(found["memory"]) <= MAX_GROWTH_MB, found["memory"]
-    late = round(1_000 * percentile(found["late"], 0.99))
+    late = round(1_000 * compute_percentile(found["late"], 0.99))
     return Counter(minutes=round(minutes), acts=sum(found["done"].values()), turns=len(found["late"]), late_ms=late)
 
 

@@ -57,17 +57,17 @@ class LoopWatch(QObject):
         self.last, self._cpu = time.perf_counter(), time.thread_time()
         self._timer = QTimer(self, interval=TURN_MS)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
-        self._timer.timeout.connect(self._turn)
+        self._timer.timeout.connect(self._note_turn)
         self._timer.start()
 
-    def _turn(self) -> None:
+    def _note_turn(self) -> None:
         now, cpu = time.perf_counter(), time.thread_time()
         self.late.append(max(0.0, now - self.last - TURN_MS / 1_000))
         if cpu - self._cpu > 0.002:
             self.work.append((cpu - self._cpu, self.doing))
         self.last, self._cpu = now, cpu
 
-    def forget(self) -> None:
+    def delete_figures(self) -> None:
         """Delete the figures of the start of the window."""
         self.late.clear()
         self.work.clear()
@@ -114,17 +114,17 @@ class PaintWatch(QObject):
         self.took: dict[str, list[tuple[float, float]]] = {}
         self._pressed: tuple[str, float, float] | None = None
 
-    def press(self, what: str, key: Callable[[], object]) -> None:
+    def press_key(self, what: str, key: Callable[[], object]) -> None:
         """Press a key by calling `key`, and measure the painting for the act `what`."""
         self._pressed = (what, time.perf_counter(), time.thread_time())
         key()
 
     def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
         if event.type() == QEvent.Type.UpdateRequest and self._pressed:
-            QTimer.singleShot(0, self._painted)
+            QTimer.singleShot(0, self._note_painting)
         return False
 
-    def _painted(self) -> None:
+    def _note_painting(self) -> None:
         if self._pressed:
             what, began, cpu = self._pressed
             self._pressed = None
@@ -153,23 +153,23 @@ class Session(QObject):
             QTimer.singleShot(100, self, self.begin)
             return
         self._began = time.monotonic()
-        self.watch.forget()
+        self.watch.delete_figures()
         self.stacks.start()
-        self._sample()
-        self._go_on()
+        self._take_sample()
+        self._execute_next_step()
 
     @property
     def _age(self) -> float:
         """The seconds since the beginning of the session."""
         return time.monotonic() - self._began
 
-    def _sample(self) -> None:
+    def _take_sample(self) -> None:
         """Store a sample of the process's memory (MB), and plan the next one."""
         pages = int(Path("/proc/self/statm").read_text().split()[1])
         self.memory.append((self._age, pages * os.sysconf("SC_PAGESIZE") / 1e6))
-        QTimer.singleShot(round(_SAMPLE_SECONDS * 1_000), self, self._sample)
+        QTimer.singleShot(round(_SAMPLE_SECONDS * 1_000), self, self._take_sample)
 
-    def _go_on(self) -> None:
+    def _execute_next_step(self) -> None:
         """Execute the next step; after the last step of an act choose the next act at random. End the program when
         the time is over.
         """
@@ -185,10 +185,10 @@ class Session(QObject):
             self._steps = iter([*act(), partial(self._close_dialogs), _KEY_MS])
             step = _KEY_MS
         if isinstance(step, int):
-            QTimer.singleShot(step, self, self._go_on)
+            QTimer.singleShot(step, self, self._execute_next_step)
             return
         step()
-        QTimer.singleShot(_KEY_MS, self, self._go_on)
+        QTimer.singleShot(_KEY_MS, self, self._execute_next_step)
 
     # -- what the person does
 
@@ -196,76 +196,115 @@ class Session(QObject):
     def _acts(self) -> Mapping[str, Callable[[], Sequence[Step]]]:
         """The functions that return the steps of an act, by its name."""
         return {
-            "pages": self._pages,
-            "queue": self._queue,
-            "search": self._search,
-            "record": self._record,
-            "probe": self._probe,
-            "fetch": self._fetch,
-            "pdf": self._pdf,
-            "filter": self._filter,
+            "pages": self._make_page_steps,
+            "queue": self._make_queue_steps,
+            "search": self._make_search_steps,
+            "record": self._make_record_steps,
+            "probe": self._make_probe_steps,
+            "fetch": self._make_fetch_steps,
+            "pdf": self._make_pdf_steps,
+            "filter": self._make_filter_steps,
             "look on": lambda: [6_000],
         }
 
-    def _key(self, keys: str, what: str = "") -> Step:
+    def _make_key_step(self, keys: str, what: str = "") -> Step:
         """Return the step that presses these keys. With `what`, its painting is measured under this name."""
 
-        def press() -> None:
+        def press_keys() -> None:
             active = QApplication.activeWindow() or self._opening.window
             handle = active.windowHandle()
             sequence = QKeySequence(keys)[0]  # type: ignore[index]  # a sequence is; the stubs don't say so
             if handle is not None:
                 QTest.keyClick(handle, sequence.key(), sequence.keyboardModifiers())
 
-        return partial(self.paints.press, what, press) if what else press
+        return partial(self.paints.press_key, what, press_keys) if what else press_keys
 
-    def _typed(self, text: str, what: str) -> list[Step]:
+    def _make_typing_steps(self, text: str, what: str) -> list[Step]:
         """Return the steps that type the text."""
-        return [self._key(letter, what) for letter in text]
+        return [self._make_key_step(letter, what) for letter in text]
 
-    def _pages(self) -> list[Step]:
+    def _make_page_steps(self) -> list[Step]:
         keys = self._chance.sample(range(1, 10), 3)
-        return [step for key in keys for step in (self._key(f"Alt+{key}"), _LOOK_MS, self._key("PgDown"), _LOOK_MS)]
+        return [
+            step
+            for key in keys
+            for step in (self._make_key_step(f"Alt+{key}"), _LOOK_MS, self._make_key_step("PgDown"), _LOOK_MS)
+        ]
 
-    def _go_to_queue(self) -> list[Step]:
+    def _make_queue_route_steps(self) -> list[Step]:
         name = self._chance.choice(QUEUE_NAMES)
         return [partial(self._opening.frame.show_route, QueuesRoute(name)), _LOOK_MS]
 
-    def _queue(self) -> list[Step]:
+    def _make_queue_steps(self) -> list[Step]:
         keys = self._chance.choices(("Down", "Down", "Up", "PgDown", "PgUp", "End", "Home"), k=15)
-        return [*self._go_to_queue(), *(self._key(key, "list") for key in keys)]
+        return [*self._make_queue_route_steps(), *(self._make_key_step(key, "list") for key in keys)]
 
-    def _filter(self) -> list[Step]:
+    def _make_filter_steps(self) -> list[Step]:
         words = self._chance.choice(("age:>1h", "provider:paypay", "ORD", "amount:>5000"))
-        clear = [self._key("Ctrl+A"), self._key("Del"), _LOOK_MS]
-        return [*self._go_to_queue(), self._key("Ctrl+F"), *self._typed(words, "filter"), _LOOK_MS, *clear]
+        clear = [self._make_key_step("Ctrl+A"), self._make_key_step("Del"), _LOOK_MS]
+        return [
+            *self._make_queue_route_steps(),
+            self._make_key_step("Ctrl+F"),
+            *self._make_typing_steps(words, "filter"),
+            _LOOK_MS,
+            *clear,
+        ]
 
-    def _search(self) -> list[Step]:
+    def _make_search_steps(self) -> list[Step]:
         text = self._chance.choice([*map(str, self._facts["numbers"]), "status:unknown", "amount:>5000", "ORD-2"])
-        moves = [self._key("Down", "search"), self._key("Down", "search"), self._key("Up", "search")]
-        return [self._key("Ctrl+K", "search"), *self._typed(text[:8], "search"), _LOOK_MS, *moves, self._key("Esc")]
+        moves = [
+            self._make_key_step("Down", "search"),
+            self._make_key_step("Down", "search"),
+            self._make_key_step("Up", "search"),
+        ]
+        return [
+            self._make_key_step("Ctrl+K", "search"),
+            *self._make_typing_steps(text[:8], "search"),
+            _LOOK_MS,
+            *moves,
+            self._make_key_step("Esc"),
+        ]
 
-    def _open_record(self) -> list[Step]:
+    def _make_open_record_steps(self) -> list[Step]:
         made, ids = self._chance.choice(
             ((CreditCheckRoute, self._facts["checks"]), (PaymentRoute, self._facts["payments"]))
         )
         return [partial(self._opening.frame.show_route, made(self._chance.choice(ids))), _LOOK_MS]
 
-    def _record(self) -> list[Step]:
-        return [*self._open_record(), *[self._key("Ctrl+Tab"), _LOOK_MS] * 4, self._key("Esc")]
+    def _make_record_steps(self) -> list[Step]:
+        return [
+            *self._make_open_record_steps(),
+            *[self._make_key_step("Ctrl+Tab"), _LOOK_MS] * 4,
+            self._make_key_step("Esc"),
+        ]
 
-    def _probe(self) -> list[Step]:
-        return [*self._open_record(), self._key("P"), 2_500]
+    def _make_probe_steps(self) -> list[Step]:
+        return [*self._make_open_record_steps(), self._make_key_step("P"), 2_500]
 
-    def _fetch(self) -> list[Step]:
+    def _make_fetch_steps(self) -> list[Step]:
         check = self._chance.choice(self._facts["fetched"])
         shown: list[Step] = [partial(self._opening.frame.show_route, CreditCheckRoute(check)), _LOOK_MS]
-        return [*shown, self._key("F"), _LOOK_MS, self._key("Tab"), self._key("Return"), 12_000]
+        return [
+            *shown,
+            self._make_key_step("F"),
+            _LOOK_MS,
+            self._make_key_step("Tab"),
+            self._make_key_step("Return"),
+            12_000,
+        ]
 
-    def _pdf(self) -> list[Step]:
+    def _make_pdf_steps(self) -> list[Step]:
         check = self._chance.choice(self._facts["checks"])
         shown: list[Step] = [partial(self._opening.frame.show_route, CreditCheckRoute(check)), _LOOK_MS]
-        return [*shown, self._key("O"), _LOOK_MS, self._key("PgDown"), _LOOK_MS, self._key("Esc"), _LOOK_MS]
+        return [
+            *shown,
+            self._make_key_step("O"),
+            _LOOK_MS,
+            self._make_key_step("PgDown"),
+            _LOOK_MS,
+            self._make_key_step("Esc"),
+            _LOOK_MS,
+        ]
 
     def _close_dialogs(self) -> None:
         active = QApplication.activeWindow()

@@ -57,34 +57,34 @@ class SteadyWork:
         """Set the worker that receives notices, and the receiver of alerts."""
         self._worker, self._alerted = worker, alerted
 
-    def turn(self, number: int) -> None:
+    def execute_turn(self, number: int) -> None:
         """Execute the turn with this number: deliver notices about five payments (some of them twice), let a poll
         find another payment, send five requests that are refused, and read three pages of the worker. At intervals
         also request a refund, reconcile a day, and violate a rule of an alert.
         """
         for part in range(3):
             name = f"B-{number}-{part}"
-            self._order(name)
-            self._notice(self._scene.make_bank_notice(f"event-{name}", name, str(YEN)), times=1 + (part == 0))
+            self._insert_order(name)
+            self._deliver_notice(self._scene.make_bank_notice(f"event-{name}", name, str(YEN)), times=1 + (part == 0))
         for part in range(2):
             name = f"P-{number}-{part}"
             self._insert_begun_payment(name)
             self._scene.money.register_payment("paypay", name, YEN)
-            self._notice(self._scene.post("paypay", name), times=1 + part)
+            self._deliver_notice(self._scene.make_provider_notice("paypay", name), times=1 + part)
         if self._start_payment(f"L-{number}"):  # its notice is lost: a poll finds it
             self._scene.money.move_payment("paypay", f"L-{number}", "paid")
         for _ in range(4):
-            self._say("POST", "/notices/bank", b'{"event_id": "x"}', wanted=400)
-        self._say("GET", "/no-such-page", b"", wanted=None)
+            self._send_request("POST", "/notices/bank", b'{"event_id": "x"}', wanted=400)
+        self._send_request("GET", "/no-such-page", b"", wanted=None)
         for page in ("/metrics", "/healthz", "/readyz"):
-            self._say("GET", page, b"", wanted=200)
+            self._send_request("GET", page, b"", wanted=200)
         if number % _REFUND_TURNS == 0:
-            self._refund(f"P-{number}-0")
+            self._refund_payment(f"P-{number}-0")
         if number % _DAY_TURNS == 0:
-            self._day(number)
-        self._rules(number)
+            self._announce_file(number)
+        self._raise_alert_at_interval(number)
 
-    def checked(self) -> Counter[str]:
+    def check_and_count(self) -> Counter[str]:
         """Return the counts of the work. Raises AssertionError if one kind of work had no effect."""
         assert self._alerted is not None
         self.done["alerts"] = len(self._alerted.got)
@@ -98,12 +98,12 @@ class SteadyWork:
 
     # The acts of each
 
-    def _order(self, name: str) -> int:
-        return self._scene.order(name, YEN)
+    def _insert_order(self, name: str) -> int:
+        return self._scene.insert_order(name, YEN)
 
     def _insert_begun_payment(self, name: str) -> None:
         """Insert a payment that waits for its payer."""
-        context, order = self._scene.context, self._order(name)
+        context, order = self._scene.context, self._insert_order(name)
         new = NewPayment("paypay", name, "JPY", YEN, order_id=order, begun_at=context.now())
         context.database.write(lambda tx: payments.insert_payment(tx.conn, new, context.now()))
 
@@ -112,13 +112,13 @@ class SteadyWork:
         was too slow on a busy machine.
         """
         try:
-            self._scene.payments.start(self._order(name), "paypay")
+            self._scene.payments.start(self._insert_order(name), "paypay")
         except ConsoleError as refusal:
             self.done[f"start {refusal.code}"] += 1
             return False
         return True
 
-    def _notice(self, post: ReceivedNotice, times: int) -> None:
+    def _deliver_notice(self, post: ReceivedNotice, times: int) -> None:
         """Deliver the notice `times` times. A delivery that isn't answered with 200 is repeated, as its sender would
         do.
         """
@@ -133,7 +133,7 @@ class SteadyWork:
             assert status == 200, f"{post}: {status}"
             self.done.update(requests=1, notices=1)
 
-    def _refund(self, name: str) -> None:
+    def _refund_payment(self, name: str) -> None:
         """Request and approve a refund of the payment with this number, if it exists."""
         payment = self._scene.find_payment("paypay", name)
         if payment is None:
@@ -146,12 +146,12 @@ class SteadyWork:
         else:
             self.done["refunds"] += 1
 
-    def _day(self, number: int) -> None:
+    def _announce_file(self, number: int) -> None:
         """Add a payment to the provider's file of yesterday, and announce the file."""
         self._days.add_payment_on_both_sides(f"Y-{number}")
-        self._days.announce()
+        self._days.announce_file()
 
-    def _rules(self, number: int) -> None:
+    def _raise_alert_at_interval(self, number: int) -> None:
         """At intervals let the shop call an order paid before its payment is, which raises an alert. Some turns later
         the payment is paid, which ends it.
         """
@@ -163,7 +163,7 @@ class SteadyWork:
         while self._ailing and self._ailing[0][0] <= number:
             self._scene.money.move_payment("paypay", self._ailing.pop(0)[1], "paid")
 
-    def _say(self, method: str, path: str, body: bytes, wanted: int | None) -> None:
+    def _send_request(self, method: str, path: str, body: bytes, wanted: int | None) -> None:
         """Send a request to the worker, and check that its status is `wanted` (None: any)."""
         assert self._worker is not None
         status = send_request(self._worker, method, path, body, {})

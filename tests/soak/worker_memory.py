@@ -59,7 +59,7 @@ class Samples:
     all: list[Sample] = field(default_factory=list)
     _begun: float = field(default_factory=time.monotonic)
 
-    def take(self) -> None:
+    def take_sample(self) -> None:
         """Take a sample now, from /proc."""
         folder = Path("/proc", str(self.pid))
         status = _read_numbers(folder / "status")
@@ -68,19 +68,19 @@ class Samples:
         at = time.monotonic() - self._begun
         self.all.append(Sample(at, status["VmRSS"] << 10, rollup["Anonymous"] << 10, status["Threads"], files))
 
-    def settled(self) -> Sequence[Sample]:
+    def list_settled_samples(self) -> Sequence[Sample]:
         """Return the samples of the second half of the run."""
         return [one for one in self.all if one.at >= self.all[-1].at * SETTLING]
 
-    def per_hour(self, what: str) -> float:
+    def compute_slope_per_hour(self, what: str) -> float:
         """Return the slope (bytes per hour) of the regression line through the figure `what` ("rss" or "own") of the
         second half.
         """
-        some = self.settled()
+        some = self.list_settled_samples()
         line = statistics.linear_regression([one.at for one in some], [_get_figure(one, what) for one in some])
         return line.slope * 3_600
 
-    def step(self, what: str) -> float:
+    def compute_step(self, what: str) -> float:
         """Return the median of the figure `what` in the last third of the samples, less that in the middle third
         (bytes).
         """
@@ -91,14 +91,15 @@ class Samples:
         )
         return last - before
 
-    def describe(self) -> str:
+    def format_figures(self) -> str:
         """Return the figures as one line of text."""
         slopes = ", ".join(
             f"{what} {_get_figure(self.all[0], what) / MIB:.1f} → {_get_figure(self.all[-1], what) / MIB:.1f} MiB,"
-            f" {self.per_hour(what) / MIB:+.2f} MiB/h, last third {self.step(what) / MIB:+.2f} MiB"
+            f" {self.compute_slope_per_hour(what) / MIB:+.2f} MiB/h,"
+            f" last third {self.compute_step(what) / MIB:+.2f} MiB"
             for what in ("rss", "own")
         )
-        first, last = self.settled()[0], self.all[-1]
+        first, last = self.list_settled_samples()[0], self.all[-1]
         sixth = max(1, len(self.all) // 6)
         parts = (self.all[start : start + sixth] for start in range(0, len(self.all), sixth))
         sixths = " ".join(f"{statistics.median(_get_figure(one, 'rss') for one in part) / MIB:.1f}" for part in parts)
@@ -121,20 +122,28 @@ def run_and_check(_shard: int, folder: Path, minutes: float = MINUTES) -> Counte
     """Let the worker work for so many minutes. Raises AssertionError if its memory grows, or if a kind of work had no
     effect.
     """
-    with _running_work(folder) as (work, worker):
+    with _run_steady_work(folder) as (work, worker):
         samples = Samples(worker.pid)
         _run_turns(work, samples, minutes * 60)
         assert worker.is_alive, worker.log.read_text()[-2_000:]
-        done = work.checked()
-    print(f"demand worker memory: {samples.all[-1].at / 60:.0f} min, {samples.describe()}; {dict(done)}", flush=True)
+        done = work.check_and_count()
+    print(
+        f"demand worker memory: {samples.all[-1].at / 60:.0f} min, {samples.format_figures()}; {dict(done)}",
+        flush=True,
+    )
     for what in ("rss", "own"):
-        assert samples.per_hour(what) <= MAX_PER_HOUR, f"{what} grows: {samples.describe()}"
-        assert samples.step(what) <= MAX_PER_HOUR, f"{what} grows: {samples.describe()}"
-    return Counter(minutes=round(samples.all[-1].at / 60), kib_an_hour=round(samples.per_hour("rss") / 1024)) + done
+        assert samples.compute_slope_per_hour(what) <= MAX_PER_HOUR, f"{what} grows: {samples.format_figures()}"
+        assert samples.compute_step(what) <= MAX_PER_HOUR, f"{what} grows: {samples.format_figures()}"
+    return (
+        Counter(
+            minutes=round(samples.all[-1].at / 60), kib_an_hour=round(samples.compute_slope_per_hour("rss") / 1024)
+        )
+        + done
+    )
 
 
 @contextmanager
-def _running_work(folder: Path) -> Iterator[tuple[SteadyWork, WorkerProcess]]:
+def _run_steady_work(folder: Path) -> Iterator[tuple[SteadyWork, WorkerProcess]]:
     """Yield the work and a running worker, with a receiver of its alerts and a client of /live."""
     with (
         servers.start_own_run(),
@@ -169,7 +178,7 @@ def _run_turns(work: SteadyWork, samples: Samples, seconds: float) -> None:
     until, turn = time.monotonic() + seconds, 0
     try:
         while (begun := time.monotonic()) < until:
-            work.turn(turn)
+            work.execute_turn(turn)
             turn += 1
             over.wait(max(0.0, begun + _TURN_SECONDS - time.monotonic()))
     finally:
@@ -179,11 +188,11 @@ def _run_turns(work: SteadyWork, samples: Samples, seconds: float) -> None:
 
 def _take_samples(samples: Samples, over: Event) -> None:
     """Take a sample every ten seconds until `over` is set."""
-    samples.take()
+    samples.take_sample()
     while not over.wait(_SAMPLE_SECONDS):
-        samples.take()
+        samples.take_sample()
         if len(samples.all) % 30 == 0:
-            print(f"{samples.all[-1].at / 60:.0f} min: {samples.describe()}", flush=True)
+            print(f"{samples.all[-1].at / 60:.0f} min: {samples.format_figures()}", flush=True)
 
 
 DEMANDS = (

@@ -72,7 +72,7 @@ class CrashingDesks(ABC):
     _open: ExitStack
 
     @abstractmethod
-    def _console(self, number: int) -> Console:
+    def _open_console(self, number: int) -> Console:
         """Open a console for the desk with this number."""
 
     @abstractmethod
@@ -82,12 +82,12 @@ class CrashingDesks(ABC):
     def close(self) -> None:
         """End the processes of all desks, and drop the database."""
         for seat in self.seats:
-            self._leave(seat)
+            self._end_process(seat)
         self._open.close()
 
     def _start_process(self, number: int) -> DeskProcess:
         points = CrashPoints()
-        seat = DeskProcess(number, self._console(number), points)
+        seat = DeskProcess(number, self._open_console(number), points)
         seat.console._context.failpoints = points
         points.die = lambda: self.kill(seat)
         return seat
@@ -99,19 +99,19 @@ class CrashingDesks(ABC):
 
         killed = get_ident()
 
-        def gone(*_: object, **__: object) -> NoReturn:
+        def end_thread_or_crash(*_: object, **__: object) -> NoReturn:
             if get_ident() != killed:
                 raise SystemExit  # the thread of a heartbeat, which ends with its process
             raise Crash
 
         seat.dead = True
-        seat.console.database.write = gone  # type: ignore[method-assign]  # a dead process writes nothing
+        seat.console.database.write = end_thread_or_crash  # type: ignore[method-assign]  # a dead process writes nothing
         for name in _SPOOL_WRITES:
             getattr(seat.console._context.spool, name)  # a renamed one would be written by a dead process
-            setattr(seat.console._context.spool, name, gone)
+            setattr(seat.console._context.spool, name, end_thread_or_crash)
         raise Crash
 
-    def _leave(self, seat: DeskProcess) -> None:
+    def _end_process(self, seat: DeskProcess) -> None:
         seat.console._service_builder._heartbeat.close()
         if not seat.dead:
             seat.console._record_readers.opening_log.flush()
@@ -126,13 +126,13 @@ class CrashingDesks(ABC):
         """
         database = self.seats[which].console.database
 
-        def broken(_work: object) -> None:
+        def raise_database_locked(_work: object) -> None:
             raise ConsoleError(ErrorCode.DATABASE_LOCKED)
 
-        def lose() -> None:
-            database.write = broken  # type: ignore[method-assign, assignment]  # until the block is over
+        def break_writes() -> None:
+            database.write = raise_database_locked  # type: ignore[method-assign, assignment]  # until the block is over
 
-        yield lose
+        yield break_writes
         database.__dict__.pop("write", None)
 
     def call_at_desk(self, which: int, act: Callable[[Console], T], crash_at: str | None = None) -> T | str | None:
@@ -156,7 +156,7 @@ class CrashingDesks(ABC):
         finally:
             seat.points.at = None
             if seat.dead:
-                self._leave(seat)
+                self._end_process(seat)
                 self.seats[which] = self._start_process(seat.number)
 
 

@@ -71,7 +71,7 @@ class PurchaseMachine(RuleBasedStateMachine):
         world.clock.at += timedelta(minutes=5)
         for which in (0, 1):
             world.do(which, lambda console: console.recovery.run_all_tasks())
-        world.check()
+        world.check_ledger()
         for seat in world.seats:
             truth.check_queues(seat.console)
             assert truth.count_calling_operations(seat.console.database) == 0
@@ -132,7 +132,7 @@ class PurchaseMachine(RuleBasedStateMachine):
         """
         world, other = self.world, 1 - desk
 
-        def meanwhile() -> None:
+        def act_during_call() -> None:
             world.vendor.during = lambda: None
             world.clock.at += span
             world.do(other, lambda console: console.recovery.run_all_tasks())
@@ -140,7 +140,7 @@ class PurchaseMachine(RuleBasedStateMachine):
                 for record in self._list_record_ids():
                     self._decide_honestly(other, record)
 
-        world.vendor.during = meanwhile
+        world.vendor.during = act_during_call
         self._buy(desk, PurchaseRequest(number, client), behaviour, None)
 
     def _buy(self, desk: int, request: PurchaseRequest, behaviour: Behaviour, crash: str | None) -> None:
@@ -195,7 +195,7 @@ class PurchaseMachine(RuleBasedStateMachine):
     # Repairing
 
     def _list_record_ids(self) -> list[int]:
-        return [row.id for row in self.world.rows()]
+        return [row.id for row in self.world.read_check_rows()]
 
     @precondition(lambda self: bool(self._list_record_ids()))
     @rule(desk=desks, data=st.data(), detail=st.booleans(), pdf=st.booleans(), crash=crashes)
@@ -238,7 +238,7 @@ class PurchaseMachine(RuleBasedStateMachine):
         """True if the desk can know that the charge doesn't belong to this record: its corporation number differs, or
         another record already has its id.
         """
-        found = {row.id: row for row in self.world.rows()}
+        found = {row.id: row for row in self.world.read_check_rows()}
         return charge.number != found[record_id].number or any(
             row.id_at_provider == charge.id for row in found.values()
         )
@@ -250,7 +250,7 @@ class PurchaseMachine(RuleBasedStateMachine):
         Nothing is done if the record was not charged.
         """
         record = data.draw(st.sampled_from(self._list_unknown_ids()))
-        charge = self.world.charge_of(record)
+        charge = self.world.find_charge_id(record)
         if charge is not None:
             self.world.do(
                 desk,
@@ -259,21 +259,21 @@ class PurchaseMachine(RuleBasedStateMachine):
             )
 
     def _list_unknown_ids(self) -> list[int]:
-        return [row.id for row in self.world.rows() if row.certainty == "unknown"]
+        return [row.id for row in self.world.read_check_rows() if row.certainty == "unknown"]
 
     @precondition(lambda self: bool(self._list_record_ids()))
     @rule(desk=desks, data=st.data(), person=st.sampled_from(PEOPLE), crash=crashes)
     def resolve_as_error(self, desk: int, data: st.DataObject, person: str, crash: str | None) -> None:
-        """A person decides that a record was not bought (see `_say_not_bought`)."""
+        """A person decides that a record was not bought (see `_decide_not_bought`)."""
         record = data.draw(st.sampled_from(self._list_record_ids()))
-        self._say_not_bought(desk, record, person, crash)
+        self._decide_not_bought(desk, record, person, crash)
 
     def _decide_honestly(self, desk: int, record: int) -> None:
         """Let two people decide that this record was not bought, unless it was or may still be charged."""
         for person in PEOPLE[:2]:
-            self._say_not_bought(desk, record, person, None)
+            self._decide_not_bought(desk, record, person, None)
 
-    def _say_not_bought(self, desk: int, record: int, person: str, crash: str | None) -> None:
+    def _decide_not_bought(self, desk: int, record: int, person: str, crash: str | None) -> None:
         """Let one person decide that this record was not bought. If AlarmBox has no readable list of purchases, this
         is skipped for a record that was charged or may still be charged. With the list people may be wrong, because
         the list shows the purchase at once or later.
@@ -284,26 +284,26 @@ class PurchaseMachine(RuleBasedStateMachine):
         if not is_listed and (is_charged or any(late[2] == record for late in world.late)):
             return
 
-        def act(console: Console) -> object:
+        def decide_as_person(console: Console) -> object:
             if person == PEOPLE[0]:
                 return console.recovery.resolve("credit-check", record, "error", f"{person}: not on the bill")
             with world.place.open_console_of_person(console, person) as other:
                 return other.recovery.resolve("credit-check", record, "error", f"{person}: not on the bill")
 
-        world.do(desk, act, crash)
-        if not is_charged and any(row.id == record and row.status == "error" for row in world.rows()):
+        world.do(desk, decide_as_person, crash)
+        if not is_charged and any(row.id == record and row.status == "error" for row in world.read_check_rows()):
             world.decided.add(record)
 
     @rule(desk=desks, crash=crashes)
     def acknowledge(self, desk: int, crash: str | None) -> None:
         """A person acknowledges all open alerts about contradicted decisions."""
 
-        def act(console: Console) -> None:
+        def acknowledge_contradictions(console: Console) -> None:
             for alert in console.alerts.list_alerts():
                 if alert.rule_id == "contradicted" and alert.acknowledged_by is None:
                     console.alerts.acknowledge(alert.id, "seen")
 
-        self.world.do(desk, act, crash)
+        self.world.do(desk, acknowledge_contradictions, crash)
 
     @rule(desk=desks, crash=crashes)
     def run_due_tasks(self, desk: int, crash: str | None) -> None:
@@ -315,7 +315,7 @@ class PurchaseMachine(RuleBasedStateMachine):
     # The world around
 
     @rule(span=st.sampled_from(CLOCK_STEPS))
-    def time_passes(self, span: timedelta) -> None:
+    def move_clock(self, span: timedelta) -> None:
         self.world.clock.at += span
 
     @rule(readable=st.booleans())
@@ -331,7 +331,7 @@ class PurchaseMachine(RuleBasedStateMachine):
         """After each step, compare all records with the provider's ledger."""
         if hasattr(self, "world"):
             self.counts["steps"] += 1
-            self.world.check()
+            self.world.check_ledger()
 
 
 def run(seed: int, examples: int, on: Engine = "sqlite") -> Counter[str]:

@@ -87,29 +87,35 @@ def _make_executor(name: str) -> Callable[[ChoiceStage, str, str, Any], str]:
     return lambda stage, person, kind, view: stage.execute_choice(person, kind, view.record, name)
 
 
-def _resolve(stage: ChoiceStage, person: str, kind: str, view: Any) -> str:
+def _resolve_record(stage: ChoiceStage, person: str, kind: str, view: Any) -> str:
     choices = stage.list_choices(person, kind, view.record.id)
     possible = [what for what, choice in choices.items() if what.startswith("resolve") and choice.allowed]
     assert possible, choices
     return stage.execute_choice(person, kind, view.record, possible[0])
 
 
-def _buy(stage: ChoiceStage, person: str, _kind: str, view: Any) -> str:
+def _buy_check(stage: ChoiceStage, person: str, _kind: str, view: Any) -> str:
     request = PurchaseRequest(view.record.corporation_number, view.record.client_id)
-    return str(stage.call_as(person, lambda: stage.ending(lambda: stage.console.credit_checks.purchase(request))))
+    return str(
+        stage.call_as(
+            person, lambda: stage.call_and_keep_answer(lambda: stage.console.credit_checks.purchase(request))
+        )
+    )
 
 
-def _reject(stage: ChoiceStage, person: str, _kind: str, view: Any) -> str:
+def _reject_refund(stage: ChoiceStage, person: str, _kind: str, view: Any) -> str:
     reject = stage.console.refunds.reject
-    return str(stage.call_as(person, lambda: stage.ending(lambda: reject(view.record.id, "no"))))
+    return str(stage.call_as(person, lambda: stage.call_and_keep_answer(lambda: reject(view.record.id, "no"))))
 
 
-def _approve(stage: ChoiceStage, person: str, _kind: str, view: Any) -> str:
+def _approve_refund(stage: ChoiceStage, person: str, _kind: str, view: Any) -> str:
     """Approve the refund of the page. The approval first asks the provider: if the provider doesn't say that the
     payment is paid, a refusal `not_allowed` counts as `provider_refused`, because the page couldn't know that.
     """
     refund_id = view.record.id
-    ended = str(stage.call_as(person, lambda: stage.ending(lambda: stage.console.refunds.approve(refund_id))))
+    ended = str(
+        stage.call_as(person, lambda: stage.call_and_keep_answer(lambda: stage.console.refunds.approve(refund_id)))
+    )
     is_contradicted = stage.says[view.payment.merchant_payment_id] is not ProviderStatement.PAID
     return "provider_refused" if ended == "not_allowed" and is_contradicted else ended
 
@@ -119,10 +125,10 @@ _EXECUTOR_BY_ACTION: dict[str, Callable[[ChoiceStage, str, str, Any], str]] = {
     "refetch": _make_executor("refetch"),
     "move_order": _make_executor("move_order"),
     "refund": _make_executor("refund"),
-    "resolve": _resolve,
-    "purchase": _buy,
-    "approve": _approve,
-    "reject": _reject,
+    "resolve": _resolve_record,
+    "purchase": _buy_check,
+    "approve": _approve_refund,
+    "reject": _reject_refund,
 }
 
 
@@ -136,7 +142,7 @@ class History:
     stage: ChoiceStage
     checked_records: dict[RecordRef, CheckedRecord] = field(default_factory=dict)
 
-    def do(self, act: Act) -> str:
+    def execute_act(self, act: Act) -> str:
         """Execute one act, and return its ending. Also check the record that a terminal would print as the result of
         the act.
         """
@@ -157,7 +163,7 @@ class History:
         """Move the clock by `step`, check all records, and check that no stored row has changed."""
         before = record_displays.read_stored_rows(self.stage, self.checked_records)
         self.stage.clock.offset += step
-        self.check(always=True)
+        self.check_all_records(always=True)
         assert record_displays.read_stored_rows(self.stage, self.checked_records) == before
 
     def _switch(self, scope: str, is_on: bool) -> str:
@@ -173,7 +179,7 @@ class History:
         assert record_displays.read_stored_rows(self.stage, self.checked_records) == before
         return f"{scope} {'on' if is_on else 'off'}"
 
-    def end(self) -> dict[RecordRef, ExplanationCodes]:
+    def end_history(self) -> dict[RecordRef, ExplanationCodes]:
         """End all read-only switches, put the clock right, and check all records. Return the explanation codes of
         each record.
         """
@@ -184,24 +190,24 @@ class History:
         if self.stage.clock.offset:
             self._move_clock(-self.stage.clock.offset)
         else:
-            self.check(always=True)
+            self.check_all_records(always=True)
         now = self.stage.context.now()
         return {
             ref: get_codes(explain_record(row, now))
             for ref, row in read_rows(self.stage, self.checked_records).items()
         }
 
-    def check(self, *, always: bool = False) -> None:
+    def check_all_records(self, *, always: bool = False) -> None:
         """Check all records of the history in all places; with `always` also the pages of records whose rows have not
         changed.
         """
         check_records(
             self.stage,
-            [self.checked_records.setdefault(ref, CheckedRecord(*ref)) for ref in self.refs()],
+            [self.checked_records.setdefault(ref, CheckedRecord(*ref)) for ref in self.list_refs()],
             always=always,
         )
 
-    def refs(self) -> list[RecordRef]:
+    def list_refs(self) -> list[RecordRef]:
         """Return kind and id of each record of the history."""
         raise NotImplementedError
 
@@ -213,7 +219,7 @@ class CheckHistory(History):
     record: Any = None
     person: str = ""
 
-    def refs(self) -> list[RecordRef]:
+    def list_refs(self) -> list[RecordRef]:
         return [("credit-check", self.record.id)]
 
     def _do(self, what: str) -> str:
@@ -230,7 +236,7 @@ class PaymentHistory(History):
     payment: Payment = None  # type: ignore[assignment]  # given by name
     last_event: str = ""
 
-    def refs(self) -> list[RecordRef]:
+    def list_refs(self) -> list[RecordRef]:
         """Read the records from the tables, without the services, so that a record is found which a service leaves
         out.
         """
@@ -271,7 +277,7 @@ class PaymentHistory(History):
         if self.payment.order_id is None:
             return "no order"
         currency = self.payment.currency
-        self.stage.payment(state, said, currency=currency, order_id=self.payment.order_id)
+        self.stage.make_payment(state, said, currency=currency, order_id=self.payment.order_id)
         return str(state)
 
     def _take(self, person: str) -> str:
@@ -382,7 +388,9 @@ class PaymentHistory(History):
     def _request_refund(self, minor: int, person: str = "op-a") -> str:
         request = RefundRequest(self.payment.id, self._write_amount(minor), "returned", intended_repeat=True)
         return str(
-            self.stage.call_as(person, lambda: self.stage.ending(lambda: self.stage.console.refunds.request(request)))
+            self.stage.call_as(
+                person, lambda: self.stage.call_and_keep_answer(lambda: self.stage.console.refunds.request(request))
+            )
         )
 
     def _refund(self, minor: int, behaviour: str) -> str:
@@ -424,7 +432,7 @@ class PaymentHistory(History):
         return (
             "nothing"
             if newest is None
-            else str(self.stage.call_as(who, lambda: self.stage.ending(lambda: act(newest))))
+            else str(self.stage.call_as(who, lambda: self.stage.call_and_keep_answer(lambda: act(newest))))
         )
 
     def _newest_refund(self) -> int | None:
@@ -439,7 +447,7 @@ def execute_payment_plan(
     """Execute the plan of a payment, and check all its records after each act. `tally` counts the endings of the
     acts. Return the explanation codes of each record at the end.
     """
-    payment = stage.payment(
+    payment = stage.make_payment(
         plan.state,
         plan.said,
         unknown=plan.unknown,
@@ -448,11 +456,11 @@ def execute_payment_plan(
         order=plan.has_order,
     )
     history = PaymentHistory(stage, payment=payment)
-    history.check(always=True)
+    history.check_all_records(always=True)
     for act in plan.acts:
-        tally[f"{act.name} {history.do(act)}"] += 1
-        history.check()
-    told = history.end()
+        tally[f"{act.name} {history.execute_act(act)}"] += 1
+        history.check_all_records()
+    told = history.end_history()
     record_displays.check_search_results(stage, payment.merchant_payment_id)
     return told
 
@@ -462,11 +470,11 @@ def execute_check_plan(stage: ChoiceStage, plan: CheckPlan, tally: Counter[str])
     stage.vendor.finds = plan.finds
     try:
         history = CheckHistory(stage, record=stage.make_check(plan.answer, readable=plan.readable))
-        history.check(always=True)
+        history.check_all_records(always=True)
         for history.person, act in plan.acts:
-            tally[f"{act.name} {history.do(act)}"] += 1
-            history.check()
-        told = history.end()
+            tally[f"{act.name} {history.execute_act(act)}"] += 1
+            history.check_all_records()
+        told = history.end_history()
     finally:
         stage.vendor.finds = True
     record_displays.check_search_results(stage, history.record.corporation_number)
@@ -518,7 +526,7 @@ def execute_batch(
         suppress_health_check=list(HealthCheck),
     )
     @given(PLANS)
-    def histories(plan: PaymentPlan | CheckPlan) -> None:
+    def execute_history(plan: PaymentPlan | CheckPlan) -> None:
         ended = execute_plan(stage, plan, tally)
         told.update(ended)
         if tally["histories"] % HISTORIES_BEFORE_EXPORT == 0:
@@ -526,5 +534,5 @@ def execute_batch(
             for ref in ended:
                 record_displays.check_exports(stage, *ref, folder, is_dated_right=is_dated_right)
 
-    histories()
+    execute_history()
     return told

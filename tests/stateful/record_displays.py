@@ -197,16 +197,18 @@ def _check_window_and_terminal(stage: ChoiceStage, view: Any, row: Any, page: Ex
     assert case_words.get_page_badge_keys(view)[1:] == case_words.get_badge_keys(row, now)[1:]
     assert case_words.get_certainty_badge_key(row, now) == f"certainty.{page.certainty}"
     assert case_words.get_work_badge_key(row, now) == f"work.{page.work}"
-    shown = json_details.build_details_json(view, _translate)
-    _check_terminal(stage, build_record_json(row, _translate), format_records_of_one_kind((row,), _TRANSLATOR), view)
-    assert shown["verdict"] == _translate(page.verdict, **page.facts)
+    shown = json_details.build_details_json(view, _translate_to_english)
+    _check_terminal(
+        stage, build_record_json(row, _translate_to_english), format_records_of_one_kind((row,), _TRANSLATOR), view
+    )
+    assert shown["verdict"] == _translate_to_english(page.verdict, **page.facts)
     assert shown["next_step"]["command"] == page.next_step.command
     lines = list(format_details_lines(view, _TRANSLATOR))
     assert shown["verdict"] in lines
     assert shown["next_step"]["text"] in lines
     if not stage.clock.offset:  # the terminal has the machine's clock
         for badge in (f"state.certainty.{page.certainty}", f"state.work.{page.work}"):
-            assert f"  {_translate(badge)}  " in f"{lines[1]}  ", (lines[1], badge)
+            assert f"  {_translate_to_english(badge)}  " in f"{lines[1]}  ", (lines[1], badge)
 
 
 def _check_terminal(stage: ChoiceStage, shown: Mapping[str, Any], lines: Iterable[str], view: Any) -> None:
@@ -217,16 +219,18 @@ def _check_terminal(stage: ChoiceStage, shown: Mapping[str, Any], lines: Iterabl
         return
     page, state = view.explanation, find_state_badge(view.record)
     step, keys = page.next_step, (state, f"certainty.{page.certainty}", f"work.{page.work}")
-    assert shown["verdict"] == _translate(page.verdict, **page.facts)
+    assert shown["verdict"] == _translate_to_english(page.verdict, **page.facts)
     assert (shown["why_code"], shown["next_step"]["code"], shown["next_step"]["command"]) == (
         page.why,
         step.code,
         step.command,
     )
-    assert [badge["word"] for badge in shown["badges"].values()] == [_translate(f"state.{key}") for key in keys]
+    assert [badge["word"] for badge in shown["badges"].values()] == [
+        _translate_to_english(f"state.{key}") for key in keys
+    ]
     text = "".join(f"  {line}  \n" for line in lines)
     for key in keys:
-        assert f"  {_translate(f'state.{key}')}  " in text, (key, text)
+        assert f"  {_translate_to_english(f'state.{key}')}  " in text, (key, text)
 
 
 def check_answer(stage: ChoiceStage, answer: Any) -> None:
@@ -247,7 +251,7 @@ def check_answer(stage: ChoiceStage, answer: Any) -> None:
 def _check_answer_record(stage: ChoiceStage, answer: Any, record: ShownRecord) -> None:
     kind, shown, lines = (
         _KINDS[type(record)],
-        build_record_json(record, _translate),
+        build_record_json(record, _translate_to_english),
         format_explained_record(record, _TRANSLATOR),
     )
     view = read_view(stage, kind, record.id)
@@ -260,7 +264,7 @@ def _check_answer_record(stage: ChoiceStage, answer: Any, record: ShownRecord) -
     assert stage.clock.offset or {shown["verdict"], shown["next_step"]["text"]} <= set(told), (shown, told)
 
 
-def _translate(key: str, /, **facts: Any) -> str:
+def _translate_to_english(key: str, /, **facts: Any) -> str:
     return wording.translate(key, "en", **wording.convert_amount_facts(facts))
 
 

@@ -68,10 +68,10 @@ class RefundMachine(RuleBasedStateMachine):
             world.clock.at += timedelta(minutes=10)
             for which in (0, 1):
                 world.call_as(which, "op-a", lambda console: console.recovery.run_all_tasks())
-        world.check()
+        world.check_ledger()
         console = world.seats[0].console
         assert truth.count_calling_operations(console.database) == 0
-        money_truth.check_queues(console, world.rows())
+        money_truth.check_queues(console, world.read_refund_rows())
         for seat in world.seats:
             seat.console.audit.verify_chains()
 
@@ -87,23 +87,27 @@ class RefundMachine(RuleBasedStateMachine):
     )
     def ask(self, desk: int, which: int, amount: str, person: str, repeat: bool, crash: str | None) -> None:
         request = RefundRequest(self.world.payments[which], amount, "sent back", repeat)
-        self._note("asked", self.world.call_as(desk, person, lambda console: console.refunds.request(request), crash))
+        self._count_step(
+            "asked", self.world.call_as(desk, person, lambda console: console.refunds.request(request), crash)
+        )
 
     @rule(desk=desks, person=st.sampled_from(MAKERS), crash=crashes)
     def ask_for_what_is_set_aside(self, desk: int, person: str, crash: str | None) -> None:
         payment, item = self.world.asides[0]
         request = RefundRequest(payment, "700", "beyond the limit", intended_repeat=True, set_aside_id=item)
-        self._note("asked", self.world.call_as(desk, person, lambda console: console.refunds.request(request), crash))
+        self._count_step(
+            "asked", self.world.call_as(desk, person, lambda console: console.refunds.request(request), crash)
+        )
 
-    def _note(self, what: str, told: object) -> None:
+    def _count_step(self, what: str, told: object) -> None:
         """Count the step `what` if its result is a refund, and not an error code or None."""
         if isinstance(told, Refund):
             self.world.tally[what] += 1
 
-    def _pick(self, n: int) -> RefundRow | None:
+    def _choose_refund(self, n: int) -> RefundRow | None:
         """Return a refund chosen by the random number `n`; refunds that have not ended are five times as likely. None
         if there is no refund."""
-        rows = self.world.rows()
+        rows = self.world.read_refund_rows()
         rows += tuple(row for row in rows if row.open) * 4
         return rows[-1 - n % len(rows)] if rows else None
 
@@ -136,7 +140,7 @@ class RefundMachine(RuleBasedStateMachine):
         refund = world.call_as(desk, MAKERS[0], lambda console: console.refunds.request(request))
         if not isinstance(refund, Refund):
             return
-        self._note("asked", refund)
+        self._count_step("asked", refund)
         for person in CHECKERS:
             self._approve_one(desk, refund.id, person, behaviour, crash)
         if wait:
@@ -164,18 +168,19 @@ class RefundMachine(RuleBasedStateMachine):
         tasks."""
         world, other = self.world, 1 - desk
 
-        def meanwhile() -> None:
+        def act_during_call() -> None:
             world.ledger.during = lambda: None
             world.clock.at += span
             world.call_as(other, "op-a", lambda console: console.recovery.run_all_tasks())
 
-        world.ledger.during = meanwhile
+        world.ledger.during = act_during_call
         self._approve(desk, n, CHECKERS[0], behaviour, None)
 
     def _approve(self, desk: int, n: int, person: str, behaviour: Behaviour, crash: str | None) -> None:
-        """Let a person approve the refund that `n` chooses (see `_pick`), which may send it to a provider with this
-        behaviour."""
-        row, ledger = self._pick(n), self.world.ledger
+        """Let a person approve the refund that `n` chooses (see `_choose_refund`), which may send it to a provider
+        with this behaviour.
+        """
+        row, ledger = self._choose_refund(n), self.world.ledger
         if row is not None:
             self._approve_one(desk, row.id, person, behaviour, crash)
         ledger.before = ledger.during = lambda: None  # what was to happen in this call happens in no later one
@@ -185,7 +190,7 @@ class RefundMachine(RuleBasedStateMachine):
         world = self.world
         world.ledger.behaviour = behaviour
         told = world.call_as(desk, person, lambda console: console.refunds.approve(refund_id), crash)
-        self._note("approved", told)
+        self._count_step("approved", told)
         assert not isinstance(told, Refund) or not is_same_person(person, told.maker), f"approved their own: {told}"
         world.ledger.behaviour = "accepts"
 
@@ -195,7 +200,7 @@ class RefundMachine(RuleBasedStateMachine):
         late=st.booleans(),
         later=st.lists(st.sampled_from(CLOCK_STEPS[2:]), min_size=3, max_size=6),
     )
-    def no_answer_comes(self, desk: int, which: int, late: bool, later: list[timedelta]) -> None:
+    def send_without_answer(self, desk: int, which: int, late: bool, later: list[timedelta]) -> None:
         """A refund is sent and gets no answer. With `late` the provider executes it in a later step. Meanwhile the
         other desk runs its due tasks after each time span of `later`."""
         world, sent = self.world, self.world.ledger.sendings
@@ -208,23 +213,23 @@ class RefundMachine(RuleBasedStateMachine):
         for span in later:
             world.clock.at += span
             world.call_as(1 - desk, "op-a", lambda console: console.recovery.run_all_tasks())
-            world.check()
+            world.check_ledger()
 
     @precondition(lambda self: bool(self.world.late))
     @rule()
-    def late_effect(self) -> None:
-        """The provider executes the oldest refund of `no_answer_comes`."""
+    def execute_late_refund(self) -> None:
+        """The provider executes the oldest refund of `send_without_answer`."""
         self.world.take_effect(self.world.late.pop(0))
 
     @rule(desk=desks, n=refunds, person=st.sampled_from((*CHECKERS, *MAKERS)), crash=crashes)
     def reject(self, desk: int, n: int, person: str, crash: str | None) -> None:
-        row = self._pick(n)
+        row = self._choose_refund(n)
         if row is not None:
             self.world.call_as(desk, person, lambda console: console.refunds.reject(row.id, "no"), crash)
 
     @rule(desk=desks, n=refunds, person=st.sampled_from(MAKERS), crash=crashes)
     def withdraw(self, desk: int, n: int, person: str, crash: str | None) -> None:
-        row = self._pick(n)
+        row = self._choose_refund(n)
         if row is not None:
             self.world.call_as(desk, person, lambda console: console.refunds.withdraw(row.id), crash)
 
@@ -233,7 +238,7 @@ class RefundMachine(RuleBasedStateMachine):
     @rule(desk=desks, n=refunds, crash=crashes)
     def probe(self, desk: int, n: int, crash: str | None) -> None:
         """Probe the refund that `n` chooses, and check that nothing is sent."""
-        row, sent = self._pick(n), self.world.ledger.sendings
+        row, sent = self._choose_refund(n), self.world.ledger.sendings
         if row is not None:
             self.world.call_as(desk, "op-a", lambda console: console.refunds.probe(row.id), crash)
         assert self.world.ledger.sendings == sent, "a probe sent something"
@@ -245,21 +250,21 @@ class RefundMachine(RuleBasedStateMachine):
         self.world.ledger.behaviour = "accepts"
 
     @rule(desk=desks, n=refunds)
-    def hear_of_it_in_the_payments_details(self, desk: int, n: int) -> None:
+    def report_in_payment_details(self, desk: int, n: int) -> None:
         """The provider reports a refund as a part of its payment's details."""
         entries = self.world.ledger.entries
         if not entries:
             return
         entry = entries[n % len(entries)]
 
-        def hear_in_transaction(console: Console, tx: Transaction) -> bool:
+        def report_in_transaction(console: Console, tx: Transaction) -> bool:
             provider = self.world.providers[entry.payment]
             payment = payments.find_by_id_at_provider(tx.conn, provider, entry.payment)
             assert payment is not None
             return apply_refund_report(console._context, tx, payment.id, make_report(entry))
 
         def report_details(console: Console) -> bool:
-            return console.database.write(lambda tx: hear_in_transaction(console, tx))
+            return console.database.write(lambda tx: report_in_transaction(console, tx))
 
         assert self.world.call_as(desk, "op-a", report_details) is True
 
@@ -267,7 +272,7 @@ class RefundMachine(RuleBasedStateMachine):
     def resolve(self, desk: int, n: int, person: str, crash: str | None) -> None:
         """A person resolves a refund as the provider's screen shows it: completed or failed. Skipped while the
         provider has not ended the refund, or may still execute it."""
-        row = self._pick(n)
+        row = self._choose_refund(n)
         if row is None or self.world.is_late(row.key):
             return
         entry: Entry | None = next(iter(self.world.ledger.list_entries(row.key)), None)
@@ -283,7 +288,7 @@ class RefundMachine(RuleBasedStateMachine):
 
     @precondition(lambda self: bool(self.world.ledger.entries))
     @rule(n=refunds, done=st.booleans())
-    def the_provider_goes_on(self, n: int, done: bool) -> None:
+    def end_accepted_refund(self, n: int, done: bool) -> None:
         """The provider ends a refund that it has accepted: it completes it (`done`), or, for Atom only, may refuse
         it."""
         entries = [one for one in self.world.ledger.entries if one.standing == "accepted"]
@@ -292,7 +297,7 @@ class RefundMachine(RuleBasedStateMachine):
             entry.standing = "done" if done or entry.payment not in ("T-ORD2", "T-ORD5") else "void"
 
     @rule(span=st.sampled_from(CLOCK_STEPS))
-    def time_passes(self, span: timedelta) -> None:
+    def move_clock(self, span: timedelta) -> None:
         self.world.clock.at += span
 
     @rule(readable=st.booleans())
@@ -304,7 +309,7 @@ class RefundMachine(RuleBasedStateMachine):
         """After each step, compare all refunds with the providers' ledger."""
         if hasattr(self, "world"):
             self.counts["steps"] += 1
-            self.world.check()
+            self.world.check_ledger()
 
 
 def run(seed: int, examples: int) -> Counter[str]:

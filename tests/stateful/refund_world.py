@@ -68,7 +68,7 @@ class RefundWorld(CrashingDesks):
         self.place = self._open.enter_context(open_empty_place_anywhere("sqlite"))
         self._open.enter_context(self.place.keep_connection_open())
         self._open.enter_context(use_lease_clock(self.clock))
-        self.ledger.witness = self._witness
+        self.ledger.witness = self._check_at_sending
         self.seats = [self._start_process(number) for number in range(2)]
         self.payments = [self.insert_completed_payment(*facts) for facts in PAYMENTS]
         self.place.sql(*(f"UPDATE limits SET value = {n} WHERE name = '{name}'" for name, n in LIMITS.items()))
@@ -77,7 +77,7 @@ class RefundWorld(CrashingDesks):
 
     allowed_codes = ALLOWED_CODES
 
-    def _console(self, number: int) -> Console:
+    def _open_console(self, number: int) -> Console:
         urls = {"PAYPAY_URL": UNUSED_URL, "ATOM_URL": UNUSED_URL}
         console = self.place.desk(LedgerVendor(), self.clock, desk=number, **urls)
         made: dict[str, Any] = {name: LedgerProvider(name, self.ledger) for name in ("paypay", "atom")}
@@ -86,7 +86,7 @@ class RefundWorld(CrashingDesks):
         return console
 
     def _unwatch(self, console: Console) -> None:
-        self.ledger.watched = [one for one in self.ledger.watched if not one.of(console.database)]
+        self.ledger.watched = [one for one in self.ledger.watched if not one.counts_database(console.database)]
 
     def call_as(
         self, which: int, who: str, act: Callable[[Console], T], crash_at: str | None = None
@@ -95,11 +95,11 @@ class RefundWorld(CrashingDesks):
         `CrashingDesks.at`.
         """
 
-        def acting(console: Console) -> T:
+        def act_as_person(console: Console) -> T:
             with console.acting_as(who):
                 return act(console)
 
-        return self.call_at_desk(which, acting, crash_at)
+        return self.call_at_desk(which, act_as_person, crash_at)
 
     def insert_completed_payment(self, provider: str, number: str, minor: int, aside: int = 0) -> int:
         """Insert a completed payment, `aside` (minor units) of which is set aside, and return its id."""
@@ -125,11 +125,11 @@ class RefundWorld(CrashingDesks):
 
     # The truth
 
-    def rows(self) -> tuple[RefundRow, ...]:
+    def read_refund_rows(self) -> tuple[RefundRow, ...]:
         return money_truth.read_refund_rows(self.seats[0].console.database)
 
-    def row(self, refund_id: int) -> RefundRow:
-        return next(row for row in self.rows() if row.id == refund_id)
+    def read_refund_row(self, refund_id: int) -> RefundRow:
+        return next(row for row in self.read_refund_rows() if row.id == refund_id)
 
     def is_late(self, key: str | None) -> bool:
         """Return True if the provider may still execute the refund with this key later."""
@@ -139,16 +139,16 @@ class RefundWorld(CrashingDesks):
         """Let the provider execute a late instruction, unless the refund here is no longer unknown: then somebody has
         proved that it will never be executed.
         """
-        row = next(row for row in self.rows() if row.key == instruction.key)
+        row = next(row for row in self.read_refund_rows() if row.key == instruction.key)
         if row.state is RefundState.SUBMITTING and row.certainty == "unknown":
-            self.ledger.add_refund(instruction, keeps_keys=self._provider_of(instruction) == "paypay")
+            self.ledger.add_refund(instruction, keeps_keys=self._get_provider(instruction) == "paypay")
 
-    def _witness(self, instruction: RefundInstruction) -> None:
+    def _check_at_sending(self, instruction: RefundInstruction) -> None:
         """Called at the moment of a sending. Check the rows that another process can read then: one committed refund
         in the state `submitting` with the amount that is sent, and a journal row in the state `calling`. Atom must
         not be called a second time for a refund that it has or may still execute.
         """
-        sending = [row for row in self.rows() if row.key == instruction.key]
+        sending = [row for row in self.read_refund_rows() if row.key == instruction.key]
         require(len(sending) == 1, f"sent with {len(sending)} committed rows: {sending}")
         (row,) = sending
         require((row.status, row.certainty) == ("submitting", "known"), f"sent while {row}")
@@ -158,14 +158,14 @@ class RefundWorld(CrashingDesks):
         require(states[-1:] == [("calling",)], f"journal says {states} while the provider is asked")
         require(("unknown",) not in states, f"sent again while an earlier sending is unknown: {row}, {states}")
         happened = bool(self.ledger.list_entries(instruction.key)) or self.is_late(instruction.key)
-        require(self._provider_of(instruction) == "paypay" or not happened, f"Atom is asked a second time: {row}")
+        require(self._get_provider(instruction) == "paypay" or not happened, f"Atom is asked a second time: {row}")
         self.last = instruction
 
-    def check(self) -> None:
+    def check_ledger(self) -> None:
         """Compare all refunds and payments with the providers' ledger: no refund is executed twice, no more is
         refunded than captured, each payment has at most one open refund, and no ended refund is unknown.
         """
-        database, rows = self.seats[0].console.database, self.rows()
+        database, rows = self.seats[0].console.database, self.read_refund_rows()
         money_truth.check_sums(database, rows)
         money_truth.check_votes(database, rows)
         by_key = {row.key: row for row in rows if row.key}
@@ -198,7 +198,7 @@ class RefundWorld(CrashingDesks):
             )
             assert row.state is not RefundState.COMPLETED or standing == "done", f"not done there: {row}"
 
-    def _provider_of(self, instruction: RefundInstruction) -> str:
+    def _get_provider(self, instruction: RefundInstruction) -> str:
         return self.providers[instruction.provider_payment_id]
 
 

@@ -62,10 +62,10 @@ def test_a_payment_in_a_currency_that_only_another_program_has(
     without `internal_error`, and the amount that the provider reports in yen is never captured, even if two people
     resolve the payment as completed. Found by the random histories.
     """
-    payment = desk.payment(state, ProviderStatement.PAID, unknown=True, currency=currency)
+    payment = desk.make_payment(state, ProviderStatement.PAID, unknown=True, currency=currency)
     history = random_histories.PaymentHistory(desk, payment=payment)
     endings = [
-        history.do(act)
+        history.execute_act(act)
         for act in (
             Act("probe"),
             Act("resolve_payment", ("op-a", "completed")),
@@ -75,7 +75,7 @@ def test_a_payment_in_a_currency_that_only_another_program_has(
         )
     ]
     assert "internal_error" not in str(endings)
-    stored = history.end()
+    stored = history.end_history()
     assert stored
     view = record_displays.read_view(desk, "payment", payment.id)
     assert view.record.captured_minor == payment.captured_minor
@@ -87,7 +87,7 @@ def test_no_refund_is_advised_in_a_currency_that_only_another_program_has(desk: 
     """The order of a payment in Korean won has too much money. A refund was advised, and its request was refused.
     Found by the soak.
     """
-    payment = desk.payment(PaymentState.COMPLETED, ProviderStatement.PAID, currency="KRW")
+    payment = desk.make_payment(PaymentState.COMPLETED, ProviderStatement.PAID, currency="KRW")
     desk.context.database.write(
         lambda tx: tx.conn.exec_driver_sql(
             "UPDATE orders SET total_amount = total_amount - 1, status = 'paid' WHERE id = ?", (payment.order_id,)
@@ -125,30 +125,30 @@ def test_a_refund_that_waits_for_the_end_of_a_switch_says_so(desk: ChoiceStage, 
     and after the end of its cooling-off period. The page of the refund, the page of its payment and every list name
     the person who set the switch. After the end of the switch the refund is sent.
     """
-    payment = desk.payment(PaymentState.COMPLETED, ProviderStatement.PAID)
+    payment = desk.make_payment(PaymentState.COMPLETED, ProviderStatement.PAID)
     history = random_histories.PaymentHistory(desk, payment=payment)
-    history.do(Act("move_order"))
-    history.do(Act("switch", (scope, True)))
-    history.check(always=True)
-    history.do(Act("switch", (scope, False)))
-    assert history.do(Act("request_refund", (100,))) == "done"
-    (refund_id,) = [record_id for kind, record_id in history.refs() if kind == "refund"]
-    history.do(Act("switch", (scope, True)))
-    history.check(always=True)
+    history.execute_act(Act("move_order"))
+    history.execute_act(Act("switch", (scope, True)))
+    history.check_all_records(always=True)
+    history.execute_act(Act("switch", (scope, False)))
+    assert history.execute_act(Act("request_refund", (100,))) == "done"
+    (refund_id,) = [record_id for kind, record_id in history.list_refs() if kind == "refund"]
+    history.execute_act(Act("switch", (scope, True)))
+    history.check_all_records(always=True)
     for kind, record_id in (("refund", refund_id), ("payment", payment.id)):
         assert "lead-b" in read_advice(history, kind, record_id)
-    assert history.do(Act("approve_refund", ("completes",))) == "completes: read_only"
-    history.do(Act("switch", (scope, False)))
-    assert history.do(Act("approve_refund", ("completes",))) == "completes: done"
-    history.do(Act("switch", (scope, True)))
+    assert history.execute_act(Act("approve_refund", ("completes",))) == "completes: read_only"
+    history.execute_act(Act("switch", (scope, False)))
+    assert history.execute_act(Act("approve_refund", ("completes",))) == "completes: done"
+    history.execute_act(Act("switch", (scope, True)))
     for minutes, word in ((0, "not before"), (16, "once read-only has ended.")):
         history._move_clock(timedelta(minutes=minutes))
         told = read_advice(history, "refund", refund_id)
         assert "lead-b" in told
         assert word in told
         assert "lead-b" in read_advice(history, "payment", payment.id)
-    assert history.do(Act("approve_refund", ("completes",))) == "completes: read_only"
-    history.do(Act("switch", (scope, False)))
-    assert history.do(Act("approve_refund", ("completes",))) == "completes: done"
-    history.end()
+    assert history.execute_act(Act("approve_refund", ("completes",))) == "completes: read_only"
+    history.execute_act(Act("switch", (scope, False)))
+    assert history.execute_act(Act("approve_refund", ("completes",))) == "completes: done"
+    history.end_history()
     assert record_displays.read_view(desk, "refund", refund_id).record.state is RefundState.COMPLETED

@@ -52,50 +52,52 @@ class World(CrashingDesks):
         self._open.enter_context(self.place.keep_connection_open())
         self._open.enter_context(use_lease_clock(self.clock))
         self.vendor.today = self.clock.today
-        self.vendor.witness = self._witness
+        self.vendor.witness = self._check_at_purchase
         self.seats = [self._start_process(number) for number in range(2)]
 
     # CrashingDesks
 
     allowed_codes = ALLOWED_CODES
 
-    def _console(self, number: int) -> Console:
+    def _open_console(self, number: int) -> Console:
         return self.place.desk(self.vendor, self.clock, desk=number)
 
     def _unwatch(self, console: Console) -> None:
-        self.vendor.watched = [one for one in self.vendor.watched if not one.of(console.database)]
+        self.vendor.watched = [one for one in self.vendor.watched if not one.counts_database(console.database)]
 
     do = CrashingDesks.call_at_desk
 
     # The truth
 
-    def rows(self) -> tuple[CheckRow, ...]:
+    def read_check_rows(self) -> tuple[CheckRow, ...]:
         return tuple(CheckRow(*row) for row in self.place.sql(_ROWS))
 
-    def _witness(self, request: PurchaseRequest) -> int:
+    def _check_at_purchase(self, request: PurchaseRequest) -> int:
         """Called at the moment of a purchase. Check the rows that another process can read then: one committed claim,
         whose record is `pending`, and its journal row in the state `calling`. Return the id of the record.
         """
         number, client = request.corporation_number, int(request.client_id)
-        held = [row for row in self.rows() if row.number == number and row.client_id == client and row.claim]
+        held = [
+            row for row in self.read_check_rows() if row.number == number and row.client_id == client and row.claim
+        ]
         require(len(held) == 1, f"asked to buy with {len(held)} committed claims: {held}")
         (row,) = held
         require(row.status == "pending", f"asked to buy for {row}")
         calling = self.place.sql(f"SELECT state FROM operations WHERE id = '{row.operation_id}'")
         require(calling == [("calling",)], f"journal says {calling} while the provider is asked")
         if row.renews is not None:
-            self._must_have_expired(row.renews)
-        self._must_be_the_only_one(request)
+            self._check_has_expired(row.renews)
+        self._check_is_only_purchase(request)
         self.asked[row.id] += 1
         require(self.asked[row.id] == 1, f"sent again: {row}")
         return row.id
 
-    def _must_be_the_only_one(self, request: PurchaseRequest) -> None:
+    def _check_is_only_purchase(self, request: PurchaseRequest) -> None:
         """Check that the client buys no credit check that it already has and that is still valid. Exception: two
         people have decided that it was not bought and, if AlarmBox has a list of purchases, a person has acknowledged
         the contradiction.
         """
-        rows = {row.id: row for row in self.rows()}
+        rows = {row.id: row for row in self.read_check_rows()}
         seen = set(self.place.sql(_SELECT_ALERTS_SQL))
         for charge in self.vendor.charges:
             is_same = (charge.number, charge.client_id) == (request.corporation_number, request.client_id)
@@ -106,17 +108,17 @@ class World(CrashingDesks):
             is_seen = (row.id, f"bought {charge.id}") in seen
             require(is_denied and (is_seen or not self.vendor.finds), f"bought again: {charge} of {row}")
 
-    def _must_have_expired(self, record_id: int) -> None:
+    def _check_has_expired(self, record_id: int) -> None:
         """Check that the validity of the record which is to be renewed has ended."""
         now = self.clock.now().replace(tzinfo=None).isoformat(" ", "microseconds")
         rows = f"FROM hansha_alarmbox_credit_checks WHERE id = {record_id}"
         require(self.place.sql(f"SELECT expired_at <= '{now}' {rows}") == [(1,)], f"{record_id} renewed too early")
 
-    def check(self) -> None:
+    def check_ledger(self) -> None:
         """Compare all records with the provider's ledger: no record is charged twice, each charge has its record, and
         each bought record has its own charge.
         """
-        found = self.rows()
+        found = self.read_check_rows()
         check_claims(found)
         by_id = {row.id: row for row in found}
         by_hand = {charge.id for charge in self.vendor.charges if charge.record_id is None}
@@ -135,7 +137,7 @@ class World(CrashingDesks):
             if row.status == "success" and row.id_at_provider not in by_hand:
                 assert charged[row.id] == 1, f"called bought, but never charged: {row}"
 
-    def charge_of(self, record_id: int) -> int | None:
+    def find_charge_id(self, record_id: int) -> int | None:
         """Return the provider's id of the charge for this record; None if it was not charged."""
         return next((charge.id for charge in self.vendor.charges if charge.record_id == record_id), None)
 

@@ -51,7 +51,7 @@ class DatabaseWithThreeChains:
             for name in ("chain-a", "chain-b", "chain-c")
         }
 
-    def record(self, chain: str, count: int = 1, **facts: object) -> None:
+    def append_entries(self, chain: str, count: int = 1, **facts: object) -> None:
         def write(tx: Transaction) -> None:
             for _ in range(count):
                 entry = NewAuditEntry(self.me, "credit-check.purchase", "credit-check", 17, detail=facts)
@@ -59,22 +59,22 @@ class DatabaseWithThreeChains:
 
         self.database.write(write)
 
-    def record_often(self, chain: str, count: int) -> None:
+    def append_entries_in_turns(self, chain: str, count: int) -> None:
         for _ in range(count):
-            self.record(chain)
+            self.append_entries(chain)
 
-    def verify(self) -> AuditVerificationResult:
+    def verify_trail(self) -> AuditVerificationResult:
         with self.database.read() as conn:
             return verify_chains(conn, self.anchors)
 
-    def tamper(self, *statements: str) -> None:
+    def execute_without_triggers(self, *statements: str) -> None:
         """Execute the statements without the triggers of the audit trail, like a person with the database file or the
         schema account.
         """
         self.place.drop_table_triggers("audit_log")
         self.place.sql(*statements)
 
-    def rows(self) -> list[tuple[int, str, int]]:
+    def list_rows(self) -> list[tuple[int, str, int]]:
         found = self.place.sql("SELECT id, session, seq FROM audit_log ORDER BY id")
         return [(row_id, session, seq) for row_id, session, seq in found]
 
@@ -82,10 +82,10 @@ class DatabaseWithThreeChains:
 def fill_chains(desk: DatabaseWithThreeChains, seed: int, rows: int = 60) -> random.Random:
     """Add rows to all chains, in a random order that `seed` decides and in transactions of one to three rows, until
     there are `rows` rows. Return the random generator."""
-    chance, written = random.Random(seed), len(desk.rows())
+    chance, written = random.Random(seed), len(desk.list_rows())
     while written < rows:
         chain, count = chance.choice(list(desk.trails)), chance.randint(1, 3)
-        desk.record(chain, count, company="株式会社", n=chance.random())
+        desk.append_entries(chain, count, company="株式会社", n=chance.random())
         written += count
     return chance
 

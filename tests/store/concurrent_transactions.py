@@ -19,9 +19,9 @@ def run_at_once(
     the results in the order of the threads. `work` gets the transaction and the number of its thread."""
     barrier = Barrier(many)
 
-    def one(number: int) -> T:
+    def run_transaction(number: int) -> T:
         barrier.wait(PATIENCE_SECONDS)
         return databases[number % len(databases)].write(lambda tx: work(tx, number))
 
     with ThreadPoolExecutor(many) as threads:
-        return list(threads.map(one, range(many)))
+        return list(threads.map(run_transaction, range(many)))

@@ -98,7 +98,7 @@ def databases(place: Place, hand_clock: HandClock) -> Iterator[tuple[Database, .
 @pytest.fixture
 def on_server(sql_server: SqlServer) -> Iterator[Database]:
     """A database with its schema, on each kind of server."""
-    with sql_server.database() as url, closing(Database(url, without_time_limit=True)) as made:
+    with sql_server.create_temporary_database() as url, closing(Database(url, without_time_limit=True)) as made:
         migrate.upgrade(made)
         yield made
 

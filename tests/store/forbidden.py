@@ -449,7 +449,7 @@ FORBIDDEN: Sequence[ForbiddenAct] = (
 
 def insert_records(team: Team) -> None:
     """Insert records of every kind with the schema account. In all of them op-b is the other person."""
-    other, database = team.names["op-b"], team.connect("owner")
+    other, database = team.names["op-b"], team.open_connection("owner")
     bought = f"'success', 'known', {UTC} + INTERVAL 1 YEAR"
     expired = f"'success', 'known', {UTC} - INTERVAL 1 DAY"
     pending, unknown = "'pending', 'known', NULL", "'pending', 'unknown', NULL"
@@ -523,7 +523,7 @@ def _make_operation_insert(number: int, state: str, who: str) -> str:
 
 def read_all_rows(team: Team) -> dict[str, list[tuple[Any, ...]]]:
     """Return every row of every table, by the name of the table."""
-    with team.connect("owner") as connection, connection.cursor() as cursor:
+    with team.open_connection("owner") as connection, connection.cursor() as cursor:
         cursor.execute("SELECT table_name FROM information_schema.tables WHERE table_schema = DATABASE()")
         found: dict[str, list[tuple[Any, ...]]] = {}
         for (table,) in cursor.fetchall():

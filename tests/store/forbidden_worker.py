@@ -355,7 +355,7 @@ CASES: Sequence[ForbiddenAct] = (
 
 def insert_worker_rows(team: Team) -> None:
     """Insert for each table a row of op-b that is in progress and one that has ended, with the schema account."""
-    with team.connect("owner") as owner, owner.cursor() as cursor:
+    with team.open_connection("owner") as owner, owner.cursor() as cursor:
         for statement in (*_make_worker_inserts(), *_make_alert_inserts(), *_make_person_inserts()):
             cursor.execute(statement.replace("{me}", team.names["op-b"]))
 

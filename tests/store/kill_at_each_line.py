@@ -113,7 +113,7 @@ def _write_line(pipe: int, text: str) -> None:
 def _make_killing_tracer(line: int) -> Callable[[FrameType, str, Any], Any]:
     passed = 0
 
-    def trace(frame: FrameType, event: str, _: object) -> Any:
+    def kill_at_line(frame: FrameType, event: str, _: object) -> Any:
         nonlocal passed
         if not frame.f_code.co_filename.endswith(WATCHED_FILES):
             return None
@@ -121,9 +121,9 @@ def _make_killing_tracer(line: int) -> Callable[[FrameType, str, Any], Any]:
             passed += 1
             if passed == line:
                 os.kill(os.getpid(), signal.SIGKILL)
-        return trace
+        return kill_at_line
 
-    return trace
+    return kill_at_line
 
 
 if __name__ == "__main__":

@@ -139,7 +139,7 @@ def make_sending_insert(of: int) -> str:
 def insert_money_rows(team: Team) -> None:
     """Insert payments, refunds in every state, votes, an account and its set-aside, with the schema account."""
     other, lead = team.names["op-b"], team.names["lead-b"]
-    with team.connect("owner") as owner, owner.cursor() as cursor:
+    with team.open_connection("owner") as owner, owner.cursor() as cursor:
         for statement in (
             *_make_payment_inserts(),
             *_make_refund_inserts(other, lead),

@@ -22,7 +22,7 @@ def open_server_with_movable_time(engine: Engine) -> Iterator[SqlServer]:
     if engine == "mysql":
         yield get_nodes(engine)[0]
         return
-    with servers.mariadb(extra_config=["secure-timestamp=NO"]) as server:
+    with servers.start_private_mariadb(extra_config=["secure-timestamp=NO"]) as server:
         yield server
 
 
@@ -51,17 +51,17 @@ class PersonConnections:
 
     @contextmanager
     def open_new_connection(self, who: str) -> Iterator[Any]:
-        with self._people.connect(who) as line:
+        with self._people.open_connection(who) as line:
             yield line
 
-    def kept(self, who: str) -> Any:
+    def get_connection(self, who: str) -> Any:
         if who not in self._kept:
-            self._kept[who] = self._people.connect(who)
+            self._kept[who] = self._people.open_connection(who)
         return self._kept[who]
 
     def wait(self, who: str) -> None:
         """Wait until this person's node has the changes that other nodes have committed."""
-        with self.kept(who).cursor() as cursor:
+        with self.get_connection(who).cursor() as cursor:
             cursor.execute("SET SESSION wsrep_sync_wait = 7")
             cursor.execute("SELECT 1 FROM audit_log LIMIT 1")
 
@@ -91,7 +91,7 @@ def fill_account_names(people: Team, who: str, case: ForbiddenAct) -> tuple[str,
 def execute_case(people: Team, lines: PersonConnections, who: str, case: ForbiddenAct) -> str | None:
     """Return the database's refusal of the last statement of `case`; None if the statement succeeded."""
     *before, last = fill_account_names(people, who, case)
-    own = lines.open_new_connection(who) if before else nullcontext(lines.kept(who))
+    own = lines.open_new_connection(who) if before else nullcontext(lines.get_connection(who))
     with own as connection, connection.cursor() as cursor:
         connection.begin()
         try:
@@ -110,7 +110,7 @@ def execute_statements(lines: PersonConnections, who: str, *statements: str) -> 
     """Return the database's refusal of these statements, executed in one transaction that is rolled back; "" if all
     succeeded.
     """
-    connection = lines.kept(who)
+    connection = lines.get_connection(who)
     with connection.cursor() as cursor:
         connection.begin()
         try:

@@ -20,13 +20,13 @@ def start_strange_server(
     `drip_seconds`: a pause (seconds) before each byte of the answer; 0: none.
     """
     with socket.create_server(("127.0.0.1", 0)) as door:
-        threading.Thread(target=_serve, args=(door, answer, drip_seconds, tls), daemon=True).start()
+        threading.Thread(target=_serve_clients, args=(door, answer, drip_seconds, tls), daemon=True).start()
         yield f"{'rediss' if tls else 'redis'}://127.0.0.1:{door.getsockname()[1]}/0"
         with suppress(OSError):
             door.shutdown(socket.SHUT_RDWR)
 
 
-def _serve(door: socket.socket, answer: bytes, drip_seconds: float, tls: ssl.SSLContext | None) -> None:
+def _serve_clients(door: socket.socket, answer: bytes, drip_seconds: float, tls: ssl.SSLContext | None) -> None:
     with suppress(OSError):
         while True:
             client = door.accept()[0]

@@ -97,11 +97,11 @@ def test_only_the_holder_ends_an_operation(
     assert there.write(lambda tx: journal.mark_lapsed(tx.conn, operation.id, OperationState.UNKNOWN, NOW))
     assert not there.write(lambda tx: journal.mark_lapsed(tx.conn, operation.id, OperationState.UNKNOWN, NOW))
 
-    def late(tx: Transaction) -> None:
+    def end_operation(tx: Transaction) -> None:
         journal.end_operation(tx.conn, operation.id, fence, OperationState.DONE, PURCHASED_OUTCOME, NOW)
 
     with pytest.raises(journal.OperationEndedByOther):
-        here.write(late)
+        here.write(end_operation)
     assert not here.write(lambda tx: journal.renew_lease(tx.conn, operation.id, fence, LEASE_SECONDS))
     with here.read() as conn:
         assert [one.state for one in journal.list_unfinished_operations(conn)] == ["unknown"]
@@ -136,13 +136,13 @@ def test_no_desk_loses_a_rotated_pair(databases: tuple[Database, ...]) -> None:
     that it was late."""
     here, there = databases
 
-    def swap(database: Database, before: StoredToken | None, after: StoredToken) -> bool:
+    def replace_token(database: Database, before: StoredToken | None, after: StoredToken) -> bool:
         return database.write(lambda tx: tokens.replace_token(tx.conn, "alarmbox", before, after, NOW))
 
-    assert swap(here, None, make_stored_token(1))
-    assert not swap(there, None, make_stored_token(1))
-    assert swap(there, make_stored_token(1), make_stored_token(2, ("0a" * 32,)))
-    assert not swap(here, make_stored_token(1), make_stored_token(2))
+    assert replace_token(here, None, make_stored_token(1))
+    assert not replace_token(there, None, make_stored_token(1))
+    assert replace_token(there, make_stored_token(1), make_stored_token(2, ("0a" * 32,)))
+    assert not replace_token(here, make_stored_token(1), make_stored_token(2))
     with here.read() as conn:
         assert tokens.read_token(conn, "alarmbox") == make_stored_token(2, ("0a" * 32,))
         assert tokens.read_token(conn, "paypay") is None
@@ -162,14 +162,14 @@ def test_evidence_is_stored_unchanged(databases: tuple[Database, ...], place: Pl
         with here.read() as conn:
             return read_current_time(conn, NOW)
 
-    def write(tx: Transaction) -> None:
+    def add_answer(tx: Transaction) -> None:
         evidence.add_answer(tx.conn, ("credit-check", 1), operation, "alarmbox.purchase", who, PURCHASED_OUTCOME, NOW)
         evidence.add_person_evidence(
             tx.conn, ("credit-check", 1), operation, who, PersonEvidence(ANSWER_TEXT.encode()), NOW
         )
 
     before = read_time()
-    here.write(write)
+    here.write(add_answer)
     after = read_time()
     with there.read() as conn:
         answer, proof = evidence.find_by_subject(conn, "credit-check", 1)
@@ -184,13 +184,17 @@ def test_a_document_is_noted_once(databases: tuple[Database, ...]) -> None:
     """Storing the same document again, from any desk, only updates its time. The newest comes first."""
     here, there = databases
 
-    def note(database: Database, sha: str, minutes: int) -> bool:
+    def add_document(database: Database, sha: str, minutes: int) -> bool:
         at = NOW + timedelta(minutes=minutes)
         return database.write(
             lambda tx: evidence.add_document(tx.conn, 1, "credit-check", f"{sha[:2]}/{sha}.pdf", sha, 10, at)
         )
 
-    assert [note(here, "a" * 64, 0), note(there, "b" * 64, 1), note(there, "a" * 64, 2)] == [True, True, False]
+    assert [add_document(here, "a" * 64, 0), add_document(there, "b" * 64, 1), add_document(there, "a" * 64, 2)] == [
+        True,
+        True,
+        False,
+    ]
     with here.read() as conn:
         kept = evidence.list_documents(conn, "credit-check", 1, f"bb/{'b' * 64}.pdf")
     assert [(one.sha256[0], one.is_current) for one in kept] == [("a", False), ("b", True)]
@@ -201,13 +205,13 @@ def test_a_proposal_is_visible_until_it_is_closed(databases: tuple[Database, ...
     here, there = databases
     who = place.get_account_name("op-a")
 
-    def propose(tx: Transaction) -> None:
+    def add_proposal(tx: Transaction) -> None:
         proof = evidence.add_person_evidence(
             tx.conn, ("credit-check", 1), None, who, PersonEvidence(b"their list is empty"), NOW
         )
         approvals.insert_proposal(tx.conn, "credit-check", "1", "error", who, proof, NOW)
 
-    here.write(propose)
+    here.write(add_proposal)
     with there.read() as conn:
         first = approvals.find_open_proposal(conn, "credit-check", "1")
         assert first is not None
@@ -241,13 +245,13 @@ def test_a_change_on_an_old_version_is_refused(
     once."""
     here, there = databases
 
-    def claim(tx: Transaction) -> int:
+    def insert_pending_check(tx: Transaction) -> int:
         operation = make_operation()
         record_id = credit_checks.insert_pending_check(tx.conn, "1", NUMBER, operation.id, NOW, None)
         journal.begin_operation(tx, operation, process_holder, NOW, LEASE_SECONDS)
         return record_id
 
-    record_id = here.write(claim)
+    record_id = here.write(insert_pending_check)
     with pytest.raises(IntegrityError):
         there.write(lambda tx: credit_checks.insert_pending_check(tx.conn, "1", NUMBER, "other", NOW, None))
     with there.read() as conn:

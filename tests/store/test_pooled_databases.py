@@ -33,7 +33,7 @@ def test_a_pooled_database_is_emptied_for_the_next_test(
     place.sql(_INSERT_LOST_OPERATION_SQL)
     changed = {table for table, found in read_contents(place.database).items() if found != before[table]}
     assert changed >= {"audit_log", "changes", "leases", "lost_operations", "operations", "sessions", "tasks"}
-    place.database.empty()
+    place.database.restore_content()
     assert read_contents(place.database) == before
 
 

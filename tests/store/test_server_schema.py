@@ -39,7 +39,7 @@ def read_schema_rights_and_rows(server: SqlServer, owner: str) -> dict[str, list
     name, password, database = unquote(parts.username or ""), unquote(parts.password or ""), parts.path[1:]
     found: dict[str, list[str]] = {}
 
-    def read(label: str, sql: str) -> None:
+    def read_query(label: str, sql: str) -> None:
         cursor.execute(sql)
         titles = [str(column[0]).lower() for column in cursor.description]
         texts = [
@@ -52,11 +52,11 @@ def read_schema_rights_and_rows(server: SqlServer, owner: str) -> dict[str, list
 
     with server.connect(name, password, database) as line, line.cursor() as cursor:
         for label, sql in _SCHEMA_QUERY_BY_PART.items():
-            read(label, sql)
+            read_query(label, sql)
         cursor.execute("SHOW FULL TABLES WHERE table_type = 'BASE TABLE'")
         for table, _ in list(cursor.fetchall()):
-            read(f"definition of {table}", f"SHOW CREATE TABLE `{table}`")
-            read(f"rows of {table}", f"SELECT * FROM `{table}`")
+            read_query(f"definition of {table}", f"SHOW CREATE TABLE `{table}`")
+            read_query(f"rows of {table}", f"SELECT * FROM `{table}`")
     found["rights"] = [_remove_password(text) for text in found["rights"]]
     return found
 
@@ -71,7 +71,7 @@ def test_a_described_schema_equals_a_migrated_one(sql_server: SqlServer) -> None
     """
     if not sql_server.is_mariadb:
         pytest.skip("on MySQL each database is migrated")
-    with sql_server.database() as owner, sql_server.database() as other:
+    with sql_server.create_temporary_database() as owner, sql_server.create_temporary_database() as other:
         with closing(Database(owner, without_time_limit=True)) as migrated:
             migrate.upgrade(migrated)
         server_schema.run_description(sql_server, other, server_schema.describe_database(sql_server, owner))

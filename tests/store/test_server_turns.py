@@ -12,7 +12,7 @@ def test_a_process_waiting_for_exclusive_use_is_not_overtaken() -> None:
     after the third one."""
     order: list[str] = []
 
-    def take(name: str, *, alone: bool) -> None:
+    def take_turn(name: str, *, alone: bool) -> None:
         with use_shared_server("some", alone=alone):
             order.append(name)
 
@@ -27,10 +27,10 @@ def test_a_process_waiting_for_exclusive_use_is_not_overtaken() -> None:
                 return False
 
         with use_shared_server("some", alone=False):
-            take("together", alone=False)
-            first = pool.submit(take, "alone", alone=True)
+            take_turn("together", alone=False)
+            first = pool.submit(take_turn, "alone", alone=True)
             wait_until(is_process_waiting, "the one who wants to be alone")
-            second = pool.submit(take, "later", alone=False)
+            second = pool.submit(take_turn, "later", alone=False)
         first.result(PATIENCE_SECONDS)
         second.result(PATIENCE_SECONDS)
     assert order == ["together", "alone", "later"]

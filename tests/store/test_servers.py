@@ -20,12 +20,12 @@ from tests.support.servers import (
     RedisServer,
     Server,
     TlsProperties,
-    mariadb,
-    redis,
-    shared_galera,
-    shared_mariadb,
-    shared_redis,
+    get_shared_galera,
+    get_shared_mariadb,
+    get_shared_redis,
     start_own_run,
+    start_private_mariadb,
+    start_private_redis,
 )
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
@@ -68,8 +68,8 @@ def _mariadb_here() -> None:
 
 def test_a_run_shares_one_server(mariadb_server: Server, redis_server: RedisServer) -> None:
     """A second caller gets the server that is already running."""
-    assert shared_mariadb() == mariadb_server
-    assert shared_redis().pid == redis_server.pid
+    assert get_shared_mariadb() == mariadb_server
+    assert get_shared_redis().pid == redis_server.pid
 
 
 @pytest.mark.usefixtures("_redis_here")
@@ -78,7 +78,7 @@ def test_simultaneous_processes_get_the_same_server() -> None:
     with start_own_run() as run:
         askers = [start_python(ASKER) for _ in range(3)]
         answers = {asker.communicate(timeout=PATIENCE_SECONDS)[0] for asker in askers}
-        assert answers == {f"{run.pid('redis')}\n"}
+        assert answers == {f"{run.get_pid('redis')}\n"}
 
 
 @pytest.mark.usefixtures("_redis_here")
@@ -87,9 +87,9 @@ def test_a_server_that_failed_to_start_is_not_tried_again(monkeypatch: pytest.Mo
     with start_own_run():
         monkeypatch.setattr(server_run, "TOOLS", "/nowhere")
         with pytest.raises(RuntimeError, match="No such file"):
-            shared_redis()
+            get_shared_redis()
         with pytest.raises(RuntimeError, match="did not start for whoever asked first"):
-            shared_redis()
+            get_shared_redis()
 
 
 # ---------------------------------------------------------------- nothing is left behind
@@ -135,7 +135,7 @@ def test_servers_end_with_their_run(end: Callable[["subprocess.Popen[str]", Path
 def test_an_owner_gets_its_own_database(mariadb_server: Server) -> None:
     """The address is a URL of SQLAlchemy, its account sees no other database, and the database is deleted although
     somebody is connected."""
-    with mariadb_server.database() as url, mariadb_server.database() as other:
+    with mariadb_server.create_temporary_database() as url, mariadb_server.create_temporary_database() as other:
         engine = create_engine(url)
         with engine.begin() as conn:
             conn.execute(text("CREATE TABLE t (a INT PRIMARY KEY) ENGINE=InnoDB"))
@@ -150,7 +150,7 @@ def test_an_owner_gets_its_own_database(mariadb_server: Server) -> None:
 def test_a_committed_row_survives_a_kill() -> None:
     """After SIGKILL and a start with the same port and data, the committed row is there, and the server's own
     settings are in force."""
-    with mariadb(extra_config=["max-connections=50"]) as server:
+    with start_private_mariadb(extra_config=["max-connections=50"]) as server:
         server.sql("CREATE DATABASE d", "CREATE TABLE d.t (a INT)", "INSERT INTO d.t VALUES (7)")
         server.kill()
         assert not server.alive
@@ -165,7 +165,7 @@ def test_a_committed_row_survives_a_kill() -> None:
 @pytest.mark.usefixtures("_mariadb_here")
 def test_words_of_a_server_that_does_not_start() -> None:
     """If a server doesn't start, the error contains the server's own message."""
-    unknown = mariadb(extra_config=["no-such-setting=1"])
+    unknown = start_private_mariadb(extra_config=["no-such-setting=1"])
     with pytest.raises(RuntimeError, match="unknown variable 'no-such-setting=1'"), unknown:
         pytest.fail("it started")
 
@@ -173,7 +173,7 @@ def test_words_of_a_server_that_does_not_start() -> None:
 @pytest.mark.usefixtures("_mariadb_here")
 def test_a_certificate_that_a_client_can_verify() -> None:
     """A client verifies the server's certificate with the authority that comes with it; another name is refused."""
-    with mariadb(tls=TlsProperties(names=("127.0.0.1",))) as server:
+    with start_private_mariadb(tls=TlsProperties(names=("127.0.0.1",))) as server:
         options: dict[str, Any] = {
             "ssl_disabled": False,
             "ssl_ca": str(server.authority),
@@ -197,9 +197,9 @@ def test_a_certificate_that_a_client_can_verify() -> None:
 def test_a_killed_node_returns_with_missed_rows(galera_alone: Cluster) -> None:
     """After one of three nodes is killed, two continue; the node that comes back gets the missed rows. An account may
     create triggers on a cluster too."""
-    assert shared_galera() == galera_alone
+    assert get_shared_galera() == galera_alone
     first, second, third = galera_alone.nodes
-    with first.database() as url:
+    with first.create_temporary_database() as url:
         third.kill()
         engine = create_engine(url)
         with engine.begin() as conn:
@@ -207,8 +207,8 @@ def test_a_killed_node_returns_with_missed_rows(galera_alone: Cluster) -> None:
             conn.execute(text("CREATE TRIGGER r BEFORE INSERT ON t FOR EACH ROW SET NEW.a = NEW.a + 1"))
             conn.execute(text("INSERT INTO t VALUES (1)"))
         engine.dispose()
-        galera_alone.heal()
-        assert [node.status("wsrep_cluster_size") for node in galera_alone.nodes] == ["3"] * 3
+        galera_alone.restart_nodes()
+        assert [node.read_status("wsrep_cluster_size") for node in galera_alone.nodes] == ["3"] * 3
         assert all(node.has_sound_accounts() for node in galera_alone.nodes)
         here = f"SELECT a FROM `{url.rpartition('/')[2]}`.t"
         assert third.sql("SET wsrep_sync_wait = 7", here) == second.sql("SET wsrep_sync_wait = 7", here) == ((2,),)
@@ -222,7 +222,7 @@ def test_redis_hangs_while_paused_and_is_empty_after_a_kill() -> None:
     """A paused Redis keeps connections open and sends no answer. After a kill it is empty."""
     from redis import Redis
 
-    with redis() as server, Redis.from_url(server.url) as client:
+    with start_private_redis() as server, Redis.from_url(server.url) as client:
         client.set("a", 1)
         server.pause()
         assert server.paused

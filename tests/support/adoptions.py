@@ -36,7 +36,7 @@ def open_temporary_database(server: SqlServer | None, folder: Path) -> Iterator[
     if server is None:
         yield f"sqlite:///{folder}/other.db"
         return
-    with server.database() as url:
+    with server.create_temporary_database() as url:
         yield url
 
 

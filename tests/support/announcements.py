@@ -30,7 +30,7 @@ def collect_announcements(note: Callable[[], object] = lambda: None) -> Iterator
     heard: list[HeardSentence] = []
     send = QAccessible.updateAccessibility
 
-    def listen(event: QAccessibleEvent) -> None:
+    def note_announcement(event: QAccessibleEvent) -> None:
         if isinstance(event, QAccessibleAnnouncementEvent):
             urgent = QAccessible.AnnouncementPoliteness.Assertive
             heard.append(
@@ -39,5 +39,5 @@ def collect_announcements(note: Callable[[], object] = lambda: None) -> Iterator
             note()
         send(event)
 
-    with mock.patch.object(QAccessible, "updateAccessibility", listen):
+    with mock.patch.object(QAccessible, "updateAccessibility", note_announcement):
         yield heard

@@ -61,36 +61,38 @@ class ScreenReader:
     def __init__(self, bus: DBusConnection) -> None:
         self._bus = bus
         self.program: subprocess.Popen[bytes] | None = None
-        self._call((_REGISTRY, "/org/a11y/atspi/registry"), _REGISTRY, "RegisterEvent", "sass", ("object:", [], ""))
+        self._call_method(
+            (_REGISTRY, "/org/a11y/atspi/registry"), _REGISTRY, "RegisterEvent", "sass", ("object:", [], "")
+        )
         bus.send_and_get_reply(message_bus.AddMatch(_ANNOUNCEMENTS))
 
-    def nodes(self) -> list[Node]:
+    def list_nodes(self) -> list[Node]:
         """Return the nodes of the program, parents before their children; an empty list before its window exists."""
-        return [self._node(reference) for reference in self._references()]
+        return [self._read_node(reference) for reference in self._iterate_references()]
 
-    def shown_toasts(self) -> list[str]:
+    def list_toasts(self) -> list[str]:
         """Return the names of the toasts that the window shows. Only the children of the window are read, because a
         toast disappears soon and reading the whole tree takes long.
         """
-        windows = [window for program in self._children(_ROOT) for window in self._children(program)]
-        nodes = [self._node(child) for window in windows for child in self._children(window)]
+        windows = [window for program in self._list_children(_ROOT) for window in self._list_children(program)]
+        nodes = [self._read_node(child) for window in windows for child in self._list_children(window)]
         return [node.name for node in nodes if node.role == "notification" and node.is_showing]
 
-    def find(self, role: str, name: str, *, is_shown: bool = False) -> Node:
+    def wait_for_node(self, role: str, name: str, *, is_shown: bool = False) -> Node:
         """Wait for a node with this role whose name begins with `name`, and return the first one; with `is_shown`,
         the first one that the program shows. Only the needed properties of each node are read, because each read
         delays the program. Raises AssertionError if there is no such node after WINDOW_SECONDS.
         """
         deadline = time.monotonic() + WINDOW_SECONDS
         while self._may_wait(deadline):
-            for reference in self._references():
-                if self._role(reference) == role and self._name(reference).startswith(name):
-                    found = self._node(reference)
+            for reference in self._iterate_references():
+                if self._read_role(reference) == role and self._read_name(reference).startswith(name):
+                    found = self._read_node(reference)
                     if found.is_showing or not is_shown:
                         return found
             with suppress(TimeoutError):
                 self._bus.recv_messages(timeout=_READ_INTERVAL_SECONDS)
-        raise AssertionError(f"no {role} {name!r} among {[(node.role, node.name) for node in self.nodes()]}")
+        raise AssertionError(f"no {role} {name!r} among {[(node.role, node.name) for node in self.list_nodes()]}")
 
     def _may_wait(self, deadline: float) -> bool:
         """True before `deadline` (monotonic seconds). Raises AssertionError if the program has ended."""
@@ -98,19 +100,19 @@ class ScreenReader:
         assert ended is None, f"the program ended with {ended}"
         return time.monotonic() < deadline
 
-    def attributes(self, node: Node) -> dict[str, str]:
+    def read_attributes(self, node: Node) -> dict[str, str]:
         """Return the further attributes of a node by name, such as the level of a heading."""
-        (told,) = self._call(node.reference, _ACCESSIBLE, "GetAttributes")
+        (told,) = self._call_method(node.reference, _ACCESSIBLE, "GetAttributes")
         return dict(told)
 
-    def locale(self, node: Node) -> str:
+    def read_locale(self, node: Node) -> str:
         """Return the locale by which a node is spoken, such as `en_US`."""
-        ((_, told),) = self._call(node.reference, _ACCESSIBLE, "GetLocale")
+        ((_, told),) = self._call_method(node.reference, _ACCESSIBLE, "GetLocale")
         return str(told)
 
-    def press(self, node: Node) -> bool:
+    def press_node(self, node: Node) -> bool:
         """Press a node. Return False if the program does not act on it: it is disabled at the moment, or gone."""
-        reply = self._call(node.reference, "org.a11y.atspi.Action", "DoAction", "i", (0,))
+        reply = self._call_method(node.reference, "org.a11y.atspi.Action", "DoAction", "i", (0,))
         return reply == (True,)
 
     def press_and_wait_for_announcement(self, role: str, name: str, sentence_start: str) -> tuple[str, str]:
@@ -126,9 +128,9 @@ class ScreenReader:
         with self._bus.filter(_ANNOUNCEMENTS, queue=messages):
             pressed: Node | None = None
             while not heard and self._may_wait(deadline):
-                if pressed is None or not self._is_there(pressed):
-                    found = self.find(role, name, is_shown=True)
-                    pressed = found if self.press(found) else None
+                if pressed is None or not self._is_node_present(pressed):
+                    found = self.wait_for_node(role, name, is_shown=True)
+                    pressed = found if self.press_node(found) else None
                 with suppress(TimeoutError):
                     self._bus.recv_messages(timeout=_READ_INTERVAL_SECONDS)
                 while messages and not heard:
@@ -140,41 +142,43 @@ class ScreenReader:
         assert heard, f"heard only {others} after pressing {pressed}, the last {role} {name!r}"
         return heard[0]
 
-    def _is_there(self, node: Node) -> bool:
+    def _is_node_present(self, node: Node) -> bool:
         """True if the program still has this node and shows it."""
-        (role,) = self._call(node.reference, _ACCESSIBLE, "GetRoleName")
-        ((low, _high),) = self._call(node.reference, _ACCESSIBLE, "GetState")
+        (role,) = self._call_method(node.reference, _ACCESSIBLE, "GetRoleName")
+        ((low, _high),) = self._call_method(node.reference, _ACCESSIBLE, "GetState")
         return bool(role == node.role and low >> _SHOWING_BIT & 1)
 
-    def _references(self) -> Iterator[Reference]:
+    def _iterate_references(self) -> Iterator[Reference]:
         """Yield the references of the program's nodes, parents before their children. Children are read only when the
         caller needs them.
         """
-        waiting = list(reversed(self._children(_ROOT)))
+        waiting = list(reversed(self._list_children(_ROOT)))
         while waiting:
             reference = waiting.pop()
             yield reference
-            waiting += reversed(self._children(reference))
+            waiting += reversed(self._list_children(reference))
 
-    def _node(self, reference: Reference) -> Node:
+    def _read_node(self, reference: Reference) -> Node:
         """Read role, name and states of the node."""
-        role, name = self._role(reference), self._name(reference)
-        ((low, _high),) = self._call(reference, _ACCESSIBLE, "GetState")
+        role, name = self._read_role(reference), self._read_name(reference)
+        ((low, _high),) = self._call_method(reference, _ACCESSIBLE, "GetState")
         return Node(role, name, bool(low >> _FOCUSED_BIT & 1), bool(low >> _SHOWING_BIT & 1), reference)
 
-    def _role(self, reference: Reference) -> str:
-        (role,) = self._call(reference, _ACCESSIBLE, "GetRoleName")
+    def _read_role(self, reference: Reference) -> str:
+        (role,) = self._call_method(reference, _ACCESSIBLE, "GetRoleName")
         return str(role)
 
-    def _name(self, reference: Reference) -> str:
-        ((_, name),) = self._call(reference, "org.freedesktop.DBus.Properties", "Get", "ss", (_ACCESSIBLE, "Name"))
+    def _read_name(self, reference: Reference) -> str:
+        ((_, name),) = self._call_method(
+            reference, "org.freedesktop.DBus.Properties", "Get", "ss", (_ACCESSIBLE, "Name")
+        )
         return str(name)
 
-    def _children(self, reference: Reference) -> Sequence[Reference]:
-        (children,) = self._call(reference, _ACCESSIBLE, "GetChildren")
+    def _list_children(self, reference: Reference) -> Sequence[Reference]:
+        (children,) = self._call_method(reference, _ACCESSIBLE, "GetChildren")
         return [(name, path) for name, path in children]
 
-    def _call(
+    def _call_method(
         self,
         reference: Reference,
         interface: str,

@@ -77,10 +77,10 @@ class BucketServer:
         content: bytes = self.store.get_file(BUCKET_NAME, OBJECT_PREFIX + path)
         return content
 
-    def delete(self, path: str) -> None:
+    def delete_object(self, path: str) -> None:
         self.store.delete_file(BUCKET_NAME, OBJECT_PREFIX + path)
 
-    def names(self) -> list[str]:
+    def list_object_paths(self) -> list[str]:
         """Return the paths of all objects, sorted and relative to PREFIX. All objects must be below this prefix."""
         return [name.removeprefix(OBJECT_PREFIX) for name in sorted(self.store.objects.get(BUCKET_NAME, {}))]
 

@@ -35,17 +35,17 @@ def compile_all(folders: Iterable[Path], config: pytest.Config, processes: int) 
     files = sorted(file for folder in folders for file in folder.rglob("*.py"))
     processes = processes if "fork" in multiprocessing.get_all_start_methods() else 1
     helpers = [
-        multiprocessing.get_context("fork").Process(target=_compile, args=(files[turn::processes], config))
+        multiprocessing.get_context("fork").Process(target=_compile_files, args=(files[turn::processes], config))
         for turn in range(1, processes)
     ]
     for helper in helpers:
         helper.start()
-    _compile(files[::processes], config)
+    _compile_files(files[::processes], config)
     for helper in helpers:
         helper.join()
 
 
-def _compile(files: Sequence[Path], config: pytest.Config) -> None:
+def _compile_files(files: Sequence[Path], config: pytest.Config) -> None:
     for file in files:
         if any(fnmatch.fnmatch(file.name, pattern) for pattern in _REWRITTEN_FILE_PATTERNS):
             with suppress(SyntaxError):  # whoever imports it says so

@@ -117,14 +117,16 @@ class ChoiceStage:
             home, UNUSED_URL, PAYPAY_URL=UNUSED_URL, ATOM_URL=UNUSED_URL, SECRET_NOTICE_BANK_KEY=BANK_KEY
         )
         settings = Settings.load(told)
-        self.console: Console = open_console(settings, self.clock, self.vendor, open_payment_adapter=self._provider)
+        self.console: Console = open_console(
+            settings, self.clock, self.vendor, open_payment_adapter=self._make_provider
+        )
         self.context, self._next, self._numbers = self.console._context, count(1), iter(make_numbers(2_000))
         self.answers: list[Any] = []
         self._first_limits: list[tuple[Any, ...]] = []
         for person in TEAM:
             self.console.people.add_person(person)
 
-    def _provider(self, name: str) -> ConfiguredProvider:
+    def _make_provider(self, name: str) -> ConfiguredProvider:
         return ConfiguredProvider(name, self.ledger, self.says)
 
     # Credit checks
@@ -146,7 +148,7 @@ class ChoiceStage:
 
     # Payments
 
-    def payment(
+    def make_payment(
         self,
         state: PaymentState,
         told: ProviderStatement = ProviderStatement.NOTHING,
@@ -165,10 +167,12 @@ class ChoiceStage:
         number = f"ORD-{next(self._next)}"
         self.says[number] = told
         return self.context.database.write(
-            lambda tx: self._write(tx, number, state, told, unknown, review, order, provider, currency, order_id)
+            lambda tx: self._insert_payment(
+                tx, number, state, told, unknown, review, order, provider, currency, order_id
+            )
         )
 
-    def _write(
+    def _insert_payment(
         self,
         tx: Transaction,
         number: str,
@@ -197,24 +201,24 @@ class ChoiceStage:
         payments.move_payment_along_path(conn, made, path, now, **values)
         if PAID_STATES & set(path):
             payments.set_captured_amount(conn, made.id, AMOUNT_MINOR, now)
-        return self._found(conn, made.id)
+        return self._find_payment(conn, made.id)
 
-    def _found(self, conn: Any, payment_id: int) -> Payment:
+    def _find_payment(self, conn: Any, payment_id: int) -> Payment:
         found = payments.find(conn, payment_id)
         assert found is not None
         return found
 
-    def paid(self) -> Payment:
+    def make_paid_payment(self) -> Payment:
         """Insert a completed payment, which can be refunded, and return it."""
-        return self.payment(PaymentState.COMPLETED, ProviderStatement.PAID)
+        return self.make_payment(PaymentState.COMPLETED, ProviderStatement.PAID)
 
     # Refunds
 
-    def refund(self, behaviour: str | None = None) -> Refund:
+    def make_refund(self, behaviour: str | None = None) -> Refund:
         """Request a refund and return it. If `behaviour` (of the provider) is given, also approve the refund, which
         sends it.
         """
-        wanted = RefundRequest(self.paid().id, "1000", "returned")
+        wanted = RefundRequest(self.make_paid_payment().id, "1000", "returned")
         asked = self.call_as("op-a", lambda: self.console.refunds.request(wanted))
         assert isinstance(asked, Refund)
         if behaviour is not None:
@@ -239,13 +243,13 @@ class ChoiceStage:
         self._write_limits([(name, currency, value)])
 
     def _write_limits(self, rows: Sequence[tuple[Any, ...]], *, are_all: bool = False) -> None:
-        def write(tx: Transaction) -> None:
+        def replace_limits(tx: Transaction) -> None:
             if are_all:
                 tx.conn.exec_driver_sql("DELETE FROM limits")
             for row in rows:
                 tx.conn.exec_driver_sql("REPLACE INTO limits (name, currency, value) VALUES (?, ?, ?)", row)
 
-        self.context.database.write(write)
+        self.context.database.write(replace_limits)
 
     def restore_surroundings(self) -> None:
         """Give everybody the first roles, the limits their first values, and let the providers answer again."""
@@ -273,14 +277,14 @@ class ChoiceStage:
         decide), or the error code.
         """
         with self.console.acting_as(who):
-            return self.ending(lambda: self._act(kind, record, what))
+            return self.call_and_keep_answer(lambda: self._call_service(kind, record, what))
 
-    def ending(self, act: Callable[[], Any]) -> str:
+    def call_and_keep_answer(self, act: Callable[[], Any]) -> str:
         """Call `act` and return its ending, as the function `call_for_ending` does. The result or error is added to
         `answers`.
         """
 
-        def keep() -> Any:
+        def call_and_store() -> Any:
             try:
                 self.answers.append(act())
             except ConsoleError as refusal:
@@ -288,9 +292,9 @@ class ChoiceStage:
                 raise
             return self.answers[-1]
 
-        return call_for_ending(keep)
+        return call_for_ending(call_and_store)
 
-    def _act(self, kind: str, record: Any, what: str) -> Any:
+    def _call_service(self, kind: str, record: Any, what: str) -> Any:
         """Execute the choice, and return the result of the service."""
         console, name, _, state = self.console, *what.partition(".")
         match name:
@@ -310,10 +314,10 @@ class ChoiceStage:
                 return console.recovery.take(kind, record.id)
             case "note":
                 return console.recovery.add_note(kind, record.id, "seen")
-        number = self._number(kind, record)
+        number = self._find_provider_id(kind, record)
         return console.recovery.resolve(kind, record.id, state or "completed", "the panel", number)
 
-    def _number(self, kind: str, record: Any) -> int | str | None:
+    def _find_provider_id(self, kind: str, record: Any) -> int | str | None:
         """Return the provider's id of the record, as a person would read it on the provider's own screen; None if the
         kind has none.
         """

@@ -34,12 +34,12 @@ class _SharedCache:
         self._known = 0
 
     def get(self, key: tuple[Any, ...]) -> Any:
-        return _statement_cache.get((self._like(), *key[1:]))
+        return _statement_cache.get((self._make_dialect_key(), *key[1:]))
 
     def __setitem__(self, key: tuple[Any, ...], compiled: Any) -> None:
-        _statement_cache[(self._like(), *key[1:])] = compiled
+        _statement_cache[(self._make_dialect_key(), *key[1:])] = compiled
 
-    def _like(self) -> tuple[Any, ...]:
+    def _make_dialect_key(self) -> tuple[Any, ...]:
         """Return the key that is equal for all dialects that compile the same SQL. It is read again until the dialect
         has read all facts from its server.
         """

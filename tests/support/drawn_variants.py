@@ -77,7 +77,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     for item in items:
         if item.get_closest_marker("nightly"):
             continue
-        function = name_function(item.nodeid)
+        function = get_function_id(item.nodeid)
         by_function[function].append(item.nodeid)
         if parts := item.get_closest_marker("parts_by_day"):
             seconds[function], part_counts[function] = 1.0, int(parts.args[0])
@@ -117,7 +117,7 @@ def _find_budget(function: str) -> float:
     return _SECONDS_OF_MONEY if function.startswith(_MONEY_FOLDERS) else _SECONDS
 
 
-def name_function(nodeid: str) -> str:
+def get_function_id(nodeid: str) -> str:
     """Return the id of a test without its variant, such as "tests/a/test_b.py::test_c"."""
     return nodeid.partition("[")[0]
 
@@ -140,7 +140,7 @@ def draw_variants(
         return left
     draw.shuffle(left)
     # Read once: each worker of a run draws before its first test.
-    new_values = {name: _values(name) for name in left}
+    new_values = {name: _split_variant(name) for name in left}
     cases = {name: frozenset(values - _ENGINES) for name, values in new_values.items()}
     left_cases = set(cases.values())
     if seconds * len(left_cases) <= budget_of_cases:
@@ -156,7 +156,7 @@ def draw_variants(
     return drawn
 
 
-def _values(name: str) -> set[str]:
+def _split_variant(name: str) -> set[str]:
     """Return the parts of the name that pytest gives a variant: "test_c[mariadb-lead-b]" has mariadb, lead and b."""
     return set(re.split(r"[\[\]-]+", name.partition("[")[2]))
 
@@ -214,8 +214,8 @@ class _Table:
     def pytest_sessionfinish(self) -> None:
         by_function: defaultdict[str, list[float]] = defaultdict(list)
         for variant, seconds in self._seconds.items():
-            of_servers = seconds * sum(_SERVER_SHARE.get(value, 0.0) for value in _values(variant))
-            by_function[name_function(variant)].append(seconds + of_servers)
+            of_servers = seconds * sum(_SERVER_SHARE.get(value, 0.0) for value in _split_variant(variant))
+            by_function[get_function_id(variant)].append(seconds + of_servers)
         rows = sorted(
             (-fmean(seconds), function)
             for function, seconds in by_function.items()

@@ -10,10 +10,10 @@ def let_method_fail(service: Any, method: str, error: Exception) -> Iterator[Non
     """Let each call of this method of a service raise `error`, until the end of the block."""
     read = getattr(service, method)
 
-    def fail(*_arguments: Any, **_options: Any) -> Any:
+    def raise_error(*_arguments: Any, **_options: Any) -> Any:
         raise error
 
-    setattr(service, method, fail)
+    setattr(service, method, raise_error)
     try:
         yield
     finally:

@@ -56,7 +56,7 @@ class ForkedCommand:
         assert self._process.exitcode is not None, f"command {self.pid} did not end within {seconds} s"
         return self._process.exitcode
 
-    def read(self, seconds: float) -> bytes:
+    def read_output(self, seconds: float) -> bytes:
         """Return everything that the command writes to stdout until it ends. Raises AssertionError if it closes
         stdout but hasn't ended after `seconds`.
         """
@@ -64,7 +64,7 @@ class ForkedCommand:
         self.wait(seconds)
         return out
 
-    def errors(self) -> str:
+    def read_errors(self) -> str:
         """Return the text that the command has written to stderr."""
         assert self.log is not None
         return self.log.read_text(encoding="utf-8", errors="replace")

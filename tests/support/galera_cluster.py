@@ -51,19 +51,19 @@ class Node(Server):
 
     def start(self) -> None:
         """Join the cluster with the node's own data, and wait until the node is synchronised."""
-        uuid, seqno = self.position()
-        self.join(f"--wsrep-start-position={uuid}:{seqno}")
+        uuid, seqno = self.find_position()
+        self.start_joining(f"--wsrep-start-position={uuid}:{seqno}")
         self.wait_ready()
 
-    def join(self, *options: str) -> None:
+    def start_joining(self, *options: str) -> None:
         """Start the node with these additional options, without waiting for it."""
         self.run.start(self.name, (*self.command, *options))
 
     def ready(self) -> bool:
         """True if the node is synchronised with its cluster and the cluster has a quorum."""
-        return (self.status("wsrep_ready"), self.status("wsrep_local_state")) == ("ON", _SYNCED)
+        return (self.read_status("wsrep_ready"), self.read_status("wsrep_local_state")) == ("ON", _SYNCED)
 
-    def status(self, name: str) -> str:
+    def read_status(self, name: str) -> str:
         """Return the value of a status variable of the node; "" while the node doesn't answer."""
         with suppress(pymysql.MySQLError):
             return str(self.sql(f"SHOW GLOBAL STATUS LIKE '{name}'", seconds=30)[0][1])
@@ -82,7 +82,7 @@ class Node(Server):
         tables = ", ".join(f"mysql.{table}" for table in _ACCOUNT_TABLES)
         self.sql("SET SESSION wsrep_on = OFF", f"REPAIR NO_WRITE_TO_BINLOG TABLE {tables} EXTENDED")
 
-    def position(self) -> tuple[str, int]:
+    def find_position(self) -> tuple[str, int]:
         """Return the position of the data of a stopped or killed node: the id of the replication history, and the
         sequence number. The server's recovery is run to read it, again until one run ends by itself. After a kill the
         server's purge may run for ever and use 170 MiB more memory each second (seen with 10.11.19), also if the node
@@ -93,15 +93,15 @@ class Node(Server):
             self.run.start(recovery, (*self.command, "--wsrep-recover", "--skip-networking"))
             wait_until(partial(self._is_recovery_over, recovery), f"what {recovery} says")
             with suppress(AssertionError):
-                self.run.finish(recovery, _RECOVERY_END_SECONDS)
+                self.run.wait_for_end(recovery, _RECOVERY_END_SECONDS)
                 uuid, seqno = self._find_positions(recovery)[-1]
                 return uuid, int(seqno)
-            self.run.signal(recovery, signal.SIGKILL)
+            self.run.send_signal(recovery, signal.SIGKILL)
         raise RuntimeError(f"{self.name} can't be recovered:\n{self.run.read_last_output(recovery)}")
 
     def _is_recovery_over(self, recovery: str) -> bool:
         """True if the recovery process of this name has printed a position, or has ended."""
-        return bool(self._find_positions(recovery)) or self.run.code(recovery) is not None
+        return bool(self._find_positions(recovery)) or self.run.get_exit_status(recovery) is not None
 
     def _find_positions(self, recovery: str) -> list[tuple[str, str]]:
         """Return the positions (history id, sequence number) in the output of the recovery process."""
@@ -114,14 +114,14 @@ class Cluster:
 
     nodes: tuple[Node, ...]
 
-    def begin(self, first: Node) -> None:
+    def begin_cluster(self, first: Node) -> None:
         """Start a new cluster with the node `first`, then let the other nodes join. They join one after another,
         because two that join at once can take half a minute to agree on the members.
         """
-        first.join(_NEW)
+        first.start_joining(_NEW)
         first.wait_ready()
         for size, node in enumerate([node for node in self.nodes if node != first], start=2):
-            node.join()
+            node.start_joining()
             wait_until(partial(_has_size, first, size), f"{node.name} in the group", LOCK_WAIT_SECONDS)
         self.wait_ready()
 
@@ -133,20 +133,20 @@ class Cluster:
         size = len(running)
         wait_until(lambda: all(_has_size(node, size) for node in running), f"a cluster of {size}", LOCK_WAIT_SECONDS)
 
-    def whole(self) -> bool:
+    def is_whole(self) -> bool:
         """True if all nodes are running and synchronised with each other now."""
         return all(node.ready() and _has_size(node, len(self.nodes)) for node in self.nodes)
 
-    def heal(self) -> None:
+    def restart_nodes(self) -> None:
         """Restart all nodes that were killed, stopped or paused. If the cluster has no quorum, start a new cluster
         with the data of the node with the newest position. First wait until the other nodes have noticed the loss: a
         node that returns earlier makes all of them lose their quorum permanently.
         """
         _kill_nodes([node for node in self.nodes if node.paused])
         with suppress(AssertionError):  # whoever has nothing to say by then is brought back like the dead
-            wait_until(self._agreed, "an agreement on who is left", LOCK_WAIT_SECONDS)
+            wait_until(self._have_nodes_agreed, "an agreement on who is left", LOCK_WAIT_SECONDS)
         _kill_nodes([node for node in self.nodes if node.alive and not node.ready()])
-        wait_until(self._agreed, "an agreement on who was killed", LOCK_WAIT_SECONDS)
+        wait_until(self._have_nodes_agreed, "an agreement on who was killed", LOCK_WAIT_SECONDS)
         lost = [node for node in self.nodes if not node.alive]
         if len(lost) == len(self.nodes):
             self._begin_anew()
@@ -158,7 +158,7 @@ class Cluster:
             node.rebuild_account_indexes()
         self._repair_accounts()
         for node in self.nodes:
-            wait_until(partial(_takes_writes, node), f"a write through {node.name}", LOCK_WAIT_SECONDS)
+            wait_until(partial(_can_write, node), f"a write through {node.name}", LOCK_WAIT_SECONDS)
 
     def _repair_accounts(self) -> None:
         """Let a node fetch a copy of all data if its accounts are damaged, or fewer than those of the other nodes.
@@ -174,24 +174,24 @@ class Cluster:
                 print(f"{node.name} has lost accounts: {counts[node]} of {most}")
                 node.stop()
                 (node.run.folder / node.name / "grastate.dat").unlink()
-                node.join()
+                node.start_joining()
                 self.wait_ready()
 
-    def _agreed(self) -> bool:
+    def _have_nodes_agreed(self) -> bool:
         """True if no node is joining the cluster or is too busy to answer: each node is dead, alone, or serves with
         others.
         """
         serving = [node for node in self.nodes if node.ready()]
         rest = [node for node in self.nodes if node not in serving and node.alive]
-        alone = all(node.status("wsrep_cluster_status") == "non-Primary" for node in rest)
+        alone = all(node.read_status("wsrep_cluster_status") == "non-Primary" for node in rest)
         return alone and all(_has_size(node, len(serving)) for node in serving)
 
     def _begin_anew(self) -> None:
         """Start a new cluster with the node that has the newest position."""
-        best = max(self.nodes, key=lambda node: node.position()[1])
+        best = max(self.nodes, key=lambda node: node.find_position()[1])
         state = best.run.folder / best.name / "grastate.dat"
-        best.run.write(f"{best.name}/{state.name}", state.read_text().replace("bootstrap: 0", "bootstrap: 1"))
-        self.begin(best)
+        best.run.write_file(f"{best.name}/{state.name}", state.read_text().replace("bootstrap: 0", "bootstrap: 1"))
+        self.begin_cluster(best)
 
 
 def wait_until_applied(nodes: Sequence[SqlServer]) -> None:
@@ -209,7 +209,7 @@ def _has_applied(node: SqlServer) -> bool:
     return False
 
 
-def _takes_writes(node: SqlServer) -> bool:
+def _can_write(node: SqlServer) -> bool:
     """True if the node has made and dropped a database, which all nodes apply at the same place of the history. Nodes
     that count as synchronised have taken no writes for 40 s after one of them had come back (seen on a busy machine).
     """
@@ -225,7 +225,7 @@ def _kill_nodes(nodes: Sequence[Node]) -> None:
 
 
 def _has_size(node: Node, size: int) -> bool:
-    return node.status("wsrep_cluster_size") == str(size)
+    return node.read_status("wsrep_cluster_size") == str(size)
 
 
 def find_galera_library() -> Path | None:
@@ -241,13 +241,13 @@ def start_cluster(run: Run, size: int = 3, extra: Sequence[str] = ()) -> Cluster
     data, password = mariadb_server.make_data_folder(run, _make_node_name(0))
     cluster = Cluster(tuple(_make_node(run, number, ports, password, extra) for number in range(size)))
     first, *others = cluster.nodes
-    first.join(_NEW)
+    first.start_joining(_NEW)
     first.wait_ready()
     first.stop()
     for node in others:
         shutil.copytree(data, run.folder / node.name, ignore=shutil.ignore_patterns("galera.cache"))
         give_to_server_user(run.folder / node.name)
-    cluster.begin(first)
+    cluster.begin_cluster(first)
     return cluster
 
 

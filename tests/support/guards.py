@@ -39,16 +39,16 @@ class NetworkGuard:
         connect, connect_ex, lookup = socket.socket.connect, socket.socket.connect_ex, socket.getaddrinfo
 
         def guarded_connect(sock: socket.socket, address: Any) -> None:
-            self._admit(address)
+            self._refuse_unless_local(address)
             connect(sock, address)
 
         def guarded_connect_ex(sock: socket.socket, address: Any) -> int:
-            self._admit(address)
+            self._refuse_unless_local(address)
             return connect_ex(sock, address)
 
         def guarded_lookup(host: Any, *args: Any, **kwargs: Any) -> Any:
             if not is_local(host):
-                self._note(f"look-up of {host}")
+                self._note_attempt(f"look-up of {host}")
                 raise socket.gaierror(socket.EAI_NONAME, "tests have no name service")
             return lookup(host, *args, **kwargs)
 
@@ -56,12 +56,12 @@ class NetworkGuard:
         patch.setattr(socket.socket, "connect_ex", guarded_connect_ex)
         patch.setattr(socket, "getaddrinfo", guarded_lookup)
 
-    def _admit(self, address: Any) -> None:
+    def _refuse_unless_local(self, address: Any) -> None:
         if isinstance(address, tuple) and not is_local(address[0]):
-            self._note(f"connection to {address[0]}")
+            self._note_attempt(f"connection to {address[0]}")
             raise OSError(f"tests reach loopback only, not {address[0]}")
 
-    def _note(self, attempt: str) -> None:
+    def _note_attempt(self, attempt: str) -> None:
         if not attempt.endswith(".invalid"):
             self.attempts.append(attempt)
 
@@ -113,11 +113,11 @@ def note_where_threads_start(patch: pytest.MonkeyPatch) -> None:
     """From now on store in each new thread the line of code that started it."""
     start = threading.Thread.start
 
-    def noting_start(thread: threading.Thread) -> None:
+    def start_and_note(thread: threading.Thread) -> None:
         thread.__dict__["_started_by"] = _find_caller()
         start(thread)
 
-    patch.setattr(threading.Thread, "start", noting_start)
+    patch.setattr(threading.Thread, "start", start_and_note)
 
 
 def find_leaked_threads(before: set[threading.Thread]) -> list[str]:
@@ -197,7 +197,7 @@ def watch_connections(patch: pytest.MonkeyPatch) -> None:
 
     connect = sqlite3.connect
 
-    def watched_connect(*args: Any, factory: type = sqlite3.Connection, **kwargs: Any) -> Any:
+    def connect_watched(*args: Any, factory: type = sqlite3.Connection, **kwargs: Any) -> Any:
         connection = connect(*args, factory=_make_watched_factory(factory), **kwargs)
         # A window's thread may still open one while its desk closes, which then waits for the collector of garbage.
         if threading.current_thread() is threading.main_thread():
@@ -208,8 +208,8 @@ def watch_connections(patch: pytest.MonkeyPatch) -> None:
             )
         return connection
 
-    patch.setattr(sqlite3, "connect", watched_connect)
-    patch.setattr(sqlite3.dbapi2, "connect", watched_connect)
+    patch.setattr(sqlite3, "connect", connect_watched)
+    patch.setattr(sqlite3.dbapi2, "connect", connect_watched)
     for owner in (Database, RegistryReader):
         patch.setattr(owner, "__init__", _extend_constructor(owner.__init__))
 
@@ -219,11 +219,11 @@ def _extend_constructor(init: Callable[..., None]) -> Callable[..., None]:
     program, it adds the object to `opened_by_tests`.
     """
 
-    def noting_init(opened: Any, *args: Any, **kwargs: Any) -> None:
+    def init_and_note(opened: Any, *args: Any, **kwargs: Any) -> None:
         init(opened, *args, **kwargs)
         frame = sys._getframe(1)
         callers = frame.f_code.co_filename, frame.f_back.f_code.co_filename if frame.f_back else ""
         if any(f"{os.sep}tests{os.sep}" in name for name in callers):
             opened_by_tests.append(opened)
 
-    return noting_init
+    return init_and_note

@@ -18,9 +18,9 @@ class InlineRunner(Runner):
         self.labels: list[str] = []
         self._queue: list[Task] = []
 
-    def step(self) -> None:
+    def execute_oldest_task(self) -> None:
         """Execute the oldest waiting task."""
-        self._do(self._queue.pop(0))
+        self._execute_task(self._queue.pop(0))
 
     @property
     def waiting(self) -> int:
@@ -31,10 +31,10 @@ class InlineRunner(Runner):
         if self.paused:
             self._queue.append(task)
         else:
-            self._do(task)
+            self._execute_task(task)
         return TaskHandle(task)
 
-    def _do(self, task: Task) -> None:
+    def _execute_task(self, task: Task) -> None:
         if not task.should_begin():
             return
         task.state = "running"
@@ -42,12 +42,12 @@ class InlineRunner(Runner):
         try:
             value = task.call(task.progress_reporter)
         except Exception as error:
-            self._end(task, task.on_failed, make_failure(error, task.label))
+            self._end_task(task, task.on_failed, make_failure(error, task.label))
         else:
-            self._end(task, task.on_done, value)
+            self._end_task(task, task.on_done, value)
 
     @staticmethod
-    def _end(task: Task, tell: Callable[[Any], None], value: object) -> None:
+    def _end_task(task: Task, tell: Callable[[Any], None], value: object) -> None:
         should_begin = task.state == "running" and shiboken6.isValid(task.caller)
         task.state = "done" if task.state == "running" else task.state
         if should_begin:

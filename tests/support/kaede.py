@@ -99,7 +99,7 @@ class KaedeConnection:
     rate_limiter: RateLimiter = field(repr=False)
     secrets: Mapping[str, str] = field(repr=False)
 
-    def ask(
+    def send_request(
         self,
         method: str,
         path: str,
@@ -117,7 +117,7 @@ class KaedeConnection:
         key = self.secrets["API_KEY"]
         headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
 
-        def judge(answer: HttpAnswer) -> Outcome[ResultT]:
+        def convert_answer(answer: HttpAnswer) -> Outcome[ResultT]:
             judged = make_answer_converter(table, lambda told: read(parse_json_object(told)))(answer)
             kept = (judged.status, judged.evidence, judged.sha256)
             if judged.found is None:
@@ -125,7 +125,7 @@ class KaedeConnection:
             found, verdict = judged.found
             return Outcome(verdict.kind, verdict.reason, SendingCertainty.YES, found, *kept)
 
-        return send_once(self.transport, self.rate_limiter, question, judge, headers=headers, secrets=(key,))
+        return send_once(self.transport, self.rate_limiter, question, convert_answer, headers=headers, secrets=(key,))
 
 
 class KaedeReader:
@@ -151,7 +151,7 @@ class KaedeReader:
     def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
         """Read a payment by our payment number."""
 
-        def read(told: Fields) -> tuple[PaymentReport, CodeOutcome]:
+        def read_report(told: Fields) -> tuple[PaymentReport, CodeOutcome]:
             report, verdict = _read_payment_report(told)
             if report.merchant_payment_id != question.merchant_payment_id:
                 raise UnusableAnswer("other_id")
@@ -159,11 +159,13 @@ class KaedeReader:
                 raise UnusableAnswer("other_amount")
             return report, verdict
 
-        return self._line.ask("GET", f"/payments/{question.merchant_payment_id}", READ_STATUS_CLASSES, read)
+        return self._line.send_request(
+            "GET", f"/payments/{question.merchant_payment_id}", READ_STATUS_CLASSES, read_report
+        )
 
     def read_refund(self, instruction: RefundInstruction) -> Outcome[RefundReport]:
         """Read a refund by its idempotency key."""
-        return self._line.ask(
+        return self._line.send_request(
             "GET",
             f"/refunds/{instruction.key}",
             READ_STATUS_CLASSES,
@@ -208,11 +210,11 @@ class Kaede(KaedeReader):
     def start(self, request: PaymentRequest) -> Outcome[StartedPayment]:
         """Begin a payment; the outcome has the code with which the payer pays."""
 
-        def read(told: Fields) -> tuple[StartedPayment, CodeOutcome]:
+        def read_started_payment(told: Fields) -> tuple[StartedPayment, CodeOutcome]:
             return StartedPayment(request.merchant_payment_id, _read_text(told, "code")), ANSWERED_VERDICT
 
         asked = {"number": request.merchant_payment_id, "amount": request.amount.minor}
-        return self._line.ask("POST", "/payments", PURCHASE_STATUS_CLASSES, read, asked)
+        return self._line.send_request("POST", "/payments", PURCHASE_STATUS_CLASSES, read_started_payment, asked)
 
     def refund(self, instruction: RefundInstruction) -> Outcome[RefundReport]:
         """Send a refund with its idempotency key."""
@@ -221,7 +223,7 @@ class Kaede(KaedeReader):
             "payment": instruction.provider_payment_id,
             "amount": instruction.amount.minor,
         }
-        return self._line.ask(
+        return self._line.send_request(
             "POST", "/refunds", PURCHASE_STATUS_CLASSES, lambda told: _read_refund_report(told, instruction), asked
         )
 

@@ -30,10 +30,10 @@ class KaedeServer:
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
-                ledger.answer(self, None)
+                ledger.answer_request(self, None)
 
             def do_POST(self) -> None:
-                ledger.answer(self, json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+                ledger.answer_request(self, json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
 
             def log_message(self, format: str, *args: object) -> None:
                 """Write nothing to stderr."""
@@ -42,7 +42,7 @@ class KaedeServer:
         self.url = f"http://127.0.0.1:{self._server.server_port}"
 
     @contextmanager
-    def running(self) -> Iterator["KaedeServer"]:
+    def run_in_thread(self) -> Iterator["KaedeServer"]:
         """Answer requests in a thread until the end of the block."""
         thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
@@ -53,7 +53,7 @@ class KaedeServer:
             thread.join()
             self._server.server_close()
 
-    def answer(self, request: BaseHTTPRequestHandler, told: dict[str, Any] | None) -> None:
+    def answer_request(self, request: BaseHTTPRequestHandler, told: dict[str, Any] | None) -> None:
         """Answer a request whose JSON body is `told` (None: no body)."""
         self.asked.append(f"{request.command} {request.path}")
         status, said = self._make_answer(request, told)
@@ -89,11 +89,11 @@ class KaedeServer:
         """Add a payment to the ledger that another program has begun."""
         self.payments[number] = self._make_payment(number, amount)
 
-    def pay(self, number: str) -> None:
+    def pay_payment(self, number: str) -> None:
         """Pay the payment with this number."""
         self.payments[number] |= {"state": "paid", "paid_at": datetime.now(UTC).isoformat(timespec="seconds")}
 
-    def notice(self, number: str, key: str = NOTICE_KEY) -> ReceivedNotice:
+    def make_notice(self, number: str, key: str = NOTICE_KEY) -> ReceivedNotice:
         """Return the callback about the present state of a payment, signed with `key`."""
         text = json.dumps(self.payments[number])
         made = hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()

@@ -37,7 +37,7 @@ class Keeper:
         self._folder = folder
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
-    def answer(self, request: dict[str, Any]) -> dict[str, Any]:
+    def execute_request(self, request: dict[str, Any]) -> dict[str, Any]:
         """Execute the request: `start` starts a server, `signal` sends it a signal, any other request only reads.
         Return the server's process id (`pid`; None if it was never started) and its exit status (`code`; None while
         it runs).
@@ -45,13 +45,15 @@ class Keeper:
         name = request["name"]
         match request["do"]:
             case "start":
-                self._start(name, request["command"], request["environment"], request["user"])
+                self._start_server(name, request["command"], request["environment"], request["user"])
             case "signal":
-                self._signal(name, request["number"])
-        return self._state(name)
+                self._signal_server(name, request["number"])
+        return self._get_server_state(name)
 
-    def _start(self, name: str, command: list[str], environment: dict[str, str], user: list[int] | None) -> None:
-        if self._state(name)["code"] is None and name in self._children:
+    def _start_server(
+        self, name: str, command: list[str], environment: dict[str, str], user: list[int] | None
+    ) -> None:
+        if self._get_server_state(name)["code"] is None and name in self._children:
             raise RuntimeError(f"{name} runs already")
         as_user: dict[str, Any] = {"user": user[0], "group": user[1], "extra_groups": []} if user else {}
         keeper = os.getpid()
@@ -75,14 +77,14 @@ class Keeper:
             )
         self._children[name] = child
 
-    def _signal(self, name: str, number: int) -> None:
+    def _signal_server(self, name: str, number: int) -> None:
         child = self._children[name]
         child.send_signal(number)
         if number == signal.SIGKILL:
             child.wait()
             _kill_processes([pid for pid in _list_own_children() if os.getsid(pid) == child.pid])
 
-    def _state(self, name: str) -> dict[str, Any]:
+    def _get_server_state(self, name: str) -> dict[str, Any]:
         child = self._children.get(name)
         return {"pid": child.pid if child else None, "code": child.poll() if child else None}
 
@@ -144,7 +146,7 @@ def _answer_one_request(keeper: Keeper, line: TextIO) -> bool:
             keeper.end()
             line.write("{}\n")
             return False
-        answer = keeper.answer(request)
+        answer = keeper.execute_request(request)
     except Exception as trouble:
         answer = {"trouble": f"{type(trouble).__name__}: {trouble}"}
     line.write(json.dumps(answer) + "\n")

@@ -102,7 +102,12 @@ class LedgerVendor:
         self.during()
         if self.behaviour == "answers":
             return Outcome(
-                OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, self.report(self.charges[-1]), 201, "{}"
+                OutcomeClass.SUCCEEDED,
+                "answered",
+                SendingCertainty.YES,
+                self.report_charge(self.charges[-1]),
+                201,
+                "{}",
             )
         kind, reason, sent, status = _WITHOUT_ANSWER[self.behaviour]
         return Outcome(kind, reason, sent, None, status)
@@ -116,13 +121,13 @@ class LedgerVendor:
     def find_purchases(self, corporation_number: str) -> Outcome[tuple[CheckReport, ...]]:
         return self.make_reader().find_purchases(corporation_number)
 
-    def report(self, charge: Charge) -> CheckReport:
+    def report_charge(self, charge: Charge) -> CheckReport:
         """Return the provider's report about this purchase."""
         until = charge.day + timedelta(days=365)
         is_expired = self.today() > until if self.expired == "by_date" else self.expired
         return CheckReport(charge.id, charge.number, f"架空{charge.id}", "ok", charge.day, until, is_expired)
 
-    def count(self, number: str) -> int:
+    def count_charges(self, number: str) -> int:
         """Return the number of charges for this corporation number."""
         return sum(charge.number == number for charge in self.charges)
 
@@ -145,7 +150,9 @@ class LedgerReader:
         found = next((charge for charge in self.world.charges if charge.id == credit_check_id), None)
         if found is None:
             return Outcome(OutcomeClass.NOT_FOUND, "http_404", SendingCertainty.YES, None, 404)
-        return Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, self.world.report(found), 200, "{}")
+        return Outcome(
+            OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, self.world.report_charge(found), 200, "{}"
+        )
 
     def read_pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
         self.world.count_call("pdf")
@@ -162,7 +169,7 @@ class LedgerReader:
         if not self.world.readable:
             return Outcome(OutcomeClass.UNKNOWN, "read_timeout", SendingCertainty.YES)
         found = tuple(
-            self.world.report(charge) for charge in self.world.charges if charge.number == corporation_number
+            self.world.report_charge(charge) for charge in self.world.charges if charge.number == corporation_number
         )
         return Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, found, 200, "[]")
 
@@ -173,13 +180,13 @@ class OpenTransactionCounter:
     def __init__(self, database: Database) -> None:
         self._here = threading.local()
         self._database = database
-        database.observer = self._moved
+        database.observer = self._change_count
 
-    def of(self, database: Database) -> bool:
+    def counts_database(self, database: Database) -> bool:
         """True if this object counts the transactions on `database`."""
         return self._database is database
 
-    def _moved(self, step: int) -> None:
+    def _change_count(self, step: int) -> None:
         self._here.count = self.count + step
 
     @property

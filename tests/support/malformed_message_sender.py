@@ -98,13 +98,13 @@ async def _send_planned(
     over: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
     source = (f"127.0.2.{n % attack.addresses + 1}", 0)
     try:
-        await _connect(lambda: MessageConnection(rubbish, over), attack.port, source)
+        await _open_connection(lambda: MessageConnection(rubbish, over), attack.port, source)
         heard[rubbish.kind][remove_date_header(await over)] += 1
     except OSError:
         heard[rubbish.kind][""] += 1
 
 
-async def _connect(made: Callable[[], asyncio.Protocol], port: int, source: tuple[str, int]) -> None:
+async def _open_connection(made: Callable[[], asyncio.Protocol], port: int, source: tuple[str, int]) -> None:
     await asyncio.get_running_loop().create_connection(made, "127.0.0.1", port, local_addr=source)
 
 
@@ -121,11 +121,11 @@ class SlowConnection(asyncio.Protocol):
         chunked = head + b"transfer-encoding: chunked\r\n\r\n"
         begins = (head, head + b"content-length: 9000\r\n\r\n{", b"G", b"", chunked)
         transport.write(begins[self._n % len(begins)])
-        self._say(transport)
+        self._send_byte(transport)
 
-    def _say(self, transport: asyncio.Transport) -> None:
+    def _send_byte(self, transport: asyncio.Transport) -> None:
         transport.write(b"x" if self._n % 5 < 2 else b"")
-        self._timer = asyncio.get_running_loop().call_later(0.5, self._say, transport)
+        self._timer = asyncio.get_running_loop().call_later(0.5, self._send_byte, transport)
 
     def connection_lost(self, exc: Exception | None) -> None:
         if self._timer is not None:
@@ -149,7 +149,7 @@ async def _keep_slow_connection(attack: AttackParameters, n: int, heard: dict[st
     while True:
         over = asyncio.Event()
         try:
-            await _connect(lambda over=over: SlowConnection(n, over.set), attack.port, source)  # type: ignore[misc]
+            await _open_connection(lambda over=over: SlowConnection(n, over.set), attack.port, source)  # type: ignore[misc]
         except OSError:
             await asyncio.sleep(0.1)
             continue

@@ -42,7 +42,7 @@ def start_mariadb(run: Run, name: str, extra: Sequence[str] = (), tls: TlsProper
     data, password = make_data_folder(run, name)
     port = find_free_port()
     files = issue_certificate(run, name, tls) if tls else None
-    lines = (f"datadir={data}", *(files.lines() if files else ()), *extra)
+    lines = (f"datadir={data}", *(files.format_option_lines() if files else ()), *extra)
     command = ("mariadbd", f"--defaults-file={write_configuration(run, name, port, lines)}")
     authority = files.authority if files else None
     server = Server(run, name, command, "127.0.0.1", port, "admin", password, authority)
@@ -56,7 +56,7 @@ def write_configuration(run: Run, name: str, port: int, lines: Sequence[str]) ->
     """
     scratch = run.make_folder(f"{name}.tmp")
     places = (f"port={port}", f"socket={scratch}/sock", f"pid-file={scratch}/pid", f"tmpdir={scratch}")
-    return run.write(f"{name}.cnf", "\n".join(("[mysqld]", *_SETTINGS, *places, *lines, "")))
+    return run.write_file(f"{name}.cnf", "\n".join(("[mysqld]", *_SETTINGS, *places, *lines, "")))
 
 
 def make_data_folder(run: Run, name: str) -> tuple[Path, str]:
@@ -65,12 +65,12 @@ def make_data_folder(run: Run, name: str) -> tuple[Path, str]:
     folder takes half a second of processor time.
     """
     common = find_current_run() or run
-    common.ready()
+    common.prepare_folder_and_keeper()
     with common.hold_lock(_TEMPLATE):
         template, secret = common.folder / _TEMPLATE, common.folder / f"{_TEMPLATE}.secret"
         if not secret.exists():
             password = secrets.token_urlsafe(12)
-            _initialise(common, password)
+            _initialise_template(common, password)
             secret.touch(mode=0o600)
             secret.write_text(password)
     data = run.folder / name
@@ -79,10 +79,10 @@ def make_data_folder(run: Run, name: str) -> tuple[Path, str]:
     return data, secret.read_text()
 
 
-def _initialise(run: Run, password: str) -> None:
+def _initialise_template(run: Run, password: str) -> None:
     """Initialise the template of the data folders with this password of the administrator."""
     template, scratch = run.make_folder(_TEMPLATE), run.make_folder(f"{_TEMPLATE}.tmp")
-    accounts = run.write(
+    accounts = run.write_file(
         f"{_TEMPLATE}.sql",
         "DELETE FROM mysql.global_priv WHERE User = '';\n"
         "FLUSH PRIVILEGES;\n"
@@ -92,6 +92,6 @@ def _initialise(run: Run, password: str) -> None:
     options = ("--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=32M")
     places = (f"--datadir={template}", f"--tmpdir={scratch}", f"--extra-file={accounts}")
     run.start(_TEMPLATE, ("mariadb-install-db", "--no-defaults", *places, *options))
-    if run.finish(_TEMPLATE) != 0:
+    if run.wait_for_end(_TEMPLATE) != 0:
         raise RuntimeError(f"mariadb-install-db failed:\n{run.read_last_output(_TEMPLATE)}")
     accounts.unlink()

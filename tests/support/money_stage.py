@@ -66,7 +66,7 @@ class MoneyStage:
     checker: Console
     made: int = 0
 
-    def desk(self, action: str, url: str = "", **extra: str) -> Console:
+    def open_desk(self, action: str, url: str = "", **extra: str) -> Console:
         """Open a desk of the person who executes this action, and return it; the caller must close it. The test
         causes faults at it, for example by another address `url` of the database.
         """
@@ -114,7 +114,7 @@ class MoneyStage:
             self.move_clocks(timedelta(seconds=15))
         return ActionTarget(action, number, payment, refund, self.count_provider_refunds(number))
 
-    def act(self, console: Console, target: ActionTarget) -> str:
+    def execute_action(self, console: Console, target: ActionTarget) -> str:
         """Execute the action at this desk, and return its ending (see `call_for_ending` of `money_desks`)."""
         return call_for_ending(lambda: _ACTS[target.action](console, target, self))
 
@@ -137,17 +137,17 @@ class MoneyStage:
         that it has ended correctly. `code` is the ending of the action, `where` describes the fault for the messages.
         """
         self.move_clocks()
-        with self.desk("due") as fresh:
+        with self.open_desk("due") as fresh:
             fresh.recovery.run_all_tasks()
         for _ in range(4):
-            if self._ended(target):
+            if self._is_target_ended(target):
                 break
             self.move_clocks()
             self.checker.recovery.run_all_tasks()
         assert truth.count_calling_operations(self.checker.database) == 0, f"still calling after {where}"
         (self._check_notice if target.action == "notice" else self._check_refund)(target, code, where)
 
-    def _ended(self, target: ActionTarget) -> bool:
+    def _is_target_ended(self, target: ActionTarget) -> bool:
         found = find_newest_refund(self.maker, target.payment) if target.payment else None
         return found is None or found.state in ENDED_REFUND_STATES or found.state is RefundState.REQUESTED
 
@@ -173,8 +173,8 @@ class MoneyStage:
 
     def _check_notice(self, target: ActionTarget, code: str, where: str) -> None:
         """Send the notice again, as a provider does. Check that payment and order are booked exactly once."""
-        assert code != "done" or self._events(target) == 1, f"done, and not kept, at {where}"
-        with self.desk("notice") as fresh:
+        assert code != "done" or self._count_events(target) == 1, f"done, and not kept, at {where}"
+        with self.open_desk("notice") as fresh:
             assert not fresh.payments.receive_notice(_make_bank_notice(target, self)).is_refused, (
                 f"refused when repeated: {where}"
             )
@@ -187,9 +187,9 @@ class MoneyStage:
         assert (payment.state in PAID_STATES, payment.captured_minor) == (True, CAPTURED_MINOR), (
             f"{payment} after {where}"
         )
-        assert (found.state, self._events(target)) == ("paid", 1), f"{found} after {where}"
+        assert (found.state, self._count_events(target)) == ("paid", 1), f"{found} after {where}"
 
-    def _events(self, target: ActionTarget) -> int:
+    def _count_events(self, target: ActionTarget) -> int:
         rows = self.place.sql(f"SELECT count(*) FROM payment_events WHERE event_id = 'EV-{target.number}'")
         return int(rows[0][0])
 

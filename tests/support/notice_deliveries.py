@@ -68,7 +68,7 @@ def _begin_payment(scene: PaymentDesk, provider: str, name: str, order_id: int) 
     new = NewPayment(provider, name, currency, minor, order_id=order_id, begun_at=now)
     scene.context.database.write(lambda tx: payments.insert_payment(tx.conn, new, now))
     scene.money.register_payment(provider, name, minor)
-    return scene.post(provider, name)
+    return scene.make_provider_notice(provider, name)
 
 
 def deliver_notices(scene: PaymentDesk, posts: Sequence[ReceivedNotice], seed: int) -> DeliveryResult:
@@ -80,7 +80,7 @@ def deliver_notices(scene: PaymentDesk, posts: Sequence[ReceivedNotice], seed: i
     chance.shuffle(deliveries)
     storm, lock = DeliveryResult(), Lock()
 
-    def deliver(post: ReceivedNotice) -> None:
+    def deliver_until_accepted(post: ReceivedNotice) -> None:
         began, again = time.perf_counter(), 0
         while True:
             try:
@@ -97,7 +97,7 @@ def deliver_notices(scene: PaymentDesk, posts: Sequence[ReceivedNotice], seed: i
 
     began = time.perf_counter()
     with ThreadPoolExecutor(SENDERS) as pool:
-        list(pool.map(deliver, deliveries))
+        list(pool.map(deliver_until_accepted, deliveries))
     storm.seconds = time.perf_counter() - began
     return storm
 
@@ -137,7 +137,7 @@ def check_booked(scene: PaymentDesk, posts: Sequence[ReceivedNotice]) -> None:
     assert scene.place.sql("SELECT COUNT(*) FROM orders WHERE status <> 'paid'") == [(0,)]
     booked = "SELECT COUNT(*), COUNT(DISTINCT subject_id) FROM audit_log WHERE what = 'payment.booked'"
     assert scene.place.sql(booked) == [(len(posts), len(posts))]
-    assert scene.cases() == []
+    assert scene.list_open_rules() == []
 
 
 _EXPECTED_STATES = {

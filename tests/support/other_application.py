@@ -44,7 +44,7 @@ class ApplicationResults:
     failed: list[str] = field(default_factory=list)
     added: list[tuple[int, int, str]] = field(default_factory=list)
 
-    def waited(self) -> bool:
+    def has_waited(self) -> bool:
         """True if a statement waited a second or longer because of the table, and not only because the machine was
         busy.
         """
@@ -69,7 +69,10 @@ class Application:
         return self._url.get_backend_name() == "sqlite"
 
     def run(self) -> ApplicationResults:
-        threads = [threading.Thread(target=work) for work in (self._read, self._write, self._elsewhere)]
+        threads = [
+            threading.Thread(target=work)
+            for work in (self._read_until_over, self._write_until_over, self._write_to_other_table)
+        ]
         for thread in threads:
             thread.start()
         sys.stdin.read()
@@ -78,7 +81,7 @@ class Application:
             thread.join()
         return self._met
 
-    def _open(self) -> Any:
+    def _open_connection(self) -> Any:
         if self._is_file:
             return sqlite3.connect(str(self._url.database), timeout=PATIENCE_SECONDS, isolation_level=None)
         url = self._url
@@ -93,9 +96,9 @@ class Application:
             ssl_disabled=True,
         )
 
-    def _read(self) -> None:
+    def _read_until_over(self) -> None:
         """Read the newest rows, and one row by its id, again and again until the end."""
-        with contextlib.closing(self._open()) as connection:
+        with contextlib.closing(self._open_connection()) as connection:
             cursor = connection.cursor()
             while not self._over.wait(self._pause):
                 begun = time.perf_counter()
@@ -106,9 +109,9 @@ class Application:
                 self._met.longest_read_ms = max(self._met.longest_read_ms, (time.perf_counter() - begun) * 1000)
                 self._met.reads += 1
 
-    def _elsewhere(self) -> None:
+    def _write_to_other_table(self) -> None:
         """Insert rows into another table again and again until the end, to measure the load of the machine."""
-        with contextlib.closing(self._open()) as connection:
+        with contextlib.closing(self._open_connection()) as connection:
             cursor = connection.cursor()
             cursor.execute("CREATE TABLE IF NOT EXISTS notes_elsewhere (words VARCHAR(20))")
             while not self._over.wait(self._pause):
@@ -117,16 +120,16 @@ class Application:
                 took = (time.perf_counter() - begun) * 1000
                 self._met.longest_elsewhere_ms = max(self._met.longest_elsewhere_ms, took)
 
-    def _write(self) -> None:
-        with contextlib.closing(self._open()) as connection:
+    def _write_until_over(self) -> None:
+        with contextlib.closing(self._open_connection()) as connection:
             cursor = connection.cursor()
             while not self._over.wait(self._pause):
-                client, number = self._next()
+                client, number = self._choose_next_row()
                 begun = time.perf_counter()
-                self._insert(cursor, client, number)
+                self._insert_row(cursor, client, number)
                 self._met.longest_write_ms = max(self._met.longest_write_ms, (time.perf_counter() - begun) * 1000)
 
-    def _next(self) -> tuple[int, str]:
+    def _choose_next_row(self) -> tuple[int, str]:
         """Return (client, corporation number) of the next row: mostly new ones, sometimes those of an earlier row,
         also in another spelling.
         """
@@ -135,7 +138,7 @@ class Application:
             return client, self._chance.choice((number, f"T{number}" if len(number) == 13 else number))
         return 1 + self._chance.randrange(3), next(self._fresh)
 
-    def _insert(self, cursor: Any, client: int, number: str) -> None:
+    def _insert_row(self, cursor: Any, client: int, number: str) -> None:
         marks = ", ".join([self._mark] * 6)
         values = (client, number, self._chance.randrange(1, 10**9), "架空商店", "2026-01-02 03:04:05", "ok")
         try:

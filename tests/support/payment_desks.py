@@ -93,7 +93,7 @@ class PaymentDesk:
 
     # The shop
 
-    def order(self, number: str, minor: int, currency: str = "JPY", corporation: str | None = None) -> int:
+    def insert_order(self, number: str, minor: int, currency: str = "JPY", corporation: str | None = None) -> int:
         """Insert an order as the shop does, and return its id. `minor`: its amount in minor units of `currency`."""
         whose = "NULL" if corporation is None else f"'{corporation}'"
         self.place.sql(
@@ -106,7 +106,7 @@ class PaymentDesk:
         """Cancel the order, as the shop does."""
         self.place.sql(f"UPDATE orders SET status = 'cancelled' WHERE merch_txn_id = '{number}'")
 
-    def account(self, corporation: str, limit: int, currency: str = "JPY") -> None:
+    def insert_account(self, corporation: str, limit: int, currency: str = "JPY") -> None:
         """Insert an account of the corporation with this limit (minor units)."""
         self.place.sql(
             "INSERT INTO accounts (corporation_number, currency, limit_minor)"
@@ -115,7 +115,7 @@ class PaymentDesk:
 
     # Reading
 
-    def payment(self, payment_id: int) -> Payment:
+    def read_payment(self, payment_id: int) -> Payment:
         """Return the present state of the payment."""
         with self.context.database.read() as conn:
             found = payments.find(conn, payment_id)
@@ -134,7 +134,7 @@ class PaymentDesk:
         assert found is not None
         return found
 
-    def cases(self, kind: str = "payment") -> list[str]:
+    def list_open_rules(self, kind: str = "payment") -> list[str]:
         """Return the rule ids of all open alerts about records of this kind, oldest first."""
         rows = self.place.sql(
             f"SELECT rule_id FROM alerts WHERE subject_kind = '{kind}' AND resolved_at IS NULL ORDER BY id"
@@ -152,15 +152,17 @@ class PaymentDesk:
         with act_as(WORKER):
             return tuple(TaskRun(name, task()) for name, task in self.machinery.list_due_tasks())
 
-    def post(self, provider: str, number: str, peer: str = "127.0.0.1", **more: Any) -> ReceivedNotice:
+    def make_provider_notice(
+        self, provider: str, number: str, peer: str = "127.0.0.1", **more: Any
+    ) -> ReceivedNotice:
         """Return the notice that the simulated provider would send about the present state of the payment `number`.
         `peer` is the address of the sender.
         """
         return make_notice(self.money, provider, number, peer, **more)
 
-    def deliver(self, provider: str, number: str, **more: Any) -> NoticeResult:
+    def deliver_notice(self, provider: str, number: str, **more: Any) -> NoticeResult:
         """Deliver the notice of `post` to the desk, and return the result."""
-        return self.payments.receive_notice(self.post(provider, number, **more))
+        return self.payments.receive_notice(self.make_provider_notice(provider, number, **more))
 
     def make_bank_notice(self, event: str, order: str, amount: str = "3300", **fields: object) -> ReceivedNotice:
         """Return a signed notice of a bank about a payment of the order `order`. `amount` is in major units, as a

@@ -334,5 +334,7 @@ def get_nodes(engine: Engine) -> Sequence[servers.SqlServer]:
     """Return the servers of an engine. The first call in the run starts them."""
     if engine == "galera":
         require_galera_turn()
-        return servers.shared_galera().nodes
-    return (servers.shared_mariadb(),) if engine == "mariadb" else (servers.make_prepared_server(os.environ[MYSQL]),)
+        return servers.get_shared_galera().nodes
+    return (
+        (servers.get_shared_mariadb(),) if engine == "mariadb" else (servers.make_prepared_server(os.environ[MYSQL]),)
+    )

@@ -56,7 +56,7 @@ class PooledDatabase:
         with self._connect_as("").cursor() as cursor:
             self._numbered = {str(table) for (table,) in _execute_and_fetch(cursor, _SELECT_NUMBERED_TABLES_SQL)}
             self._truncated = set(self._numbered)
-            self._clear(
+            self._delete_all_rows(
                 cursor, _list_filled_tables(cursor) - {"alembic_version", "console_meta", "limits", "operators"}
             )
             self._kept = _read_tables(cursor, _list_filled_tables(cursor))
@@ -81,7 +81,7 @@ class PooledDatabase:
         """
         turn = first % len(self.nodes)
         node, *others = self.nodes[turn:] + self.nodes[:turn]
-        url = node.url(*self._accounts[person], self._team.database)
+        url = node.make_url(*self._accounts[person], self._team.database)
         fallbacks = "&".join(f"fallback={other.host}:{other.port}" for other in others)
         return f"{url}?{fallbacks}" if fallbacks else url
 
@@ -97,13 +97,13 @@ class PooledDatabase:
                 rows = list(cursor.fetchall())
         return rows
 
-    def empty(self) -> None:
+    def restore_content(self) -> None:
         """Restore the content that the database had when it was made. New ids begin at 1 again."""
         if self._unguarded:
             self._create_triggers()
         with self._connect_as("").cursor() as cursor:
             unchanged = self._find_unchanged_tables(cursor)
-            self._clear(cursor, _list_filled_tables(cursor) - unchanged)
+            self._delete_all_rows(cursor, _list_filled_tables(cursor) - unchanged)
             for table, rows in self._kept.items():
                 if table in unchanged:
                     continue
@@ -131,7 +131,7 @@ class PooledDatabase:
         schema.close()
         self._unguarded = False
 
-    def drop(self) -> None:
+    def drop_database(self) -> None:
         """Drop the database and its accounts. Needed only on a server that isn't ended with the run."""
         self.nodes[0].sql(f"DROP USER IF EXISTS `{self.get_account_name(_SHOP_ACCOUNT)}`@`%`")
         self._team.drop()
@@ -171,7 +171,7 @@ class PooledDatabase:
         self.nodes[0].sql(f"GRANT SELECT, INSERT, UPDATE ON {table} TO `{name}`@`%`")
         return name, password
 
-    def _clear(self, cursor: Any, tables: set[str]) -> None:
+    def _delete_all_rows(self, cursor: Any, tables: set[str]) -> None:
         """Delete all rows of these tables. TRUNCATE ignores triggers and lets ids begin at 1 again, but creates the
         table again, which takes ten times as long as deleting the few rows of a test. So it is used only for tables
         with numbered ids, and for tables whose triggers refuse the deletion.
@@ -236,7 +236,7 @@ def lend_database(engine: str, nodes: Sequence[SqlServer]) -> Iterator[PooledDat
     free = _free_databases.setdefault(engine, [])
     database = free.pop() if free else PooledDatabase(nodes)
     try:
-        database.empty()
+        database.restore_content()
         yield database
     finally:
         free.append(database)
@@ -251,4 +251,4 @@ def drop_all() -> None:
     """Drop all free databases of the pool. Needed only on a server that isn't ended with the run."""
     for free in _free_databases.values():
         while free:
-            free.pop().drop()
+            free.pop().drop_database()

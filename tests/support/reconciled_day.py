@@ -52,7 +52,9 @@ class ReconciledDay:
         """
         at, scene = self.noon, self.scene
         new = NewPayment(source, number, "JPY", minor, state=PaymentState.USER_PAYMENT, begun_at=at)
-        payment = scene.payment(scene.context.database.write(lambda tx: payments.insert_payment(tx.conn, new, at)))
+        payment = scene.read_payment(
+            scene.context.database.write(lambda tx: payments.insert_payment(tx.conn, new, at))
+        )
         if not paid:
             return payment
         report = PaymentReport(
@@ -68,13 +70,13 @@ class ReconciledDay:
         answer = Outcome(OutcomeClass.SUCCEEDED, "told", SendingCertainty.YES, report, 200, "{}", "0" * 64)
         fact = ReportWithSource(report, at, ReportSource.READ, "payment", answer)
         scene.context.write(lambda tx: apply_report(scene.context, tx, payment, fact))
-        return scene.payment(payment.id)
+        return scene.read_payment(payment.id)
 
     def add_payment_on_both_sides(self, number: str, minor: int = 3300, **more: Any) -> Payment:
         """Add an equal paid payment here and at the provider, and return ours."""
         return self.insert_our_payment(number, minor, self.add_provider_payment(number, minor, **more))
 
-    def announce(self) -> None:
+    def announce_file(self) -> None:
         """Deliver the provider's notice that the file of this day is available."""
         url = self.scene.money.publish_recon_file(self.day.isoformat(), must_notify=False)
         told = {
@@ -89,11 +91,11 @@ class ReconciledDay:
         )
         assert not result.is_refused
 
-    def run(self, *, dry_run: bool = False, provider: str = "paypay") -> ReconcileReport:
+    def reconcile_day(self, *, dry_run: bool = False, provider: str = "paypay") -> ReconcileReport:
         """Reconcile the day, and return the report."""
         return self.scene.console.reconciliation.run(provider, self.day, self.day, dry_run=dry_run)
 
-    def rows(self) -> dict[str, int]:
+    def count_rows(self) -> dict[str, int]:
         """Return the number of rows of the tables that a reconciliation may change, by table."""
         tables = ("payments", "payment_events", "evidence", "documents", "alerts", "audit_log", "changes", "leases",
                   "reconciliations", "reconciliation_rows", "orders", "refunds")  # fmt: skip

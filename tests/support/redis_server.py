@@ -34,7 +34,7 @@ def start_redis(run: Run, name: str) -> RedisServer:
     """Start a server with this name in the run, and return it when it answers."""
     port, password = find_free_port(), secrets.token_urlsafe(12)
     settings = (f"port {port}", "bind 127.0.0.1", f"requirepass {password}", 'save ""', "appendonly no")
-    file = run.write(f"{name}.conf", "\n".join((*settings, f"dir {run.make_folder(name)}", "")))
+    file = run.write_file(f"{name}.conf", "\n".join((*settings, f"dir {run.make_folder(name)}", "")))
     server = RedisServer(run, name, ("redis-server", str(file)), port, password)
     server.start()
     return server

@@ -70,11 +70,11 @@ class TransactionCheckedAdapter:
         if name not in ("read_payment", "read_refund", "list_refunds", "delete_code", "start", "refund", "cancel"):
             return found
 
-        def called(*given: Any) -> Any:
+        def check_and_call(*given: Any) -> Any:
             assert self._watch.count == 0, f"{name} inside a transaction"
             return found(*given)
 
-        return called
+        return check_and_call
 
 
 class RefundDesk:
@@ -115,13 +115,13 @@ class RefundDesk:
     def insert_team(self) -> None:
         """Insert the people of TEAM, so that from now on only they may act."""
 
-        def add(tx: Transaction) -> None:
+        def insert_people(tx: Transaction) -> None:
             for person in TEAM:
                 people.insert_person(tx.conn, person)
 
-        self.context.database.write(add)
+        self.context.database.write(insert_people)
 
-    def paid(
+    def make_paid_payment(
         self, number: str = "ORD-1", minor: int = 3_300, provider: str = "paypay", *, order: bool = True, **facts: Any
     ) -> Payment:
         """Add a paid payment at the provider and here, with a paid order if `order`, and return ours. `minor`: its
@@ -130,7 +130,7 @@ class RefundDesk:
         there = self.control.payments_control.register_payment(provider, number, minor)
         now, currency = self.context.now(), _CURRENCY[provider]
 
-        def write(tx: Any) -> int:
+        def insert_payment(tx: Any) -> int:
             order_id = None
             if order:
                 order_id = orders.insert_order(tx.conn, orders.NewOrder(number, minor, currency), now)
@@ -146,53 +146,55 @@ class RefundDesk:
             assert payments.set_captured_amount(tx.conn, payment.id, minor, now)
             return payment.id
 
-        return self.payment(self.context.database.write(write))
+        return self.read_payment(self.context.database.write(insert_payment))
 
-    def payment(self, payment_id: int) -> Payment:
+    def read_payment(self, payment_id: int) -> Payment:
         with self.context.database.read() as conn:
             found = payments.find(conn, payment_id)
         assert found is not None
         return found
 
-    def disable(self, name: str) -> None:
+    def disable_person(self, name: str) -> None:
         """Disable the person with this name."""
         self.sql("UPDATE operators SET disabled_at = '2026-11-20 00:00:00' WHERE name = :name", name=name)
 
     def sql(self, statement: str, **values: object) -> list[Any]:
         """Run an SQL statement without the services, as another program would, and return its rows."""
 
-        def run(tx: Any) -> list[Any]:
+        def execute_statement(tx: Any) -> list[Any]:
             result = tx.conn.execute(text(statement), values)
             return list(result) if result.returns_rows else []
 
-        return self.context.database.write(run)
+        return self.context.database.write(execute_statement)
 
     # Acts of people
 
-    def ask(self, payment: Payment, amount: str = "1000", by: str = "op-a", **more: Any) -> Refund:
+    def request_refund(self, payment: Payment, amount: str = "1000", by: str = "op-a", **more: Any) -> Refund:
         """Request a refund of `amount` (major units) as the person `by`. `more` are further arguments of
         RefundRequest.
         """
         with self.console.acting_as(by):
             return self.refunds.request(RefundRequest(payment.id, amount, more.pop("reason", "sent back"), **more))
 
-    def approve(self, refund: Refund, by: str = "lead-b", expected_version: int | None = None) -> Refund:
+    def approve_refund(self, refund: Refund, by: str = "lead-b", expected_version: int | None = None) -> Refund:
         with self.console.acting_as(by):
             return self.refunds.approve(refund.id, expected_version)
 
-    def reject(self, refund: Refund, by: str = "lead-b", reason: str = "paid out in cash") -> Refund:
+    def reject_refund(self, refund: Refund, by: str = "lead-b", reason: str = "paid out in cash") -> Refund:
         with self.console.acting_as(by):
             return self.refunds.reject(refund.id, reason)
 
-    def withdraw(self, refund: Refund, by: str = "op-a") -> Refund:
+    def withdraw_refund(self, refund: Refund, by: str = "op-a") -> Refund:
         with self.console.acting_as(by):
             return self.refunds.withdraw(refund.id)
 
-    def probe(self, refund: Refund, by: str = "op-a") -> Refund:
+    def probe_refund(self, refund: Refund, by: str = "op-a") -> Refund:
         with self.console.acting_as(by):
             return self.refunds.probe(refund.id)
 
-    def resolve(self, refund: Refund, as_state: str, by: str, number: str | None = None, proof: str = "seen") -> Any:
+    def resolve_refund(
+        self, refund: Refund, as_state: str, by: str, number: str | None = None, proof: str = "seen"
+    ) -> Any:
         """Resolve the refund as `as_state`. `number` is the provider's id of the refund, `proof` the person's
         evidence.
         """
@@ -208,10 +210,10 @@ class RefundDesk:
             with self.context.database.read() as conn:
                 lapsed = [one for one in journal.list_lapsed_operations(conn) if one.subject_kind == "refund"]
             done = {"lapsed": sum(self.machinery.submit_action.record_lapse(one.id) for one in lapsed)}
-            done["delivered"] = self._deliver()
+            done["delivered"] = self._deliver_spooled_answers()
             return done | {name: task() for name, task in tasks.items()}
 
-    def _deliver(self) -> int:
+    def _deliver_spooled_answers(self) -> int:
         spool, count = self.context.spool, 0
         spool.set_cipher(self.context.cipher)
         for entry in spool.list_undelivered_entries(self.context.database_id):
@@ -237,7 +239,7 @@ class RefundDesk:
         """Check that the amounts of our payment agree with the provider's ledger, and that no more was refunded than
         captured. Return our payment.
         """
-        ours = self.payment(payment.id)
+        ours = self.read_payment(payment.id)
         there = self.control.payments_control.read_payment(ours.provider, ours.merchant_payment_id)
         assert ours.refundable_minor >= 0
         assert there["accepted_minor"] <= ours.captured_minor

@@ -19,28 +19,28 @@ class ReportRows:
         for table in _TABLES:
             place.drop_table_triggers(table)
 
-    def insert(self, table: str, values: Mapping[str, object]) -> None:
+    def insert_row(self, table: str, values: Mapping[str, object]) -> None:
         columns, texts = ", ".join(values), ", ".join(map(_make_sql_literal, values.values()))
         self._place.sql(f"INSERT INTO {table} ({columns}) VALUES ({texts})")
 
-    def payment(self, provider: str, status: str, begun_at: datetime | None, **other: object) -> None:
+    def insert_payment(self, provider: str, status: str, begun_at: datetime | None, **other: object) -> None:
         self._count += 1
         values = {
             "provider": provider, "merchant_payment_id": f"P-{self._count}", "status": status, "begun_at": begun_at,
             "currency": "JPY", "asked_minor": 1_000, "created_at": NOW, "changed_at": NOW,
         }  # fmt: skip
-        self.insert("payments", {**values, **other})
+        self.insert_row("payments", {**values, **other})
 
-    def refund(self, status: str, created_at: datetime, **other: object) -> None:
+    def insert_refund(self, status: str, created_at: datetime, **other: object) -> None:
         self._count += 1
         values = {
             "payment_id": self._count, "refund_amount": 1_000, "currency": "JPY", "status": status, "maker": "op-a",
             "reason": "sent back", "saw": "{}", "radar": "[]", "checkers_needed": 1, "decide_by": NOW,
             "created_at": created_at, "changed_at": NOW,
         }  # fmt: skip
-        self.insert("refunds", {**values, **other})
+        self.insert_row("refunds", {**values, **other})
 
-    def operation(self, kind: str, action: str, state: str, started_at: datetime, **other: object) -> None:
+    def insert_operation(self, kind: str, action: str, state: str, started_at: datetime, **other: object) -> None:
         self._count += 1
         values = {
             "id": f"operation-{self._count}", "action": action, "subject_kind": kind, "subject_id": self._count,
@@ -48,7 +48,7 @@ class ReportRows:
             "desk": "", "host": "", "process": 1, "session": "", "started_at": started_at, "lease_clock": "",
             "lease_expires": 0, "fence": 1,
         }  # fmt: skip
-        self.insert("operations", {**values, **other})
+        self.insert_row("operations", {**values, **other})
 
 
 def _make_sql_literal(value: object) -> str:

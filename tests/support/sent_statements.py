@@ -24,7 +24,7 @@ def record_statements(desk: Console) -> Iterator[list[str]]:
     sent: list[str] = []
     engines = {id(engine): engine for engine in (desk.database.engine, desk.database._read_engine)}.values()
 
-    def note(_conn: object, _cursor: object, statement: str, *_: object) -> None:
+    def note_statement(_conn: object, _cursor: object, statement: str, *_: object) -> None:
         if (
             not _is_renewal()
             and not statement.startswith("BEGIN")
@@ -32,19 +32,19 @@ def record_statements(desk: Console) -> Iterator[list[str]]:
         ):
             sent.append(statement)
 
-    def commit(_conn: object) -> None:
+    def note_commit(_conn: object) -> None:
         if desk.database.is_server and not _is_renewal():
             sent.append("COMMIT")
 
     for engine in engines:
-        event.listen(engine, "before_cursor_execute", note)
-        event.listen(engine, "commit", commit)
+        event.listen(engine, "before_cursor_execute", note_statement)
+        event.listen(engine, "commit", note_commit)
     try:
         yield sent
     finally:
         for engine in engines:
-            event.remove(engine, "before_cursor_execute", note)
-            event.remove(engine, "commit", commit)
+            event.remove(engine, "before_cursor_execute", note_statement)
+            event.remove(engine, "commit", note_commit)
 
 
 @contextmanager
@@ -55,7 +55,7 @@ def record_packets() -> Iterator[list[list[bytes]]]:
     packets: list[list[bytes]] = []
     write = PipeliningConnection._write_bytes
 
-    def note(self: Any, data: bytes) -> None:
+    def note_packet(self: Any, data: bytes) -> None:
         statements, start = [], 0
         while start < len(data):
             end = start + 4 + int.from_bytes(data[start : start + 3], "little")
@@ -66,7 +66,7 @@ def record_packets() -> Iterator[list[list[bytes]]]:
             packets.append(statements)
         write(self, data)
 
-    PipeliningConnection._write_bytes = note
+    PipeliningConnection._write_bytes = note_packet
     try:
         yield packets
     finally:

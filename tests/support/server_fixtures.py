@@ -62,13 +62,13 @@ def mariadb_server() -> servers.Server:
     use one of its own (`with mariadb()`).
     """
     require_server("mariadb")
-    return servers.shared_mariadb()
+    return servers.get_shared_mariadb()
 
 
 @pytest.fixture
 def mariadb_url(mariadb_server: servers.Server) -> Iterator[str]:
     """Yield the URL of a new, empty database on the run's MariaDB, for its owner."""
-    with mariadb_server.database() as url:
+    with mariadb_server.create_temporary_database() as url:
         yield url
 
 
@@ -85,7 +85,7 @@ def use_galera(*, alone: bool) -> Iterator[None]:
         return
     while True:
         with servers.use_shared_server("galera", alone=alone):
-            if servers.shared_galera().whole():
+            if servers.get_shared_galera().is_whole():
                 _state["galera turns"] += 1
                 try:
                     yield
@@ -93,7 +93,7 @@ def use_galera(*, alone: bool) -> Iterator[None]:
                     _state["galera turns"] -= 1
                 return
         with servers.use_shared_server("galera", alone=True):
-            servers.shared_galera().heal()
+            servers.get_shared_galera().restart_nodes()
 
 
 def require_galera_turn() -> None:
@@ -108,7 +108,7 @@ def require_galera_turn() -> None:
 def galera_cluster() -> servers.Cluster:
     """Return the run's cluster of three nodes. A test that kills, stops or pauses a node must use `galera_alone`."""
     require_server("galera")
-    return servers.shared_galera()
+    return servers.get_shared_galera()
 
 
 @pytest.fixture
@@ -117,7 +117,7 @@ def galera_alone(galera_cluster: servers.Cluster) -> Iterator[servers.Cluster]:
     restarted.
     """
     yield galera_cluster
-    galera_cluster.heal()
+    galera_cluster.restart_nodes()
 
 
 @pytest.fixture(autouse=True)
@@ -136,7 +136,7 @@ def redis_server() -> servers.RedisServer:
     server must use one of its own (`with redis()`).
     """
     require_server("redis")
-    return servers.shared_redis()
+    return servers.get_shared_redis()
 
 
 @pytest.fixture(scope="session")

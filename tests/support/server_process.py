@@ -40,11 +40,11 @@ class ServerProcess(ABC):
 
     @property
     def pid(self) -> int:
-        return self.run.pid(self.name)
+        return self.run.get_pid(self.name)
 
     @property
     def alive(self) -> bool:
-        return self.run.code(self.name) is None
+        return self.run.get_exit_status(self.name) is None
 
     @property
     def paused(self) -> bool:
@@ -55,7 +55,7 @@ class ServerProcess(ABC):
 
     def kill(self) -> None:
         """Kill the server with SIGKILL, and wait until it has ended."""
-        self.run.signal(self.name, signal.SIGKILL)
+        self.run.send_signal(self.name, signal.SIGKILL)
 
     def stop(self) -> None:
         """Shut the server down with SIGTERM, as an administrator would, and wait until it has ended."""
@@ -71,9 +71,9 @@ class ServerProcess(ABC):
         """Stop the server with SIGSTOP, and wait until all its threads are stopped. Its connections stay open without
         answers.
         """
-        self.run.signal(self.name, signal.SIGSTOP)
+        self.run.send_signal(self.name, signal.SIGSTOP)
         wait_until(lambda: self.paused, f"{self.name} to stand still")
 
     def resume(self) -> None:
         """Let the server continue after `pause`."""
-        self.run.signal(self.name, signal.SIGCONT)
+        self.run.send_signal(self.name, signal.SIGCONT)

@@ -40,7 +40,7 @@ class Run:
     folder: Path
     owner: int
 
-    def ready(self) -> None:
+    def prepare_folder_and_keeper(self) -> None:
         """Create the folder and start the keeper, unless they exist. Several processes may call this method at the
         same time.
         """
@@ -80,30 +80,30 @@ class Run:
         around = {"PATH": TOOL_PATHS, "LC_ALL": "C", "TZ": "UTC", **(environment or {})}
         self.send_to_keeper("start", name, command=words, environment=around, user=find_unprivileged_user())
 
-    def signal(self, name: str, number: int) -> None:
+    def send_signal(self, name: str, number: int) -> None:
         """Send a signal to the process of this name. After SIGKILL, return when it has ended."""
         self.send_to_keeper("signal", name, number=int(number))
 
-    def code(self, name: str) -> int | None:
+    def get_exit_status(self, name: str) -> int | None:
         """Return the exit status of the process (negative: the signal that ended it); None while it runs."""
         code: int | None = self.send_to_keeper("state", name)["code"]
         return code
 
-    def pid(self, name: str) -> int:
+    def get_pid(self, name: str) -> int:
         """Return the process id, also after the process has ended."""
         return int(self.send_to_keeper("state", name)["pid"])
 
-    def finish(self, name: str, seconds: float = PATIENCE_SECONDS) -> int:
+    def wait_for_end(self, name: str, seconds: float = PATIENCE_SECONDS) -> int:
         """Wait until the process has ended by itself, and return its exit status. Raises AssertionError after
         `seconds`.
         """
-        wait_until(lambda: self.code(name) is not None, f"the end of {name}", seconds)
-        return self.code(name) or 0
+        wait_until(lambda: self.get_exit_status(name) is not None, f"the end of {name}", seconds)
+        return self.get_exit_status(name) or 0
 
     def stop(self, name: str) -> None:
         """Send SIGTERM to the process, and wait until it has ended."""
-        self.signal(name, signal.SIGTERM)
-        self.finish(name)
+        self.send_signal(name, signal.SIGTERM)
+        self.wait_for_end(name)
 
     def read_last_output(self, name: str) -> str:
         """Return the last 2,000 characters of the process's output."""
@@ -118,7 +118,7 @@ class Run:
         give_to_server_user(made)
         return made
 
-    def write(self, name: str, text: str) -> Path:
+    def write_file(self, name: str, text: str) -> Path:
         """Write a file in the run's folder that only the servers' user may read, and return its path."""
         file = self.folder / name
         file.touch(mode=0o600)

@@ -32,15 +32,15 @@ __all__ = [
     "Server",
     "SqlServer",
     "TlsProperties",
-    "galera",
+    "start_private_galera",
     "make_prepared_server",
-    "mariadb",
+    "start_private_mariadb",
     "find_missing_reason",
     "start_own_run",
-    "redis",
-    "shared_galera",
-    "shared_mariadb",
-    "shared_redis",
+    "start_private_redis",
+    "get_shared_galera",
+    "get_shared_mariadb",
+    "get_shared_redis",
     "use_shared_server",
 ]
 
@@ -80,7 +80,7 @@ def start_own_run(place: Path | None = None) -> Iterator[Run]:
 
 
 @contextmanager
-def mariadb(
+def start_private_mariadb(
     *, tls: TlsProperties | bool = False, extra_config: Sequence[str] = (), place: Path | None = None
 ) -> Iterator[Server]:
     """Yield a private MariaDB server, which starts in about a second. With `tls=True` it has a certificate for this
@@ -92,30 +92,32 @@ def mariadb(
 
 
 @contextmanager
-def galera(size: int = 3, *, extra_config: Sequence[str] = (), place: Path | None = None) -> Iterator[Cluster]:
+def start_private_galera(
+    size: int = 3, *, extra_config: Sequence[str] = (), place: Path | None = None
+) -> Iterator[Cluster]:
     """Yield a private Galera cluster of `size` nodes, which starts in about seven seconds."""
     with _own_private_run(place) as run:
         yield galera_cluster.start_cluster(run, size, extra_config)
 
 
 @contextmanager
-def redis() -> Iterator[RedisServer]:
+def start_private_redis() -> Iterator[RedisServer]:
     """Yield a private Redis server, which starts within a moment."""
     with _own_private_run(None) as run:
         yield redis_server.start_redis(run, "redis")
 
 
-def shared_mariadb() -> Server:
+def get_shared_mariadb() -> Server:
     """Return the run's MariaDB server. The first call in the run starts it."""
     return _get_shared_server("mariadb", lambda run: mariadb_server.start_mariadb(run, "mariadb"))
 
 
-def shared_galera() -> Cluster:
+def get_shared_galera() -> Cluster:
     """Return the run's cluster of three nodes. The first call in the run starts it."""
     return _get_shared_server("galera", galera_cluster.start_cluster)
 
 
-def shared_redis() -> RedisServer:
+def get_shared_redis() -> RedisServer:
     """Return the run's Redis server. The first call in the run starts it."""
     return _get_shared_server("redis", lambda run: redis_server.start_redis(run, "redis"))
 
@@ -128,7 +130,7 @@ def use_shared_server(name: str, *, alone: bool) -> Iterator[None]:
     """
     run = server_run.find_current_run()
     assert run is not None, "shared servers belong to a run"
-    run.ready()
+    run.prepare_folder_and_keeper()
     with ExitStack() as held:
         with run.hold_lock(f"{name}.gate"):
             held.enter_context(run.hold_lock(f"{name}.turn", shared=not alone))
@@ -139,7 +141,7 @@ def use_shared_server(name: str, *, alone: bool) -> Iterator[None]:
 def _own_private_run(place: Path | None) -> Iterator[Run]:
     run = server_run.make_run(place)
     try:
-        run.ready()
+        run.prepare_folder_and_keeper()
         yield run
     finally:
         run.end()
@@ -149,7 +151,7 @@ def _get_shared_server(name: str, start: Callable[[Run], _T]) -> _T:
     run = server_run.find_current_run()
     if run is None:
         raise RuntimeError("no run of servers here: open one with `with start_own_run():`")
-    run.ready()
+    run.prepare_folder_and_keeper()
     known, failed = run.folder / f"{name}.known", run.folder / f"{name}.failed"
     with run.hold_lock(f"{name}.start"):
         if failed.exists():

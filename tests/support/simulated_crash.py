@@ -18,16 +18,16 @@ def simulate_crash(context: ServiceContext) -> Iterator[Callable[[], NoReturn]]:
     same desk.
     """
 
-    def gone(*_: object, **__: object) -> NoReturn:
+    def raise_crash(*_: object, **__: object) -> NoReturn:
         raise SimulatedCrash
 
-    def vanish() -> NoReturn:
-        context.database.write = gone  # type: ignore[method-assign]  # a dead process writes nothing
-        context.spool.store_answer = gone  # type: ignore[method-assign]
+    def stop_all_writes() -> NoReturn:
+        context.database.write = raise_crash  # type: ignore[method-assign]  # a dead process writes nothing
+        context.spool.store_answer = raise_crash  # type: ignore[method-assign]
         raise SimulatedCrash
 
     try:
-        yield vanish
+        yield stop_all_writes
     finally:
         context.database.__dict__.pop("write", None)
         context.spool.__dict__.pop("store_answer", None)

@@ -65,7 +65,7 @@ class ProxyFault:
         """Send the command that was held back to the server; its answer is dropped."""
         self._held.set()
 
-    def wait(self) -> None:
+    def wait_for_release(self) -> None:
         """Wait until `release_command` is called."""
         assert self._held.wait(PATIENCE_SECONDS), "nobody let it go"
 
@@ -89,7 +89,7 @@ class _ProxiedConnection:
     def broken(self) -> bool:
         return self._shot is not None
 
-    def hang_up(self) -> None:
+    def shut_down(self) -> None:
         """Shut both connections down."""
         for one in (self._client, self._server):
             with suppress(OSError):
@@ -97,7 +97,7 @@ class _ProxiedConnection:
 
     def end(self) -> None:
         """Shut both connections down, wait until both threads have ended, and close the connections."""
-        self.hang_up()
+        self.shut_down()
         for thread in self._threads:
             thread.join(PATIENCE_SECONDS)
         self._client.close()
@@ -107,7 +107,7 @@ class _ProxiedConnection:
         with suppress(OSError):
             work()
         if not self.broken:
-            self.hang_up()
+            self.shut_down()
 
     def _copy_to_server(self) -> None:
         """Copy the client's packets to the server, with the fault that happens at one of them."""
@@ -115,10 +115,10 @@ class _ProxiedConnection:
             if self.broken:
                 continue
             self._pending += data
-            for packet in self._packets():
-                self._forward(packet)
+            for packet in self._iterate_packets():
+                self._forward_packet(packet)
 
-    def _packets(self) -> Iterator[bytes]:
+    def _iterate_packets(self) -> Iterator[bytes]:
         while len(self._pending) >= _HEADER:
             size = _HEADER + int.from_bytes(self._pending[:3], "little")
             if len(self._pending) < size:
@@ -126,7 +126,7 @@ class _ProxiedConnection:
             packet, self._pending = self._pending[:size], self._pending[size:]
             yield packet
 
-    def _forward(self, packet: bytes) -> None:
+    def _forward_packet(self, packet: bytes) -> None:
         shot = self._proxy.find_fault(packet)
         if shot is not None:
             self._shot = shot if shot.kind != "passed" else None
@@ -151,7 +151,7 @@ class _ProxiedConnection:
     def _hold_request(self, packet: bytes) -> None:
         self._cut_client()
         assert self._shot is not None, "set by whoever breaks"
-        self._shot.wait()
+        self._shot.wait_for_release()
         self._server.sendall(packet)
 
     def _copy_to_client(self) -> None:
@@ -200,7 +200,7 @@ class SqlProxy:
         self._shot: ProxyFault | None = None
         self._closed = False
         self._lock = Lock()
-        self._thread = Thread(target=self._accept, daemon=True)
+        self._thread = Thread(target=self._accept_connections, daemon=True)
 
     def __enter__(self) -> "SqlProxy":
         self._thread.start()
@@ -216,7 +216,7 @@ class SqlProxy:
         for one in self._silent:
             one.close()
 
-    def url(self, url: str) -> str:
+    def make_url(self, url: str) -> str:
         """Return the database URL `url` with the proxy in place of the server, and without fallback nodes."""
         parts = urlsplit(url)
         account = parts.netloc.rpartition("@")[0]
@@ -253,7 +253,7 @@ class SqlProxy:
         self._closed = True
         for line in self._lines:
             if line is not by:
-                line.hang_up()
+                line.shut_down()
 
     def find_fault(self, packet: bytes) -> ProxyFault | None:
         """Return the fault that happens at this packet of a client; None if there is none. Called for each packet, in
@@ -266,15 +266,15 @@ class SqlProxy:
             self.commands.append(sql)
             return self._shot if self._shot and self._shot.count_and_match(sql) else None
 
-    def _accept(self) -> None:
+    def _accept_connections(self) -> None:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
                 client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
                 self.taken += 1
-                self._take(client)
+                self._start_connection(client)
 
-    def _take(self, client: socket.socket) -> None:
+    def _start_connection(self, client: socket.socket) -> None:
         if self._closed:
             client.close()
             return

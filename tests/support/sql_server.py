@@ -25,7 +25,7 @@ class SqlServer:
     admin: str
     password: str = field(repr=False)
 
-    def url(self, user: str, password: str, database: str = "") -> str:
+    def make_url(self, user: str, password: str, database: str = "") -> str:
         """Return the URL for SQLAlchemy, with the password."""
         secret = f"{quote(user, safe='')}:{quote(password, safe='')}"
         return f"mysql+pymysql://{secret}@{self.host}:{self.port}/{database}"
@@ -33,7 +33,7 @@ class SqlServer:
     @property
     def admin_url(self) -> str:
         """The URL of the administrator's account, without a database."""
-        return self.url(self.admin, self.password)
+        return self.make_url(self.admin, self.password)
 
     @property
     def is_mariadb(self) -> bool:
@@ -81,7 +81,7 @@ class SqlServer:
             return False
         return True
 
-    def fresh_database(self, name: str | None = None) -> str:
+    def create_database(self, name: str | None = None) -> str:
         """Create an empty database and an account that owns it: the account has all rights on the database, may grant
         them, and may create accounts. Return the owner's URL of the database.
         """
@@ -92,20 +92,20 @@ class SqlServer:
             f"CREATE USER `{owner}`@`%` IDENTIFIED BY '{password}'",
             f"GRANT ALL ON `{name}`.* TO `{owner}`@`%` WITH GRANT OPTION",
             f"GRANT ALL ON `{make_people_database_name(name)}`.* TO `{owner}`@`%` WITH GRANT OPTION",
-            f"GRANT {', '.join(self._for_accounts())} ON *.* TO `{owner}`@`%`",
+            f"GRANT {', '.join(self._list_account_rights())} ON *.* TO `{owner}`@`%`",
         )
         if not self.is_mariadb:
             self.sql(f"GRANT SELECT ON performance_schema.data_lock_waits TO `{owner}`@`%`")
-        return self.url(owner, password, name)
+        return self.make_url(owner, password, name)
 
-    def _for_accounts(self) -> tuple[str, ...]:
+    def _list_account_rights(self) -> tuple[str, ...]:
         """Return the rights that the owner of a database needs to create accounts, as in docs/team.md."""
         if self.is_mariadb:
             return ("CREATE USER", "PROCESS", "CONNECTION ADMIN")
         return ("CREATE USER", "ROLE_ADMIN", "PROCESS", "CONNECTION_ADMIN")
 
     def drop_database(self, url: str) -> None:
-        """Drop a database of `fresh_database` and its owner. First end the sessions that are still connected to it.
+        """Drop a database of `create_database` and its owner. First end the sessions that are still connected to it.
 
         Sessions that read information_schema aren't ended: while such a session reads the triggers of all databases,
         the server's list of sessions shows each of these databases in turn as the session's database.
@@ -126,9 +126,9 @@ class SqlServer:
         self.sql(patience, *databases, f"DROP USER IF EXISTS `{owner}`@`%`")
 
     @contextmanager
-    def database(self) -> Iterator[str]:
+    def create_temporary_database(self) -> Iterator[str]:
         """Yield the owner's URL of a new database, which is dropped at the end of the block."""
-        url = self.fresh_database()
+        url = self.create_database()
         try:
             yield url
         finally:

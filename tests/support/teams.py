@@ -63,7 +63,7 @@ class Team:
         """
         return f"`console:{self.names[who]}`" if self.server.is_mariadb else f"`{self.names[who]}`@`%`"
 
-    def connect(self, who: str, **more: Any) -> Any:
+    def open_connection(self, who: str, **more: Any) -> Any:
         """Return a PyMySQL connection of this person with AUTOCOMMIT; "owner" means the schema account."""
         parts = urlsplit(self.owner if who == "owner" else self.urls[who])
         return self.server.connect(parts.username or "", parts.password or "", self.database, **more)
@@ -102,7 +102,7 @@ def create_team(
     `exact` the accounts have exactly the short names, for a server with one team. With `asks` operators and approvers
     are in team mode. `host` replaces the server's host in the URLs.
     """
-    owner = server.fresh_database()
+    owner = server.create_database()
     server_schema.create_schema(server, owner)
     return create_accounts(server, owner, members, exact=exact, asks=asks, host=host)
 

@@ -26,7 +26,7 @@ class TlsFiles:
     authority: Path
     server: Path
 
-    def lines(self) -> tuple[str, ...]:
+    def format_option_lines(self) -> tuple[str, ...]:
         """Return the lines for MariaDB's option file."""
         return f"ssl-ca={self.authority}", f"ssl-cert={self.server}", f"ssl-key={self.server}"
 
@@ -36,7 +36,7 @@ def issue_certificate(run: Run, name: str, wanted: TlsProperties) -> TlsFiles:
     folder = run.folder / f"{name}.tls"
     folder.mkdir(mode=0o711)
     authority = CertificateAuthority(folder)
-    signed = authority.certificate(*wanted.names, days=wanted.days)
-    kept = run.write(f"{name}.tls/server.pem", signed.read_text())
+    signed = authority.write_server_certificate(*wanted.names, days=wanted.days)
+    kept = run.write_file(f"{name}.tls/server.pem", signed.read_text())
     signed.unlink()
-    return TlsFiles(authority.file(), kept)
+    return TlsFiles(authority.write_certificate_file(), kept)

@@ -212,7 +212,7 @@ def make_toasts() -> QWidget:
 
 
 def make_rows() -> QWidget:
-    def state(key: str, extra: str = "") -> Callable[[tuple[str, ...]], Cell]:
+    def make_state_cell(key: str, extra: str = "") -> Callable[[tuple[str, ...]], Cell]:
         return lambda item: StateCell.from_badge_key(item[int(key)], "ja", item[4] if extra else "")
 
     columns = [
@@ -221,9 +221,9 @@ def make_rows() -> QWidget:
         Column("order", "注文", 84, lambda item: "A-10442", "data"),
         Column("corporation", "法人", 172, lambda item: "みなも堂印刷", is_stretched=True),
         Column("amount", "金額", 96, lambda item: "¥12,000", "amount"),
-        Column("state", "状態", 84, state("1"), "state"),
-        Column("certainty", "確度", 104, state("2"), "state"),
-        Column("work", "作業", 140, state("3", "x"), "state"),
+        Column("state", "状態", 84, make_state_cell("1"), "state"),
+        Column("certainty", "確度", 104, make_state_cell("2"), "state"),
+        Column("work", "作業", 140, make_state_cell("3", "x"), "state"),
     ]
     completed, certain, none = "payment.completed", "certainty.known", "work.none"
     items = [

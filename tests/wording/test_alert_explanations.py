@@ -41,7 +41,7 @@ def find_finding(order: Order, payment: Payment, now: datetime = NOW) -> BrokenR
     return finding
 
 
-def explain(name: str) -> Explanation:
+def explain_broken_rule(name: str) -> Explanation:
     order, payment = RECORDS_BY_BROKEN_RULE[name]
     return explain_alert(order, (payment,), find_finding(order, payment), NOW - timedelta(minutes=7), NOW)
 
@@ -52,11 +52,13 @@ def test_every_rule_has_three_whole_sentences(name: str, language: str) -> None:
     """Each rule has three whole sentences: verdict, reason, next step. The last two name the payment that settles it,
     and no two rules have the same reason.
     """
-    check_sentences_complete(explain(name), language)
-    told = make_sentences(explain(name), language)
+    check_sentences_complete(explain_broken_rule(name), language)
+    told = make_sentences(explain_broken_rule(name), language)
     assert ("決済 A-10442" if language == "ja" else "ayment A-10442") in told[1]
     assert ("決済 A-10442" if language == "ja" else "ayment A-10442") in told[2]
-    others = [make_sentences(explain(other), language)[1] for other in RECORDS_BY_BROKEN_RULE if other != name]
+    others = [
+        make_sentences(explain_broken_rule(other), language)[1] for other in RECORDS_BY_BROKEN_RULE if other != name
+    ]
     assert told[1] not in others
 
 
@@ -78,7 +80,7 @@ def test_the_reason_has_states_amounts_and_ages(
 ) -> None:
     """The reason of an alert contains the present states, amounts and ages."""
     for language, parts in (("ja", japanese), ("en", english)):
-        why = make_sentences(explain(name), language)[1]
+        why = make_sentences(explain_broken_rule(name), language)[1]
         assert [part for part in parts if part not in why] == []
 
 
@@ -87,4 +89,4 @@ def test_the_reason_has_states_amounts_and_ages(
     [("A", "payment move-order"), ("B", "probe"), ("B reversed", "show"), ("C after", "refund request")],
 )
 def test_the_action_of_an_alert_has_its_command(name: str, verb: str) -> None:
-    assert (explain(name).next_step.command or "").startswith(f"support-console {verb} ")
+    assert (explain_broken_rule(name).next_step.command or "").startswith(f"support-console {verb} ")

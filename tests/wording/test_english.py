@@ -97,7 +97,7 @@ NOUNS = frozenset(
 )
 
 
-def text_outside_facts(sentence: str) -> str:
+def remove_facts(sentence: str) -> str:
     """Return the sentence without its placeholders, but with both forms of `{n:record/records}`."""
     parts = string.Formatter().parse(sentence)
     return "".join(
@@ -105,38 +105,36 @@ def text_outside_facts(sentence: str) -> str:
     )
 
 
-def counted_facts(sentence: str) -> Iterator[str]:
+def iterate_counted_facts(sentence: str) -> Iterator[str]:
     """Yield the names of the sentence's facts that are numbers of things."""
     for _, name, form, _ in string.Formatter().parse(sentence):
         if name and (name in COUNT_FACT_NAMES or form == "count" or "/" in (form or "")):
             yield name
 
 
-def rendered(key: str, number: int) -> str:
+def render_with_count(key: str, number: int) -> str:
     """Return the sentence with this number as each of its counts; other facts are words."""
     facts = {name: "x" for _, name, _, _ in string.Formatter().parse(EN[key]) if name}
-    return translate(key, "en", **{**facts, **dict.fromkeys(counted_facts(EN[key]), number)})
+    return translate(key, "en", **{**facts, **dict.fromkeys(iterate_counted_facts(EN[key]), number)})
 
 
 @pytest.mark.parametrize(("phrase", "reason"), REASON_BY_UNUSED_PHRASE.items(), ids=list(REASON_BY_UNUSED_PHRASE))
 def test_a_phrase_is_not_used(phrase: str, reason: str) -> None:
     """No English text has one of these phrases, for each of which a plainer one is used."""
     pattern = re.compile(phrase, re.IGNORECASE)
-    assert {key: text for key, text in EN.items() if pattern.search(text_outside_facts(text))} == {}, reason
+    assert {key: text for key, text in EN.items() if pattern.search(remove_facts(text))} == {}, reason
 
 
 def test_no_sentence_shows_a_code() -> None:
     """A word with an underscore is a name of the program. Only what an administrator types is shown."""
     shown = {
-        (key, word)
-        for key, text in EN.items()
-        for word in re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", text_outside_facts(text))
+        (key, word) for key, text in EN.items() for word in re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", remove_facts(text))
     }
     assert {(key, word) for key, word in shown if word not in TYPED_NAMES} == set()
     assert {(key, word) for key, word in shown if not key.startswith(FAMILIES_FOR_ADMINISTRATORS)} == set()
 
 
-KEYS_WITH_COUNTS = sorted(key for key, text in EN.items() if any(counted_facts(text)))
+KEYS_WITH_COUNTS = sorted(key for key, text in EN.items() if any(iterate_counted_facts(text)))
 
 
 def test_many_sentences_count() -> None:
@@ -148,7 +146,7 @@ def test_singular_and_plural_follow_the_number(key: str) -> None:
     """With the count 1 a sentence has no plural noun or verb; with 0 and 2 it has no singular that has a
     plural form.
     """
-    one = rendered(key, 1)
+    one = render_with_count(key, 1)
     plural = r"(?<![\d.,:R-])\b1 (?:[a-z]+ )?(?!(?:s|is|has|was|less|process|this|across|ours)\b)[a-z]+(?<![su])s\b"
     assert not re.search(plural, one), one
     assert not re.search(r"\b1 (?:[a-z]+ ){0,2}(are|have|were|people|entries|matches)\b", one), one
@@ -156,7 +154,7 @@ def test_singular_and_plural_follow_the_number(key: str) -> None:
         form.partition("/")[0] for _, _, form, _ in string.Formatter().parse(EN[key]) if form and "/" in form
     } | {"record", "row", "file", "entry", "credit check", "refund", "task", "day", "person"}
     for number in (0, 2):
-        many = rendered(key, number)
+        many = render_with_count(key, number)
         wrong = [
             word
             for word in singulars

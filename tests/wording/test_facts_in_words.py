@@ -26,13 +26,13 @@ _CODE = re.compile(r"\b[a-z]+(?:_[a-z0-9]+)+\b|\b[a-z]+=[a-z]|\bpayment\.[a-z]+"
 _ID = re.compile(r"(?:[Pp]ayment|[Oo]rder|決済|注文|bulk-run) ?(?:91|92)\b")
 
 
-def raw_parts(text: str) -> list[str]:
+def find_raw_parts(text: str) -> list[str]:
     """Return the parts of a text that people shouldn't read: codes, raw ids and amounts in minor units."""
     return [match[0] for pattern in (_MINOR, _CODE, _ID) for match in pattern.finditer(text)]
 
 
 def test_the_search_for_raw_values_finds_each_fault() -> None:
-    """`raw_parts` finds each kind of fault, and nothing in correct texts."""
+    """`find_raw_parts` finds each kind of fault, and nothing in correct texts."""
     faults = (
         "completed 3250075",
         "249900 INR",
@@ -43,8 +43,8 @@ def test_the_search_for_raw_values_finds_each_fault() -> None:
         "bulk-run 91",
         "注文 92",
     )
-    assert all(raw_parts(fault) for fault in faults)
-    assert raw_parts("Payment A-91: ¥2,510 (HTTP 404), R-91, order ORD-92") == []
+    assert all(find_raw_parts(fault) for fault in faults)
+    assert find_raw_parts("Payment A-91: ¥2,510 (HTTP 404), R-91, order ORD-92") == []
 
 
 FINDINGS: Mapping[str, tuple[str, str]] = {
@@ -83,7 +83,7 @@ def test_a_stored_finding_is_words_and_money(stored: str) -> None:
     """A stored finding is shown in words in both languages; an amount without a stored currency is left out."""
     for language, expected in zip(LANGUAGES, FINDINGS[stored], strict=True):
         text = wording.format_finding(stored, language)
-        assert raw_parts(text) == [], text
+        assert find_raw_parts(text) == [], text
         if expected:
             assert text.strip() == expected
 
@@ -112,7 +112,7 @@ def test_each_type_of_a_signed_notice_has_words(type: str) -> None:
     """Each type of a signed notice has a word in both languages, used by the queue of unmatched notices, its file and
     the timelines.
     """
-    assert [raw_parts(format_notice_type("bank", type, language)) for language in LANGUAGES] == [[], []]
+    assert [find_raw_parts(format_notice_type("bank", type, language)) for language in LANGUAGES] == [[], []]
 
 
 def test_an_unknown_notice_code_is_shown_after_its_words() -> None:
@@ -177,7 +177,7 @@ FACTS: Mapping[str, object] = {
 REASONS = ("http_404", "http_599", "read_timeout", "not_allowed", None)
 
 
-def entries() -> Iterator[TimelineEntry]:
+def iterate_entries() -> Iterator[TimelineEntry]:
     for action in AuditAction:
         for result in ("done", "refused", "failed"):
             for reason in REASONS:
@@ -189,9 +189,11 @@ def test_each_audit_action_has_a_sentence(language: str) -> None:
     """The sentence of each audit action has no raw codes, ids or minor units; timelines, the audit page and packs use
     it.
     """
-    told = {f"{entry.what} {entry.result}": wording.format_audit_entry(entry, language) for entry in entries()}
+    told = {
+        f"{entry.what} {entry.result}": wording.format_audit_entry(entry, language) for entry in iterate_entries()
+    }
     assert {name: text for name, text in told.items() if "4711" in text} == {}
-    assert {name: raw_parts(text) for name, text in told.items() if raw_parts(text)} == {}
+    assert {name: find_raw_parts(text) for name, text in told.items() if find_raw_parts(text)} == {}
 
 
 CODES = [code for code in ErrorCode if code not in (ErrorCode.INTERNAL_ERROR, ErrorCode.VIEWING_PERIOD_OVER)]
@@ -220,7 +222,7 @@ def test_each_timeline_event_has_a_sentence(what: str, reason: str | None, langu
     for kind, id in (("payment", "91"), ("order", "92"), ("payment", "911")):
         event = TimelineEvent(NOW, step, "op-a", what, kind, id, source, "1", facts={**FACTS, "reason": reason})
         text = timelines.format_event_sentence_with_record(event, story, language)
-        assert raw_parts(text) == [], text
+        assert find_raw_parts(text) == [], text
         assert "4711" not in text, text
         assert NAMES.get((kind, id), "") in text
         assert id not in text.replace("A-10442", "").replace("ORD-9", "").replace("249900", "")
@@ -232,7 +234,7 @@ def test_each_error_has_a_sentence(code: ErrorCode, language: str) -> None:
     """The sentence of each error has no raw fact, and its amounts have the currency of the record."""
     detail = {"minor": 251_000, "left": 249_900, "limit": 249_900, "today": 249_900, "currency": "INR"}
     text = wording.format_error_message(rebuild_error(code, {**detail, "kind": "payment", "id": "A-10442"}), language)
-    assert [part for part in raw_parts(text) if part != "request_id"] == [], text
+    assert [part for part in find_raw_parts(text) if part != "request_id"] == [], text
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
@@ -241,7 +243,7 @@ def test_each_rule_and_reason_has_a_word(reason: str, language: str) -> None:
     """Each rule and reason that alerts, queues and cases show has a word in both languages."""
     key = wording.find_alert_rule_sentence_key(reason)
     assert key is not None
-    assert raw_parts(wording.translate(key, language)) == []
+    assert find_raw_parts(wording.translate(key, language)) == []
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])

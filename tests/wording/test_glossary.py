@@ -26,23 +26,23 @@ class Term(NamedTuple):
     key: str
 
 
-def terms() -> list[Term]:
+def read_terms() -> list[Term]:
     rows = [line for line in GLOSSARY.read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
     return [Term(*(cell.strip(" `") for cell in row.strip("|").split("|"))) for row in rows[2:]]
 
 
-TERMS_ON_SCREEN = [term for term in terms() if term.key != EMPTY_CELL]
+TERMS_ON_SCREEN = [term for term in read_terms() if term.key != EMPTY_CELL]
 
 
 def test_terms_are_in_order_and_each_has_a_meaning() -> None:
     """The terms of the glossary are in alphabetical order, each once, and each meaning is a sentence."""
-    names = [term.english.lower() for term in terms()]
+    names = [term.english.lower() for term in read_terms()]
     assert len(names) > 40
     assert names == sorted(set(names))
-    assert [term.english for term in terms() if not re.fullmatch(r"[A-Z].+\.", term.meaning)] == []
+    assert [term.english for term in read_terms() if not re.fullmatch(r"[A-Z].+\.", term.meaning)] == []
 
 
-@pytest.mark.parametrize("term", terms(), ids=lambda term: term.english)
+@pytest.mark.parametrize("term", read_terms(), ids=lambda term: term.english)
 def test_a_term_is_in_the_code(term: Term) -> None:
     """The column "In the code" of each term names an existing module, class, function or table column."""
     if not term.code.startswith("console."):
@@ -66,7 +66,7 @@ def test_a_term_on_screen_is_the_word_of_the_catalogue(term: Term) -> None:
 @pytest.mark.parametrize("column", ["japanese", "code", "key"])
 def test_a_term_has_one_word_and_a_word_one_term(column: str) -> None:
     """Each Japanese word, name in the code and text on screen belongs to one term of the glossary only."""
-    values = [value for term in terms() if (value := getattr(term, column)) != EMPTY_CELL]
+    values = [value for term in read_terms() if (value := getattr(term, column)) != EMPTY_CELL]
     assert sorted({value for value in values if values.count(value) > 1}) == []
 
 

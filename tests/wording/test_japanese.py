@@ -9,7 +9,7 @@ import pytest
 from console.domain.money import Money
 from console.wording.sentences.catalogue import list_placeholder_names, read_sentences, translate
 from console.wording.sentences.japanese import JAPANESE_LETTER_RANGES, join_around_fact
-from tests.wording.test_glossary import terms
+from tests.wording.test_glossary import read_terms
 
 # The labels of the providers' states are agreed with the shop to the letter (`tests/vectors`), brackets included.
 WORDS = {key: text for key, text in read_sentences("ja").items() if not key.startswith("provider_state.")}
@@ -172,7 +172,7 @@ def test_a_question_of_a_dialog_has_no_mark() -> None:
 
 def test_each_term_has_one_word() -> None:
     """No two terms of the glossary have the same Japanese word."""
-    counted = Counter(term.japanese for term in terms())
+    counted = Counter(term.japanese for term in read_terms())
     assert {word for word, count in counted.items() if count > 1} == set()
 
 

@@ -52,22 +52,22 @@ def test_every_key_that_the_program_asks_for_exists() -> None:
     """Each key in the code is in the catalogue; if a part of the key is variable, at least one key of the catalogue
     matches.
     """
-    asked = word_use.keys(ROOT, FAMILIES)
+    asked = word_use.find_keys(ROOT, FAMILIES)
     assert len(asked) > 50
     open_ones = [key for key in asked if key.text not in WORDS]
-    assert [key for key in open_ones if not any(key.covers(word) for word in WORDS)] == []
+    assert [key for key in open_ones if not any(key.covers_key(word) for word in WORDS)] == []
 
 
 def test_no_family_of_words_lies_unused() -> None:
     """Every family of words is named by code or by a sentence; an unused family must be removed."""
-    named = {key.text.split(".")[0] for key in word_use.keys(ROOT, FAMILIES)}
+    named = {key.text.split(".")[0] for key in word_use.find_keys(ROOT, FAMILIES)}
     sentences = "".join(read_sentences("ja").values())
     assert {family for family in FAMILIES - named if f"@{family}" not in sentences} <= FAMILIES_OF_WINDOW_WORDS
 
 
 def test_no_sentence_lies_unused() -> None:
     """Every key is used by code or by another sentence, by its name or by a pattern."""
-    texts = {key.text for key in word_use.keys(ROOT, FAMILIES)}
+    texts = {key.text for key in word_use.find_keys(ROOT, FAMILIES)}
     asked = "|".join(re.escape(text).replace(r"\*", ".*") for text in texts if "*" in text)
     families = set(re.findall(r"@([a-z_.]+)", "".join(read_sentences("ja").values())))
     plain = {word.removesuffix(".full") for word in WORDS}  # the catalogue itself takes the full form of a sentence
@@ -79,10 +79,10 @@ def test_no_sentence_lies_unused() -> None:
 
 def test_every_timeline_action_has_words() -> None:
     """Each action of the audit trail has words."""
-    actions = word_use.audit_actions(ROOT)
+    actions = word_use.find_audit_actions(ROOT)
     assert len(actions) > 15
     timeline = [word.removeprefix("timeline.") for word in WORDS if word.startswith("timeline.")]
-    assert [action for action in actions if not any(action.covers(word) for word in timeline)] == []
+    assert [action for action in actions if not any(action.covers_key(word) for word in timeline)] == []
 
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
@@ -105,15 +105,15 @@ def test_audit_actions_and_their_wording_keys_are_the_same(language: str) -> Non
 
 def test_every_audit_action_is_written() -> None:
     """Every member of AuditAction is used in the code, by its name or by a text that becomes it."""
-    named = word_use.audit_actions(ROOT)
-    assert [action for action in AuditAction if not any(one.covers(action) for one in named)] == []
+    named = word_use.find_audit_actions(ROOT)
+    assert [action for action in AuditAction if not any(one.covers_key(action) for one in named)] == []
     assert [action.name for action in AuditAction if action.name != re.sub(r"[.-]", "_", action).upper()] == []
 
 
 def test_no_text_stands_for_an_audit_action() -> None:
     """A call that writes the audit trail uses a member of AuditAction, not its text."""
     actions = set(AuditAction)
-    texts = [one for one in word_use.literals(ROOT, word_use.AUDIT_CALLS) if one.text in actions]
+    texts = [one for one in word_use.find_literals(ROOT, word_use.AUDIT_CALLS) if one.text in actions]
     assert texts == []
 
 
@@ -128,7 +128,7 @@ def test_an_audit_action_of_another_version_is_shown_as_stored() -> None:
 
 def test_every_error_raised_has_a_code_and_words() -> None:
     """Each code that is raised has a message."""
-    raised = word_use.arguments(ROOT, {"ConsoleError": 0})
+    raised = word_use.find_arguments(ROOT, {"ConsoleError": 0})
     assert len(raised) > 30
     assert [code for code in raised if f"error.{code.text}" not in WORDS] == []
 
@@ -147,24 +147,24 @@ def test_every_reason_of_work_has_words() -> None:
     }
 
 
-def _reasons() -> Iterator[tuple[str, str]]:
+def _iterate_reasons() -> Iterator[tuple[str, str]]:
     """Yield each error code with each reason or problem that the constructors of ConsoleError allow for it."""
     for constructor in get_overloads(ConsoleError.__init__):
         hints = get_type_hints(constructor, localns={"_d": details})
         shape = get_type_hints(hints["detail"]) if "detail" in hints else {}
-        for kind in (part for fact in ("reason", "problem") for part in _parts(shape.get(fact))):
+        for kind in (part for fact in ("reason", "problem") for part in _get_parts(shape.get(fact))):
             values = get_args(kind) if get_origin(kind) is Literal else kind if isinstance(kind, EnumType) else ()
             yield from ((get_args(hints["code"])[0], str(value)) for value in values)
 
 
-def _parts(declared: object) -> tuple[object, ...]:
+def _get_parts(declared: object) -> tuple[object, ...]:
     return get_args(declared) if isinstance(declared, UnionType) or get_origin(declared) is Union else (declared,)
 
 
-@pytest.mark.parametrize("code", sorted({code for code, _ in _reasons()} - CODES_WITHOUT_SHOWN_FACTS))
+@pytest.mark.parametrize("code", sorted({code for code, _ in _iterate_reasons()} - CODES_WITHOUT_SHOWN_FACTS))
 def test_every_reason_of_a_refusal_has_words(code: str) -> None:
     """Each reason of an error code has a message of its own, or a word that a message contains."""
-    reasons = {reason for of, reason in _reasons() if of == code}
+    reasons = {reason for of, reason in _iterate_reasons() if of == code}
     assert {reason for reason in reasons if not {f"error.{code}.{reason}", f"cause.{reason}"} & WORDS} == set()
 
 
@@ -192,7 +192,7 @@ def test_every_problem_of_a_setting_has_a_sentence() -> None:
 
 def test_every_reason_of_an_outcome_has_a_word() -> None:
     """Each reason of an outcome has words for a list and for a sentence."""
-    reasons = {asked.text for asked in word_use.arguments(ROOT / "providers", REASON_POSITION_BY_CLASS)}
+    reasons = {asked.text for asked in word_use.find_arguments(ROOT / "providers", REASON_POSITION_BY_CLASS)}
     reasons |= {reason for reason, *_ in failures._make_failure_rows()}
     assert {reason for reason in reasons if reason and f"cause.{reason}" not in WORDS} == set()
 
@@ -204,7 +204,7 @@ CODES_WITHOUT_RECORD = ("audit_broken", "database_went_back", "not_our_database"
 def test_a_line_of_history_names_the_rule_that_refused(language: str) -> None:
     """In the history of a record, the sentence of a refused action contains the words of the refusal's reason."""
     at, refused_status, untold = datetime(2026, 11, 20, tzinfo=UTC), 3, []
-    for code, reason in _reasons():
+    for code, reason in _iterate_reasons():
         if EXIT_STATUS[code] != refused_status or code in CODES_WITHOUT_RECORD:
             continue
         entry = TimelineEntry(at, "op-a", "refund.request", {"reason": code, "refusal": reason}, "refused")

@@ -14,19 +14,19 @@ ROOT = Path(console.__file__).parent
 STEP_KINDS = {"payment_timeout"}
 
 
-def kinds() -> Iterator[tuple[str, str]]:
+def iterate_kinds() -> Iterator[tuple[str, str]]:
     """Yield each kind of record in the services: constants named …KIND, and arguments `kind=`."""
     for path in sorted((*ROOT.glob("domain/**/*.py"), *ROOT.glob("services/**/*.py"), *ROOT.glob("store/**/*.py"))):
         for node in ast.walk(ast.parse(path.read_text("utf-8"))):
             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name | ast.Tuple):
-                for name, value in assigned(node):
+                for name, value in iterate_assigned(node):
                     if name.endswith("_KIND"):
                         yield value, f"{path.name}:{node.lineno}"
             elif isinstance(node, ast.keyword) and node.arg == "kind" and isinstance(node.value, ast.Constant):
                 yield str(node.value.value), f"{path.name}:{node.value.lineno}"
 
 
-def assigned(node: ast.Assign) -> Iterator[tuple[str, str]]:
+def iterate_assigned(node: ast.Assign) -> Iterator[tuple[str, str]]:
     target, value = node.targets[0], node.value
     pairs = [(target, value)]
     if isinstance(target, ast.Tuple) and isinstance(value, ast.Tuple):
@@ -38,7 +38,7 @@ def assigned(node: ast.Assign) -> Iterator[tuple[str, str]]:
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_each_kind_of_record_has_a_word(language: str) -> None:
-    words, found = read_sentences(language), dict(kinds())
+    words, found = read_sentences(language), dict(iterate_kinds())
     assert len(found) > 20
     wordless = {
         kind: place

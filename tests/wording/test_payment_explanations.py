@@ -82,7 +82,7 @@ REASONS = (
 )  # fmt: skip
 
 
-def related(**relations: Any) -> Explanation:
+def explain_with_relations(**relations: Any) -> Explanation:
     return explain_payment(replace(PAYMENT, relations=PaymentRelations(**relations)), NOW)
 
 
@@ -112,10 +112,10 @@ SITUATIONS: dict[str, Explanation] = {
     "payment unknown, nobody to confirm": explain_payment(
         replace(UNKNOWN, relations=replace(AWAITING, lacks_second_person=True)), NOW
     ),
-    "payment whose refund nobody can approve": related(
+    "payment whose refund nobody can approve": explain_with_relations(
         refunds=(replace(REFUND, relations=RefundRelations(lacks_approver=True)),)
     ),
-    "payment whose unknown refund nobody can confirm": related(
+    "payment whose unknown refund nobody can confirm": explain_with_relations(
         refunds=(replace(UNKNOWN_REFUND, relations=RELATIONS_WITHOUT_SECOND_PERSON),)
     ),
     "refund without an approver": explain_refund(
@@ -145,25 +145,27 @@ SITUATIONS: dict[str, Explanation] = {
         replace(PAYMENT, refunded_minor=12_000, relations=PaymentRelations(ORDER)), NOW
     ),
     "payment without order": explain_payment(replace(PAYMENT, order_id=None), NOW),
-    "payment short": related(order=replace(ORDER_BEHIND_ITS_PAYMENT, total_minor=13_100)),
-    "payment short, refund off": related(
+    "payment short": explain_with_relations(order=replace(ORDER_BEHIND_ITS_PAYMENT, total_minor=13_100)),
+    "payment short, refund off": explain_with_relations(
         order=replace(ORDER_BEHIND_ITS_PAYMENT, total_minor=13_100), refund_refusal="refund_count"
     ),
-    "payment too much": related(order=replace(ORDER, total_minor=11_000)),
-    "payment of another currency": related(order=replace(ORDER_BEHIND_ITS_PAYMENT, currency="INR")),
-    "payment of a cancelled order": related(order=replace(ORDER, state=OrderState.CANCELLED)),
+    "payment too much": explain_with_relations(order=replace(ORDER, total_minor=11_000)),
+    "payment of another currency": explain_with_relations(order=replace(ORDER_BEHIND_ITS_PAYMENT, currency="INR")),
+    "payment of a cancelled order": explain_with_relations(order=replace(ORDER, state=OrderState.CANCELLED)),
     "payment whose order was paid otherwise": explain_payment(
         replace(PAYMENT, work=Work(PERSON, None, "not_moved"), relations=PaymentRelations(ORDER)), NOW
     ),
     **{
-        f"payment with a refund {state}": related(refunds=(replace(REFUND, state=state),))
+        f"payment with a refund {state}": explain_with_relations(refunds=(replace(REFUND, state=state),))
         for state in (RefundState.REQUESTED, RefundState.APPROVED, RefundState.SUBMITTING, RefundState.SUBMITTED)
     },
-    "payment with a failed refund": related(
+    "payment with a failed refund": explain_with_relations(
         refunds=(replace(REFUND, state=RefundState.FAILED, error_code="refund_window_over"),)
     ),
-    "payment with an unknown refund": related(refunds=(UNKNOWN_REFUND,)),
-    "payment with an unknown refund, by hand": related(refunds=(replace(UNKNOWN_REFUND, work=Work(PERSON)),)),
+    "payment with an unknown refund": explain_with_relations(refunds=(UNKNOWN_REFUND,)),
+    "payment with an unknown refund, by hand": explain_with_relations(
+        refunds=(replace(UNKNOWN_REFUND, work=Work(PERSON)),)
+    ),
     "refund that nobody can approve": explain_refund(
         replace(REFUND, relations=RefundRelations(approval_refusal="refund_window_over")), NOW
     ),

@@ -18,13 +18,13 @@ NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 SERVICES = Path(saga_wording.__file__).parents[1] / "services"
 
 
-def saga(**more: object) -> Saga:
+def make_saga(**more: object) -> Saga:
     plain: dict[str, object] = {"state": SagaState.RUNNING, "step": TIMEOUT_SAGA_STEP_NAMES[0], "facts": {}}
     return Saga(7, PAYMENT_TIMEOUT_KIND, "payment", 5, begun_at=NOW, changed_at=NOW, **plain | more)  # type: ignore[arg-type]  # some
 
 
-def shown(**more: object) -> SagaProgress:
-    return make_saga_progress(saga(**more), TIMEOUT_SAGA_STEP_NAMES, NOW)
+def make_progress(**more: object) -> SagaProgress:
+    return make_saga_progress(make_saga(**more), TIMEOUT_SAGA_STEP_NAMES, NOW)
 
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
@@ -36,14 +36,15 @@ def test_every_step_and_state_has_words(language: str) -> None:
         assert not saga_wording.get_step_state_word(step, language).startswith("saga.")
         assert len(saga_wording.get_step_state_character(step)) == 1
     for whole in SagaState:
-        assert not saga_wording.format_saga_state(shown(state=whole), language).startswith("state.")
+        assert not saga_wording.format_saga_state(make_progress(state=whole), language).startswith("state.")
 
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
 def test_every_reason_has_words(language: str) -> None:
     """Each reason in the steps of the saga, each state of an order, and each kind of refusal has words."""
     told = {
-        one.text for one in word_use.arguments(SERVICES, {"StepWaiting": 0, "SagaDone": 0, "CompensationRequired": 0})
+        one.text
+        for one in word_use.find_arguments(SERVICES, {"StepWaiting": 0, "SagaDone": 0, "CompensationRequired": 0})
     }
     told |= {f"order_{state}" for state in OrderState if state not in (OrderState.PENDING, OrderState.CANCELLED)}
     assert len(told) > 12
@@ -59,7 +60,7 @@ def test_every_reason_has_words(language: str) -> None:
 
 
 def test_a_step_that_waits_says_why_and_until_when() -> None:
-    waits = shown(reason="provider_unreachable", next_at=NOW + timedelta(minutes=5))
+    waits = make_progress(reason="provider_unreachable", next_at=NOW + timedelta(minutes=5))
     (first, *others) = waits.steps
     assert (first.state, waits.current_step) == (StepState.WAITING, first)
     assert saga_wording.format_step_detail(first, "en") == "the gateway can't be reached · again at 11-20 12:05"
@@ -68,7 +69,7 @@ def test_a_step_that_waits_says_why_and_until_when() -> None:
 
 
 def test_an_ended_saga_states_its_reason_and_time() -> None:
-    ended = shown(
+    ended = make_progress(
         state=SagaState.DONE,
         reason="paid",
         ended_at=NOW,

@@ -47,7 +47,7 @@ class DeliveryTries:
     again: Counter[str] = field(default_factory=Counter)
     lock: Lock = field(default_factory=Lock)
 
-    def add(self, source: str, seconds: float, trouble: str | None) -> None:
+    def add_try(self, source: str, seconds: float, trouble: str | None) -> None:
         with self.lock:
             self.took[source].append(seconds)
             if trouble:
@@ -116,7 +116,7 @@ class FloodResult:
         """Return the number of malformed requests whose connection was closed without an answer."""
         return sum(self.heard[name][""] for name in KIND_NAMES)
 
-    def told(self) -> str:
+    def format_figures(self) -> str:
         (rate,) = self.heard["all"]
         return (
             f"{self.thrown} malformed messages, {rate}, {self.cut} of them cut off, {self.slow} slow connections;"
@@ -136,19 +136,19 @@ def run_flood(place: Place, seconds: float, rate: float, slow: int, each_second:
             vitals, deliveries = WorkerSamples(), DeliveryTries()
             attack = AttackParameters(worker.port, seconds, rate, seed=seed)
             dawdlers = AttackParameters(worker.port, seconds, slow=slow, seed=seed)
-            with _attacking(attack) as thrown, _attacking(dawdlers) as dawdled, _watched(worker, vitals):
-                _deliver(worker, posts, seconds, deliveries)
+            with _run_attack(attack) as thrown, _run_attack(dawdlers) as dawdled, _watch_worker(worker, vitals):
+                _deliver_notices(worker, posts, seconds, deliveries)
                 heard, dawdling = _read_counts(thrown), _read_counts(dawdled)
             wait_until(lambda: _is_settled(scene), "every notice is booked", 4 * LONG_TIMEOUT_SECONDS)
             assert worker.is_alive
-        _check(scene, posts)
+        _check_notices(scene, posts)
         flood = FloodResult(heard, deliveries, vitals, dawdling["slow"]["begun"])
         check_answers(flood)
         return flood
 
 
 @contextmanager
-def _attacking(attack: AttackParameters) -> Iterator["subprocess.Popen[str]"]:
+def _run_attack(attack: AttackParameters) -> Iterator["subprocess.Popen[str]"]:
     command = [sys.executable, "-m", "tests.support.malformed_message_sender"]
     with subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdin is not None
@@ -166,10 +166,10 @@ def _read_counts(process: "subprocess.Popen[str]") -> dict[str, Counter[str]]:
 
 
 @contextmanager
-def _watched(worker: WorkerProcess, vitals: WorkerSamples) -> Iterator[None]:
+def _watch_worker(worker: WorkerProcess, vitals: WorkerSamples) -> Iterator[None]:
     stop, failed = Event(), []
 
-    def watch() -> None:
+    def take_samples() -> None:
         try:
             while not stop.wait(0.5):
                 vitals.take_sample(worker)
@@ -177,7 +177,7 @@ def _watched(worker: WorkerProcess, vitals: WorkerSamples) -> Iterator[None]:
             failed.append(trouble)
 
     vitals.take_sample(worker)
-    thread = Thread(target=watch)
+    thread = Thread(target=take_samples)
     thread.start()
     try:
         yield
@@ -190,7 +190,7 @@ def _watched(worker: WorkerProcess, vitals: WorkerSamples) -> Iterator[None]:
 # Real notices
 
 
-def _deliver(
+def _deliver_notices(
     worker: WorkerProcess, posts: Sequence[ReceivedNotice], seconds: float, deliveries: DeliveryTries
 ) -> None:
     """Send each notice at its time, by a sender that waits as long as its source does and tries again after a
@@ -201,12 +201,12 @@ def _deliver(
         sent = []
         for n, post in enumerate(posts):
             pause.wait(max(0.0, begun + n * seconds / len(posts) - time.monotonic()))
-            sent.append(senders.submit(_send, worker.port, post, deliveries))
+            sent.append(senders.submit(_send_notice, worker.port, post, deliveries))
         for one in sent:
             one.result()
 
 
-def _send(port: int, post: ReceivedNotice, deliveries: DeliveryTries) -> None:
+def _send_notice(port: int, post: ReceivedNotice, deliveries: DeliveryTries) -> None:
     deadline = time.monotonic() + 4 * LONG_TIMEOUT_SECONDS
     while True:
         began, trouble = time.perf_counter(), None
@@ -216,7 +216,7 @@ def _send(port: int, post: ReceivedNotice, deliveries: DeliveryTries) -> None:
             trouble = None if status == 200 else "come again"
         except (OSError, http.client.HTTPException) as broken:
             trouble = type(broken).__name__
-        deliveries.add(post.source, time.perf_counter() - began, trouble)
+        deliveries.add_try(post.source, time.perf_counter() - began, trouble)
         if trouble is None:
             return
         assert time.monotonic() < deadline, f"nobody takes a notice of {post.source}: {deliveries.again}"
@@ -234,7 +234,7 @@ def _is_settled(scene: PaymentDesk) -> bool:
     return int(waiting[0][0]) == 0
 
 
-def _check(scene: PaymentDesk, posts: Sequence[ReceivedNotice]) -> None:
+def _check_notices(scene: PaymentDesk, posts: Sequence[ReceivedNotice]) -> None:
     """Check that each notice has exactly one event, booked its money, paid its order and led to no alert."""
     notice_deliveries.check_booked(scene, posts)
     events = scene.place.sql("SELECT COUNT(*) FROM payment_events WHERE done NOT LIKE 'refused%'")
@@ -249,11 +249,11 @@ def check_answers(flood: FloodResult) -> None:
         kind = make_message(name, Random(0)).answer
         heard = set(flood.heard[name]) - {""}
         assert heard or name == "less than it said", f"{name}: never answered"
-        wrong = [one for one in heard if not _fits(kind, one)]
+        wrong = [one for one in heard if not _is_expected_answer(kind, one)]
         assert wrong == [], f"{name}: {wrong[:3]}"
 
 
-def _fits(kind: str, answer: str) -> bool:
+def _is_expected_answer(kind: str, answer: str) -> bool:
     if kind == REFUSED:
         return answer == _REFUSAL_RESPONSE
     if kind == CHANNEL:

@@ -46,12 +46,12 @@ class RunningReceiver:
         self.thread.join(LONG_SECONDS)
         assert not self.thread.is_alive()
 
-    def connect(self) -> socket.socket:
+    def open_connection(self) -> socket.socket:
         return socket.create_connection((self.host, self.port), LONG_SECONDS)
 
     def send_bytes(self, *pieces: bytes) -> Answer:
         """Send these bytes on a new connection, read until the receiver closes it, and return the answer."""
-        with self.connect() as line:
+        with self.open_connection() as line:
             for piece in pieces:
                 try:
                     line.sendall(piece)
@@ -65,7 +65,7 @@ class RunningReceiver:
     def get(self, path: str) -> Answer:
         return self.send_bytes(format_request("GET", path, b"", {"connection": "close"}))
 
-    def deliver(self, post: ReceivedNotice, **headers: str) -> Answer:
+    def deliver_notice(self, post: ReceivedNotice, **headers: str) -> Answer:
         """Send a notice as its sender sends it, and return the answer."""
         path = PATHS.get(post.source, f"/notices/{post.source}")
         return self.post(path, post.body, dict(post.headers) | headers)

@@ -20,10 +20,10 @@ pytestmark = pytest.mark.engines("sqlite", "mariadb")
 def hold_answers(scene: PaymentDesk) -> Iterator[Callable[[str], None]]:
     """Yield a function that makes the sandbox hold back the answers of a provider; they are released at the end."""
 
-    def hang(provider: str) -> None:
+    def add_hang(provider: str) -> None:
         scene.control.add_fault("hang", call=PROVIDER_CALL_BY_PROVIDER[provider], times="always")
 
-    yield hang
+    yield add_hang
     release_answers(scene)
 
 
@@ -35,13 +35,13 @@ def release_answers(scene: PaymentDesk) -> None:
 
 def make_begun_payment(scene: PaymentDesk, provider: str, number: str) -> int:
     minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
-    payment = scene.payments.start(scene.order(number, minor, currency), provider).payment
+    payment = scene.payments.start(scene.insert_order(number, minor, currency), provider).payment
     scene.money.move_payment(provider, number, "paid")
     return payment.id
 
 
 def deliver_notice(scene: PaymentDesk, receiver: RunningReceiver, provider: str, number: str) -> None:
-    answer = receiver.deliver(scene.post(provider, number))
+    answer = receiver.deliver_notice(scene.make_provider_notice(provider, number))
     assert (answer.status, answer.body) == (200, b"OK")
 
 
@@ -59,19 +59,19 @@ def test_a_provider_that_hangs_keeps_no_notice_waiting(
     """
     numbers = [f"ORD-{n}" for n in range(4)]
     whose = [make_begun_payment(scene, provider, number) for number in numbers]
-    scene.order("ORD-9", 3300)
+    scene.insert_order("ORD-9", 3300)
     hold_answers(provider)
     with run_receiver(scene.taker, threads_per_pool=1, queue_length=1) as receiver:
         deliver_notice(scene, receiver, provider, numbers[0])
         assert scene.control.wait_until_reached(held=1)
         for number in numbers:
             deliver_notice(scene, receiver, provider, number)
-        assert receiver.deliver(scene.make_bank_notice("e-1", "ORD-9")).status == 200
+        assert receiver.deliver_notice(scene.make_bank_notice("e-1", "ORD-9")).status == 200
         assert scene.read_order("ORD-9").state == "paid"
         assert read_events(scene)[:4] == [("queued", one) for one in whose]
         assert {scene.read_order(number).state for number in numbers} == {"pending"}
         release_answers(scene)
-        wait_until(lambda: scene.payment(whose[0]).state == "completed", "the first one is booked", LONG_SECONDS)
+        wait_until(lambda: scene.read_payment(whose[0]).state == "completed", "the first one is booked", LONG_SECONDS)
     scene.run_due_tasks()
     assert {scene.read_order(number).state for number in numbers} == {"paid"}
     assert {done for done, _ in read_events(scene)} <= {"booked", "unchanged"}
@@ -96,7 +96,7 @@ def test_a_provider_that_hangs_does_not_keep_the_receiver(
         lambda: not [one for one in threading.enumerate() if "ask-" in one.name], "nobody asks any more", LONG_SECONDS
     )
     scene.run_due_tasks()
-    assert scene.payment(payment_id).state == "completed"
+    assert scene.read_payment(payment_id).state == "completed"
 
 
 def test_a_second_failure_waits_to_be_asked_about(scene: PaymentDesk, hold_answers: Callable[[str], None]) -> None:
@@ -105,15 +105,15 @@ def test_a_second_failure_waits_to_be_asked_about(scene: PaymentDesk, hold_answe
     """
     payment_id = make_begun_payment(scene, "paypay", "ORD-1")
     scene.money.move_payment("paypay", "ORD-1", "failed")
-    failed = scene.post("paypay", "ORD-1")
+    failed = scene.make_provider_notice("paypay", "ORD-1")
     assert scene.payments.receive_notice(failed).done == "booked"
     scene.money.move_payment("paypay", "ORD-1", "paid")
-    assert scene.deliver("paypay", "ORD-1").done == "booked"
+    assert scene.deliver_notice("paypay", "ORD-1").done == "booked"
     scene.money.move_payment("paypay", "ORD-1", "failed")
     heard = scene.payments.check_notice(failed)
     assert (heard.store_notice().done, heard.must_ask_provider) == ("repeated", True)
     assert read_events(scene)[0] == ("queued", payment_id)
     scene.run_due_tasks()
-    assert scene.payment(payment_id).state == "reversed"
-    assert scene.payment(payment_id).work.state is WorkState.NEEDS_REVIEW
+    assert scene.read_payment(payment_id).state == "reversed"
+    assert scene.read_payment(payment_id).work.state is WorkState.NEEDS_REVIEW
     assert "queued" not in {done for done, _ in read_events(scene)}

@@ -49,7 +49,7 @@ def test_unsupported_methods_paths_and_headers_are_refused(
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
 def test_an_old_client_is_served(scene: PaymentDesk, receiver: RunningReceiver, version: str) -> None:
     """The receiver accepts notices of clients with HTTP/1.0 and HTTP/1.1."""
-    scene.order("ORD-1", 3300)
+    scene.insert_order("ORD-1", 3300)
     post = scene.make_bank_notice("e-1", "ORD-1")
     said = format_request("POST", "/notices/bank", post.body, dict(post.headers) | {"connection": "close"})
     assert receiver.send_bytes(said.replace(b"HTTP/1.1", f"HTTP/{version}".encode(), 1)).status == 200
@@ -60,7 +60,7 @@ def test_a_continue_reply_is_sent_only_if_the_body_will_be_read(
 ) -> None:
     """The receiver answers `expect: 100-continue` with 100, but refuses at once if the body would be too large."""
     head = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: %d\r\n\r\n"
-    with receiver.connect() as line:
+    with receiver.open_connection() as line:
         line.sendall(head % 2)
         assert line.recv(12) == b"HTTP/1.1 100"
     assert receiver.send_bytes(head % (1 << 30)).body == REFUSED_BODY
@@ -68,7 +68,7 @@ def test_a_continue_reply_is_sent_only_if_the_body_will_be_read(
 
 def test_a_chain_of_requests_is_judged_one_by_one(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """The receiver reads no further request on a connection after it has refused one."""
-    scene.order("ORD-1", 3300)
+    scene.insert_order("ORD-1", 3300)
     post = scene.make_bank_notice("e-1", "ORD-1")
     good = format_request("POST", "/notices/bank", post.body, dict(post.headers))
     assert receiver.send_bytes(format_request("POST", "/notices/bank", b"{}", {}) + good).body == REFUSED_BODY
@@ -77,7 +77,7 @@ def test_a_chain_of_requests_is_judged_one_by_one(scene: PaymentDesk, receiver: 
 
 def test_a_tail_of_chunks_is_no_header(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """A signature that is sent as a trailer, after a chunked body, doesn't count."""
-    scene.order("ORD-1", 3300)
+    scene.insert_order("ORD-1", 3300)
     post = scene.make_bank_notice("e-1", "ORD-1")
     name, value = post.headers[0]
     said = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: chunked\r\n\r\n"
@@ -88,7 +88,7 @@ def test_a_tail_of_chunks_is_no_header(scene: PaymentDesk, receiver: RunningRece
 
 def test_a_chunked_notice_is_taken(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """A genuine notice in chunks of one byte, as a proxy may forward it, is booked."""
-    scene.order("ORD-1", 3300)
+    scene.insert_order("ORD-1", 3300)
     post = scene.make_bank_notice("e-1", "ORD-1")
     name, value = post.headers[0]
     said = b"POST /notices/bank HTTP/1.1\r\nhost: a\r\nconnection: close\r\ntransfer-encoding: chunked\r\n"
@@ -147,12 +147,12 @@ def test_a_text_that_no_database_stores_is_refused(
     is stored, and the sender isn't asked to try again."""
     monkeypatch.setattr(offences, "REFUSALS_PER_FULL_BUCKET", 3.0)
     monkeypatch.setattr(offences, "REFILLED_TOKENS_PER_SECOND", 0.0)
-    scene.payments.start(scene.order("ORD-1", 3300), "paypay")
+    scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
     for path in ("/webhooks/paypay", "/callbacks/atom"):
         answer = receiver.post(path, HARMFUL_HINTS[title])
         assert (answer.status, answer.body) == (400, REFUSED_BODY)
     post = make_signed_notice("bank", HARMFUL_HINTS[title], scene.context.now())
-    assert receiver.deliver(post).body == REFUSED_BODY
+    assert receiver.deliver_notice(post).body == REFUSED_BODY
     assert scene.place.sql("SELECT COUNT(*) FROM payment_events WHERE done NOT LIKE 'refused%'") == [(0,)]
     assert receiver.get("/healthz").status == 0, "three refusals were not counted"
 
@@ -162,7 +162,7 @@ def test_a_text_that_no_database_stores_is_refused(
 )
 def test_an_odd_value_is_no_trouble(scene: PaymentDesk, receiver: RunningReceiver, amount: str) -> None:
     """A hint with an unusual amount is accepted or refused; it leads to no internal error."""
-    scene.payments.start(scene.order("ORD-1", 3300), "paypay")
+    scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
     answer = receiver.post("/webhooks/paypay", _make_hint(order_amount=amount))
     assert answer.status in (200, 400)
     assert answer.status == 200 or answer.body == REFUSED_BODY
@@ -175,7 +175,7 @@ def test_no_field_of_a_signed_notice_takes_any_text(
 ) -> None:
     """A notice with a valid signature is refused if one of its fields has text that isn't allowed there."""
     told = json.loads(scene.make_bank_notice("e-1", "ORD-1").body) | {field: text}
-    answer = receiver.deliver(make_signed_notice("bank", json.dumps(told).encode(), scene.context.now()))
+    answer = receiver.deliver_notice(make_signed_notice("bank", json.dumps(told).encode(), scene.context.now()))
     assert (answer.status, answer.body) == (400, REFUSED_BODY)
 
 

@@ -61,7 +61,7 @@ def test_a_connection_with_an_unfinished_head_is_closed(scene: PaymentDesk, said
     """
     with (
         run_receiver(scene.taker, head_timeout_seconds=0.2, idle_timeout_seconds=1) as receiver,
-        receiver.connect() as line,
+        receiver.open_connection() as line,
     ):
         line.sendall(said)
         assert wait_until_closed(line)
@@ -69,7 +69,7 @@ def test_a_connection_with_an_unfinished_head_is_closed(scene: PaymentDesk, said
 
 def test_a_request_with_an_unfinished_body_is_refused(scene: PaymentDesk) -> None:
     """A request whose body isn't complete in time gets the uniform refusal."""
-    with run_receiver(scene.taker, body_timeout_seconds=0.2) as receiver, receiver.connect() as line:
+    with run_receiver(scene.taker, body_timeout_seconds=0.2) as receiver, receiver.open_connection() as line:
         line.sendall(HEAD + b"content-length: 10\r\n\r\nabc")
         assert parse_answer(read_all(line)).body == b"refused\n"
 
@@ -79,7 +79,7 @@ def test_a_connection_ends_after_so_many_requests(scene: PaymentDesk) -> None:
     close`.
     """
     ask = b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n"
-    with run_receiver(scene.taker, max_requests_per_connection=3) as receiver, receiver.connect() as line:
+    with run_receiver(scene.taker, max_requests_per_connection=3) as receiver, receiver.open_connection() as line:
         line.sendall(ask * 5)
         found = read_all(line)
     assert (found.count(b"HTTP/1.1 200"), found.lower().count(b"connection: close")) == (3, 1)
@@ -89,7 +89,7 @@ def test_an_address_with_too_many_connections_loses_an_idle_one(scene: PaymentDe
     """One address has opened too many connections with unfinished requests. The receiver closes the oldest ones and
     answers the newest request.
     """
-    scene.order("ORD-1", 3300)
+    scene.insert_order("ORD-1", 3300)
     with (
         run_receiver(
             scene.taker, max_connections_per_address=3, head_timeout_seconds=600.0, body_timeout_seconds=600.0
@@ -97,11 +97,11 @@ def test_an_address_with_too_many_connections_loses_an_idle_one(scene: PaymentDe
         ExitStack() as kept,
     ):
         begun = (b"", HEAD, HEAD + b"content-length: 9\r\n\r\n{", b"GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n")
-        lines = [kept.enter_context(receiver.connect()) for _ in range(40)]
+        lines = [kept.enter_context(receiver.open_connection()) for _ in range(40)]
         for n, line in enumerate(lines):
             with suppress(ConnectionError):
                 line.sendall(begun[n % len(begun)])
-        assert receiver.deliver(scene.make_bank_notice("e-1", "ORD-1")).status == 200
+        assert receiver.deliver_notice(scene.make_bank_notice("e-1", "ORD-1")).status == 200
         assert all(wait_until_closed(line) for line in lines[:37])
         # The server learns a moment later than its client that a connection is closed.
         wait_until(lambda: read_connection_count(receiver) <= 3, "at most three open connections")
@@ -113,7 +113,7 @@ def test_a_connection_being_served_is_never_closed(scene: PaymentDesk) -> None:
     idle one came later.
     """
     for n in range(2):
-        scene.order(f"ORD-{n}", 3300)
+        scene.insert_order(f"ORD-{n}", 3300)
     file = scene.console.settings.database_path
     assert file is not None
     with (
@@ -122,10 +122,13 @@ def test_a_connection_being_served_is_never_closed(scene: PaymentDesk) -> None:
     ):
         with closing(sqlite3.connect(file, isolation_level=None)) as holder:
             holder.execute("BEGIN IMMEDIATE")
-            sent = [senders.submit(receiver.deliver, scene.make_bank_notice(f"e-{n}", f"ORD-{n}")) for n in range(2)]
+            sent = [
+                senders.submit(receiver.deliver_notice, scene.make_bank_notice(f"e-{n}", f"ORD-{n}"))
+                for n in range(2)
+            ]
             while b"receiver_in_flight 2.0" not in receiver.get("/metrics").body:
                 pass
-            with receiver.connect() as idle:
+            with receiver.open_connection() as idle:
                 assert receiver.get("/healthz").status == 200
                 assert wait_until_closed(idle)
             holder.execute("ROLLBACK")
@@ -143,17 +146,17 @@ def test_a_client_that_sends_too_much_receives_its_refusal(
     said = b"content-length: %d\r\n\r\n%b" % (len(body), body)
     if chunked:
         said = b"transfer-encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
-    with receiver.connect() as line:
+    with receiver.open_connection() as line:
         line.sendall(HEAD + said)
         assert parse_answer(read_all(line)).body == b"refused\n"
 
 
 def test_a_head_above_the_limit_is_refused(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """A head above the limit is refused although it arrives in one piece and its notice is genuine."""
-    scene.order("ORD-1", 3300)
+    scene.insert_order("ORD-1", 3300)
     post = scene.make_bank_notice("e-1", "ORD-1")
-    assert receiver.deliver(post, **{"x-long": "y" * 21_000}).body == b"refused\n"
-    assert receiver.deliver(post, **{"x-long": "y" * 15_000}).status == 200
+    assert receiver.deliver_notice(post, **{"x-long": "y" * 21_000}).body == b"refused\n"
+    assert receiver.deliver_notice(post, **{"x-long": "y" * 15_000}).status == 200
 
 
 def test_a_full_pool_answers_with_retry_later(scene: PaymentDesk) -> None:
@@ -161,14 +164,14 @@ def test_a_full_pool_answers_with_retry_later(scene: PaymentDesk) -> None:
     `retry-after`. The two are booked.
     """
     for n in range(3):
-        scene.order(f"ORD-{n}", 3300)
+        scene.insert_order(f"ORD-{n}", 3300)
     posts = [scene.make_bank_notice(f"e-{n}", f"ORD-{n}") for n in range(3)]
     file = scene.console.settings.database_path
     assert file is not None
     with run_receiver(scene.taker, threads_per_pool=1, queue_length=1) as receiver, ThreadPoolExecutor(3) as senders:
         with closing(sqlite3.connect(file, isolation_level=None)) as holder:
             holder.execute("BEGIN IMMEDIATE")
-            sent = [senders.submit(receiver.deliver, post) for post in posts]
+            sent = [senders.submit(receiver.deliver_notice, post) for post in posts]
             while not any(one.done() for one in sent):
                 pass
             busy = next(one.result() for one in sent if one.done())
@@ -180,13 +183,13 @@ def test_a_full_pool_answers_with_retry_later(scene: PaymentDesk) -> None:
 
 def test_a_stopped_receiver_answers_its_accepted_request(scene: PaymentDesk) -> None:
     """A receiver that is stopped accepts no new connection, and still answers the notice that it is booking."""
-    scene.order("ORD-1", 3300)
+    scene.insert_order("ORD-1", 3300)
     post, file = scene.make_bank_notice("e-1", "ORD-1"), scene.console.settings.database_path
     assert file is not None
     with run_receiver(scene.taker) as receiver, ThreadPoolExecutor(1) as sender:
         with closing(sqlite3.connect(file, isolation_level=None)) as holder:
             holder.execute("BEGIN IMMEDIATE")
-            answer = sender.submit(receiver.deliver, post)
+            answer = sender.submit(receiver.deliver_notice, post)
             while b"receiver_in_flight 1.0" not in receiver.get("/metrics").body:
                 pass
             receiver.stop.set()
@@ -200,7 +203,7 @@ def test_a_stopped_receiver_answers_its_accepted_request(scene: PaymentDesk) -> 
 
 def can_connect(receiver: RunningReceiver) -> bool:
     try:
-        with receiver.connect():
+        with receiver.open_connection():
             return True
     except ConnectionError:
         return False
@@ -212,12 +215,12 @@ def test_answers_are_sent_at_once(scene: PaymentDesk, receiver: RunningReceiver)
     real = socket.socket.setsockopt
     with pytest.MonkeyPatch.context() as patch:
 
-        def noted(line: socket.socket, *said: int) -> None:
+        def note_option(line: socket.socket, *said: int) -> None:
             if said[:2] == (socket.IPPROTO_TCP, socket.TCP_NODELAY):
                 seen.append(said[2])
             real(line, *said)
 
-        patch.setattr(socket.socket, "setsockopt", noted)
+        patch.setattr(socket.socket, "setsockopt", note_option)
         receiver.get("/healthz")
     assert set(seen) == {1}
 
@@ -231,7 +234,7 @@ def test_a_pool_of_call_threads_refuses_calls_above_its_limit() -> None:
     """
     from threading import Event
 
-    async def crowd() -> None:
+    async def fill_both_places() -> None:
         gate, lane = Event(), ServiceCallThreads("test", 1, 1)
         first, second = (asyncio.create_task(lane.run(gate.wait)) for _ in range(2))
         await asyncio.sleep(0)
@@ -246,7 +249,7 @@ def test_a_pool_of_call_threads_refuses_calls_above_its_limit() -> None:
             await asyncio.sleep(0)
         lane.close()
 
-    asyncio.run(crowd())
+    asyncio.run(fill_both_places())
 
 
 def test_connections_are_counted_per_network() -> None:
@@ -255,22 +258,22 @@ def test_connections_are_counted_per_network() -> None:
     """
     crowd = OpenConnections(5, 1, SenderAddressFinder(["192.0.2.1/32"]))
 
-    def seated(peer: str) -> ConnectionSlot | None:
+    def open_waiting_slot(peer: str) -> ConnectionSlot | None:
         slot = crowd.open_slot(peer, lambda: None)
         if slot is not None:
             slot.mark_waiting(False)
         return slot
 
-    first = seated("2001:db8::1")
+    first = open_waiting_slot("2001:db8::1")
     assert first is not None
-    assert seated("2001:db8::2") is None
-    assert seated("2001:db8:0:1::2") is not None
-    assert all(seated("192.0.2.1") for _ in range(3))
-    assert seated("198.51.100.1") is None
+    assert open_waiting_slot("2001:db8::2") is None
+    assert open_waiting_slot("2001:db8:0:1::2") is not None
+    assert all(open_waiting_slot("192.0.2.1") for _ in range(3))
+    assert open_waiting_slot("198.51.100.1") is None
     first.release()
     first.release()
     assert (crowd.connection_count, crowd.rejected_count) == (4, 2)
-    assert seated("::ffff:198.51.100.1") is not None
+    assert open_waiting_slot("::ffff:198.51.100.1") is not None
 
 
 def test_a_new_connection_closes_one_of_the_largest_network() -> None:
@@ -279,19 +282,19 @@ def test_a_new_connection_closes_one_of_the_largest_network() -> None:
     """
     crowd, gone = OpenConnections(4, 3, SenderAddressFinder([])), list[str]()
 
-    def seated(name: str, peer: str) -> ConnectionSlot:
+    def open_waiting_slot(name: str, peer: str) -> ConnectionSlot:
         slot = crowd.open_slot(peer, lambda: gone.append(name))
         assert slot is not None
         return slot
 
-    seated("few", "192.0.2.9")
-    many = [seated(f"many-{n}", "192.0.2.1") for n in range(3)]
+    open_waiting_slot("few", "192.0.2.9")
+    many = [open_waiting_slot(f"many-{n}", "192.0.2.1") for n in range(3)]
     many[0].mark_waiting(False)
     many[1].mark_waiting(True)
-    seated("new", "192.0.2.2")
+    open_waiting_slot("new", "192.0.2.2")
     assert gone == ["many-1"]
     many[0].mark_waiting(True)
-    seated("newer", "192.0.2.3")
+    open_waiting_slot("newer", "192.0.2.3")
     assert gone == ["many-1", "many-2"]
     assert (crowd.connection_count, crowd.rejected_count) == (4, 2)
 

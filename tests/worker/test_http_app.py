@@ -17,7 +17,7 @@ FORM = {"content-type": "application/json"}
 
 def make_begun_payment(scene: PaymentDesk, provider: str, number: str = "ORD-1") -> int:
     minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
-    payment = scene.payments.start(scene.order(number, minor, currency), provider).payment
+    payment = scene.payments.start(scene.insert_order(number, minor, currency), provider).payment
     scene.money.move_payment(provider, number, "paid")
     return payment.id
 
@@ -32,33 +32,33 @@ def is_refusal(answer: Answer) -> bool:
 def test_a_providers_notice_is_booked(scene: PaymentDesk, receiver: RunningReceiver, provider: str) -> None:
     """A notice of the sandbox is booked; the same notice again is answered with success and changes nothing."""
     payment_id = make_begun_payment(scene, provider)
-    post = scene.post(provider, "ORD-1")
+    post = scene.make_provider_notice(provider, "ORD-1")
     for _ in range(2):
-        answer = receiver.deliver(post)
+        answer = receiver.deliver_notice(post)
         assert (answer.status, answer.body) == (200, b"OK")
-    wait_until(lambda: scene.payment(payment_id).state == "completed", "it is booked", LONG_SECONDS)
+    wait_until(lambda: scene.read_payment(payment_id).state == "completed", "it is booked", LONG_SECONDS)
     assert scene.count_audit_entries("payment.booked") == 1
 
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_a_signed_notice_is_booked(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """A notice with a valid signature of a source whose key is known makes its order paid."""
-    scene.order("ORD-1", 3300)
-    assert receiver.deliver(scene.make_bank_notice("e-1", "ORD-1")).status == 200
+    scene.insert_order("ORD-1", 3300)
+    assert receiver.deliver_notice(scene.make_bank_notice("e-1", "ORD-1")).status == 200
     assert scene.read_order("ORD-1").state == "paid"
 
 
 def test_a_well_formed_unknown_notice_is_answered_with_200(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """A signed notice about an unknown order, or of an unknown type, is answered with 200."""
-    assert receiver.deliver(scene.make_bank_notice("e-1", "ORD-9")).status == 200
-    assert receiver.deliver(scene.make_bank_notice("e-2", "ORD-9", type="payment.sneezed")).status == 200
+    assert receiver.deliver_notice(scene.make_bank_notice("e-1", "ORD-9")).status == 200
+    assert receiver.deliver_notice(scene.make_bank_notice("e-2", "ORD-9", type="payment.sneezed")).status == 200
 
 
 def test_every_refusal_is_the_same_to_the_byte(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """The refusal of a request has the same bytes for each fault, such as a wrong source, signature, size or path, so
     that the sender doesn't learn the cause."""
     make_begun_payment(scene, "paypay")
-    good, hint = scene.make_bank_notice("e-1", "ORD-1"), scene.post("paypay", "ORD-1")
+    good, hint = scene.make_bank_notice("e-1", "ORD-1"), scene.make_provider_notice("paypay", "ORD-1")
     signature = dict(good.headers)
     doubled = format_request("POST", "/notices/bank", good.body, signature).replace(
         b"\r\n\r\n", b"\r\nhost: b\r\n\r\n", 1
@@ -100,7 +100,7 @@ def test_every_refusal_is_the_same_to_the_byte(scene: PaymentDesk, receiver: Run
 def test_shapes_that_two_servers_read_differently_are_refused(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """Requests whose end two servers could find at different places, such as one with two lengths, are refused. The
     bytes of a body are never read as a further request."""
-    scene.order("ORD-1", 3300)
+    scene.insert_order("ORD-1", 3300)
     good = scene.make_bank_notice("e-1", "ORD-1")
     name, value = good.headers[0]
     inner = format_request("POST", "/notices/bank", good.body, {name: value})
@@ -126,7 +126,7 @@ def test_shapes_that_two_servers_read_differently_are_refused(scene: PaymentDesk
 def test_a_chunked_notice_with_a_content_length_is_refused(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """A genuine notice in chunks is refused if it has a content-length too, because a proxy may have used that
     length."""
-    scene.order("ORD-1", 3300)
+    scene.insert_order("ORD-1", 3300)
     good = scene.make_bank_notice("e-1", "ORD-1")
     name, value = good.headers[0]
     head = f"POST /notices/bank HTTP/1.1\r\nhost: a\r\n{name}: {value}\r\ntransfer-encoding: chunked\r\n".encode()
@@ -144,7 +144,7 @@ def test_a_body_without_end_is_cut_off(scene: PaymentDesk) -> None:
     with run_receiver(scene.taker, body_timeout_seconds=600.0) as receiver:
         assert is_refusal(receiver.send_bytes(head, *[chunk] * 40))
         assert scene.count_audit_entries("payment.callback_refused") == 0
-        assert receiver.deliver(scene.make_bank_notice("e-1", "ORD-9")).status == 200
+        assert receiver.deliver_notice(scene.make_bank_notice("e-1", "ORD-9")).status == 200
 
 
 def test_the_largest_body_is_taken(scene: PaymentDesk, receiver: RunningReceiver) -> None:
@@ -164,7 +164,9 @@ def test_the_source_is_the_peer(scene: PaymentDesk, receiver: RunningReceiver) -
     contains."""
     make_begun_payment(scene, "paypay")
     forwarded = {"x-forwarded-for": OTHER_ADDRESS}
-    assert receiver.post("/webhooks/paypay", scene.post("paypay", "ORD-1").body, forwarded).status == 200
+    assert (
+        receiver.post("/webhooks/paypay", scene.make_provider_notice("paypay", "ORD-1").body, forwarded).status == 200
+    )
     wait_until(lambda: scene.read_order("ORD-1").state == "paid", "it is booked", LONG_SECONDS)
 
 
@@ -188,7 +190,7 @@ def test_behind_a_proxy_the_last_forwarded_address_counts(
         run_receiver(scene.taker, trusted_proxies=proxies) as receiver,
     ):
         make_begun_payment(scene, "paypay")
-        body = scene.post("paypay", "ORD-1").body
+        body = scene.make_provider_notice("paypay", "ORD-1").body
         assert receiver.post("/webhooks/paypay", body, {"x-forwarded-for": said}).status == status
         expected = "paid" if status == 200 else "pending"
         wait_until(lambda: scene.read_order("ORD-1").state == expected, f"its order is {expected}", LONG_SECONDS)
@@ -201,13 +203,13 @@ def test_behind_a_proxy_the_last_forwarded_address_counts(
 def test_a_notice_without_a_database_is_refused_for_a_retry(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """While the table of notices is missing, the receiver answers 503 with Retry-After. The same notice sent again is
     booked."""
-    scene.order("ORD-1", 3300)
+    scene.insert_order("ORD-1", 3300)
     post = scene.make_bank_notice("e-1", "ORD-1")
     scene.place.sql("ALTER TABLE payment_events RENAME TO away")
-    answer = receiver.deliver(post)
+    answer = receiver.deliver_notice(post)
     scene.place.sql("ALTER TABLE away RENAME TO payment_events")
     assert (answer.status, answer.headers["retry-after"]) == (503, "5")
-    assert receiver.deliver(post).status == 200
+    assert receiver.deliver_notice(post).status == 200
     assert scene.read_order("ORD-1").state == "paid"
 
 
@@ -222,10 +224,10 @@ def test_the_process_lives_and_is_ready(scene: PaymentDesk, receiver: RunningRec
 
 def test_the_answer_to_one_request_does_not_end_the_connection(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """Two notices follow each other on one connection; each is checked and answered by itself."""
-    scene.order("ORD-1", 3300)
+    scene.insert_order("ORD-1", 3300)
     first, second = scene.make_bank_notice("e-1", "ORD-1"), scene.make_bank_notice("e-2", "ORD-9")
     pieces = [format_request("POST", "/notices/bank", one.body, dict(one.headers)) for one in (first, second)]
-    with receiver.connect() as line:
+    with receiver.open_connection() as line:
         for piece in pieces:
             line.sendall(piece)
             found = b""

@@ -66,15 +66,15 @@ def test_a_log_line_of_an_exception_omits_its_message(capsys: pytest.CaptureFixt
     of a statement or an answer.
     """
 
-    def fail() -> None:
+    def raise_canary() -> None:
         raise ValueError("canary")
 
     with log_json_lines():
         try:
-            fail()
+            raise_canary()
         except ValueError:
             LOG.exception("it failed")
-        thread = threading.Thread(target=fail, name="doomed")
+        thread = threading.Thread(target=raise_canary, name="doomed")
         thread.start()
         thread.join()
     text = capsys.readouterr().err

@@ -67,7 +67,7 @@ def find_queue(snapshot: Any, name: str) -> Any:
 @pytest.mark.engines("sqlite", "mariadb")
 def test_a_snapshot_then_changes_then_again(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """Send a snapshot first, then each change; a client that comes back gets a new snapshot and misses nothing."""
-    started = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
+    started = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     with connect_listener(receiver) as line:
         snapshot = receive_message(line)
         assert snapshot["type"] == "snapshot"
@@ -78,22 +78,22 @@ def test_a_snapshot_then_changes_then_again(scene: PaymentDesk, receiver: Runnin
             ("payment", started.id, "token_generated")
         }
         scene.money.move_payment("paypay", "ORD-1", "paid")
-        assert receiver.deliver(scene.post("paypay", "ORD-1")).status == 200
+        assert receiver.deliver_notice(scene.make_provider_notice("paypay", "ORD-1")).status == 200
         seen: dict[tuple[str, int], str] = {}
         while seen.get(("payment", started.id)) != "completed":
             told = receive_message(line)
             assert told["type"] == "changes"
             seen |= {(one["kind"], one["id"]): one["state"] for one in told["changes"]}
 
-    def waiting_payments() -> set[int]:
+    def read_waiting_payments() -> set[int]:
         with connect_listener(receiver) as line:
             items = [one for queue in receive_message(line)["queues"] for one in queue["items"]]
             return {one["id"] for one in items if one["kind"] == "payment"}
 
-    wait_until(lambda: started.id not in waiting_payments(), "its order was moved after it")
+    wait_until(lambda: started.id not in read_waiting_payments(), "its order was moved after it")
     with connect_listener(receiver) as line:
         receive_message(line)
-        another = scene.payments.start(scene.order("ORD-2", 3300), "paypay").payment
+        another = scene.payments.start(scene.insert_order("ORD-2", 3300), "paypay").payment
         told = receive_message(line)["changes"]
         while ("payment", another.id) not in [(one["kind"], one["id"]) for one in told]:
             told = receive_message(line)["changes"]
@@ -101,7 +101,7 @@ def test_a_snapshot_then_changes_then_again(scene: PaymentDesk, receiver: Runnin
 
 def test_the_live_feed_contains_no_personal_data(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """The live feed sends no number, sum or name of a payer, company or order."""
-    order = scene.order("ORD-CANARY-1", 4711, corporation="7010001065142")
+    order = scene.insert_order("ORD-CANARY-1", 4711, corporation="7010001065142")
     with connect_listener(receiver) as line:
         text = str(line.recv(LONG_SECONDS))
         scene.payments.start(order, "paypay")
@@ -116,7 +116,7 @@ def test_a_listener_gets_the_changes_of_its_channel_alone(scene: PaymentDesk, re
         connect_listener(receiver, "/live?channels=payment") as line,
     ):
         assert receive_message(line)["type"] == receive_message(orders)["type"] == "snapshot"
-        payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
+        payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
         kinds = {one["kind"] for one in receive_message(line)["changes"]}
         assert kinds == {"payment"}
         scene.money.move_payment("paypay", "ORD-1", "paid")
@@ -220,7 +220,7 @@ def test_a_token_is_replaced_without_a_restart(
     with open_payment_desk(place, sandbox) as scene:
         own = scene.taker.settings.secrets
 
-        def get(name: str, *, must_ask_keyring: bool = True) -> str | None:
+        def get_or_refuse(name: str, *, must_ask_keyring: bool = True) -> str | None:
             if name.startswith("LIVE_") and not kept:
                 raise rebuild_error(ErrorCode.BAD_PROFILE, {"variable": name, "problem": "keyring_failed"})
             return (
@@ -229,7 +229,7 @@ def test_a_token_is_replaced_without_a_restart(
                 else type(own).read_secret(own, name, must_ask_keyring=must_ask_keyring)
             )
 
-        monkeypatch.setattr(own, "read_secret", get)
+        monkeypatch.setattr(own, "read_secret", get_or_refuse)
         monkeypatch.setattr(live, "LIVE_TOKEN_RELOAD_SECONDS", 0.0)
         with run_receiver(scene.taker) as receiver:
             assert _can_listen(receiver, TOKEN)

@@ -44,7 +44,7 @@ class ReceivedStates:
         for one in (one for queue in snapshot["queues"] for one in queue["items"]):
             self.last[one["kind"], one["id"]] = one
 
-    def receive(self) -> None:
+    def receive_changes(self) -> None:
         message = receive_message(self.line)
         assert message["type"] == "changes"
         for one in message["changes"]:
@@ -60,10 +60,10 @@ def test_each_listener_receives_each_event_once(scene: PaymentDesk) -> None:
     older than one that it already has, and in the end the final state of each payment.
     """
     numbers = [f"ORD-{n}" for n in range(8)]
-    orders = {number: scene.order(number, 3300) for number in numbers}
+    orders = {number: scene.insert_order(number, 3300) for number in numbers}
     ids: list[int] = []
 
-    def trade() -> None:
+    def pay_orders() -> None:
         for number, order in orders.items():
             ids.append(pay_order(scene, number, order))
 
@@ -72,15 +72,15 @@ def test_each_listener_receives_each_event_once(scene: PaymentDesk) -> None:
         ExitStack() as open_,
         ThreadPoolExecutor(1) as shop,
     ):
-        trading, stories = shop.submit(trade), []
+        trading, stories = shop.submit(pay_orders), []
         for n in range(1, len(numbers), 2):
             wait_until(lambda n=n: trading.done() or len(ids) >= n, "another one is paid", LONG_SECONDS)  # type: ignore[misc]
             stories.append(ReceivedStates(open_.enter_context(connect_listener(receiver, "/live?channels=payment"))))
         trading.result()
-        last = pay_order(scene, "ORD-LAST", scene.order("ORD-LAST", 3300))
+        last = pay_order(scene, "ORD-LAST", scene.insert_order("ORD-LAST", 3300))
         for story in stories:
             while story.last.get(("payment", last), {}).get("state") != "completed":
-                story.receive()
+                story.receive_changes()
             assert story.wrong == []
             assert {one["state"] for one in story.last.values()} == {"completed"}
     assert len(stories[0].last) > len(numbers) // 2
@@ -115,7 +115,7 @@ def test_a_state_in_the_snapshot_is_not_sent_again() -> None:
 
 def test_a_state_with_two_feed_rows_is_sent_once(scene: PaymentDesk) -> None:
     """Two rows of `changes` name one record whose state was already sent: it is sent once."""
-    payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
+    payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     with (
         run_receiver(scene.taker, live_interval_seconds=0.01) as receiver,
         connect_listener(receiver, "/live?channels=payment") as line,
@@ -123,13 +123,13 @@ def test_a_state_with_two_feed_rows_is_sent_once(scene: PaymentDesk) -> None:
         story = ReceivedStates(line)
         row = f"INSERT INTO changes (kind, subject_id, at) VALUES ('payment', {payment.id}, '2026-11-20 03:00:00')"
         scene.place.sql(row)
-        another = scene.payments.start(scene.order("ORD-2", 3300), "paypay").payment
+        another = scene.payments.start(scene.insert_order("ORD-2", 3300), "paypay").payment
         while ("payment", another.id) not in story.last:
-            story.receive()
+            story.receive_changes()
         scene.place.sql(row, row.replace(f" {payment.id},", f" {another.id},"))
-        third = scene.payments.start(scene.order("ORD-3", 3300), "paypay").payment
+        third = scene.payments.start(scene.insert_order("ORD-3", 3300), "paypay").payment
         while ("payment", third.id) not in story.last:
-            story.receive()
+            story.receive_changes()
         assert story.wrong == []
 
 
@@ -145,7 +145,7 @@ def receiver(scene: PaymentDesk) -> Iterator[RunningReceiver]:
 @contextmanager
 def open_raw_channel(receiver: RunningReceiver) -> Iterator[socket.socket]:
     """Yield the socket of an open channel, without a client library, so that a test can break the protocol."""
-    with closing(receiver.connect()) as line:
+    with closing(receiver.open_connection()) as line:
         line.sendall(HANDSHAKE)
         assert line.recv(12) == b"HTTP/1.1 101"
         yield line
@@ -175,7 +175,7 @@ def test_messages_of_a_listener_are_ignored(scene: PaymentDesk, receiver: Runnin
         line.send("anything")
         line.send(b"\0" * 100)
         assert line.ping().wait(LONG_SECONDS)
-        scene.payments.start(scene.order("ORD-1", 3300), "paypay")
+        scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
         assert receive_message(line)["type"] == "changes"
 
 
@@ -203,6 +203,6 @@ def wait_until_cut_off(line: socket.socket, said: bytes) -> bool:
 
 def test_bytes_before_the_handshake_answer_are_refused(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """A handshake that is followed by bytes before its answer is refused."""
-    with receiver.connect() as line:
+    with receiver.open_connection() as line:
         line.sendall(HANDSHAKE + b"\x81\x80" + EMPTY_MASK)
         assert b"400 Bad Request" in read_all(line)

@@ -15,6 +15,6 @@ def test_genuine_notices_are_booked_among_malformed_requests(
     """
     found = notice_flood.run_flood(place, seconds=3, rate=120, slow=200, each_second=5, seed=seed)
     with capsys.disabled():
-        print(f"\n{place.engine}: {found.told()}")
+        print(f"\n{place.engine}: {found.format_figures()}")
     assert found.slow >= 200
     assert max(found.vitals.files) < 700

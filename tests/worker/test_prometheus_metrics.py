@@ -60,17 +60,17 @@ def test_rates_are_computed_from_events(scene: PaymentDesk) -> None:
     """One payment is paid and one fails, one call gets no answer, and some notices are refused: the rates and counts
     are as expected."""
     for number, became in (("ORD-1", "paid"), ("ORD-2", "failed")):
-        payment = scene.payments.start(scene.order(number, 3300), "paypay").payment
+        payment = scene.payments.start(scene.insert_order(number, 3300), "paypay").payment
         scene.money.move_payment("paypay", number, became)
         scene.payments.probe(payment.id)
-    scene.payments.start(scene.order("ORD-3", 3300), "paypay")
+    scene.payments.start(scene.insert_order("ORD-3", 3300), "paypay")
     scene.money.move_payment("paypay", "ORD-3", "paid")
     scene.control.add_fault("status:503", call="paypay_payment", times=1)
-    scene.payments.receive_notice(scene.post("paypay", "ORD-3"))
+    scene.payments.receive_notice(scene.make_provider_notice("paypay", "ORD-3"))
     with run_receiver(scene.taker) as receiver:
-        assert receiver.deliver(scene.make_bank_notice("e-1", "ORD-9")).status == 200
-        assert receiver.deliver(scene.make_bank_notice("e-1", "ORD-9")).status == 200
-        assert receiver.deliver(scene.make_bank_notice("e-2", "ORD-9")).status == 200
+        assert receiver.deliver_notice(scene.make_bank_notice("e-1", "ORD-9")).status == 200
+        assert receiver.deliver_notice(scene.make_bank_notice("e-1", "ORD-9")).status == 200
+        assert receiver.deliver_notice(scene.make_bank_notice("e-2", "ORD-9")).status == 200
         assert receiver.post("/notices/bank", b"{}").status == 400
         assert receiver.post("/notices/no-such", b"{}").status == 400
         found = read_metrics(receiver)
@@ -90,8 +90,8 @@ def test_rates_are_computed_from_events(scene: PaymentDesk) -> None:
 def test_metrics_contain_no_business_data(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """No order, sum, company or made-up source appears. A sum is a whole number: by chance, its digits are also
     a part of a time or of a size in bytes."""
-    scene.order("ORD-CANARY-1", 4711, corporation="7010001065142")
-    receiver.deliver(scene.make_bank_notice("event-canary", "ORD-CANARY-1", "4711"))
+    scene.insert_order("ORD-CANARY-1", 4711, corporation="7010001065142")
+    receiver.deliver_notice(scene.make_bank_notice("event-canary", "ORD-CANARY-1", "4711"))
     receiver.post("/notices/canary", b"{}")
     text = receiver.get("/metrics").body.decode().lower()
     patterns = ("canary", r"(?<![\d.])4711(?!\d|\.\d*[1-9])", "7010001065142")

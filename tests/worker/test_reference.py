@@ -52,23 +52,23 @@ def make_answers(scene: PaymentDesk, receiver: RunningReceiver) -> Iterator[tupl
     """Yield real answers of the receiver for each described path and status, each with the path and method as the
     file writes them.
     """
-    scene.order("ORD-1", 3300)
+    scene.insert_order("ORD-1", 3300)
     signed = scene.make_bank_notice("e-1", "ORD-1")
     posts = {SIGNED_PATH: signed}
     for provider, path in PATHS.items():
         minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
-        scene.payments.start(scene.order(f"ORD-{provider}", minor, currency), provider)
+        scene.payments.start(scene.insert_order(f"ORD-{provider}", minor, currency), provider)
         scene.money.move_payment(provider, f"ORD-{provider}", "paid")
-        posts[path] = scene.post(provider, f"ORD-{provider}")
+        posts[path] = scene.make_provider_notice(provider, f"ORD-{provider}")
     for path in posts:
         yield (path, "post"), receiver.post(path.replace("{source}", "bank"), b"wrong")
     # Before any notice is kept: its question to the provider, after the answer, would miss the table.
     scene.place.sql("ALTER TABLE payment_events RENAME TO away")
-    untaken = {path: receiver.deliver(post) for path, post in posts.items()}
+    untaken = {path: receiver.deliver_notice(post) for path, post in posts.items()}
     scene.place.sql("ALTER TABLE away RENAME TO payment_events")
     for path, post in posts.items():
         yield (path, "post"), untaken[path]
-        yield (path, "post"), receiver.deliver(post)
+        yield (path, "post"), receiver.deliver_notice(post)
     for path in ("/healthz", "/readyz", "/metrics"):
         yield (path, "get"), receiver.get(path)
     scene.place.sql("INSERT INTO tasks (name, every_seconds, next_at) VALUES ('probes', 60, '2020-01-01 00:00:00')")
@@ -140,13 +140,13 @@ def test_every_message_of_live_is_described(scene: PaymentDesk, receiver: Runnin
     """The snapshot, the changes and the first message with the token fit their schemas. A wrong token leads to the
     described close code.
     """
-    scene.payments.start(scene.order("ORD-1", 3300), "paypay")
+    scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
     url, token = f"ws://127.0.0.1:{receiver.port}/live", {"token": TOKEN}
     make_message_validator("token").validate(token)
     with connect(url, open_timeout=LONG_SECONDS, proxy=None) as line:
         line.send(json.dumps(token))
         snapshot = json.loads(line.recv(LONG_SECONDS))
-        scene.payments.start(scene.order("ORD-2", 3300), "paypay")
+        scene.payments.start(scene.insert_order("ORD-2", 3300), "paypay")
         changes = json.loads(line.recv(LONG_SECONDS))
     make_message_validator("snapshot").validate(snapshot)
     make_message_validator("changes").validate(changes)

@@ -32,7 +32,7 @@ def test_a_spare_thread_runs_due_tasks_behind_a_long_task(place: Place, sandbox:
     """While the first thread runs a long task, a spare thread runs the next due task."""
     began, release, ran, stop = Event(), Event(), Event(), Event()
 
-    def last_long() -> int:
+    def wait_for_release() -> int:
         began.set()
         assert release.wait(PATIENCE_SECONDS)
         return 0
@@ -42,7 +42,7 @@ def test_a_spare_thread_runs_due_tasks_behind_a_long_task(place: Place, sandbox:
         return 0
 
     with place.open_desk(sandbox, TIME_SCALE="20") as console:
-        tasks = (("probes", last_long), ("outbox", run_quickly))
+        tasks = (("probes", wait_for_release), ("outbox", run_quickly))
         threads = DueTaskThreads(Scheduler(console._context, console._context.heartbeat, tasks), stop)
         try:
             threads.start()

@@ -37,7 +37,7 @@ def authority(tmp_path: Path) -> CertificateAuthority:
 
 @pytest.fixture
 def receiver(scene: PaymentDesk, authority: CertificateAuthority) -> Iterator[RunningReceiver]:
-    pem = authority.certificate("127.0.0.1")
+    pem = authority.write_server_certificate("127.0.0.1")
     with run_receiver(scene.taker, certificate_file=pem, key_file=pem) as running:
         yield running
 
@@ -46,7 +46,7 @@ def receiver(scene: PaymentDesk, authority: CertificateAuthority) -> Iterator[Ru
 def short_handshake_receiver(scene: PaymentDesk, authority: CertificateAuthority) -> Iterator[RunningReceiver]:
     """Yield a receiver that waits one second for a TLS handshake. On a busy machine it may end an honest handshake,
     too."""
-    pem = authority.certificate("127.0.0.1")
+    pem = authority.write_server_certificate("127.0.0.1")
     with run_receiver(
         scene.taker, certificate_file=pem, key_file=pem, head_timeout_seconds=1.0, max_connections_per_address=4
     ) as running:
@@ -54,7 +54,7 @@ def short_handshake_receiver(scene: PaymentDesk, authority: CertificateAuthority
 
 
 def make_trusting_context(authority: CertificateAuthority) -> ssl.SSLContext:
-    return ssl.create_default_context(cafile=str(authority.file()))
+    return ssl.create_default_context(cafile=str(authority.write_certificate_file()))
 
 
 def test_a_notice_over_tls_is_accepted(
@@ -62,10 +62,12 @@ def test_a_notice_over_tls_is_accepted(
 ) -> None:
     """A notice is accepted in one piece and in pieces of seven bytes."""
     for name, size in (("ORD-1", 1 << 20), ("ORD-2", 7)):
-        scene.order(name, 3300)
+        scene.insert_order(name, 3300)
         post = scene.make_bank_notice(f"e-{name}", name)
         said = format_request("POST", "/notices/bank", post.body, {"connection": "close"} | dict(post.headers))
-        with make_trusting_context(authority).wrap_socket(receiver.connect(), server_hostname="127.0.0.1") as line:
+        with make_trusting_context(authority).wrap_socket(
+            receiver.open_connection(), server_hostname="127.0.0.1"
+        ) as line:
             assert line.version() in ("TLSv1.2", "TLSv1.3")
             for begin in range(0, len(said), size):
                 line.sendall(said[begin : begin + size])
@@ -90,16 +92,18 @@ def test_a_client_without_a_tls_handshake_is_disconnected(
     """A client that doesn't complete its TLS handshake gets no unencrypted answer and is disconnected; an honest
     client can then connect."""
     with ExitStack() as kept:
-        lines = [kept.enter_context(short_handshake_receiver.connect()) for _ in range(4)]  # all the room there is
+        lines = [
+            kept.enter_context(short_handshake_receiver.open_connection()) for _ in range(4)
+        ]  # all the room there is
         for line in lines:
             line.sendall(said)
         assert [line for line in lines if b"HTTP" in read_all(line)] == []
 
-    def answers() -> bool:
+    def can_handshake() -> bool:
         with (
             suppress(OSError),
             make_trusting_context(authority).wrap_socket(
-                short_handshake_receiver.connect(), server_hostname="127.0.0.1"
+                short_handshake_receiver.open_connection(), server_hostname="127.0.0.1"
             ) as secure,
         ):
             secure.sendall(format_request("GET", "/healthz", b"", {"connection": "close"}))
@@ -107,11 +111,11 @@ def test_a_client_without_a_tls_handshake_is_disconnected(
             return bool(answer) and parse_answer(answer).status == 200
         return False
 
-    wait_until(answers, "an honest handshake has its place again")
+    wait_until(can_handshake, "an honest handshake has its place again")
 
 
 def test_old_versions_are_not_spoken(authority: CertificateAuthority) -> None:
-    pem = authority.certificate("127.0.0.1")
+    pem = authority.write_server_certificate("127.0.0.1")
     context = make_tls_context(ReceiverOptions(certificate_file=pem, key_file=pem))
     assert context is not None
     assert context.minimum_version == ssl.TLSVersion.TLSv1_2
@@ -139,7 +143,10 @@ def test_bad_files_are_bad_settings(
     text = tmp_path / "text.pem"
     text.write_text("no certificate")
     (tmp_path / "other").mkdir()
-    pem, other = authority.certificate("127.0.0.1"), CertificateAuthority(tmp_path / "other").certificate("127.0.0.1")
+    pem, other = (
+        authority.write_server_certificate("127.0.0.1"),
+        CertificateAuthority(tmp_path / "other").write_server_certificate("127.0.0.1"),
+    )
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)
     files = {"certificate": pem, "key": pem, "nothing": None, "away": tmp_path / "x", "text": text, "other": other}

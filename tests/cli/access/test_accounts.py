@@ -27,7 +27,7 @@ def people_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def server_terminal(sql_server: SqlServer, tmp_path: Path) -> Iterator[Terminal]:
     """Yield a terminal of the schema account of a fresh database."""
-    with sql_server.database() as url:
+    with sql_server.create_temporary_database() as url:
         terminal = Terminal(make_environment(tmp_path, "http://127.0.0.1:9", DATABASE_URL=url, OPERATOR=""))
         assert terminal.json("db", "upgrade").data["from"] is None
         yield terminal

@@ -54,7 +54,7 @@ def guide_server(request: pytest.FixtureRequest) -> Iterator[SqlServer]:
         yield request.getfixturevalue("mysql_server")
         return
     require_server("mariadb")
-    with servers.mariadb(tls=True, extra_config=_list_mariadb_settings()) as server:
+    with servers.start_private_mariadb(tls=True, extra_config=_list_mariadb_settings()) as server:
         yield server
 
 
@@ -137,7 +137,7 @@ def read_authorisation_error(person: str, server: SqlServer, database: str, env:
     """Return the error of `provider authorise` at the desk of a person for whom the worker acts."""
     password = (Path(env["BASE"]) / "secrets" / person).read_text().strip()
     command = [sys.executable, "-m", "console", "--json", "provider", "authorise", "alarmbox"]
-    told = env | {"CONSOLE_DATABASE_URL": server.url(person, password, database)}
+    told = env | {"CONSOLE_DATABASE_URL": server.make_url(person, password, database)}
     ended = subprocess.run(command, env=told, stdin=subprocess.DEVNULL, capture_output=True, check=False)
     error: dict[str, Any] = json.loads(ended.stdout)["error"]
     return error
@@ -145,5 +145,5 @@ def read_authorisation_error(person: str, server: SqlServer, database: str, env:
 
 def _drop_database_and_accounts(server: SqlServer, name: str) -> None:
     accounts = (f"{name}-schema", "op-a", "lead-b", "night")
-    server.drop_database(server.url(f"{name}-schema", "", name))
+    server.drop_database(server.make_url(f"{name}-schema", "", name))
     server.sql(*(f"DROP USER IF EXISTS `{account}`@`%`" for account in accounts))

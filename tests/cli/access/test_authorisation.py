@@ -47,7 +47,7 @@ class UnauthorisedDesk:
     def exchanges(self) -> int:
         return len(self.sandbox.control.read_requests(call="token"))
 
-    def rows(self, query: str) -> list[Any]:
+    def read_rows(self, query: str) -> list[Any]:
         with closing(sqlite3.connect(Path(self.terminal.env["CONSOLE_HOME"]) / "console.db")) as database, database:
             return database.execute(query).fetchall()
 
@@ -75,9 +75,9 @@ def test_an_authorisation_leads_from_no_tokens_to_a_purchase(unauthorised_desk: 
     assert (ending.data["provider"], ending.data["version"]) == ("alarmbox", 1)
     assert ending.data["access_expires_at"].endswith("Z")
     assert (code[:5], unauthorised_desk.exchanges) == ("code-", 1)
-    ((sealed, version),) = unauthorised_desk.rows("SELECT sealed, version FROM provider_tokens")
+    ((sealed, version),) = unauthorised_desk.read_rows("SELECT sealed, version FROM provider_tokens")
     assert (str(sealed)[:8], version) == ("v1.gAAAA", 1)
-    entries = unauthorised_desk.rows("SELECT what, result, detail FROM audit_log WHERE what LIKE 'token.%'")
+    entries = unauthorised_desk.read_rows("SELECT what, result, detail FROM audit_log WHERE what LIKE 'token.%'")
     assert [entry[:2] for entry in entries] == [("token.authorised", "done")]
     for text in (ending.out.decode(), ending.err, str(entries)):
         assert [word for word in (code, "at-", "rt-", "sandbox-secret") if word in text] == []
@@ -94,13 +94,13 @@ def test_the_command_accepts_only_an_address_with_its_own_state(unauthorised_des
     with another state, without a code or with two codes sends nothing.
     """
 
-    def without_state(address: str) -> str:
+    def remove_state(address: str) -> str:
         return address.partition("&state=")[0]
 
-    def declined(address: str) -> str:
+    def make_declined_address(address: str) -> str:
         return f"{REDIRECT_ADDRESS}?error=access_denied&state={parse_qs(urlsplit(address).query)['state'][0]}"
 
-    def code_alone(address: str) -> str:
+    def extract_code(address: str) -> str:
         return parse_qs(urlsplit(address).query)["code"][0]
 
     unauthorised_desk.sandbox.control.add_fault("other_state", times=1)
@@ -108,9 +108,9 @@ def test_the_command_accepts_only_an_address_with_its_own_state(unauthorised_des
     assert entered.startswith(f"{REDIRECT_ADDRESS}?code=code-")
     assert (foreign.exit_status_and_code, foreign.error["detail"]["reason"]) == ((3, "not_allowed"), "state_differs")
     endings: dict[Callable[[str], str], tuple[int, str]] = {
-        without_state: (3, "not_allowed"),
-        declined: (5, "provider_auth"),
-        code_alone: (2, "usage"),
+        remove_state: (3, "not_allowed"),
+        make_declined_address: (5, "provider_auth"),
+        extract_code: (2, "usage"),
         lambda address: f"{address}&code=second": (2, "usage"),
         lambda address: f"{address}&state=second": (3, "not_allowed"),
         lambda address: f"{address}\ud800": (3, "not_allowed"),
@@ -120,8 +120,8 @@ def test_the_command_accepts_only_an_address_with_its_own_state(unauthorised_des
     }
     for change, refusal in endings.items():
         assert unauthorised_desk.authorise(change, **REDIRECT)[0].exit_status_and_code == refusal
-    assert (unauthorised_desk.exchanges, unauthorised_desk.rows("SELECT * FROM provider_tokens")) == (0, [])
-    results = unauthorised_desk.rows(
+    assert (unauthorised_desk.exchanges, unauthorised_desk.read_rows("SELECT * FROM provider_tokens")) == (0, [])
+    results = unauthorised_desk.read_rows(
         "SELECT result, COUNT(*) FROM audit_log WHERE what = 'token.authorise' GROUP BY 1"
     )
     assert dict(results) == {"refused": 4, "failed": 1}
@@ -135,22 +135,22 @@ def test_a_failed_exchange_sends_the_code_only_once(unauthorised_desk: Unauthori
     """
     control, cuts = unauthorised_desk.sandbox.control, ExitStack()
 
-    def used(code: str) -> str:
+    def use_code(code: str) -> str:
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": OUT_OF_BAND_REDIRECT_URI}
-        assert Caller(unauthorised_desk.sandbox).token(**form).status == 200
+        assert Caller(unauthorised_desk.sandbox).request_token(**form).status == 200
         return code
 
-    def cut_off(code: str) -> str:
+    def cut_off_answer(code: str) -> str:
         cuts.enter_context(control.outage_during())
         return code
 
-    def expired(code: str) -> str:
+    def expire_code(code: str) -> str:
         control.change_settings(advance_seconds=601)
         return code
 
     endings: list[tuple[Callable[[str], str], str | None, tuple[int, str], int]] = [
-        (used, None, (5, "provider_auth"), 2),
-        (expired, None, (5, "provider_auth"), 1),
+        (use_code, None, (5, "provider_auth"), 2),
+        (expire_code, None, (5, "provider_auth"), 1),
         (lambda _: "code-made-up", None, (5, "provider_auth"), 1),
         (str, "invalid_client", (5, "provider_auth"), 1),
         (str, "status:429", (5, "rate_limited"), 1),
@@ -158,7 +158,7 @@ def test_a_failed_exchange_sends_the_code_only_once(unauthorised_desk: Unauthori
         (str, "status:500", (4, "outcome_unknown"), 1),
         (str, "close_after_charge", (4, "outcome_unknown"), 1),
         (str, "no_access_token", (4, "outcome_unknown"), 1),
-        (cut_off, None, (6, "provider_unreachable"), 0),
+        (cut_off_answer, None, (6, "provider_unreachable"), 0),
     ]
     for change, fault, refusal, sent in endings:
         control.clear_faults()
@@ -185,7 +185,7 @@ def test_a_failed_exchange_sends_the_code_only_once(unauthorised_desk: Unauthori
         (4, "outcome_unknown"),
         "tokens_not_stored",
     )
-    assert unauthorised_desk.rows("SELECT * FROM provider_tokens") == []
+    assert unauthorised_desk.read_rows("SELECT * FROM provider_tokens") == []
 
 
 def test_only_administrators_and_workers_authorise(unauthorised_desk: UnauthorisedDesk, tmp_path: Path) -> None:

@@ -42,11 +42,11 @@ def test_a_running_command_reports_a_late_failure_on_stderr(capsys: pytest.Captu
 def test_a_refusal_with_missing_words_has_its_error_code(monkeypatch: pytest.MonkeyPatch) -> None:
     """Even if the words can't be read, the answer is a JSON object with a message."""
 
-    def broken(_: ConsoleError) -> str:
+    def raise_file_not_found(_: ConsoleError) -> str:
         raise FileNotFoundError("words")
 
     out, translator = io.StringIO(), Translator()
-    monkeypatch.setattr(translator, "format_error_message", broken)
+    monkeypatch.setattr(translator, "format_error_message", raise_file_not_found)
     AnswerWriter(out, translator, is_json=True).write_error(ConsoleError(ErrorCode.NOT_FOUND))
     assert json.loads(out.getvalue())["error"]["message"] == "not_found"
 

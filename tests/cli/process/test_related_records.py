@@ -95,10 +95,10 @@ def test_a_request_succeeds_although_its_explanation_fails(
     explanation.
     """
 
-    def broken(*_: object) -> None:
+    def raise_no_relations(*_: object) -> None:
         raise RuntimeError("no relations")
 
     payment = desk.make_booked_payment()
-    monkeypatch.setattr("console.services.lookup.record_search.Lookup.complete_record", broken)
+    monkeypatch.setattr("console.services.lookup.record_search.Lookup.complete_record", raise_no_relations)
     asked = desk.request_refund(payment).data
     assert (asked["state"], asked["verdict"], asked["badges"]) == ("requested", None, None)

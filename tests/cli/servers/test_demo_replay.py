@@ -13,7 +13,7 @@ from console.domain.clock import SystemClock
 from console.domain.records import CheckReport
 from console.services.evidence.pack_verification import iterate_packs, verify_pack
 from console.settings.settings import Settings
-from tests.services.test_samples import describe
+from tests.services.test_samples import describe_company
 from tests.support.desks import make_environment
 
 SampleT = TypeVar("SampleT", CheckSample, PaymentSample)
@@ -47,7 +47,7 @@ def test_the_packs_of_the_samples_are_decided_as_recorded(tmp_path: Path) -> Non
     a payment with its refunds, are replayed without a difference.
     """
     now = SystemClock().now()
-    all_checks = generate_checks(demo.SAMPLE_SEED, now, describe, 400)
+    all_checks = generate_checks(demo.SAMPLE_SEED, now, describe_company, 400)
     checks = choose_samples(check for check in all_checks if not (check.newer_sample or check.original_sample))
     payments = choose_samples(generate_payments(demo.SAMPLE_SEED, now, all_checks))
     with open_console(Settings.load(make_environment(tmp_path / "home", "http://127.0.0.1:9"))) as console:

@@ -42,13 +42,13 @@ def test_a_link_is_sent_to_the_running_window(desk: Terminal) -> None:
         window.bind(make_socket_name(Path(desk.env["CONSOLE_HOME"])))
         window.listen()
 
-        def answer() -> None:
+        def accept_link() -> None:
             client, _ = window.accept()
             with client:
                 got.append(client.recv(MAX_LINK_MESSAGE_BYTES))
                 client.sendall(ANSWER_LINK_SHOWN)
 
-        thread = Thread(target=answer)
+        thread = Thread(target=accept_link)
         thread.start()
         assert desk.json("open", LINK).data == {"link": LINK, "shown_by": "running"}
         thread.join()

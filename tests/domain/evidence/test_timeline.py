@@ -104,13 +104,13 @@ def test_the_timeline_reads_no_more_rows_than_requested() -> None:
     """The timeline reads of a long source only the rows that its caller takes."""
     taken = 0
 
-    def endless() -> Iterator[TimelineEvent]:
+    def iterate_endless_events() -> Iterator[TimelineEvent]:
         nonlocal taken
         while True:
             taken += 1
             yield make_event("a", taken, taken)
 
-    assert len(list(islice(merge_event_streams([(endless(), EARLIEST_INSTANT)]), 10))) == 10
+    assert len(list(islice(merge_event_streams([(iterate_endless_events(), EARLIEST_INSTANT)]), 10))) == 10
     assert taken <= 11
 
 

@@ -29,11 +29,11 @@ RESOLVE_COMMAND = "support-console resolve credit-check 17 --as"
 BUY, RENEW = (f"support-console purchase 1180301018771 --client 42{more}" for more in ("", " --renew"))
 
 
-def review_work(reason: str | None = None, attempt: int = 0) -> Work:
+def make_review_work(reason: str | None = None, attempt: int = 0) -> Work:
     return Work(WorkState.NEEDS_REVIEW, None, reason, attempt)
 
 
-def due_work(reason: str | None = None, attempt: int = 0) -> Work:
+def make_due_work(reason: str | None = None, attempt: int = 0) -> Work:
     return Work(WorkState.SCHEDULED, LATER, reason, attempt)
 
 
@@ -51,15 +51,15 @@ RULES = {
         "support-console show credit-check 9", PEOPLE,
     ),
     "running": (PENDING, "pending", "running", "wait_for_answer", SHOW, NOBODY),
-    "running, to be looked at": (replace(PENDING, work=due_work()), "pending", "running", "wait_for_answer", SHOW,
-    NOBODY),
+    "running, to be looked at": (
+        replace(PENDING, work=make_due_work()), "pending", "running", "wait_for_answer", SHOW, NOBODY,
+    ),
     "written by another": (
-        replace(PENDING, work=review_work("written_by_other")), "pending_by_other", "written_by_other",
-        "ask_the_writer",
-        SHOW, PEOPLE,
+        replace(PENDING, work=make_review_work("written_by_other")), "pending_by_other", "written_by_other",
+        "ask_the_writer", SHOW, PEOPLE,
     ),
     "unreadable": (
-        replace(PENDING, work=review_work("number_unreadable")), "pending_by_other", "number_unreadable",
+        replace(PENDING, work=make_review_work("number_unreadable")), "pending_by_other", "number_unreadable",
         "have_it_corrected", SHOW, PEOPLE,
     ),
     "not bought": (ERROR, "error", "not_bought", "may_buy_again", BUY, BUYERS),
@@ -67,45 +67,43 @@ RULES = {
         replace(ERROR, error_code="resolved_by_people"), "error", "not_bought", "may_buy_again_decided", BUY, BUYERS,
     ),
     "not bought, and bought as AlarmBox says": (
-        replace(ERROR, work=review_work("contradicted")), "contradicted", "denied_but_bought",
-        "check_purchase_history",
-        SHOW, PEOPLE,
+        replace(ERROR, work=make_review_work("contradicted")), "contradicted", "denied_but_bought",
+        "check_purchase_history", SHOW, PEOPLE,
     ),
     "unknown, nobody asks": (
-        replace(UNKNOWN, work=review_work("no_list_call")), "unknown", "no_answer", "resolve",
+        replace(UNKNOWN, work=make_review_work("no_list_call")), "unknown", "no_answer", "resolve",
         f"{RESOLVE_COMMAND} success --provider-id ID --evidence FILE", PEOPLE,
     ),
     "unknown, asked again": (
-        replace(UNKNOWN, work=due_work("unknown", 2)), "unknown", "no_answer", "probe_scheduled", PROBE, PEOPLE,
+        replace(UNKNOWN, work=make_due_work("unknown", 2)), "unknown", "no_answer", "probe_scheduled", PROBE, PEOPLE,
     ),
     "unknown, of a process that is gone": (
-        replace(UNKNOWN, work=review_work("lapsed"), error_code="bad_id"), "unknown", "lapsed", "resolve",
+        replace(UNKNOWN, work=make_review_work("lapsed"), error_code="bad_id"), "unknown", "lapsed", "resolve",
         f"{RESOLVE_COMMAND} success --provider-id ID --evidence FILE", PEOPLE,
     ),
     "unknown, another number": (
-        replace(UNKNOWN, work=review_work(), error_code="other_number"), "unknown", "answer_does_not_fit", "resolve",
-        f"{RESOLVE_COMMAND} success --provider-id ID --evidence FILE", PEOPLE,
+        replace(UNKNOWN, work=make_review_work(), error_code="other_number"), "unknown", "answer_does_not_fit",
+        "resolve", f"{RESOLVE_COMMAND} success --provider-id ID --evidence FILE", PEOPLE,
     ),
     "unknown, unreadable id": (
-        replace(UNKNOWN, work=due_work(), error_code="bad_id"), "unknown", "answer_does_not_fit", "probe_scheduled",
-        PROBE,
+        replace(UNKNOWN, work=make_due_work(), error_code="bad_id"), "unknown", "answer_does_not_fit",
+        "probe_scheduled", PROBE,
         PEOPLE,
     ),
     "complete": (PURCHASED_CHECK, "complete", "complete", "nothing", None, NOBODY),
     "complete, a reading is due": (
-        replace(PURCHASED_CHECK, work=due_work()), "complete", "complete", "nothing", None, NOBODY,
+        replace(PURCHASED_CHECK, work=make_due_work()), "complete", "complete", "nothing", None, NOBODY,
     ),
     "complete, looked at for something else": (
-        replace(PURCHASED_CHECK, work=review_work("refetches_ended")), "complete", "complete", "nothing", None,
+        replace(PURCHASED_CHECK, work=make_review_work("refetches_ended")), "complete", "complete", "nothing", None,
         NOBODY,
     ),
     "complete, contradicted once": (
-        replace(PURCHASED_CHECK, work=due_work("contradicted")), "complete", "complete", "nothing", None, NOBODY,
+        replace(PURCHASED_CHECK, work=make_due_work("contradicted")), "complete", "complete", "nothing", None, NOBODY,
     ),
     "contradicted": (
-        replace(PURCHASED_CHECK, work=review_work("contradicted")), "contradicted", "contradicted",
-        "compare_with_provider",
-        SHOW,
+        replace(PURCHASED_CHECK, work=make_review_work("contradicted")), "contradicted", "contradicted",
+        "compare_with_provider", SHOW,
         PEOPLE,
     ),
     "no id": (
@@ -121,31 +119,30 @@ RULES = {
     ),
     "long over": (
         replace(PURCHASED_CHECK, expired_at=NOW - timedelta(days=1)), "complete", "complete_expired", "may_renew",
-        RENEW,
-        NOBODY,
+        RENEW, NOBODY,
     ),
     "without an end": (replace(PURCHASED_CHECK, expired_at=None), "complete", "complete", "nothing", None, NOBODY),
     "incomplete": (
-        replace(INCOMPLETE, work=due_work("incomplete", 1)), "incomplete", "incomplete", "refetch_scheduled",
+        replace(INCOMPLETE, work=make_due_work("incomplete", 1)), "incomplete", "incomplete", "refetch_scheduled",
         "support-console refetch 17", READER_ROLES,
     ),
     "incomplete, no more by itself": (
-        replace(INCOMPLETE, work=review_work("refetches_ended", 5)), "incomplete", "incomplete", "refetch_by_hand",
-        "support-console refetch 17", READER_ROLES,
+        replace(INCOMPLETE, work=make_review_work("refetches_ended", 5)), "incomplete", "incomplete",
+        "refetch_by_hand", "support-console refetch 17", READER_ROLES,
     ),
     "incomplete, nothing planned": (
         INCOMPLETE, "incomplete", "incomplete", "refetch_by_hand", "support-console refetch 17", READER_ROLES,
     ),
     "incomplete, too late": (
-        replace(INCOMPLETE, viewing_over=True, work=due_work(), expired_at=NOW), "incomplete", "incomplete",
+        replace(INCOMPLETE, viewing_over=True, work=make_due_work(), expired_at=NOW), "incomplete", "incomplete",
         "viewing_over_expired", RENEW, READER_ROLES,
     ),
     "incomplete, too late to read and too early to renew": (
-        replace(INCOMPLETE, viewing_over=True, work=due_work()), "incomplete", "incomplete", "viewing_over", SHOW,
-        READER_ROLES,
+        replace(INCOMPLETE, viewing_over=True, work=make_due_work()), "incomplete", "incomplete", "viewing_over",
+        SHOW, READER_ROLES,
     ),
     "incomplete, too late to read, and nobody knows when it can be renewed": (
-        replace(INCOMPLETE, viewing_over=True, work=due_work(), expired_at=None), "incomplete", "incomplete",
+        replace(INCOMPLETE, viewing_over=True, work=make_due_work(), expired_at=None), "incomplete", "incomplete",
         "viewing_over_no_date", SHOW, READER_ROLES,
     ),
 }  # fmt: skip
@@ -170,10 +167,10 @@ def test_each_situation_has_verdict_reason_and_next_step(name: str) -> None:
         (Work(), {"claim_holder": 18, "open_denials": (9,)}, "bought_since", NOBODY),
         (Work(), {"lost_renewal": 16}, "other_renewal_lost", NOBODY),
         (Work(), {"claim_holder": 18, "lost_renewal": 16}, "bought_since", NOBODY),
-        (review_work("contradicted"), {"open_denials": (9, 17)}, "check_purchase_history", PEOPLE),
-        (review_work("contradicted"), {"open_denials": (9,)}, "other_denied_but_bought", NOBODY),
-        (review_work("contradicted"), {}, "may_buy_again", BUYERS),
-        (review_work("contradicted"), {"claim_holder": 18}, "bought_since", NOBODY),
+        (make_review_work("contradicted"), {"open_denials": (9, 17)}, "check_purchase_history", PEOPLE),
+        (make_review_work("contradicted"), {"open_denials": (9,)}, "other_denied_but_bought", NOBODY),
+        (make_review_work("contradicted"), {}, "may_buy_again", BUYERS),
+        (make_review_work("contradicted"), {"claim_holder": 18}, "bought_since", NOBODY),
     ],
 )
 def test_a_purchase_is_advised_only_if_the_number_is_free(
@@ -187,7 +184,7 @@ def test_a_purchase_is_advised_only_if_the_number_is_free(
     assert told.verdict == ("verdict.contradicted" if work.reason else "verdict.error")
 
 
-@pytest.mark.parametrize("work", [Work(), review_work("no_list_call"), due_work("unknown")])
+@pytest.mark.parametrize("work", [Work(), make_review_work("no_list_call"), make_due_work("unknown")])
 def test_the_next_step_of_a_proposal_is_the_second_decision(work: Work) -> None:
     """If a proposal waits for a second person, the next step is that person's decision."""
     step = explain_credit_check(
@@ -199,21 +196,21 @@ def test_the_next_step_of_a_proposal_is_the_second_decision(work: Work) -> None:
 def test_the_facts_that_sentences_name() -> None:
     """The attempts are counted from one, with their total. The time since which the state holds is None if it isn't
     known."""
-    told = explain_credit_check(replace(UNKNOWN, work=due_work("unknown", 2), error_code="read_timeout"), NOW)
+    told = explain_credit_check(replace(UNKNOWN, work=make_due_work("unknown", 2), error_code="read_timeout"), NOW)
     assert dict(told.facts) == {
         "id": 17, "client": "42", "number": "1180301018771", "since": NOW, "sent_at": None, "at": LATER, "attempt": 3,
         "cause": "read_timeout", "missing": (), "successor": None, "original": None,
         "until": PURCHASED_CHECK.expired_at,
     }  # fmt: skip
     assert told.next_step.facts["of"] == 8
-    assert explain_credit_check(replace(INCOMPLETE, work=due_work()), NOW).next_step.facts["of"] == 5
+    assert explain_credit_check(replace(INCOMPLETE, work=make_due_work()), NOW).next_step.facts["of"] == 5
     assert explain_credit_check(replace(PURCHASED_CHECK, state_since=None), NOW).facts["since"] is None
 
 
 def test_a_contradiction_states_the_providers_answer() -> None:
     """The explanation states the provider's answer that the open alert stores; without an alert, that an answer
     differs."""
-    record = replace(PURCHASED_CHECK, work=review_work("contradicted"))
+    record = replace(PURCHASED_CHECK, work=make_review_work("contradicted"))
     told = explain_credit_check(replace(record, relations=CheckRelations(contradicting_answer="not bought: x")), NOW)
     assert "Not bought" in translate(told.why, "en", **told.facts)
     untold = explain_credit_check(record, NOW)
@@ -226,18 +223,18 @@ def test_a_contradiction_states_the_providers_answer() -> None:
     [
         (UNKNOWN, {}, "unknown", "possible"),
         (PENDING, {}, "unconfirmed", "none"),
-        (replace(PENDING, work=review_work("written_by_other")), {}, "unconfirmed", "needs_review"),
+        (replace(PENDING, work=make_review_work("written_by_other")), {}, "unconfirmed", "needs_review"),
         (replace(PURCHASED_CHECK, credit_check_id=None), {}, "unconfirmed", "possible"),
         (INCOMPLETE, {}, "known", "possible"),
-        (replace(UNKNOWN, work=due_work("unknown")), {}, "unknown", "scheduled"),
+        (replace(UNKNOWN, work=make_due_work("unknown")), {}, "unknown", "scheduled"),
         (
-            replace(UNKNOWN, work=due_work("unknown")),
+            replace(UNKNOWN, work=make_due_work("unknown")),
             {"awaits_second_person": True},
             "unknown",
             "waiting_for_approval",
         ),
-        (replace(ERROR, work=due_work("x")), {"awaits_second_person": True}, "known", "scheduled"),
-        (replace(PURCHASED_CHECK, work=review_work("contradicted")), {}, "sides_disagree", "needs_review"),
+        (replace(ERROR, work=make_due_work("x")), {"awaits_second_person": True}, "known", "scheduled"),
+        (replace(PURCHASED_CHECK, work=make_review_work("contradicted")), {}, "sides_disagree", "needs_review"),
         (PURCHASED_CHECK, {}, "known", "none"),
     ],
 )
@@ -254,9 +251,9 @@ def test_a_probe_is_announced_only_if_scheduled_and_possible() -> None:
     """A next probe is announced only if one is scheduled and the provider has a list of purchases. Otherwise the next
     step is a person's decision."""
     for work, finds, code in (
-        (due_work("unknown"), True, "next.probe_scheduled"),
-        (due_work("unknown"), False, "next.resolve"),
-        (review_work("probes_ended"), True, "next.resolve"),
+        (make_due_work("unknown"), True, "next.probe_scheduled"),
+        (make_due_work("unknown"), False, "next.resolve"),
+        (make_review_work("probes_ended"), True, "next.resolve"),
         (Work(), True, "next.resolve"),
     ):
         told = explain_credit_check(replace(UNKNOWN, work=work, relations=CheckRelations(finds_purchases=finds)), NOW)
@@ -265,7 +262,7 @@ def test_a_probe_is_announced_only_if_scheduled_and_possible() -> None:
 
 def test_no_attempt_is_announced_for_a_past_time() -> None:
     """An attempt that is due, but hasn't been made because no worker runs, has no time in the next step any more."""
-    record = replace(UNKNOWN, work=due_work("unknown", 2), relations=CheckRelations(finds_purchases=True))
+    record = replace(UNKNOWN, work=make_due_work("unknown", 2), relations=CheckRelations(finds_purchases=True))
     assert explain_credit_check(record, NOW).next_step.facts["at"] == LATER
     step = explain_credit_check(record, LATER).next_step
     assert (step.code, step.facts["at"]) == ("next.probe_scheduled", None)

@@ -44,7 +44,7 @@ def make_resolve_command(outcome: str) -> str:
     return f"support-console resolve payment 5 --as {outcome} --evidence FILE"
 
 
-def review_work(reason: str | None) -> Work:
+def make_review_work(reason: str | None) -> Work:
     return Work(WorkState.NEEDS_REVIEW, None, reason)
 
 
@@ -54,7 +54,7 @@ RULES = {
         replace(UNKNOWN, work=DUE), None, "unknown", "no_answer", "probe_scheduled", PROBE, PEOPLE,
     ),
     "unknown, for a person": (
-        replace(UNKNOWN, work=review_work("ended")), None, "unknown", "no_answer", "resolve",
+        replace(UNKNOWN, work=make_review_work("ended")), None, "unknown", "no_answer", "resolve",
         make_resolve_command("completed"), PEOPLE,
     ),
     **{
@@ -67,7 +67,7 @@ RULES = {
     },
     **{
         f"for a person: {reason}": (
-            replace(PAID, work=review_work(reason)), PENDING, told, told, following, command, PEOPLE,
+            replace(PAID, work=make_review_work(reason)), PENDING, told, told, following, command, PEOPLE,
         )
         for reason, told, following, command in (
             ("paid_after_cancel", "paid_after_cancel", "refund_or_ship", REFUND),
@@ -87,8 +87,8 @@ RULES = {
         )
     },
     "reversed, for a person": (
-        replace(PAID, state=P.REVERSED, work=review_work("reversed")), None, "reversed", "reversed", "tell_order",
-        make_resolve_command("reversed"), PEOPLE,
+        replace(PAID, state=P.REVERSED, work=make_review_work("reversed")), None, "reversed", "reversed",
+        "tell_order", make_resolve_command("reversed"), PEOPLE,
     ),
     "order behind": (PAID, PENDING, "not_moved", "not_moved", "move_order", MOVE_ORDER_COMMAND, PEOPLE),
     "order behind, by itself": (
@@ -180,7 +180,7 @@ def test_each_situation_has_verdict_reason_and_next_step(name: str) -> None:
         ({"state": P.COMPLETED}, "other_live"),
         ({"state": P.USER_PAYMENT}, "other_live"),
         ({"state": P.EXPIRED, "certainty": Certainty.UNKNOWN}, "other_live"),
-        ({"state": P.PAYMENT_FAILED, "work": review_work("contradicted")}, "other_live"),
+        ({"state": P.PAYMENT_FAILED, "work": make_review_work("contradicted")}, "other_live"),
         ({"state": P.PAYMENT_FAILED}, "may_begin_again"),
         ({"state": P.EXPIRED}, "may_begin_again"),
         ({"state": P.REVERSED}, "may_begin_again"),
@@ -251,7 +251,7 @@ def test_a_reversed_payment_of_a_paid_order_states_the_reversed_amount() -> None
 def test_the_next_step_of_a_proposal_is_the_second_decision() -> None:
     """If a proposal waits for a second person, the next step is that person's decision: for an unknown payment about
     its outcome, for a known one about the proposed reversal, which only an approver can decide."""
-    for work in (Work(), DUE, review_work("probes_ended")):
+    for work in (Work(), DUE, make_review_work("probes_ended")):
         step = explain_payment(replace(UNKNOWN, work=work, relations=AWAITS_SECOND_PERSON), NOW).next_step
         assert (step.code, step.command) == ("next.payment_second_person", make_resolve_command("payment_failed"))
         told = explain_payment(replace(PAID, work=work, relations=AWAITS_SECOND_PERSON), NOW)
@@ -330,7 +330,7 @@ def test_the_facts_that_sentences_name() -> None:
 
 
 COMMAND_TO_SHOW_THE_ORDER = "support-console show order 3"
-LATE_PAYMENT_REVIEW = review_work("paid_after_cancel")
+LATE_PAYMENT_REVIEW = make_review_work("paid_after_cancel")
 
 
 @pytest.mark.parametrize(
@@ -347,10 +347,10 @@ LATE_PAYMENT_REVIEW = review_work("paid_after_cancel")
         ({"state": _O.CANCELLED}, {}, "cancelled", "cancelled", "nothing", None),
         ({"state": _O.CANCELLED}, {"is_cancelled_unpaid": True}, "cancelled", "cancelled_unpaid", "nothing", None),
         ({}, {"is_saga_stuck": True}, "paid", "stuck", "order_open_payment", SHOW),
-        ({"work": review_work("x")}, {"is_saga_stuck": True}, "paid", "person", "order_open_payment", SHOW),
-        ({"work": review_work("x")}, {}, "paid", "person", "order_open_payment", SHOW),
+        ({"work": make_review_work("x")}, {"is_saga_stuck": True}, "paid", "person", "order_open_payment", SHOW),
+        ({"work": make_review_work("x")}, {}, "paid", "person", "order_open_payment", SHOW),
         (
-            {"work": review_work("x"), "payment_ids": ()},
+            {"work": make_review_work("x"), "payment_ids": ()},
             {},
             "paid",
             "person",
@@ -439,7 +439,7 @@ def test_the_facts_of_an_order() -> None:
 
 # Advice about refunds
 
-PAYMENT_IN_REVIEW = replace(PAID, work=review_work("paid_twice"))
+PAYMENT_IN_REVIEW = replace(PAID, work=make_review_work("paid_twice"))
 OPEN_REFUND = Refund(
     9, 5, 3, 500, "JPY", RefundState.REQUESTED, Certainty.KNOWN, Work(), "op-a", (), None, None, 1
 )  # fmt: skip
@@ -498,7 +498,7 @@ def test_no_attempt_is_announced_for_a_past_time() -> None:
         (
             replace(
                 UNKNOWN_OPEN_REFUND,
-                work=review_work("probes_ended"),
+                work=make_review_work("probes_ended"),
                 relations=RefundRelations(awaits_second_person=True),
             ),
             "refund_unknown",
@@ -518,14 +518,14 @@ def test_no_attempt_is_announced_for_a_past_time() -> None:
             "none",
         ),
         (
-            replace(OPEN_REFUND, state=RefundState.APPROVED, work=review_work("not_sent")),
+            replace(OPEN_REFUND, state=RefundState.APPROVED, work=make_review_work("not_sent")),
             "refund_approved",
             "refund_person",
             "known",
             "possible",
         ),
         (
-            replace(OPEN_REFUND, state=RefundState.SUBMITTED, work=review_work("answer_does_not_fit")),
+            replace(OPEN_REFUND, state=RefundState.SUBMITTED, work=make_review_work("answer_does_not_fit")),
             "refund_submitted",
             "refund_person",
             "known",
@@ -578,7 +578,7 @@ def test_an_overdue_refund_expires_without_a_decision(record: Payment, checkers:
 def test_only_a_set_aside_amount_is_advised_to_a_person(aside: int, captured: int, command: str) -> None:
     """The command for a refund can't name the set-aside part. If nothing else is refundable, the command shows the
     record instead."""
-    record = replace(PAID, work=review_work("set_aside"), captured_minor=captured, set_aside_minor=aside)
+    record = replace(PAID, work=make_review_work("set_aside"), captured_minor=captured, set_aside_minor=aside)
     order = replace(ORDER, total_minor=captured)
     step = explain_payment(replace(record, relations=PaymentRelations(order)), NOW).next_step
     assert (step.code, step.command) == ("next.payment_refund_set_aside", command)
@@ -587,7 +587,7 @@ def test_only_a_set_aside_amount_is_advised_to_a_person(aside: int, captured: in
 def test_a_set_aside_with_an_open_refund_has_the_refunds_verdict() -> None:
     """While the refund of a set-aside is open, the verdict is the refund's, because the set-aside amount is 0
     then."""
-    record = replace(PAID, work=review_work("set_aside"), set_aside_minor=0)
+    record = replace(PAID, work=make_review_work("set_aside"), set_aside_minor=0)
     explanation = explain_payment(replace(record, relations=PaymentRelations(ORDER, refunds=(OPEN_REFUND,))), NOW)
     assert explanation.verdict == "verdict.payment_refund_requested"
     assert explanation.work == "waiting_for_approval"

@@ -64,8 +64,8 @@ def test_a_code_is_exchanged_for_the_first_tokens() -> None:
             "state": ["x y"],
         }
         assert oauth.exchange_code("code-1").access_token == "at-2"
-        assert server.form(0)["grant_type"] == "authorization_code"
-        assert server.form(0)["code"] == "code-1"
+        assert server.read_form(0)["grant_type"] == "authorization_code"
+        assert server.read_form(0)["code"] == "code-1"
 
 
 def test_a_code_is_exchanged_once_only() -> None:

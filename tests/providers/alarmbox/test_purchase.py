@@ -21,24 +21,24 @@ def test_a_purchase_request_has_the_documented_fields() -> None:
     """The request is the documented JSON in UTF-8 with exactly the given fields, sent to the documented address."""
     with serve_scripts(make_answer_script(200, PURCHASED_ANSWER)) as server:
         make_alarmbox(server.url).buy_check(REQUEST)
-        assert server.paths() == ["POST /ps/v1/credit_checks"]
-        assert json.loads(server.bodies()[0]) == {
+        assert server.list_paths() == ["POST /ps/v1/credit_checks"]
+        assert json.loads(server.list_bodies()[0]) == {
             "corporation_number": NUMBER,
             "deal": 2,
             "purchase_reasons": [4],
             "purchase_reason_comment": "新規取引開始前の調査",
         }
-        assert server.header(0, "content-type") == "application/json"
-        assert server.header(0, "authorization") == "Bearer at-1"
-        assert server.header(0, "accept-encoding") == "identity"
-        assert server.header(0, "user-agent") == f"support-console/{console.__version__}"
+        assert server.get_header(0, "content-type") == "application/json"
+        assert server.get_header(0, "authorization") == "Bearer at-1"
+        assert server.get_header(0, "accept-encoding") == "identity"
+        assert server.get_header(0, "user-agent") == f"support-console/{console.__version__}"
 
 
 def test_an_empty_comment_is_not_sent() -> None:
     """Only the corporation number is required; an empty comment isn't sent."""
     with serve_scripts(make_answer_script(200, PURCHASED_ANSWER)) as server:
         make_alarmbox(server.url).buy_check(PurchaseRequest(NUMBER, "1", comment=""))
-        assert json.loads(server.bodies()[0]) == {"corporation_number": NUMBER}
+        assert json.loads(server.list_bodies()[0]) == {"corporation_number": NUMBER}
 
 
 def test_reads_use_the_documented_addresses() -> None:
@@ -48,12 +48,12 @@ def test_reads_use_the_documented_addresses() -> None:
         reader.read_detail(12345)
         reader.read_pdf(12345)
         reader.find_purchases(NUMBER)
-        assert server.paths() == [
+        assert server.list_paths() == [
             "GET /ps/v1/credit_checks/12345",
             "GET /ps/v1/credit_checks/12345?with_pdf=true",
             f"GET /ps/v1/credit_checks?corporation_number={NUMBER}",
         ]
-        assert server.bodies() == [b"", b"", b""]
+        assert server.list_bodies() == [b"", b"", b""]
 
 
 def test_the_protocols_fit() -> None:
@@ -99,13 +99,13 @@ def test_a_bug_after_sending_is_unknown(error: type[Exception], monkeypatch: pyt
     """An exception after the answer has come leaves the outcome unknown, even one that looks like "connection
     refused": money may have been spent."""
 
-    def broken_judge(_: str) -> Callable[[object], Any]:
+    def make_broken_judge(_: str) -> Callable[[object], Any]:
         def judge(_: object) -> Any:
             raise error("at-1")
 
         return judge
 
-    monkeypatch.setattr(module, "make_purchase_converter", broken_judge)
+    monkeypatch.setattr(module, "make_purchase_converter", make_broken_judge)
     with serve_scripts(make_answer_script(200, PURCHASED_ANSWER)) as server:
         outcome = make_alarmbox(server.url).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason) == (OutcomeClass.UNKNOWN, "internal_error")
@@ -118,10 +118,10 @@ def test_a_bug_after_sending_is_unknown(error: type[Exception], monkeypatch: pyt
 def test_a_bug_in_the_transport_is_unknown(error: type[Exception], monkeypatch: pytest.MonkeyPatch) -> None:
     """An exception of the transport itself may have come after sending, so the outcome is unknown."""
 
-    def broken_send(*_: Any, **__: Any) -> Any:
+    def raise_sending_error(*_: Any, **__: Any) -> Any:
         raise error("x")
 
-    monkeypatch.setattr(HttpTransport, "send", broken_send)
+    monkeypatch.setattr(HttpTransport, "send", raise_sending_error)
     outcome = make_alarmbox("http://127.0.0.1:1").buy_check(REQUEST)
     assert (outcome.kind, outcome.sent) == (OutcomeClass.UNKNOWN, SendingCertainty.MAYBE)
 
@@ -131,10 +131,10 @@ def test_a_person_may_interrupt(stop: type[BaseException], monkeypatch: pytest.M
     """The adapter lets an exception that ends the process pass. The caller's journal knows that the call had
     begun."""
 
-    def interrupted(*_: Any, **__: Any) -> Any:
+    def raise_interrupt(*_: Any, **__: Any) -> Any:
         raise stop
 
-    monkeypatch.setattr(HttpTransport, "send", interrupted)
+    monkeypatch.setattr(HttpTransport, "send", raise_interrupt)
     with pytest.raises(stop):
         make_alarmbox("http://127.0.0.1:1").buy_check(REQUEST)
 

@@ -34,7 +34,7 @@ REFRESH_ANSWER = make_answer_script(200, PAIR_ANSWER)
 def call_provider(ask: Call, *scripts: Script) -> tuple[Outcome[Any], list[str]]:
     with serve_scripts(*scripts) as server:
         outcome = ask(make_alarmbox(server.url, finds=True))
-        return outcome, server.paths()
+        return outcome, server.list_paths()
 
 
 def call_with_answer(ask: Call, status: int, body: object = b"") -> Outcome[Any]:
@@ -43,7 +43,7 @@ def call_with_answer(ask: Call, status: int, body: object = b"") -> Outcome[Any]
     return call_provider(ask, same, REFRESH_ANSWER, same)[0] if status == 401 else call_provider(ask, same)[0]
 
 
-def purchase_with_answer(body: object, status: int = 200) -> Outcome[CheckReport]:
+def buy_with_answer(body: object, status: int = 200) -> Outcome[CheckReport]:
     return call_with_answer(CALL_BY_NAME["purchase"], status, body)
 
 
@@ -58,7 +58,7 @@ def test_published_answers_have_their_outcome_class(vector: dict[str, Any]) -> N
     """Each published answer has its outcome class, and the effect follows from it."""
     call, status, body = vector["call"], vector["http_status"], vector["body"]
     if "oauth" in call:
-        outcome = purchase_after_refresh(status, body)
+        outcome = buy_after_refresh(status, body)
     elif call.startswith("POST"):
         outcome = call_with_answer(CALL_BY_NAME["purchase"], status, body)
         assert describe_effect(outcome) == vector["effect"]
@@ -76,7 +76,7 @@ def describe_effect(outcome: Outcome[Any]) -> str:
     return "maybe" if outcome.kind is Kind.UNKNOWN else "no"
 
 
-def purchase_after_refresh(status: int, body: object) -> Outcome[str]:
+def buy_after_refresh(status: int, body: object) -> Outcome[str]:
     """Return the outcome of a purchase that needed new tokens and got this answer to the token request: bought, or
     never sent."""
     tokens = MemoryTokens(None, first="rt-1")
@@ -167,7 +167,7 @@ def test_a_refusal_that_names_a_check_is_unknown(status: int, body: object) -> N
 def test_a_refusal_that_contains_the_check_in_another_form_is_unknown(status: int, body: object) -> None:
     """A refusal that contains the credit check with an escaped name, in a list, without its id or in another encoding
     leaves the outcome unknown."""
-    outcome = purchase_with_answer(body, status)
+    outcome = buy_with_answer(body, status)
     assert (outcome.kind, outcome.reason) == (Kind.UNKNOWN, "refused_but_made")
 
 
@@ -186,7 +186,7 @@ def test_a_check_that_is_said_to_be_gone_and_shown_is_no_answer(ask: str, status
                                   {"credit_check": {"corporation_number": NUMBER}}])  # fmt: skip
 def test_a_refusal_without_an_id_counts(body: object) -> None:
     """A refusal whose body has the name of the id's field without an id is a definite failure."""
-    assert purchase_with_answer(body, 422).kind is Kind.FAILED_DEFINITE
+    assert buy_with_answer(body, 422).kind is Kind.FAILED_DEFINITE
 
 
 UNREADABLE_REFUSALS = {
@@ -228,7 +228,7 @@ def test_a_check_that_an_unreadable_answer_calls_gone_is_not_gone(ask: str, stat
 @pytest.mark.parametrize("body", [b"", b"<html>\r\n\t<h1>422</h1>", "条件エラー".encode("cp932"), b"null", b"no"])
 def test_a_refusal_in_words_is_a_refusal(body: bytes) -> None:
     """AlarmBox publishes no form for its refusals, so with a text as body the status decides."""
-    assert purchase_with_answer(body, 422).kind is Kind.FAILED_DEFINITE
+    assert buy_with_answer(body, 422).kind is Kind.FAILED_DEFINITE
 
 
 @pytest.mark.parametrize("ask", ["detail", "pdf"])
@@ -250,7 +250,7 @@ def test_a_refused_or_missing_list_proves_nothing(status: int, kind: Kind) -> No
 @pytest.mark.parametrize("status", [200, 201, 202, 203, 206, 299])
 def test_any_2xx_with_an_id_is_bought(status: int) -> None:
     """A purchase answered with any 2xx status and an id is bought: AlarmBox's notes state both 200 and 201."""
-    outcome = purchase_with_answer(PURCHASED_ANSWER, status)
+    outcome = buy_with_answer(PURCHASED_ANSWER, status)
     assert outcome.kind is Kind.SUCCEEDED
     assert outcome.found == CheckReport(
         12345, NUMBER, "架空商事株式会社", "ok", date(2026, 11, 20), date(2027, 11, 20), None
@@ -307,7 +307,7 @@ def test_an_answer_with_an_id_is_a_success_whatever_other_fields_lack(
     change: dict[str, Any], read: dict[str, Any]
 ) -> None:
     """An answer with an id is a success; each other field that is missing or unreadable stays empty."""
-    outcome = purchase_with_answer(json.dumps({"credit_check": CHECK | change}).encode())
+    outcome = buy_with_answer(json.dumps({"credit_check": CHECK | change}).encode())
     assert outcome.kind is Kind.SUCCEEDED
     assert {name: getattr(outcome.found, name) for name in read} == read
 
@@ -360,26 +360,26 @@ UNUSABLE_BODIES: dict[str, tuple[bytes, str]] = {
 @pytest.mark.parametrize(("body", "why"), UNUSABLE_BODIES.values(), ids=UNUSABLE_BODIES)
 def test_an_answer_without_a_usable_id_is_unknown(body: bytes, why: str) -> None:
     """A 2xx answer without a usable id leaves the outcome unknown, and its text is stored as evidence."""
-    outcome = purchase_with_answer(body)
+    outcome = buy_with_answer(body)
     assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, why, None)
 
 
 def test_evidence_is_the_answer() -> None:
     """The text, the status and the hash of the answer are kept as evidence, also of a refusal."""
-    outcome = purchase_with_answer({"message": "契約がありません"}, 403)
+    outcome = buy_with_answer({"message": "契約がありません"}, 403)
     assert "契約がありません" in outcome.evidence
     assert len(outcome.sha256) == 64
 
 
 def test_evidence_is_bounded() -> None:
     """Of a long answer the first 65,536 characters are kept as evidence."""
-    assert len(purchase_with_answer("字" * 200_000, 500).evidence) == 65_536
+    assert len(buy_with_answer("字" * 200_000, 500).evidence) == 65_536
 
 
 def test_evidence_holds_no_secret() -> None:
     """If the provider repeats credentials in its answer, they are masked in the evidence."""
     page = 'Bearer at-1 rt-1 s3cret-of-client {"access_token":"at-9","refresh_token" : "rt\\"-9"} <pre>'
-    outcome = purchase_with_answer(page, 500)
+    outcome = buy_with_answer(page, 500)
     for secret in ("at-1", "rt-1", "s3cret", "at-9", "-9"):
         assert secret not in outcome.evidence
     assert "<pre>" in outcome.evidence

@@ -46,15 +46,15 @@ def test_a_pair_of_tokens_with_time_left_is_used_without_a_refresh() -> None:
             .buy_check(REQUEST)
             .found
         )
-        assert server.paths() == [PURCHASE_REQUEST_LINE]
-        assert server.header(0, "authorization") == "Bearer at-1"
+        assert server.list_paths() == [PURCHASE_REQUEST_LINE]
+        assert server.get_header(0, "authorization") == "Bearer at-1"
 
 
 def test_a_pair_without_a_known_end_is_used_until_a_401() -> None:
     """A pair whose lifetime the provider hasn't stated is used until the provider answers 401."""
     with serve_scripts(PURCHASED_SCRIPT) as server:
         assert make_alarmbox(server.url, tokens=MemoryTokens(make_token_pair(lives=None))).buy_check(REQUEST).found
-        assert server.paths() == [PURCHASE_REQUEST_LINE]
+        assert server.list_paths() == [PURCHASE_REQUEST_LINE]
 
 
 def test_a_pair_of_tokens_near_its_end_is_renewed_and_stored_first() -> None:
@@ -62,17 +62,17 @@ def test_a_pair_of_tokens_near_its_end_is_renewed_and_stored_first() -> None:
     tokens, turns = MemoryTokens(make_token_pair(lives=TIME_UNTIL_EXPIRY)), CountingRateLimiter()
     with serve_scripts(NEW_TOKENS_ANSWER, PURCHASED_SCRIPT) as server:
         assert make_alarmbox(server.url, tokens=tokens, rate_limiter=turns).buy_check(REQUEST).found
-        assert server.paths() == [TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
-        assert server.form(0) == {
+        assert server.list_paths() == [TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
+        assert server.read_form(0) == {
             "grant_type": "refresh_token",
             "refresh_token": "rt-1",
             "client_id": "client-1",
             "client_secret": "s3cret-of-client",
             "redirect_uri": "urn:ietf:wg:oauth:2.0:oob",
         }
-        assert server.header(0, "content-type") == "application/x-www-form-urlencoded"
-        assert server.header(0, "authorization") is None
-        assert server.header(1, "authorization") == "Bearer at-2"
+        assert server.get_header(0, "content-type") == "application/x-www-form-urlencoded"
+        assert server.get_header(0, "authorization") is None
+        assert server.get_header(1, "authorization") == "Bearer at-2"
     assert tokens.log == ["exchange rt-1", "stored at-2"]
     assert tokens.pair == TokenPair("at-2", "rt-2", CLOCK.now() + timedelta(days=1))
     assert turns.taken == 2
@@ -84,7 +84,7 @@ def test_a_401_leads_to_one_refresh_and_one_retry() -> None:
     tokens = MemoryTokens(make_token_pair())
     with serve_scripts(UNAUTHORISED, NEW_TOKENS_ANSWER, PURCHASED_SCRIPT) as server:
         assert make_alarmbox(server.url, tokens=tokens).buy_check(REQUEST).kind is OutcomeClass.SUCCEEDED
-        assert server.paths() == [PURCHASE_REQUEST_LINE, TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
+        assert server.list_paths() == [PURCHASE_REQUEST_LINE, TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
     assert tokens.log == ["exchange rt-1", "stored at-2"]
 
 
@@ -93,7 +93,7 @@ def test_a_second_401_is_the_end() -> None:
     with serve_scripts(UNAUTHORISED, NEW_TOKENS_ANSWER, UNAUTHORISED) as server:
         outcome = make_alarmbox(server.url).buy_check(REQUEST)
         assert (outcome.kind, outcome.reason, outcome.sent) == (OutcomeClass.AUTH, "http_401", SendingCertainty.YES)
-        assert server.paths() == [PURCHASE_REQUEST_LINE, TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
+        assert server.list_paths() == [PURCHASE_REQUEST_LINE, TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +103,7 @@ def test_the_answer_to_the_second_try_after_a_401_counts(second: Script) -> None
     """The second request after a 401 may have bought: without an answer its outcome is UNKNOWN."""
     with serve_scripts(UNAUTHORISED, NEW_TOKENS_ANSWER, second) as server:
         assert make_alarmbox(server.url).buy_check(REQUEST).kind is OutcomeClass.UNKNOWN
-        assert server.paths() == [PURCHASE_REQUEST_LINE, TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
+        assert server.list_paths() == [PURCHASE_REQUEST_LINE, TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
 
 
 def test_a_read_refreshes_the_tokens() -> None:
@@ -122,22 +122,22 @@ def test_a_pair_refreshed_by_another_process_is_used() -> None:
 
     with serve_scripts(UNAUTHORISED, PURCHASED_SCRIPT) as server:
         assert make_alarmbox(server.url, tokens=Overtaken(make_token_pair())).buy_check(REQUEST).found
-        assert server.paths() == [PURCHASE_REQUEST_LINE, PURCHASE_REQUEST_LINE]
-        assert server.header(1, "authorization") == "Bearer at-7"
+        assert server.list_paths() == [PURCHASE_REQUEST_LINE, PURCHASE_REQUEST_LINE]
+        assert server.get_header(1, "authorization") == "Bearer at-7"
 
 
 def test_a_refresh_token_used_by_another_process_is_no_error() -> None:
     """Another process has used our refresh token meanwhile: the adapter reads the stored pair again and uses it."""
     tokens = MemoryTokens(make_token_pair())
 
-    def overtaken(connection: object, over: threading.Event) -> None:
+    def replace_pair_and_refuse(connection: object, over: threading.Event) -> None:
         tokens.pair = make_token_pair(n=7)
         INVALID_GRANT_ANSWER(connection, over)  # type: ignore[arg-type]  # handed through as it came
 
-    with serve_scripts(UNAUTHORISED, overtaken, PURCHASED_SCRIPT) as server:
+    with serve_scripts(UNAUTHORISED, replace_pair_and_refuse, PURCHASED_SCRIPT) as server:
         assert make_alarmbox(server.url, tokens=tokens).buy_check(REQUEST).found
-        assert server.paths() == [PURCHASE_REQUEST_LINE, TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
-        assert server.header(2, "authorization") == "Bearer at-7"
+        assert server.list_paths() == [PURCHASE_REQUEST_LINE, TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
+        assert server.get_header(2, "authorization") == "Bearer at-7"
 
 
 def test_invalid_grant_requires_a_new_authorisation() -> None:
@@ -158,7 +158,7 @@ def test_invalid_grant_requires_a_new_authorisation() -> None:
             "authorise_again",
             SendingCertainty.NO,
         )
-        assert server.paths() == [TOKEN_REQUEST_LINE]
+        assert server.list_paths() == [TOKEN_REQUEST_LINE]
 
 
 def test_no_pair_and_no_first_token() -> None:
@@ -193,8 +193,8 @@ def test_a_refresh_without_an_answer_is_repeated_once(lost: Script) -> None:
     tokens = MemoryTokens(make_token_pair(lives=timedelta(0)))
     with serve_scripts(lost, NEW_TOKENS_ANSWER, PURCHASED_SCRIPT) as server:
         assert make_alarmbox(server.url, tokens=tokens).buy_check(REQUEST).found
-        assert server.paths() == [TOKEN_REQUEST_LINE, TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
-        assert [server.form(i)["refresh_token"] for i in (0, 1)] == ["rt-1", "rt-1"]
+        assert server.list_paths() == [TOKEN_REQUEST_LINE, TOKEN_REQUEST_LINE, PURCHASE_REQUEST_LINE]
+        assert [server.read_form(i)["refresh_token"] for i in (0, 1)] == ["rt-1", "rt-1"]
 
 
 @pytest.mark.parametrize("lost", LOST_ANSWERS.values(), ids=LOST_ANSWERS)
@@ -204,7 +204,7 @@ def test_a_refresh_without_any_answer_leaves_the_purchase_unsent(lost: Script) -
     with serve_scripts(lost) as server:
         outcome = make_alarmbox(server.url, tokens=tokens).buy_check(REQUEST)
         assert (outcome.kind, outcome.sent) == (OutcomeClass.FAILED_DEFINITE, SendingCertainty.NO)
-        assert server.paths() == [TOKEN_REQUEST_LINE, TOKEN_REQUEST_LINE]
+        assert server.list_paths() == [TOKEN_REQUEST_LINE, TOKEN_REQUEST_LINE]
     assert tokens.pair == make_token_pair(lives=timedelta(0))
 
 
@@ -215,7 +215,7 @@ def test_a_used_up_token_after_a_lost_answer_means_authorise_again() -> None:
             REQUEST
         )
         assert (outcome.kind, outcome.reason) == (OutcomeClass.AUTH, "authorise_again")
-        assert server.paths() == [TOKEN_REQUEST_LINE, TOKEN_REQUEST_LINE]
+        assert server.list_paths() == [TOKEN_REQUEST_LINE, TOKEN_REQUEST_LINE]
 
 
 @pytest.mark.expects_log("a token that could not be renewed is told while the old one still works")
@@ -229,8 +229,8 @@ def test_the_old_access_token_is_used_if_its_refresh_fails(refusal: Script, aske
     with serve_scripts(*scripts, PURCHASED_SCRIPT) as server:
         vendor = make_alarmbox(server.url, tokens=MemoryTokens(make_token_pair(lives=TIME_UNTIL_EXPIRY)), scale=100)
         assert vendor.buy_check(REQUEST).found
-        assert server.paths() == [TOKEN_REQUEST_LINE] * asked + [PURCHASE_REQUEST_LINE]
-        assert server.header(asked, "authorization") == "Bearer at-1"
+        assert server.list_paths() == [TOKEN_REQUEST_LINE] * asked + [PURCHASE_REQUEST_LINE]
+        assert server.get_header(asked, "authorization") == "Bearer at-1"
 
 
 REFUSALS = {
@@ -250,7 +250,7 @@ def test_other_refusals_are_not_repeated(script: Script, kind: OutcomeClass, rea
             REQUEST
         )
         assert (outcome.kind, outcome.reason, outcome.sent) == (kind, reason, SendingCertainty.NO)
-        assert server.paths() == [TOKEN_REQUEST_LINE]
+        assert server.list_paths() == [TOKEN_REQUEST_LINE]
 
 
 @pytest.mark.parametrize(("script", "kind", "reason"), REFUSALS.values(), ids=REFUSALS)
@@ -310,11 +310,11 @@ def test_simultaneous_calls_refresh_the_tokens_once() -> None:
     tokens = MemoryTokens(make_token_pair())
     gate = threading.Barrier(2, timeout=PATIENCE_SECONDS)
 
-    def refuse(connection: object, over: threading.Event) -> None:
+    def wait_and_refuse(connection: object, over: threading.Event) -> None:
         gate.wait()
         UNAUTHORISED(connection, over)  # type: ignore[arg-type]  # handed through as it came
 
-    with serve_scripts(refuse, refuse, NEW_TOKENS_ANSWER, PURCHASED_SCRIPT) as server:
+    with serve_scripts(wait_and_refuse, wait_and_refuse, NEW_TOKENS_ANSWER, PURCHASED_SCRIPT) as server:
         vendor = make_alarmbox(server.url, tokens=tokens)
         found: list[object] = []
         desks = [threading.Thread(target=lambda: found.append(vendor.read_detail(12345).found)) for _ in range(2)]
@@ -322,6 +322,6 @@ def test_simultaneous_calls_refresh_the_tokens_once() -> None:
             desk.start()
         for desk in desks:
             desk.join()
-        assert server.paths().count(TOKEN_REQUEST_LINE) == 1
+        assert server.list_paths().count(TOKEN_REQUEST_LINE) == 1
     assert all(found)
     assert len(found) == 2

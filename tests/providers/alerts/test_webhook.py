@@ -82,12 +82,12 @@ def test_the_addresses_of_a_host_are_checked_at_each_publication(
     """The addresses of the host name are checked at each publication, because they can change. If one is in a private
     network that the settings don't name, nothing is sent."""
 
-    def resolve(_host: str, port: int, *_: object, **__: object) -> list[tuple[object, ...]]:
+    def resolve_host(_host: str, port: int, *_: object, **__: object) -> list[tuple[object, ...]]:
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port)) for address in leads_to]
 
     url = "https://alerts.example.com/a"
     hook = WebhookAlertPublisher(
-        url, KEY, clock=SystemClock(), scale=TimeScale(1), private_networks=private, resolve_host=resolve
+        url, KEY, clock=SystemClock(), scale=TimeScale(1), private_networks=private, resolve_host=resolve_host
     )
     assert hook.publish(MESSAGE) == said
 

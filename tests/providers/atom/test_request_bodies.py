@@ -97,14 +97,14 @@ def test_each_call_to_atom_has_all_data_in_its_encrypted_body() -> None:
         vendor.read_payment(ATOM_QUESTION)
         vendor.refund(ATOM_ORDER)
         vendor.read_refund(ATOM_ORDER)
-        assert server.paths() == [
+        assert server.list_paths() == [
             "POST /ots/aipay/auth",
             "POST /ots/payment/status",
             "POST /ots/payment/refund",
             "POST /ots/payment/status",
         ]
-        forms = [parse_qs(body.decode()) for body in server.bodies()]
-        kinds = {server.header(index, "Content-Type") for index in range(4)}
+        forms = [parse_qs(body.decode()) for body in server.list_bodies()]
+        kinds = {server.get_header(index, "Content-Type") for index in range(4)}
     assert kinds == {"application/x-www-form-urlencoded"}
     assert {form["merchId"][0] for form in forms} == {"317157"}
     key = derive_key(REQUEST_KEY, REQUEST_KEY)

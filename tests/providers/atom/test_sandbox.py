@@ -229,7 +229,7 @@ def test_forged_callbacks_of_atom_are_refused(control: SandboxControl, manner: s
     """A callback with a wrong signature or encryption reports nothing; at most it names an order to ask about."""
     meeting = AdaptersAtSandbox(control)
     callback = meeting.atom.parse_callback(make_notice(control, manner=manner))
-    assert _proves_nothing(callback)
+    assert _is_without_proof(callback)
     assert callback.merchant_payment_id == (None if manner == "other_seal" else ATOM_ORDER)
 
 
@@ -242,11 +242,11 @@ def test_changed_callbacks_of_atom_are_refused(control: SandboxControl) -> None:
     assert meeting.atom.parse_callback(good).event_id == callback.event_id
     another_digit = b"1" if good.endswith(b"0") else b"0"
     for changed in (good[:-32], good[:-1] + another_digit, b"", b"encData=", good + b"&encData=00"):
-        assert _proves_nothing(meeting.atom.parse_callback(changed))
-    assert _proves_nothing(make_atom(control.url, merch_id="900002").parse_callback(good))
-    assert _proves_nothing(make_atom(control.url, response_hash_key="00").parse_callback(good))
+        assert _is_without_proof(meeting.atom.parse_callback(changed))
+    assert _is_without_proof(make_atom(control.url, merch_id="900002").parse_callback(good))
+    assert _is_without_proof(make_atom(control.url, response_hash_key="00").parse_callback(good))
 
 
-def _proves_nothing(callback: SignedCallback) -> bool:
+def _is_without_proof(callback: SignedCallback) -> bool:
     refused = (callback.kind, callback.reason) == (OutcomeClass.UNKNOWN, "callback_refused")
     return refused and not callback.has_valid_signature and callback.report is None and callback.event_id == ""

@@ -76,7 +76,7 @@ def test_no_status_is_taken_for_something_else(case: Case, status: int) -> None:
     refused = {400, 403, 404, 422}
     with serve_scripts(make_answer_script(status, b"")) as server:
         outcome = case.open(server.url, CountingRateLimiter()).buy_check(REQUEST)
-        purchases = [path for path in server.paths() if not path.endswith("/oauth/token")]
+        purchases = [path for path in server.list_paths() if not path.endswith("/oauth/token")]
     if status == 401:
         assert outcome.kind is OutcomeClass.AUTH
     elif status == 429:
@@ -159,7 +159,7 @@ def test_reads_do_not_buy(case: Case) -> None:
         reader.read_detail(case.id)
         reader.read_pdf(case.id)
         reader.find_purchases(REQUEST.corporation_number)
-        assert {path.split()[0] for path in server.paths()} == {"GET"}
+        assert {path.split()[0] for path in server.list_paths()} == {"GET"}
 
 
 def test_a_call_excluded_by_the_capabilities_is_not_sent(case: Case) -> None:

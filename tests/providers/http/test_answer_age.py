@@ -97,7 +97,10 @@ def test_every_request_forbids_stored_answers_of_caches() -> None:
     """Each request has the header that tells caches to ask the provider."""
     with serve_scripts(make_answer_script(200, {})) as server:
         send_request(make_transport(server.url))
-        assert (server.header(0, "cache-control"), server.header(0, "pragma")) == ("no-cache, no-store", "no-cache")
+        assert (server.get_header(0, "cache-control"), server.get_header(0, "pragma")) == (
+            "no-cache, no-store",
+            "no-cache",
+        )
 
 
 class _HandClock(SystemClock):

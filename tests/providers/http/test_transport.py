@@ -29,8 +29,8 @@ def test_an_answer_is_read_completely() -> None:
     assert (answer.status, answer.headers["x-thing"]) == (201, "a")
     assert answer.sha256 == sha256(answer.body).hexdigest()
     assert server.requests[0].startswith(b"POST /ps/v1/credit_checks HTTP/1.1\r\n")
-    assert server.bodies() == [b"{}"]
-    assert server.header(0, "authorization") == "Bearer at-1"
+    assert server.list_bodies() == [b"{}"]
+    assert server.get_header(0, "authorization") == "Bearer at-1"
 
 
 def test_every_call_opens_a_new_connection() -> None:
@@ -41,7 +41,7 @@ def test_every_call_opens_a_new_connection() -> None:
         for _ in range(3):
             send_purchase(line)
     assert (server.connections, len(server.requests)) == (3, 3)
-    assert server.header(0, "connection") == "close"
+    assert server.get_header(0, "connection") == "close"
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -64,7 +64,7 @@ def test_proxies_of_the_environment_are_not_used(monkeypatch: pytest.MonkeyPatch
             monkeypatch.setenv(name.lower(), proxy.url)
         assert send_purchase(make_transport(server.url)).status == 200
         assert proxy.connections == 0
-        assert server.header(0, "authorization") == "Bearer at-1"
+        assert server.get_header(0, "authorization") == "Bearer at-1"
 
 
 def test_a_configured_proxy_is_used() -> None:
@@ -103,11 +103,11 @@ def test_a_name_with_a_forbidden_address_is_not_connected(url: str, addresses: l
     """A public host name with an address in a private network, and `localhost` with an address of another machine,
     are not connected to, also if only one of several addresses is such a one."""
 
-    def resolve(host: str, port: int, *_: Any) -> Any:
+    def resolve_host(host: str, port: int, *_: Any) -> Any:
         families = [socket.AF_INET6 if ":" in address else socket.AF_INET for address in addresses]
         return [(f, socket.SOCK_STREAM, 6, "", (a, port)) for f, a in zip(families, addresses, strict=True)]
 
-    assert read_failure(make_transport(url, resolve_host=resolve)) == make_unsent_failure("address_not_allowed")
+    assert read_failure(make_transport(url, resolve_host=resolve_host)) == make_unsent_failure("address_not_allowed")
 
 
 @pytest.mark.parametrize(
@@ -167,11 +167,11 @@ def _fail_to_start_socket_guard(*_: object, **__: object) -> None:
 def test_a_person_may_interrupt(interrupt: Callable[[], BaseException], monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl-C isn't treated as an answer of the provider: the exception passes."""
 
-    def stop(*_: object) -> None:
+    def raise_interrupt(*_: object) -> None:
         raise interrupt()
 
     with serve_scripts(make_answer_script(200)) as server:
-        monkeypatch.setattr("console.providers.http.transport._read_answer", stop)
+        monkeypatch.setattr("console.providers.http.transport._read_answer", raise_interrupt)
         with pytest.raises((KeyboardInterrupt, SystemExit)):
             send_purchase(make_transport(server.url))
 

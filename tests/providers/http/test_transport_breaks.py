@@ -168,12 +168,12 @@ def test_a_fault_after_connecting_is_unknown_and_not_repeated(
 def test_reset_after_the_whole_body_spoils_nothing() -> None:
     """A complete answer counts, even if the server then resets the connection."""
 
-    def script(connection: socket.socket, _: object) -> None:
+    def send_answer_and_reset(connection: socket.socket, _: object) -> None:
         connection.sendall(WHOLE_ANSWER)
         connection.recv(1)
         make_reset_script()(connection, _)  # type: ignore[arg-type]  # the event is not used
 
-    with serve_scripts(script) as server:
+    with serve_scripts(send_answer_and_reset) as server:
         assert send_purchase(make_transport(server.url)).status == 200
 
 
@@ -189,10 +189,10 @@ def test_read_timeout_within_the_body() -> None:
 def test_a_call_with_a_begun_answer_counts_as_sent(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the status line of an answer, no exception counts as "never sent"."""
 
-    def broken(*_: object) -> None:
+    def raise_error(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr("console.providers.http.transport._read_answer", broken)
+    monkeypatch.setattr("console.providers.http.transport._read_answer", raise_error)
     with serve_scripts(make_answer_script(200, BODY)) as server:
         kind, _, sent = read_failure(make_transport(server.url))
     assert (kind, sent) == (OutcomeClass.UNKNOWN, SendingCertainty.YES)
@@ -202,10 +202,10 @@ def test_a_call_with_a_begun_answer_counts_as_sent(error: Exception, monkeypatch
 def test_a_call_with_a_possibly_sent_byte_counts_as_sent(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the guard of the socket has noted a first byte, no exception of a library counts as "never sent"."""
 
-    def broken(*_: object, **__: object) -> None:
+    def raise_error(*_: object, **__: object) -> None:
         raise error
 
-    monkeypatch.setattr("urllib3.connection.HTTPConnection.getresponse", broken)
+    monkeypatch.setattr("urllib3.connection.HTTPConnection.getresponse", raise_error)
     with serve_scripts(make_answer_script(200, BODY)) as server:
         kind, _, sent = read_failure(make_transport(server.url))
     assert (kind, sent) == (OutcomeClass.UNKNOWN, SendingCertainty.MAYBE)

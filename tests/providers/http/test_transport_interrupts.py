@@ -135,11 +135,11 @@ def _serve_answer_later(answer: bytes) -> Iterator[tuple[RawServer, threading.Ev
     """Yield a server that answers and closes when the test sets the event."""
     go_on = threading.Event()
 
-    def script(connection: socket.socket, over: threading.Event) -> None:
+    def wait_and_answer(connection: socket.socket, over: threading.Event) -> None:
         go_on.wait(PATIENCE_SECONDS)
         make_bytes_script(answer)(connection, over)
 
-    with serve_scripts(script) as server:
+    with serve_scripts(wait_and_answer) as server:
         yield server, go_on
 
 

@@ -22,13 +22,13 @@ def test_a_resolver_that_hangs_costs_the_connect_timeout_at_most() -> None:
     answer of the resolver sends nothing."""
     go_on, answered = threading.Event(), threading.Event()
 
-    def slow(*args: Any) -> Any:
+    def wait_and_resolve(*args: Any) -> Any:
         go_on.wait(600)
         answered.set()
         return socket.getaddrinfo(*args)
 
     with serve_scripts(make_answer_script(200)) as server:
-        line = make_transport(server.url, resolve_host=slow, connect_timeout_seconds=0.1)
+        line = make_transport(server.url, resolve_host=wait_and_resolve, connect_timeout_seconds=0.1)
         assert read_failure(line, budget=60) == make_unsent_failure("connect_timeout")
         assert not answered.is_set()
         go_on.set()

@@ -27,15 +27,15 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> CertificateAuthority:
 
 def test_tls_with_a_trusted_authority(authority: CertificateAuthority) -> None:
     """A server with a trusted chain and the right name is called."""
-    with serve_scripts(make_answer_script(200, BODY), tls=authority.server("127.0.0.1")) as server:
-        assert send_purchase(make_transport(server.url, tls_context=authority.trusting())).status == 200
+    with serve_scripts(make_answer_script(200, BODY), tls=authority.make_server_context("127.0.0.1")) as server:
+        assert send_purchase(make_transport(server.url, tls_context=authority.make_trusting_context())).status == 200
 
 
 def test_tls_of_an_unknown_authority_means_never_sent(authority: CertificateAuthority, tmp_path: Path) -> None:
     """A chain that neither the machine nor the given context trusts is refused before the first byte of the
     request."""
-    stranger = CertificateAuthority(tmp_path, "Somebody Else").trusting()
-    with serve_scripts(make_answer_script(200, BODY), tls=authority.server("127.0.0.1")) as server:
+    stranger = CertificateAuthority(tmp_path, "Somebody Else").make_trusting_context()
+    with serve_scripts(make_answer_script(200, BODY), tls=authority.make_server_context("127.0.0.1")) as server:
         assert read_failure(make_transport(server.url, tls_context=stranger)) == make_unsent_failure(
             "bad_certificate"
         )
@@ -48,10 +48,10 @@ def test_tls_of_another_host_or_time_means_never_sent(
     authority: CertificateAuthority, names: list[str], days: int
 ) -> None:
     """A certificate for another host, or an expired one, is refused."""
-    with serve_scripts(make_answer_script(200, BODY), tls=authority.server(*names, days=days)) as server:
-        assert read_failure(make_transport(server.url, tls_context=authority.trusting())) == make_unsent_failure(
-            "bad_certificate"
-        )
+    with serve_scripts(make_answer_script(200, BODY), tls=authority.make_server_context(*names, days=days)) as server:
+        assert read_failure(
+            make_transport(server.url, tls_context=authority.make_trusting_context())
+        ) == make_unsent_failure("bad_certificate")
         assert server.requests == []
 
 
@@ -65,43 +65,43 @@ def test_plain_http_where_tls_was_expected() -> None:
 
 def test_old_tls_is_refused(authority: CertificateAuthority) -> None:
     """A server with a TLS version below 1.2 gets no request."""
-    old = authority.server("127.0.0.1")
+    old = authority.make_server_context("127.0.0.1")
     old.set_ciphers("ALL:@SECLEVEL=0")
     with pytest.warns(DeprecationWarning, match="TLSv1 is deprecated"):
         old.minimum_version = ssl.TLSVersion.TLSv1
     with pytest.warns(DeprecationWarning, match="TLSv1_1 is deprecated"):
         old.maximum_version = ssl.TLSVersion.TLSv1_1
     with serve_scripts(make_answer_script(200, BODY), tls=old) as server:
-        assert read_failure(make_transport(server.url, tls_context=authority.trusting())) == make_unsent_failure(
-            "tls_broken"
-        )
+        assert read_failure(
+            make_transport(server.url, tls_context=authority.make_trusting_context())
+        ) == make_unsent_failure("tls_broken")
         assert server.requests == []
 
 
 def test_a_proxy_that_refuses_the_tunnel_means_never_sent(authority: CertificateAuthority) -> None:
     """If the proxy refuses CONNECT, nothing was sent."""
     with serve_scripts(make_answer_script(403)) as proxy:
-        line = make_transport("https://localhost:1", proxy=proxy.url, tls_context=authority.trusting())
+        line = make_transport("https://localhost:1", proxy=proxy.url, tls_context=authority.make_trusting_context())
         assert read_failure(line) == make_unsent_failure("proxy_refused")
 
 
 def test_a_drip_under_tls_ends_with_the_budget(authority: CertificateAuthority) -> None:
     """An answer that comes byte by byte over TLS ends with the time budget."""
-    with serve_scripts(make_drip_script(LONG_HEAD, 0.05), tls=authority.server("127.0.0.1")) as server:
-        line = make_transport(server.url, tls_context=authority.trusting())
+    with serve_scripts(make_drip_script(LONG_HEAD, 0.05), tls=authority.make_server_context("127.0.0.1")) as server:
+        line = make_transport(server.url, tls_context=authority.make_trusting_context())
         assert read_failure(line, budget=0.4) == (OutcomeClass.UNKNOWN, "budget_spent", SendingCertainty.MAYBE)
 
 
 def _make_proper_tls_end(raw: bytes) -> Script:
     """A script that writes these bytes and then ends the TLS connection with its message, as servers should."""
 
-    def script(connection: socket.socket, _: object) -> None:
+    def send_and_close_tls(connection: socket.socket, _: object) -> None:
         assert isinstance(connection, ssl.SSLSocket)
         connection.sendall(raw)
         with suppress(OSError):  # the other side doesn't answer the message
             connection.unwrap()
 
-    return script
+    return send_and_close_tls
 
 
 OPEN_END = b"HTTP/1.1 422 No\r\nContent-Type: text/plain\r\n\r\n"
@@ -111,15 +111,17 @@ OPEN_END = b"HTTP/1.1 422 No\r\nContent-Type: text/plain\r\n\r\n"
 def test_a_body_that_tls_shows_to_be_cut_is_no_refusal(authority: CertificateAuthority, body: bytes) -> None:
     """A body without a declared length ends where the connection ends. Without the TLS message about the end,
     somebody may have cut it before the purchase that it contains, so the outcome is unknown."""
-    context = authority.trusting()
+    context = authority.make_trusting_context()
     context.options |= getattr(ssl, "OP_IGNORE_UNEXPECTED_EOF", 0)  # as some builds of Python do
-    with serve_scripts(make_bytes_script(OPEN_END + body), tls=authority.server("127.0.0.1")) as server:
+    with serve_scripts(make_bytes_script(OPEN_END + body), tls=authority.make_server_context("127.0.0.1")) as server:
         assert read_failure(make_transport(server.url, tls_context=context)) == (
             OutcomeClass.UNKNOWN,
             "tls_broken",
             SendingCertainty.YES,
         )
-    with serve_scripts(_make_proper_tls_end(OPEN_END + body), tls=authority.server("127.0.0.1")) as server:
+    with serve_scripts(
+        _make_proper_tls_end(OPEN_END + body), tls=authority.make_server_context("127.0.0.1")
+    ) as server:
         assert send_purchase(make_transport(server.url, tls_context=context)).body == body
 
 
@@ -133,5 +135,8 @@ def test_a_body_that_tls_shows_to_be_cut_is_no_refusal(authority: CertificateAut
 def test_a_complete_body_needs_no_closing_tls_message(authority: CertificateAuthority, raw: bytes) -> None:
     """Many servers close the connection without the TLS message; a complete answer with a declared length counts
     nevertheless."""
-    with serve_scripts(make_bytes_script(raw), tls=authority.server("127.0.0.1")) as server:
-        assert send_purchase(make_transport(server.url, tls_context=authority.trusting())).body == b"refused"
+    with serve_scripts(make_bytes_script(raw), tls=authority.make_server_context("127.0.0.1")) as server:
+        assert (
+            send_purchase(make_transport(server.url, tls_context=authority.make_trusting_context())).body
+            == b"refused"
+        )

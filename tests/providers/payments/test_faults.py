@@ -91,7 +91,7 @@ def test_each_fault_has_its_outcome_class(control: SandboxControl, name: str, ca
     before = control.payments_control.read_ledger()["accepted_minor"]
     action = f"{name}:{ARGUMENTS[name]}" if name in ARGUMENTS else name
     control.add_fault(action, call=call, **SMALLER_FAULT_ARGUMENTS.get(name, {}))
-    outcome = meeting.ask(call)
+    outcome = meeting.send_call(call)
     expected = EXCEPTIONS.get((name, call), SUCCESS_ANSWERS[call] if name in HARMLESS_FAULTS else UNKNOWN)
     assert outcome.kind is expected, outcome.reason
     assert control.read_requests(call)[-1]["fault"] == action
@@ -142,7 +142,7 @@ def test_each_code_of_paypay_has_an_outcome_class(control: SandboxControl, call:
 def call_with_fault(meeting: AdaptersAtSandbox, action: str, call: str) -> Outcome[Any]:
     """Return the outcome of a call with this fault."""
     meeting.control.add_fault(action, call=call)
-    return meeting.ask(call)
+    return meeting.send_call(call)
 
 
 ATOM_DENIED = {"OTS0506": AUTH, "OTS0522": AUTH, "OTS0451": AUTH}
@@ -183,7 +183,7 @@ def test_a_status_without_a_code_is_no_answer_of_paypay(
     PayPay's answer."""
     meeting = AdaptersAtSandbox(control)
     control.add_fault(f"status:{status}", call=call, body="<html>")
-    assert meeting.ask(call).kind is expected
+    assert meeting.send_call(call).kind is expected
 
 
 @pytest.mark.parametrize("call", SUCCESS_ANSWERS)
@@ -191,7 +191,7 @@ def test_an_outage_is_never_sent(control: SandboxControl, call: str) -> None:
     """If the connection is refused, a call with effect has definitely failed; a read has learnt nothing."""
     meeting = AdaptersAtSandbox(control)
     with control.outage_during():
-        outcome = meeting.ask(call)
+        outcome = meeting.send_call(call)
     acts = call in ("paypay_create", "paypay_cancel", "paypay_refund", "atom_auth", "atom_refund")
     assert (outcome.kind, outcome.reason) == (FAILED if acts else UNKNOWN, "not_connected")
 
@@ -203,8 +203,8 @@ def test_a_late_refund_is_found_by_a_later_probe(control: SandboxControl, provid
     meeting = AdaptersAtSandbox(control)
     control.add_fault("late_charge:503", call=f"{provider}_refund")
     probe = "paypay_refund_details" if provider == "paypay" else "atom_refund_status"
-    assert meeting.ask(f"{provider}_refund").kind is UNKNOWN
-    assert meeting.ask(probe).kind is NOT_FOUND
+    assert meeting.send_call(f"{provider}_refund").kind is UNKNOWN
+    assert meeting.send_call(probe).kind is NOT_FOUND
     control.release_calls()
     assert control.wait_until_reached(refunds=1)
-    assert meeting.ask(probe).kind is OK
+    assert meeting.send_call(probe).kind is OK

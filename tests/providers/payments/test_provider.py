@@ -271,7 +271,7 @@ def test_atom_finds_payments_by_sum_and_day() -> None:
         begun = datetime(2026, 11, 21, 1, 0, tzinfo=JST)
         vendor.read_payment(replace(ATOM_QUESTION, day=None, begun_at=begun))
         vendor.read_payment(ATOM_QUESTION)
-        assert server.bodies()[0] == server.bodies()[1]
+        assert server.list_bodies()[0] == server.list_bodies()[1]
 
 
 def test_adapters_state_their_capabilities() -> None:
@@ -355,15 +355,15 @@ def test_pauses_double_and_end() -> None:
     assert is_temporary_failure(troubled)
     asked: list[int] = []
 
-    def ask() -> Outcome[None]:
+    def note_and_return_trouble() -> Outcome[None]:
         asked.append(1)
         return troubled
 
     clock = InstantClock()
-    ask_with_retries(ask, RetryLimits(max_requests=50), clock, TimeScale(10))
+    ask_with_retries(note_and_return_trouble, RetryLimits(max_requests=50), clock, TimeScale(10))
     assert sum(clock.slept) <= 2.0
     assert len(asked) == len(clock.slept) + 1
     assert statistics.mean(clock.slept) < 2.0
     asked.clear()
-    ask_with_retries(ask, NO_RETRIES, clock, TimeScale())
+    ask_with_retries(note_and_return_trouble, NO_RETRIES, clock, TimeScale())
     assert len(asked) == 1

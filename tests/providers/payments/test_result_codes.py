@@ -24,7 +24,7 @@ def list_reasons() -> set[str]:
     rows += [
         row[0] for row in (*atom_codes.REFUND_REMARK_MEANINGS.values(), *paypay_codes.REFUND_STATE_MEANINGS.values())
     ]
-    made = {asked.text for asked in word_use.arguments(PROVIDERS, CODE_POSITION_BY_FUNCTION)}
+    made = {asked.text for asked in word_use.find_arguments(PROVIDERS, CODE_POSITION_BY_FUNCTION)}
     return {row.reason for row in rows} | made | {"callback_refused"}
 
 

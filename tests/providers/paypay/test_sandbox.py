@@ -275,12 +275,12 @@ def test_the_daily_file_of_paypay_lists_the_payments_and_refunds(control: Sandbo
     control.payments_control.read_ledger()  # what was accepted is executed when it is looked at
     url = control.payments_control.publish_recon_file(meeting.now.astimezone(JST).date().isoformat())
 
-    def fetched() -> Outcome[bytes]:
+    def fetch_file() -> Outcome[bytes]:
         return fetch_daily_file(
             url, hosts=[control.url], rate_limiter=CountingRateLimiter(), clock=SystemClock(), scale=TimeScale()
         )
 
-    file = io.BytesIO(get_report(fetched()))
+    file = io.BytesIO(get_report(fetch_file()))
     with closing(HistoryIndex()) as index:
         rows = list(DailyFileReader(file, PAYPAY_MERCHANT_ID, meeting.now.astimezone(JST).date(), index))
     told = [row for row in rows if isinstance(row, HistoryRow)]
@@ -291,7 +291,7 @@ def test_the_daily_file_of_paypay_lists_the_payments_and_refunds(control: Sandbo
     assert len(told) == len(rows)
     assert {row.provider_payment_id for row in told} == {meeting.order.provider_payment_id}
     control.change_settings(advance_seconds=7201)
-    assert fetched().kind is OutcomeClass.UNKNOWN
+    assert fetch_file().kind is OutcomeClass.UNKNOWN
 
 
 class SlowRateLimiter(CountingRateLimiter):

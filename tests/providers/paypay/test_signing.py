@@ -49,7 +49,7 @@ def is_signature_valid(server: RawServer, index: int) -> bool:
     """Return True if the signature in the header of a request is valid for exactly the bytes that were sent."""
     method, _, rest = server.requests[index].decode("utf-8", "replace").partition(" ")
     path = rest.split(" ")[0].partition("?")[0]
-    header = server.header(index, "Authorization") or ""
+    header = server.get_header(index, "Authorization") or ""
     _, _, _, nonce, epoch, _ = header.split(":")
     return header == make_authorization(
         PayPayKey(*PAYPAY_SECRETS),
@@ -57,8 +57,8 @@ def is_signature_valid(server: RawServer, index: int) -> bool:
         path,
         nonce=nonce,
         epoch_seconds=int(epoch),
-        content_type=server.header(index, "Content-Type"),
-        body=server.bodies()[index] or None,
+        content_type=server.get_header(index, "Content-Type"),
+        body=server.list_bodies()[index] or None,
     )
 
 
@@ -72,7 +72,7 @@ def test_every_signature_covers_the_sent_bytes() -> None:
         vendor.read_refund(PAYPAY_ORDER)
         vendor.cancel(PAYPAY_QUESTION)
         vendor.delete_code("04-0aBcDeFgHiJkLmNo")
-        assert server.paths() == [
+        assert server.list_paths() == [
             "POST /v2/codes",
             "GET /v2/codes/payments/ORD-20261120-000123",
             "POST /v2/refunds",
@@ -81,7 +81,7 @@ def test_every_signature_covers_the_sent_bytes() -> None:
             "DELETE /v2/codes/04-0aBcDeFgHiJkLmNo",
         ]
         assert all(is_signature_valid(server, index) for index in range(6))
-        assert {server.header(index, "X-ASSUME-MERCHANT") for index in range(6)} == {"123456789012345678"}
+        assert {server.get_header(index, "X-ASSUME-MERCHANT") for index in range(6)} == {"123456789012345678"}
 
 
 def test_bodies_are_those_of_the_reference() -> None:
@@ -91,8 +91,8 @@ def test_bodies_are_those_of_the_reference() -> None:
         vendor.start(PAYPAY_REQUEST)
         vendor.refund(PAYPAY_ORDER)
         vendor.refund(PAYPAY_ORDER)
-        code, refund, again = server.bodies()
-        headers = [server.header(index, "Authorization") for index in (1, 2)]
+        code, refund, again = server.list_bodies()
+        headers = [server.get_header(index, "Authorization") for index in (1, 2)]
     assert json.loads(code) == {
         "merchantPaymentId": "ORD-20261120-000123",
         "amount": {"amount": 3300, "currency": "JPY"},
@@ -128,7 +128,7 @@ def test_a_payment_without_a_code_is_asked_for_elsewhere() -> None:
     """The details of a payment that used no code are read at another address."""
     with serve_scripts(make_answer_script(500)) as server:
         make_paypay(server.url).read_payment(replace(PAYPAY_QUESTION, by_code=False))
-        assert server.paths() == ["GET /v2/payments/ORD-20261120-000123"]
+        assert server.list_paths() == ["GET /v2/payments/ORD-20261120-000123"]
 
 
 def test_a_text_that_cannot_be_written_stops_nothing() -> None:
@@ -137,5 +137,5 @@ def test_a_text_that_cannot_be_written_stops_nothing() -> None:
         for reason in ("\ud83d", "理" * 1_000, ""):
             make_paypay(server.url).refund(replace(PAYPAY_ORDER, reason=reason))
         assert all(is_signature_valid(server, index) for index in range(3))
-        said = [json.loads(body).get("reason") for body in server.bodies()]
+        said = [json.loads(body).get("reason") for body in server.list_bodies()]
     assert said == ["?", "理" * 255, None]

@@ -14,7 +14,7 @@ from tests.support.waiting import wait_until
 def test_a_purchase_answer_has_the_documented_fields(caller: Caller, control: SandboxControl) -> None:
     """The answer to a purchase has the documented fields: bought on today's date in Japan, and valid for a year."""
     control.change_settings(now="2026-11-19T15:00:00+00:00")
-    answer = caller.buy(fields={"deal": 2, "purchase_reasons": [4], "purchase_reason_comment": "新規の調査"})
+    answer = caller.buy_check(fields={"deal": 2, "purchase_reasons": [4], "purchase_reason_comment": "新規の調査"})
     assert answer.status == 201
     named = "credit_check_id purchase_date expiration_date corporation_name corporation_number result"
     assert list(answer.check) == named.split()
@@ -25,7 +25,7 @@ def test_a_purchase_answer_has_the_documented_fields(caller: Caller, control: Sa
 
 def test_every_purchase_is_charged(caller: Caller, sandbox: Sandbox) -> None:
     """The sandbox charges each purchase: two requests for one number give two credit checks and two charges."""
-    ids = [caller.buy(number).check["credit_check_id"] for number in (NUMBER, NUMBER, OTHER_CORPORATION_NUMBER)]
+    ids = [caller.buy_check(number).check["credit_check_id"] for number in (NUMBER, NUMBER, OTHER_CORPORATION_NUMBER)]
     assert len(set(ids)) == 3
     assert sandbox.ledger.count_charges_by_number() == {NUMBER: 2, OTHER_CORPORATION_NUMBER: 1}
     assert sandbox.ledger.charge_count == 3
@@ -34,8 +34,8 @@ def test_every_purchase_is_charged(caller: Caller, sandbox: Sandbox) -> None:
 def test_the_ledger_is_read_over_http(caller: Caller, control: SandboxControl) -> None:
     """The control API returns the id, number, time and delivery of each charge, for all corporation numbers or for
     one."""
-    check_id = caller.buy().check["credit_check_id"]
-    caller.buy(OTHER_CORPORATION_NUMBER)
+    check_id = caller.buy_check().check["credit_check_id"]
+    caller.buy_check(OTHER_CORPORATION_NUMBER)
     # The provider marks the delivery when its answer is written; the caller may have read it by then.
     wait_until(lambda: control.read_ledger(NUMBER)["entries"][0]["delivered"], "the delivery is marked")
     ledger = control.read_ledger(NUMBER)
@@ -50,14 +50,14 @@ def test_the_ledger_is_read_over_http(caller: Caller, control: SandboxControl) -
 def test_content_is_the_same_at_every_start(caller: Caller, control: SandboxControl) -> None:
     """The ids, names and results of the sandbox depend only on the corporation number and on the order of the
     purchases."""
-    before = caller.buy().check
+    before = caller.buy_check().check
     control.reset()
-    assert caller.authorized().buy().check == before
+    assert caller.make_authorized_caller().buy_check().check == before
 
 
 def test_the_dummy_numbers_of_a_test_account(caller: Caller) -> None:
     """The corporation numbers of AlarmBox's test account have fixed results."""
-    results = [caller.buy(f"000000000000{n}").check["result"] for n in (1, 2, 3)]
+    results = [caller.buy_check(f"000000000000{n}").check["result"] for n in (1, 2, 3)]
     assert results == ["ok", "hold", "ng"]
 
 
@@ -78,7 +78,7 @@ def test_the_sandbox_refuses_and_charges_nothing(
     caller: Caller, sandbox: Sandbox, number: str, more: dict[str, object], status: int
 ) -> None:
     """The simulated AlarmBox refuses what the real one refuses, and charges nothing."""
-    assert caller.buy(number, fields=more).status == status
+    assert caller.buy_check(number, fields=more).status == status
     assert sandbox.ledger.charge_count == 0
 
 
@@ -87,22 +87,22 @@ def test_an_unreadable_purchase_is_refused_and_not_charged(caller: Caller, sandb
     """A body that is no JSON object with a number is refused and not charged."""
     bearer = f"Bearer {caller.access}"
     path = "/ps/v1/credit_checks"
-    answer = caller.call("POST", path, body, Authorization=bearer, Content_Type="application/json")
+    answer = caller.send_request("POST", path, body, Authorization=bearer, Content_Type="application/json")
     assert answer.status in (400, 422)
-    assert caller.call("POST", path, b"{}", Authorization=bearer, Content_Type="text/plain").status == 400
+    assert caller.send_request("POST", path, b"{}", Authorization=bearer, Content_Type="text/plain").status == 400
     assert sandbox.ledger.charge_count == 0
 
 
 def test_a_bought_check_has_detail_and_pdf(caller: Caller, control: SandboxControl) -> None:
     """The detail of a credit check repeats its purchase and adds `infos`; only the call for the PDF returns the
     file."""
-    bought = caller.buy().check
-    detail = caller.detail(bought["credit_check_id"]).check
+    bought = caller.buy_check().check
+    detail = caller.read_detail(bought["credit_check_id"]).check
     assert bought.items() <= detail.items()
     assert detail["expired"] is False
     assert "pdf_file_data" not in detail
     assert all(set(info) == {"received_date", "tags"} for info in detail["infos"])
-    file = base64.b64decode(caller.pdf(bought["credit_check_id"]).check["pdf_file_data"], validate=True)
+    file = base64.b64decode(caller.read_pdf(bought["credit_check_id"]).check["pdf_file_data"], validate=True)
     assert file.startswith(b"%PDF-")
     assert file.rstrip().endswith(b"%%EOF")
     assert control.count_charges() == 1
@@ -110,32 +110,32 @@ def test_a_bought_check_has_detail_and_pdf(caller: Caller, control: SandboxContr
 
 def test_an_unknown_credit_check_is_not_found(caller: Caller) -> None:
     """The sandbox answers 404 about an id that it has never sold, with and without the PDF."""
-    assert caller.detail(999).status == caller.pdf(999).status == 404
+    assert caller.read_detail(999).status == caller.read_pdf(999).status == 404
 
 
 def test_a_credit_check_expires_after_its_last_day_in_japan(caller: Caller, control: SandboxControl) -> None:
     """A credit check is valid through its last day in Japan. After that it is expired, and the answer is 403 if the
     setting for this is on."""
     control.change_settings(today="2026-11-20")
-    check_id = caller.buy().check["credit_check_id"]
+    check_id = caller.buy_check().check["credit_check_id"]
     control.change_settings(today="2027-11-20")
-    assert caller.detail(check_id).check["expired"] is False
+    assert caller.read_detail(check_id).check["expired"] is False
     control.change_settings(today="2027-11-21")
-    assert caller.detail(check_id).check["expired"] is True
+    assert caller.read_detail(check_id).check["expired"] is True
     control.change_settings(answers_403_after_expiration=True)
-    assert caller.detail(check_id).status == caller.pdf(check_id).status == 403
+    assert caller.read_detail(check_id).status == caller.read_pdf(check_id).status == 403
 
 
 def test_the_list_of_credit_checks_depends_on_its_setting(caller: Caller, control: SandboxControl) -> None:
     """If the setting is off, the call that lists credit checks doesn't exist; if it is on, it lists those of the
     corporation number, newest first."""
-    ids = [caller.buy().check["credit_check_id"] for _ in range(2)]
-    caller.buy(OTHER_CORPORATION_NUMBER)
-    assert caller.list().status == 404
+    ids = [caller.buy_check().check["credit_check_id"] for _ in range(2)]
+    caller.buy_check(OTHER_CORPORATION_NUMBER)
+    assert caller.list_checks().status == 404
     control.change_settings(offers_purchase_list=True)
-    listed = caller.list().data["credit_checks"]
+    listed = caller.list_checks().data["credit_checks"]
     assert [check["credit_check_id"] for check in listed] == ids[::-1]
-    assert caller.list("0000000000001").data == {"credit_checks": []}
+    assert caller.list_checks("0000000000001").data == {"credit_checks": []}
 
 
 def test_a_test_adds_checks_bought_elsewhere(caller: Caller, control: SandboxControl) -> None:
@@ -145,21 +145,21 @@ def test_a_test_adds_checks_bought_elsewhere(caller: Caller, control: SandboxCon
         {"corporation_number": OTHER_CORPORATION_NUMBER, "credit_check_id": 100_001, "result": None}
     )
     assert (known["credit_check_id"], known["result"]) == (100_001, None)
-    assert caller.detail(100_001).check["corporation_number"] == OTHER_CORPORATION_NUMBER
+    assert caller.read_detail(100_001).check["corporation_number"] == OTHER_CORPORATION_NUMBER
     assert control.count_charges() == 0
-    assert caller.buy().check["credit_check_id"] == 100_002
+    assert caller.buy_check().check["credit_check_id"] == 100_002
 
 
 def test_status_of_a_purchase_is_a_setting(caller: Caller, control: SandboxControl) -> None:
     """The HTTP status of a purchase is a setting, because AlarmBox's public notes state 200 and 201."""
     control.change_settings(purchase_status=200)
-    assert caller.buy().status == 200
+    assert caller.buy_check().status == 200
 
 
 def test_calls_too_fast_are_refused_and_not_charged(caller: Caller, control: SandboxControl) -> None:
     """Calls that follow each other too fast are refused and not charged; calls for tokens don't count."""
     control.change_settings(spacing_seconds=60)
-    assert [caller.buy().status, caller.token().status, caller.buy().status] == [201, 400, 429]
+    assert [caller.buy_check().status, caller.request_token().status, caller.buy_check().status] == [201, 400, 429]
     assert control.count_charges() == 1
 
 
@@ -167,7 +167,7 @@ def test_simultaneous_callers_are_all_charged(caller: Caller, sandbox: Sandbox) 
     """Sixteen threads: every accepted purchase has an id and a charge of its own."""
     numbers = [f"{n % 7:013d}" for n in range(320)]
     with ThreadPoolExecutor(16) as pool:
-        checks = [answer.check for answer in pool.map(caller.buy, numbers)]
+        checks = [answer.check for answer in pool.map(caller.buy_check, numbers)]
     assert len({check["credit_check_id"] for check in checks}) == 320
     assert sandbox.ledger.charge_count == 320
     assert sandbox.ledger.count_charges_by_number() == {f"{n:013d}": numbers.count(f"{n:013d}") for n in range(7)}

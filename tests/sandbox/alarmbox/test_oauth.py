@@ -15,7 +15,7 @@ def caller_without_token(sandbox: Sandbox) -> Caller:
 
 def test_a_token_answer_has_the_documented_fields(caller_without_token: Caller) -> None:
     """The answer to a refresh has the documented fields."""
-    answer = caller_without_token.token().data
+    answer = caller_without_token.request_token().data
     assert set(answer) == {
         "access_token",
         "token_type",
@@ -30,51 +30,51 @@ def test_a_token_answer_has_the_documented_fields(caller_without_token: Caller) 
 
 def test_refresh_token_rotates(caller_without_token: Caller) -> None:
     """Each refresh returns a new refresh token, which the next refresh accepts."""
-    first = caller_without_token.token().data
-    second = caller_without_token.token(first["refresh_token"]).data
+    first = caller_without_token.request_token().data
+    second = caller_without_token.request_token(first["refresh_token"]).data
     assert len({REFRESH_TOKEN, first["refresh_token"], second["refresh_token"]}) == 3
 
 
 def test_old_refresh_token_lives_until_the_new_pair_is_used(caller_without_token: Caller) -> None:
     """The caller loses the answer of a refresh and sends the old refresh token again: it is accepted until the new
     pair is first used."""
-    caller_without_token.token()
-    again = caller_without_token.token()
+    caller_without_token.request_token()
+    again = caller_without_token.request_token()
     assert again.status == 200
-    assert caller_without_token.buy(access=again.data["access_token"]).status == 201
-    late = caller_without_token.token()
+    assert caller_without_token.buy_check(access=again.data["access_token"]).status == 201
+    late = caller_without_token.request_token()
     assert (late.status, late.data) == (400, {"error": "invalid_grant"})
 
 
 def test_use_of_the_new_refresh_token_ends_the_old_one(caller_without_token: Caller) -> None:
     """A refresh with the new refresh token counts as the first use of the new pair."""
-    caller_without_token.token(caller_without_token.token().data["refresh_token"])
-    assert caller_without_token.token().status == 400
+    caller_without_token.request_token(caller_without_token.request_token().data["refresh_token"])
+    assert caller_without_token.request_token().status == 400
 
 
 def test_use_of_the_new_pair_ends_the_old_access_token(caller_without_token: Caller) -> None:
     """After the new access token was used once, the old one of another desk is refused."""
-    first = caller_without_token.token().data
-    second = caller_without_token.token(first["refresh_token"]).data
-    assert caller_without_token.buy(access=first["access_token"]).status == 201
-    assert caller_without_token.buy(access=second["access_token"]).status == 201
-    assert caller_without_token.buy(access=first["access_token"]).status == 401
+    first = caller_without_token.request_token().data
+    second = caller_without_token.request_token(first["refresh_token"]).data
+    assert caller_without_token.buy_check(access=first["access_token"]).status == 201
+    assert caller_without_token.buy_check(access=second["access_token"]).status == 201
+    assert caller_without_token.buy_check(access=first["access_token"]).status == 401
 
 
 def test_the_old_access_token_stays_valid_by_a_setting(caller_without_token: Caller, control: SandboxControl) -> None:
     """With the setting `revokes_old_access_token` off, the use of the new pair ends only the old refresh token."""
     control.change_settings(revokes_old_access_token=False)
-    first = caller_without_token.token().data
-    second = caller_without_token.token(first["refresh_token"]).data
-    caller_without_token.buy(access=second["access_token"])
-    assert caller_without_token.buy(access=first["access_token"]).status == 201
-    assert caller_without_token.token(first["refresh_token"]).status == 400
+    first = caller_without_token.request_token().data
+    second = caller_without_token.request_token(first["refresh_token"]).data
+    caller_without_token.buy_check(access=second["access_token"])
+    assert caller_without_token.buy_check(access=first["access_token"]).status == 201
+    assert caller_without_token.request_token(first["refresh_token"]).status == 400
 
 
 @pytest.mark.parametrize("access", ["", "at-made-up", "sandbox-refresh-1"])
 def test_calls_need_a_living_access_token(caller_without_token: Caller, sandbox: Sandbox, access: str) -> None:
     """A call without a valid access token gets 401 and sells nothing."""
-    answer = caller_without_token.buy(access=access or "none")
+    answer = caller_without_token.buy_check(access=access or "none")
     assert (answer.status, answer.data) == (401, {"error": "invalid_token"})
     assert answer.headers["www-authenticate"].startswith("Bearer ")
     assert sandbox.ledger.charge_count == 0
@@ -83,26 +83,28 @@ def test_calls_need_a_living_access_token(caller_without_token: Caller, sandbox:
 def test_an_access_token_is_refused_after_its_lifetime(caller_without_token: Caller, control: SandboxControl) -> None:
     """An access token is refused after its lifetime; a refresh returns one that is accepted."""
     control.change_settings(access_token_seconds=600)
-    pair = caller_without_token.token().data
+    pair = caller_without_token.request_token().data
     assert pair["expires_in"] == 600
     control.change_settings(advance_seconds=601)
-    assert caller_without_token.buy(access=pair["access_token"]).status == 401
+    assert caller_without_token.buy_check(access=pair["access_token"]).status == 401
     assert (
-        caller_without_token.buy(access=caller_without_token.token(pair["refresh_token"]).data["access_token"]).status
+        caller_without_token.buy_check(
+            access=caller_without_token.request_token(pair["refresh_token"]).data["access_token"]
+        ).status
         == 201
     )
 
 
 def test_the_control_api_ends_and_revokes_tokens(caller: Caller, control: SandboxControl) -> None:
     """An ended access token is replaced by a refresh, a revoked pair only by a new authorisation."""
-    pair = caller.token().data
+    pair = caller.request_token().data
     assert control.expire_tokens() >= 1
-    assert caller.buy(access=pair["access_token"]).status == 401
-    fresh = caller.token(pair["refresh_token"])
+    assert caller.buy_check(access=pair["access_token"]).status == 401
+    fresh = caller.request_token(pair["refresh_token"])
     assert fresh.status == 200
     assert control.revoke_tokens() >= 1
-    assert caller.buy(access=fresh.data["access_token"]).status == 401
-    assert caller.token(fresh.data["refresh_token"]).data == {"error": "invalid_grant"}
+    assert caller.buy_check(access=fresh.data["access_token"]).status == 401
+    assert caller.request_token(fresh.data["refresh_token"]).data == {"error": "invalid_grant"}
 
 
 @pytest.mark.parametrize(
@@ -119,13 +121,13 @@ def test_a_wrong_token_request_is_refused(
     caller_without_token: Caller, form: dict[str, str], status: int, error: str
 ) -> None:
     """The sandbox refuses wrong token requests with OAuth's own error codes and statuses."""
-    answer = caller_without_token.token(**form)
+    answer = caller_without_token.request_token(**form)
     assert (answer.status, answer.data) == (status, {"error": error})
 
 
 def test_a_token_request_must_be_a_form(caller_without_token: Caller) -> None:
     """A token request in JSON is refused, because the documented form is form-encoded."""
-    answer = caller_without_token.call("POST", "/oauth/token", b"{}", Content_Type="application/json")
+    answer = caller_without_token.send_request("POST", "/oauth/token", b"{}", Content_Type="application/json")
     assert (answer.status, answer.data) == (400, {"error": "invalid_request"})
 
 
@@ -133,20 +135,20 @@ def test_an_authorisation_page_shows_a_code(caller_without_token: Caller) -> Non
     """The page of the authorisation shows the code, which can be exchanged once for a pair of tokens."""
     query = f"client_id={CLIENT_ID}&redirect_uri={OUT_OF_BAND_REDIRECT_URI}&response_type=code&scope=read"
     ask = f"/oauth/authorize?{query}"
-    assert b"code-" in caller_without_token.call("GET", ask).body
-    code = caller_without_token.call("GET", ask, Accept="application/json").data["code"]
+    assert b"code-" in caller_without_token.send_request("GET", ask).body
+    code = caller_without_token.send_request("GET", ask, Accept="application/json").data["code"]
     form = {"grant_type": "authorization_code", "code": code, "redirect_uri": OUT_OF_BAND_REDIRECT_URI}
-    pair = caller_without_token.token(**form)
+    pair = caller_without_token.request_token(**form)
     assert (pair.status, pair.data["scope"]) == (200, "read")
-    assert caller_without_token.token(**form).data == {"error": "invalid_grant"}
-    assert caller_without_token.buy(access=pair.data["access_token"]).status == 403
+    assert caller_without_token.request_token(**form).data == {"error": "invalid_grant"}
+    assert caller_without_token.buy_check(access=pair.data["access_token"]).status == 403
 
 
 def test_a_redirect_address_gets_the_authorisation_code(caller_without_token: Caller) -> None:
     """With a redirect address, the sandbox sends the code there together with `state`."""
     back = "http://127.0.0.1:1/back"
     ask = f"/oauth/authorize?client_id={CLIENT_ID}&redirect_uri={back}&response_type=code&state=s1"
-    answer = caller_without_token.call("GET", ask)
+    answer = caller_without_token.send_request("GET", ask)
     assert answer.status == 302
     assert answer.headers["location"].startswith(f"{back}?code=code-")
     assert answer.headers["location"].endswith("&state=s1")
@@ -155,7 +157,7 @@ def test_a_redirect_address_gets_the_authorisation_code(caller_without_token: Ca
 @pytest.mark.parametrize("query", ["response_type=code&client_id=nobody", f"client_id={CLIENT_ID}"])
 def test_an_unknown_client_gets_no_authorisation_code(caller_without_token: Caller, query: str) -> None:
     """An unknown client id or response type gets no code."""
-    assert caller_without_token.call("GET", f"/oauth/authorize?{query}").status in (400, 401)
+    assert caller_without_token.send_request("GET", f"/oauth/authorize?{query}").status in (400, 401)
 
 
 def test_a_second_client_has_its_own_credentials(caller_without_token: Caller, control: SandboxControl) -> None:
@@ -163,6 +165,8 @@ def test_a_second_client_has_its_own_credentials(caller_without_token: Caller, c
     tokens."""
     control.register_client("client-2", "secret-2", "refresh-2")
     mine = {"client_id": "client-2", "client_secret": "secret-2"}
-    assert caller_without_token.token("refresh-2", **mine).status == 200
-    assert caller_without_token.token(REFRESH_TOKEN, **mine).data == {"error": "invalid_grant"}
-    assert caller_without_token.token("refresh-2", client_secret=CLIENT_SECRET).data == {"error": "invalid_grant"}
+    assert caller_without_token.request_token("refresh-2", **mine).status == 200
+    assert caller_without_token.request_token(REFRESH_TOKEN, **mine).data == {"error": "invalid_grant"}
+    assert caller_without_token.request_token("refresh-2", client_secret=CLIENT_SECRET).data == {
+        "error": "invalid_grant"
+    }

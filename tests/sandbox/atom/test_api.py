@@ -41,7 +41,7 @@ def atom(sandbox: Sandbox) -> AtomCaller:
 @pytest.fixture
 def paid(atom: AtomCaller, control: SandboxControl) -> str:
     """Return Atom's id of a paid payment of 500 rupees."""
-    atom.auth()
+    atom.start_payment()
     return str(control.payments_control.move_payment("atom", ORDER, "paid")["id"])
 
 
@@ -109,14 +109,14 @@ def test_an_amount_is_a_positive_decimal_text(text: object, minor: int | None) -
 
 def test_auth_returns_an_encrypted_token(atom: AtomCaller, control: SandboxControl) -> None:
     """AUTH returns an encrypted token. A token isn't a payment yet, and the payment number can't be used again."""
-    answer = atom.auth()
+    answer = atom.start_payment()
     told = get_payment_part(answer)
     assert (answer.status, answer.headers["content-type"]) == (200, "application/json")
     assert isinstance(told["atomTokenId"], int)
     assert told["responseDetails"]["txnStatusCode"] == "OTS0000"
-    assert get_status_code(atom.verify()) == "OTS0401"
+    assert get_status_code(atom.verify_payment()) == "OTS0401"
     assert control.payments_control.read_payment("atom", ORDER)["captured_minor"] == 0
-    assert get_payment_part(atom.auth())["responseDetails"]["txnStatusCode"] == "OTS0600"
+    assert get_payment_part(atom.start_payment())["responseDetails"]["txnStatusCode"] == "OTS0600"
 
 
 @pytest.mark.parametrize(
@@ -136,7 +136,7 @@ def test_auth_refuses_wrong_credentials_and_contents(
     atom: AtomCaller, control: SandboxControl, change: Any, status: int, code: str
 ) -> None:
     """AUTH refuses wrong credentials and contents, with their code."""
-    answer = atom.auth(**change)
+    answer = atom.start_payment(**change)
     assert (answer.status, get_payment_part(answer)["responseDetails"]["txnStatusCode"]) == (status, code)
     assert control.payments_control.read_ledger()["payments"] == []
 
@@ -144,19 +144,22 @@ def test_auth_refuses_wrong_credentials_and_contents(
 def test_auth_with_several_products(atom: AtomCaller) -> None:
     """AUTH accepts a list of products if their amounts add up to the price."""
     rows = [{"prodName": "NSE", "prodAmount": "200.00"}, {"prodName": "NSE", "prodAmount": "300.00"}]
-    assert atom.auth(product=None, prodDetails=rows).status == 200
+    assert atom.start_payment(product=None, prodDetails=rows).status == 200
 
 
 def test_wrong_keys_are_refused_with_their_status(atom: AtomCaller) -> None:
     """An unknown merchant gets 403, a text that can't be decrypted 401, and a body that is no form 400, without
     further details.
     """
-    assert (atom.post("/ots/aipay/auth", "{}", merch_id="1").status, atom.verify(key="other").status) == (403, 401)
+    assert (
+        atom.send_post("/ots/aipay/auth", "{}", merch_id="1").status,
+        atom.verify_payment(key="other").status,
+    ) == (403, 401)
     line = atom.line
-    assert line.call("POST", "/ots/payment/refund", "encData=00", Content_Type=FORM).status == 400
-    assert line.call("POST", "/ots/payment/refund", "{}", Content_Type="application/json").status == 400
+    assert line.send_request("POST", "/ots/payment/refund", "encData=00", Content_Type=FORM).status == 400
+    assert line.send_request("POST", "/ots/payment/refund", "{}", Content_Type="application/json").status == 400
     form = f"merchId={known.ATOM_MERCH_ID}&encData=12"
-    assert line.call("POST", "/ots/payment/refund", form, Content_Type=FORM).body == b""
+    assert line.send_request("POST", "/ots/payment/refund", form, Content_Type=FORM).body == b""
 
 
 @pytest.mark.parametrize(
@@ -169,36 +172,36 @@ def test_verification_returns_the_code_of_each_state(
     atom: AtomCaller, control: SandboxControl, to: str, code: str, captured: int
 ) -> None:
     """The control API brings a payment into each state; both versions of TXNVERIFICATION return its code."""
-    atom.auth()
+    atom.start_payment()
     assert control.payments_control.move_payment("atom", ORDER, to)["captured_minor"] == captured
-    assert (get_status_code(atom.verify()), get_status_code(atom.verify_v2())) == (code, code)
+    assert (get_status_code(atom.verify_payment()), get_status_code(atom.verify_payment_v2())) == (code, code)
 
 
 def test_the_bank_reverses_a_payment(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
     """The bank reverses a payment days after it was made."""
     assert control.payments_control.move_payment("atom", ORDER, "reversed")["left_minor"] == 0
-    assert get_status_code(atom.verify()) == "OTS0001"
+    assert get_status_code(atom.verify_payment()) == "OTS0001"
 
 
 def test_verification_returns_amounts_and_surcharge(atom: AtomCaller, control: SandboxControl) -> None:
     """The answer contains the amounts with two decimal places, and the price separately from the surcharge."""
-    atom.auth()
+    atom.start_payment()
     control.payments_control.move_payment("atom", ORDER, "paid", surcharge_minor=1767)
-    answer = atom.verify()
+    answer = atom.verify_payment()
     assert '"amount":500.00,"surchargeAmount":17.67,"totalAmount":517.67' in decrypt_body(answer.body)
     told = get_payment_part(answer)["payInstrument"][0]
     assert told["merchDetails"]["merchTxnDate"] == "2026-11-20 12:21:33"
     assert isinstance(told["payDetails"]["atomTxnId"], int)
     control.change_settings(atom_sends_instrument_list=False)
-    assert isinstance(get_payment_part(atom.verify())["payInstrument"], dict)
+    assert isinstance(get_payment_part(atom.verify_payment())["payInstrument"], dict)
 
 
 def test_verification_lists_a_failed_attempt_first(atom: AtomCaller, control: SandboxControl) -> None:
     """TXNVERIFICATION lists a failed attempt before the successful one."""
-    atom.auth()
+    atom.start_payment()
     first = control.payments_control.move_payment("atom", ORDER, "failed")["id"]
     second = control.payments_control.move_payment("atom", ORDER, "paid", another_attempt=True)["id"]
-    told = get_payment_part(atom.verify())["payInstrument"]
+    told = get_payment_part(atom.verify_payment())["payInstrument"]
     assert [(t["payDetails"]["atomTxnId"], t["responseDetails"]["statusCode"]) for t in told] == [
         (int(first), "OTS0600"),
         (int(second), "OTS0000"),
@@ -222,14 +225,14 @@ def test_a_verification_with_wrong_facts_finds_no_payment(
     atom: AtomCaller, paid: str, change: Any, code: str
 ) -> None:
     """A question with a wrong day or price finds no payment; wrong keys and forms get their own codes."""
-    assert get_status_code(atom.verify(**change)) == code
+    assert get_status_code(atom.verify_payment(**change)) == code
 
 
 def test_a_refund_is_accepted_and_listed(atom: AtomCaller, control: SandboxControl, paid: str) -> None:
     """A refund is accepted with our id in the answer. REFUNDSTATUS lists it with the other refunds of the payment;
     its status is in the remarks.
     """
-    told = get_payment_part(atom.refund(paid))["payInstrument"]
+    told = get_payment_part(atom.refund_payment(paid))["payInstrument"]
     product = told["payDetails"]["prodDetails"][0]
     assert told["responseDetails"]["statusCode"] == "OTS0000"
     assert (product["prodRefundId"], product["prodStatusCode"], product["prodRefundAmount"]) == (
@@ -237,8 +240,8 @@ def test_a_refund_is_accepted_and_listed(atom: AtomCaller, control: SandboxContr
         "OTS0000",
         150.5,
     )
-    atom.refund(paid, "100.00", "RFD2")
-    rows = get_payment_part(atom.refund_status(paid))["payInstrument"]["refundStatusDetails"]["refundDetails"][0]
+    atom.refund_payment(paid, "100.00", "RFD2")
+    rows = get_payment_part(atom.read_refund_status(paid))["payInstrument"]["refundStatusDetails"]["refundDetails"][0]
     assert [(row["prodRefundId"], row["refundAmt"], row["remarks"]) for row in rows["refundStatus"]] == [
         ("RFD1", 150.5, "REFUND PROCESSED"),
         ("RFD2", 100.0, "REFUND PROCESSED"),
@@ -250,9 +253,9 @@ def test_the_refund_status_has_several_forms(atom: AtomCaller, control: SandboxC
     """With the two settings, the sandbox answers REFUNDSTATUS with a list and with an amount in paise, the forms in
     which Atom's documents and samples differ.
     """
-    atom.refund(paid)
+    atom.refund_payment(paid)
     control.change_settings(atom_sends_status_list=True, atom_sends_refund_in_paise=True)
-    told = get_payment_part(atom.refund_status(paid))["payInstrument"]["refundStatusDetails"]
+    told = get_payment_part(atom.read_refund_status(paid))["payInstrument"]["refundStatusDetails"]
     assert told[0]["refundStatus"][0]["refundAmt"] == 15050
 
 
@@ -271,9 +274,9 @@ def test_the_refund_status_returns_each_remark(
 ) -> None:
     """REFUNDSTATUS returns each remark of the table. A failed refund leaves its money at the payment."""
     control.change_settings(waits_for_manual_settling=True)
-    atom.refund(paid)
+    atom.refund_payment(paid)
     control.payments_control.move_refund("RFD1", to)
-    row = get_payment_part(atom.refund_status(paid))["payInstrument"]["refundStatusDetails"]["refundDetails"][0]
+    row = get_payment_part(atom.read_refund_status(paid))["payInstrument"]["refundStatusDetails"]["refundDetails"][0]
     assert row["refundStatus"][0]["remarks"] == remark
     assert control.payments_control.read_payment("atom", ORDER)["left_minor"] == left
 
@@ -282,10 +285,14 @@ def test_a_repeated_refund_id_makes_another_refund(atom: AtomCaller, control: Sa
     """Atom doesn't know repeated requests: the same refund id again makes another refund, up to the captured
     amount.
     """
-    assert [get_status_code(atom.refund(paid, "200.00")) for _ in range(3)] == ["OTS0000", "OTS0000", "OTS0509"]
+    assert [get_status_code(atom.refund_payment(paid, "200.00")) for _ in range(3)] == [
+        "OTS0000",
+        "OTS0000",
+        "OTS0509",
+    ]
     assert [refund["key"] for refund in control.payments_control.read_refunds("RFD1")] == ["RFD1", "RFD1"]
     control.change_settings(accepts_refunds_above_captured=True)
-    assert get_status_code(atom.refund(paid, "200.00")) == "OTS0000"
+    assert get_status_code(atom.refund_payment(paid, "200.00")) == "OTS0000"
 
 
 @pytest.mark.parametrize(
@@ -308,25 +315,25 @@ def test_a_wrong_refund_request_is_refused(
     atom: AtomCaller, control: SandboxControl, paid: str, change: Any, code: str
 ) -> None:
     """A wrong refund request gets Atom's code and refunds nothing."""
-    assert get_status_code(atom.refund(paid, **change)) == code
+    assert get_status_code(atom.refund_payment(paid, **change)) == code
     assert control.payments_control.read_refunds() == []
 
 
 def test_the_signed_amount_is_the_text_in_the_json(atom: AtomCaller, paid: str) -> None:
     """The amount in the signature must be the text that is in the JSON; the number of its decimal places doesn't
     matter."""
-    assert get_status_code(atom.refund(paid, "150.5", "A")) == "OTS0000"
-    assert get_status_code(atom.refund(paid, "5", "B")) == "OTS0000"
+    assert get_status_code(atom.refund_payment(paid, "150.5", "A")) == "OTS0000"
+    assert get_status_code(atom.refund_payment(paid, "5", "B")) == "OTS0000"
 
 
 def test_an_unpaid_payment_is_not_refunded(atom: AtomCaller, control: SandboxControl) -> None:
     """An unpaid or unknown payment can't be refunded and has no refunds. A wrong password gets its own code."""
-    atom.auth()
+    atom.start_payment()
     number = control.payments_control.move_payment("atom", ORDER, "pending")["id"]
-    assert get_status_code(atom.refund(number)) == "OTS0401"
-    assert get_status_code(atom.refund_status(number)) == "OTS0401"
-    assert get_status_code(atom.refund_status("99")) == "OTS0401"
-    assert get_status_code(atom.refund_status(number, password="other")) == "OTS0522"
+    assert get_status_code(atom.refund_payment(number)) == "OTS0401"
+    assert get_status_code(atom.read_refund_status(number)) == "OTS0401"
+    assert get_status_code(atom.read_refund_status("99")) == "OTS0401"
+    assert get_status_code(atom.read_refund_status(number, password="other")) == "OTS0522"
 
 
 def test_a_test_adds_another_merchant(sandbox: Sandbox, control: SandboxControl) -> None:
@@ -345,7 +352,7 @@ def test_a_test_adds_another_merchant(sandbox: Sandbox, control: SandboxControl)
         response_hash_key="KEYRESP123657234",
     )
     form = f"merchId=317157&encData={vector['expected_hex']}"
-    answer = AtomCaller(sandbox).line.call("POST", "/ots/aipay/auth", form, Content_Type=FORM)
+    answer = AtomCaller(sandbox).line.send_request("POST", "/ots/aipay/auth", form, Content_Type=FORM)
     sealed = answer.body.decode().split("encData=")[1]
     assert json.loads(decrypt_text(sealed, "K2", "S2"))["responseDetails"]["txnStatusCode"] == "OTS0000"
     assert control.payments_control.read_payment("atom", ORDER)["amount_minor"] == 50000
@@ -359,18 +366,18 @@ def test_simultaneous_refunds_never_exceed_the_captured_amount(
     """Eight refunds at the same time together refund no more than the captured amount."""
     gate = threading.Barrier(8)
 
-    def refund(n: int) -> str:
+    def wait_and_refund(n: int) -> str:
         gate.wait(PATIENCE_SECONDS)
-        return get_status_code(atom.refund(paid, "120.00", f"R{n}"))
+        return get_status_code(atom.refund_payment(paid, "120.00", f"R{n}"))
 
     with ThreadPoolExecutor(8) as pool:
-        assert list(pool.map(refund, range(8))).count("OTS0000") == 4
+        assert list(pool.map(wait_and_refund, range(8))).count("OTS0000") == 4
     assert control.payments_control.read_payment("atom", ORDER)["left_minor"] == 2000
 
 
 def test_the_day_of_a_payment_is_its_day_in_india(atom: AtomCaller, control: SandboxControl) -> None:
     """The day of a payment is its day in India: half past eleven at night there is the next day in Japan."""
-    atom.auth(at="2026-11-20 23:30:00")
+    atom.start_payment(at="2026-11-20 23:30:00")
     control.payments_control.move_payment("atom", ORDER, "paid", at="2026-11-20T18:00:00Z")
-    assert get_status_code(atom.verify(day=DAY)) == "OTS0000"
-    assert get_status_code(atom.verify(day="2026-11-22")) == "OTS0401"
+    assert get_status_code(atom.verify_payment(day=DAY)) == "OTS0000"
+    assert get_status_code(atom.verify_payment(day="2026-11-22")) == "OTS0401"

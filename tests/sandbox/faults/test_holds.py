@@ -34,7 +34,7 @@ def test_a_held_call_is_listed_and_released(
     """The control API lists a held call. It is charged before or after the release, depending on the fault, and
     answered after it."""
     control.add_fault(fault, call="purchase")
-    waiting = executor.submit(caller.buy)
+    waiting = executor.submit(caller.buy_check)
     assert control.wait_until_reached(held=1)
     assert control.count_charges() == meanwhile
     assert [(held["call"], held["number"], held["fault"]) for held in control.read_state()["held"]] == [
@@ -56,9 +56,9 @@ def test_a_call_whose_client_left_gets_no_answer(
     charged."""
     control.add_fault(fault, call="purchase")
     with pytest.raises(TimeoutError):
-        make_impatient_client(sandbox, caller).buy()
+        make_impatient_client(sandbox, caller).buy_check()
     assert control.release_calls() == 1
-    assert caller.buy(OTHER_CORPORATION_NUMBER).status == 201
+    assert caller.buy_check(OTHER_CORPORATION_NUMBER).status == 201
     sandbox.stop()  # ends every thread: nothing more can happen
     assert sandbox.ledger.count_charges_of_number(NUMBER) == charges
     assert not any(charge.delivered for charge in sandbox.ledger.list_charges_of_number(NUMBER))
@@ -67,26 +67,29 @@ def test_a_call_whose_client_left_gets_no_answer(
 def test_hanging_calls_end_with_their_time(caller: Caller, control: SandboxControl) -> None:
     """With `seconds`, a hanging call is answered after that time."""
     control.add_fault("hang", call="purchase", seconds=0.05)
-    assert caller.buy().status == 201
+    assert caller.buy_check().status == 201
 
 
 def test_late_charge_after_an_answer(caller: Caller, control: SandboxControl) -> None:
     """The caller gets the status at once; the charge follows later."""
     control.add_fault("late_charge:503", call="purchase")
-    assert caller.buy().status == 503
+    assert caller.buy_check().status == 503
     assert control.count_charges() == 0
     assert control.wait_until_reached(held=1)
     control.release_calls()
     assert control.wait_until_reached(charges=1)
     control.add_fault("late_charge:500", call="purchase", seconds=0.02)
-    assert caller.buy().status == 500
+    assert caller.buy_check().status == 500
     assert control.wait_until_reached(charges=2)
 
 
 def test_release_can_choose(caller: Caller, control: SandboxControl, executor: ThreadPoolExecutor) -> None:
     """A release with a corporation number answers only the calls about that number."""
     control.add_fault("hang", call="purchase", times="always")
-    one, other = executor.submit(caller.buy, NUMBER), executor.submit(caller.buy, OTHER_CORPORATION_NUMBER)
+    one, other = (
+        executor.submit(caller.buy_check, NUMBER),
+        executor.submit(caller.buy_check, OTHER_CORPORATION_NUMBER),
+    )
     assert control.wait_until_reached(held=2)
     assert control.release_calls(number=NUMBER) == 1
     assert one.result().status == 201
@@ -99,10 +102,10 @@ def test_an_answer_arrives_byte_by_byte(sandbox: Sandbox, caller: Caller, contro
     """The answer arrives byte by byte. A client that waits long enough gets all of it; the purchase is charged in any
     case."""
     control.add_fault("slow", call="purchase", seconds=0.0001)
-    assert caller.buy().check["corporation_number"] == NUMBER
+    assert caller.buy_check().check["corporation_number"] == NUMBER
     control.add_fault("slow", call="purchase", seconds=30)
     with pytest.raises(TimeoutError):
-        make_impatient_client(sandbox, caller).buy()
+        make_impatient_client(sandbox, caller).buy_check()
     assert control.count_charges() == 2
 
 
@@ -110,14 +113,14 @@ def test_each_provider_call_waits_for_the_delay(sandbox: Sandbox, caller: Caller
     """Each provider call waits for the delay; calls of the control API don't."""
     control.change_settings(delay_seconds=30)
     with pytest.raises(TimeoutError):
-        make_impatient_client(sandbox, caller).buy()
+        make_impatient_client(sandbox, caller).buy_check()
     assert control.change_settings(delay_seconds=0)["charges"] == 0
 
 
 def test_a_reset_drops_held_calls(caller: Caller, control: SandboxControl, executor: ThreadPoolExecutor) -> None:
     """Calls that hang while the sandbox is reset end without a charge."""
     control.add_fault("late_charge", call="purchase")
-    waiting = executor.submit(caller.buy)
+    waiting = executor.submit(caller.buy_check)
     assert control.wait_until_reached(held=1)
     control.reset()
     assert isinstance(waiting.exception(), CONNECTION_END_ERRORS)
@@ -128,13 +131,13 @@ def test_stop_is_quick_and_leaves_nothing(executor: ThreadPoolExecutor) -> None:
     """With calls hanging and dripping, stopping ends every thread at once and charges nothing more."""
     before = set(threading.enumerate())
     sandbox = start_sandbox()
-    caller, control = Caller(sandbox).authorized(), sandbox.control
+    caller, control = Caller(sandbox).make_authorized_caller(), sandbox.control
     control.add_faults(
         {"action": "hang", "call": "purchase", "times": "always", "number": NUMBER},
         {"action": "slow", "call": "purchase", "times": "always", "seconds": 30},
     )
     waiting: list[Future[Answer]] = [
-        executor.submit(caller.buy, number) for number in (NUMBER, OTHER_CORPORATION_NUMBER, NUMBER)
+        executor.submit(caller.buy_check, number) for number in (NUMBER, OTHER_CORPORATION_NUMBER, NUMBER)
     ]
     assert control.wait_until_reached(held=2, requests=3, call="purchase")
     sandbox.stop()

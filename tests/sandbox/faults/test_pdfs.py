@@ -33,7 +33,7 @@ def decode_strictly(data: object) -> bytes | None:
 
 @pytest.fixture
 def bought(caller: Caller) -> int:
-    check_id: int = caller.buy().check["credit_check_id"]
+    check_id: int = caller.buy_check().check["credit_check_id"]
     return check_id
 
 
@@ -42,23 +42,23 @@ def test_a_fault_sends_a_faulty_pdf_once(caller: Caller, control: SandboxControl
     """The PDF call with the fault returns the faulty file; the detail call and the next PDF call return ordinary
     answers."""
     control.add_fault(fault)
-    assert "pdf_file_data" not in caller.detail(bought).check
-    assert UNUSABLE_PDF_CHECKS[fault](caller.pdf(bought).check["pdf_file_data"])
-    assert (decode_strictly(caller.pdf(bought).check["pdf_file_data"]) or b"").startswith(b"%PDF-")
+    assert "pdf_file_data" not in caller.read_detail(bought).check
+    assert UNUSABLE_PDF_CHECKS[fault](caller.read_pdf(bought).check["pdf_file_data"])
+    assert (decode_strictly(caller.read_pdf(bought).check["pdf_file_data"]) or b"").startswith(b"%PDF-")
 
 
 def test_a_fault_leaves_the_pdf_out_of_the_answer(caller: Caller, control: SandboxControl, bought: int) -> None:
     """The answer lacks only the file; its other fields are there."""
     control.add_fault("pdf_missing")
-    assert "pdf_file_data" not in caller.pdf(bought).check
+    assert "pdf_file_data" not in caller.read_pdf(bought).check
 
 
 def test_a_fault_sends_another_valid_pdf(caller: Caller, control: SandboxControl, bought: int) -> None:
     """The fault sends a valid file with other content: different for each revision, and always the same for one
     revision."""
-    ordinary = caller.pdf(bought).check["pdf_file_data"]
+    ordinary = caller.read_pdf(bought).check["pdf_file_data"]
     control.add_faults({"action": "pdf_other", "times": 2}, {"action": "pdf_other:3"})
-    files = [caller.pdf(bought).check["pdf_file_data"] for _ in range(4)]
+    files = [caller.read_pdf(bought).check["pdf_file_data"] for _ in range(4)]
     assert files[0] == files[1]
     assert len({*files, ordinary}) == 3
     assert files[3] == ordinary
@@ -71,13 +71,13 @@ def test_an_unknown_credit_check_is_not_found_under_every_fault(
 ) -> None:
     """The sandbox answers 404 about an unknown credit check under every fault."""
     control.add_fault(fault)
-    assert caller.pdf(999).status == 404
+    assert caller.read_pdf(999).status == 404
 
 
 def test_a_fault_sends_a_huge_pdf(caller: Caller, control: SandboxControl, bought: int) -> None:
     """The fault `pdf_huge` sends a file of the requested size that is well-formed to its last byte."""
     control.add_fault("pdf_huge", size=5_000_000)
-    file = decode_strictly(caller.pdf(bought).check["pdf_file_data"])
+    file = decode_strictly(caller.read_pdf(bought).check["pdf_file_data"])
     assert file is not None
     assert 4_999_990 < len(file) <= 5_000_000
     assert file.endswith(b"%%EOF\n")

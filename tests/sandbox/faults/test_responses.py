@@ -90,10 +90,10 @@ def test_a_charged_purchase_gets_the_answer_of_the_fault(
 ) -> None:
     """The purchase is charged, its answer has the content of the fault, and the next purchase is an ordinary one."""
     control.add_fault(fault, call="purchase")
-    assert PURCHASE_FAULTS[fault](caller.buy())
+    assert PURCHASE_FAULTS[fault](caller.buy_check())
     (charge,) = sandbox.ledger.list_charges_of_number()
     assert (charge.fault, charge.delivered) == (fault, False)
-    assert caller.buy().check["credit_check_id"] == 100_002
+    assert caller.buy_check().check["credit_check_id"] == 100_002
 
 
 @pytest.mark.parametrize("fault", FAULTS_WITHOUT_CHARGE)
@@ -102,7 +102,7 @@ def test_a_fault_answers_without_a_charge(
 ) -> None:
     """With each fault in NOT_CHARGED the sandbox sends the fault's answer and charges nothing."""
     control.add_fault(fault, call="purchase")
-    assert FAULTS_WITHOUT_CHARGE[fault](caller.buy())
+    assert FAULTS_WITHOUT_CHARGE[fault](caller.buy_check())
     assert sandbox.ledger.charge_count == 0
 
 
@@ -114,10 +114,10 @@ def test_a_fault_sends_faulty_details_of_one_credit_check(
     """With each fault of the credit check's details only the call about the chosen credit check gets the fault, and
     only once.
     """
-    check_id = caller.buy().check["credit_check_id"]
+    check_id = caller.buy_check().check["credit_check_id"]
     control.add_fault(fault, call=call, credit_check_id=check_id)
-    assert DETAIL_FAULTS[fault](caller.ask(call, check_id))
-    ordinary = caller.ask(call, check_id)
+    assert DETAIL_FAULTS[fault](caller.make_named_call(call, check_id))
+    ordinary = caller.make_named_call(call, check_id)
     assert (ordinary.status, ordinary.check["credit_check_id"], ordinary.check["expired"]) == (
         200,
         check_id,
@@ -129,17 +129,17 @@ def test_a_fault_replaces_any_field_of_an_answer(caller: Caller, control: Sandbo
     """A fault can replace any field of an answer, also within a list."""
     control.change_settings(offers_purchase_list=True)
     control.add_fault("fields", fields={"result": "ng", "extra": [1]}, times=2)
-    assert caller.buy().check["result"] == "ng"
-    assert caller.list().data["credit_checks"][0]["extra"] == [1]
+    assert caller.buy_check().check["result"] == "ng"
+    assert caller.list_checks().data["credit_checks"][0]["extra"] == [1]
 
 
 def test_a_fault_sends_an_empty_list_of_credit_checks(caller: Caller, control: SandboxControl) -> None:
     """With this fault the list of credit checks is empty although some were bought."""
     control.change_settings(offers_purchase_list=True)
-    caller.buy()
+    caller.buy_check()
     control.add_fault("empty_list")
-    assert caller.list().data == {"credit_checks": []}
-    assert len(caller.list().data["credit_checks"]) == 1
+    assert caller.list_checks().data == {"credit_checks": []}
+    assert len(caller.list_checks().data["credit_checks"]) == 1
 
 
 @pytest.mark.parametrize(("fault", "charges"), [("body", 0), ("body_after_charge", 1)])
@@ -148,14 +148,14 @@ def test_a_fault_sends_any_text_as_the_body(
 ) -> None:
     """A fault can send any text as the body of the answer."""
     control.add_fault(fault, call="purchase", body='{"credit_check":{}}')
-    assert caller.buy().data == {"credit_check": {}}
+    assert caller.buy_check().data == {"credit_check": {}}
     assert control.count_charges() == charges
 
 
 def test_a_fault_sends_a_huge_valid_answer(caller: Caller, control: SandboxControl) -> None:
     """The fault `huge` sends an answer of the requested size that is valid JSON if it is read completely."""
     control.add_fault("huge", call="purchase", size=3 << 20)
-    answer = caller.buy()
+    answer = caller.buy_check()
     assert len(answer.body) > 3 << 20
     assert "credit_check" in answer.data
 
@@ -163,60 +163,60 @@ def test_a_fault_sends_a_huge_valid_answer(caller: Caller, control: SandboxContr
 def test_a_fault_sends_a_small_body_that_decompresses_to_a_large_one(caller: Caller, control: SandboxControl) -> None:
     """The compressed answer is small and decompresses to a very large one."""
     control.add_fault("gzip_bomb", call="purchase", size=64 << 20)
-    answer = caller.buy()
+    answer = caller.buy_check()
     assert answer.headers["content-encoding"] == "gzip"
     assert len(answer.body) < 1 << 20
 
 
 def test_a_fault_lets_the_access_token_expire(caller: Caller, control: SandboxControl) -> None:
     """A call gets 401 until the caller refreshes its token, and buys nothing."""
-    pair = caller.token().data
+    pair = caller.request_token().data
     control.add_fault("token_expired", call="purchase")
-    assert [caller.buy(access=pair["access_token"]).status for _ in range(2)] == [401, 401]
-    fresh = caller.token(pair["refresh_token"]).data["access_token"]
-    assert caller.buy(access=fresh).status == 201
+    assert [caller.buy_check(access=pair["access_token"]).status for _ in range(2)] == [401, 401]
+    fresh = caller.request_token(pair["refresh_token"]).data["access_token"]
+    assert caller.buy_check(access=fresh).status == 201
     assert control.count_charges() == 1
 
 
 def test_a_fault_revokes_the_tokens(caller: Caller, control: SandboxControl) -> None:
     """A call gets 401, and a refresh is refused too."""
-    pair = caller.token().data
+    pair = caller.request_token().data
     control.add_fault("token_revoked", call="purchase")
-    assert caller.buy(access=pair["access_token"]).status == 401
-    assert caller.token(pair["refresh_token"]).data == {"error": "invalid_grant"}
+    assert caller.buy_check(access=pair["access_token"]).status == 401
+    assert caller.request_token(pair["refresh_token"]).data == {"error": "invalid_grant"}
 
 
 @pytest.mark.parametrize(("fault", "status"), [("invalid_grant", 400), ("invalid_client", 401)])
 def test_a_fault_refuses_a_refresh_once(caller: Caller, control: SandboxControl, fault: str, status: int) -> None:
     """A refresh is refused once and changes no token; the same refresh token is accepted afterwards."""
-    pair = caller.token().data
+    pair = caller.request_token().data
     control.add_fault(fault)
-    assert (caller.token(pair["refresh_token"]).status) == status
-    assert caller.token(pair["refresh_token"]).status == 200
+    assert (caller.request_token(pair["refresh_token"]).status) == status
+    assert caller.request_token(pair["refresh_token"]).status == 200
 
 
 def test_a_fault_loses_the_answer_to_a_refresh(caller: Caller, control: SandboxControl) -> None:
     """The sandbox changes the tokens and sends no answer; the old refresh token is accepted once more."""
-    pair = caller.token().data
+    pair = caller.request_token().data
     control.add_fault("refresh_lost")
     with pytest.raises(ConnectionError):
-        caller.token(pair["refresh_token"])
+        caller.request_token(pair["refresh_token"])
     assert control.read_state()["tokens"]["pairs_handed_out"] == 3
-    assert caller.token(pair["refresh_token"]).status == 200
+    assert caller.request_token(pair["refresh_token"]).status == 200
 
 
 def test_a_fault_refreshes_without_rotating_the_refresh_token(caller: Caller, control: SandboxControl) -> None:
     """A refresh returns only an access token; the use of it leaves the old refresh token valid."""
-    pair = caller.token().data
+    pair = caller.request_token().data
     control.add_fault("no_rotation")
-    answer = caller.token(pair["refresh_token"]).data
+    answer = caller.request_token(pair["refresh_token"]).data
     assert "refresh_token" not in answer
-    assert caller.buy(access=answer["access_token"]).status == 201
-    assert caller.token(pair["refresh_token"]).status == 200
+    assert caller.buy_check(access=answer["access_token"]).status == 201
+    assert caller.request_token(pair["refresh_token"]).status == 200
 
 
 def test_no_access_token(sandbox: Sandbox, control: SandboxControl) -> None:
     """A refresh is answered with success but without an access token."""
     control.add_fault("no_access_token")
-    answer = Caller(sandbox).token()
+    answer = Caller(sandbox).request_token()
     assert (answer.status, "access_token" in answer.data) == (200, False)

@@ -10,7 +10,7 @@ from tests.sandbox.caller import NUMBER, OTHER_CORPORATION_NUMBER, Caller
 
 
 def buy_and_list_statuses(caller: Caller, *numbers: str) -> list[int]:
-    return [caller.buy(number).status for number in numbers]
+    return [caller.buy_check(number).status for number in numbers]
 
 
 def test_a_rule_matches_calls_by_corporation_number(caller: Caller, control: SandboxControl) -> None:
@@ -31,15 +31,19 @@ def test_a_rule_matches_numbers_by_their_last_digits(caller: Caller, control: Sa
 
 def test_a_rule_matches_calls_by_their_name(caller: Caller, control: SandboxControl) -> None:
     """Only the chosen call gets the fault."""
-    check_id = caller.buy().check["credit_check_id"]
+    check_id = caller.buy_check().check["credit_check_id"]
     control.add_fault("status:500", call="pdf")
-    assert [caller.detail(check_id).status, caller.pdf(check_id).status, caller.pdf(check_id).status] == [
+    assert [
+        caller.read_detail(check_id).status,
+        caller.read_pdf(check_id).status,
+        caller.read_pdf(check_id).status,
+    ] == [
         200,
         500,
         200,
     ]
     control.add_fault("status:500", call="token")
-    assert caller.token().status == 500
+    assert caller.request_token().status == 500
 
 
 def test_a_rule_counts_its_matching_calls(caller: Caller, control: SandboxControl) -> None:
@@ -71,9 +75,9 @@ def test_first_rule_decides(caller: Caller, control: SandboxControl) -> None:
 def test_a_refused_call_uses_no_rule(caller: Caller, control: SandboxControl) -> None:
     """A call without authorisation or with malformed contents doesn't count for a rule."""
     control.add_fault("status:503", call="purchase")
-    assert caller.buy(access="none").status == 401
-    assert caller.buy("12").status == 422
-    assert caller.buy().status == 503
+    assert caller.buy_check(access="none").status == 401
+    assert caller.buy_check("12").status == 422
+    assert caller.buy_check().status == 503
 
 
 def test_rules_are_listed_and_removed(caller: Caller, control: SandboxControl) -> None:
@@ -82,23 +86,23 @@ def test_rules_are_listed_and_removed(caller: Caller, control: SandboxControl) -
     control.add_fault("status:502", call="purchase")
     assert [rule["action"] for rule in control.read_state()["rules"]] == ["status:500", "status:502"]
     assert control.clear_faults(first) == 1
-    assert caller.buy().status == 502
+    assert caller.buy_check().status == 502
     assert control.clear_faults() == 1
-    assert caller.buy().status == 201
+    assert caller.buy_check().status == 201
 
 
 def test_chance_is_repeatable(caller: Caller, control: SandboxControl) -> None:
     """Whether a random fault hits depends on the seed and the corporation number, not on the order of the calls."""
     numbers = [f"{n:013d}" for n in range(60)]
 
-    def draw(seed: int, order: list[str]) -> dict[str, int]:
+    def draw_statuses(seed: int, order: list[str]) -> dict[str, int]:
         control.reset(must_keep_tokens=True)
         control.add_random_faults("status:500", "status:502", seed=seed, rate=0.4, call="purchase")
-        return {number: caller.buy(number).status for number in order}
+        return {number: caller.buy_check(number).status for number in order}
 
-    first = draw(7, numbers)
-    assert draw(7, numbers[::-1]) == first
-    assert draw(8, numbers) != first
+    first = draw_statuses(7, numbers)
+    assert draw_statuses(7, numbers[::-1]) == first
+    assert draw_statuses(8, numbers) != first
     assert set(first.values()) == {201, 500, 502}
     assert 10 < sum(status != 201 for status in first.values()) < 40
 
@@ -121,7 +125,7 @@ def test_chance_can_be_limited(caller: Caller, control: SandboxControl) -> None:
 )
 def test_fault_in_the_request_itself(caller: Caller, header: str, status: int) -> None:
     """A client chooses a fault by a header of its request. A fault that doesn't apply to the call is ignored."""
-    answer = caller.call(
+    answer = caller.send_request(
         "POST",
         "/ps/v1/credit_checks",
         f'{{"corporation_number":"{NUMBER}"}}',
@@ -164,5 +168,5 @@ def test_sandboxes_do_not_mix(sandbox: Sandbox, control: SandboxControl) -> None
 
     with start_sandbox() as other:
         control.add_fault("status:500")
-        assert Caller(other).authorized().buy().status == 201
+        assert Caller(other).make_authorized_caller().buy_check().status == 201
         assert (sandbox.ledger.charge_count, other.ledger.charge_count) == (0, 1)

@@ -40,13 +40,13 @@ def test_a_broken_line_raises_the_expected_client_error(
     error, charges = CONNECTION_FAULTS[fault]
     control.add_fault(fault, call="purchase")
     with pytest.raises(error) as raised:
-        caller.buy()
+        caller.buy_check()
     assert raised.type is error
     assert sandbox.ledger.charge_count == charges
     assert all(
         (charge.fault, charge.delivered) == (fault, False) for charge in sandbox.ledger.list_charges_of_number()
     )
-    assert caller.buy().status == 201
+    assert caller.buy_check().status == 201
 
 
 @pytest.mark.parametrize("fault", ANSWERED_FAULTS)
@@ -56,7 +56,7 @@ def test_a_fault_answers_with_a_failure_status(
     """The answer has the chosen status and no id; the ledger shows if the purchase was charged."""
     status, charges = ANSWERED_FAULTS[fault]
     control.add_fault(fault, call="purchase")
-    answer = caller.buy()
+    answer = caller.buy_check()
     assert (answer.status, sandbox.ledger.charge_count) == (status, charges)
     assert b"credit_check_id" not in answer.body
     assert not any(charge.delivered for charge in sandbox.ledger.list_charges_of_number())
@@ -102,16 +102,16 @@ def test_a_fault_sends_two_answers_to_one_request(caller: Caller, control: Sandb
 def test_a_fault_redirects_to_another_address(caller: Caller, control: SandboxControl) -> None:
     """A test can choose the address of the redirect; the call log shows if a client followed it."""
     control.add_fault("redirect", call="purchase")
-    assert caller.buy().headers["location"] == "/elsewhere"
+    assert caller.buy_check().headers["location"] == "/elsewhere"
     control.add_fault("redirect", call="purchase", to="https://example.invalid/")
-    assert caller.buy().headers["location"] == "https://example.invalid/"
+    assert caller.buy_check().headers["location"] == "https://example.invalid/"
     assert not [entry for entry in control.read_requests() if entry["path"] == "/elsewhere"]
 
 
 def test_failure_text_can_be_chosen(caller: Caller, control: SandboxControl) -> None:
     """The body of an error may be any text, also a harmful one."""
     control.add_fault("status:422", call="purchase", body="\u202e<script>\x00")
-    assert caller.buy().body.decode() == "\u202e<script>\x00"
+    assert caller.buy_check().body.decode() == "\u202e<script>\x00"
 
 
 def test_connections_are_refused_during_an_outage(caller: Caller, control: SandboxControl) -> None:
@@ -119,8 +119,8 @@ def test_connections_are_refused_during_an_outage(caller: Caller, control: Sandb
     as before.
     """
     with control.outage_during(), pytest.raises(ConnectionRefusedError):
-        caller.buy()
-    assert caller.buy().status == 201
+        caller.buy_check()
+    assert caller.buy_check().status == 201
     assert control.count_charges() == 1
 
 

@@ -37,29 +37,29 @@ class SandboxGateways:
         at = "2026-11-20T06:51:33Z"
         self.rupees = self.control.payments_control.register_payment("atom", ATOM_ORDER, 50000, at=at)["id"]
 
-    def refunded(self) -> None:
+    def make_refunds(self) -> None:
         """Make a refund of each payment."""
-        self.paypay.refund(self.yen)
-        self.atom.refund(self.rupees)
+        self.paypay.refund_payment(self.yen)
+        self.atom.refund_payment(self.rupees)
 
-    def ask(self, call: str) -> Answer:
+    def make_named_call(self, call: str) -> Answer:
         calls: dict[str, Callable[[], Answer]] = {
-            "paypay_create": lambda: self.paypay.create("NEW"),
-            "paypay_delete_code": lambda: self.paypay.ask("DELETE", "/v2/codes/x"),
-            "paypay_payment": self.paypay.payment,
-            "paypay_cancel": self.paypay.cancel,
-            "paypay_refund": lambda: self.paypay.refund(self.yen),
-            "paypay_refund_details": lambda: self.paypay.refund_details(self.yen),
-            "atom_auth": lambda: self.atom.auth("NEW"),
-            "atom_verification": self.atom.verify,
-            "atom_refund": lambda: self.atom.refund(self.rupees),
-            "atom_refund_status": lambda: self.atom.refund_status(self.rupees),
+            "paypay_create": lambda: self.paypay.create_payment("NEW"),
+            "paypay_delete_code": lambda: self.paypay.send_request("DELETE", "/v2/codes/x"),
+            "paypay_payment": self.paypay.read_payment,
+            "paypay_cancel": self.paypay.cancel_payment,
+            "paypay_refund": lambda: self.paypay.refund_payment(self.yen),
+            "paypay_refund_details": lambda: self.paypay.read_refund(self.yen),
+            "atom_auth": lambda: self.atom.start_payment("NEW"),
+            "atom_verification": self.atom.verify_payment,
+            "atom_refund": lambda: self.atom.refund_payment(self.rupees),
+            "atom_refund_status": lambda: self.atom.read_refund_status(self.rupees),
         }
         return calls[call]()
 
-    def text(self, call: str) -> str:
+    def read_answer_text(self, call: str) -> str:
         """Make this call and return the contents of its complete answer, decrypted for Atom."""
-        answer = self.ask(call)
+        answer = self.make_named_call(call)
         return json.dumps(get_payment_part(answer) if call in ATOM_CALLS else answer.data, ensure_ascii=False)
 
 
@@ -93,11 +93,11 @@ def test_an_altered_answer_hides_the_true_effect_once(
 ) -> None:
     """The call takes effect, its answer states something else, and the next answer is correct again."""
     if call.endswith(("details", "status")):
-        desk.refunded()
+        desk.make_refunds()
     wanted = sees.format(yen=desk.yen, rupees=desk.rupees)
     desk.control.add_fault(fault, call=call)
-    assert wanted in desk.text(call)
-    assert wanted not in desk.text(call)
+    assert wanted in desk.read_answer_text(call)
+    assert wanted not in desk.read_answer_text(call)
     if call.endswith("_refund"):
         assert desk.control.payments_control.read_refunds()[0]["fault"] == fault
 
@@ -114,14 +114,14 @@ def test_an_altered_answer_hides_the_true_effect_once(
 def test_a_fault_raises_the_amount_in_an_answer(desk: SandboxGateways, call: str, seen: str) -> None:
     """The amount in the answer is one more than the real amount."""
     desk.control.add_fault("other_amount", call=call)
-    assert seen in desk.text(call)
+    assert seen in desk.read_answer_text(call)
 
 
 @pytest.mark.parametrize(("call", "seen"), [("paypay_refund", '"amount": "1000"'), ("atom_refund", ': "150.50"')])
 def test_a_fault_makes_amounts_texts(desk: SandboxGateways, call: str, seen: str) -> None:
     """With the fault `amount_as_text` the amounts in an answer are quoted texts."""
     desk.control.add_fault("amount_as_text", call=call)
-    assert seen in desk.text(call)
+    assert seen in desk.read_answer_text(call)
 
 
 @pytest.mark.parametrize("result", sorted(RESULT_BY_CODE))
@@ -130,7 +130,7 @@ def test_a_fault_can_answer_with_each_code_of_paypay(desk: SandboxGateways, resu
     effect."""
     row = RESULT_BY_CODE[result]
     desk.control.add_fault(f"result:{result}", call="paypay_refund")
-    answer = desk.ask("paypay_refund")
+    answer = desk.make_named_call("paypay_refund")
     assert get_status_and_code(answer) == (row.status, result)
     assert answer.data["resultInfo"]["codeId"] == row.code_id
     assert desk.control.payments_control.read_refunds() == []
@@ -141,21 +141,21 @@ def test_a_fault_can_answer_with_each_code_of_atom(desk: SandboxGateways, result
     """A fault can make each call of Atom that answers with codes answer with each of them; AUTH has its own texts."""
     for call in ("atom_verification", "atom_refund", "atom_refund_status"):
         desk.control.add_fault(f"result:{result}", call=call)
-        assert get_status_code(desk.ask(call)) == result
+        assert get_status_code(desk.make_named_call(call)) == result
     desk.control.add_fault(f"result:{result}", call="atom_auth")
-    assert get_payment_part(desk.ask("atom_auth"))["responseDetails"]["txnStatusCode"] == result
+    assert get_payment_part(desk.make_named_call("atom_auth"))["responseDetails"]["txnStatusCode"] == result
     assert desk.control.payments_control.read_refunds() == []
 
 
 def test_results_of_ones_own(desk: SandboxGateways) -> None:
     """A fault can set statuses, code ids and codes that are in no table."""
     desk.control.add_fault("result:SERVICE_ERROR", call="paypay_refund", fields={"status": 503, "codeId": "1"})
-    answer = desk.ask("paypay_refund")
+    answer = desk.make_named_call("paypay_refund")
     assert (answer.status, answer.data["resultInfo"]["codeId"]) == (503, "1")
     desk.control.add_fault("result:NEW_CODE", call="paypay_refund")
-    assert get_status_and_code(desk.ask("paypay_refund")) == (400, "NEW_CODE")
+    assert get_status_and_code(desk.make_named_call("paypay_refund")) == (400, "NEW_CODE")
     desk.control.add_fault("result:OTS9999", call="atom_refund", fields={"status": 402})
-    answer = desk.ask("atom_refund")
+    answer = desk.make_named_call("atom_refund")
     assert (answer.status, get_status_code(answer)) == (402, "OTS9999")
 
 
@@ -174,7 +174,7 @@ def test_codes_that_are_none(desk: SandboxGateways, action: str) -> None:
 def test_a_fault_answers_with_an_error_after_the_refund(desk: SandboxGateways, call: str, result: str) -> None:
     """The answer states an error although the refund was made."""
     desk.control.add_fault(f"result_after:{result}", call=call)
-    assert result in desk.text(call)
+    assert result in desk.read_answer_text(call)
     refund = desk.control.payments_control.read_refunds()[0]
     assert (refund["fault"], refund["delivered"]) == (f"result_after:{result}", False)
 
@@ -183,11 +183,13 @@ def test_a_fault_sets_an_existing_field_of_an_answer(desk: SandboxGateways) -> N
     """A fault sets any value at any existing place of an answer; a place that doesn't exist isn't created."""
     fields = {"data.amount.amount": 7, "data.new": None, "data.nowhere.x": 1}
     desk.control.add_fault("set_fields", call="paypay_refund", fields=fields)
-    told = desk.ask("paypay_refund").data["data"]
+    told = desk.make_named_call("paypay_refund").data["data"]
     assert (told["amount"], told["new"], "nowhere" in told) == ({"amount": 7, "currency": "JPY"}, None, False)
     fields = {"payInstrument.0.payDetails.amount": 7, "payInstrument.9.x": 1}
     desk.control.add_fault("set_fields", call="atom_verification", fields=fields)
-    assert get_payment_part(desk.ask("atom_verification"))["payInstrument"][0]["payDetails"]["amount"] == 7
+    assert (
+        get_payment_part(desk.make_named_call("atom_verification"))["payInstrument"][0]["payDetails"]["amount"] == 7
+    )
 
 
 @pytest.mark.parametrize(
@@ -196,34 +198,34 @@ def test_a_fault_sets_an_existing_field_of_an_answer(desk: SandboxGateways) -> N
 def test_a_fault_answers_success_without_data(desk: SandboxGateways, call: str, told: dict[str, Any]) -> None:
     """The answer states success and contains no data."""
     desk.control.add_fault("no_data", call=call)
-    assert told.items() <= json.loads(desk.text(call)).items()
+    assert told.items() <= json.loads(desk.read_answer_text(call)).items()
 
 
 def test_a_fault_hides_the_refunds_of_a_payment(desk: SandboxGateways) -> None:
     """The answer to a read lacks the refunds of the payment, although they exist."""
-    desk.refunded()
+    desk.make_refunds()
     desk.control.add_fault("hidden_refunds", call="paypay_payment")
-    assert desk.ask("paypay_payment").data["data"]["refunds"] is None
+    assert desk.make_named_call("paypay_payment").data["data"]["refunds"] is None
     desk.control.add_fault("hidden_refunds", call="atom_refund_status")
-    assert '"refundDetails": []' in desk.text("atom_refund_status")
+    assert '"refundDetails": []' in desk.read_answer_text("atom_refund_status")
 
 
 @pytest.mark.parametrize(("call", "refunded"), [("paypay_refund", 2000), ("atom_refund", 30100)])
 def test_a_fault_makes_a_refund_twice(desk: SandboxGateways, call: str, refunded: int) -> None:
     """The provider makes the refund twice. Its answer doesn't show that; the ledger does."""
     desk.control.add_fault("refund_twice", call=call)
-    assert desk.ask(call).status == 200
+    assert desk.make_named_call(call).status == 200
     assert desk.control.payments_control.read_ledger()["accepted_minor"] == refunded
 
 
 def test_faults_of_the_encryption_are_undecryptable(desk: SandboxGateways) -> None:
     """Faults of the encryption: an answer that is encrypted with another key, not at all, only in part, or in the
     other accepted form."""
-    good = desk.ask("atom_verification")
+    good = desk.make_named_call("atom_verification")
     bodies = {}
     for fault in ("other_seal", "no_seal", "sealed_json", "cut_seal"):
         desk.control.add_fault(fault, call="atom_verification")
-        bodies[fault] = desk.ask("atom_verification").body
+        bodies[fault] = desk.make_named_call("atom_verification").body
     assert bodies["other_seal"] != good.body
     assert bodies["other_seal"].startswith(b"merchId=900001&encData=")
     assert json.loads(bodies["no_seal"])["payInstrument"]
@@ -242,24 +244,24 @@ def test_connection_faults_break_payment_calls(desk: SandboxGateways, call: str)
         {"action": "status_after_charge:503", "call": call},
     )
     with pytest.raises(ConnectionError):
-        desk.ask(call)
+        desk.make_named_call(call)
     assert desk.control.payments_control.read_ledger()["accepted_minor"] == before
     with pytest.raises(ConnectionError):
-        desk.ask(call)
+        desk.make_named_call(call)
     if call.endswith("_refund"):
         assert desk.control.payments_control.read_ledger()["accepted_minor"] > before
-    assert desk.ask(call).status == 503
+    assert desk.make_named_call(call).status == 503
 
 
 def test_a_fault_makes_a_refund_later_without_an_answer(desk: SandboxGateways) -> None:
     """The call gets no answer, and the refund is made later: a probe before that finds nothing."""
     desk.control.add_fault("late_charge:503", call="paypay_refund", payment=ORDER)
-    assert desk.ask("paypay_refund").status == 503
-    assert get_status_and_code(desk.ask("paypay_refund_details")) == (404, "NO_SUCH_REFUND_ORDER")
+    assert desk.make_named_call("paypay_refund").status == 503
+    assert get_status_and_code(desk.make_named_call("paypay_refund_details")) == (404, "NO_SUCH_REFUND_ORDER")
     assert desk.control.wait_until_reached(held=1, call="paypay_refund", number="RFD-1")
     desk.control.release_calls()
     assert desk.control.wait_until_reached(refunds=1)
-    assert desk.ask("paypay_refund_details").status == 200
+    assert desk.make_named_call("paypay_refund_details").status == 200
 
 
 @pytest.mark.parametrize(
@@ -270,16 +272,16 @@ def test_a_fault_sends_an_unreadable_answer_once(desk: SandboxGateways, fault: s
     """A fault sends a body that no client can read; the sandbox answers the next call as usual."""
     desk.control.add_fault(fault, call=call, seconds=0.0001)
     with contextlib.suppress(http.client.HTTPException):
-        desk.ask(call)
+        desk.make_named_call(call)
     happened = 0 if fault == "html" else 1
     assert len(desk.control.payments_control.read_refunds()) == happened
-    assert desk.ask("paypay_payment").status == 200
+    assert desk.make_named_call("paypay_payment").status == 200
 
 
 def test_a_rule_matches_refunds_by_their_payment(desk: SandboxGateways) -> None:
     """A rule can name the payment of a refund instead of the refund."""
     desk.control.add_fault("status:500", payment=ATOM_ORDER, call="atom_refund")
-    assert (desk.ask("paypay_refund").status, desk.ask("atom_refund").status) == (200, 500)
+    assert (desk.make_named_call("paypay_refund").status, desk.make_named_call("atom_refund").status) == (200, 500)
 
 
 def test_table_names_real_calls() -> None:

@@ -36,19 +36,27 @@ class RandomLedgerSteps:
             )
         )
 
-    def step(self) -> None:
-        self.chance.choice((self.move, self.refund, self.refund, self.settle, self.end_refund))()
+    def do_random_step(self) -> None:
+        self.chance.choice(
+            (
+                self.move_payment,
+                self.refund_random_amount,
+                self.refund_random_amount,
+                self.settle_payment,
+                self.end_refund,
+            )
+        )()
 
-    def move(self) -> None:
+    def move_payment(self) -> None:
         self.book.move_payment(self.payment, self.chance.choice(list(self.payment.provider_words.payment_words)))
 
-    def refund(self) -> None:
+    def refund_random_amount(self) -> None:
         """Refund a random amount if the checks of the providers allow it."""
         amount = self.chance.randint(1, 4000)
         if self.payment.is_captured and amount <= self.payment.remaining_minor:
             self.book.accept_refund(self.payment, f"R{self.chance.randint(1, 5)}", amount)
 
-    def settle(self) -> None:
+    def settle_payment(self) -> None:
         self.settings.waits_for_manual_settling = False
         self.book.find_payment(self.payment.provider, "P")
         self.settings.waits_for_manual_settling = True
@@ -67,7 +75,7 @@ def test_money_is_conserved(provider: str, seed: int) -> None:
     till = RandomLedgerSteps(provider, seed)
     payment = till.payment
     for _ in range(80):
-        till.step()
+        till.do_random_step()
         assert (
             payment.captured_minor
             == payment.remaining_minor + payment.accepted_refunds_minor + payment.reversed_minor

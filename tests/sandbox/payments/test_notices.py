@@ -304,7 +304,7 @@ def test_a_daily_file_covers_one_japanese_day(sandbox: Sandbox, control: Sandbox
     assert (told["notification_type"], told["fileType"], told["path"]) == ("file.created", "transaction_recon", url)
     path = url.removeprefix(sandbox.url)
     assert "transaction_100000000000000001_20261120000000_20261120235959_v2.csv?" in path
-    text = Caller(sandbox).call("GET", path).body.decode("cp932")
+    text = Caller(sandbox).send_request("GET", path).body.decode("cp932")
     rows = [line.split(",") for line in text.splitlines()]
     assert "\r" not in text
     assert (rows[0][0], rows[0][6], rows[0][-1]) == ("決済番号", "取引ステータス", "支払い詳細")
@@ -314,19 +314,19 @@ def test_a_daily_file_covers_one_japanese_day(sandbox: Sandbox, control: Sandbox
     ]
     assert rows[1][7] == "2026-11-20T12:20:01+09:00"
     control.change_settings(paypay_lists_failed_payments=True)
-    assert "取引失敗" in Caller(sandbox).call("GET", path).body.decode("cp932")
+    assert "取引失敗" in Caller(sandbox).send_request("GET", path).body.decode("cp932")
 
 
 def test_the_address_of_a_daily_file_is_signed_and_expires(sandbox: Sandbox, control: SandboxControl) -> None:
     """The address of PayPay's daily file is signed and valid for two hours."""
     path = control.payments_control.publish_recon_file("2026-11-20").removeprefix(sandbox.url)
     line = Caller(sandbox)
-    assert line.call("GET", path).status == 200
+    assert line.send_request("GET", path).status == 200
     other_day, no_time = path.replace("20261120", "20261121"), path.replace("sig=", "sig=-")
     for wrong in (path + "0", path.split("?")[0], other_day, no_time):
-        assert line.call("GET", wrong).status == 403
+        assert line.send_request("GET", wrong).status == 403
     control.change_settings(now=(datetime.now().astimezone() + timedelta(hours=2, minutes=1)).isoformat())
-    assert line.call("GET", path).status == 403
+    assert line.send_request("GET", path).status == 403
 
 
 @pytest.mark.parametrize(

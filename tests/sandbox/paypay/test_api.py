@@ -44,11 +44,11 @@ def test_published_signed_requests_are_accepted_once(
     query = f"?{vector['query']}" if vector["query"] else ""
     kind = {"Content_Type": vector["content_type_header"]} if vector["content_type_header"] else {}
 
-    def send() -> int:
-        return Caller(sandbox).call(vector["method"], vector["path"] + query, (vector["body"] or "").encode(),
+    def send_vector() -> int:
+        return Caller(sandbox).send_request(vector["method"], vector["path"] + query, (vector["body"] or "").encode(),
                                     Authorization=vector["expected_authorization"], **kind).status  # fmt: skip
 
-    assert (send() != 401, send()) == (True, 401)
+    assert (send_vector() != 401, send_vector()) == (True, 401)
 
 
 @pytest.mark.parametrize("vector", VECTORS["paypay_windows"], ids=lambda v: v["id"])
@@ -81,7 +81,7 @@ def test_a_request_with_a_bad_signature_is_refused(
     }
     if "late" in header:
         header = {"epoch": int(time.time()) + header["late"]}
-    assert get_status_and_code(paypay.ask("POST", "/v2/codes", body, **header)) == (401, "UNAUTHORIZED")
+    assert get_status_and_code(paypay.send_request("POST", "/v2/codes", body, **header)) == (401, "UNAUTHORIZED")
     assert control.payments_control.read_ledger()["payments"] == []
 
 
@@ -90,27 +90,27 @@ def test_a_request_that_differs_from_the_signed_one_is_refused(sandbox: Sandbox)
     used before."""
     line = Caller(sandbox)
     signed = make_authorization("GET", "/v2/codes/payments/A", b"")
-    assert line.call("GET", "/v2/codes/payments/B", Authorization=signed).status == 401
-    assert line.call("DELETE", "/v2/codes/payments/A", Authorization=signed).status == 405
-    assert line.call("GET", "/v2/codes/payments/A", Authorization=signed, X_ASSUME_MERCHANT="1").status == 401
-    assert line.call("GET", "/v2/codes/payments/A", Authorization=signed).status == 400
-    assert line.call("GET", "/v2/codes/payments/A", Authorization=signed).status == 401
+    assert line.send_request("GET", "/v2/codes/payments/B", Authorization=signed).status == 401
+    assert line.send_request("DELETE", "/v2/codes/payments/A", Authorization=signed).status == 405
+    assert line.send_request("GET", "/v2/codes/payments/A", Authorization=signed, X_ASSUME_MERCHANT="1").status == 401
+    assert line.send_request("GET", "/v2/codes/payments/A", Authorization=signed).status == 400
+    assert line.send_request("GET", "/v2/codes/payments/A", Authorization=signed).status == 401
     signed = make_authorization("POST", "/v2/refunds", b'{"a":1}')
-    assert line.call("POST", "/v2/refunds", b'{"a":2}', Authorization=signed, Content_Type=JSON).status == 401
+    assert line.send_request("POST", "/v2/refunds", b'{"a":2}', Authorization=signed, Content_Type=JSON).status == 401
     for header in ("", "hmac", "hmac OPA-Auth:a:b:c:d:e", "hmac OPA-Auth:a:b:c:1:e", "hmac OPA-Auth:::::"):
-        assert line.call("GET", "/v2/codes/payments/A", Authorization=header).status == 401
+        assert line.send_request("GET", "/v2/codes/payments/A", Authorization=header).status == 401
 
 
 def test_query_beats_header(sandbox: Sandbox) -> None:
     """If the query and a header name different merchants, the one in the query counts."""
     signed = make_authorization("GET", "/v2/codes/payments/A", b"")
     path = "/v2/codes/payments/A?assumeMerchant=100000000000000001"
-    assert Caller(sandbox).call("GET", path, Authorization=signed, X_ASSUME_MERCHANT="1").status == 400
+    assert Caller(sandbox).send_request("GET", path, Authorization=signed, X_ASSUME_MERCHANT="1").status == 400
 
 
 def test_a_new_payment_code_has_id_url_and_end(paypay: PayPayCaller) -> None:
     """A new payment code has an id, a URL and an end. Its payment number can't be used again."""
-    answer = paypay.create(orderDescription="利用料")
+    answer = paypay.create_payment(orderDescription="利用料")
     data = answer.data["data"]
     assert (answer.status, data["amount"], data["merchantPaymentId"]) == (
         201,
@@ -120,13 +120,13 @@ def test_a_new_payment_code_has_id_url_and_end(paypay: PayPayCaller) -> None:
     assert data["codeId"]
     assert data["expiryDate"] > time.time()
     assert answer.headers["x-request-id"]
-    assert get_status_and_code(paypay.create()) == (400, "DUPLICATE_DYNAMIC_QR_REQUEST")
+    assert get_status_and_code(paypay.create_payment()) == (400, "DUPLICATE_DYNAMIC_QR_REQUEST")
 
 
 def test_a_repeated_request_returns_the_first_code(paypay: PayPayCaller, control: SandboxControl) -> None:
     """With a setting, a repeated request for a code gets the first code."""
     control.change_settings(paypay_repeats_first_code=True)
-    assert paypay.create().data["data"] == paypay.create(amount=5).data["data"]
+    assert paypay.create_payment().data["data"] == paypay.create_payment(amount=5).data["data"]
 
 
 @pytest.mark.parametrize(
@@ -146,16 +146,16 @@ def test_a_repeated_request_returns_the_first_code(paypay: PayPayCaller, control
 )
 def test_a_wrong_request_for_a_code_is_refused(paypay: PayPayCaller, fields: dict[str, Any], result: str) -> None:
     """A wrong request for a code gets PayPay's error code."""
-    assert get_status_and_code(paypay.create(**fields)) == (400, result)
+    assert get_status_and_code(paypay.create_payment(**fields)) == (400, result)
 
 
 def test_an_unpaid_code_has_no_ids_until_it_is_paid(paypay: PayPayCaller, control: SandboxControl) -> None:
     """An unpaid code has no ids. After the payer has paid, the answer has all fields and the ledger has the
     payment."""
-    paypay.create()
-    assert paypay.payment().data["data"] == {"status": "CREATED", "acceptedAt": 0, "requestedAt": 0}
+    paypay.create_payment()
+    assert paypay.read_payment().data["data"] == {"status": "CREATED", "acceptedAt": 0, "requestedAt": 0}
     control.payments_control.move_payment("paypay", ORDER, "paid")
-    data = paypay.payment().data["data"]
+    data = paypay.read_payment().data["data"]
     assert (data["status"], data["amount"]["amount"], data["merchantPaymentId"], data["refunds"]) == (
         "COMPLETED",
         3300,
@@ -181,35 +181,35 @@ def test_the_control_api_sets_each_payment_state(
     paypay: PayPayCaller, control: SandboxControl, to: str, status: str, captured: int
 ) -> None:
     """The control API brings a payment into each state of the table."""
-    paypay.create()
+    paypay.create_payment()
     assert control.payments_control.move_payment("paypay", ORDER, to)["captured_minor"] == captured
-    assert paypay.payment().data["data"]["status"] == status
+    assert paypay.read_payment().data["data"]["status"] == status
 
 
 def test_a_reversed_payment_has_no_money_left(paypay: PayPayCaller, control: SandboxControl) -> None:
     """The money of a reversed payment is neither left nor refunded."""
-    paypay.create()
+    paypay.create_payment()
     control.payments_control.move_payment("paypay", ORDER, "paid")
     after = control.payments_control.move_payment("paypay", ORDER, "reversed")
     assert (after["captured_minor"], after["reversed_minor"], after["left_minor"]) == (3300, 3300, 0)
-    assert paypay.payment().data["data"]["status"] == "FAILED"
+    assert paypay.read_payment().data["data"]["status"] == "FAILED"
 
 
 def test_an_unknown_payment_is_not_found(paypay: PayPayCaller, control: SandboxControl) -> None:
     """An unknown payment and a deleted code are not found; a malformed number is a bad request."""
-    assert get_status_and_code(paypay.payment("NOBODY")) == (400, "DYNAMIC_QR_PAYMENT_NOT_FOUND")
-    assert get_status_and_code(paypay.payment("%20")) == (400, "DYNAMIC_QR_BAD_REQUEST")
-    paypay.create()
+    assert get_status_and_code(paypay.read_payment("NOBODY")) == (400, "DYNAMIC_QR_PAYMENT_NOT_FOUND")
+    assert get_status_and_code(paypay.read_payment("%20")) == (400, "DYNAMIC_QR_BAD_REQUEST")
+    paypay.create_payment()
     control.payments_control.move_payment("paypay", ORDER, "gone")
-    assert get_status_and_code(paypay.payment()) == (400, "DYNAMIC_QR_PAYMENT_NOT_FOUND")
+    assert get_status_and_code(paypay.read_payment()) == (400, "DYNAMIC_QR_PAYMENT_NOT_FOUND")
 
 
 def test_a_payment_without_a_code_has_its_own_address(paypay: PayPayCaller, control: SandboxControl) -> None:
     """The details of a payment that used no code are read at another address."""
     control.payments_control.register_payment("paypay", "SHOP-1", 500, code=False)
-    assert paypay.ask("GET", "/v2/payments/SHOP-1").data["data"]["status"] == "COMPLETED"
-    assert get_status_and_code(paypay.payment("SHOP-1")) == (400, "DYNAMIC_QR_PAYMENT_NOT_FOUND")
-    assert get_status_and_code(paypay.ask("GET", "/v2/payments/NOBODY")) == (404, "RESOURCE_NOT_FOUND")
+    assert paypay.send_request("GET", "/v2/payments/SHOP-1").data["data"]["status"] == "COMPLETED"
+    assert get_status_and_code(paypay.read_payment("SHOP-1")) == (400, "DYNAMIC_QR_PAYMENT_NOT_FOUND")
+    assert get_status_and_code(paypay.send_request("GET", "/v2/payments/NOBODY")) == (404, "RESOURCE_NOT_FOUND")
 
 
 def test_a_merchant_reads_no_payment_of_another_merchant(
@@ -220,51 +220,57 @@ def test_a_merchant_reads_no_payment_of_another_merchant(
     control.payments_control.register_paypay_merchant("b", "secret", "200000000000000002")
     other = {"key": "b", "secret": "secret"}
     assert (
-        get_status_and_code(paypay.ask("GET", f"/v2/codes/payments/{ORDER}", **other))[1]
+        get_status_and_code(paypay.send_request("GET", f"/v2/codes/payments/{ORDER}", **other))[1]
         == "DYNAMIC_QR_PAYMENT_NOT_FOUND"
     )
-    assert get_status_and_code(paypay.ask("DELETE", f"/v2/payments/{ORDER}", **other))[1] == "RESOURCE_NOT_FOUND"
+    assert (
+        get_status_and_code(paypay.send_request("DELETE", f"/v2/payments/{ORDER}", **other))[1]
+        == "RESOURCE_NOT_FOUND"
+    )
     wanted = {
         "merchantRefundId": "R",
         "paymentId": payment_id,
         "amount": {"amount": 1, "currency": "JPY"},
         "requestedAt": 1,
     }
-    assert get_status_and_code(paypay.ask("POST", "/v2/refunds", wanted, **other))[1] == "RESOURCE_NOT_FOUND"
+    assert get_status_and_code(paypay.send_request("POST", "/v2/refunds", wanted, **other))[1] == "RESOURCE_NOT_FOUND"
 
 
 def test_an_unpaid_code_is_deleted_once(paypay: PayPayCaller, control: SandboxControl) -> None:
     """An unpaid code can be deleted once; a paid one can't."""
-    code_id = paypay.create().data["data"]["codeId"]
-    assert get_status_and_code(paypay.ask("DELETE", f"/v2/codes/{code_id}")) == (200, "SUCCESS")
-    assert get_status_and_code(paypay.ask("DELETE", f"/v2/codes/{code_id}")) == (404, "DYNAMIC_QR_NOT_FOUND")
-    code_id = paypay.create("PAID").data["data"]["codeId"]
+    code_id = paypay.create_payment().data["data"]["codeId"]
+    assert get_status_and_code(paypay.send_request("DELETE", f"/v2/codes/{code_id}")) == (200, "SUCCESS")
+    assert get_status_and_code(paypay.send_request("DELETE", f"/v2/codes/{code_id}")) == (404, "DYNAMIC_QR_NOT_FOUND")
+    code_id = paypay.create_payment("PAID").data["data"]["codeId"]
     control.payments_control.move_payment("paypay", "PAID", "paid")
-    assert get_status_and_code(paypay.ask("DELETE", f"/v2/codes/{code_id}")) == (400, "DYNAMIC_QR_ALREADY_PAID")
+    assert get_status_and_code(paypay.send_request("DELETE", f"/v2/codes/{code_id}")) == (
+        400,
+        "DYNAMIC_QR_ALREADY_PAID",
+    )
 
 
 def test_a_cancellation_is_accepted_before_it_is_made(paypay: PayPayCaller, control: SandboxControl) -> None:
     """A cancellation is first only accepted and may be repeated; afterwards the payment is FAILED and its money is
     back."""
-    paypay.create()
+    paypay.create_payment()
     control.payments_control.move_payment("paypay", ORDER, "paid")
     control.change_settings(waits_for_manual_settling=True)
-    assert get_status_and_code(paypay.cancel()) == (202, "REQUEST_ACCEPTED")
-    assert paypay.payment().data["data"]["status"] == "COMPLETED"
-    assert get_status_and_code(paypay.cancel()) == (202, "REQUEST_ACCEPTED")
+    assert get_status_and_code(paypay.cancel_payment()) == (202, "REQUEST_ACCEPTED")
+    assert paypay.read_payment().data["data"]["status"] == "COMPLETED"
+    assert get_status_and_code(paypay.cancel_payment()) == (202, "REQUEST_ACCEPTED")
     control.change_settings(waits_for_manual_settling=False)
-    assert paypay.payment().data["data"]["status"] == "FAILED"
+    assert paypay.read_payment().data["data"]["status"] == "FAILED"
     assert control.payments_control.read_payment("paypay", ORDER)["reversed_minor"] == 3300
-    assert get_status_and_code(paypay.cancel()) == (202, "REQUEST_ACCEPTED")
+    assert get_status_and_code(paypay.cancel_payment()) == (202, "REQUEST_ACCEPTED")
 
 
 def test_a_cancelled_payment_is_no_longer_payable(paypay: PayPayCaller, control: SandboxControl) -> None:
     """After the cancellation the payer can't pay any more, and the payment number stays used."""
-    paypay.create()
-    assert paypay.cancel().status == 202
+    paypay.create_payment()
+    assert paypay.cancel_payment().status == 202
     assert control.payments_control.move_payment("paypay", ORDER, "paid")["captured_minor"] == 0
-    assert paypay.payment().data["data"]["status"] == "FAILED"
-    assert paypay.create().status == 400
+    assert paypay.read_payment().data["data"]["status"] == "FAILED"
+    assert paypay.create_payment().status == 400
 
 
 def test_a_late_cancellation_is_refused(paypay: PayPayCaller, control: SandboxControl) -> None:
@@ -272,16 +278,19 @@ def test_a_late_cancellation_is_refused(paypay: PayPayCaller, control: SandboxCo
     control.payments_control.register_payment("paypay", "LATE", 100, at="2026-11-20T10:15:00+09:00")
     control.change_settings(now="2026-11-21T00:15:00+09:00")
     epoch = int(datetime.fromisoformat("2026-11-21T00:15:00+09:00").timestamp())
-    late = paypay.ask("DELETE", "/v2/payments/LATE", epoch=epoch)
+    late = paypay.send_request("DELETE", "/v2/payments/LATE", epoch=epoch)
     assert get_status_and_code(late) == (400, "ORDER_NOT_REVERSIBLE")
     control.change_settings(now="2026-11-21T00:14:00+09:00")
-    assert paypay.ask("DELETE", "/v2/payments/LATE", epoch=epoch).status == 202
-    assert get_status_and_code(paypay.ask("DELETE", "/v2/payments/NO", epoch=epoch)) == (404, "RESOURCE_NOT_FOUND")
+    assert paypay.send_request("DELETE", "/v2/payments/LATE", epoch=epoch).status == 202
+    assert get_status_and_code(paypay.send_request("DELETE", "/v2/payments/NO", epoch=epoch)) == (
+        404,
+        "RESOURCE_NOT_FOUND",
+    )
 
 
 def test_calls_too_fast_are_refused(paypay: PayPayCaller, control: SandboxControl) -> None:
     """Calls that follow too fast get 429 in PayPay's form of an answer. The limits of other providers are
     separate."""
     control.change_settings(spacing_seconds=30)
-    assert paypay.create().status == 201
-    assert get_status_and_code(paypay.payment()) == (429, "RATE_LIMIT")
+    assert paypay.create_payment().status == 201
+    assert get_status_and_code(paypay.read_payment()) == (429, "RATE_LIMIT")

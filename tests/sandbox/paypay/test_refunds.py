@@ -30,7 +30,7 @@ def read_sums(control: SandboxControl) -> tuple[int, int, int]:
 def test_accepted_then_refunded(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
     """The first answer says that the refund is accepted and repeats the request; the next read shows that it is
     made."""
-    answer = paypay.refund(paid)
+    answer = paypay.refund_payment(paid)
     data = answer.data["data"]
     assert (answer.status, data["status"], data["merchantRefundId"], data["paymentId"], data["amount"]["amount"]) == (
         200,
@@ -39,8 +39,8 @@ def test_accepted_then_refunded(paypay: PayPayCaller, control: SandboxControl, p
         paid,
         1000,
     )
-    assert paypay.refund_details(paid).data["data"]["status"] == "REFUNDED"
-    told = paypay.payment().data["data"]
+    assert paypay.read_refund(paid).data["data"]["status"] == "REFUNDED"
+    told = paypay.read_payment().data["data"]
     assert (told["status"], [r["merchantRefundId"] for r in told["refunds"]["data"]]) == ("REFUNDED", ["RFD-1"])
     assert read_sums(control) == (3300, 1000, 1000)
     assert control.payments_control.read_refunds("RFD-1")[0]["delivered"] is True
@@ -49,21 +49,21 @@ def test_accepted_then_refunded(paypay: PayPayCaller, control: SandboxControl, p
 def test_refunds_wait_for_the_test_by_a_setting(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
     """With a setting, refunds wait until the test completes them, or lets them fail for a while."""
     control.change_settings(waits_for_manual_settling=True)
-    paypay.refund(paid)
+    paypay.refund_payment(paid)
     for to, status, refunded in (
         ("accepted", "CREATED", 0),
         ("failed", "REFUND_FAILED", 0),
         ("completed", "REFUNDED", 1000),
     ):
         control.payments_control.move_refund("RFD-1", to)
-        assert paypay.refund_details(paid).data["data"]["status"] == status
+        assert paypay.read_refund(paid).data["data"]["status"] == status
         assert read_sums(control) == (3300, 1000, refunded)
 
 
 def test_refunds_are_made_immediately_by_a_setting(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
     """With a setting, the first answer says already that the refund is made."""
     control.change_settings(completes_refunds_at_once=True)
-    assert paypay.refund(paid).data["data"]["status"] == "REFUNDED"
+    assert paypay.refund_payment(paid).data["data"]["status"] == "REFUNDED"
 
 
 def test_a_repeated_request_returns_the_earlier_refund(
@@ -71,12 +71,12 @@ def test_a_repeated_request_returns_the_earlier_refund(
 ) -> None:
     """A repeated request gets the earlier refund, also with another amount. The same key for another payment makes
     another refund."""
-    first = paypay.refund(paid).data["data"]
-    again = paypay.refund(paid, amount=2000).data["data"]
+    first = paypay.refund_payment(paid).data["data"]
+    again = paypay.refund_payment(paid, amount=2000).data["data"]
     assert (again["amount"], again["acceptedAt"]) == (first["amount"], first["acceptedAt"])
     assert len(control.payments_control.read_refunds()) == 1
     other = control.payments_control.register_payment("paypay", "SECOND", 3300)["id"]
-    assert paypay.refund(other).status == 200
+    assert paypay.refund_payment(other).status == 200
     assert len(control.payments_control.read_refunds("RFD-1")) == 2
 
 
@@ -84,10 +84,10 @@ def test_partial_refunds_are_accepted_up_to_the_captured_amount(
     paypay: PayPayCaller, control: SandboxControl, paid: str
 ) -> None:
     """Several refunds of a payment are accepted up to the captured amount."""
-    assert paypay.refund(paid, 1300, "A").status == 200
-    assert get_status_and_code(paypay.refund(paid, 2001, "B")) == (400, "INVALID_PARAMS")
-    assert paypay.refund(paid, 2000, "C").status == 200
-    assert get_status_and_code(paypay.refund(paid, 1, "D")) == (400, "UNACCEPTABLE_OP")
+    assert paypay.refund_payment(paid, 1300, "A").status == 200
+    assert get_status_and_code(paypay.refund_payment(paid, 2001, "B")) == (400, "INVALID_PARAMS")
+    assert paypay.refund_payment(paid, 2000, "C").status == 200
+    assert get_status_and_code(paypay.refund_payment(paid, 1, "D")) == (400, "UNACCEPTABLE_OP")
     assert read_sums(control) == (3300, 3300, 3300)
 
 
@@ -97,10 +97,10 @@ def test_simultaneous_refunds_never_exceed_the_captured_amount(
     """Eight refunds of one payment at the same time together refund at most the captured amount; eight requests with
     one key make one refund."""
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda n: paypay.refund(paid, 1100, f"R{n}"), range(8)))
+        list(pool.map(lambda n: paypay.refund_payment(paid, 1100, f"R{n}"), range(8)))
         assert read_sums(control)[1] <= 3300
         other = control.payments_control.register_payment("paypay", "SECOND", 3300)["id"]
-        statuses = list(pool.map(lambda _: paypay.refund(other, 1100, "ONE").status, range(8)))
+        statuses = list(pool.map(lambda _: paypay.refund_payment(other, 1100, "ONE").status, range(8)))
     assert (set(statuses), len(control.payments_control.read_refunds("ONE"))) == ({200}, 1)
 
 
@@ -121,19 +121,19 @@ def test_a_wrong_refund_request_is_refused(
     paypay: PayPayCaller, control: SandboxControl, paid: str, fields: dict[str, Any], result: str
 ) -> None:
     """A wrong refund request gets PayPay's error code, and nothing is refunded."""
-    assert get_status_and_code(paypay.refund(paid, **fields)) == (400, result)
+    assert get_status_and_code(paypay.refund_payment(paid, **fields)) == (400, result)
     assert control.payments_control.read_refunds() == []
 
 
 def test_ids_that_are_wrong(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
     """An unknown payment is not found. The merchant's payment number in place of PayPay's id gets an internal error.
     An unpaid payment can't be refunded."""
-    assert get_status_and_code(paypay.refund("04219999999999999999")) == (404, "RESOURCE_NOT_FOUND")
-    assert get_status_and_code(paypay.refund(ORDER)) == (500, "INTERNAL_SERVER_ERROR")
+    assert get_status_and_code(paypay.refund_payment("04219999999999999999")) == (404, "RESOURCE_NOT_FOUND")
+    assert get_status_and_code(paypay.refund_payment(ORDER)) == (500, "INTERNAL_SERVER_ERROR")
     failed = control.payments_control.register_payment("paypay", "FAILED", 100, "failed")["id"]
-    assert get_status_and_code(paypay.refund(failed, 100)) == (400, "UNACCEPTABLE_OP")
-    assert get_status_and_code(paypay.refund_details(paid, "NEVER")) == (404, "NO_SUCH_REFUND_ORDER")
-    assert get_status_and_code(paypay.ask("GET", "/v2/refunds/RFD-1")) == (400, "MISSING_REQUEST_PARAMS")
+    assert get_status_and_code(paypay.refund_payment(failed, 100)) == (400, "UNACCEPTABLE_OP")
+    assert get_status_and_code(paypay.read_refund(paid, "NEVER")) == (404, "NO_SUCH_REFUND_ORDER")
+    assert get_status_and_code(paypay.send_request("GET", "/v2/refunds/RFD-1")) == (400, "MISSING_REQUEST_PARAMS")
 
 
 def test_a_refund_is_accepted_until_the_end_of_its_window(paypay: PayPayCaller, control: SandboxControl) -> None:
@@ -148,12 +148,12 @@ def test_a_refund_is_accepted_until_the_end_of_its_window(paypay: PayPayCaller, 
     over = "2027-11-21T00:00:00+09:00"
     epoch = int(datetime.fromisoformat(over).timestamp())
     control.change_settings(now=over)
-    assert get_status_and_code(paypay.ask("POST", "/v2/refunds", wanted, epoch=epoch)) == (
+    assert get_status_and_code(paypay.send_request("POST", "/v2/refunds", wanted, epoch=epoch)) == (
         400,
         "REFUND_WINDOW_EXCEED",
     )
     control.change_settings(now="2027-11-20T23:59:00+09:00")
-    assert paypay.ask("POST", "/v2/refunds", wanted, epoch=epoch).status == 200
+    assert paypay.send_request("POST", "/v2/refunds", wanted, epoch=epoch).status == 200
 
 
 def test_several_refunds_of_a_payment_need_a_contract(
@@ -162,28 +162,28 @@ def test_several_refunds_of_a_payment_need_a_contract(
     """Several refunds of a payment need a contract, their number is limited, and two equal ones are refused while the
     first is being made."""
     control.change_settings(waits_for_manual_settling=True, paypay_refund_limit=2)
-    assert paypay.refund(paid, 100, "A").status == 200
-    assert get_status_and_code(paypay.refund(paid, 100, "B")) == (400, "THROTTLED_MULTIPLE_REFUND_REJECTED")
-    assert paypay.refund(paid, 101, "C").status == 200
-    assert get_status_and_code(paypay.refund(paid, 102, "D")) == (400, "REFUND_LIMIT_EXCEEDED")
+    assert paypay.refund_payment(paid, 100, "A").status == 200
+    assert get_status_and_code(paypay.refund_payment(paid, 100, "B")) == (400, "THROTTLED_MULTIPLE_REFUND_REJECTED")
+    assert paypay.refund_payment(paid, 101, "C").status == 200
+    assert get_status_and_code(paypay.refund_payment(paid, 102, "D")) == (400, "REFUND_LIMIT_EXCEEDED")
     control.change_settings(paypay_allows_several_refunds=False)
-    assert get_status_and_code(paypay.refund(paid, 102, "E")) == (403, "MERCHANT_MULTIPLE_REFUND_REJECTED")
+    assert get_status_and_code(paypay.refund_payment(paid, 102, "E")) == (403, "MERCHANT_MULTIPLE_REFUND_REJECTED")
 
 
 def test_more_than_captured(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
     """With a setting of the control API, more than the captured amount can be refunded."""
     control.change_settings(accepts_refunds_above_captured=True)
-    assert paypay.refund(paid, 5000).status == 200
+    assert paypay.refund_payment(paid, 5000).status == 200
     assert control.payments_control.read_payment("paypay", ORDER)["left_minor"] == -1700
 
 
 def test_a_refunded_payment_cannot_be_cancelled(paypay: PayPayCaller, paid: str) -> None:
     """A refunded payment can't be cancelled."""
-    assert paypay.refund(paid).status == 200
-    assert get_status_and_code(paypay.cancel()) == (400, "ORDER_NOT_REVERSIBLE")
+    assert paypay.refund_payment(paid).status == 200
+    assert get_status_and_code(paypay.cancel_payment()) == (400, "ORDER_NOT_REVERSIBLE")
 
 
 def test_a_payment_being_cancelled_is_not_refunded(paypay: PayPayCaller, paid: str) -> None:
     """A payment that is being cancelled can't be refunded too."""
-    assert paypay.cancel().status == 202
-    assert get_status_and_code(paypay.refund(paid)) == (400, "UNACCEPTABLE_OP")
+    assert paypay.cancel_payment().status == 202
+    assert get_status_and_code(paypay.refund_payment(paid)) == (400, "UNACCEPTABLE_OP")

@@ -45,7 +45,7 @@ def call_api(sandbox: Sandbox, call: str, **query: str) -> Answer:
     """Make a call of the Web-API with the right application id, and return its answer. The argument `from_` is the
     parameter `from`."""
     asked = {"id": REGISTRY_APPLICATION_ID, "type": "02"} | {name.rstrip("_"): text for name, text in query.items()}
-    return Caller(sandbox).call("GET", f"/4/{call}?{urlencode(asked)}")
+    return Caller(sandbox).send_request("GET", f"/4/{call}?{urlencode(asked)}")
 
 
 def read_csv(answer: Answer, codec: str = "utf-8") -> tuple[list[str], list[RegistryRow]]:

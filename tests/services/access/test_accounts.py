@@ -49,15 +49,15 @@ class AccountsByFile:
         acts = {} if "worker" in roles else {"acts": True}
         return {"name": f"{short}.{self.mark}", "roles": list(roles), "password_env": f"PW_{short}"} | acts | more
 
-    def show(self, *people: Mapping[str, Any], **passwords: str) -> AppliedAccounts:
+    def show_changes(self, *people: Mapping[str, Any], **passwords: str) -> AppliedAccounts:
         """Return the result of a dry run over these entries; `passwords` by the short name."""
-        return self._run(people, passwords, dry_run=True)
+        return self._apply_or_show(people, passwords, dry_run=True)
 
-    def apply(self, *people: Mapping[str, Any], **passwords: str) -> AppliedAccounts:
+    def apply_entries(self, *people: Mapping[str, Any], **passwords: str) -> AppliedAccounts:
         """Apply these entries to the server and return what has been done; `passwords` by the short name."""
-        return self._run(people, passwords, dry_run=False)
+        return self._apply_or_show(people, passwords, dry_run=False)
 
-    def _run(
+    def _apply_or_show(
         self, people: Sequence[Mapping[str, Any]], passwords: Mapping[str, str], *, dry_run: bool
     ) -> AppliedAccounts:
         """Apply these entries, or do a dry run; return the result."""
@@ -114,7 +114,7 @@ def open_with_url(url: str, home: Path) -> Iterator[Console]:
 @contextmanager
 def create_migrated_database(server: SqlServer) -> Iterator[str]:
     """The owner's URL of a new database with the present schema."""
-    with server.database() as owner:
+    with server.create_temporary_database() as owner:
         schema_account = Database(owner, without_time_limit=True)
         migrate.upgrade(schema_account)
         schema_account.close()
@@ -143,10 +143,10 @@ READ_OPERATIONS_SQL = "SELECT * FROM operations"
 def test_each_role_gets_exactly_its_rights(accounts: AccountsByFile) -> None:
     """The rights of a role on each table are those of the table of rights; no role may delete, alter or grant."""
     people = [accounts.make_entry(role, role) for role in sorted(ALL_ROLES)]
-    done = accounts.apply(*people, **dict.fromkeys(ALL_ROLES, "pw"))
+    done = accounts.apply_entries(*people, **dict.fromkeys(ALL_ROLES, "pw"))
     assert {one.done for one in done.operators} == {"created"}
     for role in ALL_ROLES:
-        with Database(_url(accounts, role, "pw")).read() as conn:
+        with Database(_make_url(accounts, role, "pw")).read() as conn:
             assert grants.find_right_faults(conn) == ()
         assert accounts.may_execute(role, "pw", READ_OPERATIONS_SQL) is (role != "admin")
         assert not accounts.may_execute(role, "pw", "DELETE FROM changes")
@@ -155,9 +155,9 @@ def test_each_role_gets_exactly_its_rights(accounts: AccountsByFile) -> None:
         assert grants.find_right_faults(conn) == ()
 
 
-def _url(accounts: AccountsByFile, short: str, password: str) -> str:
+def _make_url(accounts: AccountsByFile, short: str, password: str) -> str:
     """Return the database address of the account with this password."""
-    return accounts.server.url(f"{short}.{accounts.mark}", password, accounts.owner.rpartition("/")[2])
+    return accounts.server.make_url(f"{short}.{accounts.mark}", password, accounts.owner.rpartition("/")[2])
 
 
 def test_every_table_has_been_thought_of() -> None:
@@ -175,14 +175,14 @@ def test_a_dry_run_shows_everything_and_does_nothing(accounts: AccountsByFile) -
     """A dry run returns the SQL of the real run with the passwords left out. It creates no account
     and writes no row.
     """
-    shown = accounts.show(accounts.make_entry("op", "operator"), op=PASSWORD)
+    shown = accounts.show_changes(accounts.make_entry("op", "operator"), op=PASSWORD)
     assert shown.dry_run
     assert any(sql.startswith("CREATE USER") for sql in shown.statements)
     assert "100%" not in repr(shown)
     assert "'***'" in " ".join(shown.statements)
     assert accounts.read_stored_people() == []
     assert not accounts.can_sign_in("op", PASSWORD)
-    assert accounts.apply(accounts.make_entry("op", "operator"), op=PASSWORD).statements == shown.statements
+    assert accounts.apply_entries(accounts.make_entry("op", "operator"), op=PASSWORD).statements == shown.statements
     assert accounts.can_sign_in("op", PASSWORD)
 
 
@@ -191,11 +191,11 @@ def test_passwords_are_set_rotated_and_kept(accounts: AccountsByFile) -> None:
     present one.
     """
     op = accounts.make_entry("op", "operator")
-    accounts.apply(op, op=PASSWORD)
+    accounts.apply_entries(op, op=PASSWORD)
     assert accounts.can_sign_in("op", PASSWORD)
-    assert [one.done for one in accounts.apply(op).operators] == ["unchanged"]
+    assert [one.done for one in accounts.apply_entries(op).operators] == ["unchanged"]
     assert accounts.can_sign_in("op", PASSWORD)
-    assert [one.password for one in accounts.apply(op, op="next").operators] == ["set"]
+    assert [one.password for one in accounts.apply_entries(op, op="next").operators] == ["set"]
     assert accounts.can_sign_in("op", "next")
     assert not accounts.can_sign_in("op", PASSWORD)
 
@@ -203,7 +203,7 @@ def test_passwords_are_set_rotated_and_kept(accounts: AccountsByFile) -> None:
 def test_a_new_account_needs_a_password_before_anything_is_written(accounts: AccountsByFile) -> None:
     """One of two new people has no password: neither account is created, and no row is written."""
     with pytest.raises(ConsoleError, match="bad_profile") as refused:
-        accounts.apply(accounts.make_entry("a", "operator"), accounts.make_entry("b", "operator"), a="pw")
+        accounts.apply_entries(accounts.make_entry("a", "operator"), accounts.make_entry("b", "operator"), a="pw")
     assert refused.value.detail["problem"] == "password_missing"
     assert not accounts.can_sign_in("a", "pw")
     assert accounts.read_stored_people() == []
@@ -217,7 +217,7 @@ def test_a_password_refused_by_the_server_is_named_by_its_variable(tmp_path: Pat
     people = [{"name": name, "roles": ["operator"], "password_env": name.upper()} for name in ("a", "b")]
     passwords = {"A": "Good-password-1", "B": "weak"}
     with (
-        servers.mariadb() as server,
+        servers.start_private_mariadb() as server,
         create_migrated_database(server) as owner,
         open_with_url(owner, tmp_path) as console,
     ):
@@ -237,7 +237,7 @@ def test_a_password_that_no_client_could_send_is_refused(accounts: AccountsByFil
     clients.
     """
     with pytest.raises(ConsoleError, match="bad_profile") as refused:
-        accounts.apply(accounts.make_entry("a", "operator"), a=password)
+        accounts.apply_entries(accounts.make_entry("a", "operator"), a=password)
     assert refused.value.detail["problem"] == "password_ascii"
     assert accounts.read_stored_people() == []
 
@@ -246,14 +246,14 @@ def test_a_removed_right_ends_on_an_open_connection(accounts: AccountsByFile) ->
     """A right that is taken away ends at once on an open connection, without a new sign-in and without a password. A
     right that is given holds at once on MariaDB, and from the next sign-in on MySQL.
     """
-    accounts.apply(accounts.make_entry("x", "operator"), x="pw")
+    accounts.apply_entries(accounts.make_entry("x", "operator"), x="pw")
     with accounts.connect("x", "pw") as connection, connection.cursor() as cursor:
         cursor.execute(READ_OPERATIONS_SQL)
-        done = accounts.apply(accounts.make_entry("x", "admin"))
+        done = accounts.apply_entries(accounts.make_entry("x", "admin"))
         assert [one.done for one in done.operators] == ["updated"]
         with pytest.raises(pymysql.MySQLError, match="SELECT command denied"):
             cursor.execute(READ_OPERATIONS_SQL)
-        accounts.apply(accounts.make_entry("x", "auditor", "approver"))
+        accounts.apply_entries(accounts.make_entry("x", "auditor", "approver"))
         if accounts.server.is_mariadb:
             cursor.execute(READ_OPERATIONS_SQL)
     assert accounts.may_execute("x", "pw", READ_OPERATIONS_SQL)
@@ -264,15 +264,15 @@ def test_the_disabled_do_nothing_any_more(accounts: AccountsByFile) -> None:
     can enable the account again.
     """
     op = accounts.make_entry("op", "operator")
-    accounts.apply(op, op="pw")
+    accounts.apply_entries(op, op="pw")
     with accounts.connect("op", "pw") as connection, connection.cursor() as cursor:
-        done = accounts.apply(op | {"disabled": True})
+        done = accounts.apply_entries(op | {"disabled": True})
         assert [one.done for one in done.operators] == ["disabled"]
         with pytest.raises(pymysql.MySQLError, match="denied"):
             cursor.execute("INSERT INTO changes (kind, subject_id, at) VALUES ('x', 1, '2026-01-01')")
     assert not accounts.can_sign_in("op", "pw")
     assert [disabled for _, disabled in accounts.read_stored_people()] == [1]
-    accounts.apply(op)
+    accounts.apply_entries(op)
     assert accounts.can_sign_in("op", "pw")
     assert accounts.may_execute("op", "pw", READ_OPERATIONS_SQL)
 
@@ -287,25 +287,25 @@ def test_new_people_are_in_team_mode_by_default(accounts: AccountsByFile) -> Non
     role.
     """
     op = {key: value for key, value in accounts.make_entry("op", "operator").items() if key != "acts"}
-    (made,) = accounts.apply(op, op="pw").operators
+    (made,) = accounts.apply_entries(op, op="pw").operators
     assert (made.asks_worker, made.has_changed_actor) == (True, False)
     assert (
         accounts.may_execute("op", "pw", READ_OPERATIONS_SQL),
         _execute_as_op(accounts, INSERT_CREDIT_CHECK_SQL),
     ) == (True, 1142)
-    (moved,) = accounts.apply(op | {"acts": True}).operators
+    (moved,) = accounts.apply_entries(op | {"acts": True}).operators
     assert (
         moved.asks_worker,
         moved.has_changed_actor,
         _execute_as_op(accounts, INSERT_CREDIT_CHECK_SQL) == 1142,
     ) == (False, True, False)
-    (back,) = accounts.apply(op | {"asks": True}).operators
+    (back,) = accounts.apply_entries(op | {"asks": True}).operators
     assert (back.asks_worker, back.has_changed_actor, _execute_as_op(accounts, INSERT_CREDIT_CHECK_SQL)) == (
         True,
         True,
         1142,
     )
-    assert [one.done for one in accounts.apply(op).operators] == ["unchanged"]
+    assert [one.done for one in accounts.apply_entries(op).operators] == ["unchanged"]
 
 
 def _execute_as_op(accounts: AccountsByFile, statement: str) -> int:
@@ -325,18 +325,18 @@ def test_a_file_from_before_moves_nobody(accounts: AccountsByFile) -> None:
         accounts.make_entry("lead", "approver"),
         accounts.make_entry("aud", "auditor"),
     ]
-    accounts.apply(*people, op="pw", lead="pw", aud="pw")
+    accounts.apply_entries(*people, op="pw", lead="pw", aud="pw")
     before = [{key: value for key, value in person.items() if key != "acts"} for person in people]
-    shown = accounts.show(*before).operators
+    shown = accounts.show_changes(*before).operators
     assert [(one.asks_worker, one.has_changed_actor, one.is_default) for one in shown] == [
         (True, True, True), (True, True, True), (True, True, True),
     ]  # fmt: skip
     with pytest.raises(ConsoleError) as refused:
-        accounts.apply(*before)
+        accounts.apply_entries(*before)
     assert (refused.value.code, refused.value.detail["problem"]) == ("usage", "accounts_acting")
     assert refused.value.detail["names"] == [person["name"] for person in people]
     assert _execute_as_op(accounts, INSERT_CREDIT_CHECK_SQL) != 1142
-    accounts.apply(before[0] | {"acts": False}, *people[1:])
+    accounts.apply_entries(before[0] | {"acts": False}, *people[1:])
     assert _execute_as_op(accounts, INSERT_CREDIT_CHECK_SQL) == 1142
 
 
@@ -345,12 +345,12 @@ def test_a_person_with_two_roles_is_in_team_mode_by_default(accounts: AccountsBy
     stores desk requests.
     """
     both = {key: value for key, value in accounts.make_entry("op", "operator", "auditor").items() if key != "acts"}
-    assert accounts.apply(both, op="pw").operators[0].asks_worker is True
+    assert accounts.apply_entries(both, op="pw").operators[0].asks_worker is True
     assert (
         accounts.may_execute("op", "pw", READ_OPERATIONS_SQL),
         _execute_as_op(accounts, INSERT_CREDIT_CHECK_SQL),
     ) == (True, 1142)
-    assert accounts.apply(both | {"acts": True}).operators[0].asks_worker is False
+    assert accounts.apply_entries(both | {"acts": True}).operators[0].asks_worker is False
 
 
 def test_changes_of_accounts_are_audited(accounts: AccountsByFile) -> None:
@@ -358,10 +358,10 @@ def test_changes_of_accounts_are_audited(accounts: AccountsByFile) -> None:
     passwords.
     """
     op = accounts.make_entry("op", "operator")
-    accounts.apply(op, op="geheim")
-    accounts.apply(op | {"may_buy": True})
-    accounts.apply(op | {"disabled": True})
-    accounts.apply(op | {"disabled": True})
+    accounts.apply_entries(op, op="geheim")
+    accounts.apply_entries(op | {"may_buy": True})
+    accounts.apply_entries(op | {"disabled": True})
+    accounts.apply_entries(op | {"disabled": True})
     told = accounts.read_rows("SELECT what, who, detail FROM audit_log WHERE RIGHT(subject_id, 6) = %s ORDER BY id")
     assert [what for what, *_ in told] == ["operator.added", "operator.changed", "operator.disabled"]
     assert {who for _, who, _ in told} == {accounts.console.database.account_name}
@@ -372,7 +372,7 @@ def test_a_crash_anywhere_is_healed_by_another_run(accounts: AccountsByFile, mon
     """The first run is broken off after each statement in turn. After a second run of the same file the account has
     exactly the rights of its role.
     """
-    accounts.apply(accounts.make_entry("first", "approver"), first="pw")
+    accounts.apply_entries(accounts.make_entry("first", "approver"), first="pw")
     crashes, done = 0, False
     while not done:
         person = f"p{crashes}"
@@ -382,13 +382,13 @@ def test_a_crash_anywhere_is_healed_by_another_run(accounts: AccountsByFile, mon
                 _make_failing_after(crashes, grants.run_statement),
             )
             try:
-                accounts.apply(accounts.make_entry(person, "approver"), **{person: "pw"})
+                accounts.apply_entries(accounts.make_entry(person, "approver"), **{person: "pw"})
                 done = True
             except ConnectionError:
                 crashes += 1
-        accounts.apply(accounts.make_entry(person, "approver"), **{person: "pw"})
+        accounts.apply_entries(accounts.make_entry(person, "approver"), **{person: "pw"})
         assert accounts.may_execute(person, "pw", READ_OPERATIONS_SQL)
-        with Database(_url(accounts, person, "pw")).read() as conn:
+        with Database(_make_url(accounts, person, "pw")).read() as conn:
             assert grants.find_right_faults(conn) == ()
     assert crashes >= (6 if accounts.server.is_mariadb else 4)
 
@@ -397,21 +397,21 @@ def _make_failing_after(nth: int, real: Callable[..., None]) -> Callable[..., No
     """Return `real`, which raises ConnectionError from the call number `nth` + 1 on."""
     calls = 0
 
-    def run(*args: Any, **more: Any) -> None:
+    def count_and_run(*args: Any, **more: Any) -> None:
         nonlocal calls
         calls += 1
         if calls > nth:
             raise ConnectionError("the plug was pulled")
         real(*args, **more)
 
-    return run
+    return count_and_run
 
 
 def test_an_account_without_the_rights_gets_a_list_of_them(accounts: AccountsByFile, tmp_path: Path) -> None:
     """An operator's account applies an account file: the refusal names the rights that the account lacks."""
-    accounts.apply(accounts.make_entry("op", "operator"), op="pw")
+    accounts.apply_entries(accounts.make_entry("op", "operator"), op="pw")
     file = json.dumps({"operators": [accounts.make_entry("x", "operator")]})
-    with open_with_url(_url(accounts, "op", "pw"), tmp_path) as console, pytest.raises(ConsoleError) as refused:
+    with open_with_url(_make_url(accounts, "op", "pw"), tmp_path) as console, pytest.raises(ConsoleError) as refused:
         console.accounts.apply(file, lambda _: "pw")
     assert refused.value.code == "not_allowed"
     on_mysql = [] if accounts.server.is_mariadb else ["ROLE_ADMIN"]
@@ -422,7 +422,7 @@ def test_the_schema_account_of_a_mysql_needs_a_right_more(mysql_server: SqlServe
     """On MySQL a schema account without ROLE_ADMIN is refused with the name of this right before any account is
     created.
     """
-    with mysql_server.database() as owner:
+    with mysql_server.create_temporary_database() as owner:
         account, place = make_url(owner).username, make_url(owner).database
         mysql_server.sql(f"REVOKE ROLE_ADMIN ON *.* FROM `{account}`@`%`")
         schema_account = Database(owner, without_time_limit=True)
@@ -439,7 +439,7 @@ def test_a_schema_account_is_nobody(accounts: AccountsByFile) -> None:
     """An account file can't name the schema account as a person."""
     owner = {"name": accounts.console.database.account_name, "roles": ["approver"], "password_env": "X"}
     with pytest.raises(ConsoleError) as refused:
-        accounts.apply(owner)
+        accounts.apply_entries(owner)
     assert refused.value.detail["problem"] == "accounts_schema_account"
 
 
@@ -448,10 +448,10 @@ def test_a_worker_becomes_nobody_else(accounts: AccountsByFile) -> None:
     person, also while the account is disabled.
     """
     night = accounts.make_entry("night", "worker")
-    accounts.apply(night, night="pw")
-    accounts.apply(night | {"disabled": True})
+    accounts.apply_entries(night, night="pw")
+    accounts.apply_entries(night | {"disabled": True})
     with pytest.raises(ConsoleError) as refused:
-        accounts.apply(accounts.make_entry("night", "operator"))
+        accounts.apply_entries(accounts.make_entry("night", "operator"))
     assert refused.value.detail["problem"] == "accounts_was_worker"
     assert not accounts.can_sign_in("night", "pw")
 

@@ -201,7 +201,7 @@ def test_no_account_replaces_the_stored_merchant(place: Place, sandbox: Sandbox,
         f"INSERT INTO console_meta VALUES ('merchant.atom', '{mine}')",
         f"INSERT INTO console_meta VALUES ('database_id', 'loopback **** {digest} {mine}')",
     )
-    with closing(_connect(place, person)) as line, line.cursor() as cursor:
+    with closing(_open_connection(place, person)) as line, line.cursor() as cursor:
         for statement in forged:
             with pytest.raises(pymysql.MySQLError):
                 cursor.execute(statement)
@@ -212,7 +212,7 @@ def test_no_account_replaces_the_stored_merchant(place: Place, sandbox: Sandbox,
         assert console.payments.probe(payment).state == "completed"
 
 
-def _connect(place: Place, person: str) -> Any:
+def _open_connection(place: Place, person: str) -> Any:
     """Return a plain database connection of the person's account."""
     from sqlalchemy import make_url
 
@@ -228,7 +228,7 @@ def test_the_environment_is_part_of_the_merchant(tmp_path: Path) -> None:
     """
     secrets = {"CONSOLE_SECRET_PAYPAY_MERCHANT_ID": "123456789", "CONSOLE_SECRET_ATOM_MERCH_ID": "317157"}
 
-    def read(provider: str, profile: str = "", **env: str) -> tuple[str, str]:
+    def read_merchant_setting(provider: str, profile: str = "", **env: str) -> tuple[str, str]:
         (tmp_path / "profile.toml").write_text(profile, encoding="utf-8")
         settings = load_settings({"CONSOLE_HOME": str(tmp_path), **secrets, **env}, find_keyring=lambda: None)
         merchant = settings.read_merchant(provider)
@@ -236,18 +236,18 @@ def test_the_environment_is_part_of_the_merchant(tmp_path: Path) -> None:
         return merchant.environment, merchant.masked_id
 
     assert (
-        read("paypay")
-        == read("paypay", '[paypay]\nurl = "https://apigw.paypay.ne.jp"\n')
+        read_merchant_setting("paypay")
+        == read_merchant_setting("paypay", '[paypay]\nurl = "https://apigw.paypay.ne.jp"\n')
         == ("production", "****6789")
     )
-    assert read("paypay", '[paypay]\nenvironment = "sandbox"\n')[0] == "sandbox"
-    assert read("paypay", CONSOLE_PAYPAY_URL="https://proxy.example:8443")[0] == "proxy.example"
-    assert read("paypay", CONSOLE_PAYPAY_URL="http://127.0.0.1:1")[0] == "loopback"
-    assert read("atom") == ("production", "****57")
-    assert read("atom", '[atom]\nenvironment = "uat"\n')[0] == "uat"
+    assert read_merchant_setting("paypay", '[paypay]\nenvironment = "sandbox"\n')[0] == "sandbox"
+    assert read_merchant_setting("paypay", CONSOLE_PAYPAY_URL="https://proxy.example:8443")[0] == "proxy.example"
+    assert read_merchant_setting("paypay", CONSOLE_PAYPAY_URL="http://127.0.0.1:1")[0] == "loopback"
+    assert read_merchant_setting("atom") == ("production", "****57")
+    assert read_merchant_setting("atom", '[atom]\nenvironment = "uat"\n')[0] == "uat"
     mixed = '[atom]\nrefund_url = "https://caller.atomtech.in/ots/refund"\n'
-    assert read("atom", mixed)[0] == "production+uat"
-    assert read("alarmbox") == ("production", "****")
+    assert read_merchant_setting("atom", mixed)[0] == "production+uat"
+    assert read_merchant_setting("alarmbox") == ("production", "****")
 
 
 @pytest.mark.engines("sqlite", "mariadb")

@@ -46,7 +46,7 @@ def test_no_payment_is_started(scene: PaymentDesk, scope: str) -> None:
     """No payment is started at a provider that is read-only. Another provider isn't affected by that provider's
     switch. The same start succeeds after the switch is off.
     """
-    order, other = scene.order("ORD-1", 3_300), scene.order("ORD-2", 3_300, "INR")
+    order, other = scene.insert_order("ORD-1", 3_300), scene.insert_order("ORD-2", 3_300, "INR")
     switches = scene.console.read_only_switches
     switches.set_switch(scope, True, "障害")
     refused = call_for_refusal(scene.payments.start, order, "paypay")
@@ -64,9 +64,9 @@ def test_no_approved_refund_is_sent(desk: RefundDesk, scope: str) -> None:
     """While the provider is read-only, an approved refund is sent neither by a person nor by the due task after its
     cooling-off period. The first due task after the end sends it once.
     """
-    asked = desk.ask(desk.paid(minor=900_000), "600000")
-    desk.approve(asked)
-    assert desk.approve(asked, by="lead-c").state == "approved"
+    asked = desk.request_refund(desk.make_paid_payment(minor=900_000), "600000")
+    desk.approve_refund(asked)
+    assert desk.approve_refund(asked, by="lead-c").state == "approved"
     desk.move_clock(hours=1)
     desk.console.read_only_switches.set_switch(scope, True, "障害")
     assert call_for_refusal(desk.refunds.submit, asked.id).code == "read_only"

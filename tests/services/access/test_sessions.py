@@ -48,15 +48,15 @@ def test_the_first_audit_entry_stores_the_process_session(console: Console, home
     program; later entries add none. A process without an entry has no row.
     """
 
-    def runs() -> list[tuple[str, str, int, str]]:
+    def list_sessions() -> list[tuple[str, str, int, str]]:
         """Return the rows of `sessions`: id, operator, process id and program."""
         with console.database.read() as conn:
             return [tuple(row) for row in conn.exec_driver_sql("SELECT id, operator, process, program FROM sessions")]
 
-    assert runs() == []
+    assert list_sessions() == []
     console.sessions.record_sign_in(must_store_password=False)
     console.sessions.record_sign_in(must_store_password=False)
-    (run,) = runs()
+    (run,) = list_sessions()
     assert run[1:] == ("op-a", os.getpid(), "terminal")
     created = {entry.subject for entry in console.audit.list_entries() if entry.what == "session_created"}
     assert created == {f"session {run[0]}"}

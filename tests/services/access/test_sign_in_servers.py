@@ -230,7 +230,7 @@ def test_every_role_signs_in_with_its_own_rights_only(sql_server: SqlServer, tmp
             assert console.sessions.confirm_password(password)
             assert not console.sessions.confirm_password("wrong")
             assert console.sessions.sign_out()
-        with people.connect("owner") as connection, connection.cursor() as cursor:
+        with people.open_connection("owner") as connection, connection.cursor() as cursor:
             cursor.execute("SELECT what FROM audit_log WHERE who = %s ORDER BY id", (people.names[who],))
             what = [row[0] for row in cursor.fetchall()]
             cursor.execute("SELECT operator FROM sessions WHERE operator = %s", (people.names[who],))

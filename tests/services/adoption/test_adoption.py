@@ -40,7 +40,7 @@ from tests.support.ledger_vendor import LedgerVendor
 from tests.support.legacy import TABLE_NAME, make_bought_row, make_row
 from tests.support.places import Engine, get_nodes
 from tests.support.quick_desks import open_quick_desk
-from tests.support.servers import Cluster, mariadb
+from tests.support.servers import Cluster, start_private_mariadb
 from tests.support.sql_server import SqlServer
 
 ONE, TWO, THREE = invent_numbers(3, seed=31)
@@ -232,11 +232,11 @@ def test_two_simultaneous_adoptions_are_one(home: Path, database: Database, url:
     legacy.create_table_with_rows(database, list(legacy.make_rows(200, doubled=0.2)))
     done: list[int] = []
 
-    def adopt(number: int) -> None:
+    def adopt_at_desk(number: int) -> None:
         with open_adoption_service(home / str(number), url) as service:
             done.append(service.run().duplicates)
 
-    threads = [threading.Thread(target=adopt, args=(number,)) for number in range(2)]
+    threads = [threading.Thread(target=adopt_at_desk, args=(number,)) for number in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -321,12 +321,12 @@ def add_during_adoption(monkeypatch: pytest.MonkeyPatch, database: Database, add
     """
     carry_out = adopt_table.apply_table_change
 
-    def carry_out_and_add(database: Database, step: adopt_table.TableChange, *more: Any, **how: Any) -> None:
+    def add_before_claims_step(database: Database, step: adopt_table.TableChange, *more: Any, **how: Any) -> None:
         if step.name == "claims":
             add()
         carry_out(database, step, *more, **how)
 
-    monkeypatch.setattr("console.services.adoption.run.adopt_table.apply_table_change", carry_out_and_add)
+    monkeypatch.setattr("console.services.adoption.run.adopt_table.apply_table_change", add_before_claims_step)
 
 
 @pytest.mark.parametrize("doubled", [0.1, 0.9])
@@ -338,16 +338,16 @@ def test_rows_added_during_the_adoption_are_read_once(
     """
     server_fixtures.require_engine("mariadb")
     late = list(legacy.make_rows(_LATE_ROW_COUNT, seed=8, doubled=doubled, odd=0.1))
-    with mariadb(extra_config=("userstat=ON",)) as server, open_temporary_database(server, home) as url:
+    with start_private_mariadb(extra_config=("userstat=ON",)) as server, open_temporary_database(server, home) as url:
         database = Database(url, without_time_limit=True)
         legacy.create_table_with_rows(database, [make_bought_row(ONE, 1)])
         read_before: list[int] = []
 
-        def add() -> None:
+        def add_late_rows() -> None:
             legacy.insert_rows(database, late)
             read_before.append(count_rows_read(server, database))
 
-        add_during_adoption(monkeypatch, database, add)
+        add_during_adoption(monkeypatch, database, add_late_rows)
         with open_adoption_service(home, url) as service:
             service.run()
         read = count_rows_read(server, database) - read_before[0]
@@ -362,7 +362,7 @@ def test_rows_added_after_the_adoption_are_read_once(home: Path, vendor: LedgerV
     was compared with all rows that no task had seen: 839 reads for each of 3,000 rows.
     """
     server_fixtures.require_engine("mariadb")
-    with mariadb(extra_config=("userstat=ON",)) as server, open_temporary_database(server, home) as url:
+    with start_private_mariadb(extra_config=("userstat=ON",)) as server, open_temporary_database(server, home) as url:
         database = Database(url, without_time_limit=True)
         legacy.create_table_with_rows(database, [make_bought_row(ONE, 1)])
         with open_adoption_service(home, url) as service:
@@ -417,12 +417,12 @@ def test_a_foreign_unique_index_is_named_in_the_error(
         database = Database(url, without_time_limit=True)
         legacy.create_table_with_rows(database, [make_bought_row(ONE, 1)])
 
-        def add() -> None:
+        def add_late_rows() -> None:
             legacy.insert_rows(database, late)
             with database.write_without_retries() as tx:
                 tx.conn.exec_driver_sql(f"ALTER TABLE {TABLE_NAME} ADD UNIQUE INDEX theirs (corporation_number)")
 
-        add_during_adoption(monkeypatch, database, add)
+        add_during_adoption(monkeypatch, database, add_late_rows)
         with open_adoption_service(home, url) as service, pytest.raises(ConsoleError) as caught:
             service.run()
         with database.write_without_retries() as tx:
@@ -447,7 +447,7 @@ def test_an_undecided_row_does_not_end_the_adoption(
         database = Database(url, without_time_limit=True)
         legacy.create_table_with_rows(database, [make_bought_row(ONE, 1)])
 
-        def add() -> None:
+        def add_late_rows() -> None:
             legacy.insert_rows(
                 database,
                 [
@@ -458,7 +458,7 @@ def test_an_undecided_row_does_not_end_the_adoption(
             with database.write_without_retries() as tx:
                 tx.conn.exec_driver_sql(f"UPDATE {TABLE_NAME} SET duplicate_of = 1 WHERE id = 2")
 
-        add_during_adoption(monkeypatch, database, add)
+        add_during_adoption(monkeypatch, database, add_late_rows)
         listed, list_rows = list[int](), adopt_rows.list_unadopted_rows
 
         def list_some(conn: Connection, *limits: int) -> tuple[tuple[int, object], ...]:

@@ -196,7 +196,7 @@ def test_the_other_application_cannot_end_a_purchased_row(sql_server: SqlServer,
     """On a server the other application can't set the status of a purchased row or of a row of ours to error or
     pending, and can't write a word that is no status.
     """
-    owner = sql_server.fresh_database()
+    owner = sql_server.create_database()
     database = Database(owner, without_time_limit=True)
     make_rows_of_every_state(database)
     with open_adoption_service(home, owner) as service:
@@ -204,7 +204,7 @@ def test_the_other_application_cannot_end_a_purchased_row(sql_server: SqlServer,
     team = teams.create_accounts(sql_server, owner, {"op-a": ("operator",)})
     with open_quick_desk(home / "a", LedgerVendor(), DATABASE_URL=team.urls["op-a"], OPERATOR="") as console:
         ours = console.credit_checks.purchase(PurchaseRequest(LATER, "1"))
-    account = sql_server.fresh_database()
+    account = sql_server.create_database()
     name, password = str(Database(account).url.username), str(Database(account).url.password)
     sql_server.sql(f"GRANT SELECT, INSERT, UPDATE ON `{team.database}`.{TABLE_NAME} TO `{name}`@`%`")
     insert = f"INSERT INTO {TABLE_NAME} (client_id, corporation_number, status) VALUES (2, '{BOUGHT}', '{{}}')"

@@ -40,13 +40,13 @@ def insert_as_other_application(place: Place, spelling: str = NUMBER, **more: ob
     return int(place.execute_as_shop("SELECT max(id) FROM hansha_alarmbox_credit_checks")[0][0])
 
 
-def buy(console: Console, *, renew: bool = False) -> CreditCheck:
+def buy_check(console: Console, *, renew: bool = False) -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(NUMBER, "1", renew=renew))
 
 
 def read_purchase_error_code(console: Console) -> str:
     """Return the code of the error with which the purchase of NUMBER is refused."""
-    return call_for_refusal_code(lambda: buy(console))
+    return call_for_refusal_code(lambda: buy_check(console))
 
 
 def test_a_refetch_leaves_a_bought_row_bought(console: Console, vendor: LedgerVendor, place: Place) -> None:
@@ -97,7 +97,7 @@ def test_a_spelling_holds_the_claim_behind_many_unadopted_rows(
 def test_an_expired_stray_can_be_renewed(console: Console, place: Place) -> None:
     """An expired row in another spelling can only be renewed; the renewal supersedes the row."""
     row = insert_as_other_application(place, f"T{NUMBER}", credit_check_id=77, expired_at="2020-01-01 00:00:00")
-    new = buy(console, renew=True)
+    new = buy_check(console, renew=True)
     assert console.credit_checks.read_credit_check(row).record.superseded_by == new.id
     console.recovery.run_all_tasks()
     assert [r.id for r in console.lookup.find_records(NUMBER).credit_checks] == [new.id, row]
@@ -107,7 +107,7 @@ def test_a_second_spelling_of_a_held_number_is_a_duplicate(console: Console, pla
     """A row in another spelling of a number whose claim is held is marked as a duplicate and is in the review queue.
     A lookup of the number finds both records.
     """
-    held = buy(console)
+    held = buy_check(console)
     row = insert_as_other_application(place, f"T{NUMBER}", credit_check_id=77)
     console.recovery.run_all_tasks()
     both = console.lookup.find_records(NUMBER).credit_checks
@@ -166,12 +166,12 @@ def test_one_run_of_the_due_task_adopts_all_rows(
     written = [insert_as_other_application(place, f"T{number}", credit_check_id=5) for number in many]
     find, spoilt = credit_checks.find, written[3]
 
-    def sometimes(conn: Connection, record_id: int) -> CreditCheck | None:
+    def find_or_raise(conn: Connection, record_id: int) -> CreditCheck | None:
         if record_id == spoilt:
             raise ValueError("a row that nobody foresaw")
         return find(conn, record_id)
 
-    monkeypatch.setattr("console.services.tasks.due_tasks.credit_checks.find", sometimes)
+    monkeypatch.setattr("console.services.tasks.due_tasks.credit_checks.find", find_or_raise)
     assert run_adoption_task(console) == len(many) - 1
     monkeypatch.undo()
     assert run_adoption_task(console) == 1
@@ -286,12 +286,12 @@ def test_rows_that_cannot_be_adopted_delay_no_other_rows(
     written = [insert_as_other_application(place, f"T{number}", credit_check_id=5) for number in many]
     find, spoilt = credit_checks.find, frozenset(written[:120])
 
-    def sometimes(conn: Connection, record_id: int) -> CreditCheck | None:
+    def find_or_raise(conn: Connection, record_id: int) -> CreditCheck | None:
         if record_id in spoilt:
             raise ValueError("a row that nobody foresaw")
         return find(conn, record_id)
 
-    monkeypatch.setattr("console.services.tasks.due_tasks.credit_checks.find", sometimes)
+    monkeypatch.setattr("console.services.tasks.due_tasks.credit_checks.find", find_or_raise)
     assert run_adoption_task(console) == 10
     assert run_adoption_task(console) == 0
     monkeypatch.undo()

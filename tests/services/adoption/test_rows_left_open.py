@@ -56,7 +56,7 @@ def make_resolve_call(
     return partial(console.recovery.resolve, "credit-check", record_id, state, "their list of 2024", id_at_provider)
 
 
-def buy(console: Console, *, renew: bool = False) -> CreditCheck:
+def buy_check(console: Console, *, renew: bool = False) -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(NUMBER, "1", renew=renew))
 
 
@@ -73,11 +73,11 @@ def test_two_people_give_the_id_of_an_open_row(
     can be renewed once.
     """
     row = write_adopted_row(place, console, status)
-    assert call_for_refusal_code(lambda: buy(console, renew=True)) == "already_purchased"
+    assert call_for_refusal_code(lambda: buy_check(console, renew=True)) == "already_purchased"
     first = make_resolve_call(console, row, "success", 1)
     assert first().awaiting == "second_person"
     assert (read_record(console, row).state, read_record(console, row).credit_check_id) == (status, None)
-    assert call_for_refusal_code(lambda: buy(console, renew=True)) == "already_purchased"
+    assert call_for_refusal_code(lambda: buy_check(console, renew=True)) == "already_purchased"
     assert call_for_refusal_code(first) == "same_person"
     waiting = console.credit_checks.read_credit_check(row)
     assert waiting.explanation.next_step.command == (
@@ -92,9 +92,9 @@ def test_two_people_give_the_id_of_an_open_row(
     assert record.expired_at < datetime.now(UTC)
     assert call_for_refusal_code(first) == "nothing_to_resolve"
     assert console.recovery.read_queue("review").items == ()
-    renewed = buy(console, renew=True)
-    assert (read_record(console, row).superseded_by, vendor.count(NUMBER)) == (renewed.id, 3)
-    assert call_for_refusal_code(lambda: buy(console, renew=True)) == "not_expired"
+    renewed = buy_check(console, renew=True)
+    assert (read_record(console, row).superseded_by, vendor.count_charges(NUMBER)) == (renewed.id, 3)
+    assert call_for_refusal_code(lambda: buy_check(console, renew=True)) == "not_expired"
 
 
 @pytest.mark.parametrize(("id_at_provider", "code"), [(3, "evidence_mismatch"), (99, "evidence_mismatch")])
@@ -125,12 +125,12 @@ def test_two_people_decide_that_nothing_was_bought(console: Console, place: Plac
     """
     row = write_adopted_row(place, console)
     assert make_resolve_call(console, row, "error")().awaiting == "second_person"
-    assert call_for_refusal_code(lambda: buy(console)) == "already_purchased"
+    assert call_for_refusal_code(lambda: buy_check(console)) == "already_purchased"
     with place.open_console_of_person(console, "lead-b") as other:
         assert make_resolve_call(other, row, "error")().awaiting is None
     record = read_record(console, row)
     assert (record.state, record.certainty, record.is_live) == ("error", "known", False)
-    assert (buy(console).state, vendor.count(NUMBER)) == ("success", 3)
+    assert (buy_check(console).state, vendor.count_charges(NUMBER)) == ("success", 3)
 
 
 def test_people_cannot_deny_a_row_that_its_writer_calls_bought(console: Console, place: Place) -> None:
@@ -151,7 +151,7 @@ def test_the_writers_answer_ends_a_proposal(console: Console, place: Place) -> N
     with place.open_console_of_person(console, "lead-b") as other:
         assert call_for_refusal_code(make_resolve_call(other, row, "error")) == "nothing_to_resolve"
     assert read_record(console, row).state == "success"
-    assert call_for_refusal_code(lambda: buy(console)) == "already_purchased"
+    assert call_for_refusal_code(lambda: buy_check(console)) == "already_purchased"
 
 
 @pytest.mark.parametrize("decided", [True, False])
@@ -168,15 +168,15 @@ def test_an_id_after_an_error_stops_the_next_purchase(
             make_resolve_call(other, row, "error")()
     place.execute_as_shop(f"UPDATE {CHECKS} SET credit_check_id = 1 WHERE id = {row}")
     for renew in (False, True):
-        assert call_for_refusal_code(lambda: buy(console, renew=renew)) == "already_purchased"  # noqa: B023  # called at once
+        assert call_for_refusal_code(lambda: buy_check(console, renew=renew)) == "already_purchased"  # noqa: B023  # called at once
     explanation = console.credit_checks.read_credit_check(row).explanation
     assert (explanation.verdict, explanation.next_step.code) == ("verdict.contradicted", "next.probe_denied")
     console.recovery.probe("credit-check", row)
-    assert call_for_refusal_code(lambda: buy(console)) == "already_purchased"
+    assert call_for_refusal_code(lambda: buy_check(console)) == "already_purchased"
     (case,) = [alert for alert in console.alerts.list_alerts() if alert.rule_id == "contradicted"]
     assert case.observed == "bought 1"
     console.alerts.acknowledge(case.id, "looked at their screen: it is a check of 2024")
-    assert (buy(console).state, vendor.count(NUMBER)) == ("success", 3)
+    assert (buy_check(console).state, vendor.count_charges(NUMBER)) == ("success", 3)
 
 
 def test_a_row_that_no_due_task_has_taken_over_waits(console: Console, place: Place) -> None:

@@ -38,7 +38,7 @@ def team(request: pytest.FixtureRequest, sql_server: SqlServer, tmp_path: Path) 
     accounts of MEMBERS, created after the adoption.
     """
     how: Mapping[str, Any] = TABLE_OPTIONS_BY_NAME[request.param]
-    owner = sql_server.fresh_database()
+    owner = sql_server.create_database()
     database = Database(owner, without_time_limit=True)
     rows = [
         make_bought_row(BOUGHT, 71),
@@ -110,7 +110,7 @@ def test_an_adopted_table_has_all_triggers_and_rights(team: Team) -> None:
     with Database(team.owner).read() as conn:
         assert server_triggers.find_trigger_faults(conn) == ()
         assert grants.find_right_faults(conn) == ()
-    with team.connect("lead-b") as connection, connection.cursor() as cursor:
+    with team.open_connection("lead-b") as connection, connection.cursor() as cursor:
         for values in ("status = 'ERROR'", "status = 'error'", "status = 'success '", "credit_check_id = NULL"):
             with pytest.raises(pymysql.MySQLError, match="console: "):
                 cursor.execute(f"UPDATE {TABLE_NAME} SET version = version + 1, {values} WHERE credit_check_id = 71")

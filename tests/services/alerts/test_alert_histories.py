@@ -107,7 +107,7 @@ class OrderHistory:
     def _move_payment(self, paying: RecordedPayment, state: PaymentState) -> None:
         """Move the payment to this state, in the database and in the account."""
 
-        def work(tx: Any) -> None:
+        def move_in_transaction(tx: Any) -> None:
             now = self.clock.now()
             found = payments.find(tx.conn, paying.id)
             assert found is not None
@@ -115,7 +115,7 @@ class OrderHistory:
             if state is PaymentState.PAYMENT_SUCCESS:
                 payments.set_captured_amount(tx.conn, paying.id, PRICE, now)
 
-        self.context.write(work)
+        self.context.write(move_in_transaction)
         if state is PaymentState.PAYMENT_SUCCESS:
             paying.paid_known_at, paying.had_ended_before = (
                 self.clock.now(),

@@ -42,7 +42,7 @@ STATEMENT_PARTS = 3
 """Its expired check makes it none that is watched."""
 
 
-def planted_changes(rows: dict[int, RegistryRow]) -> dict[int, RegistryRow]:
+def plan_changes(rows: dict[int, RegistryRow]) -> dict[int, RegistryRow]:
     """Return the changed rows of forty companies by index: each kind of change for companies with each kind of
     record, one of them deleted.
     """
@@ -90,8 +90,8 @@ def test_a_day_of_changes(place: Place, hand_clock: HandClock, monkeypatch: pyte
     with open_company_desks(place, hand_clock, rows, desks=2) as scene:
         write_records(scene)
         scene.import_files(scene.whole)
-        assert (scene.run(), scene.run(1), scene.read_alert_texts()) == (0, 0, {})
-        told = planted_changes(rows)
+        assert (scene.run_watch(), scene.run_watch(1), scene.read_alert_texts()) == (0, 0, {})
+        told = plan_changes(rows)
         others = [
             changes.rename_company(rows[index], "無関係株式会社", NEXT_DAY) for index in UNWATCHED_COMPANY_INDEXES
         ]
@@ -106,7 +106,7 @@ def test_a_day_of_changes(place: Place, hand_clock: HandClock, monkeypatch: pyte
             scene.import_files(difference)
         scene.import_files(scene.whole, difference)
         scene.import_files(scene.write_difference(THIRD_DAY, []))
-        assert (scene.run(), scene.run(1)) == (0, 0)
+        assert (scene.run_watch(), scene.run_watch(1)) == (0, 0)
         assert len(scene.list_events()) == 40
 
 
@@ -125,7 +125,7 @@ def test_several_rows_of_one_company_in_a_difference_are_one_change(
         for index in (1, 3, 4, 5, 6):
             scene.insert_check(index)
         scene.import_files(scene.whole)
-        scene.run()
+        scene.run_watch()
         moved = changes.move_company(rows[3], "別町１－１", NEXT_DAY)
         closed = changes.close_company(rows[4], NEXT_DAY)
         renamed = changes.rename_company(rows[5], "新名株式会社", NEXT_DAY)
@@ -143,7 +143,7 @@ def test_several_rows_of_one_company_in_a_difference_are_one_change(
             changes.rename_company(rows[7], "後継株式会社", NEXT_DAY),
         ]
         scene.import_files(scene.write_difference(NEXT_DAY, day))
-        scene.run()
+        scene.run_watch()
         assert scene.read_alert_texts() == {
             make_number(1): f"company merged 2026-11-18 {make_number(2)} {rows[2].name}",
             make_number(5): f"company closed 2026-11-18 liquidation; company renamed {rows[5].name}|新名株式会社",
@@ -151,25 +151,25 @@ def test_several_rows_of_one_company_in_a_difference_are_one_change(
         }
         void = changes.reopen_company(changes.merge_company(rows[1], make_number(2), NEXT_DAY), THIRD_DAY)
         scene.import_files(scene.write_difference(THIRD_DAY, [void]))
-        scene.run()
+        scene.run_watch()
         assert set(scene.read_alert_texts()) == {make_number(5), make_number(6)}
-        assert (scene.run(), len(scene.list_events())) == (0, 4)
+        assert (scene.run_watch(), len(scene.list_events())) == (0, 4)
 
 
 def _run_all_desks_at_once(scene: CompanyDesks) -> None:
     """Run the watch on all desks at the same time; assert that a further run changes nothing."""
     start = Barrier(len(scene.desks))
 
-    def run(desk: int) -> None:
+    def run_desk(desk: int) -> None:
         start.wait()
-        scene.run(desk)
+        scene.run_watch(desk)
 
-    threads = [Thread(target=run, args=(desk,)) for desk in range(len(scene.desks))]
+    threads = [Thread(target=run_desk, args=(desk,)) for desk in range(len(scene.desks))]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    assert [scene.run(desk) for desk in range(len(scene.desks))] == [0] * len(scene.desks)
+    assert [scene.run_watch(desk) for desk in range(len(scene.desks))] == [0] * len(scene.desks)
 
 
 def _require_facts_of_changes(
@@ -203,10 +203,10 @@ def test_an_alert_closes_by_acknowledgement_and_renewal(place: Place, hand_clock
             scene.insert_check(index)
         scene.insert_check(2, client=2)
         scene.import_files(scene.whole)
-        assert scene.run() == 0
+        assert scene.run_watch() == 0
         moved = {index: changes.move_company(row, "別町１－１", NEXT_DAY) for index, row in rows.items()}
         scene.import_files(scene.write_difference(NEXT_DAY, moved.values()))
-        assert scene.run() == 3
+        assert scene.run_watch() == 3
         by_number = {
             item.change.number: item.change.alert_id for item in scene.console.alerts.read_company_queue().items
         }
@@ -222,11 +222,11 @@ def test_an_alert_closes_by_acknowledgement_and_renewal(place: Place, hand_clock
                 f" WHERE corporation_number = '{make_number(index)}' AND client_id = 1"
             )
             scene.insert_check(index, bought_at=later)
-        assert scene.run() == 1
+        assert scene.run_watch() == 1
         assert set(scene.read_alert_texts()) == {make_number(2)}
-        assert (scene.run(), len(scene.list_events())) == (0, 5)
+        assert (scene.run_watch(), len(scene.list_events())) == (0, 5)
         scene.import_files(scene.write_difference(THIRD_DAY, [changes.close_company(moved[0], THIRD_DAY)]))
-        assert scene.run() == 1
+        assert scene.run_watch() == 1
         assert scene.read_alert_texts()[make_number(0)] == "company closed 2026-11-19 liquidation"
 
 
@@ -241,10 +241,10 @@ def test_an_acknowledged_change_is_reopened(place: Place, hand_clock: HandClock)
         for index in range(2):
             scene.insert_check(index)
         scene.import_files(scene.whole)
-        scene.run()
+        scene.run_watch()
         moved = {index: changes.move_company(row, "別町１－１", NEXT_DAY) for index, row in rows.items()}
         scene.import_files(scene.write_difference(NEXT_DAY, moved.values()))
-        assert scene.run() == 2
+        assert scene.run_watch() == 2
         services, words = scene.console, scene.read_alert_texts()[make_number(0)]
         first = {item.change.number: item.alert.id for item in services.alerts.read_company_queue().items}
         assert services.alerts.list_acknowledged_changes() == ()
@@ -275,9 +275,9 @@ def test_an_acknowledged_change_is_reopened(place: Place, hand_clock: HandClock)
         with pytest.raises(ConsoleError) as refused:
             services.incidents.reopen(first[make_number(0)], "again")
         assert refused.value.code == "already_decided"
-        assert scene.run() == 0
+        assert scene.run_watch() == 0
         scene.import_files(scene.write_difference(THIRD_DAY, [changes.close_company(moved[1], THIRD_DAY)]))
-        assert scene.run() == 1
+        assert scene.run_watch() == 1
         with pytest.raises(ConsoleError) as refused:
             services.incidents.reopen(first[make_number(1)], "too late")
         assert refused.value.code == "already_decided"
@@ -303,13 +303,13 @@ def test_a_second_change_joins_the_first(place: Place, hand_clock: HandClock) ->
         scene.insert_check(0)
         scene.insert_check(1)
         scene.import_files(scene.whole)
-        scene.run()
+        scene.run_watch()
         renamed = {index: changes.rename_company(row, "新名株式会社", NEXT_DAY) for index, row in rows.items()}
         scene.import_files(scene.write_difference(NEXT_DAY, renamed.values()))
-        assert scene.run() == 2
+        assert scene.run_watch() == 2
         back = changes.rename_company(renamed[1], rows[1].name, THIRD_DAY)
         scene.import_files(scene.write_difference(THIRD_DAY, [changes.close_company(renamed[0], THIRD_DAY), back]))
-        assert scene.run() == 3
+        assert scene.run_watch() == 3
         assert scene.read_alert_texts() == {
             make_number(0): f"company closed 2026-11-19 liquidation; company renamed {rows[0].name}|新名株式会社"
         }
@@ -334,16 +334,16 @@ def test_a_change_before_the_first_run_raises_an_alert(place: Place, hand_clock:
         renamed = [changes.rename_company(rows[index], "新名株式会社", NEXT_DAY) for index in (0, 2, 5)]
         difference = scene.write_difference(NEXT_DAY, renamed)
         scene.import_files(scene.whole, difference)
-        assert scene.run() == 2
+        assert scene.run_watch() == 2
         assert set(scene.read_alert_texts()) == {make_number(0), make_number(3)}
         scene.insert_check(5, bought_at="2026-11-20 02:00:00")
-        assert scene.run() == 0
+        assert scene.run_watch() == 0
         scene.place.sql(f"UPDATE hansha_alarmbox_credit_checks SET expired_at = '{EXPIRED_AT}' WHERE client_id = 1")
         third = scene.write_difference(THIRD_DAY, [changes.close_company(renamed[2], THIRD_DAY)])
         scene.import_files(third)
-        assert scene.run() == 0
+        assert scene.run_watch() == 0
         scene.insert_check(5, client=2, bought_at="2026-11-20 03:00:00")
-        assert scene.run() == 0
+        assert scene.run_watch() == 0
         assert set(scene.read_alert_texts()) == {make_number(0), make_number(3)}
 
 
@@ -367,13 +367,13 @@ def test_a_desk_with_an_older_registry_raises_no_alert(place: Place, hand_clock:
     with open_company_desks(place, hand_clock, rows, desks=2) as scene:
         scene.insert_check(0)
         scene.import_files(scene.whole)
-        scene.run()
+        scene.run_watch()
         newer = scene.write_difference(NEXT_DAY, [changes.rename_company(rows[0], "新名株式会社", NEXT_DAY)])
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(scene, "desks", scene.desks[:1])
             scene.import_files(newer)
-        assert scene.run() == 1
-        assert (scene.run(1), scene.run(), len(scene.list_events())) == (0, 0, 1)
+        assert scene.run_watch() == 1
+        assert (scene.run_watch(1), scene.run_watch(), len(scene.list_events())) == (0, 0, 1)
 
 
 GARBAGE = (
@@ -393,7 +393,7 @@ def test_rows_that_cannot_be_read(place: Place, hand_clock: HandClock) -> None:
         for index in rows:
             scene.insert_check(index)
         scene.import_files(scene.whole)
-        scene.run()
+        scene.run_watch()
         for index, (column, value) in enumerate(GARBAGE):
             scene.place.sql(
                 f"UPDATE watched_corporations SET version = version + 1, {column} = {value}"
@@ -402,7 +402,7 @@ def test_rows_that_cannot_be_read(place: Place, hand_clock: HandClock) -> None:
         scene.import_files(
             scene.write_difference(NEXT_DAY, [changes.close_company(row, NEXT_DAY) for row in rows.values()])
         )
-        assert (scene.run(), scene.run()) == (2, 0)
+        assert (scene.run_watch(), scene.run_watch()) == (2, 0)
         assert set(scene.read_alert_texts()) == {make_number(3), make_number(len(GARBAGE))}
 
 
@@ -415,9 +415,9 @@ def test_a_person_in_team_mode_acknowledges_a_changed_company(place: Place, hand
     with open_company_desks(place, hand_clock, rows) as scene:
         scene.insert_check(0)
         scene.import_files(scene.whole)
-        scene.run()
+        scene.run_watch()
         scene.import_files(scene.write_difference(NEXT_DAY, [changes.close_company(rows[0], NEXT_DAY)]))
-        assert scene.run() == 1
+        assert scene.run_watch() == 1
         vendor = LedgerVendor()
         with (
             use_team_mode(place, "op-a"),
@@ -451,20 +451,20 @@ def test_an_interrupted_run_loses_no_alert(fresh_place: MakePlace, engine: str, 
             for index in rows:
                 scene.insert_check(index)
             scene.import_files(scene.whole)
-            assert scene.run() == 0
+            assert scene.run_watch() == 0
             day, present, raised = WHOLE_DAY, dict(rows), 0
             for trouble in troubles:
                 for nth in count(first, STATEMENT_PARTS):
-                    day = _next_published(day)
+                    day = _find_next_publication_day(day)
                     index = nth % len(rows)
                     present[index] = changes.rename_company(present[index], f"株式会社{trouble}{nth}".upper(), day)
                     scene.import_files(scene.write_difference(day, [present[index]]))
                     with break_statements(scene.console, nth, trouble, lasting=False) as countdown:
                         try:
-                            scene.run()
+                            scene.run_watch()
                         except Exception:  # whatever it is, the next run goes on
                             pass
-                    scene.run()
+                    scene.run_watch()
                     raised += 1
                     names = Counter(json.loads(body)["event"] for _, body in scene.list_events())
                     assert names["AlertRaised"] == raised, (trouble, nth)
@@ -472,7 +472,7 @@ def test_an_interrupted_run_loses_no_alert(fresh_place: MakePlace, engine: str, 
                         break
 
 
-def _next_published(day: date) -> date:
+def _find_next_publication_day(day: date) -> date:
     """Return the first day after `day` on which the registry publishes a difference."""
     following = (day + timedelta(days=step) for step in count(1))
     return next(day for day in following if is_publication_day(day))

@@ -34,7 +34,7 @@ class AlertRulesDesk:
             ),
         )
 
-    def run(self) -> int:
+    def run_alert_rules(self) -> int:
         """Run the alert rules once; return the number of raised and closed alerts."""
         with act_as(WORKER):
             return self.rules.update_alerts()
@@ -42,7 +42,7 @@ class AlertRulesDesk:
     def run_after_grace(self) -> int:
         """Move the clock by the longest grace period and run the alert rules."""
         self.clock.offset += self.scene.context.scale.scale_delta(LONGEST_GRACE_PERIOD)
-        return self.run()
+        return self.run_alert_rules()
 
     def list_open(self) -> list[tuple[str, str | None]]:
         """Return rule and order number of the open alerts about orders."""
@@ -59,9 +59,9 @@ class AlertRulesDesk:
 
     def start_payment(self) -> int:
         """Start a payment of a new order ORD-1 of 3,300 yen and return its id."""
-        return self.scene.payments.start(self.scene.order("ORD-1", 3300), "paypay").payment.id
+        return self.scene.payments.start(self.scene.insert_order("ORD-1", 3300), "paypay").payment.id
 
-    def pay(self, payment_id: int) -> None:
+    def pay_and_probe(self, payment_id: int) -> None:
         """Let the provider report that ORD-1 is paid, and probe the payment."""
         self.scene.money.move_payment("paypay", "ORD-1", "paid")
         self.scene.payments.probe(payment_id)
@@ -70,14 +70,14 @@ class AlertRulesDesk:
         """Return the id of a payment of 3,300 yen whose order of now 4,400 yen stays pending."""
         payment = self.start_payment()
         self.change_order_as_shop("total_amount = 4400")
-        self.pay(payment)
+        self.pay_and_probe(payment)
         return payment
 
     def pay_cancelled_order(self) -> int:
         """Return the id of a payment that was paid after the shop had cancelled its order."""
         payment = self.start_payment()
         self.change_order_as_shop("status = 'cancelled'")
-        self.pay(payment)
+        self.pay_and_probe(payment)
         return payment
 
     def change_order_as_shop(self, change: str) -> None:
@@ -96,15 +96,19 @@ def test_a_pending_order_of_a_paid_payment(rules_desk: AlertRulesDesk) -> None:
     not before. The alert closes when the order is paid.
     """
     payment = rules_desk.pay_too_little()
-    assert (rules_desk.run(), rules_desk.list_open()) == (0, [])
+    assert (rules_desk.run_alert_rules(), rules_desk.list_open()) == (0, [])
     assert (rules_desk.run_after_grace(), rules_desk.list_open()) == (1, [("A", "ORD-1")])
-    assert (rules_desk.run(), rules_desk.run_after_grace(), rules_desk.list_open()) == (0, 0, [("A", "ORD-1")])
+    assert (rules_desk.run_alert_rules(), rules_desk.run_after_grace(), rules_desk.list_open()) == (
+        0,
+        0,
+        [("A", "ORD-1")],
+    )
     item = rules_desk.desk.list_open_items()[-1]
     assert (item.action, item.kind, item.id) == ("open", "payment", payment), "the order isn't covered"
     assert rules_desk.scene.read_order("ORD-1").work.reason == "not_moved"
     rules_desk.change_order_as_shop("total_amount = 3300")
     rules_desk.scene.payments.set_order_paid(payment)
-    assert (rules_desk.run(), rules_desk.list_open()) == (1, [])
+    assert (rules_desk.run_alert_rules(), rules_desk.list_open()) == (1, [])
     assert rules_desk.scene.read_order("ORD-1").work.reason is None
     assert (
         rules_desk.scene.count_audit_entries("alert.raised")
@@ -122,7 +126,7 @@ def test_the_outbox_has_one_event_per_alert_change(rules_desk: AlertRulesDesk) -
     raised = rules_desk.desk.list_alerts()[0]
     rules_desk.change_order_as_shop("total_amount = 3300")
     rules_desk.scene.payments.set_order_paid(payment)
-    rules_desk.run()
+    rules_desk.run_alert_rules()
     first, second = rules_desk.list_events()
     assert {name: first[name] for name in ("event", "alert_id", "order_no", "rule_id", "observed", "expected")} == {
         "event": "AlertRaised",
@@ -147,10 +151,10 @@ def test_an_order_that_is_paid_by_nothing(rules_desk: AlertRulesDesk) -> None:
     assert (rules_desk.run_after_grace(), rules_desk.list_open()) == (1, [("B", "ORD-1")])
     (item,) = rules_desk.desk.list_open_items()
     assert (item.action, item.id) == ("ask_payment", payment)
-    rules_desk.run()
+    rules_desk.run_alert_rules()
     assert rules_desk.list_open() == [("B", "ORD-1")], "writing down that a person is needed is no news of the order"
-    rules_desk.pay(payment)
-    assert (rules_desk.run(), rules_desk.list_open()) == (1, [])
+    rules_desk.pay_and_probe(payment)
+    assert (rules_desk.run_alert_rules(), rules_desk.list_open()) == (1, [])
 
 
 def test_an_expired_payment_paid_later_raises_rule_c(rules_desk: AlertRulesDesk) -> None:
@@ -159,14 +163,14 @@ def test_an_expired_payment_paid_later_raises_rule_c(rules_desk: AlertRulesDesk)
     """
     scene, payment = rules_desk.scene, rules_desk.start_payment()
     scene.place.sql("UPDATE payments SET status = 'expired', version = version + 1")
-    assert rules_desk.run() == 0
+    assert rules_desk.run_alert_rules() == 0
     scene.money.move_payment("paypay", "ORD-1", "paid")
     paid = scene.payments.probe(payment)
     assert (paid.state, paid.late_after, scene.read_order("ORD-1").state) == ("completed", "expired", "paid")
-    assert (rules_desk.run(), rules_desk.list_open()) == (1, [("C", "ORD-1")])
+    assert (rules_desk.run_alert_rules(), rules_desk.list_open()) == (1, [("C", "ORD-1")])
     assert "after=expired" in rules_desk.desk.list_alerts()[0].observed
     rules_desk.change_order_as_shop("status = 'shipped'")
-    assert (rules_desk.run(), rules_desk.list_open()) == (1, []), "whoever shipped has decided"
+    assert (rules_desk.run_alert_rules(), rules_desk.list_open()) == (1, []), "whoever shipped has decided"
 
 
 def test_an_alert_of_one_rule_closes_for_another_rule(rules_desk: AlertRulesDesk) -> None:
@@ -174,7 +178,7 @@ def test_an_alert_of_one_rule_closes_for_another_rule(rules_desk: AlertRulesDesk
     rules_desk.pay_too_little()
     rules_desk.run_after_grace()
     rules_desk.change_order_as_shop("status = 'cancelled'")
-    assert (rules_desk.run(), rules_desk.list_open()) == (2, [("C", "ORD-1")])
+    assert (rules_desk.run_alert_rules(), rules_desk.list_open()) == (2, [("C", "ORD-1")])
     assert [event["event"] for event in rules_desk.list_events()] == ["AlertRaised", "AlertResolved", "AlertRaised"]
 
 
@@ -185,9 +189,13 @@ def test_an_alert_without_its_event_is_not_raised(rules_desk: AlertRulesDesk) ->
     rules_desk.pay_cancelled_order()
     broken = "CREATE TRIGGER broken BEFORE INSERT ON outbox BEGIN SELECT RAISE(ABORT, 'broken'); END"
     rules_desk.scene.place.sql(broken)
-    assert (rules_desk.run(), rules_desk.list_open(), rules_desk.list_events()) == (0, [], [])
+    assert (rules_desk.run_alert_rules(), rules_desk.list_open(), rules_desk.list_events()) == (0, [], [])
     rules_desk.scene.place.sql("DROP TRIGGER broken")
-    assert (rules_desk.run(), rules_desk.list_open(), len(rules_desk.list_events())) == (1, [("C", "ORD-1")], 1)
+    assert (rules_desk.run_alert_rules(), rules_desk.list_open(), len(rules_desk.list_events())) == (
+        1,
+        [("C", "ORD-1")],
+        1,
+    )
 
 
 def test_the_first_acknowledgement_is_stored_with_its_person(rules_desk: AlertRulesDesk) -> None:
@@ -195,7 +203,7 @@ def test_the_first_acknowledgement_is_stored_with_its_person(rules_desk: AlertRu
     open until the facts match.
     """
     rules_desk.pay_cancelled_order()
-    rules_desk.run()
+    rules_desk.run_alert_rules()
     (alert,) = (one for one in rules_desk.desk.list_alerts() if one.rule_id == "C")
     assert rules_desk.desk.count_unacknowledged() == 2, "the payment's own case is another"
     assert call_for_refusal(rules_desk.desk.acknowledge, alert.id, "w" * 2_001).code == "usage"
@@ -219,20 +227,20 @@ def test_cases_are_listed_too(rules_desk: AlertRulesDesk) -> None:
     (item,) = rules_desk.desk.list_open_items()
     assert (item.alert.rule_id, item.action, item.kind, item.id) == ("reversed", "open", "payment", 7)
     assert [alert.rule_id for alert in rules_desk.desk.list_alerts()] == ["reversed"]
-    assert (rules_desk.run(), rules_desk.list_events()) == (0, [])
+    assert (rules_desk.run_alert_rules(), rules_desk.list_events()) == (0, [])
 
 
 def test_a_stopped_run_of_the_alert_rules_begins_again(rules_desk: AlertRulesDesk) -> None:
     """A run of the alert rules that is stopped before it has judged all its orders doesn't store a new position, so
     the next run begins at the same place.
     """
-    rules_desk.run()
+    rules_desk.run_alert_rules()
     rules_desk.pay_cancelled_order()
     kept = rules_desk.scene.place.sql("SELECT position FROM tasks WHERE name = 'alert_rules'")
     with stop_when_false(lambda: False):
-        assert rules_desk.run() == 0
+        assert rules_desk.run_alert_rules() == 0
     assert rules_desk.scene.place.sql("SELECT position FROM tasks WHERE name = 'alert_rules'") == kept
-    assert rules_desk.run() == 1
+    assert rules_desk.run_alert_rules() == 1
 
 
 def test_the_change_feed_alone_finds_our_changes(rules_desk: AlertRulesDesk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -241,9 +249,9 @@ def test_the_change_feed_alone_finds_our_changes(rules_desk: AlertRulesDesk, mon
     """
     monkeypatch.setattr(alerting, "ORDER_IDS_PER_RUN", 0)
     monkeypatch.setattr(alerting, "NEWEST_ORDERS_PER_RUN", 0)
-    rules_desk.run()
+    rules_desk.run_alert_rules()
     rules_desk.pay_too_little()
-    assert (rules_desk.run(), rules_desk.run()) == (0, 0)
+    assert (rules_desk.run_alert_rules(), rules_desk.run_alert_rules()) == (0, 0)
     assert (rules_desk.run_after_grace(), rules_desk.list_open()) == (1, [("A", "ORD-1")])
 
 
@@ -256,8 +264,8 @@ def test_repeated_reads_of_all_orders_find_foreign_changes(
     monkeypatch.setattr(alerting, "NEWEST_ORDERS_PER_RUN", 0)
     rules_desk.start_payment()
     for number in range(2, 7):
-        rules_desk.scene.order(f"ORD-{number}", 100)
+        rules_desk.scene.insert_order(f"ORD-{number}", 100)
     rules_desk.clock.offset += rules_desk.scene.context.scale.scale_delta(LONGEST_GRACE_PERIOD) + timedelta(seconds=1)
-    rules_desk.run()  # begins at the first, and ends with what the feed knows
+    rules_desk.run_alert_rules()  # begins at the first, and ends with what the feed knows
     rules_desk.change_order_as_shop("status = 'paid'")
-    assert [rules_desk.run() for _ in range(3)] == [0, 0, 1]
+    assert [rules_desk.run_alert_rules() for _ in range(3)] == [0, 0, 1]

@@ -20,12 +20,12 @@ from tests.support.refusals import call_for_refusal as refused
 DAY = timedelta(days=1)
 
 
-def refusal_code(call: Callable[[], object]) -> str:
+def read_refusal_code(call: Callable[[], object]) -> str:
     """Return the code of the error with which the call is refused."""
     return str(refused(call).code)
 
 
-def my_name(scene: PaymentDesk) -> str:
+def get_acting_name(scene: PaymentDesk) -> str:
     """Return the name of the acting person: on a server it is the account's name, which differs from run to run."""
     return str(scene.context.operator)
 
@@ -41,7 +41,7 @@ def pay_too_little(scene: PaymentDesk, number: str = "ORD-1") -> int:
     """Return the id of a payment of 3,300 yen whose order of now 4,400 yen stays pending: the payment has a case, and
     after the grace period the order has an alert of rule A.
     """
-    payment = scene.payments.start(scene.order(number, 3300), "paypay").payment.id
+    payment = scene.payments.start(scene.insert_order(number, 3300), "paypay").payment.id
     scene.place.sql(f"UPDATE orders SET total_amount = 4400 WHERE merch_txn_id = '{number}'")
     scene.money.move_payment("paypay", number, "paid")
     scene.payments.probe(payment)
@@ -74,7 +74,7 @@ def test_alerts_of_an_order_and_its_payment_are_one_incident(scene: PaymentDesk,
     assert scene.console.incidents.list_incidents() == ()
     (closed,) = scene.console.incidents.list_incidents(include_closed=True)
     assert (closed.id, closed.state, closed.closed_at is not None) == (incident.id, IncidentState.CLOSED, True)
-    assert refusal_code(lambda: scene.console.incidents.take(incident.id)) == "already_decided"
+    assert read_refusal_code(lambda: scene.console.incidents.take(incident.id)) == "already_decided"
     now = scene.context.now() + timedelta(seconds=1)
     scene.context.write(lambda tx: cases.open_case(tx.conn, "contradicted", "payment", payment, "x", "y", now))
     assert read_single_incident(scene).id not in {one.id for one in incident.alerts}
@@ -86,19 +86,19 @@ def test_an_incident_has_one_owner(scene: PaymentDesk, clock: MovedClock) -> Non
     """
     pay_too_little(scene)
     incidents, id = scene.console.incidents, read_single_incident(scene).id
-    assert incidents.take(id, request_id="t-1").owner == my_name(scene)
+    assert incidents.take(id, request_id="t-1").owner == get_acting_name(scene)
     assert len(incidents.take(id, request_id="t-1").steps) == len(incidents.take(id).steps) == 1
     with scene.place.open_console_of_person(scene.console, "lead-b") as lead:
-        assert refusal_code(lambda: lead.incidents.take(id)) == "in_progress"
-        assert refusal_code(lambda: lead.incidents.release(id)) == "in_progress"
-        assert refusal_code(lambda: lead.incidents.hand_over(id, "lead-b", " ")) == "usage"
+        assert read_refusal_code(lambda: lead.incidents.take(id)) == "in_progress"
+        assert read_refusal_code(lambda: lead.incidents.release(id)) == "in_progress"
+        assert read_refusal_code(lambda: lead.incidents.hand_over(id, "lead-b", " ")) == "usage"
         name = lead.people.read_acting_person().name
         taken_over = lead.incidents.hand_over(id, name, "op-a is ill")
         assert (taken_over.owner, taken_over.steps[-1].words) == (name, "op-a is ill")
         assert lead.incidents.release(id).owner is None
-    assert refusal_code(lambda: incidents.take(999_999)) == "not_found"
+    assert read_refusal_code(lambda: incidents.take(999_999)) == "not_found"
     if scene.place.engine != "sqlite":  # without accounts everybody has all roles
-        assert refusal_code(lambda: incidents.hand_over(id, "nobody-here", "x")) == "usage"
+        assert read_refusal_code(lambda: incidents.hand_over(id, "nobody-here", "x")) == "usage"
     said = scene.place.sql("SELECT what, result FROM audit_log WHERE subject_kind = 'incident' ORDER BY id")
     assert [what for what, result in said if result == "done"] == [
         "incident.taken", "incident.handed_over", "incident.released",
@@ -131,7 +131,7 @@ def test_put_aside_until_a_moment_or_worse(scene: PaymentDesk, clock: MovedClock
     incidents, id = scene.console.incidents, read_single_incident(scene).id
     now = scene.context.now()
     for wrong in (now, now - DAY, now + 15 * DAY):
-        assert refusal_code(lambda wrong=wrong: incidents.snooze(id, wrong)) == "usage"  # type: ignore[misc]  # of this turn
+        assert read_refusal_code(lambda wrong=wrong: incidents.snooze(id, wrong)) == "usage"  # type: ignore[misc]  # of this turn
     assert incidents.count_waiting_incidents() == 1
     assert incidents.snooze(id, now + timedelta(minutes=2)).state is IncidentState.SNOOZED
     assert incidents.count_waiting_incidents() == 0
@@ -151,7 +151,7 @@ def test_put_aside_until_a_moment_or_worse(scene: PaymentDesk, clock: MovedClock
     incidents.snooze(id, scene.context.now() + DAY, "the shop answers tomorrow")
     assert incidents.wake(id).state is IncidentState.OPEN
     before = scene.place.sql("SELECT id, resolved_at, acknowledged_by FROM alerts ORDER BY id")
-    assert refusal_code(lambda: incidents.resolve(id, "")) == "usage"
+    assert read_refusal_code(lambda: incidents.resolve(id, "")) == "usage"
     resolved = incidents.resolve(id, "the shop corrects the order tonight")
     assert (resolved.state, resolved.resolution and resolved.resolution.words) == (
         IncidentState.RESOLVED,
@@ -181,12 +181,12 @@ def test_an_acknowledgement_is_withdrawn(scene: PaymentDesk, clock: MovedClock) 
     )
     assert scene.console.incidents.count_waiting_incidents() == 0
     with scene.place.open_console_of_person(scene.console, "lead-b") as lead:
-        assert refusal_code(lambda: lead.alerts.undo_acknowledgement(alert.id)) == "already_decided"
+        assert read_refusal_code(lambda: lead.alerts.undo_acknowledgement(alert.id)) == "already_decided"
     taken_back = desk.undo_acknowledgement(alert.id)
     assert (taken_back.acknowledged_by, taken_back.acknowledged_at, taken_back.note) == (None, None, None)
     assert desk.undo_acknowledgement(alert.id) == taken_back
     assert desk.acknowledge(alert.id, "seen again").note == "seen again"
-    assert refusal_code(lambda: desk.undo_acknowledgement(999_999)) == "not_found"
+    assert read_refusal_code(lambda: desk.undo_acknowledgement(999_999)) == "not_found"
 
 
 def test_another_person_reopens_an_acknowledged_incident(scene: PaymentDesk, clock: MovedClock) -> None:
@@ -196,13 +196,13 @@ def test_another_person_reopens_an_acknowledged_incident(scene: PaymentDesk, clo
     pay_too_little(scene)
     run_rules(scene, clock)
     incident = read_single_incident(scene)
-    ids, author = [alert.id for alert in incident.alerts], my_name(scene)
+    ids, author = [alert.id for alert in incident.alerts], get_acting_name(scene)
     assert len(ids) == 2
     scene.console.alerts.acknowledge_each(ids, "I call the shop")
     assert read_single_incident(scene).is_acknowledged
     with scene.place.open_console_of_person(scene.console, "lead-b") as lead:
         name = lead.people.read_acting_person().name
-        assert refusal_code(lambda: lead.incidents.reopen(incident.id, " ")) == "usage"
+        assert read_refusal_code(lambda: lead.incidents.reopen(incident.id, " ")) == "usage"
         assert read_single_incident(scene).is_acknowledged
         reopened = lead.incidents.reopen(incident.id, " the shop has not been called ", request_id="r-1")
         assert lead.incidents.reopen(incident.id, " the shop has not been called ", request_id="r-1") == reopened
@@ -249,7 +249,7 @@ def test_an_attempt_that_ended_unpaid_is_no_affected_money(scene: PaymentDesk, c
     """
     scene.place.drop_table_triggers("payments")
     scene.place.drop_table_triggers("orders")
-    order = scene.order("ORD-1", 3300)
+    order = scene.insert_order("ORD-1", 3300)
     scene.payments.start(order, "paypay")
     scene.place.sql(
         "UPDATE payments SET status = 'expired', version = version + 1", "UPDATE orders SET status = 'paid'"
@@ -273,7 +273,7 @@ def test_an_old_queue_is_one_incident(scene: PaymentDesk, clock: MovedClock) -> 
     """A queue whose oldest record is over its age limit is one incident with the number and sum of the records over
     the limit. It closes when they have left the queue.
     """
-    scene.payments.start(scene.order("ORD-1", 3300), "paypay")
+    scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
     scene.place.sql("UPDATE payments SET certainty = 'unknown', version = version + 1")
     run_rules(scene, clock, 23 * timedelta(hours=1))
     assert [one for one in scene.console.incidents.list_incidents() if one.cause.kind == "queue"] == []
@@ -283,15 +283,17 @@ def test_an_old_queue_is_one_incident(scene: PaymentDesk, clock: MovedClock) -> 
     assert (len(incident.alerts), dict(incident.extent.sums or {})) == (1, {"JPY": 3300})
     assert incident.main_alert.observed.startswith("queue unknown since ")
 
-    def in_english(key: str, **facts: object) -> str:
+    def translate_to_english(key: str, **facts: object) -> str:
         return translate(key, "en", **facts)
 
-    assert format_affected_record_count(incident, in_english) == "1 record"
+    assert format_affected_record_count(incident, translate_to_english) == "1 record"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(causes, "MAX_AFFECTED_RECORDS_PER_CAUSE", 1)
         (first_page,) = [one for one in scene.console.incidents.list_incidents() if one.id == incident.id]
     assert not first_page.extent.is_complete
-    assert format_affected_record_count(first_page, in_english) == "At least 1 record", "a second page was not read"
+    assert format_affected_record_count(first_page, translate_to_english) == "At least 1 record", (
+        "a second page was not read"
+    )
     scene.place.sql("UPDATE payments SET certainty = 'known', version = version + 1")
     run_rules(scene, clock)
     (closed,) = [one for one in scene.console.incidents.list_incidents(include_closed=True) if one.id == incident.id]

@@ -46,11 +46,11 @@ def clock() -> HandClock:
 @pytest.fixture
 def context(tmp_path: Path, receiver: Receiver, clock: HandClock) -> Iterator[ServiceContext]:
     """The service context of a desk whose events are sent to the receiver."""
-    with open_quick_desk(tmp_path / "desk", LedgerVendor(), clock, **webhook_settings(receiver.url)) as console:
+    with open_quick_desk(tmp_path / "desk", LedgerVendor(), clock, **make_webhook_settings(receiver.url)) as console:
         yield console._context
 
 
-def webhook_settings(url: str) -> dict[str, str]:
+def make_webhook_settings(url: str) -> dict[str, str]:
     """Return the settings of a desk that sends its events to this URL."""
     return {"ALERTS_WEBHOOK_URL": url, "SECRET_ALERTS_WEBHOOK_KEY": KEY, "TIME_SCALE": "1"}
 
@@ -72,7 +72,7 @@ def make_sender(context: ServiceContext) -> OutboxSender:
     return OutboxSender(context, lambda: open_publisher(context))
 
 
-def run(context: ServiceContext, made: OutboxSender | None = None) -> int:
+def run_sender(context: ServiceContext, made: OutboxSender | None = None) -> int:
     """Run the sender once and return the number of accepted events; `made` is the sender, a new one by default."""
     with act_as(WORKER):
         return (made or make_sender(context)).send_due_events()
@@ -87,12 +87,12 @@ def count_waiting(context: ServiceContext) -> int:
 def test_events_are_sent_signed_in_order(context: ServiceContext, receiver: Receiver) -> None:
     """Each event is sent once, signed, and after the earlier events of its key."""
     names = store_events(context, "a-1", "b-1", "a-2", "a-3", "b-2")
-    assert run(context) == len(names)
+    assert run_sender(context) == len(names)
     assert sorted(receiver.ids) == sorted(names)
     assert [name for name in receiver.ids if name[0] == "a"] == ["a-1", "a-2", "a-3"]
     assert [name for name in receiver.ids if name[0] == "b"] == ["b-1", "b-2"]
     assert receiver.signed == [True] * len(names)
-    assert (run(context), count_waiting(context)) == (0, 0)
+    assert (run_sender(context), count_waiting(context)) == (0, 0)
 
 
 @expects_untaken_events_log
@@ -105,11 +105,11 @@ def test_an_event_that_was_not_accepted_is_sent_again(
     """
     store_events(context, "a-1", "a-2", "b-1")
     receiver.answers = lambda event, nth: status if event["event_id"] == "a-1" and nth < 3 else 200
-    assert run(context) == 1
+    assert run_sender(context) == 1
     assert receiver.ids == ["a-1", "b-1"]
     assert set(receiver.asked) == {"/alerts"}
     clock.at += OUTBOX_RETRY_WAITS[0] * (1 + RETRY_JITTER_FRACTION)
-    assert run(context) == 2
+    assert run_sender(context) == 2
     assert receiver.ids == ["a-1", "b-1", "a-1", "a-2"]
 
 
@@ -123,7 +123,7 @@ def test_publication_attempts_become_rare_and_never_end(
     store_events(context, "a-1")
     receiver.answers = lambda _event, _nth: 500
     for attempt in range(30):
-        assert run(context) == 0
+        assert run_sender(context) == 0
         assert len(receiver.got) == attempt + 1
         with context.database.read() as conn:
             event = outbox.find(conn, "a-1")
@@ -133,7 +133,7 @@ def test_publication_attempts_become_rare_and_never_end(
         assert step * (1 - RETRY_JITTER_FRACTION) <= event.next_at - clock.now() <= step * (1 + RETRY_JITTER_FRACTION)
         clock.at = event.next_at
     receiver.answers = lambda _event, _nth: 200
-    assert (run(context), count_waiting(context)) == (1, 0)
+    assert (run_sender(context), count_waiting(context)) == (1, 0)
 
 
 @expects_untaken_events_log
@@ -141,7 +141,7 @@ def test_an_unreachable_receiver_is_not_called_for_a_while(context: ServiceConte
     """After a few failures in a row the run stops, and the other events wait for the next run."""
     store_events(context, *(f"{key}-1" for key in "abcdefgh"))
     receiver.answers = lambda _event, _nth: 503
-    assert run(context) == 0
+    assert run_sender(context) == 0
     assert len(receiver.got) == MAX_CONSECUTIVE_SEND_FAILURES
 
 
@@ -154,16 +154,16 @@ def test_a_long_wait_of_the_outbox_raises_one_alert(
     """
     store_events(context, "a-1")
     receiver.answers = lambda _event, _nth: 503
-    run(context)
+    run_sender(context)
     assert list_late_alerts(context) == []
     clock.at += UNPUBLISHED_ALERT_AGE + timedelta(seconds=1)
     for _ in range(2):
-        run(context)
+        run_sender(context)
         clock.at += 2 * OUTBOX_RETRY_WAITS[-1]
     (observed,) = list_late_alerts(context)
     assert observed.startswith("1 since ")
     receiver.answers = lambda _event, _nth: 200
-    run(context)
+    run_sender(context)
     assert list_late_alerts(context) == []
 
 
@@ -183,16 +183,16 @@ def test_an_interrupted_event_is_sent_again_with_its_id(
     store_events(context, "a-1", "a-2")
     context.failpoints = Failpoints((step, 1, "raise"))
     with pytest.raises(FailpointReached):
-        run(context)
+        run_sender(context)
     assert (receiver.ids, count_waiting(context)) == (["a-1"] * sent, 2)
-    assert run(context) == 2
+    assert run_sender(context) == 2
     assert receiver.ids == ["a-1"] * sent + ["a-1", "a-2"]
 
 
 def publish_in_child(pipe: Pipe, home: Path, url: str, failpoint: str) -> None:
     """Send the due events in a process of its own, which its failpoint kills."""
     with (
-        open_quick_desk(home, LedgerVendor(), None, FAILPOINT=failpoint, **webhook_settings(url)) as console,
+        open_quick_desk(home, LedgerVendor(), None, FAILPOINT=failpoint, **make_webhook_settings(url)) as console,
         act_as(WORKER),
     ):
         pipe.send("open")
@@ -204,7 +204,7 @@ def test_an_event_sent_before_a_kill_is_sent_again(tmp_path: Path, receiver: Rec
     with the same id, and then the next one.
     """
     home = tmp_path / "desk"
-    with open_quick_desk(home, LedgerVendor(), None, **webhook_settings(receiver.url)) as console:
+    with open_quick_desk(home, LedgerVendor(), None, **make_webhook_settings(receiver.url)) as console:
         store_events(console._context, "a-1", "a-2")
         child = Child(publish_in_child, home, receiver.url, "after_publish:1:kill")
         try:
@@ -212,7 +212,7 @@ def test_an_event_sent_before_a_kill_is_sent_again(tmp_path: Path, receiver: Rec
         finally:
             child.kill()
         assert (receiver.ids, count_waiting(console._context)) == (["a-1"], 2)
-        assert run(console._context) == 2
+        assert run_sender(console._context) == 2
     assert receiver.ids == ["a-1", "a-1", "a-2"]
 
 
@@ -223,11 +223,11 @@ def test_two_workers_publish_each_event(context: ServiceContext, receiver: Recei
     names = store_events(context, *(f"{key}-{number}" for number in range(1, 6) for key in "abc"))
     start = Barrier(2)
 
-    def work() -> None:
+    def run_at_start() -> None:
         start.wait()
-        run(context)
+        run_sender(context)
 
-    threads = [Thread(target=work) for _ in range(2)]
+    threads = [Thread(target=run_at_start) for _ in range(2)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -244,7 +244,11 @@ def test_events_without_a_receiver_wait(tmp_path: Path, clock: HandClock) -> Non
     with open_quick_desk(tmp_path / "desk", LedgerVendor(), clock) as console:
         store_events(console._context, "a-1")
         clock.at += 2 * UNPUBLISHED_ALERT_AGE
-        assert (run(console._context), count_waiting(console._context), list_late_alerts(console._context)) == (
+        assert (
+            run_sender(console._context),
+            count_waiting(console._context),
+            list_late_alerts(console._context),
+        ) == (
             0,
             1,
             [],
@@ -256,10 +260,10 @@ def test_no_event_is_sent_without_a_signing_key(tmp_path: Path, receiver: Receiv
     """Without a usable signing key no event is sent; the error and the check of the command `doctor` name the
     setting.
     """
-    extra = webhook_settings(receiver.url) | {"SECRET_ALERTS_WEBHOOK_KEY": key}
+    extra = make_webhook_settings(receiver.url) | {"SECRET_ALERTS_WEBHOOK_KEY": key}
     with open_quick_desk(tmp_path / "desk", LedgerVendor(), None, **extra) as console:
         store_events(console._context, "a-1")
-        refused = call_for_refusal(run, console._context)
+        refused = call_for_refusal(run_sender, console._context)
         assert (refused.code, refused.detail["problem"]) == ("bad_profile", problem)
         check = next(one for one in console.health.run_all_checks() if one.name == "publishing")
         assert not check.ok
@@ -284,7 +288,7 @@ def test_the_publisher_is_opened_once(context: ServiceContext) -> None:
 
     made = OutboxSender(context, open_recording_publisher)
     store_events(context, "a-1")
-    run(context, made)
+    run_sender(context, made)
     store_events(context, "a-2")
-    run(context, made)
+    run_sender(context, made)
     assert opened == ["opened", "a-1", "a-2"]

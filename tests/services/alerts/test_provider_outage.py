@@ -48,7 +48,7 @@ def test_a_long_outage_raises_one_alert(
     days = ReconciledDay(scene)
     days.add_payment_on_both_sides("ORD-9")
     for order_no in ("ORD-1", "ORD-2", "ORD-3"):
-        scene.payments.start(scene.order(order_no, 3300), "paypay")
+        scene.payments.start(scene.insert_order(order_no, 3300), "paypay")
     scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
     payment = scene.find_payment("paypay", "ORD-1")
     assert payment is not None
@@ -60,7 +60,7 @@ def test_a_long_outage_raises_one_alert(
     facts = make_settings(sandbox.url) | {"TIME_SCALE": "1"}
     with place.open_desk(sandbox, clock, person="lead-b", desk=2, **facts) as lead:
         assert call_for_ending(lambda: lead.refunds.approve(refund)) != "done"
-    days.announce()
+    days.announce_file()
     pass_time(scene, clock, timedelta(minutes=2))
     for _ in range(12):
         pass_time(scene, clock, 2 * HOUR)
@@ -83,7 +83,7 @@ def test_a_short_outage_raises_no_alert(scene: PaymentDesk, clock: MovedClock) -
     """A provider that is unreachable for eight minutes raises no alert, however many calls fail. A usable answer
     starts the measurement again.
     """
-    scene.payments.start(scene.order("ORD-1", 3300), "paypay")
+    scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
     for _ in range(2):
         scene.control.add_fault("reset", call="any", times=10_000)
         for _ in range(8):

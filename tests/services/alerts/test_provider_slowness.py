@@ -39,7 +39,7 @@ def test_an_alert_about_slowness_closes_when_calls_are_fast(place: Place, sandbo
     with place.open_desk(sandbox, clock) as desk:
         watch = ProviderSlownessAlerts(desk._context)
 
-        def buy(count: int, seconds: float) -> None:
+        def buy_slowly(count: int, seconds: float) -> None:
             """Buy `count` credit checks, each recorded as if AlarmBox had taken `seconds` for each of its answers."""
             for _ in range(count):
                 record = desk.credit_checks.purchase(PurchaseRequest(invented.pop(), "1"))
@@ -51,16 +51,16 @@ def test_an_alert_about_slowness_closes_when_calls_are_fast(place: Place, sandbo
                     f" WHERE id = '{operation}'"
                 )
 
-        buy(2, 8)
+        buy_slowly(2, 8)
         assert watch.update_alerts() == 0, "two calls say nothing"
-        buy(1, 8)
+        buy_slowly(1, 8)
         assert watch.update_alerts() == 1
         assert watch.update_alerts() == 0
         ((kind, subject, observed, is_open),) = place.sql(_ALERTS)
         assert (kind, subject, is_open) == (PROVIDER_KIND, compute_provider_subject_id("alarmbox"), 1)
         assert observed.startswith("alarmbox answers in ")
         assert observed.endswith(" s (median of 3 calls)")
-        buy(4, 0)
+        buy_slowly(4, 0)
         assert watch.update_alerts() == 1
         assert place.sql(_ALERTS)[0][3] == 0
 

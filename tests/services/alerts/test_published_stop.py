@@ -44,7 +44,7 @@ def open_and_read_stop_alert(place: Place, sandbox: Sandbox) -> int:
         return alert.id
 
 
-def acknowledge(place: Place, sandbox: Sandbox, alert_id: int) -> None:
+def acknowledge_alert(place: Place, sandbox: Sandbox, alert_id: int) -> None:
     """Acknowledge the alert, which ends the stop."""
     with place.open_desk(sandbox) as desk:
         desk.alerts.acknowledge(alert_id, "the disk was put back by mistake")
@@ -78,7 +78,7 @@ def test_the_stop_of_all_desks_and_its_end_are_published(place: Place, sandbox: 
     alert_id = open_and_read_stop_alert(place, sandbox)
     receiver.answers = lambda _event, nth: 503 if nth == 1 else 204
     require_events_sent(place, sandbox, receiver, ("AlertRaised", alert_id))
-    acknowledge(place, sandbox, alert_id)
+    acknowledge_alert(place, sandbox, alert_id)
     require_events_sent(place, sandbox, receiver, ("AlertRaised", alert_id), ("AlertResolved", alert_id))
     put_back()
     assert open_and_read_stop_alert(place, sandbox) == alert_id

@@ -14,7 +14,7 @@ pytestmark = pytest.mark.engines("sqlite")
 
 def pay_changed_order(scene: PaymentDesk, change: str) -> int:
     """Return the id of a payment that was paid after the shop had changed its order."""
-    payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment.id
+    payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment.id
     scene.place.sql(f"UPDATE orders SET {change} WHERE merch_txn_id = 'ORD-1'")
     scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.payments.probe(payment)
@@ -39,10 +39,10 @@ def refund_amount(scene: PaymentDesk, payment: int, amount: str) -> None:
 def test_an_order_that_could_not_follow_and_does(scene: PaymentDesk) -> None:
     """A paid payment whose order could not be set to paid has a case; it closes when the order is set to paid."""
     payment = pay_changed_order(scene, "total_amount = 4400")
-    assert (scene.cases(), scene.payment(payment).work.reason) == (["not_moved"], "not_moved")
+    assert (scene.list_open_rules(), scene.read_payment(payment).work.reason) == (["not_moved"], "not_moved")
     restore_order(scene, payment)
     assert scene.read_order("ORD-1").state == "paid"
-    assert (scene.cases(), scene.payment(payment).work) == ([], Work())
+    assert (scene.list_open_rules(), scene.read_payment(payment).work) == ([], Work())
 
 
 def test_another_case_of_the_payment_stays_open(scene: PaymentDesk) -> None:
@@ -50,8 +50,8 @@ def test_another_case_of_the_payment_stays_open(scene: PaymentDesk) -> None:
     payment, now = pay_changed_order(scene, "total_amount = 4400"), scene.context.now() + timedelta(seconds=1)
     scene.context.write(lambda tx: cases.open_case(tx.conn, "contradicted", "payment", payment, "x", "y", now))
     restore_order(scene, payment)
-    work = scene.payment(payment).work
-    assert scene.cases() == ["contradicted"]
+    work = scene.read_payment(payment).work
+    assert scene.list_open_rules() == ["contradicted"]
     assert (work.state, work.reason) == (WorkState.NEEDS_REVIEW, "contradicted")
 
 
@@ -60,8 +60,8 @@ def test_a_case_closes_after_the_full_refund_of_its_payment(scene: PaymentDesk) 
     of the remaining amount.
     """
     payment = pay_changed_order(scene, "status = 'cancelled'")
-    assert scene.cases() == ["paid_after_cancel"]
+    assert scene.list_open_rules() == ["paid_after_cancel"]
     refund_amount(scene, payment, "1000")
-    assert scene.cases() == ["paid_after_cancel"]
+    assert scene.list_open_rules() == ["paid_after_cancel"]
     refund_amount(scene, payment, "2300")
-    assert (scene.cases(), scene.payment(payment).work) == ([], Work())
+    assert (scene.list_open_rules(), scene.read_payment(payment).work) == ([], Work())

@@ -38,8 +38,8 @@ def test_each_unmatched_notice_has_its_reason(scene: PaymentDesk) -> None:
         assert post(scene.make_bank_notice(event, number)).done == "unmatched"
     for number in ("ORD-3", "ORD-9"):
         scene.money.register_payment("paypay", number, 3300)
-    assert scene.deliver("paypay", "ORD-9").done == "unmatched"
-    scene.order("ORD-2", 3300)
+    assert scene.deliver_notice("paypay", "ORD-9").done == "unmatched"
+    scene.insert_order("ORD-2", 3300)
     scene.payments.import_payment(PaymentImport("paypay", "ORD-3"))
     scene.place.drop_table_triggers("payment_events")
     scene.place.sql("UPDATE payment_events SET amount_minor = 1 WHERE event_id = 'ev-4'")
@@ -65,15 +65,15 @@ def test_similar_records_are_shown_and_never_chosen(scene: PaymentDesk) -> None:
     first. None of these records changes, and the notice isn't assigned.
     """
     scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1"))
-    scene.order("ORD-8", 3300)
-    scene.order("ORD-7", 9900)
+    scene.insert_order("ORD-8", 3300)
+    scene.insert_order("ORD-7", 9900)
     (item,) = scene.console.notices.read_page().items
     assert item.candidates is not None
     assert [(one.record.id, one.shared) for one in item.candidates] == [
         (scene.read_order("ORD-8").id, (SharedFact.AMOUNT, SharedFact.DAY))
     ]
     assert scene.console.notices.read_item(item.cases[0].id) == item
-    scene.order("ORD-1", 3300)
+    scene.insert_order("ORD-1", 3300)
     (now,) = scene.console.notices.read_page().items
     assert read_advice(now) == ("why.notice_record_since", "next.notice_wait", None)
     assert next(one.shared for one in now.candidates or ()) == (SharedFact.NUMBER, SharedFact.AMOUNT, SharedFact.DAY)
@@ -87,17 +87,17 @@ def test_similar_payments_leave_room_for_similar_orders(scene: PaymentDesk) -> N
     """
     now = scene.context.now()
 
-    def pay(tx: Transaction) -> None:
+    def insert_payments(tx: Transaction) -> None:
         for number in range(10):
             begun_at = now if number < 5 else now - timedelta(days=3)
             new = payments.NewPayment("bank", f"PAID-{number}", "JPY", 3300, begun_at=begun_at)
             payments.insert_payment(tx.conn, new, now)
 
-    scene.context.database.write(pay)
+    scene.context.database.write(insert_payments)
     scene.place.drop_table_triggers("payments")
     scene.place.sql(f"UPDATE payments SET paid_at = '{now:%Y-%m-%d %H:%M:%S}' WHERE merchant_payment_id > 'PAID-4'")
     scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1"))
-    scene.order("ORD-8", 3300)
+    scene.insert_order("ORD-8", 3300)
     (item,) = scene.console.notices.read_page().items
     offered = [one.record for one in item.candidates or ()]
     assert len(offered) == 11
@@ -115,7 +115,7 @@ def test_an_acknowledged_notice_is_still_matched_later(scene: PaymentDesk) -> No
     assert scene.count_audit_entries("alert.acknowledged") == 1
     with pytest.raises(ConsoleError, match="not_found"):
         scene.console.notices.read_item(item.cases[0].id)
-    scene.order("ORD-1", 3300)
+    scene.insert_order("ORD-1", 3300)
     scene.run_due_tasks()
     payment = scene.find_payment("bank", "ORD-1")
     assert payment is not None

@@ -63,7 +63,7 @@ class CompanyDesks:
             status = import_registry_files(desk._context.registry_folder, paths)
         return status
 
-    def run(self, desk: int = 0) -> int:
+    def run_watch(self, desk: int = 0) -> int:
         """Run the watch on this desk and return the number of changed alerts."""
         with act_as(WORKER):
             return ChangedCompanyAlerts(self.desks[desk]._context).update_alerts()
@@ -99,7 +99,7 @@ class CompanyDesks:
         """Insert a refund of a paid payment of the company: open, or rejected if `ended`."""
         payment_id = self.insert_payment(index, is_paid=True)
 
-        def work(tx: object) -> None:
+        def insert_in_transaction(tx: object) -> None:
             conn = tx.conn  # type: ignore[attr-defined]  # a transaction
             payment = payments.find(conn, payment_id)
             assert payment is not None
@@ -107,7 +107,7 @@ class CompanyDesks:
             if ended:
                 move_refund_to(conn, refund, refund.state.REJECTED)
 
-        self.console._context.write(work)
+        self.console._context.write(insert_in_transaction)
 
     def read_alert_texts(self) -> dict[str, str]:
         """Return the texts of the open alerts by corporation number."""

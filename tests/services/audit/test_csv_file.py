@@ -13,13 +13,13 @@ from tests.support.refusals import call_for_refusal_code
 def test_an_export_that_is_cut_off_leaves_no_file(tmp_path: Path) -> None:
     """An export that fails leaves no file, because a reader would take the part for the whole trail."""
 
-    def fail() -> Iterator[tuple[str, ...]]:
+    def yield_row_and_raise() -> Iterator[tuple[str, ...]]:
         yield ("1", "done")
         raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE)
 
     file = tmp_path / "audit.csv"
     with pytest.raises(ConsoleError):
-        write_csv(file, [("id", "result")], fail())
+        write_csv(file, [("id", "result")], yield_row_and_raise())
     assert list(tmp_path.iterdir()) == []
     assert write_csv(file, [("id", "result")], [("1", "=done"), ("2", "終")]) == 2
     assert file.read_bytes().decode("utf-8-sig") == "id,result\r\n1,'=done\r\n2,終\r\n"

@@ -88,8 +88,8 @@ def scene() -> Iterator[PaymentDesk]:
     """
     with make_quick_folder() as folder, Sandbox() as sandbox, open_payment_desk(SqlitePlace(folder), sandbox) as made:
         made.console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
-        made.payments.start(made.order("ORD-1", 3300), "paypay")
-        made.order("ORD-2", 3300)
+        made.payments.start(made.insert_order("ORD-1", 3300), "paypay")
+        made.insert_order("ORD-2", 3300)
         made.console.bulk.create_run("probe", [ChosenRecord("credit-check", 1, 1)])
         for person in TEAM:
             made.console.people.add_person(person)
@@ -110,7 +110,7 @@ def read_last_refusal(scene: PaymentDesk) -> tuple[str, str]:
     return str(what), wording.format_audit_entry(TimelineEntry(at, str(who), str(what), facts, "refused"), "en")
 
 
-def expected_words(refusal: ConsoleError) -> str:
+def make_expected_words(refusal: ConsoleError) -> str:
     """Return the English words of the refusal's reason, or of its error code if the reason has none."""
     code, reason = refusal.code, refusal.detail.get("reason")
     keys = (f"refusal.{code}.{reason}", f"refusal.{code}")
@@ -134,7 +134,7 @@ def test_a_refusal_leaves_one_entry(scene: PaymentDesk, person: str) -> None:
         said_no += status == 3
         if refusal is not None and status == 3:
             action, told = read_last_refusal(scene)
-            if "refused" not in told or expected_words(refusal) not in told:
+            if "refused" not in told or make_expected_words(refusal) not in told:
                 wrong.append(f"{name}: {action} {dict(refusal.detail)} is told as {told}")
         if count_refusals(scene) - before != (status == 3):
             wrong.append(f"{name}: exit {status}, {count_refusals(scene) - before} entries")

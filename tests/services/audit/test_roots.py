@@ -177,12 +177,12 @@ def test_all_chain_heads_are_stored_in_several_roots(
     with place.desk(vendor, hand_clock, person="worker", TIME_SCALE="1") as console:
         context = console._context
 
-        def begin(tx: object) -> None:
+        def append_entries_of_many_chains(tx: object) -> None:
             for i in range(audit_roots.HEADS_PER_ROW * 2 + 1):
                 entry = NewAuditEntry(place.get_account_name("worker"), "test.begun")
                 append_entry(tx, entry, session=f"chain-{i}", desk="d", at=context.now())  # type: ignore[arg-type]  # a transaction
 
-        console.database.write(begin)
+        console.database.write(append_entries_of_many_chains)
         let_hour_pass(place, hand_clock)
         counts = {run.task: run.count for run in console.recovery.run_all_tasks()}
         assert counts["audit_roots"] == audit_roots.HEADS_PER_ROW * 2 + 1
@@ -208,10 +208,10 @@ def forge_root(place: Place, console: Console, by: str, detail: str) -> int:
         detail=json.loads(detail),
     )
 
-    def add(tx: Transaction) -> int:
+    def append_false_root(tx: Transaction) -> int:
         return append_entry(tx, entry, session=str(uuid.uuid4()), desk="d", at=console._context.now()).row_id
 
-    return console.database.write(add)
+    return console.database.write(append_false_root)
 
 
 def make_root_detail(heads: Sequence[ChainHead] = (), *, since: int = 0, upto: int = 0) -> str:
@@ -316,11 +316,11 @@ def test_the_database_refuses_a_root_without_all_its_chains(
             "a row of another chain": [ChainHead("x", 1, int(row_id), str(hashed))],
         }[lie]
 
-        def told(head: ChainHead) -> Sequence[ChainHead]:
+        def list_false_heads(head: ChainHead) -> Sequence[ChainHead]:
             """Return the false heads instead of this head."""
             return instead if head.chain == chain else [] if lie == "nothing" else [head]
 
-        forged = forge_root(place, worker, "worker", make_false_root_detail(other, told))
+        forged = forge_root(place, worker, "worker", make_false_root_detail(other, list_false_heads))
         assert lie == "a row of another chain" or verify_trail(other) == (forged, "forged")
         assert verify_trail(other) is not None
 

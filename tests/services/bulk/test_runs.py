@@ -237,12 +237,12 @@ def test_a_stopped_run_ends_after_its_present_row(place: Place, console: Console
     )
     assert (stopped.state, stopped.reason, stopped.done) == ("stopped", "asked", 2)
 
-    def stopped_by_another(now: BulkProgress) -> None:
+    def stop_as_other_person(now: BulkProgress) -> None:
         if now.done_count == 5:
             with place.open_console_of_person(console, "lead-b") as other:
                 other.bulk.stop(run.id)
 
-    stopped = console.bulk.run(run.id, progress=stopped_by_another)
+    stopped = console.bulk.run(run.id, progress=stop_as_other_person)
     assert (stopped.state, stopped.reason, stopped.done) == ("stopped", "asked", 5)
     assert console.bulk.run(run.id).state == "done"
     assert set(count_bought_entries(place).values()) == {1}
@@ -253,11 +253,11 @@ def test_only_one_person_executes_a_run_at_a_time(place: Place, console: Console
     run = console.bulk.create_run("probe", make_unknown_checks(console, 2))
     told: list[ConsoleError] = []
 
-    def try_too(_now: BulkProgress) -> None:
+    def try_as_other_desk(_now: BulkProgress) -> None:
         with place.open_console_of_person(console, "lead-b") as other:
             told.append(call_for_refusal(lambda: other.bulk.run(run.id)))
 
-    console.bulk.run(run.id, progress=try_too)
+    console.bulk.run(run.id, progress=try_as_other_desk)
     assert {one.code for one in told} == {"in_progress"}
     holder = told[0].detail["holder"]
     assert isinstance(holder, dict)
@@ -315,12 +315,12 @@ def test_a_bug_in_one_row_is_stored_as_its_result(console: Console, monkeypatch:
     acts = console.bulk._actions
     probe = acts._probe
 
-    def broken(kind: str, record_id: int) -> object:
+    def probe_or_raise(kind: str, record_id: int) -> object:
         if record_id == chosen[1].id:
             raise RuntimeError("a bug")
         return probe(kind, record_id)
 
-    monkeypatch.setattr(acts, "_probe", broken)
+    monkeypatch.setattr(acts, "_probe", probe_or_raise)
     assert console.bulk.run(run.id).state == "done"
     assert read_results(console, run.id) == [("done", None), ("failed", "internal_error"), ("done", None)]
 

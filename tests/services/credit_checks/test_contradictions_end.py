@@ -26,8 +26,8 @@ class ConfusedVendor(LedgerVendor):
 
     names: str | None = None
 
-    def report(self, charge: Charge) -> CheckReport:
-        report = super().report(charge)
+    def report_charge(self, charge: Charge) -> CheckReport:
+        report = super().report_charge(charge)
         return report if self.names is None else replace(report, corporation_number=self.names)
 
 
@@ -52,12 +52,12 @@ def name_other_corporation(vendor: ConfusedVendor) -> None:
     vendor.names = OTHER
 
 
-def refetch(console: Console, record: CreditCheck) -> None:
+def refetch_record(console: Console, record: CreditCheck) -> None:
     """Re-fetch the record."""
     console.credit_checks.refetch(record.id)
 
 
-def probe(console: Console, record: CreditCheck) -> None:
+def probe_record(console: Console, record: CreditCheck) -> None:
     """Probe the record."""
     console.recovery.probe("credit-check", record.id)
 
@@ -76,7 +76,7 @@ def list_observed_of_open_alerts(console: Console, record: CreditCheck) -> list[
 
 
 @pytest.mark.parametrize("spoil", [hide_check, name_other_corporation])
-@pytest.mark.parametrize("ask", [refetch, probe])
+@pytest.mark.parametrize("ask", [refetch_record, probe_record])
 def test_an_answer_that_agrees_again_ends_the_case(
     console: Console,
     vendor: ConfusedVendor,
@@ -89,7 +89,7 @@ def test_an_answer_that_agrees_again_ends_the_case(
     record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     charges = list(vendor.charges)
     spoil(vendor)
-    if ask is refetch:
+    if ask is refetch_record:
         assert call_for_refusal(lambda: ask(console, record)).exit_status == 5
     else:
         ask(console, record)
@@ -102,7 +102,7 @@ def test_an_answer_that_agrees_again_ends_the_case(
     assert console.lookup.find_records(NUMBER).credit_checks[0].work.state is WorkState.NONE
 
 
-@pytest.mark.parametrize("ask", [refetch, probe])
+@pytest.mark.parametrize("ask", [refetch_record, probe_record])
 def test_a_contradiction_about_the_purchase_is_not_ended_by_a_reading(
     console: Console, vendor: ConfusedVendor, ask: Callable[[Console, CreditCheck], None]
 ) -> None:
@@ -124,11 +124,11 @@ def test_a_second_contradiction_replaces_one_about_viewing(console: Console, ven
     record = console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
     charges = list(vendor.charges)
     hide_check(vendor)
-    call_for_refusal(lambda: refetch(console, record))
+    call_for_refusal(lambda: refetch_record(console, record))
     open_contradiction(console, record, "bought 7")
     assert list_observed_of_open_alerts(console, record) == ["bought 7"]
     vendor.charges = charges
-    refetch(console, record)
+    refetch_record(console, record)
     assert list_observed_of_open_alerts(console, record) == ["bought 7"]
 
 

@@ -35,7 +35,7 @@ def test_a_purchase_on_a_full_disk_is_refused_without_a_row(
 
 def test_a_payment_start_on_a_full_disk_is_refused(scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Starting a payment on a full disk is refused without a row. With room again it succeeds."""
-    order = scene.order("ORD-1", 3300)
+    order = scene.insert_order("ORD-1", 3300)
     with monkeypatch.context() as full:
         full.setattr(shutil, "disk_usage", lambda _: DiskUsage(1, 1, 0))
         assert call_for_refusal(lambda: scene.payments.start(order, "paypay")).code == "storage_full"

@@ -33,7 +33,7 @@ def test_a_late_answer_that_loses_a_race_is_run_again(
         lost = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
         assert lost.code == "outcome_unknown"
 
-        def overtaken(conn: Connection, *which: Any) -> CreditCheck | None:
+        def read_and_let_other_desk_change(conn: Connection, *which: Any) -> CreditCheck | None:
             """Read the record, and let the other desk change the row after the read, the first two times."""
             nonlocal times
             found = read(conn, *which)
@@ -45,7 +45,9 @@ def test_a_late_answer_that_loses_a_race_is_run_again(
             return found
 
         with monkeypatch.context() as racing:
-            racing.setattr("console.services.credit_checks.outcomes.credit_checks.find", overtaken)
+            racing.setattr(
+                "console.services.credit_checks.outcomes.credit_checks.find", read_and_let_other_desk_change
+            )
             assert console.recovery.run_all_tasks()
         assert times == 0
         (record,) = console.lookup.find_records(NUMBER).credit_checks

@@ -48,7 +48,7 @@ class ListingVendor(LedgerVendor):
         return LedgerReader(whole if self.hidden else self)
 
     def report(self, charge: Charge) -> CheckReport:
-        report = super().report(charge)
+        report = super().report_charge(charge)
         return replace(report, purchase_date=None) if charge.id in self.undated else report
 
 
@@ -83,7 +83,7 @@ def buy_unknown(console: Console, vendor: ListingVendor, client: str, behaviour:
     return record
 
 
-def probe(console: Console, record: CreditCheck) -> tuple[str, object]:
+def read_probe_refusal(console: Console, record: CreditCheck) -> tuple[str, object]:
     """Return the code and the reason of the error with which a probe is refused; the purchase must stay unknown."""
     error = call_for_refusal(lambda: console.recovery.probe("credit-check", record.id))
     assert console.credit_checks.read_credit_check(record.id).record.certainty is Certainty.UNKNOWN
@@ -113,7 +113,7 @@ def test_a_lost_purchase_of_another_client_may_have_the_listed_id(
     """
     delete_purchase(place, buy_unknown(console, listing, "1", "silent_after_charge"))
     second = buy_unknown(console, listing, "2", "silent_before_charge")
-    assert probe(console, second) == ("outcome_unknown", "several_wait")
+    assert read_probe_refusal(console, second) == ("outcome_unknown", "several_wait")
 
 
 def test_a_lost_purchase_with_a_known_id_has_the_listed_id(
@@ -124,7 +124,7 @@ def test_a_lost_purchase_with_a_known_id_has_the_listed_id(
     """
     delete_purchase(place, console.credit_checks.purchase(PurchaseRequest(NUMBER, "1")))
     second = buy_unknown(console, listing, "2", "silent_before_charge")
-    assert probe(console, second) == ("outcome_unknown", "several_wait")
+    assert read_probe_refusal(console, second) == ("outcome_unknown", "several_wait")
 
 
 def test_another_applications_purchase_may_have_the_listed_id(
@@ -133,7 +133,7 @@ def test_another_applications_purchase_may_have_the_listed_id(
     """A row of another application without an id may be the listed purchase, so the list doesn't settle ours."""
     second = buy_unknown(console, listing, "2", "silent_after_charge")
     place.sql(f"INSERT INTO {CHECKS} (client_id, corporation_number) VALUES (3, '{NUMBER}')")
-    assert probe(console, second) == ("outcome_unknown", "several_wait")
+    assert read_probe_refusal(console, second) == ("outcome_unknown", "several_wait")
 
 
 def test_a_listed_purchase_without_a_day_may_be_the_one(console: Console, listing: ListingVendor) -> None:
@@ -143,16 +143,16 @@ def test_a_listed_purchase_without_a_day_may_be_the_one(console: Console, listin
     listing.charges.append(Charge(1, NUMBER, "", listing.today(), None))
     record = buy_unknown(console, listing, "1", "silent_after_charge")
     listing.undated = {2}
-    assert probe(console, record) == ("outcome_unknown", "several_found")
+    assert read_probe_refusal(console, record) == ("outcome_unknown", "several_found")
     listing.undated = {1, 2}
-    assert probe(console, record) == ("outcome_unknown", "several_found")
+    assert read_probe_refusal(console, record) == ("outcome_unknown", "several_found")
 
 
 def test_a_single_listed_purchase_without_a_day_proves_nothing(console: Console, listing: ListingVendor) -> None:
     """The only listed purchase has no day, so it may be from last year: the purchase stays unknown."""
     record = buy_unknown(console, listing, "1", "silent_after_charge")
     listing.undated = {1}
-    assert probe(console, record) == ("outcome_unknown", "undated_found")
+    assert read_probe_refusal(console, record) == ("outcome_unknown", "undated_found")
 
 
 @pytest.mark.engines("sqlite")
@@ -166,14 +166,14 @@ def test_a_listed_purchase_contradicts_a_concurrent_refusal(
     refused: Outcome[CheckReport] = Outcome(OutcomeClass.FAILED_DEFINITE, "refused", SendingCertainty.YES, status=400)
     listed = LedgerReader.find_purchases
 
-    def overtaken(reader: LedgerReader, number: str) -> Outcome[tuple[CheckReport, ...]]:
+    def deliver_refusal_and_list(reader: LedgerReader, number: str) -> Outcome[tuple[CheckReport, ...]]:
         """Deliver the refusal after the list was read, and return the list."""
         answer = listed(reader, number)
         assert console._service_builder._purchases.deliver(record.operation_id or "", refused)
         return answer
 
     with monkeypatch.context() as racing:
-        racing.setattr(LedgerReader, "find_purchases", overtaken)
+        racing.setattr(LedgerReader, "find_purchases", deliver_refusal_and_list)
         decided = console.recovery.probe("credit-check", record.id)
     assert isinstance(decided, CreditCheck)
     assert (decided.state, decided.certainty) == (CheckState.ERROR, Certainty.KNOWN)
@@ -296,7 +296,7 @@ def test_only_one_of_simultaneous_decisions_gets_the_id(
             has_second_begun.set()
         return acquire(tx, name, *more)
 
-    def overtaken(*given: Any) -> None:
+    def start_second_decision(*given: Any) -> None:
         """Start the second decision before the first one writes its outcome."""
         monkeypatch.setattr(outcomes, "write_successful_purchase", write)
         future = pool.submit(lambda: other.recovery.resolve("credit-check", records[1].id, "success", "seen", 1))
@@ -321,7 +321,7 @@ def test_only_one_of_simultaneous_decisions_gets_the_id(
             buy_unknown(console, listing, "2", "silent_before_charge"),
         ]
         monkeypatch.setattr(leases, "acquire", announce_lock)
-        monkeypatch.setattr(outcomes, "write_successful_purchase", overtaken)
+        monkeypatch.setattr(outcomes, "write_successful_purchase", start_second_decision)
         first = pool_of_first.submit(decide_first)
         ends += [first.exception(20), futures[0].exception(20)]
         owners = [one.id for one in console.lookup.find_records(NUMBER).credit_checks if one.credit_check_id == 1]
@@ -345,7 +345,7 @@ def test_a_clock_that_is_ahead_denies_no_listed_purchase(
                 call_for_refusal(lambda desk=desk: deny_purchase(desk, "credit-check", record.id)).detail["reason"]
                 == "listed_purchase"
             )
-    assert probe(console, record) == ("outcome_unknown", "day_before_found")
+    assert read_probe_refusal(console, record) == ("outcome_unknown", "day_before_found")
     assert len(listing.charges) == 1
 
 
@@ -355,7 +355,7 @@ def test_a_purchase_of_the_day_before_makes_the_list_ambiguous(console: Console,
     """
     listing.charges.append(Charge(1, NUMBER, "", listing.today() - timedelta(days=1), None))
     record = buy_unknown(console, listing, "1", "silent_after_charge")
-    assert probe(console, record) == ("outcome_unknown", "several_found")
+    assert read_probe_refusal(console, record) == ("outcome_unknown", "several_found")
 
 
 def test_a_list_without_a_purchase_that_we_know_settles_nothing(console: Console, listing: ListingVendor) -> None:
@@ -366,9 +366,9 @@ def test_a_list_without_a_purchase_that_we_know_settles_nothing(console: Console
     listing.charges.append(Charge(2, NUMBER, "", listing.today(), None))
     record = buy_unknown(console, listing, "1", "silent_after_charge")
     listing.hidden = {1, 3}
-    assert probe(console, record) == ("outcome_unknown", "list_incomplete")
+    assert read_probe_refusal(console, record) == ("outcome_unknown", "list_incomplete")
     listing.hidden = set()
-    assert probe(console, record) == ("outcome_unknown", "several_found")
+    assert read_probe_refusal(console, record) == ("outcome_unknown", "several_found")
 
 
 @pytest.mark.parametrize("is_late", [True, False])
@@ -473,7 +473,7 @@ def test_a_denied_purchase_may_have_the_listed_id(
     denied = deny_unmade(console, listing, place)
     second = buy_unknown(console, listing, client, "silent_before_charge")
     listing.charges.append(Charge(1, NUMBER, "1", listing.today(), denied.id))
-    assert probe(console, second) == ("outcome_unknown", "several_wait")
+    assert read_probe_refusal(console, second) == ("outcome_unknown", "several_wait")
     named = console.recovery.resolve("credit-check", second.id, "success", "their screen", 1)
     assert isinstance(named.record, CreditCheck)
     assert named.record.state is CheckState.SUCCESS

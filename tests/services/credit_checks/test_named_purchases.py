@@ -69,17 +69,17 @@ def console(place: Place, naming: ContradictingVendor, hand_clock: HandClock) ->
         yield desk
 
 
-def buy(console: Console, client: str = "1") -> CreditCheck:
+def buy_check(console: Console, client: str = "1") -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(NUMBER, client))
 
 
 def buy_unknown(console: Console, client: str = "1") -> CreditCheck:
-    record = call_for_refusal(lambda: buy(console, client)).detail["record"]
+    record = call_for_refusal(lambda: buy_check(console, client)).detail["record"]
     assert isinstance(record, CreditCheck)
     return record
 
 
-def deny(console: Console, kind: str, record_id: object) -> object:
+def deny_purchase(console: Console, kind: str, record_id: object) -> object:
     return console.recovery.resolve(kind, str(record_id), "error", "their screen shows nothing").awaiting
 
 
@@ -92,15 +92,17 @@ def test_a_purchase_named_by_its_refusal_cannot_be_denied(
     record = buy_unknown(console)
     with place.open_console_of_person(console, "lead-b") as other:
         for desk in (console, other):
-            refused = call_for_refusal(lambda desk=desk: deny(desk, "credit-check", record.id))
+            refused = call_for_refusal(lambda desk=desk: deny_purchase(desk, "credit-check", record.id))
             assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "refused_but_made")
         naming.is_silent = True
-        assert call_for_refusal_code(lambda: deny(other, "credit-check", record.id)) == "provider_unreachable"
+        assert (
+            call_for_refusal_code(lambda: deny_purchase(other, "credit-check", record.id)) == "provider_unreachable"
+        )
     naming.is_silent = False
-    assert call_for_refusal_code(lambda: buy(console)) == "already_purchased"
+    assert call_for_refusal_code(lambda: buy_check(console)) == "already_purchased"
     console.recovery.resolve("credit-check", str(record.id), "success", "their screen", 1)
     assert console.credit_checks.read_credit_check(record.id).record.state is CheckState.SUCCESS
-    assert naming.count(NUMBER) == 1
+    assert naming.count_charges(NUMBER) == 1
 
 
 def test_a_lost_purchase_named_by_its_refusal_cannot_be_denied(
@@ -113,10 +115,10 @@ def test_a_lost_purchase_named_by_its_refusal_cannot_be_denied(
     place.sql(
         f"DELETE FROM {CHECKS} WHERE id = {record.id}", f"DELETE FROM operations WHERE subject_id = {record.id}"
     )
-    refused = call_for_refusal(lambda: deny(console, "operation", record.operation_id))
+    refused = call_for_refusal(lambda: deny_purchase(console, "operation", record.operation_id))
     assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "refused_but_made")
     naming.is_blind = True
-    assert deny(console, "operation", record.operation_id) == "second_person"
+    assert deny_purchase(console, "operation", record.operation_id) == "second_person"
 
 
 @pytest.mark.parametrize("named", ["unknown there", "another company's", "an old one", "ours"])
@@ -128,15 +130,15 @@ def test_a_refusal_that_names_another_purchase_can_be_denied(
     """
     if named == "ours":
         naming.is_contradicting = False
-        assert buy(console, "2").credit_check_id == 1
+        assert buy_check(console, "2").credit_check_id == 1
         naming.is_contradicting = True
     else:
         number, day = (OTHER if named == "another company's" else NUMBER), naming.today()
         naming.charges.append(Charge(1, number, "1", day - timedelta(days=40 if named == "an old one" else 0), None))
     naming.makes, naming.named_id, naming.is_blind = False, 1, named == "unknown there"
     record = buy_unknown(console)
-    assert deny(console, "credit-check", record.id) == "second_person"
+    assert deny_purchase(console, "credit-check", record.id) == "second_person"
     with place.open_console_of_person(console, "lead-b") as other:
-        assert deny(other, "credit-check", record.id) is None
+        assert deny_purchase(other, "credit-check", record.id) is None
     naming.is_contradicting = False
-    assert buy(console).state is CheckState.SUCCESS
+    assert buy_check(console).state is CheckState.SUCCESS

@@ -69,7 +69,7 @@ class PurchaseDesk:
         """Return the newest record of NUMBER."""
         return self.console.lookup.find_records(NUMBER).credit_checks[0]
 
-    def deliver(self, record: CreditCheck, outcome: Outcome[CheckReport]) -> bool:
+    def deliver_late_answer(self, record: CreditCheck, outcome: Outcome[CheckReport]) -> bool:
         """Deliver a late answer; return True if it was accepted."""
         assert record.operation_id is not None
         return self.console._service_builder._purchases.deliver(record.operation_id, outcome)
@@ -139,7 +139,7 @@ def test_a_late_answer_settles_an_unknown_purchase(purchase_desk: PurchaseDesk) 
     id, and the answer is stored as evidence.
     """
     record = purchase_desk.make_unknown()
-    assert purchase_desk.deliver(record, make_success())
+    assert purchase_desk.deliver_late_answer(record, make_success())
     after = purchase_desk.read_record()
     assert (after.state, after.certainty, after.credit_check_id) == (SUCCESS, Certainty.KNOWN, 12345)
     assert (after.work.state, after.work.reason) == (WorkState.SCHEDULED, "incomplete")
@@ -162,13 +162,13 @@ def test_an_answer_delivered_twice_is_recorded_once(purchase_desk: PurchaseDesk,
     and no second entry is written. An answer with another body is stored as further evidence.
     """
     record = purchase_desk.make_unknown()
-    assert purchase_desk.deliver(record, late)
+    assert purchase_desk.deliver_late_answer(record, late)
     before = purchase_desk.read_record()
-    assert purchase_desk.deliver(record, late)
+    assert purchase_desk.deliver_late_answer(record, late)
     assert purchase_desk.read_record() == before
     assert purchase_desk.read_evidence_sources(record) == ["alarmbox.purchase"] * 2
     assert len(purchase_desk.read_timeline_details(record, "credit-check.late_answer")) == 1
-    assert purchase_desk.deliver(record, replace(late, evidence="another body"))
+    assert purchase_desk.deliver_late_answer(record, replace(late, evidence="another body"))
     assert purchase_desk.read_evidence_sources(record)[2:] == ["alarmbox.purchase.late"]
 
 
@@ -176,7 +176,7 @@ def test_an_answer_delivered_twice_is_recorded_once(purchase_desk: PurchaseDesk,
 def test_a_late_refusal_frees_the_number(purchase_desk: PurchaseDesk, kind: OutcomeClass) -> None:
     """A late refusal: the record is an error, the spool holds no claim, and the number can be bought again."""
     record = purchase_desk.make_unknown()
-    assert purchase_desk.deliver(record, make_answer(kind, LONG_TEXT))
+    assert purchase_desk.deliver_late_answer(record, make_answer(kind, LONG_TEXT))
     after = purchase_desk.read_record()
     assert (after.state, after.certainty, after.error_code) == (ERROR, Certainty.KNOWN, LONG_TEXT[:64])
     assert after.work == Work()
@@ -193,7 +193,7 @@ def test_a_late_answer_without_an_outcome_leaves_it_unknown(purchase_desk: Purch
     """A late answer without an outcome, or a success without a report, leaves the purchase unknown."""
     record = purchase_desk.make_unknown()
     for outcome in (make_answer(kind, "http_503"), replace(make_success(), found=None)):
-        assert purchase_desk.deliver(record, outcome)
+        assert purchase_desk.deliver_late_answer(record, outcome)
         assert (purchase_desk.read_record().state, purchase_desk.read_record().certainty) == (
             PENDING,
             Certainty.UNKNOWN,
@@ -205,7 +205,7 @@ def test_a_late_answer_without_an_outcome_leaves_it_unknown(purchase_desk: Purch
 def test_a_desk_keeps_the_claim_of_an_unknown_purchase(purchase_desk: PurchaseDesk) -> None:
     """After a late answer without an outcome the spool still holds the claim."""
     record = purchase_desk.make_unknown()
-    assert purchase_desk.deliver(record, make_answer(OutcomeClass.UNKNOWN, "read_timeout"))
+    assert purchase_desk.deliver_late_answer(record, make_answer(OutcomeClass.UNKNOWN, "read_timeout"))
     entry = purchase_desk.context.spool.find(record.operation_id or "")
     assert entry is not None
     assert entry.state != "ended"
@@ -215,9 +215,9 @@ def test_a_desk_keeps_the_claim_of_an_unknown_purchase(purchase_desk: PurchaseDe
 def test_an_answer_without_an_operation_is_not_delivered(purchase_desk: PurchaseDesk) -> None:
     """An answer isn't accepted if its operation or its record doesn't exist; its spool entry isn't ended."""
     record = purchase_desk.make_unknown()
-    assert not purchase_desk.deliver(replace(record, operation_id="never"), make_success())
+    assert not purchase_desk.deliver_late_answer(replace(record, operation_id="never"), make_success())
     purchase_desk.place.sql("DELETE FROM hansha_alarmbox_credit_checks")
-    assert not purchase_desk.deliver(record, make_success())
+    assert not purchase_desk.deliver_late_answer(record, make_success())
     entry = purchase_desk.context.spool.find(record.operation_id or "")
     assert entry is not None
     assert entry.state != "ended"
@@ -253,8 +253,8 @@ def test_a_late_contradicting_answer_opens_a_case(purchase_desk: PurchaseDesk, n
     record = purchase_desk.make_unknown()
     purchase_desk.record_outcome(record, decision)
     before = purchase_desk.read_record()
-    assert purchase_desk.deliver(record, late)
-    assert purchase_desk.deliver(record, late)
+    assert purchase_desk.deliver_late_answer(record, late)
+    assert purchase_desk.deliver_late_answer(record, late)
     after = purchase_desk.read_record()
     assert (after.state, after.certainty, after.credit_check_id) == (
         before.state,
@@ -285,7 +285,7 @@ def test_a_denied_but_bought_purchase_stops_the_next_one(purchase_desk: Purchase
     purchase_desk.vendor.behaviour, record = "answers", purchase_desk.read_record()
     assert explain_record(record, purchase_desk.context.now()).next_step.action == "purchase"
     assert purchase_desk.console.credit_checks.make_plan(NUMBER).denied == ()
-    assert purchase_desk.deliver(record, make_success())
+    assert purchase_desk.deliver_late_answer(record, make_success())
     charges = len(purchase_desk.vendor.charges)
     explanation = explain_record(purchase_desk.read_record(), purchase_desk.context.now())
     assert (explanation.verdict, explanation.why) == ("verdict.contradicted", "why.denied_but_bought")
@@ -328,7 +328,7 @@ def test_an_earlier_refusal_advises_no_purchase_blocked_by_a_denied_one(purchase
     second = next(record for record in records if record.id != first.id)
     first, second = sorted((first, second), key=lambda record: record.id)
     purchase_desk.vendor.behaviour = "answers"
-    assert purchase_desk.deliver(second, make_success())
+    assert purchase_desk.deliver_late_answer(second, make_success())
     assert call_for_refusal(purchase_desk.buy).detail["reason"] == "denied_but_bought"
     assert purchase_desk.read_next_step(first) == "next.other_denied_but_bought"
     assert purchase_desk.read_next_step(second) == "next.check_purchase_history"
@@ -345,7 +345,7 @@ def test_a_renewal_that_was_denied_and_bought_is_not_bought_again(purchase_desk:
     assert call_for_refusal(partial(purchase_desk.buy, renew=True)).code == "provider_refused"
     purchase_desk.vendor.behaviour, denied = "answers", purchase_desk.read_record()
     assert denied.id != old.id
-    assert purchase_desk.deliver(denied, make_success())
+    assert purchase_desk.deliver_late_answer(denied, make_success())
     charges = len(purchase_desk.vendor.charges)
     refused = call_for_refusal(partial(purchase_desk.buy, renew=True))
     assert (refused.code, refused.detail["reason"]) == ("already_purchased", "denied_but_bought")
@@ -415,7 +415,7 @@ def test_a_refused_renewal_makes_the_old_record_live_again(purchase_desk: Purcha
     assert call_for_refusal(lambda: purchase_desk.buy(renew=True)).code == "outcome_unknown"
     newest = purchase_desk.read_record()
     assert purchase_desk.console.credit_checks.read_credit_check(old.id).record.superseded_by == newest.id
-    assert purchase_desk.deliver(newest, make_answer(OutcomeClass.FAILED_DEFINITE))
+    assert purchase_desk.deliver_late_answer(newest, make_answer(OutcomeClass.FAILED_DEFINITE))
     restored = purchase_desk.console.credit_checks.read_credit_check(old.id).record
     assert (restored.is_live, restored.superseded_by) == (True, None)
     (told,) = purchase_desk.read_timeline_details(old, "credit-check.restored")
@@ -429,7 +429,7 @@ def test_a_late_answer_closes_a_proposal(purchase_desk: PurchaseDesk, outcome: O
     first = purchase_desk.console.recovery.resolve("credit-check", record.id, "error", "not on their list")
     assert first.awaiting == "second_person"
     assert purchase_desk.read_proposed_states(record) == ["error"]
-    assert purchase_desk.deliver(record, outcome)
+    assert purchase_desk.deliver_late_answer(record, outcome)
     assert purchase_desk.read_proposed_states(record) == []
 
 
@@ -447,17 +447,17 @@ def test_a_purchase_of_an_ended_process_becomes_unknown(purchase_desk: PurchaseD
     """The purchase of an ended process becomes unknown after its lease has expired; the lapse is recorded once."""
     record = buy_and_vanish(purchase_desk)
 
-    def lapse(operation_id: str = record.operation_id or "") -> bool:
+    def record_lapse(operation_id: str = record.operation_id or "") -> bool:
         return purchase_desk.console._service_builder._purchases.record_lapse(operation_id)
 
-    assert not lapse()
+    assert not record_lapse()
     purchase_desk.clock.at += timedelta(minutes=5)
-    assert not lapse("never")
-    assert lapse()
+    assert not record_lapse("never")
+    assert record_lapse()
     after = purchase_desk.read_record()
     assert (after.state, after.certainty, after.error_code) == (PENDING, Certainty.UNKNOWN, "lapsed")
     assert purchase_desk.read_operation(record).state is OperationState.UNKNOWN
-    assert not lapse()
+    assert not record_lapse()
     assert len(purchase_desk.read_timeline_details(record, "credit-check.unknown")) == 1
     assert purchase_desk.count_lapse_entries("credit-check.purchase.lapsed") == 0
 
@@ -546,9 +546,9 @@ def test_a_late_answer_is_delivered_despite_an_unwritable_spool(purchase_desk: P
     """A late answer is delivered although the desk can't mark its spool entry as ended."""
     record = purchase_desk.make_unknown()
 
-    def broken(*_: object, **__: object) -> None:
+    def raise_storage_full(*_: object, **__: object) -> None:
         raise ConsoleError(ErrorCode.STORAGE_FULL)
 
-    purchase_desk.context.spool.mark_ended = broken  # type: ignore[method-assign]  # the desk's disk is full
-    assert purchase_desk.deliver(record, make_success())
+    purchase_desk.context.spool.mark_ended = raise_storage_full  # type: ignore[method-assign]  # the desk's disk is full
+    assert purchase_desk.deliver_late_answer(record, make_success())
     assert purchase_desk.read_record().state is SUCCESS

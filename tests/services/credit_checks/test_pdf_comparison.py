@@ -129,12 +129,12 @@ def test_the_last_page_reports_the_omitted_differences(counts: tuple[int, ...], 
     page.
     """
 
-    def version(letter: bytes) -> bytes:
+    def make_version(letter: bytes) -> bytes:
         words = ([b"(%d %s%d) Tj T*" % (n, letter, n) for n in range(count)] for count in counts)
         text = (b"BT /F1 0.5 Tf 0.5 TL 10 830 Td " + b" ".join(page) + b" ET" for page in words)
         return make_pdf_of_streams([pdf_bombs.make_stream(page) for page in text])
 
-    comparison = compare_pdfs(version(b"a"), version(b"b"))
+    comparison = compare_pdfs(make_version(b"a"), make_version(b"b"))
     assert (len(comparison.differences), comparison.is_cut) == (1_000, is_cut)
 
 
@@ -142,14 +142,14 @@ def test_a_comparison_is_cancelled_between_pages() -> None:
     """An exception of the progress function ends the comparison and reaches the caller."""
     seen: list[tuple[int, int]] = []
 
-    def progress(page: int, pages: int) -> None:
+    def note_and_interrupt(page: int, pages: int) -> None:
         seen.append((page, pages))
         if page:
             raise InterruptedError
 
     document = make_pdf_of_pages([["a"], ["b"], ["c"]])
     with PdfComparison(PdfDocument(document), PdfDocument(document)) as both, pytest.raises(InterruptedError):
-        both.compare(progress)
+        both.compare(note_and_interrupt)
     assert seen == [(0, 3), (1, 3)]
 
 

@@ -38,13 +38,13 @@ class TransportObserver:
         self._place = place
         send = HttpTransport.send
 
-        def watched(transport: HttpTransport, method: str, path: str, *rest: Any, **named: Any) -> Any:
-            self._note(method, path)
+        def note_and_send(transport: HttpTransport, method: str, path: str, *rest: Any, **named: Any) -> Any:
+            self._note_request(method, path)
             return send(transport, method, path, *rest, **named)
 
-        patch.setattr(HttpTransport, "send", watched)
+        patch.setattr(HttpTransport, "send", note_and_send)
 
-    def _note(self, method: str, path: str) -> None:
+    def _note_request(self, method: str, path: str) -> None:
         """Count the request, and note a violation."""
         self.sent[method] += 1
         if self.open is not None and self.open.count:
@@ -164,20 +164,20 @@ def test_a_release_takes_two_persons_and_evidence(place: Place) -> None:
         record = call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(ONE, "1"))).detail["record"]
         assert isinstance(record, CreditCheck)
 
-        def resolve(evidence: str, by: Console = console) -> object:
+        def resolve_as_error(evidence: str, by: Console = console) -> object:
             return by.recovery.resolve("credit-check", record.id, "error", evidence)
 
-        assert call_for_refusal(lambda: resolve("")).code == "no_evidence"
-        resolve("their list is empty")
+        assert call_for_refusal(lambda: resolve_as_error("")).code == "no_evidence"
+        resolve_as_error("their list is empty")
         for name in ("op-a", "OP-A", " op-a "):
             with console.acting_as(name):
-                assert call_for_refusal(lambda: resolve("again")).code in ("same_person", "not_allowed")
+                assert call_for_refusal(lambda: resolve_as_error("again")).code in ("same_person", "not_allowed")
         assert (
             call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(ONE, "1"))).code
             == "already_purchased"
         )
         with place.open_console_of_person(console, "lead-b") as other:
-            resolve("not on the bill", other)
+            resolve_as_error("not on the bill", other)
         kept = [
             item for item in console.credit_checks.read_credit_check(record.id).evidence if item.source == "person"
         ]

@@ -22,7 +22,7 @@ def console() -> Iterator[Console]:
         yield desk
 
 
-def token_store(console: Console) -> DatabaseTokenStore:
+def make_token_store(console: Console) -> DatabaseTokenStore:
     """Return a token store without a pair in memory, as another process has it."""
     return DatabaseTokenStore(console._context, PROVIDER, "first", console._context.cipher)
 
@@ -44,26 +44,26 @@ def test_an_older_pair_is_refused_in_every_form(console: Console) -> None:
     encrypted text contains the version, too.
     """
 
-    def exchange(token: str) -> TokenPair:
+    def make_next_pair(token: str) -> TokenPair:
         return TokenPair("access", f"{token}-next", console._context.now(), 0)
 
-    first = token_store(console).refresh(exchange, outdated_pair=None)
+    first = make_token_store(console).refresh(make_next_pair, outdated_pair=None)
     old = read_sealed(console)
-    second = token_store(console).refresh(exchange, outdated_pair=first)
+    second = make_token_store(console).refresh(make_next_pair, outdated_pair=first)
     assert (first.version, second.version) == (1, 2)
-    assert token_store(console).find_current_pair() == second
+    assert make_token_store(console).find_current_pair() == second
     inner = old.partition(".")[2]
     for form in (old, f"v2.{inner}", inner, f".{inner}"):
         write_sealed(console, form)
         with pytest.raises(ConsoleError) as refused:
-            token_store(console).find_current_pair()
+            make_token_store(console).find_current_pair()
         assert (refused.value.code, refused.value.detail["problem"]) == ("bad_profile", "other_key"), form
 
 
 def test_a_pair_of_an_earlier_version_of_the_program_is_read(console: Console) -> None:
     """A pair that an earlier release has stored, without any version, is read as version 1."""
-    token_store(console).refresh(lambda _: TokenPair("a", "b", console._context.now(), 0), outdated_pair=None)
+    make_token_store(console).refresh(lambda _: TokenPair("a", "b", console._context.now(), 0), outdated_pair=None)
     write_sealed(console, console._context.cipher.encrypt(json.dumps(["old", "older"]).encode()).decode())
-    pair = token_store(console).find_current_pair()
+    pair = make_token_store(console).find_current_pair()
     assert pair is not None
     assert (pair.access_token, pair.refresh_token, pair.version) == ("old", "older", 1)

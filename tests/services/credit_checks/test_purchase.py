@@ -16,7 +16,7 @@ from tests.support.refusals import call_for_refusal
 NUMBER = NUMBERS[0]
 
 
-def buy(console: Console, number: str = NUMBER, client: str = "1", *, renew: bool = False) -> CreditCheck:
+def buy_check(console: Console, number: str = NUMBER, client: str = "1", *, renew: bool = False) -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(number, client, renew=renew))
 
 
@@ -24,7 +24,7 @@ def read_purchase_error(
     console: Console, number: str = NUMBER, client: str = "1", *, renew: bool = False
 ) -> ConsoleError:
     """Return the error with which the purchase is refused."""
-    return call_for_refusal(lambda: buy(console, number, client, renew=renew))
+    return call_for_refusal(lambda: buy_check(console, number, client, renew=renew))
 
 
 def read_single_record(console: Console, number: str = NUMBER) -> CreditCheck:
@@ -35,7 +35,7 @@ def read_single_record(console: Console, number: str = NUMBER) -> CreditCheck:
 
 def test_a_purchase_is_recorded_completely(console: Console, sandbox: Sandbox) -> None:
     """A purchase makes one charge, and its record has name, result, dates and a stored PDF."""
-    record = buy(console)
+    record = buy_check(console)
     assert (record.state, record.certainty, record.incomplete) == ("success", "known", ())
     assert console.credit_checks.read_pdf(record.id).startswith(b"%PDF-")
     assert sandbox.control.count_charges(NUMBER) == 1
@@ -43,7 +43,7 @@ def test_a_purchase_is_recorded_completely(console: Console, sandbox: Sandbox) -
 
 def test_a_live_row_is_refused_with_the_record(console: Console, sandbox: Sandbox) -> None:
     """A second purchase of the number is refused with the first record; no call is sent."""
-    first = buy(console)
+    first = buy_check(console)
     error = read_purchase_error(console, "T" + NUMBER)
     assert (error.code, error.exit_status) == ("already_purchased", 3)
     assert error.detail["record"] == first
@@ -52,8 +52,8 @@ def test_a_live_row_is_refused_with_the_record(console: Console, sandbox: Sandbo
 
 def test_another_client_may_buy_the_same_number(console: Console, sandbox: Sandbox) -> None:
     """Two clients can buy the same number, because a claim belongs to one client."""
-    buy(console)
-    buy(console, client="2")
+    buy_check(console)
+    buy_check(console, client="2")
     assert sandbox.control.count_charges(NUMBER) == 2
 
 
@@ -77,7 +77,7 @@ def test_a_refused_purchase_frees_the_number(
     record = error.detail["record"]
     assert isinstance(record, CreditCheck)
     assert (record.state, record.certainty) == ("error", "known")
-    assert buy(console).state == "success"
+    assert buy_check(console).state == "success"
     assert sandbox.control.count_charges(NUMBER) == 1
 
 
@@ -104,20 +104,20 @@ def test_a_purchase_without_a_usable_answer_is_unknown_and_keeps_its_claim(
 
 def test_out_of_reach_frees_the_number(console: Console, sandbox: Sandbox) -> None:
     """A purchase that couldn't be sent is a known error (exit status 6), and the number can be bought again."""
-    buy(console, NUMBERS[1])
+    buy_check(console, NUMBERS[1])
     sandbox.begin_outage(60)
     error = read_purchase_error(console)
     sandbox.begin_outage(None)
     assert (error.code, error.exit_status) == ("provider_unreachable", 6)
     assert read_single_record(console).state == "error"
-    assert buy(console).state == "success"
+    assert buy_check(console).state == "success"
 
 
 def test_bad_input_writes_nothing(console: Console, sandbox: Sandbox) -> None:
     """A number with a wrong check digit is refused before anything is written; the error names a known number that
     differs by one digit.
     """
-    buy(console)
+    buy_check(console)
     error = read_purchase_error(console, "2180301018771")
     assert (error.code, error.detail["reason"]) == ("invalid_corporation_number", "CHECK_DIGIT")
     assert error.detail["candidates"] == [NUMBER]
@@ -128,7 +128,7 @@ def test_bad_input_writes_nothing(console: Console, sandbox: Sandbox) -> None:
 def test_a_purchase_with_an_unreadable_pdf_is_incomplete(console: Console, sandbox: Sandbox) -> None:
     """A purchase whose PDF can't be read is a success: the PDF is listed as missing and fetched later."""
     sandbox.control.add_fault("pdf_missing", call="pdf", times="always")
-    record = buy(console)
+    record = buy_check(console)
     assert (record.state, record.incomplete, record.work.state) == ("success", ("pdf",), "scheduled")
     assert [item.record.id for item in console.recovery.read_queue("incomplete").items] == [record.id]
 
@@ -144,10 +144,10 @@ def test_a_renewal_before_the_expiry_is_refused(
     console: Console, sandbox: Sandbox, clock: MovedClock, place: Place
 ) -> None:
     """A renewal before the expiry is refused; after the expiry it supersedes the earlier record."""
-    old = buy(console)
+    old = buy_check(console)
     assert read_purchase_error(console, renew=True).code == "not_expired"
     let_days_pass(400, sandbox, clock, place)
-    new = buy(console, renew=True)
+    new = buy_check(console, renew=True)
     history = console.lookup.find_records(NUMBER).credit_checks
     assert [record.id for record in history] == [new.id, old.id]
     assert history[1].superseded_by == new.id
@@ -158,7 +158,7 @@ def test_a_failed_renewal_restores_the_old_record(
     console: Console, sandbox: Sandbox, clock: MovedClock, place: Place
 ) -> None:
     """The provider refuses a renewal: the earlier credit check stays live."""
-    old = buy(console)
+    old = buy_check(console)
     let_days_pass(400, sandbox, clock, place)
     sandbox.control.add_fault("status:400", call="purchase", number=NUMBER)
     assert read_purchase_error(console, renew=True).code == "provider_refused"
@@ -177,7 +177,7 @@ def test_a_purchase_without_an_operator_is_refused(tmp_path: Path, sandbox: Sand
 def test_other_store_key_is_refused_before_sending(place: Place, sandbox: Sandbox) -> None:
     """A desk with another store key than the database's is refused before it sends anything."""
     with place.open_desk(sandbox) as console:
-        buy(console)
+        buy_check(console)
     with place.open_desk(sandbox, SECRET_STORE_KEY="another-store-key-here") as other:
         assert read_purchase_error(other, NUMBERS[1]).code == "bad_profile"
     assert sandbox.control.read_ledger()["total"] == 1
@@ -202,7 +202,7 @@ def test_a_row_of_another_application_holds_the_claim(console: Console, sandbox:
 
 def test_a_vanished_claim_is_still_refused(console: Console, sandbox: Sandbox, place: Place) -> None:
     """A claim that the database has lost is still in the desk's spool."""
-    record = buy(console)
+    record = buy_check(console)
     place.sql(f"DELETE FROM hansha_alarmbox_credit_checks WHERE id = {record.id}")
     error = read_purchase_error(console)
     assert (error.code, error.detail["source"]) == ("already_purchased", "desk")

@@ -42,7 +42,7 @@ def console(place: Place, vendor: LedgerVendor, clock: HandClock) -> Iterator[Co
         yield desk
 
 
-def buy(console: Console, number: str = ONE, client: str = "1", *, renew: bool = False) -> CreditCheck:
+def buy_check(console: Console, number: str = ONE, client: str = "1", *, renew: bool = False) -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(number, client, renew=renew))
 
 
@@ -60,10 +60,10 @@ def delete_row(place: Place, record: CreditCheck) -> None:
 def break_writes(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
     """Let every write to the database fail from now on."""
 
-    def broken(*_: object) -> object:
+    def raise_zero_division(*_: object) -> object:
         raise rebuild_error(ErrorCode.DATABASE_LOCKED, {"problem": "taken by a test"})
 
-    monkeypatch.setattr(console.database, "write", broken)
+    monkeypatch.setattr(console.database, "write", raise_zero_division)
 
 
 def break_database(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
@@ -80,29 +80,29 @@ def break_database(monkeypatch: pytest.MonkeyPatch, console: Console) -> None:
 def test_progress_that_raises_loses_no_answer(console: Console, vendor: LedgerVendor, step: str) -> None:
     """The progress function raises after the call has begun: the purchase is still recorded as a success."""
 
-    def listener(code: str) -> None:
+    def raise_at_step(code: str) -> None:
         if code == step:
             raise RuntimeError("the window is gone")
 
-    console.credit_checks.purchase(PurchaseRequest(ONE, "1"), listener)
+    console.credit_checks.purchase(PurchaseRequest(ONE, "1"), raise_at_step)
     assert (read_single_record(console).state, len(vendor.charges)) == ("success", 1)
 
 
 def test_progress_that_raises_before_the_call_sends_nothing(console: Console, vendor: LedgerVendor) -> None:
     """The progress function raises just before the call: the call isn't sent, and the number can be bought again."""
 
-    def listener(code: str) -> None:
+    def leave_when_asking(code: str) -> None:
         if code == "asking":
             raise RuntimeError("left")
 
     with pytest.raises(RuntimeError, match="left"):
-        console.credit_checks.purchase(PurchaseRequest(ONE, "1"), listener)
+        console.credit_checks.purchase(PurchaseRequest(ONE, "1"), leave_when_asking)
     assert (read_single_record(console).state, read_single_record(console).certainty, vendor.charges) == (
         "error",
         "known",
         [],
     )
-    assert buy(console).state == "success"
+    assert buy_check(console).state == "success"
 
 
 # The database goes away
@@ -114,11 +114,11 @@ def test_a_success_is_returned_despite_an_unreadable_record(
 ) -> None:
     """After the success was recorded the caller gets the record, although the database fails from then on."""
 
-    def listener(code: str) -> None:
+    def break_at_detail(code: str) -> None:
         if code == "detail":
             break_database(monkeypatch, console)
 
-    record = console.credit_checks.purchase(PurchaseRequest(ONE, "1"), listener)
+    record = console.credit_checks.purchase(PurchaseRequest(ONE, "1"), break_at_detail)
     monkeypatch.undo()
     assert (record.state, record.certainty, record.credit_check_id) == ("success", "known", 1)
     assert (record.id, record.incomplete) == (read_single_record(console).id, ("pdf",))
@@ -132,14 +132,14 @@ def test_an_answer_that_cannot_be_recorded_waits_on_the_desk(
     deliver the answer from the spool.
     """
     vendor.during = lambda: break_writes(monkeypatch, console)
-    lost = call_for_refusal(lambda: buy(console))
+    lost = call_for_refusal(lambda: buy_check(console))
     monkeypatch.undo()
     vendor.during = lambda: None
     assert (lost.code, lost.exit_status) == ("outcome_unknown", 4)
     record = lost.detail["record"]
     assert isinstance(record, CreditCheck)
     assert (record.id, record.certainty) == (read_single_record(console).id, "unknown")
-    assert call_for_refusal(lambda: buy(console)).code == "already_purchased"
+    assert call_for_refusal(lambda: buy_check(console)).code == "already_purchased"
     console.recovery.run_all_tasks()
     assert (read_single_record(console).state, read_single_record(console).credit_check_id, len(vendor.charges)) == (
         "success",
@@ -156,18 +156,18 @@ def test_an_answer_that_cannot_be_stored_has_its_own_error(
     check, for the person who decides the outcome.
     """
 
-    def full() -> None:
+    def break_writes_and_spool() -> None:
         break_writes(monkeypatch, console)
-        monkeypatch.setattr("console.store.spool.spool.Spool.store_answer", no_room)
+        monkeypatch.setattr("console.store.spool.spool.Spool.store_answer", raise_storage_full)
 
-    def no_room(*_: object) -> None:
+    def raise_storage_full(*_: object) -> None:
         raise ConsoleError(ErrorCode.STORAGE_FULL)
 
-    vendor.during = full
-    lost = call_for_refusal(lambda: buy(console))
+    vendor.during = break_writes_and_spool
+    lost = call_for_refusal(lambda: buy_check(console))
     assert (lost.exit_status, lost.detail["reason"], lost.detail["provider_id"]) == (4, "not_kept", 1)
     monkeypatch.undo()
-    assert call_for_refusal(lambda: buy(console)).code == "already_purchased"
+    assert call_for_refusal(lambda: buy_check(console)).code == "already_purchased"
 
 
 @pytest.mark.expects_log("the database is taken away")
@@ -180,18 +180,18 @@ def test_a_fenced_answer_that_cannot_be_delivered_waits_on_the_desk(
     refuse_next = iter([False, True])
     write = console.database.write
 
-    def sometimes(work: Callable[[Transaction], object]) -> object:
+    def refuse_or_write(work: Callable[[Transaction], object]) -> object:
         if next(refuse_next, False):
             raise ConsoleError(ErrorCode.DATABASE_LOCKED)
         return write(work)
 
-    def lapse() -> None:
+    def let_operation_lapse() -> None:
         clock.at += timedelta(minutes=5)
         console.recovery.run_all_tasks()
-        monkeypatch.setattr(console.database, "write", sometimes)
+        monkeypatch.setattr(console.database, "write", refuse_or_write)
 
-    vendor.during = lapse
-    buy_or_unknown = call_for_refusal(lambda: buy(console))
+    vendor.during = let_operation_lapse
+    buy_or_unknown = call_for_refusal(lambda: buy_check(console))
     monkeypatch.undo()
     assert buy_or_unknown.code == "outcome_unknown"
     vendor.during = lambda: None
@@ -210,13 +210,13 @@ def test_a_refetch_that_cannot_be_recorded_is_no_unknown_outcome(
     """The database fails while a re-fetch, which costs nothing, is recorded: the error is the database's, not an
     unknown outcome.
     """
-    record = buy(console)
+    record = buy_check(console)
 
-    def listener(code: str) -> None:
+    def break_when_answered(code: str) -> None:
         if code == "answered":
             break_writes(monkeypatch, console)
 
-    again = call_for_refusal(lambda: console.credit_checks.refetch(record.id, progress=listener))
+    again = call_for_refusal(lambda: console.credit_checks.refetch(record.id, progress=break_when_answered))
     assert (again.code, again.exit_status) == ("database_locked", 6)
 
 
@@ -226,12 +226,12 @@ def test_a_full_disk_before_the_call_sends_nothing(
 ) -> None:
     """The spool is full and the database fails before the call: exit status 6, and nothing is sent."""
 
-    def full(*_: object) -> None:
+    def break_writes_and_raise(*_: object) -> None:
         break_writes(monkeypatch, console)
         raise rebuild_error(ErrorCode.STORAGE_FULL, {"problem": "no space left"})
 
-    monkeypatch.setattr("console.store.spool.spool.Spool.mark_calling", full)
-    lost = call_for_refusal(lambda: buy(console))
+    monkeypatch.setattr("console.store.spool.spool.Spool.mark_calling", break_writes_and_raise)
+    lost = call_for_refusal(lambda: buy_check(console))
     assert (lost.code, lost.exit_status, vendor.charges) == ("storage_full", 6, [])
 
 
@@ -246,15 +246,15 @@ def test_a_missing_database_file_is_not_written(
     """
     file, elsewhere = place.folder / "console.db", place.folder / "elsewhere.db"
 
-    def taken_away() -> None:
+    def move_file_away() -> None:
         file.rename(elsewhere)
         if replaced:
             file.write_bytes(elsewhere.read_bytes())
 
-    vendor.during = taken_away
-    lost = call_for_refusal(lambda: buy(console))
+    vendor.during = move_file_away
+    lost = call_for_refusal(lambda: buy_check(console))
     assert (lost.code, lost.exit_status) == ("outcome_unknown", 4)
-    assert call_for_refusal(lambda: buy(console, TWO)).code == "database_unreachable"
+    assert call_for_refusal(lambda: buy_check(console, TWO)).code == "database_unreachable"
     assert file.exists() is replaced
     elsewhere.replace(file)
     vendor.during = lambda: None
@@ -269,15 +269,15 @@ def test_a_failed_hook_after_commit_undoes_nothing(
     """A hook that runs after COMMIT raises: the purchase is still a success."""
     run_commit_hooks = Transaction.run_commit_hooks
 
-    def broken() -> None:
+    def raise_zero_division() -> None:
         raise ZeroDivisionError
 
-    def failing(tx: Transaction) -> None:
-        tx.call_after_commit(broken)
+    def fail_after_commit(tx: Transaction) -> None:
+        tx.call_after_commit(raise_zero_division)
         run_commit_hooks(tx)
 
-    monkeypatch.setattr(Transaction, "run_commit_hooks", failing)
-    assert buy(console).state == "success"
+    monkeypatch.setattr(Transaction, "run_commit_hooks", fail_after_commit)
+    assert buy_check(console).state == "success"
 
 
 # Claims that vanished
@@ -289,13 +289,13 @@ def test_a_renewal_with_a_lost_row_is_not_bought_again(
     """A backup from before a renewal is restored, so the superseded row is live again: the desk's spool still refuses
     a second renewal.
     """
-    old = buy(console)
+    old = buy_check(console)
     clock.at += timedelta(days=400)
-    renewed = buy(console, renew=True)
+    renewed = buy_check(console, renew=True)
     delete_row(place, renewed)
     back = "UPDATE hansha_alarmbox_credit_checks SET superseded_at = NULL, superseded_by = NULL"
     place.sql(f"DELETE FROM operations WHERE subject_id = {renewed.id}", f"{back} WHERE id = {old.id}")
-    again = call_for_refusal(lambda: buy(console, renew=True))
+    again = call_for_refusal(lambda: buy_check(console, renew=True))
     assert (again.code, again.detail["source"]) == ("already_purchased", "desk")
     assert len(vendor.charges) == 2
 
@@ -307,9 +307,9 @@ def test_a_renewal_with_a_lost_row_is_restored(
     """A lost renewal is restored by a probe or a person's decision and takes over the claim of the check that it
     renewed. Otherwise people could only deny it, and the corporation would be bought again.
     """
-    old = buy(console)
+    old = buy_check(console)
     clock.at += timedelta(days=400)
-    renewed = buy(console, renew=True)
+    renewed = buy_check(console, renew=True)
     delete_row(place, renewed)
     back = "UPDATE hansha_alarmbox_credit_checks SET superseded_at = NULL, superseded_by = NULL"
     place.sql(f"DELETE FROM operations WHERE subject_id = {renewed.id}", f"{back} WHERE id = {old.id}")
@@ -322,7 +322,7 @@ def test_a_renewal_with_a_lost_row_is_restored(
     assert (restored.state, restored.credit_check_id, restored.is_live) == ("success", renewed.credit_check_id, True)
     assert (superseded.id, superseded.is_live, superseded.superseded_by) == (old.id, False, restored.id)
     clock.at += timedelta(minutes=1)
-    assert call_for_refusal(lambda: buy(console, renew=True)).code == "not_expired"
+    assert call_for_refusal(lambda: buy_check(console, renew=True)).code == "not_expired"
     assert len(vendor.charges) == 2
 
 
@@ -330,12 +330,12 @@ def test_a_restored_claim_can_be_renewed(
     console: Console, vendor: LedgerVendor, clock: HandClock, place: Place
 ) -> None:
     """A record that `resolve operation` has restored can be renewed after its expiry."""
-    lost = buy(console)
+    lost = buy_check(console)
     delete_row(place, lost)
     operation = lost.operation_id or ""
     console.recovery.resolve("operation", operation, "success", "seen on their screen", lost.credit_check_id)
     clock.at += timedelta(days=400)
-    assert buy(console, renew=True).state == "success"
+    assert buy_check(console, renew=True).state == "success"
     assert len(vendor.charges) == 2
 
 
@@ -348,7 +348,7 @@ def test_a_restored_claim_is_nothing_to_deliver(
     """
     with monkeypatch.context() as lost:
         vendor.during = lambda: break_writes(lost, console)
-        kept = call_for_refusal(lambda: buy(console))
+        kept = call_for_refusal(lambda: buy_check(console))
     vendor.during = lambda: None
     record = kept.detail["record"]
     assert isinstance(record, CreditCheck)
@@ -366,7 +366,7 @@ def test_another_client_may_get_the_id_of_a_restored_claim(
     """AlarmBox answers client 2's purchase with the id of client 1's restored one: no case if the spool had this id
     from client 1's own answer, but a case if a person had decided it.
     """
-    lost = buy(console)
+    lost = buy_check(console)
     delete_row(place, lost)
     place.drop_table_triggers("evidence")
     place.sql("DELETE FROM evidence")
@@ -376,7 +376,7 @@ def test_another_client_may_get_the_id_of_a_restored_claim(
     else:
         console.recovery.probe("operation", operation)
     vendor.charges.clear()  # one check may serve two clients
-    second = buy(console, client="2")
+    second = buy_check(console, client="2")
     assert second.credit_check_id == lost.credit_check_id
     cases = [alert.rule_id for alert in console.alerts.list_alerts() if alert.resolved_at is None]
     assert ("contradicted" in cases) is is_decided
@@ -395,7 +395,7 @@ def test_a_call_that_nobody_ends_becomes_unknown(
     with simulate_crash(console._context) as vanish:
         setattr(vendor, where, vanish)
         with pytest.raises(SimulatedCrash):
-            buy(console)
+            buy_check(console)
     assert (read_single_record(console).state, read_single_record(console).certainty) == ("pending", "known")
     clock.at += timedelta(minutes=5)
     assert (read_single_record(console).state, read_single_record(console).certainty) == ("pending", "unknown")
@@ -418,7 +418,7 @@ def test_an_exception_during_a_call_leaves_an_unknown_record(
 
     vendor.during = raise_end
     with pytest.raises(end):
-        buy(console)
+        buy_check(console)
     assert (read_single_record(console).state, read_single_record(console).certainty) == ("pending", "unknown")
 
 
@@ -433,13 +433,13 @@ def test_an_exception_before_a_call_leaves_a_known_error(
             console._context.failpoints, "reach", lambda name: raise_exception(end) if name == step else None
         )
         with pytest.raises(end):
-            buy(console)
+            buy_check(console)
     assert (read_single_record(console).state, read_single_record(console).certainty, vendor.charges) == (
         "error",
         "known",
         [],
     )
-    assert buy(console).state == "success"
+    assert buy_check(console).state == "success"
 
 
 @pytest.mark.parametrize("end", [SystemExit, GeneratorExit, KeyboardInterrupt])
@@ -452,7 +452,7 @@ def test_an_exception_after_an_answer_leaves_a_success(
         broken.setattr(
             console._context.failpoints, "reach", lambda name: raise_exception(end) if name == step else None
         )
-        buy(console)
+        buy_check(console)
     assert (read_single_record(console).state, read_single_record(console).certainty, len(vendor.charges)) == (
         "success",
         "known",
@@ -477,12 +477,12 @@ def test_a_probe_ignores_a_listed_purchase_of_a_running_call(
     vendor.finds = True
     with place.desk(vendor, clock, ALARMBOX_FIND_PURCHASES="1") as console:
         vendor.behaviour = "silent_before_charge"
-        first = call_for_refusal(lambda: buy(console)).detail["record"]
+        first = call_for_refusal(lambda: buy_check(console)).detail["record"]
         assert isinstance(first, CreditCheck)
         probed: list[ConsoleError] = []
         vendor.behaviour = "answers"
         vendor.during = lambda: probed.append(call_for_refusal(lambda: console.credit_checks.probe(first.id)))
-        second = buy(console, client="2")
+        second = buy_check(console, client="2")
         assert [error.code for error in probed] == ["outcome_unknown"]
         assert second.credit_check_id == vendor.charges[0].id
         (kept,) = [row for row in read_check_rows(console.database) if row.id == first.id]
@@ -498,10 +498,12 @@ def test_a_probe_overtaken_by_the_late_answer_returns_the_settled_record(
     vendor.finds = True
     with place.desk(vendor, clock, ALARMBOX_FIND_PURCHASES="1") as console:
         vendor.behaviour = "silent_after_charge"
-        record = call_for_refusal(lambda: buy(console)).detail["record"]
+        record = call_for_refusal(lambda: buy_check(console)).detail["record"]
         assert isinstance(record, CreditCheck)
         with place.desk(vendor, clock, person="op-b") as other:
-            late = Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, vendor.report(vendor.charges[0]))
+            late = Outcome(
+                OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, vendor.report_charge(vendor.charges[0])
+            )
             reader = _InterruptedListVendor(vendor, lambda: _deliver_late_answer(other, record, late))
             with place.desk(reader, clock, ALARMBOX_FIND_PURCHASES="1") as prober:
                 assert prober.credit_checks.probe(record.id).state == "success"
@@ -520,18 +522,18 @@ def test_a_decision_overtaken_by_the_late_answer_is_a_stale_view(
     remains.
     """
     vendor.behaviour = "silent_after_charge"
-    record = call_for_refusal(lambda: buy(console)).detail["record"]
+    record = call_for_refusal(lambda: buy_check(console)).detail["record"]
     assert isinstance(record, CreditCheck)
-    late = Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, vendor.report(vendor.charges[0]))
+    late = Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, vendor.report_charge(vendor.charges[0]))
     reach = console._context.failpoints.reach
 
-    def overtaken(name: str) -> None:
+    def deliver_answer_before_resolve(name: str) -> None:
         """Deliver the late answer when the decision reaches `before_resolve`."""
         reach(name)
         if name == "before_resolve":
             _deliver_late_answer(console, record, late)
 
-    monkeypatch.setattr(console._context.failpoints, "reach", overtaken)
+    monkeypatch.setattr(console._context.failpoints, "reach", deliver_answer_before_resolve)
     decided = call_for_refusal(
         lambda: console.recovery.resolve("credit-check", record.id, decision[0], "seen", decision[1])
     )
@@ -573,22 +575,24 @@ def test_a_renewal_does_not_take_over_from_another_renewal(
     """
     claim, faster = PURCHASE_ACTION.claim, list[BaseException | None]()
 
-    def overtaken(attempt: Any, *claimed: Any) -> ClaimedRecord:
+    def renew_before_claim(attempt: Any, *claimed: Any) -> ClaimedRecord:
         """Let the other desk renew, in a thread of its own, before this desk claims."""
         monkeypatch.undo()
         with ThreadPoolExecutor(1) as thread:  # somebody else's, for whom no transaction is open here
-            faster.append(thread.submit(lambda: buy(other, renew=True)).exception(20))
+            faster.append(thread.submit(lambda: buy_check(other, renew=True)).exception(20))
         return claim(attempt, *claimed)
 
     with (  # a named lease would hold the faster one up
         place.desk(vendor, clock, LEASES="off") as console,
         place.desk(vendor, clock, person="op-b", desk=1, LEASES="off") as other,
     ):
-        buy(console)
+        buy_check(console)
         clock.at += timedelta(days=400)
         vendor.behaviour = behaviour
-        monkeypatch.setattr(console._service_builder._purchases, "action", replace(PURCHASE_ACTION, claim=overtaken))
-        lost = call_for_refusal(lambda: buy(console, renew=True))
+        monkeypatch.setattr(
+            console._service_builder._purchases, "action", replace(PURCHASE_ACTION, claim=renew_before_claim)
+        )
+        lost = call_for_refusal(lambda: buy_check(console, renew=True))
     assert [error is None for error in faster] == [behaviour == "answers"]
     assert (lost.code, len(vendor.charges)) == ("already_purchased", 2)
 
@@ -607,20 +611,20 @@ def test_a_renewal_made_by_another_desk_is_not_repeated(
     dates that are over as well: this desk doesn't renew the other desk's purchase, about which it hasn't asked.
     """
     with place.desk(vendor, clock) as console, place.desk(vendor, clock, person="op-b", desk=1) as other:
-        buy(console)
+        buy_check(console)
         clock.at += timedelta(days=400)
         sell_with_dates_of_an_earlier_purchase(vendor)
         reach = console._context.failpoints.reach
 
-        def overtaken(name: str) -> None:
+        def renew_before_first_transaction(name: str) -> None:
             """Let the other desk renew before this desk's first transaction."""
             reach(name)
             if name == "before_tx1":
                 monkeypatch.undo()
-                buy(other, renew=True)
+                buy_check(other, renew=True)
 
-        monkeypatch.setattr(console._context.failpoints, "reach", overtaken)
-        lost = call_for_refusal(lambda: buy(console, renew=True))
+        monkeypatch.setattr(console._context.failpoints, "reach", renew_before_first_transaction)
+        lost = call_for_refusal(lambda: buy_check(console, renew=True))
     assert (lost.code, len(vendor.charges)) == ("already_purchased", 2)
 
 
@@ -631,15 +635,15 @@ def test_dates_of_an_earlier_purchase_renew_nothing_at_once(
     because each renewal would cost money again. After 91 days it can be renewed.
     """
     sell_with_dates_of_an_earlier_purchase(vendor)
-    live = buy(console)
+    live = buy_check(console)
     assert live.expired_at is not None
     for _ in range(2):
-        refused = call_for_refusal(lambda: buy(console, renew=True))
+        refused = call_for_refusal(lambda: buy_check(console, renew=True))
         assert (refused.code, refused.detail["reason"]) == ("provider_answer_unusable", "expired_before")
         assert "expired_before" not in format_error_message(refused, "en")
     assert len(vendor.charges) == 1
     clock.at += timedelta(days=91)
-    assert (buy(console, renew=True).state, len(vendor.charges)) == ("success", 2)
+    assert (buy_check(console, renew=True).state, len(vendor.charges)) == ("success", 2)
 
 
 @pytest.mark.engines("sqlite")
@@ -649,12 +653,12 @@ def test_the_id_of_an_expired_check_renews_no_other_one(
     """A person wrote the id and the end of the superseded check into the live row: AlarmBox's answer about that id
     isn't about the live row, so the renewal is refused.
     """
-    old = buy(console)
+    old = buy_check(console)
     clock.at += timedelta(days=400)
-    live = buy(console, renew=True)
+    live = buy_check(console, renew=True)
     ended = "credit_check_id = {}, expired_at = '2020-01-01 00:00:00', version = version + 1"
     place.sql(f"UPDATE hansha_alarmbox_credit_checks SET {ended.format(old.credit_check_id)} WHERE id = {live.id}")
-    refused = call_for_refusal(lambda: buy(console, renew=True))
+    refused = call_for_refusal(lambda: buy_check(console, renew=True))
     assert (refused.code, refused.detail["reason"]) == ("provider_answer_unusable", "other_record")
     assert len(vendor.charges) == 2
 
@@ -664,15 +668,15 @@ def test_a_renewal_that_was_not_made_restores_the_old_record(
     console: Console, vendor: LedgerVendor, clock: HandClock, behaviour: Behaviour
 ) -> None:
     """A renewal that certainly wasn't made leaves the earlier check live, and that check can be renewed."""
-    old = buy(console)
+    old = buy_check(console)
     clock.at += timedelta(days=400)
     vendor.behaviour = behaviour
-    assert call_for_refusal(lambda: buy(console, renew=True)).exit_status in (5, 6)
+    assert call_for_refusal(lambda: buy_check(console, renew=True)).exit_status in (5, 6)
     newest, restored = console.lookup.find_records(ONE).credit_checks
     assert (newest.state, restored.id, restored.is_live) == ("error", old.id, True)
-    assert call_for_refusal(lambda: buy(console)).code == "already_purchased"
+    assert call_for_refusal(lambda: buy_check(console)).code == "already_purchased"
     vendor.behaviour = "answers"
-    assert buy(console, renew=True).state == "success"
+    assert buy_check(console, renew=True).state == "success"
 
 
 @pytest.mark.engines("sqlite")
@@ -685,7 +689,7 @@ def test_the_providers_expired_field_decides_about_a_renewal(
     (None) the date decides. The answer is stored as evidence of the earlier purchase in each case.
     """
     with place.desk(vendor, clock) as console:
-        old = buy(console)
+        old = buy_check(console)
         clock.at += timedelta(days=days)
         place.drop_table_triggers("hansha_alarmbox_credit_checks")
         ended = clock.at.strftime("%Y-%m-%d %H:%M:%S")
@@ -694,9 +698,9 @@ def test_the_providers_expired_field_decides_about_a_renewal(
         vendor.expired = expired
         is_over = days > 365 if by_date is None else by_date
         if is_over:
-            assert buy(console, renew=True).state == "success"
+            assert buy_check(console, renew=True).state == "success"
         else:
-            refused = call_for_refusal(lambda: buy(console, renew=True))
+            refused = call_for_refusal(lambda: buy_check(console, renew=True))
             assert refused.code == "not_expired"
             until = refused.detail.get("expired_at")
             assert until is None if days > 365 else isinstance(until, datetime) and until > clock.at
@@ -720,7 +724,7 @@ def test_the_answer_to_a_renewals_read_is_shown_with_its_record(
         )
         (old,) = console.lookup.find_records(ONE).credit_checks
         clock.at += timedelta(days=400)
-        assert buy(console, renew=True).state == "success"
+        assert buy_check(console, renew=True).state == "success"
         shown = console.credit_checks.read_credit_check(old.id).evidence
         assert [item.source for item in shown] == ["alarmbox.renewal"]
         events = console.recovery.read_timeline("credit-check", old.id).events
@@ -744,7 +748,7 @@ def test_a_check_without_an_id_is_not_renewed(place: Place, vendor: LedgerVendor
         )
         (old,) = console.lookup.find_records(ONE).credit_checks
         clock.at += timedelta(days=1)
-        refused = call_for_refusal(lambda: buy(console, renew=True))
+        refused = call_for_refusal(lambda: buy_check(console, renew=True))
         assert (refused.code, refused.detail["record"]) == ("already_purchased", old)
         assert vendor.charges == []
         assert not console.credit_checks.make_plan(ONE).is_renewal
@@ -761,7 +765,7 @@ def test_an_empty_date_of_expiry_renews_nothing(
     """AlarmBox sends 1970-01-01 as the expiry of a new check: the date counts as missing, and a renewal is refused.
     Otherwise the same check would be bought again at once.
     """
-    report = LedgerVendor.report
+    report = LedgerVendor.report_charge
 
     def report_empty_dates(vendor: LedgerVendor, charge: Charge) -> CheckReport:
         return replace(
@@ -770,13 +774,13 @@ def test_an_empty_date_of_expiry_renews_nothing(
 
     monkeypatch.setattr(LedgerVendor, "report", report_empty_dates)
     with place.desk(vendor, clock) as console:
-        bought = buy(console)
+        bought = buy_check(console)
         assert (bought.expired_at, "dates" in bought.incomplete) == (None, True)
         clock.at += timedelta(days=1)
-        assert call_for_refusal(lambda: buy(console, renew=True)).code == "not_expired"
+        assert call_for_refusal(lambda: buy_check(console, renew=True)).code == "not_expired"
         place.drop_table_triggers("hansha_alarmbox_credit_checks")
         place.sql("UPDATE hansha_alarmbox_credit_checks SET expired_at = '2020-01-01', version = version + 1")
-        assert call_for_refusal(lambda: buy(console, renew=True)).code == "not_expired"
+        assert call_for_refusal(lambda: buy_check(console, renew=True)).code == "not_expired"
     assert len(vendor.charges) == 1
 
 
@@ -799,7 +803,7 @@ def test_a_day_before_there_were_numbers_renews_nothing(
     """AlarmBox sends years of another calendar, such as Reiwa 8: the dates count as missing for our own rows and for
     adopted ones, and a renewal is refused.
     """
-    report = LedgerVendor.report
+    report = LedgerVendor.report_charge
 
     def report_odd_dates(vendor: LedgerVendor, charge: Charge) -> CheckReport:
         return replace(report(vendor, charge), purchase_date=bought_on, expiration_date=expires_on, expired=None)
@@ -815,13 +819,13 @@ def test_a_day_before_there_were_numbers_renews_nothing(
             )
             console.recovery.run_all_tasks()
         else:
-            buy(console)
+            buy_check(console)
         (found,) = console.lookup.find_records(ONE).credit_checks
         console.credit_checks.refetch(found.id)
         (found,) = console.lookup.find_records(ONE).credit_checks
         assert (found.expired_at, "dates" in found.incomplete) == (None, True)
         clock.at += timedelta(days=1)
-        assert call_for_refusal(lambda: buy(console, renew=True)).code == "not_expired"
+        assert call_for_refusal(lambda: buy_check(console, renew=True)).code == "not_expired"
     assert len(vendor.charges) == 1
 
 
@@ -836,11 +840,11 @@ def test_a_check_without_a_date_is_not_called_valid(
     advised only while AlarmBox shows the report.
     """
     with place.desk(vendor, clock) as console:
-        old = buy(console)
+        old = buy_check(console)
         place.drop_table_triggers("hansha_alarmbox_credit_checks")
         place.sql(f"UPDATE hansha_alarmbox_credit_checks SET expired_at = NULL, version = version + 1{change}")
         clock.at += timedelta(days=1)
-        refused = call_for_refusal(lambda: buy(console, renew=True))
+        refused = call_for_refusal(lambda: buy_check(console, renew=True))
         assert (refused.code, refused.detail["reason"]) == ("not_expired", reason)
         said = format_error_message(refused, "en")
         assert "still valid" not in said
@@ -855,21 +859,21 @@ def test_the_loser_of_a_renewal_race_gets_the_bought_record(
 ) -> None:
     """Two desks renew at once: the slower one is refused with the record of the faster one's purchase."""
     with place.desk(vendor, clock) as console, place.desk(vendor, clock, person="op-b") as other:
-        buy(console)
+        buy_check(console)
         clock.at += timedelta(days=400)
         winner: list[CreditCheck] = []
         find = other.database.write
 
-        def slow(work: Callable[[Transaction], object]) -> object:
+        def renew_before_first_write(work: Callable[[Transaction], object]) -> object:
             """Let the faster desk renew before this desk's first write."""
             if not winner:
                 clock.at += timedelta(milliseconds=5)
-                winner.append(buy(console, renew=True))
+                winner.append(buy_check(console, renew=True))
             return find(work)
 
-        other.database.write = slow  # type: ignore[method-assign, assignment]  # the faster one comes between
-        lost = call_for_refusal(lambda: buy(other, renew=True))
+        other.database.write = renew_before_first_write  # type: ignore[method-assign, assignment]  # the faster one comes between
+        lost = call_for_refusal(lambda: buy_check(other, renew=True))
         assert (lost.code, lost.detail["record"]) == ("already_purchased", winner[0])
         clock.at += timedelta(days=1)
-        assert call_for_refusal(lambda: buy(console, renew=True)).code == "not_expired"
+        assert call_for_refusal(lambda: buy_check(console, renew=True)).code == "not_expired"
         assert len(vendor.charges) == 2

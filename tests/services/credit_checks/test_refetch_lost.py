@@ -21,7 +21,7 @@ LOSSES: dict[str, str] = {
 }
 
 
-def buy(console: Console) -> CreditCheck:
+def buy_check(console: Console) -> CreditCheck:
     """Buy a credit check and return its record."""
     return console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
 
@@ -44,12 +44,12 @@ def call_during_reading(vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch, a
     waiting = [act]
     count_call = LedgerVendor.count_call
 
-    def noted(self: LedgerVendor, call: str) -> None:
+    def count_and_call_waiting(self: LedgerVendor, call: str) -> None:
         count_call(self, call)
         if waiting:
             waiting.pop()()
 
-    monkeypatch.setattr(LedgerVendor, "count_call", noted)
+    monkeypatch.setattr(LedgerVendor, "count_call", count_and_call_waiting)
 
 
 @pytest.mark.expects_log("what could not be kept is told")
@@ -61,7 +61,7 @@ def test_a_lost_operation_is_no_success(
     operation is lost.
     """
     with place.desk(vendor, hand_clock) as console:
-        record = buy(console)
+        record = buy_check(console)
         call_during_reading(vendor, monkeypatch, lambda: place.sql(LOSSES[how]))
         ending = read_refetch_error(console, record)
         assert (ending.code, ending.detail["problem"]) == ("database_locked", "operation_lost")
@@ -78,14 +78,14 @@ def test_a_database_error_during_a_refetch_keeps_its_code(
     failure (exit status 6).
     """
     with place.desk(vendor, hand_clock) as console:
-        record = buy(console)
+        record = buy_check(console)
         database = console.database
 
-        def broken(*_: object, **__: object) -> None:
+        def raise_in_the_middle(*_: object, **__: object) -> None:
             raise rebuild_error(ErrorCode(code), {"problem": "in the middle"})
 
         def break_database() -> None:
-            monkeypatch.setattr(database, "write" if after else "read", broken)
+            monkeypatch.setattr(database, "write" if after else "read", raise_in_the_middle)
 
         call_during_reading(vendor, monkeypatch, break_database)
         ending = call_for_refusal(lambda: console.credit_checks.refetch(record.id))

@@ -20,7 +20,7 @@ from tests.support.refusals import call_for_refusal_code
 NUMBER = NUMBERS[0]
 
 
-def buy(console: Console, number: str = NUMBER) -> CreditCheck:
+def buy_check(console: Console, number: str = NUMBER) -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(number, "1"))
 
 
@@ -28,7 +28,7 @@ def make_unknown(console: Console, sandbox: Sandbox, fault: str = "status_after_
     """Return a purchase whose outcome is unknown because of this fault."""
     sandbox.control.add_fault(fault, call="purchase", number=NUMBER)
     with pytest.raises(ConsoleError) as caught:
-        buy(console)
+        buy_check(console)
     record = caught.value.detail["record"]
     assert isinstance(record, CreditCheck)
     return record
@@ -58,14 +58,14 @@ def test_resolve_with_anothers_id_is_a_mismatch(console: Console, sandbox: Sandb
     """A person gives the id of another record's purchase, or one that doesn't exist: refused, and the purchase stays
     unknown.
     """
-    other = buy(console, NUMBERS[1])
+    other = buy_check(console, NUMBERS[1])
     record = make_unknown(console, sandbox)
 
-    def resolve(id_at_provider: int | None) -> object:
+    def resolve_as_success(id_at_provider: int | None) -> object:
         return console.recovery.resolve("credit-check", record.id, "success", "x", id_at_provider)
 
-    assert call_for_refusal_code(lambda: resolve(other.credit_check_id)) == "evidence_mismatch"
-    assert call_for_refusal_code(lambda: resolve(999_999)) == "evidence_mismatch"
+    assert call_for_refusal_code(lambda: resolve_as_success(other.credit_check_id)) == "evidence_mismatch"
+    assert call_for_refusal_code(lambda: resolve_as_success(999_999)) == "evidence_mismatch"
     assert console.credit_checks.read_credit_check(record.id).record.certainty == "unknown"
 
 
@@ -103,7 +103,7 @@ def test_resolve_as_error_takes_two_people(console: Console, sandbox: Sandbox, p
         second = other.recovery.resolve("credit-check", record.id, "error", "checked with them by phone")
     assert isinstance(second.record, CreditCheck)
     assert (second.record.state, second.awaiting) == ("error", None)
-    assert buy(console).state == "success"
+    assert buy_check(console).state == "success"
 
 
 def test_the_reason_of_each_person_is_kept(console: Console, sandbox: Sandbox, place: Place) -> None:
@@ -179,7 +179,7 @@ def test_an_empty_list_never_settles(place: Place, sandbox: Sandbox) -> None:
 def test_refetch_brings_the_missing_pdf(console: Console, sandbox: Sandbox) -> None:
     """A re-fetch costs nothing and reads the missing PDF."""
     sandbox.control.add_fault("pdf_missing", call="pdf")
-    record = buy(console)
+    record = buy_check(console)
     result = console.credit_checks.refetch(record.id, detail=False)
     assert (result.record.incomplete, result.changed) == ((), ("pdf_file_path",))
     assert sandbox.control.count_charges(NUMBER) == 1
@@ -187,7 +187,7 @@ def test_refetch_brings_the_missing_pdf(console: Console, sandbox: Sandbox) -> N
 
 def test_a_changed_pdf_becomes_the_current_one(console: Console, sandbox: Sandbox) -> None:
     """A re-fetch that reads another PDF makes it the current one, keeps the earlier one, and reports the change."""
-    record = buy(console)
+    record = buy_check(console)
     sandbox.control.add_fault("pdf_other", call="pdf")
     result = console.credit_checks.refetch(record.id)
     assert "pdf_file_path" in result.changed
@@ -200,7 +200,7 @@ def test_viewing_period_over_stops_asking(console: Console, sandbox: Sandbox) ->
     """AlarmBox answers that the viewing period is over: the next re-fetch is refused here (exit status 3), and
     nothing is sent.
     """
-    record = buy(console)
+    record = buy_check(console)
     sandbox.control.add_fault("viewing_period_over", times="always")
     with pytest.raises(ConsoleError) as first:
         console.credit_checks.refetch(record.id)
@@ -218,7 +218,7 @@ def test_a_refetch_stores_the_parts_that_it_read(console: Console, sandbox: Sand
     sandbox.control.add_fault("no_result", call="purchase", number=NUMBER)
     sandbox.control.add_fault("status:500", call="detail")
     sandbox.control.add_fault("status:500", call="pdf", times=2)
-    record = buy(console)
+    record = buy_check(console)
     assert set(record.incomplete) == {"result", "pdf"}
     with pytest.raises(ConsoleError) as caught:
         console.credit_checks.refetch(record.id)
@@ -234,7 +234,7 @@ def test_a_missing_document_has_no_cause_of_an_earlier_failure(console: Console,
     sandbox.control.add_fault("status:500", call="detail")
     for call in ("purchase", "detail", "pdf"):
         sandbox.control.add_fault("no_result", call=call, number=NUMBER, times="always")
-    record = buy(console)
+    record = buy_check(console)
     assert (record.incomplete, record.error_code) == (("result",), "http_500")
     answer = console.credit_checks.refetch(record.id).record
     assert (answer.incomplete, answer.error_code) == (("result",), None)
@@ -242,7 +242,7 @@ def test_a_missing_document_has_no_cause_of_an_earlier_failure(console: Console,
 
 def test_stale_view_is_refused(console: Console) -> None:
     """A re-fetch with an earlier version of the record is refused with `stale_view`."""
-    record = buy(console)
+    record = buy_check(console)
     assert (
         call_for_refusal_code(lambda: console.credit_checks.refetch(record.id, expected_version=record.version - 1))
         == "stale_view"
@@ -252,7 +252,7 @@ def test_stale_view_is_refused(console: Console) -> None:
 def test_due_tasks_refetch_missing_parts(console: Console, sandbox: Sandbox, clock: MovedClock) -> None:
     """The due task re-fetches the missing parts of a record when its time has come."""
     sandbox.control.add_fault("pdf_missing", call="pdf")
-    record = buy(console)
+    record = buy_check(console)
     assert {run.task: run.count for run in console.recovery.run_all_tasks()}["refetches"] == 0
     clock.offset = timedelta(minutes=6)
     assert {run.task: run.count for run in console.recovery.run_all_tasks()}["refetches"] == 1
@@ -264,18 +264,18 @@ def test_simultaneous_due_tasks_share_the_work(
 ) -> None:
     """Two runs of the due tasks at once re-fetch each record once."""
     sandbox.control.add_fault("pdf_missing", call="pdf", times=2)
-    records = [buy(console, number) for number in NUMBERS[:2]]
+    records = [buy_check(console, number) for number in NUMBERS[:2]]
     clock.offset = timedelta(minutes=6)
     fetch, asked = CreditCheckPartReader.fetch_part, list[int]()
 
-    def meeting(parts: CreditCheckPartReader, record: CreditCheck, name: str) -> FetchedPart:
+    def read_part_and_run_tasks(parts: CreditCheckPartReader, record: CreditCheck, name: str) -> FetchedPart:
         """Read the part; before the first one, run the due tasks once more."""
         asked.append(record.id)
         if len(asked) == 1:
             console.recovery.run_all_tasks()
         return fetch(parts, record, name)
 
-    monkeypatch.setattr(CreditCheckPartReader, "fetch_part", meeting)
+    monkeypatch.setattr(CreditCheckPartReader, "fetch_part", read_part_and_run_tasks)
     console.recovery.run_all_tasks()
     assert sorted(asked) == [record.id for record in records]
 
@@ -283,7 +283,7 @@ def test_simultaneous_due_tasks_share_the_work(
 def test_refetches_end_with_a_person(console: Console, sandbox: Sandbox, clock: MovedClock) -> None:
     """After the last automatic attempt a person must look, and no further attempt is made."""
     sandbox.control.add_fault("pdf_missing", call="pdf", times="always")
-    record = buy(console)
+    record = buy_check(console)
     for days in range(1, 8):
         clock.offset = timedelta(days=2 * days)
         console.recovery.run_all_tasks()
@@ -305,7 +305,7 @@ def test_foreign_rows_are_adopted_by_the_due_task(console: Console, place: Place
 
 def test_audit_holds_and_finds_tampering(console: Console, place: Place) -> None:
     """The trail of a purchase is verified; after one row was changed, the verification names that row."""
-    buy(console)
+    buy_check(console)
     rows = console.audit.verify_chains()
     assert rows >= 4
     place.drop_table_triggers("audit_log")
@@ -339,7 +339,7 @@ def test_a_first_decision_makes_earlier_views_stale(console: Console, sandbox: S
 def test_a_screen_that_reads_again_is_one_opening(place: Place, sandbox: Sandbox) -> None:
     """A screen that reads a record repeatedly adds one audit entry for each opening, not one for each read."""
     with place.open_desk(sandbox) as console:
-        one, other = buy(console), buy(console, NUMBERS[1])
+        one, other = buy_check(console), buy_check(console, NUMBERS[1])
         for record in (one, one, one, other, one):
             console.credit_checks.read_credit_check(record.id)
     with place.open_desk(sandbox) as later:

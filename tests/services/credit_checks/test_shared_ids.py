@@ -31,14 +31,14 @@ def listing(hand_clock: HandClock, vendor: LedgerVendor) -> LedgerVendor:
     return LedgerVendor(today=vendor.today, finds=True)
 
 
-def buy(console: Console, client: str) -> CreditCheck:
+def buy_check(console: Console, client: str) -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(NUMBER, client))
 
 
 def buy_unknown(console: Console, vendor: LedgerVendor, client: str, behaviour: Behaviour) -> CreditCheck:
     """Buy NUMBER for the client while AlarmBox behaves so; return the record, whose outcome is unknown."""
     vendor.behaviour = behaviour
-    record = call_for_refusal(lambda: buy(console, client)).detail["record"]
+    record = call_for_refusal(lambda: buy_check(console, client)).detail["record"]
     vendor.behaviour = "answers"
     assert isinstance(record, CreditCheck)
     return record
@@ -92,7 +92,7 @@ def test_a_timely_answer_contradicts_the_check_with_its_id(
     answer opens a case about client 2's check.
     """
 
-    def decide() -> None:
+    def resolve_at_other_desk() -> None:
         other.recovery.resolve("credit-check", decided.id, "success", "seen", 1)
 
     with (
@@ -100,8 +100,8 @@ def test_a_timely_answer_contradicts_the_check_with_its_id(
         place.desk(listing, hand_clock, person="op-b", desk=1) as other,
     ):
         decided = buy_unknown(other, listing, "2", "silent_before_charge")
-        listing.during = decide
-        own = buy(console, "1")
+        listing.during = resolve_at_other_desk
+        own = buy_check(console, "1")
         assert (own.state, read_owners(console, 1)) == ("success", ["1", "2"])
         assert_case_about_decided(console, decided, own)
 
@@ -128,7 +128,7 @@ def test_a_late_answer_to_a_denied_purchase_contradicts_the_check_with_its_id(
         )
         other.recovery.resolve("credit-check", decided.id, "success", "their screen", 1)
         assert denied.operation_id is not None
-        bought = listing.report(listing.charges[0])
+        bought = listing.report_charge(listing.charges[0])
         answer = Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, bought, 201, "{}")
         assert console._service_builder._purchases.deliver(denied.operation_id, answer)
         assert read_owners(console, 1) == ["2"]
@@ -142,9 +142,9 @@ def test_the_provider_may_answer_two_purchases_with_one_id(
     case is opened.
     """
     with place.desk(listing, hand_clock) as console:
-        buy(console, "1")
+        buy_check(console, "1")
         listing.charges.clear()
-        buy(console, "2")
+        buy_check(console, "2")
         assert (read_owners(console, 1), read_cases(console)) == (["1", "2"], [])
 
 
@@ -169,7 +169,7 @@ def test_an_answer_waits_for_an_uncommitted_decision_about_its_id(
             assert answers.wait(PATIENCE_SECONDS)
         write(*given)
 
-    def decide() -> None:
+    def resolve_at_other_desk() -> None:
         futures.append(
             pool.submit(
                 lambda: other.recovery.resolve("credit-check", decided.id, "success", "seen on their page", 1)
@@ -185,8 +185,8 @@ def test_an_answer_waits_for_an_uncommitted_decision_about_its_id(
         decided = buy_unknown(other, listing, "2", "silent_before_charge")
         monkeypatch.setattr(leases, "acquire", acquire_lease)
         monkeypatch.setattr(outcomes, "write_successful_purchase", write_after_answer)
-        listing.during = decide
-        own = buy(console, "1")
+        listing.during = resolve_at_other_desk
+        own = buy_check(console, "1")
         answers.set()
         if futures[0].exception(120) is None:
             assert_case_about_decided(console, decided, own)

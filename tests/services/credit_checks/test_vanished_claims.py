@@ -38,7 +38,7 @@ def console(place: Place, vendor: LedgerVendor, clock: HandClock) -> Iterator[Co
         yield desk
 
 
-def buy(console: Console, number: str = ONE, *, renew: bool = False) -> CreditCheck:
+def buy_check(console: Console, number: str = ONE, *, renew: bool = False) -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(number, "1", renew=renew))
 
 
@@ -54,8 +54,8 @@ def test_a_lost_purchase_is_refused_again(console: Console, vendor: LedgerVendor
     """
     refused = 0
     for i, number in enumerate(invent_numbers(rounds, seed=12)):
-        delete_rows(place, buy(console, number), DELETE_CHECK_SQL, *([DELETE_OPERATIONS_SQL] if i % 2 else []))
-        error = call_for_refusal(lambda n=number: buy(console, n))
+        delete_rows(place, buy_check(console, number), DELETE_CHECK_SQL, *([DELETE_OPERATIONS_SQL] if i % 2 else []))
+        error = call_for_refusal(lambda n=number: buy_check(console, n))
         refused += (error.code, error.detail.get("source")) == ("already_purchased", "desk")
     print(f"demand 12: {place.engine}: {refused} of {rounds} second purchases refused from the desk's memory")
     assert refused == rounds
@@ -65,20 +65,20 @@ def test_a_lost_purchase_is_refused_again(console: Console, vendor: LedgerVendor
 def test_an_unknown_one_is_refused_as_well(console: Console, vendor: LedgerVendor, place: Place) -> None:
     """A purchase with an unknown outcome that the database has lost still holds its claim on the desk."""
     vendor.behaviour = "silent_after_charge"
-    record = call_for_refusal(lambda: buy(console)).detail["record"]
+    record = call_for_refusal(lambda: buy_check(console)).detail["record"]
     assert isinstance(record, CreditCheck)
     delete_rows(place, record, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
-    assert call_for_refusal(lambda: buy(console)).detail["source"] == "desk"
+    assert call_for_refusal(lambda: buy_check(console)).detail["source"] == "desk"
 
 
 def test_a_lost_refused_purchase_holds_no_claim(console: Console, vendor: LedgerVendor, place: Place) -> None:
     """A refused purchase holds no claim, also if the database has lost its row."""
     vendor.behaviour = "refuses"
-    record = call_for_refusal(lambda: buy(console)).detail["record"]
+    record = call_for_refusal(lambda: buy_check(console)).detail["record"]
     assert isinstance(record, CreditCheck)
     delete_rows(place, record, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
     vendor.behaviour = "answers"
-    assert buy(console).state == "success"
+    assert buy_check(console).state == "success"
 
 
 @pytest.mark.parametrize("forgotten", [(DELETE_CHECK_SQL,), (DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)])
@@ -88,7 +88,7 @@ def test_a_confirmed_resolution_restores_a_lost_purchase(
     """`resolve operation` as success, confirmed by AlarmBox, restores the lost row under its former id, and the
     operation is done.
     """
-    lost = buy(console)
+    lost = buy_check(console)
     delete_rows(place, lost, *forgotten)
     operation_id = lost.operation_id or ""
     shown = console.recovery.read_record("operation", operation_id)
@@ -101,7 +101,7 @@ def test_a_confirmed_resolution_restores_a_lost_purchase(
     assert isinstance(again, OperationDetails)
     assert (again.record.source, again.record.state) == ("database", "done")
     assert again.record.operator == place.get_account_name("op-a")
-    assert call_for_refusal(lambda: buy(console)).detail["record"] == back
+    assert call_for_refusal(lambda: buy_check(console)).detail["record"] == back
     console.audit.verify_chains()
 
 
@@ -112,10 +112,10 @@ def test_the_providers_answer_about_a_lost_purchase_is_evidence(
     is refused, and AlarmBox's answer is stored as evidence.
     """
     vendor.behaviour = "silent_after_charge"
-    lost = call_for_refusal(lambda: buy(console)).detail["record"]
+    lost = call_for_refusal(lambda: buy_check(console)).detail["record"]
     vendor.behaviour = "answers"
     assert isinstance(lost, CreditCheck)
-    of_other_number = buy(console, TWO).credit_check_id
+    of_other_number = buy_check(console, TWO).credit_check_id
     of_other_client = console.credit_checks.purchase(PurchaseRequest(ONE, "2")).credit_check_id
     delete_rows(place, lost, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
     operation_id = lost.operation_id or ""
@@ -142,18 +142,18 @@ def test_a_lost_purchase_is_restored_under_another_row_id(
     backup, file = place.folder / "backup.db", place.folder / "console.db"
     shutil.copy(file, backup)
     with place.desk(vendor, clock) as before:
-        lost = buy(before)
+        lost = buy_check(before)
     for side in ("console.db-wal", "console.db-shm"):
         (place.folder / side).unlink(missing_ok=True)
     shutil.copy(backup, file)
     with place.desk(vendor, clock) as after:
         (alert,) = after.alerts.list_alerts()
         after.alerts.acknowledge(alert.id, "the backup is meant to stay")
-        assert buy(after, TWO).id == lost.id
+        assert buy_check(after, TWO).id == lost.id
         view = after.recovery.read_record("operation", lost.operation_id or "")
         assert isinstance(view, OperationDetails)
         assert (view.record.subject_id, view.record.corporation_number, view.timeline) == (None, ONE, ())
-        assert call_for_refusal(lambda: buy(after)).detail["source"] == "desk"
+        assert call_for_refusal(lambda: buy_check(after)).detail["source"] == "desk"
         after.recovery.probe("operation", lost.operation_id or "")
         (back,) = after.lookup.find_records(ONE).credit_checks
         assert back.id != lost.id
@@ -165,23 +165,23 @@ def test_two_people_end_a_lost_purchase(console: Console, vendor: LedgerVendor, 
     again.
     """
     vendor.behaviour = "silent_before_charge"
-    record = call_for_refusal(lambda: buy(console)).detail["record"]
+    record = call_for_refusal(lambda: buy_check(console)).detail["record"]
     assert isinstance(record, CreditCheck)
     delete_rows(place, record, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
     operation_id = record.operation_id or ""
 
-    def resolve(evidence: str, by: Console = console) -> object:
+    def resolve_operation(evidence: str, by: Console = console) -> object:
         return by.recovery.resolve("operation", operation_id, "error", evidence).record
 
-    assert call_for_refusal(lambda: resolve("  ")).code == "no_evidence"
-    resolve("their list is empty")
-    assert call_for_refusal(lambda: resolve("still empty")).code == "same_person"
-    assert call_for_refusal(lambda: buy(console)).code == "already_purchased"
+    assert call_for_refusal(lambda: resolve_operation("  ")).code == "no_evidence"
+    resolve_operation("their list is empty")
+    assert call_for_refusal(lambda: resolve_operation("still empty")).code == "same_person"
+    assert call_for_refusal(lambda: buy_check(console)).code == "already_purchased"
     with place.open_console_of_person(console, "lead-b") as other:
-        freed = resolve("not on the bill", other)
+        freed = resolve_operation("not on the bill", other)
     assert isinstance(freed, Operation)
     vendor.behaviour = "answers"
-    assert buy(console).state == "success"
+    assert buy_check(console).state == "success"
 
 
 @pytest.mark.engines("sqlite")
@@ -192,16 +192,16 @@ def test_a_vanished_renewal_still_blocks_and_is_named(
     purchase, which would be refused; both name the lost renewal.
     """
     vendor.behaviour = "refuses"
-    assert call_for_refusal(lambda: buy(console)).code == "provider_refused"
+    assert call_for_refusal(lambda: buy_check(console)).code == "provider_refused"
     (failed,) = console.lookup.find_records(ONE).credit_checks
     vendor.behaviour = "answers"
-    old = buy(console)
+    old = buy_check(console)
     clock.at += timedelta(days=400)
-    renewal = buy(console, renew=True)
+    renewal = buy_check(console, renew=True)
     assert read_next_step(console, failed) == "next.bought_since"
     assert read_next_step(console, old) == "next.open_successor"
     delete_rows(place, renewal, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
-    blocker = call_for_refusal(lambda: buy(console)).detail["record"]
+    blocker = call_for_refusal(lambda: buy_check(console)).detail["record"]
     assert isinstance(blocker, CreditCheck)
     assert blocker.id == old.id
     assert read_next_step(console, failed) == "next.other_renewal_lost"
@@ -217,13 +217,13 @@ def test_a_spool_entry_counts_only_for_its_database(console: Console, vendor: Le
     """A spool entry counts only for the database with the random id that it was written for. A desk uses another
     database in the place of the known one only after a person has accepted it.
     """
-    record = buy(console)
+    record = buy_check(console)
     delete_rows(place, record, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
     place.sql("UPDATE console_meta SET value = 'another' WHERE name = 'database_id'")
     console.close()
     open_health_checks(console.settings).upgrade_schema(accepts_new_database=True)
     with place.desk(vendor) as other:
-        assert buy(other).state == "success"
+        assert buy_check(other).state == "success"
 
 
 def deny_as_two_people(console: Console, place: Place, operation_id: str) -> tuple[str | None, str | None]:
@@ -249,10 +249,10 @@ def test_a_lost_purchase_with_a_spooled_success_cannot_be_denied(
     """The spool has AlarmBox's answer that the lost purchase was made: it can't be denied, its number can't be bought
     again, and a probe restores it.
     """
-    lost = buy(console)
+    lost = buy_check(console)
     delete_rows(place, lost, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
     assert deny_as_two_people(console, place, lost.operation_id or "") == (DENIED_ANSWER, DENIED_ANSWER)
-    assert call_for_refusal(lambda: buy(console)).detail["source"] == "desk"
+    assert call_for_refusal(lambda: buy_check(console)).detail["source"] == "desk"
     assert len(vendor.charges) == 1
     back = console.recovery.probe("operation", lost.operation_id or "")
     assert isinstance(back, CreditCheck)
@@ -267,15 +267,15 @@ def test_a_lost_purchase_with_a_spooled_answer_cannot_be_denied(
     a second purchase.
     """
 
-    def lose() -> None:
+    def delete_record() -> None:
         (row,) = place.sql(f"SELECT id FROM hansha_alarmbox_credit_checks WHERE corporation_number = '{ONE}'")
         place.sql(DELETE_CHECK_SQL.format(row[0]), DELETE_OPERATIONS_SQL.format(row[0]))
 
-    vendor.during = lose
-    operation_id = str(call_for_refusal(lambda: buy(console)).detail["operation_id"])
+    vendor.during = delete_record
+    operation_id = str(call_for_refusal(lambda: buy_check(console)).detail["operation_id"])
     vendor.during = lambda: None
     assert deny_as_two_people(console, place, operation_id) == (DENIED_ANSWER, DENIED_ANSWER)
-    assert call_for_refusal(lambda: buy(console)).detail["source"] == "desk"
+    assert call_for_refusal(lambda: buy_check(console)).detail["source"] == "desk"
     assert len(vendor.charges) == 1
 
 
@@ -286,17 +286,17 @@ def test_an_answer_after_the_denial_holds_the_number_again(
     number is refused again, and a probe restores the purchase.
     """
     vendor.behaviour = "silent_after_charge"
-    lost = call_for_refusal(lambda: buy(console)).detail["record"]
+    lost = call_for_refusal(lambda: buy_check(console)).detail["record"]
     vendor.behaviour = "answers"
     assert isinstance(lost, CreditCheck)
     delete_rows(place, lost, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
     operation_id = lost.operation_id or ""
     assert deny_as_two_people(console, place, operation_id) == (None, None)
-    report = vendor.report(vendor.charges[0])
+    report = vendor.report_charge(vendor.charges[0])
     spool = console._context.spool
     spool.set_cipher(console._context.cipher)
     spool.store_answer(operation_id, Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, report))
-    assert call_for_refusal(lambda: buy(console)).detail["source"] == "desk"
+    assert call_for_refusal(lambda: buy_check(console)).detail["source"] == "desk"
     assert len(vendor.charges) == 1
     assert deny_as_two_people(console, place, operation_id) == (DENIED_ANSWER, DENIED_ANSWER)
     back = console.recovery.probe("operation", operation_id)
@@ -310,14 +310,14 @@ def test_a_lost_purchase_bought_at_another_desk_cannot_be_denied(
     """The desk that bought has written the lost purchase with its id into the database: another desk, whose spool
     doesn't have it, refuses a denial and a second purchase.
     """
-    lost, context = buy(console), console._context
+    lost, context = buy_check(console), console._context
     delete_rows(place, lost, DELETE_CHECK_SQL, DELETE_OPERATIONS_SQL)
     entries = context.spool.read_entries(context.database_id)
     store_lost_operations(context, entries)
     console.close()
     with place.desk(vendor, desk=1) as other:
         assert deny_as_two_people(other, place, lost.operation_id or "")[0] == DENIED_ANSWER
-        assert call_for_refusal(lambda: buy(other)).detail["source"] == "desk"
+        assert call_for_refusal(lambda: buy_check(other)).detail["source"] == "desk"
 
 
 UNDO_ANSWER_STATEMENTS = (
@@ -339,7 +339,7 @@ def test_a_backup_from_before_the_answer_keeps_the_claim(
     """A backup from before the answer is restored, so the purchase is unknown again: the spool has the answer, so
     people can't deny the purchase, and a probe settles it.
     """
-    bought = buy(console)
+    bought = buy_check(console)
     for table in ("hansha_alarmbox_credit_checks", "operations"):
         place.drop_table_triggers(table)
     delete_rows(place, bought, *UNDO_ANSWER_STATEMENTS)
@@ -349,7 +349,7 @@ def test_a_backup_from_before_the_answer_keeps_the_claim(
                 lambda at=desk: at.recovery.resolve("credit-check", bought.id, "error", "not on their list")
             )
         assert (denied.code, denied.detail["reason"]) == ("evidence_mismatch", "answer_on_desk")
-    assert call_for_refusal(lambda: buy(console)).code == "already_purchased"
+    assert call_for_refusal(lambda: buy_check(console)).code == "already_purchased"
     back = console.recovery.probe("credit-check", bought.id)
     assert isinstance(back, CreditCheck)
     assert (back.state, back.credit_check_id) == ("success", bought.credit_check_id)
@@ -364,7 +364,7 @@ def test_a_restored_older_backup_asks_the_provider_first(
     """AlarmBox doesn't answer, or has another number under this id by now: a probe of the restored purchase is
     refused, and the purchase stays unknown.
     """
-    bought = buy(console)
+    bought = buy_check(console)
     for table in ("hansha_alarmbox_credit_checks", "operations"):
         place.drop_table_triggers(table)
     delete_rows(place, bought, *UNDO_ANSWER_STATEMENTS)
@@ -384,20 +384,20 @@ def test_a_backup_from_before_the_contradiction_keeps_the_claim(
     without the case. The spool still refuses a purchase, a probe opens the case again, and its acknowledgement frees
     the number.
     """
-    bought = buy(console)
+    bought = buy_check(console)
     for table in ("hansha_alarmbox_credit_checks", "operations"):
         place.drop_table_triggers(table)
     denied = UNDO_ANSWER_STATEMENTS[0].replace("'pending', certainty = 'unknown'", "'error', certainty = 'known'")
     denied = denied.replace("work_state = 'needs_review', work_reason = 'no_list_call'", "work_state = 'none'")
     failed = UNDO_ANSWER_STATEMENTS[1].replace("'unknown'", "'failed'")
     delete_rows(place, bought, denied, failed)
-    refused = call_for_refusal(lambda: buy(console))
+    refused = call_for_refusal(lambda: buy_check(console))
     assert (refused.code, refused.detail.get("source")) == ("already_purchased", "desk")
     assert refused.detail["operation_id"] == bought.operation_id
     console.recovery.probe("operation", bought.operation_id or "")
     (case,) = console.alerts.list_alerts()
     assert (case.rule_id, case.observed) == ("contradicted", f"bought {bought.credit_check_id}")
-    assert call_for_refusal(lambda: buy(console)).detail["reason"] == "denied_but_bought"
+    assert call_for_refusal(lambda: buy_check(console)).detail["reason"] == "denied_but_bought"
     assert len(vendor.charges) == 1
     console.alerts.acknowledge(case.id, "AlarmBox has cancelled it")
-    assert buy(console).state == "success"
+    assert buy_check(console).state == "success"

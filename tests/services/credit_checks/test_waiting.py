@@ -71,11 +71,11 @@ def test_a_waiting_purchase_is_made_after_the_running_one(
     """A purchase that waits for the lease of another purchase is made when that one has ended."""
     with place.open_desk(sandbox, person="op-b") as other:
 
-        def progress(step: str) -> None:
+        def release_when_waiting(step: str) -> None:
             if step == "waiting":
                 sandbox.control.release_calls()
 
-        assert other.credit_checks.purchase(make_request(SECOND), progress).state == "success"
+        assert other.credit_checks.purchase(make_request(SECOND), release_when_waiting).state == "success"
         assert running_purchase.result(PATIENCE_SECONDS).state == "success"
 
 

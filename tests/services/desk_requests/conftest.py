@@ -19,13 +19,13 @@ def team_database(request: pytest.FixtureRequest) -> Iterator[PooledDatabase]:
     with use_shared_nodes(request.param) as nodes:
         database = PooledDatabase(nodes)
         yield database
-        database.drop()
+        database.drop_database()
 
 
 @pytest.fixture
 def place(request: pytest.FixtureRequest, team_database: PooledDatabase) -> Iterator[Place]:
     """The emptied database of the team, on the engine of `team_database`."""
-    team_database.empty()
+    team_database.restore_content()
     engine: Engine = request.node.callspec.params["team_database"]
     with make_quick_folder() as folder:
         yield ServerPlace(engine, folder, team_database)

@@ -131,12 +131,12 @@ def test_a_worker_of_another_version_answers(place: Place, sandbox: Sandbox, mon
         bought = desk.credit_checks.purchase(PurchaseRequest(number, "1"))
         written = execution._serialize_answer
 
-        def of_another_version(answer: CallAnswer, *, is_repetition: bool = False) -> str:
+        def write_as_other_version(answer: CallAnswer, *, is_repetition: bool = False) -> str:
             """Return the answer's text as a worker of another version writes it."""
             text = written(answer, is_repetition=is_repetition)
             return text.replace("corporation_number", "corporation_no")
 
-        monkeypatch.setattr(execution, "_serialize_answer", of_another_version)
+        monkeypatch.setattr(execution, "_serialize_answer", write_as_other_version)
         unread = call_for_refusal(lambda: desk.credit_checks.refetch(bought.id, request_id="fetch"))
         assert (unread.code, unread.detail["reason"]) == ("possible_repeat", "answer_unreadable")
         assert names_both_versions(unread)
@@ -172,12 +172,14 @@ def test_a_worker_of_another_version_answers_with_an_unknown_error(
         written = execution._serialize_answer
         for status, expected in ((4, ("outcome_unknown", "asked")), (3, ("possible_repeat", "answer_unreadable"))):
 
-            def of_another_version(answer: CallAnswer, *, is_repetition: bool = False, status: int = status) -> str:
+            def write_as_other_version(
+                answer: CallAnswer, *, is_repetition: bool = False, status: int = status
+            ) -> str:
                 content = json.loads(written(answer, is_repetition=is_repetition))
                 error = json.dumps({"code": "code_of_a_newer_version", "status": status, "detail": {"map": {}}})
                 return json.dumps({**content, "answer": error})
 
-            monkeypatch.setattr(execution, "_serialize_answer", of_another_version)
+            monkeypatch.setattr(execution, "_serialize_answer", write_as_other_version)
             unread = call_for_refusal(lambda: desk.credit_checks.purchase(PurchaseRequest(number, "1")))
             assert (unread.code, unread.detail["reason"]) == expected
             assert unread.exit_status == status
@@ -230,7 +232,7 @@ def test_a_refund_by_desk_requests_needs_two_people(place: Place, sandbox: Sandb
         open_payment_desk(place, sandbox, clock) as scene,
         place.open_desk(sandbox, clock, person="lead-b", desk=3) as checker,
     ):
-        scene.console.payments.start(scene.order("ORD-1", 3300), "paypay")
+        scene.console.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
         scene.money.move_payment("paypay", "ORD-1", "paid")
         paid = scene.find_payment("paypay", "ORD-1")
         assert paid is not None

@@ -147,7 +147,7 @@ def test_a_desk_without_credentials_offers_the_same(place: Place, sandbox: Sandb
         open_console(load_settings_without_credentials(place), clock) as desk,
     ):
         bought = scene.console.credit_checks.purchase(PurchaseRequest(number, "1"))
-        scene.console.payments.start(scene.order("ORD-1", 3300), "paypay")
+        scene.console.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
         scene.money.move_payment("paypay", "ORD-1", "paid")
         paid = scene.find_payment("paypay", "ORD-1")
         assert paid is not None

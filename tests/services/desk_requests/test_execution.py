@@ -112,10 +112,10 @@ def test_a_worker_that_ends_returns_its_unbegun_request(
     """
     desk, first, second = desk_and_workers
 
-    def interrupted(_call: object) -> object:
+    def raise_interrupted(_call: object) -> object:
         raise Interrupted
 
-    first.desk_requests._commands = {"probe": interrupted}
+    first.desk_requests._commands = {"probe": raise_interrupted}
     request = store_request(desk)
     assert not first.desk_requests.execute_next()
     taken = take_next_request(second)
@@ -145,18 +145,18 @@ def test_an_answer_that_cannot_be_stored(
     desk, worker, _ = desk_and_workers
     sound, refused = requests.store_answer, [0]
 
-    def store(tx: Transaction, taken: TakenDeskRequest, text: str, last_step: str | None = None) -> bool:
+    def refuse_or_store(tx: Transaction, taken: TakenDeskRequest, text: str, last_step: str | None = None) -> bool:
         if refused[0]:
             refused[0] -= 1
             raise ConsoleError(ErrorCode.NOT_ALLOWED, {"reason": NotAllowedReason.REFUSED_BY_THE_DATABASE})
         return sound(tx, taken, text, last_step)
 
-    def fail(_call: object) -> object:
+    def raise_already_decided(_call: object) -> object:
         raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"state": "completed"})
 
-    monkeypatch.setattr(requests, "store_answer", store)
+    monkeypatch.setattr(requests, "store_answer", refuse_or_store)
     told = []
-    for command, times in ((lambda _: "sound", 2), (lambda _: "sound", 3), (fail, 3)):
+    for command, times in ((lambda _: "sound", 2), (lambda _: "sound", 3), (raise_already_decided, 3)):
         worker.desk_requests._commands = {"probe": command}
         request, refused[0] = store_request(desk), times
         assert worker.desk_requests.execute_next()

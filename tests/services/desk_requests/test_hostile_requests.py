@@ -48,7 +48,7 @@ TEXTS = (
 )  # fmt: skip
 
 
-def connect(place: Place, person: str = "op-a") -> Any:
+def open_connection(place: Place, person: str = "op-a") -> Any:
     """Return a plain database connection with the person's account."""
     assert isinstance(place, ServerPlace)
     parts = urlsplit(place.url(person))
@@ -142,7 +142,7 @@ def test_no_argument_stops_a_worker(place: Place, sandbox: Sandbox, worker: Cons
     """The worker ends each request with hostile arguments, for every command, without an internal error and without a
     purchase.
     """
-    with closing(connect(place)) as line:
+    with closing(open_connection(place)) as line:
         for command, form in DESK_REQUEST_FORM_BY_COMMAND.items():
             insert_request(line, command, '[{"made": "subprocess:Popen", "of": {"args": "id"}}]')
             for text in {text for text in _make_hostile_arguments(command) if len(text) < LONGEST_ARGUMENTS_BYTES}:
@@ -179,7 +179,7 @@ def test_a_request_whose_columns_contradict_its_arguments_is_refused(
         {"subject_kind": "company", "subject_id": number, "proposed": "error"},
         {"subject_kind": "company", "subject_id": number, "evidence_sha256": "0" * 64},
     )  # fmt: skip
-    with closing(connect(place)) as line:
+    with closing(open_connection(place)) as line:
         for lie in lies:
             insert_request(line, "purchase", json.dumps([request]), **lie)
         insert_request(line, "probe", '["credit-check", "1"]', subject_kind="credit-check", subject_id="2")
@@ -215,7 +215,7 @@ def test_a_shortened_audit_entry_keeps_its_request_id(place: Place, worker: Cons
     entry = {"what": "credit-check.opened", "subject_kind": "credit-check", "subject_id": "1", "result": "done",
              "reason": None, "detail": {"a": ""}}  # fmt: skip
     length = LONGEST_ARGUMENTS_BYTES - len(json.dumps(entry))
-    with closing(connect(place)) as line:
+    with closing(open_connection(place)) as line:
         request = insert_request(line, "audit", json.dumps(entry | {"detail": {"a": "x" * length}}))
     while worker.desk_requests.execute_next():
         pass
@@ -242,7 +242,7 @@ def test_an_audit_entry_of_an_unknown_action_is_refused(place: Place, sandbox: S
         {"what": "x" * 100, "result": "refused"}, {"what": None}, {"result": "x"}, {"subject_id": {"a": 1}},
         {"subject_kind": 7}, {"detail": [1]}, {"detail": {"a": "\ud800"}}, {"reason": []},
     ]  # fmt: skip
-    with closing(connect(place)) as line:
+    with closing(open_connection(place)) as line:
         for more in forged:
             insert_request(line, "audit", json.dumps(entry | more))
         for text in (*TEXTS, json.dumps(entry).replace("{}", '{"a": 1e999}')):
@@ -271,7 +271,7 @@ def test_an_entry_that_the_database_refuses_is_not_tried_for_ever(
     place: Place, worker: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """For every reason of the database's refusal, the request ends, and the audit trail has an entry about it."""
-    with closing(connect(place)) as line:
+    with closing(open_connection(place)) as line:
         insert_request(line, "audit", json.dumps({"what": "story.opened", "subject_kind": None, "subject_id": None,
                                           "result": "done", "reason": None, "detail": {}}))  # fmt: skip
     root = parse_audit_entry("x", json.dumps({"what": "audit.exported", "subject_kind": "audit", "subject_id": None,
@@ -293,7 +293,7 @@ def test_a_request_that_ends_every_worker_is_given_up(place: Place, sandbox: San
     is an unknown outcome, and an audit entry is written.
     """
     context = worker._context
-    with closing(connect(place)) as line:
+    with closing(open_connection(place)) as line:
         insert_request(line, "probe", '["credit-check", "1"]', subject_kind="credit-check", subject_id="1")
     for _ in range(MAX_EXECUTIONS_PER_REQUEST):
         taken = context.write(lambda tx: requests.take_next_request(tx, context.make_holder(), 45))
@@ -313,7 +313,7 @@ def test_many_requests_of_one_person_do_not_delay_another(place: Place, worker: 
     """
     context = worker._context
 
-    def take(*, only_first_of_person: bool = False) -> str | None:
+    def take_request(*, only_first_of_person: bool = False) -> str | None:
         """Take the next request and return its person; None if there is none."""
         taken = context.write(
             lambda tx: requests.take_next_request(
@@ -323,27 +323,29 @@ def test_many_requests_of_one_person_do_not_delay_another(place: Place, worker: 
         return None if taken is None else taken.person
 
     mine, other = place.get_account_name("op-a"), place.get_account_name("lead-b")
-    with closing(connect(place)) as line, closing(connect(place, "lead-b")) as second:
+    with closing(open_connection(place)) as line, closing(open_connection(place, "lead-b")) as second:
         for number in range(60):
             insert_request(
                 line, "probe", "[]", subject_kind="credit-check", subject_id="1" if number < 40 else str(number)
             )
-        assert take() == mine
+        assert take_request() == mine
         insert_request(second, "probe", "[]", subject_kind="credit-check", subject_id="1")
         insert_request(second, "probe", "[]", subject_kind="payment", subject_id="7")
-        assert take(only_first_of_person=True) is None  # the only one of lead-b that may run is the second one
-        assert [take() for _ in range(3)].count(other) == 1
+        assert (
+            take_request(only_first_of_person=True) is None
+        )  # the only one of lead-b that may run is the second one
+        assert [take_request() for _ in range(3)].count(other) == 1
         insert_request(second, "audit", "{}")
-        assert take() == mine
+        assert take_request() == mine
     place.sql("UPDATE requests SET lease_expires = 1 WHERE state = 'taken'")
-    assert take(only_first_of_person=True) in (mine, other)
+    assert take_request(only_first_of_person=True) in (mine, other)
 
 
 def test_many_requests_about_one_record_do_not_delay_another_person(place: Place, worker: Console) -> None:
     """Two people send requests about one record: the worker executes them in turns, and each person's requests in
     their order.
     """
-    with closing(connect(place)) as line, closing(connect(place, "lead-b")) as other:
+    with closing(open_connection(place)) as line, closing(open_connection(place, "lead-b")) as other:
         mine = [insert_request(line, "probe", "[]", subject_kind="refund", subject_id="1") for _ in range(5)]
         theirs = [insert_request(other, "probe", "[]", subject_kind="refund", subject_id="1") for _ in range(2)]
     while worker.desk_requests.execute_next():
@@ -355,7 +357,7 @@ def test_many_requests_about_one_record_do_not_delay_another_person(place: Place
 def test_an_uncommitted_request_does_not_delay_another_person(place: Place, worker: Console) -> None:
     """A person inserts a request and doesn't commit: another person's requests are still executed."""
     read_committed = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED"
-    with closing(connect(place)) as line, closing(connect(place, "lead-b")) as other:
+    with closing(open_connection(place)) as line, closing(open_connection(place, "lead-b")) as other:
         with line.cursor() as cursor, other.cursor() as cursor_of_other:
             cursor.execute(read_committed)
             cursor.execute("BEGIN")
@@ -383,7 +385,7 @@ def test_a_person_stores_a_limited_number_of_requests(place: Place) -> None:
     assert MAX_REQUESTS_PER_HOUR == 10_000
     add = "INSERT INTO request_files (request, part, content) VALUES (%s, %s, 'x')"
     # First the files: an insertion reads all requests of its person, which takes long when there are 10,000 of them.
-    with closing(connect(place)) as line, line.cursor() as cursor:
+    with closing(open_connection(place)) as line, line.cursor() as cursor:
         parts = [insert_request(line, "resolve", "[]", evidence_sha256="0" * 64) for _ in range(51)]
         for request in parts[:50]:
             for part in range(10):
@@ -398,12 +400,12 @@ def test_a_person_stores_a_limited_number_of_requests(place: Place) -> None:
         f" FROM ({table}) numbers WHERE n >= {len(parts)}",
         f"UPDATE requests SET who = '{place.get_account_name('op-a')}' WHERE state = 'ended'",
     )
-    with closing(connect(place)) as line, closing(connect(place, "lead-b")) as other:
+    with closing(open_connection(place)) as line, closing(open_connection(place, "lead-b")) as other:
         with pytest.raises(pymysql.MySQLError, match="in an hour"):
             insert_request(line, "probe", "[]")
         insert_request(other, "probe", "[]")
     place.sql("UPDATE requests SET at = at - INTERVAL 1 HOUR WHERE state = 'ended'")
-    with closing(connect(place)) as line, line.cursor() as cursor:
+    with closing(open_connection(place)) as line, line.cursor() as cursor:
         insert_request(line, "probe", "[]")
         with pytest.raises(pymysql.MySQLError, match="too many files"):
             cursor.execute(add, (parts[50], 0))
@@ -417,7 +419,7 @@ def test_uncommitted_requests_count_for_the_limit(place: Place, isolation: str) 
     start_team_mode(place, "op-a")
     columns = "id, action, args, who, at, expires_at, evidence_sha256"
     with ExitStack() as stack:
-        lines = [stack.enter_context(closing(connect(place))) for _ in range(2)]
+        lines = [stack.enter_context(closing(open_connection(place))) for _ in range(2)]
         for line in lines:
             cursor = stack.enter_context(line.cursor())
             cursor.execute(f"SET SESSION TRANSACTION ISOLATION LEVEL {isolation}")
@@ -450,7 +452,7 @@ def test_a_request_id_is_nobody_elses(place: Place, sandbox: Sandbox, worker: Co
         third = invent_numbers(3, seed=79)[2]
         again = other.credit_checks.purchase(PurchaseRequest(third, "1"), request_id=row)
     assert [record.corporation_number for record in (mine, theirs, again)] == [first, second, third]
-    with closing(connect(place, "lead-b")) as line, pytest.raises(pymysql.MySQLError):
+    with closing(open_connection(place, "lead-b")) as line, pytest.raises(pymysql.MySQLError):
         insert_request(line, "probe", "[]", id=row)
     assert place.sql(f"SELECT who, action FROM requests WHERE id = '{row}'") == [
         (place.get_account_name("op-a"), "purchase")

@@ -27,7 +27,7 @@ def read_limit(console: Console) -> Limit:
     return limit
 
 
-def refusal_code(console: Console, *arguments: object) -> str:
+def read_refusal_code(console: Console, *arguments: object) -> str:
     """Return the code of the error with which setting this limit is refused."""
     with pytest.raises(ConsoleError) as refused:
         console.limits.set_limit(*arguments)  # type: ignore[arg-type]
@@ -53,19 +53,21 @@ def test_a_second_administrator_sets_the_proposed_limit(place: Place, sandbox: S
         assert before.proposed is None
         with answer_password_prompts(place, "op-b"):
             proposed = first.limits.set_limit("per_refund", "JPY", NEW_LIMIT, request_id="mine")
-            assert refusal_code(first, "per_refund", "JPY", NEW_LIMIT) == "same_person"
+            assert read_refusal_code(first, "per_refund", "JPY", NEW_LIMIT) == "same_person"
         assert (proposed.value, proposed.proposed, proposed.proposed_by) == (
             before.value,
             NEW_LIMIT,
             place.get_account_name("op-b"),
         )
         assert read_limit(second) == proposed
-        assert refusal_code(second, "per_refund", "JPY", NEW_LIMIT) == "not_allowed"  # nobody has typed the password
+        assert (
+            read_refusal_code(second, "per_refund", "JPY", NEW_LIMIT) == "not_allowed"
+        )  # nobody has typed the password
         with answer_password_prompts(place, "op-a"):
-            assert refusal_code(operator, "per_refund", "JPY", NEW_LIMIT) == "not_allowed"
+            assert read_refusal_code(operator, "per_refund", "JPY", NEW_LIMIT) == "not_allowed"
         with answer_password_prompts(place, "lead-c"):
-            assert refusal_code(second, "per_dream", "JPY", NEW_LIMIT) == "not_found"
-            assert refusal_code(second, "per_refund", "JPY", LARGEST_LIMIT + 1) == "invalid_amount"
+            assert read_refusal_code(second, "per_dream", "JPY", NEW_LIMIT) == "not_found"
+            assert read_refusal_code(second, "per_refund", "JPY", LARGEST_LIMIT + 1) == "invalid_amount"
             now_set = second.limits.set_limit("per_refund", "JPY", NEW_LIMIT)
         assert (now_set.value, now_set.proposed) == (NEW_LIMIT, None)
         with answer_password_prompts(place, "op-b"):
@@ -91,9 +93,9 @@ def test_two_administrator_names_decide_on_an_embedded_database(tmp_path: Path) 
             console.people.add_person(Person(name, frozenset({role}), may_buy=False))
         before = read_limit(console)
         console.limits.set_limit("per_refund", "JPY", NEW_LIMIT)
-        assert refusal_code(console, "per_refund", "JPY", NEW_LIMIT) == "same_person"
+        assert read_refusal_code(console, "per_refund", "JPY", NEW_LIMIT) == "same_person"
         with console.acting_as("op-a"):
-            assert refusal_code(console, "per_refund", "JPY", NEW_LIMIT) == "not_allowed"
+            assert read_refusal_code(console, "per_refund", "JPY", NEW_LIMIT) == "not_allowed"
         with console.acting_as("adm-g"):
             assert read_limit(console) == Limit("per_refund", "JPY", before.value, NEW_LIMIT, "adm-f")
             assert console.limits.set_limit("per_refund", "JPY", NEW_LIMIT).value == NEW_LIMIT
@@ -117,6 +119,6 @@ def test_a_proposal_of_a_former_administrator_does_not_count(tmp_path: Path, cha
             assert read_limit(console) == before
             assert console.limits.set_limit("per_refund", "JPY", NEW_LIMIT).proposed_by == "adm-g"
             assert read_limit(console) == Limit("per_refund", "JPY", before.value, NEW_LIMIT, "adm-g")
-            assert refusal_code(console, "per_refund", "JPY", NEW_LIMIT) == "same_person"
+            assert read_refusal_code(console, "per_refund", "JPY", NEW_LIMIT) == "same_person"
         with console.acting_as("adm-h"):
             assert console.limits.set_limit("per_refund", "JPY", NEW_LIMIT).value == NEW_LIMIT

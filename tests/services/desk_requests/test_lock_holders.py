@@ -35,7 +35,7 @@ from tests.support.team_mode import execute_desk_requests, start_team_mode
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 
-def connect(place: Place, person: str, desk: int = 0) -> Any:
+def open_connection(place: Place, person: str, desk: int = 0) -> Any:
     """Return a plain connection of the person's account to the node that the worker or desk with this number uses."""
     assert isinstance(place, ServerPlace)
     parts = urlsplit(place.url(person))
@@ -111,7 +111,7 @@ def test_a_session_that_locks_other_peoples_rows_is_ended(place: Place, sandbox:
     """
     with execute_and_end_lock_holders(worker):
         for count, (statements, number) in enumerate(zip(LOCKS, invent_numbers(len(LOCKS), seed=101), strict=True)):
-            with closing(connect(place, "op-a", 1)) as line, line.cursor() as cursor:
+            with closing(open_connection(place, "op-a", 1)) as line, line.cursor() as cursor:
                 cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE")
                 cursor.execute("SET SESSION innodb_lock_wait_timeout = 1000 /*M! , idle_transaction_timeout = 0 */")
                 cursor.execute("BEGIN")
@@ -149,11 +149,11 @@ def wait_for_sessions_end(place: Place, person: str) -> None:
 def execute_in_thread(stack: ExitStack, cursor: Any, statement: str) -> None:
     """Execute the statement in a thread and ignore its error; the stack waits for the thread."""
 
-    def execute() -> None:
+    def execute_ignoring_errors() -> None:
         with suppress(pymysql.MySQLError):
             cursor.execute(statement)
 
-    thread = Thread(target=execute)
+    thread = Thread(target=execute_ignoring_errors)
     thread.start()
     stack.callback(thread.join)
 
@@ -164,7 +164,7 @@ def lock_in_turn(place: Place, statement: str, over: Event) -> None:
     """
     while not over.is_set():
         try:
-            with closing(connect(place, "op-a", 1)) as line, line.cursor() as cursor:
+            with closing(open_connection(place, "op-a", 1)) as line, line.cursor() as cursor:
                 cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE")
                 cursor.execute("BEGIN")
                 cursor.execute(statement)
@@ -192,9 +192,13 @@ def test_an_account_that_blocks_others_repeatedly_is_locked(
     for attacker in attackers:
         attacker.start()
 
-    def are_all_out() -> bool:
+    def are_all_sessions_ended() -> bool:
         """Try to store a request as lead-b; return True if all attacking sessions were refused."""
-        with closing(connect(place, "lead-b", 1)) as line, line.cursor() as cursor, suppress(pymysql.MySQLError):
+        with (
+            closing(open_connection(place, "lead-b", 1)) as line,
+            line.cursor() as cursor,
+            suppress(pymysql.MySQLError),
+        ):
             cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
             cursor.execute("SET SESSION innodb_lock_wait_timeout = 4")
             cursor.execute("INSERT INTO requests (id, action, args) VALUES (%s, 'audit', '{}')", (make_request_id(),))
@@ -202,16 +206,16 @@ def test_an_account_that_blocks_others_repeatedly_is_locked(
 
     try:
         with execute_and_end_lock_holders(worker):
-            wait_until(are_all_out, "the end of the attack")
+            wait_until(are_all_sessions_ended, "the end of the attack")
             buy_as_lead(place, sandbox, number)
         with pytest.raises(pymysql.MySQLError, match="locked"):
-            connect(place, "op-a", 1)
+            open_connection(place, "op-a", 1)
     finally:
         over.set()
         for attacker in attackers:
             attacker.join()
         start_team_mode(place, "op-a")
-    connect(place, "op-a", 1).close()
+    open_connection(place, "op-a", 1).close()
     assert place.sql("SELECT COUNT(*) FROM audit_log WHERE what = 'lock_holder.locked_out'") == [(1,)]
 
 
@@ -224,10 +228,10 @@ def hand_over_lock(place: Place, worker: Console, stack: ExitStack, *, queued: b
     """
     assert isinstance(place, ServerPlace)
     looking, waiting = (
-        stack.enter_context(closing(line)) for line in (connect_as_owner(place), connect(place, "lead-b", 1))
+        stack.enter_context(closing(line)) for line in (connect_as_owner(place), open_connection(place, "lead-b", 1))
     )
     cursor, waiting_cursor = stack.enter_context(looking.cursor()), stack.enter_context(waiting.cursor())
-    lines = [stack.enter_context(closing(connect(place, "op-a", 1))) for _ in range(3)]
+    lines = [stack.enter_context(closing(open_connection(place, "op-a", 1))) for _ in range(3)]
     holding = [stack.enter_context(line.cursor()) for line in lines]
     for each in (*holding, waiting_cursor):
         each.execute("SET SESSION innodb_lock_wait_timeout = 1000 /*M! , idle_transaction_timeout = 0 */")
@@ -235,16 +239,16 @@ def hand_over_lock(place: Place, worker: Console, stack: ExitStack, *, queued: b
         each.execute("SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE")
     waiting_cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
 
-    def lock(number: int) -> None:
+    def lock_gap(number: int) -> None:
         """Lock the gap in this session of op-a."""
         holding[number].execute("BEGIN")
         holding[number].execute("SELECT COUNT(*) FROM own_requests WHERE id > 'f'")
 
-    def read(query: str) -> Any:
+    def read_row(query: str) -> Any:
         cursor.execute(query)
         return cursor.fetchone()
 
-    lock(0)
+    lock_gap(0)
     execute_in_thread(
         stack,
         waiting_cursor,
@@ -260,14 +264,14 @@ def hand_over_lock(place: Place, worker: Console, stack: ExitStack, *, queued: b
     def read_wait() -> Any:
         """Return when lead-b's wait began, and 1 if it is long enough."""
         Event().wait(BETWEEN_LOOKS_SECONDS)
-        return read(wait)
+        return read_row(wait)
 
     wait_until(lambda: read_wait()[1] == 1, "a long wait")
     before, _ = read_wait()
     dates_anew = place.engine != "mysql"  # MySQL dates a wait once
-    wait_until(lambda: read("SELECT MICROSECOND(SYSDATE(6)) < 200000")[0] == 1, "the beginning of a second")
-    (handed_on,) = read("SELECT SYSDATE()")
-    lock(1)
+    wait_until(lambda: read_row("SELECT MICROSECOND(SYSDATE(6)) < 200000")[0] == 1, "the beginning of a second")
+    (handed_on,) = read_row("SELECT SYSDATE()")
+    lock_gap(1)
     lines[0].commit()
     wait_until(lambda: (read_wait()[0] != before) == dates_anew, "the wait for the second session")
     if queued:
@@ -281,11 +285,11 @@ def hand_over_lock(place: Place, worker: Console, stack: ExitStack, *, queued: b
 
         def is_queued() -> bool:
             Event().wait(BETWEEN_LOOKS_SECONDS)
-            return bool(read(waits) == (1,))
+            return bool(read_row(waits) == (1,))
 
         wait_until(is_queued, "the wait of the second session")
     ended = worker.blocking_session_ender.end_blocking_sessions()
-    (seconds,) = read(f"SELECT TIMESTAMPDIFF(SECOND, '{handed_on}', SYSDATE())")
+    (seconds,) = read_row(f"SELECT TIMESTAMPDIFF(SECOND, '{handed_on}', SYSDATE())")
     return ended, seconds
 
 
@@ -340,7 +344,8 @@ def test_a_session_that_only_reads_is_not_ended(place: Place, worker: Console) -
     start_team_mode(place, *readers)
     with ExitStack() as stack:
         lines = [
-            stack.enter_context(closing(connect(place, name, 1))) for name in (readers[0], who, readers[1], waits)
+            stack.enter_context(closing(open_connection(place, name, 1)))
+            for name in (readers[0], who, readers[1], waits)
         ]
         cursors = [stack.enter_context(line.cursor()) for line in lines]
         for cursor, name in zip(cursors, (readers[0], who, readers[1], waits), strict=True):
@@ -355,13 +360,13 @@ def test_a_session_that_only_reads_is_not_ended(place: Place, worker: Console) -
             cursor.execute("BEGIN")
             cursor.execute("SELECT COUNT(*) FROM own_requests WHERE id > 'f'")
 
-        def looks() -> bool:
+        def look_for_lock_holders() -> bool:
             """Let the worker look; return True if the locking session has ended."""
             Event().wait(BETWEEN_LOOKS_SECONDS)
             worker.blocking_session_ender.end_blocking_sessions()
             return has_ended_session(place, lines[1])
 
-        wait_until(looks, "the end of the session that locks")
+        wait_until(look_for_lock_holders, "the end of the session that locks")
         assert not has_ended_session(place, lines[0])
         assert not has_ended_session(place, lines[2])
     worker.blocking_session_ender.close()
@@ -374,7 +379,9 @@ def test_no_session_forges_how_long_a_statement_takes(place: Place, worker: Cons
     assert isinstance(place, ServerPlace)
     ender = worker.blocking_session_ender
     with ExitStack() as stack:
-        holding, waiting = (stack.enter_context(closing(connect(place, name, 1))) for name in ("lead-b", "op-a"))
+        holding, waiting = (
+            stack.enter_context(closing(open_connection(place, name, 1))) for name in ("lead-b", "op-a")
+        )
         cursor, waiting_cursor = stack.enter_context(holding.cursor()), stack.enter_context(waiting.cursor())
         if place.engine != "mysql":
             with pytest.raises(pymysql.MySQLError, match="secure-timestamp"):
@@ -401,7 +408,7 @@ def test_no_session_forges_how_long_a_statement_takes(place: Place, worker: Cons
         cursor.execute("ROLLBACK")
     wait_for_sessions_end(place, "op-a")
     with ExitStack() as stack:
-        sleeping = stack.enter_context(closing(connect(place, "op-a", 1)))
+        sleeping = stack.enter_context(closing(open_connection(place, "op-a", 1)))
         sleeping_cursor = stack.enter_context(sleeping.cursor())
         sleeping_cursor.execute("SET timestamp = 2000000000")
         execute_in_thread(stack, sleeping_cursor, "SELECT SLEEP(600)")
@@ -435,7 +442,7 @@ def test_a_wait_for_an_own_session_is_hardly_counted(place: Place, worker: Conso
     assert isinstance(place, ServerPlace)
     wait_for_sessions_end(place, "op-a")
     with ExitStack() as stack:
-        lines = [stack.enter_context(closing(connect(place, "op-a", 1))) for _ in range(2)]
+        lines = [stack.enter_context(closing(open_connection(place, "op-a", 1))) for _ in range(2)]
         for line in lines:
             cursor = stack.enter_context(line.cursor())
             cursor.execute("SET SESSION innodb_lock_wait_timeout = 1000 /*M! , idle_transaction_timeout = 0 */")
@@ -447,12 +454,12 @@ def test_a_wait_for_an_own_session_is_hardly_counted(place: Place, worker: Conso
             else:
                 execute_in_thread(stack, cursor, asks)
 
-        def looks() -> bool:
+        def look_for_lock_holders() -> bool:
             Event().wait(BETWEEN_LOOKS_SECONDS)
             worker.blocking_session_ender.end_blocking_sessions()
             return has_ended_session(place, lines[0])
 
-        wait_until(looks, "the end of the first session")
+        wait_until(look_for_lock_holders, "the end of the first session")
     wait_for_sessions_end(place, "op-a")
     wait_until(
         lambda: worker.blocking_session_ender.end_blocking_sessions() == 0, "the entries about the ended session"
@@ -477,7 +484,7 @@ def test_a_session_that_does_not_end_keeps_no_other_one(
     assert isinstance(place, ServerPlace)
     with ExitStack() as stack:
         for table in ("operators", "limits"):
-            line = stack.enter_context(closing(connect(place, "op-a", 1)))
+            line = stack.enter_context(closing(open_connection(place, "op-a", 1)))
             cursor = stack.enter_context(line.cursor())
             cursor.execute("SET SESSION innodb_lock_wait_timeout = 1000 /*M! , idle_transaction_timeout = 0 */")
             cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE")
@@ -492,13 +499,13 @@ def test_a_session_that_does_not_end_keeps_no_other_one(
             )
         ended = 0
 
-        def looks() -> bool:
+        def look_for_lock_holders() -> bool:
             nonlocal ended
             Event().wait(BETWEEN_LOOKS_SECONDS)
             ended += worker.blocking_session_ender.end_blocking_sessions()
             return ended >= 2
 
-        wait_until(looks, "the end of both sessions")
+        wait_until(look_for_lock_holders, "the end of both sessions")
         assert ended == 2
         for _ in range(2):
             Event().wait(BETWEEN_LOOKS_SECONDS)
@@ -512,7 +519,7 @@ def test_a_session_that_does_not_end_keeps_no_other_one(
 
 def test_a_session_that_blocks_no_other_stays_connected(place: Place, sandbox: Sandbox, worker: Console) -> None:
     """An open transaction for which nobody waits isn't ended."""
-    with closing(connect(place, "op-a", 1)) as line, line.cursor() as cursor:
+    with closing(open_connection(place, "op-a", 1)) as line, line.cursor() as cursor:
         cursor.execute("BEGIN")
         cursor.execute("SELECT COUNT(*) FROM sagas")
         assert worker.blocking_session_ender.end_blocking_sessions() == 0
@@ -520,7 +527,7 @@ def test_a_session_that_blocks_no_other_stays_connected(place: Place, sandbox: S
             set_repeated_blockers(conn, {place.get_account_name("op-a")})  # also if a worker says so without a reason
             assert end_next_blocking_session(conn) is None
         cursor.execute("SELECT 1")
-    connect(place, "op-a", 1).close()
+    open_connection(place, "op-a", 1).close()
     worker.blocking_session_ender.close()
 
 
@@ -537,7 +544,7 @@ def prepared_transaction(place: Place) -> Iterator[None]:
     """
     assert isinstance(place, ServerPlace)
     server = place.database.nodes[0]
-    with closing(connect(place, "op-a", 1)) as line, line.cursor() as cursor:
+    with closing(open_connection(place, "op-a", 1)) as line, line.cursor() as cursor:
         try:
             cursor.execute("XA START 'a','b',7")
         except pymysql.MySQLError:
@@ -585,15 +592,15 @@ def test_repeated_short_waits_end_the_blocking_session(place: Place, worker: Con
                 )
             over.wait(1)
 
-    def looks() -> int:
+    def look_for_lock_holders() -> int:
         over.wait(BETWEEN_LOOKS_SECONDS)
         return worker.blocking_session_ender.end_blocking_sessions()
 
-    with prepared_transaction(place), closing(connect(place, "lead-b", 1)) as line, line.cursor() as cursor:
+    with prepared_transaction(place), closing(open_connection(place, "lead-b", 1)) as line, line.cursor() as cursor:
         asking = Thread(target=ask_again_and_again, args=(cursor,))
         asking.start()
         try:
-            wait_until(lambda: looks() == 1, "the end of the prepared transaction")
+            wait_until(lambda: look_for_lock_holders() == 1, "the end of the prepared transaction")
         finally:
             over.set()
             asking.join()
@@ -621,9 +628,9 @@ def test_an_account_has_a_limited_number_of_connections(place: Place, sandbox: S
     assert isinstance(place, ServerPlace)
     with ExitStack() as stack:
         wait_for_sessions_end(place, "op-a")
-        lines = [stack.enter_context(closing(connect(place, "op-a", 1))) for _ in range(MAX_CONNECTIONS)]
+        lines = [stack.enter_context(closing(open_connection(place, "op-a", 1))) for _ in range(MAX_CONNECTIONS)]
         with pytest.raises(pymysql.MySQLError, match="max_user_connections"):
-            connect(place, "op-a", 1)
+            open_connection(place, "op-a", 1)
         assert len(lines) == MAX_CONNECTIONS
         stack.enter_context(execute_desk_requests(worker))
         buy_as_lead(place, sandbox, number)

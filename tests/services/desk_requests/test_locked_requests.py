@@ -18,8 +18,8 @@ from tests.services.desk_requests.test_execution import read_request_state, stor
 from tests.services.desk_requests.test_lock_holders import (
     allow_for_readers,
     buy_as_lead,
-    connect,
     execute_and_end_lock_holders,
+    open_connection,
 )
 from tests.support.invented import invent_numbers
 from tests.support.places import Place
@@ -52,7 +52,7 @@ def open_locking_transaction(place: Place, statement: str, *requests: str) -> It
     """Inside the block op-a has executed the statement for each request in one open transaction without time limits;
     the block gets the connection.
     """
-    with closing(connect(place, "op-a", 1)) as line, line.cursor() as cursor:
+    with closing(open_connection(place, "op-a", 1)) as line, line.cursor() as cursor:
         cursor.execute("SET SESSION innodb_lock_wait_timeout = 1000 /*M! , idle_transaction_timeout = 0 */")
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED")
         cursor.execute("BEGIN")

@@ -107,12 +107,12 @@ def test_a_waiting_window_reports_a_withdrawal(
     wait = RequestWait()
     worker.desk_requests.announce_presence()
 
-    def buy() -> CreditCheck:
+    def buy_reporting_state() -> CreditCheck:
         with report_request_state_to(wait):
             return desk.credit_checks.purchase(PurchaseRequest(number, "1"), request_id="mine")
 
     with ThreadPoolExecutor(1) as thread:
-        bought = thread.submit(buy)
+        bought = thread.submit(buy_reporting_state)
         wait_until(lambda: wait.desk_request_id is not None, "the request")
         assert wait.desk_request_id is not None
         assert not wait.is_taken
@@ -123,7 +123,7 @@ def test_a_waiting_window_reports_a_withdrawal(
     assert wait.is_over
     assert not sandbox.ledger.list_charges_of_number(number)
     with execute_desk_requests(worker):
-        assert buy().corporation_number == number
+        assert buy_reporting_state().corporation_number == number
     assert len(sandbox.ledger.list_charges_of_number(number)) == 1
     assert not desk._context.spool.list_own_requests(desk._context.database_id) - {
         wait.desk_request_id,

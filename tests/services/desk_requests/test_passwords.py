@@ -57,7 +57,7 @@ def waiting_refund(place: Place, sandbox: Sandbox, clock: MovedClock) -> Iterato
         opened.enter_context(execute_desk_requests(worker))
         scene = opened.enter_context(open_payment_desk(place, sandbox, clock))
         checker = opened.enter_context(place.open_desk(sandbox, clock, person="lead-b", desk=3))
-        scene.console.payments.start(scene.order("ORD-1", 3300), "paypay")
+        scene.console.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
         scene.money.move_payment("paypay", "ORD-1", "paid")
         paid = scene.find_payment("paypay", "ORD-1")
         assert paid is not None
@@ -105,7 +105,7 @@ def test_a_command_without_a_terminal_needs_a_password_descriptor(
     place, id = waiting_refund.place, str(waiting_refund.refund.id)
     terminal = Terminal(place.make_environment(sandbox.url, "lead-b", 4))
 
-    def reject(password: str | None) -> CommandResult:
+    def reject_by_command(password: str | None) -> CommandResult:
         """Reject the refund by the command, with this password in a descriptor; None: without one."""
         if password is None:
             return terminal.json("refund", "reject", id, "--reason", "too late")
@@ -115,10 +115,10 @@ def test_a_command_without_a_terminal_needs_a_password_descriptor(
         return terminal.json("refund", "reject", id, "--reason", "too late", OPERATOR_PASSWORD_FD=str(ours))
 
     for password, ending in ((None, PASSWORD_NEEDED_ERROR), ("not the password", WRONG_PASSWORD_ERROR)):
-        refused = reject(password)
+        refused = reject_by_command(password)
         assert refused.exit_status_and_code == (3, ending[0])
         assert refused.error["detail"]["reason"] == ending[1]
-    done = reject(get_password_of(place, "lead-b"))
+    done = reject_by_command(get_password_of(place, "lead-b"))
     assert (done.status, done.data["state"]) == (0, "rejected")
 
 

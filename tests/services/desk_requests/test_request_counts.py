@@ -8,7 +8,7 @@ from typing import Any
 import pymysql
 import pytest
 
-from tests.services.desk_requests.test_hostile_requests import connect, insert_request
+from tests.services.desk_requests.test_hostile_requests import insert_request, open_connection
 from tests.support.places import Place
 from tests.support.team_mode import start_team_mode
 
@@ -54,7 +54,7 @@ def store_old_requests(place: Place, person: str, count: int) -> None:
 def test_old_requests_are_not_read(place: Place, action: str) -> None:
     """2,000 older requests of a person, which are never deleted, don't make a new request read more rows."""
     start_team_mode(place, "op-a")
-    with closing(connect(place)) as line:
+    with closing(open_connection(place)) as line:
         few = count_rows_read_for_request(line, action)
         store_old_requests(place, "op-a", OLD_REQUESTS)
         many = count_rows_read_for_request(line, action)
@@ -71,7 +71,7 @@ def test_an_open_transaction_of_one_person_delays_no_other_person(place: Place, 
     people = ("lead-b", "op-a", "op-b")
     start_team_mode(place, *people)
     with ExitStack() as stack:
-        lines = [stack.enter_context(closing(connect(place, person))) for person in people]
+        lines = [stack.enter_context(closing(open_connection(place, person))) for person in people]
         for line in lines:
             store_request_and_entry(line)
         place.sql("UPDATE requests SET state = 'lapsed', ended_at = at, at = at - INTERVAL 3 HOUR")
@@ -94,7 +94,7 @@ def test_no_time_zone_moves_the_time_of_a_request(place: Place, zone: str) -> No
     hour older. A fixed offset is accepted and doesn't move the request's time.
     """
     start_team_mode(place, "op-a")
-    with closing(connect(place)) as line, line.cursor() as cursor:
+    with closing(open_connection(place)) as line, line.cursor() as cursor:
         cursor.execute(f"SET SESSION time_zone = '{zone}'")
         if zone == "SYSTEM":
             with pytest.raises(pymysql.MySQLError, match="offset"):

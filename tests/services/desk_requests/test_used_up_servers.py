@@ -27,7 +27,7 @@ from console.store.access.lock_holders import (
 from console.store.database.engine import Database
 from tests.services.desk_requests.test_lock_holders import BETWEEN_LOOKS_SECONDS, execute_in_thread
 from tests.support.server_fixtures import require_engine
-from tests.support.servers import mariadb
+from tests.support.servers import start_private_mariadb
 from tests.support.teams import ROLES_BY_PERSON, Team, open_team
 from tests.support.waiting import wait_until
 
@@ -49,7 +49,7 @@ def people() -> Iterator[Team]:
     """A team in team mode on a small server of its own."""
     require_engine("mariadb")
     with (
-        mariadb(extra_config=(f"max_prepared_stmt_count={_STATEMENTS}",)) as server,
+        start_private_mariadb(extra_config=(f"max_prepared_stmt_count={_STATEMENTS}",)) as server,
         open_team(server, _MEMBERS, asks=True) as made,
     ):
         yield made
@@ -57,7 +57,7 @@ def people() -> Iterator[Team]:
 
 def block_lead(people: Team, stack: ExitStack) -> None:
     """op-a locks rows and doesn't commit; lead-b waits for them."""
-    lines = [stack.enter_context(closing(people.connect(name))) for name in ("op-a", "lead-b")]
+    lines = [stack.enter_context(closing(people.open_connection(name))) for name in ("op-a", "lead-b")]
     holding, waiting = (stack.enter_context(line.cursor()) for line in lines)
     for cursor in (holding, waiting):
         cursor.execute("SET SESSION innodb_lock_wait_timeout = 1000, idle_transaction_timeout = 0")
@@ -104,11 +104,11 @@ def test_a_used_up_server_still_locks_an_account(people: Team, whose: str) -> No
     account = people.names["op-a"]
     with ExitStack() as stack:
         worker = stack.enter_context(closing(Database(people.urls["worker"])))
-        prepare_all(stack.enter_context(stack.enter_context(closing(people.connect(whose))).cursor()))
+        prepare_all(stack.enter_context(stack.enter_context(closing(people.open_connection(whose))).cursor()))
         block_lead(people, stack)
         assert end_next_session(people, worker) == EndedSession(account, SUSPENDED_REASON)
         with pytest.raises(pymysql.MySQLError, match="locked"):
-            people.connect("op-a")
+            people.open_connection("op-a")
     people.server.sql(f"ALTER USER `{account}`@`%` ACCOUNT UNLOCK")
 
 
@@ -124,7 +124,7 @@ def test_a_session_of_an_account_that_cannot_be_locked_is_ended(people: Team) ->
         block_lead(people, stack)
         assert end_next_session(people, worker) == EndedSession(account, BLOCKS_REASON)
     with suppress(pymysql.MySQLError):
-        people.connect("op-a").close()
+        people.open_connection("op-a").close()
 
 
 @pytest.mark.parametrize("whose", [["op-a", "op-a"], ["op-a", "lead-b"]], ids=["one", "two"])
@@ -135,7 +135,7 @@ def test_sessions_that_fill_the_memory_are_ended(people: Team, whose: list[str])
     with ExitStack() as stack:
         worker = stack.enter_context(closing(Database(people.urls["worker"])))
         for name in whose:
-            cursor = stack.enter_context(stack.enter_context(closing(people.connect(name))).cursor())
+            cursor = stack.enter_context(stack.enter_context(closing(people.open_connection(name))).cursor())
             for number in range(MAX_MEMORY_BYTES // _VARIABLE_BYTES // 2 + 1):
                 cursor.execute(f"SET @kept_{number} = REPEAT('x', {_VARIABLE_BYTES})")
         if whose[0] == whose[1]:
@@ -180,8 +180,8 @@ def end_filling_sessions(people: Team, folder: str) -> Generator[EndedSession, N
     with ExitStack() as stack:
         worker = stack.enter_context(closing(Database(people.urls["worker"])))
 
-        def hold() -> None:
-            line = stack.enter_context(closing(people.connect("op-a")))
+        def hold_disk_table() -> None:
+            line = stack.enter_context(closing(people.open_connection("op-a")))
             cursor = stack.enter_context(line.cursor())
             cursor.execute("SET SESSION max_statement_time = 0")
             execute_in_thread(stack, cursor, _HOLD_DISK_TABLE_SQL)
@@ -193,17 +193,17 @@ def end_filling_sessions(people: Team, folder: str) -> Generator[EndedSession, N
         def make_room() -> None:
             Path(folder, "rest").unlink()
 
-        other = stack.enter_context(closing(people.connect("lead-b")))
-        hold()
+        other = stack.enter_context(closing(people.open_connection("lead-b")))
+        hold_disk_table()
         yield from (end_next_session(people, worker, ()) for _ in range(2))
         make_room()
         with pytest.raises(pymysql.MySQLError), other.cursor() as cursor:
             cursor.execute("SELECT 1")
-        other = stack.enter_context(closing(people.connect("lead-b")))
-        hold()
+        other = stack.enter_context(closing(people.open_connection("lead-b")))
+        hold_disk_table()
         yield end_next_session(people, worker, ())
         make_room()
-        hold()
+        hold_disk_table()
         yield end_next_session(people, worker)
         with other.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -215,7 +215,7 @@ def test_sessions_that_fill_the_temporary_folder_are_ended(small_folder: str) ->
     """
     require_engine("mariadb")
     with (
-        mariadb(extra_config=(f"tmpdir={small_folder}",)) as server,
+        start_private_mariadb(extra_config=(f"tmpdir={small_folder}",)) as server,
         open_team(server, _MEMBERS, asks=True) as people,
     ):
         account, other = people.names["op-a"], people.names["lead-b"]
@@ -242,4 +242,4 @@ def test_sessions_that_fill_the_temporary_folder_are_ended(small_folder: str) ->
         wait_until(is_judged, "a look that sees the room")
         assert told == expected
         with pytest.raises(pymysql.MySQLError, match="locked"):
-            people.connect("op-a")
+            people.open_connection("op-a")

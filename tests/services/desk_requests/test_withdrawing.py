@@ -143,13 +143,13 @@ def test_a_request_being_taken_is_not_reported_as_lapsed(
     is_taken, may_commit = Event(), Event()
 
     def take_slowly() -> TakenDeskRequest | None:
-        def work(tx: Transaction) -> TakenDeskRequest | None:
+        def take_and_wait(tx: Transaction) -> TakenDeskRequest | None:
             taken = requests.take_next_request(tx, worker._context.make_holder(), 45.0)
             is_taken.set()
             may_commit.wait(PATIENCE_SECONDS)
             return taken
 
-        return worker._context.write(work)
+        return worker._context.write(take_and_wait)
 
     def is_over() -> bool:
         (row,) = place.sql("SELECT MAX(expires_at) < UTC_TIMESTAMP(6) FROM requests WHERE action = 'purchase'")

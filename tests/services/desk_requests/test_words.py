@@ -38,7 +38,7 @@ def test_a_worker_stores_exactly_the_typed_texts(place: Place, sandbox: Sandbox,
         place.open_desk(sandbox, clock, person="lead-b", desk=3) as checker,
     ):
         desk = scene.console
-        desk.payments.start(scene.order("ORD-1", 3300), "paypay")
+        desk.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
         scene.money.move_payment("paypay", "ORD-1", "paid")
         paid = scene.find_payment("paypay", "ORD-1")
         assert paid is not None
@@ -91,7 +91,7 @@ def test_an_incident_may_be_named_by_any_of_its_alerts(place: Place, sandbox: Sa
         place.open_desk(sandbox, clock, person="lead-b", desk=3) as colleague,
     ):
         desk = scene.console
-        desk.payments.start(scene.order("ORD-1", 3300), "paypay")
+        desk.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
         desk.alerts.acknowledge_each([ALERT, ALERT + 1], "")
         reopened = colleague.incidents.reopen(ALERT + 1, TYPED)
         assert (reopened.id, [step.words for step in reopened.steps]) == (ALERT, [WORDS])

@@ -112,20 +112,20 @@ def _list_desk_objects(console: Console) -> tuple[object, ...]:
 def _cause_every_result(console: Console, sandbox: Sandbox, seen: list[str], monkeypatch: pytest.MonkeyPatch) -> None:
     """Cause successes and failures of every kind, with personal data in every text that a person can type."""
 
-    def buy(number: str) -> ConsoleError | None:
+    def buy_and_record_texts(number: str) -> ConsoleError | None:
         request = PurchaseRequest(number, "1", comment=COMMENT)
         return record_texts_of(lambda: console.credit_checks.purchase(request), seen)
 
-    buy(NUMBERS[0])
+    buy_and_record_texts(NUMBERS[0])
     for number, fault in zip(NUMBERS[1:4], ("close_after_charge", "html", "token_expired"), strict=True):
         sandbox.control.add_fault(fault, call="purchase", number=number)
-        buy(number)
+        buy_and_record_texts(number)
     (unknown,) = console.lookup.find_records(NUMBERS[1]).credit_checks
     record_texts_of(lambda: console.recovery.resolve("credit-check", unknown.id, "error", STATEMENT), seen)
     record_texts_of(lambda: console.recovery.resolve("credit-check", unknown.id, "error", STATEMENT), seen)
     _break_the_database(console, unknown, seen, monkeypatch)
     sandbox.control.revoke_tokens()
-    buy(NUMBERS[4])
+    buy_and_record_texts(NUMBERS[4])
     record_texts_of(console.recovery.run_all_tasks, seen)
 
 

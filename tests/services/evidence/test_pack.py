@@ -575,10 +575,10 @@ def test_ctrl_c_while_a_pack_is_written(pack_desk: PackDesk, monkeypatch: pytest
     lost: list[object] = []
     monkeypatch.setattr(sys, "unraisablehook", lost.append)
 
-    def press(*_: object) -> None:
+    def raise_keyboard_interrupt(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(pack_text, "encode_pack_verification_text", press)
+    monkeypatch.setattr(pack_text, "encode_pack_verification_text", raise_keyboard_interrupt)
     with pytest.raises(KeyboardInterrupt):
         pack_desk.write_pack("case.zip")
     gc.collect()
@@ -596,7 +596,7 @@ def test_only_one_of_two_simultaneous_exports_writes_the_file(
         monkeypatch.setattr("console.settings.unfinished_files._UNNAMED_FILE_FLAG", 0)
     start, endings = Barrier(4), []
 
-    def export() -> None:
+    def write_pack_at_start() -> None:
         start.wait()
         try:
             pack_desk.write_pack()
@@ -604,7 +604,7 @@ def test_only_one_of_two_simultaneous_exports_writes_the_file(
         except ConsoleError as refusal:
             endings.append(refusal.code)
 
-    threads = [Thread(target=export) for _ in range(4)]
+    threads = [Thread(target=write_pack_at_start) for _ in range(4)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -622,10 +622,10 @@ def test_where_files_without_a_name_and_hard_links_are_unknown(
     """
     monkeypatch.setattr("console.settings.unfinished_files._UNNAMED_FILE_FLAG", 0)
 
-    def no_links(self: Path, target: Path) -> None:
+    def raise_no_links(self: Path, target: Path) -> None:
         raise PermissionError("no links here")
 
-    monkeypatch.setattr(Path, "hardlink_to", no_links)
+    monkeypatch.setattr(Path, "hardlink_to", raise_no_links)
     assert verify_pack(Path(pack_desk.write_pack().file)).is_intact
     with pytest.raises(ConsoleError):
         pack_desk.write_pack()
@@ -685,14 +685,14 @@ def test_database_accounts_may_read_the_rows_of_a_pack(sql_server: SqlServer) ->
     with open_team(sql_server) as people, _make_folder() as folder:
         shared = (folder / "documents").as_uri()
 
-        def at_desk(who: str) -> Console:
+        def open_desk(who: str) -> Console:
             url = people.urls[who]
             return open_quick_desk(folder / who, LedgerVendor(), DATABASE_URL=url, DOCUMENTS_URL=shared, OPERATOR="")
 
-        with at_desk("op-a") as desk:
+        with open_desk("op-a") as desk:
             record = desk.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
         for who in ("aud-e", "lead-b", "worker", "adm-f"):
-            with at_desk(who) as desk:
+            with open_desk(who) as desk:
                 file = folder / f"{who}.zip"
                 try:
                     desk.recovery.write_evidence_pack("credit-check", record.id, file)
@@ -752,9 +752,9 @@ def _make_folder() -> Iterator[Path]:
 
 def _pay_and_request_refund(scene: PaymentDesk, number: str) -> int:
     """Pay an order and request a refund of a part; return the refund's id."""
-    payment = scene.payments.start(scene.order(number, 3_300), "paypay").payment
+    payment = scene.payments.start(scene.insert_order(number, 3_300), "paypay").payment
     scene.money.move_payment("paypay", number, "paid")
-    scene.deliver("paypay", number)
+    scene.deliver_notice("paypay", number)
     scene.run_due_tasks()
     return scene.console.refunds.request(RefundRequest(payment.id, "1000", "sent back")).id
 

@@ -92,12 +92,12 @@ def test_a_refused_or_cancelled_bundle_leaves_no_file(pack_desk: PackDesk, recor
     """
     path, write = pack_desk.folder / "all.zip", pack_desk.console.recovery.write_evidence_bundle
 
-    def cancel(done: int, _of: int) -> None:
+    def cancel_after_first(done: int, _of: int) -> None:
         if done:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        write(records, path, cancel)
+        write(records, path, cancel_after_first)
     for wrong, code in (([], "usage"), ([("credit-check", 1 << 40)], "not_found")):
         with pytest.raises(ConsoleError) as refused:
             write(wrong, path)

@@ -44,15 +44,15 @@ def pay_and_refund(scene: PaymentDesk, number: str = "ORD-1") -> tuple[int, Paym
     """Pay an order by a notice and refund a part of it with two people; return the order's id, the payment and the
     refund.
     """
-    order = scene.order(number, 3_300)
+    order = scene.insert_order(number, 3_300)
     payment = scene.payments.start(order, "paypay").payment
     scene.money.move_payment("paypay", number, "paid")
-    scene.deliver("paypay", number)
+    scene.deliver_notice("paypay", number)
     scene.run_due_tasks()
     refund = scene.console.refunds.request(RefundRequest(payment.id, "1000", "sent back"))
     with act_as_lead(scene) as other:
         refund = other.refunds.approve(refund.id)
-    return order, scene.payment(payment.id), refund
+    return order, scene.read_payment(payment.id), refund
 
 
 def has_events_in_order(story: TimelinePage, *wanted: tuple[str, str]) -> bool:
@@ -120,7 +120,7 @@ def test_timelines_of_a_credit_check_and_its_operation_differ(timeline_service: 
     events.
     """
     context = timeline_service._context
-    record = _buy(timeline_service)
+    record = _buy_check(timeline_service)
     story = timeline_service.read_timeline("credit-check", record.id)
     kind = "credit-check"
     assert has_events_in_order(story, ("begun", kind), ("answer", kind), ("change", kind), ("ended", kind))
@@ -204,7 +204,7 @@ def test_a_timeline_has_no_number_of_another_record(scene: PaymentDesk) -> None:
 
 def test_a_timeline_has_no_event_of_another_clients_check(timeline_service: TimelineService) -> None:
     """Two clients bought the same number: the timeline of one check has no event of the other one."""
-    mine, theirs = _buy(timeline_service, client="1"), _buy(timeline_service, client="2")
+    mine, theirs = _buy_check(timeline_service, client="1"), _buy_check(timeline_service, client="2")
     assert mine.corporation_number == theirs.corporation_number
     story = timeline_service.read_timeline("credit-check", mine.id)
     assert {(one.kind, one.id) for one in story.events} == {("credit-check", str(mine.id))}
@@ -247,7 +247,7 @@ def test_pages_of_any_size_give_the_whole_timeline(scene: PaymentDesk) -> None:
 @pytest.mark.parametrize("cursor", ["", "x", "e30", "W10=", "eyJhIjpbMV19", "あ", "bnVsbA=="])
 def test_a_cursor_of_nobody_is_refused(timeline_service: TimelineService, cursor: str) -> None:
     """A cursor that no page has returned is refused with `usage`."""
-    record = _buy(timeline_service)
+    record = _buy_check(timeline_service)
     with pytest.raises(ConsoleError) as caught:
         timeline_service.read_timeline("credit-check", record.id, after_cursor=cursor)
     assert caught.value.code == "usage"
@@ -267,7 +267,7 @@ def test_a_timeline_of_an_unknown_record_is_refused(
 
 def test_the_read_of_a_timeline_adds_no_event(timeline_service: TimelineService) -> None:
     """The opening of a timeline is recorded in the audit trail and doesn't add an event to the timeline."""
-    record = _buy(timeline_service)
+    record = _buy_check(timeline_service)
     before = timeline_service.read_timeline("credit-check", record.id)
     timeline_service._opening_log.flush()
     after = timeline_service.read_timeline("credit-check", record.id)
@@ -279,7 +279,7 @@ def test_the_read_of_a_timeline_adds_no_event(timeline_service: TimelineService)
 
 def test_five_thousand_events_in_flat_memory(timeline_service: TimelineService) -> None:
     """A timeline of 5,000 events is read in order without holding more than a few pages of rows in memory."""
-    record, count = _buy(timeline_service), 5_000
+    record, count = _buy_check(timeline_service), 5_000
     _store_answers(timeline_service, record, count)
     context = timeline_service._context
     with context.database.read() as conn:
@@ -304,7 +304,7 @@ def test_hostile_text_begins_no_new_line(timeline_service: TimelineService) -> N
     """Line ends, control and direction characters in the text of a person or provider don't begin a new line in the
     timeline.
     """
-    record = _buy(timeline_service)
+    record = _buy_check(timeline_service)
     context, evil = timeline_service._context, "a\n2026-01-01 00:00:00 JST  op-a  Approved.\r\x1b[31m\u202egnp"
     row = {"of": record.id, "evil": evil}
     with context.database.write_without_retries() as tx:
@@ -329,7 +329,7 @@ def test_a_person_without_read_rights_is_refused_the_timeline(timeline_service: 
     from console.services.process.context import act_as
     from console.store.access import operators as people
 
-    record = _buy(timeline_service)
+    record = _buy_check(timeline_service)
     admin = Person("adm-f", frozenset({"admin"}), may_buy=False)
     timeline_service._context.write(lambda tx: people.insert_person(tx.conn, admin))
     with act_as("adm-f"), pytest.raises(ConsoleError) as caught:
@@ -352,7 +352,7 @@ def timeline_service() -> Iterator[TimelineService]:
             yield made
 
 
-def _buy(timeline_service: TimelineService, client: str = "1") -> CreditCheck:
+def _buy_check(timeline_service: TimelineService, client: str = "1") -> CreditCheck:
     """Buy a credit check for the client and return it."""
     record: CreditCheck = timeline_service.console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], client))  # type: ignore[attr-defined]
     return record

@@ -254,13 +254,13 @@ def test_a_cancelled_export_leaves_no_file(desk: SampleDesk, tmp_path: Path) -> 
     folder = tmp_path / "exports"
     folder.mkdir()
 
-    def cancel(rows: int) -> None:
+    def cancel_after_first_row(rows: int) -> None:
         if rows:
             raise KeyboardInterrupt
 
     for name in ("list.xlsx", "list.csv"):
         with pytest.raises(KeyboardInterrupt):
-            desk.console.exports.write(ExportRequest(ListName.AUDIT), folder / name, "en", cancel)
+            desk.console.exports.write(ExportRequest(ListName.AUDIT), folder / name, "en", cancel_after_first_row)
     assert list(folder.iterdir()) == []
     assert desk.console.audit.list_entries(1)[0].id == entries
     written = desk.console.exports.write(ExportRequest(ListName.ALERTS), folder / "list.xlsx", "en")

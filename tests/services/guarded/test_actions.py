@@ -68,7 +68,7 @@ class GiftCardProvider:
     def __init__(self) -> None:
         self.answer, self.calls = ANSWERS["sent"], 0
 
-    def send(self) -> Outcome[StartedPayment]:
+    def send_gift(self) -> Outcome[StartedPayment]:
         """Return the set answer, and count the call."""
         self.calls += 1
         return self.answer
@@ -148,7 +148,7 @@ def make_declaration() -> GuardedAction[GiftAttempt, ServiceContext, StartedPaym
         lease=lambda gift: f"gift_{gift.id}",
         check=refuse_sent,
         claim=claim_gift,
-        call=lambda gift, _subject: gift.provider.send(),
+        call=lambda gift, _subject: gift.provider.send_gift(),
         record=lambda _gift, tx, subject, outcome: write_outcome(tx, subject.id, outcome),
         convert_exception=add_gift_to_error,
         make_result=make_result,
@@ -172,12 +172,12 @@ class Shop:
         patch.setitem(machinery.__dict__, "guarded_actions", registry)
         place.sql(TABLE, "INSERT INTO gifts VALUES (1, 'wanted', NULL)")
 
-    def send(self) -> int:
+    def send_gift_guarded(self) -> int:
         """Send gift card 1 as a guarded operation."""
         return self.sending.perform(GiftAttempt(1, self.cards), lambda _step: None, subject_id=1)
 
     @property
-    def gift(self) -> str:
+    def read_gift(self) -> str:
         """The stored state of the gift card."""
         return str(self.place.sql("SELECT state FROM gifts")[0][0])
 
@@ -186,7 +186,7 @@ class Shop:
         """The state of the newest operation of the invented action."""
         return str(self.place.sql("SELECT state FROM operations WHERE action = 'gift.send'")[-1][0])
 
-    def trail(self) -> list[tuple[str, str]]:
+    def list_audit_entries(self) -> list[tuple[str, str]]:
         """Return action and result of the audit entries of the invented action, oldest first."""
         rows = self.place.sql("SELECT what, result FROM audit_log WHERE what LIKE 'gift.%' ORDER BY id")
         return [(str(what), str(result)) for what, result in rows]
@@ -221,7 +221,7 @@ class ProcessKilled(BaseException):
 def kill_at(shop: Shop, at: str) -> None:
     """Let the process end at a failpoint, as by kill -9: it writes nothing afterwards."""
 
-    def gone(*_: object) -> object:
+    def raise_process_killed(*_: object) -> object:
         raise ProcessKilled
 
     with pytest.MonkeyPatch.context() as patch:
@@ -229,13 +229,13 @@ def kill_at(shop: Shop, at: str) -> None:
         class Dies(Failpoints):
             def reach(self, name: str) -> None:
                 if name == at:
-                    patch.setattr(shop.console.database, "write", gone)
-                    patch.setattr(shop.context.spool, "store_answer", gone)
+                    patch.setattr(shop.console.database, "write", raise_process_killed)
+                    patch.setattr(shop.context.spool, "store_answer", raise_process_killed)
                     raise ProcessKilled
 
         shop.context.failpoints = Dies(None)
         with pytest.raises(ProcessKilled):
-            shop.send()
+            shop.send_gift_guarded()
     shop.context.failpoints = Failpoints(None)
 
 
@@ -246,18 +246,18 @@ def test_the_pipeline_performs_an_invented_action(shop: Shop) -> None:
     """The pipeline performs the invented action with one call; journal, spool and audit trail have it like any other
     action.
     """
-    assert shop.send() == 1
-    assert (shop.gift, shop.journal_state, shop.cards.calls) == ("sent", "done", 1)
-    assert shop.trail() == [("gift.send.started", "done")]
+    assert shop.send_gift_guarded() == 1
+    assert (shop.read_gift, shop.journal_state, shop.cards.calls) == ("sent", "done", 1)
+    assert shop.list_audit_entries() == [("gift.send.started", "done")]
     (entry,) = shop.context.spool.read_entries(shop.context.database_id)
     assert (entry.intent.action, entry.state, entry.holds_claim) == ("gift.send", SpoolState.ENDED, True)
 
 
 def test_a_refusal_is_audited(shop: Shop) -> None:
     """Sending the card a second time is refused before anything is written, and the refusal is audited."""
-    shop.send()
-    assert call_for_refusal(shop.send).code == "already_decided"
-    assert (shop.trail()[-1], shop.cards.calls) == (("gift.send", "refused"), 1)
+    shop.send_gift_guarded()
+    assert call_for_refusal(shop.send_gift_guarded).code == "already_decided"
+    assert (shop.list_audit_entries()[-1], shop.cards.calls) == (("gift.send", "refused"), 1)
 
 
 def test_a_refused_call_releases_its_claim(shop: Shop) -> None:
@@ -265,10 +265,10 @@ def test_a_refused_call_releases_its_claim(shop: Shop) -> None:
     can be sent again.
     """
     shop.cards.answer = ANSWERS["refused"]
-    assert call_for_refusal(shop.send).code == "provider_refused"
-    assert (shop.gift, shop.journal_state) == ("wanted", "failed")
+    assert call_for_refusal(shop.send_gift_guarded).code == "provider_refused"
+    assert (shop.read_gift, shop.journal_state) == ("wanted", "failed")
     shop.cards.answer = ANSWERS["sent"]
-    assert shop.send() == 1
+    assert shop.send_gift_guarded() == 1
 
 
 # ---- spool, and recovery
@@ -278,12 +278,12 @@ def test_a_refused_call_releases_its_claim(shop: Shop) -> None:
 def test_an_answer_that_was_not_recorded_is_delivered(shop: Shop) -> None:
     """The database fails after the call: the spool keeps the answer, and the due task delivers it."""
     shop.context.failpoints = RaisesOnce("before_tx2", RuntimeError("the database"))
-    lost = call_for_refusal(shop.send)
+    lost = call_for_refusal(shop.send_gift_guarded)
     told: Mapping[str, object] = lost.detail
     assert (lost.code, told["record"], told["provider_id"]) == ("outcome_unknown", 1, "gift-1")
-    assert shop.gift == "sending"
+    assert shop.read_gift == "sending"
     shop.console.recovery.run_all_tasks()
-    assert (shop.gift, shop.journal_state, shop.cards.calls) == ("sent", "done", 1)
+    assert (shop.read_gift, shop.journal_state, shop.cards.calls) == ("sent", "done", 1)
     assert shop.context.spool.list_undelivered_entries(shop.context.database_id) == ()
 
 
@@ -292,7 +292,7 @@ def test_a_kill_before_the_call_is_settled_as_not_sent(shop: Shop, hand_clock: H
     kill_at(shop, "after_tx1")
     hand_clock.at += LONGER_THAN_A_LEASE
     shop.console.recovery.run_all_tasks()
-    assert (shop.gift, shop.journal_state, shop.cards.calls) == ("wanted", "failed", 0)
+    assert (shop.read_gift, shop.journal_state, shop.cards.calls) == ("wanted", "failed", 0)
 
 
 def test_a_kill_after_the_call_leaves_an_unknown_outcome(shop: Shop, hand_clock: HandClock) -> None:
@@ -307,7 +307,7 @@ def test_a_kill_after_the_call_leaves_an_unknown_outcome(shop: Shop, hand_clock:
         assert journal.list_lapsed_subjects(conn, "gift") == {1}
         assert journal.list_lapsed_by_kind(conn) == {"gift": {1}}
     shop.console.recovery.run_all_tasks()
-    assert (shop.gift, shop.journal_state, shop.cards.calls) == ("unknown", "unknown", 1)
+    assert (shop.read_gift, shop.journal_state, shop.cards.calls) == ("unknown", "unknown", 1)
 
 
 # ---- words, and the registry

@@ -54,13 +54,13 @@ def raise_at_first_calls(name: str, failure: Exception, times: int) -> Iterator[
         module, _, function = name.rpartition(".")
         sound = getattr(__import__(module, fromlist=[function]), function)
 
-        def fail(*arguments: Any) -> Any:
+        def fail_or_call(*arguments: Any) -> Any:
             if len(failed) < times:
                 failed.append(1)
                 raise failure
             return sound(*arguments)
 
-        patch.setattr(name, fail)
+        patch.setattr(name, fail_or_call)
         yield failed
 
 
@@ -130,24 +130,24 @@ def test_an_approval_is_returned_despite_its_refunds_unknown_outcome(place: Plac
     """
     target = money_stage.prepare_target("approve")
 
-    def act() -> Refund:
+    def approve_refund() -> Refund:
         return money_stage.checker.refunds.approve(target.refund, request_id="approve")
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(RefundSubmitter, "submit_refund", _interrupt)
+        patch.setattr(RefundSubmitter, "submit_refund", _raise_interrupt)
         with pytest.raises(KeyboardInterrupt):
-            act()
+            approve_refund()
     money_stage.sandbox.control.add_fault("close_after_charge", call="paypay_refund", payment=target.number)
     money_stage.move_clocks(timedelta(seconds=1))
     money_stage.checker.recovery.run_all_tasks()
-    first, is_repetition = read_answer(act)
+    first, is_repetition = read_answer(approve_refund)
     assert isinstance(first, Refund), first
     assert (first.state, first.certainty, is_repetition) == (RefundState.SUBMITTING, Certainty.UNKNOWN, True)
     money_stage.settle_and_check(target, "done", "an approval")
-    assert read_answer(act) == (first, True)
+    assert read_answer(approve_refund) == (first, True)
     money_stage.check_all_rules()
 
 
-def _interrupt(*_: object, **__: object) -> Refund:
+def _raise_interrupt(*_: object, **__: object) -> Refund:
     """Raise KeyboardInterrupt, as if the process ended."""
     raise KeyboardInterrupt

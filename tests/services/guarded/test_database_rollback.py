@@ -36,7 +36,7 @@ def clock(hand_clock: HandClock) -> HandClock:
     return hand_clock
 
 
-def buy(console: Console, number: str = ONE) -> CreditCheck:
+def buy_check(console: Console, number: str = ONE) -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(number, "1"))
 
 
@@ -95,7 +95,7 @@ def lose_purchase(
 @pytest.fixture
 def lost_purchase(place: Place, vendor: LedgerVendor, clock: HandClock) -> CreditCheck:
     """A purchase that the database lost; the spool of desk 0 has its answer."""
-    return lose_purchase(place, vendor, clock, buy)
+    return lose_purchase(place, vendor, clock, buy_check)
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def lost_unknown_purchase(place: Place, vendor: LedgerVendor, clock: HandClock) 
 
     def buy_unanswered(console: Console) -> CreditCheck:
         vendor.behaviour = "silent_after_charge"
-        refused = call_for_refusal(lambda: buy(console))
+        refused = call_for_refusal(lambda: buy_check(console))
         vendor.behaviour = "answers"
         record = refused.detail["record"]
         assert isinstance(record, CreditCheck)
@@ -125,19 +125,19 @@ def test_every_desk_is_stopped_until_a_person_acknowledges(
         assert knowing.lookup.find_records(ONE).credit_checks == ()
         for console in (knowing, other):
             for number in (ONE, TWO):
-                error = call_for_refusal(lambda console=console, number=number: buy(console, number))
+                error = call_for_refusal(lambda console=console, number=number: buy_check(console, number))
                 assert (error.code, read_missing(error)) == (ERROR_CODE, [told])
         (alert,) = list_stop_alerts(other)
         other.alerts.acknowledge(alert.id, "the disk was put back by mistake")
         for console in (knowing, other):
-            error = call_for_refusal(lambda console=console: buy(console, ONE))
+            error = call_for_refusal(lambda console=console: buy_check(console, ONE))
             assert (error.code, error.detail["source"]) == ("already_purchased", "desk")
-        buy(other, TWO)
-        buy(knowing, THREE)
+        buy_check(other, TWO)
+        buy_check(knowing, THREE)
         other.recovery.probe("operation", lost_purchase.operation_id or "")
         (back,) = other.lookup.find_records(ONE).credit_checks
         assert (back.state, back.credit_check_id) == ("success", lost_purchase.credit_check_id)
-        assert call_for_refusal(lambda: buy(other, ONE)).detail["record"] == back
+        assert call_for_refusal(lambda: buy_check(other, ONE)).detail["record"] == back
         assert list_stop_alerts(knowing) == []
     assert len(vendor.charges) == 3
 
@@ -161,7 +161,7 @@ def test_one_person_alone_cannot_release_a_lost_purchase(
         assert other.recovery.resolve("operation", operation, "error", "not on their list").awaiting
         closed = f"UPDATE approvals SET closed_at = at WHERE subject_id = '{operation}'"
         other._context.write(lambda tx: tx.conn.execute(text(closed)))
-        assert call_for_refusal(lambda: buy(other)).code == "already_purchased"
+        assert call_for_refusal(lambda: buy_check(other)).code == "already_purchased"
     assert len(vendor.charges) == 1
 
 
@@ -170,13 +170,13 @@ def test_a_desk_that_only_read_counts(
 ) -> None:
     """The desk that bought is never opened again: a desk that only read the lost purchase stops all desks."""
     with place.desk(vendor, clock, person="op-b", desk=2) as reader:
-        assert call_for_refusal(lambda: buy(reader)).code == ERROR_CODE
+        assert call_for_refusal(lambda: buy_check(reader)).code == ERROR_CODE
     with place.desk(vendor, clock, desk=1) as third:
-        assert call_for_refusal(lambda: buy(third)).code == ERROR_CODE
+        assert call_for_refusal(lambda: buy_check(third)).code == ERROR_CODE
         (alert,) = list_stop_alerts(third)
         third.alerts.acknowledge(alert.id, "seen")
     with place.desk(vendor, clock, person="op-b", desk=2) as reader:
-        assert buy(reader, TWO).state == "success"
+        assert buy_check(reader, TWO).state == "success"
     assert len(vendor.charges) == 2, lost_purchase
 
 
@@ -189,14 +189,14 @@ def test_a_desk_that_knows_the_lost_purchase_stops_all_desks(
     with place.desk(vendor, clock, person="op-b", desk=2) as reader:
         (alert,) = list_stop_alerts(reader)
         reader.alerts.acknowledge(alert.id, "nothing is known to be missing")
-        buy(reader, TWO)
+        buy_check(reader, TWO)
     with place.desk(vendor, clock) as knowing:
-        error = call_for_refusal(lambda: buy(knowing, THREE))
+        error = call_for_refusal(lambda: buy_check(knowing, THREE))
         assert (error.code, read_missing(error)) == (ERROR_CODE, [(lost_purchase.operation_id, "credit-check", ONE)])
         (alert,) = list_stop_alerts(knowing)
         knowing.alerts.acknowledge(alert.id, "this one is looked after")
-        assert buy(knowing, THREE).state == "success"
-        assert call_for_refusal(lambda: buy(knowing)).detail["source"] == "desk"
+        assert buy_check(knowing, THREE).state == "success"
+        assert call_for_refusal(lambda: buy_check(knowing)).detail["source"] == "desk"
 
 
 def test_a_purchase_repeated_after_a_loss_can_be_renewed(
@@ -209,7 +209,7 @@ def test_a_purchase_repeated_after_a_loss_can_be_renewed(
         (alert,) = list_stop_alerts(reader)
         reader.alerts.acknowledge(alert.id, "nothing is known to be missing")
         clock.at += timedelta(minutes=1)
-        bought_again = buy(reader)
+        bought_again = buy_check(reader)
     with place.desk(vendor, clock) as knowing:
         (alert,) = list_stop_alerts(knowing)
         knowing.alerts.acknowledge(alert.id, "bought twice")
@@ -225,7 +225,7 @@ def test_a_lost_renewal_stops_the_next_one(place: Place, vendor: LedgerVendor, c
     period.
     """
     with place.desk(vendor, clock) as desk:
-        buy(desk)
+        buy_check(desk)
         clock.at += timedelta(days=400)
         put_back = backups.take_backup(place)
         lost_renewal = desk.credit_checks.purchase(PurchaseRequest(ONE, "1", renew=True))
@@ -249,16 +249,16 @@ def test_both_processes_of_a_desk_see_an_acknowledgement(
         (alert,) = list_stop_alerts(one)
         one.alerts.acknowledge(alert.id, "an old copy")
 
-        def overtaken(*given: Any) -> object:
+        def compare_first_and_report(*given: Any) -> object:
             """Let the other process compare first, then report."""
             monkeypatch.setattr(database_rollback, "_report_rollback", real)
             assert database_rollback.find_database_rollback(two._context) is None
             return real(*given)
 
-        monkeypatch.setattr(database_rollback, "_report_rollback", overtaken)
+        monkeypatch.setattr(database_rollback, "_report_rollback", compare_first_and_report)
         assert database_rollback.find_database_rollback(one._context) is None
         assert list_stop_alerts(two) == []
-        assert call_for_refusal(lambda: buy(one)).code == "already_purchased"
+        assert call_for_refusal(lambda: buy_check(one)).code == "already_purchased"
     assert len(vendor.charges) == 1
 
 
@@ -275,10 +275,10 @@ def test_an_acknowledged_loss_is_not_reported_again(
                 lambda tx: knowing._context.record_audit(tx, AuditAction.ALERT_ACKNOWLEDGED, 1, {}, kind="alert")
             )
         other.alerts.acknowledge(alert.id, "an old copy")
-        buy(knowing, TWO)
+        buy_check(knowing, TWO)
         assert database_rollback.find_database_rollback(knowing._context) is None
         assert list_stop_alerts(knowing) == []
-        assert call_for_refusal(lambda: buy(knowing)).code == "already_purchased"
+        assert call_for_refusal(lambda: buy_check(knowing)).code == "already_purchased"
     assert len(vendor.charges) == 2, lost_purchase
 
 
@@ -289,12 +289,12 @@ def test_a_second_loss_is_a_second_stop(
     with place.desk(vendor, clock) as knowing:
         (alert,) = list_stop_alerts(knowing)
         knowing.alerts.acknowledge(alert.id, "seen")
-        buy(knowing, TWO)
+        buy_check(knowing, TWO)
         put_back = backups.take_backup(place)
-        buy(knowing, THREE)
+        buy_check(knowing, THREE)
     put_back()
     with place.desk(vendor, clock) as knowing:
-        error = call_for_refusal(lambda: buy(knowing, TWO))
+        error = call_for_refusal(lambda: buy_check(knowing, TWO))
         assert error.code == ERROR_CODE
         assert THREE in [number for _, _, number in read_missing(error)]
     assert len(vendor.charges) == 3, lost_purchase
@@ -308,19 +308,19 @@ def test_an_empty_database_in_place_of_the_known_one_stops_desks(
     """
     with place.desk(vendor, clock) as before:
         empty = backups.take_backup(place)
-        bought = buy(before)
+        bought = buy_check(before)
     empty()
     place.drop_table_triggers("console_meta")
     place.sql("UPDATE console_meta SET value = 'another' WHERE name = 'database_id'")
     with place.desk(vendor, clock) as knowing, place.desk(vendor, clock, person="op-b", desk=1) as other:
         for console in (knowing, other):
-            error = call_for_refusal(lambda console=console: buy(console, TWO))
+            error = call_for_refusal(lambda console=console: buy_check(console, TWO))
             assert (error.code, read_missing(error)) == (ERROR_CODE, [(bought.operation_id, "credit-check", ONE)])
         (alert,) = list_stop_alerts(other)
         other.alerts.acknowledge(alert.id, "seen")
-        assert buy(knowing, TWO).state == "success"
+        assert buy_check(knowing, TWO).state == "success"
         for console in (knowing, other):
-            assert call_for_refusal(lambda console=console: buy(console)).detail["source"] == "desk"
+            assert call_for_refusal(lambda console=console: buy_check(console)).detail["source"] == "desk"
     assert len(vendor.charges) == 2
 
 
@@ -334,7 +334,7 @@ def test_no_file_is_made_in_the_place_of_a_known_one(
     """
     assert isinstance(place, SqlitePlace)
     with place.desk(vendor, clock) as console:
-        buy(console)
+        buy_check(console)
     place.file.unlink()
     if left != "nothing":
         place.file.touch()
@@ -345,7 +345,7 @@ def test_no_file_is_made_in_the_place_of_a_known_one(
     assert not place.file.exists() or not place.file.stat().st_size
     health.upgrade_schema(accepts_new_database=True)
     with place.desk(vendor, clock) as console:
-        assert buy(console).state == "success"
+        assert buy_check(console).state == "success"
 
 
 @pytest.mark.engines("sqlite")
@@ -363,10 +363,10 @@ def test_restored_under_a_running_desk(place: Place, vendor: LedgerVendor, clock
     """A backup is restored while a desk is running: the desk compares again before its next purchase and stops."""
     with place.desk(vendor, clock) as running:
         put_back = backups.take_backup(place)
-        buy(running, ONE)
+        buy_check(running, ONE)
         put_back()
-        assert call_for_refusal(lambda: buy(running, ONE)).code == ERROR_CODE
-        assert call_for_refusal(lambda: buy(running, TWO)).code == ERROR_CODE
+        assert call_for_refusal(lambda: buy_check(running, ONE)).code == ERROR_CODE
+        assert call_for_refusal(lambda: buy_check(running, TWO)).code == ERROR_CODE
     assert len(vendor.charges) == 1
 
 
@@ -375,11 +375,11 @@ def test_no_false_alarm_under_load(place: Place, rounds: int) -> None:
     """Three threads buy at two desks while another desk is opened repeatedly: no comparison reports a loss."""
     rows, start, told, vendor = invent_numbers(3 * rounds, seed=8), Barrier(4), list[object](), LedgerVendor()
 
-    def work(place_of: int, mine: list[str]) -> None:
+    def buy_at_desk(place_of: int, mine: list[str]) -> None:
         with place.desk(vendor, desk=place_of) as console:
             start.wait()
             for number in mine:
-                buy(console, number)
+                buy_check(console, number)
                 told.append(console.alerts.find_database_rollback())
 
     def compare_anchors() -> None:
@@ -388,7 +388,7 @@ def test_no_false_alarm_under_load(place: Place, rounds: int) -> None:
             with place.desk(vendor, desk=1) as console:
                 told.append(console.alerts.find_database_rollback())
 
-    threads = [Thread(target=work, args=(desk, rows[turn::3])) for turn, desk in enumerate((0, 0, 1))]
+    threads = [Thread(target=buy_at_desk, args=(desk, rows[turn::3])) for turn, desk in enumerate((0, 0, 1))]
     threads.append(Thread(target=compare_anchors))
     for thread in threads:
         thread.start()
@@ -402,6 +402,6 @@ def test_desks_with_a_complete_database_report_no_loss(place: Place, vendor: Led
     """Two desks are opened and closed in turns and buy: none reports a loss."""
     for number, desk in zip(invent_numbers(6, seed=3), (0, 1, 0, 1, 1, 0), strict=True):
         with place.desk(vendor, clock, desk=desk) as console:
-            buy(console, number)
+            buy_check(console, number)
             assert console.alerts.find_database_rollback() is None
     assert len(vendor.charges) == 6

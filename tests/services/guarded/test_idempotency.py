@@ -145,11 +145,11 @@ def test_the_pipeline_refuses_a_used_key(console: Console) -> None:
     pipeline = GuardedPipeline(console._context, heartbeat)
     called: list[str] = []
 
-    def call(fingerprint: str) -> Outcome[None]:
+    def note_call(fingerprint: str) -> Outcome[None]:
         called.append(fingerprint)
         return Outcome(OutcomeClass.SUCCEEDED, "done", SendingCertainty.YES)
 
-    def operation(fingerprint: str) -> GuardedOperation[None]:
+    def make_operation(fingerprint: str) -> GuardedOperation[None]:
         return GuardedOperation(
             action=AuditAction.PAYMENT_START,
             lease=None,
@@ -158,14 +158,14 @@ def test_the_pipeline_refuses_a_used_key(console: Console) -> None:
             check=lambda _conn: None,
             may_be_refused=lambda _conn: True,
             claim=lambda _tx, _id: ClaimedRecord("payment", 1, None, None, KEY, fingerprint),
-            call=lambda subject: call(subject.fingerprint),
+            call=lambda subject: note_call(subject.fingerprint),
             record=lambda _tx, _subject, _outcome: None,
             deliver=lambda _id, _outcome: True,
         )
 
-    pipeline.run(operation("3300 JPY"), lambda _step: None)
-    repeated = call_for_refusal(lambda: pipeline.run(operation("3300 JPY"), lambda _step: None))
-    other = call_for_refusal(lambda: pipeline.run(operation("9900 JPY"), lambda _step: None))
+    pipeline.run(make_operation("3300 JPY"), lambda _step: None)
+    repeated = call_for_refusal(lambda: pipeline.run(make_operation("3300 JPY"), lambda _step: None))
+    other = call_for_refusal(lambda: pipeline.run(make_operation("9900 JPY"), lambda _step: None))
     heartbeat.close()
     assert (repeated.code, other.code, called) == ("already_decided", "possible_repeat", ["3300 JPY"])
 

@@ -31,7 +31,7 @@ from tests.support.places import Place
 from tests.support.quick_desks import HandClock
 from tests.support.refusals import call_for_refusal
 from tests.support.server_fixtures import require_server
-from tests.support.servers import RedisServer, redis
+from tests.support.servers import RedisServer, start_private_redis
 
 UNUSED_REDIS_URL = "redis://127.0.0.1:9/0"
 KEY, PRINT, RESULT = make_payment_key("M-1", "ORD-1"), "3300 JPY", '{"payment": 17}'
@@ -51,7 +51,7 @@ def uptime(hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> HandClock:
 def own_redis() -> Iterator[RedisServer]:
     """A Redis server that these tests may empty."""
     require_server("redis")
-    with redis() as server:
+    with start_private_redis() as server:
         yield server
 
 
@@ -126,12 +126,12 @@ def call_before_method(
     """Call `act` once, before the next call of this method of the cache."""
     method = getattr(cache, name)
 
-    def late(*words: Any) -> Any:
+    def act_and_call(*words: Any) -> Any:
         patch.setattr(cache, name, method)
         act()
         return method(*words)
 
-    patch.setattr(cache, name, late)
+    patch.setattr(cache, name, act_and_call)
 
 
 def test_a_stored_result_is_answered_without_the_database(
@@ -239,7 +239,7 @@ def test_a_slow_reader_with_the_new_epoch_restores_no_deleted_result(
     late write has no effect.
     """
 
-    def deleted() -> None:
+    def delete_result() -> None:
         assert key_service.delete_result(KEY)
         delete_all_entries(redis_server)
         uptime.at += timedelta(seconds=1)
@@ -247,7 +247,7 @@ def test_a_slow_reader_with_the_new_epoch_restores_no_deleted_result(
 
     store_result(key_service)
     delete_all_entries(redis_server)
-    call_before_method(monkeypatch, get_cache(other), "store_result", deleted)
+    call_before_method(monkeypatch, get_cache(other), "store_result", delete_result)
     assert other.find_result(KEY, PRINT) == RESULT
     assert other.find_result(KEY, PRINT) is None
 
@@ -262,11 +262,11 @@ def test_a_slow_writer_restores_no_deleted_result_in_redis(
     again. The late write has no effect.
     """
 
-    def used_again() -> None:
+    def replace_result() -> None:
         assert other.delete_result(KEY)
         store_result(other, "second")
 
-    call_before_method(monkeypatch, get_cache(key_service), "store_result", used_again)
+    call_before_method(monkeypatch, get_cache(key_service), "store_result", replace_result)
     store_result(key_service, "first")
     for _ in range(3):
         assert key_service.find_result(KEY, PRINT) == other.find_result(KEY, PRINT) == "second"

@@ -26,7 +26,7 @@ def proxy(place: Place) -> Iterator[SqlProxy]:
 @pytest.fixture
 def key_service(place: Place, proxy: SqlProxy) -> Iterator[IdempotencyKeyService]:
     """The idempotency service of a desk that uses the proxy."""
-    told = place.make_environment(UNUSED_URL) | {"CONSOLE_DATABASE_URL": proxy.url(place.url())}
+    told = place.make_environment(UNUSED_URL) | {"CONSOLE_DATABASE_URL": proxy.make_url(place.url())}
     with open_console(Settings.load(told)) as console:
         assert console.idempotency.store_result(acquire_key(console.idempotency, "any key"), RESULT)
         assert console.idempotency.delete_result("any key")

@@ -54,11 +54,11 @@ def select_events(told: list[dict[str, Any]], event: LogEvent) -> list[dict[str,
 @pytest.mark.engines("sqlite")
 def test_a_payment_writes_one_log_event_per_step(scene: PaymentDesk) -> None:
     """The start of a payment, its code and its notice each write one event; the first two have one correlation id."""
-    order = scene.order("ORD-1", 3300)
+    order = scene.insert_order("ORD-1", 3300)
     with collect_events() as told:
         payment = scene.payments.start(order, "paypay").payment
         scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
-        scene.payments.receive_notice(scene.post("paypay", "ORD-1"))
+        scene.payments.receive_notice(scene.make_provider_notice("paypay", "ORD-1"))
     (begun,), (token,) = select_events(told, LogEvent.PAYMENT_INITIATED), select_events(told, LogEvent.TOKEN_RECEIVED)
     assert (begun["payment"], begun["order"], begun["provider"]) == (payment.id, order, "paypay")
     assert (token["payment"], token["correlation"]) == (payment.id, begun["correlation"])
@@ -82,7 +82,7 @@ def test_a_signature_that_proves_nothing(scene: PaymentDesk) -> None:
 @pytest.mark.engines("sqlite")
 def test_a_failed_call_logs_its_number_of_tries(scene: PaymentDesk, clock: MovedClock) -> None:
     """A failing poll writes events with the kind of the call, without its ids, and with the number of the attempt."""
-    payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
+    payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     scene.control.add_fault("status:503", call="paypay_payment", times=50)
     with collect_events() as told:
         for _ in range(3):
@@ -127,11 +127,11 @@ def test_a_wait_for_a_lease_is_logged(place: Place, monkeypatch: pytest.MonkeyPa
         assert taken is not None
         nap = context.clock.sleep
 
-        def given_back(seconds: float) -> None:
+        def release_and_sleep(seconds: float) -> None:
             context.write(lambda tx: leases.release(tx.conn, taken))
             nap(seconds)
 
-        monkeypatch.setattr(context.clock, "sleep", given_back)
+        monkeypatch.setattr(context.clock, "sleep", release_and_sleep)
         with collect_events() as told:
             console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
             console.credit_checks.purchase(PurchaseRequest(OTHER, "1"))

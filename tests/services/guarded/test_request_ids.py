@@ -46,7 +46,7 @@ def console(place: Place, vendor: LedgerVendor, clock: HandClock) -> Iterator[Co
         yield desk
 
 
-def buy(
+def buy_check(
     console: Console, number: str = NUMBER, client: str = "1", request_id: str | None = REQUEST_ID
 ) -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(number, client), request_id=request_id)
@@ -54,7 +54,7 @@ def buy(
 
 def read_purchase_error(console: Console, *asked: Any, **named: Any) -> ConsoleError:
     """Return the error with which the purchase is refused."""
-    return call_for_refusal(lambda: buy(console, *asked, **named))
+    return call_for_refusal(lambda: buy_check(console, *asked, **named))
 
 
 def read_written_rows(place: Place) -> list[list[tuple[Any, ...]]]:
@@ -79,19 +79,19 @@ def test_a_repeated_purchase_returns_the_first_record(place: Place, console: Con
     that it is a repeat.
     """
     with request_ids.watch_for_repeated_request() as first:
-        record = buy(console)
+        record = buy_check(console)
     assert not first.is_repetition
     with place.desk(vendor, desk=1) as other:
         for desk in (console, console, other):
             with request_ids.watch_for_repeated_request() as again:
-                assert require_no_effect(place, vendor, lambda desk=desk: buy(desk)) == record  # type: ignore[misc]
+                assert require_no_effect(place, vendor, lambda desk=desk: buy_check(desk)) == record  # type: ignore[misc]
             assert again.is_repetition
-    assert vendor.count(NUMBER) == 1
+    assert vendor.count_charges(NUMBER) == 1
 
 
 def test_a_purchase_without_a_request_id_stores_none(place: Place, console: Console, vendor: LedgerVendor) -> None:
     """Without a request id no row is written for it, and a second purchase is refused because of the claim."""
-    buy(console, request_id=None)
+    buy_check(console, request_id=None)
     assert read_purchase_error(console, request_id=None).code == "already_purchased"
     assert place.sql("SELECT * FROM request_ids") == []
 
@@ -107,11 +107,11 @@ def test_a_providers_refusal_is_kept(
     vendor.behaviour = behaviour
     first = read_purchase_error(console)
     vendor.behaviour = "answers"
-    again = require_no_effect(place, vendor, lambda: buy(console))
+    again = require_no_effect(place, vendor, lambda: buy_check(console))
     assert isinstance(again, ConsoleError)
     assert (first.code, again.code, again.exit_status) == (code, code, status)
     assert again.detail == {**first.detail, "duplicate": True}
-    assert buy(console, request_id="another").state == "success"
+    assert buy_check(console, request_id="another").state == "success"
 
 
 def test_a_call_that_sent_nothing_releases_its_request_id(console: Console, vendor: LedgerVendor) -> None:
@@ -119,22 +119,22 @@ def test_a_call_that_sent_nothing_releases_its_request_id(console: Console, vend
     with other arguments.
     """
     assert read_purchase_error(console, "1180301018772").exit_status == 2
-    buy(console, OTHER_NUMBER, request_id=None)
+    buy_check(console, OTHER_NUMBER, request_id=None)
     assert read_purchase_error(console, OTHER_NUMBER).code == "already_purchased"
     vendor.behaviour = "unreachable"
     assert read_purchase_error(console).exit_status == 6
     vendor.behaviour = "answers"
-    assert buy(console).state == "success"
-    assert vendor.count(NUMBER) == 1
+    assert buy_check(console).state == "success"
+    assert vendor.count_charges(NUMBER) == 1
 
 
 def test_other_arguments_and_other_commands_are_refused(place: Place, console: Console, vendor: LedgerVendor) -> None:
     """The same id with other arguments or another command is refused, nothing is sent, and the refusal is audited."""
-    record = buy(console)
+    record = buy_check(console)
     asked = dict(vendor.asked)
     for other in (
-        lambda: buy(console, OTHER_NUMBER),
-        lambda: buy(console, client="2"),
+        lambda: buy_check(console, OTHER_NUMBER),
+        lambda: buy_check(console, client="2"),
         lambda: console.credit_checks.refetch(record.id, request_id=REQUEST_ID),
         lambda: console.recovery.probe("credit-check", record.id, request_id=REQUEST_ID),
         lambda: console.recovery.add_note("credit-check", record.id, "words", request_id=REQUEST_ID),
@@ -149,10 +149,10 @@ def test_other_arguments_and_other_commands_are_refused(place: Place, console: C
 
 def test_a_request_id_belongs_to_one_person(place: Place, console: Console, vendor: LedgerVendor) -> None:
     """The same id used by another person is another request. Upper and lower case differ."""
-    buy(console)
+    buy_check(console)
     with place.open_console_of_person(console, "lead-b") as other:
         assert read_purchase_error(other).code == "already_purchased"
-        assert buy(other, OTHER_NUMBER).state == "success"
+        assert buy_check(other, OTHER_NUMBER).state == "success"
     assert read_purchase_error(console, request_id=REQUEST_ID.lower()).code == "already_purchased"
 
 
@@ -160,7 +160,7 @@ def test_a_request_id_belongs_to_one_person(place: Place, console: Console, vend
 @pytest.mark.parametrize("bad", ["", "x" * 65, "a b", " a", "a\n", "é", "a/b", "a:b", "\x00", "ａ"])
 def test_bad_ids_are_refused(place: Place, console: Console, vendor: LedgerVendor, bad: str) -> None:
     """An invalid request id is refused as `usage` before anything is written or sent."""
-    error = require_no_effect(place, vendor, lambda: buy(console, request_id=bad))
+    error = require_no_effect(place, vendor, lambda: buy_check(console, request_id=bad))
     assert isinstance(error, ConsoleError)
     assert (error.code, error.exit_status, error.detail["problem"]) == ("usage", 2, "request_id")
 
@@ -169,7 +169,7 @@ def test_bad_ids_are_refused(place: Place, console: Console, vendor: LedgerVendo
 @pytest.mark.parametrize("good", ["a", "x" * 64, "A.b_c-9", "0"])
 def test_good_ids_are_taken(console: Console, good: str) -> None:
     """Request ids of 1 and of 64 characters are accepted."""
-    assert buy(console, request_id=good) == buy(console, request_id=good)
+    assert buy_check(console, request_id=good) == buy_check(console, request_id=good)
 
 
 def test_a_repeat_is_refused_while_the_first_call_runs(place: Place, console: Console, vendor: LedgerVendor) -> None:
@@ -179,16 +179,16 @@ def test_a_repeat_is_refused_while_the_first_call_runs(place: Place, console: Co
     seen: list[ConsoleError] = []
 
     def repeat_call() -> None:
-        def ask() -> None:
+        def read_errors_at_other_desk() -> None:
             with place.desk(vendor, desk=1) as other:
                 seen.extend((read_purchase_error(other), read_purchase_error(other, OTHER_NUMBER)))
 
-        thread = threading.Thread(target=ask)
+        thread = threading.Thread(target=read_errors_at_other_desk)
         thread.start()
         thread.join()
 
     vendor.during = repeat_call
-    buy(console)
+    buy_check(console)
     first, second = seen
     assert (first.code, second.code) == ("in_progress", "possible_repeat")
     assert first.detail["holder"]["operator"] == place.get_account_name(FIRST_PERSON)  # type: ignore[index]
@@ -206,18 +206,18 @@ def test_a_running_operation_refuses_its_repeated_request_id(
     def repeat_call() -> None:
         place.sql("UPDATE request_ids SET lease_expires = 0")
 
-        def ask() -> None:
+        def read_errors_at_other_desk() -> None:
             with place.desk(vendor, desk=1) as other:
                 seen.append(read_purchase_error(other))
 
-        thread = threading.Thread(target=ask)
+        thread = threading.Thread(target=read_errors_at_other_desk)
         thread.start()
         thread.join()
 
     vendor.during = repeat_call
-    record = buy(console)
+    record = buy_check(console)
     assert [(error.code, error.detail["reason"]) for error in seen] == [("in_progress", "request_id")]
-    assert buy(console) == record
+    assert buy_check(console) == record
     assert len(vendor.charges) == 1
 
 
@@ -229,13 +229,13 @@ def test_a_repeat_of_an_unknown_outcome_gets_its_present_state(
     """
     vendor.behaviour = "silent_after_charge"
     assert read_purchase_error(console).code == "outcome_unknown"
-    again = require_no_effect(place, vendor, lambda: buy(console))
+    again = require_no_effect(place, vendor, lambda: buy_check(console))
     assert isinstance(again, ConsoleError)
     record = again.detail["record"]
     assert isinstance(record, CreditCheck)
     assert (again.code, again.exit_status, again.detail["duplicate"]) == ("outcome_unknown", 4, True)
     settled = console.recovery.resolve("credit-check", record.id, "success", "seen on their screen", 1).record
-    assert require_no_effect(place, vendor, lambda: buy(console)) == settled
+    assert require_no_effect(place, vendor, lambda: buy_check(console)) == settled
     assert len(vendor.charges) == 1
 
 
@@ -247,20 +247,20 @@ def test_a_probe_that_learnt_nothing(place: Place, console: Console, vendor: Led
     record = read_purchase_error(console).detail["record"]
     assert isinstance(record, CreditCheck)
 
-    def probe() -> CreditCheck:
+    def probe_record() -> CreditCheck:
         return console.recovery.probe("credit-check", record.id, request_id="probe")  # type: ignore[return-value]
 
-    first = call_for_refusal(probe)
+    first = call_for_refusal(probe_record)
     assert first.exit_status == 4
     console.recovery.resolve("credit-check", record.id, "error", "not on their screen")
-    again = require_no_effect(place, vendor, probe)
+    again = require_no_effect(place, vendor, probe_record)
     assert isinstance(again, ConsoleError)
     now = again.detail["record"]
     assert isinstance(now, CreditCheck)
     assert (again.code, again.detail["reason"]) == (first.code, first.detail["reason"])
     assert now.version == record.version + 1
     settled = console.recovery.resolve("credit-check", record.id, "success", "seen after all", 1).record
-    assert require_no_effect(place, vendor, probe) == settled
+    assert require_no_effect(place, vendor, probe_record) == settled
 
 
 def test_a_denied_purchase_is_answered_as_refused(place: Place, console: Console, vendor: LedgerVendor) -> None:
@@ -277,7 +277,7 @@ def test_a_denied_purchase_is_answered_as_refused(place: Place, console: Console
     assert require_no_effect(place, vendor, lambda: console.recovery.resolve(*resolve, request_id="half")) == first
     with place.open_console_of_person(console, "lead-b") as lead:
         assert lead.recovery.resolve(*resolve, request_id="half").awaiting is None
-    again = require_no_effect(place, vendor, lambda: buy(console))
+    again = require_no_effect(place, vendor, lambda: buy_check(console))
     assert isinstance(again, ConsoleError)
     assert (again.code, again.exit_status, again.detail["duplicate"]) == ("provider_refused", 5, True)
     assert vendor.charges == []
@@ -285,14 +285,14 @@ def test_a_denied_purchase_is_answered_as_refused(place: Place, console: Console
 
 def test_an_id_is_free_after_a_day(place: Place, console: Console, vendor: LedgerVendor, clock: HandClock) -> None:
     """A request id can be used again after a day by the database's clock, whatever the desk's clock shows."""
-    record = buy(console)
+    record = buy_check(console)
     clock.at += timedelta(days=3)
-    assert buy(console) == record
+    assert buy_check(console) == record
     _make_older(place, ANSWER_RETENTION - timedelta(minutes=1))
-    assert buy(console) == record
+    assert buy_check(console) == record
     _make_older(place, timedelta(minutes=1))
     assert read_purchase_error(console).code == "already_purchased"
-    assert buy(console, OTHER_NUMBER).state == "success"
+    assert buy_check(console, OTHER_NUMBER).state == "success"
     assert read_purchase_error(console).code == "possible_repeat"
 
 
@@ -307,14 +307,14 @@ def test_an_interrupted_call_releases_its_request_id(
 ) -> None:
     """A call is interrupted before anything is written: the same id can be used at once."""
 
-    def interrupted(_: object) -> None:
+    def raise_stop(_: object) -> None:
         raise stop
 
     with monkeypatch.context() as patch:
-        patch.setattr(console.credit_checks._checks, "_validate_purchase_request", interrupted)
+        patch.setattr(console.credit_checks._checks, "_validate_purchase_request", raise_stop)
         with pytest.raises(type(stop)):
-            buy(console)
-    assert buy(console, OTHER_NUMBER).state == "success"
+            buy_check(console)
+    assert buy_check(console, OTHER_NUMBER).state == "success"
     assert len(vendor.charges) == 1
 
 
@@ -325,13 +325,13 @@ def test_an_answer_that_was_not_kept(place: Place, vendor: LedgerVendor, clock: 
     the record, and nothing is bought again.
     """
     with place.desk(vendor, clock, FAILPOINT=f"{step}:1:raise") as console:
-        record = buy(console)
+        record = buy_check(console)
         if step == "before_answer_kept":
             assert read_purchase_error(console).code == "in_progress"
             clock.at += timedelta(minutes=2)
-            assert buy(console) == record  # found in the record, and kept from now on
-        assert require_no_effect(place, vendor, lambda: buy(console)) == record
-    assert vendor.count(NUMBER) == 1
+            assert buy_check(console) == record  # found in the record, and kept from now on
+        assert require_no_effect(place, vendor, lambda: buy_check(console)) == record
+    assert vendor.count_charges(NUMBER) == 1
 
 
 def test_a_process_that_slept_past_its_lease_does_not_act(
@@ -343,19 +343,19 @@ def test_a_process_that_slept_past_its_lease_does_not_act(
     checks = console.credit_checks._checks
     validated = checks._validate_purchase_request
 
-    def asleep(request: PurchaseRequest) -> PurchaseRequest:
+    def sleep_and_return(request: PurchaseRequest) -> PurchaseRequest:
         monkeypatch.setattr(checks, "_validate_purchase_request", validated)
         clock.at += timedelta(minutes=2)
         with place.desk(vendor, desk=1) as other:
-            assert buy(other).state == "success"
+            assert buy_check(other).state == "success"
         return validated(request)
 
-    monkeypatch.setattr(checks, "_validate_purchase_request", asleep)
+    monkeypatch.setattr(checks, "_validate_purchase_request", sleep_and_return)
     with request_ids.watch_for_repeated_request() as watch:
-        record = buy(console)
+        record = buy_check(console)
     assert (record.state, watch.is_repetition) == ("success", True)
-    assert vendor.count(NUMBER) == 1
-    assert buy(console) == record
+    assert vendor.count_charges(NUMBER) == 1
+    assert buy_check(console) == record
 
 
 def test_the_sleepers_own_claim_is_undone(
@@ -367,17 +367,17 @@ def test_the_sleepers_own_claim_is_undone(
     checks = console.credit_checks._checks
     validated = checks._validate_purchase_request
 
-    def asleep(request: PurchaseRequest) -> PurchaseRequest:
+    def sleep_and_return(request: PurchaseRequest) -> PurchaseRequest:
         monkeypatch.setattr(checks, "_validate_purchase_request", validated)
         clock.at += timedelta(minutes=2)
         with place.desk(vendor, desk=1) as other:
-            assert buy(other, OTHER_NUMBER).state == "success"
+            assert buy_check(other, OTHER_NUMBER).state == "success"
         return validated(request)
 
-    monkeypatch.setattr(checks, "_validate_purchase_request", asleep)
+    monkeypatch.setattr(checks, "_validate_purchase_request", sleep_and_return)
     error = read_purchase_error(console)
     assert (error.code, error.detail["reason"]) == ("possible_repeat", "request_id")
-    assert vendor.count(NUMBER) == 0
+    assert vendor.count_charges(NUMBER) == 0
     assert place.sql(f"SELECT COUNT(*) FROM operations WHERE corporation_number = '{NUMBER}'") == [(0,)]
 
 
@@ -385,12 +385,12 @@ def test_an_answer_that_this_program_cannot_read(place: Place, console: Console,
     """The stored answer is of another version or was altered: the repeat gets the answer from the record, or a
     refusal without a record; the action isn't repeated.
     """
-    record = buy(console)
+    record = buy_check(console)
     console.recovery.take("credit-check", record.id, request_id="take")
     forged = ("os:system", "console.domain.errors:x", "console.services.process.context:ServiceContext")
     for answer in ("", "{}", *(f'{{"value":{{"made":"{made}","of":{{}}}}}}' for made in forged)):
         place.sql(f"UPDATE request_ids SET answer = '{answer}'")
-        assert buy(console) == record
+        assert buy_check(console) == record
         again = call_for_refusal(lambda: console.recovery.take("credit-check", record.id, request_id="take"))
         assert (again.code, again.detail["reason"]) == ("possible_repeat", "answer_not_kept")
         assert again.detail["record"] == record
@@ -403,12 +403,12 @@ def test_an_answer_stored_with_an_old_field_name_is_still_repeated(
     """The answer was stored before a field was renamed: the repeat gets the present record, or a refusal that
     contains it. Nothing is sent.
     """
-    record = buy(console)
+    record = buy_check(console)
     console.recovery.take("credit-check", record.id, request_id="take")
     console.credit_checks.refetch(record.id, request_id="fetch")
     asked = dict(vendor.asked)
     place.sql(f"UPDATE request_ids SET answer = REPLACE(answer, '\"{field}\":', '\"earlier_{field}\":')")
-    assert buy(console).id == record.id
+    assert buy_check(console).id == record.id
     again = call_for_refusal(lambda: console.credit_checks.refetch(record.id, request_id="fetch"))
     assert (again.code, again.detail["reason"]) == ("possible_repeat", "answer_not_kept")
     named = again.detail["record"]

@@ -18,7 +18,7 @@ from tests.support.places import FIRST_PERSON, Place
 from tests.support.quick_desks import HandClock
 from tests.support.refusals import call_for_refusal
 from tests.support.server_fixtures import require_server
-from tests.support.servers import RedisServer, redis
+from tests.support.servers import RedisServer, start_private_redis
 
 NUMBER, OTHER_NUMBER = invent_numbers(2, 11)
 REQUEST_ID = "R-1"
@@ -38,7 +38,7 @@ def uptime(hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> HandClock:
 @pytest.fixture(scope="module")
 def own_redis() -> Iterator[RedisServer]:
     require_server("redis")
-    with redis() as server:
+    with start_private_redis() as server:
         yield server
 
 
@@ -64,7 +64,7 @@ def get_cache(console: Console) -> RedisIdempotencyCache:
     return cache
 
 
-def buy(console: Console, number: str = NUMBER, request_id: str = REQUEST_ID) -> CreditCheck:
+def buy_check(console: Console, number: str = NUMBER, request_id: str = REQUEST_ID) -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(number, "1"), request_id=request_id)
 
 
@@ -77,21 +77,21 @@ def record_transactions(console: Console) -> list[int]:
 
 def test_a_repeat_is_answered_without_the_database(place: Place, console: Console, vendor: LedgerVendor) -> None:
     """A repeat is answered from Redis without a transaction, and the hit rate counts it."""
-    record = buy(console)
+    record = buy_check(console)
     before, steps = console.metric_figures.count_cache_hits(), record_transactions(console)
-    assert [buy(console) for _ in range(10)] == [record] * 10
+    assert [buy_check(console) for _ in range(10)] == [record] * 10
     assert steps == []
     after = console.metric_figures.count_cache_hits()
     assert (after.part - before.part, after.total - before.total) == (10, 10)
-    assert vendor.count(NUMBER) == 1
+    assert vendor.count_charges(NUMBER) == 1
 
 
 def test_the_hit_rate_counts_misses(console: Console, uptime: HandClock) -> None:
     """A first call finds nothing in Redis: the hit rate counts it as a miss."""
-    buy(console)
+    buy_check(console)
     before = console.metric_figures.count_cache_hits()
-    buy(console, OTHER_NUMBER, "R-2")
-    buy(console, OTHER_NUMBER, "R-2")
+    buy_check(console, OTHER_NUMBER, "R-2")
+    buy_check(console, OTHER_NUMBER, "R-2")
     after = console.metric_figures.count_cache_hits()
     assert (after.part - before.part, after.total - before.total) == (1, 2)
 
@@ -111,12 +111,12 @@ def _exchange_values(console: Console, client: Redis) -> None:
         client.set(key, b"d" + b"x" * 40)
 
 
-def _disconnect(console: Console, client: Redis) -> None:
+def _close_connection(console: Console, client: Redis) -> None:
     """Close the desk's connection to Redis."""
     console._answer_cache.close()
 
 
-@pytest.mark.parametrize("trouble", [_delete_all_entries, _exchange_values, _disconnect])
+@pytest.mark.parametrize("trouble", [_delete_all_entries, _exchange_values, _close_connection])
 def test_repeats_get_the_same_answers_without_redis(
     console: Console,
     vendor: LedgerVendor,
@@ -126,12 +126,12 @@ def test_repeats_get_the_same_answers_without_redis(
     """Redis is emptied, has wrong values or is unreachable: repeats get the same answers and refusals, and nothing is
     sent.
     """
-    first, second = buy(console), buy(console, OTHER_NUMBER, "R-2")
+    first, second = buy_check(console), buy_check(console, OTHER_NUMBER, "R-2")
     with Redis.from_url(own_redis.url) as client:
         for _ in range(3):
             trouble(console, client)
-            assert (buy(console), buy(console, OTHER_NUMBER, "R-2")) == (first, second)
-            assert call_for_refusal(lambda: buy(console, OTHER_NUMBER)).code == "possible_repeat"
+            assert (buy_check(console), buy_check(console, OTHER_NUMBER, "R-2")) == (first, second)
+            assert call_for_refusal(lambda: buy_check(console, OTHER_NUMBER)).code == "possible_repeat"
     assert len(vendor.charges) == 2
 
 
@@ -141,15 +141,15 @@ def test_a_cached_answer_of_another_version(
     """The answer in Redis has a field under its earlier name: the database answers."""
     stored = RedisIdempotencyCache.store_result
 
-    def of_another_version(
+    def store_as_other_version(
         cache: RedisIdempotencyCache, key: str, fingerprint: str, result: str, epoch: str | None
     ) -> None:
         stored(cache, key, fingerprint, result.replace('"corporation_number":', '"corporation_no":'), epoch)
 
-    monkeypatch.setattr(RedisIdempotencyCache, "store_result", of_another_version)
-    record = buy(console)
+    monkeypatch.setattr(RedisIdempotencyCache, "store_result", store_as_other_version)
+    record = buy_check(console)
     hits = console.metric_figures.count_cache_hits().part
-    assert [buy(console) for _ in range(2)] == [record] * 2
+    assert [buy_check(console) for _ in range(2)] == [record] * 2
     assert console.metric_figures.count_cache_hits().part > hits  # Redis had it
     assert len(vendor.charges) == 1
 
@@ -157,32 +157,32 @@ def test_a_cached_answer_of_another_version(
 def test_an_unknown_outcome_is_never_cached(console: Console, vendor: LedgerVendor, uptime: HandClock) -> None:
     """An unknown outcome isn't stored in Redis, because another desk may have settled it."""
     vendor.behaviour = "silent_after_charge"
-    record = call_for_refusal(lambda: buy(console)).detail["record"]
+    record = call_for_refusal(lambda: buy_check(console)).detail["record"]
     assert isinstance(record, CreditCheck)
-    assert call_for_refusal(lambda: buy(console)).code == "outcome_unknown"
+    assert call_for_refusal(lambda: buy_check(console)).code == "outcome_unknown"
     settled = console.recovery.resolve("credit-check", record.id, "success", "seen", 1).record
-    assert buy(console) == settled
+    assert buy_check(console) == settled
 
 
 def test_a_nearly_expired_answer_is_not_cached(place: Place, console: Console, uptime: HandClock) -> None:
     """An entry of Redis counts for an hour at most, so the request id is free after its day, whatever Redis still
     has.
     """
-    record = buy(console)
+    record = buy_check(console)
     uptime.at += timedelta(hours=1, seconds=1)  # no entry is believed any more
-    buy(console, OTHER_NUMBER, "R-2")  # writes, so there is a new epoch
+    buy_check(console, OTHER_NUMBER, "R-2")  # writes, so there is a new epoch
     place.sql(f"UPDATE request_ids SET begun_ms = begun_ms - {23 * 3_600_000} WHERE request_id = '{REQUEST_ID}'")
-    assert [buy(console) for _ in range(2)] == [record] * 2
+    assert [buy_check(console) for _ in range(2)] == [record] * 2
     steps = record_transactions(console)
-    assert buy(console) == record
+    assert buy_check(console) == record
     assert steps != []
     place.sql(f"UPDATE request_ids SET begun_ms = begun_ms - 3600000 WHERE request_id = '{REQUEST_ID}'")
-    assert call_for_refusal(lambda: buy(console)).code == "already_purchased"
+    assert call_for_refusal(lambda: buy_check(console)).code == "already_purchased"
 
 
 def test_redis_entries_reveal_no_content(place: Place, console: Console, own_redis: RedisServer) -> None:
     """The entries of Redis reveal neither the person and the request id nor the answer."""
-    buy(console)
+    buy_check(console)
     with Redis.from_url(own_redis.url) as client:
         told = [(key, client.get(key) or b"") for key in client.scan_iter()]
     assert len(told) >= 1

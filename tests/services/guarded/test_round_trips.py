@@ -24,12 +24,12 @@ def test_renewals_of_leases_are_not_counted(place: Place, vendor: LedgerVendor) 
     with place.desk(vendor) as desk:
         heartbeat, renewed = desk._context.heartbeat, Event()
 
-        def renew() -> None:
+        def renew_lease() -> None:
             desk.database.write(lambda tx: leases.list_holders(tx.conn))
             renewed.set()
 
         with record_statements(desk) as sent:
-            heartbeat.add_beat("a lease", renew)
+            heartbeat.add_beat("a lease", renew_lease)
             assert renewed.wait(PATIENCE_SECONDS)
             heartbeat.remove_beat("a lease")
         assert sent == []

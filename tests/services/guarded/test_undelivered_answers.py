@@ -57,11 +57,11 @@ def test_a_refused_answer_becomes_a_case(
     """
     record = make_spooled_purchase(console, vendor, monkeypatch)
 
-    def refuses(*_: object) -> bool:
+    def raise_constraint_error(*_: object) -> bool:
         raise ValueError("a constraint")
 
     with monkeypatch.context() as broken:
-        broken.setattr(GuardedService, "deliver", refuses)
+        broken.setattr(GuardedService, "deliver", raise_constraint_error)
         run_due_tasks(console, MAX_FAILED_DELIVERIES + 2)
     assert count_delivery_attempts(place) == MAX_FAILED_DELIVERIES
     (alert,) = [one for one in console.alerts.list_alerts() if one.rule_id == UNDELIVERED_ANSWER_RULE]

@@ -27,7 +27,7 @@ def console(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterat
         yield desk
 
 
-def buy(console: Console) -> CreditCheck:
+def buy_check(console: Console) -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(NUMBER, "1"))
 
 
@@ -62,10 +62,10 @@ def test_a_late_sleeper_sends_nothing(
         hand_clock.at += LONGER_THAN_A_LEASE
         with place.desk(vendor, hand_clock) as other:
             assert (read_single_record(other).state, read_single_record(other).certainty) == ("error", "known")
-            assert buy(other).state == "success"
+            assert buy_check(other).state == "success"
 
     console._context.failpoints = SleepsAfterClaim(act_during_sleep)
-    late = call_for_refusal(lambda: buy(console))
+    late = call_for_refusal(lambda: buy_check(console))
     assert (late.code, late.exit_status, late.detail["reason"]) == ("interrupted", 6, "told_not_sent")
     assert len(vendor.charges) == 1
     assert [one.state for one in console.lookup.find_records(NUMBER).credit_checks] == ["success", "error"]
@@ -88,7 +88,7 @@ def test_a_prepared_operation_with_a_valid_lease_is_not_ended(
             ]
 
     console._context.failpoints = SleepsAfterClaim(act_during_lease)
-    assert buy(console).state == "success"
+    assert buy_check(console).state == "success"
     assert len(vendor.charges) == 1
 
 
@@ -125,7 +125,7 @@ def test_any_action_at_an_open_desk_ends_an_unsent_operation(
     with pytest.MonkeyPatch.context() as patch:
         console._context.failpoints = DiesAfterClaim(console, patch)
         with pytest.raises(Killed):
-            buy(console)
+            buy_check(console)
     console._context.failpoints = Failpoints(None)
     hand_clock.at += LONGER_THAN_A_LEASE
     assert (read_single_record(console).certainty, read_single_record(console).work.reason) == ("unknown", "lapsed")
@@ -144,7 +144,7 @@ def test_any_action_at_an_open_desk_ends_an_unsent_operation(
         "known",
         [],
     )
-    assert buy(console).state == "success"
+    assert buy_check(console).state == "success"
 
 
 @pytest.mark.expects_log("what could not be told is told later")
@@ -157,7 +157,7 @@ def test_an_unsent_operation_stays_unknown_until_its_record_is_accepted(
     with pytest.MonkeyPatch.context() as patch:
         console._context.failpoints = DiesAfterClaim(console, patch)
         with pytest.raises(Killed):
-            buy(console)
+            buy_check(console)
     console._context.failpoints = Failpoints(None)
     hand_clock.at += LONGER_THAN_A_LEASE
     with monkeypatch.context() as refusing:
@@ -180,9 +180,9 @@ def test_a_claim_that_was_never_committed_is_forgotten(
     until then. An entry for another database stays.
     """
     context = console._context
-    mine = _intent(context.database_id, "op-1", console)
+    mine = _make_intent(context.database_id, "op-1", console)
     context.spool.store_intent(mine)
-    context.spool.store_intent(_intent("another database", "op-2", console))
+    context.spool.store_intent(_make_intent("another database", "op-2", console))
     console.recovery.run_all_tasks()
     assert len(context.spool.list_unsent_entries(context.database_id)) == 1
     hand_clock.at += timedelta(hours=2)
@@ -192,7 +192,7 @@ def test_a_claim_that_was_never_committed_is_forgotten(
     assert not context.spool.mark_calling("op-1")
 
 
-def _intent(database_id: str, operation_id: str, console: Console) -> Intent:
+def _make_intent(database_id: str, operation_id: str, console: Console) -> Intent:
     """Return the intent of a purchase."""
     at = console._context.now()
     sent = ("credit-check.purchase", "1", NUMBER, 1, "op-a", "desk", at, "f")

@@ -83,12 +83,12 @@ def test_each_identifier_finds_its_record(console: Console, connection: Connecti
     assert alert is not None
     mine = {("payment", payment.id), ("order", order_id), ("refund", refund.id), ("credit-check", check.id)}
 
-    def search(text: str) -> SearchResult:
+    def search_text(text: str) -> SearchResult:
         return console.lookup.search(text)
 
-    assert list_found(search(NUMBER)) == mine
-    assert list_found(search("Ｔ" + NUMBER)) == mine
-    assert [one.id for one in search(NUMBER).alerts] == [alert.id]
+    assert list_found(search_text(NUMBER)) == mine
+    assert list_found(search_text("Ｔ" + NUMBER)) == mine
+    assert [one.id for one in search_text(NUMBER).alerts] == [alert.id]
     for text, exact in {
         "ORD-1": ("payment", payment.id),
         "０４２１７７８８": ("payment", payment.id),
@@ -98,11 +98,11 @@ def test_each_identifier_finds_its_record(console: Console, connection: Connecti
         f"ｒー{refund.id}": ("refund", refund.id),
         operation_id: ("operation", operation_id),
     }.items():
-        assert search(text).exact == exact, text
-    assert search("ORD-").exact is None
-    assert {("payment", payment.id), ("payment", other.id), ("order", order_id)} == list_found(search("ORD-"))
-    assert ("refund", refund.id) in list_found(search("REQ-7"))
-    assert [one.id for one in search("REQ-7").operations] == [operation_id]
+        assert search_text(text).exact == exact, text
+    assert search_text("ORD-").exact is None
+    assert {("payment", payment.id), ("payment", other.id), ("order", order_id)} == list_found(search_text("ORD-"))
+    assert ("refund", refund.id) in list_found(search_text("REQ-7"))
+    assert [one.id for one in search_text("REQ-7").operations] == [operation_id]
 
     # conditions, alone, together and beside words
     day = NOW.astimezone(JST).date()
@@ -117,11 +117,11 @@ def test_each_identifier_finds_its_record(console: Console, connection: Connecti
         f"{NUMBER} provider:atom": set(),
         f"day:{day + timedelta(days=1)} kind:payment": set(),
     }.items():
-        assert list_found(search(text)) == right, text
-    told = search("ORD-1 foo:bar")
+        assert list_found(search_text(text)) == right, text
+    told = search_text("ORD-1 foo:bar")
     assert [one.kind.value for one in told.query.problems] == ["unknown_operator"]
     assert ("payment", payment.id) in list_found(told)
-    nothing = search("foo:bar provider:zzz")
+    nothing = search_text("foo:bar provider:zzz")
     assert (list_found(nothing), nothing.query.has_conditions) == (set(), False)
 
     # first the ones that need a person, and no more than asked for
@@ -130,20 +130,20 @@ def test_each_identifier_finds_its_record(console: Console, connection: Connecti
     assert first.id in (payment.id, other.id)
 
     # a payer is found by the beginning of the name; every record is explained
-    assert list_found(search("支払")) == {("payment", other.id)}
-    (unknown,) = search("支払").payments.records
+    assert list_found(search_text("支払")) == {("payment", other.id)}
+    (unknown,) = search_text("支払").payments.records
     assert isinstance(unknown, Payment)
     assert unknown.certainty is Certainty.UNKNOWN
-    assert all(record.relations is not None for record in search("ORD-").payments.records)
+    assert all(record.relations is not None for record in search_text("ORD-").payments.records)
 
     # several values of one condition: whatever fulfils one of them, also if they are states and certainties
     for words in (("success", "unknown"), ("completed", "needs_review"), ("pending", "known"), ("paid", "none")):
-        each = [list_found(search(f"status:{word}")) for word in words]
-        assert list_found(search(f"status:{','.join(words)}")) == set().union(*each), words
-    assert list_found(search("status:success,unknown"))
+        each = [list_found(search_text(f"status:{word}")) for word in words]
+        assert list_found(search_text(f"status:{','.join(words)}")) == set().union(*each), words
+    assert list_found(search_text("status:success,unknown"))
 
     for text in HOSTILE:
-        answer = search(text)
+        answer = search_text(text)
         assert len(answer.query.words) <= 1_000, text
         assert not list_found(answer) or answer.query.has_conditions, text
 

@@ -20,7 +20,7 @@ def read_events(desk: Console) -> list[Fact]:
 
 def pay_order(scene: PaymentDesk, number: str) -> int:
     """Return the id of a paid payment with this order number."""
-    payment = scene.payments.start(scene.order(number, 3_300), "paypay").payment
+    payment = scene.payments.start(scene.insert_order(number, 3_300), "paypay").payment
     scene.money.move_payment("paypay", number, "paid")
     assert scene.payments.probe(payment.id).state == "completed"
     return payment.id
@@ -40,9 +40,9 @@ def test_requests_notes_and_runs_concern_their_people(scene: PaymentDesk) -> Non
         console.refunds.request(RefundRequest(payment, "100", "sent back")) for payment in (first, second, third)
     )
     console.refunds.withdraw(withdrawn.id)
-    run = console.bulk.create_run("probe", [ChosenRecord("payment", third, scene.payment(third).version)])
+    run = console.bulk.create_run("probe", [ChosenRecord("payment", third, scene.read_payment(third).version)])
     console.bulk.run(run.id)
-    discarded = console.bulk.create_run("probe", [ChosenRecord("payment", third, scene.payment(third).version)])
+    discarded = console.bulk.create_run("probe", [ChosenRecord("payment", third, scene.read_payment(third).version)])
     console.bulk.discard(discarded.id)
     run_event = ("bulk_run", "ended", "bulk-run", str(run.id), run.name)
     assert read_events(console) == [run_event]
@@ -87,22 +87,22 @@ def test_an_incident_concerns_its_owner_after_changes_by_others(scene: PaymentDe
     (incident,) = console.incidents.list_incidents()
     id = str(incident.id)
 
-    def facts(name: str) -> list[tuple[str, str]]:
+    def list_events_of_record(name: str) -> list[tuple[str, str]]:
         with act_as(name):
             return [(kind, act) for kind, act, _, subject, _ in read_events(console) if subject == id]
 
     with act_as("op-a"):
         console.incidents.take(incident.id)
-    assert facts("op-a") == []
+    assert list_events_of_record("op-a") == []
     with act_as("op-a"):
         console.incidents.hand_over(incident.id, "lead-b", "please")
-    assert (facts("op-a"), facts("lead-b")) == ([], [("hand_over", "incident")])
+    assert (list_events_of_record("op-a"), list_events_of_record("lead-b")) == ([], [("hand_over", "incident")])
     scene.place.sql(ALERT.format(rule="late", at=f"{now():%Y-%m-%d %H:%M:%S.%f}"))
-    assert facts("lead-b") == [("hand_over", "incident"), ("incident", "worse")]
-    assert facts("op-c") == []
+    assert list_events_of_record("lead-b") == [("hand_over", "incident"), ("incident", "worse")]
+    assert list_events_of_record("op-c") == []
     with act_as("lead-b"):
         console.incidents.resolve(incident.id, "it will pass")
-    assert facts("lead-b") == [("hand_over", "incident")], "whoever has acted on it knows"
+    assert list_events_of_record("lead-b") == [("hand_over", "incident")], "whoever has acted on it knows"
 
 
 PROPOSAL = (

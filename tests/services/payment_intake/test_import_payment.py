@@ -82,7 +82,7 @@ def test_the_first_of_two_imports_sets_the_number(scene: PaymentDesk) -> None:
 
 def test_an_import_sets_the_order_of_a_paid_payment_to_paid(scene: PaymentDesk) -> None:
     """The import of a paid payment sets the order of the same number to paid."""
-    scene.order("ORD-1", 3300, corporation=NUMBERS[1])
+    scene.insert_order("ORD-1", 3300, corporation=NUMBERS[1])
     scene.money.register_payment("paypay", "ORD-1", 3300)
     payment = import_payment(scene)
     assert payment.corporation_number == NUMBERS[1]

@@ -34,11 +34,11 @@ def test_refusals_are_written_at_a_bearable_pace(scene: PaymentDesk) -> None:
 def test_a_refused_callback_about_a_payment_is_always_audited(scene: PaymentDesk) -> None:
     """A callback with a false signature names a payment: it is audited and its payment probed, also in a flood."""
     scene.machinery.payments._notice_receiver._refusal_limit = TokenBucket(0, 0.0)
-    payment = scene.payments.start(scene.order("ORD-1", 50_000, "INR"), "atom").payment
+    payment = scene.payments.start(scene.insert_order("ORD-1", 50_000, "INR"), "atom").payment
     scene.money.move_payment("atom", "ORD-1", "paid")
-    assert scene.deliver("atom", "ORD-1", manner="bad_signature").is_refused
+    assert scene.deliver_notice("atom", "ORD-1", manner="bad_signature").is_refused
     scene.run_due_tasks()
-    assert scene.payment(payment.id).state == "completed"
+    assert scene.read_payment(payment.id).state == "completed"
 
 
 def test_the_pace_of_audit_entries_is_limited() -> None:

@@ -20,7 +20,7 @@ REFUSED_NOTICE = NoticeResult(is_refused=True)
 def begin_and_pay(scene: PaymentDesk, provider: str, number: str = "ORD-1", **paid: object) -> int:
     """Return the id of a payment that the payer has made at the provider, unknown here."""
     minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
-    payment = scene.payments.start(scene.order(number, minor, currency), provider).payment
+    payment = scene.payments.start(scene.insert_order(number, minor, currency), provider).payment
     scene.money.move_payment(provider, number, "paid", **paid)
     return payment.id
 
@@ -33,12 +33,12 @@ def test_a_webhook_is_a_reason_to_ask(scene: PaymentDesk) -> None:
     hint again changes nothing.
     """
     payment_id = begin_and_pay(scene, "paypay")
-    assert scene.deliver("paypay", "ORD-1") == NoticeResult(False, "booked", payment_id)
-    payment = scene.payment(payment_id)
+    assert scene.deliver_notice("paypay", "ORD-1") == NoticeResult(False, "booked", payment_id)
+    payment = scene.read_payment(payment_id)
     assert (payment.state, payment.captured_minor) == ("completed", 3300)
     assert scene.read_order("ORD-1").state == "paid"
     asked = len(scene.control.read_requests(call="paypay_payment"))
-    assert scene.deliver("paypay", "ORD-1") == NoticeResult(False, "repeated", payment_id)
+    assert scene.deliver_notice("paypay", "ORD-1") == NoticeResult(False, "repeated", payment_id)
     assert len(scene.control.read_requests(call="paypay_payment")) == asked
 
 
@@ -57,11 +57,11 @@ def test_an_answer_older_than_the_webhook_is_read_again(scene: PaymentDesk) -> N
     """The hint reports COMPLETED, but PayPay's answer isn't that new yet: the payment is read again until it is."""
     payment_id = make_expired_paid_payment(scene)
     scene.control.add_fault("set_fields", call="paypay_payment", fields=OLD_ANSWER, times=2)
-    assert scene.deliver("paypay", "ORD-1") == NoticeResult(False, "queued", payment_id)
+    assert scene.deliver_notice("paypay", "ORD-1") == NoticeResult(False, "queued", payment_id)
     scene.run_due_tasks()
-    assert scene.payment(payment_id).state == "expired"
+    assert scene.read_payment(payment_id).state == "expired"
     scene.run_due_tasks()
-    assert scene.payment(payment_id).state == "completed"
+    assert scene.read_payment(payment_id).state == "completed"
     assert scene.read_order("ORD-1").state == "paid"
     assert scene.place.sql("SELECT done FROM payment_events") == [("booked",)]
 
@@ -73,7 +73,7 @@ def test_a_false_webhook_is_asked_about_a_limited_number_of_times(scene: Payment
     """
     payment_id = make_expired_paid_payment(scene)
     scene.control.add_fault("set_fields", call="paypay_payment", fields=OLD_ANSWER, times="always")
-    assert scene.deliver("paypay", "ORD-1").done == "queued"
+    assert scene.deliver_notice("paypay", "ORD-1").done == "queued"
     clock.offset += scene.context.scale.scale_delta(LATE_ANSWER_PERIOD)
     scene.run_due_tasks()
     assert scene.place.sql("SELECT done FROM payment_events") == [("unchanged",)]
@@ -81,8 +81,8 @@ def test_a_false_webhook_is_asked_about_a_limited_number_of_times(scene: Payment
     scene.run_due_tasks()
     assert len(scene.control.read_requests(call="paypay_payment")) == asked
     scene.control.clear_faults()
-    assert scene.deliver("paypay", "ORD-1") == NoticeResult(False, "repeated", payment_id)
-    assert scene.payment(payment_id).state == "completed"
+    assert scene.deliver_notice("paypay", "ORD-1") == NoticeResult(False, "repeated", payment_id)
+    assert scene.read_payment(payment_id).state == "completed"
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
@@ -92,8 +92,8 @@ def test_a_notice_matched_later_is_a_reason_to_ask(scene: PaymentDesk, provider:
     """
     minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
     scene.money.register_payment(provider, "ORD-1", minor)
-    assert scene.deliver(provider, "ORD-1").done == "unmatched"
-    order = scene.order("ORD-1", minor, currency)
+    assert scene.deliver_notice(provider, "ORD-1").done == "unmatched"
+    order = scene.insert_order("ORD-1", minor, currency)
     scene.place.drop_table_triggers("payments")
     scene.place.sql(
         "INSERT INTO payments (order_id, provider, merchant_payment_id, status, currency, asked_minor, begun_at,"
@@ -103,7 +103,7 @@ def test_a_notice_matched_later_is_a_reason_to_ask(scene: PaymentDesk, provider:
     question = "paypay_payment" if provider == "paypay" else "atom_verification"
     scene.control.add_fault("html", call=question, times="always")
     scene.run_due_tasks()
-    assert scene.cases("notice") == ["unmatched_notice"]
+    assert scene.list_open_rules("notice") == ["unmatched_notice"]
     assert scene.place.sql("SELECT done FROM payment_events") == [("unmatched",)]
     scene.control.clear_faults()
     scene.place.sql(f"UPDATE payments SET begun_at = '{scene.context.now():%Y-%m-%d %H:%M:%S}'")
@@ -112,13 +112,13 @@ def test_a_notice_matched_later_is_a_reason_to_ask(scene: PaymentDesk, provider:
     assert payment is not None
     assert (payment.state, payment.captured_minor) == ("completed", minor)
     assert scene.read_order("ORD-1").state == "paid"
-    assert scene.cases("notice") == []
+    assert scene.list_open_rules("notice") == []
     assert scene.place.sql("SELECT done FROM payment_events") == [("booked",)]
 
 
 def test_a_webhook_that_lies_books_nothing(scene: PaymentDesk) -> None:
     """The hint reports COMPLETED, PayPay's answer CREATED: nothing is booked."""
-    order = scene.order("ORD-1", 3300)
+    order = scene.insert_order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
     lie = {
         "notification_type": "Transaction",
@@ -131,7 +131,7 @@ def test_a_webhook_that_lies_books_nothing(scene: PaymentDesk) -> None:
     }
     result = scene.payments.receive_notice(ReceivedNotice("paypay", json.dumps(lie).encode(), (), "127.0.0.1"))
     assert result.is_refused is False
-    after = scene.payment(payment.id)
+    after = scene.read_payment(payment.id)
     assert (after.state, after.captured_minor) == ("user_payment", 0)
 
 
@@ -141,24 +141,24 @@ def test_a_repeated_failure_notice_may_be_a_new_event(scene: PaymentDesk) -> Non
     """
     payment_id = begin_and_pay(scene, "paypay")
     scene.money.move_payment("paypay", "ORD-1", "failed")
-    failed = scene.post("paypay", "ORD-1")
+    failed = scene.make_provider_notice("paypay", "ORD-1")
     assert scene.payments.receive_notice(failed).done == "booked"
     scene.money.move_payment("paypay", "ORD-1", "paid")
-    assert scene.deliver("paypay", "ORD-1").done == "booked"
-    assert scene.payment(payment_id).state == "completed"
+    assert scene.deliver_notice("paypay", "ORD-1").done == "booked"
+    assert scene.read_payment(payment_id).state == "completed"
     scene.money.move_payment("paypay", "ORD-1", "failed")
     assert scene.payments.receive_notice(failed).done == "repeated"
-    assert scene.payment(payment_id).state == "reversed"
+    assert scene.read_payment(payment_id).state == "reversed"
 
 
 def test_a_webhook_waits_for_the_provider(scene: PaymentDesk) -> None:
     """While PayPay is unreachable a hint is stored and acknowledged; a due task reads the payment later."""
     payment_id = begin_and_pay(scene, "paypay")
     scene.control.add_fault("status:503", call="paypay_payment", times=1)
-    assert scene.deliver("paypay", "ORD-1") == NoticeResult(False, "queued", payment_id)
-    assert scene.payment(payment_id).captured_minor == 0
+    assert scene.deliver_notice("paypay", "ORD-1") == NoticeResult(False, "queued", payment_id)
+    assert scene.read_payment(payment_id).captured_minor == 0
     assert {run.task: run.count for run in scene.run_due_tasks()}["unconfirmed_notices"] == 1
-    assert scene.payment(payment_id).state == "completed"
+    assert scene.read_payment(payment_id).state == "completed"
     assert {run.task: run.count for run in scene.run_due_tasks()}["unconfirmed_notices"] == 0
 
 
@@ -168,7 +168,7 @@ def test_simultaneous_answers_are_booked_once(scene: PaymentDesk, provider: str)
     changes nothing.
     """
     payment_id = begin_and_pay(scene, provider)
-    heard = scene.payments.check_notice(scene.post(provider, "ORD-1"))
+    heard = scene.payments.check_notice(scene.make_provider_notice(provider, "ORD-1"))
     heard.store_notice()
     assert heard.ask_provider().done == "booked"
     heard.ask_provider()
@@ -184,8 +184,8 @@ def test_an_unreachable_provider_is_asked_a_limited_number_of_times(scene: Payme
     atom = begin_and_pay(scene, "atom", "ORD-9")
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     for n in range(5):
-        assert scene.deliver("paypay", f"ORD-{n}").done == "queued"
-    assert scene.payments.check_notice(scene.post("atom", "ORD-9")).store_notice().done == "queued"
+        assert scene.deliver_notice("paypay", f"ORD-{n}").done == "queued"
+    assert scene.payments.check_notice(scene.make_provider_notice("atom", "ORD-9")).store_notice().done == "queued"
 
     def count_questions() -> int:
         before = len(scene.control.read_requests(call="paypay_payment"))
@@ -193,11 +193,11 @@ def test_an_unreachable_provider_is_asked_a_limited_number_of_times(scene: Payme
         return len(scene.control.read_requests(call="paypay_payment")) - before
 
     assert count_questions() == MAX_CONSECUTIVE_UNANSWERED_QUESTIONS
-    assert scene.payment(atom).state == "completed"
+    assert scene.read_payment(atom).state == "completed"
     assert (count_questions(), count_questions()) == (2, MAX_CONSECUTIVE_UNANSWERED_QUESTIONS)
     scene.control.clear_faults()
     assert (count_questions(), count_questions()) == (2, 3)
-    assert {scene.payment(one).state for one in whose} == {"completed"}
+    assert {scene.read_payment(one).state for one in whose} == {"completed"}
 
 
 @pytest.mark.engines("sqlite")
@@ -205,9 +205,9 @@ def test_an_unreachable_provider_is_asked_a_limited_number_of_times(scene: Payme
 def test_a_webhook_from_another_address_is_refused(scene: PaymentDesk, peer: str | None) -> None:
     """A hint from an address that isn't PayPay's is refused, audited and counted, and PayPay isn't asked."""
     payment_id = begin_and_pay(scene, "paypay")
-    post = replace(scene.post("paypay", "ORD-1"), peer=peer)
+    post = replace(scene.make_provider_notice("paypay", "ORD-1"), peer=peer)
     assert scene.payments.receive_notice(post) == REFUSED_NOTICE
-    assert scene.payment(payment_id).state == "token_generated"
+    assert scene.read_payment(payment_id).state == "token_generated"
     assert scene.count_audit_entries("payment.callback_refused") == 1
     assert scene.payments.count_refused_notices() == 1
     assert len(scene.control.read_requests(call="paypay_payment")) == 0
@@ -216,18 +216,18 @@ def test_a_webhook_from_another_address_is_refused(scene: PaymentDesk, peer: str
 def test_a_notice_about_an_unknown_payment_opens_a_case(scene: PaymentDesk) -> None:
     """A notice about an unknown payment is acknowledged, stored as unmatched, and opens one case."""
     scene.money.register_payment("paypay", "ORD-9", 3300)
-    assert scene.deliver("paypay", "ORD-9") == NoticeResult(False, "unmatched")
-    assert scene.deliver("paypay", "ORD-9") == NoticeResult(False, "repeated")
-    assert scene.cases("notice") == ["unmatched_notice"]
+    assert scene.deliver_notice("paypay", "ORD-9") == NoticeResult(False, "unmatched")
+    assert scene.deliver_notice("paypay", "ORD-9") == NoticeResult(False, "repeated")
+    assert scene.list_open_rules("notice") == ["unmatched_notice"]
 
 
 def test_an_import_matches_its_stored_notices(scene: PaymentDesk) -> None:
     """After the import of its payment, an unmatched notice belongs to it, and its case is closed."""
     scene.money.register_payment("paypay", "ORD-9", 3300)
-    scene.deliver("paypay", "ORD-9")
+    scene.deliver_notice("paypay", "ORD-9")
     payment = scene.payments.import_payment(PaymentImport("paypay", "ORD-9"))
     scene.run_due_tasks()
-    assert scene.cases("notice") == []
+    assert scene.list_open_rules("notice") == []
     assert scene.place.sql("SELECT done, payment_id FROM payment_events") == [("unchanged", payment.id)]
 
 
@@ -256,19 +256,19 @@ def test_a_good_callback_is_verified_then_confirmed(scene: PaymentDesk) -> None:
     TXNVERIFICATION agrees.
     """
     payment_id = begin_and_pay(scene, "atom")
-    assert scene.deliver("atom", "ORD-1") == NoticeResult(False, "booked", payment_id)
-    payment = scene.payment(payment_id)
+    assert scene.deliver_notice("atom", "ORD-1") == NoticeResult(False, "booked", payment_id)
+    payment = scene.read_payment(payment_id)
     assert (payment.state, payment.captured_minor, payment.currency) == ("completed", 50_000, "INR")
     assert len(scene.control.read_requests(call="atom_verification")) == 1
-    assert scene.deliver("atom", "ORD-1").done == "repeated"
+    assert scene.deliver_notice("atom", "ORD-1").done == "repeated"
 
 
 def test_a_verified_callback_is_incomplete_before_its_confirmation(scene: PaymentDesk, clock: MovedClock) -> None:
     """TXNVERIFICATION is unreachable: the payment stays `signature_verified` and is polled again."""
     payment_id = begin_and_pay(scene, "atom")
     scene.control.add_fault("status:503", call="atom_verification", times="always")
-    assert scene.deliver("atom", "ORD-1").done == "queued"
-    payment = scene.payment(payment_id)
+    assert scene.deliver_notice("atom", "ORD-1").done == "queued"
+    payment = scene.read_payment(payment_id)
     assert (payment.state, payment.captured_minor) == ("signature_verified", 50_000)
     assert scene.read_order("ORD-1").state == "pending"
     refused = call_for_refusal(lambda: scene.payments.set_order_paid(payment_id))  # nor does a person set it to paid
@@ -279,7 +279,7 @@ def test_a_verified_callback_is_incomplete_before_its_confirmation(scene: Paymen
     assert {action.action: action.reason for action in view.actions}["move_order"] == "reason.callback_only"
     scene.control.clear_faults()
     scene.run_due_tasks()
-    assert scene.payment(payment_id).state == "completed"
+    assert scene.read_payment(payment_id).state == "completed"
     assert scene.read_order("ORD-1").state == "paid"
 
 
@@ -290,15 +290,15 @@ def test_a_false_callback_changes_nothing(scene: PaymentDesk, clock: MovedClock,
     """
     clock.stop()  # or else the payment's own poll would ask too
     payment_id = begin_and_pay(scene, "atom")
-    before = scene.payment(payment_id)
-    assert scene.deliver("atom", "ORD-1", manner=manner) == REFUSED_NOTICE
-    assert scene.payment(payment_id) == before
+    before = scene.read_payment(payment_id)
+    assert scene.deliver_notice("atom", "ORD-1", manner=manner) == REFUSED_NOTICE
+    assert scene.read_payment(payment_id) == before
     assert (scene.payments.count_refused_notices(), scene.count_audit_entries("payment.callback_refused")) == (1, 1)
     assert len(scene.control.read_requests(call="atom_verification")) == 0
     scene.run_due_tasks()
     read = manner != "other_seal"  # what can't be opened names nobody
     assert len(scene.control.read_requests(call="atom_verification")) == int(read)
-    assert scene.payment(payment_id).state == ("completed" if read else "token_generated")
+    assert scene.read_payment(payment_id).state == ("completed" if read else "token_generated")
     scene.run_due_tasks()
     assert len(scene.control.read_requests(call="atom_verification")) == int(read)
     assert scene.payments.count_refused_notices() == 1
@@ -310,21 +310,21 @@ def test_a_tampered_seal_is_answered_like_any_other_refusal(scene: PaymentDesk) 
     refusal is stored.
     """
     payment_id = begin_and_pay(scene, "atom")
-    good = scene.post("atom", "ORD-1").body
+    good = scene.make_provider_notice("atom", "ORD-1").body
     turned = good[:-1] + (b"1" if good.endswith(b"0") else b"0")
     bodies = [b"", b"encData=", good[:-2], good[:-32], turned, good[:200], b"encData=00", b"\xff" * 40,
               good + b"&encData=00", b"{}", good.replace(b"encData", b"encdata")]  # fmt: skip
     results = {scene.payments.receive_notice(ReceivedNotice("atom", body)) for body in bodies}
     assert results == {REFUSED_NOTICE}
-    assert scene.payment(payment_id).state == "token_generated"
+    assert scene.read_payment(payment_id).state == "token_generated"
     assert scene.payments.count_refused_notices() == len(bodies)
 
 
 def test_a_callback_over_another_sum_is_for_a_person(scene: PaymentDesk) -> None:
     """A signed callback with another amount than requested makes the payment unknown; nothing is booked."""
     payment_id = begin_and_pay(scene, "atom", amount_minor=40_000)
-    scene.deliver("atom", "ORD-1")
-    payment = scene.payment(payment_id)
+    scene.deliver_notice("atom", "ORD-1")
+    payment = scene.read_payment(payment_id)
     assert (payment.certainty, payment.captured_minor, payment.work.reason) == (
         Certainty.UNKNOWN,
         0,
@@ -338,7 +338,7 @@ def test_all_rows_of_a_notice_have_one_correlation_id(scene: PaymentDesk) -> Non
     ids = []
     for number in ("ORD-1", "ORD-2"):
         payment_id = begin_and_pay(scene, "atom", number)
-        scene.deliver("atom", number)
+        scene.deliver_notice("atom", number)
         told = scene.place.sql(
             "SELECT detail FROM audit_log WHERE subject_kind = 'payment'"
             f" AND subject_id = '{payment_id}' AND what IN ('payment.booked', 'payment.noticed')"

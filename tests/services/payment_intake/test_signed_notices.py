@@ -24,7 +24,7 @@ def test_a_signed_notice_is_evidence_by_itself(scene: PaymentDesk) -> None:
     """A signed notice for an order without a payment creates the payment and books it, and the order becomes paid. A
     second notice of the same event changes nothing.
     """
-    scene.order("ORD-1", 3300, corporation=NUMBERS[0])
+    scene.insert_order("ORD-1", 3300, corporation=NUMBERS[0])
     result = scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1"))
     assert (result.is_refused, result.done) == (False, "booked")
     payment = scene.find_payment("bank", "ORD-1")
@@ -37,7 +37,7 @@ def test_a_signed_notice_is_evidence_by_itself(scene: PaymentDesk) -> None:
     assert scene.read_order("ORD-1").state == "paid"
     assert scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1")).done == "repeated"
     assert scene.payments.receive_notice(scene.make_bank_notice("ev-2", "ORD-1")).done == "booked"
-    again = scene.payment(payment.id)
+    again = scene.read_payment(payment.id)
     assert (again.captured_minor, again.work.reason) == (3300, "paid_twice")
 
 
@@ -57,13 +57,13 @@ def test_one_event_id_with_two_contents_opens_a_case(
     books nothing.
     """
     for number in ("ORD-1", "ORD-2"):
-        scene.order(number, 3300)
+        scene.insert_order(number, 3300)
     assert scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1")).done == "booked"
     later = (scene.context.now() - timedelta(minutes=1)).isoformat()
     assert (
         scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1", occurred_at=later)).done == "repeated"
     )
-    assert scene.cases("notice") == []
+    assert scene.list_open_rules("notice") == []
     other = scene.make_bank_notice("ev-1", **{"order": "ORD-1", **fields})
     for _ in range(2):
         assert scene.payments.receive_notice(other).done == "repeated"
@@ -79,7 +79,7 @@ def test_one_event_id_with_two_contents_opens_a_case(
 @pytest.mark.parametrize("acknowledged", [False, True])
 def test_each_further_content_is_seen_and_audited_once(scene: PaymentDesk, acknowledged: bool) -> None:
     """A further content of the event after an acknowledged case opens a new case; each content is audited once."""
-    scene.order("ORD-1", 3300)
+    scene.insert_order("ORD-1", 3300)
     scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1"))
     second, third = scene.make_bank_notice("ev-1", "ORD-1", amount="9900"), scene.make_bank_notice("ev-1", "ORD-2")
     scene.payments.receive_notice(second)
@@ -110,29 +110,29 @@ def test_a_case_of_two_contents_stays_when_the_order_comes(scene: PaymentDesk) -
     """
     assert scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1")).done == "unmatched"
     assert scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1", amount="9900")).done == "repeated"
-    assert scene.cases("notice") == ["unmatched_notice", "contradicted"]
-    scene.order("ORD-1", 3300)
+    assert scene.list_open_rules("notice") == ["unmatched_notice", "contradicted"]
+    scene.insert_order("ORD-1", 3300)
     scene.run_due_tasks()
     assert scene.read_order("ORD-1").state == "paid"
-    assert scene.cases("notice") == ["contradicted"]
+    assert scene.list_open_rules("notice") == ["contradicted"]
 
 
 def test_ids_that_differ_in_letter_case_are_two_events(scene: PaymentDesk) -> None:
     """Two event ids that a server's collation calls equal are two events: both notices are booked."""
     for turn in (1, 2):
-        scene.order(f"ORD-{turn}", 3300)
+        scene.insert_order(f"ORD-{turn}", 3300)
     assert scene.payments.receive_notice(scene.make_bank_notice("ev-a", "ORD-1")).done == "booked"
     assert scene.payments.receive_notice(scene.make_bank_notice("EV-A", "ORD-2")).done == "booked"
     assert [scene.read_order(f"ORD-{turn}").state for turn in (1, 2)] == ["paid", "paid"]
     assert scene.payments.receive_notice(scene.make_bank_notice("EV-A", "ORD-2")).done == "repeated"
-    assert scene.cases("notice") == []
+    assert scene.list_open_rules("notice") == []
 
 
 def test_money_above_the_limit_is_booked_and_set_aside(scene: PaymentDesk) -> None:
     """A notice of a success exceeds the account's limit: it is booked, and the excess is set aside for a refund."""
-    scene.account(NUMBERS[0], 5000)
+    scene.insert_account(NUMBERS[0], 5000)
     for turn in (1, 2):
-        scene.order(f"ORD-{turn}", 3300, corporation=NUMBERS[0])
+        scene.insert_order(f"ORD-{turn}", 3300, corporation=NUMBERS[0])
         assert scene.payments.receive_notice(scene.make_bank_notice(f"ev-{turn}", f"ORD-{turn}")).done == "booked"
     second = scene.find_payment("bank", "ORD-2")
     assert second is not None
@@ -147,7 +147,7 @@ def test_reports_of_one_payment_in_any_sequence_have_one_result(scene: PaymentDe
     now = scene.context.now() - timedelta(hours=1)
     story = [("payment.failed", 0), ("payment.succeeded", 1), ("payment.reversed", 2)]
     for name, told in (("ORD-1", story), ("ORD-2", story[::-1])):
-        scene.order(name, 3300)
+        scene.insert_order(name, 3300)
         for word, minutes in told:
             at = (now + timedelta(minutes=minutes)).isoformat()
             post = scene.make_bank_notice(f"{name}-{word}", name, type=word, occurred_at=at)
@@ -163,13 +163,13 @@ def test_an_order_created_after_its_notice_is_paid(scene: PaymentDesk) -> None:
     books it.
     """
     assert scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1")).done == "unmatched"
-    assert scene.cases("notice") == ["unmatched_notice"]
-    scene.order("ORD-1", 3300)
+    assert scene.list_open_rules("notice") == ["unmatched_notice"]
+    scene.insert_order("ORD-1", 3300)
     assert {run.task: run.count for run in scene.run_due_tasks()}["unconfirmed_notices"] == 1
     payment = scene.find_payment("bank", "ORD-1")
     assert payment is not None
     assert payment.captured_minor == 3300
-    assert scene.cases("notice") == []
+    assert scene.list_open_rules("notice") == []
     assert {run.task: run.count for run in scene.run_due_tasks()}["unconfirmed_notices"] == 0
 
 
@@ -183,11 +183,11 @@ def test_a_stored_notice_that_contradicts_its_body_books_nothing(scene: PaymentD
     assert scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1")).done == "unmatched"
     scene.place.drop_table_triggers("payment_events")
     scene.place.sql(f"UPDATE payment_events SET {altered} WHERE event_id = 'ev-1'")
-    scene.order("ORD-1", 3300)
+    scene.insert_order("ORD-1", 3300)
     scene.run_due_tasks()
     assert scene.find_payment("bank", "ORD-1") is None
     assert scene.read_order("ORD-1").state == "pending"
-    assert "unverified_notice" in scene.cases("notice")
+    assert "unverified_notice" in scene.list_open_rules("notice")
 
 
 def make_invalid_notices(scene: PaymentDesk) -> dict[str, ReceivedNotice]:
@@ -196,7 +196,7 @@ def make_invalid_notices(scene: PaymentDesk) -> dict[str, ReceivedNotice]:
     stamp, now = good.headers[0][1], scene.context.now()
     fields = json.loads(good.body)
 
-    def altered(**changes: object) -> ReceivedNotice:
+    def make_altered_notice(**changes: object) -> ReceivedNotice:
         return make_signed_notice("bank", json.dumps(fields | changes).encode(), now)
 
     return {
@@ -213,29 +213,31 @@ def make_invalid_notices(scene: PaymentDesk) -> dict[str, ReceivedNotice]:
         "a list": make_signed_notice("bank", b"[]", now),
         "deep": make_signed_notice("bank", b"[" * 100_000, now),
         "key twice": make_signed_notice("bank", good.body[:-1] + b', "amount": "1"}', now),
-        "amount a number": altered(amount=3300),
-        "amount negative": altered(amount="-3300"),
-        "amount too fine": altered(amount="3300.5"),
-        "amount full-width": altered(amount="３３００"),
-        "amount beyond bounds": altered(amount="1" + "0" * 18),
-        "other currency": altered(currency="USD"),
+        "amount a number": make_altered_notice(amount=3300),
+        "amount negative": make_altered_notice(amount="-3300"),
+        "amount too fine": make_altered_notice(amount="3300.5"),
+        "amount full-width": make_altered_notice(amount="３３００"),
+        "amount beyond bounds": make_altered_notice(amount="1" + "0" * 18),
+        "other currency": make_altered_notice(currency="USD"),
         **{
-            f"{name} as {odd}": altered(**{name: odd}) for name in fields for odd in (["JPY"], {"JPY": 1}, True, None)
+            f"{name} as {odd}": make_altered_notice(**{name: odd})
+            for name in fields
+            for odd in (["JPY"], {"JPY": 1}, True, None)
         },
-        "no event": altered(event_id=""),
-        "event of a line feed": altered(event_id="a\nb"),
-        "long event": altered(event_id="e" * 129),
-        "no order": altered(order_no=None),
-        "no instant": altered(occurred_at="yesterday"),
-        "naive instant": altered(occurred_at="2026-11-20T03:00:00"),
-        "from the future": altered(occurred_at=(now + timedelta(minutes=10)).isoformat()),
+        "no event": make_altered_notice(event_id=""),
+        "event of a line feed": make_altered_notice(event_id="a\nb"),
+        "long event": make_altered_notice(event_id="e" * 129),
+        "no order": make_altered_notice(order_no=None),
+        "no instant": make_altered_notice(occurred_at="yesterday"),
+        "naive instant": make_altered_notice(occurred_at="2026-11-20T03:00:00"),
+        "from the future": make_altered_notice(occurred_at=(now + timedelta(minutes=10)).isoformat()),
         "ten megabytes": make_signed_notice("bank", b" " * (10 << 20), now),
     }
 
 
 def test_every_invalid_notice_gets_the_same_refusal(scene: PaymentDesk) -> None:
     """Each invalid notice gets the same refusal, is audited with its reason, and changes nothing."""
-    scene.order("ORD-1", 3300)
+    scene.insert_order("ORD-1", 3300)
     posts = make_invalid_notices(scene)
     wrong = [name for name, post in posts.items() if scene.payments.receive_notice(post) != REFUSED_NOTICE]
     assert wrong == []
@@ -248,20 +250,20 @@ def test_every_invalid_notice_gets_the_same_refusal(scene: PaymentDesk) -> None:
 @pytest.mark.parametrize(("minor", "currency"), [(-5, "JPY"), (10**15 + 1, "JPY"), (2**62, "INR"), (3300, "USD")])
 def test_an_order_of_an_impossible_amount_has_no_payment(scene: PaymentDesk, minor: int, currency: str) -> None:
     """The shop's order has an amount that no payment can have: the notice is acknowledged, stored and a case."""
-    scene.order("ORD-1", minor, currency)
+    scene.insert_order("ORD-1", minor, currency)
     assert scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1")).done == "unmatched"
     assert scene.find_payment("bank", "ORD-1") is None
-    assert scene.cases("notice") == ["unmatched_notice"]
+    assert scene.list_open_rules("notice") == ["unmatched_notice"]
     assert {run.task: run.count for run in scene.run_due_tasks()}["unconfirmed_notices"] == 0
     scene.place.sql("UPDATE orders SET total_amount = 3300, currency = 'JPY'")
     assert {run.task: run.count for run in scene.run_due_tasks()}["unconfirmed_notices"] == 1
-    assert scene.cases("notice") == []
+    assert scene.list_open_rules("notice") == []
 
 
 def test_notices_of_invented_sources_keep_no_source_out(scene: PaymentDesk) -> None:
     """Notices of more unknown sources than a desk remembers are refused, and the bank's notice is still booked."""
     genuine = scene.make_bank_notice("ev-1", "ORD-1")
-    scene.order("ORD-1", 3300)
+    scene.insert_order("ORD-1", 3300)
     for number in range(200):
         assert scene.payments.receive_notice(replace(genuine, source=f"nobody{number}")) == REFUSED_NOTICE
     assert scene.payments.receive_notice(genuine).done == "booked"
@@ -273,7 +275,7 @@ def test_an_interrupted_notice_is_booked_when_sent_again(scene: PaymentDesk, poi
     """The processing breaks off at any step: after the notice is sent again, or by the due tasks, it is booked once
     and the order is paid.
     """
-    scene.order("ORD-1", 3300)
+    scene.insert_order("ORD-1", 3300)
     post = scene.make_bank_notice("ev-1", "ORD-1")
     scene.context.failpoints = Failpoints((point, 1, "raise"))
     try:

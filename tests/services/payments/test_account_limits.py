@@ -40,18 +40,18 @@ def test_an_account_counts_paid_instead_of_reserved_amounts(scene: PaymentDesk) 
     """A paid payment is booked in the account of its own corporation and currency, and its reservation ends; the
     reservations of other payments stay.
     """
-    scene.account(ONE, 10_000)
-    scene.account(OTHER, 10_000)
-    scene.account(ONE, 10_000, "INR")
+    scene.insert_account(ONE, 10_000)
+    scene.insert_account(OTHER, 10_000)
+    scene.insert_account(ONE, 10_000, "INR")
     make_reserved_payment(scene, "ORD-1", 1000)
     report_paid(scene, make_reserved_payment(scene, "ORD-2", 3300))
     assert read_account_sums(scene) == [(3300, 1000), (0, 0), (0, 0)]
-    assert scene.cases() == []
+    assert scene.list_open_rules() == []
 
 
 def test_a_payment_without_an_account_changes_no_account(scene: PaymentDesk) -> None:
     """A payment without a corporation, and one of a corporation without an account, change no account."""
-    scene.account(ONE, 10_000)
+    scene.insert_account(ONE, 10_000)
     assert report_paid(scene, make_payment(scene, "ORD-1")).captured_minor == 3300
     assert report_paid(scene, make_payment(scene, "ORD-2", corporation_number=OTHER)).captured_minor == 3300
     apply_reports(scene, make_payment(scene, "ORD-3", corporation_number=OTHER), make_report(P.PAYMENT_FAILED, 1))
@@ -64,7 +64,7 @@ def test_a_payment_without_an_account_changes_no_account(scene: PaymentDesk) -> 
 )
 def test_an_amount_above_the_limit_is_set_aside(scene: PaymentDesk, limit: int, booked: int, excess: int) -> None:
     """The part of a payment above the account's limit is set aside to the yen, with one case that has the sums."""
-    scene.account(ONE, limit)
+    scene.insert_account(ONE, limit)
     payment = report_paid(scene, make_payment(scene, "ORD-1", corporation_number=ONE))
     assert read_account_sums(scene) == [(booked, 0)]
     assert (payment.captured_minor, payment.set_aside_minor) == (3300, excess)
@@ -78,7 +78,7 @@ def test_an_amount_above_the_limit_is_set_aside(scene: PaymentDesk, limit: int, 
 @pytest.mark.parametrize("end", [P.PAYMENT_FAILED, P.EXPIRED])
 def test_a_payment_that_ends_unpaid_releases_its_reservation(scene: PaymentDesk, end: P) -> None:
     """A payment that ends unpaid gives up its own reservation once; other reservations stay."""
-    scene.account(ONE, 10_000)
+    scene.insert_account(ONE, 10_000)
     make_reserved_payment(scene, "ORD-1", 1000)
     ended = apply_reports(
         scene, make_reserved_payment(scene, "ORD-2", 3300), make_report(end, 1), make_report(end, 2)
@@ -88,7 +88,7 @@ def test_a_payment_that_ends_unpaid_releases_its_reservation(scene: PaymentDesk,
 
 def test_a_reversed_payment_leaves_its_account(scene: PaymentDesk) -> None:
     """After a reversal the account no longer contains the payment's part; other payments stay booked."""
-    scene.account(ONE, 4000)
+    scene.insert_account(ONE, 4000)
     report_paid(scene, make_payment(scene, "ORD-1", corporation_number=ONE))
     payment = report_paid(scene, make_payment(scene, "ORD-2", corporation_number=ONE))
     assert (read_account_sums(scene), payment.set_aside_minor) == ([(4000, 0)], 2600)
@@ -102,7 +102,7 @@ def test_a_payment_without_a_corporation_changes_no_account(scene: PaymentDesk) 
     scene.context.write(lambda tx: account_money.release_amount(tx, alone))
     scene.context.write(lambda tx: account_money.subtract_reversed_amount(tx, alone))
     scene.context.write(lambda tx: account_money.book_amount(scene.context, tx, alone, Money(3300, "JPY")))
-    assert scene.cases() == []
+    assert scene.list_open_rules() == []
 
 
 class _History:
@@ -112,18 +112,18 @@ class _History:
 
     def __init__(self, scene: PaymentDesk, number: str) -> None:
         self._scene = scene
-        scene.account(number, 5000)
+        scene.insert_account(number, 5000)
         self._payments = [make_payment(scene, f"{number}-{n}", corporation_number=number).id for n in range(3)]
         self._booked = [0, 0, 0]
         self._accepted_refunds: dict[int, int] = {}
 
-    def act(self, act: str, which: int, minor: int) -> None:
+    def apply_act(self, act: str, which: int, minor: int) -> None:
         """Do this act with the payment number `which`, if its state allows that. An accepted refund stays open until
         it is completed or failed.
         """
-        payment = self._scene.payment(self._payments[which])
+        payment = self._scene.read_payment(self._payments[which])
         if act == "pay" and payment.captured_minor == 0:
-            room = 5000 - self.expected()
+            room = 5000 - self.compute_expected_sum()
             report_paid(self._scene, payment)
             self._booked[which] = min(3300, room)
         elif act == "reverse" and payment.state is P.COMPLETED:
@@ -171,9 +171,9 @@ class _History:
         if refund.set_aside_id is None:
             self._booked[which] -= refund.amount_minor
 
-    def expected(self) -> int:
+    def compute_expected_sum(self) -> int:
         """Return the sum that the account should contain now."""
-        states = [self._scene.payment(payment_id).state for payment_id in self._payments]
+        states = [self._scene.read_payment(payment_id).state for payment_id in self._payments]
         return sum(minor for minor, state in zip(self._booked, states, strict=True) if state is not P.REVERSED)
 
 
@@ -208,9 +208,9 @@ def test_an_account_equals_paid_less_returned_amounts(
     history = _History(scene, number)
     for acts, which, minor in ((("pay",), 0, 0), (("pay",), 1, 0), *steps):
         for act in acts:
-            history.act(act, which, minor)
+            history.apply_act(act, which, minor)
         query = f"SELECT balance_minor, reserved_minor FROM accounts WHERE corporation_number = '{number}'"
-        assert [tuple(row) for row in scene.place.sql(query)] == [(history.expected(), 0)], steps
+        assert [tuple(row) for row in scene.place.sql(query)] == [(history.compute_expected_sum(), 0)], steps
 
 
 @pytest.mark.parametrize(("refund_end", "before"), [("complete", 2300), ("fail", 3300)])
@@ -222,10 +222,10 @@ def test_a_refund_that_ends_after_the_reversal_changes_nothing(
     """
     history = _History(scene, ONE)
     for act in ("pay", "accept", refund_end):
-        history.act(act, 0, 1000)
+        history.apply_act(act, 0, 1000)
     assert read_account_sums(scene) == [(before, 0)]
     for act in ("accept", "reverse"):
-        history.act(act, 0, 1700)
+        history.apply_act(act, 0, 1700)
     assert read_account_sums(scene) == [(0, 0)]
-    history.act(refund_end, 0, 1700)
+    history.apply_act(refund_end, 0, 1700)
     assert read_account_sums(scene) == [(0, 0)]

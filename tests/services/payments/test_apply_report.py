@@ -56,14 +56,14 @@ def make_report(
 def make_payment(scene: PaymentDesk, number: str, order_id: int | None = None, **more: Any) -> Payment:
     """Insert a waiting payment of 3,300 yen and return it."""
     new = NewPayment("bank", number, "JPY", 3300, order_id=order_id, begun_at=START, **more)
-    return scene.payment(scene.context.database.write(lambda tx: payments.insert_payment(tx.conn, new, START)))
+    return scene.read_payment(scene.context.database.write(lambda tx: payments.insert_payment(tx.conn, new, START)))
 
 
 def apply_reports(scene: PaymentDesk, payment: Payment, *facts: ReportWithSource) -> Payment:
     """Apply the reports to the payment in this order, and return the payment as stored afterwards."""
     for one in facts:
         scene.context.database.write(lambda tx, one=one: apply_report(scene.context, tx, payment, one))  # type: ignore[misc]
-    return scene.payment(payment.id)
+    return scene.read_payment(payment.id)
 
 
 def report_paid(scene: PaymentDesk, payment: Payment, minute: int = 1, **more: Any) -> Payment:
@@ -90,7 +90,7 @@ def test_reports_in_every_sequence_have_one_result(
     """
     for turn, story in enumerate(itertools.permutations(enumerate(states))):
         number = f"ORD-{turn}"
-        payment = make_payment(scene, number, scene.order(number, 3300))
+        payment = make_payment(scene, number, scene.insert_order(number, 3300))
         facts = [make_report(state, minute, provider_payment_id=f"id-{turn}") for minute, state in (*story, *story)]
         after = apply_reports(scene, payment, *facts)
         assert (after.state, after.captured_minor, after.certainty) == (end, 3300, "known"), story
@@ -98,7 +98,7 @@ def test_reports_in_every_sequence_have_one_result(
         assert order is None or scene.read_order(number).state == order
     stories = turn + 1
     assert scene.count_audit_entries("payment.booked") + scene.count_audit_entries("payment.reversed") >= stories
-    assert len(scene.cases()) == (stories if end == "reversed" else 0)
+    assert len(scene.list_open_rules()) == (stories if end == "reversed" else 0)
 
 
 def test_every_answer_is_evidence_before_anything_is_moved(scene: PaymentDesk) -> None:
@@ -112,7 +112,7 @@ def test_every_answer_is_evidence_before_anything_is_moved(scene: PaymentDesk) -
 
 def test_a_reversed_amount_leaves_the_account(scene: PaymentDesk) -> None:
     """A payment is booked and then reversed: its account no longer contains the sum."""
-    scene.account(NUMBERS[0], 5000)
+    scene.insert_account(NUMBERS[0], 5000)
     payment = report_paid(scene, make_payment(scene, "ORD-1", corporation_number=NUMBERS[0]))
     assert scene.place.sql("SELECT balance_minor, reserved_minor FROM accounts") == [(3300, 0)]
     gone = apply_reports(scene, payment, make_report(P.PAYMENT_FAILED, 2))
@@ -134,7 +134,7 @@ def test_a_reversal_of_another_amount_needs_a_person(
     """A bank reports that a part was taken back, or uses another currency: the payment stays paid, its account keeps
     the sum, and a person must look, also if the notices arrive in the wrong order.
     """
-    scene.account(NUMBERS[0], 5000)
+    scene.insert_account(NUMBERS[0], 5000)
     payment = make_payment(scene, "ORD-1", corporation_number=NUMBERS[0])
     success = make_report(P.PAYMENT_SUCCESS, 1, way, provider_payment_id="id-1")
     taken_back = make_report(P.PAYMENT_FAILED, 2, way, amount=amount)
@@ -163,7 +163,9 @@ def test_more_captures_of_an_order_are_for_a_person(scene: PaymentDesk) -> None:
     """Several payments of one order were captured: the order is paid, one payment is booked as its payment, and a
     person must look at the others.
     """
-    payment = report_paid(scene, make_payment(scene, "ORD-1", scene.order("ORD-1", 3300)), further_captures=("0422",))
+    payment = report_paid(
+        scene, make_payment(scene, "ORD-1", scene.insert_order("ORD-1", 3300)), further_captures=("0422",)
+    )
     assert (payment.state, payment.captured_minor, payment.work.reason) == ("completed", 3300, "paid_twice")
     assert scene.read_order("ORD-1").state == "paid"
 
@@ -181,7 +183,9 @@ def test_a_third_capture_opens_another_case(scene: PaymentDesk, is_acknowledged:
                 case for case in alerts.find_by_subject(conn, "payment", payment.id) if case.rule_id == "paid_twice"
             ]
 
-    payment = report_paid(scene, make_payment(scene, "ORD-1", scene.order("ORD-1", 3300)), further_captures=("0422",))
+    payment = report_paid(
+        scene, make_payment(scene, "ORD-1", scene.insert_order("ORD-1", 3300)), further_captures=("0422",)
+    )
     (second,) = find_cases()
     if is_acknowledged:
         scene.console.alerts.acknowledge(second.id, "given back by hand")
@@ -205,19 +209,19 @@ def test_an_acknowledged_contradiction_hides_no_other_one(scene: PaymentDesk) ->
     """
     payment = report_paid(scene, make_payment(scene, "ORD-1"))
 
-    def tell_amount(minute: int, minor: int) -> list[Alert]:
+    def report_amount(minute: int, minor: int) -> list[Alert]:
         """Apply a report of this amount and return the open cases."""
         known: dict[str, Any] = {"provider_payment_id": payment.provider_payment_id, "provider_state": "COMPLETED"}
         apply_reports(scene, payment, make_report(P.PAYMENT_SUCCESS, minute, amount=Money(minor, "JPY"), **known))
         return [case for case in scene.console.alerts.list_alerts() if case.resolved_at is None]
 
     for turn, minor in enumerate((3301, 3302)):
-        (case,) = tell_amount(2 + turn, minor)
+        (case,) = report_amount(2 + turn, minor)
         assert (f"{minor} JPY" in case.observed, case.acknowledged_by) == (True, None)
-        assert tell_amount(4 + turn, minor) == [case]
+        assert report_amount(4 + turn, minor) == [case]
         acknowledged = scene.console.alerts.acknowledge(case.id, "they look into it")
     for minute, minor in ((7, 3301), (8, 3302)):
-        assert tell_amount(minute, minor) == [acknowledged]
+        assert report_amount(minute, minor) == [acknowledged]
 
 
 def test_a_contradicted_final_state_stays_and_opens_a_case(scene: PaymentDesk) -> None:
@@ -230,7 +234,7 @@ def test_a_contradicted_final_state_stays_and_opens_a_case(scene: PaymentDesk) -
     other = report_paid(scene, make_payment(scene, "ORD-2"))
     odd = make_report(P.PAYMENT_SUCCESS, 5, provider_payment_id=other.provider_payment_id, amount=Money(3301, "JPY"))
     assert apply_reports(scene, other, odd).captured_minor == 3300
-    assert scene.cases() == ["contradicted", "contradicted"]
+    assert scene.list_open_rules() == ["contradicted", "contradicted"]
 
 
 def test_a_success_without_id_or_amount_stays_unknown(scene: PaymentDesk) -> None:
@@ -246,7 +250,10 @@ def test_a_refund_made_elsewhere_opens_a_case(scene: PaymentDesk) -> None:
     strange = RefundReport("RFD-STRANGE", "RFD-STRANGE", "REFUNDED", RefundState.COMPLETED, money, "id-1")
     payment = report_paid(scene, make_payment(scene, "ORD-1"), refunds=(strange,))
     assert (payment.provider_refunded_minor, payment.refunded_minor) == (1000, 0)
-    assert (scene.payment(payment.id).work.reason, scene.cases()) == ("unknown_refund", ["unknown_refund"])
+    assert (scene.read_payment(payment.id).work.reason, scene.list_open_rules()) == (
+        "unknown_refund",
+        ["unknown_refund"],
+    )
     assert scene.payments.read_payment(payment.id).sides[1].differs == ("refunded",)
 
 
@@ -370,7 +377,7 @@ def test_the_trail_names_no_payer(scene: PaymentDesk) -> None:
     """
     payer = "yamada@example.jp"
     report_paid(scene, make_payment(scene, "ORD-1"), payer=payer, provider_state=f"paid by {payer}")
-    payment = scene.payments.start(scene.order("ORD-2", 3300), "paypay").payment
+    payment = scene.payments.start(scene.insert_order("ORD-2", 3300), "paypay").payment
     scene.money.move_payment("paypay", "ORD-2", "paid")
     scene.payments.probe(payment.id)
     scene.place.sql(f"UPDATE payments SET payer_ref = '{payer}', version = version + 1 WHERE id = {payment.id}")
@@ -414,7 +421,7 @@ def test_an_order_becomes_paid_only_by_a_confirmed_report(scene: PaymentDesk) ->
         (ReportSource.NOTICE, "paid"),
         (ReportSource.CALLBACK, "pending"),
     ):
-        order = scene.order(f"ORD-{way}", 3300)
+        order = scene.insert_order(f"ORD-{way}", 3300)
         told = make_report(P.PAYMENT_SUCCESS, 1, way, provider_payment_id=f"id-{way}")
         apply_reports(scene, make_payment(scene, f"ORD-{way}", order), told)
         assert scene.read_order(f"ORD-{way}").state == state
@@ -429,7 +436,7 @@ def test_a_report_that_settles_a_payment_closes_its_proposal(scene: PaymentDesk)
     """A report settles an unknown payment: a first person's proposal is closed, and the journal row of the start has
     the answer.
     """
-    order = scene.order("ORD-1", 3300)
+    order = scene.insert_order("ORD-1", 3300)
     scene.control.add_fault("status_after_charge:500", call="paypay_create")
     with pytest.raises(ConsoleError):
         scene.payments.start(order, "paypay")
@@ -508,7 +515,7 @@ def test_a_report_from_the_future_hides_no_later_one(scene: PaymentDesk, *, has_
     years = 60 * 24 * 365 * 3
     report_paid(scene, payment, minute=years, paid_at=START + timedelta(minutes=years) if has_paid_at else None)
     now = scene.context.now()
-    found = scene.payment(payment.id)
+    found = scene.read_payment(payment.id)
     assert found.told_at is not None
     assert found.told_at <= now + timedelta(seconds=1)
     reversal = replace(make_report(P.PAYMENT_FAILED, 0), true_at=found.told_at + timedelta(seconds=1))

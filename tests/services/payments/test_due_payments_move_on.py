@@ -36,7 +36,7 @@ def begin_unknown(scene: PaymentDesk, number: str) -> Payment:
     the payment, which is unknown.
     """
     scene.control.add_fault("status_after_charge:500", call="paypay_create")
-    call_for_refusal(lambda: scene.payments.start(scene.order(number, 3300), "paypay"))
+    call_for_refusal(lambda: scene.payments.start(scene.insert_order(number, 3300), "paypay"))
     payment = scene.find_payment("paypay", number)
     assert payment is not None
     assert payment.certainty is Certainty.UNKNOWN
@@ -60,10 +60,10 @@ def test_a_desk_that_cannot_ask_uses_up_no_attempt(
     for _ in range(len(PAYMENT_PROBE_WAITS) + 2):
         pass_a_day(scene, clock)
         desk_without_credentials.run_due_tasks()
-    work = scene.payment(payment.id).work
+    work = scene.read_payment(payment.id).work
     assert (work.state, work.reason, work.attempt) == (WorkState.SCHEDULED, "unknown", 0)
     scene.run_due_tasks()
-    assert scene.payment(payment.id).certainty is Certainty.KNOWN
+    assert scene.read_payment(payment.id).certainty is Certainty.KNOWN
 
 
 def test_a_desk_that_cannot_ask_delays_no_end(
@@ -72,14 +72,14 @@ def test_a_desk_that_cannot_ask_delays_no_end(
     """A desk without credentials runs the timeout saga of an expired payment first: the desk with credentials still
     ends the payment at its next run.
     """
-    payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
+    payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     clock.offset += timedelta(seconds=305)
     scene.control.change_settings(advance_seconds=305)
     for _ in range(3):
         desk_without_credentials.run_due_tasks()
-    assert scene.payment(payment.id).state == "token_generated"
+    assert scene.read_payment(payment.id).state == "token_generated"
     scene.run_due_tasks()
-    assert (scene.payment(payment.id).state, scene.read_order("ORD-1").state) == ("expired", "cancelled")
+    assert (scene.read_payment(payment.id).state, scene.read_order("ORD-1").state) == ("expired", "cancelled")
 
 
 @pytest.mark.expects_log("the fault at one payment")
@@ -102,11 +102,11 @@ def test_a_payment_that_fails_here_delays_no_other_payment(
     pass_a_day(scene, clock)
     for _ in range(2):
         scene.run_due_tasks()
-    assert scene.payment(other.id).certainty is Certainty.KNOWN
+    assert scene.read_payment(other.id).certainty is Certainty.KNOWN
     for _ in PAYMENT_PROBE_WAITS:
         pass_a_day(scene, clock)
         scene.run_due_tasks()
-    found = scene.payment(broken.id)
+    found = scene.read_payment(broken.id)
     assert (found.certainty, found.work.state, found.work.reason) == (
         Certainty.UNKNOWN,
         WorkState.NEEDS_REVIEW,

@@ -44,7 +44,7 @@ def test_a_pending_order_of_a_paid_payment(rules_desk: AlertRulesDesk) -> None:
 def test_the_other_rules(rules_desk: AlertRulesDesk) -> None:
     """The page of a cancelled order whose payment was paid shows the alert of rule C, and advises a refund."""
     payment = rules_desk.pay_cancelled_order()
-    rules_desk.run()
+    rules_desk.run_alert_rules()
     seen = read_order(rules_desk)
     assert (seen.explanation.why, seen.alert and seen.alert.action) == ("why.order_alert_C_cancelled", "refund")
     assert seen.explanation.facts["payment"] == payment

@@ -20,7 +20,7 @@ def start_at_atom(scene: PaymentDesk, shop: str = "") -> int:
     """Create an order in which the shop has written `shop`, start its payment at Atom, and return
     the payment's id.
     """
-    order = scene.order("ORD-1", 3300, "INR")
+    order = scene.insert_order("ORD-1", 3300, "INR")
     if shop:
         scene.place.sql(f"UPDATE orders SET {shop}")
     return scene.payments.start(order, "atom").payment.id
@@ -29,13 +29,13 @@ def start_at_atom(scene: PaymentDesk, shop: str = "") -> int:
 def test_a_read_of_atom_fills_the_columns_of_its_order(scene: PaymentDesk) -> None:
     """For Atom the token is written when the payment starts; the transaction id and the method after it was paid."""
     payment = start_at_atom(scene)
-    token = scene.payment(payment).handle
+    token = scene.read_payment(payment).handle
     assert read_columns(scene) == (token, None, None)
     scene.payments.probe(payment)
     assert read_columns(scene) == (token, None, None)
     scene.money.move_payment("atom", "ORD-1", "paid")
     scene.payments.probe(payment)
-    paid = scene.payment(payment)
+    paid = scene.read_payment(payment)
     assert paid.provider_payment_id is not None
     assert read_columns(scene) == (token, paid.provider_payment_id, "atom")
     assert scene.read_order("ORD-1").state == "paid"
@@ -47,8 +47,8 @@ def test_a_callback_of_atom_fills_the_columns_of_its_order(scene: PaymentDesk) -
     payment = start_at_atom(scene)
     scene.money.move_payment("atom", "ORD-1", "paid")
     scene.control.add_fault("status:503", call="atom_verification")
-    scene.deliver("atom", "ORD-1")
-    paid = scene.payment(payment)
+    scene.deliver_notice("atom", "ORD-1")
+    paid = scene.read_payment(payment)
     assert paid.state in ("signature_verified", "completed")
     assert read_columns(scene) == (paid.handle, paid.provider_payment_id, "atom")
 
@@ -57,13 +57,13 @@ def test_payments_of_paypay_and_banks_fill_the_columns_of_their_order(scene: Pay
     """For a payment at PayPay or of a source that only sends notices, the program writes only `payment_method` into
     the order, because Atom's columns don't apply.
     """
-    order = scene.order("ORD-1", 3300)
+    order = scene.insert_order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment.id
     assert read_columns(scene) == (None, None, None)
     scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.payments.probe(payment)
     assert read_columns(scene) == (None, None, "paypay")
-    scene.order("ORD-2", 3300)
+    scene.insert_order("ORD-2", 3300)
     scene.payments.receive_notice(scene.make_bank_notice("e-1", "ORD-2"))
     assert read_columns(scene, "ORD-2") == (None, None, "bank")
 
@@ -73,7 +73,7 @@ def test_a_failed_payment_writes_no_payment_method(scene: PaymentDesk) -> None:
     payment = start_at_atom(scene)
     scene.money.move_payment("atom", "ORD-1", "failed")
     scene.payments.probe(payment)
-    assert read_columns(scene) == (scene.payment(payment).handle, None, None)
+    assert read_columns(scene) == (scene.read_payment(payment).handle, None, None)
 
 
 @pytest.mark.parametrize("filled", [True, False])
@@ -87,7 +87,7 @@ def test_a_different_value_of_the_shop_is_kept_and_audited(scene: PaymentDesk, f
     scene.money.move_payment("atom", "ORD-1", "paid")
     scene.payments.probe(payment)
     scene.payments.probe(payment)
-    paid = scene.payment(payment)
+    paid = scene.read_payment(payment)
     ours = (paid.handle, paid.provider_payment_id, "atom")
     assert read_columns(scene) == (("T-9", "11000", "card") if filled else ours)
     assert scene.count_audit_entries("order.differs") == (3 if filled else 0)
@@ -96,7 +96,7 @@ def test_a_different_value_of_the_shop_is_kept_and_audited(scene: PaymentDesk, f
 
 def test_the_same_value_is_nothing_new(scene: PaymentDesk) -> None:
     """A value that the shop has already written is neither written nor audited."""
-    order = scene.order("ORD-1", 3300)
+    order = scene.insert_order("ORD-1", 3300)
     scene.place.sql("UPDATE orders SET payment_method = 'paypay'")
     payment = scene.payments.start(order, "paypay").payment.id
     scene.money.move_payment("paypay", "ORD-1", "paid")
@@ -139,7 +139,7 @@ def test_columns_missed_by_a_killed_desk_are_filled_at_the_next_step(scene: Paym
     scene.place.sql("UPDATE orders SET atom_token_id = NULL")
     scene.money.move_payment("atom", "ORD-1", "paid")
     scene.payments.probe(payment)
-    paid = scene.payment(payment)
+    paid = scene.read_payment(payment)
     assert read_columns(scene) == (paid.handle, paid.provider_payment_id, "atom")
 
 
@@ -149,7 +149,7 @@ def test_columns_missed_at_the_start_are_filled_at_the_failure(scene: PaymentDes
     scene.place.sql("UPDATE orders SET atom_token_id = NULL")
     scene.money.move_payment("atom", "ORD-1", "failed")
     scene.payments.probe(payment)
-    assert read_columns(scene) == (scene.payment(payment).handle, None, None)
+    assert read_columns(scene) == (scene.read_payment(payment).handle, None, None)
 
 
 def test_an_order_keeps_its_first_token_at_a_second_payment(scene: PaymentDesk) -> None:
@@ -157,13 +157,13 @@ def test_an_order_keeps_its_first_token_at_a_second_payment(scene: PaymentDesk) 
     is that of the second, which was paid.
     """
     first = start_at_atom(scene)
-    token = scene.payment(first).handle
+    token = scene.read_payment(first).handle
     scene.money.move_payment("atom", "ORD-1", "failed")
     scene.payments.probe(first)
     second = scene.payments.start(scene.read_order("ORD-1").id, "atom").payment
     scene.money.move_payment("atom", second.merchant_payment_id, "paid")
     scene.payments.probe(second.id)
-    paid = scene.payment(second.id)
+    paid = scene.read_payment(second.id)
     assert paid.handle != token
     assert read_columns(scene) == (token, paid.provider_payment_id, "atom")
     assert scene.count_audit_entries("order.differs") == 1

@@ -49,7 +49,7 @@ def test_a_paid_payment_of_the_former_merchant_gets_no_second_code(
     gets no other code, isn't cancelled, and waits for a person. The desk with the former credentials books the
     payment.
     """
-    order = scene.order("ORD-1", 3300)
+    order = scene.insert_order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "paid")
     pass_time(scene, clock, timedelta(seconds=400))
@@ -58,7 +58,7 @@ def test_a_paid_payment_of_the_former_merchant_gets_no_second_code(
     for _ in PAYMENT_POLL_WAITS:
         other.run_due_tasks()
         pass_time(scene, clock, timedelta(days=1, hours=1))
-    found = scene.payment(payment.id)
+    found = scene.read_payment(payment.id)
     assert (found.state, scene.read_order("ORD-1").state) == ("token_generated", "pending")
     assert (found.work.state, found.work.reason) == (WorkState.NEEDS_REVIEW, "probes_ended")
     asked = call_for_refusal(lambda: other.payments.probe(payment.id))
@@ -75,7 +75,7 @@ def test_an_ended_payment_of_the_former_merchant_stops_the_next_one_for_a_day(
     """The new credentials can't delete the code of an ended payment, which may still be paid: the order gets no other
     payment for a day.
     """
-    order = scene.order("ORD-1", 3300)
+    order = scene.insert_order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "expired")
     assert scene.payments.probe(payment.id).state == "expired"
@@ -90,13 +90,13 @@ def test_an_unknown_payment_of_the_former_merchant_stays_unknown(
 ) -> None:
     """The new merchant's answer that a payment doesn't exist leaves an unknown payment unknown."""
     scene.control.add_fault("status_after_charge:500", call="paypay_create")
-    call_for_refusal(lambda: scene.payments.start(scene.order("ORD-1", 3300), "paypay"))
+    call_for_refusal(lambda: scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay"))
     payment = scene.find_payment("paypay", "ORD-1")
     assert payment is not None
     pass_time(scene, clock, timedelta(hours=1))
     with pytest.raises(ConsoleError):
         other.payments.probe(payment.id)
-    found = scene.payment(payment.id)
+    found = scene.read_payment(payment.id)
     assert (found.certainty, found.error_code) == (Certainty.UNKNOWN, payment.error_code)
 
 
@@ -106,7 +106,7 @@ def test_an_unknown_refund_of_the_former_merchant_stays_unknown(
     """Two answers of the new merchant that the refund doesn't exist leave it unknown. Otherwise it would be sent
     again.
     """
-    payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
+    payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.payments.probe(payment.id)
     refund = scene.console.refunds.request(RefundRequest(payment.id, "1000", "sent back"))

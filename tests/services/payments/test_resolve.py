@@ -53,7 +53,7 @@ def make_unknown(scene: PaymentDesk, number: str = "ORD-1") -> Payment:
     """Return a payment whose start got no usable answer."""
     scene.control.add_fault("status_after_charge:500", call="paypay_create")
     with pytest.raises(ConsoleError):
-        scene.payments.start(scene.order(number, 3300, corporation=NUMBERS[0]), "paypay")
+        scene.payments.start(scene.insert_order(number, 3300, corporation=NUMBERS[0]), "paypay")
     payment = scene.find_payment("paypay", number)
     assert payment is not None
     return payment
@@ -64,7 +64,7 @@ def test_one_person_decides_a_payment_with_the_providers_confirmation(scene: Pay
     payment = make_unknown(scene)
     scene.money.move_payment("paypay", "ORD-1", "paid")
     assert scene.payments.resolve(payment.id, "completed", "the panel says so").awaiting is None
-    done = scene.payment(payment.id)
+    done = scene.read_payment(payment.id)
     assert (done.state, done.certainty) == ("completed", Certainty.KNOWN)
     assert scene.read_order("ORD-1").state == "paid"
     with expect_refusal("nothing_to_resolve"):
@@ -77,9 +77,9 @@ def test_an_outcome_denied_by_the_provider_is_refused(scene: PaymentDesk) -> Non
     scene.money.move_payment("paypay", "ORD-1", "failed")
     with expect_refusal("evidence_mismatch"):
         scene.payments.resolve(payment.id, "completed", "the payer says so")
-    assert scene.payment(payment.id).certainty is Certainty.UNKNOWN
+    assert scene.read_payment(payment.id).certainty is Certainty.UNKNOWN
     assert scene.payments.resolve(payment.id, "payment_failed", "the panel says so").awaiting is None
-    assert scene.payment(payment.id).state == "payment_failed"
+    assert scene.read_payment(payment.id).state == "payment_failed"
 
 
 @pytest.mark.parametrize("reason", ["refused_but_made", "old_answer"])
@@ -91,7 +91,7 @@ def test_a_not_found_that_contains_the_payment_denies_nothing(
     pay twice.
     """
     scene.control.add_fault("status_after_charge:500", call="atom_auth")
-    order = scene.order("ORD-1", 50_000, "INR")
+    order = scene.insert_order("ORD-1", 50_000, "INR")
     call_for_refusal(scene.payments.start, order, "atom")
     payment = scene.find_payment("atom", "ORD-1")
     assert payment is not None
@@ -105,7 +105,7 @@ def test_a_not_found_that_contains_the_payment_denies_nothing(
         for desk in (scene, lead):
             error = call_for_refusal(desk.payments.resolve, payment.id, "payment_failed", "not on their page")
             assert (error.code, error.detail["reason"]) == ("evidence_mismatch", reason)
-    assert scene.payment(payment.id).certainty is Certainty.UNKNOWN
+    assert scene.read_payment(payment.id).certainty is Certainty.UNKNOWN
     scene.control.clear_faults()
     scene.control.add_fault("status:503", call="atom_verification", times="always")
     assert call_for_refusal(scene.payments.start, order, "atom").code == "outcome_unknown"
@@ -133,7 +133,7 @@ def test_an_answer_that_may_mean_paid_permits_no_denial(
     """
     calls = {"paypay": ("paypay_create", "paypay_payment"), "atom": ("atom_auth", "atom_verification")}[provider]
     scene.control.add_fault("status_after_charge:500", call=calls[0])
-    order = scene.order("ORD-1", 50_000, "INR" if provider == "atom" else "JPY")
+    order = scene.insert_order("ORD-1", 50_000, "INR" if provider == "atom" else "JPY")
     call_for_refusal(scene.payments.start, order, provider)
     payment = scene.find_payment(provider, "ORD-1")
     assert payment is not None
@@ -144,7 +144,7 @@ def test_an_answer_that_may_mean_paid_permits_no_denial(
             error = call_for_refusal(desk.payments.resolve, payment.id, "payment_failed", "not on their page")
             assert (error.code, error.detail["reason"]) == ("evidence_mismatch", reason)
             assert "unusable_answer" not in format_error_message(error, "en")
-    assert scene.payment(payment.id).certainty is Certainty.UNKNOWN
+    assert scene.read_payment(payment.id).certainty is Certainty.UNKNOWN
     scene.control.clear_faults()
     scene.control.add_fault("status:503", call=calls[1], times="always")
     assert call_for_refusal(scene.payments.start, order, provider).code == "outcome_unknown"
@@ -158,11 +158,11 @@ def test_an_unconfirmed_outcome_needs_two_people(
     """No read confirms the outcome: a first person proposes; the same person and an operator can't confirm, an
     approver can.
     """
-    scene.account(NUMBERS[0], 5000)
+    scene.insert_account(NUMBERS[0], 5000)
     payment = make_unknown(scene)
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     first = scene.payments.resolve(payment.id, end, "settlement of the 20th, row 14", "0421-from-paper")
-    assert (first.awaiting, scene.payment(payment.id).certainty) == ("second_person", Certainty.UNKNOWN)
+    assert (first.awaiting, scene.read_payment(payment.id).certainty) == ("second_person", Certainty.UNKNOWN)
     assert scene.payments.read_payment(payment.id).awaiting == "second_person"
     with expect_refusal("same_person"):
         scene.payments.resolve(payment.id, end, "I say so again")
@@ -173,7 +173,7 @@ def test_an_unconfirmed_outcome_needs_two_people(
     with open_desk_of("lead-b") as lead:
         done = lead.payments.resolve(payment.id, end, "seen on the bank's own statement", "0421-from-paper")
     assert done.awaiting is None
-    after = scene.payment(payment.id)
+    after = scene.read_payment(payment.id)
     assert (after.state, after.certainty, after.captured_minor) == (end, Certainty.KNOWN, captured)
     assert after.account_minor == 0
     assert scene.read_order("ORD-1").state == ("paid" if captured else "pending")
@@ -189,7 +189,7 @@ def test_the_answer_is_evidence_of_a_decision_that_is_refused(
     """
     payment = make_unknown(scene)
     make_paid(scene, "ORD-2")
-    taken = scene.payment(scene.find_payment("paypay", "ORD-2").id).provider_payment_id  # type: ignore[union-attr]
+    taken = scene.read_payment(scene.find_payment("paypay", "ORD-2").id).provider_payment_id  # type: ignore[union-attr]
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
 
     def count_answers() -> int:
@@ -212,7 +212,7 @@ def test_another_amount_needs_two_people_and_is_booked(
     scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
 ) -> None:
     """The provider reports another amount: two people decide, and the provider's amount is booked."""
-    payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
+    payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.control.add_fault("other_amount", call="paypay_payment", times="always")
     with expect_refusal("outcome_unknown"):
@@ -220,9 +220,9 @@ def test_another_amount_needs_two_people_and_is_booked(
     assert scene.payments.resolve(payment.id, "completed", "settlement").awaiting == "second_person"
     with open_desk_of("lead-b") as lead:
         assert lead.payments.resolve(payment.id, "completed", "settlement, seen").awaiting is None
-    after = scene.payment(payment.id)
+    after = scene.read_payment(payment.id)
     assert (after.state, after.captured_minor, after.asked_minor) == ("completed", 3301, 3300)
-    assert scene.cases() == []
+    assert scene.list_open_rules() == []
 
 
 def test_a_reversal_on_paper_takes_two(scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]) -> None:
@@ -234,7 +234,7 @@ def test_a_reversal_on_paper_takes_two(scene: PaymentDesk, open_desk_of: Callabl
     scene.payments.resolve(payment.id, "reversed", "the bank's letter")
     with open_desk_of("lead-b") as lead:
         lead.payments.resolve(payment.id, "reversed", "the bank's letter, seen")
-    assert scene.payment(payment.id).state == "reversed"
+    assert scene.read_payment(payment.id).state == "reversed"
 
 
 def test_an_accepted_reversal_waits_for_nobody(scene: PaymentDesk) -> None:
@@ -242,11 +242,11 @@ def test_an_accepted_reversal_waits_for_nobody(scene: PaymentDesk) -> None:
     payment = make_paid(scene)
     scene.money.move_payment("paypay", "ORD-1", "reversed")
     scene.payments.probe(payment.id)
-    assert scene.cases() == ["reversed"]
+    assert scene.list_open_rules() == ["reversed"]
     scene.payments.resolve(payment.id, "reversed", "told the shop")
-    done = scene.payment(payment.id)
+    done = scene.read_payment(payment.id)
     assert (done.state, done.work.state) == ("reversed", WorkState.NONE)
-    assert scene.cases() == []
+    assert scene.list_open_rules() == []
 
 
 @pytest.mark.engines("sqlite")
@@ -265,12 +265,12 @@ def test_bad_decisions_are_refused(scene: PaymentDesk) -> None:
         scene.payments.resolve(payment.id, "completed", "x", expected_version=payment.version - 1)
     with expect_refusal("not_found"):
         scene.payments.resolve(999, "completed", "x")
-    assert scene.payment(payment.id) == payment
+    assert scene.read_payment(payment.id) == payment
 
 
 def make_paid(scene: PaymentDesk, number: str = "ORD-1") -> Payment:
     """Return a payment that was paid and probed."""
-    payment = scene.payments.start(scene.order(number, 3300, corporation=NUMBERS[0]), "paypay").payment
+    payment = scene.payments.start(scene.insert_order(number, 3300, corporation=NUMBERS[0]), "paypay").payment
     scene.money.move_payment("paypay", number, "paid")
     return scene.payments.probe(payment.id)
 
@@ -303,7 +303,7 @@ def test_sides_that_disagree_are_marked(scene: PaymentDesk) -> None:
     """A cancelled order beside a paid payment, a provider that was never asked, and a missing order are marked on the
     payment's page.
     """
-    payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
+    payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     assert scene.payments.read_payment(payment.id).sides[1].asked is None
     scene.cancel_order("ORD-1")
     scene.money.move_payment("paypay", "ORD-1", "paid")
@@ -358,7 +358,7 @@ def test_a_payment_by_callback_alone_covers_no_order(scene: PaymentDesk) -> None
     """Two payments together cover the order's total, but only a callback, which isn't proof enough, says that one was
     paid: the order isn't set to paid.
     """
-    order = scene.order("ORD-1", 3300)
+    order = scene.insert_order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.payments.probe(payment.id)
@@ -420,9 +420,9 @@ def test_both_people_must_give_the_same_number(
         assert corrected.awaiting == "second_person"
         with expect_refusal("evidence_mismatch"):
             lead.payments.resolve(payment.id, "completed", "row 14", "0421-typo")
-        assert scene.payment(payment.id).certainty is Certainty.UNKNOWN
+        assert scene.read_payment(payment.id).certainty is Certainty.UNKNOWN
         assert lead.payments.resolve(payment.id, "completed", "row 14", "0421-right").awaiting is None
-    after = scene.payment(payment.id)
+    after = scene.read_payment(payment.id)
     assert (after.state, after.provider_payment_id) == ("completed", "0421-right")
 
 
@@ -440,10 +440,13 @@ def test_another_end_replaces_the_proposal(
         assert replaced.awaiting == "second_person"
         with expect_refusal("same_person"):
             lead.payments.resolve(payment.id, "payment_failed", "I say so again")
-    assert scene.payment(payment.id).certainty is Certainty.UNKNOWN
+    assert scene.read_payment(payment.id).certainty is Certainty.UNKNOWN
     with open_desk_of("lead-c") as third:
         assert third.payments.resolve(payment.id, "payment_failed", "seen").awaiting is None
-    assert (scene.payment(payment.id).state, scene.payment(payment.id).captured_minor) == ("payment_failed", 0)
+    assert (scene.read_payment(payment.id).state, scene.read_payment(payment.id).captured_minor) == (
+        "payment_failed",
+        0,
+    )
     proposed = scene.place.sql("SELECT who FROM audit_log WHERE what = 'payment.resolve_proposed' ORDER BY id")
     assert [str(who).partition(".")[0] for (who,) in proposed] == ["op-a", "lead-b"]
     proposals = [
@@ -492,11 +495,11 @@ def test_a_failed_attempt_contradicts_two_people_without_a_number(
     scene.control.clear_faults()
     after = scene.payments.probe(payment.id)
     assert (after.state, after.captured_minor, after.provider_payment_id) == ("completed", 3300, None)
-    assert scene.cases() == ["contradicted"]
+    assert scene.list_open_rules() == ["contradicted"]
     with pytest.raises(ConsoleError) as refused:
         scene.payments.resolve(payment.id, "reversed", "their screen")
     assert refused.value.code == "evidence_mismatch"
-    assert (scene.payments.probe(payment.id).state, scene.cases()) == ("completed", ["contradicted"])
+    assert (scene.payments.probe(payment.id).state, scene.list_open_rules()) == ("completed", ["contradicted"])
 
 
 @pytest.mark.engines("sqlite")
@@ -513,7 +516,7 @@ def test_a_line_of_the_evidence_is_no_number(
         with expect_refusal("evidence_mismatch"):
             lead.payments.resolve(payment.id, "completed", "row 77", "77")
         assert lead.payments.resolve(payment.id, "completed", "row 77").awaiting is None
-    assert scene.payment(payment.id).provider_payment_id is None
+    assert scene.read_payment(payment.id).provider_payment_id is None
 
 
 def test_the_number_of_another_payment_decides_nothing(
@@ -531,14 +534,14 @@ def test_the_number_of_another_payment_decides_nothing(
         assert lead.payments.resolve(first.id, "completed", "seen", number).awaiting is None
     with expect_refusal("evidence_mismatch"):
         scene.payments.resolve(second.id, "completed", "settlement", number)
-    assert scene.cases() == []
+    assert scene.list_open_rules() == []
     scene.control.clear_faults()
     with pytest.raises(ConsoleError) as caught:
         scene.payments.resolve(second.id, "completed", "the panel says so")
     assert (caught.value.code, caught.value.detail["reason"]) == ("evidence_mismatch", "used_by_other_record")
-    after = scene.payment(second.id)
+    after = scene.read_payment(second.id)
     assert (after.certainty, after.work.state) == (Certainty.UNKNOWN, WorkState.NEEDS_REVIEW)
-    assert scene.cases() == ["other_payment"]
+    assert scene.list_open_rules() == ["other_payment"]
 
 
 def test_a_missing_number_is_set_by_the_next_read(
@@ -554,7 +557,7 @@ def test_a_missing_number_is_set_by_the_next_read(
         scene.payments.resolve(one.id, "completed", "settlement, row 14")
         with open_desk_of("lead-b") as lead:
             assert lead.payments.resolve(one.id, "completed", "settlement, row 14, seen").awaiting is None
-        decided = scene.payment(one.id)
+        decided = scene.read_payment(one.id)
         assert (decided.state, decided.captured_minor, decided.provider_payment_id) == ("completed", 3300, None)
         assert scene.console.refunds.make_plan(one.id).refusal_code == "refund_no_number"
         told = scene.payments.read_payment(one.id).explanation
@@ -563,6 +566,6 @@ def test_a_missing_number_is_set_by_the_next_read(
     scene.control.clear_faults()
     confirmed = scene.payments.probe(payment.id)
     assert confirmed.provider_payment_id == scene.money.read_payment("paypay", "ORD-1")["id"]
-    assert (confirmed.certainty, scene.cases()) == (Certainty.KNOWN, [])
+    assert (confirmed.certainty, scene.list_open_rules()) == (Certainty.KNOWN, [])
     told = scene.payments.read_payment(payment.id).explanation
     assert told.why == "why.payment_complete", "now the gateway has confirmed it"

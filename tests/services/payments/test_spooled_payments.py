@@ -15,7 +15,7 @@ from tests.support.refusals import call_for_refusal
 
 def start_payment(scene: PaymentDesk) -> Payment:
     """Start a payment of ORD-1 and return it."""
-    return scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
+    return scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
 
 
 def delete_payment(scene: PaymentDesk, payment: Payment, *, journal: bool) -> str:
@@ -64,7 +64,7 @@ def test_an_order_with_a_lost_payment_gets_no_second_one(scene: PaymentDesk, pro
     """The order of a lost payment gets no second payment until the lost one is restored, because the payer may have
     paid it.
     """
-    order = scene.order("ORD1", 3300, "JPY" if provider == "paypay" else "INR")
+    order = scene.insert_order("ORD1", 3300, "JPY" if provider == "paypay" else "INR")
     payment = scene.payments.start(order, provider).payment
     scene.money.move_payment(provider, "ORD1", "paid")
     operation = delete_payment(scene, payment, journal=journal)
@@ -90,14 +90,14 @@ def test_a_lost_start_known_to_another_desk_stops_every_desk(scene: PaymentDesk)
     """The desk that sent the start has written it into the database: another desk, whose spool doesn't have it,
     starts no second payment.
     """
-    context, order = scene.context, scene.order("ORD1", 3300, "INR")
+    context, order = scene.context, scene.insert_order("ORD1", 3300, "INR")
     operation = delete_payment(scene, scene.payments.start(order, "atom").payment, journal=True)
     entries = context.spool.read_entries(context.database_id)
     store_lost_operations(context, entries)
     context.spool.mark_ended(operation, holds_claim=False)
     refused = call_for_refusal(lambda: scene.payments.start(order, "atom"))
     assert (refused.code, refused.detail["operation_id"]) == ("in_progress", operation)
-    other = scene.order("ORD2", 3300, "INR")
+    other = scene.insert_order("ORD2", 3300, "INR")
     assert scene.payments.start(other, "atom").payment.merchant_payment_id == "ORD2"
 
 
@@ -108,7 +108,7 @@ def test_a_lost_payment_denied_at_another_desk_permits_a_new_start(
     """Two people have denied a lost payment at another desk: this desk, whose spool still has the start, allows a new
     one only after their decision.
     """
-    context, order = scene.context, scene.order("ORD-1", 3300)
+    context, order = scene.context, scene.insert_order("ORD-1", 3300)
     scene.control.add_fault("reset", call="paypay_create", times=1)
     payment = call_for_refusal(lambda: scene.payments.start(order, "paypay")).detail["record"]
     assert isinstance(payment, Payment)
@@ -129,7 +129,7 @@ def test_a_long_number_that_another_desk_knows_is_begun_by_no_desk(scene: Paymen
     payment until it is restored.
     """
     context, number = scene.context, "ORD-" + "7" * 60
-    order = scene.order(number, 3300)
+    order = scene.insert_order(number, 3300)
     operation = delete_payment(scene, scene.payments.start(order, "paypay").payment, journal=True)
     entries = context.spool.read_entries(context.database_id)
     store_lost_operations(context, entries)
@@ -147,7 +147,9 @@ def test_a_long_number_that_another_desk_knows_is_begun_by_no_desk(scene: Paymen
 def test_a_refused_start_is_failed(scene: PaymentDesk) -> None:
     """A start that the provider has refused is failed, and needs no further step."""
     scene.control.add_fault("result:INVALID_PARAMS", call="paypay_create", times=1)
-    payment = call_for_refusal(lambda: scene.payments.start(scene.order("ORD-1", 3300), "paypay")).detail["record"]
+    payment = call_for_refusal(lambda: scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay")).detail[
+        "record"
+    ]
     assert isinstance(payment, Payment)
     operation = delete_payment(scene, payment, journal=True)
     view = read_operation(scene, operation)
@@ -162,7 +164,9 @@ def test_a_payment_with_a_lost_answer_is_unknown(scene: PaymentDesk, sandbox: Sa
     people decide.
     """
     scene.control.add_fault("reset", call="paypay_create", times=1)
-    payment = call_for_refusal(lambda: scene.payments.start(scene.order("ORD-1", 3300), "paypay")).detail["record"]
+    payment = call_for_refusal(lambda: scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay")).detail[
+        "record"
+    ]
     assert isinstance(payment, Payment)
     operation = delete_payment(scene, payment, journal=True)
     assert read_operation(scene, operation).record.state is OperationState.UNKNOWN
@@ -183,8 +187,8 @@ def test_a_lost_payment_is_restored_only_to_its_own_order(scene: PaymentDesk) ->
     """A lost payment whose order doesn't exist is restored without an order, although its number may be that of
     another order.
     """
-    scene.order("ORD", 3300)
-    payment = scene.payments.start(scene.order("ORD-2", 3300), "paypay").payment
+    scene.insert_order("ORD", 3300)
+    payment = scene.payments.start(scene.insert_order("ORD-2", 3300), "paypay").payment
     scene.money.move_payment("paypay", "ORD-2", "paid")
     operation = delete_payment(scene, payment, journal=True)
     scene.place.drop_table_triggers("orders")
@@ -200,13 +204,13 @@ def test_a_lost_second_payment_is_restored_to_its_order(scene: PaymentDesk) -> N
     number by now.
     """
     scene.control.add_fault("result:INVALID_PARAMS", call="paypay_create", times=1)
-    order = scene.order("ORD", 3300)
+    order = scene.insert_order("ORD", 3300)
     call_for_refusal(lambda: scene.payments.start(order, "paypay"))
     payment = scene.payments.start(order, "paypay").payment
     assert payment.merchant_payment_id == "ORD-2"
     scene.money.move_payment("paypay", "ORD-2", "paid")
     operation = delete_payment(scene, payment, journal=True)
-    scene.order("ORD-2", 3300)
+    scene.insert_order("ORD-2", 3300)
     back = scene.console.recovery.probe("operation", operation)
     assert isinstance(back, Payment)
     assert (back.state.value, back.order_id) == ("completed", order)
@@ -216,8 +220,8 @@ def test_a_lost_second_payment_is_restored_to_its_order(scene: PaymentDesk) -> N
 def test_a_second_payment_never_takes_the_number_of_another_order(scene: PaymentDesk) -> None:
     """A second payment doesn't get the number of another order, because notices and imports use that number."""
     scene.control.add_fault("result:INVALID_PARAMS", call="paypay_create", times=1)
-    order = scene.order("ORD", 3300)
-    scene.order("ORD-2", 3300)
+    order = scene.insert_order("ORD", 3300)
+    scene.insert_order("ORD-2", 3300)
     call_for_refusal(lambda: scene.payments.start(order, "paypay"))
     assert scene.payments.start(order, "paypay").payment.merchant_payment_id == "ORD-3"
 
@@ -236,7 +240,7 @@ def test_the_second_lost_start_of_an_order_is_known_too(
     """Both payments of an order are lost, and two people deny the first one: the order still gets no new payment,
     because the payer may have paid the second one.
     """
-    context, order = scene.context, scene.order("ORD-1", 3300)
+    context, order = scene.context, scene.insert_order("ORD-1", 3300)
     first, second = start_twice(scene, order)
     scene.money.move_payment("paypay", "ORD-1-2", "paid")
     operations = [delete_payment(scene, payment, journal=True) for payment in (second, first)]
@@ -263,7 +267,7 @@ def test_a_lost_start_before_a_change_of_the_total_is_known(scene: PaymentDesk, 
     """A lost start is found by its order's number, whichever attempt it was. An order whose number only begins with
     the same characters can get a payment.
     """
-    context, order = scene.context, scene.order(number, 3300)
+    context, order = scene.context, scene.insert_order(number, 3300)
     first, second = start_twice(scene, order)
     operations = [delete_payment(scene, payment, journal=True) for payment in (second, first)]
     if known == "database":
@@ -277,12 +281,12 @@ def test_a_lost_start_before_a_change_of_the_total_is_known(scene: PaymentDesk, 
     refused = call_for_refusal(lambda: scene.payments.start(order, "paypay"))
     assert (refused.code, refused.detail["operation_id"]) == ("in_progress", operations[0])
     for like in ("ORDX1", "ORD_1-2-3", "ORD_1-20"):
-        assert scene.payments.start(scene.order(like, 5500), "paypay").payment.merchant_payment_id == like
+        assert scene.payments.start(scene.insert_order(like, 5500), "paypay").payment.merchant_payment_id == like
 
 
 def test_restored_starts_stop_no_later_one(scene: PaymentDesk) -> None:
     """Neither a restored payment nor one that was never lost prevents a later payment."""
-    order = scene.order("ORD-1", 3300)
+    order = scene.insert_order("ORD-1", 3300)
     second = start_twice(scene, order)[1]
     operation = delete_payment(scene, second, journal=True)
     assert call_for_refusal(lambda: scene.payments.start(order, "paypay")).detail["operation_id"] == operation
@@ -315,7 +319,7 @@ def test_a_lost_payment_known_to_the_gateway_cannot_be_denied(scene: PaymentDesk
 def test_a_lost_payment_contained_in_not_found_cannot_be_denied(scene: PaymentDesk, reason: str) -> None:
     """Atom's code says "no data" beside the paid payment, a cache answers in Atom's place, or the state in the answer
     is in no table: no proposal is stored."""
-    payment = scene.payments.start(scene.order("ORD-1", 50_000, "INR"), "atom").payment
+    payment = scene.payments.start(scene.insert_order("ORD-1", 50_000, "INR"), "atom").payment
     scene.money.move_payment("atom", "ORD-1", "paid", notify=False)
     operation = delete_payment(scene, payment, journal=True)
     if reason == "old_answer":

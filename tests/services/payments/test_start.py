@@ -28,7 +28,7 @@ def test_a_paid_code_completes_payment_and_order(scene: PaymentDesk) -> None:
     """The payer pays the code, and a read finds it: the payment is captured and completed, and the order is paid. A
     second read changes nothing.
     """
-    order = scene.order("ORD-1", 3300, corporation=NUMBERS[0])
+    order = scene.insert_order("ORD-1", 3300, corporation=NUMBERS[0])
     started = scene.payments.start(order, "paypay")
     assert (started.payment.state, started.payment.certainty) == ("token_generated", "known")
     assert started.started.url is not None
@@ -40,15 +40,15 @@ def test_a_paid_code_completes_payment_and_order(scene: PaymentDesk) -> None:
     assert paid.paid_at is not None
     assert paid.provider_state == "COMPLETED"
     assert scene.read_order("ORD-1").state == "paid"
-    assert scene.payment(paid.id).work.state is WorkState.NONE
+    assert scene.read_payment(paid.id).work.state is WorkState.NONE
     again = scene.payments.probe(paid.id)
     assert (again.captured_minor, again.state) == (3300, "completed")
-    assert scene.cases() == []
+    assert scene.list_open_rules() == []
 
 
 def test_the_same_order_again_is_the_same_code(scene: PaymentDesk) -> None:
     """A second start, while the payer can still pay, returns the first code; nothing is sent."""
-    order = scene.order("ORD-1", 3300)
+    order = scene.insert_order("ORD-1", 3300)
     first = scene.payments.start(order, "paypay")
     second = scene.payments.start(order, "paypay")
     assert (second.payment.id, second.started.url) == (first.payment.id, first.started.url)
@@ -59,8 +59,8 @@ def test_the_key_names_the_merchant(scene: PaymentDesk) -> None:
     """The idempotency key contains the merchant, because two merchants of one provider can have orders with the same
     number.
     """
-    scene.payments.start(scene.order("ORD-1", 3300), "paypay")
-    scene.payments.start(scene.order("ORD-2", 3300, "INR"), "atom")
+    scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
+    scene.payments.start(scene.insert_order("ORD-2", 3300, "INR"), "atom")
     keys = scene.place.sql("SELECT idempotency_key FROM operations ORDER BY idempotency_key")
     assert [key for (key,) in keys] == [
         f"idempotent:payment:{credentials.PAYPAY_MERCHANT_ID}:ORD-1",
@@ -82,7 +82,7 @@ def test_a_start_of_an_earlier_version_prevents_a_second_one(
     """An earlier release put the provider into the key: a start with such a key prevents a second one while its
     outcome is open.
     """
-    order = scene.order("ORD-1", 3300)
+    order = scene.insert_order("ORD-1", 3300)
     operation = scene.payments.start(order, "paypay").payment.operation_id or ""
     scene.context.spool.mark_ended(operation, holds_claim=False)  # that version noted no payment number there
     scene.place.drop_table_triggers("operations")
@@ -104,7 +104,7 @@ def test_a_repeated_beginning(scene: PaymentDesk) -> None:
     """A start with the same request id returns the first code, also after the payment has changed;
     nothing is sent.
     """
-    order = scene.order("ORD-1", 3300)
+    order = scene.insert_order("ORD-1", 3300)
     first = scene.payments.start(order, "paypay", request_id="start-1")
     scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.payments.probe(first.payment.id)
@@ -116,7 +116,7 @@ def test_a_repeated_beginning(scene: PaymentDesk) -> None:
 @pytest.mark.parametrize("change", ["status = 'cancelled'", "total_amount = 4400"])
 def test_a_start_for_a_changed_order_is_refused(scene: PaymentDesk, change: str) -> None:
     """The order was cancelled or its total changed: its first code isn't returned again."""
-    order = scene.order("ORD-1", 3300)
+    order = scene.insert_order("ORD-1", 3300)
     scene.payments.start(order, "paypay")
     scene.place.sql(f"UPDATE orders SET {change}")
     assert call_for_refusal(scene.payments.start, order, "paypay").exit_status == 3
@@ -124,7 +124,7 @@ def test_a_start_for_a_changed_order_is_refused(scene: PaymentDesk, change: str)
 
 def test_a_paid_order_gets_no_second_payment(scene: PaymentDesk) -> None:
     """The start of a paid order is refused, at the same provider and at another one."""
-    order = scene.order("ORD-1", 3300)
+    order = scene.insert_order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.payments.probe(payment.id)
@@ -133,8 +133,8 @@ def test_a_paid_order_gets_no_second_payment(scene: PaymentDesk) -> None:
 
 def test_an_unsent_start_can_be_repeated(scene: PaymentDesk) -> None:
     """A start that couldn't be sent leaves no reservation and no used key: it can be repeated."""
-    scene.account(NUMBERS[0], 3300)
-    order = scene.order("ORD-1", 3300, corporation=NUMBERS[0])
+    scene.insert_account(NUMBERS[0], 3300)
+    order = scene.insert_order("ORD-1", 3300, corporation=NUMBERS[0])
     scene.control.add_fault("result:INVALID_PARAMS", call="paypay_create")
     assert call_for_refusal(scene.payments.start, order, "paypay").exit_status == 5
     gone = scene.find_payment("paypay", "ORD-1")
@@ -148,7 +148,7 @@ def test_an_unsent_start_can_be_repeated(scene: PaymentDesk) -> None:
 @pytest.mark.parametrize("fault", ["hang_after_charge", "reset_after_charge", "status_after_charge:500", "malformed"])
 def test_a_start_without_an_answer_is_unknown_until_it_is_read(scene: PaymentDesk, fault: str) -> None:
     """The answer to a start got lost: the payment is unknown and holds its claim, until a read finds its state."""
-    order = scene.order("ORD-1", 3300)
+    order = scene.insert_order("ORD-1", 3300)
     scene.control.add_fault(fault, call="paypay_create")
     assert call_for_refusal(scene.payments.start, order, "paypay").exit_status == 4
     payment = scene.find_payment("paypay", "ORD-1")
@@ -164,7 +164,7 @@ def test_a_start_without_an_answer_is_unknown_until_it_is_read(scene: PaymentDes
 
 def test_an_existing_code_is_read_again(scene: PaymentDesk) -> None:
     """PayPay answers DUPLICATE_DYNAMIC_QR_REQUEST: the state of the existing payment is read at once."""
-    order = scene.order("ORD-1", 3300)
+    order = scene.insert_order("ORD-1", 3300)
     scene.money.register_payment("paypay", "ORD-1", 3300)
     error = call_for_refusal(scene.payments.start, order, "paypay")
     payment = scene.find_payment("paypay", "ORD-1")
@@ -177,9 +177,11 @@ def test_an_account_without_room_sends_nothing(scene: PaymentDesk) -> None:
     """The account has no room beside its reservations: the second order's start is refused before
     anything is sent.
     """
-    scene.account(NUMBERS[0], 5000)
-    scene.payments.start(scene.order("ORD-1", 3300, corporation=NUMBERS[0]), "paypay")
-    error = call_for_refusal(scene.payments.start, scene.order("ORD-2", 3300, corporation=NUMBERS[0]), "paypay")
+    scene.insert_account(NUMBERS[0], 5000)
+    scene.payments.start(scene.insert_order("ORD-1", 3300, corporation=NUMBERS[0]), "paypay")
+    error = call_for_refusal(
+        scene.payments.start, scene.insert_order("ORD-2", 3300, corporation=NUMBERS[0]), "paypay"
+    )
     assert error.code == "over_limit"
     assert len(scene.control.read_requests(call="paypay_create")) == 1
     assert scene.find_payment("paypay", "ORD-2") is None
@@ -190,33 +192,33 @@ def test_an_unpaid_code_expires_and_late_money_is_booked(scene: PaymentDesk, clo
     """An unpaid code expires by our clock after one more question, and its reservation ends. A later payment by the
     payer is booked with evidence; its cancelled order stays cancelled.
     """
-    scene.account(NUMBERS[0], 3300)
-    order = scene.order("ORD-1", 3300, corporation=NUMBERS[0])
+    scene.insert_account(NUMBERS[0], 3300)
+    order = scene.insert_order("ORD-1", 3300, corporation=NUMBERS[0])
     payment = scene.payments.start(order, "paypay").payment
-    assert scene.payment(payment.id).account_minor == 3300
+    assert scene.read_payment(payment.id).account_minor == 3300
     scene.control.change_settings(advance_seconds=600)
     clock.offset += timedelta(seconds=600)
     runs = {run.task: run.count for run in scene.run_due_tasks()}
     assert runs["payment_polls"] == 1
-    expired = scene.payment(payment.id)
+    expired = scene.read_payment(payment.id)
     assert (expired.state, expired.account_minor, expired.work.state) == ("expired", 0, WorkState.NONE)
     scene.money.move_payment("paypay", "ORD-1", "paid")
     late = scene.payments.probe(payment.id)
     assert (late.state, late.captured_minor) == ("completed", 3300)
-    assert (scene.read_order("ORD-1").state, scene.cases()) == ("cancelled", ["paid_after_cancel"])
+    assert (scene.read_order("ORD-1").state, scene.list_open_rules()) == ("cancelled", ["paid_after_cancel"])
 
 
 def test_a_failure_after_a_success_reverses_the_payment(scene: PaymentDesk) -> None:
     """The provider reports FAILED after our success: the payment is reversed with a case, and the order stays as it
     is.
     """
-    payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
+    payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.payments.probe(payment.id)
     scene.money.move_payment("paypay", "ORD-1", "reversed")
     gone = scene.payments.probe(payment.id)
     assert (gone.state, gone.certainty, gone.work.reason) == ("reversed", "known", "reversed")
-    assert scene.cases() == ["reversed"]
+    assert scene.list_open_rules() == ["reversed"]
     assert scene.read_order("ORD-1").state == "paid"
 
 
@@ -224,25 +226,25 @@ def test_another_sum_is_never_booked_silently(scene: PaymentDesk) -> None:
     """A success with another amount makes the payment unknown; two people settle it with the amount that was
     captured.
     """
-    payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
+    payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.control.add_fault("other_amount", call="paypay_payment")
     assert call_for_refusal(scene.payments.probe, payment.id).exit_status == 4
-    odd = scene.payment(payment.id)
+    odd = scene.read_payment(payment.id)
     assert (odd.certainty, odd.captured_minor, odd.work.reason) == (Certainty.UNKNOWN, 0, "amount_differs")
     assert (odd.provider_minor, odd.error_code) == (3301, "other_amount")
     right = scene.payments.probe(payment.id)
     assert (right.certainty, right.captured_minor, right.state) == (Certainty.KNOWN, 3300, "completed")
-    assert scene.cases() == []
+    assert scene.list_open_rules() == []
 
 
 def test_a_cancelled_order_with_a_late_payment_stays_cancelled(scene: PaymentDesk) -> None:
     """The payment of a cancelled order is booked, the order stays cancelled, and a person must look at both."""
-    payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
+    payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     scene.cancel_order("ORD-1")
     scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.payments.probe(payment.id)
-    booked, order = scene.payment(payment.id), scene.read_order("ORD-1")
+    booked, order = scene.read_payment(payment.id), scene.read_order("ORD-1")
     assert (booked.captured_minor, booked.work.reason) == (3300, "paid_after_cancel")
     assert (order.state, order.work.reason) == ("cancelled", "paid_after_cancel")
 
@@ -250,18 +252,18 @@ def test_a_cancelled_order_with_a_late_payment_stays_cancelled(scene: PaymentDes
 @pytest.mark.expects_log("what was tolerated is told")
 def test_an_order_that_could_not_be_moved_is_moved_by_itself(scene: PaymentDesk, clock: MovedClock) -> None:
     """The order couldn't be set to paid after its payment was booked: a due task or a person does it later."""
-    payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
+    payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.context.failpoints = RaisesAlways("before_order_move")
     scene.payments.probe(payment.id)
-    behind = scene.payment(payment.id)
+    behind = scene.read_payment(payment.id)
     assert (behind.state, behind.work.reason) == ("completed", "move_order")
     assert scene.read_order("ORD-1").state == "pending"
     scene.context.failpoints = RaisesAlways("")
     clock.offset += timedelta(minutes=5)
     assert {run.task: run.count for run in scene.run_due_tasks()}["order_moves"] == 1
     assert scene.read_order("ORD-1").state == "paid"
-    assert scene.payment(payment.id).work.state is WorkState.NONE
+    assert scene.read_payment(payment.id).work.state is WorkState.NONE
 
 
 class RaisesAlways(Failpoints):
@@ -281,7 +283,7 @@ def test_an_unknown_payment_is_probed_until_a_person_is_needed(scene: PaymentDes
     by time alone.
     """
     scene.control.add_fault("status_after_charge:500", call="paypay_create")
-    call_for_refusal(scene.payments.start, scene.order("ORD-1", 3300), "paypay")
+    call_for_refusal(scene.payments.start, scene.insert_order("ORD-1", 3300), "paypay")
     scene.control.add_fault("status:503", call="paypay_payment", times="always")
     for _ in range(8):
         clock.offset += timedelta(days=2)
@@ -295,7 +297,7 @@ def test_an_unknown_payment_is_probed_until_a_person_is_needed(scene: PaymentDes
 @pytest.mark.expects_log("an outcome that could not be recorded is told")
 def test_a_start_that_the_database_could_not_record_is_delivered(scene: PaymentDesk) -> None:
     """The database couldn't store the answer to a start: the spool delivers it, and the payer can pay."""
-    order = scene.order("ORD-1", 3300)
+    order = scene.insert_order("ORD-1", 3300)
     scene.context.failpoints = RaisesAlways("before_tx2")
     assert call_for_refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
     entry = scene.context.spool.list_undelivered_entries(scene.context.database_id)[0]
@@ -310,14 +312,14 @@ def test_an_ended_payment_that_was_paid_perhaps_stops_the_next_one(scene: Paymen
     """A payment ended unpaid here, and its gateway then reports another amount as paid: the order gets no other code
     at any gateway until people have decided.
     """
-    order = scene.order("ORD-1", 3300)
+    order = scene.insert_order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
     scene.place.drop_table_triggers("payments")
     scene.place.sql("UPDATE payments SET status = 'expired', work_state = 'none', work_reason = NULL")
     scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.control.add_fault("other_amount", call="paypay_payment")
     assert call_for_refusal(scene.payments.probe, payment.id).code == "outcome_unknown"
-    odd = scene.payment(payment.id)
+    odd = scene.read_payment(payment.id)
     assert (odd.state, odd.certainty, odd.work.reason) == ("expired", "unknown", "amount_differs")
     refused = call_for_refusal(scene.payments.start, order, "paypay")
     assert (refused.code, refused.detail["reason"]) == ("outcome_unknown", "earlier_attempt")
@@ -344,10 +346,10 @@ def test_a_notice_about_a_payment_that_is_missing_here_stops_a_second_code(
     provider, minor, currency = ("atom", 50_000, "INR") if source == "atom" else ("paypay", 3300, "JPY")
     if source != "bank":
         scene.money.register_payment(source, number, minor)
-    told = scene.make_bank_notice("ev-1", number) if source == "bank" else scene.post(source, number)
+    told = scene.make_bank_notice("ev-1", number) if source == "bank" else scene.make_provider_notice(source, number)
     assert scene.payments.receive_notice(told).done == "unmatched"
-    others = [scene.order("ORD-2", minor, currency), scene.order("ORD-11", minor, currency)]
-    order = scene.order("ORD-1", minor, currency)
+    others = [scene.insert_order("ORD-2", minor, currency), scene.insert_order("ORD-11", minor, currency)]
+    order = scene.insert_order("ORD-1", minor, currency)
     refused = call_for_refusal(scene.payments.start, order, provider)
     assert (refused.code, refused.detail["reason"]) == ("in_progress", "unmatched_notice")
     for other in others:
@@ -368,7 +370,7 @@ def test_a_refused_number_is_probed_before_the_next_start(scene: PaymentDesk, pr
     """
     minor, currency = (50_000, "INR") if provider == "atom" else (3300, "JPY")
     scene.money.register_payment(provider, "ORD-1", minor)
-    order = scene.order("ORD-1", minor, currency)
+    order = scene.insert_order("ORD-1", minor, currency)
     assert call_for_refusal(scene.payments.start, order, provider).code in ("provider_refused", "already_decided")
     assert call_for_refusal(scene.payments.start, order, provider).code == "already_decided"
     assert scene.find_payment(provider, "ORD-1-2") is None
@@ -383,7 +385,7 @@ def test_an_unmatched_notice_of_a_failure_stops_no_code(scene: PaymentDesk) -> N
         scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1", type="payment.failed")).done
         == "unmatched"
     )
-    order = scene.order("ORD-1", 3300)
+    order = scene.insert_order("ORD-1", 3300)
     assert scene.payments.start(order, "paypay").payment.order_id == order
 
 
@@ -391,7 +393,7 @@ def test_an_unmatched_notice_of_a_failure_stops_no_code(scene: PaymentDesk) -> N
 @pytest.mark.expects_log("an outcome that could not be recorded is told")
 def test_a_late_code_stays_payable(scene: PaymentDesk) -> None:
     """The code arrives after the payment has ended here: a person must look, and the page doesn't show the code."""
-    order = scene.order("ORD-1", 3300)
+    order = scene.insert_order("ORD-1", 3300)
     scene.context.failpoints = RaisesAlways("before_tx2")
     assert call_for_refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
     scene.place.drop_table_triggers("payments")
@@ -417,25 +419,25 @@ def test_an_expiry_time_in_the_past_keeps_the_code_payable_for_a_day(
     """
     make = PayPay.start
 
-    def expired(adapter: PayPay, request: PaymentRequest) -> Outcome[StartedPayment]:
+    def answer_with_past_expiry(adapter: PayPay, request: PaymentRequest) -> Outcome[StartedPayment]:
         """Return PayPay's answer with an expiry time in the past."""
         outcome = make(adapter, request)
         assert outcome.found is not None
         return replace(outcome, found=replace(outcome.found, expires_at=datetime(1970, 1, 1, 0, 0, 1, tzinfo=UTC)))
 
-    monkeypatch.setattr(PayPay, "start", expired)
-    payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
+    monkeypatch.setattr(PayPay, "start", answer_with_past_expiry)
+    payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     assert payment.expires_at is not None
     assert payment.begun_at is not None
     assert payment.expires_at - payment.begun_at >= timedelta(days=1)
     scene.run_due_tasks()
-    assert (scene.payment(payment.id).state, scene.read_order("ORD-1").state) == ("token_generated", "pending")
+    assert (scene.read_payment(payment.id).state, scene.read_order("ORD-1").state) == ("token_generated", "pending")
 
 
 @pytest.mark.expects_log("an outcome that could not be recorded is told")
 def test_a_late_answer_closes_a_proposal(scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """The late answer to a lost start closes a first person's proposal about the payment."""
-    order, uptime = scene.order("ORD-1", 3300), boot_clock.read_uptime_ms
+    order, uptime = scene.insert_order("ORD-1", 3300), boot_clock.read_uptime_ms
     scene.context.failpoints = RaisesAlways("before_tx2")
     assert call_for_refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
     scene.context.failpoints = Failpoints(None)
@@ -448,7 +450,7 @@ def test_a_late_answer_closes_a_proposal(scene: PaymentDesk, monkeypatch: pytest
     entry = scene.context.spool.list_undelivered_entries(scene.context.database_id)[0]
     assert entry.answer is not None
     assert scene.machinery.start_action.deliver(entry.intent.operation_id, entry.answer)
-    assert scene.payment(payment.id).certainty is Certainty.KNOWN
+    assert scene.read_payment(payment.id).certainty is Certainty.KNOWN
     assert scene.console.recovery.list_proposals() == ()
 
 
@@ -461,7 +463,7 @@ def test_an_answer_that_is_delivered_twice_is_written_once(
     """A process ends between COMMIT and the mark in the spool, so that the answer is delivered again: nothing is
     written a second time.
     """
-    order = scene.order("ORD-1", 3300)
+    order = scene.insert_order("ORD-1", 3300)
     scene.context.failpoints = RaisesAlways("before_tx2")
     assert call_for_refusal(scene.payments.start, order, "paypay").code == "outcome_unknown"
     scene.context.failpoints = Failpoints(None)

@@ -23,7 +23,7 @@ def test_an_atom_payment_completes_from_its_token(scene: PaymentDesk, clock: Mov
     """An Atom payment from its token to its end: `not found` changes nothing, pending isn't a success, and a success
     can be reversed.
     """
-    payment = scene.payments.start(scene.order("ORD-1", 50_000, "INR"), "atom").payment
+    payment = scene.payments.start(scene.insert_order("ORD-1", 50_000, "INR"), "atom").payment
     assert payment.state == "token_generated"
     assert scene.payments.probe(payment.id).state == "token_generated"
     scene.money.move_payment("atom", "ORD-1", "pending")
@@ -44,10 +44,10 @@ def test_a_token_that_nobody_uses_expires_after_a_day(scene: PaymentDesk, clock:
     """Atom's token has no end: after a day and one more question the payment expires, and a later payment by the
     payer is booked.
     """
-    payment = scene.payments.start(scene.order("ORD-1", 50_000, "INR"), "atom").payment
+    payment = scene.payments.start(scene.insert_order("ORD-1", 50_000, "INR"), "atom").payment
     clock.offset += timedelta(days=1, minutes=1)
     scene.run_due_tasks()
-    assert scene.payment(payment.id).state == "expired"
+    assert scene.read_payment(payment.id).state == "expired"
     scene.money.move_payment("atom", "ORD-1", "paid")
     assert scene.payments.probe(payment.id).state == "completed"
 
@@ -56,7 +56,7 @@ def test_a_token_that_nobody_uses_expires_after_a_day(scene: PaymentDesk, clock:
 @pytest.mark.parametrize("provider", ["bank", "alarmbox", "", "paypay "])
 def test_only_payment_providers_start_payments(scene: PaymentDesk, provider: str) -> None:
     """A start at an unknown provider is refused as invalid input, and nothing is written."""
-    assert call_for_refusal(scene.payments.start, scene.order("ORD-1", 3300), provider).exit_status == 2
+    assert call_for_refusal(scene.payments.start, scene.insert_order("ORD-1", 3300), provider).exit_status == 2
     assert scene.place.sql("SELECT COUNT(*) FROM payments") == [(0,)]
 
 
@@ -64,7 +64,10 @@ def test_only_payment_providers_start_payments(scene: PaymentDesk, provider: str
 @pytest.mark.parametrize(("minor", "currency"), [(0, "JPY"), (3300, "INR"), (3300, "USD"), (10**18, "JPY")])
 def test_an_impossible_amount_is_refused_before_the_start(scene: PaymentDesk, minor: int, currency: str) -> None:
     """An amount that is zero or too large, or in a currency that the provider doesn't accept, is refused."""
-    assert call_for_refusal(scene.payments.start, scene.order("ORD-1", minor, currency), "paypay").exit_status == 2
+    assert (
+        call_for_refusal(scene.payments.start, scene.insert_order("ORD-1", minor, currency), "paypay").exit_status
+        == 2
+    )
     assert scene.control.read_requests(call="paypay_create") == []
 
 
@@ -74,7 +77,9 @@ def test_an_unconfigured_provider_refuses_the_start(place: Place, sandbox: Sandb
     names = ("PAYPAY_URL", *(f"SECRET_PAYPAY_{name}" for name in ("API_KEY", "API_SECRET", "MERCHANT_ID")))
     off: dict[str, Any] = dict.fromkeys(names)
     with open_payment_desk(place, sandbox, clock, **off) as scene:
-        assert call_for_refusal(scene.payments.start, scene.order("ORD-1", 3300), "paypay").code == "bad_profile"
+        assert (
+            call_for_refusal(scene.payments.start, scene.insert_order("ORD-1", 3300), "paypay").code == "bad_profile"
+        )
         assert scene.place.sql("SELECT COUNT(*) FROM payments") == [(0,)]
 
 
@@ -84,15 +89,15 @@ def test_an_answer_about_something_else_settles_nothing(scene: PaymentDesk, faul
     """An answer about another payment changes no known state and opens a case; after the next correct answer all
     records agree.
     """
-    payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
+    payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "paid")
     scene.payments.probe(payment.id)
     scene.control.add_fault(fault, call="paypay_payment")
     with suppress(ConsoleError):
         scene.payments.probe(payment.id)
-    after = scene.payment(payment.id)
+    after = scene.read_payment(payment.id)
     assert (after.state, after.captured_minor, after.certainty) == ("completed", 3300, "known")
-    assert (after.work.reason, scene.cases()) == ("contradicted", ["contradicted"])
+    assert (after.work.reason, scene.list_open_rules()) == ("contradicted", ["contradicted"])
 
 
 def test_a_start_of_an_ended_process_is_unknown_and_read(
@@ -101,7 +106,7 @@ def test_a_start_of_an_ended_process_is_unknown_and_read(
     """The start was sent, and its process ended before it stored the answer: the payment is unknown, never failed,
     and a due task reads its state.
     """
-    order, uptime = scene.order("ORD-1", 3300), boot_clock.read_uptime_ms
+    order, uptime = scene.insert_order("ORD-1", 3300), boot_clock.read_uptime_ms
 
     with simulate_crash(scene.context) as vanish:
         monkeypatch.setattr(scene.context.failpoints, "reach", lambda name: name == "after_send" and vanish())
@@ -114,18 +119,21 @@ def test_a_start_of_an_ended_process_is_unknown_and_read(
     assert payment is not None
     assert scene.payments.read_payment(payment.id).record.certainty is Certainty.UNKNOWN
     scene.console.recovery.run_all_tasks()
-    lapsed = scene.payment(payment.id)
+    lapsed = scene.read_payment(payment.id)
     assert (lapsed.state, lapsed.certainty, lapsed.error_code) == ("initializing", Certainty.UNKNOWN, "lapsed")
     clock.offset += timedelta(seconds=60)  # the provider asks for a clock that is right
     scene.console.recovery.run_all_tasks()
-    assert (scene.payment(payment.id).state, scene.payment(payment.id).certainty) == ("user_payment", Certainty.KNOWN)
+    assert (scene.read_payment(payment.id).state, scene.read_payment(payment.id).certainty) == (
+        "user_payment",
+        Certainty.KNOWN,
+    )
 
 
 def make_overdue_order(scene: PaymentDesk, clock: MovedClock) -> int:
     """Return an order whose payment has expired by our clock, and about which the provider hasn't
     been asked since.
     """
-    order = scene.order("ORD-1", 3300)
+    order = scene.insert_order("ORD-1", 3300)
     scene.payments.start(order, "paypay")
     scene.control.change_settings(advance_seconds=600)
     clock.offset += timedelta(seconds=600)
@@ -147,7 +155,7 @@ def test_a_clock_that_is_ahead_gives_no_second_code(scene: PaymentDesk, clock: M
     the payer can pay the first. On SQLite only the desk's clock exists.
     """
     scene.control.change_settings(paypay_code_seconds=60)
-    order = scene.order("ORD-1", 3300)
+    order = scene.insert_order("ORD-1", 3300)
     first = scene.payments.start(order, "paypay").payment
     clock.offset += timedelta(seconds=100)  # of a clock that is wrong by more, PayPay takes no signature
     second = scene.payments.start(order, "paypay").payment
@@ -176,7 +184,7 @@ def test_an_open_code_of_another_amount_is_no_running_operation(scene: PaymentDe
     """The shop has changed the order's total while the payer can still pay the first code: there is
     no second code.
     """
-    order = scene.order("ORD-1", 3300)
+    order = scene.insert_order("ORD-1", 3300)
     payment = scene.payments.start(order, "paypay").payment
     scene.place.sql(f"UPDATE orders SET total_amount = 9900 WHERE id = {order}")
     refused = call_for_refusal(lambda: scene.payments.start(order, "paypay"))
@@ -190,7 +198,7 @@ def test_a_code_that_ends_during_the_questions_is_read_first(scene: PaymentDesk,
     """The first code, of another amount, ends between the questions about earlier payments and the claim of the
     second one. It may have been paid in its last second, so the provider is asked about it again.
     """
-    order = scene.order("ORD-1", 3300)
+    order = scene.insert_order("ORD-1", 3300)
     scene.payments.start(order, "paypay")
     scene.place.sql(f"UPDATE orders SET total_amount = 9900 WHERE id = {order}")
 
@@ -230,7 +238,7 @@ def test_a_no_data_answer_that_contains_the_payment_prevents_a_second_code(
     """Atom's answer has the code for `no data`, but contains its id of the payment, which was paid: there is no
     second code, whether the payment has expired here or was reported as cancelled before.
     """
-    order = scene.order("ORD-1", 50_000, "INR")
+    order = scene.insert_order("ORD-1", 50_000, "INR")
     first = scene.payments.start(order, "atom").payment
     if ended:
         scene.money.move_payment("atom", "ORD-1", "cancelled", notify=False)
@@ -254,18 +262,18 @@ def test_a_failed_payment_is_read_before_the_next_start(scene: PaymentDesk, prov
     """A payment failed here and was paid later: the provider is asked about it once more before a
     new payment starts.
     """
-    order = scene.order("ORD-1", 50_000, "JPY" if provider == "paypay" else "INR")
+    order = scene.insert_order("ORD-1", 50_000, "JPY" if provider == "paypay" else "INR")
     first = scene.payments.start(order, provider).payment
     scene.money.move_payment(provider, "ORD-1", "cancelled", notify=False)
     assert scene.payments.probe(first.id).state == "payment_failed"
     scene.money.move_payment(provider, "ORD-1", "paid", notify=False)
     assert call_for_refusal(lambda: scene.payments.start(order, provider)).code == "already_decided"
-    assert (scene.payment(first.id).state, scene.read_order("ORD-1").state) == ("completed", "paid")
+    assert (scene.read_payment(first.id).state, scene.read_order("ORD-1").state) == ("completed", "paid")
 
 
 def test_a_failed_payment_open_at_its_bank_prevents_another_payment(scene: PaymentDesk) -> None:
     """The payer's second attempt at the bank is still open: a new payment isn't started before it ends."""
-    order = scene.order("ORD-1", 50_000, "INR")
+    order = scene.insert_order("ORD-1", 50_000, "INR")
     first = scene.payments.start(order, "atom").payment
     scene.money.move_payment("atom", "ORD-1", "cancelled", notify=False)
     assert scene.payments.probe(first.id).state == "payment_failed"
@@ -285,7 +293,7 @@ def test_an_answer_that_may_mean_paid_prevents_another_code(scene: PaymentDesk, 
     """PayPay answers about a failed payment with a state that this program doesn't know, which may mean paid, or a
     cache gives an old answer: there is no other code.
     """
-    order = scene.order("ORD-1", 3300)
+    order = scene.insert_order("ORD-1", 3300)
     first = scene.payments.start(order, "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "cancelled", notify=False)
     assert scene.payments.probe(first.id).state == "payment_failed"
@@ -306,7 +314,7 @@ def test_an_error_of_atom_says_nothing_about_the_payment(scene: PaymentDesk, cod
     """An Atom error under HTTP 200 isn't an answer about the payment: a payment that failed here can be started
     again.
     """
-    order = scene.order("ORD-1", 50_000, "INR")
+    order = scene.insert_order("ORD-1", 50_000, "INR")
     first = scene.payments.start(order, "atom").payment
     scene.money.move_payment("atom", "ORD-1", "cancelled", notify=False)
     assert scene.payments.probe(first.id).state == "payment_failed"
@@ -319,7 +327,7 @@ def test_a_failed_payment_without_a_usable_answer_permits_a_new_start(scene: Pay
     """The provider has reported a failure and now gives no usable answer: a new payment can be started. An answer
     about another payment opens a case.
     """
-    order = scene.order("ORD-1", 3300)
+    order = scene.insert_order("ORD-1", 3300)
     first = scene.payments.start(order, "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "cancelled", notify=False)
     assert scene.payments.probe(first.id).state == "payment_failed"
@@ -335,7 +343,7 @@ def test_a_refunded_payment_does_not_pay_its_order(scene: PaymentDesk) -> None:
     """The order couldn't be set to paid, and its payment was refunded meanwhile: the order isn't
     set to paid later.
     """
-    payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment
+    payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "paid")
     assert scene.payments.probe(payment.id).captured_minor == 3300
     for table in ("payments", "orders"):

@@ -133,7 +133,7 @@ def test_a_saga_after_an_unpaid_end_begins_with_the_cancellation(
     """After a payment ended unpaid, a saga begins at the step `cancel_order` only if an order waits and the payment
     has a deadline until which its payer may begin again.
     """
-    of = scene.order("ORD-1", 3300) if order else None
+    of = scene.insert_order("ORD-1", 3300) if order else None
     payment, context = make_waiting(scene, "A", 1 if ends else None, of), scene.context
     context.write(lambda tx: timeout_start.begin_timeout_saga_at_cancellation(context, tx, payment))
     with context.database.read() as conn:

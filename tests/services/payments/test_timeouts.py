@@ -41,7 +41,7 @@ def scene(scene: PaymentDesk, clock: MovedClock) -> PaymentDesk:
 def start_with_stock(scene: PaymentDesk, number: str = "ORD-1", provider: str = "paypay", held: int = 2) -> Payment:
     """Start a payment of an order for which the shop holds `held` items; return the payment."""
     currency = "INR" if provider == "atom" else "JPY"
-    order = scene.order(number, 50_000 if provider == "atom" else 3300, currency)
+    order = scene.insert_order(number, 50_000 if provider == "atom" else 3300, currency)
     hold_stock(scene, order, held)
     return scene.payments.start(order, provider).payment
 
@@ -92,7 +92,7 @@ def read_step_states(seen: SagaProgress) -> list[str]:
 def read_final_states(scene: PaymentDesk, payment: Payment, number: str = "ORD-1") -> tuple[str, str, list[str]]:
     """Return the states of the payment, its order and its stock."""
     return (
-        scene.payment(payment.id).state.value,
+        scene.read_payment(payment.id).state.value,
         scene.read_order(number).state.value,
         read_stock_states(scene, number),
     )
@@ -134,7 +134,7 @@ def test_a_payment_paid_at_the_last_read_is_booked(scene: PaymentDesk, clock: Mo
     seen = read_single_saga(scene)
     assert (seen.record.state, seen.record.reason) == (SagaState.DONE, "paid")
     assert read_step_states(seen) == ["done", "skipped", "skipped", "skipped"]
-    assert scene.cases() == []
+    assert scene.list_open_rules() == []
 
 
 def run_timeout_task(scene: PaymentDesk) -> int:
@@ -152,11 +152,11 @@ def test_a_notice_before_the_expiry_prevents_it(
     payment = start_with_stock(scene)
     pass_time(scene, clock, PAST_TIME_TO_PAY)
 
-    def paid() -> None:
+    def pay_and_notify() -> None:
         scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
-        scene.machinery.payments.receive_notice(scene.post("paypay", "ORD-1"))
+        scene.machinery.payments.receive_notice(scene.make_provider_notice("paypay", "ORD-1"))
 
-    call_at_failpoint(scene, point, paid, monkeypatch)
+    call_at_failpoint(scene, point, pay_and_notify, monkeypatch)
     run_timeout_task(scene)
     assert read_final_states(scene, payment) == ("completed", "paid", ["held", "held"])
     assert read_single_saga(scene).record.reason == "paid"
@@ -167,13 +167,13 @@ def call_at_failpoint(scene: PaymentDesk, point: str, act: Any, monkeypatch: pyt
     open_ = [True]
     reach = scene.context.failpoints.reach
 
-    def passed(name: str) -> None:
+    def act_at_failpoint(name: str) -> None:
         if name == point and open_:
             open_.clear()
             act()
         reach(name)
 
-    monkeypatch.setattr(scene.context.failpoints, "reach", passed)
+    monkeypatch.setattr(scene.context.failpoints, "reach", act_at_failpoint)
 
 
 def test_an_old_answer_is_read_again(scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -183,11 +183,11 @@ def test_an_old_answer_is_read_again(scene: PaymentDesk, clock: MovedClock, monk
     payment = start_with_stock(scene)
     pass_time(scene, clock, PAST_TIME_TO_PAY)
 
-    def hours_later() -> None:
+    def pay_hours_later() -> None:
         pass_time(scene, clock, timedelta(hours=3))
         scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
 
-    call_at_failpoint(scene, "before_expire_payment", hours_later, monkeypatch)
+    call_at_failpoint(scene, "before_expire_payment", pay_hours_later, monkeypatch)
     run_timeout_task(scene)
     assert read_final_states(scene, payment) == ("completed", "paid", ["held", "held"])
 
@@ -201,11 +201,11 @@ def test_a_success_before_the_cancellation_prevents_it(
     payment = start_with_stock(scene)
     pass_time(scene, clock, PAST_TIME_TO_PAY)
 
-    def paid() -> None:
+    def pay_and_notify() -> None:
         scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
-        scene.machinery.payments.receive_notice(scene.post("paypay", "ORD-1"))
+        scene.machinery.payments.receive_notice(scene.make_provider_notice("paypay", "ORD-1"))
 
-    call_at_failpoint(scene, "before_cancel_order", paid, monkeypatch)
+    call_at_failpoint(scene, "before_cancel_order", pay_and_notify, monkeypatch)
     run_timeout_task(scene)
     assert read_final_states(scene, payment) == ("completed", "paid", ["held", "held"])
     seen = read_single_saga(scene)
@@ -224,14 +224,14 @@ def test_perhaps_paid_between_expiry_and_cancelling(
     payment = start_with_stock(scene)
     pass_time(scene, clock, PAST_TIME_TO_PAY)
 
-    def paid_otherwise() -> None:
+    def pay_other_amount() -> None:
         scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
         scene.control.add_fault("other_amount", call="paypay_payment")
-        scene.machinery.payments.receive_notice(scene.post("paypay", "ORD-1"))
+        scene.machinery.payments.receive_notice(scene.make_provider_notice("paypay", "ORD-1"))
 
-    call_at_failpoint(scene, "before_cancel_order", paid_otherwise, monkeypatch)
+    call_at_failpoint(scene, "before_cancel_order", pay_other_amount, monkeypatch)
     run_timeout_task(scene)
-    odd = scene.payment(payment.id)
+    odd = scene.read_payment(payment.id)
     assert (odd.state, odd.certainty, odd.work.reason) == ("expired", "unknown", "amount_differs")
     assert read_final_states(scene, payment) == ("expired", "pending", ["held", "held"])
     assert (read_single_saga(scene).record.state, read_single_saga(scene).record.reason) == (
@@ -255,17 +255,17 @@ def test_a_success_after_the_cancellation_opens_a_case(
     payment = start_with_stock(scene)
     pass_time(scene, clock, PAST_TIME_TO_PAY)
 
-    def paid() -> None:
+    def pay_and_notify() -> None:
         scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
-        scene.machinery.payments.receive_notice(scene.post("paypay", "ORD-1"))
+        scene.machinery.payments.receive_notice(scene.make_provider_notice("paypay", "ORD-1"))
 
     if point:
-        call_at_failpoint(scene, point, paid, monkeypatch)
+        call_at_failpoint(scene, point, pay_and_notify, monkeypatch)
     run_timeout_task(scene)
     if point is None:
-        paid()
+        pay_and_notify()
     assert read_final_states(scene, payment) == ("completed", *EXPIRED_STATES[1:])
-    assert "paid_after_cancel" in scene.cases()
+    assert "paid_after_cancel" in scene.list_open_rules()
     assert (read_single_saga(scene).record.state, read_step_states(read_single_saga(scene))) == (
         SagaState.DONE,
         ["done"] * 4,
@@ -290,7 +290,7 @@ def test_a_blocked_or_unknown_payment_does_not_expire(
     for _ in range(6):
         run_timeout_task(scene)
         assert scene.read_order("ORD-1").state == "pending"
-        assert scene.payment(payment.id).state in ("token_generated", "user_payment")
+        assert scene.read_payment(payment.id).state in ("token_generated", "user_payment")
         step = read_single_saga(scene).current_step
         assert step is not None
         assert (step.name, step.state, step.reason) == ("ask_provider", StepState.WAITING, reason)
@@ -377,10 +377,10 @@ def test_a_clock_put_back_between_read_and_expiry_expires_nothing_wrongly(
     payment = start_with_stock(scene)
     pass_time(scene, clock, PAST_TIME_TO_PAY)
 
-    def back() -> None:
+    def set_clock_back() -> None:
         clock.offset -= timedelta(days=1)
 
-    call_at_failpoint(scene, "before_expire_payment", back, monkeypatch)
+    call_at_failpoint(scene, "before_expire_payment", set_clock_back, monkeypatch)
     run_timeout_task(scene)
     assert scene.read_order("ORD-1").state == "pending"
     clock.offset += timedelta(days=1)
@@ -398,10 +398,14 @@ def test_an_order_with_two_payments(scene: PaymentDesk, clock: MovedClock) -> No
     second = scene.payments.start(order, "paypay").payment
     assert second.id != first.id
     run_timeout_task(scene)
-    assert (scene.payment(first.id).state, scene.read_order("ORD-1").state) == ("expired", "pending")
+    assert (scene.read_payment(first.id).state, scene.read_order("ORD-1").state) == ("expired", "pending")
     step = read_single_saga(scene).current_step
     assert step is not None
-    assert (step.name, step.reason, step.at) == ("cancel_order", "other_payment", scene.payment(second.id).expires_at)
+    assert (step.name, step.reason, step.at) == (
+        "cancel_order",
+        "other_payment",
+        scene.read_payment(second.id).expires_at,
+    )
     assert read_stock_states(scene) == ["held", "held"]
     pass_time(scene, clock, PAST_TIME_TO_PAY)
     run_timeout_task(scene)
@@ -423,7 +427,7 @@ def test_the_second_of_two_payments_is_paid(scene: PaymentDesk, clock: MovedCloc
     run_timeout_task(scene)
     pass_time(scene, clock, timedelta(minutes=1))
     run_timeout_task(scene)
-    assert (scene.payment(first.id).state, scene.payment(second.id).state) == ("expired", "completed")
+    assert (scene.read_payment(first.id).state, scene.read_payment(second.id).state) == ("expired", "completed")
     assert (scene.read_order("ORD-1").state, read_stock_states(scene)) == ("paid", ["held", "held"])
     assert {seen.record.reason for seen in read_sagas(scene)} == {"order_paid", "paid"}
 
@@ -435,14 +439,14 @@ def test_an_order_with_another_paid_payment_is_not_cancelled(scene: PaymentDesk,
     order = scene.read_order("ORD-1")
     second = scene.payments.start(order.id, "paypay").payment
     run_timeout_task(scene)
-    assert (scene.payment(first.id).state, scene.read_order("ORD-1").state) == ("expired", "pending")
+    assert (scene.read_payment(first.id).state, scene.read_order("ORD-1").state) == ("expired", "pending")
     scene.money.move_payment("paypay", second.merchant_payment_id, "paid", notify=False)
     scene.payments.probe(second.id)
     scene.place.drop_table_triggers("orders")
     scene.place.sql(f"UPDATE orders SET status = 'pending' WHERE id = {order.id}")
     pass_time(scene, clock, PAST_TIME_TO_PAY)
     run_timeout_task(scene)
-    assert (scene.payment(second.id).state, scene.read_order("ORD-1").state) == ("completed", "pending")
+    assert (scene.read_payment(second.id).state, scene.read_order("ORD-1").state) == ("completed", "pending")
     assert read_stock_states(scene) == ["held", "held"]
     assert "other_paid" in {seen.record.reason for seen in read_sagas(scene)}
     assert scene.count_audit_entries("order.cancelled") == 0
@@ -458,11 +462,11 @@ def test_an_answer_from_the_future_is_not_fresh(
     payment = start_with_stock(scene)
     pass_time(scene, clock, PAST_TIME_TO_PAY)
 
-    def paid_and_back() -> None:
+    def pay_and_set_clock_back() -> None:
         scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
         clock.offset -= timedelta(seconds=1)
 
-    call_at_failpoint(scene, "before_expire_payment", paid_and_back, monkeypatch)
+    call_at_failpoint(scene, "before_expire_payment", pay_and_set_clock_back, monkeypatch)
     run_timeout_task(scene)
     pass_time(scene, clock, timedelta(minutes=2))
     run_timeout_task(scene)
@@ -507,7 +511,7 @@ def test_two_workers_run_each_timeout_effect_once(scene: PaymentDesk, clock: Mov
     pass_time(scene, clock, PAST_TIME_TO_PAY)
     start, failed = Barrier(2), list[BaseException]()
 
-    def work() -> None:
+    def run_timeouts_in_thread() -> None:
         start.wait(PATIENCE_SECONDS)
         try:
             for _ in range(3):
@@ -515,7 +519,7 @@ def test_two_workers_run_each_timeout_effect_once(scene: PaymentDesk, clock: Mov
         except BaseException as trouble:  # told to the test
             failed.append(trouble)
 
-    _run_together([Thread(target=work) for _ in range(2)])
+    _run_together([Thread(target=run_timeouts_in_thread) for _ in range(2)])
     assert failed == []
     pass_time(scene, clock, timedelta(minutes=2))
     run_timeout_task(scene)
@@ -571,7 +575,7 @@ def test_a_cancelled_order_gets_no_payment(
     results: list[str] = []
     start = Barrier(2)
 
-    def begin() -> None:
+    def start_payment_in_thread() -> None:
         start.wait(PATIENCE_SECONDS)
         try:
             scene.payments.start(order, "paypay")
@@ -579,11 +583,11 @@ def test_a_cancelled_order_gets_no_payment(
         except Exception as refusal:
             results.append(getattr(refusal, "code", repr(refusal)))
 
-    def cancel() -> None:
+    def run_timeout_in_thread() -> None:
         start.wait(PATIENCE_SECONDS)
         run_timeout_task(scene)
 
-    _run_together([Thread(target=begin), Thread(target=cancel)])
+    _run_together([Thread(target=start_payment_in_thread), Thread(target=run_timeout_in_thread)])
     now = scene.read_order("ORD-1")
     alive = [one for one in scene.payments.read_order(now.id).payments if payment_timeouts.can_still_be_paid(one)]
     assert (now.state == "cancelled", len(alive)) in ((True, 0), (False, 1)), (now, alive, results)
@@ -606,7 +610,7 @@ def test_a_payment_started_during_a_cancellation_prevents_it(
 
     monkeypatch.setattr(orders, "change_order", start_payment)
     run_timeout_task(scene)
-    assert (scene.payment(first.id).state, scene.read_order("ORD-1").state) == ("expired", "pending")
+    assert (scene.read_payment(first.id).state, scene.read_order("ORD-1").state) == ("expired", "pending")
     assert [one.state.value for one in scene.payments.read_order(order).payments] == ["token_generated", "expired"]
     assert next(turns, None) is None
     step = read_single_saga(scene).current_step
@@ -618,7 +622,7 @@ def test_an_order_without_a_payment_is_the_shops(scene: PaymentDesk, clock: Move
     """An old order without a payment isn't cancelled, no provider is asked, and its page says that the shop decides.
     A later payment of it has a deadline as usual.
     """
-    order = scene.order("ORD-1", 3300, "JPY")
+    order = scene.insert_order("ORD-1", 3300, "JPY")
     hold_stock(scene, order, 1)
     pass_time(scene, clock, timedelta(days=30))
     assert run_due_and_count(scene) == 0
@@ -703,7 +707,7 @@ def test_a_stuck_saga_opens_one_case(scene: PaymentDesk, clock: MovedClock, monk
         ["done"] * 4,
         [],
     )
-    assert scene.payment(payment.id).work.reason is None
+    assert scene.read_payment(payment.id).work.reason is None
     assert run_due_and_count(scene) == 0
 
 
@@ -739,12 +743,12 @@ def test_a_stuck_saga_continues_after_its_case_was_closed(
 def test_an_expired_payment_releases_its_reservation(scene: PaymentDesk, clock: MovedClock) -> None:
     """The account's reservation for the payment ends when the payment has expired; other reservations stay."""
     for number, minor in (("ORD-1", 3300), ("ORD-2", 1000)):
-        scene.order(number, minor, corporation=NUMBERS[0])
-    scene.account(NUMBERS[0], 9000)
+        scene.insert_order(number, minor, corporation=NUMBERS[0])
+    scene.insert_account(NUMBERS[0], 9000)
     payment = scene.payments.start(scene.read_order("ORD-1").id, "paypay").payment
     pass_time(scene, clock, PAST_TIME_TO_PAY)
     scene.payments.start(scene.read_order("ORD-2").id, "paypay")
     assert [int(row[0]) for row in scene.place.sql("SELECT reserved_minor FROM accounts")] == [4300]
     run_due_and_count(scene)
-    assert scene.payment(payment.id).state == "expired"
+    assert scene.read_payment(payment.id).state == "expired"
     assert [int(row[0]) for row in scene.place.sql("SELECT reserved_minor FROM accounts")] == [1000]

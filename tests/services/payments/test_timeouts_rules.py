@@ -63,7 +63,7 @@ def test_a_saga_runs_only_after_the_payments_deadline(scene: PaymentDesk, clock:
             scene.context.write(lambda tx: timeout_start.begin_timeout_saga(scene.context, tx, payment)) is not None
         )
     assert take(payment.id) is not None
-    assert (scene.payment(payment.id).state, scene.read_order("ORD-1").state) == (P.EXPIRED, "cancelled")
+    assert (scene.read_payment(payment.id).state, scene.read_order("ORD-1").state) == (P.EXPIRED, "cancelled")
     with scene.context.database.read() as conn:
         ended = conn.exec_driver_sql("SELECT state FROM sagas").all()
     assert [state for (state,) in ended] == [SagaState.DONE.value]

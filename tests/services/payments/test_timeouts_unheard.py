@@ -19,7 +19,7 @@ pytestmark = pytest.mark.engines("sqlite")
 def overdue_scene(scene: PaymentDesk, clock: MovedClock) -> PaymentDesk:
     """A desk with six payments whose deadline has passed."""
     for number in range(PAYMENT_COUNT):
-        scene.payments.start(scene.order(f"ORD-{number}", 3300), "paypay")
+        scene.payments.start(scene.insert_order(f"ORD-{number}", 3300), "paypay")
     pass_time(scene, clock, PAST_TIME_TO_PAY)
     return scene
 

@@ -37,7 +37,7 @@ class RandomWalk:
         self.numbers = [f"ORD-{number}" for number in range(ORDERS)]
         self.sweep = dict(scene.machinery.list_due_tasks())[payment_timeouts.TIMEOUT_TASK_NAME]
         for number in self.numbers:
-            order = scene.order(number, 3300)
+            order = scene.insert_order(number, 3300)
             scene.place.sql(
                 "INSERT INTO stock_reservations (order_id, item, quantity, created_at)"
                 f" VALUES ({order}, 'SKU', 1, '2026-11-20 03:00:00')"
@@ -83,7 +83,7 @@ class RandomWalk:
     def notice(self) -> None:
         """Deliver a notice about a random payment."""
         if found := self._payments():
-            self.scene.deliver("paypay", self.dice.choice(found).merchant_payment_id)
+            self.scene.deliver_notice("paypay", self.dice.choice(found).merchant_payment_id)
 
     def later(self, by: timedelta | None = None) -> None:
         """Move the clocks by `by`, or by a random time."""
@@ -112,13 +112,13 @@ def run_and_break_off(walk: RandomWalk, monkeypatch: pytest.MonkeyPatch) -> None
     point = walk.dice.choice([*SAGA_FAILPOINTS, *([None] * len(SAGA_FAILPOINTS))])
     reach = walk.scene.context.failpoints.reach
 
-    def passed(name: str) -> None:
+    def interrupt_at_point(name: str) -> None:
         reach(name)
         if name == point:
             raise KeyboardInterrupt  # no step takes this for its own trouble
 
     with monkeypatch.context() as patch, suppress(KeyboardInterrupt):
-        patch.setattr(walk.scene.context.failpoints, "reach", passed)
+        patch.setattr(walk.scene.context.failpoints, "reach", interrupt_at_point)
         walk.run()
 
 

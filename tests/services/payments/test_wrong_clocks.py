@@ -18,7 +18,7 @@ def test_a_worker_with_a_clock_ahead_expires_no_payment(scene: PaymentDesk, cloc
     payment = start_with_stock(scene, provider="atom")
     clock.offset += timedelta(days=2)
     run_timeout_task(scene)
-    assert (scene.payment(payment.id).state, scene.read_order("ORD-1").state) == ("token_generated", "pending")
+    assert (scene.read_payment(payment.id).state, scene.read_order("ORD-1").state) == ("token_generated", "pending")
     assert scene.payments.start(scene.read_order("ORD-1").id, "atom").payment.id == payment.id
 
 
@@ -28,11 +28,11 @@ def test_a_token_started_by_a_slow_clock_lasts_a_day(scene: PaymentDesk, clock: 
     there is no second token before.
     """
     clock.offset -= timedelta(days=2)
-    order = scene.order("ORD-1", 50_000, "INR")
+    order = scene.insert_order("ORD-1", 50_000, "INR")
     first = scene.payments.start(order, "atom").payment
     assert scene.payments.start(order, "atom").payment.id == first.id
     run_timeout_task(scene)
-    assert scene.payment(first.id).state == "token_generated"
+    assert scene.read_payment(first.id).state == "token_generated"
 
 
 @pytest.mark.engines("mariadb")
@@ -40,7 +40,7 @@ def test_a_desk_with_a_slow_clock_books_the_newest_state(scene: PaymentDesk, clo
     """The payer gave up, began again and paid: a desk whose clock is behind still takes the newest answer as the
     newest.
     """
-    payment = scene.payments.start(scene.order("ORD-1", 50_000, "INR"), "atom").payment
+    payment = scene.payments.start(scene.insert_order("ORD-1", 50_000, "INR"), "atom").payment
     scene.money.move_payment("atom", "ORD-1", "cancelled")
     assert scene.payments.probe(payment.id).state == "payment_failed"
     clock.offset -= timedelta(hours=1)
@@ -63,8 +63,8 @@ def test_an_expired_code_is_deleted_before_the_next_code(
     order, asked = scene.read_order("ORD-1").id, scene.control.payments_control.read_payment
     clock.offset += timedelta(seconds=100)
 
-    def begun_again() -> None:
-        assert (scene.payment(payment.id).state, asked("paypay", "ORD-1")["state"]) == ("expired", "CREATED")
+    def check_expired_and_start_again() -> None:
+        assert (scene.read_payment(payment.id).state, asked("paypay", "ORD-1")["state"]) == ("expired", "CREATED")
         if fault is not None:
             scene.control.add_fault(fault, call="paypay_delete_code", times=1)
             refused = call_for_refusal(lambda: scene.payments.start(order, "paypay"))
@@ -73,7 +73,7 @@ def test_an_expired_code_is_deleted_before_the_next_code(
         assert scene.payments.start(order, "paypay").payment.merchant_payment_id == "ORD-1-2"
         assert asked("paypay", "ORD-1")["state"] == "GONE"
 
-    call_at_failpoint(scene, "before_cancel_order", begun_again, monkeypatch)
+    call_at_failpoint(scene, "before_cancel_order", check_expired_and_start_again, monkeypatch)
     run_timeout_task(scene)
     assert len(scene.control.read_requests(call="paypay_create")) == 2
 
@@ -90,11 +90,11 @@ def test_a_paid_code_that_expired_prevents_another_code(
     order = scene.read_order("ORD-1").id
     clock.offset += timedelta(seconds=100)
 
-    def paid_then_begun_again() -> None:
+    def pay_and_start_again() -> None:
         scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
         assert call_for_refusal(lambda: scene.payments.start(order, "paypay")).code == "already_decided"
 
-    call_at_failpoint(scene, "before_cancel_order", paid_then_begun_again, monkeypatch)
+    call_at_failpoint(scene, "before_cancel_order", pay_and_start_again, monkeypatch)
     run_timeout_task(scene)
     assert scene.read_order("ORD-1").state == "paid"
     assert len(scene.control.read_requests(call="paypay_create")) == 1

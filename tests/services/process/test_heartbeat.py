@@ -41,19 +41,19 @@ def test_a_beat_that_hangs_delays_no_other(heartbeat: Heartbeat) -> None:
     """Three renewals hang in their database: the fourth is done in time, and a hanging one isn't started again."""
     let_go, hanging, beats = Event(), [0, 0, 0], [0]
 
-    def hang(which: int) -> Callable[[], None]:
-        def beat() -> None:
+    def make_hanging_beat(which: int) -> Callable[[], None]:
+        def count_and_hang() -> None:
             hanging[which] += 1
             let_go.wait(PATIENCE_SECONDS)
 
-        return beat
+        return count_and_hang
 
-    def count() -> None:
+    def count_beat() -> None:
         beats[0] += 1
 
     for which in range(3):
-        heartbeat.add_beat(f"slow-{which}", hang(which))
-    heartbeat.add_beat("quick", count)
+        heartbeat.add_beat(f"slow-{which}", make_hanging_beat(which))
+    heartbeat.add_beat("quick", count_beat)
     wait_until(lambda: beats[0] >= 3, "three beats beside those that hang")
     assert hanging == [1, 1, 1]
     let_go.set()
@@ -103,7 +103,7 @@ def _hold_briefly(console: Console, name: str) -> None:
 # Each place that asks a provider under a lease
 
 
-def _credit_check(on: Stage) -> tuple[str, Callable[[Console], object]]:
+def _prepare_check(on: Stage) -> tuple[str, Callable[[Console], object]]:
     """Prepare an unknown credit check whose probe hangs; return its lease and the call."""
     from console.domain.records import PurchaseRequest
 
@@ -117,7 +117,7 @@ def _credit_check(on: Stage) -> tuple[str, Callable[[Console], object]]:
     return refetch.make_lease_name(record.id), act
 
 
-def _refund(on: Stage) -> tuple[str, Callable[[Console], object]]:
+def _prepare_refund(on: Stage) -> tuple[str, Callable[[Console], object]]:
     """Prepare an unknown refund whose probe hangs; return its lease and the call."""
     payment = import_paid_payment(on.maker, on.sandbox, "ORD-1").id
     refund = request_refund(on.maker, payment).id
@@ -128,14 +128,14 @@ def _refund(on: Stage) -> tuple[str, Callable[[Console], object]]:
     return refund_lease.make_refund_lease_name(payment), lambda console: console.refunds.probe(refund)
 
 
-def _payment(on: Stage) -> tuple[str, Callable[[Console], object]]:
+def _prepare_payment(on: Stage) -> tuple[str, Callable[[Console], object]]:
     """Prepare a payment whose probe hangs; return its lease and the call."""
     payment = on.maker.payments.start(insert_order(on.place, "ORD-1", 3_300), "paypay").payment.id
     on.sandbox.control.add_fault("hang", call="paypay_payment")
     return payment_lease(payment), lambda console: console.payments.probe(payment)
 
 
-def _token(on: Stage) -> tuple[str, Callable[[Console], object]]:
+def _prepare_token(on: Stage) -> tuple[str, Callable[[Console], object]]:
     """Prepare a purchase whose token call hangs; return the lease of the refresh and the call."""
     from console.domain.records import PurchaseRequest
 
@@ -143,7 +143,12 @@ def _token(on: Stage) -> tuple[str, Callable[[Console], object]]:
     return REFRESH_LEASE_NAME, lambda console: console.credit_checks.purchase(PurchaseRequest("1180301018771", "1"))
 
 
-MAKER_BY_PLACE = {"credit check": _credit_check, "refund": _refund, "payment": _payment, "token": _token}
+MAKER_BY_PLACE = {
+    "credit check": _prepare_check,
+    "refund": _prepare_refund,
+    "payment": _prepare_payment,
+    "token": _prepare_token,
+}
 
 
 @pytest.mark.parametrize("where", MAKER_BY_PLACE)
@@ -203,14 +208,14 @@ def test_a_heartbeat_closed_during_its_start_ends(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("console.services.process.heartbeat.Thread", SlowlyStarted)
     heartbeat, failures = Heartbeat(FAST_TIME_SCALE), list[BaseException]()
 
-    def close() -> None:
+    def close_heartbeat() -> None:
         try:
             heartbeat.close()
         except RuntimeError as failure:
             failures.append(failure)
 
     adding = Thread(target=heartbeat.add_beat, args=("lease", lambda: None))
-    closing = Thread(target=close)
+    closing = Thread(target=close_heartbeat)
     adding.start()
     assert starting.wait(PATIENCE_SECONDS)
     closing.start()

@@ -48,7 +48,7 @@ def write_payments_of_each_verdict(days: ReconciledDay) -> None:
     days.add_provider_payment("ORD-wait", 900)
     days.insert_our_payment("ORD-sum", 1000, days.add_provider_payment("ORD-sum", 1100))
     days.add_payment_on_both_sides("ORD-last")
-    days.announce()
+    days.announce_file()
 
 
 def test_every_planted_difference_is_found_and_no_other(days: ReconciledDay) -> None:
@@ -56,11 +56,11 @@ def test_every_planted_difference_is_found_and_no_other(days: ReconciledDay) -> 
     provider has is imported.
     """
     write_payments_of_each_verdict(days)
-    report = days.run()
+    report = days.reconcile_day()
     assert get_counts(report) == (2, 1, 1, 1, 1)
     scene = days.scene
     numbers = {
-        scene.payment(one.payment_id).merchant_payment_id: one.verdict.value
+        scene.read_payment(one.payment_id).merchant_payment_id: one.verdict.value
         for one in report.differences
         if one.payment_id
     }
@@ -90,15 +90,15 @@ def test_every_planted_difference_is_found_and_no_other(days: ReconciledDay) -> 
 def test_a_second_run_changes_nothing(days: ReconciledDay) -> None:
     """A second run matches what the first one booked, finds the same differences, and opens no case again."""
     write_payments_of_each_verdict(days)
-    first = days.run()
-    before = days.rows()
-    second = days.run()
+    first = days.reconcile_day()
+    before = days.count_rows()
+    second = days.reconcile_day()
     assert get_counts(second) == (4, 0, 1, 0, 1)
     assert [case.id for case in second.cases] == [case.id for case in first.cases if case.resolved_at is None]
-    after = days.rows()
+    after = days.count_rows()
     for table in ("payments", "payment_events", "documents", "alerts", "orders"):
         assert after[table] == before[table], table
-    assert days.run().differences[0].verdict == second.differences[0].verdict
+    assert days.reconcile_day().differences[0].verdict == second.differences[0].verdict
 
 
 @pytest.mark.engines("sqlite")
@@ -106,25 +106,25 @@ def test_a_dry_run_writes_nothing(days: ReconciledDay) -> None:
     """A dry run has the same counts and writes no row."""
     write_payments_of_each_verdict(days)
     days.scene.vendors.get_reader("paypay")  # the first use stores the merchant of the database
-    before = days.rows()
-    report = days.run(dry_run=True)
+    before = days.count_rows()
+    report = days.reconcile_day(dry_run=True)
     assert get_counts(report) == (2, 1, 1, 1, 1)
     assert (report.run_id, report.cases, len(report.differences)) == (None, (), 4)
-    assert days.rows() == before
-    assert get_counts(days.run()) == get_counts(report)
+    assert days.count_rows() == before
+    assert get_counts(days.reconcile_day()) == get_counts(report)
 
 
 def test_a_daily_file_is_stored_as_evidence(days: ReconciledDay) -> None:
     """The daily file is stored completely with its hash, and is read from there after its address has ended."""
     days.add_payment_on_both_sides("ORD-1")
-    days.announce()
-    report = days.run()
+    days.announce_file()
+    report = days.reconcile_day()
     sql = f"SELECT source, sha256, body FROM evidence WHERE id = {report.evidence_id}"
     ((source, digest, body),) = days.scene.place.sql(sql)
     assert source == "paypay.recon"
     assert digest in body
     days.scene.control.change_settings(advance_seconds=3 * 3600)
-    assert get_counts(days.run()) == (1, 0, 0, 0, 0)
+    assert get_counts(days.reconcile_day()) == (1, 0, 0, 0, 0)
     ((kept,),) = days.scene.place.sql("SELECT COUNT(*) FROM documents WHERE subject_kind = 'notice'")
     assert kept == 1
 
@@ -133,14 +133,14 @@ def test_a_daily_file_is_stored_as_evidence(days: ReconciledDay) -> None:
 def test_a_later_run_closes_the_case_of_a_found_payment(days: ReconciledDay) -> None:
     """A payment that was missing in the file is in a newer one: its case is closed, and no person has to look."""
     payment = days.insert_our_payment("ORD-1", 700)
-    days.announce()
-    assert get_counts(days.run()) == (0, 0, 1, 0, 0)
+    days.announce_file()
+    assert get_counts(days.reconcile_day()) == (0, 0, 1, 0, 0)
     days.add_provider_payment("ORD-1", 700, id=payment.provider_payment_id)
-    days.announce()
-    report = days.run()
+    days.announce_file()
+    report = days.reconcile_day()
     assert get_counts(report) == (1, 0, 0, 0, 0)
-    assert days.scene.cases() == []
-    assert days.scene.payment(payment.id).work.state == "none"
+    assert days.scene.list_open_rules() == []
+    assert days.scene.read_payment(payment.id).work.state == "none"
 
 
 @pytest.mark.engines("sqlite")
@@ -149,23 +149,23 @@ def test_a_day_without_an_announced_file_has_no_run(days: ReconciledDay) -> None
     day and a next step.
     """
     with pytest.raises(ConsoleError) as caught:
-        days.run()
+        days.reconcile_day()
     assert (caught.value.code, caught.value.exit_status) == ("outcome_unknown", 4)
     assert (caught.value.detail["reason"], caught.value.detail["provider"]) == ("recon_not_announced", "paypay")
     for language, hours in (("en", "between 1:30 and 10:00 JST"), ("ja", "1:30〜10:00 に届きます")):
         sentence = format_error_message(caught.value, language)
         assert "PayPay" in sentence
         assert hours in sentence
-    assert days.rows()["reconciliations"] == 0
+    assert days.count_rows()["reconciliations"] == 0
 
 
 @pytest.mark.engines("sqlite")
 def test_an_address_that_has_ended(days: ReconciledDay) -> None:
     """A reconciliation after the file's address has ended is refused, and the message says so."""
-    days.announce()
+    days.announce_file()
     days.scene.control.change_settings(advance_seconds=3 * 3600)
     with pytest.raises(ConsoleError) as caught:
-        days.run()
+        days.reconcile_day()
     assert (caught.value.code, caught.value.detail["reason"]) == ("provider_refused", "recon_file_gone")
     assert "two hours. Nothing changed. Ask PayPay to send it again" in format_error_message(caught.value, "en")
     assert "（2 時間）を過ぎています。何も変更していません。PayPay に再送を" in format_error_message(
@@ -176,7 +176,7 @@ def test_an_address_that_has_ended(days: ReconciledDay) -> None:
 @pytest.mark.engines("sqlite")
 def test_the_address_is_not_written_down(days: ReconciledDay) -> None:
     """The address of a file, which contains a permission, isn't stored in the clear."""
-    days.announce()
+    days.announce_file()
     ((body, day),) = days.scene.place.sql("SELECT body, order_no FROM payment_events")
     assert "sig=" not in body
     assert "sealed" in body
@@ -197,7 +197,7 @@ def test_days_that_cannot_be_compared(days: ReconciledDay, first: int, last: int
 def test_unknown_providers_are_refused(days: ReconciledDay) -> None:
     """A reconciliation of an unknown provider, or of a source without a key here, is refused as `not_found`."""
     with pytest.raises(ConsoleError) as caught:
-        days.run(provider="nobody")
+        days.reconcile_day(provider="nobody")
     assert caught.value.code == "not_found"
 
 
@@ -209,13 +209,13 @@ def test_a_refund_that_we_know_nothing_of(days: ReconciledDay) -> None:
     """The file has a refund that isn't ours: one case is opened."""
     refund = {"key": "RFD-X", "amount_minor": 1000, "at": days.noon.isoformat()}
     payment = days.add_payment_on_both_sides("ORD-1", refunds=[refund])
-    days.announce()
-    report = days.run()
+    days.announce_file()
+    report = days.reconcile_day()
     assert get_counts(report) == (1, 0, 0, 0, 1)
     assert read_case_rules(report) == [("reconcile_unknown_refund", True)]
-    assert get_counts(days.run()) == get_counts(report)
-    assert days.scene.cases() == ["reconcile_unknown_refund"]
-    assert days.scene.payment(payment.id).refunded_minor == 0
+    assert get_counts(days.reconcile_day()) == get_counts(report)
+    assert days.scene.list_open_rules() == ["reconcile_unknown_refund"]
+    assert days.scene.read_payment(payment.id).refunded_minor == 0
 
 
 @pytest.mark.engines("sqlite")
@@ -229,15 +229,15 @@ def test_an_acknowledged_foreign_refund_hides_no_other_one(days: ReconciledDay) 
         for turn, (key, minor) in enumerate(amounts.items())
     ]
     days.add_payment_on_both_sides("ORD-1", refunds=refunds)
-    days.announce()
+    days.announce_file()
     told = list[str]()
     for _ in amounts:
-        days.run()
+        days.reconcile_day()
         (case,) = [one for one in days.scene.console.alerts.list_alerts() if one.resolved_at is None]
         assert (case.rule_id, case.acknowledged_by) == ("reconcile_unknown_refund", None)
         acknowledged = days.scene.console.alerts.acknowledge(case.id, "given back on their page")
         told.append(case.observed)
-    days.run()
+    days.reconcile_day()
     assert [one for one in days.scene.console.alerts.list_alerts() if one.resolved_at is None] == [acknowledged]
     assert [minor for text, minor in zip(told, (1000, 700), strict=True) if f" {minor} " not in text] == []
 
@@ -250,13 +250,13 @@ def test_a_refund_of_an_unknown_payment_is_a_difference(days: ReconciledDay) -> 
     before = days.noon - timedelta(days=2)
     refund = {"key": "RFD-X", "amount_minor": 1000, "at": days.noon.isoformat()}
     days.scene.money.register_payment("paypay", "ORD-old", 3300, at=before.isoformat(), refunds=[refund])
-    days.announce()
-    report = days.run()
+    days.announce_file()
+    report = days.reconcile_day()
     assert get_counts(report) == (0, 0, 0, 0, 1)
     payment = days.scene.find_payment("paypay", "ORD-old")
     assert payment is not None
     assert payment.captured_minor == 3300
-    assert "reconcile_unknown_refund" in days.scene.cases()
+    assert "reconcile_unknown_refund" in days.scene.list_open_rules()
 
 
 def insert_completed_refund(days: ReconciledDay, payment_id: int, minor: int, key: str = "RFD-1") -> None:
@@ -283,8 +283,8 @@ def test_refunds_that_both_sides_have(days: ReconciledDay) -> None:
     payment = days.add_payment_on_both_sides("ORD-1", refunds=refunds)
     for number in (1, 2):
         insert_completed_refund(days, payment.id, 500, f"RFD-{number}")
-    days.announce()
-    assert get_counts(days.run()) == (3, 0, 0, 0, 0)
+    days.announce_file()
+    assert get_counts(days.reconcile_day()) == (3, 0, 0, 0, 0)
 
 
 @pytest.mark.engines("sqlite")
@@ -292,11 +292,11 @@ def test_a_refund_that_only_we_have(days: ReconciledDay) -> None:
     """A completed refund of ours isn't in the file: it has the verdict that it is missing there."""
     payment = days.add_payment_on_both_sides("ORD-1")
     insert_completed_refund(days, payment.id, 500)
-    days.announce()
-    report = days.run()
+    days.announce_file()
+    report = days.reconcile_day()
     assert get_counts(report) == (1, 0, 1, 0, 0)
     assert read_case_rules(report) == [("reconcile_missing_there", True)]
-    assert get_counts(days.run()) == get_counts(report)
+    assert get_counts(days.reconcile_day()) == get_counts(report)
 
 
 @pytest.mark.engines("sqlite")
@@ -308,8 +308,8 @@ def test_a_missing_refund_among_two_is_a_difference(days: ReconciledDay, minor: 
     )
     insert_completed_refund(days, payment.id, 500, "RFD-1")
     insert_completed_refund(days, payment.id, minor, "RFD-2")
-    days.announce()
-    report = days.run()
+    days.announce_file()
+    report = days.reconcile_day()
     assert get_counts(report) == (2, 0, 1, 0, 0)
     assert read_case_rules(report) == [("reconcile_missing_there", True)]
 
@@ -325,7 +325,7 @@ def test_a_refund_of_a_second_capture_is_not_matched_to_the_first(
     payment = days.add_payment_on_both_sides("ORD-1")
     insert_completed_refund(days, payment.id, 500)
     days.scene.place.sql(f"UPDATE refunds SET status = '{state}'")
-    days.announce()
+    days.announce_file()
     files = days.scene.console.reconciliation._daily_file_stores["paypay"]
     lines = (
         f"{_make_line(days, '0477', '取引完了', 12, 3300, 'ORD-1')}\n"
@@ -333,7 +333,7 @@ def test_a_refund_of_a_second_capture_is_not_matched_to_the_first(
     )
     original = files.download_file
     monkeypatch.setattr(files, "download_file", lambda event: original(event) + lines.encode("cp932"))
-    report = days.run()
+    report = days.reconcile_day()
     missing = state == "completed"
     assert get_counts(report) == (1, 0, missing, 1, 1)
     assert set(read_case_rules(report)) == {
@@ -354,10 +354,10 @@ def test_a_late_success_is_booked(days: ReconciledDay) -> None:
     days.scene.place.drop_table_triggers("payments")
     days.scene.place.sql(f"UPDATE payments SET status = 'expired' WHERE id = {payment.id}")
     days.add_provider_payment("ORD-1")
-    days.announce()
-    report = days.run()
+    days.announce_file()
+    report = days.reconcile_day()
     assert get_counts(report) == (0, 0, 0, 1, 0)
-    assert days.scene.payment(payment.id).captured_minor == 3300
+    assert days.scene.read_payment(payment.id).captured_minor == 3300
 
 
 @pytest.mark.engines("sqlite")
@@ -369,10 +369,10 @@ def test_a_row_gives_the_missing_provider_id(days: ReconciledDay) -> None:
     payment = days.insert_our_payment("ORD-1", theirs=theirs)
     days.scene.place.drop_table_triggers("payments")
     days.scene.place.sql(f"UPDATE payments SET provider_payment_id = NULL WHERE id = {payment.id}")
-    days.announce()
-    assert get_counts(days.run()) == (1, 0, 0, 0, 0)
-    assert days.scene.payment(payment.id).provider_payment_id == payment.provider_payment_id
-    assert days.scene.cases() == []
+    days.announce_file()
+    assert get_counts(days.reconcile_day()) == (1, 0, 0, 0, 0)
+    assert days.scene.read_payment(payment.id).provider_payment_id == payment.provider_payment_id
+    assert days.scene.list_open_rules() == []
 
 
 @pytest.mark.engines("sqlite")
@@ -383,10 +383,10 @@ def test_a_completed_payment_failed_at_the_provider_needs_a_person(days: Reconci
     days.scene.place.drop_table_triggers("payments")
     early = (days.noon - timedelta(hours=1)).strftime("%Y-%m-%d %H:%M:%S.000000")
     days.scene.place.sql(f"UPDATE payments SET paid_at = '{early}', told_at = '{early}' WHERE id = {payment.id}")
-    days.announce()
-    report = days.run()
+    days.announce_file()
+    report = days.reconcile_day()
     assert get_counts(report)[3] == 1
-    assert days.scene.payment(payment.id).state == "completed"
+    assert days.scene.read_payment(payment.id).state == "completed"
     assert ("reconcile_state", True) in read_case_rules(report)
 
 
@@ -398,10 +398,10 @@ def test_a_waiting_payment_failed_at_the_provider_becomes_failed(days: Reconcile
     days.scene.control.change_settings(paypay_lists_failed_payments=True)
     payment = days.insert_our_payment("ORD-1", paid=False)
     days.add_provider_payment("ORD-1", state="failed")
-    days.announce()
-    assert get_counts(days.run()) == (0, 0, 0, 1, 0)
-    assert days.scene.payment(payment.id).state == "payment_failed"
-    assert get_counts(days.run()) == (1, 0, 0, 0, 0)
+    days.announce_file()
+    assert get_counts(days.reconcile_day()) == (0, 0, 0, 1, 0)
+    assert days.scene.read_payment(payment.id).state == "payment_failed"
+    assert get_counts(days.reconcile_day()) == (1, 0, 0, 0, 0)
 
 
 # Going on
@@ -414,37 +414,37 @@ def test_rows_that_are_not_believed(days: ReconciledDay, monkeypatch: pytest.Mon
     """
     days.add_provider_payment("ORD-1")
     days.insert_our_payment("ORD-ours", 700)
-    days.announce()
+    days.announce_file()
     files = days.scene.console.reconciliation._daily_file_stores["paypay"]
     original = files.download_file
     monkeypatch.setattr(files, "download_file", lambda event: original(event) + b"=1,2\n")
-    report = days.run()
+    report = days.reconcile_day()
     assert get_counts(report) == (0, 1, 0, 0, 0)
     assert report.refused == 1
     assert read_case_rules(report) == [("reconcile_rows_refused", True)]
     monkeypatch.undo()
-    days.announce()
-    assert get_counts(days.run()) == (1, 0, 1, 0, 0)
-    assert days.scene.cases("reconciliation") == []
+    days.announce_file()
+    assert get_counts(days.reconcile_day()) == (1, 0, 1, 0, 0)
+    assert days.scene.list_open_rules("reconciliation") == []
 
 
 @pytest.mark.engines("sqlite")
 def test_memory_is_flat(days: ReconciledDay, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file with ten times as many lines needs no more memory, apart from the file itself."""
     payment = days.add_payment_on_both_sides("ORD-1")
-    days.announce()
+    days.announce_file()
     original = days.scene.console.reconciliation._daily_file_stores["paypay"].download_file
     peaks = []
     for count in (500, 5_000):
-        failed = "\n".join(_failed_line(days, number) for number in range(count)).encode("cp932") + b"\n"
+        failed = "\n".join(_make_failed_line(days, number) for number in range(count)).encode("cp932") + b"\n"
         monkeypatch.setattr(
             days.scene.console.reconciliation._daily_file_stores["paypay"],
             "download_file",
             lambda event, more=failed: original(event) + more,
         )
-        days.run(dry_run=True)
+        days.reconcile_day(dry_run=True)
         tracemalloc.start()
-        report = days.run(dry_run=True)
+        report = days.reconcile_day(dry_run=True)
         peaks.append(tracemalloc.get_traced_memory()[1] - 4 * len(failed))
         tracemalloc.stop()
         assert get_counts(report) == (1 + count, 0, 0, 0, 0)
@@ -452,7 +452,7 @@ def test_memory_is_flat(days: ReconciledDay, monkeypatch: pytest.MonkeyPatch) ->
     assert payment.state == "completed"
 
 
-def _failed_line(days: ReconciledDay, number: int) -> str:
+def _make_failed_line(days: ReconciledDay, number: int) -> str:
     """Return a line about a failed payment."""
     return _make_line(days, f"0555{number:016}", "取引失敗", 10, 5, f"F-{number}")
 
@@ -472,7 +472,7 @@ def test_days_are_compared_by_themselves(days: ReconciledDay) -> None:
     days.add_provider_payment("ORD-1")
     reconciliation = days.scene.console.reconciliation
     assert reconciliation.reconcile_due_days() == 0
-    days.announce()
+    days.announce_file()
     assert reconciliation.reconcile_due_days() == 1
     assert days.scene.find_payment("paypay", "ORD-1") is not None
     assert reconciliation.reconcile_due_days() == 0
@@ -485,7 +485,7 @@ def test_a_day_compared_before_its_end_is_due_again(scene: PaymentDesk, clock: M
     midnight = datetime.combine(scene.context.now().astimezone(JST).date() + timedelta(days=1), time(), JST)
     noon, day = midnight + timedelta(hours=12), midnight.date()
     clock.offset = noon - scene.context.now()
-    scene.order("ORD-1", 3300)
+    scene.insert_order("ORD-1", 3300)
     assert not scene.payments.receive_notice(
         scene.make_bank_notice("e-1", "ORD-1", occurred_at=noon.isoformat())
     ).is_refused
@@ -576,13 +576,13 @@ def test_a_source_of_notices_is_compared_with_our_payments(days: ReconciledDay) 
     differs, and a payment without a notice is missing.
     """
     scene, at = days.scene, days.noon.isoformat()
-    scene.order("ORD-1", 3300)
+    scene.insert_order("ORD-1", 3300)
     scene.payments.receive_notice(scene.make_bank_notice("e-1", "ORD-1", occurred_at=at))
     scene.payments.receive_notice(scene.make_bank_notice("e-2", "ORD-none", occurred_at=at))
     days.insert_our_payment("ORD-3", source="bank")
-    report = days.run(provider="bank")
+    report = days.reconcile_day(provider="bank")
     assert get_counts(report) == (1, 0, 1, 1, 0)
-    assert get_counts(days.run(provider="bank")) == get_counts(report)
+    assert get_counts(days.reconcile_day(provider="bank")) == get_counts(report)
 
 
 # Broken off
@@ -608,8 +608,8 @@ def test_a_run_broken_off_at_any_row_continues(place: Place, sandbox: Sandbox, p
             open_payment_desk(place, sandbox, FAILPOINT=f"{point}:{nth}:raise") as broken,
             pytest.raises(FailpointReached),
         ):
-            ReconciledDay(broken).run()
-        report = days.run()
+            ReconciledDay(broken).reconcile_day()
+        report = days.reconcile_day()
         assert get_counts(report) == (2, 1, 1, 1, 1)
         assert len(report.differences) == 4
         assert scene.place.sql("SELECT COUNT(*), MAX(state) FROM reconciliations") == [(1, "done")]
@@ -632,10 +632,10 @@ def test_another_process_continues_a_killed_run(place: Place, sandbox: Sandbox) 
         child = Child(reconcile_in_child, told, days.day)
         assert child.wait_for_end() == -9
         with pytest.raises(ConsoleError) as caught:
-            days.run()
+            days.reconcile_day()
         assert caught.value.code == "in_progress"
         place.sql("UPDATE leases SET lease_expires = 0")
-        assert get_counts(days.run()) == (2, 1, 1, 1, 1)
+        assert get_counts(days.reconcile_day()) == (2, 1, 1, 1, 1)
         scene.console.audit.verify_chains()
 
 
@@ -643,19 +643,19 @@ def test_another_process_continues_a_killed_run(place: Place, sandbox: Sandbox) 
 def test_a_file_without_valid_rows_ends_the_run(days: ReconciledDay, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file without valid lines ends the run as failed, and it isn't continued; a new file starts a new run."""
     days.add_provider_payment("ORD-1")
-    days.announce()
+    days.announce_file()
     files = days.scene.console.reconciliation._daily_file_stores["paypay"]
     original = files.download_file
     monkeypatch.setattr(files, "download_file", lambda event: original(event) + b"rubbish\n" * 1_200)
     with pytest.raises(ConsoleError) as caught:
-        days.run()
+        days.reconcile_day()
     assert caught.value.code == "provider_answer_unusable"
     assert days.scene.place.sql("SELECT state, reason FROM reconciliations") == [
         ("failed", "provider_answer_unusable")
     ]
     monkeypatch.undo()
-    days.announce()
-    assert get_counts(days.run()) == (1, 0, 0, 0, 0)
+    days.announce_file()
+    assert get_counts(days.reconcile_day()) == (1, 0, 0, 0, 0)
 
 
 @pytest.mark.engines("sqlite")
@@ -665,15 +665,15 @@ def test_the_most_rows_that_may_be_refused(
 ) -> None:
     """A file with MAX_REFUSED_ROWS refused lines is read, and each is reported; with one more line the run fails."""
     days.add_provider_payment("ORD-1")
-    days.announce()
+    days.announce_file()
     files = days.scene.console.reconciliation._daily_file_stores["paypay"]
     original = files.download_file
     monkeypatch.setattr(files, "download_file", lambda event: original(event) + b"rubbish\n" * rubbish)
     if ends == "reported":
-        assert days.run().refused == MAX_REFUSED_ROWS
+        assert days.reconcile_day().refused == MAX_REFUSED_ROWS
         return
     with pytest.raises(ConsoleError) as caught:
-        days.run()
+        days.reconcile_day()
     assert (caught.value.code, caught.value.detail["rows"]) == ("provider_answer_unusable", MAX_REFUSED_ROWS + 1)
 
 
@@ -684,10 +684,10 @@ def test_a_second_simultaneous_run_is_refused(days: ReconciledDay) -> None:
     lease = acquire_lease(days.scene.context, "reconciliation_paypay")
     assert lease is not None
     with pytest.raises(ConsoleError) as caught:
-        days.run()
+        days.reconcile_day()
     assert (caught.value.code, caught.value.exit_status) == ("in_progress", 3)
     days.scene.context.write(lambda tx: leases.release(tx.conn, lease))
-    assert get_counts(days.run()) == (2, 1, 1, 1, 1)
+    assert get_counts(days.reconcile_day()) == (2, 1, 1, 1, 1)
 
 
 @pytest.mark.engines("sqlite")
@@ -695,7 +695,7 @@ def test_notices_without_a_payment_are_not_counted(days: ReconciledDay) -> None:
     """Notices that aren't about a payment are in no count and no difference."""
     scene, at = days.scene, days.noon.isoformat()
     scene.payments.receive_notice(scene.make_bank_notice("e-1", "ORD-1", occurred_at=at, type="account.changed"))
-    report = days.run(provider="bank")
+    report = days.reconcile_day(provider="bank")
     assert (get_counts(report), report.refused, report.cases) == ((0, 0, 0, 0, 0), 0, ())
 
 
@@ -711,7 +711,7 @@ def test_a_dry_run_finds_a_payment_without_a_number(days: ReconciledDay) -> None
         "UPDATE payments SET provider_payment_id = NULL",
         "UPDATE payments SET merchant_payment_id = 'ORD-9' WHERE merchant_payment_id = 'ORD-2'",
     )
-    days.announce()
-    report = days.run(dry_run=True)
+    days.announce_file()
+    report = days.reconcile_day(dry_run=True)
     missing = [difference for difference in report.differences if difference.verdict == "missing_there"]
     assert [difference.payment_id for difference in missing] == [days.scene.find_payment("paypay", "ORD-9").id]  # type: ignore[union-attr]

@@ -39,7 +39,7 @@ def write_payments_of_each_verdict(days: ReconciledDay) -> None:
     days.add_provider_payment("ORD-wait", 900)
     days.insert_our_payment("ORD-sum", 1000, days.add_provider_payment("ORD-sum", 1100))
     days.add_payment_on_both_sides("ORD-last")
-    days.announce()
+    days.announce_file()
 
 
 def get_run_reader(days: ReconciledDay) -> ReconciliationRunReader:
@@ -66,7 +66,7 @@ def test_a_run_has_its_counts_and_its_file(days: ReconciledDay) -> None:
     """
     assert get_run_reader(days).read_run() is None
     write_payments_of_each_verdict(days)
-    first, second = days.run().run_id, days.run().run_id
+    first, second = days.reconcile_day().run_id, days.reconcile_day().run_id
     other = days.insert_our_payment("ORD-other", source="atom").id
     raised = "reconcile_amount", "payment", other, None, "1", "2", days.scene.context.now()
     days.scene.context.write(lambda tx: alerts.raise_alert(tx.conn, *raised))
@@ -98,7 +98,7 @@ def test_each_difference_leads_to_its_next_step(days: ReconciledDay) -> None:
     needs no action.
     """
     write_payments_of_each_verdict(days)
-    run = days.run().run_id or 0
+    run = days.reconcile_day().run_id or 0
     found = get_run_reader(days).list_differences(run).items
     assert {get_number(days, one): (one.difference.verdict.value, one.action) for one in found} == {
         "ORD-theirs": ("imported", None),
@@ -111,10 +111,10 @@ def test_each_difference_leads_to_its_next_step(days: ReconciledDay) -> None:
         "ORD-theirs"
     ]
     days.add_provider_payment(
-        "ORD-ours", 700, id=days.scene.payment(read_payment_id(days, "ORD-ours")).provider_payment_id
+        "ORD-ours", 700, id=days.scene.read_payment(read_payment_id(days, "ORD-ours")).provider_payment_id
     )
-    days.announce()
-    days.run()
+    days.announce_file()
+    days.reconcile_day()
     (closed,) = get_run_reader(days).list_differences(run, "only_ours").items
     assert (closed.case, closed.action) == (None, None)
     assert read_run(days, run).open_case_count == 1
@@ -130,7 +130,7 @@ def read_payment_id(days: ReconciledDay, name: str) -> int:
 def test_pages_have_each_difference_once(days: ReconciledDay) -> None:
     """Pages of any size have each difference once, and each run once."""
     write_payments_of_each_verdict(days)
-    runs = [days.run().run_id for _ in range(3)]
+    runs = [days.reconcile_day().run_id for _ in range(3)]
     after, told = None, []
     for _ in range(5):
         page = get_run_reader(days).list_differences(runs[0] or 0, limit=1, after_id=after)
@@ -150,7 +150,7 @@ def test_a_broken_off_run_is_resumable(days: ReconciledDay, monkeypatch: pytest.
     write_payments_of_each_verdict(days)
     monkeypatch.setattr(days.scene.context.failpoints, "reach", _stop_after(2))
     with pytest.raises(FailpointReached):
-        days.run()
+        days.reconcile_day()
     monkeypatch.undo()
     broken = read_run(days)
     assert (broken.item.state, broken.holder) == (RunState.RESUMABLE, None)
@@ -159,7 +159,7 @@ def test_a_broken_off_run_is_resumable(days: ReconciledDay, monkeypatch: pytest.
     going = read_run(days)
     assert (going.item.state, going.holder and going.holder.name) == (RunState.RUNNING, "reconciliation_paypay")
     days.scene.context.write(lambda tx: leases.release(tx.conn, lease))
-    assert days.run().run_id == broken.item.id
+    assert days.reconcile_day().run_id == broken.item.id
     assert read_run(days).item.state is RunState.DONE
 
 
@@ -180,11 +180,11 @@ def test_only_the_latest_of_several_broken_off_runs_counts_as_running(days: Reco
     """While a process holds the provider's lease, only the run that changed last counts as being executed."""
     context, later = days.scene.context, days.scene.context.now() + timedelta(seconds=5)
 
-    def begin(back: int) -> int:
+    def open_run(back: int) -> int:
         day = days.day - timedelta(days=back)
         return context.write(lambda tx: reconciliations.open_run(tx.conn, "paypay", day, day, "op-a", context.now()))
 
-    ids = [begin(back) for back in range(3)]
+    ids = [open_run(back) for back in range(3)]
     run = reconciliations.find
     context.write(lambda tx: reconciliations.save_progress(tx.conn, run(tx.conn, ids[1]), later, matched=1))  # type: ignore[arg-type]  # it is there
     assert acquire_lease(days.scene.context, "reconciliation_paypay")
@@ -198,7 +198,7 @@ def test_an_auditor_reads_reconciliations_and_an_administrator_does_not(days: Re
     here.
     """
     write_payments_of_each_verdict(days)
-    run = days.run().run_id or 0
+    run = days.reconcile_day().run_id or 0
     place = days.scene.place
     place.sql("INSERT INTO operators (name, roles, may_buy) VALUES ('aud-e', 'auditor', 0), ('adm-f', 'admin', 0)")
     with act_as("aud-e"):

@@ -116,7 +116,7 @@ def _require_announced_effect(desk: ChoiceStage, kind: str, record: Any, effect:
         assert after.order.state == effect.order[1]
 
 
-def _situations() -> Iterator[Any]:
+def _iterate_situations() -> Iterator[Any]:
     """Return the provider's statement and two flags: a person must look, and the outcome is unknown. Combinations in
     which the statement makes no difference are for the soak test.
     """
@@ -128,7 +128,7 @@ def _situations() -> Iterator[Any]:
             yield pytest.param(told, review, unknown, marks=() if telling else pytest.mark.soak)
 
 
-@pytest.mark.parametrize(("told", "review", "unknown"), list(_situations()))
+@pytest.mark.parametrize(("told", "review", "unknown"), list(_iterate_situations()))
 def test_choices_follow_the_state_of_a_payment(
     desk: ChoiceStage, told: ProviderStatement, review: bool, unknown: bool
 ) -> None:
@@ -136,7 +136,7 @@ def test_choices_follow_the_state_of_a_payment(
     statement of the provider.
     """
     for state in sorted(WAITING_STATES | ENDED_UNPAID_STATES if unknown else set(PaymentState)):
-        make = partial(desk.payment, state, told, unknown=unknown, review=review)
+        make = partial(desk.make_payment, state, told, unknown=unknown, review=review)
         require_table_agrees(desk, "op-a", "payment", make, skip=("probe", "take", "note"))
 
 
@@ -145,10 +145,12 @@ def test_choices_about_a_payment_follow_the_role(desk: ChoiceStage, who: str) ->
     """For each role the choices to decide, request a refund, set an order to paid, take and add a note are those of
     the services.
     """
-    require_table_agrees(desk, who, "payment", partial(desk.payment, PaymentState.USER_PAYMENT, unknown=True))
-    require_table_agrees(desk, who, "payment", partial(desk.payment, PaymentState.COMPLETED, ProviderStatement.PAID))
+    require_table_agrees(desk, who, "payment", partial(desk.make_payment, PaymentState.USER_PAYMENT, unknown=True))
     require_table_agrees(
-        desk, who, "payment", lambda: desk.payment(PaymentState.COMPLETED, ProviderStatement.PAID, order=False)
+        desk, who, "payment", partial(desk.make_payment, PaymentState.COMPLETED, ProviderStatement.PAID)
+    )
+    require_table_agrees(
+        desk, who, "payment", lambda: desk.make_payment(PaymentState.COMPLETED, ProviderStatement.PAID, order=False)
     )
 
 
@@ -159,19 +161,19 @@ def test_payments_that_wait_for_a_second_person(desk: ChoiceStage, who: str, fir
     outcome.
     """
 
-    def proposed() -> Any:
-        payment = desk.payment(PaymentState.USER_PAYMENT, unknown=True)
+    def propose_outcome() -> Any:
+        payment = desk.make_payment(PaymentState.USER_PAYMENT, unknown=True)
         assert desk.execute_choice("op-a", "payment", payment, f"resolve.{first}") == "awaiting"
         return desk.console.payments.read_payment(payment.id).record
 
-    require_table_agrees(desk, who, "payment", proposed, skip=("probe",))
+    require_table_agrees(desk, who, "payment", propose_outcome, skip=("probe",))
 
 
 @pytest.mark.parametrize("kind", ["payment", "credit-check"])
 def test_a_proposal_that_nobody_can_confirm_says_so(desk: ChoiceStage, kind: str) -> None:
     """While the proposer is the only enabled approver, the record doesn't promise a second person."""
     if kind == "payment":
-        record: Any = desk.payment(PaymentState.USER_PAYMENT, unknown=True)
+        record: Any = desk.make_payment(PaymentState.USER_PAYMENT, unknown=True)
         read: Any = desk.console.payments.read_payment
         outcome = "payment_failed"
     else:
@@ -195,7 +197,7 @@ def test_choices_for_payments_leased_or_taken_by_others(desk: ChoiceStage) -> No
     """While another process holds the payment's lease, it can't be probed or decided; while another person has taken
     it, it can't be taken.
     """
-    payment = desk.payment(PaymentState.USER_PAYMENT, unknown=True)
+    payment = desk.make_payment(PaymentState.USER_PAYMENT, unknown=True)
     desk.call_as("lead-b", lambda: desk.console.recovery.take("payment", payment.id))
     with _hold_lease(desk, f"payment_{payment.id}"):
         require_table_agrees(desk, "op-a", "payment", lambda: payment, skip=("note", "refund"))
@@ -207,7 +209,7 @@ def test_choices_for_payments_leased_or_taken_by_others(desk: ChoiceStage) -> No
 def _make_check_builders(desk: ChoiceStage) -> dict[str, Callable[[], Any]]:
     """Return functions that create credit checks, by the name of their state."""
 
-    def viewing_over() -> Any:
+    def make_check_after_viewing() -> Any:
         record = desk.make_check(readable=False)
         desk.context.database.write(lambda tx: _mark_viewing_over(tx, record))
         return desk.console.credit_checks.read_credit_check(record.id).record
@@ -217,7 +219,7 @@ def _make_check_builders(desk: ChoiceStage) -> dict[str, Callable[[], Any]]:
         "not bought": lambda: desk.make_check("refuses"),
         "bought": desk.make_check,
         "incomplete": lambda: desk.make_check(readable=False),
-        "viewing over": viewing_over,
+        "viewing over": make_check_after_viewing,
     }
 
 
@@ -247,10 +249,10 @@ def test_credit_checks_in_every_state(desk: ChoiceStage, who: str, state: str) -
 def test_unknown_purchases_that_may_be_denied(desk: ChoiceStage, who: str) -> None:
     """An unknown purchase that wasn't charged can be denied; one that AlarmBox lists can't be denied by anybody."""
 
-    def unknown() -> Any:
+    def make_unknown_check() -> Any:
         return desk.make_check("silent_before_charge")
 
-    require_table_agrees(desk, who, "credit-check", unknown, skip=("probe", "resolve.success"))
+    require_table_agrees(desk, who, "credit-check", make_unknown_check, skip=("probe", "resolve.success"))
     charged = _make_check_builders(desk)["unknown"]()
     if desk.list_choices(who, "credit-check", charged.id)["resolve.error"].allowed:
         assert desk.execute_choice(who, "credit-check", charged, "resolve.error") == "evidence_mismatch"
@@ -260,12 +262,12 @@ def test_unknown_purchases_that_may_be_denied(desk: ChoiceStage, who: str) -> No
 def test_credit_checks_that_wait_for_a_second_person(desk: ChoiceStage, who: str) -> None:
     """A proposed outcome can't be confirmed by the person who proposed it or by an operator, only by an approver."""
 
-    def proposed() -> Any:
+    def propose_outcome() -> Any:
         record = desk.make_check("silent_before_charge")
         assert desk.execute_choice("op-a", "credit-check", record, "resolve.error") == "awaiting"
         return desk.console.credit_checks.read_credit_check(record.id).record
 
-    require_table_agrees(desk, who, "credit-check", proposed, skip=("probe", "resolve.success"))
+    require_table_agrees(desk, who, "credit-check", propose_outcome, skip=("probe", "resolve.success"))
 
 
 def test_choices_for_credit_checks_without_a_list_call(desk: ChoiceStage) -> None:
@@ -285,7 +287,9 @@ def test_choices_for_credit_checks_leased_or_taken_by_others(desk: ChoiceStage) 
     for state in ("unknown", "incomplete"):
         record = _make_check_builders(desk)[state]()
         with _hold_lease(desk, make_lease_name(record.id)):
-            require_table_agrees(desk, "op-a", "credit-check", partial(_same, record), skip=("take", "note", "probe"))
+            require_table_agrees(
+                desk, "op-a", "credit-check", partial(_return_record, record), skip=("take", "note", "probe")
+            )
 
 
 # Orders
@@ -297,19 +301,28 @@ def test_choices_for_orders(desk: ChoiceStage, who: str) -> None:
     the services; an order's outcome can't be decided.
     """
 
-    def order_of(state: PaymentState, told: ProviderStatement, *, moved: bool = False) -> Any:
-        payment = desk.payment(state, told)
+    def make_order_with_payment(state: PaymentState, told: ProviderStatement, *, moved: bool = False) -> Any:
+        payment = desk.make_payment(state, told)
         if moved:
             desk.call_as("op-a", lambda: desk.console.payments.set_order_paid(payment.id))
         assert payment.order_id is not None
         return desk.console.payments.read_order(payment.order_id).record
 
-    require_table_agrees(desk, who, "order", lambda: order_of(PaymentState.COMPLETED, ProviderStatement.PAID))
     require_table_agrees(
-        desk, who, "order", lambda: order_of(PaymentState.COMPLETED, ProviderStatement.PAID, moved=True)
+        desk, who, "order", lambda: make_order_with_payment(PaymentState.COMPLETED, ProviderStatement.PAID)
     )
     require_table_agrees(
-        desk, who, "order", lambda: order_of(PaymentState.EXPIRED, ProviderStatement.EXPIRED), skip=("take", "note")
+        desk,
+        who,
+        "order",
+        lambda: make_order_with_payment(PaymentState.COMPLETED, ProviderStatement.PAID, moved=True),
+    )
+    require_table_agrees(
+        desk,
+        who,
+        "order",
+        lambda: make_order_with_payment(PaymentState.EXPIRED, ProviderStatement.EXPIRED),
+        skip=("take", "note"),
     )
 
 
@@ -320,30 +333,30 @@ def _make_refund_builders(desk: ChoiceStage) -> dict[str, Callable[[], Any]]:
     """Return functions that create refunds, by the name of their state."""
 
     def ended(act: Callable[[Any], Any], who: str) -> Callable[[], Any]:
-        def make() -> Any:
-            asked = desk.refund()
+        def make_ended_refund() -> Any:
+            asked = desk.make_refund()
             desk.call_as(who, lambda: act(asked))
             return desk.console.refunds.read_refund(asked.id).record
 
-        return make
+        return make_ended_refund
 
-    def stuck() -> Any:
-        accepted = desk.refund("accepts")
+    def make_stuck_refund() -> Any:
+        accepted = desk.make_refund("accepts")
         values = {"work_state": "needs_review", "work_at": None, "work_reason": "retention"}
         desk.context.database.write(lambda tx: refunds.change_refund(tx.conn, accepted, desk.context.now(), **values))
         desk.ledger.entries.clear()  # nothing is told of it any more
         return desk.console.refunds.read_refund(accepted.id).record
 
     return {
-        "requested": desk.refund,
+        "requested": desk.make_refund,
         "rejected": ended(lambda one: desk.console.refunds.reject(one.id, "no reason"), "lead-b"),
         "withdrawn": ended(lambda one: desk.console.refunds.withdraw(one.id), "op-a"),
-        "approved": lambda: desk.refund("unreachable"),
-        "unknown": lambda: desk.refund("silent_before"),
-        "submitted": lambda: desk.refund("accepts"),
-        "stuck": stuck,
-        "completed": lambda: desk.refund("completes"),
-        "failed": lambda: desk.refund("refuses"),
+        "approved": lambda: desk.make_refund("unreachable"),
+        "unknown": lambda: desk.make_refund("silent_before"),
+        "submitted": lambda: desk.make_refund("accepts"),
+        "stuck": make_stuck_refund,
+        "completed": lambda: desk.make_refund("completes"),
+        "failed": lambda: desk.make_refund("refuses"),
     }
 
 
@@ -367,15 +380,15 @@ def test_refunds_that_wait_for_a_second_person(desk: ChoiceStage, who: str) -> N
     proposed.
     """
 
-    def proposed() -> Any:
-        refund = desk.refund("silent_before")
+    def propose_outcome() -> Any:
+        refund = desk.make_refund("silent_before")
         assert desk.execute_choice("op-a", "refund", refund, "resolve.failed") == "awaiting"
         return desk.console.refunds.read_refund(refund.id).record
 
-    require_table_agrees(desk, who, "refund", proposed, skip=("probe",))
+    require_table_agrees(desk, who, "refund", propose_outcome, skip=("probe",))
 
 
-def _same(record: Any) -> Any:
+def _return_record(record: Any) -> Any:
     """Return the record."""
     return record
 

@@ -26,7 +26,7 @@ def test_each_mismatch_has_its_differing_side(scene: PaymentDesk) -> None:
     with both values, explained as on their own pages. Each leaves the queue when the sides agree.
     """
     for number, total in (("ORD-1", 3300), ("ORD-2", 4400), ("ORD-3", 3300)):
-        scene.order(number, total)
+        scene.insert_order(number, total)
         scene.money.register_payment("paypay", number, 3300)
     scene.cancel_order("ORD-1")
     late, short, _ = (
@@ -48,8 +48,8 @@ def test_each_mismatch_has_its_differing_side(scene: PaymentDesk) -> None:
 
 def test_a_record_without_an_answer_is_no_mismatch(scene: PaymentDesk) -> None:
     """A noticed payment that wasn't read yet, and an order without a payment, aren't in the queue."""
-    scene.order("ORD-1", 3300)
-    scene.order("ORD-2", 4400)
+    scene.insert_order("ORD-1", 3300)
+    scene.insert_order("ORD-2", 4400)
     scene.payments.receive_notice(scene.make_bank_notice("ev-1", "ORD-1"))
     assert read_queue(scene) == {}
 

@@ -19,7 +19,7 @@ from tests.support.payment_desks import PaymentDesk
 NUMBERS = ("1180301018771", "4000012090001")
 
 
-def unknown_check(scene: PaymentDesk, number: str) -> CreditCheck:
+def make_unknown_check(scene: PaymentDesk, number: str) -> CreditCheck:
     """Return a credit check with an unknown outcome."""
     scene.control.add_fault("status_after_charge:500", call="purchase", number=number)
     with pytest.raises(ConsoleError) as caught:
@@ -34,7 +34,7 @@ def read_facts(items: tuple[LeftOpen, ...]) -> list[tuple[str, str, str, str | N
     return [(item.reason.value, item.kind, item.id, item.link) for item in items]
 
 
-def link(kind: str, id: int) -> str:
+def make_link(kind: str, id: int) -> str:
     """Return the link of the record."""
     return f"support-console:record/{kind}/{id}"
 
@@ -45,8 +45,8 @@ def test_left_open_records_are_listed_with_their_reason(scene: PaymentDesk) -> N
     leave the list.
     """
     console, now = scene.console, scene.context.now()
-    unknown, other = (unknown_check(scene, number) for number in NUMBERS)
-    payment = scene.payments.start(scene.order("ORD-1", 3_300), "paypay").payment
+    unknown, other = (make_unknown_check(scene, number) for number in NUMBERS)
+    payment = scene.payments.start(scene.insert_order("ORD-1", 3_300), "paypay").payment
     scene.money.move_payment("paypay", "ORD-1", "paid")
     assert scene.payments.probe(payment.id).state == "completed"
     refund = console.refunds.request(RefundRequest(payment.id, "100", "sent back"))
@@ -56,18 +56,18 @@ def test_left_open_records_are_listed_with_their_reason(scene: PaymentDesk) -> N
     with scene.place.open_console_of_person(console, "lead-b") as desk:
         desk.recovery.take("credit-check", other.id)
         assert read_facts(desk.left_open.list_items()) == [
-            ("taken", "credit-check", str(other.id), link("credit-check", other.id))
+            ("taken", "credit-check", str(other.id), make_link("credit-check", other.id))
         ]
     draft = Draft("refund", str(payment.id), "Payment", "form", {}, now)
     items = console.left_open.list_items((draft,))
     assert read_facts(items) == [
-        ("operation", "credit-check", str(unknown.id), link("credit-check", unknown.id)),
-        ("operation", "credit-check", str(other.id), link("credit-check", other.id)),
+        ("operation", "credit-check", str(unknown.id), make_link("credit-check", unknown.id)),
+        ("operation", "credit-check", str(other.id), make_link("credit-check", other.id)),
         ("bulk_run", "bulk-run", str(run.id), None),
-        ("taken", "payment", str(payment.id), link("payment", payment.id)),
-        ("refund", "refund", str(refund.id), link("refund", refund.id)),
-        ("proposal", "credit-check", str(unknown.id), link("credit-check", unknown.id)),
-        ("draft", "payment", str(payment.id), link("payment", payment.id)),
+        ("taken", "payment", str(payment.id), make_link("payment", payment.id)),
+        ("refund", "refund", str(refund.id), make_link("refund", refund.id)),
+        ("proposal", "credit-check", str(unknown.id), make_link("credit-check", unknown.id)),
+        ("draft", "payment", str(payment.id), make_link("payment", payment.id)),
     ]
     by_reason = {item.reason: item for item in items}
     assert by_reason[LeftOpenReason.TAKEN].until == taken.until
@@ -107,14 +107,14 @@ def test_drafts_of_a_stored_file() -> None:
     """
     now = datetime(2026, 11, 20, 3, tzinfo=UTC)
 
-    def entry(kind: str, age: timedelta) -> dict[str, object]:
+    def make_draft_entry(kind: str, age: timedelta) -> dict[str, object]:
         value = {"kind": kind, "subject": "5", "title": "Payment 5", "stage": "form", "inputs": {}}
         return {"at": (now - age).isoformat(), "value": value}
 
     entries = {
-        "draft.note-payment.5": entry("note-payment", timedelta(hours=1)),
-        "draft.refund.5": entry("refund", timedelta(hours=2)),
-        "draft.reject.5": entry("reject", timedelta(hours=25)),
+        "draft.note-payment.5": make_draft_entry("note-payment", timedelta(hours=1)),
+        "draft.refund.5": make_draft_entry("refund", timedelta(hours=2)),
+        "draft.reject.5": make_draft_entry("reject", timedelta(hours=25)),
         "draft.purchase.5": {"at": now.isoformat(), "value": {"kind": "purchase"}},
         "screen": {"at": now.isoformat(), "value": {}},
     }

@@ -18,7 +18,7 @@ def list_open_mentions(console: Console) -> list[tuple[str, str, str]]:
 
 def start_payment(scene: PaymentDesk) -> int:
     """Start a payment and return its id."""
-    return scene.payments.start(scene.order("ORD-1", 3_300), "paypay").payment.id
+    return scene.payments.start(scene.insert_order("ORD-1", 3_300), "paypay").payment.id
 
 
 def add_people(scene: PaymentDesk, *more: str) -> None:
@@ -74,7 +74,7 @@ def test_only_people_who_write_notes_are_mentioned(scene: PaymentDesk) -> None:
     add_people(scene, "o'brien; DROP TABLE mentions", "%", "op_a")
     number = start_payment(scene)
 
-    def mentioned(name: str) -> list[Mention]:
+    def list_mentions_of(name: str) -> list[Mention]:
         with act_as(name):
             return list(console.mentions.list_open())
 
@@ -86,8 +86,8 @@ def test_only_people_who_write_notes_are_mentioned(scene: PaymentDesk) -> None:
         assert call_for_refusal_code(lambda: console.recovery.add_note("payment", 999, "@lead-b")) == "not_found"
     assert len(console.recovery.read_record("payment", number).notes) == 2  # type: ignore[union-attr]  # a payment
     for name in ("lead-b", "o'brien; DROP TABLE mentions", "%", "op_a"):
-        assert [(one.person, one.note.id) for one in mentioned(name)] == [(name, note.id)]
-    assert mentioned("aud") == mentioned("op-a") == []
+        assert [(one.person, one.note.id) for one in list_mentions_of(name)] == [(name, note.id)]
+    assert list_mentions_of("aud") == list_mentions_of("op-a") == []
     entry = scene.place.sql("SELECT detail FROM audit_log WHERE what = 'record.note' ORDER BY id LIMIT 1")
     assert '"op_a"' in entry[0][0]
     with act_as("aud"):

@@ -22,7 +22,7 @@ NULL_EXPRESSION = "-"
 PENDING = ViewContent("pending", "provider:paypay amount:>=1000JPY", "", "-amount", ("age", "amount"), by_cause=True)
 
 
-def problem_of(call: Callable[[], object]) -> str:
+def read_problem(call: Callable[[], object]) -> str:
     """Return the problem, or else the code, of the error with which the call is refused."""
     refused = call_for_refusal(call)
     return str(refused.detail.get("problem") or refused.code)
@@ -44,7 +44,7 @@ def test_saved_renamed_deleted_and_restored(scene: PaymentDesk) -> None:
     assert (view.name, view.version, view.content) == ("ＡＢＣ x", 1, PENDING)
     assert views.list_views() == (view,)
     assert views.read_view("abc X") == views.read_view(str(view.id)) == view
-    assert problem_of(lambda: views.save_view("abc x", False, REVIEW)) == "view_name_taken"
+    assert read_problem(lambda: views.save_view("abc x", False, REVIEW)) == "view_name_taken"
     assert views.save_view("abc x", True, REVIEW).is_team
     assert list_names(console) == [("ＡＢＣ x", False), ("abc x", True)]
     assert not views.read_view("ABC X").is_team  # an own one comes first
@@ -58,9 +58,9 @@ def test_saved_renamed_deleted_and_restored(scene: PaymentDesk) -> None:
     deleted = views.delete_view(view.id, request_id="d-1")
     assert views.delete_view(view.id).version == deleted.version == 4
     assert list_names(console) == [("abc x", True)]
-    assert problem_of(lambda: views.read_view("other")) == "not_found"
+    assert read_problem(lambda: views.read_view("other")) == "not_found"
     second = views.save_view("OTHER", False, REVIEW)
-    assert problem_of(lambda: views.restore_view(view.id)) == "view_name_taken"
+    assert read_problem(lambda: views.restore_view(view.id)) == "view_name_taken"
     views.rename_view(second.id, "second")
     assert views.restore_view(view.id).deleted_at is None
     assert {"other", "second"} < {name for name, _ in list_names(console)}
@@ -78,16 +78,16 @@ def test_saved_renamed_deleted_and_restored(scene: PaymentDesk) -> None:
 def test_invalid_views_are_refused(scene: PaymentDesk) -> None:
     """Invalid names, filters and queues of a view are refused."""
     views = scene.console.saved_views
-    assert problem_of(lambda: views.save_view("a\u202eb", False, REVIEW)) == "view_name"
-    assert problem_of(lambda: views.save_view("x", False, ViewContent("all"))) == "queue"
-    assert problem_of(lambda: views.save_view("x", False, ViewContent("review", "x" * 2_000))) == "view_content"
-    assert problem_of(lambda: views.rename_view(99, "x")) == "not_found"
+    assert read_problem(lambda: views.save_view("a\u202eb", False, REVIEW)) == "view_name"
+    assert read_problem(lambda: views.save_view("x", False, ViewContent("all"))) == "queue"
+    assert read_problem(lambda: views.save_view("x", False, ViewContent("review", "x" * 2_000))) == "view_content"
+    assert read_problem(lambda: views.rename_view(99, "x")) == "not_found"
     for number in range(MAX_OWN_VIEWS):
         views.save_view(f"view {number}", False, REVIEW)
-    assert problem_of(lambda: views.save_view("one more", False, REVIEW)) == "view_count"
+    assert read_problem(lambda: views.save_view("one more", False, REVIEW)) == "view_count"
     views.delete_view(views.read_view("view 7").id)
     views.save_view("one more", False, REVIEW)
-    assert problem_of(lambda: views.restore_view(8)) == "view_count"
+    assert read_problem(lambda: views.restore_view(8)) == "view_count"
 
 
 @pytest.mark.engines("sqlite")
@@ -99,26 +99,32 @@ def test_own_views_are_visible_to_their_author_only(scene: PaymentDesk) -> None:
     for name, roles in (("op-a", "operator"), ("op-b", "operator"), ("lead", "approver"), ("aud", "auditor")):
         place.sql(f"INSERT INTO operators (name, roles, may_buy) VALUES ('{name}', '{roles}', 0)")
 
-    def by(name: str, call: Callable[[], object]) -> object:
+    def call_as(name: str, call: Callable[[], object]) -> object:
         with act_as(name):
             return call()
 
     views = console.saved_views
-    own = by("op-a", lambda: views.save_view("mine", False, REVIEW))
-    team = by("op-a", lambda: views.save_view("ours", True, REVIEW))
+    own = call_as("op-a", lambda: views.save_view("mine", False, REVIEW))
+    team = call_as("op-a", lambda: views.save_view("ours", True, REVIEW))
     assert isinstance(own, SavedView)
     assert isinstance(team, SavedView)
-    assert by("op-b", lambda: list_names(console)) == by("aud", lambda: list_names(console)) == [("ours", True)]
+    assert (
+        call_as("op-b", lambda: list_names(console))
+        == call_as("aud", lambda: list_names(console))
+        == [("ours", True)]
+    )
     for act in (lambda: views.rename_view(own.id, "x"), lambda: views.delete_view(own.id)):
-        ends = [by(person, lambda act=act: problem_of(act)) for person in ("op-b", "lead")]  # type: ignore[misc]  # a bound default
+        ends = [call_as(person, lambda act=act: read_problem(act)) for person in ("op-b", "lead")]  # type: ignore[misc]  # a bound default
         assert ends == ["not_found"] * 2
-    assert by("op-b", lambda: problem_of(lambda: views.delete_view(team.id))) == "not_allowed"
-    assert by("op-b", lambda: problem_of(lambda: views.save_view("OURS", True, PENDING, True))) == "not_allowed"
-    assert by("aud", lambda: problem_of(lambda: views.save_view("x", False, REVIEW))) == "not_allowed"
-    changed = by("lead", lambda: views.save_view("OURS", True, PENDING, True))
+    assert call_as("op-b", lambda: read_problem(lambda: views.delete_view(team.id))) == "not_allowed"
+    assert (
+        call_as("op-b", lambda: read_problem(lambda: views.save_view("OURS", True, PENDING, True))) == "not_allowed"
+    )
+    assert call_as("aud", lambda: read_problem(lambda: views.save_view("x", False, REVIEW))) == "not_allowed"
+    changed = call_as("lead", lambda: views.save_view("OURS", True, PENDING, True))
     assert isinstance(changed, SavedView)
     assert (changed.maker, changed.changed_by, changed.content) == ("op-a", "lead", PENDING)
-    assert by("op-a", lambda: views.delete_view(team.id)) == by("op-a", lambda: views.delete_view(team.id))
+    assert call_as("op-a", lambda: views.delete_view(team.id)) == call_as("op-a", lambda: views.delete_view(team.id))
 
 
 def test_counts_are_those_of_the_filter(scene: PaymentDesk, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,7 +133,7 @@ def test_counts_are_those_of_the_filter(scene: PaymentDesk, monkeypatch: pytest.
     count of a part of a long queue says that there may be more.
     """
     for number, minor in enumerate((500, 1_500, 2_500)):
-        payment = scene.payments.start(scene.order(f"ORD-{number}", minor), "paypay").payment
+        payment = scene.payments.start(scene.insert_order(f"ORD-{number}", minor), "paypay").payment
         assert payment.id
     scene.console.recovery.take("payment", 1)
     texts = ("", "kind:payment", "kind:payment amount:>1000", "kind:payment owner:me", "kind:payment client:4",

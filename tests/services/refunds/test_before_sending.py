@@ -21,16 +21,16 @@ def make_payment_with_refused_refund(desk: RefundDesk, number: str) -> Payment:
     """Return a payment of which PayPay has refused one refund. Before the next refund of the payment is sent, PayPay
     is asked about the refused one.
     """
-    payment = desk.paid(number)
+    payment = desk.make_paid_payment(number)
     desk.control.add_fault("result:UNACCEPTABLE_OP", call="paypay_refund", times=1)
-    assert call_for_code(lambda: desk.approve(desk.ask(payment, "100"))) == "provider_refused"
+    assert call_for_code(lambda: desk.approve_refund(desk.request_refund(payment, "100"))) == "provider_refused"
     return payment
 
 
 def approve_without_sending(desk: RefundDesk, number: str, code: str) -> Refund:
     """Return an approved refund whose sending ended with this error code at the question about the earlier refund."""
-    refund = desk.ask(make_payment_with_refused_refund(desk, number), "200")
-    assert call_for_code(lambda: desk.approve(refund)) == code
+    refund = desk.request_refund(make_payment_with_refused_refund(desk, number), "200")
+    assert call_for_code(lambda: desk.approve_refund(refund)) == code
     assert (desk.read_refund(refund).state, desk.read_refund(refund).sent_count) == (RefundState.APPROVED, 0)
     return refund
 
@@ -79,7 +79,7 @@ def test_a_gateway_with_unreadable_answers_needs_a_person(desk: RefundDesk, cont
     assert found.error_code
     assert explain_refund(found, desk.context.now()).why == "why.refund_not_sent"
     control.clear_faults()
-    assert desk.approve(refund).state is RefundState.SUBMITTED
+    assert desk.approve_refund(refund).state is RefundState.SUBMITTED
 
 
 def test_a_refund_that_could_not_be_sent_expires(desk: RefundDesk, control: SandboxControl) -> None:
@@ -87,9 +87,9 @@ def test_a_refund_that_could_not_be_sent_expires(desk: RefundDesk, control: Sand
     free again.
     """
     payment = make_payment_with_refused_refund(desk, "ORD-1")
-    refund = desk.ask(payment, "200")
+    refund = desk.request_refund(payment, "200")
     control.add_fault("result:RATE_LIMIT", call=PROBE_CALL_NAME, times="always")
-    assert call_for_code(lambda: desk.approve(refund)) == "rate_limited"
+    assert call_for_code(lambda: desk.approve_refund(refund)) == "rate_limited"
     for _ in range(9):
         desk.run_due_tasks()
         desk.move_clock(hours=25)
@@ -104,8 +104,8 @@ def test_an_earlier_refund_deleted_at_the_gateway_needs_a_person(desk: RefundDes
     must look at once.
     """
     control.add_fault("result:ORDER_NO_LONGER_AVAILABLE", call=PROBE_CALL_NAME, times="always")
-    refund = desk.ask(make_payment_with_refused_refund(desk, "ORD-1"), "200")
-    assert call_for_code(lambda: desk.approve(refund)) != "done"
+    refund = desk.request_refund(make_payment_with_refused_refund(desk, "ORD-1"), "200")
+    assert call_for_code(lambda: desk.approve_refund(refund)) != "done"
     desk.run_due_tasks()
     assert (desk.read_refund(refund).work.state, desk.read_refund(refund).work.reason) == (
         WorkState.NEEDS_REVIEW,
@@ -121,9 +121,9 @@ def test_failing_refunds_delay_no_later_refund(
     control.add_fault("html", call=PROBE_CALL_NAME, times="always")
     for number in ("ORD-1", "ORD-2"):
         approve_without_sending(desk, number, "provider_answer_unusable")
-    later_refund = desk.ask(desk.paid("ORD-3"), "300")
+    later_refund = desk.request_refund(desk.make_paid_payment("ORD-3"), "300")
     with control.outage_during():
-        assert call_for_code(lambda: desk.approve(later_refund)) == "provider_unreachable"
+        assert call_for_code(lambda: desk.approve_refund(later_refund)) == "provider_unreachable"
     desk.move_clock(seconds=61)
     desk.run_due_tasks()
     desk.run_due_tasks()
@@ -140,18 +140,18 @@ def test_a_fault_of_the_program_delays_no_later_refund(
     monkeypatch.setattr(due_tasks, "BATCH_SIZE", 1)
     control.add_fault("html", call=PROBE_CALL_NAME, times=1)
     refund = approve_without_sending(desk, "ORD-1", "provider_answer_unusable")
-    later_refund = desk.ask(desk.paid("ORD-3"), "300")
+    later_refund = desk.request_refund(desk.make_paid_payment("ORD-3"), "300")
     with control.outage_during():
-        assert call_for_code(lambda: desk.approve(later_refund)) == "provider_unreachable"
+        assert call_for_code(lambda: desk.approve_refund(later_refund)) == "provider_unreachable"
     prober = desk.machinery._due_refunds._refund_submitter._refund_prober
     check = prober.ask_about_earlier_refunds
 
-    def fail(pair: object) -> None:
+    def raise_for_refund(pair: object) -> None:
         if pair.refund.id == refund.id:  # type: ignore[attr-defined]
             raise ValueError("a fault of the program")
         check(pair)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(prober, "ask_about_earlier_refunds", fail)
+    monkeypatch.setattr(prober, "ask_about_earlier_refunds", raise_for_refund)
     desk.move_clock(seconds=61)
     desk.run_due_tasks()
     desk.run_due_tasks()
@@ -166,10 +166,13 @@ def test_a_read_only_provider_delays_no_other_provider(
     and the waiting ones as soon as the switch is off.
     """
     monkeypatch.setattr(due_tasks, "BATCH_SIZE", 1)
-    waiting, other = desk.ask(desk.paid("ORD-1"), "100"), desk.ask(desk.paid("ORD2", 50_000, "atom"), "100")
+    waiting, other = (
+        desk.request_refund(desk.make_paid_payment("ORD-1"), "100"),
+        desk.request_refund(desk.make_paid_payment("ORD2", 50_000, "atom"), "100"),
+    )
     with control.outage_during():
         for refund in (waiting, other):
-            assert call_for_code(lambda refund=refund: desk.approve(refund)) == "provider_unreachable"
+            assert call_for_code(lambda refund=refund: desk.approve_refund(refund)) == "provider_unreachable"
     desk.console.read_only_switches.set_switch("paypay", True, "障害")
     desk.move_clock(seconds=61)
     desk.run_due_tasks()
@@ -187,10 +190,13 @@ def test_a_provider_without_settings_delays_no_other_provider(
     refund of the other provider.
     """
     monkeypatch.setattr(due_tasks, "BATCH_SIZE", 1)
-    waiting, other = desk.ask(desk.paid("ORD-1"), "100"), desk.ask(desk.paid("ORD2", 50_000, "atom"), "100")
+    waiting, other = (
+        desk.request_refund(desk.make_paid_payment("ORD-1"), "100"),
+        desk.request_refund(desk.make_paid_payment("ORD2", 50_000, "atom"), "100"),
+    )
     with control.outage_during():
         for refund in (waiting, other):
-            assert call_for_code(lambda refund=refund: desk.approve(refund)) == "provider_unreachable"
+            assert call_for_code(lambda refund=refund: desk.approve_refund(refund)) == "provider_unreachable"
     before = desk.read_refund(waiting)
     make_adapter = desk.vendors._make_adapter
 

@@ -49,10 +49,10 @@ def test_an_unanswered_refund_that_was_made_is_found(desk: RefundDesk, provider:
     refunds = []
     for number, wrong in (("ORD1", timedelta()), ("ORD2", jump)):
         desk.clock.offset = wrong
-        payment = desk.paid(number, 50_000, provider)
-        asked = desk.ask(payment, "100")
+        payment = desk.make_paid_payment(number, 50_000, provider)
+        asked = desk.request_refund(payment, "100")
         desk.control.add_fault("close_after_charge", call=f"{provider}_refund", times=1)
-        assert call_for_code(lambda asked=asked: desk.approve(asked)) == "outcome_unknown"
+        assert call_for_code(lambda asked=asked: desk.approve_refund(asked)) == "outcome_unknown"
         refunds.append((payment, asked))
         desk.run_due_tasks()
     desk.clock.offset = timedelta()
@@ -74,10 +74,10 @@ def test_a_refund_that_was_not_made_is_sent_once(desk: RefundDesk, jump: timedel
     late only because the clock was wrong.
     """
     desk.clock.offset = jump
-    payment = desk.paid("ORD1", 50_000)
-    refund = desk.ask(payment, "100")
+    payment = desk.make_paid_payment("ORD1", 50_000)
+    refund = desk.request_refund(payment, "100")
     desk.control.add_fault("reset", call="paypay_refund", times=1)
-    assert call_for_code(lambda: desk.approve(refund)) == "outcome_unknown"
+    assert call_for_code(lambda: desk.approve_refund(refund)) == "outcome_unknown"
     desk.run_due_tasks()
     desk.clock.offset = timedelta()
     run_minutes(desk, MINUTES_AFTER_CORRECTION)
@@ -101,8 +101,8 @@ def test_an_accepted_refund_is_followed_to_its_end(desk: RefundDesk, provider: s
     refunds = []
     for number, wrong in (("ORD1", timedelta()), ("ORD2", jump)):
         desk.clock.offset = wrong
-        payment = desk.paid(number, 50_000, provider)
-        refunds.append((payment, desk.approve(desk.ask(payment, "100"))))
+        payment = desk.make_paid_payment(number, 50_000, provider)
+        refunds.append((payment, desk.approve_refund(desk.request_refund(payment, "100"))))
         desk.run_due_tasks()
     for _, refund in refunds:
         desk.control.payments_control.move_refund(refund.provider_refund_key or "", "completed")
@@ -121,13 +121,13 @@ def test_the_time_to_decide_is_no_shorter(desk: RefundDesk, jump: timedelta) -> 
     """Refunds requested before and during the jump: none expires by the jump, and each expires once
     at its own time.
     """
-    asked = [desk.ask(desk.paid("ORD1"))]
+    asked = [desk.request_refund(desk.make_paid_payment("ORD1"))]
     desk.move_clock(days=1)
     for wrong in (jump, -jump):
         desk.clock.offset += wrong
         assert desk.run_due_tasks()["refund_expiry"] == 0
         if wrong == jump:
-            asked.append(desk.ask(desk.paid("ORD2")))
+            asked.append(desk.request_refund(desk.make_paid_payment("ORD2")))
     run_minutes(desk, MINUTES_AFTER_CORRECTION)
     assert [desk.read_refund(one).state for one in asked] == [RefundState.REQUESTED] * 2
     expired = 0

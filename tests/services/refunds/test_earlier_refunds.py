@@ -14,17 +14,17 @@ def test_a_refund_that_people_ended_and_that_arrives_stops_the_next_one(desk: Re
     """Two people decide that a refund failed, and then it reaches the provider: the approver of the next refund sees
     that, and nothing is sent.
     """
-    payment = desk.paid("ORD1", 50_000, provider)
-    first = desk.ask(payment, "100")
+    payment = desk.make_paid_payment("ORD1", 50_000, provider)
+    first = desk.request_refund(payment, "100")
     desk.control.add_fault("late_charge", call=f"{provider}_refund", times=1)
-    assert call_for_code(lambda: desk.approve(first)) == "outcome_unknown"
-    desk.resolve(first, "failed", "op-e")
-    desk.resolve(first, "failed", "lead-b")
+    assert call_for_code(lambda: desk.approve_refund(first)) == "outcome_unknown"
+    desk.resolve_refund(first, "failed", "op-e")
+    desk.resolve_refund(first, "failed", "lead-b")
     assert desk.read_refund(first).state is RefundState.FAILED
-    second = desk.ask(payment, "120")
+    second = desk.request_refund(payment, "120")
     desk.control.release_calls()
     assert desk.control.wait_until_reached(refunds=1)
-    assert call_for_code(lambda: desk.approve(second, by="lead-c")) == "in_progress"
+    assert call_for_code(lambda: desk.approve_refund(second, by="lead-c")) == "in_progress"
     assert len(desk.list_provider_keys(payment)) == 1, "a second refund was sent"
     assert desk.read_refund(first).work.reason == "contradicted"
     assert desk.read_refund(second).certainty is Certainty.KNOWN
@@ -48,26 +48,28 @@ def test_an_acknowledged_refund_that_arrived_counts_as_refunded(desk: RefundDesk
     refund can't exceed what is left at the provider, also if the provider itself has no limit.
     """
     desk.control.change_settings(accepts_refunds_above_captured=True)
-    payment = desk.paid("ORD1", 50_000, provider)
+    payment = desk.make_paid_payment("ORD1", 50_000, provider)
     per_unit = 100 if provider == "atom" else 1
-    first = desk.ask(payment, str(10_000 // per_unit))
+    first = desk.request_refund(payment, str(10_000 // per_unit))
     desk.control.add_fault("late_charge", call=f"{provider}_refund", times=1)
-    assert call_for_code(lambda: desk.approve(first)) == "outcome_unknown"
-    desk.resolve(first, "failed", "op-e")
-    desk.resolve(first, "failed", "lead-b")
+    assert call_for_code(lambda: desk.approve_refund(first)) == "outcome_unknown"
+    desk.resolve_refund(first, "failed", "op-e")
+    desk.resolve_refund(first, "failed", "lead-b")
     desk.control.release_calls()
     assert desk.control.wait_until_reached(refunds=1)
-    small = desk.ask(payment, str(2_000 // per_unit))
-    assert call_for_code(lambda: desk.approve(small)) == "in_progress"
-    desk.withdraw(small)
+    small = desk.request_refund(payment, str(2_000 // per_unit))
+    assert call_for_code(lambda: desk.approve_refund(small)) == "in_progress"
+    desk.withdraw_refund(small)
     desk.insert_team()
     acknowledge_contradiction(desk)
-    whole = desk.ask(payment, str(50_000 // per_unit))
-    refusal = call_for_refusal(lambda: desk.approve(whole))
+    whole = desk.request_refund(payment, str(50_000 // per_unit))
+    refusal = call_for_refusal(lambda: desk.approve_refund(whole))
     assert (refusal.code, refusal.detail["reason"]) == ("exceeds_captured", "provider")
-    desk.reject(whole, by="lead-c")
-    rest = desk.ask(payment, str(40_000 // per_unit))
-    while call_for_code(lambda: desk.approve(rest)) == "in_progress":  # its state at the provider has changed since
+    desk.reject_refund(whole, by="lead-c")
+    rest = desk.request_refund(payment, str(40_000 // per_unit))
+    while (
+        call_for_code(lambda: desk.approve_refund(rest)) == "in_progress"
+    ):  # its state at the provider has changed since
         acknowledge_contradiction(desk)
     rest = desk.read_refund(rest)
     assert rest.state in (RefundState.SUBMITTED, RefundState.COMPLETED)
@@ -79,20 +81,20 @@ def test_a_list_without_an_acknowledged_refund_stops_the_next_refund(desk: Refun
     because the missing amount wouldn't be counted.
     """
     desk.control.change_settings(accepts_refunds_above_captured=True)
-    payment = desk.paid("ORD1", 50_000, "atom")
-    first = desk.ask(payment, "100")
+    payment = desk.make_paid_payment("ORD1", 50_000, "atom")
+    first = desk.request_refund(payment, "100")
     desk.control.add_fault("late_charge", call="atom_refund", times=1)
-    assert call_for_code(lambda: desk.approve(first)) == "outcome_unknown"
-    desk.resolve(first, "failed", "op-e")
-    desk.resolve(first, "failed", "lead-b")
+    assert call_for_code(lambda: desk.approve_refund(first)) == "outcome_unknown"
+    desk.resolve_refund(first, "failed", "op-e")
+    desk.resolve_refund(first, "failed", "lead-b")
     desk.control.release_calls()
     assert desk.control.wait_until_reached(refunds=1)
-    desk.probe(first)
+    desk.probe_refund(first)
     desk.insert_team()
     acknowledge_contradiction(desk)
-    whole = desk.ask(payment, "500")
+    whole = desk.request_refund(payment, "500")
     desk.control.add_fault("hidden_refunds", call="atom_refund_status", times="always")
-    refusal = call_for_refusal(lambda: desk.approve(whole))
+    refusal = call_for_refusal(lambda: desk.approve_refund(whole))
     assert (refusal.code, refusal.detail["reason"]) == ("provider_answer_unusable", "list_lacks_refund")
     desk.control.clear_faults()
     desk.move_clock(hours=1)
@@ -109,13 +111,13 @@ def test_a_refusal_of_a_repeat_is_no_proof(desk: RefundDesk, refusal: str, answe
     """PayPay answered twice that it doesn't have the refund. The first call arrives just before the repeated one,
     which is therefore refused: the refund isn't failed, and its amount stays reserved.
     """
-    payment = desk.paid("ORD1", 50_000)
-    refund = desk.ask(payment, "100")
+    payment = desk.make_paid_payment("ORD1", 50_000)
+    refund = desk.request_refund(payment, "100")
     desk.control.add_fault("late_charge" if answer == "made" else "reset", call="paypay_refund", times=1)
-    assert call_for_code(lambda: desk.approve(refund)) == "outcome_unknown"
+    assert call_for_code(lambda: desk.approve_refund(refund)) == "outcome_unknown"
     for seconds in (61, 200):
         desk.move_clock(seconds=seconds)
-        call_for_code(lambda: desk.probe(refund))
+        call_for_code(lambda: desk.probe_refund(refund))
     assert (desk.read_refund(refund).state, desk.read_refund(refund).certainty) == (
         RefundState.APPROVED,
         Certainty.KNOWN,
@@ -145,23 +147,23 @@ def test_a_no_data_answer_that_contains_the_refund_permits_no_other(desk: Refund
     """Atom's answer about a refund without an answer has the code for `no data`, but contains the refund: the answer
     doesn't count. Two people can't deny the refund against it, and nothing else is sent.
     """
-    payment = desk.paid("ORD1", 50_000, "atom")
-    first = desk.ask(payment, "100")
+    payment = desk.make_paid_payment("ORD1", 50_000, "atom")
+    first = desk.request_refund(payment, "100")
     desk.control.add_fault("close_after_charge", call="atom_refund", times=1)
-    assert call_for_code(lambda: desk.approve(first)) == "outcome_unknown"
+    assert call_for_code(lambda: desk.approve_refund(first)) == "outcome_unknown"
     no_data = {"payInstrument.responseDetails.statusCode": "OTS0401"}
     desk.control.add_fault("set_fields", call="atom_refund_status", times="always", fields=no_data)
     if denied:
         for person in ("op-e", "lead-b"):
-            refusal = call_for_refusal(lambda by=person: desk.resolve(first, "failed", by))
+            refusal = call_for_refusal(lambda by=person: desk.resolve_refund(first, "failed", by))
             assert (refusal.code, refusal.detail["reason"]) == ("evidence_mismatch", "refused_but_made")
-        assert call_for_code(lambda: desk.ask(payment, "120")) == "in_progress"
+        assert call_for_code(lambda: desk.request_refund(payment, "120")) == "in_progress"
         desk.move_clock(hours=1)
         desk.run_due_tasks()
     else:
         for seconds in (61, 200, 3_600):
             desk.move_clock(seconds=seconds)
-            call_for_code(lambda: desk.probe(first))
+            call_for_code(lambda: desk.probe_refund(first))
             desk.run_due_tasks()
         assert desk.read_refund(first).certainty is Certainty.UNKNOWN
     assert len(desk.list_provider_keys(payment)) == 1, "a second refund was sent"
@@ -174,9 +176,9 @@ def test_a_list_that_may_have_another_page_permits_nothing(desk: RefundDesk, ref
     """PayPay's list of refunds has a form that this program doesn't know, and may lack a refund that the database
     lost: it doesn't count as an empty list, and nothing is sent.
     """
-    payment = desk.paid("ORD1", 50_000)
+    payment = desk.make_paid_payment("ORD1", 50_000)
     fields = {"data.status": "COMPLETED", "data.refunds": refunds}
     desk.control.add_fault("set_fields", call="paypay_payment", times="always", fields=fields)
-    refund = desk.ask(payment, "120")
-    assert call_for_code(lambda: desk.approve(refund)) == "provider_answer_unusable"
+    refund = desk.request_refund(payment, "120")
+    assert call_for_code(lambda: desk.approve_refund(refund)) == "provider_answer_unusable"
     assert desk.list_provider_keys(payment) == []

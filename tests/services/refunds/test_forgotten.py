@@ -30,11 +30,11 @@ def delete_refund(desk: RefundDesk, payment: Payment) -> None:
 
 def approve_refund(desk: RefundDesk, fault: str | None = None) -> tuple[Payment, Refund]:
     """Approve a refund, with this fault in the call; return the payment and the refund."""
-    payment = desk.paid()
-    refund = desk.ask(payment)
+    payment = desk.make_paid_payment()
+    refund = desk.request_refund(payment)
     if fault:
         desk.control.add_fault(fault, call="paypay_refund", times=1)
-    call_for_code(lambda: desk.approve(refund))
+    call_for_code(lambda: desk.approve_refund(refund))
     return payment, desk.read_refund(refund)
 
 
@@ -65,7 +65,7 @@ def test_a_lost_refund_known_to_the_provider_holds_its_payment(desk: RefundDesk)
     assert [row[0] for row in desk.sql("SELECT rule_id FROM alerts WHERE subject_kind = 'payment'")] == [
         "unknown_refund"
     ]
-    assert call_for_refusal(lambda: desk.ask(payment, "500")).detail["operation_id"] == operation
+    assert call_for_refusal(lambda: desk.request_refund(payment, "500")).detail["operation_id"] == operation
     assert desk.console.recovery.resolve("operation", operation, "completed", "seen").awaiting is None
 
 
@@ -84,7 +84,7 @@ def test_a_lost_refund_unknown_to_the_provider_needs_two_people(desk: RefundDesk
     for person, awaiting in (("op-a", "second_person"), ("lead-b", None)):
         with desk.console.acting_as(person):
             assert desk.console.recovery.resolve("operation", operation, "failed", "not there").awaiting == awaiting
-    assert desk.ask(payment).state is RefundState.REQUESTED
+    assert desk.request_refund(payment).state is RefundState.REQUESTED
     assert control.read_requests(call="paypay_refund", after_seq=0)
 
 
@@ -101,7 +101,7 @@ def test_a_lost_refund_made_by_the_gateway_cannot_be_denied(desk: RefundDesk) ->
                 lambda: desk.console.recovery.resolve("operation", operation, "failed", "not there")
             )
         assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "provider_says_otherwise")
-    assert call_for_refusal(lambda: desk.ask(payment, "500")).detail["operation_id"] == operation
+    assert call_for_refusal(lambda: desk.request_refund(payment, "500")).detail["operation_id"] == operation
     assert desk.sql("SELECT COUNT(*) FROM approvals") == [(0,)]
 
 
@@ -112,10 +112,10 @@ def test_a_lost_refund_with_an_unclear_answer_cannot_be_denied(
     """Atom's code says "no data" beside the lost refund, or a cache answers in Atom's place: neither person can deny
     the refund, and no other one of the payment is sent.
     """
-    payment = desk.paid("ORD1", 50_000, "atom")
-    refund = desk.ask(payment, "100")
+    payment = desk.make_paid_payment("ORD1", 50_000, "atom")
+    refund = desk.request_refund(payment, "100")
     control.add_fault("close_after_charge", call="atom_refund", times=1)
-    assert call_for_code(lambda: desk.approve(refund)) == "outcome_unknown"
+    assert call_for_code(lambda: desk.approve_refund(refund)) == "outcome_unknown"
     operation = desk.read_refund(refund).operation_id or ""
     delete_refund(desk, payment)
     if reason == "old_answer":
@@ -130,7 +130,7 @@ def test_a_lost_refund_with_an_unclear_answer_cannot_be_denied(
             )
         assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", reason)
         assert reason not in format_error_message(refused, "en") + format_error_message(refused, "ja")
-    assert call_for_refusal(lambda: desk.ask(payment, "50")).detail["operation_id"] == operation
+    assert call_for_refusal(lambda: desk.request_refund(payment, "50")).detail["operation_id"] == operation
     assert desk.sql("SELECT COUNT(*) FROM approvals") == [(0,)]
     control.clear_faults()
     with desk.console.acting_as("op-a"):
@@ -154,7 +154,7 @@ def test_a_lost_refund_with_a_spooled_answer_cannot_be_denied(desk: RefundDesk, 
                 lambda: desk.console.recovery.resolve("operation", operation, "failed", "not there")
             )
         assert (refused.code, refused.detail["reason"]) == ("evidence_mismatch", "answer_on_desk")
-    assert call_for_refusal(lambda: desk.ask(payment, "500")).detail["operation_id"] == operation
+    assert call_for_refusal(lambda: desk.request_refund(payment, "500")).detail["operation_id"] == operation
 
 
 def test_an_unknown_refund_with_a_spooled_answer_cannot_be_denied(desk: RefundDesk, control: SandboxControl) -> None:

@@ -54,13 +54,13 @@ def test_a_lost_refund_requested_again_gets_the_same_key(
     its own refund.
     """
     with open_refund_desk(home, control) as desk:
-        payment = desk.paid("ORD1", 50_000, provider)
+        payment = desk.make_paid_payment("ORD1", 50_000, provider)
         write_backup(home, backup)
-        first = desk.approve(desk.ask(payment, "100"))
+        first = desk.approve_refund(desk.request_refund(payment, "100"))
         assert first.state in (RefundState.SUBMITTED, RefundState.COMPLETED)
     restore_backup(home, backup, desk_too=True)
     with open_refund_desk(home, control) as desk:
-        second = desk.approve(desk.ask(payment, "100"))
+        second = desk.approve_refund(desk.request_refund(payment, "100"))
         assert second.provider_refund_key == first.provider_refund_key
         assert desk.list_provider_keys(payment) == [first.provider_refund_key]
 
@@ -70,19 +70,19 @@ def test_another_sum_waits_for_a_person(home: Path, control: SandboxControl, bac
     which a person settles.
     """
     with open_refund_desk(home, control) as desk:
-        payment = desk.paid()
+        payment = desk.make_paid_payment()
         write_backup(home, backup)
-        first = desk.approve(desk.ask(payment, "1000"))
+        first = desk.approve_refund(desk.request_refund(payment, "1000"))
     restore_backup(home, backup, desk_too=True)
     with open_refund_desk(home, control) as desk:
-        refund = desk.ask(payment, "500")
-        refusal = call_for_refusal(lambda: desk.approve(refund))
+        refund = desk.request_refund(payment, "500")
+        refusal = call_for_refusal(lambda: desk.approve_refund(refund))
         assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "unknown_refund")
         assert desk.list_provider_keys(payment) == [first.provider_refund_key]
         (case,) = [one for one in desk.console.alerts.list_alerts() if one.rule_id == "unknown_refund"]
         with desk.console.acting_as("lead-b"):
             desk.console.alerts.acknowledge(case.id, "sent before the backup was put back")
-        desk.approve(refund)
+        desk.approve_refund(refund)
         assert len(desk.list_provider_keys(payment)) == 2
 
 
@@ -91,21 +91,21 @@ def test_a_desk_that_knows_a_lost_refund_stops_approvals(home: Path, control: Sa
     lost operation is settled.
     """
     with open_refund_desk(home, control) as desk:
-        payment = desk.paid()
+        payment = desk.make_paid_payment()
         write_backup(home, backup)
-        sent = desk.approve(desk.ask(payment, "1000"))
+        sent = desk.approve_refund(desk.request_refund(payment, "1000"))
     restore_backup(home, backup, desk_too=False)
     with open_refund_desk(home, control) as desk:
         (alert,) = [one for one in desk.console.alerts.list_alerts() if one.rule_id == "database_went_back"]
         with desk.console.acting_as("lead-b"):
             desk.console.alerts.acknowledge(alert.id, "restored on purpose")
-        refused = call_for_refusal(lambda: desk.ask(payment, "500"))
+        refused = call_for_refusal(lambda: desk.request_refund(payment, "500"))
         assert (refused.code, refused.detail["source"]) == ("in_progress", "desk")
         assert refused.detail["operation_id"] == sent.operation_id
     for part in home.glob("desk.db*"):
         part.unlink()
     with open_refund_desk(home, control) as desk:  # another desk: it hears of it from the database
-        assert call_for_code(lambda: desk.ask(payment, "500")) == "in_progress"
+        assert call_for_code(lambda: desk.request_refund(payment, "500")) == "in_progress"
         assert desk.list_provider_keys(payment) == [sent.provider_refund_key]
 
 
@@ -114,11 +114,11 @@ def test_one_person_alone_cannot_release_a_lost_refund(home: Path, control: Sand
     people decide, because the refund never reached the gateway.
     """
     with open_refund_desk(home, control) as desk:
-        payment = desk.paid()
+        payment = desk.make_paid_payment()
         write_backup(home, backup)
-        sent = desk.ask(payment, "1000")
+        sent = desk.request_refund(payment, "1000")
         control.add_fault("reset", call="paypay_refund", times=1)
-        assert call_for_code(lambda: desk.approve(sent)) == "outcome_unknown"
+        assert call_for_code(lambda: desk.approve_refund(sent)) == "outcome_unknown"
         sent = desk.read_refund(sent)
     restore_backup(home, backup, desk_too=False)
     with open_refund_desk(home, control) as desk:  # the desk that sent it tells the database
@@ -134,21 +134,21 @@ def test_one_person_alone_cannot_release_a_lost_refund(home: Path, control: Sand
             assert desk.console.recovery.resolve("operation", operation, "failed", "not on their list").awaiting
         with closing(sqlite3.connect(home / "console.db", isolation_level=None)) as conn:
             conn.execute("UPDATE approvals SET closed_at = at WHERE subject_kind = 'operation'")
-        assert call_for_code(lambda: desk.ask(payment, "500")) == "in_progress"
+        assert call_for_code(lambda: desk.request_refund(payment, "500")) == "in_progress"
         for person in ("op-a", "lead-b"):
             with desk.console.acting_as(person):
                 desk.console.recovery.resolve("operation", operation, "failed", "not on their list")
-        assert call_for_code(lambda: desk.ask(payment, "500")) == "done"
+        assert call_for_code(lambda: desk.request_refund(payment, "500")) == "done"
 
 
 def test_a_refused_refund_keeps_its_key(desk: RefundDesk, control: SandboxControl) -> None:
     """A refund that the gateway refused keeps its key for good: the next refund gets another key."""
-    payment = desk.paid()
+    payment = desk.make_paid_payment()
     control.add_fault("result:TRANSACTION_FAILED", call="paypay_refund", times=1)
-    first = desk.ask(payment, "1000")
-    call_for_code(lambda: desk.approve(first))
+    first = desk.request_refund(payment, "1000")
+    call_for_code(lambda: desk.approve_refund(first))
     assert desk.read_refund(first).state is RefundState.FAILED
-    second = desk.approve(desk.ask(payment, "1000", intended_repeat=True))
+    second = desk.approve_refund(desk.request_refund(payment, "1000", intended_repeat=True))
     assert second.provider_refund_key not in (None, desk.read_refund(first).provider_refund_key)
 
 
@@ -167,7 +167,7 @@ def _start_pay_and_refund(home: Path, control: SandboxControl, backup: Path, pro
         control.payments_control.move_payment(provider, "ORD1", "paid")
         payment = desk.console.payments.probe(begun.id)
         assert payment.state is PaymentState.COMPLETED
-        return desk.approve(desk.ask(payment, "100")), begun.operation_id or ""
+        return desk.approve_refund(desk.request_refund(payment, "100")), begun.operation_id or ""
 
 
 def _share_adapters(desk: RefundDesk) -> None:
@@ -190,7 +190,7 @@ def test_the_id_of_a_lost_payment_may_be_taken(
         (alert,) = [one for one in desk.console.alerts.list_alerts() if one.rule_id == "database_went_back"]
         with desk.console.acting_as("lead-b"):
             desk.console.alerts.acknowledge(alert.id, "restored on purpose")
-        other = desk.paid("ORD2", 50_000, provider)
+        other = desk.make_paid_payment("ORD2", 50_000, provider)
         assert other.id == refund.payment_id
         for operation in (start, refund.operation_id or ""):  # no other record is shown as theirs
             view = desk.console.recovery.read_record("operation", operation)
@@ -206,9 +206,9 @@ def test_the_id_of_a_lost_payment_may_be_taken(
             part.unlink()
     with open_refund_desk(home, control) as desk:
         _share_adapters(desk)
-        refused = call_for_refusal(lambda: desk.ask(back, "50"))
+        refused = call_for_refusal(lambda: desk.request_refund(back, "50"))
         assert (refused.code, refused.detail["operation_id"]) == ("in_progress", refund.operation_id)
-        assert desk.ask(other, "100").id == refund.id
+        assert desk.request_refund(other, "100").id == refund.id
         view = desk.console.recovery.read_record("operation", refund.operation_id or "")
         assert isinstance(view, OperationDetails)
         assert (view.record.subject_id, view.timeline) == (None, ())
@@ -224,8 +224,8 @@ def test_a_lost_refund_with_an_old_key_stops_its_payment(desk: RefundDesk) -> No
     """The key of a lost refund was made by an earlier release: the refund stops its payment by the payment's id,
     unless the payment started after the refund was sent.
     """
-    payment = desk.paid()
-    sent = desk.approve(desk.ask(payment, "1000"))
+    payment = desk.make_paid_payment()
+    sent = desk.approve_refund(desk.request_refund(payment, "1000"))
     (entry,) = [one for one in desk.context.spool.read_entries(desk.context.database_id) if one.intent.payment_id]
     assert (entry.intent.provider_key, is_refund_of_payment(entry.intent, payment)) == (
         sent.provider_refund_key,

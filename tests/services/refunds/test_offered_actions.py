@@ -18,87 +18,87 @@ from tests.support.refund_desks import TEAM, RefundDesk, call_for_code
 
 def requested(desk: RefundDesk, payment: Payment) -> Refund:
     """Return a refund that waits for its approval."""
-    return desk.ask(payment)
+    return desk.request_refund(payment)
 
 
 def half_approved(desk: RefundDesk, payment: Payment) -> Refund:
     """Return a large refund with one of its two votes."""
-    refund = desk.approve(desk.ask(payment, "600000"), by="lead-b")
+    refund = desk.approve_refund(desk.request_refund(payment, "600000"), by="lead-b")
     assert (refund.state, refund.checkers) == (RefundState.REQUESTED, ("lead-b",))
     return refund
 
 
 def overdue(desk: RefundDesk, payment: Payment) -> Refund:
     """Return a requested refund whose time to decide is over."""
-    refund = desk.ask(payment)
+    refund = desk.request_refund(payment)
     desk.move_clock(hours=73)
     return refund
 
 
 def cooling_off(desk: RefundDesk, payment: Payment) -> Refund:
     """Return an approved refund in its cooling-off period."""
-    refund = desk.approve(desk.ask(payment, "150000"))
+    refund = desk.approve_refund(desk.request_refund(payment, "150000"))
     assert refund.state is RefundState.APPROVED
     return refund
 
 
 def perhaps_sent(desk: RefundDesk, payment: Payment) -> Refund:
     """Return an approved refund whose call was refused as repeated too fast."""
-    refund = desk.ask(payment)
+    refund = desk.request_refund(payment)
     desk.control.add_fault("result:THROTTLED_MULTIPLE_REFUND_REJECTED", call="paypay_refund", times=1)
-    assert call_for_code(lambda: desk.approve(refund)) == "rate_limited"
+    assert call_for_code(lambda: desk.approve_refund(refund)) == "rate_limited"
     return refund
 
 
 def unknown(desk: RefundDesk, payment: Payment) -> Refund:
     """Return a refund whose call got no answer."""
-    refund = desk.ask(payment)
+    refund = desk.request_refund(payment)
     desk.control.add_fault("close_after_charge", call="paypay_refund", times=1)
-    assert call_for_code(lambda: desk.approve(refund)) == "outcome_unknown"
+    assert call_for_code(lambda: desk.approve_refund(refund)) == "outcome_unknown"
     return refund
 
 
 def refused(desk: RefundDesk, payment: Payment) -> Refund:
     """Return a refund that PayPay has refused."""
-    refund = desk.ask(payment)
+    refund = desk.request_refund(payment)
     desk.control.add_fault("result:CANCELED_USER", call="paypay_refund", times=1)
-    assert call_for_code(lambda: desk.approve(refund)) == "provider_refused"
+    assert call_for_code(lambda: desk.approve_refund(refund)) == "provider_refused"
     return refund
 
 
 def accepted(desk: RefundDesk, payment: Payment) -> Refund:
     """Return a refund that PayPay has accepted."""
-    return desk.approve(desk.ask(payment))
+    return desk.approve_refund(desk.request_refund(payment))
 
 
 def completed(desk: RefundDesk, payment: Payment) -> Refund:
     """Return a refund that PayPay has completed."""
     refund = accepted(desk, payment)
     desk.control.payments_control.move_refund(refund.provider_refund_key or "", "completed")
-    return desk.probe(refund)
+    return desk.probe_refund(refund)
 
 
 def contradicted(desk: RefundDesk, payment: Payment) -> Refund:
     """Return a completed refund that PayPay later reports as failed."""
     refund = completed(desk, payment)
     desk.control.payments_control.move_refund(refund.provider_refund_key or "", "failed")
-    return desk.probe(refund)
+    return desk.probe_refund(refund)
 
 
 def rejected(desk: RefundDesk, payment: Payment) -> Refund:
     """Return a refund that an approver has rejected."""
-    return desk.reject(desk.ask(payment))
+    return desk.reject_refund(desk.request_refund(payment))
 
 
 def withdrawn(desk: RefundDesk, payment: Payment) -> Refund:
     """Return a refund that its requester has withdrawn."""
-    return desk.withdraw(desk.ask(payment))
+    return desk.withdraw_refund(desk.request_refund(payment))
 
 
 def maker_disabled(desk: RefundDesk, payment: Payment) -> Refund:
     """Return a requested refund whose requester is disabled."""
-    refund = desk.ask(payment, by="op-e")
-    desk.disable("op-e")
+    refund = desk.request_refund(payment, by="op-e")
+    desk.disable_person("op-e")
     return refund
 
 
@@ -115,29 +115,29 @@ class Accepted(Exception):
     """Raised instead of COMMIT: the service would have written the action's change, which is rolled back."""
 
 
-def would_accept(desk: RefundDesk, refund: Refund, act: Callable[[], object]) -> bool:
+def is_act_accepted(desk: RefundDesk, refund: Refund, act: Callable[[], object]) -> bool:
     """Call `act` up to its COMMIT; return True if it would have changed the refund or its votes, or requested another
     refund. Other writes, such as the audit entry about a refusal, are committed.
     """
     write = desk.context.write
 
-    def facts_of(tx: Transaction) -> tuple[Any, ...]:
+    def read_facts(tx: Transaction) -> tuple[Any, ...]:
         votes = tx.conn.exec_driver_sql("SELECT COUNT(*) FROM approvals").scalar_one()
         (count,) = tx.conn.exec_driver_sql("SELECT COUNT(*) FROM refunds").one()
         (state,) = tx.conn.exec_driver_sql("SELECT status FROM refunds WHERE id = ?", (refund.id,)).one()
         return votes, count, state
 
     def write_without_effect(change: Callable[[Transaction], Any]) -> Any:
-        def run(tx: Transaction) -> Any:
-            before = facts_of(tx)
+        def run_and_compare(tx: Transaction) -> Any:
+            before = read_facts(tx)
             result = change(tx)
-            if facts_of(tx) != before:
-                if facts_of(tx)[2] == RefundState.EXPIRED:
+            if read_facts(tx) != before:
+                if read_facts(tx)[2] == RefundState.EXPIRED:
                     raise ConsoleError(ErrorCode.ALREADY_DECIDED, {"state": "expired"})
                 raise Accepted
             return result
 
-        return write(run)
+        return write(run_and_compare)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(desk.context, "write", write_without_effect)
@@ -156,11 +156,11 @@ def test_exactly_the_offered_actions_are_accepted(desk: RefundDesk, state: str) 
     refund can call `approve` again, because that only sends the refund.
     """
     desk.insert_team()
-    payment = desk.paid(minor=900_000)
+    payment = desk.make_paid_payment(minor=900_000)
     refund = desk.read_refund(STATES[state](desk, payment))
     desk.control.clear_faults()
     readers: RecordReaders = desk.readers
-    whole = format_decimal(Money(max(desk.payment(payment.id).refundable_minor, 100), "JPY"))
+    whole = format_decimal(Money(max(desk.read_payment(payment.id).refundable_minor, 100), "JPY"))
     request = RefundRequest(payment.id, whole, "sent back", intended_repeat=True)
     acts: Mapping[str, Callable[[], object]] = {
         "approve": lambda: desk.refunds.approve(refund.id),
@@ -179,6 +179,6 @@ def test_exactly_the_offered_actions_are_accepted(desk: RefundDesk, state: str) 
                 *readers.payment_details.read_payment(payment.id).actions,
             )
             offered = {offer.action: offer.allowed for offer in offers if offer.action in acts}
-            accepts = {name: would_accept(desk, refund, act) for name, act in acts.items()}
+            accepts = {name: is_act_accepted(desk, refund, act) for name, act in acts.items()}
         reasons = {offer.action: offer.reason for offer in offers if not offer.allowed}
         assert offered == accepts, (person.name, reasons)

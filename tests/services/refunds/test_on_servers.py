@@ -36,7 +36,7 @@ class PeopleDesks:
         self._folder, self._control, self._people = folder, control, people
         self._open: dict[str, RefundDesk] = {}
 
-    def of(self, who: str) -> RefundDesk:
+    def get_desk(self, who: str) -> RefundDesk:
         """Return the desk of this person, opened at its first use."""
         if who not in self._open:
             url = self._people.owner if who == "owner" else self._people.urls[who]
@@ -45,56 +45,56 @@ class PeopleDesks:
             self._open[who] = made
         return self._open[who]
 
-    def paid(self, minor: int = 3_300) -> Payment:
+    def make_paid_payment(self, minor: int = 3_300) -> Payment:
         """Return a paid payment of `minor` yen."""
-        return self.of("owner").paid(f"ORD-{next(_numbers)}", minor)
+        return self.get_desk("owner").make_paid_payment(f"ORD-{next(_numbers)}", minor)
 
-    def ask(self, payment: Payment, amount: str = "1000", by: str = "op-a", **more: Any) -> Refund:
+    def request_refund(self, payment: Payment, amount: str = "1000", by: str = "op-a", **more: Any) -> Refund:
         """Request a refund of the amount (yen) as the person `by`."""
-        return self.of(by).refunds.request(RefundRequest(payment.id, amount, "sent back", **more))
+        return self.get_desk(by).refunds.request(RefundRequest(payment.id, amount, "sent back", **more))
 
-    def approve(self, refund: Refund, by: str = "lead-b") -> Refund:
+    def approve_refund(self, refund: Refund, by: str = "lead-b") -> Refund:
         """Approve the refund as the person `by`."""
-        return self.of(by).refunds.approve(refund.id)
+        return self.get_desk(by).refunds.approve(refund.id)
 
-    def unknown(self, payment: Payment, *, happened: bool = False) -> Refund:
+    def make_unknown_refund(self, payment: Payment, *, happened: bool = False) -> Refund:
         """Return a refund whose sending got no answer; `happened`: the provider made it."""
-        refund = self.ask(payment)
+        refund = self.request_refund(payment)
         self._control.add_fault("close_after_charge" if happened else "reset", call="paypay_refund", times=1)
-        assert call_for_code(lambda: self.approve(refund)) == "outcome_unknown"
-        return self.now(refund)
+        assert call_for_code(lambda: self.approve_refund(refund)) == "outcome_unknown"
+        return self.read_refund(refund)
 
-    def now(self, refund: Refund) -> Refund:
+    def read_refund(self, refund: Refund) -> Refund:
         """Return the refund as it is stored."""
-        return self.of("owner").read_refund(refund)
+        return self.get_desk("owner").read_refund(refund)
 
-    def agree(self, payment: Payment) -> Payment:
+    def copy_to_provider(self, payment: Payment) -> Payment:
         """Let the provider have the payment as it is stored here."""
-        return self.of("owner").check_payment_agrees(payment)
+        return self.get_desk("owner").check_payment_agrees(payment)
 
-    def later(self, **span: float) -> None:
+    def move_clocks(self, **span: float) -> None:
         """Move the clocks of all desks."""
         for desk in self._open.values():
             desk.move_clock(**span)
 
-    def cooled_off(self, refund: Refund) -> None:
+    def end_cooling_off(self, refund: Refund) -> None:
         """Move the request time and the end of the cooling-off period of the refund back by one hour, because a test
         can't move the server's clock.
         """
         asked = "created_at = created_at - INTERVAL 1 HOUR, sends_after = sends_after - INTERVAL 1 HOUR"
-        self.of("owner").sql(f"UPDATE refunds SET {asked} WHERE id = {refund.id}")
+        self.get_desk("owner").sql(f"UPDATE refunds SET {asked} WHERE id = {refund.id}")
 
-    def sent_earlier(self, refund: Refund, seconds: float) -> None:
+    def move_sending_back(self, refund: Refund, seconds: float) -> None:
         """Move the sending time of the refund back by `seconds` of the console's scaled time, because a test can't
         move the server's clock.
         """
-        span = seconds / self.of("owner").context.scale.factor
+        span = seconds / self.get_desk("owner").context.scale.factor
         earlier = f"last_sent_at = last_sent_at - INTERVAL {span} SECOND"
-        self.of("owner").sql(f"UPDATE refunds SET {earlier}, version = version + 1 WHERE id = {refund.id}")
+        self.get_desk("owner").sql(f"UPDATE refunds SET {earlier}, version = version + 1 WHERE id = {refund.id}")
 
-    def as_owner(self, work: Callable[[Transaction], Any]) -> Any:
+    def run_as_owner(self, work: Callable[[Transaction], Any]) -> Any:
         """Run `work` in a transaction of the schema account."""
-        return self.of("owner").context.database.write(work)
+        return self.get_desk("owner").context.database.write(work)
 
     def close(self) -> None:
         """Close all desks."""
@@ -130,49 +130,49 @@ def test_a_refund_is_requested_approved_sent_and_completed(desks: PeopleDesks, c
     """An operator requests, an approver approves and the worker polls a refund until it is completed, each with the
     own account.
     """
-    payment = desks.paid()
-    refund = desks.ask(payment)
-    sent = desks.approve(refund)
+    payment = desks.make_paid_payment()
+    refund = desks.request_refund(payment)
+    sent = desks.approve_refund(refund)
     assert (sent.state, sent.sent_count) == (RefundState.SUBMITTED, 1)
     control.payments_control.move_refund(sent.provider_refund_key or "", "completed")
-    done = desks.of("worker").refunds.probe(refund.id)
+    done = desks.get_desk("worker").refunds.probe(refund.id)
     assert (done.state, done.maker, done.provider_refund_id is not None) == (
         RefundState.COMPLETED,
         refund.maker,
         True,
     )
-    assert desks.agree(payment).refunded_minor == 1_000
-    rest = desks.ask(payment, "2300", by="lead-c")
-    assert desks.approve(rest).state is RefundState.SUBMITTED
-    assert desks.agree(payment).refundable_minor == 0
+    assert desks.copy_to_provider(payment).refunded_minor == 1_000
+    rest = desks.request_refund(payment, "2300", by="lead-c")
+    assert desks.approve_refund(rest).state is RefundState.SUBMITTED
+    assert desks.copy_to_provider(payment).refundable_minor == 0
 
 
 def test_the_list_of_atom_proves_nothing_about_a_missing_refund(desks: PeopleDesks) -> None:
     """The approver's account stores Atom's list of the payment's refunds as evidence, but not as an answer about the
     payment or refund, because such an answer would let the account change their states.
     """
-    payment = desks.of("owner").paid(f"ORD{next(_numbers)}", 50_000, "atom")
-    refund = desks.ask(payment, "100")
-    assert desks.approve(refund).state is RefundState.SUBMITTED
+    payment = desks.get_desk("owner").make_paid_payment(f"ORD{next(_numbers)}", 50_000, "atom")
+    refund = desks.request_refund(payment, "100")
+    assert desks.approve_refund(refund).state is RefundState.SUBMITTED
     subjects = "SELECT DISTINCT subject_kind, subject_id FROM evidence WHERE source = 'atom.refund_list'"
-    rows = desks.of("owner").sql(subjects)
+    rows = desks.get_desk("owner").sql(subjects)
     assert [tuple(row) for row in rows] == [("operation", None)]
-    desks.agree(payment)
+    desks.copy_to_provider(payment)
 
 
 def test_a_vote_of_a_former_approver_does_not_count(desks: PeopleDesks, people: Team) -> None:
     """The first of two approvers lost the role: that vote doesn't count, and two other approvals are needed."""
-    refund = desks.ask(desks.paid(900_000), "800000")
+    refund = desks.request_refund(desks.make_paid_payment(900_000), "800000")
     assert refund.checkers_needed == 2
-    desks.cooled_off(refund)
-    desks.approve(refund, "lead-b")
-    owner, roles = desks.of("owner"), "UPDATE operators SET roles = :roles WHERE name = :name"
+    desks.end_cooling_off(refund)
+    desks.approve_refund(refund, "lead-b")
+    owner, roles = desks.get_desk("owner"), "UPDATE operators SET roles = :roles WHERE name = :name"
     owner.sql(roles, roles="operator", name=people.names["lead-b"])
     owner.sql(roles, roles="approver", name=people.names["op-b"])
     try:
-        half = desks.approve(refund, "lead-c")
+        half = desks.approve_refund(refund, "lead-c")
         assert (half.state, half.checkers) == (RefundState.REQUESTED, (people.names["lead-c"],))
-        assert desks.approve(refund, "op-b").state is RefundState.SUBMITTED
+        assert desks.approve_refund(refund, "op-b").state is RefundState.SUBMITTED
     finally:
         owner.sql(roles, roles="approver", name=people.names["lead-b"])
         owner.sql(roles, roles="operator", name=people.names["op-b"])
@@ -182,64 +182,67 @@ def test_a_large_refund_needs_two_approvers(desks: PeopleDesks) -> None:
     """A large refund stays requested after its first approval; the second one sends it after the cooling-off period
     by the server's clock.
     """
-    payment = desks.paid(900_000)
-    refund = desks.ask(payment, "600000")
-    half = desks.approve(refund)
+    payment = desks.make_paid_payment(900_000)
+    refund = desks.request_refund(payment, "600000")
+    half = desks.approve_refund(refund)
     assert (half.state, len(half.checkers)) == (RefundState.REQUESTED, 1)
-    both = desks.approve(refund, by="lead-c")
+    both = desks.approve_refund(refund, by="lead-c")
     assert (both.state, len(both.checkers)) == (RefundState.APPROVED, 2)
-    early = desks.of("lead-c").refunds.submit
-    desks.later(hours=1)
+    early = desks.get_desk("lead-c").refunds.submit
+    desks.move_clocks(hours=1)
     refusal = call_for_refusal(lambda: early(refund.id))
     assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "cooling_off")
-    desks.cooled_off(refund)
-    assert desks.of("lead-c").refunds.submit(refund.id).state is RefundState.SUBMITTED
+    desks.end_cooling_off(refund)
+    assert desks.get_desk("lead-c").refunds.submit(refund.id).state is RefundState.SUBMITTED
 
 
 def test_a_desk_with_a_clock_ahead_sends_no_refund_early(desks: PeopleDesks) -> None:
     """The desk's clock is ahead: the cooling-off period ends by the server's clock. The worker tries again after a
     minute, and no person is called.
     """
-    refund = desks.ask(desks.paid(900_000), "200000")
-    assert desks.approve(refund).state is RefundState.APPROVED
-    desks.of("worker")
-    desks.later(hours=1)
-    desks.of("worker").run_due_tasks()
-    waiting = desks.now(refund)
+    refund = desks.request_refund(desks.make_paid_payment(900_000), "200000")
+    assert desks.approve_refund(refund).state is RefundState.APPROVED
+    desks.get_desk("worker")
+    desks.move_clocks(hours=1)
+    desks.get_desk("worker").run_due_tasks()
+    waiting = desks.read_refund(refund)
     assert (waiting.state, waiting.work.state, waiting.sent_count) == (RefundState.APPROVED, WorkState.SCHEDULED, 0)
     assert waiting.work.attempt == 0, "counted as tried"
-    desks.cooled_off(refund)
-    desks.later(minutes=1, seconds=1)
-    assert desks.of("worker").run_due_tasks()["refund_submissions"] == 1
-    assert desks.now(refund).state is RefundState.SUBMITTED
+    desks.end_cooling_off(refund)
+    desks.move_clocks(minutes=1, seconds=1)
+    assert desks.get_desk("worker").run_due_tasks()["refund_submissions"] == 1
+    assert desks.read_refund(refund).state is RefundState.SUBMITTED
 
 
 def test_ended_refunds_release_their_amounts(desks: PeopleDesks) -> None:
     """A rejected, a withdrawn and an expired refund free their amounts; a refund expires by the
     server's clock alone.
     """
-    payment = desks.paid()
-    assert desks.of("lead-b").refunds.reject(desks.ask(payment).id, "paid in cash").state is RefundState.REJECTED
-    assert desks.of("op-a").refunds.withdraw(desks.ask(payment).id).state is RefundState.WITHDRAWN
-    late = desks.ask(payment)
-    assert call_for_code(lambda: desks.of("op-b").refunds.withdraw(late.id)) == "not_allowed"
-    desks.of("owner").sql(f"UPDATE refunds SET decide_by = '2026-01-01 00:00:00' WHERE id = {late.id}")
-    assert call_for_code(lambda: desks.approve(late)) == "already_decided"
-    assert desks.now(late).state is RefundState.EXPIRED
-    assert desks.agree(payment).refundable_minor == 3_300
+    payment = desks.make_paid_payment()
+    assert (
+        desks.get_desk("lead-b").refunds.reject(desks.request_refund(payment).id, "paid in cash").state
+        is RefundState.REJECTED
+    )
+    assert desks.get_desk("op-a").refunds.withdraw(desks.request_refund(payment).id).state is RefundState.WITHDRAWN
+    late = desks.request_refund(payment)
+    assert call_for_code(lambda: desks.get_desk("op-b").refunds.withdraw(late.id)) == "not_allowed"
+    desks.get_desk("owner").sql(f"UPDATE refunds SET decide_by = '2026-01-01 00:00:00' WHERE id = {late.id}")
+    assert call_for_code(lambda: desks.approve_refund(late)) == "already_decided"
+    assert desks.read_refund(late).state is RefundState.EXPIRED
+    assert desks.copy_to_provider(payment).refundable_minor == 3_300
 
 
 def test_a_wrong_clock_of_a_machine_expires_nothing(desks: PeopleDesks) -> None:
     """The desk and the worker are 80 hours ahead: a refund doesn't expire, because the server set `decide_by` and
     compares it with its own clock.
     """
-    refund, left = desks.ask(desks.paid()), desks.ask(desks.paid())
-    worker = desks.of("worker")
-    desks.of("lead-b")
-    desks.later(hours=80)
+    refund, left = desks.request_refund(desks.make_paid_payment()), desks.request_refund(desks.make_paid_payment())
+    worker = desks.get_desk("worker")
+    desks.get_desk("lead-b")
+    desks.move_clocks(hours=80)
     assert worker.run_due_tasks()["refund_expiry"] == 0
-    assert desks.now(left).state is RefundState.REQUESTED
-    assert desks.approve(refund).state is RefundState.SUBMITTED
+    assert desks.read_refund(left).state is RefundState.REQUESTED
+    assert desks.approve_refund(refund).state is RefundState.SUBMITTED
 
 
 def test_a_refund_whose_requester_lost_the_role_expires(
@@ -248,59 +251,59 @@ def test_a_refund_whose_requester_lost_the_role_expires(
     """A refund was tried once, and its requester may no longer request refunds: the worker lets it expire after its
     time, but not one that its requester can still withdraw.
     """
-    payment, of_others = desks.paid(), desks.paid()
-    refund, waiting = desks.ask(payment, by="op-b"), desks.ask(of_others)
+    payment, of_others = desks.make_paid_payment(), desks.make_paid_payment()
+    refund, waiting = desks.request_refund(payment, by="op-b"), desks.request_refund(of_others)
     with control.outage_during():
         for one in (refund, waiting):
-            assert call_for_code(lambda one=one: desks.approve(one)) == "provider_unreachable"
-    owner, roles = desks.of("owner"), "UPDATE operators SET roles = :roles WHERE name = :name"
+            assert call_for_code(lambda one=one: desks.approve_refund(one)) == "provider_unreachable"
+    owner, roles = desks.get_desk("owner"), "UPDATE operators SET roles = :roles WHERE name = :name"
     owner.sql(
         "UPDATE refunds SET decide_by = '2026-01-01 00:00:00', work_state = 'needs_review', work_at = NULL,"
         f" work_reason = 'not_sent' WHERE id IN ({refund.id}, {waiting.id})"
     )
     owner.sql(roles, roles="auditor", name=people.names["op-b"])
     try:
-        assert desks.of("worker").run_due_tasks()["refund_expiry"] == 1
+        assert desks.get_desk("worker").run_due_tasks()["refund_expiry"] == 1
     finally:
         owner.sql(roles, roles="operator", name=people.names["op-b"])
-    assert (desks.now(refund).state, desks.now(refund).sent_count) == (RefundState.EXPIRED, 1)
-    assert desks.agree(payment).refundable_minor == payment.captured_minor
-    assert desks.approve(waiting).state is RefundState.SUBMITTED
+    assert (desks.read_refund(refund).state, desks.read_refund(refund).sent_count) == (RefundState.EXPIRED, 1)
+    assert desks.copy_to_provider(payment).refundable_minor == payment.captured_minor
+    assert desks.approve_refund(waiting).state is RefundState.SUBMITTED
 
 
 def test_an_unsent_refund_is_approved_again(desks: PeopleDesks, control: SandboxControl) -> None:
     """A refund is approved again after the provider's answer that it wasn't sent, or after two answers that it isn't
     there; then it is sent under its one key.
     """
-    payment = desks.paid()
-    refund = desks.ask(payment)
+    payment = desks.make_paid_payment()
+    refund = desks.request_refund(payment)
     with control.outage_during():
-        assert call_for_code(lambda: desks.approve(refund)) == "provider_unreachable"
-    assert desks.approve(refund).state is RefundState.SUBMITTED
-    lost = desks.unknown(other := desks.paid())
-    desks.sent_earlier(lost, 61)
-    assert call_for_code(lambda: desks.of("op-b").refunds.probe(lost.id)) == "outcome_unknown"
-    desks.sent_earlier(lost, 140)
-    assert desks.of("worker").refunds.probe(lost.id).state is RefundState.APPROVED
-    again = desks.approve(lost)
+        assert call_for_code(lambda: desks.approve_refund(refund)) == "provider_unreachable"
+    assert desks.approve_refund(refund).state is RefundState.SUBMITTED
+    lost = desks.make_unknown_refund(other := desks.make_paid_payment())
+    desks.move_sending_back(lost, 61)
+    assert call_for_code(lambda: desks.get_desk("op-b").refunds.probe(lost.id)) == "outcome_unknown"
+    desks.move_sending_back(lost, 140)
+    assert desks.get_desk("worker").refunds.probe(lost.id).state is RefundState.APPROVED
+    again = desks.approve_refund(lost)
     assert (again.state, again.provider_refund_key, again.sent_count) == (
         RefundState.SUBMITTED,
         lost.provider_refund_key,
         2,
     )
-    desks.agree(other)
+    desks.copy_to_provider(other)
 
 
 def test_a_refund_refused_by_the_provider_is_failed(desks: PeopleDesks, control: SandboxControl) -> None:
     """A refund that the provider refused is failed, with the answer as evidence; its amount is free for another
     refund.
     """
-    payment = desks.paid()
+    payment = desks.make_paid_payment()
     control.add_fault("result:UNACCEPTABLE_OP", call="paypay_refund", times=1)
-    refund = desks.ask(payment)
-    assert call_for_code(lambda: desks.approve(refund)) == "provider_refused"
-    assert desks.now(refund).state is RefundState.FAILED
-    assert desks.approve(desks.ask(payment)).state is RefundState.SUBMITTED
+    refund = desks.request_refund(payment)
+    assert call_for_code(lambda: desks.approve_refund(refund)) == "provider_refused"
+    assert desks.read_refund(refund).state is RefundState.FAILED
+    assert desks.approve_refund(desks.request_refund(payment)).state is RefundState.SUBMITTED
 
 
 @pytest.mark.parametrize(("end", "number"), [("failed", None), ("completed", "T-4711")])
@@ -310,20 +313,20 @@ def test_two_people_decide_an_unknown_refund(
     """An operator proposes and an approver confirms the outcome of an unknown refund, each with evidence. Neither can
     do it alone, nor the same person twice.
     """
-    payment = desks.paid()
-    refund = desks.unknown(payment)
+    payment = desks.make_paid_payment()
+    refund = desks.make_unknown_refund(payment)
     control.add_fault("status:503", call="paypay_refund_details", times="always")
 
-    def resolve(by: str) -> Any:
-        return desks.of(by).refunds.resolve(refund.id, end, f"a letter to {by}", number)
+    def resolve_by_letter(by: str) -> Any:
+        return desks.get_desk(by).refunds.resolve(refund.id, end, f"a letter to {by}", number)
 
-    assert resolve("op-a").awaiting == "second_person"
-    assert call_for_code(lambda: resolve("op-a")) == "same_person"
-    assert call_for_code(lambda: resolve("op-b")) == "not_allowed"
-    assert resolve("lead-c").awaiting is None
-    found = desks.now(refund)
+    assert resolve_by_letter("op-a").awaiting == "second_person"
+    assert call_for_code(lambda: resolve_by_letter("op-a")) == "same_person"
+    assert call_for_code(lambda: resolve_by_letter("op-b")) == "not_allowed"
+    assert resolve_by_letter("lead-c").awaiting is None
+    found = desks.read_refund(refund)
     assert (found.state.value, found.certainty, found.provider_refund_id) == (end, Certainty.KNOWN, number)
-    ours = desks.of("owner").payment(payment.id)
+    ours = desks.get_desk("owner").read_payment(payment.id)
     assert (ours.reserved_minor, ours.refunded_minor) == (0, 1_000 if end == "completed" else 0)
 
 
@@ -332,18 +335,18 @@ def test_a_wrong_clock_does_not_prove_that_nothing_happened(desks: PeopleDesks, 
     """The clocks of sender and prober are wrong by minutes: the times of the rule for `not found` are those of the
     server's clock.
     """
-    payment = desks.paid()
+    payment = desks.make_paid_payment()
     for who, minutes in (("lead-b", sender), ("worker", asker)):
-        desks.of(who).clock.offset += timedelta(minutes=minutes)
-    refund = desks.unknown(payment)
+        desks.get_desk(who).clock.offset += timedelta(minutes=minutes)
+    refund = desks.make_unknown_refund(payment)
     for _ in range(3):
-        assert call_for_code(lambda: desks.of("worker").refunds.probe(refund.id)) == "outcome_unknown"
-    found = desks.now(refund)
+        assert call_for_code(lambda: desks.get_desk("worker").refunds.probe(refund.id)) == "outcome_unknown"
+    found = desks.read_refund(refund)
     assert (found.state, found.certainty, found.not_found) == (RefundState.SUBMITTING, Certainty.UNKNOWN, 0)
-    desks.sent_earlier(refund, 61)
-    assert call_for_code(lambda: desks.of("worker").refunds.probe(refund.id)) == "outcome_unknown"
-    desks.sent_earlier(refund, 140)
-    assert desks.of("worker").refunds.probe(refund.id).state is RefundState.APPROVED
+    desks.move_sending_back(refund, 61)
+    assert call_for_code(lambda: desks.get_desk("worker").refunds.probe(refund.id)) == "outcome_unknown"
+    desks.move_sending_back(refund, 140)
+    assert desks.get_desk("worker").refunds.probe(refund.id).state is RefundState.APPROVED
 
 
 def test_a_refund_settled_by_a_report_is_not_settled_twice(
@@ -352,87 +355,98 @@ def test_a_refund_settled_by_a_report_is_not_settled_twice(
     """The worker settles the refund by a report about its payment while an operator's decision asks the provider: the
     reservation of another refund isn't used up.
     """
-    payment = desks.paid()
-    refund = desks.unknown(payment, happened=True)
-    key, others, worker = refund.provider_refund_key or "", list[Refund](), desks.of("worker").context
-    failpoints = desks.of("op-b").context.failpoints
+    payment = desks.make_paid_payment()
+    refund = desks.make_unknown_refund(payment, happened=True)
+    key, others, worker = refund.provider_refund_key or "", list[Refund](), desks.get_desk("worker").context
+    failpoints = desks.get_desk("op-b").context.failpoints
     reach = failpoints.reach
 
-    def overtaken(name: str) -> None:
+    def report_before_resolve(name: str) -> None:
         reach(name)
         if name == "before_resolve":
             report = RefundReport(key, None, "COMPLETED", RefundState.COMPLETED, Money(1_000, "JPY"))
             assert worker.write(lambda tx: apply_refund_report(worker, tx, payment.id, report))
-            others.append(desks.ask(payment, "1300"))
+            others.append(desks.request_refund(payment, "1300"))
 
     control.payments_control.move_refund(key, "completed")
-    monkeypatch.setattr(failpoints, "reach", overtaken)
-    assert desks.of("op-b").refunds.resolve(refund.id, "completed", "seen", key).awaiting is None
-    ours = desks.of("owner").payment(payment.id)
-    assert (desks.now(refund).state, desks.now(others[0]).state) == (RefundState.COMPLETED, RefundState.REQUESTED)
+    monkeypatch.setattr(failpoints, "reach", report_before_resolve)
+    assert desks.get_desk("op-b").refunds.resolve(refund.id, "completed", "seen", key).awaiting is None
+    ours = desks.get_desk("owner").read_payment(payment.id)
+    assert (desks.read_refund(refund).state, desks.read_refund(others[0]).state) == (
+        RefundState.COMPLETED,
+        RefundState.REQUESTED,
+    )
     assert (ours.refunded_minor, ours.reserved_minor) == (1_000, 1_300)
 
 
 def test_a_refund_of_set_aside_money_returns_or_completes(desks: PeopleDesks) -> None:
     """A withdrawn refund of set-aside money is set aside again; a completed one is refunded."""
-    payment = desks.paid()
-    now = desks.of("owner").context.now()
+    payment = desks.make_paid_payment()
+    now = desks.get_desk("owner").context.now()
 
     def put_aside(tx: Transaction) -> int:
         account = accounts.open_account(tx.conn, f"118030101{payment.id:04}", "JPY", 2_000)
         assert payments.set_amount_aside(tx.conn, payment.id, 1_300, now)
         return set_asides.insert_set_aside(tx.conn, payment, account, 1_300, now)
 
-    item = desks.as_owner(put_aside)
+    item = desks.run_as_owner(put_aside)
 
-    def state() -> str:
-        return str(desks.of("owner").sql(f"SELECT status FROM set_asides WHERE id = {item}")[0][0])
+    def read_set_aside_state() -> str:
+        return str(desks.get_desk("owner").sql(f"SELECT status FROM set_asides WHERE id = {item}")[0][0])
 
-    first = desks.ask(payment, "1300", set_aside_id=item)
-    assert state() == SetAsideState.REFUNDING
-    desks.of("op-a").refunds.withdraw(first.id)
-    assert (state(), desks.of("owner").payment(payment.id).set_aside_minor) == (SetAsideState.OPEN, 1_300)
-    sent = desks.approve(desks.ask(payment, "1300", set_aside_id=item))
+    first = desks.request_refund(payment, "1300", set_aside_id=item)
+    assert read_set_aside_state() == SetAsideState.REFUNDING
+    desks.get_desk("op-a").refunds.withdraw(first.id)
+    assert (read_set_aside_state(), desks.get_desk("owner").read_payment(payment.id).set_aside_minor) == (
+        SetAsideState.OPEN,
+        1_300,
+    )
+    sent = desks.approve_refund(desks.request_refund(payment, "1300", set_aside_id=item))
     desks._control.payments_control.move_refund(sent.provider_refund_key or "", "completed")
-    desks.of("op-b").refunds.probe(sent.id)
-    assert (state(), desks.of("owner").payment(payment.id).refunded_minor) == (SetAsideState.REFUNDED, 1_300)
+    desks.get_desk("op-b").refunds.probe(sent.id)
+    assert (read_set_aside_state(), desks.get_desk("owner").read_payment(payment.id).refunded_minor) == (
+        SetAsideState.REFUNDED,
+        1_300,
+    )
 
 
 def test_the_worker_requests_a_refund_of_set_aside_money(desks: PeopleDesks) -> None:
     """The worker requests the refund of set-aside money, and two approvers send it. A rejected one isn't requested
     again by the worker, but people can.
     """
-    now, items = desks.of("owner").context.now(), list[tuple[Payment, int]]()
+    now, items = desks.get_desk("owner").context.now(), list[tuple[Payment, int]]()
     for _ in range(2):
-        payment = desks.paid()
+        payment = desks.make_paid_payment()
 
         def put_aside(tx: Transaction, payment: Payment = payment) -> int:
             account = accounts.open_account(tx.conn, f"118030102{payment.id:04}", "JPY", 2_000)
             assert payments.set_amount_aside(tx.conn, payment.id, 1_300, now)
             return set_asides.insert_set_aside(tx.conn, payment, account, 1_300, now)
 
-        items.append((payment, desks.as_owner(put_aside)))
-    assert desks.of("worker").run_due_tasks()["set_aside_refunds"] == 2
-    assert desks.of("worker").run_due_tasks()["set_aside_refunds"] == 0
+        items.append((payment, desks.run_as_owner(put_aside)))
+    assert desks.get_desk("worker").run_due_tasks()["set_aside_refunds"] == 2
+    assert desks.get_desk("worker").run_due_tasks()["set_aside_refunds"] == 0
     (first, second) = (_read_refund_of_set_aside(desks, item) for _, item in items)
     assert (first.state, first.maker, first.checkers_needed) == (
         RefundState.REQUESTED,
         desks._people.names["worker"],
         2,
     )
-    assert call_for_code(lambda: desks.approve(first, by="op-a")) == "not_allowed"
-    assert call_for_code(lambda: desks.approve(first, by="worker")) == "not_allowed"
-    half = desks.approve(first)
+    assert call_for_code(lambda: desks.approve_refund(first, by="op-a")) == "not_allowed"
+    assert call_for_code(lambda: desks.approve_refund(first, by="worker")) == "not_allowed"
+    half = desks.approve_refund(first)
     assert (half.state, half.sent_count) == (RefundState.REQUESTED, 0)
-    assert call_for_code(lambda: desks.approve(first)) == "same_person"
-    sent = desks.approve(first, by="lead-c")
-    assert (sent.state, desks.agree(items[0][0]).reserved_minor) == (RefundState.SUBMITTED, 1_300)
-    desks.of("lead-b").refunds.reject(second.id, "we raise the limit")
-    assert desks.of("worker").run_due_tasks()["set_aside_refunds"] == 0
-    assert desks.ask(items[1][0], "1300", set_aside_id=items[1][1]).checkers_needed == 1
+    assert call_for_code(lambda: desks.approve_refund(first)) == "same_person"
+    sent = desks.approve_refund(first, by="lead-c")
+    assert (sent.state, desks.copy_to_provider(items[0][0]).reserved_minor) == (RefundState.SUBMITTED, 1_300)
+    desks.get_desk("lead-b").refunds.reject(second.id, "we raise the limit")
+    assert desks.get_desk("worker").run_due_tasks()["set_aside_refunds"] == 0
+    assert desks.request_refund(items[1][0], "1300", set_aside_id=items[1][1]).checkers_needed == 1
     assert (
         call_for_code(
-            lambda: desks.of("op-a").machinery.refund_requests.propose_refund(_read_set_aside(desks, items[0][1]))
+            lambda: desks.get_desk("op-a").machinery.refund_requests.propose_refund(
+                _read_set_aside(desks, items[0][1])
+            )
         )
         == "not_allowed"
     )
@@ -440,7 +454,7 @@ def test_the_worker_requests_a_refund_of_set_aside_money(desks: PeopleDesks) -> 
 
 def _read_set_aside(desks: PeopleDesks, item: int) -> SetAside:
     """Return the set-aside with this id."""
-    with desks.of("owner").context.database.read() as conn:
+    with desks.get_desk("owner").context.database.read() as conn:
         found = set_asides.find(conn, item)
     assert found is not None
     return found
@@ -448,30 +462,30 @@ def _read_set_aside(desks: PeopleDesks, item: int) -> SetAside:
 
 def _read_refund_of_set_aside(desks: PeopleDesks, item: int) -> Refund:
     """Return the refund of this set-aside."""
-    return desks.of("op-b").refunds.read_refund(_read_set_aside(desks, item).refund_id or 0).record
+    return desks.get_desk("op-b").refunds.read_refund(_read_set_aside(desks, item).refund_id or 0).record
 
 
 def test_the_database_refuses_an_approval_by_the_requester(
     desks: PeopleDesks, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The database refuses an approval by the refund's own maker, even if the service's check is switched off."""
-    payment = desks.paid()
-    refund = desks.ask(payment, by="lead-b")
-    assert call_for_code(lambda: desks.approve(refund)) == "same_person"
+    payment = desks.make_paid_payment()
+    refund = desks.request_refund(payment, by="lead-b")
+    assert call_for_code(lambda: desks.approve_refund(refund)) == "same_person"
     monkeypatch.setattr("console.domain.recovery.decidable.is_same_person", lambda one, other: False)
-    refusal = call_for_refusal(lambda: desks.approve(refund))
+    refusal = call_for_refusal(lambda: desks.approve_refund(refund))
     assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "refused_by_the_database")
-    assert (desks.now(refund).state, desks.now(refund).checkers) == (RefundState.REQUESTED, ())
+    assert (desks.read_refund(refund).state, desks.read_refund(refund).checkers) == (RefundState.REQUESTED, ())
 
 
 def test_a_vote_that_lost_its_race_is_not_stored(desks: PeopleDesks) -> None:
     """Two approvers vote at once where one is needed: the later one is refused, and no vote of that
     person remains.
     """
-    refund = desks.ask(desks.paid())
-    assert desks.approve(refund, by="lead-c").state is RefundState.SUBMITTED
-    assert call_for_code(lambda: desks.approve(refund)) == "already_decided"
-    votes = desks.as_owner(
+    refund = desks.request_refund(desks.make_paid_payment())
+    assert desks.approve_refund(refund, by="lead-c").state is RefundState.SUBMITTED
+    assert call_for_code(lambda: desks.approve_refund(refund)) == "already_decided"
+    votes = desks.run_as_owner(
         lambda tx: tx.conn.scalar(text(f"SELECT COUNT(*) FROM approvals WHERE vote_of = '{refund.id}'"))
     )
     assert votes == 1
@@ -481,24 +495,24 @@ def test_the_day_of_the_limit_is_the_servers(desks: PeopleDesks, people: Team) -
     """A desk's clock is ahead and shows another day in Japan: refunds requested today by the server's clock count for
     the limit and as the same refund.
     """
-    owner, name = desks.of("owner"), "per_person_day"
+    owner, name = desks.get_desk("owner"), "per_person_day"
     set_limit = "UPDATE limits SET value = :value WHERE name = :name AND currency = 'JPY'"
     (before,) = owner.sql("SELECT value FROM limits WHERE name = :name AND currency = 'JPY'", name=name)[0]
-    first, second = desks.paid(), desks.paid()
-    maker = desks.of("op-b")
+    first, second = desks.make_paid_payment(), desks.make_paid_payment()
+    maker = desks.get_desk("op-b")
     try:
         # Refunds of earlier tests that have moved no money don't count, so the console says how much does.
         owner.sql(set_limit, value=1, name=name)
-        already = call_for_refusal(lambda: desks.ask(first, by="op-b")).detail["today"]
+        already = call_for_refusal(lambda: desks.request_refund(first, by="op-b")).detail["today"]
         owner.sql(set_limit, value=already + 1_500, name=name)
-        earlier = desks.ask(first, by="op-b")
+        earlier = desks.request_refund(first, by="op-b")
         maker.clock.offset += timedelta(days=1)
-        refused = call_for_refusal(lambda: desks.ask(second, by="op-b"))
+        refused = call_for_refusal(lambda: desks.request_refund(second, by="op-b"))
         assert (refused.code, refused.detail["reason"]) == ("over_limit", "per_person_day")
-        desks.of("lead-b").refunds.reject(earlier.id, "not this one")
-        done = desks.approve(desks.ask(first, "500", by="op-b"))
+        desks.get_desk("lead-b").refunds.reject(earlier.id, "not this one")
+        done = desks.approve_refund(desks.request_refund(first, "500", by="op-b"))
         owner.sql(set_limit, value=before, name=name)
         assert done.state is RefundState.SUBMITTED
-        assert call_for_code(lambda: desks.ask(first, "500", by="op-b")) == "possible_repeat"
+        assert call_for_code(lambda: desks.request_refund(first, "500", by="op-b")) == "possible_repeat"
     finally:
         owner.sql(set_limit, value=before, name=name)

@@ -51,20 +51,22 @@ class ScriptedCalls:
         self.sent: list[str] = []
         send = HttpTransport.send
 
-        def scripted(transport: HttpTransport, method: str, path: str, *rest: Any, **named: Any) -> HttpAnswer:
+        def answer_by_script(
+            transport: HttpTransport, method: str, path: str, *rest: Any, **named: Any
+        ) -> HttpAnswer:
             if not self.script or self.script[0][0] not in f"{method} {path}":
                 return send(transport, method, path, *rest, **named)
             asked, vector, ours = self.script.popleft()
             self.sent.append(asked)
-            return self._bring(vector, ours)
+            return self._make_answer_or_raise(vector, ours)
 
-        patch.setattr(HttpTransport, "send", scripted)
+        patch.setattr(HttpTransport, "send", answer_by_script)
 
-    def will(self, call: str, vector: str, ours: dict[str, str]) -> None:
+    def expect_call(self, call: str, vector: str, ours: dict[str, str]) -> None:
         """Let the next call with this name end as the vector says; its published ids are replaced by `ours`."""
         self.script.append((call, vector, ours))
 
-    def _bring(self, vector: str, ours: dict[str, str]) -> HttpAnswer:
+    def _make_answer_or_raise(self, vector: str, ours: dict[str, str]) -> HttpAnswer:
         """Return the vector's answer, or raise its error."""
         if vector in TRANSPORT_VECTORS_BY_ID:
             broken = TRANSPORT_VECTORS_BY_ID[vector]
@@ -90,25 +92,25 @@ def test_each_refund_scenario_has_its_end(desk: RefundDesk, monkeypatch: pytest.
     """
     scenario = SCENARIOS[name]
     provider, paid, amount = REFUNDS[scenario["operation"]]
-    payment = desk.paid("ORD1", paid, provider)
-    refund = desk.ask(payment, amount)
+    payment = desk.make_paid_payment("ORD1", paid, provider)
+    refund = desk.request_refund(payment, amount)
     line, elapsed = ScriptedCalls(monkeypatch), 0
     send, status = CALLS[provider]
     for step in scenario["steps"]:
         if "send" in step:
-            line.will(send, step["result"], make_id_replacements(desk, payment, refund))
-            call_for_code(lambda: desk.approve(refund))
+            line.expect_call(send, step["result"], make_id_replacements(desk, payment, refund))
+            call_for_code(lambda: desk.approve_refund(refund))
             continue
         desk.move_clock(seconds=step["after_s"] - elapsed)
         elapsed = step["after_s"]
-        line.will(status, step["probe"], make_id_replacements(desk, payment, refund))
-        call_for_code(lambda: desk.probe(refund))
+        line.expect_call(status, step["probe"], make_id_replacements(desk, payment, refund))
+        call_for_code(lambda: desk.probe_refund(refund))
     assert not line.script, "every step was played"
     after = desk.read_refund(refund)
     assert (after.state, after.certainty) == STATE_BY_ANSWER_CLASS[scenario["expected_final"]]
     sent, key = len(line.sent), after.provider_refund_key
-    line.will(send, "h-pp-01", make_id_replacements(desk, payment, refund))
-    call_for_code(lambda: desk.approve(refund))
+    line.expect_call(send, "h-pp-01", make_id_replacements(desk, payment, refund))
+    call_for_code(lambda: desk.approve_refund(refund))
     assert (len(line.sent) > sent) == scenario["resend_allowed"]
     assert desk.read_refund(refund).provider_refund_key == key
     assert desk.read_refund(refund).sent_count == (2 if scenario["resend_allowed"] else 1)
@@ -139,12 +141,12 @@ def test_refused_credentials_are_renewed_once_before_a_purchase(
         line = ScriptedCalls(monkeypatch)
         for step in scenario["steps"]:
             call = "POST /oauth/token" if "refresh" in step else "POST /ps/v1/credit_checks"
-            line.will(call, step.get("result") or step["refresh"], {})
+            line.expect_call(call, step.get("result") or step["refresh"], {})
         bought = console.credit_checks.purchase(PurchaseRequest("7123456789012", "1"))
         assert (bought.state, bought.certainty) == (CheckState.SUCCESS, Certainty.KNOWN)
         assert bought.credit_check_id == ANSWERS["h-ab-01"]["body"]["credit_check"]["credit_check_id"]
         assert not line.script, "every step was played"
-        line.will("POST /ps/v1/credit_checks", "h-ab-01", {})
+        line.expect_call("POST /ps/v1/credit_checks", "h-ab-01", {})
         assert call_for_code(lambda: console.credit_checks.purchase(PurchaseRequest("7123456789012", "1"))) == (
             "already_purchased"
         )

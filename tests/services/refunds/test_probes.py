@@ -16,17 +16,17 @@ from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refus
 
 def make_unknown(desk: RefundDesk, provider: str = "paypay", *, happened: bool = False) -> tuple[Payment, Refund]:
     """Return a payment and its refund of 100 units, whose sending got no answer; `happened`: the provider made it."""
-    payment = desk.paid("ORD1", 50_000, provider)
-    refund = desk.ask(payment, "100")
+    payment = desk.make_paid_payment("ORD1", 50_000, provider)
+    refund = desk.request_refund(payment, "100")
     desk.control.add_fault("close_after_charge" if happened else "reset", call=f"{provider}_refund", times=1)
-    assert call_for_code(lambda: desk.approve(refund)) == "outcome_unknown"
+    assert call_for_code(lambda: desk.approve_refund(refund)) == "outcome_unknown"
     return payment, desk.read_refund(refund)
 
 
 def make_accepted(desk: RefundDesk, provider: str = "paypay") -> tuple[Payment, Refund]:
     """Return a payment and its refund, which the provider accepted."""
-    payment = desk.paid("ORD1", 50_000, provider)
-    return payment, desk.approve(desk.ask(payment, "100"))
+    payment = desk.make_paid_payment("ORD1", 50_000, provider)
+    return payment, desk.approve_refund(desk.request_refund(payment, "100"))
 
 
 def test_the_page_of_an_order_names_its_unknown_refund(desk: RefundDesk) -> None:
@@ -41,7 +41,7 @@ def test_the_page_of_an_order_names_its_unknown_refund(desk: RefundDesk) -> None
         refund.id,
         "possible",
     )
-    accepted = desk.probe(refund)
+    accepted = desk.probe_refund(refund)
     assert (accepted.state, accepted.certainty) == (RefundState.COMPLETED, Certainty.KNOWN)
     explanation = desk.console.payments.read_order(payment.order_id).explanation
     assert (explanation.verdict, explanation.why) == ("verdict.order_paid", "why.order_paid")
@@ -51,7 +51,7 @@ def test_the_page_of_an_order_names_its_unknown_refund(desk: RefundDesk) -> None
 def test_one_answer_settles_a_refund_that_was_made(desk: RefundDesk, provider: str) -> None:
     """One answer that the refund was made settles it, also right after the sending; nothing is sent again."""
     payment, refund = make_unknown(desk, provider, happened=True)
-    found = desk.probe(refund)
+    found = desk.probe_refund(refund)
     assert (found.certainty, found.state) == (Certainty.KNOWN, found.state)
     assert found.state in (RefundState.SUBMITTED, RefundState.COMPLETED)
     assert desk.list_provider_keys(payment) == [refund.provider_refund_key]
@@ -65,17 +65,17 @@ def test_two_not_found_answers_lead_to_a_repeat_with_the_same_key(desk: RefundDe
     approved again, and sent under its key.
     """
     payment, refund = make_unknown(desk)
-    assert call_for_code(lambda: desk.probe(refund)) == "outcome_unknown"
+    assert call_for_code(lambda: desk.probe_refund(refund)) == "outcome_unknown"
     assert desk.read_refund(refund).not_found == 0, "too early to count"
     desk.move_clock(seconds=61)
-    assert call_for_refusal(lambda: desk.probe(refund)).detail["reason"] == "not_found"
+    assert call_for_refusal(lambda: desk.probe_refund(refund)).detail["reason"] == "not_found"
     assert desk.read_refund(refund).not_found == 1
     desk.move_clock(seconds=100)
-    assert call_for_code(lambda: desk.probe(refund)) == "outcome_unknown"
+    assert call_for_code(lambda: desk.probe_refund(refund)) == "outcome_unknown"
     counted = desk.read_refund(refund)
     assert (counted.not_found, counted.state, counted.certainty) == (2, RefundState.SUBMITTING, Certainty.UNKNOWN)
     desk.move_clock(seconds=20)
-    back = desk.probe(refund)
+    back = desk.probe_refund(refund)
     assert (back.state, back.certainty, back.work.reason) == (RefundState.APPROVED, Certainty.KNOWN, "submission")
     assert desk.run_due_tasks()["refund_submissions"] == 1
     again = desk.read_refund(refund)
@@ -92,11 +92,11 @@ def test_a_not_found_from_a_cache_proves_nothing(desk: RefundDesk, control: Sand
     control.add_fault("stored", call="paypay_refund_details", times=3)
     for seconds in (61, 140, 3600):
         desk.move_clock(seconds=seconds)
-        refusal = call_for_refusal(lambda: desk.probe(refund))
+        refusal = call_for_refusal(lambda: desk.probe_refund(refund))
         assert (refusal.code, refusal.detail["reason"]) == ("provider_unreachable", "old_answer")
         assert (desk.read_refund(refund).not_found, desk.read_refund(refund).certainty) == (0, Certainty.UNKNOWN)
-    assert call_for_refusal(lambda: desk.probe(refund)).detail["reason"] == "not_found"
-    assert desk.probe(refund).state is RefundState.APPROVED
+    assert call_for_refusal(lambda: desk.probe_refund(refund)).detail["reason"] == "not_found"
+    assert desk.probe_refund(refund).state is RefundState.APPROVED
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
@@ -110,10 +110,10 @@ def test_against_an_answer_from_a_cache_nobody_denies(
     call = {"paypay": "paypay_refund_details", "atom": "atom_refund_status"}[provider]
     control.add_fault("stored", call=call, times=2)
     for person in ("op-e", "lead-b"):
-        refusal = call_for_refusal(lambda by=person: desk.resolve(refund, "failed", by))
+        refusal = call_for_refusal(lambda by=person: desk.resolve_refund(refund, "failed", by))
         assert (refusal.code, refusal.detail["reason"]) == ("evidence_mismatch", "old_answer")
     assert desk.read_refund(refund).certainty is Certainty.UNKNOWN
-    assert desk.probe(refund).certainty is Certainty.KNOWN
+    assert desk.probe_refund(refund).certainty is Certainty.KNOWN
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
@@ -125,11 +125,11 @@ def test_a_refund_that_is_reported_with_another_amount_is_not_denied(
     call = {"paypay": "paypay_refund_details", "atom": "atom_refund_status"}[provider]
     control.add_fault("other_amount", call=call, times=2)
     for person in ("op-e", "lead-b"):
-        refusal = call_for_refusal(lambda by=person: desk.resolve(refund, "failed", by))
+        refusal = call_for_refusal(lambda by=person: desk.resolve_refund(refund, "failed", by))
         assert refusal.code == "evidence_mismatch"
         assert refusal.detail["reason"] in ("CREATED", "REFUNDED", "REFUND INITIATED", "REFUND PROCESSED")
     assert desk.read_refund(refund).certainty is Certainty.UNKNOWN
-    assert desk.probe(refund).certainty is Certainty.KNOWN
+    assert desk.probe_refund(refund).certainty is Certainty.KNOWN
 
 
 def test_a_single_not_found_does_not_settle_a_refund(desk: RefundDesk) -> None:
@@ -149,16 +149,16 @@ def test_a_single_not_found_does_not_settle_a_refund(desk: RefundDesk) -> None:
 
 def test_an_effect_just_before_the_second_answer(desk: RefundDesk, control: SandboxControl) -> None:
     """A refund that reaches the provider late is found by the probe: it is not sent twice."""
-    payment = desk.paid()
-    refund = desk.ask(payment)
+    payment = desk.make_paid_payment()
+    refund = desk.request_refund(payment)
     control.add_fault("late_charge", call="paypay_refund", times=1)
-    assert call_for_code(lambda: desk.approve(refund)) == "outcome_unknown"
+    assert call_for_code(lambda: desk.approve_refund(refund)) == "outcome_unknown"
     desk.move_clock(seconds=61)
-    assert call_for_code(lambda: desk.probe(refund)) == "outcome_unknown"
+    assert call_for_code(lambda: desk.probe_refund(refund)) == "outcome_unknown"
     control.release_calls()
     assert control.wait_until_reached(refunds=1)
     desk.move_clock(seconds=200)
-    assert desk.probe(refund).state in (RefundState.SUBMITTED, RefundState.COMPLETED)
+    assert desk.probe_refund(refund).state in (RefundState.SUBMITTED, RefundState.COMPLETED)
     assert len(desk.list_provider_keys(payment)) == 1
     assert len(control.read_requests(call="paypay_refund")) == 1
 
@@ -182,7 +182,7 @@ def test_a_failed_question_changes_nothing(desk: RefundDesk, control: SandboxCon
     _, refund = make_unknown(desk)
     desk.move_clock(minutes=10)
     control.add_fault(fault, call="paypay_refund_details", times=2)
-    code = call_for_code(lambda: desk.probe(refund))
+    code = call_for_code(lambda: desk.probe_refund(refund))
     assert code in ("outcome_unknown", "provider_auth", "rate_limited", "provider_unreachable")
     after = desk.read_refund(refund)
     assert (after.state, after.certainty, after.not_found, after.work) == (
@@ -229,14 +229,14 @@ def test_an_answer_that_does_not_fit_settles_nothing(
     """
     payment, refund = make_unknown(desk, provider, happened=True)
     control.add_fault(fault, call={"paypay": "paypay_refund_details", "atom": "atom_refund_status"}[provider])
-    assert call_for_code(lambda: desk.probe(refund)) == "outcome_unknown"
+    assert call_for_code(lambda: desk.probe_refund(refund)) == "outcome_unknown"
     found = desk.read_refund(refund)
     assert (found.certainty, found.work.state) == (Certainty.UNKNOWN, WorkState.NEEDS_REVIEW)
     assert found.work.reason == "answer_does_not_fit"
     cases = "SELECT rule_id FROM alerts WHERE subject_kind = 'refund' AND resolved_at IS NULL"
     assert [row[0] for row in desk.sql(cases)] == ["answer_does_not_fit"]
     assert desk.check_payment_agrees(payment).reserved_minor == refund.amount_minor
-    assert desk.probe(refund).certainty is Certainty.KNOWN
+    assert desk.probe_refund(refund).certainty is Certainty.KNOWN
     assert desk.sql(cases) == []
 
 
@@ -246,7 +246,7 @@ def test_a_refund_deleted_at_the_provider_needs_a_person(desk: RefundDesk, contr
     """
     _, refund = make_unknown(desk, happened=True)
     control.add_fault("result:ORDER_NO_LONGER_AVAILABLE", call="paypay_refund_details")
-    assert call_for_code(lambda: desk.probe(refund)) == "outcome_unknown"
+    assert call_for_code(lambda: desk.probe_refund(refund)) == "outcome_unknown"
     found = desk.read_refund(refund)
     assert (found.certainty, found.work.state) == (Certainty.UNKNOWN, WorkState.NEEDS_REVIEW)
     assert found.work.reason == "order_no_longer_kept"
@@ -265,7 +265,7 @@ def test_accepted_refunds_are_followed_to_their_end(desk: RefundDesk, control: S
     assert (found.state, found.work.state, found.work.reason) == (RefundState.SUBMITTED, WorkState.SCHEDULED, "poll")
     assert [row[0] for row in desk.sql("SELECT rule_id FROM alerts")] == ["refund_slow"]
     control.payments_control.move_refund(refund.provider_refund_key or "", "completed")
-    assert desk.probe(refund).state is RefundState.COMPLETED
+    assert desk.probe_refund(refund).state is RefundState.COMPLETED
     assert desk.sql("SELECT 1 FROM alerts WHERE resolved_at IS NULL") == []
     assert desk.check_payment_agrees(payment).refunded_minor == 100
 
@@ -286,7 +286,7 @@ def test_a_passing_failure_at_paypay_stays_accepted(desk: RefundDesk, control: S
     control.change_settings(waits_for_manual_settling=True)
     _, refund = make_accepted(desk)
     control.payments_control.move_refund(refund.provider_refund_key or "", "failed")
-    found = desk.probe(refund)
+    found = desk.probe_refund(refund)
     assert (found.state, found.provider_state) == (RefundState.SUBMITTED, "REFUND_FAILED")
 
 
@@ -296,7 +296,7 @@ def test_a_refund_refused_by_atom_later_is_failed(desk: RefundDesk, control: San
     control.change_settings(waits_for_manual_settling=True)
     payment, refund = make_accepted(desk, "atom")
     control.payments_control.move_refund(refund.provider_refund_key or "", word)
-    assert desk.probe(refund).state is RefundState.FAILED
+    assert desk.probe_refund(refund).state is RefundState.FAILED
     assert desk.check_payment_agrees(payment).refundable_minor == 50_000
 
 
@@ -304,29 +304,29 @@ def test_acceptance_is_not_undone_by_not_found(desk: RefundDesk, control: Sandbo
     """A later `not found` leaves an accepted refund accepted and raises an alert; later reports still change it."""
     payment, refund = make_accepted(desk)
     control.add_fault("result:NO_SUCH_REFUND_ORDER", call="paypay_refund_details")
-    found = desk.probe(refund)
+    found = desk.probe_refund(refund)
     assert (found.state, found.certainty, found.work.reason) == (
         RefundState.SUBMITTED,
         Certainty.KNOWN,
         "contradicted",
     )
     assert desk.check_payment_agrees(payment).reserved_minor == 100
-    assert call_for_code(lambda: desk.ask(payment, "50")) == "in_progress"
-    assert desk.probe(refund).state is RefundState.COMPLETED
+    assert call_for_code(lambda: desk.request_refund(payment, "50")) == "in_progress"
+    assert desk.probe_refund(refund).state is RefundState.COMPLETED
 
 
 def test_a_late_success_of_a_failed_one_is_a_case(desk: RefundDesk, control: SandboxControl) -> None:
     """A failed refund is later reported as made: it stays failed, a person must look, and until then no other refund
     of the payment is sent.
     """
-    payment = desk.paid()
-    refund = desk.ask(payment)
+    payment = desk.make_paid_payment()
+    refund = desk.request_refund(payment)
     control.add_fault("result_after:CANCELED_USER", call="paypay_refund", times=1)
-    assert call_for_code(lambda: desk.approve(refund)) == "provider_refused"
-    found = desk.probe(refund)
+    assert call_for_code(lambda: desk.approve_refund(refund)) == "provider_refused"
+    found = desk.probe_refund(refund)
     assert (found.state, found.work.reason) == (RefundState.FAILED, "contradicted")
     assert [row[0] for row in desk.sql("SELECT rule_id FROM alerts")] == ["contradicted"]
-    refusal = call_for_refusal(lambda: desk.ask(payment, "500"))
+    refusal = call_for_refusal(lambda: desk.request_refund(payment, "500"))
     assert (refusal.code, refusal.detail["reason"]) == ("in_progress", "nothing_contradicted")
     assert desk.refunds.make_plan(payment.id).refusal_code == "refund_contradicted"
     assert len(desk.list_provider_keys(payment)) == 1
@@ -344,13 +344,13 @@ def test_an_acknowledged_contradiction_hides_no_other_one(
         if is_told_by_payment:
             apply_and_check(desk, payment, make_report(desk.read_refund(refund), payment, state))
         else:
-            desk.probe(refund)
+            desk.probe_refund(refund)
         return [case for case in desk.console.alerts.list_alerts() if case.resolved_at is None]
 
-    payment = desk.paid()
-    refund = desk.ask(payment)
+    payment = desk.make_paid_payment()
+    refund = desk.request_refund(payment)
     control.add_fault("result_after:CANCELED_USER", call="paypay_refund", times=1)
-    assert call_for_code(lambda: desk.approve(refund)) == "provider_refused"
+    assert call_for_code(lambda: desk.approve_refund(refund)) == "provider_refused"
     accepted = {"call": "paypay_refund_details", "action": "set_fields", "fields": {"data.status": "CREATED"}}
     control.add_faults({**accepted, "times": 1})
     (first,) = list_open_cases(RefundState.SUBMITTED)
@@ -371,21 +371,21 @@ def test_a_contradicted_refund_stays_contradicted_after_a_second_sending(
     """PayPay reports that it made an approved refund, and a second sending is refused: the refund waits for people,
     and can't be withdrawn as if nothing had been sent.
     """
-    payment = desk.paid()
-    refund = desk.ask(payment)
+    payment = desk.make_paid_payment()
+    refund = desk.request_refund(payment)
     control.add_fault("result_after:RATE_LIMIT", call="paypay_refund", times=1)
-    assert call_for_code(lambda: desk.approve(refund)) == "rate_limited"
-    assert desk.probe(refund).work.reason == "contradicted"
-    assert call_for_refusal(lambda: desk.withdraw(refund)).detail["reason"] == "nothing_contradicted"
+    assert call_for_code(lambda: desk.approve_refund(refund)) == "rate_limited"
+    assert desk.probe_refund(refund).work.reason == "contradicted"
+    assert call_for_refusal(lambda: desk.withdraw_refund(refund)).detail["reason"] == "nothing_contradicted"
     control.add_fault("result:RATE_LIMIT", call="paypay_refund", times=1)
-    assert call_for_code(lambda: desk.approve(refund)) == "rate_limited"
+    assert call_for_code(lambda: desk.approve_refund(refund)) == "rate_limited"
     found = desk.read_refund(refund)
     assert (found.state, found.work.state, found.work.reason) == (
         RefundState.APPROVED,
         WorkState.NEEDS_REVIEW,
         "contradicted",
     )
-    assert call_for_refusal(lambda: desk.withdraw(refund)).detail["reason"] == "nothing_contradicted"
+    assert call_for_refusal(lambda: desk.withdraw_refund(refund)).detail["reason"] == "nothing_contradicted"
     assert len(desk.list_provider_keys(payment)) == 1
 
 
@@ -393,23 +393,23 @@ def test_a_contradiction_that_is_found_again_stops_the_next_refund(desk: RefundD
     """A case is open, but the refund's work went on without it, as in earlier releases: the question before the next
     refund finds the contradiction again, and that refund isn't sent.
     """
-    payment = desk.paid()
-    refund = desk.ask(payment)
+    payment = desk.make_paid_payment()
+    refund = desk.request_refund(payment)
     control.add_fault("result_after:RATE_LIMIT", call="paypay_refund", times=1)
-    assert call_for_code(lambda: desk.approve(refund)) == "rate_limited"
-    assert desk.probe(refund).work.reason == "contradicted"
+    assert call_for_code(lambda: desk.approve_refund(refund)) == "rate_limited"
+    assert desk.probe_refund(refund).work.reason == "contradicted"
     desk.sql("DROP TRIGGER guard_refunds_update")
     desk.sql("UPDATE refunds SET work_state = 'scheduled', work_reason = 'submission'")
-    assert desk.withdraw(refund).state is RefundState.WITHDRAWN
-    refusal = call_for_refusal(lambda: desk.approve(desk.ask(payment, "500")))
+    assert desk.withdraw_refund(refund).state is RefundState.WITHDRAWN
+    refusal = call_for_refusal(lambda: desk.approve_refund(desk.request_refund(payment, "500")))
     assert (refusal.code, refusal.detail["reason"]) == ("in_progress", "nothing_contradicted")
     assert desk.list_provider_keys(payment) == [desk.read_refund(refund).provider_refund_key]
 
 
 def test_a_probe_of_an_unsent_refund_sends_nothing(desk: RefundDesk, control: SandboxControl) -> None:
     """A probe of a refund that was never sent sends nothing."""
-    refund = desk.ask(desk.paid())
-    assert desk.probe(refund) == refund
+    refund = desk.request_refund(desk.make_paid_payment())
+    assert desk.probe_refund(refund) == refund
     assert control.read_requests(call="paypay_refund_details") == []
 
 
@@ -419,7 +419,7 @@ def test_no_probe_while_a_refund_is_sent(desk: RefundDesk) -> None:
     desk.sql(
         "UPDATE operations SET state = 'calling', lease_expires = 9000000000000000 WHERE action = 'refund.submit'"
     )
-    refusal = call_for_refusal(lambda: desk.probe(refund))
+    refusal = call_for_refusal(lambda: desk.probe_refund(refund))
     assert (refusal.code, refusal.detail["holder"]["operator"]) == ("in_progress", "lead-b")  # type: ignore[index]
 
 
@@ -478,10 +478,10 @@ def test_a_payments_details_that_do_not_fit(desk: RefundDesk) -> None:
 
 def test_repeated_reports_of_a_failed_refund_open_one_case(desk: RefundDesk, control: SandboxControl) -> None:
     """Repeated reports that a failed refund was made open one case."""
-    payment = desk.paid()
-    refund = desk.ask(payment)
+    payment = desk.make_paid_payment()
+    refund = desk.request_refund(payment)
     control.add_fault("result:CANCELED_USER", call="paypay_refund", times=1)
-    assert call_for_code(lambda: desk.approve(refund)) == "provider_refused"
+    assert call_for_code(lambda: desk.approve_refund(refund)) == "provider_refused"
     failed = desk.read_refund(refund)
     for _ in range(3):
         assert apply_and_check(desk, payment, make_report(failed, payment, RefundState.COMPLETED))

@@ -17,7 +17,7 @@ def set_aside(desk: RefundDesk, payment: Payment, minor: int = 300) -> int:
         desk.sql(f"INSERT INTO accounts ({named}) VALUES (1, '1180301018771', 'JPY', 3000)")
     assert desk.context.database.write(lambda tx: payments.set_amount_aside(tx.conn, payment.id, minor, now))
     return desk.context.database.write(
-        lambda tx: set_asides.insert_set_aside(tx.conn, desk.payment(payment.id), 1, minor, now)
+        lambda tx: set_asides.insert_set_aside(tx.conn, desk.read_payment(payment.id), 1, minor, now)
     )
 
 
@@ -34,19 +34,19 @@ def run_and_count_requests(desk: RefundDesk) -> int:
 def test_two_approvers_send_a_refund_requested_by_the_program(desk: RefundDesk) -> None:
     """The program requests the refund at once and only once; the second approver's vote sends it."""
     desk.insert_team()
-    payment = desk.paid()
+    payment = desk.make_paid_payment()
     item = set_aside(desk, payment)
     assert (run_and_count_requests(desk), run_and_count_requests(desk)) == (1, 0)
     (refund,) = list_refunds(desk)
     facts = (refund.state, refund.maker, refund.amount_minor, refund.set_aside_id, refund.checkers_needed)
     assert facts == (RefundState.REQUESTED, WORKER, 300, item, 2)
     assert desk.list_provider_keys(payment) == []
-    assert call_for_code(lambda: desk.approve(refund, by="op-a")) == "not_allowed"
-    half = desk.approve(refund)
+    assert call_for_code(lambda: desk.approve_refund(refund, by="op-a")) == "not_allowed"
+    half = desk.approve_refund(refund)
     assert (half.state, desk.list_provider_keys(payment)) == (RefundState.REQUESTED, [])
-    assert call_for_code(lambda: desk.approve(refund)) == "same_person"
-    assert call_for_code(lambda: desk.approve(refund, by=" Lead-B")) != "done"
-    assert desk.approve(refund, by="lead-c").state is RefundState.SUBMITTED
+    assert call_for_code(lambda: desk.approve_refund(refund)) == "same_person"
+    assert call_for_code(lambda: desk.approve_refund(refund, by=" Lead-B")) != "done"
+    assert desk.approve_refund(refund, by="lead-c").state is RefundState.SUBMITTED
     desk.move_clock(seconds=31)
     desk.run_due_tasks()
     assert len(desk.list_provider_keys(payment)) == 1
@@ -57,44 +57,44 @@ def test_a_rejected_refund_is_not_requested_again_by_the_program(desk: RefundDes
     """The program doesn't request a rejected or expired refund again; people can, with as many approvers as its
     amount needs.
     """
-    payment, other = desk.paid(), desk.paid("ORD-2")
+    payment, other = desk.make_paid_payment(), desk.make_paid_payment("ORD-2")
     item = set_aside(desk, payment)
     set_aside(desk, other, 200)
     assert run_and_count_requests(desk) == 2
-    desk.reject(list_refunds(desk)[0])
+    desk.reject_refund(list_refunds(desk)[0])
     desk.move_clock(hours=73)
     assert run_and_count_requests(desk) == 0
     assert [one.state for one in list_refunds(desk)] == [RefundState.REJECTED, RefundState.EXPIRED]
-    assert [desk.payment(one.id).set_aside_minor for one in (payment, other)] == [300, 200]
+    assert [desk.read_payment(one.id).set_aside_minor for one in (payment, other)] == [300, 200]
     assert run_and_count_requests(desk) == 0
-    assert desk.ask(payment, "300", set_aside_id=item).checkers_needed == 1
+    assert desk.request_refund(payment, "300", set_aside_id=item).checkers_needed == 1
 
 
 def test_a_set_aside_that_the_rules_exclude_stays_a_case(desk: RefundDesk) -> None:
     """Another refund of the payment is open, or its refund window is over: the program requests nothing for it, and
     handles the other set-asides.
     """
-    busy, old, free = desk.paid(), desk.paid("ORD-2"), desk.paid("ORD-3")
+    busy, old, free = desk.make_paid_payment(), desk.make_paid_payment("ORD-2"), desk.make_paid_payment("ORD-3")
     for payment in (busy, old, free):
         set_aside(desk, payment)
     desk.sql("UPDATE payments SET paid_at = '2020-01-01', version = version + 1 WHERE id = :i", i=old.id)
-    first = desk.ask(busy, "1000")
+    first = desk.request_refund(busy, "1000")
     assert run_and_count_requests(desk) == 1
     assert [one.payment_id for one in list_refunds(desk)] == [busy.id, free.id]
     assert desk.list_refusal_reasons("outside_window") == []
-    desk.withdraw(first)
+    desk.withdraw_refund(first)
     assert run_and_count_requests(desk) == 1
     assert list_refunds(desk)[-1].payment_id == busy.id
-    assert desk.payment(old.id).set_aside_minor == 300
+    assert desk.read_payment(old.id).set_aside_minor == 300
 
 
 def test_set_asides_of_one_payment_are_requested_one_after_the_other(desk: RefundDesk) -> None:
     """Of two set-asides of one payment, the second is requested after the first was decided."""
-    payment = desk.paid()
+    payment = desk.make_paid_payment()
     set_aside(desk, payment)
     set_aside(desk, payment, 200)
     assert (run_and_count_requests(desk), run_and_count_requests(desk)) == (1, 0)
-    desk.reject(list_refunds(desk)[0])
+    desk.reject_refund(list_refunds(desk)[0])
     assert run_and_count_requests(desk) == 1
     assert [one.amount_minor for one in list_refunds(desk)] == [300, 200]
 
@@ -103,7 +103,7 @@ def test_set_asides_of_one_payment_are_requested_one_after_the_other(desk: Refun
 def test_no_person_proposes(desk: RefundDesk, person: str) -> None:
     """A person can't call `propose_refund`, which requests in the name of the program: `not_allowed`."""
     desk.insert_team()
-    item = set_aside(desk, desk.paid())
+    item = set_aside(desk, desk.make_paid_payment())
     with desk.context.database.read() as conn:
         found = set_asides.find(conn, item)
     assert found is not None

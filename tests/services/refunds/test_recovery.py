@@ -22,10 +22,10 @@ ANSWERS = {"paypay": "paypay_refund_details", "atom": "atom_refund_status"}
 
 def make_unknown(desk: RefundDesk, provider: str = "atom", *, happened: bool = False) -> tuple[Payment, Refund]:
     """Return a payment and its refund of 100 units, whose sending got no answer; `happened`: the provider made it."""
-    payment = desk.paid("ORD1", 50_000, provider)
-    refund = desk.ask(payment, "100")
+    payment = desk.make_paid_payment("ORD1", 50_000, provider)
+    refund = desk.request_refund(payment, "100")
     desk.control.add_fault("close_after_charge" if happened else "reset", call=f"{provider}_refund", times=1)
-    assert call_for_code(lambda: desk.approve(refund)) == "outcome_unknown"
+    assert call_for_code(lambda: desk.approve_refund(refund)) == "outcome_unknown"
     return payment, desk.read_refund(refund)
 
 
@@ -40,24 +40,26 @@ def test_failed_takes_two_people(desk: RefundDesk) -> None:
     """
     desk.insert_team()
     payment, refund = make_unknown(desk)
-    first = desk.resolve(refund, "failed", "op-e", proof="not on their list")
+    first = desk.resolve_refund(refund, "failed", "op-e", proof="not on their list")
     assert (first.awaiting, first.record.certainty, first.record.version) == (
         "second_person",
         "unknown",
         refund.version + 1,
     )
     assert desk.refunds.read_refund(refund.id).awaiting == "second_person"
-    assert call_for_code(lambda: desk.resolve(refund, "failed", "op-e")) == "same_person"
-    assert call_for_code(lambda: desk.resolve(refund, "failed", "op-a")) == "not_allowed", "the second is an approver"
-    second = desk.resolve(refund, "failed", "lead-b", proof="their letter of the 20th")
+    assert call_for_code(lambda: desk.resolve_refund(refund, "failed", "op-e")) == "same_person"
+    assert call_for_code(lambda: desk.resolve_refund(refund, "failed", "op-a")) == "not_allowed", (
+        "the second is an approver"
+    )
+    second = desk.resolve_refund(refund, "failed", "lead-b", proof="their letter of the 20th")
     assert (second.awaiting, second.record.state, second.record.certainty) == (None, RefundState.FAILED, "known")
     assert desk.check_payment_agrees(payment).refundable_minor == 50_000
     assert desk.sql("SELECT state FROM operations WHERE id = :id", id=refund.operation_id)[0].state == "failed"
     assert desk.context.spool.list_refunds_holding_amount(desk.context.database_id, payment.id) == ()
-    assert call_for_code(lambda: desk.resolve(refund, "failed", "lead-c")) == "nothing_to_resolve"
+    assert call_for_code(lambda: desk.resolve_refund(refund, "failed", "lead-c")) == "nothing_to_resolve"
 
 
-def roles_that_decide(desk: RefundDesk, refund: Refund) -> tuple[str, ...]:
+def find_deciding_roles(desk: RefundDesk, refund: Refund) -> tuple[str, ...]:
     """Return the roles that may decide now that the refund failed."""
     choices = {one.name: one for one in desk.console.recovery.find_choices("refund", refund.id)}
     return choices["resolve.failed"].allowed_roles
@@ -76,16 +78,16 @@ def test_a_proposal_of_a_former_person_does_not_count(desk: RefundDesk, change: 
     """
     desk.insert_team()
     _, refund = make_unknown(desk)
-    desk.resolve(refund, "failed", "op-e", proof="not on their list")
-    assert roles_that_decide(desk, refund) == ("approver",), "the second one is an approver"
+    desk.resolve_refund(refund, "failed", "op-e", proof="not on their list")
+    assert find_deciding_roles(desk, refund) == ("approver",), "the second one is an approver"
     assert read_waiting(desk, refund) == ("second_person", "waiting_for_approval", 1)
     desk.sql(f"UPDATE operators SET {change} WHERE name = 'op-e'")
-    assert roles_that_decide(desk, refund) == ("approver", "operator")
+    assert find_deciding_roles(desk, refund) == ("approver", "operator")
     assert read_waiting(desk, refund) == (None, "scheduled", 0)
-    first = desk.resolve(refund, "failed", "lead-b", proof="their letter of the 20th")
+    first = desk.resolve_refund(refund, "failed", "lead-b", proof="their letter of the 20th")
     assert (first.awaiting, first.record.certainty) == ("second_person", "unknown")
-    assert call_for_code(lambda: desk.resolve(refund, "failed", "lead-b")) == "same_person"
-    settled = desk.resolve(refund, "failed", "lead-c", proof="their list of the 21st").record
+    assert call_for_code(lambda: desk.resolve_refund(refund, "failed", "lead-b")) == "same_person"
+    settled = desk.resolve_refund(refund, "failed", "lead-c", proof="their list of the 21st").record
     assert (settled.state, settled.certainty) == (RefundState.FAILED, "known")
 
 
@@ -93,14 +95,15 @@ def test_completed_takes_two_people_where_no_read_confirms(desk: RefundDesk) -> 
     """No read confirms the refund: two people must give the same id of the provider."""
     payment, refund = make_unknown(desk, happened=True)
     silence_provider(desk)
-    assert call_for_code(lambda: desk.resolve(refund, "completed", "op-a")) == "usage", "the number is missing"
-    assert desk.resolve(refund, "completed", "op-a", "1519").awaiting == "second_person"
+    assert call_for_code(lambda: desk.resolve_refund(refund, "completed", "op-a")) == "usage", "the number is missing"
+    assert desk.resolve_refund(refund, "completed", "op-a", "1519").awaiting == "second_person"
     shown = desk.readers.payment_details.read_payment(payment.id).record
     assert explain_payment(shown, desk.context.now()).next_step.code == "next.payment_refund_second_person"
     assert (
-        call_for_refusal(lambda: desk.resolve(refund, "completed", "lead-b", "1520")).detail["reason"] == "other_id"
+        call_for_refusal(lambda: desk.resolve_refund(refund, "completed", "lead-b", "1520")).detail["reason"]
+        == "other_id"
     )
-    settled = desk.resolve(refund, "completed", "lead-b", "1519")
+    settled = desk.resolve_refund(refund, "completed", "lead-b", "1519")
     assert (settled.record.state, settled.record.provider_refund_id) == (RefundState.COMPLETED, "1519")
     told = explain_refund(settled.record, desk.context.now())
     assert told.why == "why.refund_decided_by_people", "the gateway confirmed nothing"
@@ -119,17 +122,17 @@ def test_the_answer_is_evidence_of_a_decision_that_is_refused(desk: RefundDesk) 
         source = f"{payment.provider}.refund_status"
         return len(desk.sql("SELECT 1 FROM evidence WHERE source = :source", source=source))
 
-    desk.resolve(refund, "completed", "op-e", "1519")
+    desk.resolve_refund(refund, "completed", "op-e", "1519")
     for person, number, code in (("op-e", "1519", "same_person"), ("lead-b", "1520", "evidence_mismatch")):
         before = count_answers()
-        assert call_for_code(lambda by=person, of=number: desk.resolve(refund, "completed", by, of)) == code
+        assert call_for_code(lambda by=person, of=number: desk.resolve_refund(refund, "completed", by, of)) == code
         assert count_answers() == before + 1
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(
             "console.services.refunds.resolve._refuse_id_of_other_refund", lambda *_: refuse_as_stale(refund)
         )
         before = count_answers()
-        assert call_for_code(lambda: desk.resolve(refund, "completed", "lead-b", "1519")) == "stale_view"
+        assert call_for_code(lambda: desk.resolve_refund(refund, "completed", "lead-b", "1519")) == "stale_view"
         assert count_answers() == before + 1
 
 
@@ -162,10 +165,10 @@ def test_an_answer_about_an_earlier_sending_settles_nothing(
             return Outcome(OutcomeClass.FAILED_DEFINITE, "refund_failed", SendingCertainty.YES)
 
     monkeypatch.setattr(desk.vendors, "get_reader", lambda _name: Overtaken())
-    desk.probe(refund)
+    desk.probe_refund(refund)
     now = desk.read_refund(refund)
     assert (now.state, now.certainty) == (RefundState.SUBMITTING, Certainty.UNKNOWN)
-    assert desk.payment(payment.id).reserved_minor == refund.amount_minor
+    assert desk.read_payment(payment.id).reserved_minor == refund.amount_minor
 
 
 @pytest.mark.parametrize(
@@ -195,11 +198,11 @@ def test_an_answer_overtaken_by_a_refusal_is_compared_with_it(
             return Outcome(kind, told, SendingCertainty.YES, report)
 
     monkeypatch.setattr(desk.vendors, "get_reader", lambda _name: Overtaken())
-    desk.probe(refund)
+    desk.probe_refund(refund)
     monkeypatch.undo()
     now = desk.read_refund(refund)
     assert (now.state, now.certainty, now.work.reason) == (RefundState.FAILED, Certainty.KNOWN, rule)
-    assert call_for_refusal(lambda: desk.ask(payment, "100")).code == "in_progress"
+    assert call_for_refusal(lambda: desk.request_refund(payment, "100")).code == "in_progress"
 
 
 @pytest.mark.parametrize("kind", [OutcomeClass.FAILED_DEFINITE, OutcomeClass.AUTH])
@@ -221,29 +224,29 @@ def test_a_late_refusal_of_an_earlier_sending_settles_nothing(desk: RefundDesk, 
         Certainty.UNKNOWN,
         "a later sending",
     )
-    assert desk.payment(payment.id).reserved_minor == refund.amount_minor
+    assert desk.read_payment(payment.id).reserved_minor == refund.amount_minor
 
 
 @pytest.mark.parametrize("order_of_first", ["ORD-9", "ORD-8"])
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_the_number_of_another_refund_completes_nothing(desk: RefundDesk, provider: str, order_of_first: str) -> None:
     """The given id belongs to another refund at the provider: it doesn't complete this refund."""
-    payment = desk.paid("ORD-9", 50_000, provider)
-    paid_first = payment if order_of_first == "ORD-9" else desk.paid(order_of_first, 50_000, provider)
-    first = desk.approve(desk.ask(paid_first, "100"))
+    payment = desk.make_paid_payment("ORD-9", 50_000, provider)
+    paid_first = payment if order_of_first == "ORD-9" else desk.make_paid_payment(order_of_first, 50_000, provider)
+    first = desk.approve_refund(desk.request_refund(paid_first, "100"))
     number = first.provider_refund_id
     assert number is not None
     desk.control.add_fault("reset", call=f"{provider}_refund", times=1)
-    second = desk.ask(payment, "50")
-    assert call_for_code(lambda: desk.approve(second)) == "outcome_unknown"
+    second = desk.request_refund(payment, "50")
+    assert call_for_code(lambda: desk.approve_refund(second)) == "outcome_unknown"
     silence_provider(desk, provider)
     version = desk.read_refund(second).version
     for person in ("op-a", "lead-b"):
-        refusal = call_for_refusal(lambda who=person: desk.resolve(second, "completed", who, number))
+        refusal = call_for_refusal(lambda who=person: desk.resolve_refund(second, "completed", who, number))
         assert (refusal.code, refusal.detail["reason"]) == ("evidence_mismatch", "used_by_other_record")
     assert (desk.read_refund(second).certainty, desk.read_refund(second).version) == (Certainty.UNKNOWN, version)
     own_key = desk.read_refund(second).provider_refund_key
-    assert desk.resolve(second, "completed", "op-a", own_key).awaiting == "second_person"
+    assert desk.resolve_refund(second, "completed", "op-a", own_key).awaiting == "second_person"
 
 
 @pytest.mark.parametrize("is_first_denied", [False, True])
@@ -254,16 +257,16 @@ def test_an_answer_contradicts_the_refund_with_its_number(desk: RefundDesk, *, i
     _, first = make_unknown(desk, happened=True)
     number = str(desk.control.payments_control.read_refunds(key=first.provider_refund_key)[0]["id"])
     desk.control.add_fault("reset", call="atom_refund", times=1)
-    second = desk.ask(desk.paid("ORD2", 50_000, "atom"), "100")
-    assert call_for_code(lambda: desk.approve(second)) == "outcome_unknown"
+    second = desk.request_refund(desk.make_paid_payment("ORD2", 50_000, "atom"), "100")
+    assert call_for_code(lambda: desk.approve_refund(second)) == "outcome_unknown"
     silence_provider(desk)
     if is_first_denied:
         for person in ("op-a", "lead-b"):
-            desk.resolve(first, "failed", person)
+            desk.resolve_refund(first, "failed", person)
     for person in ("op-a", "lead-b"):
-        desk.resolve(second, "completed", person, number)
+        desk.resolve_refund(second, "completed", person, number)
     desk.control.clear_faults()
-    desk.probe(first)
+    desk.probe_refund(first)
     assert desk.read_refund(first).state is (RefundState.FAILED if is_first_denied else RefundState.COMPLETED)
     decided = desk.read_refund(second)
     assert (decided.state, decided.provider_refund_id) == (RefundState.COMPLETED, number)
@@ -279,13 +282,14 @@ def test_a_number_that_was_proposed_before_is_no_second_half(desk: RefundDesk) -
     """Only the id of the open proposal counts, not one that its person gave in an earlier proposal."""
     _, refund = make_unknown(desk, happened=True)
     silence_provider(desk)
-    desk.resolve(refund, "completed", "op-a", "1519")
-    assert desk.resolve(refund, "completed", "op-a", "1520").awaiting == "second_person"
-    assert call_for_code(lambda: desk.resolve(refund, "completed", "op-a", "1520")) == "same_person"
+    desk.resolve_refund(refund, "completed", "op-a", "1519")
+    assert desk.resolve_refund(refund, "completed", "op-a", "1520").awaiting == "second_person"
+    assert call_for_code(lambda: desk.resolve_refund(refund, "completed", "op-a", "1520")) == "same_person"
     assert (
-        call_for_refusal(lambda: desk.resolve(refund, "completed", "lead-b", "1519")).detail["reason"] == "other_id"
+        call_for_refusal(lambda: desk.resolve_refund(refund, "completed", "lead-b", "1519")).detail["reason"]
+        == "other_id"
     )
-    settled = desk.resolve(refund, "completed", "lead-b", "1520")
+    settled = desk.resolve_refund(refund, "completed", "lead-b", "1520")
     assert settled.record.provider_refund_id == "1520"
 
 
@@ -299,8 +303,11 @@ def test_one_person_decides_a_refund_with_the_providers_confirmation(
     payment, refund = make_unknown(desk, provider, happened=True)
     there = control.payments_control.read_refunds(key=refund.provider_refund_key)[0]
     number = there["id"] if provider == "atom" else refund.provider_refund_key
-    assert call_for_refusal(lambda: desk.resolve(refund, "completed", "op-a", "99")).detail["reason"] == "other_id"
-    settled = desk.resolve(refund, "completed", "op-a", str(number))
+    assert (
+        call_for_refusal(lambda: desk.resolve_refund(refund, "completed", "op-a", "99")).detail["reason"]
+        == "other_id"
+    )
+    settled = desk.resolve_refund(refund, "completed", "op-a", str(number))
     assert (settled.awaiting, settled.record.state) == (None, RefundState.COMPLETED)
     assert desk.check_payment_agrees(payment).refunded_minor == refund.amount_minor
     assert "person" in [item.source for item in desk.refunds.read_refund(refund.id).evidence]
@@ -311,7 +318,7 @@ def test_the_providers_statement_outranks_two_people(desk: RefundDesk) -> None:
     provider's state.
     """
     payment, refund = make_unknown(desk, happened=True)
-    refusal = call_for_refusal(lambda: desk.resolve(refund, "failed", "op-a"))
+    refusal = call_for_refusal(lambda: desk.resolve_refund(refund, "failed", "op-a"))
     assert (refusal.code, refusal.detail["reason"]) == ("evidence_mismatch", "provider_says_otherwise")
     assert desk.read_refund(refund).state in (RefundState.COMPLETED, RefundState.SUBMITTED)
     desk.check_payment_agrees(payment)
@@ -321,22 +328,22 @@ def test_a_different_second_decision_is_a_new_proposal(desk: RefundDesk) -> None
     """A second person decides another outcome: this is a new first proposal, not a confirmation."""
     _, refund = make_unknown(desk)
     silence_provider(desk)
-    desk.resolve(refund, "failed", "op-a")
-    assert desk.resolve(refund, "completed", "lead-b", "1519").awaiting == "second_person"
-    assert desk.resolve(refund, "failed", "lead-c").awaiting == "second_person"
+    desk.resolve_refund(refund, "failed", "op-a")
+    assert desk.resolve_refund(refund, "completed", "lead-b", "1519").awaiting == "second_person"
+    assert desk.resolve_refund(refund, "failed", "lead-c").awaiting == "second_person"
     assert desk.read_refund(refund).certainty is Certainty.UNKNOWN
-    assert desk.resolve(refund, "failed", "lead-b").record.state is RefundState.FAILED
+    assert desk.resolve_refund(refund, "failed", "lead-b").record.state is RefundState.FAILED
 
 
 def test_a_probe_closes_the_proposal_about_a_refund(desk: RefundDesk, control: SandboxControl) -> None:
     """A probe settles the refund: the open proposal is closed."""
     _, refund = make_unknown(desk, "paypay", happened=True)
     silence_provider(desk, "paypay")
-    desk.resolve(refund, "failed", "op-a")
+    desk.resolve_refund(refund, "failed", "op-a")
     control.clear_faults()
-    desk.probe(refund)
+    desk.probe_refund(refund)
     assert desk.refunds.read_refund(refund.id).awaiting is None
-    assert call_for_code(lambda: desk.resolve(refund, "failed", "lead-b")) == "nothing_to_resolve"
+    assert call_for_code(lambda: desk.resolve_refund(refund, "failed", "lead-b")) == "nothing_to_resolve"
 
 
 @pytest.mark.parametrize(
@@ -345,29 +352,29 @@ def test_a_probe_closes_the_proposal_about_a_refund(desk: RefundDesk, control: S
 def test_an_invalid_decision_is_refused(desk: RefundDesk, as_state: str, proof: str, code: str) -> None:
     """A decision with another state than completed or failed, or with empty evidence, is refused."""
     _, refund = make_unknown(desk)
-    assert call_for_code(lambda: desk.resolve(refund, as_state, "op-a", proof=proof)) == code
+    assert call_for_code(lambda: desk.resolve_refund(refund, as_state, "op-a", proof=proof)) == code
 
 
 def test_known_refunds_cannot_be_resolved(desk: RefundDesk) -> None:
     """A requested or an accepted refund can't be resolved by people."""
-    payment = desk.paid()
-    refund = desk.ask(payment)
-    assert call_for_code(lambda: desk.resolve(refund, "failed", "op-a")) == "nothing_to_resolve"
-    desk.approve(refund)
-    assert call_for_code(lambda: desk.resolve(refund, "failed", "op-a")) == "nothing_to_resolve"
+    payment = desk.make_paid_payment()
+    refund = desk.request_refund(payment)
+    assert call_for_code(lambda: desk.resolve_refund(refund, "failed", "op-a")) == "nothing_to_resolve"
+    desk.approve_refund(refund)
+    assert call_for_code(lambda: desk.resolve_refund(refund, "failed", "op-a")) == "nothing_to_resolve"
 
 
 def test_an_accepted_refund_deleted_at_the_provider_needs_two_people(
     desk: RefundDesk, control: SandboxControl
 ) -> None:
     """An accepted refund that the provider no longer has is resolved by two people."""
-    payment = desk.paid()
-    refund = desk.approve(desk.ask(payment))
+    payment = desk.make_paid_payment()
+    refund = desk.approve_refund(desk.request_refund(payment))
     control.add_fault("result:ORDER_NO_LONGER_AVAILABLE", call="paypay_refund_details", times="always")
-    assert desk.probe(refund).work.reason == "order_no_longer_kept"
+    assert desk.probe_refund(refund).work.reason == "order_no_longer_kept"
     key = refund.provider_refund_key
-    assert desk.resolve(refund, "completed", "op-a", key).awaiting == "second_person"
-    assert desk.resolve(refund, "completed", "lead-b", key).record.state is RefundState.COMPLETED
+    assert desk.resolve_refund(refund, "completed", "op-a", key).awaiting == "second_person"
+    assert desk.resolve_refund(refund, "completed", "lead-b", key).record.state is RefundState.COMPLETED
     assert desk.check_payment_agrees(payment).refunded_minor == 1000
 
 
@@ -421,17 +428,17 @@ def test_a_refund_settled_by_a_report_is_not_settled_twice(
     there, others = desk.control.payments_control.read_refunds(key=refund.provider_refund_key)[0], list[Refund]()
     reach = desk.context.failpoints.reach
 
-    def overtaken(name: str) -> None:
+    def settle_before_resolve(name: str) -> None:
         reach(name)
         if name == "before_resolve":
             settle_by_report(desk, refund, reported)
-            others.append(desk.ask(payment, "250"))
+            others.append(desk.request_refund(payment, "250"))
 
     desk.control.payments_control.move_refund(there["key"], answered)
-    monkeypatch.setattr(desk.context.failpoints, "reach", overtaken)
+    monkeypatch.setattr(desk.context.failpoints, "reach", settle_before_resolve)
     number = str(there["id"]) if decision == "completed" else None
-    assert call_for_code(partial(desk.resolve, refund, decision, "op-a", number)) == code
-    ours, now = desk.payment(payment.id), desk.read_refund(refund)
+    assert call_for_code(partial(desk.resolve_refund, refund, decision, "op-a", number)) == code
+    ours, now = desk.read_payment(payment.id), desk.read_refund(refund)
     done, held = (refund.amount_minor * (end is state) for state in (RefundState.COMPLETED, RefundState.SUBMITTED))
     assert (now.state, now.certainty) == (end, Certainty.KNOWN)
     assert (ours.refunded_minor, ours.reserved_minor) == (done, others[0].amount_minor + held)
@@ -443,7 +450,7 @@ def test_a_proposal_that_nobody_can_confirm_says_so(desk: RefundDesk) -> None:
     """While the proposer is the only person who may confirm, the pages of the refund and its payment say so."""
     desk.insert_team()
     payment, refund = make_unknown(desk)
-    desk.resolve(refund, "failed", "lead-b", proof="not on their list")
+    desk.resolve_refund(refund, "failed", "lead-b", proof="not on their list")
 
     def read_next_steps() -> tuple[str, str]:
         of_refund = desk.refunds.read_refund(refund.id).explanation.next_step
@@ -452,7 +459,7 @@ def test_a_proposal_that_nobody_can_confirm_says_so(desk: RefundDesk) -> None:
     usual = ("next.refund_second_person", "next.payment_refund_second_person")
     assert read_next_steps() == usual
     for name in ("lead-c", "lead-d"):
-        desk.disable(name)
+        desk.disable_person(name)
     assert read_next_steps() == ("next.second_person_missing", "next.payment_refund_second_person_missing")
     desk.sql("UPDATE operators SET disabled_at = NULL WHERE name = 'lead-d'")
     assert read_next_steps() == usual

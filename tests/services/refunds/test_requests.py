@@ -20,8 +20,8 @@ _INCREMENT_VERSION_SQL = ", version = version + 1"
 
 def test_a_request_reserves_its_amount_and_sends_nothing(desk: RefundDesk, control: SandboxControl) -> None:
     """A request reserves its amount and waits, nothing is sent, and the facts that the requester saw are stored."""
-    payment = desk.paid()
-    refund = desk.ask(payment, "1000", ticket="T-1")
+    payment = desk.make_paid_payment()
+    refund = desk.request_refund(payment, "1000", ticket="T-1")
     ours = desk.check_payment_agrees(payment)
     assert (refund.state, refund.maker, refund.amount_minor) == (RefundState.REQUESTED, "op-a", 1000)
     assert (ours.reserved_minor, ours.refundable_minor) == (1000, 2300)
@@ -55,9 +55,9 @@ def test_an_invalid_amount_is_refused(desk: RefundDesk, amount: str) -> None:
     """An amount that is zero, negative, too precise, above 10^15 or written with non-ASCII digits is refused as
     `invalid_amount`, and nothing is written.
     """
-    payment = desk.paid()
-    assert call_for_code(lambda: desk.ask(payment, amount)) == "invalid_amount"
-    assert desk.payment(payment.id) == payment
+    payment = desk.make_paid_payment()
+    assert call_for_code(lambda: desk.request_refund(payment, amount)) == "invalid_amount"
+    assert desk.read_payment(payment.id) == payment
 
 
 @pytest.mark.parametrize(
@@ -65,8 +65,8 @@ def test_an_invalid_amount_is_refused(desk: RefundDesk, amount: str) -> None:
 )
 def test_rupees_have_paise(desk: RefundDesk, amount: str, code: str) -> None:
     """An amount in rupees may have two decimals and not more."""
-    payment = desk.paid("ORD1", 50_000, "atom")
-    assert call_for_code(lambda: desk.ask(payment, amount)) == code
+    payment = desk.make_paid_payment("ORD1", 50_000, "atom")
+    assert call_for_code(lambda: desk.request_refund(payment, amount)) == code
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,8 @@ def test_rupees_have_paise(desk: RefundDesk, amount: str, code: str) -> None:
 )
 def test_a_request_above_the_remaining_amount_is_refused(desk: RefundDesk, amount: str, code: str) -> None:
     """An amount up to the last yen that is left is accepted, one yen more is refused, and the refusal is audited."""
-    payment = desk.paid()
-    assert call_for_code(lambda: desk.ask(payment, amount)) == code
+    payment = desk.make_paid_payment()
+    assert call_for_code(lambda: desk.request_refund(payment, amount)) == code
     assert desk.list_refusal_reasons() == ([] if code == "done" else [code])
 
 
@@ -83,69 +83,69 @@ def test_limits_per_refund_and_per_day(desk: RefundDesk) -> None:
     """A refund above the limit is refused, and so is one that exceeds the person's sum of the day; another person has
     a sum of their own.
     """
-    big = desk.paid("BIG", 2_000_000)
-    assert call_for_refusal(lambda: desk.ask(big, "1000001")).detail["reason"] == "per_refund"
+    big = desk.make_paid_payment("BIG", 2_000_000)
+    assert call_for_refusal(lambda: desk.request_refund(big, "1000001")).detail["reason"] == "per_refund"
     for n in range(3):
-        desk.ask(desk.paid(f"ORD-{n}", 1_000_000), "1000000")
-    refusal = call_for_refusal(lambda: desk.ask(big, "1"))
+        desk.request_refund(desk.make_paid_payment(f"ORD-{n}", 1_000_000), "1000000")
+    refusal = call_for_refusal(lambda: desk.request_refund(big, "1"))
     assert (refusal.code, refusal.detail["reason"], refusal.detail["today"]) == (
         "over_limit",
         "per_person_day",
         3_000_000,
     )
-    assert desk.ask(big, "1", by="op-e").maker == "op-e"
+    assert desk.request_refund(big, "1", by="op-e").maker == "op-e"
     desk.move_clock(hours=24 * 20)
-    assert desk.ask(desk.paid("NEXT", 1_000), "1").maker == "op-a", "another day in Japan"
+    assert desk.request_refund(desk.make_paid_payment("NEXT", 1_000), "1").maker == "op-a", "another day in Japan"
 
 
 def test_a_repeated_amount_is_refused_unless_it_is_intended(desk: RefundDesk) -> None:
     """A refund of the same amount and payment within 24 hours is refused, whoever requests it, unless it is marked as
     intended. A refund that ended without effect doesn't count.
     """
-    payment = desk.paid()
-    first = desk.ask(payment, "1000")
-    refusal = call_for_refusal(lambda: desk.ask(payment, "1000", by="op-e"))
+    payment = desk.make_paid_payment()
+    first = desk.request_refund(payment, "1000")
+    refusal = call_for_refusal(lambda: desk.request_refund(payment, "1000", by="op-e"))
     assert (refusal.code, refusal.detail["record"]) == ("possible_repeat", first)
-    assert call_for_code(lambda: desk.ask(payment, "1000", intended_repeat=True)) == "in_progress"
-    desk.withdraw(first)
-    again = desk.ask(payment, "1000")
-    desk.approve(again)
-    assert call_for_code(lambda: desk.ask(payment, "1000")) == "possible_repeat"
-    assert desk.ask(payment, "1000", intended_repeat=True).intended_repeat
+    assert call_for_code(lambda: desk.request_refund(payment, "1000", intended_repeat=True)) == "in_progress"
+    desk.withdraw_refund(first)
+    again = desk.request_refund(payment, "1000")
+    desk.approve_refund(again)
+    assert call_for_code(lambda: desk.request_refund(payment, "1000")) == "possible_repeat"
+    assert desk.request_refund(payment, "1000", intended_repeat=True).intended_repeat
 
 
 def test_the_same_amount_after_a_day_is_no_repeat(desk: RefundDesk) -> None:
     """After 24 hours of the calendar, which aren't scaled like the desk's waits, the same amount isn't a repeat."""
-    payment = desk.paid()
-    desk.approve(desk.ask(payment, "1000"))
+    payment = desk.make_paid_payment()
+    desk.approve_refund(desk.request_refund(payment, "1000"))
     desk.clock.offset += timedelta(hours=25)
-    assert desk.ask(payment, "1000").state is RefundState.REQUESTED
+    assert desk.request_refund(payment, "1000").state is RefundState.REQUESTED
 
 
 def test_a_second_open_refund_of_a_payment_is_refused(desk: RefundDesk) -> None:
     """While a refund of a payment is requested, approved, being sent or unknown, another one is refused; after it was
     accepted, another one can be requested.
     """
-    payment = desk.paid()
-    first = desk.ask(payment, "1000")
-    refusal = call_for_refusal(lambda: desk.ask(payment, "500"))
+    payment = desk.make_paid_payment()
+    first = desk.request_refund(payment, "1000")
+    refusal = call_for_refusal(lambda: desk.request_refund(payment, "500"))
     assert (refusal.code, refusal.detail["record"]) == ("in_progress", first)
     desk.control.add_fault("close_after_charge", call="paypay_refund", times=1)
-    assert call_for_code(lambda: desk.approve(first)) == "outcome_unknown"
-    assert call_for_code(lambda: desk.ask(payment, "500")) == "in_progress"
-    desk.probe(first)
-    assert desk.ask(payment, "500").state is RefundState.REQUESTED
+    assert call_for_code(lambda: desk.approve_refund(first)) == "outcome_unknown"
+    assert call_for_code(lambda: desk.request_refund(payment, "500")) == "in_progress"
+    desk.probe_refund(first)
+    assert desk.request_refund(payment, "500").state is RefundState.REQUESTED
 
 
 def test_only_one_of_simultaneous_requests_is_stored(desk: RefundDesk) -> None:
     """Eight people request a refund of one payment at the same moment: one refund and one reservation are made, and
     seven requests are refused.
     """
-    payment, start, told = desk.paid(), Barrier(8), list[str]()
+    payment, start, told = desk.make_paid_payment(), Barrier(8), list[str]()
 
     def request_refund(n: int) -> None:
         start.wait()
-        told.append(call_for_code(lambda: desk.ask(payment, str(2000 + n), by=f"op-{n}")))
+        told.append(call_for_code(lambda: desk.request_refund(payment, str(2000 + n), by=f"op-{n}")))
 
     threads = [Thread(target=request_refund, args=(n,)) for n in range(8)]
     for thread in threads:
@@ -158,9 +158,9 @@ def test_only_one_of_simultaneous_requests_is_stored(desk: RefundDesk) -> None:
 
 def test_a_refund_after_the_refund_period_is_refused(desk: RefundDesk, control: SandboxControl) -> None:
     """After the last second of the 365th Japanese day PayPay accepts no refund, and neither does the service."""
-    payment = desk.paid()
+    payment = desk.make_paid_payment()
     desk.clock.offset += timedelta(days=367)
-    assert call_for_refusal(lambda: desk.ask(payment)).detail["reason"] == "window"
+    assert call_for_refusal(lambda: desk.request_refund(payment)).detail["reason"] == "window"
     assert desk.refunds.make_plan(payment.id).refusal_code == "refund_window_over"
     assert control.read_requests(call="paypay_refund") == []
 
@@ -170,37 +170,37 @@ def test_a_refund_outside_the_contract_is_refused(home: Path, control: SandboxCo
     from dataclasses import replace
 
     with open_refund_desk(home, control) as desk:
-        payment = desk.paid()
+        payment = desk.make_paid_payment()
         line = desk.vendors.get_adapter("paypay")._whole._sender  # type: ignore[attr-defined]
         line.config = replace(line.config, allows_repeated_refunds=False)
-        desk.approve(desk.ask(payment, "1000"))
-        refusal = call_for_refusal(lambda: desk.ask(payment, "500"))
+        desk.approve_refund(desk.request_refund(payment, "1000"))
+        refusal = call_for_refusal(lambda: desk.request_refund(payment, "500"))
         assert (refusal.code, refusal.detail["reason"]) == ("outside_window", "repeated")
         assert desk.refunds.make_plan(payment.id).refusal_code == "refund_repeated"
 
 
 def test_a_request_on_an_old_view_is_refused(desk: RefundDesk) -> None:
     """A request with an earlier version of the payment is refused; the error has the present facts."""
-    payment = desk.paid()
-    refusal = call_for_refusal(lambda: desk.ask(payment, saw=payment.version - 1))
+    payment = desk.make_paid_payment()
+    refusal = call_for_refusal(lambda: desk.request_refund(payment, saw=payment.version - 1))
     assert (refusal.code, refusal.detail["changed"]["version"]["now"]) == ("stale_view", payment.version)  # type: ignore[index]
-    assert desk.ask(payment, saw=payment.version).state is RefundState.REQUESTED
+    assert desk.request_refund(payment, saw=payment.version).state is RefundState.REQUESTED
 
 
 @pytest.mark.parametrize("reason", ["", "   ", "x" * 256])
 def test_a_reason_is_needed(desk: RefundDesk, reason: str) -> None:
     """A request needs a reason that approvers and PayPay can accept."""
-    payment = desk.paid()
-    assert call_for_code(lambda: desk.ask(payment, reason=reason)) == "usage"
+    payment = desk.make_paid_payment()
+    assert call_for_code(lambda: desk.request_refund(payment, reason=reason)) == "usage"
 
 
 def test_operators_and_approvers_request_refunds(desk: RefundDesk) -> None:
     """Operators and approvers can request refunds, an auditor can't."""
     desk.insert_team()
-    payment = desk.paid()
-    assert call_for_code(lambda: desk.ask(payment, by="aud-f")) == "not_allowed"
-    assert call_for_code(lambda: desk.ask(payment, by="nobody")) == "not_allowed"
-    assert desk.ask(payment, by="lead-b").maker == "lead-b"
+    payment = desk.make_paid_payment()
+    assert call_for_code(lambda: desk.request_refund(payment, by="aud-f")) == "not_allowed"
+    assert call_for_code(lambda: desk.request_refund(payment, by="nobody")) == "not_allowed"
+    assert desk.request_refund(payment, by="lead-b").maker == "lead-b"
 
 
 @pytest.mark.parametrize(
@@ -221,10 +221,10 @@ def test_operators_and_approvers_request_refunds(desk: RefundDesk) -> None:
 )
 def test_a_plan_says_why_not(desk: RefundDesk, spoil: Callable[[RefundDesk, Payment], object], off: str) -> None:
     """The plan has the reason why no refund can be requested now, and a request is refused as well."""
-    payment = desk.paid()
+    payment = desk.make_paid_payment()
     spoil(desk, payment)
     assert desk.refunds.make_plan(payment.id).refusal_code == off
-    assert call_for_code(lambda: desk.ask(payment, "700")) in ("exceeds_captured", "in_progress")
+    assert call_for_code(lambda: desk.request_refund(payment, "700")) in ("exceeds_captured", "in_progress")
 
 
 def test_a_plan_has_amounts_limits_and_approvers(desk: RefundDesk) -> None:
@@ -232,7 +232,7 @@ def test_a_plan_has_amounts_limits_and_approvers(desk: RefundDesk) -> None:
     period are needed.
     """
     desk.insert_team()
-    payment = desk.paid(minor=900_000)
+    payment = desk.make_paid_payment(minor=900_000)
     with desk.console.acting_as("lead-d"):
         plan = desk.refunds.make_plan(payment.id, "600000")
     assert (plan.refusal_code, plan.money.refundable, plan.needs_second_checker) == (None, 900_000, True)
@@ -245,24 +245,24 @@ def test_a_plan_has_amounts_limits_and_approvers(desk: RefundDesk) -> None:
 def test_real_money_needs_a_server(home: Path, control: SandboxControl) -> None:
     """SQLite can't enforce two people: refunds are sent only to providers on this machine."""
     with open_refund_desk(home, control) as desk:
-        payment = desk.paid()
+        payment = desk.make_paid_payment()
         urls = {**desk.context.settings.provider_urls, "paypay": "https://apigw.paypay.ne.jp"}
         object.__setattr__(desk.context.settings, "provider_urls", urls)
-        refusal = call_for_refusal(lambda: desk.ask(payment))
+        refusal = call_for_refusal(lambda: desk.request_refund(payment))
         assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "sqlite_refund")
         assert desk.refunds.make_plan(payment.id).refusal_code == "refund_sqlite"
 
 
 def test_a_lost_refund_in_the_spool_prevents_another_request(desk: RefundDesk) -> None:
     """The spool has a refund that the database lost: no other refund of its payment can be requested."""
-    payment = desk.paid()
+    payment = desk.make_paid_payment()
     sent = ("refund.submit", None, None, 77, "lead-b", "desk", desk.context.now(), "f")
     lost = Intent(
         "op-lost", desk.context.database_id, *sent, payment_id=payment.id, provider_key="RFD-LOST", amount_minor=500
     )
     desk.context.spool.store_intent(lost)
     desk.context.spool.mark_calling(lost.operation_id)
-    refusal = call_for_refusal(lambda: desk.ask(payment))
+    refusal = call_for_refusal(lambda: desk.request_refund(payment))
     assert (refusal.code, refusal.detail["source"], refusal.detail["operation_id"]) == (
         "in_progress",
         "desk",
@@ -270,34 +270,34 @@ def test_a_lost_refund_in_the_spool_prevents_another_request(desk: RefundDesk) -
     )
     assert desk.refunds.make_plan(payment.id).refusal_code == "refund_only_desk_knows"
     desk.context.spool.mark_ended("op-lost", holds_claim=False)
-    assert desk.ask(payment).state is RefundState.REQUESTED
+    assert desk.request_refund(payment).state is RefundState.REQUESTED
 
 
 def test_a_set_aside_is_refunded_only_as_a_whole(desk: RefundDesk) -> None:
     """Only the whole of a set-aside can be refunded. A rejected one is set aside again; a completed
     one is refunded.
     """
-    payment = desk.paid()
+    payment = desk.make_paid_payment()
     now = desk.context.now()
     assert desk.context.database.write(lambda tx: payments.set_amount_aside(tx.conn, payment.id, 300, now))
     desk.sql(
         "INSERT INTO accounts(id, corporation_number, currency, limit_minor) VALUES (1, '1180301018771', 'JPY', 3000)"
     )
     item = desk.context.database.write(
-        lambda tx: set_asides.insert_set_aside(tx.conn, desk.payment(payment.id), 1, 300, now)
+        lambda tx: set_asides.insert_set_aside(tx.conn, desk.read_payment(payment.id), 1, 300, now)
     )
-    assert call_for_code(lambda: desk.ask(payment, "200", set_aside_id=item)) == "exceeds_captured"
-    assert call_for_code(lambda: desk.ask(payment, "300", set_aside_id=99)) == "not_found"
-    first = desk.ask(payment, "300", set_aside_id=item)
-    assert (desk.payment(payment.id).set_aside_minor, desk.payment(payment.id).reserved_minor) == (0, 300)
-    assert call_for_code(lambda: desk.ask(payment, "300", set_aside_id=item, intended_repeat=True)) in (
+    assert call_for_code(lambda: desk.request_refund(payment, "200", set_aside_id=item)) == "exceeds_captured"
+    assert call_for_code(lambda: desk.request_refund(payment, "300", set_aside_id=99)) == "not_found"
+    first = desk.request_refund(payment, "300", set_aside_id=item)
+    assert (desk.read_payment(payment.id).set_aside_minor, desk.read_payment(payment.id).reserved_minor) == (0, 300)
+    assert call_for_code(lambda: desk.request_refund(payment, "300", set_aside_id=item, intended_repeat=True)) in (
         "in_progress",
         "already_decided",
     )
-    desk.reject(first)
-    assert (desk.payment(payment.id).set_aside_minor, desk.payment(payment.id).reserved_minor) == (300, 0)
-    second = desk.ask(payment, "300", set_aside_id=item)
-    desk.approve(second)
+    desk.reject_refund(first)
+    assert (desk.read_payment(payment.id).set_aside_minor, desk.read_payment(payment.id).reserved_minor) == (300, 0)
+    second = desk.request_refund(payment, "300", set_aside_id=item)
+    desk.approve_refund(second)
     desk.move_clock(seconds=31)
     desk.run_due_tasks()
     with desk.context.database.read() as conn:
@@ -314,10 +314,10 @@ def test_risk_signals_are_stored_with_the_requesters_comments(desk: RefundDesk) 
     """The request stores each risk signal (another payment of the same sum, earlier refunds of the order) with the
     requester's answer.
     """
-    payment = desk.paid(payer="payer-1")
-    twin = desk.paid("ORD-1b", order=False)
+    payment = desk.make_paid_payment(payer="payer-1")
+    twin = desk.make_paid_payment("ORD-1b", order=False)
     desk.sql("UPDATE payments SET order_id = :o, version = version + 1 WHERE id = :i", o=payment.order_id, i=twin.id)
-    desk.approve(desk.ask(payment, "1000"))
+    desk.approve_refund(desk.request_refund(payment, "1000"))
     hits = {hit.rule: hit for hit in desk.refunds.make_plan(payment.id, "1005").risk_signals}
     assert {"double_charge", "similar_amount"} <= set(hits)
     assert (hits["double_charge"].kind, hits["double_charge"].id) == ("payment", twin.id)

@@ -14,7 +14,7 @@ def check_rules(desk: RefundDesk, *, minor: int = 1_000, aside: int | None = Non
     """Return for each rule whether it allows a new refund of `minor` yen, from the set-aside money of `aside` yen if
     given.
     """
-    payment = desk.paid()
+    payment = desk.make_paid_payment()
     with desk.context.database.read() as conn:
         seen = read_facts(desk.context, conn, payment, "op-a")
     found = check_refund_rules(
@@ -38,7 +38,7 @@ def test_a_refund_of_set_aside_money_is_limited_by_the_set_aside(desk: RefundDes
 @pytest.mark.parametrize(("after", "holds"), [(timedelta(0), True), (timedelta(microseconds=1), False)])
 def test_the_last_instant_of_the_window(desk: RefundDesk, after: timedelta, holds: bool) -> None:
     """A refund at the very end of the provider's window is allowed, one microsecond later it is refused."""
-    payment = desk.paid()
+    payment = desk.make_paid_payment()
     until = desk.vendors.get_reader("paypay").find_refund_deadline(payment.paid_at) if payment.paid_at else None
     assert until is not None
     desk.clock.stop()
@@ -52,8 +52,8 @@ def test_the_last_instant_of_the_window(desk: RefundDesk, after: timedelta, hold
 
 def test_a_refund_with_one_of_two_votes_is_not_sent(desk: RefundDesk) -> None:
     """A refund in the state `approved` has one vote where two are needed: sending it is refused."""
-    payment = desk.paid(minor=900_000)
-    refund = desk.approve(desk.approve(desk.ask(payment, "600000")), by="lead-c")
+    payment = desk.make_paid_payment(minor=900_000)
+    refund = desk.approve_refund(desk.approve_refund(desk.request_refund(payment, "600000")), by="lead-c")
     assert (refund.state, refund.checkers_needed, len(refund.checkers)) == (RefundState.APPROVED, 2, 2)
     desk.move_clock(minutes=15, seconds=1)
     for (trigger,) in desk.sql("SELECT name FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'approvals'"):

@@ -27,7 +27,7 @@ def count_requested_and_approved(desk: RefundDesk) -> list[tuple[int, int]]:
 def give_back_twice(desk: RefundDesk) -> None:
     """Request and approve two refunds of 100 yen of the same payer."""
     for number in ("EARLIER-1", "EARLIER-2"):
-        desk.approve(desk.ask(desk.paid(number, payer="pat@example.com"), "100"))
+        desk.approve_refund(desk.request_refund(desk.make_paid_payment(number, payer="pat@example.com"), "100"))
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_condition_needs_two_approvers(desk: RefundDesk, name: str, value: int
     ten days old. A limit below the fact needs two approvers; one of another currency, or no limit, needs one.
     """
     give_back_twice(desk)
-    payment = desk.paid(payer="pat@example.com")
+    payment = desk.make_paid_payment(payer="pat@example.com")
     age = timedelta(days=10, hours=-1)
     desk.sql(
         "UPDATE payments SET paid_at = :at, version = version + 1 WHERE id = :id",
@@ -59,22 +59,22 @@ def test_a_condition_needs_two_approvers(desk: RefundDesk, name: str, value: int
     set_condition(desk, name, value)
     plan = desk.refunds.make_plan(payment.id, "1000")
     assert plan.second_checker_reasons == ((name,) if needed == 2 else ())
-    refund = desk.ask(payment, "1000")
+    refund = desk.request_refund(payment, "1000")
     assert refund.checkers_needed == needed
-    first = desk.approve(refund, "lead-b")
+    first = desk.approve_refund(refund, "lead-b")
     assert first.state.value == ("requested" if needed == 2 else "submitted")
     if needed == 2:
-        assert desk.approve(refund, "lead-c").state.value == "submitted"
+        assert desk.approve_refund(refund, "lead-c").state.value == "submitted"
         entries = desk.sql("SELECT detail FROM audit_log WHERE what = 'refund.requested' ORDER BY id DESC LIMIT 1")
         assert name in str(entries[0][0])
 
 
 def test_a_payment_of_unknown_age_needs_two(desk: RefundDesk) -> None:
     """A payment without a time of payment counts as too old, so its refund needs two approvers."""
-    payment = desk.paid()
+    payment = desk.make_paid_payment()
     desk.sql("UPDATE payments SET paid_at = NULL, version = version + 1 WHERE id = :id", id=payment.id)
     set_condition(desk, "second_checker_age", 36_500)
-    assert desk.ask(payment, "1000").checkers_needed == 2
+    assert desk.request_refund(payment, "1000").checkers_needed == 2
 
 
 @pytest.mark.parametrize("change", ["roles = 'operator'", "disabled_at = '2026-11-20 00:00:00'"])
@@ -82,15 +82,15 @@ def test_a_vote_of_a_former_approver_does_not_count(desk: RefundDesk, change: st
     """The vote of an approver who lost the role or was disabled isn't one of the two."""
     desk.insert_team()
     set_condition(desk, "second_above_paypay", 999)
-    refund = desk.ask(desk.paid())
-    desk.approve(refund, "lead-b")
+    refund = desk.request_refund(desk.make_paid_payment())
+    desk.approve_refund(refund, "lead-b")
     assert desk.read_refund(refund).checkers == ("lead-b",)
     desk.sql(f"UPDATE operators SET {change} WHERE name = 'lead-b'")
     assert desk.read_refund(refund).checkers == ()
-    half = desk.approve(refund, "lead-c")
+    half = desk.approve_refund(refund, "lead-c")
     assert (half.state.value, half.checkers) == ("requested", ("lead-c",))
     assert count_requested_and_approved(desk) == [(1, 0)]
-    assert desk.approve(refund, "lead-d").state.value == "submitted"
+    assert desk.approve_refund(refund, "lead-d").state.value == "submitted"
 
 
 def test_a_rejected_refund_was_never_approved(desk: RefundDesk) -> None:
@@ -99,11 +99,11 @@ def test_a_rejected_refund_was_never_approved(desk: RefundDesk) -> None:
     """
     desk.insert_team()
     set_condition(desk, "second_above_paypay", 999)
-    refund = desk.ask(desk.paid())
-    desk.approve(refund, "lead-b")
+    refund = desk.request_refund(desk.make_paid_payment())
+    desk.approve_refund(refund, "lead-b")
     desk.sql("UPDATE operators SET roles = 'operator' WHERE name = 'lead-b'")
-    desk.approve(refund, "lead-c")
-    desk.reject(refund, "lead-d")
+    desk.approve_refund(refund, "lead-c")
+    desk.reject_refund(refund, "lead-d")
     assert count_requested_and_approved(desk) == [(1, 0)]
 
 
@@ -113,18 +113,18 @@ def test_a_limit_that_was_lowered_since_needs_two(desk: RefundDesk, name: str) -
     the payer's refunds count as they were at the request.
     """
     desk.insert_team()
-    refund = desk.ask(desk.paid(), "3000")
+    refund = desk.request_refund(desk.make_paid_payment(), "3000")
     for condition in ("second_checker_today", "second_checker_payer", "second_checker_age"):
         set_condition(desk, condition, 0)
     lower_limit(desk, name, 3_000)
     assert desk.read_refund(refund).checkers_needed == 1
     lower_limit(desk, name, 2_999)
     assert desk.refunds.read_refund(refund.id).needed_checkers == 2
-    half = desk.approve(refund, "lead-b")
+    half = desk.approve_refund(refund, "lead-b")
     assert (half.state.value, half.checkers) == ("requested", ("lead-b",))
     told = explain_refund(half, desk.context.now())
     assert (told.why, told.facts["given"], told.facts["needed"]) == ("why.refund_half_approved", 1, 2)
-    assert desk.approve(refund, "lead-c").state.value == "submitted"
+    assert desk.approve_refund(refund, "lead-c").state.value == "submitted"
 
 
 def test_a_limit_that_was_lowered_after_the_approval_stops_the_sending(
@@ -134,17 +134,17 @@ def test_a_limit_that_was_lowered_after_the_approval_stops_the_sending(
     and can be withdrawn.
     """
     desk.insert_team()
-    payment = desk.paid()
-    refund = desk.ask(payment, "3000")
+    payment = desk.make_paid_payment()
+    refund = desk.request_refund(payment, "3000")
     with control.outage_during():
-        assert call_for_code(lambda: desk.approve(refund)) == "provider_unreachable"
+        assert call_for_code(lambda: desk.approve_refund(refund)) == "provider_unreachable"
     lower_limit(desk, "second_checker_above", 2_999)
     desk.move_clock(hours=1)
     desk.run_due_tasks()
     kept = desk.read_refund(refund)
     assert (kept.state.value, kept.work.reason, desk.list_provider_keys(payment)) == ("approved", "not_sent", [])
-    assert call_for_refusal(lambda: desk.approve(refund)).detail["reason"] == "not_approved"
-    assert desk.withdraw(refund).state.value == "withdrawn"
+    assert call_for_refusal(lambda: desk.approve_refund(refund)).detail["reason"] == "not_approved"
+    assert desk.withdraw_refund(refund).state.value == "withdrawn"
 
 
 def lower_limit(desk: RefundDesk, name: str, value: int) -> None:

@@ -20,7 +20,7 @@ from tests.support.simulated_crash import SimulatedCrash, simulate_crash
 
 def approve_and_expect(desk: RefundDesk, refund: Refund, code: str) -> Refund:
     """Approve the refund, assert that this error code is raised with the stored refund, and return the refund."""
-    refusal = call_for_refusal(lambda: desk.approve(refund))
+    refusal = call_for_refusal(lambda: desk.approve_refund(refund))
     assert refusal.code == code, refusal.detail
     found = desk.read_refund(refund)
     assert refusal.detail["record"] == found
@@ -31,8 +31,8 @@ def test_the_key_is_stored_before_the_first_request_leaves(desk: RefundDesk, con
     """During the call to the provider the stored refund already has its key and time, and its operation is being
     sent.
     """
-    payment = desk.paid()
-    refund = desk.ask(payment)
+    payment = desk.make_paid_payment()
+    refund = desk.request_refund(payment)
     seen = []
     vendor = desk.vendors.get_adapter("paypay")
     refund_there = vendor.refund
@@ -46,7 +46,7 @@ def test_the_key_is_stored_before_the_first_request_leaves(desk: RefundDesk, con
         return refund_there(order)  # type: ignore[arg-type]
 
     vendor.refund = read_stored_key  # type: ignore[method-assign, assignment]
-    sent = desk.approve(refund)
+    sent = desk.approve_refund(refund)
     ((row, operation, standing),) = seen
     assert (row.status, row.provider_refund_key, row.sent_count) == ("submitting", sent.provider_refund_key, 1)
     assert (operation.state, operation.idempotency_key) == ("calling", f"idempotent:refund:{payment.id}:op-a:1000")
@@ -74,9 +74,9 @@ def test_a_due_task_sends_a_just_approved_refund(desk: RefundDesk, control: Sand
     """A due task sends the refund just after its approval: the approver gets the sent refund, not an error, and it is
     sent once.
     """
-    refund = desk.ask(desk.paid())
+    refund = desk.request_refund(desk.make_paid_payment())
     desk.context.failpoints = RunsDueTasksBeforeSending(desk)
-    approved = desk.approve(refund)
+    approved = desk.approve_refund(refund)
     assert (approved.state, approved.checkers) == (RefundState.SUBMITTED, ("lead-b",))
     assert len(control.read_requests(call="paypay_refund")) == 1
 
@@ -91,15 +91,15 @@ def test_an_unusable_answer_is_unknown_and_nothing_is_sent_again(
     """An unusable answer makes the refund unknown with its amount reserved: it is probed automatically, and neither
     due tasks nor an approval send it again.
     """
-    payment = desk.paid("ORD1", 50_000, provider)
-    refund = desk.ask(payment, "100")
+    payment = desk.make_paid_payment("ORD1", 50_000, provider)
+    refund = desk.request_refund(payment, "100")
     control.add_fault(fault, call=f"{provider}_refund", times=1)
     unknown = approve_and_expect(desk, refund, "outcome_unknown")
     assert (unknown.state, unknown.certainty) == (RefundState.SUBMITTING, Certainty.UNKNOWN)
     assert (unknown.work.state, unknown.work.reason) == (WorkState.SCHEDULED, "unknown")
     asked = len(control.read_requests(call=f"{provider}_refund"))
-    assert call_for_code(lambda: desk.approve(refund)) in ("in_progress", "already_decided")
-    assert call_for_code(lambda: desk.withdraw(refund)) == "already_decided"
+    assert call_for_code(lambda: desk.approve_refund(refund)) in ("in_progress", "already_decided")
+    assert call_for_code(lambda: desk.withdraw_refund(refund)) == "already_decided"
     desk.run_due_tasks()
     assert len(control.read_requests(call=f"{provider}_refund")) == asked == 1
     assert desk.check_payment_agrees(payment).reserved_minor == refund.amount_minor
@@ -115,9 +115,9 @@ def test_a_refusal_before_execution_keeps_approval_and_key(
     """The provider refused the call before executing it: the refund stays approved, and is sent again later under the
     same key.
     """
-    payment = desk.paid()
+    payment = desk.make_paid_payment()
     control.add_fault(fault, call="paypay_refund", times=1)
-    kept = approve_and_expect(desk, desk.ask(payment), code)
+    kept = approve_and_expect(desk, desk.request_refund(payment), code)
     assert (kept.state, kept.certainty, kept.work.state) == (
         RefundState.APPROVED,
         Certainty.KNOWN,
@@ -140,13 +140,13 @@ def test_an_unreachable_provider_keeps_approval_and_key(
     """The provider is unreachable: nothing was sent, and the approver can send the refund again
     under the same key.
     """
-    payment = desk.paid("ORD1", 50_000, provider)
-    refund = desk.ask(payment, "100")
+    payment = desk.make_paid_payment("ORD1", 50_000, provider)
+    refund = desk.request_refund(payment, "100")
     with control.outage_during():
         kept = approve_and_expect(desk, refund, "provider_unreachable")
     assert (kept.state, kept.certainty, kept.work.reason) == (RefundState.APPROVED, Certainty.KNOWN, "submission")
     assert desk.context.spool.list_refunds_holding_amount(desk.context.database_id, payment.id) == ()
-    sent = desk.approve(refund)
+    sent = desk.approve_refund(refund)
     assert (sent.state, sent.provider_refund_key) == (RefundState.SUBMITTED, kept.provider_refund_key)
     assert desk.list_provider_keys(payment) == [kept.provider_refund_key]
 
@@ -155,7 +155,7 @@ def test_a_refund_with_refused_credentials_needs_a_person(desk: RefundDesk, cont
     """The provider always refuses the credentials: after eight automatic attempts a person must look; the refund
     never becomes failed.
     """
-    refund = desk.ask(desk.paid())
+    refund = desk.request_refund(desk.make_paid_payment())
     control.add_fault("result:UNAUTHORIZED", call="paypay_refund", times="always")
     approve_and_expect(desk, refund, "provider_auth")
     for _ in range(12):
@@ -169,7 +169,7 @@ def test_a_refund_with_refused_credentials_needs_a_person(desk: RefundDesk, cont
     )
     assert found.sent_count == 9
     control.clear_faults()
-    assert desk.approve(refund).state is RefundState.SUBMITTED
+    assert desk.approve_refund(refund).state is RefundState.SUBMITTED
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
@@ -179,7 +179,7 @@ def test_the_age_of_an_unsent_refund_counts_from_its_approval(
     """The age of a refund that can't be sent counts from its approval, however often it was tried, so that the alert
     about the old list is raised in time.
     """
-    refund = desk.ask(desk.paid("ORD1", 50_000, provider), "100")
+    refund = desk.request_refund(desk.make_paid_payment("ORD1", 50_000, provider), "100")
     approved_at = desk.context.now()
     with control.outage_during():
         approve_and_expect(desk, refund, "provider_unreachable")
@@ -201,30 +201,30 @@ def test_an_unsendable_refund_of_a_former_requester_expires(desk: RefundDesk, co
     amount free.
     """
     desk.insert_team()
-    payment = desk.paid()
-    refund = desk.ask(payment)
+    payment = desk.make_paid_payment()
+    refund = desk.request_refund(payment)
     with control.outage_during():
         approve_and_expect(desk, refund, "provider_unreachable")
-    desk.disable("op-a")
+    desk.disable_person("op-a")
     for _ in range(5):
         desk.move_clock(hours=20)
         desk.run_due_tasks()
     expired = desk.read_refund(refund)
     assert (expired.sent_count, expired.state, expired.work.state) == (1, RefundState.EXPIRED, WorkState.NONE)
     assert desk.check_payment_agrees(payment).refundable_minor == payment.captured_minor
-    assert desk.approve(desk.ask(payment, by="op-e")).state is RefundState.SUBMITTED
+    assert desk.approve_refund(desk.request_refund(payment, by="op-e")).state is RefundState.SUBMITTED
     assert len(control.read_requests(call="paypay_refund")) == 1
 
 
 def test_the_age_of_a_resent_refund_counts_from_its_approval(desk: RefundDesk, control: SandboxControl) -> None:
     """PayPay doesn't know a refund, so it is sent again: its age counts from the vote, not from the second answer."""
-    refund = desk.ask(desk.paid())
+    refund = desk.request_refund(desk.make_paid_payment())
     approved_at = desk.context.now()
     control.add_fault("reset", call="paypay_refund", times=1)
     approve_and_expect(desk, refund, "outcome_unknown")
     for _ in range(2):
         desk.move_clock(minutes=4)
-        assert call_for_code(lambda: desk.probe(refund)) in ("done", "outcome_unknown")
+        assert call_for_code(lambda: desk.probe_refund(refund)) in ("done", "outcome_unknown")
     returned = desk.read_refund(refund)
     assert (returned.state, returned.certainty, returned.state_since) == (
         RefundState.APPROVED,
@@ -244,9 +244,9 @@ def test_a_refused_refund_is_failed_and_frees_its_amount(
     """The provider refused the refund: it is failed with the reason, its amount is free, and another refund with
     another key can be requested. Requester and approver see that the provider refused one.
     """
-    payment = desk.paid()
+    payment = desk.make_paid_payment()
     control.add_fault(f"result:{code}", call="paypay_refund", times=1)
-    failed = approve_and_expect(desk, desk.ask(payment), "provider_refused")
+    failed = approve_and_expect(desk, desk.request_refund(payment), "provider_refused")
     assert (failed.state, failed.certainty, failed.work.state) == (
         RefundState.FAILED,
         Certainty.KNOWN,
@@ -256,7 +256,7 @@ def test_a_refused_refund_is_failed_and_frees_its_amount(
     assert desk.check_payment_agrees(payment).refundable_minor == 3300
     signals = {signal.rule: signal.id for signal in desk.refunds.make_plan(payment.id).risk_signals}
     assert signals.get("refused_for_good") == (failed.id if failed.error_code in FINAL_REFUSAL_REASONS else None)
-    again = desk.approve(desk.ask(payment))
+    again = desk.approve_refund(desk.request_refund(payment))
     assert again.state is RefundState.SUBMITTED
     assert again.provider_refund_key != failed.provider_refund_key
     keys = [row[0] for row in desk.sql("SELECT idempotency_key FROM operations WHERE action = 'refund.submit'")]
@@ -267,11 +267,11 @@ def test_a_similar_refund_that_is_our_own(desk: RefundDesk, control: SandboxCont
     """PayPay refuses the call because our own earlier attempt is running: the key is probed first, and nothing is
     sent again.
     """
-    payment = desk.paid()
+    payment = desk.make_paid_payment()
     control.add_fault("result_after:THROTTLED_MULTIPLE_REFUND_REJECTED", call="paypay_refund", times=1)
-    kept = approve_and_expect(desk, desk.ask(payment), "rate_limited")
+    kept = approve_and_expect(desk, desk.request_refund(payment), "rate_limited")
     assert (kept.state, kept.error_code) == (RefundState.APPROVED, "similar_refund_running")
-    assert call_for_code(lambda: desk.withdraw(kept)) == "in_progress", "it may have gone out"
+    assert call_for_code(lambda: desk.withdraw_refund(kept)) == "in_progress", "it may have gone out"
     desk.move_clock(seconds=61)
     desk.run_due_tasks()
     assert desk.read_refund(kept).state in (RefundState.SUBMITTED, RefundState.COMPLETED)
@@ -283,9 +283,9 @@ def test_a_foreign_similar_refund_stops_the_sending(desk: RefundDesk, control: S
     """PayPay refuses the call because of another similar refund, and doesn't know our key: the refund is sent under
     the same key.
     """
-    payment = desk.paid()
+    payment = desk.make_paid_payment()
     control.add_fault("result:THROTTLED_MULTIPLE_REFUND_REJECTED", call="paypay_refund", times=1)
-    kept = approve_and_expect(desk, desk.ask(payment), "rate_limited")
+    kept = approve_and_expect(desk, desk.request_refund(payment), "rate_limited")
     control.add_fault("status:503", call="paypay_refund_details", times=1)
     desk.move_clock(seconds=61)
     desk.run_due_tasks()
@@ -301,13 +301,13 @@ def test_a_foreign_similar_refund_stops_the_sending(desk: RefundDesk, control: S
 @pytest.mark.parametrize("fault", ["other_refund", "other_payment", "other_amount"])
 def test_an_answer_about_something_else(desk: RefundDesk, control: SandboxControl, provider: str, fault: str) -> None:
     """The answer is about another refund: our refund is unknown, and a case is opened."""
-    payment = desk.paid("ORD1", 50_000, provider)
+    payment = desk.make_paid_payment("ORD1", 50_000, provider)
     control.add_fault(fault, call=f"{provider}_refund", times=1)
-    refund = approve_and_expect(desk, desk.ask(payment, "100"), "outcome_unknown")
+    refund = approve_and_expect(desk, desk.request_refund(payment, "100"), "outcome_unknown")
     assert refund.certainty is Certainty.UNKNOWN
     fits_nothing = refund.error_code in ("other_id", "other_payment", "other_amount")
     assert (refund.work.state is WorkState.NEEDS_REVIEW) == fits_nothing, refund
-    desk.probe(refund)
+    desk.probe_refund(refund)
     assert desk.read_refund(refund).state in (RefundState.SUBMITTED, RefundState.COMPLETED)
 
 
@@ -315,16 +315,16 @@ def test_several_partial_refunds_use_the_whole_amount(desk: RefundDesk) -> None:
     """Several partial refunds, each with its own key, refund the whole payment; with the last one the order is
     refunded, too.
     """
-    payment = desk.paid()
+    payment = desk.make_paid_payment()
     for amount in ("1000", "1300", "1000"):
-        desk.approve(desk.ask(payment, amount, intended_repeat=True))
+        desk.approve_refund(desk.request_refund(payment, amount, intended_repeat=True))
         desk.move_clock(seconds=31)
         desk.run_due_tasks()
     ours = desk.check_payment_agrees(payment)
     assert (ours.refunded_minor, ours.refundable_minor, len(set(desk.list_provider_keys(payment)))) == (3300, 0, 3)
     keys = {row[0] for row in desk.sql("SELECT idempotency_key FROM operations WHERE action = 'refund.submit'")}
     assert f"idempotent:refund:{payment.id}:op-a:1000:2" in keys
-    assert call_for_code(lambda: desk.ask(payment, "1")) == "exceeds_captured"
+    assert call_for_code(lambda: desk.request_refund(payment, "1")) == "exceeds_captured"
     with desk.context.database.read() as conn:
         order = orders.find(conn, payment.order_id or 0)
     assert order is not None
@@ -335,11 +335,11 @@ def test_the_database_goes_after_the_answer(desk: RefundDesk, monkeypatch: pytes
     """The database fails after the answer: the encrypted answer is in the spool, the refund is unknown, and the next
     due task delivers the answer.
     """
-    payment = desk.paid()
-    refund = desk.ask(payment)
+    payment = desk.make_paid_payment()
+    refund = desk.request_refund(payment)
     with monkeypatch.context() as patch:
         _break_after_the_call(desk, patch)
-        refusal = call_for_refusal(lambda: desk.approve(refund))
+        refusal = call_for_refusal(lambda: desk.approve_refund(refund))
     assert (refusal.code, refusal.detail["reason"]) == ("outcome_unknown", "not_recorded")
     assert isinstance(refusal.detail["record"], Refund)
     assert refusal.detail["record"].certainty is Certainty.UNKNOWN
@@ -355,10 +355,10 @@ def test_an_answer_delivered_twice_is_recorded_once(desk: RefundDesk, monkeypatc
     """A process ends between COMMIT and the mark in the spool, so that the answer is delivered again: nothing is
     written a second time.
     """
-    refund = desk.ask(desk.paid())
+    refund = desk.request_refund(desk.make_paid_payment())
     with monkeypatch.context() as patch:
         _break_after_the_call(desk, patch)
-        call_for_refusal(lambda: desk.approve(refund))
+        call_for_refusal(lambda: desk.approve_refund(refund))
     desk.context.spool.set_cipher(desk.context.cipher)
     (entry,) = desk.context.spool.list_undelivered_entries(desk.context.database_id)
     assert entry.answer is not None
@@ -381,36 +381,36 @@ def _break_after_the_call(desk: RefundDesk, patch: pytest.MonkeyPatch) -> None:
     vendor, database = desk.vendors.get_adapter("paypay"), desk.context.database
     send = vendor.refund
 
-    def refund(order: object) -> object:
+    def refund_and_break_writes(order: object) -> object:
         outcome = send(order)  # type: ignore[arg-type]
 
-        def broken(_work: object) -> None:
+        def raise_database_locked(_work: object) -> None:
             raise ConsoleError(ErrorCode.DATABASE_LOCKED)
 
-        patch.setattr(database, "write", broken)
+        patch.setattr(database, "write", raise_database_locked)
         return outcome
 
-    patch.setattr(vendor, "refund", refund, raising=False)
+    patch.setattr(vendor, "refund", refund_and_break_writes, raising=False)
 
 
 def test_a_row_that_vanished_is_still_refused(desk: RefundDesk) -> None:
     """The database lost the refund with all its rows: this desk refuses another refund of the payment."""
-    payment = desk.paid()
-    sent = desk.approve(desk.ask(payment))
+    payment = desk.make_paid_payment()
+    sent = desk.approve_refund(desk.request_refund(payment))
     for table in ("refunds", "approvals"):
         desk.sql(f"DROP TRIGGER guard_{table}_delete")
         desk.sql(f"DELETE FROM {table}")
     desk.sql("DROP TRIGGER guard_payments_update")
     desk.sql("UPDATE payments SET reserved_minor = 0, version = version + 1")
-    refusal = call_for_refusal(lambda: desk.ask(payment, "500"))
+    refusal = call_for_refusal(lambda: desk.request_refund(payment, "500"))
     assert (refusal.code, refusal.detail["source"]) == ("in_progress", "desk")
     assert desk.list_provider_keys(payment) == [sent.provider_refund_key]
 
 
 def test_a_sending_that_the_database_forgot_goes_out_under_the_same_key(desk: RefundDesk) -> None:
     """The refund's row is approved again, as after lost commits of a cluster: it is sent under the same key."""
-    payment = desk.paid()
-    sent = desk.approve(desk.ask(payment))
+    payment = desk.make_paid_payment()
+    sent = desk.approve_refund(desk.request_refund(payment))
     for guard in ("refunds_update", "refunds_delete"):
         desk.sql(f"DROP TRIGGER guard_{guard}")
     desk.sql(
@@ -418,7 +418,7 @@ def test_a_sending_that_the_database_forgot_goes_out_under_the_same_key(desk: Re
         " first_sent_at = NULL, last_sent_at = NULL, operation_id = NULL, work_reason = 'submission', version = 2"
     )
     desk.sql("DELETE FROM operations")
-    again = desk.approve(sent)
+    again = desk.approve_refund(sent)
     assert (again.state, again.provider_refund_key) == (RefundState.COMPLETED, sent.provider_refund_key)
     assert len(desk.list_provider_keys(payment)) == 1
 
@@ -429,17 +429,17 @@ def test_a_process_that_dies_during_the_call_leaves_an_unknown_refund(
     """A process dies during the call: after its lease has expired every reader sees the refund as unknown, the next
     due task stores that, and it never becomes failed.
     """
-    payment = desk.paid()
-    refund = desk.ask(payment)
+    payment = desk.make_paid_payment()
+    refund = desk.request_refund(payment)
     vendor = desk.vendors.get_adapter("paypay")
 
     with simulate_crash(desk.context) as vanish:
         vendor.refund = lambda _order: vanish()  # type: ignore[method-assign, assignment]
         with pytest.raises(SimulatedCrash):
-            desk.approve(refund)
+            desk.approve_refund(refund)
     running = desk.read_refund(refund)
     assert (running.state, running.certainty) == (RefundState.SUBMITTING, Certainty.KNOWN)
-    assert call_for_code(lambda: desk.probe(refund)) == "in_progress"
+    assert call_for_code(lambda: desk.probe_refund(refund)) == "in_progress"
     desk.sql("UPDATE operations SET lease_expires = 0")
     seen = desk.read_refund(refund)
     assert (seen.certainty, seen.work.reason) == (Certainty.UNKNOWN, "lapsed")

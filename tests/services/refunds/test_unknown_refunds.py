@@ -57,7 +57,7 @@ def read_open_case(desk: RefundDesk) -> Alert:
     return case
 
 
-def acknowledge(desk: RefundDesk) -> None:
+def acknowledge_case(desk: RefundDesk) -> None:
     """Acknowledge that case as lead-b."""
     with desk.console.acting_as("lead-b"):
         desk.console.alerts.acknowledge(read_open_case(desk).id, "given back by hand")
@@ -74,19 +74,19 @@ NOT_ALLOWED_ERROR = ("not_allowed", "unknown_refund")
 
 def test_a_second_unknown_refund_has_its_own_case(desk: RefundDesk) -> None:
     """A second unknown refund has its own case; after a person has acknowledged that one, the next refund is sent."""
-    payment = desk.paid(minor=50_000)
-    refund = desk.ask(payment, "500")
+    payment = desk.make_paid_payment(minor=50_000)
+    refund = desk.request_refund(payment, "500")
     refund_elsewhere(desk, payment, REFERENCES_FROM_OTHER_SYSTEMS[0])
-    assert read_refusal(lambda: desk.approve(refund)) == NOT_ALLOWED_ERROR
-    acknowledge(desk)
+    assert read_refusal(lambda: desk.approve_refund(refund)) == NOT_ALLOWED_ERROR
+    acknowledge_case(desk)
     refund_elsewhere(desk, payment, REFERENCES_FROM_OTHER_SYSTEMS[1])
-    assert read_refusal(lambda: desk.approve(refund)) == NOT_ALLOWED_ERROR
+    assert read_refusal(lambda: desk.approve_refund(refund)) == NOT_ALLOWED_ERROR
     assert (read_open_case(desk).observed, read_open_case(desk).acknowledged_by) == (
         REFERENCES_FROM_OTHER_SYSTEMS[1],
         None,
     )
-    acknowledge(desk)
-    desk.approve(refund)
+    acknowledge_case(desk)
+    desk.approve_refund(refund)
     assert len(desk.list_provider_keys(payment)) == 3
 
 
@@ -94,22 +94,22 @@ def test_a_refund_made_on_atoms_page_stops_the_next_one(desk: RefundDesk) -> Non
     """Atom has its own answer with the list of refunds: one that a person made on Atom's page stops the next refund
     until it is acknowledged. Without the list nothing is sent.
     """
-    payment = desk.paid(minor=50_000, provider="atom")
-    refund = desk.ask(payment, "450")
+    payment = desk.make_paid_payment(minor=50_000, provider="atom")
+    refund = desk.request_refund(payment, "450")
     refund_elsewhere(desk, payment, "BACKOFFICE-01")
-    assert read_refusal(lambda: desk.approve(refund)) == NOT_ALLOWED_ERROR
+    assert read_refusal(lambda: desk.approve_refund(refund)) == NOT_ALLOWED_ERROR
     assert read_open_case(desk).observed == "BACKOFFICE-01"
     assert desk.list_provider_keys(payment) == ["BACKOFFICE-01"]
-    acknowledge(desk)
+    acknowledge_case(desk)
     refund_elsewhere(desk, payment, "BACKOFFICE-02")
     desk.control.add_fault("html", call="atom_refund_status", times=2)  # at the approval, and before the sending
-    assert call_for_refusal(lambda: desk.approve(refund)).detail["reason"] == "not_opened"
+    assert call_for_refusal(lambda: desk.approve_refund(refund)).detail["reason"] == "not_opened"
     assert desk.list_provider_keys(payment) == ["BACKOFFICE-01", "BACKOFFICE-02"], "sent without a list"
     desk.move_clock(minutes=10)
     desk.run_due_tasks()
     assert desk.list_provider_keys(payment) == ["BACKOFFICE-01", "BACKOFFICE-02"]
     assert read_open_case(desk).observed == "BACKOFFICE-02"
-    acknowledge(desk)
+    acknowledge_case(desk)
     with desk.console.acting_as("lead-b"):
         desk.refunds.submit(refund.id)
     assert len(desk.list_provider_keys(payment)) == 3
@@ -121,16 +121,16 @@ def test_acknowledged_refunds_count_towards_the_paid_amount(desk: RefundDesk, pr
     publishes no limit.
     """
     desk.control.change_settings(accepts_refunds_above_captured=True)
-    payment = desk.paid(minor=50_000, provider=provider)
+    payment = desk.make_paid_payment(minor=50_000, provider=provider)
     per_unit = 100 if provider == "atom" else 1
-    whole = desk.ask(payment, str(50_000 // per_unit))
+    whole = desk.request_refund(payment, str(50_000 // per_unit))
     refund_elsewhere(desk, payment, "BACKOFFICE-01")
-    assert call_for_code(lambda: desk.approve(whole)) in ("not_allowed", "exceeds_captured")
-    acknowledge(desk)
-    assert read_refusal(lambda: desk.approve(whole)) == ("exceeds_captured", "provider")
+    assert call_for_code(lambda: desk.approve_refund(whole)) in ("not_allowed", "exceeds_captured")
+    acknowledge_case(desk)
+    assert read_refusal(lambda: desk.approve_refund(whole)) == ("exceeds_captured", "provider")
     assert desk.list_provider_keys(payment) == ["BACKOFFICE-01"]
-    desk.withdraw(whole)
-    desk.approve(desk.ask(payment, str(49_900 // per_unit)))
+    desk.withdraw_refund(whole)
+    desk.approve_refund(desk.request_refund(payment, str(49_900 // per_unit)))
     assert desk.control.payments_control.read_payment(provider, "ORD-1")["accepted_minor"] == 50_000
 
 
@@ -138,34 +138,34 @@ def test_an_amount_refunded_at_paypay_cannot_be_requested(desk: RefundDesk) -> N
     """PayPay's answer about the payment has a refund that was made elsewhere: its amount is neither offered nor
     accepted in a request. Formerly only the approval was refused.
     """
-    payment = desk.paid(minor=50_000)
+    payment = desk.make_paid_payment(minor=50_000)
     refund_elsewhere(desk, payment, "BACKOFFICE-01")
     desk.control.payments_control.move_refund("BACKOFFICE-01", "completed")
     request_ids = RequestIdService(desk.context, IdempotencyCache())
     PaymentServiceBuilder(
         desk.context, desk.pipeline, desk.vendors, request_ids, desk.readers.payment_details
     ).payments.probe(payment.id)
-    acknowledge(desk)
+    acknowledge_case(desk)
     with desk.console.acting_as("op-a"):
         plan = desk.refunds.make_plan(payment.id)
     assert (plan.payment.requestable_minor, plan.refusal_code) == (49_900, None)
-    too_much = call_for_refusal(lambda: desk.ask(payment, "49901"))
+    too_much = call_for_refusal(lambda: desk.request_refund(payment, "49901"))
     assert (too_much.code, too_much.detail.get("left")) == ("exceeds_captured", 49_900)
-    desk.approve(desk.ask(payment, "49900"))
+    desk.approve_refund(desk.request_refund(payment, "49900"))
     there = desk.control.payments_control.read_payment("paypay", "ORD-1")
     assert there["accepted_minor"] == 50_000
 
 
 def test_an_acknowledged_one_without_an_amount_permits_nothing(desk: RefundDesk) -> None:
     """An acknowledged unknown refund has no amount, so nobody knows how much is left: nothing is sent."""
-    payment = desk.paid(minor=50_000, provider="atom")
-    refund = desk.ask(payment, "450")
+    payment = desk.make_paid_payment(minor=50_000, provider="atom")
+    refund = desk.request_refund(payment, "450")
     refund_elsewhere(desk, payment, "BACKOFFICE-01")
-    assert read_refusal(lambda: desk.approve(refund)) == NOT_ALLOWED_ERROR
-    acknowledge(desk)
+    assert read_refusal(lambda: desk.approve_refund(refund)) == NOT_ALLOWED_ERROR
+    acknowledge_case(desk)
     row = "payInstrument.refundStatusDetails.refundDetails.0.refundStatus.0.refundAmt"
     desk.control.add_fault("set_fields", call="atom_refund_status", times=2, fields={row: None})
-    assert call_for_refusal(lambda: desk.approve(refund)).detail["reason"] == "bad_amount"
+    assert call_for_refusal(lambda: desk.approve_refund(refund)).detail["reason"] == "bad_amount"
     assert desk.list_provider_keys(payment) == ["BACKOFFICE-01"]
 
 
@@ -190,11 +190,14 @@ def test_a_missing_paypay_list_stops_the_next_refund(desk: RefundDesk, fault: di
     """PayPay's answer about the payment has no readable list of refunds, which may hide an unknown one: nothing is
     sent until there is a list.
     """
-    payment = desk.paid(minor=50_000)
+    payment = desk.make_paid_payment(minor=50_000)
     refund_elsewhere(desk, payment, REFERENCES_FROM_OTHER_SYSTEMS[0])
-    refund = desk.ask(payment, "500")
+    refund = desk.request_refund(payment, "500")
     desk.control.add_faults({**fault, "call": "paypay_payment", "times": 100})
-    assert call_for_refusal(lambda: desk.approve(refund)).code in ("provider_answer_unusable", "provider_unreachable")
+    assert call_for_refusal(lambda: desk.approve_refund(refund)).code in (
+        "provider_answer_unusable",
+        "provider_unreachable",
+    )
     assert desk.read_refund(refund).state is RefundState.APPROVED
     desk.move_clock(minutes=2)
     desk.run_due_tasks()
@@ -204,7 +207,7 @@ def test_a_missing_paypay_list_stops_the_next_refund(desk: RefundDesk, fault: di
     desk.run_due_tasks()
     assert desk.list_provider_keys(payment) == [REFERENCES_FROM_OTHER_SYSTEMS[0]]
     assert read_open_case(desk).observed == REFERENCES_FROM_OTHER_SYSTEMS[0]
-    acknowledge(desk)
+    acknowledge_case(desk)
     with desk.console.acting_as("lead-b"):
         desk.refunds.submit(refund.id)
     assert len(desk.list_provider_keys(payment)) == 2
@@ -214,33 +217,33 @@ def test_unknown_refunds_beyond_the_size_of_a_case_stop_the_next_one(desk: Refun
     """There are more unknown refunds than a case has room for: those that a person has not seen aren't acknowledged,
     and stop the next refund.
     """
-    payment = desk.paid(minor=50_000)
-    refund = desk.ask(payment, "500")
+    payment = desk.make_paid_payment(minor=50_000)
+    refund = desk.request_refund(payment, "500")
     refund_elsewhere(desk, payment, *REFERENCES_FROM_OTHER_SYSTEMS[:6])
     for _ in REFERENCES_FROM_OTHER_SYSTEMS:
         if (
-            read_refusal(lambda: desk.approve(refund)) == NOT_ALLOWED_ERROR
+            read_refusal(lambda: desk.approve_refund(refund)) == NOT_ALLOWED_ERROR
             and read_open_case(desk).acknowledged_by is None
         ):
-            acknowledge(desk)
+            acknowledge_case(desk)
         seen = {key for case in desk.console.alerts.list_alerts() for key in case.observed.split(", ")}
         if seen >= set(REFERENCES_FROM_OTHER_SYSTEMS[:6]):
             break
     refund_elsewhere(desk, payment, REFERENCES_FROM_OTHER_SYSTEMS[6])
-    assert read_refusal(lambda: desk.approve(refund)) == NOT_ALLOWED_ERROR
-    acknowledge(desk)
-    desk.approve(refund)
+    assert read_refusal(lambda: desk.approve_refund(refund)) == NOT_ALLOWED_ERROR
+    acknowledge_case(desk)
+    desk.approve_refund(refund)
     assert len(desk.list_provider_keys(payment)) == 8
 
 
 def test_repeated_unknown_refunds_keep_their_case(desk: RefundDesk) -> None:
     """The same unknown refunds are found again, also by a probe of the payment: the case stays the same."""
-    payment = desk.paid(minor=50_000)
-    refund = desk.ask(payment, "500")
+    payment = desk.make_paid_payment(minor=50_000)
+    refund = desk.request_refund(payment, "500")
     refund_elsewhere(desk, payment, *REFERENCES_FROM_OTHER_SYSTEMS[:6])
-    assert read_refusal(lambda: desk.approve(refund)) == NOT_ALLOWED_ERROR
+    assert read_refusal(lambda: desk.approve_refund(refund)) == NOT_ALLOWED_ERROR
     case = read_open_case(desk)
-    assert read_refusal(lambda: desk.approve(refund)) == NOT_ALLOWED_ERROR
+    assert read_refusal(lambda: desk.approve_refund(refund)) == NOT_ALLOWED_ERROR
     assert read_open_case(desk) == case
 
 
@@ -248,23 +251,23 @@ def test_a_known_refund_leaves_the_case_of_unknown_refunds(desk: RefundDesk) -> 
     """The case is full of refunds that the database lost and has again: the one that it still lacks gets into the
     case.
     """
-    payment, amounts = desk.paid(minor=50_000), range(501, 509)
-    request = desk.ask(payment, "501")
+    payment, amounts = desk.make_paid_payment(minor=50_000), range(501, 509)
+    request = desk.request_refund(payment, "501")
 
-    def tell(told: Sequence[str]) -> bool:
+    def open_case(told: Sequence[str]) -> bool:
         return desk.context.write(lambda tx: open_case_of_unknown_refunds(desk.context, tx, payment.id, told))
 
     with desk.context.database.read() as conn:
         keys = [
             find_refund_key(desk.context, conn, replace(request, amount_minor=minor), payment) for minor in amounts
         ]
-    assert tell(keys)
+    assert open_case(keys)
     told = [part.split(" ")[0] for part in read_open_case(desk).observed.split(", ")]
     for minor in amounts:
-        refund = request if minor == request.amount_minor else desk.ask(payment, str(minor))
-        assert desk.approve(refund).provider_refund_key in keys
+        refund = request if minor == request.amount_minor else desk.request_refund(payment, str(minor))
+        assert desk.approve_refund(refund).provider_refund_key in keys
     assert len(told) > 5
-    assert tell(REFERENCES_FROM_OTHER_SYSTEMS[:5])
+    assert open_case(REFERENCES_FROM_OTHER_SYSTEMS[:5])
     assert read_open_case(desk).observed == ", ".join(REFERENCES_FROM_OTHER_SYSTEMS[:4])
 
 
@@ -273,40 +276,40 @@ def test_the_key_of_another_payments_refund_counts_as_unknown(desk: RefundDesk, 
     """A refund of one payment has the key of a refund of another payment: it settles nothing, and stops the next
     refund of its own payment.
     """
-    first, second = desk.paid(minor=50_000), desk.paid("ORD-2", 50_000)
-    refund = desk.ask(first, "500")
+    first, second = desk.make_paid_payment(minor=50_000), desk.make_paid_payment("ORD-2", 50_000)
+    refund = desk.request_refund(first, "500")
     if is_known:
-        refund = desk.approve(refund)
+        refund = desk.approve_refund(refund)
     else:
         desk.control.add_fault("status:503", call="paypay_refund", times=1)
-        assert call_for_refusal(lambda: desk.approve(refund)).code == "outcome_unknown"
+        assert call_for_refusal(lambda: desk.approve_refund(refund)).code == "outcome_unknown"
         refund = desk.read_refund(refund)
     key = refund.provider_refund_key or ""
     order = RefundInstruction(
         key, second.merchant_payment_id, second.provider_payment_id or "", Money(500, "JPY"), desk.context.now()
     )
     assert desk.vendors.get_adapter("paypay").refund(order).found is not None
-    request = desk.ask(second, "700")
-    assert read_refusal(lambda: desk.approve(request)) == NOT_ALLOWED_ERROR
+    request = desk.request_refund(second, "700")
+    assert read_refusal(lambda: desk.approve_refund(request)) == NOT_ALLOWED_ERROR
     assert (read_open_case(desk).subject_id, read_open_case(desk).observed) == (second.id, key)
     assert desk.read_refund(refund) == refund
 
 
 def test_a_full_case_keeps_both_answers_until_it_is_acknowledged(desk: RefundDesk) -> None:
     """The answers about one lost refund and about the payment don't replace each other's content of the full case."""
-    payment, last = desk.paid(minor=50_000), f"{REFERENCES_FROM_OTHER_SYSTEMS[-1]} 100 JPY"
+    payment, last = desk.make_paid_payment(minor=50_000), f"{REFERENCES_FROM_OTHER_SYSTEMS[-1]} 100 JPY"
 
-    def tell(told: Sequence[str]) -> bool:
+    def open_case(told: Sequence[str]) -> bool:
         return desk.context.write(lambda tx: open_case_of_unknown_refunds(desk.context, tx, payment.id, told))
 
     cases = []
     for told in 2 * (REFERENCES_FROM_OTHER_SYSTEMS, [last]):
-        tell(told)
+        open_case(told)
         cases.append(read_open_case(desk).id)
     assert len(set(cases)) == 1
     for _ in REFERENCES_FROM_OTHER_SYSTEMS:
-        acknowledge(desk)
-        if not tell([last]):
+        acknowledge_case(desk)
+        if not open_case([last]):
             break
     assert read_open_case(desk).observed.endswith(last)
 
@@ -325,17 +328,17 @@ def test_a_list_without_a_refund_that_we_know_is_no_list(
     """The gateway's list lacks a refund of ours that it has completed: the list is incomplete and may lack an unknown
     refund, so nothing is sent until it is complete.
     """
-    payment = desk.paid(minor=50_000, provider=provider)
-    first = desk.approve(desk.ask(payment, "100"))
+    payment = desk.make_paid_payment(minor=50_000, provider=provider)
+    first = desk.approve_refund(desk.request_refund(payment, "100"))
     desk.control.payments_control.move_refund(first.provider_refund_key or "", "completed")
     desk.move_clock(hours=2)
     desk.run_due_tasks()
     assert desk.read_refund(first).state is RefundState.COMPLETED
     refund_elsewhere(desk, payment, "BACKOFFICE-01")
     keys = desk.list_provider_keys(payment)
-    second = desk.ask(payment, "250")
+    second = desk.request_refund(payment, "250")
     desk.control.add_faults({**fault, "times": 100})
-    assert call_for_refusal(lambda: desk.approve(second)).code == "provider_answer_unusable"
+    assert call_for_refusal(lambda: desk.approve_refund(second)).code == "provider_answer_unusable"
     assert desk.read_refund(second).state is RefundState.APPROVED
     desk.move_clock(minutes=2)
     desk.run_due_tasks()
@@ -344,7 +347,7 @@ def test_a_list_without_a_refund_that_we_know_is_no_list(
     desk.move_clock(minutes=10)
     desk.run_due_tasks()
     assert read_open_case(desk).observed == "BACKOFFICE-01"
-    acknowledge(desk)
+    acknowledge_case(desk)
     with desk.console.acting_as("lead-b"):
         desk.refunds.submit(second.id)
     assert len(desk.list_provider_keys(payment)) == 3

@@ -14,7 +14,7 @@ def test_a_time_out_is_never_sent_again(seed: int) -> None:
     """An unknown refund is never sent again, whatever people do and however long it takes; only evidence
     settles it.
     """
-    tally = unknowns.time_outs(TIME_OUTS, seed)
+    tally = unknowns.run_refunds_with_timeouts(TIME_OUTS, seed)
     print(f"demand 13: refunds: {tally['again']} re-sends after {tally['time_outs']} time-outs")
     assert tally["again"] == 0
 
@@ -24,6 +24,6 @@ def test_an_effect_around_the_second_not_found(seed: int) -> None:
     """A refund that reaches the provider around the second `not found` exists once there, whether it is found or sent
     again under its key.
     """
-    tally = unknowns.late_effects(EFFECTS, seed)
+    tally = unknowns.run_refunds_with_late_effects(EFFECTS, seed)
     print(f"demand 14: {tally['doubles']} doubles in {tally['effects']} effects, {tally['before']} before the answer")
     assert (tally["doubles"], tally["found"]) == (0, EFFECTS)

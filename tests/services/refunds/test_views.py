@@ -21,9 +21,9 @@ def test_an_approver_sees_amounts_sides_rules_and_history(desk: RefundDesk) -> N
     """The approver sees amounts, sides, rules and history, with the reasons against the refund first; the request
     itself isn't one of them.
     """
-    payment = desk.paid(payer="payer-1")
-    desk.approve(desk.ask(payment, "1000"))
-    refund = desk.ask(payment, "1005")
+    payment = desk.make_paid_payment(payer="payer-1")
+    desk.approve_refund(desk.request_refund(payment, "1000"))
+    refund = desk.request_refund(payment, "1005")
     view = desk.refunds.read_refund(refund.id)
     assert [hit.rule for hit in view.risk_signals] == ["similar_amount"]
     assert view.risk_signals[0].id != refund.id
@@ -37,11 +37,11 @@ def test_an_approver_sees_amounts_sides_rules_and_history(desk: RefundDesk) -> N
 
 def test_an_earlier_refund_of_the_same_amount_is_named_once(desk: RefundDesk) -> None:
     """An earlier refund of the same amount is named once with its present state; the refund itself isn't named."""
-    payment = desk.paid()
-    earlier = desk.approve(desk.ask(payment, "1000"))
-    refund = desk.ask(payment, "1000", intended_repeat=True)
+    payment = desk.make_paid_payment()
+    earlier = desk.approve_refund(desk.request_refund(payment, "1000"))
+    refund = desk.request_refund(payment, "1000", intended_repeat=True)
     desk.control.payments_control.move_refund(earlier.provider_refund_key or "", "completed")
-    desk.probe(earlier)
+    desk.probe_refund(earlier)
     against = desk.refunds.read_refund(refund.id).risk_signals
     assert [(hit.rule, hit.id) for hit in against] == [("exact_lookalike", earlier.id)]
     assert against[0].facts["state"] == "completed"
@@ -52,8 +52,8 @@ def test_an_earlier_refund_of_the_same_amount_is_named_once(desk: RefundDesk) ->
 )
 def test_an_open_refund_is_named_once(desk: RefundDesk, amount: str, rule: str) -> None:
     """The request form of the next refund names the waiting refund once, although it also prevents the request."""
-    payment = desk.paid()
-    refund = desk.ask(payment, "1000")
+    payment = desk.make_paid_payment()
+    refund = desk.request_refund(payment, "1000")
     signals = desk.refunds.make_plan(payment.id, amount).risk_signals
     assert [(signal.rule, signal.id) for signal in signals] == [(rule, refund.id)]
 
@@ -62,8 +62,8 @@ def test_a_refund_lists_the_fields_changed_since_its_request(desk: RefundDesk) -
     """A refund shows the fields of its payment and order that have changed since the request, with the old and the
     new value.
     """
-    payment = desk.paid(minor=900_000)
-    refund = desk.ask(payment, "1000")
+    payment = desk.make_paid_payment(minor=900_000)
+    refund = desk.request_refund(payment, "1000")
     desk.sql("UPDATE orders SET status = 'shipped', version = version + 1")
     desk.sql("UPDATE payments SET provider_state = 'REFUNDED', version = version + 1")
     changed = desk.refunds.read_refund(refund.id).changed
@@ -75,7 +75,7 @@ def test_the_rights_of_a_person_decide_the_possible_actions(desk: RefundDesk) ->
     or withdraw.
     """
     desk.insert_team()
-    refund = desk.ask(desk.paid(), by="lead-d")
+    refund = desk.request_refund(desk.make_paid_payment(), by="lead-d")
     for who, approve, withdraw in (
         ("lead-b", None, "reason.refund_not_maker"),
         ("lead-d", "reason.refund_own", None),
@@ -86,7 +86,7 @@ def test_the_rights_of_a_person_decide_the_possible_actions(desk: RefundDesk) ->
         assert (seen["approve"].reason, seen["withdraw"].reason) == (approve, withdraw), who
         assert seen["reject"].allowed == seen["approve"].allowed
         assert not seen["submit"].allowed
-    desk.withdraw(refund, by="lead-d")
+    desk.withdraw_refund(refund, by="lead-d")
     assert read_actions(desk, refund.id, "lead-b")["approve"].reason == "reason.refund_decided"
 
 
@@ -95,10 +95,10 @@ def test_the_inbox_separates_decidable_refunds(desk: RefundDesk) -> None:
     those that the person has approved already.
     """
     desk.insert_team()
-    mine = desk.ask(desk.paid("ORD-1"), by="lead-d")
-    half = desk.ask(desk.paid("ORD-2", 900_000), "600000")
-    desk.approve(half, by="lead-d")
-    third = desk.ask(desk.paid("ORD-3"))
+    mine = desk.request_refund(desk.make_paid_payment("ORD-1"), by="lead-d")
+    half = desk.request_refund(desk.make_paid_payment("ORD-2", 900_000), "600000")
+    desk.approve_refund(half, by="lead-d")
+    third = desk.request_refund(desk.make_paid_payment("ORD-3"))
     with desk.console.acting_as("lead-d"):
         inbox = desk.refunds.read_inbox()
     assert [one.id for one in inbox.to_decide] == [third.id]
@@ -111,11 +111,11 @@ def test_an_overdue_request_cannot_be_approved(desk: RefundDesk) -> None:
     """A request whose time is over can't be approved, although no due task has expired it yet: it is in no list of
     waiting refunds, and not among the requester's left-open records.
     """
-    refund = desk.ask(desk.paid("ORD-1"))
+    refund = desk.request_refund(desk.make_paid_payment("ORD-1"))
     desk.move_clock(hours=71)
-    newer = desk.ask(desk.paid("ORD-2"))
+    newer = desk.request_refund(desk.make_paid_payment("ORD-2"))
 
-    def listed() -> tuple[list[int], list[str]]:
+    def list_inbox_and_left_open() -> tuple[list[int], list[str]]:
         inbox, left_open = desk.refunds.read_inbox(), desk.console.left_open.list_items()
         return (
             [one.id for one in (*inbox.to_decide, *inbox.others)],
@@ -123,27 +123,27 @@ def test_an_overdue_request_cannot_be_approved(desk: RefundDesk) -> None:
         )
 
     with desk.console.acting_as("op-a"):
-        assert listed() == ([refund.id, newer.id], [str(refund.id), str(newer.id)])
+        assert list_inbox_and_left_open() == ([refund.id, newer.id], [str(refund.id), str(newer.id)])
         desk.move_clock(hours=1, seconds=1)
         assert desk.read_refund(refund).state is RefundState.REQUESTED
-        assert listed() == ([newer.id], [str(newer.id)])
+        assert list_inbox_and_left_open() == ([newer.id], [str(newer.id)])
 
 
 def test_summaries_of_many_cost_no_more_statements(desk: RefundDesk) -> None:
     """The summary of each request is that of its page, and reading all summaries needs as many statements as reading
     one.
     """
-    desk.approve(desk.ask(desk.paid("ORD-1", payer="payer-1"), "1000"))
+    desk.approve_refund(desk.request_refund(desk.make_paid_payment("ORD-1", payer="payer-1"), "1000"))
     payments = [
-        desk.paid("ORD-2", payer="payer-1"),
-        desk.paid("ORD-3", payer="payer-1", corporation_number="7123456789012"),
-        desk.paid("ORD-4", payer="payer-2", corporation_number="7123456789012"),
-        desk.paid("ATOM-5", 500_000, "atom"),
-        desk.paid("ORD-6", order=False),
+        desk.make_paid_payment("ORD-2", payer="payer-1"),
+        desk.make_paid_payment("ORD-3", payer="payer-1", corporation_number="7123456789012"),
+        desk.make_paid_payment("ORD-4", payer="payer-2", corporation_number="7123456789012"),
+        desk.make_paid_payment("ATOM-5", 500_000, "atom"),
+        desk.make_paid_payment("ORD-6", order=False),
     ]
     for payment in payments[:2]:
         desk.sql(f"UPDATE payments SET captured_minor = 1100000, version = version + 1 WHERE id = {payment.id}")
-    waiting = [desk.ask(payment) for payment in payments]
+    waiting = [desk.request_refund(payment) for payment in payments]
     desk.sql(f"UPDATE limits SET value = 999 WHERE name = 'per_refund' AND currency = '{waiting[0].currency}'")
     ids = [refund.id for refund in waiting]
     with record_statements(desk.console) as sent_for_one:
@@ -163,10 +163,10 @@ def test_summaries_of_many_cost_no_more_statements(desk: RefundDesk) -> None:
 
 def test_openings_and_refusals_are_in_the_trail(desk: RefundDesk) -> None:
     """The audit trail names each person who opened a refund, and each refusal with its person."""
-    refund = desk.ask(desk.paid())
+    refund = desk.request_refund(desk.make_paid_payment())
     with desk.console.acting_as("lead-b"):
         desk.refunds.read_refund(refund.id)
-    assert call_for_code(lambda: desk.approve(refund, by="op-a")) == "same_person"
+    assert call_for_code(lambda: desk.approve_refund(refund, by="op-a")) == "same_person"
     desk.reads.flush()
     rows = desk.sql("SELECT who, what, subject_kind, subject_id, result FROM audit_log WHERE subject_kind = 'refund'")
     told = [tuple(row) for row in rows]
@@ -177,7 +177,7 @@ def test_openings_and_refusals_are_in_the_trail(desk: RefundDesk) -> None:
 def test_an_unknown_person_is_refused_the_view(desk: RefundDesk) -> None:
     """A person whom the database doesn't know is refused the view."""
     desk.insert_team()
-    refund = desk.ask(desk.paid())
+    refund = desk.request_refund(desk.make_paid_payment())
     with desk.console.acting_as("stranger"):
         assert call_for_code(lambda: desk.refunds.read_refund(refund.id)) == "not_allowed"
         assert call_for_code(desk.refunds.read_inbox) == "not_allowed"
@@ -191,17 +191,17 @@ def test_a_refund_without_another_approver_says_so(desk: RefundDesk) -> None:
     voted already doesn't count; with a new approver the usual next step is shown.
     """
     desk.insert_team()
-    payment = desk.paid()
-    refund = desk.ask(payment, by="lead-d")
+    payment = desk.make_paid_payment()
+    refund = desk.request_refund(payment, by="lead-d")
 
     def read_next_steps() -> set[str]:
         views = desk.refunds.read_refund(refund.id), desk.readers.payment_details.read_payment(payment.id)
         return {view.explanation.next_step.code for view in views}
 
     usual = read_next_steps()
-    desk.disable("lead-b")
+    desk.disable_person("lead-b")
     assert read_next_steps() == usual
-    desk.disable("lead-c")
+    desk.disable_person("lead-c")
     alone = read_next_steps()
     assert alone == {"next.refund_approver_missing", "next.payment_refund_approver_missing"}
     desk.sql("UPDATE operators SET disabled_at = NULL WHERE name = 'lead-c'")

@@ -15,8 +15,8 @@ from tests.support.refund_desks import RefundDesk, call_for_code, call_for_refus
 
 def test_a_refund_is_approved_and_sent_by_another_person(desk: RefundDesk) -> None:
     """A refund is approved, sent under a key that was stored before, accepted, and completed by a poll."""
-    payment = desk.paid()
-    refund = desk.approve(desk.ask(payment))
+    payment = desk.make_paid_payment()
+    refund = desk.approve_refund(desk.request_refund(payment))
     assert (refund.state, refund.checkers, refund.sent_count) == (RefundState.SUBMITTED, ("lead-b",), 1)
     assert desk.list_provider_keys(payment) == [refund.provider_refund_key]
     desk.move_clock(seconds=31)
@@ -34,10 +34,10 @@ def test_a_requester_cannot_approve_the_own_refund(desk: RefundDesk, name: str) 
     """The requester can't approve the own refund with any spelling of the name; nothing is sent, and the refusal is
     audited.
     """
-    payment = desk.paid()
-    refund = desk.ask(payment)
-    assert call_for_code(lambda: desk.approve(refund, by=name)) == "same_person"
-    assert call_for_code(lambda: desk.reject(refund, by=name)) == "same_person"
+    payment = desk.make_paid_payment()
+    refund = desk.request_refund(payment)
+    assert call_for_code(lambda: desk.approve_refund(refund, by=name)) == "same_person"
+    assert call_for_code(lambda: desk.reject_refund(refund, by=name)) == "same_person"
     assert (desk.read_refund(refund).state, desk.list_provider_keys(payment), desk.list_refusal_reasons()) == (
         RefundState.REQUESTED,
         [],
@@ -48,30 +48,30 @@ def test_a_requester_cannot_approve_the_own_refund(desk: RefundDesk, name: str) 
 def test_only_approvers_decide(desk: RefundDesk) -> None:
     """An operator and an auditor can't approve or reject."""
     desk.insert_team()
-    refund = desk.ask(desk.paid())
+    refund = desk.request_refund(desk.make_paid_payment())
     for name in ("op-e", "aud-f", "nobody"):
-        assert call_for_code(lambda name=name: desk.approve(refund, by=name)) == "not_allowed"
-        assert call_for_code(lambda name=name: desk.reject(refund, by=name)) == "not_allowed"
-    assert desk.approve(refund).state is RefundState.SUBMITTED
+        assert call_for_code(lambda name=name: desk.approve_refund(refund, by=name)) == "not_allowed"
+        assert call_for_code(lambda name=name: desk.reject_refund(refund, by=name)) == "not_allowed"
+    assert desk.approve_refund(refund).state is RefundState.SUBMITTED
 
 
 def test_a_large_refund_takes_two_checkers(desk: RefundDesk) -> None:
     """A large refund stays requested after its first approval; the same approver counts once; the second one sends it
     after the cooling-off period.
     """
-    payment = desk.paid(minor=900_000)
-    refund = desk.ask(payment, "600000")
-    half = desk.approve(refund)
+    payment = desk.make_paid_payment(minor=900_000)
+    refund = desk.request_refund(payment, "600000")
+    half = desk.approve_refund(refund)
     assert (half.state, half.checkers, half.checkers_needed, half.version) == (
         RefundState.REQUESTED,
         ("lead-b",),
         2,
         2,
     )
-    assert call_for_code(lambda: desk.approve(refund)) == "same_person"
-    assert call_for_code(lambda: desk.approve(refund, by="LEAD-B")) == "same_person"
-    assert call_for_code(lambda: desk.approve(refund, by="op-a")) == "same_person"
-    whole = desk.approve(refund, by="lead-c")
+    assert call_for_code(lambda: desk.approve_refund(refund)) == "same_person"
+    assert call_for_code(lambda: desk.approve_refund(refund, by="LEAD-B")) == "same_person"
+    assert call_for_code(lambda: desk.approve_refund(refund, by="op-a")) == "same_person"
+    whole = desk.approve_refund(refund, by="lead-c")
     assert (whole.state, whole.work.state, whole.work.reason) == (
         RefundState.APPROVED,
         WorkState.SCHEDULED,
@@ -92,14 +92,14 @@ def test_the_requester_withdraws_a_refund_until_it_is_sent(desk: RefundDesk) -> 
     """The requester can withdraw a refund until it is sent, also while it cools off; another person can't. Its amount
     is free again.
     """
-    payment = desk.paid(minor=900_000)
-    refund = desk.approve(desk.ask(payment, "200000"))
+    payment = desk.make_paid_payment(minor=900_000)
+    refund = desk.approve_refund(desk.request_refund(payment, "200000"))
     assert refund.state is RefundState.APPROVED
-    assert call_for_refusal(lambda: desk.withdraw(refund, by="op-e")).detail["reason"] == "not_maker"
-    assert desk.withdraw(refund).state is RefundState.WITHDRAWN
+    assert call_for_refusal(lambda: desk.withdraw_refund(refund, by="op-e")).detail["reason"] == "not_maker"
+    assert desk.withdraw_refund(refund).state is RefundState.WITHDRAWN
     assert desk.check_payment_agrees(payment).refundable_minor == 900_000
-    sent = desk.approve(desk.ask(payment, "1000"))
-    assert call_for_code(lambda: desk.withdraw(sent)) == "already_decided"
+    sent = desk.approve_refund(desk.request_refund(payment, "1000"))
+    assert call_for_code(lambda: desk.withdraw_refund(sent)) == "already_decided"
     desk.move_clock(minutes=20)
     desk.run_due_tasks()
     assert desk.list_provider_keys(payment) == [sent.provider_refund_key]
@@ -109,59 +109,63 @@ def test_an_approver_sends_an_approved_refund(desk: RefundDesk) -> None:
     """An approver approves an approved refund again: during the cooling-off period nothing happens, afterwards it is
     sent at once.
     """
-    payment = desk.paid(minor=900_000)
-    refund = desk.approve(desk.ask(payment, "200000"))
-    assert desk.approve(refund).state is RefundState.APPROVED
-    assert call_for_code(lambda: desk.approve(refund, by="lead-c")) == "already_decided"
+    payment = desk.make_paid_payment(minor=900_000)
+    refund = desk.approve_refund(desk.request_refund(payment, "200000"))
+    assert desk.approve_refund(refund).state is RefundState.APPROVED
+    assert call_for_code(lambda: desk.approve_refund(refund, by="lead-c")) == "already_decided"
     with desk.console.acting_as("lead-b"):
         assert call_for_refusal(lambda: desk.refunds.submit(refund.id)).detail["reason"] == "cooling_off"
     desk.move_clock(minutes=15, seconds=1)
-    assert desk.approve(refund).state is RefundState.SUBMITTED
+    assert desk.approve_refund(refund).state is RefundState.SUBMITTED
 
 
 def test_a_rejected_refund_has_the_approvers_words(desk: RefundDesk) -> None:
     """A rejected refund has the approver's words, its amount is free, and it can't be decided again."""
-    payment = desk.paid()
-    refund = desk.ask(payment)
-    assert call_for_code(lambda: desk.reject(refund, reason=" ")) == "usage"
-    ended = desk.reject(refund)
+    payment = desk.make_paid_payment()
+    refund = desk.request_refund(payment)
+    assert call_for_code(lambda: desk.reject_refund(refund, reason=" ")) == "usage"
+    ended = desk.reject_refund(refund)
     assert (ended.state, ended.declined_because) == (RefundState.REJECTED, "paid out in cash")
     assert desk.check_payment_agrees(payment).refundable_minor == 3300
-    for again in (lambda: desk.reject(refund), lambda: desk.approve(refund), lambda: desk.withdraw(refund)):
+    for again in (
+        lambda: desk.reject_refund(refund),
+        lambda: desk.approve_refund(refund),
+        lambda: desk.withdraw_refund(refund),
+    ):
         assert call_for_code(again) == "already_decided"
-    assert desk.ask(payment).state is RefundState.REQUESTED, "a rejected one is nobody's look-alike"
+    assert desk.request_refund(payment).state is RefundState.REQUESTED, "a rejected one is nobody's look-alike"
 
 
 def test_an_approval_after_the_withdrawal_is_refused(desk: RefundDesk) -> None:
     """An approval after the withdrawal is refused with `already_decided`, and not with `stale_view`."""
-    refund = desk.ask(desk.paid())
-    desk.withdraw(refund)
-    refusal = call_for_refusal(lambda: desk.approve(refund, expected_version=refund.version))
+    refund = desk.request_refund(desk.make_paid_payment())
+    desk.withdraw_refund(refund)
+    refusal = call_for_refusal(lambda: desk.approve_refund(refund, expected_version=refund.version))
     assert (refusal.code, refusal.detail["state"]) == ("already_decided", "withdrawn")
 
 
 def test_an_old_view_decides_nothing(desk: RefundDesk) -> None:
     """A decision with an earlier version of the refund is refused."""
-    payment = desk.paid(minor=900_000)
-    refund = desk.ask(payment, "600000")
-    desk.approve(refund, by="lead-c")
-    refusal = call_for_refusal(lambda: desk.approve(refund, expected_version=refund.version))
+    payment = desk.make_paid_payment(minor=900_000)
+    refund = desk.request_refund(payment, "600000")
+    desk.approve_refund(refund, by="lead-c")
+    refusal = call_for_refusal(lambda: desk.approve_refund(refund, expected_version=refund.version))
     assert (refusal.code, refusal.detail["changed"]["version"]) == ("stale_view", {"saw": 1, "now": 2})  # type: ignore[index]
     with desk.console.acting_as("lead-b"):
         assert call_for_code(lambda: desk.refunds.reject(refund.id, "no", expected_version=1)) == "stale_view"
-    assert desk.approve(refund, expected_version=2).state is RefundState.APPROVED
+    assert desk.approve_refund(refund, expected_version=2).state is RefundState.APPROVED
 
 
 def test_a_refund_of_a_disabled_requester_is_not_approved(desk: RefundDesk) -> None:
     """The requester was disabled: the refund can't be approved, or can't be sent if it was approved before."""
     desk.insert_team()
-    payment = desk.paid(minor=900_000)
-    cooling = desk.approve(desk.ask(payment, "200000"))
-    other = desk.ask(desk.paid("ORD-2"), by="op-e")
-    desk.disable("op-e")
-    refusal = call_for_refusal(lambda: desk.approve(other))
+    payment = desk.make_paid_payment(minor=900_000)
+    cooling = desk.approve_refund(desk.request_refund(payment, "200000"))
+    other = desk.request_refund(desk.make_paid_payment("ORD-2"), by="op-e")
+    desk.disable_person("op-e")
+    refusal = call_for_refusal(lambda: desk.approve_refund(other))
     assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "maker_active")
-    desk.disable("op-a")
+    desk.disable_person("op-a")
     desk.move_clock(minutes=16)
     desk.run_due_tasks()
     stuck = desk.read_refund(cooling)
@@ -184,14 +188,17 @@ def test_a_refund_of_a_requester_without_the_role_is_not_approved(desk: RefundDe
     requester who is an approver now still counts.
     """
     desk.insert_team()
-    payment = desk.paid(minor=900_000)
-    cooling = desk.approve(desk.ask(payment, "200000"))
-    waiting, promoted = desk.ask(desk.paid("ORD-2")), desk.ask(desk.paid("ORD-3"), by="op-e")
+    payment = desk.make_paid_payment(minor=900_000)
+    cooling = desk.approve_refund(desk.request_refund(payment, "200000"))
+    waiting, promoted = (
+        desk.request_refund(desk.make_paid_payment("ORD-2")),
+        desk.request_refund(desk.make_paid_payment("ORD-3"), by="op-e"),
+    )
     desk.sql("UPDATE operators SET roles = 'auditor' WHERE name = 'op-a'")
     desk.sql("UPDATE operators SET roles = 'approver' WHERE name = 'op-e'")
-    refusal = call_for_refusal(lambda: desk.approve(waiting))
+    refusal = call_for_refusal(lambda: desk.approve_refund(waiting))
     assert (refusal.code, refusal.detail["reason"]) == ("not_allowed", "maker_active")
-    assert desk.approve(promoted).state is RefundState.SUBMITTED
+    assert desk.approve_refund(promoted).state is RefundState.SUBMITTED
     desk.move_clock(minutes=16)
     desk.run_due_tasks()
     assert (desk.read_refund(cooling).state, desk.read_refund(cooling).work.reason) == (
@@ -199,17 +206,21 @@ def test_a_refund_of_a_requester_without_the_role_is_not_approved(desk: RefundDe
         "not_sent",
     )
     assert desk.list_provider_keys(payment) == []
-    assert desk.reject(waiting).state is RefundState.REJECTED
+    assert desk.reject_refund(waiting).state is RefundState.REJECTED
 
 
 def test_a_refund_expires_without_a_decision(desk: RefundDesk) -> None:
     """After 72 hours a refund can't be approved or rejected; an attempt or the next due task lets it expire."""
-    payment, second = desk.paid(), desk.paid("ORD-2")
-    refund, other, third = desk.ask(payment), desk.ask(second), desk.ask(desk.paid("ORD-3"))
+    payment, second = desk.make_paid_payment(), desk.make_paid_payment("ORD-2")
+    refund, other, third = (
+        desk.request_refund(payment),
+        desk.request_refund(second),
+        desk.request_refund(desk.make_paid_payment("ORD-3")),
+    )
     desk.move_clock(hours=72, seconds=1)
-    refusal = call_for_refusal(lambda: desk.approve(refund))
+    refusal = call_for_refusal(lambda: desk.approve_refund(refund))
     assert (refusal.code, refusal.detail["state"]) == ("already_decided", "expired")
-    refusal = call_for_refusal(lambda: desk.reject(third))
+    refusal = call_for_refusal(lambda: desk.reject_refund(third))
     assert (refusal.code, refusal.detail["state"]) == ("already_decided", "expired")
     assert desk.run_due_tasks()["refund_expiry"] == 1
     assert (desk.read_refund(refund).state, desk.read_refund(other).state) == (
@@ -224,9 +235,9 @@ def test_a_refund_expires_without_a_decision(desk: RefundDesk) -> None:
 
 def test_limits_are_checked_again_at_the_approval(desk: RefundDesk) -> None:
     """A limit that was lowered after the request counts for approval and sending."""
-    refund = desk.ask(desk.paid(), "3000")
+    refund = desk.request_refund(desk.make_paid_payment(), "3000")
     desk.sql("UPDATE limits SET value = 2000 WHERE name = 'per_refund' AND currency = 'JPY'")
-    assert call_for_refusal(lambda: desk.approve(refund)).detail["reason"] == "per_refund"
+    assert call_for_refusal(lambda: desk.approve_refund(refund)).detail["reason"] == "per_refund"
     assert desk.read_refund(refund).state is RefundState.REQUESTED
 
 
@@ -237,10 +248,10 @@ def test_a_refund_of_a_payment_reversed_at_the_provider_is_not_approved(
     """PayPay has reversed the payment meanwhile: the refund can't be approved, and the answer is stored as evidence
     of the payment.
     """
-    payment = desk.paid()
-    refund = desk.ask(payment)
+    payment = desk.make_paid_payment()
+    refund = desk.request_refund(payment)
     control.payments_control.move_payment("paypay", "ORD-1", "FAILED" if state == "failed" else state, notify=False)
-    refusal = call_for_refusal(lambda: desk.approve(refund))
+    refusal = call_for_refusal(lambda: desk.approve_refund(refund))
     assert (refusal.code, refusal.detail["reason"]) == (told, "provider_state")
     assert desk.read_refund(refund).state is RefundState.REQUESTED
     kept = desk.sql("SELECT source, summary FROM evidence WHERE subject_kind = 'payment'")
@@ -251,8 +262,8 @@ def test_a_refund_made_on_the_providers_page_prevents_an_excess(desk: RefundDesk
     """A person has refunded on the provider's own page, so that this refund would exceed the captured amount: it
     can't be approved.
     """
-    payment = desk.paid()
-    refund = desk.ask(payment, "3000")
+    payment = desk.make_paid_payment()
+    refund = desk.request_refund(payment, "3000")
     from console.domain.money import Money
     from console.domain.payments.provider_messages import RefundInstruction
     from tests.providers.sandbox_adapters import YEN, make_paypay
@@ -262,7 +273,7 @@ def test_a_refund_made_on_the_providers_page_prevents_an_excess(desk: RefundDesk
         "BY-HAND", "ORD-1", payment.provider_payment_id or "", Money(1000, "JPY"), desk.context.now()
     )
     make_paypay(desk.control.url).refund(theirs)
-    refusal = call_for_refusal(lambda: desk.approve(refund))
+    refusal = call_for_refusal(lambda: desk.approve_refund(refund))
     assert (refusal.code, refusal.detail["reason"]) == ("exceeds_captured", "provider")
 
 
@@ -270,10 +281,10 @@ def test_people_approve_without_a_readable_provider_answer(desk: RefundDesk, con
     """The provider's answer about the payment can't be read: people can still approve, and the sending waits for a
     readable answer.
     """
-    payment = desk.paid()
-    refund = desk.ask(payment)
+    payment = desk.make_paid_payment()
+    refund = desk.request_refund(payment)
     control.add_fault("status:503", call="paypay_payment", times="always")
-    assert call_for_code(lambda: desk.approve(refund)) == "provider_answer_unusable"
+    assert call_for_code(lambda: desk.approve_refund(refund)) == "provider_answer_unusable"
     approved = desk.read_refund(refund)
     assert (approved.state, approved.checkers, approved.work.reason) == (
         RefundState.APPROVED,
@@ -289,14 +300,14 @@ def test_people_approve_without_a_readable_provider_answer(desk: RefundDesk, con
 
 def test_simultaneous_approvals_send_a_refund_once(desk: RefundDesk) -> None:
     """Six approvers approve at the same moment: the refund is sent once."""
-    payment = desk.paid()
-    refund, start, told = desk.ask(payment), Barrier(6), list[str]()
+    payment = desk.make_paid_payment()
+    refund, start, told = desk.request_refund(payment), Barrier(6), list[str]()
 
-    def approve(n: int) -> None:
+    def approve_at_start(n: int) -> None:
         start.wait()
-        told.append(call_for_code(lambda: desk.approve(refund, by=f"lead-{n}")))
+        told.append(call_for_code(lambda: desk.approve_refund(refund, by=f"lead-{n}")))
 
-    threads = [Thread(target=approve, args=(n,)) for n in range(6)]
+    threads = [Thread(target=approve_at_start, args=(n,)) for n in range(6)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -324,34 +335,34 @@ def test_an_interrupt_between_vote_and_sending_sends_nothing(desk: RefundDesk, s
     """Ctrl+C between vote and sending: the command reports that nothing was sent, with the approved refund, and the
     next attempt sends it once.
     """
-    payment = desk.paid()
-    refund = desk.ask(payment)
+    payment = desk.make_paid_payment()
+    refund = desk.request_refund(payment)
     calm, desk.context.failpoints = desk.context.failpoints, _InterruptsAt(step)
     with interrupts.handle_signals(defers_first_signal=True):
-        refused = call_for_refusal(lambda: desk.approve(refund))
+        refused = call_for_refusal(lambda: desk.approve_refund(refund))
     desk.context.failpoints = calm
     assert (refused.code, refused.exit_status) == ("interrupted", 6)
     assert refused.detail["record"] == desk.read_refund(refund)
     assert (desk.read_refund(refund).state, desk.list_provider_keys(payment)) == (RefundState.APPROVED, [])
-    assert desk.approve(refund).state is RefundState.SUBMITTED
+    assert desk.approve_refund(refund).state is RefundState.SUBMITTED
     assert desk.list_provider_keys(payment) == [desk.read_refund(refund).provider_refund_key]
 
 
 def test_an_interrupt_before_the_vote_stores_no_vote(desk: RefundDesk, control: SandboxControl) -> None:
     """Ctrl+C while the provider is asked before the vote: no vote is stored."""
-    payment = desk.paid()
-    refund = desk.ask(payment)
+    payment = desk.make_paid_payment()
+    refund = desk.request_refund(payment)
     control.add_fault("hang", call="paypay_payment")
 
-    def stop() -> None:
+    def interrupt_main_thread() -> None:
         assert control.wait_until_reached(held=1)
         signal.pthread_kill(main, signal.SIGINT)
 
     main = current_thread().ident or 0
-    presser = Thread(target=stop)
+    presser = Thread(target=interrupt_main_thread)
     with interrupts.handle_signals(defers_first_signal=True):
         presser.start()
         with pytest.raises(interrupts.Interrupted):
-            desk.approve(refund)
+            desk.approve_refund(refund)
         presser.join()
     assert (desk.read_refund(refund).state, desk.read_refund(refund).checkers) == (RefundState.REQUESTED, ())

@@ -23,7 +23,7 @@ _CASES_WITHOUT_ANSWER: tuple[tuple[str, Behaviour, bool], ...] = (
 """Provider, what became of the call, whether the provider can be asked afterwards; where it can, it knows nothing."""
 
 
-def time_outs(count: int, seed: int = 0) -> Counter[str]:
+def run_refunds_with_timeouts(count: int, seed: int = 0) -> Counter[str]:
     """Send `count` refunds that get no answer, and let everybody try every action on them; return how many were sent
     again.
     """
@@ -37,9 +37,9 @@ def time_outs(count: int, seed: int = 0) -> Counter[str]:
             sent = world.ledger.sendings
             _try_everything(world, refund)
             tally.update(time_outs=1, again=world.ledger.sendings - sent)
-            row = world.row(refund)
+            row = world.read_refund_row(refund)
             assert (row.status, row.certainty, row.work_state) == ("submitting", "unknown", "needs_review"), row
-        world.check()
+        world.check_ledger()
     finally:
         world.close()
     return tally
@@ -61,7 +61,7 @@ def _send_unknown(world: RefundWorld, provider: str, name: str, behaviour: Behav
 
 def _try_everything(world: RefundWorld, refund: int) -> None:
     """Try every action on the refund, by the people who might do it."""
-    payment = world.row(refund).payment_id
+    payment = world.read_refund_row(refund).payment_id
     again = RefundRequest(payment, "5", "sent back", intended_repeat=True)
     acts: tuple[tuple[str, Callable[[Console], object]], ...] = (
         (MAKER, lambda console: console.refunds.submit(refund)),
@@ -77,7 +77,7 @@ def _try_everything(world: RefundWorld, refund: int) -> None:
         world.call_as(0, who, act)
 
 
-def late_effects(count: int, seed: int = 0) -> Counter[str]:
+def run_refunds_with_late_effects(count: int, seed: int = 0) -> Counter[str]:
     """Let refunds take effect up to a second before or after the second `not found`, when the same key is sent again;
     return how many exist twice. Those that took effect before are always found.
     """
@@ -98,16 +98,16 @@ def late_effects(count: int, seed: int = 0) -> Counter[str]:
                 world.clock.at = max(world.clock.at, sent_at + scale.scale_delta(timedelta(seconds=after)))
                 world.call_as(0, MAKER, lambda console: console.refunds.probe(refund))  # noqa: B023  # called at once
             if seconds > 0:
-                assert world.row(refund).state is RefundState.APPROVED, world.row(refund)
+                assert world.read_refund_row(refund).state is RefundState.APPROVED, world.read_refund_row(refund)
                 world.clock.at += scale.scale_delta(timedelta(seconds=seconds))
                 world.ledger.add_refund(order, keeps_keys=True)
             world.call_as(0, MAKER, lambda console: console.recovery.run_all_tasks())
             entries = world.ledger.list_entries(order.key)
             tally.update(effects=1, before=int(seconds <= 0), doubles=len(entries) - 1)
-            assert world.row(refund).state is RefundState.SUBMITTED, world.row(refund)
+            assert world.read_refund_row(refund).state is RefundState.SUBMITTED, world.read_refund_row(refund)
             entries[0].standing = "done"
             tally.update(found=_is_found(world, known))
-        world.check()
+        world.check_ledger()
     finally:
         world.close()
     return tally

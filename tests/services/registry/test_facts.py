@@ -77,11 +77,11 @@ def test_a_page_costs_one_query_of_the_registry(
     asked: list[int] = []
     find_many = RegistryReader.find_many
 
-    def count(self: RegistryReader, wanted: frozenset[str]) -> object:
+    def count_and_find(self: RegistryReader, wanted: frozenset[str]) -> object:
         asked.append(len(wanted))
         return find_many(self, wanted)
 
-    monkeypatch.setattr(RegistryReader, "find_many", count)
+    monkeypatch.setattr(RegistryReader, "find_many", count_and_find)
     page = console.recovery.read_queue("unknown")
     assert asked == [RECORD_COUNT]
     entries = [item.record.registry_entry for item in page.items]
@@ -208,19 +208,19 @@ def test_each_kind_of_record_marks_its_company_as_ours(console: Console, tmp_pat
     for table in ("orders", "payments", "refunds"):
         place.drop_table_triggers(table)
 
-    def ours() -> list[tuple[str, bool, bool]]:
+    def list_our_matches() -> list[tuple[str, bool, bool]]:
         facts = console.registry.read_facts(MERGED)
         assert facts is not None
         return [(match.corporation.number, match.has_records, match.has_open_records) for match in facts.successors]
 
-    assert ours() == [(MIDDLE, False, False), (SUCCESSOR, False, False)]
+    assert list_our_matches() == [(MIDDLE, False, False), (SUCCESSOR, False, False)]
     place.sql(
         f"INSERT INTO orders (merch_txn_id, total_amount, corporation_number) VALUES ('ORD-1', 3300, '{SUCCESSOR}')"
     )
     order_id = int(place.sql("SELECT id FROM orders WHERE merch_txn_id = 'ORD-1'")[0][0])
-    assert ours() == [(MIDDLE, False, False), (SUCCESSOR, True, False)]
+    assert list_our_matches() == [(MIDDLE, False, False), (SUCCESSOR, True, False)]
     payment = console._context.write(lambda tx: insert_paid_payment(tx.conn, "ORD-1", order_id=order_id))
-    assert ours() == [(MIDDLE, False, False), (SUCCESSOR, True, False)]
+    assert list_our_matches() == [(MIDDLE, False, False), (SUCCESSOR, True, False)]
     # The list of requests reads the clock of the database: a limit in the tests' own past would leave this one out.
     decide_by = console._context.now() + timedelta(hours=72)
     refund = console._context.write(
@@ -228,9 +228,9 @@ def test_each_kind_of_record_marks_its_company_as_ours(console: Console, tmp_pat
             tx.conn, payment, maker=place.get_account_name("op-a"), decide_by=decide_by
         )
     )
-    assert ours() == [(MIDDLE, False, False), (SUCCESSOR, True, True)]
+    assert list_our_matches() == [(MIDDLE, False, False), (SUCCESSOR, True, True)]
     other = console._context.write(lambda tx: insert_paid_payment(tx.conn, "ORD-2", corporation_number=MIDDLE))
-    assert ours() == [(MIDDLE, True, False), (SUCCESSOR, True, True)]
+    assert list_our_matches() == [(MIDDLE, True, False), (SUCCESSOR, True, True)]
 
     keys = [("order", order_id), ("payment", payment.id), ("refund", refund.id), ("payment", other.id)]
     stored = console.lookup.read_records(keys)

@@ -45,10 +45,10 @@ class WatchedFolderDesk:
         self.folder = console._context.settings.home / "registry"
         self.imports = 0
         self.updates = RegistryUpdater(
-            console._context, self._import, lambda: open_registry_api(console._context), lambda: False
+            console._context, self._import_files, lambda: open_registry_api(console._context), lambda: False
         )
 
-    def _import(self, paths: Sequence[Path]) -> RegistryStatus:
+    def _import_files(self, paths: Sequence[Path]) -> RegistryStatus:
         """Import the files and count the import."""
         self.imports += 1
         return import_registry_files(self.folder, paths)
@@ -61,7 +61,7 @@ class WatchedFolderDesk:
         """Put the difference file of this day into the watched folder and return its path."""
         return write_difference_file(self.watched, day, 20, SEED, whole_rows=ROWS)
 
-    def registry_date(self) -> date | None:
+    def read_registry_date(self) -> date | None:
         """Return the registry's date; None without a registry."""
         reader = open_registry(self.folder)
         if reader is None:
@@ -90,14 +90,14 @@ def stage_with_api(
 
 def test_each_file_in_the_folder_is_imported_once(stage: WatchedFolderDesk) -> None:
     """Each file that appears in the folder is imported once."""
-    assert (stage.updates.import_new_files(), stage.registry_date()) == (0, None)
+    assert (stage.updates.import_new_files(), stage.read_registry_date()) == (0, None)
     stage.put_whole()
-    assert (stage.updates.import_new_files(), stage.registry_date()) == (1, WHOLE_DAY)
+    assert (stage.updates.import_new_files(), stage.read_registry_date()) == (1, WHOLE_DAY)
     assert stage.updates.import_new_files() == 0
     stage.put_difference(MON)
     stage.put_difference(TUE)
     (stage.watched / "notes.txt").write_text("not one of theirs")
-    assert (stage.updates.import_new_files(), stage.registry_date()) == (2, TUE)
+    assert (stage.updates.import_new_files(), stage.read_registry_date()) == (2, TUE)
     assert stage.updates.import_new_files() == 0
     assert stage.imports == 2
     assert sorted(path.suffix for path in stage.watched.iterdir()) == [".txt", ".zip", ".zip", ".zip"]
@@ -111,7 +111,7 @@ def test_a_growing_file_is_not_imported(stage: WatchedFolderDesk, tmp_path: Path
         whole.write_bytes(content[:part])
         assert (stage.updates.import_new_files(), stage.imports) == (0, 0)
     whole.write_bytes(content)
-    assert (stage.updates.import_new_files(), stage.registry_date()) == (1, WHOLE_DAY)
+    assert (stage.updates.import_new_files(), stage.read_registry_date()) == (1, WHOLE_DAY)
 
 
 def test_a_truncated_file_is_reported_until_it_is_replaced(stage: WatchedFolderDesk) -> None:
@@ -128,7 +128,7 @@ def test_a_truncated_file_is_reported_until_it_is_replaced(stage: WatchedFolderD
         assert (detail["file"], detail["problem"]) == (whole.name, RegistryFileProblem.INCOMPLETE_ZIP)
     assert stage.imports == 1
     whole.write_bytes(content)
-    assert (stage.updates.import_new_files(), stage.registry_date()) == (1, WHOLE_DAY)
+    assert (stage.updates.import_new_files(), stage.read_registry_date()) == (1, WHOLE_DAY)
 
 
 STRANGE_REFUSALS: list[object] = [
@@ -170,7 +170,7 @@ def test_a_file_that_is_deleted_hides_no_other(stage: WatchedFolderDesk, monkeyp
         return was_file
 
     monkeypatch.setattr(Path, "is_file", is_file_until_now)
-    assert (stage.updates.import_new_files(), stage.registry_date()) == (1, WHOLE_DAY)
+    assert (stage.updates.import_new_files(), stage.read_registry_date()) == (1, WHOLE_DAY)
 
 
 def test_a_file_replaced_during_its_import_is_imported_later(
@@ -191,7 +191,7 @@ def test_a_file_replaced_during_its_import_is_imported_later(
         with pytest.raises(ConsoleError) as refused:
             stage.updates.import_new_files()
     assert dict(refused.value.detail)["problem"] == RegistryFileProblem.FILE_CHANGED
-    assert (stage.updates.import_new_files(), stage.registry_date()) == (1, WHOLE_DAY)
+    assert (stage.updates.import_new_files(), stage.read_registry_date()) == (1, WHOLE_DAY)
 
 
 def test_a_file_that_could_not_be_read_is_read_again(
@@ -210,7 +210,7 @@ def test_a_file_that_could_not_be_read_is_read_again(
         with pytest.raises(ConsoleError) as refused:
             stage.updates.import_new_files()
     assert refused.value.detail["problem"] == RegistryFileProblem.FILE_UNREADABLE
-    assert (stage.updates.import_new_files(), stage.registry_date()) == (1, WHOLE_DAY)
+    assert (stage.updates.import_new_files(), stage.read_registry_date()) == (1, WHOLE_DAY)
 
 
 def test_files_of_prefectures_may_arrive_one_after_the_other(stage: WatchedFolderDesk) -> None:
@@ -226,7 +226,7 @@ def test_files_of_prefectures_may_arrive_one_after_the_other(stage: WatchedFolde
             stage.updates.import_new_files()
         assert refused.value.detail["problem"] == RegistryOrderProblem.PREFECTURES_MISSING
     write_whole_file(stage.watched, MON, ROWS, SEED, prefecture="27")
-    assert (stage.updates.import_new_files(), stage.registry_date()) == (2, MON)
+    assert (stage.updates.import_new_files(), stage.read_registry_date()) == (2, MON)
 
 
 def test_a_damaged_registry_is_replaced_by_the_whole_file_in_the_folder(stage: WatchedFolderDesk) -> None:
@@ -236,7 +236,7 @@ def test_a_damaged_registry_is_replaced_by_the_whole_file_in_the_folder(stage: W
     whole = stage.put_whole()
     stage.updates.import_new_files()
     (stage.folder / "current").write_bytes(b"")
-    assert (stage.updates.import_new_files(), stage.registry_date()) == (1, WHOLE_DAY)
+    assert (stage.updates.import_new_files(), stage.read_registry_date()) == (1, WHOLE_DAY)
     whole.unlink()
     (stage.folder / "current").write_bytes(b"")
     with pytest.raises(ConsoleError) as failed:
@@ -253,7 +253,7 @@ def test_a_bad_difference_does_not_change_the_registry(stage: WatchedFolderDesk)
         with pytest.raises(ConsoleError) as refused:
             stage.updates.import_new_files()
         assert refused.value.code == ErrorCode.BAD_REGISTRY_FILE
-    assert (stage.imports, stage.registry_date()) == (2, WHOLE_DAY)
+    assert (stage.imports, stage.read_registry_date()) == (2, WHOLE_DAY)
     (stage.watched / "diff_20261116.zip").unlink()
     assert stage.updates.import_new_files() == 0
 
@@ -268,7 +268,7 @@ def test_a_missing_day_is_reported_until_its_difference_appears(stage: WatchedFo
     assert refused.value.code == ErrorCode.REGISTRY_ORDER
     assert dict(refused.value.detail)["missing_days"] == [MON.isoformat()]
     stage.put_difference(MON)
-    assert (stage.updates.import_new_files(), stage.registry_date()) == (2, TUE)
+    assert (stage.updates.import_new_files(), stage.read_registry_date()) == (2, TUE)
 
 
 def test_missing_days_are_requested_up_to_yesterday(
@@ -283,7 +283,7 @@ def test_missing_days_are_requested_up_to_yesterday(
     sandbox.registry.publish_difference(MON, 4_100)
     sandbox.registry.publish_difference(WED, 0, [close_company(SAMPLE_COMPANY, WED)])
     assert stage_with_api.updates.import_new_files() == 1 + 3
-    assert stage_with_api.registry_date() == WED
+    assert stage_with_api.read_registry_date() == WED
     reader = open_registry(stage_with_api.folder)
     assert reader is not None
     with closing(reader):
@@ -296,7 +296,7 @@ def test_missing_days_are_requested_up_to_yesterday(
     assert len(sandbox.control.read_requests("registry_diff")) == asked  # not again within the hour
     sandbox.registry.publish_difference(THU, 3)
     hand_clock.at += timedelta(hours=1)
-    assert (stage_with_api.updates.import_new_files(), stage_with_api.registry_date()) == (1, THU)
+    assert (stage_with_api.updates.import_new_files(), stage_with_api.read_registry_date()) == (1, THU)
     assert list((stage_with_api.folder / "fetched").iterdir()) == []
 
 
@@ -320,9 +320,9 @@ def test_the_difference_of_today_is_not_requested(
     stage_with_api.put_whole()
     hand_clock.at = datetime(2026, 11, 16, 23, 59, tzinfo=JST)
     sandbox.registry.publish_difference(MON, 3)
-    assert (stage_with_api.updates.import_new_files(), stage_with_api.registry_date()) == (1, WHOLE_DAY)
+    assert (stage_with_api.updates.import_new_files(), stage_with_api.read_registry_date()) == (1, WHOLE_DAY)
     hand_clock.at = datetime(2026, 11, 17, 0, 1, tzinfo=JST)
-    assert (stage_with_api.updates.import_new_files(), stage_with_api.registry_date()) == (1, MON)
+    assert (stage_with_api.updates.import_new_files(), stage_with_api.read_registry_date()) == (1, MON)
 
 
 @pytest.mark.parametrize(
@@ -347,9 +347,9 @@ def test_a_call_that_fails_in_the_middle_leaves_nothing(
     with pytest.raises(ConsoleError) as failed:
         stage_with_api.updates.import_new_files()
     assert failed.value.code == code
-    assert stage_with_api.registry_date() == WHOLE_DAY
+    assert stage_with_api.read_registry_date() == WHOLE_DAY
     assert list((stage_with_api.folder / "fetched").iterdir()) == []
-    assert (stage_with_api.updates.import_new_files(), stage_with_api.registry_date()) == (1, MON)
+    assert (stage_with_api.updates.import_new_files(), stage_with_api.read_registry_date()) == (1, MON)
 
 
 def test_a_part_that_is_answered_twice_is_not_taken_for_the_next_one(
@@ -362,22 +362,22 @@ def test_a_part_that_is_answered_twice_is_not_taken_for_the_next_one(
     sandbox.registry.publish_difference(MON, 6_000)
     read, first = RegistryApi.read_difference, list[DifferencePart]()
 
-    def answer_first_part(api: RegistryApi, day: date, part_number: int = 1) -> Outcome[DifferencePart]:
+    def read_and_note_part(api: RegistryApi, day: date, part_number: int = 1) -> Outcome[DifferencePart]:
         outcome = read(api, day, part_number)
         assert outcome.found is not None
         first.append(outcome.found)
         return replace(outcome, found=replace(outcome.found, lines=first[0].lines))
 
     with monkeypatch.context() as patch:
-        patch.setattr(RegistryApi, "read_difference", answer_first_part)
+        patch.setattr(RegistryApi, "read_difference", read_and_note_part)
         with pytest.raises(ConsoleError) as refused:
             stage_with_api.updates.import_new_files()
     assert (refused.value.code, refused.value.detail["cause"]) == (
         ErrorCode.PROVIDER_ANSWER_UNUSABLE,
         "repeated_part",
     )
-    assert stage_with_api.registry_date() == WHOLE_DAY
-    assert (stage_with_api.updates.import_new_files(), stage_with_api.registry_date()) == (1, MON)
+    assert stage_with_api.read_registry_date() == WHOLE_DAY
+    assert (stage_with_api.updates.import_new_files(), stage_with_api.read_registry_date()) == (1, MON)
 
 
 @pytest.mark.expects_log("a missing day is told by the task's failure")

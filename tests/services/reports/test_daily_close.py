@@ -67,7 +67,7 @@ def test_the_sums_are_those_of_the_ledger(desk: RefundDesk) -> None:
     sent = {"paypay": 0, "atom": 0}
     for number in range(14):
         provider = drawn.choice(("paypay", "atom"))
-        payment = desk.paid(f"ORD-{number}", drawn.randrange(1_000, 90_000), provider)
+        payment = desk.make_paid_payment(f"ORD-{number}", drawn.randrange(1_000, 90_000), provider)
         fate = drawn.choice(("kept", "refunded", "silent", "silent_done"))
         if fate == "kept":
             continue
@@ -76,11 +76,11 @@ def test_the_sums_are_those_of_the_ledger(desk: RefundDesk) -> None:
         if fate != "refunded":
             fault = "close_after_charge" if fate == "silent_done" else "reset"
             desk.control.add_fault(fault, call=f"{provider}_refund", times=1)
-        refund = desk.ask(payment, amount)
+        refund = desk.request_refund(payment, amount)
         if fate == "refunded":
-            desk.approve(refund)
+            desk.approve_refund(refund)
         else:
-            assert call_for_code(lambda refund=refund: desk.approve(refund)) == "outcome_unknown"
+            assert call_for_code(lambda refund=refund: desk.approve_refund(refund)) == "outcome_unknown"
         sent[provider] += 1
     assert min(sent.values()) > 1
     desk.run_due_tasks()
@@ -120,20 +120,22 @@ def insert_day(rows: ReportRows) -> None:
     currency, reversed and unknown payments, and outcomes that were unknown at its beginning or end.
     """
     paid = {"captured_minor": 3_300, "paid_at": BEGIN}
-    rows.payment("paypay", "completed", BEGIN, id=1, **paid)
-    rows.payment("paypay", "payment_success", BEGIN, id=2, **{**paid, "paid_at": END - SECOND})
-    rows.payment("paypay", "completed", BEGIN, id=3, **{**paid, "paid_at": BEGIN - SECOND})
-    rows.payment("paypay", "completed", BEGIN, id=4, **{**paid, "paid_at": END})
-    rows.payment("paypay", "completed", BEGIN, id=5, **{**paid, "currency": "INR", "captured_minor": 70_000})
-    rows.payment("atom", "completed", BEGIN, id=6, **{**paid, "currency": "INR"})
-    rows.payment("paypay", "reversed", BEGIN, id=7, state_since=END - SECOND, **paid)
-    rows.payment("paypay", "user_payment", BEGIN, id=8, certainty="unknown", state_since=END - SECOND)
-    rows.payment("paypay", "user_payment", BEGIN, id=9, certainty="unknown", state_since=END)
+    rows.insert_payment("paypay", "completed", BEGIN, id=1, **paid)
+    rows.insert_payment("paypay", "payment_success", BEGIN, id=2, **{**paid, "paid_at": END - SECOND})
+    rows.insert_payment("paypay", "completed", BEGIN, id=3, **{**paid, "paid_at": BEGIN - SECOND})
+    rows.insert_payment("paypay", "completed", BEGIN, id=4, **{**paid, "paid_at": END})
+    rows.insert_payment("paypay", "completed", BEGIN, id=5, **{**paid, "currency": "INR", "captured_minor": 70_000})
+    rows.insert_payment("atom", "completed", BEGIN, id=6, **{**paid, "currency": "INR"})
+    rows.insert_payment("paypay", "reversed", BEGIN, id=7, state_since=END - SECOND, **paid)
+    rows.insert_payment("paypay", "user_payment", BEGIN, id=8, certainty="unknown", state_since=END - SECOND)
+    rows.insert_payment("paypay", "user_payment", BEGIN, id=9, certainty="unknown", state_since=END)
     refund = {"refund_amount": 500, "payment_id": 1}
-    rows.refund("completed", BEGIN, **{**refund, "id": 21, "state_since": BEGIN})
-    rows.refund("completed", BEGIN, **{**refund, "id": 22, "state_since": BEGIN - SECOND})
-    rows.refund("completed", BEGIN, **{**refund, "id": 23, "state_since": BEGIN, "payment_id": 6})
-    rows.refund("submitting", BEGIN, **{**refund, "id": 24, "certainty": "unknown", "state_since": BEGIN - DAY})
+    rows.insert_refund("completed", BEGIN, **{**refund, "id": 21, "state_since": BEGIN})
+    rows.insert_refund("completed", BEGIN, **{**refund, "id": 22, "state_since": BEGIN - SECOND})
+    rows.insert_refund("completed", BEGIN, **{**refund, "id": 23, "state_since": BEGIN, "payment_id": 6})
+    rows.insert_refund(
+        "submitting", BEGIN, **{**refund, "id": 24, "certainty": "unknown", "state_since": BEGIN - DAY}
+    )
     # Known by now: before the day, within the day, after the day; and one that its own process learned.
     for id, begun, ended, fence in (
         (31, BEGIN - DAY, BEGIN - SECOND, 2),
@@ -141,9 +143,9 @@ def insert_day(rows: ReportRows) -> None:
         (33, END - SECOND, NOW, 2),
         (34, END - SECOND, NOW, 1),
     ):
-        rows.refund("completed", begun, **{**refund, "id": id, "state_since": ended})
+        rows.insert_refund("completed", begun, **{**refund, "id": id, "state_since": ended})
         call = {"subject_id": id, "ended_at": ended, "fence": fence}
-        rows.operation("refund", "refund.submit", "done", begun, **call)
+        rows.insert_operation("refund", "refund.submit", "done", begun, **call)
 
 
 def insert_run(
@@ -155,7 +157,7 @@ def insert_run(
     days = {"from_day": day.isoformat(), "to_day": day.isoformat()}
     ended = {"ended_at": NOW} if state != "running" else {}
     begun = {"begun_at": begun_at, "changed_at": NOW, "asked_by": "op-a", "phase": "ours"}
-    rows.insert("reconciliations", {"provider": "paypay", **days, "state": state, **begun, **ended, **counts})
+    rows.insert_row("reconciliations", {"provider": "paypay", **days, "state": state, **begun, **ended, **counts})
 
 
 def test_a_daily_close_counts_the_unknown_at_both_ends_of_the_day(
@@ -202,9 +204,9 @@ def test_a_close_with_many_lapsed_calls(console: Console, place: Place, monkeypa
     rows = ReportRows(place)
     with place.keep_connection_open():
         for _ in range(500):
-            rows.operation("credit-check", "credit_check.purchase", "calling", BEGIN - DAY)
-    rows.payment("paypay", "initializing", BEGIN, id=900, state_since=BEGIN)
-    rows.operation("payment", "payment.start", "calling", BEGIN, subject_id=900)
+            rows.insert_operation("credit-check", "credit_check.purchase", "calling", BEGIN - DAY)
+    rows.insert_payment("paypay", "initializing", BEGIN, id=900, state_since=BEGIN)
+    rows.insert_operation("payment", "payment.start", "calling", BEGIN, subject_id=900)
     close = console.reports.read_daily_close("paypay", YESTERDAY)
     assert ([record.id for record in close.unknown_records], close.is_complete) == ([900], True)
     monkeypatch.setattr(store, "MAX_OPERATIONS", 500)
@@ -217,25 +219,25 @@ def test_a_close_is_final_without_open_money(console: Console, place: Place) -> 
     and don't prevent a final close.
     """
     rows = ReportRows(place)
-    rows.payment("paypay", "completed", BEGIN, id=1, captured_minor=3_300, paid_at=BEGIN)
-    rows.payment("paypay", "user_payment", BEGIN, id=2, certainty="unknown", state_since=BEGIN)
+    rows.insert_payment("paypay", "completed", BEGIN, id=1, captured_minor=3_300, paid_at=BEGIN)
+    rows.insert_payment("paypay", "user_payment", BEGIN, id=2, certainty="unknown", state_since=BEGIN)
     insert_run(rows, place, "failed")
     insert_run(rows, place, "done", YESTERDAY - DAY)
     insert_run(rows, place, "done", begun_at=END - SECOND)
 
-    def points() -> tuple[NotFinalReason, ...]:
+    def list_open_points() -> tuple[NotFinalReason, ...]:
         return console.reports.read_daily_close("paypay", YESTERDAY).open_points
 
-    assert points() == (NotFinalReason.STILL_UNKNOWN, NotFinalReason.NOT_RECONCILED)
+    assert list_open_points() == (NotFinalReason.STILL_UNKNOWN, NotFinalReason.NOT_RECONCILED)
     early = console.reports.read_daily_close("paypay", YESTERDAY)
     assert "reconciliation 3 started before the day was over" in format_daily_close_state(early, "en")
     insert_run(rows, place, "done", matched=1, missing_there=1)
     run = place.sql("SELECT max(id) FROM reconciliations")[0][0]
     difference = {"run_id": run, "row_key": "P-1", "verdict": "missing_there", "payment_id": 1}
-    rows.insert("reconciliation_rows", {**difference, "ours": "completed 3300 JPY", "case_opened": 1})
-    assert points() == (NotFinalReason.STILL_UNKNOWN,)
+    rows.insert_row("reconciliation_rows", {**difference, "ours": "completed 3300 JPY", "case_opened": 1})
+    assert list_open_points() == (NotFinalReason.STILL_UNKNOWN,)
     place.sql("UPDATE payments SET certainty = 'known', status = 'expired' WHERE id = 2")
-    assert points() == ()
+    assert list_open_points() == ()
     close = console.reports.read_daily_close("paypay", YESTERDAY)
     assert close.reconciliation is not None
     assert (close.is_final, close.reconciliation.run_id, close.reconciliation.difference_count) == (True, run, 1)
@@ -249,24 +251,24 @@ def test_a_close_has_every_sum_and_later_changes(console: Console, place: Place,
     rows = ReportRows(place)
     insert_day(rows)
 
-    def write(name: str, language: str = "en") -> Path:
+    def write_daily_close(name: str, language: str = "en") -> Path:
         console.daily_closes.write("paypay", YESTERDAY, tmp_path / name, language)
         return tmp_path / name
 
-    first = read_pdf_pages(write("first.pdf"))
+    first = read_pdf_pages(write_daily_close("first.pdf"))
     assert "Daily close PayPay 2026-11-19" in first[0]
     assert "NOT YET FINAL: 2 outcomes are still unknown; no complete reconciliation covers this day." in first[0]
     assert "This is the first close of this day." in first[0]
     for cells in ("Paid in 2 6,600 JPY", "Reversed on this day 1 3,300 JPY", "Paid in 1 700.00 INR",
                   "Paid in less refunded – 5,600 JPY", "Refund R-33"):  # fmt: skip
         assert cells in "\n".join(first), cells
-    again, third = write("again.pdf"), write("third.pdf")
+    again, third = write_daily_close("again.pdf"), write_daily_close("third.pdf")
     assert again.read_bytes() == third.read_bytes()
     assert "Nothing has changed since." in read_pdf_pages(again)[0]
-    assert write("a.xlsx").read_bytes() == write("b.xlsx").read_bytes()
+    assert write_daily_close("a.xlsx").read_bytes() == write_daily_close("b.xlsx").read_bytes()
     compare_workbook(tmp_path / "a.xlsx", console.reports.read_daily_close("paypay", YESTERDAY))
     reasons = "結果不明 2 件、この日の照合が未完了"
-    assert f"この締めは未確定です（{reasons}）。" in read_pdf_pages(write("ja.pdf", "ja"))[0]
+    assert f"この締めは未確定です（{reasons}）。" in read_pdf_pages(write_daily_close("ja.pdf", "ja"))[0]
 
     place.sql("UPDATE payments SET certainty = 'known', status = 'completed', captured_minor = 1000,"
               " paid_at = '2026-11-19 03:00:00' WHERE id = 8")  # fmt: skip
@@ -281,7 +283,7 @@ def test_a_close_has_every_sum_and_later_changes(console: Console, place: Place,
         ("unknown", ""): ("payment 8", None),
         ("reconciliation", ""): (None, "3 / 0"),
     }
-    changed = "\n".join(read_pdf_pages(write("changed.pdf")))
+    changed = "\n".join(read_pdf_pages(write_daily_close("changed.pdf")))
     assert "JPY Paid in 2 · ¥6,600 3 · ¥7,600" in changed
     ((number,),) = place.sql("SELECT merchant_payment_id FROM payments WHERE id = 8")
     assert f"Unknown record Payment {number} –" in changed
@@ -298,7 +300,7 @@ def test_a_close_has_every_sum_and_later_changes(console: Console, place: Place,
     assert str(tmp_path) not in str(facts), "where a file went may name a person; the trail has its hash"
     for name, code in (("first.pdf", ErrorCode.USAGE), ("close.csv", ErrorCode.USAGE)):
         with pytest.raises(ConsoleError) as refused:
-            write(name)
+            write_daily_close(name)
         assert refused.value.code == code
     assert not list(tmp_path.glob(".*.part"))
 
@@ -394,7 +396,7 @@ def test_ctrl_c_while_a_pdf_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "unraisablehook", lost.append)
 
     class Pressed(BytesIO):
-        def write(self, data: Any) -> int:
+        def write_daily_close(self, data: Any) -> int:
             signal.raise_signal(signal.SIGINT)
             return super().write(data)
 

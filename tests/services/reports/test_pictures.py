@@ -35,12 +35,12 @@ def test_each_record_is_in_one_class_of_age(console: Console, place: Place, monk
     """
     rows = ReportRows(place)
     for age in (timedelta(), HOUR - SECOND, HOUR, 4 * HOUR, DAY - SECOND, DAY, 3 * DAY - SECOND, 3 * DAY, 40 * DAY):
-        rows.payment("paypay", "user_payment", NOW, certainty="unknown", state_since=NOW - age)
-    rows.payment("paypay", "user_payment", NOW, state_since=NOW - 2 * HOUR)
-    rows.payment("paypay", "completed", NOW, work_state="needs_review", state_since=NOW - 2 * DAY)
-    rows.payment("paypay", "completed", NOW, state_since=NOW - 2 * DAY)
-    rows.refund("submitting", NOW, certainty="unknown", work_state="needs_review", state_since=NOW - 5 * HOUR)
-    rows.refund("approved", NOW)
+        rows.insert_payment("paypay", "user_payment", NOW, certainty="unknown", state_since=NOW - age)
+    rows.insert_payment("paypay", "user_payment", NOW, state_since=NOW - 2 * HOUR)
+    rows.insert_payment("paypay", "completed", NOW, work_state="needs_review", state_since=NOW - 2 * DAY)
+    rows.insert_payment("paypay", "completed", NOW, state_since=NOW - 2 * DAY)
+    rows.insert_refund("submitting", NOW, certainty="unknown", work_state="needs_review", state_since=NOW - 5 * HOUR)
+    rows.insert_refund("approved", NOW)
     ages = {queue.queue: queue for queue in console.reports.read_queue_ages().queues}
     assert {name: (queue.counts, queue.undated) for name, queue in ages.items()} == {
         "pending": ((0, 1, 0, 0, 0), 0),
@@ -76,15 +76,15 @@ def test_refund_figures_count_each_currency_separately(
         ("expired", {}),
         ("completed", {"first_sent_at": NOW, "currency": "INR", "refund_amount": 70_000}),
     ]
-    rows.refund("completed", NOW - 91 * DAY, first_sent_at=NOW)
+    rows.insert_refund("completed", NOW - 91 * DAY, first_sent_at=NOW)
     for status, facts in planted:
-        rows.refund(status, NOW - DAY, **facts)
+        rows.insert_refund(status, NOW - DAY, **facts)
     withdrawn = place.sql("SELECT id FROM refunds WHERE status = 'withdrawn'")[0][0]
     rejected = place.sql("SELECT id FROM refunds WHERE status = 'rejected'")[0][0]
     for seq, (of, what) in enumerate([(withdrawn, "refund.approved"), (rejected, "refund.half_approved")]):
         entry = {"session": "s", "seq": seq, "at": NOW, "who": "lead-b", "desk": "d", "what": what, "result": "ok"}
         subject = {"subject_kind": "refund", "subject_id": str(of), "detail": "{}", "prev_hash": "", "hash": ""}
-        rows.insert("audit_log", {**entry, **subject})
+        rows.insert_row("audit_log", {**entry, **subject})
     report = console.reports.read_refund_funnel()
     yen, rupees = report.funnels
     steps = {name: yen.get_step(name) for name in yen.__slots__ if name != "currency"}
@@ -113,18 +113,22 @@ def test_payments_and_refunds_count_for_their_japanese_day(
     """
     rows, midnight = ReportRows(place), datetime(2026, 11, 19, 15, 0, tzinfo=UTC)
     paid = {"captured_minor": 3_300, "certainty": "known"}
-    rows.payment("paypay", "completed", NOW, paid_at=midnight, **paid)
-    rows.payment("paypay", "payment_success", NOW, paid_at=midnight - SECOND, **paid)
-    rows.payment("paypay", "reversed", NOW, paid_at=midnight, **paid)
-    rows.payment("paypay", "completed", NOW, paid_at=midnight, **{**paid, "certainty": "unknown"})
-    rows.payment("paypay", "completed", NOW, paid_at=midnight, **{**paid, "currency": "INR", "captured_minor": 99})
-    rows.payment("atom", "completed", NOW, paid_at=NOW - 20 * DAY, **paid)
+    rows.insert_payment("paypay", "completed", NOW, paid_at=midnight, **paid)
+    rows.insert_payment("paypay", "payment_success", NOW, paid_at=midnight - SECOND, **paid)
+    rows.insert_payment("paypay", "reversed", NOW, paid_at=midnight, **paid)
+    rows.insert_payment("paypay", "completed", NOW, paid_at=midnight, **{**paid, "certainty": "unknown"})
+    rows.insert_payment(
+        "paypay", "completed", NOW, paid_at=midnight, **{**paid, "currency": "INR", "captured_minor": 99}
+    )
+    rows.insert_payment("atom", "completed", NOW, paid_at=NOW - 20 * DAY, **paid)
     ids = [row[0] for row in place.sql("SELECT id FROM payments ORDER BY id")]
     done = {"first_sent_at": NOW, "state_since": midnight}
-    rows.refund("completed", NOW, payment_id=ids[0], **done)
-    rows.refund("completed", NOW, payment_id=ids[5], **{**done, "state_since": midnight - SECOND})
-    rows.refund("submitted", NOW, payment_id=ids[1], **done)
-    rows.refund("completed", NOW, payment_id=ids[4], **{**done, "currency": "INR", "work_state": "needs_review"})
+    rows.insert_refund("completed", NOW, payment_id=ids[0], **done)
+    rows.insert_refund("completed", NOW, payment_id=ids[5], **{**done, "state_since": midnight - SECOND})
+    rows.insert_refund("submitted", NOW, payment_id=ids[1], **done)
+    rows.insert_refund(
+        "completed", NOW, payment_id=ids[4], **{**done, "currency": "INR", "work_state": "needs_review"}
+    )
     series = {(one.provider, one.currency): one for one in console.reports.read_settlement().series}
     counted = {key: [day for day in one.days if day.payments or day.refunds] for key, one in series.items()}
     assert counted == {
@@ -147,13 +151,13 @@ def test_the_time_to_truth_excludes_calls_with_their_own_answer(
     """
     rows = ReportRows(place)
     action = "refund.submit"
-    rows.operation("refund", action, "done", NOW - DAY, ended_at=NOW - DAY + SECOND)
-    rows.operation("refund", action, "done", NOW - DAY, ended_at=NOW - DAY + 5 * SECOND, fence=2)
-    rows.operation("refund", action, "failed", NOW - 20 * DAY, ended_at=NOW - 10 * DAY, fence=3)
-    rows.operation("refund", action, "unknown", NOW - 2 * DAY)
-    rows.operation("refund", "refund.read", "failed", NOW - DAY, ended_at=NOW, fence=2)
-    rows.operation("refund", action, "done", NOW - 91 * DAY, ended_at=NOW, fence=2)
-    rows.operation("payment", "payment.start", "unknown", NOW - HOUR)
+    rows.insert_operation("refund", action, "done", NOW - DAY, ended_at=NOW - DAY + SECOND)
+    rows.insert_operation("refund", action, "done", NOW - DAY, ended_at=NOW - DAY + 5 * SECOND, fence=2)
+    rows.insert_operation("refund", action, "failed", NOW - 20 * DAY, ended_at=NOW - 10 * DAY, fence=3)
+    rows.insert_operation("refund", action, "unknown", NOW - 2 * DAY)
+    rows.insert_operation("refund", "refund.read", "failed", NOW - DAY, ended_at=NOW, fence=2)
+    rows.insert_operation("refund", action, "done", NOW - 91 * DAY, ended_at=NOW, fence=2)
+    rows.insert_operation("payment", "payment.start", "unknown", NOW - HOUR)
     kinds = {kind.kind: kind for kind in console.reports.read_time_to_truth().kinds}
     refund = kinds["refund"]
     assert (refund.settled, refund.median, refund.p90, refund.longest) == (2, 5 * SECOND, 10 * DAY, 10 * DAY)
@@ -173,8 +177,8 @@ def test_lapsed_calls_count_as_unknown(console: Console, place: Place, monkeypat
     rows = ReportRows(place)
     with place.keep_connection_open():
         for _ in range(501):
-            rows.operation("payment", "payment.start", "calling", NOW - HOUR)
-    rows.operation("refund", "refund.submit", "calling", NOW - SECOND)
+            rows.insert_operation("payment", "payment.start", "calling", NOW - HOUR)
+    rows.insert_operation("refund", "refund.submit", "calling", NOW - SECOND)
     kinds = {kind.kind: kind for kind in console.reports.read_time_to_truth().kinds}
     assert {name: (kind.open, kind.is_complete) for name, kind in kinds.items()} == {
         "credit-check": (0, True),

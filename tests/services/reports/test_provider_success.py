@@ -33,18 +33,18 @@ def test_each_payment_counts_for_its_japanese_day(console: Console, place: Place
     payments before the period aren't counted.
     """
     rows = ReportRows(place)
-    rows.payment("paypay", "completed", MIDNIGHT)
-    rows.payment("paypay", "payment_success", MIDNIGHT + HOUR)
-    rows.payment("paypay", "payment_failed", NOW)
-    rows.payment("paypay", "expired", NOW)
-    rows.payment("paypay", "completed", NOW, certainty="unknown")
-    rows.payment("paypay", "user_payment", NOW)
-    rows.payment("paypay", "reversed", NOW)
-    rows.payment("paypay", "completed", MIDNIGHT - timedelta(microseconds=1))
-    rows.payment("paypay", "completed", MIDNIGHT - 13 * 24 * HOUR)
-    rows.payment("paypay", "completed", MIDNIGHT - 13 * 24 * HOUR - timedelta(microseconds=1))
-    rows.payment("atom", "payment_failed", NOW)
-    rows.payment("bank", "completed", None)
+    rows.insert_payment("paypay", "completed", MIDNIGHT)
+    rows.insert_payment("paypay", "payment_success", MIDNIGHT + HOUR)
+    rows.insert_payment("paypay", "payment_failed", NOW)
+    rows.insert_payment("paypay", "expired", NOW)
+    rows.insert_payment("paypay", "completed", NOW, certainty="unknown")
+    rows.insert_payment("paypay", "user_payment", NOW)
+    rows.insert_payment("paypay", "reversed", NOW)
+    rows.insert_payment("paypay", "completed", MIDNIGHT - timedelta(microseconds=1))
+    rows.insert_payment("paypay", "completed", MIDNIGHT - 13 * 24 * HOUR)
+    rows.insert_payment("paypay", "completed", MIDNIGHT - 13 * 24 * HOUR - timedelta(microseconds=1))
+    rows.insert_payment("atom", "payment_failed", NOW)
+    rows.insert_payment("bank", "completed", None)
     report = console.reports.read_provider_success()
     assert [series.provider for series in report.providers] == ["atom", "bank", "paypay"]
     days = {series.provider: [day for day in series.days if day.total] for series in report.providers}
@@ -65,15 +65,15 @@ def test_outages_are_those_of_the_alerts(console: Console, place: Place) -> None
     alerts don't count.
     """
     rows = ReportRows(place)
-    rows.payment("paypay", "completed", NOW)
+    rows.insert_payment("paypay", "completed", NOW)
     words = "paypay: no usable answer since 2026-11-18T01:00:00Z"
     facts = {"subject_kind": PROVIDER_KIND, "subject_id": compute_provider_subject_id("paypay"), "expected": ""}
     alert = {**facts, "rule_id": ALERT_RULE, "observed": words, "detected_at": NOW - 49 * HOUR}
     old = {**alert, "observed": "paypay: no usable answer since 2026-10-01T00:00:00Z"}
-    rows.insert("alerts", {**old, "resolved_at": NOW - 40 * 24 * HOUR})
-    rows.insert("alerts", {**alert, "resolved_at": NOW - 48 * HOUR})
-    rows.insert("alerts", {**alert, "rule_id": "other", "resolved_at": NOW})
-    rows.insert("alerts", {**alert, "observed": "in other words", "detected_at": NOW - HOUR})
+    rows.insert_row("alerts", {**old, "resolved_at": NOW - 40 * 24 * HOUR})
+    rows.insert_row("alerts", {**alert, "resolved_at": NOW - 48 * HOUR})
+    rows.insert_row("alerts", {**alert, "rule_id": "other", "resolved_at": NOW})
+    rows.insert_row("alerts", {**alert, "observed": "in other words", "detected_at": NOW - HOUR})
     assert console.reports.read_provider_success().outages == (
         Outage("paypay", datetime(2026, 11, 18, 1, tzinfo=UTC), NOW - 48 * HOUR),
         Outage("paypay", NOW - HOUR, None),
@@ -87,6 +87,6 @@ def test_a_figure_at_its_row_limit_says_so(console: Console, place: Place, monke
     monkeypatch.setattr(store, "MAX_PAYMENTS", 2)
     rows = ReportRows(place)
     for hours in (0, 1, 30):
-        rows.payment("paypay", "completed", NOW - hours * HOUR)
+        rows.insert_payment("paypay", "completed", NOW - hours * HOUR)
     (series,) = console.reports.read_provider_success().providers
     assert (series.days[-1].paid, series.days[-2].paid, series.is_complete) == (2, 0, False)

@@ -24,7 +24,7 @@ BEFORE, DURING, AFTER = NUMBERS = invent_numbers(3, seed=24)
 DAY = timedelta(days=1)
 
 
-def buy(console: Console, number: str) -> None:
+def buy_without_answer(console: Console, number: str) -> None:
     """Buy a check of the number; the error about the missing answer is ignored."""
     with suppress(ConsoleError):
         console.credit_checks.purchase(PurchaseRequest(number, "1"))
@@ -49,7 +49,7 @@ def test_a_clock_jump_loses_and_doubles_no_purchase(
     with place.desk(vendor, hand_clock) as console:
         for number, wrong in zip(NUMBERS, (timedelta(), jump, timedelta()), strict=True):
             off[0] = wrong
-            buy(console, number)
+            buy_without_answer(console, number)
             console.recovery.run_due_tasks()
         for _ in range(20):
             hand_clock.at += timedelta(hours=8)
@@ -75,15 +75,15 @@ def test_a_postponed_record_is_due_after_a_clock_jump(
     with place.desk(vendor, hand_clock) as console:
         context = console._context
 
-        def postponed(tx: Transaction, of: int) -> Saga:
+        def start_postponed_saga(tx: Transaction, of: int) -> Saga:
             made = sagas.start_saga(tx.conn, "timeout", "payment", of, "ask", {}, context.now())
             assert made is not None
             return sagas.postpone_step(tx.conn, made, context.now(), context.now() + DAY, "away")
 
         for subject, (number, wrong) in enumerate(((BEFORE, timedelta()), (DURING, DAY)), 1):
             off[0] = wrong
-            buy(console, number)
-            context.write(lambda tx, of=subject: postponed(tx, of))  # type: ignore[misc]  # of this turn
+            buy_without_answer(console, number)
+            context.write(lambda tx, of=subject: start_postponed_saga(tx, of))  # type: ignore[misc]  # of this turn
         off[0], waits = timedelta(), read_record(console, BEFORE).work
         with act_as(WORKER):
             assert [ClockJumpCorrection(context).make_future_dated_rows_due() for _ in range(2)] == [2, 0]

@@ -62,16 +62,16 @@ def test_payments_are_followed(scene: PaymentDesk, clock: MovedClock, jump: time
     for number, provider, wrong in plan:
         clock.offset = wrong
         currency, minor = ("INR", 50_000) if provider == "atom" else ("JPY", 3_300)
-        begun[number] = scene.payments.start(scene.order(number, minor, currency), provider).payment.id
+        begun[number] = scene.payments.start(scene.insert_order(number, minor, currency), provider).payment.id
         run_minutes(scene, clock, 2)
         scene.money.move_payment(provider, number, "paid", notify=False)
     clock.offset = timedelta()
     run_minutes(scene, clock, SHORT_RUN_MINUTES)
     for number, payment_id in begun.items():
-        payment = scene.payment(payment_id)
+        payment = scene.read_payment(payment_id)
         assert (payment.state, payment.captured_minor) == (PaymentState.COMPLETED, payment.asked_minor), number
         assert scene.read_order(number).state == "paid"
-    assert scene.cases() == []
+    assert scene.list_open_rules() == []
     scene.console.audit.verify_chains()
 
 
@@ -82,19 +82,22 @@ def test_a_refused_notice_is_made_up_for(scene: PaymentDesk, clock: MovedClock, 
     """A genuine notice is refused while the clock is wrong, because its signed time seems to be in the future or too
     old: its payment is booked by a poll.
     """
-    payment = scene.payments.start(scene.order("ORD-1", 3300), "paypay").payment.id
+    payment = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment.id
     scene.money.move_payment("paypay", "ORD-1", "paid", notify=False)
-    post = scene.post("paypay", "ORD-1")
+    post = scene.make_provider_notice("paypay", "ORD-1")
     clock.offset = jump
     told = scene.payments.receive_notice(post)
     assert told.is_refused == (jump < timedelta())
-    assert scene.payment(payment).captured_minor == 0
+    assert scene.read_payment(payment).captured_minor == 0
     run_minutes(scene, clock, 2)
     clock.offset = timedelta()
     run_minutes(scene, clock, SHORT_RUN_MINUTES)
-    assert (scene.payment(payment).state, scene.payment(payment).captured_minor) == (PaymentState.COMPLETED, 3300)
+    assert (scene.read_payment(payment).state, scene.read_payment(payment).captured_minor) == (
+        PaymentState.COMPLETED,
+        3300,
+    )
     assert scene.payments.receive_notice(post).is_refused is False
-    assert scene.payment(payment).captured_minor == 3300
+    assert scene.read_payment(payment).captured_minor == 3300
 
 
 @JUMPS
@@ -121,7 +124,7 @@ def test_events_are_published(scene: PaymentDesk, clock: MovedClock, receiver: R
     run_minutes(scene, clock, SHORT_RUN_MINUTES)
     assert sorted(receiver.ids) == ["a-2", "a-3", "b-1"]
     assert receiver.ids.index("a-2") < receiver.ids.index("a-3")
-    assert scene.cases("outbox") == []
+    assert scene.list_open_rules("outbox") == []
 
 
 @JUMPS
@@ -132,7 +135,7 @@ def test_a_clock_jump_raises_an_alert_once(
     """An alert before or during the jump is raised once and resolved once, by every clock."""
     for number, wrong in (("ORD-1", timedelta()), ("ORD-2", jump)):
         clock.offset = wrong
-        started = scene.payments.start(scene.order(number, 50_000, "INR"), "atom").payment.id
+        started = scene.payments.start(scene.insert_order(number, 50_000, "INR"), "atom").payment.id
         scene.place.sql(f"UPDATE orders SET total_amount = 60000 WHERE merch_txn_id = '{number}'")
         scene.money.move_payment("atom", number, "paid", notify=False)
         scene.payments.probe(started)
@@ -156,7 +159,7 @@ def test_a_clock_jump_raises_an_alert_once(
         clock.offset -= wrong
     assert Counter(event["event"] for event in receiver.got) == {"AlertRaised": 2, "AlertResolved": 2}
     assert len(set(receiver.ids)) == 4
-    assert scene.cases("order") == []
+    assert scene.list_open_rules("order") == []
 
 
 @JUMPS
@@ -168,7 +171,7 @@ def test_a_day_compared_too_early_is_compared_again(scene: PaymentDesk, clock: M
     midnight = datetime.combine(scene.context.now().astimezone(JST).date() + DAY, time(), JST)
     clock.offset = morning = midnight + timedelta(hours=1) - scene.context.now()
     early, late = scene.context.now().isoformat(), (midnight + timedelta(hours=23)).isoformat()
-    scene.order("ORD-1", 3300)
+    scene.insert_order("ORD-1", 3300)
     assert not scene.payments.receive_notice(scene.make_bank_notice("e-1", "ORD-1", occurred_at=early)).is_refused
     reconcile_due_days = scene.console.reconciliation.reconcile_due_days
     before = reconcile_due_days()
@@ -177,7 +180,7 @@ def test_a_day_compared_too_early_is_compared_again(scene: PaymentDesk, clock: M
     clock.offset = morning
     assert reconcile_due_days() == 0
     clock.offset += timedelta(hours=22)
-    scene.order("ORD-2", 4400)
+    scene.insert_order("ORD-2", 4400)
     assert not scene.payments.receive_notice(
         scene.make_bank_notice("e-2", "ORD-2", "4400", occurred_at=late)
     ).is_refused
@@ -191,7 +194,7 @@ def test_a_day_compared_too_early_is_compared_again(scene: PaymentDesk, clock: M
 @pytest.mark.engines("sqlite")
 def test_a_take_lasts_half_an_hour(scene: PaymentDesk, clock: MovedClock, jump: timedelta) -> None:
     """A take under a wrong clock doesn't keep the record for a day. On a server the desk's clock isn't used."""
-    number = scene.order("ORD-1", 3300)
+    number = scene.insert_order("ORD-1", 3300)
     clock.offset = jump
     scene.console.recovery.take("order", number)
     clock.offset = timedelta(minutes=31)

@@ -45,24 +45,28 @@ class SagaDesk:
     def __init__(self, context: ServiceContext, clock: MovedClock, *, asks: bool = False) -> None:
         self.context, self.clock = context, clock
         self.answers: dict[str, StepVerdict | Exception] = {}
-        first: SagaStep = ProviderQuestionStep("one", self._ask) if asks else self._effect("one")
-        steps = (first, self._effect("two"), self._effect("three"))
+        first: SagaStep = (
+            ProviderQuestionStep("one", self._return_question_action) if asks else self._make_effect_step("one")
+        )
+        steps = (first, self._make_effect_step("two"), self._make_effect_step("three"))
         self.plan = SagaPlan("bench", "order", steps, (20 * MINUTE, 40 * MINUTE))
         self.runner = SagaRunner(context, self.plan)
 
-    def _effect(self, name: str) -> EffectStep:
+    def _make_effect_step(self, name: str) -> EffectStep:
         """Return a step that writes its name into the trail."""
-        return EffectStep(name, self._do(name), undo_effect=lambda tx, saga: self._audit(tx, f"undo_{name}", saga))
+        return EffectStep(
+            name, self._make_action(name), undo_effect=lambda tx, saga: self._write_entry(tx, f"undo_{name}", saga)
+        )
 
-    def _audit(self, tx: Transaction, name: str, saga: Saga) -> None:
+    def _write_entry(self, tx: Transaction, name: str, saga: Saga) -> None:
         """Write the step's name into the trail."""
         self.context.record_audit(tx, AuditAction(f"bench.{name}"), saga.id)
 
-    def _do(self, name: str) -> StepAction:
+    def _make_action(self, name: str) -> StepAction:
         """Return the action of the step: its set answer, or its entry in the trail."""
 
         def do(tx: Transaction, saga: Saga) -> StepVerdict:
-            self._audit(tx, name, saga)
+            self._write_entry(tx, name, saga)
             answer = self.answers.get(name, StepDone())
             if isinstance(answer, Exception):
                 raise answer
@@ -70,11 +74,11 @@ class SagaDesk:
 
         return do
 
-    def _ask(self, _saga: Saga) -> StepAction:
+    def _return_question_action(self, _saga: Saga) -> StepAction:
         """Return the action that follows the question."""
-        return self._do("one")
+        return self._make_action("one")
 
-    def start(self) -> Saga:
+    def start_saga(self) -> Saga:
         """Start a saga of the plan."""
         made = self.context.write(
             lambda tx: sagas.start_saga(tx.conn, "bench", "order", 1, "one", {}, self.context.now())
@@ -82,12 +86,12 @@ class SagaDesk:
         assert made is not None
         return made
 
-    def trail(self, place: Place) -> list[str]:
+    def list_entries(self, place: Place) -> list[str]:
         """Return the names in the trail, oldest first."""
         rows = place.sql("SELECT what FROM audit_log WHERE what LIKE 'bench.%' ORDER BY id")
         return [str(what).removeprefix("bench.") for (what,) in rows]
 
-    def shown(self, saga: Saga) -> list[StepState]:
+    def list_step_states(self, saga: Saga) -> list[StepState]:
         """Return the states of the saga's steps."""
         return [step.state for step in make_saga_progress(saga, self.plan.step_names, self.context.now()).steps]
 
@@ -104,11 +108,15 @@ OPEN, UNDONE = StepState.OPEN, StepState.UNDONE
 
 def test_all_steps_in_their_order(saga_desk: SagaDesk, place: Place) -> None:
     """One run does all steps in their order; an ended saga isn't run again."""
-    ended = saga_desk.runner.run(saga_desk.start())
-    assert (ended.state, ended.reason, saga_desk.trail(place)) == (SagaState.DONE, None, ["one", "two", "three"])
-    assert saga_desk.shown(ended) == [DONE, DONE, DONE]
+    ended = saga_desk.runner.run(saga_desk.start_saga())
+    assert (ended.state, ended.reason, saga_desk.list_entries(place)) == (
+        SagaState.DONE,
+        None,
+        ["one", "two", "three"],
+    )
+    assert saga_desk.list_step_states(ended) == [DONE, DONE, DONE]
     assert saga_desk.runner.run(ended) == ended
-    assert len(saga_desk.trail(place)) == 3
+    assert len(saga_desk.list_entries(place)) == 3
 
 
 def test_a_step_that_waits_leaves_nothing_and_is_tried_again(saga_desk: SagaDesk, place: Place) -> None:
@@ -116,8 +124,8 @@ def test_a_step_that_waits_leaves_nothing_and_is_tried_again(saga_desk: SagaDesk
     repeated.
     """
     saga_desk.answers["two"] = StepWaiting("closed")
-    saga = saga_desk.runner.run(saga_desk.start())
-    assert (saga.step, saga.reason, saga.attempts, saga_desk.shown(saga)) == (
+    saga = saga_desk.runner.run(saga_desk.start_saga())
+    assert (saga.step, saga.reason, saga.attempts, saga_desk.list_step_states(saga)) == (
         "two",
         "closed",
         1,
@@ -138,7 +146,7 @@ def test_a_step_that_waits_leaves_nothing_and_is_tried_again(saga_desk: SagaDesk
     saga_desk.clock.offset += timedelta(days=4)
     ended = saga_desk.runner.run(saga_desk.runner.run(saga_desk.runner._reread_saga(saga)))
     assert ended.state is SagaState.DONE
-    assert saga_desk.trail(place).count("one") == 1
+    assert saga_desk.list_entries(place).count("one") == 1
 
 
 @pytest.mark.expects_log("stays at two")
@@ -147,9 +155,9 @@ def test_a_fault_undoes_the_step_and_waits(
 ) -> None:
     """A step raises an error: its writes are rolled back, the fault is logged, and the step is tried again later."""
     saga_desk.answers["two"] = RuntimeError("bug")
-    saga = saga_desk.runner.run(saga_desk.start())
+    saga = saga_desk.runner.run(saga_desk.start_saga())
     assert (saga.step, saga.state, saga.reason) == ("two", SagaState.RUNNING, INTERNAL_ERROR_REASON)
-    assert saga_desk.trail(place) == ["one"]
+    assert saga_desk.list_entries(place) == ["one"]
     assert "stays at two" in caplog.text
     saga_desk.answers.clear()
     saga_desk.clock.offset += timedelta(hours=1)
@@ -164,7 +172,7 @@ def test_a_saga_that_keeps_failing_stops_for_a_person(saga_desk: SagaDesk, place
     told: list[Saga] = []
     runner = SagaRunner(saga_desk.context, replace(saga_desk.plan, on_stop=lambda _tx, saga: told.append(saga)))
     saga_desk.answers["two"] = RuntimeError("bug")
-    saga = runner.run(saga_desk.start())
+    saga = runner.run(saga_desk.start_saga())
     for _ in range(MAX_INTERNAL_ERRORS - 1):
         assert (saga.state, told) == (SagaState.RUNNING, [])
         assert saga.next_at is not None
@@ -173,7 +181,7 @@ def test_a_saga_that_keeps_failing_stops_for_a_person(saga_desk: SagaDesk, place
         saga = runner.run(saga)
     assert (saga.state, saga.step, saga.reason, saga.next_at) == (SagaState.STUCK, "two", INTERNAL_ERROR_REASON, None)
     assert told == [saga]
-    assert saga_desk.shown(saga) == [DONE, StepState.STUCK, OPEN]
+    assert saga_desk.list_step_states(saga) == [DONE, StepState.STUCK, OPEN]
     assert saga.ended_at is None
     saga_desk.answers.clear()
     saga_desk.clock.offset += timedelta(days=30)
@@ -181,7 +189,7 @@ def test_a_saga_that_keeps_failing_stops_for_a_person(saga_desk: SagaDesk, place
     with saga_desk.context.database.read() as conn:
         assert sagas.list_due_sagas(conn, saga_desk.context.now(), 10) == ()
     assert runner.run(runner.resume(saga, lambda tx: None)).state is SagaState.DONE
-    assert saga_desk.trail(place) == ["one", "two", "three"]
+    assert saga_desk.list_entries(place) == ["one", "two", "three"]
 
 
 @pytest.mark.parametrize("code", ["provider_unreachable", "database_unreachable", "rate_limited", "bad_profile"])
@@ -191,7 +199,7 @@ def test_a_saga_waits_for_an_unreachable_provider_without_stopping(saga_desk: Sa
     intervals, without an end.
     """
     saga_desk.answers["two"] = ConsoleError(ErrorCode(code))
-    saga = saga_desk.runner.run(saga_desk.start())
+    saga = saga_desk.runner.run(saga_desk.start_saga())
     for _ in range(2 * MAX_INTERNAL_ERRORS):
         saga_desk.clock.offset += timedelta(hours=1)
         saga = saga_desk.runner.run(saga)
@@ -203,8 +211,8 @@ def test_a_saga_ends_when_no_longer_needed(saga_desk: SagaDesk, place: Place) ->
     done.
     """
     saga_desk.answers["two"] = SagaDone("settled")
-    ended = saga_desk.runner.run(saga_desk.start())
-    assert (ended.state, ended.reason, saga_desk.shown(ended)) == (
+    ended = saga_desk.runner.run(saga_desk.start_saga())
+    assert (ended.state, ended.reason, saga_desk.list_step_states(ended)) == (
         SagaState.DONE,
         "settled",
         [DONE, SKIPPED, SKIPPED],
@@ -214,10 +222,10 @@ def test_a_saga_ends_when_no_longer_needed(saga_desk: SagaDesk, place: Place) ->
 def test_a_compensation_undoes_steps_backwards(saga_desk: SagaDesk, place: Place) -> None:
     """Compensation undoes the done steps, the newest first."""
     saga_desk.answers["three"] = CompensationRequired("changed_mind")
-    ended = saga_desk.runner.run(saga_desk.start())
+    ended = saga_desk.runner.run(saga_desk.start_saga())
     assert (ended.state, ended.reason) == (SagaState.COMPENSATED, "changed_mind")
-    assert saga_desk.trail(place) == ["one", "two", "three", "undo_two", "undo_one"]
-    assert saga_desk.shown(ended) == [UNDONE, UNDONE, SKIPPED]
+    assert saga_desk.list_entries(place) == ["one", "two", "three", "undo_two", "undo_one"]
+    assert saga_desk.list_step_states(ended) == [UNDONE, UNDONE, SKIPPED]
 
 
 def test_an_interrupted_compensation_continues(
@@ -225,7 +233,7 @@ def test_an_interrupted_compensation_continues(
 ) -> None:
     """A run breaks off between two compensations: the next run does the remaining ones, and none twice."""
     saga_desk.answers["three"] = CompensationRequired("changed_mind")
-    saga = saga_desk.start()
+    saga = saga_desk.start_saga()
     with monkeypatch.context() as patch:
         patch.setattr(saga_desk.context.failpoints, "reach", _make_interrupt_at("before_undo_one"))
         with pytest.raises(KeyboardInterrupt):
@@ -233,26 +241,26 @@ def test_an_interrupted_compensation_continues(
     left = saga_desk.runner._reread_saga(saga)
     assert (left.state, left.step) == (SagaState.RUNNING, "one")
     assert saga_desk.runner.run(left).state is SagaState.COMPENSATED
-    assert saga_desk.trail(place) == ["one", "two", "three", "undo_two", "undo_one"]
+    assert saga_desk.list_entries(place) == ["one", "two", "three", "undo_two", "undo_one"]
 
 
 def _make_interrupt_at(point: str) -> Callable[[str], None]:
     """Return a failpoint function that raises KeyboardInterrupt at this point."""
 
-    def reach(name: str) -> None:
+    def interrupt_at_point(name: str) -> None:
         if name == point:
             raise KeyboardInterrupt
 
-    return reach
+    return interrupt_at_point
 
 
 def test_back_to_an_earlier_step(console: Console, clock: MovedClock, place: Place) -> None:
     """The saga runs an earlier step again, and goes on from there."""
     saga_desk = SagaDesk(console._context, clock, asks=True)
-    asked = saga_desk._do("one")
+    asked = saga_desk._make_action("one")
 
     def return_to_earlier_step(_saga: Saga) -> StepAction:
-        if "two" in saga_desk.trail(place) or saga_desk.answers.get("two"):
+        if "two" in saga_desk.list_entries(place) or saga_desk.answers.get("two"):
             saga_desk.answers.clear()
         else:
             saga_desk.answers["two"] = EarlierStepRequired("one")
@@ -260,25 +268,25 @@ def test_back_to_an_earlier_step(console: Console, clock: MovedClock, place: Pla
 
     steps = (ProviderQuestionStep("one", return_to_earlier_step), *saga_desk.plan.steps[1:])
     runner = SagaRunner(saga_desk.context, SagaPlan("bench", "order", steps, saga_desk.plan.waits_between_attempts))
-    assert runner.run(saga_desk.start()).state is SagaState.DONE
-    assert saga_desk.trail(place) == ["one", "two", "one", "two", "three"]
+    assert runner.run(saga_desk.start_saga()).state is SagaState.DONE
+    assert saga_desk.list_entries(place) == ["one", "two", "one", "two", "three"]
 
 
 def test_only_one_of_two_processes_runs_a_saga_step(saga_desk: SagaDesk, place: Place) -> None:
     """Two processes run one step: the one whose read of the journal is out of date does nothing, and returns the
     other one's result.
     """
-    saga = saga_desk.start()
+    saga = saga_desk.start_saga()
     ended = saga_desk.runner.run(saga)
     assert saga_desk.runner.run(saga) == ended
-    assert saga_desk.trail(place) == ["one", "two", "three"]
+    assert saga_desk.list_entries(place) == ["one", "two", "three"]
 
 
 def test_a_record_has_one_open_saga_of_a_kind(saga_desk: SagaDesk) -> None:
     """A record has one open saga of a kind; a second one starts only after the first has ended."""
-    first = saga_desk.start()
+    first = saga_desk.start_saga()
     now = saga_desk.context.now()
     again = saga_desk.context.write(lambda tx: sagas.start_saga(tx.conn, "bench", "order", 1, "one", {}, now))
     assert again is None
     saga_desk.runner.run(first)
-    assert saga_desk.start().id != first.id
+    assert saga_desk.start_saga().id != first.id

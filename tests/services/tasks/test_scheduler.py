@@ -45,42 +45,44 @@ class CountedTasks:
 
     def make_scheduler(self) -> Scheduler:
         """Return a scheduler for the same tasks, as another process would create it."""
-        return Scheduler(self.context, self.heartbeat, (("probes", self._probes), ("refetches", self._refetches)))
+        return Scheduler(
+            self.context, self.heartbeat, (("probes", self._run_probes), ("refetches", self._run_refetches))
+        )
 
-    def _probes(self) -> int:
+    def _run_probes(self) -> int:
         """Count a run of `probes` and call `act`."""
         self.runs.append("probes")
         return self.act()
 
-    def _refetches(self) -> int:
+    def _run_refetches(self) -> int:
         """Count a run of `refetches`."""
         self.runs.append("refetches")
         return 2
 
     @property
-    def probes(self) -> ScheduledTask:
+    def count_probe_runs(self) -> ScheduledTask:
         """Return the stored row of the task `probes`."""
         return next(task for task in self.scheduler.read_states() if task.name == "probes")
 
-    def fail(self, trouble: Exception) -> None:
+    def let_probes_fail(self, trouble: Exception) -> None:
         """Let `probes` raise this error."""
 
-        def act() -> int:
+        def raise_trouble() -> int:
             raise trouble
 
-        self.act = act
+        self.act = raise_trouble
 
-    def beat(self) -> None:
+    def beat_once(self) -> None:
         """Beat once, as the heartbeat's thread does each 15 seconds."""
         for beat in list(self.heartbeat._beat_functions.values()):
             beat()
 
-    def held(self) -> set[str]:
+    def list_held_leases(self) -> set[str]:
         """Return the names of the held leases of tasks."""
         with self.context.database.read() as conn:
             return {holder.name for holder in leases.list_holders(conn)}
 
-    def alerts(self) -> tuple[Alert, ...]:
+    def list_task_alerts(self) -> tuple[Alert, ...]:
         """Return the alerts about tasks."""
         with self.context.database.read() as conn:
             return alerts.list_open_alerts_of_rule(conn, late_tasks.OVERDUE_TASK_ALERT_RULE, 10)
@@ -101,14 +103,14 @@ def test_a_due_task_runs_and_waits_for_its_interval(tasks: CountedTasks, hand_cl
     assert tasks.scheduler.run_due_tasks() == ()
     hand_clock.at += PROBE_INTERVAL
     assert tasks.scheduler.run_due_tasks() == (TaskRun("probes", 0),)
-    probes = tasks.probes
+    probes = tasks.count_probe_runs
     assert (probes.begun_at, probes.ended_at, probes.next_at) == (
         hand_clock.at,
         hand_clock.at,
         hand_clock.at + PROBE_INTERVAL,
     )
     assert (probes.record_count, probes.error_code, probes.failures) == (0, None, 0)
-    assert tasks.held() == set()
+    assert tasks.list_held_leases() == set()
 
 
 def test_worker_once_runs_every_task(tasks: CountedTasks) -> None:
@@ -142,12 +144,12 @@ def test_a_running_task_is_not_started_again(tasks: CountedTasks) -> None:
     """A task that another process is running isn't started, and the other tasks are run."""
     inner: list[tuple[TaskRun, ...]] = []
 
-    def look() -> int:
+    def run_inner_scheduler() -> int:
         if not inner:
             inner.append(tasks.make_scheduler().run_due_tasks())
         return 1
 
-    tasks.act = look
+    tasks.act = run_inner_scheduler
     assert tasks.scheduler.run_due_tasks() == (TaskRun("probes", 1),)
     assert inner == [(TaskRun("refetches", 2),)]
     assert tasks.runs == ["probes", "refetches"]
@@ -161,15 +163,15 @@ def test_a_single_run_waits_for_a_running_task_with_a_limit(
     """
     before, inner, go_on = hand_clock.at, list[tuple[TaskRun, ...]](), hand_clock.sleep
 
-    def beating_meanwhile(seconds: float) -> None:
+    def sleep_and_beat(seconds: float) -> None:
         go_on(seconds)
-        tasks.beat()
+        tasks.beat_once()
 
     def run_in_second_thread() -> int:
         inner.append(tasks.make_scheduler().run_all())
         return 1
 
-    monkeypatch.setattr(hand_clock, "sleep", beating_meanwhile)
+    monkeypatch.setattr(hand_clock, "sleep", sleep_and_beat)
     tasks.act = run_in_second_thread
     tasks.scheduler.run_due_tasks()
     assert inner == [(TaskRun("probes", 0), TaskRun("refetches", 2))]
@@ -182,34 +184,34 @@ def test_a_failed_task_is_postponed(tasks: CountedTasks, hand_clock: HandClock) 
     """A failing task waits longer after each failure, up to a limit; the other tasks run, the row has the error, and
     a good run resets the wait.
     """
-    tasks.fail(ConsoleError(ErrorCode.PROVIDER_UNREACHABLE))
+    tasks.let_probes_fail(ConsoleError(ErrorCode.PROVIDER_UNREACHABLE))
     waits = []
     for _ in range(12):
         tasks.scheduler.run_due_tasks()
-        waits.append(tasks.probes.next_at - hand_clock.at)
-        hand_clock.at = tasks.probes.next_at
+        waits.append(tasks.count_probe_runs.next_at - hand_clock.at)
+        hand_clock.at = tasks.count_probe_runs.next_at
     assert waits[:3] == [PROBE_INTERVAL * 2, PROBE_INTERVAL * 4, PROBE_INTERVAL * 8]
     assert waits[-1] == timedelta(minutes=15)
-    assert (tasks.probes.error_code, tasks.probes.failures) == ("provider_unreachable", 12)
+    assert (tasks.count_probe_runs.error_code, tasks.count_probe_runs.failures) == ("provider_unreachable", 12)
     tasks.act = lambda: 3
     assert TaskRun("probes", 3) in tasks.scheduler.run_due_tasks()
-    assert (tasks.probes.error_code, tasks.probes.failures) == (None, 0)
+    assert (tasks.count_probe_runs.error_code, tasks.count_probe_runs.failures) == (None, 0)
     assert "refetches" in tasks.runs
 
 
 @expects_task_failures
 def test_a_single_run_reports_a_failed_task_after_the_others(tasks: CountedTasks) -> None:
     """One task fails in a single run of all tasks: the others run, and then the command ends with that error."""
-    tasks.fail(ConsoleError(ErrorCode.PROVIDER_UNREACHABLE))
+    tasks.let_probes_fail(ConsoleError(ErrorCode.PROVIDER_UNREACHABLE))
     with pytest.raises(ConsoleError) as refused:
         tasks.scheduler.run_all()
     assert refused.value.code == "provider_unreachable"
     assert tasks.runs == ["probes", "refetches"]
-    tasks.fail(ValueError("a bug of ours"))
+    tasks.let_probes_fail(ValueError("a bug of ours"))
     with pytest.raises(ValueError, match="bug"):
         tasks.scheduler.run_all()
-    assert tasks.probes.error_code == "internal_error"
-    assert tasks.held() == set()
+    assert tasks.count_probe_runs.error_code == "internal_error"
+    assert tasks.list_held_leases() == set()
 
 
 def test_a_run_that_broke_off_is_taken_over(tasks: CountedTasks) -> None:
@@ -217,7 +219,7 @@ def test_a_run_that_broke_off_is_taken_over(tasks: CountedTasks) -> None:
     tasks.context.failpoints = Failpoints(("before_task_end", 1, "raise"))
     with pytest.raises(FailpointReached):
         tasks.scheduler.run_due_tasks()
-    assert tasks.held() == set()
+    assert tasks.list_held_leases() == set()
     assert tasks.make_scheduler().run_due_tasks()[0] == TaskRun("probes", 0)
     assert tasks.runs == ["probes", "probes", "refetches"]
 
@@ -245,20 +247,20 @@ def test_a_run_that_lost_its_lease_stops_before_the_next_record(tasks: CountedTa
     """
     done: list[int] = []
 
-    def slow() -> int:
+    def iterate_and_stop() -> int:
         for record in iterate_until_stopped(range(5)):
             done.append(record)
             if record == 1:
                 hand_clock.at += timedelta(seconds=60)
                 tasks.act = lambda: 7
                 tasks.make_scheduler().run_due_tasks()
-                tasks.beat()
+                tasks.beat_once()
         return len(done)
 
-    tasks.act = slow
+    tasks.act = iterate_and_stop
     tasks.scheduler.run_due_tasks()
     assert done == [0, 1]
-    assert tasks.probes.record_count == 7
+    assert tasks.count_probe_runs.record_count == 7
 
 
 def test_a_task_stores_its_position_during_a_run(tasks: CountedTasks) -> None:
@@ -266,15 +268,19 @@ def test_a_task_stores_its_position_during_a_run(tasks: CountedTasks) -> None:
     there.
     """
 
-    def sweep() -> int:
+    def store_position() -> int:
         tasks.context.write(lambda tx: rows.store_task_position(tx.conn, "probes", "page 7"))
         return 5
 
-    tasks.act = sweep
+    tasks.act = store_position
     tasks.scheduler.run_due_tasks()
-    assert (tasks.probes.position, tasks.probes.record_count, tasks.probes.failures) == ("page 7", 5, 0)
-    assert tasks.probes.next_at == tasks.context.now() + PROBE_INTERVAL
-    assert tasks.held() == set()
+    assert (
+        tasks.count_probe_runs.position,
+        tasks.count_probe_runs.record_count,
+        tasks.count_probe_runs.failures,
+    ) == ("page 7", 5, 0)
+    assert tasks.count_probe_runs.next_at == tasks.context.now() + PROBE_INTERVAL
+    assert tasks.list_held_leases() == set()
 
 
 def test_a_stop_ends_between_two_records(tasks: CountedTasks) -> None:
@@ -293,7 +299,7 @@ def test_a_stop_ends_between_two_records(tasks: CountedTasks) -> None:
 
     tasks.act = act
     assert tasks.scheduler.run_due_tasks(should_stop=lambda: bool(stopped)) == (TaskRun("probes", 3),)
-    assert tasks.held() == set()
+    assert tasks.list_held_leases() == set()
     tasks.act = lambda: 1
     assert tasks.make_scheduler().run_due_tasks() == (TaskRun("probes", 1), TaskRun("refetches", 2))
 
@@ -310,44 +316,44 @@ def test_a_jump_of_the_clock_postpones_nothing(
         off[0] = wrong
         assert [run.task for run in tasks.scheduler.run_due_tasks()] == ["probes", "refetches"]
         assert tasks.scheduler.run_due_tasks() == ()
-        assert tasks.probes.next_at == hand_clock.now() + PROBE_INTERVAL
-    assert tasks.alerts() == ()
+        assert tasks.count_probe_runs.next_at == hand_clock.now() + PROBE_INTERVAL
+    assert tasks.list_task_alerts() == ()
 
 
 @expects_task_failures
 def test_a_task_that_keeps_failing_has_one_alert(tasks: CountedTasks, hand_clock: HandClock) -> None:
     """A task that keeps failing has one alert, which closes when the task has run again."""
-    tasks.fail(ConsoleError(ErrorCode.PROVIDER_UNREACHABLE))
+    tasks.let_probes_fail(ConsoleError(ErrorCode.PROVIDER_UNREACHABLE))
     for _ in range(6):
         tasks.scheduler.run_due_tasks()
         hand_clock.at += timedelta(minutes=20)
-    (told,) = tasks.alerts()
+    (told,) = tasks.list_task_alerts()
     assert (told.rule_id, told.subject_kind) == ("task_late", "task")
     assert "probes: failed 3 times, provider_unreachable" in told.observed
     tasks.act = lambda: 0
     tasks.scheduler.run_due_tasks()
-    assert tasks.alerts() == ()
+    assert tasks.list_task_alerts() == ()
 
 
 def test_a_hanging_task_raises_an_alert(tasks: CountedTasks, hand_clock: HandClock) -> None:
     """Another process raises an alert about a run that doesn't end; the end of the run closes the alert."""
     seen: list[int] = []
 
-    def hang() -> int:
+    def run_too_long() -> int:
         if not seen:
             for _ in range(LONGEST_RUN_TIME // timedelta(seconds=30) + 4):
                 hand_clock.at += timedelta(seconds=30)
-                tasks.beat()
+                tasks.beat_once()
             tasks.make_scheduler().run_due_tasks()
-            seen.append(len(tasks.alerts()))
+            seen.append(len(tasks.list_task_alerts()))
         return 0
 
-    tasks.act = hang
+    tasks.act = run_too_long
     tasks.scheduler.run_due_tasks()
     assert seen == [1]
     hand_clock.at += timedelta(minutes=2)
     tasks.scheduler.run_due_tasks()
-    assert tasks.alerts() == ()
+    assert tasks.list_task_alerts() == ()
 
 
 def test_overdue_tasks_after_a_day_run_without_an_alert(tasks: CountedTasks, hand_clock: HandClock) -> None:
@@ -355,18 +361,18 @@ def test_overdue_tasks_after_a_day_run_without_an_alert(tasks: CountedTasks, han
     tasks.scheduler.run_due_tasks()
     hand_clock.at += timedelta(days=1)
     tasks.scheduler.run_due_tasks()
-    assert tasks.alerts() == ()
+    assert tasks.list_task_alerts() == ()
 
 
 def test_each_run_and_each_record_has_a_correlation_id(tasks: CountedTasks) -> None:
     """Each run of a task has its own correlation id, known to everything that it does, and none is set afterwards."""
     seen: list[dict[str, str]] = []
 
-    def look() -> int:
+    def note_log_facts() -> int:
         seen.append(dict(tracing.get_current_log_facts()))
         return 0
 
-    tasks.act = look
+    tasks.act = note_log_facts
     tasks.scheduler.run_all()
     tasks.scheduler.run_all()
     assert [facts["task"] for facts in seen] == ["probes", "probes"]
@@ -378,22 +384,22 @@ def test_the_doctor_reports_late_tasks(place: Place, vendor: LedgerVendor, hand_
     """`doctor` reports tasks that have not run for long; none while they run or before any has run."""
     with place.desk(vendor, hand_clock, TIME_SCALE="1") as console:
 
-        def found() -> tuple[bool, object]:
+        def read_tasks_check() -> tuple[bool, object]:
             (check,) = (check for check in console.health.run_all_checks() if check.name == "tasks")
             assert "probes" not in translate(check.message, "ja", **check.facts), (
                 "the sentence has the words of tasks"
             )
             return check.ok, check.facts["late"]
 
-        assert found() == (True, "-")
+        assert read_tasks_check() == (True, "-")
         console.recovery.run_all_tasks()
-        assert found() == (True, "-")
+        assert read_tasks_check() == (True, "-")
         hand_clock.at += timedelta(minutes=10)
-        ok, late = found()
+        ok, late = read_tasks_check()
         assert not ok
         assert "probes" in str(late)
         console.recovery.run_due_tasks()
-        assert found() == (True, "-")
+        assert read_tasks_check() == (True, "-")
 
 
 def test_leases_of_tasks_are_not_among_those_that_people_wait_for(tasks: CountedTasks) -> None:
@@ -417,11 +423,11 @@ def test_a_case_of_an_unreadable_row_that_cannot_be_opened_is_opened_later(
     """
     unreadable_rows.read_readable_rows("sagas", [(str(uuid4()),)], lambda row: int(row[0]), lambda _: ("order", 7))
 
-    def be_away(*_: object) -> bool:
+    def raise_unreachable(*_: object) -> bool:
         raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE)
 
     with monkeypatch.context() as patch:
-        patch.setattr(cases, "open_case", be_away)
+        patch.setattr(cases, "open_case", raise_unreachable)
         tasks.scheduler.run_all()
     for _ in range(2):
         tasks.scheduler.run_all()

@@ -49,7 +49,7 @@ def test_every_task_runs_as_the_worker(place: Place, sandbox: Sandbox, clock: Mo
         )
         handled: Counter[str] = Counter()
 
-        def later(step: timedelta) -> None:
+        def move_all_clocks(step: timedelta) -> None:
             clock.offset += step
             scene.control.change_settings(advance_seconds=step.total_seconds())
             place.move_lease_clock(step)
@@ -57,9 +57,9 @@ def test_every_task_runs_as_the_worker(place: Place, sandbox: Sandbox, clock: Mo
 
         days = ReconciledDay(scene)
         days.add_payment_on_both_sides("ORD-9")
-        days.announce()
+        days.announce_file()
         for number in ("ORD-1", "ORD-2", "ORD-3"):
-            scene.payments.start(scene.order(number, 3300), "paypay")
+            scene.payments.start(scene.insert_order(number, 3300), "paypay")
         scene.money.move_payment("paypay", "ORD-1", "paid")
         place.sql(
             "INSERT INTO stock_reservations (order_id, item, quantity, status, created_at)"
@@ -71,7 +71,7 @@ def test_every_task_runs_as_the_worker(place: Place, sandbox: Sandbox, clock: Mo
         scene.console.credit_checks.purchase(PurchaseRequest(bought, "1"))
         columns = "(client_id, corporation_number)"
         place.execute_as_shop(f"INSERT INTO hansha_alarmbox_credit_checks {columns} VALUES (1, '{foreign}')")
-        later(timedelta(minutes=2))
+        move_all_clocks(timedelta(minutes=2))
         paid = scene.find_payment("paypay", "ORD-1")
         assert paid is not None
         asked = scene.console.refunds.request(RefundRequest(paid.id, "1000", "too much"))
@@ -80,11 +80,11 @@ def test_every_task_runs_as_the_worker(place: Place, sandbox: Sandbox, clock: Mo
             call_for_ending(lambda: lead.refunds.approve(asked.id)) == "rate_limited"
         )  # it is sent later, by itself
         half = scene.console.bulk.create_run(
-            "probe", [ChosenRecord("payment", paid.id, scene.payment(paid.id).version)]
+            "probe", [ChosenRecord("payment", paid.id, scene.read_payment(paid.id).version)]
         )
         place.sql(f"UPDATE bulk_runs SET state = 'running', version = version + 1 WHERE id = {half.id}")
         for step in (TIME_STEP, TIME_STEP, TIME_STEP):
-            later(step)
+            move_all_clocks(step)
         assert {task.name: task.error_code for task in worker.scheduler.read_states()} == dict.fromkeys(
             INTERVAL_OF_TASK
         )

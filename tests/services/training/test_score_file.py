@@ -34,7 +34,7 @@ UNREADABLE_SCORE_FIELDS: list[dict[str, Any]] = [
 ]
 
 
-def _write(home: Path, values: dict[str, Any]) -> ScoreFile:
+def _write_score_file(home: Path, values: dict[str, Any]) -> ScoreFile:
     """Write these values into the person's score file and return it."""
     path = get_person_file_path(home, "op-a", ".training.json")
     path.parent.mkdir(exist_ok=True)
@@ -46,7 +46,7 @@ def _write(home: Path, values: dict[str, Any]) -> ScoreFile:
 @pytest.mark.parametrize("strange", UNREADABLE_SCORE_FIELDS, ids=str)
 def test_an_unreadable_attempt_closes_no_training(tmp_path: Path, strange: dict[str, Any]) -> None:
     """Each part of the file that this program doesn't write counts as missing."""
-    scores = _write(
+    scores = _write_score_file(
         tmp_path, {f"incident.{item.key}": {**VALID_SCORE_ROW, **strange} for item in INCIDENT_DECLARATIONS}
     )
     for run in (None, "r"):
@@ -61,4 +61,4 @@ def test_an_unreadable_attempt_closes_no_training(tmp_path: Path, strange: dict[
 @pytest.mark.parametrize("run", ["x", {}, {"id": "r"}, {"id": 5, "database": {}, "url": []}, {"id": "r", "url": "x"}])
 def test_a_strange_run_counts_as_none(tmp_path: Path, run: object) -> None:
     """A run of the training that this program doesn't write counts as none."""
-    assert _write(tmp_path, {"run": run}).read_training_run() == {}
+    assert _write_score_file(tmp_path, {"run": run}).read_training_run() == {}

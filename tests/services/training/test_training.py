@@ -44,7 +44,7 @@ def get_training(console: Console) -> TrainingService:
     return console.training
 
 
-def incident(console: Console, key: str) -> TrainingIncident:
+def get_incident(console: Console, key: str) -> TrainingIncident:
     """Return the incident with this key."""
     return next(each for each in get_training(console).read_overview().incidents if each.key == key)
 
@@ -52,7 +52,7 @@ def incident(console: Console, key: str) -> TrainingIncident:
 # -- what a person does
 
 
-def payment_id(console: Console, order: str) -> int:
+def find_payment_id(console: Console, order: str) -> int:
     """Return the id of the PayPay payment of this order."""
     with console._context.database.read() as conn:
         found = payments.find_by_payment_number(conn, "paypay", order)
@@ -60,27 +60,29 @@ def payment_id(console: Console, order: str) -> int:
     return found.id
 
 
-def refund(console: Console, order: str, amount: int, reason: str = "the customer asked", again: bool = False) -> int:
+def request_refund_of_order(
+    console: Console, order: str, amount: int, reason: str = "the customer asked", again: bool = False
+) -> int:
     """Request a refund, let the simulated approver decide, and return its id."""
-    request = RefundRequest(payment_id(console, order), str(amount), reason, intended_repeat=again)
+    request = RefundRequest(find_payment_id(console, order), str(amount), reason, intended_repeat=again)
     made = console.refunds.request(request)
     get_training(console).make_approver_decide()
     return made.id
 
 
-def reconcile(console: Console, facts: IncidentFacts) -> object:
+def reconcile_day(console: Console, facts: IncidentFacts) -> object:
     """Reconcile the incident's day with PayPay."""
     day = date.fromisoformat(facts["day"])
     return console.reconciliation.run("paypay", day, day)
 
 
-def acknowledge(console: Console, facts: IncidentFacts) -> object:
+def acknowledge_notice(console: Console, facts: IncidentFacts) -> object:
     """Acknowledge the unmatched notice of the incident's order."""
     item = next(item for item in console.notices.read_page().items if item.notice.order_no == facts["order"])
     return console.alerts.acknowledge_each([case.id for case in item.cases], "done")
 
 
-def buy(console: Console, number: str, client: str = "1") -> None:
+def buy_check(console: Console, number: str, client: str = "1") -> None:
     console.credit_checks.purchase(PurchaseRequest(number, client))
 
 
@@ -88,16 +90,16 @@ def settle_as_not_bought_and_buy(console: Console, facts: IncidentFacts) -> None
     """Decide that the purchase wasn't made, let the approver confirm, and buy the number."""
     console.recovery.resolve("credit-check", int(facts["record"]), "error", "nothing on the provider's screen")
     get_training(console).make_approver_decide()
-    buy(console, facts["number"])
+    buy_check(console, facts["number"])
 
 
 def refund_twice(console: Console, facts: IncidentFacts) -> None:
     """Probe the refund and request the same amount again as intended."""
     console.refunds.probe(int(facts["refund"]))
-    refund(console, facts["order"], int(facts["amount"]), again=True)
+    request_refund_of_order(console, facts["order"], int(facts["amount"]), again=True)
 
 
-def answer_the_approver(console: Console, facts: IncidentFacts) -> None:
+def request_again_with_other_reason(console: Console, facts: IncidentFacts) -> None:
     """Request a refund with a reason that the simulated approver rejects, again with the same reason, and then with a
     reason that is approved.
     """
@@ -106,34 +108,42 @@ def answer_the_approver(console: Console, facts: IncidentFacts) -> None:
         ("money back", RefundState.REJECTED),
         (f"order {facts['order']}: the customer keeps nothing of it", RefundState.SUBMITTED),
     ):
-        made = refund(console, facts["order"], int(facts["amount"]), reason)
+        made = request_refund_of_order(console, facts["order"], int(facts["amount"]), reason)
         assert console.refunds.read_refund(made).record.state == state
 
 
 PlayIncident = Callable[[Console, IncidentFacts], object]
 WRONG_PLAYS: Mapping[str, tuple[TrainingVerdict, PlayIncident]] = {
     "lost_answer": (TrainingVerdict.BOUGHT_TWICE, settle_as_not_bought_and_buy),
-    "missing_pdf": (TrainingVerdict.BOUGHT_TWICE, lambda desk, facts: buy(desk, facts["number"], "2")),
-    "merged_company": (TrainingVerdict.BOUGHT_OLD_COMPANY, lambda desk, facts: buy(desk, facts["number"])),
+    "missing_pdf": (TrainingVerdict.BOUGHT_TWICE, lambda desk, facts: buy_check(desk, facts["number"], "2")),
+    "merged_company": (TrainingVerdict.BOUGHT_OLD_COMPANY, lambda desk, facts: buy_check(desk, facts["number"])),
     "late_payment": (
         TrainingVerdict.REFUNDED_WRONG_AMOUNT,
-        lambda desk, facts: [refund(desk, facts["order"], 1_000, reason) for reason in ("some", "order, in words")],
+        lambda desk, facts: [
+            request_refund_of_order(desk, facts["order"], 1_000, reason) for reason in ("some", "order, in words")
+        ],
     ),
-    "wrong_amount": (TrainingVerdict.REFUNDED_WRONG_AMOUNT, lambda desk, facts: refund(desk, facts["order"], 5_500)),
+    "wrong_amount": (
+        TrainingVerdict.REFUNDED_WRONG_AMOUNT,
+        lambda desk, facts: request_refund_of_order(desk, facts["order"], 5_500),
+    ),
     "double_payment": (
         TrainingVerdict.REFUNDED_WRONG_PAYMENT,
-        lambda desk, facts: refund(desk, facts["first"], int(facts["amount"])),
+        lambda desk, facts: request_refund_of_order(desk, facts["first"], int(facts["amount"])),
     ),
     "provider_only": (
         TrainingVerdict.REFUNDED_WITHOUT_CAUSE,
-        lambda desk, facts: (reconcile(desk, facts), refund(desk, facts["order"], int(facts["amount"]))),
+        lambda desk, facts: (
+            reconcile_day(desk, facts),
+            request_refund_of_order(desk, facts["order"], int(facts["amount"])),
+        ),
     ),
-    "notice_without_payment": (TrainingVerdict.ENDED_UNBOOKED, acknowledge),
-    "forged_notice": (TrainingVerdict.ENDED_UNCHECKED, acknowledge),
+    "notice_without_payment": (TrainingVerdict.ENDED_UNBOOKED, acknowledge_notice),
+    "forged_notice": (TrainingVerdict.ENDED_UNCHECKED, acknowledge_notice),
     "refund_unknown": (TrainingVerdict.REFUNDED_TWICE, refund_twice),
     "refund_refused": (
         TrainingVerdict.REFUNDED_WRONG_AMOUNT,
-        lambda desk, facts: refund(desk, facts["order"], 5_500),
+        lambda desk, facts: request_refund_of_order(desk, facts["order"], 5_500),
     ),
     "due_approval": (TrainingVerdict.REFUNDED_TWICE, lambda desk, facts: desk.refunds.approve(int(facts["refund"]))),
 }
@@ -142,15 +152,15 @@ RIGHT_PLAYS: Mapping[str, PlayIncident] = {
         "credit-check", int(facts["record"]), "success", "the provider's screen", int(facts["provider_id"])
     ),
     "missing_pdf": lambda desk, facts: desk.credit_checks.refetch(int(facts["record"])),
-    "merged_company": lambda desk, facts: buy(desk, facts["successor"]),
-    "late_payment": answer_the_approver,
-    "wrong_amount": lambda desk, facts: refund(desk, facts["order"], int(facts["amount"])),
-    "double_payment": answer_the_approver,
-    "provider_only": reconcile,
-    "notice_without_payment": reconcile,
-    "forged_notice": lambda desk, facts: (reconcile(desk, facts), acknowledge(desk, facts)),
+    "merged_company": lambda desk, facts: buy_check(desk, facts["successor"]),
+    "late_payment": request_again_with_other_reason,
+    "wrong_amount": lambda desk, facts: request_refund_of_order(desk, facts["order"], int(facts["amount"])),
+    "double_payment": request_again_with_other_reason,
+    "provider_only": reconcile_day,
+    "notice_without_payment": reconcile_day,
+    "forged_notice": lambda desk, facts: (reconcile_day(desk, facts), acknowledge_notice(desk, facts)),
     "refund_unknown": lambda desk, facts: desk.refunds.probe(int(facts["refund"])),
-    "refund_refused": lambda desk, facts: refund(desk, facts["order"], int(facts["amount"])),
+    "refund_refused": lambda desk, facts: request_refund_of_order(desk, facts["order"], int(facts["amount"])),
     "due_approval": lambda desk, facts: desk.refunds.reject(int(facts["refund"]), "refunded already"),
 }
 
@@ -165,17 +175,17 @@ def test_twelve_incidents_are_judged_by_ledger_and_records(console: Console, des
     for key, (verdict, play) in WRONG_PLAYS.items():
         training.begin_incident(key)
         training.check_incidents()
-        assert (incident(console, key).state, incident(console, key).verdict) == ("open", "left_open"), key
-        play(console, incident(console, key).facts)
+        assert (get_incident(console, key).state, get_incident(console, key).verdict) == ("open", "left_open"), key
+        play(console, get_incident(console, key).facts)
         training.check_incidents()
-        assert (incident(console, key).state, incident(console, key).verdict) == ("wrong", verdict), key
+        assert (get_incident(console, key).state, get_incident(console, key).verdict) == ("wrong", verdict), key
     assert (training.read_overview().score.solved, training.read_overview().score.attempts) == (0, 12)
     assert all(each.state == "wrong" for each in training.check_incidents().incidents)
     for key, play in RIGHT_PLAYS.items():
         training.begin_incident(key)
-        play(console, incident(console, key).facts)
+        play(console, get_incident(console, key).facts)
         training.check_incidents()
-        assert (incident(console, key).state, incident(console, key).verdict) == ("right", "right"), key
+        assert (get_incident(console, key).state, get_incident(console, key).verdict) == ("right", "right"), key
     assert training.read_overview().score == TrainingScore(
         "sato", solved=12, at_first_attempt=0, attempts=24, total=12
     )
@@ -190,15 +200,15 @@ def test_a_later_refund_makes_a_right_incident_wrong(console: Console) -> None:
     """A refund after an incident was judged as right makes it wrong."""
     training = get_training(console)
     training.begin_incident("wrong_amount")
-    facts = incident(console, "wrong_amount").facts
-    refund(console, facts["order"], 1_100)
-    assert incident(console, "wrong_amount").state == "open"  # nothing is judged before somebody asks
+    facts = get_incident(console, "wrong_amount").facts
+    request_refund_of_order(console, facts["order"], 1_100)
+    assert get_incident(console, "wrong_amount").state == "open"  # nothing is judged before somebody asks
     training.check_incidents()
-    assert incident(console, "wrong_amount").state == "right"
-    refund(console, facts["order"], 1_100, "once more", again=True)
+    assert get_incident(console, "wrong_amount").state == "right"
+    request_refund_of_order(console, facts["order"], 1_100, "once more", again=True)
     training.check_incidents()
-    assert incident(console, "wrong_amount").verdict == TrainingVerdict.REFUNDED_TWICE
-    assert incident(console, "wrong_amount").is_solved
+    assert get_incident(console, "wrong_amount").verdict == TrainingVerdict.REFUNDED_TWICE
+    assert get_incident(console, "wrong_amount").is_solved
 
 
 def test_a_training_reaches_nothing_real(tmp_path: Path) -> None:
@@ -237,7 +247,7 @@ def test_an_ended_training_keeps_only_its_score(desk: Settings, tmp_path: Path) 
     with open_training(own, approver_pause_seconds=APPROVER_PAUSE_SECONDS) as opened:
         for key in ("missing_pdf", "lost_answer"):
             get_training(opened).begin_incident(key)
-        RIGHT_PLAYS["missing_pdf"](opened, incident(opened, "missing_pdf").facts)
+        RIGHT_PLAYS["missing_pdf"](opened, get_incident(opened, "missing_pdf").facts)
         home = opened.settings.home
         assert read_stored_overview(own, must_check=True).is_running
     assert not home.exists()

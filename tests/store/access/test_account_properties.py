@@ -63,7 +63,7 @@ def test_a_second_account_of_a_name_is_a_fault(people: Team, owner: Database) ->
 def test_an_account_without_a_password_is_a_fault(people: Team, owner: Database) -> None:
     """An account whose person has set an empty password is reported as `no_password`."""
     grant_account_reads(people, owner)
-    with people.connect("lead-b") as line, line.cursor() as cursor:
+    with people.open_connection("lead-b") as line, line.cursor() as cursor:
         cursor.execute("SET PASSWORD = ''")
     assert read_check_result(owner) == (False, [f"no_password {people.names['lead-b']}@%"])
 

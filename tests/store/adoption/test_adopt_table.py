@@ -60,7 +60,7 @@ def server_database(sql_server: SqlServer, tmp_path: Path) -> Iterator[Database]
         opened.close()
 
 
-def execute(database: Database, *statements: str) -> None:
+def execute_statements(database: Database, *statements: str) -> None:
     with database.write_without_retries() as tx:
         for statement in statements:
             tx.conn.exec_driver_sql(statement)
@@ -104,7 +104,7 @@ def test_the_version_table_of_another_application_keeps_its_version(database: Da
     """If the other application uses Alembic too, its version table keeps its version; the program stores its own
     version in another table."""
     legacy.create_table_with_rows(database, [make_bought_row(ONE, 1)])
-    execute(
+    execute_statements(
         database,
         "CREATE TABLE alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)",
         "INSERT INTO alembic_version VALUES ('1975ea83b712')",
@@ -130,7 +130,7 @@ def test_an_upgrade_refuses_an_unsuitable_table(
 ) -> None:
     """An upgrade refuses a database whose table of credit checks lacks the original columns, or which has other
     tables with our names. It creates nothing there."""
-    execute(database, *tables)
+    execute_statements(database, *tables)
     with pytest.raises(ConsoleError) as refused:
         migrate.upgrade(database)
     assert get_code_and_problem(refused) == ("not_our_database", problem)
@@ -169,7 +169,7 @@ def test_a_value_at_each_change_is_no_value_of_a_new_row(server_database: Databa
     assert (obstacle.code, obstacle.name) == ("needs_default", "changed")
     now = "DATETIME NOT NULL DEFAULT CURRENT_TIMESTAMP ON UPDATE CURRENT_TIMESTAMP"
     twice = "INT AS (client_id * 2) STORED"
-    execute(server_database, f"ALTER TABLE {TABLE_NAME} MODIFY changed {now}, ADD COLUMN twice {twice}")
+    execute_statements(server_database, f"ALTER TABLE {TABLE_NAME} MODIFY changed {now}, ADD COLUMN twice {twice}")
     assert legacy_obstacles.find_obstacles(adopt_table.read_table(server_database)) == ()
 
 
@@ -179,7 +179,7 @@ def test_columns_that_we_do_not_know_stay(database: Database, tmp_path: Path) ->
     legacy.create_table_with_rows(
         database, [make_bought_row(ONE, 1)], more=", created_at DATETIME NULL, memo VARCHAR(9) NOT NULL DEFAULT 'new'"
     )
-    execute(database, f"UPDATE {TABLE_NAME} SET memo = 'old', created_at = '2020-01-01 00:00:00'")
+    execute_statements(database, f"UPDATE {TABLE_NAME} SET memo = 'old', created_at = '2020-01-01 00:00:00'")
     run_adoption(database, tmp_path)
     legacy.insert_rows(database, [make_bought_row(TWO, 2)])
     with database.read() as conn:
@@ -213,12 +213,12 @@ def copy_adopted_table(database: Database, ours: Database) -> None:
     for table in (credit_checks, alerts):
         columns = ", ".join(column.name for column in table.c if column.computed is None)
         source = f"`{database.url.database}`.{table.name}"
-        execute(ours, f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {source}")
+        execute_statements(ours, f"INSERT INTO {table.name} ({columns}) SELECT {columns} FROM {source}")
     for one in (database, ours):
-        execute(one, f"UPDATE {TABLE_NAME} SET state_since = '2026-04-15 02:00:00' + INTERVAL id MINUTE")
+        execute_statements(one, f"UPDATE {TABLE_NAME} SET state_since = '2026-04-15 02:00:00' + INTERVAL id MINUTE")
         # The update leaves the old entries of the indexes behind until they are purged, and a server counts them when
         # it chooses between two indexes. Made anew, both tables have none.
-        execute(one, f"OPTIMIZE TABLE {TABLE_NAME}, {alerts.name}")
+        execute_statements(one, f"OPTIMIZE TABLE {TABLE_NAME}, {alerts.name}")
 
 
 def test_an_adopted_table_equals_a_created_one(database: Database, engine: Engine, tmp_path: Path) -> None:
@@ -228,7 +228,7 @@ def test_an_adopted_table_equals_a_created_one(database: Database, engine: Engin
     server: if the server expects no row from two indexes, MySQL and MariaDB 11 use the older one. On MySQL the table
     has more rows, because MySQL reads a small table as a whole."""
 
-    def way(where: Database, ask: plans.Query) -> list[str]:
+    def list_plan_steps(where: Database, ask: plans.Query) -> list[str]:
         steps = [re.sub("(; )?Using (where|index condition)", "", step) for step in plans.read_plan_steps(where, ask)]
         if engine == "sqlite":
             return steps
@@ -251,8 +251,8 @@ def test_an_adopted_table_equals_a_created_one(database: Database, engine: Engin
             **plans.SORTED_IN_MEMORY,
             **plans.PREFIX_SEARCHES,
         }
-        assert {name: way(database, ask) for name, ask in asked.items()} == {
-            name: way(ours, ask) for name, ask in asked.items()
+        assert {name: list_plan_steps(database, ask) for name, ask in asked.items()} == {
+            name: list_plan_steps(ours, ask) for name, ask in asked.items()
         }
         ours.close()
 
@@ -291,7 +291,7 @@ def test_a_table_is_copied_only_with_permission(server_database: Database, tmp_p
     """A table with another storage engine, or with ids that the application counts itself, can only be changed by a
     copy. Writers would have to wait for the copy, so the adoption makes it only if the person has allowed it."""
     legacy.create_table_with_rows(server_database, [make_bought_row(ONE, 1)], options="ENGINE=MyISAM")
-    execute(server_database, f"ALTER TABLE {TABLE_NAME} MODIFY id INT NOT NULL")
+    execute_statements(server_database, f"ALTER TABLE {TABLE_NAME} MODIFY id INT NOT NULL")
     with pytest.raises(ConsoleError) as refused:
         run_adoption(server_database, tmp_path)
     assert get_code_and_problem(refused) == ("schema_mismatch", "needs_conversion")
@@ -303,7 +303,7 @@ def test_a_table_is_copied_only_with_permission(server_database: Database, tmp_p
 def test_columns_that_hold_too_little_are_widened(server_database: Database, tmp_path: Path) -> None:
     """The adoption changes columns that are too narrow: it makes them nullable, and long enough for each company name
     and each path of a document."""
-    execute(
+    execute_statements(
         server_database,
         f"CREATE TABLE {TABLE_NAME} (id INT PRIMARY KEY AUTO_INCREMENT, client_id INT NOT NULL, corporation_number"
         " VARCHAR(20) NOT NULL, credit_check_id INT NOT NULL, company_name VARCHAR(80) NOT NULL DEFAULT '',"
@@ -328,7 +328,9 @@ def test_the_check_names_changes_that_need_a_copy(
     """The check before the adoption knows which changes the server can't make without a copy of the table, so that
     the adoption never stops halfway for this reason."""
     legacy.create_table_with_rows(server_database, [make_bought_row(ONE, 1) | {"company_name": "Corp"}])
-    execute(server_database, f"ALTER TABLE {TABLE_NAME} MODIFY company_name {kind} CHARACTER SET {letters}")
+    execute_statements(
+        server_database, f"ALTER TABLE {TABLE_NAME} MODIFY company_name {kind} CHARACTER SET {letters}"
+    )
     before = read_create_table(server_database)
     assert [one.code for one in legacy_obstacles.find_obstacles(adopt_table.read_table(server_database))] == (
         [obstacle] if obstacle else []
@@ -345,7 +347,7 @@ def test_the_check_names_changes_that_need_a_copy(
 def test_timestamps_are_instants(server_database: Database, tmp_path: Path) -> None:
     """A column of type TIMESTAMP stores instants, so its rows get no time zone of the adoption."""
     legacy.create_table_with_rows(server_database, [make_bought_row(ONE, 1)])
-    execute(
+    execute_statements(
         server_database,
         f"ALTER TABLE {TABLE_NAME} MODIFY purchased_at TIMESTAMP NULL, MODIFY expired_at TIMESTAMP NULL",
     )
@@ -413,7 +415,7 @@ class TableReader:
         self.reads = 0
         self._database = database
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._look)
+        self._thread = threading.Thread(target=self._read_until_over)
 
     def __enter__(self) -> "TableReader":
         self._thread.start()
@@ -423,7 +425,7 @@ class TableReader:
         self._over.set()
         self._thread.join()
 
-    def _look(self) -> None:
+    def _read_until_over(self) -> None:
         while not self._over.wait(0.01):
             with self._database.read() as conn:
                 conn.exec_driver_sql(f"SELECT count(*) FROM {TABLE_NAME}").scalar_one()
@@ -445,11 +447,11 @@ def test_a_long_reader_makes_no_queue(server_database: Database, monkeypatch: py
         reader.conn.exec_driver_sql(f"SELECT * FROM {TABLE_NAME}").all()
         pauses: list[float] = []
 
-        def pause(seconds: float) -> None:
+        def note_pause_and_wait(seconds: float) -> None:
             pauses.append(seconds)
             visitor.wait_for_read()
 
-        monkeypatch.setattr(online_ddl, "time", SimpleNamespace(monotonic=time.monotonic, sleep=pause))
+        monkeypatch.setattr(online_ddl, "time", SimpleNamespace(monotonic=time.monotonic, sleep=note_pause_and_wait))
         with pytest.raises(ConsoleError) as refused:
             adopt_table.apply_table_change(
                 server_database, step, "UTC", may_copy_table=False, before_claim_index=lambda _tx: None
@@ -484,7 +486,7 @@ def test_the_other_applications_account_inserts_rows_during_the_adoption(
     """The other application inserts rows with its own database account between all steps of the adoption, and no step
     refuses them."""
     legacy.create_table_with_rows(server_database)
-    account = sql_server.fresh_database()
+    account = sql_server.create_database()
     name = urlsplit(account).username
     sql_server.sql(f"GRANT SELECT, INSERT ON `{server_database.url.database}`.* TO `{name}`@`%`")
     other = Database(account.rpartition("/")[0] + f"/{server_database.url.database}")
@@ -512,7 +514,9 @@ def test_an_upgrade_after_the_adoption_adds_its_columns(server_database: Databas
     adopted = adopt_table.read_table(server_database)
     with server_database.read() as conn:
         versions = migrate._read_stored_version_table(conn)
-    execute(server_database, STATEMENTS_BACK_TO_VERSION["0020"][0], f"UPDATE {versions} SET version_num = '0020'")
+    execute_statements(
+        server_database, STATEMENTS_BACK_TO_VERSION["0020"][0], f"UPDATE {versions} SET version_num = '0020'"
+    )
     assert "disagrees" not in adopt_table.read_table(server_database).columns
     for _ in range(2):
         migrate.upgrade(server_database)
@@ -526,7 +530,9 @@ def test_the_other_application_selects_only_its_columns(server_database: Databas
     a list of columns is still accepted."""
     legacy.create_table_with_rows(server_database, [make_bought_row(ONE, 1)])
     run_adoption(server_database, tmp_path)
-    execute(server_database, f"INSERT INTO {TABLE_NAME} VALUES (NULL, 1, '{TWO}', 2, 'Corp', NULL, NULL, 'ok', NULL)")
+    execute_statements(
+        server_database, f"INSERT INTO {TABLE_NAME} VALUES (NULL, 1, '{TWO}', 2, 'Corp', NULL, NULL, 'ok', NULL)"
+    )
     with server_database.read() as conn:
         found = conn.exec_driver_sql(f"SELECT * FROM {TABLE_NAME} ORDER BY id")
         assert tuple(found.keys()) == legacy_table.ORIGINAL_COLUMNS

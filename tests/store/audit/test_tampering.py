@@ -22,7 +22,7 @@ _MALFORMED_VALUES = (("at", "'soon'"), ("what", "x'00ff'"), ("detail", "CAST(x'f
 
 
 def _edit_row(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
-    victim = chance.choice(desk.rows())[0]
+    victim = chance.choice(desk.list_rows())[0]
     column, value = chance.choice(
         [
             ("who", "'op-z'"),
@@ -37,58 +37,60 @@ def _edit_row(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
             ("prev_hash", "'" + "1" * 64 + "'"),
         ]
     )
-    desk.tamper(f"UPDATE audit_log SET {column} = {value} WHERE id = {victim}")
+    desk.execute_without_triggers(f"UPDATE audit_log SET {column} = {value} WHERE id = {victim}")
     return victim
 
 
 def _edit_and_hash_again(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
     """Change a row and compute its hash again, as a person does who knows the hash function. The next row, or the
     anchor, doesn't fit any more."""
-    ours = [row for row in desk.rows() if row[1] != "chain-c"]
+    ours = [row for row in desk.list_rows() if row[1] != "chain-c"]
     victim = chance.choice(ours)[0]
-    desk.tamper(f"UPDATE audit_log SET who = 'op-z' WHERE id = {victim}")
+    desk.execute_without_triggers(f"UPDATE audit_log SET who = 'op-z' WHERE id = {victim}")
     found = desk.place.sql(f"SELECT {', '.join(HASHED_COLUMNS)}, prev_hash FROM audit_log WHERE id = {victim}")
     *content, before = (format_hashed_instant(value) if isinstance(value, datetime) else value for value in found[0])
-    desk.tamper(f"UPDATE audit_log SET hash = '{compute_row_hash(before, content)}' WHERE id = {victim}")
+    desk.execute_without_triggers(
+        f"UPDATE audit_log SET hash = '{compute_row_hash(before, content)}' WHERE id = {victim}"
+    )
     return victim
 
 
 def _delete_row(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
     """Delete a row in the middle of one of this desk's chains. The verification names the deleted row."""
-    rows = desk.rows()
+    rows = desk.list_rows()
     last = {session: row_id for row_id, session, _ in rows}
     victim = chance.choice([row for row in rows if row[1] != "chain-c" and row[0] != last[row[1]]])[0]
-    desk.tamper(f"DELETE FROM audit_log WHERE id = {victim}")
+    desk.execute_without_triggers(f"DELETE FROM audit_log WHERE id = {victim}")
     return victim
 
 
 def _delete_row_of_other_desk(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
     """Delete a row of the other desk's chain, of which this desk has no anchors. The verification names the row after
     the gap."""
-    ids = [row[0] for row in desk.rows() if row[1] == "chain-c"]
+    ids = [row[0] for row in desk.list_rows() if row[1] == "chain-c"]
     index = chance.randrange(len(ids) - 1)
-    desk.tamper(f"DELETE FROM audit_log WHERE id = {ids[index]}")
+    desk.execute_without_triggers(f"DELETE FROM audit_log WHERE id = {ids[index]}")
     return ids[index + 1]
 
 
 def _append_copied_row(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
     """Add a copy of a row, with the next position, at the end of a chain."""
-    source, session, _ = chance.choice(desk.rows())
-    desk.tamper(
+    source, session, _ = chance.choice(desk.list_rows())
+    desk.execute_without_triggers(
         "INSERT INTO audit_log(session, seq, at, who, desk, what, result, detail, prev_hash, hash)"
         f" SELECT session, (SELECT MAX(seq) + 1 FROM audit_log WHERE session = '{session}'), at, who, desk,"
         f" what, result, detail, prev_hash, hash FROM audit_log WHERE id = {source}"
     )
-    return desk.rows()[-1][0]
+    return desk.list_rows()[-1][0]
 
 
 def _insert_row_between(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
     """Insert a row in the middle of a chain and move the later rows by one position. The verification names the first
     row that moved."""
-    ours = [row for row in desk.rows() if row[1] == "chain-a"]
+    ours = [row for row in desk.list_rows() if row[1] == "chain-a"]
     _, session, seq = chance.choice(ours[1:-1])
     later = f"session = '{session}' AND seq >= {seq}"
-    desk.tamper(
+    desk.execute_without_triggers(
         f"UPDATE audit_log SET seq = -seq WHERE {later}",
         f"UPDATE audit_log SET seq = 1 - seq WHERE session = '{session}' AND seq < 0",
         "INSERT INTO audit_log(session, seq, at, who, desk, what, result, detail, prev_hash, hash)"
@@ -100,8 +102,8 @@ def _insert_row_between(desk: DatabaseWithThreeChains, chance: random.Random) ->
 
 def _swap_row_ids(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
     """Exchange the ids of two rows of this desk's chains. The verification names the smaller id."""
-    one, two = sorted(row[0] for row in chance.sample([row for row in desk.rows() if row[1] != "chain-c"], 2))
-    desk.tamper(
+    one, two = sorted(row[0] for row in chance.sample([row for row in desk.list_rows() if row[1] != "chain-c"], 2))
+    desk.execute_without_triggers(
         f"UPDATE audit_log SET id = -1 WHERE id = {one}",
         f"UPDATE audit_log SET id = {one} WHERE id = {two}",
         f"UPDATE audit_log SET id = {two} WHERE id = -1",
@@ -111,8 +113,8 @@ def _swap_row_ids(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
 
 def _swap_persons(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
     """Exchange the persons of two rows."""
-    one, two = sorted(chance.sample([row[0] for row in desk.rows()], 2))
-    desk.tamper(
+    one, two = sorted(chance.sample([row[0] for row in desk.list_rows()], 2))
+    desk.execute_without_triggers(
         f"UPDATE audit_log SET who = 'op-x' WHERE id = {one}",
         f"UPDATE audit_log SET who = 'op-y' WHERE id = {two}",
     )
@@ -122,16 +124,16 @@ def _swap_persons(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
 def _delete_newest_rows(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
     """Delete the newest rows of all chains and set the counter of ids back. The verification names the first missing
     row of this desk."""
-    ids = [row[0] for row in desk.rows()]
+    ids = [row[0] for row in desk.list_rows()]
     cut = ids[-chance.randint(1, 20)]
-    gone = [row_id for row_id, session, _ in desk.rows() if row_id >= cut and session != "chain-c"]
+    gone = [row_id for row_id, session, _ in desk.list_rows() if row_id >= cut and session != "chain-c"]
     back = f"UPDATE sqlite_sequence SET seq = {cut - 1} WHERE name = 'audit_log'"
     if desk.place.is_server:
         back = f"ALTER TABLE audit_log AUTO_INCREMENT = {cut}"
-    desk.tamper(f"DELETE FROM audit_log WHERE id >= {cut}", back)
+    desk.execute_without_triggers(f"DELETE FROM audit_log WHERE id >= {cut}", back)
     if not gone:  # only the other desk's: nobody here can know; take one of ours as well
-        gone = [max(row_id for row_id, session, _ in desk.rows() if session != "chain-c")]
-        desk.tamper(f"DELETE FROM audit_log WHERE id = {gone[0]}")
+        gone = [max(row_id for row_id, session, _ in desk.list_rows() if session != "chain-c")]
+        desk.execute_without_triggers(f"DELETE FROM audit_log WHERE id = {gone[0]}")
     return gone[0]
 
 
@@ -139,21 +141,21 @@ def _replace_newest_rows(desk: DatabaseWithThreeChains, chance: random.Random) -
     """Delete the newest rows, then write new rows, which get the ids of the deleted ones. The verification still
     names the first missing row."""
     named = _delete_newest_rows(desk, chance)
-    desk.record("chain-a", 5)
+    desk.append_entries("chain-a", 5)
     return named
 
 
 def _delete_whole_chain(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
     chain = chance.choice(["chain-a", "chain-b"])
-    first = next(row_id for row_id, session, _ in desk.rows() if session == chain)
-    desk.tamper(f"DELETE FROM audit_log WHERE session = '{chain}'")
+    first = next(row_id for row_id, session, _ in desk.list_rows() if session == chain)
+    desk.execute_without_triggers(f"DELETE FROM audit_log WHERE session = '{chain}'")
     return first
 
 
 def _delete_all_rows(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
-    first = next(row_id for row_id, session, _ in desk.rows() if session != "chain-c")
+    first = next(row_id for row_id, session, _ in desk.list_rows() if session != "chain-c")
     on_sqlite = ("DELETE FROM audit_log", "DELETE FROM sqlite_sequence")
-    desk.tamper(*(("TRUNCATE audit_log",) if desk.place.is_server else on_sqlite))
+    desk.execute_without_triggers(*(("TRUNCATE audit_log",) if desk.place.is_server else on_sqlite))
     return first
 
 
@@ -184,5 +186,5 @@ def test_tampering_is_found_and_named(fresh_place: MakePlace, tampering: Tamperi
             with closing(desk.database):
                 chance = fill_chains(desk, seed, rows=45)
                 expected = tampering(desk, chance)
-                found = desk.verify()
+                found = desk.verify_trail()
         assert found.first_bad_row_id == expected, f"seed {seed}: {found}"

@@ -31,7 +31,7 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 def count_verified_rows(desk: DatabaseWithThreeChains) -> int:
     """Verify the trail and return the number of rows that are right. Fails if a row is wrong."""
-    result = desk.verify()
+    result = desk.verify_trail()
     assert (result.first_bad_row_id, result.reason) == (None, None)
     return result.row_count
 
@@ -41,7 +41,7 @@ def test_an_untouched_trail_holds(desk: DatabaseWithThreeChains) -> None:
     trail."""
     assert count_verified_rows(desk) == 0
     fill_chains(desk, 1)
-    assert count_verified_rows(desk) == len(desk.rows())
+    assert count_verified_rows(desk) == len(desk.list_rows())
 
 
 def test_an_audit_row_returns_the_written_values(desk: DatabaseWithThreeChains) -> None:
@@ -92,11 +92,11 @@ def test_pages_go_backwards_by_key(desk: DatabaseWithThreeChains) -> None:
 
 def test_only_committed_rows_are_anchored(desk: DatabaseWithThreeChains) -> None:
     """A transaction that fails leaves neither row nor anchor, and the chain goes on without a gap."""
-    desk.record("chain-a")
+    desk.append_entries("chain-a")
     with suppress(RuntimeError), desk.database.write_without_retries() as tx:
         desk.trails["chain-a"].record_all(tx, (NewAuditEntry(desk.me, "x"),))
         raise RuntimeError
-    desk.record("chain-a")
+    desk.append_entries("chain-a")
     assert [head.seq for head in desk.anchors] == [1, 2]
     assert count_verified_rows(desk) == 2
 
@@ -107,12 +107,12 @@ def test_an_unstored_anchor_undoes_no_commit(desk: DatabaseWithThreeChains) -> N
     one."""
     broken = True
 
-    def anchor(heads: Sequence[ChainHead]) -> None:
+    def store_anchors_or_raise(heads: Sequence[ChainHead]) -> None:
         if broken:
             raise ConsoleError(ErrorCode.STORAGE_FULL)
         desk.anchors(heads)
 
-    trail = AuditTrail("chain-a", DESK, SystemClock(), anchor)
+    trail = AuditTrail("chain-a", DESK, SystemClock(), store_anchors_or_raise)
     for turn in (True, False):
         broken = turn
         with desk.database.write_without_retries() as tx:
@@ -124,7 +124,7 @@ def test_threads_of_one_process_share_a_chain(desk: DatabaseWithThreeChains, mon
     """Sixty rows that six threads write at the same time form one chain without a gap, and no thread is refused."""
     monkeypatch.setattr(retry_policy, "OWN_CHAIN_RETRY_SECONDS", PATIENCE_SECONDS)
     with ThreadPoolExecutor(6) as pool:
-        list(pool.map(lambda _: desk.record("chain-a"), range(60)))
+        list(pool.map(lambda _: desk.append_entries("chain-a"), range(60)))
     assert count_verified_rows(desk) == 60
 
 
@@ -132,9 +132,9 @@ def test_verifying_while_others_write_accuses_nobody(desk: DatabaseWithThreeChai
     """A verification reads the rows and the anchors at two moments. Rows that are written between them are not
     reported as wrong."""
     with ThreadPoolExecutor(1) as pool:
-        writing = pool.submit(desk.record_often, "chain-a", 100)
+        writing = pool.submit(desk.append_entries_in_turns, "chain-a", 100)
         while not writing.done():
-            assert desk.verify().first_bad_row_id is None
+            assert desk.verify_trail().first_bad_row_id is None
         writing.result()
     assert count_verified_rows(desk) == 100
 
@@ -149,7 +149,7 @@ def test_verifying_needs_no_memory_per_row(desk: DatabaseWithThreeChains, count:
     assert count_verified_rows(desk) == count
     seconds = time.perf_counter() - began
     tracemalloc.start()
-    desk.verify()
+    desk.verify_trail()
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     print(f"demand 20: {desk.place.engine}: verified {count / seconds:,.0f} rows/s, peak {peak / 1e6:.1f} MB")
@@ -159,29 +159,29 @@ def test_verifying_needs_no_memory_per_row(desk: DatabaseWithThreeChains, count:
 def test_the_end_of_the_chain_is_remembered(desk: DatabaseWithThreeChains, monkeypatch: pytest.MonkeyPatch) -> None:
     """A desk reads the last row of its audit chain only once. If that row is gone from the database, or the server's
     time was computed with a wrong clock, the desk reads the end again and continues the chain from there."""
-    desk.record("chain-a", 2)
+    desk.append_entries("chain-a", 2)
     reads: list[str] = []
     read_end = trail._read_chain_end
 
-    def note(conn: Connection, session: str, at: datetime) -> object:
+    def note_and_read(conn: Connection, session: str, at: datetime) -> object:
         reads.append(session)
         return read_end(conn, session, at)
 
-    monkeypatch.setattr(trail, "_read_chain_end", note)
-    desk.record("chain-a", 2)
+    monkeypatch.setattr(trail, "_read_chain_end", note_and_read)
+    desk.append_entries("chain-a", 2)
     assert reads == []
-    desk.tamper("DELETE FROM audit_log WHERE session = 'chain-a' AND seq = 4")
-    desk.record("chain-a")
+    desk.execute_without_triggers("DELETE FROM audit_log WHERE session = 'chain-a' AND seq = 4")
+    desk.append_entries("chain-a")
     assert reads == ["chain-a"]
-    assert [row[2] for row in desk.rows() if row[1] == "chain-a"] == [1, 2, 3, 4]
+    assert [row[2] for row in desk.list_rows() if row[1] == "chain-a"] == [1, 2, 3, 4]
 
 
 @pytest.mark.engines("mariadb")
 def test_a_wrong_time_is_read_again(desk: DatabaseWithThreeChains, monkeypatch: pytest.MonkeyPatch) -> None:
     """The server refuses a row whose time differs from its own. The program reads the server's time again and writes
     the row, without an error for the person."""
-    desk.record("chain-a")
+    desk.append_entries("chain-a")
     uptime_ms = boot_clock.read_uptime_ms
     monkeypatch.setattr(boot_clock, "read_uptime_ms", lambda: uptime_ms() + 30_000)
-    desk.record("chain-a")
-    assert [row[2] for row in desk.rows() if row[1] == "chain-a"] == [1, 2]
+    desk.append_entries("chain-a")
+    assert [row[2] for row in desk.list_rows() if row[1] == "chain-a"] == [1, 2]

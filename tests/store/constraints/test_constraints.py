@@ -165,7 +165,7 @@ def test_a_denied_purchase_needs_a_second_approver(people: Team, connections: Pe
     approver and has stored evidence."""
     proposed = forbidden.PROPOSED
 
-    def second(who: str, *before: str) -> str:
+    def store_second_decision(who: str, *before: str) -> str:
         return execute_statements(
             connections,
             who,
@@ -173,24 +173,28 @@ def test_a_denied_purchase_needs_a_second_approver(people: Team, connections: Pe
         )
 
     evidence = forbidden.make_evidence_insert(subject=proposed)
-    assert second("lead-b", evidence) == ""
-    assert "not bought: only" in second("lead-b")
-    assert "not bought: only" in second("op-a", evidence)
-    assert "not bought: only" in second("op-b", evidence)
-    assert "not bought: only" in second("worker", evidence)
+    assert store_second_decision("lead-b", evidence) == ""
+    assert "not bought: only" in store_second_decision("lead-b")
+    assert "not bought: only" in store_second_decision("op-a", evidence)
+    assert "not bought: only" in store_second_decision("op-b", evidence)
+    assert "not bought: only" in store_second_decision("worker", evidence)
     for half in make_not_bought_statements(proposed):
-        assert "not bought: only" in second("lead-b", forbidden.make_evidence_insert(subject=forbidden.UNKNOWN), half)
+        assert "not bought: only" in store_second_decision(
+            "lead-b", forbidden.make_evidence_insert(subject=forbidden.UNKNOWN), half
+        )
     for change, back in (
         ("disabled_at = UTC_TIMESTAMP()", "disabled_at = NULL"),
         ("roles = 'auditor'", "roles = 'operator'"),
     ):
-        with people.connect("owner") as owner, owner.cursor() as cursor:
+        with people.open_connection("owner") as owner, owner.cursor() as cursor:
             cursor.execute(f"UPDATE operators SET {change} WHERE name = %s", [people.names["op-b"]])
             try:
-                assert "not bought: only" in second("lead-b", evidence), "who proposed it may not decide any more"
+                assert "not bought: only" in store_second_decision("lead-b", evidence), (
+                    "who proposed it may not decide any more"
+                )
             finally:
                 cursor.execute(f"UPDATE operators SET {back} WHERE name = %s", [people.names["op-b"]])
-    assert second("lead-b", evidence) == ""
+    assert store_second_decision("lead-b", evidence) == ""
 
 
 def test_a_failed_purchase_needs_a_definite_provider_answer(people: Team, connections: PersonConnections) -> None:
@@ -203,26 +207,26 @@ def test_a_failed_purchase_needs_a_definite_provider_answer(people: Team, connec
         f" '{forbidden.HASH}', '{{{{summary}}}}', '')"
     )
 
-    def answered(summary: str, key: str = forbidden.ANSWER_KEY) -> str:
+    def store_answer(summary: str, key: str = forbidden.ANSWER_KEY) -> str:
         row = fill_own_name(kept, people, "worker").format(summary=summary)
         ended, check = make_not_bought_statements(forbidden.UNKNOWN)
         return execute_statements(
             connections, "worker", row, ended.replace("SET ", f"SET answer_key = '{key}', "), check
         )
 
-    assert answered("HTTP 422 FAILED_DEFINITE http_422") == ""
-    assert answered("RATE_LIMITED http_429") == ""
+    assert store_answer("HTTP 422 FAILED_DEFINITE http_422") == ""
+    assert store_answer("RATE_LIMITED http_429") == ""
     for other in ("", "x", forbidden.ANSWER_KEY.upper(), forbidden.ANSWER_KEY[:-1]):
-        assert "not bought: only" in answered("HTTP 422 FAILED_DEFINITE http_422", other)
-    assert "not bought: only" in answered("HTTP 500 UNKNOWN http_500")
-    assert "not bought: only" in answered("UNKNOWN FAILED_DEFINITE")
+        assert "not bought: only" in store_answer("HTTP 422 FAILED_DEFINITE http_422", other)
+    assert "not bought: only" in store_answer("HTTP 500 UNKNOWN http_500")
+    assert "not bought: only" in store_answer("UNKNOWN FAILED_DEFINITE")
 
 
 def test_a_failed_renewal_returns_the_claim(people: Team, connections: PersonConnections) -> None:
     """The old credit check may become live again only after its renewal has failed."""
     back = forbidden.make_check_update(forbidden.SUPERSEDED, superseded_at="NULL", superseded_by="NULL")
     assert "only a renewal" in execute_statements(connections, "op-a", back)
-    with people.connect("owner") as owner, owner.cursor() as cursor:
+    with people.open_connection("owner") as owner, owner.cursor() as cursor:
         cursor.execute(f"UPDATE {forbidden.CHECKS} SET status = 'error' WHERE id = {forbidden.RENEWAL}")
         said = execute_statements(connections, "op-a", back)
         cursor.execute(f"UPDATE {forbidden.CHECKS} SET status = 'success' WHERE id = {forbidden.RENEWAL}")
@@ -300,7 +304,7 @@ def test_another_application_cannot_change_our_rows(people: Team, shop: Any) -> 
     check, nor the owner of a row that the program uses."""
     table = forbidden.CHECKS
     shop.execute(f"INSERT INTO {table} (id, client_id, corporation_number) VALUES (91, 91, '5010001192707')")
-    with people.connect("owner") as owner, owner.cursor() as cursor:
+    with people.open_connection("owner") as owner, owner.cursor() as cursor:
         cursor.execute(f"UPDATE {table} SET work_state = 'needs_review' WHERE id = 91")
         assert "whose it is" in execute_as_shop(
             shop, f"UPDATE {table} SET corporation_number = '7010001065142' WHERE id = 91"
@@ -328,7 +332,7 @@ def test_another_application_cannot_change_our_rows(people: Team, shop: Any) -> 
 
 def test_an_upgrade_heals_triggers(sql_server: SqlServer) -> None:
     """Missing, altered and unknown triggers are reported, and corrected by the next upgrade."""
-    with sql_server.database() as owner:
+    with sql_server.create_temporary_database() as owner:
         database = Database(owner, without_time_limit=True)
         migrate.upgrade(database)
         first, second, *_ = [one.name for one in server_triggers.make_all_triggers()]
@@ -352,7 +356,10 @@ def test_an_upgrade_heals_triggers(sql_server: SqlServer) -> None:
 
 def test_an_upgrade_that_finds_all_in_order_touches_nothing(sql_server: SqlServer) -> None:
     """A new database has no fault, and a second upgrade creates no trigger again."""
-    with sql_server.database() as owner, closing(Database(owner, without_time_limit=True)) as database:
+    with (
+        sql_server.create_temporary_database() as owner,
+        closing(Database(owner, without_time_limit=True)) as database,
+    ):
         migrate.upgrade(database)
         made = _read_trigger_times(sql_server, database)
         with database.read() as conn:
@@ -366,7 +373,10 @@ def test_an_upgrade_changes_rules_in_both_directions(sql_server: SqlServer, monk
     """Rules change without a new version of the schema: until `db upgrade`, the other version stops purchases and
     says why. A former version that is installed again puts its own rules back.
     """
-    with sql_server.database() as owner, closing(Database(owner, without_time_limit=True)) as database:
+    with (
+        sql_server.create_temporary_database() as owner,
+        closing(Database(owner, without_time_limit=True)) as database,
+    ):
         rules = guard_checks.CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE
         for former in (rules[:-1], rules, rules[:-1]):
             monkeypatch.setattr(guard_checks, "CREDIT_CHECK_UPDATE_RULES_FOR_PEOPLE", former)
@@ -390,7 +400,10 @@ def _read_trigger_times(server: SqlServer, database: Database) -> dict[str, obje
 def test_an_upgrade_replaces_altered_triggers(sql_server: SqlServer, monkeypatch: pytest.MonkeyPatch) -> None:
     """An upgrade replaces altered triggers: one with a changed text, one without a rule, one of another owner. After
     each of its statements the rule is still enforced."""
-    with sql_server.database() as owner, closing(Database(owner, without_time_limit=True)) as database:
+    with (
+        sql_server.create_temporary_database() as owner,
+        closing(Database(owner, without_time_limit=True)) as database,
+    ):
         migrate.upgrade(database)
         kept = next(
             one for one in server_triggers.make_all_triggers() if (one.table, one.event) == ("audit_log", "UPDATE")
@@ -438,7 +451,7 @@ def test_the_names_of_triggers_fit() -> None:
 def test_the_owner_too_never_changes_the_trail(people: Team) -> None:
     """The triggers refuse changes of the audit trail to the schema account too, so that an administrator makes none
     by accident."""
-    with people.connect("owner") as owner, owner.cursor() as cursor:
+    with people.open_connection("owner") as owner, owner.cursor() as cursor:
         for table in ("audit_log", "evidence", "approvals"):
             with pytest.raises(pymysql.MySQLError, match="never deleted"):
                 cursor.execute(f"DELETE FROM {table}")
@@ -452,7 +465,7 @@ def test_missing_and_unneeded_grants_are_reported(sql_server: SqlServer) -> None
     """
     with open_team(sql_server, {"op-a": ("operator",)}) as made:
         role = f"`{made.database}/operator`"
-        with made.connect("owner") as owner, owner.cursor() as cursor:
+        with made.open_connection("owner") as owner, owner.cursor() as cursor:
             cursor.execute(f"GRANT DELETE ON audit_log TO {role}")
             cursor.execute(f"REVOKE SELECT ON evidence FROM {role}")
         made.server.sql(f"GRANT DROP ON `{made.database}`.* TO `{made.names['op-a']}`@`%`")
@@ -520,13 +533,13 @@ def test_a_process_with_an_old_time_reads_the_time_again(people: Team) -> None:
     times = [f"{forbidden.UTC} - INTERVAL 1 MINUTE", forbidden.UTC]
     database = Database(people.urls["op-a"])
 
-    def work(tx: Transaction) -> str:
+    def append_entry_at_time(tx: Transaction) -> str:
         at = times.pop(0)
         tx.conn.exec_driver_sql(forbidden.make_audit_insert(at=at).format(me=people.names["op-a"]))
         raise LookupError("far enough")
 
     with pytest.raises(LookupError):
-        database.write(work)
+        database.write(append_entry_at_time)
     assert times == []
     database.close()
 

@@ -25,7 +25,7 @@ def test_triggers_refuse_statements_despite_too_many_grants(people: Team) -> Non
     tried = [case for case in CASES if case.words == "denied" and "TRUNCATE" not in case.sql[0]]
     with connect_as_guest(people, "*") as connection, connection.cursor() as cursor:
         me = connection.user.decode()
-        with people.connect("owner") as owner, owner.cursor() as owners:
+        with people.open_connection("owner") as owner, owner.cursor() as owners:
             owners.execute(f"INSERT INTO operators (name, roles) VALUES ('{me}', 'operator,approver')")
         told = {case.title: _execute_and_roll_back(connection, cursor, case.sql) for case in tried}
     assert {title: words for title, words in told.items() if "console: " not in words} == {}
@@ -65,7 +65,7 @@ def test_ignored_errors_change_nothing(people: Team, connections: PersonConnecti
 def connection_with_unsent_refund(people: Team) -> Iterator[Any]:
     """A connection of the schema account that has reserved and sent a refund of the payment FREE and has not
     committed yet."""
-    with people.connect("owner", autocommit=False) as owner, owner.cursor() as cursor:
+    with people.open_connection("owner", autocommit=False) as owner, owner.cursor() as cursor:
         cursor.execute(make_reserve_update())
         cursor.execute(make_refund_insert(id="99", status="'submitted'", maker="'x'"))
         yield owner
@@ -86,7 +86,7 @@ def test_an_old_snapshot_frees_nothing(
     on, refuses the statement before the trigger does."""
     if guarded and not people.server.is_mariadb:
         pytest.skip("MySQL doesn't guard snapshots")
-    with people.connect("op-a") as old, old.cursor() as cursor:
+    with people.open_connection("op-a") as old, old.cursor() as cursor:
         if people.server.is_mariadb:
             cursor.execute(f"SET SESSION innodb_snapshot_isolation = {guarded}")
         cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
@@ -102,10 +102,10 @@ def test_an_old_snapshot_frees_nothing(
 def test_a_statement_that_waited_frees_nothing(people: Team, connection_with_unsent_refund: Any, level: str) -> None:
     """A statement that has waited for the lock of a sent refund can't release its amount either, whichever isolation
     level the session has."""
-    with people.connect("owner") as owner, owner.cursor() as cursor:
+    with people.open_connection("owner") as owner, owner.cursor() as cursor:
         cursor.execute(make_payment_update(DECLINED, reserved_minor=str(SUM)))
     both = make_payment_update(FREE, reserved_minor="0").replace(f"= {FREE}", f"IN ({DECLINED}, {FREE}) ORDER BY id")
-    with people.connect("op-a") as old, old.cursor() as cursor, ThreadPoolExecutor(1) as pool:
+    with people.open_connection("op-a") as old, old.cursor() as cursor, ThreadPoolExecutor(1) as pool:
         cursor.execute(f"SET SESSION TRANSACTION ISOLATION LEVEL {level}")
         told = pool.submit(execute_for_refusal, cursor, both)
         # Not innodb_trx: its rows stay those of an earlier reading while it is read more often than every 0.1 s.
@@ -113,5 +113,5 @@ def test_a_statement_that_waited_frees_nothing(people: Team, connection_with_uns
         wait_until(lambda: people.server.sql(waiting)[0][1] != "0", "waiting for the payment")
         connection_with_unsent_refund.commit()
         assert "hold stays reserved" in told.result()
-    with people.connect("owner") as owner, owner.cursor() as cursor:
+    with people.open_connection("owner") as owner, owner.cursor() as cursor:
         cursor.execute(make_payment_update(DECLINED, reserved_minor="0"))

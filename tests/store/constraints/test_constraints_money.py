@@ -163,7 +163,7 @@ def test_a_second_vote_approves_the_refund(people: Team, desk: SqlClient) -> Non
     """With an earlier vote of another approver, the second vote approves the refund. It doesn't if the first person
     is no approver any more."""
     lead = people.names["lead-c"]
-    with people.connect("owner") as owner, owner.cursor() as cursor:
+    with people.open_connection("owner") as owner, owner.cursor() as cursor:
         cursor.execute(make_vote_insert(TWO, f"'{lead}'"))
         decided = desk("lead-b", make_vote_insert(TWO), make_refund_update(TWO, status="'approved'"))
         cursor.execute("UPDATE operators SET roles = 'operator' WHERE name = %s", (lead,))
@@ -180,7 +180,7 @@ def test_a_vote_for_a_former_requester_is_refused(people: Team, desk: SqlClient,
     refuses the approval.
     """
     maker, lead = people.names["op-b"], people.names["lead-b"]
-    with people.connect("owner") as owner, owner.cursor() as cursor:
+    with people.open_connection("owner") as owner, owner.cursor() as cursor:
         cursor.execute(f"SELECT maker FROM refunds WHERE id = {ASKED}")
         assert cursor.fetchall() == ((maker,),)
         cursor.execute("SELECT roles FROM operators WHERE name = %s", (maker,))

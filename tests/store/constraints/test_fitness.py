@@ -73,7 +73,7 @@ def test_missing_triggers_and_rights_too_many_are_grave(sql_server: SqlServer) -
         advice = {"acting": False}  # op-a acts from their own desk
         assert find_failed_checks(owner) == find_failed_checks(person) == advice
         gone = next(one.name for one in server_triggers.make_all_triggers() if one.table == "evidence")
-        with people.connect("owner") as connection, connection.cursor() as cursor:
+        with people.open_connection("owner") as connection, connection.cursor() as cursor:
             cursor.execute(f"DROP TRIGGER {gone}")
             cursor.execute(f"GRANT DELETE ON changes TO `{people.database}/operator`")
         assert find_failed_checks(owner) == {"guards": True, "grants": True} | advice
@@ -117,7 +117,7 @@ def test_a_team_in_team_mode_is_fit(sql_server: SqlServer) -> None:
 def test_several_nodes_without_a_cluster_are_unfit(sql_server: SqlServer) -> None:
     """If the profile has a second server but the two are no cluster, purchases are stopped: each of the servers would
     accept the same claim."""
-    url = sql_server.fresh_database()
+    url = sql_server.create_database()
     migrate.upgrade(Database(url, without_time_limit=True))
     port = Database(url).url.port
     database = Database(f"{url}{'&' if '?' in url else '?'}fallback=127.0.0.1:{port}")
@@ -130,7 +130,7 @@ def test_a_galera_cluster_is_fit(galera_cluster: servers.Cluster) -> None:
     """A Galera cluster of three nodes with the advised settings passes every check except the one of the largest
     transaction.
     """
-    database = Database(galera_cluster.nodes[0].fresh_database(), without_time_limit=True)
+    database = Database(galera_cluster.nodes[0].create_database(), without_time_limit=True)
     migrate.upgrade(database)
     names = {finding.name: finding for finding in fitness.check_fitness(database)}
     assert names["cluster"].facts["size"] == 3
@@ -142,7 +142,7 @@ def test_a_cluster_without_a_transaction_limit_is_unfit(galera_cluster: servers.
     """A Galera node without a useful limit for the size of a transaction doesn't pass the check `writeset`; with the
     limit it does."""
     node = galera_cluster.nodes[0]
-    database = Database(node.fresh_database(), without_time_limit=True)
+    database = Database(node.create_database(), without_time_limit=True)
     migrate.upgrade(database)
     ((before,),) = node.sql("SELECT @@GLOBAL.wsrep_max_ws_size")
     assert find_failed_checks(database) == {"writeset": False}
@@ -159,8 +159,8 @@ def test_no_real_money_on_a_server_that_may_forget(tmp_path: Path) -> None:
     change the clock, the check reports it."""
     server_fixtures.require_server("mariadb")
     careless = ("innodb_flush_log_at_trx_commit = 2", "secure_timestamp = NO")
-    with servers.mariadb(extra_config=careless) as server:
-        url = server.fresh_database()
+    with servers.start_private_mariadb(extra_config=careless) as server:
+        url = server.create_database()
         database = Database(url, without_time_limit=True)
         migrate.upgrade(database)
         assert find_failed_checks(database) == {"flush": True, "server_clock": False}

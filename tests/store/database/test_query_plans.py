@@ -53,7 +53,7 @@ def on_sqlite(empty_database: Path, tmp_path_factory: pytest.TempPathFactory) ->
 
 @pytest.fixture(scope="module")
 def on_mariadb(mariadb_server: Server) -> Iterator[Database]:
-    with mariadb_server.database() as url:
+    with mariadb_server.create_temporary_database() as url:
         opened = Database(url, without_time_limit=True)
         server_schema.create_schema(mariadb_server, url)
         with mariadb_server.connect(database=urlsplit(url).path[1:]) as connection, connection.cursor() as cursor:

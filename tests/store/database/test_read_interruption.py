@@ -44,21 +44,21 @@ def test_the_statement_is_ended(place: Place) -> None:
                 has_begun.set()
                 conn.execute(text(ENDLESS[database.dialect]))
 
-        def call(interruption: ReadInterruption) -> None:
+        def run_endless_read(interruption: ReadInterruption) -> None:
             try:
                 interruption.run(read_endlessly)
             except BaseException as error:
                 endings.append(type(error))
 
         running = ReadInterruption()
-        thread = Thread(target=call, args=(running,), daemon=True)
+        thread = Thread(target=run_endless_read, args=(running,), daemon=True)
         thread.start()
         assert has_begun.wait(PATIENCE_SECONDS)
         running.interrupt()
         thread.join(PATIENCE_SECONDS)
         assert endings == [ReadInterrupted]
         has_begun.clear()
-        call(running)
+        run_endless_read(running)
         assert (endings, has_begun.is_set()) == ([ReadInterrupted] * 2, False)
         with database.read() as conn:
             assert conn.scalar(text("SELECT 1")) == 1

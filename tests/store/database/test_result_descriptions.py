@@ -14,7 +14,7 @@ pytestmark = pytest.mark.engines("mariadb")
 
 
 @contextmanager
-def _connect(place: Place) -> Iterator[PipeliningConnection]:
+def _open_connection(place: Place) -> Iterator[PipeliningConnection]:
     database = Database(place.url("op-a"))
     with database.read() as conn:
         driver_connection: Any = conn.connection.dbapi_connection
@@ -22,7 +22,7 @@ def _connect(place: Place) -> Iterator[PipeliningConnection]:
     database.close()
 
 
-def _query(connection: PipeliningConnection, query: str) -> tuple[list[str], list[tuple[object, ...]]]:
+def _read_names_and_rows(connection: PipeliningConnection, query: str) -> tuple[list[str], list[tuple[object, ...]]]:
     """Return the names of the columns of the result, and its rows."""
     with connection.cursor() as cursor:
         cursor.execute(query)
@@ -30,17 +30,19 @@ def _query(connection: PipeliningConnection, query: str) -> tuple[list[str], lis
 
 
 def test_a_repeated_result_is_parsed_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    with _connect(place) as connection:
-        first = _query(connection, "SELECT 1 AS one, 'x' AS text, UTC_TIMESTAMP() IS NULL AS none")
+    with _open_connection(place) as connection:
+        first = _read_names_and_rows(connection, "SELECT 1 AS one, 'x' AS text, UTC_TIMESTAMP() IS NULL AS none")
         packets: list[object] = []
         read_packet = connection._read_packet
 
-        def count(*packet_type: Any) -> Any:
+        def count_and_read_packet(*packet_type: Any) -> Any:
             packets.append(packet_type)
             return read_packet(*packet_type)
 
-        monkeypatch.setattr(connection, "_read_packet", count)
-        assert _query(connection, "SELECT 1 AS one, 'x' AS text, UTC_TIMESTAMP() IS NULL AS none") == first
+        monkeypatch.setattr(connection, "_read_packet", count_and_read_packet)
+        assert (
+            _read_names_and_rows(connection, "SELECT 1 AS one, 'x' AS text, UTC_TIMESTAMP() IS NULL AS none") == first
+        )
     assert first == (["one", "text", "none"], [(1, "x", 0)])
     assert len(packets) == 4, "the number of columns, the end of the columns, a row, the end of the rows"
 
@@ -57,25 +59,25 @@ def test_results_with_equal_column_counts_are_distinguished(place: Place) -> Non
         "SELECT 1 AS a, NULL AS b": (["a", "b"], [(1, None)]),
         "SELECT 1 AS a, 2 AS b FROM DUAL WHERE FALSE": (["a", "b"], []),
     }
-    with _connect(place) as connection:
+    with _open_connection(place) as connection:
         for _ in range(3):
             for query, answer in queries.items():
-                assert _query(connection, query) == answer
+                assert _read_names_and_rows(connection, query) == answer
 
 
 def test_a_result_of_many_columns_is_whole(place: Place) -> None:
     """A result with 700 columns, whose description is larger than one read of the connection, is read completely."""
     names = [f"column_{number}_{'x' * 40}" for number in range(700)]
     query = "SELECT " + ", ".join(f"{number} AS {name}" for number, name in enumerate(names))
-    with _connect(place) as connection:
+    with _open_connection(place) as connection:
         for _ in range(3):
-            assert _query(connection, query) == (names, [tuple(range(700))])
-        assert _query(connection, "SELECT 1 AS one") == (["one"], [(1,)])
+            assert _read_names_and_rows(connection, query) == (names, [tuple(range(700))])
+        assert _read_names_and_rows(connection, "SELECT 1 AS one") == (["one"], [(1,)])
 
 
 def test_few_descriptions_are_remembered(place: Place) -> None:
-    with _connect(place) as connection:
+    with _open_connection(place) as connection:
         for number in range(2 * _MAX_KNOWN_DESCRIPTIONS):
-            assert _query(connection, f"SELECT {number}") == ([str(number)], [(number,)])
+            assert _read_names_and_rows(connection, f"SELECT {number}") == ([str(number)], [(number,)])
         assert len(connection._known_descriptions[1]) == _MAX_KNOWN_DESCRIPTIONS
-        assert _query(connection, "SELECT 0") == (["0"], [(0,)])
+        assert _read_names_and_rows(connection, "SELECT 0") == (["0"], [(0,)])

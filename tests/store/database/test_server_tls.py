@@ -36,7 +36,7 @@ def read_tls_cipher(server: servers.Server, authority: Path) -> str:
 @pytest.fixture(scope="module")
 def server_with_tls(mariadb_server: servers.Server) -> Iterator[servers.Server]:
     """A server with a valid certificate, shared by the tests of this module."""
-    with servers.mariadb(tls=True) as server:
+    with servers.start_private_mariadb(tls=True) as server:
         yield server
 
 
@@ -49,7 +49,9 @@ def test_the_verified_connection_is_made(server_with_tls: servers.Server) -> Non
 def test_another_authority_is_refused(server_with_tls: servers.Server, tmp_path: Path) -> None:
     """A certificate of another authority is refused."""
     assert (
-        read_connection_problem(server_with_tls, CertificateAuthority(tmp_path, "Somebody Else").file())
+        read_connection_problem(
+            server_with_tls, CertificateAuthority(tmp_path, "Somebody Else").write_certificate_file()
+        )
         == "tls_unverified"
     )
 
@@ -60,7 +62,7 @@ def test_another_authority_is_refused(server_with_tls: servers.Server, tmp_path:
 def test_a_certificate_that_does_not_hold_is_refused(certificate: TlsProperties) -> None:
     """A server certificate for another host, or one that has expired, is refused."""
     server_fixtures.require_server("mariadb")
-    with servers.mariadb(tls=certificate) as server:
+    with servers.start_private_mariadb(tls=certificate) as server:
         assert server.authority is not None
         assert read_connection_problem(server, server.authority) == "tls_unverified"
 
@@ -90,7 +92,7 @@ def test_the_dump_program_verifies_the_server(
     good = run_client(server_with_tls, options)
     assert (good.returncode, len(good.stdout.split())) == (0, 2), good.stderr
     assert run_client(mariadb_server, options).returncode != 0
-    with servers.mariadb(tls=True) as impostor:
+    with servers.start_private_mariadb(tls=True) as impostor:
         assert run_client(impostor, options).returncode != 0
     assert str(server_with_tls.authority) in " ".join(options)
 
@@ -98,14 +100,17 @@ def test_the_dump_program_verifies_the_server(
 def test_an_old_protocol_is_refused() -> None:
     """A server with a TLS version below 1.2 is refused."""
     server_fixtures.require_server("mariadb")
-    with servers.mariadb(tls=True, extra_config=(OLD_TLS_OPTION,)) as server:
+    with servers.start_private_mariadb(tls=True, extra_config=(OLD_TLS_OPTION,)) as server:
         assert server.authority is not None
         assert read_connection_problem(server, server.authority) == "tls_unverified"
 
 
 def test_a_server_without_tls_is_refused(mariadb_server: servers.Server, tmp_path: Path) -> None:
     """A server without TLS is refused: it could be anybody, and the password would be sent unencrypted."""
-    assert read_connection_problem(mariadb_server, CertificateAuthority(tmp_path).file()) == "tls_unverified"
+    assert (
+        read_connection_problem(mariadb_server, CertificateAuthority(tmp_path).write_certificate_file())
+        == "tls_unverified"
+    )
 
 
 def read_connection_problem(server: servers.Server, authority: Path) -> object:

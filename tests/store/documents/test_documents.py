@@ -54,8 +54,8 @@ def document_place(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[D
             f"gs://{BUCKET_NAME}/{OBJECT_PREFIX}",
             served.write_object,
             served.read_object,
-            served.delete,
-            served.names,
+            served.delete_object,
+            served.list_object_paths,
         )
 
 

@@ -87,10 +87,10 @@ def test_a_share_that_refuses_file_modes_stores_documents(
 
 
 def _make_refusing(number: int) -> Callable[..., NoReturn]:
-    def refuse(*_: object, **__: object) -> NoReturn:
+    def raise_error(*_: object, **__: object) -> NoReturn:
         raise OSError(number, os.strerror(number))
 
-    return refuse
+    return raise_error
 
 
 def test_a_share_without_hard_links_and_without_folder_sync(

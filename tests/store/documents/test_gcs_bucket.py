@@ -66,7 +66,7 @@ def test_a_damaged_upload_is_repeated(bucket_server: BucketServer) -> None:
     document."""
     bucket_server.garble = PDF
     assert _read_refusal_reason(lambda: Documents(URL).store(PDF)) == "refused"
-    assert bucket_server.names() == []
+    assert bucket_server.list_object_paths() == []
     bucket_server.garble = b""
     assert Documents(URL).read(Documents(URL).store(PDF).path) == PDF
 
@@ -152,7 +152,7 @@ def test_a_kill_during_an_upload_leaves_no_partial_document(bucket_server: Bucke
             assert bucket_server.busy.acquire(timeout=PATIENCE_SECONDS)
     bucket_server.open.set()
     documents = Documents(URL)
-    for path in bucket_server.names():
+    for path in bucket_server.list_object_paths():
         assert documents.read(path)
     assert documents.read(documents.store(PDF).path) == PDF
 

@@ -23,9 +23,9 @@ from tests.store.queues.test_chosen_records import (
     FILTERS,
     OWNERS,
     TWO_DAYS_AFTER,
+    _add_relations,
     _change_columns,
     _make_choice,
-    _with_relations,
 )
 from tests.store.queues.test_queues import NOW, with_and_without_lapsed
 from tests.support.places import Engine, open_empty_place_anywhere
@@ -64,7 +64,7 @@ def _read_all_records(conn: Connection, lapsed: queues.LapsedIds) -> list[Queued
     for part in QUEUE_TABLES:
         rows = conn.execute(part.rows_query.order_by(part.id.desc())).all()
         records = part.read_records(conn, rows, lapsed.get(part.kind, frozenset()))
-        found += [_with_relations(conn, one) for one in records]
+        found += [_add_relations(conn, one) for one in records]
     return found
 
 

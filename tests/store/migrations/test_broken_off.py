@@ -47,7 +47,7 @@ class ChangeCounter:
         self._breaks_before = breaks_before
         self.number = 0
 
-    def count(self, _conn: Any, _cursor: Any, sql: str, *_: Any) -> None:
+    def count_change(self, _conn: Any, _cursor: Any, sql: str, *_: Any) -> None:
         if sql.lstrip().upper().startswith(_READING_KEYWORDS) or _LOCK_NAME in sql:
             return
         if self.number == self._breaks_before:
@@ -61,12 +61,12 @@ def upgrade_until(database: Database, breaks_before: int | None = None) -> int:
     off says that it has completed a schema exactly if the version was there already and a statement followed.
     """
     changes = ChangeCounter(breaks_before)
-    event.listen(database.engine, "before_cursor_execute", changes.count)
+    event.listen(database.engine, "before_cursor_execute", changes.count_change)
     try:
         with nullcontext() if breaks_before is None else pytest.raises(UpgradeInterrupted):
             ended = migrate.upgrade(database)
     finally:
-        event.remove(database.engine, "before_cursor_execute", changes.count)
+        event.remove(database.engine, "before_cursor_execute", changes.count_change)
     if breaks_before is None:
         has_completed = changes.number > 0 and ended.version_before == SCHEMA_VERSION
         assert ended.is_completed is has_completed

@@ -239,7 +239,7 @@ def test_an_upgrade_without_its_lock_stops(
     held: list[upgrade_lock.UpgradeLock] = []
     real = upgrade_lock.UpgradeLock.acquire
 
-    def acquire(lock: upgrade_lock.UpgradeLock) -> None:
+    def acquire_and_note(lock: upgrade_lock.UpgradeLock) -> None:
         real(lock)
         held.append(lock)
 
@@ -283,7 +283,7 @@ def test_an_upgrade_without_its_lock_stops(
                     tx.conn.exec_driver_sql(statement)
                 tx.conn.exec_driver_sql("UPDATE alembic_version SET version_num = '0020'")
         with monkeypatch.context() as patch:
-            patch.setattr(upgrade_lock.UpgradeLock, "acquire", acquire)
+            patch.setattr(upgrade_lock.UpgradeLock, "acquire", acquire_and_note)
             event.listen(database.engine, "after_cursor_execute", lose_lock)
             with pytest.raises(ConsoleError) as refused:
                 migrate.upgrade(database)

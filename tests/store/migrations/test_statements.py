@@ -20,7 +20,7 @@ def test_indexes_are_made_together_and_the_owner_is_read_once(sql_server: SqlSer
     """The indexes of a table are created in one statement, and the owner of the triggers is read once, however many
     triggers there are."""
     sent: list[str] = []
-    with sql_server.database() as url, closing(Database(url, without_time_limit=True)) as made:
+    with sql_server.create_temporary_database() as url, closing(Database(url, without_time_limit=True)) as made:
         for engine in (made.engine, made._read_engine):
             event.listen(engine, "before_cursor_execute", lambda _conn, _cursor, said, *_: sent.append(said))
         migrate.upgrade(made)

@@ -21,7 +21,7 @@ from console.store.operations.redis_client import ANSWER_TIMEOUT_SECONDS, LARGES
 from tests.providers.certificates import CertificateAuthority
 from tests.store.strange_servers import start_strange_server
 from tests.support.server_fixtures import require_server
-from tests.support.servers import RedisServer, redis
+from tests.support.servers import RedisServer, start_private_redis
 from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 KEY, PRINT, RESULT = "idempotent:payment:M-1:ORD-1", "3300 JPY", '{"payment": 17}'
@@ -37,11 +37,11 @@ def open_cache(
     and `caplog` is emptied of the first one's message."""
     caches_made: list[RedisIdempotencyCache] = []
 
-    def connect() -> bool:
+    def make_cache_and_connect() -> bool:
         caches_made.append(RedisIdempotencyCache(url, database_id or str(uuid4()), lambda: store_key))
         return caches_made[-1].connect()
 
-    wait_until(connect, "a connection to Redis")
+    wait_until(make_cache_and_connect, "a connection to Redis")
     if len(caches_made) > 1 and caplog is not None:
         caplog.clear()
     caches_made[-1].refresh_epoch(lambda: "first")
@@ -65,7 +65,7 @@ def cache(redis_server: RedisServer, database_id: str) -> Iterator[RedisIdempote
 def own_server() -> Iterator[RedisServer]:
     """A Redis server of this test alone, which it may kill and pause."""
     require_server("redis")
-    with redis() as server:
+    with start_private_redis() as server:
         yield server
 
 
@@ -249,12 +249,12 @@ def test_an_answer_read_after_a_pause_is_ignored(
     is_stored(cache)
     ask = cache._redis_client.send_command
 
-    def slow(*command: Any) -> Any:
+    def ask_and_pass_an_hour(*command: Any) -> Any:
         found = ask(*command)
         uptime.pass_seconds(3600)
         return found
 
-    monkeypatch.setattr(cache._redis_client, "send_command", slow)
+    monkeypatch.setattr(cache._redis_client, "send_command", ask_and_pass_an_hour)
     assert cache.find_result(KEY, PRINT).result is None
 
 
@@ -478,10 +478,10 @@ def test_tls_is_verified(tmp_path: Path) -> None:
     for name in ("ours", "theirs"):
         (tmp_path / name).mkdir()
     authority, stranger = CertificateAuthority(tmp_path / "ours"), CertificateAuthority(tmp_path / "theirs")
-    trusted, foreign = authority.file(), stranger.file()
+    trusted, foreign = authority.write_certificate_file(), stranger.write_certificate_file()
     with (
-        start_strange_server(b"$-1\r\n", tls=authority.server("127.0.0.1")) as right,
-        start_strange_server(b"$-1\r\n", tls=authority.server("redis.example")) as misnamed,
+        start_strange_server(b"$-1\r\n", tls=authority.make_server_context("127.0.0.1")) as right,
+        start_strange_server(b"$-1\r\n", tls=authority.make_server_context("redis.example")) as misnamed,
     ):
         assert is_usable(f"{right}?ssl_ca_certs={trusted}")
         assert not is_usable(right)

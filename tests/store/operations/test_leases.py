@@ -134,10 +134,10 @@ def test_the_fencing_token_identifies_the_lease_holder(databases: tuple[Database
     here, there = databases
     proofs = []
 
-    def work(keep: bool) -> Lease | None:
+    def acquire_and_keep(keep: bool) -> Lease | None:
         lease: Lease | None = None
 
-        def body(tx: object) -> None:
+        def acquire_in_transaction(tx: object) -> None:
             nonlocal lease
             lease = leases.acquire(tx, LEASE_NAME, make_holder(place), NOW, LEASE_SECONDS)  # type: ignore[arg-type]  # a Transaction
             proofs.append(tx.proof)  # type: ignore[attr-defined]
@@ -145,13 +145,13 @@ def test_the_fencing_token_identifies_the_lease_holder(databases: tuple[Database
                 raise RuntimeError("undone")
 
         try:
-            here.write(body)
+            here.write(acquire_in_transaction)
         except RuntimeError:
             return None
         return lease
 
-    assert work(keep=False) is None
-    assert work(keep=True) is not None
+    assert acquire_and_keep(keep=False) is None
+    assert acquire_and_keep(keep=True) is not None
     with there.write_without_retries() as tx:
         assert [bool(proof(tx.conn)) for proof in proofs] == [False, True]
 
@@ -174,10 +174,10 @@ def test_first_calls_at_once(databases: tuple[Database, ...]) -> None:
     """Eight first calls at the same moment, while the provider has no row yet, get eight different starting times."""
     barrier = Barrier(8)
 
-    def ask(i: int) -> float:
+    def reserve_call_start(i: int) -> float:
         barrier.wait(PATIENCE_SECONDS)
         return databases[i % 2].write(lambda tx: rate_gate.reserve_call_start(tx.conn, "fresh", 100.0))
 
     with ThreadPoolExecutor(8) as threads:
-        waits = sorted(threads.map(ask, range(8)))
+        waits = sorted(threads.map(reserve_call_start, range(8)))
     assert waits == pytest.approx([100 * i for i in range(8)], abs=5)

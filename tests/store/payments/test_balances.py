@@ -27,7 +27,7 @@ class ComputedSums:
     refunded: int = 0
     aside: int = 0
 
-    def move(self, name: str, x: int) -> bool:
+    def apply_move(self, name: str, x: int) -> bool:
         """Apply the same move as `_BALANCE_CHANGES[name]` to these sums; return False and change nothing if it would
         break a rule.
         """
@@ -86,7 +86,7 @@ def test_sums_change_only_by_the_rules(rows: Connection, seed: int) -> None:
         name = draw.choice(list(_BALANCE_CHANGES))
         x = draw.choice([-1, 0, 1, expected.reserved, expected.aside, draw.randint(1, 40)]) + draw.choice([0, 0, 1])
         x += expected.captured if name == "capture" and draw.random() < 0.5 else 0
-        allowed = expected.move(name, x)
+        allowed = expected.apply_move(name, x)
         assert _BALANCE_CHANGES[name](rows, payment.id, x) is allowed, (seed, name, x, expected)
         assert read_sums(rows, payment.id) == expected, (seed, name, x)
         done += allowed
@@ -101,11 +101,11 @@ def test_more_than_was_captured_is_never_reserved_at_once(database_without_perso
     with database_without_person_triggers.write_without_retries() as tx:
         payment = insert_paid_payment(tx.conn, "ORD-crowd", minor=5)
 
-    def reserve(_: int) -> bool:
+    def reserve_one(_: int) -> bool:
         return database_without_person_triggers.write(lambda tx: payments.reserve_amount(tx.conn, payment.id, 1, NOW))
 
     with ThreadPoolExecutor(8) as threads:
-        got = list(threads.map(reserve, range(12)))
+        got = list(threads.map(reserve_one, range(12)))
     with database_without_person_triggers.read() as conn:
         assert (sum(got), read_sums(conn, payment.id)) == (5, ComputedSums(5, 5))
 

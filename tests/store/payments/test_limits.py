@@ -123,11 +123,11 @@ def test_reserved_room_is_used_once(database_without_person_triggers: Database) 
     with database_without_person_triggers.write_without_retries() as tx:
         account_id = accounts.open_account(tx.conn, "2000000000000", "JPY", 5)
 
-    def reserve(_: int) -> bool:
+    def reserve_one(_: int) -> bool:
         return database_without_person_triggers.write(lambda tx: accounts.reserve_amount(tx.conn, account_id, 1))
 
     with ThreadPoolExecutor(8) as threads:
-        got = sum(threads.map(reserve, range(12)))
+        got = sum(threads.map(reserve_one, range(12)))
     with database_without_person_triggers.read() as conn:
         assert (got, read_account(conn, account_id).reserved_minor) == (5, 5)
 

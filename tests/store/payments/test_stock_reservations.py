@@ -16,7 +16,7 @@ FIVE_MINUTES_AFTER = NOW + timedelta(minutes=5)
 HELD, RELEASED, USED = StockState.HELD, StockState.RELEASED, StockState.USED
 
 
-def place_with_reservations(place: Place) -> None:
+def insert_reservations(place: Place) -> None:
     """Insert the shop's reservations: of order 1 two that are held and one that was used, of order 2 one that is
     held."""
     rows = "(1, 'tea', 2, 'held'), (1, 'cups', 6, 'held'), (1, 'pot', 1, 'used'), (2, 'tea', 9, 'held')"
@@ -27,7 +27,7 @@ def test_open_reservations_of_an_order_are_released_once(place: Place, databases
     """Only the reservations of this order are released; used ones and those of other orders stay. The change feed
     gets the order.
     """
-    place_with_reservations(place)
+    insert_reservations(place)
     database = databases[0]
     with database.read() as conn:
         mark, _ = change_feed.list_changes_since(conn, None)
@@ -48,7 +48,7 @@ def test_open_reservations_of_an_order_are_released_once(place: Place, databases
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_simultaneous_releases_succeed_once(place: Place, databases: tuple[Database, ...]) -> None:
     """Many processes release an order's reservations at the same moment; each reservation is released once."""
-    place_with_reservations(place)
+    insert_reservations(place)
     assert sorted(run_at_once(databases, lambda tx, _: stock.release_reservations(tx.conn, 1, NOW)))[-1] == 2
     with databases[0].read() as conn:
         assert [one.state for one in stock.find_by_order(conn, 1)] == [RELEASED, RELEASED, USED]

@@ -98,7 +98,7 @@ def _change_columns(opened: Database) -> None:
             tx.conn.execute(update(p).where(p.c.id % 3 == rest).values(paid_at=at))
 
 
-def _with_relations(conn: Connection, record: QueuedRecord) -> QueuedRecord:
+def _add_relations(conn: Connection, record: QueuedRecord) -> QueuedRecord:
     if isinstance(record, Refund):
         return replace(record, relations=RefundRelations(payments.find(conn, record.payment_id)))
     if isinstance(record, Payment):
@@ -181,7 +181,7 @@ def _check_filters(
     """Check for these filters that the queue returns the selected records in its order, each once, and that its count
     is right."""
     with database.read() as conn:
-        whole = [_with_relations(conn, record) for _, record in plain.read_all_pages(conn, name, 500, lapsed)]
+        whole = [_add_relations(conn, record) for _, record in plain.read_all_pages(conn, name, 500, lapsed)]
         for turn in turns:
             text = FILTERS[turn]
             chosen = parse_filter(text).record_filter
@@ -254,7 +254,7 @@ def _check_orders(
             column = list(SortColumn)[turn]
             up, down = (_make_choice(RecordFilter(), QueueSortOrder(column, is_down)) for is_down in (False, True))
             if column is not SortColumn.WORK:  # its ascending order is the queue's own one
-                records = [_with_relations(conn, one) for one in _read_all_pages(conn, name, lapsed, up, 500)]
+                records = [_add_relations(conn, one) for one in _read_all_pages(conn, name, lapsed, up, 500)]
                 assert sorted(_make_record_refs(records)) == sorted(whole), column
                 assert [_get_sort_text(one, column) for one in records] == sorted(
                     (_get_sort_text(one, column) for one in records),
@@ -265,7 +265,7 @@ def _check_orders(
                         records
                     ), column
             falling = _read_all_pages(conn, name, lapsed, down, 500)
-            keys = [_get_sort_text(_with_relations(conn, one), column) for one in falling]
+            keys = [_get_sort_text(_add_relations(conn, one), column) for one in falling]
             if column is SortColumn.AMOUNT:  # the currencies keep their sequence, and no amount comes last
                 assert keys == sorted(keys, key=lambda key: (key[0], -key[1])), column  # type: ignore[index]
             else:

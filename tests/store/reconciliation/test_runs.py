@@ -29,14 +29,14 @@ class BeginRun(Protocol):
 def begin_run(own_rows: Connection, acting_person: str) -> BeginRun:
     """A function that begins a run, or returns the unfinished run of the same days."""
 
-    def begin(provider: str = "paypay", to: date = TO) -> ReconciliationRun:
+    def open_run(provider: str = "paypay", to: date = TO) -> ReconciliationRun:
         run = reconciliations.find(
             own_rows, reconciliations.open_run(own_rows, provider, FROM, to, acting_person, NOW)
         )
         assert run is not None
         return run
 
-    return begin
+    return open_run
 
 
 def test_a_second_call_continues_the_run_of_the_same_days(

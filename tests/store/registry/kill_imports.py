@@ -124,16 +124,16 @@ def make_new_line_killer(index: int) -> Tracer:
     """Return a tracer that kills at the line number `index`, counting only lines that have not run before."""
     seen: set[tuple[str, int]] = set()
 
-    def new(frame: FrameType, event: str, _: Any) -> Any:
+    def kill_at_new_line(frame: FrameType, event: str, _: Any) -> Any:
         if not is_watched(frame):
             return None
         if event == "line":
             seen.add((frame.f_code.co_filename, frame.f_lineno))
             if len(seen) > index:
                 os.kill(os.getpid(), signal.SIGKILL)
-        return new
+        return kill_at_new_line
 
-    return new
+    return kill_at_new_line
 
 
 def make_line_killer(index: int) -> Tracer:
@@ -155,13 +155,13 @@ def make_line_killer(index: int) -> Tracer:
 def count_lines(registry: Path, folder: Path, names: list[str]) -> int:
     passed = [0]
 
-    def counted(frame: FrameType, event: str, _: Any) -> Any:
+    def count_line(frame: FrameType, event: str, _: Any) -> Any:
         if not is_watched(frame):
             return None
         passed[0] += event == "line"
-        return counted
+        return count_line
 
-    sys.settrace(counted)
+    sys.settrace(count_line)
     import_files(registry, folder, names)
     sys.settrace(None)
     return passed[0]

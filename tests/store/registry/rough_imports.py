@@ -46,14 +46,14 @@ class RegistryUnderImport:
         self.prepared = {scenario: prepare_registry(scenario, folder) for scenario in SCENARIOS}
         self.names: list[str] = []
 
-    def begin(self, scenario: str = "") -> str:
+    def begin_scenario(self, scenario: str = "") -> str:
         """Begin a scenario, a random one if none is named, and return its name."""
         chosen = scenario or self.chance.choice(SCENARIOS)
         base, self.names = self.prepared[chosen]
         restore_registry(base, self.registry)
         return chosen
 
-    def fork(self, *expected: ErrorCode, before: Callable[[], object] = lambda: None) -> int:
+    def fork_import(self, *expected: ErrorCode, before: Callable[[], object] = lambda: None) -> int:
         """Import in a child process, and return its process id. The child ends with the status REFUSED if the import
         is refused with an expected error code."""
         child = os.fork()
@@ -80,13 +80,13 @@ def kill_imports(rough: RegistryUnderImport, count: int) -> int:
     signal.pthread_sigmask(signal.SIG_BLOCK, _CHILD_ENDED)
     took = {}
     for scenario in SCENARIOS:
-        rough.begin(scenario)
+        rough.begin_scenario(scenario)
         began = time.monotonic()
         assert not _is_killed(rough, 60)
         took[scenario] = time.monotonic() - began
     killed = 0
     while killed < count:
-        longest = took[rough.begin()]
+        longest = took[rough.begin_scenario()]
         while _is_killed(rough, rough.chance.uniform(0, longest)):
             killed += 1
             if rough.chance.random() < 0.5:
@@ -98,7 +98,7 @@ def kill_imports(rough: RegistryUnderImport, count: int) -> int:
 def _is_killed(rough: RegistryUnderImport, seconds: float) -> bool:
     """Import in a child process that is killed after `seconds`; return False if it ended before."""
     # REGISTRY_ORDER: a difference that the killed import had committed
-    return _is_child_killed(rough.fork(ErrorCode.REGISTRY_ORDER), seconds)
+    return _is_child_killed(rough.fork_import(ErrorCode.REGISTRY_ORDER), seconds)
 
 
 def fetch_while_publishing(rough: RegistryUnderImport, count: int) -> int:
@@ -112,7 +112,7 @@ def fetch_while_publishing(rough: RegistryUnderImport, count: int) -> int:
     while killed < count:
         documents = Documents((rough.folder / "documents").as_uri())
         shutil.rmtree(rough.folder / "documents", ignore_errors=True)
-        rough.begin()
+        rough.begin_scenario()
         desk = rough.folder / "desk"
         restore_registry(rough.registry, desk)
         publish_registry(rough.registry, documents)
@@ -184,10 +184,10 @@ def import_at_once(rough: RegistryUnderImport, count: int) -> int:
     files already imported."""
     refused = 0
     for _ in range(count):
-        rough.begin()
+        rough.begin_scenario()
         reading, writing = os.pipe()
         expected = (ErrorCode.IN_PROGRESS, ErrorCode.REGISTRY_ORDER)
-        children = [rough.fork(*expected, before=partial(os.read, reading, 1)) for _ in range(PROCESS_COUNT)]
+        children = [rough.fork_import(*expected, before=partial(os.read, reading, 1)) for _ in range(PROCESS_COUNT)]
         os.write(writing, b"x" * PROCESS_COUNT)
         statuses = [os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) for child in children]
         os.close(reading)
@@ -202,10 +202,10 @@ def import_with_size_limits(rough: RegistryUnderImport, count: int) -> int:
     """Import while no file may grow above a random size."""
     refused = 0
     for _ in range(count):
-        rough.begin()
+        rough.begin_scenario()
         most = rough.chance.randrange(1_000, 120_000)
         limit = partial(resource.setrlimit, resource.RLIMIT_FSIZE, (most, most))
-        child = rough.fork(ErrorCode.STORAGE_FULL, before=limit)
+        child = rough.fork_import(ErrorCode.STORAGE_FULL, before=limit)
         status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         assert status in (DONE, REFUSED), (status, most)
         refused += status == REFUSED
@@ -217,11 +217,11 @@ def import_on_full_disk(rough: RegistryUnderImport, count: int) -> int:
     """Import while the disk has room for a random number of bytes only."""
     refused, ballast = 0, rough.folder / "ballast"
     for _ in range(count):
-        rough.begin()
+        rough.begin_scenario()
         room = rough.chance.randrange(0, 200_000)
         free = os.statvfs(rough.folder).f_bavail * os.statvfs(rough.folder).f_frsize
         ballast.write_bytes(bytes(max(0, free - room)))
-        status = os.waitstatus_to_exitcode(os.waitpid(rough.fork(ErrorCode.STORAGE_FULL), 0)[1])
+        status = os.waitstatus_to_exitcode(os.waitpid(rough.fork_import(ErrorCode.STORAGE_FULL), 0)[1])
         assert status in (DONE, REFUSED), (status, room)
         ballast.unlink()
         refused += status == REFUSED

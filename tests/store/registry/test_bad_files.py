@@ -110,13 +110,13 @@ BAD_CONTENTS: dict[str, tuple[bytes, P, int | None]] = {
 
 
 def make_truncated_writer(size: Callable[[int], int]) -> Callable[[Path], Path]:
-    def write(folder: Path) -> Path:
+    def write_truncated(folder: Path) -> Path:
         path = write_file(folder, FILE_NAME, MANY_ROWS)
         content = path.read_bytes()
         path.write_bytes(content[: size(len(content))])
         return path
 
-    return write
+    return write_truncated
 
 
 def write_changed_byte(folder: Path) -> Path:
@@ -131,7 +131,7 @@ def make_header_writer(offset: int, value: int) -> Callable[[Path], Path]:
     """Return a function that writes a ZIP whose headers have `value` at `offset` (the offset in the header of the
     central directory)."""
 
-    def write(folder: Path) -> Path:
+    def write_changed_header(folder: Path) -> Path:
         path = write_file(folder, FILE_NAME, VALID_ROWS)
         content = bytearray(path.read_bytes())
         struct.pack_into("<H", content, content.index(b"PK\x01\x02") + offset, value)
@@ -139,7 +139,7 @@ def make_header_writer(offset: int, value: int) -> Callable[[Path], Path]:
         path.write_bytes(content)
         return path
 
-    return write
+    return write_changed_header
 
 
 def write_zip_bomb(folder: Path) -> Path:
@@ -150,7 +150,7 @@ def make_damaged_writer(packing: int) -> Callable[[Path], Path]:
     """Return a function that writes a ZIP with another kind of compression than the publisher's, and with changed
     bytes in its middle."""
 
-    def write(folder: Path) -> Path:
+    def write_damaged(folder: Path) -> Path:
         path = folder / f"{FILE_NAME}.zip"
         with zipfile.ZipFile(path, "w", packing) as archive:
             archive.writestr(f"{FILE_NAME}.csv", UTF8)
@@ -159,17 +159,17 @@ def make_damaged_writer(packing: int) -> Callable[[Path], Path]:
         path.write_bytes(content)
         return path
 
-    return write
+    return write_damaged
 
 
 def make_renamed_writer(zip_name: str, csv_name: str) -> Callable[[Path], Path]:
-    def write(folder: Path) -> Path:
+    def write_renamed(folder: Path) -> Path:
         path = folder / f"{zip_name}.zip"
         with zipfile.ZipFile(path, "w") as archive:
             archive.writestr(f"{csv_name}.csv", UTF8)
         return path
 
-    return write
+    return write_renamed
 
 
 def make_folder(folder: Path) -> Path:

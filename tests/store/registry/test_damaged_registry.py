@@ -33,11 +33,11 @@ def _make_name_writer(content: bytes) -> Callable[[Path], object]:
 
 
 def _make_table_dropper(name: str) -> Callable[[Path], object]:
-    def drop(registry: Path) -> None:
+    def drop_table(registry: Path) -> None:
         with closing(sqlite3.connect(_find_file_in_use(registry), isolation_level=None)) as connection:
             connection.execute(f"DELETE FROM {name}")
 
-    return drop
+    return drop_table
 
 
 def _spoil_pages(registry: Path) -> None:

@@ -32,7 +32,7 @@ class RegistryTeam:
         self.worker, self.root = folder / "worker", folder / "documents"
         self.documents = Documents(url or self.root.as_uri())
 
-    def publish(self, name: str, *companies: str) -> None:
+    def publish_companies(self, name: str, *companies: str) -> None:
         """Import and publish a file with companies of these names."""
         path = write_file(
             self.folder, name, [make_row(index, name=company) for index, company in enumerate(companies)]
@@ -40,12 +40,12 @@ class RegistryTeam:
         import_registry_files(self.worker, [path])
         publish_registry(self.worker, self.documents, [path])
 
-    def fetch(self, desk: str) -> list[str]:
+    def fetch_names(self, desk: str) -> list[str]:
         """Return the names of the companies that a desk has after it has fetched."""
         fetch_registry(self.folder / desk, self.documents)
-        return self.names(desk)
+        return self.read_names(desk)
 
-    def names(self, desk: str) -> list[str]:
+    def read_names(self, desk: str) -> list[str]:
         reader = open_registry(self.folder / desk)
         if reader is None:
             return []
@@ -53,10 +53,10 @@ class RegistryTeam:
         reader.close()
         return [corporation.name for corporation in found.values()]
 
-    def parts(self) -> set[str]:
+    def list_part_files(self) -> set[str]:
         return {path.name for path in self.root.glob("*/*.reg")}
 
-    def manifest(self) -> dict[str, Any]:
+    def read_manifest(self) -> dict[str, Any]:
         values: dict[str, Any] = json.loads((self.root / "registry.json").read_bytes())
         return values
 
@@ -70,28 +70,28 @@ def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RegistryTeam:
 def test_a_desk_fetches_the_base_once_and_then_the_differences(team: RegistryTeam) -> None:
     """A desk fetches the base once and then only differences. After the whole file of the next month it fetches the
     new base, and the parts of the former base are deleted."""
-    assert team.fetch("desk") == []
-    team.publish(WHOLE_FILE_NAME, "甲", "乙")
+    assert team.fetch_names("desk") == []
+    team.publish_companies(WHOLE_FILE_NAME, "甲", "乙")
     assert fetch_registry(team.worker, team.documents) is None
-    assert team.fetch("desk") == ["甲", "乙"]
-    base = team.parts()
+    assert team.fetch_names("desk") == ["甲", "乙"]
+    base = team.list_part_files()
     reader = open_registry(team.folder / "desk")
     assert reader is not None
-    team.publish("diff_20251104", "丙")
-    team.publish("diff_20251105", "丁", "戊")
-    differences = team.parts() - base
-    assert base < team.parts()
+    team.publish_companies("diff_20251104", "丙")
+    team.publish_companies("diff_20251105", "丁", "戊")
+    differences = team.list_part_files() - base
+    assert base < team.list_part_files()
     assert len(differences) == 2
     status = fetch_registry(team.folder / "desk", team.documents)
     assert status == reader.read_status()
-    assert (reader.registry_date, team.names("desk")) == (date(2025, 11, 5), ["丁", "戊"])
+    assert (reader.registry_date, team.read_names("desk")) == (date(2025, 11, 5), ["丁", "戊"])
     assert {change.number for change in reader.list_changes(date(2025, 11, 5))} == {make_number(0), make_number(1)}
     assert fetch_registry(team.folder / "desk", team.documents) is None
-    assert team.fetch("late desk") == ["丁", "戊"]
-    team.publish(NEXT_FILE_NAME, "己")
-    assert team.parts() == {Path(part).name for part in team.manifest()["base"]["parts"]}
-    assert team.parts().isdisjoint(differences)
-    assert team.fetch("desk") == ["己"]
+    assert team.fetch_names("late desk") == ["丁", "戊"]
+    team.publish_companies(NEXT_FILE_NAME, "己")
+    assert team.list_part_files() == {Path(part).name for part in team.read_manifest()["base"]["parts"]}
+    assert team.list_part_files().isdisjoint(differences)
+    assert team.fetch_names("desk") == ["己"]
     assert reader.registry_date == date(2025, 11, 28)
     reader.close()
     assert sorted(path.name for path in (team.folder / "desk").iterdir() if path.is_dir()) == [
@@ -102,31 +102,31 @@ def test_a_desk_fetches_the_base_once_and_then_the_differences(team: RegistryTea
 def test_differences_that_were_not_published_travel_in_a_new_base(team: RegistryTeam) -> None:
     """If somebody has imported a difference on the worker's machine by hand, the next publication is a new base, so
     that no change is missing."""
-    team.publish(WHOLE_FILE_NAME, "甲")
-    team.fetch("desk")
+    team.publish_companies(WHOLE_FILE_NAME, "甲")
+    team.fetch_names("desk")
     import_registry_files(team.worker, [write_file(team.folder, "diff_20251104", [make_row(1, name="乙")])])
-    team.publish("diff_20251105", "丙")
-    assert (len(team.manifest()["base_files"]), team.manifest()["differences"]) == (3, [])
-    assert team.fetch("desk") == ["丙", "乙"]
+    team.publish_companies("diff_20251105", "丙")
+    assert (len(team.read_manifest()["base_files"]), team.read_manifest()["differences"]) == (3, [])
+    assert team.fetch_names("desk") == ["丙", "乙"]
 
 
 def test_a_desk_never_goes_back(team: RegistryTeam) -> None:
     """A desk whose own registry is newer than the team's one keeps its own."""
-    team.publish(WHOLE_FILE_NAME, "甲")
+    team.publish_companies(WHOLE_FILE_NAME, "甲")
     import_registry_files(team.folder / "desk", [write_file(team.folder, NEXT_FILE_NAME, [make_row(0, name="乙")])])
-    assert team.fetch("desk") == ["乙"]
+    assert team.fetch_names("desk") == ["乙"]
 
 
 @pytest.mark.parametrize("harm", ["part", "part missing", "hash", "manifest", "name", "bomb", "form"])
 def test_damaged_published_files_are_refused(team: RegistryTeam, harm: str) -> None:
     """A desk refuses damaged published files and keeps its registry; when they are repaired, the next fetch
     succeeds."""
-    team.publish(WHOLE_FILE_NAME, "甲")
-    team.fetch("desk")
-    team.publish(NEXT_FILE_NAME, "乙")
+    team.publish_companies(WHOLE_FILE_NAME, "甲")
+    team.fetch_names("desk")
+    team.publish_companies(NEXT_FILE_NAME, "乙")
     manifest = team.root / "registry.json"
     whole = manifest.read_bytes()
-    values = team.manifest()
+    values = team.read_manifest()
     part = team.root / values["base"]["parts"][3]
     content = part.read_bytes()
     if harm == "part":
@@ -148,23 +148,23 @@ def test_damaged_published_files_are_refused(team: RegistryTeam, harm: str) -> N
     with pytest.raises(ConsoleError) as caught:
         fetch_registry(team.folder / "desk", team.documents)
     assert caught.value.code == (ErrorCode.BAD_PROFILE if harm == "form" else ErrorCode.NOT_FOUND)
-    assert team.names("desk") == ["甲"]
+    assert team.read_names("desk") == ["甲"]
     part.write_bytes(content)
     manifest.write_bytes(whole)
-    assert team.fetch("desk") == ["乙"]
+    assert team.fetch_names("desk") == ["乙"]
 
 
 def test_a_registry_of_an_older_program_is_fetched_and_published_anew(team: RegistryTeam) -> None:
     """After an upgrade a desk still fetches the registry that a worker of the former program has published, until a
     worker publishes it again."""
-    team.publish(WHOLE_FILE_NAME, "甲")
-    team.publish("diff_20251104", "乙")
-    older = team.manifest() | {"form": FORMAT_VERSION - 1}
+    team.publish_companies(WHOLE_FILE_NAME, "甲")
+    team.publish_companies("diff_20251104", "乙")
+    older = team.read_manifest() | {"form": FORMAT_VERSION - 1}
     (team.root / "registry.json").write_text(json.dumps(older))
-    assert team.fetch("desk") == ["乙"]
+    assert team.fetch_names("desk") == ["乙"]
     publish_registry(team.folder / "desk", team.documents)
-    assert (team.manifest()["form"], team.manifest()["differences"]) == (FORMAT_VERSION, [])
-    assert team.fetch("other desk") == ["乙"]
+    assert (team.read_manifest()["form"], team.read_manifest()["differences"]) == (FORMAT_VERSION, [])
+    assert team.fetch_names("other desk") == ["乙"]
 
 
 DAMAGES: dict[str, dict[str, Any]] = {
@@ -179,36 +179,36 @@ DAMAGES: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("damage", [*DAMAGES, "cut"])
 def test_a_damaged_manifest_is_refused_and_replaced(team: RegistryTeam, damage: str) -> None:
     """A desk refuses a damaged manifest; the next publication of the worker replaces it and creates a new base."""
-    team.publish(WHOLE_FILE_NAME, "甲")
+    team.publish_companies(WHOLE_FILE_NAME, "甲")
     manifest = team.root / "registry.json"
     whole = manifest.read_bytes()
     manifest.write_bytes(whole[:-9] if damage == "cut" else json.dumps(json.loads(whole) | DAMAGES[damage]).encode())
     with pytest.raises(ConsoleError) as caught:
-        team.fetch("desk")
+        team.fetch_names("desk")
     assert (caught.value.code, is_manifest_damage(caught.value)) == (ErrorCode.NOT_FOUND, True)
     publish_registry(team.worker, team.documents)
-    assert team.manifest() == json.loads(whole)
-    assert team.fetch("desk") == ["甲"]
+    assert team.read_manifest() == json.loads(whole)
+    assert team.fetch_names("desk") == ["甲"]
 
 
 @pytest.mark.parametrize("more", [{}, {"more": 1}])
 def test_a_newer_programs_manifest_is_not_replaced(team: RegistryTeam, more: dict[str, int]) -> None:
     """A manifest of a newer program may have keys that this program doesn't know. It isn't treated as damaged, so it
     isn't replaced."""
-    team.publish(WHOLE_FILE_NAME, "甲")
-    newer = team.manifest() | {"form": FORMAT_VERSION + 1, **more}
+    team.publish_companies(WHOLE_FILE_NAME, "甲")
+    newer = team.read_manifest() | {"form": FORMAT_VERSION + 1, **more}
     (team.root / "registry.json").write_text(json.dumps(newer))
-    for act in (lambda: team.fetch("desk"), lambda: publish_registry(team.worker, team.documents)):
+    for act in (lambda: team.fetch_names("desk"), lambda: publish_registry(team.worker, team.documents)):
         with pytest.raises(ConsoleError) as caught:
             act()
         assert caught.value.code is ErrorCode.BAD_PROFILE
-    assert team.manifest() == newer
+    assert team.read_manifest() == newer
 
 
 def test_half_of_a_base_is_not_fetched_again(team: RegistryTeam, monkeypatch: pytest.MonkeyPatch) -> None:
     """A fetch that was stopped or killed continues with the next part."""
-    team.publish(WHOLE_FILE_NAME, *(f"見本{index}" for index in range(9)))
-    parts, asked = team.manifest()["base"]["parts"], list[str]()
+    team.publish_companies(WHOLE_FILE_NAME, *(f"見本{index}" for index in range(9)))
+    parts, asked = team.read_manifest()["base"]["parts"], list[str]()
     read = team.documents.read
 
     def read_and_note(path: str) -> bytes:
@@ -219,11 +219,11 @@ def test_half_of_a_base_is_not_fetched_again(team: RegistryTeam, monkeypatch: py
     with pytest.raises(ConsoleError) as caught:
         fetch_registry(team.folder / "desk", team.documents, should_stop=lambda: len(asked) == 3)
     assert caught.value.code is ErrorCode.INTERRUPTED
-    assert team.names("desk") == []
+    assert team.read_names("desk") == []
     (half,) = (team.folder / "desk" / "fetched").iterdir()
     with half.open("ab") as file:
         file.write(b"a part that was cut")
-    assert len(team.fetch("desk")) == 9
+    assert len(team.fetch_names("desk")) == 9
     assert asked == parts
     assert len(parts) > 6
 
@@ -232,8 +232,8 @@ def test_no_other_process_fetches_until_the_fetched_files_are_deleted(
     team: RegistryTeam, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A fetch holds its lock during the import of differences and until the fetched files are deleted."""
-    team.publish(WHOLE_FILE_NAME, "甲")
-    team.publish("diff_20251104", "乙")
+    team.publish_companies(WHOLE_FILE_NAME, "甲")
+    team.publish_companies("diff_20251104", "乙")
     delete, deleted = shutil.rmtree, list[Path]()
 
     def delete_under_lock(path: Path, **options: Any) -> None:
@@ -244,7 +244,7 @@ def test_no_other_process_fetches_until_the_fetched_files_are_deleted(
         delete(path, **options)
 
     monkeypatch.setattr(shutil, "rmtree", delete_under_lock)
-    assert team.fetch("desk") == ["乙"]
+    assert team.fetch_names("desk") == ["乙"]
     assert team.folder / "desk" / "fetched" in deleted
 
 
@@ -252,9 +252,9 @@ def test_a_bucket_serves_as_well(tmp_path: Path) -> None:
     """In a bucket the manifest is replaced and old parts are deleted, as in a folder."""
     with start_bucket_server() as served:
         team = RegistryTeam(tmp_path, f"gs://{BUCKET_NAME}/{OBJECT_PREFIX}")
-        team.publish(WHOLE_FILE_NAME, "甲")
-        team.publish("diff_20251104", "乙")
-        assert team.fetch("desk") == ["乙"]
-        team.publish(NEXT_FILE_NAME, "丙")
-        assert team.fetch("desk") == ["丙"]
+        team.publish_companies(WHOLE_FILE_NAME, "甲")
+        team.publish_companies("diff_20251104", "乙")
+        assert team.fetch_names("desk") == ["乙"]
+        team.publish_companies(NEXT_FILE_NAME, "丙")
+        assert team.fetch_names("desk") == ["丙"]
         assert len([asked for asked in served.asked if asked.startswith("DELETE")]) > 1

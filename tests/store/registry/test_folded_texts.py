@@ -61,11 +61,11 @@ def make_part_strategy(fields: FileColumns) -> st.SearchStrategy[str]:
     values = [column[0] for column in columns]
     values.append(fields.prefecture_name[0] + fields.street_number[0])
 
-    def part_of(text: str) -> st.SearchStrategy[str]:
+    def make_strategy(text: str) -> st.SearchStrategy[str]:
         places = st.integers(0, len(text))
         return st.tuples(places, places).map(lambda ends: text[min(ends) : max(ends)])
 
-    part = st.sampled_from(values).flatmap(part_of)
+    part = st.sampled_from(values).flatmap(make_strategy)
     return part | st.tuples(part, part).map(" ".join)
 
 

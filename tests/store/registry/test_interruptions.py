@@ -166,13 +166,13 @@ def test_a_reader_has_an_answer_at_each_moment_of_the_imports(
     seen: list[str] = []
     is_over, has_read = threading.Event(), threading.Event()
 
-    def read() -> None:
+    def find_until_over() -> None:
         while not is_over.is_set() or seen[-1] != "20251110":
             found = reader.find(make_number(0))
             seen.append(found.name if found else "lost")
             has_read.set()
 
-    thread = threading.Thread(target=read)
+    thread = threading.Thread(target=find_until_over)
     thread.start()
     assert has_read.wait(PATIENCE_SECONDS)
     for name in names[1:]:

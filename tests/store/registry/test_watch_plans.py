@@ -62,7 +62,7 @@ QUERY_BY_NAME: dict[str, Query] = {
 
 @pytest.fixture(scope="module")
 def database_with_many_rows(mariadb_server: Server) -> Iterator[Database]:
-    with mariadb_server.database() as url, closing(Database(url, without_time_limit=True)) as opened:
+    with mariadb_server.create_temporary_database() as url, closing(Database(url, without_time_limit=True)) as opened:
         server_schema.create_schema(mariadb_server, url)
         with mariadb_server.connect(database=urlsplit(url).path[1:]) as connection, connection.cursor() as cursor:
             filling.fill_server(cursor, WATCHED, PAYMENTS)

@@ -141,18 +141,18 @@ def test_durable_writes_are_full_and_others_are_not(tmp_path: Path) -> None:
     spool = Spool(tmp_path, Cipher(KEY))
     begin_operation(spool, make_intent("op-1"))
 
-    def level() -> object:
+    def read_synchronous_level() -> object:
         return spool._file.read("PRAGMA synchronous")[0][0]
 
-    assert level() == 2
+    assert read_synchronous_level() == 2
     spool.mark_ended("op-1", holds_claim=True)
-    assert level() == 1
+    assert read_synchronous_level() == 1
     spool.store_answer("op-1", PURCHASE_ANSWER)
-    assert level() == 2
+    assert read_synchronous_level() == 2
     spool.mark_delivered("op-1")
-    assert level() == 1
+    assert read_synchronous_level() == 1
     begin_operation(spool, make_intent("op-2"))
-    assert level() == 2
+    assert read_synchronous_level() == 2
     spool.store_anchors(DATABASE, [ChainHead("a", 1, 1, "0" * 64)])
-    assert level() == 1
+    assert read_synchronous_level() == 1
     spool.close()

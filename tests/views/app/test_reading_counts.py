@@ -33,7 +33,7 @@ class WindowCounts:
 
     def do_all(self) -> None:
         while self.runner.waiting:
-            self.runner.step()
+            self.runner.execute_oldest_task()
 
 
 def test_a_change_during_a_read_of_counts_causes_another_read(qapp: QApplication, console: Console) -> None:
@@ -44,15 +44,15 @@ def test_a_change_during_a_read_of_counts_causes_another_read(qapp: QApplication
     desk.refresh.read_work_counts()
     desk.refresh._counts_timer.timeout.emit()
     assert desk.runner.waiting == 1
-    desk.runner.step()
+    desk.runner.execute_oldest_task()
     assert desk.runner.waiting == 0
     desk.refresh.read_work_counts()
     for _ in range(3):
         desk.context.work_counts_outdated.emit()
     assert desk.runner.waiting == 1
-    desk.runner.step()
+    desk.runner.execute_oldest_task()
     assert desk.runner.waiting == 1
-    desk.runner.step()
+    desk.runner.execute_oldest_task()
     assert desk.runner.waiting == 0
 
 

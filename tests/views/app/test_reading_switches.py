@@ -28,7 +28,7 @@ def test_a_window_in_team_mode_reads_changed_switches(qapp: QApplication, place:
         context.store_services(desk)
         refresh.stop_timers()
 
-        def read() -> tuple[int, list[bool]]:
+        def read_feed_once() -> tuple[int, list[bool]]:
             """Read the change feed once; return how often the switches were read, and the states that the window
             knows.
             """
@@ -38,8 +38,8 @@ def test_a_window_in_team_mode_reads_changed_switches(qapp: QApplication, place:
             return sum("read_only_switches.reason" in one for one in sent), [switch.is_on for switch in known]
 
         refresh.read_change_feed()
-        assert read() == (0, [])
+        assert read_feed_once() == (0, [])
         for is_on in (True, False):
             lead.read_only_switches.set_switch("atom", is_on, "maintenance at Atom")
-            assert read() == (1, [is_on])
-            assert read() == (0, [is_on])
+            assert read_feed_once() == (1, [is_on])
+            assert read_feed_once() == (0, [is_on])

@@ -169,20 +169,20 @@ def test_no_request_moves_under_the_pointer(appearance: object) -> None:
     """
     page = ApprovalsPage(make_window_context())
 
-    def card_ids() -> list[int]:
+    def list_card_ids() -> list[int]:
         return [card.ref[1] for card in page.list_panel.cards]
 
     first, second = make_refund(id=11, maker="lead-c"), make_refund(id=12, maker="lead-c")
     page.list_panel.show_inbox(ApprovalInbox((second,), ()))
     QApplication.sendEvent(page.list_panel, QEvent(QEvent.Type.Enter))
     page.list_panel.show_inbox(ApprovalInbox((first, replace(second, checkers=("lead-x",))), ()), is_automatic=True)
-    assert card_ids() == [12]
+    assert list_card_ids() == [12]
     assert page.list_panel.cards[0].remark == "Approved by lead-x. One more approval is needed."
     QApplication.sendEvent(page.list_panel, QEvent(QEvent.Type.Leave))
-    assert card_ids() == [11, 12]
+    assert list_card_ids() == [11, 12]
     QApplication.sendEvent(page.list_panel, QEvent(QEvent.Type.Enter))
     page.list_panel.show_inbox(ApprovalInbox((second,), ()))
-    assert card_ids() == [12], "who asks gets what is there"
+    assert list_card_ids() == [12], "who asks gets what is there"
 
 
 def test_a_decided_request_is_not_among_those_that_wait(appearance: object) -> None:

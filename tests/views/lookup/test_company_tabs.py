@@ -50,14 +50,14 @@ class LookupService:
         self.fails = False
 
     def __getattr__(self, name: str) -> Any:
-        def read(refs: tuple[tuple[str, int], ...]) -> tuple[Any, ...]:
+        def note_and_read(refs: tuple[tuple[str, int], ...]) -> tuple[Any, ...]:
             assert refs == (REF,)
             self.reads.append(name)
             if self.fails:
                 raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE, {})
             return ROWS[name.removeprefix("read_")]
 
-        return read
+        return note_and_read
 
 
 def make_view(qtbot: QtBot, lookup: LookupService, language: Literal["ja", "en"] = "en") -> CompanyPanel:

@@ -27,7 +27,7 @@ MakeTable = Callable[..., TableOrEmptyState]
 
 @pytest.fixture
 def show_ids(appearance: object, qtbot: QtBot) -> MakeTable:
-    def make(*ids: int, grouped: bool = False) -> TableOrEmptyState:
+    def make_table(*ids: int, grouped: bool = False) -> TableOrEmptyState:
         columns = [
             Column("id", "Number", 90, lambda line: str(line.id), "data"),
             Column("version", "Version", 90, lambda line: str(line.version), "data", is_stretched=True),
@@ -41,7 +41,7 @@ def show_ids(appearance: object, qtbot: QtBot) -> MakeTable:
         both.show_rows([Line(id) for id in ids])
         return both
 
-    return make
+    return make_table
 
 
 def move_pointer_to(table: StaticTable, row: int) -> None:

@@ -22,7 +22,7 @@ OpenDialog = Callable[..., tuple[ReconcileDialog, ReconcileServices, InlineRunne
 
 @pytest.fixture
 def open_dialog(qtbot: QtBot, appearance: object) -> OpenDialog:
-    def open_(
+    def open_dialog_of_provider(
         provider: str = "paypay", *, providers: tuple[str, ...] = PROVIDERS, refusal: str = ""
     ) -> tuple[ReconcileDialog, ReconcileServices, InlineRunner]:
         at, services = make_window_context(), ReconcileServices(refusal=refusal)
@@ -36,7 +36,7 @@ def open_dialog(qtbot: QtBot, appearance: object) -> OpenDialog:
         assert isinstance(at.runner, InlineRunner)
         return dialog, services, at.runner
 
-    return open_
+    return open_dialog_of_provider
 
 
 def write_days(dialog: ReconcileDialog, first: str, last: str) -> None:
@@ -97,7 +97,7 @@ def test_pressed_twice_is_one_run(open_dialog: OpenDialog) -> None:
     dialog.main_button.click()
     dialog._begin_run()
     assert runner.waiting == 1
-    runner.step()
+    runner.execute_oldest_task()
     assert services.runs_begun == [("paypay", YESTERDAY, YESTERDAY, False)]
     assert dialog.windowTitle() == "Result"
     dialog.main_button.click()
@@ -139,6 +139,6 @@ def test_a_long_run_continues_after_its_dialog_closes(open_dialog: OpenDialog) -
     assert not dialog.main_button.isEnabled()
     dialog._begin_run()
     assert runner.waiting == 1
-    runner.step()
+    runner.execute_oldest_task()
     assert len(services.runs_begun) == 1
     dialog.reject()

@@ -44,7 +44,7 @@ ShowPage = Callable[..., ReconcilePage]
 def show_page(qtbot: QtBot, appearance: object) -> ShowPage:
     """Return a function that shows the reconciliation page for a route."""
 
-    def show(*run_views: object, route: ReconcileRoute = ReconcileRoute(), **more: object) -> ReconcilePage:  # noqa: B008 - a value
+    def show_runs(*run_views: object, route: ReconcileRoute = ReconcileRoute(), **more: object) -> ReconcilePage:  # noqa: B008 - a value
         at = make_window_context()
         at.store_services(ReconcileServices(*run_views, **more))  # type: ignore[arg-type]  # reconciliations are all it takes
         page = ReconcilePage(at)
@@ -55,7 +55,7 @@ def show_page(qtbot: QtBot, appearance: object) -> ShowPage:
         qtbot.waitUntil(lambda: page.run_details is None or page.rows.is_complete)
         return page
 
-    return show
+    return show_runs
 
 
 def read_figures(page: ReconcilePage) -> dict[str, str]:
@@ -266,7 +266,7 @@ def test_continuing_twice_is_one_run(qtbot: QtBot, appearance: object) -> None:
     page._resume_run()
     page._resume_run()
     while at.runner.waiting:
-        at.runner.step()
+        at.runner.execute_oldest_task()
     assert len(services.runs_begun) == 1
     assert toasts[0].message == "PayPay 2026-11-19 reconciled."
 

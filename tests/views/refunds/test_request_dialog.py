@@ -237,7 +237,7 @@ def test_the_review_says_that_nothing_is_sent_yet(parent: QWidget, qtbot: QtBot)
     dialog.main_button.click()
     dialog._show_review_or_send_request()
     assert dialog.main_button.text() == "Waiting for the answer..."
-    runner.step()
+    runner.execute_oldest_task()
     assert len(desk.requests) == 1
     assert dialog.windowTitle() == "Refund R-9 requested, ¥8,500"
 

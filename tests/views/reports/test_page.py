@@ -93,7 +93,7 @@ class Reports:
         return self.success
 
 
-def page_of(reports: Reports, qtbot: QtBot, language: Literal["ja", "en"] = "en") -> ReportsPage:
+def make_page(reports: Reports, qtbot: QtBot, language: Literal["ja", "en"] = "en") -> ReportsPage:
     context = make_window_context()
     context.language = language
     context.store_services(SimpleNamespace(reports=reports, acting_as=nullcontext))  # type: ignore[arg-type]  # enough of them
@@ -105,7 +105,7 @@ def page_of(reports: Reports, qtbot: QtBot, language: Literal["ja", "en"] = "en"
     return page
 
 
-def section_of(page: ReportsPage) -> ChartSection:
+def get_chart_section(page: ReportsPage) -> ChartSection:
     assert isinstance(page.section, ChartSection)
     return page.section
 
@@ -115,8 +115,8 @@ def test_a_report_switches_between_picture_and_table(
     qtbot: QtBot, appearance: Appearance, language: Literal["ja", "en"]
 ) -> None:
     """The key shows the table in place of the picture and gives it the focus; the picture tells its figures."""
-    page = page_of(Reports(), qtbot, language)
-    section = section_of(page)
+    page = make_page(Reports(), qtbot, language)
+    section = get_chart_section(page)
     assert section.stack.currentWidget() is not section.table
     spoken = section.chart.accessibleDescription()
     for figure in ("2026-11-19", "90 %", "33 %", "PayPay", "Atom", "11-19 09:04", "11-20 09:04"):
@@ -137,7 +137,7 @@ def test_every_picture_has_its_figures_in_words(
     """A section of the reports is read when its tab is opened. It has its figures in words and in a table, and says
     if not all rows are counted. Bars of different meaning have different fills.
     """
-    page = page_of(Reports(), qtbot, language)
+    page = make_page(Reports(), qtbot, language)
     for name, (_, row_count, figures) in OTHER_REPORTS.items():
         section = next(one for one in page.sections if one.name == name)
         assert isinstance(section, ChartSection)
@@ -157,8 +157,8 @@ def test_every_picture_has_its_figures_in_words(
 
 def test_a_report_without_figures_has_no_picture(qtbot: QtBot, appearance: Appearance) -> None:
     """The page says that there is nothing, and offers no table of nothing."""
-    page = page_of(Reports(EMPTY_SUCCESS_REPORT), qtbot)
-    section = section_of(page)
+    page = make_page(Reports(EMPTY_SUCCESS_REPORT), qtbot)
+    section = get_chart_section(page)
     assert section.stack.currentWidget() is section.empty_state
     assert not section.switch_button.isVisibleTo(page)
 
@@ -166,11 +166,11 @@ def test_a_report_without_figures_has_no_picture(qtbot: QtBot, appearance: Appea
 def test_figures_that_could_not_be_read(qtbot: QtBot, appearance: Appearance) -> None:
     """A bar says so; the figures that were read before stay, and the bar goes when they are read again."""
     reports = Reports()
-    page = page_of(reports, qtbot)
+    page = make_page(reports, qtbot)
     reports.success = None
     page.refresh("asked")
     assert "failed" in page.list_bar_names()
-    assert section_of(page).chart.content.strips
+    assert get_chart_section(page).chart.content.strips
     reports.success = SUCCESS_REPORT
     page.refresh("asked")
     assert "failed" not in page.list_bar_names()

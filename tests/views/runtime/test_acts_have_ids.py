@@ -72,45 +72,49 @@ FoundCall = tuple[str, str, ast.Call, tuple[str, ...]]
 
 
 @cache
-def services() -> frozenset[str]:
+def list_services() -> frozenset[str]:
     """Return the names of the services of a console."""
     return frozenset(name for name in vars(Console) if not name.startswith("_"))
 
 
 @cache
-def calls(source: Path) -> tuple[FoundCall, ...]:
+def find_calls(source: Path) -> tuple[FoundCall, ...]:
     """Return the calls of services in a module: service, method, call, and the parameters of the function
     around it.
     """
-    return tuple(_calls(ast.parse(source.read_text()), ()))
+    return tuple(_iterate_calls(ast.parse(source.read_text()), ()))
 
 
-def _calls(node: ast.AST, parameters: tuple[str, ...]) -> Iterator[FoundCall]:
+def _iterate_calls(node: ast.AST, parameters: tuple[str, ...]) -> Iterator[FoundCall]:
     if isinstance(node, ast.Lambda | ast.FunctionDef):
         parameters = tuple(argument.arg for argument in node.args.args)
     if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute):
         target = node.func.value
-        if isinstance(target, ast.Attribute) and target.attr in services() and isinstance(target.value, ast.Name):
+        if (
+            isinstance(target, ast.Attribute)
+            and target.attr in list_services()
+            and isinstance(target.value, ast.Name)
+        ):
             yield target.attr, node.func.attr, node, parameters
     for child in ast.iter_child_nodes(node):
-        yield from _calls(child, parameters)
+        yield from _iterate_calls(child, parameters)
 
 
 @cache
-def called() -> frozenset[tuple[str, str]]:
+def find_called_methods() -> frozenset[tuple[str, str]]:
     """Return service and method of all calls, found by a regular expression: each test worker needs them while it
     collects tests, and parsing takes ten times as long.
     """
-    pattern = re.compile(rf"(?<![\w.])\w+\.({'|'.join(services())})\.(\w+)\(")
+    pattern = re.compile(rf"(?<![\w.])\w+\.({'|'.join(list_services())})\.(\w+)\(")
     return frozenset(found for source in SOURCES for found in pattern.findall(source.read_text()))
 
 
 @cache
-def acts_of_the_window() -> frozenset[tuple[str, str]]:
+def find_acts_of_window() -> frozenset[tuple[str, str]]:
     """Return service and method of each call of the window that changes something."""
     return frozenset(
         (service, method)
-        for service, method in called()
+        for service, method in find_called_methods()
         if method not in FUNCTIONS_WITHOUT_REQUEST_ID.get(service, ())
     )
 
@@ -126,9 +130,9 @@ def test_ids_come_from_the_context_alone(source: Path) -> None:
             assert source.name == "request_id.py" or "uuid" not in names, f"line {node.lineno}: makes ids"
         if isinstance(node, ast.Attribute) and node.attr == "get_request_id":
             assert source.name == "context.py", f"line {node.lineno}: asks for ids"
-    for service, method, call, parameters in calls(source):
+    for service, method, call, parameters in find_calls(source):
         ids = [word.value for word in call.keywords if word.arg == "request_id"]
-        if (service, method) not in acts_of_the_window():
+        if (service, method) not in find_acts_of_window():
             assert not ids, f"line {call.lineno}: {service}.{method} is said to change nothing"
             continue
         assert len(ids) == 1, f"line {call.lineno}: {service}.{method} without a request id"
@@ -140,10 +144,10 @@ def test_the_acts_are_known() -> None:
     """The search finds the known acting calls of the window, because a search that finds nothing would pass the other
     tests.
     """
-    parsed = [call[:2] for source in SOURCES for call in calls(source)]
-    assert called() == set(parsed)
-    assert len([call for call in parsed if call in acts_of_the_window()]) == 41
-    assert {method for _, method in acts_of_the_window()} == {
+    parsed = [call[:2] for source in SOURCES for call in find_calls(source)]
+    assert find_called_methods() == set(parsed)
+    assert len([call for call in parsed if call in find_acts_of_window()]) == 41
+    assert {method for _, method in find_acts_of_window()} == {
         "acknowledge_each", "mark_done", "undo_each_acknowledgement", "release", "snooze", "wake", "reopen",
         "delete_view", "rename_view", "restore_view", "save_view",
         "approve", "create_run", "discard", "set_order_paid", "add_note", "give_up_take", "hand_over", "probe",
@@ -155,15 +159,19 @@ def test_the_acts_are_known() -> None:
 def test_a_service_that_takes_an_id_gets_one(tmp_path: Path) -> None:
     """Each act takes an id, and so does no call that is said to change nothing."""
     with open_quick_desk(tmp_path / "desk", LedgerVendor()) as desk:
-        taking = {(service, method) for service, method in called() if _takes_id(desk, service, method)}
-    assert taking == acts_of_the_window()
+        taking = {
+            (service, method)
+            for service, method in find_called_methods()
+            if _has_request_id_parameter(desk, service, method)
+        }
+    assert taking == find_acts_of_window()
 
 
-def _takes_id(desk: Console, service: str, method: str) -> bool:
+def _has_request_id_parameter(desk: Console, service: str, method: str) -> bool:
     return "request_id" in inspect.signature(getattr(type(getattr(desk, service)), method)).parameters
 
 
 def test_every_exception_of_the_table_is_still_called() -> None:
     assert {
         (service, method) for service, methods in FUNCTIONS_WITHOUT_REQUEST_ID.items() for method in methods
-    } <= called()
+    } <= find_called_methods()

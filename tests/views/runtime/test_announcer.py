@@ -45,14 +45,14 @@ def window(qtbot: QtBot) -> QWidget:
     return made
 
 
-def put(window: QWidget, widget: QWidget) -> None:
+def add_widget(window: QWidget, widget: QWidget) -> None:
     layout = window.layout()
     assert layout is not None
     layout.addWidget(widget)
     QApplication.processEvents()  # Qt shows what is added to a visible window in the next turn
 
 
-def keep(window: QWidget, cover: list[QWidget], route: Route | None = None) -> Announcer:
+def make_announcer(window: QWidget, cover: list[QWidget], route: Route | None = None) -> Announcer:
     """Return an announcer of this window; the last widget of the list covers the window."""
     return Announcer(window, lambda: INSTANT, lambda: cover[-1] if cover else None, lambda: route)
 
@@ -89,14 +89,14 @@ def test_texts_are_spoken_as_sentences(parts: tuple[str, ...], spoken: str) -> N
 def test_a_refusal_interrupts(
     window: QWidget, announced_texts: list[HeardSentence], tone: Tone, icon_name: str, is_urgent: bool
 ) -> None:
-    put(window, NotificationBar("Not done", "Why.", tone=tone, icon_name=icon_name))
+    add_widget(window, NotificationBar("Not done", "Why.", tone=tone, icon_name=icon_name))
     assert announced_texts == [HeardSentence("Not done. Why.", is_urgent)]
 
 
 def test_a_bar_is_announced_once(window: QWidget, announced_texts: list[HeardSentence]) -> None:
     """A bar that is hidden and shown again is not announced again; a new text is."""
     bar = NotificationBar("Changed", "By lead-b.")
-    put(window, bar)
+    add_widget(window, bar)
     bar.hide()
     bar.show()
     assert [one.sentence for one in announced_texts] == ["Changed. By lead-b."]
@@ -145,7 +145,7 @@ def test_a_new_title_of_an_open_dialog_is_announced(window: QWidget, announced_t
 def test_the_same_error_of_a_field_is_announced_once(window: QWidget, announced_texts: list[HeardSentence]) -> None:
     """A field that is checked at every key shows its error at every key."""
     field = Field("Corporation number")
-    put(window, field)
+    add_widget(window, field)
     for words in ("Wrong digit.", "", "Wrong digit.", "Too long."):
         field.show_error(words)
     assert announced_texts == [HeardSentence("Wrong digit.", True), HeardSentence("Too long.", True)]
@@ -153,7 +153,7 @@ def test_the_same_error_of_a_field_is_announced_once(window: QWidget, announced_
 
 def test_busy_words_of_a_button_are_announced(window: QWidget, announced_texts: list[HeardSentence]) -> None:
     button = KeyButton("Verify")
-    put(window, button)
+    add_widget(window, button)
     button.set_busy("Verifying…")
     assert announced_texts == [HeardSentence("Verifying…", False)]
 
@@ -162,8 +162,8 @@ def test_notices_are_kept_with_time_and_record(window: QWidget, announced_texts:
     """The announcer stores messages with time and record, newest first. A toast may have another record than the
     page.
     """
-    announcer = keep(window, [], PaymentRoute(7))
-    put(window, NotificationBar("Not done", "Why.", tone="bad"))
+    announcer = make_announcer(window, [], PaymentRoute(7))
+    add_widget(window, NotificationBar("Not done", "Why.", tone="bad"))
     ToastStack(window).show_toast(ToastFrame("Sent", "R-3", route=PaymentRoute(9)))
     assert [
         (announcement.sentence, announcement.at, announcement.route) for announcement in announcer.announcements
@@ -181,21 +181,21 @@ def test_notices_are_kept_with_time_and_record(window: QWidget, announced_texts:
 
 
 def test_a_page_without_a_record_gives_none(window: QWidget) -> None:
-    announcer = keep(window, [], HomeRoute())
-    put(window, NotificationBar("Not connected", ""))
+    announcer = make_announcer(window, [], HomeRoute())
+    add_widget(window, NotificationBar("Not connected", ""))
     assert announcer.announcements[0].route is None
 
 
 def test_a_locked_window_announces_only_the_lock(window: QWidget, announced_texts: list[HeardSentence]) -> None:
     """While the window is locked, only the lock speaks, and that isn't kept; the rest is said afterwards."""
     cover: list[QWidget] = []
-    announcer = keep(window, cover)
+    announcer = make_announcer(window, cover)
     lock = QWidget(window)
     QVBoxLayout(lock)
     lock.show()
     cover.append(lock)
-    put(window, NotificationBar("Changed", "By lead-b."))
-    put(lock, NotificationBar("Not unlocked", "Wrong password.", tone="bad"))
+    add_widget(window, NotificationBar("Changed", "By lead-b."))
+    add_widget(lock, NotificationBar("Not unlocked", "Wrong password.", tone="bad"))
     assert announced_texts == [HeardSentence("Not unlocked. Wrong password.", True)]
     assert [*announcer.announcements] == []
     cover.clear()
@@ -249,7 +249,7 @@ def test_a_list_that_is_still_empty_is_announced_once(window: QWidget, announced
     """
     stack, rows = QStackedWidget(), QWidget()
     stack.addWidget(rows)
-    put(window, stack)
+    add_widget(window, stack)
     shown: QWidget = QWidget()
     for title in ("Nothing is unknown", "Nothing is unknown", "No record matches", "", "No record matches"):
         if not title:

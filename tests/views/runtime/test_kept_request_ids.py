@@ -21,7 +21,7 @@ class Disk:
     def __init__(self) -> None:
         self.values: dict[str, object] = {}
 
-    def process(self) -> AttemptRequestIds:
+    def restart_process(self) -> AttemptRequestIds:
         """Return the request ids of a new process of the same person."""
 
         class Services:
@@ -43,7 +43,7 @@ class Disk:
         return self.read_entries()
 
 
-def sent(attempts: AttemptRequestIds) -> str:
+def get_sent_id(attempts: AttemptRequestIds) -> str:
     request_id = attempts.get_request_id(NOTE)
     attempts.state.write_changes()  # type: ignore[attr-defined]  # what the context does before a call
     return request_id
@@ -51,9 +51,9 @@ def sent(attempts: AttemptRequestIds) -> str:
 
 def test_without_an_answer_the_next_process_uses_the_same_id() -> None:
     disk = Disk()
-    first = sent(disk.process())
-    assert sent(disk.process()) == first
-    assert disk.process().get_request_id((*NOTE, "other")) != first
+    first = get_sent_id(disk.restart_process())
+    assert get_sent_id(disk.restart_process()) == first
+    assert disk.restart_process().get_request_id((*NOTE, "other")) != first
 
 
 @pytest.mark.parametrize(
@@ -66,9 +66,9 @@ def test_without_an_answer_the_next_process_uses_the_same_id() -> None:
 )
 def test_a_press_after_an_answer_gets_a_new_request_id(failure: Failure | None) -> None:
     disk = Disk()
-    attempts = disk.process()
-    first = sent(attempts)
+    attempts = disk.restart_process()
+    first = get_sent_id(attempts)
     attempts.end_attempt(NOTE, first, failure)
     attempts.state.write_changes()  # type: ignore[attr-defined]  # the timer would
     assert disk.values == {}
-    assert sent(disk.process()) != first
+    assert get_sent_id(disk.restart_process()) != first

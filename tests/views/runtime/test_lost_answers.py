@@ -62,7 +62,7 @@ from tests.support.inline_runner import InlineRunner
 from tests.support.money_desks import import_paid_payment, insert_order, request_refund
 from tests.support.money_stage import MoneyStage, open_money_stage
 from tests.support.places import Place
-from tests.views.runtime.test_acts_have_ids import acts_of_the_window
+from tests.views.runtime.test_acts_have_ids import find_acts_of_window
 
 WRITTEN_TABLES = (
     "hansha_alarmbox_credit_checks", "operations", "evidence", "orders", "payments", "refunds", "approvals", "notes",
@@ -71,7 +71,7 @@ WRITTEN_TABLES = (
 )  # fmt: skip
 NUMBER = NUMBERS[0]
 ClickFunction = Callable[[], None]
-SENT_ACTS = acts_of_the_window()
+SENT_ACTS = find_acts_of_window()
 
 
 class Lossy:
@@ -96,7 +96,7 @@ class _Service:
         if (self._name, method) not in SENT_ACTS:
             return attribute
 
-        def called(*arguments: Any, **named: Any) -> Any:
+        def note_and_call(*arguments: Any, **named: Any) -> Any:
             self._lossy.sent.append((self._name, method, named.get("request_id")))
             try:
                 return attribute(*arguments, **named)
@@ -107,7 +107,7 @@ class _Service:
                 if self._lossy.loses:
                     raise ConsoleError(ErrorCode.DATABASE_UNREACHABLE)
 
-        return called
+        return note_and_call
 
 
 @dataclass
@@ -134,15 +134,15 @@ class Seat:
             assert isinstance(record, CreditCheck)
             return record
 
-    def paid(self, number: str = "ORD-1") -> Payment:
+    def make_paid_payment(self, number: str = "ORD-1") -> Payment:
         return import_paid_payment(self.stage.maker, self.stage.sandbox, number)
 
     def request_refund(self) -> Refund:
         """Ask for a refund as the maker, who isn't always the person at this seat."""
-        return request_refund(self.stage.maker, self.paid().id)
+        return request_refund(self.stage.maker, self.make_paid_payment().id)
 
-    def unknown_refund(self) -> Refund:
-        payment = self.paid()
+    def make_unknown_refund(self) -> Refund:
+        payment = self.make_paid_payment()
         refund = request_refund(self.stage.maker, payment.id)
         self.stage.sandbox.control.add_fault(
             "close_after_charge", call="paypay_refund", payment=payment.merchant_payment_id
@@ -151,13 +151,13 @@ class Seat:
             self.stage.checker.refunds.approve(refund.id)
         return self.stage.maker.refunds.read_refund(refund.id).record
 
-    def frozen(self) -> BulkRun:
+    def freeze_bulk_run(self) -> BulkRun:
         """Freeze a bulk run of this person that takes one record."""
         record = self.buy_check()
         return self.desk.bulk.create_run("take", [ChosenRecord("credit-check", record.id, record.version)])
 
 
-def purchase(at: Seat) -> ClickFunction:
+def prepare_purchase(at: Seat) -> ClickFunction:
     def click() -> None:
         dialog = PurchaseDialog(at.context, at.desk.credit_checks.make_plan(NUMBER), "1", at.parent)
         dialog._buy_check()
@@ -165,12 +165,12 @@ def purchase(at: Seat) -> ClickFunction:
     return click
 
 
-def refetch(at: Seat) -> ClickFunction:
+def prepare_refetch(at: Seat) -> ClickFunction:
     record = at.buy_check("pdf_missing", "pdf")
     return lambda: RefetchDialog(at.context, record, at.parent)._refetch_parts()
 
 
-def resolve(at: Seat) -> ClickFunction:
+def prepare_resolve(at: Seat) -> ClickFunction:
     record = at.buy_check("status_after_charge:500")
 
     def make_filled_dialog() -> ResolveDialog:
@@ -184,21 +184,23 @@ def resolve(at: Seat) -> ClickFunction:
     return lambda: dialogs.pop()._send_decision()
 
 
-def resolve_money(at: Seat) -> ClickFunction:
-    refund = at.unknown_refund()
+def prepare_resolve_money(at: Seat) -> ClickFunction:
+    refund = at.make_unknown_refund()
 
-    def filled() -> ResolveMoneyDialog:
+    def make_filled_dialog() -> ResolveMoneyDialog:
         dialog = ResolveMoneyDialog(at.context, refund, None, at.parent)
         dialog.form.kind_buttons[NUMBER_GIVEN].setChecked(True)
         dialog.form.number_field.edit.setText(refund.provider_refund_key or "")  # type: ignore[union-attr]  # a line
         dialog.form.outcome_buttons["completed"].setChecked(True)
         return dialog
 
-    dialogs = [filled() for _ in range(3)]  # a dialog that is opened later reads that the refund is settled
+    dialogs = [
+        make_filled_dialog() for _ in range(3)
+    ]  # a dialog that is opened later reads that the refund is settled
     return lambda: dialogs.pop()._send_decision()
 
 
-def note(at: Seat) -> ClickFunction:
+def prepare_note(at: Seat) -> ClickFunction:
     record = at.buy_check()
 
     def click() -> None:
@@ -209,8 +211,8 @@ def note(at: Seat) -> ClickFunction:
     return click
 
 
-def unmask(at: Seat) -> ClickFunction:
-    shown = at.paid()
+def prepare_unmask(at: Seat) -> ClickFunction:
+    shown = at.make_paid_payment()
 
     def click() -> None:
         dialog = UnmaskDialog(at.context, "payment", shown.id, at.parent)
@@ -220,18 +222,18 @@ def unmask(at: Seat) -> ClickFunction:
     return click
 
 
-def take(at: Seat) -> ClickFunction:
+def prepare_take(at: Seat) -> ClickFunction:
     record, collaboration = at.buy_check(), CollaborationActions(at.context, at.acts, lambda _name: None)
     return lambda: collaboration.take_record("credit-check", record.id)
 
 
-def give_back(at: Seat) -> ClickFunction:
+def prepare_give_back(at: Seat) -> ClickFunction:
     record, collaboration = at.buy_check(), CollaborationActions(at.context, at.acts, lambda _name: None)
     at.desk.recovery.take("credit-check", record.id)
     return lambda: collaboration.give_back("credit-check", record.id)
 
 
-def hand_over(at: Seat) -> ClickFunction:
+def prepare_hand_over(at: Seat) -> ClickFunction:
     record = at.buy_check()
     at.desk.recovery.take("credit-check", record.id)
 
@@ -243,7 +245,7 @@ def hand_over(at: Seat) -> ClickFunction:
     return click
 
 
-def end_mention(at: Seat) -> ClickFunction:
+def prepare_end_mention(at: Seat) -> ClickFunction:
     record = at.buy_check()
     me, maker = at.desk.people.read_acting_person().name, at.stage.maker.people.read_acting_person().name
     if not at.desk.people.list_people():  # without registered people, a name is a text
@@ -257,36 +259,36 @@ def end_mention(at: Seat) -> ClickFunction:
     return buttons.done_button.click
 
 
-def probe(at: Seat) -> ClickFunction:
+def prepare_probe(at: Seat) -> ClickFunction:
     record = at.buy_check("status_after_charge:500")
     return lambda: at.acts.probe(record)
 
 
-def probe_payment(at: Seat) -> ClickFunction:
-    payment = at.paid()
+def prepare_probe_payment(at: Seat) -> ClickFunction:
+    payment = at.make_paid_payment()
     return lambda: at.acts.probe(payment)
 
 
-def probe_refund(at: Seat) -> ClickFunction:
-    refund = at.unknown_refund()
+def prepare_probe_refund(at: Seat) -> ClickFunction:
+    refund = at.make_unknown_refund()
     return lambda: at.acts.probe(refund)
 
 
-def probe_in_dialog(at: Seat) -> ClickFunction:
-    payment = at.paid()
+def prepare_probe_in_dialog(at: Seat) -> ClickFunction:
+    payment = at.make_paid_payment()
     dialog = RefundDialog(at.context, at.desk.refunds.make_plan(payment.id), None, at.parent)
     return dialog._probe_payment
 
 
-def move_order(at: Seat) -> ClickFunction:
+def prepare_move_order(at: Seat) -> ClickFunction:
     insert_order(at.stage.place, "ORD-1", 3_000)
     at.stage.maker._context.failpoints = Failpoints(("before_order_move", 1, "raise"))
-    payment = at.paid()
+    payment = at.make_paid_payment()
     return lambda: at.acts.move_order(replace(payment))  # the page reads it again after each answer
 
 
-def refund(at: Seat) -> ClickFunction:
-    plan = at.desk.refunds.make_plan(at.paid().id)
+def prepare_refund(at: Seat) -> ClickFunction:
+    plan = at.desk.refunds.make_plan(at.make_paid_payment().id)
 
     def click() -> None:
         dialog = RefundDialog(at.context, plan, None, at.parent)
@@ -297,7 +299,7 @@ def refund(at: Seat) -> ClickFunction:
     return click
 
 
-def approve(at: Seat) -> ClickFunction:
+def prepare_approve(at: Seat) -> ClickFunction:
     view = at.desk.refunds.read_refund(at.request_refund().id)
 
     def click() -> None:
@@ -307,7 +309,7 @@ def approve(at: Seat) -> ClickFunction:
     return click
 
 
-def reject(at: Seat) -> ClickFunction:
+def prepare_reject(at: Seat) -> ClickFunction:
     view = at.desk.refunds.read_refund(at.request_refund().id)
 
     def click() -> None:
@@ -318,8 +320,8 @@ def reject(at: Seat) -> ClickFunction:
     return click
 
 
-def incident_of(at: Seat) -> Incident:
-    payment, now = at.paid(), at.desk._context.now()
+def make_incident(at: Seat) -> Incident:
+    payment, now = at.make_paid_payment(), at.desk._context.now()
     raised = at.stage.maker.database.write(
         lambda tx: alerts.raise_alert(tx.conn, "A", "payment", payment.id, None, "paid", "pending", now)
     )
@@ -327,13 +329,13 @@ def incident_of(at: Seat) -> Incident:
     return at.desk.incidents.read_incident(raised.id)
 
 
-def on_incident(act: str, *before: str) -> Callable[[Seat], ClickFunction]:
+def make_incident_case(act: str, *before: str) -> Callable[[Seat], ClickFunction]:
     """Return a case that does this act on the page of incidents, after the acts `before` were done through the
     service.
     """
 
     def prepare(at: Seat) -> ClickFunction:
-        incident = incident_of(at)
+        incident = make_incident(at)
         for name in before:
             if name == "acknowledge":
                 at.desk.alerts.acknowledge_each([alert.id for alert in incident.alerts], "")
@@ -350,11 +352,11 @@ def on_incident(act: str, *before: str) -> Callable[[Seat], ClickFunction]:
     return prepare
 
 
-def in_dialog(make: Callable[..., IncidentDialog], *before: str) -> Callable[[Seat], ClickFunction]:
+def make_incident_dialog_case(make: Callable[..., IncidentDialog], *before: str) -> Callable[[Seat], ClickFunction]:
     """Return a case that does the act of this dialog of incidents."""
 
     def prepare(at: Seat) -> ClickFunction:
-        incident = incident_of(at)
+        incident = make_incident(at)
         if "resolve" in before:
             incident = at.desk.incidents.resolve(incident.id, "done")
         args = (("op-a", "lead-b", str(at.desk._context.operator)),) if make is HandOverIncidentDialog else ()
@@ -371,13 +373,13 @@ def in_dialog(make: Callable[..., IncidentDialog], *before: str) -> Callable[[Se
     return prepare
 
 
-def withdraw(at: Seat) -> ClickFunction:
+def prepare_withdraw(at: Seat) -> ClickFunction:
     view = at.desk.refunds.read_refund(at.request_refund().id)
     return lambda: WithdrawDialog(at.context, view, at.parent)._send_decision()
 
 
-def acknowledge(at: Seat) -> ClickFunction:
-    payment, now = at.paid(), at.desk._context.now()
+def prepare_acknowledge(at: Seat) -> ClickFunction:
+    payment, now = at.make_paid_payment(), at.desk._context.now()
     raised = at.stage.maker.database.write(
         lambda tx: alerts.raise_alert(tx.conn, "A", "payment", payment.id, None, "paid", "pending", now)
     )
@@ -393,39 +395,39 @@ def acknowledge(at: Seat) -> ClickFunction:
     return click
 
 
-def create_run(at: Seat) -> ClickFunction:
+def prepare_create_run(at: Seat) -> ClickFunction:
     record = at.buy_check()
     chosen = (ChosenRecord("credit-check", record.id, record.version),)
-    return lambda: _closed(
+    return lambda: _forget_run(
         BulkDialog(at.context, at.parent, BulkRequest(BulkAction.TAKE, _SelectedRecordLister(chosen), 1))
     )
 
 
-def _closed(dialog: BulkDialog) -> None:
+def _forget_run(dialog: BulkDialog) -> None:
     dialog.task = dialog._request = None  # leaves the run as it is
 
 
-def run(at: Seat) -> ClickFunction:
-    frozen = at.frozen()
-    return lambda: _begun(at, frozen)
+def prepare_run(at: Seat) -> ClickFunction:
+    frozen = at.freeze_bulk_run()
+    return lambda: _execute_run(at, frozen)
 
 
-def _begun(at: Seat, frozen: BulkRun) -> None:
+def _execute_run(at: Seat, frozen: BulkRun) -> None:
     background_run.execute_run_in_background(at.context, frozen, 1, lambda: None, at.failures.append)
 
 
-def stop(at: Seat) -> ClickFunction:
-    dialog = BulkDialog(at.context, at.parent, at.frozen())
+def prepare_stop(at: Seat) -> ClickFunction:
+    dialog = BulkDialog(at.context, at.parent, at.freeze_bulk_run())
     return dialog._stop_run
 
 
-def discard(at: Seat) -> ClickFunction:
-    dialog = BulkDialog(at.context, at.parent, at.frozen())
+def prepare_discard(at: Seat) -> ClickFunction:
+    dialog = BulkDialog(at.context, at.parent, at.freeze_bulk_run())
     return dialog._discard_run
 
 
-def leave(at: Seat) -> ClickFunction:
-    frozen = at.frozen()
+def prepare_leave(at: Seat) -> ClickFunction:
+    frozen = at.freeze_bulk_run()
 
     def click() -> None:
         dialog = BulkDialog(at.context, at.parent, frozen)
@@ -435,8 +437,8 @@ def leave(at: Seat) -> ClickFunction:
     return click
 
 
-def reconcile(at: Seat) -> ClickFunction:
-    at.paid()
+def prepare_reconcile(at: Seat) -> ClickFunction:
+    at.make_paid_payment()
 
     def click() -> None:
         dialog = ReconcileDialog(at.context, ("paypay",), "paypay", at.parent)
@@ -445,8 +447,8 @@ def reconcile(at: Seat) -> ClickFunction:
     return click
 
 
-def reconcile_on(at: Seat) -> ClickFunction:
-    at.paid()
+def prepare_reconcile_on(at: Seat) -> ClickFunction:
+    at.make_paid_payment()
     day = (datetime.now(UTC) - timedelta(days=2)).date()
     now = datetime.now(UTC)
     item = ReconciliationRunItem(1, "paypay", day, day, RunState.RUNNING, 0, 0, 0, 0, 0, "op-a", now, now)
@@ -454,7 +456,7 @@ def reconcile_on(at: Seat) -> ClickFunction:
     return lambda: acts.resume_run(item)
 
 
-def set_switch(at: Seat) -> ClickFunction:
+def prepare_set_switch(at: Seat) -> ClickFunction:
     at.buy_check()
 
     def click() -> None:
@@ -468,7 +470,7 @@ def set_switch(at: Seat) -> ClickFunction:
 VIEW_CONTENT = ViewContent("unknown", "provider:paypay")
 
 
-def save_view(at: Seat) -> ClickFunction:
+def prepare_save_view(at: Seat) -> ClickFunction:
     at.buy_check()
 
     def click() -> None:
@@ -479,7 +481,7 @@ def save_view(at: Seat) -> ClickFunction:
     return click
 
 
-def rename_view(at: Seat) -> ClickFunction:
+def prepare_rename_view(at: Seat) -> ClickFunction:
     view = at.desk.saved_views.save_view("PayPay", False, VIEW_CONTENT)
 
     def click() -> None:
@@ -490,7 +492,7 @@ def rename_view(at: Seat) -> ClickFunction:
     return click
 
 
-def on_view(act: str, *before: str) -> Callable[[Seat], ClickFunction]:
+def make_view_case(act: str, *before: str) -> Callable[[Seat], ClickFunction]:
     """Delete or restore a view, from the page's menu."""
 
     def prepare(at: Seat) -> ClickFunction:
@@ -509,49 +511,49 @@ def on_view(act: str, *before: str) -> Callable[[Seat], ClickFunction]:
 
 
 ACTS: Mapping[str, tuple[Callable[[Seat], ClickFunction], tuple[str, str]]] = {
-    "buy": (purchase, ("credit_checks", "purchase")),
-    "fetch again": (refetch, ("credit_checks", "refetch")),
-    "decide a credit check": (resolve, ("recovery", "resolve")),
-    "decide a refund": (resolve_money, ("recovery", "resolve")),
-    "note": (note, ("recovery", "add_note")),
-    "unmask": (unmask, ("recovery", "unmask")),
-    "take": (take, ("recovery", "take")),
-    "give back": (give_back, ("recovery", "give_up_take")),
-    "hand over": (hand_over, ("recovery", "hand_over")),
-    "end a mention": (end_mention, ("mentions", "mark_done")),
-    "probe a credit check": (probe, ("recovery", "probe")),
-    "probe a payment": (probe_payment, ("recovery", "probe")),
-    "probe a refund": (probe_refund, ("recovery", "probe")),
-    "probe from the refund's dialog": (probe_in_dialog, ("recovery", "probe")),
-    "move the order": (move_order, ("payments", "set_order_paid")),
-    "ask for a refund": (refund, ("refunds", "request")),
-    "approve": (approve, ("refunds", "approve")),
-    "reject": (reject, ("refunds", "reject")),
-    "withdraw": (withdraw, ("refunds", "withdraw")),
-    "acknowledge": (acknowledge, ("alerts", "acknowledge_each")),
+    "buy": (prepare_purchase, ("credit_checks", "purchase")),
+    "fetch again": (prepare_refetch, ("credit_checks", "refetch")),
+    "decide a credit check": (prepare_resolve, ("recovery", "resolve")),
+    "decide a refund": (prepare_resolve_money, ("recovery", "resolve")),
+    "note": (prepare_note, ("recovery", "add_note")),
+    "unmask": (prepare_unmask, ("recovery", "unmask")),
+    "take": (prepare_take, ("recovery", "take")),
+    "give back": (prepare_give_back, ("recovery", "give_up_take")),
+    "hand over": (prepare_hand_over, ("recovery", "hand_over")),
+    "end a mention": (prepare_end_mention, ("mentions", "mark_done")),
+    "probe a credit check": (prepare_probe, ("recovery", "probe")),
+    "probe a payment": (prepare_probe_payment, ("recovery", "probe")),
+    "probe a refund": (prepare_probe_refund, ("recovery", "probe")),
+    "probe from the refund's dialog": (prepare_probe_in_dialog, ("recovery", "probe")),
+    "move the order": (prepare_move_order, ("payments", "set_order_paid")),
+    "ask for a refund": (prepare_refund, ("refunds", "request")),
+    "approve": (prepare_approve, ("refunds", "approve")),
+    "reject": (prepare_reject, ("refunds", "reject")),
+    "withdraw": (prepare_withdraw, ("refunds", "withdraw")),
+    "acknowledge": (prepare_acknowledge, ("alerts", "acknowledge_each")),
     "undo an acknowledgement": (
-        on_incident("undo_acknowledgement", "acknowledge"),
+        make_incident_case("undo_acknowledgement", "acknowledge"),
         ("alerts", "undo_each_acknowledgement"),
     ),
-    "take an incident": (on_incident("take_current_incident"), ("incidents", "take")),
-    "give an incident back": (on_incident("give_back_current_incident", "take"), ("incidents", "release")),
-    "wake an incident": (on_incident("snooze_or_wake_current_incident", "snooze"), ("incidents", "wake")),
-    "hand an incident over": (in_dialog(HandOverIncidentDialog), ("incidents", "hand_over")),
-    "snooze an incident": (in_dialog(SnoozeIncidentDialog), ("incidents", "snooze")),
-    "resolve an incident": (in_dialog(ResolveIncidentDialog), ("incidents", "resolve")),
-    "reopen an incident": (in_dialog(ReopenIncidentDialog, "resolve"), ("incidents", "reopen")),
-    "create a run": (create_run, ("bulk", "create_run")),
-    "run": (run, ("bulk", "run")),
-    "stop": (stop, ("bulk", "stop")),
-    "discard": (discard, ("bulk", "discard")),
-    "leave a frozen run": (leave, ("bulk", "discard")),
-    "reconcile": (reconcile, ("reconciliation", "run")),
-    "go on reconciling": (reconcile_on, ("reconciliation", "run")),
-    "save a view": (save_view, ("saved_views", "save_view")),
-    "rename a view": (rename_view, ("saved_views", "rename_view")),
-    "delete a view": (on_view("delete"), ("saved_views", "delete_view")),
-    "restore a view": (on_view("restore", "delete_view"), ("saved_views", "restore_view")),
-    "set read-only": (set_switch, ("read_only_switches", "set_switch")),
+    "take an incident": (make_incident_case("take_current_incident"), ("incidents", "take")),
+    "give an incident back": (make_incident_case("give_back_current_incident", "take"), ("incidents", "release")),
+    "wake an incident": (make_incident_case("snooze_or_wake_current_incident", "snooze"), ("incidents", "wake")),
+    "hand an incident over": (make_incident_dialog_case(HandOverIncidentDialog), ("incidents", "hand_over")),
+    "snooze an incident": (make_incident_dialog_case(SnoozeIncidentDialog), ("incidents", "snooze")),
+    "resolve an incident": (make_incident_dialog_case(ResolveIncidentDialog), ("incidents", "resolve")),
+    "reopen an incident": (make_incident_dialog_case(ReopenIncidentDialog, "resolve"), ("incidents", "reopen")),
+    "create a run": (prepare_create_run, ("bulk", "create_run")),
+    "run": (prepare_run, ("bulk", "run")),
+    "stop": (prepare_stop, ("bulk", "stop")),
+    "discard": (prepare_discard, ("bulk", "discard")),
+    "leave a frozen run": (prepare_leave, ("bulk", "discard")),
+    "reconcile": (prepare_reconcile, ("reconciliation", "run")),
+    "go on reconciling": (prepare_reconcile_on, ("reconciliation", "run")),
+    "save a view": (prepare_save_view, ("saved_views", "save_view")),
+    "rename a view": (prepare_rename_view, ("saved_views", "rename_view")),
+    "delete a view": (make_view_case("delete"), ("saved_views", "delete_view")),
+    "restore a view": (make_view_case("restore", "delete_view"), ("saved_views", "restore_view")),
+    "set read-only": (prepare_set_switch, ("read_only_switches", "set_switch")),
 }
 CHECKERS = {"approve", "reject", "set read-only"}
 ACTS_TESTED_ELSEWHERE = {("limits", "set_limit")}
@@ -568,7 +570,7 @@ def payment_stage(place: Place) -> Iterator[MoneyStage]:
 def sit(payment_stage: MoneyStage, qtbot: Any, appearance: object) -> Callable[[str], Seat]:
     """Return a function that opens the window of a person who may do this act."""
 
-    def down(act: str) -> Seat:
+    def sit_down(act: str) -> Seat:
         desk = payment_stage.checker if act in CHECKERS else payment_stage.maker
         context = WindowContext(desk.settings, InlineRunner(), payment_stage.clock)
         context.operator = desk.people.read_acting_person().name
@@ -581,7 +583,7 @@ def sit(payment_stage: MoneyStage, qtbot: Any, appearance: object) -> Callable[[
         page.setParent(parent)
         return Seat(payment_stage, desk, lossy, context, parent, page, RecordActionHandlers(context, page))
 
-    return down
+    return sit_down
 
 
 def test_the_table_has_every_act() -> None:
@@ -598,9 +600,9 @@ def test_a_click_after_a_lost_answer(sit: Callable[[str], Seat], place: Place, a
     seat.lossy.loses = True
     click()
     seat.lossy.loses = False
-    rows_before, sent = written_rows(place), count_requests(seat)
+    rows_before, sent = read_written_rows(place), count_requests(seat)
     click()
-    assert written_rows(place) == rows_before
+    assert read_written_rows(place) == rows_before
     assert count_requests(seat) == sent
     ids = [id for called, name, id in seat.lossy.sent if (called, name) == (service, method)]
     assert len(ids) == 2
@@ -612,7 +614,7 @@ def test_a_click_after_a_lost_answer(sit: Callable[[str], Seat], place: Place, a
     assert seat.lossy.sent[-1][2] != ids[0]
 
 
-def written_rows(place: Place) -> list[list[tuple[Any, ...]]]:
+def read_written_rows(place: Place) -> list[list[tuple[Any, ...]]]:
     """Return the rows of all tables that an act could write, apart from the audit trail and the request ids."""
     return [sorted(place.sql(f"SELECT * FROM {table}"), key=str) for table in WRITTEN_TABLES]
 

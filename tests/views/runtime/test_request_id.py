@@ -54,21 +54,21 @@ Dialogs = Callable[[str], NoteDialog]
 def dialogs_on(qtbot: Any, appearance: object) -> Callable[[NotesAlone], Dialogs]:
     """Return a function that makes, for a window on given services, note dialogs with a given text."""
 
-    def window_on(desk: NotesAlone) -> Dialogs:
+    def open_window_at(desk: NotesAlone) -> Dialogs:
         parent = QWidget()
         qtbot.addWidget(parent)
         at: WindowContext = make_window_context()
         at.runner = InlineRunner()
         at.store_services(desk)  # type: ignore[arg-type]  # has notes alone
 
-        def opened(words: str) -> NoteDialog:
+        def open_note_dialog(words: str) -> NoteDialog:
             made = NoteDialog(at, "payment", 5, parent)
             made.note_field.edit.setPlainText(words)  # type: ignore[union-attr]  # an area
             return made
 
-        return opened
+        return open_note_dialog
 
-    return window_on
+    return open_window_at
 
 
 @pytest.mark.parametrize("code", ["database_unreachable", "in_progress", "usage", "internal_error"])
@@ -147,19 +147,19 @@ def test_an_act_pressed_twice_runs_once(qtbot: Any, appearance: object) -> None:
     at.runner = InlineRunner()
     at.store_services(desk)  # type: ignore[arg-type]  # has notes alone
 
-    def press(by: QWidget, *again: QWidget) -> None:
-        def call(services: Any, request_id: str) -> Note:
+    def press_note_button(by: QWidget, *again: QWidget) -> None:
+        def call_and_press_again(services: Any, request_id: str) -> Note:
             for presser in again:
-                press(presser)  # the call runs
+                press_note_button(presser)  # the call runs
             return desk.add_note("payment", 5, "called", request_id=request_id)
 
         at.run_acting_call(
-            call, lambda _note: answers.append(by), lambda _failure: None,
+            call_and_press_again, lambda _note: answers.append(by), lambda _failure: None,
             caller=by, label="Note", make_toast=lambda _note: Toast(""), attempt=NOTE,
         )  # fmt: skip
 
-    press(caller, caller, caller)
+    press_note_button(caller, caller, caller)
     assert answers == [caller]
-    press(caller, other, caller)
+    press_note_button(caller, other, caller)
     assert answers == [caller, other, caller]
     assert len(desk.ids) == 3

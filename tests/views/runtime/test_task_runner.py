@@ -30,7 +30,7 @@ class Answers(QObject):
         self.in_gui_thread &= QThread.currentThread() is self.thread()
         self.values.append(value)
 
-    def refuse(self, failure: Failure) -> None:
+    def raise_already_purchased(self, failure: Failure) -> None:
         self.in_gui_thread &= QThread.currentThread() is self.thread()
         self.failures.append(failure)
 
@@ -51,11 +51,18 @@ def test_the_event_loop_turns_while_a_provider_hangs(runner: TaskRunner, answers
     """A provider that doesn't answer holds up neither the window nor a read of the store."""
     gate, beats = threading.Event(), []
     for number in range(6):  # more than there are threads for providers
-        runner.run(gate.wait, answers.take, answers.refuse, caller=answers, lane="slow", label=f"provider {number}")
+        runner.run(
+            gate.wait,
+            answers.take,
+            answers.raise_already_purchased,
+            caller=answers,
+            lane="slow",
+            label=f"provider {number}",
+        )
     heart = QTimer(interval=1)
     heart.timeout.connect(lambda: beats.append(1))
     heart.start()
-    runner.run(lambda: "row", answers.take, answers.refuse, caller=answers)
+    runner.run(lambda: "row", answers.take, answers.raise_already_purchased, caller=answers)
     qtbot.waitUntil(lambda: answers.values == ["row"] and len(beats) > 20)
     assert len(runner.labels) == 6
     heart.stop()
@@ -68,10 +75,10 @@ def test_the_event_loop_turns_while_a_provider_hangs(runner: TaskRunner, answers
 def test_errors_come_back_as_values(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
     """A refusal keeps its code and facts."""
 
-    def refuse() -> None:
+    def raise_already_purchased() -> None:
         raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"operation_id": "17"})
 
-    runner.run(refuse, answers.take, answers.refuse, caller=answers)
+    runner.run(raise_already_purchased, answers.take, answers.raise_already_purchased, caller=answers)
     qtbot.waitUntil(runner.is_idle)
     assert answers.failures == [Failure(ErrorCode.ALREADY_PURCHASED, {"operation_id": "17"})]
 
@@ -83,7 +90,7 @@ def test_a_bug_has_a_support_code_that_is_in_the_log(
     """Each exception that isn't a refusal is our bug: the person gets a code, the log gets the code and the
     traceback.
     """
-    runner.run(lambda: 1 / 0, answers.take, answers.refuse, caller=answers, label="lookup")
+    runner.run(lambda: 1 / 0, answers.take, answers.raise_already_purchased, caller=answers, label="lookup")
     qtbot.waitUntil(runner.is_idle)
     (failure,) = answers.failures
     assert failure.code == "internal_error"
@@ -96,15 +103,21 @@ def test_same_key_is_serial_and_other_keys_are_not(runner: TaskRunner, answers: 
     """Two calls on one record never overlap and keep their order; another record doesn't wait for them."""
     gate, running, overlapped = threading.Event(), threading.Lock(), []
 
-    def work(number: int) -> int:
+    def hold_lock_and_return(number: int) -> int:
         overlapped.append(not running.acquire(blocking=False))
         gate.wait()
         running.release()
         return number
 
     for number in range(3):
-        runner.run(partial(work, number), answers.take, answers.refuse, caller=answers, key=("record", 1))
-    runner.run(lambda: "other", answers.take, answers.refuse, caller=answers, key=("record", 2))
+        runner.run(
+            partial(hold_lock_and_return, number),
+            answers.take,
+            answers.raise_already_purchased,
+            caller=answers,
+            key=("record", 1),
+        )
+    runner.run(lambda: "other", answers.take, answers.raise_already_purchased, caller=answers, key=("record", 2))
     qtbot.waitUntil(lambda: answers.values == ["other"])
     gate.set()
     qtbot.waitUntil(runner.is_idle)
@@ -121,7 +134,14 @@ def test_the_answer_for_a_destroyed_page_is_dropped(runner: TaskRunner, answers:
         "act": lambda: begun.append("act"),
     }
     for name, call in calls.items():
-        runner.run(call, answers.take, answers.refuse, caller=page, key="record", is_cancellable=name == "read")
+        runner.run(
+            call,
+            answers.take,
+            answers.raise_already_purchased,
+            caller=page,
+            key="record",
+            is_cancellable=name == "read",
+        )
     with qtbot.waitSignal(page.destroyed):
         page.deleteLater()
     gate.set()
@@ -136,13 +156,15 @@ def test_cancelling_says_whether_anything_was_sent(runner: TaskRunner, answers: 
     """
     gate, begun = threading.Event(), threading.Event()
 
-    def work() -> str:
+    def wait_and_return() -> str:
         begun.set()
         gate.wait()
         return "late"
 
-    running = runner.run(work, answers.take, answers.refuse, caller=answers, key=1, is_cancellable=True)
-    waiting = runner.run(lambda: "never", answers.take, answers.refuse, caller=answers, key=1)
+    running = runner.run(
+        wait_and_return, answers.take, answers.raise_already_purchased, caller=answers, key=1, is_cancellable=True
+    )
+    waiting = runner.run(lambda: "never", answers.take, answers.raise_already_purchased, caller=answers, key=1)
     begun.wait()
     assert waiting.cancel() is True
     assert running.cancel() is False
@@ -156,12 +178,12 @@ def test_a_running_act_cannot_be_cancelled(runner: TaskRunner, answers: Answers,
     """A call that may have been sent is awaited, and its answer is shown."""
     gate, begun = threading.Event(), threading.Event()
 
-    def buy() -> str:
+    def wait_and_buy() -> str:
         begun.set()
         gate.wait()
         return "bought"
 
-    handle = runner.run(buy, answers.take, answers.refuse, caller=answers, lane="slow")
+    handle = runner.run(wait_and_buy, answers.take, answers.raise_already_purchased, caller=answers, lane="slow")
     begun.wait()
     assert handle.cancel() is False
     gate.set()
@@ -174,12 +196,14 @@ def test_progress_comes_at_most_ten_times_a_second(runner: TaskRunner, answers: 
     """A flood of progress is thinned out before it crosses the threads, and arrives before the value."""
     progress: list[object] = []
 
-    def work(report: ProgressReporter) -> str:
+    def report_often(report: ProgressReporter) -> str:
         for number in range(10_000):
             report(number)
         return "done"
 
-    runner.run_with_progress(work, answers.take, answers.refuse, progress.append, caller=answers)
+    runner.run_with_progress(
+        report_often, answers.take, answers.raise_already_purchased, progress.append, caller=answers
+    )
     qtbot.waitUntil(runner.is_idle)
     assert answers.values == ["done"]
     assert progress[0] == 0
@@ -190,7 +214,7 @@ def test_a_watched_call_can_leave_early(runner: TaskRunner, answers: Answers, qt
     """After cancel(), the next check in the call ends it, and nobody is told."""
     begun, cancelled, ended = threading.Event(), threading.Event(), threading.Event()
 
-    def work(report: ProgressReporter) -> None:
+    def wait_for_cancel(report: ProgressReporter) -> None:
         begun.set()
         cancelled.wait()
         try:
@@ -199,7 +223,9 @@ def test_a_watched_call_can_leave_early(runner: TaskRunner, answers: Answers, qt
             ended.set()
         raise AssertionError("the call went on")
 
-    handle = runner.run_with_progress(work, answers.take, answers.refuse, answers.take, caller=answers)
+    handle = runner.run_with_progress(
+        wait_for_cancel, answers.take, answers.raise_already_purchased, answers.take, caller=answers
+    )
     begun.wait()
     handle.cancel()
     cancelled.set()
@@ -212,7 +238,7 @@ def test_a_watched_call_can_leave_early(runner: TaskRunner, answers: Answers, qt
 def test_the_callers_context_is_that_of_the_call(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
     """Operator and correlation id, kept in context variables, cross to the worker thread."""
     token = operator.set("op-a")
-    runner.run(operator.get, answers.take, answers.refuse, caller=answers)
+    runner.run(operator.get, answers.take, answers.raise_already_purchased, caller=answers)
     operator.reset(token)
     qtbot.waitUntil(runner.is_idle)
     assert answers.values == ["op-a"]
@@ -221,10 +247,10 @@ def test_the_callers_context_is_that_of_the_call(runner: TaskRunner, answers: An
 def test_closing_names_calls_that_do_not_end(qapp: object, answers: Answers) -> None:
     """On close, what waits is dropped, and what doesn't end in time is named instead of holding the window."""
     runner, gate = TaskRunner(), threading.Event()
-    runner.run(gate.wait, answers.take, answers.refuse, caller=answers, key=1, label="purchase 17")
-    runner.run(lambda: "second", answers.take, answers.refuse, caller=answers, key=1)
+    runner.run(gate.wait, answers.take, answers.raise_already_purchased, caller=answers, key=1, label="purchase 17")
+    runner.run(lambda: "second", answers.take, answers.raise_already_purchased, caller=answers, key=1)
     assert runner.close(0.01) == ("purchase 17",)
-    late = runner.run(lambda: "after", answers.take, answers.refuse, caller=answers)
+    late = runner.run(lambda: "after", answers.take, answers.raise_already_purchased, caller=answers)
     gate.set()
     assert runner.close(10) == ()
     assert answers.values == [True]
@@ -234,7 +260,9 @@ def test_closing_names_calls_that_do_not_end(qapp: object, answers: Answers) -> 
 def test_many_answers_all_arrive(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
     """Values that cross the threads by the hundred are neither lost nor doubled."""
     for number in range(500):
-        runner.run(partial(dict, {number: 2**40 + number}), answers.take, answers.refuse, caller=answers)
+        runner.run(
+            partial(dict, {number: 2**40 + number}), answers.take, answers.raise_already_purchased, caller=answers
+        )
     qtbot.waitUntil(runner.is_idle)
     assert sorted(next(iter(value)) for value in answers.values) == list(range(500))
     assert all(value[key] == 2**40 + key for value in answers.values for key in value)
@@ -243,11 +271,11 @@ def test_many_answers_all_arrive(runner: TaskRunner, answers: Answers, qtbot: Qt
 def test_a_failing_receiver_does_not_hold_up_the_others(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
     """An error in one callback reaches the exception hook, and the next answers still arrive."""
 
-    def stumble(_: object) -> None:
+    def raise_bug(_: object) -> None:
         raise ValueError("a bug in a page")
 
     with qtbot.captureExceptions() as errors:
-        runner.run(lambda: 1, stumble, answers.refuse, caller=answers, key=1)
-        runner.run(lambda: 2, answers.take, answers.refuse, caller=answers, key=1)
+        runner.run(lambda: 1, raise_bug, answers.raise_already_purchased, caller=answers, key=1)
+        runner.run(lambda: 2, answers.take, answers.raise_already_purchased, caller=answers, key=1)
         qtbot.waitUntil(lambda: answers.values == [2])
     assert [type(error[1]) for error in errors] == [ValueError]

@@ -26,7 +26,9 @@ UNKNOWN_DATABASE_FAILURE = Failure(
 )
 
 
-def sign_in(bot: QtBot, user: str = "", *, can_store_password: bool = True, fixed: bool = False) -> SignInForm:
+def make_sign_in_form(
+    bot: QtBot, user: str = "", *, can_store_password: bool = True, fixed: bool = False
+) -> SignInForm:
     form = SignInForm(
         make_window_context(), DATABASE_ADDRESS, user, can_store_password=can_store_password, is_user_fixed=fixed
     )
@@ -38,7 +40,7 @@ def sign_in(bot: QtBot, user: str = "", *, can_store_password: bool = True, fixe
     return form
 
 
-def unlock(bot: QtBot, *, asks: bool, persons: tuple[Person, ...] = ()) -> UnlockForm:
+def make_unlock_form(bot: QtBot, *, asks: bool, persons: tuple[Person, ...] = ()) -> UnlockForm:
     form = UnlockForm(make_window_context(), NOW, needs_password=asks, people=persons)
     bot.addWidget(form)
     with bot.waitExposed(form):
@@ -48,13 +50,13 @@ def unlock(bot: QtBot, *, asks: bool, persons: tuple[Person, ...] = ()) -> Unloc
     return form
 
 
-def notice_of(form: SignInForm | UnlockForm) -> str:
+def read_notice(form: SignInForm | UnlockForm) -> str:
     bars = [bar for bar in form.findChildren(NotificationBar) if not bar.isHidden()]
     assert len(bars) <= 1
     return bars[0].accessibleName() if bars else ""
 
 
-def enter(form: SignInForm | UnlockForm) -> None:
+def press_enter(form: SignInForm | UnlockForm) -> None:
     focus = form.focusWidget()
     assert focus is not None
     QTest.keyClick(focus, Qt.Key.Key_Return)
@@ -64,13 +66,13 @@ def test_name_and_password_go_out_by_enter(qtbot: QtBot) -> None:
     """The focus begins in the first empty field. Enter in a field submits name and password, and the form is disabled
     until the answer.
     """
-    form = sign_in(qtbot)
+    form = make_sign_in_form(qtbot)
     assert form.focusWidget() is form.user_field.edit
     QTest.keyClicks(form.user_field.edit, " op-a ")
     form.password_field.line_edit.setFocus()
     QTest.keyClicks(form.password_field.line_edit, " pass word ")
     with qtbot.waitSignal(form.submitted) as sent:
-        enter(form)
+        press_enter(form)
     assert tuple(sent.args[0]) == ("op-a", " pass word ", True)
     assert not form.submit_button.isEnabled()
     assert not form.password_field.line_edit.isEnabled()
@@ -80,7 +82,7 @@ def test_name_and_password_go_out_by_enter(qtbot: QtBot) -> None:
 
 def test_enter_goes_out_from_the_other_choices_too(qtbot: QtBot) -> None:
     """Enter submits the form also while the focus is on the check box or on a language button."""
-    form = sign_in(qtbot, "op-a")
+    form = make_sign_in_form(qtbot, "op-a")
     QTest.keyClicks(form.password_field.line_edit, "pass word")
     cover = PrivacyCover(make_window_context(), form)
     qtbot.addWidget(cover)
@@ -96,17 +98,17 @@ def test_a_known_name_is_prefilled(qtbot: QtBot) -> None:
     """If the name is known, it is filled in and the focus is on the password. If only this account may sign in, the
     name can't be changed.
     """
-    form = sign_in(qtbot, "op-a")
+    form = make_sign_in_form(qtbot, "op-a")
     assert form.focusWidget() is form.password_field.line_edit
-    assert not sign_in(qtbot, "op-a").user_field.edit.isReadOnly()
-    assert sign_in(qtbot, "op-a", fixed=True).user_field.edit.isReadOnly()
+    assert not make_sign_in_form(qtbot, "op-a").user_field.edit.isReadOnly()
+    assert make_sign_in_form(qtbot, "op-a", fixed=True).user_field.edit.isReadOnly()
 
 
 def test_an_empty_field_has_an_error_after_enter(qtbot: QtBot) -> None:
     """With empty fields, Enter submits nothing; each empty field has its error, and the focus is on the first one."""
-    form = sign_in(qtbot)
+    form = make_sign_in_form(qtbot)
     with qtbot.assertNotEmitted(form.submitted):
-        enter(form)
+        press_enter(form)
     assert form.user_field.edit.accessibleDescription() == "Enter your name."
     assert form.password_field.line_edit.accessibleDescription() == "Enter your password."
     assert form.focusWidget() is form.user_field.edit
@@ -116,12 +118,12 @@ def test_a_refusal_never_says_which_was_wrong(qtbot: QtBot) -> None:
     """A refused sign-in has one message for a wrong name and a wrong password. The name stays in the form, and the
     password is deleted.
     """
-    form = sign_in(qtbot, "op-a")
+    form = make_sign_in_form(qtbot, "op-a")
     QTest.keyClicks(form.password_field.line_edit, "wrong")
-    enter(form)
+    press_enter(form)
     form.show_failure(ACCESS_DENIED_FAILURE)
     assert (
-        notice_of(form)
+        read_notice(form)
         == "Not signed in. The name or password is wrong, or the account has no access to this database."
     )
     assert (form.user_field.text(), form.password_field.text()) == ("op-a", "")
@@ -133,23 +135,23 @@ def test_a_form_keeps_its_texts_if_the_database_is_unreachable(qtbot: QtBot) -> 
     """If the database doesn't answer, the form says so and keeps name and password for another try. A database that
     doesn't exist has a message of its own.
     """
-    form = sign_in(qtbot, "op-a")
+    form = make_sign_in_form(qtbot, "op-a")
     QTest.keyClicks(form.password_field.line_edit, "right")
-    enter(form)
+    press_enter(form)
     form.show_failure(DATABASE_UNREACHABLE_FAILURE)
-    assert notice_of(form).startswith("No answer. The database doesn't answer.")
+    assert read_notice(form).startswith("No answer. The database doesn't answer.")
     with qtbot.waitSignal(form.submitted) as sent:
-        enter(form)
+        press_enter(form)
     assert sent.args[0].password == "right"
     form.show_failure(UNKNOWN_DATABASE_FAILURE)
-    assert "no database with that name" in notice_of(form)
+    assert "no database with that name" in read_notice(form)
 
 
 def test_a_button_shows_the_password_until_it_is_sent(qtbot: QtBot) -> None:
     """A button shows and hides the password, by mouse and keyboard; its name says what a press does. Submitting hides
     the password.
     """
-    form = sign_in(qtbot, "op-a")
+    form = make_sign_in_form(qtbot, "op-a")
     QTest.keyClicks(form.password_field.line_edit, "secret")
     eye = form.password_field.visibility_button
     assert form.password_field.line_edit.echoMode() == QLineEdit.EchoMode.Password
@@ -158,7 +160,7 @@ def test_a_button_shows_the_password_until_it_is_sent(qtbot: QtBot) -> None:
     assert form.password_field.line_edit.echoMode() == QLineEdit.EchoMode.Normal
     assert eye.accessibleName() == "Hide password"
     form.password_field.line_edit.setFocus()
-    enter(form)
+    press_enter(form)
     assert form.password_field.line_edit.echoMode() == QLineEdit.EchoMode.Password
 
 
@@ -166,7 +168,7 @@ def test_tab_goes_down_the_form(qtbot: QtBot) -> None:
     """Tab moves the focus from the name to the password, the button that shows the password, the box for staying
     signed in, the sign-in button and the link.
     """
-    form = sign_in(qtbot)
+    form = make_sign_in_form(qtbot)
     stops = [
         form.user_field.edit,
         form.password_field.line_edit,
@@ -186,13 +188,13 @@ def test_without_a_keyring_nothing_is_kept_and_the_form_says_where_the_password_
     """Without a keyring the box for staying signed in is disabled; its description has the reason and the variable
     for the password.
     """
-    form = sign_in(qtbot, "op-a", can_store_password=False)
+    form = make_sign_in_form(qtbot, "op-a", can_store_password=False)
     assert (form.store_password_box.isEnabled(), form.store_password_box.isChecked()) == (False, False)
     assert "no keyring" in form.store_password_box.accessibleDescription()
     assert "CONSOLE_SECRET_DATABASE_PASSWORD" in form.store_password_box.accessibleDescription()
     QTest.keyClicks(form.password_field.line_edit, "x")
     with qtbot.waitSignal(form.submitted) as sent:
-        enter(form)
+        press_enter(form)
     assert not sent.args[0].must_store_password
     form.show_failure(ACCESS_DENIED_FAILURE)
     assert not form.store_password_box.isEnabled()
@@ -200,7 +202,7 @@ def test_without_a_keyring_nothing_is_kept_and_the_form_says_where_the_password_
 
 def test_the_first_time_has_three_lines(qtbot: QtBot) -> None:
     """The help of the sign-in unfolds three lines with the person to call, and folds them again."""
-    form = sign_in(qtbot)
+    form = make_sign_in_form(qtbot)
     form.help_button.click()
     assert form.help_label.isVisible()
     assert form.help_label.plain.count("\n") == 3
@@ -232,19 +234,19 @@ def test_unlocking_asks_for_the_password(qtbot: QtBot) -> None:
     """On a server database the locked window asks for the password, refuses an empty one, and clears a wrong one with
     a message. Another person may sign in.
     """
-    form = unlock(qtbot, asks=True)
+    form = make_unlock_form(qtbot, asks=True)
     assert form.focusWidget() is form.password_field.line_edit
     with qtbot.assertNotEmitted(form.submitted):
-        enter(form)
+        press_enter(form)
     QTest.keyClicks(form.password_field.line_edit, "wrong")
     with qtbot.waitSignal(form.submitted) as sent:
-        enter(form)
+        press_enter(form)
     assert sent.args == ["wrong"]
     form.show_failure(None)
-    assert notice_of(form).startswith("Not unlocked. The password is wrong.")
+    assert read_notice(form).startswith("Not unlocked. The password is wrong.")
     assert form.password_field.text() == ""
     form.show_failure(DATABASE_UNREACHABLE_FAILURE)
-    assert "stays locked" in notice_of(form)
+    assert "stays locked" in read_notice(form)
     with qtbot.waitSignal(form.other_person_requested):
         form.other_person_link.click()
 
@@ -257,25 +259,25 @@ def test_the_lock_on_sqlite_has_no_password(qtbot: QtBot) -> None:
         Person("op-a", frozenset({"operator"}), may_buy=True),
         Person("lead-b", frozenset({"approver"}), may_buy=True),
     )
-    form = unlock(qtbot, asks=False, persons=team)
+    form = make_unlock_form(qtbot, asks=False, persons=team)
     assert not form.password_field.isVisible()
     assert not form.other_person_link.isVisible()
     assert form.person_list.currentData() == "op-a"
     form.person_list.setFocus()
     with qtbot.waitSignal(form.submitted):
         QTest.keyClick(form.person_list, Qt.Key.Key_Return)  # the key on the button, at the list as well
-    form = unlock(qtbot, asks=False, persons=team)
+    form = make_unlock_form(qtbot, asks=False, persons=team)
     with qtbot.waitSignal(form.submitted) as sent:
         form.submit_button.click()
     assert sent.args == [""]
-    alone = unlock(qtbot, asks=False)
+    alone = make_unlock_form(qtbot, asks=False)
     assert not alone.person_list.isVisible()
 
 
 @pytest.mark.parametrize("asks", [True, False])
 def test_every_control_of_the_lock_has_a_name(qtbot: QtBot, *, asks: bool) -> None:
     """Every control of the locked window has an accessible name for screen readers."""
-    form = unlock(qtbot, asks=asks)
+    form = make_unlock_form(qtbot, asks=asks)
     assert form.accessibleName() == "Locked"
     for control in (
         form.password_field.line_edit,

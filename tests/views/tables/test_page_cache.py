@@ -9,7 +9,7 @@ Rows = list[tuple[int, str]]
 rows = st.lists(st.tuples(st.integers(0, 12), st.sampled_from("ab")), max_size=12, unique_by=lambda row: row[0])
 
 
-def applied(old: Rows, steps: list[RowChange]) -> Rows:
+def apply_steps(old: Rows, steps: list[RowChange]) -> Rows:
     """Return the rows after these steps have been applied one by one."""
     work: Rows = list(old)
     for step in steps:
@@ -27,7 +27,7 @@ def applied(old: Rows, steps: list[RowChange]) -> Rows:
 @given(old=rows, new=rows)
 def test_the_steps_lead_from_old_to_new(old: Rows, new: Rows) -> None:
     """After rows came, went, moved or changed, the steps lead to the new rows in their order."""
-    assert applied(old, compute_row_changes(old, new, lambda row: row[0])) == new
+    assert apply_steps(old, compute_row_changes(old, new, lambda row: row[0])) == new
 
 
 @given(old=rows)

@@ -19,13 +19,13 @@ from tests.views.tables.conftest import PAGE, Row, WatchedModel
 MakeModel = Callable[..., WatchedModel]
 
 
-def ids(model: PagedModel) -> list[int | None]:
+def list_ids(model: PagedModel) -> list[int | None]:
     """Return the ids of all rows, None for placeholders and headings."""
     rows: list[Any] = [model.row_at(number) for number in range(model.rowCount())]
     return [None if row is None else row.id for row in rows]
 
 
-def walk(model: PagedModel, to: int) -> None:
+def scroll_down(model: PagedModel, to: int) -> None:
     """Scroll down, three rows at a time."""
     for first in range(0, to, 3):
         model.set_visible_rows(first, first + 2)
@@ -34,7 +34,7 @@ def walk(model: PagedModel, to: int) -> None:
 def test_a_short_list_is_read_once(watched_model: MakeModel) -> None:
     """A list of seven rows is read with one call, and has seven rows and no placeholder."""
     list_model = watched_model(7)
-    assert ids(list_model.model) == list(range(7))
+    assert list_ids(list_model.model) == list(range(7))
     assert list_model.model.is_complete
     assert list_model.store.cursors == [None]
 
@@ -68,7 +68,7 @@ def test_data_reads_nothing(watched_model: MakeModel) -> None:
     assert index.data() is None
     assert list_model.model.flags(index) == Qt.ItemFlag.NoItemFlags
     assert list_model.store.cursors == []
-    list_model.runner.step()
+    list_model.runner.execute_oldest_task()
     assert index.data() == "A-3"
 
 
@@ -84,13 +84,13 @@ def test_scrolling_reads_the_next_page(watched_model: MakeModel) -> None:
 def test_memory_stays_flat(watched_model: MakeModel) -> None:
     """However far somebody scrolls, only a few pages are kept; going back reads them again, in place."""
     list_model = watched_model(500)
-    walk(list_model.model, 12 * PAGE)
+    scroll_down(list_model.model, 12 * PAGE)
     loaded = [number for number, page in enumerate(list_model.model._page_cache.pages) if page.entries is not None]
     assert len(loaded) <= MAX_LOADED_PAGES
     assert list_model.model.rowCount() > 11 * PAGE
     before = list_model.model.rowCount()
     list_model.model.set_visible_rows(0, 4)
-    assert ids(list_model.model)[:PAGE] == list(range(PAGE))
+    assert list_ids(list_model.model)[:PAGE] == list(range(PAGE))
     assert list_model.model.rowCount() == before
 
 
@@ -103,7 +103,7 @@ def test_a_re_read_keeps_the_current_row_and_reads_changes_only(watched_model: M
     del list_model.store.rows[3]
     list_model.store.rows |= {-1: Row(-1), -2: Row(-2), 7: Row(7, version=2)}
     model.read_again()
-    assert ids(model) == [-2, -1, 0, 1, 2, 4, 5, 6, 7]
+    assert list_ids(model) == [-2, -1, 0, 1, 2, 4, 5, 6, 7]
     assert model.row_at(place.row()) == Row(5)
     assert changed == [(8, 8)]
 
@@ -111,19 +111,19 @@ def test_a_re_read_keeps_the_current_row_and_reads_changes_only(watched_model: M
 def test_a_removed_row_doubles_and_hides_no_other_row(watched_model: MakeModel) -> None:
     """After a row on the first page is gone, the page boundary moves: no record is doubled, none is lost."""
     list_model = watched_model(3 * PAGE)
-    walk(list_model.model, 3 * PAGE)
-    assert ids(list_model.model) == list(range(3 * PAGE))
+    scroll_down(list_model.model, 3 * PAGE)
+    assert list_ids(list_model.model) == list(range(3 * PAGE))
     del list_model.store.rows[5]
     list_model.model.set_visible_rows(0, 4)
     list_model.model.read_again()
-    walk(list_model.model, 3 * PAGE)
-    assert ids(list_model.model) == sorted(list_model.store.rows)
+    scroll_down(list_model.model, 3 * PAGE)
+    assert list_ids(list_model.model) == sorted(list_model.store.rows)
 
 
 def test_a_list_that_became_shorter_ends_earlier(watched_model: MakeModel) -> None:
     """After a re-read of a list that has become shorter, the model removes the missing rows."""
     list_model = watched_model(3 * PAGE)
-    walk(list_model.model, 3 * PAGE)
+    scroll_down(list_model.model, 3 * PAGE)
     for number in range(PAGE + 4, 3 * PAGE):
         del list_model.store.rows[number]
     list_model.model.set_visible_rows(PAGE, PAGE + 4)
@@ -148,21 +148,21 @@ def test_a_failed_re_read_keeps_the_shown_rows(watched_model: MakeModel) -> None
     list_model.model.failed.connect(failures.append)
     broken = True
 
-    def fetch(cursor: object | None, limit: int) -> FetchedPage:
+    def fetch_or_raise(cursor: object | None, limit: int) -> FetchedPage:
         if broken:
             raise ConsoleError(ErrorCode.DATABASE_LOCKED, {})
         return list_model.store.fetch(cursor, limit)
 
-    list_model.model._fetch_page = fetch
+    list_model.model._fetch_page = fetch_or_raise
     list_model.model.read_again()
-    assert ids(list_model.model) == [0, 1, 2, 3, 4]
+    assert list_ids(list_model.model) == [0, 1, 2, 3, 4]
     assert failures == [Failure(ErrorCode.DATABASE_LOCKED, {})]
     list_model.model.set_visible_rows(0, 4)
     assert len(failures) == 1
     broken = False
     list_model.store.rows[5] = Row(5)
     list_model.model.read_again()
-    assert ids(list_model.model) == [0, 1, 2, 3, 4, 5]
+    assert list_ids(list_model.model) == [0, 1, 2, 3, 4, 5]
 
 
 def test_the_answer_to_an_old_question_is_dropped(watched_model: MakeModel) -> None:
@@ -170,10 +170,10 @@ def test_the_answer_to_an_old_question_is_dropped(watched_model: MakeModel) -> N
     list_model = watched_model(5, paused=True)
     other = {7: Row(7)}
     list_model.model.read_query(lambda cursor, limit: FetchedPage(list(other.values())))
-    list_model.runner.step()
+    list_model.runner.execute_oldest_task()
     assert list_model.model.is_loading
-    list_model.runner.step()
-    assert ids(list_model.model) == [7]
+    list_model.runner.execute_oldest_task()
+    assert list_ids(list_model.model) == [7]
 
 
 def test_chosen_rows_are_chosen_by_key(watched_model: MakeModel) -> None:
@@ -209,14 +209,14 @@ def test_a_bare_number_is_spoken_with_its_column_title() -> None:
     assert spoken == ["Client 2", "–", "¥500", "Bought"]
 
 
-def by_parity(row: Row) -> RowGroup:
+def group_by_parity(row: Row) -> RowGroup:
     """Put the rows below 3 into one group and the others into another one."""
     return RowGroup(row.id < 3, "Needs a person" if row.id < 3 else "Re-checking", count="3")
 
 
 def test_headings_stand_where_a_group_begins(watched_model: MakeModel) -> None:
     """A heading is a row of its own that can't be chosen or opened and is read out as itself."""
-    model = watched_model(5, group_of=by_parity).model
+    model = watched_model(5, group_of=group_by_parity).model
     assert model.list_heading_rows() == [0, 4]
     assert model.row_at(0) is None
     assert model.flags(model.index(0, 0)) == Qt.ItemFlag.NoItemFlags
@@ -227,8 +227,8 @@ def test_headings_stand_where_a_group_begins(watched_model: MakeModel) -> None:
 
 def test_a_group_over_two_pages_has_one_heading(watched_model: MakeModel) -> None:
     """The second page of a group begins without repeating its heading."""
-    list_model = watched_model(2 * PAGE, group_of=by_parity)
-    walk(list_model.model, 2 * PAGE)
+    list_model = watched_model(2 * PAGE, group_of=group_by_parity)
+    scroll_down(list_model.model, 2 * PAGE)
     assert list_model.model.list_heading_rows() == [0, 4]
     assert list_model.model.row_count == 2 * PAGE
 
@@ -262,7 +262,7 @@ def test_a_re_read_after_any_sequence_has_the_stored_rows(
     """After any sequence of scrolling, re-reads and changes of the stored rows, a re-read makes the model show the
     stored rows.
     """
-    list_model = watched_model(4 * PAGE, group_of=by_parity if grouped else None)
+    list_model = watched_model(4 * PAGE, group_of=group_by_parity if grouped else None)
     model, rows = list_model.model, list_model.store.rows
     for name, number in steps:
         if name == "see":
@@ -275,7 +275,7 @@ def test_a_re_read_after_any_sequence_has_the_stored_rows(
             rows[number] = Row(number)
     model.set_visible_rows(0, 4)
     model.read_again()
-    walk(model, 90)
-    assert [row for row in ids(model) if row is not None] == sorted(rows)
+    scroll_down(model, 90)
+    assert [row for row in list_ids(model) if row is not None] == sorted(rows)
     assert model.is_complete
     assert model.row_count == len(rows)

@@ -21,7 +21,7 @@ MakeTable = Callable[..., RecordTable]
 
 @pytest.fixture
 def table(watched_model: Callable[..., WatchedModel], qtbot: QtBot) -> MakeTable:
-    def make(count: int, **keys: Any) -> RecordTable:
+    def make_table(count: int, **keys: Any) -> RecordTable:
         view = RecordTable(watched_model(count, **keys).model, "Credit checks")
         qtbot.addWidget(view)
         view.resize(600, 28 + 6 * 32)
@@ -31,23 +31,23 @@ def table(watched_model: Callable[..., WatchedModel], qtbot: QtBot) -> MakeTable
         qtbot.waitUntil(view.hasFocus)
         return view
 
-    return make
+    return make_table
 
 
-def headed(row: Row) -> RowGroup:
+def group_in_pairs(row: Row) -> RowGroup:
     return RowGroup(row.id // 2, f"Group {row.id // 2}")
 
 
 def test_the_focus_brings_a_current_row(table: MakeTable) -> None:
     """A list that gets the focus by Tab makes its first row current, and never a heading."""
-    view = table(5, group_of=headed)
+    view = table(5, group_of=group_in_pairs)
     assert view.current_item == Row(0)
     assert view.ring_row == 1
 
 
 def test_arrows_walk_past_headings(table: MakeTable, qtbot: QtBot) -> None:
     """Down from the last row of a group leads to the first row of the next."""
-    view = table(5, group_of=headed)
+    view = table(5, group_of=group_in_pairs)
     for expected in (1, 2, 3, 4):
         QTest.keyClick(view, Qt.Key.Key_Down)
         assert view.current_item == Row(expected)
@@ -70,7 +70,7 @@ def test_shift_and_the_arrows_choose_on(table: MakeTable) -> None:
     """Shift with the arrow keys selects from the row where it began, in both directions and past headings. Any other
     key ends that selection.
     """
-    view = table(6, group_of=headed)
+    view = table(6, group_of=group_in_pairs)
     shift = Qt.KeyboardModifier.ShiftModifier
     for expected in ({0, 1}, {0, 1, 2}):
         QTest.keyClick(view, Qt.Key.Key_Shift)
@@ -123,20 +123,20 @@ def test_the_current_row_stays_in_sight(table: MakeTable, qtbot: QtBot) -> None:
     """The current row stays visible when a re-read moves it to another group, and when a bar makes the
     table lower.
     """
-    view, rows = table(0, group_of=headed), [Row(number) for number in range(9)]
+    view, rows = table(0, group_of=group_in_pairs), [Row(number) for number in range(9)]
     view.rows.read_query(lambda _cursor, _limit: FetchedPage(rows))
     view.go_to_row(1)
     rows.append(rows.pop(0))
     view.rows.read_again()
     assert view.current_item == Row(0)
 
-    def shown() -> bool:
+    def is_current_row_visible() -> bool:
         top = view.rowViewportPosition(view.current_row)
         return 0 <= top <= view.viewport().height() - view.rowHeight(view.current_row)
 
-    qtbot.waitUntil(shown)
+    qtbot.waitUntil(is_current_row_visible)
     view.resize(600, 28 + 4 * 32)
-    qtbot.waitUntil(shown)
+    qtbot.waitUntil(is_current_row_visible)
     view.verticalScrollBar().setValue(0)
     view.resize(600, 28 + 3 * 32)
     assert view.verticalScrollBar().value() == 0, "who has scrolled away isn't taken back"
@@ -175,18 +175,18 @@ def test_a_screen_reader_gets_rows(table: MakeTable) -> None:
     assert "1 min, A-1, 12,000 yen, Bought v1" in names
 
 
-def pixel(view: RecordTable, x: int, y: int) -> str:
+def read_pixel(view: RecordTable, x: int, y: int) -> str:
     return view.viewport().grab().toImage().pixelColor(x, y).name().upper()
 
 
 def test_the_ring_lies_inside_the_row_and_goes_with_the_focus(table: MakeTable, qtbot: QtBot) -> None:
     """The current row has fill and ring while the list has the focus, fill and mark when it has not."""
     view, values = table(3), current_appearance().colours_by_name
-    assert pixel(view, 300, 0) == values["focus"]
-    assert pixel(view, 300, 5) == values["selected"]
+    assert read_pixel(view, 300, 0) == values["focus"]
+    assert read_pixel(view, 300, 5) == values["selected"]
     view.clearFocus()
-    assert pixel(view, 300, 0) == values["selected"]
-    assert pixel(view, 1, 5) == values["accent"]
+    assert read_pixel(view, 300, 0) == values["selected"]
+    assert read_pixel(view, 1, 5) == values["accent"]
 
 
 def test_only_the_row_under_the_mouse_is_tinted(table: MakeTable) -> None:
@@ -195,15 +195,15 @@ def test_only_the_row_under_the_mouse_is_tinted(table: MakeTable) -> None:
     where, none = QPointF(100, 48), Qt.MouseButton.NoButton
     moved = QMouseEvent(QEvent.Type.MouseMove, where, where, none, none, Qt.KeyboardModifier.NoModifier)
     QApplication.sendEvent(view.viewport(), moved)
-    assert pixel(view, 590, 40) == values["hover"]
-    assert pixel(view, 590, 72) == values["base"]
+    assert read_pixel(view, 590, 40) == values["hover"]
+    assert read_pixel(view, 590, 72) == values["base"]
 
 
 def test_a_mark_says_that_a_row_has_left_the_list(table: MakeTable) -> None:
     """A row that is no longer in the list has a mark at the left and says so, until the list is read again."""
     view, values = table(3), current_appearance().colours_by_name
     view.mark_removed_rows([2], "gone")
-    assert pixel(view, 1, 70) == values["care"]
+    assert read_pixel(view, 1, 70) == values["care"]
     assert [view.rows.format_spoken_text(view.rows.row_at(row)).endswith(", gone") for row in range(3)] == [
         False,
         False,
@@ -211,7 +211,7 @@ def test_a_mark_says_that_a_row_has_left_the_list(table: MakeTable) -> None:
     ]
     view.rows.read_again()
     assert not view.rows.is_row_removed(2)
-    assert pixel(view, 1, 70) == values["base"]
+    assert read_pixel(view, 1, 70) == values["base"]
 
 
 def test_scrolling_paints_only_new_rows(table: MakeTable, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,11 +221,11 @@ def test_scrolling_paints_only_new_rows(table: MakeTable, monkeypatch: pytest.Mo
     painted: list[int] = []
     row = view._row_painter._paint_row
 
-    def noted(*args: Any) -> None:
+    def note_painted_row(*args: Any) -> None:
         painted.append(args[1])
         row(*args)
 
-    monkeypatch.setattr(view._row_painter, "_paint_row", noted)
+    monkeypatch.setattr(view._row_painter, "_paint_row", note_painted_row)
     view.verticalScrollBar().setValue(64)
     view.viewport().repaint(view.viewport().rect().adjusted(0, 6 * 32 - 64, 0, 0))
     assert set(painted) <= {6, 7, 8}

@@ -12,7 +12,7 @@ TONES = ("good", "progress", "unknown", "care", "bad")
 TINTS = tuple(f"{tone}_tint" for tone in (*TONES, "neutral"))
 
 
-def luminance(colour: QColor) -> float:
+def compute_luminance(colour: QColor) -> float:
     """Return the relative luminance of a colour by WCAG 2.2."""
     parts = [
         part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4
@@ -21,25 +21,25 @@ def luminance(colour: QColor) -> float:
     return 0.2126 * parts[0] + 0.7152 * parts[1] + 0.0722 * parts[2]
 
 
-def ratio(theme: ThemeName, colour: str, other_colour: str) -> float:
+def compute_ratio(theme: ThemeName, colour: str, other_colour: str) -> float:
     values = tokens().get_colours(theme)
-    low, high = sorted(luminance(parse_colour(values[name])) for name in (colour, other_colour))
+    low, high = sorted(compute_luminance(parse_colour(values[name])) for name in (colour, other_colour))
     return (high + 0.05) / (low + 0.05)
 
 
-def lowest(theme: ThemeName, ink: str, grounds: tuple[str, ...]) -> float:
-    return min(ratio(theme, ink, ground) for ground in grounds)
+def find_lowest_ratio(theme: ThemeName, ink: str, grounds: tuple[str, ...]) -> float:
+    return min(compute_ratio(theme, ink, ground) for ground in grounds)
 
 
 def measure_ratios(theme: ThemeName) -> dict[str, float]:
     """Return the contrast ratio of each pair of colours for which the tokens state a ratio."""
     inks = ("text", "muted", "accent", *TONES, "border", "focus", "disabled_text")
-    ratios = {ink: lowest(theme, ink, SURFACES) for ink in inks}
-    ratios |= {f"{tone}_on_tint": ratio(theme, tone, f"{tone}_tint") for tone in TONES}
-    ratios |= {f"{ink}_on_tints": lowest(theme, ink, TINTS) for ink in ("text", "muted")}
-    ratios["on_accent"] = lowest(theme, "on_accent", ("accent", "accent_hover", "accent_pressed"))
-    ratios["on_danger"] = ratio(theme, "on_danger", "danger_fill")
-    ratios["env_label"] = lowest(theme, "base", ("env_production", "env_test", "env_training"))
+    ratios = {ink: find_lowest_ratio(theme, ink, SURFACES) for ink in inks}
+    ratios |= {f"{tone}_on_tint": compute_ratio(theme, tone, f"{tone}_tint") for tone in TONES}
+    ratios |= {f"{ink}_on_tints": find_lowest_ratio(theme, ink, TINTS) for ink in ("text", "muted")}
+    ratios["on_accent"] = find_lowest_ratio(theme, "on_accent", ("accent", "accent_hover", "accent_pressed"))
+    ratios["on_danger"] = compute_ratio(theme, "on_danger", "danger_fill")
+    ratios["env_label"] = find_lowest_ratio(theme, "base", ("env_production", "env_test", "env_training"))
     return ratios
 
 

@@ -55,7 +55,7 @@ def test_the_bundled_fonts_are_used(appearance: Appearance) -> None:
     of their role. The rupee sign comes from a bundled font too.
     """
     assert QFontInfo(appearance.font("body")).family() == "Noto Sans"
-    assert drawn_families("返金 ₹", appearance.font("body")) == {"BIZ UDPGothic", "Noto Sans"}
+    assert list_drawn_families("返金 ₹", appearance.font("body")) == {"BIZ UDPGothic", "Noto Sans"}
     assert QFontInfo(appearance.font("data")).family() == "BIZ UDGothic"
     assert appearance.font("title").pixelSize() == tokens().type["title"].px
 
@@ -75,7 +75,7 @@ def test_a_line_has_room_for_every_letter(appearance: Appearance, role: TextRole
         )
 
 
-def drawn_families(text: str, font: QFont) -> set[str]:
+def list_drawn_families(text: str, font: QFont) -> set[str]:
     """Return the font families that Qt uses for this text."""
     layout = QTextLayout(text, font)
     layout.beginLayout()

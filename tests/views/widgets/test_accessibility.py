@@ -34,20 +34,20 @@ from console.views.widgets.window.window_bars import EnvironmentLabel
 Role = QAccessible.Role
 
 
-def node(widget: QWidget) -> QAccessibleInterface:
+def get_node(widget: QWidget) -> QAccessibleInterface:
     return QAccessible.queryAccessibleInterface(widget)
 
 
-def children(of: QAccessibleInterface) -> Iterator[QAccessibleInterface]:
+def iterate_children(of: QAccessibleInterface) -> Iterator[QAccessibleInterface]:
     for place in range(of.childCount()):
         yield of.child(place)
 
 
-def names(of: QAccessibleInterface) -> list[str]:
-    return [child.text(QAccessible.Text.Name) for child in children(of)]
+def list_names(of: QAccessibleInterface) -> list[str]:
+    return [child.text(QAccessible.Text.Name) for child in iterate_children(of)]
 
 
-def show(qtbot: QtBot, widget: QWidget) -> None:
+def show_widget(qtbot: QtBot, widget: QWidget) -> None:
     qtbot.addWidget(widget)
     widget.resize(640, 400)
     widget.show()
@@ -78,7 +78,7 @@ def show(qtbot: QtBot, widget: QWidget) -> None:
 def test_painted_words_are_text(qtbot: QtBot, widget: object, role: QAccessible.Role, name: str) -> None:
     made: QWidget = widget()  # type: ignore[operator]  # it makes one
     qtbot.addWidget(made)
-    assert (node(made).role(), node(made).text(QAccessible.Text.Name)) == (role, name)
+    assert (get_node(made).role(), get_node(made).text(QAccessible.Text.Name)) == (role, name)
 
 
 @pytest.mark.parametrize(
@@ -97,14 +97,14 @@ def test_painted_words_are_text(qtbot: QtBot, widget: object, role: QAccessible.
 def test_a_heading_has_its_level_for_screen_readers(qtbot: QtBot, widget: object, level: int | None) -> None:
     made: QWidget = widget()  # type: ignore[operator]  # it makes one
     qtbot.addWidget(made)
-    attributes: Any = node(made).attributesInterface()  # None if there are none; the stubs don't know it
+    attributes: Any = get_node(made).attributesInterface()  # None if there are none; the stubs don't know it
     keys = attributes.attributeKeys() if attributes is not None else []
     assert (QAccessible.Attribute.Level in keys) == (level is not None)
-    assert node(made).valueInterface() is None
+    assert get_node(made).valueInterface() is None
     if level is not None:
         assert attributes.attributeValue(QAccessible.Attribute.Level) == level
-        assert node(made).actionInterface() is not None
-    assert (node(made).role() == Role.Heading) == (level is not None)
+        assert get_node(made).actionInterface() is not None
+    assert (get_node(made).role() == Role.Heading) == (level is not None)
 
 
 @pytest.mark.parametrize(
@@ -130,7 +130,7 @@ def test_a_text_in_another_language_states_its_language(
     widgets = TextLabel("before"), TextLabel("before", "title"), ElidedLabel(text), Badge(text, "question", "unknown")
     for widget in widgets:
         qtbot.addWidget(widget)
-    attributes: list[Any] = [node(widget).attributesInterface() for widget in widgets]
+    attributes: list[Any] = [get_node(widget).attributesInterface() for widget in widgets]
     set_window_language("en" if window_language == "ja" else "ja")
     for label in widgets[:2]:
         label.show_text(text)
@@ -148,7 +148,7 @@ def test_a_named_container_is_a_group(qtbot: QtBot) -> None:
     named.setAccessibleName("What it consists of")
     for widget in (plain, named):
         qtbot.addWidget(widget)
-    assert (node(plain).role(), node(named).role()) == (Role.Client, Role.Grouping)
+    assert (get_node(plain).role(), get_node(named).role()) == (Role.Client, Role.Grouping)
 
 
 def test_children_are_the_visible_ones_in_reading_order(qtbot: QtBot) -> None:
@@ -164,13 +164,13 @@ def test_children_are_the_visible_ones_in_reading_order(qtbot: QtBot) -> None:
         widget.setParent(window)  # made in another order than they are read
     window.setLayout(layout)
     hidden.hide()
-    show(qtbot, window)
-    assert names(node(window)) == ["first", "second", "last"]
-    assert node(window).indexOfChild(node(last)) == 2
-    assert node(window).indexOfChild(node(hidden)) == -1
+    show_widget(qtbot, window)
+    assert list_names(get_node(window)) == ["first", "second", "last"]
+    assert get_node(window).indexOfChild(get_node(last)) == 2
+    assert get_node(window).indexOfChild(get_node(hidden)) == -1
     hidden.show()
     QApplication.processEvents()
-    assert names(node(window)) == ["hidden", "first", "second", "last"]
+    assert list_names(get_node(window)) == ["hidden", "first", "second", "last"]
 
 
 def test_a_text_that_is_empty_is_not_in_the_tree(qtbot: QtBot) -> None:
@@ -179,10 +179,10 @@ def test_a_text_that_is_empty_is_not_in_the_tree(qtbot: QtBot) -> None:
     """
     window, elided = QWidget(), ElidedLabel("")
     window.setLayout(make_row(TextLabel("Payer"), TextLabel(""), elided, Badge("", "question", "unknown")))
-    show(qtbot, window)
-    assert names(node(window)) == ["Payer"]
+    show_widget(qtbot, window)
+    assert list_names(get_node(window)) == ["Payer"]
     elided.show_text("****4040")
-    assert names(node(window)) == ["Payer", "****4040"]
+    assert list_names(get_node(window)) == ["Payer", "****4040"]
 
 
 def test_a_page_that_was_left_is_not_in_the_tree(qtbot: QtBot) -> None:
@@ -192,8 +192,8 @@ def test_a_page_that_was_left_is_not_in_the_tree(qtbot: QtBot) -> None:
         page.setLayout(make_column(TextLabel(name)))
         pages.addWidget(page)
     pages.setCurrentIndex(1)
-    show(qtbot, pages)
-    assert [names(page) for page in children(node(pages))] == [["shown"]]
+    show_widget(qtbot, pages)
+    assert [list_names(page) for page in iterate_children(get_node(pages))] == [["shown"]]
 
 
 def test_a_tab_has_its_selected_state_and_is_pressed(qtbot: QtBot) -> None:
@@ -204,11 +204,11 @@ def test_a_tab_has_its_selected_state_and_is_pressed(qtbot: QtBot) -> None:
     for word in ("Timeline", "Notes"):
         tabs.add_tab(word, "2")
     window.setLayout(make_column(tabs, button))
-    show(qtbot, window)
+    show_widget(qtbot, window)
     button.setFocus()
-    assert (node(tabs).role(), node(tabs).text(QAccessible.Text.Name)) == (Role.PageTabList, "Contents")
-    assert names(node(tabs)) == ["Timeline 2", "Notes 2"]
-    first, second = children(node(tabs))
+    assert (get_node(tabs).role(), get_node(tabs).text(QAccessible.Text.Name)) == (Role.PageTabList, "Contents")
+    assert list_names(get_node(tabs)) == ["Timeline 2", "Notes 2"]
+    first, second = iterate_children(get_node(tabs))
     assert [tab.role() for tab in (first, second)] == [Role.PageTab] * 2
     assert [(tab.state().selected, tab.state().focused) for tab in (first, second)] == [(True, False), (False, False)]
     actions = second.actionInterface()
@@ -218,11 +218,11 @@ def test_a_tab_has_its_selected_state_and_is_pressed(qtbot: QtBot) -> None:
     assert tabs.currentIndex() == 1
     assert [(tab.state().selected, tab.state().focused) for tab in (first, second)] == [(False, False), (True, True)]
     tabs.set_count(0, "3")
-    assert names(node(tabs)) == ["Timeline 3", "Notes 2"]
+    assert list_names(get_node(tabs)) == ["Timeline 3", "Notes 2"]
 
 
-def focused(of: QAccessibleInterface) -> list[str]:
-    return [child.text(QAccessible.Text.Name) for child in children(of) if child.state().focused]
+def list_focused_names(of: QAccessibleInterface) -> list[str]:
+    return [child.text(QAccessible.Text.Name) for child in iterate_children(of) if child.state().focused]
 
 
 def test_only_the_list_with_the_keyboard_has_a_focused_item(qtbot: QtBot) -> None:
@@ -238,19 +238,19 @@ def test_only_the_list_with_the_keyboard_has_a_focused_item(qtbot: QtBot) -> Non
     )
     timeline.show_lines([TimelineLine("1", "1", "check", "good", "", word) for word in ("a", "b", "c")])
     window.setLayout(make_row(bar, timeline))
-    show(qtbot, window)
+    show_widget(qtbot, window)
     bar.mark_current_entry("queues")
     timeline.setFocus()
     QTest.keyClick(timeline, Qt.Key.Key_Down)
-    assert (focused(node(bar)), focused(node(timeline))) == ([], ["1, b"])
+    assert (list_focused_names(get_node(bar)), list_focused_names(get_node(timeline))) == ([], ["1, b"])
     bar.setFocus()
-    assert (focused(node(bar)), focused(node(timeline))) == (["Queues"], [])
+    assert (list_focused_names(get_node(bar)), list_focused_names(get_node(timeline))) == (["Queues"], [])
     assert timeline.currentIndex().row() == 1
     QTest.keyClick(bar, Qt.Key.Key_Down)
-    assert (bar.currentIndex().row(), focused(node(bar))) == (2, ["A"])
+    assert (bar.currentIndex().row(), list_focused_names(get_node(bar))) == (2, ["A"])
     timeline.setFocus()
     QTest.keyClick(timeline, Qt.Key.Key_Down)
-    assert (focused(node(bar)), focused(node(timeline))) == ([], ["1, c"])
+    assert (list_focused_names(get_node(bar)), list_focused_names(get_node(timeline))) == ([], ["1, c"])
     bar.mark_current_entry("home")
     assert bar.currentIndex().row() == 0
     timeline.show_lines([])
@@ -261,7 +261,7 @@ def test_nodes_go_with_their_widgets(qtbot: QtBot) -> None:
     """When widgets are deleted, their nodes in the accessibility tree are deleted, too."""
     window = QWidget()
     window.setLayout(make_column())
-    show(qtbot, window)
+    show_widget(qtbot, window)
     layout = window.layout()
     assert layout is not None
     for _ in range(300):
@@ -271,12 +271,15 @@ def test_nodes_go_with_their_widgets(qtbot: QtBot) -> None:
         layout.addWidget(tabs)
         badge.show()
         tabs.show()
-        assert names(node(window)) == ["Unknown", "Tabs"] or names(node(window)) == ["Tabs", "Unknown"]
-        assert names(node(tabs)) == ["one"]
+        assert list_names(get_node(window)) == ["Unknown", "Tabs"] or list_names(get_node(window)) == [
+            "Tabs",
+            "Unknown",
+        ]
+        assert list_names(get_node(tabs)) == ["one"]
         badge.deleteLater()
         tabs.deleteLater()
         QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
-    assert names(node(window)) == []
+    assert list_names(get_node(window)) == []
 
 
 def test_nodes_requested_during_construction_keep_their_class(qtbot: QtBot) -> None:
@@ -291,6 +294,6 @@ def test_nodes_requested_during_construction_keep_their_class(qtbot: QtBot) -> N
         assert isinstance(table.verticalHeader(), QHeaderView)
         assert isinstance(area.verticalScrollBar(), QScrollBar)
         badge = Badge("Unknown", "question", "unknown", parent=area)
-        assert node(badge).role() == Role.StaticText
+        assert get_node(badge).role() == Role.StaticText
     finally:
         QAccessible.setActive(False)

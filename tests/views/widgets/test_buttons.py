@@ -21,7 +21,7 @@ def show_widgets(qtbot: QtBot) -> Iterator[Callable[..., None]]:
     """Puts widgets into a window that is active."""
     windows: list[QWidget] = []
 
-    def show(*widgets: QWidget) -> None:
+    def show_in_window(*widgets: QWidget) -> None:
         window = QWidget()
         windows.append(window)
         box = QVBoxLayout(window)
@@ -32,7 +32,7 @@ def show_widgets(qtbot: QtBot) -> Iterator[Callable[..., None]]:
         window.activateWindow()
         qtbot.waitUntil(window.isActiveWindow)
 
-    yield show
+    yield show_in_window
     windows.clear()
 
 

@@ -12,7 +12,7 @@ from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.notification_bars import NotificationBar
 
 
-def opened(qtbot: QtBot) -> tuple[QWidget, DialogFrame, list[int], list[str]]:
+def open_dialog(qtbot: QtBot) -> tuple[QWidget, DialogFrame, list[int], list[str]]:
     """Return a window with an open dialog, the list of the dialog's results, and the list of presses of its acting
     button.
     """
@@ -34,7 +34,7 @@ def opened(qtbot: QtBot) -> tuple[QWidget, DialogFrame, list[int], list[str]]:
 
 def test_cancel_has_the_first_focus_and_enter_cancels(qtbot: QtBot) -> None:
     """Enter in a new dialog cancels it and changes nothing."""
-    _, dialog, outcomes, pressed = opened(qtbot)
+    _, dialog, outcomes, pressed = open_dialog(qtbot)
     QTest.keyClick(dialog.cancel_button, Qt.Key.Key_Return)
     assert outcomes == [QDialog.DialogCode.Rejected.value]
     assert pressed == []
@@ -42,7 +42,7 @@ def test_cancel_has_the_first_focus_and_enter_cancels(qtbot: QtBot) -> None:
 
 def test_escape_cancels_a_dialog(qtbot: QtBot) -> None:
     """Esc in a dialog cancels it."""
-    _, dialog, outcomes, _ = opened(qtbot)
+    _, dialog, outcomes, _ = open_dialog(qtbot)
     QTest.keyClick(dialog, Qt.Key.Key_Escape)
     assert outcomes == [QDialog.DialogCode.Rejected.value]
 
@@ -51,7 +51,7 @@ def test_a_line_is_as_high_in_a_low_dialog_as_elsewhere(qtbot: QtBot) -> None:
     """In a dialog that is lower than its window, its only bar has its usual height and equal space above
     and below.
     """
-    _, dialog, _, _ = opened(qtbot)
+    _, dialog, _, _ = open_dialog(qtbot)
     bar = NotificationBar("", "Nothing was sent.")
     dialog.show_content(bar)
     qtbot.waitUntil(bar.isVisible)
@@ -64,10 +64,10 @@ def test_a_line_is_as_high_in_a_low_dialog_as_elsewhere(qtbot: QtBot) -> None:
 @pytest.mark.qt_log_ignore("This plugin does not support setting window masks", extend=True)
 def test_no_corner_is_black_where_no_compositor_runs(qtbot: QtBot, monkeypatch: pytest.MonkeyPatch) -> None:
     """On X11 the window itself has round corners, at every size; elsewhere Qt blends them."""
-    _, blended, _, _ = opened(qtbot)
+    _, blended, _, _ = open_dialog(qtbot)
     assert blended.mask().isEmpty()
     monkeypatch.setattr(QGuiApplication, "platformName", lambda: "xcb")
-    _, dialog, _, _ = opened(qtbot)
+    _, dialog, _, _ = open_dialog(qtbot)
     dialog.show_content(TextLabel("\n".join(["This costs money."] * 12)))
     qtbot.waitUntil(lambda: dialog.mask().boundingRect() == dialog.rect())
     rect = dialog.rect()
@@ -79,7 +79,7 @@ def test_no_corner_is_black_where_no_compositor_runs(qtbot: QtBot, monkeypatch: 
 
 def test_the_main_button_is_disabled_at_first(qtbot: QtBot) -> None:
     """In the first moment of a dialog the acting button is disabled, so that an early click does nothing."""
-    _, dialog, _, pressed = opened(qtbot)
+    _, dialog, _, pressed = open_dialog(qtbot)
     assert not dialog.main_button.isEnabled()
     QTest.mouseClick(dialog.main_button, Qt.MouseButton.LeftButton)
     assert pressed == []
@@ -91,7 +91,7 @@ def test_the_main_button_is_disabled_at_first(qtbot: QtBot) -> None:
 
 def test_a_disabled_button_stays_disabled_after_the_pause(qtbot: QtBot) -> None:
     """A reason against acting outlives the pause, and is told in words."""
-    _, dialog, _, _ = opened(qtbot)
+    _, dialog, _, _ = open_dialog(qtbot)
     dialog.disable_main_button("Choose a client")
     dialog._enable_main_button()
     assert not dialog.main_button.isEnabled()
@@ -102,7 +102,7 @@ def test_a_disabled_button_stays_disabled_after_the_pause(qtbot: QtBot) -> None:
 
 def test_a_press_in_the_first_moment_shows_a_message(qtbot: QtBot) -> None:
     """The shortcut of the acting button has no effect while the guard holds, and the footer says so; then it acts."""
-    _, dialog, _, pressed = opened(qtbot)
+    _, dialog, _, pressed = open_dialog(qtbot)
     dialog.too_early_text = "Not accepted yet."
     dialog.press_main_button()
     assert (pressed, dialog.hint.plain) == ([], "Not accepted yet.")
@@ -116,7 +116,7 @@ def test_a_dialog_stays_open_until_the_answer(qtbot: QtBot) -> None:
     """While a call runs, the dialog stays open: a second press does nothing, and Esc is refused with a sentence. The
     result then replaces the question.
     """
-    _, dialog, outcomes, pressed = opened(qtbot)
+    _, dialog, outcomes, pressed = open_dialog(qtbot)
     dialog._enable_main_button()
     dialog.main_button.click()
     dialog.stays_open_text = "The answer is still awaited."
@@ -142,7 +142,7 @@ def test_a_dialog_stays_open_until_the_answer(qtbot: QtBot) -> None:
 
 def test_a_dialog_with_a_long_call_can_be_left(qtbot: QtBot) -> None:
     """While the service continues without the window, the dialog can be closed."""
-    _, dialog, outcomes, _ = opened(qtbot)
+    _, dialog, outcomes, _ = open_dialog(qtbot)
     dialog.set_busy("Asking...")
     dialog.allow_closing("Close", "No answer yet. It is being watched.")
     QTest.keyClick(dialog, Qt.Key.Key_Escape)
@@ -151,7 +151,7 @@ def test_a_dialog_with_a_long_call_can_be_left(qtbot: QtBot) -> None:
 
 def test_the_window_below_is_veiled_meanwhile(qtbot: QtBot) -> None:
     """The window below a dialog is veiled, and unveiled when the dialog has gone."""
-    window, dialog, _, _ = opened(qtbot)
+    window, dialog, _, _ = open_dialog(qtbot)
     veil = dialog._overlay
     assert veil is not None
     assert veil.isVisible()

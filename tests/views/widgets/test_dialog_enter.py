@@ -30,9 +30,9 @@ class Form(DialogFrame):
         self.outcomes: list[int] = []
         self.presses = 0
         self.finished.connect(self.outcomes.append)
-        self.main_button.clicked.connect(self._count)
+        self.main_button.clicked.connect(self._count_press)
 
-    def _count(self) -> None:
+    def _count_press(self) -> None:
         self.presses += 1
 
     def find_first_focus(self) -> QWidget:
@@ -43,7 +43,7 @@ class SubmittingForm(Form):
     submits_on_enter = True
 
 
-def opened(qtbot: QtBot, kind: type[Form]) -> Form:
+def open_form(qtbot: QtBot, kind: type[Form]) -> Form:
     window = QWidget()
     window.resize(900, 700)
     qtbot.addWidget(window)
@@ -66,7 +66,7 @@ def test_enter_moves_the_focus_from_each_input(qtbot: QtBot) -> None:
     """Enter in an input moves the focus to the next input, past other buttons of a group; in the last one it presses
     the main button.
     """
-    dialog = opened(qtbot, Form)
+    dialog = open_form(qtbot, Form)
     for widget in (dialog.list, dialog.radios[0], dialog.box, dialog.main_button):
         press_enter()
         assert QApplication.focusWidget() is widget
@@ -77,7 +77,7 @@ def test_enter_moves_the_focus_from_each_input(qtbot: QtBot) -> None:
 
 def test_enter_in_an_incomplete_form_keeps_the_focus(qtbot: QtBot) -> None:
     """The last input keeps the focus while the form is incomplete: a second Enter would press Cancel."""
-    dialog = opened(qtbot, Form)
+    dialog = open_form(qtbot, Form)
     dialog.disable_main_button("Enter a valid value.")
     dialog.box.setFocus()
     for _ in range(3):
@@ -87,7 +87,7 @@ def test_enter_in_an_incomplete_form_keeps_the_focus(qtbot: QtBot) -> None:
 
 
 def test_enter_on_the_title_loses_nothing(qtbot: QtBot) -> None:
-    dialog = opened(qtbot, Form)
+    dialog = open_form(qtbot, Form)
     dialog._title.setFocus(Qt.FocusReason.TabFocusReason)
     press_enter()
     assert dialog.value_field.edit.hasFocus()
@@ -96,7 +96,7 @@ def test_enter_on_the_title_loses_nothing(qtbot: QtBot) -> None:
 
 def test_enter_submits_where_nothing_is_risked(qtbot: QtBot) -> None:
     """In a form without risk, Enter submits from any input, and only if the form is complete."""
-    dialog = opened(qtbot, SubmittingForm)
+    dialog = open_form(qtbot, SubmittingForm)
     assert dialog.main_button.key == "Enter"
     dialog.disable_main_button("Enter a name first.")
     press_enter()
@@ -109,7 +109,7 @@ def test_enter_submits_where_nothing_is_risked(qtbot: QtBot) -> None:
 
 
 def test_enter_in_a_field_waits_for_the_first_moment_to_pass(qtbot: QtBot) -> None:
-    dialog = opened(qtbot, SubmittingForm)
+    dialog = open_form(qtbot, SubmittingForm)
     dialog._is_acting_delay_over = False
     dialog.main_button.setEnabled(False)
     dialog.too_early_text = "Not accepted yet."
@@ -119,7 +119,7 @@ def test_enter_in_a_field_waits_for_the_first_moment_to_pass(qtbot: QtBot) -> No
 
 @pytest.mark.parametrize("place", range(4))
 def test_escape_cancels_from_every_input(qtbot: QtBot, place: int) -> None:
-    dialog = opened(qtbot, Form)
+    dialog = open_form(qtbot, Form)
     outcomes = dialog.outcomes
     widget = (dialog.value_field.edit, dialog.list, dialog.radios[0], dialog.box)[place]
     widget.setFocus()

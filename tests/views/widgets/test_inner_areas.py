@@ -53,16 +53,16 @@ def shown(qtbot: QtBot) -> tuple[PageScrollArea, ListPage]:
     area.show()
     area.activateWindow()
     qtbot.waitUntil(area.isActiveWindow)
-    settle()
+    process_events()
     return area, page
 
 
-def settle() -> None:
+def process_events() -> None:
     for _ in range(5):
         QApplication.processEvents()
 
 
-def scrolls(area: QListView | QTextEdit | PageScrollArea | QPlainTextEdit) -> bool:
+def can_scroll(area: QListView | QTextEdit | PageScrollArea | QPlainTextEdit) -> bool:
     return area.verticalScrollBar().maximum() > 0
 
 
@@ -71,28 +71,28 @@ def test_a_list_in_a_low_window_does_not_scroll(shown: tuple[PageScrollArea, Lis
     come; the field of a text that is typed stays as it is. In a high window the list scrolls by itself.
     """
     area, page = shown
-    assert scrolls(area)
-    assert not scrolls(page.list)
-    assert scrolls(page.note)
+    assert can_scroll(area)
+    assert not can_scroll(page.list)
+    assert can_scroll(page.note)
     before = page.height()
     page.lines.setStringList([f"Line {number}" for number in range(80)])
-    settle()
-    assert not scrolls(page.list)
+    process_events()
+    assert not can_scroll(page.list)
     assert page.height() > before + 200
     page.lines.setStringList(["Line"])
-    settle()
+    process_events()
     assert page.height() < before
     page.tabs.setCurrentWidget(page.text)
-    settle()
-    assert scrolls(area)
-    assert not scrolls(page.text)
+    process_events()
+    assert can_scroll(area)
+    assert not can_scroll(page.text)
     page.tabs.setCurrentWidget(page.list)
     page.lines.setStringList([f"Line {number}" for number in range(80)])
     area.resize(500, 600)
-    settle()
-    assert not scrolls(area)
+    process_events()
+    assert not can_scroll(area)
     assert page.list.height() < 300
-    assert scrolls(page.list)
+    assert can_scroll(page.list)
 
 
 def test_keys_and_wheel_move_the_page(shown: tuple[PageScrollArea, ListPage]) -> None:
@@ -127,7 +127,7 @@ def test_a_wide_table_is_higher_by_its_scroll_bar(qtbot: QtBot) -> None:
     qtbot.addWidget(area)
     area.resize(500, 300)
     area.show()
-    settle()
+    process_events()
     assert table.horizontalScrollBar().maximum() > 0
     assert table.verticalScrollBar().maximum() == 0
 
@@ -174,17 +174,17 @@ def test_no_bar_takes_a_part_of_the_width_even_for_a_moment(qtbot: QtBot) -> Non
     area.resize(500, 300)
     area.show()
     inner.show_content(300)
-    settle()
+    process_events()
     inner.narrowed_count = 0
     for height_px in (700, 690, 720, 600, 601, 640, 900, 300):
         inner.show_content(height_px)
-        settle()
-        assert scrolls(area)
+        process_events()
+        assert can_scroll(area)
         assert not inner.narrowed_count
         assert not inner.verticalScrollBar().isVisible(), height_px
         assert inner.verticalScrollBar().maximum() == 0, height_px
     area.resize(500, 900)
     inner.show_content(900)
-    settle()
-    assert not scrolls(area)
+    process_events()
+    assert not can_scroll(area)
     assert inner.verticalScrollBar().isVisible()

@@ -312,7 +312,7 @@ def test_words_grow_with_the_text_size(appearance: Appearance) -> None:
     assert words.sizeHint().height() >= 1.8 * small
 
 
-def search(window: QWidget) -> SearchBox:
+def open_search_box(window: QWidget) -> SearchBox:
     box = SearchBox(window, "Search")
     box.open()
     box.show_groups(
@@ -331,7 +331,7 @@ def test_the_search_box_returns_the_focus_after_escape(show_widget: ShowWidget, 
     button = KeyButton("Probe", parent=window)
     show_widget(window)
     button.setFocus()
-    box = search(window)
+    box = open_search_box(window)
     assert box.input.hasFocus()
     with qtbot.waitSignal(box.closed):
         QTest.keyClick(box.input, Qt.Key.Key_Escape)
@@ -346,7 +346,7 @@ def test_arrows_walk_the_answers_while_typing(show_widget: ShowWidget, qtbot: Qt
     window = QWidget()
     window.resize(900, 700)
     show_widget(window)
-    box = search(window)
+    box = open_search_box(window)
     assert box.list.get_current_key() == 17
     QTest.keyClick(box.input, Qt.Key.Key_Down)
     assert box.list.get_current_key() == 18
@@ -364,7 +364,7 @@ def test_answers_keep_their_place_when_more_come(show_widget: ShowWidget) -> Non
     window = QWidget()
     window.resize(900, 700)
     show_widget(window)
-    box = search(window)
+    box = open_search_box(window)
     QTest.keyClick(box.input, Qt.Key.Key_Down)
     box.show_groups([ResultGroup("Checks", tuple(ResultEntry(n, "document", f"Check {n}") for n in (16, 17, 18)))])
     assert box.list.get_current_key() == 18
@@ -378,7 +378,7 @@ def test_the_best_answer_is_announced_once(show_widget: ShowWidget) -> None:
     window.resize(900, 700)
     show_widget(window)
     with collect_announcements() as heard:
-        box = search(window)
+        box = open_search_box(window)
         for line in ("Check 17", "Check 17, 2 s", "Check 17, 3 s"):
             box.show_groups([ResultGroup("Checks", (ResultEntry(17, "document", line),))], keeps_current=False)
         box.show_groups([ResultGroup("Checks", (ResultEntry(18, "document", "Check 18"),))], keeps_current=False)
@@ -506,7 +506,7 @@ def test_repeated_events_are_one_line_until_enter_expands_them(qtbot: QtBot) -> 
         make_line(4, "a"),
     ]
 
-    def shown() -> list[str]:
+    def list_timeline_lines() -> list[str]:
         model = timeline.model()
         return [
             f"{timeline.get_line_at(row).time_text} {model.index(row, 0).data()}" for row in range(model.rowCount())
@@ -517,31 +517,31 @@ def test_repeated_events_are_one_line_until_enter_expands_them(qtbot: QtBot) -> 
         "15:50 asked 3 times since 15:45", "15:49 no answer 3 times since 15:45", "15:40 bought",
         "15:30 no PDF 4 times since 15:27", "15:05 a", "15:04 a",
     ]  # fmt: skip
-    assert shown() == closed
+    assert list_timeline_lines() == closed
     timeline.setCurrentIndex(timeline.model().index(3, 0))
     QTest.keyClick(timeline, Qt.Key.Key_Return)
     opened = ["15:30 no PDF all 4", "15:29 no PDF", "15:28 no PDF", "15:27 no PDF"]
-    assert shown() == [*closed[:3], *opened, *closed[4:]]
+    assert list_timeline_lines() == [*closed[:3], *opened, *closed[4:]]
     assert timeline.currentIndex().row() == 3
     timeline.show_lines([make_line(55, "took it"), *lines])  # a newer event leaves it open
-    assert shown() == ["15:55 took it", *closed[:3], *opened, *closed[4:]]
+    assert list_timeline_lines() == ["15:55 took it", *closed[:3], *opened, *closed[4:]]
     timeline.setCurrentIndex(timeline.model().index(6, 0))
     QTest.keyClick(timeline, Qt.Key.Key_Return)
-    assert shown() == ["15:55 took it", *closed]
+    assert list_timeline_lines() == ["15:55 took it", *closed]
     timeline.setCurrentIndex(timeline.model().index(0, 0))
     QTest.keyClick(timeline, Qt.Key.Key_Return)
-    assert shown() == ["15:55 took it", *closed]
+    assert list_timeline_lines() == ["15:55 took it", *closed]
 
 
 def test_a_pasted_text_without_measure_is_refused_with_a_sentence(show_widget: ShowWidget) -> None:
     """Ten megabytes of lines would stop the window for half a minute; nothing of them gets into the field."""
     told: list[dict[str, int]] = []
 
-    def translate(key: str, **facts: int) -> str:
+    def note_facts(key: str, **facts: int) -> str:
         told.append(facts)
         return key
 
-    field = MultiLineField("Note", translate)
+    field = MultiLineField("Note", note_facts)
     field.show_hint("The colleague reads it")
     show_widget(field)
     assert isinstance(field.edit, QPlainTextEdit)
@@ -569,16 +569,16 @@ def test_a_status_takes_the_place_of_the_last_shortcuts(qtbot: QtBot) -> None:
     bar.show()
     words = [label for label in bar.findChildren(TextLabel) if label is not bar.status_label]
 
-    def shown() -> list[bool]:
+    def list_visibilities() -> list[bool]:
         return [label.isVisible() for label in words if label.parent() is bar]
 
-    qtbot.waitUntil(lambda: all(shown()))
+    qtbot.waitUntil(lambda: all(list_visibilities()))
     bar.resize(bar.sizeHint().width() + 60, bar.height())
     bar.status_label.show_text("Searching... Esc cancels the search.")
-    qtbot.waitUntil(lambda: shown() == [True, True, False])
+    qtbot.waitUntil(lambda: list_visibilities() == [True, True, False])
     qtbot.waitUntil(lambda: bar.status_label.width() >= bar.status_label.sizeHint().width())
     bar.status_label.show_text("")
-    qtbot.waitUntil(lambda: all(shown()))
+    qtbot.waitUntil(lambda: all(list_visibilities()))
 
 
 def test_replaced_buttons_are_hidden_at_once(show_widget: ShowWidget) -> None:
