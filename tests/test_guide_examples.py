@@ -46,7 +46,7 @@ def find_calls(example: str) -> Iterator[tuple[Callable[..., Any], ast.Call]]:
 
 
 @pytest.mark.parametrize(("guide", "example"), EXAMPLES, ids=[guide for guide, _ in EXAMPLES])
-def test_an_example_can_be_run(guide: str, example: str) -> None:
+def test_calls_of_an_example_fit_their_signature(guide: str, example: str) -> None:
     for function, call in find_calls(example):
         keywords = {keyword.arg: None for keyword in call.keywords if keyword.arg is not None}
         try:

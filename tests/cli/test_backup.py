@@ -90,7 +90,9 @@ def backup(terminal: Terminal, tmp_path: Path) -> Path:
 
 
 @expects_loss_log
-def test_yesterdays_backup_on_top_of_todays_claims(terminal: Terminal, sandbox: Sandbox, backup: Path) -> None:
+def test_a_restored_older_backup_charges_no_purchase_again(
+    terminal: Terminal, sandbox: Sandbox, backup: Path
+) -> None:
     """Restore names the operations that the backup lacks. Each purchase is refused then, and no check is ever charged
     twice.
     """

@@ -111,7 +111,7 @@ def test_each_end_of_a_purchase_has_its_exit_status(
     assert (record["state"], record["certainty"]) == known
 
 
-def test_a_provider_out_of_reach_is_status_6(terminal: Terminal, sandbox: Sandbox) -> None:
+def test_an_unreachable_provider_gives_exit_status_6(terminal: Terminal, sandbox: Sandbox) -> None:
     """If the provider can't be reached, nothing is sent: exit status 6, the record is an error and known, and the
     number can be bought again.
     """
@@ -546,7 +546,7 @@ def test_people_read_sentences(terminal: Terminal, sandbox: Sandbox, language: s
     assert refused.err.strip()
 
 
-def test_an_operation_is_readable_too(terminal: Terminal) -> None:
+def test_the_text_of_an_operation_is_printed(terminal: Terminal) -> None:
     """`show operation` prints an operation as text."""
     bought = terminal.json("purchase", NUMBER, "--client", "1").data
     ending = terminal("show", "operation", bought["operation_id"])
@@ -634,7 +634,7 @@ def test_a_copy_of_a_pdf_is_saved(terminal: Terminal, tmp_path: Path) -> None:
     assert not (tmp_path / "b.pdf").exists()
 
 
-def test_dates_of_another_application_at_the_ends_of_the_calendar(terminal: Terminal, tmp_path: Path) -> None:
+def test_dates_at_the_ends_of_the_calendar_are_printed(terminal: Terminal, tmp_path: Path) -> None:
     """Another application may write 9999-12-31 23:59:59, which has no time in Japan, and 0001-01-01: lists, exports
     and `show` work with such a record.
     """

@@ -36,7 +36,7 @@ def test_the_command_show_writes_a_pack(desk: PayingTerminal, tmp_path: Path) ->
     assert verified["rows"] > 0
 
 
-def test_text_of_a_written_pack(desk: PayingTerminal, tmp_path: Path) -> None:
+def test_the_text_of_a_written_pack_has_path_and_hash(desk: PayingTerminal, tmp_path: Path) -> None:
     """As text, the answer has the path of the pack, its hash, and that it is complete."""
     payment, file = str(desk.make_booked_payment()), tmp_path / "case.zip"
     told = desk("show", "payment", payment, "--pack", str(file)).out.decode()

@@ -10,7 +10,7 @@ from tests.cli.conftest import Terminal
 NUMBER = "1180301018771"
 
 
-def test_a_list_as_a_file(terminal: Terminal, tmp_path: Path) -> None:
+def test_a_list_is_exported_and_audited(terminal: Terminal, tmp_path: Path) -> None:
     """`export` writes a list with titles in the language of the command; the audit trail has a sentence about each
     file.
     """

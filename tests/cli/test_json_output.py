@@ -84,7 +84,7 @@ def test_an_operation_has_the_promised_fields() -> None:
     assert {key: encoded[key] for key in promised} == promised
 
 
-def test_show_adds_history_and_next_step() -> None:
+def test_the_answer_of_show_has_history_and_next_step() -> None:
     """`show` is the record with timeline, evidence and a next step that is text."""
     seen = CreditCheckDetails(
         CHECK,

@@ -115,7 +115,7 @@ def test_bytes_that_are_no_utf8_are_refused(terminal: Terminal) -> None:
         (("lookup", NUMBER), (2, "bad_profile")),
     ],
 )
-def test_a_relative_path_in_a_deleted_folder(
+def test_a_relative_path_in_a_deleted_folder_is_refused(
     terminal: Terminal,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -213,7 +213,7 @@ def test_two_interrupts_before_the_start_end_the_command(
     assert sandbox.ledger.charge_count == 0
 
 
-def test_a_bug_is_status_70_with_a_support_code(terminal: Terminal, sandbox: Sandbox) -> None:
+def test_a_bug_gives_exit_status_70_and_a_support_code(terminal: Terminal, sandbox: Sandbox) -> None:
     """The code on stdout leads to the traceback in the log; nothing was sent."""
     ended = run_process(
         terminal, "--json", "purchase", NUMBER, "--client", "1", CONSOLE_FAILPOINT="before_tx1:1:raise"

@@ -100,7 +100,7 @@ def test_a_reconciliation_is_printed_with_its_differences(
     assert "queue review" in lines[-1]
 
 
-def test_a_day_without_an_announced_file(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox) -> None:
+def test_a_day_without_an_announced_file_is_reported(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox) -> None:
     """For a day without an announced daily file, `reconcile` exits with 4 and `outcome_unknown`; the message names
     the day and what to do.
     """

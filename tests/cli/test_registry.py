@@ -222,7 +222,7 @@ def test_a_bad_file_changes_nothing(desk: RegistryDesk) -> None:
     assert desk.terminal.json("registry", "status").data == before
 
 
-def test_a_week_is_no_day(desk: RegistryDesk) -> None:
+def test_a_week_number_is_refused_as_a_day(desk: RegistryDesk) -> None:
     assert desk.terminal.json("registry", "changes", "--since", "2026-W44-1").exit_status_and_code == (2, "usage")
 
 

@@ -268,7 +268,7 @@ def test_answers_that_unpack_to_far_more_are_refused(tmp_path: Path) -> None:
         assert terminal.json("replay", str(pack)).exit_status_and_code == (3, "audit_broken")
 
 
-def test_a_pipe_is_no_pack(tmp_path: Path) -> None:
+def test_a_pipe_is_refused_as_a_pack(tmp_path: Path) -> None:
     """`replay` and `audit verify` refuse a named pipe as a pack; reading it would never end."""
     pipe = tmp_path / "pipe.zip"
     os.mkfifo(pipe)

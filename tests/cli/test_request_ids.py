@@ -154,7 +154,7 @@ def _count_rows(desk: PayingTerminal) -> list[tuple[Any, ...]]:
         return [(table, *database.execute(f"SELECT COUNT(*) FROM {table}").fetchone()) for table in sorted(tables)]
 
 
-def test_endings_are_one_object(desk: PayingTerminal) -> None:
+def test_a_repeat_is_one_json_object(desk: PayingTerminal) -> None:
     """A repeat is one line of JSON like every answer."""
     words = ("purchase", NUMBER, "--client", "1", *REQUEST_ID_ARGUMENTS)
     endings: list[CommandResult] = [desk.json(*words) for _ in range(3)]

@@ -32,7 +32,7 @@ def place(engine: Engine, team_database: PooledDatabase) -> Iterator[Place]:
 
 
 @pytest.mark.expects_log("what lapsed is told")
-def test_a_worker_ends_in_the_middle(place: Place, seed: int) -> None:
+def test_a_worker_ended_at_any_step_acts_at_most_once(place: Place, seed: int) -> None:
     """The worker ends at one random step of a desk request (`make soak` has all). Nothing is charged or refunded
     twice, no charge is without its record, and the desk gets a true answer.
     """
@@ -48,7 +48,7 @@ def test_a_worker_ends_in_the_middle(place: Place, seed: int) -> None:
 
 
 @pytest.mark.expects_log("every kind of trouble")
-def test_a_statement_of_the_worker_fails(place: Place, seed: int) -> None:
+def test_a_failed_statement_of_the_worker_leaves_a_true_record(place: Place, seed: int) -> None:
     """A random statement of the worker fails during a desk request. The same checks hold as for desks that act
     themselves, and each desk request has ended.
     """

@@ -41,7 +41,7 @@ def test_a_late_answer_without_a_decision_is_recorded(place: Place, action: str)
 
 
 @pytest.mark.parametrize("action", ACTIONS)
-def test_people_have_decided_otherwise(place: Place, action: str) -> None:
+def test_a_late_answer_against_a_decision_becomes_evidence(place: Place, action: str) -> None:
     """Two people have decided that the action didn't happen; then its answer arrives. The record keeps their
     decision, the answer becomes evidence, an alert and the timeline name the provider's id, and the process ends with
     exit status 3."""

@@ -12,7 +12,9 @@ DRAWN_PLACE_COUNT = 3
 @pytest.mark.expects_log("every kind of trouble")
 @pytest.mark.parametrize("trouble", statements.TROUBLES)
 @pytest.mark.parametrize("action", statements.ACTIONS)
-def test_a_statement_fails(fresh_place: MakePlace, engine: Engine, action: str, trouble: Trouble, seed: int) -> None:
+def test_a_failed_statement_leaves_a_true_record(
+    fresh_place: MakePlace, engine: Engine, action: str, trouble: Trouble, seed: int
+) -> None:
     """A random statement fails. The number is charged at most once, the ending is true, no charged record is an
     error, and after the next due tasks no operation is left as `calling`.
     """
@@ -25,7 +27,9 @@ def test_a_statement_fails(fresh_place: MakePlace, engine: Engine, action: str, 
 @pytest.mark.expects_log("every kind of trouble")
 @pytest.mark.parametrize("trouble", statements.TROUBLES_OF_SERVERS)
 @pytest.mark.parametrize("action", statements.ACTIONS)
-def test_a_statement_loses(fresh_place: MakePlace, action: str, trouble: Trouble, seed: int) -> None:
+def test_a_statement_that_loses_a_lock_leaves_a_true_record(
+    fresh_place: MakePlace, action: str, trouble: Trouble, seed: int
+) -> None:
     """A random statement loses a lock: the server rolls back the whole transaction (deadlock) or only the statement
     (lock wait). The same checks hold.
     """

@@ -214,7 +214,7 @@ def test_a_kill_after_the_intent_leaves_an_unknown_record(stage: UnsentStage, ac
 
 @pytest.mark.expects_log("the full disk is told")
 @pytest.mark.parametrize("action", ACTIONS)
-def test_no_room_between_claim_and_intent(stage: UnsentStage, action: str) -> None:
+def test_a_full_disk_between_claim_and_intent_leaves_a_true_record(stage: UnsentStage, action: str) -> None:
     """The disk is full after the claim, so the intent can't be written. On SQLite the end of the operation can't be
     written either. The ending is `storage_full`, and the record becomes known as not sent.
     """

@@ -27,7 +27,7 @@ def ended_day() -> Iterator[EndedDay]:
         yield run_day(Day(ORDERS, seed=1, patience=500.0), folder)
 
 
-def test_a_day_in_the_life(ended_day: EndedDay) -> None:
+def test_a_whole_day_leaves_no_record_stuck(ended_day: EndedDay) -> None:
     """After the day no record is stuck, the amounts agree with the providers' ledgers, and exactly the planted faults
     have raised alerts."""
     scored = oracle.compute_score(ended_day.facts)

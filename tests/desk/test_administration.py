@@ -20,7 +20,7 @@ from tests.support.desks import MovedClock
 pytestmark = pytest.mark.both_ways
 
 
-def test_health_schedules_and_reasons(open_window: OpenWindow, console: Console) -> None:
+def test_each_tab_has_the_rows_of_its_service(open_window: OpenWindow, console: Console) -> None:
     """Each tab of the administration has the rows of its service, and the tabs for checks, tasks and reason codes
     have no button.
     """
@@ -51,7 +51,7 @@ def list_hinted_keys(page: AdminPage) -> set[str]:
     return {key for keys, _ in page.hint_bar.key_hints for key in keys}
 
 
-def test_a_page_that_is_opened_before_the_rights_are_known(
+def test_a_page_opened_before_the_rights_are_known_is_read(
     open_window: OpenWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If a page is opened before the rights are known, the tabs that the person may see are read, and the tab of the
@@ -69,7 +69,7 @@ def test_a_page_that_is_opened_before_the_rights_are_known(
     assert isinstance(page.content_stack.currentWidget(), EmptyState)
 
 
-def test_schedules_before_the_first_run(open_window: OpenWindow, console: Console) -> None:
+def test_schedules_say_that_no_task_has_run(open_window: OpenWindow, console: Console) -> None:
     """Before any task has run, the tab says so instead of showing a head without rows."""
     assert not console.scheduler.read_states()
     person = open_window()
@@ -82,7 +82,9 @@ def test_schedules_before_the_first_run(open_window: OpenWindow, console: Consol
     assert page.task_table.isVisible() is bool(page.task_table.all_rows)
 
 
-def test_an_administrator_without_another_role(window_desks: WindowTestDesks, open_window: OpenWindow) -> None:
+def test_an_administrator_without_another_role_sees_no_schedules(
+    window_desks: WindowTestDesks, open_window: OpenWindow
+) -> None:
     """A person with the role administrator alone sees switches, limits, people and checks. A server refuses the
     schedules, and their tab says so.
     """

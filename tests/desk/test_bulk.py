@@ -201,7 +201,7 @@ def test_a_run_skips_records_changed_by_other_people(
     assert count_repeated_pdf_downloads(sandbox, [late]) == [0]
 
 
-def test_the_first_few_and_then_the_rest(
+def test_a_run_of_the_first_rows_is_continued_later(
     open_window: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck]
 ) -> None:
     """Of a bulk run of three records only the first one is executed; the rest is continued later, after another dry
@@ -259,7 +259,7 @@ def test_closing_the_unconfirmed_dialog_deletes_the_run(
     assert not page.selection.bar.isVisible()
 
 
-def test_closed_found_again_and_stopped(
+def test_a_run_of_a_closed_dialog_is_opened_again_and_stopped(
     open_window: OpenWindow, console: Console, sandbox: Sandbox, checks_without_pdf: list[CreditCheck]
 ) -> None:
     """The dialog of a run is closed while a provider hangs; the run is listed in the unfinished work, opened there
@@ -424,7 +424,7 @@ def test_select_all_matches_takes_only_the_filtered_records(
     assert [row.subject_id for row in console.bulk.list_rows(dialog.run.id)] == [checks_without_pdf[1].id]
 
 
-def test_results_are_narrowed_and_taken_along(
+def test_results_of_a_run_are_filtered_and_exported(
     window_desks: WindowTestDesks,
     open_window: OpenWindow,
     console: Console,

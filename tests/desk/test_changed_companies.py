@@ -153,7 +153,7 @@ def test_a_change_is_acknowledged_by_keyboard(
     person.wait_until(lambda: [row.change.number for row in page.table.all_rows] == [merged])
 
 
-def test_reopening_an_acknowledged_change(
+def test_an_acknowledged_change_is_reopened_with_a_reason(
     window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path
 ) -> None:
     """C lists the acknowledged changes with person and time; A reopens one of them, with a reason."""
@@ -195,7 +195,7 @@ def _list_toasts(person: Person) -> list[str]:
     return [toast.accessibleName() for toast in person.frame.toasts.visible_toasts]
 
 
-def test_renewing_the_check_of_a_changed_company(
+def test_an_expired_check_of_a_changed_company_is_renewed_by_key(
     window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path
 ) -> None:
     """B says until when the credit check is valid; once it has expired, B opens the purchase that renews it."""

@@ -159,7 +159,7 @@ def test_the_title_of_a_company_list_describes_its_search(
     assert any(hint in label.plain for label in message.findChildren(TextLabel))
 
 
-def test_a_closed_and_a_merged_company(
+def test_the_page_of_a_closed_company_shows_closure_and_successor(
     window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path, sandbox: Sandbox
 ) -> None:
     """The page of a company says when and why it was closed and links to its successor and back; the dialog of a
@@ -311,7 +311,9 @@ def buy_two_alike(window_desks: WindowTestDesks) -> str:
     return prefix
 
 
-def test_a_search_without_a_registry(window_desks: WindowTestDesks, open_window: OpenWindow) -> None:
+def test_a_search_without_a_registry_finds_own_records(
+    window_desks: WindowTestDesks, open_window: OpenWindow
+) -> None:
     """Without a registry the search finds the companies of our own records; the list has no columns with facts of a
     registry.
     """

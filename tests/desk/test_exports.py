@@ -24,7 +24,7 @@ def checks_without_pdf(console: Console, sandbox: Sandbox) -> list[CreditCheck]:
     return [buy_without_pdf(console, sandbox, number) for number in NUMBERS[:3]]
 
 
-def test_a_queue_is_taken_along(
+def test_a_queue_is_exported_whole_selected_or_filtered(
     open_window: OpenWindow, checks_without_pdf: list[CreditCheck], tmp_path: Path
 ) -> None:
     """The whole queue is exported as a workbook, two selected records as CSV, and one that matches the filter; a

@@ -16,7 +16,9 @@ from tests.support.invented import invent_numbers
 (NUMBER,) = invent_numbers(1, 72)
 
 
-def test_a_company_for_a_ticket_and_the_pictures(open_window: OpenWindow, console: Console, tmp_path: Path) -> None:
+def test_company_tabs_are_copied_and_charts_have_tables(
+    open_window: OpenWindow, console: Console, tmp_path: Path
+) -> None:
     """The tabs with the history and the document of a purchase are read when they are opened; the summary can be
     copied. Each chart has its table on a key, and the table can be exported.
     """

@@ -181,7 +181,7 @@ def test_the_search_box_is_never_empty(open_window: OpenWindow) -> None:
     assert any("searched: payments" in title for title in titles)
 
 
-def test_a_written_file_is_at_hand(
+def test_the_path_of_a_written_pack_can_be_copied_and_opened(
     open_window: OpenWindow, payment: Payment, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The message with the path of an evidence pack stays until it is closed; the path can be copied and its folder

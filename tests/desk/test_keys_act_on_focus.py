@@ -321,7 +321,7 @@ def find_keys_without_effect(
 
 @pytest.mark.parametrize("who", ["aud-e", "op-a", "lead-b"])
 @pytest.mark.parametrize("part", range(ROUTE_PARTS))
-def test_no_key_is_silent(
+def test_each_key_acts_or_shows_the_reason(
     person: Person,
     desk: SampleDesk,
     recorded_acts: list[tuple[str, RecordRef]],

@@ -29,7 +29,7 @@ def read_dialog_texts(dialog: QDialog) -> list[str]:
     return [one.plain for one in dialog.findChildren(TextLabel) if one.isVisible() and one not in of_toasts]
 
 
-def test_a_refund_that_is_being_requested(
+def test_a_review_is_refused_after_another_refund_was_requested(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
 ) -> None:
     """While the review of a refund is shown, another refund of the payment is requested: the review keeps its
@@ -58,7 +58,7 @@ def test_a_refund_that_is_being_requested(
     assert newest.id == other.id
 
 
-def test_a_request_that_is_being_approved(
+def test_an_approval_is_refused_after_the_withdrawal(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
 ) -> None:
     """While an approver reads a request, the requester withdraws it: the dialog keeps its text, the approval is

@@ -188,7 +188,7 @@ def test_a_late_answer_of_a_closed_pdf_is_ignored(
     assert [one.sentence for one in announced_sentences if "can't be shown" in one.sentence] == []
 
 
-def test_sizes_turns_and_a_copy(
+def test_keys_fit_zoom_and_turn_a_pdf(
     open_window: OpenWindow, console: Console, announced_sentences: list[HeardSentence], tmp_path: Path
 ) -> None:
     """Keys fit the page to the width or the window, zoom, and turn it, which is announced. The next PDF has the same

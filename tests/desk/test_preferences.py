@@ -131,7 +131,7 @@ def test_a_column_keeps_the_width_set_by_dragging(open_window: OpenWindow) -> No
 
 
 @pytest.mark.embedded("each person of the test's server has their own desk, and so their own folder")
-def test_each_person_has_their_own(console: Console, open_window: OpenWindow, qapp: QApplication) -> None:
+def test_each_person_has_own_preferences(console: Console, open_window: OpenWindow, qapp: QApplication) -> None:
     """Another person at the same desk gets the defaults, and the first one's choices stay."""
     person = open_window()
     choose_everything(person)

@@ -919,7 +919,9 @@ def move_order(stage: CaseStage) -> ActingPress:
 
 _GUARD_TEST = "tests/views/runtime/test_request_id.py::test_an_act_pressed_twice_runs_once"
 TESTED_ELSEWHERE = {
-    "ReconcileDialog._begin_run": "tests/views/reconciliation/test_dialog.py::test_pressed_twice_is_one_run",
+    "ReconcileDialog._begin_run": (
+        "tests/views/reconciliation/test_dialog.py::test_a_button_pressed_twice_begins_one_run"
+    ),
     "ReconciliationActions.resume_run": "tests/views/reconciliation/test_page.py::test_continuing_twice_is_one_run",
     "RefundDialog._probe_payment": _GUARD_TEST,
     "BulkRunDialog._stop_run": _GUARD_TEST,

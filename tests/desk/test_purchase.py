@@ -93,7 +93,9 @@ def test_the_purchase_button_is_disabled_in_the_first_moment(open_window: OpenWi
     person.wait_without_dialog()
 
 
-def test_a_live_one_leaves_no_button_but_a_link(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
+def test_the_dialog_links_to_a_live_check_instead_of_buying(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox
+) -> None:
     """The dialog offers no purchase of a corporation with a live credit check; it links to that check. Before a
     client is selected, it names the client of that check, and doesn't say that there is none."""
     record = buy_check(console, NUMBER, "2")

@@ -61,7 +61,7 @@ def set_read_only(person: Person, words: str) -> None:
     person.wait_without_dialog()
 
 
-def test_set_and_ended_by_the_keyboard(
+def test_the_read_only_switch_is_set_and_ended_by_keyboard(
     window_desks: WindowTestDesks, open_window: Callable[..., Person], console: Console, sandbox: Sandbox
 ) -> None:
     """Alt+9 and O set the read-only switch with a reason: the bar, the status bar and each disabled button show who

@@ -395,7 +395,7 @@ def test_rows_beyond_the_first_part_of_a_queue_are_marked(
     assert page.new_arrivals.button.isHidden()
 
 
-def test_single_letters_are_letters_in_a_field(open_window: OpenWindow, console: Console) -> None:
+def test_letter_keys_type_letters_in_a_field(open_window: OpenWindow, console: Console) -> None:
     """The keys P, F, E and B act in a list; in a text field they are letters."""
     buy_check(console, NUMBER)
     person = open_window()

@@ -120,7 +120,9 @@ def test_an_auditor_reads_records_without_changing_them(
     person.wait_until(person.wait_for_page(LookupPage).company_panel.buy_button.isEnabled)
 
 
-def test_an_operator_without_the_permission_to_buy(window_desks: WindowTestDesks, open_window: OpenWindow) -> None:
+def test_an_operator_without_the_permission_cannot_buy(
+    window_desks: WindowTestDesks, open_window: OpenWindow
+) -> None:
     """For an operator without the permission to buy, the button is disabled and names the people who have the
     permission.
     """

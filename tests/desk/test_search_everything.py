@@ -173,7 +173,9 @@ def list_command_keys(palette: CommandPalette) -> list[WindowCommand]:
     return [entry.key for entry in list_entries(palette) if isinstance(entry.key, WindowCommand)]
 
 
-def test_the_empty_box_has_the_last_twenty(window_desks: WindowTestDesks, open_window: OpenWindow) -> None:
+def test_the_empty_search_box_lists_the_last_twenty_records(
+    window_desks: WindowTestDesks, open_window: OpenWindow
+) -> None:
     """Twenty-one records were opened: the empty box lists the newest twenty, the last one first."""
     records = [buy_check(window_desks.console, number) for number in invent_numbers(21, 74)]
     person = open_window()
@@ -234,7 +236,7 @@ def test_the_search_box_finds_commands_in_both_languages(open_window: OpenWindow
     assert person.wait_for_dialog(DialogFrame).accessibleName().startswith("About Support Console")
 
 
-def test_a_number_and_enter_at_once(window_desks: WindowTestDesks, open_window: OpenWindow) -> None:
+def test_a_number_and_an_early_enter_open_the_company(window_desks: WindowTestDesks, open_window: OpenWindow) -> None:
     """Enter before the results have come opens the company of the typed number, never an entry of the text before."""
     good = buy_check(window_desks.console, GOOD)
     person = open_window()

@@ -62,7 +62,7 @@ def test_a_record_is_taken_and_noted_by_keyboard(open_window: OpenWindow, consol
         assert view.taken is not None
 
 
-def test_a_record_that_another_person_has_taken(
+def test_a_record_taken_by_another_person_shows_the_person(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """A bar shows the person who has taken the record, and until when; a second person can't take it on this page

@@ -56,7 +56,7 @@ def test_a_refetch_shows_the_page_counts_of_both_pdfs(
 
 
 @pytest.mark.embedded("the first re-fetch runs in a thread of the test")
-def test_a_second_re_fetch_watches_the_first(open_window: OpenWindow, console: Console) -> None:
+def test_a_second_refetch_is_refused_and_shows_the_first(open_window: OpenWindow, console: Console) -> None:
     """A second re-fetch is refused with the name of the person of the first one; a button shows the first one until
     it has ended.
     """

@@ -210,7 +210,7 @@ def test_a_change_of_language_deletes_all_former_pages(open_window: OpenWindow, 
     person.wait_until(lambda: len(person.window.findChildren(LookupPage)) == 1)
 
 
-def test_tab_follows_the_page(open_window: OpenWindow, console: Console) -> None:
+def test_the_tab_key_moves_the_focus_in_reading_order(open_window: OpenWindow, console: Console) -> None:
     """Tab moves the focus from the title over strips and tabs to the content and the actions, and then back to the
     title.
     """
@@ -235,7 +235,7 @@ def test_tab_follows_the_page(open_window: OpenWindow, console: Console) -> None
     assert names == [*title, *sides, *offered, *content, *verbs]
 
 
-def test_another_theme_and_text_size_at_once(open_window: OpenWindow) -> None:
+def test_theme_and_text_size_change_in_the_open_window(open_window: OpenWindow) -> None:
     """Theme and text size change at once in the open window."""
     person = open_window()
     before = person.frame.top_bar.height()
@@ -264,7 +264,7 @@ def test_the_menu_of_people_exists_only_on_a_test_desk(open_window: OpenWindow) 
     assert get_accessible_name(person.frame.top_bar.operator) == "lead-b"
 
 
-def test_search_goes_anywhere(open_window: OpenWindow, console: Console) -> None:
+def test_a_searched_number_opens_its_company(open_window: OpenWindow, console: Console) -> None:
     """Ctrl+K, a number and Enter open the company. The box reads full-width digits, and reports a wrong check digit
     while the person types.
     """

@@ -33,7 +33,7 @@ def test_the_last_valid_day_is_the_day_before_midnight(ends: datetime, last: dat
     assert dates.compute_last_valid_day(ends) == last
 
 
-def test_the_ends_of_the_calendar() -> None:
+def test_the_ends_of_the_calendar_raise_no_error() -> None:
     """9999-12-31 in any time zone means without end and raises no error; the first day of the calendar raises none
     either."""
     last_second = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
@@ -111,7 +111,7 @@ def test_an_instant_outside_the_calendar_is_none() -> None:
 @pytest.mark.parametrize(
     "text", ["2026-W44-1", "20261120", "2026-324", "２０２６-11-20", "2026-11-20\n", "2026-1-02", ""]
 )
-def test_only_one_notation_is_a_day(text: str) -> None:
+def test_only_the_notation_yyyy_mm_dd_is_a_day(text: str) -> None:
     """Only YYYY-MM-DD is read as a day. Python would also read the number of a week, which nobody means."""
     assert dates.parse_day("2026-11-20") == date(2026, 11, 20)
     with pytest.raises(ValueError):  # Python's own, or ours

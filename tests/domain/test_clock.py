@@ -20,7 +20,7 @@ def test_clocks_of_two_desks_may_be_a_minute_apart(ahead: float, impossible: boo
     assert is_in_future(NOW + timedelta(seconds=ahead), NOW) is impossible
 
 
-def test_the_machines_clock() -> None:
+def test_the_system_clock_returns_utc_and_only_grows() -> None:
     """The clock returns the time with its zone, in UTC. The time for waits only grows, and a negative wait ends at
     once."""
     clock = SystemClock()
@@ -36,7 +36,7 @@ def test_the_machines_clock() -> None:
     ("factor", "real", "lasts"),
     [(1, 1, 1), (1, 45, 45), (2, 45, 22.5), (2, 3, 2), (2, 4, 2), (0.5, 10, 20), (20, 45, 2.25), (30, 45, 2)],
 )
-def test_a_lease_is_never_scaled_to_death(factor: float, real: float, lasts: float) -> None:
+def test_a_scaled_lease_lasts_two_seconds_at_least(factor: float, real: float, lasts: float) -> None:
     """A scaled lease lasts at least two seconds; with the scale 1 a lease keeps its length."""
     assert TimeScale(factor).scale_lease_seconds(real) == lasts
 

@@ -62,7 +62,7 @@ def test_twelve_digits_hint_at_the_missing_check_digit() -> None:
 
 
 @pytest.mark.parametrize("dummy", sorted(TEST_NUMBERS))
-def test_dummies_need_the_switch(dummy: str) -> None:
+def test_dummy_numbers_are_accepted_only_with_the_setting(dummy: str) -> None:
     """The provider's dummy numbers are accepted only if a setting allows them."""
     with pytest.raises(InvalidCorporationNumber):
         parse_number(dummy)
@@ -160,7 +160,7 @@ def test_a_prefix_is_removed_only_before_thirteen_digits(text: str) -> None:
 
 
 @pytest.mark.parametrize("prefix", ["T", "t", "Ｔ", "ｔ"])
-def test_each_spelling_of_the_prefix(prefix: str) -> None:
+def test_each_spelling_of_the_prefix_is_removed(prefix: str) -> None:
     """The prefix may be written in each of these ways."""
     assert parse_number(f"{prefix}7010705000725") == CorporationNumber("7010705000725", had_prefix=True)
 
@@ -189,7 +189,7 @@ def test_suggestions_contain_the_original_of_exchanged_or_added_digits(
 
 
 @pytest.mark.parametrize("typed", ["", "7", "70107050007", "701070500072512"])
-def test_more_than_one_slip_explains_nothing(typed: str) -> None:
+def test_a_number_with_two_typing_errors_has_no_suggestions(typed: str) -> None:
     """A number with more than one typing error has no suggestions."""
     assert list_numbers_one_typing_error_away(typed) == ()
 

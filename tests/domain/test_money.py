@@ -94,7 +94,7 @@ def test_an_amount_finer_than_a_paisa_is_refused(text: str) -> None:
         Decimal("NaN"), Decimal("sNaN"), Decimal("Infinity"), 10**16, -1,
     ],
 )  # fmt: skip
-def test_numbers_beyond_all_bounds(value: Decimal | int) -> None:
+def test_numbers_with_huge_exponents_are_refused(value: Decimal | int) -> None:
     """Numbers with huge exponents are refused before they are computed."""
     with pytest.raises(InvalidAmountText):
         make_money_from_number(value, "JPY")

@@ -57,7 +57,7 @@ def test_a_new_record_has_no_work_no_attempt_and_no_error() -> None:
     assert (CHECK.viewing_over, CHECK.duplicate_of, CHECK.error_code, CHECK.dates_zone) == (False, None, None, None)
 
 
-def test_default_values_of_new_records() -> None:
+def test_new_records_have_their_default_values() -> None:
     """The default values: an audit entry has the result `done`, an operation comes from the database, and a purchase
     request isn't a renewal."""
     entry = TimelineEntry(NOW, "op-a", "x")

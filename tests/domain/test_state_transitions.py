@@ -137,7 +137,7 @@ def test_an_ended_operation_keeps_its_state(after: OperationState) -> None:
     assert states.list_earlier_operation_states(after) == sources[after]
 
 
-def test_which_refunds_hold_their_sum() -> None:
+def test_a_refund_reserves_its_amount_until_its_end() -> None:
     """A refund reserves its amount until it has ended. The states in which a payment has an open refund are
     requested, approved and submitting."""
     ended = {R.REJECTED, R.WITHDRAWN, R.EXPIRED, R.COMPLETED, R.FAILED}
@@ -167,7 +167,7 @@ PATHS_BETWEEN_STATES = {
 
 
 @pytest.mark.parametrize("way", PATHS_BETWEEN_STATES)
-def test_the_steps_that_nobody_saw(way: tuple[PaymentState, PaymentState]) -> None:
+def test_only_harmless_steps_are_added_between_two_states(way: tuple[PaymentState, PaymentState]) -> None:
     """Between two known states the program may add the waiting states, a success and a verified callback; never a
     failure, an expiry or the receipt of a callback."""
     assert find_payment_path(*way) == PATHS_BETWEEN_STATES[way]

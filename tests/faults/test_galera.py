@@ -49,7 +49,7 @@ def test_a_commit_on_one_node_is_visible_on_all_others(place_with_counter: Serve
     assert (reads["stale"], reads["unguarded"], swaps["refused"]) == (0, 0, 0)
 
 
-def test_certification_fails_at_commit(place_with_counter: ServerPlace) -> None:
+def test_a_transaction_that_fails_certification_runs_again(place_with_counter: ServerPlace) -> None:
     """Another node has changed the same row and commits first: COMMIT fails with error 1213, the whole transaction is
     run again, and both changes are stored.
     """

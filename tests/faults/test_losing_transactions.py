@@ -64,7 +64,7 @@ def test_deadlocks_are_run_again(place: ServerPlace) -> None:
     assert read_counters(place) == [tally["won"]] * 2
 
 
-def test_a_lock_wait_undoes_everything(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lock_wait_rolls_back_the_whole_transaction(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
     """Error 1205 rolls back only its statement. What the transaction has written before must not be committed."""
     monkeypatch.setattr("console.store.database.server.LOCK_WAIT_SECONDS", 1)
     monkeypatch.setattr("console.store.database.retry_policy.MAX_RERUNS", 1)
@@ -133,7 +133,9 @@ def test_a_stopped_process_loses_its_database_locks(place: ServerPlace, lock: st
     [((), 1), (("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ",), 2)],
     ids=["our sessions", "repeatable read"],
 )
-def test_a_snapshot_that_is_too_old(place: ServerPlace, statements: tuple[str, ...], tries: int) -> None:
+def test_sessions_read_present_rows_despite_an_old_snapshot(
+    place: ServerPlace, statements: tuple[str, ...], tries: int
+) -> None:
     """On a server that refuses writes on an outdated snapshot (MariaDB by default from 11.6 on), our sessions read
     the present rows and continue. A session that keeps its first snapshot gets error 1020; the program then reads and
     decides again, and no write is lost.
@@ -161,7 +163,7 @@ def test_a_snapshot_that_is_too_old(place: ServerPlace, statements: tuple[str, .
     assert read_counters(place) == [11, 10]
 
 
-def test_a_statement_that_takes_too_long(place: ServerPlace) -> None:
+def test_a_statement_beyond_the_time_limit_is_refused(place: ServerPlace) -> None:
     """The server ends a statement at its time limit: the write is refused with `database_locked` and not run
     again.
     """

@@ -78,7 +78,7 @@ def test_every_connection_is_returned_to_its_pool(database: Database, place: Ser
     assert can_read_and_write(database, place, "after-close")
 
 
-def test_more_threads_than_connections(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_thread_without_a_free_connection_waits(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
     """A thread that finds no free connection waits; if it waits too long, it is refused."""
     monkeypatch.setattr("console.store.database.server.ANSWER_TIMEOUT_SECONDS", 1)
     database = Database(place.url())
@@ -94,7 +94,7 @@ def test_more_threads_than_connections(place: ServerPlace, monkeypatch: pytest.M
     database.close()
 
 
-def test_sessions_killed_while_idle(database: Database, place: ServerPlace) -> None:
+def test_sessions_killed_while_idle_are_replaced(database: Database, place: ServerPlace) -> None:
     """An administrator ends all sessions while they are idle: the next read and write succeed."""
     assert can_read_and_write(database, place, "before-kill")
     for number in list_session_ids(place):
@@ -117,7 +117,7 @@ def test_connections_closed_by_the_server_are_replaced(database: Database, place
     assert can_read_and_write(database, place, "after-idle")
 
 
-def test_a_line_that_went_dead_while_idle(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_dead_idle_connection_is_replaced(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
     """A connection gets no more answers and isn't closed, as behind a firewall that has dropped it: a short check
     before the next use notices that."""
     monkeypatch.setattr("console.store.database.server.CONNECT_TIMEOUT_SECONDS", 1)
@@ -149,7 +149,7 @@ def test_a_desk_connects_to_the_second_node(place: ServerPlace, first: str, monk
         database.close()
 
 
-def test_every_checkout_is_set_up(database: Database) -> None:
+def test_every_connection_has_its_session_settings(database: Database) -> None:
     """Each connection of both pools has the right isolation level, time zone and time limits."""
     with database.read() as conn:
         maria = grants.is_mariadb(conn)

@@ -77,7 +77,7 @@ def test_a_read_only_server_refuses_the_purchase(stage: FaultScene, own_server: 
 
 
 @pytest.mark.expects_log("what could not be written is told")
-def test_read_only_between_call_and_record(stage: FaultScene, own_server: Server) -> None:
+def test_a_server_that_became_read_only_keeps_the_answer_in_the_spool(stage: FaultScene, own_server: Server) -> None:
     """A purchase that a read-only server can't record is kept in the desk's spool, and delivered when the server
     takes it.
     """

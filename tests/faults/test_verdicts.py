@@ -30,7 +30,7 @@ def test_a_lost_reply_to_commit_is_verified(place: ServerPlace) -> None:
 
 
 @pytest.mark.parametrize("kind", ["unheard", "unanswered"])
-def test_a_connection_that_went_silent_at_commit(
+def test_a_session_silent_at_commit_is_ended_and_decided(
     place: ServerPlace, monkeypatch: pytest.MonkeyPatch, kind: BreakKind
 ) -> None:
     """The connection gets no more answers at COMMIT, and the server keeps the session and its locks: the program ends
@@ -49,7 +49,7 @@ def test_a_connection_that_went_silent_at_commit(
         assert note.tries == (1 if kind == "unanswered" else 2)
 
 
-def test_a_slow_commit_that_still_gets_through(place: ServerPlace) -> None:
+def test_a_slow_commit_is_waited_for(place: ServerPlace) -> None:
     """The program has stopped waiting for COMMIT, which the server still executes: the program waits for it before it
     decides.
     """
@@ -76,7 +76,7 @@ def test_an_impossible_commit_is_refused_as_unreachable(place: ServerPlace, monk
         assert read_stored_tries(place, "stuck") == []
 
 
-def test_no_session_is_ended_that_answers(place: ServerPlace) -> None:
+def test_only_a_session_that_holds_the_token_is_ended(place: ServerPlace) -> None:
     """The program ends only a session that holds the token's row; after a lost answer alone it kills no session."""
     with open_database_behind_proxy(place) as (proxy, database):
         database.write(TriedAuditEntry("warm", place.get_account_name("op-a")))

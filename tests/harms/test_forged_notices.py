@@ -203,7 +203,7 @@ def test_no_row_of_a_plain_client_pays_an_order(harm_scene: AttackedDatabase) ->
     harm_scene.check_ordinary_work()
 
 
-def test_people_add_and_change_nothing(harm_scene: AttackedDatabase) -> None:
+def test_people_insert_and_change_no_notice(harm_scene: AttackedDatabase) -> None:
     """Only the worker's account can insert a notice, and only in its own name. No account can set a notice back to
     unmatched.
     """

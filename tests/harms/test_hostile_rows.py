@@ -128,7 +128,7 @@ def test_stored_paths_lead_only_to_documents(harm_scene: AttackedDatabase) -> No
     assert call_for_refusal_code(lambda: harm_scene.buy("op-a", record.corporation_number)) == "already_purchased"
 
 
-def test_links_are_links(harm_scene: AttackedDatabase) -> None:
+def test_a_stored_payment_url_is_an_https_address(harm_scene: AttackedDatabase) -> None:
     """The database accepts as `payments.url` only an https address without control characters."""
     payment = harm_scene.make_paid_payment()
     for link in LINKS if harm_scene.whole else LINKS[::2]:

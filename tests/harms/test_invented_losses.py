@@ -101,5 +101,5 @@ def _check_repeated_stops(harm_scene: AttackedDatabase, who: str) -> None:
     harm_scene.check_ordinary_work()
 
 
-def test_everybody_is_tried() -> None:
+def test_every_account_with_alert_right_is_tried() -> None:
     assert set(PEOPLE_WITH_ALERT_RIGHT) <= set(ROLES.values())

@@ -118,7 +118,7 @@ def test_both_administrators_request_the_same_change(limit_team: RequestingTeam,
 
 
 @pytest.mark.parametrize("at", ["'9999-12-31'", f"{UTC} + INTERVAL 23 HOUR", f"{UTC} - INTERVAL 1 MINUTE"])
-def test_a_proposal_is_of_the_present(limit_team: RequestingTeam, at: str) -> None:
+def test_a_proposal_has_the_servers_present_time(limit_team: RequestingTeam, at: str) -> None:
     """A proposal must have the present time of the server's clock, so that none is valid for longer than a day after
     it was made.
     """
@@ -130,7 +130,7 @@ def test_a_proposal_is_of_the_present(limit_team: RequestingTeam, at: str) -> No
     assert read_limit(limit_team) == old
 
 
-def test_a_proposal_ends(limit_team: RequestingTeam) -> None:
+def test_a_proposal_ends_after_a_day_or_with_its_role(limit_team: RequestingTeam) -> None:
     """A proposal no longer counts after a day, after it was closed, or after its person has lost the role of
     administrator.
     """

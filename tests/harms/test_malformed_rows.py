@@ -256,7 +256,7 @@ AUDIT_INSERTS = (
 
 
 @pytest.mark.expects_log("rows that can't be read are told")
-def test_a_row_ends_no_list_and_no_task(scene_with_rows: AttackedDatabase) -> None:
+def test_a_malformed_row_ends_no_list_and_no_task(scene_with_rows: AttackedDatabase) -> None:
     """Each role inserts the rows of ADDED, with deeply nested JSON, unknown words and extreme times: every list is
     still read and every task still runs.
     """

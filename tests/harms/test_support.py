@@ -17,7 +17,7 @@ def test_ordinary_work_succeeds_without_an_attack(harm_scene: AttackedDatabase) 
     harm_scene.check_ordinary_work()
 
 
-def test_the_test_notices_a_second_charge(harm_scene: AttackedDatabase) -> None:
+def test_a_second_charge_is_counted_by_the_ledger(harm_scene: AttackedDatabase) -> None:
     """The schema account deletes a record with its claim, and another purchase follows: the ledger counts two
     charges."""
     record = harm_scene.buy_new()

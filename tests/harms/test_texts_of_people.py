@@ -227,7 +227,7 @@ def _can_write(
 
 
 @pytest.mark.parametrize("name", WORDED_REQUESTS)
-def test_words_are_those_of_the_request(team_with_open_records: RequestingTeam, name: str) -> None:
+def test_the_worker_stores_only_words_of_the_request(team_with_open_records: RequestingTeam, name: str) -> None:
     worded = WORDED_REQUESTS[name]
     taken = team_with_open_records.take_request(
         _store_request(team_with_open_records, worded, worded.make_arguments(TYPED))
@@ -355,7 +355,7 @@ def test_comments_on_warnings_are_those_of_the_maker(team_with_open_records: Req
     assert not _can_write(team_with_open_records, worded, silent, worded.make_statement(WORDS))
 
 
-def test_a_code_is_the_makers(team_with_open_records: RequestingTeam) -> None:
+def test_the_worker_stores_only_the_makers_reason_code(team_with_open_records: RequestingTeam) -> None:
     worded = WordedRequest("op-a", "refund request", ("payment", FREE),
     _make_refund_arguments(reason_code=RefundReason.OTHER),
                            _make_refund_reason_insert, (RESERVE,), amount=SUM)  # fmt: skip
@@ -370,7 +370,7 @@ def test_a_code_is_the_makers(team_with_open_records: RequestingTeam) -> None:
 
 
 @pytest.mark.parametrize(("given", "right", "wrong"), [("0012", "12", "13"), (" 12 ", "12", "1"), ("12", "12", "")])
-def test_a_number_in_evidence_is_the_persons(
+def test_the_worker_stores_only_the_persons_number_in_evidence(
     team_with_open_records: RequestingTeam, given: str, right: str, wrong: str
 ) -> None:
     """A person types the id that the provider has given to a credit check. The first line of the evidence states this
@@ -388,7 +388,7 @@ def test_a_number_in_evidence_is_the_persons(
         assert not _can_write(team_with_open_records, worded, taken, _make_evidence_insert(body, summary)), body
 
 
-def test_a_file_is_the_persons(team_with_open_records: RequestingTeam) -> None:
+def test_the_worker_stores_only_the_persons_file(team_with_open_records: RequestingTeam) -> None:
     worded, content = WORDED_REQUESTS["evidence"], "bill of November"
     arguments: list[object] = ["credit-check", str(UNKNOWN), "error", {"file": "bill.pdf"}, None, None, None]
     taken = team_with_open_records.take_request(
@@ -426,7 +426,7 @@ def test_an_entry_in_a_persons_name_names_request_and_worker(team_with_open_reco
 
 
 @pytest.mark.parametrize("name", ["request", "\\u0072equest"])
-def test_a_repeated_key_is_unreadable(name: str) -> None:
+def test_an_audit_detail_with_a_repeated_key_is_unreadable(name: str) -> None:
     """An audit detail that states one key twice is unreadable, because the server reads the first value and this
     program the last one.
     """

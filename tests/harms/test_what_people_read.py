@@ -182,7 +182,7 @@ def test_rights_of_people_are_on_views_only(reading_team: ReadingTeam, who: str)
 
 
 @pytest.mark.parametrize("who", PEOPLE)
-def test_no_table_is_reached(reading_team: ReadingTeam, who: str) -> None:
+def test_people_reach_no_table(reading_team: ReadingTeam, who: str) -> None:
     """Nobody can read, write, lock or describe a table, or see it in the server's own lists."""
     database = reading_team.team.database
     tables = [
@@ -214,7 +214,7 @@ def test_no_table_is_reached(reading_team: ReadingTeam, who: str) -> None:
 
 
 @pytest.mark.parametrize("who", PEOPLE)
-def test_no_secret_is_read(reading_team: ReadingTeam, who: str) -> None:
+def test_people_read_no_secret(reading_team: ReadingTeam, who: str) -> None:
     """A person reads each column of each view, also by a condition that collects the values into a user variable
     before the view's own condition removes the rows. No secret appears.
     """

@@ -114,7 +114,9 @@ def get_control_name(control: QWidget) -> str:
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 @pytest.mark.parametrize("part", range(ROUTE_PARTS))
-def test_all_can_be_pressed_at_the_largest_text(qapp: QApplication, tmp_path: Path, part: int, language: str) -> None:
+def test_every_control_can_be_used_at_the_largest_text(
+    qapp: QApplication, tmp_path: Path, part: int, language: str
+) -> None:
     """At the largest text size in the smallest usual window, every control of every screen can be used.
     `test_legible` checks that visible texts aren't cut off. The text size is changed only once, because a change
     takes as long as many screens.

@@ -59,7 +59,7 @@ def count_whole_rows(table: FittedTable) -> int:
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_rows_and_causes_stay_at_the_largest_text(qapp: QApplication, tmp_path: Path, language: str) -> None:
+def test_queues_show_rows_and_causes_at_the_largest_text(qapp: QApplication, tmp_path: Path, language: str) -> None:
     """At 200 % in the smallest usual window, each queue and the list of alerts show eight rows, or all they have,
     with their causes, without scrolling sideways. The sidebar is replaced by a menu, whose keys work, and comes back
     at a smaller size.
@@ -462,7 +462,7 @@ def list_scrolling_areas(page: Page) -> list[QWidget]:
 
 @pytest.mark.parametrize("scale", [1.5, 2.0])
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_a_decision_is_reached_without_hunting(
+def test_decision_buttons_stay_visible_at_large_text(
     qapp: QApplication, tmp_path: Path, language: str, scale: float
 ) -> None:
     """At a large text size, one scroll bar moves the selected card with its request, and the buttons of the decision

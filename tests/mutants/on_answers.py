@@ -82,7 +82,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
                 "        if False:  # after the expiry",
             ),
         ),
-        ("tests/services/payments/test_timeouts.py::test_perhaps_paid_between_expiry_and_cancelling",),
+        ("tests/services/payments/test_timeouts.py::test_an_order_waits_while_its_payment_may_be_paid",),
         "sqlite",
     ),
     Mutant(
@@ -978,7 +978,7 @@ ON_ANSWERS: tuple[Mutant, ...] = (
             ),
         ),
         (
-            "tests/services/refunds/test_probes.py::test_against_an_answer_from_a_cache_nobody_denies",
+            "tests/services/refunds/test_probes.py::test_a_refund_with_a_cached_answer_cannot_be_denied",
             "tests/services/refunds/test_forgotten.py::test_a_lost_refund_with_an_unclear_answer_cannot_be_denied",
         ),
     ),

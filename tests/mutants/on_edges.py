@@ -318,7 +318,7 @@ ON_EDGES: tuple[Mutant, ...] = (
                 "    if stored.environment != own.environment:\n",
             ),
         ),
-        ("tests/services/access/test_own_merchant.py::test_another_merchants_keys",),
+        ("tests/services/access/test_own_merchant.py::test_keys_of_another_merchant_are_refused",),
         "sqlite",
     ),
     Mutant(

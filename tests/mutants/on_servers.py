@@ -59,7 +59,7 @@ ON_SERVERS: tuple[Mutant, ...] = (
     Mutant(
         "a decision may carry any time",
         (Change(_REFUNDS, 'TriggerRule(_make_is_present_time_sql("NEW.at"), "a', 'TriggerRule("TRUE", "a'),),
-        ("tests/harms/test_limits.py::test_a_proposal_is_of_the_present",),
+        ("tests/harms/test_limits.py::test_a_proposal_has_the_servers_present_time",),
     ),
     Mutant(
         "four eyes hold as long as CHECKs do",

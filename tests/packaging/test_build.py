@@ -70,7 +70,9 @@ def test_a_lookup_of_the_built_application_creates_its_database(program: Path, t
 
 
 @pytest.mark.parametrize(("language", "word"), [("ja", "法人番号"), ("en", "number")])
-def test_a_refusal_is_worded(program: Path, tmp_path: Path, language: str, word: str) -> None:
+def test_the_built_application_prints_a_refusal_in_words(
+    program: Path, tmp_path: Path, language: str, word: str
+) -> None:
     """The application finds both word catalogues, and writes UTF-8 although no locale is set."""
     done = run_program(program, tmp_path, "lookup", "1180301018772", language=language)
     assert done.returncode == 2

@@ -73,7 +73,7 @@ def test_a_thread_left_running_is_named(monkeypatch: pytest.MonkeyPatch) -> None
     assert "test_guards.py:" in leaked[0]
 
 
-def test_the_environment_is_nobodys_own() -> None:
+def test_tests_see_no_settings_of_the_person_who_runs_them() -> None:
     """Tests see no setting, keyring or home folder of the person who runs them."""
     assert {name for name in os.environ if name.startswith("CONSOLE_")} <= KEPT_VARIABLES
     assert "console-tests-" in os.environ["HOME"]

@@ -48,7 +48,7 @@ def check_text(root: Path, path: str, text: str) -> list[str]:
         ("requirements.lock", "--extra-index" + "-url x\n", "package index"),
     ],
 )
-def test_each_rule_is_noticed(tmp_path: Path, path: str, text: str, word: str) -> None:
+def test_each_broken_rule_has_one_finding(tmp_path: Path, path: str, text: str, word: str) -> None:
     """Every forbidden thing gives exactly one finding, which says what to do instead."""
     (advice,) = check_text(tmp_path, path, text)
     assert word in advice

@@ -13,7 +13,7 @@ from scripts.bundle import icons
 RESOURCES = Path(__file__).resolve().parents[2] / "resources"
 
 
-def test_each_picture_is_the_drawing(tmp_path: Path, qtbot: QtBot) -> None:
+def test_each_icon_file_equals_its_drawing(tmp_path: Path, qtbot: QtBot) -> None:
     """Each picture of the icon is equal to its drawing in this size, except for small differences between
     rasterizers.
     """

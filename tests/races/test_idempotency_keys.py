@@ -52,7 +52,7 @@ def test_a_thousand_requests_a_second_create_each_key_once(place: Place, redis_s
     assert len(heard.waits) == 1_000
 
 
-def test_redis_may_hang_be_emptied_and_die(place: Place, own_redis: RedisServer) -> None:
+def test_keys_stay_unique_while_redis_hangs_and_dies(place: Place, own_redis: RedisServer) -> None:
     """During one run Redis is emptied, hangs and is killed. No key is created twice, and each request gets a true
     answer. The durations are printed."""
     usual = run_without_redis(place)

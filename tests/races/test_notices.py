@@ -30,7 +30,7 @@ def test_each_of_many_notices_is_booked_once(place: Place, capsys: pytest.Captur
         print(f"\n{place.engine}: {storm.format_figures()}; {dict(storm.done)}")
 
 
-def test_everybody_learns_of_one_payment_at_once(place: Place) -> None:
+def test_simultaneous_reports_of_a_payment_book_it_once(place: Place) -> None:
     """Notices, probes, polls and imports of the same payments happen at the same time, with faults of the provider.
     Each payment is booked once."""
     with Sandbox() as sandbox, open_payment_desk(place, sandbox, MovedClock()) as scene:

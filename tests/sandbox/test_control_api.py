@@ -121,7 +121,7 @@ def test_a_reset_restores_the_first_state(caller: Caller, control: SandboxContro
         {"credentials": {"x": 1}},
     ],
 )
-def test_settings_that_do_not_exist(control: SandboxControl, settings: dict[str, object]) -> None:
+def test_unknown_settings_are_refused(control: SandboxControl, settings: dict[str, object]) -> None:
     """The control API refuses unknown settings with a reason."""
     with pytest.raises(SandboxError):
         control.change_settings(**settings)
@@ -209,7 +209,7 @@ def test_a_started_sandbox_serves_until_it_is_stopped() -> None:
     assert not thread.is_alive()
 
 
-def test_as_a_child_process() -> None:
+def test_the_sandbox_runs_as_a_child_process() -> None:
     """The sandbox runs in a process of its own and imports no other package of the program."""
     program = (
         "import sys\n"

@@ -24,7 +24,7 @@ def console(place: Place, vendor: LedgerVendor, hand_clock: HandClock) -> Iterat
         yield opened
 
 
-def test_money_of_twelve_months(console: Console, place: Place) -> None:
+def test_sums_of_twelve_months_include_payments_by_order(console: Console, place: Place) -> None:
     """The company's sums of twelve months by currency, including payments that belong to it only by their order.
     Reversed, unknown, older and other companies' payments don't count; accepted and unknown refunds are counted
     apart.
@@ -51,7 +51,7 @@ def test_money_of_twelve_months(console: Console, place: Place) -> None:
     assert console.lookup.find_records(OTHER).totals == (CompanyTotals("JPY", 3_300, 1_000),)
 
 
-def test_notes_documents_and_history_of_all_records(console: Console, place: Place) -> None:
+def test_a_company_has_notes_documents_and_events_of_its_records(console: Console, place: Place) -> None:
     """Notes, documents and events of all records of the company, the newest first, without those of other records.
     The newest document of a record is its current one; reading a record is no event.
     """

@@ -52,7 +52,7 @@ def test_the_same_seed_makes_the_same_records() -> None:
     assert [s.number for s in first] != [s.number for s in generate_checks(8, NOW, describe_company, 300)]
 
 
-def test_two_thousand_records_of_every_kind() -> None:
+def test_two_thousand_samples_have_every_kind() -> None:
     """The generator makes 2,000 sample credit checks, oldest first, without events in the future, and with every kind
     that support staff may see.
     """
@@ -70,7 +70,7 @@ def test_two_thousand_records_of_every_kind() -> None:
     assert kinds["complete"] > 1_500
 
 
-def test_no_number_can_be_somebodys() -> None:
+def test_no_sample_number_can_belong_to_a_real_company() -> None:
     """Each corporation number is valid and begins, after its check digit, with a code that no registry office has."""
     own = [sample.number for sample in make_samples() if sample.journal]
     assert all(is_well_formed(number) and number[1:3] == "99" for number in own)

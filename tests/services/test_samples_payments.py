@@ -122,7 +122,7 @@ def test_due_tasks_find_nothing_broken(paying: tuple[Console, Sandbox]) -> None:
         }
 
 
-def test_samples_happened_in_order(paying: tuple[Console, Sandbox]) -> None:
+def test_events_of_samples_are_in_order(paying: tuple[Console, Sandbox]) -> None:
     """A payment expires after its deadline and after its steps have begun, a contradiction is recorded when the
     answer came, and an approver decides after the request.
     """

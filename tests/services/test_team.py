@@ -78,7 +78,7 @@ def make_unknown(console: Console, vendor: LedgerVendor, behaviour: str = "silen
     return record
 
 
-def test_a_purchase_with_all_that_follows(people: Team, team_desks: TeamDesks) -> None:
+def test_three_people_work_on_a_purchase_under_their_own_names(people: Team, team_desks: TeamDesks) -> None:
     """One person buys, another re-fetches, and the auditor reads, each under the own name."""
     bought = buy_check(team_desks("op-a"))
     assert (bought.state, bought.incomplete) == ("success", ())
@@ -121,7 +121,9 @@ def test_one_person_settles_a_purchase_with_the_providers_confirmation(
     assert resolved.record.state == "success"
 
 
-def test_a_probe_settles(people: Team, team_desks: TeamDesks, vendor: LedgerVendor) -> None:
+def test_the_worker_settles_another_persons_purchase(
+    people: Team, team_desks: TeamDesks, vendor: LedgerVendor
+) -> None:
     """The worker probes and settles another person's purchase where AlarmBox has a list."""
     vendor.finds = True
     record = make_unknown(team_desks("op-a"), vendor, "silent_after_charge")

@@ -24,7 +24,7 @@ URL = f"gs://{BUCKET_NAME}/{OBJECT_PREFIX}"
 
 
 @pytest.mark.expects_log("the refusal is told")
-def test_a_desk_with_a_bucket(tmp_path: Path, sandbox: Sandbox) -> None:
+def test_a_desk_stores_and_reads_documents_in_a_bucket(tmp_path: Path, sandbox: Sandbox) -> None:
     """A purchase stores its PDF in the bucket, and it is re-fetched and read from there; when the bucket refuses
     access, the error says that.
     """

@@ -48,7 +48,7 @@ def test_a_url_with_account_and_password_needs_nothing_else(tmp_path: Path) -> N
     assert keyring.asked == []
 
 
-def test_an_empty_password_is_one(tmp_path: Path) -> None:
+def test_an_empty_password_differs_from_no_password(tmp_path: Path) -> None:
     """`user:@host` is an account with an empty password; `user@host` is an account whose password isn't known yet."""
     assert (
         load_desk_settings(tmp_path, url="mysql+pymysql://root:@127.0.0.1/c").database_url

@@ -147,7 +147,7 @@ def test_each_person_has_a_file_of_a_harmless_name(tmp_path: Path) -> None:
     assert all(path.name.removesuffix(".preferences.json").isalnum() for path in paths)
 
 
-def test_the_bytes_can_be_encrypted(tmp_path: Path) -> None:
+def test_a_file_can_encrypt_its_bytes(tmp_path: Path) -> None:
     def decode_sealed(content: bytes) -> bytes:
         if not content.startswith(b"sealed"):
             raise UnreadableNamedValuesFile

@@ -172,7 +172,7 @@ def test_a_wrong_profile_value_is_reported_with_its_key(tmp_path: Path, key: str
     assert (caught.value.detail["variable"], "canary" in repr(caught.value.detail)) == (key, False)
 
 
-def test_providers_that_are_configured(tmp_path: Path) -> None:
+def test_a_provider_without_url_and_credentials_is_disabled(tmp_path: Path) -> None:
     """A provider with neither a URL nor credentials is disabled."""
     assert payment_wiring.list_configured_providers(load_profile_settings(tmp_path)) == ()
     assert payment_wiring.list_configured_providers(

@@ -73,7 +73,7 @@ def test_a_home_folder_readable_by_others_is_reported(tmp_path: Path, mode: int)
         subprocess.run(command, shell=True, check=True)  # as a person would
 
 
-def test_side_files_are_as_private(tmp_path: Path) -> None:
+def test_journal_files_are_private_too(tmp_path: Path) -> None:
     """SQLite's journal and shared memory, which exist while a process writes, can be read by the owner only."""
     from console.store.database.engine import Database
 

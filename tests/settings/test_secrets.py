@@ -110,7 +110,7 @@ def test_a_password_in_the_query_of_a_database_url_is_not_shown(env: dict[str, s
 
 
 @pytest.mark.parametrize("name", ["/ca.pem", "/c@corp.pem"])
-def test_a_file_in_the_query_of_a_database_url(env: dict[str, str], name: str) -> None:
+def test_a_file_name_in_a_database_url_is_shown_without_the_password(env: dict[str, str], name: str) -> None:
     """A file name with an `@` in the query of a database URL is shown, and the password is masked."""
     url = f"mysql+pymysql://op-a:{CANARY}@h/db?ssl_ca={name}"
     shown = Settings.load(env | {"CONSOLE_DATABASE_URL": url}).masked_database_url

@@ -30,7 +30,7 @@ def read_refusal_detail(env: Mapping[str, str]) -> Mapping[str, object]:
     return caught.value.detail
 
 
-def test_an_empty_home_is_enough(env: dict[str, str], tmp_path: Path) -> None:
+def test_an_empty_home_gives_default_settings(env: dict[str, str], tmp_path: Path) -> None:
     """Without a profile and further variables every setting has its default, and no file is created."""
     settings = Settings.load(env)
     assert settings.database_path == tmp_path / "console.db"
@@ -247,7 +247,7 @@ def test_a_broken_profile_names_file_and_line(env: dict[str, str], tmp_path: Pat
     assert (detail["file"], detail["problem"], detail["line"]) == (str(file), problem, line)
 
 
-def test_a_profile_that_is_a_folder_or_endless(env: dict[str, str], tmp_path: Path) -> None:
+def test_a_folder_or_huge_file_is_refused_as_a_profile(env: dict[str, str], tmp_path: Path) -> None:
     """A folder, and a file above the size limit, are refused as a profile without being read."""
     (tmp_path / "profile.toml").mkdir()
     assert read_refusal_detail(env)["problem"] == "unreadable"
@@ -324,7 +324,7 @@ def test_a_wrong_redis_address_has_its_own_problem(env: dict[str, str]) -> None:
         "unix://:pw@/run/redis.sock",
     ],
 )
-def test_where_redis_may_be(env: dict[str, str], url: str) -> None:
+def test_a_remote_redis_address_needs_tls(env: dict[str, str], url: str) -> None:
     """A Redis address may be on this machine with or without TLS, and elsewhere with TLS."""
     assert Settings.load(env | {"CONSOLE_REDIS_URL": url}).redis_url == url
 
@@ -351,7 +351,7 @@ def test_valid_values_are_accepted(env: dict[str, str]) -> None:
     assert settings.environment == "test"
 
 
-def test_which_clients_exist(env: dict[str, str]) -> None:
+def test_only_listed_clients_exist(env: dict[str, str]) -> None:
     """Without the setting CLIENTS every well-formed client id is accepted; with it only the listed ids are."""
     any_client = Settings.load(env)
     assert any_client.is_accepted_client("7")
@@ -430,7 +430,7 @@ def test_a_test_account_may_use_the_test_numbers(env: dict[str, str], tmp_path: 
     assert read_refusal_detail(real | {"CONSOLE_TIME_SCALE": "20"})["problem"] == "loopback_only"
 
 
-def test_training_can_reach_nobody(env: dict[str, str], tmp_path: Path) -> None:
+def test_training_settings_refuse_remote_providers(env: dict[str, str], tmp_path: Path) -> None:
     """In the environment `training`, settings of a provider that isn't on this machine are refused."""
     (tmp_path / "profile.toml").write_text('environment = "training"\n')
     assert Settings.load(env).environment == "training"
@@ -513,7 +513,7 @@ def test_a_provider_is_enabled_by_url_or_credentials(env: dict[str, str]) -> Non
 
 
 @pytest.mark.parametrize("name", ["p%20q", "50%", "a b#c", "デスク", *(["who?"] if sys.platform != "win32" else [])])
-def test_the_database_is_in_the_home_folder_of_any_name(tmp_path: Path, name: str) -> None:
+def test_a_home_folder_of_any_name_contains_the_database(tmp_path: Path, name: str) -> None:
     """A home folder may have characters with a meaning in URLs: the database file is in it, by default and with a
     given URL.
     """

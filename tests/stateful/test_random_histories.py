@@ -55,9 +55,7 @@ def test_a_proposal_that_the_provider_denies_is_no_advice(desk: ChoiceStage) -> 
 
 @pytest.mark.parametrize("currency", ["KRW", "BHD"])
 @pytest.mark.parametrize("state", [PaymentState.COMPLETED, PaymentState.USER_PAYMENT])
-def test_a_payment_in_a_currency_that_only_another_program_has(
-    desk: ChoiceStage, currency: str, state: PaymentState
-) -> None:
+def test_a_payment_in_an_unknown_currency_ends_no_list(desk: ChoiceStage, currency: str, state: PaymentState) -> None:
     """Another program has inserted a payment in a currency that the console doesn't handle. A probe and decisions end
     without `internal_error`, and the amount that the provider reports in yen is never captured, even if two people
     resolve the payment as completed. Found by the random histories.

@@ -163,7 +163,7 @@ def test_a_committed_row_survives_a_kill() -> None:
 
 
 @pytest.mark.usefixtures("_mariadb_here")
-def test_words_of_a_server_that_does_not_start() -> None:
+def test_the_error_of_a_failed_start_has_the_servers_message() -> None:
     """If a server doesn't start, the error contains the server's own message."""
     unknown = start_private_mariadb(extra_config=["no-such-setting=1"])
     with pytest.raises(RuntimeError, match="unknown variable 'no-such-setting=1'"), unknown:
@@ -171,7 +171,7 @@ def test_words_of_a_server_that_does_not_start() -> None:
 
 
 @pytest.mark.usefixtures("_mariadb_here")
-def test_a_certificate_that_a_client_can_verify() -> None:
+def test_a_client_verifies_the_servers_certificate() -> None:
     """A client verifies the server's certificate with the authority that comes with it; another name is refused."""
     with start_private_mariadb(tls=TlsProperties(names=("127.0.0.1",))) as server:
         options: dict[str, Any] = {

@@ -10,7 +10,7 @@ from tests.views.gallery import render_sheet
 
 
 @pytest.mark.parametrize(("theme", "scale"), [("light", 1.0), ("dark", 1.5), ("high_contrast", 1.0)])
-def test_the_gallery_is_drawn(tmp_path: Path, theme: ThemeName, scale: float) -> None:
+def test_the_gallery_has_every_tone(tmp_path: Path, theme: ThemeName, scale: float) -> None:
     """The picture has the theme's ground, and each tone of it somewhere."""
     image = QImage(str(render_sheet(theme, tmp_path, scale))).convertToFormat(QImage.Format.Format_RGB32)
     values = tokens().get_colours(theme)

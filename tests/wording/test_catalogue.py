@@ -351,7 +351,7 @@ def test_a_time_of_another_day_is_shown_with_its_day(language: str, key: str) ->
     assert "15:04:05" in same_day.translate(key.removesuffix(".full"), **dict.fromkeys(names, NOW))
 
 
-def test_the_time_of_another_day_in_a_narrow_place() -> None:
+def test_a_short_time_of_another_day_has_its_date() -> None:
     """In the status bar and the list of recent records a time has no seconds; a time of another day has its date."""
     for later, told in ((timedelta(hours=1), "15:04"), (timedelta(days=1), "11-20 15:04")):
         assert wording.format_minute_instant(NOW, NOW + later) == told
@@ -378,7 +378,7 @@ def test_amounts_are_formatted(minor: int, currency: str, text: str) -> None:
     assert wording.format_amount(minor, currency) == text
 
 
-def test_numbers_counts_and_sizes() -> None:
+def test_numbers_counts_and_sizes_are_formatted() -> None:
     """Corporation numbers are grouped, counts at their limit end in "+", file sizes have a unit, and long ids are
     shortened.
     """

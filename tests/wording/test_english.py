@@ -137,7 +137,7 @@ def test_no_sentence_shows_a_code() -> None:
 KEYS_WITH_COUNTS = sorted(key for key, text in EN.items() if any(iterate_counted_facts(text)))
 
 
-def test_many_sentences_count() -> None:
+def test_more_than_sixty_sentences_have_counts() -> None:
     assert len(KEYS_WITH_COUNTS) > 60
 
 

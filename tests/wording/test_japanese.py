@@ -133,7 +133,7 @@ def test_pieces_are_joined_by_the_rule(before: str, after: str, joined: str) -> 
     assert join_around_fact(before, after) == joined
 
 
-def test_marks_are_those_of_japanese() -> None:
+def test_japanese_texts_have_japanese_punctuation() -> None:
     """Japanese texts have 「」 for quotations, （） around Japanese, no full-width colon and no nested brackets."""
     for key, text in WORDS.items():
         bare = COMMAND_PATTERN.sub("¤", text)
@@ -146,7 +146,7 @@ def test_marks_are_those_of_japanese() -> None:
 
 
 @pytest.mark.parametrize("family", ["cause", "refusal", "outcome", "pack.why"])
-def test_a_word_for_brackets_has_none(family: str) -> None:
+def test_a_word_shown_in_brackets_contains_no_brackets(family: str) -> None:
     """Words that sentences show in brackets contain no brackets and no full stop."""
     words = {key: text for key, text in WORDS.items() if key.startswith(family + ".")}
     assert words

@@ -39,7 +39,7 @@ class HandClock:
         return self.now
 
 
-def test_an_allowance_is_spent_and_fills_again() -> None:
+def test_the_allowance_of_refusals_fills_again() -> None:
     """The allowance of refusals is counted for each address separately, and fills again with time."""
     clock = HandClock()
     kept = RefusalTokenBuckets(clock)
@@ -55,7 +55,7 @@ def test_an_allowance_is_spent_and_fills_again() -> None:
     assert kept.is_blocked("a")
 
 
-def test_a_genuine_notice_vouches_for_a_while() -> None:
+def test_an_address_with_a_genuine_notice_is_not_blocked() -> None:
     """An address that has sent a genuine notice isn't blocked for some time, however many of its requests are
     refused: many senders can have one address.
     """

@@ -47,7 +47,9 @@ def test_unsupported_methods_paths_and_headers_are_refused(
 
 
 @pytest.mark.parametrize("version", ["1.0", "1.1"])
-def test_an_old_client_is_served(scene: PaymentDesk, receiver: RunningReceiver, version: str) -> None:
+def test_notices_of_http_1_0_clients_are_accepted(
+    scene: PaymentDesk, receiver: RunningReceiver, version: str
+) -> None:
     """The receiver accepts notices of clients with HTTP/1.0 and HTTP/1.1."""
     scene.insert_order("ORD-1", 3300)
     post = scene.make_bank_notice("e-1", "ORD-1")
@@ -75,7 +77,7 @@ def test_a_chain_of_requests_is_judged_one_by_one(scene: PaymentDesk, receiver: 
     assert scene.read_order("ORD-1").state == "pending"
 
 
-def test_a_tail_of_chunks_is_no_header(scene: PaymentDesk, receiver: RunningReceiver) -> None:
+def test_a_signature_in_a_trailer_does_not_count(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """A signature that is sent as a trailer, after a chunked body, doesn't count."""
     scene.insert_order("ORD-1", 3300)
     post = scene.make_bank_notice("e-1", "ORD-1")
@@ -160,7 +162,9 @@ def test_a_text_that_no_database_stores_is_refused(
 @pytest.mark.parametrize(
     "amount", ["1e400", "[" * 900 + "]" * 900, '{"a": ' * 900 + "1" + "}" * 900, "9" * 4_000, '"\U0001f600"', "true"]
 )
-def test_an_odd_value_is_no_trouble(scene: PaymentDesk, receiver: RunningReceiver, amount: str) -> None:
+def test_a_hint_with_an_unusual_amount_causes_no_internal_error(
+    scene: PaymentDesk, receiver: RunningReceiver, amount: str
+) -> None:
     """A hint with an unusual amount is accepted or refused; it leads to no internal error."""
     scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay")
     answer = receiver.post("/webhooks/paypay", _make_hint(order_amount=amount))

@@ -159,7 +159,7 @@ def test_the_largest_body_is_taken(scene: PaymentDesk, receiver: RunningReceiver
 OTHER_ADDRESS = "203.0.113.7"
 
 
-def test_the_source_is_the_peer(scene: PaymentDesk, receiver: RunningReceiver) -> None:
+def test_the_source_without_a_proxy_is_the_peer_address(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """Without a trusted proxy the sender's address is that of the connection, whatever the header x-forwarded-for
     contains."""
     make_begun_payment(scene, "paypay")
@@ -213,7 +213,7 @@ def test_a_notice_without_a_database_is_refused_for_a_retry(scene: PaymentDesk, 
     assert scene.read_order("ORD-1").state == "paid"
 
 
-def test_the_process_lives_and_is_ready(scene: PaymentDesk, receiver: RunningReceiver) -> None:
+def test_a_late_task_makes_the_process_unready_but_alive(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """With a task that is late, `/readyz` answers 503 and `/healthz` still 200, so that nothing restarts the
     process."""
     assert (receiver.get("/healthz").status, receiver.get("/readyz").status) == (200, 200)

@@ -65,7 +65,7 @@ def find_queue(snapshot: Any, name: str) -> Any:
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_a_snapshot_then_changes_then_again(scene: PaymentDesk, receiver: RunningReceiver) -> None:
+def test_a_returning_client_gets_a_new_snapshot(scene: PaymentDesk, receiver: RunningReceiver) -> None:
     """Send a snapshot first, then each change; a client that comes back gets a new snapshot and misses nothing."""
     started = scene.payments.start(scene.insert_order("ORD-1", 3300), "paypay").payment
     with connect_listener(receiver) as line:
@@ -125,7 +125,7 @@ def test_a_listener_gets_the_changes_of_its_channel_alone(scene: PaymentDesk, re
 
 
 @pytest.mark.parametrize("first", [TOKEN, json.dumps({"token": TOKEN}), f"  {TOKEN}\n"])
-def test_the_token_may_come_first(scene: PaymentDesk, receiver: RunningReceiver, first: str) -> None:
+def test_the_token_may_be_the_first_message(scene: PaymentDesk, receiver: RunningReceiver, first: str) -> None:
     """A client that can't set a header may send the token as its first message."""
     with connect_listener(receiver, headers={}, first=first) as line:
         assert receive_message(line)["type"] == "snapshot"
@@ -367,7 +367,7 @@ def test_a_listener_that_does_not_read_is_disconnected(scene: PaymentDesk) -> No
         assert receiver.get("/healthz").status == 200
 
 
-def test_so_many_listeners_and_no_more(scene: PaymentDesk) -> None:
+def test_a_client_above_the_limit_of_listeners_is_closed(scene: PaymentDesk) -> None:
     """A client beyond `max_live_clients` gets the close code 1013: try again later."""
     with run_receiver(scene.taker, max_live_clients=2) as receiver, ExitStack() as kept:
         for _ in range(2):

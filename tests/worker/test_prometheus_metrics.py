@@ -99,7 +99,7 @@ def test_metrics_contain_no_business_data(scene: PaymentDesk, receiver: RunningR
     assert re.search(patterns[1], "paid_minor 4711.0")
 
 
-def test_scraping_costs_nothing(scene: PaymentDesk) -> None:
+def test_two_reads_of_the_metrics_read_the_database_once(scene: PaymentDesk) -> None:
     """The page is read twice within one interval, and the database only once."""
     with run_receiver(scene.taker, metrics_interval_seconds=3_600.0) as receiver:
         read_metrics(receiver)

@@ -43,7 +43,7 @@ def test_systemd_accepts_the_unit(unit_file: Path) -> None:
 
 
 @need_systemd
-def test_the_service_may_do_little(unit_file: Path) -> None:
+def test_the_unit_has_a_low_exposure_level(unit_file: Path) -> None:
     done = run_systemd_analyze("security", "--offline=true", str(unit_file))
     found = re.search(r"exposure level.*?: (\d+\.\d)", done.stdout)
     assert found is not None, done.stdout + done.stderr

@@ -114,7 +114,7 @@ def test_a_client_without_a_tls_handshake_is_disconnected(
     wait_until(can_handshake, "an honest handshake has its place again")
 
 
-def test_old_versions_are_not_spoken(authority: CertificateAuthority) -> None:
+def test_old_tls_versions_are_refused(authority: CertificateAuthority) -> None:
     pem = authority.write_server_certificate("127.0.0.1")
     context = make_tls_context(ReceiverOptions(certificate_file=pem, key_file=pem))
     assert context is not None
@@ -133,7 +133,7 @@ def test_old_versions_are_not_spoken(authority: CertificateAuthority) -> None:
         (("certificate", "other"), "bad_certificate"),
     ],
 )
-def test_bad_files_are_bad_settings(
+def test_invalid_certificate_files_are_refused_as_settings(
     scene: PaymentDesk, authority: CertificateAuthority, tmp_path: Path, given: tuple[str, str], problem: str
 ) -> None:
     """A certificate without its key, a missing file, a file without PEM, the key of another certificate or a pipe

@@ -149,7 +149,7 @@ def test_only_approvers_and_administrators_set_read_only(desk: PayingTerminal) -
     ]
 
 
-def test_a_setting_is_never_changed(desk: PayingTerminal) -> None:
+def test_no_statement_changes_a_row_of_switches(desk: PayingTerminal) -> None:
     """Also an SQL statement can't change a row of the table of switches."""
     set_read_only(desk, "on")
     for statement in ("UPDATE read_only_switches SET is_on = 0", "DELETE FROM read_only_switches"):

@@ -85,7 +85,7 @@ def test_an_acknowledgement_without_a_note_is_withdrawn(desk: PayingTerminal) ->
     assert list_alerts_by_order(desk)[0]["acknowledged_by"] is None
 
 
-def test_acknowledged_and_reopened_by_another_person(desk: PayingTerminal) -> None:
+def test_another_persons_acknowledgement_is_ended_by_reopening(desk: PayingTerminal) -> None:
     """The refusal to undo a colleague's acknowledgement says how to reopen it, with a reason."""
     desk.json("worker", "--once")
     number = str(list_alerts_by_order(desk)[0]["id"])
@@ -108,7 +108,7 @@ def test_acknowledged_and_reopened_by_another_person(desk: PayingTerminal) -> No
         )
 
 
-def test_an_incident_from_the_terminal(desk: PayingTerminal) -> None:
+def test_commands_handle_an_incident(desk: PayingTerminal) -> None:
     """The order's alert and its payment's case are one incident, which commands can take, snooze, hand over, resolve
     and reopen.
     """
@@ -142,7 +142,7 @@ def test_the_list_of_alerts_has_the_payment_of_a_cancelled_order(desk: PayingTer
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
-def test_text_of_alerts(desk: PayingTerminal, language: str) -> None:
+def test_the_text_of_an_alert_has_both_states(desk: PayingTerminal, language: str) -> None:
     """As text, each alert has one line, and below it the observed and the expected state."""
     desk.json("worker", "--once")
     told = desk("alerts", "list", LANGUAGE=language).out.decode()

@@ -92,7 +92,9 @@ def test_entries_have_actions_with_commands(desk: PayingTerminal) -> None:
     ("language", "expected"),
     [("en", "Merged into 株式会社残る (8 7001 1000 5901) on 2026-11-18"), ("ja", "2026-11-18 に合併により解散")],
 )
-def test_text_of_changed_companies(desk: PayingTerminal, language: str, expected: str) -> None:
+def test_the_text_of_a_changed_company_has_change_and_next_step(
+    desk: PayingTerminal, language: str, expected: str
+) -> None:
     """As text, the list has one line for the company, and below it what changed and what to do."""
     for words in (("queue", "companies"), ("alerts", "list")):
         text = desk(*words, LANGUAGE=language).out.decode()

@@ -51,7 +51,9 @@ def test_each_argument_has_a_help_text() -> None:
 
 @pytest.mark.parametrize("columns", [80, 120])
 @pytest.mark.parametrize("language", LANGUAGES)
-def test_no_line_is_wider_than_the_terminal(language: str, columns: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_help_line_is_wider_than_the_terminal(
+    language: str, columns: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """A wide East Asian character takes two columns. Words are not cut."""
     monkeypatch.setenv("COLUMNS", str(columns))
     wide_lines = [

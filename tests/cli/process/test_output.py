@@ -51,7 +51,7 @@ def test_a_refusal_with_missing_words_has_its_error_code(monkeypatch: pytest.Mon
     assert json.loads(out.getvalue())["error"]["message"] == "not_found"
 
 
-def test_no_stdout_at_all_is_no_failure() -> None:
+def test_a_process_without_standard_streams_works() -> None:
     """A process that was started without standard streams does its work."""
     writer = AnswerWriter(None, Translator(), is_json=True)
     write_both_answers(writer)

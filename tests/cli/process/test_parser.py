@@ -210,7 +210,7 @@ def test_a_pasted_number_is_handed_on_whole() -> None:
         ("help",), ("--json", "help"), ("help", "lookup"), ("help", "audit", "list"),
     ],
 )  # fmt: skip
-def test_help_is_a_value_in_the_readers_words(given: tuple[str, ...]) -> None:
+def test_a_help_request_has_the_translated_text(given: tuple[str, ...]) -> None:
     """A request for help raises `HelpRequest` with the translated text, and prints nothing."""
     with pytest.raises(HelpRequest) as caught:
         parse_arguments(given, lambda key: f"«{key}»")

@@ -31,7 +31,7 @@ def run_in_shell(terminal: Terminal, words: str, redirections: str) -> "subproce
 
 @needs_full_device
 @pytest.mark.parametrize("words", ["doctor", "--version", "--help", "--json doctor", "alerts list"])
-def test_an_answer_without_room_is_a_failure(terminal: Terminal, words: str) -> None:
+def test_an_answer_that_cannot_be_written_fails_as_storage_full(terminal: Terminal, words: str) -> None:
     """A command that succeeds can't say so: it ends as `storage_full` does, and stderr says what to do."""
     ended = run_in_shell(terminal, words, ">/dev/full")
     assert "The answer could not be written (No space left on device)" in ended.stderr

@@ -106,7 +106,7 @@ def test_a_second_open_request_and_an_unmarked_repeat_are_refused(desk: PayingTe
     assert desk.request_refund(payment, "1000", "--intended-repeat").data["state"] == "requested"
 
 
-def test_views_that_are_old(desk: PayingTerminal) -> None:
+def test_a_decision_on_an_old_version_changes_nothing(desk: PayingTerminal) -> None:
     """The command of a person who saw another version changes nothing, and its refusal names the changed fields."""
     payment = desk.make_booked_payment()
     stale = desk.request_refund(payment, "1000", "--saw", "0")
@@ -122,7 +122,7 @@ def test_views_that_are_old(desk: PayingTerminal) -> None:
         )
 
 
-def test_limits_and_refund_periods(desk: PayingTerminal) -> None:
+def test_a_refund_beyond_limit_or_period_is_refused(desk: PayingTerminal) -> None:
     """A refund above the table of limits, or after the provider's period for refunds, is refused."""
     large = desk.make_booked_payment("ORD-L", 2_000_000)
     assert desk.request_refund(large, "1000001").exit_status_and_code == (3, "over_limit")
@@ -130,7 +130,7 @@ def test_limits_and_refund_periods(desk: PayingTerminal) -> None:
     assert desk.request_refund(old).exit_status_and_code == (3, "outside_window")
 
 
-def test_a_large_one_takes_two_and_cools_off(desk: PayingTerminal) -> None:
+def test_a_large_refund_needs_two_approvers_and_cools_off(desk: PayingTerminal) -> None:
     """The first approval leaves a large refund requested, a second one by the same person is refused, and one by
     another person starts the cooling-off period.
     """
@@ -144,7 +144,7 @@ def test_a_large_one_takes_two_and_cools_off(desk: PayingTerminal) -> None:
     assert desk.money.read_refunds() == []
 
 
-def test_a_cooling_off_by_setting(desk: PayingTerminal) -> None:
+def test_a_setting_gives_every_refund_a_cooling_off_period(desk: PayingTerminal) -> None:
     """On loopback the setting gives every refund a cooling-off period; after it, its approver or the worker sends the
     refund.
     """
@@ -233,7 +233,7 @@ def test_an_unsent_refund_is_sent_again_under_its_key(desk: PayingTerminal, sand
     assert [one["key"] for one in desk.money.read_refunds()] == [key]
 
 
-def test_sqlite_refunds_on_loopback_only(desk: PayingTerminal) -> None:
+def test_sqlite_allows_refunds_on_loopback_only(desk: PayingTerminal) -> None:
     """On SQLite, which can't enforce that two people decide, refunds are possible only with providers on loopback."""
     payment = desk.make_booked_payment()
     real = {"TIME_SCALE": "1", "PAYPAY_URL": "https://paypay.example", "OPERATOR": MAKER}

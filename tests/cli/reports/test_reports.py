@@ -12,7 +12,7 @@ from tests.cli.paying_terminal import PayingTerminal
 NUMBER = "1180301018771"
 
 
-def test_the_shape_of_the_figures(terminal: Terminal) -> None:
+def test_each_report_has_its_figures_before_anything_happened(terminal: Terminal) -> None:
     """Every report exists before anything happened, and counts a purchase with an unknown outcome."""
     assert terminal.json("purchase", NUMBER, "--client", "42", "--deal", "2", "--reason", "1", "4").status == 0
     data = terminal.json("reports", "figures").data
@@ -31,7 +31,7 @@ def test_the_shape_of_the_figures(terminal: Terminal) -> None:
     assert kinds["credit-check"]["settled"] == 0, "its own call learnt the outcome"
 
 
-def test_text_in_both_languages(terminal: Terminal) -> None:
+def test_each_report_has_its_text_in_both_languages(terminal: Terminal) -> None:
     """Each report has its title, what is counted, and lines; no key of a word is printed."""
     for language, title in (("ja", "結果が判明するまでの時間"), ("en", "How long outcomes stayed unknown")):
         terminal.env["CONSOLE_LANGUAGE"] = language
@@ -40,7 +40,7 @@ def test_text_in_both_languages(terminal: Terminal) -> None:
         assert "reports." not in text
 
 
-def test_a_close_from_the_terminal(tmp_path: Path, sandbox: Sandbox) -> None:
+def test_a_daily_close_has_its_json_file_and_text(tmp_path: Path, sandbox: Sandbox) -> None:
     """The JSON of a daily close has the promised fields, with and without a file; a refused close writes no file; its
     text exists in both languages.
     """

@@ -50,7 +50,7 @@ def test_a_note_mentions_at_most_ten_known_people() -> None:
         ("", None), ("no name", None), ("@lead-b ", None), ("me@le", None), ("@a\nb", None),
     ],
 )  # fmt: skip
-def test_a_name_being_typed(text: str, beginning: str | None) -> None:
+def test_the_beginning_of_a_typed_name_is_found(text: str, beginning: str | None) -> None:
     """While a person types a name after `@`, its beginning is known for suggestions; None if no name is being
     typed."""
     assert find_unfinished_name(text) == beginning

@@ -59,7 +59,7 @@ def test_causes_come_before_effects_of_the_same_instant() -> None:
     assert told == steps[::-1]
 
 
-def test_ids_break_ties() -> None:
+def test_rows_of_one_instant_are_sorted_by_id() -> None:
     """Rows of one moment and kind are sorted by their ids as numbers: 9 comes before 10."""
     assert merge_rows([make_event("b", 9), make_event("b", 10)], [make_event("a", 100)]) == [
         ("a", "100"),

@@ -120,7 +120,7 @@ def test_an_instant_slightly_in_the_future_has_age_zero(paid_at: datetime, age: 
     assert explain_finding(AlertRule.PAID_UNNOTICED, replace(PAYMENT, paid_at=paid_at)).facts["age"] == age
 
 
-def test_the_facts_that_sentences_name() -> None:
+def test_facts_of_sentences_have_captured_and_remaining_amounts() -> None:
     """The amount is the captured one, or else the requested one. What is left is the captured amount less what was
     refunded."""
     facts = explain_finding(AlertRule.PAID_TOO_LATE, LATE_PAYMENT).facts

@@ -193,7 +193,7 @@ def test_the_next_step_of_a_proposal_is_the_second_decision(work: Work) -> None:
     assert (step.code, step.command) == ("next.second_person", f"{RESOLVE_COMMAND} error --evidence FILE")
 
 
-def test_the_facts_that_sentences_name() -> None:
+def test_facts_of_sentences_have_attempts_and_age() -> None:
     """The attempts are counted from one, with their total. The time since which the state holds is None if it isn't
     known."""
     told = explain_credit_check(replace(UNKNOWN, work=make_due_work("unknown", 2), error_code="read_timeout"), NOW)

@@ -269,7 +269,7 @@ def test_the_next_step_of_a_proposal_is_the_second_decision() -> None:
         (datetime(2026, 11, 20, 18, 30, tzinfo=UTC), datetime(2026, 11, 23, 18, 30, tzinfo=UTC)),
     ],
 )
-def test_the_banks_days(paid_at: datetime, until: datetime) -> None:
+def test_a_bank_can_reverse_a_payment_for_two_indian_days(paid_at: datetime, until: datetime) -> None:
     """A bank can reverse a payment until the end of the second day in India after the payment. Only a captured
     payment at Atom has this deadline."""
     paid = replace(PAID, provider="atom", paid_at=paid_at)
@@ -307,7 +307,7 @@ def test_a_paid_payment_names_its_failed_refund_while_money_is_refundable() -> N
     assert (explained.facts["refund"], explained.facts["refund_amount"]) == (30, Money(3300, "JPY"))
 
 
-def test_the_facts_that_sentences_name() -> None:
+def test_facts_of_sentences_have_attempts_and_amount() -> None:
     """The attempts are counted from one, with their total. The amount is the captured one, or else the requested
     one."""
     aside = replace(PAID, asked_minor=3500, refunded_minor=200, set_aside_minor=100, work=DUE, provider_minor=0)
@@ -360,7 +360,7 @@ LATE_PAYMENT_REVIEW = make_review_work("paid_after_cancel")
         ({"work": LATE_PAYMENT_REVIEW}, {}, "paid_late", "paid_late", "order_open_payment", SHOW),
     ],
 )
-def test_each_situation_of_an_order(
+def test_each_situation_of_an_order_has_verdict_reason_and_next_step(
     changed: dict[str, object], how: dict[str, bool], verdict: str, why: str, following: str, command: str | None
 ) -> None:
     """Each situation of an order has its verdict, reason and next step; the command of the step is about its newest
@@ -423,7 +423,7 @@ def test_an_order_has_the_verdict_of_its_open_payments(
     assert explained.next_step.command == "support-console show payment 5"
 
 
-def test_the_facts_of_an_order() -> None:
+def test_facts_of_an_order_have_payments_total_and_age() -> None:
     """The facts of an order: the number of its payments, its total (None if impossible), and since when and how long
     its state holds."""
     facts = explain_order(ORDER, NOW).facts

@@ -215,7 +215,7 @@ def test_the_next_step_of_a_proposal_is_the_second_decision(work: Work) -> None:
     assert (step.code, step.command) == ("next.refund_second_person", NOT_MADE)
 
 
-def test_the_facts_that_sentences_name() -> None:
+def test_facts_of_sentences_have_attempts_and_age() -> None:
     """The attempts are counted from one, with their total. The time since which the state holds is None if it isn't
     known."""
     facts = explain_refund(replace(UNKNOWN, work=DUE, checkers=("lead-b", "lead-c"), checkers_needed=2), NOW).facts

@@ -44,7 +44,9 @@ THE_DAY = DayRange(date(2026, 11, 20), date(2026, 11, 20))
         ("RE:BORN", "", None, "RE:BORN"),
     ],
 )
-def test_a_search_is_read_as_typed(text: str, conditions: str, days: DayRange | None, words: str) -> None:
+def test_the_notation_of_a_typed_search_makes_no_difference(
+    text: str, conditions: str, days: DayRange | None, words: str
+) -> None:
     """Width, commas, currency signs and separators of dates make no difference."""
     query = parse_search(text, TODAY, "op-a")
     assert (format_filter(query.record_filter), query.days, query.words) == (conditions, days, words)
@@ -121,7 +123,7 @@ def test_a_long_search_text_is_cut_with_a_report() -> None:
 
 
 @given(st.text(alphabet=st.characters(max_codepoint=sys.maxunicode), max_size=60))
-def test_any_text_is_read(text: str) -> None:
+def test_any_search_text_is_accepted(text: str) -> None:
     """No text raises an error, and the understood parts have no invisible characters."""
     query = parse_search(text, TODAY, "op-a")
     query.text.encode("utf-8")

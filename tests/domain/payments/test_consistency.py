@@ -182,7 +182,9 @@ def test_the_provider_side_has_the_time_and_currency_of_its_answer() -> None:
     ("accepted", "unknown", "parts"),
     [(800, 500, (800, 200, 0)), (1000, 500, (1000, 0, 0)), (300, 500, (300, 500, 200)), (0, 0, (0, 0, 1000))],
 )
-def test_the_parts_of_the_reserved_amount(accepted: int, unknown: int, parts: tuple[int, int, int]) -> None:
+def test_the_reserved_amount_is_divided_by_the_state_of_refunds(
+    accepted: int, unknown: int, parts: tuple[int, int, int]
+) -> None:
     """The reserved amount is divided: first the refunds that the provider has accepted, then the unknown ones; the
     rest waits.
     """
@@ -197,7 +199,7 @@ def test_the_parts_of_the_reserved_amount(accepted: int, unknown: int, parts: tu
     ("captured", "refunded", "difference"),
     [(3300, 0, 0), (3000, 0, -300), (6600, 0, 3300), (6600, 3300, 0), (6600, 3400, 0), (6600, 3299, 3300)],
 )
-def test_the_difference_of_an_order(captured: int, refunded: int, difference: int) -> None:
+def test_the_difference_of_an_order_excludes_refunds(captured: int, refunded: int, difference: int) -> None:
     """The difference is the captured amount less the order's total, negative if too little was captured. It is 0 if
     the whole excess, or more, was refunded."""
     payment = replace(PAID, captured_minor=captured, refunded_minor=refunded)

@@ -33,7 +33,9 @@ REVIEW = Work(WorkState.NEEDS_REVIEW, None, WorkReason.NOT_MOVED)
         (OrderRelations(PAYMENTS, reviewed_payment=PAYMENTS[0]), REVIEW, 7),  # the order's own reason is explained
     ],
 )
-def test_the_payment_of_the_explanation(relations: OrderRelations | None, work: Work, id: int) -> None:
+def test_the_sides_of_an_order_are_those_of_the_explained_payment(
+    relations: OrderRelations | None, work: Work, id: int
+) -> None:
     """The sides are those of the payment that the explanation of the order names."""
     payment = find_explained_payment(replace(ORDER, relations=relations, work=work), PAYMENTS)
     assert payment is not None

@@ -106,7 +106,7 @@ STEPS_TO_REVERSED = {
 
 
 @pytest.mark.parametrize("before", PaymentState)
-def test_the_steps_of_a_decision(before: PaymentState) -> None:
+def test_a_decision_takes_only_allowed_transitions(before: PaymentState) -> None:
     """A decision may reverse only a captured payment, and a success is moved through its confirmation first."""
     assert find_decision_path(before, P.COMPLETED) == STEPS_TO_PAID.get(before, ())
     assert find_decision_path(before, P.REVERSED) == STEPS_TO_REVERSED.get(before, ())

@@ -130,7 +130,7 @@ def test_a_dry_run_lists_the_effects_on_state_order_and_money() -> None:
     assert [strip.refundable for strip in effect.money] == [0, 3300]
 
 
-def test_a_dry_run_of_a_refund() -> None:
+def test_a_dry_run_of_a_refund_shows_its_amount() -> None:
     """The dry run of a refund: if it was made, its amount is refunded; if it wasn't, its amount becomes refundable
     again."""
     paid = replace(PAYMENT, reserved_minor=1000)

@@ -49,7 +49,7 @@ def test_an_effect_is_none_for_records_of_another_kind() -> None:
 
 
 @pytest.mark.parametrize("after", CheckState)
-def test_a_credit_check_becomes_known(after: CheckState) -> None:
+def test_a_decision_makes_the_outcome_of_a_check_known(after: CheckState) -> None:
     """A decision makes the outcome of a credit check known."""
     effect = choice_effects.compute_check_effect(make_facts(CHECK), after)
     assert effect is not None
@@ -200,7 +200,7 @@ def test_a_refund_that_was_not_made_frees_its_amount(
         assert (strip.refunded, strip.set_aside - 700, strip.refundable) == parts
 
 
-def test_an_order_is_moved_and_nothing_else() -> None:
+def test_moving_an_order_changes_only_its_state() -> None:
     """Moving an order changes its state only: on the order's page as the record's state, on the payment's page as the
     order's state beside the unchanged payment."""
     from_order = choice_effects.compute_order_move_effect(make_facts(ORDER, payment=COMPLETED_PAYMENT, order=ORDER))

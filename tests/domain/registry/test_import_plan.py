@@ -46,7 +46,7 @@ PLAN_CASES = [
 @pytest.mark.parametrize(
     ("names", "current", "expected"), [case[1:] for case in PLAN_CASES], ids=[c[0] for c in PLAN_CASES]
 )
-def test_files_that_are_imported_next(
+def test_the_next_imports_follow_the_state_of_the_registry(
     names: tuple[str, ...], current: RegistryStatus | None, expected: list[str]
 ) -> None:
     """Of these files, those are imported next, in this order, after the registry's present state."""
@@ -65,7 +65,7 @@ def test_other_names_are_no_files_of_the_publisher(name: str) -> None:
     assert parse_file_name(name) is None
 
 
-def test_a_name_says_day_and_place() -> None:
+def test_the_name_of_a_file_has_its_day_and_prefecture() -> None:
     """The name of a file states its day and its prefecture."""
     assert parse_file_name(TOKYO) == PublishedFile(date(2026, 11, 13), "13", TOKYO)
     assert parse_file_name(MON) == PublishedFile(date(2026, 11, 16), "", MON)

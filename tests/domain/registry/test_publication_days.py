@@ -31,7 +31,7 @@ def test_no_difference_is_expected_on_holidays_and_at_new_year(year: int) -> Non
     assert closed == CLOSED_WEEKDAYS_BY_YEAR[year].split()
 
 
-def test_the_days_between_two_days_are_without_both() -> None:
+def test_days_of_publication_between_two_days_exclude_both() -> None:
     """The days of publication between two days exclude both: from a Friday to the Tuesday after a long weekend there
     is none, to the Thursday there are two."""
     friday = date(2026, 11, 20)

@@ -246,6 +246,6 @@ def test_a_text_written_as_heard_has_other_spellings(text: str, others: list[str
     assert list(list_other_spellings(text)) == others
 
 
-def test_other_spellings_are_few() -> None:
+def test_a_text_has_only_a_few_other_spellings() -> None:
     """A text has only a few other spellings, because the program searches for each of them."""
     assert len(list(list_other_spellings("ー竹ノ内1カー" * 70))) < 10

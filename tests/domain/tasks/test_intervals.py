@@ -72,7 +72,7 @@ def test_a_run_that_does_not_end_is_overdue() -> None:
     assert not is_overdue(ended, INSTANT, REAL)
 
 
-def test_failing_again_and_again_is_overdue() -> None:
+def test_a_task_that_keeps_failing_is_overdue() -> None:
     """A task that fails again and again is overdue, however long its next run is postponed."""
     assert [is_overdue(make_task(failures=n, error_code="x"), INSTANT - HOUR, REAL) for n in range(4)] == [
         False,

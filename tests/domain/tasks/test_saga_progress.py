@@ -107,7 +107,7 @@ def test_each_step_says_since_when() -> None:
 
 
 @pytest.mark.parametrize("facts", [{}, {DONE_FACT: None}, {DONE_FACT: "a"}, {DONE_FACT: ["a"]}])
-def test_a_journal_without_instants(facts: dict[str, object]) -> None:
+def test_steps_stored_without_times_show_no_times(facts: dict[str, object]) -> None:
     """A saga that another version has stored without the times of its steps shows no times."""
     assert read_step_times(make_saga(facts=facts), DONE_FACT) == {}
     assert read_step_times(make_saga(facts={DONE_FACT: make_done_steps("a")}), DONE_FACT) == {"a": EARLIER}

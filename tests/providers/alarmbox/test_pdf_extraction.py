@@ -121,12 +121,12 @@ REFUSED_ANSWERS: dict[str, tuple[bytes, str]] = {
 
 
 @pytest.mark.parametrize(("body", "content"), ACCEPTED_ANSWERS.values(), ids=ACCEPTED_ANSWERS)
-def test_whole_files_are_taken(body: bytes, content: bytes) -> None:
+def test_complete_pdfs_are_accepted(body: bytes, content: bytes) -> None:
     """A complete PDF of at most 32 MiB is accepted in each form in which JSON can write it."""
     _check_accepted(body, content)
 
 
-def test_exactly_32_mib_are_taken() -> None:
+def test_a_pdf_of_exactly_32_mib_is_accepted() -> None:
     """A file of exactly 32 MiB, the largest allowed size, is accepted."""
     _check_accepted(make_answer_of_size(LARGEST_PDF_BYTES), make_pdf(LARGEST_PDF_BYTES))
 
@@ -140,7 +140,7 @@ def _check_accepted(body: bytes, content: bytes) -> None:
 
 
 @pytest.mark.parametrize(("body", "reason"), REFUSED_ANSWERS.values(), ids=REFUSED_ANSWERS)
-def test_anything_else_is_not(body: bytes, reason: str) -> None:
+def test_an_incomplete_or_foreign_file_is_not_accepted(body: bytes, reason: str) -> None:
     """A file that is incomplete, not a PDF or of another credit check is not accepted: the outcome has the reason and
     no file."""
     _check_not_accepted(body, reason)
@@ -159,7 +159,7 @@ def _check_not_accepted(body: bytes, reason: str) -> None:
     assert (outcome.kind, outcome.reason, outcome.found) == (OutcomeClass.UNKNOWN, reason, None)
 
 
-def test_evidence_holds_no_file() -> None:
+def test_evidence_has_the_size_without_the_file() -> None:
     """The evidence states the size of the file and doesn't contain its content."""
     outcome = convert_pdf_answer(make_answer(TEXT))
     assert f'"<pdf {len(PDF)} bytes>"' in outcome.evidence
@@ -168,7 +168,7 @@ def test_evidence_holds_no_file() -> None:
     assert TEXT not in convert_pdf_answer(make_raw_answer(f'"{TEXT}","pdf_file_data":"{TEXT}"')).evidence
 
 
-def test_a_file_does_not_disturb_the_detail() -> None:
+def test_a_detail_with_an_unrequested_file_is_read() -> None:
     """A detail answer with an unrequested file, even a damaged one, is still read as a report."""
     outcome = make_detail_converter(12345)(HttpAnswer(200, {}, make_answer("not base64!!"), "hash"))
     assert outcome.kind is OutcomeClass.SUCCEEDED
@@ -186,7 +186,7 @@ def test_an_endless_answer_is_cut_at_the_limit() -> None:
     assert peak < 60 << 20
 
 
-def test_a_large_file_over_the_wire(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_large_pdf_answer_is_read_completely(monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer of 22 MB is read completely. No single call of a parser or decoder gets more than a small part of it,
     because such a call holds the interpreter's lock, and the window's thread would wait for it.
     """

@@ -56,7 +56,7 @@ def test_reads_use_the_documented_addresses() -> None:
         assert server.list_bodies() == [b"", b"", b""]
 
 
-def test_the_protocols_fit() -> None:
+def test_the_adapter_fulfils_its_protocols() -> None:
     """AlarmBox's adapter fulfils the protocols of a vendor and of a reader, and both state the same capabilities."""
     vendor: CreditCheckProvider = make_alarmbox("https://api.alarmbox.jp")
     reader: CreditCheckReader = vendor.make_reader()
@@ -127,7 +127,7 @@ def test_a_bug_in_the_transport_is_unknown(error: type[Exception], monkeypatch: 
 
 
 @pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
-def test_a_person_may_interrupt(stop: type[BaseException], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_passes_through_the_adapter(stop: type[BaseException], monkeypatch: pytest.MonkeyPatch) -> None:
     """The adapter lets an exception that ends the process pass. The caller's journal knows that the call had
     begun."""
 
@@ -139,7 +139,7 @@ def test_a_person_may_interrupt(stop: type[BaseException], monkeypatch: pytest.M
         make_alarmbox("http://127.0.0.1:1").buy_check(REQUEST)
 
 
-def test_turns_are_waited_for_one_by_one() -> None:
+def test_each_request_waits_for_its_turn() -> None:
     """Each request, a refresh of tokens included, waits for one turn immediately before it is sent."""
     turns = CountingRateLimiter()
     with serve_scripts(make_answer_script(200, PURCHASED_ANSWER)) as server:

@@ -364,14 +364,14 @@ def test_an_answer_without_a_usable_id_is_unknown(body: bytes, why: str) -> None
     assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, why, None)
 
 
-def test_evidence_is_the_answer() -> None:
+def test_evidence_has_text_status_and_hash_of_the_answer() -> None:
     """The text, the status and the hash of the answer are kept as evidence, also of a refusal."""
     outcome = buy_with_answer({"message": "契約がありません"}, 403)
     assert "契約がありません" in outcome.evidence
     assert len(outcome.sha256) == 64
 
 
-def test_evidence_is_bounded() -> None:
+def test_evidence_keeps_the_beginning_of_a_long_answer() -> None:
     """Of a long answer the first 65,536 characters are kept as evidence."""
     assert len(buy_with_answer("字" * 200_000, 500).evidence) == 65_536
 
@@ -563,7 +563,7 @@ def test_a_header_that_excludes_pages_leaves_the_list_whole(name: str, value: st
     assert (outcome.kind, len(outcome.found or ())) == (Kind.SUCCEEDED, 1)
 
 
-def test_1xx_is_no_answer() -> None:
+def test_a_status_100_is_skipped() -> None:
     """A status 100 before the answer is skipped."""
     outcome, _ = call_provider(
         CALL_BY_NAME["purchase"],

@@ -154,7 +154,9 @@ def test_a_refresh_with_a_lost_answer_is_repeated(control: SandboxControl, token
     assert control.count_charges() == 1
 
 
-def test_desks_that_refresh_at_once(control: SandboxControl, tokens: MemoryTokens) -> None:
+def test_simultaneous_refreshes_of_desks_charge_each_purchase_once(
+    control: SandboxControl, tokens: MemoryTokens
+) -> None:
     """Eight desks find the same expired token at the same time: all of them can buy afterwards, and each is charged
     once.
     """
@@ -168,7 +170,7 @@ def test_desks_that_refresh_at_once(control: SandboxControl, tokens: MemoryToken
     assert control.read_ledger()["total"] == 9
 
 
-def test_short_lived_tokens(control: SandboxControl, tokens: MemoryTokens) -> None:
+def test_a_short_lived_token_is_renewed_before_each_call(control: SandboxControl, tokens: MemoryTokens) -> None:
     """A token with a lifetime below the margin is renewed before each call and still accepted."""
     control.change_settings(access_token_seconds=60)
     box = make_adapter(control.url, tokens)

@@ -88,7 +88,7 @@ def test_a_401_leads_to_one_refresh_and_one_retry() -> None:
     assert tokens.log == ["exchange rt-1", "stored at-2"]
 
 
-def test_a_second_401_is_the_end() -> None:
+def test_a_second_401_ends_the_call_as_auth() -> None:
     """A second 401 with a new token has the outcome AUTH; the adapter doesn't send a third request."""
     with serve_scripts(UNAUTHORISED, NEW_TOKENS_ANSWER, UNAUTHORISED) as server:
         outcome = make_alarmbox(server.url).buy_check(REQUEST)
@@ -161,7 +161,7 @@ def test_invalid_grant_requires_a_new_authorisation() -> None:
         assert server.list_paths() == [TOKEN_REQUEST_LINE]
 
 
-def test_no_pair_and_no_first_token() -> None:
+def test_a_call_without_an_authorisation_is_auth_and_unsent() -> None:
     """No authorisation has been made yet: the outcome is AUTH, and nothing is sent."""
     with serve_scripts(PURCHASED_SCRIPT) as server:
         outcome = make_alarmbox(server.url, tokens=MemoryTokens(None)).buy_check(REQUEST)
@@ -254,7 +254,7 @@ def test_other_refusals_are_not_repeated(script: Script, kind: OutcomeClass, rea
 
 
 @pytest.mark.parametrize(("script", "kind", "reason"), REFUSALS.values(), ids=REFUSALS)
-def test_no_token_after_a_401_is_auth(script: Script, kind: OutcomeClass, reason: str) -> None:
+def test_a_failed_refresh_after_a_401_is_auth(script: Script, kind: OutcomeClass, reason: str) -> None:
     """After a 401, which bought nothing, each failure of the refresh has the outcome AUTH."""
     with serve_scripts(UNAUTHORISED, script) as server:
         outcome = make_alarmbox(server.url).buy_check(REQUEST)
@@ -288,7 +288,7 @@ class BrokenTokenStore(MemoryTokens):
         (MemoryError(), "internal_error"),
     ],
 )
-def test_a_keeper_that_fails_never_raises(error: Exception, reason: str) -> None:
+def test_a_failing_token_store_raises_nothing(error: Exception, reason: str) -> None:
     """The store of tokens fails: before sending, the outcome is "never sent", after a 401 it is AUTH. The adapter
     raises no exception."""
     with serve_scripts(PURCHASED_SCRIPT) as server:

@@ -90,7 +90,7 @@ def test_a_cut_text_never_decrypts_to_the_whole_text(sealed: str, data: st.DataO
 
 
 @given(st.binary(max_size=64) | st.text(max_size=64))
-def test_garbage_is_never_an_accident(garbage: bytes | str) -> None:
+def test_decryption_of_any_text_raises_only_its_own_error(garbage: bytes | str) -> None:
     """The decryption of any bytes or text returns a text or raises DecryptionFailed, and no other error."""
     given_text = garbage.hex() if isinstance(garbage, bytes) else garbage
     try:

@@ -86,7 +86,7 @@ def test_a_good_callback_is_read_whole() -> None:
     assert len(found.sha256) == 64
 
 
-def test_repeats_are_one_event() -> None:
+def test_repeated_callbacks_have_one_event_id() -> None:
     """Callbacks with the same order, payment and code have the same event id, whatever else differs."""
     first = parse_body(BODY)
     again = parse_body(sign_fields(make_changed_fields({"surchargeAmount": 1})))
@@ -94,7 +94,7 @@ def test_repeats_are_one_event() -> None:
     assert first.event_id == again.event_id != later.event_id
 
 
-def test_every_flipped_bit_refuses() -> None:
+def test_a_callback_with_a_flipped_bit_is_refused() -> None:
     """A callback with one changed bit of the encrypted text is refused, unless the change concerns nothing that is
     signed or read."""
     head, _, sealed = BODY.partition(b"encData=")
@@ -126,7 +126,7 @@ def test_a_good_callback_that_is_too_large_is_refused_unopened() -> None:
     assert (found.merchant_payment_id, found.evidence) == (None, f"{len(large)} bytes")
 
 
-def test_every_cut_refuses() -> None:
+def test_a_truncated_callback_is_refused() -> None:
     """A truncated callback is refused wherever it was cut."""
     assert all(is_refused(parse_body(BODY[: len(BODY) - cut])) for cut in range(1, 200))
     assert is_refused(parse_body(BODY + b"00" * 16))

@@ -37,7 +37,7 @@ PLAINTEXT_BY_VECTOR = {v["id"]: v["plaintext"] for v in VECTORS["ndps_aes"]}
 DAY = date(2026, 11, 20)
 
 
-def test_the_published_messages() -> None:
+def test_requests_equal_the_published_messages() -> None:
     """The requests for a token, a refund and the status of refunds are those of the vectors, character by
     character."""
     assert make_auth_text(MERCHANT, ATOM_REQUEST) == PLAINTEXT_BY_VECTOR["ndps-c-auth"]

@@ -302,7 +302,7 @@ NO_MESSAGES = [
 
 
 @pytest.mark.parametrize("text", NO_MESSAGES)
-def test_opened_and_unreadable_is_unknown(text: str) -> None:
+def test_a_decrypted_text_that_is_no_message_is_unknown(text: str) -> None:
     """A decrypted text that is no message leaves the outcome unknown."""
     for call in AtomCall:
         outcome = convert_fields(call, text)
@@ -332,7 +332,7 @@ def test_all_facts_of_a_payment_are_read() -> None:
     assert outcome.found.is_bookable
 
 
-def test_a_time_of_payment_without_end() -> None:
+def test_a_payment_time_without_end_is_not_accepted() -> None:
     """9999-12-31 isn't accepted as a time of payment, because no deadline can be computed from it; the next time in
     the answer is used."""
     found = convert_verification(make_attempt(pay={"txnCompleteDate": "9999-12-31 23:59:59"})).found
@@ -489,7 +489,7 @@ def test_an_amount_is_read_in_each_of_its_forms(amount: object) -> None:
     assert convert_verification(make_attempt(pay={"amount": amount})).kind is S
 
 
-def test_a_success_that_says_nothing_else() -> None:
+def test_a_success_without_further_fields_is_not_booked() -> None:
     """A success code without further fields means that the payment is paid, but it can't be booked."""
     outcome = convert_fields(AtomCall.PAYMENT, {"payInstrument": make_details("OTS0000")})
     assert outcome.kind is S
@@ -549,7 +549,7 @@ UNCONFIRMED_ANSWERS: dict[str, tuple[Fields, Fields, str]] = {
 
 
 @pytest.mark.parametrize(("change", "pay", "why"), UNCONFIRMED_ANSWERS.values(), ids=UNCONFIRMED_ANSWERS)
-def test_a_refund_that_is_not_confirmed(change: Fields, pay: Fields, why: str) -> None:
+def test_a_refund_answer_with_a_foreign_field_is_unknown(change: Fields, pay: Fields, why: str) -> None:
     """An answer to a refund with a field of another refund has an unknown outcome."""
     outcome = convert_refund_initiation(change, pay)
     assert (outcome.kind, outcome.reason) == (U, why)
@@ -577,7 +577,7 @@ def convert_refund_list(*refunds: Fields, shape: str = "object") -> Outcome[Refu
 
 
 @pytest.mark.parametrize("shape", ["object", "list", "nested"])
-def test_every_remark_in_every_shape(shape: str) -> None:
+def test_the_remark_decides_in_each_form_of_the_list(shape: str) -> None:
     """The remark decides, whatever the form of the list; blanks and small letters in it are ignored."""
     kinds = {
         "REFUND INITIATED": P, "REFUND PENDING": P, "REFUND PROCESSED": S, "REFUND FAILED": F, "REFUND REJECTED": F,
@@ -687,7 +687,7 @@ def test_the_sum_may_be_in_rupees_or_paise(amount: object) -> None:
 
 
 @pytest.mark.parametrize("amount", [150, 15051, 1505, 1.505, True, "15050", [], -150.5])
-def test_a_refund_of_another_sum(amount: object) -> None:
+def test_a_listed_refund_of_another_amount_is_unknown(amount: object) -> None:
     """A listed refund whose amount is wrong both in rupees and in paise has an unknown outcome."""
     assert convert_refund_list({"refundAmt": amount}).kind is U
 
@@ -711,7 +711,7 @@ def test_an_unclear_list_of_refunds_settles_nothing() -> None:
         assert convert_fields(AtomCall.REFUND_STATUS, {"payInstrument": fields}).reason == "unreadable"
 
 
-def test_all_refunds_of_a_payment() -> None:
+def test_the_list_has_each_refund_of_a_payment_once() -> None:
     """The list contains each refund that Atom has made or may make, once. A key that can't be an id makes the list
     unusable."""
 

@@ -151,7 +151,7 @@ def test_a_gate_that_fails_means_never_sent(case: Case, error: Exception, reason
         assert server.connections == 0
 
 
-def test_reads_do_not_buy(case: Case) -> None:
+def test_a_reader_cannot_buy(case: Case) -> None:
     """The reader of a provider has no method to buy, and sends GET requests only."""
     with serve_scripts(make_answer_script(200, case.bought)) as server:
         reader: CreditCheckReader = case.open(server.url, CountingRateLimiter()).make_reader()
@@ -198,7 +198,7 @@ def test_a_company_without_a_name_is_not_searched() -> None:
         assert server.connections == 0
 
 
-def test_silence_and_drips_end() -> None:
+def test_an_answer_that_never_ends_is_unknown() -> None:
     """A provider whose answer never ends leaves the outcome UNKNOWN at the end of the time budget, divided by the
     time scale."""
     for script in (make_hang_script(), make_drip_script(make_http_answer(200, PURCHASED_ANSWER), 0.02)):

@@ -153,14 +153,14 @@ def test_every_row_of_failures_has_its_reason(error: BaseException, reason: str,
     assert classify_exception(error) == (expected, reason, sent)
 
 
-def test_context_is_never_walked() -> None:
+def test_the_class_of_a_failure_ignores_its_context() -> None:
     """The class of an exception doesn't depend on the exception that was being handled when it was raised."""
     for error in (ConnectionResetError(), requests.exceptions.ReadTimeout("x"), RuntimeError("x")):
         error.__context__ = NAME_RESOLUTION_ERROR
         assert classify_exception(error)[0] is OutcomeClass.UNKNOWN
 
 
-def test_a_chain_that_loops_ends() -> None:
+def test_a_circular_chain_of_causes_ends() -> None:
     """Exceptions that name each other as cause don't make an endless loop."""
     first, second = RuntimeError("a"), RuntimeError("b")
     first.__cause__, second.__cause__ = second, first

@@ -81,7 +81,7 @@ def test_a_refused_connection_has_sent_nothing() -> None:
     assert read_failure(make_transport(f"http://127.0.0.1:{port}")) == make_unsent_failure("not_connected")
 
 
-def test_name_not_resolved() -> None:
+def test_an_unresolved_host_name_sends_nothing() -> None:
     """If the host name doesn't exist, nothing was sent."""
     assert read_failure(make_transport("https://nothing.invalid")) == make_unsent_failure("name_not_resolved")
 
@@ -164,7 +164,9 @@ def _fail_to_start_socket_guard(*_: object, **__: object) -> None:
 
 
 @pytest.mark.parametrize("interrupt", [KeyboardInterrupt, SystemExit])
-def test_a_person_may_interrupt(interrupt: Callable[[], BaseException], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_interrupt_passes_through_the_transport(
+    interrupt: Callable[[], BaseException], monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Ctrl-C isn't treated as an answer of the provider: the exception passes."""
 
     def raise_interrupt(*_: object) -> None:

@@ -177,7 +177,7 @@ def test_reset_after_the_whole_body_spoils_nothing() -> None:
         assert send_purchase(make_transport(server.url)).status == 200
 
 
-def test_read_timeout_within_the_body() -> None:
+def test_silence_within_the_body_is_a_read_timeout() -> None:
     """Silence within the body has the outcome of a read timeout, although the library calls it a connection error."""
     with serve_scripts(make_hang_script(WHOLE_ANSWER[:-5])) as server, pytest.raises(TransportFailure) as caught:
         send_purchase(make_transport(server.url), read_timeout=0.1)

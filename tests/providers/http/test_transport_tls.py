@@ -25,7 +25,7 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> CertificateAuthority:
     return CertificateAuthority(tmp_path_factory.mktemp("certificates"))
 
 
-def test_tls_with_a_trusted_authority(authority: CertificateAuthority) -> None:
+def test_a_server_with_a_trusted_certificate_is_called(authority: CertificateAuthority) -> None:
     """A server with a trusted chain and the right name is called."""
     with serve_scripts(make_answer_script(200, BODY), tls=authority.make_server_context("127.0.0.1")) as server:
         assert send_purchase(make_transport(server.url, tls_context=authority.make_trusting_context())).status == 200
@@ -55,7 +55,7 @@ def test_tls_of_another_host_or_time_means_never_sent(
         assert server.requests == []
 
 
-def test_plain_http_where_tls_was_expected() -> None:
+def test_a_server_without_tls_gets_no_request() -> None:
     """If the server speaks no TLS, the handshake fails before the first byte of the request."""
     with serve_scripts(make_answer_script(200, BODY)) as server:
         line = make_transport(f"https://127.0.0.1:{server.port}")

@@ -197,7 +197,7 @@ def test_a_reader_of_a_provider_moves_no_money(case: Case) -> None:
     assert outcome.found.is_bookable
 
 
-def test_silence_and_drips_end(case: Case) -> None:
+def test_an_answer_that_never_ends_is_unknown(case: Case) -> None:
     """An answer that never ends leaves the outcome UNKNOWN at the end of the time budget, divided by the time
     scale."""
     for script in (make_hang_script(), make_drip_script(case.accepts, 0.02)):
@@ -238,7 +238,7 @@ def test_impossible_ids_are_not_sent(case: Case, bad: str) -> None:
         assert (outcome.kind, outcome.reason, outcome.sent) == (expected, "bad_id", SendingCertainty.NO)
 
 
-def test_sums_that_cannot_be_are_not_sent(case: Case) -> None:
+def test_impossible_amounts_are_not_sent(case: Case) -> None:
     """An amount of 0 or in another currency is neither requested nor refunded."""
     currency = case.order.amount.currency
     foreign = {"JPY": "INR", "INR": "JPY"}[currency]
@@ -346,7 +346,7 @@ def test_a_read_with_an_answer_is_not_repeated(code: str) -> None:
         assert server.connections == 1
 
 
-def test_pauses_double_and_end() -> None:
+def test_pauses_between_reads_double_up_to_a_minute() -> None:
     """The pauses between repeated reads are 2, 4, 8 … up to 60 seconds, up to a quarter less at random, and divided
     by the time scale. Together they stay within the limit."""
     assert [RetryLimits().compute_pause_seconds(asked, 1.0) for asked in range(1, 8)] == [2, 4, 8, 16, 32, 60, 60]

@@ -175,7 +175,7 @@ OWN_ROWS: list[tuple[PayPayCall, int, str, Kind]] = [
 ]
 
 
-def test_the_rows_below_are_all_rows() -> None:
+def test_each_row_of_the_tables_is_tested() -> None:
     """Each row of the tables is tested here."""
     assert {row[:3] for row in OWN_ROWS} == set(VERDICTS_BY_CALL_AND_CODE)
     assert {row[:2] for row in COMMON_ROWS} == set(VERDICTS_OF_ALL_CALLS)
@@ -386,7 +386,7 @@ UNREADABLE_BODIES = {
     "call", [PayPayCall.REFUND, PayPayCall.REFUND_STATUS, PayPayCall.PAYMENT, PayPayCall.CREATE_CODE]
 )
 @pytest.mark.parametrize("body", UNREADABLE_BODIES.values(), ids=UNREADABLE_BODIES)
-def test_unreadable_is_unknown(call: PayPayCall, body: bytes) -> None:
+def test_an_unreadable_answer_is_unknown(call: PayPayCall, body: bytes) -> None:
     """An answer that can't be read in exactly one way is UNKNOWN."""
     outcome = convert_answer(call, 200, body)
     assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, "unreadable", None)
@@ -591,7 +591,7 @@ def test_all_facts_of_a_payment_code_are_read() -> None:
         ({"codeId": "a b"}, "bad_id"),
     ],
 )
-def test_a_code_for_something_else(change: dict[str, object], why: str) -> None:
+def test_a_code_for_another_order_or_amount_is_not_shown(change: dict[str, object], why: str) -> None:
     """A code with another amount or order than requested is not shown to the payer."""
     outcome = convert_answer(PayPayCall.CREATE_CODE, 201, make_paypay_json("SUCCESS", CODE | change))
     assert (outcome.kind, outcome.reason, outcome.found) == (Kind.UNKNOWN, why, None)

@@ -74,7 +74,7 @@ def test_a_paypay_payment_is_followed_from_code_to_refund(control: SandboxContro
     assert (truth["refunded_minor"], truth["left_minor"]) == (3300, 0)
 
 
-def test_paypay_the_same_key_is_the_same_refund(control: SandboxControl) -> None:
+def test_a_refund_sent_again_with_its_key_is_one_refund(control: SandboxControl) -> None:
     """A refund that is sent again with its key gets its present state, and the ledger has one refund."""
     meeting = AdaptersAtSandbox(control)
     assert meeting.paypay.refund(meeting.order).kind is OutcomeClass.PENDING
@@ -97,7 +97,7 @@ def test_paypay_cancels_a_payment(control: SandboxControl) -> None:
     assert meeting.paypay.read_payment(PaymentQuestion(NUMBER)).kind is OutcomeClass.FAILED_DEFINITE
 
 
-def test_paypay_windows_are_the_providers(control: SandboxControl) -> None:
+def test_paypay_refuses_one_second_after_the_computed_windows(control: SandboxControl) -> None:
     """A payment can be refunded and cancelled until the last second that the program computes; a second later PayPay
     refuses it."""
     meeting = AdaptersAtSandbox(control)
@@ -130,7 +130,7 @@ def test_paypay_refunds_until_the_end_of_the_window(control: SandboxControl) -> 
     assert make_paypay(control.url, clock=hand).refund(meeting.order).kind is OutcomeClass.PENDING
 
 
-def test_paypay_other_ways(control: SandboxControl) -> None:
+def test_unusual_payment_codes_have_their_outcomes(control: SandboxControl) -> None:
     """Codes that are paid, deleted or made twice, payments without a code, and unknown payments have their
     outcomes."""
     now = SystemClock().now()
@@ -164,7 +164,7 @@ def test_paypay_other_ways(control: SandboxControl) -> None:
         assert vendor.read_payment(PaymentQuestion(f"P-{state}")).kind is expected, state
 
 
-def test_paypay_refusals_of_refunds(control: SandboxControl) -> None:
+def test_paypay_refuses_impossible_refunds(control: SandboxControl) -> None:
     """The simulated PayPay refuses refunds as the real one does: too much, not paid, similar, too many, not in the
     contract, unknown.
     """
@@ -216,7 +216,7 @@ def test_paypay_refuses_wrong_credentials_as_auth(control: SandboxControl, wrong
     assert control.payments_control.read_refunds() == []
 
 
-def test_paypay_clock_that_is_wrong(control: SandboxControl) -> None:
+def test_paypay_refuses_calls_of_a_wrong_clock(control: SandboxControl) -> None:
     """If the desk's clock differs by two minutes, each call is refused and nothing happens."""
     meeting = AdaptersAtSandbox(control)
     control.change_settings(advance_seconds=121)
@@ -248,13 +248,13 @@ def test_paypay_sends_notices_with_stable_event_ids(control: SandboxControl) -> 
 
 
 @pytest.mark.parametrize("state", ["authorized", "paid", "cancelled", "expired", "failed"])
-def test_paypay_notices_of_each_state(control: SandboxControl, state: str) -> None:
+def test_a_notice_of_each_state_is_read(control: SandboxControl, state: str) -> None:
     """The notice of each state that PayPay reports is understood."""
     control.payments_control.register_payment("paypay", NUMBER, 500, state)
     assert isinstance(read_notice(make_notice(control, NUMBER)), TransactionHint)
 
 
-def test_paypay_other_notices(control: SandboxControl) -> None:
+def test_other_notices_are_set_aside_or_refused(control: SandboxControl) -> None:
     """Notices with unknown states and kinds are set aside, incomplete ones are refused, and the announcement of a
     daily file is recognised."""
     AdaptersAtSandbox(control)

@@ -62,7 +62,7 @@ def test_the_event_id_depends_on_payment_state_time_and_amount() -> None:
         {"merchant_order_id": "a b"}, {"order_id": None},
     ],
 )  # fmt: skip
-def test_an_odd_hint_is_still_followed(change: dict[str, object]) -> None:
+def test_a_hint_with_unusual_fields_is_accepted(change: dict[str, object]) -> None:
     """A hint that names a payment is accepted, and its other unusual fields are ignored."""
     found = read_hint(change)
     assert found.payment_id or found.merchant_payment_id
@@ -90,7 +90,7 @@ def test_malformed_bodies_are_refused(body: bytes) -> None:
         read_notice(body)
 
 
-def test_nesting_has_a_limit() -> None:
+def test_a_notice_nested_too_deeply_is_refused() -> None:
     """A notice with the largest allowed nesting is read, and one with one more level is refused, whatever Python's
     own limit is.
     """
@@ -105,7 +105,7 @@ def test_nesting_has_a_limit() -> None:
 @pytest.mark.parametrize(
     "said", [{"notification_type": "Transaction", "state": "NEW", "order_id": "1"}, {"notification_type": "x"}]
 )
-def test_unknown_kinds_are_well_formed(said: dict[str, object]) -> None:
+def test_a_notice_of_an_unknown_kind_is_accepted(said: dict[str, object]) -> None:
     """A notice of an unknown kind or state is accepted as well-formed."""
     assert isinstance(read_notice(json.dumps(said).encode()), OtherHint)
 
@@ -114,7 +114,7 @@ ANY_JSON_VALUE = st.recursive(st.none() | st.booleans() | st.integers() | st.tex
 
 
 @given(ANY_JSON_VALUE)
-def test_no_value_breaks_the_reading(value: object) -> None:
+def test_a_notice_with_any_value_is_read_or_refused(value: object) -> None:
     """A notice with any value in any field is read or refused."""
     for name in NOTICE_PAYLOAD:
         try:

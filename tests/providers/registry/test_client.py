@@ -163,7 +163,7 @@ def test_refusals_have_their_classes(status: int, kind: OutcomeClass) -> None:
     [make_hang_script(), make_drip_script(make_http_answer(200, make_answer(LINE)), every=0.3)],
     ids=["no answer", "a slow answer"],
 )
-def test_a_wait_ends(script: Script) -> None:
+def test_a_read_and_a_call_have_time_limits(script: Script) -> None:
     """A read ends after half a minute of silence, and a whole call after two minutes; here the time runs 100 times as
     fast."""
     with serve_scripts(script) as server:

@@ -55,7 +55,7 @@ def test_content_is_the_same_at_every_start(caller: Caller, control: SandboxCont
     assert caller.make_authorized_caller().buy_check().check == before
 
 
-def test_the_dummy_numbers_of_a_test_account(caller: Caller) -> None:
+def test_dummy_numbers_have_fixed_results(caller: Caller) -> None:
     """The corporation numbers of AlarmBox's test account have fixed results."""
     results = [caller.buy_check(f"000000000000{n}").check["result"] for n in (1, 2, 3)]
     assert results == ["ok", "hold", "ng"]
@@ -150,7 +150,7 @@ def test_a_test_adds_checks_bought_elsewhere(caller: Caller, control: SandboxCon
     assert caller.buy_check().check["credit_check_id"] == 100_002
 
 
-def test_status_of_a_purchase_is_a_setting(caller: Caller, control: SandboxControl) -> None:
+def test_a_setting_chooses_the_status_of_a_purchase(caller: Caller, control: SandboxControl) -> None:
     """The HTTP status of a purchase is a setting, because AlarmBox's public notes state 200 and 201."""
     control.change_settings(purchase_status=200)
     assert caller.buy_check().status == 200

@@ -33,7 +33,7 @@ def test_companies_have_all_results() -> None:
     assert results.count("ok") > results.count("hold") > results.count("ng") > 50
 
 
-def test_a_reader_opens_the_report() -> None:
+def test_the_report_is_a_valid_pdf() -> None:
     """The report is a valid PDF of two pages with the corporation number, and each revision is a different file."""
     first = pdf.make_report_pdf("1180301018771", 100_001, 1, "2026-11-20", "ok")
     cover, details = read_pdf_text(first)
@@ -42,7 +42,7 @@ def test_a_reader_opens_the_report() -> None:
     assert first != pdf.make_report_pdf("1180301018771", 100_001, 2, "2026-11-20", "ok")
 
 
-def test_cross_reference_table_is_right() -> None:
+def test_the_cross_reference_table_has_the_right_offsets() -> None:
     """Every offset in the cross-reference table of the sandbox's PDF is the position of its object."""
     file = pdf.make_pdf_of_pages([["one"], ["two (with brackets) \\"], ["three"]])
     start = int(file.rsplit(b"startxref\n", 1)[1].split()[0])

@@ -141,7 +141,7 @@ def test_auth_refuses_wrong_credentials_and_contents(
     assert control.payments_control.read_ledger()["payments"] == []
 
 
-def test_auth_with_several_products(atom: AtomCaller) -> None:
+def test_auth_accepts_products_that_add_up_to_the_price(atom: AtomCaller) -> None:
     """AUTH accepts a list of products if their amounts add up to the price."""
     rows = [{"prodName": "NSE", "prodAmount": "200.00"}, {"prodName": "NSE", "prodAmount": "300.00"}]
     assert atom.start_payment(product=None, prodDetails=rows).status == 200

@@ -70,7 +70,7 @@ def test_hanging_calls_end_with_their_time(caller: Caller, control: SandboxContr
     assert caller.buy_check().status == 201
 
 
-def test_late_charge_after_an_answer(caller: Caller, control: SandboxControl) -> None:
+def test_a_fault_charges_after_its_answer(caller: Caller, control: SandboxControl) -> None:
     """The caller gets the status at once; the charge follows later."""
     control.add_fault("late_charge:503", call="purchase")
     assert caller.buy_check().status == 503
@@ -83,7 +83,9 @@ def test_late_charge_after_an_answer(caller: Caller, control: SandboxControl) ->
     assert control.wait_until_reached(charges=2)
 
 
-def test_release_can_choose(caller: Caller, control: SandboxControl, executor: ThreadPoolExecutor) -> None:
+def test_a_release_answers_only_calls_of_its_number(
+    caller: Caller, control: SandboxControl, executor: ThreadPoolExecutor
+) -> None:
     """A release with a corporation number answers only the calls about that number."""
     control.add_fault("hang", call="purchase", times="always")
     one, other = (

@@ -215,7 +215,7 @@ def test_a_fault_refreshes_without_rotating_the_refresh_token(caller: Caller, co
     assert caller.request_token(pair["refresh_token"]).status == 200
 
 
-def test_no_access_token(sandbox: Sandbox, control: SandboxControl) -> None:
+def test_a_fault_refreshes_without_an_access_token(sandbox: Sandbox, control: SandboxControl) -> None:
     """A refresh is answered with success but without an access token."""
     control.add_fault("no_access_token")
     answer = Caller(sandbox).request_token()

@@ -66,7 +66,7 @@ def test_a_fault_per_number_counts_each_number_separately(caller: Caller, contro
     ]
 
 
-def test_first_rule_decides(caller: Caller, control: SandboxControl) -> None:
+def test_the_oldest_matching_rule_is_used(caller: Caller, control: SandboxControl) -> None:
     """Of several matching rules the oldest one is used; when it is used up, the next one is."""
     control.add_faults({"action": "status:500", "call": "purchase"}, {"action": "status:502", "call": "purchase"})
     assert buy_and_list_statuses(caller, NUMBER, NUMBER, NUMBER) == [500, 502, 201]
@@ -91,7 +91,7 @@ def test_rules_are_listed_and_removed(caller: Caller, control: SandboxControl) -
     assert caller.buy_check().status == 201
 
 
-def test_chance_is_repeatable(caller: Caller, control: SandboxControl) -> None:
+def test_random_faults_depend_on_seed_and_number_alone(caller: Caller, control: SandboxControl) -> None:
     """Whether a random fault hits depends on the seed and the corporation number, not on the order of the calls."""
     numbers = [f"{n:013d}" for n in range(60)]
 
@@ -107,7 +107,7 @@ def test_chance_is_repeatable(caller: Caller, control: SandboxControl) -> None:
     assert 10 < sum(status != 201 for status in first.values()) < 40
 
 
-def test_chance_can_be_limited(caller: Caller, control: SandboxControl) -> None:
+def test_random_faults_hit_a_limited_number_of_calls(caller: Caller, control: SandboxControl) -> None:
     """With `times` a random fault hits at most that many calls."""
     control.add_random_faults("status:500", seed=1, rate=1.0, times=2)
     assert buy_and_list_statuses(caller, NUMBER, NUMBER, NUMBER) == [500, 500, 201]
@@ -123,7 +123,7 @@ def test_chance_can_be_limited(caller: Caller, control: SandboxControl) -> None:
         ("{", 400),
     ],
 )
-def test_fault_in_the_request_itself(caller: Caller, header: str, status: int) -> None:
+def test_a_request_header_chooses_a_fault(caller: Caller, header: str, status: int) -> None:
     """A client chooses a fault by a header of its request. A fault that doesn't apply to the call is ignored."""
     answer = caller.send_request(
         "POST",
@@ -155,14 +155,14 @@ def test_fault_in_the_request_itself(caller: Caller, header: str, status: int) -
         {},
     ],
 )
-def test_rules_that_cannot_be_meant(control: SandboxControl, rule: dict[str, Any]) -> None:
+def test_contradictory_rules_are_refused(control: SandboxControl, rule: dict[str, Any]) -> None:
     """A contradictory rule is refused with a reason, and with it all other rules of the same request."""
     with pytest.raises(SandboxError):
         control.add_faults({"action": "reset"}, rule)
     assert control.read_state()["rules"] == []
 
 
-def test_sandboxes_do_not_mix(sandbox: Sandbox, control: SandboxControl) -> None:
+def test_two_sandboxes_have_separate_rules_and_ledgers(sandbox: Sandbox, control: SandboxControl) -> None:
     """Two sandboxes in one process have separate rules and ledgers."""
     from console.sandbox import start_sandbox
 

@@ -62,7 +62,7 @@ def test_a_fault_answers_with_a_failure_status(
     assert not any(charge.delivered for charge in sandbox.ledger.list_charges_of_number())
 
 
-def test_reset_is_a_real_reset(caller: Caller, control: SandboxControl) -> None:
+def test_a_reset_reaches_the_client_as_econnreset(caller: Caller, control: SandboxControl) -> None:
     """The client's socket gets ECONNRESET, not an orderly end of the connection."""
     control.add_fault("reset")
     with socket.create_connection(("127.0.0.1", caller.port), timeout=PATIENCE_SECONDS) as line:

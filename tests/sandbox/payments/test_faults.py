@@ -147,7 +147,7 @@ def test_a_fault_can_answer_with_each_code_of_atom(desk: SandboxGateways, result
     assert desk.control.payments_control.read_refunds() == []
 
 
-def test_results_of_ones_own(desk: SandboxGateways) -> None:
+def test_a_fault_sets_results_outside_of_the_tables(desk: SandboxGateways) -> None:
     """A fault can set statuses, code ids and codes that are in no table."""
     desk.control.add_fault("result:SERVICE_ERROR", call="paypay_refund", fields={"status": 503, "codeId": "1"})
     answer = desk.make_named_call("paypay_refund")
@@ -160,7 +160,7 @@ def test_results_of_ones_own(desk: SandboxGateways) -> None:
 
 
 @pytest.mark.parametrize("action", ["result", "result:", "result:lower", "other_order:1", "refund_twice:X"])
-def test_codes_that_are_none(desk: SandboxGateways, action: str) -> None:
+def test_a_fault_with_an_unknown_code_is_refused(desk: SandboxGateways, action: str) -> None:
     """A fault with an unknown code, or for a call that can't have it, is refused with a reason."""
     with pytest.raises(SandboxError):
         desk.control.add_fault(action)
@@ -284,6 +284,6 @@ def test_a_rule_matches_refunds_by_their_payment(desk: SandboxGateways) -> None:
     assert (desk.make_named_call("paypay_refund").status, desk.make_named_call("atom_refund").status) == (200, 500)
 
 
-def test_table_names_real_calls() -> None:
+def test_each_call_of_a_fault_is_made_by_a_test() -> None:
     """Each call that a fault names is made by a test here."""
     assert {*PAYPAY_CALLS, *ATOM_CALLS} >= {c for name in COVERED_FAULTS for c in FAULT_BY_NAME[name].calls}

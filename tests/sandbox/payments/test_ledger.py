@@ -85,7 +85,7 @@ def test_money_is_conserved(provider: str, seed: int) -> None:
         assert 0 <= payment.refunded_minor <= payment.accepted_refunds_minor
 
 
-def test_a_repeated_execution_shows() -> None:
+def test_a_refund_made_twice_has_two_ledger_entries() -> None:
     """A refund that the provider made twice has two entries with one key, and the remaining sum is negative."""
     till = RandomLedgerSteps("paypay", 1)
     till.book.move_payment(till.payment, "paid")

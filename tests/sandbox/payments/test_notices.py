@@ -339,7 +339,7 @@ def test_the_address_of_a_daily_file_is_signed_and_expires(sandbox: Sandbox, con
         {"provider": "atom", "number": "P-1", "amount_minor": 1, "at": "2026-11-20T10:00:00"},
     ],
 )
-def test_payments_that_make_no_sense(control: SandboxControl, wanted: dict[str, Any]) -> None:
+def test_contradictory_payments_are_refused(control: SandboxControl, wanted: dict[str, Any]) -> None:
     """The control API refuses a contradictory payment, and a change of a payment that doesn't exist, with a
     reason.
     """

@@ -101,7 +101,7 @@ def test_a_request_that_differs_from_the_signed_one_is_refused(sandbox: Sandbox)
         assert line.send_request("GET", "/v2/codes/payments/A", Authorization=header).status == 401
 
 
-def test_query_beats_header(sandbox: Sandbox) -> None:
+def test_the_merchant_in_the_query_counts(sandbox: Sandbox) -> None:
     """If the query and a header name different merchants, the one in the query counts."""
     signed = make_authorization("GET", "/v2/codes/payments/A", b"")
     path = "/v2/codes/payments/A?assumeMerchant=100000000000000001"

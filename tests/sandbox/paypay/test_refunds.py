@@ -27,7 +27,9 @@ def read_sums(control: SandboxControl) -> tuple[int, int, int]:
     return told["captured_minor"], told["accepted_minor"], told["refunded_minor"]
 
 
-def test_accepted_then_refunded(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
+def test_a_refund_is_accepted_first_and_made_at_the_next_read(
+    paypay: PayPayCaller, control: SandboxControl, paid: str
+) -> None:
     """The first answer says that the refund is accepted and repeats the request; the next read shows that it is
     made."""
     answer = paypay.refund_payment(paid)
@@ -125,7 +127,7 @@ def test_a_wrong_refund_request_is_refused(
     assert control.payments_control.read_refunds() == []
 
 
-def test_ids_that_are_wrong(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
+def test_wrong_ids_are_refused(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
     """An unknown payment is not found. The merchant's payment number in place of PayPay's id gets an internal error.
     An unpaid payment can't be refunded."""
     assert get_status_and_code(paypay.refund_payment("04219999999999999999")) == (404, "RESOURCE_NOT_FOUND")
@@ -170,7 +172,9 @@ def test_several_refunds_of_a_payment_need_a_contract(
     assert get_status_and_code(paypay.refund_payment(paid, 102, "E")) == (403, "MERCHANT_MULTIPLE_REFUND_REJECTED")
 
 
-def test_more_than_captured(paypay: PayPayCaller, control: SandboxControl, paid: str) -> None:
+def test_a_setting_allows_refunds_above_the_captured_amount(
+    paypay: PayPayCaller, control: SandboxControl, paid: str
+) -> None:
     """With a setting of the control API, more than the captured amount can be refunded."""
     control.change_settings(accepts_refunds_above_captured=True)
     assert paypay.refund_payment(paid, 5000).status == 200

@@ -160,7 +160,7 @@ def _make_url(accounts: AccountsByFile, short: str, password: str) -> str:
     return accounts.server.make_url(f"{short}.{accounts.mark}", password, accounts.owner.rpartition("/")[2])
 
 
-def test_every_table_has_been_thought_of() -> None:
+def test_rights_of_roles_name_every_table() -> None:
     """The roles' rights name every table, because a table that no role may read can't be used by the console; and
     they name only columns that exist.
     """
@@ -259,7 +259,7 @@ def test_a_removed_right_ends_on_an_open_connection(accounts: AccountsByFile) ->
     assert accounts.may_execute("x", "pw", READ_OPERATIONS_SQL)
 
 
-def test_the_disabled_do_nothing_any_more(accounts: AccountsByFile) -> None:
+def test_a_disabled_person_cannot_sign_in_or_write(accounts: AccountsByFile) -> None:
     """A disabled person can't sign in and can't write on an open connection. The person's row stays, and a later file
     can enable the account again.
     """
@@ -316,7 +316,7 @@ def _execute_as_op(accounts: AccountsByFile, statement: str) -> int:
         return _read_error_number(lambda: cursor.execute(statement))
 
 
-def test_a_file_from_before_moves_nobody(accounts: AccountsByFile) -> None:
+def test_an_old_account_file_moves_no_acting_person(accounts: AccountsByFile) -> None:
     """An account file without `"acts"` doesn't move an acting person to desk requests: it is refused and names the
     people. A dry run shows which people would move.
     """
@@ -435,7 +435,7 @@ def test_the_schema_account_of_a_mysql_needs_a_right_more(mysql_server: SqlServe
         schema_account.close()
 
 
-def test_a_schema_account_is_nobody(accounts: AccountsByFile) -> None:
+def test_an_account_file_cannot_name_the_schema_account(accounts: AccountsByFile) -> None:
     """An account file can't name the schema account as a person."""
     owner = {"name": accounts.console.database.account_name, "roles": ["approver"], "password_env": "X"}
     with pytest.raises(ConsoleError) as refused:
@@ -443,7 +443,7 @@ def test_a_schema_account_is_nobody(accounts: AccountsByFile) -> None:
     assert refused.value.detail["problem"] == "accounts_schema_account"
 
 
-def test_a_worker_becomes_nobody_else(accounts: AccountsByFile) -> None:
+def test_the_name_of_a_former_worker_is_not_given_to_a_person(accounts: AccountsByFile) -> None:
     """The audit roots of a worker count by its account name, so the name of a former worker can't be given to a
     person, also while the account is disabled.
     """

@@ -77,7 +77,7 @@ def open_with_other_merchant(place: Place, sandbox: Sandbox, person: str = "op-a
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_another_merchants_keys(place: Place, sandbox: Sandbox) -> None:
+def test_keys_of_another_merchant_are_refused(place: Place, sandbox: Sandbox) -> None:
     """With the keys of another merchant PayPay would answer that our payment doesn't exist, so probe, import and
     refund request are refused. A newer key of our own merchant is accepted.
     """
@@ -109,7 +109,7 @@ def test_another_merchants_keys(place: Place, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_another_clients_keys(place: Place, sandbox: Sandbox) -> None:
+def test_keys_of_another_client_are_refused(place: Place, sandbox: Sandbox) -> None:
     """A purchase with the keys of another AlarmBox client would be made for the wrong client, so it is refused."""
     with place.open_desk(sandbox) as console:
         console.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
@@ -122,7 +122,7 @@ def test_another_clients_keys(place: Place, sandbox: Sandbox) -> None:
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_a_worker_takes_nothing(place: Place, sandbox: Sandbox) -> None:
+def test_a_worker_with_keys_of_another_merchant_is_refused(place: Place, sandbox: Sandbox) -> None:
     """A worker with the keys of another merchant is refused when it starts, before it runs a task or takes a desk
     request.
     """

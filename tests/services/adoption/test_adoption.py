@@ -283,7 +283,9 @@ def test_an_adoption_under_traffic_loses_no_row(home: Path, sql_server: SqlServe
     )
 
 
-def test_latecomers_are_ranked_as_well(home: Path, sql_server: SqlServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rows_inserted_during_the_adoption_compete_for_the_claim(
+    home: Path, sql_server: SqlServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Rows that are inserted while the indexes are built are compared with the holder of their claim; the better row
     holds the claim afterwards.
     """

@@ -71,7 +71,7 @@ def read_states(database: Database) -> list[tuple[object, ...]]:
         return [tuple(found) for found in rows]
 
 
-def test_states_that_are_there_are_kept(database: Database, home: Path, url: str) -> None:
+def test_stored_states_are_kept_by_the_adoption(database: Database, home: Path, url: str) -> None:
     """A row with the provider's id becomes a success, whatever its status was. A success without an id waits for a
     person. An error has no further work.
     """
@@ -101,7 +101,7 @@ def test_states_that_are_there_are_kept(database: Database, home: Path, url: str
         assert "it''s theirs" in made["Create Table"]
 
 
-def test_the_desk_on_states_of_others(database: Database, home: Path, url: str) -> None:
+def test_adopted_rows_of_each_state_hold_their_claim(database: Database, home: Path, url: str) -> None:
     """A purchase is refused before anything is sent if an adopted row holds the claim, also if that row is a success
     without an id. An adopted error doesn't hold the claim.
     """
@@ -136,7 +136,7 @@ def test_the_desk_on_states_of_others(database: Database, home: Path, url: str) 
         (", status INT NOT NULL DEFAULT 0", None, "column_taken"),
     ],
 )
-def test_states_that_mean_something_else(
+def test_a_status_column_with_other_words_is_an_obstacle(
     database: Database, home: Path, url: str, more: str, word: str | None, kind: str
 ) -> None:
     """A status column with other words, another type, another default or NULL is an obstacle, also for words that the

@@ -80,7 +80,9 @@ def write_records(scene: CompanyDesks) -> None:
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
-def test_a_day_of_changes(place: Place, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_forty_changes_raise_one_alert_each(
+    place: Place, hand_clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Two workers read a difference with forty changes of watched corporations and a hundred others: each of the
     forty has one alert and one event. Importing again, running again and a newer registry without changes add none.
     """
@@ -348,7 +350,7 @@ def test_a_change_before_the_first_run_raises_an_alert(place: Place, hand_clock:
 
 
 @pytest.mark.engines("sqlite")
-def test_an_import_compares(place: Place, hand_clock: HandClock) -> None:
+def test_an_import_compares_before_and_after_itself(place: Place, hand_clock: HandClock) -> None:
     """An import runs the watch before it, so that records written since the last run are watched, and after it."""
     rows = make_rows(range(2))
     with open_company_desks(place, hand_clock, rows) as scene:
@@ -384,7 +386,7 @@ GARBAGE = (
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_rows_that_cannot_be_read(place: Place, hand_clock: HandClock) -> None:
+def test_unreadable_watched_rows_end_no_run(place: Place, hand_clock: HandClock) -> None:
     """Unreadable rows of `watched_corporations` raise no alert or are compared with newly stored facts; the alerts of
     all other companies are raised.
     """

@@ -39,7 +39,7 @@ def test_a_clock_drift_raises_one_alert_until_it_ends(scene: PaymentDesk) -> Non
 
 
 @pytest.mark.engines("sqlite")
-def test_a_file_has_no_clock(scene: PaymentDesk) -> None:
+def test_an_sqlite_file_raises_no_drift_alert(scene: PaymentDesk) -> None:
     """An SQLite file has no clock of its own, so no drift raises an alert."""
     assert run_drift_alert(scene, 3600.0) == 0
 

@@ -91,7 +91,7 @@ def rules_desk(scene: PaymentDesk, clock: MovedClock) -> AlertRulesDesk:
     return AlertRulesDesk(scene, clock)
 
 
-def test_a_pending_order_of_a_paid_payment(rules_desk: AlertRulesDesk) -> None:
+def test_a_pending_order_of_a_paid_payment_raises_rule_a(rules_desk: AlertRulesDesk) -> None:
     """An order that stays pending although its payment is paid has one alert of rule A after the grace period, and
     not before. The alert closes when the order is paid.
     """
@@ -142,7 +142,7 @@ def test_the_outbox_has_one_event_per_alert_change(rules_desk: AlertRulesDesk) -
     assert [one.resolved_at is not None for one in rules_desk.desk.list_alerts() if one.rule_id == "A"] == [True]
 
 
-def test_an_order_that_is_paid_by_nothing(rules_desk: AlertRulesDesk) -> None:
+def test_a_paid_order_without_a_paid_payment_raises_rule_b(rules_desk: AlertRulesDesk) -> None:
     """The shop's order is paid but its payment isn't (rule B): the advised step is to probe the payment. The alert
     closes when the probe finds that it was paid.
     """
@@ -218,7 +218,7 @@ def test_the_first_acknowledgement_is_stored_with_its_person(rules_desk: AlertRu
     assert rules_desk.scene.count_audit_entries("alert.acknowledged") == 2  # done once, refused once
 
 
-def test_cases_are_listed_too(rules_desk: AlertRulesDesk) -> None:
+def test_the_list_of_alerts_has_cases_too(rules_desk: AlertRulesDesk) -> None:
     """Cases that other services have opened are listed too, each with its record."""
     now = rules_desk.scene.context.now()
     rules_desk.scene.context.write(

@@ -123,7 +123,7 @@ def test_the_latest_step_counts_despite_a_clock_put_back(scene: PaymentDesk, clo
 
 
 @pytest.mark.engines("sqlite")
-def test_put_aside_until_a_moment_or_worse(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_a_snoozed_incident_opens_at_its_time_or_when_worse(scene: PaymentDesk, clock: MovedClock) -> None:
     """A snoozed incident opens at its time, by a new alert of the same cause, or by more affected money; so does a
     resolved one. A person can reopen a resolved one with a reason. No alert and no record changes.
     """

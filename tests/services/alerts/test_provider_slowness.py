@@ -25,7 +25,7 @@ _ALERTS = f"SELECT subject_kind, subject_id, observed, resolved_at IS NULL FROM 
 @pytest.mark.parametrize(
     ("durations", "median"), [([9.0, 9.0], None), ([1.0, 9.0, 2.0], 2.0), ([1.0, 2.0, 4.0, 9.0], 3.0)]
 )
-def test_the_median_of_a_few_calls_says_nothing(durations: list[float], median: float | None) -> None:
+def test_fewer_than_three_calls_have_no_median(durations: list[float], median: float | None) -> None:
     """Fewer than three durations (seconds) have no median: None."""
     assert compute_median_seconds(durations) == median
 

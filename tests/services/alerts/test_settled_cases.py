@@ -36,7 +36,7 @@ def refund_amount(scene: PaymentDesk, payment: int, amount: str) -> None:
     assert scene.console.refunds.read_refund(refund.id).record.state == "completed"
 
 
-def test_an_order_that_could_not_follow_and_does(scene: PaymentDesk) -> None:
+def test_a_case_closes_when_its_order_is_set_to_paid(scene: PaymentDesk) -> None:
     """A paid payment whose order could not be set to paid has a case; it closes when the order is set to paid."""
     payment = pay_changed_order(scene, "total_amount = 4400")
     assert (scene.list_open_rules(), scene.read_payment(payment).work.reason) == (["not_moved"], "not_moved")

@@ -13,7 +13,7 @@ from tests.support.invented import invent_numbers
 from tests.support.places import Place
 
 
-def test_first_and_last_are_those_of_the_list(place: Place, sandbox: Sandbox) -> None:
+def test_first_and_last_entry_cover_all_chains(place: Place, sandbox: Sandbox) -> None:
     """The first and last entry are those with the smallest and the largest id over all chains; two desks write two
     chains.
     """

@@ -214,7 +214,9 @@ def test_bulk_takes_and_notes_have_the_name_of_the_person(place: Place, console:
 # Sizes, stopping, and other people
 
 
-def test_a_few_first_and_then_the_rest(console: Console, vendor: LedgerVendor) -> None:
+def test_a_run_of_the_first_rows_and_a_run_of_all_execute_each_row_once(
+    console: Console, vendor: LedgerVendor
+) -> None:
     """A run of the first three rows and a later run of all rows execute each row once."""
     run = console.bulk.create_run("probe", make_unknown_checks(console, ROW_COUNT))
     few = console.bulk.run(run.id, max_rows=3)
@@ -431,7 +433,7 @@ def _run_or_send_refusal(pipe: object, folder: Path, told: dict[str, str], count
 @pytest.mark.soak
 @pytest.mark.timeout(1800)  # 50 statements a row: a minute and a half alone, many where others use the disk
 @pytest.mark.engines("sqlite")
-def test_ten_thousand_stopped_killed_and_resumed(place: Place) -> None:
+def test_ten_thousand_rows_are_settled_once_after_stops_and_kills(place: Place) -> None:
     """A bulk run of 10,000 rows that is stopped, killed and continued settles each record once."""
     _stop_kill_and_complete(place, 10_000, 5_000, 1_000, "after_bulk_row")
     assert len(count_bought_entries(place)) == 10_000

@@ -28,7 +28,7 @@ def console(place: Place, vendor: LedgerVendor) -> Iterator[Console]:
         yield desk
 
 
-def test_a_plan_of_the_first_few(place: Place, console: Console) -> None:
+def test_a_limited_plan_has_the_totals_of_its_rows(place: Place, console: Console) -> None:
     """A plan that is limited to the first rows has the totals of those rows. Each row has its record, or None where
     the record doesn't exist.
     """
@@ -63,7 +63,7 @@ def test_the_plan_of_a_stopped_run_has_the_remaining_rows(console: Console) -> N
     assert console.bulk.count_results(run.id) == BulkProgress(2, 2, {"done": 2})
 
 
-def test_lines_have_their_records(console: Console) -> None:
+def test_rows_of_a_run_are_read_with_their_records(console: Console) -> None:
     """The rows of a run with their records are read in pages by position, all of them or only those
     that aren't done.
     """
@@ -80,7 +80,7 @@ def test_lines_have_their_records(console: Console) -> None:
     assert [line.row.position for line in console.bulk.list_rows_with_records(run.id, NOT_DONE_ROWS_FILTER)] == [3, 4]
 
 
-def test_the_list_of_runs(console: Console) -> None:
+def test_open_runs_are_listed_first(console: Console) -> None:
     """The open runs come first, then the done ones; beside a running one is the name of the person who runs it."""
     chosen = make_unknown_checks(console, 3)
     done = console.bulk.run(console.bulk.create_run("probe", chosen[:1]).id)

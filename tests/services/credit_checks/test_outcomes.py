@@ -372,7 +372,9 @@ def test_a_renewal_that_was_denied_and_bought_is_not_bought_again(purchase_desk:
         (SUCCESS, OutcomeClass.UNKNOWN, None, False),
     ],
 )
-def test_which_answers_contradict(state: CheckState, kind: OutcomeClass, theirs: int | None, differs: bool) -> None:
+def test_an_answer_contradicts_only_a_different_known_outcome(
+    state: CheckState, kind: OutcomeClass, theirs: int | None, differs: bool
+) -> None:
     """An answer contradicts a known outcome that differs from it; no answer contradicts an open record."""
     record = CreditCheck(
         17, NUMBER, "1", state, Certainty.KNOWN, Work(), 1, None, None, None, None, None, (), None, "op", 1,
@@ -520,7 +522,9 @@ BEGINS, ENDS = datetime(2026, 11, 19, 15, tzinfo=UTC), datetime(2027, 11, 19, 15
         ),
     ],
 )
-def test_fields_that_a_report_fills(report: CheckReport, held: datetime | None, values: dict[str, object]) -> None:
+def test_a_report_changes_only_its_own_fields(
+    report: CheckReport, held: datetime | None, values: dict[str, object]
+) -> None:
     """Fields that the report lacks stay unchanged (`held` is the stored end). If the report says that the viewing
     period is over, that counts more than its dates.
     """
@@ -529,7 +533,7 @@ def test_fields_that_a_report_fills(report: CheckReport, held: datetime | None, 
     assert found == naive
 
 
-def test_the_last_instant_of_a_viewing_period(purchase_desk: PurchaseDesk) -> None:
+def test_a_viewing_period_ends_at_its_stated_day(purchase_desk: PurchaseDesk) -> None:
     """A viewing period that the report calls over ends at its stated day; before that instant the earlier stored end
     counts.
     """

@@ -70,7 +70,7 @@ def test_japanese_has_no_spaces_between_words() -> None:
     assert len(comparison.differences[0].new_boxes) == 3
 
 
-def test_pages_that_only_one_version_has() -> None:
+def test_added_and_removed_pages_are_reported_whole() -> None:
     """Added and removed pages are reported as whole pages, also if they have no readable text."""
     one, three = make_pdf_of_pages([["a"]]), make_pdf_of_pages([["a"], ["b"], ["c"]])
     assert [item[:2] for item in list_differences(compare_pdfs(one, three))] == [
@@ -164,7 +164,9 @@ def test_a_comparison_is_cancelled_between_pages() -> None:
         (["a"] * 9_000, ["a"] * 9_000, []),
     ],
 )
-def test_the_ranges_of_words(old: Sequence[str], new: Sequence[str], changes: list[list[object]]) -> None:
+def test_ranges_of_words_count_from_the_first_word_of_the_page(
+    old: Sequence[str], new: Sequence[str], changes: list[list[object]]
+) -> None:
     """Ranges of words count from the first word of the page, although the equal words at both ends are left out of
     the comparison.
     """

@@ -61,7 +61,7 @@ class TransportObserver:
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
-def test_no_call_inside_a_transaction(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_call_is_sent_inside_a_transaction(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls of every kind are sent without an open transaction, and a purchase only after its claim was committed."""
     wire = TransportObserver(monkeypatch, place)
     clock = MovedClock()

@@ -102,7 +102,7 @@ def test_a_purchase_without_a_usable_answer_is_unknown_and_keeps_its_claim(
     assert console.credit_checks.read_credit_check(record.id).explanation.next_step.command
 
 
-def test_out_of_reach_frees_the_number(console: Console, sandbox: Sandbox) -> None:
+def test_an_unsent_purchase_frees_the_number(console: Console, sandbox: Sandbox) -> None:
     """A purchase that couldn't be sent is a known error (exit status 6), and the number can be bought again."""
     buy_check(console, NUMBERS[1])
     sandbox.begin_outage(60)
@@ -113,7 +113,7 @@ def test_out_of_reach_frees_the_number(console: Console, sandbox: Sandbox) -> No
     assert buy_check(console).state == "success"
 
 
-def test_bad_input_writes_nothing(console: Console, sandbox: Sandbox) -> None:
+def test_an_invalid_number_writes_nothing(console: Console, sandbox: Sandbox) -> None:
     """A number with a wrong check digit is refused before anything is written; the error names a known number that
     differs by one digit.
     """

@@ -14,7 +14,7 @@ from tests.support.places import Place
 PURCHASE_REQUEST = PurchaseRequest(NUMBERS[0], "1")
 
 
-def test_no_provider_is_said_before_anything_is_asked(place: Place, sandbox: Sandbox) -> None:
+def test_a_desk_with_another_store_key_refuses_a_refetch(place: Place, sandbox: Sandbox) -> None:
     """A desk with another store key than the database's refuses a re-fetch like a purchase, and leaves the record
     unchanged.
     """
@@ -31,7 +31,7 @@ def test_no_provider_is_said_before_anything_is_asked(place: Place, sandbox: San
 
 @pytest.mark.expects_log("the break is told")
 @pytest.mark.parametrize("step", ["before_detail", "before_pdf"])
-def test_a_reading_that_breaks_off_was_not_got(place: Place, sandbox: Sandbox, step: str) -> None:
+def test_a_refetch_with_a_failed_part_stores_the_other_part(place: Place, sandbox: Sandbox, step: str) -> None:
     """One part of a re-fetch fails: the error names that part, and the other part is stored."""
     with place.open_desk(sandbox, FAILPOINT=f"{step}:2:raise") as console:
         bought = console.credit_checks.purchase(PURCHASE_REQUEST)

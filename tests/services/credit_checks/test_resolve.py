@@ -196,7 +196,7 @@ def test_a_changed_pdf_becomes_the_current_one(console: Console, sandbox: Sandbo
     assert console.credit_checks.read_pdf(record.id, old.sha256).startswith(b"%PDF-")
 
 
-def test_viewing_period_over_stops_asking(console: Console, sandbox: Sandbox) -> None:
+def test_a_check_after_its_viewing_period_is_not_requested(console: Console, sandbox: Sandbox) -> None:
     """AlarmBox answers that the viewing period is over: the next re-fetch is refused here (exit status 3), and
     nothing is sent.
     """
@@ -303,7 +303,7 @@ def test_foreign_rows_are_adopted_by_the_due_task(console: Console, place: Place
     assert reasons == {"written_by_other", "number_unreadable"}
 
 
-def test_audit_holds_and_finds_tampering(console: Console, place: Place) -> None:
+def test_the_trail_of_a_purchase_is_verified_and_tampering_found(console: Console, place: Place) -> None:
     """The trail of a purchase is verified; after one row was changed, the verification names that row."""
     buy_check(console)
     rows = console.audit.verify_chains()

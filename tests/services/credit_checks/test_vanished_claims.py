@@ -62,7 +62,7 @@ def test_a_lost_purchase_is_refused_again(console: Console, vendor: LedgerVendor
     assert len(vendor.charges) == rounds
 
 
-def test_an_unknown_one_is_refused_as_well(console: Console, vendor: LedgerVendor, place: Place) -> None:
+def test_a_lost_unknown_purchase_holds_its_claim(console: Console, vendor: LedgerVendor, place: Place) -> None:
     """A purchase with an unknown outcome that the database has lost still holds its claim on the desk."""
     vendor.behaviour = "silent_after_charge"
     record = call_for_refusal(lambda: buy_check(console)).detail["record"]

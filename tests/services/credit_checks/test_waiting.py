@@ -113,7 +113,7 @@ def test_a_purchase_of_another_client_does_not_wait(
 
 @pytest.mark.parametrize("skew", [timedelta(minutes=10), timedelta(minutes=-10), timedelta(hours=-1)])
 @pytest.mark.engines("sqlite", "mariadb", "galera")
-def test_wall_clocks_judge_no_lease(place: Place, skew: timedelta) -> None:
+def test_a_wrong_wall_clock_takes_over_no_running_purchase(place: Place, skew: timedelta) -> None:
     """Requirement 25: a desk whose wall clock is wrong doesn't take over the purchase of a running process."""
     right, wrong = HandClock(), HandClock()
     wrong.at += skew

@@ -23,7 +23,7 @@ def worker(place: Place, sandbox: Sandbox) -> Iterator[Console]:
         yield console
 
 
-def test_a_desk_that_is_ahead(
+def test_a_desk_clock_that_is_ahead_raises_an_alert(
     place: Place, sandbox: Sandbox, worker: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The id of a request contains the desk's time, and its row the server's: the worker raises an alert about a
@@ -49,7 +49,7 @@ def test_a_desk_that_is_ahead(
     assert str(observed).endswith("ahead")
 
 
-def test_a_desk_of_two_persons_that_is_ahead(
+def test_a_clock_alert_counts_requests_of_each_person(
     place: Place, sandbox: Sandbox, worker: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The clock of a desk was right while the first person worked there, and is 5 s ahead in the second person's

@@ -133,7 +133,9 @@ def test_answers_that_wait_keep_their_key(place: Place, monkeypatch: pytest.Monk
     assert "STORE_KEY" in keyring.kept
 
 
-def test_a_desk_without_credentials_offers_the_same(place: Place, sandbox: Sandbox, clock: MovedClock) -> None:
+def test_a_desk_without_credentials_offers_the_same_actions(
+    place: Place, sandbox: Sandbox, clock: MovedClock
+) -> None:
     """A desk in team mode without credentials offers the same actions, refund plans and providers as a desk with
     credentials, but calls no provider.
     """

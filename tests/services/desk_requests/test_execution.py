@@ -85,7 +85,9 @@ def test_only_one_request_about_a_record_is_executed_at_a_time(
     assert (following.id, following.person) == (ids[1], desk.database.account_name)
 
 
-def test_a_worker_takes_over(place: Place, desk_and_workers: tuple[Console, Console, Console]) -> None:
+def test_a_worker_takes_over_a_request_after_its_lease(
+    place: Place, desk_and_workers: tuple[Console, Console, Console]
+) -> None:
     """After the lease of a taken request has expired, another worker takes it with a higher fencing token, and the
     first worker can't store an answer.
     """
@@ -136,7 +138,7 @@ def test_a_request_that_waited_too_long_is_never_run(
 
 
 @pytest.mark.expects_log("an answer that the database refuses is told")
-def test_an_answer_that_cannot_be_stored(
+def test_an_answer_refused_by_the_database_is_stored_later(
     desk_and_workers: tuple[Console, Console, Console], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """An answer that the database refuses twice is stored at the third try. If it is always refused, a success is

@@ -96,7 +96,7 @@ def require_purchases_work(place: Place, sandbox: Sandbox, worker: Console) -> N
             assert len(sandbox.ledger.list_charges_of_number(number)) == 1
 
 
-def test_every_command_has_a_form(worker: Console) -> None:
+def test_every_command_has_a_form_of_arguments(worker: Console) -> None:
     """Each command that a worker executes has a form for its arguments."""
     assert set(DESK_REQUEST_FORM_BY_COMMAND) == set(worker.desk_requests._commands)
 
@@ -467,7 +467,7 @@ def test_a_request_id_is_nobody_elses(place: Place, sandbox: Sandbox, worker: Co
         ("reconcile", '["paypay", {"day": "2026-11-20"}, {"at": "2026-11-20T00:00:00"}]'),
     ],
 )
-def test_an_instant_without_a_zone_or_in_place_of_a_day(command: str, args: str) -> None:
+def test_an_instant_without_a_zone_or_in_place_of_a_day_is_refused(command: str, args: str) -> None:
     """An argument that is a time without a zone, or a time instead of a day, is refused with ValueError."""
     with pytest.raises(ValueError, match="type"):
         read_arguments(args, DESK_REQUEST_FORM_BY_COMMAND[command].argument_types, None)

@@ -102,7 +102,9 @@ def test_a_person_withdraws_only_own_requests(
         insert_withdrawal(desk, withdrawal)
 
 
-def test_exactly_one_wins(place: Place, desk_worker_and_other: tuple[Console, Console, Console]) -> None:
+def test_either_the_worker_or_the_withdrawal_gets_the_request(
+    place: Place, desk_worker_and_other: tuple[Console, Console, Console]
+) -> None:
     """A worker takes a request at the moment at which the person withdraws it, on Galera at another node: exactly one
     of them succeeds.
     """
@@ -208,7 +210,7 @@ def test_a_lapsed_request_is_reported_and_listed(
     assert [one.state for one in desk.own_requests.list_recent()] == [OwnRequestState.LAPSED]
 
 
-def test_ctrl_c_withdraws(
+def test_ctrl_c_withdraws_the_waiting_request(
     place: Place, sandbox: Sandbox, desk_worker_and_other: tuple[Console, Console, Console]
 ) -> None:
     """Ctrl+C at the terminal withdraws the request: the command reports that nothing was sent, and a worker that

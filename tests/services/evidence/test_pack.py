@@ -447,7 +447,7 @@ def test_the_sum_of_all_parts_is_bounded(tmp_path: Path) -> None:
     assert ("manifest.json", "too_large") in list_problems(verify_pack(file))
 
 
-def test_parts_that_lie_about_their_length(tmp_path: Path) -> None:
+def test_a_part_longer_than_stated_is_not_unpacked(tmp_path: Path) -> None:
     """A part is longer than the ZIP's directory says: no more than the stated length is unpacked."""
     file = write_pack_file(tmp_path / "bomb.zip", {"audit.json": b"[\n]\n", "record.json": bytes(40 << 20)})
     raw = file.read_bytes()
@@ -559,7 +559,7 @@ def test_an_existing_file_is_never_replaced(pack_desk: PackDesk) -> None:
     assert pack_desk.read_audit_entries() == []
 
 
-def test_no_room_or_no_folder(pack_desk: PackDesk) -> None:
+def test_a_missing_folder_or_invalid_name_is_refused(pack_desk: PackDesk) -> None:
     """A missing folder or an invalid file name is refused with `storage_full`; no file is left behind."""
     with pytest.raises(ConsoleError) as caught:
         pack_desk.write_pack("none/case.zip")
@@ -570,7 +570,7 @@ def test_no_room_or_no_folder(pack_desk: PackDesk) -> None:
     assert list(pack_desk.folder.iterdir()) == []
 
 
-def test_ctrl_c_while_a_pack_is_written(pack_desk: PackDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_during_the_export_leaves_no_file(pack_desk: PackDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl+C leaves no file, and no message about an unclosed ZIP file."""
     lost: list[object] = []
     monkeypatch.setattr(sys, "unraisablehook", lost.append)
@@ -614,7 +614,7 @@ def test_only_one_of_two_simultaneous_exports_writes_the_file(
     assert verify_pack(pack_desk.folder / "case.zip").is_intact
 
 
-def test_where_files_without_a_name_and_hard_links_are_unknown(
+def test_a_pack_is_written_without_unnamed_files_and_hard_links(
     pack_desk: PackDesk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """On a file system without unnamed files and hard links a pack is still written completely, doesn't replace a
@@ -651,7 +651,7 @@ def test_a_kill_during_the_export_leaves_no_partial_file(pack_desk: PackDesk, po
     assert verify_pack(Path(pack_desk.write_pack().file)).is_intact
 
 
-def test_a_refunds_pack_on_every_engine(scene: PaymentDesk) -> None:
+def test_the_pack_of_a_refund_has_only_its_own_records(scene: PaymentDesk) -> None:
     """The evidence pack of a refund has its order, payment and notices, nothing of another order, and masked
     payers."""
     mine, theirs = (_pay_and_request_refund(scene, number) for number in ("ORD-MINE", "ORD-THEIRS"))
@@ -759,7 +759,7 @@ def _pay_and_request_refund(scene: PaymentDesk, number: str) -> int:
     return scene.console.refunds.request(RefundRequest(payment.id, "1000", "sent back")).id
 
 
-def test_json_text_shows_nothing_unseen() -> None:
+def test_invisible_characters_are_escaped_in_json_text() -> None:
     """Direction marks and control characters are escaped in the JSON text, and reading it gives the original text."""
     made = encode_json({"a": "x\u202ey\x1b\x9b日本"})
     assert made.isascii() is False

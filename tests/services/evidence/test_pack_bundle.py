@@ -34,7 +34,9 @@ def auditor(pack_desk: PackDesk, records: list[tuple[str, int]]) -> Iterator[Non
         yield
 
 
-def test_each_pack_is_as_by_itself(pack_desk: PackDesk, records: list[tuple[str, int]]) -> None:
+def test_each_pack_of_a_bundle_has_the_bytes_of_a_single_pack(
+    pack_desk: PackDesk, records: list[tuple[str, int]]
+) -> None:
     """The bundle has the packs in the given order, a repeated record once. Each pack has the bytes of a single pack;
     the index and the audit entries have its checksum.
     """

@@ -245,7 +245,7 @@ def test_pages_of_any_size_give_the_whole_timeline(scene: PaymentDesk) -> None:
 
 
 @pytest.mark.parametrize("cursor", ["", "x", "e30", "W10=", "eyJhIjpbMV19", "あ", "bnVsbA=="])
-def test_a_cursor_of_nobody_is_refused(timeline_service: TimelineService, cursor: str) -> None:
+def test_an_unissued_cursor_is_refused(timeline_service: TimelineService, cursor: str) -> None:
     """A cursor that no page has returned is refused with `usage`."""
     record = _buy_check(timeline_service)
     with pytest.raises(ConsoleError) as caught:
@@ -277,7 +277,7 @@ def test_the_read_of_a_timeline_adds_no_event(timeline_service: TimelineService)
     assert seen == 1
 
 
-def test_five_thousand_events_in_flat_memory(timeline_service: TimelineService) -> None:
+def test_five_thousand_events_are_read_with_bounded_memory(timeline_service: TimelineService) -> None:
     """A timeline of 5,000 events is read in order without holding more than a few pages of rows in memory."""
     record, count = _buy_check(timeline_service), 5_000
     _store_answers(timeline_service, record, count)

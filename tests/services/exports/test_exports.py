@@ -140,7 +140,7 @@ def compare_csv(file: Path, table: ExportTable, rows: list[list[Any]]) -> None:
     ]
 
 
-def test_the_words_are_those_of_the_screens(desk: SampleDesk, tmp_path: Path) -> None:
+def test_an_export_has_the_words_of_the_screens(desk: SampleDesk, tmp_path: Path) -> None:
     """One export is compared with words that are written out here, so that test and program can't have the same
     error.
     """
@@ -471,7 +471,7 @@ def test_a_long_table_continues_on_another_sheet(tmp_path: Path) -> None:
     assert {next(iter(sheet.values)) for sheet in sheets} == {("n",)}
 
 
-def test_memory_is_that_of_a_page(tmp_path: Path) -> None:
+def test_an_export_needs_the_memory_of_a_page(tmp_path: Path) -> None:
     """Writing rows with 12 MB of text needs less than 3 MB of memory in both formats."""
     columns = [ExportColumn(str(place), CellKind.TEXT, lambda row: f"x{row:03000}") for place in range(4)]
     for name, write in (("a.csv", write_csv_table), ("a.xlsx", write_workbook)):

@@ -394,7 +394,7 @@ def test_a_declaration_that_contradicts_itself_is_refused(shop: Shop, wrong: dic
         replace(shop.sending.action, **wrong)  # type: ignore[arg-type]  # wrong on purpose
 
 
-def test_the_record_shows_this_declaration() -> None:
+def test_the_decision_record_has_the_declaration_of_these_tests() -> None:
     """The example in decision record 0028 is the declaration that these tests use."""
     decisions = Path(__file__).resolve().parents[3] / "docs" / "decisions"
     record = (decisions / "0028-one-declaration.md").read_text(encoding="utf-8")

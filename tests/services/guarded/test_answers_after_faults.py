@@ -84,7 +84,7 @@ def _read_refund_states(place: Place, payment: int) -> list[tuple[Any, ...]]:
     return place.sql(f"SELECT status FROM refunds WHERE payment_id = {payment}")
 
 
-def test_a_read_after_the_commit_fails(place: Place, money_stage: MoneyStage) -> None:
+def test_a_call_with_a_failed_read_after_commit_returns_its_result(place: Place, money_stage: MoneyStage) -> None:
     """A read of the refund after COMMIT fails once: the call still returns the refund. If the read fails repeatedly,
     the call raises the failure, and a repeat returns the refund.
     """
@@ -103,7 +103,7 @@ def test_a_read_after_the_commit_fails(place: Place, money_stage: MoneyStage) ->
     assert _read_refund_states(place, payment) == [("requested",)]
 
 
-def test_storing_the_answer_fails(place: Place, money_stage: MoneyStage) -> None:
+def test_an_answer_that_could_not_be_stored_is_stored_later(place: Place, money_stage: MoneyStage) -> None:
     """Storing the answer fails twice: it is stored at a later try, and repeats return it. If it always fails, a
     repeat takes the answer from the record, and all later repeats return that answer.
     """

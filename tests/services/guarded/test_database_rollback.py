@@ -165,7 +165,7 @@ def test_one_person_alone_cannot_release_a_lost_purchase(
     assert len(vendor.charges) == 1
 
 
-def test_a_desk_that_only_read_counts(
+def test_a_desk_that_only_read_the_lost_purchase_stops_all_desks(
     place: Place, vendor: LedgerVendor, clock: HandClock, lost_purchase: CreditCheck
 ) -> None:
     """The desk that bought is never opened again: a desk that only read the lost purchase stops all desks."""
@@ -359,7 +359,7 @@ def test_no_file_is_created_in_a_missing_folder(place: Place, vendor: LedgerVend
 
 
 @pytest.mark.engines("mariadb")
-def test_restored_under_a_running_desk(place: Place, vendor: LedgerVendor, clock: HandClock) -> None:
+def test_a_running_desk_stops_after_a_restore(place: Place, vendor: LedgerVendor, clock: HandClock) -> None:
     """A backup is restored while a desk is running: the desk compares again before its next purchase and stops."""
     with place.desk(vendor, clock) as running:
         put_back = backups.take_backup(place)
@@ -371,7 +371,7 @@ def test_restored_under_a_running_desk(place: Place, vendor: LedgerVendor, clock
 
 
 @pytest.mark.parametrize("rounds", [6, pytest.param(200, marks=pytest.mark.soak)])
-def test_no_false_alarm_under_load(place: Place, rounds: int) -> None:
+def test_comparisons_under_load_report_no_loss(place: Place, rounds: int) -> None:
     """Three threads buy at two desks while another desk is opened repeatedly: no comparison reports a loss."""
     rows, start, told, vendor = invent_numbers(3 * rounds, seed=8), Barrier(4), list[object](), LedgerVendor()
 

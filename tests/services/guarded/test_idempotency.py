@@ -87,7 +87,7 @@ def test_a_running_call_names_its_owner(key_service: IdempotencyKeyService, cons
     assert error.detail["since"] == console._context.now()
 
 
-def test_a_lapsed_one_is_unknown(key_service: IdempotencyKeyService, clock: HandClock) -> None:
+def test_an_operation_of_an_ended_holder_is_unknown(key_service: IdempotencyKeyService, clock: HandClock) -> None:
     """The process that held the key and ended may have acted, so the action is never tried again automatically."""
     first = acquire_key(key_service)
     clock.at += timedelta(minutes=1)

@@ -67,7 +67,7 @@ def test_a_payment_writes_one_log_event_per_step(scene: PaymentDesk) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_a_signature_that_proves_nothing(scene: PaymentDesk) -> None:
+def test_a_notice_with_a_bad_signature_is_logged_without_its_body(scene: PaymentDesk) -> None:
     """A notice with a bad signature writes an event with the reason and without the body."""
     post = scene.make_bank_notice("event-1", "ORD-CANARY", "4711")
     with collect_events() as told:

@@ -239,7 +239,9 @@ def test_a_repeat_of_an_unknown_outcome_gets_its_present_state(
     assert len(vendor.charges) == 1
 
 
-def test_a_probe_that_learnt_nothing(place: Place, console: Console, vendor: LedgerVendor) -> None:
+def test_a_repeat_of_a_probe_without_a_result_gets_the_present_record(
+    place: Place, console: Console, vendor: LedgerVendor
+) -> None:
     """A repeat of a probe that settled nothing gets the error with the record as it is now; after people have settled
     it, the record.
     """
@@ -320,7 +322,9 @@ def test_an_interrupted_call_releases_its_request_id(
 
 @pytest.mark.expects_log("an answer that could not be kept is told")
 @pytest.mark.parametrize("step", ["before_answer_kept", "after_answer_kept"])
-def test_an_answer_that_was_not_kept(place: Place, vendor: LedgerVendor, clock: HandClock, step: str) -> None:
+def test_a_repeat_without_a_stored_answer_gets_the_record(
+    place: Place, vendor: LedgerVendor, clock: HandClock, step: str
+) -> None:
     """The answer of the first call couldn't be stored: after the lease has expired, the repeat gets its answer from
     the record, and nothing is bought again.
     """
@@ -381,7 +385,9 @@ def test_the_sleepers_own_claim_is_undone(
     assert place.sql(f"SELECT COUNT(*) FROM operations WHERE corporation_number = '{NUMBER}'") == [(0,)]
 
 
-def test_an_answer_that_this_program_cannot_read(place: Place, console: Console, vendor: LedgerVendor) -> None:
+def test_a_repeat_with_an_unreadable_answer_gets_the_record_or_a_refusal(
+    place: Place, console: Console, vendor: LedgerVendor
+) -> None:
     """The stored answer is of another version or was altered: the repeat gets the answer from the record, or a
     refusal without a record; the action isn't repeated.
     """
@@ -420,7 +426,7 @@ def test_an_answer_stored_with_an_old_field_name_is_still_repeated(
 # Stored endings
 
 
-def test_answers_are_kept_value_for_value() -> None:
+def test_a_stored_answer_is_read_back_equal() -> None:
     """A stored answer with records, times, days, states and nested values is read back equal."""
     at = datetime(2026, 11, 21, 3, 4, 5, 678, tzinfo=UTC)
     facts = {

@@ -135,7 +135,7 @@ def test_repeats_get_the_same_answers_without_redis(
     assert len(vendor.charges) == 2
 
 
-def test_a_cached_answer_of_another_version(
+def test_a_cached_answer_of_another_version_is_not_used(
     console: Console, vendor: LedgerVendor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The answer in Redis has a field under its earlier name: the database answers."""

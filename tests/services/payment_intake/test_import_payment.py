@@ -166,7 +166,7 @@ def test_an_import_from_an_unknown_provider_is_refused(scene: PaymentDesk) -> No
     assert read_import_error(scene, "bank").exit_status == 2
 
 
-def test_no_such_payment_is_five_and_no_usable_answer_is_four(scene: PaymentDesk) -> None:
+def test_a_missing_payment_and_an_unusable_answer_have_their_exit_status(scene: PaymentDesk) -> None:
     """A payment that the provider doesn't have gives exit status 5, an unusable answer 4; neither leaves a row."""
     assert read_import_error(scene).exit_status == 5
     scene.money.register_payment("paypay", "ORD-1", 3300)

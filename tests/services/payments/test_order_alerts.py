@@ -21,7 +21,7 @@ def read_order(rules_desk: AlertRulesDesk) -> OrderDetails:
     return rules_desk.scene.console.payments.read_order(rules_desk.scene.read_order("ORD-1").id)
 
 
-def test_a_pending_order_of_a_paid_payment(rules_desk: AlertRulesDesk) -> None:
+def test_the_page_of_a_pending_order_shows_its_alert(rules_desk: AlertRulesDesk) -> None:
     """The page of a pending order shows its alert from the moment at which it is raised until the
     facts match again.
     """
@@ -41,7 +41,7 @@ def test_a_pending_order_of_a_paid_payment(rules_desk: AlertRulesDesk) -> None:
     assert (fits.alert, fits.explanation.verdict) == (None, "verdict.order_paid"), "before the rules look again"
 
 
-def test_the_other_rules(rules_desk: AlertRulesDesk) -> None:
+def test_the_page_of_a_cancelled_order_advises_a_refund(rules_desk: AlertRulesDesk) -> None:
     """The page of a cancelled order whose payment was paid shows the alert of rule C, and advises a refund."""
     payment = rules_desk.pay_cancelled_order()
     rules_desk.run_alert_rules()
@@ -50,7 +50,7 @@ def test_the_other_rules(rules_desk: AlertRulesDesk) -> None:
     assert seen.explanation.facts["payment"] == payment
 
 
-def test_an_order_that_is_paid_by_nothing(rules_desk: AlertRulesDesk) -> None:
+def test_the_page_of_an_order_paid_by_nothing_shows_its_alert(rules_desk: AlertRulesDesk) -> None:
     """The page of a paid order whose payment isn't paid shows the alert of rule B."""
     payment = rules_desk.start_payment()
     rules_desk.change_order_as_shop("status = 'paid'")

@@ -94,7 +94,7 @@ def test_a_different_value_of_the_shop_is_kept_and_audited(scene: PaymentDesk, f
     assert scene.read_order("ORD-1").state == "paid"
 
 
-def test_the_same_value_is_nothing_new(scene: PaymentDesk) -> None:
+def test_a_value_of_the_shop_is_not_written_again(scene: PaymentDesk) -> None:
     """A value that the shop has already written is neither written nor audited."""
     order = scene.insert_order("ORD-1", 3300)
     scene.place.sql("UPDATE orders SET payment_method = 'paypay'")

@@ -225,7 +225,9 @@ def test_another_amount_needs_two_people_and_is_booked(
     assert scene.list_open_rules() == []
 
 
-def test_a_reversal_on_paper_takes_two(scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]) -> None:
+def test_a_reversal_proved_on_paper_needs_two_people(
+    scene: PaymentDesk, open_desk_of: Callable[[str], OtherPersonDesk]
+) -> None:
     """A statement shows that a completed payment was taken back, and the provider can't be asked:
     two people decide.
     """
@@ -250,7 +252,7 @@ def test_an_accepted_reversal_waits_for_nobody(scene: PaymentDesk) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_bad_decisions_are_refused(scene: PaymentDesk) -> None:
+def test_invalid_decisions_are_refused(scene: PaymentDesk) -> None:
     """A decision without evidence, with an unknown state, an invalid id or an earlier version is refused and writes
     nothing.
     """
@@ -278,7 +280,7 @@ def make_paid(scene: PaymentDesk, number: str = "ORD-1") -> Payment:
 # The view of the screen
 
 
-def test_the_three_sides_of_a_healthy_payment(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_the_three_sides_of_a_healthy_payment_agree(scene: PaymentDesk, clock: MovedClock) -> None:
     """Our record, the provider and the order agree; the provider's answer counts as old after a day."""
     payment = make_paid(scene)
     view = scene.payments.read_payment(payment.id)

@@ -100,7 +100,7 @@ def test_a_start_of_an_earlier_version_prevents_a_second_one(
     )  # asked once more
 
 
-def test_a_repeated_beginning(scene: PaymentDesk) -> None:
+def test_a_repeated_start_returns_the_first_code(scene: PaymentDesk) -> None:
     """A start with the same request id returns the first code, also after the payment has changed;
     nothing is sent.
     """
@@ -222,7 +222,7 @@ def test_a_failure_after_a_success_reverses_the_payment(scene: PaymentDesk) -> N
     assert scene.read_order("ORD-1").state == "paid"
 
 
-def test_another_sum_is_never_booked_silently(scene: PaymentDesk) -> None:
+def test_a_success_with_another_amount_makes_the_payment_unknown(scene: PaymentDesk) -> None:
     """A success with another amount makes the payment unknown; two people settle it with the amount that was
     captured.
     """

@@ -35,7 +35,7 @@ def test_only_a_known_waiting_payment_times_out(state: PaymentState, certainty: 
 
 
 @pytest.mark.parametrize(("late", "is_over"), [(-HOUR, False), (timedelta(0), False), (MOMENT, True), (HOUR, True)])
-def test_the_last_instant_is_the_payers(late: timedelta, is_over: bool) -> None:
+def test_a_payment_times_out_after_its_deadline(late: timedelta, is_over: bool) -> None:
     """At its deadline a payment has not timed out yet, one moment later it has. A payment without a deadline, or with
     an unknown outcome, never times out.
     """

@@ -215,7 +215,7 @@ def test_a_success_before_the_cancellation_prevents_it(
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_perhaps_paid_between_expiry_and_cancelling(
+def test_an_order_waits_while_its_payment_may_be_paid(
     scene: PaymentDesk, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Another amount is reported after the expiry, so the payment may be paid: order and stock wait until people have
@@ -321,7 +321,9 @@ def _compile_with_values(query: Any, values: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize(("fault", "most"), [("status:503", 4 * 13), ("result:RATE_LIMIT", 13)])
-def test_a_provider_that_is_down_for_a_day(scene: PaymentDesk, clock: MovedClock, fault: str, most: int) -> None:
+def test_a_provider_that_is_down_for_a_day_is_asked_rarely(
+    scene: PaymentDesk, clock: MovedClock, fault: str, most: int
+) -> None:
     """The provider is unreachable for a day: it is asked at growing intervals, or once for all payments if it accepts
     no calls. Afterwards all payments are handled.
     """
@@ -390,7 +392,7 @@ def test_a_clock_put_back_between_read_and_expiry_expires_nothing_wrongly(
     assert read_final_states(scene, payment) == EXPIRED_STATES
 
 
-def test_an_order_with_two_payments(scene: PaymentDesk, clock: MovedClock) -> None:
+def test_an_order_is_cancelled_after_both_payments_ended(scene: PaymentDesk, clock: MovedClock) -> None:
     """The first payment's end waits for the second one; the order is cancelled when neither can be paid any more."""
     first = start_with_stock(scene)
     pass_time(scene, clock, PAST_TIME_TO_PAY)
@@ -478,7 +480,7 @@ def test_an_answer_from_the_future_is_not_fresh(
     ("shop", "reason", "kept"),
     [("cancelled", None, ["released", "released"]), ("paid", "order_paid", ["held", "held"])],
 )
-def test_the_shop_was_faster(
+def test_a_change_by_the_shop_is_kept(
     scene: PaymentDesk, clock: MovedClock, shop: str, reason: str | None, kept: list[str]
 ) -> None:
     """The shop has cancelled the order: only stock that is still held is released. The shop has set the order to

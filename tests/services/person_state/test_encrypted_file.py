@@ -50,7 +50,7 @@ def test_a_file_of_another_store_key_is_set_aside(tmp_path: Path, sandbox: Sandb
         assert stored.set_aside_path is not None
 
 
-def test_people_and_databases_are_apart(tmp_path: Path, sandbox: Sandbox) -> None:
+def test_another_person_or_database_reads_nothing(tmp_path: Path, sandbox: Sandbox) -> None:
     """Another person, or the same person at another database, reads nothing of the file."""
     clock = MovedClock()
     with open_desk(tmp_path / "desk", sandbox, clock) as desk:

@@ -11,7 +11,7 @@ from console.store.database.engine import Transaction
 from tests.support.waiting import PATIENCE_SECONDS
 
 
-def test_the_turn_is_held_until_commit() -> None:
+def test_the_audit_lock_is_held_until_commit() -> None:
     """A transaction holds the lock from its first audit entry until after COMMIT or a failure; then another thread
     can acquire it.
     """

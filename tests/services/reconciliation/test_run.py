@@ -160,7 +160,7 @@ def test_a_day_without_an_announced_file_has_no_run(days: ReconciledDay) -> None
 
 
 @pytest.mark.engines("sqlite")
-def test_an_address_that_has_ended(days: ReconciledDay) -> None:
+def test_a_run_with_an_ended_file_address_is_refused(days: ReconciledDay) -> None:
     """A reconciliation after the file's address has ended is refused, and the message says so."""
     days.announce_file()
     days.scene.control.change_settings(advance_seconds=3 * 3600)
@@ -185,7 +185,7 @@ def test_the_address_is_not_written_down(days: ReconciledDay) -> None:
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(("first", "last"), [(0, -1), (1, 1), (-400, 0)])
-def test_days_that_cannot_be_compared(days: ReconciledDay, first: int, last: int) -> None:
+def test_an_invalid_period_is_refused(days: ReconciledDay, first: int, last: int) -> None:
     """A period that ends before it begins, lies in the future or is too long is refused."""
     today = days.day + timedelta(days=1)
     with pytest.raises(ConsoleError) as caught:
@@ -205,7 +205,7 @@ def test_unknown_providers_are_refused(days: ReconciledDay) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_a_refund_that_we_know_nothing_of(days: ReconciledDay) -> None:
+def test_an_unknown_refund_in_the_file_opens_a_case(days: ReconciledDay) -> None:
     """The file has a refund that isn't ours: one case is opened."""
     refund = {"key": "RFD-X", "amount_minor": 1000, "at": days.noon.isoformat()}
     payment = days.add_payment_on_both_sides("ORD-1", refunds=[refund])
@@ -275,7 +275,7 @@ def insert_completed_refund(days: ReconciledDay, payment_id: int, minor: int, ke
 
 
 @pytest.mark.engines("sqlite")
-def test_refunds_that_both_sides_have(days: ReconciledDay) -> None:
+def test_equal_refunds_of_both_sides_are_matched(days: ReconciledDay) -> None:
     """Lines of the file name payment and amount: two lines of one amount match two refunds of ours."""
     refunds = [
         {"key": f"RFD-{n}", "amount_minor": 500, "at": (days.noon + timedelta(minutes=n)).isoformat()} for n in (1, 2)
@@ -288,7 +288,7 @@ def test_refunds_that_both_sides_have(days: ReconciledDay) -> None:
 
 
 @pytest.mark.engines("sqlite")
-def test_a_refund_that_only_we_have(days: ReconciledDay) -> None:
+def test_a_refund_missing_in_the_file_has_its_verdict(days: ReconciledDay) -> None:
     """A completed refund of ours isn't in the file: it has the verdict that it is missing there."""
     payment = days.add_payment_on_both_sides("ORD-1")
     insert_completed_refund(days, payment.id, 500)
@@ -408,7 +408,7 @@ def test_a_waiting_payment_failed_at_the_provider_becomes_failed(days: Reconcile
 
 
 @pytest.mark.engines("sqlite")
-def test_rows_that_are_not_believed(days: ReconciledDay, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_invalid_lines_are_reported_in_a_case(days: ReconciledDay, monkeypatch: pytest.MonkeyPatch) -> None:
     """Invalid lines of the file are reported one by one in a case. While there are such lines, no payment has the
     verdict that it is missing there.
     """
@@ -429,7 +429,7 @@ def test_rows_that_are_not_believed(days: ReconciledDay, monkeypatch: pytest.Mon
 
 
 @pytest.mark.engines("sqlite")
-def test_memory_is_flat(days: ReconciledDay, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_longer_file_needs_no_more_memory(days: ReconciledDay, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file with ten times as many lines needs no more memory, apart from the file itself."""
     payment = days.add_payment_on_both_sides("ORD-1")
     days.announce_file()
@@ -467,7 +467,7 @@ def _make_line(days: ReconciledDay, theirs: str, word: str, hour: int, minor: in
 
 
 @pytest.mark.engines("sqlite")
-def test_days_are_compared_by_themselves(days: ReconciledDay) -> None:
+def test_the_due_task_compares_each_announced_day_once(days: ReconciledDay) -> None:
     """The due task compares a day once after its file was announced."""
     days.add_provider_payment("ORD-1")
     reconciliation = days.scene.console.reconciliation
@@ -660,7 +660,7 @@ def test_a_file_without_valid_rows_ends_the_run(days: ReconciledDay, monkeypatch
 
 @pytest.mark.engines("sqlite")
 @pytest.mark.parametrize(("rubbish", "ends"), [(MAX_REFUSED_ROWS, "reported"), (MAX_REFUSED_ROWS + 1, "failed")])
-def test_the_most_rows_that_may_be_refused(
+def test_a_run_fails_above_the_limit_of_refused_rows(
     days: ReconciledDay, monkeypatch: pytest.MonkeyPatch, rubbish: int, ends: str
 ) -> None:
     """A file with MAX_REFUSED_ROWS refused lines is read, and each is reported; with one more line the run fails."""

@@ -156,7 +156,7 @@ def test_choices_about_a_payment_follow_the_role(desk: ChoiceStage, who: str) ->
 
 @pytest.mark.parametrize("who", ["op-a", "op-e", "lead-b"])
 @pytest.mark.parametrize("first", ["completed", "payment_failed"])
-def test_payments_that_wait_for_a_second_person(desk: ChoiceStage, who: str, first: str) -> None:
+def test_a_proposal_about_a_payment_needs_another_approver(desk: ChoiceStage, who: str, first: str) -> None:
     """A proposal about a payment can't be confirmed by the proposer or another operator, and not with another
     outcome.
     """
@@ -193,7 +193,7 @@ def test_a_proposal_that_nobody_can_confirm_says_so(desk: ChoiceStage, kind: str
         set_approvers(None)
 
 
-def test_choices_for_payments_leased_or_taken_by_others(desk: ChoiceStage) -> None:
+def test_choices_for_payments_exclude_leased_or_taken_ones(desk: ChoiceStage) -> None:
     """While another process holds the payment's lease, it can't be probed or decided; while another person has taken
     it, it can't be taken.
     """
@@ -232,7 +232,7 @@ def _mark_viewing_over(tx: Any, record: Any) -> None:
 
 @pytest.mark.parametrize("who", PEOPLE)
 @pytest.mark.parametrize("state", ["unknown", "not bought", "bought", "incomplete", "viewing over"])
-def test_credit_checks_in_every_state(desk: ChoiceStage, who: str, state: str) -> None:
+def test_choices_for_credit_checks_follow_state_and_role(desk: ChoiceStage, who: str, state: str) -> None:
     """The choices for credit checks in every state are those of the services, for an operator without the right to
     buy, an approver and an auditor.
     """
@@ -246,7 +246,7 @@ def test_credit_checks_in_every_state(desk: ChoiceStage, who: str, state: str) -
 
 
 @pytest.mark.parametrize("who", PEOPLE)
-def test_unknown_purchases_that_may_be_denied(desk: ChoiceStage, who: str) -> None:
+def test_only_an_unlisted_unknown_purchase_can_be_denied(desk: ChoiceStage, who: str) -> None:
     """An unknown purchase that wasn't charged can be denied; one that AlarmBox lists can't be denied by anybody."""
 
     def make_unknown_check() -> Any:
@@ -259,7 +259,7 @@ def test_unknown_purchases_that_may_be_denied(desk: ChoiceStage, who: str) -> No
 
 
 @pytest.mark.parametrize("who", ["op-a", "op-e", "lead-b"])
-def test_credit_checks_that_wait_for_a_second_person(desk: ChoiceStage, who: str) -> None:
+def test_a_proposal_about_a_credit_check_needs_an_approver(desk: ChoiceStage, who: str) -> None:
     """A proposed outcome can't be confirmed by the person who proposed it or by an operator, only by an approver."""
 
     def propose_outcome() -> Any:
@@ -270,7 +270,7 @@ def test_credit_checks_that_wait_for_a_second_person(desk: ChoiceStage, who: str
     require_table_agrees(desk, who, "credit-check", propose_outcome, skip=("probe", "resolve.success"))
 
 
-def test_choices_for_credit_checks_without_a_list_call(desk: ChoiceStage) -> None:
+def test_choices_for_credit_checks_without_a_list_call_equal_the_services(desk: ChoiceStage) -> None:
     """With a provider that can't list purchases, the choices for unknown and bought credit checks are the same as the
     service's decisions.
     """
@@ -282,7 +282,7 @@ def test_choices_for_credit_checks_without_a_list_call(desk: ChoiceStage) -> Non
         desk.vendor.finds = True
 
 
-def test_choices_for_credit_checks_leased_or_taken_by_others(desk: ChoiceStage) -> None:
+def test_choices_for_credit_checks_exclude_leased_or_taken_ones(desk: ChoiceStage) -> None:
     """While another process holds the lease of a credit check, it can't be probed, re-fetched or decided."""
     for state in ("unknown", "incomplete"):
         record = _make_check_builders(desk)[state]()
@@ -296,7 +296,7 @@ def test_choices_for_credit_checks_leased_or_taken_by_others(desk: ChoiceStage) 
 
 
 @pytest.mark.parametrize("who", PEOPLE)
-def test_choices_for_orders(desk: ChoiceStage, who: str) -> None:
+def test_choices_for_orders_follow_their_state(desk: ChoiceStage, who: str) -> None:
     """The choices for a paid order that wasn't set to paid, an unpaid one and one that was set to paid are those of
     the services; an order's outcome can't be decided.
     """
@@ -375,7 +375,7 @@ def test_choices_follow_the_state_of_a_refund(desk: ChoiceStage, who: str, state
 
 
 @pytest.mark.parametrize("who", ["op-a", "op-e", "lead-b"])
-def test_refunds_that_wait_for_a_second_person(desk: ChoiceStage, who: str) -> None:
+def test_a_proposal_about_a_refund_needs_another_approver(desk: ChoiceStage, who: str) -> None:
     """A proposal about a refund can't be confirmed by the proposer or another operator; another outcome can be
     proposed.
     """

@@ -86,7 +86,7 @@ def test_a_lookup_returns_all_records_of_a_number(console: Console, connection: 
     assert (nothing.credit_checks, nothing.orders, nothing.payments, nothing.refunds) == ((), (), (), ())
 
 
-def test_found_by_payer_and_key(console: Console, connection: Connection) -> None:
+def test_a_search_finds_records_by_payer_and_key(console: Console, connection: Connection) -> None:
     """A search finds a payment by the beginning of its payer, and a refund by the beginning of its key."""
     payment = insert_paid_payment(connection, payer="架空太郎")
     refund = move_refund_to(connection, insert_requested_refund(connection, payment), RefundState.APPROVED)

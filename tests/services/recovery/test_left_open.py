@@ -101,7 +101,7 @@ def test_an_owned_incident_is_left_open(scene: PaymentDesk) -> None:
     assert scene.console.left_open.list_items() == ()
 
 
-def test_drafts_of_a_stored_file() -> None:
+def test_valid_drafts_of_a_stored_file_are_listed() -> None:
     """The drafts of a person's file are listed, the oldest first; those that are too old or aren't drafts of this
     program are left out.
     """

@@ -33,7 +33,7 @@ def list_names(console: Console) -> list[tuple[str, bool]]:
     return [(view.name, view.is_team) for view in console.saved_views.list_views()]
 
 
-def test_saved_renamed_deleted_and_restored(scene: PaymentDesk) -> None:
+def test_each_change_of_a_view_happens_once_and_is_audited(scene: PaymentDesk) -> None:
     """Saving, renaming, deleting and restoring happen once for each request id, have an audit entry, and are in the
     change feed.
     """

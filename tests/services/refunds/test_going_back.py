@@ -65,7 +65,9 @@ def test_a_lost_refund_requested_again_gets_the_same_key(
         assert desk.list_provider_keys(payment) == [first.provider_refund_key]
 
 
-def test_another_sum_waits_for_a_person(home: Path, control: SandboxControl, backup: Path) -> None:
+def test_a_refund_of_another_amount_after_a_restore_waits_for_a_person(
+    home: Path, control: SandboxControl, backup: Path
+) -> None:
     """The gateway made a refund that the restored database lacks: a refund of another amount is stopped by a case,
     which a person settles.
     """

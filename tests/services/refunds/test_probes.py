@@ -100,7 +100,7 @@ def test_a_not_found_from_a_cache_proves_nothing(desk: RefundDesk, control: Sand
 
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
-def test_against_an_answer_from_a_cache_nobody_denies(
+def test_a_refund_with_a_cached_answer_cannot_be_denied(
     desk: RefundDesk, control: SandboxControl, provider: str
 ) -> None:
     """The provider has made the refund, and a cache gives an old answer about it. Two people can't deny the refund
@@ -147,7 +147,7 @@ def test_a_single_not_found_does_not_settle_a_refund(desk: RefundDesk) -> None:
     assert desk.list_provider_keys(payment) == [refund.provider_refund_key]
 
 
-def test_an_effect_just_before_the_second_answer(desk: RefundDesk, control: SandboxControl) -> None:
+def test_a_refund_that_arrives_late_is_found_and_not_sent_twice(desk: RefundDesk, control: SandboxControl) -> None:
     """A refund that reaches the provider late is found by the probe: it is not sent twice."""
     payment = desk.make_paid_payment()
     refund = desk.request_refund(payment)
@@ -413,7 +413,7 @@ def test_a_probe_of_an_unsent_refund_sends_nothing(desk: RefundDesk, control: Sa
     assert control.read_requests(call="paypay_refund_details") == []
 
 
-def test_no_probe_while_a_refund_is_sent(desk: RefundDesk) -> None:
+def test_a_refund_being_sent_cannot_be_probed(desk: RefundDesk) -> None:
     """While a refund is being sent, its payment's lease keeps probes away."""
     _, refund = make_unknown(desk)
     desk.sql(
@@ -466,7 +466,7 @@ def test_a_report_with_a_foreign_key_changes_nothing(desk: RefundDesk) -> None:
     assert desk.read_refund(refund) == refund
 
 
-def test_a_payments_details_that_do_not_fit(desk: RefundDesk) -> None:
+def test_our_key_at_another_payment_opens_a_case(desk: RefundDesk) -> None:
     """A report has our key with another payment: a case is opened, and the refund stays unknown."""
     payment, refund = make_unknown(desk)
     assert apply_and_check(

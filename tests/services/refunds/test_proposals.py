@@ -100,7 +100,7 @@ def test_set_asides_of_one_payment_are_requested_one_after_the_other(desk: Refun
 
 
 @pytest.mark.parametrize("person", ["op-a", "lead-b", "aud-f"])
-def test_no_person_proposes(desk: RefundDesk, person: str) -> None:
+def test_a_person_cannot_request_in_the_programs_name(desk: RefundDesk, person: str) -> None:
     """A person can't call `propose_refund`, which requests in the name of the program: `not_allowed`."""
     desk.insert_team()
     item = set_aside(desk, desk.make_paid_payment())

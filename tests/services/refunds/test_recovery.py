@@ -34,7 +34,7 @@ def silence_provider(desk: RefundDesk, provider: str = "atom") -> None:
     desk.control.add_fault("status:503", call=ANSWERS[provider], times="always")
 
 
-def test_failed_takes_two_people(desk: RefundDesk) -> None:
+def test_two_people_decide_that_a_refund_failed(desk: RefundDesk) -> None:
     """The first person's decision waits; the same person again doesn't count; the second one, an approver, settles
     the refund as failed.
     """

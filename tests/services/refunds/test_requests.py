@@ -79,7 +79,7 @@ def test_a_request_above_the_remaining_amount_is_refused(desk: RefundDesk, amoun
     assert desk.list_refusal_reasons() == ([] if code == "done" else [code])
 
 
-def test_limits_per_refund_and_per_day(desk: RefundDesk) -> None:
+def test_a_refund_above_its_limit_is_refused(desk: RefundDesk) -> None:
     """A refund above the limit is refused, and so is one that exceeds the person's sum of the day; another person has
     a sum of their own.
     """
@@ -188,7 +188,7 @@ def test_a_request_on_an_old_view_is_refused(desk: RefundDesk) -> None:
 
 
 @pytest.mark.parametrize("reason", ["", "   ", "x" * 256])
-def test_a_reason_is_needed(desk: RefundDesk, reason: str) -> None:
+def test_a_request_without_a_reason_is_refused(desk: RefundDesk, reason: str) -> None:
     """A request needs a reason that approvers and PayPay can accept."""
     payment = desk.make_paid_payment()
     assert call_for_code(lambda: desk.request_refund(payment, reason=reason)) == "usage"
@@ -219,7 +219,9 @@ def test_operators_and_approvers_request_refunds(desk: RefundDesk) -> None:
     ],
     ids=["unknown", "reversed", "all of it", "open"],
 )
-def test_a_plan_says_why_not(desk: RefundDesk, spoil: Callable[[RefundDesk, Payment], object], off: str) -> None:
+def test_a_plan_shows_the_reason_against_a_request(
+    desk: RefundDesk, spoil: Callable[[RefundDesk, Payment], object], off: str
+) -> None:
     """The plan has the reason why no refund can be requested now, and a request is refused as well."""
     payment = desk.make_paid_payment()
     spoil(desk, payment)
@@ -242,7 +244,7 @@ def test_a_plan_has_amounts_limits_and_approvers(desk: RefundDesk) -> None:
     assert call_for_code(lambda: desk.refunds.make_plan(payment.id, "many")) == "invalid_amount"
 
 
-def test_real_money_needs_a_server(home: Path, control: SandboxControl) -> None:
+def test_refunds_of_real_money_need_a_server(home: Path, control: SandboxControl) -> None:
     """SQLite can't enforce two people: refunds are sent only to providers on this machine."""
     with open_refund_desk(home, control) as desk:
         payment = desk.make_paid_payment()

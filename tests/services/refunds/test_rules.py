@@ -36,7 +36,9 @@ def test_a_refund_of_set_aside_money_is_limited_by_the_set_aside(desk: RefundDes
 
 
 @pytest.mark.parametrize(("after", "holds"), [(timedelta(0), True), (timedelta(microseconds=1), False)])
-def test_the_last_instant_of_the_window(desk: RefundDesk, after: timedelta, holds: bool) -> None:
+def test_a_refund_at_the_last_instant_of_the_window_is_allowed(
+    desk: RefundDesk, after: timedelta, holds: bool
+) -> None:
     """A refund at the very end of the provider's window is allowed, one microsecond later it is refused."""
     payment = desk.make_paid_payment()
     until = desk.vendors.get_reader("paypay").find_refund_deadline(payment.paid_at) if payment.paid_at else None

@@ -263,7 +263,7 @@ def test_a_refused_refund_is_failed_and_frees_its_amount(
     assert f"idempotent:refund:{payment.id}:op-a:1000" in keys
 
 
-def test_a_similar_refund_that_is_our_own(desk: RefundDesk, control: SandboxControl) -> None:
+def test_our_own_running_refund_is_probed_and_not_sent_again(desk: RefundDesk, control: SandboxControl) -> None:
     """PayPay refuses the call because our own earlier attempt is running: the key is probed first, and nothing is
     sent again.
     """
@@ -299,7 +299,9 @@ def test_a_foreign_similar_refund_stops_the_sending(desk: RefundDesk, control: S
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 @pytest.mark.parametrize("fault", ["other_refund", "other_payment", "other_amount"])
-def test_an_answer_about_something_else(desk: RefundDesk, control: SandboxControl, provider: str, fault: str) -> None:
+def test_an_answer_about_another_refund_opens_a_case(
+    desk: RefundDesk, control: SandboxControl, provider: str, fault: str
+) -> None:
     """The answer is about another refund: our refund is unknown, and a case is opened."""
     payment = desk.make_paid_payment("ORD1", 50_000, provider)
     control.add_fault(fault, call=f"{provider}_refund", times=1)
@@ -331,7 +333,7 @@ def test_several_partial_refunds_use_the_whole_amount(desk: RefundDesk) -> None:
     assert order.state is OrderState.REFUNDED
 
 
-def test_the_database_goes_after_the_answer(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_answer_without_a_database_is_kept_in_the_spool(desk: RefundDesk, monkeypatch: pytest.MonkeyPatch) -> None:
     """The database fails after the answer: the encrypted answer is in the spool, the refund is unknown, and the next
     due task delivers the answer.
     """
@@ -371,9 +373,9 @@ def test_an_answer_delivered_twice_is_recorded_once(desk: RefundDesk, monkeypatc
     assert len(desk.sql("SELECT id FROM evidence WHERE source = 'paypay.refund'")) == 1
 
 
-test_the_database_goes_after_the_answer = pytest.mark.expects_log("what the database could not take is told")(
-    test_the_database_goes_after_the_answer
-)
+test_an_answer_without_a_database_is_kept_in_the_spool = pytest.mark.expects_log(
+    "what the database could not take is told"
+)(test_an_answer_without_a_database_is_kept_in_the_spool)
 
 
 def _break_after_the_call(desk: RefundDesk, patch: pytest.MonkeyPatch) -> None:

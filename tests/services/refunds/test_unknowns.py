@@ -20,7 +20,7 @@ def test_a_time_out_is_never_sent_again(seed: int) -> None:
 
 
 @pytest.mark.expects_log("sendings that nobody answers")
-def test_an_effect_around_the_second_not_found(seed: int) -> None:
+def test_a_refund_around_the_second_not_found_is_made_once(seed: int) -> None:
     """A refund that reaches the provider around the second `not found` exists once there, whether it is found or sent
     again under its key.
     """

@@ -70,7 +70,7 @@ def test_a_refund_lists_the_fields_changed_since_its_request(desk: RefundDesk) -
     assert changed == {"order_state": ("paid", "shipped"), "provider_state": (None, "REFUNDED")}
 
 
-def test_the_rights_of_a_person_decide_the_possible_actions(desk: RefundDesk) -> None:
+def test_possible_actions_follow_the_rights_of_a_person(desk: RefundDesk) -> None:
     """A person needs the role to approve and can't approve their own request; after the decision no one can approve
     or withdraw.
     """

@@ -197,7 +197,9 @@ def test_a_daily_close_counts_the_unknown_at_both_ends_of_the_day(
         assert refused.value.code == code
 
 
-def test_a_close_with_many_lapsed_calls(console: Console, place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_lapsed_calls_count_as_unknown_in_a_close(
+    console: Console, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """Calls of ended processes whose lapse no worker has recorded count as unknown; if more exist than are read, the
     close is marked as incomplete.
     """
@@ -339,7 +341,7 @@ def compare_workbook(file: Path, close: DailyClose) -> None:
     assert [row[0].value for row in changes.iter_rows()] == ["What"], "nothing has changed"
 
 
-def test_a_long_and_hostile_document(tmp_path: Path) -> None:
+def test_long_and_hostile_texts_stay_within_the_page(tmp_path: Path) -> None:
     """A row that is too long for a page is cut, a table continues on further pages with its titles, and no text
     leaves the page.
     """
@@ -388,7 +390,7 @@ def test_the_memory_of_a_pdf_is_released() -> None:
     assert (read_resident_pages() - before) * resource.getpagesize() < 40_000_000
 
 
-def test_ctrl_c_while_a_pdf_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_during_a_pdf_ends_its_writing(monkeypatch: pytest.MonkeyPatch) -> None:
     """Ctrl+C during a function that the PDF library calls ends the writing after that function; there it would be
     lost.
     """

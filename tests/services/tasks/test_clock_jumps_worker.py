@@ -55,7 +55,7 @@ def run_minutes(scene: PaymentDesk, clock: MovedClock, count: int) -> None:
 
 @EXPECTS_REFUSED_QUESTIONS
 @JUMPS
-def test_payments_are_followed(scene: PaymentDesk, clock: MovedClock, jump: timedelta) -> None:
+def test_payments_around_a_clock_jump_are_booked_once(scene: PaymentDesk, clock: MovedClock, jump: timedelta) -> None:
     """Payments start before, during and after the jump and are paid: each is booked once and soon."""
     begun: dict[str, int] = {}
     plan = [("ORD-1", "paypay", timedelta()), ("ORD-2", "atom", jump), ("ORD-3", "paypay", timedelta())]
@@ -78,7 +78,9 @@ def test_payments_are_followed(scene: PaymentDesk, clock: MovedClock, jump: time
 @EXPECTS_REFUSED_QUESTIONS
 @JUMPS
 @pytest.mark.engines("sqlite")
-def test_a_refused_notice_is_made_up_for(scene: PaymentDesk, clock: MovedClock, jump: timedelta) -> None:
+def test_a_notice_refused_by_a_wrong_clock_is_made_up_for(
+    scene: PaymentDesk, clock: MovedClock, jump: timedelta
+) -> None:
     """A genuine notice is refused while the clock is wrong, because its signed time seems to be in the future or too
     old: its payment is booked by a poll.
     """
@@ -103,7 +105,9 @@ def test_a_refused_notice_is_made_up_for(scene: PaymentDesk, clock: MovedClock, 
 @JUMPS
 @pytest.mark.expects_log("events that are not taken are told of")
 @pytest.mark.engines("sqlite")
-def test_events_are_published(scene: PaymentDesk, clock: MovedClock, receiver: Receiver, jump: timedelta) -> None:
+def test_events_written_under_a_wrong_clock_are_published(
+    scene: PaymentDesk, clock: MovedClock, receiver: Receiver, jump: timedelta
+) -> None:
     """Events that were written or postponed under the wrong clock are sent soon, in order, and each
     is accepted once.
     """

@@ -106,7 +106,7 @@ DONE, SKIPPED, WAITING = StepState.DONE, StepState.SKIPPED, StepState.WAITING
 OPEN, UNDONE = StepState.OPEN, StepState.UNDONE
 
 
-def test_all_steps_in_their_order(saga_desk: SagaDesk, place: Place) -> None:
+def test_one_run_does_all_steps_in_order(saga_desk: SagaDesk, place: Place) -> None:
     """One run does all steps in their order; an ended saga isn't run again."""
     ended = saga_desk.runner.run(saga_desk.start_saga())
     assert (ended.state, ended.reason, saga_desk.list_entries(place)) == (
@@ -254,7 +254,7 @@ def _make_interrupt_at(point: str) -> Callable[[str], None]:
     return interrupt_at_point
 
 
-def test_back_to_an_earlier_step(console: Console, clock: MovedClock, place: Place) -> None:
+def test_a_saga_goes_back_to_an_earlier_step(console: Console, clock: MovedClock, place: Place) -> None:
     """The saga runs an earlier step again, and goes on from there."""
     saga_desk = SagaDesk(console._context, clock, asks=True)
     asked = saga_desk._make_action("one")

@@ -59,6 +59,6 @@ def test_an_unreadable_attempt_closes_no_training(tmp_path: Path, strange: dict[
 
 
 @pytest.mark.parametrize("run", ["x", {}, {"id": "r"}, {"id": 5, "database": {}, "url": []}, {"id": "r", "url": "x"}])
-def test_a_strange_run_counts_as_none(tmp_path: Path, run: object) -> None:
+def test_an_unknown_run_in_the_score_file_is_ignored(tmp_path: Path, run: object) -> None:
     """A run of the training that this program doesn't write counts as none."""
     assert _write_score_file(tmp_path, {"run": run}).read_training_run() == {}

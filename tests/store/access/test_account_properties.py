@@ -106,7 +106,7 @@ def test_the_check_reads_the_addresses_at_which_a_server_listens(
         ("component_connection_control.failed_connections_threshold", "0", True),
     ],
 )  # fmt: skip
-def test_a_limit_of_wrong_passwords(
+def test_a_missing_limit_of_wrong_passwords_is_reported(
     owner: Database, monkeypatch: pytest.MonkeyPatch, variable: str, limit: str, is_missing: bool
 ) -> None:
     """The check reports a missing limit of wrong passwords if the server's limit is switched off or so high that it

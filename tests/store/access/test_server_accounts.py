@@ -26,7 +26,7 @@ def make_statements(*, maria: bool, **more: object) -> list[str]:
     return [statement.sql for statement in make_account_statements(wanted, "books", is_mariadb=maria)]
 
 
-def test_a_new_account_on_mariadb() -> None:
+def test_a_new_account_on_mariadb_gets_an_own_role() -> None:
     """On MariaDB the person's roles are granted to a role of this account alone, and the account gets this role as
     its default role."""
     assert make_statements(maria=True) == [
@@ -42,7 +42,7 @@ def test_a_new_account_on_mariadb() -> None:
     ]
 
 
-def test_a_new_account_on_mysql() -> None:
+def test_a_new_account_on_mysql_gets_its_roles_directly() -> None:
     """On MySQL the roles are granted to the account itself, and all of them are active after the login."""
     assert make_statements(maria=False) == [
         f"CREATE USER IF NOT EXISTS 'op-a'@'%' IDENTIFIED BY {CREDENTIAL_PLACEHOLDER_SQL}",
@@ -63,7 +63,7 @@ def test_a_remote_account_must_use_tls(maria: bool) -> None:
 
 
 @pytest.mark.parametrize("maria", [True, False])
-def test_the_locked_hold_nothing(maria: bool) -> None:
+def test_a_locked_account_loses_every_role(maria: bool) -> None:
     """A locked account loses every role, those of the account file and those that it had before. Its password
     stays."""
     told = make_statements(maria=maria, is_locked=True, is_new=False, password=None, roles_before={"approver"})

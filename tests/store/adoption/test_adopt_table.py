@@ -344,7 +344,7 @@ def test_the_check_names_changes_that_need_a_copy(
     assert adopt_table.read_table(server_database).columns["company_name"].charset == "utf8mb4"
 
 
-def test_timestamps_are_instants(server_database: Database, tmp_path: Path) -> None:
+def test_timestamp_columns_get_no_time_zone(server_database: Database, tmp_path: Path) -> None:
     """A column of type TIMESTAMP stores instants, so its rows get no time zone of the adoption."""
     legacy.create_table_with_rows(server_database, [make_bought_row(ONE, 1)])
     execute_statements(
@@ -384,7 +384,7 @@ def test_the_time_zone_of_adopted_rows_never_changes(
     run_adoption(database, tmp_path)
 
 
-def test_a_zone_that_does_not_exist(database: Database, tmp_path: Path) -> None:
+def test_an_unknown_time_zone_is_refused(database: Database, tmp_path: Path) -> None:
     """A time zone that doesn't exist is refused before anything is created."""
     legacy.create_table_with_rows(database, [make_bought_row(ONE, 1)])
     with pytest.raises(ConsoleError) as refused:

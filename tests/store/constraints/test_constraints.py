@@ -88,7 +88,9 @@ STATEMENT_BY_BYPASS = {
 
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b"])
-def test_the_classical_bypasses_of_four_eyes(people: Team, connections: PersonConnections, who: str) -> None:
+def test_the_database_refuses_each_known_bypass_of_four_eyes(
+    people: Team, connections: PersonConnections, who: str
+) -> None:
     """The database refuses each known way around the approval by two people, to the requester and to the approver.
     Afterwards no row differs."""
     before, by_title = forbidden.read_all_rows(people), {case.title: case for case in FORBIDDEN}
@@ -110,7 +112,7 @@ def test_each_forbidden_statement_has_its_own_message(
     assert any(words in told for words in case.words.split("|")), told
 
 
-def test_the_list_is_in_the_docs() -> None:
+def test_the_docs_list_each_forbidden_statement() -> None:
     """docs/accounts.md lists exactly the forbidden statements that these tests try."""
     text = (Path(console.__file__).parent.parent / "docs" / "accounts.md").read_text(encoding="utf-8")
     told = [line[2:].strip() for line in text.splitlines() if line.startswith("* ")]

@@ -182,7 +182,7 @@ def test_two_votes_need_two_people(plain_client: sqlite3.Connection) -> None:
     plain_client.execute(make_update("refunds", TWO, status="'approved'"))
 
 
-def test_completed_has_the_providers_number(plain_client: sqlite3.Connection) -> None:
+def test_a_completed_refund_needs_the_providers_number(plain_client: sqlite3.Connection) -> None:
     """A refund can't be completed without the id that the provider has given to it."""
     for statement in make_sending_statements(ASKED, "RFD-2"):
         plain_client.execute(statement)

@@ -233,7 +233,7 @@ def test_each_forbidden_statement_has_its_message(client: sqlite3.Connection, st
         client.execute(statement)
 
 
-def test_a_take_that_is_over(client: sqlite3.Connection) -> None:
+def test_a_record_can_be_taken_after_the_end_of_a_take(client: sqlite3.Connection) -> None:
     """From the end of a take on, another person may take the record."""
     client.execute(f"UPDATE takes SET person = 'b', taken_at = {LATER}, until = '2026-11-20 05:00:00.000000'")
     assert client.execute("SELECT person FROM takes").fetchall() == [("b",)]

@@ -29,7 +29,7 @@ def test_a_lease_ends_during_the_sleep_of_macos(monkeypatch: pytest.MonkeyPatch)
     assert not deadline.is_live()
 
 
-def test_a_system_without_these_clocks(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_system_without_boot_clocks_uses_the_monotonic_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows has neither of the two clocks; there Python's monotonic clock is used, which counts the sleep."""
     for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC_RAW"):
         monkeypatch.delattr(time, name, raising=False)

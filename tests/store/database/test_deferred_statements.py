@@ -146,7 +146,7 @@ def test_a_long_statement_is_sent_by_itself(place: Place, database: Database) ->
     assert read_changed_ids(place) == [1, 2]
 
 
-def test_outside_of_a_transaction_nothing_waits(place: Place, database: Database) -> None:
+def test_a_statement_without_a_transaction_is_sent_immediately(place: Place, database: Database) -> None:
     """On a connection without a transaction a statement is executed at once, because no COMMIT would send it."""
     if not place.is_server:
         pytest.skip("SQLite has no AUTOCOMMIT connections here")

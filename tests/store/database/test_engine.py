@@ -128,7 +128,7 @@ def list_open_connections() -> set[int]:
     ("content", "code"),
     [(b"this is no database, only a long enough line of text" * 40, "not_our_database"), (b"", None)],
 )
-def test_a_file_that_is_no_database(tmp_path: Path, content: bytes, code: str | None) -> None:
+def test_a_file_that_is_no_database_is_refused(tmp_path: Path, content: bytes, code: str | None) -> None:
     """A file that isn't a database is refused and not changed. An empty file becomes a new database."""
     file = tmp_path / "console.db"
     file.write_bytes(content)

@@ -30,7 +30,7 @@ def join_interrupting_thread() -> None:
 
 
 @pytest.mark.engines("sqlite", "mariadb")
-def test_the_statement_is_ended(place: Place) -> None:
+def test_an_interrupted_read_ends_its_statement(place: Place) -> None:
     """The read ends if the cancellation comes while its statement runs, before the statement, and before the call
     reads at all."""
     with place.desk(LedgerVendor()) as desk:
@@ -81,7 +81,9 @@ def test_an_ended_call_is_not_interrupted(place: Place) -> None:
 
 
 @pytest.mark.parametrize("is_nested", [False, True])
-def test_the_attempts_keep_their_distance(monkeypatch: pytest.MonkeyPatch, *, is_nested: bool) -> None:
+def test_attempts_to_end_a_statement_keep_a_minimum_interval(
+    monkeypatch: pytest.MonkeyPatch, *, is_nested: bool
+) -> None:
     """Between two attempts to end a statement a minimum time passes, also if an earlier or nested read of the call
     has ended. The end of the read ends this wait."""
     monkeypatch.setattr(read_interruption, "_REPEAT_INTERVAL_SECONDS", 2 * PATIENCE_SECONDS)

@@ -84,7 +84,7 @@ def test_a_stored_document_is_read_back(documents: Documents, document_place: Do
 
 
 @pytest.mark.parametrize("size", [0, 1, 300_000, 3_000_000])
-def test_any_bytes_of_any_bearable_size(documents: Documents, size: int) -> None:
+def test_any_bytes_are_stored_and_read_back(documents: Documents, size: int) -> None:
     """Bytes of any content and allowed size, such as line ends and zeros, are read back unchanged."""
     whole = b"\r\n--\r\n\n\r\0\xff\n--==0==\r\n\n--==0==--" * (size // 20 + 1)
     content = os.urandom(size // 2) + whole[: size - size // 2]
@@ -108,7 +108,7 @@ def test_simultaneous_writes_of_one_document_store_it_once(
     assert document_place.names() == [STORED_PATH]
 
 
-def test_a_folder_that_is_replaced_meanwhile(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_replaced_during_a_write_keeps_the_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Another process gives the empty folder's name to its own one while a file is being created: Linux answers
     ENOENT, and the file is created in the new folder.
     """
@@ -186,7 +186,7 @@ def test_a_too_large_document_is_refused(documents: Documents, document_place: D
     assert document_place.names() == []
 
 
-def test_opening_opens_nothing() -> None:
+def test_the_document_store_opens_its_folder_at_the_first_document() -> None:
     """Creating the object for the documents neither imports gcsfs nor opens a folder; only the first document
     does."""
     said = subprocess.run([sys.executable, "-c", OPEN_DOCUMENTS_PROGRAM], capture_output=True, text=True, check=True)

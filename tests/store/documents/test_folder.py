@@ -93,7 +93,7 @@ def _make_refusing(number: int) -> Callable[..., NoReturn]:
     return raise_error
 
 
-def test_a_share_without_hard_links_and_without_folder_sync(
+def test_a_share_without_hard_links_stores_documents_by_renaming(
     documents: Documents, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If a share supports neither hard links nor syncing a folder, the document gets its name by renaming, and no
@@ -148,7 +148,7 @@ def test_a_lost_mount_is_not_written_under(root: Path, left: str) -> None:
     assert not root.exists() or list(root.iterdir()) == []
 
 
-def test_a_mount_lost_while_the_program_runs(root: Path) -> None:
+def test_a_lost_mount_refuses_documents_until_it_returns(root: Path) -> None:
     """If the share is lost while the program runs, the next document is refused; when the share is back, documents
     are stored and read again."""
     stored: list[str] = []
@@ -229,7 +229,7 @@ def test_traps_on_the_disk_are_not_walked_into(
 
 @pytest.mark.skipif(os.name == "nt", reason="POSIX paths")
 @pytest.mark.parametrize("url", ["file:/a/b%20c", "file:///a/b%20c", "file://localhost/a/b%20c"])
-def test_every_spelling_of_a_folder_url(url: str) -> None:
+def test_every_spelling_of_a_folder_url_is_accepted(url: str) -> None:
     """A folder's URL may have one or three slashes or localhost, and percent-encoded characters."""
     assert DocumentFolder(url, lambda: False).root == Path("/a/b c")
 

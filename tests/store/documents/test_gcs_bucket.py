@@ -74,7 +74,7 @@ def test_a_damaged_upload_is_repeated(bucket_server: BucketServer) -> None:
 @pytest.mark.parametrize(
     "url", [f"gs://{BUCKET_NAME}", f"gs://{BUCKET_NAME}/", f"gs://{BUCKET_NAME}//desk//", f"gs://{BUCKET_NAME}/desk"]
 )
-def test_every_spelling_of_a_bucket_url(bucket_server: BucketServer, url: str) -> None:
+def test_every_spelling_of_a_bucket_url_is_accepted(bucket_server: BucketServer, url: str) -> None:
     """The URL of a bucket may have a prefix or none; empty parts of it are ignored."""
     documents = Documents(url)
     assert documents.read(documents.store(PDF).path) == PDF
@@ -122,7 +122,7 @@ def test_a_google_refusal_has_its_reason(bucket_server: BucketServer, status: in
     assert [_read_refusal_reason(attempt) for attempt in _make_attempts(bucket)] == [reason] * 3
 
 
-def test_a_bucket_that_does_not_exist(bucket_server: BucketServer) -> None:
+def test_a_missing_bucket_is_reported(bucket_server: BucketServer) -> None:
     """If the bucket doesn't exist, storing and the check are refused with the reason `no_bucket`; reading finds no
     document."""
     bucket = DocumentBucket("gs://another/desk")

@@ -82,7 +82,7 @@ def test_a_search_ignores_width_case_and_line_breaks(report: PdfDocument, words:
     assert len(report.search(words)) == found
 
 
-def test_text_is_read(report: PdfDocument) -> None:
+def test_the_text_of_a_page_is_read_exactly(report: PdfDocument) -> None:
     """The text of a page is read exactly as the document has it."""
     assert report.read_page_text(0).split() == ["株式会社見本", "調査結果", "ＯＫ", "カブシキガイシャ"]
 

@@ -94,7 +94,7 @@ def test_a_search_finds_the_records_of_its_filter(
             assert _find_records(conn, RecordSearch(_make_choice(chosen), None, lapsed, 1_000)) == right, text
 
 
-def test_words_and_conditions_together(database: Database) -> None:
+def test_a_record_must_fulfil_words_and_conditions(database: Database) -> None:
     """With words and conditions, only the records that the words have found are read, and of these only the ones that
     fulfil the conditions are returned."""
     named = {"payment": {1, 2, 3, 4}, "refund": {7}, "order": set[int]()}

@@ -164,7 +164,7 @@ def test_an_interrupted_creation_on_a_server_continues(engine: Engine, tmp_path:
 
 @pytest.mark.engines("sqlite")
 @_each_part
-def test_a_file_goes_back(engine: Engine, tmp_path: Path, part: int | None) -> None:
+def test_an_interrupted_upgrade_of_a_file_is_rolled_back(engine: Engine, tmp_path: Path, part: int | None) -> None:
     """On SQLite all statements are one transaction. After an interruption the file is as before, and the next upgrade
     executes all of them."""
     with open_empty_database(engine, tmp_path / "counted") as counted:

@@ -125,7 +125,7 @@ def test_rows_of_the_old_chain_stay_unchanged(engine: Engine, tmp_path: Path) ->
         assert migrate.ensure_schema(old)["database_id"] == named
 
 
-def test_an_older_one_is_refused(engine: Engine, tmp_path: Path) -> None:
+def test_a_database_older_than_the_baseline_is_refused(engine: Engine, tmp_path: Path) -> None:
     """A database whose schema is older than the baseline is refused with its version and not changed."""
     with open_empty_database(engine, tmp_path / "old") as old:
         create_old_schema(old, "0005")

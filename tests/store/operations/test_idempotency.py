@@ -169,7 +169,7 @@ def test_each_new_epoch_has_a_new_text(context: ServiceContext, hand_clock: Hand
 
 
 @pytest.mark.parametrize("other", ["a", "z"])
-def test_another_lease_is_no_epoch(context: ServiceContext, other: str) -> None:
+def test_the_row_of_another_lease_is_not_read_as_an_epoch(context: ServiceContext, other: str) -> None:
     """The row of another lease isn't read as an epoch, whether its name comes before or after that of the epoch."""
     from console.store.operations import leases
 

@@ -339,7 +339,7 @@ INVALID_REDIS_VALUES = {
 @pytest.mark.expects_log("a server that is no Redis")
 @pytest.mark.parametrize("why", INVALID_REDIS_VALUES)
 @pytest.mark.usefixtures("short_time_limits")
-def test_a_strange_server_breaks_nothing(why: str, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_server_that_is_no_redis_gives_no_result(why: str, caplog: pytest.LogCaptureFixture) -> None:
     """A server that isn't Redis, also a slow one, gives no result and no error; the cache switches itself off with
     one line in the log.
     """
@@ -444,7 +444,9 @@ def test_a_flush_loses_nothing_but_speed(own_server: RedisServer, plain: Redis) 
 
 
 @pytest.mark.expects_log("nobody is there")
-def test_a_server_that_never_was(caplog: pytest.LogCaptureFixture, uptime: HandUptime) -> None:
+def test_a_missing_server_is_looked_for_in_the_background(
+    caplog: pytest.LogCaptureFixture, uptime: HandUptime
+) -> None:
     """Without a server, creating the cache makes no connection. The first question starts the search for the server
     in the background, and one line is logged."""
     cache = RedisIdempotencyCache("redis://127.0.0.1:9/0", "database", lambda: STORE_KEY)
@@ -472,7 +474,7 @@ def test_without_a_store_key_there_is_no_cache(redis_server: RedisServer, caplog
 
 
 @pytest.mark.expects_log("certificates that don't fit")
-def test_tls_is_verified(tmp_path: Path) -> None:
+def test_the_certificate_of_the_cache_is_verified(tmp_path: Path) -> None:
     """With `rediss://` the certificate chain and the name must be right, and no option in the URL switches this check
     off."""
     for name in ("ours", "theirs"):

@@ -95,7 +95,7 @@ def test_a_heartbeat_moves_the_end_of_its_lease(
     assert not here.write(lambda tx: leases.renew(tx.conn, mine, NOW, LEASE_SECONDS))
 
 
-def test_as_many_holders_as_slots(databases: tuple[Database, ...], place: Place) -> None:
+def test_a_lease_has_as_many_holders_as_slots(databases: tuple[Database, ...], place: Place) -> None:
     """A lease with N slots has at most N holders, each with its own slot. The next process waits until one of them
     releases its slot."""
     here, there = databases
@@ -170,7 +170,7 @@ def test_a_call_starts_one_spacing_after_the_call_before(
     assert databases[0].write(lambda tx: rate_gate.reserve_call_start(tx.conn, "alarmbox", 100.0)) == 0
 
 
-def test_first_calls_at_once(databases: tuple[Database, ...]) -> None:
+def test_simultaneous_first_calls_get_different_starts(databases: tuple[Database, ...]) -> None:
     """Eight first calls at the same moment, while the provider has no row yet, get eight different starting times."""
     barrier = Barrier(8)
 

@@ -110,7 +110,7 @@ def test_more_than_was_captured_is_never_reserved_at_once(database_without_perso
         assert (sum(got), read_sums(conn, payment.id)) == (5, ComputedSums(5, 5))
 
 
-def test_a_reversed_payment_permits_no_reservation(rows: Connection) -> None:
+def test_no_amount_of_a_reversed_payment_is_reserved(rows: Connection) -> None:
     """Of a reversed payment nothing can be reserved for a refund, neither of what is left nor of what was set
     aside."""
     payment = insert_paid_payment(rows)

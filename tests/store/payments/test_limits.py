@@ -45,7 +45,7 @@ def test_a_missing_limit_is_the_strictest(rows: Connection) -> None:
     assert limits.read_limits(rows, "JPY").second_checker_above == 0
 
 
-def test_room_for_payments_that_begin(rows: Connection) -> None:
+def test_reservations_count_against_the_limit_of_an_account(rows: Connection) -> None:
     """An account's reservations count against its limit. A released amount can be reserved again, and no more is
     released than was reserved."""
     account = open_account(rows)
@@ -95,7 +95,7 @@ def test_a_booking_on_an_old_version_is_refused(rows: Connection) -> None:
     assert read_account(rows, account.id).balance_minor == 100
 
 
-def test_a_limit_that_was_lowered(rows: Connection) -> None:
+def test_a_balance_above_a_lowered_limit_books_nothing_more(rows: Connection) -> None:
     """If the limit was lowered below the balance, nothing more is booked until enough was subtracted from the
     balance."""
     account = open_account(rows)

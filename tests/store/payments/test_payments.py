@@ -71,7 +71,7 @@ def test_a_write_on_an_old_version_is_refused(rows: Connection) -> None:
     assert reread_payment(rows, old.id).payer == "payer-7"
 
 
-def test_along_the_table_of_transitions(rows: Connection) -> None:
+def test_a_payment_changes_only_along_the_transitions(rows: Connection) -> None:
     """Each step must be one of the transition table, and raises the version. A path with another step is refused
     before anything is written."""
     payment = insert_begun_payment(rows)

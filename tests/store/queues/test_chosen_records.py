@@ -170,7 +170,7 @@ def test_a_filtered_queue_has_the_records_of_its_filter(
 @pytest.mark.soak
 @with_and_without_lapsed
 @each_queue
-def test_a_filtered_queue_in_small_pages(database: Database, name: str, lapsed: queues.LapsedIds) -> None:
+def test_a_filtered_queue_is_complete_in_small_pages(database: Database, name: str, lapsed: queues.LapsedIds) -> None:
     """The same with each filter in pages of 11 records."""
     _check_filters(database, name, lapsed, range(len(FILTERS)), lambda _turn: 11)
 
@@ -234,7 +234,7 @@ def test_a_sorted_queue_has_each_record_once_and_in_order(
 @pytest.mark.soak
 @with_and_without_lapsed
 @each_sorted_queue
-def test_a_sorted_queue_in_small_pages(database: Database, name: str, lapsed: queues.LapsedIds) -> None:
+def test_a_sorted_queue_is_complete_in_small_pages(database: Database, name: str, lapsed: queues.LapsedIds) -> None:
     """The same with each sort column in small pages."""
     _check_orders(database, name, lapsed, range(len(SortColumn)), lambda _turn, small: small)
 
@@ -312,7 +312,7 @@ def test_causes_are_counted_and_summed(database: Database, name: str, lapsed: qu
             assert group.sums_minor_by_kind == sums
 
 
-def test_a_sum_of_more_than_64_bits(engine: Engine) -> None:
+def test_a_sum_of_more_than_64_bits_is_computed(engine: Engine) -> None:
     """A shop can write any amount into its orders, and SQLite refuses a sum of more than 64 bits; the program
     computes it nevertheless."""
     minor_amounts = (2**63 - 1, 2**63 - 1, 2**63 - 1, -7, 1_999_999_999)

@@ -94,7 +94,7 @@ def test_a_person_takes_records_only_in_the_own_name(place: Place, people: tuple
     assert find_taker(people[0]) is None
 
 
-def test_no_records_need_no_query(people: tuple[Database, Database]) -> None:
+def test_an_empty_list_of_records_needs_no_query(people: tuple[Database, Database]) -> None:
     """For no records the result is empty, without a query."""
     with people[0].read() as conn:
         assert takes.read_takes(conn, KIND, []) == {}

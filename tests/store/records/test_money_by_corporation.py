@@ -38,7 +38,7 @@ def find_order(conn: Connection, order_id: int) -> Order:
     return order
 
 
-def test_all_that_belongs_to_a_number(rows: Connection) -> None:
+def test_a_number_finds_its_orders_payments_and_refunds_once(rows: Connection) -> None:
     """The search returns the orders of the number, the payments of the number or of these orders, and the refunds of
     all these payments, each once and newest first."""
     one, empty = insert_order(rows, "ORD-1", NUMBER), insert_order(rows, "ORD-2", "７123-456789012")
@@ -144,7 +144,7 @@ def test_a_search_by_corporation_is_one_statement(rows: Connection) -> None:
         ("RD-1", []), ("ORD-11", []), ("%", []), ("P_1", []), ("架空花", []),
     ],
 )  # fmt: skip
-def test_found_by_how_a_name_begins(rows: Connection, typed: str, kinds: list[str]) -> None:
+def test_records_are_found_by_the_beginning_of_an_identifier(rows: Connection, typed: str, kinds: list[str]) -> None:
     """Records are found by the beginning of an order number, a payment id of the merchant or provider, a payer or a
     refund key, also in full width, with another dash and in small letters. Wildcards have no effect.
     """

@@ -44,7 +44,7 @@ def test_a_vote_that_cannot_be_kept_is_no_repeat(rows: Connection) -> None:
         approvals.insert_vote(rows, 9, None, NOW)  # type: ignore[arg-type]  # what the database refuses for itself
 
 
-def test_open_proposals_of_every_kind(rows: Connection) -> None:
+def test_open_proposals_of_every_kind_are_listed_oldest_first(rows: Connection) -> None:
     """The open proposals come oldest first, one about a payment with its payment number. Votes, proposals of limits
     and closed proposals aren't among them."""
     payment = insert_paid_payment(rows, "ORD-7")

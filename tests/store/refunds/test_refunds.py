@@ -203,7 +203,7 @@ def test_sums_of_requesters_are_separate_for_each_currency(rows: Connection) -> 
     assert refunds.read_sums_of_makers_since(rows, ["op-a"], NOW + timedelta(seconds=1)) == {}
 
 
-def test_the_newest_refunds_of_each_payer(rows: Connection) -> None:
+def test_the_newest_refunds_are_limited_for_each_payer(rows: Connection) -> None:
     """The limit of refunds is for each payer: many refunds of one payer don't displace those of another."""
     many = [insert_requested_refund(rows, insert_paid_payment(rows, f"ORD-{n}", payer="payer-7")) for n in range(3)]
     one = insert_requested_refund(rows, insert_paid_payment(rows, "ORD-9", payer="payer-8"))

@@ -105,7 +105,7 @@ def test_the_stored_address_is_the_comparison_form_of_the_whole(fields: list[str
 
 @settings(max_examples=100)
 @given(st.lists(draw_rows(), min_size=1, max_size=4))
-def test_the_terms_are_those_of_the_texts(published: list[list[str]]) -> None:
+def test_terms_of_the_index_are_those_of_the_texts(published: list[list[str]]) -> None:
     """The terms of the index are those of the texts, also if the terms of several rows are made together."""
     columns = FileColumns(*zip(*published, strict=True))
     folded_names = fold_names(columns, fold_columns(columns))

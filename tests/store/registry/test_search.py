@@ -317,7 +317,7 @@ def test_texts_with_nothing_to_search_for_find_nothing(registry: RegistryReader)
     assert [text for text in TEXTS_WITHOUT_WORDS if search_and_check(registry, text)] == []
 
 
-def test_signs_and_unseen_characters_are_left_out(registry: RegistryReader) -> None:
+def test_query_signs_and_invisible_characters_are_ignored(registry: RegistryReader) -> None:
     """Signs of SQLite's query language and invisible characters in the text are ignored."""
     plain = search_and_check(registry, "緑川")
     assert [

@@ -87,7 +87,7 @@ def test_the_watch_query_follows_an_index(database_with_many_rows: Database, nam
     assert not plans.find_sort_steps(steps), steps
 
 
-def test_there_are_as_many(database_with_many_rows: Database) -> None:
+def test_the_database_has_a_hundred_thousand_watched_rows(database_with_many_rows: Database) -> None:
     """The database has about 100,000 watched corporations; with few rows the plans would prove nothing."""
     with database_with_many_rows.read() as conn:
         counted = conn.exec_driver_sql("SELECT COUNT(*) FROM watched_corporations").scalar_one()

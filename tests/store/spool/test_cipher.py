@@ -19,7 +19,7 @@ def test_an_encrypted_text_opens_with_the_same_key() -> None:
 
 
 @pytest.mark.parametrize("change", [b"", b"\x80", b"gAAAA", b"x" * 200])
-def test_anything_else_is_broken(change: bytes) -> None:
+def test_bytes_of_no_cipher_raise_decryption_failed(change: bytes) -> None:
     """Bytes that the cipher hasn't encrypted raise DecryptionFailed."""
     with pytest.raises(DecryptionFailed):
         Cipher(KEY).decrypt(change)
@@ -56,7 +56,7 @@ def test_the_fingerprint_tells_keys_apart_and_shows_none() -> None:
     assert not any(KEY in str(value) for value in vars(cipher).values())
 
 
-def test_the_derivation_is_hkdf() -> None:
+def test_the_key_derivation_equals_hkdf() -> None:
     """The program's own derivation of keys gives the same result as HKDF-SHA256 of the library `cryptography`."""
     theirs = HKDF(algorithm=SHA256(), length=32, salt=None, info=b"label").derive(b"secret")
     assert _compute_hkdf_block(b"secret", b"label") == theirs

@@ -89,7 +89,7 @@ def test_a_claim_stays_until_an_end_without_claim(spool: Spool) -> None:
     assert len(spool.read_entries(DATABASE)) == 3
 
 
-def test_a_refetch_claims_nothing(spool: Spool) -> None:
+def test_an_intent_without_a_number_holds_no_claim(spool: Spool) -> None:
     """An intent without client or number holds no claim, however it ends."""
     begin_operation(spool, replace(make_intent("op-1"), client_id=None))
     spool.mark_ended("op-1", holds_claim=True)

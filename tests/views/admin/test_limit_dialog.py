@@ -44,7 +44,7 @@ def type_value(dialog: LimitDialog, text: str) -> None:
 
 
 @pytest.mark.usefixtures("appearance")
-def test_proposed_once_and_set_by_another(desk: Console, qtbot: QtBot) -> None:
+def test_a_limit_is_proposed_once_and_set_by_another_person(desk: Console, qtbot: QtBot) -> None:
     """The second click after a lost answer is the first one's; the dialog of the other one is filled in."""
     lossy = Lossy(desk)
     context, parent = make_window_context(desk, lossy, qtbot)

@@ -163,7 +163,7 @@ def test_an_acknowledged_incident_is_marked_in_the_list(appearance: object) -> N
     assert not str(cause.cell(make_incident(seen, state=IncidentState.RESOLVED))).endswith("Acknowledged")
 
 
-def test_the_card_of_a_cause(appearance: object) -> None:
+def test_the_card_of_an_incident_has_alerts_records_and_steps(appearance: object) -> None:
     """The card of an incident has its alerts, the affected records with their sums by currency, the playbook, and the
     steps that people have taken.
     """
@@ -223,7 +223,7 @@ def test_the_current_incident_offers_its_possible_actions(appearance: object) ->
     assert any("The money was returned, or the order continues." in text for text in read_card_texts(page))
 
 
-def test_a_page_without_alerts(appearance: object) -> None:
+def test_a_page_without_alerts_shows_the_empty_text(appearance: object) -> None:
     """Without alerts the page shows the text of the empty list and no card."""
     page = make_page()
     assert page.incident_list.currentWidget() is page.incident_list.empty_state
@@ -243,7 +243,7 @@ def test_a_snooze_is_offered_until_moments_in_japan() -> None:
     assert on_sunday == ["one_hour", "four_hours", "tomorrow"]
 
 
-def test_dialogs_of_incidents(appearance: object, qtbot: QtBot) -> None:
+def test_dialogs_of_incidents_need_their_inputs(appearance: object, qtbot: QtBot) -> None:
     """A reason is needed where it is said, a person where one is named; a snooze needs neither."""
     page = make_page(make_incident(LATE_PAYMENT_ALERT, owner="op-a", owner_since=NOW))
     qtbot.addWidget(page)

@@ -70,7 +70,9 @@ def test_a_reconciliation_preselects_no_provider_of_several(open_dialog: OpenDia
         ("2025-11-19", "2026-11-20", "last"),
     ],
 )
-def test_days_that_can_not_be_compared(open_dialog: OpenDialog, first: str, last: str, wrong: str) -> None:
+def test_an_invalid_day_has_its_error_and_no_button(
+    open_dialog: OpenDialog, first: str, last: str, wrong: str
+) -> None:
     """The field of the wrong day has the error, and the button is off."""
     dialog, services, _ = open_dialog()
     write_days(dialog, first, last)
@@ -84,7 +86,7 @@ def test_days_that_can_not_be_compared(open_dialog: OpenDialog, first: str, last
     dialog.reject()
 
 
-def test_pressed_twice_is_one_run(open_dialog: OpenDialog) -> None:
+def test_a_button_pressed_twice_begins_one_run(open_dialog: OpenDialog) -> None:
     """The button is disabled at the first press, so a second press begins no other run. Then the dialog shows the
     counts and a link to the run.
     """

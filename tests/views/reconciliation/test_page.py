@@ -120,7 +120,9 @@ def test_the_advice_follows_the_last_answer(show_page: ShowPage) -> None:
 @pytest.mark.parametrize(
     ("reason", "is_named"), [(None, False), (WorkReason.MOVE_ORDER, True), (WorkReason.NOT_MOVED, True)]
 )
-def test_m_is_named_where_an_order_is_unpaid(show_page: ShowPage, reason: WorkReason | None, is_named: bool) -> None:
+def test_the_key_m_is_shown_only_for_an_unpaid_order(
+    show_page: ShowPage, reason: WorkReason | None, is_named: bool
+) -> None:
     """The line of shortcuts names M only on a row whose order is known to be unpaid; elsewhere the service would
     refuse it."""
     assert AMOUNT_DIFFERENCE.payment is not None
@@ -271,7 +273,7 @@ def test_continuing_twice_is_one_run(qtbot: QtBot, appearance: object) -> None:
     assert toasts[0].message == "PayPay 2026-11-19 reconciled."
 
 
-def test_a_page_without_reconciliations(show_page: ShowPage) -> None:
+def test_a_page_without_reconciliations_shows_the_empty_text(show_page: ShowPage) -> None:
     """Without any reconciliation the page shows only the text of the empty list."""
     page = show_page()
     assert page.table_stack.currentWidget() is page.empty_state
@@ -350,7 +352,7 @@ def test_the_list_shows_dashes_for_unread_figures_of_a_failed_run(state: RunStat
     assert cells["rows"] == format_count(item.compared_count)
 
 
-def test_the_runs_by_provider(qtbot: QtBot, appearance: object) -> None:
+def test_the_list_of_runs_has_the_newest_first(qtbot: QtBot, appearance: object) -> None:
     """The list of runs has the newest run first, with its provider; Enter opens a run."""
     at = make_window_context()
     at.store_services(ReconcileServices(make_view(make_run(2)), make_view(make_run(3, provider="atom"))))  # type: ignore[arg-type]

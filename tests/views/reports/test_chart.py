@@ -20,7 +20,7 @@ from console.views.reports.chart_content import Bar, BarStrip, ChartContent
         ((), 0, 1),
     ],
 )
-def test_as_many_labels_as_fit(widths: tuple[int, ...], place: int, interval: int) -> None:
+def test_no_label_that_fits_is_left_out(widths: tuple[int, ...], place: int, interval: int) -> None:
     """No label is left out because another one is wide, as long as no two of them meet."""
     assert compute_label_interval(widths, place) == interval
 

@@ -163,7 +163,7 @@ def test_a_report_without_figures_has_no_picture(qtbot: QtBot, appearance: Appea
     assert not section.switch_button.isVisibleTo(page)
 
 
-def test_figures_that_could_not_be_read(qtbot: QtBot, appearance: Appearance) -> None:
+def test_figures_stay_after_a_failed_read(qtbot: QtBot, appearance: Appearance) -> None:
     """A bar says so; the figures that were read before stay, and the bar goes when they are read again."""
     reports = Reports()
     page = make_page(reports, qtbot)
@@ -178,7 +178,7 @@ def test_figures_that_could_not_be_read(qtbot: QtBot, appearance: Appearance) ->
 
 @pytest.mark.parametrize("theme", ["light", "dark", "high_contrast"])
 @pytest.mark.parametrize("scale", [1.0, 2.0])
-def test_looks_differ_in_more_than_colour(
+def test_fills_of_a_chart_differ_in_grey_too(
     qtbot: QtBot, appearance: Appearance, theme: ThemeName, scale: float
 ) -> None:
     """Each part of a bar is painted where its value says, each fill differs from the others in grey too, and every

@@ -140,7 +140,7 @@ def test_ids_come_from_the_context_alone(source: Path) -> None:
         assert ids[0].id in parameters, f"line {call.lineno}: an id from outside the call"
 
 
-def test_the_acts_are_known() -> None:
+def test_the_search_finds_the_known_acts() -> None:
     """The search finds the known acting calls of the window, because a search that finds nothing would pass the other
     tests.
     """

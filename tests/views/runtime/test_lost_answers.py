@@ -592,7 +592,9 @@ def test_the_table_has_every_act() -> None:
 
 @pytest.mark.expects_log("an order that is not moved is told")
 @pytest.mark.parametrize("act", sorted(ACTS))
-def test_a_click_after_a_lost_answer(sit: Callable[[str], Seat], place: Place, act: str) -> None:
+def test_a_click_after_a_lost_answer_repeats_the_request_id(
+    sit: Callable[[str], Seat], place: Place, act: str
+) -> None:
     """The second click has the id of the first; nothing more is written or sent; the answer is the first one's."""
     seat = sit(act)
     prepare, (service, method) = ACTS[act]

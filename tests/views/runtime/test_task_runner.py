@@ -99,7 +99,7 @@ def test_a_bug_has_a_support_code_that_is_in_the_log(
     assert "ZeroDivisionError" in caplog.text
 
 
-def test_same_key_is_serial_and_other_keys_are_not(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
+def test_calls_on_one_record_run_one_after_another(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
     """Two calls on one record never overlap and keep their order; another record doesn't wait for them."""
     gate, running, overlapped = threading.Event(), threading.Lock(), []
 
@@ -257,7 +257,7 @@ def test_closing_names_calls_that_do_not_end(qapp: object, answers: Answers) -> 
     assert late.state == "cancelled"
 
 
-def test_many_answers_all_arrive(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
+def test_no_answer_between_threads_is_lost(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
     """Values that cross the threads by the hundred are neither lost nor doubled."""
     for number in range(500):
         runner.run(

@@ -164,7 +164,7 @@ def test_a_button_shows_the_password_until_it_is_sent(qtbot: QtBot) -> None:
     assert form.password_field.line_edit.echoMode() == QLineEdit.EchoMode.Password
 
 
-def test_tab_goes_down_the_form(qtbot: QtBot) -> None:
+def test_the_tab_key_moves_down_the_form(qtbot: QtBot) -> None:
     """Tab moves the focus from the name to the password, the button that shows the password, the box for staying
     signed in, the sign-in button and the link.
     """
@@ -200,7 +200,7 @@ def test_without_a_keyring_nothing_is_kept_and_the_form_says_where_the_password_
     assert not form.store_password_box.isEnabled()
 
 
-def test_the_first_time_has_three_lines(qtbot: QtBot) -> None:
+def test_the_sign_in_help_has_three_lines(qtbot: QtBot) -> None:
     """The help of the sign-in unfolds three lines with the person to call, and folds them again."""
     form = make_sign_in_form(qtbot)
     form.help_button.click()

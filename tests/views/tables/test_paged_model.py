@@ -57,7 +57,7 @@ def test_an_empty_list_that_is_read_again_has_no_bars(watched_model: MakeModel, 
     assert changed == []
 
 
-def test_data_reads_nothing(watched_model: MakeModel) -> None:
+def test_asking_a_placeholder_starts_no_read(watched_model: MakeModel) -> None:
     """Until the answer arrives, the rows are placeholders without data, and asking a placeholder for its data starts
     no read.
     """
@@ -81,7 +81,7 @@ def test_scrolling_reads_the_next_page(watched_model: MakeModel) -> None:
     assert list_model.model.rowCount() < 3 * PAGE
 
 
-def test_memory_stays_flat(watched_model: MakeModel) -> None:
+def test_only_a_few_pages_are_kept_in_memory(watched_model: MakeModel) -> None:
     """However far somebody scrolls, only a few pages are kept; going back reads them again, in place."""
     list_model = watched_model(500)
     scroll_down(list_model.model, 12 * PAGE)

@@ -85,7 +85,7 @@ def test_shift_and_the_arrows_choose_on(table: MakeTable) -> None:
     assert view.rows.selected_keys == {0, 1, 3, 4}
 
 
-def test_letters_are_the_pages_keys(table: MakeTable, qtbot: QtBot) -> None:
+def test_a_letter_key_does_not_search_the_table(table: MakeTable, qtbot: QtBot) -> None:
     """A letter key doesn't search in the table, because the page uses it as a shortcut."""
     view = table(5)
     QTest.keyClick(view, Qt.Key.Key_A)
@@ -232,7 +232,7 @@ def test_scrolling_paints_only_new_rows(table: MakeTable, monkeypatch: pytest.Mo
 
 
 @pytest.mark.parametrize("paused", [True, False])
-def test_placeholders_appear_after_a_delay(
+def test_placeholders_appear_only_after_a_delay(
     watched_model: Callable[..., WatchedModel], paused: bool, qtbot: QtBot
 ) -> None:
     """A reading shorter than 150 ms shows nothing in between; a longer one shows bars that don't move."""

@@ -51,7 +51,7 @@ def test_text_is_readable_and_edges_are_visible(theme: ThemeName) -> None:
 
 
 @pytest.mark.parametrize("theme", THEMES)
-def test_promised_ratios_are_true(theme: ThemeName) -> None:
+def test_stated_contrast_ratios_are_those_of_the_colours(theme: ThemeName) -> None:
     """The ratios written in the tokens are those of their colours."""
     ratios = measure_ratios(theme)
     for name, promised in tokens().get_lowest_contrasts(theme).items():

@@ -257,7 +257,7 @@ def test_only_the_list_with_the_keyboard_has_a_focused_item(qtbot: QtBot) -> Non
     assert timeline.currentIndex().row() == -1
 
 
-def test_nodes_go_with_their_widgets(qtbot: QtBot) -> None:
+def test_nodes_are_deleted_with_their_widgets(qtbot: QtBot) -> None:
     """When widgets are deleted, their nodes in the accessibility tree are deleted, too."""
     window = QWidget()
     window.setLayout(make_column())

@@ -46,7 +46,7 @@ def show_widget(qtbot: QtBot) -> ShowWidget:
     return show
 
 
-def test_at_most_three_toasts(show_widget: ShowWidget) -> None:
+def test_a_fourth_toast_replaces_the_oldest(show_widget: ShowWidget) -> None:
     """A fourth one takes the place of the oldest; they stand above each other inside the window."""
     window = QWidget()
     window.resize(800, 600)
@@ -81,7 +81,7 @@ def test_a_toast_replaces_the_earlier_one_about_the_same_state(show_widget: Show
     assert toasts.visible_toasts == (made[1],)
 
 
-def test_the_side_bar_goes_by_key_and_by_arrow(show_widget: ShowWidget, qtbot: QtBot) -> None:
+def test_the_sidebar_is_used_by_keys_and_arrows(show_widget: ShowWidget, qtbot: QtBot) -> None:
     """Alt+2 opens the second page from anywhere; the arrow keys move the focus, and Enter opens the entry with the
     focus.
     """
@@ -102,7 +102,7 @@ def test_the_side_bar_goes_by_key_and_by_arrow(show_widget: ShowWidget, qtbot: Q
     assert spoken == "Queues, 12, Alt+2"
 
 
-def test_the_ring_goes_with_the_focus(show_widget: ShowWidget, qtbot: QtBot) -> None:
+def test_only_the_focused_button_has_a_ring(show_widget: ShowWidget, qtbot: QtBot) -> None:
     """Exactly one focus ring is shown, around the button with the focus; a text field has no focus ring, only the
     frame of an error.
     """
