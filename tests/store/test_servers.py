@@ -31,12 +31,12 @@ from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 OWNER = """
 import sys
-from tests.support.servers import shared_redis, start_own_run
+from tests.support.servers import get_shared_redis, start_own_run
 with start_own_run() as run:
-    print(shared_redis().pid, run.folder, flush=True)
+    print(get_shared_redis().pid, run.folder, flush=True)
     sys.stdin.read()
 """
-ASKER = "from tests.support.servers import shared_redis; print(shared_redis().pid)"
+ASKER = "from tests.support.servers import get_shared_redis; print(get_shared_redis().pid)"
 
 
 def start_python(code: str) -> "subprocess.Popen[str]":
@@ -85,7 +85,7 @@ def test_simultaneous_processes_get_the_same_server() -> None:
 def test_a_server_that_failed_to_start_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
     """After a server has failed to start, the next process that asks gets an error at once."""
     with start_own_run():
-        monkeypatch.setattr(server_run, "TOOLS", "/nowhere")
+        monkeypatch.setattr(server_run, "TOOL_PATHS", "/nowhere")
         with pytest.raises(RuntimeError, match="No such file"):
             get_shared_redis()
         with pytest.raises(RuntimeError, match="did not start for whoever asked first"):
@@ -242,7 +242,7 @@ def test_redis_hangs_while_paused_and_is_empty_after_a_kill() -> None:
 def test_a_missing_server_skips_and_fails_where_required(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """If a server program is missing, a test is skipped, or fails where servers are required. The reason says what is
     missing and how to install it."""
-    monkeypatch.setattr(server_run, "TOOLS", "/nowhere")
+    monkeypatch.setattr(server_run, "TOOL_PATHS", "/nowhere")
     monkeypatch.setenv("CI", "")
     monkeypatch.delenv("CONSOLE_TEST_REQUIRE_SERVERS", raising=False)
     with pytest.raises(pytest.skip.Exception, match=r"missing here: scripts/system_packages\.sh servers"):

@@ -66,22 +66,22 @@ def test_a_log_line_of_an_exception_omits_its_message(capsys: pytest.CaptureFixt
     of a statement or an answer.
     """
 
-    def raise_canary() -> None:
+    def raise_error() -> None:
         raise ValueError("canary")
 
     with log_json_lines():
         try:
-            raise_canary()
+            raise_error()
         except ValueError:
             LOG.exception("it failed")
-        thread = threading.Thread(target=raise_canary, name="doomed")
+        thread = threading.Thread(target=raise_error, name="doomed")
         thread.start()
         thread.join()
     text = capsys.readouterr().err
     told, ended = parse_lines(text)
     assert told["trouble"] == ended["trouble"] == "ValueError"
     assert told["trace"][-1].startswith("test_json_logging.py:")
-    assert told["trace"][-1].endswith(" fail")
+    assert told["trace"][-1].endswith(" raise_error")
     assert ended["message"] == "thread doomed ended"
     assert "canary" not in text
 

@@ -47,7 +47,7 @@ class ListingVendor(LedgerVendor):
         whole = replace(self, charges=[charge for charge in self.charges if charge.id not in self.hidden])
         return LedgerReader(whole if self.hidden else self)
 
-    def report(self, charge: Charge) -> CheckReport:
+    def report_charge(self, charge: Charge) -> CheckReport:
         report = super().report_charge(charge)
         return replace(report, purchase_date=None) if charge.id in self.undated else report
 

@@ -772,7 +772,7 @@ def test_an_empty_date_of_expiry_renews_nothing(
             report(vendor, charge), purchase_date=bought_on, expiration_date=date(1970, 1, 1), expired=None
         )
 
-    monkeypatch.setattr(LedgerVendor, "report", report_empty_dates)
+    monkeypatch.setattr(LedgerVendor, "report_charge", report_empty_dates)
     with place.desk(vendor, clock) as console:
         bought = buy_check(console)
         assert (bought.expired_at, "dates" in bought.incomplete) == (None, True)
@@ -808,7 +808,7 @@ def test_a_day_before_there_were_numbers_renews_nothing(
     def report_odd_dates(vendor: LedgerVendor, charge: Charge) -> CheckReport:
         return replace(report(vendor, charge), purchase_date=bought_on, expiration_date=expires_on, expired=None)
 
-    monkeypatch.setattr(LedgerVendor, "report", report_odd_dates)
+    monkeypatch.setattr(LedgerVendor, "report_charge", report_odd_dates)
     with place.desk(vendor, clock) as console:
         if shown is None:
             vendor.buy_check(PurchaseRequest(ONE, "1"))

@@ -214,8 +214,8 @@ def test_operators_and_approvers_request_refunds(desk: RefundDesk) -> None:
             lambda desk, payment: desk.sql(f"UPDATE payments SET status = 'reversed' {_INCREMENT_VERSION_SQL}"),
             "payment_reversed",
         ),
-        (lambda desk, payment: desk.approve(desk.ask(payment, "3300")), "refund_nothing_left"),
-        (lambda desk, payment: desk.ask(payment), "refund_open"),
+        (lambda desk, payment: desk.approve_refund(desk.request_refund(payment, "3300")), "refund_nothing_left"),
+        (lambda desk, payment: desk.request_refund(payment), "refund_open"),
     ],
     ids=["unknown", "reversed", "all of it", "open"],
 )

@@ -398,7 +398,7 @@ def test_ctrl_c_during_a_pdf_ends_its_writing(monkeypatch: pytest.MonkeyPatch) -
     monkeypatch.setattr(sys, "unraisablehook", lost.append)
 
     class Pressed(BytesIO):
-        def write_daily_close(self, data: Any) -> int:
+        def write(self, data: Any) -> int:
             signal.raise_signal(signal.SIGINT)
             return super().write(data)
 

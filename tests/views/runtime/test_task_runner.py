@@ -30,7 +30,7 @@ class Answers(QObject):
         self.in_gui_thread &= QThread.currentThread() is self.thread()
         self.values.append(value)
 
-    def raise_already_purchased(self, failure: Failure) -> None:
+    def take_failure(self, failure: Failure) -> None:
         self.in_gui_thread &= QThread.currentThread() is self.thread()
         self.failures.append(failure)
 
@@ -54,7 +54,7 @@ def test_the_event_loop_turns_while_a_provider_hangs(runner: TaskRunner, answers
         runner.run(
             gate.wait,
             answers.take,
-            answers.raise_already_purchased,
+            answers.take_failure,
             caller=answers,
             lane="slow",
             label=f"provider {number}",
@@ -62,7 +62,7 @@ def test_the_event_loop_turns_while_a_provider_hangs(runner: TaskRunner, answers
     heart = QTimer(interval=1)
     heart.timeout.connect(lambda: beats.append(1))
     heart.start()
-    runner.run(lambda: "row", answers.take, answers.raise_already_purchased, caller=answers)
+    runner.run(lambda: "row", answers.take, answers.take_failure, caller=answers)
     qtbot.waitUntil(lambda: answers.values == ["row"] and len(beats) > 20)
     assert len(runner.labels) == 6
     heart.stop()
@@ -78,7 +78,7 @@ def test_errors_come_back_as_values(runner: TaskRunner, answers: Answers, qtbot:
     def raise_already_purchased() -> None:
         raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"operation_id": "17"})
 
-    runner.run(raise_already_purchased, answers.take, answers.raise_already_purchased, caller=answers)
+    runner.run(raise_already_purchased, answers.take, answers.take_failure, caller=answers)
     qtbot.waitUntil(runner.is_idle)
     assert answers.failures == [Failure(ErrorCode.ALREADY_PURCHASED, {"operation_id": "17"})]
 
@@ -90,7 +90,7 @@ def test_a_bug_has_a_support_code_that_is_in_the_log(
     """Each exception that isn't a refusal is our bug: the person gets a code, the log gets the code and the
     traceback.
     """
-    runner.run(lambda: 1 / 0, answers.take, answers.raise_already_purchased, caller=answers, label="lookup")
+    runner.run(lambda: 1 / 0, answers.take, answers.take_failure, caller=answers, label="lookup")
     qtbot.waitUntil(runner.is_idle)
     (failure,) = answers.failures
     assert failure.code == "internal_error"
@@ -113,11 +113,11 @@ def test_calls_on_one_record_run_one_after_another(runner: TaskRunner, answers: 
         runner.run(
             partial(hold_lock_and_return, number),
             answers.take,
-            answers.raise_already_purchased,
+            answers.take_failure,
             caller=answers,
             key=("record", 1),
         )
-    runner.run(lambda: "other", answers.take, answers.raise_already_purchased, caller=answers, key=("record", 2))
+    runner.run(lambda: "other", answers.take, answers.take_failure, caller=answers, key=("record", 2))
     qtbot.waitUntil(lambda: answers.values == ["other"])
     gate.set()
     qtbot.waitUntil(runner.is_idle)
@@ -137,7 +137,7 @@ def test_the_answer_for_a_destroyed_page_is_dropped(runner: TaskRunner, answers:
         runner.run(
             call,
             answers.take,
-            answers.raise_already_purchased,
+            answers.take_failure,
             caller=page,
             key="record",
             is_cancellable=name == "read",
@@ -162,9 +162,9 @@ def test_cancelling_says_whether_anything_was_sent(runner: TaskRunner, answers: 
         return "late"
 
     running = runner.run(
-        wait_and_return, answers.take, answers.raise_already_purchased, caller=answers, key=1, is_cancellable=True
+        wait_and_return, answers.take, answers.take_failure, caller=answers, key=1, is_cancellable=True
     )
-    waiting = runner.run(lambda: "never", answers.take, answers.raise_already_purchased, caller=answers, key=1)
+    waiting = runner.run(lambda: "never", answers.take, answers.take_failure, caller=answers, key=1)
     begun.wait()
     assert waiting.cancel() is True
     assert running.cancel() is False
@@ -183,7 +183,7 @@ def test_a_running_act_cannot_be_cancelled(runner: TaskRunner, answers: Answers,
         gate.wait()
         return "bought"
 
-    handle = runner.run(wait_and_buy, answers.take, answers.raise_already_purchased, caller=answers, lane="slow")
+    handle = runner.run(wait_and_buy, answers.take, answers.take_failure, caller=answers, lane="slow")
     begun.wait()
     assert handle.cancel() is False
     gate.set()
@@ -201,9 +201,7 @@ def test_progress_comes_at_most_ten_times_a_second(runner: TaskRunner, answers: 
             report(number)
         return "done"
 
-    runner.run_with_progress(
-        report_often, answers.take, answers.raise_already_purchased, progress.append, caller=answers
-    )
+    runner.run_with_progress(report_often, answers.take, answers.take_failure, progress.append, caller=answers)
     qtbot.waitUntil(runner.is_idle)
     assert answers.values == ["done"]
     assert progress[0] == 0
@@ -224,7 +222,7 @@ def test_a_watched_call_can_leave_early(runner: TaskRunner, answers: Answers, qt
         raise AssertionError("the call went on")
 
     handle = runner.run_with_progress(
-        wait_for_cancel, answers.take, answers.raise_already_purchased, answers.take, caller=answers
+        wait_for_cancel, answers.take, answers.take_failure, answers.take, caller=answers
     )
     begun.wait()
     handle.cancel()
@@ -238,7 +236,7 @@ def test_a_watched_call_can_leave_early(runner: TaskRunner, answers: Answers, qt
 def test_the_callers_context_is_that_of_the_call(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
     """Operator and correlation id, kept in context variables, cross to the worker thread."""
     token = operator.set("op-a")
-    runner.run(operator.get, answers.take, answers.raise_already_purchased, caller=answers)
+    runner.run(operator.get, answers.take, answers.take_failure, caller=answers)
     operator.reset(token)
     qtbot.waitUntil(runner.is_idle)
     assert answers.values == ["op-a"]
@@ -247,10 +245,10 @@ def test_the_callers_context_is_that_of_the_call(runner: TaskRunner, answers: An
 def test_closing_names_calls_that_do_not_end(qapp: object, answers: Answers) -> None:
     """On close, what waits is dropped, and what doesn't end in time is named instead of holding the window."""
     runner, gate = TaskRunner(), threading.Event()
-    runner.run(gate.wait, answers.take, answers.raise_already_purchased, caller=answers, key=1, label="purchase 17")
-    runner.run(lambda: "second", answers.take, answers.raise_already_purchased, caller=answers, key=1)
+    runner.run(gate.wait, answers.take, answers.take_failure, caller=answers, key=1, label="purchase 17")
+    runner.run(lambda: "second", answers.take, answers.take_failure, caller=answers, key=1)
     assert runner.close(0.01) == ("purchase 17",)
-    late = runner.run(lambda: "after", answers.take, answers.raise_already_purchased, caller=answers)
+    late = runner.run(lambda: "after", answers.take, answers.take_failure, caller=answers)
     gate.set()
     assert runner.close(10) == ()
     assert answers.values == [True]
@@ -260,9 +258,7 @@ def test_closing_names_calls_that_do_not_end(qapp: object, answers: Answers) -> 
 def test_no_answer_between_threads_is_lost(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
     """Values that cross the threads by the hundred are neither lost nor doubled."""
     for number in range(500):
-        runner.run(
-            partial(dict, {number: 2**40 + number}), answers.take, answers.raise_already_purchased, caller=answers
-        )
+        runner.run(partial(dict, {number: 2**40 + number}), answers.take, answers.take_failure, caller=answers)
     qtbot.waitUntil(runner.is_idle)
     assert sorted(next(iter(value)) for value in answers.values) == list(range(500))
     assert all(value[key] == 2**40 + key for value in answers.values for key in value)
@@ -275,7 +271,7 @@ def test_a_failing_receiver_does_not_hold_up_the_others(runner: TaskRunner, answ
         raise ValueError("a bug in a page")
 
     with qtbot.captureExceptions() as errors:
-        runner.run(lambda: 1, raise_bug, answers.raise_already_purchased, caller=answers, key=1)
-        runner.run(lambda: 2, answers.take, answers.raise_already_purchased, caller=answers, key=1)
+        runner.run(lambda: 1, raise_bug, answers.take_failure, caller=answers, key=1)
+        runner.run(lambda: 2, answers.take, answers.take_failure, caller=answers, key=1)
         qtbot.waitUntil(lambda: answers.values == [2])
     assert [type(error[1]) for error in errors] == [ValueError]
