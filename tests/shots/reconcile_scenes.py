@@ -1,6 +1,8 @@
 """The scenes of reconciliation: a run with every verdict, and runs that are running, stopped or unread."""
 
+import hashlib
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from console.cli.servers.demo import SAMPLE_SEED
@@ -76,15 +78,28 @@ def _begin_run(stage: Stage) -> None:
 
 
 def _show_other_runs(stage: Stage) -> None:
-    """Show a run that was interrupted, one that runs at another desk, and one that has failed."""
-    context = stage.desk.console._context
+    """Show a run that was interrupted, one that runs at another desk, and one that has failed. Each has compared rows
+    of a daily file, which is stored as its evidence."""
+    context, file_store = stage.desk.console._context, stage.desk.console.reconciliation._daily_file_stores["paypay"]
     now = context.now()
+    finished_run = stage.desk.console.reconciliation.views.list_runs("paypay").items[0]
+    file = file_store.list_run_files(reconciliations.RECONCILIATION_KIND, finished_run.id)[0]
 
     def insert_run(tx: Transaction, back: int) -> reconciliations.ReconciliationRun:
         day = now.astimezone(JST).date() - timedelta(days=back)
         run_id = reconciliations.open_run(tx.conn, "paypay", day, day, "lead-b", now)
         run = reconciliations.find(tx.conn, run_id)
         assert run is not None
+        run_file = replace(
+            file,
+            day=day,
+            sha256=hashlib.sha256(day.isoformat().encode()).hexdigest(),
+            bytes=338_604,
+            rows=2_911,
+            paid_minor=9_215_400,
+            refunded_minor=184_300,
+        )
+        file_store.store_evidence(tx, reconciliations.RECONCILIATION_KIND, run_id, run_file)
         return reconciliations.save_progress(tx.conn, run, now, matched=1_204, position="x")
 
     broken = context.write(lambda tx: insert_run(tx, 3))
@@ -94,6 +109,9 @@ def _show_other_runs(stage: Stage) -> None:
     lease = context.write(lambda tx: leases.acquire(tx, "reconciliation_paypay", holder, now, 600.0))
     running = context.write(lambda tx: insert_run(tx, 4))
     stage.show_route(ReconcileRoute(running.id))
+    details = stage.find(ReconcilePage).run_details
+    assert details is not None
+    assert details.files, "compared rows without a file that was read"
     stage.shoot("reconcile-running")
     failed = context.write(
         lambda tx: reconciliations.save_progress(
