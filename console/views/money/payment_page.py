@@ -134,8 +134,8 @@ class PaymentPage(MoneyPage[PaymentDetails]):
         if expires_at:
             facts.insert(3, (translate("field.expires_at"), expires_at))
         if details.set_asides:
-            set_aside_amount = wording.format_amount(record.set_aside_minor, record.currency)
-            facts.insert(-1, (translate("money.part.set_aside"), set_aside_amount))
+            set_aside_text = money_facts.format_set_asides(details.set_asides, self.context)
+            facts.insert(-1, (translate("money.part.set_aside"), set_aside_text))
         self.show_facts_panel(translate("case.this_payment"), make_fact_list(*facts), details.notes)
 
     def list_helpful_actions(self, details: PaymentDetails) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from console.domain.explanations.payments import OPEN_ORDER_ACTION
 from console.domain.explanations.refunds import is_refused_for_good
 from console.domain.money import Money, format_decimal
 from console.domain.payments.consistency import PAID_STATES
-from console.domain.payments.records import Payment, Refund
+from console.domain.payments.records import Payment, Refund, SetAside
 from console.domain.payments.service_results import ComparedSide, MoneyParts, PaymentDetails, RefundDetails
 from console.domain.payments.states import RESERVING_REFUND_STATES, RefundState
 from console.domain.records import Certainty
@@ -262,6 +262,16 @@ def _make_refundable_part(money: MoneyParts, text: str, context: WindowContext) 
     """Return the refundable part, which fills the bar if the whole amount can be refunded. `text` is its amount."""
     fill_pattern = "solid" if money.refundable == money.captured and money.captured > 0 else "empty"
     return MoneyPart(context.translate("money.part.refundable"), text, money.refundable, fill_pattern, "good")
+
+
+def format_set_asides(set_asides: Sequence[SetAside], context: WindowContext) -> str:
+    """Return one line for each amount of a payment that was set aside: the amount, and what has become of it. The sum
+    that the payment has now (`set_aside_minor`) is without the amounts whose refund was requested."""
+    return "\n".join(
+        f"{wording.format_amount(set_aside.amount_minor, set_aside.currency)} · "
+        f"{context.translate(f'state.set_aside.{set_aside.state}')}"
+        for set_aside in set_asides
+    )
 
 
 def compute_refundable_before_request(details: RefundDetails) -> int:

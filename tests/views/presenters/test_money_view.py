@@ -15,10 +15,11 @@ from console.cli.text_output.records import format_record_table
 from console.cli.text_output.translator import Translator
 from console.domain.explanations.records import explain_record
 from console.domain.payments.consistency import compute_money_parts, compute_reversed_minor
-from console.domain.payments.records import OrderState, Payment, Refund
+from console.domain.payments.records import OrderState, Payment, Refund, SetAsideState
 from console.domain.payments.service_results import ComparedSide, MoneyParts, PaymentDetails, RefundDetails
 from console.domain.payments.states import PaymentState, RefundState
 from console.domain.records import Certainty, Work, WorkReason, WorkState
+from console.views.money.payment_page import PaymentPage
 from console.views.presenters import money_view as money_facts
 from console.views.presenters import records as case_words
 from console.views.theme.mixed_font_text import draw_line_of_text
@@ -34,6 +35,7 @@ from console.wording.sentences.text_context import FileTextContext
 from tests.views.invented_checks import NOW, make_check, make_window_context
 from tests.views.invented_payments import (
     MONEY_PARTS,
+    OPEN_SET_ASIDE,
     ORDER,
     PAYMENT_EXPLANATION,
     make_payment,
@@ -427,6 +429,25 @@ def test_a_record_that_ended_well_and_needs_a_person_says_so_where_one_badge_has
     assert case_words.get_most_specific_badge_key(make_payment(), NOW) == "payment.completed"
     failed = make_payment(state=PaymentState.PAYMENT_FAILED, work=Work(WorkState.NEEDS_REVIEW))
     assert case_words.get_most_specific_badge_key(failed, NOW) == "payment.payment_failed"
+
+
+def test_money_set_aside_keeps_its_amount_while_its_refund_is_requested(appearance: Appearance) -> None:
+    """The page of a payment names each amount that was set aside, with its state, also after its refund was requested
+    or made. The payment itself counts it as set aside no longer, and the page would say ¥0 beside an alert of ¥6,000.
+    """
+    page = PaymentPage(make_window_context())
+    payment = make_payment(set_aside_minor=0)
+    details = PaymentDetails(
+        payment, PAYMENT_EXPLANATION, make_sides(), MONEY_PARTS, ORDER, (), (OPEN_SET_ASIDE,), (), (), ()
+    )
+    for state, said in (
+        (SetAsideState.OPEN, "To be refunded"),
+        (SetAsideState.REFUNDING, "Refund requested"),
+        (SetAsideState.REFUNDED, "Refunded"),
+    ):
+        page.fill_facts_panel(replace(details, set_asides=(replace(OPEN_SET_ASIDE, state=state), OPEN_SET_ASIDE)))
+        texts = [label.plain for label in page.facts_panel.findChildren(TextLabel)]
+        assert texts[texts.index("Set aside") + 1] == f"¥6,000 · {said}\n¥6,000 · To be refunded"
 
 
 @pytest.mark.parametrize(("error_code", "offered"), [("payer_left", ("probe",)), ("poll", ("probe", "refund"))])
