@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from PySide6.QtCore import QPoint, QRectF, Qt
+from PySide6.QtCore import QPoint, QRect, QRectF, Qt
 from PySide6.QtWidgets import (
     QAbstractItemView,
     QAbstractScrollArea,
@@ -20,11 +20,14 @@ from console.views.pages.fitted_table import FittedTable
 from console.views.tables.record_table import RecordTable
 from console.views.theme.design_tokens import tokens
 from console.views.widgets.base import TextLabel
+from console.views.widgets.controls.buttons import KeyButton
 from tests.legible.ink import DrawnText, find_cut_labels, record_drawn_texts, record_elided_texts
 from tests.legible.line_ends import find_wrong_line_ends
 
 _STATE_WORDS = {word for badge in tokens().badges.values() for word in (badge.ja, badge.en)}
 _KEYS_OF_NAMES = ("company", "corporation", "name", "people")
+_MIN_GAP_BELOW_TEXT_PX = 3
+_DIRECT_CHILDREN = Qt.FindChildOption.FindDirectChildrenOnly
 _AMOUNT = re.compile(r"[−-]?[¥₹][\d,.]+")
 
 
@@ -122,6 +125,8 @@ def _find_geometry_faults(widget: QWidget) -> Iterator[str]:
         return
     if isinstance(widget, QLineEdit) and widget.contentsRect().height() < widget.fontMetrics().height():
         yield f"{_describe_class(widget)}: too low for its text"
+    if isinstance(widget, KeyButton):
+        yield from _find_touched_text(widget)
     yield from _find_clipping_fault(widget)
 
 
@@ -157,6 +162,21 @@ def _find_clipping_fault(widget: QWidget) -> Iterator[str]:
     if sideways > 0 or upright > 0:
         name, text = _describe_class(widget), _describe_text(widget)
         yield f"{name}: {sideways} × {upright} px outside {_describe_class(parent)}: {text!r}"
+
+
+def _find_touched_text(button: KeyButton) -> Iterator[str]:
+    """Yield a line if the upper edge of the button touches a text above it in the same panel. The button may be in a
+    row of its own inside the panel."""
+    row = button.parentWidget()
+    panel = row.parentWidget() if row is not None and not row.isWindow() else None
+    for parent in (row, panel):
+        for label in parent.findChildren(TextLabel, options=_DIRECT_CHILDREN) if parent is not None else ():
+            if parent is None or not label.isVisible() or not label.plain:
+                continue
+            place, text_place = QRect(button.mapTo(parent, QPoint(0, 0)), button.size()), label.geometry()
+            is_below = place.left() <= text_place.right() and text_place.left() <= place.right()
+            if is_below and 0 <= place.top() - text_place.bottom() - 1 < _MIN_GAP_BELOW_TEXT_PX:
+                yield f"{_describe_class(button)}: touches the text above it: {label.plain[:80]!r}"
 
 
 def _describe_text(widget: QWidget) -> str:

@@ -24,8 +24,10 @@ from console.views.runtime.routes import PaymentRoute, QueuesRoute
 from console.views.theme.theme import current_appearance
 from console.views.widgets.accessibility import install_accessibility
 from console.views.widgets.base import TitleLabel
+from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.controls.inputs import Field
 from console.views.widgets.display.money_strip import MoneyPanel, MoneyPart
+from console.views.widgets.display.record_parts import RecordSideState, RecordSideStrip
 from console.views.widgets.window.dialog import DialogFrame
 from console.views.widgets.window.window_bars import EnvironmentLabel
 from tests.legible.enter import find_enter_faults
@@ -251,6 +253,24 @@ def test_a_widget_outside_its_parent_is_reported(qtbot: QtBot) -> None:
     area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
     window.show()
     assert [fault.split(":")[0] for fault in find_faults()] == ["QLabel", "QScrollArea", "QWidget"]
+
+
+@pytest.mark.parametrize("scale", [1.0, 2.0])
+def test_a_button_that_touches_the_text_above_it_is_reported(qtbot: QtBot, scale: float) -> None:
+    """The button in the panel of a record's side has a gap to the text above it. Without the gap it is found."""
+    current_appearance().set_text_scale(scale)
+    side = RecordSideState("PayPay", "No valid answer", "question", "unknown", fact="started 15:38")
+    strip, button = RecordSideStrip([side], "Sides"), KeyButton("Probe", kind="inline")
+    strip.panels[0].add_tool(button)
+    qtbot.addWidget(strip)
+    strip.show()
+    assert [fault for fault in find_faults() if "touches" in fault] == []
+    (row,) = (part for part in strip.panels[0].children() if part is button.parentWidget())
+    assert isinstance(row, QWidget)
+    row.move(row.x(), row.y() - 4)
+    assert [fault for fault in find_faults() if "touches" in fault] == [
+        "KeyButton: touches the text above it: 'started 15:38'"
+    ]
 
 
 def test_a_control_without_an_accessible_name_is_reported(qtbot: QtBot) -> None:

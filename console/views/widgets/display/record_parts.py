@@ -25,6 +25,7 @@ from console.views.widgets.base import (
 from console.views.widgets.layout.flow_layout import FlowLayout, make_flow_holder, make_flow_widget
 
 _FORM_LABEL_WIDTH_PX = 80
+_TOOL_GAP_PX = 4  # between the text of a side and the line with its buttons
 EXPLANATION_GAP_PX = 8
 """The gap in px between the labels and the texts of an ExplanationForm."""
 
@@ -91,9 +92,16 @@ class RecordSidePanel(Surface):
         self._state_row.addWidget(self._amount_label)
         self._tools = FlowLayout(self._source_label, gap_px=6)
         source_row = make_flow_holder(self._tools)
-        margins = (tokens().px("spacing", "page_margin"), 10, 15, 8)
+        margins = (tokens().px("spacing", "page_margin"), 8, 15, 6)
         self._layout = make_column(
-            self._name_label, self._state_row, self._fact_label, source_row, None, gap_px=0, margins=margins
+            self._name_label,
+            self._state_row,
+            self._fact_label,
+            _TOOL_GAP_PX,
+            source_row,
+            None,
+            gap_px=0,
+            margins=margins,
         )
         self.setLayout(self._layout)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Preferred)
