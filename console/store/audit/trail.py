@@ -45,8 +45,8 @@ __all__ = [
 
 LONGEST_DETAIL_CHARACTERS = 16_000
 """Largest length (characters) of a row's detail. A longer detail is shortened and stored under the key `cut`."""
-_SERVER_TIME_VALID_MS = 60_000
-"""Longest time (milliseconds) after a read of the server's time in which the present server time is computed from
+_SERVER_TIME_VALID_US = 60_000_000
+"""Longest time (microseconds) after a read of the server's time in which the present server time is computed from
 that read and from the machine's uptime, without another read.
 """
 _LONGEST_KEPT_FACT = 128
@@ -105,21 +105,32 @@ class NewAuditEntry:
 @dataclass(frozen=True, slots=True)
 class _ChainEnd:
     """The last row of a chain: its position and hash. The end was read from the database at the time `read_at`
-    (naive, UTC; the server's, except on SQLite), when the machine's uptime was `read_at_uptime_ms`."""
+    (naive, UTC; the server's, except on SQLite), when the machine's uptime was `read_at_uptime_us`, give or take
+    `uncertainty_us`."""
 
     seq: int
     hash: str
     read_at: datetime
-    read_at_uptime_ms: int
+    read_at_uptime_us: int
+    uncertainty_us: int
 
     def find_insertion_time(self, conn: Connection, now: datetime) -> datetime | None:
         """Return the time (naive, UTC) of a row that is inserted now: the server's, or `now` on SQLite. Return None
-        if the server's time was read more than _SERVER_TIME_VALID_MS ago.
+        if the server's time was read more than _SERVER_TIME_VALID_US ago.
+
+        `now` is the desk's time. It is also returned if it can't be told from the server's, because the two differ by
+        at most `uncertainty_us`. An answer gets the desk's time, and less than a millisecond later an audit entry
+        tells what the answer changed; the timeline, which sorts by time, then shows them in this order.
         """
+        desk_time = now.astimezone(UTC).replace(tzinfo=None)
         if conn.dialect.name == "sqlite":
-            return now.astimezone(UTC).replace(tzinfo=None)
-        elapsed_ms = boot_clock.read_uptime_ms() - self.read_at_uptime_ms
-        return None if elapsed_ms > _SERVER_TIME_VALID_MS else self.read_at + timedelta(milliseconds=elapsed_ms)
+            return desk_time
+        elapsed_us = boot_clock.read_uptime_us() - self.read_at_uptime_us
+        if elapsed_us > _SERVER_TIME_VALID_US:
+            return None
+        server_time = self.read_at + timedelta(microseconds=elapsed_us)
+        is_same = abs(desk_time - server_time) <= timedelta(microseconds=self.uncertainty_us)
+        return desk_time if is_same else server_time
 
 
 def append_entry(tx: Transaction, entry: NewAuditEntry, *, session: str, desk: str, at: datetime) -> ChainHead:
@@ -193,13 +204,18 @@ def _make_inserted_head(tx: Transaction, row: Mapping[str, Any], row_id: int) ->
 
 def _read_chain_end(conn: Connection, session: str, at: datetime) -> _ChainEnd:
     """Return the last row of the chain `session` with the present time: the server's, or `at` on SQLite. A chain
-    without rows ends with the row 0, whose hash is FIRST_PREVIOUS_HASH."""
+    without rows ends with the row 0, whose hash is FIRST_PREVIOUS_HASH. The uptime is that in the middle of the read,
+    because it isn't known at which moment of the read the server reads its clock."""
+    begun_at_us = boot_clock.read_uptime_us()
     if conn.dialect.name == "sqlite":
         seq, row_hash = conn.execute(_CHAIN_HEAD_QUERY, {"chain": session}).first() or (0, FIRST_PREVIOUS_HASH)
         now = at.astimezone(UTC).replace(tzinfo=None)
     else:
         now, seq, row_hash = conn.execute(_CHAIN_HEAD_AND_TIME_QUERY, {"chain": session}).one()
-    return _ChainEnd(seq or 0, row_hash or FIRST_PREVIOUS_HASH, now, boot_clock.read_uptime_ms())
+    uncertainty_us = (boot_clock.read_uptime_us() - begun_at_us + 1) // 2
+    return _ChainEnd(
+        seq or 0, row_hash or FIRST_PREVIOUS_HASH, now, begun_at_us + uncertainty_us, uncertainty_us=uncertainty_us
+    )
 
 
 class AuditTrail:

@@ -26,6 +26,7 @@ from console.store.audit.trail import (
 from console.store.database import boot_clock, retry_policy
 from console.store.spool.spool import ChainHead
 from tests.store.audit_desk import DESK, ENTRY_INSTANT, DatabaseWithThreeChains, fill_chains, write_rows
+from tests.support.desks import MovedClock
 from tests.support.waiting import PATIENCE_SECONDS
 
 
@@ -181,7 +182,58 @@ def test_a_wrong_time_is_read_again(desk: DatabaseWithThreeChains, monkeypatch: 
     """The server refuses a row whose time differs from its own. The program reads the server's time again and writes
     the row, without an error for the person."""
     desk.append_entries("chain-a")
-    uptime_ms = boot_clock.read_uptime_ms
-    monkeypatch.setattr(boot_clock, "read_uptime_ms", lambda: uptime_ms() + 30_000)
+    uptime_us = boot_clock.read_uptime_us
+    monkeypatch.setattr(boot_clock, "read_uptime_us", lambda: uptime_us() + 30_000_000)
     desk.append_entries("chain-a")
     assert [row[2] for row in desk.list_rows() if row[1] == "chain-a"] == [1, 2]
+
+
+class NotingClock(MovedClock):
+    """A clock that notes the instants that it has told."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.told: list[datetime] = []
+
+    def now(self) -> datetime:
+        self.told.append(super().now())
+        return self.told[-1]
+
+
+def append_with_clock(
+    desk: DatabaseWithThreeChains, monkeypatch: pytest.MonkeyPatch, clock: NotingClock, *uptimes_us: int
+) -> list[datetime]:
+    """Append three entries in one transaction by a desk with this clock, which reads these uptimes. Return the times
+    of the entries."""
+    uptimes = iter(uptimes_us)
+    monkeypatch.setattr(boot_clock, "read_uptime_us", lambda: next(uptimes))
+    desk.trails["chain-a"] = AuditTrail("chain-a", DESK, clock, desk.anchors)
+    desk.append_entries("chain-a", 3)
+    rows = desk.place.sql("SELECT at FROM audit_log ORDER BY seq")
+    return [datetime.fromisoformat(str(at)).replace(tzinfo=UTC) for (at,) in rows]
+
+
+@pytest.mark.engines("mariadb")
+def test_times_of_entries_are_computed_in_microseconds(
+    desk: DatabaseWithThreeChains, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The times of entries are those of the server, computed from one read of its clock; the moment of the read is in
+    its middle. In whole milliseconds an entry could be earlier than the answer after which it was written, and the
+    timeline would show it before this answer.
+    """
+    clock = NotingClock()
+    clock.offset = timedelta(hours=1)
+    first, second, third = append_with_clock(desk, monkeypatch, clock, 1_000_000, 1_000_600, 1_000_700, 1_001_250)
+    assert (second - first, third - second) == (timedelta(microseconds=400), timedelta(microseconds=550))
+
+
+@pytest.mark.engines("mariadb")
+def test_entries_have_the_time_of_a_desk_with_the_same_clock(
+    desk: DatabaseWithThreeChains, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """If the desk's clock differs from the server's by less than the read of the server's clock took, entries have
+    the desk's time, as the answers of the providers have. Then the timeline shows an answer before the change after
+    it, also if the read was slow."""
+    clock, hour_us = NotingClock(), 3_600_000_000
+    _, second, third = append_with_clock(desk, monkeypatch, clock, 0, hour_us, hour_us // 2, hour_us // 2)
+    assert [second, third] == clock.told[1:]
