@@ -14,7 +14,7 @@ from console.views.reports.chart_content import ChartContent
 from console.views.runtime.context import WindowContext
 from console.views.tables.columns import Column
 from console.views.theme.design_tokens import tokens
-from console.views.widgets.base import Surface, TextLabel, discard_widget, make_column, make_row
+from console.views.widgets.base import Surface, TextLabel, clear_layout, make_column, make_row
 from console.views.widgets.controls.buttons import KeyButton
 from console.views.widgets.display.placeholders import EmptyState
 from console.views.widgets.layout.current_page_stack import CurrentPageStack
@@ -109,7 +109,6 @@ class ChartSection(ReportSection):
             context.translate(f"reports.{definition.name}.empty"),
             icon_name="dash",
         )
-        self._legend = QWidget()
         self._shows_table = self._has_figures = False
         self._build_layout(title)
 
@@ -148,9 +147,8 @@ class ChartSection(ReportSection):
         self.note_label.show_text(definition.format_note(report, context))
         content = definition.make_content(report, context)
         self.chart.show_content(content)
-        discard_widget(self._legend)
-        self._legend = make_legend(content.legend)
-        self._legend_column.addWidget(self._legend)
+        clear_layout(self._legend_column)
+        self._legend_column.addWidget(make_legend(content.legend))
         self.table.show_rows(definition.list_rows(report))
         self._has_figures = not definition.has_no_figures(report)
         self._show_chart_or_table()

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 from typing import Literal
 
 import pytest
+from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
 
 from console.domain.calendar_days import JST
@@ -153,6 +154,15 @@ def test_every_picture_has_its_figures_in_words(
         cells = [column.text(row) for column in section.table.rows.columns for row in section.table.all_rows]
         assert not any("reports." in cell for cell in cells)
         assert section.note_label.plain
+
+
+def test_no_part_of_a_report_is_outside_of_the_page(qtbot: QtBot, appearance: Appearance) -> None:
+    """Each part of the page is in the page, also in the tabs that have not been opened: a part without a parent is a
+    window of its own."""
+    widgets_before = QApplication.topLevelWidgets()
+    page = make_page(Reports(), qtbot)
+    added = [widget for widget in QApplication.topLevelWidgets() if widget not in widgets_before]
+    assert [widget for widget in added if widget.parent() is None] == [page]
 
 
 def test_a_report_without_figures_has_no_picture(qtbot: QtBot, appearance: Appearance) -> None:
