@@ -38,6 +38,7 @@ def test_every_make_target_in_the_pipeline_exists() -> None:
         "test",
         "rooms",
         "databases",
+        "window",
         "build",
         "installer",
         "appimage",
