@@ -13,7 +13,6 @@ from console.sandbox.registry.rows import RegistryRow, make_company_row
 from console.services.alerts.changed_companies import ChangedCompanyAlerts
 from console.services.process.context import WORKER, act_as
 from console.store.database.instants import convert_to_naive_utc
-from console.store.registry.import_files import import_registry_files
 from console.store.schema.core import credit_checks
 from console.views.alerts.acknowledge_dialog import AcknowledgeAlertsDialog
 from console.views.alerts.incident_dialogs import ReopenIncidentDialog
@@ -56,14 +55,14 @@ CHANGE_WORDS = ("Merged", "Closed", "Renamed", "Moved")
 
 def import_changes(window_desks: WindowTestDesks, folder: Path, changes: Iterable[RegistryRow]) -> None:
     """Import a whole and a difference with these changes, as the process does that watches the companies."""
-    context = window_desks.acting_desk._context
+    desk = window_desks.acting_desk
     whole = write_whole_file(folder, WHOLE_DAY, 50, 5, first_rows=[*ROWS.values(), *UNCHANGED_COMPANIES])
     difference = write_difference_file(folder, NEXT_DAY, 10, 5, whole_rows=50, changes=list(changes))
     for file in (whole, difference):
-        import_registry_files(context.registry_folder, [file])
+        desk.registry.import_files([file])
         with act_as(WORKER):
-            ChangedCompanyAlerts(context).update_alerts()
-            ChangedCompanyAlerts(context).update_alerts()
+            ChangedCompanyAlerts(desk._context).update_alerts()
+    window_desks.console.registry.fetch_published_registry()
 
 
 def open_queue(person: Person) -> ChangedCompaniesPage:

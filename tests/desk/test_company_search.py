@@ -209,7 +209,8 @@ def test_pages_of_records_show_closure_and_successor_of_the_company(
     payment = import_paid_payment(
         window_desks.acting_desk, sandbox, "ORD-20261120-000123", 12_000, corporation_number=CLOSED
     )
-    refund = request_refund(window_desks.acting_desk, payment.id, 8_500)
+    with window_desks.open_acting_desk("op-a") as desk:
+        refund = request_refund(desk, payment.id, 8_500)
     import_registry(window_desks, tmp_path)
     person = open_window()
     pages: tuple[tuple[RecordPageRoute, type[RecordPage[Any]], str, str], ...] = (

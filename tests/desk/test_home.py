@@ -16,6 +16,7 @@ from console.views.pages.scroll_container import PageScrollArea
 from console.views.queues.page import QueuesPage
 from console.views.reports.page import ReportsPage
 from console.views.reports.section import ChartSection
+from console.views.runtime.context import WindowContext
 from console.views.runtime.routes import QueuesRoute
 from console.views.theme.theme import current_appearance
 from console.views.widgets.base import TextLabel
@@ -154,7 +155,7 @@ def _get_current_record(home: HomePage) -> CreditCheck:
 
 
 def test_a_line_of_unfinished_work_opens_as_many_operations_as_counted(
-    open_window: OpenWindow, console: Console, sandbox: Sandbox
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """A line of the unfinished work opens a dialog with as many operations as it counts, without those of other
     people; a button in the dialog shows those, too.
@@ -162,13 +163,13 @@ def test_a_line_of_unfinished_work_opens_as_many_operations_as_counted(
     for number in NUMBERS[:3]:
         buy_unknown(console, sandbox, number)
     person = open_window()
-    context = person.frame.context
     for name, largest_count in (("op-a", "3"), ("lead-b", "0")):
-        if context.operator != name:
-            context.change_operator(name)
+        if person.frame.context.operator != name:
+            person = window_desks.switch_person(person, name)
+        context = person.frame.context
         person.press("Alt+1")
         panel = person.wait_for_page(HomePage).own_work_panel
-        person.wait_until(lambda: len(context.work_counts.unfinished_operations) == 3)
+        person.wait_until(partial(_has_counted_operations, context, 3))
         person.wait_until_read()
         counts = {str(button.line.key): button.line.count_text for button in panel._buttons}
         assert max(counts.values()) == largest_count
@@ -182,6 +183,10 @@ def test_a_line_of_unfinished_work_opens_as_many_operations_as_counted(
             assert len(dialog.operations_table.all_rows) == 3
             person.press("Esc")
             person.wait_without_dialog()
+
+
+def _has_counted_operations(context: WindowContext, count: int) -> bool:
+    return len(context.work_counts.unfinished_operations) == count
 
 
 def _has_read_operations(dialog: UnfinishedWorkDialog) -> bool:

@@ -130,7 +130,7 @@ def test_the_preview_keeps_its_place_during_changes_by_others(
     """When another person adds a note, to another record or to this one, the focus in the preview stays, and a note
     on this record appears among the last steps.
     """
-    shown, other = (buy_unknown(window_desks.acting_desk, sandbox, number) for number in NUMBERS)
+    shown, other = (buy_unknown(window_desks.console, sandbox, number) for number in NUMBERS)
     person = open_window()
     person.window.resize(1920, 1080)
     person.frame.show_route(QueuesRoute("unknown"))

@@ -71,7 +71,9 @@ def test_a_draft_that_is_started_over_leaves_no_choice(
     person.wait_without_dialog()
     person.press("E")
     dialog = person.wait_for_dialog(ResolveDialog)
-    form, hint = dialog.form, dialog.hint.plain
+    form = dialog.form
+    person.wait_until_read()  # while the choices are read, the footer says so
+    hint = dialog.hint.plain
     assert hint
     assert form.outcome == "error"
     dialog.press_main_button()

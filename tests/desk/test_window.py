@@ -18,7 +18,7 @@ from sqlalchemy import text
 from console.app import Console
 from console.domain.errors import ConsoleError, ErrorCode
 from console.sandbox.server import Sandbox
-from console.store.alerts import alerts
+from console.services.guarded.database_rollback import require_alert_of_restored_server
 from console.views.app.main import WindowOpener
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.help.about_dialog import open_about_dialog
@@ -328,12 +328,7 @@ def test_a_rolled_back_database_is_announced_until_its_alert_closes(
     """While the alert about a rolled back database is open, a bar above every page says so, with a link to the alert;
     the bar disappears when the alert is closed.
     """
-    context = window_desks.acting_desk._context
-    context.write(
-        lambda tx: alerts.raise_alert(
-            tx.conn, "database_went_back", "database", 1, None, "row 7", "there", context.now()
-        )
-    )
+    require_alert_of_restored_server(window_desks.acting_desk._context, "2026-11-20T00:00:00Z")
     person = open_window()
     current_appearance().choose_theme(theme)
     told: tuple[tuple[Literal["en", "ja"], str], ...]

@@ -8,6 +8,7 @@ from console.domain.alerts.incidents import IncidentState
 from console.domain.desk_requests.records import LeftoverCredentials
 from console.domain.payments.limits import Limit
 from console.domain.records import CreditCheck
+from console.domain.registry.watched_facts import CORPORATION_CHANGE_RULE
 from console.services.alerts.evaluate import AlertRuleEvaluator
 from console.services.process.context import WORKER, act_as
 from console.views.admin.limit_dialog import LimitDialog
@@ -78,7 +79,10 @@ def show_incidents(stage: Stage) -> None:
         AlertRuleEvaluator(stage.desk.console._context).update_alerts()
     stage.show_route(AlertsRoute())
     page = stage.find(AlertsPage)
-    stage.until(lambda: page.current_incident is not None)
+    # An acknowledged alert about a changed company is closed; another scene may have left one of them selected.
+    stage.until(
+        lambda: page.table.go_to_item(lambda incident: incident.main_alert.rule_id != CORPORATION_CHANGE_RULE)
+    )
     page.hand_over_current_incident()
     _shoot_dialog(stage, HandOverIncidentDialog, "dialog-incident-hand-over")
     page.resolve_or_reopen_current_incident()
