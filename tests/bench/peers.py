@@ -41,8 +41,8 @@ class UnprotectedBuyer:
 
 
 class UnprotectedServerBuyer:
-    """The same on a server, with one transaction per statement; `locked` holds the server's own lock during the
-    purchase.
+    """Buys without guards on a server, with one transaction per statement. `lock_purchase` holds the server's own
+    lock during a purchase.
     """
 
     def __init__(self, connection: Any) -> None:
