@@ -12,9 +12,15 @@ import console.views
 from console.app import Console
 from console.domain.access.permissions import ROLES_BY_RIGHT
 from console.domain.access.read_only import EVERYTHING_SCOPE
+from console.domain.bulk.records import ChosenRecord
 from console.sandbox.server import Sandbox
+from console.services.bulk.execute import make_lease_name
+from console.store.operations import leases
+from console.store.operations.leases import HoldingProcess
+from console.store.tasks import bulk_runs
 from console.views.admin.page import AdminPage
 from console.views.admin.switch_dialog import ReadOnlySwitchDialog
+from console.views.bulk.dialog import BulkDialog
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.home.page import HomePage
 from console.views.records.note_dialog import NoteDialog
@@ -91,6 +97,32 @@ def test_the_read_only_switch_is_set_and_ended_by_keyboard(
     set_read_only(person, "over")
     person.wait_until(lambda: REASON not in read_bars(person))
     assert not any(one.is_on for one in console.read_only_switches.list_switches())
+
+
+def test_a_running_bulk_run_can_be_stopped_while_everything_is_read_only(
+    window_desks: WindowTestDesks, open_window: Callable[..., Person], console: Console, sandbox: Sandbox
+) -> None:
+    """The dialog of a running run of takes is open when another person sets the read-only switch of everything: the
+    run can still be stopped, because that only prevents changes. It can't be resumed, and the button says why.
+    """
+    record = buy_unknown(console, sandbox, NUMBERS[0])
+    run = console.bulk.create_run("take", [ChosenRecord("credit-check", record.id, record.version)])
+    context, other_process = console._context, HoldingProcess("op-a", "desk-2", "host-2", 7, "session-2")
+    context.write(lambda tx: leases.acquire(tx, make_lease_name(run.id), other_process, context.now(), 3_600.0))
+    context.write(lambda tx: bulk_runs.write_run_state(tx.conn, run, context.now(), bulk_runs.RUN_RUNNING))
+    person = open_window()
+    person.wait_for_page(HomePage)
+    BulkDialog(person.frame.context, person.window, console.bulk.read_run(run.id)).open()
+    dialog = person.wait_for_dialog(BulkDialog)
+    person.wait_until(dialog.main_button.isEnabled)
+    with window_desks.open_acting_desk("lead-b") as lead:
+        lead.read_only_switches.set_switch(EVERYTHING_SCOPE, True, REASON)
+    person.wait_until(lambda: REASON in read_bars(person))
+    assert dialog.main_button.isEnabled()
+    dialog.main_button.click()
+    person.wait_until(lambda: console.bulk.read_run(run.id).state == "stopped")
+    person.wait_until(lambda: REASON in dialog.main_button.shown_reason)
+    assert not dialog.main_button.isEnabled()
 
 
 @pytest.mark.parametrize(("key", "dialog_class"), [("E", ResolveDialog), ("N", NoteDialog)])

@@ -203,13 +203,14 @@ class BulkRunService(BulkRunReader):
 
     def stop(self, run_id: int, *, request_id: str | None = None) -> BulkRun:
         """Stop the bulk run after its current row, also if another process executes it, and return the run. A run
-        that is not in the state running stays unchanged. Raises not_found if no run has this id, not_allowed if the
+        that is not in the state running stays unchanged. This is also possible while a read-only switch stops the
+        run's action, because it only prevents changes. Raises not_found if no run has this id, not_allowed if the
         acting person has no right to the run's action."""
         return self._request_ids.act_once("bulk stop", request_id, (run_id,), lambda: self._stop_run(run_id))
 
     def _stop_run(self, run_id: int) -> BulkRun:
         with refusals.audit_refusals(self._context, AuditAction.BULK_STOPPED, run_id, kind=BULK_RUN_KIND):
-            self._context.require_right(self.read_run(run_id).action.value)
+            self._context.require_right_despite_read_only(self.read_run(run_id).action.value)
 
         @compare_and_swap.run_again_if_stale()
         def stop_if_running(tx: Transaction) -> None:
@@ -223,8 +224,9 @@ class BulkRunService(BulkRunReader):
 
     def discard(self, run_id: int, *, request_id: str | None = None) -> BulkRun:
         """End a bulk run that is not in the state running; its rows without a result are never executed. Return the
-        run. Raises not_found if no run has this id, in_progress if the run is in the state running, and not_allowed
-        if the acting person is not its maker or has no right to its action."""
+        run. This is also possible while a read-only switch stops the run's action, because it only prevents changes.
+        Raises not_found if no run has this id, in_progress if the run is in the state running, and not_allowed if the
+        acting person is not its maker or has no right to its action."""
         return self._request_ids.act_once(
             "bulk discard", request_id, (run_id,), lambda: self._discard_and_audit_refusal(run_id)
         )
@@ -232,7 +234,7 @@ class BulkRunService(BulkRunReader):
     def _discard_and_audit_refusal(self, run_id: int) -> BulkRun:
         with refusals.audit_refusals(self._context, AuditAction.BULK_DISCARDED, run_id, kind=BULK_RUN_KIND):
             run = self.read_run(run_id)
-            person = self._context.require_right(run.action.value)
+            person = self._context.require_right_despite_read_only(run.action.value)
             if not is_same_person(person.name, run.made_by):
                 facts: NotAllowedDetail = {
                     "operator": person.name,

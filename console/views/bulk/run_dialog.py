@@ -12,7 +12,7 @@ from console.domain.access.permissions import is_same_person
 from console.domain.bulk.records import BulkProgress, BulkRunWithHolder
 from console.domain.tasks.records import BulkAction, BulkRun
 from console.views.bulk.dialog_pages import BulkProgressPage
-from console.views.pages.permission_buttons import block_button_while_stopped
+from console.views.pages.permission_buttons import block_button_while_stopped, change_blocking_right
 from console.views.presenters import credit_checks as record_words
 from console.views.runtime.context import Toast, WindowContext
 from console.views.runtime.tasks import Failure, TaskHandle
@@ -43,7 +43,7 @@ class BulkRunDialog(DialogFrame):
         )
         block_button_while_stopped(context, self.main_button, action.value)
         self.setFixedWidth(min(round(_DIALOG_WIDTH_PX * current_appearance().scale), parent.window().width() - 96))
-        self._context = context
+        self._context, self._action = context, action
         self.run: BulkRun | None = None
         self.progress_page: BulkProgressPage | None = None
         self.task: TaskHandle | None = None
@@ -83,9 +83,13 @@ class BulkRunDialog(DialogFrame):
         if self._is_main_button_delayed:
             self.main_button.setEnabled(False)
 
-    def set_main_button(self, text: str, on_press: Callable[[], None]) -> None:
+    def set_main_button(
+        self, text: str, on_press: Callable[[], None], *, is_allowed_while_read_only: bool = False
+    ) -> None:
         """Show the dialog's main button with this text; a press calls `on_press`. The button is enabled only after a
-        short delay, so that the second click of a double click on the previous button doesn't call `on_press`."""
+        short delay, so that the second click of a double click on the previous button doesn't call `on_press`. A
+        read-only switch that stops the action of the run blocks the button, unless `is_allowed_while_read_only`."""
+        change_blocking_right(self.main_button, "" if is_allowed_while_read_only else self._action.value)
         self._button_function, self._is_main_button_delayed = _do_nothing, True
         self.main_button.show_text(text)
         self.main_button.setVisible(True)
@@ -175,7 +179,7 @@ class BulkRunDialog(DialogFrame):
             self.cancel_button.setFocus()
         elif run_state == "running":
             self._disabled_reason = disabled_reason
-            self.set_main_button(translate("bulk.stop"), self._stop_run)
+            self.set_main_button(translate("bulk.stop"), self._stop_run, is_allowed_while_read_only=True)
         else:
             self._disabled_reason = disabled_reason or self._find_resume_disabled_reason(run)
             self.set_main_button(translate("bulk.go_on"), self._resume_run)

@@ -48,6 +48,11 @@ class _ButtonStopBinding(QObject):
         context.connection_state_changed.connect(self.update_button)
         self.update_button()
 
+    def change_right(self, right_name: str) -> None:
+        """From now on, block the button while a read-only switch stops this right."""
+        self._right = right_name
+        self.update_button()
+
     @Slot()
     def update_button(self) -> None:
         self._button.block(
@@ -64,6 +69,13 @@ def block_button_while_stopped(
     `provider` is the payment provider at which the action moves money; None if it moves none. Return the button."""
     _ButtonStopBinding(context, button, right_name, provider)
     return button
+
+
+def change_blocking_right(button: KeyButton, right_name: str) -> None:
+    """Give another right to a button of `block_button_while_stopped`, because its action has changed; "" for an
+    action that no read-only switch stops, such as one that ends what is running."""
+    for binding in button.findChildren(_ButtonStopBinding):
+        binding.change_right(right_name)
 
 
 class DisabledReasonsLabel(TextLabel):

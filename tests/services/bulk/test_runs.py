@@ -10,6 +10,7 @@ import pytest
 
 from console.app import Console
 from console.domain.access.permissions import APPROVER, AUDITOR, OPERATOR
+from console.domain.access.read_only import EVERYTHING_SCOPE
 from console.domain.bulk.records import NOT_DONE_ROWS_FILTER, BulkProgress, ChosenRecord, ForecastKind
 from console.domain.errors import ConsoleError
 from console.domain.records import Certainty, Person
@@ -209,6 +210,27 @@ def test_bulk_takes_and_notes_have_the_name_of_the_person(place: Place, console:
     assert seen.taken.person == place.get_account_name("op-a")
     noted = [(note.person, note.words) for note in seen.notes]
     assert noted == [(place.get_account_name("op-a"), "asked AlarmBox by telephone")]
+
+
+def test_a_run_can_be_stopped_and_discarded_while_everything_is_read_only(place: Place, console: Console) -> None:
+    """The read-only switch of everything is set while a run of takes is executed. The person can still stop the run
+    and discard its remaining rows, because that only prevents changes; nobody can create or resume a run.
+    """
+    chosen = make_unknown_checks(console, 3)
+
+    def make_read_only_and_stop(now: BulkProgress) -> None:
+        if now.done_count == 1:
+            with place.open_console_of_person(console, "lead-b") as other:
+                other.read_only_switches.set_switch(EVERYTHING_SCOPE, True, "restore")
+            console.bulk.stop(run.id)
+
+    run = console.bulk.create_run("take", chosen)
+    stopped = console.bulk.run(run.id, progress=make_read_only_and_stop)
+    assert (stopped.state, stopped.reason, stopped.done) == ("stopped", "asked", 1)
+    assert call_for_refusal_code(lambda: console.bulk.run(run.id)) == "read_only"
+    discarded = console.bulk.discard(run.id)
+    assert (discarded.state, discarded.done) == ("done", 1)
+    assert call_for_refusal_code(lambda: console.bulk.create_run("take", chosen)) == "read_only"
 
 
 # Sizes, stopping, and other people
