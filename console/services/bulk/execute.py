@@ -10,8 +10,10 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
+from console.domain.access.read_only import STOPPED_RIGHTS
 from console.domain.audit.actions import AuditAction
 from console.domain.bulk.records import (
+    READ_ONLY_REASON,
     BulkProgress,
     ForecastKind,
     RowForecast,
@@ -28,6 +30,7 @@ from console.services.bulk.eligibility import ACTION_ALREADY_DONE_REASON, BulkRo
 from console.services.guarded import database_rollback
 from console.services.guarded.leases import hold_lease
 from console.services.process.context import ServiceContext
+from console.services.process.read_only import find_read_only_switch
 from console.services.tasks import cancellation
 from console.store.database import compare_and_swap
 from console.store.database.engine import Transaction
@@ -170,9 +173,13 @@ class BulkExecutor:
                 stored_run := bulk.find(conn, executed_run.run.id)
             ) is None or stored_run.version != executed_run.run.version:
                 raise _LeaseLost
+            is_read_only = self._is_stopped_by_read_only(conn, stored_run)
             forecast = self._forecaster.make_forecast(
                 conn, executed_run.run, row, executed_run.execution.person, was_begun=was_begun
             )
+        if is_read_only:
+            self._end_run(executed_run, bulk.RUN_PAUSED, READ_ONLY_REASON)
+            return False
         outcome = self._execute_row_action(executed_run, forecast, was_begun=was_begun)
         executed_run.processed_count += 1
         executed_run.row_counts[get_row_outcome(outcome.result, outcome.reason) or ""] += 1
@@ -180,6 +187,11 @@ class BulkExecutor:
             BulkProgress(sum(executed_run.row_counts.values()), executed_run.run.most, dict(executed_run.row_counts))
         )
         return self._count_provider_refusal(executed_run, forecast, outcome)
+
+    def _is_stopped_by_read_only(self, conn: Connection, run: BulkRun) -> bool:
+        """True if a read-only switch for everything stops the action of the bulk run: takes and notes, but no probes
+        and re-fetches."""
+        return run.action.value in STOPPED_RIGHTS and find_read_only_switch(conn) is not None
 
     def _execute_row_action(
         self, executed_run: _ExecutedRun, forecast: RowForecast, *, was_begun: bool

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from console.domain.bulk.records import (
     DISCARDED_REASON,
+    READ_ONLY_REASON,
     STILL_UNKNOWN,
     BulkPlan,
     BulkRunWithHolder,
@@ -173,6 +174,8 @@ def _format_run_status(run_item: BulkRunWithHolder, context: WindowContext) -> s
         return context.translate("bulk.told.nobody")
     if run.state == "paused" and code == "maker":
         return context.translate("bulk.told.maker", maker=run.made_by)
+    if run.state == "paused" and code == READ_ONLY_REASON:
+        return context.translate("bulk.told.read_only")
     if run.state == "done" and code == DISCARDED_REASON:
         return context.translate("bulk.told.discarded")
     state_name = _ROW_LIMIT_REACHED_REASON_CODE if has_run_ended(run) and run.state == "stopped" else run.state

@@ -323,6 +323,29 @@ def test_a_provider_that_refuses_pauses_the_run(
     assert Counter(result for result, _ in read_results(console, run.id)) == {"failed": 3, "done": ROW_COUNT - 3}
 
 
+@pytest.mark.parametrize("action", ["take", "note"])
+def test_the_read_only_switch_pauses_a_running_run(place: Place, action: str) -> None:
+    """A switch for everything that is set while a run takes records or adds notes pauses the run before its next row;
+    after the switch is off, the run continues with the remaining rows.
+    """
+    with place.desk(make_vendor(4)) as console:
+        run = console.bulk.create_run(action, make_unknown_checks(console, 4), "seen" if action == "note" else None)
+
+        def set_switch_after_two(progress: BulkProgress) -> None:
+            if progress.done_count == 2:
+                with place.open_console_of_person(console, "lead-b") as other:
+                    other.read_only_switches.set_switch(EVERYTHING_SCOPE, True, "an outage")
+
+        paused = console.bulk.run(run.id, progress=set_switch_after_two)
+        assert (paused.state, paused.reason, paused.done) == ("paused", "read_only", 2)
+        assert call_for_refusal_code(lambda: console.bulk.run(run.id)) == "read_only"
+        with place.open_console_of_person(console, "lead-b") as other:
+            other.read_only_switches.set_switch(EVERYTHING_SCOPE, False, "over")
+        done = console.bulk.run(run.id)
+        assert (done.state, done.done) == ("done", 4)
+        assert [result for result, _ in read_results(console, run.id)] == ["done"] * 4
+
+
 def _choose_purchased(console: Console, count: int) -> list[ChosenRecord]:
     """Return `count` purchased checks as records to choose, with their present versions."""
     chosen = make_unknown_checks(console, count)
