@@ -11,8 +11,6 @@ from console.domain.tasks.records import BulkRow, BulkRun
 
 DISCARDED_REASON = "discarded"
 """Reason stored with a bulk run that its maker has discarded. The rows without a result are never processed."""
-READ_ONLY_REASON = "read_only"
-"""Reason stored with a paused bulk run whose action a read-only switch has stopped."""
 
 
 @dataclass(frozen=True, slots=True)

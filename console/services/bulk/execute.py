@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from console.domain.access.read_only import STOPPED_RIGHTS
 from console.domain.audit.actions import AuditAction
 from console.domain.bulk.records import (
-    READ_ONLY_REASON,
     BulkProgress,
     ForecastKind,
     RowForecast,
@@ -178,7 +177,7 @@ class BulkExecutor:
                 conn, executed_run.run, row, executed_run.execution.person, was_begun=was_begun
             )
         if is_read_only:
-            self._end_run(executed_run, bulk.RUN_PAUSED, READ_ONLY_REASON)
+            self._end_run(executed_run, bulk.RUN_PAUSED, ErrorCode.READ_ONLY)
             return False
         outcome = self._execute_row_action(executed_run, forecast, was_begun=was_begun)
         executed_run.processed_count += 1

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from console.domain.bulk.records import (
     DISCARDED_REASON,
-    READ_ONLY_REASON,
     STILL_UNKNOWN,
     BulkPlan,
     BulkRunWithHolder,
@@ -15,6 +14,7 @@ from console.domain.bulk.records import (
     get_row_outcome,
     split_reason_and_person,
 )
+from console.domain.errors import ErrorCode
 from console.domain.recovery.records import RecoverableRecord
 from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.views.presenters import credit_checks as record_words
@@ -174,7 +174,7 @@ def _format_run_status(run_item: BulkRunWithHolder, context: WindowContext) -> s
         return context.translate("bulk.told.nobody")
     if run.state == "paused" and code == "maker":
         return context.translate("bulk.told.maker", maker=run.made_by)
-    if run.state == "paused" and code == READ_ONLY_REASON:
+    if run.state == "paused" and code == ErrorCode.READ_ONLY:
         return context.translate("bulk.told.read_only")
     if run.state == "done" and code == DISCARDED_REASON:
         return context.translate("bulk.told.discarded")

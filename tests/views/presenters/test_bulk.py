@@ -5,18 +5,18 @@ import re
 
 import pytest
 
-from console.domain.bulk.records import STILL_UNKNOWN
+from console.domain.bulk.records import STILL_UNKNOWN, BulkRunWithHolder
 from console.domain.error_reasons import UnknownReason
 from console.domain.errors import ErrorCode
 from console.domain.records import Certainty
 from console.domain.recovery import decision_table as recovery_choices
 from console.domain.recovery.decidable import find_refetch_refusal
 from console.domain.recovery.decision_table import CHOICE_RULES_BY_KIND
-from console.domain.tasks.records import BulkAction, BulkRow
+from console.domain.tasks.records import BulkAction, BulkRow, BulkRun
 from console.services.bulk import actions as bulk_acts
 from console.services.bulk import eligibility as bulk_judging
 from console.views.presenters import bulk as bulk_words
-from tests.views.invented_checks import make_window_context
+from tests.views.invented_checks import NOW, make_window_context
 from tests.views.invented_payments import make_payment
 
 
@@ -77,6 +77,21 @@ def test_the_reasons_are_found() -> None:
 def test_an_end_is_green_only_if_nothing_stayed_open(counts: dict[str, int], tone: str) -> None:
     """An ended run is green only if no row is unknown, skipped, excluded or failed."""
     assert bulk_words.get_ended_run_icon_and_tone(counts)[1] == tone
+
+
+@pytest.mark.parametrize(
+    ("reason", "beginning"),
+    [
+        (ErrorCode.READ_ONLY, "Paused by the read-only switch."),
+        ("maker", "Waiting for op-a"),
+        ("provider_unreachable:alarmbox", "Paused: AlarmBox refused three times in a row"),
+    ],
+)
+def test_a_paused_run_states_its_reason(reason: str, beginning: str) -> None:
+    """The sentence about a paused run has the reason: the read-only switch, another maker, or a provider."""
+    run = BulkRun(7, BulkAction.TAKE, "paused", "op-a", NOW, 4, 4, 2, reason=reason)
+    status = bulk_words.make_run_status(BulkRunWithHolder(run), make_window_context())
+    assert (status.sentence.startswith(beginning), status.tone) == (True, "care"), status.sentence
 
 
 def test_rows_are_tallied_by_outcome() -> None:
