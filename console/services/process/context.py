@@ -235,13 +235,13 @@ class ServiceContext:
         On a server the threads of a process share one audit chain. A thread therefore holds the chain's lock from its
         first audit entry until the COMMIT, which saves repeated transactions.
 
-        If the database refuses the changes because the lease of the desk request that this thread executes has
-        expired, renew the lease and run `write_changes` once more.
+        If the database refuses the changes while this thread executes a desk request, the request's lease may have
+        expired: renew the lease and run `write_changes` once more.
         """
         try:
             return self._write_once(write_changes)
         except ConsoleError as refusal:
-            if not self._renew_expired_request_lease(refusal):
+            if not self._renew_request_lease(refusal):
                 raise
         return self._write_once(write_changes)
 
@@ -249,11 +249,14 @@ class ServiceContext:
         with self._chain_lock.allow_locking():
             return self.database.write(write_changes)
 
-    def _renew_expired_request_lease(self, refusal: ConsoleError) -> bool:
+    def _renew_request_lease(self, refusal: ConsoleError) -> bool:
         """Renew the lease of the desk request that this thread executes, after the database has refused a change. The
         lease expires while the database is away for longer than the lease, or if another worker believes that this
-        worker has ended. Return False if the lease hasn't expired, if another worker has taken the request, or if
-        this thread executes none.
+        worker has ended. Return False if the database hasn't refused the change, if another worker has taken the
+        request, or if this thread executes none.
+
+        A lease that is live again is renewed too: after the refusal the heartbeat's thread may already have renewed
+        it.
         """
         request = _executed_request.get()
         if request is None or refusal.detail.get("reason") != NotAllowedReason.REFUSED_BY_THE_DATABASE:
@@ -262,7 +265,7 @@ class ServiceContext:
 
         lease_seconds = self.heartbeat.scale_lease_seconds
         with act_for_requester(None):
-            return self.database.write(lambda tx: requests.renew_expired_lease(tx.conn, request, lease_seconds))
+            return self.database.write(lambda tx: requests.renew_lease(tx.conn, request, lease_seconds))
 
     @cached_property
     def heartbeat(self) -> Heartbeat:

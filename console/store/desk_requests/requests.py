@@ -177,7 +177,6 @@ _OTHER_RUNNING_REQUEST_QUERY = select(requests.c.id).where(
 _RENEW_REQUEST_LEASE_STATEMENT = (
     update(requests).where(_REQUEST_HELD_HERE_CONDITION).values(lease_expires=make_lease_expiry_sql())
 )
-_RENEW_EXPIRED_REQUEST_LEASE_STATEMENT = _RENEW_REQUEST_LEASE_STATEMENT.where(not_(_LIVE_LEASE_CONDITION))
 _REQUESTS_TAKEN_BY_WORKERS_QUERY = select(requests.c.id, requests.c.who, requests.c.worker).where(
     requests.c.state == DeskRequestState.TAKEN,
     requests.c.worker.in_(bindparam("workers", expanding=True)),
@@ -566,18 +565,6 @@ def renew_lease(conn: Connection, taken_request: TakenDeskRequest, lease_seconds
     return (
         conn.execute(
             _RENEW_REQUEST_LEASE_STATEMENT,
-            _make_held_request_parameters(taken_request) | {"lease_ms": int(lease_seconds * 1000)},
-        ).rowcount
-        == 1
-    )
-
-
-def renew_expired_lease(conn: Connection, taken_request: TakenDeskRequest, lease_seconds: float) -> bool:
-    """Extend the lease of a taken desk request to `lease_seconds` from now if it has expired. Return False if it
-    hasn't expired, or if another worker has taken the request meanwhile."""
-    return (
-        conn.execute(
-            _RENEW_EXPIRED_REQUEST_LEASE_STATEMENT,
             _make_held_request_parameters(taken_request) | {"lease_ms": int(lease_seconds * 1000)},
         ).rowcount
         == 1

@@ -2,7 +2,7 @@
 other.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 
@@ -18,6 +18,7 @@ from console.sandbox.server import Sandbox
 from console.services.desk_requests.own_requests import parse_stored_answer
 from console.store.database.engine import Transaction
 from console.store.desk_requests import requests
+from console.store.operations import leases
 from tests.support.invented import invent_numbers
 from tests.support.places import Place
 from tests.support.team_mode import execute_desk_requests, start_team_mode
@@ -213,3 +214,38 @@ def test_a_worker_that_counted_as_ended_still_writes_the_outcome(place: Place, s
         assert executed.result(PATIENCE_SECONDS)
         assert bought.result(PATIENCE_SECONDS).credit_check_id is not None
     assert place.sql("SELECT state, fence FROM requests") == [("ended", 1)]
+
+
+def test_a_write_is_repeated_after_the_heartbeat_renewed_the_lease(
+    place: Place, desk_and_workers: tuple[Console, Console, Console], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The lease of a request expires while the worker executes it, and the database refuses the worker's write. The
+    heartbeat renews the lease before the worker does: the worker writes once more, and the desk gets the result.
+    """
+    desk, worker, _ = desk_and_workers
+    context = worker._context
+    write_once, refused = context._write_once, []
+
+    def refuse_and_renew(write_changes: Callable[[Transaction], object]) -> object:
+        try:
+            return write_once(write_changes)
+        except ConsoleError as refusal:
+            refused.append(refusal.code)
+            place.sql("UPDATE requests SET lease_expires = CAST(UNIX_TIMESTAMP(SYSDATE(3)) * 1000 AS SIGNED) + 45000")
+            raise
+
+    def write_after_the_lease(_call: object) -> str:
+        place.sql("UPDATE requests SET lease_expires = 1")
+        (number,) = invent_numbers(1, seed=10)
+        context.write(lambda tx: leases.acquire(tx, f"probe:{number}", context.make_holder(), context.now(), 45.0))
+        return "sound"
+
+    monkeypatch.setattr(context, "_write_once", refuse_and_renew)
+    worker.desk_requests._commands = {"probe": write_after_the_lease}
+    request = store_request(desk)
+    assert worker.desk_requests.execute_next()
+    with desk.database.read() as conn:
+        stored = requests.read_progress(conn, request)
+    assert stored is not None
+    assert parse_stored_answer(stored.result or "")[0].value == "sound"
+    assert refused == ["not_allowed"]
