@@ -23,7 +23,7 @@ from console.services.process.failpoints import Failpoints
 from console.settings.settings import Settings
 from console.worker.main import run_worker
 from tests.crash import kills, request_kills
-from tests.crash.request_kills import Case, count_sent, make_call
+from tests.crash.request_kills import KillCase, count_sent, make_call
 from tests.support import money_truth, truth
 from tests.support.children import LOCK_WAIT_SECONDS, Child, Pipe, start_children
 from tests.support.invented import invent_numbers
@@ -116,7 +116,9 @@ def run(
     with Sandbox() as sandbox, _open_scene(place, sandbox, PERSON_BY_ACTION[action]) as scene:
         steps = [step for step in STEPS[action] if step in (only or STEPS[action])]
         cases = [
-            Case(action, step, number, request_kills.make_subject(action, number, scene.observer, sandbox), str(i))
+            KillCase(
+                action, step, number, request_kills.make_subject(action, number, scene.observer, sandbox), str(i)
+            )
             for i, (step, number) in enumerate(zip(steps, invent_numbers(len(steps), seed), strict=True), 1)
         ]
         told = Counter(_end_and_continue(case, scene, end, again=again) for case in cases)
@@ -135,7 +137,7 @@ def _open_scene(place: Place, sandbox: Sandbox, asker: str) -> Iterator[_Scene]:
         yield _Scene(place, sandbox, console, observer)
 
 
-def _end_and_continue(case: Case, scene: _Scene, end: WorkerEnding, *, again: bool) -> str:
+def _end_and_continue(case: KillCase, scene: _Scene, end: WorkerEnding, *, again: bool) -> str:
     """End the worker while the desk waits, and let a worker continue. Check the answer to the desk, then send the
     same request id once more. Return the answer.
     """
@@ -153,7 +155,7 @@ def _end_and_continue(case: Case, scene: _Scene, end: WorkerEnding, *, again: bo
     return told
 
 
-def _check_answer(case: Case, end: WorkerEnding, told: str, sent: int, *, again: bool) -> None:
+def _check_answer(case: KillCase, end: WorkerEnding, told: str, sent: int, *, again: bool) -> None:
     """Check that the answer `told` is true: the action was executed once, or not at all, or its outcome is unknown.
     `sent` is the number of executions by the provider.
     """
@@ -171,7 +173,7 @@ def _check_answer(case: Case, end: WorkerEnding, told: str, sent: int, *, again:
         assert told == "outcome_unknown" or (EXIT_STATUS[told] in _EXIT_STATUSES_BEFORE_SENDING and not sent), where
 
 
-def _check_repetition(case: Case, scene: _Scene, told: str, sent: int) -> None:
+def _check_repetition(case: KillCase, scene: _Scene, told: str, sent: int) -> None:
     """Check that the same request id gets the same answer, and acts only if nothing was sent before."""
     repeated = _send_until_answered(case, scene)
     where = f"{case}: told {told}, then {repeated}"
@@ -187,7 +189,7 @@ def _check_repetition(case: Case, scene: _Scene, told: str, sent: int) -> None:
     assert count_sent(case, scene.sandbox) <= 1, where
 
 
-def _send_until_answered(case: Case, scene: _Scene) -> str:
+def _send_until_answered(case: KillCase, scene: _Scene) -> str:
     """Send the desk request as a person does: with the same id again until the result is known. Return "acted",
     "repeated" or the code of the refusal.
     """

@@ -40,7 +40,7 @@ _STEPS_AFTER_TX1 = ("after_tx1",)
 
 
 @dataclass
-class Case:
+class KillCase:
     """One action that is killed at one step. Each case has a desk and a client of its own; all share a database.
     `before` is the number of charges before the kill, `subject` the argument of the action (see actors.py).
     """
@@ -89,7 +89,7 @@ def run(
         sandbox.control.change_settings(offers_purchase_list=True)
         wanted = [(action, step) for action in actions for step in STEPS[action] if step in only]
         names = invent_numbers(len(wanted), seed)
-        cases = [Case(action, step, names[i], place, sandbox.url, i) for i, (action, step) in enumerate(wanted)]
+        cases = [KillCase(action, step, names[i], place, sandbox.url, i) for i, (action, step) in enumerate(wanted)]
         for case in cases:
             _prepare_records(case, sandbox)
         _kill_all(cases, sandbox)
@@ -104,7 +104,7 @@ def run(
         return tally
 
 
-def _prepare_records(case: Case, sandbox: Sandbox) -> None:
+def _prepare_records(case: KillCase, sandbox: Sandbox) -> None:
     """Create the records that the action needs before it can be killed."""
     case.subject = case.number
     if case.action == "purchase":
@@ -123,7 +123,7 @@ def _prepare_records(case: Case, sandbox: Sandbox) -> None:
     case.before = sandbox.control.count_charges(case.number)
 
 
-def _prepare_unknown(case: Case, console: Console, sandbox: Sandbox) -> None:
+def _prepare_unknown(case: KillCase, console: Console, sandbox: Sandbox) -> None:
     """Make a charged purchase whose outcome the database doesn't know. For "delivery" its answer is in the desk's
     spool.
     """
@@ -142,11 +142,11 @@ def _prepare_unknown(case: Case, console: Console, sandbox: Sandbox) -> None:
     case.subject = f"{record.id}:{charge.id}" if case.action == "resolve" else str(record.id)
 
 
-def _buy_check(case: Case, console: Console, *, renew: bool = False) -> CreditCheck:
+def _buy_check(case: KillCase, console: Console, *, renew: bool = False) -> CreditCheck:
     return console.credit_checks.purchase(PurchaseRequest(case.number, case.client, renew=renew))
 
 
-def _kill_all(cases: Sequence[Case], sandbox: Sandbox) -> None:
+def _kill_all(cases: Sequence[KillCase], sandbox: Sandbox) -> None:
     """Kill all cases, four at a time: with more processes, a heartbeat could come too late on a machine with few
     cores.
     """
@@ -159,7 +159,7 @@ def _kill_all(cases: Sequence[Case], sandbox: Sandbox) -> None:
                 _check_killed(case, child)
 
 
-def _check_killed(case: Case, child: Child) -> None:
+def _check_killed(case: KillCase, child: Child) -> None:
     """Check that the child was killed at its step."""
     assert child.wait_for_report() == "open"
     assert child.wait_for_end() == KILLED_EXIT_STATUS, f"{case.action} passed {case.step} unharmed"
@@ -168,7 +168,7 @@ def _check_killed(case: Case, child: Child) -> None:
 # A new process
 
 
-def _check_before_expiry(case: Case, console: Console, sandbox: Sandbox) -> None:
+def _check_before_expiry(case: KillCase, console: Console, sandbox: Sandbox) -> None:
     """Before the lease of the killed process expires: check the number of charges, that the purchase is refused, and
     that no record is an error (except if its desk could already prove that nothing was sent).
     """
@@ -185,7 +185,7 @@ def _check_before_expiry(case: Case, console: Console, sandbox: Sandbox) -> None
         assert console.credit_checks.read_credit_check(record.id).explanation.next_step.code
 
 
-def _check_recovery(case: Case, sandbox: Sandbox, within: float) -> Counter[str]:
+def _check_recovery(case: KillCase, sandbox: Sandbox, within: float) -> Counter[str]:
     """After the leases have expired: check that one run of the due tasks and at most one decision of people settle
     everything, and that nothing is charged twice.
     """
@@ -216,7 +216,7 @@ def _is_running(console: Console) -> bool:
         return len(journal.list_lapsed_operations(conn)) < truth.count_calling_operations(console.database)
 
 
-def _finish_as_person(case: Case, console: Console, sandbox: Sandbox) -> None:
+def _finish_as_person(case: KillCase, console: Console, sandbox: Sandbox) -> None:
     """Do what a person would do next: buy if there is no record, resolve an unknown one, re-fetch an incomplete
     one.
     """
@@ -239,7 +239,7 @@ def _finish_as_person(case: Case, console: Console, sandbox: Sandbox) -> None:
         assert newest.incomplete == ()
 
 
-def _settle_unknown_record(case: Case, console: Console, sandbox: Sandbox, record: CreditCheck) -> None:
+def _settle_unknown_record(case: KillCase, console: Console, sandbox: Sandbox, record: CreditCheck) -> None:
     """Resolve an unknown record: as bought if the ledger has a charge for it, otherwise two people decide that it was
     not bought, and it is bought again.
     """

@@ -41,7 +41,7 @@ STEPS: dict[str, tuple[str, ...]] = {
 
 
 @dataclass
-class Case:
+class KillCase:
     """The notice of one source about a payment with an order of its own. Its receiver is killed at one step."""
 
     source: str
@@ -80,16 +80,16 @@ def run(place: Place, sources: Sequence[str], seed: int = 0) -> Counter[str]:
     return Counter(kills=len(cases))
 
 
-def _make_case(place: Place, console: Console, sandbox: Sandbox, source: str, step: str, i: int) -> Case:
+def _make_case(place: Place, console: Console, sandbox: Sandbox, source: str, step: str, i: int) -> KillCase:
     """Create an order whose payer has just paid, and the notice about it."""
     number = f"ORD-{source}-{i}"
     order_id = insert_order(place, number, ORDER_TOTAL_MINOR, _CURRENCY[source])
     if source == "bank":
-        return Case(source, step, number, _make_bank_notice(number))
+        return KillCase(source, step, number, _make_bank_notice(number))
     ours = console.payments.start(order_id, source).payment.merchant_payment_id
     sandbox.control.payments_control.move_payment(source, ours, "paid", notify=False)
     _, body = sandbox.control.payments_control.compose_notice(source, ours)
-    return Case(source, step, number, ReceivedNotice(source, body, (), "127.0.0.1"))
+    return KillCase(source, step, number, ReceivedNotice(source, body, (), "127.0.0.1"))
 
 
 def _make_bank_notice(number: str) -> ReceivedNotice:
@@ -106,7 +106,7 @@ def _make_bank_notice(number: str) -> ReceivedNotice:
     return make_signed_notice("bank", json.dumps(told).encode(), now)
 
 
-def _kill_receivers(cases: Sequence[Case], told: Sequence[dict[str, str]]) -> None:
+def _kill_receivers(cases: Sequence[KillCase], told: Sequence[dict[str, str]]) -> None:
     """Start the receivers of these cases, and check that each is killed."""
     each = [(where, "notice", case.post) for case, where in zip(cases, told, strict=True)]
     with start_children(execute_money_action, each) as children:
@@ -115,7 +115,7 @@ def _kill_receivers(cases: Sequence[Case], told: Sequence[dict[str, str]]) -> No
             assert child.wait_for_end() == KILLED, f"{case.source} passed {case.step} unharmed"
 
 
-def _send_again(console: Console, case: Case, *, repeats: bool) -> None:
+def _send_again(console: Console, case: KillCase, *, repeats: bool) -> None:
     """Send the notice again, as a sender does that got no answer. Its answer must be a repetition exactly if the
     notice was stored before the kill. Without `repeats` a stored notice isn't sent again.
     """
@@ -127,7 +127,7 @@ def _send_again(console: Console, case: Case, *, repeats: bool) -> None:
     assert (result.done == "repeated") is kept, f"{case}: {result}"
 
 
-def _check_booked_once(place: Place, console: Console, case: Case) -> None:
+def _check_booked_once(place: Place, console: Console, case: KillCase) -> None:
     """Check that the payment is booked once with its order, that the event is stored once, and that no step is left
     to be done about it.
     """

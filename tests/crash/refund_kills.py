@@ -61,7 +61,7 @@ _STEPS_AFTER_TX1 = ("after_tx1",)
 
 
 @dataclass
-class Case:
+class KillCase:
     """One action on a refund that is killed at one step. Each case has a desk and a payment of its own. `before` is
     the number of refunds of the payment at the provider before the kill.
     """
@@ -128,17 +128,17 @@ class Team:
     sandbox: Sandbox
     clock: MovedClock
 
-    def count_provider_refunds(self, case: Case) -> int:
+    def count_provider_refunds(self, case: KillCase) -> int:
         """Return the number of refunds of the case's payment that the provider has accepted."""
         return len(self.sandbox.control.payments_control.read_refunds(payment=case.number))
 
-    def read_newest_refund(self, case: Case) -> Refund:
+    def read_newest_refund(self, case: KillCase) -> Refund:
         """Return the newest refund of the case's payment with its present state."""
         found = find_newest_refund(self.maker, case.payment)
         assert found is not None, f"the refund is gone: {case}"
         return found
 
-    def run_due_tasks_of_case(self, case: Case | None = None) -> float:
+    def run_due_tasks_of_case(self, case: KillCase | None = None) -> float:
         """Run the due tasks at the desk of `case`, and return their duration (seconds); without a case at the
         approver's desk, and return 0.
         """
@@ -158,7 +158,7 @@ def run(place: Place, actions: Sequence[str], only: Sequence[str] = (), within: 
     """
     with Sandbox() as sandbox, _open_team(place, sandbox) as team:
         wanted = [(action, step) for action in actions for step in STEPS[action] if not only or step in only]
-        cases = [Case(*one, place, sandbox.url, desk) for desk, one in enumerate(wanted, 1)]
+        cases = [KillCase(*one, place, sandbox.url, desk) for desk, one in enumerate(wanted, 1)]
         sandbox.control.change_settings(waits_for_manual_settling=True)
         for case in cases:
             _prepare_records(case, team)
@@ -198,7 +198,7 @@ def _open_team(place: Place, sandbox: Sandbox) -> Iterator[Team]:
 # Before
 
 
-def _prepare_records(case: Case, team: Team) -> None:
+def _prepare_records(case: KillCase, team: Team) -> None:
     """Create the records that the action needs before it can be killed."""
     atom = case.action == "approve at Atom"
     case.payment = import_paid_payment(
@@ -221,7 +221,7 @@ def _prepare_records(case: Case, team: Team) -> None:
     case.before = team.count_provider_refunds(case)
 
 
-def _approve_refund(case: Case, team: Team, fault: str) -> None:
+def _approve_refund(case: KillCase, team: Team, fault: str) -> None:
     """Approve the refund of the case while the provider has this fault ("": none), and check the ending."""
     if fault:
         team.sandbox.control.add_fault(fault, call="paypay_refund", payment=case.number)
@@ -233,7 +233,7 @@ def _approve_refund(case: Case, team: Team, fault: str) -> None:
 # The kill
 
 
-def _kill_all(cases: Sequence[Case]) -> None:
+def _kill_all(cases: Sequence[KillCase]) -> None:
     """Kill all cases, four at a time, because the machine has few cores. Due tasks act on the records of all cases,
     so they are killed one by one.
     """
@@ -250,7 +250,7 @@ def _kill_all(cases: Sequence[Case]) -> None:
                 _check_killed(case, child)
 
 
-def _check_killed(case: Case, child: Child) -> None:
+def _check_killed(case: KillCase, child: Child) -> None:
     """Check that the child was killed at its step."""
     assert child.wait_for_report() == "open"
     assert child.wait_for_end() == KILLED, f"{case.action} passed {case.step} unharmed"
@@ -259,7 +259,7 @@ def _check_killed(case: Case, child: Child) -> None:
 # After
 
 
-def _check_before_expiry(case: Case, team: Team) -> None:
+def _check_before_expiry(case: KillCase, team: Team) -> None:
     """Before the lease of the killed process expires: check that an unsent refund isn't at the provider, and that
     nobody can send the refund while its outcome is unknown.
     """
@@ -281,7 +281,7 @@ def _are_leases_over(console: Console) -> bool:
     return not console.recovery.list_lease_holders() and lapsed == truth.count_calling_operations(console.database)
 
 
-def _ask_or_decide(case: Case, team: Team) -> None:
+def _ask_or_decide(case: KillCase, team: Team) -> None:
     """Do what a person would do next, if the killed process has not stored the request or the decision."""
     found = find_newest_refund(team.maker, case.payment)
     if found is None:
@@ -308,7 +308,7 @@ def _move_sending_times_back(place: Place, seconds: int) -> None:
         place.sql(f"UPDATE refunds SET {earlier} WHERE last_sent_at IS NOT NULL")
 
 
-def _run_tasks_until_ended(cases: Sequence[Case], team: Team) -> None:
+def _run_tasks_until_ended(cases: Sequence[KillCase], team: Team) -> None:
     """Run only due tasks until each refund has ended as its action decides. Check that nothing is sent twice."""
     ends = {"withdraw": RefundState.WITHDRAWN, "reject": RefundState.REJECTED}
     for _ in range(4):

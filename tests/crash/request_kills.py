@@ -32,7 +32,7 @@ _STEPS_WITH_UNKNOWN_OUTCOME = ("after_intent", "before_send", "after_send", "bef
 
 
 @dataclass(frozen=True, slots=True)
-class Case:
+class KillCase:
     """One call that is killed at one step. `subject` is its argument: a corporation number, payment id or refund id.
     Each case has a client of its own, so that no call waits for the lease of a killed one."""
 
@@ -58,7 +58,7 @@ def run(action: str, place: Place, seed: int, only: Sequence[str] = ()) -> Count
     with Sandbox() as sandbox, place.open_desk(sandbox, **make_provider_settings(sandbox.url)) as console:
         steps = [step for step in STEPS[action] if step in (only or STEPS[action])]
         cases = [
-            Case(action, step, number, make_subject(action, number, console, sandbox), str(i))
+            KillCase(action, step, number, make_subject(action, number, console, sandbox), str(i))
             for i, (step, number) in enumerate(zip(steps, invent_numbers(len(steps), seed), strict=True), 1)
         ]
         who, both = "lead-b" if action == "approve" else FIRST_PERSON, make_provider_settings(sandbox.url)
@@ -85,14 +85,14 @@ def make_subject(action: str, number: str, console: Console, sandbox: Sandbox) -
     return str(payment.id if action == "request" else request_refund(console, payment.id).id)
 
 
-def make_call_until_killed(pipe: Pipe, told: Mapping[str, str], case: Case) -> None:
+def make_call_until_killed(pipe: Pipe, told: Mapping[str, str], case: KillCase) -> None:
     """Target of a child process: open the desk and make the call, until the failpoint kills it."""
     with open_console(Settings.load(dict(told))) as console:
         pipe.send("open")
         make_call(console, case)
 
 
-def make_call(console: Console, case: Case) -> CreditCheck | Refund:
+def make_call(console: Console, case: KillCase) -> CreditCheck | Refund:
     """Make the call of the case with its request id."""
     request_id = f"{case.action}-{case.step}"
     if case.action == "purchase":
@@ -103,7 +103,7 @@ def make_call(console: Console, case: Case) -> CreditCheck | Refund:
     return console.refunds.approve(int(case.subject), request_id=request_id)
 
 
-def _call_until_leases_expire(case: Case, console: Console, sandbox: Sandbox) -> tuple[str, int]:
+def _call_until_leases_expire(case: KillCase, console: Console, sandbox: Sandbox) -> tuple[str, int]:
     """Repeat the call while its answer is "in_progress". Return the next answer, and the number of executions by the
     provider before."""
     before = count_sent(case, sandbox)
@@ -117,7 +117,7 @@ def _call_until_leases_expire(case: Case, console: Console, sandbox: Sandbox) ->
     return told[0], before
 
 
-def _call_again(case: Case, console: Console, sandbox: Sandbox, told: str, before: int) -> str:
+def _call_again(case: KillCase, console: Console, sandbox: Sandbox, told: str, before: int) -> str:
     """Check the answer of the repeated call, and that the action is executed at most once. Return the answer."""
     if case.step == STEP_AFTER_TX1 and told == "outcome_unknown":
         told = call_for_ending(case, console)
@@ -129,7 +129,7 @@ def _call_again(case: Case, console: Console, sandbox: Sandbox, told: str, befor
     return told
 
 
-def call_for_ending(case: Case, console: Console) -> str:
+def call_for_ending(case: KillCase, console: Console) -> str:
     """Make the call. Return "acted", "repeated" or the code of the refusal."""
     with request_ids.watch_for_repeated_request() as watch:
         try:
@@ -139,7 +139,7 @@ def call_for_ending(case: Case, console: Console) -> str:
     return "repeated" if watch.is_repetition else "acted"
 
 
-def count_sent(case: Case, sandbox: Sandbox) -> int:
+def count_sent(case: KillCase, sandbox: Sandbox) -> int:
     """Return the number of times that the provider has executed the action of the case."""
     if case.action == "purchase":
         return sandbox.control.count_charges(case.number)

@@ -44,7 +44,7 @@ _AUDITED_STEPS = (
 
 
 @dataclass
-class Case:
+class KillCase:
     """A payment with an order of its own, whose saga is killed at one step. `story` is "unpaid", "paid in time" or
     "paid late"."""
 
@@ -71,7 +71,7 @@ def run(place: Place) -> Counter[str]:
     """Kill the saga of each case at its step, four at a time. When their leases have expired, only due tasks run.
     Return the number of kills."""
     with Sandbox() as sandbox, _open_desk(place, sandbox) as (console, clock):
-        cases = [Case(story, step, f"ORD-{i}") for i, (story, step) in enumerate(_list_stories_and_steps())]
+        cases = [KillCase(story, step, f"ORD-{i}") for i, (story, step) in enumerate(_list_stories_and_steps())]
         for case in cases:
             _prepare_overdue_payment(place, console, case)
         _pay_at_provider(sandbox, [case for case in cases if case.story == "paid in time"])
@@ -95,7 +95,7 @@ def run(place: Place) -> Counter[str]:
     return Counter(kills=len(cases))
 
 
-def _is_leased(console: Console, cases: Sequence[Case]) -> bool:
+def _is_leased(console: Console, cases: Sequence[KillCase]) -> bool:
     """True if the lease of one of these payments is held."""
     held = {lease.name for lease in console.recovery.list_lease_holders()}
     return bool(held & {make_lease_name(case.payment) for case in cases})
@@ -114,7 +114,7 @@ def _open_desk(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, MovedC
         yield console, clock
 
 
-def _prepare_overdue_payment(place: Place, console: Console, case: Case) -> None:
+def _prepare_overdue_payment(place: Place, console: Console, case: KillCase) -> None:
     """Begin a payment that nobody pays and whose time limit has passed, also by the server's clock. The shop has
     reserved stock for its order."""
     case.order = insert_order(place, case.number, ORDER_TOTAL_MINOR)
@@ -127,13 +127,13 @@ def _prepare_overdue_payment(place: Place, console: Console, case: Case) -> None
     )
 
 
-def _pay_at_provider(sandbox: Sandbox, cases: Sequence[Case]) -> None:
+def _pay_at_provider(sandbox: Sandbox, cases: Sequence[KillCase]) -> None:
     """Let the payers pay at the provider, without a notice."""
     for case in cases:
         sandbox.control.payments_control.move_payment("paypay", case.number, "paid", notify=False)
 
 
-def _kill_sagas(place: Place, sandbox: Sandbox, cases: Sequence[Case], step: str | None = None) -> None:
+def _kill_sagas(place: Place, sandbox: Sandbox, cases: Sequence[KillCase], step: str | None = None) -> None:
     """Kill the sagas of these cases, each at its step or all at `step`."""
     extra = make_provider_settings(sandbox.url)
     for some in (cases[i : i + 4] for i in range(0, len(cases), 4)):
@@ -147,7 +147,7 @@ def _kill_sagas(place: Place, sandbox: Sandbox, cases: Sequence[Case], step: str
                 assert child.wait_for_end() == KILLED, f"{case} went on unharmed"
 
 
-def _check_effects_once(place: Place, console: Console, case: Case) -> None:
+def _check_effects_once(place: Place, console: Console, case: KillCase) -> None:
     """Check that each effect happened once, and that the saga has ended as expected."""
     view = console.payments.read_order(case.order)
     ended: tuple[SagaProgress, ...] = view.sagas
@@ -162,7 +162,7 @@ def _check_effects_once(place: Place, console: Console, case: Case) -> None:
     assert len(ended) == 1, case
 
 
-def _list_audit_steps(place: Place, case: Case) -> tuple[str, ...]:
+def _list_audit_steps(place: Place, case: KillCase) -> tuple[str, ...]:
     """Return the steps of the saga in the audit trail, sorted."""
     what = ", ".join(f"'{one}'" for one in _AUDITED_STEPS)
     rows = place.sql(

@@ -47,8 +47,9 @@ def read_counts_again(person: Person) -> None:
 def test_the_tasks_tick_and_vanish_by_keyboard(
     console: Console, window_desks: WindowTestDesks, open_window: OpenWindow
 ) -> None:
-    """Each first task is ticked by its own act, and a restart keeps the ticks; after the third one the panel is gone.
-    The panel takes no focus and is announced once, in the first window.
+    """The home page lists three first tasks for a new person. Doing a task by keyboard ticks it, and a restart keeps
+    the ticks; after the third one the list is gone. The list takes no focus and is announced once, in the
+    first window.
     """
     record = buy_check(console, NUMBERS[0])
     person = window_desks.open_first_window()

@@ -157,7 +157,9 @@ def list_queried_metrics() -> Iterator[str]:
 
 
 def test_dashboard_and_alert_rules_ask_for_figures_that_exist(scene: PaymentDesk, receiver: RunningReceiver) -> None:
-    """Each metric in their queries exists on the page, except `up`, which Prometheus itself adds."""
+    """Each metric in the queries of the dashboard and of the alert rules exists on the worker's page `/metrics`,
+    except `up`, which Prometheus itself adds.
+    """
     receiver.get("/notices/nobody")
     samples = {
         sample.name

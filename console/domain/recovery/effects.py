@@ -26,8 +26,8 @@ def compute_check_effect(facts: ChoiceFacts, target: CheckState) -> DecisionEffe
 
 def compute_payment_effect(facts: ChoiceFacts, target: PaymentState) -> DecisionEffect | None:
     """Return the effect of a decision that a payment has the state `target`; None if the record isn't a payment.
-    The captured amount is the one that the provider stated, if it differs from the requested amount. A payment
-    that the provider reports as expired becomes expired.
+    The captured amount is the one that the provider stated, if it differs from the requested amount. If the
+    provider reports a payment that waits for its payer as expired, the payment becomes expired, whatever `target` is.
     """
     record = facts.record
     if not isinstance(record, Payment):

@@ -247,8 +247,8 @@ def _make_numbers_of_rows(segment: _NumberSegment, first_row: int, end_row: int)
 
 
 def _make_number_in_segment(segment: _NumberSegment, middle_digits: int) -> str:
-    """Return the corporation number of the row of `segment` in whose number `middle_digits` are the digits after
-    those of the prefecture and before the ending."""
+    """Return the corporation number of the row of `segment` that has `middle_digits` between the digits of the
+    prefecture and the last digits."""
     return _make_numbers_of_rows(segment, middle_digits // segment.stride, middle_digits // segment.stride + 1)[0]
 
 

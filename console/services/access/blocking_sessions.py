@@ -116,10 +116,11 @@ class _ServerNode:
 
     def end_blocking_sessions(self, now: float, repeaters: frozenset[str]) -> list[EndedSession]:
         """End the sessions of people that block other sessions on this node or have run for too long. If a prepared
-        transaction blocks other sessions, roll back each prepared transaction that a pass first found at least
-        MAX_BLOCKING_SECONDS ago. Return one EndedSession for each ended session and each rolled-back transaction.
-        `now` is in monotonic seconds. `repeaters` are the accounts whose sessions have blocked others repeatedly
-        (`_list_repeatedly_blocking_accounts`): if such an account blocks others once more, the account is locked.
+        transaction blocks other sessions, roll back each prepared transaction that was first found by a call of this
+        method at least MAX_BLOCKING_SECONDS ago. Return one EndedSession for each ended session and each rolled-back
+        transaction. `now` is in monotonic seconds. `repeaters` are the accounts whose sessions have blocked others
+        repeatedly (`_list_repeatedly_blocking_accounts`): if such an account blocks others once more, the
+        account is locked.
         """
         ended_sessions: list[EndedSession] = []
         unended_account: str | None = None

@@ -57,9 +57,9 @@ class RecordedPayment:
 
 @dataclass
 class OrderHistory:
-    """A generated history of one order: each event is written to the database and to the test's own account, from
-    which the expected alert follows. `state_changed_at` is when the order's state last changed, `told` is the rule
-    of the alert at the last look.
+    """A generated history of one order: each event is written to the database and to the fields of this object,
+    from which the expected alert follows. `state_changed_at` is when the order's state last changed, `alert_rule` is
+    the rule of the alert when the test last read it.
     """
 
     context: ServiceContext
@@ -69,7 +69,7 @@ class OrderHistory:
     state: str = "pending"
     state_changed_at: datetime | None = None
     payments: list[RecordedPayment] = field(default_factory=list)
-    told: str | None = None
+    alert_rule: str | None = None
 
     def begin(self) -> None:
         """Create the order in the database."""
@@ -185,11 +185,11 @@ class OrderHistory:
             return "C"
         if self.state == "pending" and kept:
             since = min(one.paid_known_at for one in kept if one.paid_known_at)
-            return "A" if self.told == "A" or now - since >= SCALED_GRACE else None
+            return "A" if self.alert_rule == "A" or now - since >= SCALED_GRACE else None
         says_paid = self.state in ("paid", "shipped", "delivered")
         if says_paid and self.payments and not any(one.paid for one in self.payments):
             assert self.state_changed_at is not None
-            return "B" if self.told == "B" or now - self.state_changed_at >= SCALED_GRACE else None
+            return "B" if self.alert_rule == "B" or now - self.state_changed_at >= SCALED_GRACE else None
         return None
 
     def look(self, _: int = 0) -> None:
@@ -198,8 +198,8 @@ class OrderHistory:
             AlertRuleEvaluator(self.context).update_alerts()
         with self.context.database.read() as conn:
             found = [one for one in alerts.find_by_subject(conn, "order", self.id) if one.resolved_at is None]
-        self.told = self.find_expected_rule()
-        assert [one.rule_id for one in found] == ([self.told] if self.told else [])
+        self.alert_rule = self.find_expected_rule()
+        assert [one.rule_id for one in found] == ([self.alert_rule] if self.alert_rule else [])
 
 
 STEP_NAMES = ("add", "step", "pay", "refund", "ours", "shop", "shop", "wait", "look", "look")
@@ -290,4 +290,4 @@ def test_the_histories_break_every_rule(context_and_clock: tuple[ServiceContext,
                     story.ours(sorted(ORDER_TRANSITIONS[OrderState(story.state)]).index(OrderState(state)))
         story.wait(1)
         story.look()
-        assert story.told == rule
+        assert story.alert_rule == rule

@@ -203,7 +203,7 @@ def test_a_late_answer_without_an_outcome_leaves_it_unknown(purchase_desk: Purch
 
 
 def test_a_desk_keeps_the_claim_of_an_unknown_purchase(purchase_desk: PurchaseDesk) -> None:
-    """After a late answer without an outcome the spool still holds the claim."""
+    """If AlarmBox's later answer states no outcome either, the spool still has the claim number of the purchase."""
     record = purchase_desk.make_unknown()
     assert purchase_desk.deliver_late_answer(record, make_answer(OutcomeClass.UNKNOWN, "read_timeout"))
     entry = purchase_desk.context.spool.find(record.operation_id or "")

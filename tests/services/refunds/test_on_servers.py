@@ -69,7 +69,7 @@ class PeopleDesks:
         return self.get_desk("owner").read_refund(refund)
 
     def copy_to_provider(self, payment: Payment) -> Payment:
-        """Let the provider have the payment as it is stored here."""
+        """Write the payment into the simulated provider's ledger, with the state and the amounts of our row."""
         return self.get_desk("owner").check_payment_agrees(payment)
 
     def move_clocks(self, **span: float) -> None:

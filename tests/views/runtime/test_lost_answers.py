@@ -567,10 +567,10 @@ def payment_stage(place: Place) -> Iterator[MoneyStage]:
 
 
 @pytest.fixture
-def sit(payment_stage: MoneyStage, qtbot: Any, appearance: object) -> Callable[[str], Seat]:
-    """Return a function that opens the window of a person who may do this act."""
+def make_seat(payment_stage: MoneyStage, qtbot: Any, appearance: object) -> Callable[[str], Seat]:
+    """Return a function that opens the window of a person who has the right to do the action with a given name."""
 
-    def sit_down(act: str) -> Seat:
+    def make_seat_for(act: str) -> Seat:
         desk = payment_stage.checker if act in CHECKERS else payment_stage.maker
         context = WindowContext(desk.settings, InlineRunner(), payment_stage.clock)
         context.operator = desk.people.read_acting_person().name
@@ -583,7 +583,7 @@ def sit(payment_stage: MoneyStage, qtbot: Any, appearance: object) -> Callable[[
         page.setParent(parent)
         return Seat(payment_stage, desk, lossy, context, parent, page, RecordActionHandlers(context, page))
 
-    return sit_down
+    return make_seat_for
 
 
 def test_the_table_has_every_act() -> None:
@@ -593,10 +593,10 @@ def test_the_table_has_every_act() -> None:
 @pytest.mark.expects_log("an order that is not moved is told")
 @pytest.mark.parametrize("act", sorted(ACTS))
 def test_a_click_after_a_lost_answer_repeats_the_request_id(
-    sit: Callable[[str], Seat], place: Place, act: str
+    make_seat: Callable[[str], Seat], place: Place, act: str
 ) -> None:
     """The second click has the id of the first; nothing more is written or sent; the answer is the first one's."""
-    seat = sit(act)
+    seat = make_seat(act)
     prepare, (service, method) = ACTS[act]
     click = prepare(seat)
     seat.lossy.loses = True

@@ -65,7 +65,7 @@ def test_words_in_a_column_of_identifiers_are_words(words: str) -> None:
         ("Check 161", (("Check ", False), ("161", True))),
     ],
 )
-def test_the_word_before_the_number_of_a_record_is_a_word(name: str, runs: object) -> None:
+def test_only_the_number_of_a_record_name_has_the_figures_font(name: str, runs: object) -> None:
     """The word before the number of a record is drawn in the text font in both languages; kana in the figures font
     would be wider.
     """
