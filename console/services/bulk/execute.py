@@ -172,7 +172,7 @@ class BulkExecutor:
                 stored_run := bulk.find(conn, executed_run.run.id)
             ) is None or stored_run.version != executed_run.run.version:
                 raise _LeaseLost
-            is_read_only = self._is_stopped_by_read_only(conn, stored_run)
+            is_read_only = _is_stopped_by_read_only(conn, stored_run)
             forecast = self._forecaster.make_forecast(
                 conn, executed_run.run, row, executed_run.execution.person, was_begun=was_begun
             )
@@ -186,11 +186,6 @@ class BulkExecutor:
             BulkProgress(sum(executed_run.row_counts.values()), executed_run.run.most, dict(executed_run.row_counts))
         )
         return self._count_provider_refusal(executed_run, forecast, outcome)
-
-    def _is_stopped_by_read_only(self, conn: Connection, run: BulkRun) -> bool:
-        """True if a read-only switch for everything stops the action of the bulk run: takes and notes, but no probes
-        and re-fetches."""
-        return run.action.value in STOPPED_RIGHTS and find_read_only_switch(conn) is not None
 
     def _execute_row_action(
         self, executed_run: _ExecutedRun, forecast: RowForecast, *, was_begun: bool
@@ -312,3 +307,9 @@ def _make_outcome_of_forecast(forecast: RowForecast) -> RowOutcome:
         return RowOutcome(RowResult.DONE, ACTION_ALREADY_DONE_REASON)
     result = RowResult.SKIPPED if forecast.kind is ForecastKind.SKIP else RowResult.REFUSED
     return RowOutcome(result, join_reason_and_person(forecast.reason or "", forecast.blocking_person))
+
+
+def _is_stopped_by_read_only(conn: Connection, run: BulkRun) -> bool:
+    """True if a read-only switch for everything stops the action of the bulk run: takes and notes, but no probes
+    and re-fetches."""
+    return run.action.value in STOPPED_RIGHTS and find_read_only_switch(conn) is not None

@@ -28,9 +28,6 @@ class PageScrollArea(QScrollArea):
         self._inner_areas = InnerScrollAreas(self, self.fit_page)
         self._opened_tab_bar: TabBar | None = None  # until the person scrolls or moves on
         self._keeps_opened_tab = False
-        self._height_before_resize = (
-            0  # of the viewport, in px; Qt reports none for an area that was hidden meanwhile
-        )
         self._tab_timer = QTimer(self, singleShot=True, interval=0)  # until the new contents are laid out
         self._tab_timer.timeout.connect(self._show_opened_tab)
         self.verticalScrollBar().valueChanged.connect(self._release_opened_tab_bar)
