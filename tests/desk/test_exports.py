@@ -7,13 +7,17 @@ import openpyxl
 import pytest
 
 from console.app import Console
+from console.domain.payments.records import RefundRequest
 from console.domain.records import CreditCheck
 from console.sandbox.server import Sandbox
+from console.views.approvals.page import ApprovalsPage
 from console.views.queues.page import QueuesPage
 from console.views.runtime.routes import QueuesRoute
 from tests.desk.conftest import OpenWindow, buy_without_pdf
-from tests.desk.window_person import save_as
+from tests.desk.window_desks import WindowTestDesks
+from tests.desk.window_person import enter_export_path, save_as
 from tests.support.desks import NUMBERS
+from tests.support.money_desks import import_paid_payment
 
 pytestmark = pytest.mark.both_ways
 
@@ -68,6 +72,27 @@ def test_a_queue_is_exported_whole_selected_or_filtered(
     told = "No file was written" in person.frame.toasts.visible_toasts[-1].accessibleName()
     assert told is not is_there
     assert not list(tmp_path.glob(".*"))
+
+
+def test_the_button_beside_the_title_exports_the_approvals(
+    window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path
+) -> None:
+    """The button beside the title of the approvals page asks for a path and writes the waiting refund requests to
+    this file. Its tooltip names the key Ctrl+E.
+    """
+    payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
+    with window_desks.open_acting_desk("op-a") as maker:
+        maker.refunds.request(RefundRequest(payment.id, "500", "ordered twice"))
+    person = window_desks.switch_person(open_window(), "lead-b")
+    person.press("Alt+4")
+    page = person.wait_for_page(ApprovalsPage)
+    person.wait_until(lambda: bool(page.list_panel.cards))
+    button = page.list_panel.export_button
+    assert button.toolTip() == "Export... (Ctrl+E)"
+    button.click()
+    enter_export_path(person, tmp_path / "approvals.csv")
+    person.wait_until(lambda: (tmp_path / "approvals.csv").exists() and not page.exporter.is_running)
+    assert len(read_csv_rows(tmp_path / "approvals.csv")) == 1
 
 
 def read_csv_rows(file: Path) -> list[dict[str, str]]:

@@ -244,6 +244,11 @@ def walk_accessible_tree(interface: QAccessibleInterface | None) -> Iterator[QAc
 def save_as(person: Person, path: Path, keys: str = "Ctrl+E") -> None:
     """Press the key of the export, or another one that asks for a file, and choose a file."""
     person.press(keys)
+    enter_export_path(person, path)
+
+
+def enter_export_path(person: Person, path: Path) -> None:
+    """Wait for the dialog that asks for a file, enter the path there, and accept the dialog."""
 
     def list_file_dialogs() -> list[QFileDialog]:
         return list_open(person.window, QFileDialog)

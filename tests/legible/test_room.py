@@ -264,6 +264,22 @@ def test_action_buttons_are_on_one_line(qapp: QApplication, tmp_path: Path, widt
             assert len(list_primary_buttons(stage.window)) <= 1, route
 
 
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_the_filter_of_a_queue_is_on_one_line(qapp: QApplication, tmp_path: Path, language: str) -> None:
+    """In a window 1280 px wide the text field of a queue's filter, all words and lists of its sentence, and the list
+    of further conditions are on one line, and no text of them is cut off."""
+    with open_stage(tmp_path / "desk", WindowLook(language, "light", 1280, 800)) as stage:
+        for queue in ("unknown", "incomplete", "error"):
+            stage.show_route(QueuesRoute(queue))
+            filter_bar = stage.find(QueuesPage).filter
+            shown = [widget for widget in filter_bar.focus_stops if widget.isVisible()]
+            tops = {widget.mapTo(filter_bar, widget.rect().center()).y() for widget in shown}
+            assert len(shown) == 7
+            assert max(tops) - min(tops) <= 1, queue
+            assert filter_bar.height() < 2 * filter_bar.edit.height(), queue
+            assert find_faults() == []
+
+
 def measure_table_positions(page: Page) -> list[tuple[int, int]]:
     """Return the vertical position in the page (px), and the scroll position, of each table."""
     tables = [table for table in page.findChildren(FittedTable) if table.isVisible()]

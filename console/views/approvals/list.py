@@ -29,6 +29,7 @@ from console.domain.payments.records import Refund
 from console.domain.payments.service_results import ApprovalInbox, RefundRequestSummary
 from console.domain.recovery.records import WaitingProposal
 from console.views.approvals.cards import PROPOSAL_CARD_KIND, ApprovalCard, make_proposal_card, make_refund_card
+from console.views.exports.list_export import EXPORT_SHORTCUT
 from console.views.runtime.context import WindowContext
 from console.views.runtime.remembered_current import RememberedCurrentItem
 from console.views.runtime.routes import RecordRef
@@ -345,7 +346,10 @@ class ApprovalListPanel(Surface):
         self._step_panel = QWidget()
         self._step_panel.setLayout(make_row(self.previous_button, self.position_label, self.next_button, gap_px=4))
         self.card_list.current_changed.connect(self._show_position)
-        head.setLayout(make_row(title, self.count_label, None, self._step_panel, margins=(24, 12, 16, 12)))
+        self.export_button = IconButton("export", f"{context.translate('action.export')} ({EXPORT_SHORTCUT})")
+        head.setLayout(
+            make_row(title, self.count_label, None, self._step_panel, self.export_button, margins=(24, 12, 16, 12))
+        )
         self._head = head
         self.setLayout(make_column(head, self.card_list, gap_px=0, margins=(0, 0, 1, 1)))
         self.arrange_panels(is_side_by_side=True)

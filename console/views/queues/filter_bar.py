@@ -33,7 +33,7 @@ from console.views.widgets.controls.inputs import FilterChip, LineEdit
 from console.views.widgets.layout.flow_layout import make_flow_widget
 
 _TYPING_PAUSE_MS = 200
-_FILTER_FIELD_WIDTH_PX = 192
+_FILTER_FIELD_WIDTH_PX = 140
 _OFFERED_SORT_ORDERS = ("", "age", "-age", "-amount", "amount", "next", "cause")
 _WORDING_KEY_BY_SORT_COLUMN = {SortColumn.OWNER: "taken_by"}
 _SENTENCE_GAP_PX = 6
@@ -134,6 +134,7 @@ class QueueFilterBar(Surface):
         self.edit.setAccessibleName(translate("field.filter"))
         self.edit.setPlaceholderText(translate("queue.filter_prompt"))
         self.match_count_label = TextLabel("", "small", "muted")
+        self.match_count_label.hide()
         self.chip_by_list_name = {
             name: FilterOperatorChip(translate(f"queue.filter.{name}"), list(self._list_offered_operators(name)))
             for name in _FILTER_CHIP_NAMES
@@ -334,6 +335,12 @@ class QueueFilterBar(Surface):
         self._requested_list_names.clear()
         self.show_filter("", self.chip_by_list_name["sort"].operator)
         self.changed.emit()
+
+    def show_match_count(self, text: str) -> None:
+        """Show the number of matching records, or a problem of the filter, after the sentence; hide the label if
+        `text` is empty, because an empty label can need a line of its own."""
+        self.match_count_label.show_text(text)
+        self.match_count_label.setVisible(bool(text))
 
     # -- size, focus, keys
 

@@ -528,7 +528,7 @@ class QueuesPage(Page):
             QTimer.singleShot(
                 0, self, self._update_difference_line
             )  # once the columns of a new table have their widths
-        self.filter.match_count_label.show_text(self._format_match_count())
+        self.filter.show_match_count(self._format_match_count())
 
     def _go_to_stored_row(self) -> None:
         """Make a row of the loaded rows current: the row with the key `_stored_row_key` (the current row of the last
