@@ -12,6 +12,7 @@ from console.views.approvals.page import ApprovalsPage
 from console.views.credit_checks.page import CreditCheckPage
 from console.views.money.refund_page import RefundPage
 from console.views.queues.page import QueuesPage
+from console.views.records.preview_panel import RecordPreview
 from console.views.records.resolve_dialog import ResolveDialog
 from console.views.records.resolve_money_dialog import ResolveMoneyDialog
 from console.views.runtime.routes import CreditCheckRoute, QueuesRoute
@@ -62,6 +63,11 @@ def test_the_next_step_of_a_proposal_is_not_its_proposers(
     assert list_primary_actions(page) == []
 
 
+def shows_record(preview: RecordPreview, record_id: int) -> bool:
+    """Return True if the widgets of the preview are those of the record with this id."""
+    return preview.record is not None and preview.record.id == record_id
+
+
 def test_the_preview_offers_the_decision_to_the_second_person_only(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
@@ -86,14 +92,15 @@ def test_the_preview_offers_the_decision_to_the_second_person_only(
         primary = set()
         for record in records.values():
             assert page.table.go_to_item(lambda row, record=record: row.item.record.id == record.id)  # type: ignore[misc]  # a bound default
+            person.wait_until(lambda page=page, record=record: shows_record(page.preview, record.id))  # type: ignore[misc]  # a bound default
             person.wait_until_read()
             buttons = page.preview.findChildren(KeyButton)
             assert next(button for button in buttons if button.key == "E").isEnabled()
-            assert page.preview.record is not None
             if any(button.kind == "primary" for button in buttons):
-                primary.add(page.preview.record.id)
+                primary.add(record.id)
         assert primary == advised, name
     assert page.table.go_to_item(lambda row: row.item.record.id == records["op-a"].id)
+    person.wait_until(lambda: shows_record(page.preview, records["op-a"].id))
     counts = context.work_counts
     for to_decide, kinds in (((), {"default"}), (counts.to_decide, {"default", "primary"})):
         context.store_work_counts(replace(counts, to_decide=to_decide))  # read later than the rows

@@ -9,9 +9,11 @@ from PySide6.QtWidgets import QWidget
 from console.app import Console
 from console.domain.errors import ConsoleError
 from console.domain.payments.records import Payment, PaymentImport
+from console.domain.views.any_record import QueueItem
 from console.sandbox.server import Sandbox
 from console.views.queues.page import QueuesPage
 from console.views.queues.rows import format_item_difference
+from console.views.records.preview_panel import RecordPreview
 from console.views.runtime.routes import QueuesRoute
 from console.views.widgets.base import TextLabel
 from console.views.widgets.controls.buttons import KeyButton, LinkButton
@@ -97,6 +99,53 @@ def test_a_key_hides_the_preview_in_later_windows_too(
     assert not other.preview.isVisible()
     again.press("I")
     again.wait_until(other.preview.isVisible)
+
+
+def test_the_preview_is_built_once_for_rows_that_are_passed(
+    open_window: OpenWindow, console: Console, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two rows become current before the window paints again: the preview is built once, for the second of them.
+    Until then a button of the earlier record does nothing. In a window without room for the preview none is built.
+    """
+    for number in (*NUMBERS, "7000012050002"):
+        buy_unknown(console, sandbox, number)
+    person = open_window()
+    person.window.resize(1920, 1080)
+    person.frame.show_route(QueuesRoute("unknown"))
+    page = person.wait_for_page(QueuesPage)
+    person.wait_until(lambda: page.row_model.is_complete and page.preview.record is not None)
+    first, second, third = (row.item.record for row in page.row_model.iterate_loaded_rows())
+    assert page.preview.record == first
+    built: list[int] = []
+    fill_preview = RecordPreview._fill_preview
+
+    def fill_and_count(preview: RecordPreview, content: QWidget, item: QueueItem) -> None:
+        built.append(item.record.id)
+        fill_preview(preview, content, item)
+
+    monkeypatch.setattr(RecordPreview, "_fill_preview", fill_and_count)
+    probe_button = next(button for button in page.preview.findChildren(KeyButton) if button.key == "P")
+    probed = QSignalSpy(page.preview.probed)
+    for record in (second, third):
+        go_to_record(page, record.id)
+    probe_button.click()
+    assert probed.count() == 0
+    assert (built, page.preview.record) == ([], first)
+    person.wait_until(lambda: page.preview.record == third)
+    assert built == [third.id]
+
+    person.window.resize(1280, 800)
+    person.wait_until(lambda: not page.preview.isVisible())
+    go_to_record(page, second.id)
+    person.wait_until_read()
+    assert (built, page.preview.record) == ([third.id], third)
+    person.window.resize(1920, 1080)
+    person.wait_until(lambda: page.preview.record == second)
+    assert built == [third.id, second.id]
+
+
+def go_to_record(page: QueuesPage, record_id: int) -> None:
+    assert page.table.go_to_item(lambda row: row.item.record.id == record_id)
 
 
 def test_repeated_steps_are_listed_once_with_their_number(

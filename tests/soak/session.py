@@ -108,8 +108,6 @@ def _change_records(desk: SampleDesk, over: Event, changes: Counter[str]) -> Non
 def format_report(found: dict[str, Any]) -> str:
     """Return the report as text."""
     late, work = found["late"], found["work"]
-    keys = {name: [one for one, _ in took] for name, took in found["painted"].items()}
-    worked = {name: [cpu for _, cpu in took] for name, took in found["painted"].items()}
     lines = [
         f"{len(late)} turns; late: {_format_percentiles(late)}; work of a turn: {_format_percentiles(work)}",
         (
@@ -117,8 +115,10 @@ def format_report(found: dict[str, Any]) -> str:
             f" {sum(one > GOAL_WORK_SECONDS for one in work)}"
         ),
         *(
-            f"key to painted, {name}: {_format_percentiles(keys[name])}; work {_format_percentiles(worked[name])}"
-            for name in keys
+            f"key to {end}, {name}: {_format_percentiles([one for one, _ in took])};"
+            f" work {_format_percentiles([cpu for _, cpu in took])}"
+            for end in ("painted", "settled")
+            for name, took in found[end].items()
         ),
         f"memory: {', '.join(f'{at:.0f} s {mb:.0f} MB' for at, mb in _pick_ten(found['memory']))}",
         f"growth of the memory, once settled: {compute_growth_mb(found['memory']):+.1f} MB",

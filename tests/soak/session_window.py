@@ -22,7 +22,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from PySide6.QtCore import QEvent, QObject, Qt, QTimer
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, Qt, QTimer
 from PySide6.QtGui import QKeySequence
 from PySide6.QtTest import QTest
 from PySide6.QtWidgets import QApplication
@@ -105,30 +105,48 @@ def _own_frames(stacks: str) -> Iterator[str]:
 
 
 class PaintWatch(QObject):
-    """Measures, for each act, the time from a key press to the end of the painting that follows it: real time and
-    processor time of the main thread (seconds).
+    """Measures, for each act, the time from a key press to the end of the first painting that follows it (`took`),
+    and to the end of what the key press started in the next turn of the event loop, its painting included
+    (`settled`): the preview beside a list is built there. Real time and processor time of the main thread (seconds).
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.took: dict[str, list[tuple[float, float]]] = {}
+        self.settled: dict[str, list[tuple[float, float]]] = {}
         self._pressed: tuple[str, float, float] | None = None
+        self._figures = self.took
+        self._is_posted = False
 
     def press_key(self, what: str, key: Callable[[], object]) -> None:
         """Press a key by calling `key`, and measure the painting for the act `what`."""
-        self._pressed = (what, time.perf_counter(), time.thread_time())
+        self._pressed, self._figures = (what, time.perf_counter(), time.thread_time()), self.took
         key()
 
     def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.UpdateRequest and self._pressed:
-            QTimer.singleShot(0, self._note_painting)
+        if event.type() == QEvent.Type.UpdateRequest and self._pressed and self._figures is self.took:
+            self._post_note()
         return False
 
-    def _note_painting(self) -> None:
+    def _post_note(self) -> None:
+        """Let `event` be called after the paintings that are requested until now. Qt posts them with low priority."""
+        if not self._is_posted:
+            self._is_posted = True
+            QCoreApplication.postEvent(self, QEvent(QEvent.Type.User), Qt.EventPriority.LowEventPriority.value)
+
+    def event(self, event: QEvent) -> bool:
+        if event.type() != QEvent.Type.User:
+            return super().event(event)
+        self._is_posted = False
         if self._pressed:
             what, began, cpu = self._pressed
-            self._pressed = None
-            self.took.setdefault(what, []).append((time.perf_counter() - began, time.thread_time() - cpu))
+            self._figures.setdefault(what, []).append((time.perf_counter() - began, time.thread_time() - cpu))
+            if self._figures is self.took:
+                self._figures = self.settled
+                QTimer.singleShot(0, self, self._post_note)
+            else:
+                self._pressed = None
+        return True
 
 
 class Session(QObject):
@@ -320,6 +338,7 @@ class Session(QObject):
             "longest": work[:_REPORTED_FRAMES],
             "stacks": self.stacks.seen.most_common(_REPORTED_FRAMES),
             "painted": self.paints.took,
+            "settled": self.paints.settled,
             "memory": self.memory,
             "done": self.done,
         }

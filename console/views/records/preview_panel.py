@@ -1,7 +1,8 @@
 """The panel beside the table of a queue, with a summary of the current record and buttons for its main actions."""
 
-from PySide6.QtCore import Qt, Signal, Slot
-from PySide6.QtWidgets import QVBoxLayout, QWidget
+from PySide6.QtCore import Qt, QTimer, Signal, Slot
+from PySide6.QtGui import QShowEvent
+from PySide6.QtWidgets import QAbstractButton, QApplication, QVBoxLayout, QWidget
 
 from console.domain.evidence.timeline import TimelinePage
 from console.domain.explanations.records import SECOND_PERSON_STEPS
@@ -68,10 +69,13 @@ class RecordPreview(Surface):
         self._context = context
         self.setAccessibleName(context.translate("queue.preview"))
         self.setFixedWidth(tokens().px("layout", "preview_width"))
-        self.record: ShownRecord | None = None
+        self.record: ShownRecord | None = None  # of the built widgets
         self._item: QueueItem | None = None
         self._action_buttons: tuple[KeyButton, ...] = ()
         self._timeline: TimelinePage | None = None
+        self._is_built = True  # False while the widgets are those of an earlier item
+        self._build_timer = QTimer(self, singleShot=True, interval=0)
+        self._build_timer.timeout.connect(self._build_content)
         context.work_counts_changed.connect(self._mark_recommended_button)
         self._scroll_area = make_scroll_area()
         self.removed_bar = NotificationBar(
@@ -90,14 +94,38 @@ class RecordPreview(Surface):
         layout.addWidget(self._scroll_area, 1)
 
     def show_queue_item(self, item: QueueItem | None) -> None:
-        """Show the summary of this item of a queue. With None, the panel is empty."""
-        self._item, self._action_buttons, self._timeline = item, (), None
-        self.record = item.record if item else None
+        """Show the summary of this item of a queue. With None, the panel is empty.
+
+        The widgets are built in a later turn of the event loop, after the table has painted its current row, and once
+        for several rows that a held key passes. Until then the buttons of the earlier item do nothing, because they
+        would act on the new current row. A panel that is not visible is built when it becomes visible. If the
+        earlier item's widgets have the keyboard focus, the new ones are built at once."""
+        self._item, self._action_buttons, self._is_built = item, (), False
+        content = self._scroll_area.widget()
+        focused_widget = QApplication.focusWidget()
+        if content is not None and focused_widget is not None and content.isAncestorOf(focused_widget):
+            self._build_content()
+            return
+        if content is not None:
+            for button in content.findChildren(QAbstractButton):
+                button.blockSignals(True)
+        self._build_timer.start()
+
+    @Slot()
+    def _build_content(self) -> None:
+        """Build the widgets of the current item, unless they are built already or the panel is not visible."""
+        if self._is_built or not self.isVisible():
+            return
+        self.record, self._timeline, self._is_built = self._item.record if self._item else None, None, True
         # With its parent before its contents, Qt gives each widget of the panel its style once.
         content = QWidget(self._scroll_area.viewport())
-        if item:
-            self._fill_preview(content, item)
+        if self._item:
+            self._fill_preview(content, self._item)
         self._scroll_area.setWidget(content)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        super().showEvent(event)
+        self._build_content()
 
     def update_queue_item(self, item: QueueItem | None) -> None:
         """Show the summary of this item, which has been read again; with None, the panel is empty. If the item hasn't
@@ -105,7 +133,7 @@ class RecordPreview(Surface):
         item."""
         if self._item is None or item != self._item:
             self.show_queue_item(item)
-        else:
+        elif self._is_built:
             self._read_newest_events(self._item.record)
 
     def _fill_preview(self, content: QWidget, item: QueueItem) -> None:
