@@ -46,7 +46,7 @@ def _measure_engine(engine: str, scene: PaymentDesk) -> Iterator[Row]:
             bare.send(inserts.write, inserts.read_new_rows(_A_ROUND))
     number, peer = (
         str(NUMBER),
-        f"bare INSERTs of {inserts.compute_median_seconds_per_item} rows {bare.format_figures()}",
+        f"bare INSERTs of {inserts.rows_per_notice} rows {bare.format_figures()}",
     )
     ratio = booked.compute_median_seconds_per_item() / bare.compute_median_seconds_per_item()
     yield Row(
@@ -98,12 +98,12 @@ class SendingTimes:
 
 class PlainInserts:
     """The floor: inserts the rows that notices have made once more, into tables without indexes and triggers, by the
-    database driver alone, with one transaction per notice. `each` is the number of rows of a notice."""
+    database driver alone, with one transaction per notice. `rows_per_notice` is the number of rows of the first notice."""
 
     def __init__(self, place: Place) -> None:
         self._place, self._threads, self._opened = place, local(), ExitStack()
         self._seen = dict.fromkeys(_TABLES, 0)
-        self.compute_median_seconds_per_item = 0
+        self.rows_per_notice = 0
         for table in _TABLES:
             place.sql(f"CREATE TABLE bare_{table} AS SELECT * FROM {table} WHERE 1 = 0")
             self._seen[table] = self._read_last_id(table)
@@ -126,7 +126,7 @@ class PlainInserts:
             self._seen[table] = self._read_last_id(table)
             for place, row in enumerate(found):
                 shares[place % notices].append((table, row))
-        self.compute_median_seconds_per_item = len(shares[0])
+        self.rows_per_notice = len(shares[0])
         return shares
 
     def write(self, share: Sequence[tuple[str, Sequence[Any]]]) -> None:
