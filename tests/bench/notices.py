@@ -98,7 +98,9 @@ class SendingTimes:
 
 class PlainInserts:
     """The floor: inserts the rows that notices have made once more, into tables without indexes and triggers, by the
-    database driver alone, with one transaction per notice. `rows_per_notice` is the number of rows of the first notice."""
+    database driver alone, with one transaction per notice. `rows_per_notice` is the number of rows of the first
+    notice.
+    """
 
     def __init__(self, place: Place) -> None:
         self._place, self._threads, self._opened = place, local(), ExitStack()

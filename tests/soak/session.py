@@ -120,6 +120,7 @@ def format_report(found: dict[str, Any]) -> str:
             for end in ("painted", "settled")
             for name, took in found[end].items()
         ),
+        f"keys that painted nothing {found['without painting']}",
         f"memory: {', '.join(f'{at:.0f} s {mb:.0f} MB' for at, mb in _pick_ten(found['memory']))}",
         f"growth of the memory, once settled: {compute_growth_mb(found['memory']):+.1f} MB",
         f"acts {found['done']}, changes of another person {dict(found['changes'])}",

@@ -115,38 +115,44 @@ class PaintWatch(QObject):
         self.took: dict[str, list[tuple[float, float]]] = {}
         self.settled: dict[str, list[tuple[float, float]]] = {}
         self._pressed: tuple[str, float, float] | None = None
-        self._figures = self.took
-        self._is_posted = False
+        self._has_painted = False
+        self.without_painting: Counter[str] = Counter()
 
     def press_key(self, what: str, key: Callable[[], object]) -> None:
-        """Press a key by calling `key`, and measure the painting for the act `what`."""
-        self._pressed, self._figures = (what, time.perf_counter(), time.thread_time()), self.took
-        key()
+        """Press a key by calling `key`, and measure the painting for the act `what`. A key that changes nothing on
+        the screen is only counted: the next painting would be that of a clock.
+        """
+        self._pressed, self._has_painted = (what, time.perf_counter(), time.thread_time()), False
+        key()  # handles the key and the events that it posts, so a painting has ended here
+        if not self._has_painted:  # for example Up in the first row
+            self._pressed = None
+            self.without_painting[what] += 1
 
-    def eventFilter(self, _watched: QObject, event: QEvent) -> bool:
-        if event.type() == QEvent.Type.UpdateRequest and self._pressed and self._figures is self.took:
-            self._post_note()
-        return False
+    def eventFilter(self, watched: QObject, event: QEvent) -> bool:
+        if event.type() != QEvent.Type.UpdateRequest or not self._pressed or self._has_painted:
+            return False
+        self._has_painted = True
+        watched.event(event)  # paints, and returns when the painting has ended
+        self._note_figures(self.took)
+        QTimer.singleShot(0, self, self._post_note)
+        return True
 
     def _post_note(self) -> None:
-        """Let `event` be called after the paintings that are requested until now. Qt posts them with low priority."""
-        if not self._is_posted:
-            self._is_posted = True
-            QCoreApplication.postEvent(self, QEvent(QEvent.Type.User), Qt.EventPriority.LowEventPriority.value)
+        """Let `event` be called after the paintings that are requested until now: Qt posts them with low priority."""
+        QCoreApplication.postEvent(self, QEvent(QEvent.Type.User), Qt.EventPriority.LowEventPriority.value)
 
     def event(self, event: QEvent) -> bool:
         if event.type() != QEvent.Type.User:
             return super().event(event)
-        self._is_posted = False
+        self._note_figures(self.settled)
+        self._pressed = None
+        return True
+
+    def _note_figures(self, figures: dict[str, list[tuple[float, float]]]) -> None:
+        """Add the times since the key press to `figures`."""
         if self._pressed:
             what, began, cpu = self._pressed
-            self._figures.setdefault(what, []).append((time.perf_counter() - began, time.thread_time() - cpu))
-            if self._figures is self.took:
-                self._figures = self.settled
-                QTimer.singleShot(0, self, self._post_note)
-            else:
-                self._pressed = None
-        return True
+            figures.setdefault(what, []).append((time.perf_counter() - began, time.thread_time() - cpu))
 
 
 class Session(QObject):
@@ -339,6 +345,7 @@ class Session(QObject):
             "stacks": self.stacks.seen.most_common(_REPORTED_FRAMES),
             "painted": self.paints.took,
             "settled": self.paints.settled,
+            "without painting": self.paints.without_painting,
             "memory": self.memory,
             "done": self.done,
         }
