@@ -14,9 +14,10 @@ _BUG_ANSWER_JSON = (
 def main() -> int:
     """Load the program, run the command line of this process, and return its exit status.
 
-    Ctrl+C, SIGTERM and SIGHUP are held back until the program can answer them: an interrupt while modules are
-    loaded would end in a traceback, and with `--json` without the JSON object. A module that can't be loaded, such
-    as one of a damaged installation, is answered like any other bug.
+    Ctrl+C, SIGTERM and SIGHUP are blocked until the program can handle them. Otherwise such a signal during the
+    imports would end the process with a traceback and, with `--json`, without the JSON object of the answer. If a
+    module can't be loaded, for example from a damaged installation, the answer reports a bug of the program, with
+    exit status 70.
     """
     if hasattr(signal, "pthread_sigmask"):  # not on Windows
         signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM, signal.SIGHUP})
@@ -29,8 +30,9 @@ def main() -> int:
 
 
 def _report_unloadable_program(arguments: list[str]) -> int:
-    """Write the answer of a program of which a module can't be loaded, with the traceback on stderr; return its exit
-    status. Words and settings are not available."""
+    """Report that a module of the program can't be loaded: write the traceback and a message with a support code to
+    stderr and, with `--json`, the error as a JSON object to stdout. Return the exit status of a bug. The message is a
+    fixed English sentence, because the program's texts and settings may not be readable."""
     import os
     import traceback
 

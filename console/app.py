@@ -87,8 +87,9 @@ T = TypeVar("T")
 class Console:
     """All services of one database. Any thread may use it. Close it to stop its background threads.
 
-    A service is built, and its modules are imported, at its first use. So a lookup does not import the modules of
-    a purchase. `credit_check_adapter` and `open_payment_adapter` have the meaning that `open_console` describes.
+    A service is built, and its modules are imported, at its first use. So a lookup does not import the modules of a
+    purchase. `credit_check_adapter` and `open_payment_adapter` replace the adapters of the configured providers; if
+    they are None, the configured adapters are used.
     """
 
     def __init__(
@@ -111,8 +112,9 @@ class Console:
         return Lookup(self._context, self._complete_records)
 
     def _complete_records(self, conn: "Connection", records: "Sequence[RecordT]") -> "tuple[RecordT, ...]":
-        """Return the records with their related records, which are read over the connection `conn`. The modules that
-        read related records are imported only if they are needed."""
+        """Return the records, each together with its related records (such as the refunds of a payment), which are
+        read over the connection `conn`. The modules that read related records are imported only if they are needed.
+        """
         return self._record_readers.complete_records(conn, records)
 
     @cached_property
@@ -129,8 +131,9 @@ class Console:
 
     @property
     def payment_providers(self) -> tuple[str, ...]:
-        """The names of the configured payment providers. If a worker acts for the person of this desk, these are
-        the names of all payment providers. May read the keyring."""
+        """The names of the payment providers that this desk may use. In team mode, where a worker makes the calls,
+        these are all payment providers that the program has; otherwise those that the settings configure. Reading the
+        names may read the keyring."""
         if self._context.asks_worker:  # the worker knows which ones are configured
             return provider_registry.list_provider_names()
         return payment_wiring.list_configured_providers(self.settings)
@@ -289,9 +292,9 @@ class Console:
         return MerchantService(self._context, self.request_ids)
 
     def require_own_merchants(self) -> None:
-        """Raise bad_profile if the settings of a provider name another merchant than that of the database. Store the
-        merchants of those providers for which the database has none yet. A worker calls this at its start, before it
-        runs a task or takes a request.
+        """Check that the settings of each provider name the merchant to which the database belongs. Raises
+        bad_profile if they name another merchant. Store the merchants of those providers for which the database has
+        none yet. A worker calls this at its start, before it runs a task or takes a request.
         """
         from console.services.process.merchants import list_providers_with_merchant, require_own_merchant
 
@@ -402,8 +405,8 @@ class Console:
 
     @cached_property
     def _answer_cache(self) -> "IdempotencyCache":
-        """The cache of answers in Redis, which connects at its first use. Without a Redis in the settings, it is an
-        object that stores nothing and finds nothing.
+        """The cache of answers in Redis; it connects to Redis at its first use. If the settings name no Redis server,
+        this is an object that stores nothing and finds nothing.
         """
         from console.store.operations.idempotency_cache import IdempotencyCache, RedisIdempotencyCache
 
@@ -447,7 +450,7 @@ class Console:
 
     @cached_property
     def _record_readers(self) -> "RecordReaders":
-        """The readers of records with their related records, which the services share."""
+        """The objects that read records together with their related records; several services share them."""
         from console.services.audit.read_log import RecordOpeningLog
         from console.services.credit_checks.provider import CreditCheckAdapterSource
         from console.services.payments.providers import PaymentProviders
@@ -481,8 +484,8 @@ class Console:
 
     @contextmanager
     def acting_as(self, name: str | None) -> Iterator[None]:
-        """Within the block, the person `name` acts in this thread; None means the operator of the settings. With a
-        database server, the person of the connected database account always acts."""
+        """Within the block, the person `name` acts in this thread; None means the operator that the settings name.
+        With a database server the name is ignored: the person of the connected database account acts."""
         with act_as(name):
             yield
 
@@ -518,12 +521,12 @@ def open_console(
     program: str = "terminal",
     open_payment_adapter: "Callable[[str], PaymentProvider] | None" = None,
 ) -> Console:
-    """Open the database and return its services. A missing embedded database is created; nothing is sent to a
-    provider.
+    """Open the database and return its services.
 
-    `credit_check_adapter` and `open_payment_adapter` (called with the provider's name) replace the adapters of the
-    configured providers; with None these are used. With `clock` None the machine's clock is used. `program` is the
-    name of this program in the table of database sessions.
+    If the embedded database does not exist, it is created. Nothing is sent to a provider. `credit_check_adapter` and
+    `open_payment_adapter` (called with the provider's name) replace the adapters of the configured providers; if they
+    are None, the configured adapters are used. If `clock` is None, the machine's clock is used. `program` is the name
+    of this program in the table of database sessions.
 
     Raises bad_profile if a setting is missing or the database isn't safe for real money; schema_mismatch if the
     schema is of another version; not_our_database if another application has its tables; database_went_back if the
@@ -564,8 +567,8 @@ def open_console(
 
 
 def _open_database(settings: Settings, *, without_time_limit: bool = False) -> Database:
-    """Return the configured database; with `without_time_limit`, its statements may take any time. Raises
-    database_went_back if the database's file is missing although this desk's spool says that a database existed at
+    """Return the configured database. With `without_time_limit`, the database statements have no time limit. Raises
+    database_went_back if the database file is missing although this desk's spool shows that a database existed at
     this address."""
     from console.services.guarded import database_rollback
 
@@ -614,7 +617,7 @@ def act_once_by_request_id(
     possible_repeat if the request id was used for another command or other arguments in the last 24 hours.
 
     If the database is not usable before `act`, run `act` without the request id, and store its answer under the id
-    afterwards. Such a command must detect by itself that its work is already done.
+    afterwards. So a repeated call may run `act` again: `act` must detect by itself that its work is already done.
     """
     if request_id is None:
         return act()
@@ -631,8 +634,8 @@ def act_once_by_request_id(
 
 
 def _open_console_if_usable(settings: Settings) -> Console | None:
-    """Return the opened services; None if the database is missing or its schema doesn't fit this version of the
-    program.
+    """Open the database and return its services. Return None if the database file is missing, if the schema doesn't
+    fit this version of the program, or if the tables belong to another application.
     """
     file = Database(settings.database_url).file
     if file is not None and not file.exists():
@@ -655,9 +658,10 @@ def open_health_checks(settings: Settings) -> "HealthCheckService":
 
 
 def restore_backup(settings: Settings, folder: "Path", request_id: str | None) -> "tuple[RestoreResult, bool]":
-    """Replace the database by the backup in `folder` (`services/backup/backup.py`), open it and record the
-    restore. Return the result, and True if an earlier call with this request id has already restored the
-    backup; then this call changes nothing. Without a request id (None) the backup is restored in every call.
+    """Replace the database by the backup in `folder`, open the restored database and record the restore in it. Return
+    the result of the restore, and False. If an earlier call with this request id has already restored the backup,
+    change nothing, and return the result of that call, and True. Without a request id (None) every call restores the
+    backup.
     """
     from console.domain.process import interrupts
     from console.services.backup import backup
@@ -714,7 +718,7 @@ def _make_publisher_queries(context: ServiceContext) -> "PublisherQueries":
 
 
 def _apply_refund_report(context: ServiceContext, tx: "Transaction", payment_id: int, report: "RefundReport") -> bool:
-    """Write a provider's report about one refund of a payment into our refund with the same idempotency key, within
+    """Copy a provider's report about one refund of a payment into our refund with the same idempotency key, within
     the transaction `tx` (`services/refunds/late_outcomes.py`, imported at the first call). Return False if no refund
     of this payment has the key."""
     from console.services.refunds.late_outcomes import apply_refund_report

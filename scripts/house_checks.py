@@ -189,7 +189,7 @@ def _is_order(node: ast.AST) -> TypeGuard[ast.Compare]:
 
 
 def _has_name(value: ast.expr) -> bool:
-    """True if the expression uses a name of DURATION_NAME."""
+    """True if the expression contains a variable or attribute whose name matches the pattern DURATION_NAME."""
     return any(
         DURATION_NAME.search(part.id if isinstance(part, ast.Name) else part.attr)
         for part in ast.walk(value)
@@ -198,7 +198,9 @@ def _has_name(value: ast.expr) -> bool:
 
 
 def _is_measured(value: ast.expr) -> bool:
-    """True for a difference such as `time.monotonic() - began`."""
+    """True for a measured duration: the difference of a clock's present time and an earlier time, such as
+    `time.monotonic() - began`.
+    """
     if not isinstance(value, ast.BinOp) or not isinstance(value.op, ast.Sub):
         return False
     clock = value.left

@@ -111,7 +111,9 @@ def _count_lines(root: Path) -> Iterator[str]:
 
 
 def main() -> None:
-    """Print the figures of decision 0027."""
+    """Print the numbers of rooms, of imports between rooms and of lines of code, the longest chain of rooms, and each
+    circle of rooms. Decision 0027 in the documentation uses these figures.
+    """
     graph = grimp.build_graph(ROOT_PACKAGE)
     arrows = find_arrows(graph)
     circles = find_circles(arrows)

@@ -1,5 +1,5 @@
-"""Guards around every test: a separate environment, connections to this machine only, and no unexpected warnings,
-threads or open files.
+"""Fixtures that apply to every test: a separate environment, and connections to this machine only. A test fails if it
+logs an unexpected warning, or leaves a thread running or a file open.
 """
 
 import gc
@@ -47,7 +47,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Exclude the collected tests, thousands of objects that live to the end, from garbage collection."""
+    """Exclude the collected tests from Python's garbage collection: they are thousands of objects that exist until
+    the end of the run.
+    """
     gc.collect()
     gc.freeze()
     gc.enable()
@@ -70,7 +72,9 @@ def network_guard() -> Iterator[guards.NetworkGuard]:
 
 @pytest.fixture(scope="session")
 def qapp(qapp: "QApplication") -> "QApplication":
-    """After the first window, only the main thread collects garbage, as in the product."""
+    """Return the Qt application. From its creation on, automatic garbage collection is off and only the main thread
+    collects garbage, as in the product.
+    """
     gc.disable()
     return qapp
 
@@ -85,7 +89,9 @@ def qtbot(qapp: "QApplication", request: pytest.FixtureRequest) -> "QtBot":
 
 @pytest.fixture(autouse=True)
 def watched(request: pytest.FixtureRequest, network_guard: guards.NetworkGuard) -> Iterator[None]:
-    """Fail a test that used the network, logged an unexpected warning, or left a thread running or a file open."""
+    """Fail a test that has used the network, logged an unexpected warning, or left a thread running or a connection
+    to an SQLite file open.
+    """
     network_guard.attempts.clear()
     threads, windows = set(threading.enumerate()), left_widgets.list_windows()
     with guards.collect_warnings() as logged:

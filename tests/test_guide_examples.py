@@ -1,4 +1,6 @@
-"""The examples in Python of the guides call functions that exist, with arguments that these take."""
+"""Tests that the Python examples in the guides call functions that exist, with arguments that these functions
+accept.
+"""
 
 import ast
 import inspect
@@ -19,7 +21,7 @@ CLASS_BY_VARIABLE = {"control": SandboxControl}
 
 
 def find_examples() -> Iterator[tuple[str, str]]:
-    """Yield the path of each guide with an example in Python, and the example."""
+    """Yield each Python example of the guides, with the path of its guide."""
     for path in sorted(DOCS.rglob("*.md")):
         for match in EXAMPLE_PATTERN.finditer(path.read_text(encoding="utf-8")):
             yield path.relative_to(DOCS).as_posix(), match[1]
@@ -29,7 +31,9 @@ EXAMPLES = list(find_examples())
 
 
 def find_calls(example: str) -> Iterator[tuple[Callable[..., Any], ast.Call]]:
-    """Yield each call of an imported name of the console, and of a method of CLASS_BY_VARIABLE, with the function."""
+    """Yield each call in the example with the called function. The calls are those of names imported from the
+    console, and of methods of the classes in CLASS_BY_VARIABLE.
+    """
     tree = ast.parse(example.replace("…", "..."))
     imported = {
         alias.asname or alias.name: getattr(import_module(node.module), alias.name)

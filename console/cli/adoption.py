@@ -1,5 +1,5 @@
-"""The command `db adopt`: take over the table of credit checks that another application has filled. The plan and
-the result are written as sentences or as JSON.
+"""The command `db adopt`: take over the table of credit checks that another application has filled. The command shows
+its plan and its result as sentences or as JSON.
 """
 
 from argparse import Namespace
@@ -63,9 +63,9 @@ class AdoptDatabaseCommand:
 
 
 def _require_adoptable_database(plan: "AdoptionPlan", writer: AnswerWriter, *, may_convert: bool) -> None:
-    """Raise the error with which `db adopt` would refuse this plan; return if it would execute the plan.
-    `may_convert` is the option `--convert`: the command may change columns. The error's detail contains the
-    whole plan; without `--json`, the lines of the plan are first written to stderr.
+    """Return if `db adopt` would execute this plan, otherwise raise the error with which it would refuse the plan.
+    `may_convert` is the option `--convert`: the command may change the types of columns. The error's detail contains
+    the whole plan; without `--json`, the lines of the plan are first written to stderr.
     """
     from console.services.adoption.adopt import find_adoption_refusal
 

@@ -34,10 +34,9 @@ class VerifyAuditCommand:
     """
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
-        """Verify the audit trail or the evidence pack, and write the answer.
-
-        Raises ConsoleError `audit_broken` if a row of the trail is wrong or missing, or if the pack is damaged; the
-        error names the first wrong row or the first problem of the pack.
+        """Verify the audit trail or the evidence pack, and write the answer. Raises ConsoleError `audit_broken` if a
+        row of the trail is wrong or missing, or if the pack is damaged. The error names the first wrong row of the
+        trail, or the first problem of the pack.
         """
         if args.pack is None:
             ServiceCommand(

@@ -33,9 +33,9 @@ class BackUpDatabaseCommand:
 
 
 class RestoreDatabaseCommand:
-    """The command `db restore`. It replaces the database by the backup in a folder, and restores missing documents;
-    the spool is restored on a desk that has none. With `--check` it changes nothing: it reads the whole backup and
-    compares database, schema and store key with those of this desk.
+    """The command `db restore`. It replaces the database by the backup in a folder, and restores missing documents.
+    It also restores the spool if this desk has no spool yet. With `--check` it changes nothing: it reads the whole
+    backup and compares its database, schema and store key with those of this desk.
     """
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:

@@ -51,8 +51,9 @@ _LONG_RUNNING_COMMANDS = frozenset({"sandbox", "demo", "open"})
 
 
 def make_command(args: Namespace, run_command: Callable[[Sequence[str]], int]) -> Command:
-    """Return the command object for parsed arguments. A subcommand is found by both of its words, such as `alerts
-    ack`. `run_command` runs the command lines that a person enters at the prompt of the demo."""
+    """Return the command object for parsed arguments. A command with a subcommand is found by its two words, such as
+    `alerts ack`. `run_command` is the function that runs a command line which a person enters at the prompt of the
+    demo."""
     if args.command == "demo":
         return DemoCommand(run_command)
     action = getattr(args, "action", None)

@@ -27,9 +27,9 @@ _CREDIT_CHECK_KIND = "credit-check"
 
 
 class _DocumentList(NamedTuple):
-    """The stored versions of a PDF, newest first, and the page counts by the SHA-256 of a version. Only the
-    pages of the newest five versions are counted. A version whose pages can't be read has no number; no version has
-    one if the storage of the documents can't be reached."""
+    """The stored versions of a PDF (`versions`), newest first, and their numbers of pages by SHA-256 (`page_counts`).
+    Only the pages of the newest five versions are counted. `page_counts` lacks a version whose pages can't be read;
+    it is empty if the storage of the documents can't be reached."""
 
     versions: tuple[Document, ...]
     page_counts: Mapping[str, int]

@@ -1,5 +1,5 @@
-"""The command `show`: show one record; with `--pack` also write the record's evidence pack. The command
-`evidence`: write the evidence packs of several records to one file.
+"""The commands `show` and `evidence`. `show` shows one record; with `--pack` it also writes the record's evidence
+pack. `evidence` writes the evidence packs of several records to one file.
 """
 
 from argparse import Namespace
@@ -62,9 +62,8 @@ def _format_shown_record_lines(answer: RecordWithPack, translator: Translator) -
 
 def _write_evidence_bundle(console: "Console", args: Namespace, writer: AnswerWriter) -> "WrittenBundle":
     """Write the evidence packs of the records that the arguments name to one file, and return the facts of the
-    written file. Ctrl+C or SIGTERM cancels the command before the next pack; then no file remains.
-
-    Raises ConsoleError `usage` unless the arguments name either records or a queue, and the errors of
+    written file. Ctrl+C or SIGTERM stops the command before the next pack; the unfinished file is then deleted.
+    Raises ConsoleError `usage` if the arguments name both records and a queue or neither of them, and the errors of
     `RecoveryService.write_evidence_bundle`.
     """
     if bool(args.records) == (args.queue is not None) or (args.filter and args.queue is None):

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def _write_export(console: "Console", args: Namespace, writer: AnswerWriter) -> WrittenExport:
     """Write the list that the arguments name to a file, in the language of the command. Return the facts of the
-    written file. Ctrl+C or SIGTERM cancels the export before its next page; then no file remains.
+    written file. Ctrl+C or SIGTERM stops the export before its next page; the unfinished file is then deleted.
     """
     request = ExportRequest(
         ListName(args.action), getattr(args, "subject", None) or "", getattr(args, "part", None) or ""
@@ -37,8 +37,8 @@ def _write_export(console: "Console", args: Namespace, writer: AnswerWriter) -> 
 
 
 def _explain_conditions_on_records(text: str, writer: AnswerWriter) -> None:
-    """If the searched text has operators, such as `status:unknown`, say on stderr that the written list has
-    companies, and name the command that exports records."""
+    """If the searched text has operators for records, such as `status:unknown`, write to stderr that the exported
+    list contains only companies, and name the command that exports records."""
     from console.domain.lookup.query import list_typed_operators  # no other list needs it
 
     operators = list_typed_operators(text)

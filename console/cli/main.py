@@ -52,8 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _occupy_closed_descriptors() -> None:
     """Open the null device in the place of each standard stream that the caller has closed. Otherwise the next file
-    that the process opens, such as a database, would have the number of the stream, and what a library or a child
-    process writes to its stderr would damage that file.
+    that the process opens, such as a database, would get the file descriptor of that stream. Texts that a library or
+    a child process writes to stderr would then damage this file.
     """
     for descriptor in range(3):
         try:
@@ -76,8 +76,8 @@ def _run_pdf_child(arguments: Sequence[str]) -> int:
 
 
 def _run_and_answer_command(arguments: Sequence[str], writer: AnswerWriter, *, is_last_command: bool) -> None:
-    """Run the command. Exactly one answer is written, also if the command ends by a bug or a signal.
-    `is_last_command`: the process ends after the command."""
+    """Run the command and write exactly one answer, also if the command ends by a bug or a signal. `is_last_command`
+    is True if the process ends after this command."""
     try:
         # A window that SIGTERM ends has no answer, and the exit status of the signal until it has its own handler.
         if is_last_command and arguments and "open" not in arguments:
@@ -123,8 +123,8 @@ def _write_failure_answer(arguments: Sequence[str], writer: AnswerWriter, error:
 
 
 def _find_damaged_installation() -> "InstallationComparison | None":
-    """Return the state of the program's files if some of them are altered or missing; otherwise None. Always return
-    None if the program runs from a clone of its repository, whose files may be changed.
+    """Return the altered and missing files of the installed program; None if all files are unchanged. Also return
+    None if the program runs from a clone of its repository, where a developer may change the files.
     """
     from console.services.monitoring import installation
 
@@ -133,8 +133,8 @@ def _find_damaged_installation() -> "InstallationComparison | None":
 
 
 def _run_command_or_window(arguments: Sequence[str], writer: AnswerWriter, *, is_last_command: bool) -> None:
-    """Run the command of the arguments; without arguments, show the window until it is closed. `is_last_command`: the
-    process ends after the command."""
+    """Run the command that the arguments name; without arguments, show the window until it is closed.
+    `is_last_command` is True if the process ends after this command."""
     if arguments:
         _run_command(arguments, writer, is_last_command=is_last_command)
     else:
@@ -146,7 +146,7 @@ def _run_command_or_window(arguments: Sequence[str], writer: AnswerWriter, *, is
 
 def _run_command(arguments: Sequence[str], writer: AnswerWriter, *, is_last_command: bool) -> None:
     """Parse the arguments and run their command. For `--help` and `--version`, write the help page or the version as
-    the answer. `is_last_command`: the process ends after the command."""
+    the answer. `is_last_command` is True if the process ends after this command."""
     from console.cli.process.parser import PROGRAM_NAME, HelpRequest, VersionRequest, parse_arguments
 
     try:
@@ -201,11 +201,9 @@ def _format_version_lines(
 
 
 def _make_interruption_error(arguments: Sequence[str], interruption: KeyboardInterrupt) -> ConsoleError:
-    """Return the error for a command that Ctrl+C, SIGTERM or SIGHUP has ended before its answer.
-
-    A command with effects runs to its end after the first signal and writes its own answer, so only a second
-    signal leads here. The error is then `outcome_unknown` if the command had begun its action, otherwise
-    `interrupted`.
+    """Return the error for a command that Ctrl+C, SIGTERM or SIGHUP has ended before its answer. A command with
+    effects runs to its end after the first signal and writes its own answer; only a second signal ends such a command
+    early. The error is `outcome_unknown` if the command had already begun its action, otherwise `interrupted`.
     """
     from console.cli.command_table import COMMANDS_WITH_EFFECTS
     from console.domain.error_reasons import UnknownReason

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 
 class UpgradeDatabaseCommand:
-    """The command `db upgrade`. It upgrades the schema of the database without opening the services, because they
-    refuse an old schema.
+    """The command `db upgrade`. It upgrades the schema of the database. It does not open the services, because they
+    refuse a database with an old schema.
     """
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
@@ -39,7 +39,7 @@ class UpgradeDatabaseCommand:
 @dataclass(frozen=True, slots=True)
 class HealthCheckCommand:
     """The commands `db check` (checks of the database) and `doctor` (checks of the whole installation). `run_checks`
-    makes the checks. Each problem is part of the answer, even a profile file that can't be read.
+    is the function that makes the checks. Each problem, even an unreadable profile file, becomes part of the answer.
     """
 
     run_checks: "Callable[[HealthCheckService], tuple[HealthCheck, ...]]"

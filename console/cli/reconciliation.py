@@ -27,16 +27,16 @@ _MAX_LISTED_DIFFERENCES = 50
 
 @dataclass(frozen=True, slots=True)
 class ReportWithPaymentNumbers:
-    """The value that the command `reconcile` returns: the report, and the payment numbers that people know, by a
-    text such as "payment 17" (17 is the id of the payment).
+    """The value that the command `reconcile` returns: the report of the reconciliation, and the payment numbers that
+    people use. The payment numbers are stored by a text such as "payment 17", where 17 is the id of the payment.
     """
 
     report: "ReconcileReport"
     number_by_payment: Mapping[str, str]
 
     def get_payment_number(self, difference: "ReconciliationDifference") -> str:
-        """Return the number by which people know the payment of a difference; for a payment that this database
-        lacks, the key of the row in the provider's history.
+        """Return the payment number that people use for the payment of a difference. If this database lacks the
+        payment, return the key of the row in the provider's history.
         """
         return self.number_by_payment.get(f"payment {difference.payment_id}", difference.row_key)
 

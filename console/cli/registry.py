@@ -53,9 +53,9 @@ def _format_registry_matches_lines(matches: "RegistryMatches", translator: Trans
 
 
 def read_facts_and_warn_if_closed(console: "Console", text: str, writer: AnswerWriter) -> "CorporationFacts | None":
-    """Return the facts of the corporation registry about the corporation with the number `text`; None without a
-    registry, or if the person may not read it. If the corporation was closed or merged, also write this and its
-    successor to stderr. The purchase is not refused.
+    """Return the facts of the corporation registry about the corporation with the number `text`. Return None if this
+    desk has no registry or if the person may not read it. If the corporation was closed or merged, also write a
+    warning with its successor to stderr; the purchase is still possible.
     """
     try:
         facts = console.lookup.find_corporation(text)
@@ -91,9 +91,9 @@ def _format_registry_status_lines(status: "RegistryStatus | None", translator: T
 
 @dataclass(frozen=True, slots=True)
 class _RegistryChanges:
-    """The value that the command `registry changes` returns: the changes since a day, either of all corporations
-    (`is_about_all`) or only of corporations of which this database has records. `status` is None without a
-    registry.
+    """The value that the command `registry changes` returns: the changes of corporations since a day. If
+    `is_about_all` is True, these are the changes of all corporations, otherwise only of corporations of which this
+    database has records. `status` is None if this desk has no registry.
     """
 
     since: date
@@ -142,7 +142,7 @@ def _format_registry_changes_lines(answer: _RegistryChanges, translator: Transla
 
 def _import_registry_files(console: "Console", args: Namespace, writer: AnswerWriter) -> "RegistryStatus":
     """Import the files into the corporation registry, and return the registry's status after the import. The first
-    Ctrl+C or SIGTERM stops the import; the same command then continues it from where it stopped.
+    Ctrl+C or SIGTERM stops the import. If the same command is run again, it continues the import where it stopped.
     """
     with interrupts.handle_signals(defers_first_signal=True):
         return console.registry.import_files(

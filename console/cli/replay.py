@@ -1,8 +1,8 @@
 """The command `replay`. It gives the recorded answers of an evidence pack, or of each pack of a bundle, to this
-version of the program, and reports the answers from which this version derives another outcome than the pack has.
+version of the program. It reports each answer from which this version derives another outcome than the pack contains.
 
 The adapters of the providers connect to a local server (`console/sandbox/recorded_answers.py`), which sends the
-recorded answers. No provider, no database and no setting of this desk is used.
+recorded answers. The command uses no provider, no database and no setting of this desk.
 """
 
 import tempfile
@@ -56,9 +56,9 @@ class ReplayDifference:
 
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
-    """Result of a replay: the counts of different operations and of replayed answers, the number of answers that
-    could not be replayed (`skipped`: the provider did not answer, or only a part of the answer was stored), and the
-    differences.
+    """Result of a replay: the number of operations, the number of replayed answers, the number of answers that could
+    not be replayed (`skipped`), and the differences. An answer can't be replayed if the provider did not answer or
+    only a part of the answer was stored.
     """
 
     operations: int
@@ -95,9 +95,9 @@ class ReplayPackCommand:
 
 def replay_packs(packs: Iterable[Path]) -> ReplayResult:
     """Replay the answers of intact evidence packs of one database, compare the outcomes with the recorded outcomes,
-    and return the result. An answer that is in several packs, as the answers of a payment are in the pack of its
-    refund, is replayed once. Raises MalformedEvidencePack if the contents of a pack don't have the form that this
-    program writes."""
+    and return the result. An answer that several packs contain is replayed once; for example, the pack of a refund
+    also contains the answers about its payment. Raises MalformedEvidencePack if the contents of a pack don't have the
+    form that this program writes."""
     from console.services.evidence.recorded_calls import MALFORMED_PACK_ERRORS, read_journal
 
     operations, evidence_ids = set[str](), set[int]()
@@ -124,7 +124,7 @@ def replay_packs(packs: Iterable[Path]) -> ReplayResult:
 
 
 class _ReplayAdapters:
-    """The adapters of this version, connected to the local server that sends recorded answers."""
+    """The adapters of this version of the program, connected to the local server that sends recorded answers."""
 
     def __init__(self, answer_server: "RecordedAnswerServer", settings: "Settings") -> None:
         self._answer_server, self._settings = answer_server, settings
@@ -187,7 +187,7 @@ class _ReplayAdapters:
 
 
 class _UnlimitedRateLimiter:
-    """A rate limiter that lets every call start without a wait."""
+    """A rate limiter for replays. It lets every call start at once, because the calls only reach the local server."""
 
     def wait_for_start(self) -> None:
         return None
@@ -224,8 +224,8 @@ def _open_replay_adapters() -> Iterator[_ReplayAdapters]:
 
 
 def _prepare_credit_check_call(adapter: "CreditCheckProvider", call: "RecordedCall") -> _AdapterCallFunction | None:
-    """Return a function that makes a recorded call to AlarmBox again with `adapter`; None if this isn't one of the
-    calls purchase, list, detail and pdf, or if the id of the credit check is missing."""
+    """Return a function that makes a recorded call to AlarmBox again with `adapter`. Return None if the call isn't
+    `purchase`, `list`, `detail` or `pdf`, or if the id of the credit check is missing."""
     number, id_at_provider = (
         _require_request_text(call.record.get("corporation_number")),
         call.record.get("credit_check_id"),

@@ -1,5 +1,5 @@
-"""Registers a merchant and the sample payments of the demo at both simulated payment providers, and simulates a
-payer."""
+"""Registers a merchant and the sample payments of the demo at the simulated providers PayPay and Atom, and simulates
+a payer."""
 
 import contextlib
 import secrets
@@ -26,7 +26,7 @@ LISTED_PAYMENT_SAMPLE_KINDS = (
 
 
 def register_merchant(sandbox: "Sandbox") -> dict[str, str]:
-    """Register a new merchant at both simulated payment providers. Return the merchant's keys as environment
+    """Register a new merchant at the simulated providers PayPay and Atom. Return the merchant's keys as environment
     variables (values by name)."""
     paypay = {name: secrets.token_urlsafe(18) for name in ("api_key", "api_secret")}
     paypay["merchant_id"] = secrets.token_hex(9)  # letters and digits: the names of its daily files contain it
@@ -68,9 +68,9 @@ def _build_payment_json(payment: "PaymentSample") -> dict[str, Any]:
 def run_simulated_payer(
     sandbox: "Sandbox", payments: "Sequence[PaymentSample]", *, has_fast_clock: bool
 ) -> Iterator[None]:
-    """While the block runs, let a simulated payer pay one of `payments`, the one of the kind
-    PAID_BY_SIMULATED_PAYER_KIND: after PAYER_DELAY_SECONDS, or after FAST_PAYER_DELAY_SECONDS if `has_fast_clock`. If
-    the block ends earlier, the payment is not made.
+    """While the block runs, let a simulated payer pay the payment in `payments` whose kind is
+    PAID_BY_SIMULATED_PAYER_KIND. The payer pays after PAYER_DELAY_SECONDS, or after FAST_PAYER_DELAY_SECONDS if
+    `has_fast_clock` is True. If the block ends earlier, the payment is not made.
     """
     open_payment = next((payment for payment in payments if payment.kind == PAID_BY_SIMULATED_PAYER_KIND), None)
     timer = threading.Timer(

@@ -1,4 +1,4 @@
-"""Prepares two days to reconcile in the demo: payments that only the simulated provider has, announced daily
+"""Prepares two days for a reconciliation in the demo: payments that only the simulated provider has, announced daily
 files, and one finished reconciliation."""
 
 import json
@@ -25,9 +25,9 @@ _PROVIDER_ONLY_PAYMENTS_PER_DAY = 2
 def prepare_reconciliation_days(
     console: "Console", sandbox: "Sandbox", seed: int, now: datetime, operator: str
 ) -> None:
-    """Prepare the demo's two days: register payments at the simulated provider and announce the daily files.
-    Reconcile the older day as `operator`; the person who uses the demo can reconcile the newer one. The same `seed`
-    gives the same payments."""
+    """Prepare two days of the demo for a reconciliation: register payments at the simulated provider and announce the
+    daily files. Reconcile the older day as `operator`; the person who uses the demo can reconcile the newer one. The
+    same `seed` gives the same payments."""
     days = [(now.astimezone(JST) - timedelta(days=days_back)).date() for days_back in _PREPARED_DAYS_AGO]
     for day in days:
         _register_provider_only_payments(sandbox, random.Random(f"reconcile {seed} {day}"), day)  # noqa: S311 - repeatable on purpose

@@ -1,6 +1,6 @@
 """The demo's corporation registry: a whole file of 200,000 invented corporations, among them the companies of the
-sample records, and the difference of one day. It is made in the background, so that the demo starts without
-waiting for it.
+sample records, and the difference file of one day. A background thread makes and imports these files, so that the
+demo starts at once.
 """
 
 import contextlib
@@ -36,8 +36,9 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DemoRegistry:
-    """The files of the simulated publisher: a whole file of `whole_day` with the companies of the sample records,
-    and the difference of `changed_day`, which changes some of them. The same `seed` gives the same files."""
+    """The content of the simulated publisher's files: a whole file of the day `whole_day` with the companies of the
+    sample records, and the difference file of the day `changed_day`, which changes some of them. The same `seed`
+    gives the same files."""
 
     seed: int
     whole_day: date
@@ -75,8 +76,8 @@ def import_registry_in_background(
     home: Path, registry: DemoRegistry, import_file: FileImporter
 ) -> Iterator[threading.Thread]:
     """Within the block, a thread writes the files of `registry` into the home folder and imports each by a call of
-    `import_file`. Its arguments are the path of the file, and a function that returns True if the import must stop.
-    Yield the thread. At the end of the block the thread is told to stop, and this function waits for its end.
+    `import_file`. The arguments of `import_file` are the path of the file, and a function that returns True if the
+    import must stop. Yield the thread. At the end of the block, stop the thread and wait for its end.
     """
     stopping = threading.Event()
     thread = threading.Thread(

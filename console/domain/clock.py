@@ -44,15 +44,16 @@ CLOCK_TOLERANCE = timedelta(minutes=1)
 
 
 def is_in_future(instant: datetime, now: datetime) -> bool:
-    """True if `instant` is more than `CLOCK_TOLERANCE` after `now`: the clock that wrote the instant was ahead, or
-    the present clock is behind.
+    """True if `instant` is more than `CLOCK_TOLERANCE` after `now`. Then either the clock that produced the instant
+    was ahead, or the present clock is behind.
     """
     return instant > now + CLOCK_TOLERANCE
 
 
 def compute_age(instant: datetime | None, now: datetime) -> timedelta | None:
-    """Return the time from `instant` until `now`; 0 if `instant` is later by at most `CLOCK_TOLERANCE`. Return None
-    for no instant, or if it is later by more: one of the clocks is wrong, so the age is unknown.
+    """Return the time from `instant` until `now`; 0 if `instant` is later than `now` by at most `CLOCK_TOLERANCE`.
+    Return None if `instant` is None, or if it is later than `now` by more than that: one of the clocks is then wrong,
+    so the age is unknown.
     """
     if instant is None or is_in_future(instant, now):
         return None

@@ -84,8 +84,8 @@ def compute_check_digit(twelve_digits: str) -> str:
     """Return the check digit of a corporation number, computed from its last 12 digits (`twelve_digits`).
 
     In the published formula every second digit counts twice. A number and the sum of its digits have the same
-    remainder modulo 9, so it is enough to add `twelve_digits` and the number that consists of the digits that
-    count twice.
+    remainder modulo 9. So it is enough to add two numbers: `twelve_digits`, and the number that consists of every
+    second digit of it.
     """
     return _CHECK_DIGITS[(int(twelve_digits) + int(twelve_digits[0::2])) % 9]
 

@@ -10,8 +10,8 @@ from console.domain.reason import Reason
 
 class NumberReason(Reason):
     """Reasons of the error `invalid_corporation_number` (`detail.reason`): the first rule that the number breaks.
-    NO_DIGITS: the text is empty. OTHER_CHARACTER: it has another character than a digit. WRONG_LENGTH: it hasn't 13
-    digits. WRONG_CHECK_DIGIT: the first digit isn't the check digit of the others.
+    NO_DIGITS: the text is empty. OTHER_CHARACTER: the text has a character that isn't a digit. WRONG_LENGTH: the
+    number of digits isn't 13. WRONG_CHECK_DIGIT: the first digit isn't the check digit of the other digits.
     """
 
     OTHER_CHARACTER = "CHARACTER"
@@ -80,7 +80,8 @@ class InProgressReason(Reason):
 
 class AlreadyPurchasedReason(Reason):
     """Reasons of the error `already_purchased` (`detail.reason`). DENIED_BUT_BOUGHT: two people decided that the
-    purchase was not made, AlarmBox said later that it was made, and nobody has acknowledged the case about it.
+    purchase was not made, AlarmBox reported later that it was made, and no person has acknowledged the case about
+    this contradiction.
     """
 
     DENIED_BUT_BOUGHT = "denied_but_bought"
@@ -97,13 +98,16 @@ class NotExpiredReason(Reason):
 
 class UnknownReason(Reason):
     """Reasons of the error `outcome_unknown` (`detail.reason`) that the console itself sets. Reasons that come from a
-    provider's answer are not listed here. WORKER_ANSWER_MISSING: the worker's answer to a desk request didn't reach
-    this desk. EARLIER_ATTEMPT: the outcome of an earlier attempt is unknown. NO_LIST_CALL, NO_READ_CALL: the provider
-    has no call that could show the outcome. ANSWER_NOT_SPOOLED: the spool had no space for the answer.
-    ANSWER_NOT_RECORDED: the database couldn't store the answer, which is in the spool. PAYMENT_NUMBER_NOT_STORED: an
-    older version of the program began the payment without storing its number. ONLY_DESK_KNOWS: the operation is
-    stored in this desk's spool only, and the provider can't be asked. NO_DAILY_FILE_ANNOUNCED: the provider has not
-    yet announced its file of the day."""
+    provider's answer are not listed here.
+
+    WORKER_ANSWER_MISSING: the worker's answer to a desk request didn't reach this desk. EARLIER_ATTEMPT: the outcome
+    of an earlier attempt is unknown. NO_LIST_CALL, NO_READ_CALL: the provider has no call that could show the
+    outcome. ANSWER_NOT_SPOOLED: the spool had no space for the answer. ANSWER_NOT_RECORDED: the database couldn't
+    store the answer, which is in the spool. PAYMENT_NUMBER_NOT_STORED: an older version of the program began the
+    payment without storing its number. ONLY_DESK_KNOWS: the operation is stored in this desk's spool only, and the
+    provider can't be queried about it. NO_DAILY_FILE_ANNOUNCED: the provider has not yet announced its file of the
+    day.
+    """
 
     WORKER_ANSWER_MISSING = "asked"
     EARLIER_ATTEMPT = "earlier_attempt"
@@ -121,15 +125,17 @@ class UnknownReason(Reason):
 
 class MismatchReason(Reason):
     """Reasons of the error `evidence_mismatch` (`detail.reason`): the contradiction between a person's evidence and
-    the record. ANSWER_ON_DESK: a desk has the provider's answer that the operation has happened. EXPIRED_BEFORE: the
-    credit check with this id had expired before the purchase was sent. LISTED_PURCHASE: AlarmBox lists a purchase of
-    the corporation that no record here has. OTHER_ID: the provider or the first person has another id. OTHER_NUMBER:
-    the id belongs to another corporation. OLD_ANSWER: a cache gave an answer that it had stored before the question,
-    so the provider's present answer isn't known.
-    PROVIDER_SAYS_OTHERWISE: the provider's answer contradicts the decision. REFUSED_BUT_MADE: the provider's answer
-    contradicts itself: it says that there is nothing, and contains what the people deny. UNUSABLE_ANSWER: the
-    provider's answer about a payment can't be used, and may say that it is paid. USED_BY_OTHER_RECORD:
-    another record has this id.
+    the record.
+
+    ANSWER_ON_DESK: a desk has the provider's answer that the operation was executed. EXPIRED_BEFORE: the credit check
+    with this id had expired before the purchase was sent. LISTED_PURCHASE: AlarmBox lists a purchase of the
+    corporation that no record of this database has. OTHER_ID: the provider, or the first of the two people, has
+    stated another id. OTHER_NUMBER: the id belongs to another corporation. OLD_ANSWER: a cache returned an answer
+    that is older than the query, so the provider's present answer isn't known. PROVIDER_SAYS_OTHERWISE: the
+    provider's answer contradicts the decision. REFUSED_BUT_MADE: the provider's answer contradicts itself: it reports
+    that nothing was made, but contains the purchase, payment or refund that the decision denies. UNUSABLE_ANSWER: the
+    provider's answer about a payment can't be used, and may mean that it is paid. USED_BY_OTHER_RECORD: another
+    record has this id.
     """
 
     ANSWER_ON_DESK = "answer_on_desk"
@@ -161,8 +167,8 @@ class PossibleRepeatReason(Reason):
     """Reasons of the error `possible_repeat` (`detail.reason`): the way in which a request resembles an earlier one.
     EXACT_LOOKALIKE: an earlier refund has the same payment and amount. REQUEST_ID: the request id was used for
     another request. OTHER_FINGERPRINT: the idempotency key was used for another request. ANSWER_NOT_KEPT: the request
-    was executed, but its answer isn't stored or can't be read here. ANSWER_UNREADABLE: a worker whose program has
-    another version has answered, and this desk can't read it.
+    was executed, but its answer isn't stored or can't be read at this desk. ANSWER_UNREADABLE: the worker that
+    answered runs another version of the program, and this desk can't read its answer.
     """
 
     ANSWER_NOT_KEPT = "answer_not_kept"
@@ -184,11 +190,11 @@ class AlreadyDecidedReason(Reason):
 
 
 class NothingToResolveReason(Reason):
-    """Reasons of the error `nothing_to_resolve` (`detail.reason`): the cause for which people have nothing to decide
-    about a record, or can't set an order to paid. ORDER_FOLLOWS_PAYMENTS: the state of an order is decided by its
+    """Reasons of the error `nothing_to_resolve` (`detail.reason`): why people have nothing to decide about a record,
+    or can't set an order to paid. ORDER_FOLLOWS_PAYMENTS: the program derives the state of an order from its
     payments. ORDER_NOT_COVERED: the paid amount is less than the order's total. PAID_BY_CALLBACK_ONLY: only a
-    callback says that the payment was paid. OUTCOME_EXPECTED: the outcome is unknown, but the program still expects
-    to learn it.
+    callback reports the payment as paid. OUTCOME_EXPECTED: the outcome is unknown, but the program still expects to
+    learn it.
     """
 
     ORDER_FOLLOWS_PAYMENTS = "order"
@@ -243,15 +249,18 @@ class ReadOnlyReason(Reason):
 
 class UsageProblem(Reason):
     """Problems of the error `usage` (`detail.problem`): the wrong argument. Problems that begin with ACCOUNTS concern
-    the file of accounts. ACCOUNTS_ACTS_NOT_STATED: the file doesn't say whether a person acts or a worker acts for
-    the person. ACCOUNTS_ASKS_WITH_ACTS: an entry has the key `asks` together with the key `acts`, or with another
-    value than true. ACCOUNTS_NEW_ROLE_FOR_WORKER: an account that was a worker's has another role.
-    ACCOUNTS_OWNER_OF_SCHEMA: the account owns the schema. ANSWERS_NEED_STORE_KEY: the spool has answers that only the
-    store key can decrypt. DESK_NEEDS_OWN_CREDENTIALS: no worker acts for the desk's person. NO_CODE: the
-    authorisation code is missing. NO_OLDER_VERSION: the PDF has only one version. OPTIONS_BESIDE_VIEW: a filter or a
-    sort order was given together with a saved view, which has its own. OTHER_CORPORATION_NUMBER: the payment to
-    import is here without the given corporation number. SIGN_IN_IN_SETTINGS: the settings already have the account
-    and password. UNKNOWN_PART: a list has no such part (tab).
+    the file of accounts.
+
+    ACCOUNTS_ACTS_NOT_STATED: the file doesn't say whether the person acts directly or a worker acts for the person.
+    ACCOUNTS_ASKS_WITH_ACTS: an entry has the old key `asks` together with the key `acts`, or `asks` with another
+    value than true. ACCOUNTS_NEW_ROLE_FOR_WORKER: the file gives another role to an account that has been a worker's
+    account. ACCOUNTS_OWNER_OF_SCHEMA: the account owns the schema. ANSWERS_NEED_STORE_KEY: the spool has answers that
+    only the store key can decrypt. DESK_NEEDS_OWN_CREDENTIALS: no worker acts for the desk's person, so the desk
+    needs its credentials. NO_CODE: the authorisation code is missing. NO_OLDER_VERSION: the PDF has only one version.
+    OPTIONS_BESIDE_VIEW: a filter or a sort order was given together with a saved view, which has its own.
+    OTHER_CORPORATION_NUMBER: the database already has the payment to import, with another corporation number than the
+    given one. SIGN_IN_IN_SETTINGS: the settings already have the account and password. UNKNOWN_PART: a list has no
+    such part (tab).
     """
 
     INVALID_ACCOUNT_NAME = "account_name"
@@ -330,8 +339,8 @@ class UsageProblem(Reason):
 class LockedProblem(Reason):
     """Problems of the error `database_locked` (`detail.problem`): the process or conflict that kept the database or
     its rows locked. DUPLICATES_KEEP_COMING: another program writes new duplicates during an adoption.
-    LOST_EVERY_RACE: other writers changed the same rows at each try. OPERATION_LOST: the lease expired, and another
-    process has taken the operation over.
+    LOST_EVERY_RACE: at each attempt of this process, other writers changed the same rows first. OPERATION_LOST: the
+    lease expired, and another process has taken the operation over.
     """
 
     ANOTHER_RESTORE = "another_restore"
@@ -346,10 +355,10 @@ class LockedProblem(Reason):
 class DatabaseUnreachableProblem(Reason):
     """Problems of the error `database_unreachable` (`detail.problem`): the fault of the connection or of the database
     file. COMMIT_UNANSWERED: the connection was lost before the answer to a COMMIT. NO_FOLDER: the folder of the
-    database file doesn't exist. FOLDER_NOT_WRITABLE: it can't be created, or this process may not create the file
-    in it. FILE_NOT_WRITABLE: this process may not write to the database file, a file beside it, or its folder; SQLite
-    needs that also for reads. DATABASE_FILE_REPLACED: the file was moved or replaced while it was in use.
-    TLS_UNVERIFIED: the server's certificate couldn't be verified.
+    database file doesn't exist. FOLDER_NOT_WRITABLE: the folder can't be created, or this process may not create the
+    database file in it. FILE_NOT_WRITABLE: this process may not write to the database file, to one of SQLite's
+    auxiliary files next to it, or to its folder; SQLite must write there even for a read. DATABASE_FILE_REPLACED: the
+    file was moved or replaced while it was in use. TLS_UNVERIFIED: the server's certificate couldn't be verified.
     """
 
     COMMIT_UNANSWERED = "commit_unanswered"
@@ -365,9 +374,9 @@ class DatabaseUnreachableProblem(Reason):
 class SchemaProblem(Reason):
     """Problems of the error `schema_mismatch` (`detail.problem`). NOT_ADOPTED: the database has the table of another
     application, which `db adopt` hasn't taken over yet. CANNOT_BE_ADOPTED: that table has obstacles which a person
-    must remove. BACKUP_NEWER, BACKUP_TOO_OLD: a newer version of the program has made the backup, or a version so old
-    that this program can't upgrade its schema. NEEDS_CONVERSION: the server can change a column to our type only by
-    copying the table.
+    must remove. BACKUP_NEWER: a newer version of the program has made the backup. BACKUP_TOO_OLD: the version that
+    made the backup is so old that this program can't upgrade its schema. NEEDS_CONVERSION: the server can change a
+    column to our type only by copying the table.
     """
 
     BACKUP_NEWER = "backup_newer"
@@ -410,9 +419,9 @@ class RefundWindowReason(Reason):
 
 
 class DocumentNotFoundReason(Reason):
-    """Reasons of the error `not_found` for a document (`detail.reason`). CONTENT_DAMAGED: the file hasn't the stored
-    SHA-256. FILE_MISSING: there is no such file. NAMED_BY_NO_RECORD: no record has this document. CONTENT_UNREADABLE:
-    the file can't be read.
+    """Reasons of the error `not_found` for a document (`detail.reason`). CONTENT_DAMAGED: the content of the file
+    doesn't match the stored SHA-256. FILE_MISSING: there is no such file. NAMED_BY_NO_RECORD: no record has this
+    document. CONTENT_UNREADABLE: the file can't be read.
     """
 
     CONTENT_DAMAGED = "damaged"
@@ -423,10 +432,11 @@ class DocumentNotFoundReason(Reason):
 
 class BackupProblem(Reason):
     """Problems of the error `bad_backup` (`detail.problem`). FILE_ALTERED, FILE_MISSING: a file differs from the
-    manifest. FILE_UNREADABLE: this program may not read a file or a folder. NO_MANIFEST: the backup was broken off,
-    or the folder is no backup. OTHER_KIND_OF_DATABASE: a backup of a server database for an embedded one, or the
-    reverse. FOLDER_NOT_EMPTY: the folder for a new backup contains something. DATABASE_NOT_EMPTY: the server database
-    to restore into has tables. TABLES_MISSING: the dump of a server's database lacks tables of its schema.
+    manifest or doesn't exist. FILE_UNREADABLE: this program may not read a file or a folder. NO_MANIFEST: the backup
+    was broken off, or the folder is no backup. OTHER_KIND_OF_DATABASE: the backup is of a database server and the
+    target is an embedded database, or the reverse. FOLDER_NOT_EMPTY: the folder for a new backup contains files.
+    DATABASE_NOT_EMPTY: the server database to restore into has tables. TABLES_MISSING: the dump of a server's
+    database lacks tables of its schema.
     """
 
     FILE_ALTERED = "altered"
@@ -443,10 +453,10 @@ class BackupProblem(Reason):
 
 
 class RegistryFileProblem(Reason):
-    """Problems of the error `bad_registry_file` (`detail.problem`): the rule that a file of the corporation
-    registry breaks. FILE_CHANGED: the file isn't the one that the import has checked before. FUTURE_DAY: the day
-    in the file's name hasn't come yet. NOT_ONE_CSV: the ZIP contains no CSV file, or more than one.
-    VALUE_NOT_ALLOWED: the publisher's definition doesn't allow the value of a field.
+    """Problems of the error `bad_registry_file` (`detail.problem`): the rule that a file of the corporation registry
+    breaks. FILE_CHANGED: the file has changed since the import checked it. FUTURE_DAY: the day in the file's name is
+    in the future. NOT_ONE_CSV: the ZIP contains no CSV file, or more than one. VALUE_NOT_ALLOWED: the publisher's
+    definition doesn't allow the value of a field.
     """
 
     INCOMPLETE_ZIP = "archive"
@@ -486,9 +496,9 @@ class RegistryOrderProblem(Reason):
 
 class InternalErrorProblem(Reason):
     """Problems of the error `internal_error` (`detail.problem`): contradictions that the program detects in its own
-    data. ANSWER_WITHOUT_INTENT: the spool has no intent for an answer. PREPARED_LATE: the intent of an operation was
-    to be stored although the operation is no longer `prepared`. REFUND_INCOMPLETE: a refund lacks a value that is
-    needed to send or probe it.
+    data. ANSWER_WITHOUT_INTENT: the spool has an answer without the intent of its call. PREPARED_LATE: the program
+    was about to store the intent of an operation whose state is no longer `prepared`. REFUND_INCOMPLETE: a refund
+    lacks a value that is needed to send or probe it.
     """
 
     ANSWER_WITHOUT_INTENT = "answer_without_intent"

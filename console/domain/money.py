@@ -23,7 +23,8 @@ _SIGN_AND_UNIT_BY_CURRENCY: Mapping[str, tuple[str, str]] = {"JPY": ("¥", "円"
 
 
 class InvalidAmountText(ValueError):
-    """The value isn't a whole number of minor units of a known currency, or is negative or too large."""
+    """Raised if a value can't be read as an amount: it isn't a whole number of minor units of a known currency, or it
+    is negative or too large."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,14 +44,14 @@ class Money:
 
 
 def get_decimal_places(currency: str) -> int:
-    """Return the number of decimal places of a currency, which may be one that Money refuses; 2 for an unknown
-    one."""
+    """Return the number of decimal places of a currency, also of a currency that Money refuses; 2 for an unknown
+    currency."""
     return MINOR_DIGITS_BY_CURRENCY.get(currency, _MINOR_DIGITS_BY_OTHER_CURRENCY.get(currency, 2))
 
 
 def make_stored_money(minor: int, currency: str) -> Money | None:
-    """Return the amount `minor` (minor units) of a database row as Money; None if Money refuses the amount or
-    currency, which another program may have stored."""
+    """Return the amount `minor` (minor units) of a database row as Money. Return None if Money refuses the amount or
+    the currency: another program may have stored such a row."""
     try:
         return Money(minor, currency)
     except InvalidAmountText:

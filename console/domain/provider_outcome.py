@@ -1,5 +1,5 @@
-"""Outcome of a call to a provider: each call gets one class, even if an error of the network or of the program ended
-it.
+"""Outcome of a call to a provider. Each call gets exactly one outcome class, even if an error of the network or of
+the program ended it.
 """
 
 from dataclasses import dataclass
@@ -10,9 +10,11 @@ T_co = TypeVar("T_co", covariant=True)
 
 
 class OutcomeClass(StrEnum):
-    """Class of the outcome of a call. FAILED_DEFINITE: certainly nothing happened; PENDING: accepted, not ended;
-    NOT_FOUND: the provider doesn't have the record; AUTH: the credentials were refused; RATE_LIMITED: too many calls.
-    For a call that costs money, an answer with a code, status or field that isn't in the adapter's tables is UNKNOWN.
+    """Class of the outcome of a call. SUCCEEDED: the provider has executed the call; FAILED_DEFINITE: the provider
+    has certainly not executed it; PENDING: accepted, not ended; NOT_FOUND: the provider doesn't have the record;
+    AUTH: the provider refused the credentials; RATE_LIMITED: too many calls; UNKNOWN: the call may have been
+    executed. If an answer to a call that costs money has a code, status or field that isn't in the adapter's tables,
+    the class is UNKNOWN.
     """
 
     SUCCEEDED = "SUCCEEDED"
@@ -29,8 +31,8 @@ EFFECT_OUTCOME_CLASSES = (OutcomeClass.SUCCEEDED, OutcomeClass.PENDING)
 
 
 class SendingCertainty(StrEnum):
-    """Certainty that a byte of the request has reached the provider: certainly not (NO), possibly (MAYBE), or
-    certainly (YES).
+    """Answer to the question whether a byte of the request has reached the provider: certainly not (NO), possibly
+    (MAYBE), or certainly (YES).
     """
 
     NO = "no"

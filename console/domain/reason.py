@@ -1,5 +1,5 @@
-"""Types of `reason` and `problem` in `ConsoleError.detail`: a member of a closed set, or a text of another
-program.
+"""Types of `reason` and `problem` in `ConsoleError.detail`: a member of an enumeration of this program, or a text
+that another program wrote.
 """
 
 from enum import StrEnum

@@ -17,8 +17,8 @@ LARGEST_CREDIT_CHECK_ID = 2_147_483_647
 
 
 class CheckState(StrEnum):
-    """State of a credit check, stored in its row: the purchase is pending, was a success, or ended in an error. An
-    unknown outcome is no state but a `Certainty`."""
+    """State of a credit check, stored in its row. PENDING: the purchase has not ended; SUCCESS: it succeeded; ERROR:
+    it failed. An unknown outcome isn't a state but a `Certainty`."""
 
     PENDING = "pending"
     SUCCESS = "success"
@@ -41,8 +41,8 @@ def is_valid_credit_check_id(value: object) -> bool:
 
 
 class WorkState(StrEnum):
-    """State of a record's next step: none, scheduled by the program (SCHEDULED), or waiting for a person
-    (NEEDS_REVIEW).
+    """State of a record's next step. NONE: no step; SCHEDULED: the program does the step at a set time; NEEDS_REVIEW:
+    a person must look at the record.
     """
 
     NONE = "none"
@@ -133,9 +133,9 @@ class Work:
 
 
 def find_coming_attempt_time(work: Work, now: datetime) -> datetime | None:
-    """Return the time of the next scheduled attempt; None if no attempt is scheduled, or if the time has passed. In
-    the latter case the attempt is made as soon as a worker or desk runs the due tasks; because of None, no sentence
-    announces the attempt for a past time.
+    """Return the time of the next scheduled attempt; None if no attempt is scheduled, or if its time has passed. In
+    the latter case a worker or desk makes the attempt at its next run of the due tasks; a sentence with the past time
+    would be wrong.
     """
     return work.at if work.at is not None and work.at > now else None
 
@@ -151,12 +151,14 @@ def is_attempt_overdue(work: Work, now: datetime) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class CreditCheck:
-    """One credit check as stored. Instants are aware UTC. `incomplete` has the names of missing fields.
-    `viewing_over`: the provider no longer shows the report. `credit_check_id` is AlarmBox's id of the bought credit
-    check, `superseded_by` the id of the credit check that renewed this one, `duplicate_of` the id of the credit check
+    """One credit check as stored. Instants are aware UTC. A field is None if it has no value yet or none is known.
+    `incomplete` has the names of missing fields. `viewing_over`: the provider no longer shows the report.
+    `credit_check_id` is AlarmBox's id of the bought credit check.
+
+    `superseded_by` is the id of the credit check that renewed this one, `duplicate_of` the id of the credit check
     that has the claim in its place. `result` is AlarmBox's verdict, such as `ok`. `pdf_file_path` is the path of the
-    current PDF in the documents. `sent_at` is the time at which the purchase began, `dates_zone` the time zone in
-    which the row of an adopted table has its dates. A field is None if it has no value yet or none is known.
+    current PDF in the documents. `sent_at` is the time at which the purchase began. `dates_zone` is the time zone in
+    which an adopted row of another application has its dates.
     """
 
     id: int
@@ -206,8 +208,8 @@ class CreditCheck:
 
 @dataclass(frozen=True, slots=True)
 class ReadOnlySwitch:
-    """The newest setting (`is_on`) of the switch of one scope: everything or a provider, by its name. `person` set it
-    at `at`; `reason` is that person's text.
+    """The newest setting (`is_on`) of the read-only switch of one scope. The scope is everything, or one provider by
+    its name. `person` set it at `at`; `reason` is that person's text.
     """
 
     scope: str
@@ -222,15 +224,15 @@ class CheckRelations:
     """The related facts of a credit check.
 
     - `awaits_second_person`: a first person has proposed a decision for the state `proposed_state` (None: none is
-      proposed); `lacks_second_person`: nobody but the first person may confirm this decision now
+      proposed); `lacks_second_person`: no person except the first one may confirm this decision now
     - `claim_holder`: the id of another credit check that holds the claim on the same client and corporation number;
       None if there is none
-    - `finds_purchases`: the provider can be asked for an unknown purchase
-    - `open_denials`: the ids of the credit checks of the same client and corporation number that block a purchase
-      because they were decided as not bought, AlarmBox says otherwise, and nobody has acknowledged that; the record
-      itself may be one of them
-    - `lost_renewal`: the id of the credit check of the same client and corporation number that blocks a purchase
-      because it gave up its claim for a renewal that isn't recorded here; it may be the record itself
+    - `finds_purchases`: the provider can be queried about an unknown purchase
+    - `open_denials`: the ids of credit checks that block a purchase for the same client and corporation number.
+      People decided that they were not bought, AlarmBox reports that they were bought, and no person has acknowledged
+      this. The record itself may be one of them.
+    - `lost_renewal`: the id of a credit check that blocks a purchase for the same client and corporation number,
+      because it gave up its claim for a renewal that this database doesn't have; it may be the record itself
     - `contradicting_answer`: the provider's answer that contradicts the record, as its open alert stores it; None
       without such an alert
     - `read_only`: the switch that stops purchases; None if no switch does, or if the record's next step isn't a
@@ -249,8 +251,9 @@ class CheckRelations:
 
 
 class OperationState(StrEnum):
-    """State of an operation in the journal. CALLING: it was claimed and its process sends it; DONE and FAILED: its
-    outcome is recorded; UNKNOWN: it may have had its effect, and a probe or a person settles it."""
+    """State of an operation in the journal. CALLING: a process has claimed the operation and sends it. DONE and
+    FAILED: the outcome is recorded. UNKNOWN: the operation may have had its effect; a probe or a person must find out
+    its outcome."""
 
     CALLING = "calling"
     DONE = "done"
@@ -263,7 +266,7 @@ class Operation:
     """One guarded operation. `action` is the name of the guarded action, such as `credit-check.purchase`. `source` is
     "database" if the journal has the operation, "desk" if only the spool of a desk has it. `subject_kind` and
     `subject_id` name the record that the call is about; the id is None if it isn't known. `ended_at`, `outcome_class`
-    and `reason` are None before the end.
+    and `reason` are None while the operation has not ended.
     """
 
     id: str
@@ -284,7 +287,7 @@ class Operation:
 
 @dataclass(frozen=True, slots=True)
 class TimelineEntry:
-    """One line of a record's history. `what` is the code of the event and `detail` has its facts; `result` is done,
+    """One event in a record's history. `what` is the code of the event and `detail` has its facts; `result` is done,
     refused or failed.
     """
 
@@ -298,8 +301,8 @@ class TimelineEntry:
 @dataclass(frozen=True, slots=True)
 class EvidenceItem:
     """A stored answer of a provider, or evidence that a person handed in. `source` names the call, such as
-    `paypay.refund`, or is "person"; `who` is the person or program that made the call or handed it in. `summary`
-    contains no secret; `body` is the redacted text.
+    `paypay.refund`, or is "person". `who` is the person or program that made the call or handed in the evidence.
+    `summary` contains no secret; `body` is the text without secrets and payer data.
     """
 
     id: int
@@ -314,8 +317,8 @@ class EvidenceItem:
 @dataclass(frozen=True, slots=True)
 class Document:
     """A stored PDF of a record. `path` is relative to the folder of documents; the file's name is the hash of its
-    content. `is_current` is True for the PDF whose path the record has; the other ones are earlier versions. `bytes`
-    is its size.
+    content. `is_current` is True if the record has this path; otherwise the PDF is an earlier version. `bytes` is the
+    size of the file.
     """
 
     path: str

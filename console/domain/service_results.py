@@ -1,4 +1,4 @@
-"""Results of services: records with their explanation, numbers for queues, plans, and results of actions."""
+"""Results of services: explanations of records, counts of queues, purchase plans, and results of actions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -53,9 +53,9 @@ class CertaintyBadge(StrEnum):
 
 
 class WorkBadge(StrEnum):
-    """Actor of a record's next step, as the badge of work shows it. NONE, SCHEDULED (the program) and NEEDS_REVIEW
-    (a person) are stored work states. WAITING_FOR_APPROVAL: an approver or second person; POSSIBLE: no work is
-    stored, but a person may do the next step.
+    """Person or program that does a record's next step, as the badge of work shows it. NONE (no step), SCHEDULED (the
+    program) and NEEDS_REVIEW (a person) are stored work states. WAITING_FOR_APPROVAL: an approver or a second person.
+    POSSIBLE: no work is stored, but a person may do the next step.
     """
 
     NONE = "none"
@@ -119,15 +119,16 @@ class QueueCount:
 
 @dataclass(frozen=True, slots=True)
 class PurchasePlan:
-    """Facts for the purchase dialog, true at `read_at`; nothing is reserved.
+    """Facts for the purchase dialog, read at the instant `read_at`. They may change later, because nothing is
+    reserved.
 
     - `client_ids`: the ids of the clients for which this desk may buy; empty if the settings don't name them
     - `live`: the live credit checks of the corporation number; `last`: the newest of its other credit checks, None if
       it has none
     - `is_renewal`: the validity of a live credit check has ended, so that it can be renewed
-    - `denied`: the credit checks that were decided as not bought, although AlarmBox said later that they were bought,
-      and whose cases nobody has acknowledged
-    - `running`: a person and process that buy a credit check of this number now, None if nobody does
+    - `denied`: the credit checks that people decided as not bought, although AlarmBox reported later that they were
+      bought, and whose cases no person has acknowledged
+    - `running`: a person and process that buy a credit check of this number now, None if no process does
     - `corporation`: the registry's facts about the number; None if this desk has no registry
     """
 
@@ -153,8 +154,9 @@ class RefetchResult:
 
 @dataclass(frozen=True, slots=True)
 class HealthCheck:
-    """Result of one check of the command `doctor`: `message` is the wording code of the result, `next` the wording
-    code of the next step. `ok` is False if the check has failed. `facts` are the values in the two sentences.
+    """Result of one check of the commands `doctor` and `db check`: `message` is the wording code of the result,
+    `next` the wording code of the next step. `ok` is False if the check has failed. `facts` are the values in the two
+    sentences.
     """
 
     name: str
@@ -169,9 +171,10 @@ class FeedMark:
     """Position of a reader in the change feed, the list of changed records. The reader passes it unchanged to its
     next call.
 
-    `newest_id` is the newest id that the reader got. No row with an id up to `complete_up_to_id` can still be added.
-    `newest_id_when_marked` was the newest id at the time `marked_at_seconds` (monotonic seconds) and becomes
-    `complete_up_to_id` later. `read_ids` has the ids above `complete_up_to_id` that the reader already got.
+    `newest_id` is the newest row id that the reader has received. All rows with ids up to `complete_up_to_id` are
+    already visible; no further row can get such an id. `newest_id_when_marked` was the newest id at the time
+    `marked_at_seconds` (monotonic seconds) and becomes `complete_up_to_id` later. `read_ids` has the ids above
+    `complete_up_to_id` that the reader has already received.
     """
 
     newest_id: int
@@ -183,10 +186,11 @@ class FeedMark:
 
 @dataclass(frozen=True, slots=True)
 class DeskUpdate:
-    """Changes that an open window reads at short intervals. `feed_mark` is the position for the window's next
-    reading; `changes` has the kind and id of each record that has changed since the window's previous reading.
+    """Changes that an open window reads at short intervals. `feed_mark` is the position for the window's next read.
+    `changes` has the kind and id of each record that has changed since the window's previous read.
+
     `is_worker_away`: the desk sends desk requests, and no worker is running; also False if the program didn't check
-    this at this reading. `switches_version`: the id of the newest setting of a read-only switch, 0 if there is none;
+    this at this read. `switches_version`: the id of the newest setting of a read-only switch, 0 if there is none;
     None if it wasn't read this time.
     """
 
@@ -205,9 +209,9 @@ class TaskRun:
 
 
 class LostOperationState(StrEnum):
-    """State of an operation that the database has lost. OPEN: nobody has done anything about it; the operation still
-    blocks its repetition. RESTORED: the operation and its record are in the database again. DECIDED: two people have
-    decided the outcome. ENDED: the operation blocks nothing, because it certainly failed.
+    """State of an operation that the database has lost. OPEN: no person has handled it, and it still blocks its
+    repetition. RESTORED: the operation and its record are in the database again. DECIDED: two people have decided the
+    outcome. ENDED: the operation blocks nothing, because it certainly failed.
     """
 
     OPEN = "open"
@@ -218,9 +222,10 @@ class LostOperationState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LostOperation:
-    """An operation that this database lost when it went back to an earlier state, as the spool of the desk `desk`
-    knew it. `kind` is the kind of its record; `at` is the time at which it began, `reported_at` the time at which the
-    desk reported the loss to this database; `amount_minor` is in minor units, None for a purchase.
+    """An operation that this database lost when it was replaced by an earlier copy. The values come from the spool of
+    the desk `desk`. `kind` is the kind of its record; `at` is the time at which the operation began, `reported_at`
+    the time at which the desk reported the loss to this database. `amount_minor` is in minor units, None for a
+    purchase.
     """
 
     operation_id: str
@@ -239,7 +244,7 @@ class LostOperation:
 
 @dataclass(frozen=True, slots=True)
 class LostOperationList:
-    """Lost operations, the last reported one first, and the number of all of them."""
+    """A list of lost operations, the most recently reported first, and the total number of lost operations."""
 
     operations: tuple[LostOperation, ...]
     count: int
@@ -247,8 +252,8 @@ class LostOperationList:
 
 @dataclass(frozen=True, slots=True)
 class TaskPass:
-    """Result of a pass over all due tasks. `left_task_names`: names of the tasks that did not begin because a signal
-    ended the pass; empty if no signal ended it.
+    """Result of one run of all due tasks. `left_task_names` are the names of the tasks that did not begin because a
+    signal ended the run; empty if no signal ended it.
     """
 
     runs: tuple[TaskRun, ...]
@@ -257,11 +262,10 @@ class TaskPass:
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The acting person and the database. `is_known_operator`: the database has an operator with this name.
-
-    `source` is the origin of the account with which a database server is used: "asked" if the person typed it,
-    "given" if the settings have it, "kept" if the keyring has it. `is_account_stored` is True if the keyring has the
-    account. On SQLite `source` is None and `is_account_stored` is False.
+    """The acting person and the database. `is_known_operator`: the database has an operator with this name. `source`
+    is the origin of the account for the database server: "asked" if the person typed it, "given" if the settings have
+    it, "kept" if the keyring has it. `is_account_stored` is True if the keyring has the account. On SQLite `source`
+    is None and `is_account_stored` is False.
     """
 
     person: Person
@@ -273,11 +277,12 @@ class Identity:
 
 @dataclass(frozen=True, slots=True)
 class AccountResult:
-    """Result of `db accounts apply` for one person of the file of accounts. `done` is created, updated, unchanged or
+    """Result of `db accounts apply` for one person in the file of accounts. `done` is created, updated, unchanged or
     disabled. `password` is set (a new one), kept (unchanged), or none for a database without passwords.
-    `asks_worker`: a worker acts for the person. `has_changed_actor`: the person's own desk acted before and a worker
-    acts from now on, or the reverse. `is_default`: the file doesn't state whether the person's own desk acts or a
-    worker acts.
+
+    `asks_worker`: a worker executes the actions of this person. `has_changed_actor`: before the command the person's
+    own desk executed the actions and now a worker does, or the reverse. `is_default`: the file doesn't state which of
+    them executes the actions.
     """
 
     person: Person

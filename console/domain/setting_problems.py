@@ -1,6 +1,5 @@
-"""The closed set of problems of a setting, used in `ConsoleError.detail` of the error `bad_profile`.
-
-The values are fixed, because scripts read them.
+"""The problems that a setting can have, used in `ConsoleError.detail` of the error `bad_profile`. The values are
+fixed, because scripts read them.
 """
 
 from console.domain.reason import Reason
@@ -8,15 +7,17 @@ from console.domain.reason import Reason
 
 class SettingProblem(Reason):
     """Problems of the error `bad_profile` (`detail.problem`): the fault of a setting or of the profile file.
+
     ADDRESS_TAKEN: another program uses the address or port. ADDRESS_OF_OTHER_MACHINE,
     TEST_SETTING_WITH_REAL_PROVIDER: the setting is for tests on this machine only. BUCKET_SUPPORT_MISSING,
     KAFKA_SUPPORT_MISSING: an optional package isn't installed. DESK_FILE_DAMAGED, DESK_FILE_REMOVED: a file of this
-    desk, such as its spool, is damaged or was removed while it was in use. INVALID_FALLBACK: a further node in a
-    database address is malformed. NO_SUCH_ENGINE: the kind of database isn't supported. NOT_ALPHANUMERIC: only
-    letters and digits are allowed. OTHER_MERCHANT: the database belongs to another merchant of the provider.
-    PROFILE_UNPARSABLE: the profile file has a malformed line. RECORD_OF_OTHER_MERCHANT: the record belongs to another
-    merchant id at the gateway than this desk. TWO_ALERT_DESTINATIONS: both a webhook and Kafka are set.
-    UNFIT_DATABASE: the database isn't safe for real money. UNKNOWN_DATABASE: the server has no such database."""
+    desk, such as its spool, is damaged or was removed while it was in use. INVALID_FALLBACK: the address of a further
+    database server in the database URL is malformed. NO_SUCH_ENGINE: the kind of database isn't supported.
+    NOT_ALPHANUMERIC: only letters and digits are allowed. OTHER_MERCHANT: the database belongs to another merchant of
+    the provider. PROFILE_UNPARSABLE: the profile file has a malformed line. RECORD_OF_OTHER_MERCHANT: at the gateway,
+    the record belongs to another merchant id than this desk. TWO_ALERT_DESTINATIONS: both a webhook and Kafka are
+    set. UNFIT_DATABASE: the database isn't safe for real money. UNKNOWN_DATABASE: the server has no such database.
+    """
 
     ACCESS_DENIED = "access_denied"
     ADDRESS_TAKEN = "address_taken"

@@ -29,7 +29,8 @@ class RecordedAnswer:
 
 
 class RecordedAnswerServer:
-    """An HTTP server on a free port of 127.0.0.1. `answer` is the answer to every request until it is replaced."""
+    """An HTTP server on a free port of 127.0.0.1. It answers every request with `answer`, which the caller may
+    replace at any time."""
 
     def __init__(self) -> None:
         self.answer = RecordedAnswer(500)
@@ -70,8 +71,9 @@ class RecordedAnswerServer:
 
 
 def encrypt_recorded_body(provider: str, body: bytes) -> bytes:
-    """Return a recorded body as this provider sends it. Atom's answers were recorded decrypted and masked; they get
-    values in place of the masks, and are encrypted again with the sandbox's response key.
+    """Return a recorded body in the form in which the provider sends it. Atom's answers were recorded decrypted and
+    masked; this function replaces the masks by values, and encrypts the text with the sandbox's response key. The
+    bodies of other providers are returned unchanged.
     """
     if provider != "atom" or not body.startswith(b"{"):
         return body
@@ -81,16 +83,17 @@ def encrypt_recorded_body(provider: str, body: bytes) -> bytes:
 
 
 def _replace_masks(text: str) -> str:
-    """Return Atom's recorded answer without masks: a masked token becomes an invented one, any other masked field
-    null. The mask of an object, such as the payer's data, can't be read as an object; no masked field but the token
-    decides an outcome."""
+    """Return Atom's recorded answer without masks: a masked token becomes an invented token, and any other masked
+    field becomes null. The reader of Atom's answers expects an object in some of these fields (the payer's data),
+    which a mask isn't. Null is harmless there, because no masked field except the token decides an outcome."""
     return _MASKED_FIELD_PATTERN.sub(
         lambda match: f'"{match[1]}":{"1" if match[1] == _MASKED_ID_FIELD_NAME else "null"}', text
     )
 
 
 def find_credentials_in_answer(provider: str, body: bytes) -> dict[str, str]:
-    """Return the credentials that a provider's recorded answer contains, by name: for Atom the merchant id
-    (`MERCH_ID`), which Atom's adapter compares with its own. The result is empty for another provider."""
+    """Return the credentials that a provider's recorded answer contains, by name. For Atom this is the merchant id
+    (`MERCH_ID`), which Atom's adapter compares with the configured merchant id. For any other provider the result is
+    empty."""
     match = _MERCHANT_ID_PATTERN.search(body) if provider == "atom" else None
     return {"MERCH_ID": match[1].decode()} if match else {}

@@ -77,7 +77,7 @@ class Sandbox:
         return SandboxControl(self.url)
 
     def begin_outage(self, duration_seconds: float | None) -> None:
-        """Refuse connections to the sandbox for these seconds; None ends the outage."""
+        """Refuse connections to the sandbox for the given number of seconds; None ends the outage."""
         if duration_seconds is None:
             self._listener.accept_connections()
         else:
@@ -135,8 +135,8 @@ class Sandbox:
         instruction.kind.apply(CallInProgress(call, instruction, connection, self._state))
 
     def _find_fault_instruction(self, request: HttpRequest, call: ProviderCall) -> FaultInstruction | None:
-        """Return the fault that the request asks for in its header, else the fault of the first matching rule;
-        None for no fault."""
+        """Return the fault that the request's header names, otherwise the fault of the first matching rule; None for
+        no fault."""
         header = request.headers.get("x-sandbox-fault")
         return parse_instruction_from_header(header, call) if header else self._state.fault_rules.pick_fault(call)
 

@@ -1,5 +1,5 @@
-"""The commands that a desk can ask a worker to run. Each command has a form (the types of its arguments, and the
-facts that its request stores in columns) and the service method that runs it."""
+"""The commands that a desk can request from a worker. Each command has a form (the types of its arguments, and the
+facts that its request stores in columns) and the service method that runs the command."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -43,7 +43,7 @@ from console.wiring.services import CreditCheckService
 
 @dataclass(frozen=True, slots=True)
 class DeskRequestServices:
-    """The services whose commands a worker runs for desks. The fields have the names of the corresponding
+    """The services whose commands a worker runs for desks. The fields have the same names as the corresponding
     attributes of `Console`."""
 
     credit_checks: CreditCheckService
@@ -196,16 +196,17 @@ def _format_incident_command_name(action: IncidentAction) -> str:
 
 
 def _read_incident_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
-    """Return the facts of an action on an incident: the incident, which the first of `arguments` names by the id of
-    one of its alerts. A constraint of the database compares the incident's own id with the stored step.
+    """Return the facts of an action on an incident: the id of the incident. The first of `arguments` is the id of one
+    of the incident's alerts, from which this function reads the incident's own id. A constraint of the database
+    compares this id with the stored step.
     """
     with context.database.read() as conn:
         return DeskRequestFacts(INCIDENT_KIND, str(find_incident_id(conn, arguments[0])))
 
 
 def _read_hand_over_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
-    """Return the facts of handing over an incident: the incident and the new owner, which are the first two of
-    `arguments`. A constraint of the database compares them with the stored step of the incident.
+    """Return the facts of handing over an incident: the incident and the new owner. The first two of `arguments` name
+    them. A constraint of the database compares these facts with the stored step of the incident.
     """
     return replace(_read_incident_facts(context, arguments), proposed=arguments[1].strip()[:20])
 
@@ -216,13 +217,14 @@ def _make_empty_facts(_context: ServiceContext, _arguments: tuple[Any, ...]) -> 
 
 
 def _make_facts_function_for_kind(kind: str) -> Any:
-    """Return a function that makes the facts of a command from its arguments: the first argument is the id of a
-    record of this kind."""
+    """Return a function that makes the facts of a command on a record of this kind. The function gets the arguments
+    of the command, of which the first is the id of the record."""
     return lambda _, arguments: DeskRequestFacts(kind, str(arguments[0]))
 
 
 def _make_record_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
-    """Return the facts of a command on any record: its first two arguments are the record's kind and id."""
+    """Return the facts of a command that can apply to a record of any kind: the kind and the id of the record, which
+    are the first two of `arguments`."""
     kind, id = arguments[:2]
     return DeskRequestFacts(kind[:32], str(id)[:64])
 
@@ -235,8 +237,8 @@ def _make_decision_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -
 
 
 def _make_purchase_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
-    """Return the facts of a purchase: the corporation number. A text that is not a corporation number is stored as
-    it is; the worker refuses it.
+    """Return the facts of a purchase: the corporation number. A text that is not a corporation number is stored
+    unchanged; the worker refuses such a request.
     """
     request: PurchaseRequest = arguments[0]
     try:
@@ -247,8 +249,8 @@ def _make_purchase_facts(_context: ServiceContext, arguments: tuple[Any, ...]) -
 
 
 def _make_refund_request_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
-    """Return the facts of a refund request: the payment and the amount. The amount is None if its text can't be
-    read; the worker refuses such a request.
+    """Return the facts of a refund request: the payment and the amount. If the text of the amount can't be read, the
+    amount is None; the worker refuses such a request.
     """
     request: RefundRequest = arguments[0]
     with context.database.read() as conn:
@@ -262,8 +264,8 @@ def _make_refund_request_facts(context: ServiceContext, arguments: tuple[Any, ..
 
 def _make_limit_facts(context: ServiceContext, arguments: tuple[Any, ...]) -> DeskRequestFacts:
     """Return the facts of a change of a limit: the limit with its present value, and the proposed value. A change
-    needs the same request from two people; the facts have the present value so that a request of an outdated value
-    differs from the other person's request.
+    needs the same request from two people. The facts contain the present value, so that a request that was made for
+    an outdated value differs from the other person's request.
     """
     limit_name, currency, proposed_value = arguments
     with context.database.read() as conn:

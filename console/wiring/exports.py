@@ -1,4 +1,4 @@
-"""The lists and chart tables that can be exported. Each has its columns, and a service that reads its rows."""
+"""The lists and chart tables that can be exported. Each list has its columns, and a service that reads its rows."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date
@@ -46,8 +46,8 @@ kinds.
 
 
 class ExportReadServices(Protocol):
-    """The services that supply the rows of an export: a protocol, which `Console` implements. Each service is built
-    at its first use.
+    """The protocol of the object that has the services from which an export reads its rows; `Console` implements it.
+    Each service is built at its first use.
     """
 
     @property
@@ -75,8 +75,8 @@ class ExportReadServices(Protocol):
 
 
 class _ExportList(NamedTuple):
-    """The content of one requested export: its columns, a function that reads its rows page by page, and a note: one
-    or more sentences about the rows and figures ("" without a note).
+    """The content of one requested export: its columns, a function that reads its rows page by page, and a note. The
+    note is one or more sentences about the rows and figures; "" for no note.
     """
 
     columns: Sequence[ExportColumn]
@@ -91,9 +91,9 @@ def make_export_table(
     context: TextContext,
     registry_date: date | None = None,
 ) -> ExportTable:
-    """Return the table of an export. The rows are read by the services that the screens use, so that the file has the
-    rows that the screen shows. `person` is the person who exports; `registry_date` is that of the desk's corporation
-    registry, None without one.
+    """Return the table of an export. The services of the screens read the rows, so that the file has the same rows as
+    the screen. `person` is the person who exports. `registry_date` is the date of the desk's corporation registry;
+    None if the desk has no registry.
 
     Raises ConsoleError `usage` for an unknown subject or part, and `not_found` if the subject is the id of a run that
     doesn't exist.
@@ -271,7 +271,7 @@ def _make_set_asides_list(services: ExportReadServices, request: ExportRequest, 
 
 
 def _make_report_list(services: ExportReadServices, request: ExportRequest, context: TextContext) -> _ExportList:
-    """Return the table of the figures of a chart. The report is read before this function returns, because the
+    """Return the table of the figures of a chart. This function reads the report before it returns, because the
     table's note names the missing data.
     """
     if request.subject not in REPORT_TABLES:

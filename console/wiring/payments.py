@@ -1,4 +1,4 @@
-"""Builds the services of payments, once per process."""
+"""Builds the services for payments, once per process."""
 
 from pathlib import Path
 from typing import NoReturn
@@ -86,14 +86,16 @@ class PaymentService:
         )
 
     def receive_notice(self, post: ReceivedNotice) -> NoticeResult:
-        """Check a provider's notice, store it, apply its report to the payment, and return the result for the sender.
-        Raises database_unreachable if the database doesn't answer; the sender should then send the notice again."""
+        """Check a provider's notice, store it, apply the provider's report in it to the payment, and return the
+        result for the sender. Raises database_unreachable if the database doesn't answer; the sender should then send
+        the notice again."""
         return self._notice_receiver.receive_notice(post)
 
     def check_notice(self, post: ReceivedNotice) -> CheckedNotice:
-        """Check a provider's notice without reading the database, and return it with its remaining steps: the caller
-        stores it, answers its sender, and queries the provider if necessary. A notice that is forged, malformed or
-        too large raises nothing: it is returned as refused, and its remaining step writes the audit entry about that.
+        """Check a provider's notice without reading the database, and return it with its remaining steps. The caller
+        stores the notice, answers its sender, and asks the provider about the payment if necessary. For a forged,
+        malformed or too large notice, the method raises no error: it returns the notice as refused, and the remaining
+        step writes an audit entry about the refusal.
         """
         return self._notice_receiver.check_notice(post)
 
@@ -113,8 +115,9 @@ class PaymentService:
         return self._details_reader.read_order(id)
 
     def probe(self, id: int, *, request_id: str | None = None) -> Payment:
-        """Ask the provider about a payment, and return the payment after that. If the payment's saga is stuck,
-        resume it, also after an unknown outcome or a failed call, but not after a refused probe.
+        """Ask the provider about a payment, and return the payment as it is after the probe. If the payment's saga is
+        stuck, resume the saga; this also happens after an unknown outcome or a failed call, but not after a refused
+        probe.
 
         Raises not_found if there is no such payment; not_allowed if the acting person has no right to probe;
         in_progress while another process works on the payment; outcome_unknown if the outcome stays unknown;
@@ -169,9 +172,9 @@ class PaymentService:
             return self._details_reader.read_order(id).record
 
     def refuse_to_resolve_order(self, id: int) -> NoReturn:
-        """Refuse to decide an order: always raises nothing_to_resolve, because only the order's payments can be
-        decided; or not_found if no order has this id, not_allowed if the acting person has no right to decide
-        outcomes."""
+        """Refuse to decide the outcome of an order, because people can decide only the outcomes of the order's
+        payments. Always raises an error: not_found if no order has this id, not_allowed if the acting person has no
+        right to decide outcomes, otherwise nothing_to_resolve."""
         with refusals.audit_refusals(self._context, AuditAction.ORDER_RESOLVE, id, kind=orders.ORDER_KIND):
             self._context.require_right("resolve")
             record = self._details_reader.read_order(id).record
@@ -191,13 +194,14 @@ class PaymentService:
         *,
         request_id: str | None = None,
     ) -> ResolveResult:
-        """Decide with evidence (the path of a file, or a written statement) that an unknown payment has the state
-        `target_state`, and return the payment. The result also states if a second person must confirm the decision.
-        `id_at_provider` is the id that the provider gave to the payment, None if the person has none;
-        `expected_version` is the version on the person's screen (None: any version); `reason` is the person's reason,
-        None for a script without one. Raises not_found if there is no such payment; nothing_to_resolve if people
-        can't decide that the payment has the state `target_state`; evidence_mismatch if the provider's answer
-        contradicts the decision; and the further errors of `PaymentResolver.resolve` if the decision is refused.
+        """Decide with evidence (the path of a file, or a written statement) that a payment with an unknown outcome
+        has the state `target_state`, and return the payment. The result also states whether a second person must
+        confirm the decision. `id_at_provider` is the id that the provider gave to the payment, None if the person has
+        none. `expected_version` is the version on the person's screen; None means any version. `reason` is the
+        person's reason; None if a script decides without a reason. Raises not_found if there is no such payment;
+        nothing_to_resolve if people can't decide that the payment has the state `target_state`; evidence_mismatch if
+        the provider's answer contradicts the decision; and the further errors of `PaymentResolver.resolve` if the
+        decision is refused.
         """
         return self._request_ids.act_once(
             "resolve",
@@ -218,15 +222,15 @@ class PaymentService:
         )
 
     def list_set_asides(self, limit: int = 50, after_id: int | None = None) -> tuple[SetAsideItem, ...]:
-        """Return a page of at most `limit` set-asides that wait for their refund, oldest first; `after_id` is the id
-        of the last one on the previous page, None for the first page. Raises not_allowed if the acting person has no
-        right to read."""
+        """Return a page of at most `limit` set-asides that wait for their refund, oldest first. `after_id` is the id
+        of the last set-aside on the previous page; None for the first page. Raises not_allowed if the acting person
+        has no right to read."""
         return self._details_reader.list_set_asides(limit, after_id)
 
     def set_order_paid(self, payment_id: int, *, request_id: str | None = None) -> Order:
         """Change the state of a paid payment's order to paid, and return the order. Raises not_found if there is no
         such payment, or if it has no order; nothing_to_resolve if the order can't be set to paid; not_allowed if the
-        acting person has no right to resolve; read_only while a read-only switch stops that."""
+        acting person has no right to resolve; read_only while a read-only switch stops this action."""
         return self._request_ids.act_once(
             "order move",
             request_id,
@@ -236,7 +240,7 @@ class PaymentService:
 
 
 class PaymentServiceBuilder:
-    """Builds the services of payments. Its public attributes are the services that other builders use."""
+    """Builds the services for payments. Its public attributes are the services that other builders use."""
 
     def __init__(
         self,

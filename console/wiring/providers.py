@@ -1,5 +1,5 @@
-"""Creates the client of AlarmBox, the adapters of the payment providers, the client of the registry's Web-API and
-the publisher of alerts from the settings of a desk. No function here sends anything."""
+"""Creates, from the settings of a desk, the client of AlarmBox, the adapters of the payment providers, the client of
+the registry's Web-API and the publisher of alerts. No function of this module sends a request."""
 
 from typing import TYPE_CHECKING
 
@@ -25,10 +25,11 @@ calls more often."""
 
 
 def open_alarmbox(context: "ServiceContext") -> "CreditCheckProvider":
-    """Create the program's HTTP client for AlarmBox from the settings and return it. Sends nothing. If a worker acts
-    for the person of this desk, the client can't call AlarmBox; it only returns its capabilities.
+    """Create the program's HTTP client for AlarmBox from the settings and return it. This call sends no request. In
+    team mode, in which a worker calls the providers for the person, the client can't call AlarmBox; it only returns
+    the capabilities.
 
-    Raises bad_profile if a needed setting is missing; the error names its variable.
+    Raises bad_profile if a needed setting is missing; the error names the variable of the setting.
     """
     if not context.asks_worker:
         return _make_alarmbox_and_token_store(context)[0]
@@ -49,8 +50,9 @@ def open_alarmbox(context: "ServiceContext") -> "CreditCheckProvider":
 
 
 def open_alarmbox_authorisation(context: "ServiceContext") -> "tuple[AuthorisationCalls, AuthorisedTokenStore]":
-    """Return the calls with which a person authorises this console at AlarmBox, and the store of the tokens that
-    result. Sends nothing. Raises bad_profile if a needed setting is missing; the error names its variable."""
+    """Return the calls with which a person authorises this console at AlarmBox, and the store of the resulting
+    tokens. This call sends no request. Raises bad_profile if a needed setting is missing; the error names the
+    variable of the setting."""
     adapter, tokens = _make_alarmbox_and_token_store(context)
     return adapter.oauth_calls, tokens
 
@@ -86,14 +88,14 @@ def _make_alarmbox_and_token_store(context: "ServiceContext") -> "tuple[AlarmBox
 
 
 def list_configured_providers(settings: Settings) -> tuple[str, ...]:
-    """Return the names of the enabled payment providers. May read the keyring."""
+    """Return the names of the enabled payment providers. This call may read the keyring."""
     return tuple(name for name in provider_registry.list_provider_names() if settings.is_enabled(name))
 
 
 def open_adapter(context: "ServiceContext", name: str) -> "PaymentProvider":
-    """Create the adapter of the payment provider `name` from the settings and return it. Sends nothing. If a
-    worker acts for the person of this desk, the adapter needs no settings, because it only returns its
-    capabilities.
+    """Create the adapter of the payment provider `name` from the settings and return it. This call sends no request.
+    In team mode, in which a worker calls the providers for the person, the adapter needs no settings, because it only
+    returns its capabilities.
 
     Raises not_found for an unknown name, and bad_profile for a missing or invalid setting.
     """
@@ -118,8 +120,8 @@ def open_adapter(context: "ServiceContext", name: str) -> "PaymentProvider":
 
 
 def open_registry_api(context: "ServiceContext") -> "RegistryApi | None":
-    """Create the client of the Web-API of the corporation registry's publisher; return None without an application
-    id. Sends nothing. May read the keyring.
+    """Create the client of the Web-API of the corporation registry's publisher and return it. Return None if the
+    settings have no application id. This call sends no request, and may read the keyring.
     """
     settings = context.settings
     application_id = None if context.asks_worker else settings.read_secret("REGISTRY_APPLICATION_ID")
@@ -138,8 +140,8 @@ def open_registry_api(context: "ServiceContext") -> "RegistryApi | None":
 
 
 def open_publisher(context: "ServiceContext") -> "AlertPublisher | None":
-    """Create the configured publisher of alerts and return it; None if none is configured. Sends nothing. Raises
-    bad_profile for a missing or invalid setting.
+    """Create the configured publisher of alerts and return it; None if no publisher is configured. This call sends no
+    request. Raises bad_profile for a missing or invalid setting.
     """
     alerts = context.settings.alerts
     key = alerts.require_usable_publisher(context.settings.read_secret)

@@ -1,6 +1,6 @@
-"""Builds the readers of records. They read records for lists and screens, with their related records and possible
-actions. The modules of a reader are imported when it is used for the first time, because lists need only a few of
-them."""
+"""Builds the readers of records. These read records for lists and screens, with their related records and possible
+actions. The program imports the modules of a reader when the reader is used for the first time, because lists need
+only a few of these modules."""
 
 from collections.abc import Sequence
 from functools import cached_property
@@ -29,8 +29,8 @@ RecordT = TypeVar("RecordT", bound=QueuedRecord)
 
 
 class RecordReaders:
-    """The readers of records. All of them read the same related records and use the same decision table, so that
-    lists and screens explain a record in the same way and offer the same actions.
+    """The readers of records. All readers use the same related records and the same decision table, so that lists and
+    screens explain a record in the same way and offer the same actions.
     """
 
     def __init__(
@@ -57,9 +57,9 @@ class RecordReaders:
     def read_actions(
         self, conn: Connection, kind: str, record_id: int, person: Person | None, names: Sequence[str]
     ) -> tuple[AllowedAction, ...]:
-        """Return the actions `names` (such as `probe`) on the record. By the decision table
-        (`domain/recovery/decision_table.py`), an action that `person` can't do now has the reason for it. `person` is
-        the acting person; None if no person is named. Raises not_found if there is no such record.
+        """Return the actions `names` (such as `probe`) on the record. Each action that `person` can't do now comes
+        with the reason, which the decision table (`domain/recovery/decision_table.py`) gives. `person` is the acting
+        person; None if no person is named. Raises not_found if there is no such record.
         """
         return self.choices.read_actions(conn, kind, record_id, person, names)
 

@@ -1,8 +1,8 @@
 """The service `console.recovery`: it reads the queues of waiting records, and shows, probes and decides records of
 every kind.
 
-The window reads a queue as its first page. So the modules that act on records, which are many, are imported when one
-of their services is used for the first time.
+When the window opens, it first reads a queue. So the many modules that act on records are imported only when one of
+their services is used for the first time.
 """
 
 from collections.abc import Callable, Sequence
@@ -61,7 +61,7 @@ _MAX_ID_DIGITS = 18  # digits
 
 @dataclass(frozen=True, slots=True)
 class RecordServices:
-    """The services by which `RecoveryService` shows, probes and decides records, and runs the due tasks."""
+    """The services with which `RecoveryService` shows, probes and decides records, and runs the due tasks."""
 
     purchase_resolver: "PurchaseResolver"
     credit_check_prober: "CreditCheckProber"
@@ -81,11 +81,11 @@ class RecordServices:
 
 @dataclass(frozen=True, slots=True)
 class TimelinePageWithText(TimelinePage):
-    """A page of a record's timeline with a method that returns it as text."""
+    """A page of a record's timeline with a method that returns the page as text."""
 
     def as_text(self, language: str) -> str:  # house: part of the documented Python interface
-        """Return the events as plain text in `language` (`ja` or `en`), e.g. to send it to a customer or an
-        auditor. Payers are masked.
+        """Return the events as plain text in `language` (`ja` or `en`), for example to send the text to a customer or
+        an auditor. The names of payers are masked.
         """
         from console.wording.timelines import format_timeline  # The words are loaded at their first use.
 
@@ -103,8 +103,8 @@ class RecoveryService:
         context: ServiceContext,
         request_ids: RequestIdService,
     ) -> None:
-        """`make_record_services` returns the services that act on records. It is called once, when one of these
-        services is used for the first time."""
+        """`make_record_services` returns the services that act on records. RecoveryService calls it once, when one of
+        these services is used for the first time."""
         self._context, self._request_ids = context, request_ids
         self._queues, self._make_record_services = queues, make_record_services
 
@@ -120,7 +120,7 @@ class RecoveryService:
         record_filter: RecordFilter = NO_FILTER,
         order: QueueSortOrder = DEFAULT_SORT_ORDER,
     ) -> QueuePage:
-        """Return one page of the queue `name`: at most `limit` records that fulfil `record_filter`, in the sort order
+        """Return one page of the queue `name`: at most `limit` records that match `record_filter`, in the sort order
         `order`. `after_cursor` is the cursor that the previous page returned, None for the first page. Raises usage
         for an unknown queue or cursor, not_allowed if the acting person has no right to read."""
         return self._queues.read_page(name, limit, after_cursor, record_filter, order)
@@ -128,9 +128,9 @@ class RecoveryService:
     def list_queue_subjects(
         self, name: str, record_filter: RecordFilter = NO_FILTER, max_records: int = MAX_QUEUE_SUBJECTS
     ) -> tuple[tuple[str, int], ...]:
-        """Return kind and id of records of the queue `name` that fulfil `record_filter`, in the default order of the
-        queue: at most `max_records`, read page by page. Raises usage for an unknown queue, not_allowed if the acting
-        person has no right to read.
+        """Return the kind and id of records of the queue `name` that match `record_filter`, in the default order of
+        the queue. At most `max_records` records are returned, read page by page. Raises usage for an unknown queue,
+        not_allowed if the acting person has no right to read.
         """
         page = self.read_queue(name, max_records, None, record_filter)
         items = list(page.items)
@@ -140,7 +140,7 @@ class RecoveryService:
         return tuple((get_record_kind(item.record), item.record.id) for item in items)
 
     def read_cause_groups(self, name: str, record_filter: RecordFilter = NO_FILTER) -> CausePage:
-        """Group the records of the queue `name` that fulfil `record_filter` by the cause of their problem. Return for
+        """Group the records of the queue `name` that match `record_filter` by the cause of their problem. Return for
         each cause the number of records and the sums of their amounts by currency. If the queue has too many records
         to count, the numbers are too low, and the result says so. Raises usage for an unknown queue, not_allowed if
         the acting person has no right to read.
@@ -149,7 +149,7 @@ class RecoveryService:
 
     def count_queues(self) -> tuple[QueueCount, ...]:
         """Return for each queue the number of its records (at most 1,000 are counted), and the time at which the
-        oldest of them began to wait. Raises not_allowed if the acting person has no right to read."""
+        oldest of these records began to wait. Raises not_allowed if the acting person has no right to read."""
         return self._queues.read_counts()
 
     def list_unfinished_operations(self) -> tuple[UnfinishedWork, ...]:
@@ -174,9 +174,9 @@ class RecoveryService:
         return second_person.list_open_proposals(self._context)
 
     def run_all_tasks(self) -> tuple[TaskRun, ...]:
-        """Run every task of the scheduler once, also those that aren't due, and return the finished runs. If a task
-        fails, the others still run, and its error is raised at the end. Raises not_allowed if the acting person or
-        the database account may not run due tasks.
+        """Run every task of the scheduler once, including tasks that aren't due, and return the finished runs. If a
+        task fails, the other tasks still run, and the error of the failed task is raised at the end. Raises
+        not_allowed if the acting person or the database account may not run due tasks.
         """
         return self._request_ids.act_once("run due", None, (), self._services.scheduler.run_all)
 
@@ -187,7 +187,8 @@ class RecoveryService:
 
     def run_due_tasks(self) -> tuple[TaskRun, ...]:
         """Run the tasks that are due and that no other process runs, and return the result of each run. A window
-        calls this each minute. If a worker acts for the person of this desk, run nothing and return an empty tuple.
+        calls this method each minute. In team mode, in which a worker acts for the person of this desk, run nothing
+        and return an empty tuple.
         """
         return (
             ()
@@ -196,9 +197,9 @@ class RecoveryService:
         )
 
     def find_choices(self, kind: str, id: int | str) -> tuple[DecisionChoice, ...]:
-        """Return the actions on a credit check, payment, order or refund, each with its effect, or with the reason
-        for which it is not possible now. Raises not_found if there is no such record, and not_allowed if the acting
-        person has no right to read.
+        """Return the actions on a credit check, payment, order or refund. Each action has its effect or, if it is not
+        possible now, the reason. Raises not_found if there is no such record, and not_allowed if the acting person
+        has no right to read.
         """
         return self._services.choices.read_choices(kind, _parse_record_id(kind, id))
 
@@ -213,8 +214,8 @@ class RecoveryService:
         )
 
     def give_up_take(self, kind: str, id: int | str, *, request_id: str | None = None) -> bool:
-        """End the acting person's take of the record, and return True. Return False if this person has not taken it.
-        Raises not_allowed if the acting person has no right to take records.
+        """End the acting person's take of the record, and return True. Return False if the acting person has not
+        taken the record. Raises not_allowed if the acting person has no right to take records.
         """
         record_id, take_service = _parse_record_id(kind, id), self._services.take_service
         return self._request_ids.act_once(
@@ -223,8 +224,8 @@ class RecoveryService:
 
     def hand_over(self, kind: str, id: int | str, note_text: str, *, request_id: str | None = None) -> bool:
         """End the acting person's take of the record and leave a note for the next person. Return False, and write
-        nothing, if this person has not taken it. Raises usage if the note is empty or too long, not_allowed if the
-        acting person has no right to take records or no right to write notes.
+        nothing, if the acting person has not taken the record. Raises usage if the note is empty or too long,
+        not_allowed if the acting person has no right to take records or no right to write notes.
         """
         arguments, services = (_parse_record_id(kind, id), note_text), self._services
         find_answer = record_answers.make_hand_over_answer_finder(self._context, kind, *arguments)
@@ -248,7 +249,7 @@ class RecoveryService:
         )
 
     def unmask(self, kind: str, id: int | str, reason_text: str, *, request_id: str | None = None) -> bool:
-        """Write the audit entry by which the acting person may read a payer and the raw answers without masks for
+        """Write an audit entry, which allows the acting person to read a payer and the raw answers without masks for
         UNMASKED_SECONDS, and return True. `reason_text` is the person's reason, which the entry contains. Raises
         usage if the reason is empty or too long, not_found if there is no such payment or refund, not_allowed if the
         acting person has no right to unmask.
@@ -290,9 +291,9 @@ class RecoveryService:
     def read_timeline(
         self, kind: str, id: int | str, limit: int = 500, after_cursor: str | None = None
     ) -> TimelinePageWithText:
-        """Return one page of the record's timeline, oldest first; `after_cursor` is the cursor of the next page,
-        which the previous page contains, None for the first page. Raises not_found if there is no such record, usage
-        for a malformed cursor, and not_allowed if the acting person has no right to read.
+        """Return one page of the record's timeline, oldest first. `after_cursor` is the cursor that the previous page
+        contains as its next cursor; None for the first page. Raises not_found if there is no such record, usage for a
+        malformed cursor, and not_allowed if the acting person has no right to read.
         """
         page = self._services.timelines.read_timeline(kind, id, limit, after_cursor)
         return TimelinePageWithText(
@@ -300,12 +301,12 @@ class RecoveryService:
         )
 
     def write_evidence_pack(self, kind: str, id: int | str, path: Path) -> "WrittenPack":
-        """Write the evidence pack of a record to the new file `path`, and return its path, size and hash.
+        """Write the evidence pack of a record to the new file `path`, and return the file's path, size and hash.
         `verify_pack` in `services/evidence/pack_verification.py` can verify the file.
 
         Raises not_found if there is no such record; no_operator if no name is set; not_allowed if the acting person
-        has no right to export the audit trail; usage (file_exists) if the file exists; storage_full if it can't be
-        written.
+        has no right to export the audit trail; usage (file_exists) if the file exists; storage_full if the file can't
+        be written.
         """
         return self._services.evidence_packs.write(kind, id, path)
 
@@ -326,8 +327,8 @@ class RecoveryService:
         return self._services.evidence_bundles.write(records, path, progress)
 
     def probe(self, kind: str, id: int | str, *, request_id: str | None = None) -> AnyRecord:
-        """Query the provider about the record, and return the record after that. For an order, its newest payment and
-        its payments with an unknown outcome are probed (`PaymentService.probe_order`).
+        """Ask the provider about the record, and return the record as it is after the probe. For an order, this
+        method probes its newest payment and its payments with an unknown outcome (`PaymentService.probe_order`).
 
         Raises not_found if there is no such record; not_allowed if the acting person has no right to probe;
         in_progress while another process works on the record; outcome_unknown if its outcome stays unknown;
@@ -356,15 +357,17 @@ class RecoveryService:
         id_at_provider: int | str | None = None, expected_version: int | None = None,
         reason: StatedReason | None = None, *, request_id: str | None = None,
     ) -> ResolveResult:  # fmt: skip
-        """Decide an unknown outcome with evidence: the path of a file, or a written statement. The result has the
-        record, and states if a second person must confirm the decision. `reason` is the person's reason, None for a
-        script without one. If the decision is refused, raises the error of the method `resolve` of the service for
-        this kind of record, for example evidence_mismatch if the provider's answer contradicts the decision.
+        """Decide an unknown outcome with evidence: the path of a file, or a written statement. The result contains
+        the record, and states whether a second person must confirm the decision. `reason` is the person's reason;
+        None if a script decides without a reason. If the service for this kind of record refuses the decision, this
+        method raises the error of that service's method `resolve`, for example evidence_mismatch if the provider's
+        answer contradicts the decision.
 
         `target_state` is the decided outcome, such as `failed`. `id_at_provider` is the id that the provider gave to
         the purchase, payment or refund: a number for credit checks, a text for payments and refunds; None if the
-        person has none. `expected_version` is the version of the record on the person's screen (None: any version).
-        For an order, nothing_to_resolve is raised, because only its payments can be decided.
+        person has none. `expected_version` is the version of the record on the person's screen; None means any
+        version. For an order, this method raises nothing_to_resolve, because people can decide only the outcomes of
+        its payments.
         """
         provider_text = None if id_at_provider is None else str(id_at_provider)
         return self._request_ids.act_once(
@@ -427,8 +430,8 @@ def _parse_credit_check_id(kind: str, id: int | str) -> int:
 
 
 def _parse_provider_credit_check_id(id_at_provider: int | str | None) -> int | None:
-    """Return the id that the provider has given to a credit check as a number; None for None. Raises usage if the
-    text is not a number.
+    """Return the id that the provider has given to a credit check, converted from a text to a number; None if the
+    text is None. Raises usage if the text is not a number.
     """
     if id_at_provider is None or isinstance(id_at_provider, int):
         return id_at_provider

@@ -1,4 +1,4 @@
-"""Builds the services of refunds, once per process."""
+"""Builds the services for refunds, once per process."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -56,9 +56,9 @@ class RefundService:
         return self._refund_requests.make_plan(payment_id, amount)
 
     def request(self, request: RefundRequest, *, request_id: str | None = None) -> Refund:
-        """Request a refund as its maker, and return the refund; nothing is sent to the provider. If the request is
-        refused, raises the error of `RefundRequestService.request_refund`, for example exceeds_captured if the amount
-        is more than the refundable amount.
+        """Request a refund as its maker, and return the refund. This call sends nothing to the provider. If the
+        request is refused, raises the error of `RefundRequestService.request_refund`, for example exceeds_captured if
+        the amount is more than the refundable amount.
         """
         return self._request_ids.act_once(
             "refund request",
@@ -76,10 +76,10 @@ class RefundService:
         *,
         request_id: str | None = None,
     ) -> Refund:
-        """Approve a refund as a checker, and return the refund. With `expected_version`, the approval is refused if
-        the refund has another version. Send the refund to the provider unless another checker must approve it or its
-        cooling-off period has not ended; `progress` is called with the name of each step of the sending. If the
-        approval is refused or the refund can't be sent, raises the error of `RefundDecisionService.approve`, for
+        """Approve a refund as a checker, and return the refund. If `expected_version` is given and the refund has
+        another version, the approval is refused. Send the refund to the provider, unless another checker must approve
+        it or its cooling-off period has not ended. `progress` is called with the name of each step of the sending. If
+        the approval is refused or the refund can't be sent, raises the error of `RefundDecisionService.approve`, for
         example same_person if the acting person is the maker.
         """
         return self._request_ids.act_once(
@@ -96,9 +96,9 @@ class RefundService:
     ) -> Refund:
         """Reject a requested refund with a reason, and return the refund. Raises usage if the reason is empty or too
         long; not_found if there is no such refund; not_allowed if the acting person has no right to reject refunds;
-        same_person if the acting person is the maker; stale_view for another version than `expected_version` (None:
-        any version); already_decided if the refund doesn't wait for a decision; in_progress while a process sends the
-        refund.
+        same_person if the acting person is the maker; stale_view if `expected_version` is given and the refund has
+        another version; already_decided if the refund doesn't wait for a decision; in_progress while a process sends
+        the refund.
         """
         return self._request_ids.act_once(
             "refund reject",
@@ -136,11 +136,11 @@ class RefundService:
         )
 
     def probe(self, id: int, *, request_id: str | None = None) -> Refund:
-        """Ask the provider about a refund, and return the refund. Raises not_found if there is no such refund;
-        not_allowed if the acting person has no right to probe; in_progress while another process works on the refund;
-        outcome_unknown if the outcome stays unknown; bad_profile if the provider is not configured on this desk;
-        provider_auth, rate_limited or provider_unreachable if the provider refuses the credentials, refuses the call
-        because of too many calls, or doesn't answer.
+        """Ask the provider about a refund, and return the refund as it is after the probe. Raises not_found if there
+        is no such refund; not_allowed if the acting person has no right to probe; in_progress while another process
+        works on the refund; outcome_unknown if the outcome stays unknown; bad_profile if the provider is not
+        configured on this desk; provider_auth, rate_limited or provider_unreachable if the provider refuses the
+        credentials, refuses the call because of too many calls, or doesn't answer.
         """
         return self._request_ids.act_once(
             "probe",
@@ -161,12 +161,12 @@ class RefundService:
         *,
         request_id: str | None = None,
     ) -> ResolveResult:
-        """Decide with evidence (the path of a file, or a written statement) that an unknown refund has the outcome
-        `target_state`, such as `failed`, and return the refund. The result also states if a second person must
-        confirm the decision. `id_at_provider` is the id that the provider gave to the refund, None if the person has
-        none; `expected_version` is the version on the person's screen (None: any version); `reason` is the person's
-        reason, None for a script without one. If the decision is refused, raises the error of
-        `RefundResolver.resolve`, for example evidence_mismatch if the provider's answer contradicts the decision.
+        """Decide with evidence (the path of a file, or a written statement) that a refund with an unknown outcome has
+        the outcome `target_state`, such as `failed`, and return the refund. The result also states whether a second
+        person must confirm the decision. `id_at_provider` is the id that the provider gave to the refund, None if the
+        person has none. `expected_version` is the version on the person's screen; None means any version. `reason` is
+        the person's reason; None if a script decides without a reason. If the decision is refused, raises the error
+        of `RefundResolver.resolve`, for example evidence_mismatch if the provider's answer contradicts the decision.
         """
         return self._request_ids.act_once(
             "resolve",
@@ -197,15 +197,15 @@ class RefundService:
         return self._details_reader.read_inbox()
 
     def read_summaries(self, refund_ids: Sequence[int]) -> Mapping[int, RefundRequestSummary]:
-        """Return, by refund id, the payment of each of these refunds and the number of warnings about it, for the
-        list of approvals; only the first 30 ids are read. Raises not_found if a refund does not exist, not_allowed if
-        the acting person has no right to read.
+        """Return the payment of each of these refunds and the number of warnings about the refund, by the refund's
+        id, for the list of approvals. The method reads only the first 30 ids. Raises not_found if a refund does not
+        exist, not_allowed if the acting person has no right to read.
         """
         return self._details_reader.read_summaries(refund_ids)
 
 
 class RefundServiceBuilder:
-    """Builds the services of refunds. Only `RefundSubmitter` gets an adapter with all calls of a provider, the other
+    """Builds the services for refunds. Only `RefundSubmitter` gets an adapter with all calls of a provider; the other
     services get an adapter with only the calls that read."""
 
     def __init__(

@@ -103,11 +103,11 @@ class CreditCheckService:
         progress: StepReporter | None = None,
         request_id: str | None = None,
     ) -> RefetchResult:
-        """Read the detail data (with `detail`) and the PDF (with `pdf`) of a bought credit check from the provider
-        again, and return the credit check with the names of its changed fields and its documents. Raises not_found
-        for an unknown credit check; not_refetchable if the credit check isn't bought; stale_view if its version is
-        not `expected_version` (None: any version); in_progress while another process has its lease; and the further
-        errors of `CreditCheckPurchaseService.refetch` if the re-fetch is refused or fails.
+        """Read the detail data (if `detail` is True) and the PDF (if `pdf` is True) of a bought credit check from the
+        provider again. Return the credit check with the names of its changed fields and its documents. Raises
+        not_found for an unknown credit check; not_refetchable if the credit check isn't bought; stale_view if
+        `expected_version` is given and the credit check has another version; in_progress while another process has
+        its lease; and the further errors of `CreditCheckPurchaseService.refetch` if the re-fetch is refused or fails.
         """
         return self._request_ids.act_once(
             "refetch",
@@ -120,10 +120,10 @@ class CreditCheckService:
         )
 
     def probe(self, id: int, *, request_id: str | None = None) -> CreditCheck:
-        """Ask the provider about a credit check, and return the credit check. Raises outcome_unknown if the purchase
-        stays unknown, in_progress while the call of the purchase runs, not_found for an unknown credit check,
-        not_allowed if the acting person has no right to probe, and a code of NO_ANSWER_ERROR_CODES, such as
-        provider_unreachable, if the provider gave no answer.
+        """Ask the provider about a credit check, and return the credit check as it is after the probe. Raises
+        outcome_unknown if the outcome of the purchase stays unknown, in_progress while the call of the purchase runs,
+        not_found for an unknown credit check, not_allowed if the acting person has no right to probe, and a code of
+        NO_ANSWER_ERROR_CODES, such as provider_unreachable, if the provider gave no answer.
         """
         return self._request_ids.act_once(
             "probe",
@@ -140,16 +140,17 @@ class CreditCheckService:
         return self._details_reader.read_credit_check(id)
 
     def read_pdf(self, id: int, sha256: str | None = None) -> bytes:
-        """Return the content of the credit check's current PDF, or of its PDF with this SHA-256. Raises not_found if
-        the credit check has no such PDF or the PDF's file is missing or damaged, documents_unreachable if the storage
-        of the documents can't be reached, and not_allowed if the acting person has no right to read.
+        """Return the content of a PDF of the credit check: the PDF with this SHA-256, or the current PDF if `sha256`
+        is None. Raises not_found if the credit check has no such PDF or the PDF's file is missing or damaged,
+        documents_unreachable if the storage of the documents can't be reached, and not_allowed if the acting person
+        has no right to read.
         """
         return self._details_reader.read_pdf(id, sha256)
 
 
 class ServiceBuilder:
-    """Builds the services that act on records. Only the purchase gets an adapter with all calls of the credit-check
-    provider, the other services get an adapter with only the calls that read."""
+    """Builds the services that act on records. Only the purchase service gets an adapter with all calls of the
+    credit-check provider; the other services get an adapter with only the calls that read."""
 
     def __init__(
         self,
@@ -212,7 +213,7 @@ class ServiceBuilder:
         )
 
     def make_record_services(self) -> RecordServices:
-        """Return the services by which `RecoveryService` acts on records of every kind."""
+        """Return the services with which `RecoveryService` acts on records of every kind."""
         get_reader = self._adapter_source.get_reader
         payment_builder, refund_builder = self._payment_builder, self._refund_builder
         record_services: dict[str, RecordRecovery] = {
@@ -251,13 +252,14 @@ class ServiceBuilder:
 
     @cached_property
     def guarded_actions(self) -> ServicesByAction:
-        """The services of all guarded actions, by the action's name. They settle late answers and lapsed operations,
-        so an action without a service here would never be settled."""
+        """The services of all guarded actions, by the name of the action. These services settle late answers and
+        lapsed operations; the program would never settle an operation whose action has no service here."""
         checks = self._purchases, self._refetch_service.refetches
         return map_services_by_action(*checks, self._payment_builder.start_action, self._refund_builder.submit_action)
 
     def end_unsent_operations(self) -> None:
-        """Settle as not sent the operations of this desk whose intent in the spool proves that nothing was sent."""
+        """Settle this desk's operations that were not sent: the intent of such an operation in the spool proves that
+        its call was never sent. Store each of them as not sent."""
         unsent_operations.settle_all_unsent_operations(self._context, self.guarded_actions)
 
     @cached_property
@@ -339,15 +341,15 @@ class ServiceBuilder:
 
 
 def _write_pdf(file: BinaryIO, document: "ExportDocument") -> None:
-    """Write the document of an export to the open file as a PDF. The module that writes PDFs is imported at the first
-    call."""
+    """Write the document of an export to the open file as a PDF. The first call imports the module that writes
+    PDFs."""
     from console.services.exports.pdf_document import write_pdf_document  # imported at its first use
 
     write_pdf_document(file, document)
 
 
 def _load_timeline_text_writer() -> TimelineTextWriter:
-    """Return the module that makes the text of a timeline. It is imported at the first call."""
+    """Return the module that makes the text of a timeline. The first call imports this module."""
     from console.wording import timelines  # The words are loaded at their first use.
 
     return timelines

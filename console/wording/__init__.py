@@ -1,2 +1,2 @@
-"""The texts of the program in Japanese and English, found by wording key, and the functions that build texts from
-records."""
+"""The texts of the program in Japanese and English, each under its wording key, and the functions that build texts
+from records."""

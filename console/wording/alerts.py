@@ -10,16 +10,16 @@ from console.wording.sentences.text_context import TextContext
 
 
 def format_alert_rule(alert: Alert, context: TextContext) -> str:
-    """Return a short text about the contradiction that the alert's rule has detected; the rule's id if there is no
-    text.
+    """Return a short text about the contradiction that the alert's rule has detected. If the rule has no text, return
+    the rule's id.
     """
     key = wording.find_alert_rule_sentence_key(alert.rule_id)
     return context.translate(key) if key else alert.rule_id
 
 
 def format_alert_value(text: str, context: TextContext, other_text: str | None = None) -> str:
-    """Return the stored observed or expected value `text` of an alert as words and formatted amounts. `other_text` is
-    the second of these two values, in which the currency may be found."""
+    """Return the stored value `text` of an alert (its observed or its expected value) as words and formatted amounts.
+    `other_text` is the alert's other value, which may contain the currency if `text` doesn't."""
     return wording.format_finding(text, context.language, other_text)
 
 

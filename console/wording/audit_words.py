@@ -15,7 +15,7 @@ def format_audit_action(entry: AuditEntry, language: str) -> str:
 
 
 def format_verified_trail(trail: VerifiedTrail, language: str) -> str:
-    """Return the sentence about a verified audit trail: the number of its entries, and the first and the last one
+    """Return the sentence about a verified audit trail: the number of its entries, and the first and the last entry
     with their times."""
     if trail.first is None or trail.last is None:
         return wording.translate("audit_screen.verified", language, rows=trail.rows)
@@ -31,8 +31,9 @@ def format_audit_subject(entry: AuditEntry, language: str) -> str:
 
 
 def format_record_reference(kind: str, id: int | str, language: str, number: str = "") -> str:
-    """Return the text that names a record: a text with the id for a credit check, a refund or a bulk run; for
-    another kind its word and `number`, if there is one. Return "" for an unknown kind."""
+    """Return the text that names a record. For a credit check, a refund or a bulk run, it contains the id. For a
+    record of another kind, it contains the word for the kind and, if given, `number`. Return "" for an unknown kind.
+    """
     if id and kind in _REFERENCE_KEY_BY_RECORD_KIND:
         return wording.translate(_REFERENCE_KEY_BY_RECORD_KIND[kind], language, id=id)
     if kind == "bulk-run" and str(id).isdecimal():
@@ -43,9 +44,9 @@ def format_record_reference(kind: str, id: int | str, language: str, number: str
 
 
 def format_record_reference_with_number(kind: str, id: int | str, language: str, number: str) -> str:
-    """Return the text that names a record, for a list from which the record can't be opened. It is the text of
-    `format_record_reference`, followed for a credit check by its corporation number, and for a refund by the number
-    of its payment; `number` is that number.
+    """Return the text that names a record, for a list from which a person can't open the record. It is the text of
+    `format_record_reference`; for a credit check, the corporation number follows, and for a refund, the number of its
+    payment. `number` is this number.
     """
     text = format_record_reference(kind, id, language, number)
     if not number or kind not in _REFERENCE_KEY_BY_RECORD_KIND:

@@ -19,16 +19,16 @@ def get_row_outcome_word(name: str, action: BulkAction, context: TextContext) ->
 
 
 def find_bulk_reason_key(code: str) -> str | None:
-    """Return the wording key for the reason code of a row of a bulk run; None if there is no text. A text that is
-    written for bulk runs is preferred to one for single actions."""
+    """Return the wording key for the reason code of a row of a bulk run; None if there is no text. If there is a text
+    for bulk runs and a text for single actions, return the key of the text for bulk runs."""
     keys = (f"bulk.reason.{code}", f"reason.{code}", f"refusal.{code}", f"cause.{code}")
     return next(filter(wording.has_sentence, keys), None)
 
 
 def format_bulk_reason(code: str | None, person: str | None, context: TextContext) -> str:
-    """Return the sentence for the reason code of a row of a bulk run, before or after the run. `person` is the
-    person whom the sentence names, if it names one. Return "" without a code, and the code itself if it has no
-    text."""
+    """Return the sentence for the reason code of a row of a bulk run, before or after the run. `person` is the person
+    whom the sentence names, if the sentence names a person. Return "" if there is no code, and the code itself if the
+    code has no text."""
     if not code:
         return ""
     key = find_bulk_reason_key(code)
@@ -42,8 +42,8 @@ def format_bulk_row_reason(row: BulkRow, context: TextContext) -> str:
 
 
 def get_row_badge_key(record: RecoverableRecord) -> str:
-    """Return the key, in the design tokens, of the badge that a row of a bulk run shows: that of an unknown
-    outcome, or else that of the record's state."""
+    """Return the key, in the design tokens, of the badge that a row of a bulk run shows: the badge of an unknown
+    outcome if the record's outcome is unknown, otherwise the badge of the record's state."""
     if not isinstance(record, Order) and record.certainty is Certainty.UNKNOWN:
         return "certainty.unknown"
     return record_words.get_state_badge_key(record)

@@ -47,7 +47,8 @@ def format_company_summary(
 
 
 def _get_record_number(record: CreditCheck | Order | Payment | Refund) -> str:
-    """Return the number by which people know a record: that of an order or payment, otherwise the id."""
+    """Return the number by which people know a record: the number of an order or payment; for a record of another
+    kind, its id."""
     match record:
         case Payment():
             return record.merchant_payment_id

@@ -7,14 +7,14 @@ from console.wording.sentences.text_context import TextContext
 
 
 def get_state_badge_key(record: CreditCheck) -> str:
-    """Return the key, in the design tokens, of the badge that shows the state of a credit check; the badge of one
-    with missing parts says "incomplete"."""
+    """Return the key, in the design tokens, of the badge that shows the state of a credit check. If parts of the
+    credit check are missing, its badge says "incomplete"."""
     return find_state_badge(record)
 
 
 def get_provider_or_registry_name(record: CreditCheck, context: TextContext) -> str:
-    """Return the name of the credit check's company: as the provider gave it, otherwise the official name in the
-    corporation registry, with a mark. Return "" if neither is known."""
+    """Return the name of the credit check's company: the name that the provider gave, otherwise the official name in
+    the corporation registry, marked as a name from the registry. Return "" if neither name is known."""
     if record.company_name:
         return record.company_name
     entry = record.registry_entry
@@ -34,6 +34,6 @@ def get_result_word(record: CreditCheck, context: TextContext) -> str:
 
 
 def get_actor_name(actor: str, context: TextContext) -> str:
-    """Return the name of the person who acted, which is `actor` itself; for the code name "worker", return the word
-    for a worker in the language of the context."""
+    """Return the name of the person who acted. `actor` is this name, or the code name "worker"; for "worker", return
+    the word for a worker in the language of the context."""
     return context.translate("who.worker") if actor == "worker" else actor

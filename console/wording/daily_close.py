@@ -113,16 +113,17 @@ def get_daily_sum_name(name: str, language: str) -> str:
 
 
 def format_unknown_record(record: UnknownRecord, language: str) -> str:
-    """Return the kind of a record whose outcome was unknown at the end of the day of a daily close; for a refund,
-    with the refund's number. For a payment, the caller shows its number next to this text; no screen shows its id.
+    """Return the text for a record whose outcome was unknown at the end of the day of a daily close. The text
+    contains the kind of the record and, for a refund, the refund's number. For a payment, the caller shows the
+    payment number next to this text, because no screen shows the payment's id.
     """
     kind = translate(f"kind.{record.kind}", language)
     return f"{kind} R-{record.id}" if record.kind == "refund" else kind
 
 
 def format_settled_outcome(record: UnknownRecord, language: str) -> str:
-    """Return a text with the time at which the outcome of a record that was unknown at the end of the day became
-    known, or a text which says that it is still unknown.
+    """Return a text about a record whose outcome was unknown at the end of the day: the time at which the outcome
+    became known, or the statement that it is still unknown.
     """
     if record.settled_at is None:
         return translate("close.unknown.still", language)
@@ -138,8 +139,8 @@ def get_daily_close_change_name(change: DailyCloseChange, language: str) -> str:
 
 
 def _format_unknown_record_of_change(change: DailyCloseChange, language: str) -> str:
-    """Return the text that names the record of a change about a record with an unknown outcome: its kind with the
-    number of its payment, for a refund also with the refund's number."""
+    """Return the text that names the record with an unknown outcome that a change is about: its kind with the number
+    of its payment, and for a refund also the refund's number."""
     kind, id = change.unknown_record or ("payment", 0)
     name = (
         f"{translate(f'kind.{kind}', language)} R-{id}" if kind == "refund" else translate(f"kind.{kind}", language)

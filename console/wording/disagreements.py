@@ -12,8 +12,8 @@ from console.wording.sentences import catalogue as wording
 
 def format_disagreement(record: object, disagreement: Disagreement, language: str) -> str:
     """Return a text with each side that differs from our record, and with the difference, such as `PayPay (amount)
-    ¥11,500 ≠ ¥12,000`. If no difference exists now, or if a reconciliation found it, the text begins with the finding
-    of the open case.
+    ¥11,500 ≠ ¥12,000`. If the sides don't differ now, or if a reconciliation found the difference, the text begins
+    with the finding of the open case.
     """
     side_texts = (
         list(_format_differences_by_side(record, disagreement, language)) if isinstance(record, Payment) else []
@@ -24,7 +24,8 @@ def format_disagreement(record: object, disagreement: Disagreement, language: st
 
 
 def _format_differences_by_side(payment: Payment, disagreement: Disagreement, language: str) -> Iterator[str]:
-    """Yield, for each side that differs from our record, its name, the field and both values."""
+    """Yield, for each side that differs from our record: the name of the side, the differing field, and the values of
+    this field on that side and in our record."""
     for side in disagreement.sides:
         for field in side.differs:
             yield wording.translate(

@@ -11,8 +11,8 @@ _TEXT_KEY_BY_DIFFERENCE_KIND = {
 
 
 def format_page_difference(difference: PageDifference, language: str) -> str:
-    """Return a sentence about one difference between two versions of a page, with the differing words of both
-    versions."""
+    """Return a sentence about one difference between two versions of a page, with the words of each version that
+    differ."""
     if difference.kind in _TEXT_KEY_BY_DIFFERENCE_KIND:
         words = {
             "old": _replace_unprintable_characters(difference.old_text),

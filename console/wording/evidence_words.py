@@ -4,7 +4,8 @@ from console.wording.sentences import catalogue as wording
 
 
 def format_evidence_source(evidence_source: str, language: str) -> str:
-    """Return the text for the source of evidence: the provider and the call, such as for "paypay.probe"."""
+    """Return the text for the source of evidence. The source is the name of a provider and of a call, such as
+    "paypay.probe"."""
     if wording.has_sentence(f"evidence.source.{evidence_source}"):
         return wording.translate(f"evidence.source.{evidence_source}", language)
     provider, _, call = evidence_source.partition(".")

@@ -21,7 +21,7 @@ _MAX_PLAYBOOK_STEPS = 9
 
 def format_incident_title(incident: Incident, translate: Translate) -> str:
     """Return a short text about the contradiction that the rule of the incident's main alert (`Incident.main_alert`)
-    has detected; the rule's id if there is no text.
+    has detected. If the rule has no text, return the rule's id.
     """
     rule = incident.main_alert.rule_id
     key = wording.find_alert_rule_sentence_key(rule)
@@ -29,8 +29,8 @@ def format_incident_title(incident: Incident, translate: Translate) -> str:
 
 
 def format_affected_record_count(incident: Incident, translate: Translate) -> str:
-    """Return a text with the number of records that the incident affects; if there may be more than were counted, it
-    says "at least"."""
+    """Return a text with the number of records that the incident affects. If the counted number may be too low, the
+    text says "at least"."""
     count = incident.extent.record_count
     if not incident.extent.is_complete:
         return translate("incident.affected.at_least", n=count)
@@ -38,7 +38,8 @@ def format_affected_record_count(incident: Incident, translate: Translate) -> st
 
 
 def format_incident_extent(incident: Incident, translate: Translate) -> str:
-    """Return a text with the number of records that the incident affects, and with their sums, one per currency."""
+    """Return a text with the number of records that the incident affects, and with the sums of their amounts, one sum
+    per currency."""
     sums = format_incident_sums(incident) if incident.extent.record_count else ()
     return " · ".join((format_affected_record_count(incident, translate), *sums))
 
@@ -53,8 +54,8 @@ def format_incident_sums(incident: Incident) -> Sequence[str]:
 
 
 def list_playbook_step_keys(incident: Incident) -> Sequence[str]:
-    """Return the wording keys of the incident's playbook: the steps that people should follow, in their order. A kind
-    of record may have its own words, for example a notice, whose source can't be asked."""
+    """Return the wording keys of the incident's playbook: the steps that people should follow, in their order. The
+    steps for some kinds of record have their own words; for example, the program can't ask the source of a notice."""
     alert = incident.main_alert
     name = get_playbook(alert.rule_id)
     if wording.has_sentence(f"playbook.{name}_{alert.subject_kind}.1"):
@@ -64,7 +65,7 @@ def list_playbook_step_keys(incident: Incident) -> Sequence[str]:
 
 
 def format_incident_end_reason(incident: Incident, translate: Translate) -> str | None:
-    """Return the reason why the incident has ended: the text of the person who resolved it, or a sentence which
+    """Return the reason why the incident has ended: the text that the resolving person has typed, or a sentence which
     says that the facts match again. Return None while the incident is open."""
     if incident.resolution is not None:
         return incident.resolution.words
@@ -92,7 +93,7 @@ def format_incident_state(incident: Incident, translate: Translate) -> str:
 
 
 def format_incident_step(step: IncidentStep, translate: Translate) -> str:
-    """Return a sentence about one act of a person on the incident, such as taking or snoozing it."""
+    """Return a sentence about one action of a person on the incident, such as taking or snoozing the incident."""
     name = IncidentAction(step.action).value.replace(" ", "_")
     return translate(
         f"incident.step.{name}", who=step.person, owner=step.new_owner, until=step.until, note=step.words

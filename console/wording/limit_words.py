@@ -7,8 +7,8 @@ from console.wording.sentences import catalogue as wording
 
 
 def format_limit_name(name: str, language: str) -> str:
-    """Return the name that people read for a limit of refunds or a condition for a second approver; `name` is its
-    code."""
+    """Return the name on the screens for a limit of refunds or a condition for a second approver. `name` is the code
+    of the limit or condition."""
     if name.startswith(PROVIDER_CONDITION_PREFIX):
         provider = name.removeprefix(PROVIDER_CONDITION_PREFIX)
         provider_name = wording.translate(f"provider.{provider}", language)
@@ -17,8 +17,8 @@ def format_limit_name(name: str, language: str) -> str:
 
 
 def format_limit_value(name: str, value: int, currency: str, language: str) -> str:
-    """Return a limit's value with its unit. The limit's code `name` decides if the value is an amount of the
-    currency in minor units, seconds, days, or a number of refunds."""
+    """Return a limit's value with its unit. The limit's code `name` determines whether the value is an amount of the
+    currency in minor units, a number of seconds, a number of days, or a number of refunds."""
     match get_limit_unit(name):
         case LimitUnit.SECONDS:
             return wording.format_duration(timedelta(seconds=value), language)

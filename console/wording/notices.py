@@ -6,15 +6,16 @@ from console.wording.sentences import catalogue as wording
 
 
 def format_notice_amount(notice: UnmatchedNotice) -> str:
-    """Return the amount of a notice as text; "" if the notice has none."""
+    """Return the amount of a notice as text; "" if the notice contains no amount."""
     if notice.amount_minor is None or notice.currency is None:
         return ""
     return wording.format_amount(notice.amount_minor, notice.currency)
 
 
 def format_notice_type(notice_source: str, type: str, language: str) -> str:
-    """Return the words for the type of a notice, which is a word of its sender (`notice_source`), such as
-    `payment.succeeded`. A payment provider's code follows the words in brackets: `Paid (COMPLETED)`.
+    """Return the words for the type of a notice. The type is a code of its sender (`notice_source`), such as
+    `payment.succeeded`. If there is no sentence for this type itself, the code follows the words in brackets: `Paid
+    (COMPLETED)`.
     """
     if wording.has_sentence(f"notice.type.{type}"):
         return wording.translate(f"notice.type.{type}", language)
@@ -26,8 +27,8 @@ def format_notice_type(notice_source: str, type: str, language: str) -> str:
 
 
 def format_notice_candidate(candidate: NoticeCandidate, language: str) -> str:
-    """Return the text for a record that may belong to a notice, with the facts that both share, such as `Payment
-    ORD-1 ¥3,300: same number`."""
+    """Return the text for a record that may belong to a notice, with the facts that are equal in the record and the
+    notice, such as `Payment ORD-1 ¥3,300: same number`."""
     record = candidate.record
     if isinstance(record, Payment):
         title = wording.translate("case.title.payment", language, number=record.merchant_payment_id)

@@ -57,9 +57,10 @@ def format_provider_side(item: DifferenceItem, context: TextContext) -> str:
 def _format_state_and_amount_of_side(
     text: str | None, item: DifferenceItem, context: TextContext, *, is_ours: bool
 ) -> str:
-    """Return the state and amount on one side of a difference as text. `text` is the stored form, such as
-    "completed 12000 JPY". Our own state (`is_ours`) is translated, and so is a word that the provider's history is
-    known to use; any other word, and a stored text in another form, stay unchanged.
+    """Return the state and amount on one side of a difference as text. `text` is the stored form, such as "completed
+    12000 JPY". If `is_ours` is True, the state is ours and is translated. Of the provider's states, only words that
+    the provider's history is known to use are translated. Any other word, and a stored text in another form, stay
+    unchanged.
     """
     match = _STATE_AND_AMOUNT_OF_SIDE_PATTERN.fullmatch(text or "")
     if match is None:
@@ -99,16 +100,16 @@ def _format_side_amount(side: re.Match[str], item: DifferenceItem) -> str:
 
 
 def format_amount_difference(item: DifferenceItem) -> str:
-    """Return the provider's amount minus our amount as text; for a refund, our amount minus the provider's. Return
-    "" if the difference is 0."""
+    """Return the provider's amount minus our amount as text; for a refund, our amount minus the provider's amount.
+    Return "" if the difference is 0."""
     minor, currency = compute_amount_difference(item)
     return wording.format_amount(minor, currency) if minor else ""
 
 
 def compute_amount_difference(item: DifferenceItem) -> tuple[int, str]:
-    """Return the provider's amount minus our amount in minor units, and the currency. For a refund it is our amount
-    minus the provider's. A missing amount counts as 0. The difference is 0 if the program could not read the
-    provider's row."""
+    """Return the provider's amount minus our amount in minor units, and the currency. For a refund, the difference is
+    our amount minus the provider's amount. A missing amount counts as 0. The difference is 0 if the program could not
+    read the provider's row."""
     our_amount, their_amount = (
         _STATE_AND_AMOUNT_OF_SIDE_PATTERN.fullmatch(text or "")
         for text in (item.difference.ours, item.difference.theirs)
@@ -122,7 +123,8 @@ def compute_amount_difference(item: DifferenceItem) -> tuple[int, str]:
 
 
 def format_difference_cause(item: DifferenceItem, context: TextContext) -> str:
-    """Return a text about a difference: the reason why a person must look at it, or that no person must."""
+    """Return a text about a difference: the reason why a person must look at it, or the statement that no person must
+    look at it."""
     if item.difference.verdict is ReconciliationVerdict.REFUSED:
         return context.translate(f"reconcile.row.{get_unreadable_reason_code(item)}")
     if item.case is not None:
@@ -134,8 +136,9 @@ def format_difference_cause(item: DifferenceItem, context: TextContext) -> str:
 
 
 def _is_refund_side(side: re.Match[str]) -> bool:
-    """Return True if `side`, the match of one side's stored text, describes a refund: it contains the id of our
-    refund, or a time (which only the refunds of a provider have), or the word `refunded`."""
+    """Return True if the stored text of one side of a difference describes a refund. `side` is the regular-expression
+    match of this text. The text describes a refund if it contains the id of our refund, a time (only refunds of a
+    provider have a time), or the word `refunded`."""
     return bool(side["refund"] or side["at"]) or side["word"] == "refunded"
 
 

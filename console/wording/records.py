@@ -36,7 +36,7 @@ def get_record_kind(record: ShownRecord) -> str:
 
 def get_state_badge_key(record: ShownRecord) -> str:
     """Return the key, in the design tokens, of the badge that shows the state of a record, such as
-    `payment.completed`. The badge of a payment with refunds says "refunded" or "partly refunded", and that of a
+    `payment.completed`. The badge of a payment with refunds says "refunded" or "partly refunded". The badge of a
     credit check with missing parts says "incomplete".
     """
     return find_state_badge(record)
@@ -55,7 +55,8 @@ def get_work_badge_key(record: ShownRecord, now: datetime) -> str:
 
 
 def list_probed_changes(before: ShownRecord, after: ShownRecord, language: str) -> dict[str, tuple[str, str]]:
-    """Return the fields that a probe has changed, by their names: the texts before and after it."""
+    """Return the fields that a probe has changed: for each field name, the text of its value before and after the
+    probe."""
     old, new = _list_probed_values(before, language), _list_probed_values(after, language)
     return {name: (text, new[name]) for name, text in old.items() if text != new[name]}
 
@@ -77,8 +78,8 @@ def _list_probed_values(record: ShownRecord, language: str) -> dict[str, str]:
 
 
 def get_unanswered_side_key_suffix(payment: Payment) -> str:
-    """Return the last part of the wording key `record.side.…` for a payment whose state the provider hasn't
-    reported: `no_answer` if the payment's outcome is unknown, or if two people had to decide it, otherwise
+    """Return the last part of the wording key `record.side.…` for a payment whose state the provider hasn't reported.
+    It is `no_answer` if the payment's outcome is unknown, or if two people had to decide the outcome; otherwise it is
     `never_asked_short`."""
     is_without_answer = payment.certainty is Certainty.UNKNOWN or payment.error_code == RESOLVED_BY_PEOPLE_CAUSE
     return "no_answer" if is_without_answer else "never_asked_short"
@@ -117,8 +118,8 @@ def format_record_amount(record: ShownRecord) -> str:
 
 def format_sums_by_kind(sums_minor_by_kind: Mapping[str, Mapping[str, int]], translate: Callable[..., str]) -> str:
     """Return the sums of the amounts of several records as text: one part for each kind of record, with a word for
-    the kind and with the sum of each currency, negative for refunds. The argument has the sums in minor units, by
-    kind and currency; the result is "" without sums."""
+    the kind and the sum of each currency. Sums of refunds are negative. The argument contains the sums in minor
+    units, by kind and currency; if it is empty, the result is ""."""
     sums_texts = {
         kind: translate("list.separator").join(list_sum_texts(kind, sums_minor_by_kind[kind]))
         for kind in _RECORD_KINDS_WITH_AMOUNT
@@ -128,8 +129,8 @@ def format_sums_by_kind(sums_minor_by_kind: Mapping[str, Mapping[str, int]], tra
 
 
 def list_sum_texts(kind: str, sums_minor: Mapping[str, int]) -> list[str]:
-    """Return the sum of each currency as text, negative for refunds. `sums_minor` are the sums of records of this
-    kind, in minor units by currency."""
+    """Return the sum of each currency as text; the sums of refunds are negative. `sums_minor` are the sums of the
+    amounts of all records of this kind, in minor units by currency."""
     sign = -1 if kind == "refund" else 1
     return [wording.format_amount(sign * minor, currency) for currency, minor in sorted(sums_minor.items())]
 
@@ -148,13 +149,15 @@ def compute_signed_amount(record: ShownRecord) -> tuple[int | None, str | None]:
 
 
 def is_paid_amount_unknown(payment: Payment) -> bool:
-    """Return True while nobody knows if the payer has paid, so that no paid amount may be shown, not even 0."""
+    """Return True while it is unknown whether the payer has paid, so that the screens must not show a paid amount,
+    not even 0."""
     return payment.certainty is Certainty.UNKNOWN and not payment.captured_minor
 
 
 def has_amount_disagreement(record: ShownRecord, now: datetime) -> bool:
     """Return True if our payment, the provider and the order disagree, at the instant `now`, about the amount of a
-    payment. For an order, return True if they disagree about one of its payments; for other records, return False."""
+    payment. For an order, return True if they disagree about one of the order's payments. For a record of another
+    kind, return False."""
     if isinstance(record, Order):
         payments = record.relations.payments if record.relations is not None else ()
         return any(_has_payment_amount_difference(payment, record, payment.relations, now) for payment in payments)
@@ -167,15 +170,15 @@ def _has_payment_amount_difference(
     payment: Payment, order: Order | None, relations: PaymentRelations | None, now: datetime
 ) -> bool:
     """True if the amount of the provider or of the order contradicts our payment. `order` and `relations` are None if
-    they weren't read; then they contradict nothing.
+    they weren't read; a value of None contradicts nothing.
     """
     sides = compare_payment_sides(payment, order, relations.provider_meaning if relations is not None else None, now)
     return any("amount" in side.differs for side in sides)
 
 
 def format_amount_with_difference_mark(record: ShownRecord, context: TextContext) -> str:
-    """Return the amount of a record as text. A ≠ stands before the amount if our payment, the provider and the
-    order disagree about it."""
+    """Return the amount of a record as text. If our payment, the provider and the order disagree about the amount, a
+    ≠ precedes it."""
     text = format_record_amount(record)
     if has_amount_disagreement(record, context.now()):
         return context.translate("money.amount_differs", amount=text)
@@ -183,12 +186,13 @@ def format_amount_with_difference_mark(record: ShownRecord, context: TextContext
 
 
 def get_provider_name(name: str, context: TextContext) -> str:
-    """Return the name of a provider as people write it; its code `name` if there is no text."""
+    """Return the name of a provider in words; if there is no text for its code `name`, return the code."""
     return wording.get_provider_name(name, context.language)
 
 
 def get_record_provider_name(record: ShownRecord, context: TextContext) -> str:
-    """Return the name of the provider of a record; for a refund that of its payment, "" for an order."""
+    """Return the name of the provider of a record. For a refund, return the provider of its payment; for an order,
+    return ""."""
     match record:
         case CreditCheck():
             return context.translate("provider.alarmbox")
@@ -207,7 +211,8 @@ def mask_payer(text: str | None) -> str:
 
 
 def get_corporation_number(record: ShownRecord) -> str:
-    """Return the corporation number of a record; for a refund that of its payment. Return "" if it has none."""
+    """Return the corporation number of a record; for a refund, the corporation number of its payment. Return "" if
+    there is no number."""
     if isinstance(record, Refund):
         payment = record.relations.payment if record.relations is not None else None
         return get_corporation_number(payment) if payment is not None else ""
@@ -215,8 +220,8 @@ def get_corporation_number(record: ShownRecord) -> str:
 
 
 def get_record_company_name(record: ShownRecord, context: TextContext) -> str:
-    """Return the name of a record's company: as the provider gave it, otherwise the official name in the
-    corporation registry, with a mark. Return "" if neither is known."""
+    """Return the name of a record's company: the name that the provider gave, otherwise the official name in the
+    corporation registry, marked as a name from the registry. Return "" if neither name is known."""
     if isinstance(record, CreditCheck):
         return check_words.get_provider_or_registry_name(record, context)
     entry = record.registry_entry
@@ -224,8 +229,8 @@ def get_record_company_name(record: ShownRecord, context: TextContext) -> str:
 
 
 def format_company_or_title(record: ShownRecord, context: TextContext) -> str:
-    """Return the name of the record's company; if it is unknown, the corporation number; without a corporation
-    number, the title of the record."""
+    """Return the name of the record's company. If the name is unknown, return the corporation number; if the record
+    has no corporation number, return the title of the record."""
     number = get_corporation_number(record)
     return get_record_company_name(record, context) or (
         wording.format_corporation_number(number) if number else format_record_title(record, context)
@@ -233,28 +238,28 @@ def format_company_or_title(record: ShownRecord, context: TextContext) -> str:
 
 
 def format_record_problem(record: ShownRecord, context: TextContext) -> str:
-    """Return a text about the problem of a record for a list: the cause of its last failed call, otherwise the
-    reason why it needs work. Return "" if there is no problem."""
+    """Return a text about the problem of a record for a list: the cause of its last failed call, otherwise the reason
+    why the record needs work. Return "" if the record has no problem."""
     return wording.capitalize_first_letter(wording.format_cause(find_cause(record), context.translate))
 
 
 def get_creation_time(record: ShownRecord) -> datetime | None:
-    """Return the instant at which the record was created. For a credit check without this instant, return that of
-    its purchase; None if neither is stored."""
+    """Return the instant at which the record was created. For a credit check without this instant, return the instant
+    of its purchase. Return None if neither instant is stored."""
     if isinstance(record, CreditCheck):
         return record.created_at or record.purchased_at
     return record.created_at
 
 
 def format_refund_reason(refund: Refund, context: TextContext) -> str:
-    """Return the reason of the refund as text: the word for the reason's code, and the requester's own text if there
-    is one."""
+    """Return the reason of the refund as text: the word for the reason's code, and the requester's own text if the
+    requester has typed one."""
     return format_refund_reason_text(refund.reason_code, refund.reason, context)
 
 
 def format_refund_reason_text(code: RefundReason | None, own_text: str, context: TextContext) -> str:
     """Return the reason of a refund as text: the word for the reason's code `code`, and `own_text`, the requester's
-    own text ("" for none). Without a code, return `own_text`."""
+    own text ("" for no text). If there is no code, return `own_text`."""
     if code is None:
         return own_text
     word = context.translate(f"refund_reason.{code}")

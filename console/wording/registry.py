@@ -23,8 +23,8 @@ def get_official_name(corporation: Corporation, translate: Translate) -> str:
 
 
 def format_marked_name(corporation: Corporation, translate: Translate) -> str:
-    """Return the official name with the mark of the corporation registry, for a record without a name of its own. If
-    the publisher has the name only as an image, the text says so."""
+    """Return the official name of a corporation, marked as a name from the corporation registry, for a record that
+    contains no company name. If the publisher has the name only as an image, the text says so."""
     if not corporation.name:
         return translate("corporation.name_is_image")
     return translate("corporation.marked_name", name=corporation.name)
@@ -57,8 +57,8 @@ def format_corporation_closure_heading(facts: CorporationFacts, translate: Trans
 
 
 def format_own_records_note(match: RegistryMatch, translate: Translate) -> str:
-    """Return a text which says that this database has records of the corporation, or that it has open records of it;
-    "" if it has none.
+    """Return a text which says that this database has records of the corporation, or that it has open records of the
+    corporation. Return "" if it has no records of it.
     """
     if not match.has_records:
         return ""
@@ -66,8 +66,8 @@ def format_own_records_note(match: RegistryMatch, translate: Translate) -> str:
 
 
 def format_purchase_warning(facts: CorporationFacts | None, translate: Translate) -> str:
-    """Return the warning that a person reads before buying a credit check: the corporation is closed, or was
-    merged into another one. Return "" if there is no reason for a warning."""
+    """Return the warning that a person reads before buying a credit check: the corporation is closed, or it was
+    merged into another corporation. Return "" if there is no reason for a warning."""
     if facts is None or facts.corporation is None or facts.corporation.closure is None:
         return ""
     closure, successor = facts.corporation.closure, facts.offered_successor
@@ -90,9 +90,9 @@ def format_registry_source(registry_date: date, translate: Translate) -> str:
 def list_registry_notices(
     facts: CorporationFacts, our_names: Iterable[str | None], translate: Translate
 ) -> tuple[str, ...]:
-    """Return what a person must notice about a record's corporation: it is closed, its successors, an official name
-    that differs from `our_names` (the names on our record), or that the registry doesn't have its number. Empty for
-    an open corporation of the same name."""
+    """Return the notices that a person must read about a record's corporation: the corporation is closed; its
+    successors; its official name differs from `our_names` (the names on our record); or the registry doesn't contain
+    its number. Return no notices for an open corporation of the same name."""
     corporation = facts.corporation
     if corporation is None:
         return (translate("corporation.unknown_number", day=facts.registry_date.isoformat()),)
@@ -111,7 +111,7 @@ def list_registry_notices(
 def list_notices_of_entry(
     entry: RegistryEntry, our_names: Iterable[str | None], translate: Translate
 ) -> tuple[str, ...]:
-    """Return what `list_registry_notices` returns for a corporation whose successors were not read."""
+    """Return the notices of `list_registry_notices` for a corporation whose successors were not read."""
     facts = CorporationFacts(entry.corporation.number, entry.registry_date, entry.corporation)
     return list_registry_notices(facts, our_names, translate)
 

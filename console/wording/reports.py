@@ -1,5 +1,5 @@
-"""Texts of the reports, for the window, screen readers and the terminal. A "note" names the records that a report has
-counted, a "summary" has the sums, "lines" are the whole report."""
+"""Texts of the reports, for the window, screen readers and the terminal. A text called "note" names the records that
+a report has counted, a "summary" has the sums, and "lines" are the whole report."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date, timedelta
@@ -16,12 +16,13 @@ from console.wording.sentences.formats import NO_VALUE, format_amount, format_co
 
 
 def format_percent(percent: float | None) -> str:
-    """Return a percentage as text such as `98 %`; – for None. It is rounded down, so that only 100 gives `100 %`."""
+    """Return a percentage as text such as `98 %`, rounded down, so that only the value 100 gives `100 %`. Return –
+    for None."""
     return NO_VALUE if percent is None else f"{int(percent)} %"
 
 
 def list_outages_on_day(day: date, outages: Sequence[Outage]) -> tuple[Outage, ...]:
-    """Return the outages of a provider that lie at least partly within a Japanese day."""
+    """Return the outages of a provider that overlap a Japanese day, at least in part."""
     start, end = get_start_of_day(day), get_end_of_day(day)
     return tuple(
         outage for outage in outages if outage.since < end and (outage.until is None or outage.until > start)
@@ -29,7 +30,8 @@ def list_outages_on_day(day: date, outages: Sequence[Outage]) -> tuple[Outage, .
 
 
 def format_outage(outage: Outage, language: str) -> str:
-    """Return a text with the beginning and the end of a provider's outage; without an end while the outage lasts."""
+    """Return a text with the beginning and the end of a provider's outage. While the outage lasts, the text has no
+    end."""
     since = format_instant(outage.since, "short")
     if outage.until is None:
         return translate("reports.success.outage_open", language, since=since)
@@ -39,7 +41,7 @@ def format_outage(outage: Outage, language: str) -> str:
 
 def format_provider_success_note(report: ProviderSuccess, language: str) -> str:
     """Return sentences about the payments that the report has counted, and about the providers of which some payments
-    are missing because the report reads only a limited number.
+    are missing because the report reads only a limited number of payments.
     """
     sentences = [translate("reports.success.note", language)]
     sentences += [
@@ -95,8 +97,8 @@ def get_queue_name(queue: str, language: str) -> str:
 
 
 def format_queue_total(queue: QueueAges, language: str) -> str:
-    """Return a text with the number of records in a queue, with `+` if there are more than were counted, and with
-    the number of records whose age is unknown."""
+    """Return a text with the number of records in a queue, and with the number of records whose age is unknown. A `+`
+    follows the first number if the queue has more records than were counted."""
     count_text = format_count(queue.total, is_capped=not queue.is_complete)
     key = "reports.queue_ages.undated" if queue.undated else "reports.queue_ages.total"
     return translate(key, language, n=count_text, undated=queue.undated)
@@ -117,8 +119,9 @@ def format_queue_age_lines(report: QueueAgeReport, language: str) -> Iterator[st
 
 
 def format_refund_funnel_note(report: RefundFunnelReport, language: str) -> str:
-    """Return the sentence that says which refunds the report has counted: those requested since the first day of its
-    period or, if the report isn't complete, only the newest of these."""
+    """Return the sentence that says which refunds the report has counted: the refunds that were requested since the
+    first day of its period. If the report isn't complete, it has counted only the newest of these refunds, and the
+    sentence says so."""
     key = "reports.refund_funnel.note" if report.is_complete else "reports.refund_funnel.capped"
     return translate(key, language, since=report.period.first)
 
@@ -131,8 +134,8 @@ def format_count_and_sum(value: CountAndSum, currency: str, language: str) -> st
 
 
 def format_refund_funnel_lines(report: RefundFunnelReport, language: str) -> Iterator[str]:
-    """Yield one line per currency and step of a refund, then one per currency and other ending of refunds (rejected,
-    withdrawn, expired, failed).
+    """Yield one line per currency and step of a refund. Then yield one line per currency and further ending of
+    refunds (rejected, withdrawn, expired, failed).
     """
     for funnel in report.funnels:
         for name in (*FUNNEL_STEPS, *OTHER_REFUND_ENDINGS, "unknown"):
@@ -145,7 +148,7 @@ def format_refund_funnel_lines(report: RefundFunnelReport, language: str) -> Ite
 
 def format_settlement_note(report: SettlementReport, language: str) -> str:
     """Return sentences about the amounts that the report has added up, and about the providers of which some payments
-    are missing because the report reads only a limited number.
+    are missing because the report reads only a limited number of payments.
     """
     sentences = [translate("reports.settlement.note", language)]
     sentences += [
@@ -188,9 +191,9 @@ def _format_settlement_sums(key: str, paid_minor: int, refunded_minor: int, curr
 
 
 def format_time_to_truth_note(report: TimeToTruthReport, language: str) -> str:
-    """Return one sentence with the day from which the report counts the calls that had an unknown outcome. A further
-    sentence follows for each kind of record of which only the newest calls are counted, because the report reads a
-    limited number.
+    """Return one sentence with the day from which the report counts the calls that had an unknown outcome. If the
+    report has counted only the newest calls of a kind of record, because it reads a limited number, a further
+    sentence about this kind follows.
     """
     sentences = [translate("reports.time_to_truth.note", language, since=report.period.first)]
     sentences += [
@@ -202,7 +205,7 @@ def format_time_to_truth_note(report: TimeToTruthReport, language: str) -> str:
 
 
 def get_record_kind_name(kind: str, language: str) -> str:
-    """Return the name of a kind of record as people write it; `kind` is its code, such as `credit-check`."""
+    """Return the name of a kind of record in words; `kind` is the code of the kind, such as `credit-check`."""
     return translate(f"kind.{kind}", language)
 
 
@@ -212,8 +215,8 @@ def format_report_duration(duration: timedelta | None, language: str) -> str:
 
 
 def format_time_to_truth_summary(kind: TimeToTruth, language: str) -> str:
-    """Return a text about one kind of record, with three numbers of its unknown outcomes: those that are known by
-    now, those of them that took longer than planned, and those that are still unknown.
+    """Return a text about one kind of record, with three numbers of its unknown outcomes: the outcomes that are known
+    by now, those of the known outcomes that took longer than planned, and the outcomes that are still unknown.
     """
     key = "reports.time_to_truth.summary_open" if kind.open else "reports.time_to_truth.summary"
     facts = {"settled": kind.settled, "late": kind.late, "open": kind.open, "oldest": kind.oldest_open}

@@ -21,8 +21,8 @@ def get_step_state_character(step: SagaStep) -> str:
 
 
 def get_saga_title(language: str) -> str:
-    """Return the title of a saga. All sagas have the same title: it names no order or payment, because it is shown on
-    the page of the order or payment.
+    """Return the title of a saga. All sagas have the same title, which names no order or payment, because it is shown
+    on the page of the saga's order or payment.
     """
     return wording.translate("saga.title", language)
 
@@ -35,8 +35,8 @@ def format_saga_state(saga_progress: SagaProgress, language: str) -> str:
 
 
 def format_saga_time(saga_progress: SagaProgress, language: str) -> str:
-    """Return a text with the time at which the saga ended; for a saga that hasn't ended, the time at which it
-    began."""
+    """Return a text with the time at which the saga ended. If the saga hasn't ended, the text has the time at which
+    it began."""
     record = saga_progress.record
     key, at = ("saga.ended", record.ended_at) if record.ended_at else ("saga.begun", record.begun_at)
     return wording.translate(key, language, at=wording.format_instant(at, "short"))
@@ -53,8 +53,8 @@ def get_step_state_word(step: SagaStep, language: str) -> str:
 
 
 def format_step_detail(step: SagaStep, language: str) -> str:
-    """Return a text with the time at which a saga's step was done; for a waiting step, the reason and the time of
-    the next attempt."""
+    """Return a text with the time at which a saga's step was done. For a waiting step, the text has the reason and
+    the time of the next attempt."""
     at = wording.format_instant(step.at, "short") if step.at else ""
     if step.state is StepState.WAITING and at:
         at = wording.translate("saga.again", language, at=at)
@@ -62,8 +62,8 @@ def format_step_detail(step: SagaStep, language: str) -> str:
 
 
 def format_saga_reason(code: str | None, language: str) -> str:
-    """Return the text for the code of the reason why a saga's step waits or the saga has ended; "" for None. If the
-    texts of sagas don't have the code, the text of a refusal or a cause with this code is used, otherwise a general
+    """Return the text for the code of the reason why a saga's step waits or the saga has ended; "" for None. If there
+    is no text for sagas with this code, return the text of a refusal or a cause with this code, otherwise a general
     text.
     """
     if code is None:

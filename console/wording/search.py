@@ -13,7 +13,8 @@ def format_search_problem(problem: SearchProblem, translate: Callable[..., str])
 
 
 def format_missing_records_note(group: FoundRecords, translate: Callable[..., str]) -> str:
-    """Return sentences which say that a list of found records doesn't contain all matches; "" if it contains all."""
+    """Return sentences which say that a list of found records doesn't contain all matches; "" if the list contains
+    all matches."""
     notes = []
     if group.has_more:
         notes.append(translate("search.more", n=len(group.records)))

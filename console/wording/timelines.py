@@ -35,8 +35,8 @@ def format_timeline(timeline: TimelinePage, language: str) -> str:
 
 
 def format_header_lines(timeline: TimelinePage, language: str) -> Iterator[str]:
-    """Yield the lines above the events of a record's timeline: the record's name, its states, its official name if
-    known, and an empty line."""
+    """Yield the lines above the events of a record's timeline: the record's name, its states, the official name of
+    its corporation if known, and an empty line."""
     facts = wording.convert_amount_facts(timeline.facts)
     kind = wording.translate(f"kind.{timeline.kind}", language)
     # People know an order and a payment by their numbers, other records by their ids.
@@ -71,8 +71,8 @@ def format_event_line(event: TimelineEvent, timeline: TimelinePage, language: st
 
 
 def format_event_sentence_with_record(event: TimelineEvent, timeline: TimelinePage, language: str) -> str:
-    """Return a sentence about an event of a timeline. If the event belongs to another record than the timeline,
-    the sentence also names that record. References of payers are masked."""
+    """Return a sentence about an event of a timeline. If the event belongs to a record other than the record of the
+    timeline, the sentence also names the event's record. References of payers are masked."""
     text = format_event_sentence(event, language)
     if (event.kind, event.id) != (timeline.kind, timeline.id):
         text = wording.translate("story.of", language, name=_get_record_name(event, timeline, language), told=text)
@@ -80,8 +80,8 @@ def format_event_sentence_with_record(event: TimelineEvent, timeline: TimelinePa
 
 
 def _get_record_name(event: TimelineEvent, timeline: TimelinePage, language: str) -> str:
-    """Return the kind of the event's record with the number by which people know the record; the kind alone if the
-    number is unknown."""
+    """Return the kind of the event's record, followed by the number by which people know the record; the kind alone
+    if the number is unknown."""
     kind = wording.translate(f"kind.{event.kind}", language)
     number = timeline.names.get((event.kind, event.id))
     return f"{kind} {number}" if number else kind

@@ -26,8 +26,8 @@ def format_training_situation(incident: TrainingIncident, language: str) -> str:
 
 
 def format_training_verdict(incident: TrainingIncident, language: str) -> str:
-    """Return a sentence about the verdict of the last check of an invented incident: the reason why the incident is
-    still open, is solved correctly or is solved wrongly. Return "" before the first check.
+    """Return a sentence about the verdict of the last check of an invented incident. It gives the reason why the
+    incident is still open, solved correctly or solved wrongly. Return "" before the first check.
     """
     if incident.verdict is None:
         return ""

@@ -1,9 +1,9 @@
-"""Decides from which addresses the receiver rejects connections, because it has refused too many of their requests.
-Rejecting a connection takes a tenth of the CPU time of refusing a request.
+"""Decides from which addresses the receiver rejects connections, because it has refused too many requests from these
+addresses. Rejecting a connection takes a tenth of the CPU time of refusing a request.
 
 Each address (for IPv6: each /64 network) has a bucket of tokens: each refusal uses one token, and used tokens come
-back with time. Connections from an address without a token are rejected. An address that sent a genuine notice
-recently is always accepted, because many senders may share an address.
+back with time. The receiver rejects connections from an address without a token. An address from which a genuine
+notice came recently is always accepted, because many senders may share an address.
 """
 
 from collections import OrderedDict
@@ -21,7 +21,7 @@ ValueT = TypeVar("ValueT")
 
 
 class RefusalTokenBuckets:
-    """The token buckets of all sender addresses (see the module's docstring). Not thread-safe."""
+    """The token buckets of all sender addresses (see the module's docstring). This class is not thread-safe."""
 
     def __init__(self, read_monotonic_seconds: Callable[[], float]) -> None:
         """`read_monotonic_seconds` returns the present monotonic time in seconds, like `time.monotonic`."""
@@ -46,15 +46,15 @@ class RefusalTokenBuckets:
         )
 
     def _count_used_tokens(self, address: str) -> float:
-        """Return the number of used tokens of this address: those that were used at its last refusal, less those
-        that have come back since then (REFILLED_TOKENS_PER_SECOND)."""
+        """Return the number of used tokens of this address: the tokens that were used at its last refusal, less the
+        tokens that have come back since then (REFILLED_TOKENS_PER_SECOND)."""
         token_count, counted_at = self._used_tokens.get(address, (0.0, 0.0))
         return max(0.0, token_count - (self._clock() - counted_at) * REFILLED_TOKENS_PER_SECOND)
 
 
 def _store_value_of_address(values_by_address: OrderedDict[str, ValueT], address: str, value: ValueT) -> None:
-    """Store the value of the address in `values_by_address` as its newest entry. If it then has more than
-    MAX_REMEMBERED_ADDRESSES entries, remove the oldest one."""
+    """Store the value of the address in `values_by_address` as its newest entry. If `values_by_address` then has more
+    than MAX_REMEMBERED_ADDRESSES entries, remove its oldest entry."""
     values_by_address[address] = value
     values_by_address.move_to_end(address)
     if len(values_by_address) > MAX_REMEMBERED_ADDRESSES:

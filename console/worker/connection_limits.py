@@ -41,34 +41,36 @@ ResultT = TypeVar("ResultT")
 
 
 class RequestRefused(Exception):
-    """Raised if the receiver refuses a request. The sender of a refused request always gets the same answer, so
-    the exception's text is only for tests."""
+    """Raised if the receiver refuses a request. The receiver sends the same answer for every refused request, so only
+    tests read the text of this exception."""
 
 
 class NoCapacity(Exception):
-    """Raised if a thread pool or the list of `/live` listeners is full. The receiver then tells the sender of a
-    notice or the listener to try again later; other work is skipped."""
+    """Raised if a thread pool or the list of `/live` listeners is full. If the request was a notice or came from a
+    listener, the receiver then tells the sender or listener to try again later. Other work is skipped."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ReceiverOptions:
     """Address and limits of the receiver. A name with `seconds` is a time in seconds, a name with `bytes` a size.
 
-    `port` 0: the operating system chooses a free port. `trusted_proxies` are IP addresses whose header
-    X-Forwarded-For the receiver uses. `certificate_file` and `key_file` are PEM files, for TLS without a proxy.
+    If `port` is 0, the operating system chooses a free port. `trusted_proxies` are IP addresses of proxies whose
+    header X-Forwarded-For the receiver uses. `certificate_file` and `key_file` are PEM files, for TLS without a
+    proxy.
 
-    Each pool (`ServiceCallThreads`) that stores a sender's notices or asks its provider runs `threads_per_pool` calls
-    at the same time, and `queue_length` more calls wait. The other pools have fixed numbers of threads.
+    Some pools (`ServiceCallThreads`) store a sender's notices or ask its provider. Each of these pools runs
+    `threads_per_pool` calls at the same time, and `queue_length` more calls wait. The other pools have fixed numbers
+    of threads.
 
-    `max_connections` is the largest number of open connections, `max_connections_per_address` the largest number
-    from one address. The head and the body of a request may have `max_head_bytes` and `max_body_bytes`, and must
-    arrive within `head_timeout_seconds` and `body_timeout_seconds`. An idle connection is closed after
+    `max_connections` is the largest number of open connections, `max_connections_per_address` the largest number from
+    one address. The head and the body of a request may have `max_head_bytes` and `max_body_bytes`, and must arrive
+    within `head_timeout_seconds` and `body_timeout_seconds`. The receiver closes an idle connection after
     `idle_timeout_seconds`. After `max_connection_seconds` or `max_requests_per_connection` requests, a connection
     gets its last answer. When the worker stops, running requests may take `drain_timeout_seconds`.
 
-    The figures of the metrics are read from the database at most once in `metrics_interval_seconds`. At most
-    `max_live_clients` listeners of `/live` are connected; each is disconnected if more than `max_live_queue_length`
-    messages wait for it. The changes for listeners are read every `live_interval_seconds`.
+    The receiver reads the figures of the metrics from the database at most once in `metrics_interval_seconds`. At
+    most `max_live_clients` listeners of `/live` are connected; the receiver disconnects a listener if more than
+    `max_live_queue_length` messages wait for it. It reads the changes for listeners every `live_interval_seconds`.
     """
 
     bind_address: str = "127.0.0.1"
@@ -132,9 +134,9 @@ class SenderAddressFinder:
         )
 
     def find_sender_address(self, peer: str | None, forwarded_values: Sequence[str]) -> str | None:
-        """Return the IP address of the sender: that of the TCP peer or, if the peer is a trusted proxy, the last
-        address in X-Forwarded-For (`forwarded_values` are the values of this header). Return None if that text is
-        not an IP address.
+        """Return the IP address of the sender. This is the address of the TCP peer or, if the peer is a trusted
+        proxy, the last address in X-Forwarded-For (`forwarded_values` are the values of this header). Return None if
+        the text of this address is not an IP address.
         """
         joined_values = ",".join(forwarded_values)
         claimed_address = joined_values.rpartition(",")[2] if joined_values and self.is_trusted_proxy(peer) else peer
@@ -143,14 +145,15 @@ class SenderAddressFinder:
 
 
 class OpenConnections:
-    """The open connections of the receiver; each has a slot. Connections from a trusted proxy have no limit per
-    address, because they come from many senders.
+    """The open connections of the receiver; each connection has a slot. Connections from a trusted proxy have no
+    limit per address, because they come from many senders.
 
     If no slot is free, the receiver closes the connection that has waited longest for a complete request, and the new
-    connection gets its slot. If the limit of one address is reached, the closed connection is one of the same
-    address; if the total limit is reached, it is one of the address with the most connections. So idle connections
-    can't prevent a sender of another address from connecting. An address whose requests are refused too often gets no
-    slot for some time.
+    connection gets its slot. If the limit of one address is reached, the receiver closes a connection of the same
+    address; if the total limit is reached, it closes a connection of the address with the most connections. So idle
+    connections can't prevent a sender of another address from connecting.
+
+    An address whose requests are refused too often gets no slot for some time.
     """
 
     def __init__(
@@ -171,9 +174,9 @@ class OpenConnections:
         self.connection_count = self.rejected_count = 0
 
     def open_slot(self, peer: str | None, abort_connection: Callable[[], None]) -> "ConnectionSlot | None":
-        """Return a slot for a new connection from the address `peer`; None if the connection must be rejected.
-        `abort_connection` must close this connection; it is called at most once, when the connection loses its
-        slot.
+        """Return a slot for a new connection from the address `peer`; None if the receiver must reject the
+        connection. `abort_connection` is a function that closes this connection. It is called at most once, when the
+        connection loses its slot.
         """
         address, is_direct = _make_address_key(peer), not self._sender_addresses.is_trusted_proxy(peer)
         if is_direct and self.refusal_buckets.is_blocked(address):
@@ -192,8 +195,8 @@ class OpenConnections:
         return slot
 
     def _release_waiting_slot(self, address: str) -> bool:
-        """Release the slot of the connection from `address` that has waited longest for its sender, and abort this
-        connection. Return False if no connection from this address is waiting."""
+        """Of the connections from `address` that wait for their senders, find the one that has waited longest.
+        Release its slot, and abort the connection. Return False if no connection from this address is waiting."""
         slot = next(iter(self._waiting_slots.get(address, ())), None)
         if slot is not None:
             slot.release()
@@ -201,9 +204,9 @@ class OpenConnections:
         return slot is not None
 
     def mark_waiting(self, slot: "ConnectionSlot", *, is_waiting: bool) -> None:
-        """Mark the connection of this slot as one that waits for its sender, or with `is_waiting` False as one that
-        doesn't. A waiting connection may lose its slot to a new connection; the one that has waited longest loses it
-        first. Marking a waiting slot again doesn't change its place in this sequence.
+        """If `is_waiting` is True, mark the connection of this slot as waiting for its sender; otherwise remove this
+        mark. A waiting connection may lose its slot to a new connection; the connection that has waited longest loses
+        its slot first. Marking a waiting connection again doesn't change its place in this sequence.
         """
         if is_waiting:
             self._waiting_slots.setdefault(slot.address, {}).setdefault(slot)
@@ -242,20 +245,20 @@ class ConnectionSlot:
         self._is_held = True
 
     def mark_waiting(self, is_waiting: bool) -> None:
-        """Mark the connection as one that waits for its sender, or with `is_waiting` False as one that doesn't. A
+        """If `is_waiting` is True, mark the connection as waiting for its sender; otherwise remove this mark. A
         waiting connection may lose its slot to a new connection.
         """
         if self._is_held:
             self._open_connections.mark_waiting(self, is_waiting=is_waiting)
 
     def count_request(self, *, is_genuine: bool) -> None:
-        """Count a request of this connection for the sender's address: as genuine (a verified notice or listener)
-        or as refused."""
+        """Count a request of this connection for the sender's address: as a genuine request (from a listener or with
+        a verified notice), or as a refused request."""
         refusal_buckets = self._open_connections.refusal_buckets
         (refusal_buckets.mark_genuine_sender if is_genuine else refusal_buckets.count_refusal)(self.address)
 
     def release(self) -> None:
-        """Give the slot back, so that another connection can get one; repeated calls have no effect."""
+        """Release the slot, so that another connection can get it. A repeated call has no effect."""
         if self._is_held:
             self._open_connections.mark_waiting(self, is_waiting=False)
             self._is_held = False
@@ -266,7 +269,7 @@ class ServiceCallThreads:
     """A thread pool for service calls that block. `thread_count` calls run at the same time, `queue_length` calls
     wait, and further calls are refused.
 
-    Must be used on the thread of the event loop. Calls in other pools aren't delayed if this pool is full.
+    The pool must be used on the thread of the event loop. If this pool is full, calls in other pools aren't delayed.
     """
 
     def __init__(self, pool_name: str, thread_count: int, queue_length: int) -> None:
@@ -275,8 +278,8 @@ class ServiceCallThreads:
         self.unfinished_calls = 0
 
     async def run(self, service_call: Callable[[], ResultT]) -> ResultT:
-        """Run `service_call` in a thread of the pool, and return its result or raise its exception. Raises
-        NoCapacity if the pool is full. If the caller is cancelled, the call continues."""
+        """Run `service_call` in a thread of the pool, and return its result or raise its exception. Raises NoCapacity
+        if the pool is full. If the task that called `run` is cancelled, the service call continues."""
         if self.unfinished_calls >= self._capacity:
             raise NoCapacity
         self.unfinished_calls += 1
@@ -296,9 +299,10 @@ class ServiceCallThreads:
 
 
 def require_unambiguous_request(request: "Request", largest_bytes: int) -> None:
-    """Raise RequestRefused if this program and a proxy could read the request in different ways: if one of
-    _UNREPEATABLE_HEADER_NAMES is repeated, if it has both Content-Length and Transfer-Encoding, or if its body is
-    compressed (Content-Encoding). Also raise it for a Content-Length that is no number or above `largest_bytes`.
+    """Raise RequestRefused if this program and a proxy could read the request in different ways. This is possible if
+    one of _UNREPEATABLE_HEADER_NAMES is repeated, if the request has both Content-Length and Transfer-Encoding, or if
+    its body is compressed (Content-Encoding). Also raise RequestRefused if the Content-Length is no number or above
+    `largest_bytes`.
     """
     header_names = [name for name, _ in request.headers.raw]
     headers = dict(request.headers.raw)
@@ -316,7 +320,8 @@ def require_unambiguous_request(request: "Request", largest_bytes: int) -> None:
 async def read_body(request: "Request", largest_bytes: int, timeout_seconds: float) -> bytes:
     """Return the whole body of the request.
 
-    Raises RequestRefused if it has more than `largest_bytes` or does not arrive within `timeout_seconds`.
+    Raises RequestRefused if the body has more than `largest_bytes` bytes, or does not arrive within
+    `timeout_seconds`.
     """
     from starlette.requests import ClientDisconnect
 

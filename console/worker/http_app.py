@@ -185,8 +185,8 @@ class Receiver:
         return result.done or _ERROR_RESULT
 
     async def _probe_payment(self, notice_source: str, notice: CheckedNotice) -> None:
-        """Ask the provider about the payment of a notice, after the notice was answered. If the thread pool is
-        full, nothing is asked now; a due task does it later."""
+        """Ask the provider about the payment of a notice, after the receiver has answered the notice. If the thread
+        pool is full, this method does nothing; a due task asks the provider later."""
         if notice.must_ask_provider:
             with suppress(NoCapacity):
                 await self._probe_threads[notice_source].run(notice.ask_provider)

@@ -55,9 +55,9 @@ class BlockingSessionsThread:
         self._session_ender.close()
 
     def _end_blocking_sessions(self) -> tuple[int, str | None]:
-        """Run one pass of `BlockingSessionEnder.end_blocking_sessions`. Return the number of ended sessions, and
-        not_allowed if the database account lacks a right, internal_error if the pass raised an unexpected exception,
-        otherwise None (also after another ConsoleError).
+        """Run one pass of `BlockingSessionEnder.end_blocking_sessions`. Return the number of ended database sessions
+        and an error code. The code is not_allowed if the database account lacks a right, and internal_error if the
+        pass raised an unexpected exception. Otherwise it is None, also after any other ConsoleError.
         """
         try:
             return self._session_ender.end_blocking_sessions(), None

@@ -127,8 +127,9 @@ class DeskRequestThreads:
                 self._locked_signals.put_nowait(None)
 
     def _take_locked_requests_until_stopped(self) -> None:
-        """Take the requests that other threads have found locked, until `stop_event` is set. Only this thread waits
-        for people's locks, so that the others go on with other requests."""
+        """Take the desk requests that other threads of this worker have found locked, until `stop_event` is set. Only
+        this thread waits for the locks that people's database sessions hold, so that the other threads continue with
+        other requests."""
         while not self._stop_event.is_set():
             self._locked_signals.get()
             try:
@@ -158,9 +159,9 @@ class DeskRequestThreads:
 
 
 def compute_request_poll_pause_seconds(idle_seconds: float, renewal_seconds: float, *, is_standby: bool) -> float:
-    """Return the pause in seconds before the next poll for desk requests. `idle_seconds` is the time since a
-    request was last open, 0 while one is open and after a failed poll. While it is not 0, a standby worker polls
-    only as often as it renews its lease (every `renewal_seconds`), because another worker polls.
+    """Return the pause in seconds before the next poll for desk requests. `idle_seconds` is the time since a request
+    was last open: 0 while a request is open, and after a failed poll. If `idle_seconds` is above 0, a standby worker
+    polls only as often as it renews its lease (every `renewal_seconds`), because another worker polls.
     """
     if not idle_seconds:
         return REQUEST_POLL_PAUSE_SECONDS

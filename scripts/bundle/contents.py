@@ -42,7 +42,9 @@ EXTRAS_FILES = re.compile(r"grpc|google|aiohttp|gcsfs|fsspec|confluent|librdkafk
 
 
 def is_kept(path: str) -> bool:
-    """False for a plugin or a translation of Qt that the window doesn't use."""
+    """True if the application keeps the file at `path`. False for the library of the system's print service, and for
+    a plugin or a translation of Qt that the window doesn't use.
+    """
     place = PurePosixPath(path.replace("\\", "/"))
     if place.name.startswith("libcups."):
         return False  # the print service and its library belong to the system
@@ -57,8 +59,9 @@ def is_kept(path: str) -> bool:
 
 
 def is_library(entry: Entry) -> bool:
-    """True for a shared library that is loaded only by other files of the folder; it is left out if none of the kept
-    files needs it. False for an extension module, and for Python's own library, which the program loads itself.
+    """True for a shared library that only other files of the folder load. The application leaves such a library out
+    if none of its files needs it. False for an extension module, and for Python's own library, which the program
+    itself loads.
     """
     path, _, kind = entry
     place = PurePosixPath(path.replace("\\", "/"))
@@ -69,7 +72,9 @@ def is_library(entry: Entry) -> bool:
 
 
 def choose_entries(entries: Sequence[Entry], needed_by: Callable[[str], Iterable[str]]) -> list[Entry]:
-    """Return the entries that stay. `needed_by` returns the names of the libraries that a file loads."""
+    """Return the PyInstaller entries (files) that the application keeps. A shared library stays only if another kept
+    file loads it. `needed_by` returns the names of the libraries that a file loads.
+    """
     kept = [entry for entry in entries if is_kept(entry[0])]
     libraries = {PurePosixPath(entry[0]).name: entry for entry in kept if is_library(entry)}
     waiting = [entry[1] for entry in kept if entry[2] in ("BINARY", "EXTENSION") and not is_library(entry)]
@@ -97,7 +102,9 @@ def choose_data(entries: Sequence[Entry], kept: Sequence[Entry]) -> list[Entry]:
 
 
 def list_forbidden_paths(folder: Path, extras: Sequence[str] = ()) -> list[str]:
-    """Return the paths in a built application that match FORBIDDEN. Paths of licence texts aren't checked."""
+    """Return the paths in a built application that match FORBIDDEN_PATH_PATTERN. Paths of licence texts aren't
+    checked. If the application has extras, paths that match EXTRAS_FILES are allowed.
+    """
     paths = (one.relative_to(folder).as_posix() for one in folder.rglob("*"))
     found = [path for path in paths if not path.startswith("THIRD_PARTY") and FORBIDDEN_PATH_PATTERN.search(path)]
     return [path for path in found if not (extras and EXTRAS_FILES.search(path))]

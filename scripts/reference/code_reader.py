@@ -86,7 +86,9 @@ class Reader:
         raise Unreadable(f"call of {function!r}")
 
     def _read_passed_through(self, hints: Mapping[str, Any], args: list[Shape], wanted: typing.TypeVar) -> Shape:
-        """Return what a generic function returns: the value of an argument, or what a function in it returns."""
+        """Return the shape of a generic function's result: that of the argument with the type `wanted`, or that of
+        the result of a function that is passed as an argument.
+        """
         for hint, shape in zip(hints.values(), args, strict=False):
             if hint is wanted:
                 return shape
@@ -263,7 +265,9 @@ class Frame:
     # -- conditions
 
     def decide_condition(self, node: ast.expr) -> bool | None:
-        """Return True or False if the condition always has this value; None if it can have both."""
+        """Return True or False if the source shows that the condition always has this value; None if the condition
+        can be true or false.
+        """
         match node:
             case ast.UnaryOp(op=ast.Not(), operand=operand):
                 inner = self.decide_condition(operand)
@@ -337,7 +341,9 @@ class Frame:
         return merge_objects(parts)
 
     def _make_pair_object(self, key: Shape, value: Shape) -> Obj:
-        """Return the object with one field; if the key can be one of several, each of them is optional."""
+        """Return the shape of an object with one field. If the key can be one of several, the object has a field for
+        each key, and each field is optional.
+        """
         keys = list_alternatives(key)
         if not all(isinstance(part, Const) for part in keys):
             return Obj(rest=value)
@@ -358,7 +364,9 @@ class Frame:
     _read_generatorexp = _read_listcomp
 
     def _iterate_round_frames(self, generators: list[ast.comprehension]) -> "Iterable[Frame]":
-        """Return a frame for each known item over which the comprehension goes; one frame if the items are alike."""
+        """Yield one frame for each known item over which the comprehension iterates; yield a single frame if all
+        items have the same shape.
+        """
         generator = generators[0]
         source = self.read(generator.iter)
         items = [Const(item) for item in source.value] if isinstance(source, Const) else [get_item_shape(source)]
@@ -526,7 +534,9 @@ def _find_declared_shape(base: type, source: Typed, name: str) -> Shape | None:
 
 
 def _set_in_init(source: Typed, kind: type, name: str) -> Shape | None:
-    """Return the shape of an attribute that the constructor of a class of ours sets."""
+    """Return the shape of the attribute that the constructor of this program's own class `kind` sets; None if the
+    class is not the program's own, or if its constructor doesn't set the attribute.
+    """
     if not isinstance(vars(kind).get("__init__"), FunctionType) or not kind.__module__.startswith("console."):
         return None
     code = read_code(kind.__init__)  # type: ignore[misc]

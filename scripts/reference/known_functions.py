@@ -91,7 +91,7 @@ def _read_fields_of_kind(reader: Reader, record: Typed) -> Obj:
 
 
 def _find_lambda_source(name: str, kind: type) -> str:
-    """Return the source of the function that computes a field, from the table in which it stands."""
+    """Return the source of the lambda that computes a field, from the table that contains the lambda."""
     tree = ast.parse(inspect.getsource(records))
     for node in ast.walk(tree):
         if isinstance(node, ast.Dict):

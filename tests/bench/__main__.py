@@ -74,7 +74,7 @@ def make_argument_parser(words: Sequence[str]) -> argparse.Namespace:
 
 
 def measure_goals(told: argparse.Namespace) -> Iterator[Row]:
-    """Measure the wanted goals, and yield their rows."""
+    """Measure the requested goals, and yield the rows of the report."""
     wanted: frozenset[int] = told.wanted
     yield from starts.measure_rows(wanted & {1, 2, 8})
     yield from reads.measure_rows(told.rows or LARGE, wanted & {3, 4, 5, 6, 7})

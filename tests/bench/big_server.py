@@ -1,5 +1,5 @@
-"""A MariaDB server whose data stay in `.bench/`, with databases of 1 and 10 million credit checks, which are made
-once."""
+"""A MariaDB server with databases of 1 and 10 million credit checks. The databases are filled once, and their data
+stay in the folder `.bench/`."""
 
 import secrets
 import time
@@ -28,7 +28,7 @@ _MARK = "bench"
 
 
 class BigServer:
-    """The running server. The account of `url` is an operator in the databases."""
+    """The running server. The user name in its database URLs is that of an operator in the databases."""
 
     def __init__(self, server: Server) -> None:
         self._server = server
@@ -39,8 +39,8 @@ class BigServer:
         )
 
     def make_database_url(self, rows: int) -> str:
-        """Return the URL of a database with so many credit checks, which is made if it doesn't exist. Only read
-        it."""
+        """Return the URL of a database with `rows` credit checks. Make the database first if it doesn't exist.
+        Callers may only read it."""
         name = f"rows{rows}"
         url = self._server.make_url(OPERATOR, self._password, name)
         if not self._is_made(name):
@@ -80,7 +80,9 @@ def _upgrade(url: str) -> None:
 
 @contextmanager
 def big_server() -> Iterator[BigServer]:
-    """Start the server with its kept data, and shut it down at the end of the block."""
+    """Start the server on the data that earlier runs have made, yield it, and shut it down at the end of the
+    block.
+    """
     FOLDER.mkdir(exist_ok=True)
     with start_own_run(FOLDER) as run:
         run.prepare_folder_and_keeper()

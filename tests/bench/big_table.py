@@ -20,7 +20,9 @@ FOLDER = Path(__file__).resolve().parents[2] / ".bench"
 
 
 def make_big_table(rows: int) -> Path:
-    """Return the file of a database with so many credit checks, which is made if it doesn't exist. Only read it."""
+    """Return the path of an SQLite database with `rows` credit checks. Make the file first if it doesn't exist.
+    Callers may only read it.
+    """
     FOLDER.mkdir(exist_ok=True)
     file = FOLDER / f"{rows}-rows-{filling.compute_table_form()}.db"
     if not file.exists():

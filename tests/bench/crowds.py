@@ -1,5 +1,5 @@
-"""Goals 11 and 12: many processes write one database. With kills of processes no number is bought twice, and no
-writer waits too long.
+"""Goals 11 and 12: many processes write to one database. The bench kills some of them meanwhile, and checks that no
+corporation number is bought twice and that no writer waits too long.
 """
 
 import os
@@ -80,7 +80,7 @@ def buy_numbers(pipe: Pipe, told: dict[str, str], ledger: Path, keys: int, begin
 
 
 def _measure_on_sqlite(keys: int) -> Row:
-    """Measure with a database in memory; a loss of power isn't tested here."""
+    """Measure goal 11 on SQLite, with a database file in a memory file system. A loss of power isn't tested here."""
     with make_quick_folder() as folder:
         told = make_environment(folder / "desk", UNUSED_URL, LEASES="off")
         with open_console(Settings.load(told)):
@@ -89,7 +89,7 @@ def _measure_on_sqlite(keys: int) -> Row:
 
 
 def _measure_on_servers(keys: int) -> Iterator[Row]:
-    """Measure on a server, and on all nodes of a cluster at the same time."""
+    """Measure goal 11 on a single database server, and on all nodes of a cluster at the same time."""
     for engine, nodes in start_servers_on_disk(frozenset({11})):
         with make_quick_folder() as folder, open_team(nodes[0]) as people:
             others = [f"fallback={node.host}:{node.port}" for node in nodes[1:]]
@@ -103,7 +103,7 @@ def _measure_on_servers(keys: int) -> Iterator[Row]:
 
 
 def _add_fallbacks(url: str, others: Sequence[str]) -> str:
-    """Return the URL with the other nodes as fallbacks."""
+    """Return the database URL with the other nodes of the cluster as fallbacks."""
     return "?".join([url, "&".join(others)]) if others else url
 
 
@@ -146,7 +146,9 @@ def _run_buyers(told: dict[str, str], ledger: Path, keys: int) -> int:
 
 
 def _receive_index(buyer: Child, before: int) -> int:
-    """Return the last index that the buyer has sent; `before` if it has sent none since."""
+    """Return the last index that the buyer process has sent; `before` if the buyer has sent no index since the last
+    call.
+    """
     with suppress(EOFError):
         while buyer.pipe.poll():
             before = int(buyer.pipe.recv())
@@ -157,8 +159,9 @@ def _receive_index(buyer: Child, before: int) -> int:
 
 
 def write_for_seconds(pipe: Pipe, file: Path, courteous: bool, seconds: float) -> None:
-    """Target of a child process: write short transactions for `seconds`, with the queue of writers if `courteous`.
-    Send their number, and the longest wait for one (seconds).
+    """Target of a child process: write short transactions for `seconds`. With `courteous`, the writers of all
+    processes wait in the program's queue of writers. Send the number of transactions and the longest wait for one of
+    them (seconds).
     """
     database = Database(f"sqlite:///{file}")
     if not courteous:

@@ -1,5 +1,5 @@
-"""Goals 25 and 26: the time from a desk request to the first byte at the provider, the time from the provider's
-answer to the desk, and the load on the database while nobody sends requests.
+"""Goals 25 and 26: the time from a desk request to the first byte at the provider, and the time from the provider's
+answer to the desk. Also the load on the database while no person sends requests.
 """
 
 import os

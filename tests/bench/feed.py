@@ -1,5 +1,6 @@
-"""Measures the time until another desk that reads the change feed once a second, as the window does, sees a change,
-compared with a plain SELECT at the same moments; and the time of a read of the feed without changes.
+"""Measures the change feed. The first figure is the time until another desk sees a change; that desk reads the feed
+once a second, as the window does. The figure is compared with a plain SELECT at the same moments. The second figure
+is the time of one read of the feed without changes.
 """
 
 import random
@@ -51,7 +52,9 @@ def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
 
 
 def _measure_latency(engine: str, scene: PaymentDesk, other: Console) -> Row:
-    """Measure the time from a change at one desk to its read at another desk, on a cluster at another node."""
+    """Measure the time from a change at one desk until another desk has read it. On a cluster the other desk reads
+    from another node.
+    """
     now, new = scene.context.now(), NewPayment("paypay", "ORD-1", "JPY", 3300)
     payment = scene.context.database.write(lambda tx: payments.insert_payment(tx.conn, new, now))
     ours, bare = _FeedReader(other), _PlainSelectReader(other.database)
@@ -83,7 +86,9 @@ def _measure_latency(engine: str, scene: PaymentDesk, other: Console) -> Row:
 
 
 def _measure_read(engine: str, place: Place, other: Console) -> Row:
-    """Measure one read of the feed without new rows, while the rows of a minute are still read again."""
+    """Measure one read of the feed without new rows. Each read also reads the rows of the last minute again, because
+    their transactions may have committed late.
+    """
     rows = [f"('payment', {one}, '2026-11-20 03:00:00')" for one in range(500)]
     ours, bare = _FeedReader(other), _PlainSelectReader(other.database)
     place.sql(f"INSERT INTO changes (kind, subject_id, at) VALUES {', '.join(rows)}")
@@ -132,7 +137,9 @@ class _FeedReader:
 
 
 class _PlainSelectReader:
-    """The SELECT statement alone, on a kept connection."""
+    """The SELECT statement of the feed alone, without the program's change feed, through the program's own database
+    object.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database, self._latest = database, 0

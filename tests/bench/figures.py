@@ -12,9 +12,9 @@ Work = Callable[[], object]
 @dataclass(frozen=True, slots=True)
 class Row:
     """One row of the report: a figure, its floor, its peer, the ratio and the goal, as text. `met` is None if the
-    figure has no goal, or couldn't be measured here (`ratio` then states the reason).
+    figure has no goal, or couldn't be measured on this machine (`ratio` then states the reason).
 
-    `promised` means more than a goal: the whole run fails if it isn't met.
+    `promised` is True for a promise of the program: the whole run fails if the row doesn't meet its goal.
     """
 
     number: str
@@ -52,7 +52,7 @@ def compute_median(seconds: Sequence[float]) -> float:
 
 
 def compute_percentile(seconds: Sequence[float], part: float) -> float:
-    """Return the value below which the part `part` (0 to 1) of the sorted durations lies."""
+    """Return the duration below which the fraction `part` (0 to 1) of the sorted durations lies."""
     return seconds[min(len(seconds) - 1, int(len(seconds) * part))]
 
 

@@ -1,4 +1,6 @@
-"""Fills the big tables: the same rows on every engine, computed by the database itself."""
+"""SQL statements that fill the big tables of the benchmarks. The database itself computes the rows, and they are the
+same on every engine.
+"""
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -76,7 +78,9 @@ _INSERT_CALLING_OPERATIONS_SQL = """INSERT INTO operations (id, action, subject_
 
 
 def make_fill_sql(dialect: str, rows: int) -> str:
-    """Return the statement that inserts so many credit checks. On a server it needs `sql_mode = PIPES_AS_CONCAT`."""
+    """Return the SQL statement that inserts `rows` credit checks. On a server it needs `sql_mode =
+    PIPES_AS_CONCAT`.
+    """
     return _INSERT_HEAD + _COUNTER_SQL_BY_ENGINE[dialect].format(rows=rows) + _CHECK_ROWS_SQL
 
 
@@ -86,8 +90,8 @@ def make_counter_sql(dialect: str, count: int) -> str:
 
 
 def make_money_sql(dialect: str, payments: int) -> tuple[str, ...]:
-    """Return the statements that insert so many orders and payments, and half as many refunds. On a server they need
-    `sql_mode = PIPES_AS_CONCAT`.
+    """Return the SQL statements that insert `payments` orders and payments, and half as many refunds. On a server
+    they need `sql_mode = PIPES_AS_CONCAT`.
     """
     return filling_money.make_money_fill_sql(
         make_counter_sql(dialect, payments), make_counter_sql(dialect, payments // 2)
@@ -95,7 +99,9 @@ def make_money_sql(dialect: str, payments: int) -> tuple[str, ...]:
 
 
 def make_ended_purchases_sql(dialect: str, count: int) -> tuple[str, str]:
-    """Return the statements that insert so many ended purchases and returned leases, which fill every journal."""
+    """Return the SQL statements that insert `count` ended purchases and `count` returned leases, because the journal
+    of a real database contains many of them.
+    """
     numbers = make_counter_sql(dialect, count)
     operations = f"""INSERT INTO operations (id, action, subject_kind, subject_id, state, idempotency_key,
         fingerprint, operator, desk, host, process, session, started_at, ended_at, lease_clock, lease_expires)
@@ -118,7 +124,8 @@ def make_running_purchases_sql(clock: str) -> str:
 
 
 def fill_server(cursor: Any, rows: int, payments: int | None = None) -> None:
-    """Insert all rows, and create the indexes afterwards. The triggers are dropped, because they would refuse the
+    """Insert `rows` credit checks, ended and running purchases, payments and the operator into a server's database.
+    The indexes of the credit checks are created afterwards. The triggers are dropped, because they would refuse the
     invented purchases. `payments` is the number of payments (None: a tenth of the credit checks).
     """
     drop_triggers(cursor)
@@ -178,8 +185,8 @@ def compute_corporation_number(row: int) -> str:
 
 
 def compute_table_form() -> str:
-    """Return a text that changes with all code on which a kept table depends: the rows, the declared schema, and the
-    first migration. Later migrations are run on the kept table.
+    """Return a text that changes if the code changes on which an already filled table depends: the rows, the declared
+    schema, and the first migration. Later migrations are run on the existing table.
     """
     first = min((migrate.MIGRATIONS_FOLDER / "versions").glob("[0-9]*.py"))
     declared = sorted(Path(core.__file__).parent.glob("*.py"))

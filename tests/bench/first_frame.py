@@ -66,7 +66,7 @@ def start_console(*, until_frame: bool = False) -> None:
 
 
 def _look_for_rows() -> None:
-    """Report the rows, and end the process, as soon as a visible table has rows."""
+    """Print the event of the painted rows and end the process, as soon as a visible table has rows."""
     tables = sys.modules.get("console.views.tables.record_table")
     if tables is None:
         return

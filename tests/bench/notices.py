@@ -1,5 +1,5 @@
-"""Notices that eight threads deliver at the same time: how many per second are verified, stored and booked, compared
-with plain INSERTs of the same rows by as many threads."""
+"""Measures how many notices per second the program verifies, stores and books, if eight threads deliver them at the
+same time. The peer is the same number of threads that insert the same rows by plain INSERT statements."""
 
 import sqlite3
 import time
@@ -66,7 +66,9 @@ def _measure_engine(engine: str, scene: PaymentDesk) -> Iterator[Row]:
 
 
 class SendingTimes:
-    """Durations of the items of several rounds (seconds): of each item, and of each round divided by its items."""
+    """Durations (seconds) of the sent notices over several rounds: of each notice, and of each round divided by the
+    number of its notices.
+    """
 
     def __init__(self) -> None:
         self._took: list[float] = []
@@ -97,7 +99,7 @@ class SendingTimes:
 
 
 class PlainInserts:
-    """The floor: inserts the rows that notices have made once more, into tables without indexes and triggers, by the
+    """The floor: copies the rows that the notices have made into tables without indexes and triggers. It uses the
     database driver alone, with one transaction per notice. `rows_per_notice` is the number of rows of the first
     notice.
     """
@@ -120,8 +122,8 @@ class PlainInserts:
         return int(self._place.sql(f"SELECT COALESCE(MAX(id), 0) FROM {table}")[0][0])
 
     def read_new_rows(self, notices: int) -> list[list[tuple[str, Sequence[Any]]]]:
-        """Return the rows that were inserted since the last call, distributed over this number of notices, as (table,
-        row)."""
+        """Return the rows that were inserted since the last call, as one list of (table, row) for each of the
+        `notices` notices. The rows are distributed evenly over the notices."""
         shares: list[list[tuple[str, Sequence[Any]]]] = [[] for _ in range(notices)]
         for table in _TABLES:
             found = self._place.sql(f"SELECT * FROM {table} WHERE id > {self._seen[table]} ORDER BY id")

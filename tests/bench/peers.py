@@ -41,8 +41,8 @@ class UnprotectedBuyer:
 
 
 class UnprotectedServerBuyer:
-    """Buys without guards on a server, with one transaction per statement. `lock_purchase` holds the server's own
-    lock during a purchase.
+    """Buys on a database server without any protection against a second purchase, with one transaction per statement.
+    `lock_purchase` buys while it holds the server's own lock (GET_LOCK).
     """
 
     def __init__(self, connection: Any) -> None:
@@ -73,7 +73,9 @@ class UnprotectedServerBuyer:
 
 
 class DurableWrites:
-    """The floor: `count` writes of a page, each of them on the disk before the next one."""
+    """The floor of a purchase: `count` writes of one page to a file, each of them on the disk before the next one
+    begins.
+    """
 
     def __init__(self, file: Path, count: int) -> None:
         self._count, self._page = count, b"x" * 4096

@@ -263,7 +263,9 @@ RecordedStatements = list[tuple[str, Any]]
 
 
 def record_statements(database: Database, ask: Query) -> RecordedStatements:
-    """Return the statements of the query `ask`, with their parameters."""
+    """Call the query function `ask` on a connection, and return the SQL statements that it sends, with their
+    parameters.
+    """
     asked: RecordedStatements = []
 
     def listen(_conn: Connection, _cursor: object, sql: str, values: Any, *_: object) -> None:
@@ -277,7 +279,9 @@ def record_statements(database: Database, ask: Query) -> RecordedStatements:
 
 
 def explain_statements(database: Database, asked: RecordedStatements) -> list[str]:
-    """Return the steps of the plans: SQLite's own words, or "access table key: extra" of a server."""
+    """Return the steps of the query plans of these statements. SQLite's steps are its own words; a server's steps
+    have the form "access table key: extra".
+    """
     with database.read() as conn:
         return [step for sql, values in asked for step in _explain(conn, sql, values)]
 
@@ -307,9 +311,9 @@ def find_sort_steps(found: Sequence[str]) -> list[str]:
 
 
 def check_plans(where: str, empty_url: str, big: Database) -> Row:
-    """Check the promise that no query reads a whole table, at any size. The queries are recorded on an empty
-    database, because a service that finds nothing runs all its queries; the big database explains them. `where`
-    describes the big database.
+    """Check the promise that no query reads a whole table, whatever the size of the table. The queries are recorded
+    on an empty database, because a service that finds nothing runs all its queries; the big database then explains
+    the recorded statements. `where` describes the big database in the report.
     """
     with closing(Database(empty_url, without_time_limit=True)) as empty:
         plans = {name: explain_statements(big, record_statements(empty, ask)) for name, ask in ALL_QUERIES.items()}

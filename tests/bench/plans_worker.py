@@ -91,7 +91,7 @@ _COLUMN_SQL_BY_TABLE: dict[str, dict[str, str]] = {
 
 
 def fill_server(cursor: Any, rows: int = ROWS) -> None:
-    """Insert so many rows into each of these tables of a server, without triggers."""
+    """Drop the triggers of a server's database, and insert `rows` rows into each table of `_COLUMN_SQL_BY_TABLE`."""
     drop_triggers(cursor)
     for table, columns in _COLUMN_SQL_BY_TABLE.items():
         counted = f"WITH counted AS (SELECT seq AS i FROM seq_1_to_{rows})"

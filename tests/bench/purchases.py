@@ -43,7 +43,9 @@ _NOT_ASKED_OUTCOME: Outcome[CheckReport] = Outcome(OutcomeClass.UNKNOWN, "not_as
 
 
 class InstantVendor:
-    """A provider that sells at once, and whose credit checks can't be read."""
+    """A provider that answers each purchase at once with success, and whose credit checks can't be read
+    afterwards.
+    """
 
     name = "alarmbox"
     capabilities = CreditCheckCapabilities(
@@ -72,7 +74,9 @@ class InstantVendor:
 
 
 def disable_follow_up(console: Console) -> None:
-    """Let a purchase end when its outcome is written: the detail and the PDF aren't read."""
+    """Let each purchase of the console end when its outcome is written: the program then doesn't read the detail and
+    the PDF from the provider.
+    """
     console._service_builder._refetch_service.fetch_parts_after_purchase = lambda *_: None  # type: ignore[method-assign]  # just here
 
 
@@ -126,8 +130,8 @@ def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
 
 
 def start_servers_on_disk(wanted: frozenset[int]) -> Iterator[tuple[str, Sequence[Server]]]:
-    """Yield (name, nodes) of each server engine that this machine has, one after another; nothing if no goal is
-    wanted."""
+    """Yield (name, nodes) of each database server engine that this machine has, one engine after another. Yield
+    nothing if no goal of this module is requested."""
     FOLDER.mkdir(exist_ok=True)
     if wanted and find_missing_reason("mariadb") is None:
         with start_private_mariadb(place=FOLDER) as server:
@@ -140,7 +144,9 @@ def start_servers_on_disk(wanted: frozenset[int]) -> Iterator[tuple[str, Sequenc
 def _make_buyers(
     console: Console, naive: UnprotectedBuyer | UnprotectedServerBuyer, lock: RedisLock | None
 ) -> dict[str, Work]:
-    """Return the ways to buy by name: guarded, without protection, and with locks."""
+    """Return the compared ways to buy a credit check, by name: by the guarded service, without any protection, and
+    with locks.
+    """
     fresh = iter(invent_numbers(5 * _PURCHASES))
 
     def buy_with_lock() -> None:
@@ -200,7 +206,9 @@ def _make_row_with_peer(
     what: str = "the same",
     largest_ratio: float = 1.0,
 ) -> Row:
-    """Return the row that compares a guarded purchase with the peer `name` (None: it can't run here)."""
+    """Return the report row that compares a guarded purchase with the other way to buy that `took` has under `name`.
+    None means that this machine can't run the other way.
+    """
     goal = f"≤ {largest_ratio:.1f}×"
     if name is None:
         return Row(number, what, _format_figures(took), "–", "no redis-server here", "–", goal, None)
@@ -217,8 +225,8 @@ def _format_figures(took: Mapping[str, Sequence[float]]) -> str:
 
 
 def _measure_check(engine: str, console: Console) -> Row:
-    """Measure the check of a known key, compared with a read of the same row by its primary key on a connection of
-    the same pool."""
+    """Measure the check of a known idempotency key. The peer is a read of the same row by its primary key on a
+    connection of the same pool."""
     keys = IdempotencyKeyService(console._context)
     begun = keys.acquire_key("key", "print", action="bench", subject=("credit-check", 1))
     assert not isinstance(begun, str)

@@ -1,5 +1,5 @@
-"""Goal 28: a page of a queue with the filter of a saved view, compared with one without a filter, and the counts of
-many views."""
+"""Goal 28: the time to read a page of a queue with the filter of a saved view, compared with a page without a filter;
+and the time of the counts of many views."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ _FILTER_WITHOUT_MATCH = "cause:no_such_cause"
 
 
 def measure_rows(wanted: frozenset[int], large: int | None) -> Iterator[Row]:
-    """Measure on SQLite with `large` credit checks (None: ROWS)."""
+    """Measure pages and counts on an SQLite database with `large` credit checks (None: ROWS)."""
     if 28 in wanted:
         count = large or ROWS
         with open_desk(f"sqlite:///{make_big_table(count)}") as console:
@@ -37,7 +37,7 @@ def measure_rows(wanted: frozenset[int], large: int | None) -> Iterator[Row]:
 
 
 def _measure_pages(console: Console, where: str) -> Iterator[Row]:
-    """Measure the pages with each filter."""
+    """Measure the time to read a page of the queue, once with each filter."""
     chosen = {
         name: parse_filter(text).record_filter
         for name, text in (_FILTERS | {"a rare cause": _FILTER_WITHOUT_MATCH}).items()
@@ -64,8 +64,8 @@ def _measure_pages(console: Console, where: str) -> Iterator[Row]:
 
 
 def _measure_counts(console: Console, where: str) -> Row:
-    """Measure the counts of views. They have no goal, because they are read every two minutes and count only a part
-    of the queue."""
+    """Measure the counts of saved views. The figure has no goal, because the window reads the counts only every two
+    minutes, and each count covers only a part of the queue."""
     choices = [
         QueueChoice(parse_filter(f"age:>{hours}h").record_filter, now=datetime.now(UTC)) for hours in range(_VIEWS)
     ]

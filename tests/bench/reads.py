@@ -25,7 +25,9 @@ _GOAL_NUMBER_BY_ENGINE = {"SQLite": 3, "MariaDB": 4}
 
 
 def measure_rows(large: int, wanted: frozenset[int]) -> Iterator[Row]:
-    """Yield the rows of the requested goals of reads on each engine, with `large` rows compared with a million."""
+    """Yield the report rows of the requested goals of reads on each engine. A table with `large` rows is compared
+    with one of a million rows.
+    """
     if wanted & {3, 5, 6, 7}:
         yield from _measure_engine(
             "SQLite", lambda rows: f"sqlite:///{make_big_table(rows)}", make_empty_table, large, wanted
@@ -47,8 +49,8 @@ def _measure_engine(
     large: int,
     wanted: frozenset[int],
 ) -> Iterator[Row]:
-    """Yield the report rows of reads on one engine. `url` returns the database with so many rows, `empty` yields one
-    without rows.
+    """Yield the report rows of reads on one engine. `url` returns the URL of a database with the given number of
+    rows, `empty` yields the URL of a database without rows.
     """
     with _open_measured_tables(url, large) as (small, big):
         where = f"{large // 1_000_000} M rows, {engine}"

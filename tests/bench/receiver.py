@@ -1,5 +1,6 @@
-"""The receiver over HTTP, with eight senders that keep their connections: notices per second that are booked,
-repeated or refused, compared with a plain Starlette application that inserts one row per request."""
+"""Measures the receiver over HTTP, with eight senders that reuse their connections. The figures are the notices per
+second that are booked, repeated or refused. The peer is a plain Starlette application that inserts one row per
+request."""
 
 import http.client
 import json
@@ -33,7 +34,9 @@ def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
 
 
 def _measure_engine(engine: str, scene: PaymentDesk, url: str) -> Iterator[Row]:
-    """Yield the report rows of the receiver on one engine: new, repeated and refused notices, and its floor."""
+    """Yield the report rows of the receiver on one engine: new, repeated and refused notices. The floor is the plain
+    application.
+    """
     place = scene.place
     env = place.make_environment(url, desk=1, **make_settings(url), SECRET_LIVE_TOKEN="a-token-for-the-bench")
     file = str(place.file) if isinstance(place, SqlitePlace) else ""
@@ -81,8 +84,8 @@ class ServerConnections:
 
 @contextmanager
 def start_server(asked: Mapping[str, Any]) -> Iterator[ServerConnections]:
-    """Yield a server in a child process, which ends with the block. `asked` is its parameters (see
-    receiver_child.py)."""
+    """Start a server in a child process, yield the connections to it, and stop it at the end of the block. `asked`
+    has the parameters of the server (see receiver_child.py)."""
     command = [sys.executable, "-m", "tests.bench.receiver_child"]
     with (
         subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as child,

@@ -1,5 +1,6 @@
-"""A server in a process of its own. Its parameters come as JSON on stdin: `ours`, the receiver, or `bare`, a
-Starlette application that inserts one row per request. It prints its port, and ends when stdin is closed.
+"""A server in a process of its own. It reads its parameters as JSON from stdin: the server `ours` is the receiver of
+the console; `bare` is a Starlette application that inserts one row per request. It prints its port, and ends when
+stdin is closed.
 """
 
 import json
@@ -31,12 +32,12 @@ def _stop_when_stdin_closes(stop: threading.Event) -> None:
 
 
 def print_port(port: int) -> None:
-    """Print the port."""
+    """Print the server's port as one line of JSON on stdout."""
     print(json.dumps({"port": port}), flush=True)
 
 
 def serve_receiver(env: dict[str, str], stop: threading.Event) -> None:
-    """Serve the receiver of a console with these environment variables."""
+    """Serve the receiver of a console with these environment variables until `stop` is set."""
     from console.app import open_console
     from console.settings.settings import Settings
     from console.worker.connection_limits import ReceiverOptions
@@ -48,7 +49,9 @@ def serve_receiver(env: dict[str, str], stop: threading.Event) -> None:
 
 
 def serve_plain_application(told: dict[str, str], stop: threading.Event) -> None:
-    """Serve the plain application: the same protocol and number of threads, and one durable INSERT per request."""
+    """Serve the plain application, with the same protocol and number of threads as the receiver, and one durable
+    INSERT per request.
+    """
     import asyncio
     import socket
 

@@ -1,5 +1,5 @@
-"""Goal 19: the reconciliation of a day, and one run of all due tasks, in a table that is ten times as large, and
-their memory.
+"""Goal 19: the duration of the reconciliation of a day, of one run of all due tasks, and the memory of both, in a
+table that is ten times as large as another one.
 """
 
 import resource
@@ -99,14 +99,14 @@ def _measure_engine(engine: str, places: tuple[Place, Place], payments: int, eac
 
 
 def _make_growth_row(what: str, small: float, large: float, of: str) -> Row:
-    """Return the row that compares a duration in the large table with that in the small one."""
+    """Return the report row that compares a duration in the large table with the same duration in the small table."""
     ratio, figure = large / small, f"{format_duration(small)} → {format_duration(large)}{of}"
     return Row(str(NUMBER), what, figure, "1.0", "–", format_ratio(ratio), f"≤ {GOAL}×", ratio <= GOAL)
 
 
 def _make_work_row(what: str, small: int, large: int) -> Row:
-    """Return the row that compares the work of the database. It depends less on the load of the machine than the
-    duration does.
+    """Return the report row that compares the work of the database in the large table with that in the small table.
+    The work depends less on the load of the machine than the duration does.
     """
     ratio = large / small
     return Row(
@@ -125,7 +125,7 @@ def _measure_largest_memory(table: "PaymentTable") -> int:
 
 @contextmanager
 def _fill_table(place: Place, payments: int, each: int) -> "Iterator[PaymentTable]":
-    """Yield a desk on a table with so many payments."""
+    """Fill the payment table with `payments` payments, `each` per day, and yield a desk on that database."""
     days = PaymentDays(place, each, payments)
     days.fill(payments)
     env = make_environment(
@@ -189,7 +189,9 @@ def _count_machine_steps(console: Console, work: Work) -> int:
 
 
 class PaymentDays:
-    """Ended payments, the same number on each day, and the file of one of the first days."""
+    """Ended payments in the database, the same number on each day, and the provider's daily file of one of the first
+    days.
+    """
 
     def __init__(self, place: Place, each: int, most: int) -> None:
         self._place, self._each = place, each

@@ -1,5 +1,5 @@
-"""The cost of a guarded refund (request, approval by another person, sending, write of the outcome) compared with its
-calls to the provider alone.
+"""Measures the cost of a guarded refund: the request, the approval by another person, the sending and the write of
+the outcome. The peer is the same calls to the provider alone.
 """
 
 from collections.abc import Iterator
@@ -77,8 +77,8 @@ def _open_floor(opened: ExitStack, folder: Path) -> DurableWrites:
 
 
 class RefundMeasurement:
-    """Refunds through the console, and the same two calls of the same adapter alone. `asking` has the duration of
-    each request (seconds).
+    """Refunds through the console, and, as the floor, the same two calls by the same adapter alone. `asking` has the
+    duration of each refund request (seconds).
     """
 
     def __init__(self, maker: Console, checker: Console, control: SandboxControl, mark: str) -> None:

@@ -1,7 +1,7 @@
-"""The corporation registry: its import compared with reading the CSV and inserting its rows, the import of a
-difference, a find by number, and the size of its file.
+"""Measures the corporation registry: the import of a whole file, compared with reading the CSV and inserting its
+rows; the import of a difference; a find by number; and the size of the registry's file.
 
-The files come from the sandbox. Each import runs in a process of its own, so that its memory can be measured.
+The sandbox makes the files. Each import runs in a process of its own, so that its memory can be measured.
 """
 
 import csv
@@ -126,7 +126,7 @@ def _measure_find(folder: Path, reader: RegistryReader) -> Row:
 
 
 def _measure_difference_import(folder: Path, reader: RegistryReader, difference: Path, count: int) -> Row:
-    """Measure the import of a difference while another thread finds corporations; also print the slowest find."""
+    """Measure the import of a difference while another thread finds corporations; also report the slowest find."""
     reads: list[float] = []
     numbers = _draw_numbers(folder)
     is_over = threading.Event()

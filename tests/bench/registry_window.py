@@ -1,5 +1,5 @@
-"""The window of a desk that has a registry: its start, and the time from the last key press to the companies on the
-screen."""
+"""Measures the window of a desk that has a corporation registry: the start of the window, and the time from the last
+key press in the search box until the companies are painted."""
 
 import json
 import os
@@ -51,8 +51,8 @@ def _make_env(home: Path) -> dict[str, str]:
 
 
 def _measure_start(env: dict[str, str], without: dict[str, str]) -> Row:
-    """Compare the first frame of the window with and without a registry. `without` are the environment variables of a
-    desk without one."""
+    """Compare the first frame of the window with and without a registry. `without` has the environment variables of a
+    desk without a registry."""
     seen: dict[str, list[float]] = {"with": [], "without": []}
     for number in range(-1, _START_COUNT):
         for name, each in (("with", env), ("without", without)):

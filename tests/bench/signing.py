@@ -1,4 +1,4 @@
-"""The cost of a signature for PayPay, compared with the plain hashes of the same texts."""
+"""Measures the cost of a signature for PayPay, compared with plain hash functions on the same texts."""
 
 import base64
 import hashlib
@@ -26,7 +26,9 @@ _BODY = json.dumps(
 
 
 def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
-    """Compare the value of the header with MD5, HMAC and Base64 alone; the floor is one HMAC."""
+    """Measure the value of the signature header for PayPay, compared with MD5, HMAC and Base64 alone. The floor is
+    one HMAC.
+    """
     if NUMBER not in wanted:
         return
     works = {"signed": _sign, "bare": _hash_by_hand, "hmac": _compute_hmac}

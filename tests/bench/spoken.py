@@ -17,8 +17,8 @@ _GOAL_SECONDS = 0.3
 
 
 def measure_rows(wanted: frozenset[int]) -> Iterator[Row]:
-    """Run the tests that use only the accessibility tree, and report the longest delay. If a test fails, the goal
-    counts as not measured, and what the test says goes to standard error."""
+    """Run the tests that use only the accessibility tree, and report the longest delay. If a test fails, the row
+    counts as not measured, and the output of the test is written to stderr."""
     if 29 not in wanted:
         return
     with TemporaryDirectory(prefix="console-bench-") as folder:

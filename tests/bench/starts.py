@@ -63,7 +63,9 @@ def start_and_read_events(program: str, env: Mapping[str, str]) -> dict[str, Scr
 
 
 def evict_files() -> None:
-    """Ask the system to remove the files that a start reads from its cache; files that other processes use stay."""
+    """Ask the operating system to remove the files that a start of the program reads from the system's file cache.
+    Files that other processes use stay in the cache.
+    """
     for folder in {ROOT / "console", ROOT / "resources", Path(sys.prefix), Path(os.__file__).parent}:
         for file in folder.rglob("*"):
             if file.is_file():
@@ -111,8 +113,8 @@ def _measure_windows(env: Mapping[str, str], wanted: frozenset[int]) -> Iterator
 def _start_alternately(
     env: Mapping[str, str], rounds: int, *, cold: bool
 ) -> tuple[list[dict[str, ScreenMoment]], list[dict[str, ScreenMoment]]]:
-    """Start the empty window and the console alternately, and return the events of both. With `cold` the files are
-    evicted before each start."""
+    """Start the empty window and the console alternately, and return the events of both programs. With `cold`, the
+    program's files are removed from the system's file cache before each start."""
     seen: dict[str, list[dict[str, ScreenMoment]]] = {"bare": [], "console": []}
     for number in range(-1, rounds):
         for program in ("bare", "console"):
@@ -127,7 +129,7 @@ def _start_alternately(
 def _make_first_frame_row(
     cache: str, bare: list[dict[str, ScreenMoment]], ours: list[dict[str, ScreenMoment]], goal: float
 ) -> Row:
-    """Return the row that compares the first frames."""
+    """Return the report row that compares the first frame of the console with that of the empty window."""
     floor, figure = (compute_median([one["frame"].seconds for one in each]) for each in (bare, ours))
     return Row(
         "1",

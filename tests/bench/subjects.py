@@ -1,8 +1,8 @@
-"""One big table with three ways to read it: the service, SQLAlchemy Core on a kept connection, and the database
+"""One big table with three ways to read it: the service, SQLAlchemy Core on an open connection, and the database
 driver alone.
 
-Core and the driver repeat the recorded statements of the service, so that all read the same. For a lookup, Core also
-uses two plain statements, as an engineer would write them.
+Core and the driver repeat the recorded statements of the service, so that all three read the same rows. For a lookup,
+Core also uses two plain statements, as an engineer would write them.
 """
 
 import itertools
@@ -43,8 +43,8 @@ _SELECT_RECORDS_SQL = select(
 
 @contextmanager
 def open_desk(url: str) -> Iterator[Console]:
-    """Yield a console on a kept database, with a temporary home folder. On a server its account identifies the
-    person.
+    """Yield a console on the existing database at `url`, with a temporary home folder. On a server, the database
+    account in the URL identifies the person.
     """
     who = OPERATOR if url.startswith("sqlite") else ""
     with TemporaryDirectory(prefix="console-bench-") as home:
@@ -54,8 +54,8 @@ def open_desk(url: str) -> Iterator[Console]:
 
 
 class MeasuredTable:
-    """A table with so many `rows`, and a kept connection to it. Lookups use numbers that are distributed over the
-    whole table, so that no cache of a part of the table helps.
+    """A table with `rows` credit checks, and an open connection to its database. Lookups use corporation numbers that
+    are distributed over the whole table, so that a cache of a part of the table doesn't help.
     """
 
     def __init__(self, console: Console, rows: int) -> None:
@@ -97,7 +97,9 @@ class MeasuredTable:
         return self.console.lookup.find_records(next(self._numbers))
 
     def lookup_by_core(self) -> object:
-        """Send the queries of the service, in a transaction where the service has one."""
+        """Send the statements of the service's lookup by SQLAlchemy Core, in a transaction where the service has
+        one.
+        """
         number = next(self._numbers)
         with self._held.begin():
             if self._embedded:
@@ -108,8 +110,8 @@ class MeasuredTable:
             ]
 
     def lookup_by_core_in_two_queries(self) -> object:
-        """Read in two queries the person, the sums of money, and the records with their operations: the same
-        answers.
+        """Read the person, the sums of money, and the records with their operations by two queries. The answers equal
+        those of the service.
         """
         number = next(self._numbers)
         with self._held.begin():
@@ -169,7 +171,7 @@ class MeasuredTable:
 
 
 def _make_engine(console: Console) -> Engine:
-    """Return an engine whose connections have the settings of the console's own ones."""
+    """Return an SQLAlchemy engine whose connections have the same settings as the connections of the console."""
     url = console.database.url
     if console.database.is_server:
         return server_engine.open_engine(server_engine.parse_server_url(url), "read")

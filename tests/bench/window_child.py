@@ -110,7 +110,7 @@ class ShownTable:
         return FetchedPage(found, found[-1].id if len(found) == limit else None)
 
     def scroll_on(self) -> None:
-        """Scroll by one page, and wait until its rows are read."""
+        """Scroll the table down by one page, and wait until the rows of that page are read."""
         bar = self.table.verticalScrollBar()
         bar.setValue(bar.value() + bar.pageStep())
         last = self.table.rowAt(self.table.viewport().height() - 1)
@@ -251,8 +251,9 @@ class EventLoopGaps(QObject):
 
 
 def measure_gaps() -> dict[str, Any]:
-    """Return, for each round, the longest time between two turns of the event loop: while nothing happens, and while
-    four threads call slow providers, one of which returns a large PDF; and the endings of the calls.
+    """Measure the longest time between two turns of the event loop in each round: once while the window is idle, and
+    once while four threads call slow providers, one of which returns a large PDF. Return these times by name
+    (seconds), and how the calls ended.
     """
     stage = WindowApplication()
     checks, fresh = stage.console.credit_checks, iter(invent_numbers(1 + 3 * _ROUNDS))
@@ -275,8 +276,8 @@ def measure_gaps() -> dict[str, Any]:
 def _measure_longest_gap(
     watch: EventLoopGaps, stage: WindowApplication, calls: Sequence[Callable[[], object]]
 ) -> tuple[float, list[str]]:
-    """Start the calls, and wait until they have ended, or for ten seconds without calls. Return the longest time
-    between two turns (seconds), and the endings.
+    """Start the calls, and wait until all have ended; without calls wait ten seconds. Return the longest time between
+    two turns of the event loop (seconds), and for each call "done" or its error code.
     """
     loop, ended = QEventLoop(), list[str]()
 

@@ -40,7 +40,9 @@ def measure_rows(large: int, wanted: frozenset[int]) -> Iterator[Row]:
 
 
 def _run_child(rows: int, *words: str) -> ChildFigures:
-    """Run window_child.py with these arguments on the database with so many rows, and return its figures."""
+    """Run window_child.py with the arguments `words`, on the database with `rows` credit checks. Return the figures
+    that it prints.
+    """
     with TemporaryDirectory(prefix="console-bench-") as home:
         url = f"sqlite:///{make_big_table(rows)}"
         return _run_process(make_environment(Path(home), _UNUSED_URL, DATABASE_URL=url, OPERATOR=OPERATOR), *words)

@@ -29,7 +29,9 @@ class CommandResult:
 
     @property
     def answer(self) -> dict[str, Any]:
-        """The one JSON object that the command printed; a test fails if stdout contains anything else."""
+        """The JSON object that the command has printed on stdout. The test fails if stdout contains any other
+        text.
+        """
         assert self.out.endswith(b"\n"), self.out
         assert self.out.count(b"\n") == 1, self.out
         answer: dict[str, Any] = json.loads(self.out.decode("utf-8"))
@@ -72,7 +74,9 @@ class Terminal:
         return CommandResult(status, out.buffer.getvalue(), err.getvalue())
 
     def json(self, *words: str, **env: str) -> CommandResult:
-        """Run one command with `--json`, and check its answer against the command's JSON schema."""
+        """Run one command with `--json`, and check that its answer fits the command's JSON schema. Return the result
+        of the command.
+        """
         ending = self("--json", *words, **env)
         check_answer(words, ending.answer)
         return ending

@@ -1,7 +1,8 @@
-"""Collects everything that programs outside this repository rely on, by name: one list for the whole terminal.
+"""Collects all names of the command line, the settings, the database and the JSON output on which programs outside
+this repository rely.
 
-`python -m tests.cli.interface_list` prints it as JSON; `tests/vectors/interfaces.json` holds it as it was written
-down, and a test compares both. A moved module or a renamed function must leave the list as it is.
+`python -m tests.cli.interface_list` prints them as JSON. `tests/vectors/interfaces.json` is the recorded list, and a
+test compares the present list with it. A moved module or a renamed function must leave the list unchanged.
 """
 
 import argparse
@@ -63,7 +64,7 @@ def list_commands() -> dict[str, list[str]]:
 
 
 def _list_named_commands(text: str, *above: str) -> Iterator[tuple[str, ...]]:
-    """Yield the commands that a help text lists, also those in its groups."""
+    """Yield the commands that a help page lists, including the commands of its groups."""
     for name in re.findall(r"^    ([a-z][a-z-]*)(?:\s|$)", text, re.MULTILINE):
         below = _read_help(*above, name)
         inner = list(_list_named_commands(below, *above, name)) if len(above) < 2 else []
@@ -83,7 +84,9 @@ def _read_help(*words: str) -> str:
 
 
 def list_variables() -> list[str]:
-    """Return every variable that the program's source names; secrets by the part after `CONSOLE_SECRET_`."""
+    """Return the name of every environment variable that the program's source names. A secret is listed by the part
+    of its name after `CONSOLE_SECRET_`.
+    """
     from console.settings.settings import Settings
 
     asked: set[str] = set()

@@ -1,4 +1,4 @@
-"""A terminal on a desk with both gateways, with methods for what the shop and the payers do."""
+"""A terminal on a desk with the gateways PayPay and Atom, with methods for the actions of the shop and the payers."""
 
 import sqlite3
 from contextlib import closing
@@ -17,7 +17,9 @@ MAKER, CHECKER, SECOND = "op-a", "lead-b", "lead-c"
 
 
 class PayingTerminal(Terminal):
-    """A terminal on a desk with both gateways, with methods for what the shop and the payers do."""
+    """A terminal on a desk with the gateways PayPay and Atom, with methods for the actions of the shop and the
+    payers.
+    """
 
     def __init__(self, home: Path, sandbox: Sandbox) -> None:
         super().__init__(make_environment(home, sandbox.url, **make_settings(sandbox.url)))
@@ -44,7 +46,7 @@ class PayingTerminal(Terminal):
         return self.json("refund", what, str(refund), *more, OPERATOR=by, **env)
 
     def create_order(self, number: str, minor: int, currency: str = "JPY") -> int:
-        """Insert an order, as the shop does it, and return its id."""
+        """Insert an order into the database, as the shop does, and return its id."""
         self.json("lookup", NUMBER)
         with closing(sqlite3.connect(self.home / "console.db")) as shop, shop:
             columns = "merch_txn_id, total_amount, currency, corporation_number"

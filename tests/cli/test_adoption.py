@@ -101,8 +101,8 @@ def test_db_adopt_without_a_table_creates_nothing(unopened_terminal: Terminal) -
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_a_dry_run_with_an_obstacle_exits_with_three(shared_database_terminal: Terminal, language: str) -> None:
-    """With an obstacle the dry run exits with 3; the detail has the whole plan, and the text names each obstacle
-    before it.
+    """If there is an obstacle, the dry run exits with 3. The detail of the answer has the whole plan, and the text
+    names each obstacle before the plan.
     """
     database = Database(shared_database_terminal.env["CONSOLE_DATABASE_URL"])
     with database.write_without_retries() as tx:
@@ -129,8 +129,8 @@ def test_a_dry_run_with_an_obstacle_exits_with_three(shared_database_terminal: T
 def test_a_dry_run_names_the_missing_columns(
     unopened_terminal: Terminal, tmp_path: Path, columns: str, kind: str | None
 ) -> None:
-    """For a table with missing columns, ids that aren't numbers or no client, the dry run prints a plan and has no
-    bug.
+    """The dry run names the obstacle of a table with missing columns or with ids that aren't numbers. A row whose
+    client is no number is no obstacle.
     """
     url = f"sqlite:///{tmp_path}/other.db"
     database = Database(url)
@@ -151,7 +151,9 @@ def test_a_dry_run_names_the_missing_columns(
 
 
 def test_one_command_sets_incomplete_rows_aside(shared_database_terminal: Terminal) -> None:
-    """The adoption reports the number of incomplete rows; one more command takes them out of the queue."""
+    """The adoption reports the number of incomplete rows. `db adopt --accept-incomplete` then removes these rows from
+    the queue of incomplete credit checks.
+    """
     assert run_command(shared_database_terminal, "db", "adopt")["incomplete"] == 1
     assert run_command(shared_database_terminal, "db", "adopt", "--accept-incomplete")["accepted_incomplete"] == 1
     assert run_command(shared_database_terminal, "queue", "incomplete")["items"] == []

@@ -1,4 +1,6 @@
-"""A third payment provider, added by one module (`tests/support/kaede.py`) and one line, over real HTTP."""
+"""A third payment provider, which is added by one module (`tests/support/kaede.py`) and one line in the list of
+providers. The tests call its simulated server over real HTTP.
+"""
 
 import dataclasses
 import json
@@ -28,7 +30,9 @@ NUMBER = "1180301018771"
 
 @pytest.fixture(autouse=True)
 def registered_provider(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Register the new provider with the one line that it needs beside its module."""
+    """Add the module of the new provider to the list of provider modules, which is the only other change that a new
+    provider needs.
+    """
     monkeypatch.setattr(provider_registry, "PROVIDER_MODULES", (*provider_registry.PROVIDER_MODULES, MODULE))
     wording.read_sentences.cache_clear()
     yield
@@ -44,7 +48,7 @@ def kaede() -> Iterator[KaedeServer]:
 
 @pytest.fixture
 def desk(tmp_path: Path, kaede: KaedeServer) -> Terminal:
-    """Return a desk that uses this provider only; the other providers can't be reached."""
+    """Return a desk on which only the new provider is configured; the other providers can't be reached."""
     copy_empty_database(tmp_path / "home")
     return Terminal(
         make_environment(
@@ -85,7 +89,9 @@ def test_the_settings_enable_the_provider(tmp_path: Path) -> None:
 
 
 def test_real_credentials_exclude_a_fast_clock(tmp_path: Path) -> None:
-    """With real credentials of this provider, too, the desk refuses the settings that make its clock faster."""
+    """With real credentials of the new provider, the desk refuses the settings that make its clock faster, as it does
+    for the other providers.
+    """
     env = {"CONSOLE_HOME": str(tmp_path), "CONSOLE_TIME_SCALE": "20", "CONSOLE_SECRET_KAEDE_API_KEY": "real"}
     with pytest.raises(ConsoleError) as caught:
         Settings.load(env)
@@ -94,7 +100,7 @@ def test_real_credentials_exclude_a_fast_clock(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("language", wording.LANGUAGES)
 def test_the_doctor_reports_the_missing_settings_of_the_provider(desk: Terminal, language: str) -> None:
-    """`doctor` says whether the provider is set up, and which settings it lacks."""
+    """`doctor` says whether the new provider is configured, and names the settings that are missing."""
     name = wording.translate("provider.kaede", language)
 
     def read_doctor_line(**env: str) -> tuple[bool, str]:
@@ -115,8 +121,8 @@ def test_the_doctor_reports_the_missing_settings_of_the_provider(desk: Terminal,
 
 
 def test_a_payment_is_started_probed_and_shown(desk: Terminal, kaede: KaedeServer) -> None:
-    """Starting a payment twice calls the provider once. A probe finds the payment unpaid, and completed after the
-    payer has paid; `show` and `lookup` have it in JSON and in both languages.
+    """Starting a payment twice calls the provider once. A probe reports the payment as unpaid before the payer has
+    paid, and as completed after it. `show` and `lookup` print the payment in JSON and in both languages.
     """
     with open_console(Settings.load(desk.env)) as console:
         console.database.write(
@@ -146,8 +152,8 @@ def test_a_payment_is_started_probed_and_shown(desk: Terminal, kaede: KaedeServe
 
 
 def test_a_payment_is_imported_once(desk: Terminal, kaede: KaedeServer) -> None:
-    """A payment is imported by our payment number. A payment that the provider doesn't have is refused, and so is a
-    wrong key.
+    """A payment is imported by our payment number, and a second import returns the same record. The import of a
+    payment that the provider doesn't have is refused, and so is an import with a wrong API key.
     """
     first = import_payment(desk, kaede)
     assert desk.json("payment", "import", "kaede", "ORD-1").data["id"] == first
@@ -159,8 +165,8 @@ def test_a_payment_is_imported_once(desk: Terminal, kaede: KaedeServer) -> None:
 
 
 def test_a_refund_takes_two_people(desk: Terminal, kaede: KaedeServer, tmp_path: Path) -> None:
-    """One person requests a refund, another approves it; it is sent under the stored key and completed as the
-    provider reports it. A replay of its evidence pack has no difference.
+    """One person requests a refund and another approves it. The program sends the refund under the stored key, and
+    completes it as the provider reports. A replay of the refund's evidence pack has no difference.
     """
     payment = import_payment(desk, kaede)
     words = ("refund", "request", str(payment), "--amount=1000", "--reason", "一部返金")
@@ -185,8 +191,8 @@ def test_a_refund_takes_two_people(desk: Terminal, kaede: KaedeServer, tmp_path:
 
 
 def test_a_reversible_success_is_shown_as_reversible(desk: Terminal, kaede: KaedeServer) -> None:
-    """`reversible_days` of the plugin alone decides that a payment counts as reversible: in its verdict and in the
-    risk signals of a refund.
+    """Only the setting `reversible_days` of the provider's plugin decides whether a payment counts as reversible. The
+    payment's verdict and the risk signals of its refund say so.
     """
     payment = import_payment(desk, kaede)
     with open_console(Settings.load(desk.env)) as console:
@@ -200,8 +206,8 @@ def test_a_reversible_success_is_shown_as_reversible(desk: Terminal, kaede: Kaed
 
 
 def test_daily_files_need_their_sentences() -> None:
-    """A plugin that lacks a sentence about its daily files can't be made, so that no error explains another
-    provider's files.
+    """A provider plugin without one of the sentences about its daily files can't be created. So an error about its
+    files never uses the sentence of another provider.
     """
     provider = find_plugin("paypay")
     assert provider is not None
@@ -211,8 +217,8 @@ def test_daily_files_need_their_sentences() -> None:
 
 
 def test_the_provider_has_its_own_path_for_notices(desk: Terminal, kaede: KaedeServer) -> None:
-    """A signed notice of the provider counts once; a forged one is refused, and so is its name as another notice
-    source.
+    """A signed notice of the new provider is booked once, at the provider's own path. A forged notice is refused, and
+    so is a notice at the path for senders that are no providers.
     """
     kaede.add_payment("ORD-1", 3_300)
     kaede.pay_payment("ORD-1")
@@ -232,7 +238,9 @@ def test_the_provider_has_its_own_path_for_notices(desk: Terminal, kaede: KaedeS
 
 
 def test_a_reconciliation_asks_the_provider_about_each_payment(desk: Terminal, kaede: KaedeServer) -> None:
-    """The provider has no list, so a reconciliation asks it about each payment of the days."""
+    """The new provider can't list its payments, so a reconciliation asks it about each of our payments on the
+    reconciled days.
+    """
     import_payment(desk, kaede)
     asked = len(kaede.asked)
     with open_console(Settings.load(desk.env)) as console:
@@ -247,7 +255,7 @@ def test_a_reconciliation_asks_the_provider_about_each_payment(desk: Terminal, k
 
 
 def test_the_page_contains_this_provider_module() -> None:
-    """The Python blocks of `docs/adding-a-provider.md`, one after the other, are the complete module."""
+    """The Python blocks of `docs/adding-a-provider.md`, joined, equal the module of the new provider."""
     blocks, inside = list[str](), False
     for line in GUIDE_FILE.read_text(encoding="utf-8").splitlines(keepends=True):
         if line.startswith("```"):

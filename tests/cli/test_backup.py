@@ -1,4 +1,6 @@
-"""`db backup` and `db restore`, by commands at a desk; the provider's ledger judges that nothing is bought twice."""
+"""`db backup` and `db restore`, run as commands at a desk. The ledger of the simulated provider shows that no
+purchase is made twice.
+"""
 
 import hashlib
 import json
@@ -58,7 +60,7 @@ def read_checks(terminal: Terminal, number: str) -> list[dict[str, Any]]:
 
 
 def read_lost_operation_states(terminal: Terminal) -> dict[str, str]:
-    """Return the state of each operation that the database has ever lost."""
+    """Return the state of each operation that is recorded as lost by the database."""
     told = terminal.json("alerts", "lost").data
     assert told["count"] == len(told["lost"])
     return {operation["operation_id"]: operation["state"] for operation in told["lost"]}
@@ -93,8 +95,8 @@ def backup(terminal: Terminal, tmp_path: Path) -> Path:
 def test_a_restored_older_backup_charges_no_purchase_again(
     terminal: Terminal, sandbox: Sandbox, backup: Path
 ) -> None:
-    """Restore names the operations that the backup lacks. Each purchase is refused then, and no check is ever charged
-    twice.
+    """A restore names the operations that the backup lacks. After it, each purchase is refused, and no credit check
+    is charged twice.
     """
     lost = buy_check(terminal, LOST).data["operation_id"]
     restored = terminal.json("db", "restore", str(backup)).data
@@ -125,9 +127,9 @@ def test_a_restored_older_backup_charges_no_purchase_again(
 def test_a_desk_that_knows_nothing_restores(
     terminal: Terminal, sandbox: Sandbox, backup: Path, tmp_path: Path, *, has_opened: bool
 ) -> None:
-    """A desk has bought since the backup, and the desk that restores knows nothing of it; the replaced database file
-    has the operation. Nothing is bought until a person has acknowledged the alert, and the lost purchase isn't bought
-    again after that either.
+    """One desk buys after the backup; another desk, whose spool lacks this purchase, restores the backup. The restore
+    finds the operation in the replaced database file. Purchases are refused until a person acknowledges the alert,
+    and the lost purchase stays refused after that.
     """
     url, documents = f"sqlite:///{get_database_file(terminal)}", f"file:{get_home(terminal) / 'documents'}"
     other = Terminal(make_environment(tmp_path / "other", sandbox.url, DATABASE_URL=url, DOCUMENTS_URL=documents))
@@ -152,8 +154,9 @@ def test_a_desk_that_knows_nothing_restores(
 def test_a_restore_that_was_killed_loses_no_purchase(
     terminal: Terminal, sandbox: Sandbox, backup: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The restoring process is killed after it has exchanged the database file. The second restore replaces a
-    database that lacks the purchase already; the file that the first one has kept says it.
+    """A restore is killed after it has exchanged the database file, so a second restore replaces a database that
+    already lacks the purchase. The second restore finds the lost purchase in the file that the first one has stored
+    beside the database.
     """
     url, documents = f"sqlite:///{get_database_file(terminal)}", f"file:{get_home(terminal) / 'documents'}"
     other = Terminal(make_environment(tmp_path / "other", sandbox.url, DATABASE_URL=url, DOCUMENTS_URL=documents))
@@ -180,9 +183,9 @@ def test_no_desk_buys_again_after_a_killed_restore(
     *,
     has_opened: bool,
 ) -> None:
-    """The restoring process is killed as soon as it has exchanged the database file. A third desk, whose spool knows
-    nothing of the purchase that the backup lacks, can't buy the company: not before a person has looked at the alert,
-    and not after that.
+    """A restore is killed directly after it has exchanged the database file. The backup lacks a purchase, and so does
+    the spool of a third desk. This desk still can't buy the company again, neither before nor after a person has
+    acknowledged the alert.
     """
     url, documents = f"sqlite:///{get_database_file(terminal)}", f"file:{get_home(terminal) / 'documents'}"
     second, third = (
@@ -212,10 +215,10 @@ def test_no_desk_buys_again_after_a_killed_restore(
 def test_a_payment_found_only_in_the_replaced_file_is_not_started_again(
     terminal: Terminal, sandbox: Sandbox, tmp_path: Path, *, is_paid: bool
 ) -> None:
-    """A desk has begun a payment after the backup, and another desk restores the backup. After a person has looked, a
-    third desk, whose spool knows nothing, requests no second token for the order: whether Atom refuses a number that
-    was used isn't documented. Asked by the third desk, Atom knows a paid payment; about an unpaid one it has no data,
-    and people must decide.
+    """One desk starts a payment after the backup, and another desk restores the backup. After a person has
+    acknowledged the alert, a third desk, whose spool lacks the payment, requests no second token for the order,
+    because Atom's documentation doesn't say whether Atom refuses a used number. A probe by the third desk finds a
+    paid payment at Atom. Atom has no data about an unpaid one, so people must decide.
     """
     url, documents = f"sqlite:///{get_database_file(terminal)}", f"file:{get_home(terminal) / 'documents'}"
     first, second, third = (
@@ -262,7 +265,7 @@ _exchange = sqlite_copy.replace_database_file
 
 
 def _exchange_and_end(source_file: Path, file: Path, *rest: Any) -> Path | None:
-    """Exchange a file, and end the process if it is the database."""
+    """Replace a file. If the file is the database, raise KeyboardInterrupt after that, to end the process."""
     former_path = _exchange(source_file, file, *rest)
     if source_file.name == archive.SQLITE_FILE:
         raise KeyboardInterrupt
@@ -279,8 +282,8 @@ def _restore_until_exchanged(settings: Settings, folder: Path, _request_id: str 
 def test_a_signal_after_the_exchange_waits_for_the_end(
     terminal: Terminal, backup: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    """From the exchange of the database file on, a restore goes on to its end and says what it did: an answer that
-    nothing was changed would be wrong."""
+    """A signal that arrives after the exchange of the database file doesn't interrupt the restore. The restore
+    completes and reports its result, because the answer that nothing was changed would be wrong."""
     monkeypatch.setattr("console.services.backup.backup.migrate.upgrade", lambda _: signal.raise_signal(number))
     restored = terminal.json("db", "restore", str(backup))
     assert restored.data["restored"] is True
@@ -291,8 +294,8 @@ def test_a_signal_after_the_exchange_waits_for_the_end(
 def test_an_acknowledged_loss_does_not_acknowledge_a_later_restore(
     terminal: Terminal, sandbox: Sandbox, backup: Path, tmp_path: Path
 ) -> None:
-    """A person acknowledged the loss of one restore, and a backup was made after that. The desk that restores it has
-    not compared the database since: the second loss is a new one.
+    """A person acknowledges the loss of a first restore, and a second backup is made after that. A later restore of
+    the second backup loses another purchase. That loss is reported as a new one, and purchases are refused again.
     """
     url, documents = f"sqlite:///{get_database_file(terminal)}", f"file:{get_home(terminal) / 'documents'}"
     other = Terminal(make_environment(tmp_path / "other", sandbox.url, DATABASE_URL=url, DOCUMENTS_URL=documents))
@@ -310,8 +313,8 @@ def test_an_acknowledged_loss_does_not_acknowledge_a_later_restore(
 
 
 def test_a_new_machine_gets_everything(terminal: Terminal, sandbox: Sandbox, backup: Path, tmp_path: Path) -> None:
-    """On a new machine the restore brings back database, documents and spool; a repeated request id restores nothing
-    a second time.
+    """On a new machine a restore brings back the database, the documents and the spool. A restore that is repeated
+    with the same request id restores nothing a second time.
     """
     new = Terminal(make_environment(tmp_path / "new", sandbox.url))
     words = ("db", "restore", str(backup), "--request-id", "r-1")
@@ -332,9 +335,9 @@ def test_a_new_machine_gets_everything(terminal: Terminal, sandbox: Sandbox, bac
 def test_a_purchase_that_is_sent_after_the_backup_is_not_free_again(
     terminal: Terminal, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_old: bool
 ) -> None:
-    """The backup is made while a purchase is claimed and not sent yet; then the purchase is sent and bought. The
-    restored desk counts it as unknown, because the spool of that moment doesn't prove that nothing was sent. The same
-    holds for a backup of an earlier version, whose spool still says that nothing was sent.
+    """A backup is made after a purchase was claimed and before it is sent. The desk that restores the backup shows
+    this purchase with an unknown outcome and refuses to buy the number again. The same is expected for a backup of an
+    earlier version, whose spool states that nothing was sent.
     """
     folder, real = tmp_path / "backup", Spool.mark_calling
     assert (
@@ -364,8 +367,8 @@ def test_a_purchase_that_is_sent_after_the_backup_is_not_free_again(
 def test_a_purchase_that_is_sent_after_the_folder_was_copied_is_not_free_again(
     terminal: Terminal, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A desk's folder was copied without our command, so the copy doesn't know that it is one. A purchase that was
-    sent after the copy can't be made again there.
+    """A desk's folder is copied without `db backup`, so the copy doesn't record that it is one. A purchase that the
+    original desk sends after the copy can't be made again at the copied desk.
     """
     real = Spool.mark_calling
     assert buy_check(terminal, NEW).status == 0  # so that the copy has tokens with which its desk could buy
@@ -387,7 +390,7 @@ def test_a_purchase_that_is_sent_after_the_folder_was_copied_is_not_free_again(
 
 
 def wait_until_lapsed(terminal: Terminal, operation: str) -> None:
-    """Wait until the lease of a call whose process has ended has expired."""
+    """Wait until the lease of the operation, whose process has ended, has expired."""
     wait_until(
         lambda: terminal.json("show", "operation", operation).data["state"] != "calling",
         "the end of the dead one's lease",
@@ -425,7 +428,7 @@ def make_manifest_rewriter(**changes: object) -> Callable[[Path], None]:
 
 
 def make_file_lister(name: str, data: bytes = b"") -> Callable[[Path], None]:
-    """Return a function that adds this file to the backup and to its manifest."""
+    """Return a function that adds this file to the backup and lists it in the manifest."""
 
     def add_file(folder: Path) -> None:
         file = folder.joinpath(*[part for part in name.split("/") if part])
@@ -470,7 +473,7 @@ def make_spool_changer(*statements: str) -> Callable[[Path], object]:
 
 
 def replace_table_by_endless_view(folder: Path) -> None:
-    """Replace the table that a check reads first by a view without an end."""
+    """Replace the table that the check of the backup reads first by a view that returns rows without end."""
     numbers = "WITH RECURSIVE r(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM r)"
     with closing(sqlite3.connect(folder / "database.sqlite", isolation_level=None)) as conn:
         conn.execute("ALTER TABLE console_meta RENAME TO former_meta")
@@ -542,7 +545,9 @@ DAMAGED_BACKUPS: dict[str, tuple[Callable[[Path], object], tuple[int, str]]] = {
 def test_a_backup_of_another_version_is_called_a_backup(
     terminal: Terminal, backup: Path, schema: str, problem: str
 ) -> None:
-    """The refusal names the version of the backup, and not of the database, which is this program's own."""
+    """The refusal of a backup that another version has made names the version of the backup. It doesn't speak of the
+    version of the database, which is this program's own.
+    """
     make_manifest_rewriter(schema=schema)(backup)
     for language, word in (("en", "The backup"), ("ja", "バックアップ")):
         error = terminal.json("db", "restore", str(backup), "--check", LANGUAGE=language).error
@@ -555,7 +560,7 @@ def test_a_backup_of_another_version_is_called_a_backup(
 
 
 def test_a_manifest_of_any_length_takes_no_memory(terminal: Terminal, backup: Path) -> None:
-    """A file of gigabytes, which takes no room on the disk, is refused before it is read."""
+    """A manifest that is larger than the largest allowed size is refused before the program reads it into memory."""
     os.truncate(backup / "manifest.json", archive.LARGEST_MANIFEST_BYTES + 1)
     tracemalloc.start()
     try:
@@ -569,8 +574,8 @@ def test_a_manifest_of_any_length_takes_no_memory(terminal: Terminal, backup: Pa
 
 @pytest.mark.parametrize("name", DAMAGED_BACKUPS)
 def test_a_bad_backup_changes_nothing(terminal: Terminal, backup: Path, name: str) -> None:
-    """Checking and restoring a damaged backup give the same refusal; database, documents and spool stay
-    as they are.
+    """The check and the restore of a damaged backup give the same refusal. Database, documents and spool stay
+    unchanged.
     """
     spoil, refusal = DAMAGED_BACKUPS[name]
     spoil(backup)
@@ -605,7 +610,9 @@ def test_a_newer_backup_is_refused_with_both_versions(
 
 @pytest.mark.parametrize("name", ["", "manifest.json", "database.sqlite", "documents"])
 def test_a_backup_that_may_not_be_read_is_not_called_damaged(backup: Path, name: str) -> None:
-    """The refusal names the permissions, so that no good backup is thrown away."""
+    """If the user may not read the backup's files, the refusal names the permissions, and not a damage, so that
+    people don't delete a good backup.
+    """
     manifest = archive.read_manifest(backup)
     for folder in (backup, *backup.rglob("*/")):
         folder.chmod(0o755)
@@ -618,8 +625,8 @@ def test_a_backup_that_may_not_be_read_is_not_called_damaged(backup: Path, name:
 
 
 def test_another_databases_backup_is_refused(sandbox: Sandbox, backup: Path, tmp_path: Path) -> None:
-    """A backup of another database is refused, also if the present database file is missing and only the desk knows
-    its id.
+    """A backup of another database is refused. This is also so if the present database file is missing and only the
+    desk's spool has its id.
     """
     other = Terminal(make_environment(tmp_path / "other", sandbox.url))
     assert other.json("db", "upgrade").status == 0
@@ -666,8 +673,8 @@ def test_a_file_of_another_program_in_use_is_not_exchanged(terminal: Terminal, b
 
 
 def test_a_database_that_cannot_be_read_now_is_not_exchanged(terminal: Terminal, backup: Path) -> None:
-    """If another process has locked the database file exclusively, the restore can't read whose database it is, and
-    refuses to replace it.
+    """If another process has locked the database file exclusively, the restore can't check to whom the database
+    belongs, and refuses to replace the file.
     """
     before = compute_digests(get_home(terminal))
     with closing(sqlite3.connect(get_database_file(terminal), isolation_level=None)) as other:
@@ -683,8 +690,8 @@ def test_a_database_that_cannot_be_read_now_is_not_exchanged(terminal: Terminal,
 def test_two_restores_in_one_second_keep_both_files(
     terminal: Terminal, backup: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If two restores keep the replaced file under the same name, the second one uses another name: the first kept
-    file is still today's database.
+    """A restore stores the replaced database file under another name. If a second restore would use the same name, it
+    chooses a different one, so the file of the first restore isn't overwritten.
     """
     assert buy_check(terminal, NEW).status == 0
     real = sqlite_copy.replace_database_file
@@ -722,7 +729,7 @@ def test_a_database_behind_a_link_is_replaced_for_every_desk(
 
 @expects_loss_log
 def test_a_damaged_document_is_restored(terminal: Terminal, backup: Path) -> None:
-    """A damaged document is restored like a missing one; the damaged file stays beside it."""
+    """A restore replaces a damaged document, as it adds a missing one. The damaged file stays in the same folder."""
     (pdf,) = (get_home(terminal) / "documents").rglob("*.pdf")
     good = pdf.read_bytes()
     pdf.write_bytes(good[:100])
@@ -733,7 +740,9 @@ def test_a_damaged_document_is_restored(terminal: Terminal, backup: Path) -> Non
 
 
 def test_a_backup_names_documents_that_are_missing(terminal: Terminal, tmp_path: Path) -> None:
-    """A record names a PDF that its folder has lost, or that can't be read: the backup is made, and says so."""
+    """If a record's PDF is missing in the folder of documents, or can't be read, the backup is made and names this
+    document.
+    """
     for number in (KEPT, NEW):
         assert buy_check(terminal, number).status == 0
     paths = [read_checks(terminal, number)[0]["pdf_file_path"] for number in (KEPT, NEW)]
@@ -745,7 +754,9 @@ def test_a_backup_names_documents_that_are_missing(terminal: Terminal, tmp_path:
 
 
 def test_a_backup_leaves_a_foreign_folder_unchanged(terminal: Terminal, tmp_path: Path) -> None:
-    """A backup writes into a new folder of its own, and leaves a folder with the name of its partial one as it is."""
+    """A backup writes into a new temporary folder. A folder that already has the usual name of this temporary folder
+    stays unchanged.
+    """
     other = tmp_path / "mine.partial"
     other.mkdir()
     (other / "thesis.txt").write_text("four years")
@@ -757,9 +768,9 @@ def test_a_backup_leaves_a_foreign_folder_unchanged(terminal: Terminal, tmp_path
 def test_only_one_of_two_simultaneous_backups_fills_the_folder(
     terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_present: bool
 ) -> None:
-    """Of two backups into one folder at the same time one is complete and the other one is refused, and no partial
-    folder is left. Into a new folder the one that ends first succeeds, into an empty existing folder the one that
-    began first.
+    """Of two simultaneous backups into one folder one succeeds and the other one is refused, and no partial folder is
+    left. For a new folder, the backup that ends first succeeds. For an existing empty folder, the backup that began
+    first succeeds.
     """
     folder, real, inner = tmp_path / "both", archive.write_manifest, list[CommandResult]()
 
@@ -818,7 +829,9 @@ def test_an_empty_folder_is_filled_and_not_replaced(terminal: Terminal, tmp_path
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no file modes")
 def test_a_backup_in_a_readable_folder_is_private(terminal: Terminal, tmp_path: Path) -> None:
-    """Every file is readable by the current user alone, and every folder too, whatever the umask is."""
+    """Only the current user can read the files and folders of a backup, also if other users may read the target
+    folder, and whatever the umask is.
+    """
     buy_check(terminal, KEPT)
     folder = tmp_path / "shared"
     folder.mkdir()
@@ -843,8 +856,8 @@ def test_a_backup_into_a_folder_with_files_is_refused(terminal: Terminal, backup
 def test_a_restore_that_breaks_off_leaves_a_whole_database(
     terminal: Terminal, backup: Path, monkeypatch: pytest.MonkeyPatch, step: str
 ) -> None:
-    """The restore is interrupted at each step that changes a file: the present or the restored database is complete,
-    and a second restore finishes.
+    """The test interrupts a restore at each step that changes a file. After each interruption, the present or the
+    restored database is complete, and a second restore succeeds.
     """
     assert buy_check(terminal, NEW).status == 0
 
@@ -861,7 +874,9 @@ def test_a_restore_that_breaks_off_leaves_a_whole_database(
 
 
 def test_a_damaged_database_is_replaced_and_kept(terminal: Terminal, backup: Path) -> None:
-    """A damaged database is replaced. It is kept with its side files, which would damage the restored database."""
+    """A restore replaces a damaged database. The damaged file and its side files are moved to other names, because
+    the side files would damage the restored database.
+    """
     damaged = b"no database any more" * 500
     get_database_file(terminal).write_bytes(damaged)
     wal = get_database_file(terminal).with_name("console.db-wal")
@@ -874,8 +889,8 @@ def test_a_damaged_database_is_replaced_and_kept(terminal: Terminal, backup: Pat
 
 
 def test_the_log_of_a_deleted_file_is_not_written_into_the_restored_one(terminal: Terminal, backup: Path) -> None:
-    """A killed process leaves a log beside its file; somebody deletes the file and restores. The logs stay under
-    other names, and the restored files are those of the backup.
+    """A killed process leaves the write-ahead log of a database file, and a person deletes that file and restores a
+    backup. The restore moves the old log to another name, so SQLite doesn't write it into the restored file.
     """
     for name in ("console.db", "desk.db"):
         file = get_home(terminal) / name
@@ -915,8 +930,8 @@ def empty_database(server: Any, name: str) -> None:
 def test_a_servers_database_goes_into_an_empty_one(
     server_backup: tuple[Terminal, Callable[[], None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A dump is restored only into a database without tables. After an interrupted restore no program uses the
-    database, and a second restore finishes.
+    """A dump is restored only into a server's database without tables. After an interrupted restore no program can
+    use the database, and a second restore completes it.
     """
     owner, empty_it = server_backup
     assert owner.json("db", "upgrade").status == 0
@@ -956,8 +971,8 @@ def test_a_servers_database_goes_into_an_empty_one(
 def test_a_backup_of_a_server_has_every_table(
     kind: str, request: pytest.FixtureRequest, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """A backup by a process that uses nothing else of the program contains every table, although such a process loads
-    only some of the modules that declare tables. The database account may only read the tables.
+    """A backup contains every table, although the process of the command loads only some of the modules that declare
+    tables. The database account of the command may only read the tables.
     """
     require_engine(kind)
     if kind == "mysql" and (shutil.which("mysqldump") is None or server_dump.is_mariadb_program("mysqldump")):
@@ -1014,9 +1029,9 @@ def test_a_restored_server_stops_all_desks_until_a_person_acknowledges(
     *,
     is_older: bool,
 ) -> None:
-    """After a restore on a server an alert stops every program until a person has looked, because a worker that has
-    seen nothing since the backup can't notice what is missing. The alert is there, once, before any program may use
-    the database; also if the restore of an older schema is killed before its upgrade.
+    """After a restore on a server, an alert stops every program until a person acknowledges it, because a worker
+    without records of the lost period can't notice the loss. The alert exists once, before any program may use the
+    database. This is also so if the restore of an older schema is killed before the upgrade.
     """
     owner, empty_it = server_backup
     assert owner.json("db", "upgrade").status == 0
@@ -1045,7 +1060,9 @@ def test_a_restored_server_stops_all_desks_until_a_person_acknowledges(
 
 
 def test_a_newer_programs_database_is_not_backed_up(terminal: Terminal, backup: Path, tmp_path: Path) -> None:
-    """This program doesn't know where a newer one keeps its records: a backup could be called whole and lack some."""
+    """The backup of an SQLite database of a newer program is refused. This program may lack the newer tables, so the
+    backup could be incomplete without a warning.
+    """
     with closing(sqlite3.connect(get_database_file(terminal))) as conn:
         conn.execute("UPDATE alembic_version SET version_num = '9999'")
         conn.commit()
@@ -1055,7 +1072,9 @@ def test_a_newer_programs_database_is_not_backed_up(terminal: Terminal, backup: 
 def test_a_newer_programs_server_is_not_backed_up(
     server_backup: tuple[Terminal, Callable[[], None]], tmp_path: Path
 ) -> None:
-    """A database of a newer program is refused: a backup by this program would lack the newer tables."""
+    """The backup of a server's database of a newer program is refused, because the backup would lack the newer
+    tables.
+    """
     owner, _ = server_backup
     assert owner.json("db", "upgrade").status == 0
     server = Database(owner.env["CONSOLE_DATABASE_URL"], without_time_limit=True)
@@ -1077,7 +1096,9 @@ def _check_newer_database_refused(terminal: Terminal, folder: Path) -> None:
 def test_a_server_with_its_first_node_down_is_backed_up_and_restored(
     server_backup: tuple[Terminal, Callable[[], None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Backup and restore use the node that answers, whatever the person's option files contain."""
+    """If the first node of a server doesn't answer, backup and restore use the node that does. The person's own
+    option files of the database client have no influence.
+    """
     owner, empty_it = server_backup
     assert owner.json("db", "upgrade").status == 0
     node = re.search(r"127\.0\.0\.1:\d+", owner.env["CONSOLE_DATABASE_URL"])
@@ -1095,7 +1116,7 @@ def test_a_server_with_its_first_node_down_is_backed_up_and_restored(
 def test_a_restore_killed_before_its_last_statement_is_complete(
     server_backup: tuple[Terminal, Callable[[], None]], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If a restore is killed before its last statement, which deletes the mark of a running restore, the restored
+    """A restore is killed before its last statement, which deletes the mark of a running restore. The restored
     database is complete and usable. The next restore is refused and deletes nothing.
     """
     owner, empty_it = server_backup
@@ -1154,7 +1175,9 @@ def test_a_servers_restore_that_breaks_off_loses_no_document(
 
 
 def test_a_folder_with_an_impossible_name_is_refused(terminal: Terminal) -> None:
-    """For a folder whose name no file system allows, the restore finds no backup, and the backup makes none."""
+    """If no file system allows the name of the folder, `db restore` reports that there is no backup, and `db backup`
+    writes none.
+    """
     folder = f"/tmp/{'x' * 5_000}"
     assert terminal.json("db", "restore", folder, "--check").exit_status_and_code == (2, "bad_backup")
     assert terminal.json("db", "restore", folder).exit_status_and_code == (2, "bad_backup")

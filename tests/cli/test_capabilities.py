@@ -1,4 +1,6 @@
-"""The table of capabilities names tests that exist, has each number once, and counts what is whole."""
+"""Checks the documentation's table of capabilities: each row has a unique number and names tests that exist, and the
+stated number of complete capabilities is right.
+"""
 
 import ast
 import re

@@ -1,4 +1,4 @@
-"""Every command end to end: what is printed, and with which exit status."""
+"""Every command from end to end: its output and its exit status."""
 
 import json
 import os
@@ -57,8 +57,8 @@ def test_a_malformed_number_is_refused_with_its_reason(terminal: Terminal, typed
 
 
 def test_a_purchase_is_the_record_and_found_by_lookup(terminal: Terminal, sandbox: Sandbox) -> None:
-    """A purchase exits with 0 and prints the record as success and known; the ledger has one charge, and `lookup`,
-    `show` and the queues agree.
+    """A purchase exits with 0 and prints the record as success and known. The ledger has one charge, and `lookup`,
+    `show` and the queues have the same record.
     """
     bought = terminal.json("purchase", NUMBER, "--client", "42", "--deal", "2", "--reason", "1", "4").data
     assert (bought["kind"], bought["state"], bought["certainty"]) == ("credit-check", "success", "known")
@@ -123,7 +123,7 @@ def test_an_unreachable_provider_gives_exit_status_6(terminal: Terminal, sandbox
 
 @pytest.mark.parametrize("client", ["0", "01", "abc", "", "-1", "１", "1" * 19])
 def test_an_impossible_client_is_unknown(terminal: Terminal, client: str) -> None:
-    """A client id has 1 to 18 digits without a leading zero."""
+    """A purchase is refused as `unknown_client` if the client id isn't 1 to 18 digits without a leading zero."""
     assert terminal.json("purchase", NUMBER, f"--client={client}").exit_status_and_code == (2, "unknown_client")
 
 
@@ -167,8 +167,9 @@ def test_refetch_that_fails_names_the_parts(terminal: Terminal, sandbox: Sandbox
 
 
 def test_an_unknown_purchase_is_settled_by_two_people(terminal: Terminal, sandbox: Sandbox, tmp_path: Path) -> None:
-    """Two people decide that an unknown purchase was not made: the first decision waits for a second person, the same
-    person is refused, and another person's decision ends the record as failed. `show` has the next step.
+    """Two people decide that an unknown purchase was not made. The first decision waits for a second person, and the
+    same person can't make the second one. Another person's decision ends the record as failed. `show` prints the next
+    step.
     """
     sandbox.control.add_fault("status:503", call="purchase", times=1)
     record = terminal.json("purchase", NUMBER, "--client", "1").error["detail"]["record"]
@@ -224,7 +225,9 @@ def test_an_unknown_purchase_is_settled_by_the_providers_id(terminal: Terminal, 
 def test_evidence_that_says_nothing_is_refused(
     terminal: Terminal, sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, evidence: str
 ) -> None:
-    """Evidence that is blank, a folder, a pipe, a device or a missing file is refused as `no_evidence`."""
+    """A resolution is refused as `no_evidence` if its evidence is blank, a folder, a pipe, a device, a broken link or
+    a missing file, and also without the option for evidence.
+    """
     monkeypatch.chdir(tmp_path)
     if evidence == "pipe":
         os.mkfifo("pipe")
@@ -238,8 +241,8 @@ def test_evidence_that_says_nothing_is_refused(
 
 @pytest.mark.skipif(os.name == "nt", reason="Windows has no file modes")
 def test_evidence_in_a_closed_folder_is_no_statement(tmp_path: Path) -> None:
-    """Evidence in a folder that the person may not search is refused; the name of the file is not taken as a
-    statement.
+    """Evidence in a folder that the person may not search is refused. The program doesn't take the path of the file
+    as the text of the evidence.
     """
     closed = tmp_path / "closed"
     closed.mkdir()
@@ -308,7 +311,9 @@ def test_a_record_that_does_not_exist_is_not_found(terminal: Terminal, kind: str
 
 
 def test_an_operation_can_be_shown(terminal: Terminal) -> None:
-    """`show operation` prints the journal's row of a purchase, by the id in the record."""
+    """`show operation` prints the journal row of a purchase, if it is given the operation id from the credit
+    check.
+    """
     bought = terminal.json("purchase", NUMBER, "--client", "1").data
     shown = terminal.json("show", "operation", bought["operation_id"]).data
     assert (shown["kind"], shown["action"], shown["state"]) == ("operation", "credit-check.purchase", "done")
@@ -316,7 +321,9 @@ def test_an_operation_can_be_shown(terminal: Terminal) -> None:
 
 
 def test_the_audit_trail_is_listed_verified_and_exported(terminal: Terminal, tmp_path: Path) -> None:
-    """Rows are listed with their fields, verified, and written to a file that is never overwritten."""
+    """Commands list the audit entries with their fields, verify the audit trail, and export it to a file. An existing
+    file is never overwritten.
+    """
     terminal.json("purchase", NUMBER, "--client", "1")
     entries = terminal.json("audit", "list", "--limit", "2").data["entries"]
     assert len(entries) == 2
@@ -346,8 +353,8 @@ def test_db_and_worker_need_no_operator(terminal: Terminal) -> None:
 def test_a_signal_during_worker_once_names_the_tasks_that_ran(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """SIGTERM arrives while the first task runs: that task ends, no other begins, and the answer names those that
-    didn't begin, in JSON and in words. Without a signal nothing is left.
+    """SIGTERM arrives while the first task of `worker --once` runs. This task ends and no other one begins. The
+    answer names the tasks that didn't begin, in JSON and as text. Without a signal every task runs.
     """
     whole = terminal.json("worker", "--once").data
     assert (whole["stopped"], whole["left"]) == (False, [])
@@ -370,7 +377,9 @@ def test_a_signal_during_worker_once_names_the_tasks_that_ran(
 
 
 def test_doctor_always_ends_well(terminal: Terminal) -> None:
-    """`doctor` reports each fault as a finding with a next step, also settings that can't be read."""
+    """`doctor` succeeds also with settings that can't be read, and reports each fault as a failed check with a next
+    step.
+    """
     checks = terminal.json("doctor").data["checks"]
     assert all(check["next"] for check in checks if not check["ok"])
     for broken in ({"TIME_SCALE": "fast"}, {"DATABASE_URL": "nonsense"}, {"HOME": "/dev/null"}):
@@ -404,7 +413,9 @@ def test_doctor_names_documents_that_cannot_be_written(terminal: Terminal, tmp_p
 
 
 def test_doctor_knows_the_store_key_of_the_database(terminal: Terminal) -> None:
-    """The doctor reports a store key that differs from the other desks' one, before a purchase refuses it."""
+    """`doctor` reports a store key that differs from the key of the other desks of the database, before a purchase is
+    refused because of it.
+    """
     assert terminal.json("purchase", NUMBER, "--client", "1").status == 0
     assert read_failed_checks(terminal) == {}
     other = {"SECRET_STORE_KEY": "another-key-of-another-desk"}
@@ -413,7 +424,9 @@ def test_doctor_knows_the_store_key_of_the_database(terminal: Terminal) -> None:
 
 
 def test_doctor_distinguishes_a_damaged_spool_from_a_lost_database(terminal: Terminal) -> None:
-    """A file of this desk that can't be read says nothing about the database, and the file is named."""
+    """If the desk's spool file is damaged or can't be opened, `doctor` reports this file by its path, and reports no
+    fault of the database.
+    """
     spool = Path(terminal.env["CONSOLE_HOME"]) / "desk.db"
     spool.write_bytes(b"no spool any more" * 500)
     (told,) = read_failed_checks(terminal).values()
@@ -509,7 +522,7 @@ def test_a_foreign_database_is_refused(terminal: Terminal, tmp_path: Path) -> No
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_codes_never_change_with_the_language(terminal: Terminal, language: str) -> None:
-    """Only sentences depend on the language; codes and JSON fields don't."""
+    """Codes and JSON fields are the same in every language; only the sentences are translated."""
     ending = terminal.json("show", "payment", "5", LANGUAGE=language)
     assert ending.exit_status_and_code == (2, "not_found")
     assert ending.error["message"].isascii() is (language == "en")
@@ -517,7 +530,7 @@ def test_codes_never_change_with_the_language(terminal: Terminal, language: str)
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_people_read_sentences(terminal: Terminal, sandbox: Sandbox, language: str) -> None:
-    """Without `--json` every command prints lines in the person's language, and no wording key."""
+    """Without `--json` every command prints lines in the person's language, and no line contains a wording key."""
     sandbox.control.add_fault("pdf_missing", call="pdf", times=1)
     commands = [
         ("purchase", NUMBER, "--client", "1"),
@@ -547,7 +560,7 @@ def test_people_read_sentences(terminal: Terminal, sandbox: Sandbox, language: s
 
 
 def test_the_text_of_an_operation_is_printed(terminal: Terminal) -> None:
-    """`show operation` prints an operation as text."""
+    """Without `--json`, `show operation` prints the operation as text, with its id, and nothing on stderr."""
     bought = terminal.json("purchase", NUMBER, "--client", "1").data
     ending = terminal("show", "operation", bought["operation_id"])
     assert (ending.status, ending.err) == (0, "")
@@ -560,7 +573,7 @@ def test_help_is_printed_as_json_on_request(terminal: Terminal) -> None:
 
 
 def test_secrets_are_in_no_answer(terminal: Terminal) -> None:
-    """The output of doctor, audit and errors never holds a secret of the environment."""
+    """The output of `doctor`, of `audit` and of errors never contains a secret from the environment."""
     printed = [
         terminal.json(*words)
         for words in (
@@ -576,8 +589,8 @@ def test_secrets_are_in_no_answer(terminal: Terminal) -> None:
 
 
 def test_versions_of_a_pdf_are_compared(terminal: Terminal, sandbox: Sandbox) -> None:
-    """After a re-fetch a record has two versions of its PDF, newest first; `documents compare` names the differences
-    with their pages. With one version, or an unknown hash, it is refused.
+    """After a re-fetch a record has two versions of its PDF, the newest first. `documents compare` names the
+    differences between them with the pages. It is refused if there is only one version, or for an unknown hash.
     """
     bought = terminal.json("purchase", NUMBER, "--client", "1").data
     record = str(bought["id"])
@@ -635,8 +648,8 @@ def test_a_copy_of_a_pdf_is_saved(terminal: Terminal, tmp_path: Path) -> None:
 
 
 def test_dates_at_the_ends_of_the_calendar_are_printed(terminal: Terminal, tmp_path: Path) -> None:
-    """Another application may write 9999-12-31 23:59:59, which has no time in Japan, and 0001-01-01: lists, exports
-    and `show` work with such a record.
+    """Another application may write the times 9999-12-31 23:59:59, which has no time in Japan, and 0001-01-01. Lists,
+    exports and `show` work with such a record.
     """
     rows = [
         (OTHER_CORPORATION_NUMBER, "2026-01-01 00:00:00", "9999-12-31 23:59:59"),
@@ -673,8 +686,8 @@ def test_dates_at_the_ends_of_the_calendar_are_printed(terminal: Terminal, tmp_p
     ],
 )
 def test_an_order_with_an_invalid_time_is_shown(terminal: Terminal, written: object, shown: str | None) -> None:
-    """The shop may write any text as a time into an SQLite database: the order and its company can still be shown,
-    and a time that can't be read is null, not a day of 1970.
+    """The shop may write any text as a time into an SQLite database. The order and its company can still be shown,
+    and an unreadable time is printed as null, not as a day of 1970.
     """
     with closing(sqlite3.connect(Path(terminal.env["CONSOLE_HOME"], "console.db"))) as database, database:
         database.execute(
@@ -693,13 +706,15 @@ def test_an_order_with_an_invalid_time_is_shown(terminal: Terminal, written: obj
     ("language", "sentence"), [("ja", "該当する記録はありません。"), ("en", "No records match.")]
 )
 def test_a_search_without_a_result_prints_a_sentence(terminal: Terminal, language: str, sentence: str) -> None:
-    """The first line says that no record matches, also on a desk without a registry."""
+    """The first line of a search without a result says that no record matches, also on a desk without a registry."""
     for words in (("find", "9999zz"), ("find", "status:unknown")):
         assert terminal(*words, LANGUAGE=language).out.decode().splitlines()[0] == sentence
 
 
 def test_a_search_with_a_result_begins_with_a_heading(terminal: Terminal) -> None:
-    """A search by a condition alone has no line of the registry; its first line is the heading, and not empty."""
+    """The first line of a search by a condition alone is the heading of the credit checks. No empty line or line
+    about the registry precedes it.
+    """
     assert terminal.json("purchase", NUMBER, "--client", "1").status == 0
     assert terminal("find", "client:1").out.decode().splitlines()[0] == "Credit checks"
 

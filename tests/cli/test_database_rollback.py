@@ -1,4 +1,6 @@
-"""A database that goes back in time, by commands at two desks and a worker; the providers' ledger is the judge."""
+"""A database that goes back to an earlier state. The tests run commands at two desks and a worker, and compare the
+ledgers of the simulated providers.
+"""
 
 import os
 
@@ -21,8 +23,8 @@ REFUSALS_BY_DESK = {(3, "already_purchased"), (3, "in_progress")}
 
 
 class DeskCommands:
-    """Runs commands at the desks of one database. A command that is to be killed runs in its own process; the others
-    run here, each with its own console, because a process takes longer.
+    """Runs commands at the desks of one database. A command that a failpoint kills runs in a process of its own.
+    Other commands run in the test's process with a console of their own, because that is faster.
     """
 
     def __init__(self, place: Place, sandbox: Sandbox) -> None:
@@ -42,8 +44,8 @@ class DeskCommands:
         return self(desk, "purchase", number, "--client", "1", **more)
 
     def request_and_approve_refund(self, desk: int, payment: int) -> CommandResult:
-        """Let one person request a refund and another approve it; return the first answer that is an error, else the
-        last one.
+        """Let one person request a refund and another person approve it. Return the result of the request if it
+        failed, otherwise the result of the approval.
         """
         words = ("refund", "request", str(payment), "--amount", "1000", "--reason", "sent back")
         asked = self(desk, *words)
@@ -71,8 +73,9 @@ def desks(place: Place, sandbox: Sandbox) -> DeskCommands:
 @pytest.mark.expects_log("each command that finds the database older than the desk says so")
 @pytest.mark.parametrize("killed", [False, True], ids=["ended", "killed"])
 def test_a_rolled_back_database_causes_no_second_charge_or_refund(desks: DeskCommands, killed: bool) -> None:
-    """One desk buys and refunds, then the database goes back to an earlier state. Another desk is refused the same
-    purchase and refund, also after the alert, and a probe brings both back: each is in the ledgers once.
+    """One desk buys and refunds, then the database goes back to an earlier state. Another desk can't repeat the
+    purchase and the refund, also after a person has acknowledged the alert. A probe restores both records, and the
+    ledgers have each of them once.
     """
     place, url = desks.place, desks.sandbox.url
     desks.sandbox.control.payments_control.register_payment("paypay", ORDER, 3300)

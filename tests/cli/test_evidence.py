@@ -1,5 +1,5 @@
-"""Evidence packs from the terminal: written by `show --pack`, verified without the database, and refused
-if changed.
+"""Evidence packs at the terminal: `show --pack` writes them, and `audit verify --pack` verifies them without the
+database and refuses a changed pack.
 """
 
 import json
@@ -20,7 +20,9 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
 
 
 def test_the_command_show_writes_a_pack(desk: PayingTerminal, tmp_path: Path) -> None:
-    """With the option, `show` writes a pack and adds its path to the record; without it, the answer has no pack."""
+    """With the option `--pack`, `show` writes an evidence pack and adds its path to the answer. Without the option,
+    the answer has no path.
+    """
     payment = str(desk.make_booked_payment())
     plain = desk.json("show", "payment", payment).data
     assert "pack" not in plain
@@ -37,7 +39,7 @@ def test_the_command_show_writes_a_pack(desk: PayingTerminal, tmp_path: Path) ->
 
 
 def test_the_text_of_a_written_pack_has_path_and_hash(desk: PayingTerminal, tmp_path: Path) -> None:
-    """As text, the answer has the path of the pack, its hash, and that it is complete."""
+    """Without `--json`, the answer has the path of the pack and its hash, and says that the pack is complete."""
     payment, file = str(desk.make_booked_payment()), tmp_path / "case.zip"
     told = desk("show", "payment", payment, "--pack", str(file)).out.decode()
     assert str(file) in told
@@ -46,8 +48,8 @@ def test_the_text_of_a_written_pack_has_path_and_hash(desk: PayingTerminal, tmp_
 
 
 def test_several_packs_are_written_into_one_file(desk: PayingTerminal, tmp_path: Path) -> None:
-    """A bundle has the packs of named records or of a queue, and is verified with each of them. Wrong arguments are
-    refused.
+    """An evidence bundle has the packs of the named records, or of the records of a queue. A verification of the
+    bundle also verifies each pack in it. Wrong arguments are refused.
     """
     payment, file = str(desk.make_booked_payment()), tmp_path / "all.zip"
     other_payment = str(desk.make_booked_payment("ORD-2"))
@@ -75,7 +77,7 @@ def test_several_packs_are_written_into_one_file(desk: PayingTerminal, tmp_path:
 
 
 def test_a_file_is_never_replaced(desk: PayingTerminal, tmp_path: Path) -> None:
-    """If the file exists, the command exits with 2 and the file stays unchanged."""
+    """If the target file of a pack exists, the command exits with 2 and leaves the file unchanged."""
     file = tmp_path / "case.zip"
     file.write_bytes(b"mine")
     ending = desk.json("show", "payment", str(desk.make_booked_payment()), "--pack", str(file))
@@ -84,8 +86,8 @@ def test_a_file_is_never_replaced(desk: PayingTerminal, tmp_path: Path) -> None:
 
 
 def test_a_tampered_pack_fails_its_verification(desk: PayingTerminal, tmp_path: Path) -> None:
-    """A changed pack exits with 3 and `audit_broken`, and names the changed part; a file that is no pack does the
-    same.
+    """The verification of a changed pack exits with 3 and `audit_broken`, and names the changed part. A file that is
+    no pack is refused in the same way.
     """
     payment, file, other = str(desk.make_booked_payment()), tmp_path / "case.zip", tmp_path / "other.zip"
     desk.json("show", "payment", payment, "--pack", str(file))
@@ -104,8 +106,8 @@ def test_a_tampered_pack_fails_its_verification(desk: PayingTerminal, tmp_path: 
 
 
 def test_verifying_a_pack_opens_no_desk(desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox) -> None:
-    """`audit verify --pack` checks a pack without the database; without `--pack` it checks the audit trail as
-    before.
+    """`audit verify --pack` verifies an evidence pack without opening the database. Without `--pack`, the command
+    verifies the audit trail.
     """
     file = tmp_path / "case.zip"
     desk.json("show", "payment", str(desk.make_booked_payment()), "--pack", str(file))

@@ -1,4 +1,6 @@
-"""Lists as files from the terminal: the suffix names the format, the answer names file and rows."""
+"""Lists that the command `export` writes to files: the suffix of the file name decides the format, and the answer
+names the file and the number of rows.
+"""
 
 import csv
 from pathlib import Path

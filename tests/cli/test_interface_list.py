@@ -1,4 +1,6 @@
-"""The columns and JSON fields that other programs rely on are the recorded ones, to the character."""
+"""Compares the command line, the columns and the JSON fields on which other programs rely with the recorded list;
+every character counts.
+"""
 
 import collections
 import json

@@ -1,4 +1,4 @@
-"""The JSON of records, on which other programs rely."""
+"""The JSON objects of credit checks, operations and their answers, on which other programs rely."""
 
 import json
 from datetime import UTC, datetime, timedelta, timezone
@@ -48,7 +48,7 @@ def convert_by_json(value: dict[str, Any]) -> dict[str, Any]:
 
 
 def test_a_credit_check_has_the_promised_fields() -> None:
-    """Names, types and instants of a credit check are those that programs rely on."""
+    """The JSON of a credit check has the names, types and times on which other programs rely."""
     encoded = convert_by_json(cli_json.build_record_json(CHECK, translate))
     promised = {
         "kind": "credit-check", "id": 17, "corporation_number": "1180301018771", "client_id": "1",
@@ -63,12 +63,14 @@ def test_a_credit_check_has_the_promised_fields() -> None:
 
 
 def test_work_without_a_reason_says_null() -> None:
-    """A work without a reason has null as its reason in JSON, not an empty text."""
+    """If the work of a record has no reason, its JSON has null as the reason, not an empty text."""
     assert cli_json.build_work_json(r.Work(), translate)["reason"] is None
 
 
 def test_an_operation_has_the_promised_fields() -> None:
-    """An operation names its subject as an object."""
+    """The JSON of an operation has the fields on which other programs rely; its subject is an object with kind and
+    id.
+    """
     encoded = convert_by_json(cli_json.build_record_json(OPERATION, translate))
     promised = {
         "kind": "operation",
@@ -85,7 +87,7 @@ def test_an_operation_has_the_promised_fields() -> None:
 
 
 def test_the_answer_of_show_has_history_and_next_step() -> None:
-    """`show` is the record with timeline, evidence and a next step that is text."""
+    """The JSON of `show` is the record with its timeline, its evidence, and its next step as text."""
     seen = CreditCheckDetails(
         CHECK,
         EXPLANATION,
@@ -108,7 +110,7 @@ def test_the_answer_of_show_has_history_and_next_step() -> None:
 
 
 def test_a_lookup_lists_all_four_kinds() -> None:
-    """The JSON of a lookup has empty lists for orders, payments and refunds if only credit checks were found."""
+    """If a lookup finds only credit checks, its JSON still has empty lists for orders, payments and refunds."""
     encoded = convert_by_json(cli_json.build_lookup_json(LookupResult("1180301018771", (CHECK,)), translate))
     assert encoded["corporation_number"] == "1180301018771"
     assert [record["id"] for record in encoded["credit_checks"]] == [17]
@@ -116,7 +118,9 @@ def test_a_lookup_lists_all_four_kinds() -> None:
 
 
 def test_a_queue_page_says_why_and_since_when() -> None:
-    """Items are records with why, next step and since; the cursor is null at the end."""
+    """In the JSON of a queue page, each item is a record with its reason (`why`), its next step and the time since
+    when it waits (`since`). The cursor is null on the last page.
+    """
     page = QueuePage("incomplete", (QueueItem(CHECK, EXPLANATION, INSTANT),), None)
     encoded = convert_by_json(cli_json.build_queue_page_json(page, translate))
     (item,) = encoded["items"]
@@ -126,8 +130,8 @@ def test_a_queue_page_says_why_and_since_when() -> None:
 
 
 def test_refetch_and_resolve_are_records_with_more() -> None:
-    """The JSON of a re-fetch is the record with `changed` and `documents`; that of a decision is the record with
-    `awaiting`.
+    """The JSON of a re-fetch is the record with the additional fields `changed` and `documents`. The JSON of a
+    decision is the record with the additional field `awaiting`.
     """
     document = r.Document("ab/cd.pdf", "cd" * 32, 700, INSTANT, True)
     refetched = convert_by_json(
@@ -146,7 +150,9 @@ def test_refetch_and_resolve_are_records_with_more() -> None:
 
 
 def test_facts_of_an_error_are_plain_values() -> None:
-    """Records, instants, sets and unknown objects in a detail become JSON; a record looks as always."""
+    """Records, times, sets and unknown objects in the detail of an error become plain JSON values. A record has the
+    same JSON there as in every other answer.
+    """
     encoded = convert_by_json(
         cli_json.build_any_value_json(
             {"record": CHECK, "since": INSTANT, "clients": {"1"}, "state": r.CheckState.ERROR, "x": object}, translate
@@ -157,7 +163,9 @@ def test_facts_of_an_error_are_plain_values() -> None:
 
 
 def test_long_facts_are_cut() -> None:
-    """A text of ten megabytes is cut to fewer than 3,000 characters in an answer."""
+    """A text of ten megabytes in the detail of an error is shortened, so that the answer has fewer than 3,000
+    characters.
+    """
     assert len(cli_json.build_any_value_json("9" * 10_000_000, translate)) < 3_000
 
 

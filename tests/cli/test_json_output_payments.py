@@ -1,4 +1,4 @@
-"""Orders, payments and refunds as programs read them."""
+"""The JSON objects of orders, payments and refunds, on which other programs rely."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -84,7 +84,9 @@ def test_a_payment_has_the_promised_fields() -> None:
     ("payer", "shown"), [(None, None), ("", None), ("abc", "****"), ("1234567", "****"), ("12345678", "****5678")]
 )
 def test_a_payer_is_masked(payer: str | None, shown: str | None) -> None:
-    """A masked payer shows the last four characters of a long text, and nothing of a short one."""
+    """A masked payer shows the last four characters of a text of at least eight characters, and no character of a
+    shorter text.
+    """
     assert o.mask_payer(payer) == shown
 
 
@@ -158,8 +160,8 @@ def test_the_json_of_an_order_has_its_payments() -> None:
 
 
 def test_an_order_shows_the_steps_after_its_payments_deadline() -> None:
-    """The JSON and the text of an order have the saga of its payment's deadline: the present step, the reason of the
-    wait, and the state of each step.
+    """After the deadline of a payment, the JSON and the text of its order have the saga that ends the payment: the
+    present step, the reason for the wait, and the state of each step.
     """
     names = ("ask_provider", "expire_payment")
     facts = {"done": {"ask_provider": INSTANT.isoformat()}}
@@ -191,7 +193,9 @@ def test_records_in_a_refusal_are_masked_too() -> None:
 
 
 def test_ids_are_printed_as_numbers_or_provider_texts() -> None:
-    """A record's id is a number, a provider's id of AlarmBox too; that of a payment provider is its own text."""
+    """The id of a record is parsed as a number, and so is AlarmBox's id of a credit check. The id that a payment
+    provider has given to a payment or refund stays a text. An invalid id is refused.
+    """
     assert (parse_row_id("refund", "017"), parse_id_at_provider("credit-check", "12345")) == (17, 12345)
     assert parse_id_at_provider("operation", "0421") == "0421"
     assert (

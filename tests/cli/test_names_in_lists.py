@@ -1,4 +1,6 @@
-"""Lists of the terminal name records by what people know; the id of a row stands where a command takes it."""
+"""The lists that commands print name each record by the name or number that people know. The id of a database row is
+printed only where another command needs it.
+"""
 
 import re
 import sqlite3

@@ -1,4 +1,4 @@
-"""The first day of a person: a fresh desk without settings, and names of files that don't exist."""
+"""Commands on a person's first day: a new desk without settings, and names of files that don't exist."""
 
 import json
 import os
@@ -47,8 +47,8 @@ def test_doctor_names_no_count_of_tasks_before_one_has_run(terminal: Terminal) -
 
 
 def test_doctor_on_a_full_disk_does_not_call_the_database_rolled_back(unopened_terminal: Terminal) -> None:
-    """The checks that need the database were not made: `doctor` reports neither late tasks nor a rollback, which it
-    can't know. No file can grow beyond 4 KB here.
+    """If no file can grow beyond 4 KB, the database can't be used. `doctor` then says that it has not made the checks
+    that need the database, and reports neither late tasks nor a rollback.
     """
     for words in ("alerts list", "--json doctor"):
         ended = subprocess.run(

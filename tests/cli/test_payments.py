@@ -1,4 +1,6 @@
-"""Payments and orders from the terminal: every command and ending, over the simulated gateways, in words too."""
+"""Payments and orders at the terminal, at the simulated gateways: every command with its successes and refusals, in
+JSON and as text.
+"""
 
 import re
 import sqlite3
@@ -44,8 +46,9 @@ def test_an_import_books_the_payment_of_the_provider_once(desk: PayingTerminal) 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_the_command_show_prints_the_age_of_each_fact(desk: PayingTerminal, language: str) -> None:
-    """`show` prints since when a payment, order or refund is in its state, when its provider was asked, and that an
-    answer is old. Of an order without a payment it says so.
+    """`show` prints since when a payment, order or refund has been in its state, when the program last asked the
+    provider about it, and whether that answer is old. For an order without a payment it says that there is no
+    payment.
     """
     words = {
         "ja": ("からこの状態です（", "に確認・", "情報が古い", "この注文の決済はまだありません。"),
@@ -78,7 +81,9 @@ def test_the_command_show_prints_the_age_of_each_fact(desk: PayingTerminal, lang
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_the_command_show_adds_our_word_to_the_gateways_code(desk: PayingTerminal, language: str) -> None:
-    """Atom's state is a code, and PayPay's is an English word: our word stands before both."""
+    """`show` prints the program's own word for a state before the gateway's state, which is a code at Atom and an
+    English word at PayPay.
+    """
     atom, paypay = desk.make_booked_payment(ATOM_ORDER, 50_050, "atom"), desk.make_booked_payment()
     word = {"ja": "支払済", "en": "Paid"}[language]
     assert f"{word} · OTS0000" in desk("show", "payment", str(atom), LANGUAGE=language).out.decode()
@@ -138,8 +143,8 @@ def test_an_import_without_an_answer_is_refused(desk: PayingTerminal, sandbox: S
 
 @pytest.mark.expects_log("some endings are logged")
 def test_an_import_with_another_amount_reports_the_difference(desk: PayingTerminal) -> None:
-    """The gateway has the payment with another amount: trying again later would not help, and the message doesn't say
-    so."""
+    """If the gateway has the payment with another amount than the typed one, the import is refused as `other_amount`.
+    The message says to check the amount, and doesn't advise to try again."""
     desk.money.register_payment("paypay", ORDER, 3300)
     ending = desk.json("payment", "import", "paypay", ORDER, "--amount", "3301", LANGUAGE="en")
     assert ending.exit_status_and_code == (4, "outcome_unknown")
@@ -149,14 +154,16 @@ def test_an_import_with_another_amount_reports_the_difference(desk: PayingTermin
 
 
 def test_a_provider_without_settings_is_refused(terminal: Terminal) -> None:
-    """For a provider without a URL or credentials, the refusal names it and the missing settings."""
+    """For a provider without a URL or credentials, the refusal names the provider and the missing settings."""
     ending = terminal.json("payment", "import", "paypay", ORDER)
     assert ending.exit_status_and_code == (2, "bad_profile")
     assert ending.error["detail"]["variable"] == "CONSOLE_PAYPAY_URL"
 
 
 def test_an_order_is_shown_with_its_payment(desk: PayingTerminal) -> None:
-    """Orders are shown with their payments; asking about one asks about its payment."""
+    """`show order` prints an order with its payments. Probing or resolving an order that has no payment is refused as
+    `nothing_to_resolve`.
+    """
     order = desk.create_order("S-1", 3300)
     shown = desk.json("show", "order", str(order)).data
     assert (shown["kind"], shown["merch_txn_id"], shown["total_minor"]) == ("order", "S-1", 3300)
@@ -172,8 +179,8 @@ def test_an_order_is_shown_with_its_payment(desk: PayingTerminal) -> None:
 
 @pytest.mark.expects_log("some endings are logged")
 def test_a_probe_of_an_order_reports_about_the_order(desk: PayingTerminal) -> None:
-    """The answer of `probe order` is the order's record with its payments, and the refusal too if asking about one
-    failed.
+    """`probe order` asks the provider about the order's payments, and answers with the order's record. If the
+    provider refuses a question, the detail has the order's record and the payment.
     """
     order = desk.create_order("S-2", 3300)
     payment = desk.make_booked_payment("S-2")
@@ -192,7 +199,7 @@ def test_a_probe_of_an_order_reports_about_the_order(desk: PayingTerminal) -> No
 @pytest.mark.parametrize("kind", ["payment", "order", "refund"])
 @pytest.mark.parametrize("id", ["99", "x", "１", "9" * 30])
 def test_a_missing_record_is_not_found_by_every_command(desk: PayingTerminal, kind: str, id: str) -> None:
-    """Every command that takes a record refuses one that doesn't exist as not_found."""
+    """Every command that takes a record's id refuses the id of a record that doesn't exist as `not_found`."""
     assert desk.json("show", kind, id).exit_status_and_code == (2, "not_found")
     assert desk.json("probe", kind, id).exit_status_and_code == (2, "not_found")
     state = {"refund": "failed"}.get(kind, "completed")
@@ -204,8 +211,8 @@ def test_a_missing_record_is_not_found_by_every_command(desk: PayingTerminal, ki
 
 @pytest.mark.expects_log("some endings are logged")
 def test_a_probe_of_a_payment_prints_the_gateways_state(desk: PayingTerminal) -> None:
-    """The probe answers with the gateway's state. Refused credentials and speed exit 5, a gateway out of reach 6;
-    both change nothing.
+    """A probe exits with 5 if the gateway refuses the credentials or the number of calls, and with 6 if the gateway
+    can't be reached. In each case the payment stays unchanged.
     """
     payment = str(desk.make_booked_payment())
     before = desk.json("show", "payment", payment).data["version"]
@@ -221,7 +228,9 @@ def test_a_probe_of_a_payment_prints_the_gateways_state(desk: PayingTerminal) ->
 
 
 def test_a_probe_lists_the_changed_fields(desk: PayingTerminal) -> None:
-    """The fields with their values before and after it, or that nothing has changed, with the time."""
+    """The text of a probe names the changed fields with their values before and after the probe. If no field has
+    changed, it says so with the time.
+    """
     payment = str(desk.make_booked_payment(ATOM_ORDER, 50_000, "atom"))
     unchanged = desk("probe", "payment", payment)
     assert unchanged.status == 0
@@ -235,8 +244,8 @@ def test_a_probe_lists_the_changed_fields(desk: PayingTerminal) -> None:
 
 
 def test_a_payment_is_resolved_by_people(desk: PayingTerminal) -> None:
-    """One person can resolve a payment as reversed if the gateway reports the same, and never as a state that the
-    gateway denies.
+    """One person can resolve a payment as reversed if the gateway reports the same state. No person can resolve a
+    payment as a state that the gateway denies.
     """
     payment = str(desk.make_booked_payment(ATOM_ORDER, 50_000, "atom"))
     words = ("resolve", "payment", payment, "--as", "reversed", "--evidence", "their settlement list")

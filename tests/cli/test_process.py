@@ -1,4 +1,6 @@
-"""The command as a process of its own: streams, signals, encodings, and what it imports."""
+"""Commands that run as a process of their own: their streams, signals and encodings, and the modules that they
+import.
+"""
 
 import gc
 import json
@@ -49,7 +51,7 @@ def run_process(
 
 @contextmanager
 def start_process(terminal: Terminal, *words: str, **more: str) -> "Iterator[subprocess.Popen[bytes]]":
-    """Start a process, and end it with the block."""
+    """Start a process of the program, yield it, and end it at the end of the block."""
     with subprocess.Popen(
         [*COMMAND, *words],
         stdout=subprocess.PIPE,
@@ -90,7 +92,7 @@ def test_a_full_disk_behind_stdout_is_reported_on_stderr(terminal: Terminal) -> 
 
 
 def test_bytes_that_are_no_utf8_are_refused(terminal: Terminal) -> None:
-    """A strange command line gets one UTF-8 object, in any locale."""
+    """A command line with bytes that are no UTF-8 is refused with exactly one JSON object in UTF-8, in any locale."""
     for locale in ("C", "C.UTF-8", "en_US.ISO-8859-1"):
         ended = subprocess.run(
             [*map(os.fsencode, COMMAND), b"--json", b"lookup", b"118\xff\xfe\xf0\x9f\xa6\x8a"],
@@ -122,7 +124,9 @@ def test_a_relative_path_in_a_deleted_folder_is_refused(
     words: tuple[str, ...],
     refusal: tuple[int, str],
 ) -> None:
-    """The working directory was deleted meanwhile: nothing is there, and nothing can be written there."""
+    """If the working directory has been deleted, each command with a relative path is refused with the code of its
+    own error, such as `storage_full` or `bad_backup`.
+    """
     if words[0] == "show":
         assert terminal.json("purchase", NUMBER, "--client", "1").status == 0
     folder = tmp_path / "deleted"
@@ -141,8 +145,8 @@ def test_japanese_is_printed_in_any_locale(terminal: Terminal) -> None:
 
 
 def test_an_interrupted_purchase_is_unknown(terminal: Terminal, sandbox: Sandbox) -> None:
-    """Ctrl+C during the call to the provider exits with 4 and one object; a new process finds the record with an
-    unknown outcome.
+    """Ctrl+C during a purchase's call to the provider ends the command with exit status 4 and one JSON object. A new
+    process shows the record with an unknown outcome.
     """
     sandbox.control.add_fault("hang", call="purchase", times=1)
     with start_process(terminal, "--json", "purchase", NUMBER, "--client", "1", CONSOLE_TIME_SCALE="1") as process:
@@ -158,8 +162,8 @@ def test_an_interrupted_purchase_is_unknown(terminal: Terminal, sandbox: Sandbox
 
 
 def test_ctrl_c_again_and_again_leaves_one_answer(terminal: Terminal, sandbox: Sandbox) -> None:
-    """Ctrl+C is pressed until the answer arrives: the call to the provider ends as unknown, and the answer is one
-    complete object.
+    """Ctrl+C is pressed repeatedly until the command answers. The purchase's outcome is then unknown, the answer is
+    one complete JSON object, and a second purchase is refused.
     """
     sandbox.control.add_fault("hang_after_charge", call="purchase", times=1)
     with start_process(terminal, "--json", "purchase", NUMBER, "--client", "1") as process:
@@ -196,7 +200,7 @@ def test_a_signal_after_the_answer_keeps_the_exit_status(terminal: Terminal, num
 def test_two_interrupts_before_the_start_end_the_command(
     terminal: Terminal, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, wrapped: bool
 ) -> None:
-    """Ctrl+C twice while the program still loads ends the command as `interrupted`: nothing was sent."""
+    """Ctrl+C twice while the program still loads ends a purchase as `interrupted`, and no purchase is sent."""
 
     class Pressed:
         def __set_name__(self, _owner: object, _name: str) -> None:
@@ -214,7 +218,9 @@ def test_two_interrupts_before_the_start_end_the_command(
 
 
 def test_a_bug_gives_exit_status_70_and_a_support_code(terminal: Terminal, sandbox: Sandbox) -> None:
-    """The code on stdout leads to the traceback in the log; nothing was sent."""
+    """A bug ends the command with exit status 70, and nothing is sent to a provider. The support code on stdout is
+    also in the log, beside the traceback.
+    """
     ended = run_process(
         terminal, "--json", "purchase", NUMBER, "--client", "1", CONSOLE_FAILPOINT="before_tx1:1:raise"
     )
@@ -278,7 +284,7 @@ UNUSED_BY_FIRST_FRAME = {"console.domain.error_reasons", "console.wording.senten
 
 
 def read_loaded_modules(terminal: Terminal, program: str, *words: str) -> set[str]:
-    """Return the names of the modules that a new Python process has loaded at the end of this program."""
+    """Run the Python text `program` in a new process. Return the names of the modules that are loaded at its end."""
     ended = subprocess.run(
         [sys.executable, "-c", f"import sys; {program}; print(*sys.modules, file=sys.stderr)", *words],
         capture_output=True,
@@ -306,7 +312,9 @@ def test_a_plain_command_imports_nothing_heavy(terminal: Terminal) -> None:
 
 
 def test_the_window_imports_few_modules_before_its_first_frame(terminal: Terminal) -> None:
-    """The command and the settings are loaded before Qt; each of their imports delays the first frame."""
+    """Before the first frame of the window, only the modules that this frame needs are loaded, because each import
+    delays the frame.
+    """
     steps = ("from console.cli.main import main", "from console.settings.settings import Settings", "Settings.load()")
     loaded = read_loaded_modules(terminal, "; ".join(steps))
     assert "console.providers.paypay.plugin" in loaded
@@ -314,8 +322,8 @@ def test_the_window_imports_few_modules_before_its_first_frame(terminal: Termina
 
 
 def test_no_garbage_is_collected_until_the_window_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    """`pause_garbage_collection` stops the garbage collection for the block and restores its state afterwards, also
-    after an error.
+    """`pause_garbage_collection` stops Python's garbage collection for the block and restores its former state
+    afterwards, also after an error.
     """
     calls: list[str] = []
     for name in ("enable", "disable"):
@@ -328,8 +336,8 @@ def test_no_garbage_is_collected_until_the_window_does(monkeypatch: pytest.Monke
 
 
 def test_every_module_that_a_start_must_not_load_exists() -> None:
-    """Each module in the lists of modules that a start must not load exists, because a renamed one would never be
-    found.
+    """Each module in the lists of modules that a start must not load exists. A module that was renamed would never be
+    loaded under its old name, so the lists would check nothing.
     """
     for name in UNUSED_BY_LOOKUP | UNUSED_BY_HELP | UNUSED_BY_FIRST_FRAME:
         assert find_spec(name) is not None, name
@@ -360,7 +368,9 @@ def test_the_demo_is_a_complete_desk_that_is_deleted_at_its_end(terminal: Termin
 
 
 def test_the_demos_window_closes_in_good_order(terminal: Terminal) -> None:
-    """With a display the window opens; a request to end closes it, and the temporary desk goes away."""
+    """With a display, `demo` opens the window. SIGTERM closes it with exit status 0, and the temporary home folder is
+    deleted.
+    """
     with start_process(terminal, "demo", "--json", QT_QPA_PLATFORM="offscreen") as process:
         assert process.stdout is not None
         home = Path(json.loads(process.stdout.readline())["data"]["home"])
@@ -396,7 +406,9 @@ def test_the_demo_offers_a_prompt_in_a_terminal(terminal: Terminal) -> None:
 
 
 def run_demo_on(terminal: Terminal, typed: bytes, source: Path | None = None) -> "subprocess.CompletedProcess[bytes]":
-    """Run the demo without a display and a terminal, with these commands in a pipe, or in the file `source`."""
+    """Run the demo without a display and without a terminal. Give it the commands `typed` through a pipe, or through
+    the file `source`.
+    """
     reading, writing = os.pipe()
     if source is None:
         os.write(writing, typed)
@@ -420,8 +432,8 @@ def run_demo_on(terminal: Terminal, typed: bytes, source: Path | None = None) ->
 
 @pytest.mark.parametrize("is_file", [False, True])
 def test_the_demo_runs_commands_from_a_pipe(terminal: Terminal, tmp_path: Path, *, is_file: bool) -> None:
-    """The demo runs the commands that come from a pipe or a file, says so on stderr, and ends with the exit status of
-    the last command.
+    """The demo runs the commands that come from a pipe or a file, and says on stderr that it reads them from there.
+    It ends with the exit status of the last command.
     """
     typed = b"--json purchase 9980000000001 --client 1\n\nas lead-b\n--json refund approve nonsense\n"
     ended = run_demo_on(terminal, typed, tmp_path / "typed" if is_file else None)

@@ -1,4 +1,4 @@
-"""`reconcile` from the terminal: the counts and cases that programs read, in words too, and every refusal."""
+"""The command `reconcile` at the terminal: the counts and cases in JSON and as text, and every refusal."""
 
 import signal
 from pathlib import Path
@@ -26,7 +26,9 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
 def make_day_with_differences(
     desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox, *, announced: bool = True
 ) -> str:
-    """Make a day with a payment that only the provider has and one that only we have, and return its name."""
+    """Create a day with one payment that only the provider has and one that only this database has. Return the day in
+    ISO form.
+    """
     place = SqlitePlace(tmp_path)
     place.file = desk.home / "console.db"
     with open_console(Settings.load(desk.env)) as console:
@@ -43,7 +45,9 @@ def make_day_with_differences(
 def test_a_reconciliation_prints_counts_and_lists_cases(
     desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox
 ) -> None:
-    """A reconciliation has the promised counts, and its cases are the listed alerts; a second run gives the same."""
+    """A reconciliation prints the promised counts. Its cases are the same as those of `alerts list`. A second run
+    prints the same result.
+    """
     day = make_day_with_differences(desk, tmp_path, sandbox)
     words = ("reconcile", "paypay", "--from", day, "--to", day)
     dry = desk.json(*words, "--dry-run").data
@@ -91,7 +95,9 @@ def test_an_interrupted_reconciliation_prints_no_counts(
 def test_a_reconciliation_is_printed_with_its_differences(
     desk: PayingTerminal, tmp_path: Path, sandbox: Sandbox, language: str
 ) -> None:
-    """As text, a reconciliation has its counts, each difference, and the differences that wait for a person."""
+    """Without `--json`, `reconcile` prints the counts, each difference, and the differences that a person must look
+    into.
+    """
     day = make_day_with_differences(desk, tmp_path, sandbox)
     ending = desk("reconcile", "paypay", "--from", day, "--to", day, LANGUAGE=language)
     lines = ending.out.decode().splitlines()

@@ -1,4 +1,6 @@
-"""docs/reference says what the program does: its generated files are in step, and nothing is left out."""
+"""The generated files of docs/reference equal those made from the present code, and cover every command, code and
+variable.
+"""
 
 import json
 from pathlib import Path
@@ -17,7 +19,9 @@ VECTORS = json.loads((Path(__file__).resolve().parents[1] / "vectors" / "interfa
 
 
 def test_the_generated_files_are_in_step() -> None:
-    """`python -m scripts.reference` writes them anew."""
+    """Each generated file of docs/reference equals the text that `python -m scripts.reference` makes from the present
+    code.
+    """
     stale = [name for name, text in make_pages().items() if (REFERENCE / name).read_text("utf-8") != text]
     assert stale == []
 
@@ -37,7 +41,7 @@ def test_each_variable_has_a_row() -> None:
 
 
 def test_each_schema_object_declares_its_additional_fields() -> None:
-    """A described object with fields of its own allows no other one, wherever it stands in the file."""
+    """In the JSON Schema, each object with named fields states whether it allows other fields, at every level."""
 
     def open_objects(part: Any, path: str) -> list[str]:
         if isinstance(part, list):

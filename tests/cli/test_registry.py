@@ -1,4 +1,6 @@
-"""The registry in the terminal: import, status, changes, facts beside a number, names on rows, advice to a buyer."""
+"""The corporation registry at the terminal: import, status and changes, the registry's facts in a lookup, its names
+in lists, and the warnings before a purchase.
+"""
 
 import json
 import signal
@@ -32,7 +34,9 @@ UNKNOWN_TO_REGISTRY = "2000012010019"
 
 @dataclass
 class RegistryDesk:
-    """A desk with both gateways and an imported registry, with the answers of commands from before the import."""
+    """A desk with the gateways PayPay and Atom and an imported corporation registry. `without` has the output of
+    commands from before the import.
+    """
 
     terminal: PayingTerminal
     sandbox: Sandbox
@@ -43,7 +47,9 @@ class RegistryDesk:
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RegistryDesk]:
-    """Yield a desk with a registry; its `without` has the answers of commands from before the import."""
+    """Yield a desk with an imported corporation registry; its `without` has the output of commands from before the
+    import.
+    """
     folder = tmp_path_factory.mktemp("registry")
     with Sandbox() as sandbox:
         terminal = PayingTerminal(folder / "home", sandbox)
@@ -111,8 +117,8 @@ def test_a_lookup_reports_a_number_missing_in_the_registry(desk: RegistryDesk) -
 
 
 def test_a_buyer_is_advised_and_not_refused(desk: RegistryDesk) -> None:
-    """A purchase for a closed or merged company is made; before it, stderr says that the company is closed, or names
-    its successor.
+    """A purchase for a closed or merged company is made. Before the purchase, the command says on stderr that the
+    company is closed, or names its successor.
     """
     merged = desk.terminal.json("purchase", MERGED, "--client", "1")
     assert merged.status == 0
@@ -127,8 +133,8 @@ def test_a_buyer_is_advised_and_not_refused(desk: RegistryDesk) -> None:
 
 
 def test_rows_without_a_provider_s_name_have_the_official_one_marked(desk: RegistryDesk) -> None:
-    """A failed purchase, a payment and its refund have no name from a provider: queue, `show` and JSON have the
-    registry's name, marked as such.
+    """A failed purchase, a payment and a refund have no name from a provider. Queue, `show` and JSON print the
+    official name of the corporation registry, marked as such.
     """
     desk.sandbox.control.add_fault("status:503", call="purchase", times=1)
     assert desk.terminal("purchase", HOSTILE, "--client", "2").status == 4
@@ -154,7 +160,9 @@ def test_rows_without_a_provider_s_name_have_the_official_one_marked(desk: Regis
 
 
 def test_a_name_published_as_an_image_has_no_registry_mark(desk: RegistryDesk) -> None:
-    """No row has the mark of the registry without a name before it."""
+    """If the registry publishes a corporation's name only as an image, the row has a note about that, and not the
+    mark of an official name.
+    """
     with Sandbox() as sandbox:
         terminal = PayingTerminal(desk.folder / "image", sandbox)
         terminal.json("registry", "import", str(desk.whole)).data  # noqa: B018  # fails unless it succeeded
@@ -187,8 +195,9 @@ def test_a_pack_names_the_registrys_publisher_date_and_licence(desk: RegistryDes
 
 
 def test_a_difference_is_imported_once_and_lists_its_changes(desk: RegistryDesk) -> None:
-    """A difference is imported once, also with a repeated request id. `registry status` lists both files, `registry
-    changes` the changed company with records here, and the audit trail has the import and the refusal.
+    """A difference is imported once; a repeated request id imports nothing. `registry status` lists both files.
+    `registry changes` lists the changed company that has records here. The audit trail has the import and the
+    refusal.
     """
     terminal, difference = PayingTerminal(desk.folder / "second", desk.sandbox), write_renaming(desk.folder)
     terminal.json("registry", "import", str(desk.whole)).data  # noqa: B018  # it succeeds
@@ -227,7 +236,9 @@ def test_a_week_number_is_refused_as_a_day(desk: RegistryDesk) -> None:
 
 
 def test_an_import_stopped_by_ctrl_c_continues_later(desk: RegistryDesk, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Exit 6 `interrupted`, with the registry as it was; the same command imports the file afterwards."""
+    """Ctrl+C during an import ends the command with exit status 6 and the code `interrupted`, and the registry stays
+    unchanged. The same command imports the file afterwards.
+    """
     terminal = PayingTerminal(desk.folder / "stopped", desk.sandbox)
     signals = iter([signal.SIGINT])
 
@@ -303,8 +314,8 @@ def test_a_shortened_answer_reports_its_limit(desk: RegistryDesk) -> None:
 
 
 def test_a_match_of_another_spelling_is_reported_and_opens_no_record(desk: RegistryDesk) -> None:
-    """If only another spelling of the typed name matches, the answer says which spelling, and no record is opened: it
-    may be another company.
+    """If a company's name matches the typed one only in another spelling, the answer states that spelling. `lookup`
+    then shows no records, because it may be another company.
     """
     terminal = desk.terminal
     for words in (("registry", "find"), ("find",), ("lookup",)):
@@ -318,8 +329,8 @@ def test_a_match_of_another_spelling_is_reported_and_opens_no_record(desk: Regis
 
 
 def test_a_search_for_one_character_asks_for_two(desk: RegistryDesk) -> None:
-    """A search for one character, which matches whole names only, finds nothing and says to type two characters or
-    more.
+    """A search for one character matches only whole names. If it finds no name, the answer says to type two
+    characters or more.
     """
     terminal = desk.terminal
     for language, said in (("en", "Type 2 characters or more"), ("ja", "2 文字以上を入力してください")):
@@ -332,8 +343,9 @@ def test_a_search_for_one_character_asks_for_two(desk: RegistryDesk) -> None:
 def test_an_export_of_companies_names_the_export_of_records(
     desk: RegistryDesk, tmp_path: Path, language: str, said: str
 ) -> None:
-    """`export find` with a condition on records, also with an invalid one, says on stderr that it exports companies,
-    and which command exports records. Its answer, its file and its exit status are those of any other text.
+    """If the text of `export find` contains a condition on records, valid or not, the command says on stderr that it
+    exports companies, and names the command that exports records. The answer, the file and the exit status don't
+    change because of that.
     """
     for text, conditions in (
         ("status:unknown", "status:unknown"),
@@ -355,8 +367,8 @@ def test_an_export_of_companies_names_the_export_of_records(
     "command", [("find", "架空"), ("registry", "find", "架空"), ("export", "find", "架空", "--to", "found.csv")]
 )
 def test_an_unknown_prefecture_is_refused(desk: RegistryDesk, command: tuple[str, ...]) -> None:
-    """A text that is no prefecture is refused as an option value, because the search would find nothing
-    for any name.
+    """If the option for the prefecture has a text that is no prefecture, the command is refused, because such a
+    search would find no company.
     """
     for text in ("東京都千代田区", "48", "00", "とうきょう", ""):
         assert desk.terminal.json(*command, "--prefecture", text).exit_status_and_code == (2, "usage"), text
@@ -365,8 +377,8 @@ def test_an_unknown_prefecture_is_refused(desk: RegistryDesk, command: tuple[str
 
 
 def test_a_lookup_accepts_a_company_name(desk: RegistryDesk) -> None:
-    """`lookup` of a name returns the records if one corporation matches, else the list of the matches. A wrong number
-    stays a refusal.
+    """`lookup` of a company name returns the records if exactly one corporation matches, otherwise the list of the
+    matches. A wrong corporation number is refused as before.
     """
     terminal = desk.terminal
     found = terminal.json("lookup", "承継合同会社").data
@@ -397,8 +409,8 @@ def test_the_command_find_needs_the_right_to_look_up(desk: RegistryDesk) -> None
 
 
 def test_find_and_lookup_take_conditions(desk: RegistryDesk) -> None:
-    """`find` and `lookup` accept conditions beside a name. They return records and corporations, and report each
-    condition that they don't know.
+    """`find` and `lookup` accept conditions in addition to a name. They return records and corporations, and report
+    each unknown condition.
     """
     terminal = desk.terminal
     bought = terminal.json("purchase", SUCCESSOR, "--client", "3").data

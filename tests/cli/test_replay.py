@@ -1,6 +1,8 @@
-"""`replay`: answers of evidence packs, played to this version; also packs that earlier versions wrote.
+"""`replay`: this version of the program decides again about the providers' answers in evidence packs, also in packs
+of earlier versions, and reports each different decision.
 
-`python -m tests.cli.test_replay` writes the packs of `tests/vectors/packs` anew, which only a new kind of case needs.
+`python -m tests.cli.test_replay` writes the packs of `tests/vectors/packs` again, which is necessary only for a new
+kind of pack.
 """
 
 import hashlib
@@ -36,9 +38,7 @@ BOUGHT, REFUSED, UNKNOWN = invent_numbers(3, seed=71)
 
 
 def write_packs(folder: Path, home: Path, sandbox: Sandbox) -> None:
-    """Write evidence packs of all providers: of a made, a refused and an unknown purchase, and of refunds at both
-    gateways.
-    """
+    """Write evidence packs of a successful, a refused and an unknown purchase, and of a refund at each gateway."""
     desk = PayingTerminal(home, sandbox)
     faults = (("status:422", REFUSED), ("status:503", UNKNOWN))
     desk.json("purchase", BOUGHT, "--client", "1")
@@ -71,7 +71,9 @@ def replay_pack(pack: Path, home: Path) -> dict[str, Any]:
 
 
 def test_the_version_that_wrote_a_pack_decides_the_same(packs: Path, tmp_path: Path) -> None:
-    """Every answer of every provider is played; none is left out, and none is decided otherwise."""
+    """A replay of each pack by the version that wrote it includes every stored answer of the providers, and reports
+    no different decision.
+    """
     for pack in sorted(packs.glob("*.zip")):
         told = replay_pack(pack, tmp_path)
         assert (told["differ"], told["skipped"]) == ([], 0), pack.name
@@ -80,7 +82,9 @@ def test_the_version_that_wrote_a_pack_decides_the_same(packs: Path, tmp_path: P
 
 
 def test_a_bundle_is_played_whole(tmp_path: Path, sandbox: Sandbox) -> None:
-    """The command `evidence` writes bundles. An answer that is in two of its packs is played once."""
+    """A replay of an evidence bundle, which the command `evidence` writes, includes all of its packs. An answer that
+    is in two packs counts once.
+    """
     desk = PayingTerminal(tmp_path / "home", sandbox)
     desk.json("purchase", BOUGHT, "--client", "1")
     payment = desk.make_booked_payment("ORD-7", 3300)
@@ -100,8 +104,8 @@ def test_a_bundle_is_played_whole(tmp_path: Path, sandbox: Sandbox) -> None:
 
 @pytest.mark.parametrize(("provider", "currency"), [("paypay", "JPY"), ("atom", "INR")])
 def test_the_start_of_a_payment_is_played(provider: str, currency: str, tmp_path: Path, sandbox: Sandbox) -> None:
-    """The replay of a started payment plays the token or code and the answer about the unpaid payment. The pack
-    doesn't contain the token, which is a secret, so the replay uses another one.
+    """A replay of a started payment includes the call that returned the token or payment code, and the answer about
+    the unpaid payment. The pack doesn't contain the token, which is a secret, so the replay uses an invented one.
     """
     desk = PayingTerminal(tmp_path / "home", sandbox)
     order = desk.create_order("ORD9", 3300, currency)
@@ -115,7 +119,9 @@ def test_the_start_of_a_payment_is_played(provider: str, currency: str, tmp_path
 
 
 def test_an_answer_with_a_masked_payer_is_played(tmp_path: Path) -> None:
-    """Atom's real answers have the payer's data in an object; a pack has a mask in its place."""
+    """Atom's real answers have the payer's data as an object, and a pack contains a mask instead. The replay reads
+    such a masked answer without a difference.
+    """
     source, part = PACKS / "atom-refund.zip", "answers/payment-2/000000000010.json"
     with zipfile.ZipFile(source) as pack:
         answer = json.loads(pack.read(part))
@@ -127,7 +133,9 @@ def test_an_answer_with_a_masked_payer_is_played(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("pack", sorted(PACKS.glob("*.zip")), ids=lambda pack: pack.stem)
 def test_packs_of_earlier_versions_are_decided_as_then(pack: Path, tmp_path: Path) -> None:
-    """A red test here is a changed decision about money: an intended one needs a decision record."""
+    """A replay of the stored packs of earlier versions reports no different decision. If this test fails, a decision
+    about money has changed; an intended change needs a decision record.
+    """
     assert replay_pack(pack, tmp_path)["differ"] == []
 
 
@@ -138,7 +146,9 @@ def test_packs_of_earlier_versions_exist() -> None:
 def test_a_replay_names_the_call_that_a_changed_rule_decides_otherwise(
     packs: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Had this version taken a refusal for an unknown outcome, the replay would name the very call."""
+    """If a changed rule takes a provider's refusal for an unknown outcome, the replay reports the call with that
+    answer, its recorded and its present outcome.
+    """
     table = {**response_classes.PURCHASE_STATUS_CLASSES, 422: OutcomeClass.UNKNOWN}
     monkeypatch.setattr(alarmbox, "PURCHASE_STATUS_CLASSES", table)
     (difference,) = replay_pack(packs / "refused.zip", tmp_path)["differ"]
@@ -149,7 +159,9 @@ def test_a_replay_names_the_call_that_a_changed_rule_decides_otherwise(
 
 @pytest.mark.parametrize(("provider", "day"), [("paypay", date(2026, 11, 20)), ("atom", date(2026, 11, 19))])
 def test_a_replay_asks_about_a_payment_by_its_providers_day(provider: str, day: date) -> None:
-    """PayPay's days are those of Japan, Atom's those of India: at 15:10 UTC they differ."""
+    """A replay asks about a payment by its day in the provider's time zone: Japan for PayPay, India for Atom. At
+    15:10 UTC these days differ.
+    """
     payment = {
         "kind": "payment", "asked_minor": 500, "currency": "JPY", "begun_at": None, "by_code": True,
         "paid_at": "2026-11-19T15:10:00Z", "merchant_payment_id": "ORD-1",
@@ -175,7 +187,7 @@ def test_a_damaged_pack_is_refused(packs: Path, tmp_path: Path) -> None:
 
 
 def write_changed_pack(source: Path, target: Path, part: str, text: str) -> None:
-    """Write a copy of the pack in which one part has this text, with a manifest of the changed hashes."""
+    """Write a copy of the pack in which one file has this text. The manifest has the hash of the changed file."""
     with zipfile.ZipFile(source) as pack:
         parts = {name: pack.read(name) for name in pack.namelist()}
     manifest = json.loads(parts.pop(MANIFEST_NAME))
@@ -190,7 +202,9 @@ def write_changed_pack(source: Path, target: Path, part: str, text: str) -> None
 
 
 def make_changed_refund_pack(part: str, before: str, after: str) -> tuple[str, str]:
-    """Return the name and the text of one part of a refund's stored pack, with one value replaced."""
+    """Return the path and the changed text of one file in the stored pack of a PayPay refund. One value in the text
+    is replaced.
+    """
     with zipfile.ZipFile(PACKS / "paypay-refund.zip") as pack:
         text = pack.read(part).decode()
     assert before in text
@@ -227,7 +241,9 @@ MALFORMED_PACK_FILES = {
 
 @pytest.mark.parametrize("name", MALFORMED_PACK_FILES)
 def test_a_pack_made_to_hurt_is_refused(tmp_path: Path, name: str) -> None:
-    """`replay` refuses packs with a correct manifest whose contents this program never writes."""
+    """`replay` refuses packs that have a correct manifest but contents that this program never writes, as an attacker
+    could make them.
+    """
     pack = tmp_path / "made.zip"
     write_changed_pack(PACKS / "paypay-refund.zip", pack, *MALFORMED_PACK_FILES[name])
     for words in (("--json",), ()):
@@ -248,8 +264,8 @@ def write_pack_with_answer(source: Path, target: Path, name: str, content: bytes
 
 
 def test_a_notice_with_the_id_of_an_answer_hides_no_answer(tmp_path: Path) -> None:
-    """A notice whose id is also the id of an answer doesn't hide that answer: both are numbered separately and are in
-    the same folder of a pack.
+    """Notices and answers have separate numbers but are files in the same folder of a pack. If a notice has the same
+    number as an answer, the replay still reads the answer.
     """
     original, pack = PACKS / "paypay-refund.zip", tmp_path / "pack.zip"
     notice = {"id": 6, "kind": "payment", "of": "1", "event_id": "n", "type": "payment.succeeded", "body": "{}"}

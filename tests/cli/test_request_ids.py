@@ -1,4 +1,6 @@
-"""`--request-id` at the terminal: a repeated command answers as the first one did, byte for byte but for the mark."""
+"""The option `--request-id` at the terminal: a repeated command prints the first answer again, identical except for
+the mark `duplicate`.
+"""
 
 import json
 from collections.abc import Callable
@@ -90,8 +92,8 @@ def remove_repetition_mark(told: dict[str, Any]) -> dict[str, Any]:
 
 @pytest.mark.parametrize("name", list(COMMANDS))
 def test_a_repeated_command_answers_as_the_first(desk: PayingTerminal, name: str) -> None:
-    """Each command that changes something, repeated with its request id, returns the first answer; no provider is
-    called and no row is written. With other arguments the id is refused.
+    """Each command that changes records, if it is repeated with its request id, returns the first answer; no provider
+    is called and no row is written. The same request id with other arguments is refused.
     """
     who, words = COMMANDS[name][0], COMMANDS[name][1](desk)
     first = desk.json(*words, *REQUEST_ID_ARGUMENTS, OPERATOR=who)
@@ -124,7 +126,9 @@ def test_a_repeated_refusal(desk: PayingTerminal) -> None:
 
 @pytest.mark.parametrize("bad", ["", "x" * 65, "a b", "ü", "a/b"])
 def test_malformed_request_ids_are_refused(desk: PayingTerminal, bad: str) -> None:
-    """A malformed request id is refused as `usage`, also if other arguments are wrong, too, and nothing is sent."""
+    """A malformed request id is refused as `usage`, and nothing is sent. This is also so if other arguments are
+    wrong.
+    """
     for words in (("purchase", NUMBER, "--client", "1"), ("refund", "approve", "no number"), ("probe", "order", "9")):
         ending = desk.json(*words, f"--request-id={bad}")
         assert ending.exit_status_and_code == (2, "usage")
@@ -133,7 +137,7 @@ def test_malformed_request_ids_are_refused(desk: PayingTerminal, bad: str) -> No
 
 
 def test_commands_that_only_read_take_no_request_id(desk: PayingTerminal) -> None:
-    """A command that changes nothing has no option `--request-id`; a dry run with one can be repeated."""
+    """A command that changes no record has no option `--request-id`. A dry run with a request id can be repeated."""
     for words in (("lookup", NUMBER), ("queue", "error"), ("alerts", "list"), ("audit", "verify"), ("doctor",)):
         assert desk.json(*words, *REQUEST_ID_ARGUMENTS).exit_status_and_code == (2, "usage")
     dry = ("reconcile", "atom", "--from", "2026-11-01", "--to", "2026-11-02", "--dry-run")
@@ -155,7 +159,7 @@ def _count_rows(desk: PayingTerminal) -> list[tuple[Any, ...]]:
 
 
 def test_a_repeat_is_one_json_object(desk: PayingTerminal) -> None:
-    """A repeat is one line of JSON like every answer."""
+    """The answer of a repeated command is one JSON object on one line, as every other answer is."""
     words = ("purchase", NUMBER, "--client", "1", *REQUEST_ID_ARGUMENTS)
     endings: list[CommandResult] = [desk.json(*words) for _ in range(3)]
     assert [ending.answer["ok"] for ending in endings] == [True] * 3

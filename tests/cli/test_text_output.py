@@ -1,4 +1,4 @@
-"""The text that a terminal prints for people."""
+"""The texts that commands print for people, without `--json`."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -21,7 +21,7 @@ from tests.support.desks import make_environment
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[tuple[Console, list[CheckSample]]]:
-    """Yield a console with sample credit checks of every kind, and one sample of each kind."""
+    """Yield a console with many sample credit checks, and a list with one sample of each kind."""
     made = generate_checks(
         3,
         datetime.now(UTC),
@@ -37,8 +37,8 @@ def desk(tmp_path: Path) -> Iterator[tuple[Console, list[CheckSample]]]:
 def test_every_kind_of_record_has_verdict_reason_and_next_step(
     desk: tuple[Console, list[CheckSample]], language: str
 ) -> None:
-    """For a record of every kind the text and the JSON have verdict, reason and next step in this language, without a
-    placeholder, before and after the due tasks have run.
+    """For a record of every kind, the text and the JSON have the verdict, the reason and the next step in the
+    requested language, without an unfilled placeholder. This is so before and after a run of the due tasks.
     """
     console, samples = desk
     translator = Translator()
@@ -55,7 +55,9 @@ def test_every_kind_of_record_has_verdict_reason_and_next_step(
 
 
 def test_columns_are_aligned() -> None:
-    """A Japanese character takes two places; nothing trails behind the last column."""
+    """The columns of a text table are aligned, where a Japanese character takes two places. No line has blanks after
+    its last column.
+    """
     lines = list(cli_text.format_aligned_lines([("a", "与信", "x"), ("bbb", "ok", ""), ("", "", "y")]))
     assert lines == ["a    与信  x", "bbb  ok", "           y"]
     assert list(cli_text.format_aligned_lines([])) == []

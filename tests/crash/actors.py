@@ -13,27 +13,30 @@ CLIENT = "1"
 
 
 def execute_action(pipe: Pipe, told: Mapping[str, str], what: str, subject: str, client: str = CLIENT) -> None:
-    """Open the desk, execute the action `what`, and send "open" and then the ending. `subject` is the corporation
-    number or the record id; for "resolve" "record id:provider's id of the charge"."""
+    """Target of a child process: open the desk, execute the action `what`, and send first "open" and then how the
+    action ended. `subject` is the corporation number or the record id. For "resolve" it is "RECORD ID:PROVIDER'S ID
+    OF THE CHARGE"."""
     with open_console(Settings.load(dict(told))) as console:
         pipe.send("open")
         pipe.send(execute_for_ending(console, what, subject, client))
 
 
 def pause_when_answered(pipe: Pipe, told: Mapping[str, str], number: str) -> None:
-    """Buy the number, and pause between the provider's answer and the write of the outcome, until the parent sends
-    something. Send the ending."""
+    """Target of a child process: buy the number, and pause between the provider's answer and the write of the
+    outcome, until the parent process sends a message. Then send how the purchase ended."""
     _pause_at("answered", pipe, told, number)
 
 
 def pause_before_sending(pipe: Pipe, told: Mapping[str, str], number: str) -> None:
-    """Buy the number, and pause between the claim and the request to the provider, until the parent sends something.
-    Send the ending."""
+    """Target of a child process: buy the number, and pause between the claim and the request to the provider, until
+    the parent process sends a message. Then send how the purchase ended."""
     _pause_at("asking", pipe, told, number)
 
 
 def _pause_at(paused_step: str, pipe: Pipe, told: Mapping[str, str], number: str) -> None:
-    """Buy the number, and pause when the purchase reports the step `paused_step`."""
+    """Buy the number, and pause at the step `paused_step` of the purchase, until the parent process sends a
+    message.
+    """
 
     def pause_at_step(step: str) -> None:
         if step == paused_step:
@@ -49,7 +52,7 @@ def _pause_at(paused_step: str, pipe: Pipe, told: Mapping[str, str], number: str
 
 
 def execute_for_ending(console: Console, what: str, subject: str, client: str) -> str:
-    """Execute the action. Return "done" or the code of the refusal."""
+    """Execute the action. Return "done", or the error code if the action is refused."""
     try:
         if what in ("purchase", "renewal"):
             console.credit_checks.purchase(PurchaseRequest(subject, client, renew=what == "renewal"))

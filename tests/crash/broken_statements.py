@@ -1,4 +1,4 @@
-"""Lets the n-th statement or COMMIT of a console fail, on SQLite, in the spool, or on a server."""
+"""Makes the n-th statement or COMMIT of a console fail, on SQLite, in the spool, or on a server."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ _SQLITE_ERROR_TEXTS: dict[Trouble, str] = {
 
 
 class FailureCountdown:
-    """Counts statements: the n-th one fails, with `lasting` all later ones, too."""
+    """Counts SQL statements and makes the n-th one fail; with `lasting` all later ones fail, too."""
 
     def __init__(self, nth: int, trouble: Trouble, *, lasting: bool) -> None:
         self.left = nth
@@ -39,7 +39,7 @@ class FailureCountdown:
         return self.left == 0 or (self.left < 0 and self._lasting)
 
     def count_and_raise(self) -> None:
-        """Count a statement, and raise the error of the trouble if it must fail."""
+        """Count a statement. If it must fail, raise the database error of the tested kind of trouble."""
         if self.count_and_check():
             failure = sqlite3.OperationalError(_SQLITE_ERROR_TEXTS[self.trouble])
             failure.sqlite_errorcode = sqlite3.SQLITE_FULL
@@ -48,8 +48,8 @@ class FailureCountdown:
 
 @contextmanager
 def break_statements(console: Console, nth: int, trouble: Trouble, *, lasting: bool) -> Iterator[FailureCountdown]:
-    """Within the block the n-th statement of the console's database (or of its desk's spool) fails, with `lasting`
-    all later ones, too. The kinds of trouble:
+    """Within the block, the n-th statement of the console's database fails, or the n-th write to its desk's spool.
+    With `lasting` all later ones fail, too. The kinds of trouble:
 
     - full, lost: the statement fails without an effect
     - commit_lost: COMMIT takes effect and then fails
@@ -82,7 +82,7 @@ def break_statements(console: Console, nth: int, trouble: Trouble, *, lasting: b
 
 
 def _make_connection_class(countdown: FailureCountdown) -> type[sqlite3.Connection]:
-    """Return a class of SQLite connections whose statements, or COMMITs only, fail by the countdown."""
+    """Return a class of SQLite connections whose statements (or only their COMMITs) fail as the countdown decides."""
     commits_only = countdown.trouble == "commit_lost"
 
     class Cursor(sqlite3.Cursor):
@@ -108,7 +108,7 @@ def _make_connection_class(countdown: FailureCountdown) -> type[sqlite3.Connecti
 
 @contextmanager
 def _break_spool_writes(console: Console, countdown: FailureCountdown) -> Iterator[None]:
-    """Within the block the writes to the spool fail by the countdown."""
+    """Within the block, the writes to the desk's spool fail as the countdown decides."""
     console._context.spool.close()  # the connections it has are of the other kind
     plain = desk_db._Connection
 
@@ -142,8 +142,8 @@ _SHORT_RETRY_SECONDS = 0.3
 
 @contextmanager
 def _break_server_statements(console: Console, countdown: FailureCountdown) -> Iterator[None]:
-    """Within the block the statements of the console's own connections, except SET, fail by the countdown. Other
-    connections of this process have no faults.
+    """Within the block, the statements of the console's own connections to the server, except SET, fail as the
+    countdown decides. Other connections of this process have no faults.
     """
     import pymysql.connections
 
@@ -166,8 +166,8 @@ def _break_server_statements(console: Console, countdown: FailureCountdown) -> I
 
 
 def _raise_if_due(countdown: FailureCountdown, say: Callable[[str], None], word: str, line: Any) -> None:
-    """Count the statement `word`, and raise the server's error if it must fail. `say` runs a statement on the server
-    before.
+    """Count the statement `word`, and raise the server's error if this statement must fail. `say` runs a statement on
+    the server before the error is raised.
     """
     import pymysql
 

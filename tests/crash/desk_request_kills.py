@@ -1,5 +1,5 @@
-"""Ends a worker by SIGKILL or SIGTERM at each named step of a desk request. Checks the answer to the desk after
-another worker, or the same one after a restart, has continued.
+"""Ends a worker by SIGKILL or SIGTERM at each named step of a desk request. Another worker, or the same worker after
+a restart, continues the request. The checks are about the answer to the desk.
 """
 
 import os
@@ -50,8 +50,8 @@ _SELECT_OPEN_REQUESTS_SQL = "SELECT id, action, state FROM requests WHERE state 
 
 
 class FailpointsThatEndWorker(Failpoints):
-    """Failpoints of a worker that end its process at one step of a desk request. Due tasks of the worker are held
-    before they send anything: otherwise they would send an approved refund before the request does.
+    """Failpoints of a worker that end its process at one step of a desk request. Due tasks of this worker wait before
+    their first transaction: otherwise they would send an approved refund before the desk request does.
     """
 
     def __init__(self, step: str, end: WorkerEnding) -> None:
@@ -77,7 +77,9 @@ class FailpointsThatEndWorker(Failpoints):
 
 
 def run_worker_until_step(pipe: Pipe, told: Mapping[str, str], step: str, end: WorkerEnding) -> None:
-    """Target of a child process: a worker that ends at the step `step` ("": it runs on)."""
+    """Target of a child process: run a worker that ends at the step `step`. With the step "" the worker runs until
+    the parent process stops it.
+    """
     with open_console(Settings.load(dict(told))) as console:
         console._context.failpoints = FailpointsThatEndWorker(step, end) if step else Failpoints(None)
         run_worker(console, lambda _: pipe.send("ready"))
@@ -85,8 +87,8 @@ def run_worker_until_step(pipe: Pipe, told: Mapping[str, str], step: str, end: W
 
 @dataclass(frozen=True)
 class _Scene:
-    """The desks of one test: `asker` sends the desk requests, `observer` acts itself at another desk and reads the
-    results.
+    """The desks of one test. `asker` is the desk that sends desk requests. `observer` is a desk of another person,
+    who executes actions without a worker and reads the results.
     """
 
     place: Place
@@ -96,8 +98,8 @@ class _Scene:
 
     @contextmanager
     def start_worker(self, desk: int, step: str = "", end: WorkerEnding = "killed") -> Iterator[Child]:
-        """Start a worker at this desk, and yield it when it is ready. A worker that is told to end has the whole time
-        to finish its requests, so that a busy machine cuts none of them off.
+        """Start a worker at this desk, and yield it when it is ready. After SIGTERM, the worker gets the longest
+        allowed time to finish its requests, so that a slow machine interrupts none of them.
         """
         facts = make_provider_settings(self.sandbox.url) | ({"TIME_SCALE": "1"} if end == "told to end" else {})
         told = self.place.make_environment(self.sandbox.url, "worker", desk, RECEIVER_PORT="0", **facts)
@@ -109,8 +111,8 @@ class _Scene:
 def run(
     place: Place, action: str, end: WorkerEnding, seed: int = 0, only: Sequence[str] = (), again: bool = False
 ) -> Counter[str]:
-    """End the worker at each step of the action (or at the steps `only`), in the way `end`. With `again` the same
-    worker continues, with its spool, otherwise another one. Return the counts of the answers to the desk.
+    """End the worker at each step of the action (or at the steps `only`). `end` decides how it is ended. With `again`
+    the same worker continues, with its spool, otherwise another worker. Return the counts of the answers to the desk.
     """
     start_team_mode(place, *PERSON_BY_ACTION.values())
     with Sandbox() as sandbox, _open_scene(place, sandbox, PERSON_BY_ACTION[action]) as scene:
@@ -138,8 +140,8 @@ def _open_scene(place: Place, sandbox: Sandbox, asker: str) -> Iterator[_Scene]:
 
 
 def _end_and_continue(case: KillCase, scene: _Scene, end: WorkerEnding, *, again: bool) -> str:
-    """End the worker while the desk waits, and let a worker continue. Check the answer to the desk, then send the
-    same request id once more. Return the answer.
+    """End the worker while the desk waits for the answer, and let a worker continue the request. Check the answer to
+    the desk, then send the same request id once more. Return the first answer.
     """
     with ThreadPoolExecutor(1) as thread:
         with scene.start_worker(_FIRST, case.step, end) as first:
@@ -156,8 +158,8 @@ def _end_and_continue(case: KillCase, scene: _Scene, end: WorkerEnding, *, again
 
 
 def _check_answer(case: KillCase, end: WorkerEnding, told: str, sent: int, *, again: bool) -> None:
-    """Check that the answer `told` is true: the action was executed once, or not at all, or its outcome is unknown.
-    `sent` is the number of executions by the provider.
+    """Check the answer `told` against the provider: the action was executed once, or not at all, or its outcome is
+    unknown. `sent` is the number of executions at the provider.
     """
     where = f"{case}, {end}: told {told}, sent {sent} times"
     assert sent <= 1, where
@@ -174,7 +176,9 @@ def _check_answer(case: KillCase, end: WorkerEnding, told: str, sent: int, *, ag
 
 
 def _check_repetition(case: KillCase, scene: _Scene, told: str, sent: int) -> None:
-    """Check that the same request id gets the same answer, and acts only if nothing was sent before."""
+    """Check that a repeated request id gets the same answer. The action is executed again only if it was never sent
+    to the provider before.
+    """
     repeated = _send_until_answered(case, scene)
     where = f"{case}: told {told}, then {repeated}"
     if told in ("acted", "repeated"):
@@ -190,8 +194,8 @@ def _check_repetition(case: KillCase, scene: _Scene, told: str, sent: int) -> No
 
 
 def _send_until_answered(case: KillCase, scene: _Scene) -> str:
-    """Send the desk request as a person does: with the same id again until the result is known. Return "acted",
-    "repeated" or the code of the refusal.
+    """Send the desk request as a person's desk does: again with the same request id until the result is known. Return
+    "acted", "repeated" or the error code of the refusal.
     """
     told: list[str] = []
 

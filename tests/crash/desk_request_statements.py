@@ -1,4 +1,6 @@
-"""The n-th statement of a worker fails while it executes a desk request. The checks hold for every n."""
+"""Makes the n-th statement of a worker fail while the worker executes a desk request. The checks are the same for
+every n.
+"""
 
 import random
 from collections import Counter
@@ -41,8 +43,9 @@ _SELECT_OPEN_REQUESTS_SQL = "SELECT id, action, state FROM requests WHERE state 
 
 @dataclass
 class TeamModeStage(MoneyStage):
-    """Like MoneyStage, but in team mode. `maker` and `checker` act themselves at desks without faults; the people of
-    `_ASKERS` send desk requests. The faults happen at the worker's desk.
+    """Like MoneyStage, but in team mode: the people of `_ASKERS` send desk requests, and a worker executes them.
+    `maker` and `checker` execute their actions without a worker, at desks without faults. The faults happen at the
+    worker's desk.
     """
 
     def get_person(self, action: str) -> str:
@@ -70,8 +73,8 @@ def open_stage(place: Place) -> Iterator[TeamModeStage]:
 
 
 def fail_each_statement(on: TeamModeStage, action: str, trouble: Trouble) -> Counter[str]:
-    """Let each statement of the action fail: once for a moment, and once until the worker gives up the request.
-    Return the counts of the endings.
+    """Let each statement of the action fail, once for a moment, and once until the worker gives up the desk request.
+    Return the counts of the answers to the desk.
     """
     tally: Counter[str] = Counter()
     for lasting in (False, True):
@@ -81,8 +84,8 @@ def fail_each_statement(on: TeamModeStage, action: str, trouble: Trouble) -> Cou
 
 
 def fail_random_statements(on: TeamModeStage, action: str, seed: int, places: int) -> Counter[str]:
-    """Let `places` random statements of the action fail in random ways; every second failure lasts. Return the counts
-    of the endings.
+    """Let `places` random statements of the action fail, each with a random kind of trouble; every second failure
+    lasts. Return the counts of the answers to the desk.
     """
     chance = random.Random(f"asked {action}{seed}")
     tally: Counter[str] = Counter()
@@ -134,8 +137,8 @@ def _prepare_target(on: TeamModeStage, action: str) -> ActionTarget:
 
 
 def _send_until_answered(on: TeamModeStage, desk: Console, target: ActionTarget, where: str) -> str:
-    """Send the desk request as a person does: with the same id again until the result is known. Return "done",
-    "approved" (not sent yet) or the code of the refusal.
+    """Send the desk request as a person's desk does: again with the same request id until the result is known. Return
+    "done", "approved" (the refund is approved and not sent yet) or the error code of the refusal.
     """
     request_id, person = f"{target.action}-{on.made}", _ASKERS[target.action]
     acts: Mapping[str, Callable[[], object]] = {
@@ -164,7 +167,9 @@ def _send_until_answered(on: TeamModeStage, desk: Console, target: ActionTarget,
 
 
 def _check_request(on: TeamModeStage, target: ActionTarget, code: str, where: str) -> None:
-    """Check that the refund was requested exactly if the desk got the answer "done". Then reject it."""
+    """Check that the database has the requested refund exactly if the desk got the answer "done". Then reject this
+    refund.
+    """
     assert code in statements.EXPECTED_REFUSALS | {"done"}, f"{code}: {where}"
     found = find_newest_refund(on.maker, target.payment)
     assert (code == "done") == (found is not None), f"{code}: {where}"
@@ -174,8 +179,8 @@ def _check_request(on: TeamModeStage, target: ActionTarget, code: str, where: st
 
 
 def _check_approval(on: TeamModeStage, target: ActionTarget, code: str, where: str) -> None:
-    """Check the ending of an approval, as at a desk that acts itself. In team mode the answer to a repeated request
-    id may also be "approved": the refund is approved and not sent yet.
+    """Check how the approval of a refund ended, with the same checks as at a desk that executes it without a worker.
+    In team mode the answer to a repeated request id may also be "approved": the refund is approved and not sent yet.
     """
     if code == "approved":
         assert on.count_provider_refunds(target.number) <= 1, where
@@ -185,8 +190,8 @@ def _check_approval(on: TeamModeStage, target: ActionTarget, code: str, where: s
 
 
 def _check_purchase(on: TeamModeStage, number: str, code: str, where: str) -> None:
-    """Check that the number was charged at most once, that the answer is true, and that after the next due tasks no
-    operation is left as `calling`.
+    """Check that the number was charged at most once, and that the answer to the desk agrees with that. After the
+    next due tasks no operation may have the state `calling`.
     """
     charged = len(on.sandbox.ledger.list_charges_of_number(number))
     assert charged <= 1, f"{charged} charges: {where}"

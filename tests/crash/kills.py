@@ -1,5 +1,5 @@
-"""Kills each action on credit checks with SIGKILL at each of its named steps, and checks what a new process finds and
-does.
+"""Kills each action on credit checks with SIGKILL at each of its named steps. Checks the records that a new process
+of the desk finds, and how the new process continues the action.
 """
 
 import time
@@ -41,8 +41,8 @@ _STEPS_AFTER_TX1 = ("after_tx1",)
 
 @dataclass
 class KillCase:
-    """One action that is killed at one step. Each case has a desk and a client of its own; all share a database.
-    `before` is the number of charges before the kill, `subject` the argument of the action (see actors.py).
+    """One action that is killed at one step. Each case has a desk and a client of its own; all cases share one
+    database. `before` is the number of charges before the kill, `subject` the argument of the action (see actors.py).
     """
 
     action: str
@@ -82,8 +82,8 @@ def run(
     only: Sequence[str] = OPERATION_FAILPOINTS,
     within: float = inf,
 ) -> Counter[str]:
-    """Kill each action at each of its steps (or at the steps `only`), then recover. A recovery may take `within`
-    seconds; only the soak sets this. Return the counts.
+    """Kill each action at each of its steps (or at the steps `only`), then recover its record. A recovery may take
+    `within` seconds; only the soak test sets this limit. Return the counts of the results.
     """
     with Sandbox() as sandbox:
         sandbox.control.change_settings(offers_purchase_list=True)
@@ -169,8 +169,8 @@ def _check_killed(case: KillCase, child: Child) -> None:
 
 
 def _check_before_expiry(case: KillCase, console: Console, sandbox: Sandbox) -> None:
-    """Before the lease of the killed process expires: check the number of charges, that the purchase is refused, and
-    that no record is an error (except if its desk could already prove that nothing was sent).
+    """Check the state before the lease of the killed process expires. The number of charges is right, a second
+    purchase is refused, and no record is an error, except if its desk could already prove that nothing was sent.
     """
     sent = case.step not in _STEPS_BEFORE_SENDING or case.action not in ("purchase", "renewal")
     expected = case.before + (1 if sent and case.buys else 0)
@@ -186,8 +186,8 @@ def _check_before_expiry(case: KillCase, console: Console, sandbox: Sandbox) -> 
 
 
 def _check_recovery(case: KillCase, sandbox: Sandbox, within: float) -> Counter[str]:
-    """After the leases have expired: check that one run of the due tasks and at most one decision of people settle
-    everything, and that nothing is charged twice.
+    """Check the state after the leases have expired: one run of the due tasks and at most one decision of people
+    settle every record, and nothing is charged twice.
     """
     charged = sandbox.control.count_charges(case.number)
     with case.open_console() as patient:
@@ -217,8 +217,8 @@ def _is_running(console: Console) -> bool:
 
 
 def _finish_as_person(case: KillCase, console: Console, sandbox: Sandbox) -> None:
-    """Do what a person would do next: buy if there is no record, resolve an unknown one, re-fetch an incomplete
-    one.
+    """Execute the next action of a person: buy if there is no record, resolve an unknown record, re-fetch an
+    incomplete record.
     """
     records = console.lookup.find_records(case.number).credit_checks
     if not records or (case.action == "renewal" and case.step == "before_tx1"):
@@ -240,8 +240,8 @@ def _finish_as_person(case: KillCase, console: Console, sandbox: Sandbox) -> Non
 
 
 def _settle_unknown_record(case: KillCase, console: Console, sandbox: Sandbox, record: CreditCheck) -> None:
-    """Resolve an unknown record: as bought if the ledger has a charge for it, otherwise two people decide that it was
-    not bought, and it is bought again.
+    """Resolve an unknown record. If the ledger has a charge for it, it is resolved as bought. Otherwise two people
+    decide that it was not bought, and the number is bought again.
     """
     step = console.credit_checks.read_credit_check(record.id).explanation.next_step
     assert (step.code, bool(step.command)) == ("next.resolve", True) or case.action == "probe", f"{case}: {step}"
@@ -263,7 +263,7 @@ def _settle_unknown_record(case: KillCase, console: Console, sandbox: Sandbox, r
 
 
 def _call_for_ending(call: object) -> str:
-    """Call `call`, and return "done" or the code of the refusal."""
+    """Call `call`. Return "done", or the error code if the call is refused."""
     try:
         call()  # type: ignore[operator]  # a lambda
     except ConsoleError as refusal:

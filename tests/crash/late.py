@@ -1,5 +1,5 @@
-"""A process is stopped during its call until its lease and its time budget have ended, while the complete answer
-arrives in its socket.
+"""Stops a process with SIGSTOP during its call to a provider, until its lease and its time budget have ended.
+Meanwhile the complete answer of the provider arrives in the process's socket.
 """
 
 import os
@@ -26,8 +26,8 @@ LateEnding = tuple[str, int, object, object]
 
 
 def execute_and_send_ending(pipe: Pipe, told: Mapping[str, str], action: str, subject: object) -> None:
-    """Target of a child process: execute the action, and send its ending (code, exit status, record id, number of the
-    case).
+    """Target of a child process: execute the action, and send how it ended: error code, exit status, record id,
+    number of the case.
     """
     with open_console(Settings.load(dict(told))) as console:
         pipe.send("open")
@@ -53,7 +53,9 @@ STATE_AFTER_DECISION = {"purchase": "error", "refund": "failed", "start": "payme
 
 @dataclass
 class LateAnswerCase:
-    """One action whose answer comes late. `record` is the id of its record (0: not found yet)."""
+    """One action whose answer from the provider arrives late. `record` is the id of its record (0: not found yet),
+    `subject` the argument of the action.
+    """
 
     on: Stage
     action: str
@@ -79,8 +81,9 @@ class LateAnswerCase:
 
 
 def run(on: Stage, action: str, *, decided: bool) -> tuple[LateAnswerCase, LateEnding]:
-    """Stop the process during its call until its lease has expired. With `decided` two people then decide that the
-    action didn't happen. Let the answer arrive, and let the process continue. Return the case and the ending.
+    """Execute the action in a process, and stop the process during its call until its lease has expired. With
+    `decided`, two people then decide that the action didn't happen. Let the provider's answer arrive, and let the
+    process continue. Return the case and how the action ended.
     """
     late = LateAnswerCase(on, action, _make_subject(on, action))
     person = "lead-b" if action == "refund" else "op-a"
@@ -104,7 +107,9 @@ def run(on: Stage, action: str, *, decided: bool) -> tuple[LateAnswerCase, LateE
 
 
 def _make_subject(on: Stage, action: str) -> object:
-    """Create what the action needs, and return its argument: a corporation number, a refund id or an order id."""
+    """Create the records that the action needs, and return the action's argument: a corporation number, a refund id
+    or an order id.
+    """
     if action == "purchase":
         return invent_numbers(1)[0]
     if action == "refund":
@@ -113,7 +118,9 @@ def _make_subject(on: Stage, action: str) -> object:
 
 
 def _stop_process(child: Child) -> float:
-    """Stop the process with SIGSTOP. Return the time (monotonic seconds) when all of it was stopped."""
+    """Stop the process with SIGSTOP, and wait until the system has stopped it. Return that time (monotonic
+    seconds).
+    """
     os.kill(child.pid, signal.SIGSTOP)
     state = Path(f"/proc/{child.pid}/stat")
     wait_until(lambda: state.read_text().rpartition(")")[2].split()[0] == "T", "the process to stand still")
@@ -121,8 +128,9 @@ def _stop_process(child: Child) -> float:
 
 
 def _count_unread_bytes(child: Child, port: int) -> int:
-    """Return the number of bytes that have arrived from this server and that the process hasn't read. The sandbox
-    sends a whole answer in one piece when its call is released. `proc(5)` describes the columns.
+    """Return the number of bytes that have arrived from the sandbox's port and that the process hasn't read. The
+    sandbox sends a whole answer in one piece when its call is released. The manual page `proc(5)` describes the read
+    columns.
     """
     opened = {str(one.readlink()) for one in Path(f"/proc/{child.pid}/fd").iterdir()}
     lines = (line.split() for line in Path(f"/proc/{child.pid}/net/tcp").read_text().splitlines()[1:])

@@ -1,5 +1,5 @@
-"""Target of child processes that execute one action on a payment, a refund or a notice, until a failpoint kills
-them."""
+"""Target of child processes that execute one action on a payment, a refund or a notice until a failpoint kills the
+process."""
 
 from collections.abc import Callable, Mapping
 
@@ -10,8 +10,8 @@ from tests.support.money_desks import call_for_ending, request_refund
 
 
 def execute_money_action(pipe: Pipe, told: Mapping[str, str], what: str, subject: object) -> None:
-    """Open the desk, execute the action `what`, and send "open" and then the ending. `subject` is its argument: an id
-    or a notice."""
+    """Open the desk, execute the action `what`, and send first "open" and then how the action ended. `subject` is the
+    argument of the action: an id or a notice."""
     with open_console(Settings.load(dict(told))) as console:
         pipe.send("open")
         pipe.send(call_for_ending(lambda: _ACTS[what](console, subject)))

@@ -1,5 +1,5 @@
-"""Kills the process that receives a notice with SIGKILL at each named step, for each source of notices, and checks
-what the next process does.
+"""Kills the process that receives a notice with SIGKILL at each named step, for each source of notices. Checks that
+later processes book the notice once.
 """
 
 import json
@@ -51,8 +51,8 @@ class KillCase:
 
 
 def run(place: Place, sources: Sequence[str], seed: int = 0) -> Counter[str]:
-    """Kill at each step, and let each sender send its notice again if it wasn't stored. Every second sender also
-    repeats a stored notice. Then only due tasks run. Return the number of kills.
+    """Kill the receiver of a notice at each step of each source. Each sender whose notice was not stored sends it
+    again; every second sender also repeats a stored notice. Then only due tasks run. Return the number of kills.
     """
     clock, steps = MovedClock(), [(source, step) for source in sources for step in STEPS[source]]
     with Sandbox() as sandbox:
@@ -116,8 +116,8 @@ def _kill_receivers(cases: Sequence[KillCase], told: Sequence[dict[str, str]]) -
 
 
 def _send_again(console: Console, case: KillCase, *, repeats: bool) -> None:
-    """Send the notice again, as a sender does that got no answer. Its answer must be a repetition exactly if the
-    notice was stored before the kill. Without `repeats` a stored notice isn't sent again.
+    """Send the notice again, as a sender without an answer does. The console must treat it as a repetition exactly if
+    the notice was stored before the kill. Without `repeats` a stored notice isn't sent again.
     """
     kept = case.step != "before_notice_tx"
     if kept and not repeats:

@@ -81,7 +81,7 @@ class KillCase:
 
     @property
     def person(self) -> str:
-        """The person who executes the action."""
+        """The name of the person who executes the action."""
         return MAKER if self.action in ("ask", "withdraw", "resolve") else CHECKER
 
     @property
@@ -98,8 +98,8 @@ class KillCase:
     @property
     def stays_unknown(self) -> bool:
         """True if the refund stays unknown until people decide. Atom's answer that a refund doesn't exist proves
-        nothing, so a refund that may have been sent is never sent again. Before the intent the desk itself can prove
-        that nothing was sent.
+        nothing, so the program never sends a refund again that may have been sent. Only for a kill before the intent,
+        the desk itself can prove that nothing was sent.
         """
         return (
             self.action == "approve at Atom"
@@ -109,7 +109,7 @@ class KillCase:
 
     @property
     def may_have_spool_facts(self) -> bool:
-        """True if the spool of the killed desk may contain facts that the database lacks."""
+        """True if the spool of the killed desk may contain facts about the refund that the database lacks."""
         return self.sends or self.action == "delivery"
 
     def make_environment(self, failpoint: str) -> dict[str, str]:
@@ -121,7 +121,7 @@ class KillCase:
 
 @dataclass
 class Team:
-    """Two people at a desk where nothing is killed. `clock` is the clock of all desks."""
+    """Two people at desks where no process is killed. `clock` is the clock of all desks."""
 
     maker: Console
     checker: Console
@@ -139,8 +139,8 @@ class Team:
         return found
 
     def run_due_tasks_of_case(self, case: KillCase | None = None) -> float:
-        """Run the due tasks at the desk of `case`, and return their duration (seconds); without a case at the
-        approver's desk, and return 0.
+        """Run the due tasks at the desk of `case`, and return their duration (seconds). Without a case, run them at
+        the approver's desk, and return 0.
         """
         if case is None:
             self.checker.recovery.run_all_tasks()
@@ -154,7 +154,7 @@ class Team:
 
 def run(place: Place, actions: Sequence[str], only: Sequence[str] = (), within: float = inf) -> Counter[str]:
     """Kill each action at each of its steps (or at the steps `only`), recover, and let each refund end. A recovery
-    may take `within` seconds; only the soak sets this. Return the counts.
+    may take `within` seconds; only the soak test sets this limit. Return the counts of the results.
     """
     with Sandbox() as sandbox, _open_team(place, sandbox) as team:
         wanted = [(action, step) for action in actions for step in STEPS[action] if not only or step in only]
@@ -222,7 +222,9 @@ def _prepare_records(case: KillCase, team: Team) -> None:
 
 
 def _approve_refund(case: KillCase, team: Team, fault: str) -> None:
-    """Approve the refund of the case while the provider has this fault ("": none), and check the ending."""
+    """Approve the refund of the case while the provider has this fault ("": none), and check how the approval
+    ended.
+    """
     if fault:
         team.sandbox.control.add_fault(fault, call="paypay_refund", payment=case.number)
     code = call_for_ending(lambda: team.checker.refunds.approve(case.refund))
@@ -234,8 +236,8 @@ def _approve_refund(case: KillCase, team: Team, fault: str) -> None:
 
 
 def _kill_all(cases: Sequence[KillCase]) -> None:
-    """Kill all cases, four at a time, because the machine has few cores. Due tasks act on the records of all cases,
-    so they are killed one by one.
+    """Kill all cases, four at a time, because the machine has few cores. The cases of due tasks are killed one by
+    one, because due tasks act on the records of all cases.
     """
     alone = [[case] for case in cases if case.act_name == "due"]
     others = [case for case in cases if case.act_name != "due"]
@@ -260,8 +262,8 @@ def _check_killed(case: KillCase, child: Child) -> None:
 
 
 def _check_before_expiry(case: KillCase, team: Team) -> None:
-    """Before the lease of the killed process expires: check that an unsent refund isn't at the provider, and that
-    nobody can send the refund while its outcome is unknown.
+    """Check the state before the lease of the killed process expires: an unsent refund isn't at the provider, and no
+    person can send the refund while its outcome is unknown.
     """
     sent = case.before + (case.sends and case.step not in _STEPS_BEFORE_SENDING)
     assert team.count_provider_refunds(case) == sent, f"{case.action} at {case.step}"
@@ -282,7 +284,9 @@ def _are_leases_over(console: Console) -> bool:
 
 
 def _ask_or_decide(case: KillCase, team: Team) -> None:
-    """Do what a person would do next, if the killed process has not stored the request or the decision."""
+    """If the killed process has not stored the refund request or the decision, make that request or decision as a
+    person would.
+    """
     found = find_newest_refund(team.maker, case.payment)
     if found is None:
         assert case.step == "before_request", f"the request is gone: {case}"
@@ -309,7 +313,9 @@ def _move_sending_times_back(place: Place, seconds: int) -> None:
 
 
 def _run_tasks_until_ended(cases: Sequence[KillCase], team: Team) -> None:
-    """Run only due tasks until each refund has ended as its action decides. Check that nothing is sent twice."""
+    """Run only due tasks until each refund has reached the end that its action expects. Check that nothing is sent
+    twice.
+    """
     ends = {"withdraw": RefundState.WITHDRAWN, "reject": RefundState.REJECTED}
     for _ in range(4):
         move_clocks(team.clock, team.sandbox, timedelta(minutes=5))

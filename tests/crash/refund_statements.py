@@ -1,5 +1,5 @@
-"""The n-th statement of an action on a refund or a notice fails, once or from then on. The checks hold for every
-n.
+"""Makes the n-th statement of an action on a refund or a notice fail, either once or with all later statements. The
+checks are the same for every n.
 """
 
 import random
@@ -21,8 +21,8 @@ RANDOM_TROUBLE_COUNT = 2
 
 
 def fail_each_statement(on: MoneyStage, action: str, trouble: Trouble) -> Counter[str]:
-    """Let each statement of the action fail: once alone, and once with all later ones. Return the counts of the
-    endings.
+    """Let each statement of the action fail: once alone, and once with all later statements. Return how often each
+    ending occurred.
     """
     tally: Counter[str] = Counter()
     for lasting in (False, True):
@@ -32,8 +32,8 @@ def fail_each_statement(on: MoneyStage, action: str, trouble: Trouble) -> Counte
 
 
 def fail_random_statements(on: MoneyStage, action: str, troubles: tuple[Trouble, ...], seed: int) -> Counter[str]:
-    """Let the action fail with some of the troubles, each at a random statement; every second failure lasts. Return
-    the counts of the endings.
+    """Let the action fail with RANDOM_TROUBLE_COUNT of the troubles, each at a random statement; every second failure
+    lasts. Return how often each ending occurred.
     """
     chance = random.Random(f"{action}{seed}")
     tally: Counter[str] = Counter()
@@ -45,8 +45,8 @@ def fail_random_statements(on: MoneyStage, action: str, troubles: tuple[Trouble,
 
 
 def fail_at_statement(on: MoneyStage, action: str, trouble: Trouble, nth: int, *, lasting: bool) -> str | None:
-    """Run the action with a fault at its n-th statement, check its ending, and return its code; None if the action
-    has no such statement.
+    """Run the action with a fault at its n-th statement, and check how it ended. Return "done" or the error code;
+    None if the action has no such statement.
     """
     where = f"{action}, {trouble} at {nth}{', lasting' * lasting}"
     target = on.prepare_target(action)

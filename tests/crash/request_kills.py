@@ -1,5 +1,5 @@
-"""Kills a call with a request id with SIGKILL at each named step, and checks the answer when the same call is made
-again."""
+"""Kills a call with a request id with SIGKILL at each named step. Checks the answer to the same call when it is
+repeated."""
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -33,8 +33,8 @@ _STEPS_WITH_UNKNOWN_OUTCOME = ("after_intent", "before_send", "after_send", "bef
 
 @dataclass(frozen=True, slots=True)
 class KillCase:
-    """One call that is killed at one step. `subject` is its argument: a corporation number, payment id or refund id.
-    Each case has a client of its own, so that no call waits for the lease of a killed one."""
+    """One call that is killed at one step. `subject` is the argument of the call: a corporation number, payment id or
+    refund id. Each case has a client of its own, so that no call waits for the lease of a killed call."""
 
     action: str
     step: str
@@ -53,8 +53,8 @@ class KillCase:
 
 
 def run(action: str, place: Place, seed: int, only: Sequence[str] = ()) -> Counter[str]:
-    """Kill the action at each of its steps (or at the steps `only`), then make the same call again. Return the counts
-    of the answers."""
+    """Kill the call at each of its steps (or at the steps `only`), then make the same call again. Return how often
+    each answer occurred."""
     with Sandbox() as sandbox, place.open_desk(sandbox, **make_provider_settings(sandbox.url)) as console:
         steps = [step for step in STEPS[action] if step in (only or STEPS[action])]
         cases = [
@@ -78,7 +78,7 @@ def run(action: str, place: Place, seed: int, only: Sequence[str] = ()) -> Count
 
 
 def make_subject(action: str, number: str, console: Console, sandbox: Sandbox) -> str:
-    """Create what the action needs, and return its argument as text."""
+    """Create the records that the action needs, and return the action's argument as text."""
     if action == "purchase":
         return number
     payment = import_paid_payment(console, sandbox, f"ORD-{number}")
@@ -104,8 +104,8 @@ def make_call(console: Console, case: KillCase) -> CreditCheck | Refund:
 
 
 def _call_until_leases_expire(case: KillCase, console: Console, sandbox: Sandbox) -> tuple[str, int]:
-    """Repeat the call while its answer is "in_progress". Return the next answer, and the number of executions by the
-    provider before."""
+    """Repeat the call while its answer is "in_progress". Return the next answer, and the number of times that the
+    provider had executed the action before that answer."""
     before = count_sent(case, sandbox)
     told = ["in_progress"]
 
@@ -118,7 +118,7 @@ def _call_until_leases_expire(case: KillCase, console: Console, sandbox: Sandbox
 
 
 def _call_again(case: KillCase, console: Console, sandbox: Sandbox, told: str, before: int) -> str:
-    """Check the answer of the repeated call, and that the action is executed at most once. Return the answer."""
+    """Repeat the call, and check its answer and that the action is executed at most once. Return the answer."""
     if case.step == STEP_AFTER_TX1 and told == "outcome_unknown":
         told = call_for_ending(case, console)
     assert told == case.expected, (case, told)
@@ -130,7 +130,7 @@ def _call_again(case: KillCase, console: Console, sandbox: Sandbox, told: str, b
 
 
 def call_for_ending(case: KillCase, console: Console) -> str:
-    """Make the call. Return "acted", "repeated" or the code of the refusal."""
+    """Make the call. Return "acted", "repeated", or the error code if it is refused."""
     with request_ids.watch_for_repeated_request() as watch:
         try:
             make_call(console, case)

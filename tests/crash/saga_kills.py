@@ -1,5 +1,5 @@
-"""Kills the saga of an overdue payment with SIGKILL before and after each step, and checks what the next process
-does."""
+"""Kills the saga of an overdue payment with SIGKILL before and after each step. Checks that the next process
+continues the saga, and that each effect happens once."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -68,8 +68,8 @@ class KillCase:
 
 
 def run(place: Place) -> Counter[str]:
-    """Kill the saga of each case at its step, four at a time. When their leases have expired, only due tasks run.
-    Return the number of kills."""
+    """Kill the saga of each case at its step, four sagas at a time. After their leases have expired, only due tasks
+    run. Return the number of kills."""
     with Sandbox() as sandbox, _open_desk(place, sandbox) as (console, clock):
         cases = [KillCase(story, step, f"ORD-{i}") for i, (story, step) in enumerate(_list_stories_and_steps())]
         for case in cases:
@@ -115,7 +115,7 @@ def _open_desk(place: Place, sandbox: Sandbox) -> Iterator[tuple[Console, MovedC
 
 
 def _prepare_overdue_payment(place: Place, console: Console, case: KillCase) -> None:
-    """Begin a payment that nobody pays and whose time limit has passed, also by the server's clock. The shop has
+    """Begin a payment that no payer pays and whose time limit has passed, also by the server's clock. The shop has
     reserved stock for its order."""
     case.order = insert_order(place, case.number, ORDER_TOTAL_MINOR)
     case.payment = console.payments.start(case.order, "paypay").payment.id

@@ -1,5 +1,5 @@
-"""Sends SIGINT or SIGTERM to a process at each named step of each guarded action. Checks the records immediately,
-before any due task."""
+"""Sends SIGINT or SIGTERM to a process at each named step of each guarded action. Checks the records immediately
+after it, before any due task runs."""
 
 import signal
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -49,8 +49,8 @@ _PROVIDER_BY_START_ACTION = {"start": "paypay", "start at Atom": "atom"}
 
 
 class SignalPoints(Failpoints):
-    """Failpoints that send the signal `number` to their own process at the step `step`, and with `again` at all later
-    ones, too."""
+    """Failpoints that send the signal `number` to their own process at the step `step`; with `again` also at all
+    later steps."""
 
     def __init__(self, number: int, again: bool) -> None:
         super().__init__(None)
@@ -67,8 +67,9 @@ class SignalPoints(Failpoints):
 def execute_with_interrupts(
     pipe: Pipe, told: Mapping[str, str], action: str, mode: str, each: Sequence[tuple[str, object]]
 ) -> None:
-    """Target of a child process: execute the action once for each (step, subject), interrupted at that step. After
-    each send whether the signal was sent, and the ending, and wait for the parent, which checks the records."""
+    """Target of a child process: execute the action once for each (step, subject), and interrupt it at that step.
+    After each execution send whether the signal was sent and how the action ended. Then wait for the parent process,
+    which checks the records."""
     number, again = SIGNAL_BY_MODE[mode]
     if number == signal.SIGTERM:
         signal.signal(signal.SIGTERM, signal.default_int_handler)  # as the terminal takes it
@@ -88,8 +89,8 @@ def execute_with_interrupts(
 def execute_until_terminated(
     pipe: Pipe, told: Mapping[str, str], action: str, step: str, subject: object, number: int = signal.SIGTERM
 ) -> None:
-    """Target of a child process: execute the action, and get SIGTERM with its default effect, or SIGKILL, at the
-    step. The process ends by it."""
+    """Target of a child process: execute the action, and receive SIGTERM with its default effect, or SIGKILL, at the
+    step. The signal ends the process."""
     with open_console(Settings.load(dict(told))) as console:
         points = console._context.failpoints = SignalPoints(number, again=True)
         points.step = step
@@ -98,7 +99,7 @@ def execute_until_terminated(
 
 
 def _call_for_ending(act: Callable[[], object]) -> str:
-    """Call `act`, and return "done" or the code of the refusal."""
+    """Call `act`. Return "done", or the error code if the call is refused."""
     try:
         act()
     except ConsoleError as refusal:
@@ -119,7 +120,7 @@ _ACTS: Mapping[str, Callable[[Console, object], object]] = {
 
 
 def _make_purchase_request(wanted: object, *, renew: bool = False) -> PurchaseRequest:
-    """Return the purchase of `wanted`, a text "number" or "number:client"."""
+    """Return the purchase request for the text `wanted`, which is "number" or "number:client"."""
     number, _, client = str(wanted).partition(":")
     return PurchaseRequest(number, client or CLIENT, renew=renew)
 
@@ -154,12 +155,16 @@ def open_stage(place: Place) -> Iterator[Stage]:
 
 
 def plan_every_mode(action: str) -> StepsByMode:
-    """Return a plan with each step in each mode."""
+    """Return a plan in which each step of the action is interrupted in each mode (signal once, repeatedly, or
+    SIGTERM).
+    """
     return dict.fromkeys(SIGNAL_BY_MODE, STEPS[action])
 
 
 def plan_one_mode(action: str, first: int) -> StepsByMode:
-    """Return a plan with each step in one mode. The modes alternate, beginning with the mode of the index `first`."""
+    """Return a plan in which each step of the action is interrupted in one mode. The modes alternate, beginning with
+    the mode of the index `first`.
+    """
     modes = list(SIGNAL_BY_MODE)
     return {mode: STEPS[action][(i - first) % len(modes) :: len(modes)] for i, mode in enumerate(modes)}
 
@@ -191,8 +196,8 @@ def run(place: Place, action: str, plan: StepsByMode) -> int:
 
 
 def _prepare_records(on: Stage, action: str, counts: Sequence[int]) -> list[object]:
-    """Create the records for the action, and return its arguments: `counts` has the number for each mode, in the
-    order of the modes."""
+    """Create the records for the action. Return one argument of the action for each interrupt, in the order of the
+    modes. `counts` has the number of interrupts for each mode."""
     count = sum(counts)
     provider, currency, sum_ = ("atom", "INR", "10.00") if "Atom" in action else ("paypay", "JPY", "1000")
     if action in _PROVIDER_BY_START_ACTION:
@@ -219,8 +224,8 @@ def _prepare_records(on: Stage, action: str, counts: Sequence[int]) -> list[obje
 
 
 def _check_result(on: Stage, action: str, step: str, subject: object, where: str) -> None:
-    """Check immediately after an interrupt: what was not sent is known as not sent, and what was answered is known
-    with its outcome."""
+    """Check the records immediately after an interrupt. An action that was not sent is recorded as not sent, and an
+    answered one has its outcome."""
     sent = step not in STEPS_BEFORE_SENDING
     if action in ("purchase", "renewal"):
         _check_purchase(on, _make_purchase_request(subject, renew=action == "renewal"), step, where)
@@ -244,7 +249,7 @@ def _check_result(on: Stage, action: str, step: str, subject: object, where: str
 
 
 def _check_purchase(on: Stage, asked: PurchaseRequest, step: str, where: str) -> None:
-    """Check a purchase or renewal that was interrupted at this step."""
+    """Check the record of a purchase or renewal that was interrupted at this step."""
     sent, number, renews = step not in STEPS_BEFORE_SENDING, asked.corporation_number, asked.renew
     assert on.sandbox.control.count_charges(number) == int(sent) + int(renews), where
     found = on.maker.lookup.find_records(number).credit_checks
@@ -261,7 +266,7 @@ def _check_purchase(on: Stage, asked: PurchaseRequest, step: str, where: str) ->
 
 
 def _check_start(on: Stage, order_id: int, provider: str, step: str, where: str) -> None:
-    """Check the beginning of a payment that was interrupted at this step."""
+    """Check the record of a payment whose start was interrupted at this step."""
     found = on.maker.payments.read_order(order_id).payments
     if step not in STEPS_BEFORE_SENDING:
         (payment,) = found

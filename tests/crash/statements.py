@@ -1,4 +1,6 @@
-"""The n-th statement of a purchase, renewal or re-fetch fails, once or from then on. The checks hold for every n."""
+"""Makes the n-th statement of a purchase, renewal or re-fetch fail, either once or with all later statements. The
+checks are the same for every n.
+"""
 
 import random
 from collections import Counter
@@ -33,8 +35,8 @@ USUAL_PLACES: dict[Trouble, int] = {
 
 
 def fail_each_statement(fresh: MakePlace, action: str, trouble: Trouble) -> Counter[str]:
-    """Let each statement of the action fail: once alone, and once with all later ones. Each run has a new database.
-    Return the number of failed statements."""
+    """Let each statement of the action fail: once alone, and once with all later statements. Each run has a new
+    database. Return the number of failed statements."""
     tally: Counter[str] = Counter()
     for lasting in (False, True):
         for nth in count(1):
@@ -47,8 +49,8 @@ def fail_each_statement(fresh: MakePlace, action: str, trouble: Trouble) -> Coun
 
 
 def fail_random_statements(fresh: MakePlace, action: str, trouble: Trouble, seed: int, places: int) -> Counter[str]:
-    """Let the first statement and some random ones fail, `places` in all. Return the number of statements that really
-    failed."""
+    """Let the first statement and some random statements fail, `places` statements in all. Return the number of runs
+    in which a statement failed."""
     chance = random.Random(f"{action}{trouble}{seed}")
     drawn = [1, *(chance.randint(2, USUAL_PLACES[trouble]) for _ in range(places - 1))]
     tally: Counter[str] = Counter()
@@ -59,8 +61,8 @@ def fail_random_statements(fresh: MakePlace, action: str, trouble: Trouble, seed
 
 
 def fail_at_statement(nth: int, place: Place, action: str, trouble: Trouble, *, lasting: bool) -> bool:
-    """Execute the action at a desk of its own with a fault at the n-th statement, and check the result. Return False
-    if the action has no such statement."""
+    """Execute the action at a desk of its own, with a fault at the n-th statement, and check the result. Return False
+    if the action has fewer statements."""
     clock = HandClock()
     with use_lease_clock(clock):
         return _run_with_fault(nth, place, clock, action, trouble, lasting=lasting)
@@ -69,8 +71,8 @@ def fail_at_statement(nth: int, place: Place, action: str, trouble: Trouble, *, 
 def _run_with_fault(
     nth: int, place: Place, clock: HandClock, action: str, trouble: Trouble, *, lasting: bool
 ) -> bool:
-    """Execute the action with the fault, check its ending, then run the due tasks in a new process of the desk and
-    check the records."""
+    """Execute the action with the fault, and check how it ended. Then run the due tasks in a new process of the desk,
+    and check the records."""
     vendor = LedgerVendor(today=clock.today)
     with place.desk(vendor, clock) as console:
         before = _prepare_purchase(console, clock, action)
@@ -95,7 +97,7 @@ def _run_with_fault(
 
 
 def _prepare_purchase(console: Console, clock: HandClock, action: str) -> int:
-    """Buy what a renewal or re-fetch needs. Return the number of charges."""
+    """Buy the credit check that a renewal or re-fetch needs. Return the number of charges."""
     console.credit_checks.make_plan(NUMBER)  # opens the desk, so that only the action itself meets trouble
     if action == "purchase":
         return 0
@@ -106,7 +108,7 @@ def _prepare_purchase(console: Console, clock: HandClock, action: str) -> int:
 
 
 def _execute_for_ending(console: Console, action: str) -> str:
-    """Execute the action, and return "done" or the code of the refusal."""
+    """Execute the action. Return "done", or the error code if the action is refused."""
     try:
         if action == "refetch":
             (bought,) = console.lookup.find_records(NUMBER).credit_checks

@@ -1,5 +1,5 @@
-"""Stops buyers with SIGSTOP, between the provider's answer and the write of the outcome or before the sending, until
-their leases have expired.
+"""Stops processes that buy with SIGSTOP until their leases have expired: after the provider's answer but before the
+write of the outcome, or before the sending.
 """
 
 import os
@@ -30,8 +30,8 @@ Meanwhile: TypeAlias = Literal["nothing", "lapse", "decision"]
 
 @dataclass(frozen=True, slots=True)
 class StoppedBuyer:
-    """One stopped buyer of one number. With `decided` two people decide, while it is stopped, that the number was not
-    bought.
+    """One stopped process that buys one number. If `decided` is True, two people decide that the number was not
+    bought, while the process is stopped.
     """
 
     number: str
@@ -41,8 +41,8 @@ class StoppedBuyer:
 
 
 def run(place: Place, sleepers: int, seed: int = 0) -> Counter[str]:
-    """Stop `sleepers` buyers on one database after the provider's answer, each for a number of its own; let two
-    people decide about every second purchase, then let the buyers continue, and return the counts of the endings.
+    """Stop `sleepers` buying processes on one database after the provider's answer. Each buys a number of its own.
+    Two people decide about every second purchase, then the processes continue. Return how often each ending occurred.
     """
     with Sandbox() as sandbox:
         told = place.make_environment(sandbox.url, LEASES="off")
@@ -62,9 +62,9 @@ def run(place: Place, sleepers: int, seed: int = 0) -> Counter[str]:
 
 
 def wake_before_sending(place: Place, meanwhile: Meanwhile) -> None:
-    """Stop a buyer before it sends, until its lease has expired, and let it continue. Before that, `meanwhile`
-    happens: "nothing", "lapse" (due tasks note the lapse) or "decision" (people also decide that it was not bought,
-    and it is bought again). Check the records and charges.
+    """Stop a buying process before it sends, until its lease has expired, and let it continue. Before it continues,
+    `meanwhile` happens: "nothing", "lapse" (due tasks record the lapse) or "decision" (people also decide that the
+    number was not bought, and it is bought again). Check the records and charges.
     """
     (number,) = invent_numbers(1, 7)
     with Sandbox() as sandbox:
@@ -100,7 +100,7 @@ def wake_before_sending(place: Place, meanwhile: Meanwhile) -> None:
 
 
 def _stop_buyers(asleep: list[StoppedBuyer]) -> None:
-    """Stop the buyers after the provider's answer."""
+    """Stop the buying processes after the provider's answer."""
     for one in asleep:
         assert one.child.wait_for_report() == "answered"
         os.kill(one.child.pid, signal.SIGSTOP)
@@ -118,8 +118,8 @@ def _are_all_lapsed(console: Console, asleep: list[StoppedBuyer]) -> bool:
 
 
 def _decide_not_bought(place: Place, console: Console, one: StoppedBuyer) -> None:
-    """Check that the stopped purchase is unknown and holds its claim. If it is `decided`, let two people decide that
-    it was not bought.
+    """Check that the stopped purchase is unknown and holds its claim. If `decided` is True, let two people decide
+    that it was not bought.
     """
     record = _read_single_check(console, one.number)
     assert (record.state, record.certainty) == (CheckState.PENDING, Certainty.UNKNOWN)
@@ -135,8 +135,8 @@ def _decide_not_bought(place: Place, console: Console, one: StoppedBuyer) -> Non
 
 
 def _continue_buyers(console: Console, sandbox: Sandbox, asleep: list[StoppedBuyer]) -> Counter[str]:
-    """Let the buyers continue. Check that none overwrites a decision, and that each answer is stored as evidence.
-    Return the counts.
+    """Let the stopped processes continue. Check that none overwrites a decision, and that each answer is stored as
+    evidence. Return how often each ending occurred.
     """
     tally: Counter[str] = Counter(stopped=len(asleep))
     for one in asleep:

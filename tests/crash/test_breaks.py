@@ -1,4 +1,4 @@
-"""A purchase in which a step raises an error, and a database that is locked, full or read-only."""
+"""Purchases in which a step raises an exception, and purchases on a database that is locked, full or read-only."""
 
 import contextlib
 import sqlite3
@@ -43,12 +43,12 @@ def buy_number(console: Console) -> CreditCheck:
 
 
 def read_purchase_refusal(console: Console) -> ConsoleError:
-    """Buy, and return the error with which the purchase is refused."""
+    """Buy the number, and return the error with which the purchase is refused."""
     return refusals.call_for_refusal(lambda: buy_number(console))
 
 
 def read_single_check(console: Console) -> CreditCheck:
-    """Return the only credit check of NUMBER."""
+    """Return the only credit check of NUMBER; the test fails if there are several."""
     (record,) = console.lookup.find_records(NUMBER).credit_checks
     return record
 
@@ -57,7 +57,7 @@ def read_single_check(console: Console) -> CreditCheck:
 
 
 def test_an_exception_before_tx1_leaves_no_row(place: Place, vendor: LedgerVendor, clock: HandClock) -> None:
-    """A step before the first transaction raises: no row is written, and nothing is sent."""
+    """If a step before the first transaction (Tx1) raises an exception, no row is written and nothing is sent."""
     with place.desk(vendor, clock, FAILPOINT="before_tx1:1:raise") as console:
         with pytest.raises(FailpointReached):
             buy_number(console)
@@ -68,8 +68,8 @@ def test_an_exception_before_tx1_leaves_no_row(place: Place, vendor: LedgerVendo
 def test_an_exception_before_sending_sends_nothing(
     place: Place, vendor: LedgerVendor, clock: HandClock, step: str
 ) -> None:
-    """A step between the claim and the sending raises: the credit check is a known error without a charge, and the
-    number can be bought again.
+    """If a step between the claim and the sending raises an exception, the credit check becomes a known error without
+    a charge, and the number can be bought again.
     """
     with place.desk(vendor, clock, FAILPOINT=f"{step}:1:raise") as console:
         with pytest.raises(FailpointReached):
@@ -87,8 +87,8 @@ def test_an_exception_before_sending_sends_nothing(
 def test_an_exception_after_sending_leaves_an_unknown_outcome(
     place: Place, vendor: LedgerVendor, clock: HandClock, step: str, settled: str
 ) -> None:
-    """A step after the sending raises: exit status 4, and the record holds its claim. If the answer had arrived, the
-    next due tasks write it.
+    """If a step after the sending raises an exception, the purchase exits with 4 and its record holds its claim. If
+    the provider's answer had arrived, the next due tasks write it.
     """
     with place.desk(vendor, clock, FAILPOINT=f"{step}:1:raise") as console:
         lost = read_purchase_refusal(console)
@@ -103,8 +103,8 @@ def test_an_exception_after_sending_leaves_an_unknown_outcome(
 def test_an_exception_after_recording_keeps_the_outcome(
     place: Place, vendor: LedgerVendor, clock: HandClock, step: str
 ) -> None:
-    """A step after the write of the outcome raises: the buyer gets the bought credit check, and due tasks fetch its
-    missing parts.
+    """If a step after the write of the outcome raises an exception, the caller still gets the bought credit check,
+    and due tasks fetch its missing parts.
     """
     with place.desk(vendor, clock, FAILPOINT=f"{step}:1:raise") as console:
         assert buy_number(console).state == "success"
@@ -140,7 +140,7 @@ def short_lock_wait(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def lock_holder(home: Path, short_lock_wait: None, vendor: LedgerVendor) -> Iterator[Child]:
-    """Yield another process that can lock the database of `console`."""
+    """Yield another process that can lock the database of `console` for writing."""
     with open_quick_desk(home, vendor):
         pass
     with start_children(hold_lock, [(str(home / "console.db"),)]) as (child,):
@@ -161,8 +161,8 @@ def unlock_database(holder: Child) -> None:
 def test_a_database_locked_before_the_claim_refuses_the_purchase(
     lock_holder: Child, console: Console, vendor: LedgerVendor
 ) -> None:
-    """The database is locked before a purchase: it is refused with exit status 6, nothing is sent, and reads still
-    work.
+    """If the database is locked before a purchase, the purchase is refused with exit status 6, nothing is sent, and
+    reads still work.
     """
     lock_database(lock_holder)
     lost = read_purchase_refusal(console)
@@ -176,8 +176,8 @@ def test_a_database_locked_before_the_claim_refuses_the_purchase(
 def test_a_database_locked_after_the_call_keeps_the_answer(
     lock_holder: Child, console: Console, vendor: LedgerVendor
 ) -> None:
-    """The database is locked during the call: exit status 4. The answer stays encrypted in the spool, and the first
-    due tasks after the lock write it.
+    """If the database is locked during the call to the provider, the purchase exits with 4. The answer stays
+    encrypted in the spool, and the first due tasks after the lock write it.
     """
     vendor.during = lambda: lock_database(lock_holder)
     lost = read_purchase_refusal(console)
@@ -196,8 +196,8 @@ def test_a_database_locked_after_the_call_keeps_the_answer(
 
 @contextlib.contextmanager
 def set_connection_pragmas(console: Console, *pragmas: Callable[[], str]) -> Iterator[None]:
-    """Within the block each connection is opened anew with these PRAGMAs. The database isn't closed: after `close` it
-    would open a connection for each transaction.
+    """Within the block, each connection of the console to its SQLite file has these PRAGMAs. The connection pool is
+    emptied for this; the database isn't closed, because a closed database opens a connection for each transaction.
     """
     engine = console.database.engine
 
@@ -224,8 +224,8 @@ def count_pages(console: Console) -> int:
 def test_a_full_disk_at_any_statement_leaves_a_true_record(
     console: Console, vendor: LedgerVendor, clock: HandClock
 ) -> None:
-    """Purchases until the disk is full, then with one page more, and so on. Whichever statement fails, the ending of
-    the purchase is true.
+    """The disk becomes full during a purchase; each further purchase has room for one more page, so that another
+    statement fails. In each case the reported ending agrees with the record and with the provider's ledger.
     """
     room = count_pages(console)
     endings: Counter[str] = Counter()
@@ -251,7 +251,7 @@ def test_a_full_disk_at_any_statement_leaves_a_true_record(
 
 @pytest.mark.expects_log("a refusal that can't be audited is told")
 def test_a_purchase_on_a_read_only_database_is_refused(console: Console, vendor: LedgerVendor) -> None:
-    """The database can't be written: the purchase is refused with `read_only` before anything is sent, and reads
+    """If the database can't be written, a purchase is refused with `read_only` before anything is sent, and reads
     still work.
     """
     with set_connection_pragmas(console, lambda: "query_only=ON"):

@@ -1,5 +1,5 @@
-"""A worker ends during a desk request, or one of its statements fails: the desk gets a true answer from the worker
-that continues.
+"""A worker ends during a desk request, or one of its statements fails. Another worker continues, and the desk gets an
+answer that agrees with the provider's ledger.
 """
 
 import random
@@ -33,8 +33,8 @@ def place(engine: Engine, team_database: PooledDatabase) -> Iterator[Place]:
 
 @pytest.mark.expects_log("what lapsed is told")
 def test_a_worker_ended_at_any_step_acts_at_most_once(place: Place, seed: int) -> None:
-    """The worker ends at one random step of a desk request (`make soak` has all). Nothing is charged or refunded
-    twice, no charge is without its record, and the desk gets a true answer.
+    """A worker is ended at one random step of a desk request (`make soak` tests all steps). Nothing is charged or
+    refunded twice, each charge has a record, and the answer to the desk agrees with the provider's ledger.
     """
     chance = random.Random(f"a worker ends {seed}")
     action, end = (

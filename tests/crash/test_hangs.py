@@ -1,5 +1,5 @@
-"""A process that hangs counts as running: its heartbeat renews its lease, and its purchase becomes unknown only after
-the process has ended."""
+"""A purchase whose process hangs counts as in progress, because its heartbeat renews the lease. It becomes unknown
+only after the process has ended."""
 
 from datetime import timedelta
 
@@ -19,7 +19,7 @@ from tests.support.waiting import wait_until
 
 
 def read_single_check(console: Console) -> CreditCheck:
-    """Return the only credit check of NUMBER."""
+    """Return the only credit check of NUMBER; the test fails if there are several."""
     (record,) = console.lookup.find_records(NUMBER).credit_checks
     return record
 
@@ -31,8 +31,8 @@ def find_lease_holder(console: Console) -> LeaseHolder | None:
 
 @pytest.mark.parametrize(("step", "charges"), [("before_send", 0), ("before_tx2", 1)])
 def test_a_hanging_call_keeps_its_lease(place: Place, step: str, charges: int) -> None:
-    """A purchase hangs for longer than its lease: it still counts as in progress. After the process was killed, the
-    purchase becomes unknown."""
+    """A purchase whose call hangs for longer than its lease still counts as in progress. After the process was killed
+    and the lease has expired, the purchase becomes unknown."""
     with Sandbox() as sandbox, place.open_desk(sandbox) as console:
         told = place.make_environment(sandbox.url, FAILPOINT=f"{step}:1:hang")
         with start_children(execute_action, [(told, "purchase", NUMBER)]) as (child,):
@@ -60,5 +60,7 @@ def test_a_hanging_call_keeps_its_lease(place: Place, step: str, charges: int) -
 
 
 def _is_renewed(now: LeaseHolder | None, first: LeaseHolder, lease: timedelta) -> bool:
-    """True if `now` is the same holder as `first`, and its lease ends later by at least the length `lease`."""
+    """True if `now` is the same lease holder as `first`, and its lease ends at least `lease` later than that of
+    `first`.
+    """
     return now is not None and now.since == first.since and now.until >= first.until + lease

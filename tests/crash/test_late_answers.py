@@ -1,4 +1,6 @@
-"""A late answer is stored, whatever people have decided meanwhile."""
+"""A provider's answer that arrives after the lease has expired is stored, also if people have already decided about
+the outcome.
+"""
 
 import sys
 
@@ -31,7 +33,9 @@ def read_provider_id(one: LateAnswerCase) -> str:
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_a_late_answer_without_a_decision_is_recorded(place: Place, action: str) -> None:
-    """The answer arrives after the lease has expired, and nobody has decided: the outcome is written as usual."""
+    """If the provider's answer arrives after the lease has expired and no person has decided about the outcome, the
+    process writes the outcome as usual.
+    """
     with signals.open_stage(place) as on:
         one, told = late.run(on, action, decided=False)
         assert told[0] == "done"

@@ -1,4 +1,4 @@
-"""The receiver of a notice is killed at any step: the notice is booked once."""
+"""The receiver of a notice is killed at any step; the notice is still booked exactly once."""
 
 from contextlib import suppress
 from http.client import HTTPException
@@ -15,8 +15,8 @@ from tests.worker.running_receiver import post_notice
 
 
 def test_a_kill_at_any_step_books_a_notice_once(place: Place, seed: int) -> None:
-    """Payment, order and event are booked once, whether or not the sender repeats a notice that was stored before the
-    kill."""
+    """After the receiver of a notice was killed at any step, payment, order and event are booked once. This is so
+    whether or not the sender repeats a notice that was stored before the kill."""
     tally = notice_kills.run(place, tuple(notice_kills.STEPS), seed)
     print(f"demand 3: {place.engine}: notices: {tally['kills']} kills at every step: each booked once")
     assert tally["kills"] == sum(map(len, notice_kills.STEPS.values()))
@@ -27,8 +27,8 @@ def test_a_kill_at_any_step_books_a_notice_once(place: Place, seed: int) -> None
 def test_a_kill_after_the_notice_reply_leaves_a_due_question(
     place: Place, sandbox: Sandbox, provider: str, step: str
 ) -> None:
-    """A worker has stored a notice and answered its sender, and is killed before it has asked the provider about the
-    payment. The sender won't repeat the notice; a due task asks the provider."""
+    """A worker stores a notice and answers its sender, but is killed before it asks the provider about the payment.
+    The sender doesn't repeat the notice, so a due task of another worker asks the provider."""
     minor, currency = (3300, "JPY") if provider == "paypay" else (50_000, "INR")
     with open_payment_desk(place, sandbox) as scene:
         payment = scene.payments.start(scene.insert_order("ORD-1", minor, currency), provider).payment

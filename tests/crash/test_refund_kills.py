@@ -1,5 +1,5 @@
-"""A process is killed at any step of an action on a refund: the next process knows the state of the refund and its
-next step.
+"""A process is killed at any step of an action on a refund. The next process shows the right state and next step of
+the refund.
 """
 
 import pytest
@@ -17,9 +17,9 @@ from tests.support.places import Place
 )
 @pytest.mark.expects_log("what the database could not take is told")
 def test_a_kill_at_any_step_executes_a_refund_at_most_once(place: Place, actions: tuple[str, ...]) -> None:
-    """Each action is killed at each of its steps. An approved refund is executed at most once, each completed refund
-    exists at the provider, and each refund there has a row here. Due tasks and at most one act of a person end each
-    refund.
+    """Each action on a refund is killed at each of its steps. The provider executes an approved refund at most once,
+    each completed refund exists at the provider, and each refund there has a row in the database. Due tasks and at
+    most one action of a person end each refund.
     """
     tally = refund_kills.run(place, actions)
     told = f"{tally['kills']} kills at the steps of {', '.join(actions)}: 0 twice, 0 lost"

@@ -14,8 +14,8 @@ from tests.support.places import Place
 
 
 def make_refund_believed_unmade(on: MoneyStage) -> ActionTarget:
-    """Send a refund that gets no answer and that two later probes don't find; its request is delayed at the provider.
-    Return the target of the action.
+    """Send a refund whose request is delayed at the provider: it gets no answer, and two later probes don't find the
+    refund. Return the target of the action.
     """
     target = on.prepare_target("approve")
     on.sandbox.control.add_fault("late_charge:500", call="paypay_refund", payment=target.number)
@@ -27,7 +27,9 @@ def make_refund_believed_unmade(on: MoneyStage) -> ActionTarget:
 
 
 def make_withdrawn_refund_believed_unmade(on: MoneyStage) -> tuple[ActionTarget, Refund]:
-    """Make such a refund, and let the requester withdraw it. Return the target, and the withdrawn refund."""
+    """Send a refund whose request is delayed at the provider and that two probes don't find, and let the requester
+    withdraw it. Return the target of the action and the withdrawn refund.
+    """
     target = make_refund_believed_unmade(on)
     on.maker.refunds.withdraw(target.refund)
     withdrawn = find_newest_refund(on.maker, target.payment)
@@ -36,9 +38,9 @@ def make_withdrawn_refund_believed_unmade(on: MoneyStage) -> tuple[ActionTarget,
 
 
 def test_a_refund_that_was_executed_late_is_not_withdrawn(place: Place) -> None:
-    """After two answers that it doesn't exist, a refund waits to be sent again. Then the provider executes it, and a
-    probe finds it. Nobody can withdraw it, which would free its amount for another refund; sending it with the same
-    key ends it.
+    """After two answers that a refund doesn't exist, the refund waits to be sent again. Then the provider executes
+    it, and a probe finds it. No person can withdraw the refund, which would free its amount for another refund.
+    Sending it again with the same key completes it.
     """
     with open_money_stage(place) as on:
         target = make_refund_believed_unmade(on)
@@ -61,8 +63,8 @@ def test_a_refund_that_was_executed_late_is_not_withdrawn(place: Place) -> None:
 
 
 def test_a_withdrawn_refund_that_was_executed_stops_the_next_refund(place: Place) -> None:
-    """The provider executes a withdrawn refund, and a probe finds it. A person must look at it; until then no other
-    refund of the payment can be requested.
+    """The provider executes a withdrawn refund, and a probe finds it. A person must look at this refund; until then
+    no other refund of the payment can be requested.
     """
     with open_money_stage(place) as on:
         target, withdrawn = make_withdrawn_refund_believed_unmade(on)
@@ -73,7 +75,7 @@ def test_a_withdrawn_refund_that_was_executed_stops_the_next_refund(place: Place
 
 
 def test_a_withdrawn_refund_that_was_executed_stops_the_next_approval(place: Place) -> None:
-    """The provider executes a withdrawn refund, nobody has probed it, and another refund is requested. At the
+    """The provider executes a withdrawn refund that has not been probed, and another refund is requested. At the
     approval the console asks the provider, finds the first refund, and refuses to approve the second one.
     """
     with open_money_stage(place) as on:

@@ -1,4 +1,6 @@
-"""Any statement or COMMIT of an action on a refund or a notice may fail, once or from then on."""
+"""Tests that any statement or COMMIT of an action on a refund or a notice may fail, either once or with all later
+statements.
+"""
 
 import pytest
 
@@ -9,8 +11,8 @@ from tests.support.places import Place
 
 @pytest.mark.expects_log("every kind of trouble")
 def test_a_failed_statement_executes_no_refund_twice(place: Place, seed: int) -> None:
-    """A random statement fails. An approved refund is executed at most once, the ending of the action is true, and
-    after the next due tasks no operation is left as `calling`.
+    """A random statement of an action on a refund fails. The provider executes an approved refund at most once, and
+    the reported ending agrees with the provider. After the next due tasks no operation has the state `calling`.
     """
     troubles = refund_statements.TROUBLES + (refund_statements.TROUBLES_OF_SERVERS if place.is_server else ())
     with open_money_stage(place) as on:

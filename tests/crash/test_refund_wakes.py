@@ -1,4 +1,6 @@
-"""A sending of a refund continues after its lease has expired: it overwrites nothing of a newer sending."""
+"""The sending of a refund continues after its lease has expired: it doesn't overwrite the result of a newer
+sending.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,8 +19,8 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 
 class PausedSending:
-    """A sending of a refund in a thread that pauses at the step `step` until the end of the block of `asleep`. `code`
-    is its ending.
+    """The sending of a refund in a thread, which pauses at the step `step` until the end of the block of
+    `pause_sending`. `code` tells how the sending ended.
     """
 
     def __init__(self, on: MoneyStage, target: ActionTarget, step: str) -> None:
@@ -39,7 +41,9 @@ class PausedSending:
 
     @contextmanager
     def pause_sending(self) -> Iterator[None]:
-        """Start the sending, and wait until it pauses. After the block it continues and has ended."""
+        """Start the sending, and wait until it pauses. At the end of the block, let the sending continue and wait for
+        its end.
+        """
         self._thread.start()
         try:
             assert self._asleep.wait(PATIENCE_SECONDS)
@@ -50,8 +54,8 @@ class PausedSending:
 
 
 def let_sending_lapse(on: MoneyStage, target: ActionTarget) -> Refund:
-    """Let the lease of the sending expire, and let two probes not find the refund, so that it is approved again and
-    may be sent. Return the refund.
+    """Let the lease of the sending expire. Two probes then don't find the refund, so it is approved again and may be
+    sent. Return the refund.
     """
     on.move_clocks(timedelta(minutes=2))
     on.checker.recovery.run_all_tasks()
@@ -65,8 +69,8 @@ def let_sending_lapse(on: MoneyStage, target: ActionTarget) -> Refund:
 
 @pytest.mark.expects_log("an answer that came too late")
 def test_an_old_refusal_fails_no_newer_sending(place: Place) -> None:
-    """The first sending was refused, and pauses with that answer. The second sending is at the provider when the
-    first one continues: the amount stays reserved, and the refund is executed once, by the second sending.
+    """The provider refuses the first sending of a refund, which pauses with that answer. The first sending continues
+    while a second one is at the provider. The amount stays reserved, and the second sending executes the refund once.
     """
     with open_money_stage(place) as on:
         target = on.prepare_target("approve")

@@ -1,5 +1,5 @@
-"""A call with a request id is killed at any step. The same call, made again, gets the right answer and is never sent
-twice."""
+"""A call with a request id is killed at any step. The repeated call gets the right answer, and the provider executes
+the action at most once."""
 
 import pytest
 
@@ -10,8 +10,9 @@ from tests.support.places import Place
 @pytest.mark.parametrize("action", list(request_kills.STEPS))
 @pytest.mark.expects_log("what lapsed is told")
 def test_a_repeated_call_after_a_kill_acts_at_most_once(place: Place, seed: int, action: str) -> None:
-    """The repeated call acts if nothing was written; its answer is `outcome_unknown` with the record if it was sent
-    without an answer; otherwise it returns the record."""
+    """A call with a request id is killed at each step and then repeated. The repeated call executes the action if the
+    killed call had written nothing. It answers `outcome_unknown` with the record if the killed call had sent a
+    request without an answer. Otherwise it returns the record."""
     tally = request_kills.run(action, place, seed)
     print(f"request ids: {place.engine}: {sum(tally.values())} kills of {action}: {dict(tally)}, 0 sent twice")
     assert sum(tally.values()) == len(request_kills.STEPS[action])

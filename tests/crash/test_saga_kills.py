@@ -1,4 +1,6 @@
-"""A process that ends an overdue payment is killed at each step; the next process runs the remaining steps, once."""
+"""A process that ends an overdue payment is killed at each step of the saga. The next process runs the remaining
+steps once.
+"""
 
 import pytest
 
@@ -8,8 +10,8 @@ from tests.support.places import Place
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_a_kill_at_any_step_runs_each_saga_effect_once(place: Place) -> None:
-    """An unpaid payment expires, its order is cancelled and its stock released, each exactly once. A paid one is
-    completed with its order, and nothing is cancelled."""
+    """After a kill at any step, an unpaid payment expires, its order is cancelled and its stock is released, each
+    exactly once. A paid payment is completed with its order, and nothing is cancelled."""
     tally = saga_kills.run(place)
     print(f"{place.engine}: payments whose time has passed: {tally['kills']} kills at every step: each effect once")
     assert tally["kills"] == sum(map(len, saga_kills.STEPS.values()))

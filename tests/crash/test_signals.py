@@ -1,5 +1,5 @@
-"""A process gets SIGTERM or SIGINT during an action: it loses no answer, and only operations that were sent can
-become unknown.
+"""A process gets SIGTERM or SIGINT during an action. It stores every answer of the provider, and only an operation
+that was sent can become unknown.
 """
 
 import signal
@@ -21,8 +21,9 @@ from tests.support.waiting import wait_until
 
 @pytest.mark.parametrize("action", signals.STEPS)
 def test_an_interrupt_at_any_step_leaves_a_true_record(place: Place, action: str) -> None:
-    """Ctrl+C once, Ctrl+C several times, or SIGTERM at each step of the action: the record is written before the
-    process ends. Here each step has one of these signals, on each engine another one; `make soak` has all.
+    """After Ctrl+C once, Ctrl+C several times, or SIGTERM at each step of the action, the process writes the correct
+    record before it ends. This test uses one of these signals at each step, a different one on each engine; `make
+    soak` tests all combinations.
     """
     first = list(signals.STEPS).index(action) + (place.engine == "mariadb")
     looked_at = signals.run(place, action, signals.plan_one_mode(action, first))
@@ -32,7 +33,7 @@ def test_an_interrupt_at_any_step_leaves_a_true_record(place: Place, action: str
 
 @pytest.mark.parametrize(("step", "state", "charges"), [("before_send", "error", 0), ("before_tx2", "success", 1)])
 def test_sigterm_ends_the_process_after_the_record(place: Place, step: str, state: str, charges: int) -> None:
-    """A program without a handler of SIGTERM is ended by it, but only after the outcome of the operation is
+    """If a program has no handler for SIGTERM, the signal ends it only after the outcome of the operation is
     written.
     """
     (number,) = invent_numbers(1)
@@ -48,8 +49,8 @@ def test_sigterm_ends_the_process_after_the_record(place: Place, step: str, stat
 
 
 def test_a_kill_at_any_step_of_a_payment_start_starts_it_once(place: Place) -> None:
-    """The beginning of a payment is killed with SIGKILL. A payment that may have been sent is unknown, a second
-    beginning is refused, and a probe finds the payment that the provider has made.
+    """The start of a payment is killed with SIGKILL at each step. A payment that may have been sent is unknown, and a
+    second start is refused. A probe finds the payment if the provider has created it.
     """
     with signals.open_stage(place) as on:
         orders = [insert_order(on.place, f"ORD-{i}", 3_300) for i, _ in enumerate(signals.CALL_STEPS)]

@@ -1,4 +1,6 @@
-"""Any statement or COMMIT of an action on a credit check may fail, once or from then on."""
+"""Tests that any statement or COMMIT of an action on a credit check may fail, either once or with all later
+statements.
+"""
 
 import pytest
 
@@ -15,8 +17,8 @@ DRAWN_PLACE_COUNT = 3
 def test_a_failed_statement_leaves_a_true_record(
     fresh_place: MakePlace, engine: Engine, action: str, trouble: Trouble, seed: int
 ) -> None:
-    """A random statement fails. The number is charged at most once, the ending is true, no charged record is an
-    error, and after the next due tasks no operation is left as `calling`.
+    """A random statement of the action fails. The number is charged at most once, the reported ending is correct, and
+    no charged record is an error. After the next due tasks no operation has the state `calling`.
     """
     tally = statements.fail_random_statements(fresh_place, action, trouble, seed, DRAWN_PLACE_COUNT)
     print(f"demand 3: {engine}: {action}, {trouble} at {tally['places']} places: 0 second charges, 0 untrue endings")
@@ -31,7 +33,7 @@ def test_a_statement_that_loses_a_lock_leaves_a_true_record(
     fresh_place: MakePlace, action: str, trouble: Trouble, seed: int
 ) -> None:
     """A random statement loses a lock: the server rolls back the whole transaction (deadlock) or only the statement
-    (lock wait). The same checks hold.
+    (lock wait). The number is charged at most once, and no charged record is an error.
     """
     tally = statements.fail_random_statements(fresh_place, action, trouble, seed, DRAWN_PLACE_COUNT)
     print(f"demand 3: mariadb: {action}, {trouble} at {tally['places']} places: 0 second charges, 0 untrue endings")

@@ -1,4 +1,4 @@
-"""A worker is killed during a due task: another worker takes the task over, and completes it once."""
+"""A worker is killed during a due task. Another worker takes over the task and completes it once."""
 
 import pytest
 

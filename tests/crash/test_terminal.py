@@ -1,5 +1,5 @@
-"""Crashes of commands in a terminal, each in a process of its own: the exit statuses and the JSON that scripts rely
-on.
+"""Commands in a terminal that crash or get a signal, each in a process of its own. The tests check the exit statuses
+and the JSON on which scripts rely.
 """
 
 import json
@@ -29,7 +29,9 @@ class Terminal:
         self._told = os.environ | make_environment(home, sandbox.url)
 
     def start(self, *words: str, **extra: str) -> ForkedCommand:
-        """Start the command, and return it. `extra` are further settings without their prefix `CONSOLE_`."""
+        """Start the command, and return its process. `extra` has further settings, without their prefix
+        `CONSOLE_`.
+        """
         told = self._told | {f"CONSOLE_{name}": value for name, value in extra.items()}
         return ForkedCommand("--json", *words, environment=told)
 
@@ -42,8 +44,8 @@ class Terminal:
 
 
 def read_result(running: ForkedCommand) -> tuple[int, Any]:
-    """Wait for the end of the command. Return its exit status, and the data or the error of its JSON object; None if
-    a signal ended it.
+    """Wait for the end of the command. Return its exit status, and the data or the error of its JSON object (None if
+    a signal ended the command).
     """
     out, status = running.read_output(PATIENCE_SECONDS), running.wait()
     if status < 0:
@@ -60,8 +62,8 @@ def terminal(home: Path, sandbox: Sandbox) -> Terminal:
 
 
 def test_a_kill_after_the_charge_leaves_the_claim(terminal: Terminal, sandbox: Sandbox) -> None:
-    """A purchase is killed after the charge. A second purchase is refused; after the lease has expired the record is
-    unknown, and a person resolves it with the provider's id.
+    """A purchase is killed after the provider has charged it. A second purchase is refused. After the lease has
+    expired, the record is unknown, and a person resolves it with the provider's id.
     """
     assert terminal.run("purchase", NUMBER, "--client", "1", FAILPOINT="before_tx2:1:kill") == (KILLED, None)
     status, error = terminal.run("purchase", NUMBER, "--client", "1")
@@ -84,8 +86,8 @@ def test_a_kill_after_the_charge_leaves_the_claim(terminal: Terminal, sandbox: S
 def test_a_database_file_missing_at_the_answer_gives_exit_status_4(
     terminal: Terminal, sandbox: Sandbox, home: Path
 ) -> None:
-    """The database file is missing when the answer arrives: exit status 4 with the record. When the file is back,
-    `worker --once` writes the answer from the desk's spool.
+    """If the database file is missing when the provider's answer arrives, the purchase exits with 4 and prints the
+    record. When the file is back, `worker --once` writes the answer from the desk's spool.
     """
     assert terminal.run("lookup", NUMBER)[0] == 0
     sandbox.control.add_fault("hang_after_charge", call="purchase", number=NUMBER)
@@ -134,8 +136,8 @@ def test_a_signal_at_each_step_ends_the_command_with_one_answer(
     terminal: Terminal, sandbox: Sandbox, home: Path, number: int, step: str, status: int, code: str | None,
     state: str, charges: int,
 ) -> None:  # fmt: skip
-    """The command gets SIGINT, SIGTERM or SIGHUP (of a closed terminal) at a step. It prints one JSON object with
-    the true ending and the record, and nothing is left unknown.
+    """The command gets SIGINT, SIGTERM or SIGHUP (of a closed terminal) at a step. It prints one JSON object with the
+    correct ending and the record, and no record stays unknown.
     """
     with terminal.start("purchase", NUMBER, "--client", "1", FAILPOINT=f"{step}:1:hang", TIME_SCALE="1") as buying:
         reached = "calling" if step == "after_tx1" else "done"
@@ -158,8 +160,8 @@ def test_a_signal_at_each_step_ends_the_command_with_one_answer(
 def test_a_signal_during_the_providers_call_ends_the_command(
     terminal: Terminal, sandbox: Sandbox, home: Path, numbers_: list[int]
 ) -> None:
-    """The command gets SIGTERM, SIGHUP, or Ctrl+C twice, while it waits for the provider: it ends at once, and the
-    record is unknown.
+    """SIGTERM, SIGHUP, or Ctrl+C twice ends a command immediately while it waits for the provider, and the record
+    becomes unknown.
     """
     sandbox.control.add_fault("hang_after_charge", call="purchase", number=NUMBER)
     with terminal.start("purchase", NUMBER, "--client", "1", TIME_SCALE="1") as buying:

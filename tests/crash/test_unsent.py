@@ -1,5 +1,5 @@
-"""An operation that was certainly not sent becomes known: its process was killed, or the disk was full, between claim
-and intent.
+"""An operation that was certainly not sent becomes known as not sent. Its process was killed, or its disk was full,
+between the claim and the intent.
 """
 
 import resource
@@ -38,7 +38,7 @@ _ORDERS = count(1)
 
 
 class FullDisk(Failpoints):
-    """Failpoints that simulate a full disk: from the step `step` on, no file of this process can be extended."""
+    """Failpoints that simulate a full disk: from the step `step` on, this process can't extend any file."""
 
     def __init__(self, step: str) -> None:
         super().__init__(None)
@@ -51,8 +51,8 @@ class FullDisk(Failpoints):
 
 
 def run_action(pipe: Pipe, told: Mapping[str, str], action: str, subject: str, full_at: str | None) -> None:
-    """Target of a child process: execute the action, and send "open" and then the ending. From the step `full_at` on
-    its disk is full (None: never).
+    """Target of a child process: execute the action, and send first "open" and then how the action ended. From the
+    step `full_at` on the process's disk is full (None: never).
     """
     with open_console(Settings.load(dict(told))) as console:
         pipe.send("open")
@@ -72,7 +72,7 @@ def _execute_action(console: Console, action: str, subject: str) -> object:
 
 
 def _call_for_ending(act: Callable[[], object]) -> str:
-    """Call `act`, and return "done" or the code of the refusal."""
+    """Call `act`. Return "done", or the error code if the call is refused."""
     try:
         act()
     except ConsoleError as refusal:
@@ -105,7 +105,9 @@ class UnsentStage:
             yield console
 
     def make_subject(self, action: str) -> str:
-        """Create what the action needs, and return its argument: a corporation number, an order id or a refund id."""
+        """Create the records that the action needs, and return the action's argument: a corporation number, an order
+        id or a refund id.
+        """
         if action == "purchase":
             return invent_numbers(1)[0]
         if action == "start":
@@ -148,8 +150,9 @@ class UnsentStage:
         wait_until(is_lapsed, "the leases of the dead")
 
     def require_not_sent(self, action: str, subject: str, before: int) -> None:
-        """Open the failed process's own desk. Check that the record is known as not sent, and that the action can be
-        executed again without a decision of a person. `before` is the number of executions by the provider before.
+        """Open the desk of the failed process. Check that its record is known as not sent, and that the action can be
+        executed again without a decision of a person. `before` is the number of executions at the provider before
+        this call.
         """
         with self.open_failed_desk() as console:
             found = self.read_record(action, subject, console)
@@ -183,8 +186,8 @@ def _kill_at_step(stage: UnsentStage, action: str, subject: str, step: str) -> N
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_a_kill_before_the_intent_leaves_an_unknown_record(stage: UnsentStage, action: str) -> None:
-    """The process is killed before its intent is stored. Another desk shows the record as unknown; the process's own
-    desk proves that it was not sent, and then both desks show it as known.
+    """The process is killed before its intent is stored. Another desk shows the record as unknown. The desk of the
+    killed process proves that nothing was sent, and then both desks show the record as known.
     """
     subject = stage.make_subject(action)
     before = stage.count_executions(action, subject)
@@ -198,8 +201,8 @@ def test_a_kill_before_the_intent_leaves_an_unknown_record(stage: UnsentStage, a
 
 @pytest.mark.parametrize("action", ACTIONS)
 def test_a_kill_after_the_intent_leaves_an_unknown_record(stage: UnsentStage, action: str) -> None:
-    """The process is killed after its intent is stored. Its own desk can't know whether it was sent: the record stays
-    unknown, and nothing is sent.
+    """The process is killed after its intent is stored. Its desk can't know whether the request was sent, so the
+    record stays unknown, and nothing is sent again.
     """
     subject = stage.make_subject(action)
     before = stage.count_executions(action, subject)
@@ -215,8 +218,8 @@ def test_a_kill_after_the_intent_leaves_an_unknown_record(stage: UnsentStage, ac
 @pytest.mark.expects_log("the full disk is told")
 @pytest.mark.parametrize("action", ACTIONS)
 def test_a_full_disk_between_claim_and_intent_leaves_a_true_record(stage: UnsentStage, action: str) -> None:
-    """The disk is full after the claim, so the intent can't be written. On SQLite the end of the operation can't be
-    written either. The ending is `storage_full`, and the record becomes known as not sent.
+    """The disk becomes full after the claim, so the process can't write the intent, and on SQLite not even the end of
+    the operation. The action ends with `storage_full`, and the record later becomes known as not sent.
     """
     subject = stage.make_subject(action)
     before = stage.count_executions(action, subject)

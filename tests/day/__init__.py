@@ -1,2 +1,2 @@
-"""The day of a shop in minutes: real workers, a real MariaDB server, providers with faults, and an oracle that checks
-the state at the end."""
+"""Simulates a shop's working day in a few minutes, with real workers, a real MariaDB server and simulated providers
+with faults. At the end an oracle checks the state of all records."""

@@ -1,4 +1,6 @@
-"""Compares our amounts with the providers' ledgers exactly, and checks the stock and the cases."""
+"""Compares the amounts in our database exactly with the providers' ledgers, and checks the stock reservations and the
+cases.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -10,8 +12,8 @@ _STATES_THAT_RESERVE = frozenset({"requested", "approved", "submitting", "submit
 
 
 def check_books(facts: Facts) -> Iterator[str]:
-    """Yield a sentence for each difference: of a payment's amounts or state, of the sums per provider, and of each
-    refund."""
+    """Yield a sentence for each difference between our database and the providers' ledgers: of a payment's amounts or
+    state, of the sums per provider, and of each refund."""
     theirs = {(str(one["provider"]), str(one["number"])): one for one in facts.ledger}
     ours = {(str(row["provider"]), str(row["merchant_payment_id"])): row for row in facts["payments"]}
     for key in sorted(theirs.keys() - ours.keys()):
@@ -53,7 +55,7 @@ def _compare_sums(ours: dict[tuple[str, str], Row], theirs: dict[tuple[str, str]
 
 
 def _find_double_charges(facts: Facts, theirs: dict[tuple[str, str], Row]) -> Iterator[str]:
-    """Yield each order of which more than one payment was captured."""
+    """Yield a sentence for each order of which more than one payment was captured."""
     captured = Counter[int]()
     for row in facts["payments"]:
         there = theirs.get((str(row["provider"]), str(row["merchant_payment_id"])))
@@ -65,8 +67,8 @@ def _find_double_charges(facts: Facts, theirs: dict[tuple[str, str], Row]) -> It
 
 
 def _compare_refunds(facts: Facts) -> Iterator[str]:
-    """Yield each refund that the provider has made twice or for another payment or amount, that has no row here, or
-    whose states differ."""
+    """Yield a sentence for each wrong refund: one that the provider has made twice, or for another payment or amount;
+    one that has no row in our database; one whose states differ."""
     payments = facts.get_rows_by_id("payments")
     ours = {str(row["provider_refund_key"]): row for row in facts["refunds"] if row["provider_refund_key"]}
     theirs = [refund for payment in facts.ledger for refund in payment["refunds"]]
@@ -92,7 +94,7 @@ def _compare_refunds(facts: Facts) -> Iterator[str]:
 
 
 def _compare_reserved(facts: Facts) -> Iterator[str]:
-    """Yield each payment whose reserved or refunded amount differs from the sum of its refunds."""
+    """Yield a sentence for each payment whose reserved or refunded amount differs from the sum of its refunds."""
     held, gone = Counter[int](), Counter[int]()
     for row in facts["refunds"]:
         held[int(row["payment_id"])] += int(row["refund_amount"]) * (row["status"] in _STATES_THAT_RESERVE)
@@ -104,8 +106,8 @@ def _compare_reserved(facts: Facts) -> Iterator[str]:
 
 
 def check_stock(facts: Facts) -> Iterator[str]:
-    """Yield each wrong stock reservation: it must be held while its order lives, and released if its order is
-    cancelled."""
+    """Yield a sentence for each wrong stock reservation. It must be held until its order ends, and released if its
+    order is cancelled."""
     orders = facts.get_rows_by_id("orders")
     kept, free = Counter[str](), Counter[str]()
     seen = Counter[str]()
@@ -130,8 +132,8 @@ def check_stock(facts: Facts) -> Iterator[str]:
 
 
 def check_cases(facts: Facts) -> Iterator[str]:
-    """Yield each case about a payment or refund that nobody planted, or that is open although its cause is
-    removed."""
+    """Yield a sentence for each case about a payment or refund without a planted fault, and for each open case whose
+    cause is removed."""
     orders, payments, refunds = (
         facts.get_rows_by_id("orders"),
         facts.get_rows_by_id("payments"),

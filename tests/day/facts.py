@@ -1,5 +1,5 @@
-"""Reads the state at the end of the day: the tables by plain SQL, the providers' ledgers, and the messages to the
-receiver of alerts.
+"""Reads the state at the end of the day: the tables by plain SQL, the providers' ledgers, and the messages that the
+receiver of alerts has got.
 """
 
 import json
@@ -33,10 +33,10 @@ PLANTED_RULES = frozenset("ABC")
 
 @dataclass(frozen=True)
 class Facts:
-    """The state at the moment `now`. `rows` has the rows of each table, `ledger` the providers' payments with their
-    refunds, `messages` the correctly signed messages to the webhook. From the diary: `planted` has the rule that each
-    faulty order breaks, `mended` the orders whose fault was removed, `stock` item and quantity of each order.
-    `audit_trouble` is the error of the audit trail's verification (None: undamaged).
+    """The state at the time `now`. `rows` has the rows of each table, `ledger` the providers' payments with their
+    refunds, `messages` the correctly signed messages to the receiver of alerts. Three fields come from the diary:
+    `planted` has the rule that each faulty order breaks, `mended` the orders whose fault was removed, `stock` the
+    item and quantity of each order. `audit_trouble` is the error of the audit trail's verification (None: undamaged).
     """
 
     now: datetime
@@ -61,7 +61,9 @@ class Facts:
 
 
 def read_facts(town: DaySurroundings, diary: Diary, *, audit: bool = True) -> Facts:
-    """Read everything as the owner of the database. Without `audit` the audit trail isn't verified."""
+    """Read the final state with the database account of the schema's owner. Without `audit` the audit trail isn't
+    verified.
+    """
     (now,) = call_patiently(lambda: town.all.sql("SELECT UTC_TIMESTAMP(6)"))[0]
     messages = list(zip(town.told.got, town.told.signed, strict=False))
     trouble, verified = _verify_audit(town) if audit else (None, 0)

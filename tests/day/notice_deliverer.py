@@ -1,5 +1,5 @@
-"""Delivers the providers' notices to the workers as an unreliable network does: some are lost, some arrive several
-times at different workers at the same moment, some late and in another order.
+"""Delivers the providers' notices to the workers as an unreliable network does. Some notices are lost, some arrive
+several times at different workers at the same time, and some arrive late and in another order.
 """
 
 import hashlib
@@ -25,8 +25,8 @@ TAKEN, REFUSED = 200, 400
 
 @dataclass(order=True)
 class _Delivery:
-    """One delivery of a notice: `at` is its time, `until` the end of its repetitions (monotonic seconds), `kind` its
-    content type. `turn` decides the worker.
+    """One planned delivery of a notice: `at` is its time, `until` the end of its repetitions (monotonic seconds),
+    `kind` the content type of the notice. `turn` decides which worker receives it.
     """
 
     at: float
@@ -38,8 +38,9 @@ class _Delivery:
 
 
 class NoticeDeliverer(ThreadingHTTPServer):
-    """An HTTP server that answers each notice of a provider at once and delivers it later. A delivery that isn't
-    accepted is repeated to the next worker. `told` counts what happened to the notices.
+    """An HTTP server that answers each notice of a provider immediately and delivers it to a worker later. If a
+    worker doesn't accept a delivery, it is repeated to the next worker. `told` counts the notices by what happened to
+    them: lost, late, accepted and so on.
     """
 
     daemon_threads = True
@@ -82,7 +83,9 @@ class NoticeDeliverer(ThreadingHTTPServer):
             return not self._letters and not self._busy
 
     def accept_notice(self, path: str, body: bytes, kind: str, *, sure: bool = False) -> None:
-        """Accept a notice, and draw how it is delivered. With `sure` it isn't lost."""
+        """Accept a notice, and decide at random how it is delivered: lost, once, several times, or late. With `sure`
+        it isn't lost.
+        """
         chance = self._make_random(body)
         self._count("notices")
         if not sure and chance.random() < LOST:
@@ -100,8 +103,8 @@ class NoticeDeliverer(ThreadingHTTPServer):
             self._changed.notify_all()
 
     def _make_random(self, body: bytes) -> random.Random:
-        """Return random numbers that depend only on the text of the notice and on how often it was handed in, not on
-        the sequence of the threads.
+        """Return a random generator that depends only on the text of the notice and on how often it was accepted, not
+        on the order in which the threads run.
         """
         digest = hashlib.sha256(body).hexdigest()
         with self._lock:
@@ -122,7 +125,7 @@ class NoticeDeliverer(ThreadingHTTPServer):
                     self._busy -= 1
 
     def _wait_for_delivery(self) -> _Delivery | None:
-        """Wait for the next delivery that is due. None if the server is closed."""
+        """Wait until a delivery is due, and return it; None if the server is closed."""
         with self._changed:
             while not self._closed:
                 wait = self._letters[0].at - time.monotonic() if self._letters else 1.0
@@ -133,7 +136,7 @@ class NoticeDeliverer(ThreadingHTTPServer):
         return None
 
     def _deliver(self, letter: _Delivery) -> None:
-        """Deliver once, and plan a repetition if the worker didn't accept the notice."""
+        """Deliver a notice once to a worker, and plan a repetition if the worker didn't accept the notice."""
         status = _send_notice(self._ports[letter.turn % len(self._ports)], letter)
         self._count(f"answered {status}")
         if status in (TAKEN, REFUSED):
@@ -161,7 +164,7 @@ def _send_notice(port: int, letter: _Delivery) -> int:
 
 
 class _NoticeHandler(BaseHTTPRequestHandler):
-    """The HTTP handler that receives the providers' notices and gives them to the postman."""
+    """The HTTP handler that receives the providers' notices and passes them to the NoticeDeliverer."""
 
     server: NoticeDeliverer
 
@@ -174,4 +177,4 @@ class _NoticeHandler(BaseHTTPRequestHandler):
             self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Print nothing: the outcome of each notice is counted."""
+        """Print nothing, because the NoticeDeliverer counts the outcome of each notice."""

@@ -1,4 +1,6 @@
-"""Checks the state at the end of the day by the rows, the ledgers and the plan, without any code of the console."""
+"""Checks the state at the end of the day from the database rows, the ledgers and the plan. It uses no code of the
+console.
+"""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -64,7 +66,7 @@ class _StuckRecords:
         self._facts = facts
 
     def list_sentences(self) -> Iterator[str]:
-        """Yield a sentence for each such record."""
+        """Yield a sentence for each stuck record."""
         for table in _END_STATES:
             for row in self._facts[table]:
                 if not self._will_continue(table, row):
@@ -89,8 +91,8 @@ class _StuckRecords:
         )
 
     def _will_continue(self, table: str, row: Row) -> bool:
-        """Return True if the record has ended, is scheduled to continue automatically, or waits for a person who has
-        been told of it.
+        """True if the record has ended, will continue automatically at a scheduled time, or has an open alert for a
+        person.
         """
         if row["work_state"] == "scheduled":
             return self._is_in_future(row["work_at"])
@@ -124,7 +126,7 @@ class _StuckRecords:
         return row["ended_at"] is not None or (row["next_at"] is not None and self._is_in_future(row["next_at"]))
 
     def _is_in_future(self, at: object) -> bool:
-        """True if the time `at` lies in the future, or was at most SLACK ago."""
+        """True if the time `at` is in the future, or at most TOLERATED_DELAY ago."""
         return at is not None and at > self._facts.now - TOLERATED_DELAY  # type: ignore[operator]  # an instant, as the rows have it
 
     def _has_open_alert(self, table: str, row: Row) -> bool:
@@ -135,7 +137,7 @@ class _StuckRecords:
 
     @cached_property
     def _list_subjects_of_open_alerts(self) -> frozenset[tuple[str, int]]:
-        """Kind and id of each record with an open alert."""
+        """Return kind and id of each record that has an open alert."""
         return frozenset(
             (str(row["subject_kind"]), int(row["subject_id"]))
             for row in self._facts["alerts"]
@@ -144,7 +146,7 @@ class _StuckRecords:
 
     @cached_property
     def _group_payments_by_order(self) -> dict[int, list[Row]]:
-        """The payments by order id."""
+        """Return the payments by order id."""
         found: dict[int, list[Row]] = {}
         for row in self._facts["payments"]:
             found.setdefault(int(row["order_id"] or 0), []).append(row)
@@ -152,7 +154,7 @@ class _StuckRecords:
 
     @cached_property
     def _payment_ids_in_saga(self) -> frozenset[int]:
-        """The ids of the payments with a saga that has not ended."""
+        """Return the ids of the payments with a saga that has not ended."""
         return frozenset(int(row["subject_id"]) for row in self._facts["sagas"] if row["ended_at"] is None)
 
 
@@ -167,16 +169,16 @@ def compute_score(facts: Facts) -> Score:
 
 
 def _list_raised_alerts(facts: Facts) -> list[Row]:
-    """Return the alerts of the rules, without those that were true only because the machine was busy (see
-    `_is_of_late_move`).
+    """Return the raised alerts of these rules. Alerts that were right only because the machine was busy are left out
+    (see `_is_of_late_move`).
     """
     rows = [row for row in facts["alerts"] if row["rule_id"] in PLANTED_RULES]
     return [row for row in rows if facts.planted.get(row["order_no"]) == "A" or not _is_of_late_move(facts, row)]
 
 
 def _is_of_late_move(facts: Facts, alert: Row) -> bool:
-    """True if the alert was about a paid order that the program had not set to paid within the grace period, and has
-    set since. On a busy machine the few real seconds of the grace period can pass before the worker runs.
+    """True if the alert was about a paid order that the program set to paid only after the grace period. On a busy
+    machine the few real seconds of the grace period can pass before the worker runs.
     """
     if alert["rule_id"] != "A" or alert["resolved_at"] is None:
         return False
@@ -195,8 +197,8 @@ def _index_orders_by_number(facts: Facts) -> dict[str, Row]:
 
 
 def check_alerts(facts: Facts) -> Iterator[str]:
-    """Yield each planted fault without an alert, each alert without a planted fault, each alert that is open although
-    its fault was removed, and each one that is resolved although its fault still exists.
+    """Yield a sentence for each wrong alert or missing alert: a planted fault without an alert, an alert without a
+    planted fault, an open alert whose fault was removed, and a resolved alert whose fault still exists.
     """
     rows = _list_raised_alerts(facts)
     times = Counter((str(row["order_no"]), str(row["rule_id"])) for row in rows)
@@ -215,8 +217,8 @@ def check_alerts(facts: Facts) -> Iterator[str]:
 
 
 def check_messages(facts: Facts) -> Iterator[str]:
-    """Yield each event that the receiver didn't get or that the outbox doesn't have, wrong signatures, and events of
-    an order in the wrong sequence.
+    """Yield a sentence for each fault of the messages about alerts: an event that the receiver didn't get or that the
+    outbox doesn't have, a wrong signature, and events of an order in the wrong sequence.
     """
     if facts.bad_signatures:
         yield f"messages with a bad signature: {facts.bad_signatures}"

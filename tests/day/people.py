@@ -1,4 +1,6 @@
-"""The acts of the shop, the payers and the people at the desks. Each act is repeated while a process is away."""
+"""The actions of the shop, the payers and the people at the desks. Each action is repeated while the database or a
+provider can't be reached.
+"""
 
 from collections.abc import Callable, Collection, Mapping
 from contextlib import suppress
@@ -31,7 +33,7 @@ def _call_with_request_ids(
     what: str, act: Callable[[str | None], _ResultT], passing: frozenset[str] = frozenset()
 ) -> _ResultT:
     """Call `act` again while the database or a provider can't be reached, or after a refusal with one of the
-    `passing` codes. Half of the acts have a request id, which is the same at each call.
+    `passing` codes. For half of the actions, each call has the same request id; the others have none.
     """
     name = f"{what} {uuid4()}"
     return call_patiently(lambda: HalfRequestIds(name)(act), passing=passing)
@@ -39,8 +41,8 @@ def _call_with_request_ids(
 
 @dataclass(frozen=True, slots=True)
 class BegunPayment:
-    """A payment that was begun. `number` is its payment number, `until` the end of its code; None: it stays valid all
-    day.
+    """A payment that was begun at a provider. `number` is its payment number, `until` the end of its payment code
+    (None: the code stays valid all day).
     """
 
     order: str
@@ -53,10 +55,10 @@ class BegunPayment:
 
 @dataclass
 class Diary:
-    """The acts that really happened, written by many threads. `orders` has item and quantity by order number,
-    `planted` the broken rule by order number, `mended` the orders whose fault was removed, `given_up` the orders
-    without a code. `unanswered` has the acts in team mode that got no answer and were repeated with the same request
-    id.
+    """A record of the actions that were really executed, written by many threads. `orders` has item and quantity by
+    order number, `planted` the broken rule by order number, `mended` the orders whose fault was removed, `given_up`
+    the orders without a payment code. `unanswered` has the actions in team mode that got no answer and were repeated
+    with the same request id.
     """
 
     orders: dict[str, tuple[str, int]] = field(default_factory=dict)
@@ -67,7 +69,7 @@ class Diary:
 
 
 class Shop:
-    """Writes orders and stock by SQL as the shop's own program does, and begins payments at the console."""
+    """The shop's own program: it writes orders and stock by SQL, and begins payments at the console."""
 
     def __init__(self, town: DaySurroundings, diary: Diary) -> None:
         self._town, self._diary = town, diary
@@ -87,7 +89,7 @@ class Shop:
         return int(rows[0][0])
 
     def begin_payment(self, life: OrderPlan, number: str, order_id: int) -> BegunPayment:
-        """Begin a payment of the order. Raises ConsoleError if the provider gave no code."""
+        """Begin a payment of the order. Raises ConsoleError if the provider gave no payment code."""
         result = _call_with_request_ids(
             f"begin {number}",
             lambda id: self._town.till.payments.start(order_id, life.provider, request_id=id),
@@ -101,7 +103,9 @@ class Shop:
         self._town.shop.sql(f"UPDATE orders SET {what}, updated_at = {_NOW} WHERE merch_txn_id = '{order}'")
 
     def set_order_paid(self, order: str) -> bool:
-        """Set an order that still waits for its payment to paid; False if it was cancelled by time meanwhile."""
+        """Set an order that still waits for its payment to paid, and return True. Return False if the order has been
+        cancelled at its time limit.
+        """
         self.change_order(order, "status = IF(status = 'cancelled', status, 'paid')")
         return self._town.shop.sql(f"SELECT status FROM orders WHERE merch_txn_id = '{order}'") == [("paid",)]
 
@@ -115,7 +119,9 @@ class Shop:
 
 
 class Payers:
-    """The payers, who act at the simulated provider. Its notice is sent by the provider and may be lost."""
+    """The payers, who pay at the simulated provider. The provider sends a notice about each change, which may be
+    lost.
+    """
 
     def __init__(self, town: DaySurroundings) -> None:
         self._town = town
@@ -130,7 +136,9 @@ class Payers:
             self._town.postman.accept_notice(path, body, kind, sure=True)
 
     def is_code_payable(self, purse: BegunPayment) -> bool:
-        """True if the code can still be paid, with a margin for a provider that can't be reached at the moment."""
+        """True if the payer can still pay with the code. A margin of time is left, because the provider may be
+        unreachable for a moment.
+        """
         return purse.until is None or (purse.until - datetime.now(UTC)).total_seconds() > _MARGIN_SECONDS
 
 
@@ -138,15 +146,17 @@ _MARGIN_SECONDS = 2.0
 
 
 class Operators:
-    """An operator and an approver. In team mode each act has a request id, with which it is repeated until it has an
-    answer.
+    """An operator and an approver. In team mode each of their actions has a request id, with which the action is
+    repeated until it has an answer.
     """
 
     def __init__(self, town: DaySurroundings, diary: Diary) -> None:
         self._town, self._diary = town, diary
 
     def _act_until_answered(self, what: str, act: Callable[[str | None], _ResultT]) -> _ResultT:
-        """Call `act` with or without a request id until it has a result. Raises ConsoleError if it is refused."""
+        """Call `act` until it has a result. In team mode each call has the same request id. Raises ConsoleError if
+        the action is refused.
+        """
         if not self._town.day.asks:
             return _call_with_request_ids(what, act)
         answers: list[_ResultT] = []
@@ -193,7 +203,7 @@ class Operators:
         return refund
 
     def approve(self, refund: int) -> bool:
-        """Approve the refund. Return True if it is decided afterwards, whatever the result of its sending."""
+        """Approve the refund. Return True if the refund is decided afterwards, whatever the result of its sending."""
         try:
             approve = self._town.approver.refunds.approve
             if self._town.day.asks:
@@ -209,8 +219,9 @@ class Operators:
         return True
 
     def probe_accepted_refunds(self, *, is_closed: bool = False) -> None:
-        """Probe the refunds that a provider has accepted, which would be polled only an hour later. `is_closed` means
-        that the workers have ended: then another account acts, because no worker executes desk requests.
+        """Probe the refunds that a provider has accepted, because the program would poll them only an hour later. If
+        `is_closed` is True, the workers have ended and execute no desk requests, so an account that isn't in team
+        mode probes the refunds.
         """
         town = self._town
         probe = (town.till if is_closed and town.day.asks else town.operator).refunds.probe
@@ -229,14 +240,16 @@ class Operators:
 
 
 class ProgressReader:
-    """Reads the states of payments and orders, and the events about them that the receiver of alerts has got."""
+    """Reads the states of payments and orders, and the events about these orders that the receiver of alerts has
+    got.
+    """
 
     def __init__(self, town: DaySurroundings) -> None:
         self._town, self._read, self._lock = town, 0, Lock()
         self._told: dict[str, set[tuple[str, str]]] = {}
 
     def read_progress(self, payments: Collection[int]) -> Mapping[int, PaymentProgress]:
-        """Return the progress of these payments, by id."""
+        """Return the progress of these payments by payment id."""
         told = self._read_alert_events()
         rows = self._town.all.sql(_SELECT_PROGRESS_SQL.format(", ".join(map(str, payments))))
         return {
@@ -245,7 +258,7 @@ class ProgressReader:
         }
 
     def _read_alert_events(self) -> Mapping[str, set[tuple[str, str]]]:
-        """Return the events that the receiver has got, by order number."""
+        """Return the events that the receiver of alerts has got, by order number."""
         with self._lock:
             news = self._town.told.got[self._read :]
             self._read += len(news)

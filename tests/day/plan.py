@@ -1,4 +1,6 @@
-"""The plan of the day, drawn by a seed: each order with its story, and the faults that are planted."""
+"""The plan of a simulated day, made at random from a seed: each order with its story, and the faults that are
+planted.
+"""
 
 import random
 from collections.abc import Mapping, Sequence
@@ -9,7 +11,9 @@ from itertools import chain, repeat
 
 
 class Story(StrEnum):
-    """The course of an order. The stories in RULE_OF plant a fault: the order then breaks that rule."""
+    """The course of an order during the simulated day. A story in RULE_OF plants a fault: the order then breaks that
+    alert rule.
+    """
 
     AT_ONCE = "paid at once"
     LATER = "paid later, in time"
@@ -63,8 +67,8 @@ STOCK_ITEMS = tuple(f"item-{n:02d}" for n in range(20))
 
 @dataclass(frozen=True, slots=True)
 class OrderPlan:
-    """The plan of one order. `waits` is the time from the code to the payer's act (seconds), `back_minor` the amount
-    to be refunded (minor units).
+    """The plan of one order. `waits` is the time from the payment code to the payer's action (seconds), `back_minor`
+    the amount to be refunded (minor units).
     """
 
     number: str
@@ -83,10 +87,10 @@ class OrderPlan:
 
 @dataclass(frozen=True, slots=True)
 class Day:
-    """The parameters of a simulated day. Times are real seconds; the product divides its own waits by `scale`. At
-    most `under_way` orders run at the same time, and a code is valid for `code_seconds`. A step waits at most
-    `patience` seconds; no sale begins after `closes` seconds. With `asks` the accounts of the operator and the
-    approver are in team mode.
+    """The parameters of a simulated day. Times are real seconds; the program under test divides its own waits by
+    `scale`. At most `under_way` orders run at the same time, and a payment code is valid for `code_seconds`. A step
+    waits at most `patience` seconds, and no order begins after `closes` seconds. With `asks` the accounts of the
+    operator and the approver are in team mode.
     """
 
     orders: int
@@ -109,14 +113,16 @@ class Day:
 
     @property
     def hang_seconds(self) -> float:
-        """How long a hanging provider holds a call (real seconds): longer than any time limit of an answer, shorter
-        than the time after which a missing effect counts as proof.
+        """The real seconds for which a hanging provider holds back a call. They are longer than any time limit for an
+        answer, and shorter than the time after which a missing effect counts as proof.
         """
         return 40 / self.scale
 
 
 def make_order_plans(day: Day) -> Sequence[OrderPlan]:
-    """Return the plans of all orders. The same seed gives the same plans; each story has its share of them."""
+    """Return the plans of all orders. The same seed gives the same plans, and each kind of story gets its share of
+    the orders.
+    """
     chance = random.Random(day.seed)
     counts = {story: max(1, round(share * day.orders / 1000)) for story, share in _SHARE_BY_STORY.items()}
     slow = {story for story in counts if story in RULE_BY_STORY or story in (Story.PART, Story.WHOLE)}
@@ -130,7 +136,9 @@ def make_order_plans(day: Day) -> Sequence[OrderPlan]:
 
 
 def _shuffle_stories(chance: random.Random, counts: Mapping[Story, int], at_least: int) -> list[Story]:
-    """Return each story as often as `counts` states, in random order, filled with AT_ONCE to `at_least` entries."""
+    """Return a list with each story as often as `counts` states, in random order. Further entries with AT_ONCE are
+    added until the list has `at_least` entries.
+    """
     found = list(chain.from_iterable(repeat(story, count) for story, count in counts.items()))
     found += repeat(Story.AT_ONCE, max(0, at_least - len(found)))
     chance.shuffle(found)

@@ -1,4 +1,6 @@
-"""Workers and the simulated providers as processes that the keeper of the run owns."""
+"""Workers and the simulated providers as processes, which a separate keeper process of the test run starts and
+ends.
+"""
 
 import os
 from collections.abc import Mapping
@@ -19,7 +21,9 @@ _FIRST_ERROR_STATUS = 500
 
 @dataclass(frozen=True)
 class Program(ServerProcess):
-    """A process of the console. `health` is a path of its HTTP server that answers when it is ready."""
+    """A process of the console with an HTTP server. `health` is a path of this server that answers when the process
+    is ready.
+    """
 
     port: int
     health: str
@@ -34,7 +38,9 @@ class Program(ServerProcess):
         self.wait_ready()
 
     def begin(self) -> None:
-        """Start the process without waiting, as the present user, because it reads folders of this user."""
+        """Start the process without waiting until it is ready. It runs as the present user, because it reads folders
+        of this user.
+        """
         around = {**os.environ, **self.environment, "PYTHONPATH": str(ROOT)}
         self.run.send_to_keeper("start", self.name, command=list(self.command), environment=around, user=None)
 

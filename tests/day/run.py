@@ -40,9 +40,9 @@ class EndedDay:
 
 
 def run_day(day: Day, folder: Path, say: PrintLine = lambda _: None) -> EndedDay:
-    """Run the day, and return its end; the caller asks the oracle. `say` prints the progress. Raises AssertionError
-    if a story fails or a worker doesn't end properly; the error then contains the errors in the workers' logs, which
-    stay in `folder`.
+    """Run the day, and return its final state; the caller lets the oracle check it. `say` prints the progress. Raises
+    AssertionError if a story fails or a worker doesn't end properly. The error then contains the errors in the
+    workers' logs, which stay in `folder`.
     """
     try:
         return _run_parts(day, folder, say)
@@ -52,7 +52,9 @@ def run_day(day: Day, folder: Path, say: PrintLine = lambda _: None) -> EndedDay
 
 
 def _run_parts(day: Day, folder: Path, say: PrintLine) -> EndedDay:
-    """Run the day."""
+    """Start all parts of the day, run its stories until nothing is due any more, end the parts, and return the final
+    state.
+    """
     began = time.monotonic()
     with open_surroundings(day, folder) as place:
         lives = OrderStories(place)
@@ -92,8 +94,8 @@ def _print_progress(street: StoryRunner, trouble: DayFaults, say: PrintLine) -> 
 
 
 def _wait_until_quiet(place: DaySurroundings, lives: OrderStories, say: PrintLine) -> bool:
-    """Wait until the oracle reports nothing, and then for as long as a wrong alert would need. Return False if that
-    isn't reached within `patience`. People continue to probe refunds meanwhile.
+    """Wait until the oracle reports no fault, and then for as long as a wrong alert would need to appear. Meanwhile
+    people continue to probe refunds. Return False if that isn't reached within `patience` seconds.
     """
     day = place.day
     deadline = time.monotonic() + day.patience
@@ -114,8 +116,8 @@ def _wait_until_quiet(place: DaySurroundings, lives: OrderStories, say: PrintLin
 
 
 def _list_open_faults(place: DaySurroundings, diary: Diary) -> list[str]:
-    """Return what the oracle reports now: due tasks must still remove it. ["notices"] while notices are being
-    delivered.
+    """Return the faults that the oracle reports now and that due tasks must still remove; ["notices"] while notices
+    are being delivered.
     """
     if not place.postman.is_idle:
         return ["notices"]

@@ -1,4 +1,4 @@
-"""The steps of each kind of story: what shop, payer and people do with one order."""
+"""The steps of each kind of story: the actions of the shop, the payer and the people for one order."""
 
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from typing import TypeAlias
@@ -26,7 +26,9 @@ _StoryFunction: TypeAlias = Callable[["OrderStories", OrderPlan, BegunPayment], 
 
 
 class OrderStories:
-    """Makes a generator for each order of the day, which executes its story. `diary` notes what really happened."""
+    """Makes a generator for each order of the day; the generator executes the story of its order. `diary` records the
+    actions that were really executed.
+    """
 
     def __init__(self, town: DaySurroundings) -> None:
         self.diary = Diary()
@@ -70,7 +72,7 @@ class OrderStories:
     # Orders without a planted fault
 
     def _pay(self, life: OrderPlan, purse: BegunPayment) -> RunningStory:
-        """Pay if the code is still valid; otherwise do nothing."""
+        """Let the payer pay if the payment code is still valid; otherwise do nothing."""
         if self._payers.is_code_payable(purse):
             self._payers.set_payment_state(purse, "paid")
         yield 0
@@ -101,7 +103,7 @@ class OrderStories:
     # Planted faults
 
     def _note_planted_fault(self, purse: BegunPayment, story: Story) -> None:
-        """Note the fault that this story has caused, and the rule that it breaks."""
+        """Record in the diary the fault that this story has caused, and the rule that the order breaks."""
         self.diary.planted[purse.order] = RULE_BY_STORY[story]
 
     def _make_alert_condition(self, purse: BegunPayment, what: str = "AlertRaised") -> ProgressCondition:
@@ -110,8 +112,8 @@ class OrderStories:
         return ProgressCondition(purse.payment, lambda seen: wanted in seen.told, f"{wanted}")
 
     def _note_mended(self, purse: BegunPayment) -> RunningStory:
-        """Note that the fault was removed, and wait until the receiver has got the event that its alert is
-        resolved.
+        """Record in the diary that the fault was removed, and wait until the receiver of alerts has got the event
+        that the alert is resolved.
         """
         self.diary.mended.add(purse.order)
         yield self._make_alert_condition(purse, "AlertResolved")
@@ -178,8 +180,8 @@ class OrderStories:
             yield from self._note_mended(purse)
 
     def _wait_for_order(self, purse: BegunPayment) -> Generator[Step, None, bool]:
-        """Wait until the order is paid or cancelled, and return True if it is paid. It may have been cancelled at its
-        time limit just before the payment.
+        """Wait until the order is paid or cancelled, and return True if it is paid. The order may be cancelled
+        because its time limit ended just before the payment.
         """
         states: list[str] = []
 

@@ -1,5 +1,5 @@
-"""Runs thousands of stories at the same time. Each is a generator that yields a number of seconds, or a condition,
-for which it waits.
+"""Runs thousands of order stories at the same time. Each story is a generator that yields either the seconds or the
+condition for which it waits.
 """
 
 import time
@@ -18,8 +18,8 @@ PROGRESS_INTERVAL_SECONDS = 0.25
 
 @dataclass(frozen=True, slots=True)
 class PaymentProgress:
-    """The state of a payment and its order. `told` has the events that the receiver of alerts got about the order, as
-    (event, rule).
+    """The states of a payment and of its order. `told` has the events about the order that the receiver of alerts has
+    got, as (event, rule).
     """
 
     order: str
@@ -30,8 +30,8 @@ class PaymentProgress:
 
 @dataclass(frozen=True, slots=True)
 class ProgressCondition:
-    """The condition for which a story waits: `holds` must be true for the progress of `payment`. `what` describes it
-    in an error message.
+    """The condition for which a story waits: `holds` must return True for the progress of `payment`. `what` describes
+    the condition in an error message.
     """
 
     payment: int
@@ -55,8 +55,8 @@ class _WaitingStory:
 
 
 class StoryRunner:
-    """Runs at most `day.under_way` stories at once; when one ends, the next one begins. `trouble` collects the
-    exceptions of stories, and the conditions that didn't become true in time.
+    """Runs at most `day.under_way` stories at the same time; when one ends, the next one begins. `trouble` collects
+    the exceptions of stories, and the conditions that didn't become true in time.
     """
 
     def __init__(self, lives: Iterator[tuple[str, RunningStory]], look: ProgressFunction, day: Day) -> None:
@@ -81,7 +81,7 @@ class StoryRunner:
         assert not self.trouble, "\n".join(self.trouble[:20])
 
     def _execute_due_steps(self) -> None:
-        """Execute the next step of due stories until all have ended. The target of several threads."""
+        """Target of several threads: execute the next step of each due story until all stories have ended."""
         while (turn := self._wait_for_due_story()) is not None:
             name, alive = turn
             try:
@@ -95,7 +95,7 @@ class StoryRunner:
                 self._wait_for_step(name, alive, step)
 
     def _wait_for_due_story(self) -> tuple[str, RunningStory] | None:
-        """Wait for the next story that is due. None if all have ended."""
+        """Wait until a story is due, and return it; None if all stories have ended."""
         with self._changed:
             while True:
                 self._begin_stories()
@@ -110,7 +110,7 @@ class StoryRunner:
                 self._changed.wait(wait)
 
     def _begin_stories(self) -> None:
-        """Begin further stories while there is room for them."""
+        """Begin further stories while fewer than `day.under_way` are running."""
         while self._under_way < self._room and not self._over and time.monotonic() < self._closes:
             life = next(self._lives, None)
             if life is None:

@@ -1,5 +1,5 @@
-"""The surroundings of a day: a private MariaDB server with a team, providers and workers as processes, the shop, and
-the desks of people."""
+"""The surroundings of a simulated day: a private MariaDB server with a team of accounts, providers and workers as
+processes, the shop, and the desks of people."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -41,8 +41,8 @@ _T = TypeVar("_T")
 
 
 class PlainSql:
-    """SQL without the console. Each thread has a connection of its own, which is opened again when the server is
-    back."""
+    """Runs SQL statements without the code of the console. Each thread has a connection of its own, which is opened
+    again when the server is back."""
 
     def __init__(self, connect: Callable[[], Any]) -> None:
         self._connect, self._mine = connect, local()
@@ -73,8 +73,9 @@ class PlainSql:
 
 @dataclass(frozen=True)
 class DaySurroundings:
-    """All parts of a day. `till` is the desk at which the shop begins payments, `told` the receiver of alerts. `shop`
-    runs SQL as the shop's program, `all` as the owner of the database."""
+    """All parts of a simulated day. `till` is the desk at which the shop begins payments, `postman` the deliverer of
+    notices, `told` the receiver of alerts. `shop` runs SQL with the account of the shop's program, `all` with that of
+    the schema's owner."""
 
     day: Day
     folder: Path
@@ -99,8 +100,8 @@ def call_patiently(
     seconds: float = PATIENCE_SECONDS,
     passing: frozenset[str] = frozenset(),
 ) -> _T:
-    """Call `act` and return its result. While the database or a provider can't be reached, or after a refusal with
-    one of the `passing` codes, call `again` and repeat it, for at most `seconds`. Then raises the last error."""
+    """Call `act` and return its result. If the database or a provider can't be reached, or after a refusal with one
+    of the `passing` codes, call `again` and then repeat `act`. After `seconds`, raise the last error."""
     deadline = time.monotonic() + seconds
     while True:
         try:
@@ -119,7 +120,7 @@ def call_patiently(
 
 @contextmanager
 def open_surroundings(day: Day, folder: Path) -> Iterator[DaySurroundings]:
-    """Start all parts, and yield them; they are ended with the block."""
+    """Start all parts of the day, yield them, and end them at the end of the block."""
     with servers.start_private_mariadb() as server, ExitStack() as stack:
         providers = programs.make_sandbox(server.run, folder)
         providers.begin()
@@ -163,12 +164,16 @@ def open_surroundings(day: Day, folder: Path) -> Iterator[DaySurroundings]:
 
 
 def _answer_alert(_: dict[str, Any], nth: int) -> int:
-    """Return the status of the receiver of alerts: 503 for every seventh message, which must then be sent again."""
+    """Return the HTTP status with which the receiver of alerts answers: 503 for every seventh message, which the
+    worker must then send again.
+    """
     return 503 if nth % 7 == 0 else 204
 
 
 def _open_sql_accesses(server: servers.Server, team: teams.Team) -> tuple[PlainSql, PlainSql]:
-    """Return the SQL access of the shop's account, which has rights on two tables, and of the owner."""
+    """Return two SQL accesses: that of the shop's account, which has rights on two tables only, and that of the
+    schema's owner.
+    """
     name, password = f"shop.{team.database[-6:]}", "the-shop's-own"
     server.sql(
         f'CREATE USER `{name}`@`%` IDENTIFIED BY "{password}"',

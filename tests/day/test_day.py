@@ -21,7 +21,7 @@ ChangeFacts = Callable[[Facts], Facts]
 
 @pytest.fixture(scope="module")
 def ended_day() -> Iterator[EndedDay]:
-    """Yield a day that was run once for all tests of this module."""
+    """Yield the final state of a simulated day, which is run once for all tests of this module."""
     server_fixtures.require_server("mariadb")
     with make_quick_folder() as folder:
         yield run_day(Day(ORDERS, seed=1, patience=500.0), folder)
@@ -40,7 +40,7 @@ def test_a_whole_day_leaves_no_record_stuck(ended_day: EndedDay) -> None:
 
 
 def _change_row(facts: Facts, table: str, which: Callable[[Row], bool], **values: Any) -> Facts:
-    """Return the facts with other values in the first row of the table for which `which` is true."""
+    """Return the facts with other values in the first row of the table for which `which` returns True."""
     rows = list(facts[table])
     place = next(n for n, row in enumerate(rows) if which(row))
     rows[place] = {**rows[place], **values}
@@ -48,7 +48,7 @@ def _change_row(facts: Facts, table: str, which: Callable[[Row], bool], **values
 
 
 def _remove_row(facts: Facts, table: str, which: Callable[[Row], bool]) -> Facts:
-    """Return the facts without the first row of the table for which `which` is true."""
+    """Return the facts without the first row of the table for which `which` returns True."""
     rows = list(facts[table])
     rows.remove(next(row for row in rows if which(row)))
     return replace(facts, rows={**facts.rows, table: rows})
@@ -85,8 +85,8 @@ def _add_alert(facts: Facts) -> Facts:
 
 
 def _add_late_alert(facts: Facts, waited: timedelta, *, is_resolved: bool = True) -> Facts:
-    """Return the facts with an alert of rule A about a paid order without a planted fault. It is raised `waited`
-    after the payment was known as paid, and just before the order was set to paid."""
+    """Return the facts with one more alert, of rule A, about a paid order without a planted fault. The alert was
+    raised `waited` after the payment was known as paid, and just before the order was set to paid."""
     paid = next(row for row in facts["payments"] if _is_of_untouched_order(facts, row))
     order = _get_order(facts, paid)
     raised = order["state_since"] - timedelta(milliseconds=1)
@@ -179,13 +179,13 @@ ALTERED_RESULTS: Mapping[str, tuple[ChangeFacts, str]] = {
 
 @pytest.mark.parametrize("what", ALTERED_RESULTS)
 def test_the_oracle_names_each_wrong_value(ended_day: EndedDay, what: str) -> None:
-    """One value of a right state is altered: the oracle reports this fault."""
+    """If one value of a correct final state is altered, the oracle reports the fault that fits this value."""
     alter, named = ALTERED_RESULTS[what]
     assert any(named in word for word in oracle.find_faults(alter(ended_day.facts)))
 
 
 def test_an_order_that_was_moved_late_may_have_had_an_alert(ended_day: EndedDay) -> None:
-    """On a busy machine the grace period passed before the order was set to paid: the alert was right. The oracle
-    reports only that its messages are missing."""
+    """If the grace period passed before the program set an order to paid, an alert about this order is right. The
+    oracle reports only that the messages about the alert are missing."""
     wrong = oracle.find_faults(_add_late_alert(ended_day.facts, ended_day.facts.grace))
     assert {word.split(":")[0] for word in wrong} == {"told 0 times instead of 1"}

@@ -27,8 +27,8 @@ _FAULTY_ANSWERS: tuple[tuple[float, tuple[str, ...], tuple[str, ...]], ...] = (
 
 
 class DayFaults:
-    """Causes each kind of fault as often as the day states, distributed over the begun orders. `told` counts them,
-    `went_wrong` has the errors of this class itself."""
+    """Causes each kind of fault as often as the parameters of the day state, distributed over the begun orders.
+    `told` counts the caused faults, `went_wrong` has the errors of this class itself."""
 
     def __init__(self, town: DaySurroundings, begun: Callable[[], int]) -> None:
         self._town, self._begun, self._over = town, begun, Event()
@@ -39,7 +39,7 @@ class DayFaults:
         self.went_wrong: list[str] = []
 
     def _plan_faults(self, day: Day) -> list[tuple[int, str]]:
-        """Return (number of begun orders, kind) of each fault, in order."""
+        """Return (number of begun orders, kind of fault) for each fault, in order."""
         kinds = {
             "outages": day.outages,
             "slow_spells": day.slow_spells,

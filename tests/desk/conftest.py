@@ -28,14 +28,18 @@ def clock() -> MovedClock:
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    """A test that is marked `both_ways` runs embedded and through a worker, whatever the option says."""
+    """Run each test with the mark `both_ways` twice, with desks that act themselves (embedded) and through a worker,
+    whatever the option `--through-worker` says.
+    """
     if metafunc.definition.get_closest_marker("both_ways"):
         ways = {"embedded": False, "worker": True}
         metafunc.parametrize("database_of_desks", ways.values(), ids=ways, indirect=True, scope="session")
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Skip a test of something that a desk in team mode doesn't have."""
+    """Skip a test with the mark `embedded` if the tests run through a worker, because it tests a feature that a desk
+    in team mode doesn't have.
+    """
     mark = item.get_closest_marker("embedded")
     if mark is not None and item.config.getoption("--through-worker"):
         pytest.skip(mark.args[0])
@@ -43,7 +47,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
 
 @pytest.fixture(scope="session")
 def database_of_desks(request: pytest.FixtureRequest) -> Iterator[PooledDatabase | None]:
-    """Yield the database of desks in team mode, for whose people a worker acts; None if the desks are embedded."""
+    """Yield the database of desks in team mode, where a worker acts for the people. Yield None if the desks act
+    themselves (embedded).
+    """
     if not getattr(request, "param", request.config.getoption("--through-worker")):
         yield None
         return
@@ -54,7 +60,9 @@ def database_of_desks(request: pytest.FixtureRequest) -> Iterator[PooledDatabase
 
 @pytest.fixture
 def extra_settings() -> dict[str, str]:
-    """The settings that a file of tests adds for its desks; names without their `CONSOLE_`."""
+    """Return additional settings for the desks of a test, with names without the prefix `CONSOLE_`. A test module may
+    override this fixture.
+    """
     return {}
 
 
@@ -68,7 +76,9 @@ def window_desks(
     extra_settings: dict[str, str],
     database_of_desks: PooledDatabase | None,
 ) -> Iterator[WindowTestDesks]:
-    """Desks of three clients with their people; windows and desks are closed at the end."""
+    """Yield the desks of a test and their people, who may buy for the clients 1, 2 and 42. Windows and desks are
+    closed at the end.
+    """
     install_appearance(qapp, theme="light")
     told = {"CLIENTS": "1,2,42", **make_provider_settings(sandbox.url), **extra_settings}
     if database_of_desks is None:
@@ -85,7 +95,7 @@ def window_desks(
 
 @pytest.fixture
 def console(window_desks: WindowTestDesks) -> Console:
-    """Return the desk of op-a."""
+    """Return the console of the operator op-a's desk."""
     return window_desks.console
 
 
@@ -100,7 +110,9 @@ def buy_check(console: Console, number: str, client: str = "1") -> CreditCheck:
 
 
 def buy_unknown(console: Console, sandbox: Sandbox, number: str) -> CreditCheck:
-    """Make a purchase that is charged and whose answer is lost; return its record."""
+    """Make a purchase that the provider charges and whose answer is lost. Return its record, which has an unknown
+    outcome.
+    """
     sandbox.control.add_fault("status_after_charge:500", call="purchase", number=number)
     with pytest.raises(ConsoleError) as caught:
         buy_check(console, number)
@@ -110,11 +122,11 @@ def buy_unknown(console: Console, sandbox: Sandbox, number: str) -> CreditCheck:
 
 
 def buy_without_pdf(console: Console, sandbox: Sandbox, number: str) -> CreditCheck:
-    """Buy a credit check whose PDF is missing until it is fetched again."""
+    """Buy a credit check whose PDF is missing until a re-fetch reads it."""
     sandbox.control.add_fault("pdf_missing", call="pdf", number=number)
     return buy_check(console, number)
 
 
 def read_provider_id(sandbox: Sandbox, number: str) -> int:
-    """Return the provider's id of the newest credit check of this number, from its ledger."""
+    """Return the id of the newest credit check of this number in the provider's ledger."""
     return int(sandbox.control.read_ledger(number)["entries"][-1]["id"])

@@ -1,4 +1,4 @@
-"""Checks by the pixels of the window that the focus can be seen."""
+"""Checks in the pixels of the window that a person can see which widget has the focus."""
 
 from array import array
 
@@ -14,8 +14,9 @@ _MIN_PIXELS = 40  # two short edges of the smallest control
 
 
 def find_focus_fault() -> str:
-    """Why nobody could see where the focus is; "" if one visible widget has it and a ring of the focus colour is
-    drawn at it: pixels of that colour which go when the focus goes.
+    """Return the reason for which a person could not see the focus; "" if the focus is visible. It is visible if one
+    visible widget has it and a ring in the focus colour is drawn there: the pixels of this colour disappear when the
+    widget loses the focus.
     """
     widget = QApplication.focusWidget()
     if widget is None:

@@ -1,5 +1,5 @@
 """Operates a window by the accessibility tree and the keyboard alone, as a person with a screen reader does, and
-records what is spoken meanwhile.
+records the sentences that are spoken meanwhile.
 """
 
 import re
@@ -35,8 +35,8 @@ _VARYING_PARTS = (
 
 
 class ShownTimes(QObject):
-    """Notes when Qt first shows each bar and toast, and where turns of the event loop end, to be compared with when
-    its sentence is heard.
+    """Records when Qt first shows each bar and toast, and when each turn of the event loop ends. Tests compare these
+    times with the times at which the sentences are spoken.
     """
 
     def __init__(self) -> None:
@@ -45,11 +45,13 @@ class ShownTimes(QObject):
         self._turn_ends: list[float] = []
 
     def note_turn(self) -> None:
-        """Note when what runs now returns to the event loop: the event comes before all others that are posted."""
+        """Post an event that records when the running code returns to the event loop. The event is handled before all
+        other posted events.
+        """
         QCoreApplication.postEvent(self, QEvent(QEvent.Type.User), Qt.EventPriority.HighEventPriority.value)
 
     def is_same_turn(self, one: float, other: float) -> bool:
-        """True if nothing returned to the event loop between two noted times."""
+        """True if the code did not return to the event loop between the two recorded times."""
         return not any(min(one, other) < end <= max(one, other) for end in self._turn_ends)
 
     def event(self, event: QEvent) -> bool:
@@ -72,7 +74,9 @@ class ShownTimes(QObject):
 
 @dataclass
 class ScreenReaderUser:
-    """Works at a person's window. Every act is written to `transcript` with all that was heard until its end."""
+    """A simulated person with a screen reader at a window. Each action is written to `transcript` with all sentences
+    that were spoken until its end.
+    """
 
     person: Person
     heard: list[HeardSentence]
@@ -90,7 +94,9 @@ class ScreenReaderUser:
         return self.person.opening.context.translate(key, **facts)
 
     def begin_act(self, title: str) -> None:
-        """Begin an act of the transcript; what came since the last one belongs to that one."""
+        """Begin the next action of the transcript. Sentences spoken before this call belong to the previous
+        action.
+        """
         self.person.wait_until_read()
         self.write_heard()
         self._since = len(self.heard)
@@ -109,7 +115,9 @@ class ScreenReaderUser:
         self.person.type_in(text)
 
     def activate_node(self, role: QAccessible.Role, name: str) -> None:
-        """Press the node of this role and name by its action."""
+        """Activate the node of this role and name by its accessibility action, as a screen reader presses a
+        button.
+        """
         self.find_node(role, name)
         self.write_heard()
         self.transcript.append(f"- presses: {role.name} “{_replace_varying_parts(name)}”")
@@ -178,12 +186,12 @@ class ScreenReaderUser:
         return node
 
     def iterate_nodes(self) -> Iterator[QAccessibleInterface]:
-        """The nodes of the menu, dialog or window that is in front, parents first; without hidden ones."""
+        """Yield the visible nodes of the menu, dialog or window in front, parents before their children."""
         front = QApplication.activePopupWidget() or self.person.wait_for_active_window()
         yield from list_visible_nodes(QAccessible.queryAccessibleInterface(front))
 
     def wait_for_focus(self, role: QAccessible.Role, beginning: str) -> None:
-        """Wait until a node of this role, whose name begins with `beginning`, has the focus; add it to the
+        """Wait until a node of this role has the focus and its name begins with `beginning`. Add the node to the
         transcript.
         """
 
@@ -198,7 +206,9 @@ class ScreenReaderUser:
         self.transcript.append(f"- is at: {role.name} “{_replace_varying_parts(list_focused_names()[0])}”")
 
     def wait_for_sentence(self, beginning: str) -> str:
-        """Wait until a sentence that begins with `beginning` has been spoken in the current act, and return it."""
+        """Wait until a sentence that begins with `beginning` has been spoken in the present action, and return the
+        sentence.
+        """
 
         def has_announced_sentence() -> HeardSentence | None:
             return next((one for one in self.heard[self._since :] if one.sentence.startswith(beginning)), None)
@@ -215,8 +225,8 @@ class ScreenReaderUser:
         return one.sentence
 
     def wait_for_title(self, beginning: str) -> None:
-        """Wait until the title of the window begins with `beginning`, and add it to the transcript: a screen reader
-        speaks the title when the page changes.
+        """Wait until the title of the window begins with `beginning`, and add the title to the transcript, because a
+        screen reader speaks it when the page changes.
         """
         self.person.wait_until(lambda: self.person.window.windowTitle().startswith(beginning))
         self.person.wait_until_read()
@@ -256,7 +266,7 @@ class ScreenReaderUser:
 
 
 def _replace_varying_parts(text: str) -> str:
-    """Return the text with marks in place of times, days, ids and sizes, which differ from run to run."""
+    """Return the text with placeholders instead of times, days, ids and sizes, which differ from run to run."""
     for pattern, mark in _VARYING_PARTS:
         text = pattern.sub(mark, text)
     return text

@@ -1,4 +1,6 @@
-"""The administration shows how the installation is: checks, the worker's tasks, reason codes. All of it is read."""
+"""The administration page shows the state of the installation: the checks, the worker's tasks, the reason codes. The
+page reads all of it and changes nothing.
+"""
 
 from datetime import timedelta
 
@@ -21,8 +23,8 @@ pytestmark = pytest.mark.both_ways
 
 
 def test_each_tab_has_the_rows_of_its_service(open_window: OpenWindow, console: Console) -> None:
-    """Each tab of the administration has the rows of its service, and the tabs for checks, tasks and reason codes
-    have no button.
+    """Each tab of the administration page has the rows that its service returns. The tabs for checks, tasks and
+    reason codes have no button.
     """
     console.recovery.run_due_tasks()  # nothing at a desk that asks a worker
     person = open_window()
@@ -54,8 +56,8 @@ def list_hinted_keys(page: AdminPage) -> set[str]:
 def test_a_page_opened_before_the_rights_are_known_is_read(
     open_window: OpenWindow, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If a page is opened before the rights are known, the tabs that the person may see are read, and the tab of the
-    limits says who may see them.
+    """If the administration page is opened before the window knows the person's rights, the tabs that the person may
+    see are read as soon as the rights are known. The tab of the limits then says who may see the limits.
     """
     person = open_window()
     with monkeypatch.context() as patch:
@@ -70,7 +72,7 @@ def test_a_page_opened_before_the_rights_are_known_is_read(
 
 
 def test_schedules_say_that_no_task_has_run(open_window: OpenWindow, console: Console) -> None:
-    """Before any task has run, the tab says so instead of showing a head without rows."""
+    """Before any task has run, the tab of the schedules says so in a sentence, instead of showing an empty table."""
     assert not console.scheduler.read_states()
     person = open_window()
     person.frame.show_route(AdminRoute())
@@ -85,8 +87,8 @@ def test_schedules_say_that_no_task_has_run(open_window: OpenWindow, console: Co
 def test_an_administrator_without_another_role_sees_no_schedules(
     window_desks: WindowTestDesks, open_window: OpenWindow
 ) -> None:
-    """A person with the role administrator alone sees switches, limits, people and checks. A server refuses the
-    schedules, and their tab says so.
+    """A person with only the role administrator sees the tabs for switches, limits, people and checks. The database
+    server refuses the schedules to this person, and their tab says so.
     """
     window_desks.add_person(Operator("adm-f", frozenset({ADMIN}), may_buy=False))
     person = window_desks.switch_person(open_window(), "adm-f")
@@ -111,7 +113,9 @@ def test_an_administrator_without_another_role_sees_no_schedules(
 def test_the_page_updates_late_tasks_without_a_reload(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, clock: MovedClock
 ) -> None:
-    """The page shows that a task is late, and later that it has run again, without being read again by the person."""
+    """The open administration page shows that a task is late, and later that the task has run again. The person does
+    not need to reload the page.
+    """
     clock.stop()
     window_desks.acting_desk.scheduler.run_all()
     person = open_window()

@@ -1,5 +1,5 @@
-"""Bulk runs in the window: records are selected in a queue, checked in a dry run, confirmed, and executed while the
-dialog shows the progress.
+"""Bulk runs in the window: a person selects records in a queue, checks the dry run, confirms, and follows the
+progress in the dialog.
 """
 
 import csv
@@ -34,13 +34,15 @@ SENTENCES_OF_RUNNING_RUN = tuple(translate(key, "en") for key in ("bulk.told.beg
 
 @pytest.fixture
 def extra_settings() -> dict[str, str]:
-    """Use real time, so that a provider that hangs does so until the test releases it."""
+    """Return the setting that time isn't accelerated, so that a hanging provider hangs until the test releases its
+    call.
+    """
     return {"TIME_SCALE": "1"}
 
 
 @pytest.fixture
 def checks_without_pdf(console: Console, sandbox: Sandbox) -> list[CreditCheck]:
-    """Buy three credit checks whose PDF is missing until it is fetched again."""
+    """Buy three credit checks whose PDF is missing until a re-fetch reads it, and return them."""
     return [buy_without_pdf(console, sandbox, number) for number in NUMBERS[:3]]
 
 
@@ -60,7 +62,7 @@ def wait_for_plan(person: Person, dialog: BulkDialog) -> BulkDialog:
 
 
 def wait_for_end(person: Person, dialog: BulkDialog) -> None:
-    """Wait until the run has ended and its dialog, which reads the run repeatedly, shows that."""
+    """Wait until the bulk run has ended and its dialog shows the end."""
 
     def is_end_announced() -> bool:
         run, outcome = dialog.run, dialog.progress_page
@@ -75,7 +77,7 @@ def wait_for_end(person: Person, dialog: BulkDialog) -> None:
 
 
 def count_repeated_pdf_downloads(sandbox: Sandbox, records: Sequence[CreditCheck]) -> list[int]:
-    """Return, for each record, the number of times that AlarmBox has sent its PDF since the first time, when it was
+    """Return, for each record, how often AlarmBox has sent its PDF, without the first attempt, when the PDF was
     missing.
     """
     return [len(sandbox.control.read_requests("pdf", one.corporation_number)) - 1 for one in records]
@@ -84,8 +86,8 @@ def count_repeated_pdf_downloads(sandbox: Sandbox, records: Sequence[CreditCheck
 def test_a_bulk_run_is_made_with_the_keyboard_alone(
     open_window: OpenWindow, console: Console, sandbox: Sandbox, checks_without_pdf: list[CreditCheck]
 ) -> None:
-    """Space and Shift with the arrow keys select rows, F makes the dry run, Tab and Return confirm it, and Esc closes
-    the dialog.
+    """With the keyboard alone, a person executes a bulk run: Space and Shift with the arrow keys select rows, F makes
+    the dry run, Tab and Return confirm it, and Esc closes the dialog.
     """
     person = open_window()
     page = open_queue(person)
@@ -120,7 +122,9 @@ def test_a_bulk_run_is_made_with_the_keyboard_alone(
 def test_the_header_check_box_selects_all_matches_or_none(
     open_window: OpenWindow, checks_without_pdf: list[CreditCheck]
 ) -> None:
-    """A click selects every match, the next one nothing; a row that is deselected leaves the box empty."""
+    """A click on the check box in the table's header selects every matching record, and the next click none. If a
+    person deselects one row, the check box in the header is not checked.
+    """
     person = open_window()
     page = open_queue(person)
     header = page.table.horizontalHeader()
@@ -166,8 +170,8 @@ def test_a_run_skips_records_changed_by_other_people(
     sandbox: Sandbox,
     checks_without_pdf: list[CreditCheck],
 ) -> None:
-    """A record that another person has settled or taken since the selection is skipped, and a record that arrives
-    later isn't added to the selection.
+    """A bulk run skips a record that another person has settled or taken since the selection. A record that arrives
+    after the selection isn't part of the run.
     """
     person = open_window()
     page = open_queue(person)
@@ -204,8 +208,8 @@ def test_a_run_skips_records_changed_by_other_people(
 def test_a_run_of_the_first_rows_is_continued_later(
     open_window: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck]
 ) -> None:
-    """Of a bulk run of three records only the first one is executed; the rest is continued later, after another dry
-    run. All texts count it as one of three.
+    """If a person executes only the first record of a bulk run of three, the other two can be executed later, after
+    another dry run. All texts of the first run say "one of three".
     """
     person = open_window()
     toasts: list[str] = []
@@ -262,8 +266,8 @@ def test_closing_the_unconfirmed_dialog_deletes_the_run(
 def test_a_run_of_a_closed_dialog_is_opened_again_and_stopped(
     open_window: OpenWindow, console: Console, sandbox: Sandbox, checks_without_pdf: list[CreditCheck]
 ) -> None:
-    """The dialog of a run is closed while a provider hangs; the run is listed in the unfinished work, opened there
-    again, and stopped.
+    """A person closes the dialog of a bulk run while a provider hangs. The unfinished work lists the run, and from
+    there the person opens its dialog again and stops the run.
     """
     sandbox.control.add_fault("hang", call="pdf", times="always")
     person = open_window()
@@ -302,8 +306,8 @@ def test_a_window_that_closes_leaves_the_rest_to_the_program(
     sandbox: Sandbox,
     checks_without_pdf: list[CreditCheck],
 ) -> None:
-    """A window that closes during a bulk run asks no question. The current record is finished, and the due tasks
-    execute the rest.
+    """A window that closes during a bulk run asks no question. The program finishes the current record, and due tasks
+    execute the other records.
     """
     sandbox.control.add_fault("hang", call="pdf", times="always")
     person = open_window()
@@ -337,8 +341,8 @@ def test_a_window_that_closes_leaves_the_rest_to_the_program(
 def test_a_note_on_many_records_asks_for_its_text_first(
     open_window: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck]
 ) -> None:
-    """For a note on several records the dialog asks for its text before the dry run. Without a selection N is about
-    the current row.
+    """For a note on several selected records, the dialog asks for the text of the note before the dry run. Without a
+    selection, the key N adds a note to the record of the current row.
     """
     person = open_window()
     page = open_queue(person)
@@ -368,7 +372,7 @@ def test_a_note_on_many_records_asks_for_its_text_first(
 def test_the_key_t_takes_the_current_row(
     open_window: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck]
 ) -> None:
-    """T takes the current row without a question; the take is listed in the unfinished work."""
+    """The key T takes the record of the current row without a question, and the unfinished work lists this take."""
     person = open_window()
     page = open_queue(person)
     current = page.current_row
@@ -388,7 +392,9 @@ def _format_spoken_table(dialog: UnfinishedWorkDialog) -> str:
 def test_an_impossible_bulk_action_is_disabled_with_its_reason(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """An action that isn't possible for the selection, or for an auditor, is disabled, and the bar has the reason."""
+    """A bulk action is disabled if it isn't possible for the selected records, or if the person is an auditor. The
+    bar shows the reason.
+    """
     request_refund(console, import_paid_payment(console, sandbox, "ORD-1").id)
     person = open_window()
     page = open_queue(person, "refunds")
@@ -411,7 +417,7 @@ def test_an_impossible_bulk_action_is_disabled_with_its_reason(
 def test_select_all_matches_takes_only_the_filtered_records(
     open_window: OpenWindow, console: Console, checks_without_pdf: list[CreditCheck]
 ) -> None:
-    """With a filter, *select all matches* freezes only the records that match the filter."""
+    """With a filter, *select all matches* selects only the records that match the filter."""
     person = open_window()
     page = open_queue(person)
     page.filter.edit.setText(checks_without_pdf[1].corporation_number)

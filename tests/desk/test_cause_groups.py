@@ -1,4 +1,6 @@
-"""A queue grouped by cause, worked by the keyboard: groups are opened, closed, read aloud, and selected at once."""
+"""A queue that is grouped by cause, operated by the keyboard: a person opens and closes groups, selects a whole
+group, and a screen reader reads the groups aloud.
+"""
 
 from PySide6.QtCore import Qt
 
@@ -17,8 +19,8 @@ from tests.desk.test_queue_filter import NUMBERS, read_listed_ids
 def test_groups_are_opened_selected_and_read_aloud(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """Right opens a group, Left leads to it and closes it, Space selects all its records, those not read too; a
-    filter narrows the groups.
+    """The key Right opens a group of a queue. Left leads to the group's row and then closes it. Space selects all
+    records of the group, including those that the table has not read yet. A filter narrows the groups.
     """
     for number in NUMBERS[:2]:
         buy_unknown(console, sandbox, number)

@@ -1,4 +1,6 @@
-"""Another person's change of a payment, a refund or an order: the bar shows what it was and what it is."""
+"""If another person changes a payment, refund or order that is open in a window, a bar shows the values before and
+after the change.
+"""
 
 import pytest
 from PySide6.QtWidgets import QApplication
@@ -22,8 +24,8 @@ from tests.support.money_desks import import_paid_payment, request_refund
 
 
 def show_difference(person: Person, page: MoneyPage[PaymentDetails] | MoneyPage[RefundDetails]) -> str:
-    """Wait for the bar that says that the record has changed, press its button, and return the sentence that it then
-    shows.
+    """Wait for the bar that says that the record has changed, and press its button. Return the sentence that the bar
+    then shows.
     """
     person.wait_until(lambda: "changed" in page.list_bar_names())
     (button,) = page._bar_by_name["changed"].findChildren(KeyButton)
@@ -58,8 +60,8 @@ def test_a_payment_shows_the_fields_before_and_after(
 def test_recent_records_show_their_present_state(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """A record that changes while another page is shown has its new state in the list of recent records on Home; its
-    time stays that of the visit.
+    """A record changes while the person is on another page. Home's list of recent records shows its new state, with
+    the time of the visit unchanged.
     """
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     refund = request_refund(console, payment.id, 8_500)
@@ -81,8 +83,8 @@ def test_recent_records_show_their_present_state(
 def test_a_refusal_disappears_when_its_page_is_left(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """The bar that says why a key did nothing tells of that moment. Whoever leaves the page and comes back may find
-    another state there, so the bar is not shown again."""
+    """The bar that explains why a key did nothing disappears when the person leaves the page. It isn't shown again
+    when the person comes back, because the state may have changed."""
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     person = open_window()
     person.frame.show_route(PaymentRoute(payment.id))
@@ -101,8 +103,8 @@ def test_a_refusal_disappears_when_its_page_is_left(
 def test_an_unchanged_record_announces_no_change(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox, kind: str
 ) -> None:
-    """A read, an unmasked customer and a refused action aren't announced as changes of the record, and no earlier
-    event is. A change is announced with the person who made it.
+    """Reading the record again, unmasking a customer and a refused action aren't announced as changes of the record,
+    and neither are events from before. A real change is announced with the name of the person who made it.
     """
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     refund = request_refund(console, payment.id, 8_500)
@@ -149,8 +151,8 @@ def test_the_page_of_a_refund_names_its_deciding_person(
 def test_a_change_before_the_page_was_opened_is_not_announced(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """An own entry makes the timeline longer, while the newest entry of another person is older than the page: no
-    change is announced.
+    """An entry of the person's own adds a row to the timeline. The newest entry of another person is older than the
+    opening of the page, so the window announces no change.
     """
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     with window_desks.open_acting_desk("lead-b") as lead:

@@ -1,4 +1,6 @@
-"""The queue of changed companies in the window: each change once, the successor one key away, ended by a person."""
+"""The queue of changed companies in the window: it lists each change once, one key leads to the successor, and a
+person acknowledges the change.
+"""
 
 from collections.abc import Iterable
 from datetime import UTC, date, datetime
@@ -54,7 +56,7 @@ CHANGE_WORDS = ("Merged", "Closed", "Renamed", "Moved")
 
 
 def import_changes(window_desks: WindowTestDesks, folder: Path, changes: Iterable[RegistryRow]) -> None:
-    """Import a whole and a difference with these changes, as the process does that watches the companies."""
+    """Import a whole file and a difference with these changes, as the process does that watches the companies."""
     desk = window_desks.acting_desk
     whole = write_whole_file(folder, WHOLE_DAY, 50, 5, first_rows=[*ROWS.values(), *UNCHANGED_COMPANIES])
     difference = write_difference_file(folder, NEXT_DAY, 10, 5, whole_rows=50, changes=list(changes))
@@ -72,8 +74,8 @@ def open_queue(person: Person) -> ChangedCompaniesPage:
 
 
 def test_each_change_is_listed_once(window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path) -> None:
-    """Forty changes of watched companies are forty rows, each with its change; a change of another company has no
-    row. The tab, the sidebar and Home show their number.
+    """Forty changes of watched companies give forty rows, each with its change; a change of another company has no
+    row. The tab, the sidebar and Home show the number of rows.
     """
     for number in WATCHED_NUMBERS:
         buy_check(window_desks.console, number)
@@ -116,7 +118,9 @@ def test_each_change_is_listed_once(window_desks: WindowTestDesks, open_window: 
 def test_a_change_is_acknowledged_by_keyboard(
     window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path
 ) -> None:
-    """S looks the successor up, Esc leads back, and an acknowledgement removes the row from the queue."""
+    """The key S opens the page of the successor, Esc leads back, and an acknowledgement removes the row from the
+    queue.
+    """
     merged, closed = WATCHED_NUMBERS[:2]
     for number in (merged, closed):
         buy_check(window_desks.console, number)
@@ -155,7 +159,7 @@ def test_a_change_is_acknowledged_by_keyboard(
 def test_an_acknowledged_change_is_reopened_with_a_reason(
     window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path
 ) -> None:
-    """C lists the acknowledged changes with person and time; A reopens one of them, with a reason."""
+    """The key C lists the acknowledged changes with person and time. The key A reopens one of them, with a reason."""
     number = WATCHED_NUMBERS[0]
     buy_check(window_desks.console, number)
     import_changes(window_desks, tmp_path, [CHANGES[1](ROWS[number])])
@@ -197,7 +201,9 @@ def _list_toasts(person: Person) -> list[str]:
 def test_an_expired_check_of_a_changed_company_is_renewed_by_key(
     window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path
 ) -> None:
-    """B says until when the credit check is valid; once it has expired, B opens the purchase that renews it."""
+    """While the credit check is valid, the key B shows until when. After it has expired, B opens the dialog of the
+    purchase that renews it.
+    """
     record = buy_check(window_desks.console, WATCHED_NUMBERS[2])
     import_changes(window_desks, tmp_path, [CHANGES[2](ROWS[WATCHED_NUMBERS[2]])])
     person = open_window()
@@ -229,8 +235,8 @@ def _select_company(person: Person, page: ChangedCompaniesPage, number: str) -> 
 
 
 def test_arrow_keys_lead_from_the_queue_tabs_to_companies_and_back(open_window: OpenWindow) -> None:
-    """The arrow keys lead from the tabs of the queues to the pages of notices and companies and back; the focus stays
-    on the tabs of the page that opens.
+    """The arrow keys lead from the tabs of the queues to the pages of notices and companies and back. The focus stays
+    on the tabs of the opened page.
     """
     last, notices, companies = QUEUE_TAB_NAMES[-3:]
     person = open_window()

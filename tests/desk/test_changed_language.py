@@ -1,4 +1,6 @@
-"""The language is changed while somebody works: every text is in the new one, and the work stays where it was."""
+"""A person changes the language of the window during the work: every text is in the new language, and the page, the
+filter and the current row stay.
+"""
 
 from console.app import Console
 from console.sandbox.server import Sandbox
@@ -13,8 +15,8 @@ from tests.support.desks import NUMBERS
 def test_filter_and_tabs_stay_when_the_language_changes(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """After a change of the language the filter, the tab and the current row are as before, also on the page to which
-    the person goes back afterwards.
+    """After a change of the language, the filter, the tab and the current row are unchanged, also on the previous
+    page, to which the person goes back.
     """
     record = buy_unknown(console, sandbox, NUMBERS[0])
     person = open_window()

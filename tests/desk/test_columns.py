@@ -18,7 +18,9 @@ def list_column_keys(page: QueuesPage) -> list[str]:
 
 
 def test_columns_are_chosen_moved_kept_and_saved(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """Records and current row stay; the last column can't be hidden; the choice comes back in the next window."""
+    """A person hides, shows and moves columns of a queue. The records and the current row stay, and the last column
+    can't be hidden. The next window has the same columns.
+    """
     buy_unknown(console, sandbox, NUMBERS[0])
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
@@ -81,8 +83,8 @@ def test_columns_are_chosen_moved_kept_and_saved(open_window: OpenWindow, consol
 def test_a_hidden_queue_reads_its_list_again_after_a_change_of_person(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """Another person has other columns, so the table is made anew while the page is hidden; a record changes before
-    the page is shown again, which alone would only compare the rows.
+    """After another person has signed in, whose columns differ, the table of a hidden queue is created again. A
+    record that changes before the page is shown again has its new values in the table.
     """
     check = buy_unknown(console, sandbox, NUMBERS[0])
     person = open_window()

@@ -1,5 +1,5 @@
-"""A search for a company by a part of its name leads to the company and its records, with the facts of
-the registry.
+"""A search for a part of a company's name leads to the company and its records, with the facts of the corporation
+registry.
 """
 
 from collections.abc import Sequence
@@ -64,7 +64,7 @@ def import_registry(window_desks: WindowTestDesks, folder: Path, rows: Sequence[
 
 
 def read_visible_facts(root: CorporationFactsView) -> str:
-    """Return the texts of the visible facts, in one line."""
+    """Return the texts of the visible facts of the page as one line."""
     return " ".join(label.plain for label in root.findChildren(TextLabel) if label.isVisible())
 
 
@@ -136,8 +136,8 @@ def test_several_matching_companies_are_listed(
 def test_the_title_of_a_company_list_describes_its_search(
     window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path
 ) -> None:
-    """The title says that more companies match, or that they match another spelling of the text; for one character
-    the message says how to search within names.
+    """The title of the list says if more companies match than are shown, or if they match only another spelling of
+    the text. For a text of one character, the message says how to search within names.
     """
     import_registry(window_desks, tmp_path)
     person = open_window()
@@ -162,8 +162,8 @@ def test_the_title_of_a_company_list_describes_its_search(
 def test_the_page_of_a_closed_company_shows_closure_and_successor(
     window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path, sandbox: Sandbox
 ) -> None:
-    """The page of a company says when and why it was closed and links to its successor and back; the dialog of a
-    purchase says it, too.
+    """The page of a company says when and why the company was closed; it has a link to the successor, and the
+    successor's page has a link back. The dialog of a purchase also shows the closure.
     """
     import_registry(window_desks, tmp_path)
     buy_check(window_desks.console, SUCCESSOR)
@@ -265,7 +265,9 @@ def test_a_differing_company_name_is_shown(
 def test_rows_show_the_official_company_name(
     window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path, sandbox: Sandbox
 ) -> None:
-    """A record whose provider gave no name has the official one, marked as such."""
+    """A record without a company name from the provider shows the official name of the corporation registry, marked
+    as such.
+    """
     check: CreditCheck = buy_unknown(window_desks.console, sandbox, OPEN)
     import_registry(window_desks, tmp_path)
     person = open_window()
@@ -282,8 +284,8 @@ def test_rows_show_the_official_company_name(
 def test_the_page_of_a_company_names_facts_missing_without_a_registry(
     window_desks: WindowTestDesks, open_window: OpenWindow, tmp_path: Path
 ) -> None:
-    """Without a registry, the page of a company names the facts that one would add; with a registry, it shows
-    them."""
+    """Without a corporation registry, the page of a company names the facts that a registry would add. With a
+    registry, the page shows these facts."""
     person = open_window()
     page = search_text(person, OPEN)
     hint = page.context.translate("lookup.no_registry_facts")
@@ -315,8 +317,8 @@ def buy_two_alike(window_desks: WindowTestDesks) -> str:
 def test_a_search_without_a_registry_finds_own_records(
     window_desks: WindowTestDesks, open_window: OpenWindow
 ) -> None:
-    """Without a registry the search finds the companies of our own records; the list has no columns with facts of a
-    registry.
+    """Without a corporation registry, a search by name finds the companies of our own records. The list has no
+    columns for facts of a registry.
     """
     found = list_companies(search_text(open_window(), buy_two_alike(window_desks)))
     assert {column.key for column in found.table.rows.columns} == {"name", "number", "ours"}

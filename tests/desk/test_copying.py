@@ -1,4 +1,4 @@
-"""Copying puts the plain form of the focused identifier or amount into the clipboard."""
+"""Copying by Ctrl+C puts the identifier or amount that has the focus into the clipboard, without separators."""
 
 from PySide6.QtGui import QGuiApplication
 

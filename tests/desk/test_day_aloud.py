@@ -1,5 +1,5 @@
-"""A working day with a screen reader and the keyboard alone. The spoken sentences are stored in `transcripts` and
-compared, so that a reviewer sees a changed sentence. `TRANSCRIPTS=write` writes the files again.
+"""A working day with a screen reader and the keyboard alone. The spoken sentences are compared with those stored in
+`transcripts`, so that a reviewer sees each changed sentence. `TRANSCRIPTS=write` writes the stored files again.
 """
 
 import os
@@ -55,8 +55,9 @@ def test_announcements_of_a_days_work_match_the_transcript(
     record_property: Callable[[str, object], None],
     language: str,
 ) -> None:
-    """In ten acts of a day, every control has a name, no text is a placeholder and one node has the focus on every
-    screen. A shown bar or toast is announced in the same turn of the event loop.
+    """The spoken sentences of ten actions of a day equal the stored transcript. On every screen each control has a
+    name, no text is a placeholder, and exactly one node has the focus. Each shown bar or toast is announced in the
+    same turn of the event loop.
     """
     import_paid_payment(console, sandbox, ORDER_NUMBER, 12_000)
     lacking = [buy_without_pdf(console, sandbox, number) for number in NUMBERS[:3]]
@@ -227,7 +228,9 @@ def test_announcements_of_a_days_work_match_the_transcript(
 
 
 def _postpone_refetches(console: Console) -> None:
-    """Postpone the automatic re-fetches, which would come before the person's on a busy machine."""
+    """Postpone the automatic re-fetches, because on a busy machine they would run before the person's own
+    re-fetch.
+    """
     context, table = console._context, schema.credit_checks
     later = context.now() + timedelta(minutes=30)
     statement = sa.update(table).where(table.c.work_at.is_not(None)).values(work_at=later)
@@ -252,8 +255,8 @@ def compare_transcript(file: Path, transcript: list[str]) -> None:
 
 
 def _sort_concurrent_sentences(transcript: list[str]) -> list[str]:
-    """Return the transcript with the sentences between two keys sorted, because their order depends on which thread
-    ends first.
+    """Return the transcript with the sentences between two key presses sorted, because their order depends on which
+    thread ends first.
     """
     runs = [list(lines) for _, lines in groupby(transcript, lambda line: line.startswith("- hears"))]
     return [line for run in runs for line in (sorted(run) if run[0].startswith("- hears") else run)]

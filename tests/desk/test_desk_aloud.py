@@ -1,5 +1,5 @@
-"""The tasks that `test_day_aloud` leaves out, by the accessibility tree and the keyboard alone: a company, a
-reconciliation, the audit trail, one's settings, the lock.
+"""Further tasks of a day, operated by the accessibility tree and the keyboard alone: the search for a company, a
+reconciliation, the audit trail, the person's settings, and the lock.
 """
 
 from collections.abc import Callable, Iterator
@@ -45,8 +45,8 @@ def test_announcements_of_a_desk_match_the_transcript(
     record_property: Callable[[str, object], None],
     language: str,
 ) -> None:
-    """On every screen of these tasks every control has a name, no text is a placeholder, and one node has
-    the focus.
+    """The spoken sentences of these tasks equal the stored transcript. On every screen each control has a name, no
+    text is a placeholder, and exactly one node has the focus.
     """
     import_paid_payment(console, sandbox, ORDER, 12_000)
     check = buy_check(console, NUMBERS[0])

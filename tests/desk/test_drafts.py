@@ -1,5 +1,5 @@
-"""The last screen and text that was typed and not sent are restored at the next start, also after the process was
-killed.
+"""The next start of the window restores the last page and each typed text that was not sent. This is also so after
+the process was killed.
 """
 
 from collections.abc import Callable
@@ -59,7 +59,7 @@ __all__ = ["payment"]
 
 
 def end_without_closing(person: Person) -> None:
-    """End the window as a killed process does: only values that were written before remain."""
+    """End the window as if its process were killed: only values that the window has already stored remain."""
     person.wait_until(lambda: not person.opening.context.person_values._unwritten_changes)
     person.wait_until_read()
     person.opening.context.person_values._value_source = None  # a dead process writes nothing
@@ -114,7 +114,9 @@ def test_a_refund_that_stopped_at_review_is_continued(open_window: OpenWindow, p
 
 
 def test_a_draft_of_a_refund_changed_by_another_person_is_not_sent(open_window: OpenWindow, payment: Payment) -> None:
-    """The draft of a refund can't be sent if another person has refunded the payment meanwhile, and says why."""
+    """If another person has refunded the payment meanwhile, the draft of a refund can't be sent, and the dialog says
+    why.
+    """
     person = open_window()
     type_refund(person, payment)
     end_without_closing(person)
@@ -173,8 +175,8 @@ def test_an_untouched_dialog_leaves_no_draft(open_window: OpenWindow, payment: P
 
 
 def test_review_goes_back_to_the_form(open_window: OpenWindow, payment: Payment) -> None:
-    """Alt+Left leads from the review back to the form with all typed texts; after a correction the review shows the
-    new amount.
+    """Alt+Left leads from the review of a refund back to the form with all typed texts. After a correction the review
+    shows the new amount.
     """
     person = open_window()
     dialog = type_refund(person, payment)
@@ -287,7 +289,7 @@ OPEN_DIALOG: dict[str, tuple[Callable[[Person, Incident], DialogFrame], Callable
 
 
 def find_text_input(dialog: DialogFrame) -> QPlainTextEdit | QLineEdit:
-    """Return the input of a dialog into which people write a sentence."""
+    """Return the input field of a dialog into which a person types a sentence."""
     edits: list[QPlainTextEdit | QLineEdit] = [*dialog.findChildren(QPlainTextEdit), *dialog.findChildren(QLineEdit)]
     return next(edit for edit in edits if edit.isVisible())
 
@@ -325,8 +327,8 @@ def test_a_text_typed_into_a_dialog_is_restored_in_the_next_process(
 
 
 def test_home_opens_each_draft(window_desks: WindowTestDesks, open_window: OpenWindow, payment: Payment) -> None:
-    """Home has a bar for each of the three newest drafts, and a bar with the number of the others, which
-    lists all.
+    """Home has one bar for each of the three newest drafts. A further bar has the number of the other drafts and
+    opens the list of all.
     """
     incident_id = raise_two_alerts(window_desks, payment)
     person = open_window()
@@ -359,8 +361,8 @@ def test_home_opens_each_draft(window_desks: WindowTestDesks, open_window: OpenW
 
 
 def test_a_draft_restores_the_days_of_a_reconciliation(open_window: OpenWindow) -> None:
-    """Typed days of a reconciliation are restored with their provider; days that the dialog has only proposed are
-    proposed again.
+    """The days that a person has typed into the dialog of a reconciliation are restored with their provider. If the
+    dialog itself had proposed the days, it proposes new ones.
     """
     person = open_window()
     dialog = open_reconciliation(person)
@@ -398,8 +400,8 @@ def test_a_draft_restores_the_days_of_a_reconciliation(open_window: OpenWindow) 
 def test_a_stored_reason_is_no_draft_any_more(
     window_desks: WindowTestDesks, open_window: OpenWindow, payment: Payment
 ) -> None:
-    """The draft of a reason is there when its dialog is opened again, and is deleted when the reason has
-    been sent.
+    """The draft of a reason is restored when its dialog is opened again, and is deleted when the reason has been
+    sent.
     """
     raise_two_alerts(window_desks, payment)
     person = open_window()

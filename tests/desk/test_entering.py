@@ -1,4 +1,4 @@
-"""Signing in to a server in the window, continuing after errors, and signing out."""
+"""A person signs in to a database server in the window, continues after errors, and signs out."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.engines("mariadb")
 
 
 class PersonBeforeWindow(Person):
-    """A person in front of a window that may ask for a sign-in first."""
+    """A simulated person at a window that may ask for a sign-in first."""
 
     def __init__(self, bot: QtBot, settings: Settings) -> None:
         self._bot = bot
@@ -59,7 +59,7 @@ class PersonBeforeWindow(Person):
         return self._desks.enter_context(open_console(self.settings))
 
     def wait_for_form(self) -> SignInForm:
-        """Wait until the form of the sign-in is there and enabled, and return it."""
+        """Wait until the form of the sign-in is visible and enabled, and return it."""
         return cast(SignInForm, self._wait_for_panel(SignInForm))
 
     def wait_for_lock_form(self) -> UnlockForm:
@@ -142,8 +142,8 @@ OpenSignIn = Callable[..., PersonBeforeWindow]
 
 
 def test_a_first_start_leads_to_the_first_page(open_sign_in: OpenSignIn, place: Place) -> None:
-    """A person signs in with name, Tab, password and Enter. After a wrong password the window asks again; after the
-    right one the account is the operator.
+    """A person signs in with name, Tab, password and Enter. After a wrong password the window asks again. After the
+    right password the first page opens, and the operator has the name of the account.
     """
     keyring = MemoryKeyring()
     user, password = get_account(place)
@@ -166,8 +166,8 @@ def test_a_first_start_leads_to_the_first_page(open_sign_in: OpenSignIn, place: 
 def test_a_window_without_a_keyring_asks_for_the_password_at_each_start(
     open_sign_in: OpenSignIn, place: Place
 ) -> None:
-    """Without a keyring the password stays in this process alone, the form says so, and the next start asks for it
-    again.
+    """Without a keyring the password is stored only in the memory of the process. The form says so, and the next
+    start asks for the password again.
     """
     user, password = get_account(place)
     person = open_sign_in(None)
@@ -186,7 +186,9 @@ def test_an_address_with_account_and_password_needs_no_sign_in(open_sign_in: Ope
 
 
 def test_the_lock_wants_the_accounts_password(open_sign_in: OpenSignIn, place: Place) -> None:
-    """A locked window refuses a wrong password; after the right one the typed text is still there."""
+    """A locked window refuses a wrong password. The right password unlocks it, and a text that was typed before is
+    still in its field.
+    """
     person = open_sign_in(None, place.url())
     person.wait_for_home()
     person.frame.show_route(LookupRoute(""))
@@ -207,7 +209,9 @@ def test_the_lock_wants_the_accounts_password(open_sign_in: OpenSignIn, place: P
 
 
 def test_a_sign_out_opens_an_empty_sign_in_form(open_sign_in: OpenSignIn, place: Place) -> None:
-    """Signing out on the locked window, for another person: no page, draft or password of the last person is left."""
+    """A person signs out on the locked window. The window then shows an empty sign-in form, without any page, draft
+    or password of that person.
+    """
     keyring = MemoryKeyring()
     first, second = get_account(place), get_account(place, "lead-b")
     person = open_sign_in(keyring)
@@ -235,8 +239,8 @@ def test_a_sign_out_opens_an_empty_sign_in_form(open_sign_in: OpenSignIn, place:
 
 @pytest.mark.expects_log("a due task of the window may run while the account is refused")
 def test_a_changed_password_is_requested_and_work_continues(open_sign_in: OpenSignIn, place: Place) -> None:
-    """If the database no longer accepts the account in use, the same person signs in again and the page is still
-    there.
+    """If the database no longer accepts the password of the account in use, the window asks the person to sign in
+    again, and the page is still open afterwards.
     """
     user, password = get_account(place, "op-b")
     person = open_sign_in(None, place.url("op-b"))
@@ -265,8 +269,8 @@ def test_a_changed_password_is_requested_and_work_continues(open_sign_in: OpenSi
 def test_an_administrator_and_an_auditor_sign_in(
     qtbot: QtBot, qapp: QApplication, sql_server: SqlServer, tmp_path: Path
 ) -> None:
-    """An administrator and an auditor sign in on a server: with the rights of their roles no read fails. The
-    administrator reads which commands to use, the auditor sees the pages.
+    """An administrator and an auditor sign in on a server, and no read fails with the rights of their roles. The
+    administrator sees a page with the commands for the terminal, the auditor sees the ordinary pages.
     """
     install_appearance(qapp, theme="light")
     with open_team(sql_server, {"adm-f": ("admin",), "aud-e": ("auditor",)}) as people:

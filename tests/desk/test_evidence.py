@@ -1,5 +1,5 @@
-"""Evidence from a record's page: the timeline on the clipboard and the evidence pack in a file, or the reason why
-neither is possible.
+"""Evidence that a person exports from a record's page: the timeline to the clipboard and the evidence pack to a file.
+If the person may not export, the page says why.
 """
 
 import zipfile
@@ -51,7 +51,7 @@ def read_visible_words(root: QWidget, kind: type[QWidget]) -> str:
 
 
 def choose_file(person: Person, file: Path) -> None:
-    """Enter the name of the file in the file dialog that is open."""
+    """Enter the file name into the open file dialog, and confirm it."""
 
     def list_file_dialogs() -> list[QFileDialog]:
         return [one for one in person.window.findChildren(QFileDialog) if one.isVisible()]
@@ -74,8 +74,8 @@ def show_page(person: Person, route: Route, kind: type[Page]) -> Page:
 def test_a_pack_is_exported_and_opened_in_three_actions(
     open_window: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """Ctrl+Shift+E on a record and a file name write its evidence pack. The toast has the path and the size, and the
-    pack can be verified.
+    """On the page of a record, Ctrl+Shift+E and a file name write its evidence pack. The toast has the path and the
+    size of the file, and the pack can be verified.
     """
     record = buy_check(console, NUMBER)
     person = open_window()
@@ -89,8 +89,8 @@ def test_a_pack_is_exported_and_opened_in_three_actions(
 
 
 def test_a_name_in_use_is_refused_in_a_bar(open_window: OpenWindow, console: Console, tmp_path: Path) -> None:
-    """If the name of the evidence pack exists already, the file is not replaced and a bar says so; with another name
-    the pack is written.
+    """If a file with the entered name exists already, it isn't replaced, and a bar says so. With another name the
+    evidence pack is written.
     """
     record = buy_check(console, NUMBER)
     person = open_window()
@@ -118,8 +118,8 @@ def test_a_name_in_use_is_refused_in_a_bar(open_window: OpenWindow, console: Con
 def test_evidence_packs_of_selected_records_are_exported(
     open_window: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """In a queue Ctrl+Shift+E exports the current record's pack, after Ctrl+A those of all that match; on a company's
-    page those of the visible tab. A cancelled export leaves nothing.
+    """In a queue, Ctrl+Shift+E exports the evidence pack of the current record; after Ctrl+A those of all matching
+    records. On a company's page it exports the packs of the visible tab's records. A cancelled export leaves no file.
     """
     lacking = [buy_without_pdf(console, sandbox, number) for number in NUMBERS[:2]]
     person = open_window()
@@ -192,7 +192,7 @@ def test_every_record_page_has_timeline_and_pack_keys(
 
 
 def insert_order(window_desks: WindowTestDesks) -> int:
-    """Insert an order, as the shop does it, and return its id."""
+    """Insert an order into the database, as the shop does, and return its id."""
     from sqlalchemy import text
 
     statement = (
@@ -207,8 +207,8 @@ def insert_order(window_desks: WindowTestDesks) -> int:
 def test_the_disabled_export_button_shows_its_reason(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console
 ) -> None:
-    """For a person who may not export, the button is disabled with the reason and the roles that may, and its key
-    writes nothing; copying the timeline is possible.
+    """If a person may not export, the button is disabled and shows the reason and the roles that may. Its key writes
+    no file. Copying the timeline is still possible.
     """
     record = buy_check(console, NUMBER)
     robot = Somebody("robot", frozenset({WORKER}), may_buy=False)
@@ -227,7 +227,9 @@ def test_the_disabled_export_button_shows_its_reason(
 
 
 def test_both_export_actions_are_in_the_list_of_keys(open_window: OpenWindow, console: Console) -> None:
-    """The dialog with the keys of the page lists both actions."""
+    """The dialog with the keys of the page lists the key that copies the timeline and the key that exports the
+    evidence pack.
+    """
     record = buy_check(console, NUMBER)
     person = open_window()
     page = show_page(person, CreditCheckRoute(record.id), CreditCheckPage)
@@ -242,7 +244,9 @@ def test_both_export_actions_are_in_the_list_of_keys(open_window: OpenWindow, co
 def test_an_empty_home_shows_a_message(
     open_window: OpenWindow, console: Console, sandbox: Sandbox, waits: bool
 ) -> None:
-    """If no record waits, Home says so and offers a button to the queues; if a record waits, the table shows it."""
+    """If no record waits for the person, Home says so and has a button to the queues. If a record waits, Home's table
+    shows it.
+    """
     if waits:
         buy_unknown(console, sandbox, NUMBER)
     person = open_window()

@@ -1,4 +1,6 @@
-"""Lists are written to files by the keyboard: the selection, what is filtered, and nothing after a cancellation."""
+"""A person writes lists to files by the keyboard: the whole list, the selected or the filtered records. A cancelled
+export writes no file.
+"""
 
 import csv
 from pathlib import Path
@@ -24,15 +26,15 @@ pytestmark = pytest.mark.both_ways
 
 @pytest.fixture
 def checks_without_pdf(console: Console, sandbox: Sandbox) -> list[CreditCheck]:
-    """Buy three credit checks whose PDF is missing until it is fetched again."""
+    """Buy three credit checks whose PDF is missing until a re-fetch reads it."""
     return [buy_without_pdf(console, sandbox, number) for number in NUMBERS[:3]]
 
 
 def test_a_queue_is_exported_whole_selected_or_filtered(
     open_window: OpenWindow, checks_without_pdf: list[CreditCheck], tmp_path: Path
 ) -> None:
-    """The whole queue is exported as a workbook, two selected records as CSV, and one that matches the filter; a
-    toast has each path. A cancelled export writes no file, and says so.
+    """A person exports a whole queue as a workbook, two selected records as CSV, and the one record that matches a
+    filter. Each time a toast has the path. A cancelled export writes no file, and a message says so.
     """
     person = open_window()
     person.frame.show_route(QueuesRoute("incomplete"))

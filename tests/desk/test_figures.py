@@ -1,4 +1,4 @@
-"""A company's summary and the charts of the reports, by keyboard alone."""
+"""The summary of a company and the charts of the reports, operated by the keyboard alone."""
 
 from pathlib import Path
 
@@ -19,8 +19,8 @@ from tests.support.invented import invent_numbers
 def test_company_tabs_are_copied_and_charts_have_tables(
     open_window: OpenWindow, console: Console, tmp_path: Path
 ) -> None:
-    """The tabs with the history and the document of a purchase are read when they are opened; the summary can be
-    copied. Each chart has its table on a key, and the table can be exported.
+    """The tabs with the history and the PDF of a purchase are read when a person opens them, and the company's
+    summary can be copied. A key shows the table of each chart, and the table can be exported.
     """
     record = buy_check(console, NUMBER)
     person = open_window()

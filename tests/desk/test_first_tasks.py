@@ -1,4 +1,4 @@
-"""The first tasks on Home: of a person who opens the window for the first time, and of nobody else."""
+"""The panel of first tasks on Home: only a person who opens the window for the first time sees it."""
 
 from datetime import timedelta
 
@@ -23,7 +23,7 @@ from tests.support.desks import NUMBERS, MovedClock
 
 
 def get_panel(person: Person) -> FirstTasksPanel:
-    """Go to Home and return its panel with the first tasks, which may be hidden."""
+    """Go to Home, and return its panel with the first tasks. The panel may be hidden."""
     person.press("Alt+1")
     return person.wait_for_page(HomePage).first_tasks_panel
 
@@ -47,9 +47,9 @@ def read_counts_again(person: Person) -> None:
 def test_the_tasks_tick_and_vanish_by_keyboard(
     console: Console, window_desks: WindowTestDesks, open_window: OpenWindow
 ) -> None:
-    """The home page lists three first tasks for a new person. Doing a task by keyboard ticks it, and a restart keeps
-    the ticks; after the third one the list is gone. The list takes no focus and is announced once, in the
-    first window.
+    """Home lists three first tasks for a new person. Completing a task by keyboard ticks it, and a restart keeps the
+    ticks. After the third task the panel is gone. The panel takes no focus and is announced once, in the first
+    window.
     """
     record = buy_check(console, NUMBERS[0])
     person = window_desks.open_first_window()
@@ -96,8 +96,8 @@ def test_the_tasks_tick_and_vanish_by_keyboard(
 
 
 def test_each_first_task_opens_its_page(window_desks: WindowTestDesks) -> None:
-    """Each task in the panel leads to its page by Tab and Enter: the search, the queue of waiting records, the help;
-    another entry leads to the training.
+    """Tab and Enter on a task of the panel open the page of the task: the search, the queue of waiting records, or
+    the help. Another entry opens the training.
     """
     person = window_desks.open_first_window()
     panel = get_panel(person)
@@ -147,8 +147,8 @@ def test_a_person_ends_the_first_tasks_by_keyboard(
 def test_the_first_tasks_end_ten_days_after_the_first_start(
     window_desks: WindowTestDesks, open_window: OpenWindow, clock: MovedClock
 ) -> None:
-    """The panel ends ten days after the first start by the console's clock, also in an open window; a clock that goes
-    back doesn't show it again.
+    """The panel disappears ten days after the person's first start by the console's clock, also in an open window. It
+    doesn't come back if the clock goes back.
     """
     person = window_desks.open_first_window()
     panel = get_panel(person)
@@ -164,7 +164,7 @@ def test_the_first_tasks_end_ten_days_after_the_first_start(
 
 
 def test_the_first_tasks_are_shown_in_each_language(window_desks: WindowTestDesks) -> None:
-    """After a change of the language the panel has the same ticks and remaining days in the other language."""
+    """After a change of the language, the panel is in the new language and has the same ticks and remaining days."""
     person = window_desks.open_first_window()
     person.press("F1")
     person.wait_for_dialog(HelpDialog)
@@ -186,8 +186,8 @@ def test_the_first_tasks_are_shown_in_each_language(window_desks: WindowTestDesk
 def test_only_a_new_person_sees_first_tasks(
     console: Console, window_desks: WindowTestDesks, open_window: OpenWindow
 ) -> None:
-    """A person with preferences of an earlier window, or with a damaged file of them, isn't new and sees no first
-    tasks. Another person at the same desk is new.
+    """A person who has preferences of an earlier window, or a damaged file of preferences, isn't new and sees no
+    first tasks. Another person at the same desk is new and sees them.
     """
     file = make_preferences_file(console.settings.home, "op-a")
     file.change({"theme": "light"})

@@ -1,6 +1,6 @@
-"""The focus is in sight on every screen and dialog: one visible widget has it, and its ring is drawn. It stays there
-when the page reads its data again, and no part of a window is ever shown as a window of its own, which would take it.
-The key that a button shows presses it.
+"""The focus is visible on every page and dialog: exactly one visible widget has it, and its ring is drawn. The focus
+stays when the page reads its data again. No part of a window is ever shown as a window of its own, because that would
+take the focus. The key that a button shows activates the button.
 """
 
 from collections.abc import Callable, Iterator
@@ -40,7 +40,7 @@ del SCENES["menu"]  # a menu marks its entry and has no ring; the platform "offs
 
 
 class StrayWindows(QObject):
-    """Notes each part of a window that is shown as a window of its own, because it has no parent yet."""
+    """Reports each widget that is shown as a window of its own because it has no parent yet."""
 
     def __init__(self, note: Callable[[str], None]) -> None:
         super().__init__()
@@ -54,7 +54,7 @@ class StrayWindows(QObject):
 
 
 class WatchedStage(UnpaintedStage):
-    """A stage of the pictures that checks the focus in place of taking a picture."""
+    """A stage for the pictures of the documentation, which checks the focus instead of taking pictures."""
 
     def __init__(self, *how: object) -> None:
         super().__init__(*how)  # type: ignore[arg-type]  # as its base class
@@ -82,8 +82,8 @@ class WatchedStage(UnpaintedStage):
         return controller is not None and QApplication.focusWidget() is controller.command_palette.search_box.input
 
     def _read_again(self, name: str) -> None:
-        """Have the page read its data again, as it does after another desk's change: the focus stays where it is, or
-        goes to what has taken the place of a list that was made anew."""
+        """Let the page read its data again, as it does after a change by another desk, and check the focus. The focus
+        stays where it is, or moves to the list that replaces the focused one."""
         page = self.frame.current_page
         if page is None or self.frame.window_cover.is_covered:
             return
@@ -100,15 +100,17 @@ class WatchedStage(UnpaintedStage):
         super().close()
 
     def _is_active(self) -> bool:
-        """Return True once the window or the dialog over it is active; request that, as a window manager would do."""
+        """Return True if the window, or the dialog over it, is active; otherwise request its activation, as a window
+        manager would do.
+        """
         if QApplication.activeWindow() is None:
             (QApplication.activeModalWidget() or self.window).activateWindow()
         return QApplication.activeWindow() is not None
 
 
 def find_buttons_with_dead_key(window: QWidget) -> Iterator[str]:
-    """Yield the buttons that can be pressed and show a key which nothing around them answers. Enter and Esc are
-    left out: they belong to the list whose row the button opens, and to the window."""
+    """Yield the text of each enabled button that shows a key which no shortcut of the button or its parents answers.
+    Enter and Esc are left out, because the list of the opened row and the window answer them."""
     for button in window.findChildren(KeyButton):
         if button.isVisible() and button.isEnabled() and button.key not in ("", "Enter", "Esc"):
             key, place = QKeySequence(button.key), button.parentWidget()
@@ -133,8 +135,8 @@ def stage(qapp: QApplication, tmp_path_factory: pytest.TempPathFactory) -> Itera
 
 @pytest.mark.parametrize("scene", SCENES)
 def test_the_focus_is_visible_on_every_screen_and_dialog(stage: WatchedStage, scene: str) -> None:
-    """In every scene of the pictures the focus can be seen, and each key that a button shows presses it: when the
-    page is opened, read, acted on and ended.
+    """In every scene of the documentation's pictures, the focus is visible and each key that a button shows activates
+    this button. This is checked when a page is opened, read again, operated and closed.
     """
     stage.faults.clear()
     SCENES[scene](stage)
@@ -142,8 +144,8 @@ def test_the_focus_is_visible_on_every_screen_and_dialog(stage: WatchedStage, sc
 
 
 def test_a_list_that_becomes_empty_loses_the_focus(open_window: OpenWindow) -> None:
-    """If a reading ends late and the list is empty, the focus goes to a widget that shows it; Qt would give it to the
-    text of the empty list, which has no ring.
+    """If a list turns out to be empty while it has the focus, the focus moves to the button of the empty page, which
+    shows a ring. Qt would move it to the text of the empty list, which has no ring.
     """
     person = open_window()
     person.opening.context.navigate(ReconcileRunsRoute())

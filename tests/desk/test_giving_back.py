@@ -1,4 +1,6 @@
-"""Giving back a taken record, the message of a search without a result, and the message about a written file."""
+"""Giving back the take of a record; the message of a search without a result; and the messages about written
+files.
+"""
 
 from pathlib import Path
 
@@ -101,7 +103,9 @@ def test_the_current_record_of_a_queue_is_given_up_by_key(
 def test_a_record_is_handed_over_with_a_note(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, payment: Payment
 ) -> None:
-    """H ends the person's take and stores a note; without a take it says so and writes nothing."""
+    """H ends the person's take of a record and stores a note for the next person. Without a take, a message says so
+    and nothing is stored.
+    """
     person = open_window()
     page = open_payment(person, payment)
     person.press("H")
@@ -128,7 +132,7 @@ def test_a_record_is_handed_over_with_a_note(
 def test_a_selection_of_takes_is_given_up(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """A button gives back the person's own takes among the selected records."""
+    """A button gives back the person's own takes of the selected records."""
     for number in ("1180301018771", "4000012090001"):
         buy_unknown(console, sandbox, number)
     person = open_window()
@@ -205,7 +209,9 @@ def test_the_path_of_a_written_pack_can_be_copied_and_opened(
 
 
 def copy_file_of_message(person: Person, button: str) -> str:
-    """Press this button at the newest message of the list that names a file; return what is copied then."""
+    """Press this button at the newest message that names a file, in the list of messages. Return the text that is in
+    the clipboard afterwards.
+    """
     dialog = open_announcements_dialog(person.frame)
     dialog.table.go_to_row(next(row for row, notice in enumerate(dialog.table.all_rows) if notice.path))
     QGuiApplication.clipboard().clear()
@@ -220,8 +226,8 @@ def copy_file_of_message(person: Person, button: str) -> str:
 def test_exported_files_are_in_the_list_of_messages(
     open_window: OpenWindow, tmp_path: Path, payment: Payment
 ) -> None:
-    """The messages about the exported audit trail and the exported results of a bulk run have buttons for the file; a
-    message without a file has none.
+    """The messages about the exported audit trail and the exported results of a bulk run have buttons that open or
+    copy the path of the file. A message without a file has no such buttons.
     """
     person = open_window("aud-e")
     person.frame.show_route(AuditRoute())
@@ -245,8 +251,8 @@ def select_file_toasts(shown: tuple[ToastFrame, ...]) -> list[ToastFrame]:
 def test_the_list_of_left_open_records_gives_them_up(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
 ) -> None:
-    """A key opens the list of left-open records, in which they can be given back and handed over. The window asks
-    about them once before it closes.
+    """A key opens the list of the records that the person has left open; there they can be given back or handed over.
+    Before the window closes, it asks about them once.
     """
     check = buy_unknown(console, sandbox, "1180301018771")
     with window_desks.open_acting_desk("op-a") as desk:

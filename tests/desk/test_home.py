@@ -1,4 +1,6 @@
-"""The home page: how long records wait, beside the counts; and the ages of all lists."""
+"""The home page: the counts of the waiting records, the times for which they have waited, and the ages in all
+lists.
+"""
 
 from datetime import timedelta
 from functools import partial
@@ -29,7 +31,7 @@ from tests.support.desks import NUMBERS, MovedClock
 def test_the_waiting_times_of_home_are_those_of_the_report(
     window_desks: WindowTestDesks, open_window: OpenWindow
 ) -> None:
-    """The bars count every record of the queue, and the link leads to the report with the same bars."""
+    """The bars on Home count every record of the queue, and their link leads to the report with the same bars."""
     person = open_window()
     person.press("Alt+1")
     page = person.wait_for_page(HomePage)
@@ -91,8 +93,8 @@ class _PaintCounter(QObject):
 def test_an_older_record_that_arrives_becomes_the_current_one_until_a_row_is_chosen(
     open_window: OpenWindow, console: Console, sandbox: Sandbox, clock: MovedClock
 ) -> None:
-    """The first row stays the current one when an older record arrives, until the person selects a row, which then
-    stays current.
+    """If an older record arrives, it becomes the first row and the current one. After the person has selected a row,
+    that row stays the current one.
     """
     clock.offset = timedelta(days=-1)
     buy_unknown(console, sandbox, NUMBERS[1])
@@ -157,8 +159,8 @@ def _get_current_record(home: HomePage) -> CreditCheck:
 def test_a_line_of_unfinished_work_opens_as_many_operations_as_counted(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """A line of the unfinished work opens a dialog with as many operations as it counts, without those of other
-    people; a button in the dialog shows those, too.
+    """A line of the unfinished work shows a number of the person's operations, and opens a dialog with exactly these
+    operations. A button in the dialog also shows the operations of other people.
     """
     for number in NUMBERS[:3]:
         buy_unknown(console, sandbox, number)

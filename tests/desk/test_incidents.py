@@ -1,4 +1,6 @@
-"""An incident by keyboard: owned, handed over, put aside, resolved and reopened; links to it and to records."""
+"""An incident is handled by keyboard: a person takes, hands over, snoozes, resolves and reopens it. Links lead to
+incidents and records.
+"""
 
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
@@ -44,8 +46,8 @@ def raise_two_alerts(window_desks: WindowTestDesks, payment: Payment) -> int:
 def test_an_incident_is_handled_by_keyboard(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, payment: Payment
 ) -> None:
-    """An incident is taken, handed over, snoozed, resolved and reopened by its keys; its card follows, and the steps
-    have the names of the people.
+    """A person takes, hands over, snoozes, resolves and reopens an incident by its keys. After each key the card
+    shows the new state, and the listed steps have the names of the people.
     """
     with window_desks.open_acting_desk("lead-b") as lead:
         lead_name = lead.people.read_acting_person().name
@@ -117,8 +119,8 @@ def test_an_incident_is_handled_by_keyboard(
 def test_a_link_is_copied_and_a_sent_link_is_opened(
     window_desks: WindowTestDesks, open_window: OpenWindow, payment: Payment
 ) -> None:
-    """Ctrl+Shift+L copies the link to the shown page. A link that another process sends is shown in the window, and
-    changes nothing; while the window is locked it waits.
+    """Ctrl+Shift+L copies the link to the shown page. The window shows the page of a link that another process sends,
+    and changes nothing else. While the window is locked, the link waits.
     """
     id = raise_two_alerts(window_desks, payment)
     person = open_window()
@@ -159,7 +161,7 @@ def is_incident_shown(page: AlertsPage, incident_id: int) -> bool:
 def test_a_link_selects_its_incident(
     window_desks: WindowTestDesks, open_window: OpenWindow, payment: Payment
 ) -> None:
-    """A link to an incident selects this incident, also in a list with incidents of several states."""
+    """A link to an incident selects this incident, also if the list contains incidents in several states."""
     context = window_desks.acting_desk._context
     for number in range(3):
         rule = f"queue_age_{number}"

@@ -1,4 +1,4 @@
-"""A key of one letter acts on the row or record that has the focus, and never on another one."""
+"""A key of one letter executes its action on the row or record that has the focus, and never on another one."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -67,7 +67,9 @@ def person(qtbot: QtBot, desk: SampleDesk) -> Iterator[Person]:
 
 @pytest.fixture
 def recorded_acts(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, RecordRef]]:
-    """Replace the actions by a list: each call of a key adds the action's name and its record."""
+    """Replace the actions of the window by functions that only record their call. Return the list of (name of the
+    action, record).
+    """
     done: list[tuple[str, RecordRef]] = []
 
     def record_act(name: str, get_record_ref: Callable[..., RecordRef]) -> None:
@@ -100,7 +102,7 @@ def get_focused_record(row: Any) -> RecordRef:
 def test_keys_act_on_the_row_of_a_queue(
     person: Person, recorded_acts: list[tuple[str, RecordRef]], queue: str
 ) -> None:
-    """In a queue the keys act on the row with the focus ring, also after arrow keys."""
+    """In a queue, the keys act on the row that has the focus, also after arrow keys have moved the focus."""
     person.frame.show_route(QueuesRoute(queue))
     page = person.wait_for_page(QueuesPage)
     person.wait_until(lambda: page.queue == queue and page.table.current_item is not None)
@@ -119,8 +121,8 @@ def test_keys_act_on_the_row_of_a_queue(
 def test_keys_act_on_the_part_of_a_company(
     person: Person, desk: SampleDesk, recorded_acts: list[tuple[str, RecordRef]]
 ) -> None:
-    """On the page of a company the keys act on the row of the list, on the open issue, or on the credit check of the
-    panel, whichever has the focus.
+    """On the page of a company, the keys act on the part that has the focus: the row of the list, the open issue, or
+    the credit check of the panel.
     """
     sample = next(one for one in desk.list_checks("incomplete") if one.values.get("work_at"))
     person.frame.show_route(LookupRoute(sample.number))
@@ -150,8 +152,8 @@ def test_keys_act_on_the_part_of_a_company(
 def test_keys_on_a_payments_page_act_on_the_focused_refund(
     person: Person, desk: SampleDesk, recorded_acts: list[tuple[str, RecordRef]]
 ) -> None:
-    """On the page of a payment the keys act on the payment; while a row of its refunds has the focus, they act on
-    that refund.
+    """On the page of a payment, the keys act on the payment. While a row of its refunds has the focus, the keys act
+    on that refund.
     """
     payment = desk.list_payments("refund_unknown")[-1]
     person.frame.show_route(PaymentRoute(payment.id))
@@ -193,8 +195,8 @@ def test_keys_on_a_credit_checks_page_act_on_the_focused_earlier_check(
 
 
 def test_keys_act_on_the_shown_approval(person: Person, recorded_acts: list[tuple[str, RecordRef]]) -> None:
-    """In the approvals the focus, the selected card and the shown request are the same after each arrow key, and the
-    keys act on it. On a proposal the keys of refunds do nothing.
+    """In the list of approvals, the focus, the selected card and the shown request are the same record after each
+    arrow key, and the keys act on this record. If a proposal is shown, the keys for refunds do nothing.
     """
     person.opening.context.change_operator("lead-b")
     person.frame.show_route(ApprovalsRoute())
@@ -233,7 +235,7 @@ def test_keys_act_on_the_shown_approval(person: Person, recorded_acts: list[tupl
 def test_keys_of_approvals_wait_while_a_request_is_being_read(
     person: Person, recorded_acts: list[tuple[str, RecordRef]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While the next request is being read, no key acts on the request that was shown before."""
+    """While the next request of the approvals is being read, no key acts on the request that was shown before."""
     person.opening.context.change_operator("lead-b")
     person.frame.show_route(ApprovalsRoute())
     page = person.wait_for_page(ApprovalsPage)
@@ -263,7 +265,7 @@ def test_keys_act_on_the_row_of_set_asides(person: Person, recorded_acts: list[t
 
 
 def test_keys_act_on_the_incident_with_the_ring(person: Person, desk: SampleDesk) -> None:
-    """Shift+A is about the incident of the row with the focus ring."""
+    """Shift+A acts on the incident whose row has the focus."""
     with act_as(WORKER):
         AlertRuleEvaluator(desk.console._context).update_alerts()
     person.frame.show_route(AlertsRoute())
@@ -282,7 +284,7 @@ def test_keys_act_on_the_incident_with_the_ring(person: Person, desk: SampleDesk
 
 
 def list_single_keys(page: Page) -> list[str]:
-    """Return the digit and letter keys that act on a page."""
+    """Return the keys of a page that are a single digit or letter."""
     keys = [shortcut.key().toString() for shortcut in page.findChildren(QShortcut)]
     return sorted({key for key in keys if len(key) == 1 or key == "Shift+T"})
 
@@ -290,7 +292,9 @@ def list_single_keys(page: Page) -> list[str]:
 def find_keys_without_effect(
     person: Person, page: Page, heard: list[HeardSentence], acts: list[tuple[str, RecordRef]]
 ) -> list[str]:
-    """Press each of these keys once; return those after which nothing is heard, done, opened or shown."""
+    """Press each single-character key of the page once. Return the keys after which no sentence was announced, no
+    action was recorded, no dialog was opened and the page and the focus stayed.
+    """
     silent = []
     for key in list_single_keys(page):
         acts.clear()
@@ -329,8 +333,8 @@ def test_each_key_acts_or_shows_the_reason(
     part: int,
     who: str,
 ) -> None:
-    """Each key of one letter either acts on the selected row or says why it doesn't. An auditor may do nothing; an
-    operator meets orders, settled records, empty lists and ends of lists.
+    """Each key of one letter either acts on the selected row or says why it doesn't. The test covers an auditor, who
+    may change nothing, and an operator with orders, settled records, empty lists and the ends of lists.
     """
     monkeypatch.setattr(RecordActionHandlers, "move_order", lambda *_: recorded_acts.append(("move_order", ("", 0))))
     person.opening.context.change_operator(who)
@@ -370,8 +374,8 @@ def list_hinted_keys(person: Person) -> set[str]:
 
 @pytest.mark.parametrize("route", [QueuesRoute("unknown"), AlertsRoute(), ReconcileRunsRoute()], ids=str)
 def test_an_auditor_reads_no_hints_of_keys_that_change_something(person: Person, route: Route) -> None:
-    """The line of shortcuts has only keys that the person has the right to use, also after another person begins to
-    act; a key to move or to export stays."""
+    """The line of shortcuts has only keys that the person has the right to use, also after another person has signed
+    in. Keys that move or export are shown to every person."""
     keys_that_change = {"P", "F", "E", "T", "Shift+T", "H", "N", "A", "S"}
     person.frame.show_route(route)
     person.wait_until_read()
@@ -384,7 +388,9 @@ def test_an_auditor_reads_no_hints_of_keys_that_change_something(person: Person,
 def test_a_key_without_an_effect_on_the_selection_states_the_reason(
     person: Person, desk: SampleDesk, recorded_acts: list[tuple[str, RecordRef]]
 ) -> None:
-    """The whole list is selected: a key that can't act on it says so, and shows it in a bar."""
+    """The whole list is selected. A key whose action isn't possible for the selection announces the reason and shows
+    it in a bar.
+    """
     person.opening.context.change_operator("aud-e")
     person.frame.show_route(QueuesRoute("refunds"))
     page = person.wait_for_page(QueuesPage)

@@ -1,7 +1,8 @@
-"""Counts the keys that the daily tasks need; typed text isn't counted.
+"""Counts the key presses that the daily tasks need, without those of typed text.
 
-The tasks by person: operator (was it paid, a record of a queue, a re-fetch, a refund), lead (an approval, resolving),
-finance (a difference), auditor (an evidence pack), administrator (a limit), newcomer (the first answer).
+The tasks by person: the operator finds out whether a payment was paid, works on a record of a queue, re-fetches, and
+requests a refund. The lead approves and resolves, the finance person opens a difference, and the auditor exports an
+evidence pack. The administrator changes a limit, and the newcomer searches for the first time.
 """
 
 from collections.abc import Iterator
@@ -59,7 +60,7 @@ def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 
 class CountingPerson(Person):
-    """A person whose keys are counted."""
+    """A simulated person at the window whose key presses are counted in `keys`."""
 
     keys = 0
 
@@ -110,8 +111,8 @@ def test_a_payment_is_opened_by_its_number_in_few_keys(person: CountingPerson, d
 
 
 def test_a_record_of_a_queue_is_probed_in_few_keys(person: CountingPerson) -> None:
-    """A person probes a record of a queue with four keys (Down, Enter, P, Esc), and the same row has the
-    focus again.
+    """A person probes a record of a queue with four keys: Down, Enter, P, Esc. Afterwards the same row has the
+    focus.
     """
     person.frame.show_route(QueuesRoute("unknown"))
     page = person.wait_for_page(QueuesPage)
@@ -151,8 +152,8 @@ def test_an_unknown_record_is_resolved_in_few_keys(
     person: CountingPerson, desk: SampleDesk, kind: str, tmp_path: Path
 ) -> None:
     """Resolving an outcome takes at most six steps: E, the evidence, its text, the text of the reason, Ctrl+Enter.
-    The dialog selects the only possible result and proposes the code of the reason; a statement is also used as the
-    text of the reason.
+    The dialog selects the only possible result and proposes the code of the reason. If the evidence is a statement,
+    its text is also the text of the reason.
     """
     screen = tmp_path / "screen.txt"
     screen.write_text("20 purchases, not this one")
@@ -185,8 +186,8 @@ def test_an_unknown_record_is_resolved_in_few_keys(
 
 
 def test_a_proposed_reason_can_be_changed(person: CountingPerson, desk: SampleDesk) -> None:
-    """Another kind of evidence changes the proposed reason until the person selects one; the result is never
-    proposed.
+    """If the person selects another kind of evidence, the dialog proposes another reason, until the person selects a
+    reason. The dialog never proposes the result.
     """
     open_check(person, desk.list_checks("unknown")[3].id)
     person.press("E")
@@ -227,8 +228,8 @@ def test_a_proposed_reason_can_be_selected(person: CountingPerson, desk: SampleD
 
 
 def test_a_refund_is_requested_in_few_keys(person: CountingPerson, desk: SampleDesk) -> None:
-    """Requesting a refund takes six steps: R, Tab, the reason, the review, Tab, the button. The form has probed the
-    payment by itself.
+    """Requesting a refund takes six steps: R, Tab, the reason, the review, Tab, the button. The form probes the
+    payment without a key press.
     """
     open_payment(person, desk.list_payments("complete")[-2].id)
     person.press("R")
@@ -293,7 +294,9 @@ def test_an_alert_is_acknowledged_in_few_keys(person: CountingPerson, desk: Samp
 
 
 def test_a_note_is_written_in_few_keys(person: CountingPerson, desk: SampleDesk) -> None:
-    """A note takes two keys besides its text, N and Ctrl+Enter, as for a row of the reconciliation."""
+    """A note takes two keys in addition to its text: N and Ctrl+Enter. The same keys add a note to a row of the
+    reconciliation.
+    """
     payment = desk.list_payments("complete")[-3]
     open_payment(person, payment.id)
     person.press("N")
@@ -307,8 +310,8 @@ def test_a_note_is_written_in_few_keys(person: CountingPerson, desk: SampleDesk)
 
 
 def test_a_difference_is_opened_in_few_keys(person: CountingPerson, desk: SampleDesk) -> None:
-    """A person opens the reconciliation with Alt+5; each difference takes two keys: Down, and N for a note or M for a
-    match, which says how the difference ends.
+    """A person opens the reconciliation with Alt+5. Each difference then takes two keys: Down, and either N for a
+    note or M for a match, which resolves the difference.
     """
     now = desk.console._context.now()
     demo_reconciliation.prepare_reconciliation_days(desk.console, desk.sandbox, 1, now, "op-a")
@@ -337,7 +340,7 @@ def test_a_difference_is_opened_in_few_keys(person: CountingPerson, desk: Sample
 
 def test_a_limit_is_changed_in_few_keys(person: CountingPerson, desk: SampleDesk) -> None:
     """Proposing a limit takes four steps: Alt+9, the limit (its tab, C), the value, the button (Tab, Enter). Another
-    administrator confirms it with the same steps without the value.
+    administrator confirms the proposal with the same steps, but without the value.
     """
     first, second = ADMINISTRATORS
     assert set_limit_as_administrators(person, desk, first, "700").proposed == 70_000
@@ -376,7 +379,9 @@ def set_limit_as_administrators(person: CountingPerson, desk: SampleDesk, name: 
 
 
 def test_a_newcomer_searches_in_few_keys(person: CountingPerson, desk: SampleDesk) -> None:
-    """The first screen names the key of the search; with the pasted number and Enter the newcomer's record opens."""
+    """The first page of the window shows the key of the search. With this key, a pasted number and Enter, a new
+    person opens a payment.
+    """
     payment = desk.list_payments("complete")[-1]
     number = desk.console.payments.read_payment(payment.id).record.merchant_payment_id
     search = person.frame.top_bar.search
@@ -398,7 +403,9 @@ def test_a_newcomer_searches_in_few_keys(person: CountingPerson, desk: SampleDes
 def test_an_evidence_pack_is_exported_in_few_keys(
     person: CountingPerson, desk: SampleDesk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """An evidence pack takes three keys besides the number and the file name: Ctrl+K, Enter, Ctrl+Shift+E."""
+    """Exporting an evidence pack takes three keys in addition to the number and the file name: Ctrl+K, Enter,
+    Ctrl+Shift+E.
+    """
     person.opening.context.change_operator("aud-e")
     person.wait_until_read()
     payment = desk.list_payments("complete")[-1]

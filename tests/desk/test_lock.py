@@ -1,4 +1,6 @@
-"""The lock of the window: nothing behind it can be seen or reached, and after unlocking everything is as before."""
+"""The lock of the window: while it is locked, a person can't see or reach its contents. After unlocking, the page,
+texts and dialogs are as before.
+"""
 
 from datetime import timedelta
 
@@ -38,7 +40,9 @@ def get_idle_lock(person: Person) -> IdleLock:
 
 
 def wait_for_lock_form(person: Person) -> UnlockForm:
-    """Wait until the lock covers the window and its other parts are hidden; return the form that unlocks it."""
+    """Wait until the lock covers the window and the other parts of the window are hidden. Return the form that
+    unlocks the window.
+    """
     person.wait_until(lambda: get_idle_lock(person).is_locked and find_visible_parts(person) == [])
     cover = person.frame.window_cover.cover
     assert isinstance(cover, PrivacyCover)
@@ -71,7 +75,7 @@ def test_the_title_of_a_locked_window_names_no_record(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """The title of a locked window contains neither the record nor its state, because the task bar and a screen
-    reader show it; also after the covered page has read its data again.
+    reader show the title. This is so also after the covered page has read its data again.
     """
     record = buy_unknown(console, sandbox, NUMBER)
     person = open_window()
@@ -93,8 +97,8 @@ def test_the_title_of_a_locked_window_names_no_record(
 def test_a_locked_window_shows_and_reaches_no_record(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console
 ) -> None:
-    """Ctrl+L covers the whole window: no text, no other window and no key except those of the form can be reached.
-    Enter restores everything.
+    """Ctrl+L covers the whole window: except for the form that unlocks it, no text is visible, no other window is
+    open and no key has an effect. Unlocking with Enter shows the page again.
     """
     record = buy_check(console, NUMBER)
     person = open_window()
@@ -127,7 +131,7 @@ def test_a_locked_window_shows_and_reaches_no_record(
 def test_drafts_and_dialogs_stay_behind_the_lock(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """The text of an open dialog is still there after the lock, and so is the focus."""
+    """After unlocking, an open dialog still has its text and its focus."""
     record = buy_unknown(console, sandbox, NUMBER)
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
@@ -153,7 +157,7 @@ def test_drafts_and_dialogs_stay_behind_the_lock(
 def test_messages_that_arrive_at_a_locked_window_are_shown_after_unlocking(
     window_desks: WindowTestDesks, open_window: OpenWindow
 ) -> None:
-    """A dialog that opens and a message that comes while the window is locked are shown afterwards."""
+    """A dialog that opens, and a message that arrives, while the window is locked, are shown after unlocking."""
     person = open_window()
     get_idle_lock(person).lock_window()
     wait_for_lock_form(person)
@@ -195,8 +199,8 @@ def test_ten_minutes_without_a_key_lock(
 
 
 def test_a_desk_without_a_person_reads_less_often(open_window: OpenWindow, clock: MovedClock) -> None:
-    """After a minute without input the window reads less often; at the next key it reads at once, and then as often
-    as before.
+    """After a minute without input the window reads its data less often. At the next key it reads immediately, and
+    then as often as before.
     """
     person = open_window()
     shell, lock = person.opening.controller, get_idle_lock(person)
@@ -221,7 +225,7 @@ def test_a_desk_without_a_person_reads_less_often(open_window: OpenWindow, clock
 
 
 def test_a_draft_in_a_field_survives(window_desks: WindowTestDesks, open_window: OpenWindow) -> None:
-    """A text that was typed into a page before the lock is still there after it."""
+    """A text that was typed into a field of a page before the lock is still there after unlocking."""
     person = open_window()
     person.frame.show_route(LookupRoute(""))
     page = person.wait_for_page(LookupPage)
@@ -239,8 +243,8 @@ def test_a_draft_in_a_field_survives(window_desks: WindowTestDesks, open_window:
 def test_the_lock_is_translated_and_its_controls_have_names(
     window_desks: WindowTestDesks, open_window: OpenWindow
 ) -> None:
-    """The language can be changed on the locked window, which then is in the other language; every control has a name
-    in both.
+    """On a locked window the language can be changed. The form is then in the new language, and every control has a
+    name in both languages.
     """
     person = open_window()
     person.press("Ctrl+L")

@@ -1,4 +1,6 @@
-"""An action that takes long: its dialog says since when, and the window is free after ten seconds."""
+"""An action that takes long: its dialog shows since when it runs, and the person can close the dialog after ten
+seconds.
+"""
 
 from threading import Event
 from typing import Any
@@ -19,8 +21,8 @@ from tests.support.desks import NUMBERS, MovedClock
 def test_a_dialog_that_waits_says_how_long_and_can_be_closed(
     open_window: OpenWindow, console: Console, clock: MovedClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A dialog whose call is running shows the elapsed time after three seconds and can be closed after ten; the note
-    is stored nevertheless.
+    """A dialog whose call is running shows the elapsed time after three seconds, and can be closed after ten. The
+    note that it sends is stored nevertheless.
     """
     answered, record = Event(), buy_check(console, NUMBERS[0])
     add_note = console.recovery.add_note

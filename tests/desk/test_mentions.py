@@ -1,4 +1,6 @@
-"""A colleague mentions a person in a note: the sidebar counts it, the list opens the record, *done* ends it."""
+"""A colleague mentions a person in a note: the sidebar shows the number of open mentions, the list opens the record,
+and the button *done* ends the mention.
+"""
 
 from PySide6.QtCore import Qt
 from PySide6.QtTest import QTest
@@ -57,8 +59,8 @@ def test_a_mention_is_counted_opened_and_done(
 def test_the_dialog_of_a_note_offers_and_shows_mentioned_names(
     open_window: OpenWindow, console: Console, payment: Payment
 ) -> None:
-    """In the dialog of a note, an @ with a letter offers names, and Enter takes one; below the text stands whom the
-    note mentions.
+    """In the dialog of a note, an @ and a letter open a list of names, and Enter inserts one. Below the text, the
+    dialog lists the people whom the note mentions.
     """
     person = open_window()
     open_payment(person, payment)
@@ -93,7 +95,7 @@ def test_the_dialog_of_a_note_offers_and_shows_mentioned_names(
 
 
 def test_a_mention_after_a_rare_character_is_completed(open_window: OpenWindow, payment: Payment) -> None:
-    """A name is completed beside a character such as 𠮷, which Qt counts as two."""
+    """The name in a mention is completed correctly after a character such as 𠮷, which Qt counts as two."""
     person = open_window()
     open_payment(person, payment)
     person.wait_until(lambda: bool(person.opening.context.people))
@@ -116,8 +118,8 @@ def test_a_mention_after_a_rare_character_is_completed(open_window: OpenWindow, 
 def test_the_second_click_of_a_double_click_ends_no_other_mention(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, payment: Payment
 ) -> None:
-    """After the first click of a double click on "done", the next mention is under the mouse: the second click
-    doesn't end it.
+    """After the first click of a double click on *done*, the next mention is at the position of the mouse. The second
+    click doesn't end that mention.
     """
     me = console.people.read_acting_person().name
     with window_desks.open_acting_desk("lead-b") as desk:

@@ -1,4 +1,4 @@
-"""The amounts below a payment: each one opens its rows and is copied as a plain number."""
+"""The amounts on the page of a payment: each amount opens its rows, and can be copied as a plain number."""
 
 from typing import Any
 
@@ -24,8 +24,8 @@ from tests.support.money_desks import import_paid_payment, request_refund
 def test_each_amount_opens_its_rows_and_is_copied_without_format(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """The paid amount opens the gateway's answers; the waiting amount opens its refund. An amount of zero has no
-    link.
+    """The paid amount opens the tab with the gateway's answers, and the waiting amount opens its refund. Ctrl+C
+    copies an amount as a plain number. An amount of zero isn't shown.
     """
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     refund = request_refund(console, payment.id, 8_500)
@@ -67,7 +67,9 @@ def test_each_amount_opens_its_rows_and_is_copied_without_format(
 def test_the_facts_below_the_tabs_begin_at_the_margin_of_the_page(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """In a narrow window, the facts stand below the tabs, and begin where the title of the page begins."""
+    """In a narrow window, the facts of the record are below the tabs, and begin at the same margin as the title of
+    the page.
+    """
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     person = open_window()
     person.window.resize(1000, 720)
@@ -83,7 +85,9 @@ def test_the_facts_below_the_tabs_begin_at_the_margin_of_the_page(
 def test_the_facts_of_a_payment_have_its_newest_note(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """A person who opens the payment or its refund reads a colleague's note without opening the tab of the notes."""
+    """On the pages of a payment and of its refund, the facts contain the newest note of a colleague, so that a person
+    reads it without opening the tab of the notes.
+    """
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     refund = request_refund(console, payment.id, 8_500)
     for words in ("電話あり", "お客様へ返金を連絡済み"):
@@ -110,7 +114,9 @@ def test_the_facts_of_a_payment_have_its_newest_note(
 def test_the_panel_names_the_person_with_the_take(
     open_window: OpenWindow, window_desks: WindowTestDesks, console: Console, sandbox: Sandbox
 ) -> None:
-    """On the pages of payments, orders and refunds; and until when. It says so if nobody has."""
+    """On the pages of payments, orders and refunds, the panel names the person who has taken the record and until
+    when. If nobody has taken it, the panel says so.
+    """
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     refund = request_refund(console, payment.id, 8_500)
     order_id = insert_order(window_desks)
@@ -133,6 +139,6 @@ def wait_for_taker(person: Person, page: MoneyPage[Any], taker: str) -> None:
 
 
 def read_taker(page: MoneyPage[Any]) -> str:
-    """The text beside the label "Taken by"; "" if the record isn't read yet."""
+    """Return the text beside the label "Taken by"; "" if the record isn't read yet."""
     texts = [label.plain for label in page.facts_panel.findChildren(TextLabel)]
     return texts[texts.index("Taken by") + 1] if "Taken by" in texts else ""

@@ -1,4 +1,4 @@
-"""A search that finds nothing: it says what was searched, and whether older records were left out."""
+"""A search without a result: the window says what was searched, and whether older records were left out."""
 
 import pytest
 
@@ -27,7 +27,9 @@ def test_a_search_of_the_newest_payments_says_that_older_ones_were_not_searched(
     *,
     are_left_out: bool,
 ) -> None:
-    """The page and the search box say that older payments were not searched; otherwise they don't."""
+    """If a search covers only the newest payments, the page and the search box say that older payments were not
+    searched. Otherwise they don't say so.
+    """
     import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     import_paid_payment(console, sandbox, "ORD-20261120-000124", 12_000)
     if are_left_out:

@@ -1,4 +1,6 @@
-"""A person can read earlier messages of the window again, and each leads to its record."""
+"""The list of messages: a person can read earlier messages of the window again, and open the record of each
+message.
+"""
 
 from collections.abc import Iterator
 
@@ -20,7 +22,9 @@ def announced_sentences() -> Iterator[list[HeardSentence]]:
 
 
 def test_a_closed_message_is_read_again_in_the_list(open_window: OpenWindow, console: Console) -> None:
-    """By key and from the status bar; Enter opens the record, from wherever one is."""
+    """A person opens the list of messages by its key or from the status bar. Enter on a closed message opens its
+    record, whichever page is shown.
+    """
     record = buy_check(console, NUMBERS[0])
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))

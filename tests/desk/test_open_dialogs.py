@@ -1,4 +1,6 @@
-"""A dialog that is open while somebody else acts: the page behind it follows, what it decided on stays as it was."""
+"""Another person changes a record while a dialog about it is open. The page behind the dialog shows the change, but
+the dialog keeps the values on which the person decides.
+"""
 
 import pytest
 from PySide6.QtWidgets import QDialog
@@ -24,7 +26,7 @@ def payment(console: Console, sandbox: Sandbox) -> Payment:
 
 
 def read_dialog_texts(dialog: QDialog) -> list[str]:
-    """The texts of a dialog, without those of toasts, which appear and vanish in it by themselves."""
+    """Return the texts of a dialog, without those of toasts, which appear and disappear in it without a key press."""
     of_toasts = {words for toast in dialog.findChildren(ToastFrame) for words in toast.findChildren(TextLabel)}
     return [one.plain for one in dialog.findChildren(TextLabel) if one.isVisible() and one not in of_toasts]
 
@@ -32,8 +34,8 @@ def read_dialog_texts(dialog: QDialog) -> list[str]:
 def test_a_review_is_refused_after_another_refund_was_requested(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
 ) -> None:
-    """While the review of a refund is shown, another refund of the payment is requested: the review keeps its
-    amounts, and the request is refused.
+    """While a person sees the review of a refund, another refund of the payment is requested. The review keeps its
+    amounts, and the person's request is refused.
     """
     person = open_window()
     page = open_payment(person, payment)
@@ -61,8 +63,8 @@ def test_a_review_is_refused_after_another_refund_was_requested(
 def test_an_approval_is_refused_after_the_withdrawal(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
 ) -> None:
-    """While an approver reads a request, the requester withdraws it: the dialog keeps its text, the approval is
-    refused, and nothing is sent.
+    """While an approver reads a refund request, the requester withdraws it. The dialog keeps its text, the approval
+    is refused, and nothing is sent.
     """
     refund = request_refund(open_window(), payment)
     checker = open_window()

@@ -1,5 +1,5 @@
-"""A window whose database can't be reached: it says so once, tries again by itself, and doesn't treat it as a
-sign-out.
+"""A window whose database can't be reached when it opens: one bar says so, the window tries again automatically, and
+it doesn't sign the person out.
 """
 
 from collections.abc import Iterator
@@ -33,7 +33,9 @@ def find_visible_bars(opening: WindowOpener) -> list[NotificationBar]:
 
 @pytest.mark.usefixtures("themed_application")
 def test_an_unreachable_desk_opens_once_it_is_reachable(qtbot: QtBot, console: Console) -> None:
-    """The same bar stays while it is tried again and again; then the first page is there."""
+    """While the database can't be reached, the window tries again repeatedly and shows one and the same bar. When the
+    database is reachable, the window shows Home without the bar.
+    """
     tries: list[str] = []
     back = Event()
 
@@ -65,8 +67,8 @@ def test_an_unreachable_desk_opens_once_it_is_reachable(qtbot: QtBot, console: C
 
 @pytest.mark.usefixtures("themed_application")
 def test_a_lasting_failure_is_not_retried_by_the_window(qtbot: QtBot, console: Console) -> None:
-    """The window tries again by itself only after troubles that can pass by themselves; otherwise its button
-    does it.
+    """The window tries again automatically only after a failure that can end without an action of the person. After
+    any other failure, the person tries again with a button.
     """
     tries: list[str] = []
 

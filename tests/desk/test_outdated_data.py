@@ -1,4 +1,6 @@
-"""A reading that fails: the page says what, when and under which code, and changes nothing of what it shows."""
+"""If a page fails to read its data again, a bar says what failed, when, and under which code. The page still shows
+the old data.
+"""
 
 from datetime import timedelta
 
@@ -34,7 +36,7 @@ from tests.support.money_desks import import_paid_payment, request_refund
 
 
 def wait_for_failure_sentence(person: Person, page: Page) -> str:
-    """The sentence of the bar about the failed reading, once it is shown."""
+    """Wait until the bar about the failed read is shown, and return its sentence."""
     person.wait_until(lambda: "failed" in page._bar_by_name)
     return page._bar_by_name["failed"].sentence
 
@@ -42,8 +44,9 @@ def wait_for_failure_sentence(person: Person, page: Page) -> str:
 def test_a_payment_that_cannot_be_read_again_is_not_acted_on(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """The old data stays. The bar says what failed, when, under which code, and from when the data is; a refund isn't
-    possible, a probe and a note are, until the payment is read again."""
+    """If a payment can't be read again, its old data stays visible. A bar says what failed, when, under which code,
+    and how old the data is. Until the payment is read again, no refund can be requested; a probe and a note are
+    possible."""
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     person = open_window()
     person.frame.show_route(PaymentRoute(payment.id))
@@ -84,7 +87,9 @@ def test_a_payment_that_cannot_be_read_again_is_not_acted_on(
 def test_the_shown_age_of_outdated_data_increases(
     open_window: OpenWindow, console: Console, clock: MovedClock
 ) -> None:
-    """The bar about an error in the program has its support code once, and the present age of the old data."""
+    """The bar about an error in the program shows the support code once, and the present age of the old data, which
+    increases each minute.
+    """
     record = buy_check(console, NUMBERS[0])
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
@@ -104,7 +109,7 @@ def test_the_shown_age_of_outdated_data_increases(
 
 
 def test_a_failed_first_read_mentions_no_outdated_data(open_window: OpenWindow, console: Console) -> None:
-    """Nothing was read before, so nothing on the page is old."""
+    """If the first read of a page fails, the bar doesn't mention old data, because the page has none."""
     record = buy_check(console, NUMBERS[0])
     person = open_window()
     with let_method_fail(
@@ -119,8 +124,8 @@ def test_a_failed_first_read_mentions_no_outdated_data(open_window: OpenWindow, 
 def test_an_approval_that_cannot_be_read_again_is_not_decided(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """The request is shown as it was read, and nobody approves or declines it before it is read again, even when the
-    list of requests was."""
+    """If a request can't be read again, the page shows its old data, and no person can approve or decline it. This is
+    so even if the list of requests was read again."""
     payment = import_paid_payment(console, sandbox, "ORD-20261120-000123", 12_000)
     refund = request_refund(console, payment.id)
     person = open_window("lead-b")
@@ -148,8 +153,9 @@ def test_an_approval_that_cannot_be_read_again_is_not_decided(
 def test_limits_are_not_changed_on_old_data_and_read_only_is_set(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console
 ) -> None:
-    """Setting read-only only stops actions, so it stays possible; its end and a limit wait for the reading. A check
-    that fails blocks nothing."""
+    """If the administration page can't be read again, a person can still set read-only, because that only stops
+    actions. Ending read-only and changing a limit are blocked until a successful read. A failed read of the health
+    checks blocks nothing."""
     with window_desks.open_acting_desk("lead-b") as lead:
         lead.read_only_switches.set_switch("paypay", True, "a test")
     person = open_window()
@@ -177,7 +183,9 @@ def test_limits_are_not_changed_on_old_data_and_read_only_is_set(
 
 
 def test_incidents_are_not_decided_on_old_data(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """Taking one stays possible, deciding about it doesn't."""
+    """If the incidents can't be read again, a person can still take one or hand it over, but not resolve or
+    acknowledge it.
+    """
     person = open_window()
     person.frame.show_route(AlertsRoute())
     page = person.wait_for_page(AlertsPage)
@@ -199,7 +207,9 @@ def test_incidents_are_not_decided_on_old_data(open_window: OpenWindow, console:
 
 
 def test_a_view_of_an_unread_queue_is_not_saved(open_window: OpenWindow) -> None:
-    """The entries of the menu say why, and the key opens no dialog."""
+    """While a queue hasn't been read, its view can't be saved: the entries of the menu show the reason, and the key
+    opens no dialog.
+    """
     person = open_window()
     person.frame.show_route(QueuesRoute())
     page = person.wait_for_page(QueuesPage)

@@ -1,4 +1,6 @@
-"""The demo's window over AT-SPI, as a screen reader on Linux gets it: roles, names, one focus, and announcements."""
+"""The window of the demo over AT-SPI, the interface of screen readers on Linux: the roles, the names, a single focus,
+and the announcements.
+"""
 
 import subprocess
 import sys
@@ -25,13 +27,13 @@ WORDS_OF_STATES = {"Unknown", "In progress", "Needs a person"}
 
 @pytest.fixture
 def demo_stderr_file(tmp_path: Path) -> Path:
-    """The file of what the demo writes to stderr."""
+    """Return the path of the file that receives the demo's stderr."""
     return tmp_path / "stderr"
 
 
 @pytest.fixture
 def screen_reader(tmp_path: Path, demo_stderr_file: Path) -> Iterator[atspi.ScreenReader]:
-    """A screen reader before the window of the demo."""
+    """Yield a simulated screen reader that reads the window of the demo."""
     reason = atspi.find_missing_programs()
     if reason and server_fixtures.are_servers_required():
         pytest.fail(f"required here: {reason}", pytrace=False)
@@ -57,8 +59,8 @@ def screen_reader(tmp_path: Path, demo_stderr_file: Path) -> Iterator[atspi.Scre
 def test_a_screen_reader_reads_and_receives_the_window(
     screen_reader: atspi.ScreenReader, demo_stderr_file: Path
 ) -> None:
-    """A screen reader goes from Home into a queue by press actions alone; a copied number is announced as it is
-    shown. The demo writes nothing to stderr but its log and messages about nodes that are gone.
+    """A simulated screen reader gets from Home to a queue by press actions alone. A copied number is announced with
+    the sentence of its toast. The demo writes to stderr only its log and warnings about nodes that no longer exist.
     """
     queue = screen_reader.wait_for_node("push button", "Unknown, oldest")
     assert screen_reader.wait_for_node("label", "TRAINING").is_showing

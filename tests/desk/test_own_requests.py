@@ -1,4 +1,6 @@
-"""The person's own requests: withdrawn while they wait for a worker, and listed in unfinished work."""
+"""A person's own desk requests: the person withdraws them while they wait for a worker, and the unfinished work lists
+them.
+"""
 
 from collections.abc import Callable
 
@@ -40,14 +42,14 @@ def get_team_mode_desks(window_desks: WindowTestDesks) -> TeamModeDesks:
 
 
 def open_waiting_purchase(person: Person) -> tuple[PurchaseDialog, WithdrawButton]:
-    """The dialog of a purchase whose request waits for a worker, and its button to withdraw it."""
+    """Start a purchase whose desk request waits for a worker. Return its dialog and the button that withdraws it."""
     dialog = open_purchase(person, "1")
     dialog.main_button.click()
     return dialog, wait_for_withdraw_button(person, dialog)
 
 
 def find_withdraw_buttons(place: QWidget) -> list[WithdrawButton]:
-    """The buttons to withdraw that are in sight there."""
+    """Return the visible buttons that withdraw a desk request."""
     return [button for button in place.findChildren(WithdrawButton) if button.isVisible()]
 
 
@@ -65,8 +67,8 @@ def read_visible_texts(place: QWidget) -> str:
 def test_a_waiting_purchase_is_withdrawn(
     window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox
 ) -> None:
-    """A purchase whose request waits for a worker is withdrawn in its dialog: it says that nothing was sent, and no
-    worker sends it later.
+    """A person withdraws a purchase whose desk request waits for a worker. The dialog says that nothing was sent, and
+    no worker sends the purchase later.
     """
     person = open_window()
     with get_team_mode_desks(window_desks).pause_worker() as worker:
@@ -111,7 +113,9 @@ def test_a_purchase_taken_by_a_worker_continues(
 def test_a_request_taken_during_its_withdrawal_continues(
     window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox
 ) -> None:
-    """The person presses the button after a worker has taken the request, before the window knows it."""
+    """The person presses the button to withdraw after a worker has taken the request, but before the window knows
+    that. The request isn't withdrawn and continues.
+    """
     person = open_window()
     with get_team_mode_desks(window_desks).pause_worker() as worker:
         dialog, button = open_waiting_purchase(person)
@@ -128,8 +132,8 @@ def test_a_request_taken_during_its_withdrawal_continues(
 def test_a_probe_on_a_page_is_withdrawn(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """The progress bar of a probe on a page has a button to withdraw it; afterwards the page says that it was
-    withdrawn.
+    """While a probe waits for a worker, the progress bar on the page has a button to withdraw it. Afterwards the page
+    says that the probe was withdrawn.
     """
     record = buy_without_pdf(console, sandbox, NUMBERS[0])
     person = open_window()
@@ -147,7 +151,7 @@ def test_only_a_desk_in_team_mode_lists_requests(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
     """In team mode the unfinished work has a tab that lists each desk request with its record and its result, and
-    opens the record. An embedded desk has no such tab.
+    opens the record. A desk without team mode (embedded) has no such tab.
     """
     record = buy_without_pdf(console, sandbox, NUMBERS[0])
     person = open_window()
@@ -174,8 +178,8 @@ def test_only_a_desk_in_team_mode_lists_requests(
 def test_any_waiting_request_is_withdrawn_in_the_list(
     window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox
 ) -> None:
-    """A waiting request can be withdrawn in the list, also if its dialog was closed, and a message says so. A request
-    that a worker has taken is not withdrawn.
+    """A person can withdraw each waiting request in the list, also if its dialog was closed, and a message confirms
+    it. A request that a worker has taken isn't withdrawn.
     """
     person = open_window()
     with get_team_mode_desks(window_desks).pause_worker() as worker:
@@ -205,7 +209,9 @@ def test_any_waiting_request_is_withdrawn_in_the_list(
 def test_an_answer_that_this_desk_never_got_is_marked(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console
 ) -> None:
-    """The desk stopped waiting (its process was killed, say), and the worker answered later."""
+    """If a worker answers a request after the desk has stopped waiting (for example because its process was killed),
+    the list marks the request as answered after this desk closed.
+    """
     person = open_window()
     with get_team_mode_desks(window_desks).pause_worker():
         purchase, button = open_waiting_purchase(person)

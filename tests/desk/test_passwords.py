@@ -30,7 +30,9 @@ from tests.support.team_mode import execute_desk_requests, get_password_of, star
 
 @pytest.fixture
 def place(tmp_path: Path) -> Iterator[Place]:
-    """A team whose people ask, on a database of its own, because its rights are changed."""
+    """Yield a team whose people are in team mode, on a database of its own, because the tests change the rights of
+    its accounts.
+    """
     server_fixtures.require_server("mariadb")
     database = PooledDatabase(get_nodes("mariadb"))
     place = ServerPlace("mariadb", tmp_path, database)
@@ -41,7 +43,9 @@ def place(tmp_path: Path) -> Iterator[Place]:
 
 @pytest.fixture
 def desks(place: Place, sandbox: Sandbox, tmp_path: Path) -> Iterator[dict[str, Console]]:
-    """A worker, and one desk for each person: own home, own account, same database."""
+    """Yield the consoles of a worker and of each person: each has its own home folder and database account, all have
+    the same database. The worker executes desk requests.
+    """
     with ExitStack() as stack:
         opened = {}
         for name in ("worker", "op-a", "lead-b"):
@@ -54,7 +58,7 @@ def desks(place: Place, sandbox: Sandbox, tmp_path: Path) -> Iterator[dict[str, 
 
 
 def begin_decline(checker: Person, refund: Refund) -> RejectDialog:
-    """Decline the refund in the window up to the step that asks for the password, and return the dialog."""
+    """Decline the refund in the window up to the step that asks for the password. Return the dialog of this step."""
     page = open_approvals(checker, refund)
     scroll_to_end(checker, page)
     checker.wait_until(page.reject_button.isEnabled)
@@ -69,9 +73,7 @@ def begin_decline(checker: Person, refund: Refund) -> RejectDialog:
 def test_decisions_need_the_password(
     qtbot: QtBot, qapp: QApplication, desks: dict[str, Console], place: Place, sandbox: Sandbox
 ) -> None:
-    """A rejection asks for the password in a dialog of its own, an approval has a field for it. Esc
-    decides nothing.
-    """
+    """A rejection opens a dialog that asks for the password; an approval has a field for it. Esc decides nothing."""
     install_appearance(qapp, theme="light")
     maker, password = desks["op-a"], get_password_of(place, "lead-b")
     payment = import_paid_payment(maker, sandbox, NUMBER, 12_000)

@@ -1,4 +1,6 @@
-"""The PDF as text in a whole window: by key and button, with the search, and said where there is none."""
+"""The PDF of a credit check as text in a whole window: a key and a button show the text, it can be searched, and a
+message says if a PDF has no text.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,7 +42,7 @@ def open_pdf(open_window: OpenWindow, console: Console) -> tuple[Person, PdfPage
 
 
 def read_document_text(person: Person) -> str:
-    """The text below the node of the document, as a screen reader reads it."""
+    """Return the text below the accessibility node of the document, as a screen reader reads it."""
     control = person.wait_for_control("Text of the document", role=QAccessible.Role.EditableText)
     text = control._interface.textInterface()
     assert text is not None
@@ -50,7 +52,9 @@ def read_document_text(person: Person) -> str:
 def test_t_switches_to_the_text_and_back(
     open_window: OpenWindow, console: Console, announced_sentences: list[HeardSentence]
 ) -> None:
-    """T switches to the text of the whole PDF in reading order and back; the page stays the same."""
+    """The key T shows the text of the whole PDF in reading order, and T again shows the pages; the current page stays
+    the same.
+    """
     person, page = open_pdf(open_window, console)
     person.press("PgDown")
     person.press("T")
@@ -108,7 +112,9 @@ def test_a_pdf_of_images_shows_a_message_about_its_missing_text(
 def test_a_refetch_with_another_pdf_opens_the_comparison(
     open_window: OpenWindow, console: Console, sandbox: Sandbox, *, is_other: bool
 ) -> None:
-    """Its dialog says that the copies differ; the button beside it shows where. Otherwise it opens the PDF."""
+    """If a re-fetch returns another PDF than the stored one, its dialog says that the copies differ, and its main
+    button opens the comparison. Otherwise the button opens the PDF.
+    """
     record = buy_check(console, NUMBERS[0])
     person = open_window()
     person.frame.show_route(CreditCheckRoute(record.id))
@@ -132,8 +138,9 @@ def test_a_refetch_with_another_pdf_opens_the_comparison(
 def test_two_versions_of_a_pdf_are_shown_together(
     open_window: OpenWindow, console: Console, sandbox: Sandbox, announced_sentences: list[HeardSentence]
 ) -> None:
-    """C on a PDF with two versions shows both, with each difference marked on both pages, in the list and for screen
-    readers. With one version a toast says that there is nothing to compare.
+    """If a PDF has two versions, the key C shows both. Each difference is marked on the pages of both, and is
+    available in the list and to screen readers. If there is one version, a toast says that there is nothing to
+    compare.
     """
     person, shown = open_pdf(open_window, console)
     person.press("C")
@@ -175,8 +182,8 @@ def test_two_versions_of_a_pdf_are_shown_together(
 def test_a_late_answer_of_a_closed_pdf_is_ignored(
     open_window: OpenWindow, console: Console, announced_sentences: list[HeardSentence]
 ) -> None:
-    """The page is left, and its PDF is closed, while the text is being read: the request fails, and nobody is told
-    that the PDF can't be shown.
+    """A person leaves the page of a PDF while its text is being read, so the PDF is closed and the read fails. The
+    window doesn't announce that the PDF can't be shown.
     """
     person, page = open_pdf(open_window, console)
     pages = page._pdf_document
@@ -191,8 +198,8 @@ def test_a_late_answer_of_a_closed_pdf_is_ignored(
 def test_keys_fit_zoom_and_turn_a_pdf(
     open_window: OpenWindow, console: Console, announced_sentences: list[HeardSentence], tmp_path: Path
 ) -> None:
-    """Keys fit the page to the width or the window, zoom, and turn it, which is announced. The next PDF has the same
-    size and isn't turned. A copy is written to a file.
+    """Keys fit the page to the width or to the window, zoom it, and turn it, which is announced. The next PDF has the
+    same size and isn't turned. A copy of the PDF can be written to a file.
     """
     person, page = open_pdf(open_window, console)
     room = page.page_view.width()
@@ -221,7 +228,9 @@ def test_keys_fit_zoom_and_turn_a_pdf(
 def test_the_lock_keeps_the_pdf_open(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console
 ) -> None:
-    """After the lock the page stays where it was and still answers its keys; its child ends once it is left."""
+    """After unlocking the window, the PDF shows the same page and its keys work. When the person leaves the page, the
+    child process that renders the PDF ends.
+    """
     person, page = open_pdf(open_window, console)
     person.press("PgDown")
     get_idle_lock(person).lock_window()
@@ -261,7 +270,9 @@ def test_the_lock_keeps_a_comparison_open(
 def test_a_pdf_opened_after_its_page_was_left_is_closed(
     open_window: OpenWindow, console: Console, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The answer comes when another page is shown: the opened PDF is closed, for one PDF as for two versions."""
+    """If a PDF is opened only after the person has gone to another page, it is closed immediately. This is so for one
+    PDF and for the comparison of two versions.
+    """
     person, page = open_pdf(open_window, console)
     id = page.route.record
     sandbox.control.add_fault("pdf_other", call="pdf", times=1)

@@ -1,4 +1,4 @@
-"""A person's preferences are there again: in the next window, after a crash, and for nobody else."""
+"""A person's preferences are restored in the next window and after a crash; other people don't get them."""
 
 import json
 import os
@@ -106,7 +106,7 @@ def drag_column(page: QueuesPage, number: int, by: int) -> int:
 
 
 def find_fixed_column(page: QueuesPage) -> int:
-    """Return the position of a visible column that isn't stretched."""
+    """Return the index of a visible column of fixed width, which Qt doesn't stretch."""
     header, fixed = page.table.horizontalHeader(), QHeaderView.ResizeMode.Interactive
     places = range(1, len(page.row_model.columns))
     return next(place for place in places if header.sectionSize(place) and header.sectionResizeMode(place) == fixed)
@@ -132,7 +132,9 @@ def test_a_column_keeps_the_width_set_by_dragging(open_window: OpenWindow) -> No
 
 @pytest.mark.embedded("each person of the test's server has their own desk, and so their own folder")
 def test_each_person_has_own_preferences(console: Console, open_window: OpenWindow, qapp: QApplication) -> None:
-    """Another person at the same desk gets the defaults, and the first one's choices stay."""
+    """Another person at the same desk gets the default preferences, and the choices of the first person stay
+    stored.
+    """
     person = open_window()
     choose_everything(person)
     person.close()
@@ -160,8 +162,8 @@ def test_two_windows_of_one_person_keep_both_changes(console: Console, open_wind
 
 
 def test_an_unreadable_preferences_file_is_reported_and_set_aside(console: Console, open_window: OpenWindow) -> None:
-    """If the preferences were written by a newer program, the window opens with the defaults and says where the old
-    file is kept.
+    """If a newer program has written the preferences, the window opens with the defaults, and says under which name
+    the old file is stored.
     """
     file = make_preferences_file(console.settings.home, "op-a")
     file.change({"theme": "dark"})
@@ -173,7 +175,9 @@ def test_an_unreadable_preferences_file_is_reported_and_set_aside(console: Conso
 
 
 def test_an_unreadable_drafts_file_has_its_own_message(console: Console, open_window: OpenWindow) -> None:
-    """The file of drafts and visits has words of its own, and neither file hides the other's message."""
+    """If both the file of drafts and visits and the file of preferences are unreadable, each has its own message, and
+    both messages are shown.
+    """
     preferences = make_preferences_file(console.settings.home, "op-a")
     preferences.change({"theme": "dark"})
     console.person_state.change_entries({"visits": {"at": "2026-10-31T09:00:00+00:00", "value": []}})
@@ -244,7 +248,9 @@ app.exec()
 
 @pytest.mark.skipif(os.name == "nt", reason="no such signal there")
 def test_preferences_are_restored_after_a_kill(tmp_path: Path) -> None:
-    """kill -9 after the change was written: no closing, no flush."""
+    """The preferences are in their file although the process was killed by SIGKILL directly after they were written,
+    without closing the window.
+    """
     from tests.support.desks import make_environment
 
     told = make_environment(tmp_path / "desk", "http://127.0.0.1:9") | {

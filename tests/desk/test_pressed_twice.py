@@ -1,8 +1,9 @@
-"""Each button and key that starts an acting call is pressed twice and more: the act happens once, with one outcome.
+"""Each button and key that starts an acting call is pressed at least twice, and the action is executed once with one
+outcome.
 
-A case brings the window to the moment before the press. It is played with clicks, then with keys, of which Enter is
-held down until the outcome has been shown. On a page it is played a third time: the second press comes after the
-answer to the first one, and must not undo it. The audit trail, the providers' ledgers and the toasts judge.
+Each case prepares the window up to the press. It is run once with clicks, and once with keys, of which Enter is held
+down until the outcome is shown. A case of a page is run a third time: the second press comes after the answer to the
+first one, and must not undo it. The tests check the audit trail, the providers' ledgers and the toasts.
 """
 
 import ast
@@ -94,8 +95,8 @@ DialogT = TypeVar("DialogT", bound=DialogFrame)
 
 @dataclass
 class CaseStage:
-    """The window of one case, with the desks and the provider behind it. `number` counts how often the case has been
-    prepared, so that each time it takes another record."""
+    """The window of one case, with its desks and its provider. `number` counts how often the case has been prepared,
+    so that each preparation uses another record."""
 
     window_desks: WindowTestDesks
     sandbox: Sandbox
@@ -119,13 +120,13 @@ class CaseStage:
             self.person = self.window_desks.switch_person(self.person, name)
 
     def keep_toast(self, toast: Toast) -> None:
-        """Store a toast about an act, and ignore one that announces something and leads to a page."""
+        """Store a toast about an action. Ignore a toast that announces an event and leads to a page."""
         if toast.route is None:
             self.toasts.append(toast)
 
     def read_acts(self) -> list[str]:
-        """The acts in the audit trail, oldest first; without readings, without the merchant that the first process
-        that calls a provider stores, and without the worker's questions for the password.
+        """Return the actions in the audit trail, the oldest first. Left out are reads, the entry about the merchant
+        that the first call to a provider stores, and the worker's requests for the password.
         """
         with self.window_desks.write_as_owner() as tx:
             entries = list_newest_entries(tx.conn, limit=1_000)
@@ -143,8 +144,8 @@ class CaseStage:
 
 @dataclass(frozen=True)
 class ActingPress:
-    """The button to press: one of a dialog, or one of a page with its key. `has_ended` is true as soon as the outcome
-    is shown. `stays` says whether a dialog shows its outcome until the person closes it.
+    """The button to press: a button of a dialog, or a button of a page with its key. `has_ended` returns True as soon
+    as the outcome is shown. `stays` is True if the dialog shows its outcome until the person closes it.
     """
 
     button: QWidget
@@ -159,8 +160,10 @@ PreparePress = Callable[[CaseStage], ActingPress]
 
 @dataclass(frozen=True)
 class Case:
-    """One act: who does it, its places in the code (class and method that start the call, and the dialog), what the
-    audit trail has of it afterwards, and whether the person confirms it with the password at a desk that asks."""
+    """One action that is started by a repeated press. `prepare` brings the window to the moment before the press.
+    `who` is the acting person, `sites` are the places in the code that start the call, `dialog` is the dialog that
+    starts it. `trail` has the expected audit entries. `needs_password` says whether a person in team mode confirms
+    the action with the password."""
 
     prepare: PreparePress
     sites: tuple[str, ...]
@@ -190,8 +193,9 @@ def register_case(
 
 
 def click_often(person: Person, press: ActingPress) -> None:
-    """Click on a page with a double click, during which the answer may arrive. Click in a dialog without a pause, and
-    again while the answer is late and the person has typed on."""
+    """Click the button several times. On a page this is a double click, during which the answer may arrive. In a
+    dialog the button is clicked twice without a pause, and again while the answer is late and the person has changed
+    the texts."""
     button = press.button
     if press.dialog is None and button.isVisible():
         person.double_click(button)
@@ -207,7 +211,7 @@ def click_often(person: Person, press: ActingPress) -> None:
 
 
 def change_texts(dialog: DialogFrame) -> None:
-    """Change each text of the dialog that can be changed."""
+    """Change each text in the dialog that a person can change."""
     edits: list[LineEdit | MultiLineEdit] = [*dialog.findChildren(LineEdit), *dialog.findChildren(MultiLineEdit)]
     for edit in edits:
         if shiboken6.isValid(edit) and edit.isVisibleTo(dialog) and edit.isEnabled():
@@ -215,7 +219,9 @@ def change_texts(dialog: DialogFrame) -> None:
 
 
 def press_keys_often(person: Person, press: ActingPress) -> None:
-    """Press the key of a page twice and click; in a dialog, press Enter on the button and hold it down."""
+    """On a page, press the key twice and click the button. In a dialog, press Enter on the button and hold it
+    down.
+    """
     if press.dialog is None:
         if press.key:
             person.press(press.key, 2)
@@ -230,7 +236,7 @@ def press_keys_often(person: Person, press: ActingPress) -> None:
 
 
 def press_again_after_the_answer(person: Person, press: ActingPress) -> None:
-    """Press the key of a page, or click its button, once more when the page shows the answer."""
+    """On a page, press the key (or click the button) once more when the answer to the first press is shown."""
     for _ in range(2):
         if press.key:
             person.press(press.key)
@@ -240,8 +246,8 @@ def press_again_after_the_answer(person: Person, press: ActingPress) -> None:
 
 
 def hold_enter(dialog: DialogFrame) -> None:
-    """Enter repeats, as the keyboard does while the key is held down; the widget with the focus gets it. The answer
-    to the first press may have closed the dialog already."""
+    """Send a repeated Enter to the widget with the focus, as the keyboard does while the key is held down. Do nothing
+    if the answer to the first press has already closed the dialog."""
     if not shiboken6.isValid(dialog):
         return
     handle = dialog.windowHandle()
@@ -258,7 +264,7 @@ def is_dialog_visible(press: ActingPress) -> bool:
 
 
 def run_case(stage: CaseStage, one: Case, way: str) -> None:
-    """Prepare the case, press often, wait for the end, and judge."""
+    """Prepare the case, press its button or key several times, wait for the end, and check the outcome."""
     stage.number += 1
     press = one.prepare(stage)
     by_keys = way != "clicks"
@@ -316,7 +322,7 @@ def run_case(stage: CaseStage, one: Case, way: str) -> None:
 
 
 def open_dialog_by_key(stage: CaseStage, kind: type[DialogT], key: str) -> DialogT:
-    """The dialog that this key opens, ready to be filled in. The key is pressed twice."""
+    """Press this key twice, and return the one dialog that it opens, ready to be filled in."""
     stage.person.press(key)
     dialog = stage.person.wait_for_dialog(kind)
     stage.person.wait_until_read()
@@ -325,7 +331,7 @@ def open_dialog_by_key(stage: CaseStage, kind: type[DialogT], key: str) -> Dialo
 
 
 def make_dialog_press(stage: CaseStage, dialog: DialogFrame, *, stays: bool = True) -> ActingPress:
-    """The press of the acting button of a dialog; its outcome is shown in the dialog, or closes it."""
+    """Return the press of the main button of a dialog. The dialog shows the outcome, or closes with it."""
     stage.person.wait_until(dialog.main_button.isEnabled)
 
     def has_ended() -> bool:
@@ -454,7 +460,7 @@ def refund_request(stage: CaseStage) -> ActingPress:
 
 
 def open_refund(stage: CaseStage) -> RefundPage:
-    """Open the page of a refund that op-a has requested."""
+    """Open the page of a refund that op-a has requested, and return the page."""
     with stage.window_desks.open_acting_desk("op-a") as maker:
         refund = request_refund(maker, make_paid_payment(stage).id)
     person = stage.person
@@ -641,7 +647,7 @@ def mention_done(stage: CaseStage) -> ActingPress:
 
 
 def open_incident(stage: CaseStage, *acts: Callable[[Console, int], object]) -> tuple[AlertsPage, int]:
-    """Open the alerts page on an incident on which op-a has done these acts; return the page and the
+    """Open the alerts page on an incident on which op-a has executed these actions. Return the page and the
     incident's id.
     """
     id = raise_two_alerts(stage.window_desks, make_paid_payment(stage))
@@ -957,7 +963,7 @@ def find_acting_calls() -> set[str]:
 
 
 def list_dialog_names() -> set[str]:
-    """The names of all dialogs of the product that are no bare base class."""
+    """Return the names of all dialog classes of the product, without base classes."""
     for source in VIEWS_FOLDER.rglob("*.py"):
         if "Dialog" in source.read_text("utf-8"):
             importlib.import_module(".".join(source.relative_to(VIEWS_FOLDER.parents[1]).with_suffix("").parts))
@@ -995,8 +1001,8 @@ EXPECTED_LOGS = {"move_order": (pytest.mark.expects_log("what was tolerated is t
 def test_a_button_pressed_twice_acts_once(
     window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox, tmp_path: Path, name: str
 ) -> None:
-    """A button that is clicked often, or whose key is held down, acts once: the audit trail has one act, and one
-    result is shown.
+    """If a button is clicked several times, or its key is held down, its action is executed once: the audit trail has
+    it once, and one result is shown.
     """
     one = CASE_BY_NAME[name]
     if one.who == "adm-f":
@@ -1015,8 +1021,8 @@ def test_a_button_pressed_twice_acts_once(
 def test_a_password_entered_twice_decides_once(
     window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox, tmp_path: Path, by_keys: bool
 ) -> None:
-    """A password that is confirmed twice in the dialog after a rejection leads to one desk request and
-    one rejection.
+    """If a person confirms the password twice in the dialog of a rejection, there is one desk request and one
+    rejection.
     """
     stage = CaseStage(window_desks, sandbox, open_window(), tmp_path, number=0)
     stage.switch_person("lead-b")

@@ -1,4 +1,4 @@
-"""Paper and evidence packs never show a payer, only the last characters of the payer's reference."""
+"""Printouts and evidence packs never show a payer's name, only the last characters of the payer's reference."""
 
 import zipfile
 from pathlib import Path
@@ -20,7 +20,9 @@ PAYER = "Yamada-Hanako-81726354"
 
 
 def set_payer_name(window_desks: WindowTestDesks, payment_id: int) -> None:
-    """Give a payment its payer, and evidence whose summary repeats the name, as an older program could have."""
+    """Store the payer's name for a payment, and evidence whose summary repeats the name, as an older program could
+    have stored them.
+    """
     for table in ("payments", "evidence"):
         window_desks.drop_table_triggers(table)
     with window_desks.write_as_owner() as tx:
@@ -34,7 +36,7 @@ def set_payer_name(window_desks: WindowTestDesks, payment_id: int) -> None:
 
 
 def print_payment(person: Person, payment_id: int, folder: Path) -> None:
-    """Print the payment's page, and the list of what its corporation has."""
+    """Print the payment's page, and the list of the records of its corporation."""
     person.frame.show_route(PaymentRoute(payment_id))
     page = person.wait_for_page(PaymentPage)
     person.wait_until(lambda: page.view is not None)
@@ -49,7 +51,7 @@ def print_payment(person: Person, payment_id: int, folder: Path) -> None:
 def test_printed_payers_are_masked(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """A printed list, a printed record with its timeline and the evidence pack show the payer masked, in both
+    """The payer is masked in a printed list, in a printed record with its timeline, and in the evidence pack, in both
     languages.
     """
     payment = import_paid_payment(console, sandbox, "ORD-1")

@@ -1,5 +1,5 @@
-"""Printing a list, a record and a PDF: the paper has the shown contents with person and time, and the audit trail an
-entry.
+"""A person prints a list, a record and a PDF. The printout has the shown contents, the person and the time, and the
+audit trail has an entry.
 """
 
 from pathlib import Path
@@ -24,7 +24,7 @@ pytestmark = pytest.mark.both_ways
 
 
 def make_pdf_printer(file: Path) -> QPrinter:
-    """A printer whose paper is a PDF file."""
+    """Return a printer that writes its pages into a PDF file."""
     printer = QPrinter(QPrinter.PrinterMode.HighResolution)
     printer.setOutputFormat(QPrinter.OutputFormat.PdfFormat)
     printer.setOutputFileName(str(file))
@@ -32,7 +32,7 @@ def make_pdf_printer(file: Path) -> QPrinter:
 
 
 def read_printed_pages(file: Path) -> tuple[int, str]:
-    """The number of printed pages, and their text without blanks, because narrow cells break within words."""
+    """Return the number of printed pages, and their text without blanks, because narrow cells break within words."""
     pdf = pypdfium2.PdfDocument(file)
     try:
         return len(pdf), "".join("".join(page.get_textpage().get_text_bounded().split()) for page in pdf)
@@ -43,8 +43,8 @@ def read_printed_pages(file: Path) -> tuple[int, str]:
 def test_a_list_a_record_and_a_pdf_are_printed(
     open_window: OpenWindow, console: Console, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """Ctrl+P opens the system's dialog on each page and prints list, record and PDF. If it is cancelled, nothing is
-    printed and the audit trail has no entry.
+    """Ctrl+P opens the system's print dialog on each page, and prints a list, a record and a PDF. If the person
+    cancels the dialog, nothing is printed and the audit trail has no entry.
     """
     lacking = [buy_without_pdf(console, sandbox, number) for number in NUMBERS[:2]]
     check = buy_check(console, NUMBERS[2])
@@ -110,7 +110,9 @@ def test_a_list_a_record_and_a_pdf_are_printed(
 def test_a_printout_of_a_long_list_reports_the_missing_rows(
     console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """At most so many rows are printed, and the printout knows that there are more."""
+    """A printout of a list has at most MAX_PRINTED_ROWS rows. If the list has more, the result states that the list
+    is cut.
+    """
     for number in NUMBERS[:2]:
         buy_check(console, number)
     monkeypatch.setattr("console.services.exports.printouts.MAX_PRINTED_ROWS", 1)

@@ -1,4 +1,4 @@
-"""The answer to a probe: it says which fields it has changed, from what to what."""
+"""The message after a probe lists the fields that the probe has changed, with the values before and after it."""
 
 from console.app import Console
 from console.sandbox.server import Sandbox

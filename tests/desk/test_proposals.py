@@ -1,4 +1,6 @@
-"""A proposed outcome waits for a second person: who may confirm it is told, and finds it among the approvals."""
+"""A proposed outcome waits for a second person. The window tells a person who may confirm it, and lists it among the
+approvals.
+"""
 
 from dataclasses import replace
 from typing import TypeVar
@@ -41,15 +43,15 @@ def open_approvals(person: Person) -> ApprovalsPage:
 
 
 def list_primary_actions(page: CreditCheckPage | RefundPage) -> list[str]:
-    """Return the actions of the buttons that look like the next step."""
+    """Return the actions of the buttons that are highlighted as the next step."""
     return [button.property("act") for button in page.form.findChildren(KeyButton) if button.kind == "primary"]
 
 
 def test_the_next_step_of_a_proposal_is_not_its_proposers(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """The person who has proposed an outcome may propose another one: the button is there, but not as the
-    next step.
+    """A person who has proposed an outcome may propose another one. The button for this is shown, but isn't
+    highlighted as the next step.
     """
     record = buy_unknown(console, sandbox, NUMBERS[0])
     propose_outcome(window_desks, record, "op-a")
@@ -111,8 +113,8 @@ def test_the_preview_offers_the_decision_to_the_second_person_only(
 def test_a_proposal_is_announced_to_the_second_person(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """A proposal is announced to the second person when it arrives, counted, and listed first; Enter opens its
-    record. After the decision it is gone.
+    """When a proposal arrives, it is announced to a person who may confirm it, counted, and listed first. Enter opens
+    its record. After the decision the list no longer has it.
     """
     record = buy_unknown(console, sandbox, NUMBERS[0])
     person = window_desks.switch_person(open_window(), "lead-b")
@@ -160,7 +162,9 @@ def test_a_proposal_is_announced_to_the_second_person(
 def test_the_own_proposal_is_listed_with_other_proposals(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """A proposal that a person can't confirm stands among those for others, with the reason, and isn't counted."""
+    """If a person can't confirm a proposal, it is listed under "Waiting for others" with the reason, and isn't
+    counted for this person.
+    """
     record = buy_unknown(console, sandbox, NUMBERS[0])
     propose_outcome(window_desks, record, "lead-b")
     person = open_window()
@@ -174,8 +178,8 @@ def test_the_own_proposal_is_listed_with_other_proposals(
 
 
 def expect_others_to_decide(person: Person, reason: str) -> None:
-    """Check that the only proposal is listed among those for others, with this reason, and neither counted nor
-    announced to this person.
+    """Check that the only proposal is listed under "Waiting for others" with this reason, and that it is neither
+    counted for this person nor announced.
     """
     page, context = open_approvals(person), person.opening.context
     person.wait_until(lambda: page.proposal is not None)
@@ -190,7 +194,9 @@ def expect_others_to_decide(person: Person, reason: str) -> None:
 def test_a_proposed_outcome_is_confirmed_on_the_page_of_its_refund(
     window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox
 ) -> None:
-    """Enter on the proposal leads to the refund, whose first action is the decision with evidence."""
+    """Enter on a proposal about a refund opens the refund's page, whose first action is the decision with
+    evidence.
+    """
     refund = make_unknown_refund(window_desks, sandbox)
     with window_desks.open_acting_desk("op-a") as maker:
         maker.refunds.resolve(refund.id, "failed", "not in their list")
@@ -217,8 +223,9 @@ def test_a_proposed_outcome_is_confirmed_on_the_page_of_its_refund(
 def test_a_decision_has_the_effect_named_on_its_button(
     window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox, name: str, outcome: str, announced: str
 ) -> None:
-    """The dialog says whether the decision is the second one, and settles the refund, or a proposal that waits for
-    another person. It is opened with E in a queue, where no page has read the proposal."""
+    """The dialog opens with E in a queue, where no page has read the proposal. Its button says whether the decision
+    is the second one, which settles the refund, or a proposal that waits for another person. The decision has this
+    effect."""
     refund = make_unknown_refund(window_desks, sandbox)
     with window_desks.open_acting_desk("op-a") as maker:
         maker.refunds.resolve(refund.id, "failed", "not in their list")
@@ -249,7 +256,9 @@ def test_a_decision_has_the_effect_named_on_its_button(
 def test_a_number_that_the_provider_confirms_announces_no_second_person(
     window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox
 ) -> None:
-    """One person decides with the provider's number; the button and its hint don't speak of a proposal."""
+    """If the evidence is the provider's number, which the provider confirms, one person is enough. The button and its
+    hint don't mention a second person.
+    """
     refund, person = make_unknown_refund(window_desks, sandbox), open_window()
     dialog = open_dialog_in_queue(person, refund.id, ResolveMoneyDialog)
     dialog.form.kind_buttons["number"].setChecked(True)
@@ -262,7 +271,9 @@ def test_a_number_that_the_provider_confirms_announces_no_second_person(
 def test_a_second_person_decides_from_a_queue(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """The dialog of a credit check that E opens in a queue names the proposal, too."""
+    """The dialog of a credit check that the key E opens in a queue names the proposal of the first person, and the
+    second person can confirm it there.
+    """
     record = buy_unknown(console, sandbox, NUMBERS[0])
     propose_outcome(window_desks, record, "op-a")
     person = window_desks.switch_person(open_window(), "lead-b")

@@ -1,5 +1,5 @@
-"""Purchases in the window: one charge however often the button is pressed, and a window that stays usable while the
-provider answers late.
+"""Purchases in the window: the provider charges once, however often the button is pressed, and the window responds
+while the provider's answer is late.
 """
 
 import pytest
@@ -58,7 +58,7 @@ REAL_TIME_SETTINGS = {"TIME_SCALE": "1"}
 
 
 def leave_hanging_purchase(person: Person, dialog: PurchaseDialog, sandbox: Sandbox) -> None:
-    """Ask a provider that hangs, and close the dialog."""
+    """Start a purchase at a provider that hangs, and close its dialog."""
     dialog.main_button.click()
     person.wait_until(lambda: bool(sandbox.control.read_state()["held"]))
     dialog.allow_closing("Close", "")
@@ -71,7 +71,7 @@ def find_recorded_checks(console: Console) -> tuple[CreditCheck, ...]:
 
 
 def test_a_double_click_buys_once(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """A double click on the button buys once."""
+    """A double click on the button of the purchase dialog buys once."""
     person = open_window()
     dialog = open_purchase(person)
     person.double_click(dialog.main_button)
@@ -83,7 +83,9 @@ def test_a_double_click_buys_once(open_window: OpenWindow, console: Console, san
 
 
 def test_the_purchase_button_is_disabled_in_the_first_moment(open_window: OpenWindow) -> None:
-    """A key typed ahead or a double click decides nothing: the acting button is off when the dialog appears."""
+    """When the purchase dialog appears, its main button is disabled for a moment, so that a key typed before, or a
+    double click, buys nothing.
+    """
     person = open_window()
     person.frame.show_route(LookupRoute(NUMBER))
     person.wait_until_read()
@@ -96,8 +98,8 @@ def test_the_purchase_button_is_disabled_in_the_first_moment(open_window: OpenWi
 def test_the_dialog_links_to_a_live_check_instead_of_buying(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """The dialog offers no purchase of a corporation with a live credit check; it links to that check. Before a
-    client is selected, it names the client of that check, and doesn't say that there is none."""
+    """If the corporation has a live credit check, the dialog offers no purchase and links to this check. Before a
+    client is selected, the dialog names the client of the live check, and doesn't say that there is no check."""
     record = buy_check(console, NUMBER, "2")
     person = open_window()
     person.frame.show_route(LookupRoute(NUMBER))
@@ -180,8 +182,8 @@ def make_contradicted_purchase(window_desks: WindowTestDesks, sandbox: Sandbox) 
 def test_the_primary_button_of_a_contradicted_purchase_opens_its_alert(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """The next step of a purchase that AlarmBox contradicts is to acknowledge its alert, which the primary button
-    opens. After the acknowledgement the button stays while the alert is open, and isn't primary.
+    """If AlarmBox contradicts a failed purchase, the next step is to acknowledge the alert, which the primary button
+    opens. After the acknowledgement the button stays while the alert is open, but is no longer primary.
     """
     alert = make_contradicted_purchase(window_desks, sandbox)
     person = open_window()
@@ -223,8 +225,8 @@ def test_the_purchase_dialog_reports_an_earlier_contradicted_purchase(
 
 @pytest.mark.parametrize("extra_settings", [REAL_TIME_SETTINGS], ids=["unhurried"])
 def test_the_window_responds_while_the_provider_hangs(open_window: OpenWindow, sandbox: Sandbox) -> None:
-    """While the provider hangs, the window processes events; an event loop that waited for the provider would never
-    continue.
+    """While the provider hangs, the person can close the purchase dialog and go to other pages; the purchase
+    continues until the provider answers.
     """
     sandbox.control.add_fault("hang", call="purchase", number=NUMBER)
     person = open_window()
@@ -241,7 +243,9 @@ def test_the_window_responds_while_the_provider_hangs(open_window: OpenWindow, s
 
 @pytest.mark.parametrize("extra_settings", [REAL_TIME_SETTINGS], ids=["unhurried"])
 def test_the_window_closes_after_its_running_calls(open_window: OpenWindow, sandbox: Sandbox) -> None:
-    """The window says what is under way, and closes by itself when it has ended."""
+    """If a person closes the window while calls are running, the window says which, and closes automatically when
+    they have ended.
+    """
     sandbox.control.add_fault("hang", call="purchase", number=NUMBER)
     person = open_window()
     dialog = open_purchase(person)

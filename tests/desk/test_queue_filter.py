@@ -1,4 +1,4 @@
-"""A queue narrowed and sorted by the keyboard, as a person works through it."""
+"""A person filters and sorts a queue by the keyboard."""
 
 from console.app import Console
 from console.sandbox.server import Sandbox
@@ -63,8 +63,8 @@ def test_a_queue_is_narrowed_and_sorted_by_keys(open_window: OpenWindow, console
 def test_typed_operators_move_into_the_filter_lists(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """Enter, or leaving the field, moves typed operators into the lists of the filter. Before that the lists don't
-    contradict them. A text that only looks like an operator is searched and reported.
+    """Enter, or leaving the text field, moves typed operators into the lists of the filter. Before that, the lists
+    don't contradict the typed operators. A text that only looks like an operator is searched as text, and reported.
     """
     for number in NUMBERS:
         buy_unknown(console, sandbox, number)

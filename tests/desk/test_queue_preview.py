@@ -1,4 +1,6 @@
-"""The preview beside a queue: sides, last steps, one primary action, and a key that hides it and is remembered."""
+"""The preview beside a queue: the compared sides, the last steps and one primary action. A key hides the preview, and
+the choice is stored.
+"""
 
 from functools import partial
 
@@ -34,8 +36,8 @@ def read_visible_labels(page: QueuesPage) -> list[str]:
 def test_the_preview_shows_sides_and_steps(
     window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox
 ) -> None:
-    """The preview of a payment with a cancelled order marks the differing side and shows the last steps, which are
-    read without an audit entry. Only the advised action is primary.
+    """The preview of a payment with a cancelled order marks the side that differs and shows the last steps. Reading
+    them writes no audit entry. Only the advised action is primary.
     """
     with window_desks.write_as_owner() as tx:
         tx.conn.exec_driver_sql(
@@ -75,8 +77,8 @@ def test_the_preview_shows_sides_and_steps(
 def test_a_key_hides_the_preview_in_later_windows_too(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """I hides the preview and shows it again; a window that is opened later remembers. In the unknown queue the
-    advised action is the only primary button.
+    """The key I hides the preview and shows it again. A window that is opened later has the same choice. In the queue
+    of unknown outcomes, the advised action is the only primary button.
     """
     for number in NUMBERS:
         buy_unknown(console, sandbox, number)
@@ -151,7 +153,9 @@ def go_to_record(page: QueuesPage, record_id: int) -> None:
 def test_repeated_steps_are_listed_once_with_their_number(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """A re-fetch that failed six times stands once in the preview, with its number, as in the record's timeline."""
+    """If a re-fetch has failed six times, the preview lists this step once, with the number six, as the record's
+    timeline does.
+    """
     sandbox.control.add_fault("pdf_missing", call="pdf", number=NUMBERS[0], times=20)
     record = buy_without_pdf(console, sandbox, NUMBERS[0])
     for _ in range(6):
@@ -176,7 +180,7 @@ def has_grown(signals: QSignalSpy, before: int) -> bool:
 def test_the_preview_keeps_its_place_during_changes_by_others(
     window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox
 ) -> None:
-    """When another person adds a note, to another record or to this one, the focus in the preview stays, and a note
+    """When another person adds a note to this or another record, the focus in the preview stays where it is. A note
     on this record appears among the last steps.
     """
     shown, other = (buy_unknown(window_desks.console, sandbox, number) for number in NUMBERS)

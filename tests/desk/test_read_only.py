@@ -1,5 +1,5 @@
-"""The read-only switch in the window: everybody sees it, no one can change a record, and it can be ended by the
-keyboard.
+"""The read-only switch in the window: each person sees it, no person can change a record while it is on, and an
+approver ends it by the keyboard.
 """
 
 import ast
@@ -70,8 +70,8 @@ def set_read_only(person: Person, words: str) -> None:
 def test_the_read_only_switch_is_set_and_ended_by_keyboard(
     window_desks: WindowTestDesks, open_window: Callable[..., Person], console: Console, sandbox: Sandbox
 ) -> None:
-    """Alt+9 and O set the read-only switch with a reason: the bar, the status bar and each disabled button show who
-    set it and why. An auditor sees the same and can't end it; O ends it.
+    """Alt+9 and O set the read-only switch with a reason. The bar, the status bar and each disabled button then show
+    who set it and why. An auditor sees the same but can't end it. For the person with the right, O ends it.
     """
     record = buy_unknown(console, sandbox, NUMBERS[0])
     person = open_window()
@@ -102,8 +102,9 @@ def test_the_read_only_switch_is_set_and_ended_by_keyboard(
 def test_a_running_bulk_run_can_be_stopped_while_everything_is_read_only(
     window_desks: WindowTestDesks, open_window: Callable[..., Person], console: Console, sandbox: Sandbox
 ) -> None:
-    """The dialog of a running run of takes is open when another person sets the read-only switch of everything: the
-    run can still be stopped, because that only prevents changes. It can't be resumed, and the button says why.
+    """Another person sets the read-only switch of everything while a bulk run of takes is running. The bulk run can
+    still be stopped in its open dialog, because that only prevents changes. It can't be resumed, and the button says
+    why.
     """
     record = buy_unknown(console, sandbox, NUMBERS[0])
     run = console.bulk.create_run("take", [ChosenRecord("credit-check", record.id, record.version)])
@@ -134,8 +135,9 @@ def test_an_open_dialog_says_that_nothing_can_be_changed(
     key: str,
     dialog_class: type[DialogFrame],
 ) -> None:
-    """Another person sets the read-only switch while a dialog is open: its main button is disabled with the reason,
-    which the dialog shows, and its shortcut sends nothing. Both end with the switch.
+    """Another person sets the read-only switch while a dialog is open. The main button of the dialog is disabled, the
+    dialog shows the reason, and its shortcut sends nothing. When the switch is ended, the button is enabled again and
+    the reason disappears.
     """
     record = buy_unknown(console, sandbox, NUMBERS[0])
     person = open_window()
@@ -161,8 +163,8 @@ def test_an_open_dialog_says_that_nothing_can_be_changed(
 
 
 def test_each_blocked_button_names_a_right() -> None:
-    """Each call that blocks the button of a dialog names the right of its action, and the right exists. Without it, a
-    read-only switch would not disable the button."""
+    """Each call in the code that blocks the button of a dialog names the right of its action, and this right exists.
+    Without the right, a read-only switch would not disable the button."""
     rights: dict[str, str] = {}
     forms: dict[str, bool] = {}
     for source in sorted(VIEWS.rglob("*.py")):

@@ -1,4 +1,6 @@
-"""A record on the screen while others work on it too: what changed, who may, and what a decision was based on."""
+"""A record is on the screen while other people change it: the page shows what changed, who may act, and which version
+of the record a decision is about.
+"""
 
 from pathlib import Path
 
@@ -48,13 +50,15 @@ def read_check(console: Console, id: int) -> CreditCheck:
 
 
 def state_reason(form: EvidenceForm, words: str = "20 purchases there, not this one") -> None:
-    """Select the first reason code and enter the text of the reason."""
+    """Select the first reason code in the dialog, and enter the text of the reason."""
     form.reason_list.setCurrentIndex(0)
     form.reason_text_field.edit.setText(words)  # type: ignore[union-attr]  # a line
 
 
 def fill_not_bought_form(dialog: ResolveDialog, words: str) -> None:
-    """Enter a statement as evidence, and that the credit check was not bought."""
+    """Fill in the form of a decision: a statement as evidence, and the result that the credit check was not
+    bought.
+    """
     dialog.form.kind_buttons["text"].setChecked(True)
     dialog.form.text_field.edit.setPlainText(words)  # type: ignore[union-attr]  # an area
     dialog.form.not_bought_button.setChecked(True)
@@ -64,8 +68,8 @@ def fill_not_bought_form(dialog: ResolveDialog, words: str) -> None:
 def test_a_record_being_read_shows_a_message(
     open_window: OpenWindow, console: Console, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While a record is being read, its buttons are disabled with the reason, a key says so, and the page shows
-    nothing of the record before.
+    """While a record is being read, its buttons are disabled with the reason, a pressed key says the same, and the
+    page shows no data of the previous record.
     """
     first, second = buy_unknown(console, sandbox, NUMBER), buy_unknown(console, sandbox, OTHER)
     person = open_window()
@@ -107,8 +111,8 @@ def test_a_change_by_another_person_is_announced_on_the_page(
 def test_a_decision_on_an_old_view_decides_nothing(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """A decision contains the version that the person saw: if the record has changed, it is refused, and the refusal
-    shows the change.
+    """A decision contains the version of the record that the person saw. If the record has changed since, the
+    decision is refused, and the refusal shows the change.
     """
     record = buy_unknown(console, sandbox, NUMBER)
     person = open_window()
@@ -131,8 +135,8 @@ def test_a_decision_on_an_old_view_decides_nothing(
 def test_only_results_that_the_evidence_supports_can_be_chosen(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """Without evidence no result can be selected; with a statement as evidence "bought" can't. Each disabled result
-    has its reason.
+    """Without evidence no result can be selected. With a statement as evidence, the result "bought" can't be
+    selected. Each disabled result shows its reason.
     """
     record = buy_unknown(console, sandbox, NUMBER)
     person = open_window()
@@ -207,7 +211,7 @@ def test_not_bought_takes_two_people(
 def test_disabled_actions_name_the_people_who_have_the_right(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """An auditor sees a record with all its actions disabled; the reasons name the people who may do them."""
+    """For an auditor, all actions on a record are disabled, and the reasons name the people who have the right."""
     record = buy_without_pdf(console, sandbox, NUMBER)
     person = open_window()
     person = window_desks.switch_person(person, "aud-e")
@@ -249,8 +253,8 @@ def test_a_probe_without_a_change_reports_its_finding(
 def test_the_later_purchase_is_opened_from_the_failed_one(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """The next step of a failed purchase names the later purchase of the same company, and its button
-    opens that one.
+    """The next step of a failed purchase names the later purchase of the same company, and its button opens the later
+    purchase.
     """
     sandbox.control.add_fault("status:422", call="purchase", number=NUMBER)
     with pytest.raises(ConsoleError) as caught:
@@ -293,7 +297,7 @@ def test_previous_and_next_follow_the_list_that_opened_the_record(open_window: O
 
 
 def test_numbers_and_codes_are_copied_whole(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """The numbers of a payment and its gateway's code each have a copy button for the whole text."""
+    """The numbers of a payment and the code of its gateway each have a button that copies the complete text."""
     payment = import_paid_payment(console, sandbox, "ORD-1")
     person = open_window()
     person.frame.show_route(PaymentRoute(payment.id))
@@ -313,7 +317,9 @@ def read_copied_texts(page: Page) -> set[str]:
 
 
 def test_new_arrivals_move_no_row(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """Records that arrive in a shown queue wait behind a button; no row moves, and the current row stays the same."""
+    """Records that arrive in a shown queue are not inserted: a button shows their number and inserts them. Until then
+    no row moves, and the current row stays the same.
+    """
     first = buy_unknown(console, sandbox, NUMBER)
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
@@ -350,8 +356,8 @@ def test_a_filtered_list_does_not_announce_records_outside_its_filter(
 def test_a_row_settled_by_another_desk_is_marked_and_keeps_its_place(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """A row that has left the queue keeps its place until the list is read again. The row, the line of its
-    position and the preview say so."""
+    """A row whose record has left the queue keeps its place until the list is read again. The row, the line with its
+    position and the preview say that the record has left the queue."""
     record = buy_unknown(console, sandbox, NUMBER)
     person = open_window()
     person.frame.show_route(QueuesRoute("unknown"))
@@ -379,8 +385,8 @@ def test_rows_beyond_the_first_part_of_a_queue_are_marked(
     sandbox: Sandbox,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """In a queue with more records than one comparison reads at first, the rows that aren't among the first are
-    searched in its rest: only the row of the record that has left the queue is marked."""
+    """The window compares its rows first with a limited number of records of the queue, then with the rest. Only the
+    row whose record has left the queue is marked, also if the queue has more records than that number."""
     monkeypatch.setattr(new_arrivals, "MAX_COMPARED_QUEUE_ITEMS", 1)
     records = [buy_unknown(console, sandbox, number) for number in NUMBERS[:3]]
     person = open_window()
@@ -396,7 +402,7 @@ def test_rows_beyond_the_first_part_of_a_queue_are_marked(
 
 
 def test_letter_keys_type_letters_in_a_field(open_window: OpenWindow, console: Console) -> None:
-    """The keys P, F, E and B act in a list; in a text field they are letters."""
+    """The keys P, F, E and B start actions in a list; in a text field they type letters."""
     buy_check(console, NUMBER)
     person = open_window()
     person.frame.show_route(LookupRoute(NUMBER))

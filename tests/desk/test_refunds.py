@@ -1,4 +1,6 @@
-"""Refunds in complete windows: one person requests, another decides, and the provider refunds once."""
+"""Refunds in complete windows: one person requests a refund, another decides, and the provider executes the refund
+once.
+"""
 
 import pytest
 from sqlalchemy import text
@@ -68,7 +70,7 @@ def read_refund_of_dialog(person: Person, payment: Payment) -> Refund | None:
 
 
 def scroll_to_end(person: Person, page: ApprovalsPage) -> None:
-    """Scroll the request to its end, so that it counts as read."""
+    """Scroll the shown refund request to its end, so that the window counts it as read."""
     bar, content = page.request_panel.verticalScrollBar(), page.request_panel.widget()
     assert content is not None
     person.wait_until(lambda: content.height() > 100)
@@ -96,8 +98,8 @@ def wait_for_refund_end(person: Person, console: Console, refund: Refund) -> Non
 def test_a_refund_is_requested_approved_and_sent_in_two_windows(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
 ) -> None:
-    """One person requests a refund in a window and another approves it in another window: before the approval nothing
-    is sent, then it is sent once and completed.
+    """One person requests a refund in a window, and another person approves it in another window. Before the approval
+    nothing is sent. After it, the refund is sent once and completed.
     """
     maker = open_window()
     refund = request_refund(maker, payment)
@@ -131,7 +133,7 @@ def test_a_refund_is_requested_approved_and_sent_in_two_windows(
 def test_the_own_refund_request_has_no_decision_buttons(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, payment: Payment
 ) -> None:
-    """An approver's own request has no buttons to approve or decline, only one to withdraw it."""
+    """For an approver's own refund request there are no buttons to approve or decline it, only one to withdraw it."""
     person = open_window()
     person = window_desks.switch_person(person, "lead-b")
     refund = request_refund(person, payment)
@@ -176,8 +178,8 @@ def test_a_decline_needs_a_text_that_the_requester_reads(
 def test_approving_is_off_until_read_and_fresh(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, payment: Payment
 ) -> None:
-    """Approving is disabled until the request was read to its end and the provider's answer is recent; the reason
-    stands beside the button.
+    """The button to approve is disabled until the person has read the request to its end and the provider's answer is
+    recent. The reason is shown beside the button.
     """
     with window_desks.open_acting_desk("op-a") as maker:
         refund = maker.refunds.request(RefundRequest(payment.id, "500", "ordered twice"))
@@ -209,7 +211,7 @@ WRONG_AMOUNTS = {
 
 
 def test_a_wrong_amount_has_an_error_at_its_field(open_window: OpenWindow, payment: Payment) -> None:
-    """For a wrong amount the field says how to write it, and the review can't be opened."""
+    """For a wrong amount, a message at the field says how to write amounts, and the review can't be opened."""
     person = open_window()
     open_payment(person, payment)
     person.press("R")
@@ -223,7 +225,9 @@ def test_a_wrong_amount_has_an_error_at_its_field(open_window: OpenWindow, payme
 def test_an_unknown_refund_blocks_another_with_a_message(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
 ) -> None:
-    """The page and the form say that nothing else may be refunded, and never that it failed."""
+    """While the outcome of a refund is unknown, the page of the payment and the form of a refund say so, and no other
+    refund can be requested.
+    """
     sandbox.control.add_fault("close_after_charge", call="paypay_refund", times=1)
     person = open_window()
     refund = request_refund(person, payment)
@@ -241,7 +245,9 @@ def test_an_unknown_refund_blocks_another_with_a_message(
 def test_the_search_box_finds_a_payment_by_its_numbers(
     open_window: OpenWindow, console: Console, sandbox: Sandbox, payment: Payment
 ) -> None:
-    """Ctrl+K, our payment number or the provider's, and Enter open the payment, not its company."""
+    """Ctrl+K, then our payment number or the provider's number, then Enter open the page of the payment, not that of
+    its company.
+    """
     sandbox.control.payments_control.register_payment("paypay", "ORD-OF-A-COMPANY", 500)
     asked = PaymentImport("paypay", "ORD-OF-A-COMPANY", corporation_number="1180301018771")
     of_company = console.payments.import_payment(asked)
@@ -267,7 +273,9 @@ def test_the_search_box_finds_a_payment_by_its_numbers(
 
 
 class UnreachableBeforeMove(Failpoints):
-    """Failpoints that make the database unreachable whenever an order is about to be moved."""
+    """Failpoints that raise an error each time before an order is set to paid, as if the database could not be
+    reached.
+    """
 
     def __init__(self) -> None:
         super().__init__(None)
@@ -281,8 +289,8 @@ class UnreachableBeforeMove(Failpoints):
 def test_an_unpaid_order_is_moved_by_hand(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """The page of a payment marks an order that wasn't set to paid; M sets it to paid, and nothing is sent to the
-    provider.
+    """The page of a payment marks its order if the order wasn't set to paid. The key M sets the order to paid, and
+    nothing is sent to the provider.
     """
     order = insert_order(window_desks, "ORD-7", 3_300)
     payment = console.payments.start(order, "paypay").payment
@@ -301,7 +309,7 @@ def test_an_unpaid_order_is_moved_by_hand(
 
 
 def insert_order(window_desks: WindowTestDesks, number: str, minor: int) -> int:
-    """Insert an order, as the shop does it, and return its id."""
+    """Insert an order into the database, as the shop does, and return its id."""
     with window_desks.write_as_owner() as tx:
         insert = (
             "INSERT INTO orders (merch_txn_id, total_amount, currency, created_at, updated_at)"

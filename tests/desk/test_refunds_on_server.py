@@ -1,4 +1,6 @@
-"""Requester and approver at two windows on one server, each with an own account."""
+"""The requester and the approver of a refund use two windows on one database server, each with a database account of
+their own.
+"""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -26,7 +28,9 @@ pytestmark = pytest.mark.engines("mariadb")
 
 @pytest.fixture
 def desks(place: Place, sandbox: Sandbox, tmp_path: Path) -> Iterator[dict[str, Console]]:
-    """Yield one desk for each person, with an own home folder and account on the same database."""
+    """Yield one desk for each person: each has its own home folder and database account, all have the same
+    database.
+    """
     with ExitStack() as stack:
         opened = {}
         for name in ("op-a", "lead-b"):
@@ -40,8 +44,8 @@ def desks(place: Place, sandbox: Sandbox, tmp_path: Path) -> Iterator[dict[str, 
 def test_an_approval_in_a_window_on_a_server_needs_the_password(
     qtbot: QtBot, qapp: QApplication, desks: dict[str, Console], place: Place, sandbox: Sandbox
 ) -> None:
-    """The approver types the own password; with a wrong one nothing is decided, with the right one the refund is sent
-    once.
+    """To approve a refund, the approver types the own password. With a wrong password nothing is decided; with the
+    right one the refund is sent once.
     """
     install_appearance(qapp, theme="light")
     payment = import_paid_payment(desks["op-a"], sandbox, NUMBER, 12_000)

@@ -1,4 +1,6 @@
-"""The dialog that resolves an outcome: it shows impossible results with the reason, and says what the others do."""
+"""The dialog that resolves an outcome: it shows each impossible result with the reason, and describes the effect of
+each possible result.
+"""
 
 from datetime import timedelta
 
@@ -17,8 +19,8 @@ from tests.support.money_desks import import_paid_payment
 
 
 def test_each_excluded_result_shows_its_reason(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """For a paid payment the dialog allows only "reversed", and the provider denies that: each result has
-    its reason.
+    """For a paid payment the rules allow only the result "reversed", and the provider's answer excludes this one,
+    too. The dialog shows the reason at each result.
     """
     payment = import_paid_payment(console, sandbox, "ORD-1")
     person = open_window()
@@ -39,7 +41,9 @@ def test_each_excluded_result_shows_its_reason(open_window: OpenWindow, console:
 def test_the_dry_run_names_the_money(
     open_window: OpenWindow, console: Console, sandbox: Sandbox, clock: MovedClock
 ) -> None:
-    """The dry run shows the refundable amount before and after, as computed by the service."""
+    """The dry run in the dialog shows the refundable amount before and after the decision, as the service computes
+    it.
+    """
     payment = import_paid_payment(console, sandbox, "ORD-1", minor=3_000)
     clock.offset += timedelta(days=2)  # what the provider said is old by now
     person = open_window()
@@ -57,8 +61,8 @@ def test_the_dry_run_names_the_money(
 def test_a_draft_that_is_started_over_leaves_no_choice(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """If a person starts a draft again, the selected evidence and the proposed reason are cleared. A press that came
-    too early doesn't replace the text in the footer.
+    """If a person presses "Start over" at a restored draft, the selected evidence, result and reason are cleared. A
+    press of the main button in the first moment doesn't replace the text in the footer for long.
     """
     record = buy_unknown(console, sandbox, NUMBERS[0])
     person = open_window()

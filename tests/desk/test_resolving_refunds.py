@@ -20,12 +20,12 @@ from tests.support.money_desks import import_paid_payment, request_refund
 
 @pytest.fixture
 def extra_settings() -> dict[str, str]:
-    """Use real time, so that a slow machine causes no timeout of a provider."""
+    """Return the setting that time isn't accelerated, so that no call to a provider times out on a slow machine."""
     return {"TIME_SCALE": "1"}
 
 
 def make_unknown_refund(window_desks: WindowTestDesks, sandbox: Sandbox) -> Refund:
-    """Make a refund that was sent and whose outcome the gateway doesn't answer."""
+    """Make a refund that was sent and whose outcome the gateway doesn't report. Return it."""
     sandbox.control.add_fault("close_after_charge", call="paypay_refund", times=1)
     sandbox.control.add_fault("status:500", call="paypay_refund_details", times="always")
     refund = request_refund(window_desks.console, import_paid_payment(window_desks.console, sandbox, "ORD-1").id)
@@ -68,7 +68,9 @@ def test_a_refund_decided_as_completed_needs_the_gateways_number(
 def test_a_draft_of_evidence_is_named_after_its_record(
     window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox
 ) -> None:
-    """Home says what the draft is and which record it is about, and not the title of the dialog as well."""
+    """For the draft of a decision, Home says what the draft is and which record it is about. It doesn't add the title
+    of the dialog.
+    """
     refund, person = make_unknown_refund(window_desks, sandbox), open_window()
     person.frame.show_route(RefundRoute(refund.id))
     page = person.wait_for_page(RefundPage)
@@ -85,7 +87,7 @@ def test_a_draft_of_evidence_is_named_after_its_record(
 
 
 def list_recently_called_providers(person: Person) -> list[str]:
-    """Return the payment providers of which the window shows the time of the last answer."""
+    """Return the payment providers for which the window shows the time of the last answer."""
     return [one.name for one in person.opening.context.connection_state.gateways if one.answered_at is not None]
 
 

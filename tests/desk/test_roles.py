@@ -1,5 +1,5 @@
-"""The window for each role: it shows every action, and an action without the right is grey and names the roles that
-have it.
+"""The window for each role: it shows every action. An action for which the person lacks the right is disabled and
+names the roles that have the right.
 """
 
 import pytest
@@ -41,8 +41,8 @@ def read_bars(page: QWidget) -> str:
 def test_an_administrator_sees_the_reason_and_the_commands(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console
 ) -> None:
-    """An administrator gets no page of records: each one names the reason, the roles that may, and the commands of an
-    administrator.
+    """An administrator sees no pages of records. Each such page shows the reason, the roles that may see it, and the
+    commands of an administrator.
     """
     window_desks.add_person(Operator("adm-f", frozenset({ADMIN}), may_buy=False))
     person = open_window()
@@ -82,8 +82,8 @@ def test_an_unknown_person_sees_a_next_step(window_desks: WindowTestDesks, open_
 def test_an_auditor_reads_records_without_changing_them(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """For an auditor every button that acts is disabled, with the people who may press it; its key says the same in a
-    bar.
+    """For an auditor, every button that changes a record is disabled, with the people who may press it; the key of
+    the button says the same in a bar.
     """
     record = buy_unknown(console, sandbox, NUMBER)
     person = open_window()
@@ -162,8 +162,8 @@ def test_a_permission_that_changes_while_the_window_is_open_is_learnt(
 def test_a_proposal_waits_for_another_approver(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """A proposal can't be confirmed by the person who made it or by an operator, and the page says who is needed;
-    another approver can confirm it.
+    """Neither the person who made a proposal nor an operator can confirm it, and the page says who can. Another
+    approver confirms it.
     """
     record = buy_unknown(console, sandbox, NUMBER)
     console.recovery.resolve("credit-check", record.id, "error", "not in their list")

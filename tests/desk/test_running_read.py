@@ -1,4 +1,4 @@
-"""A read that takes longer than a second: the page says so, and the person can end it."""
+"""A page whose read takes longer than a second says so, and the person can end the read."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -22,8 +22,8 @@ Read = tuple[Any, str]
 
 @contextmanager
 def make_read_endless(console: Console, service: Any, method: str) -> Iterator[list[str]]:
-    """Each call of this method of a service reads without end. Yield a list that gets an item when the database has
-    ended one."""
+    """Within the block, each call of this method of a service reads from the database without end. Yield a list that
+    gets an item each time that the database has ended such a read."""
     read, endings = getattr(service, method), list[str]()
 
     def read_endlessly(*arguments: Any, **options: Any) -> Any:
@@ -60,8 +60,8 @@ PAGES: dict[str, tuple[Callable[[Console, int], Route], Callable[[Console], Read
 
 @pytest.mark.parametrize("where", PAGES)
 def test_a_long_read_is_announced_and_interrupted(open_window: OpenWindow, console: Console, where: str) -> None:
-    """The page says after a second that it reads, and since when. Ctrl+. ends the statement in the database; the page
-    says that it shows less, and reads again when it is asked."""
+    """After a second of reading, the page says that it reads, and later for how long. Ctrl+. ends the statement in
+    the database. A bar then says that the read was interrupted, and F5 reads the page again."""
     make_route, find_read = PAGES[where]
     record = buy_check(console, NUMBERS[0])
     person = open_window()
@@ -85,7 +85,7 @@ def test_a_long_read_is_announced_and_interrupted(open_window: OpenWindow, conso
 
 
 def test_a_short_read_shows_no_panel(open_window: OpenWindow) -> None:
-    """A page that is read at once says nothing about it."""
+    """A page that is read within a second shows no panel about the read."""
     person = open_window()
     (watch,) = person.frame.findChildren(RunningReadWatch)
     person.press("Alt+2")

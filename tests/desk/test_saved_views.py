@@ -1,4 +1,6 @@
-"""Saved views at a desk: named by the keyboard, opened from where people look, renamed, deleted and restored."""
+"""Saved views in the window: a person names a view by the keyboard, opens it from several places, renames, deletes
+and restores it.
+"""
 
 from PySide6.QtGui import QGuiApplication
 
@@ -27,8 +29,8 @@ def list_sidebar_views(person: Person) -> list[tuple[str, str]]:
 def test_a_view_is_saved_found_changed_and_deleted(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """A wrong name of a view is refused at its field. A saved view is in the sidebar, on Home, in the search box and
-    behind its link, and shows its stored filter; a deleted one can be restored.
+    """A wrong name of a view is refused at its field. A saved view is listed in the sidebar, on Home and in the
+    search box; its link opens it with its stored filter. A deleted view can be restored.
     """
     for number in NUMBERS:
         buy_unknown(console, sandbox, number)
@@ -90,8 +92,9 @@ def test_a_view_is_saved_found_changed_and_deleted(
 
 
 def check_changed_view(person: Person, page: QueuesPage, key: str) -> None:
-    """While another filter, order, grouping or choice of columns is shown, the page doesn't say that it shows the
-    view, and the sidebar doesn't mark the view: its count is that of other records."""
+    """Check that the page says "changed" while it shows another filter, sort order, grouping or choice of columns
+    than the saved view. The sidebar then marks the queues and not the view, because the count of the view is that of
+    other records."""
 
     def read_shown_view() -> tuple[str, str]:
         return page.head.sentence_label.plain, page.sidebar_key
@@ -118,8 +121,8 @@ def check_changed_view(person: Person, page: QueuesPage, key: str) -> None:
 
 
 def test_a_view_of_a_newer_program_is_marked(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """A saved view with a condition that this program doesn't know shows all other conditions, and a bar names the
-    unknown one.
+    """If a saved view has a condition that this program doesn't know, the queue is filtered by the other conditions,
+    and a bar names the unknown one.
     """
     buy_unknown(console, sandbox, NUMBERS[0])
     view = console.saved_views.save_view("newer", True, ViewContent("unknown", "flavour:sweet kind:credit-check"))
@@ -144,7 +147,7 @@ def read_copied_link(person: Person) -> str:
 def test_a_copied_link_names_the_records_that_are_shown(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """Ctrl+Shift+L copies the link of the shown queue or view, however the person has opened it."""
+    """Ctrl+Shift+L copies the link of the shown queue or view, no matter how the person has opened it."""
     buy_unknown(console, sandbox, NUMBERS[0])
     view = console.saved_views.save_view("mine", False, ViewContent("unknown", "provider:alarmbox"))
     person = open_window()
@@ -167,8 +170,8 @@ def test_a_copied_link_names_the_records_that_are_shown(
 
 
 def test_a_view_is_restored_at_the_next_start(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """The next window shows the saved view by its name, with the row that was current. A changed filter is restored
-    as changed, with the name of its view.
+    """The next window shows the saved view by its name, with the same current row. If the person had changed the
+    filter, the changed filter is restored, with the name of its view.
     """
     for number in NUMBERS:
         buy_unknown(console, sandbox, number)

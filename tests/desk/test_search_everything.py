@@ -1,5 +1,5 @@
-"""The search box (Ctrl+K) and the page Lookup: conditions with completion, exact matches, commands, and hostile
-texts.
+"""The search box (Ctrl+K) and the page Lookup: conditions with completion, exact matches, commands, and texts that an
+attacker may paste.
 """
 
 from collections.abc import Iterator
@@ -55,7 +55,7 @@ def open_search_box(person: Person) -> CommandPalette:
 
 
 def search_text(person: Person, palette: CommandPalette, text: str) -> None:
-    """Put a text into the box, as a paste does, and wait for its answer."""
+    """Put a text into the search box, as a paste does, and wait for the result."""
     palette.search_box.input.setText("")
     palette.search_box.input.insert(text)
     person.wait_until(lambda: palette._searched_text == palette.search_box.input.text())
@@ -71,7 +71,7 @@ def list_entries(palette: CommandPalette) -> Iterator[ResultEntry]:
 def test_the_search_box_finds_records_of_all_kinds(
     window_desks: WindowTestDesks, open_window: OpenWindow, sandbox: Sandbox
 ) -> None:
-    """A person finds records of all kinds with the search box, one search after the other in one window."""
+    """With the search box of one window, a person finds a record of each kind, one search after the other."""
     good, unknown = buy_check(window_desks.console, GOOD), buy_unknown(window_desks.console, sandbox, UNKNOWN)
     person = open_window()
     palette = open_search_box(person)
@@ -176,7 +176,9 @@ def list_command_keys(palette: CommandPalette) -> list[WindowCommand]:
 def test_the_empty_search_box_lists_the_last_twenty_records(
     window_desks: WindowTestDesks, open_window: OpenWindow
 ) -> None:
-    """Twenty-one records were opened: the empty box lists the newest twenty, the last one first."""
+    """After a person has opened twenty-one records, the empty search box lists the newest twenty of them, the last
+    one first.
+    """
     records = [buy_check(window_desks.console, number) for number in invent_numbers(21, 74)]
     person = open_window()
     for record in records:
@@ -188,8 +190,8 @@ def test_the_empty_search_box_lists_the_last_twenty_records(
 
 
 def test_the_search_box_finds_commands_in_both_languages(open_window: OpenWindow) -> None:
-    """The search box finds commands by their words in both languages and shows their keys. The last used command
-    comes first; one that isn't possible says why.
+    """The search box finds commands by their words in both languages and shows their keys. The command that was used
+    last comes first. A command that isn't possible shows the reason.
     """
     person = open_window()
     palette = open_search_box(person)
@@ -237,7 +239,9 @@ def test_the_search_box_finds_commands_in_both_languages(open_window: OpenWindow
 
 
 def test_a_number_and_an_early_enter_open_the_company(window_desks: WindowTestDesks, open_window: OpenWindow) -> None:
-    """Enter before the results have come opens the company of the typed number, never an entry of the text before."""
+    """If a person presses Enter before the result of the search has arrived, the company of the typed number is
+    opened, never an entry of an earlier search.
+    """
     good = buy_check(window_desks.console, GOOD)
     person = open_window()
     for before in ("", "status:unknown", str(good.id)):
@@ -256,8 +260,8 @@ def test_a_number_and_an_early_enter_open_the_company(window_desks: WindowTestDe
 
 @contextmanager
 def make_search_endless(console: Console) -> Iterator[tuple[Event, list[str]]]:
-    """Each search reads without end. Yield an event that is set when a search reads, and a list that gets an item
-    when the database has ended a search."""
+    """Within the block, each search reads from the database without end. Yield an event that is set when a search has
+    begun to read, and a list that gets an item each time that the database has ended a search."""
     has_begun, endings, interruptions = Event(), list[str](), list[ReadInterruption]()
     search_records = console.lookup.search
 
@@ -284,7 +288,9 @@ def make_search_endless(console: Console) -> Iterator[tuple[Event, list[str]]]:
 
 
 def test_esc_ends_a_running_search(open_window: OpenWindow, console: Console) -> None:
-    """Esc ends the running search in the database; the box stays open and says so. The next Esc closes the box."""
+    """Esc ends the running search in the database; the search box stays open and says so. The next Esc closes the
+    search box.
+    """
     person = open_window()
     palette = open_search_box(person)
     with make_search_endless(console) as (has_begun, endings):
@@ -325,7 +331,9 @@ def test_enter_repeats_a_search_that_failed_or_was_ended(open_window: OpenWindow
 
 
 def test_a_blank_text_is_no_text(open_window: OpenWindow, console: Console) -> None:
-    """After a space, and after an ended search, Enter opens the current one of the recent records."""
+    """A search text of a single space counts as empty, also after an ended search: Enter opens the current record in
+    the list of recent records.
+    """
     good = buy_check(console, GOOD)
     person = open_window()
     person.frame.show_route(CreditCheckRoute(good.id))
@@ -346,8 +354,8 @@ def test_a_blank_text_is_no_text(open_window: OpenWindow, console: Console) -> N
 
 @pytest.mark.parametrize("text", ["", "sakura mori"])
 def test_another_text_ends_a_running_search(open_window: OpenWindow, console: Console, text: str) -> None:
-    """When the text is deleted or changed, the search of the earlier text ends, and the box doesn't say that it is
-    searching before the next search begins.
+    """If the person deletes or changes the text, the search for the earlier text ends. The search box doesn't say
+    that it is searching before the next search begins.
     """
     person = open_window()
     palette = open_search_box(person)
@@ -365,8 +373,8 @@ def test_another_text_ends_a_running_search(open_window: OpenWindow, console: Co
 def test_closing_the_search_box_interrupts_its_search(
     open_window: OpenWindow, console: Console, *, is_picked: bool
 ) -> None:
-    """When the person closes the search box or picks an entry, its running search is interrupted, and a search that
-    hasn't begun yet doesn't begin.
+    """If the person closes the search box or picks an entry, the running search is interrupted. A search that hasn't
+    begun yet doesn't begin.
     """
     person = open_window()
     palette = open_search_box(person)
@@ -387,7 +395,9 @@ def test_closing_the_search_box_interrupts_its_search(
 
 
 def test_only_fast_typing_delays_a_search(open_window: OpenWindow, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The search of a key that comes 40 ms or more after the one before begins at once."""
+    """If a key is pressed 40 ms or more after the key before, its search begins immediately. Faster typing delays the
+    search.
+    """
     person = open_window()
     palette, now = open_search_box(person), person.opening.context.monotonic()
     monkeypatch.setattr(WindowContext, "monotonic", lambda _context: now)

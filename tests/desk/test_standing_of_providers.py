@@ -1,10 +1,12 @@
-"""The state of the providers in the window before the first call to one of them."""
+"""The window shows the state of each provider before it has called any of them."""
 
 from tests.desk.conftest import OpenWindow
 
 
 def test_each_provider_of_this_desk_is_named(open_window: OpenWindow) -> None:
-    """Each provider that is set up is listed from the start as not asked yet, and nothing is sent for that."""
+    """From the start, the window lists each configured provider as not called yet, and sends nothing to a provider
+    for this.
+    """
     person = open_window()
     context = person.opening.context
     person.wait_until(lambda: [one.name for one in context.connection_state.gateways] == ["atom", "paypay"])

@@ -1,4 +1,4 @@
-"""The status bar says of a provider only what its last answer still shows."""
+"""The status bar shows the last answer of each provider, and doesn't present an old answer as the present state."""
 
 from datetime import timedelta
 

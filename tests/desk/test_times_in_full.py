@@ -1,4 +1,4 @@
-"""Times in full: that of an age, and the provider's own time beside Japan's."""
+"""Times in full: the exact time of each shown age, and the provider's local time beside the time in Japan."""
 
 from PySide6.QtCore import Qt
 
@@ -44,8 +44,8 @@ def test_the_full_time_of_an_age_is_shown_for_the_current_row(
 def test_a_payment_of_atom_shows_indian_and_japanese_time(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """A payment of Atom has the times of India and Japan, for comparison with Atom's own screens; one of PayPay has
-    Japan's alone.
+    """The page of a payment at Atom shows each time in India and in Japan, so that it can be compared with Atom's own
+    screens. The page of a payment at PayPay shows only the time in Japan.
     """
     person = open_window()
     for provider, zones in (("atom", ("JST", "IST")), ("paypay", ("JST",))):

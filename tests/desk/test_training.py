@@ -1,4 +1,6 @@
-"""Two incidents of the training are played in the window: one is solved, the other one ends wrong."""
+"""A person works on two incidents of the training in the window: one is solved, the other one ends with a wrong
+result.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -30,8 +32,8 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 @pytest.fixture
 def trainee(qtbot: QtBot, qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Person]:
-    """Yield the window of a training whose due tasks don't run, because the daily reconciliation may ask a provider
-    before the person does.
+    """Yield the window of a training in which due tasks don't run, because the daily reconciliation could ask a
+    provider before the person does.
     """
     monkeypatch.setattr(BackgroundRefresh, "run_due_tasks", lambda _self: None)
     install_appearance(qapp, theme="light")
@@ -43,7 +45,7 @@ def trainee(qtbot: QtBot, qapp: QApplication, tmp_path: Path, monkeypatch: pytes
 
 
 def start_incident(person: Person, key: str, presses: int = 1, gate: Event | None = None) -> TrainingPage:
-    """Go to the incident by keys, and start it. `gate` is set after the last press."""
+    """Go to the incident by keys, and start it. `gate` is set after the last key press."""
     person.press("Alt+0")
     page = person.wait_for_page(TrainingPage)
     person.wait_until(lambda: page.current_incident is not None)
@@ -68,7 +70,7 @@ def list_primary_buttons(page: TrainingPage) -> list[str]:
 
 
 def test_a_start_pressed_twice_starts_once(trainee: Person, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A training incident whose start is pressed twice, by key, click or a held key, is started once: a second start
+    """If a person starts a training incident twice, by key, click or a held key, it is started once. A second start
     would make further records and discard the first ones.
     """
     gate, start = Event(), TrainingService.begin_incident
@@ -95,9 +97,7 @@ def test_a_start_pressed_twice_starts_once(trainee: Person, monkeypatch: pytest.
 def test_a_read_that_ends_during_a_start_starts_no_second_training(
     trainee: Person, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A read that ends while an incident is being started doesn't enable the start button again before the start has
-    ended.
-    """
+    """While an incident is being started, a read of the page that ends late doesn't enable the start button again."""
     read_gate, start_gate = Event(), Event()
     read, start = TrainingService.read_overview, TrainingService.begin_incident
     starts: list[str] = []
@@ -144,8 +144,9 @@ def check_training(person: Person) -> TrainingPage:
 
 
 def test_two_incidents_are_played_with_the_ordinary_screens(trainee: Person) -> None:
-    """In a training, S shows the situation. A re-fetch solves the first incident; an acknowledgement without a probe
-    ends the second one wrong. The page shows score and reason, and N leads to the next incident.
+    """In a training, S shows the situation of an incident. A re-fetch solves the first incident. The second one ends
+    wrong because the person acknowledges without a probe. The page shows score and reason, and N leads to the next
+    incident.
     """
     person = trainee
     assert list_primary_buttons(person.wait_for_page(TrainingPage)) == ["Start incident"], (
@@ -206,7 +207,9 @@ def test_a_desk_for_real_work_has_no_training(open_window: OpenWindow) -> None:
 
 
 def test_a_newcomer_looks_up_a_sample_number(trainee: Person) -> None:
-    """One press fills in a number that the training has, and shows its records; before it has one, it says so."""
+    """One key press fills in a number of the training's records and shows these records. Before the training has
+    records, a message says so.
+    """
     trainee.press("Alt+3")
     page = trainee.wait_for_page(LookupPage)
     page.number_field.sample_button.click()

@@ -1,4 +1,4 @@
-"""A person sees the payer of a payment without its mask for a minute, and nothing of it is copied."""
+"""A person unmasks the payer of a payment for a minute; the payer's name can't be copied meanwhile."""
 
 import pytest
 from PySide6.QtCore import Qt

@@ -1,4 +1,6 @@
-"""The queue of unmatched notices in the window: its reason, similar records one key away, ended by a person."""
+"""The queue of unmatched notices in the window: it shows why a notice matches no record, one key opens a similar
+record, and a person ends the entry.
+"""
 
 import json
 from datetime import UTC
@@ -25,7 +27,7 @@ def extra_settings() -> dict[str, str]:
 
 
 def send_notices(window_desks: WindowTestDesks, *numbers: str) -> None:
-    """Send notices of the bank about these order numbers, none of which exists here."""
+    """Send notices of the bank about these order numbers, which no order in this database has."""
     now = window_desks.acting_desk._context.now()
     for number in numbers:
         fields = {
@@ -38,8 +40,9 @@ def send_notices(window_desks: WindowTestDesks, *numbers: str) -> None:
 
 
 def test_a_notice_is_compared_and_ended_by_a_person(window_desks: WindowTestDesks, open_window: OpenWindow) -> None:
-    """The tab and the sidebar count an unmatched notice. The similar order is found in the background, and Enter
-    opens it; A ends the entry, with person and time in the trail. The notice isn't assigned to the order.
+    """The tab and the sidebar count an unmatched notice. The window finds the similar order in the background, and
+    Enter opens it. A ends the entry; the audit trail has the person and the time. The notice isn't assigned to the
+    order.
     """
     send_notices(window_desks, "ORD-1", "ORD-2")
     with window_desks.write_as_owner() as tx:

@@ -1,4 +1,4 @@
-"""The page of an order without a payment: each empty part says why it is empty."""
+"""The page of an order without a payment: each empty part of the page says why it is empty."""
 
 from console.app import Console
 from console.store.payments import orders
@@ -16,7 +16,9 @@ TABS = ("timeline", "attempts", "payments", "refunds", "notes", "evidence", "aud
 def test_an_order_without_a_payment_has_a_page(
     window_desks: WindowTestDesks, open_window: OpenWindow, console: Console
 ) -> None:
-    """No payment can be opened, and the button says why. Each tab is empty, says so, and says what would be in it."""
+    """On the page of an order without a payment, the button that opens the payment is disabled and says why. Each tab
+    is empty and says which data it would contain.
+    """
     with window_desks.write_as_owner() as tx:  # the shop adds orders
         order_id = orders.insert_order(tx.conn, NewOrder("S-4711", 12_000), console._context.now())
     person = open_window()

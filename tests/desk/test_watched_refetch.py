@@ -1,4 +1,6 @@
-"""A second re-fetch of the same credit check watches the first one; the dialog tells the pages of both copies."""
+"""A person who starts a second re-fetch of the same credit check can follow the first one instead. After a re-fetch,
+the dialog shows the page counts of both copies of the PDF.
+"""
 
 from threading import Event, Thread
 
@@ -36,8 +38,8 @@ def read_visible_texts(dialog: RefetchDialog) -> list[str]:
 def test_a_refetch_shows_the_page_counts_of_both_pdfs(
     open_window: OpenWindow, console: Console, sandbox: Sandbox, *, is_other: bool
 ) -> None:
-    """After a re-fetch with another PDF the dialog shows the pages of both copies; with an unchanged PDF it shows
-    none.
+    """After a re-fetch with another PDF, the dialog shows the page counts of both copies. With an unchanged PDF it
+    shows no page counts.
     """
     record = buy_check(console, NUMBERS[0])
     person = open_window()
@@ -57,8 +59,8 @@ def test_a_refetch_shows_the_page_counts_of_both_pdfs(
 
 @pytest.mark.embedded("the first re-fetch runs in a thread of the test")
 def test_a_second_refetch_is_refused_and_shows_the_first(open_window: OpenWindow, console: Console) -> None:
-    """A second re-fetch is refused with the name of the person of the first one; a button shows the first one until
-    it has ended.
+    """A second re-fetch of a credit check is refused with the name of the person who started the first one. A button
+    shows the progress of the first re-fetch until it has ended.
     """
     record = buy_check(console, NUMBERS[0])
     person = open_window()

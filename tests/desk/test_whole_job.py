@@ -1,5 +1,5 @@
-"""The work of a support person in the window: look up a company, open a record, fetch a PDF again, resolve an unknown
-outcome.
+"""The complete work of a support person in the window: look up a company, open a record, re-fetch a PDF, resolve an
+unknown outcome.
 """
 
 import pytest
@@ -31,7 +31,7 @@ def read_check(console: Console, id: int) -> CreditCheckDetails:
 def test_the_whole_job_is_done_with_the_keyboard_alone(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """A person finds, re-fetches and resolves records without a mouse."""
+    """A person looks up, re-fetches and resolves records with the keyboard alone."""
     lacking = buy_without_pdf(console, sandbox, LACKING)
     unknown = buy_unknown(console, sandbox, UNANSWERED)
     person = open_window()
@@ -97,8 +97,8 @@ def test_the_whole_job_is_done_with_the_keyboard_alone(
 def test_a_job_is_done_through_the_accessibility_tree(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """Each control that is needed for this work is found by its accessible name and pressed by its
-    accessible action.
+    """A person looks up, re-fetches and resolves records by accessibility alone: each control is found by its
+    accessible name and pressed by its accessible action.
     """
     lacking = buy_without_pdf(console, sandbox, LACKING)
     unknown = buy_unknown(console, sandbox, UNANSWERED)

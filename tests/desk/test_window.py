@@ -103,7 +103,7 @@ def test_every_control_on_every_page_has_a_name(
 def test_every_control_in_every_dialog_has_a_name(
     open_window: OpenWindow, console: Console, sandbox: Sandbox
 ) -> None:
-    """Every control of every dialog has an accessible name."""
+    """Every control of every dialog has an accessible name, which a screen reader speaks."""
     lacking, unknown = buy_without_pdf(console, sandbox, NUMBER), buy_unknown(console, sandbox, OTHER)
     person = open_window()
     context, window = person.opening.context, person.window
@@ -125,7 +125,9 @@ def test_every_control_in_every_dialog_has_a_name(
 
 
 def test_a_refetch_keeps_only_a_copy_that_exists(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """Before a re-fetch the dialog promises to keep the older copy, unless no copy is stored."""
+    """Before a re-fetch, the dialog says that the older copy of the PDF stays stored. It doesn't say so if no copy is
+    stored.
+    """
     lacking, complete = buy_without_pdf(console, sandbox, NUMBER), buy_check(console, OTHER)
     person = open_window()
     context, window = person.opening.context, person.window
@@ -139,8 +141,8 @@ def test_a_refetch_keeps_only_a_copy_that_exists(open_window: OpenWindow, consol
 
 
 def test_a_new_language_is_shown_at_once(open_window: OpenWindow, console: Console) -> None:
-    """After a change of the language every text is in the new language, and the page and the way back are
-    as before.
+    """After a change of the language every text is in the new language; the shown page and the pages behind the back
+    key are unchanged.
     """
     record = buy_check(console, NUMBER)
     person = open_window()
@@ -162,8 +164,8 @@ def test_a_new_language_is_shown_at_once(open_window: OpenWindow, console: Conso
 
 
 def test_the_title_names_page_and_environment(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """The title names the page, its most important figure, the program and the environment, so that a screen reader
-    tells windows apart.
+    """The title of the window has the page, its most important figure, the program and the environment, so that a
+    screen reader can distinguish windows.
     """
     bought, unknown = buy_check(console, NUMBER), buy_unknown(console, sandbox, OTHER)
     person = open_window()
@@ -197,7 +199,7 @@ def test_the_title_names_page_and_environment(open_window: OpenWindow, console: 
 
 
 def test_a_change_of_language_deletes_all_former_pages(open_window: OpenWindow, console: Console) -> None:
-    """After a change of the language no page of the former language exists that would still read data."""
+    """A change of the language deletes all pages in the former language, so that none of them still reads data."""
     buy_check(console, NUMBER)
     person = open_window()
     person.frame.show_route(LookupRoute(NUMBER))
@@ -211,8 +213,8 @@ def test_a_change_of_language_deletes_all_former_pages(open_window: OpenWindow, 
 
 
 def test_the_tab_key_moves_the_focus_in_reading_order(open_window: OpenWindow, console: Console) -> None:
-    """Tab moves the focus from the title over strips and tabs to the content and the actions, and then back to the
-    title.
+    """Tab moves the focus from the title through the bars and tabs to the content and the actions, and then back to
+    the title.
     """
     record = buy_check(console, NUMBER)
     person = open_window()
@@ -251,7 +253,9 @@ def test_theme_and_text_size_change_in_the_open_window(open_window: OpenWindow) 
 
 @pytest.mark.embedded("on a server the account says who acts: there is no menu of people")
 def test_the_menu_of_people_exists_only_on_a_test_desk(open_window: OpenWindow) -> None:
-    """On a test desk the menu lists all people; the selected one acts from then on."""
+    """On a test desk, a menu lists all people, and the selected person acts from then on. An ordinary desk has no
+    such menu.
+    """
     person = open_window()
     assert person.opening.controller is not None
     menu: QMenu = person.opening.controller.person_menu.build_menu()
@@ -265,8 +269,8 @@ def test_the_menu_of_people_exists_only_on_a_test_desk(open_window: OpenWindow) 
 
 
 def test_a_searched_number_opens_its_company(open_window: OpenWindow, console: Console) -> None:
-    """Ctrl+K, a number and Enter open the company. The box reads full-width digits, and reports a wrong check digit
-    while the person types.
+    """Ctrl+K, a number and Enter open the company. The search box accepts full-width digits, and reports a wrong
+    check digit while the person types.
     """
     buy_check(console, NUMBER)
     person = open_window()
@@ -283,8 +287,8 @@ def test_a_searched_number_opens_its_company(open_window: OpenWindow, console: C
 
 
 def test_a_wrong_check_digit_is_reported_while_typing(open_window: OpenWindow, console: Console) -> None:
-    """The field offers the numbers of our records that differ by one typing error; it never calls a well-formed
-    number correct.
+    """For a number with a wrong check digit, the field offers the numbers of our records that differ by one typing
+    error. It never says that a well-formed number is the right one.
     """
     buy_check(console, NUMBER)
     person = open_window()
@@ -305,8 +309,8 @@ def test_a_wrong_check_digit_is_reported_while_typing(open_window: OpenWindow, c
 def test_a_lost_database_is_announced_until_the_connection_returns(
     open_window: OpenWindow, console: Console, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The window loses its database: the page stays and a bar says that there is no connection. When the database
-    answers again, the bar disappears without a key press.
+    """If the window loses the connection to its database, the page stays and a bar says that there is no connection.
+    When the database answers again, the bar disappears without a key press.
     """
     person = open_window()
 
@@ -348,7 +352,7 @@ def test_a_rolled_back_database_is_announced_until_its_alert_closes(
 
 
 def save_picture(person: Person, name: str) -> None:
-    """Save a picture of the window if DESK_PICTURES names a folder."""
+    """Save a picture of the window if the environment variable DESK_PICTURES names a folder."""
     folder = os.environ.get("DESK_PICTURES")
     if folder:
         person.window.grab().save(str(Path(folder) / f"{name}.png"))
@@ -378,8 +382,8 @@ def test_the_counts_agree_with_the_rows_just_read(
     sandbox: Sandbox,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """A queue that was read later than the counts decides the numbers in its tab and in the sidebar, and the counts
-    are read again.
+    """If a queue was read later than the counts, its tab and the sidebar show the number of the rows just read, and
+    the counts are read again.
     """
     for number in NUMBERS[:2]:
         buy_unknown(console, sandbox, number)
@@ -408,7 +412,7 @@ def test_the_counts_agree_with_the_rows_just_read(
 
 
 def test_home_opens_the_queues(open_window: OpenWindow, console: Console, sandbox: Sandbox) -> None:
-    """A line of the counts on Home opens its queue."""
+    """A line of the counts on Home opens the queue that it counts."""
     buy_unknown(console, sandbox, NUMBER)
     person = open_window()
     home = person.wait_for_page(HomePage)
@@ -424,8 +428,8 @@ def test_home_opens_the_queues(open_window: OpenWindow, console: Console, sandbo
 def test_a_desk_that_fails_to_open_shows_its_message_in_the_window(
     qtbot: object, console: Console, qapp: QApplication
 ) -> None:
-    """If a desk can't be opened, the window shows the message and a button to try again, which works when the cause
-    is gone.
+    """If the program can't open its services, the window shows the message and a button to try again. The button
+    works after the cause is removed.
     """
     trouble = [ConsoleError(ErrorCode.DATABASE_LOCKED)]
 

@@ -1,5 +1,5 @@
-"""No screen and no text of a command shows a raw code or internal id: checked with invented records of all kinds in
-both languages.
+"""No page of the window and no text of a command shows an internal code or id. This is checked with invented records
+of all kinds in both languages.
 """
 
 import re
@@ -94,7 +94,7 @@ def get_taken_payment_id(desk: SampleDesk) -> int:
 
 
 def find_refund_of_each_kind(desk: SampleDesk) -> Iterator[int]:
-    """Return the id of one refund of each combination of state, certainty and work."""
+    """Return the id of one refund for each combination of state, certainty and work."""
     records = [item.record for item in desk.console.recovery.read_queue("refunds").items]
     refunds = [record for record in records if isinstance(record, Refund)]
     assert refunds
@@ -102,7 +102,7 @@ def find_refund_of_each_kind(desk: SampleDesk) -> Iterator[int]:
 
 
 def list_routes(desk: SampleDesk) -> Iterator[Route]:
-    """Yield the route of every screen, and of one record of each kind of sample."""
+    """Yield the route of every page, and the routes of one record for each kind of sample."""
     yield from (
         HomeRoute(),
         ApprovalsRoute(),
@@ -125,7 +125,9 @@ def list_routes(desk: SampleDesk) -> Iterator[Route]:
 
 
 def read_shown_texts(person: Person) -> Iterator[str]:
-    """Return the visible labels, and the cells of the visible tables as they are shown and spoken."""
+    """Return the texts of the visible labels, and of the cells of the visible tables, as they are shown and as they
+    are spoken.
+    """
     for label in person.window.findChildren(TextLabel):
         if label.isVisible():
             yield label.plain
@@ -149,8 +151,8 @@ DECIDED_ON_APPROVALS = {"approve": "open_approval", "reject": "open_approval"}
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("part", range(ROUTE_PARTS))
 def test_no_screen_shows_a_code(qtbot: QtBot, desk: SampleDesk, part: int, language: str) -> None:
-    """No screen shows a code: half of the screens are checked in this language, the others in the other language. The
-    soak checks all in both.
+    """No page of the window shows an internal code. Half of the pages are checked in this language, the other half in
+    the other language. The soak test checks all pages in both.
     """
     in_language = list(list_routes(desk))[LANGUAGES.index(language) :: 2]
     check_screens(qtbot, desk, language, in_language[part::ROUTE_PARTS])
@@ -180,7 +182,9 @@ def check_screens(qtbot: QtBot, desk: SampleDesk, language: str, shown: list[Rou
 
 
 def test_a_primary_button_does_the_next_step(qtbot: QtBot, desk: SampleDesk) -> None:
-    """Nothing is primary on the page of a record that says "Nothing to do", or whose next step is another one."""
+    """On the page of each record, a primary button executes the advised next step of the record. No button is primary
+    if the record says "Nothing to do", or if its next step is no action of the page.
+    """
     person = Person(qtbot, desk.console, desk.console.settings, SystemClock())
     person.opening.context.change_operator("lead-b")
     person.wait_until_read()
@@ -210,7 +214,7 @@ def test_a_primary_button_does_the_next_step(qtbot: QtBot, desk: SampleDesk) -> 
 
 
 def test_an_order_with_a_mismatch_is_marked_on_its_page_as_in_lists(qtbot: QtBot, desk: SampleDesk) -> None:
-    """The queue says that the total of an order isn't what was paid; its page says the same."""
+    """If the total of an order differs from the paid amount, the queue says so, and so does the order's page."""
     person = Person(qtbot, desk.console, desk.console.settings, SystemClock())
     marks = set()
     for kind in ("not_moved", "complete"):
@@ -230,8 +234,8 @@ def test_an_order_with_a_mismatch_is_marked_on_its_page_as_in_lists(qtbot: QtBot
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_unfinished_work_names_payments_by_their_numbers(qtbot: QtBot, desk: SampleDesk, language: str) -> None:
-    """The unfinished work names the taken and mentioned payment by its number in each tab, and the title of a note's
-    draft does, too.
+    """Each tab of the unfinished work names the taken and mentioned payment by its payment number, and so does the
+    title of a note's draft.
     """
     with desk.console.acting_as("op-a"):  # once more: the take of the module lasts 90 s at this scale
         desk.console.recovery.take("payment", get_taken_payment_id(desk))
@@ -264,14 +268,14 @@ def test_unfinished_work_names_payments_by_their_numbers(qtbot: QtBot, desk: Sam
 
 
 def _iterate_lines_without_commands(text: str) -> Iterator[str]:
-    """Return the lines without those that contain a command to type, because commands have codes."""
+    """Yield the lines without those that contain a command to type, because commands contain codes."""
     return (line for line in text.splitlines() if "support-console " not in line)
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_no_command_prints_a_code(desk: SampleDesk, home: Path, language: str) -> None:
-    """The text of each reading command has no code: queues, records of every kind, a company, alerts, limits and the
-    audit trail.
+    """The text output of each command that reads contains no internal code: queues, records of every kind, a company,
+    alerts, limits and the audit trail.
     """
     facts = {"CLIENTS": ",".join(CLIENT_IDS), "OPERATOR": "aud-e", "LANGUAGE": language}
     terminal = Terminal(make_environment(home, desk.sandbox.url, **facts))

@@ -1,4 +1,4 @@
-"""A window in team mode while no worker is running: what it says, and which actions it offers."""
+"""A window in team mode while no worker is running: which message it shows, and which actions it offers."""
 
 import ast
 from collections.abc import Callable, Iterator
@@ -37,7 +37,7 @@ OpenWindow = Callable[..., Person]
 
 @pytest.fixture
 def place() -> Iterator[Place]:
-    """Yield a team of its own, because the test changes op-a's rights."""
+    """Yield a database of its own with a team, because the test changes op-a's rights."""
     require_server("mariadb")
     database = PooledDatabase((servers.get_shared_mariadb(),))
     with make_quick_folder() as folder:
@@ -55,7 +55,9 @@ def worker(place: Place, sandbox: Sandbox) -> Iterator[Console]:
 
 @pytest.fixture
 def open_window(qtbot: QtBot, qapp: QApplication, place: Place) -> Iterator[OpenWindow]:
-    """Open op-a's window at a desk without credentials except those in `keyring` and `given`."""
+    """Return a function that opens op-a's window. The desk has no credentials except those in `keyring` (the keyring)
+    and `given` (environment variables).
+    """
     install_appearance(qapp, theme="light")
     people: list[Person] = []
     desks: list[Console] = []
@@ -82,7 +84,7 @@ def find_visible_bars(person: Person) -> list[str]:
 
 
 def buy_check_without_pdf(place: Place, sandbox: Sandbox, worker: Console) -> CreditCheck:
-    """Return a credit check without its PDF, which can be fetched again."""
+    """Buy a credit check whose PDF is missing and can be re-fetched, and return its record."""
     sandbox.control.add_fault("pdf_missing", call="pdf", number=NUMBERS[0])
     with place.open_desk(sandbox, desk=2, TIME_SCALE="1") as desk, execute_desk_requests(worker):
         return desk.credit_checks.purchase(PurchaseRequest(NUMBERS[0], "1"))
@@ -127,8 +129,8 @@ def test_acting_buttons_are_disabled_without_a_worker(
 
 
 def test_left_over_credentials_are_reported_and_deleted(open_window: OpenWindow, worker: Console) -> None:
-    """A bar reports credentials that are left on the desk and opens their list. Those in the keyring can be deleted;
-    a variable is named and stays.
+    """A bar reports that provider credentials are still stored on the desk, and opens their list. The person can
+    delete those in the keyring. The list names the environment variables, which the window can't delete.
     """
     keyring = MemoryKeyring({"PAYPAY_API_KEY": "x", "STORE_KEY": "a-key-that-is-long-enough", "mine": "y"})
     with execute_desk_requests(worker):
@@ -155,7 +157,9 @@ def test_left_over_credentials_are_reported_and_deleted(open_window: OpenWindow,
 
 
 def test_a_change_to_a_blocked_button_takes_effect_after_the_block(qtbot: QtBot) -> None:
-    """A change that a dialog makes to a blocked button takes effect when the block ends."""
+    """If a dialog changes the state of a button while the button is blocked, the change takes effect when the block
+    ends.
+    """
     button = KeyButton("Buy")
     qtbot.addWidget(button)
     button.block("no worker")
@@ -178,7 +182,9 @@ DIALOGS = sorted(path for path in VIEWS.rglob("*dialog*.py") if "run_acting_call
 
 @pytest.mark.parametrize("source", DIALOGS, ids=lambda path: str(path.relative_to(VIEWS)))
 def test_each_dialog_that_acts_waits_for_no_worker(source: Path) -> None:
-    """A dialog that asks for something blocks its button while no worker is there, or inherits that."""
+    """In each dialog class that sends a desk request, the code blocks the main button while no worker is running, or
+    inherits this from its base class.
+    """
     content = source.read_text("utf-8")
     bases = {
         base.id

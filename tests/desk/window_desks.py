@@ -1,6 +1,7 @@
-"""The desks of the people in a window test: all at one embedded desk, or each at a desk in team mode, with a worker.
-The same tests run both ways: `pytest tests/desk` embedded, `pytest tests/desk --through-worker` through a worker
-(`make window`). Those marked `both_ways` always run both ways.
+"""The desks of the people in a window test. Either all people use one desk that acts itself (embedded), or each
+person has a desk in team mode and a worker acts. The same tests run in both ways: `pytest tests/desk` embedded,
+`pytest tests/desk --through-worker` through a worker (`make window`). Tests with the mark `both_ways` always run in
+both.
 """
 
 from abc import ABC, abstractmethod
@@ -46,7 +47,7 @@ class WindowTestDesks(ABC):
 
     @property
     def console(self) -> Console:
-        """The first person's desk."""
+        """The console of the first person's desk."""
         return self.get_desk(FIRST_PERSON)
 
     @property
@@ -61,7 +62,7 @@ class WindowTestDesks(ABC):
     @abstractmethod
     @contextmanager
     def open_acting_desk(self, name: str) -> Iterator[Console]:
-        """A desk where this person acts without a window, until the end of the block."""
+        """Yield the console of a desk at which this person acts without a window, until the end of the block."""
 
     @abstractmethod
     def add_person(self, operator: Operator) -> None:
@@ -77,12 +78,14 @@ class WindowTestDesks(ABC):
 
     @abstractmethod
     def switch_person(self, person: Person, name: str) -> Person:
-        """Return somebody else's window on the route of this one, which may be the same window."""
+        """Return the window of another person, on the route of this window. It may be the same window, after a change
+        of the person.
+        """
 
     @abstractmethod
     @contextmanager
     def write_as_owner(self) -> Iterator[Transaction]:
-        """A transaction of the account that owns the database, as of another application."""
+        """Yield a transaction of the database account that owns the schema, as another application would use it."""
 
     @abstractmethod
     def drop_table_triggers(self, table: str) -> None:
@@ -90,7 +93,7 @@ class WindowTestDesks(ABC):
 
     @abstractmethod
     def get_password_of(self, name: str) -> str:
-        """The password that this person types into a dialog; empty if the dialog asks for none."""
+        """Return the password that this person types into a dialog; "" if dialogs ask for no password."""
 
     def type_password(self, dialog: DialogFrame, name: str) -> None:
         """Type this person's password where the dialog has a field for it."""
@@ -99,7 +102,9 @@ class WindowTestDesks(ABC):
             password.line_edit.setText(self.get_password_of(name))
 
     def confirm(self, person: Person, name: str) -> None:
-        """Type the password in the dialog that asks for it after a decision; only desks that ask have one."""
+        """Type the person's password into the dialog that asks for it after a decision. Do nothing at desks without
+        team mode, which have no such dialog.
+        """
         if self.get_password_of(name):
             dialog = person.wait_for_dialog(PasswordDialog)
             dialog.password_field.line_edit.setText(self.get_password_of(name))
@@ -119,7 +124,7 @@ class WindowTestDesks(ABC):
 
 
 class EmbeddedDesks(WindowTestDesks):
-    """All people use one desk with one SQLite file; the window's operator decides who acts."""
+    """All people use one desk with one SQLite file; the operator that is selected in the window acts."""
 
     def __init__(
         self, bot: QtBot, clock: SystemClock, folder: Path, sandbox: Sandbox, facts: Mapping[str, str]
@@ -204,8 +209,8 @@ class TeamModeDesks(WindowTestDesks):
 
     @contextmanager
     def pause_worker(self) -> Iterator[Console]:
-        """Let the worker take no desk request until the end of the block, although it counts as running; yield its
-        desk.
+        """Until the end of the block, let the worker take no desk request, although it counts as running. Yield the
+        worker's desk.
         """
         worker = self.get_desk(_WORKER)
         self._executing.close()
@@ -266,7 +271,7 @@ PEOPLE = {person.name: tuple(sorted(person.roles)) for person in TEAM} | {
 
 @contextmanager
 def open_database_of_askers() -> Iterator[PooledDatabase]:
-    """Yield a database on a server of its own, with the people of `PEOPLE`, for whom a worker acts."""
+    """Yield a database on a server of its own, with the people of `PEOPLE` in team mode: a worker acts for them."""
     with servers.start_private_mariadb() as server:
         database = PooledDatabase([server], PEOPLE, exact=True, asks=True)
         database.execute_and_keep("UPDATE operators SET may_buy = 0 WHERE name = 'op-c'")

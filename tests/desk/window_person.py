@@ -1,4 +1,6 @@
-"""A person at the window: keys that go where the focus is, or controls found by name as a screen reader does."""
+"""A simulated person at the window. It presses keys, which reach the widget with the focus, or uses controls that it
+finds by their accessible name, as a screen reader does.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,12 +31,12 @@ _MAX_TABS = 40
 
 
 class Person:
-    """Works at one open window."""
+    """A simulated person who works at one open window."""
 
     def __init__(
         self, bot: QtBot, services: Console, settings: Settings, clock: Clock | None = None, *, is_new: bool = False
     ) -> None:
-        """A person who `is_new` opens a window for the first time; another one has done so before."""
+        """Open the window of this person. If `is_new` is True, the person opens a window for the first time."""
         self._bot = bot
         if not is_new:
             account = settings.sign_in.find_user_without_error() if settings.sign_in.is_server else settings.operator
@@ -50,8 +52,8 @@ class Person:
         self.wait_until_read()
 
     def _has_loaded(self) -> bool:
-        """Return True if the window has read the people and, unless this person's role may not read them,
-        the counts.
+        """True if the window has read the people. It must also have read the counts, if this person's role may read
+        them.
         """
         context = self.opening.context
         is_counted = context.work_counts.read_at is not None or bool(context.find_missing_right_reason("read"))
@@ -100,8 +102,8 @@ class Person:
         raise AssertionError(f"no way by Tab to {name!r}")
 
     def wait_for_active_window(self) -> QWidget:
-        """Return the window that has the keyboard. Without a window manager nothing gives the keyboard to the open
-        dialog, or back to the window after a dialog, so it is requested here again and again until it is given.
+        """Wait until the window or its open dialog has the keyboard, and return it. Without a window manager nothing
+        gives the keyboard to an opened dialog, or back to the window after it, so this method requests it repeatedly.
         """
 
         def open_dialog() -> DialogFrame | None:
@@ -160,13 +162,15 @@ class Person:
         return Control(interface)
 
     def close(self) -> None:
-        """Close the window, also if it asks about what is left open."""
+        """Close the window, also if it asks about the work that the person leaves open."""
         self.window.close()
         self.wait_until(lambda: not self.window.isVisible() or self.leave_window())
         self.opening.close()
 
     def leave_window(self) -> bool:
-        """Press the button of the dialog about what is left open, if it is there; True if the window closed."""
+        """If the window shows the dialog about work that is left open, press its button to leave. Return True if the
+        window has closed.
+        """
         asking = next((one for one in list_windows(self.window, UnfinishedWorkDialog) if one.leave_button), None)
         if asking is not None and asking.leave_button is not None:
             asking.leave_button.click()
@@ -174,8 +178,8 @@ class Person:
 
 
 def list_windows(window: QWidget, kind: type[WidgetT]) -> list[WidgetT]:
-    """Return the dialogs or menus of that kind which belong to this window. The many parts of the window are looked
-    through only if there is one of that kind: PySide makes a Python object for each of them.
+    """Return the dialogs or menus of this class that belong to the window. The widgets of the window are searched
+    only if any widget of this class exists, because PySide makes a Python object for each of them.
     """
     is_there = any(isinstance(one, kind) for one in QApplication.topLevelWidgets())
     return window.findChildren(kind) if is_there else []
@@ -188,13 +192,13 @@ def list_open(window: QWidget, kind: type[WidgetT]) -> list[WidgetT]:
 
 
 class Control:
-    """One control as assistive technology sees it."""
+    """A control of the window, as a screen reader sees it."""
 
     def __init__(self, interface: QAccessibleInterface) -> None:
         self._interface = interface
 
     def press(self) -> None:
-        """Do the press action of the control, as a screen reader does for its user."""
+        """Execute the press action of the control, as a screen reader does for its user."""
         actions = self._interface.actionInterface()
         assert actions is not None, "nothing to press"
         actions.doAction(QAccessibleActionInterface.pressAction())
@@ -205,7 +209,7 @@ class Control:
         actions.doAction(QAccessibleActionInterface.toggleAction())
 
     def write(self, text: str) -> None:
-        """Put a text in, as dictation does."""
+        """Put a text into the control, as dictation software does."""
         editing = self._interface.editableTextInterface()
         assert editing is not None, "nothing to write into"
         editing.insertText(0, text)
@@ -225,7 +229,7 @@ def _find_controls(root: QWidget, name: str, role: QAccessible.Role | None) -> I
 
 
 def get_accessible_name(widget: QWidget) -> str:
-    """The accessible name that a screen reader speaks."""
+    """Return the accessible name of the object, which a screen reader speaks."""
     interface = QAccessible.queryAccessibleInterface(widget)
     return interface.text(QAccessible.Text.Name)
 
@@ -242,7 +246,7 @@ def walk_accessible_tree(interface: QAccessibleInterface | None) -> Iterator[QAc
 
 
 def save_as(person: Person, path: Path, keys: str = "Ctrl+E") -> None:
-    """Press the key of the export, or another one that asks for a file, and choose a file."""
+    """Press the key of the export, or another key that asks for a file name, and enter the file name."""
     person.press(keys)
     enter_export_path(person, path)
 

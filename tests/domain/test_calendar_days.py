@@ -1,4 +1,4 @@
-"""Tests of days in Japan, instants in UTC, and times that other programs have written in their own time zone."""
+"""Tests of days in Japan, of times in UTC, and of times that other programs have written in their own time zone."""
 
 import zoneinfo
 from datetime import UTC, date, datetime, timedelta, timezone
@@ -28,14 +28,14 @@ def test_a_day_in_japan_begins_nine_hours_earlier() -> None:
     ],
 )
 def test_the_last_valid_day_is_the_day_before_midnight(ends: datetime, last: date) -> None:
-    """If the validity ends at midnight in Japan, the day before is the last valid day; a microsecond later, the day
-    that begins is."""
+    """If a validity ends at midnight in Japan, its last valid day is the day before. If it ends a microsecond later,
+    the last valid day is the day that begins at that midnight."""
     assert dates.compute_last_valid_day(ends) == last
 
 
 def test_the_ends_of_the_calendar_raise_no_error() -> None:
-    """9999-12-31 in any time zone means without end and raises no error; the first day of the calendar raises none
-    either."""
+    """A validity until 9999-12-31 means "without end" in any time zone and raises no error. The first day of the
+    calendar raises no error either."""
     last_second = datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC)
     assert dates.get_end_of_day(date.max) == datetime(9999, 12, 31, 15, tzinfo=UTC)
     assert dates.get_start_of_day(date.min) == datetime(1, 1, 1, tzinfo=UTC)
@@ -61,7 +61,7 @@ def test_instants_are_written_in_utc() -> None:
 
 @pytest.mark.parametrize("name", ["Nowhere/Town", "", "../etc/passwd", "Asia/Tokio", "a", "Z", "Asia"])
 def test_an_unknown_time_zone_is_refused(name: str) -> None:
-    """A name that isn't a time zone raises the same error whatever is wrong with it."""
+    """Every name that isn't a time zone raises the same error."""
     with pytest.raises(LookupError) as refused:
         dates.get_zone(name)
     assert refused.value.args == (name,)
@@ -69,7 +69,9 @@ def test_an_unknown_time_zone_is_refused(name: str) -> None:
 
 @pytest.mark.parametrize("trouble", [zoneinfo.ZoneInfoNotFoundError("no table"), ValueError("odd"), OSError("gone")])
 def test_a_machine_without_a_zone_table_knows_japan(trouble: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On a machine without a table of time zones the program knows Japan's zone and refuses every other one."""
+    """On a machine without a table of time zones, the program can still use Japan's zone and refuses every other
+    one.
+    """
 
     def raise_trouble(_name: str) -> zoneinfo.ZoneInfo:
         raise trouble
@@ -103,7 +105,7 @@ def test_a_local_time_is_converted_to_utc_and_back(name: str, written: datetime)
 
 
 def test_an_instant_outside_the_calendar_is_none() -> None:
-    """A time beyond the ends of the calendar has no instant (None)."""
+    """A time that is outside the calendar of Python in UTC is converted to None."""
     assert dates.convert_to_utc(datetime(1, 1, 1, 3), "Asia/Tokyo") is None  # noqa: DTZ001  # written without a zone
     assert dates.convert_to_utc(datetime(1, 1, 2), "Asia/Tokyo") is not None  # noqa: DTZ001  # written without a zone
 
@@ -112,7 +114,9 @@ def test_an_instant_outside_the_calendar_is_none() -> None:
     "text", ["2026-W44-1", "20261120", "2026-324", "２０２６-11-20", "2026-11-20\n", "2026-1-02", ""]
 )
 def test_only_the_notation_yyyy_mm_dd_is_a_day(text: str) -> None:
-    """Only YYYY-MM-DD is read as a day. Python would also read the number of a week, which nobody means."""
+    """Only the notation YYYY-MM-DD is read as a day. Python would also read a week number, which no person intends
+    here.
+    """
     assert dates.parse_day("2026-11-20") == date(2026, 11, 20)
     with pytest.raises(ValueError):  # Python's own, or ours
         dates.parse_day(text)

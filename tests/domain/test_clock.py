@@ -1,4 +1,4 @@
-"""Tests of the clock, of times that can't have been written yet, and of the scale that divides waits."""
+"""Tests of the clock, of times that are in the future, and of the scale that divides waits."""
 
 import time
 from datetime import UTC, datetime, timedelta
@@ -15,14 +15,14 @@ NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
     [(-86_400.0, False), (0.0, False), (60.0, False), (60.000001, True), (86_400.0, True)],
 )
 def test_clocks_of_two_desks_may_be_a_minute_apart(ahead: float, impossible: bool) -> None:
-    """A time that lies more than a minute ahead was written by a wrong clock."""
+    """A time that is more than a minute in the future counts as written by a wrong clock; an earlier one doesn't."""
     assert timedelta(minutes=1) == CLOCK_TOLERANCE
     assert is_in_future(NOW + timedelta(seconds=ahead), NOW) is impossible
 
 
 def test_the_system_clock_returns_utc_and_only_grows() -> None:
-    """The clock returns the time with its zone, in UTC. The time for waits only grows, and a negative wait ends at
-    once."""
+    """The clock returns the time in UTC, with its zone. The time that measures waits never goes back, and a negative
+    wait ends immediately."""
     clock = SystemClock()
     assert clock.now().utcoffset() == timedelta(0)
     assert abs(clock.now().timestamp() - time.time()) < 60
@@ -37,12 +37,14 @@ def test_the_system_clock_returns_utc_and_only_grows() -> None:
     [(1, 1, 1), (1, 45, 45), (2, 45, 22.5), (2, 3, 2), (2, 4, 2), (0.5, 10, 20), (20, 45, 2.25), (30, 45, 2)],
 )
 def test_a_scaled_lease_lasts_two_seconds_at_least(factor: float, real: float, lasts: float) -> None:
-    """A scaled lease lasts at least two seconds; with the scale 1 a lease keeps its length."""
+    """A lease whose length is divided by the time scale lasts at least two seconds. With the scale 1 a lease has its
+    usual length.
+    """
     assert TimeScale(factor).scale_lease_seconds(real) == lasts
 
 
 def test_every_wait_is_divided() -> None:
-    """The scale divides each wait."""
+    """The time scale divides each wait."""
     assert TimeScale().factor == 1
     assert TimeScale(4).scale_seconds(60) == 15
     assert TimeScale(4).scale_delta(timedelta(minutes=1)) == timedelta(seconds=15)
@@ -58,7 +60,7 @@ def test_every_wait_is_divided() -> None:
     ],
 )
 def test_an_age_is_never_negative(ahead: float, age: timedelta | None) -> None:
-    """A time that is ahead by less than the tolerance has the age 0. A later one, or none, has an unknown age
-    (None)."""
+    """A time in the future within the tolerance has the age 0. For a time further in the future, or without a time,
+    the age is unknown (None)."""
     assert compute_age(NOW + timedelta(seconds=ahead), NOW) == age
     assert compute_age(None, NOW) is None

@@ -55,7 +55,9 @@ def test_a_removed_invoice_prefix_is_reported() -> None:
 
 
 def test_twelve_digits_hint_at_the_missing_check_digit() -> None:
-    """For 12 digits the refusal hints at the missing check digit: the number in the commercial register has none."""
+    """For a text of 12 digits, the refusal says that the check digit is missing, because the number in the commercial
+    register has none.
+    """
     with pytest.raises(InvalidCorporationNumber) as refused:
         parse_number("010001065142")
     assert refused.value.detail["hint"] == "check_digit_missing"
@@ -103,7 +105,7 @@ def test_suggestions_contain_the_original_of_a_missing_digit(base: str, place: i
 
 
 def test_a_number_is_shown_in_groups() -> None:
-    """A number is shown in groups of digits in which people read it aloud."""
+    """A number is shown in groups of digits, as people read it aloud."""
     assert group_digits("7123456789012") == "7 1234 5678 9012"
     assert group_digits("712345678901") == "712345678901"
     assert group_digits("71234567890123") == "71234567890123"
@@ -161,7 +163,7 @@ def test_a_prefix_is_removed_only_before_thirteen_digits(text: str) -> None:
 
 @pytest.mark.parametrize("prefix", ["T", "t", "Ｔ", "ｔ"])
 def test_each_spelling_of_the_prefix_is_removed(prefix: str) -> None:
-    """The prefix may be written in each of these ways."""
+    """The prefix T is removed in each of its spellings, such as lower case or full width."""
     assert parse_number(f"{prefix}7010705000725") == CorporationNumber("7010705000725", had_prefix=True)
 
 

@@ -20,8 +20,8 @@ CODES_BY_EXIT_STATUS = {
 
 @pytest.mark.parametrize("status", CODES_BY_EXIT_STATUS)
 def test_exit_statuses_distinguish_refusals(status: int) -> None:
-    """Each error code has its exit status: 2 bad input, 3 refused, 4 unknown, 5 the provider, 6 out of reach, 70 a
-    bug.
+    """Each error code has its exit status: 2 for bad input, 3 for a refusal, 4 for an unknown outcome, 5 for a
+    refusal by the provider, 6 if a service can't be reached, 70 for a bug.
     """
     codes = CODES_BY_EXIT_STATUS[status].split()
     assert {code for code, found in EXIT_STATUS.items() if found == status} == set(codes)
@@ -29,13 +29,15 @@ def test_exit_statuses_distinguish_refusals(status: int) -> None:
 
 
 def test_each_code_but_one_has_one_status() -> None:
-    """The end of the viewing period is reported under two statuses, which the caller names."""
+    """Each error code has one exit status, except that of the ended viewing period. For this code the caller chooses
+    one of two.
+    """
     assert set(ErrorCode) - set(EXIT_STATUS) == {ErrorCode.VIEWING_PERIOD_OVER}
     assert all(code.value == code.name.lower() for code in ErrorCode)
 
 
 def test_an_error_keeps_its_facts_and_its_own_exit_status() -> None:
-    """An error keeps its facts, and its exit status may be named where it is raised."""
+    """An error has the facts that were given to it. The code that raises it can also choose its exit status."""
     error = rebuild_error(ErrorCode.NOT_FOUND, {"id": "7"}, exit_status=0)
     assert (error.code, error.detail, error.exit_status, error.is_audited) == ("not_found", {"id": "7"}, 0, False)
     assert str(error) == "not_found"

@@ -32,7 +32,7 @@ def test_an_amount_is_written_and_read_back(money: Money) -> None:
 
 @given(st.decimals(allow_nan=True, allow_infinity=True), st.sampled_from(sorted(MINOR_DIGITS_BY_CURRENCY)))
 def test_a_number_is_read_exactly_or_refused(value: Decimal, currency: str) -> None:
-    """A number is either refused or means exactly that many minor units."""
+    """A decimal number is either refused or read as exactly the same amount in minor units."""
     try:
         money = make_money_from_number(value, currency)
     except InvalidAmountText:
@@ -63,7 +63,9 @@ def test_any_text_is_read_or_refused(text: str, currency: str) -> None:
     ],
 )
 def test_yen_have_no_decimals_and_rupees_two(money: Money, full: str, short: str) -> None:
-    """Yen are written without decimal places, rupees with two; zeros before the point stay."""
+    """An amount in yen is written without decimals, one in rupees with two. The zero before the decimal point is
+    written.
+    """
     assert (format_decimal(money), format_shortest_decimal(money)) == (full, short)
 
 
@@ -75,14 +77,16 @@ def test_yen_have_no_decimals_and_rupees_two(money: Money, full: str, short: str
     ],
 )  # fmt: skip
 def test_an_invalid_amount_of_yen_is_refused(text: str) -> None:
-    """Signs, separators, exponents, other digits, fractions of a yen and 10^18 are refused."""
+    """An amount in yen is refused if it has a sign, a separator, an exponent, digits of another script or a fraction,
+    and if it is 10^18.
+    """
     with pytest.raises(InvalidAmountText):
         parse_money(text, "JPY")
 
 
 @pytest.mark.parametrize("text", ["1.005", "1.000", "0.001"])
 def test_an_amount_finer_than_a_paisa_is_refused(text: str) -> None:
-    """A third decimal place is refused, also a zero."""
+    """An amount in rupees with a third decimal place is refused, also if the third decimal is zero."""
     with pytest.raises(InvalidAmountText):
         parse_money(text, "INR")
 

@@ -45,7 +45,7 @@ CHECK = CreditCheck(
 def test_a_credit_check_holds_its_claim_in_every_state_but_error(
     state: CheckState, successor: int | None, original: int | None, live: bool
 ) -> None:
-    """A check holds the claim in every state but error, unless it is superseded or a duplicate."""
+    """A credit check holds its claim in every state except error, if it is neither superseded nor a duplicate."""
     check = replace(CHECK, state=state, superseded_by=successor, duplicate_of=original)
     assert check.is_live is live
     assert check.is_superseded is (successor is not None)
@@ -58,8 +58,8 @@ def test_a_new_record_has_no_work_no_attempt_and_no_error() -> None:
 
 
 def test_new_records_have_their_default_values() -> None:
-    """The default values: an audit entry has the result `done`, an operation comes from the database, and a purchase
-    request isn't a renewal."""
+    """By default, an audit entry has the result `done`, an operation is one that was read from the database, and a
+    purchase request isn't a renewal."""
     entry = TimelineEntry(NOW, "op-a", "x")
     assert (entry.result, entry.detail) == ("done", {})
     operation = Operation("op-1", "purchase", "credit-check", 17, OperationState.CALLING, "op-a", "d", NOW, None)
@@ -79,16 +79,16 @@ def test_a_record_cannot_be_changed_after_its_read() -> None:
 
 
 def test_relations_do_not_change_the_equality_of_a_record() -> None:
-    """Two readings of the same row are equal whatever relations were read with them, and the text form of a record
-    has no data of other records."""
+    """Two records that were read from the same row are equal, whatever relations were read with them. The text form
+    of a record contains no data of other records."""
     other = replace(CHECK, relations=CheckRelations(claim_holder=18), registry_entry=object())  # type: ignore[arg-type]  # any
     assert other == CHECK
     assert repr(other) == repr(CHECK)
 
 
 def test_a_credit_check_without_related_facts_waits_for_nobody() -> None:
-    """A credit check without relations waits for no second person, and its provider counts as one that has a list of
-    purchases."""
+    """A credit check that was read without relations waits for no second person, and its provider counts as able to
+    list purchases."""
     nothing = CheckRelations()
     assert (nothing.awaits_second_person, nothing.claim_holder, nothing.finds_purchases) == (False, None, True)
     assert nothing.read_only is None

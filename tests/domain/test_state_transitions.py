@@ -1,4 +1,4 @@
-"""Tests of the transition tables, retry schedules, rights and days."""
+"""Tests of the transition tables, the retry schedules, the rights, and the days in Japan."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -28,7 +28,9 @@ P, R = PaymentState, RefundState
     ("before", "after"), [(CheckState.SUCCESS, CheckState.ERROR), (CheckState.ERROR, CheckState.SUCCESS)]
 )
 def test_an_ended_credit_check_keeps_its_state(before: CheckState, after: CheckState) -> None:
-    """An ended credit check keeps its state: a bought one never becomes an error, nor an error a purchase."""
+    """An ended credit check keeps its state: a success never becomes an error, and an error never becomes a
+    success.
+    """
     with pytest.raises(states.ForbiddenTransition):
         states.require_check_transition(before, after)
 
@@ -60,7 +62,7 @@ def test_a_schedule_without_end_repeats_its_last_step(attempts: int, waits: int)
 
 
 def test_the_scale_divides_waits_but_never_starves_a_lease() -> None:
-    """The scale divides each wait; a scaled lease lasts at least two seconds."""
+    """The time scale divides each wait; a lease divided by the scale lasts at least two seconds."""
     assert TimeScale(20).scale_seconds(60) == 3
     assert TimeScale(100).scale_lease_seconds(45) == 2
     assert TimeScale(1).scale_lease_seconds(45) == 45
@@ -80,7 +82,9 @@ def test_a_purchase_needs_the_persons_permission_to_buy() -> None:
 
 
 def test_two_spellings_of_a_name_are_one_person() -> None:
-    """Names that differ only in case or blanks are one person, so they can't be two approvers."""
+    """Names that differ only in case or blanks belong to the same person, so such two names can't be the two
+    approvers of a refund.
+    """
     for name in (" OP-A ", "ｏｐ-ａ", "\u3000Op-A", "OP\uff0dA"):
         assert permissions.is_same_person("op-a", name), name
     assert permissions.is_same_person("jos\u00e9", "JOSE\u0301")
@@ -88,7 +92,9 @@ def test_two_spellings_of_a_name_are_one_person() -> None:
 
 
 def test_exit_statuses_are_complete() -> None:
-    """Each error code has an exit status; for the one with two, the raising code chooses."""
+    """Each error code has an exit status. For the one code with two exit statuses, the code that raises the error
+    chooses.
+    """
     assert set(EXIT_STATUS.values()) == {2, 3, 4, 5, 6, 70}
     assert ConsoleError(ErrorCode.VIEWING_PERIOD_OVER, exit_status=5).exit_status == 5
 
@@ -138,8 +144,8 @@ def test_an_ended_operation_keeps_its_state(after: OperationState) -> None:
 
 
 def test_a_refund_reserves_its_amount_until_its_end() -> None:
-    """A refund reserves its amount until it has ended. The states in which a payment has an open refund are
-    requested, approved and submitting."""
+    """A refund reserves its amount until it has ended. The states requested, approved and submitting count as an open
+    refund of the payment."""
     ended = {R.REJECTED, R.WITHDRAWN, R.EXPIRED, R.COMPLETED, R.FAILED}
     assert ended == states.ENDED_REFUND_STATES
     assert {R.REQUESTED, R.APPROVED, R.SUBMITTING} == OPEN_REFUND_STATES
@@ -168,8 +174,8 @@ PATHS_BETWEEN_STATES = {
 
 @pytest.mark.parametrize("way", PATHS_BETWEEN_STATES)
 def test_only_harmless_steps_are_added_between_two_states(way: tuple[PaymentState, PaymentState]) -> None:
-    """Between two known states the program may add the waiting states, a success and a verified callback; never a
-    failure, an expiry or the receipt of a callback."""
+    """If a report skips states, the program may add the waiting states, a success and a verified callback between two
+    known states. It never adds a failure, an expiry or the receipt of a callback."""
     assert find_payment_path(*way) == PATHS_BETWEEN_STATES[way]
 
 
@@ -198,12 +204,14 @@ MINUTES = {
 
 @pytest.mark.parametrize("name", MINUTES)
 def test_each_schedule_has_its_waits(name: str) -> None:
-    """The waits of each schedule, in minutes, are those that the documentation promises."""
+    """The waits of each schedule, in minutes, are those that the documentation states."""
     assert tuple(getattr(schedules, name)) == tuple(timedelta(minutes=step) for step in MINUTES[name])
 
 
 def test_refunds_have_their_time_limits_for_people() -> None:
-    """A refund request waits three days for a decision. A refund without an end is reported after a day."""
+    """A refund request waits three days for a decision. A refund that has not ended after a day is reported to
+    people.
+    """
     assert timedelta(days=3) == schedules.REFUND_DECISION_TIME_LIMIT
     assert timedelta(days=1) == schedules.SLOW_REFUND_AGE
 
@@ -223,7 +231,7 @@ RIGHTS = {
 
 @pytest.mark.parametrize("role", sorted(permissions.ALL_ROLES))
 def test_each_role_has_exactly_the_rights_of_the_table(role: str) -> None:
-    """Each role has exactly these rights. An auditor and a worker decide nothing."""
+    """Each role has exactly the rights that the table states. An auditor and a worker can't decide anything."""
     person = Person("p", frozenset({role}), may_buy=False)
     assert {action for action in permissions.ROLES_BY_RIGHT if permissions.has_right(person, action)} == set(
         RIGHTS[role].split()

@@ -4,5 +4,7 @@ from scripts.states_doc import PAGE, render
 
 
 def test_the_page_shows_the_tables() -> None:
-    """docs/states.md shows the transition tables; `python -m scripts.states_doc` writes the page."""
+    """The page docs/states.md shows the present transition tables; `python -m scripts.states_doc` writes the page
+    again.
+    """
     assert PAGE.read_text(encoding="utf-8") == render()

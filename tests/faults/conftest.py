@@ -1,5 +1,5 @@
-"""Databases for tests of faults. Each module has one, which is never emptied: every test uses names and numbers of
-its own."""
+"""Databases for the tests of faults. Each test module has one database, which is never emptied, so every test uses
+names and numbers of its own."""
 
 from collections.abc import Iterator
 
@@ -15,7 +15,9 @@ from tests.support.sql_server import SqlServer
 
 @pytest.fixture(scope="module")
 def place(sql_server: SqlServer) -> Iterator[ServerPlace]:
-    """Yield a database on the server that all tests share. Its tests break only connections, never the server."""
+    """Yield a database on the database server that all tests of the run share. The tests may break connections, but
+    never the server.
+    """
     database = PooledDatabase((sql_server,))
     with make_quick_folder() as folder:
         yield ServerPlace("mariadb" if isinstance(sql_server, Server) else "mysql", folder, database)
@@ -39,7 +41,7 @@ def own_place(own_server: Server) -> Iterator[ServerPlace]:
 
 @pytest.fixture(scope="module")
 def galera_place(galera_cluster: Cluster) -> Iterator[ServerPlace]:
-    """Yield a database on the run's cluster of three nodes."""
+    """Yield a database on the cluster of three Galera nodes that the tests of the run share."""
     with make_quick_folder() as folder:
         with server_fixtures.use_galera(alone=False):
             place = ServerPlace("galera", folder, PooledDatabase(galera_cluster.nodes))

@@ -1,4 +1,6 @@
-"""Transactions that lose against another one, by a deadlock, a lock or an outdated snapshot, and how they end."""
+"""Transactions that lose against another transaction, by a deadlock, a lock or an outdated snapshot, and the checks
+of how they end.
+"""
 
 import logging
 import random
@@ -21,7 +23,7 @@ COUNTER_NAMES = ("faults-a", "faults-b")
 
 
 class RerunCounter(logging.Handler):
-    """A log handler that counts how often a transaction was run again, by the number of the server's error
+    """A log handler that counts how often the program ran a transaction again, by the number of the server's error
     (`numbers`)."""
 
     def __init__(self) -> None:
@@ -48,8 +50,8 @@ def count_reruns() -> Iterator[RerunCounter]:
 
 
 class CrossingTransaction:
-    """A transaction that increments two rows in the given order, so that two of them in opposite orders deadlock.
-    `tries` is how often it was run."""
+    """A transaction that increments two rows in the given order. Two such transactions with opposite orders deadlock.
+    `tries` is the number of times that it was run."""
 
     def __init__(self, order: Sequence[str]) -> None:
         self._order = order
@@ -64,8 +66,8 @@ class CrossingTransaction:
 
 
 class ReadModifyWrite:
-    """A transaction that reads one row and writes its value plus one, which is right only if nobody else has written
-    it meanwhile."""
+    """A transaction that reads one row and writes its value plus one. The result is right only if no other
+    transaction has written the row meanwhile."""
 
     tries = 0
 
@@ -76,8 +78,8 @@ class ReadModifyWrite:
 
 
 def run_crossing_transactions(databases: Sequence[Database], turns: int) -> Counter[str]:
-    """Run `turns` crossing transactions on each database in a thread of its own, every second thread in the opposite
-    order. Return the counts of their endings."""
+    """Run `turns` crossing transactions on each database, each database in a thread of its own. Every second thread
+    has the opposite order of rows. Return how often each ending occurred."""
     tally: Counter[str] = Counter()
     start = Barrier(len(databases))
 
@@ -104,8 +106,8 @@ def run_crossing_transactions(databases: Sequence[Database], turns: int) -> Coun
 
 
 def reset_counters(sql: Any) -> None:
-    """Set both counters to 0, as rows that belong to the server's clock: no one may change rows that are dated by
-    another clock. `sql` runs statements as the owner."""
+    """Set both counter rows to 0, and mark them as rows that belong to the server's clock, because no session may
+    change rows that are dated by another clock. `sql` runs statements as the schema's owner."""
     sql(
         "DELETE FROM call_rates",
         *(f"INSERT INTO call_rates VALUES ('{name}', 'server', 0)" for name in COUNTER_NAMES),

@@ -1,5 +1,5 @@
-"""Work on several nodes of a cluster at the same time: each node shows the writes that another node has acknowledged,
-and a lease has one winner."""
+"""Reads and writes on several nodes of a cluster at the same time. Each node must show the writes that another node
+has acknowledged, and only one node may acquire a lease."""
 
 import threading
 import time
@@ -45,8 +45,8 @@ def open_database_per_node(place: ServerPlace, *, owner: bool = False) -> Iterat
 
 
 def read_after_write(databases: Sequence[Database], turns: int) -> Counter[str]:
-    """Write on one node, and read on the next one immediately. Return the number of reads, of stale values, and of
-    sessions without the setting that makes them wait."""
+    """Write on one node, and read the value on the next node immediately. Return three numbers: of reads, of stale
+    values, and of sessions without the setting that makes reads wait for other nodes' writes."""
     tally: Counter[str] = Counter(reads=turns, stale=0, unguarded=0)
     for turn in range(turns):
         here, there = databases[turn % len(databases)], databases[(turn + 1) % len(databases)]
@@ -58,8 +58,8 @@ def read_after_write(databases: Sequence[Database], turns: int) -> Counter[str]:
 
 
 def swap_after_write(databases: Sequence[Database], turns: int) -> Counter[str]:
-    """Update a row on one node under the condition of the value that another node has just written. As nobody else
-    writes it, no update may be refused. Return the counts."""
+    """Update a row on one node, under the condition of the value that another node has just written. No other session
+    writes the row, so no update may be refused. Return the numbers of updates and of refused updates."""
     tally: Counter[str] = Counter(swaps=turns, refused=0)
     for turn in range(turns):
         here, there = databases[turn % len(databases)], databases[(turn + 1) % len(databases)]
@@ -72,8 +72,8 @@ def swap_after_write(databases: Sequence[Database], turns: int) -> Counter[str]:
 
 
 def compete_for_leases(databases: Sequence[Database], who: Sequence[str], rounds: int) -> Counter[str]:
-    """Let all databases acquire the same lease at the same moment, `rounds` times. Return the number of rounds, and
-    of rounds with exactly one winner."""
+    """In each of `rounds` rounds, let all databases acquire the same lease at the same time. Return the number of
+    rounds, and of rounds in which exactly one acquired it."""
     start = threading.Barrier(len(databases))
     won: list[list[int]] = [[] for _ in range(rounds)]
 
@@ -96,9 +96,9 @@ def compete_for_leases(databases: Sequence[Database], who: Sequence[str], rounds
 
 @dataclass
 class ThreadsThatWrite:
-    """One thread per database that writes rows until the end of a block. `mark` distinguishes their rows.
-    `acknowledged` has the name and the try of each written row, `longest` the longest write (seconds), `refused` the
-    error codes."""
+    """One thread per database that writes rows until the end of a block. `mark` distinguishes the rows of this
+    object. `acknowledged` has the name and the try of each written row, `longest` the longest duration of a write
+    (seconds), `refused` the error codes."""
 
     databases: Sequence[Database]
     who: Sequence[str]

@@ -1,5 +1,5 @@
-"""The n-th command of an action on a refund or notice to its server is disturbed by a proxy. The checks hold for
-every n.
+"""A proxy disturbs the n-th command that an action on a refund or notice sends to the database server. The checks are
+the same for every n.
 """
 
 import random
@@ -68,14 +68,16 @@ RANDOM_TROUBLE_COUNT = 2
 
 
 def disturb_each_command(on: MoneyStage, action: str, trouble: Trouble) -> Counter[str]:
-    """Disturb each command of the action in turn. Return the counts of the endings."""
+    """Disturb each command of the action in turn. Return how often each ending occurred."""
     tally = call_at_each_place(partial(fail_at_command, on, action, trouble))
     on.check_all_rules()
     return tally
 
 
 def disturb_random_commands(on: MoneyStage, action: str, troubles: tuple[Trouble, ...], seed: int) -> Counter[str]:
-    """Disturb the action in some of the ways, each time at a random command. Return the counts of the endings."""
+    """Disturb the action in RANDOM_TROUBLE_COUNT of the possible ways, each time at a random command. Return how
+    often each ending occurred.
+    """
     chance = random.Random(f"{action}{seed}")
     tally: Counter[str] = Counter()
     for trouble in chance.sample(troubles, RANDOM_TROUBLE_COUNT):
@@ -92,9 +94,9 @@ def fail_at_command(
     harm: BreakConnection | None = None,
     mend: Callable[[], None] = lambda: None,
 ) -> str | None:
-    """Run the action through a proxy with a fault at its n-th command, check its ending, and return its code; None if
-    the action has no such command. `harm` is called before the command with the id of its session (None: only the
-    proxy disturbs); `mend` is called after the action.
+    """Run the action through a proxy with a fault at its n-th command, and check how it ended. Return "done" or the
+    error code; None if the action has no such command. `harm` is called before the command with the id of its session
+    (None: only the proxy disturbs). `mend` is called after the action.
     """
     where, lasting = f"{action}, {trouble} at {nth}", trouble in _LASTING_TROUBLES
     assert isinstance(on.place, ServerPlace)
@@ -129,12 +131,12 @@ def _kill_session(node: SqlServer, session: int) -> None:
 
 
 def _leave_session_alone(_session: int) -> None:
-    """Do nothing: only the proxy disturbs."""
+    """Do nothing, because only the proxy disturbs the command."""
 
 
 def kill_server_at_command(on: MoneyStage, server: Server, action: str, nth: int) -> tuple[str | None, float]:
-    """Like `fail_at_command`, but the server is killed before the n-th command and restarted. Return the code, and
-    the duration of all of it (seconds).
+    """Like `fail_at_command`, but the server is killed before the n-th command and restarted. Return the code and the
+    total duration (seconds).
     """
     die, back = make_kill_and_wait(server)
 

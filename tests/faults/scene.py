@@ -1,5 +1,5 @@
-"""One database on a server with a proxy before it, a provider in memory, and desks that connect through the proxy or
-directly.
+"""One database on a server with a proxy before it, a simulated provider in memory, and desks that connect through the
+proxy or directly.
 """
 
 from collections import Counter
@@ -37,7 +37,7 @@ _SELECT_CLAIMED_CHECK_SQL = (
 
 @dataclass
 class FaultScene:
-    """The database, its proxy, the provider and the clock. The provider fails the test if it is called without a
+    """The database, its proxy, the provider and the clock. The provider makes the test fail if it is called without a
     committed claim, or inside a transaction.
     """
 
@@ -60,7 +60,9 @@ class FaultScene:
         return self.open_desk(self.place.url(), None, **extra)
 
     def execute(self, *statements: str) -> list[tuple[Any, ...]]:
-        """Execute the statements as the schema account on another connection, and return the last one's rows."""
+        """Execute the statements as the schema account on another connection, and return the rows of the last
+        statement.
+        """
         return execute_as_owner(self.place, *statements)
 
     def kill_session(self, session: int) -> None:
@@ -68,7 +70,9 @@ class FaultScene:
         self.place.database.nodes[0].sql(f"KILL CONNECTION {session}")
 
     def move_leases_back(self, by: timedelta) -> None:
-        """Move the stored end of each lease back by `by`, as if that time had passed on the clock of leases."""
+        """Move the stored end of each lease back by `by`, as if that time had passed on the clock that dates the
+        leases.
+        """
         step = round(by.total_seconds() * 1000)
         self.execute(
             *(
@@ -85,8 +89,8 @@ class FaultScene:
 
     @contextmanager
     def settle_and_check(self, *bought: str) -> Iterator[Console]:
-        """Let all leases expire, and run the due tasks in a new process of the desk, which is yielded. Check that no
-        operation is left as `calling`, that records and charges agree, and that none of the numbers `bought` is
+        """Let all leases expire, run the due tasks in a new process of the desk, and yield this desk. Check that no
+        operation has the state `calling`, that records and charges agree, and that none of the numbers `bought` is
         charged twice.
         """
         charged = len(self.vendor.charges)
@@ -112,8 +116,8 @@ class FaultScene:
 
 
 def connect_to_place(place: ServerPlace, person: str = "", **more: Any) -> Any:
-    """Return a PyMySQL connection of a person ("": the schema account) to the first node that serves. `more` are
-    further arguments of PyMySQL.
+    """Return a PyMySQL connection with the account of a person ("": the schema account) to the first node that
+    answers. `more` has further arguments for PyMySQL.
     """
     nodes, address = place.database.nodes, urlsplit(place.url(person))
     node = next(node for node in nodes if not isinstance(node, Node) or node.ready())
@@ -157,7 +161,7 @@ def open_scene(place: ServerPlace) -> Iterator[FaultScene]:
 
 
 def buy_check(console: Console, number: str) -> str:
-    """Buy a credit check and return "done", or the code of the refusal."""
+    """Buy a credit check. Return "done", or the error code if the purchase is refused."""
     try:
         console.credit_checks.purchase(PurchaseRequest(number, CLIENT))
     except ConsoleError as named:
@@ -166,7 +170,7 @@ def buy_check(console: Console, number: str) -> str:
 
 
 def check_ending(ending: str, charges: int, where: str) -> None:
-    """Check that nothing was charged if the ending says that nothing was sent, and that exactly one charge was made
+    """Check the charges against the reported ending of a purchase: none if it says that nothing was sent, exactly one
     if it says "done".
     """
     assert ending in EXPECTED_REFUSALS | {"done"}, f"{ending} at {where}"

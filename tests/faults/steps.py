@@ -1,4 +1,4 @@
-"""The n-th command of an action to its database is disturbed by a proxy. The checks hold for every n."""
+"""A proxy disturbs the n-th command that an action sends to its database. The checks are the same for every n."""
 
 import random
 import time
@@ -40,7 +40,7 @@ _SHORT_RETRY_SETTINGS = {"retry_policy.UNREACHABLE_RETRY_SECONDS": 0.2, "engine.
 
 
 def disturb_each_command(scene: FaultScene, action: str, trouble: Trouble, seed: int) -> Counter[str]:
-    """Disturb each command of the action in turn. Return the counts of the endings."""
+    """Disturb each command of the action in turn. Return how often each ending occurred."""
     names = iter(invent_numbers(2_000, seed))
     tally = call_at_each_place(lambda nth: fail_at_command(scene, action, trouble, nth, next(names)))
     scene.verify_trail()
@@ -48,7 +48,9 @@ def disturb_each_command(scene: FaultScene, action: str, trouble: Trouble, seed:
 
 
 def disturb_random_commands(scene: FaultScene, action: str, seed: int) -> Counter[str]:
-    """Disturb the action once in each way, each time at a random command. Return the counts of the endings."""
+    """Disturb the action once in each possible way, each time at a random command. Return how often each ending
+    occurred.
+    """
     chance = random.Random(f"{action}{seed}")
     tally: Counter[str] = Counter()
     names = invent_numbers(len(TROUBLES), 10 * seed + ACTIONS.index(action))
@@ -59,8 +61,8 @@ def disturb_random_commands(scene: FaultScene, action: str, seed: int) -> Counte
 
 
 def make_kill_and_wait(server: Server) -> tuple[Callable[[int], None], Callable[[], None]]:
-    """Return two functions: the first kills the server and begins to restart it, whatever session id it gets; the
-    second waits until the server is running again.
+    """Return two functions. The first kills the server and begins to restart it; it accepts a session id, which it
+    doesn't use. The second waits until the server is running again.
     """
     back, dead = Thread(target=server.start), Event()
 
@@ -79,8 +81,8 @@ def make_kill_and_wait(server: Server) -> tuple[Callable[[int], None], Callable[
 def kill_server_at_command(
     scene: FaultScene, server: Server, action: str, nth: int, number: str
 ) -> tuple[str | None, float]:
-    """Like `fail_at_command`, but the server is killed before the n-th command and restarted. Return the code, and
-    the duration of the action (seconds).
+    """Like `fail_at_command`, but the server is killed before the n-th command and restarted. Return the code and the
+    duration of the action (seconds).
     """
     die, mend = make_kill_and_wait(server)
     begun = time.monotonic()
@@ -100,9 +102,9 @@ def fail_at_command(
     harm: Callable[[int], None] | None = None,
     mend: Callable[[], None] = lambda: None,
 ) -> str | None:
-    """Run the action through a proxy with a fault at its n-th command, check its ending, and return its code; None if
-    the action has no such command. `harm` is called before the command with the id of its session (None: only the
-    proxy disturbs); `mend` is called after the action.
+    """Run the action through a proxy with a fault at its n-th command, and check how it ended. Return "done" or the
+    error code; None if the action has no such command. `harm` is called before the command with the id of its session
+    (None: only the proxy disturbs). `mend` is called after the action.
     """
     kind, lasting = _PROXY_FAULT_BY_TROUBLE[trouble]
     where = f"{action}, {trouble} at {nth}"
@@ -134,11 +136,11 @@ def fail_at_command(
 
 
 def _leave_session_alone(_session: int) -> None:
-    """Do nothing: only the proxy disturbs."""
+    """Do nothing, because only the proxy disturbs the command."""
 
 
 def _prepare_records(scene: FaultScene, action: str, number: str) -> str:
-    """Create the records that the action needs. Return the corporation number, or the record id as text."""
+    """Create the records that the action needs. Return the corporation number, or the id of the record as text."""
     if action in ("purchase", "token"):
         return number
     with scene.open_direct_desk() as console:
@@ -153,7 +155,7 @@ def _prepare_records(scene: FaultScene, action: str, number: str) -> str:
 
 
 def _call_for_ending(call: Callable[[], object]) -> str:
-    """Call `call`, and return "done" or the code of the refusal."""
+    """Call `call`. Return "done", or the error code if the call is refused."""
     try:
         call()
     except ConsoleError as named:
@@ -177,8 +179,8 @@ def _probe_record(scene: FaultScene, console: Console, record_id: str) -> str:
 
 
 def _run_due_tasks(scene: FaultScene, console: Console, record_id: str) -> str:
-    """Make the record's operation look like that of a process that has ended, and run the due tasks, which note its
-    lapse.
+    """Change the record's operation so that it looks like the operation of an ended process, and run the due tasks,
+    which record its lapse.
     """
     scene.execute(
         "UPDATE operations SET state = 'calling', lease_expires = 1 WHERE id = (SELECT operation_id FROM"
@@ -188,8 +190,8 @@ def _run_due_tasks(scene: FaultScene, console: Console, record_id: str) -> str:
 
 
 def _exchange_token(scene: FaultScene, console: Console, number: str) -> str:
-    """Exchange a refresh token at a provider that accepts each token once. Check that the newest token is stored if
-    the exchange succeeds.
+    """Exchange a refresh token at a provider that accepts each token once. If the exchange succeeds, check that the
+    newest token is stored.
     """
     good = ["first"]
 
@@ -225,8 +227,8 @@ _ACTIONS: dict[str, Callable[[FaultScene, Console, str], str]] = {
 
 
 def _check_end(scene: FaultScene, console: Console, action: str, number: str, ending: str, where: str) -> None:
-    """Check that no charged record is an error, that each unknown record has a next step, and that an action that
-    ended with "done" leaves a bought record.
+    """Check the records after the action. No charged record is an error, each unknown record has a next step, and an
+    action that ended with "done" has left a bought record.
     """
     records = console.lookup.find_records(number).credit_checks
     for record in records:

@@ -1,5 +1,5 @@
-"""Only the server's clock counts for leases and audit entries, whatever the clock of a desk or the time of a
-session."""
+"""Leases and audit entries are dated by the server's clock alone, whatever the clock of a desk or the time settings
+of a session."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -29,7 +29,7 @@ _LARGEST_CLOCK_DIFFERENCE_SQL = (
 
 @pytest.fixture(scope="module")
 def open_database_in_japan_time() -> Iterator[ServerPlace]:
-    """Yield a database on a server with Japan's time zone that lets sessions change NOW()."""
+    """Yield a database on a server whose time zone is Japan's and whose sessions may change the result of NOW()."""
     server_fixtures.require_server("mariadb")
     settings = ("default-time-zone=+09:00", "secure-timestamp=NO")
     with start_private_mariadb(extra_config=settings) as server, make_quick_folder() as folder:
@@ -91,8 +91,8 @@ def test_a_lease_lasts_as_long_as_the_server_decides(open_database_in_japan_time
 
 @pytest.mark.parametrize("skew", SKEWS[:2])
 def test_audit_rows_carry_the_servers_time(open_database_in_japan_time: ServerPlace, skew: timedelta) -> None:
-    """A desk with a wrong clock makes a purchase in sessions with a wrong time: the times of its audit entries differ
-    from the server's by less than two seconds."""
+    """A desk with a wrong clock makes a purchase in sessions with a wrong time. The times of its audit entries still
+    differ from the server's clock by less than two seconds."""
     before = read_newest_audit_id(open_database_in_japan_time)
     with open_scene(open_database_in_japan_time) as stage, stage.open_direct_desk() as console:
         stage.clock.moved.clear()
@@ -106,8 +106,8 @@ def test_audit_rows_carry_the_servers_time(open_database_in_japan_time: ServerPl
 
 
 def test_a_desk_with_a_clock_a_day_ahead_lapses_no_other_operation(open_database_in_japan_time: ServerPlace) -> None:
-    """A desk whose clock is a day fast runs its due tasks: it doesn't note a lapse for a call of another desk that is
-    running."""
+    """A desk whose clock is a day fast runs its due tasks. It doesn't record the running operation of another desk as
+    lapsed."""
     number = next(NUMBERS)
     with (
         open_scene(open_database_in_japan_time) as stage,

@@ -1,6 +1,6 @@
-"""The change feed on a cluster: each change that is written on one node reaches the readers of every node exactly
-once, also that of a transaction which stays open while hundreds of others are committed. A reader never sees an older
-state of a record after a newer one.
+"""The change feed on a Galera cluster. Each change that is written on one node reaches the readers of every node
+exactly once. This is so also for a transaction that stays open while hundreds of others are committed. A reader never
+reads an older state of a record after a newer one.
 """
 
 import random
@@ -28,7 +28,9 @@ TURNS, CROWD = 25, 60
 
 
 class FeedReader:
-    """Reads the change feed of one node. When it gets a change of a record, it reads the record, as a page does."""
+    """Reads the change feed of one node. When it gets a change of a record, it reads the record, as a page of the
+    window does.
+    """
 
     def __init__(self, database: Database) -> None:
         self.met: Counter[int] = Counter()
@@ -63,7 +65,7 @@ class FeedReader:
 
 
 def write_notes(database: Database, who: str, number: int) -> None:
-    """Write notes on a few records on which other writers write too; every fifth transaction announces changes of
+    """Write notes on a few records on which other threads also write. Every fifth transaction announces changes of
     many records.
     """
     chance = random.Random(number)
@@ -80,15 +82,15 @@ def write_notes(database: Database, who: str, number: int) -> None:
 
 @contextmanager
 def commit_note_late(database: Database, who: str, record: int) -> Iterator[None]:
-    """Write a note before the block, and commit it after the block."""
+    """Write a note before the block, and commit its transaction after the block."""
     with database.write_without_retries() as tx:
         notes.add_note(tx.conn, KIND, record, who, "late", START)
         yield
 
 
 def test_each_node_of_a_cluster_reads_each_change_once(galera_place: ServerPlace) -> None:
-    """Each of three nodes has a writer, a reader, and a transaction that is committed last. Each reader gets each
-    change once, and its reads of a record never go back.
+    """Each of three nodes has a writer, a reader, and a transaction that is committed after all others. Each reader
+    gets each change once, and never reads an older state of a record after a newer one.
     """
     me, before = galera_place.get_account_name("op-a"), read_feed_ids(galera_place)
     with nodes.open_database_per_node(galera_place) as databases, ExitStack() as opened:

@@ -1,4 +1,6 @@
-"""Three Galera nodes: conflicts at COMMIT, reads after writes on another node, and the loss of one or two nodes."""
+"""A cluster of three Galera nodes: conflicts at COMMIT, reads after writes on another node, and the loss of one or
+two nodes.
+"""
 
 import time
 
@@ -34,14 +36,14 @@ def list_people(place: ServerPlace) -> list[str]:
 
 @pytest.fixture
 def place_with_counter(galera_place: ServerPlace) -> ServerPlace:
-    """Return the database with the counter that these tests write."""
+    """Return the database with the counter rows that these tests write."""
     execute_as_owner(galera_place, "DELETE FROM call_rates", "INSERT INTO call_rates VALUES ('causal', 'server', 0)")
     return galera_place
 
 
 def test_a_commit_on_one_node_is_visible_on_all_others(place_with_counter: ServerPlace) -> None:
-    """A value is written on one node. The next node reads it immediately and can update the row under the condition
-    of that value. Each session has the setting that makes its reads wait.
+    """A value is written on one node. The next node reads it immediately, and can update the row under the condition
+    of this value. Each session has the setting that makes its reads wait for other nodes' writes.
     """
     with open_database_per_node(place_with_counter, owner=True) as databases:
         reads, swaps = read_after_write(databases, 40), swap_after_write(databases, 30)
@@ -50,8 +52,8 @@ def test_a_commit_on_one_node_is_visible_on_all_others(place_with_counter: Serve
 
 
 def test_a_transaction_that_fails_certification_runs_again(place_with_counter: ServerPlace) -> None:
-    """Another node has changed the same row and commits first: COMMIT fails with error 1213, the whole transaction is
-    run again, and both changes are stored.
+    """Another node changes the same row and commits first, so COMMIT fails with error 1213. The program runs the
+    whole transaction again, and both changes are stored.
     """
     with open_database_per_node(place_with_counter, owner=True) as (here, there, _):
         tries = 0
@@ -73,8 +75,8 @@ def test_a_transaction_that_fails_certification_runs_again(place_with_counter: S
 
 @pytest.mark.parametrize("when", ["after all", "in between"])
 def test_an_unanswered_commit_is_verified_on_another_node(galera_place: ServerPlace, when: str) -> None:
-    """The console's node can't be reached at COMMIT, and another node doesn't know the transaction, so the console
-    runs it again there. If the first COMMIT arrives later, the transaction is stored once.
+    """The console's node can't be reached at COMMIT, and another node doesn't have the transaction, so the console
+    runs it again there. Even if the first COMMIT arrives later, the transaction is stored once.
     """
     first, second, _ = galera_place.database.nodes
 
@@ -98,7 +100,9 @@ def test_an_unanswered_commit_is_verified_on_another_node(galera_place: ServerPl
 
 
 def test_only_one_of_two_nodes_acquires_a_lease(galera_place: ServerPlace) -> None:
-    """In each round, one of three people at different nodes acquires the lease."""
+    """In each round, three people at different nodes try to acquire the same lease, and exactly one of them gets
+    it.
+    """
     place = galera_place
     urls = [place.url(person, desk=number) for number, person in enumerate(PEOPLE)]
     databases = [Database(url) for url in urls]

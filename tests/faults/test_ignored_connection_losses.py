@@ -1,5 +1,5 @@
-"""A connection is lost during a read whose code interprets errors, or during code that ignores an error: the loss is
-reported as such, neither as a result nor as a bug."""
+"""A connection is lost during a read whose code interprets database errors, or during code that ignores an error. The
+program reports the lost connection, and not a result or a bug."""
 
 from collections.abc import Callable, Iterator
 
@@ -32,14 +32,14 @@ def database(place: ServerPlace) -> Iterator[Database]:
 
 
 def kill_session(place: ServerPlace, conn: Connection) -> None:
-    """Kill the session of this connection."""
+    """End the database session of this connection on the server."""
     place.database.nodes[0].sql(f"KILL CONNECTION {get_session(conn).connection_id}")
 
 
 @pytest.mark.parametrize("what", INTERPRETING_READS)
 def test_a_lost_read_about_a_refusal_proves_nothing(database: Database, place: ServerPlace, what: str) -> None:
-    """A read that interprets a refused statement as a missing right loses its connection: it raises
-    `database_unreachable`, and doesn't return a result."""
+    """After a refused statement, a read finds out whether the account lacks a right. If this read loses its
+    connection, it raises `database_unreachable`, and doesn't return a result."""
 
     def read_and_lose_connection() -> None:
         with database.read() as conn:
@@ -53,7 +53,7 @@ def test_a_lost_read_about_a_refusal_proves_nothing(database: Database, place: S
 
 
 def execute_ignoring_errors(conn: Connection) -> None:
-    """Run a statement, and ignore every database error, as no code should."""
+    """Run a statement, and ignore every database error, as wrong code would do."""
     try:
         conn.exec_driver_sql("SELECT 1")
     except DBAPIError:
@@ -61,8 +61,8 @@ def execute_ignoring_errors(conn: Connection) -> None:
 
 
 def test_a_write_that_ignored_a_lost_connection_runs_again(database: Database, place: ServerPlace) -> None:
-    """A transaction ignores the loss of its connection and continues. Nothing of it was committed, so it is run again
-    as a whole."""
+    """The code of a transaction ignores the loss of its connection and continues. The server has committed no part of
+    it, so the program runs the whole transaction again."""
     tries = 0
 
     def count_try_and_read(tx: Transaction) -> int:
@@ -78,8 +78,8 @@ def test_a_write_that_ignored_a_lost_connection_runs_again(database: Database, p
 
 
 def test_a_transaction_whose_commit_was_never_sent_runs_again(database: Database, place: ServerPlace) -> None:
-    """The connection is lost at the last statement, whose error is ignored. COMMIT was never sent, so the transaction
-    is run again."""
+    """The connection is lost at the last statement, and the code ignores this error. COMMIT was never sent, so the
+    program runs the transaction again."""
     tries = 0
 
     def count_try_and_read(tx: Transaction) -> None:
@@ -95,8 +95,8 @@ def test_a_transaction_whose_commit_was_never_sent_runs_again(database: Database
 
 
 def test_a_read_that_ignores_a_lost_connection_ends_as_unreachable(database: Database, place: ServerPlace) -> None:
-    """A read ignores the loss of its connection and continues: it raises `database_unreachable`, and not an internal
-    error."""
+    """The code of a read ignores the loss of its connection and continues. The read then raises
+    `database_unreachable`, and not an internal error."""
 
     def read_and_lose_connection() -> None:
         with database.read() as conn:

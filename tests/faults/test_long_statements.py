@@ -1,4 +1,6 @@
-"""A long statement is awaited while its server is working, and given up when the server doesn't serve any more."""
+"""The program waits for a long statement while its server is working, and ends the wait if the server doesn't work
+any more.
+"""
 
 from collections.abc import Iterator
 from urllib.parse import quote
@@ -18,8 +20,8 @@ CHECK_STATEMENT = "DO 1"
 
 @pytest.fixture(autouse=True)
 def frequent_checks(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let the console check the server after 0.1 s. The time limit of an answer is 30 s, and its error has another
-    text."""
+    """Let the console check the server after a statement has run for 0.1 s. The time limit for an answer stays 30 s
+    and has another error text."""
     monkeypatch.setattr("console.store.database.server_timeouts.SECONDS_UNTIL_FIRST_CHECK", 0.1)
     monkeypatch.setattr("console.store.database.server_timeouts.CHECK_INTERVAL_SECONDS", 0.05)
     monkeypatch.setattr("console.store.database.server.CONNECT_TIMEOUT_SECONDS", 1)
@@ -50,8 +52,8 @@ def run_slow_statement(database: Database, seconds: float) -> int:
 
 
 def test_a_slow_statement_is_waited_for(database: Database, proxy: SqlProxy) -> None:
-    """The console checks during a slow statement that the server serves, and waits for the answer. A quick statement
-    causes no check."""
+    """During a slow statement the console checks that the server is working, and waits for the answer. A quick
+    statement causes no check."""
     with proxy.cause_fault("passed"):
         assert run_slow_statement(database, 0) == 0
         assert CHECK_STATEMENT not in proxy.commands
@@ -64,7 +66,7 @@ def test_a_slow_statement_is_waited_for(database: Database, proxy: SqlProxy) -> 
 
 @pytest.mark.usefixtures("mariadb_server")
 def test_a_long_answer_through_tls_is_complete() -> None:
-    """A slow and large answer over TLS is complete, although the server is checked meanwhile."""
+    """A slow and large answer over TLS arrives completely, although the console checks the server meanwhile."""
     with start_private_mariadb(tls=True) as server:
         database = Database(f"{server.admin_url}mysql?ssl_ca={quote(str(server.authority))}")
         with database.read() as conn:
@@ -74,8 +76,8 @@ def test_a_long_answer_through_tls_is_complete() -> None:
 
 
 def test_a_refused_check_connection_does_not_end_the_statement(database: Database, place: ServerPlace) -> None:
-    """The server refuses the connection of the check because of too many connections. That shows that it is working,
-    so the answer is awaited."""
+    """The server refuses the connection of the check because it has too many connections. This shows that the server
+    is working, so the console continues to wait for the answer."""
     database.close()
     server, account = place.database.nodes[0], place.get_account_name("op-a")
     server.sql(f"ALTER USER `{account}`@`%` WITH MAX_USER_CONNECTIONS 1")
@@ -86,8 +88,8 @@ def test_a_refused_check_connection_does_not_end_the_statement(database: Databas
 
 
 def test_a_read_on_a_hanging_node_ends_in_time(database: Database, proxy: SqlProxy) -> None:
-    """The server doesn't answer, keeps the connection open, and accepts no other one: the read is refused with
-    `database_unreachable` long before its time limit."""
+    """The server doesn't answer a read, keeps its connection open, and accepts no new connection. The read is refused
+    with `database_unreachable` long before its time limit."""
     with (
         proxy.cause_fault("unanswered", on="SELECT SLEEP", lasting=True) as shot,
         pytest.raises(ConsoleError) as told,
@@ -102,8 +104,8 @@ def test_a_read_on_a_hanging_node_ends_in_time(database: Database, proxy: SqlPro
 def test_a_write_on_a_hanging_node_continues_on_another_node(
     place: ServerPlace, proxy: SqlProxy, on: str, kind: BreakKind
 ) -> None:
-    """The node hangs during a transaction, or at its COMMIT, and another node serves. The transaction is run again
-    there, or found there, and is stored once."""
+    """The node hangs during a transaction, or at its COMMIT, and another node works. The program runs the transaction
+    again on the other node, or finds there that it was committed. It is stored once."""
     node = place.database.nodes[0]
     database = Database(f"{proxy.make_url(place.url())}?fallback={node.host}:{node.port}")
     database.write(TriedAuditEntry("warm", place.get_account_name("op-a")))
@@ -117,7 +119,7 @@ def test_a_write_on_a_hanging_node_continues_on_another_node(
 
 
 def test_a_read_from_a_frozen_server_is_refused(own_place: ServerPlace, own_server: Server) -> None:
-    """A server stopped by SIGSTOP accepts connections but says nothing: the read is refused with
+    """A server that was stopped by SIGSTOP accepts connections but sends nothing. The read is refused with
     `database_unreachable`."""
     database = Database(own_place.url())
     assert run_slow_statement(database, 0) == 0
@@ -136,8 +138,8 @@ def test_a_read_from_a_frozen_server_is_refused(own_place: ServerPlace, own_serv
 def test_a_database_without_a_time_limit_is_not_checked_during_statements(
     place: ServerPlace, proxy: SqlProxy
 ) -> None:
-    """A database without a time limit, as the commands `db …` use it for statements of hours, isn't checked during a
-    statement."""
+    """A database object without a time limit isn't checked during a statement. The commands `db …` use such an object
+    for statements that take hours."""
     database = Database(proxy.make_url(place.url()), without_time_limit=True)
     assert run_slow_statement(database, 0) == 0
     with proxy.cause_fault("passed"):

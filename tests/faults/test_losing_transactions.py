@@ -1,5 +1,5 @@
-"""A transaction that loses against another one is run again as a whole, at most five times, and then nearly always
-succeeds.
+"""The program runs a transaction that loses against another one again as a whole, at most five times. Nearly all such
+transactions then succeed.
 """
 
 import threading
@@ -41,7 +41,7 @@ def read_counters(place: ServerPlace) -> list[int]:
 
 @contextmanager
 def hold_transaction_open(place: ServerPlace, statement: str) -> Iterator[Any]:
-    """Yield a connection with an open transaction that has run this statement."""
+    """Yield a connection whose open transaction has run this statement."""
     with connect_to_place(place, autocommit=False) as connection:
         with connection.cursor() as cursor:
             cursor.execute(statement)
@@ -50,8 +50,8 @@ def hold_transaction_open(place: ServerPlace, statement: str) -> Iterator[Any]:
 
 
 def test_deadlocks_are_run_again(place: ServerPlace) -> None:
-    """Transactions that update two rows in opposite orders deadlock. Nearly all succeed, and each of them has counted
-    both rows once.
+    """Transactions that update two rows in opposite orders deadlock, and the program runs them again. Nearly all
+    succeed, and each successful one has incremented both rows once.
     """
     with open_databases(place, THREADS) as made, count_reruns() as reruns:
         tally = losing_transactions.run_crossing_transactions(made, TURNS)
@@ -65,7 +65,9 @@ def test_deadlocks_are_run_again(place: ServerPlace) -> None:
 
 
 def test_a_lock_wait_rolls_back_the_whole_transaction(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Error 1205 rolls back only its statement. What the transaction has written before must not be committed."""
+    """Error 1205 (lock wait) rolls back only its statement on the server. The program rolls back the whole
+    transaction, so that its earlier writes aren't committed.
+    """
     monkeypatch.setattr("console.store.database.server.LOCK_WAIT_SECONDS", 1)
     monkeypatch.setattr("console.store.database.retry_policy.MAX_RERUNS", 1)
     with open_databases(place, 1) as (database,):
@@ -84,7 +86,9 @@ def test_a_lock_wait_rolls_back_the_whole_transaction(place: ServerPlace, monkey
 
 
 def test_a_released_row_lock_lets_the_waiting_transaction_commit(place: ServerPlace) -> None:
-    """A transaction that waits for another one's row lock gets it and commits at its first try."""
+    """A transaction that waits for the row lock of another transaction gets the lock when it is released, and commits
+    at its first try.
+    """
     lock = f"SELECT * FROM call_rates WHERE name = '{COUNTER_NAMES[0]}' FOR UPDATE"
     with open_databases(place, 1) as (database,), hold_transaction_open(place, lock) as other:
         threading.Timer(0.3, other.rollback).start()
@@ -136,9 +140,9 @@ def test_a_stopped_process_loses_its_database_locks(place: ServerPlace, lock: st
 def test_sessions_read_present_rows_despite_an_old_snapshot(
     place: ServerPlace, statements: tuple[str, ...], tries: int
 ) -> None:
-    """On a server that refuses writes on an outdated snapshot (MariaDB by default from 11.6 on), our sessions read
-    the present rows and continue. A session that keeps its first snapshot gets error 1020; the program then reads and
-    decides again, and no write is lost.
+    """MariaDB from 11.6 on refuses by default writes on an outdated snapshot. The program's sessions read the present
+    rows and continue. If a session keeps its first snapshot, it gets error 1020; the program then runs the
+    transaction again from its reads, and no write is lost.
     """
     if place.engine == "mysql":
         pytest.skip("MySQL guards no snapshots")
@@ -164,7 +168,7 @@ def test_sessions_read_present_rows_despite_an_old_snapshot(
 
 
 def test_a_statement_beyond_the_time_limit_is_refused(place: ServerPlace) -> None:
-    """The server ends a statement at its time limit: the write is refused with `database_locked` and not run
+    """The server ends a statement at its time limit. The write is refused with `database_locked` and isn't run
     again.
     """
     endless = "SET STATEMENT max_statement_time = 0.2 FOR SELECT sleep(60)"

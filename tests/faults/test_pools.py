@@ -1,5 +1,5 @@
-"""Pooled connections that were killed, are all in use, or lead to a silent node: they are replaced, or the call is
-refused with a code."""
+"""Pooled connections that were ended, are all in use, or lead to a node that doesn't answer. The program replaces
+them, or refuses the call with an error code."""
 
 import threading
 from collections.abc import Iterator
@@ -46,7 +46,7 @@ def can_read_and_write(database: Database, place: ServerPlace, name: str) -> boo
 
 
 def test_every_connection_is_returned_to_its_pool(database: Database, place: ServerPlace) -> None:
-    """Many threads read and write, and many of their calls fail: all connections return to the pools, and after
+    """Many threads read and write, and many of their calls fail. All connections return to their pools, and after
     `close` the server has no session of this account."""
 
     def select_and_raise(tx: Transaction) -> None:
@@ -95,7 +95,9 @@ def test_a_thread_without_a_free_connection_waits(place: ServerPlace, monkeypatc
 
 
 def test_sessions_killed_while_idle_are_replaced(database: Database, place: ServerPlace) -> None:
-    """An administrator ends all sessions while they are idle: the next read and write succeed."""
+    """An administrator ends all sessions of the account while they are idle. The next read and write still
+    succeed.
+    """
     assert can_read_and_write(database, place, "before-kill")
     for number in list_session_ids(place):
         place.database.nodes[0].sql(f"KILL CONNECTION {number}")
@@ -104,7 +106,7 @@ def test_sessions_killed_while_idle_are_replaced(database: Database, place: Serv
 
 
 def test_connections_closed_by_the_server_are_replaced(database: Database, place: ServerPlace) -> None:
-    """The server closes the connections after its wait_timeout: they are replaced without an error."""
+    """The server closes idle connections after its wait_timeout. The program replaces them without an error."""
 
     def set_short_wait_timeout(dbapi: Any, _record: object) -> None:
         with dbapi.cursor() as cursor:
@@ -118,8 +120,8 @@ def test_connections_closed_by_the_server_are_replaced(database: Database, place
 
 
 def test_a_dead_idle_connection_is_replaced(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A connection gets no more answers and isn't closed, as behind a firewall that has dropped it: a short check
-    before the next use notices that."""
+    """An idle connection gets no more answers but isn't closed, as behind a firewall that has dropped it. A short
+    check before its next use detects that, and the program replaces it."""
     monkeypatch.setattr("console.store.database.server.CONNECT_TIMEOUT_SECONDS", 1)
     monkeypatch.setattr("console.store.database.server.ANSWER_TIMEOUT_SECONDS", 600)  # not what ends the wait
     monkeypatch.setattr("console.store.database.server._IDLE_SECONDS_BEFORE_CHECK", 0.0)
@@ -135,8 +137,8 @@ def test_a_dead_idle_connection_is_replaced(place: ServerPlace, monkeypatch: pyt
 
 @pytest.mark.parametrize("first", ["closed", "mute"])
 def test_a_desk_connects_to_the_second_node(place: ServerPlace, first: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The first node refuses connections, or accepts them and says nothing: the desk connects to the next node, and
-    later connections try that node first."""
+    """The first node refuses connections, or accepts them and sends nothing. The desk connects to the second node,
+    and its later connections try this node first."""
     monkeypatch.setattr("console.store.database.server.CONNECT_TIMEOUT_SECONDS", 1)
     node = place.database.nodes[0]
     with SqlProxy(node.host, 9, mute=first == "mute") as broken:

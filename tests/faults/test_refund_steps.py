@@ -1,4 +1,6 @@
-"""Disturbances between a desk that acts on refunds and its server, at random commands."""
+"""Disturbances of the connection between a desk and its database server during actions on refunds, at random
+commands.
+"""
 
 import pytest
 
@@ -16,8 +18,8 @@ def quick_waits(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.expects_log("every kind of trouble")
 def test_a_broken_command_loses_no_refund(place: ServerPlace, seed: int) -> None:
-    """A random command is disturbed. An approved refund is executed at most once, each ending is true, and after the
-    next due tasks no operation is left as `calling`.
+    """A random command of an action on a refund is disturbed. The provider executes an approved refund at most once,
+    and the reported ending agrees with that. After the next due tasks no operation has the state `calling`.
     """
     with open_money_stage(place) as on:
         for action in ACTIONS:
@@ -30,7 +32,9 @@ def test_a_broken_command_loses_no_refund(place: ServerPlace, seed: int) -> None
 def test_a_server_that_dies_or_is_read_only_loses_no_refund(
     own_place: ServerPlace, own_server: Server, seed: int
 ) -> None:
-    """During a sending the server is killed and restarted, or refuses writes. The same checks hold."""
+    """While a refund is being sent, the server is killed and restarted, or refuses writes. The provider executes the
+    refund at most once, and after the next due tasks no operation has the state `calling`.
+    """
     with open_money_stage(own_place) as on:
         told = []
         for nth in (25 + seed % 10, 45 + seed % 20):

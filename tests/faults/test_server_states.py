@@ -1,5 +1,5 @@
-"""A server that is read-only, full, out of connections, stopped, silent or locked: the purchase is refused in a
-limited time with a code that names the cause, and nothing is sent.
+"""A database server that is read-only, full, out of connections, stopped, silent or locked. A purchase is refused
+within a limited time with an error code that names the cause, and nothing is sent to the provider.
 """
 
 import time
@@ -37,7 +37,7 @@ TABLES_WRITTEN_BEFORE_SENDING = ("leases", "operations", "hansha_alarmbox_credit
 
 
 def read_purchase_refusal(console: Console, number: str) -> ConsoleError:
-    """Buy the number, and return the error of the refusal."""
+    """Buy the number, and return the error with which the purchase is refused."""
     return call_for_refusal(lambda: console.credit_checks.purchase(PurchaseRequest(number, CLIENT)))
 
 
@@ -50,7 +50,7 @@ def stage(own_place: ServerPlace) -> Iterator[FaultScene]:
 
 @contextmanager
 def set_global_variable(server: Server, name: str, value: str) -> Iterator[None]:
-    """Within the block the variable `name` of the whole server has this value."""
+    """Within the block, the global variable `name` of the server has this value."""
     ((before,),) = server.sql(f"SELECT @@GLOBAL.{name}")
     server.sql(f"SET GLOBAL {name} = {value}")
     try:
@@ -64,7 +64,7 @@ def set_global_variable(server: Server, name: str, value: str) -> Iterator[None]
 
 @pytest.mark.expects_log("a refusal that can't be audited is told")
 def test_a_read_only_server_refuses_the_purchase(stage: FaultScene, own_server: Server) -> None:
-    """The server is read-only: the purchase is refused with `read_only` before anything is sent, and reads still
+    """If the server is read-only, a purchase is refused with `read_only` before anything is sent, and reads still
     work.
     """
     number = next(NUMBERS)
@@ -78,8 +78,8 @@ def test_a_read_only_server_refuses_the_purchase(stage: FaultScene, own_server: 
 
 @pytest.mark.expects_log("what could not be written is told")
 def test_a_server_that_became_read_only_keeps_the_answer_in_the_spool(stage: FaultScene, own_server: Server) -> None:
-    """A purchase that a read-only server can't record is kept in the desk's spool, and delivered when the server
-    takes it.
+    """If the server becomes read-only during a purchase, the answer is stored in the desk's spool, and written into
+    the database when the server accepts writes again.
     """
     number = next(NUMBERS)
     with stage.open_direct_desk() as console:
@@ -106,8 +106,8 @@ def _free_disk_space(server: Server) -> None:
 
 @pytest.mark.expects_log("the full disk is told")
 def test_a_full_table_space_at_any_statement_leaves_a_true_record() -> None:
-    """A table space of limited size is full. Whichever statement fails, the ending of the purchase is true; with more
-    space purchases work again.
+    """A table space of limited size is full. Whichever statement fails because of that, the reported ending agrees
+    with the charges. With more space, purchases work again.
     """
     room = ("innodb-file-per-table=OFF", "innodb-data-file-path=ibdata1:12M:autoextend:max:40M")
     with (
@@ -147,8 +147,8 @@ def test_a_full_table_space_at_any_statement_leaves_a_true_record() -> None:
 def test_a_locked_table_before_the_claim_refuses_the_purchase(
     place: ServerPlace, table: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Another session locks a whole table: the purchase is refused with `database_locked` in a limited time, nothing
-    is sent, and afterwards the number can be bought.
+    """If another session locks a whole table before the claim, the purchase is refused with `database_locked` within
+    a limited time, and nothing is sent. After the lock the number can be bought.
     """
     monkeypatch.setattr("console.store.database.retry_policy.MAX_RERUNS", 1)
     number = next(NUMBERS)
@@ -161,8 +161,8 @@ def test_a_locked_table_before_the_claim_refuses_the_purchase(
 
 @pytest.mark.expects_log("what could not be written is told")
 def test_a_locked_table_during_the_call_keeps_the_answer(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another session locks a table during the call: the answer stays in the spool, and due tasks write it after the
-    lock.
+    """If another session locks a table during the call to the provider, the answer stays in the spool, and due tasks
+    write it after the lock.
     """
     monkeypatch.setattr("console.store.database.retry_policy.MAX_RERUNS", 0)
     number = next(NUMBERS)
@@ -178,7 +178,7 @@ def test_a_locked_table_during_the_call_keeps_the_answer(place: ServerPlace, mon
 
 @contextmanager
 def lock_table(stage: FaultScene, console: Console, table: str) -> Iterator[None]:
-    """Within the block another session locks the whole table. The console waits only one second for a lock."""
+    """Within the block, another session locks the whole table, and the console waits only one second for a lock."""
 
     def set_short_lock_timeout(dbapi: pymysql.Connection, _record: object) -> None:
         with dbapi.cursor() as cursor:
@@ -199,8 +199,8 @@ def lock_table(stage: FaultScene, console: Console, table: str) -> Iterator[None
 def test_a_server_with_too_many_connections_refuses_the_purchase(
     own_place: ServerPlace, own_server: Server, limit: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server has no free connection: a desk that wasn't connected before is refused at once, without the repeated
-    attempts after a lost connection.
+    """If the server has no free connection, a desk that wasn't connected before is refused immediately. It makes no
+    repeated attempts, as it does after a lost connection.
     """
     monkeypatch.setattr("console.store.database.retry_policy.UNREACHABLE_RETRY_SECONDS", 600)
     database = Database(own_place.url())
@@ -227,7 +227,7 @@ def test_a_server_with_too_many_connections_refuses_the_purchase(
 
 @contextmanager
 def _limit_to_one_connection(server: Server, account: str) -> Iterator[None]:
-    """Within the block the account may have one connection."""
+    """Within the block, the account may have only one connection to the server."""
     server.sql(f"ALTER USER `{account}`@`%` WITH MAX_USER_CONNECTIONS 1")
     yield
     server.sql(f"ALTER USER `{account}`@`%` WITH MAX_USER_CONNECTIONS 0")
@@ -243,8 +243,8 @@ def _make_connection_arguments(place: ServerPlace) -> dict[str, object]:
 
 
 def test_a_silent_server_ends_the_connection_attempt(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A server accepts connections and says nothing: after the time limit of a connection the call is refused with
-    `database_unreachable`, also for the commands `db …`.
+    """If a server accepts connections but sends nothing, the call is refused with `database_unreachable` after the
+    time limit of a connection. This is so also for the commands `db …`.
     """
     monkeypatch.setattr("console.store.database.server.CONNECT_TIMEOUT_SECONDS", 1)
     monkeypatch.setattr("console.store.database.server.ANSWER_TIMEOUT_SECONDS", 600)
@@ -261,8 +261,8 @@ def test_a_silent_server_ends_the_connection_attempt(monkeypatch: pytest.MonkeyP
 def test_a_frozen_server_ends_the_call_in_time(
     stage: FaultScene, own_server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The server is stopped by SIGSTOP before or after the charge: the desk gets an answer in a limited time. When
-    the server continues, the due tasks settle the purchase.
+    """The server is stopped by SIGSTOP before or after the charge. The desk gets an answer within a limited time.
+    When the server continues, the due tasks settle the purchase.
     """
     monkeypatch.setattr("console.store.database.server.ANSWER_TIMEOUT_SECONDS", 2)
     monkeypatch.setattr("console.store.database.server.CONNECT_TIMEOUT_SECONDS", 1)

@@ -1,4 +1,6 @@
-"""The invariants of purchases hold whichever command to the database is lost, and however."""
+"""Purchases whose connection to the database is disturbed at any command. The number is charged at most once, and
+every record ends in a correct state.
+"""
 
 import random
 from collections import Counter
@@ -15,8 +17,8 @@ from tests.support.servers import Server
 @pytest.mark.expects_log("every kind of trouble")
 @pytest.mark.parametrize("action", steps.ACTIONS)
 def test_a_lost_command_loses_no_purchase(place: ServerPlace, action: str, seed: int) -> None:
-    """A random command is disturbed. The number is charged at most once, the ending is true, no charged record is an
-    error, and after the next due tasks no operation is left as `calling`.
+    """A random command of a purchase is disturbed. The number is charged at most once, the reported ending is
+    correct, and no charged record is an error. After the next due tasks no operation has the state `calling`.
     """
     with open_scene(place) as stage:
         tally = steps.disturb_random_commands(stage, action, seed)
@@ -29,7 +31,9 @@ def test_a_lost_command_loses_no_purchase(place: ServerPlace, action: str, seed:
 def test_a_server_killed_at_any_command_loses_no_purchase(
     own_place: ServerPlace, own_server: Server, seed: int
 ) -> None:
-    """The server is killed at a random command of a purchase and restarted. The same checks hold."""
+    """The server is killed at a random command of a purchase and restarted. The number is charged at most once, and
+    no charged record is an error.
+    """
     chance = random.Random(f"dies{seed}")
     endings: Counter[str] = Counter()
     longest = 0.0

@@ -1,5 +1,5 @@
-"""A process that gets no answer to COMMIT finds out, by a row with its own token, whether the transaction was
-committed.
+"""A process that gets no answer to COMMIT finds out whether the transaction was committed. For this it looks for the
+row with the transaction's own token.
 """
 
 import threading
@@ -21,8 +21,8 @@ TRANSACTION_COUNT = 20
 
 
 def test_a_lost_reply_to_commit_is_verified(place: ServerPlace) -> None:
-    """COMMIT has arrived or not, its answer is lost completely or half, or it is still on the way. The program
-    decides correctly each time, and nothing is stored twice.
+    """The COMMIT arrives at the server or not, its answer is lost completely or partly, or it is still on the way. In
+    each case the program decides correctly whether the transaction was committed, and nothing is stored twice.
     """
     tally = verdicts.lose_commit_answers(place, TRANSACTION_COUNT)
     print(f"demand 8: verdict right {tally['right']} of {tally['commits']}, {tally['had_arrived']} had arrived")
@@ -33,9 +33,9 @@ def test_a_lost_reply_to_commit_is_verified(place: ServerPlace) -> None:
 def test_a_session_silent_at_commit_is_ended_and_decided(
     place: ServerPlace, monkeypatch: pytest.MonkeyPatch, kind: BreakKind
 ) -> None:
-    """The connection gets no more answers at COMMIT, and the server keeps the session and its locks: the program ends
-    the session and then decides. The server's limit for idle transactions is raised here, because it would end the
-    session instead of the program.
+    """The connection gets no more answers at COMMIT, and the server keeps the session and its locks. The program ends
+    the session and then decides whether the transaction was committed. The server's time limit for idle transactions
+    is raised in this test; otherwise the server would end the session.
     """
     patient = server._SET_TIME_LIMITS_SQL.replace(
         f"idle_transaction_timeout = {IDLE_TRANSACTION_TIMEOUT_SECONDS}", "idle_transaction_timeout = 600"
@@ -50,8 +50,8 @@ def test_a_session_silent_at_commit_is_ended_and_decided(
 
 
 def test_a_slow_commit_is_waited_for(place: ServerPlace) -> None:
-    """The program has stopped waiting for COMMIT, which the server still executes: the program waits for it before it
-    decides.
+    """The time limit for the answer to COMMIT has passed, but the server is still executing it. The program waits
+    until the server has finished before it decides whether the transaction was committed.
     """
     with open_database_behind_proxy(place, answer_seconds=0.5) as (_, database):
         note = TriedAuditEntry("slow", place.get_account_name("op-a"))
@@ -63,8 +63,8 @@ def test_a_slow_commit_is_waited_for(place: ServerPlace) -> None:
 
 
 def test_an_impossible_commit_is_refused_as_unreachable(place: ServerPlace, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server can't execute COMMIT: the call is refused with `database_unreachable` in a limited time, and nothing
-    is stored later, because the program has ended the session.
+    """If the server can't execute COMMIT, the call is refused with `database_unreachable` within a limited time.
+    Nothing is stored later, because the program has ended the session.
     """
     monkeypatch.setattr("console.store.database.retry_policy.UNREACHABLE_RETRY_SECONDS", 0.5)
     monkeypatch.setattr("console.store.database.engine.COMMIT_CHECK_SECONDS", 3.0)
@@ -77,7 +77,9 @@ def test_an_impossible_commit_is_refused_as_unreachable(place: ServerPlace, monk
 
 
 def test_only_a_session_that_holds_the_token_is_ended(place: ServerPlace) -> None:
-    """The program ends only a session that holds the token's row; after a lost answer alone it kills no session."""
+    """The program ends a session on the server only if that session holds the row with the token. If only the answer
+    was lost, it ends no session.
+    """
     with open_database_behind_proxy(place) as (proxy, database):
         database.write(TriedAuditEntry("warm", place.get_account_name("op-a")))
         with proxy.cause_fault("lost_reply", on="COMMIT"):
@@ -89,8 +91,8 @@ def test_only_a_session_that_holds_the_token_is_ended(place: ServerPlace) -> Non
 def test_a_server_killed_at_commit_is_asked_after_its_restart(
     own_place: ServerPlace, own_server: Server, done: bool
 ) -> None:
-    """The server is killed before COMMIT arrives, or right after it was executed, and restarted: the program decides
-    correctly.
+    """The server is killed before COMMIT arrives, or directly after it has executed COMMIT, and is restarted. After
+    the restart the program decides correctly whether the transaction was committed.
     """
     kind: BreakKind = "unanswered" if done else "passed"
     with open_database_behind_proxy(own_place, answer_seconds=2) as (proxy, database):

@@ -1,4 +1,6 @@
-"""COMMITs without an answer: compares what the program decides, by its token, with what the server has committed."""
+"""Loses the answers to COMMITs, and compares the program's decision, which it makes by the token of each transaction,
+with what the server has committed.
+"""
 
 import json
 import threading
@@ -23,8 +25,8 @@ _CHAIN_NAME = "verdicts"
 
 
 class TriedAuditEntry:
-    """A transaction that writes an audit entry with the number of its try, and returns that number. `tries` is how
-    often it was run.
+    """A transaction that writes an audit entry with the number of its try, and returns this number. `tries` is the
+    number of times that it was run.
     """
 
     def __init__(self, name: str, who: str, chain: str = _CHAIN_NAME) -> None:
@@ -41,8 +43,8 @@ class TriedAuditEntry:
 def open_database_behind_proxy(
     place: ServerPlace, answer_seconds: float | None = None
 ) -> Iterator[tuple[SqlProxy, Database]]:
-    """Yield a proxy and a database behind it. `answer_seconds` is the time limit of an answer (None: the usual
-    one).
+    """Yield a proxy and a database that is reached through it. `answer_seconds` is the time limit for an answer
+    (None: the usual one).
     """
     node = place.database.nodes[0]
     with SqlProxy(node.host, node.port) as proxy, pytest.MonkeyPatch.context() as patch:
@@ -62,8 +64,8 @@ def read_stored_tries(place: ServerPlace, name: str) -> list[int]:
 
 
 def lose_commit_answers(place: ServerPlace, count: int, kinds: tuple[BreakKind, ...] = QUICK_BREAKS) -> Counter[str]:
-    """Lose the answers to `count` COMMITs, and return the counts of the results. Each time the program must report
-    the state that the server has, and each row must exist once.
+    """Lose the answers to `count` COMMITs, and return how often each result occurred. Each time the program must
+    report the state that the server has, and each row must exist once.
     """
     tally: Counter[str] = Counter()
     with open_database_behind_proxy(place) as (proxy, database):

@@ -1,8 +1,9 @@
-"""Attacks: the forms in which a plain client can write one row or change, and the ways in which its transaction can
-end.
+"""Attacks: the forms of SQL statement in which a plain client can write one row or change, and the ways in which its
+transaction can end.
 
-An attack (`Attack`) is a list of SQL statements that run on one connection; a refused statement doesn't stop the next
-one. Values are SQL expressions.
+A plain client is a program that connects with a person's account but isn't the console. An attack (`Attack`) is a
+list of SQL statements that run on one connection; a refused statement doesn't stop the next one. Values are SQL
+expressions.
 """
 
 from collections.abc import Iterator, Sequence
@@ -13,13 +14,15 @@ Values = dict[str, str]
 
 @dataclass(frozen=True, slots=True)
 class Attack:
-    """One attack: its statements in `sql`, and a title for the message of a failed test."""
+    """One attack: its SQL statements in `sql`, and a title for the message of a failed test."""
 
     title: str
     sql: tuple[str, ...]
 
     def prepend_statements(self, title: str, *before: str) -> "Attack":
-        """Return this attack with the statements `before` in front of it, in the same session."""
+        """Return an attack that first executes the statements `before`, and then the statements of this attack, in
+        the same session.
+        """
         return Attack(f"{title}: {self.title}", (*before, *self.sql))
 
 
@@ -34,8 +37,8 @@ SET_CHECKS_OFF_STATEMENTS = (
 
 
 def make_insert_attacks(table: str, values: Values) -> Iterator[Attack]:
-    """Yield the INSERT of one row in every form of statement that writes rows. The last column must be one that
-    accounts may update.
+    """Yield attacks that insert one row, in every form of SQL statement that can write rows. The last column must be
+    one that accounts may update.
     """
     columns, row = ", ".join(values), ", ".join(values.values())
     last = list(values)[-1]
@@ -51,9 +54,10 @@ def make_insert_attacks(table: str, values: Values) -> Iterator[Attack]:
 
 
 def make_update_attacks(table: str, values: Values, where: str, steps: Sequence[Values] = ()) -> Iterator[Attack]:
-    """Yield one change of the rows that fulfil the condition `where`, in every form of statement that changes rows.
+    """Yield attacks that make one change in the rows that fulfil the condition `where`, in every form of SQL
+    statement that can change rows.
 
-    `steps` is the same change in several statements, for changes that a trigger might refuse only as a whole.
+    `steps` is the same change in several statements, because a trigger might refuse only the whole change.
     """
     told = ", ".join(f"{column} = {value}" for column, value in values.items())
     yield Attack("UPDATE", (f"UPDATE {table} SET {told} WHERE {where}",))
@@ -69,7 +73,9 @@ def make_update_attacks(table: str, values: Values, where: str, steps: Sequence[
 
 
 def make_ending_attacks(way: Attack) -> Iterator[Attack]:
-    """Yield the attack itself, committed, rolled back wholly or to a savepoint, and inside an XA transaction."""
+    """Yield the attack in several forms: committed, rolled back completely or to a savepoint, and inside an XA
+    transaction.
+    """
     yield way
     yield Attack(f"{way.title}, rolled back", ("BEGIN", *way.sql, "ROLLBACK"))
     yield Attack(f"{way.title}, back to a savepoint", ("BEGIN", "SAVEPOINT s", *way.sql, "ROLLBACK TO s", "COMMIT"))

@@ -1,5 +1,5 @@
-"""The fixture `harm_scene`: one database of each engine for all tests of a file. Each test leaves the database usable
-for the next one, or fails."""
+"""The fixture `harm_scene`: one database of each engine for all tests of a module. After each test the database must
+be usable for the next one, otherwise the test fails."""
 
 import os
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="module")
 def harm_scene(on_server: str) -> Iterator[AttackedDatabase]:
-    """Yield a team with desks and simulated providers on the servers of one engine. All tests of a file share it.
+    """Yield a team with desks and simulated providers on the servers of one engine. All tests of a module share it.
     `on_server` is an engine, followed by ", whole" if every role tries every attack."""
     engine, _, whole = on_server.partition(", ")
     with use_shared_nodes(cast(Engine, engine)) as nodes, open_attacked_database(*nodes) as made:

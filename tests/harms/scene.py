@@ -1,9 +1,9 @@
-"""A team at a database server with simulated providers: attacks by SQL statements of a plain client, and their
-results.
+"""A team at a database server with simulated providers. Accounts of the team attack the database by SQL statements of
+a plain client.
 
-A test fails by the harm, never by an error number: it compares the ledgers of the providers, and tries whether every
-role can still do its ordinary work. The accounts are made by `db accounts apply`. On a cluster, attacks run on
-another node than the desks.
+A test doesn't expect certain error numbers: it checks for harm in the providers' ledgers, and whether every role can
+still do its ordinary work. `db accounts apply` makes the accounts. On a cluster, the attacks run on another node than
+the desks.
 """
 
 from collections.abc import Iterable, Iterator
@@ -43,8 +43,8 @@ CLIENT = "1"
 class AttackedDatabase:
     """One database with an account for each person, and a desk for each person who acts.
 
-    `nodes` are the servers by which the database is reached. If `whole` is true, every role tries every attack;
-    otherwise only the worker and one other role, in turn, try each, and only some of the forms are tried.
+    `nodes` are the database servers. If `whole` is True, every role tries every attack. Otherwise only the worker and
+    one other role, in turn, try each attack, and only some of its forms.
     """
 
     people: Team
@@ -68,13 +68,13 @@ class AttackedDatabase:
         return self._desks[who]
 
     def restart_desk(self, who: str) -> Console:
-        """Return this person's desk after a restart of its process, which has therefore remembered nothing."""
+        """Return this person's desk after a restart of its process, so that nothing is cached in memory."""
         if who in self._desks:
             self._desks.pop(who).close()
         return self.get_desk(who)
 
     def make_environment(self, who: str, **extra: str) -> dict[str, str]:
-        """Return the environment variables of this person's desk; `extra` replaces or adds some."""
+        """Return the environment variables of this person's desk; `extra` replaces or adds variables."""
         facts = {
             "DATABASE_URL": self.people.urls[who],
             "DOCUMENTS_URL": (self.folder / "documents").as_uri(),
@@ -86,7 +86,7 @@ class AttackedDatabase:
         return make_environment(self.folder / who, self.sandbox.url, **facts)
 
     def take_unused_number(self) -> str:
-        """Return the number of a corporation for which this scene has bought and looked up nothing yet."""
+        """Return the number of a corporation that this scene has neither bought nor looked up yet."""
         return next(self._numbers)
 
     def buy(self, who: str, number: str, client: str = CLIENT, *, renew: bool = False) -> CreditCheck:
@@ -107,12 +107,14 @@ class AttackedDatabase:
         return self.get_desk(who).lookup.find_records(number).credit_checks[0]
 
     def make_paid_payment(self, minor: int = 3_000) -> Payment:
-        """Return a payment of `minor` yen that its payer has made and that is booked here."""
+        """Create a payment of `minor` yen that its payer has paid and that is booked in the database, and return
+        it.
+        """
         self._orders += 1
         return import_paid_payment(self.get_desk("op-b"), self.sandbox, f"ORD-H{self._orders}", minor)
 
     def request_refund(self, payment: Payment, who: str = "op-b", amount: int = 1_000) -> Refund:
-        """Request a refund of `amount` yen of this payment at the desk of `who`, and return it."""
+        """Request a refund of `amount` yen of this payment at the desk of the person `who`, and return the refund."""
         return request_refund(self.get_desk(who), payment.id, amount)
 
     # The truth
@@ -126,7 +128,7 @@ class AttackedDatabase:
         return len(self.sandbox.control.payments_control.read_refunds(payment=payment.merchant_payment_id))
 
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
-        """Execute the statements as the schema account and return the rows of the last one."""
+        """Execute the statements as the schema account, and return the rows of the last statement."""
         rows: list[tuple[Any, ...]] = []
         with self.people.open_connection("owner") as line, line.cursor() as cursor:
             with suppress(pymysql.MySQLError):  # on a cluster: know what other nodes have acknowledged
@@ -168,8 +170,8 @@ class AttackedDatabase:
         return said
 
     def attack_as_each_role(self, ways: Iterable[Attack], roles: Iterable[str] = ROLES.values(), **names: str) -> int:
-        """Let every role try all of these ways; if the scene isn't `whole`, only the worker and one other role in
-        turn. Return the number of tries.
+        """Let every role try all of these attacks. If the scene isn't `whole`, only the worker and one other role, in
+        turn, try each attack. Return the number of tries.
         """
         everybody, tried = list(roles), 0
         for way in list(ways):
@@ -181,7 +183,9 @@ class AttackedDatabase:
         return tried
 
     def choose_ways(self, ways: Iterable[Attack]) -> list[Attack]:
-        """Return all of these ways if the scene is `whole`; otherwise every third one, beginning with the first."""
+        """Return all of these attacks if the scene is `whole`; otherwise every third one, beginning with the
+        first.
+        """
         return list(ways)[:: 1 if self.whole else 3]
 
     # The judgement
@@ -209,8 +213,8 @@ class AttackedDatabase:
         )
 
     def check_not_bought_again(self, number: str, client: str = CLIENT) -> None:
-        """Let three people try to buy this corporation for `client`, with and without a renewal. Raises
-        AssertionError if AlarmBox has then charged for it more than once.
+        """Let three people try to buy a credit check of this corporation for `client`, with and without a renewal.
+        Raises AssertionError if AlarmBox has then charged for the corporation more than once.
         """
         for who in ("op-a", "op-b", "lead-b"):
             for renew in (False, True):
@@ -222,8 +226,8 @@ class AttackedDatabase:
 
 
 def set_validity_end(scene: AttackedDatabase, record: CreditCheck, at: datetime | None = None) -> None:
-    """Set the end of the validity of this record to `at`, or to two days ago without it. The schema account writes
-    it, because a test doesn't change the clock of the server.
+    """Set the end of this record's validity to `at`, or to two days ago without `at`. The schema account writes it,
+    because a test can't change the clock of the server.
     """
     day = f"'{at:%Y-%m-%d %H:%M:%S}'" if at else f"{UTC} - INTERVAL 2 DAY"
     scene.sql(f"UPDATE {CHECKS} SET expired_at = {day} WHERE id = {record.id}")

@@ -1,4 +1,4 @@
-"""The settings that a database session may change, as its server lists them, each with its lowest, highest and
+"""The settings that a database session may change, as the server lists them, each with its lowest, highest and
 unusual values."""
 
 from collections.abc import Iterator, Sequence
@@ -32,7 +32,7 @@ the list of values of each variable that a session may change.
 
 
 def list_settings(cursor: Any) -> Sequence[str]:
-    """Return texts such as `sql_mode = ''`: each session variable of the server of `cursor`, with several values
+    """Return texts such as `sql_mode = ''`: each session variable of the server of `cursor`, with several values for
     each."""
     cursor.execute("SHOW SESSION VARIABLES")
     names = [str(name) for name, _value in cursor.fetchall()]

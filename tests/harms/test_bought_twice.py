@@ -1,4 +1,4 @@
-"""AlarmBox charges for a corporation once, whatever a plain client writes into the record of its live credit
+"""AlarmBox charges for a corporation only once, whatever a plain client writes into the record of its live credit
 check.
 """
 
@@ -21,7 +21,7 @@ VERSION_UPDATE: Values = {"version": "version + 1"}
 def make_forged_evidence(
     record: CreditCheck, source: str = "alarmbox.purchase", summary: str = "HTTP 422 FAILED_DEFINITE http_422"
 ) -> str:
-    """Return the INSERT of a forged answer of the provider about this record."""
+    """Return the INSERT statement of a forged answer of the provider about this record."""
     operation = f"'{record.operation_id}'" if record.operation_id else "NULL"
     return (
         "INSERT INTO evidence (subject_kind, subject_id, operation_id, at, source, who, sha256, summary, body) VALUES"
@@ -33,7 +33,7 @@ FORGED_SUMMARY = "HTTP 200 SUCCEEDED answered"
 
 
 def make_renewal_attacks(record: CreditCheck) -> Iterator[Attack]:
-    """Yield attacks that free the claim of the record by a renewal that never took place."""
+    """Yield attacks that free the claim of the record by an invented renewal."""
     where = f"id = {record.id}"
     for at in ("'9990-01-01'", UTC, "expired_at", f"{UTC} + INTERVAL 2 YEAR", PAST_INSTANT_SQL):
         for way in make_update_attacks(CHECKS, {"superseded_at": at} | VERSION_UPDATE, where):
@@ -96,9 +96,7 @@ def make_column_attacks(record: CreditCheck) -> Iterator[Attack]:
 
 
 def make_not_bought_attacks(record: CreditCheck) -> Iterator[Attack]:
-    """Yield attacks by which one account writes that a purchase which is running, or whose outcome is unknown, wasn't
-    made.
-    """
+    """Yield attacks by which one account writes that a running or unknown purchase wasn't made."""
     where, operation = f"id = {record.id}", record.operation_id
     error = _update_each(where, {"status": "'error'", "certainty": "'known'"} | VERSION_UPDATE)
     failed = f"UPDATE operations SET state = 'failed', fence = fence + 1 WHERE id = '{operation}'"
@@ -121,7 +119,9 @@ def make_not_bought_attacks(record: CreditCheck) -> Iterator[Attack]:
 
 
 def make_two_decision_attacks(record: CreditCheck) -> Iterator[Attack]:
-    """Yield attacks in which one approver writes the decisions of both the first and the second person."""
+    """Yield attacks in which the account of one approver writes both the decision of the first person and that of the
+    second person.
+    """
     proposed = (
         "INSERT INTO approvals (subject_kind, subject_id, action, proposed, person, evidence_id, at) VALUES"
         f" ('credit-check', '{record.id}', 'resolve', 'error', '{{me}}', LAST_INSERT_ID(), {UTC})"
@@ -133,8 +133,8 @@ def make_two_decision_attacks(record: CreditCheck) -> Iterator[Attack]:
 
 
 def _make_operation_replacement(record: CreditCheck) -> tuple[str, ...]:
-    """Return statements that replace the operation of the record by one that the attacker has inserted, and whose
-    answer key the attacker therefore knows.
+    """Return statements that replace the operation of the record by another one. The attacker has inserted the other
+    operation and therefore knows its answer key.
     """
     begun = (
         "INSERT INTO operations (id, action, subject_kind, subject_id, state, idempotency_key, fingerprint, operator,"
@@ -154,8 +154,8 @@ def _make_operation_replacement(record: CreditCheck) -> tuple[str, ...]:
     "routes", [make_renewal_attacks, make_column_attacks], ids=lambda routes: str(routes.__name__)
 )
 def test_a_live_check_is_not_bought_again(harm_scene: AttackedDatabase, routes) -> None:  # type: ignore[no-untyped-def]  # of ways
-    """Every role tries every attack that frees the claim of a live credit check. Every later purchase, a renewal or
-    not, is charged nothing.
+    """Every role tries every attack that frees the claim of a live credit check. After that, AlarmBox charges for no
+    further purchase of the corporation, with or without a renewal.
     """
     record = harm_scene.buy_new()
     harm_scene.attack_as_each_role(routes(record))
@@ -165,8 +165,8 @@ def test_a_live_check_is_not_bought_again(harm_scene: AttackedDatabase, routes) 
 
 @pytest.mark.parametrize("buyer", ["op-a", "op-b"])
 def test_an_unknown_purchase_keeps_its_claim(harm_scene: AttackedDatabase, buyer: str) -> None:
-    """A purchase with unknown outcome keeps its claim whatever one account writes, be it the account of its buyer or
-    of somebody else.
+    """A purchase with an unknown outcome keeps its claim, whatever a single account writes, whether it is the buyer's
+    account or another one.
     """
     record = harm_scene.buy_without_answer(buyer)
     harm_scene.attack_as_each_role(harm_scene.choose_ways(make_not_bought_attacks(record)))
@@ -177,8 +177,8 @@ def test_an_unknown_purchase_keeps_its_claim(harm_scene: AttackedDatabase, buyer
 
 
 def test_a_running_purchase_keeps_its_claim(harm_scene: AttackedDatabase) -> None:
-    """While the call of a purchase is running, no account can free its claim, not even the buyer's. The answer is
-    then written into the record.
+    """While the call of a purchase is running, no account can free its claim, not even the buyer's. Afterwards the
+    provider's answer is written into the record.
     """
     from concurrent.futures import ThreadPoolExecutor
 
@@ -204,8 +204,9 @@ def test_a_running_purchase_keeps_its_claim(harm_scene: AttackedDatabase) -> Non
 
 
 def test_a_check_in_another_spelling_keeps_its_claim(harm_scene: AttackedDatabase) -> None:
-    """The other application has bought a credit check and written its corporation number with a leading T. No account
-    can give the record the number of another corporation, and nobody is charged for its own number again.
+    """The other application has bought a credit check and has written its corporation number with a leading T. No
+    account can give the record the number of another corporation, and AlarmBox doesn't charge for the corporation
+    again.
     """
     number = harm_scene.buy_new("op-b").corporation_number
     stray = harm_scene.take_unused_number()
@@ -225,8 +226,8 @@ def test_a_check_in_another_spelling_keeps_its_claim(harm_scene: AttackedDatabas
 
 
 def test_an_expired_check_is_renewed_once(harm_scene: AttackedDatabase) -> None:
-    """A credit check that has expired by our row and by the provider's answer is renewed, and charged once. If only
-    our row says that it has expired, the provider's answer counts and nothing is bought.
+    """A credit check that has expired, both in our row and in the provider's answer, is renewed and charged once. If
+    only our row says that it has expired, the provider's answer decides and nothing is bought.
     """
     record = harm_scene.buy_new()
     set_validity_end(harm_scene, record)
@@ -251,9 +252,9 @@ def test_an_expired_check_is_renewed_once(harm_scene: AttackedDatabase) -> None:
 
 
 def test_a_forged_number_of_the_provider_renews_nothing(harm_scene: AttackedDatabase) -> None:
-    """An attack writes a purchase with unknown outcome as bought and expired, with a forged `credit_check_id`: an id
-    that AlarmBox has never given, the id of another corporation's check, or of an earlier purchase of this
-    corporation. The provider doesn't say that this purchase has expired, so no renewal is bought.
+    """An attack writes an unknown purchase as bought and expired, with a forged `credit_check_id`: an id that
+    AlarmBox has never given, the id of another corporation's credit check, or that of an earlier purchase. AlarmBox
+    doesn't report that this purchase has expired, so no renewal is bought.
     """
     number = harm_scene.take_unused_number()
     harm_scene.sandbox.control.change_settings(today=old_purchases.DAY)
@@ -292,8 +293,8 @@ def _buy_expired(scene: AttackedDatabase) -> int | None:
 
 
 def test_a_refusal_received_by_the_sending_process_frees_the_number(harm_scene: AttackedDatabase) -> None:
-    """A refusal by the provider, received by the process that sent the purchase, frees the claim at once; so do the
-    decisions of two people about an unknown purchase.
+    """If the process that has sent a purchase receives the provider's refusal, the claim is freed immediately. The
+    decisions of two people about an unknown purchase also free the claim.
     """
     number = harm_scene.take_unused_number()
     harm_scene.sandbox.control.add_fault("status:422", call="purchase", number=number)

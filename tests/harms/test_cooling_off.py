@@ -1,4 +1,6 @@
-"""A refund is never sent before its cooling-off period ends, whatever times its maker writes into its row."""
+"""A refund is never sent before its cooling-off period ends, whatever times the account of its requester writes into
+its row.
+"""
 
 from collections.abc import Iterator
 
@@ -29,7 +31,7 @@ def payment(harm_scene: AttackedDatabase) -> Payment:
 
 
 def make_refund_row(payment: Payment, times: Values) -> Values:
-    """Return the columns of a refund's row as the services write them, with `times` in place of its times."""
+    """Return the columns of a refund's row as the services write them, but with the times in `times`."""
     written = {
         "payment_id": str(payment.id), "refund_amount": str(LARGE_YEN), "currency": "'JPY'", "status": "'requested'",
         "maker": "'{me}'", "reason": "'broken'", "saw": "'{}'", "radar": "'[]'", "checkers_needed": "1",
@@ -40,7 +42,7 @@ def make_refund_row(payment: Payment, times: Values) -> Values:
 
 def make_forged_time_attacks(payment: Payment) -> Iterator[Attack]:
     """Yield attacks that insert a refund with forged times: one set of times in every form of INSERT, and each set in
-    a plain INSERT, also in a session with its checks switched off.
+    a plain INSERT, also in a session whose checks are switched off.
     """
     reserve = (
         f"UPDATE payments SET reserved_minor = reserved_minor + {LARGE_YEN}, version = version + 1"
@@ -55,15 +57,15 @@ def make_forged_time_attacks(payment: Payment) -> Iterator[Attack]:
 
 
 def find_open_refund(scene: AttackedDatabase, payment: Payment) -> Refund | None:
-    """Return the open refund that an attack has left for this payment, or None."""
+    """Return the open refund of this payment that an attack has inserted; None if there is none."""
     views = scene.get_desk("lead-b").refunds
     found = scene.sql(f"SELECT id FROM refunds WHERE payment_id = {payment.id} AND status = 'requested'")
     return views.read_refund(found[0][0]).record if found else None
 
 
 def approve_and_run_due(scene: AttackedDatabase, refund: Refund) -> RefundState:
-    """Let an approver approve the refund twice, a person submit it and the worker run the due tasks. Return the state
-    of the refund after that.
+    """Let two approvals be given, let a person submit the refund, and let the worker run the due tasks. Return the
+    state of the refund after that.
     """
     for _ in range(2):
         call_for_ending(lambda: scene.get_desk("lead-b").refunds.approve(refund.id))
@@ -73,8 +75,8 @@ def approve_and_run_due(scene: AttackedDatabase, refund: Refund) -> RefundState:
 
 
 def test_no_maker_chooses_the_cooling_off(harm_scene: AttackedDatabase, payment: Payment) -> None:
-    """An attack inserts a refund with forged times. The database refuses it, or the refund still waits for its full
-    cooling-off period after its approval.
+    """An attack inserts a refund with forged times. Either the database refuses it, or the refund still waits for its
+    full cooling-off period after its approval.
     """
     scene, came = harm_scene, 0
     for who in ("op-b", "lead-c"):
@@ -95,8 +97,8 @@ def test_no_maker_chooses_the_cooling_off(harm_scene: AttackedDatabase, payment:
 
 
 def test_no_role_shortens_a_cooling_off_period(harm_scene: AttackedDatabase, payment: Payment) -> None:
-    """An approved refund that waits for its cooling-off period goes on waiting although every role tries to change
-    its times.
+    """An approved refund in its cooling-off period still waits until the end of the period, although every role tries
+    to change its times.
     """
     scene = harm_scene
     refund = scene.request_refund(payment, amount=LARGE_YEN)

@@ -1,9 +1,9 @@
-"""Every person in team mode tries every form of statement on every table and column: nothing changes, and work goes
-on.
+"""Every person in team mode tries every form of SQL statement on every table and column: no row of other people
+changes, and everybody can still work.
 
 The statements are made from the present schema, so that new tables and columns are included. The test compares the
-content of every table, the triggers, the counters and the providers' ledgers before and after, and then does
-everybody's ordinary work by desk requests and a worker.
+content of every table, the triggers, the counters and the providers' ledgers before and after. Then each person does
+the ordinary work by desk requests and a worker.
 """
 
 import os
@@ -58,7 +58,7 @@ _SET_CHECKS_OFF_SQL = (
 
 @dataclass(frozen=True)
 class AttackedTeam:
-    """A team whose people act by desk requests, with one record of each kind. `columns` are the column types of each
+    """A team whose people act by desk requests, with one record of each kind. `columns` has the column types of each
     table and view, by its quoted name.
     """
 
@@ -70,8 +70,8 @@ class AttackedTeam:
     columns: Mapping[str, Mapping[str, str]]
 
     def read_protected_content(self) -> dict[str, object]:
-        """Return what no account may change: the checksum of every table except those of desk requests, the number of
-        triggers, routines, events and views, and the counters.
+        """Return the content that no account may change: the checksum of every table except those of desk requests,
+        the number of triggers, routines, events and views, and the counters.
         """
         run = self.scene.sql
         found = run("SHOW FULL TABLES WHERE Table_type = 'BASE TABLE'")
@@ -88,7 +88,7 @@ class AttackedTeam:
         return made
 
     def list_database_faults(self) -> list[str]:
-        """Return the names of the findings of `db check`, run by the schema account, that stop purchases."""
+        """Run `db check` as the schema account, and return the names of the findings that stop purchases."""
         database = Database(self.scene.people.owner, without_time_limit=True)
         try:
             return [
@@ -100,7 +100,7 @@ class AttackedTeam:
             database.close()
 
     def check_ordinary_work(self) -> None:
-        """Do everybody's ordinary work by desk requests and a worker; the approver types the password. Raises
+        """Do the ordinary work of each person by desk requests and a worker; the approver types the password. Raises
         AssertionError if a step fails.
         """
         password = unquote(urlsplit(self.scene.people.urls["lead-b"]).password or "")
@@ -114,8 +114,8 @@ class AttackedTeam:
             pass
 
     def check_no_harm(self) -> None:
-        """Raise AssertionError if AlarmBox has charged again, if the payment was refunded, or if the refund no longer
-        waits.
+        """Raise AssertionError if AlarmBox has charged again, if the payment was refunded, or if the open refund no
+        longer waits for approval.
         """
         assert self.scene.count_charges(self.check.corporation_number) == 1
         assert self.scene.count_charges(self.unknown.corporation_number) == 1
@@ -155,7 +155,7 @@ def _read_column_types(made: AttackedDatabase) -> Mapping[str, Mapping[str, str]
 
 def make_attack_values(column: str, kind: str, count: int = 2) -> Iterator[str]:
     """Yield SQL values that an attacker writes into a column of this type: NULL, states for a state column, and
-    `count` more, which depend on the name of the column.
+    `count` further values, which depend on the name of the column.
     """
     choice = next((values for part, values in _KINDS.items() if part in kind), _TEXTS)
     first = zlib.crc32(column.encode())
@@ -166,8 +166,8 @@ def make_attack_values(column: str, kind: str, count: int = 2) -> Iterator[str]:
 
 
 def make_update_statements(table: str, columns: Mapping[str, str]) -> Iterator[str]:
-    """Yield statements that set each column to several values: a plain UPDATE for each value, and one of the other
-    forms in turn.
+    """Yield statements that set each column to several values: a plain UPDATE for each value, and one other form of
+    UPDATE in turn.
     """
     for column, kind in columns.items():
         for turn, value in enumerate(make_attack_values(column, kind)):
@@ -243,7 +243,9 @@ def open_attacker_cursor(stage: AttackedTeam, who: str) -> Iterator[Any]:
 
 
 def is_executed(cursor: Any, statement: str, names: Mapping[str, str]) -> bool:
-    """Execute one statement, with `names` filled in. Return False if the server refuses it."""
+    """Execute one statement, after replacing the placeholders by `names`. Return True if the server executes it,
+    False if it refuses it.
+    """
     for name, value in names.items():
         statement = statement.replace(f"{{{name}}}", value)
     try:
@@ -260,8 +262,8 @@ def is_executed(cursor: Any, statement: str, names: Mapping[str, str]) -> bool:
     indirect=["attacked_team"],
 )
 def test_a_person_in_team_mode_changes_nothing_by_sql(attacked_team: AttackedTeam, who: str) -> None:
-    """A person in team mode tries every form of statement with several values on each column of each table and view,
-    then statements about sessions and the server: none changes a row of other people.
+    """A person in team mode tries every form of SQL statement with several values on each column of each table and
+    view, then statements about sessions and the server. No statement changes a row of other people.
     """
     names = {"me": attacked_team.scene.people.names[who], "other": attacked_team.scene.people.names["worker"]}
     before, wishes, tried, passed = (
@@ -305,7 +307,7 @@ def test_a_person_in_team_mode_changes_nothing_by_sql(attacked_team: AttackedTea
 )
 def test_no_desk_request_changes_more_than_its_command_allows(attacked_team: AttackedTeam, who: str) -> None:
     """A person inserts desk requests of each command for each kind of record, with a hostile value in each column in
-    turn. The worker executes them. Nobody is charged, and no money is refunded.
+    turn, and the worker executes them. The provider charges nothing, and no money is refunded.
     """
     subjects = (
         ("credit-check", attacked_team.unknown.id), ("refund", attacked_team.refund.id), ("payment",
@@ -348,8 +350,8 @@ def test_no_desk_request_changes_more_than_its_command_allows(attacked_team: Att
 
 
 def _read_protected_rows(cursor: Any) -> Sequence[object]:
-    """Return the rows that only two people, a claim or the schema account may change, as the session of `cursor`
-    reads them.
+    """Return the rows that may change only by two people, by a claim or by the schema account, as the session of
+    `cursor` reads them.
     """
     queries = (
         "SELECT id, status, checkers_needed, maker, refund_amount FROM refunds ORDER BY id",
@@ -367,8 +369,8 @@ def _read_protected_rows(cursor: Any) -> Sequence[object]:
 
 
 def _make_row_updates(table: str, columns: Mapping[str, str]) -> Iterator[str]:
-    """Yield statements that set each column of one row to each value and raise the row's version by one, as the
-    program does.
+    """Yield statements that set each column of one row to each value. Each also increases the row's version by one,
+    as the program does.
     """
     raised = ", version = version + 1" if "version" in columns else ""
     for column, kind in columns.items():
@@ -380,9 +382,9 @@ def _make_row_updates(table: str, columns: Mapping[str, str]) -> Iterator[str]:
 def _try_all_changes(
     stage: AttackedTeam, before: Sequence[str], names: Mapping[str, str]
 ) -> tuple[int, int, list[str]]:
-    """Try every change of every column as the worker, after the statements in `before`, each in a transaction that is
-    rolled back. Return the number of tries, the number that the server executed, and the statements that changed rows
-    of `_read_protected_rows`.
+    """As the worker, try every change of every column, each in a transaction that begins with the statements `before`
+    and is rolled back. Return the number of tries, the number that the server executed, and the statements that
+    changed rows of `_read_protected_rows`.
     """
     harms, tried, passed = [], 0, 0
     with open_attacker_cursor(stage, "worker") as cursor:
@@ -406,8 +408,8 @@ def _try_all_changes(
 
 @pytest.mark.parametrize("attacked_team", _ENGINES, indirect=True)
 def test_the_worker_alone_stores_no_decision_and_frees_no_claim(attacked_team: AttackedTeam) -> None:
-    """The worker's account may write most columns. None of these changes approves a refund, stores a vote or frees a
-    claim.
+    """The worker's account may write most columns. Still, none of its changes approves a refund, stores a vote or
+    frees a claim.
     """
     names = {"me": attacked_team.scene.people.names["worker"], "other": attacked_team.scene.people.names["lead-b"]}
     tried, passed, harms = _try_all_changes(attacked_team, (), names)
@@ -423,8 +425,8 @@ def test_the_worker_alone_stores_no_decision_and_frees_no_claim(attacked_team: A
     ("who", "action", "kind"), [("op-b", "refund approve", "refund"), ("op-a", "resolve", "credit-check")]
 )
 def test_the_worker_and_one_person_are_not_two(attacked_team: AttackedTeam, who: str, action: str, kind: str) -> None:
-    """The worker executes a desk request of one person, who is the maker of the refund or an operator. Still none of
-    its statements approves a refund, stores a second vote or frees a claim.
+    """The worker executes a desk request of one person, who has requested the refund or is an operator. Still, none
+    of the worker's statements approves a refund, stores a second vote or frees a claim.
     """
     subject = {"refund": attacked_team.refund.id, "credit-check": attacked_team.unknown.id}[kind]
     request = make_request_id()

@@ -1,5 +1,5 @@
-"""A person in team mode changes every setting of the database session to its limits. The database still writes the
-person and time of each desk request, still refuses forbidden statements, and everybody's work goes on.
+"""A person in team mode sets every setting of the database session to its limits. The database still writes the
+person and time of each desk request, still refuses forbidden statements, and everybody can still work.
 """
 
 import random
@@ -108,7 +108,7 @@ def _judge_forged_requests(stage: AttackedTeam) -> None:
 
 
 def _end_requests(stage: AttackedTeam, but_of: str, but: str) -> None:
-    """End all waiting requests as the schema account, except those of the person `but_of` and the request `but`."""
+    """As the schema account, end all waiting requests except the request `but` and those of the person `but_of`."""
     stage.scene.sql(
         f"UPDATE requests SET state = 'ended' WHERE state = 'asked' AND who <> '{but_of}' AND id <> '{but}'"
     )

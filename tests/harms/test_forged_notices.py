@@ -1,6 +1,6 @@
-"""A row that an account inserts into `payment_events` books no payment: it proves nothing without a valid signature.
+"""A row that an account inserts into `payment_events` books no payment unless it has a valid signature of the bank.
 
-Each test reads the order after the worker has run all due tasks and the bank's notices have been reconciled.
+Each test reads the order after the worker has run all due tasks and has reconciled the bank's notices.
 """
 
 import hashlib
@@ -27,7 +27,7 @@ _AMOUNT_MINOR = 3300
 
 
 class ShopAndBank:
-    """Orders of the shop, and the bank that sends notices about them."""
+    """Orders of the shop, and a simulated bank that sends notices about them."""
 
     def __init__(self, scene: AttackedDatabase) -> None:
         self.scene = scene
@@ -101,8 +101,8 @@ def make_signed_post(event: str, number: str, key: str = BANK_KEY) -> ReceivedNo
 
 
 def make_event_row(event: str, number: str, **other: str) -> dict[str, str]:
-    """Return the row of `payment_events` that would book the order: SQL values by column, with a body that states the
-    same values, to the microsecond. `other` replaces some of them.
+    """Return the row of `payment_events` that would book the order: SQL values by column, and a body with the same
+    values, exact to the microsecond. `other` replaces some of the values.
     """
     at = datetime.now(UTC)
     values = {
@@ -116,8 +116,8 @@ def make_event_row(event: str, number: str, **other: str) -> dict[str, str]:
 
 
 def forge_notices(number: str, genuine: dict[str, str]) -> Iterator[Attack]:
-    """Yield attacks that insert rows which say that the order was paid. `genuine` holds the signature and the body of
-    a true notice about another order.
+    """Yield attacks that insert rows which state that the order was paid. `genuine` has the signature and the body of
+    a genuine notice about another order.
     """
     marks = {
         "unmatched": {}, "queued": {"done": "'queued'"}, "in capitals": {"done": "'UNMATCHED'"},
@@ -152,7 +152,7 @@ def forge_notices(number: str, genuine: dict[str, str]) -> Iterator[Attack]:
 
 
 def alter_true_notice(number: str, event: str) -> Iterator[Attack]:
-    """Yield attacks that change the row of a true notice so that it is about this order."""
+    """Yield attacks that change the row of a genuine notice so that it is about this order."""
     where = f"event_id = '{event}'"
     yield from make_update_attacks("payment_events", {"order_no": f"'{number}'", "done": "'unmatched'"}, where)
     yield from make_update_attacks(
@@ -165,8 +165,9 @@ def alter_true_notice(number: str, event: str) -> Iterator[Attack]:
 
 @pytest.mark.expects_log("rows that can't be verified")
 def test_no_row_of_a_plain_client_pays_an_order(harm_scene: AttackedDatabase) -> None:
-    """Every role, the worker included, inserts rows of true and forged notices in every form. After all due tasks the
-    order is still not paid. A true notice is booked, also if its order is stored only later.
+    """Every role, also the worker, inserts rows of genuine and forged notices in every form. After all due tasks the
+    order is still not paid. A genuine notice that the program has received is booked, also if its order is stored
+    later.
     """
     shop = ShopAndBank(harm_scene)
     true, victim, waiting = (
@@ -204,7 +205,7 @@ def test_no_row_of_a_plain_client_pays_an_order(harm_scene: AttackedDatabase) ->
 
 
 def test_people_insert_and_change_no_notice(harm_scene: AttackedDatabase) -> None:
-    """Only the worker's account can insert a notice, and only in its own name. No account can set a notice back to
+    """Only the worker's account can insert a notice, and only under its own name. No account can set a notice back to
     unmatched.
     """
     shop = ShopAndBank(harm_scene)
@@ -230,8 +231,8 @@ def test_people_insert_and_change_no_notice(harm_scene: AttackedDatabase) -> Non
 
 @contextmanager
 def open_worker_with_keys(scene: AttackedDatabase, **keys: str) -> Iterator[Console]:
-    """Yield the worker's desk after a restart, with only these keys of notice sources; `keys` has them by the name of
-    the source.
+    """Yield the worker's desk after a restart, with only these keys of notice sources. `keys` has the keys by the
+    name of the source.
     """
     told = {name: text for name, text in scene.make_environment("worker").items() if "_NOTICE_" not in name}
     told |= {f"CONSOLE_SECRET_NOTICE_{name}_KEY": text for name, text in keys.items()}
@@ -241,8 +242,8 @@ def open_worker_with_keys(scene: AttackedDatabase, **keys: str) -> Iterator[Cons
 
 @pytest.mark.expects_log("a notice that can't be verified")
 def test_a_deleted_or_replaced_key_books_nothing(harm_scene: AttackedDatabase) -> None:
-    """Without the key of the source the worker can't verify the notice and opens no alert. With another key it opens
-    an alert. When the old key is set again, the worker books the notice.
+    """Without the key of a notice's source, the worker can't verify the notice and opens no alert. With another key
+    it opens an alert. After the old key is set again, the worker books the notice.
     """
     shop = ShopAndBank(harm_scene)
     number = shop.take_order_number()
@@ -275,7 +276,7 @@ def test_a_deleted_or_replaced_key_books_nothing(harm_scene: AttackedDatabase) -
 @pytest.mark.expects_log("rows that other tests of this file left")
 @pytest.mark.parametrize("length", [30_000, 200_000])
 def test_a_long_genuine_notice_is_kept_whole(harm_scene: AttackedDatabase, length: int) -> None:
-    """The body of a genuine notice ends with many blanks, which its signature covers. The database stores all of
+    """The body of a genuine notice ends with many blanks, and its signature covers them. The database stores all of
     them, so that the signature can be verified again.
     """
     shop = ShopAndBank(harm_scene)
@@ -292,7 +293,9 @@ def test_a_long_genuine_notice_is_kept_whole(harm_scene: AttackedDatabase, lengt
 
 @pytest.mark.expects_log("rows that other tests of this file left")
 def test_an_operator_cannot_act_as_the_worker_on_a_server(harm_scene: AttackedDatabase) -> None:
-    """An operator's process that claims to act as the worker receives no notice: on a server the account decides."""
+    """If the process of an operator is configured as the worker, it receives no notice, because on a server the
+    database account decides.
+    """
     shop = ShopAndBank(harm_scene)
     number = shop.insert_order(shop.take_order_number())
     with act_as(WORKER), pytest.raises(Exception, match="not_allowed"):

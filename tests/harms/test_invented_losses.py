@@ -1,5 +1,5 @@
-"""An account that invents a loss of the database stops purchases at most three times, and is named in the audit
-trail.
+"""An account that reports an invented loss of the database can stop purchases at most three times, and the audit
+trail has its name.
 """
 
 from console.domain.audit.actions import AuditAction
@@ -42,7 +42,7 @@ def _count_open_stops(scene: AttackedDatabase) -> int:
 
 def test_no_account_stops_the_program_by_an_invented_loss(harm_scene: AttackedDatabase) -> None:
     """The database refuses the report of a loss without an audit entry. It accepts at most three reports of each
-    account that acts.
+    account that may act.
     """
     _check_stop_without_audit_entry(harm_scene)
     for who in PEOPLE_WITH_ALERT_RIGHT:
@@ -51,8 +51,8 @@ def test_no_account_stops_the_program_by_an_invented_loss(harm_scene: AttackedDa
 
 def _check_stop_without_audit_entry(harm_scene: AttackedDatabase) -> None:
     """Try to stop purchases without an audit entry: by alerts of this rule with various subjects and spellings, and
-    by rows of `lost_operations`, which would block each corporation and payment until two people have decided. All
-    are refused.
+    by rows of `lost_operations`. Such a row would block its corporation or payment until two people have decided.
+    Check that the database refuses all of them.
     """
     harm_scene.check_ordinary_work()
     number, payment = harm_scene.take_unused_number(), harm_scene.make_paid_payment()
@@ -80,8 +80,8 @@ def _check_stop_without_audit_entry(harm_scene: AttackedDatabase) -> None:
 
 
 def _check_repeated_stops(harm_scene: AttackedDatabase, who: str) -> None:
-    """Let an account report a loss eight times, each with an audit entry in its own name. Three reports stop
-    purchases, each until a person acknowledges it; the others are refused.
+    """Let an account report a loss eight times, each time with an audit entry in its own name. Check that three
+    reports stop purchases, each until a person acknowledges it, and that the others are refused.
     """
     stops = 0
     for _ in range(8):

@@ -1,5 +1,5 @@
-"""A huge transaction of one person doesn't make other people wait: a cluster that is configured as advised refuses
-it."""
+"""A very large transaction of one person doesn't make other people wait, because a cluster that is configured as our
+documentation advises refuses it."""
 
 from collections.abc import Iterator
 
@@ -47,8 +47,8 @@ def _insert_files(bench: RequestingTeam, who: str, count: int) -> None:
 
 
 def test_a_cluster_takes_no_huge_transaction(cluster: RequestingTeam) -> None:
-    """The cluster accepts one file in a transaction and refuses four. Measured without the limit: while a transaction
-    of 490 MiB was replicated, each node let every other COMMIT wait, for up to 64 s."""
+    """The cluster accepts one file of the largest size in a transaction and refuses four. Without this limit, while a
+    transaction of 490 MiB was replicated, each node let every other COMMIT wait for up to 64 s."""
     _insert_files(cluster, "op-a", 1)
     assert cluster.execute_in_session("owner", _STORED_FILES) == [(1,)]
     with pytest.raises(pymysql.MySQLError, match="writeset size"):

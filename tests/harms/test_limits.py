@@ -37,8 +37,8 @@ def read_limit(bench: RequestingTeam) -> int:
 def take_limit_request(
     bench: RequestingTeam, who: str, *, value: int = NEW, old: int | None = None, **more: object
 ) -> tuple[str, ...]:
-    """Store a person's request to change the limit and let the worker take it. Return the statements with which the
-    worker's session begins. Without `old`, the request names the present value.
+    """Store a person's desk request to change the limit, and let the worker take it. Return the statements with which
+    the worker's session begins. Without `old`, the request states the present value as the old one.
     """
     subject = f"{NAME} JPY {read_limit(bench) if old is None else old}"
     facts: dict[str, object] = {"proposed": str(value), "confirmed": 1} | more
@@ -56,8 +56,8 @@ def make_proposal_insert(who: str, old: int, value: int = NEW) -> str:
 
 
 def test_two_administrators_change_a_limit_once(limit_team: RequestingTeam) -> None:
-    """Two administrators change the limit once. Their requests allow neither the way back nor the same change from
-    another value.
+    """The requests of two administrators change the limit once. They allow neither a change back nor the same change
+    from another old value.
     """
     old = read_limit(limit_team)
     limit_team.execute_in_session(
@@ -76,8 +76,8 @@ def test_two_administrators_change_a_limit_once(limit_team: RequestingTeam) -> N
 
 
 def test_one_person_alone_cannot_change_a_limit(limit_team: RequestingTeam) -> None:
-    """The database refuses a change of a limit by a person, by a worker without a request, and by a worker with the
-    request of only one administrator or of other people.
+    """The database refuses a change of a limit by a person, and by a worker without a desk request. It also refuses a
+    worker that has the request of only one administrator, or requests of people without this role.
     """
     old = read_limit(limit_team)
     for who in (*PEOPLE, "worker"):
@@ -105,7 +105,9 @@ def test_one_person_alone_cannot_change_a_limit(limit_team: RequestingTeam) -> N
     ids=["another value", "from another value", "without a password", "another command", "no value"],
 )
 def test_both_administrators_request_the_same_change(limit_team: RequestingTeam, more: dict[str, Any]) -> None:
-    """A request for another change, or without the password, counts neither as the first nor as the second one."""
+    """A request for another change, or a request without the password, counts neither as the first administrator's
+    request nor as the second's.
+    """
     old = read_limit(limit_team)
     limit_team.check_refused(
         "worker", *take_limit_request(limit_team, "adm-f", **more), make_proposal_insert("adm_f", old)
@@ -119,8 +121,8 @@ def test_both_administrators_request_the_same_change(limit_team: RequestingTeam,
 
 @pytest.mark.parametrize("at", ["'9999-12-31'", f"{UTC} + INTERVAL 23 HOUR", f"{UTC} - INTERVAL 1 MINUTE"])
 def test_a_proposal_has_the_servers_present_time(limit_team: RequestingTeam, at: str) -> None:
-    """A proposal must have the present time of the server's clock, so that none is valid for longer than a day after
-    it was made.
+    """The database accepts a proposal only with the present time of the server's clock, so that no proposal is valid
+    for longer than a day.
     """
     old = read_limit(limit_team)
     limit_team.check_refused(
@@ -131,8 +133,8 @@ def test_a_proposal_has_the_servers_present_time(limit_team: RequestingTeam, at:
 
 
 def test_a_proposal_ends_after_a_day_or_with_its_role(limit_team: RequestingTeam) -> None:
-    """A proposal no longer counts after a day, after it was closed, or after its person has lost the role of
-    administrator.
+    """A proposal no longer counts after a day, after it was closed, or after the person who made it has lost the role
+    of administrator.
     """
     old = read_limit(limit_team)
     limit_team.execute_in_session(

@@ -1,4 +1,6 @@
-"""Rows that no program can read: the program reports each by itself and goes on with all other rows."""
+"""Rows with contents that no program can read: the program reports each of them as a fault of that row, and continues
+with all other rows.
+"""
 
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC as UTC_ZONE
@@ -34,8 +36,8 @@ pytestmark = pytest.mark.engines("mariadb")
 def scene_with_rows(engine: Engine) -> Iterator[AttackedDatabase]:
     """Yield a scene with some rows in each table, written by the schema account.
 
-    A process reports each unreadable row once, by table and id. The fixture clears that memory, because the database
-    of another engine has rows with the same ids.
+    A process reports each unreadable row only once, by table and id. The fixture clears the memory of reported rows,
+    because the database of another engine has rows with the same ids.
     """
     unreadable_rows._logged_rows.clear()
     with use_shared_nodes(engine) as nodes, open_attacked_database(*nodes) as made:
@@ -52,8 +54,8 @@ def scene_with_rows(engine: Engine) -> Iterator[AttackedDatabase]:
 
 
 def garble_table(table: str) -> Attack:
-    """Return statements that write all kinds of garbage into each column of `table` that accounts may change, in up
-    to three rows.
+    """Return statements that write all kinds of unreadable values into each column of `table` that accounts may
+    change, in up to three rows.
     """
     columns = {name for place, what, name in grants.RIGHTS_OF_ROLE["operator"] if (place, what) == (table, "UPDATE")}
     raised = ", version = version + 1" if "version" in columns else ""
@@ -66,7 +68,7 @@ def garble_table(table: str) -> Attack:
 
 
 def list_readings(scene: AttackedDatabase) -> Mapping[str, Callable[[], object]]:
-    """Return, by name, the functions that a worker or a window calls again and again to read records."""
+    """Return, by name, the functions that a worker or a window calls repeatedly to read records."""
     worker, desk, auditor = scene.get_desk("worker"), scene.get_desk("op-b"), scene.get_desk("aud-e")
     queues = {
         name: (lambda name=name: desk.recovery.read_queue(name))
@@ -115,7 +117,9 @@ def list_readings(scene: AttackedDatabase) -> Mapping[str, Callable[[], object]]
 
 
 def list_failed_readings(scene: AttackedDatabase) -> dict[str, str]:
-    """Return the readings that end with an error: its code or its text, by the name of the reading."""
+    """Call each function of `list_readings`. Return the error code or error text of each function that fails, by its
+    name.
+    """
     found: dict[str, str] = {}
     for name, reading in list_readings(scene).items():
         try:
@@ -129,7 +133,7 @@ def list_failed_readings(scene: AttackedDatabase) -> dict[str, str]:
 
 @pytest.mark.expects_log("rows that can't be read are told")
 def test_a_malformed_row_is_a_fault_of_that_row(scene_with_rows: AttackedDatabase) -> None:
-    """With garbage in every column of the tables, each due task still runs and each list is still read."""
+    """With unreadable values in every column of the tables, each due task still runs and each list is still read."""
     for half in (REPEATEDLY_READ_TABLES[::2], REPEATEDLY_READ_TABLES[1::2]):
         scene_with_rows.attack_as_each_role(map(garble_table, half), ("op-b", "worker"))
         assert list_failed_readings(scene_with_rows) == {}, half
@@ -149,8 +153,8 @@ TEXTS = (
 
 
 def insert_malformed_notes() -> Iterator[str]:
-    """Yield INSERTs of rows that people write for each other, such as notes, with times, texts and names that no
-    program of ours writes.
+    """Yield INSERT statements of rows that people write for each other, such as notes. They contain times, texts and
+    names that our programs never write.
     """
     for at in STRANGE_INSTANTS_SQL:
         for words in STRANGE_WORDS_SQL:
@@ -177,8 +181,8 @@ def insert_malformed_notes() -> Iterator[str]:
 
 @pytest.mark.expects_log("rows that can't be read are told")
 def test_malformed_notes_and_mentions_leave_every_list_readable(scene_with_rows: AttackedDatabase) -> None:
-    """Malformed notes, mentions, views of the team, steps of incidents and read-only switches: every list is still
-    read.
+    """Malformed notes, mentions, views of the team, steps of incidents and read-only switches are inserted. Every
+    list can still be read.
     """
     for who in ("op-b", "lead-b", "worker"):
         said = scene_with_rows.attack(who, Attack("noted", (SET_CHECKS_OFF_SQL, *insert_malformed_notes())), name="x")
@@ -257,8 +261,8 @@ AUDIT_INSERTS = (
 
 @pytest.mark.expects_log("rows that can't be read are told")
 def test_a_malformed_row_ends_no_list_and_no_task(scene_with_rows: AttackedDatabase) -> None:
-    """Each role inserts the rows of ADDED, with deeply nested JSON, unknown words and extreme times: every list is
-    still read and every task still runs.
+    """Each role inserts malformed rows, with deeply nested JSON, unknown words and extreme times. Every list can
+    still be read, and every due task still runs.
     """
     for who in ("op-b", "aud-e", "adm-f", "worker"):
         said = scene_with_rows.attack(who, Attack("added", (SET_CHECKS_OFF_SQL, *AUDIT_INSERTS)))
@@ -299,8 +303,8 @@ ORDER_INSERTS = tuple(
 
 @pytest.mark.expects_log("rows that can't be read are told")
 def test_no_sum_and_no_time_ends_a_queue(scene_with_rows: AttackedDatabase) -> None:
-    """Notices of a provider and orders of the shop with extreme sums, currencies and times are all shown in the
-    queues.
+    """Notices of a provider and orders of the shop have extreme amounts, currencies and times. The queues still show
+    all of them.
     """
     said = scene_with_rows.attack("worker", Attack("told", (SET_CHECKS_OFF_SQL, *NOTICE_INSERTS)))
     assert said.count("") > 200, set(said)
@@ -310,8 +314,8 @@ def test_no_sum_and_no_time_ends_a_queue(scene_with_rows: AttackedDatabase) -> N
 
 @pytest.mark.expects_log("rows that can't be read are told")
 def test_a_strange_row_is_passed_over(scene_with_rows: AttackedDatabase) -> None:
-    """People and the worker insert rows without a meaning. All other rows are processed, and a row about a record
-    leads to an alert.
+    """People and the worker insert meaningless rows. The program processes all other rows, and a meaningless row
+    about a record leads to an alert.
     """
     for who in ("op-b", "worker"):
         scene_with_rows.attack(who, Attack("strange", (SET_CHECKS_OFF_SQL, *STRANGE_ROWS)))

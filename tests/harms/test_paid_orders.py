@@ -1,4 +1,6 @@
-"""No account can write an order that is paid, or can still be paid, as cancelled, expired, refunded or shipped."""
+"""No account can change an order that is paid, or whose payment can still be paid, to cancelled, expired, refunded or
+shipped.
+"""
 
 import json
 from collections.abc import Iterator
@@ -21,7 +23,9 @@ UNPAID_END_STATES = ("expired", "payment_failed")
 
 
 def insert_order(scene: AttackedDatabase, minor: int = 3_300) -> tuple[int, str]:
-    """Insert an order as the shop does, and return its id and its number; `minor` is its price in yen."""
+    """Insert an order into the database, as the shop does, and return its id and its number. `minor` is its price in
+    yen.
+    """
     number = f"SHOP-{scene.take_unused_number()}"
     scene.sql(
         "INSERT INTO orders (merch_txn_id, total_amount, currency, created_at, updated_at)"
@@ -32,16 +36,16 @@ def insert_order(scene: AttackedDatabase, minor: int = 3_300) -> tuple[int, str]
 
 @pytest.fixture
 def open_payment(harm_scene: AttackedDatabase) -> Payment:
-    """Return a payment that its payer can still make. op-b has started it, so that op-b's evidence contains its first
-    answer.
+    """Start a payment that its payer can still pay, and return it. op-b has started it, so op-b's evidence contains
+    its first answer.
     """
     order_id, _ = insert_order(harm_scene)
     return harm_scene.get_desk("op-b").payments.start(order_id, "paypay").payment
 
 
 def make_payment_end_attacks(payment: Payment) -> Iterator[Attack]:
-    """Yield attacks that end the payment, or change its expiry, its order or a saga so that the program ends it; at
-    once or in several statements.
+    """Yield attacks that end the payment, or change its expiry, its order or a saga so that the program ends the
+    payment; each in one statement or in several.
     """
     where, order = f"id = {payment.id}", payment.order_id
     yield from make_update_attacks("payments", {**VERSION_UPDATE, "status": "'expired'"}, where)
@@ -80,7 +84,9 @@ def make_payment_end_attacks(payment: Payment) -> Iterator[Attack]:
 
 
 def read_payment_and_order(scene: AttackedDatabase, payment: Payment) -> tuple[str, str]:
-    """Return the states of the payment and of its order; ("gone", "gone") if they no longer belong together."""
+    """Return the states of the payment and of its order; ("gone", "gone") if the payment no longer belongs to the
+    order.
+    """
     rows = scene.sql(
         "SELECT p.status, o.status FROM payments p JOIN orders o ON o.id = p.order_id"
         f" WHERE p.id = {payment.id} AND o.id = {payment.order_id}"
@@ -89,7 +95,7 @@ def read_payment_and_order(scene: AttackedDatabase, payment: Payment) -> tuple[s
 
 
 def pay_and_probe(scene: AttackedDatabase, payment: Payment) -> tuple[str, str]:
-    """Let the payer pay now and probe the payment. Return the states of the payment and of its order after that."""
+    """Let the payer pay, and probe the payment. Return the states of the payment and of its order after that."""
     scene.sandbox.control.payments_control.move_payment("paypay", payment.merchant_payment_id, "paid")
     for _ in range(3):  # a busy machine may need longer than a desk in a hurry waits
         call_for_ending(lambda: scene.get_desk("op-b").payments.probe(payment.id))
@@ -99,7 +105,7 @@ def pay_and_probe(scene: AttackedDatabase, payment: Payment) -> tuple[str, str]:
 def test_an_order_whose_payment_is_still_payable_is_not_cancelled(
     harm_scene: AttackedDatabase, open_payment: Payment
 ) -> None:
-    """No account, the worker's included, can cancel the order of a payment that can still be made. When the payer
+    """No account, not even the worker's, can cancel the order of a payment that can still be paid. When the payer
     pays, the order is paid.
     """
     scene = harm_scene
@@ -135,8 +141,8 @@ def test_no_account_writes_an_unknown_payment_as_known(harm_scene: AttackedDatab
 
 
 def test_a_paid_order_keeps_its_state(harm_scene: AttackedDatabase, open_payment: Payment) -> None:
-    """No account can write a paid order as refunded, shipped or delivered, or raise the paid sum. A refund of the
-    whole sum makes the order refunded.
+    """No account can change a paid order to refunded, shipped or delivered, or increase the paid amount. A real
+    refund of the whole amount changes the order to refunded.
     """
     scene = harm_scene
     assert pay_and_probe(scene, open_payment) == ("completed", "paid")
@@ -180,8 +186,8 @@ def _is_refunded(scene: AttackedDatabase, refund: int, payment: Payment) -> bool
 def test_no_account_inserts_an_order_or_payment_in_an_end_state(
     harm_scene: AttackedDatabase, open_payment: Payment
 ) -> None:
-    """No account can insert an order or a payment that is already paid, cancelled or ended, or give an order the
-    payment of another one.
+    """No account can insert an order or a payment that is already paid, cancelled or ended, or assign the payment of
+    another order to an order.
     """
     scene = harm_scene
     order_id, number = insert_order(scene)
@@ -217,8 +223,8 @@ def test_no_account_inserts_an_order_or_payment_in_an_end_state(
 
 
 def test_a_part_of_the_price_pays_no_order(harm_scene: AttackedDatabase) -> None:
-    """A person inserts a payment of one yen for an order with another price, and its payer makes it; or a payment in
-    another currency. No account can write the order as paid.
+    """A person inserts a payment of one yen for an order with a higher price, or a payment in another currency, and
+    its payer pays it. No account can then change the order to paid.
     """
     scene = harm_scene
     order_id, number = insert_order(scene)

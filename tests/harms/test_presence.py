@@ -1,4 +1,6 @@
-"""Presence leases, by which desks see that a worker is running, and workers see which of them has ended."""
+"""The database protects presence leases. By them desks see that a worker is running, and workers see which other
+worker has ended.
+"""
 
 from tests.harms.attacks import (
     SET_CHECKS_OFF_STATEMENTS,
@@ -24,8 +26,8 @@ SELECT_PRESENT_WORKERS_SQL = (
 
 
 def _make_presence_lease(slot: int, name: str) -> dict[str, str]:
-    """Return a presence lease of ten minutes with a fencing token lower than that of every worker, as SQL values by
-    column. The last column is one that accounts may change."""
+    """Return a presence lease of ten minutes, as SQL values by column. Its fencing token is lower than that of every
+    worker. The last column is one that accounts may change."""
     return {
         "name": name, "slot": str(slot), "operator": "'{me}'", "desk": "'d'", "host": "'h'", "process": "1",
         "since": UTC, "until": UTC, "lease_clock": "'server'", "lease_expires": f"{NOW_MS} + 590000", "fence": "1",
@@ -34,8 +36,8 @@ def _make_presence_lease(slot: int, name: str) -> dict[str, str]:
 
 
 def test_only_a_workers_account_holds_a_presence_lease(harm_scene: AttackedDatabase) -> None:
-    """Only a worker's account can hold a presence lease. Otherwise desks would store requests while no worker runs,
-    and a worker would wait for another one that doesn't run."""
+    """Only a worker's account can hold a presence lease. Otherwise desks would store requests while no worker is
+    running, and a worker would wait for another one that isn't running."""
     executor = harm_scene.get_desk("worker").desk_requests
     for slot in (0, 1, 15):
         for name in NAMES:

@@ -1,5 +1,5 @@
-"""The read-only switch of a server is set only by people with the right, in their own name, and its rows can't be
-changed.
+"""Only people with the right can set the read-only switch on a server, in their own name, and the rows of the switch
+can't be changed.
 """
 
 import json
@@ -34,8 +34,8 @@ def make_switch_insert(who: str, is_on: int = 1, scope: str = "everything") -> s
 def take_switch_request(
     bench: RequestingTeam, who: str, word: str = "on", scope: str = "everything"
 ) -> tuple[str, ...]:
-    """Store a person's request to set the switch and let the worker take it. Return the statements with which the
-    worker's session begins.
+    """Store a person's desk request to set the switch, and let the worker take it. Return the statements with which
+    the worker's session begins.
     """
     arguments = json.dumps([scope, word == "on", "r"])
     return bench.take_request(
@@ -44,8 +44,8 @@ def take_switch_request(
 
 
 def test_the_read_only_switch_has_the_name_of_its_requester(read_only_team: RequestingTeam) -> None:
-    """A worker can set the read-only switch only with the request of an approver or administrator, for the requested
-    scope, value and reason, and in that person's name.
+    """A worker can set the read-only switch only with the desk request of an approver or administrator. The scope,
+    the value, the reason and the person's name must be those of the request.
     """
     for who in (*PEOPLE, "worker"):
         read_only_team.check_refused(who, make_switch_insert(who.replace("-", "_")))

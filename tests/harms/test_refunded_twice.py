@@ -1,5 +1,5 @@
-"""Money is refunded once, although an account writes a refund that the provider has accepted as failed and requests
-it again."""
+"""Money is refunded once, although an account changes a refund that the provider has accepted to failed and requests
+the refund again."""
 
 import pytest
 
@@ -12,8 +12,8 @@ VERSION_UPDATE = "version = version + 1"
 
 
 def make_failed_refund_attack(scene: AttackedDatabase, refund: Refund, work: str) -> Attack:
-    """Return an attack that inserts a forged answer of the provider, writes the refund as failed and releases its
-    sum. `work` is the SQL assignment of the work columns."""
+    """Return an attack that inserts a forged answer of the provider, changes the refund to failed, and releases its
+    reserved amount. `work` is the SQL assignment of the work columns."""
     operation = scene.sql(f"SELECT operation_id FROM refunds WHERE id = {refund.id}")[0][0]
     answer = (
         "INSERT INTO evidence (subject_kind, subject_id, operation_id, at, source, who, sha256, summary, body) VALUES"
@@ -39,8 +39,9 @@ def make_failed_refund_attack(scene: AttackedDatabase, refund: Refund, work: str
     ],
 )
 def test_a_refund_forged_as_failed_is_not_sent_again(harm_scene: AttackedDatabase, work: str) -> None:
-    """A person writes an accepted refund as failed, and the refund is requested again while the provider answers no
-    question about the payment. The program asks the provider about the first refund and sends no second one."""
+    """A person changes an accepted refund to failed by SQL, and the refund is requested again while the provider
+    doesn't answer questions about the payment. The program asks the provider about the first refund and doesn't send
+    the second one."""
     scene = harm_scene
     payment = scene.make_paid_payment()
     refund = scene.request_refund(payment)

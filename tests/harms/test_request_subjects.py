@@ -1,5 +1,5 @@
-"""A desk request counts once, and only for the record that it names. Neither the worker alone nor the worker with
-another person can use it for another record."""
+"""A desk request is valid once, and only for the record that it names. Neither the worker alone nor the worker
+together with another person can use it for another record."""
 
 import uuid
 from collections.abc import Iterator
@@ -25,7 +25,9 @@ OPERATION, OTHER_OPERATION = (str(uuid.UUID(int=number)) for number in (1, 2))
 
 @pytest.fixture(scope="module", params=_ENGINES)
 def team_with_unknown_payments(request: pytest.FixtureRequest) -> Iterator[RequestingTeam]:
-    """Yield two payments with unknown outcome, each with an operation of its own, and a paid payment of 1,000 yen."""
+    """Yield a team with two payments of unknown outcome, each with an operation of its own, and a paid payment of
+    1,000 yen.
+    """
     with open_requesting_team(request.param, acts=False) as made:
         operator = made.team.names["op-a"]
         made.execute_in_session("owner", *map(make_unknown_payment_insert, (UNKNOWN, OTHER)))
@@ -39,7 +41,7 @@ def team_with_unknown_payments(request: pytest.FixtureRequest) -> Iterator[Reque
 
 
 def make_unknown_payment_insert(id: int) -> str:
-    """Return the INSERT of a payment of 500 yen whose outcome is unknown."""
+    """Return the INSERT statement of a payment of 500 yen whose outcome is unknown."""
     row = {
         "id": id, "provider": "paypay", "currency": "JPY", "asked_minor": 500, "captured_minor": 0,
         "status": "user_payment", "certainty": "unknown", "work_state": "none", "created_at": f"={NOW}",
@@ -73,8 +75,8 @@ def make_proposal_insert(who: str, payment: int, state: str = "completed") -> st
 
 
 def make_paid_update(payment: int) -> str:
-    """Return the UPDATE that writes a payment as paid: its next state and its sum, as the services write them when
-    two people have decided `completed`."""
+    """Return the UPDATE statement that changes a payment to paid: its next state and its amount, as the services
+    write them when two people have decided `completed`."""
     return (
         "UPDATE payments SET captured_minor = asked_minor, status = 'payment_success', certainty = 'known',"
         f" version = version + 1 WHERE id = {payment}"
@@ -102,8 +104,8 @@ def take_resolve_request(
 def test_a_decision_about_another_record_is_no_second_one(
     team_with_unknown_payments: RequestingTeam, kind: str, id: object, state: str
 ) -> None:
-    """op-a proposes an outcome; lead-b, with the password, decides about another record. The worker can't use
-    lead-b's request as the second decision about the record of op-a's proposal."""
+    """op-a proposes an outcome for a record. lead-b, with the password, decides about another record. The worker
+    can't use lead-b's request as the second decision about the first record."""
     first = take_resolve_request(team_with_unknown_payments, "op-a", "payment", UNKNOWN)
     team_with_unknown_payments.execute_in_session(
         "worker", *first, make_evidence_insert("op_a", UNKNOWN), make_proposal_insert("op_a", UNKNOWN)
@@ -117,8 +119,8 @@ def test_a_decision_about_another_record_is_no_second_one(
 
 
 def test_another_act_with_the_password_is_no_second_decision(team_with_unknown_payments: RequestingTeam) -> None:
-    """lead-b approves a refund, with the password. The worker can't use this request as lead-b's decision about a
-    payment that op-a has proposed an outcome for."""
+    """lead-b approves a refund with the password. The worker can't use this request as lead-b's second decision about
+    a payment for which op-a has proposed an outcome."""
     first = take_resolve_request(team_with_unknown_payments, "op-a", "payment", UNKNOWN)
     team_with_unknown_payments.execute_in_session(
         "worker", *first, make_evidence_insert("op_a", UNKNOWN), make_proposal_insert("op_a", UNKNOWN)
@@ -146,8 +148,8 @@ def test_a_proposal_about_another_operation_is_no_first_one(
 def test_two_decisions_about_one_record_settle_the_operation(
     team_with_unknown_payments: RequestingTeam, kind: str, id: object
 ) -> None:
-    """If op-a and then lead-b decide the same about one record, by its own id or by the id of its operation, the
-    worker can write the outcome."""
+    """If op-a and then lead-b decide the same outcome for one record, the worker can write this outcome. Each person
+    may name the record by its own id or by the id of its operation."""
     first = take_resolve_request(team_with_unknown_payments, "op-a", kind, id)
     team_with_unknown_payments.execute_in_session(
         "worker", *first, make_evidence_insert("op_a", UNKNOWN), make_proposal_insert("op_a", UNKNOWN)
@@ -165,8 +167,8 @@ def test_two_decisions_about_one_record_settle_the_operation(
 
 @pytest.mark.parametrize("state", ["error", "failed", "payment_failed"])
 def test_a_decision_about_a_lost_operation_is_kept(team_with_unknown_payments: RequestingTeam, state: str) -> None:
-    """The database has lost the row of the operation. Every word that a person uses for its end is stored as a
-    proposal that it had no effect. The worker can't store this proposal for another operation."""
+    """The database has lost the row of an operation. Each word with which a person can decide that the operation had
+    no effect is stored as that proposal. The worker can't store this proposal for another operation."""
     lost, other = (str(uuid.uuid4()) for _ in range(2))
     first = take_resolve_request(team_with_unknown_payments, "op-a", "operation", lost, state)
     proof = make_evidence_insert("op_a", 0).replace("'payment', '0'", "'operation', NULL")
@@ -182,8 +184,8 @@ def test_a_decision_about_a_lost_operation_is_kept(team_with_unknown_payments: R
 
 
 def make_refund_end_statements(refund_id: int) -> tuple[str, str]:
-    """Return statements of the schema account that end the refund as withdrawn and release its sum, because no
-    provider is called in this test.
+    """Return statements for the schema account that set the refund to withdrawn and release its reserved amount,
+    because this test calls no provider.
     """
     return (
         f"UPDATE refunds SET status = 'withdrawn', version = version + 1 WHERE id = {refund_id}",
@@ -192,8 +194,8 @@ def make_refund_end_statements(refund_id: int) -> tuple[str, str]:
 
 
 def test_one_desk_request_permits_only_one_refund(team_with_unknown_payments: RequestingTeam) -> None:
-    """op-a requests one refund. After that refund has ended, the worker can't insert a second refund with the same
-    desk request, whatever `created_at` it writes. With a second request of op-a it can."""
+    """op-a requests one refund. After this refund has ended, the worker can't insert a second refund with the same
+    desk request, whatever `created_at` it writes. With a second request of op-a, the worker can insert one."""
     asked = team_with_unknown_payments.take_request(
         team_with_unknown_payments.store_request("op-a", "refund request", "payment", FREE, amount_minor=SUM)
     )

@@ -1,5 +1,5 @@
-"""The worker acts in a person's name only with that person's desk request. Another person, the worker alone, and both
-together can't replace it."""
+"""The worker can act in a person's name only with a desk request of that person. Neither the worker alone, nor
+another person, nor both together can replace the request."""
 
 import os
 import uuid
@@ -37,7 +37,7 @@ class RequestingTeam:
 
     def execute_in_session(self, who: str, *statements: str) -> list[tuple[Any, ...]]:
         """Execute the statements in one session, each in a transaction of its own, and return the rows of the last
-        one. Raises pymysql.MySQLError at the first refused statement."""
+        statement. Raises pymysql.MySQLError at the first refused statement."""
         names = {short.replace("-", "_"): name for short, name in self.team.names.items()}
         connection = self.team.open_connection(who)
         try:
@@ -53,7 +53,7 @@ class RequestingTeam:
             self.execute_in_session(who, *statements)
 
     def store_request(self, who: str, action: str, kind: str | None = None, id: object = None, **more: object) -> str:
-        """Store a desk request as this person's desk stores it, and return its id. `more` are further columns of the
+        """Store a desk request as this person's desk stores it, and return its id. `more` has further columns of the
         row."""
         request = make_request_id()
         values = {"id": request, "action": action, "args": ARGUMENTS.get(action, "[]"), "desk": "d",
@@ -101,7 +101,7 @@ def make_refund_statements(maker: str, minor: int = SUM, of: int = FREE, id: int
 @contextmanager
 def open_requesting_team(engine: Engine, *, acts: bool) -> Iterator[RequestingTeam]:
     """Yield the people of PEOPLE on a server of `engine`, with the payments of `_make_payment_inserts`. If `acts` is
-    true, they act at their own desks; otherwise by desk requests.
+    True, they execute their actions at their own desks; otherwise they send desk requests to the worker.
     """
     with use_shared_nodes(engine) as nodes, open_team(nodes[0]) as people:
         entries = [
@@ -141,8 +141,8 @@ ACTS_OF_LEAD_B = ("probe", "take", "refund withdraw", "refund submit", "note", "
 
 @pytest.mark.parametrize("action", ACTS_OF_LEAD_B)
 def test_a_request_for_another_action_is_no_vote(requesting_team: RequestingTeam, action: str) -> None:
-    """lead-b requests another action about the same refund. The worker can't store an approval of lead-b with this
-    request."""
+    """lead-b requests another action about a refund than its approval. The worker can't store an approval of lead-b
+    with this request."""
     taken = requesting_team.take_request(requesting_team.store_request("lead-b", action, "refund", REFUND))
     requesting_team.check_refused("worker", *taken, make_vote_insert("lead_b"))
 
@@ -154,8 +154,8 @@ def test_a_vote_counts_only_for_its_refund(requesting_team: RequestingTeam) -> N
 
 
 def test_a_vote_needs_the_password(requesting_team: RequestingTeam) -> None:
-    """A request to approve that was stored without the person's password is no approval, and the worker can't mark it
-    as confirmed later."""
+    """If a request to approve was stored without the person's password, the worker can store no approval with it, and
+    can't mark the request as confirmed later."""
     request = requesting_team.store_request("lead-b", "refund approve", "refund", REFUND, confirmed=0)
     requesting_team.check_refused("worker", f"UPDATE requests SET confirmed = 1 WHERE id = '{request}'")
     requesting_team.check_refused("worker", *requesting_team.take_request(request), make_vote_insert("lead_b"))
@@ -163,7 +163,9 @@ def test_a_vote_needs_the_password(requesting_team: RequestingTeam) -> None:
 
 @pytest.mark.parametrize("who", ["op_a", "lead_c", "worker"])
 def test_a_desk_request_permits_nothing_in_another_persons_name(requesting_team: RequestingTeam, who: str) -> None:
-    """With lead-b's request, the worker can store no approval of another person and none of its own."""
+    """With lead-b's request, the worker can store neither an approval in another person's name nor one in its own
+    name.
+    """
     taken = requesting_team.take_request(requesting_team.store_request("lead-b", "refund approve", "refund", REFUND))
     requesting_team.check_refused("worker", *taken, make_vote_insert(who))
 
@@ -190,7 +192,7 @@ OTHER_CORPORATION_NUMBER = "5010001192707"
 
 
 def make_check_insert(number: str = NUMBER) -> str:
-    """Return the INSERT of a credit check whose purchase begins, as the services write it."""
+    """Return the INSERT statement of a credit check whose purchase begins, as the services write it."""
     row = {
         "client_id": 1, "corporation_number": number, "status": "pending", "certainty": "known", "work_state": "none",
         "operation_id": str(uuid.uuid4()), "version": 1, "created_at": f"={UTC}", "changed_at": f"={UTC}",
@@ -216,8 +218,9 @@ def test_the_worker_cannot_store_a_purchase_of_another_company(
 
 
 def test_the_worker_alone_stores_no_approval_of_a_person(requesting_team: RequestingTeam) -> None:
-    """The worker can store no approval in lead-b's name without a request, with an invented request, with one that
-    has ended, with one whose lease or time has expired, or with one that it hasn't taken."""
+    """The worker can't store an approval in lead-b's name without a valid request. The test tries it without a
+    request, and with a request that is invented, has ended, has expired, whose lease has expired, or that the worker
+    hasn't taken."""
     waiting = requesting_team.store_request("lead-b", "refund approve", "refund", REFUND)
     requesting_team.check_refused("worker", make_vote_insert("lead_b"))
     for invented in (waiting, str(uuid.uuid4()), "", "%"):
@@ -241,8 +244,8 @@ def test_the_worker_alone_stores_no_approval_of_a_person(requesting_team: Reques
 
 
 def make_audit_insert(who: str, session: str, request: str, what: str = "refund.approved") -> str:
-    """Return the INSERT of the first audit entry of a session's chain; its detail names the request and the
-    worker."""
+    """Return the INSERT statement of the first audit entry of a session's chain. Its detail names the desk request
+    and the worker."""
     detail = f'{{{{"request":"{request}","worker":"{{worker}}"}}}}'
     values = {"session": session, "seq": 1, "at": f"={NOW}", "who": f"{{{who}}}", "desk": "d", "what": what,
               "subject_kind": "refund", "subject_id": REFUND, "result": "done", "detail": detail,
@@ -257,8 +260,8 @@ def make_session_insert(session: str, operator: str | None) -> str:
 
 
 def test_an_audit_entry_by_the_worker_belongs_to_the_workers_session(requesting_team: RequestingTeam) -> None:
-    """An audit entry that the worker writes in op-a's name belongs to a session of the worker's account. The database
-    refuses a session without an account, an unknown session, and a session of op-a."""
+    """An audit entry that the worker writes in op-a's name must belong to a session of the worker's account. The
+    database refuses a session without an account, an unknown session, and a session of op-a."""
     request = requesting_team.store_request("op-a", "note", "refund", REFUND)
     taken = requesting_team.take_request(request)
     nobodys, unnamed, own = (str(uuid.uuid4()) for _ in range(3))
@@ -278,8 +281,8 @@ def test_an_audit_entry_by_the_worker_belongs_to_the_workers_session(requesting_
 
 
 def test_the_database_sets_person_and_time_of_a_desk_request(requesting_team: RequestingTeam) -> None:
-    """The database itself writes the person, the time and the state of a desk request. Other values in the INSERT are
-    replaced, or the INSERT is refused."""
+    """The database itself sets the person, the time and the state of a desk request. It replaces other values in the
+    INSERT, or refuses the INSERT."""
     request = make_request_id()
     given = {"id": request, "action": "probe", "args": "[]", "who": "{lead_b}", "at": "2020-01-01",
              "expires_at": "2099-01-01"}  # fmt: skip
@@ -304,7 +307,7 @@ def test_the_database_sets_person_and_time_of_a_desk_request(requesting_team: Re
 
 
 def test_a_person_has_a_limited_number_of_waiting_requests(requesting_team: RequestingTeam) -> None:
-    """A person can have at most 100 waiting requests. The next one is refused, and other people can still store
+    """A person can have at most 100 waiting requests. The next request is refused, while other people can still store
     theirs."""
     for _ in range(100):
         requesting_team.store_request("lead-c", "probe")
@@ -315,8 +318,9 @@ def test_a_person_has_a_limited_number_of_waiting_requests(requesting_team: Requ
 
 @pytest.mark.parametrize("action", ["resolve", "audit", "withdraw"])
 def test_no_file_is_added_to_an_old_request(requesting_team: RequestingTeam, action: str) -> None:
-    """While no worker is there, requests wait for longer than the hour in which the parts of a person's files are
-    counted, and those for audit entries for days. Otherwise a person could fill the server's disk in one night.
+    """A person can't add parts of a file to a request that has waited for longer than the hour for which the parts of
+    the person's files are counted. Otherwise, while no worker is running, a person could fill the server's disk in
+    one night.
     """
     subject = ("request", requesting_team.store_request("op-a", "probe")) if action == "withdraw" else (None, None)
     request = requesting_team.store_request("op-a", action, *subject, evidence_sha256="a" * 64)
@@ -332,8 +336,8 @@ def test_no_file_is_added_to_an_old_request(requesting_team: RequestingTeam, act
 
 
 def test_requests_of_maker_and_approver_complete_a_refund(requesting_team: RequestingTeam) -> None:
-    """With the request of the maker op-a and then the request of the approver lead-b, the worker stores the refund
-    and its approval."""
+    """With the request of the requester op-a, and then the request of the approver lead-b, the worker can store the
+    refund and its approval."""
     asked = requesting_team.take_request(
         requesting_team.store_request("op-a", "refund request", "payment", FREE, amount_minor=SUM)
     )

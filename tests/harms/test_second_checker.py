@@ -1,5 +1,5 @@
-"""The database, too, requires two approvers for a refund that fulfils a condition for them, whatever program inserts
-it."""
+"""If a refund fulfils a condition for two approvers, the database requires two approvers, whatever program inserts
+the refund."""
 
 from collections.abc import Iterator
 
@@ -32,7 +32,7 @@ def refund_team(request: pytest.FixtureRequest) -> Iterator[RequestingTeam]:
 
 
 def make_request_statements(checkers: int) -> tuple[str, str]:
-    """Return the statements of op-a's refund that needs `checkers` approvers."""
+    """Return the statements that insert op-a's refund, which states that it needs `checkers` approvers."""
     reserve, row = make_refund_statements("me")
     columns, values = row.split(") VALUES (")
     position = columns.split("(", 1)[1].split(", ").index("checkers_needed")
@@ -42,8 +42,8 @@ def make_request_statements(checkers: int) -> tuple[str, str]:
 
 
 def try_refund_insert(bench: RequestingTeam, checkers: int) -> None:
-    """Insert such a refund as op-a with a plain client, and roll it back. Raises pymysql.MySQLError if the database
-    refuses it."""
+    """Insert a refund that states `checkers` approvers, as op-a with a plain client, and roll it back. Raises
+    pymysql.MySQLError if the database refuses the refund."""
     bench.execute_in_session("op-a", "START TRANSACTION", *make_request_statements(checkers), "ROLLBACK")
 
 
@@ -57,8 +57,9 @@ def try_refund_insert(bench: RequestingTeam, checkers: int) -> None:
     ],
 )
 def test_one_vote_is_refused_if_the_limit_requires_two(refund_team: RequestingTeam, name: str, fact: int) -> None:
-    """If the limit is one less than the value of this refund, the database refuses the refund with one approver and
-    accepts it with two. If the limit is that value or isn't set, it accepts one approver."""
+    """If the limit is one less than the amount of this refund, the database refuses the refund with one approver and
+    accepts it with two. If the limit equals the amount or isn't set, the database accepts the refund with one
+    approver."""
     try_refund_insert(refund_team, 1)
     refund_team.execute_in_session(
         "owner", _make_insert("limits", {"name": name, "currency": "JPY", "value": fact - 1})

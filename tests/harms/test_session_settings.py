@@ -1,4 +1,4 @@
-"""A session changes every setting that its server allows: the trigger rules still refuse the forbidden statements."""
+"""A session changes every setting that its server allows. The trigger rules still refuse the forbidden statements."""
 
 import random
 from collections.abc import Iterator
@@ -47,7 +47,7 @@ pytestmark = pytest.mark.engines("mariadb")
 
 @pytest.fixture(scope="module")
 def team_with_records(engine: Engine) -> Iterator[Team]:
-    """Yield a team with records of every kind. These tests change no row."""
+    """Yield a team with records of every kind. The tests of this module change no row."""
     with use_shared_nodes(engine) as nodes, open_team(nodes[0]) as made:
         for insert in (
             forbidden.insert_records,
@@ -66,7 +66,9 @@ def connections(team_with_records: Team) -> Iterator[PersonConnections]:
 
 
 def _list_trigger_refusals(people: Team, lines: PersonConnections, who: str) -> tuple[ForbiddenAct, ...]:
-    """Return the forbidden statements that this person's grants allow, so that only a trigger rule refuses them."""
+    """Return the forbidden statements that this person's grants allow, which only a trigger rule can therefore
+    refuse.
+    """
     return tuple(case for case in STATEMENT_CASES if "console: " in (execute_case(people, lines, who, case) or ""))
 
 
@@ -91,8 +93,8 @@ def _can_execute(line: pymysql.Connection, statements: tuple[str, ...]) -> bool:
 def test_no_setting_lets_a_forbidden_statement_pass(
     team_with_records: Team, connections: PersonConnections, who: str, drawn: int
 ) -> None:
-    """Each forbidden statement is still refused after each session setting. It does no harm if a setting makes the
-    statement fail with another error.
+    """After each session setting, the server still refuses each forbidden statement. The statement may also fail with
+    another error because of the setting.
     """
     before, cases, passed, settled = (
         forbidden.read_all_rows(team_with_records),

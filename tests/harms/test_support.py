@@ -1,4 +1,6 @@
-"""The helpers of these tests: ordinary work succeeds on each engine, and attacks are really executed."""
+"""Tests of the helpers in this folder: the ordinary work of each role succeeds on each engine, and the attacks are
+really executed.
+"""
 
 from tests.harms.attacks import (
     SET_CHECKS_OFF_STATEMENTS,
@@ -11,15 +13,15 @@ from tests.harms.scene import CHECKS, ROLES, AttackedDatabase
 
 
 def test_ordinary_work_succeeds_without_an_attack(harm_scene: AttackedDatabase) -> None:
-    """Without any attack, everybody's ordinary work succeeds twice."""
+    """Without any attack, the ordinary work of each role succeeds twice."""
     harm_scene.check_ordinary_work()
     harm_scene.restart_desk("op-a")
     harm_scene.check_ordinary_work()
 
 
 def test_a_second_charge_is_counted_by_the_ledger(harm_scene: AttackedDatabase) -> None:
-    """The schema account deletes a record with its claim, and another purchase follows: the ledger counts two
-    charges."""
+    """The schema account deletes a record with its claim, and a person buys the number again. The ledger then counts
+    two charges."""
     record = harm_scene.buy_new()
     assert harm_scene.count_charges(record.corporation_number) == 1
     harm_scene.sql(f"DELETE FROM {CHECKS} WHERE id = {record.id}")
@@ -29,7 +31,9 @@ def test_a_second_charge_is_counted_by_the_ledger(harm_scene: AttackedDatabase) 
 
 
 def test_each_role_is_connected_with_its_own_account(harm_scene: AttackedDatabase) -> None:
-    """An attack runs on a connection of the role's own account, each of its statements after the other."""
+    """An attack runs on a connection with the account of the attacking role. Its statements are executed one after
+    the other.
+    """
     for who in ROLES.values():
         there = Attack("me", ("SELECT 1 FROM operators WHERE name = '{me}'", "SELECT nonsense", "DO 1"))
         first, second, third = harm_scene.attack(who, there)
@@ -38,7 +42,7 @@ def test_each_role_is_connected_with_its_own_account(harm_scene: AttackedDatabas
 
 
 def test_every_attack_is_a_valid_statement(harm_scene: AttackedDatabase) -> None:
-    """No form of an attack has a syntax error: each of them executes an honest INSERT or UPDATE."""
+    """No form of an attack has a syntax error: for an allowed INSERT or UPDATE, the server executes each form."""
     lease = {
         "name": "UUID()",
         "slot": "0",

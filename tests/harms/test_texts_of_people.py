@@ -1,7 +1,7 @@
-"""A person's words: the worker writes in the person's name what the person has typed, and nothing else.
+"""The worker can store in a person's name only the words that this person has typed.
 
-The text that a note, a reason, a comment, an acknowledgement or a person's evidence has is compared with the request,
-which only the person could insert and nobody can change.
+The database compares the text of a note, a reason, a comment, an acknowledgement or a person's evidence with the desk
+request. Only the person can insert the request, and nobody can change it.
 """
 
 import hashlib
@@ -44,7 +44,7 @@ Statement = tuple[str, Mapping[str, object]]
 
 @pytest.fixture(scope="module", params=_ENGINES)
 def team_with_open_records(request: pytest.FixtureRequest) -> Iterator[RequestingTeam]:
-    """Yield people in team mode, an open alert, and a credit check with unknown outcome."""
+    """Yield people in team mode with an open alert and a credit check of unknown outcome."""
     with open_requesting_team(request.param, acts=False) as made:
         made.execute_in_session(
             "owner",
@@ -59,7 +59,7 @@ class WordedRequest:
     """A desk request with a person's words in its arguments, and the statement by which the worker stores these
     words.
 
-    `make_arguments` and `make_statement` get the words; `before` are statements that the worker executes first.
+    `make_arguments` and `make_statement` get the words. `before` has the statements that the worker executes first.
     """
 
     who: str
@@ -214,8 +214,9 @@ _INVALID_JSON = 3141  # ER_INVALID_JSON_TEXT_IN_PARAM of MySQL
 def _can_write(
     bench: RequestingTeam, worded: WordedRequest, taken: tuple[Statement | str, ...], statement: Statement
 ) -> bool:
-    """Return True if the database lets the worker store these words, in a transaction that is rolled back; False if a
-    trigger refuses them, or MySQL itself because a text is no JSON (it checks that before the trigger).
+    """Return True if the database lets the worker store these words, in a transaction that is rolled back. Return
+    False if a trigger refuses the words, or if MySQL refuses a text that is no JSON, which it checks before the
+    trigger.
     """
     try:
         _execute_as_person(bench, "worker", (*taken, *worded.before, statement), ends="ROLLBACK")
@@ -244,8 +245,8 @@ def test_the_worker_stores_only_words_of_the_request(team_with_open_records: Req
 
 @pytest.mark.parametrize("name", WORDED_REQUESTS)
 def test_the_worker_cannot_store_texts_of_another_request(team_with_open_records: RequestingTeam, name: str) -> None:
-    """The person has typed these words in a request that this session of the worker doesn't execute: the database
-    refuses them.
+    """The database refuses words that the person has typed in another request than the one that this session of the
+    worker executes.
     """
     worded = WORDED_REQUESTS[name]
     _store_request(team_with_open_records, worded, worded.make_arguments(TYPED))
@@ -258,8 +259,9 @@ def test_the_worker_cannot_store_texts_of_another_request(team_with_open_records
 
 
 def test_an_acknowledgement_ends_only_by_its_author_or_a_reopening(team_with_open_records: RequestingTeam) -> None:
-    """The worker withdraws another person's acknowledgement only after the step that reopens an incident, for the
-    person who has requested this; never while it only executes another request, and never together with other words.
+    """The worker can withdraw another person's acknowledgement only after it has stored the step that reopens the
+    incident, for the person who has requested this. It can't do so while it executes another request, or together
+    with other words.
     """
     seen = 79
     team_with_open_records.execute_in_session(
@@ -316,8 +318,9 @@ OTHER_ALERT, OF_REFUND, OF_PAYMENT, OF_TASK, OF_OTHER_TASK = 80, 81, 82, 83, 84
 def test_a_reopening_withdraws_only_acknowledgements_of_its_incident(
     team_with_open_records: RequestingTeam, reopened: int, withdrawn: int, is_same_incident: bool
 ) -> None:
-    """All alerts about a payment and its refunds are one incident, and so are all alerts about tasks. The worker that
-    executes a reopening withdraws no acknowledgement of an alert of another incident.
+    """All alerts about a payment and its refunds are one incident, and so are all alerts about tasks. While the
+    worker executes the reopening of one incident, it can't withdraw the acknowledgement of an alert of another
+    incident.
     """
     subjects = {OTHER_ALERT: ("payment", FREE), OF_REFUND: ("refund", REFUND), OF_PAYMENT: ("payment", PAYMENT),
                 OF_TASK: ("task", 1), OF_OTHER_TASK: ("task", 2)}  # fmt: skip
@@ -373,8 +376,8 @@ def test_the_worker_stores_only_the_makers_reason_code(team_with_open_records: R
 def test_the_worker_stores_only_the_persons_number_in_evidence(
     team_with_open_records: RequestingTeam, given: str, right: str, wrong: str
 ) -> None:
-    """A person types the id that the provider has given to a credit check. The first line of the evidence states this
-    id and no other.
+    """A person has typed the provider's id of a credit check. If the first line of the evidence states an id, it must
+    be this one.
     """
     worded = WORDED_REQUESTS["evidence"]
     arguments: list[object] = ["credit-check", str(UNKNOWN), "success", "on the list", given, None, REASON]
@@ -427,8 +430,8 @@ def test_an_entry_in_a_persons_name_names_request_and_worker(team_with_open_reco
 
 @pytest.mark.parametrize("name", ["request", "\\u0072equest"])
 def test_an_audit_detail_with_a_repeated_key_is_unreadable(name: str) -> None:
-    """An audit detail that states one key twice is unreadable, because the server reads the first value and this
-    program the last one.
+    """The program treats an audit detail that states one key twice as unreadable, because the server would read the
+    first value and this program the last one.
     """
     text = f'{{"request":"a","worker":"w","{name}":"b"}}'
     assert parse_audit_detail(text) == {"unreadable": text}

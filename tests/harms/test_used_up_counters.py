@@ -1,4 +1,6 @@
-"""No account can use up the AUTO_INCREMENT ids of a table, and a table without free ids costs nobody money."""
+"""No account can use up the AUTO_INCREMENT ids of a table. If a table has no free ids, no purchase is charged without
+a record.
+"""
 
 from collections.abc import Iterator
 
@@ -46,8 +48,8 @@ def _make_insertable_rows(scene: AttackedDatabase) -> dict[str, dict[str, str]]:
 
 
 def _make_counter_attacks(scene: AttackedDatabase) -> Iterator[Attack]:
-    """Yield attacks on the counter of each table: an id in the row, an id by the session's `insert_id`, and wide
-    steps."""
+    """Yield attacks on the counter of each table: a chosen id in the row, a chosen id by the session's `insert_id`,
+    and large steps between ids."""
     for table, row in _make_insertable_rows(scene).items():
         for number in DISTANT_IDS:
             yield Attack(f"id {number}", (_make_insert(table, {"id": str(number)} | row),))
@@ -68,7 +70,9 @@ def _make_insert(table: str, row: dict[str, str]) -> str:
 
 
 def test_no_role_can_exhaust_a_counter(harm_scene: AttackedDatabase) -> None:
-    """Every role tries every attack on the counter of every table: the counters hardly move, and work goes on."""
+    """Every role tries every attack on the counter of every table. The counters grow by at most MAX_COUNTER_GROWTH,
+    and the ordinary work of each role succeeds afterwards.
+    """
     harm_scene.check_ordinary_work()
     before = harm_scene.read_next_ids()
     tried = harm_scene.attack_as_each_role(harm_scene.choose_ways(_make_counter_attacks(harm_scene)))
@@ -98,8 +102,8 @@ def test_every_table_that_counts_has_the_rule(harm_scene: AttackedDatabase) -> N
 
 
 def test_no_account_uses_up_the_positions_of_incident_steps(harm_scene: AttackedDatabase) -> None:
-    """A new step of an incident must have the next position; otherwise an account could use up the positions, and
-    nobody could act on the incident any more."""
+    """A new step of an incident must have the next position. Otherwise an account could use up the positions, and
+    nobody could add a step to the incident."""
     alert = {
         "rule_id": "'unmatched_notice'", "subject_kind": "'notice'", "subject_id": "1", "observed": "'a'",
         "expected": "'b'", "detected_at": UTC,
@@ -128,8 +132,8 @@ def test_no_account_uses_up_the_positions_of_incident_steps(harm_scene: Attacked
 
 @pytest.mark.parametrize("table", ["orders", "stock_reservations", CHECKS])
 def test_the_shop_chooses_only_ids_near_the_present_ones(harm_scene: AttackedDatabase, table: str) -> None:
-    """The account of the shop may choose an id near the present ones. It can't choose one that uses up the
-    counter."""
+    """The account of the shop may insert a row with an id near the present ones. It can't choose an id that uses up
+    the counter."""
     shop, rows = f"shop.{harm_scene.people.database[-6:]}", _make_shop_row(table)
     harm_scene.people.server.sql(
         f"CREATE USER IF NOT EXISTS `{shop}`@`%` IDENTIFIED BY 'pw'",
@@ -179,7 +183,7 @@ def _execute_statement(cursor, statement: str) -> None:  # type: ignore[no-untyp
 
 @pytest.mark.parametrize("table", ["evidence", "audit_log", "changes", CHECKS])
 def test_a_purchase_without_free_ids_is_refused_before_sending(harm_scene: AttackedDatabase, table: str) -> None:
-    """A table that a purchase needs has nearly no free ids left: the purchase is refused before anything is sent."""
+    """If a table that a purchase needs has nearly no free ids, the purchase is refused before anything is sent."""
     if len(harm_scene.nodes) > 1:
         pytest.skip("a node can't be given a counter by ALTER TABLE while the others work")
     before, number = harm_scene.read_next_ids()[table], harm_scene.take_unused_number()

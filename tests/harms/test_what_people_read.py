@@ -1,5 +1,5 @@
-"""People in team mode read what their screens show, whatever statement they use: no payer's name, no secret, no row
-that belongs to somebody else.
+"""People in team mode can read only the data that their screens show, whatever SQL statement they use: no payer's
+name, no secret, and no row that belongs to another person.
 """
 
 import os
@@ -34,8 +34,8 @@ _LARGEST_READ_BYTES = 1_000_000
 
 @dataclass(frozen=True)
 class ReadingTeam:
-    """A team in team mode, with rows of every kind that some person must not see. `lines` are the open connections by
-    person.
+    """A team whose people are in team mode, with rows of every kind that some person must not see. `lines` has the
+    open connections by person.
     """
 
     team: Team
@@ -138,8 +138,8 @@ def _make_rows_of_person(person: str) -> Iterator[str]:
 
 
 def _make_rows_with_payer_names(at: str) -> Iterator[str]:
-    """Yield INSERTs of texts about payment 1, its refund and order 1 that contain the payer's name, and of texts
-    about payment 4, which has no payer and is the newest payment of order 1.
+    """Yield INSERT statements of texts that contain a payer's name, about payment 1, its refund and order 1. Also
+    yield INSERTs of texts about payment 4, which has no payer and is the newest payment of order 1.
     """
     text = f"{PAYER} {PAYER}"
     for number, (kind, id, said) in enumerate(
@@ -161,15 +161,15 @@ def _make_rows_with_payer_names(at: str) -> Iterator[str]:
 
 
 def list_hidden_texts(who: str) -> tuple[str, ...]:
-    """Return the texts that this person must not see anywhere."""
+    """Return the texts that the database must hide from this person everywhere."""
     own = {"lead-b": TEXTS_OF_LEAD_B, "aud-e": ("signed-in-lead-b",)}.get(who, ())
     return (*SECRETS, *(text for text in TEXTS_OF_LEAD_B if text not in own))
 
 
 @pytest.mark.parametrize("who", PEOPLE)
 def test_rights_of_people_are_on_views_only(reading_team: ReadingTeam, who: str) -> None:
-    """A person's grants are SELECT on views and INSERT on the two views of requests: no right on a column, a table or
-    a whole database.
+    """A person's grants are only SELECT on views and INSERT on the two views of requests. The person has no right on
+    a column, a table or a whole database.
     """
     holder = f"`{make_people_database_name(reading_team.team.database)}`."
     for (line,) in reading_team.execute_as_person(who, "SHOW GRANTS"):
@@ -183,7 +183,7 @@ def test_rights_of_people_are_on_views_only(reading_team: ReadingTeam, who: str)
 
 @pytest.mark.parametrize("who", PEOPLE)
 def test_people_reach_no_table(reading_team: ReadingTeam, who: str) -> None:
-    """Nobody can read, write, lock or describe a table, or see it in the server's own lists."""
+    """A person in team mode can't read, write, lock or describe a table, or find it in the server's own lists."""
     database = reading_team.team.database
     tables = [
         table
@@ -215,8 +215,8 @@ def test_people_reach_no_table(reading_team: ReadingTeam, who: str) -> None:
 
 @pytest.mark.parametrize("who", PEOPLE)
 def test_people_read_no_secret(reading_team: ReadingTeam, who: str) -> None:
-    """A person reads each column of each view, also by a condition that collects the values into a user variable
-    before the view's own condition removes the rows. No secret appears.
+    """A person reads each column of each view. The person also uses conditions that collect the values into a user
+    variable before the view's own condition removes the rows. No secret appears.
     """
     seen: dict[str, str] = {}
     for place, columns in reading_team.list_readable_columns(who).items():
@@ -260,8 +260,8 @@ def _read_plan(readers: ReadingTeam, who: str, statement: str) -> str:
 
 @pytest.mark.parametrize("who", ["op-a", "aud-e"])
 def test_no_secret_is_in_a_plan(reading_team: ReadingTeam, who: str) -> None:
-    """MariaDB prints the values of a row that it finds by id into the plan of a running statement. No secret appears
-    there.
+    """MariaDB shows the values of a row that it finds by its id in the plan of a running statement. Also there, a
+    person sees no secret.
     """
     people, read = f"`{make_people_database_name(reading_team.team.database)}`", 0
     names = [f"x{number}" for number in range(14)]
@@ -313,8 +313,8 @@ _SERVER_DIAGNOSTICS = (
 
 @pytest.mark.parametrize("who", PEOPLE)
 def test_no_secret_is_in_a_diagnostic(reading_team: ReadingTeam, who: str) -> None:
-    """A server explains a statement, traces its optimisation, describes a view and lists what it knows about tables
-    and sessions. No secret appears there, also not in the message of a refusal.
+    """A person lets the server explain a statement, trace its optimisation, describe a view, and list its tables and
+    sessions. No secret appears in the results or in the message of a refusal.
     """
     switched_on = ("SET optimizer_trace = 'enabled=on'", "SET optimizer_trace_max_mem_size = 16777216",
                    "SET profiling = 1")  # fmt: skip
@@ -340,7 +340,7 @@ def test_no_secret_is_in_a_diagnostic(reading_team: ReadingTeam, who: str) -> No
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "aud-e"])
 def test_payers_are_masked_and_still_compared(reading_team: ReadingTeam, who: str) -> None:
-    """The views mask payers as the screens do, and still show which payments have the same payer."""
+    """The views mask payers as the screens do. A person can still see which payments have the same payer."""
     assert [row[0] for row in reading_team.execute_as_person(who, "SELECT payer_ref FROM payments ORDER BY id")] == [
         "****5678", "****5678", "****da-7", None,
     ]  # fmt: skip
@@ -360,8 +360,9 @@ def test_payers_are_masked_and_still_compared(reading_team: ReadingTeam, who: st
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "aud-e"])
 def test_payers_are_masked_in_texts(reading_team: ReadingTeam, who: str) -> None:
-    """Texts that contain the name of the payer of their own payment, of their refund's payment or of their order's
-    payment are masked. An older program, or a person in a note, a ticket or a comment, may have written such texts.
+    """A text about a payment, a refund or an order is masked if it contains the name of the payer of this payment, or
+    of the payment of this refund or order. An older program may have written such texts, or a person in a note, a
+    ticket or a comment.
     """
     masked = "****5678 ****5678"
     texts = [masked, masked, "****da-7", "plain", "plain", masked]
@@ -388,7 +389,9 @@ def test_payers_are_masked_in_texts(reading_team: ReadingTeam, who: str) -> None
      ("aud-e", ["session_created", "payment.opened", "payment.probed"])],
 )  # fmt: skip
 def test_people_read_only_their_own_audit_entries(reading_team: ReadingTeam, who: str, entries: list[str]) -> None:
-    """A person sees only the own audit entries and those about records; the auditor sees all entries."""
+    """A person can read only the audit entries of the own actions and those about records. The auditor can read all
+    entries.
+    """
     owner = reading_team.team.names["lead-b"]
     seen = reading_team.execute_as_person(who, f"SELECT what FROM audit_log WHERE who = '{owner}' ORDER BY id")
     assert [what for (what,) in seen] == entries
@@ -403,8 +406,8 @@ def test_an_administrator_reads_no_records(reading_team: ReadingTeam) -> None:
 
 @pytest.mark.parametrize("who", PEOPLE)
 def test_people_read_only_their_own_requests(reading_team: ReadingTeam, who: str) -> None:
-    """A person reads only the own requests, in the view `own_requests`. Nobody can change a request or read a
-    file.
+    """A person can read only the own desk requests, in the view `own_requests`. No person can change a request or
+    read an attached file.
     """
     mine = make_request_id()
     reading_team.execute_as_person(who, _make_insert("requests", id=mine, action="probe", args="mine"))

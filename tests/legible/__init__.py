@@ -1,1 +1,1 @@
-"""Tests that nothing which a window shows is cut off: on every screen, in both languages, at every text size."""
+"""Tests that the window shows no text or control cut off, on every page, in both languages and at every text size."""

@@ -1,4 +1,6 @@
-"""Presses Enter in each input of the open dialogs: no dialog may close by it, so that typed text isn't lost."""
+"""Presses Enter in each input of the open dialogs. No dialog may be closed by this key, so that typed text isn't
+lost.
+"""
 
 from collections.abc import Iterator
 
@@ -20,8 +22,8 @@ _INPUT_TYPES = (QLineEdit, QPlainTextEdit, QComboBox, QCheckBox, QRadioButton)
 
 
 def find_enter_faults() -> list[str]:
-    """Return one line for each input of a visible dialog in which Enter closes the dialog or leads to Cancel. The
-    action of the main button is held back meanwhile.
+    """Press Enter in each input of each visible dialog. Return one line for each input in which this closes the
+    dialog or presses Cancel. The action of the main button isn't executed meanwhile.
     """
     dialogs = [widget for widget in QApplication.topLevelWidgets() if isinstance(widget, DialogFrame)]
     return [
@@ -33,7 +35,7 @@ def find_enter_faults() -> list[str]:
 
 
 def _find_faults_of_dialog(dialog: DialogFrame) -> Iterator[str]:
-    """Yield the faults of one dialog."""
+    """Yield one line for each fault of one dialog."""
     focus = dialog.focusWidget()
     dialog.main_button.blockSignals(True)
     for widget in dialog.findChildren(QWidget):

@@ -1,4 +1,6 @@
-"""Finds everything that is cut off, hidden or scrolled sideways in the visible windows."""
+"""Finds the texts and widgets in the visible windows that are cut off or hidden, and the areas that scroll
+sideways.
+"""
 
 import re
 from collections.abc import Iterator
@@ -43,7 +45,7 @@ def find_faults() -> list[str]:
 
 
 def _find_faults_of_window(window: QWidget) -> Iterator[str]:
-    """Yield the faults of one window."""
+    """Yield one line for each fault of one window."""
     with record_drawn_texts() as drawn, record_elided_texts() as elided:
         window.grab()
     for one in drawn:
@@ -66,9 +68,9 @@ def _find_faults_of_window(window: QWidget) -> Iterator[str]:
 
 
 def _find_cut_sentences(table: FittedTable) -> Iterator[str]:
-    """Yield a line for each sentence of the current row that its column cuts off, if no label beside the table shows
-    it whole. The columns of sentences are the stretched ones, except those of names, which the record's page repeats.
-    A column of states that the table hides, because others are more important, cuts off nothing.
+    """Yield a line for each sentence of the current row that its column cuts off and that no label beside the table
+    shows completely. Columns of sentences are the stretched ones, except columns of names, which the record's page
+    repeats. A column of states that the table hides in favour of more important columns counts as no fault.
     """
     row = table.current_item
     for index, column in enumerate(table.rows.columns if row is not None else ()):
@@ -81,7 +83,7 @@ def _find_cut_sentences(table: FittedTable) -> Iterator[str]:
 
 
 def _find_text_fault(drawn: DrawnText) -> Iterator[str]:
-    """Yield a line if a painted text extends beyond the area in which it can be seen."""
+    """Yield a line if a painted text extends beyond the area in which it is visible."""
     room = _find_visible_area(drawn)
     if room is None or drawn.has_room(room):
         return
@@ -99,7 +101,7 @@ def _find_text_fault(drawn: DrawnText) -> Iterator[str]:
 
 
 def _find_visible_area(drawn: DrawnText) -> QRectF | None:
-    """Return the area in which the whole text must lie; None if the text is only scrolled out of sight."""
+    """Return the area in which the whole text must be; None if the text is only scrolled out of the visible part."""
     view = drawn.widget.parentWidget()
     if isinstance(view, QHeaderView) and view.viewport() is drawn.widget:
         section = view.logicalIndexAt(round(drawn.ink.center().x()))
@@ -118,7 +120,7 @@ def _find_visible_area(drawn: DrawnText) -> QRectF | None:
 
 
 def _find_geometry_faults(widget: QWidget) -> Iterator[str]:
-    """Yield the faults of a widget's geometry."""
+    """Yield one line for each fault in the position and size of a widget."""
     if isinstance(widget, QScrollBar):
         if widget.maximum() > widget.minimum():
             yield from _find_scroll_bar_fault(widget)
@@ -131,8 +133,8 @@ def _find_geometry_faults(widget: QWidget) -> Iterator[str]:
 
 
 def _find_scroll_bar_fault(bar: QScrollBar) -> Iterator[str]:
-    """Yield a line if the bar scrolls sideways, or if it is a vertical bar inside another area that also scrolls
-    vertically: the mouse wheel would move only the inner one, and two bars would be visible.
+    """Yield a line if the bar scrolls sideways. Yield a line also for a vertical bar inside another area that scrolls
+    vertically: two bars would be visible, and the mouse wheel would move only the inner area.
     """
     area, *around = _list_scroll_areas_around(bar)
     if bar.orientation() == Qt.Orientation.Vertical:
@@ -143,7 +145,7 @@ def _find_scroll_bar_fault(bar: QScrollBar) -> Iterator[str]:
 
 
 def _list_scroll_areas_around(bar: QScrollBar) -> Iterator[QAbstractScrollArea]:
-    """Yield the area that the bar scrolls, and then each scroll area that contains it."""
+    """Yield the area that the bar scrolls, and then each scroll area that contains this area."""
     widget = bar.parentWidget()
     while widget is not None:
         if isinstance(widget, QAbstractScrollArea):
@@ -152,7 +154,9 @@ def _list_scroll_areas_around(bar: QScrollBar) -> Iterator[QAbstractScrollArea]:
 
 
 def _find_clipping_fault(widget: QWidget) -> Iterator[str]:
-    """Yield a line if the widget extends beyond its parent: sideways always, vertically unless the parent scrolls."""
+    """Yield a line if the widget extends beyond its parent sideways, or vertically although the parent doesn't
+    scroll.
+    """
     parent, at = widget.parentWidget(), widget.geometry()
     if parent is None or widget.isWindow() or isinstance(parent, QAbstractScrollArea | QTabBar) or at.isEmpty():
         return
@@ -165,8 +169,8 @@ def _find_clipping_fault(widget: QWidget) -> Iterator[str]:
 
 
 def _find_touched_text(button: KeyButton) -> Iterator[str]:
-    """Yield a line if the upper edge of the button touches a text above it in the same panel. The button may be in a
-    row of its own inside the panel."""
+    """Yield a line if the upper edge of the button touches a text above the button in the same panel. The button may
+    be in a row widget of its own inside the panel."""
     row = button.parentWidget()
     panel = row.parentWidget() if row is not None and not row.isWindow() else None
     for parent in (row, panel):

@@ -1,8 +1,9 @@
-"""Finds text that is cut off, by comparing the painted pixels (the ink) with those of the same text with enough room.
+"""Finds text that is cut off: it compares the painted pixels of a text (its ink) with those of the same text with
+enough room.
 
-Labels are painted by Qt, so a label is rendered alone and compared with a copy that has enough room. The other
-widgets, the labels that paint themselves, and the delegates call QPainter.drawText; while they are painted, each call
-is recorded with its widget.
+Qt paints labels, so each label is rendered alone and compared with a larger copy. Other widgets, labels with their
+own painting code, and delegates call QPainter.drawText; while they are painted, each call is recorded with its
+widget.
 """
 
 import sys
@@ -25,8 +26,8 @@ _INK_VALUE_BY_ALPHA = bytes(0 if alpha < 64 else 255 for alpha in range(256))
 
 @dataclass(frozen=True, slots=True)
 class DrawnText:
-    """One text that a widget has painted: `ink` is the rectangle of its ink, `room` the rectangle in which the
-    painter could draw it; both in px of the widget.
+    """One text that a widget has painted. `ink` is the rectangle of its painted pixels, `room` the rectangle in which
+    the painter could draw; both in px of the widget.
     """
 
     widget: QWidget
@@ -35,7 +36,9 @@ class DrawnText:
     room: QRectF
 
     def has_room(self, room: QRectF) -> bool:
-        """Return True if the rectangle `room` (px of the widget) holds all ink, or if there is no ink."""
+        """True if the rectangle `room` (px of the widget) contains all painted pixels of the text, or if the text has
+        none.
+        """
         return self.ink.isEmpty() or room.adjusted(-0.5, -0.5, 0.5, 0.5).contains(self.ink)
 
 
@@ -108,7 +111,9 @@ _ink_by_text: dict[tuple[str, str], QRectF] = {}
 
 
 def measure_text_ink(text: str, font: QFont) -> QRectF:
-    """Return the rectangle of the ink of a text that is drawn from the point (0, 0) of its baseline."""
+    """Return the rectangle of the painted pixels of a text that is drawn with the beginning of its baseline at the
+    point (0, 0).
+    """
     key = text, font.key()
     if key not in _ink_by_text:
         metrics = QFontMetricsF(font)
@@ -127,7 +132,7 @@ def measure_text_ink(text: str, font: QFont) -> QRectF:
 
 
 def measure_image_ink(image: QImage) -> QRect:
-    """Return the smallest rectangle that holds all ink of an image; an empty one if there is none."""
+    """Return the smallest rectangle that contains all painted pixels of an image; an empty one if there are none."""
     if image.isNull():  # a label without room for any text
         return QRect()
     if image.format() != QImage.Format.Format_Alpha8:
@@ -144,7 +149,9 @@ def measure_image_ink(image: QImage) -> QRect:
 
 
 def find_cut_labels(root: QWidget) -> Iterator[tuple[QLabel, str]]:
-    """Yield each visible label below `root` whose text is cut off, with a text that says where or by how much."""
+    """Yield each visible label below `root` whose text is cut off, with a text that says where or by how many
+    pixels.
+    """
     for label in root.findChildren(QLabel):
         if not label.isVisible() or not label.text():
             continue
@@ -162,16 +169,18 @@ def find_cut_labels(root: QWidget) -> Iterator[tuple[QLabel, str]]:
 
 
 def _is_cut(shown: QRect, whole: QSize, room: QRect) -> bool:
-    """Return True if a part of the text isn't visible. A text between two rows of pixels covers one row more or less
-    than elsewhere. Such a difference is allowed only inside the label, because a text that is cut off reaches the
-    label's edge.
+    """True if a part of the text isn't visible. A text between two rows of pixels covers one row more or less than
+    elsewhere. Such a difference is allowed only inside the label, because a text that is cut off reaches the label's
+    edge.
     """
     lacking = max(whole.width() - shown.width(), whole.height() - shown.height())
     return lacking > 1 or (lacking == 1 and not room.adjusted(1, 1, -1, -1).contains(shown))
 
 
 def measure_label_ink(label: QWidget) -> QRect:
-    """Return the rectangle of the ink of a label or another widget that paints a text, in its own coordinates."""
+    """Return the rectangle of the painted pixels of a label, or of another widget that paints a text, in the widget's
+    own coordinates.
+    """
     image = QImage(label.size(), QImage.Format.Format_ARGB32_Premultiplied)
     image.fill(0)
     label.render(image, QPoint(), QRegion(), QWidget.RenderFlag(0))
@@ -182,7 +191,7 @@ _ink_with_room_by_text: dict[tuple[object, ...], QRect] = {}
 
 
 def _measure_ink_with_room(label: QLabel) -> QRect:
-    """Return the rectangle of the ink of a copy of the label that has enough room."""
+    """Return the rectangle of the painted pixels of a copy of the label that has enough room."""
     width = label.contentsRect().width()
     key = (label.text(), label.font().key(), label.wordWrap() and width, label.alignment().value)
     if key not in _ink_with_room_by_text:

@@ -39,8 +39,8 @@ def read_label_lines(label: TextLabel) -> list[str]:
 
 
 def find_wrong_line_ends(label: TextLabel) -> list[str]:
-    """Return the lines that end inside a phrase, if the label has Japanese letters; the lines of other texts end
-    where Qt ends them. Spaces aren't compared, because Qt leaves some out."""
+    """Return the lines of the label that end inside a phrase, if the label has Japanese letters. Lines of other texts
+    may end where Qt wraps them. Spaces aren't compared, because Qt leaves some out."""
     if not _JAPANESE.search(label.plain):
         return []
     ends, place = _compute_phrase_ends(label.plain), 0

@@ -1,4 +1,6 @@
-"""In every table the columns that identify the record, its amount, and its reason to wait are visible."""
+"""In every table the most important columns are visible: the columns that identify the record, its amount, and the
+reason why it waits.
+"""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -32,8 +34,8 @@ MIN_TABLES = 6
 
 
 class ColumnStage(LegibleStage):
-    """A stage that checks the visible tables in windows of each of `sizes`, wherever a scene takes a picture.
-    `tables` has the names of the checked tables with rows.
+    """A stage that checks the visible tables instead of taking pictures, in windows of each size in `sizes`. `tables`
+    has the names of the checked tables with rows.
     """
 
     tables: set[str]
@@ -54,7 +56,7 @@ class ColumnStage(LegibleStage):
 
 
 def find_column_faults(table: FittedTable) -> Iterator[str]:
-    """Yield a line for each column that must be readable and isn't, and for each row without a visible identifier."""
+    """Yield a line for each column that must be readable but isn't, and for each row without a visible identifier."""
     right, columns = table.viewport().width(), list(enumerate(table.rows.columns))
     for place, column in columns:
         if column.key in IDENTITY_COLUMNS | AMOUNTS | CAUSE_COLUMNS:
@@ -89,14 +91,14 @@ def test_identity_amount_and_cause_are_visible(
     qapp: QApplication, tmp_path: Path, names: tuple[str, ...], language: str
 ) -> None:
     """In a window of a usual size at 100 %, every table shows identifier, amount and cause completely: not hidden,
-    not cut off, not beyond the edge. A sentence may end with "…", an identifier and an amount may not.
+    not cut off, and not beyond the edge. A sentence may end with "…"; an identifier or an amount may not.
     """
     _check_tables_of_scenes(tmp_path, language, names, find_column_faults, USUAL_SIZES)
 
 
 def find_unused_room(table: FittedTable) -> Iterator[str]:
-    """Yield a line for a table whose columns end before its right edge, for each column of amounts or ages that is
-    wider than needed, and for each other column that is more than twice as wide as needed.
+    """Yield a line for each fault in the use of a table's width: columns that end before its right edge, a column of
+    amounts or ages that is wider than needed, another column that is more than twice as wide as needed.
     """
     shown = [(place, column) for place, column in enumerate(table.rows.columns) if not table.isColumnHidden(place)]
     last = shown[-1][0]
@@ -128,7 +130,7 @@ def _check_tables_of_scenes(
     find_faults: Callable[[FittedTable], Iterator[str]],
     sizes: tuple[tuple[int, int], ...],
 ) -> None:
-    """Run these scenes in a window of each size, and check that no table has a fault."""
+    """Run these scenes in a window of each size, and check that no table in them has a fault."""
     with open_sample_desk(tmp_path / "desk", LANGUAGE=language) as desk:
         stage = ColumnStage(desk, WindowLook(language, "light", *sizes[0]), tmp_path / "none")
         stage.tables, stage.find_faults_of_table, stage.sizes = set(), find_faults, sizes

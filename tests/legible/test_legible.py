@@ -1,5 +1,5 @@
-"""Nothing is cut off, hidden or scrolled sideways on any screen, in both languages, with texts from 100 % to 200 %,
-and screen readers can name each control of it.
+"""No text or control is cut off or hidden, and no page scrolls sideways, on any page, in both languages, with texts
+from 100 % to 200 %. Screen readers can name each control.
 """
 
 import importlib
@@ -56,9 +56,9 @@ ALWAYS_VISIBLE_COLUMNS = ("age", "amount", "state", "certainty", "cause")
 @pytest.mark.parts_by_day(3, "the screens are looked at in parts")
 @pytest.mark.parametrize("part", range(PARTS))
 def test_no_text_is_cut_off_at_200_percent(qapp: QApplication, tmp_path: Path, seed: int, part: int) -> None:
-    """Every page and dialog at the largest text size in the smallest window shows everything. The seed chooses the
-    language of each part; by day only some of the parts run. The soak runs all parts in both languages. Enter closes
-    no dialog.
+    """At the largest text size in the smallest window, every page and dialog shows its texts completely, and Enter
+    closes no dialog. The seed chooses the language of each part, and an ordinary run executes only some parts. The
+    soak test runs all parts in both languages.
     """
     japanese_parts = random.Random(seed).sample(range(PARTS), PARTS // 2)
     sight = WindowLook("ja" if part in japanese_parts else "en", "light", 1280, 800, scale=2.0)
@@ -66,8 +66,8 @@ def test_no_text_is_cut_off_at_200_percent(qapp: QApplication, tmp_path: Path, s
 
 
 def test_every_screen_has_a_scene() -> None:
-    """SCREENS lists every page and dialog of the program with the scene that shows it. The tests of the scenes fail
-    if a listed page or dialog isn't shown.
+    """SCREENS lists every page and dialog class of the program with the scene that shows it. If a scene doesn't show
+    its page or dialog, another test fails.
     """
     expected = [name for names in SCREENS.values() for name in names]
     assert sorted(expected) == sorted(kind.__name__ for kind in list_screen_classes())
@@ -92,8 +92,8 @@ def list_screen_classes() -> set[type[QWidget]]:
 def test_no_text_is_cut_off_at_smaller_text_sizes(
     qapp: QApplication, tmp_path: Path, seed: int, scale: float
 ) -> None:
-    """No text is cut off at smaller text sizes. Each size tests some of the screens in one language; the seed draws
-    them.
+    """No text is cut off at smaller text sizes. For each size, some of the pages are tested in one language; the seed
+    chooses them.
     """
     draw = random.Random(seed)
     drawn = draw.sample(list(SCENES), SCENES_PER_SCALE * len(SMALLER_SCALES))
@@ -109,7 +109,7 @@ def test_no_text_is_cut_off_at_smaller_text_sizes(
 def test_no_text_is_cut_off_at_any_text_size(
     qapp: QApplication, tmp_path: Path, language: str, scale: float, part: int
 ) -> None:
-    """Run by the soak only: on all screens, in each language and at each text size, no text is cut off."""
+    """On all pages, in each language and at each text size, no text is cut off. Only the soak test runs this."""
     sight = WindowLook(language, "light", 1280, 800, scale=scale)
     assert find_faults_of_tour(tmp_path / "desk", sight, list_scenes_of_part(part)) == []
 
@@ -119,9 +119,9 @@ def test_no_text_is_cut_off_at_any_text_size(
 def test_queues_show_the_deciding_columns(
     qapp: QApplication, tmp_path: Path, language: str, size: tuple[int, int]
 ) -> None:
-    """In a window of a usual size, no queue scrolls sideways, and the columns that decide about a row are visible:
-    age, amount, state, certainty (unless the queue's name states it) and cause; in the queue of unknown records also
-    the provider.
+    """In a window of a usual size, no queue scrolls sideways, and the columns that a person needs for a decision are
+    visible: age, amount, state, certainty (unless the queue's name states it) and cause. In the queue of unknown
+    records the provider is also visible.
     """
     with open_stage(tmp_path / "desk", WindowLook(language, "light", *size)) as stage:
         for queue in QUEUE_NAMES:
@@ -137,7 +137,9 @@ def test_queues_show_the_deciding_columns(
 
 
 def test_queues_keep_their_texts_at_larger_text_in_wide_windows(qapp: QApplication, tmp_path: Path) -> None:
-    """At a larger text size, a panel is shown next to the list only if the window has room for the texts of both."""
+    """In wide windows at a text size of 150 %, no queue cuts off a text or scrolls sideways. The panel beside the
+    list is shown only if the window has room for the texts of both.
+    """
     with open_stage(tmp_path / "desk", WindowLook("ja", "light", 1440, 900)) as stage:
         stage.show_route(QueuesRoute("review"))
         assert stage.find(QueuesPage).preview.isVisible()
@@ -158,8 +160,8 @@ def _is_visible(table: FittedTable, place: int) -> bool:
 
 @pytest.mark.parametrize("place", ["payment", "queue"])
 def test_larger_text_is_fitted_at_once(qapp: QApplication, tmp_path: Path, place: str) -> None:
-    """An open window lays out its contents again when the text size is changed, and has its former layout when the
-    size is changed back.
+    """If the text size of an open window is changed, the window changes its layout immediately: at 150 %, at 200 %,
+    and again at 100 % no text is cut off.
     """
     with open_stage(tmp_path / "desk", WindowLook("en", "light", 1280, 800)) as stage:
         payment_id = stage.desk.list_payments("refund_unknown")[-1].id
@@ -174,7 +176,7 @@ def test_larger_text_is_fitted_at_once(qapp: QApplication, tmp_path: Path, place
 
 
 class PaintedNearEdge(QWidget):
-    """Paints a text with its baseline 2 px above its lower edge."""
+    """A widget that paints a text with its baseline 2 px above its lower edge, so that descenders are cut off."""
 
     def paintEvent(self, _event: QPaintEvent) -> None:
         painter = QPainter(self)
@@ -183,7 +185,9 @@ class PaintedNearEdge(QWidget):
 
 
 def test_a_cut_descender_is_found(qtbot: QtBot) -> None:
-    """A cut-off descender is found in a label that Qt paints, and in a widget that paints itself."""
+    """The check finds a descender that is cut off, both in a label that Qt paints and in a widget that paints
+    itself.
+    """
     window = QWidget()
     qtbot.addWidget(window)
     window.resize(300, 120)
@@ -208,8 +212,8 @@ def make_money_panel(amount: str) -> MoneyPanel:
 
 @pytest.mark.parametrize("scale", [1.0, 1.25, 1.5, 1.75, 2.0])
 def test_a_label_that_paints_itself_is_cut_only_without_room(qtbot: QtBot, scale: float) -> None:
-    """A label that paints its text is no fault if its text has room, although Qt would set the letters up to 1 px
-    apart; it is found if it is 2 px too narrow or too low.
+    """The check reports no fault for a label that paints its text itself if the text has room, although Qt would
+    place the letters up to 1 px apart. It reports the label if it is 2 px too narrow or too low.
     """
     current_appearance().set_text_scale(scale)
     for amount in ("¥0", "−¥1", "¥999,999,999,999", "₹12,34,567.89", "−₹0.07"):
@@ -227,7 +231,9 @@ def test_a_label_that_paints_itself_is_cut_only_without_room(qtbot: QtBot, scale
 
 
 def test_a_cut_word_on_a_coloured_ground_is_reported(qtbot: QtBot) -> None:
-    """A label with a coloured ground, such as the word of the environment, is found if its text has no room."""
+    """The check reports a label with a coloured background, such as the one with the name of the environment, if its
+    text has too little room.
+    """
     window = QWidget()
     qtbot.addWidget(window)
     window.resize(300, 60)
@@ -240,7 +246,7 @@ def test_a_cut_word_on_a_coloured_ground_is_reported(qtbot: QtBot) -> None:
 
 
 def test_a_widget_outside_its_parent_is_reported(qtbot: QtBot) -> None:
-    """A widget that extends beyond its parent, and an area that scrolls sideways, are found."""
+    """The check reports a widget that extends beyond its parent, and an area that scrolls sideways."""
     window = QWidget()
     qtbot.addWidget(window)
     window.resize(300, 200)
@@ -257,7 +263,9 @@ def test_a_widget_outside_its_parent_is_reported(qtbot: QtBot) -> None:
 
 @pytest.mark.parametrize("scale", [1.0, 2.0])
 def test_a_button_that_touches_the_text_above_it_is_reported(qtbot: QtBot, scale: float) -> None:
-    """The button in the panel of a record's side has a gap to the text above it. Without the gap it is found."""
+    """The check accepts the button in the panel of a record's side, which has a gap to the text above it. Without the
+    gap it reports the button.
+    """
     current_appearance().set_text_scale(scale)
     side = RecordSideState("PayPay", "No valid answer", "question", "unknown", fact="started 15:38")
     strip, button = RecordSideStrip([side], "Sides"), KeyButton("Probe", kind="inline")
@@ -274,8 +282,8 @@ def test_a_button_that_touches_the_text_above_it_is_reported(qtbot: QtBot, scale
 
 
 def test_a_control_without_an_accessible_name_is_reported(qtbot: QtBot) -> None:
-    """A button without a name, a painted word without a name, and a window without a heading of the first level are
-    found.
+    """The check reports a button without an accessible name, a painted word without one, and a window without a
+    first-level heading.
     """
     app = QApplication.instance()
     assert isinstance(app, QApplication)

@@ -1,5 +1,5 @@
-"""Each control that is visible at 100 % can also be used at 200 %: it is visible, or an entry of a menu with a
-name.
+"""Each control that is visible at a text size of 100 % can also be used at 200 %: it is visible, or an entry of a
+menu with a name.
 """
 
 from collections.abc import Iterator
@@ -74,8 +74,8 @@ def list_menu_entries(menu: QMenu) -> Iterator[str]:
 
 
 def find_visible_controls(window: QWidget) -> Iterator[QWidget]:
-    """Yield the controls of a window that can be pressed or typed into. Left out are the links of the status bar,
-    whose targets the screens also name, and messages and news of new rows, which disappear.
+    """Yield the controls of a window that a person can press or type into. Left out are the links of the status bar,
+    whose targets the pages also name, and messages that disappear.
     """
     news = [arrivals.button for arrivals in window.findChildren(QueueArrivals)]
     for kind in CONTROLS:
@@ -105,8 +105,8 @@ def iterate_ancestors(widget: QWidget) -> Iterator[QWidget]:
 
 
 def get_control_name(control: QWidget) -> str:
-    """Return the text of a button, or the accessible name of the control; by it the test finds the control at both
-    text sizes.
+    """Return the text of a button, or the accessible name of another control. By this name the test finds the control
+    at both text sizes.
     """
     text = control.text() if isinstance(control, QAbstractButton) else ""
     return text or control.accessibleName()
@@ -117,9 +117,9 @@ def get_control_name(control: QWidget) -> str:
 def test_every_control_can_be_used_at_the_largest_text(
     qapp: QApplication, tmp_path: Path, part: int, language: str
 ) -> None:
-    """At the largest text size in the smallest usual window, every control of every screen can be used.
-    `test_legible` checks that visible texts aren't cut off. The text size is changed only once, because a change
-    takes as long as many screens.
+    """At the largest text size in the smallest usual window, a person can use every control of every page. The text
+    size is changed only once, because a change takes as long as many pages. Whether visible texts are cut off isn't
+    checked here.
     """
     with open_stage(tmp_path / "desk", WindowLook(language, "light", 1280, 800)) as stage:
         current_appearance().set_text_scale(1.0)

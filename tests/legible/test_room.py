@@ -1,5 +1,5 @@
-"""Important parts have enough room: rows and causes at the largest text size, actions on one line, and rows that
-don't move under the pointer.
+"""Important parts of the window have enough room: rows and causes at the largest text size, actions on one line, and
+rows that don't move under the mouse pointer.
 """
 
 from pathlib import Path
@@ -60,9 +60,9 @@ def count_whole_rows(table: FittedTable) -> int:
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_queues_show_rows_and_causes_at_the_largest_text(qapp: QApplication, tmp_path: Path, language: str) -> None:
-    """At 200 % in the smallest usual window, each queue and the list of alerts show eight rows, or all they have,
-    with their causes, without scrolling sideways. The sidebar is replaced by a menu, whose keys work, and comes back
-    at a smaller size.
+    """At 200 % in the smallest usual window, each queue and the list of alerts show eight rows (or all rows) with
+    their causes, without scrolling sideways. A menu replaces the sidebar, and its keys work. At a smaller text size
+    the sidebar is shown again.
     """
     with open_stage(tmp_path / "desk", WindowLook(language, "light", 1280, 800, scale=2.0)) as stage:
         for queue in QUEUE_NAMES:
@@ -91,7 +91,7 @@ def test_queues_show_rows_and_causes_at_the_largest_text(qapp: QApplication, tmp
 
 
 def check_visible_rows(table: FittedTable, name: str) -> None:
-    """Check that the table shows eight rows, or all it has, with their causes, and doesn't scroll sideways."""
+    """Check that the table shows eight rows, or all its rows, with their causes, and doesn't scroll sideways."""
     assert count_whole_rows(table) >= min(MIN_ROWS, table.rows.row_count), name
     assert table.horizontalScrollBar().maximum() == 0, name
     cause = [column.key for column in table.rows.columns].index("cause")
@@ -100,8 +100,8 @@ def check_visible_rows(table: FittedTable, name: str) -> None:
 
 
 def settle_layout(stage: LegibleStage, label: TextLabel) -> None:
-    """Wait until the page has given the label the height of its text. A label whose text got another number of lines
-    makes the page compute its layout twice: once for the new text, once for the new height."""
+    """Wait until the page has given the label the height of its text. If the number of lines of a label changes, the
+    page computes its layout twice: once for the new text, once for the new height."""
     stage.settle()
     stage.until(lambda: not label.isVisible() or label.height() >= label.heightForWidth(label.width()))
     stage.settle()
@@ -132,8 +132,8 @@ def check_causes(stage: LegibleStage, page: QueuesPage) -> None:
 
 
 def check_summaries(stage: LegibleStage, page: AlertsPage) -> None:
-    """Check that the subject of each incident, and the sentence about it, are shown completely: in the cell or below
-    the list. The buttons below keep their place, and no amount is cut off.
+    """Check that the subject of each incident and the sentence about the incident are shown completely, in the cell
+    or below the list. The buttons below the list must keep their place, and no amount may be cut off.
     """
     columns = {column.key: column for column in page.table.rows.columns}
     for row_number in range(page.table.rows.rowCount()):
@@ -150,7 +150,7 @@ def check_summaries(stage: LegibleStage, page: AlertsPage) -> None:
 
 
 def test_a_cut_cause_of_a_group_is_shown_whole_below_the_list(qapp: QApplication, tmp_path: Path) -> None:
-    """The cause of a group is cut off in its cell: it is shown completely below the list, with the amounts of each
+    """If the cell of a group cuts off its cause, the complete cause is shown below the list, with the amounts of each
     kind of record.
     """
     with open_stage(tmp_path / "desk", WindowLook("en", "light", 1280, 800)) as stage:
@@ -181,7 +181,9 @@ def list_primary_buttons(window: QWidget) -> list[str]:
 
 @pytest.mark.parametrize("scale", [1.0, 2.0])
 def test_a_row_that_becomes_current_is_scrolled_into_view(qapp: QApplication, tmp_path: Path, scale: float) -> None:
-    """Home scrolls as a whole, and its table has no scroll bar: a row that becomes current is scrolled into sight."""
+    """Home scrolls as a whole, and its table has no scroll bar of its own. If a row becomes the current one, the page
+    scrolls until the row is visible.
+    """
     with open_stage(tmp_path, WindowLook("en", "light", 1280, 800, scale=scale)) as stage:
         stage.show_route(HomeRoute())
         table = stage.find(HomePage).table
@@ -195,8 +197,8 @@ def test_a_row_that_becomes_current_is_scrolled_into_view(qapp: QApplication, tm
 
 
 def test_panels_of_home_that_do_not_fit_are_placed_below_each_other(qapp: QApplication, tmp_path: Path) -> None:
-    """A panel whose texts need more width than a third of the window, as English ones at 125 %, made the page scroll
-    sideways.
+    """If the panels of Home need more width than a third of the window, as with English texts at 125 %, they are
+    placed below each other, so that the page doesn't scroll sideways.
     """
     with open_stage(tmp_path / "desk", WindowLook("en", "light", 1280, 800)) as stage:
         stage.show_route(HomeRoute())
@@ -209,8 +211,8 @@ def test_panels_of_home_that_do_not_fit_are_placed_below_each_other(qapp: QAppli
 def test_home_keeps_its_scroll_position_when_a_person_returns(
     qapp: QApplication, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """When a person returns to Home, it is scrolled only as far as needed to show the current row, and its title is
-    visible.
+    """When a person returns to Home, the page isn't scrolled, except if the current row would otherwise be below the
+    visible part.
     """
     # The due tasks, which begin 2 s after the start, could move the current row down and up again.
     monkeypatch.setattr(BackgroundRefresh, "run_due_tasks", lambda _self: None)
@@ -232,8 +234,8 @@ def test_home_keeps_its_scroll_position_when_a_person_returns(
 
 @pytest.mark.parametrize(("width", "scale"), [(1280, 1.0), (1440, 1.0), (1280, 1.5), (1280, 2.0)])
 def test_action_buttons_are_on_one_line(qapp: QApplication, tmp_path: Path, width: int, scale: float) -> None:
-    """On the page of each record the line of actions is visible without scrolling. Actions without room on it are in
-    its menu, with their key and the reason if they are disabled. At most one button is primary.
+    """On the page of each record the line of actions is visible without scrolling. Actions for which the line has no
+    room are in its menu, with their key, and with the reason if they are disabled. At most one button is primary.
     """
     with open_stage(tmp_path / "desk", WindowLook("en", "light", width, 800, scale=scale)) as stage:
         checks = [
@@ -293,7 +295,7 @@ def measure_button_positions(page: Page) -> list[tuple[str, int]]:
 
 
 def test_a_bar_moves_nothing_under_the_pointer(qapp: QApplication, tmp_path: Path) -> None:
-    """A message bar appears and disappears: neither the rows nor the buttons of the page move."""
+    """When a message bar appears or disappears, the rows and the buttons of the page don't move."""
     with open_stage(tmp_path / "desk", WindowLook("en", "light", 1280, 800)) as stage:
         company = stage.desk.list_checks("several_clients")[0].number
         payment = PaymentRoute(stage.desk.list_payments("complete")[-1].id)
@@ -337,7 +339,7 @@ def check_refusal_names_record(stage: LegibleStage, page: QueuesPage) -> None:
 
 
 def is_over_controls(toast: QWidget, dialog: QWidget) -> bool:
-    """True if the toast covers a visible part of the dialog."""
+    """True if the toast covers a visible control of the dialog."""
     place = QRect(toast.mapTo(dialog, QPoint(0, 0)), toast.size())
     own = {toast, *toast.findChildren(QWidget)}
     parts = [part for part in dialog.findChildren(QWidget) if part not in own and not part.isAncestorOf(toast)]
@@ -349,8 +351,9 @@ def is_over_controls(toast: QWidget, dialog: QWidget) -> bool:
 
 @pytest.mark.parametrize("scale", [1.0, 2.0])
 def test_a_toast_is_shown_in_the_open_dialog(qapp: QApplication, tmp_path: Path, scale: float) -> None:
-    """While a dialog is open, a toast from before or after its opening is shown in the dialog, not behind it and not
-    over its controls; after the dialog closes, the toast is shown in the window.
+    """While a dialog is open, toasts are shown in the dialog, not behind it and not over its controls. This is so
+    whether a toast appeared before or after the dialog opened. After the dialog closes, the toast is shown in the
+    window.
     """
     with open_stage(tmp_path / "desk", WindowLook("en", "light", 1280, 800, scale=scale)) as stage:
         toasts, context = stage.frame.toasts, stage.frame.context
@@ -400,8 +403,8 @@ def test_a_cut_audit_entry_is_shown_whole_below_the_list(qapp: QApplication, tmp
 
 @pytest.mark.parametrize("scale", [1.5, 2.0])
 def test_an_opened_tab_is_scrolled_into_view(qapp: QApplication, tmp_path: Path, scale: float) -> None:
-    """On each page with tabs that scrolls as a whole: after a key has opened another tab, the bar of tabs and the
-    contents below it are visible.
+    """On each page with tabs that scrolls as a whole, after a key has opened another tab, the tab bar and the
+    contents of the tab are visible.
     """
     with open_stage(tmp_path / "desk", WindowLook("ja", "light", 1280, 800, scale=scale)) as stage:
         check, payment = stage.desk.list_checks("complete")[0], stage.desk.list_payments("refunded")[-1]
@@ -426,9 +429,9 @@ def test_an_opened_tab_is_scrolled_into_view(qapp: QApplication, tmp_path: Path,
 
 
 def test_a_page_opens_at_its_top_and_keeps_its_header_visible(qapp: QApplication, tmp_path: Path) -> None:
-    """In a window of 1280x800 the title, the badges and the panels with the state in each system stay visible when
-    another tab is opened; another record, or another visit of Home or the reports, opens at the top although the page
-    was scrolled down before."""
+    """In a window of 1280x800, the title, the badges and the panels with the compared states stay visible when a
+    person opens another tab. Another record, or another visit to Home or the reports, opens at the top, although the
+    page was scrolled down before."""
     with open_stage(tmp_path / "desk", WindowLook("ja", "light", 1280, 800)) as stage:
         checks = [stage.desk.list_checks(name)[0].id for name in ("complete", "unknown")]
         payments = [stage.desk.list_payments(name)[-1].id for name in ("refund_unknown", "complete")]
@@ -481,8 +484,8 @@ def list_scrolling_areas(page: Page) -> list[QWidget]:
 def test_decision_buttons_stay_visible_at_large_text(
     qapp: QApplication, tmp_path: Path, language: str, scale: float
 ) -> None:
-    """At a large text size, one scroll bar moves the selected card with its request, and the buttons of the decision
-    stay visible below. Each card can be selected by a key or a button. After the approver has read to the end with
+    """At a large text size, a single scroll bar moves the selected card with its request, and the decision buttons
+    below stay visible. Each card can be selected by a key or a button. After the approver has read to the end with
     the space key, the refund can be approved.
     """
     with open_stage(tmp_path / "desk", WindowLook(language, "light", 1280, 800, scale=scale)) as stage:

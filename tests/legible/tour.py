@@ -94,7 +94,7 @@ SCREENS: Mapping[str, tuple[str, ...]] = {
 
 
 class LegibleStage(UnpaintedStage):
-    """A stage that checks its window instead of taking pictures. `found` has a line for each fault, `seen` the
+    """A stage that checks its window instead of taking pictures. `found` has one line for each fault, `seen` the
     classes of the checked pages and dialogs.
     """
 
@@ -116,7 +116,9 @@ class LegibleStage(UnpaintedStage):
 
 
 def find_spoken_faults(window: QWidget) -> list[str]:
-    """Return one line for each fault of the accessibility tree of the open dialog, or of the window without one."""
+    """Return one line for each fault of the accessibility tree, which screen readers use. The tree is that of the
+    open dialog, or of the window without one.
+    """
     dialogs = (dialog for dialog in QApplication.topLevelWidgets() if isinstance(dialog, DialogFrame))
     front = next((dialog for dialog in dialogs if dialog.isVisible()), window)
     nodes = list(list_visible_nodes(QAccessible.queryAccessibleInterface(front)))
@@ -138,8 +140,8 @@ def open_stage(home: Path, sight: WindowLook) -> Iterator[LegibleStage]:
 
 
 def find_faults_of_tour(home: Path, sight: WindowLook, names: Sequence[str]) -> list[str]:
-    """Lead a window through these scenes. Return one line for each fault and for each screen that a scene must show
-    and did not.
+    """Run these scenes in a window. Return one line for each fault, and for each page or dialog that a scene should
+    have shown but didn't.
     """
     missing: list[str] = []
     with open_stage(home, sight) as stage:
@@ -152,7 +154,9 @@ def find_faults_of_tour(home: Path, sight: WindowLook, names: Sequence[str]) -> 
 
 
 def list_scenes_of_part(part: int) -> list[str]:
-    """Return the names of the scenes of one part, in their sequence: some continue the work of earlier ones."""
+    """Return the names of the scenes of one part, in their sequence, because some scenes continue the work of earlier
+    ones.
+    """
     return list(SCENES)[part * SCENES_PER_PART : (part + 1) * SCENES_PER_PART]
 
 

@@ -57,8 +57,8 @@ def try_mutant(mutant: Mutant) -> bool:
 
 
 def run_mutant(mutant: Mutant) -> tuple[bool, str]:
-    """Run the tests of the mutant in turn until one fails. Return True with the first failure, or False with the last
-    test's status.
+    """Run the tests of the mutant one after the other until one fails. Return True with the first failure, or False
+    with the exit status of the last test.
     """
     with tempfile.TemporaryDirectory(prefix="mutant-") as name:
         copy = copy_sources(Path(name))
@@ -74,7 +74,9 @@ def run_mutant(mutant: Mutant) -> tuple[bool, str]:
 
 
 def run_unbroken(tests: Sequence[str]) -> tuple[int, str]:
-    """Run all these tests in an unchanged copy, where they must pass. Return pytest's exit status and output."""
+    """Run all these tests in an unchanged copy of the source code, where they must pass. Return pytest's exit status
+    and output.
+    """
     with tempfile.TemporaryDirectory(prefix="mutant-") as name:
         return run_tests(
             copy_sources(Path(name)), tests, seconds=LOCK_WAIT_SECONDS * 6

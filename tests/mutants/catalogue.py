@@ -1,5 +1,5 @@
-"""The catalogue: bugs that would cost money or trust, each as a change of the source code, with the tests of which
-one must fail."""
+"""The catalogue of mutants. A mutant is a bug that would lose money or mislead people, written as a change of the
+source code. At least one of its listed tests must fail."""
 
 from tests.mutants.money import MONEY_MUTANTS
 from tests.mutants.mutant import (

@@ -59,7 +59,7 @@ SourceSpan = tuple[tuple[int, int], tuple[int, int]]
 
 
 class DropCall(Operator):  # type: ignore[misc]  # cosmic-ray ships no types
-    """Operator that replaces a statement which is only a call by `pass`."""
+    """Operator for mutants: it replaces a statement that is only a call by `pass`."""
 
     def mutation_positions(self, node: Any) -> Iterator[SourceSpan]:
         if node.type == "simple_stmt" and _is_call(node.children[0]) and not _is_failpoint(node.children[0]):
@@ -95,8 +95,8 @@ OPERATORS: dict[str, type[Operator]] = {
 
 @dataclass(frozen=True, slots=True)
 class DrawnMutant:
-    """One random mutant: the operator's name, and which of its occurrences in the file is changed. `line` is the line
-    of the change, `source` the changed source code.
+    """One random mutant: the name of its operator, and which occurrence of the operator in the file is changed.
+    `line` is the line of the change, `source` the changed source code.
     """
 
     file: str
@@ -107,7 +107,9 @@ class DrawnMutant:
 
 
 def draw_mutants(file: str, each: int, seed: int) -> list[DrawnMutant]:
-    """Return at most `each` mutants of a file, at different places. The same seed and source give the same ones."""
+    """Return at most `each` random mutants of a file, at different places. The same seed and source give the same
+    mutants.
+    """
     source = (ROOT / file).read_text("utf-8")
     places: dict[SourceSpan, list[tuple[str, int]]] = {}
     skipped = list(_find_places_without_result(source))
@@ -143,7 +145,9 @@ def _is_without_result(decorator: ast.expr) -> bool:
 
 
 def _is_python(source: str) -> bool:
-    """True if the source can be parsed. Nothing could import a mutant that can't, so no test needs to notice it."""
+    """True if Python can parse the source. Otherwise nothing could import the mutant, and no test needs to detect
+    it.
+    """
     try:
         ast.parse(source)
     except SyntaxError:
@@ -173,8 +177,8 @@ def _find_places_without_result(source: str) -> Iterator[SourceSpan]:
 
 
 def run_in_copy(folder: Path, tests: Sequence[str]) -> tuple[int, str]:
-    """Run these tests in the copy, in a forked child that has their imports. Return pytest's exit status and
-    output.
+    """Run these tests in a copy of the source code, in a forked child process that has already imported their
+    modules. Return pytest's exit status and output.
     """
     with tempfile.NamedTemporaryFile("r", prefix="drawn-", suffix=".txt") as said:
         child = multiprocessing.get_context("fork").Process(
@@ -206,7 +210,9 @@ def _run_tests_in_child(folder: Path, tests: list[str], output: str) -> None:
 
 
 def try_drawn_mutant(drawn: DrawnMutant, copies: "SimpleQueue[Path]") -> tuple[bool, str]:
-    """Try one mutant in a free copy. Return True and the failed test if a test failed, otherwise False and a text."""
+    """Try one mutant in a free copy of the source code. Return True and the failed test if a test failed, otherwise
+    False and a text.
+    """
     folder = copies.get()
     file, tests = folder / drawn.file, TARGETS[drawn.file]
     original = file.read_text("utf-8")
@@ -222,8 +228,8 @@ def try_drawn_mutant(drawn: DrawnMutant, copies: "SimpleQueue[Path]") -> tuple[b
 
 
 def main(words: Sequence[str]) -> int:
-    """Return the exit status: 0 if the tests pass in the unchanged copies and the share of caught mutants isn't below
-    the floor.
+    """Draw and try the mutants, and print the report. Return the exit status: 0 if the tests pass in the unchanged
+    copies and the share of caught mutants isn't below FLOOR_PERCENT.
     """
     parser = argparse.ArgumentParser(prog="tests.mutants.drawn")
     parser.add_argument("--each", type=int, default=MUTANTS_PER_FILE, help="mutants of each file")
@@ -262,7 +268,9 @@ def _check_unchanged_copy(file: str, copies: "SimpleQueue[Path]") -> bool:
 
 
 def _try_and_print(drawn: DrawnMutant, copies: "SimpleQueue[Path]") -> bool:
-    """Try one mutant, and print the result and, if no test failed, the change. Return True if a test failed."""
+    """Try one mutant, and print the result; if no test failed, also print the changed lines. Return True if a test
+    failed.
+    """
     begun = time.monotonic()
     caught, why = try_drawn_mutant(drawn, copies)
     word = "caught " if caught else "ESCAPED"
@@ -274,14 +282,14 @@ def _try_and_print(drawn: DrawnMutant, copies: "SimpleQueue[Path]") -> bool:
 
 
 def _format_changed_lines(was: str, drawn: DrawnMutant) -> Iterable[str]:
-    """Return the changed lines."""
+    """Yield the lines of the mutant that differ from the original file."""
     before = (ROOT / drawn.file).read_text("utf-8").splitlines()
     return (new.strip() for old, new in zip(before, drawn.source.splitlines(), strict=False) if old != new)
 
 
 def print_report(tried: Sequence[tuple[DrawnMutant, bool]]) -> int:
-    """Print the share of caught mutants for each file and in all. Return the exit status: 1 if it is below the
-    floor.
+    """Print the share of caught mutants for each file and for all files. Return the exit status: 1 if the share is
+    below FLOOR_PERCENT.
     """
     for file in dict.fromkeys(drawn.file for drawn, _ in tried):
         verdicts = [caught for drawn, caught in tried if drawn.file == file]

@@ -1,5 +1,5 @@
-"""Mutants in the code that moves money: amounts, conditional updates, the one open refund, idempotency keys, votes
-and events."""
+"""Mutants in the code that moves money: amounts, conditional updates, the rule of one open refund per payment,
+idempotency keys, votes and events."""
 
 from tests.mutants.mutant import Change, Mutant
 

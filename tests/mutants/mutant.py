@@ -1,4 +1,6 @@
-"""The classes of a mutant, the files in which several are made, and changes that are tried on every engine."""
+"""The classes of a mutant, the source files in which several mutants are made, and the changes that are tried on
+every engine.
+"""
 
 from dataclasses import dataclass
 
@@ -14,8 +16,8 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Mutant:
-    """One bug. `tests` are pytest's arguments, of which one must fail. `engine` is pytest's argument `-k` that
-    restricts them, such as "mariadb" ("": all)."""
+    """One bug in the source code. `tests` are pytest's arguments; at least one of these tests must fail. `engine` is
+    pytest's argument `-k` that restricts the tests, such as "mariadb" ("": all engines)."""
 
     name: str
     changes: tuple[Change, ...]

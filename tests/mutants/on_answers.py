@@ -1,4 +1,4 @@
-"""Mutants by which a provider's answer is written into another record, is lost, or counts too early."""
+"""Mutants by which a provider's answer is written into the wrong record, is lost, or takes effect too early."""
 
 from tests.mutants.mutant import OUTCOMES_FILE, PIPELINE_TESTS, PURCHASE_FILE, Change, Mutant
 

@@ -1,4 +1,4 @@
-"""Mutants at the limits of a rule: equal times, the last step, zero, one of two, a wrong clock."""
+"""Mutants at the limits of a rule: equal times, the last step, zero, one of two people, a wrong clock."""
 
 from tests.mutants.mutant import Change, Mutant
 

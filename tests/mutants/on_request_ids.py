@@ -1,4 +1,6 @@
-"""Mutants by which a repeated call would act again, or get a wrong answer."""
+"""Mutants by which a call that is repeated with its request id would be executed again, or would get a wrong
+answer.
+"""
 
 from tests.mutants.mutant import Change, Mutant
 

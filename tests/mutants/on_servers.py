@@ -1,4 +1,4 @@
-"""Mutants that show only on a database server, or on several nodes."""
+"""Mutants that make a test fail only on a database server, or on several nodes of a cluster."""
 
 from tests.mutants.mutant import (
     CALL_BEFORE_COMMIT,

@@ -1,4 +1,4 @@
-"""Mutants of sentences that people read: untrue sentences, and messages about changed companies."""
+"""Mutants of the sentences that people read: wrong sentences, and wrong messages about changed companies."""
 
 from tests.mutants.mutant import Change, Mutant
 

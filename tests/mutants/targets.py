@@ -1,5 +1,5 @@
-"""The files in which random mutants are drawn, each with the tests that must notice them: quick ones first, on
-SQLite."""
+"""The source files in which random mutants are drawn, each with the tests that must detect the mutants: quick tests
+first, on SQLite."""
 
 FLOOR_PERCENT = 90
 """Fewer caught is a failure. It only rises: whoever measures more writes the new figure here."""

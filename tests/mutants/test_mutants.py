@@ -1,4 +1,4 @@
-"""The catalogue of mutants fits the source code, and the tests notice some of its mutants."""
+"""Tests that the catalogue of mutants fits the source code, and that the listed tests detect some of its mutants."""
 
 import ast
 import re
@@ -24,7 +24,7 @@ def find_mutant(name: str) -> Mutant:
 
 @pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
 def test_the_source_text_of_every_mutant_exists_once(mutant: Mutant) -> None:
-    """The text that a mutant changes is in the source code exactly once, and its test files exist."""
+    """The text that a mutant replaces exists exactly once in its source file, and the mutant's test files exist."""
     for change in mutant.changes:
         assert (ROOT / change.file).read_text("utf-8").count(change.old) == 1, change
     for test in mutant.tests:
@@ -32,8 +32,8 @@ def test_the_source_text_of_every_mutant_exists_once(mutant: Mutant) -> None:
 
 
 def test_mutants_use_only_names_that_exist(tmp_path: Path) -> None:
-    """No mutant uses a name that doesn't exist: its NameError could make a test fail for another reason than the
-    bug."""
+    """The changed code of a mutant uses only names that exist. Otherwise a NameError could make a test fail, and not
+    the intended bug."""
     for number, mutant in enumerate(MUTANTS):
         sources: dict[str, str] = {}
         for change in mutant.changes:
@@ -51,7 +51,9 @@ def test_mutants_use_only_names_that_exist(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", QUICK_MUTANTS)
 def test_a_mutant_is_caught(name: str) -> None:
-    """A mutant that removes a protection makes a test fail; `make mutants` tries all of them."""
+    """A mutant that removes a protection makes one of its tests fail. This test tries a few mutants; `make mutants`
+    tries all.
+    """
     caught, why = run_mutant(find_mutant(name))
     print(f"demand 4: {name}: {why}")
     assert caught, why
@@ -59,7 +61,9 @@ def test_a_mutant_is_caught(name: str) -> None:
 
 @pytest.mark.parametrize("file", ["console/domain/errors/__init__.py", "console/store/payments/currency_limits.py"])
 def test_mutants_can_be_drawn(file: str) -> None:
-    """The same seed draws the same mutants, at different places; each is Python and differs from the source."""
+    """The same seed draws the same mutants, each at a different place. Each mutant is valid Python and differs from
+    the source.
+    """
     drawn = draw_mutants(file, each=5, seed=1)
     assert drawn == draw_mutants(file, each=5, seed=1)
     assert len({one.source for one in drawn}) == len(drawn) == 5
@@ -68,14 +72,14 @@ def test_mutants_can_be_drawn(file: str) -> None:
 
 
 def test_every_target_of_drawn_mutants_exists() -> None:
-    """Each file of the table of targets, and each of its tests, exists."""
+    """Each file in the table of targets, and each test that it lists, exists."""
     for file, tests in TARGETS.items():
         for path in (file, *tests):
             assert (ROOT / path).exists(), path
 
 
 def test_a_call_can_be_lost() -> None:
-    """A call whose result isn't used becomes `pass`; other calls aren't changed."""
+    """The operator DropCall replaces a call whose result isn't used by `pass`, and changes no other call."""
     source = "def f():\n    # why\n    begin(1)\n    x = g()\n    return end(x)\n"
     lost = [mutate_code(source, OPERATORS["DropCall"](), number) for number in (0, 1)]
     assert lost == [source.replace("begin(1)", "pass"), None]

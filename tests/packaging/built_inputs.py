@@ -31,7 +31,7 @@ _IMPORT_PATTERN = re.compile(
 
 
 def compute_digest() -> str:
-    """Return the SHA-256 of all inputs and of Python's version."""
+    """Return the SHA-256 of all inputs of the build and of Python's version."""
     made = hashlib.sha256()
     for line in (
         f"Python {sys.version_info.major}.{sys.version_info.minor}",
@@ -56,8 +56,8 @@ def _list_build_files() -> Iterator[str]:
 
 
 def _list_imports() -> list[str]:
-    """Yield the names of imported modules from elsewhere, and of all modules that are imported by a name that exists
-    only at run time.
+    """Yield the names of the modules that the code imports from other packages, and of all modules that are imported
+    by a name that is known only at run time.
     """
     texts = (file.read_text(encoding="utf-8") for file in (ROOT / "console").rglob("*.py"))
     found = {name for text in texts for groups in _IMPORT_PATTERN.findall(text) for name in groups if name}

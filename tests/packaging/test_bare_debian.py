@@ -41,7 +41,7 @@ pytestmark = [
 
 
 class DebianCopy:
-    """A copy of the bare Debian. Commands in it share the network of this machine, and no files."""
+    """A copy of the bare Debian system. Commands in it share the network of this machine, but no files."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -64,7 +64,7 @@ class DebianCopy:
         ]
 
     def run(self, *words: str, **variables: str) -> str:
-        """Run a command that must succeed and return what it prints."""
+        """Run a command that must succeed, and return its output."""
         done = subprocess.run(self.make_command(*words, **variables), capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stdout[-2_000:] + done.stderr[-2_000:]
         return done.stdout
@@ -95,7 +95,9 @@ def debian_copy(tmp_path: Path) -> Iterator[DebianCopy]:
 
 
 def check_window(system: DebianCopy, *words: str) -> bool:
-    """Return True if the window is painted and ends by a signal with exit status 0. It is looked at over VNC."""
+    """Start the program's window in the copy, check over VNC that it is painted, and end it by a signal. Return True
+    if the exit status is 0.
+    """
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     command = system.make_command(*words, QT_QPA_PLATFORM=f"vnc:port={port}", CONSOLE_LANGUAGE="ja")
@@ -115,15 +117,17 @@ def check_window(system: DebianCopy, *words: str) -> bool:
 
 
 def check_lookup(system: DebianCopy, *program: str) -> bool:
-    """Check that a lookup creates its database and answers, and that every file is as it was built."""
+    """Check that a lookup creates its database and prints an answer, and that every file of the program is as it was
+    built.
+    """
     found = json.loads(system.run(*program, "--json", "lookup", "1180301018771"))
     checks = json.loads(system.run(*program, "--json", "doctor"))["data"]["checks"]
     return bool(found["ok"] and next(check for check in checks if check["name"] == "installation")["ok"])
 
 
 def test_a_package_is_installed_and_removed_with_its_dependencies(debian_copy: DebianCopy, tmp_path: Path) -> None:
-    """The .deb installs its dependencies: every library is found, terminal and window start. An upgrade deletes files
-    that the newer version lacks; after the removal every file is as before.
+    """The .deb installs its dependencies: every library is found, and the command and the window start. An upgrade
+    deletes the files that the newer version lacks. After the removal every file of the system is as before.
     """
     former = tmp_path / "former"
     subprocess.run(["cp", "-a", "--reflink=auto", str(APPLICATION), str(former)], check=True)
@@ -150,8 +154,8 @@ def test_a_package_is_installed_and_removed_with_its_dependencies(debian_copy: D
 
 @pytest.mark.skipif(shutil.which("mksquashfs") is None, reason="mksquashfs is missing (package squashfs-tools)")
 def test_the_appimages_files_start(debian_copy: DebianCopy, tmp_path: Path) -> None:
-    """The contents of the AppImage, unpacked as its runtime does it, start on a system where nothing was installed.
-    The downloaded runtime itself isn't tested.
+    """The program in the AppImage starts on a system without installed packages of ours, after the contents were
+    unpacked as the AppImage's runtime does. The downloaded runtime itself isn't tested.
     """
     runtime = tmp_path / "runtime"
     runtime.write_bytes(b"\x7fELF no runtime")
@@ -172,8 +176,8 @@ def test_the_appimages_files_start(debian_copy: DebianCopy, tmp_path: Path) -> N
     reason="APPIMAGE_RUNTIME names no file: the AppImage's runtime must be downloaded (docs/packages.md)",
 )
 def test_the_appimage_starts(debian_copy: DebianCopy, tmp_path: Path) -> None:
-    """The AppImage starts as one file on a system without FUSE; its window needs the libraries that the .deb depends
-    on.
+    """The AppImage starts as one file on a system without FUSE. Its window needs the libraries that the .deb names as
+    dependencies.
     """
     image = _make_image(debian_copy, tmp_path, Path(os.environ["APPIMAGE_RUNTIME"]))
     package = debian.make_package(APPLICATION, debian_copy.root / "tmp")

@@ -1,4 +1,4 @@
-"""The built application works without Python and without the repository."""
+"""Tests that the built application works on a machine without Python and without the repository."""
 
 import hmac
 import json
@@ -32,7 +32,7 @@ PROJECT = Path(__file__).resolve().parents[2]
 
 @pytest.fixture(scope="module")
 def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Return the program of a fresh build, or of the one that CONSOLE_TEST_APPLICATION names."""
+    """Return the path of the program in a new build, or in the build that CONSOLE_TEST_APPLICATION names."""
     if built := os.environ.get("CONSOLE_TEST_APPLICATION"):
         return Path(built) / "support-console"
     if request.config.getoption("markexpr") == "not soak" and built_inputs.have_inputs_passed():
@@ -45,12 +45,14 @@ def program(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 def make_plain_environment(home: Path, **more: str) -> dict[str, str]:
-    """Return an environment without locale, display and anything of the repository."""
+    """Return environment variables without a locale, without a display, and without any value that refers to the
+    repository.
+    """
     return {"PATH": os.defpath, "HOME": str(home), "CONSOLE_HOME": str(home), "CONSOLE_OPERATOR": "op-a", **more}
 
 
 def run_program(program: Path, home: Path, *words: str, language: str = "en") -> subprocess.CompletedProcess[str]:
-    """Run the program from another folder than its own, as a person would."""
+    """Run the program with another working directory than its own folder, as a person would."""
     command, env = [str(program), *words], make_plain_environment(home, CONSOLE_LANGUAGE=language)
     return subprocess.run(
         command, cwd=home, env=env, capture_output=True, encoding="utf-8", check=False, timeout=PATIENCE_SECONDS
@@ -58,8 +60,8 @@ def run_program(program: Path, home: Path, *words: str, language: str = "en") ->
 
 
 def test_a_lookup_of_the_built_application_creates_its_database(program: Path, tmp_path: Path) -> None:
-    """The application contains migrations, drivers and word catalogues: the first command creates the database and
-    answers.
+    """The built application contains migrations, drivers and word catalogues: its first command creates the database
+    and prints an answer.
     """
     done = run_program(program, tmp_path, "--json", "lookup", "1180301018771")
     assert done.returncode == 0, done.stderr
@@ -73,14 +75,16 @@ def test_a_lookup_of_the_built_application_creates_its_database(program: Path, t
 def test_the_built_application_prints_a_refusal_in_words(
     program: Path, tmp_path: Path, language: str, word: str
 ) -> None:
-    """The application finds both word catalogues, and writes UTF-8 although no locale is set."""
+    """The built application finds both word catalogues, and prints a refusal in UTF-8 although no locale is set."""
     done = run_program(program, tmp_path, "lookup", "1180301018772", language=language)
     assert done.returncode == 2
     assert word in done.stdout + done.stderr
 
 
 def test_the_built_application_has_the_model_of_japanese_phrases(program: Path) -> None:
-    """The built application has the model of Japanese phrases, and no model of another language."""
+    """The built application contains the Japanese model of the library budoux, which splits text into phrases, and no
+    model of another language.
+    """
     assert [file.name for file in (program.parent / "_internal" / "budoux" / "models").iterdir()] == ["ja.json"]
 
 
@@ -125,8 +129,9 @@ def post_notice(url: str, body: bytes, headers: dict[str, str]) -> int:
 
 
 def test_a_built_worker_receives_notices_and_ends_by_sigterm(program: Path, tmp_path: Path) -> None:
-    """The application has every part of the receiver: it answers, stores a signed notice, refuses a forged one, opens
-    its channel and ends with 0, and its log has no fault. It runs without Kafka, which is an extra.
+    """The worker of the built application has every part of the receiver. It answers requests, stores a signed
+    notice, refuses a forged one, and opens the WebSocket `/live`. SIGTERM ends it with status 0, and its log has no
+    error. It runs without Kafka, which is an optional extra.
     """
     told = {"RECEIVER_PORT": "0", "SECRET_NOTICE_BANK_KEY": NOTICE_KEY, "SECRET_LIVE_TOKEN": LIVE_TOKEN}
     env = make_plain_environment(tmp_path, **{f"CONSOLE_{name}": value for name, value in told.items()})
@@ -161,8 +166,8 @@ def test_a_built_worker_receives_notices_and_ends_by_sigterm(program: Path, tmp_
 
 
 def test_the_built_demo_opens_its_window_with_records(program: Path, tmp_path: Path) -> None:
-    """The demo's window is painted, as seen over VNC; a lookup finds one of the demo's records; SIGTERM ends it with
-    status 0.
+    """The built demo paints its window, which is checked over VNC. A lookup finds one of the demo's records. SIGTERM
+    ends the demo with status 0.
     """
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
@@ -186,8 +191,8 @@ def test_the_built_demo_opens_its_window_with_records(program: Path, tmp_path: P
 
 
 def test_the_built_application_has_no_unneeded_parts(program: Path) -> None:
-    """The application has at most 190 MB, and no GPL library, optional package, test tool or unused part of Qt; Qt
-    has two languages.
+    """The built application has at most 190 MB. It contains no GPL library, optional package, test tool or unused
+    part of Qt, and Qt's texts in two languages only.
     """
     folder = program.parent
     assert contents.list_forbidden_paths(folder) == []
@@ -201,8 +206,8 @@ def test_the_built_application_has_no_unneeded_parts(program: Path) -> None:
 
 
 def test_the_notice_has_the_licence_terms_of_every_component(program: Path) -> None:
-    """Each package and each library of the build machine is in the notice and in the list of components, with its
-    terms; no licence leaves the GPL as the only choice.
+    """The file NOTICE.txt and the list of components name each package and each library of the build machine, with
+    its licence. No component is available under the GPL alone.
     """
     folder = program.parent / "THIRD_PARTY"
     notice = (program.parent / "NOTICE.txt").read_text(encoding="utf-8")
@@ -232,8 +237,8 @@ def test_the_notice_has_the_licence_terms_of_every_component(program: Path) -> N
 
 
 def test_altered_and_missing_files_are_named(program: Path, tmp_path: Path) -> None:
-    """`doctor` and `--version` name altered and missing files of the application, also if a file of sentences is
-    missing.
+    """`doctor` and `--version` name altered and missing files of the application. This works also if a word catalogue
+    is missing.
     """
     folder = tmp_path / "copy"
     subprocess.run(["cp", "-a", "--reflink=auto", str(program.parent), str(folder)], check=True)
@@ -268,7 +273,9 @@ def test_altered_and_missing_files_are_named(program: Path, tmp_path: Path) -> N
 
 
 def test_libraries_under_the_lgpl_can_be_replaced(program: Path) -> None:
-    """Qt and PySide6 are files of their own, and nothing of theirs is linked into the program."""
+    """Qt and PySide6 are separate files in the application, and no part of them is linked into the program, so that a
+    user can replace them.
+    """
     libraries = program.parent / "_internal" / "PySide6"
     assert (libraries / "Qt" / "lib" / "libQt6Core.so.6").is_file()
     assert list(libraries.glob("QtCore.*"))

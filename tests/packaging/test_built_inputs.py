@@ -1,4 +1,6 @@
-"""The application is built anew as soon as something has changed that can break a build, and only then."""
+"""Tests that the application is built again as soon as an input of the build has changed, and not after other
+changes.
+"""
 
 import shutil
 from collections.abc import Callable
@@ -11,7 +13,7 @@ from tests.packaging import built_inputs
 
 @pytest.fixture
 def copied_inputs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder with a copy of the inputs, recorded as those of a build that has passed."""
+    """Return a folder with a copy of the build's inputs, which are recorded as those of a build that has passed."""
     for name in (*built_inputs._BUILD_FILES, "pyproject.toml"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copy(built_inputs.ROOT / name, tmp_path / name)

@@ -1,4 +1,6 @@
-"""The files that stay in the built application, and the list that finds its altered files; on small folders."""
+"""Tests, on small folders, of the choice of the files that stay in the built application, and of the list by which
+its altered files are found.
+"""
 
 from pathlib import Path
 
@@ -25,7 +27,9 @@ def create_files(files: tuple[str, ...], root: Path) -> Path:
 
 
 def test_only_unused_libraries_are_deleted() -> None:
-    """Unused plugins are deleted, and with them the libraries that only they load, and the links to those."""
+    """Unused plugins are deleted, together with the libraries that only these plugins load and the links to such
+    libraries. All other files stay.
+    """
     loads = {
         "QtGui": ["libQt6Gui.so.6"],
         "libqxcb": ["libxcb.so.1", "libQt6Gui.so.6"],
@@ -104,8 +108,8 @@ def test_a_large_folder_ends_the_build(tmp_path: Path) -> None:
 
 
 def test_altered_and_missing_files_are_found(tmp_path: Path) -> None:
-    """A changed byte, another length, a folder in place of a file, and a missing file are found; all other files
-    count as built.
+    """The check finds a changed byte, another length, a folder in place of a file, and a missing file. All other
+    files count as unchanged.
     """
     folder = create_files((*PRESENT_FILES, "名前.txt"), tmp_path)
     manifest.write_manifest(folder)

@@ -1,4 +1,6 @@
-"""Before a whole test run starts its workers, it compiles the same bytecode files that they would have compiled."""
+"""Before a whole test run starts its worker processes, it compiles the bytecode files that these processes would
+otherwise compile.
+"""
 
 from pathlib import Path
 
@@ -10,7 +12,7 @@ from tests.support import bytecode
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """Return a folder with a test and a module that it imports, both without bytecode."""
+    """Return a folder with a test and a module that the test imports, both without bytecode files."""
     (tmp_path / "test_sums.py").write_text("from helper import one\n\ndef test_sum():\n    assert one + 1 == 2\n")
     (tmp_path / "helper.py").write_text("one = 1\n")
     return tmp_path

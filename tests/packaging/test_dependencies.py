@@ -15,7 +15,7 @@ TRANSITIVE_PACKAGES = {"gcsfs": {"fsspec", "google-auth"}, "pyside6-essentials":
 
 
 def list_imported_modules() -> set[str]:
-    """Return the names of all top-level modules that `console` imports, at the start or later."""
+    """Return the names of all top-level modules that `console` imports, when it starts or later."""
     names: set[str] = set()
     for file in (ROOT / "console").rglob("*.py"):
         for node in ast.walk(ast.parse(file.read_text("utf-8"))):
@@ -36,8 +36,8 @@ def list_declared_distributions() -> set[str]:
 
 
 def test_every_imported_package_is_declared() -> None:
-    """Every package that `console` imports is declared in pyproject.toml. An undeclared one would be installed only
-    as long as another package requires it.
+    """Every package that `console` imports is declared in pyproject.toml. A package that isn't declared would be
+    installed only as long as another package requires it.
     """
     owners = packages_distributions()
     undeclared = {

@@ -1,4 +1,4 @@
-"""The paths, functions, columns and fields that the documentation names exist."""
+"""Tests that the paths, functions, columns and fields that the documentation names exist."""
 
 import re
 from collections.abc import Iterator
@@ -52,7 +52,7 @@ def list_named_paths(page: Path) -> Iterator[str]:
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_each_path_exists(page: Path) -> None:
-    """Each path in a guide exists below the repository's root, below `console/`, or in the guide's folder."""
+    """Each path that a guide names exists below the repository's root, below `console/`, or in the guide's folder."""
     places = (ROOT, ROOT / "console", page.parent)
     missing = [path for path in list_named_paths(page) if not any((place / path).exists() for place in places)]
     assert missing == []
@@ -64,7 +64,7 @@ def test_the_pages_name_paths() -> None:
 
 @cache
 def list_words_of_code() -> frozenset[str]:
-    """Return every word of the sources, and the names of their files."""
+    """Return every word in the source files, and the names of these files."""
     files = [file for pattern in _SOURCE_PATTERNS for file in ROOT.glob(pattern) if file.is_file()]
     words = {file.stem for file in files}
     for file in files:
@@ -74,8 +74,9 @@ def list_words_of_code() -> frozenset[str]:
 
 
 def test_each_name_exists() -> None:
-    """A function that was renamed is renamed in the guides, too. The program and its libraries add the beginnings
-    of settings and the ends of figures.
+    """Each name in backquotes in a guide exists in the source code, so that a renamed function must be renamed in the
+    guides, too. The prefixes of settings and the suffixes of metrics that the program or a library adds at run time
+    are accepted.
     """
     known = list_words_of_code()
     named_by_page = {page.name: _QUOTED_NAME_PATTERN.findall(page.read_text("utf-8")) for page in PAGES}

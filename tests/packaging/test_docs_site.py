@@ -1,4 +1,6 @@
-"""The site of the guides: each guide is in its menu, it builds without a broken link, and Japanese is searched."""
+"""Tests of the site of the guides: each guide is in its menu, the site builds without a broken link, and a search
+finds Japanese text.
+"""
 
 import json
 import re
@@ -11,7 +13,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 def test_each_guide_is_in_the_menu() -> None:
-    """Decisions are reached by links and by the search."""
+    """Each guide is in the menu of the site. Decision records needn't be, because links and the search lead to
+    them.
+    """
     menu = re.findall(r"[\w/-]+\.md", (ROOT / "properdocs.yml").read_text("utf-8"))
     docs = ROOT / "docs"
     guides = {file.relative_to(docs).as_posix() for file in docs.rglob("*.md") if file.parent.name != "decisions"}
@@ -19,8 +23,9 @@ def test_each_guide_is_in_the_menu() -> None:
 
 
 def test_each_fence_is_one_that_the_site_knows() -> None:
-    """The site's parser knows a fence only at the beginning of a line, with at most one word after it. It takes every
-    other fence for text, and then the text after the block for code. In a list a block is indented instead.
+    """Each fence of a code block (three backquotes) is at the beginning of a line, with at most one word after it.
+    The site's parser would take any other fence for text, and the text after the block for code. In a list, a code
+    block is indented instead.
     """
     fences = re.compile(r"^ *(?:```|~~~).*$", re.MULTILINE)
     pages = sorted((ROOT / "docs").rglob("*.md"))
@@ -35,7 +40,9 @@ def test_each_fence_is_one_that_the_site_knows() -> None:
 
 @pytest.mark.soak
 def test_the_site_builds_and_finds_japanese() -> None:
-    """`make docs` ends with an error at a broken link. Nothing of the site comes from another host."""
+    """The site builds without a broken link (`make docs` would end with an error), its search finds Japanese words,
+    and none of its parts comes from another host.
+    """
     subprocess.run(["make", "-s", "docs"], cwd=ROOT, check=True)
     site = ROOT / "build" / "site"
     index = json.loads((site / "search" / "search_index.json").read_text("utf-8"))

@@ -1,5 +1,5 @@
-"""Tests the choice of the variants of expensive tests that `make test` runs: at least one of each function, and as
-many as fit into the time.
+"""Tests of the random choice of variants (parameter sets) of expensive tests in `make test`: at least one variant of
+each test function runs, and as many as fit into the time.
 """
 
 import os
@@ -23,8 +23,8 @@ def test_cheap_variants_are_not_drawn() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_drawn_variants_differ_in_every_value(seed: int) -> None:
-    """Six variants combine databases and roles, and two of them fit into the time: the two that are drawn have
-    neither the database nor the role in common, for every seed.
+    """Six variants combine databases and roles, and two of them fit into the time. For every seed, the two chosen
+    variants differ both in the database and in the role.
     """
     first, second = draw_variants(VARIANTS, COSTLY, random.Random(seed), budget=2 * COSTLY)
     values = [set(name.partition("[")[2].rstrip("]").split("-")) for name in (first, second)]
@@ -39,8 +39,8 @@ def test_at_least_one_variant_runs_and_other_seeds_draw_others() -> None:
 
 @pytest.mark.parametrize("seed", range(20))
 def test_every_case_runs_on_one_database(seed: int) -> None:
-    """Of a test with thirty cases on two databases, each cheap case is drawn once, on one of the databases. Of
-    costlier cases fewer are drawn, unless the budget for cases is larger.
+    """A test has thirty cases on two databases. Each cheap case is chosen once, on one of the databases. Of costlier
+    cases fewer are chosen, unless the time budget for cases is larger.
     """
     variants = [f"tests/a/test_b.py::test_c[{engine}-{n}]" for engine in ("mariadb", "sqlite") for n in range(30)]
     drawn = draw_variants(variants, CHEAP_CASE, random.Random(seed))
@@ -54,7 +54,9 @@ def test_every_case_runs_on_one_database(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_four_consecutive_seeds_run_every_function(seed: int) -> None:
-    """Each seed runs a quarter of the costly functions, and every function that is cheap or about money."""
+    """Each seed runs a quarter of the costly test functions, and every function that is cheap or tests money. Four
+    consecutive seeds together run every function.
+    """
     costly = {f"tests/desk/test_{n}.py::test_window": COSTLY + n for n in range(12)}
     others = {"tests/desk/test_a.py::test_cheap": CHEAP, "tests/harms/test_a.py::test_route": VERY_COSTLY}
     run = [set(costly | others) - find_functions_without_turn(one, costly | others) for one in range(seed, seed + 5)]
@@ -77,16 +79,16 @@ def test_a_run_leaves_the_functions_of_the_other_seeds_out(tmp_path: Path) -> No
 
 
 def test_the_order_of_collecting_draws_the_same() -> None:
-    """The drawn variants don't depend on the order in which pytest collected them, because each worker collects in
-    its own order.
+    """The chosen variants don't depend on the order in which pytest has collected them, because each worker process
+    collects in its own order.
     """
     backwards = draw_variants(VARIANTS[::-1], COSTLY, random.Random(3), budget=2 * COSTLY)
     assert backwards == draw_variants(VARIANTS, COSTLY, random.Random(3), budget=2 * COSTLY)
 
 
 def test_a_run_prints_its_drawn_variants(tmp_path: Path) -> None:
-    """In a costly file every function runs at least once, apart from nightly ones, and with as many variants as its
-    mark demands. Without the option all variants run.
+    """In a costly file every test function runs at least once, except nightly ones, and with as many variants as its
+    mark requires. The run prints the chosen variants. Without the option all variants run.
     """
     costly = next(one for one, seconds in read_table().items() if seconds > 1 and one.startswith("tests/crash/"))
     file, _, function = costly.partition("::")
@@ -124,7 +126,9 @@ def test_a_variant_that_does_not_run_is_not_drawn(tmp_path: Path) -> None:
 
 
 def run_tests(folder: Path, *words: str, status: int = 0) -> str:
-    """Run pytest with the two plugins alone and return its output; it must end with that status."""
+    """Run pytest with only the two tested plugins, and return its output. The test fails if pytest's exit status
+    isn't the expected one.
+    """
     plugins = ("-p", "tests.support.longest_first", "-p", "tests.support.drawn_variants")
     done = subprocess.run(
         [sys.executable, "-m", "pytest", *plugins, *words],
@@ -139,7 +143,7 @@ def run_tests(folder: Path, *words: str, status: int = 0) -> str:
 
 
 def test_the_table_names_functions() -> None:
-    """The table names test functions in the form that pytest gives them, the costliest first."""
+    """The table of durations names test functions in the form that pytest gives them, the costliest first."""
     seconds = list(read_table().values())
     assert seconds == sorted(seconds, reverse=True)
     assert all(get_function_id(function) == function for function in read_table())

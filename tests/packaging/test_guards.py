@@ -1,5 +1,5 @@
-"""The guards around every test report what they must prevent: network access, warnings, threads and open
-connections.
+"""Tests of the fixtures around every test, which report network access, warnings, threads that are left running, and
+open connections.
 """
 
 import gc
@@ -18,8 +18,8 @@ from tests.support.environment import KEPT_VARIABLES, isolate_environment
 
 @pytest.mark.parametrize("host", ["192.0.2.1", "2001:db8::1", "example.com", b"example.com"])
 def test_another_machine_is_out_of_reach(network_guard: guards.NetworkGuard, host: str) -> None:
-    """Connecting to another machine, or looking up its name, fails as without a network, and the
-    attempt is stored.
+    """In a test, connecting to another machine or looking up its name fails as it does without a network, and the
+    attempt is recorded.
     """
     with pytest.raises(OSError, match="tests"):
         socket.create_connection((host, 443), timeout=1)
@@ -28,7 +28,9 @@ def test_another_machine_is_out_of_reach(network_guard: guards.NetworkGuard, hos
 
 
 def test_a_name_that_exists_nowhere_is_no_attempt(network_guard: guards.NetworkGuard) -> None:
-    """A test may ask for a host that can't exist, to see what its absence does."""
+    """A test may look up a host name that can't exist, in order to test a missing host. This isn't recorded as an
+    attempt to use the network.
+    """
     with pytest.raises(socket.gaierror):
         socket.create_connection(("provider.invalid", 443), timeout=1)
     assert network_guard.attempts == []
@@ -42,7 +44,7 @@ def test_addresses_of_this_machine_are_local(host: str) -> None:
 
 @pytest.mark.expects_log("it logs what is to be collected")
 def test_a_warning_is_collected() -> None:
-    """The guard collects warnings and errors of every logger, and no messages of lower levels."""
+    """Warnings and errors of every logger are collected, but no messages of lower levels."""
     with guards.collect_warnings() as logged:
         logging.getLogger("console.store").warning("lease of %s ran out", "op-a")
         logging.getLogger("console.store").info("nothing")
@@ -57,8 +59,8 @@ def test_an_expected_warning_passes() -> None:
 
 
 def test_a_thread_left_running_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A thread that a test leaves running is reported with its name and the line that started it; a daemon, or a
-    thread that ends in time, isn't.
+    """A thread that a test leaves running is reported with its name and the line that started it. A daemon thread, or
+    a thread that ends in time, isn't reported.
     """
     monkeypatch.setattr(guards, "GRACE_SECONDS", 0.05)
     before, release = set(threading.enumerate()), threading.Event()
@@ -74,7 +76,7 @@ def test_a_thread_left_running_is_named(monkeypatch: pytest.MonkeyPatch) -> None
 
 
 def test_tests_see_no_settings_of_the_person_who_runs_them() -> None:
-    """Tests see no setting, keyring or home folder of the person who runs them."""
+    """Tests can't see the settings, the keyring or the home folder of the person who runs them."""
     assert {name for name in os.environ if name.startswith("CONSOLE_")} <= KEPT_VARIABLES
     assert "console-tests-" in os.environ["HOME"]
     assert os.environ["PYTHON_KEYRING_BACKEND"] == "keyring.backends.fail.Keyring"
@@ -82,7 +84,7 @@ def test_tests_see_no_settings_of_the_person_who_runs_them() -> None:
 
 @pytest.mark.parametrize(("asked", "display"), [({}, None), ({"QT_QPA_PLATFORM": "xcb"}, ":1")])
 def test_a_display_is_used_only_on_request(asked: dict[str, str], display: str | None) -> None:
-    """Windows open offscreen, unless whoever runs the tests names a platform."""
+    """Tests open their windows offscreen, unless the person who runs them names a Qt platform."""
     environ = {"DISPLAY": ":1", "CONSOLE_LANGUAGE": "en", **asked}
     isolate_environment(environ).cleanup()
     assert environ.get("DISPLAY") == display
@@ -91,8 +93,8 @@ def test_a_display_is_used_only_on_request(asked: dict[str, str], display: str |
 
 
 def test_a_connection_that_was_not_closed_is_named(tmp_path: Path) -> None:
-    """A connection that wasn't closed is reported with the line that opened it; a closed one isn't, whichever code
-    has closed it.
+    """A database connection that a test hasn't closed is reported with the line that opened it. A closed connection
+    isn't reported, whichever code has closed it.
     """
     gc.collect()  # what an earlier test has left is not named here
     guards.unclosed_connections.clear()

@@ -26,7 +26,7 @@ def load_alert_settings(home: Path, **told: str) -> Settings:
 
 
 def test_alerts_have_one_receiver_or_none(tmp_path: Path) -> None:
-    """Alerts are published to a webhook, to Kafka brokers, or to nobody if neither is set."""
+    """Alerts are published to a webhook or to Kafka brokers. If neither is set, they are not published."""
     assert load_alert_settings(tmp_path).alerts == AlertSettings()
     hook = load_alert_settings(tmp_path, ALERTS_WEBHOOK_URL="https://Example.com/alerts/v1").alerts
     assert (hook.publisher_kind, hook.webhook) == ("webhook", "https://example.com/alerts/v1")
@@ -35,8 +35,8 @@ def test_alerts_have_one_receiver_or_none(tmp_path: Path) -> None:
 
 
 def test_a_private_network_is_opened_by_name(tmp_path: Path) -> None:
-    """A webhook may have an address in a private network that the settings name. An address of another private
-    network, or one without encryption, is refused.
+    """A webhook's address may be in a private network that the settings list. An address in another private network,
+    or an address without encryption, is refused.
     """
     told = {"ALERTS_WEBHOOK_NETWORKS": "10.20.0.0/24, fd12::/48"}
     hook = load_alert_settings(tmp_path, ALERTS_WEBHOOK_URL="https://10.20.0.5:8443/a", **told).alerts
@@ -65,8 +65,8 @@ def test_webhook_and_kafka_together_are_refused(tmp_path: Path) -> None:
 
 
 def test_alert_settings_name_their_missing_part(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A webhook needs a key of 16 characters, and Kafka needs the optional package; what is missing is refused by
-    name.
+    """A webhook needs a key of 16 characters, and Kafka needs the optional package. If one is missing, the settings
+    are refused with the name of the missing part.
     """
     hook, kafka = AlertSettings(webhook="https://example.com/a"), AlertSettings(brokers=("127.0.0.1:9",))
     assert hook.require_usable_publisher({"ALERTS_WEBHOOK_KEY": "x" * 16}.get) == "x" * 16

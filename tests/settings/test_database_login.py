@@ -39,7 +39,9 @@ def read_missing_password_error(settings: Settings) -> ConsoleError:
 
 
 def test_a_url_with_account_and_password_needs_nothing_else(tmp_path: Path) -> None:
-    """A database URL with account and password is used unchanged, escapes included, and no keyring is read."""
+    """A database URL with account and password is used unchanged, including its percent escapes, and the keyring is
+    not read.
+    """
     keyring = MemoryKeyring()
     url = "mysql+pymysql://op-a:p%40ss%3A@db.example/console?ssl_ca=/etc/ca.pem"
     settings = load_desk_settings(tmp_path, keyring, url)
@@ -49,7 +51,9 @@ def test_a_url_with_account_and_password_needs_nothing_else(tmp_path: Path) -> N
 
 
 def test_an_empty_password_differs_from_no_password(tmp_path: Path) -> None:
-    """`user:@host` is an account with an empty password; `user@host` is an account whose password isn't known yet."""
+    """`user:@host` is an account with an empty password; `user@host` is an account whose password is still to be
+    found.
+    """
     assert (
         load_desk_settings(tmp_path, url="mysql+pymysql://root:@127.0.0.1/c").database_url
         == "mysql+pymysql://root:@127.0.0.1/c"
@@ -65,8 +69,8 @@ def test_sqlite_needs_no_sign_in(tmp_path: Path) -> None:
 
 
 def test_a_desk_without_a_sign_in_names_the_database(tmp_path: Path) -> None:
-    """Without a sign-in, the refusal names the database and the variable of the password; the reason `none` is stored
-    for the audit trail.
+    """If no account is known, reading the database URL is refused. The refusal names the database and the variable of
+    the password, and the reason `none` is stored for the audit trail.
     """
     settings = load_desk_settings(tmp_path, MemoryKeyring())
     detail = read_missing_password_error(settings).detail
@@ -77,8 +81,8 @@ def test_a_desk_without_a_sign_in_names_the_database(tmp_path: Path) -> None:
 
 
 def test_a_password_in_the_environment_is_enough(tmp_path: Path) -> None:
-    """A password in the environment is enough if the URL or the operator's setting names the account; without a name
-    it is refused.
+    """A password in the environment is enough if the URL or the operator's setting names the account. Without the
+    name of an account the settings are refused.
     """
     whole = "mysql+pymysql://op-a:canary-p%40ss%3Aw%2Frd%3F@db.example:3307/console"
     assert (
@@ -95,7 +99,7 @@ def test_a_password_in_the_environment_is_enough(tmp_path: Path) -> None:
 
 
 def test_a_sign_in_is_stored_for_its_account_and_address(tmp_path: Path) -> None:
-    """A stored sign-in is found at the next start for the same database and account only."""
+    """A stored sign-in is found at the next start only for the same account at the same database."""
     keyring = MemoryKeyring()
     first = load_desk_settings(tmp_path, keyring)
     first.sign_in.set_entered_account("op-a", CANARY)
@@ -119,7 +123,7 @@ def test_a_sign_in_is_stored_for_its_account_and_address(tmp_path: Path) -> None
 
 
 def test_differently_written_addresses_mean_the_same_database(tmp_path: Path) -> None:
-    """A host in upper case and an omitted usual port give the same database address."""
+    """A database address with its host in upper case, or without the usual port, counts as the same address."""
     assert (
         load_desk_settings(tmp_path, url="mysql+pymysql://DB.example/console").sign_in.database_address
         == "db.example:3306/console"
@@ -131,8 +135,8 @@ def test_differently_written_addresses_mean_the_same_database(tmp_path: Path) ->
 
 
 def test_a_refused_sign_in_is_not_offered_again(tmp_path: Path) -> None:
-    """An entered password that the server refused is forgotten at once. A refused password of the keyring stays
-    there, and the reason `refused` is stored.
+    """A password that a person entered and the server refused is forgotten at once. A refused password of the keyring
+    stays in the keyring, and the reason `refused` is stored.
     """
     keyring = MemoryKeyring({"op-a@db.example:3307/console": "old", "account at db.example:3307/console": "op-a"})
     settings = load_desk_settings(tmp_path, keyring)
@@ -147,7 +151,7 @@ def test_a_refused_sign_in_is_not_offered_again(tmp_path: Path) -> None:
 
 
 def test_an_unreachable_database_is_no_refused_sign_in(tmp_path: Path) -> None:
-    """An entered password is still used after the database couldn't be reached."""
+    """A password that a person entered is still used after the database couldn't be reached."""
     settings = load_desk_settings(tmp_path, None)
     settings.sign_in.set_entered_account("op-a", "typed")
     settings.sign_in.forget_refused_account(DATABASE_UNREACHABLE_ERROR)
@@ -156,7 +160,9 @@ def test_an_unreachable_database_is_no_refused_sign_in(tmp_path: Path) -> None:
 
 
 def test_signing_out_leaves_nothing(tmp_path: Path) -> None:
-    """After a sign-out the keyring has no password, and this process asks for one also if the environment has it."""
+    """After a sign-out the keyring has no password, and the process requires a new one even if its environment
+    contains a password.
+    """
     keyring = MemoryKeyring()
     settings = load_desk_settings(tmp_path, keyring)
     settings.sign_in.set_entered_account("op-a", CANARY)
@@ -174,8 +180,8 @@ def test_signing_out_leaves_nothing(tmp_path: Path) -> None:
 
 
 def test_a_keyring_that_keeps_the_password_keeps_the_person_signed_in(tmp_path: Path) -> None:
-    """If the keyring can't delete the password, the sign-out fails, the account stays in use, and a second sign-out
-    succeeds.
+    """If the keyring can't delete the password, the sign-out fails and the account stays in use. A second sign-out
+    succeeds once the keyring can delete.
     """
     keyring = KeyringWithoutDeletion(
         {"op-a@db.example:3307/console": "pw", "account at db.example:3307/console": "op-a"}
@@ -223,14 +229,18 @@ def test_a_locked_keyring_is_reported(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["", "op\na", "x" * 81])
 def test_a_name_that_no_account_has_is_refused(tmp_path: Path, name: str) -> None:
-    """An account name that no database account can have is refused before anything is sent."""
+    """An account name in a form that no database account can have is refused before the program contacts the
+    server.
+    """
     with pytest.raises(ConsoleError) as caught:
         load_desk_settings(tmp_path).sign_in.set_entered_account(name, "x")
     assert (caught.value.code, caught.value.detail["problem"]) == ("usage", "account_name")
 
 
 def test_no_password_is_ever_shown(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    """No password is in the text form, a log line, a copy, a refusal or a pickle of the settings."""
+    """The text form, the log lines, a copy and the refusals of the settings contain no password. Pickling the sign-in
+    is refused.
+    """
     settings = load_desk_settings(tmp_path, MemoryKeyring())
     trouble = read_missing_password_error(settings)
     settings.sign_in.set_entered_account("op-a", CANARY)
@@ -251,7 +261,9 @@ def test_the_idle_lock_is_set_in_the_profile(tmp_path: Path, written: str, secon
 
 
 def test_the_profile_names_a_person_to_call(tmp_path: Path) -> None:
-    """The profile can name a person to call, in any script, and a telephone number; without them there is none."""
+    """The profile can name a person to call, in any script, and that person's telephone number. Without these
+    settings the desk has no contact.
+    """
     assert (load_desk_settings(tmp_path).contact_name, load_desk_settings(tmp_path).contact_telephone) == (None, None)
     profile = '[contact]\nname = "情報システム部 佐藤"\ntelephone = "+81 (0)3-1234.5678"\n'
     (tmp_path / "profile.toml").write_text(profile, encoding="utf-8")

@@ -1,5 +1,5 @@
-"""A person's file of named values: two windows can change it, a reader gets the old or the new file, and an unusable
-file is set aside.
+"""Tests a person's file of named values: two windows can change it, a reader gets the complete old or new file, and
+an unusable file is set aside.
 """
 
 import json
@@ -32,7 +32,7 @@ def test_stored_values_are_read_back_and_other_lines_kept(file: NamedValuesFile)
 
 
 def test_two_windows_keep_each_others_values(tmp_path: Path) -> None:
-    """Two windows change different values of one file: each writes only its own changes, so none is lost."""
+    """Two windows change different values of one file: each writes only its own changes, so no value is lost."""
     one, other = make_preferences_file(tmp_path, "op-a"), make_preferences_file(tmp_path, "op-a")
     one.change({"theme": "dark", "density": "compact"})
     other.change({"theme": "light"})

@@ -1,4 +1,4 @@
-"""The profile's settings of payment providers, and the providers that a desk opens by it."""
+"""Tests the profile's settings of payment providers, and the adapters that a desk opens with these settings."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -90,8 +90,8 @@ def read_refusal_detail(
 
 
 def test_default_settings_are_production_hosts_and_published_rates(tmp_path: Path) -> None:
-    """Without a profile the providers' settings are production, repeated refunds, and the published rates: three
-    calls a second for PayPay, one for Atom.
+    """Without a profile, providers have these settings: the production environment, repeated refunds allowed, and the
+    published rates of three calls a second for PayPay and one for Atom.
     """
     told = load_profile_settings(tmp_path)
     own = told.get_provider_settings(PAYPAY_PLUGIN)
@@ -115,7 +115,7 @@ def test_default_settings_are_production_hosts_and_published_rates(tmp_path: Pat
 
 
 def test_each_key_of_the_provider_sections_is_read(tmp_path: Path) -> None:
-    """Every key of both sections is read."""
+    """The settings contain the value of every key of the profile's sections `paypay` and `atom`."""
     told = load_profile_settings(
         tmp_path,
         """
@@ -189,8 +189,8 @@ def test_a_provider_without_url_and_credentials_is_disabled(tmp_path: Path) -> N
 
 
 def test_the_missing_setting_of_a_provider_is_named(context: ServiceContext) -> None:
-    """A provider that isn't set up is refused with the variable of its URL, and one without a secret with the
-    variable of that secret.
+    """Opening a provider that isn't set up is refused with the variable of its URL. Opening a provider without a
+    secret is refused with the variable of that secret.
     """
     for name in provider_registry.list_provider_names():
         detail = read_refusal_detail(context, name)
@@ -205,7 +205,7 @@ def test_the_missing_setting_of_a_provider_is_named(context: ServiceContext) -> 
 
 
 def test_the_environment_sets_the_address_of_paypay(context: ServiceContext) -> None:
-    """PayPay's address is that of its environment, unless the settings have a URL."""
+    """PayPay's address is the one of the configured PayPay environment, unless the settings have a URL."""
     assert get_paypay_url(open_provider_adapter(context, "paypay", env=PAYPAY)) == PRODUCTION_URL
     assert (
         get_paypay_url(open_provider_adapter(context, "paypay", "[paypay]\nenvironment = 'staging'\n", PAYPAY))
@@ -227,8 +227,8 @@ def get_paypay_url(vendor: PayPay | Atom) -> str:
 
 
 def test_environment_and_version_set_the_addresses_of_atom(tmp_path: Path) -> None:
-    """Atom's addresses are those of its environment and version. The profile can replace the address of one call, and
-    a URL replaces the origin of all calls and keeps their paths.
+    """Atom's addresses follow from its environment and version. The profile can replace the address of one call. A
+    URL replaces the origin of all calls and does not change their paths.
     """
 
     def read_atom_urls(profile: str, env: Mapping[str, str] | None = None) -> AtomUrls:
@@ -255,7 +255,7 @@ def sandbox() -> Iterator[Sandbox]:
 
 
 def test_the_documented_variables_open_both_providers(context: ServiceContext, sandbox: Sandbox) -> None:
-    """The variables that the sandbox's page says to export are enough to open both providers."""
+    """The environment variables that the documentation of the sandbox lists are enough to open PayPay and Atom."""
     env = {"CONSOLE_PAYPAY_URL": sandbox.url, "CONSOLE_ATOM_URL": sandbox.url}
     names = [f"ATOM_{name}" for name in ATOM_NAMES] + ["PAYPAY_API_KEY", "PAYPAY_API_SECRET", "PAYPAY_MERCHANT_ID"]
     env |= {f"CONSOLE_SECRET_{name}": getattr(credentials, name) for name in names}
@@ -267,8 +267,8 @@ def test_the_documented_variables_open_both_providers(context: ServiceContext, s
 
 
 def test_the_doctor_names_missing_settings_of_a_gateway(tmp_path: Path) -> None:
-    """`doctor` reports a gateway without settings as not set up, which is no failure, and one without a secret as
-    failed, with the secret's name.
+    """The command `doctor` reports a gateway without settings as not set up, which is no failure. A gateway without a
+    secret is reported as failed, with the name of the secret.
     """
 
     def read_health_checks(env: Mapping[str, str]) -> dict[str, tuple[bool, str, object]]:

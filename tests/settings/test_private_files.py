@@ -1,5 +1,5 @@
-"""Only the person's own account can read a desk's files, with every umask; the doctor names an open folder and the
-command that closes it.
+"""Tests that only the desk's own user can read its files, with every umask. The command `doctor` names an open folder
+and the command that closes it.
 """
 
 import json

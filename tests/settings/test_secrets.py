@@ -30,7 +30,7 @@ def env(tmp_path: Path) -> dict[str, str]:
 
 @pytest.fixture
 def full(env: dict[str, str]) -> dict[str, str]:
-    """Return an environment with a marked text in every place that may hold a secret."""
+    """Return an environment with the marked text CANARY in every variable that may contain a secret."""
     return env | {
         "CONSOLE_DATABASE_URL": f"mysql+pymysql://op-a:{CANARY}@db.example/console",
         "CONSOLE_REDIS_URL": f"redis://:{CANARY}@127.0.0.1/0",
@@ -77,7 +77,9 @@ def test_no_text_form_or_copy_of_settings_contains_a_secret(
 
 @pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
 def test_settings_are_not_pickled(full: dict[str, str], protocol: int) -> None:
-    """A pickle would carry every secret to a file or another process: it is refused, without showing one."""
+    """Pickling the settings is refused, because a pickle would carry every secret to a file or another process. The
+    refusal contains no secret.
+    """
     with pytest.raises(TypeError) as caught:
         pickle.dumps(load_with_keyring(full, None), protocol)
     assert CANARY not in str(caught.value)
@@ -103,7 +105,7 @@ def test_a_refused_database_url_is_not_repeated(env: dict[str, str], url: str) -
 
 
 def test_a_password_in_the_query_of_a_database_url_is_not_shown(env: dict[str, str]) -> None:
-    """A password in the query of a database URL, which PyMySQL uses, too, is masked."""
+    """A password in the query of a database URL is masked too, because PyMySQL accepts it there."""
     url = f"mysql+pymysql://op-a@h/db?passwd={CANARY}&ssl_ca=/ca.pem"
     shown = Settings.load(env | {"CONSOLE_DATABASE_URL": url}).masked_database_url
     assert shown == "mysql+pymysql://op-a@h/db?passwd=***&ssl_ca=/ca.pem"
@@ -111,7 +113,7 @@ def test_a_password_in_the_query_of_a_database_url_is_not_shown(env: dict[str, s
 
 @pytest.mark.parametrize("name", ["/ca.pem", "/c@corp.pem"])
 def test_a_file_name_in_a_database_url_is_shown_without_the_password(env: dict[str, str], name: str) -> None:
-    """A file name with an `@` in the query of a database URL is shown, and the password is masked."""
+    """The masked database URL shows a file name with an `@` in its query, and masks the password."""
     url = f"mysql+pymysql://op-a:{CANARY}@h/db?ssl_ca={name}"
     shown = Settings.load(env | {"CONSOLE_DATABASE_URL": url}).masked_database_url
     assert shown == f"mysql+pymysql://op-a:***@h/db?ssl_ca={name}"
@@ -128,7 +130,7 @@ def test_the_environment_overrides_the_keyring(env: dict[str, str]) -> None:
 
 
 def test_loading_never_opens_the_keyring(env: dict[str, str]) -> None:
-    """Loading the settings doesn't open the keyring."""
+    """Loading the settings doesn't read the keyring."""
 
     def fail_on_keyring() -> Keyring | None:
         raise AssertionError("the keyring was opened")
@@ -137,7 +139,9 @@ def test_loading_never_opens_the_keyring(env: dict[str, str]) -> None:
 
 
 def test_a_fast_clock_keeps_the_keyring_shut_for_providers(env: dict[str, str]) -> None:
-    """While a switch for tests is on, credentials of a provider in the keyring don't enable the provider."""
+    """While a switch for tests is on, such as a time scale, credentials of a provider in the keyring don't enable the
+    provider.
+    """
     keyring = MemoryKeyring({"PAYPAY_API_KEY": "x", "PAYPAY_API_SECRET": "y", "PAYPAY_MERCHANT_ID": "z"})
     assert load_with_keyring(env, keyring).is_enabled("paypay")
     assert not load_with_keyring(env | {"CONSOLE_TIME_SCALE": "20"}, keyring).is_enabled("paypay")
@@ -165,7 +169,9 @@ def test_an_unreadable_keyring_is_reported(env: dict[str, str]) -> None:
 
 
 def test_the_store_key_is_made_once_and_kept(env: dict[str, str]) -> None:
-    """An embedded database without a key gets one in the keyring, and the next command finds the same."""
+    """Reading the store key of an embedded database makes a key in the keyring, and the next process reads the same
+    key.
+    """
     keyring = MemoryKeyring()
     key = load_with_keyring(env, keyring).read_store_key()
     assert len(key) >= 32
@@ -182,7 +188,9 @@ def test_simultaneous_processes_make_one_store_key(env: dict[str, str]) -> None:
 
 @pytest.mark.parametrize("keyring", [None, MemoryKeyring()])
 def test_no_store_key_is_made_without_a_keyring(env: dict[str, str], keyring: Keyring | None) -> None:
-    """Without a keyring, or with a database on a server, no store key is made: the refusal names the variable."""
+    """Without a keyring, or with a database on a server, the program makes no store key. Reading it is refused with
+    the name of the variable.
+    """
     shared = env | ({"CONSOLE_DATABASE_URL": "mysql+pymysql://a:b@h/db"} if keyring else {})
     with pytest.raises(ConsoleError) as caught:
         load_with_keyring(shared, keyring).read_store_key()
@@ -215,7 +223,7 @@ def test_a_home_that_cannot_be_written_keeps_no_key(env: dict[str, str], tmp_pat
 
 
 def test_no_backend_but_the_systems_own_is_ever_used(tmp_path: Path) -> None:
-    """A configured keyring backend that isn't the system's own is ignored: reading the store key is refused, and no
+    """A configured keyring backend other than the system's own is ignored: reading the store key is refused, and no
     file is written.
     """
     code = (
@@ -275,15 +283,17 @@ def test_an_unusable_secret_file_is_refused(tmp_path: Path, content: bytes | Cal
 
 
 def test_a_secret_with_two_sources_is_refused(tmp_path: Path) -> None:
-    """A secret that is set as a value and as a file is refused as `secret_twice`."""
+    """A secret that the environment contains both as a value and as a file path is refused with the problem
+    `secret_twice`.
+    """
     given = {"CONSOLE_SECRET_STORE_KEY": "a" * 16, "CONSOLE_SECRET_STORE_KEY_FILE": "/run/secrets/key"}
     error = call_for_refusal(lambda: SecretStore(given, tmp_path))
     assert error.detail == {"variable": "CONSOLE_SECRET_STORE_KEY_FILE", "problem": "secret_twice"}
 
 
 def test_a_credential_file_is_reported_by_its_variable(tmp_path: Path) -> None:
-    """The list of credentials names the variable that is set: for a secret in a file, the variable with the path,
-    because a person can remove only that one.
+    """The list of credentials names the variable that is set. For a secret in a file this is the variable with the
+    path, because a person can remove only that variable.
     """
     file = tmp_path / "secret"
     file.write_text("in-a-file")

@@ -1,5 +1,5 @@
-"""The settings of a desk: forms, defaults and sources of values, and the switches for tests, which are refused with
-real providers.
+"""Tests the settings of a desk: their sources, forms and defaults, and the switches for tests, which are refused
+together with real providers.
 """
 
 import os
@@ -52,7 +52,7 @@ def test_a_desk_without_a_home_setting_uses_the_systems_folder(monkeypatch: pyte
 
 
 def test_importing_settings_costs_no_library() -> None:
-    """Importing the settings loads no library for databases, HTTP, keyrings or windows."""
+    """Importing the module of the settings imports no library for databases, HTTP, keyrings or windows."""
     heavy = {"sqlalchemy", "requests", "keyring", "PySide6", "platformdirs", "cryptography", "sqlite3"}
     code = f"import sys, console.settings.settings; print(sorted({heavy!r} & set(sys.modules)))"
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
@@ -60,7 +60,9 @@ def test_importing_settings_costs_no_library() -> None:
 
 
 def test_the_environment_overrides_the_profile(env: dict[str, str], tmp_path: Path) -> None:
-    """A variable has priority over the profile, the profile over the default; an empty variable counts as not set."""
+    """An environment variable has priority over the profile, and the profile over the default. An empty variable
+    counts as not set.
+    """
     (tmp_path / "profile.toml").write_text('operator = "from-file"\nlanguage = "ja"\nclients = [1, "42"]\n')
     settings = Settings.load(env | {"CONSOLE_OPERATOR": "from-env", "CONSOLE_LANGUAGE": "  "})
     assert (settings.operator, settings.language) == ("from-env", "ja")
@@ -68,7 +70,7 @@ def test_the_environment_overrides_the_profile(env: dict[str, str], tmp_path: Pa
 
 
 def test_each_key_of_the_settings_file_is_read(env: dict[str, str], tmp_path: Path) -> None:
-    """Every key of the file is read."""
+    """The settings contain the value of every key of the profile."""
     (tmp_path / "profile.toml").write_text(
         f"""
         database_url = "sqlite:///{tmp_path}/other.db"
@@ -114,8 +116,8 @@ def test_each_key_of_the_settings_file_is_read(env: dict[str, str], tmp_path: Pa
 
 @pytest.mark.parametrize("mode", [0o666, 0o622, 0o606, 0o664, 0o620, 0o602, 0o777])
 def test_a_profile_writable_by_others_is_refused(env: dict[str, str], tmp_path: Path, mode: int) -> None:
-    """A profile is refused if other users can change it or its folder; the refusal has the command that corrects the
-    permissions, and it is then accepted.
+    """A profile is refused if other users can change the file or its folder. The refusal contains the command that
+    corrects the permissions; after this command the profile is accepted.
     """
     file = tmp_path / "profile.toml"
     file.write_text('language = "ja"\n')
@@ -165,8 +167,8 @@ HOSTS = (
 
 @pytest.mark.parametrize(("key", "url"), HOSTS)
 def test_a_file_names_no_strange_host(env: dict[str, str], tmp_path: Path, key: str, url: str) -> None:
-    """The profile may not name an unknown host, to which credentials would be sent; a variable of the environment may
-    allow it.
+    """A profile with the URL of an unknown host is refused, because the program would send credentials to that host.
+    An environment variable may allow the host.
     """
     section, _, name = key.partition(".")
     (tmp_path / "profile.toml").write_text(f'[{section}]\n{name} = "{url}"\n')
@@ -191,7 +193,7 @@ def test_a_file_names_no_strange_host(env: dict[str, str], tmp_path: Path, key: 
     ],
 )
 def test_a_file_names_the_providers_own_hosts(env: dict[str, str], tmp_path: Path, section: str, url: str) -> None:
-    """The profile may name the provider's hosts of every environment, and this machine."""
+    """The profile may contain the URLs of the provider's own hosts, in every environment, and of this machine."""
     (tmp_path / "profile.toml").write_text(f'[{section}]\nurl = "{url}"\n')
     assert Settings.load(env).get_provider_url(section) is not None
 
@@ -210,8 +212,8 @@ def test_a_file_names_the_providers_own_hosts(env: dict[str, str], tmp_path: Pat
     ],
 )
 def test_a_file_holds_no_password(env: dict[str, str], tmp_path: Path, key: str, url: str) -> None:
-    """A password in the profile is refused and not repeated in the refusal; a variable may contain the
-    same address.
+    """A URL with a password in the profile is refused, and the refusal doesn't contain the password. An environment
+    variable may contain the same URL.
     """
     (tmp_path / "profile.toml").write_text(f'{key} = "{url}"\n')
     env = {name: text for name, text in env.items() if name != "CONSOLE_DATABASE_URL"}
@@ -239,7 +241,9 @@ BROKEN_PROFILES = {
 
 @pytest.mark.parametrize("name", BROKEN_PROFILES)
 def test_a_broken_profile_names_file_and_line(env: dict[str, str], tmp_path: Path, name: str) -> None:
-    """A file that can't be understood is refused with its name and the line; no key of it is guessed."""
+    """A profile that can't be parsed is refused with the file's name and the line. The program guesses no value from
+    it.
+    """
     raw, problem, line = BROKEN_PROFILES[name]
     file = tmp_path / "profile.toml"
     file.write_bytes(raw)
@@ -257,13 +261,13 @@ def test_a_folder_or_huge_file_is_refused_as_a_profile(env: dict[str, str], tmp_
 
 
 def test_a_byte_order_mark_is_no_mistake(env: dict[str, str], tmp_path: Path) -> None:
-    """A profile may begin with a byte order mark, which editors on Windows write."""
+    """A profile may begin with a byte order mark, because editors on Windows write one."""
     (tmp_path / "profile.toml").write_text('operator = "op-a"\n', encoding="utf-8-sig")
     assert Settings.load(env).operator == "op-a"
 
 
 def test_a_value_from_the_profile_is_refused_with_the_file(env: dict[str, str], tmp_path: Path) -> None:
-    """A bad value names the key and the file it stood in."""
+    """The refusal of a wrong value in the profile names the key and the profile's path."""
     (tmp_path / "profile.toml").write_text("[alarmbox]\nspacing_seconds = -1\n")
     detail = read_refusal_detail(env)
     assert (detail["variable"], detail["file"]) == ("alarmbox.spacing_seconds", str(tmp_path / "profile.toml"))
@@ -308,7 +312,7 @@ def test_a_wrong_value_is_reported_by_its_variable_only(env: dict[str, str], var
 
 
 def test_a_wrong_redis_address_has_its_own_problem(env: dict[str, str]) -> None:
-    """A wrong Redis address is refused with a problem of its own, whose sentence is about Redis."""
+    """A wrong Redis address is refused with a problem code of its own, whose sentence is about Redis."""
     assert read_refusal_detail(env | {"CONSOLE_REDIS_URL": "127.0.0.1:6379"})["problem"] == "redis_form"
 
 
@@ -325,12 +329,12 @@ def test_a_wrong_redis_address_has_its_own_problem(env: dict[str, str]) -> None:
     ],
 )
 def test_a_remote_redis_address_needs_tls(env: dict[str, str], url: str) -> None:
-    """A Redis address may be on this machine with or without TLS, and elsewhere with TLS."""
+    """A Redis address on this machine is accepted with or without TLS. An address on another machine needs TLS."""
     assert Settings.load(env | {"CONSOLE_REDIS_URL": url}).redis_url == url
 
 
 def test_valid_values_are_accepted(env: dict[str, str]) -> None:
-    """Valid values of all forms are accepted."""
+    """Each setting accepts a valid value of each of its forms."""
     settings = Settings.load(
         env
         | {
@@ -352,7 +356,9 @@ def test_valid_values_are_accepted(env: dict[str, str]) -> None:
 
 
 def test_only_listed_clients_exist(env: dict[str, str]) -> None:
-    """Without the setting CLIENTS every well-formed client id is accepted; with it only the listed ids are."""
+    """Without the setting CLIENTS every well-formed client id is accepted; with the setting only the listed ids are
+    accepted.
+    """
     any_client = Settings.load(env)
     assert any_client.is_accepted_client("7")
     assert not any(map(any_client.is_accepted_client, ["0", "07", "", "1" * 19, "１", "7\n", "7 "]))
@@ -375,7 +381,7 @@ def test_only_listed_clients_exist(env: dict[str, str]) -> None:
 )
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows is asked through its own interface")
 def test_the_language_follows_the_system(env: dict[str, str], spoken: dict[str, str], language: str) -> None:
-    """Without CONSOLE_LANGUAGE the words follow the system's language."""
+    """Without CONSOLE_LANGUAGE the program uses the language of the system."""
     assert Settings.load(env | spoken).language == language
 
 
@@ -399,20 +405,24 @@ REMOTE_PROVIDER_SETTINGS = {
 @pytest.mark.parametrize("switch", SWITCHES)
 @pytest.mark.parametrize("abroad", REMOTE_PROVIDER_SETTINGS)
 def test_switches_for_tests_never_meet_a_real_provider(env: dict[str, str], switch: str, abroad: str) -> None:
-    """Each switch for tests is refused, by its name, if a configured provider isn't on this machine."""
+    """Each switch for tests is refused if a configured provider isn't on this machine. The refusal names the
+    switch.
+    """
     detail = read_refusal_detail(env | REMOTE_PROVIDER_SETTINGS[abroad] | {switch: SWITCHES[switch]})
     assert (detail["variable"], detail["problem"]) == (switch, "loopback_only")
 
 
 @pytest.mark.parametrize("url", [LOOPBACK, "http://localhost:1", "http://[::1]:8080", "https://127.8.9.1"])
 def test_switches_are_free_on_this_machine(env: dict[str, str], url: str) -> None:
-    """With providers on loopback every switch may be on, credentials or not."""
+    """If all providers are on loopback, every switch for tests is accepted, with or without credentials."""
     given = {"CONSOLE_ALARMBOX_URL": url, "CONSOLE_SECRET_ALARMBOX_CLIENT_ID": "id"}
     assert set(Settings.load(env | given | SWITCHES).active_test_switches) == set(SWITCHES)
 
 
 def test_switches_that_change_nothing_are_no_switches(env: dict[str, str]) -> None:
-    """A switch with its default value, such as a time scale of 1, is accepted also with a real provider."""
+    """A switch for tests that is set to its default value, such as a time scale of 1, is accepted even with a real
+    provider.
+    """
     said = {"CONSOLE_TIME_SCALE": "1", "CONSOLE_LEASES": "on", "CONSOLE_TEST_NUMBERS": "0"}
     settings = Settings.load(env | REMOTE_PROVIDER_SETTINGS["a provider's URL elsewhere"] | said)
     assert settings.active_test_switches == ()
@@ -441,8 +451,8 @@ def test_training_settings_refuse_remote_providers(env: dict[str, str], tmp_path
 
 
 def test_calls_are_spaced_unless_the_provider_is_here(env: dict[str, str], tmp_path: Path) -> None:
-    """AlarmBox's calls are one second apart by default and have no pause on loopback; a value in the profile counts
-    in both cases.
+    """Calls to AlarmBox are one second apart by default and have no pause if AlarmBox is on loopback. A value in the
+    profile replaces both defaults.
     """
     assert Settings.load(env).alarmbox_spacing_seconds == 1.0
     assert Settings.load(env | {"CONSOLE_ALARMBOX_URL": LOOPBACK}).alarmbox_spacing_seconds == 0.0
@@ -504,7 +514,7 @@ def test_a_provider_url_needs_https_or_this_machine(env: dict[str, str], text: s
 
 
 def test_a_provider_is_enabled_by_url_or_credentials(env: dict[str, str]) -> None:
-    """A provider is disabled without a URL and credentials, and enabled with either."""
+    """A provider is disabled if it has no URL and no credentials. A URL or credentials enable it."""
     without = load_settings(env, find_keyring=lambda: None)
     assert not any(map(without.is_enabled, ("alarmbox", "paypay", "atom")))
     secrets = {"CONSOLE_SECRET_ALARMBOX_CLIENT_ID": "a", "CONSOLE_SECRET_ALARMBOX_CLIENT_SECRET": "b"}
@@ -514,8 +524,8 @@ def test_a_provider_is_enabled_by_url_or_credentials(env: dict[str, str]) -> Non
 
 @pytest.mark.parametrize("name", ["p%20q", "50%", "a b#c", "デスク", *(["who?"] if sys.platform != "win32" else [])])
 def test_a_home_folder_of_any_name_contains_the_database(tmp_path: Path, name: str) -> None:
-    """A home folder may have characters with a meaning in URLs: the database file is in it, by default and with a
-    given URL.
+    """The name of the home folder may contain characters that have a meaning in URLs. The database file is in this
+    folder, by default and with an explicit database URL.
     """
     from sqlalchemy import make_url
 

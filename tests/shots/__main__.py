@@ -57,8 +57,8 @@ def main() -> int:
 
 
 def take_pictures(sight: WindowLook, folder: Path, only: list[str]) -> None:
-    """Take the pictures of the scenes with the names `only` (empty: all) in one sight. In a wide window only the main
-    scenes are shown.
+    """Take the pictures of the scenes named in `only` (empty: all scenes) with the window look `sight`. In a wide
+    window only the main scenes are taken.
     """
     always = {
         **MAIN_SCENES,

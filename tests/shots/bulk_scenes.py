@@ -19,8 +19,8 @@ SUBJECT_KIND = "credit-check"
 
 
 def show_selection(stage: Stage) -> None:
-    """Select three rows by keyboard, refunds only (which can't be re-fetched), and all records that match a
-    filter."""
+    """Take pictures of three ways to select records: three rows by keyboard, refunds only (which can't be
+    re-fetched), and all records that match a filter."""
     page = _open_queue(stage, "unknown")
     for key in (Qt.Key.Key_Space, Qt.Key.Key_Down):
         QTest.keyClick(page.table, key)
@@ -36,8 +36,8 @@ def show_selection(stage: Stage) -> None:
 
 
 def show_dry_runs(stage: Stage) -> None:
-    """Show the dry run of all records and of the first few, one in which nothing can be done, and the text of a
-    note."""
+    """Take pictures of the dry run of all records, of a dry run of the first few, of a dry run in which nothing can
+    be done, and of the form for a note's text."""
     page = _open_queue(stage, "unknown")
     others = [item.item.record.id for item in page.row_model.iterate_loaded_rows() if item.item.record.id % 5 == 0]
     with stage.desk.console.acting_as("lead-b"):
@@ -69,7 +69,9 @@ def show_dry_runs(stage: Stage) -> None:
 
 
 def show_runs(stage: Stage) -> None:
-    """Show a run while a provider hangs, its end, the rows that were not done, and a stopped and a paused run."""
+    """Take pictures of a bulk run while a provider hangs, of its end, of the rows that it did not execute, and of a
+    stopped and a paused run.
+    """
     page = _open_queue(stage, "unknown")
     page.selection.select_all()
     page.queue_actions.begin_bulk_run(BulkAction.PROBE)
@@ -96,7 +98,9 @@ def show_runs(stage: Stage) -> None:
 
 
 def show_unfinished_work(stage: Stage) -> None:
-    """Show runs of every state, the holders of leases, and unfinished operations."""
+    """Take pictures of the tabs of the dialog for unfinished work: bulk runs of every state, the holders of leases,
+    and unfinished operations.
+    """
     _make_runs(stage)
     dialog = open_unfinished_work_dialog(stage.frame)
     for name in dialog.TAB_NAMES[: dialog.tabs.count()]:

@@ -1,5 +1,5 @@
-"""The other scenes: tabs of a company, the list of reconciliations, an operation, and the dialogs that no other scene
-opens.
+"""Scenes that the other modules don't have: tabs of a company, the list of reconciliations, an operation, and further
+dialogs.
 """
 
 from collections.abc import Mapping
@@ -72,8 +72,8 @@ def show_notes(stage: Stage) -> None:
 
 
 def show_incidents(stage: Stage) -> None:
-    """Hand over and resolve an incident. Also show one that a colleague has acknowledged, and a resolved one, which
-    can be reopened.
+    """Take pictures of an incident while it is handed over and resolved, of one that a colleague has acknowledged,
+    and of a resolved one that can be reopened.
     """
     with act_as(WORKER):
         AlertRuleEvaluator(stage.desk.console._context).update_alerts()

@@ -44,7 +44,7 @@ from tests.support.payment_desks import make_signed_notice
 
 
 def show_payments(stage: Stage) -> None:
-    """Show one payment of each kind."""
+    """Take one picture of each kind of payment."""
     newest = {payment.kind: payment for payment in stage.desk.payments}
     trail = tuple(("payment", payment.id) for payment in newest.values())
     for kind, payment in newest.items():
@@ -65,7 +65,7 @@ def show_payment_tabs(stage: Stage) -> None:
 
 
 def show_unmasking(stage: Stage) -> None:
-    """Show the dialog that asks for a reason, and then the customer without masks."""
+    """Take pictures of the dialog that requires a reason, and then of a payment with the customer's name unmasked."""
     payment = stage.desk.list_payments("complete")[-1]
     stage.show_route(PaymentRoute(payment.id))
     page = stage.find(PaymentPage)
@@ -100,7 +100,7 @@ def show_orders(stage: Stage) -> None:
 
 
 def _show_expired_payment(stage: Stage, payment_id: int) -> None:
-    """Show a payment whose time limit has passed while the gateway can't be reached."""
+    """Take a picture of a payment whose time limit has passed while the gateway can't be reached."""
     context = stage.desk.console._context
 
     def start_saga(tx: Transaction) -> None:
@@ -133,8 +133,8 @@ def show_money_lists(stage: Stage) -> None:
 
 
 def show_unmatched_notices(stage: Stage) -> None:
-    """Show two notices of a bank that belong to no payment of ours; the first one resembles a payment by its amount
-    and day."""
+    """Take a picture of two notices of a bank that match no payment in the database. The first notice resembles a
+    payment by its amount and day."""
     payment = next(one for one in reversed(stage.desk.list_payments("complete")) if one.currency == "JPY")
     for number, amount_minor in (("ORD-4711", payment.amount_minor), ("ORD-4712", 33_000)):
         fields = {
@@ -210,7 +210,9 @@ def show_approvals(stage: Stage) -> None:
 
 
 def show_proposals(stage: Stage) -> None:
-    """Show two proposed outcomes: one that the approver can confirm, and one that the approver has proposed."""
+    """Take pictures of two proposed outcomes: a colleague's proposal, which the approver can confirm, and the
+    approver's own proposal.
+    """
     recovery = stage.desk.console.recovery
     unknown = (item.record for item in recovery.read_queue("unknown").items)
     check = next(record for record in unknown if isinstance(record, CreditCheck))

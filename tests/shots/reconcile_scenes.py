@@ -1,4 +1,6 @@
-"""The scenes of reconciliation: a run with every verdict, and runs that are running, stopped or unread."""
+"""The scenes of reconciliation: a run with every verdict, and runs that are in progress, stopped or without rows from
+the provider.
+"""
 
 import hashlib
 from collections.abc import Mapping
@@ -20,8 +22,9 @@ from tests.shots.stage import Stage
 
 
 def show_reconciliation(stage: Stage) -> None:
-    """Show the page before the first run, the start of a run, its result, each part of it, stopped, running and
-    failed runs, and a person without the right."""
+    """Take pictures of the reconciliation page: before the first run, at the start of a run, and with its result and
+    each part of the result. Further pictures have stopped, running and failed runs, and a person without the right to
+    reconcile."""
     context = stage.opening.context
     stage.show_route(ReconcileRoute())
     stage.shoot("reconcile-never")
@@ -78,8 +81,8 @@ def _begin_run(stage: Stage) -> None:
 
 
 def _show_other_runs(stage: Stage) -> None:
-    """Show a run that was interrupted, one that runs at another desk, and one that has failed. Each has compared rows
-    of a daily file, which is stored as its evidence."""
+    """Take pictures of a run that was interrupted, a run at another desk, and a failed run. Each run has compared
+    rows of a daily file, which is stored as its evidence."""
     context, file_store = stage.desk.console._context, stage.desk.console.reconciliation._daily_file_stores["paypay"]
     now = context.now()
     finished_run = stage.desk.console.reconciliation.views.list_runs("paypay").items[0]

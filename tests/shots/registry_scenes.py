@@ -1,4 +1,4 @@
-"""The scenes of the corporation registry: search by name, a closed and a merged company, a purchase."""
+"""The scenes of the corporation registry: a search by name, a closed and a merged company, and a purchase."""
 
 import tempfile
 from collections.abc import Mapping
@@ -25,8 +25,8 @@ _DAY = date(2026, 11, 20)
 
 
 def show_registry(stage: Stage) -> None:
-    """Show a search in the search box and on its page, companies that were closed, merged and renamed, and the
-    registry's facts before a purchase."""
+    """Take pictures of a search in the search box and on its page, of companies that were closed, merged or renamed,
+    and of the registry's facts before a purchase."""
     lookup, now = stage.desk.console.lookup, stage.opening.context.now()
     live = [
         sample.number

@@ -1,4 +1,4 @@
-"""The scenes of the reports: each section, and the table of the figures behind a chart."""
+"""The scenes of the reports: each section of the page, and the table with the figures of a chart."""
 
 from collections.abc import Mapping
 

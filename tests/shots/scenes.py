@@ -1,4 +1,6 @@
-"""The scenes of most screens and dialogs: one function each. Some continue the work of an earlier scene."""
+"""The scenes of most screens and dialogs, one function each. Some scenes continue with the records that an earlier
+scene has changed.
+"""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -62,7 +64,7 @@ def show_home(stage: Stage) -> None:
 
 
 def show_first_tasks(stage: Stage) -> None:
-    """Show Home to a person who has opened the window for the first time and has looked at the help."""
+    """Take a picture of Home for a person who has opened the window for the first time and has looked at the help."""
     stage.show_route(HomeRoute())
     preferences, tasks = stage.opening.context.preferences, stage.opening.context.first_tasks
     preferences.store(FIRST_START_PREFERENCE, int(stage.opening.context.now().timestamp()))
@@ -122,8 +124,8 @@ def show_record_tabs(stage: Stage) -> None:
 
 
 def show_evidence_messages(stage: Stage) -> None:
-    """Show the messages after an evidence pack was saved, after its file name was refused because the file exists,
-    and after the timeline was copied."""
+    """Take pictures of three messages: an evidence pack was saved, its file name was refused because the file exists,
+    and the timeline was copied."""
     record = stage.desk.list_checks("two_reports")[0]
     stage.show_route(CreditCheckRoute(record.id))
     page = stage.find(CreditCheckPage)
@@ -149,7 +151,7 @@ def show_pdf(stage: Stage) -> None:
 
 
 def show_comparison(stage: Stage) -> None:
-    """Show two versions of a PDF next to each other, with a difference on the second page."""
+    """Take a picture of two versions of a PDF next to each other, with a difference on the second page."""
     stage.show_route(PdfComparisonRoute(stage.desk.list_checks("two_reports")[0].id))
     page = stage.find(PdfComparisonPage)
     stage.until(lambda: len(page.difference_table.all_rows) > 1 and bool(page.new_view.marks))
@@ -261,7 +263,9 @@ def show_unlock(stage: Stage) -> None:
 
 
 def show_missing_rights(stage: Stage) -> None:
-    """Show the window of an administrator, and a record as an auditor sees it."""
+    """Take pictures of an administrator's window, and of a record in an auditor's window, which offer only the
+    actions of these roles.
+    """
     context = stage.opening.context
     people, operator = context.people, context.operator
     context.store_people((*people, Person("adm-f", frozenset({ADMIN}), may_buy=False)))
@@ -274,7 +278,9 @@ def show_missing_rights(stage: Stage) -> None:
 
 
 def show_purchase(stage: Stage) -> None:
-    """Show the dialog before a purchase, and the results: bought, bought with missing parts, refused, unknown."""
+    """Take pictures of the dialog before a purchase, and of four results: bought, bought with missing parts, refused,
+    and unknown.
+    """
     control = stage.desk.sandbox.control
     endings = {
         "bought": None,

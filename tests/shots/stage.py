@@ -1,4 +1,6 @@
-"""A window of a desk with many invented records, which the scenes lead from screen to screen to take pictures."""
+"""The window of a desk with many invented records. The scenes move the window from screen to screen and take pictures
+of it.
+"""
 
 import time
 from collections.abc import Callable, Iterator
@@ -42,7 +44,7 @@ class WindowLook:
 
 
 class Stage:
-    """The window and its desk. `shoot` takes a picture of it."""
+    """The window of a desk with invented records. The method `shoot` takes a picture of the window."""
 
     def __init__(self, desk: SampleDesk, sight: WindowLook, folder: Path) -> None:
         self.desk, self.sight = desk, sight
@@ -76,7 +78,7 @@ class Stage:
             _process_events()
 
     def settle(self) -> None:
-        """Process events until the window reads nothing any more and everything is painted."""
+        """Process events until the window has no read in progress and everything is painted."""
         for _ in range(3):
             self.until(self.opening.runner.is_idle)
             for _ in range(10):
@@ -104,8 +106,8 @@ class Stage:
         return target
 
     def shoot_over(self, name: str, part: QWidget, left: int, top: int) -> None:
-        """Take a picture of the window, with the widget `part` (a window of its own) painted at this position
-        (px)."""
+        """Take a picture of the window with the widget `part` painted over it at this position (px). The widget is a
+        window of its own."""
         self.settle()
         picture = self.window.grab()
         painter = QPainter(picture)
@@ -129,10 +131,10 @@ class Stage:
 
 
 class UnpaintedStage(Stage):
-    """A stage that takes no pictures. A class that checks the window paints it itself."""
+    """A stage that takes no pictures, for tests that paint the window themselves."""
 
     def settle(self) -> None:
-        """Process events until the window reads nothing any more; nothing needs to be painted."""
+        """Process events until the window has no read in progress; nothing needs to be painted."""
         for _ in range(2):
             self.until(self.opening.runner.is_idle)
             for _ in range(3):
@@ -140,7 +142,7 @@ class UnpaintedStage(Stage):
 
 
 def _process_events() -> None:
-    """Process some turns of the event loop, which also deletes widgets that are to be deleted."""
+    """Process some turns of the event loop, in which Qt also deletes the widgets that are scheduled for deletion."""
     QTest.qWait(5)
 
 

@@ -1,5 +1,5 @@
-"""The scenes of states that all screens share: very large amounts, long texts, read-only mode, a lost connection, and
-data that can't be read again.
+"""The scenes of states that every screen can have: very large amounts, long texts, read-only mode, a lost connection,
+and data that can't be read again.
 """
 
 from collections.abc import Iterator, Mapping
@@ -47,7 +47,7 @@ _LONG_REASON = "PayPay の障害（復旧の見込みは 18 時）。復旧の�
 
 
 def show_large_amounts(stage: Stage) -> None:
-    """Show payments of the largest amounts, the refund of the whole amount, and an unpaid order."""
+    """Take pictures of payments of the largest amounts, of the refund of a whole payment, and of an unpaid order."""
     for provider in _LARGEST_MINOR:
         payment = _pay_largest(stage, provider)
         stage.show_route(PaymentRoute(payment.id))
@@ -72,7 +72,9 @@ def show_large_amounts(stage: Stage) -> None:
 
 
 def _pay_largest(stage: Stage, provider: str) -> Payment:
-    """Add an order of the provider's largest amount, let it be paid, import the payment, and return it."""
+    """Insert an order of the largest amount that the provider accepts, let the simulated provider record its payment,
+    import the payment, and return it.
+    """
     minor, sample = _LARGEST_MINOR[provider], stage.desk.list_payments("complete")[-1]
     currency = "JPY" if provider == "paypay" else "INR"
     day = stage.opening.context.now()
@@ -93,7 +95,9 @@ def _add_order(stage: Stage, order: NewOrder) -> int:
 
 
 def show_long_texts(stage: Stage) -> None:
-    """Show records of a company with a long name, with a long note by a colleague with a long name."""
+    """Take pictures of the records of a company with a long name. A colleague with a long name has written a long
+    note.
+    """
     check, payment = stage.desk.list_checks("unknown")[0], stage.desk.list_payments("refund_unknown")[-1]
 
     def write(tx: Transaction) -> None:
@@ -125,7 +129,7 @@ def show_long_texts(stage: Stage) -> None:
 
 
 def show_read_only(stage: Stage) -> None:
-    """Show screens while the read-only mode of everything is on, for a long reason."""
+    """Take pictures of the screens while read-only mode is on for everything, with a long reason."""
     with _use_read_only_mode(stage):
         for name, route in _list_routes(stage).items():
             stage.show_route(route)
@@ -136,7 +140,7 @@ def show_read_only(stage: Stage) -> None:
 
 @contextmanager
 def _use_read_only_mode(stage: Stage) -> Iterator[None]:
-    """Set the read-only mode of everything until the end of the block."""
+    """Switch read-only mode on for everything until the end of the block."""
     switches, context = stage.desk.console.read_only_switches, stage.opening.context
 
     def set_switch(is_on: bool) -> None:
@@ -153,7 +157,7 @@ def _use_read_only_mode(stage: Stage) -> Iterator[None]:
 
 
 def show_disconnected(stage: Stage) -> None:
-    """Show screens whose data was read before the database stopped answering."""
+    """Take pictures of screens that read their data before the database stopped answering."""
     services, error = stage.desk.console, rebuild_error(ErrorCode.DATABASE_UNREACHABLE, {}, exit_status=0)
     for name, route in _list_routes(stage).items():
         stage.show_route(route)
@@ -164,7 +168,7 @@ def show_disconnected(stage: Stage) -> None:
 
 
 def show_unreadable(stage: Stage) -> None:
-    """Show pages whose data couldn't be read again."""
+    """Take pictures of pages that couldn't read their data again."""
     services, error = stage.desk.console, rebuild_error(ErrorCode.DATABASE_LOCKED, {}, exit_status=0)
     payment, check = stage.desk.list_payments("complete")[-1], stage.desk.list_checks("unknown")[0]
     reads = (

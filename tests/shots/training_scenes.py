@@ -14,7 +14,9 @@ _WRONG_ROW, _OPEN_ROW = 11, 5
 
 
 def show_training(stage: Stage) -> None:
-    """Show a training in the desk's window: not begun, and then with right, wrong and open answers."""
+    """Take pictures of the training in the desk's window: before its start, and with right, wrong and open
+    incidents.
+    """
     desk = stage.desk.console
     home = desk.settings.home / "training-desk"
     own = Settings.load({"CONSOLE_HOME": str(home), "CONSOLE_LANGUAGE": stage.sight.language})

@@ -17,7 +17,7 @@ _CONDITIONS = (
 
 
 def show_workbench(stage: Stage) -> None:
-    """Show the views in the sidebar and on Home, and then the page of a queue with each option."""
+    """Take pictures of the saved views in the sidebar and on Home, and of a queue's page with each of its options."""
     views = stage.desk.console.saved_views
     shown = views.save_view("AlarmBox 1日超", False, ViewContent("unknown", "provider:alarmbox", "", "-age"))
     views.save_view("返金 未完了", True, ViewContent("refunds"))

@@ -28,8 +28,8 @@ MINUTES = 90.0
 
 @dataclass(frozen=True, slots=True)
 class Shard:
-    """One part of a demand. `needed`: the full count of the demand includes it; otherwise it runs only in time that
-    is left. `seconds` is its time limit.
+    """One part of a demand. If `needed` is True, the full count of the demand includes the shard; otherwise it runs
+    only in time that is left. `seconds` is the shard's time limit.
     """
 
     demand: str
@@ -68,7 +68,7 @@ def parse_arguments(words: Sequence[str]) -> argparse.Namespace:
 
 
 def list_all_shards() -> Iterator[Shard]:
-    """Yield the shards of all demands: first the needed ones, then the spare ones, which run only in time that is
+    """Yield the shards of all demands: first the needed shards, then the spare ones, which run only in time that is
     left.
     """
     from tests.soak.demands import DEMANDS
@@ -81,8 +81,8 @@ def list_all_shards() -> Iterator[Shard]:
 
 
 class Results:
-    """The stored results of shards, one line of JSON each. A result counts only if it was passed with the present
-    source code. With `fresh` earlier results are deleted.
+    """The stored results of shards, one line of JSON each. A result counts only if the shard ran with the present
+    source code. With `fresh`, earlier results are deleted.
     """
 
     def __init__(self, file: Path, *, fresh: bool) -> None:
@@ -98,12 +98,12 @@ class Results:
                 self._done[kept["demand"], kept["number"]] = (True, Counter(kept["counts"]))
 
     def has_result(self, shard: Shard) -> bool:
-        """True if the shard has a result, passed or failed."""
+        """Return True if the shard has a stored result, passed or failed."""
         return (shard.demand, shard.number) in self._done
 
     def add_result(self, shard: Shard, ok: bool | None, output: str) -> None:
-        """Store and print the result of a shard: `ok` is True if it passed, None if there was no time to run it
-        (nothing is stored then). The last line of `output` has its counts as JSON.
+        """Store and print the result of a shard. `ok` is True if the shard passed, False if it failed, and None if
+        there was no time to run it; None isn't stored. The last line of `output` has the shard's counts as JSON.
         """
         if ok is None:
             return
@@ -127,8 +127,8 @@ class Results:
 
 
 def print_verdicts(shards: Sequence[Shard], results: Results) -> int:
-    """Print one line for each demand, with its counts. Return the exit status: 1 if a shard failed or a needed one is
-    missing.
+    """Print one line for each demand, with its counts. Return the exit status: 1 if a shard failed or a needed shard
+    has no result, else 0.
     """
     from tests.soak.demands import DEMANDS
 
@@ -146,8 +146,9 @@ def print_verdicts(shards: Sequence[Shard], results: Results) -> int:
 
 
 def run_shard_process(shard: Shard, deadline: float) -> tuple[bool | None, str]:
-    """Run a shard in a process of its own. Return whether it passed, and its output. (None, "") if the time of the
-    soak, which ends at `deadline` (monotonic seconds), is over. A shard that takes too long has failed.
+    """Run a shard in a process of its own. Return whether the shard passed, and its output; a shard that exceeds its
+    time limit has failed. Return (None, "") if the time of the soak is over, which ends at `deadline` (monotonic
+    seconds).
     """
     left = deadline - time.monotonic()
     if left <= 0:
@@ -161,8 +162,9 @@ def run_shard_process(shard: Shard, deadline: float) -> tuple[bool | None, str]:
 
 
 def run_one_shard(name: str, number: int) -> int:
-    """Run one shard of the demand `name` in this process, and print its counts as JSON in the last line. Raises the
-    AssertionError of a failed shard.
+    """Run one shard of the demand `name` in this process, and print its counts as JSON in the last line.
+
+    Raises the AssertionError of a failed shard.
     """
     home = isolate_environment()
     from tests.soak.demands import DEMANDS

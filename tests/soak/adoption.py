@@ -1,4 +1,6 @@
-"""Adopts a table of a million credit checks, while the other application reads and inserts rows."""
+"""Soak test: the console adopts a table of a million credit checks while the other application reads and inserts
+rows.
+"""
 
 import time
 from collections import Counter
@@ -16,8 +18,9 @@ ROWS = 1_000_000
 
 
 def run_adoption_under_traffic(_shard: int, folder: Path, rows: int = ROWS) -> Counter[str]:
-    """Adopt a table with `rows` rows on a private MariaDB server. Check that all rows of the other application exist
-    afterwards, and that none of its statements waited a second or longer because of the table."""
+    """Adopt a table with `rows` rows on a private MariaDB server while the other application uses the table. Check
+    that afterwards all of that application's rows exist. None of its statements may wait a second or longer because
+    of the adoption."""
     with servers.start_private_mariadb() as server:
         url = server.create_database()
         database = Database(url, without_time_limit=True)

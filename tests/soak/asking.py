@@ -1,6 +1,9 @@
-"""Desk requests with full counts. In a race, sixteen desks request the purchase of the same 200 corporation numbers;
-two workers execute the requests, and one of them is killed every five seconds. In the other shards a worker ends at
-each step of a request, or one of its statements fails."""
+"""Soak tests of desk requests with full counts.
+
+In the race, sixteen desks request the purchase of the same 200 corporation numbers. Two workers execute the requests,
+and the test kills one of them every five seconds. In the other shards the test ends a worker at each step of a
+request, or lets one of the worker's statements fail.
+"""
 
 import os
 from collections import Counter
@@ -28,9 +31,9 @@ _ENGINES: tuple[Engine, ...] = ("mariadb", "galera", *(("mysql",) if os.environ.
 def run_request_race(
     engine: Engine, shard: int, folder: Path, count: int = NUMBERS, desks: int = DESKS
 ) -> Counter[str]:
-    """Run the race on this engine, with `count` numbers and `desks` desks. The second shard of each engine has a
-    provider with faults. On Galera a node is killed during the race and restarted. MySQL is used only if a server is
-    given."""
+    """Run the race on this database engine, with `count` numbers and `desks` desks. The second shard of each engine
+    has a provider with faults. On Galera a node is killed during the race and restarted. The race runs on MySQL only
+    if a MySQL server is configured."""
     with start_own_run():
         place = ServerPlace(engine, folder, PooledDatabase(get_nodes(engine)))
         meanwhile = {}
@@ -51,8 +54,9 @@ def run_request_race(
 
 
 def end_worker_at_each_step(shard: int, folder: Path) -> Counter[str]:
-    """End the worker at each step of one action, in one way (killed or told to end). Afterwards another worker
-    continues, or the same one after a restart. The number of the shard decides action, way and worker."""
+    """End the worker at each step of one action, either by a kill or by a request to end. Then another worker, or the
+    same worker after a restart, continues the action. The number of the shard decides the action, the way of ending
+    and the continuing worker."""
     (action, how), again = list(
         product(product(desk_request_kills.STEPS, desk_request_kills.EXIT_STATUS_BY_ENDING), (False, True))
     )[shard]
@@ -63,8 +67,8 @@ def end_worker_at_each_step(shard: int, folder: Path) -> Counter[str]:
 
 
 def fail_each_statement(shard: int, folder: Path) -> Counter[str]:
-    """Let each statement of one action of a worker fail with one kind of trouble. The number of the shard decides
-    both."""
+    """Let each SQL statement of one action of a worker fail with one kind of error. The number of the shard decides
+    the action and the kind of error."""
     action, trouble = list(product(desk_request_statements.ACTIONS, desk_request_statements.STATEMENT_FAULTS))[shard]
     with _open_own_place(folder) as place, desk_request_statements.open_stage(place) as on:
         return desk_request_statements.fail_each_statement(on, action, trouble)
@@ -72,7 +76,7 @@ def fail_each_statement(shard: int, folder: Path) -> Counter[str]:
 
 @contextmanager
 def _open_own_place(folder: Path) -> Iterator[ServerPlace]:
-    """Yield a database of its own, because these shards change the rights of its accounts."""
+    """Yield a database that no other shard uses, because these shards change the rights of its accounts."""
     with start_own_run():
         yield ServerPlace("mariadb", folder, PooledDatabase(get_nodes("mariadb")))
     pooled_databases.forget_all()

@@ -1,4 +1,4 @@
-"""The demands about faults of database servers with full counts. Each shard has a private server or cluster."""
+"""Soak tests of faults of database servers, with full counts. Each shard has a private server or cluster."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -23,19 +23,21 @@ _DEATHS, _KILLS = 64, 5
 
 @contextmanager
 def _start_mariadb(folder: Path) -> Iterator[tuple[servers.Server, ServerPlace]]:
-    """Yield a private server and a database on it."""
+    """Yield a private MariaDB server and a database on it."""
     with servers.start_private_mariadb() as server:
         yield server, ServerPlace("mariadb", folder, PooledDatabase((server,)))
 
 
 def break_each_command(shard: int, folder: Path) -> Counter[str]:
-    """Break each command of one action to the server, in one way. The number of the shard decides both."""
+    """Break each command of one action to the database server, in one way. The number of the shard decides the action
+    and the way of breaking.
+    """
     with _start_mariadb(folder) as (_, place), open_scene(place) as stage:
         return steps.disturb_each_command(stage, *_STEPS[shard], shard)
 
 
 def kill_server_at_each_command(shard: int, folder: Path) -> Counter[str]:
-    """Kill the server with SIGKILL at each command of a purchase."""
+    """Kill the database server with SIGKILL at each command of a purchase."""
     tally: Counter[str] = Counter()
     with _start_mariadb(folder) as (server, place), open_scene(place) as stage:
         for nth, name in enumerate(invent_numbers(_DEATHS, shard), start=1):
@@ -46,8 +48,8 @@ def kill_server_at_each_command(shard: int, folder: Path) -> Counter[str]:
 
 
 def run_deadlocking_transactions(shard: int, folder: Path) -> Counter[str]:
-    """Run transactions of three databases that deadlock each other. At least 99.9 % of them must succeed, and each
-    must take effect exactly once."""
+    """Run transactions of three database connections that deadlock each other. At least 99.9 % of the transactions
+    must succeed, and each must take effect exactly once."""
     with _start_mariadb(folder) as (_, place), ExitStack() as opened, count_reruns() as reruns:
         losing_transactions.reset_counters(lambda *statements: execute_as_owner(place, *statements))
         made = [Database(place.url(desk=number)) for number in range(3)]
@@ -64,8 +66,8 @@ def run_deadlocking_transactions(shard: int, folder: Path) -> Counter[str]:
 
 
 def lose_commit_answers(_shard: int, folder: Path) -> Counter[str]:
-    """Let 100 COMMITs get no answer. Check that each time the console states correctly whether the server has
-    committed."""
+    """Drop the server's answer to 100 COMMITs. Check that each time the console states correctly whether the server
+    has committed."""
     with _start_mariadb(folder) as (_, place):
         tally = verdicts.lose_commit_answers(place, 100)
     assert tally["right"] == tally["commits"], tally
@@ -73,7 +75,7 @@ def lose_commit_answers(_shard: int, folder: Path) -> Counter[str]:
 
 
 def kill_nodes(shard: int, folder: Path) -> Counter[str]:
-    """Kill one of three nodes under load, five times; the node is restarted each time."""
+    """Kill one of three cluster nodes under load, five times; the node is restarted each time."""
     tally: Counter[str] = Counter()
     with servers.start_private_galera() as cluster:
         place = ServerPlace("galera", folder, PooledDatabase(cluster.nodes))
@@ -84,8 +86,9 @@ def kill_nodes(shard: int, folder: Path) -> Counter[str]:
 
 
 def _kill_one_node(cluster: servers.Cluster, place: ServerPlace, mark: str, which: int) -> Counter[str]:
-    """Kill the node with the index `which` while three people write rows. Check that no acknowledged row is lost or
-    doubled, and that no write stalls longer than five seconds. `mark` distinguishes the rows of this run."""
+    """Kill the node with the index `which` while three database accounts write rows. Check that no acknowledged row
+    is lost or written twice, and that no write takes longer than five seconds. `mark` distinguishes the rows of this
+    run."""
     databases = [Database(place.url(person, desk=number)) for number, person in enumerate(PEOPLE)]
     writers = nodes.ThreadsThatWrite(databases, [place.get_account_name(person) for person in PEOPLE], mark)
     with writers.write_in_threads():
@@ -103,8 +106,8 @@ def _kill_one_node(cluster: servers.Cluster, place: ServerPlace, mark: str, whic
 
 
 def read_on_other_nodes(_shard: int, folder: Path) -> Counter[str]:
-    """Read a thousand times on another node than the one that was written, run 500 compare-and-swap updates, and let
-    three people compete for a lease 200 times. No read may be stale, and each lease must have one winner."""
+    """Read a row a thousand times on another node than the one that wrote it, run 500 compare-and-swap updates, and
+    let three accounts compete for a lease 200 times. No read may be stale, and each lease must have one winner."""
     with servers.start_private_galera() as cluster:
         place = ServerPlace("galera", folder, PooledDatabase(cluster.nodes))
         execute_as_owner(place, "INSERT INTO call_rates VALUES ('causal', 'server', 0)")

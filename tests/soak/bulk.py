@@ -1,8 +1,8 @@
-"""A bulk run of 10,000 records on a server. A person stops it half-way, workers continue it and are killed, and
-another worker completes it.
+"""Soak test of a bulk run of 10,000 records on a database server.
 
-The result is checked by SQL and by the sandbox's log of calls: each record is settled once, and the provider is asked
-about it once. Only for a record that was in progress when a worker was killed may it be asked twice.
+A person stops the run half-way, workers continue it and are killed, and another worker completes it. SQL and the
+sandbox's log of calls must show that each record is settled once and that the provider is asked about it once. Only a
+record that was in progress when a worker was killed may be asked about twice.
 """
 
 import os
@@ -29,8 +29,8 @@ _PART_SIZE = 500
 
 
 def run_bulk_with_kills(engine: Engine, count: int, folder: Path) -> Counter[str]:
-    """A person executes the first half of the run. Then one of three workers continues it; the worker that runs it is
-    killed after 60 % of the rows, its successor after 80 %. The third one completes the run.
+    """A person executes the first half of the run. Then three workers share the run: the worker that executes it is
+    killed after 60 % of the rows, the next one after 80 %, and the third one completes the run.
     """
     with open_place(engine, folder) as place, Sandbox() as sandbox:
         _register_sold_checks(sandbox, count)
@@ -55,13 +55,13 @@ def _register_sold_checks(sandbox: Sandbox, count: int) -> None:
 
 
 def _split_into_parts(whole: Sequence[str]) -> Iterator[Sequence[str]]:
-    """Yield the texts in parts of at most 500."""
+    """Yield the texts in parts of at most 500 texts."""
     return (whole[begin : begin + _PART_SIZE] for begin in range(0, len(whole), _PART_SIZE))
 
 
 def _run_half_by_hand(console: Console, run_id: int, half: int) -> None:
-    """Run the first `half` rows as a person who then stops the run. Start it again, and leave it after one more row,
-    as a window does that is closed.
+    """Execute the first `half` rows as a person who then stops the run. Start the run again and leave it after one
+    more row, as a closing window does.
     """
     heard: list[int] = []
 
@@ -75,8 +75,8 @@ def _run_half_by_hand(console: Console, run_id: int, half: int) -> None:
 
 
 def _continue_by_workers(place: Place, sandbox: Sandbox, run_id: int, points: Sequence[int]) -> None:
-    """Let three workers continue the run. At each of `points` (numbers of done rows) kill the worker that runs it;
-    another one continues.
+    """Let three workers continue the run. When the number of done rows reaches each value of `points`, kill the
+    worker that executes the run; another worker then continues it.
     """
     with ExitStack() as stack:
         workers = [

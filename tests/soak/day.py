@@ -1,5 +1,5 @@
-"""The simulated day of a shop (see tests/day) with full counts: 20,000 orders with desks that act themselves, and
-2,000 orders with people in team mode."""
+"""Soak test of a simulated day of a shop (see tests/day) with full counts: 20,000 orders with desks that act
+themselves, and 2,000 orders with desks in team mode."""
 
 from collections import Counter
 from dataclasses import replace
@@ -20,21 +20,23 @@ TEAM_MODE_DAY = replace(
 
 
 def run_whole_day(_shard: int, folder: Path) -> Counter[str]:
-    """Run the day with 20,000 orders."""
+    """Simulate the day with 20,000 orders."""
     return _run_day(WHOLE_DAY, folder, "a day in the life")
 
 
 def run_day_in_team_mode(_shard: int, folder: Path) -> Counter[str]:
-    """Run the day with 2,000 orders. The people's desks send desk requests, and workers execute them; one worker
-    after another is killed."""
+    """Simulate the day with 2,000 orders in team mode. The desks send desk requests, and workers execute them. The
+    test kills one worker after another."""
     tally = _run_day(TEAM_MODE_DAY, folder, "a day in the life, asked")
     assert tally["requests ended"] > TEAM_MODE_DAY.orders // 5, tally
     return tally
 
 
 def _run_day(day: Day, folder: Path, name: str) -> Counter[str]:
-    """Run the day, print its figures under the name `name`, and return its counts. Raises AssertionError with all
-    differences that the oracle finds."""
+    """Simulate the day, print its figures under the name `name`, and return its counts.
+
+    Raises AssertionError with all differences that the oracle finds.
+    """
     ended = run_day(day, folder)
     print(f"demand {name}: {format_counts(ended)}")
     assert ended.tally["orders"] >= day.orders, f"closed after {ended.tally['orders']} orders"

@@ -46,15 +46,17 @@ _TROUBLES: dict[Engine, tuple[Trouble, ...]] = {
 
 
 def run_purchase_race(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """Sixteen processes buy the same 200 numbers from a provider with random faults. Every second shard runs without
-    leases."""
+    """Let sixteen processes buy credit checks of the same 200 corporation numbers from a provider with random faults.
+    Every second shard runs without leases."""
     with open_place(engine, folder) as place:
         chosen = Race(invent_numbers(200, shard), desks=_DESKS[engine], seed=shard, leases=shard % 2 == 0)
         return buyers.run(chosen, place)
 
 
 def run_race_without_faults(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """The race without faults: each number must be charged exactly once."""
+    """Let sixteen processes buy credit checks of the same corporation numbers from a provider without faults. The
+    provider must charge each number exactly once.
+    """
     with open_place(engine, folder) as place:
         chosen = Race(invent_numbers(200, 100 + shard), desks=_DESKS[engine], leases=shard % 2 == 0)
         tally = buyers.run(chosen, place)
@@ -63,8 +65,8 @@ def run_race_without_faults(engine: Engine, shard: int, folder: Path) -> Counter
 
 
 def run_race_with_node_death(shard: int, folder: Path) -> Counter[str]:
-    """The race on Galera, while one node is killed and restarted. Half of the shards have a provider with faults;
-    without faults each number must be bought exactly once, with them at most once."""
+    """Run the race of purchases on Galera while one node is killed and restarted. Half of the shards have a provider
+    with faults. Without faults each number must be bought exactly once, with faults at most once."""
     with open_place("galera", folder) as place:
         seed = shard if shard % 4 >= 2 else None
         chosen = Race(invent_numbers(200, 200 + shard), desks=3, seed=seed, leases=shard % 2 == 0)
@@ -73,8 +75,8 @@ def run_race_with_node_death(shard: int, folder: Path) -> Counter[str]:
 
 
 def run_renewals(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """Sixteen processes renew the same 50 expired credit checks. Half of the shards have a provider with faults;
-    every second one runs without leases."""
+    """Let sixteen processes renew the same 50 expired credit checks. Half of the shards have a provider with faults;
+    every second shard runs without leases."""
     seed = shard if shard >= 2 else None
     with open_place(engine, folder) as place:
         chosen = Race(invent_numbers(50, shard), desks=_DESKS[engine], seed=seed, leases=shard % 2 == 0, renew=True)
@@ -82,14 +84,14 @@ def run_renewals(engine: Engine, shard: int, folder: Path) -> Counter[str]:
 
 
 def run_repairs(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """Eight processes re-fetch, probe and resolve the same records at the same time."""
+    """Let eight processes re-fetch, probe and resolve the same records at the same time."""
     with open_place(engine, folder) as place:
         return repairers.run(place, 60, shard) + Counter(repairs=60 * repairers.PROCESSES)
 
 
 def run_http_faults(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """500 purchases from a provider with every fault that can happen in HTTP. At the end no operation may be left as
-    `calling`, and no record unknown without a way to resolve it."""
+    """Buy 500 credit checks from a provider with every fault that HTTP allows. At the end no operation may have the
+    state `calling`, and every unknown record must have a way to resolve it."""
     with open_place(engine, folder) as place:
         tally = faults.run(place, 500, shard)
     assert (tally["calling"], tally["left"]) == (0, 0), tally
@@ -97,13 +99,17 @@ def run_http_faults(engine: Engine, shard: int, folder: Path) -> Counter[str]:
 
 
 def run_same_request_ids(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """Sixteen processes make each call at the same moment with the same request id; only one of them may act."""
+    """Let sixteen processes make each call at the same moment with the same request id. Only one of the processes may
+    execute the call.
+    """
     with open_place(engine, folder) as place:
         return race_of_ids.run(place, invent_numbers(30, 300 + shard), 16) + Counter(calls=90)
 
 
 def kill_with_request_ids(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """Kill each action with a request id at each of its steps, then make the same call again."""
+    """Kill the process of each action that has a request id at each step of the action, then make the same call
+    again.
+    """
     tally: Counter[str] = Counter()
     with start_own_run():  # one server for all: the pool of databases belongs to it
         for action in request_kills.STEPS:
@@ -115,27 +121,29 @@ def kill_with_request_ids(engine: Engine, shard: int, folder: Path) -> Counter[s
 
 
 def kill_at_each_step(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """Kill each action at each of its steps with SIGKILL, and let a new process recover."""
+    """Kill the process of each action with SIGKILL at each step of the action, and let a new process recover."""
     with open_place(engine, folder) as place:
         return kills.run(tuple(kills.STEPS), place, shard, within=RECOVERY_SECONDS)
 
 
 def signal_at_each_step(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """Interrupt one guarded action at each of its steps, with each signal."""
+    """Interrupt the process of one guarded action at each step of the action, with each signal."""
     action = list(signals.STEPS)[shard]
     with open_place(engine, folder) as place:
         return Counter(signals=signals.run(place, action, signals.plan_every_mode(action)))
 
 
 def break_each_statement(engine: Engine, shard: int, _folder: Path) -> Counter[str]:
-    """Let each statement of one action fail with one kind of trouble. The number of the shard decides both."""
+    """Let each SQL statement of one action fail with one kind of error. The number of the shard decides the action
+    and the kind of error.
+    """
     action, trouble = list(product(statements.ACTIONS, _TROUBLES[engine]))[shard]
     with start_own_run():
         return statements.fail_each_statement(partial(open_empty_place_anywhere, engine), action, trouble)
 
 
 def run_unanswered_purchases(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """200 purchases get no answer. Check that none of them is ever sent again."""
+    """Let the provider leave 200 purchases unanswered. Check that the console never sends any of them again."""
     with open_place(engine, folder) as place:
         again = count_resends_after_time_outs(place, 200, shard)
     assert again == 0, f"{again} sent again"
@@ -143,7 +151,9 @@ def run_unanswered_purchases(engine: Engine, shard: int, folder: Path) -> Counte
 
 
 def stop_buyers(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """Stop ten buyers after the provider's answer until their leases have expired, then let them continue."""
+    """Stop ten buying processes after the provider's answer until their leases have expired, then let them
+    continue.
+    """
     with open_place(engine, folder) as place:
         return stops.run(place, 10, shard)
 
@@ -160,19 +170,19 @@ def run_concurrent_writes(shard: int, folder: Path) -> Counter[str]:
 
 
 def run_state_machine(engine: Engine, shard: int, _folder: Path) -> Counter[str]:
-    """50 runs of the random state machine of purchases (see tests/stateful), with a seed for each shard."""
+    """Run the random state machine of purchases (see tests/stateful) 50 times; the seed differs for each shard."""
     print(f"seed {1_000 + shard}")
     with start_own_run():
         return machine.run(1_000 + shard, 50, engine) + Counter(runs=50)
 
 
 def run_mutants(_shard: int, _folder: Path) -> Counter[str]:
-    """Run the whole catalogue of mutants (see tests/mutants)."""
+    """Run all mutants of the catalogue (see tests/mutants)."""
     return _run_command(sys.executable, "-m", "tests.mutants")
 
 
 def run_full_tests(shard: int, _folder: Path) -> Counter[str]:
-    """Run a test file that always runs with its full count."""
+    """Run a pytest file whose tests always use their full counts."""
     return _run_command(
         sys.executable, "-m", "pytest", "-q", "-s", "-p", "no:cacheprovider", _FILES_WITH_FULL_COUNT[shard]
     )

@@ -1,7 +1,8 @@
-"""A desk in a process of its own, for feed_latency.py. It reads the change feed as a window does, and its person acts
-at random moments. The first line of stdin has its parameters as JSON. The second line has the moments until which the
-person acts (`act`) and the desk reads the feed (`hear`), in seconds of CLOCK_MONOTONIC. The received events are
-written to stdout.
+"""A desk in a process of its own, for feed_latency.py.
+
+The desk reads the change feed as a window does, and acts on payments at random moments. The first line of stdin has
+the desk's parameters as JSON. The second line has two moments in seconds of CLOCK_MONOTONIC: the desk acts until
+`act` and reads the feed until `hear`. The process writes the received events to stdout.
 """
 
 import json
@@ -29,8 +30,9 @@ _PAYMENT = "payment"
 
 
 class DeskSession(QObject):
-    """The work of a person at the desk. `told` has, for each event, its moment (monotonic seconds), the ids of the
-    new rows of the change feed, and the records that the pages must read again.
+    """The random actions of a person at the desk, and the events that the desk receives. `told` has one tuple for
+    each event: its moment (monotonic seconds), the ids of the new rows of the change feed, and the records that the
+    pages must read again.
     """
 
     times_came = Signal()
@@ -53,7 +55,7 @@ class DeskSession(QObject):
         self._seen = mark.read_ids
 
     def begin_recording(self) -> bool:
-        """Begin to record events; rows that exist already are left out. Return False if the desk has not read the
+        """Begin to record events, except for rows that exist already. Return False if the desk has not read the
         change feed yet.
         """
         mark = self._pulse._latest_mark
@@ -81,8 +83,8 @@ class DeskSession(QObject):
             QTimer.singleShot(self._chance.randint(1, 2 * self._asked["every_ms"]), self, self._execute_random_act)
 
     def _execute_random_act(self) -> None:
-        """Execute a random act on a random payment: add a note, take it, probe it, or request a refund. Plan the next
-        act.
+        """Execute a random action on a random payment: add a note, take the payment, probe it, or request a refund.
+        Then schedule the next action.
         """
         self._plan_next_act()
         payment, number = self._chance.choice(self._payments), self._chance.random()

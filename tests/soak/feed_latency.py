@@ -57,8 +57,8 @@ Row = tuple[str, int]
 
 @dataclass(frozen=True, slots=True)
 class ReceivedEvents:
-    """The events that the desk of `person` received: for each one its moment (monotonic seconds), the ids of its rows
-    of the change feed, and the records that it named. `done` counts the acts of the person.
+    """The events that the desk of `person` received. Each event has its moment (monotonic seconds), the ids of its
+    rows of the change feed, and the records that it names. `done` counts the actions of the person.
     """
 
     person: str
@@ -67,15 +67,15 @@ class ReceivedEvents:
 
     @property
     def moments(self) -> dict[int, float]:
-        """Return the moment of the event (monotonic seconds) by id of the row of the change feed."""
+        """Return the moment (monotonic seconds) at which each row of the change feed arrived, by the row's id."""
         return {one: moment for moment, ids, _ in self.tellings for one in ids}
 
 
 @dataclass(frozen=True, slots=True)
 class LatencyReport:
-    """The result of one run. `took` has the seconds from COMMIT to event, sorted. `lost` has (person, row id) of each
-    change that didn't reach a desk, `unanswered` is the number of changes whose COMMIT got no answer, and `untrue`
-    the number of events that don't name the record that changed.
+    """The result of one run of the measurement. `took` has the seconds from each COMMIT to its event, sorted. `lost`
+    has (person, row id) of each change that didn't reach a desk. `unanswered` is the number of changes whose COMMIT
+    got no answer, and `untrue` the number of events that name another record than the changed one.
     """
 
     took: Sequence[float]
@@ -97,8 +97,8 @@ class LatencyReport:
 
 
 def measure_latency(folder: Path, seconds: float = SECONDS, *, death: bool = False) -> LatencyReport:
-    """Run once on a private cluster for `seconds` seconds; with `death` a node is killed and restarted. Return the
-    result.
+    """Measure the latency once on a private cluster for `seconds` seconds, and return the result. With `death` a node
+    is killed and restarted.
     """
     people = _ROLES | {"worker": ("worker",)}
     with servers.start_private_galera() as cluster, Sandbox() as sandbox, ExitStack() as opened:
@@ -133,8 +133,8 @@ def compare_with_commits(
     rows: Mapping[int, Row], logs: Mapping[str, Mapping[int, float]], heard: Sequence[ReceivedEvents], end: float
 ) -> LatencyReport:
     """Compare the new rows of the change feed with the events of each desk. `logs` has the moment of each COMMIT by
-    writer. The desk that made a change is left out of the durations. A change that was committed after `end`
-    (monotonic seconds) needn't have arrived.
+    writer. The durations leave out the desk that made the change. A change that was committed after `end` (monotonic
+    seconds) needn't have arrived.
     """
     took, lost = [], []
     committed = {one: (moment, writer) for writer, log in logs.items() for one, moment in log.items()}
@@ -156,7 +156,9 @@ def compare_with_commits(
 
 
 def run_and_check(shard: int, folder: Path, seconds: float = SECONDS) -> Counter[str]:
-    """Measure, and check the limits. The first shard has no killed node, the second one has."""
+    """Measure the latency, and check its limits. The first shard runs without a killed node, the second one with a
+    killed node.
+    """
     found = measure_latency(folder, seconds, death=shard == 1)
     where = "one node killed and back" if shard == 1 else "undisturbed"
     print(f"demand feed: {where}: {found.format_figures()}; {dict(found.done)}", flush=True)
@@ -175,7 +177,7 @@ DEMANDS = (
 
 
 def _read_feed_rows(place: ServerPlace) -> dict[int, Row]:
-    """Return kind and id of the record of each row of the change feed, by row id."""
+    """Return the kind and id of the record that each row of the change feed names, by row id."""
     found = place.sql("SELECT id, kind, subject_id FROM changes")
     return {int(one): (str(kind), int(of)) for one, kind, of in found}
 
@@ -198,8 +200,8 @@ def _start_worker(place: ServerPlace, url: str, number: int) -> Any:
 def _start_desk(
     place: ServerPlace, url: str, number: int, payments: Sequence[int]
 ) -> "Iterator[subprocess.Popen[str]]":
-    """Start the process of the desk with this number, and send it its parameters. It is killed at the end of the
-    block.
+    """Start the process of the desk with this number, and send it its parameters. The process is killed at the end of
+    the block.
     """
     person = _DESKS[number]
     env = {**os.environ, **place.make_environment(url, person, number, TIME_SCALE="1", **make_settings(url))}
@@ -228,7 +230,7 @@ def _send_line(desk: "subprocess.Popen[str]", facts: dict[str, Any]) -> None:
 
 
 def _read_line(desk: "subprocess.Popen[str]") -> dict[str, Any]:
-    """Read a line of JSON from the desk's stdout; {} if the desk has ended."""
+    """Read a line of JSON from the desk's stdout. Return {} if the desk's process has ended."""
     assert desk.stdout is not None
     found: dict[str, Any] = json.loads(desk.stdout.readline() or "{}")
     return found
@@ -240,8 +242,8 @@ def _read_report(desk: "subprocess.Popen[str]", person: str) -> ReceivedEvents:
 
 
 def _deliver_notices(posts: Sequence[Any], workers: Sequence[WorkerProcess], until: float) -> None:
-    """Deliver the notices to the workers in turn, one every 0.25 s. A notice that a worker refuses or can't receive
-    is delivered to the other one. End at `until` (monotonic seconds).
+    """Deliver the notices to the workers in turn, one every 0.25 s, until `until` (monotonic seconds). A notice that
+    one worker refuses or can't receive is delivered to the other worker.
     """
     for number, post in enumerate(posts):
         for again in range(10):
@@ -253,7 +255,7 @@ def _deliver_notices(posts: Sequence[Any], workers: Sequence[WorkerProcess], unt
 
 
 def _kill_and_restart_node(cluster: Cluster, each: float) -> None:
-    """Kill a node after `each` seconds, and restart it after as many seconds again."""
+    """Kill a cluster node after `each` seconds, and restart it after the same number of seconds."""
     node = cluster.nodes[_KILLED_NODE]
     time.sleep(each)
     node.kill()

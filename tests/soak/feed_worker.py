@@ -1,5 +1,5 @@
-"""Runs `support-console worker` and logs the moment of each COMMIT (see commit_log.py). The first argument is the log
-file, the others are the arguments of the command."""
+"""Runs `support-console worker` and logs the moment of each COMMIT (see commit_log.py). The first argument is the
+path of the log file, the others are the arguments of the command."""
 
 import sys
 from pathlib import Path

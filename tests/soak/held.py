@@ -1,5 +1,5 @@
-"""A thousand requests per second for a minute to the service of idempotency keys, on each engine, with and without
-Redis."""
+"""Soak test of the service of idempotency keys: a thousand requests per second for a minute, on each database engine,
+with and without Redis."""
 
 from collections import Counter
 from pathlib import Path
@@ -23,8 +23,8 @@ RUNS: tuple[tuple[Engine, str], ...] = (
 
 
 def run_held_rate(shard: int, folder: Path, rate: int = RATE, seconds: float = SECONDS) -> Counter[str]:
-    """Run the requests on one engine; the number of the shard decides engine and Redis. The durations are only
-    printed. The shard fails if a key is used twice, or if a caller gets a wrong answer."""
+    """Send the requests to the service on one database engine, with or without Redis. The number of the shard decides
+    both. The shard fails if a key is used twice or a caller gets a wrong answer; the durations are only printed."""
     engine, redis = RUNS[shard]
     wanted = RequestLoad(int(rate * seconds / REQUESTS_PER_KEY), rate, PROCESSES, f"held-{shard}")
     with (

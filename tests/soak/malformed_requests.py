@@ -1,5 +1,5 @@
-"""A thousand malformed requests per second for a minute to a worker, together with slow connections and real
-notices."""
+"""Soak test of a worker that receives a thousand malformed requests per second for a minute, together with slow
+connections and real notices."""
 
 from collections import Counter
 from pathlib import Path
@@ -12,8 +12,8 @@ SECONDS, RATE, SLOW, NOTICES = 60.0, 1_000.0, 240, 20
 
 
 def send_malformed_requests(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """Send them, and check that the worker's memory and its number of open files don't grow, and that each real
-    notice is booked once."""
+    """Send malformed requests and real notices to a worker. Check that the worker's memory and its number of open
+    files don't grow, and that the worker books each real notice once."""
     with open_place(engine, folder) as place:
         found = notice_flood.run_flood(place, SECONDS, RATE, SLOW, NOTICES, shard)
     print(f"demand rubbish: {engine}: {found.format_figures()}", flush=True)

@@ -1,4 +1,4 @@
-"""The demands about payments and refunds with full counts, with providers in memory or the sandbox."""
+"""Soak tests of payments and refunds with full counts, with providers in memory or the sandbox."""
 
 from collections import Counter
 from itertools import product
@@ -28,23 +28,23 @@ _STEPS = tuple(product(ACTIONS, refund_steps.TROUBLES))
 
 
 def run_refund_race(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """Sixteen processes act on the refunds of the same 20 payments, with random faults. Every second shard runs
-    without leases."""
+    """Let sixteen processes request, approve and send refunds of the same 20 payments, with random faults. Every
+    second shard runs without leases."""
     with open_place(engine, folder) as place:
         tally = refunders.run(place, RefundLoad(16, 20, shard, leases=shard % 2 == 0))
     return tally + Counter(payments=20)
 
 
 def run_state_machine(shard: int, _folder: Path) -> Counter[str]:
-    """50 runs of the random state machine of refunds (see tests/stateful), with a seed for each shard."""
+    """Run the random state machine of refunds (see tests/stateful) 50 times; the seed differs for each shard."""
     print(f"seed {2_000 + shard}")
     with start_own_run():
         return refund_machine.run(2_000 + shard, 50) + Counter(runs=50)
 
 
 def kill_at_each_step(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """Kill each action on refunds at each of its steps, and the receipt of a notice of each source at each of its
-    steps."""
+    """Kill the process at each step of each action on refunds, and at each step of receiving a notice from each
+    source."""
     with open_place(engine, folder) as place:
         tally = refund_kills.run(place, tuple(refund_kills.STEPS), within=RECOVERY_SECONDS)
     beside = folder / "notices"
@@ -55,20 +55,24 @@ def kill_at_each_step(engine: Engine, shard: int, folder: Path) -> Counter[str]:
 
 
 def break_each_statement(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """Let each statement of one action fail with one kind of trouble. The number of the shard decides both."""
+    """Let each SQL statement of one action fail with one kind of error. The number of the shard decides the action
+    and the kind of error.
+    """
     action, trouble = list(product(ACTIONS, _TROUBLES[engine]))[shard]
     with open_place(engine, folder) as place, open_money_stage(place) as on:
         return refund_statements.fail_each_statement(on, action, trouble)
 
 
 def break_each_command(shard: int, folder: Path) -> Counter[str]:
-    """Break each command of one action to the server, in one way. The number of the shard decides both."""
+    """Break each command of one action to the database server, in one way. The number of the shard decides the action
+    and the way of breaking.
+    """
     with open_place("mariadb", folder) as place, open_money_stage(place) as on:
         return refund_steps.disturb_each_command(on, *_STEPS[shard])
 
 
 def run_unanswered_refunds(shard: int, _folder: Path) -> Counter[str]:
-    """200 refunds get no answer. Check that none of them is ever sent again."""
+    """Let the provider leave 200 refunds unanswered. Check that the console never sends any of them again."""
     with start_own_run():
         tally = unknowns.run_refunds_with_timeouts(200, shard)
     assert tally["again"] == 0, f"{tally['again']} sent again"
@@ -76,8 +80,8 @@ def run_unanswered_refunds(shard: int, _folder: Path) -> Counter[str]:
 
 
 def run_late_refunds(shard: int, _folder: Path) -> Counter[str]:
-    """200 refunds are executed by the provider around its second answer that the refund doesn't exist. Check that
-    none of them is executed twice."""
+    """Let the provider execute 200 refunds around the moment of its second answer that the refund doesn't exist.
+    Check that the provider executes none of them twice."""
     with start_own_run():
         tally = unknowns.run_refunds_with_late_effects(200, shard)
     assert (tally["doubles"], tally["found"]) == (0, 200), tally
@@ -85,7 +89,9 @@ def run_late_refunds(shard: int, _folder: Path) -> Counter[str]:
 
 
 def deliver_many_notices(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """Deliver 2,000 notices of three kinds, each one to five times, in eight threads. Each must be booked once."""
+    """Deliver 2,000 notices of three kinds, each one to five times, in eight threads. The console must book each
+    notice once.
+    """
     with (
         open_place(engine, folder) as place,
         Sandbox() as sandbox,

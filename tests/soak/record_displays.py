@@ -1,4 +1,4 @@
-"""The demand that all places show the same state of a record, with its full count."""
+"""Soak test that all places which show a record show the same state of it, with the full count of histories."""
 
 from collections import Counter
 from pathlib import Path
@@ -11,7 +11,9 @@ HISTORIES_PER_SHARD = 500
 
 
 def compare_all_places(shard: int, folder: Path) -> Counter[str]:
-    """Execute 500 random histories (see tests/stateful/random_histories.py), with a seed for each shard."""
+    """Execute 500 random histories (see tests/stateful/random_histories.py) and compare all places after each action.
+    The seed differs for each shard.
+    """
     with open_choice_stage(folder / "home") as desk:
         tally = random_histories.run_histories(desk, HISTORIES_PER_SHARD, folder, seed=shard)
     return Counter(histories=tally["histories"], acts=tally.total() - tally["histories"])

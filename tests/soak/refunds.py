@@ -1,5 +1,5 @@
-"""The demands about many processes that act on the same refunds, and about providers without answers, with full
-counts and over HTTP to the sandbox."""
+"""Soak tests of refunds over HTTP to the sandbox, with full counts: many processes act on the same refunds, and
+providers leave calls unanswered."""
 
 from collections import Counter
 from pathlib import Path
@@ -17,21 +17,23 @@ _NODE_DEATH_COUNT = 90
 
 
 def run_refund_crowd(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """Sixteen processes act on the refunds of the same hundred payments. Every second shard runs without leases."""
+    """Let sixteen processes request, approve and send refunds of the same hundred payments. Every second shard runs
+    without leases.
+    """
     with open_place(engine, folder) as place:
         return refunders.run(place, RefundLoad(16, 100, 100 + shard, visits=4, leases=shard % 2 == 0, hangs=True))
 
 
 def request_refunds_at_once(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """Twelve processes request refunds of the same 200 payments at the same moment. Every second shard only reserves
-    the amounts in the database, without the rule of one open refund."""
+    """Let twelve processes request refunds of the same 200 payments at the same moment. In every second shard only
+    the database's reservation of amounts prevents too many refunds; the rule of one open refund is off."""
     with open_place(engine, folder) as place:
         return requesters.run(place, 12, 200, sums_alone=shard % 2 == 1)
 
 
 def request_as_one_person(engine: Engine, _shard: int, folder: Path) -> Counter[str]:
-    """One person requests refunds in twelve processes at the same moment; four of them fit into the person's limit
-    per day."""
+    """Let twelve processes of one person request refunds at the same moment. The person's limit per day allows four
+    of them."""
     with open_place(engine, folder) as place:
         tally = requesters.run_of_one_maker(place, 12, fit=4)
     assert tally["done"] == 4, tally
@@ -39,7 +41,9 @@ def request_as_one_person(engine: Engine, _shard: int, folder: Path) -> Counter[
 
 
 def kill_server_at_commands(_shard: int, folder: Path) -> Counter[str]:
-    """At every second command of a sending: kill the server with SIGKILL, and in another run let it refuse writes."""
+    """Send a refund many times. At every second command to the database server, kill the server with SIGKILL, and in
+    another run let it refuse writes.
+    """
     tally: Counter[str] = Counter()
     with (
         servers.start_private_mariadb() as server,
@@ -54,7 +58,9 @@ def kill_server_at_commands(_shard: int, folder: Path) -> Counter[str]:
 
 
 def run_unanswered_refunds(engine: Engine, shard: int, folder: Path) -> Counter[str]:
-    """100 refunds get no answer, at PayPay or Atom in turn. Check that none of them is ever sent again."""
+    """Let PayPay and Atom in turn leave 100 refunds unanswered. Check that the console never sends any of them
+    again.
+    """
     with open_place(engine, folder) as place, open_money_stage(place) as scene:
         tally = unanswered_refunds.run_refunds_without_answer(scene, 100, ("paypay", "atom")[shard % 2])
         unanswered_refunds.check_money(scene)
@@ -63,7 +69,7 @@ def run_unanswered_refunds(engine: Engine, shard: int, folder: Path) -> Counter[
 
 
 def run_late_refunds(engine: Engine, _shard: int, folder: Path) -> Counter[str]:
-    """100 refunds are executed by the provider around its second answer that the refund doesn't exist."""
+    """Let the provider execute 100 refunds around the moment of its second answer that the refund doesn't exist."""
     with open_place(engine, folder) as place, open_money_stage(place) as scene:
         tally = unanswered_refunds.run_late_refunds(scene, 100)
         unanswered_refunds.check_money(scene)

@@ -43,8 +43,8 @@ _CHANGE_SECONDS = 0.5
 
 
 def measure_session(folder: Path, minutes: float = MINUTES) -> dict[str, Any]:
-    """Let the window work for so many minutes, and return its figures (see `Session.list_figures` in
-    session_window.py), with the changes of the other person under "changes".
+    """Run the window's session for `minutes` minutes and return its figures by name (see `Session.list_figures` in
+    session_window.py). The key "changes" has the changes of the other person.
     """
     with open_sample_desk(folder / "desk", count=RECORDS, TIME_SCALE="1") as desk:
         _make_providers_slow(desk)
@@ -85,8 +85,8 @@ def _run_window(desk: SampleDesk, seconds: float) -> dict[str, Any]:
 
 
 def _change_records(desk: SampleDesk, over: Event, changes: Counter[str]) -> None:
-    """Until `over` is set, change random records as another person: add notes, take and give back payments, request
-    refunds.
+    """Change random records as another person until `over` is set: add notes, take payments and give them back, and
+    request refunds.
     """
     chance, console = random.Random(3), desk.console
     payments = [one.id for one in desk.payments]
@@ -141,8 +141,8 @@ def _pick_ten(memory: Sequence[Sequence[float]]) -> Sequence[Sequence[float]]:
 
 
 def compute_growth_mb(memory: Sequence[Sequence[float]]) -> float:
-    """Return the growth of the memory (MB), after the beginning of the session is left out: the median of the last
-    quarter of the samples less that of their first quarter.
+    """Return the growth of the memory (MB) without the beginning of the session: the median of the last quarter of
+    the remaining samples less the median of their first quarter.
     """
     settled = [mb for at, mb in memory if at >= memory[-1][0] * SETTLING_SHARE]
     quarter = max(1, len(settled) // 4)
@@ -150,8 +150,9 @@ def compute_growth_mb(memory: Sequence[Sequence[float]]) -> float:
 
 
 def measure_and_check(_shard: int, folder: Path, minutes: float = MINUTES) -> Counter[str]:
-    """Measure and print the report. Raises AssertionError if the memory grew by more than MAX_GROWTH_MB, or if
-    nothing was done.
+    """Run the session, and print the report.
+
+    Raises AssertionError if the memory grew by more than MAX_GROWTH_MB, or if the session executed no action.
     """
     found = measure_session(folder, minutes)
     print(f"demand session: {format_report(found)}", flush=True)

@@ -45,8 +45,8 @@ Step = Callable[[], object] | int
 
 
 class LoopWatch(QObject):
-    """Measures each turn of the event loop: its delay (`late`, seconds) and the processor time of the main thread
-    since the turn before (`work`, seconds, with the act that was running).
+    """Measures each turn of the event loop. `late` has the delay of each turn (seconds). `work` has the processor
+    time of the main thread in a turn (seconds), with the name of the action that was running.
     """
 
     def __init__(self) -> None:
@@ -68,14 +68,15 @@ class LoopWatch(QObject):
         self.last, self._cpu = now, cpu
 
     def delete_figures(self) -> None:
-        """Delete the figures of the start of the window."""
+        """Delete the figures that were measured while the window started."""
         self.late.clear()
         self.work.clear()
 
 
 class StackWatch(threading.Thread):
-    """A thread that counts the stacks of the main thread while a turn takes long. It reads them from a dump of
-    faulthandler, because references to frame objects would keep a painter alive after the painting.
+    """A thread that counts the call stacks of the main thread while a turn of the event loop takes long. The thread
+    reads the stacks from a dump of faulthandler, because references to frame objects would prevent the deletion of a
+    painter after the painting.
     """
 
     def __init__(self, watch: LoopWatch) -> None:
@@ -96,8 +97,8 @@ class StackWatch(threading.Thread):
 
 
 def _own_frames(stacks: str) -> Iterator[str]:
-    """Yield the functions of the console in the main thread's stack, innermost first. In the dump this stack comes
-    last.
+    """Yield the console's functions in the main thread's stack, innermost first. In faulthandler's dump the main
+    thread's stack comes last.
     """
     for file, line, function in _STACK_FRAME_PATTERN.findall(stacks[stacks.rindex("hread 0x") :]):
         if f"{os.sep}console{os.sep}" in file:
@@ -119,9 +120,7 @@ class PaintWatch(QObject):
         self.without_painting: Counter[str] = Counter()
 
     def press_key(self, what: str, key: Callable[[], object]) -> None:
-        """Press a key by calling `key`, and measure the painting for the act `what`. A key that changes nothing on
-        the screen is only counted: the next painting would be that of a clock.
-        """
+        """Press a key by calling `key`, and measure the painting that follows under the name `what`."""
         self._pressed, self._has_painted = (what, time.perf_counter(), time.thread_time()), False
         key()  # handles the key and the events that it posts, so a painting has ended here
         if not self._has_painted:  # for example Up in the first row
@@ -156,8 +155,8 @@ class PaintWatch(QObject):
 
 
 class Session(QObject):
-    """The script of a person. It executes one step per timer event, so that no step waits inside a turn of the event
-    loop.
+    """The script of a person at the window. The class executes one step per timer event, so that no step waits inside
+    a turn of the event loop.
     """
 
     def __init__(self, opening: WindowOpener, facts: Mapping[str, Any]) -> None:
@@ -172,7 +171,7 @@ class Session(QObject):
         self._began = 0.0
 
     def begin(self) -> None:
-        """Begin the session as soon as the window shows its first page and reads nothing any more."""
+        """Begin the session as soon as the window shows its first page and has no read in progress."""
         if self._opening.controller is None or not self._opening.runner.is_idle():
             QTimer.singleShot(100, self, self.begin)
             return
@@ -184,7 +183,7 @@ class Session(QObject):
 
     @property
     def _age(self) -> float:
-        """The seconds since the beginning of the session."""
+        """Return the seconds since the beginning of the session."""
         return time.monotonic() - self._began
 
     def _take_sample(self) -> None:
@@ -194,8 +193,8 @@ class Session(QObject):
         QTimer.singleShot(round(_SAMPLE_SECONDS * 1_000), self, self._take_sample)
 
     def _execute_next_step(self) -> None:
-        """Execute the next step; after the last step of an act choose the next act at random. End the program when
-        the time is over.
+        """Execute the next step of the script. After the last step of an action, choose the next action at random.
+        End the program when the time is over.
         """
         step = next(self._steps, None)
         if step is None:
@@ -218,7 +217,7 @@ class Session(QObject):
 
     @property
     def _acts(self) -> Mapping[str, Callable[[], Sequence[Step]]]:
-        """The functions that return the steps of an act, by its name."""
+        """Return the functions that make the steps of an action, by the action's name."""
         return {
             "pages": self._make_page_steps,
             "queue": self._make_queue_steps,
@@ -232,7 +231,9 @@ class Session(QObject):
         }
 
     def _make_key_step(self, keys: str, what: str = "") -> Step:
-        """Return the step that presses these keys. With `what`, its painting is measured under this name."""
+        """Return a step that presses these keys. With `what`, the painting after the key press is measured under this
+        name.
+        """
 
         def press_keys() -> None:
             active = QApplication.activeWindow() or self._opening.window
@@ -244,7 +245,7 @@ class Session(QObject):
         return partial(self.paints.press_key, what, press_keys) if what else press_keys
 
     def _make_typing_steps(self, text: str, what: str) -> list[Step]:
-        """Return the steps that type the text."""
+        """Return the steps that type this text."""
         return [self._make_key_step(letter, what) for letter in text]
 
     def _make_page_steps(self) -> list[Step]:
@@ -336,7 +337,7 @@ class Session(QObject):
             QTest.keyClick(active.windowHandle(), Qt.Key.Key_Escape)
 
     def list_figures(self) -> dict[str, Any]:
-        """Return the figures of the session by name; durations in seconds, sorted."""
+        """Return the figures of the session by name. Durations are lists of seconds, sorted."""
         work = sorted(self.watch.work, reverse=True)
         return {
             "late": sorted(self.watch.late),

@@ -1,4 +1,4 @@
-"""The class of a demand, and the databases on which its shards run."""
+"""The class of a demand of the soak, and the databases on which the shards of demands run."""
 
 import os
 from collections import Counter
@@ -41,7 +41,7 @@ class Demand:
 
 @contextmanager
 def open_place(engine: Engine, folder: Path) -> Iterator[Place]:
-    """Yield an empty database on this engine. Its server ends with the block."""
+    """Yield an empty database on this engine. The database server ends with the block."""
     try:
         with start_own_run(), open_empty_place(engine, folder) as place:
             yield place
@@ -52,7 +52,9 @@ def open_place(engine: Engine, folder: Path) -> Iterator[Place]:
 def make_demands(
     engines: tuple[Engine, ...], name: str, shards: int, run: Callable[[Engine, int, Path], Counter[str]], figure: str
 ) -> Iterator[Demand]:
-    """Yield the demand for each of these engines. Its name ends in the name of the engine, except for SQLite."""
+    """Yield one demand for each of these database engines. The demand's name ends in the name of the engine, except
+    for SQLite.
+    """
     for engine in engines:
         called = name if engine == "sqlite" else f"{name} {engine}"
         yield Demand(called, shards, partial(run, engine), figure)

@@ -1,4 +1,6 @@
-"""Steady work for a worker: a few acts of payers, banks, the shop, people and monitoring in each turn."""
+"""Steady work for a worker of the soak: in each turn payers, banks, the shop, people and the monitoring each make a
+few calls.
+"""
 
 import http.client
 import json
@@ -31,7 +33,9 @@ _LISTEN_SECONDS = 60.0
 
 
 class SteadyWork:
-    """Executes the acts, in one thread. `done` counts them, and their effects. `provider` is the sandbox's URL."""
+    """Executes the work of all callers in one thread. `done` counts the calls and their effects. `provider` is the
+    sandbox's URL.
+    """
 
     def __init__(self, scene: PaymentDesk, checker: Console, provider: str) -> None:
         self.provider = provider
@@ -45,7 +49,7 @@ class SteadyWork:
     @staticmethod
     @contextmanager
     def open_for_database(place: Place) -> "Iterator[SteadyWork]":
-        """Yield the work for this database, with a new sandbox and the desks of two people."""
+        """Yield the steady work for this database, with a new sandbox and two people's desks."""
         with (
             Sandbox() as sandbox,
             open_payment_desk(place, sandbox) as scene,
@@ -58,9 +62,10 @@ class SteadyWork:
         self._worker, self._alerted = worker, alerted
 
     def execute_turn(self, number: int) -> None:
-        """Execute the turn with this number: deliver notices about five payments (some of them twice), let a poll
-        find another payment, send five requests that are refused, and read three pages of the worker. At intervals
-        also request a refund, reconcile a day, and violate a rule of an alert.
+        """Execute the turn with this number. The turn delivers notices about five payments (some of them twice),
+        begins a payment that only a poll can find as paid, sends five requests that the worker refuses, and reads
+        three pages of the worker. At intervals the turn also requests a refund, reconciles a day, and violates the
+        rule of an alert.
         """
         for part in range(3):
             name = f"B-{number}-{part}"
@@ -85,7 +90,10 @@ class SteadyWork:
         self._raise_alert_at_interval(number)
 
     def check_and_count(self) -> Counter[str]:
-        """Return the counts of the work. Raises AssertionError if one kind of work had no effect."""
+        """Return the counts of the work.
+
+        Raises AssertionError if one kind of work had no effect.
+        """
         assert self._alerted is not None
         self.done["alerts"] = len(self._alerted.got)
         for name, query in _COUNT_EFFECTS_SQL.items():
@@ -102,14 +110,14 @@ class SteadyWork:
         return self._scene.insert_order(name, YEN)
 
     def _insert_begun_payment(self, name: str) -> None:
-        """Insert a payment that waits for its payer."""
+        """Insert a payment that its payer has not paid yet."""
         context, order = self._scene.context, self._insert_order(name)
         new = NewPayment("paypay", name, "JPY", YEN, order_id=order, begun_at=context.now())
         context.database.write(lambda tx: payments.insert_payment(tx.conn, new, context.now()))
 
     def _start_payment(self, name: str) -> bool:
-        """Begin a payment at the desk, which polls it later. Return False if the call is refused, because the sandbox
-        was too slow on a busy machine.
+        """Begin a payment at the desk; the worker polls the payment later. Return False if the call is refused,
+        because the sandbox was too slow on a busy machine.
         """
         try:
             self._scene.payments.start(self._insert_order(name), "paypay")
@@ -119,8 +127,8 @@ class SteadyWork:
         return True
 
     def _deliver_notice(self, post: ReceivedNotice, times: int) -> None:
-        """Deliver the notice `times` times. A delivery that isn't answered with 200 is repeated, as its sender would
-        do.
+        """Deliver the notice `times` times. If the worker doesn't answer a delivery with 200, repeat the delivery, as
+        the sender of the notice would do.
         """
         for _ in range(times):
             assert self._worker is not None
@@ -134,7 +142,9 @@ class SteadyWork:
             self.done.update(requests=1, notices=1)
 
     def _refund_payment(self, name: str) -> None:
-        """Request and approve a refund of the payment with this number, if it exists."""
+        """Request and approve a refund of the payment with this payment number. Do nothing if the payment doesn't
+        exist.
+        """
         payment = self._scene.find_payment("paypay", name)
         if payment is None:
             return
@@ -147,13 +157,13 @@ class SteadyWork:
             self.done["refunds"] += 1
 
     def _announce_file(self, number: int) -> None:
-        """Add a payment to the provider's file of yesterday, and announce the file."""
+        """Add a payment to the provider's daily file of yesterday, and deliver the notice that announces the file."""
         self._days.add_payment_on_both_sides(f"Y-{number}")
         self._days.announce_file()
 
     def _raise_alert_at_interval(self, number: int) -> None:
-        """At intervals let the shop call an order paid before its payment is, which raises an alert. Some turns later
-        the payment is paid, which ends it.
+        """At intervals mark an order as paid before its payment is paid, as a faulty shop would; this raises an
+        alert. Some turns later let the payment be paid, which closes the alert.
         """
         if number % _RULE_TURNS == 0:
             name = f"R-{number}"
@@ -164,7 +174,9 @@ class SteadyWork:
             self._scene.money.move_payment("paypay", self._ailing.pop(0)[1], "paid")
 
     def _send_request(self, method: str, path: str, body: bytes, wanted: int | None) -> None:
-        """Send a request to the worker, and check that its status is `wanted` (None: any)."""
+        """Send a request to the worker, and check that the HTTP status of the answer is `wanted` (None: any
+        status).
+        """
         assert self._worker is not None
         status = send_request(self._worker, method, path, body, {})
         assert wanted in (None, status), f"{path}: {status}"
@@ -198,8 +210,8 @@ _COUNT_EFFECTS_SQL = {
 
 @contextmanager
 def keep_live_client(worker: WorkerProcess, token: str, work: SteadyWork) -> Iterator[None]:
-    """Keep a client of /live connected until the end of the block; it reconnects every minute. The changes that it
-    receives are counted in `work.done["told"]`.
+    """Keep a client of the live feed (`/live`) connected until the end of the block; the client reconnects every
+    minute. `work.done["told"]` counts the changes that the client receives.
     """
     over = Event()
     thread = Thread(target=_listen, args=(worker, token, work, over), name="live", daemon=True)
@@ -212,7 +224,7 @@ def keep_live_client(worker: WorkerProcess, token: str, work: SteadyWork) -> Ite
 
 
 def _listen(worker: WorkerProcess, token: str, work: SteadyWork, over: Event) -> None:
-    """Connect to /live again and again until `over` is set."""
+    """Connect to the live feed (`/live`) again and again until `over` is set."""
     bearer, url = {"Authorization": f"Bearer {token}"}, f"ws://127.0.0.1:{worker.port}/live"
     while not over.wait(0.2):
         heard = 0

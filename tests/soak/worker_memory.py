@@ -39,9 +39,9 @@ _TURN_SECONDS, _SAMPLE_SECONDS = 2.0, 10.0
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """A sample of a process `at` seconds after the beginning. `rss` is its resident memory (bytes); `own` is the part
-    of it that belongs to no file: heaps and stacks. (PSS isn't used, because it changes with other Python processes.)
-    `threads` and `files` are numbers of threads and open files.
+    """The memory and resources of a process `at` seconds after the beginning of the measurement. `rss` is the
+    resident memory (bytes). `own` is the part of `rss` that belongs to no file: heaps and stacks. `threads` and
+    `files` are the numbers of threads and open files. PSS isn't used, because it changes with other Python processes.
     """
 
     at: float
@@ -53,7 +53,7 @@ class Sample:
 
 @dataclass
 class Samples:
-    """The samples of one process."""
+    """All samples of one process, and the figures that are computed from them."""
 
     pid: int
     all: list[Sample] = field(default_factory=list)
@@ -74,15 +74,15 @@ class Samples:
 
     def compute_slope_per_hour(self, what: str) -> float:
         """Return the slope (bytes per hour) of the regression line through the figure `what` ("rss" or "own") of the
-        second half.
+        samples in the second half of the run.
         """
         some = self.list_settled_samples()
         line = statistics.linear_regression([one.at for one in some], [_get_figure(one, what) for one in some])
         return line.slope * 3_600
 
     def compute_step(self, what: str) -> float:
-        """Return the median of the figure `what` in the last third of the samples, less that in the middle third
-        (bytes).
+        """Return the median of the figure `what` ("rss" or "own") in the last third of the samples, less the median
+        in the middle third (bytes).
         """
         third = len(self.all) // 3
         before, last = (
@@ -108,19 +108,20 @@ class Samples:
 
 
 def _get_figure(sample: Sample, what: str) -> float:
-    """Return the figure `what` of a sample."""
+    """Return the figure with the field name `what` of a sample."""
     return float(getattr(sample, what))
 
 
 def _read_numbers(file: Path) -> dict[str, int]:
-    """Return the numbers in a file of /proc by name, in the units of the file."""
+    """Return the numbers in a file of /proc by their names there, in the units of that file."""
     lines = (line.split() for line in file.read_text().splitlines())
     return {words[0].rstrip(":"): int(words[1]) for words in lines if len(words) > 1 and words[1].isdigit()}
 
 
 def run_and_check(_shard: int, folder: Path, minutes: float = MINUTES) -> Counter[str]:
-    """Let the worker work for so many minutes. Raises AssertionError if its memory grows, or if a kind of work had no
-    effect.
+    """Let the worker execute steady work for `minutes` minutes.
+
+    Raises AssertionError if the worker's memory grows, or if one kind of work had no effect.
     """
     with _run_steady_work(folder) as (work, worker):
         samples = Samples(worker.pid)
@@ -144,7 +145,9 @@ def run_and_check(_shard: int, folder: Path, minutes: float = MINUTES) -> Counte
 
 @contextmanager
 def _run_steady_work(folder: Path) -> Iterator[tuple[SteadyWork, WorkerProcess]]:
-    """Yield the work and a running worker, with a receiver of its alerts and a client of /live."""
+    """Yield the steady work and a running worker, with a receiver of the worker's alerts and a client of the live
+    feed.
+    """
     with (
         servers.start_own_run(),
         open_empty_place("mariadb", folder) as place,

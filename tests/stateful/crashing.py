@@ -1,5 +1,5 @@
-"""Two desks of a random test. Their processes can crash at any step of an action; afterwards a new process starts at
-the same desk. Also runs the state machines of the random tests.
+"""Desks of a random test whose processes can crash at any step of an action; after a crash a new process starts at
+the same desk. The module also runs the state machines of the random tests.
 """
 
 from abc import ABC, abstractmethod
@@ -28,14 +28,14 @@ _SPOOL_WRITES = (
 
 
 class Crash(BaseException):
-    """Raised at the simulated crash of a process. The tested code catches no BaseException, so nothing is handled or
-    written after it.
+    """Raised at the simulated crash of a process. The tested code catches no BaseException, so after a Crash the
+    process handles and writes nothing more.
     """
 
 
 class CrashPoints(Failpoints):
-    """Failpoints of one desk that simulate a crash of its process: `die` is called when the failpoint with the name
-    `at` is reached. A crash happens only once per assigned `at`; None: no crash.
+    """Failpoints of one desk that simulate a crash of the desk's process. When the process reaches the failpoint with
+    the name `at`, `die` is called. `at` is then set to None, which means no crash.
     """
 
     def __init__(self) -> None:
@@ -51,8 +51,8 @@ class CrashPoints(Failpoints):
 
 @dataclass
 class DeskProcess:
-    """The running process of one desk. `number` identifies the desk, `points` are its failpoints, `dead` is True
-    after the simulated crash.
+    """The simulated process of one desk. `number` identifies the desk, `points` are the failpoints of the process,
+    and `dead` is True after the simulated crash.
     """
 
     number: int
@@ -80,7 +80,7 @@ class CrashingDesks(ABC):
         """Stop counting the open transactions of this console, whose process has ended."""
 
     def close(self) -> None:
-        """End the processes of all desks, and drop the database."""
+        """End the processes of all desks, and release the database."""
         for seat in self.seats:
             self._end_process(seat)
         self._open.close()
@@ -93,8 +93,8 @@ class CrashingDesks(ABC):
         return seat
 
     def kill(self, seat: DeskProcess) -> NoReturn:
-        """Simulate kill -9 of the process: raise Crash. From now on every write of the process to the database or the
-        spool raises Crash too; the heartbeat's thread ends instead.
+        """Simulate `kill -9` of the process `seat` by raising Crash. From now on every write of this process to the
+        database or the spool raises Crash too; in the heartbeat's thread it ends the thread instead.
         """
 
         killed = get_ident()
@@ -121,8 +121,8 @@ class CrashingDesks(ABC):
 
     @contextmanager
     def break_database_writes(self, which: int) -> Iterator[Callable[[], None]]:
-        """Yield a function. After its call, each write to the database of the desk number `which` is refused with
-        `database_locked` until the end of the block.
+        """Yield a function that breaks the database of the desk number `which`. After its call, each write of this
+        desk to the database is refused with `database_locked` until the end of the block.
         """
         database = self.seats[which].console.database
 
@@ -136,10 +136,11 @@ class CrashingDesks(ABC):
         database.__dict__.pop("write", None)
 
     def call_at_desk(self, which: int, act: Callable[[Console], T], crash_at: str | None = None) -> T | str | None:
-        """Call `act` with the console of the desk number `which`. Return its result, or the code of the ConsoleError
-        that it raises, or None if the process crashed (with `crash_at`: at that failpoint). After a crash a new
-        process starts at the desk. A ConsoleError whose code isn't in `allowed_codes`, and any other exception, is
-        raised again.
+        """Call `act` with the console of the desk number `which`, with `crash_at` as the failpoint of a crash. Return
+        the result of `act`, the code of the ConsoleError that it raises, or None if the process crashed. After a
+        crash a new process starts at the desk.
+
+        Raises a ConsoleError whose code isn't in `allowed_codes`, and any other exception, again.
         """
         seat = self.seats[which]
         seat.points.at = crash_at
@@ -161,8 +162,8 @@ class CrashingDesks(ABC):
 
 
 def run_machine(machine: type[RuleBasedStateMachine], seed: int, examples: int) -> None:
-    """Run the state machine `examples` times, each time with up to STEPS random steps. The same seed draws the same
-    steps, so a failure can be repeated.
+    """Run the Hypothesis state machine `examples` times, each time with up to STEPS random steps. The same seed draws
+    the same steps, so that a failure can be repeated.
     """
     run_state_machine_as_test(
         hypothesis.seed(seed)(machine),

@@ -1,5 +1,5 @@
-"""Random plans of histories: the first record, and the acts of people, shop, provider, bank and clock. A plan is
-drawn completely before it is executed, so that no execution ends half-way and a failing plan can be read."""
+"""Random plans of histories: the first record, and the actions of people, shop, provider, bank and clock. A plan is
+drawn completely before its execution, so that each execution reaches its end and a failing plan can be read."""
 
 from dataclasses import dataclass
 
@@ -20,7 +20,9 @@ DESKS_PEOPLE = ("op-a", "lead-b")
 
 @dataclass(frozen=True)
 class Act:
-    """One act of a history: the name of a method of History without its underscore, and the arguments."""
+    """One action in a history: the name of a method of the class History without its leading underscore, and the
+    method's arguments.
+    """
 
     name: str
     values: tuple[object, ...] = ()
@@ -28,9 +30,9 @@ class Act:
 
 @dataclass(frozen=True)
 class PaymentPlan:
-    """The plan of one payment: its first state and the acts. `said` is the provider's statement about it, `unknown`
-    means an unknown outcome. With `has_order=False`, or another currency than JPY and INR, another application has
-    imported it."""
+    """The plan of one payment: its first state and the actions that follow. `said` is the provider's statement about
+    the payment, and `unknown` means that its outcome is unknown at first. If `has_order` is False or the currency is
+    neither JPY nor INR, another application has imported the payment."""
 
     state: PaymentState
     said: ProviderStatement
@@ -47,9 +49,9 @@ class PaymentPlan:
 
 @dataclass(frozen=True)
 class CheckPlan:
-    """The plan of one credit check. `answer` is the provider's behaviour at the purchase, `finds` means that the
-    provider has a list of purchases, `readable` that it can be read. Each act has the name of the person who does
-    it."""
+    """The plan of one credit check: its purchase and the actions that follow. `answer` is the provider's behaviour at
+    the purchase. `finds` means that the provider has a list of purchases, `readable` that the provider can be read.
+    `acts` has each action with the name of the person who executes it."""
 
     answer: str
     finds: bool
@@ -62,7 +64,7 @@ class CheckPlan:
 
 
 def _draw_act(name: str, *values: st.SearchStrategy[object]) -> st.SearchStrategy[Act]:
-    """Return a strategy that draws an act of this name with one value of each given strategy."""
+    """Return a Hypothesis strategy that draws an action of this name with one value from each given strategy."""
     return st.tuples(*values).map(lambda drawn: Act(name, drawn))
 
 

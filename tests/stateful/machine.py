@@ -1,5 +1,5 @@
-"""Random sequences of purchases, re-fetches, probes, decisions, crashes and waits at two desks. The records are
-compared with the provider's ledger after each step.
+"""Hypothesis state machine of purchases, re-fetches, probes, decisions, crashes and waits at two desks. After each
+step the records are compared with the provider's ledger.
 """
 
 from collections import Counter
@@ -40,8 +40,8 @@ Meanwhile = Callable[[Console], object]
 
 
 class PurchaseMachine(RuleBasedStateMachine):
-    """Hypothesis state machine: each method with `@rule` is one possible step at one of two desks. `counts` adds up,
-    over all runs, the steps, refusals, crashes, purchases and charges.
+    """State machine whose methods with `@rule` are possible steps at one of two desks. `counts` has the sums of
+    steps, refusals, crashes, purchases and charges over all runs.
     """
 
     counts: ClassVar[Counter[str]] = Counter()
@@ -64,7 +64,7 @@ class PurchaseMachine(RuleBasedStateMachine):
 
     def _settle(self) -> None:
         """At the end of a run, let all leases expire and run the due tasks of both desks. Check that no operation is
-        left as `calling`, that the queues are right, and that the audit trail is undamaged.
+        still `calling`, that the queues have the right records, and that the audit trail verifies.
         """
         world = self.world
         world.vendor.readable = True
@@ -98,7 +98,9 @@ class PurchaseMachine(RuleBasedStateMachine):
         after_charge=st.booleans(),
     )
     def die_in_the_call(self, desk: int, number: str, client: str, behaviour: Behaviour, after_charge: bool) -> None:
-        """The desk's process crashes during the call to the provider: after the charge, or before it."""
+        """The desk's process crashes during the call to the provider, either before or after the provider's
+        charge.
+        """
         seat = self.world.seats[desk]
         where = "during" if after_charge else "before"
         setattr(self.world.vendor, where, lambda: self.world.kill(seat))
@@ -111,7 +113,9 @@ class PurchaseMachine(RuleBasedStateMachine):
         behaviour=st.sampled_from(BEHAVIOURS),
     )
     def lose_the_database_in_the_call(self, desk: int, number: str, client: str, behaviour: Behaviour) -> None:
-        """The desk's database refuses all writes from the provider's charge until the end of the purchase."""
+        """The desk's database refuses all writes from the moment of the provider's charge until the end of the
+        purchase.
+        """
         with self.world.break_database_writes(desk) as lose:
             self.world.vendor.during = lose
             self._buy(desk, PurchaseRequest(number, client), behaviour, None)
@@ -127,8 +131,9 @@ class PurchaseMachine(RuleBasedStateMachine):
     def sleep_in_the_call(
         self, desk: int, number: str, client: str, behaviour: Behaviour, decide: bool, span: timedelta
     ) -> None:
-        """The desk's process stands still during the call for the time `span`. Meanwhile the other desk runs its due
-        tasks, and with `decide` people decide there about the records that were not charged.
+        """The desk's process stops during the call to the provider for the time `span`. Meanwhile the other desk runs
+        its due tasks. With `decide`, two people at the other desk also decide about the records that were not
+        charged.
         """
         world, other = self.world, 1 - desk
 
@@ -144,8 +149,9 @@ class PurchaseMachine(RuleBasedStateMachine):
         self._buy(desk, PurchaseRequest(number, client), behaviour, None)
 
     def _buy(self, desk: int, request: PurchaseRequest, behaviour: Behaviour, crash: str | None) -> None:
-        """Buy at this desk while the provider has this behaviour; with `crash` the process crashes at that failpoint.
-        Check that a purchase succeeds only by exactly one charge, which belongs to the returned record.
+        """Buy a credit check at this desk while the provider has this behaviour. With `crash` the desk's process
+        crashes at that failpoint. Check that a successful purchase has exactly one charge, which belongs to the
+        returned record.
         """
         vendor = self.world.vendor
         vendor.behaviour = behaviour
@@ -163,7 +169,9 @@ class PurchaseMachine(RuleBasedStateMachine):
 
     @rule(desk=desks, number=st.sampled_from(NUMBERS), client=st.sampled_from(CLIENTS))
     def charge_later(self, desk: int, number: str, client: str) -> None:
-        """The provider doesn't answer a purchase, and charges it in a later step (see `book_late_charge`)."""
+        """Send a purchase that the provider doesn't answer. The rule `book_late_charge` charges it in a later
+        step.
+        """
         world = self.world
         before = set(world.asked)
         self._buy(desk, PurchaseRequest(number, client), "silent_before_charge", None)
@@ -172,8 +180,9 @@ class PurchaseMachine(RuleBasedStateMachine):
     @precondition(lambda self: bool(self.world.late))
     @rule()
     def book_late_charge(self) -> None:
-        """The provider charges the oldest purchase of `charge_later`. If two people have decided meanwhile that it
-        was not bought, this happens only at a provider with a list of purchases, where it can be found.
+        """The provider charges the oldest unanswered purchase of the rule `charge_later`. If two people have decided
+        meanwhile that it was not bought, the charge happens only if the provider has a list of purchases, in which
+        the console can find the charge.
         """
         world = self.world
         number, client, record_id = world.late.pop(0)
@@ -186,8 +195,9 @@ class PurchaseMachine(RuleBasedStateMachine):
     )
     @rule(number=st.sampled_from(NUMBERS))
     def buy_by_hand(self, number: str) -> None:
-        """Somebody buys on AlarmBox's own page, without the console. There are at most MOST_BY_HAND such purchases,
-        because with more of them the provider's list would never identify a purchase.
+        """A person buys a credit check on AlarmBox's own page, without the console. A run has at most
+        MAX_PURCHASES_BY_HAND such purchases, because with more of them the provider's list could never identify a
+        purchase.
         """
         charges = self.world.vendor.charges
         charges.append(Charge(len(charges) + 1, number, "", self.world.clock.today(), None))
@@ -219,8 +229,8 @@ class PurchaseMachine(RuleBasedStateMachine):
     @precondition(lambda self: bool(self._list_record_ids()))
     @rule(desk=desks, data=st.data(), id_at_provider=st.integers(1, 6), crash=crashes)
     def resolve_by_any_id(self, desk: int, data: st.DataObject, id_at_provider: int, crash: str | None) -> None:
-        """A person resolves a record as bought with an id that may be wrong. Skipped: a wrong id that the desk can't
-        recognise as wrong, because its charge has the same corporation number and belongs to no other record.
+        """A person resolves a record as bought with an id that may be wrong. A wrong id is skipped if the desk can't
+        recognise it: its charge has the same corporation number and belongs to no other record.
         """
         record = data.draw(st.sampled_from(self._list_record_ids()))
         charge = next((one for one in self.world.vendor.charges if one.id == id_at_provider), None)
@@ -235,8 +245,8 @@ class PurchaseMachine(RuleBasedStateMachine):
         )
 
     def _is_distinguishable(self, charge: Charge, record_id: int) -> bool:
-        """True if the desk can know that the charge doesn't belong to this record: its corporation number differs, or
-        another record already has its id.
+        """Return True if the desk can recognise that the charge doesn't belong to this record: the charge's
+        corporation number differs, or another record already has the charge's id.
         """
         found = {row.id: row for row in self.world.read_check_rows()}
         return charge.number != found[record_id].number or any(
@@ -246,8 +256,8 @@ class PurchaseMachine(RuleBasedStateMachine):
     @precondition(lambda self: bool(self._list_unknown_ids()))
     @rule(desk=desks, data=st.data(), crash=crashes)
     def resolve_by_true_id(self, desk: int, data: st.DataObject, crash: str | None) -> None:
-        """A person resolves an unknown record as bought, with the id of its charge as the provider's screen shows it.
-        Nothing is done if the record was not charged.
+        """A person resolves an unknown record as bought, with the id of the record's charge from the provider's
+        screen. Nothing happens if the provider has not charged the record.
         """
         record = data.draw(st.sampled_from(self._list_unknown_ids()))
         charge = self.world.find_charge_id(record)
@@ -264,19 +274,21 @@ class PurchaseMachine(RuleBasedStateMachine):
     @precondition(lambda self: bool(self._list_record_ids()))
     @rule(desk=desks, data=st.data(), person=st.sampled_from(PEOPLE), crash=crashes)
     def resolve_as_error(self, desk: int, data: st.DataObject, person: str, crash: str | None) -> None:
-        """A person decides that a record was not bought (see `_decide_not_bought`)."""
+        """One person decides that a record was not bought (see `_decide_not_bought`)."""
         record = data.draw(st.sampled_from(self._list_record_ids()))
         self._decide_not_bought(desk, record, person, crash)
 
     def _decide_honestly(self, desk: int, record: int) -> None:
-        """Let two people decide that this record was not bought, unless it was or may still be charged."""
+        """Let two people decide that this record was not bought. Each decision is skipped where `_decide_not_bought`
+        skips it.
+        """
         for person in PEOPLE[:2]:
             self._decide_not_bought(desk, record, person, None)
 
     def _decide_not_bought(self, desk: int, record: int, person: str, crash: str | None) -> None:
-        """Let one person decide that this record was not bought. If AlarmBox has no readable list of purchases, this
-        is skipped for a record that was charged or may still be charged. With the list people may be wrong, because
-        the list shows the purchase at once or later.
+        """Let one person decide that this record was not bought. If AlarmBox has no readable list of purchases, the
+        decision is skipped for a record that was charged or may still be charged. With a readable list the person may
+        be wrong, because the list shows the purchase at once or later.
         """
         world = self.world
         is_charged = any(one.record_id == record and not world.is_over(one) for one in world.vendor.charges)
@@ -335,8 +347,8 @@ class PurchaseMachine(RuleBasedStateMachine):
 
 
 def run(seed: int, examples: int, on: Engine = "sqlite") -> Counter[str]:
-    """Run the state machine `examples` times on the engine `on`, and return its counts. The same seed repeats the
-    same steps.
+    """Run the state machine `examples` times on the database engine `on`, and return its counts. The same seed
+    repeats the same steps.
     """
 
     class Seeded(PurchaseMachine):

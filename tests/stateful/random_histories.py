@@ -1,5 +1,5 @@
-"""Executes random histories of payments, orders, refunds and credit checks with the real services. After each act
-every place that shows a record is compared with its page (see record_displays.py).
+"""Executes random histories of payments, orders, refunds and credit checks with the real services. After each action
+every place that shows a record is compared with the record's page (see record_displays.py).
 """
 
 import json
@@ -52,9 +52,11 @@ _event_numbers = count(1)
 
 
 def follow_advice(stage: ChoiceStage, kind: str, record_id: int) -> str:
-    """Execute the action that the record's page advises, as the first person of the desk who may do it. Return the
-    action and its ending; "nothing" if no action is advised. Raises AssertionError if nobody may do it although
-    somebody has the role, or if a rule refuses it.
+    """Execute the action that the record's page advises, as the first person of the desk who may execute it. Return
+    the action and its ending, or "nothing" if no action is advised.
+
+    Raises AssertionError if a rule refuses the action, or if no person at the desk may execute it although one of
+    them has the role.
     """
     advised = read_view(stage, kind, record_id).explanation.next_step.action
     if advised not in _EXECUTOR_BY_ACTION:
@@ -83,7 +85,7 @@ def follow_advice(stage: ChoiceStage, kind: str, record_id: int) -> str:
 
 
 def _make_executor(name: str) -> Callable[[ChoiceStage, str, str, Any], str]:
-    """Return a function that executes the choice `name` on the record of a page, as a person."""
+    """Return a function that executes the action `name` on the record of a page, as a person."""
     return lambda stage, person, kind, view: stage.execute_choice(person, kind, view.record, name)
 
 
@@ -109,8 +111,9 @@ def _reject_refund(stage: ChoiceStage, person: str, _kind: str, view: Any) -> st
 
 
 def _approve_refund(stage: ChoiceStage, person: str, _kind: str, view: Any) -> str:
-    """Approve the refund of the page. The approval first asks the provider: if the provider doesn't say that the
-    payment is paid, a refusal `not_allowed` counts as `provider_refused`, because the page couldn't know that.
+    """Approve the refund of the page, and return the ending. The approval first asks the provider about the payment.
+    If the provider doesn't answer that the payment is paid, a refusal `not_allowed` counts as `provider_refused`,
+    because the page couldn't foresee that answer.
     """
     refund_id = view.record.id
     ended = str(
@@ -134,17 +137,17 @@ _EXECUTOR_BY_ACTION: dict[str, Callable[[ChoiceStage, str, str, Any], str]] = {
 
 @dataclass
 class History:
-    """The records of one history, and the acts on them: the methods with the names of the acts (see history_plans.py)
-    after an underscore. Each returns the ending of the act as a text. `checked_records` has what was checked last for
-    each record.
+    """The records of one history, and the methods that execute its actions. The name of each such method is the name
+    of an action in history_plans.py after an underscore; the method returns the ending of the action as a text.
+    `checked_records` has the values of the last check of each record.
     """
 
     stage: ChoiceStage
     checked_records: dict[RecordRef, CheckedRecord] = field(default_factory=dict)
 
     def execute_act(self, act: Act) -> str:
-        """Execute one act, and return its ending. Also check the record that a terminal would print as the result of
-        the act.
+        """Execute one action, and return its ending. Also check the record that a terminal would print as the result
+        of the action.
         """
         self.stage.answers.clear()
         ended = str(getattr(self, f"_{act.name}")(*act.values))
@@ -153,8 +156,8 @@ class History:
         return ended
 
     def _clock(self, minutes: int) -> str:
-        """The machine's clock jumps by this many minutes (negative: back). The sentences about a record may change
-        then, but no stored row does.
+        """Let the machine's clock jump by this many minutes (negative: back). Afterwards the sentences about a record
+        may differ, but all stored rows must be unchanged.
         """
         self._move_clock(timedelta(minutes=minutes))
         return "forward" if minutes > 0 else "back"
@@ -167,8 +170,8 @@ class History:
         assert record_displays.read_stored_rows(self.stage, self.checked_records) == before
 
     def _switch(self, scope: str, is_on: bool) -> str:
-        """A person sets a read-only switch. The advised next steps may change then, but no stored row does. Return
-        the switch's state, or the code of the refusal.
+        """Set a read-only switch as a person. Afterwards the advised next steps may differ, but all stored rows must
+        be unchanged. Return the switch's state, or the code of the refusal.
         """
         before = record_displays.read_stored_rows(self.stage, self.checked_records)
         try:
@@ -180,8 +183,8 @@ class History:
         return f"{scope} {'on' if is_on else 'off'}"
 
     def end_history(self) -> dict[RecordRef, ExplanationCodes]:
-        """End all read-only switches, put the clock right, and check all records. Return the explanation codes of
-        each record.
+        """Switch all read-only switches off, set the clock to the right time, and check all records. Return the
+        explanation codes of each record.
         """
         self.stage.restore_surroundings()
         for switch in self.stage.console.read_only_switches.list_switches():
@@ -198,8 +201,8 @@ class History:
         }
 
     def check_all_records(self, *, always: bool = False) -> None:
-        """Check all records of the history in all places; with `always` also the pages of records whose rows have not
-        changed.
+        """Check all records of the history in all places. With `always`, also check the pages of records whose rows
+        have not changed.
         """
         check_records(
             self.stage,
@@ -208,13 +211,13 @@ class History:
         )
 
     def list_refs(self) -> list[RecordRef]:
-        """Return kind and id of each record of the history."""
+        """Return the kind and id of each record of the history."""
         raise NotImplementedError
 
 
 @dataclass
 class CheckHistory(History):
-    """The history of one credit check. `person` executes the next act."""
+    """The history of one credit check. `person` is the person who executes the next action."""
 
     record: Any = None
     person: str = ""
@@ -231,14 +234,14 @@ class CheckHistory(History):
 
 @dataclass
 class PaymentHistory(History):
-    """One payment with its order, the order's other payments, and all their refunds."""
+    """The history of one payment with its order, the order's other payments, and all their refunds."""
 
     payment: Payment = None  # type: ignore[assignment]  # given by name
     last_event: str = ""
 
     def list_refs(self) -> list[RecordRef]:
-        """Read the records from the tables, without the services, so that a record is found which a service leaves
-        out.
+        """Return the kind and id of each record of the history. The method reads the tables directly, so that it also
+        finds a record which a service leaves out by mistake.
         """
         with self.stage.context.database.read() as conn:
             order_id = self.payment.order_id
@@ -252,8 +255,8 @@ class PaymentHistory(History):
         ]
 
     def _shop_changes(self, total: int, state: OrderState) -> str:
-        """The shop changes the total (minor units) and the state of the order. Return "no such step" if a trigger
-        refuses that.
+        """Change the total (minor units) and the state of the order, as the shop does. Return "no such step" if a
+        trigger refuses the change.
         """
         number = self.payment.merchant_payment_id
 
@@ -268,12 +271,12 @@ class PaymentHistory(History):
         return f"{total} {state}"
 
     def _provider_says(self, said: ProviderStatement) -> str:
-        """From now on the provider makes this statement about the payment."""
+        """Let the provider make this statement about the payment from now on."""
         self.stage.says[self.payment.merchant_payment_id] = said
         return str(said)
 
     def _second_payment(self, state: PaymentState, said: ProviderStatement) -> str:
-        """Insert another payment of the same order in this state. Nothing happens if the payment has no order."""
+        """Insert another payment of the same order in this state. Do nothing if the payment has no order."""
         if self.payment.order_id is None:
             return "no order"
         currency = self.payment.currency
@@ -281,13 +284,13 @@ class PaymentHistory(History):
         return str(state)
 
     def _take(self, person: str) -> str:
-        """The person takes the payment for half an hour; the take of another person may prevent that."""
+        """Take the payment for half an hour as this person. The take of another person may prevent that."""
         return self.stage.execute_choice(person, "payment", self.payment, "take")
 
     def _notice(self, word: str, way: str, minor: int) -> str:
-        """Deliver a bank's notice of the type `word` about the order. `way`: "new", "repeated" (the same event
-        again), "forged" (signed with another key, so it must be refused and change no row) or "late" (dated seven
-        hours ago).
+        """Deliver a bank's notice of the type `word` about the order. `way` is "new", "repeated" (the same event
+        again), "late" (dated seven hours ago) or "forged" (signed with another key; the worker must refuse it and
+        change no row).
         """
         now = self.stage.context.now()
         if way != "repeated" or not self.last_event:
@@ -311,12 +314,12 @@ class PaymentHistory(History):
         return f"{way} {word} {result.done}"
 
     def _watch(self) -> str:
-        """Run the due task that raises and resolves alerts."""
+        """Run the due task that raises and resolves alerts, and return the number of its alerts as text."""
         with act_as(WORKER):
             return f"{AlertRuleEvaluator(self.stage.context).update_alerts()} alerts"
 
     def _refund_elsewhere(self, minor: int) -> str:
-        """Somebody refunds `minor` of the payment (minor units) on the provider's own page."""
+        """Refund `minor` of the payment (minor units) on the provider's own page, without the console."""
         if self.payment.currency not in MINOR_DIGITS_BY_CURRENCY:
             return "no currency of ours"
         self.stage.ledger.entries.append(
@@ -331,7 +334,9 @@ class PaymentHistory(History):
         return str(minor)
 
     def _refund_ends(self, standing: str) -> str:
-        """The provider ends the refunds of this payment that it has accepted: `standing` is "done" or "void"."""
+        """Let the provider end the refunds of this payment that it has accepted. `standing` is their end: "done" or
+        "void".
+        """
         number = f"T-{self.payment.merchant_payment_id}"
         mine = [one for one in self.stage.ledger.entries if one.payment == number and one.standing == "accepted"]
         for entry in mine:
@@ -339,17 +344,19 @@ class PaymentHistory(History):
         return f"{len(mine)} {standing}"
 
     def _outage(self, is_out: bool) -> str:
-        """From now on no payment provider can be read (`is_out`), or all of them can be read again."""
+        """If `is_out`, no payment provider can be read from now on; otherwise all of them can be read again."""
         self.stage.ledger.readable = not is_out
         return str(is_out)
 
     def _hide_refunds(self, is_hidden: bool) -> str:
-        """From now on the provider finds none of its refunds (`is_hidden`), or finds them again."""
+        """If `is_hidden`, the provider finds none of its refunds from now on; otherwise it finds all of them
+        again.
+        """
         self.stage.ledger.hides_refunds = is_hidden
         return str(is_hidden)
 
     def _tasks(self) -> str:
-        """A worker runs all due tasks."""
+        """Run all due tasks as a worker."""
         try:
             self.stage.console.scheduler.run_all()
         except ConsoleError as error:
@@ -357,7 +364,7 @@ class PaymentHistory(History):
         return "run"
 
     def _roles(self, person: str, roles: tuple[str, ...]) -> str:
-        """Give the person these roles; without a role the person is disabled."""
+        """Give the person these roles. A person without a role is disabled."""
         self.stage.set_roles(person, roles)
         return f"{person} {','.join(roles) or 'disabled'}"
 
@@ -367,8 +374,8 @@ class PaymentHistory(History):
         return name
 
     def _refund_period(self, is_over: bool) -> str:
-        """From now on the provider refuses refunds of the payment because of its age (`is_over`), or accepts them
-        again.
+        """If `is_over`, the provider refuses refunds of the payment from now on because of its age; otherwise it
+        accepts them again.
         """
         self.stage.ledger.is_period_over = is_over
         return str(is_over)
@@ -381,7 +388,7 @@ class PaymentHistory(History):
 
     def _write_amount(self, minor: int) -> str:
         """Return the text of `minor` minor units in the payment's currency, as a person or a provider writes it. The
-        console may not handle that currency.
+        function also accepts currencies that the console doesn't handle.
         """
         return format(Decimal(minor).scaleb(-get_decimal_places(self.payment.currency)), "f")
 
@@ -394,7 +401,7 @@ class PaymentHistory(History):
         )
 
     def _refund(self, minor: int, behaviour: str) -> str:
-        """Request a refund, and approve it at once, which sends it."""
+        """Request a refund, and approve it at once; the approval sends the refund."""
         return f"{self._request_refund(minor)}, {self._approve_refund(behaviour)}"
 
     def _approve_refund(self, behaviour: str) -> str:
@@ -425,8 +432,8 @@ class PaymentHistory(History):
         return "nothing" if newest is None else follow_advice(self.stage, "refund", newest)
 
     def _with_newest(self, who: str, act: Callable[[int], Any]) -> str:
-        """Call `act` with the id of the newest refund as the person `who`, and return the ending; "nothing" if there
-        is no refund.
+        """Call `act` with the id of the newest refund as the person `who`, and return the ending. Return "nothing" if
+        there is no refund.
         """
         newest = self._newest_refund()
         return (
@@ -444,8 +451,8 @@ class PaymentHistory(History):
 def execute_payment_plan(
     stage: ChoiceStage, plan: PaymentPlan, tally: Counter[str]
 ) -> dict[RecordRef, ExplanationCodes]:
-    """Execute the plan of a payment, and check all its records after each act. `tally` counts the endings of the
-    acts. Return the explanation codes of each record at the end.
+    """Execute the plan of a payment, and check all its records after each action. `tally` counts the endings of the
+    actions. Return the explanation codes of each record at the end.
     """
     payment = stage.make_payment(
         plan.state,
@@ -466,7 +473,9 @@ def execute_payment_plan(
 
 
 def execute_check_plan(stage: ChoiceStage, plan: CheckPlan, tally: Counter[str]) -> dict[RecordRef, ExplanationCodes]:
-    """Execute the plan of a credit check, with the same checks and the same result as `live_payment`."""
+    """Execute the plan of a credit check, and check its record after each action. `tally` counts the endings of the
+    actions. Return the explanation codes of each record at the end.
+    """
     stage.vendor.finds = plan.finds
     try:
         history = CheckHistory(stage, record=stage.make_check(plan.answer, readable=plan.readable))
@@ -484,7 +493,9 @@ def execute_check_plan(stage: ChoiceStage, plan: CheckPlan, tally: Counter[str])
 def execute_plan(
     stage: ChoiceStage, plan: PaymentPlan | CheckPlan, tally: Counter[str]
 ) -> dict[RecordRef, ExplanationCodes]:
-    """Execute one plan with the clock put right before. Return the explanation codes of each record at the end."""
+    """Execute one plan after the clock is set to the right time. Return the explanation codes of each record at the
+    end.
+    """
     tally["histories"] += 1
     stage.clock.offset = timedelta()
     return (
@@ -497,9 +508,9 @@ def execute_plan(
 def run_histories(
     stage: ChoiceStage, examples: int, folder: Path, seed: int = 0, *, first_batch: int = 0
 ) -> Counter[str]:
-    """Execute `examples` random histories in batches, from the batch `first_batch` on. The same seed and batch draw
-    the same plans. Return the number of times of each act with each ending. A list shows the records of many
-    histories, so the lists are compared after each batch. `folder` gets the exported files.
+    """Execute `examples` random histories in batches, from the batch `first_batch` on, and return how often each
+    action had each ending. The same seed and batch draw the same plans. The lists are compared after each batch,
+    because a list shows the records of many histories. `folder` gets the exported files.
     """
     tally: Counter[str] = Counter()
     for batch in range(first_batch, first_batch - (-examples // HISTORIES_PER_BATCH)):
@@ -511,7 +522,7 @@ def run_histories(
 def execute_batch(
     stage: ChoiceStage, examples: int, folder: Path, seed: int, tally: Counter[str]
 ) -> dict[RecordRef, ExplanationCodes]:
-    """Execute one batch of random histories; with every tenth history also check the exported files. Return the
+    """Execute one batch of random histories. After every tenth history also check the exported files. Return the
     explanation codes of each record at the end.
     """
     told: dict[RecordRef, ExplanationCodes] = {}

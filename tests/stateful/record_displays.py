@@ -1,8 +1,6 @@
 """Compares all places that show a record: page, row of a list, output of a terminal, JSON, search, queues, alerts and
-exported files.
-
-All places must have the same explanation, an unknown outcome must never be shown as known, and the services must not
-refuse the advised action.
+exported files. All places must have the same explanation, an unknown outcome must never be shown as known, and the
+services must accept the advised action.
 """
 
 import json
@@ -103,8 +101,8 @@ _RESULT_TITLE, _DONE = (wording.translate(key, "en") for key in ("column.result"
 
 @dataclass
 class CheckedRecord:
-    """One record of a history: `since` has the beginning of its present state by (state, certainty), `row_codes` the
-    version and the explanation codes of its row at the last check.
+    """One record of a history with the values of its last check. `since` has the beginning of the record's present
+    state by (state, certainty). `row_codes` has the version and the explanation codes of its row.
     """
 
     kind: str
@@ -118,12 +116,12 @@ class CheckedRecord:
 
 
 def read_view(stage: ChoiceStage, kind: str, record_id: int) -> Any:
-    """Read the page of a record."""
+    """Read the view that the record's page shows."""
     return stage.console.recovery.read_record(kind, record_id)
 
 
 def read_rows(stage: ChoiceStage, refs: Iterable[RecordRef]) -> dict[RecordRef, Any]:
-    """Read the records as a list of the window does, all at once. Return them by kind and id."""
+    """Read all these records at once, as a list of the window does. Return the rows by kind and id."""
     chosen = list(dict.fromkeys(refs))
     with stage.context.database.read() as conn:
         lapsed_ids = journal.list_lapsed_by_kind(conn)
@@ -135,8 +133,8 @@ def read_rows(stage: ChoiceStage, refs: Iterable[RecordRef]) -> dict[RecordRef, 
 
 @contextmanager
 def stop_clocks(stage: ChoiceStage) -> Iterator[None]:
-    """Within the block the clocks of the desk and of the terminal stand still. Otherwise a scheduled step could
-    become due between two reads on a slow machine.
+    """Stop the clocks of the desk and of the terminal within the block. Otherwise a scheduled step could become due
+    between two reads on a slow machine.
     """
     with stage.clock.stop_time_of_day() as moment, pytest.MonkeyPatch.context() as patch:
         patch.setattr(SystemClock, "now", lambda _clock: moment)
@@ -144,8 +142,8 @@ def stop_clocks(stage: ChoiceStage) -> Iterator[None]:
 
 
 def get_codes(explanation: Explanation) -> ExplanationCodes:
-    """Return the codes of an explanation without its facts: verdict, reason, next step with command and action,
-    badges.
+    """Return the codes of an explanation without its facts: the verdict, the reason, the next step with its command
+    and action, and the badges.
     """
     step = explanation.next_step
     return (
@@ -160,8 +158,8 @@ def get_codes(explanation: Explanation) -> ExplanationCodes:
 
 
 def check_records(stage: ChoiceStage, records: Iterable[CheckedRecord], *, always: bool = True) -> None:
-    """Check these records in all places now. Without `always` the page of a record is read only if its row has
-    changed.
+    """Check these records in all places now. Without `always`, the page of a record is read only if the record's row
+    has changed.
     """
     with stop_clocks(stage):
         chosen = list(records)
@@ -171,7 +169,7 @@ def check_records(stage: ChoiceStage, records: Iterable[CheckedRecord], *, alway
 
 
 def _check_record(stage: ChoiceStage, told: CheckedRecord, row: Any, *, always: bool) -> None:
-    """Check one record, whose row in a list is `row`. Without `always` return early if the row has not changed."""
+    """Check one record, whose row in a list is `row`. Without `always`, return early if the row has not changed."""
     now = stage.context.now()
     listed = get_codes(explain_record(row, now))
     _check_age(stage, told, row)
@@ -212,8 +210,8 @@ def _check_window_and_terminal(stage: ChoiceStage, view: Any, row: Any, page: Ex
 
 
 def _check_terminal(stage: ChoiceStage, shown: Mapping[str, Any], lines: Iterable[str], view: Any) -> None:
-    """Check that the JSON object `shown` and the text `lines` of a terminal agree with the page of the record.
-    Skipped while the desk's clock is wrong, because a terminal uses the machine's clock.
+    """Check that the JSON object `shown` and the text `lines` of a terminal agree with the page of the record. The
+    check is skipped while the desk's clock is wrong, because a terminal uses the machine's clock.
     """
     if stage.clock.offset:
         return
@@ -234,8 +232,9 @@ def _check_terminal(stage: ChoiceStage, shown: Mapping[str, Any], lines: Iterabl
 
 
 def check_answer(stage: ChoiceStage, answer: Any) -> None:
-    """Check the result of a command as a terminal prints it. The record that the act returned, or that its refusal
-    names, must be explained as on its page. If the record has changed since then, the terminal must not explain it.
+    """Check the result of a command as a terminal prints it. The terminal must explain the record that the action
+    returned, or that a refusal names, as the record's page does. If the record has changed since the action, the
+    terminal must not explain it.
     """
     if isinstance(answer, ConsoleError):
         add_related_records_to_refusal(stage.console, answer)
@@ -273,7 +272,7 @@ _TRANSLATOR.language = "en"
 
 
 def _check_nested_records(stage: ChoiceStage, view: Any, now: datetime) -> None:
-    """Check that a record which is shown on another record's page is explained as in its own row."""
+    """Check that a record which another record's page shows is explained there as in its own row of a list."""
     nested_records = list_nested_records(view)
     rows = read_rows(stage, ((_KINDS[type(nested)], nested.id) for nested in nested_records))
     for nested in nested_records:
@@ -290,8 +289,8 @@ def list_nested_records(view: Any) -> list[Any]:
 
 
 def _check_unknown(view: Any, page: Explanation) -> None:
-    """Check that a record with an unknown outcome has the badge, the colour and the verdict of an unknown one; for a
-    payment, also if one of its refunds is unknown.
+    """Check that a record with an unknown outcome has the badge, the colour and the verdict of an unknown outcome.
+    The same is checked for a payment of which one refund is unknown.
     """
     record = view.record
     refunds = getattr(view, "refunds", ())
@@ -308,7 +307,9 @@ def _check_unknown(view: Any, page: Explanation) -> None:
 
 
 def _check_nothing_contradicts(view: Any, page: Explanation) -> None:
-    """Check that badges, verdict, compared sides and next step of one page don't contradict each other."""
+    """Check that the badges, the verdict, the compared sides and the next step of one page don't contradict each
+    other.
+    """
     record = view.record
     if page.work is WorkBadge.NONE:
         assert page.roles_that_may_act == () or page.next_step.action in (None, "open_payment", "open_refund"), page
@@ -327,8 +328,8 @@ def _check_nothing_contradicts(view: Any, page: Explanation) -> None:
 
 
 def _check_refunds(stage: ChoiceStage, view: Any, page: Explanation) -> None:
-    """Compare the page of a payment with the refunds in the table, which are read without the services: unknown or
-    open refunds must appear in its badges and its next step.
+    """Compare the page of a payment with the rows of its refunds in the table, which are read without the services.
+    Unknown or open refunds must appear in the page's badges and its next step.
     """
     if not isinstance(view.record, Payment):
         return
@@ -345,15 +346,18 @@ def _check_refunds(stage: ChoiceStage, view: Any, page: Explanation) -> None:
 
 
 def _check_advice(view: Any, page: Explanation) -> None:
-    """Check that the advised action is allowed, or is refused only for reasons that concern the acting person."""
+    """Check that the advised action is allowed, or is refused only because of the acting person's roles or earlier
+    decisions.
+    """
     advised = next((action for action in view.actions if action.action == page.next_step.action), None)
     if advised is not None and not advised.allowed:
         assert advised.reason in REASONS_OF_A_PERSON, (advised, page)
 
 
 def _check_switch(stage: ChoiceStage, view: Any, page: Explanation) -> None:
-    """While a read-only switch is on, check that no action which it stops is advised or offered, and that an approved
-    refund states that it waits for the end of the switch. Without a switch, no page may mention one.
+    """While a read-only switch is on, check that the page advises and offers no action that the switch stops. An
+    approved refund must state that it waits for the end of the switch. While no switch is on, check that no page
+    mentions one.
     """
     record, payment = view.record, getattr(view, "payment", None) or view.record
     provider = CREDIT_CHECK_PROVIDER if isinstance(record, CreditCheck) else getattr(payment, "provider", None)
@@ -374,9 +378,9 @@ def _check_switch(stage: ChoiceStage, view: Any, page: Explanation) -> None:
 
 
 def _check_age(stage: ChoiceStage, told: CheckedRecord, row: Any) -> None:
-    """Check that the beginning of a state stays the same as long as the record is in that state; also when an
-    approved refund was `submitting` for a moment because it couldn't be sent. The age is None if the state begins in
-    the future by the desk's clock.
+    """Check that the beginning of a state stays the same as long as the record is in that state, even if an approved
+    refund was `submitting` for a moment because it couldn't be sent. The age must be None if the state begins in the
+    future by the desk's clock.
     """
     key = (row.state, getattr(row, "certainty", None))
     if told.since and key not in told.since:
@@ -409,7 +413,7 @@ def read_stored_rows(stage: ChoiceStage, refs: Iterable[RecordRef]) -> list[tupl
 
 
 def check_search_results(stage: ChoiceStage, number: str) -> None:
-    """Search for `number`, and check that each found record is explained as in its own row."""
+    """Search for `number`, and check that each found record is explained as in its own row of a list."""
     now = stage.context.now()
     groups = stage.console.lookup.search(number).groups.values()
     found = [record for group in groups for record in group.records]
@@ -421,9 +425,9 @@ def check_search_results(stage: ChoiceStage, number: str) -> None:
 
 
 def check_exports(stage: ChoiceStage, kind: str, record_id: int, folder: Path, *, is_dated_right: bool) -> None:
-    """Check that the copied timeline and the evidence pack have the same badges as the page. A pack is dated with the
-    record's last change; with `is_dated_right=False` a wrong clock has dated that change, and the pack's badges may
-    differ.
+    """Check that the copied timeline and the evidence pack have the same badges as the page. An evidence pack has the
+    date of the record's last change. With `is_dated_right=False` a wrong clock has dated that change, and the pack's
+    badges may differ.
     """
     with stop_clocks(stage):
         page = read_view(stage, kind, record_id)
@@ -445,7 +449,7 @@ def check_exports(stage: ChoiceStage, kind: str, record_id: int, folder: Path, *
 
 
 def _check_badge_line(line: str, view: Any, language: str) -> None:
-    """Check that a line of an exported text has the words of the page's badges."""
+    """Check that a line of an exported text contains the words of the page's badges."""
     badges = case_words.get_page_badge_keys(view)
     assert line == " / ".join(wording.get_badge_word(key, language) for key in badges), view.explanation
 
@@ -455,8 +459,8 @@ def _check_badge_line(line: str, view: Any, language: str) -> None:
 
 def check_lists(stage: ChoiceStage, told: Mapping[RecordRef, ExplanationCodes], folder: Path) -> None:
     """Check that queues, alerts and the CSV of a bulk run explain these records as their pages do. `told` has the
-    explanation codes at the end of their histories; a record that has changed since then, because a task judges all
-    orders, is checked again.
+    explanation codes at the end of each history. A record that has changed since then is checked again, because a due
+    task judges all orders.
     """
     with stop_clocks(stage):
         now, rows = stage.context.now(), read_rows(stage, told)
@@ -485,7 +489,7 @@ def _check_queues(
 
 
 def _check_exported_queues(stage: ChoiceStage, rows: Mapping[RecordRef, Any], now: datetime) -> None:
-    """Check that the exported file of a queue has the badges of each record's row."""
+    """Check that the exported file of each queue has the badges of each record's row."""
     titles = [wording.translate(f"column.{name}", "en") for name in ("state", "certainty", "work")]
     for name in _QUEUES:
         request = ExportRequest(ListName.QUEUE, name)
@@ -501,8 +505,8 @@ def _check_exported_queues(stage: ChoiceStage, rows: Mapping[RecordRef, Any], no
 
 
 def _check_alerts(stage: ChoiceStage, told: Mapping[RecordRef, ExplanationCodes]) -> None:
-    """Check that the record of an open alert shows the same mismatch, and that the action which the alert offers is
-    possible.
+    """Check that the record of each open alert shows the same mismatch as the alert, and that the action which the
+    alert offers is possible.
     """
     for item in stage.console.alerts.list_open_items():
         alert = item.alert
@@ -517,8 +521,8 @@ def _check_alerts(stage: ChoiceStage, told: Mapping[RecordRef, ExplanationCodes]
 
 
 def _check_bulk(stage: ChoiceStage, told: Mapping[RecordRef, ExplanationCodes]) -> None:
-    """Run a bulk probe of these payments and refunds. Check that the exported list doesn't call a row done while its
-    record is still unknown.
+    """Run a bulk probe of these payments and refunds. Check that the exported list of results calls no row done while
+    its record is still unknown.
     """
     rows = read_rows(stage, (ref for ref in told if ref[0] in ("payment", "refund")))
     chosen = [ChosenRecord(kind, record_id, row.version) for (kind, record_id), row in rows.items()]

@@ -1,5 +1,5 @@
-"""Random sequences of refund requests, decisions, sendings, probes, crashes and waits at two desks. The records are
-compared with the providers' ledger after each step."""
+"""Hypothesis state machine of refund requests, decisions, sendings, probes, crashes and waits at two desks. After
+each step the refunds are compared with the providers' ledger."""
 
 from collections import Counter
 from datetime import timedelta
@@ -39,8 +39,8 @@ crashes = st.none() | st.none() | st.sampled_from((*OPERATION_FAILPOINTS, *MONEY
 
 
 class RefundMachine(RuleBasedStateMachine):
-    """Hypothesis state machine: each method with `@rule` is one possible step at one of two desks. `counts` adds up,
-    over all runs, the steps, refusals, crashes, requests, approvals and refunds."""
+    """State machine whose methods with `@rule` are possible steps at one of two desks. `counts` has the sums of
+    steps, refusals, crashes, requests, approvals and refunds over all runs."""
 
     counts: ClassVar[Counter[str]] = Counter()
 
@@ -61,7 +61,7 @@ class RefundMachine(RuleBasedStateMachine):
 
     def _settle(self) -> None:
         """At the end of a run, run the due tasks of both desks three times, ten minutes apart. Check that no
-        operation is left as `calling`, and that each refund that has not ended is in its queue with a next step."""
+        operation is still `calling`, and that each refund that has not ended is in its queue with a next step."""
         world = self.world
         world.ledger.readable, world.ledger.behaviour = True, "accepts"
         for _ in range(3):
@@ -100,13 +100,13 @@ class RefundMachine(RuleBasedStateMachine):
         )
 
     def _count_step(self, what: str, told: object) -> None:
-        """Count the step `what` if its result is a refund, and not an error code or None."""
+        """Count the step `what` if `result` is a refund; an error code or None is not counted."""
         if isinstance(told, Refund):
             self.world.tally[what] += 1
 
     def _choose_refund(self, n: int) -> RefundRow | None:
-        """Return a refund chosen by the random number `n`; refunds that have not ended are five times as likely. None
-        if there is no refund."""
+        """Return a refund chosen by the random number `n`, or None if there is no refund. Refunds that have not ended
+        are five times as likely."""
         rows = self.world.read_refund_rows()
         rows += tuple(row for row in rows if row.open) * 4
         return rows[-1 - n % len(rows)] if rows else None
@@ -134,8 +134,8 @@ class RefundMachine(RuleBasedStateMachine):
     def ask_and_approve(
         self, desk: int, which: int, amount: str, behaviour: Behaviour, wait: bool, crash: str | None
     ) -> None:
-        """Request a refund and let both approvers approve it, which sends it. With `wait` a minute passes, which is
-        longer than its cooling-off period, and one of them approves it again."""
+        """Request a refund and let both approvers approve it, which sends the refund. With `wait`, let a minute pass,
+        which is longer than the refund's cooling-off period, and let one approver approve it again."""
         world, request = self.world, RefundRequest(self.world.payments[which], amount, "sent back", True)
         refund = world.call_as(desk, MAKERS[0], lambda console: console.refunds.request(request))
         if not isinstance(refund, Refund):
@@ -164,8 +164,8 @@ class RefundMachine(RuleBasedStateMachine):
 
     @rule(desk=desks, n=refunds, behaviour=st.sampled_from(BEHAVIOURS), span=st.sampled_from(CLOCK_STEPS))
     def sleep_in_the_call(self, desk: int, n: int, behaviour: Behaviour, span: timedelta) -> None:
-        """The desk's process stands still during the call for the time `span`. Meanwhile the other desk runs its due
-        tasks."""
+        """The desk's process stops during the call to the provider for the time `span`. Meanwhile the other desk runs
+        its due tasks."""
         world, other = self.world, 1 - desk
 
         def act_during_call() -> None:
@@ -177,8 +177,8 @@ class RefundMachine(RuleBasedStateMachine):
         self._approve(desk, n, CHECKERS[0], behaviour, None)
 
     def _approve(self, desk: int, n: int, person: str, behaviour: Behaviour, crash: str | None) -> None:
-        """Let a person approve the refund that `n` chooses (see `_choose_refund`), which may send it to a provider
-        with this behaviour.
+        """Let a person approve the refund that `n` chooses (see `_choose_refund`). The approval may send the refund
+        to a provider with this behaviour.
         """
         row, ledger = self._choose_refund(n), self.world.ledger
         if row is not None:
@@ -186,7 +186,7 @@ class RefundMachine(RuleBasedStateMachine):
         ledger.before = ledger.during = lambda: None  # what was to happen in this call happens in no later one
 
     def _approve_one(self, desk: int, refund_id: int, person: str, behaviour: Behaviour, crash: str | None) -> None:
-        """Let a person approve this refund. Check that no requester approves their own refund."""
+        """Let a person approve this refund. Check that the approval fails if the person has requested the refund."""
         world = self.world
         world.ledger.behaviour = behaviour
         told = world.call_as(desk, person, lambda console: console.refunds.approve(refund_id), crash)
@@ -201,8 +201,9 @@ class RefundMachine(RuleBasedStateMachine):
         later=st.lists(st.sampled_from(CLOCK_STEPS[2:]), min_size=3, max_size=6),
     )
     def send_without_answer(self, desk: int, which: int, late: bool, later: list[timedelta]) -> None:
-        """A refund is sent and gets no answer. With `late` the provider executes it in a later step. Meanwhile the
-        other desk runs its due tasks after each time span of `later`."""
+        """Request and approve a refund to whose sending the provider gives no answer. With `late` the provider
+        executes the refund in a later step. Meanwhile the other desk runs its due tasks after each time span of
+        `later`."""
         world, sent = self.world, self.world.ledger.sendings
         request = RefundRequest(world.payments[which], "70", "sent back", True)
         refund = world.call_as(desk, MAKERS[1], lambda console: console.refunds.request(request))
@@ -218,7 +219,7 @@ class RefundMachine(RuleBasedStateMachine):
     @precondition(lambda self: bool(self.world.late))
     @rule()
     def execute_late_refund(self) -> None:
-        """The provider executes the oldest refund of `send_without_answer`."""
+        """The provider executes the oldest unanswered refund of the rule `send_without_answer`."""
         self.world.take_effect(self.world.late.pop(0))
 
     @rule(desk=desks, n=refunds, person=st.sampled_from((*CHECKERS, *MAKERS)), crash=crashes)
@@ -237,7 +238,7 @@ class RefundMachine(RuleBasedStateMachine):
 
     @rule(desk=desks, n=refunds, crash=crashes)
     def probe(self, desk: int, n: int, crash: str | None) -> None:
-        """Probe the refund that `n` chooses, and check that nothing is sent."""
+        """Probe the refund that `n` chooses, and check that the probe sends no refund."""
         row, sent = self._choose_refund(n), self.world.ledger.sendings
         if row is not None:
             self.world.call_as(desk, "op-a", lambda console: console.refunds.probe(row.id), crash)
@@ -251,7 +252,7 @@ class RefundMachine(RuleBasedStateMachine):
 
     @rule(desk=desks, n=refunds)
     def report_in_payment_details(self, desk: int, n: int) -> None:
-        """The provider reports a refund as a part of its payment's details."""
+        """The provider reports a refund as a part of the details of the refunded payment."""
         entries = self.world.ledger.entries
         if not entries:
             return
@@ -270,8 +271,8 @@ class RefundMachine(RuleBasedStateMachine):
 
     @rule(desk=desks, n=refunds, person=st.sampled_from((*CHECKERS, *MAKERS)), crash=crashes)
     def resolve(self, desk: int, n: int, person: str, crash: str | None) -> None:
-        """A person resolves a refund as the provider's screen shows it: completed or failed. Skipped while the
-        provider has not ended the refund, or may still execute it."""
+        """A person resolves a refund as completed or failed, according to the provider's screen. The step is skipped
+        while the provider has not ended the refund or may still execute it."""
         row = self._choose_refund(n)
         if row is None or self.world.is_late(row.key):
             return
@@ -289,8 +290,8 @@ class RefundMachine(RuleBasedStateMachine):
     @precondition(lambda self: bool(self.world.ledger.entries))
     @rule(n=refunds, done=st.booleans())
     def end_accepted_refund(self, n: int, done: bool) -> None:
-        """The provider ends a refund that it has accepted: it completes it (`done`), or, for Atom only, may refuse
-        it."""
+        """The provider ends a refund that it has accepted. It completes the refund with `done`; otherwise Atom
+        refuses the refund and PayPay completes it."""
         entries = [one for one in self.world.ledger.entries if one.standing == "accepted"]
         if entries:
             entry = entries[n % len(entries)]

@@ -51,8 +51,8 @@ _STEPS = (
 
 @dataclass
 class RefundWorld(CrashingDesks):
-    """Two desks, their payments and the providers' ledger, with the checks after each step. `late` has the
-    instructions that a provider may still execute, `last` is the newest instruction that was sent.
+    """Two desks, their payments and the providers' ledger, with the checks after each step. `late` has the refund
+    instructions that a provider may still execute. `last` is the newest instruction that a desk has sent.
     """
 
     ledger: RefundLedger = field(default_factory=RefundLedger)
@@ -91,8 +91,8 @@ class RefundWorld(CrashingDesks):
     def call_as(
         self, which: int, who: str, act: Callable[[Console], T], crash_at: str | None = None
     ) -> T | str | None:
-        """Call `act` with the console of the desk number `which`, as the person `who`. For the result see
-        `CrashingDesks.at`.
+        """Call `act` with the console of the desk number `which`, as the person `who`. Return the result of `act`,
+        the code of its ConsoleError, or None if the process crashed, as `call_at_desk` does.
         """
 
         def act_as_person(console: Console) -> T:
@@ -136,17 +136,17 @@ class RefundWorld(CrashingDesks):
         return any(order.key == key for order in self.late)
 
     def take_effect(self, instruction: RefundInstruction) -> None:
-        """Let the provider execute a late instruction, unless the refund here is no longer unknown: then somebody has
-        proved that it will never be executed.
+        """Let the provider execute a late instruction if the refund's outcome is still unknown to the console. If it
+        is known, somebody has proved that the provider will never execute the instruction, so nothing happens.
         """
         row = next(row for row in self.read_refund_rows() if row.key == instruction.key)
         if row.state is RefundState.SUBMITTING and row.certainty == "unknown":
             self.ledger.add_refund(instruction, keeps_keys=self._get_provider(instruction) == "paypay")
 
     def _check_at_sending(self, instruction: RefundInstruction) -> None:
-        """Called at the moment of a sending. Check the rows that another process can read then: one committed refund
-        in the state `submitting` with the amount that is sent, and a journal row in the state `calling`. Atom must
-        not be called a second time for a refund that it has or may still execute.
+        """Check, at the moment of a sending, the committed rows that another process can read. There must be one
+        refund in the state `submitting` with the amount that is sent, and its newest journal row must be `calling`.
+        Atom must not get a second call for a refund that it has or may still execute.
         """
         sending = [row for row in self.read_refund_rows() if row.key == instruction.key]
         require(len(sending) == 1, f"sent with {len(sending)} committed rows: {sending}")
@@ -162,8 +162,9 @@ class RefundWorld(CrashingDesks):
         self.last = instruction
 
     def check_ledger(self) -> None:
-        """Compare all refunds and payments with the providers' ledger: no refund is executed twice, no more is
-        refunded than captured, each payment has at most one open refund, and no ended refund is unknown.
+        """Compare all refunds and payments with the providers' ledger. No refund is executed twice, and no payment
+        has more refunded than captured. Each payment has at most one open refund, and the outcome of each ended
+        refund is known.
         """
         database, rows = self.seats[0].console.database, self.read_refund_rows()
         money_truth.check_sums(database, rows)
@@ -189,7 +190,7 @@ class RefundWorld(CrashingDesks):
             assert not ended or row.certainty == "known", f"ended and unknown: {row}"
 
     def _check_pair(self, standing: str, row: RefundRow) -> None:
-        """Compare one refund here with its state `standing` in the provider's ledger."""
+        """Compare one refund of the console with its state `standing` in the provider's ledger."""
         if standing == "void":
             assert row.state is not RefundState.COMPLETED, f"refused there, refunded here: {row}"
         else:

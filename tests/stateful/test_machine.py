@@ -1,4 +1,4 @@
-"""Random sequences of steps at two desks: after each step the credit checks agree with the provider's ledger."""
+"""Tests that the credit checks agree with the provider's ledger after each step of random sequences at two desks."""
 
 import logging
 import random
@@ -16,8 +16,9 @@ EXAMPLES_BY_ENGINE = {"sqlite": 10}
 def test_invariants_hold_after_random_steps(
     engine: Engine, request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """After each step: each client has at most one live claim per corporation, each charge has a record, a charged
-    record is never an error (unless two people decided so), and an unknown purchase is never sent again."""
+    """After each step four invariants hold. A client has at most one live claim per corporation. Each charge has a
+    record. A charged record has the state `error` only if two people decided so. An unknown purchase is never sent
+    again."""
     caplog.set_level(logging.CRITICAL)
     seed = int(request.config.getoption("randomly_seed", None) or random.getrandbits(32))
     print(f"demand 24: seed {seed}")

@@ -1,5 +1,5 @@
-"""After random histories of payments and credit checks, every place that shows a record agrees with its page, an
-unknown outcome is shown as unknown, and the services accept the action that the page advises.
+"""Tests that every place which shows a record agrees with the record's page after random histories of payments and
+credit checks. An unknown outcome is shown as unknown, and the services accept the action that the page advises.
 """
 
 from collections import Counter
@@ -30,7 +30,7 @@ def desk() -> Iterator[ChoiceStage]:
 @pytest.mark.parts_by_day(len(BATCHES), "together they live 300 histories")
 @pytest.mark.parametrize("first_batch", BATCHES)
 def test_each_record_has_the_same_texts_everywhere(desk: ChoiceStage, tmp_path: Path, first_batch: int) -> None:
-    """Each of 300 random histories of payments (with orders and refunds) and credit checks: all places show the same
+    """After 300 random histories of payments (with orders and refunds) and credit checks, all places show the same
     state of each record. `make soak` runs 10,000 histories.
     """
     tally = random_histories.run_histories(desk, HISTORIES, tmp_path, first_batch=first_batch)
@@ -40,7 +40,7 @@ def test_each_record_has_the_same_texts_everywhere(desk: ChoiceStage, tmp_path: 
 
 def test_a_proposal_that_the_provider_denies_is_no_advice(desk: ChoiceStage) -> None:
     """A person has proposed to resolve a payment as reversed, but the provider says that its code has expired. The
-    page must not advise a second person to confirm the proposal, because it would be refused. Found by the soak.
+    page must not advise a second person to confirm the proposal, because the services would refuse the confirmation.
     """
     acts = (
         Act("notice", ("payment.succeeded", "new", 3_301)),
@@ -57,8 +57,8 @@ def test_a_proposal_that_the_provider_denies_is_no_advice(desk: ChoiceStage) -> 
 @pytest.mark.parametrize("state", [PaymentState.COMPLETED, PaymentState.USER_PAYMENT])
 def test_a_payment_in_an_unknown_currency_ends_no_list(desk: ChoiceStage, currency: str, state: PaymentState) -> None:
     """Another program has inserted a payment in a currency that the console doesn't handle. A probe and decisions end
-    without `internal_error`, and the amount that the provider reports in yen is never captured, even if two people
-    resolve the payment as completed. Found by the random histories.
+    without `internal_error`. The amount that the provider reports in yen is never captured, even if two people
+    resolve the payment as completed.
     """
     payment = desk.make_payment(state, ProviderStatement.PAID, unknown=True, currency=currency)
     history = random_histories.PaymentHistory(desk, payment=payment)
@@ -82,8 +82,8 @@ def test_a_payment_in_an_unknown_currency_ends_no_list(desk: ChoiceStage, curren
 
 
 def test_no_refund_is_advised_in_a_currency_that_only_another_program_has(desk: ChoiceStage) -> None:
-    """The order of a payment in Korean won has too much money. A refund was advised, and its request was refused.
-    Found by the soak.
+    """An order was paid in excess in Korean won, a currency that the console doesn't handle. The page of the payment
+    advises no refund, because the services would refuse its request.
     """
     payment = desk.make_payment(PaymentState.COMPLETED, ProviderStatement.PAID, currency="KRW")
     desk.context.database.write(
@@ -99,7 +99,7 @@ def test_no_refund_is_advised_in_a_currency_that_only_another_program_has(desk: 
 
 @pytest.fixture
 def cooling_off(desk: ChoiceStage) -> Iterator[None]:
-    """Within the test, every refund in yen waits 15 minutes after its request before it is sent."""
+    """Within the test, every refund in yen has a cooling-off period of 15 minutes."""
     sql = "UPDATE limits SET value = ? WHERE name = 'cooling_off_above' AND currency = 'JPY'"
     desk.context.database.write(lambda tx: tx.conn.exec_driver_sql(sql, (0,)))
     yield
@@ -107,8 +107,8 @@ def cooling_off(desk: ChoiceStage) -> Iterator[None]:
 
 
 def read_advice(history: random_histories.PaymentHistory, kind: str, record_id: int) -> str:
-    """Return the reason and the next step of a record in English, one per line. Check that the Japanese next step
-    mentions the read-only switch.
+    """Return the reason and the next step of a record in English, one per line. Also check that the next step in
+    Japanese mentions the read-only switch.
     """
     page = record_displays.read_view(history.stage, kind, record_id).explanation
     assert "閲覧専用" in wording.translate(page.next_step.code, "ja", **page.next_step.facts)
@@ -119,9 +119,9 @@ def read_advice(history: random_histories.PaymentHistory, kind: str, record_id: 
 @pytest.mark.usefixtures("cooling_off")
 @pytest.mark.parametrize("scope", [EVERYTHING_SCOPE, "paypay"])
 def test_a_refund_that_waits_for_the_end_of_a_switch_says_so(desk: ChoiceStage, scope: str) -> None:
-    """While a read-only switch is on, a requested refund can't be approved, and an approved one is not sent, before
-    and after the end of its cooling-off period. The page of the refund, the page of its payment and every list name
-    the person who set the switch. After the end of the switch the refund is sent.
+    """While a read-only switch is on, a requested refund can't be approved, and an approved refund is not sent,
+    before and after the end of its cooling-off period. The refund's page, its payment's page and every list name the
+    person who set the switch. After the end of the switch the refund is sent.
     """
     payment = desk.make_payment(PaymentState.COMPLETED, ProviderStatement.PAID)
     history = random_histories.PaymentHistory(desk, payment=payment)

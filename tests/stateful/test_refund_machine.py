@@ -1,5 +1,4 @@
-"""Random sequences of steps with refunds at two desks: after each step the refunds agree with the providers'
-ledger."""
+"""Tests that the refunds agree with the providers' ledger after each step of random sequences at two desks."""
 
 import logging
 import random
@@ -18,8 +17,9 @@ MAX_ROUNDS = 8
 def test_refund_invariants_hold_after_random_steps(
     request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """After each step: the captured amount of a payment is the sum of its remaining, reserved, refunded and set-aside
-    amounts, one approved refund is executed at most once, and no refund ends while its outcome is unknown."""
+    """After each step three invariants hold. The captured amount of a payment is the sum of its remaining, reserved,
+    refunded and set-aside amounts. The provider executes an approved refund at most once. The outcome of each ended
+    refund is known."""
     caplog.set_level(logging.CRITICAL)
     seed = int(request.config.getoption("randomly_seed", None) or random.getrandbits(32))
     print(f"demand 5: seed {seed}")

@@ -1,5 +1,5 @@
 """The desks and the provider of the random tests of credit checks: two desks on one database, and a provider in
-memory with a ledger of charges. All clocks are moved by the test.
+memory with a ledger of charges. The test sets all clocks.
 """
 
 from collections import Counter
@@ -36,7 +36,9 @@ ALLOWED_CODES = frozenset((
 
 @dataclass
 class World(CrashingDesks):
-    """Two desks and their provider, with the checks after each step. `asked` counts the sendings by record id."""
+    """Two desks and their provider, with the checks after each step. `asked` counts the sent purchases by record
+    id.
+    """
 
     vendor: LedgerVendor
     engine: Engine = "sqlite"
@@ -73,8 +75,8 @@ class World(CrashingDesks):
         return tuple(CheckRow(*row) for row in self.place.sql(_ROWS))
 
     def _check_at_purchase(self, request: PurchaseRequest) -> int:
-        """Called at the moment of a purchase. Check the rows that another process can read then: one committed claim,
-        whose record is `pending`, and its journal row in the state `calling`. Return the id of the record.
+        """Check, at the moment of a purchase, the committed rows that another process can read. There must be one
+        claim, whose record is `pending`, and its journal row must be `calling`. Return the id of the record.
         """
         number, client = request.corporation_number, int(request.client_id)
         held = [
@@ -93,9 +95,9 @@ class World(CrashingDesks):
         return row.id
 
     def _check_is_only_purchase(self, request: PurchaseRequest) -> None:
-        """Check that the client buys no credit check that it already has and that is still valid. Exception: two
-        people have decided that it was not bought and, if AlarmBox has a list of purchases, a person has acknowledged
-        the contradiction.
+        """Check that the client buys no credit check that it already has and that is still valid. An exception is a
+        purchase that two people have decided to be not bought. If AlarmBox has a list of purchases, the exception
+        also needs a person's acknowledgement of the contradiction.
         """
         rows = {row.id: row for row in self.read_check_rows()}
         seen = set(self.place.sql(_SELECT_ALERTS_SQL))
@@ -109,7 +111,7 @@ class World(CrashingDesks):
             require(is_denied and (is_seen or not self.vendor.finds), f"bought again: {charge} of {row}")
 
     def _check_has_expired(self, record_id: int) -> None:
-        """Check that the validity of the record which is to be renewed has ended."""
+        """Check that the validity of the record to renew has ended."""
         now = self.clock.now().replace(tzinfo=None).isoformat(" ", "microseconds")
         rows = f"FROM hansha_alarmbox_credit_checks WHERE id = {record_id}"
         require(self.place.sql(f"SELECT expired_at <= '{now}' {rows}") == [(1,)], f"{record_id} renewed too early")
@@ -138,9 +140,9 @@ class World(CrashingDesks):
                 assert charged[row.id] == 1, f"called bought, but never charged: {row}"
 
     def find_charge_id(self, record_id: int) -> int | None:
-        """Return the provider's id of the charge for this record; None if it was not charged."""
+        """Return the provider's id of the charge for this record, or None if the provider has not charged it."""
         return next((charge.id for charge in self.vendor.charges if charge.record_id == record_id), None)
 
     def is_over(self, charge: Charge) -> bool:
-        """True if the validity of the purchase has ended."""
+        """Return True if the validity of the charged purchase has ended."""
         return charge.day + CHECK_VALIDITY < self.clock.today()

@@ -1,4 +1,4 @@
-"""A database with an audit trail of several chains, for the tests that write it, verify it and tamper with it."""
+"""A database with an audit trail of several chains, for tests that write, verify and change the trail."""
 
 import random
 from collections.abc import Iterator, Sequence
@@ -25,7 +25,9 @@ ENTRY_INSTANT = datetime(2026, 11, 20, 3, 20, 1, 250_000, tzinfo=UTC)
 
 
 class AnchorList:
-    """The anchors that a desk has stored, as its spool returns them."""
+    """The anchors that a desk has stored. Calling the object adds anchors; iterating returns them in the order of the
+    desk's spool.
+    """
 
     def __init__(self) -> None:
         self.heads: list[ChainHead] = []
@@ -68,8 +70,8 @@ class DatabaseWithThreeChains:
             return verify_chains(conn, self.anchors)
 
     def execute_without_triggers(self, *statements: str) -> None:
-        """Execute the statements without the triggers of the audit trail, like a person with the database file or the
-        schema account.
+        """Execute the statements without the triggers of the audit trail, as a person with access to the database
+        file or the schema account could do.
         """
         self.place.drop_table_triggers("audit_log")
         self.place.sql(*statements)
@@ -80,8 +82,8 @@ class DatabaseWithThreeChains:
 
 
 def fill_chains(desk: DatabaseWithThreeChains, seed: int, rows: int = 60) -> random.Random:
-    """Add rows to all chains, in a random order that `seed` decides and in transactions of one to three rows, until
-    there are `rows` rows. Return the random generator."""
+    """Add rows to all chains until the trail has `rows` rows, in transactions of one to three rows. `seed` decides
+    the random order. Return the random generator."""
     chance, written = random.Random(seed), len(desk.list_rows())
     while written < rows:
         chain, count = chance.choice(list(desk.trails)), chance.randint(1, 3)
@@ -91,7 +93,9 @@ def fill_chains(desk: DatabaseWithThreeChains, seed: int, rows: int = 60) -> ran
 
 
 def write_rows(desk: DatabaseWithThreeChains, count: int) -> None:
-    """Insert `count` rows in chains of four, without the program: a database after many short runs of processes."""
+    """Insert `count` rows in chains of four rows directly with SQL, like a database after many short runs of
+    processes.
+    """
     desk.place.drop_table_triggers("audit_log")
     columns = (*HASHED_COLUMNS, "prev_hash", "hash")
     rows = _make_rows(count)

@@ -1,4 +1,4 @@
-"""A helper that lets many threads do the same work at the same moment, spread over all nodes of a database."""
+"""A helper that runs the same function in many threads at the same moment, spread over all nodes of a database."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -15,8 +15,9 @@ THREAD_COUNT = 6
 def run_at_once(
     databases: Sequence[Database], work: Callable[[Transaction, int], T], many: int = THREAD_COUNT
 ) -> list[T]:
-    """Run `work` in `many` threads at the same moment, each in a write transaction, spread over the databases. Return
-    the results in the order of the threads. `work` gets the transaction and the number of its thread."""
+    """Run `work` in `many` threads at the same moment, each in a write transaction; the threads are spread over the
+    databases. `work` gets the transaction and the number of its thread. Return the results in the order of the
+    threads."""
     barrier = Barrier(many)
 
     def run_transaction(number: int) -> T:

@@ -41,8 +41,8 @@ def desk(place: Place) -> Iterator[DatabaseWithThreeChains]:
 
 @pytest.fixture(scope="module")
 def database_without_person_triggers(engine: Engine) -> Iterator[Database]:
-    """A database without the triggers that check which person moves money: the tests with it are about the statements
-    alone."""
+    """Yield a database without the triggers that check which person moves money, for tests that check only the SQL
+    statements."""
     with open_empty_place_anywhere(engine) as place:
         for table in ("accounts", "approvals", "orders", "payment_events", "payments", "refunds", "set_asides"):
             place.drop_table_triggers(table)
@@ -60,7 +60,7 @@ def rows(database_without_person_triggers: Database) -> Iterator[Connection]:
 
 @pytest.fixture(scope="module")
 def account(engine: Engine) -> Iterator[Database]:
-    """Yield the database connection of an operator's account; the triggers of its database check which person moves
+    """Yield a database connection with an operator's account. The triggers of this database check which person moves
     money.
     """
     with open_empty_place_anywhere(engine) as place, closing(Database(place.url())) as opened:
@@ -69,7 +69,7 @@ def account(engine: Engine) -> Iterator[Database]:
 
 @pytest.fixture
 def own_rows(account: Database) -> Iterator[Connection]:
-    """Yield a write transaction of the operator's account that is rolled back at the end."""
+    """Yield a write transaction of the operator's account that is rolled back at the end of the test."""
     with suppress(_EndOfTest), account.write_without_retries() as tx:
         yield tx.conn
         raise _EndOfTest
@@ -77,7 +77,7 @@ def own_rows(account: Database) -> Iterator[Connection]:
 
 @pytest.fixture
 def acting_person(account: Database) -> str:
-    """The name of the person who acts in the test."""
+    """Return the name of the person who acts in the test."""
     return account.account_name or FIRST_PERSON
 
 
@@ -97,7 +97,7 @@ def databases(place: Place, hand_clock: HandClock) -> Iterator[tuple[Database, .
 
 @pytest.fixture
 def on_server(sql_server: SqlServer) -> Iterator[Database]:
-    """A database with its schema, on each kind of server."""
+    """Yield a database with its schema, on each kind of database server."""
     with sql_server.create_temporary_database() as url, closing(Database(url, without_time_limit=True)) as made:
         migrate.upgrade(made)
         yield made
@@ -105,7 +105,7 @@ def on_server(sql_server: SqlServer) -> Iterator[Database]:
 
 @pytest.fixture
 def spool(tmp_path: Path) -> Iterator[Spool]:
-    """A new spool of a desk."""
+    """Yield a new, empty spool of a desk."""
     opened = Spool(tmp_path, Cipher(KEY))
     yield opened
     opened.close()
@@ -113,7 +113,9 @@ def spool(tmp_path: Path) -> Iterator[Spool]:
 
 @pytest.fixture(scope="module")
 def people(engine: Engine) -> Iterator[Team]:
-    """A team with payments and refunds of every kind. The tests of a module share it and must not change it."""
+    """Yield a team's database with payments and refunds of every kind. The tests of a module share the database and
+    must not change it.
+    """
     with open_server_with_movable_time(engine) as server, open_team(server) as made:
         money_scene.insert_money_rows(made)
         forbidden_worker.insert_worker_rows(made)

@@ -1,4 +1,6 @@
-"""A desk that stores twenty documents, as soon as it may go: `URL`, prints their paths."""
+"""A process that stores twenty documents at the URL given as argument, for tests. It prints "ready", waits for a line
+on stdin, stores the documents and prints their paths.
+"""
 
 import sys
 

@@ -1,9 +1,9 @@
-"""Statements that a server refuses to the account of every person, and the rows of a team's database on which each of
+"""Statements that a server refuses to the account of every person, and rows of a team's database on which each of
 these statements would do harm.
 
-In a statement, `{me}` stands for the account that tries it and `{other}` for another person's account. `words` is a
-part of the message with which the database refuses the statement if the account's rights would allow it; for other
-accounts the missing right may refuse it earlier.
+In a statement, `{me}` is the account that executes it and `{other}` another person's account. `words` is a part of
+the message with which a trigger refuses the statement if the account has the needed rights. For other accounts the
+database may refuse the statement earlier because of the missing right.
 """
 
 from collections.abc import Sequence
@@ -26,8 +26,8 @@ DENIED = {1044, 1045, 1062, 1142, 1143, 1227, 1370, 1396, 1410, 1419, 1644, 1959
 
 @dataclass(frozen=True, slots=True)
 class ForbiddenAct:
-    """One forbidden act: statements of which the last must be refused. The message must contain `words`; several
-    possible texts are divided by `|`."""
+    """One forbidden action: SQL statements of which the database must refuse the last one. The database's message
+    must contain `words`; several possible texts are divided by `|`."""
 
     title: str
     sql: tuple[str, ...]
@@ -78,7 +78,9 @@ def make_approval_insert(who: str = "{me}", closed: str = "NULL", evidence: str 
 
 
 def make_check_update(record: int, **values: str) -> str:
-    """Return an UPDATE of a credit check as the services write it, with the version raised by one."""
+    """Return an UPDATE of a credit check in the form in which the services write it, with the version raised by
+    one.
+    """
     told = ", ".join(f"{name} = {value}" for name, value in ({"version": "version + 1"} | values).items())
     return f"UPDATE {CHECKS} SET {told} WHERE id = {record}"
 
@@ -448,7 +450,9 @@ FORBIDDEN: Sequence[ForbiddenAct] = (
 
 
 def insert_records(team: Team) -> None:
-    """Insert records of every kind with the schema account. In all of them op-b is the other person."""
+    """Insert records of every kind with the schema account. In all of them op-b is the other person, for example the
+    requester.
+    """
     other, database = team.names["op-b"], team.open_connection("owner")
     bought = f"'success', 'known', {UTC} + INTERVAL 1 YEAR"
     expired = f"'success', 'known', {UTC} - INTERVAL 1 DAY"

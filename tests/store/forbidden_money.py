@@ -1,4 +1,6 @@
-"""Statements about payments, refunds and orders that a server refuses, in the form of `forbidden`."""
+"""Statements about payments, refunds and orders that a server refuses, as `ForbiddenAct` objects (see
+forbidden.py).
+"""
 
 from collections.abc import Sequence
 

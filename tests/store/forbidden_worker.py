@@ -1,4 +1,6 @@
-"""Statements about the worker's tables, takes and notes that a server refuses, in the form of `forbidden`."""
+"""Statements about the worker's tables, takes and notes that a server refuses, as `ForbiddenAct` objects (see
+forbidden.py).
+"""
 
 from collections.abc import Sequence
 
@@ -25,7 +27,7 @@ def _make_forbidden(title: str, *sql: str, words: str = "denied") -> ForbiddenAc
 
 
 def make_plain_update(table: str, record: int, **values: str) -> str:
-    """Return an UPDATE of a table whose rows have no version."""
+    """Return an UPDATE of a row in a table that has no version column."""
     return make_update(table, record, **values).replace("version = version + 1, ", "")
 
 
@@ -139,7 +141,9 @@ def make_watched_insert(number: str = "8700110005901", **more: str) -> str:
 
 
 def make_watched_rewrite(**values: str) -> str:
-    """Return the statement that writes the watched corporation WATCHED again, with these values."""
+    """Return an UPDATE that writes these values, SQL expressions by column, into the row of the watched corporation
+    WATCHED.
+    """
     told = ", ".join(f"{name} = {value}" for name, value in values.items())
     return f"UPDATE watched_corporations SET version = version + 1, {told} WHERE corporation_number = '{WATCHED}'"
 
@@ -354,7 +358,9 @@ CASES: Sequence[ForbiddenAct] = (
 
 
 def insert_worker_rows(team: Team) -> None:
-    """Insert for each table a row of op-b that is in progress and one that has ended, with the schema account."""
+    """Insert two rows of op-b into each table with the schema account: one that is in progress, and one that has
+    ended.
+    """
     with team.open_connection("owner") as owner, owner.cursor() as cursor:
         for statement in (*_make_worker_inserts(), *_make_alert_inserts(), *_make_person_inserts()):
             cursor.execute(statement.replace("{me}", team.names["op-b"]))

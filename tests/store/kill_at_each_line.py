@@ -1,8 +1,8 @@
-"""Kills a forked worker at its first line, at its second line, and so on until a worker reaches its end. After each
-death it checks that nothing promised is lost.
+"""Kills a forked process at its first line, then another one at its second line, and so on until a process reaches
+its end. After each kill it checks that all results which the process has reported as stored exist.
 
-Runs as a process of its own, because a process that forks must have no threads. Arguments: `SCENARIO FOLDER`. It
-prints how many workers were killed.
+The module runs as a process of its own, because a process that forks must have no threads. Arguments: `SCENARIO
+FOLDER`. It prints the number of killed processes.
 """
 
 import os
@@ -24,7 +24,9 @@ ReportPromise = Callable[[str], None]
 
 
 def write_to_spool(home: Path, promise: ReportPromise) -> None:
-    """Store a purchase in the spool whose answer the database doesn't get, then one that ends normally."""
+    """Store a purchase in the spool whose answer doesn't reach the database, then a purchase that ends normally.
+    Report each stored step by calling `promise`.
+    """
     spool = Spool(home, Cipher(KEY))
     promise("desk " + spool.desk_id)
     for operation in ("lost", "taken"):
@@ -38,7 +40,9 @@ def write_to_spool(home: Path, promise: ReportPromise) -> None:
 
 
 def check_spool(home: Path, promised: list[str]) -> None:
-    """Check that everything the killed worker has promised is in the spool, and that the desk still has its id."""
+    """Check that the spool contains everything that the killed process has reported as stored, and that the desk
+    still has the same id.
+    """
     spool = Spool(home, Cipher(KEY))
     for kind, what in (line.split() for line in promised):
         entry = spool.find(what)
@@ -62,8 +66,8 @@ def store_document(home: Path, promise: ReportPromise) -> None:
 
 
 def check_documents(home: Path, promised: list[str]) -> None:
-    """Check that each file with a final name is complete, that each promised document exists, and that it can be
-    stored again.
+    """Check that each file with a document's name is complete, that each document reported as stored exists, and that
+    the document can be stored again.
     """
     documents = Documents(home.as_uri())
     for found in home.glob("*/*.pdf"):
@@ -90,8 +94,8 @@ def main(scenario: str, folder: Path) -> int:
 
 
 def _run_until_line(work: Callable[[Path, ReportPromise], None], home: Path, line: int) -> tuple[bool, list[str]]:
-    """Fork a worker that is killed at the line with this number. Return whether it reached its end, and what it has
-    promised."""
+    """Fork a process that is killed at the line with this number. Return whether the process reached its end, and the
+    lines with which it has reported stored results."""
     reading, writing = os.pipe()
     child = os.fork()
     if child == 0:

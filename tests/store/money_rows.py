@@ -1,5 +1,5 @@
-"""Helpers for the tests of the tables of payments and refunds: each inserts a payment or refund, or brings it to a
-state, in one call."""
+"""Helper functions for the tests of the tables of payments and refunds: each function inserts a payment or a refund,
+or moves it to a state."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -31,13 +31,13 @@ STATES_TO_REFUND_STATE = {
 
 
 def insert_begun_payment(conn: Connection, number: str = "ORD-1", **facts: Any) -> Payment:
-    """Insert a payment of 3,300 yen that has just begun, and return it."""
+    """Insert a payment of 3,300 yen that has just been begun, and return it."""
     known = {"provider": "paypay", "merchant_payment_id": number, "currency": "JPY", "asked_minor": 3_300}
     return reread_payment(conn, payments.insert_payment(conn, payments.NewPayment(**{**known, **facts}), NOW))
 
 
 def insert_paid_payment(conn: Connection, number: str = "ORD-1", minor: int = 3_300, **facts: Any) -> Payment:
-    """Insert a payment of which the provider has captured `minor`, and return it."""
+    """Insert a payment of which the provider has captured `minor` minor units, and return it."""
     payment = insert_begun_payment(conn, number, **facts)
     payments.move_payment_along_path(conn, payment, STATES_TO_PAID, NOW, paid_at=NOW)
     assert payments.set_captured_amount(conn, payment.id, minor, NOW)
@@ -45,7 +45,7 @@ def insert_paid_payment(conn: Connection, number: str = "ORD-1", minor: int = 3_
 
 
 def reread_payment(conn: Connection, payment_id: int) -> Payment:
-    """Return the payment as it is stored now."""
+    """Read the payment again, and return its present row."""
     payment = payments.find(conn, payment_id)
     assert payment is not None
     return payment
@@ -54,7 +54,7 @@ def reread_payment(conn: Connection, payment_id: int) -> Payment:
 def insert_requested_refund(
     conn: Connection, payment: Payment, minor: int = 1_000, maker: str = "op-a", **facts: Any
 ) -> Refund:
-    """Insert a requested refund and return it. No amount is reserved for it."""
+    """Insert a requested refund, and return it. The payment reserves no amount for this refund."""
     known = {
         "payment_id": payment.id, "order_id": payment.order_id, "amount_minor": minor, "currency": payment.currency,
         "maker": maker, "reason": "sent back", "payment_at_request": '{"version": 3}', "risk_signals": "[]",
@@ -64,7 +64,7 @@ def insert_requested_refund(
 
 
 def reread_refund(conn: Connection, refund_id: int) -> Refund:
-    """Return the refund as it is stored now."""
+    """Read the refund again, and return its present row."""
     refund = refunds.find(conn, refund_id)
     assert refund is not None
     return refund

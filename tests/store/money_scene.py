@@ -1,7 +1,5 @@
 """Payments, refunds and orders on which forbidden statements would do harm, and functions that return such statements
-as SQL.
-
-The requester of the refunds is op-b; of one it is lead-b.
+as SQL. op-b is the requester of all refunds except one, which lead-b has requested.
 """
 
 from tests.store.forbidden import HASH, UTC, make_evidence_insert, make_operation_insert
@@ -40,14 +38,14 @@ def make_insert(table: str, **values: str) -> str:
 
 
 def make_notice_insert(**values: str) -> str:
-    """Return the INSERT of a notice as the worker stores it."""
+    """Return the INSERT of a notice in the form in which the worker stores it."""
     own = {"source": "'bank'", "event_id": "UUID()", "kind": "'payment.succeeded'", "received_at": UTC,
            "done": "'unmatched'", "body": "''", "who": "'{me}'"}  # fmt: skip
     return make_insert("payment_events", **(own | values))
 
 
 def make_update(table: str, record: int | str, **values: str) -> str:
-    """Return an UPDATE of a record as the services write it, with the version raised by one."""
+    """Return an UPDATE of a record in the form in which the services write it, with the version raised by one."""
     told = ", ".join(f"{name} = {value}" for name, value in ({"version": "version + 1"} | values).items())
     return f"UPDATE {table} SET {told} WHERE id = {record}"
 
@@ -65,7 +63,7 @@ def make_reserve_update(record: int = FREE, minor: int = SUM) -> str:
 
 
 def make_refund_insert(of: int = FREE, minor: int = SUM, **more: str) -> str:
-    """Return the INSERT of a refund request as the services write it."""
+    """Return the INSERT of a refund request in the form in which the services write it."""
     written = {
         "payment_id": str(of), "refund_amount": str(minor), "currency": "'JPY'", "status": "'requested'",
         "maker": "'{me}'", "reason": "'broken'", "saw": "'[]'", "radar": "'[]'", "checkers_needed": "1",
@@ -106,7 +104,7 @@ def make_proof_insert(of: int, who: str = "{me}", kind: str = "refund") -> str:
 def make_answer_insert(
     summary: str, of: int | str = SENDING, source: str = "paypay.refund", kind: str = "refund"
 ) -> str:
-    """Return the INSERT of a provider's answer as the services store it."""
+    """Return the INSERT of a provider's answer in the form in which the services store it."""
     return make_insert(
         "evidence", subject_kind=f"'{kind}'", subject_id=str(of), operation_id=f"'op-r{of}'", at=UTC,
         source=f"'{source}'", who="'{me}'", sha256=f"'{HASH}'", summary=f"'{summary}'", body="''",
@@ -127,7 +125,7 @@ def make_payment_insert(**more: str) -> str:
 
 
 def make_sending_insert(of: int) -> str:
-    """Return the INSERT of the journal's row for a refund that is being sent."""
+    """Return the INSERT of the journal's row for a refund in the state `submitting`."""
     made = (
         make_operation_insert().replace("credit-check.refetch", "refund.submit").replace("'credit-check'", "'refund'")
     )
@@ -137,7 +135,9 @@ def make_sending_insert(of: int) -> str:
 
 
 def insert_money_rows(team: Team) -> None:
-    """Insert payments, refunds in every state, votes, an account and its set-aside, with the schema account."""
+    """Insert payments, refunds in every state, votes, an account and a set-aside of this account, with the schema
+    account.
+    """
     other, lead = team.names["op-b"], team.names["lead-b"]
     with team.open_connection("owner") as owner, owner.cursor() as cursor:
         for statement in (

@@ -1,4 +1,4 @@
-"""Thirty harmful PDFs, created by code: each tries in another way to make the rendering program slow, large or
+"""Thirty harmful PDFs, created by code. Each one tries in another way to make the rendering process slow, large or
 unsafe."""
 
 import zlib
@@ -9,7 +9,7 @@ FONT = b"<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>"
 
 
 def make_pdf(objects: Iterable[bytes], trailer: bytes = b"") -> bytes:
-    """Return a PDF file of these objects, numbered from 1; the first is the catalog."""
+    """Return a PDF file of these objects, numbered from 1; the first object is the catalog."""
     out = bytearray(b"%PDF-1.7\n")
     places = []
     for number, body in enumerate(objects, 1):
@@ -41,7 +41,7 @@ def make_page(
 
 
 def make_report(*lines: str) -> bytes:
-    """Return a harmless PDF of one page that has these lines of text, in a Japanese font that isn't embedded."""
+    """Return a harmless PDF of one page with these lines of text, in a Japanese font that the PDF doesn't contain."""
     hexed = [line.encode("utf-16-be").hex() for line in lines]
     shown = "".join(f"BT /F2 24 Tf 72 {760 - 40 * index} Td <{text}> Tj ET " for index, text in enumerate(hexed))
     info = "<</Registry(Adobe)/Ordering(Japan1)/Supplement 2>>"
@@ -73,7 +73,9 @@ def compress(data: bytes) -> bytes:
 
 
 def make_inflating_data(megabytes: int) -> bytes:
-    """Return compressed data of about a thousandth of the size that inflates to `megabytes` megabytes of blanks."""
+    """Return compressed data that expands to `megabytes` megabytes of blanks. The compressed size is about a
+    thousandth of that.
+    """
     packed = zlib.compressobj(9)
     first, other = (packed.compress(b" " * 1_000_000) + packed.flush(zlib.Z_FULL_FLUSH) for _ in range(2))
     return first + other * (megabytes - 1) + packed.flush()
@@ -133,8 +135,8 @@ def make_encrypted_pdf() -> bytes:
 
 
 def make_scripted_pdf() -> bytes:
-    """Return a PDF that, when opened, runs JavaScript, starts a program and calls an address. None of this may
-    happen."""
+    """Return a PDF that tries to run JavaScript, to start a program and to call an address when it is opened. The
+    renderer must do none of these."""
     acts = b"/OpenAction<</S/JavaScript/JS(while\\(true\\){})>>/AA<</WC<</S/Launch/F(/bin/sh)>>>>"
     sheet = b"<</Type/Page/Parent 2 0 R/MediaBox[0 0 9 9]/AA<</O<</S/URI/URI(http://127.0.0.1:9/)>>>>>>"
     return make_pdf([b"<</Type/Catalog/Pages 2 0 R%b>>" % acts, b"<</Type/Pages/Kids[3 0 R]/Count 1>>", sheet])

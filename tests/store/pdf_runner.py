@@ -1,8 +1,7 @@
-"""Opens every PDF of a folder in a worker thread, as the window does, and prints the result of each as JSON.
-Arguments: `FOLDER SECONDS` (time limit of a request).
+"""Opens every PDF of a folder in a worker thread, as the window does, and prints the result of each request as JSON.
 
-Runs as a process of its own, so that the measured memory and the pauses of the main thread are not those of the test
-run.
+Arguments: `FOLDER SECONDS` (time limit of a request). The module runs as a process of its own, so that the measured
+memory and the pauses of the main thread are not those of the test run.
 """
 
 import json
@@ -69,7 +68,9 @@ def _call_for_outcome(act: Callable[[], object]) -> object:
 
 
 def _read_largest_memory() -> float:
-    """Return the largest memory (MB) that this process ever had. (getrusage also counts memory from before exec.)"""
+    """Return the largest resident memory (MB) that this process has ever had. getrusage isn't used, because it also
+    counts memory from before exec.
+    """
     found = re.search(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     assert found is not None
     return int(found[1]) / 1024

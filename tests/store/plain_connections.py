@@ -1,4 +1,6 @@
-"""Connections of plain clients to a database with triggers, and its answers to their statements."""
+"""Connections of plain database clients to a database with triggers, and functions that return the database's refusal
+of a statement.
+"""
 
 import secrets
 from collections.abc import Iterator
@@ -17,7 +19,7 @@ from tests.support.teams import ROLES_BY_PERSON, Team
 
 @contextmanager
 def open_server_with_movable_time(engine: Engine) -> Iterator[SqlServer]:
-    """A server that allows a session to change NOW(), as every MySQL server does."""
+    """Yield a server that allows a session to change NOW(), as every MySQL server does."""
     server_fixtures.require_engine(engine)
     if engine == "mysql":
         yield get_nodes(engine)[0]
@@ -28,8 +30,8 @@ def open_server_with_movable_time(engine: Engine) -> Iterator[SqlServer]:
 
 @contextmanager
 def connect_as_guest(people: Team, table: str, **how: Any) -> Iterator[Any]:
-    """Yield a connection of an account that is in no account file, with all rights on `table` ("*": on each
-    table)."""
+    """Yield a connection of a database account that the account file doesn't contain. The account has the rights to
+    read and write `table` ("*": every table)."""
     name, place = f"guest.{secrets.token_hex(3)}", table if table == "*" else f"`{table}`"
     people.server.sql(
         f"CREATE USER `{name}`@`%` IDENTIFIED BY 'pw'",
@@ -43,7 +45,9 @@ def connect_as_guest(people: Team, table: str, **how: Any) -> Iterator[Any]:
 
 
 class PersonConnections:
-    """One open connection for each person. A connection whose session a test has changed is closed after the test."""
+    """One open database connection for each person. A connection whose session settings a test has changed is closed
+    after that test.
+    """
 
     def __init__(self, people: Team) -> None:
         self._people = people
@@ -60,7 +64,7 @@ class PersonConnections:
         return self._kept[who]
 
     def wait(self, who: str) -> None:
-        """Wait until this person's node has the changes that other nodes have committed."""
+        """Wait until the cluster node of this person's connection has the changes that other nodes have committed."""
         with self.get_connection(who).cursor() as cursor:
             cursor.execute("SET SESSION wsrep_sync_wait = 7")
             cursor.execute("SELECT 1 FROM audit_log LIMIT 1")
@@ -74,7 +78,7 @@ AUDIT_TRIGGER_NAME = next(one.name for one in server_triggers.make_all_triggers(
 
 
 def fill_account_names(people: Team, who: str, case: ForbiddenAct) -> tuple[str, ...]:
-    """Return the statements of `case` with the account names that they have if `who` executes them."""
+    """Return the statements of `case` with the account names filled in, as if the person `who` executes them."""
     me, role = people.names[who], ROLES_BY_PERSON[who][0]
     names = {
         "me": me,
@@ -89,7 +93,9 @@ def fill_account_names(people: Team, who: str, case: ForbiddenAct) -> tuple[str,
 
 
 def execute_case(people: Team, lines: PersonConnections, who: str, case: ForbiddenAct) -> str | None:
-    """Return the database's refusal of the last statement of `case`; None if the statement succeeded."""
+    """Execute the statements of `case` as the person `who`, and return the message with which the database refused
+    the last one. Return None if the last statement succeeded.
+    """
     *before, last = fill_account_names(people, who, case)
     own = lines.open_new_connection(who) if before else nullcontext(lines.get_connection(who))
     with own as connection, connection.cursor() as cursor:
@@ -107,8 +113,8 @@ def execute_case(people: Team, lines: PersonConnections, who: str, case: Forbidd
 
 
 def execute_statements(lines: PersonConnections, who: str, *statements: str) -> str:
-    """Return the database's refusal of these statements, executed in one transaction that is rolled back; "" if all
-    succeeded.
+    """Execute these statements in one transaction that is rolled back. Return the message with which the database
+    refused one of them, or "" if all succeeded.
     """
     connection = lines.get_connection(who)
     with connection.cursor() as cursor:
@@ -128,7 +134,7 @@ def fill_own_name(statement: str, people: Team, who: str) -> str:
 
 
 def execute_for_refusal(cursor: Any, statement: str) -> str:
-    """Return the database's refusal of one statement; "" if it succeeded."""
+    """Execute one statement, and return the message with which the database refused it, or "" if it succeeded."""
     try:
         cursor.execute(statement)
     except pymysql.MySQLError as refusal:

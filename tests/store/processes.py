@@ -1,4 +1,4 @@
-"""Starts several processes that begin their work together: none begins before all are ready."""
+"""Starts several processes that begin their work at the same time: each waits until all are ready."""
 
 import os
 import subprocess
@@ -14,7 +14,7 @@ LOCK_WAIT_SECONDS = 900
 
 
 def start_script(script: str, *arguments: object) -> subprocess.Popen[str]:
-    """Start a script of this folder as a process of its own, with pipes."""
+    """Start a script of the folder tests/store as a process of its own, with pipes."""
     return subprocess.Popen(
         [sys.executable, str(Path(__file__).with_name(script)), *map(str, arguments)],
         stdin=subprocess.PIPE,
@@ -28,8 +28,8 @@ def start_script(script: str, *arguments: object) -> subprocess.Popen[str]:
 
 @contextmanager
 def begin_together(workers: Sequence[subprocess.Popen[str]]) -> Iterator[None]:
-    """Context manager: wait until all processes have printed `ready`, then let them begin. At the end, no process is
-    left running."""
+    """Wait until all processes have printed `ready`, and then let them begin. At the end of the block, kill the
+    processes that still run."""
     try:
         for worker in workers:
             assert worker.stdout is not None
@@ -46,7 +46,9 @@ def begin_together(workers: Sequence[subprocess.Popen[str]]) -> Iterator[None]:
 
 
 def read_outcomes(workers: Sequence[subprocess.Popen[str]]) -> list[str]:
-    """Return the output of each process after `ready`; fail with the output of a process that failed."""
+    """Return the output of each process after the line `ready`. If a process fails, raise AssertionError with its
+    output.
+    """
     said = []
     with begin_together(workers):
         for worker in workers:

@@ -1,5 +1,5 @@
-"""A desk process for the tests of the spool. Arguments: `MODE HOME …`. It prints `ready`, waits for a line and then
-works."""
+"""A desk process for the tests of the spool. Arguments: `MODE HOME …`. The process prints `ready`, waits for a line
+on stdin and then works."""
 
 import json
 import os
@@ -36,15 +36,15 @@ def make_intent(operation_id: str, number: str = "7123456789012") -> Intent:
 
 
 def begin_operation(spool: Spool, about: Intent) -> None:
-    """Store the intent and mark it as calling, in the order of a purchase: prepared within tx1, calling before the
-    first byte.
-    """
+    """Store the intent as prepared and then mark it as calling, as a purchase does before it sends its first byte."""
     spool.store_intent(about)
     assert spool.mark_calling(about.operation_id)
 
 
 def write_unbuffered(text: str) -> None:
-    """Write the text to the pipe without a buffer, so that it arrives even if the process is killed next."""
+    """Write the text directly to stdout without a buffer, so that the reader gets it even if the process is killed
+    immediately afterwards.
+    """
     os.write(1, text.encode() + b"\n")
 
 
@@ -55,7 +55,7 @@ def print_desk_id(home: Path) -> None:
 
 
 def write_many(home: Path, count: str) -> None:
-    """Store intents, ends and anchors as purchases do, and print the longest time (seconds) that one write took."""
+    """Store intents, ends and anchors as purchases do, and print the longest duration (seconds) of one write."""
     spool = Spool(home, None)
     wait_for_start()
     longest = 0.0
@@ -76,7 +76,7 @@ def _write_purchase_steps(spool: Spool, operation: str, index: int) -> Iterator[
 
 
 def write_endlessly(home: Path) -> None:
-    """Print what was stored after each write, until the process is killed."""
+    """Store entries until the process is killed, and print each entry after its write."""
     spool = Spool(home, Cipher(KEY))
     wait_for_start()
     index = 0
@@ -90,7 +90,9 @@ def write_endlessly(home: Path) -> None:
 
 
 def write_until_full(home: Path) -> None:
-    """Write on a disk without room, and print what was stored and the error."""
+    """Store entries with a file size limit until a write fails, and print the stored entries and the error code as
+    JSON.
+    """
     spool = Spool(home, None)
     begin_operation(spool, make_intent("first"))
     signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

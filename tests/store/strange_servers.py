@@ -1,4 +1,4 @@
-"""Servers that answer a Redis client in other ways than Redis."""
+"""Servers for tests that answer a Redis client, but not as Redis would."""
 
 import socket
 import ssl
@@ -14,10 +14,10 @@ _REDIS_NULL_REPLY = b"$-1\r\n"
 def start_strange_server(
     answer: bytes, *, drip_seconds: float = 0.0, tls: ssl.SSLContext | None = None
 ) -> Iterator[str]:
-    """Context manager: a server that welcomes each client as Redis does, and sends `answer` after everything else it
-    receives. Yields its URL.
+    """Start a server that accepts each client as Redis does, and sends `answer` as its reply to everything else.
+    Yield the server's URL. The server ends with the block.
 
-    `drip_seconds`: a pause (seconds) before each byte of the answer; 0: none.
+    `drip_seconds` is the pause (seconds) before each byte of the answer; 0 means no pause.
     """
     with socket.create_server(("127.0.0.1", 0)) as door:
         threading.Thread(target=_serve_clients, args=(door, answer, drip_seconds, tls), daemon=True).start()

@@ -1,4 +1,6 @@
-"""Tests of rules of the journal, tokens, evidence, approvals and cases that hold on every database engine."""
+"""Tests of rules of the journal, tokens, evidence, approvals and cases that must be the same on every database
+engine.
+"""
 
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -56,8 +58,8 @@ def begin_operation(database: Database, operation: NewOperation, who: HoldingPro
 
 
 def test_a_key_begins_once(databases: tuple[Database, ...], process_holder: HoldingProcess) -> None:
-    """A unique index lets an idempotency key begin one operation, also for eight processes at the same moment.
-    Another case or width of letters makes another key."""
+    """A unique index lets each idempotency key begin only one operation, even if eight processes use the key at the
+    same moment. The same letters in another case or width are another key."""
     here, there = databases
     begin_operation(here, make_operation("Key-1"), process_holder)
     for other in ("key-1", "Ｋey-1", "Key-1é"):
@@ -80,8 +82,8 @@ def test_a_key_begins_once(databases: tuple[Database, ...], process_holder: Hold
 def test_only_the_holder_ends_an_operation(
     databases: tuple[Database, ...], process_holder: HoldingProcess, hand_clock: HandClock
 ) -> None:
-    """The other desk sees the operation as running, and after its lease has expired as unknown. A process whose
-    operation was declared lapsed can't write its end any more."""
+    """Another desk sees the operation as running, and after the end of its lease as unknown. A process whose
+    operation was recorded as lapsed can't write the operation's end any more."""
     here, there = databases
     operation = make_operation()
     fence = begin_operation(here, operation, process_holder)
@@ -109,7 +111,7 @@ def test_only_the_holder_ends_an_operation(
 
 
 def test_instants_keep_their_microseconds(databases: tuple[Database, ...], process_holder: HoldingProcess) -> None:
-    """A stored instant is read back unchanged: not rounded, and not in another time zone."""
+    """A stored instant is read back with its microseconds and in the same time zone."""
     here, there = databases
     operation, ended = make_operation(), NOW + timedelta(microseconds=999_999)
     fence = begin_operation(here, operation, process_holder)
@@ -132,8 +134,8 @@ def make_stored_token(version: int, used: tuple[str, ...] = ()) -> StoredToken:
 
 
 def test_no_desk_loses_a_rotated_pair(databases: tuple[Database, ...]) -> None:
-    """Of two desks that replace the same pair of tokens, or store the first one, one succeeds and the other learns
-    that it was late."""
+    """If two desks replace the same pair of tokens, or store the first pair, one desk succeeds. The call of the other
+    desk returns that it was too late."""
     here, there = databases
 
     def replace_token(database: Database, before: StoredToken | None, after: StoredToken) -> bool:
@@ -152,8 +154,8 @@ def test_no_desk_loses_a_rotated_pair(databases: tuple[Database, ...]) -> None:
 
 
 def test_evidence_is_stored_unchanged(databases: tuple[Database, ...], place: Place) -> None:
-    """Evidence is stored exactly as written, listed by record and by operation, oldest first, with the time of the
-    database's clock.
+    """Evidence is stored exactly as it was written, with the time of the database's clock. It is listed by record and
+    by operation, from the oldest to the newest.
     """
     here, there = databases
     who, operation = place.get_account_name("op-a"), str(uuid.uuid4())
@@ -181,7 +183,9 @@ def test_evidence_is_stored_unchanged(databases: tuple[Database, ...], place: Pl
 
 
 def test_a_document_is_noted_once(databases: tuple[Database, ...]) -> None:
-    """Storing the same document again, from any desk, only updates its time. The newest comes first."""
+    """Storing the row of the same document again, from any desk, only updates its time. The documents of a record are
+    listed from the newest to the oldest.
+    """
     here, there = databases
 
     def add_document(database: Database, sha: str, minutes: int) -> bool:
@@ -201,7 +205,9 @@ def test_a_document_is_noted_once(databases: tuple[Database, ...]) -> None:
 
 
 def test_a_proposal_is_visible_until_it_is_closed(databases: tuple[Database, ...], place: Place) -> None:
-    """The other desk sees a proposal and its person until the proposal is closed; a later proposal is a new one."""
+    """Another desk reads a proposal and the person who made it until the proposal is closed. A later proposal is a
+    separate row.
+    """
     here, there = databases
     who = place.get_account_name("op-a")
 
@@ -222,7 +228,9 @@ def test_a_proposal_is_visible_until_it_is_closed(databases: tuple[Database, ...
 
 
 def test_a_case_is_opened_once(databases: tuple[Database, ...]) -> None:
-    """The same rule opens one case for a record until the case is closed."""
+    """The same rule opens at most one case for a record at a time. After the case is closed, the rule can open
+    another one.
+    """
     here, there = databases
 
     def open_case(database: Database) -> bool:
@@ -241,8 +249,8 @@ def test_a_case_is_opened_once(databases: tuple[Database, ...]) -> None:
 def test_a_change_on_an_old_version_is_refused(
     databases: tuple[Database, ...], process_holder: HoldingProcess
 ) -> None:
-    """Of two desks that have read the same version of a row, one writes it and the other is refused. A claim is held
-    once."""
+    """If two desks have read the same version of a row, one of them writes it and the other is refused. A second row
+    with the same claim is refused."""
     here, there = databases
 
     def insert_pending_check(tx: Transaction) -> int:

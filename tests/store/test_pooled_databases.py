@@ -1,4 +1,4 @@
-"""Tests that a pooled database is as it was when it was created, whatever the previous test has left in it."""
+"""Tests that a pooled database equals a new one for the next test, whatever rows the previous test has left in it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -23,8 +23,8 @@ _INSERT_LOST_OPERATION_SQL = (
 def test_a_pooled_database_is_emptied_for_the_next_test(
     place: Place, vendor: LedgerVendor, hand_clock: HandClock
 ) -> None:
-    """After a purchase and a run of all tasks, the rows are deleted, the rows that the upgrade had written are back,
-    and ids begin at 1."""
+    """After a purchase and a run of all due tasks, the pool deletes the rows, restores the rows that the upgrade had
+    written, and lets ids begin at 1."""
     assert isinstance(place, ServerPlace)
     before = read_contents(place.database)
     with place.desk(vendor, hand_clock) as desk:
@@ -38,8 +38,8 @@ def test_a_pooled_database_is_emptied_for_the_next_test(
 
 
 def read_contents(database: PooledDatabase) -> Mapping[str, tuple[Any, list[tuple[Any, ...]]]]:
-    """Return, for each table, its next id and its rows. MySQL states no next id before the first row (None); it
-    counts as 1."""
+    """Return the next id and the rows of each table. MySQL states no next id for a table that never had a row, which
+    counts as 1 here."""
     tables = database.sql(
         "SELECT table_name, auto_increment FROM information_schema.tables"
         " WHERE table_schema = DATABASE() AND table_type = 'BASE TABLE'"

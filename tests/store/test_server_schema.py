@@ -1,4 +1,4 @@
-"""Tests that a database whose schema was copied from another one equals a migrated one."""
+"""Tests that a database whose schema was copied from a description equals a database that the migrations created."""
 
 from contextlib import closing
 from urllib.parse import unquote, urlsplit
@@ -33,7 +33,7 @@ _VARYING_COLUMNS = {
 
 def read_schema_rights_and_rows(server: SqlServer, owner: str) -> dict[str, list[str]]:
     """Return the schema, the rights and the rows as the schema account reads them, without the names of the database
-    and of this account.
+    and of the schema account.
     """
     parts = urlsplit(owner)
     name, password, database = unquote(parts.username or ""), unquote(parts.password or ""), parts.path[1:]
@@ -66,8 +66,8 @@ def _remove_password(grant: str) -> str:
 
 
 def test_a_described_schema_equals_a_migrated_one(sql_server: SqlServer) -> None:
-    """A database copied from a description has the same schema, rights and rows as a migrated one, except for the
-    database's id. An upgrade changes only its lock.
+    """A database that was created from a description has the same schema, rights and rows as a migrated one, except
+    for the database's id. A later upgrade changes only the row of its lock.
     """
     if not sql_server.is_mariadb:
         pytest.skip("on MySQL each database is migrated")

@@ -1,4 +1,6 @@
-"""Tests of turns at a server, which the worker processes of a test run share: together, or one alone."""
+"""Tests of the turns in which the worker processes of a test run use a shared server: several together, or one
+alone.
+"""
 
 import fcntl
 from concurrent.futures import ThreadPoolExecutor
@@ -8,8 +10,8 @@ from tests.support.waiting import PATIENCE_SECONDS, wait_until
 
 
 def test_a_process_waiting_for_exclusive_use_is_not_overtaken() -> None:
-    """While two processes use the server together and a third waits to use it alone, a later process gets its turn
-    after the third one."""
+    """While two processes use the server together, a third process waits to use it alone. A process that comes later
+    gets its turn after the third one."""
     order: list[str] = []
 
     def take_turn(name: str, *, alone: bool) -> None:

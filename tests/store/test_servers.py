@@ -1,5 +1,5 @@
-"""Tests of the private servers that other tests use: they start, die and come back as ordered, and leave no process
-or folder behind."""
+"""Tests of the private servers that other tests use: they start, are killed and restarted as ordered, and leave no
+process or folder behind."""
 
 import os
 import signal
@@ -46,7 +46,7 @@ def start_python(code: str) -> "subprocess.Popen[str]":
 
 
 def has_ended(pid: int) -> bool:
-    """Return True if the process has ended, also if its parent hasn't read its status yet."""
+    """Return True if the process has ended, even if its parent process hasn't read its exit status yet."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
     except (FileNotFoundError, ProcessLookupError):
@@ -67,14 +67,16 @@ def _mariadb_here() -> None:
 
 
 def test_a_run_shares_one_server(mariadb_server: Server, redis_server: RedisServer) -> None:
-    """A second caller gets the server that is already running."""
+    """A second request for a shared server in the same test run gets the server that is already running."""
     assert get_shared_mariadb() == mariadb_server
     assert get_shared_redis().pid == redis_server.pid
 
 
 @pytest.mark.usefixtures("_redis_here")
 def test_simultaneous_processes_get_the_same_server() -> None:
-    """If several processes ask at the same time, one starts the server and the others wait for it."""
+    """If several processes request the shared server at the same time, one of them starts it and the others wait for
+    it.
+    """
     with start_own_run() as run:
         askers = [start_python(ASKER) for _ in range(3)]
         answers = {asker.communicate(timeout=PATIENCE_SECONDS)[0] for asker in askers}
@@ -83,7 +85,7 @@ def test_simultaneous_processes_get_the_same_server() -> None:
 
 @pytest.mark.usefixtures("_redis_here")
 def test_a_server_that_failed_to_start_is_not_tried_again(monkeypatch: pytest.MonkeyPatch) -> None:
-    """After a server has failed to start, the next process that asks gets an error at once."""
+    """After a server has failed to start, the next process that requests it gets an error at once."""
     with start_own_run():
         monkeypatch.setattr(server_run, "TOOL_PATHS", "/nowhere")
         with pytest.raises(RuntimeError, match="No such file"):
@@ -97,7 +99,9 @@ def test_a_server_that_failed_to_start_is_not_tried_again(monkeypatch: pytest.Mo
 
 @contextmanager
 def run_owner() -> Iterator[tuple["subprocess.Popen[str]", int, Path]]:
-    """A process that owns a test run; the process id of its server; and the folder of the run."""
+    """Start a process that owns a test run. Yield the process, the process id of its server, and the folder of the
+    run.
+    """
     process = start_python(OWNER)
     assert process.stdout is not None
     pid, folder = process.stdout.readline().split()
@@ -120,8 +124,8 @@ def end_owner(process: "subprocess.Popen[str]", folder: Path) -> None:
 @pytest.mark.usefixtures("_redis_here")
 @pytest.mark.parametrize("end", [kill_owner, kill_keeper, end_owner])
 def test_servers_end_with_their_run(end: Callable[["subprocess.Popen[str]", Path], None]) -> None:
-    """The server ends with its run: when the owner ends normally, and when the owner or the keeper of its servers is
-    killed."""
+    """The server ends with its test run: when the owner process ends normally, and when the owner or the keeper
+    process of its servers is killed."""
     with run_owner() as (process, pid, folder):
         assert not has_ended(pid)
         end(process, folder)
@@ -133,8 +137,8 @@ def test_servers_end_with_their_run(end: Callable[["subprocess.Popen[str]", Path
 
 
 def test_an_owner_gets_its_own_database(mariadb_server: Server) -> None:
-    """The address is a URL of SQLAlchemy, its account sees no other database, and the database is deleted although
-    somebody is connected."""
+    """A temporary database has a URL for SQLAlchemy, whose account sees no other temporary database. The database is
+    deleted at the end of the block, even if a client is still connected."""
     with mariadb_server.create_temporary_database() as url, mariadb_server.create_temporary_database() as other:
         engine = create_engine(url)
         with engine.begin() as conn:
@@ -148,8 +152,8 @@ def test_an_owner_gets_its_own_database(mariadb_server: Server) -> None:
 
 @pytest.mark.usefixtures("_mariadb_here")
 def test_a_committed_row_survives_a_kill() -> None:
-    """After SIGKILL and a start with the same port and data, the committed row is there, and the server's own
-    settings are in force."""
+    """A server is killed with SIGKILL and started again with the same port and data. The committed row exists, and
+    the server has its own settings."""
     with start_private_mariadb(extra_config=["max-connections=50"]) as server:
         server.sql("CREATE DATABASE d", "CREATE TABLE d.t (a INT)", "INSERT INTO d.t VALUES (7)")
         server.kill()
@@ -172,7 +176,9 @@ def test_the_error_of_a_failed_start_has_the_servers_message() -> None:
 
 @pytest.mark.usefixtures("_mariadb_here")
 def test_a_client_verifies_the_servers_certificate() -> None:
-    """A client verifies the server's certificate with the authority that comes with it; another name is refused."""
+    """A client verifies the server's certificate with the certificate authority that the test server provides. A
+    wrong host name is refused.
+    """
     with start_private_mariadb(tls=TlsProperties(names=("127.0.0.1",))) as server:
         options: dict[str, Any] = {
             "ssl_disabled": False,
@@ -195,8 +201,8 @@ def test_a_client_verifies_the_servers_certificate() -> None:
     "and is back"
 )
 def test_a_killed_node_returns_with_missed_rows(galera_alone: Cluster) -> None:
-    """After one of three nodes is killed, two continue; the node that comes back gets the missed rows. An account may
-    create triggers on a cluster too."""
+    """After one of three nodes is killed, the other two continue. The restarted node gets the rows that it has
+    missed. An account may create triggers on a cluster too."""
     assert get_shared_galera() == galera_alone
     first, second, third = galera_alone.nodes
     with first.create_temporary_database() as url:
@@ -219,7 +225,7 @@ def test_a_killed_node_returns_with_missed_rows(galera_alone: Cluster) -> None:
 
 @pytest.mark.usefixtures("_redis_here")
 def test_redis_hangs_while_paused_and_is_empty_after_a_kill() -> None:
-    """A paused Redis keeps connections open and sends no answer. After a kill it is empty."""
+    """A paused Redis server keeps connections open and sends no answer. After a kill and a restart it is empty."""
     from redis import Redis
 
     with start_private_redis() as server, Redis.from_url(server.url) as client:
@@ -240,8 +246,8 @@ def test_redis_hangs_while_paused_and_is_empty_after_a_kill() -> None:
 
 @pytest.mark.parametrize("kind", ["mariadb", "galera", "redis"])
 def test_a_missing_server_skips_and_fails_where_required(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If a server program is missing, a test is skipped, or fails where servers are required. The reason says what is
-    missing and how to install it."""
+    """If a server program is missing, a test is skipped, or fails if servers are required. The reason names the
+    missing program and how to install it."""
     monkeypatch.setattr(server_run, "TOOL_PATHS", "/nowhere")
     monkeypatch.setenv("CI", "")
     monkeypatch.delenv("CONSOLE_TEST_REQUIRE_SERVERS", raising=False)
@@ -253,7 +259,7 @@ def test_a_missing_server_skips_and_fails_where_required(kind: str, monkeypatch:
 
 
 def test_a_given_server_address_may_be_percent_encoded() -> None:
-    """The user and password in the address of a given server may be percent-encoded."""
+    """The user and the password in the address of a configured server may be percent-encoded."""
     server = sql_server.make_server_of_url("mysql+pymysql://ad%40min:p%2Fw@127.0.0.1:3307/")
     assert (server.host, server.port, server.admin, server.password) == ("127.0.0.1", 3307, "ad@min", "p/w")
     assert server.admin_url == "mysql+pymysql://ad%40min:p%2Fw@127.0.0.1:3307/"

@@ -1,5 +1,5 @@
-"""Tests of the time since which a record is in its state: only a change of state or certainty moves it, whoever
-writes the change."""
+"""Tests of the time since which a record has its present state. Only a change of the state or of the certainty
+changes this time, whichever program writes the change."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -47,8 +47,8 @@ def find_order(conn: Connection, order_id: int) -> Order:
 
 
 def test_the_state_of_a_payment_has_its_time(rows: Connection) -> None:
-    """A change of the state and an unknown outcome move the time; work, the answer to a probe and a reservation
-    don't."""
+    """A change of the state, and an unknown outcome, set the time since which the payment has its state. Work, the
+    answer to a probe and a reservation leave this time unchanged."""
     payment = insert_begun_payment(rows)
     assert payment.state_since == NOW
     payments.change_payment(rows, payment, SOON, **SCHEDULED_COLUMNS, provider_state="CREATED", told_at=SOON)
@@ -65,7 +65,7 @@ def test_the_state_of_a_payment_has_its_time(rows: Connection) -> None:
 
 
 def test_a_lapsed_call_is_unknown_since_its_beginning(rows: Connection) -> None:
-    """The outcome of a lapsed call is unknown since the call began, before and after a due task has stored the
+    """The outcome of a lapsed call is unknown since the call began, both before and after a due task has stored the
     lapse."""
     payment = insert_begun_payment(rows)
     seen = payments.find(rows, payment.id, frozenset({payment.id}))
@@ -76,7 +76,9 @@ def test_a_lapsed_call_is_unknown_since_its_beginning(rows: Connection) -> None:
 
 
 def test_the_state_of_a_refund_has_its_time(rows: Connection) -> None:
-    """A vote, a schedule and a second unknown answer don't move the time."""
+    """A vote, a schedule and a second unknown answer leave the time since which the refund has its state
+    unchanged.
+    """
     refund = insert_requested_refund(rows, insert_paid_payment(rows))
     assert refund.state_since == NOW
     refunds.change_refund(rows, refund, SOON, **SCHEDULED_COLUMNS)
@@ -86,8 +88,8 @@ def test_the_state_of_a_refund_has_its_time(rows: Connection) -> None:
 
 
 def test_the_state_of_a_credit_check_has_its_time(rows: Connection) -> None:
-    """An unknown outcome moves the time; an error code and a new version don't. The time of the sending (`sent_at`)
-    stays."""
+    """An unknown outcome sets the time since which the credit check has its state. An error code and a new version
+    leave this time and the time of the sending (`sent_at`) unchanged."""
     record_id = credit_checks.insert_pending_check(rows, "1", "1180301018771", "op-1", NOW, None)
     record = find_check(rows, record_id)
     assert (record.state_since, record.sent_at) == (NOW, NOW)
@@ -100,7 +102,9 @@ def test_the_state_of_a_credit_check_has_its_time(rows: Connection) -> None:
 
 
 def test_the_state_of_an_order_has_its_time(rows: Connection) -> None:
-    """Scheduled work and filled columns don't move the time."""
+    """Scheduled work and filled columns leave the time since which the order has its state unchanged. A new state
+    sets it.
+    """
     order_id = orders.insert_order(rows, orders.NewOrder("ORD-9", 3_300), NOW)
     orders.write_order_work(rows, find_order(rows, order_id), SOON, Work(WorkState.SCHEDULED, LATER, "waiting"))
     orders.fill_empty_columns(rows, find_order(rows, order_id), SOON, {"payment_method": "paypay"})
@@ -126,7 +130,9 @@ ROWS_OF_OTHERS = {
 
 @pytest.mark.parametrize("table", ROWS_OF_OTHERS)
 def test_plain_sql_of_others_is_dated_by_the_database(place: Place, table: str) -> None:
-    """The database sets the time for rows that another application inserts, and for states that it changes."""
+    """The database sets the time since which a row has its state if another application inserts the row or changes
+    its state.
+    """
     with closing(Database(place.url(""))) as database:
         migrate.upgrade(database)
         insert, touch, change = ROWS_OF_OTHERS[table]
@@ -182,7 +188,7 @@ EXPECTED_STATE_SINCE = {
 
 @pytest.fixture(params=["0006", "0011"])
 def upgraded_database(engine: Engine, tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Database]:
-    """A database of an older version with records and audit entries, after two upgrades."""
+    """Yield a database of an older version with records and audit entries, after two upgrades."""
     with open_empty_database(engine, tmp_path / "old") as old:
         create_old_schema(old, request.param)
         with old.write_without_retries() as tx:
@@ -198,8 +204,8 @@ def upgraded_database(engine: Engine, tmp_path: Path, request: pytest.FixtureReq
 
 
 def drop_triggers(conn: Connection) -> None:
-    """Drop the triggers, which would refuse rows without earlier states. (A server of the old migrations has none
-    yet.)"""
+    """Drop the triggers of an SQLite database, which would refuse rows without earlier states. A server database of
+    the old migrations has no triggers yet."""
     if conn.dialect.name == "sqlite":
         for name in conn.exec_driver_sql("SELECT name FROM sqlite_master WHERE type = 'trigger'").scalars().all():
             conn.exec_driver_sql(f"DROP TRIGGER {name}")
@@ -207,8 +213,8 @@ def drop_triggers(conn: Connection) -> None:
 
 @pytest.mark.parametrize("table", EXPECTED_STATE_SINCE)
 def test_old_rows_are_dated_by_the_trail(upgraded_database: Database, table: str) -> None:
-    """The state of an old row is dated by the newest audit entry about its present state, or else by the row's last
-    write. The date of a row of the other application stays unknown.
+    """The upgrade dates the state of an old row by the newest audit entry about its present state, or else by the
+    row's last write. The state of the other application's row gets no date.
     """
     with upgraded_database.read() as conn:
         rows = conn.exec_driver_sql(f"SELECT id, state_since FROM {table} ORDER BY id").all()

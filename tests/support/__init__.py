@@ -1,1 +1,1 @@
-"""Code that several packages of tests share."""
+"""Helper code that several packages of tests use."""

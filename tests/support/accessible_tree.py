@@ -18,8 +18,8 @@ _CELLS_PER_TABLE = 60
 
 
 def list_visible_nodes(node: QAccessibleInterface | None) -> Iterator[QAccessibleInterface]:
-    """Yield the node and all nodes below it that are visible, parents first. Of a table, which may have thousands of
-    cells, only the focused cell is yielded.
+    """Yield this node and all visible nodes below it, parents before their children. For a table, which may have
+    thousands of cells, only the focused cell is yielded.
     """
     if node is None or not node.isValid() or node.state().invisible:
         return
@@ -33,9 +33,9 @@ def list_visible_nodes(node: QAccessibleInterface | None) -> Iterator[QAccessibl
 
 
 def find_tree_faults(nodes: Sequence[QAccessibleInterface]) -> list[str]:
-    """Return one line for each control, column header and row that has no name, for each painted word that screen
-    readers skip, and for each heading whose level is wrong. `nodes` are those of `list_visible_nodes` for one window
-    or dialog.
+    """Return one line for each fault: a control, column header or row without a name, a painted word that screen
+    readers skip, or a heading with a wrong level. `nodes` are the nodes that `list_visible_nodes` yields for one
+    window or dialog.
     """
     faults = [
         f"{node.role().name} without a name"
@@ -55,8 +55,8 @@ def find_tree_faults(nodes: Sequence[QAccessibleInterface]) -> list[str]:
 
 
 def find_unspoken_texts(nodes: Sequence[QAccessibleInterface], drawn: Iterable[tuple[QWidget, str]]) -> list[str]:
-    """Return one line for each text that a widget paints (`drawn`) but screen readers skip: no node in `nodes`
-    that belongs to the widget or to a part around it has a name.
+    """Return one line for each text that a widget paints (`drawn`) but screen readers skip. A text is skipped if no
+    node in `nodes` that belongs to the widget, or to a widget around it, has a name.
     """
     named = {node.object() for node in nodes if get_spoken_name(node)}
     unspoken = (
@@ -66,7 +66,7 @@ def find_unspoken_texts(nodes: Sequence[QAccessibleInterface], drawn: Iterable[t
 
 
 def _list_widget_and_parents(widget: QWidget) -> set[QObject]:
-    """Return the widget and the widgets around it, without the window."""
+    """Return the widget and the widgets that contain it, without the window."""
     chain: set[QObject] = set()
     around: QWidget | None = widget
     while around is not None and not around.isWindow():
@@ -76,8 +76,8 @@ def _list_widget_and_parents(widget: QWidget) -> set[QObject]:
 
 
 def _list_unnamed_cells(table: QAccessibleInterface) -> Iterator[QAccessible.Role]:
-    """Yield the role of each visible column header without a name, and of the first cell of each row without a name,
-    which is the sentence of the whole row. Another cell may have nothing to show.
+    """Yield the role of each visible column header without a name, and of the first cell of each row without a name.
+    Screen readers use the name of the first cell as the sentence of the whole row. Other cells may be empty.
     """
     previous_role = Role.NoRole
     for place in range(min(table.childCount(), _CELLS_PER_TABLE)):

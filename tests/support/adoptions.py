@@ -14,7 +14,7 @@ UNREACHABLE_URL = "http://127.0.0.1:9"
 
 
 def make_settings(home: Path, url: str, **extra: str) -> Settings:
-    """Return the settings of a desk with the home folder `home` and this address of the database. `extra` are
+    """Return the settings of a desk with the home folder `home` and the database at `url`. `extra` are further
     settings without their prefix `CONSOLE_`.
     """
     home.mkdir(exist_ok=True)
@@ -23,8 +23,8 @@ def make_settings(home: Path, url: str, **extra: str) -> Settings:
 
 @contextmanager
 def open_adoption_service(home: Path, url: str, **extra: str) -> Iterator[Adoption]:
-    """Yield the adoption service, opened as the command `db adopt` opens it. `home` is the desk's folder, `url` the
-    database's address; `extra` are settings without their prefix `CONSOLE_`.
+    """Yield the adoption service, opened as the command `db adopt` opens it. `home` is the desk's folder and `url`
+    the address of the database. `extra` are settings without their prefix `CONSOLE_`.
     """
     with open_adoption(make_settings(home, url, **extra)) as opened:
         yield opened
@@ -32,7 +32,9 @@ def open_adoption_service(home: Path, url: str, **extra: str) -> Iterator[Adopti
 
 @contextmanager
 def open_temporary_database(server: SqlServer | None, folder: Path) -> Iterator[str]:
-    """Yield the address of an empty database: on the server or, if `server` is None, an SQLite file in `folder`."""
+    """Yield the address of an empty database. It is on `server`, or in an SQLite file in `folder` if `server` is
+    None.
+    """
     if server is None:
         yield f"sqlite:///{folder}/other.db"
         return
@@ -41,5 +43,5 @@ def open_temporary_database(server: SqlServer | None, folder: Path) -> Iterator[
 
 
 def expire_upgrade_lock(server: SqlServer, url: str) -> None:
-    """Let the upgrade lock of the database expire, as if the process that held it had crashed long ago."""
+    """Let the upgrade lock of the database expire, as if the process that held the lock had crashed long ago."""
     server.sql(f"UPDATE `{url.rpartition('/')[2]}`.console_upgrade SET until_ms = 0")

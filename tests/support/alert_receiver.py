@@ -14,9 +14,9 @@ KEY = "a-key-of-sixteen-or-more"
 
 
 class Receiver(ThreadingHTTPServer):
-    """The HTTP server. `answers(event, number)` returns the HTTP status for the request with this number (from 1).
-    `got` has the body of each request, `signed` True for each request with a valid signature, and `asked` the path of
-    each request.
+    """The HTTP server of the receiver. `answers(event, number)` returns the HTTP status for the request with this
+    number, from 1. `got` has the body of each request, `signed` has True for each request with a valid signature, and
+    `asked` has the path of each request.
     """
 
     daemon_threads = True
@@ -34,7 +34,7 @@ class Receiver(ThreadingHTTPServer):
 
     @property
     def ids(self) -> list[str]:
-        """Return the event ids of all requests, in their sequence."""
+        """Return the event ids of all requests in the order of their arrival."""
         return [event["event_id"] for event in self.got]
 
 
@@ -56,7 +56,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def log_message(self, *_: object) -> None:
-        """Write no log: tests read the stored requests instead."""
+        """Write no log, because tests read the stored requests."""
 
 
 @contextmanager

@@ -11,9 +11,9 @@ from PySide6.QtGui import QAccessible, QAccessibleAnnouncementEvent, QAccessible
 
 @dataclass(frozen=True, slots=True)
 class HeardSentence:
-    """One announcement. `is_urgent` is True if it interrupts the sentence that is being read. `at` is the time at
-    which it was sent (monotonic seconds), `busy` the processor time that the event loop's thread had used until then
-    (seconds).
+    """One announcement. `is_urgent` is True if the announcement interrupts the sentence that the screen reader is
+    reading. `at` is the time of the announcement (monotonic seconds). `busy` is the processor time that the event
+    loop's thread had used until then (seconds).
     """
 
     sentence: str
@@ -24,8 +24,8 @@ class HeardSentence:
 
 @contextmanager
 def collect_announcements(note: Callable[[], object] = lambda: None) -> Iterator[list[HeardSentence]]:
-    """Yield the list to which every announcement of this process is added until the end of the block. `note` is
-    called after each of them.
+    """Yield a list to which every announcement of this process is added until the end of the block. `note` is called
+    after each announcement.
     """
     heard: list[HeardSentence] = []
     send = QAccessible.updateAccessibility

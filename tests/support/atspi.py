@@ -1,6 +1,7 @@
-"""A minimal screen reader for tests: a client of AT-SPI that reads the accessibility tree of a program, with a
-session bus and an X server of its own. Needs the Debian packages at-spi2-core, dbus-daemon and xvfb;
-`find_missing_programs` names the missing ones.
+"""A minimal screen reader for tests. It is a client of AT-SPI that reads the accessibility tree of a program, with a
+private session bus and X server.
+
+It needs the Debian packages at-spi2-core, dbus-daemon and xvfb; `find_missing_programs` names the missing ones.
 """
 
 import os
@@ -46,7 +47,7 @@ class Node:
 
 
 def find_missing_programs() -> str:
-    """Return a sentence that names the programs for AT-SPI that this machine lacks; "" if it has all of them."""
+    """Return a sentence that names the programs for AT-SPI that this machine lacks, or "" if it has all of them."""
     programs = [name for name in ("dbus-daemon", "Xvfb") if shutil.which(name) is None]
     if not any(launcher.exists() for launcher in _LAUNCHERS):
         programs.append("at-spi-bus-launcher (Debian: at-spi2-core)")
@@ -54,8 +55,8 @@ def find_missing_programs() -> str:
 
 
 class ScreenReader:
-    """Reads the accessibility tree of the only program on a private bus, presses its nodes, and receives its
-    announcements.
+    """Reads the accessibility tree of the only program on a private bus, presses nodes of the tree, and receives the
+    program's announcements.
     """
 
     def __init__(self, bus: DBusConnection) -> None:
@@ -67,21 +68,25 @@ class ScreenReader:
         bus.send_and_get_reply(message_bus.AddMatch(_ANNOUNCEMENTS))
 
     def list_nodes(self) -> list[Node]:
-        """Return the nodes of the program, parents before their children; an empty list before its window exists."""
+        """Return the nodes of the program, parents before their children. Return an empty list while the program has
+        no window.
+        """
         return [self._read_node(reference) for reference in self._iterate_references()]
 
     def list_toasts(self) -> list[str]:
-        """Return the names of the toasts that the window shows. Only the children of the window are read, because a
-        toast disappears soon and reading the whole tree takes long.
+        """Return the names of the toasts that the window shows. The method reads only the direct children of the
+        window, because a toast soon disappears and reading the whole tree takes long.
         """
         windows = [window for program in self._list_children(_ROOT) for window in self._list_children(program)]
         nodes = [self._read_node(child) for window in windows for child in self._list_children(window)]
         return [node.name for node in nodes if node.role == "notification" and node.is_showing]
 
     def wait_for_node(self, role: str, name: str, *, is_shown: bool = False) -> Node:
-        """Wait for a node with this role whose name begins with `name`, and return the first one; with `is_shown`,
-        the first one that the program shows. Only the needed properties of each node are read, because each read
-        delays the program. Raises AssertionError if there is no such node after WINDOW_SECONDS.
+        """Wait for a node with this role whose name begins with `name`, and return the first one. With `is_shown`,
+        return the first one that the program shows. The method reads only the needed properties of each node, because
+        each read delays the program.
+
+        Raises AssertionError if there is no such node after WINDOW_SECONDS.
         """
         deadline = time.monotonic() + WINDOW_SECONDS
         while self._may_wait(deadline):
@@ -95,31 +100,36 @@ class ScreenReader:
         raise AssertionError(f"no {role} {name!r} among {[(node.role, node.name) for node in self.list_nodes()]}")
 
     def _may_wait(self, deadline: float) -> bool:
-        """True before `deadline` (monotonic seconds). Raises AssertionError if the program has ended."""
+        """Return True before `deadline` (monotonic seconds).
+
+        Raises AssertionError if the program has ended.
+        """
         ended = self.program.poll() if self.program is not None else None
         assert ended is None, f"the program ended with {ended}"
         return time.monotonic() < deadline
 
     def read_attributes(self, node: Node) -> dict[str, str]:
-        """Return the further attributes of a node by name, such as the level of a heading."""
+        """Return the additional AT-SPI attributes of a node by name, such as the level of a heading."""
         (told,) = self._call_method(node.reference, _ACCESSIBLE, "GetAttributes")
         return dict(told)
 
     def read_locale(self, node: Node) -> str:
-        """Return the locale by which a node is spoken, such as `en_US`."""
+        """Return the locale in which a screen reader speaks the node, such as `en_US`."""
         ((_, told),) = self._call_method(node.reference, _ACCESSIBLE, "GetLocale")
         return str(told)
 
     def press_node(self, node: Node) -> bool:
-        """Press a node. Return False if the program does not act on it: it is disabled at the moment, or gone."""
+        """Press a node. Return False if the program does not react, because the node is disabled at the moment or no
+        longer exists.
+        """
         reply = self._call_method(node.reference, "org.a11y.atspi.Action", "DoAction", "i", (0,))
         return reply == (True,)
 
     def press_and_wait_for_announcement(self, role: str, name: str, sentence_start: str) -> tuple[str, str]:
         """Press the first shown node with this role whose name begins with `name`. Return the next announcement that
-        begins with `sentence_start`, as ("polite" or "assertive", its sentence). Other announcements, for example of
-        work in the background, are skipped. If the program replaces the node before it has acted, press its
-        successor; if it can't be pressed at the moment, press it later.
+        begins with `sentence_start`, as a tuple of "polite" or "assertive" and the sentence. Other announcements, for
+        example about work in the background, are skipped. If the program has replaced the node by a new one, the
+        method presses the new node. If the node can't be pressed at the moment, the method tries again later.
         """
         deadline = time.monotonic() + WINDOW_SECONDS
         messages: deque[Message] = deque()
@@ -143,7 +153,7 @@ class ScreenReader:
         return heard[0]
 
     def _is_node_present(self, node: Node) -> bool:
-        """True if the program still has this node and shows it."""
+        """Return True if the program still has this node and shows it."""
         (role,) = self._call_method(node.reference, _ACCESSIBLE, "GetRoleName")
         ((low, _high),) = self._call_method(node.reference, _ACCESSIBLE, "GetState")
         return bool(role == node.role and low >> _SHOWING_BIT & 1)
@@ -159,7 +169,7 @@ class ScreenReader:
             waiting += reversed(self._list_children(reference))
 
     def _read_node(self, reference: Reference) -> Node:
-        """Read role, name and states of the node."""
+        """Read the role, the name and the states of the node."""
         role, name = self._read_role(reference), self._read_name(reference)
         ((low, _high),) = self._call_method(reference, _ACCESSIBLE, "GetState")
         return Node(role, name, bool(low >> _FOCUSED_BIT & 1), bool(low >> _SHOWING_BIT & 1), reference)
@@ -197,8 +207,8 @@ class ScreenReader:
 
 @contextmanager
 def start_screen_reader(folder: Path) -> Iterator[tuple[ScreenReader, dict[str, str]]]:
-    """Start a private session bus, accessibility bus and X server. Yield the client, and the environment variables
-    with which a program connects to them. All of them end with the block.
+    """Start a private session bus, accessibility bus and X server. Yield the screen reader, and the environment
+    variables with which a program connects to these servers. All of them end with the block.
     """
     env = {**os.environ, "XDG_RUNTIME_DIR": str(folder), "HOME": str(folder)}
     launcher = next(path for path in _LAUNCHERS if path.exists())

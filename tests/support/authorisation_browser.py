@@ -14,8 +14,8 @@ REDIRECT_ADDRESS = "https://desk.example.jp/alarmbox"
 
 
 def visit_consent_page(url: str) -> str:
-    """Open the address as a person who consents. Return the code on the page or, if AlarmBox redirects the browser,
-    the address of the redirection.
+    """Open the address as a person who consents on AlarmBox's page. Return the code on the page. If AlarmBox
+    redirects the browser, return the address of the redirection.
     """
     address = urlsplit(url)
     line = http.client.HTTPConnection(address.netloc, timeout=PATIENCE_SECONDS)
@@ -29,8 +29,8 @@ def visit_consent_page(url: str) -> str:
 
 
 class BrowserInput:
-    """Standard input of a person who opens the address that the command has written to stderr, and enters AlarmBox's
-    answer after the function `change` has changed it.
+    """Standard input of a person who opens the address that the command has written to stderr. The person enters
+    AlarmBox's answer after the function `change` has changed it.
     """
 
     def __init__(self, change: Callable[[str], str] = str) -> None:
@@ -40,7 +40,7 @@ class BrowserInput:
         return False
 
     def readline(self, _: int = -1) -> str:
-        """Return the text that the person enters; the command reads one line."""
+        """Return the text that the person enters. The command reads this one line."""
         shown = sys.stderr
         assert isinstance(shown, io.StringIO)
         url = next(line for line in shown.getvalue().splitlines() if "/oauth/authorize?" in line)

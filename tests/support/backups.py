@@ -1,4 +1,6 @@
-"""Makes backups of a test's database and restores them: a copied SQLite file, or a dump of a server's database."""
+"""Makes backups of a test's database and restores them. A backup is a copy of an SQLite file, or a dump of a server's
+database.
+"""
 
 import shutil
 import subprocess
@@ -11,8 +13,8 @@ from tests.support.sql_server import SqlServer
 
 
 def take_backup(place: Place) -> Callable[[], None]:
-    """Make a backup of the database now. Return a function that restores it: the present content of the database is
-    lost.
+    """Make a backup of the database now. Return a function that restores the backup; restoring replaces the present
+    content of the database.
     """
     return _dump_server(place) if isinstance(place, ServerPlace) else _copy_file(place)
 
@@ -52,15 +54,15 @@ def _dump_server(place: ServerPlace) -> Callable[[], None]:
         dump = run_dump("--no-data", "--skip-triggers") + _read_row_inserts(server, str(name)) + guards
 
     def put_back() -> None:
-        """Load the dump into the database. Desks may be running; their connections stay open."""
+        """Load the dump into the database. Desks may be running, and their connections remain open."""
         subprocess.run(("mariadb", *reached), input=dump, check=True, capture_output=True)
 
     return put_back
 
 
 def _read_row_inserts(server: SqlServer, name: str) -> bytes:
-    """Return the INSERT statements (as bytes) of all rows of the database at one moment, without generated
-    columns.
+    """Return the INSERT statements (as bytes) of all rows of the database at one moment. The statements leave out
+    generated columns.
     """
     said = ["SET NAMES utf8mb4", "SET foreign_key_checks = 0, sql_mode = 'NO_AUTO_VALUE_ON_ZERO'"]
     with server.connect(database=name) as connection, connection.cursor() as cursor:

@@ -1,6 +1,8 @@
 """An emulator of Google Cloud Storage on this machine: the package gcp-storage-emulator, with two preconditions that
-the package ignores. Google refuses to create an object with `ifGenerationMatch=0` if the object exists, and to delete
-an object that has another generation. This module checks both, for one request at a time.
+the package ignores.
+
+Google refuses to create an object with `ifGenerationMatch=0` if the object exists, and refuses to delete an object
+that has another generation than requested. This module checks both preconditions, for one request at a time.
 """
 
 import io
@@ -26,11 +28,11 @@ OBJECT_PREFIX = "desk/documents/"
 
 
 class _ExistsAlready(Exception):
-    """A precondition of the request isn't met (HTTP status 412)."""
+    """Raised if a precondition of the request isn't met (HTTP status 412)."""
 
 
 class _Store(Storage):  # type: ignore[misc]  # the emulator has no types
-    """The emulator's storage. With `create_only`, creating an object that exists already raises _ExistsAlready."""
+    """The emulator's storage. With `create_only`, creating an object that already exists raises _ExistsAlready."""
 
     create_only = False
 
@@ -41,8 +43,8 @@ class _Store(Storage):  # type: ignore[misc]  # the emulator has no types
 
 
 class BucketServer:
-    """The stored objects of the emulator, and the faults that a test can set: `refuse` has the status of each refused
-    HTTP method.
+    """The stored objects of the emulator, and the faults that a test can set. `refuse` has the HTTP status with which
+    each refused HTTP method is answered.
     """
 
     def __init__(self) -> None:
@@ -66,7 +68,9 @@ class BucketServer:
         self.address = ""
 
     def write_object(self, path: str, content: bytes, *, name: str = BUCKET_NAME, **about: str) -> None:
-        """Store an object in the bucket as another program would. `about` are further fields of its metadata."""
+        """Store an object in the bucket, as another program would do. `about` has further fields of the object's
+        metadata.
+        """
         full = OBJECT_PREFIX + path
         resource = objects._make_object_resource(self.address, name, full, "application/pdf", str(len(content)))
         with self.lock:  # the request before is over only when it has let go
@@ -81,7 +85,9 @@ class BucketServer:
         self.store.delete_file(BUCKET_NAME, OBJECT_PREFIX + path)
 
     def list_object_paths(self) -> list[str]:
-        """Return the paths of all objects, sorted and relative to PREFIX. All objects must be below this prefix."""
+        """Return the paths of all objects, sorted and relative to OBJECT_PREFIX. All objects must be below this
+        prefix.
+        """
         return [name.removeprefix(OBJECT_PREFIX) for name in sorted(self.store.objects.get(BUCKET_NAME, {}))]
 
 
@@ -93,7 +99,9 @@ class _RequestHandler(RequestHandler):  # type: ignore[misc]  # the emulator has
         super().__init__(server.store, *rest)
 
     def _check_and_answer(self, answer: Any) -> None:
-        """Answer a request, with the faults that the test has set and with Google's two preconditions."""
+        """Answer a request with the faults that the test has set, and with Google's two preconditions for creating
+        and deleting objects.
+        """
         served = self._server
         served.asked.append(f"{self.command} {self.path}")
         served.busy.release()
@@ -155,13 +163,13 @@ class _QuietHttpServer(ThreadingHTTPServer):
     block_on_close = False
 
     def handle_error(self, *_: object) -> None:
-        """Write no log of an error: in some tests the client closes the connection on purpose."""
+        """Write no log of an error, because in some tests the client closes the connection on purpose."""
 
 
 @contextmanager
 def start_bucket_server() -> Iterator[BucketServer]:
-    """Start an emulator with an empty bucket until the end of the block. The variable STORAGE_EMULATOR_HOST has its
-    address for this process and its children.
+    """Start an emulator with an empty bucket, and end it with the block. The variable STORAGE_EMULATOR_HOST has its
+    address for this process and its child processes.
     """
     for name in ("gcp_storage_emulator", "api.object", "api.bucket"):
         logging.getLogger(name).setLevel(logging.CRITICAL)

@@ -1,5 +1,5 @@
-"""Many credit checks with an unknown outcome for tests of bulk runs. A simulated provider in memory has sold them and
-can find them.
+"""Many credit checks with an unknown outcome, for tests of bulk runs. A simulated provider in memory has sold these
+checks and can find them.
 """
 
 from collections import Counter
@@ -31,8 +31,8 @@ def make_numbers(count: int) -> list[str]:
 
 
 def make_vendor(count: int) -> LedgerVendor:
-    """Return a provider in memory that has sold one credit check for each of `make_numbers(count)`, and can find
-    them.
+    """Return a provider in memory that has sold one credit check for each number of `make_numbers(count)`, and can
+    find these checks.
     """
     vendor = LedgerVendor(finds=True)
     day = vendor.today()
@@ -41,8 +41,8 @@ def make_vendor(count: int) -> LedgerVendor:
 
 
 def make_unknown_checks(console: Console, count: int) -> list[ChosenRecord]:
-    """Store `count` credit checks with an unknown outcome and return them. At most A_FEW are made by real purchases,
-    more by inserted rows.
+    """Store `count` credit checks with an unknown outcome, and return them. Up to MAX_REAL_PURCHASES checks are
+    bought; a larger number is inserted as rows.
     """
     if count <= MAX_REAL_PURCHASES:
         return _buy_without_answer(console, count)
@@ -58,8 +58,8 @@ def insert_unknown_checks(console: Console, which: Sequence[str]) -> list[Chosen
 
 
 def _buy_without_answer(console: Console, count: int) -> list[ChosenRecord]:
-    """Buy `count` credit checks from the provider in memory, which charges them but doesn't answer. Return the
-    records.
+    """Buy `count` credit checks from the provider in memory, which charges them but doesn't answer. Return the credit
+    checks.
     """
     vendor = console._credit_check_adapter
     assert isinstance(vendor, LedgerVendor)
@@ -91,7 +91,7 @@ def read_check(console: Console, record_id: int) -> CreditCheck:
 
 
 def count_bought_entries(place: Place) -> Counter[int]:
-    """Return, by credit check id, the number of times that the credit check was recorded as bought."""
+    """Return the number of audit entries that state the purchase of a credit check, by credit check id."""
     rows = place.sql("SELECT subject_id FROM audit_log WHERE what = 'credit-check.bought'")
     return Counter(int(subject) for (subject,) in rows)
 
@@ -102,7 +102,9 @@ def expire_all_leases(place: Place) -> None:
 
 
 def continue_run_in_child(pipe: Pipe, folder: Path, told: dict[str, str], count: int, run_id: int) -> None:
-    """Continue the bulk run in a process of its own, and send its state and count of done rows through the pipe."""
+    """Continue the bulk run in a process of its own, and send the run's state and its number of done rows through the
+    pipe.
+    """
     with open_quick_desk(folder, make_vendor(count), None, **told) as console:
         done = console.bulk.run(run_id)
         pipe.send((done.state, done.done))

@@ -1,5 +1,6 @@
-"""Compiles the program and its tests once, before the worker processes of a whole run start. Otherwise each worker
-would compile every file itself, because all workers import the files at the same time and in the same order.
+"""Compiles the program and its tests once, before the worker processes of a whole test run start. Otherwise each
+worker process would compile every file itself, because all of them import the files at the same time and in the same
+order.
 """
 
 import compileall
@@ -21,7 +22,7 @@ _REWRITTEN_FILE_PATTERNS = ("test_*.py", "conftest.py")
 
 @pytest.hookimpl
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Compile all files, if this process starts worker processes for a run of all tests."""
+    """Compile all files if this process starts worker processes for a run of all tests."""
     config = session.config
     is_whole = config.args_source is pytest.Config.ArgsSource.TESTPATHS
     if is_whole and config.getoption("numprocesses", None) and not sys.dont_write_bytecode:
@@ -29,7 +30,7 @@ def pytest_sessionstart(session: pytest.Session) -> None:
 
 
 def compile_all(folders: Iterable[Path], config: pytest.Config, processes: int) -> None:
-    """Compile those files below these folders that have changed since the last compilation, in `processes`
+    """Compile the files below these folders that have changed since the last compilation, in `processes`
     processes.
     """
     files = sorted(file for folder in folders for file in folder.rglob("*.py"))
@@ -55,8 +56,8 @@ def _compile_files(files: Sequence[Path], config: pytest.Config) -> None:
 
 
 def _compile_rewritten(file: Path, config: pytest.Config) -> None:
-    """Compile the file and store its bytecode as pytest does at the import, with private functions of pytest because
-    there is no public one.
+    """Compile the file and store its bytecode in the form in which pytest stores it at the import. The function uses
+    private functions of pytest, because there is no public one.
     """
     folder = rewrite.get_cache_dir(file)
     compiled = folder / f"{file.stem}{rewrite.PYC_TAIL}"

@@ -1,5 +1,5 @@
 """Child processes for tests of races and crashes. They are forked from a process that has already imported the
-program. The target of a child is a function of an importable module; its arguments are pickled.
+program. A child runs a function of an importable module, with pickled arguments.
 """
 
 import multiprocessing
@@ -23,8 +23,8 @@ _PRELOADED_MODULES = (
 
 @cache
 def get_context() -> ForkServerContext:
-    """Return the multiprocessing context that makes the children. Its fork server starts with the first child and
-    ends with this process.
+    """Return the multiprocessing context that starts the child processes. Its fork server starts with the first child
+    and ends with this process.
     """
     made = multiprocessing.get_context("forkserver")
     made.set_forkserver_preload(list(_PRELOADED_MODULES))
@@ -32,7 +32,9 @@ def get_context() -> ForkServerContext:
 
 
 class Child:
-    """A running child process and a pipe to it. `wait_for_report` waits for the next object that the child sends."""
+    """A running child process and a pipe from it. `wait_for_report` waits for the next object that the child
+    sends.
+    """
 
     def __init__(self, target: Callable[..., None], *arguments: object) -> None:
         self.pipe, theirs = get_context().Pipe()
@@ -46,8 +48,10 @@ class Child:
         return self.process.pid
 
     def wait_for_report(self, seconds: float | None = None) -> Any:
-        """Return the next object that the child sends through the pipe. Raises AssertionError if the child ends
-        without sending one, or sends nothing within `seconds` (None: no limit).
+        """Return the next object that the child sends through the pipe.
+
+        Raises AssertionError if the child ends without sending an object, or sends none within `seconds` (None: no
+        limit).
         """
         if not self.pipe.poll(seconds):
             raise AssertionError(f"child {self.pid} said nothing for {seconds} s")
@@ -58,8 +62,9 @@ class Child:
             raise AssertionError(f"child {self.pid} ended with {self.process.exitcode}") from None
 
     def wait_for_end(self, seconds: float = LOCK_WAIT_SECONDS) -> int:
-        """Wait until the child has ended, and return its exit status (-9 if it was killed). Raises AssertionError
-        after `seconds`.
+        """Wait until the child has ended, and return its exit status (-9 if it was killed).
+
+        Raises AssertionError if the child runs longer than `seconds`.
         """
         self.process.join(seconds)
         assert self.process.exitcode is not None, f"child {self.pid} did not end within {seconds} s"

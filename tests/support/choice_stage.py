@@ -1,5 +1,5 @@
-"""A desk that makes records of every kind in every state, with providers in memory that return the configured
-statements. Tests compare the decision table with the results of the services on these records.
+"""A desk that makes records of every kind in every state, with providers in memory that return configured statements.
+With these records, tests compare the decision table with the results of the services.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -61,9 +61,7 @@ _OUTCOME_BY_STATEMENT = {
 
 @dataclass(frozen=True)
 class ConfiguredReader(LedgerReader):
-    """Provider in memory that can only be read. It returns for each payment the statement in `says`, by our payment
-    number.
-    """
+    """Provider in memory that can only be read. For each payment number, it returns the statement in `says`."""
 
     says: dict[str, ProviderStatement] = field(default_factory=dict)
 
@@ -105,8 +103,8 @@ class ConfiguredProvider(ConfiguredReader, LedgerProvider):
 
 
 class ChoiceStage:
-    """Makes records, and executes the choices of the decision table by their names, as a person would. A test moves
-    `clock`.
+    """Makes records, and executes the choices of the decision table by their names, as a person would. A test can
+    move `clock`.
     """
 
     def __init__(self, home: Path) -> None:
@@ -132,8 +130,8 @@ class ChoiceStage:
     # Credit checks
 
     def make_check(self, behaviour: str = "answers", *, readable: bool = True) -> CreditCheck:
-        """Buy a credit check for a new corporation number while the provider has this behaviour, and return it, also
-        if the purchase ended with an error. With `readable=False` the provider can't be read afterwards.
+        """Buy a credit check for a new corporation number while the provider has this behaviour. Return the credit
+        check, even if the purchase ended with an error. With `readable=False` the provider can't be read afterwards.
         """
         self.vendor.behaviour, self.vendor.readable = behaviour, readable  # type: ignore[assignment]  # one of its words
         number = next(self._numbers)
@@ -160,9 +158,9 @@ class ChoiceStage:
         currency: str = "JPY",
         order_id: int | None = None,
     ) -> Payment:
-        """Insert a payment in this state and return it. `told` is the provider's statement about it. With `unknown`
-        its outcome is unknown, with `review` a person must look at it. With `order` it gets a new order, unless
-        `order_id` is the id of an existing one.
+        """Insert a payment in this state, and return it. `told` is the provider's statement about the payment. With
+        `unknown` the payment's outcome is unknown, with `review` its work is for a person. With `order` the payment
+        gets a new order, or the existing order `order_id` if this is given.
         """
         number = f"ORD-{next(self._next)}"
         self.says[number] = told
@@ -215,8 +213,8 @@ class ChoiceStage:
     # Refunds
 
     def make_refund(self, behaviour: str | None = None) -> Refund:
-        """Request a refund and return it. If `behaviour` (of the provider) is given, also approve the refund, which
-        sends it.
+        """Request a refund and return it. If `behaviour` (the provider's behaviour) is given, also approve the
+        refund; the approval sends it.
         """
         wanted = RefundRequest(self.make_paid_payment().id, "1000", "returned")
         asked = self.call_as("op-a", lambda: self.console.refunds.request(wanted))
@@ -230,13 +228,13 @@ class ChoiceStage:
     # Surroundings
 
     def set_roles(self, name: str, roles: Iterable[str]) -> None:
-        """Give the person other roles; without a role the person is disabled."""
+        """Give the person these roles instead of the present ones. A person without a role is disabled."""
         may_buy = next(person.may_buy for person in TEAM if person.name == name)
         person = StoredPerson(Person(name, frozenset(roles), may_buy), not roles, False)
         self.context.database.write(lambda tx: operators.save_person(tx.conn, person, self.context.now()))
 
     def set_limit(self, name: str, currency: str, value: int) -> None:
-        """Set a limit of refunds in this currency, without the two administrators whom a change needs."""
+        """Set a limit of refunds in this currency directly. In the console such a change needs two administrators."""
         with self.context.database.read() as conn:
             stored = conn.exec_driver_sql("SELECT name, currency, value FROM limits").all()
         self._first_limits = self._first_limits or [tuple(row) for row in stored]
@@ -252,7 +250,9 @@ class ChoiceStage:
         self.context.database.write(replace_limits)
 
     def restore_surroundings(self) -> None:
-        """Give everybody the first roles, the limits their first values, and let the providers answer again."""
+        """Give all people their first roles, set the limits to their first values, and let the providers answer
+        again.
+        """
         for person in TEAM:
             self.set_roles(person.name, sorted(person.roles))
         if self._first_limits:
@@ -280,7 +280,7 @@ class ChoiceStage:
             return self.call_and_keep_answer(lambda: self._call_service(kind, record, what))
 
     def call_and_keep_answer(self, act: Callable[[], Any]) -> str:
-        """Call `act` and return its ending, as the function `call_for_ending` does. The result or error is added to
+        """Call `act`, and return its ending as the function `call_for_ending` does. Add the result or the error to
         `answers`.
         """
 
@@ -295,7 +295,7 @@ class ChoiceStage:
         return call_for_ending(call_and_store)
 
     def _call_service(self, kind: str, record: Any, what: str) -> Any:
-        """Execute the choice, and return the result of the service."""
+        """Execute the choice, and return the result of the called service."""
         console, name, _, state = self.console, *what.partition(".")
         match name:
             case "probe":
@@ -318,8 +318,8 @@ class ChoiceStage:
         return console.recovery.resolve(kind, record.id, state or "completed", "the panel", number)
 
     def _find_provider_id(self, kind: str, record: Any) -> int | str | None:
-        """Return the provider's id of the record, as a person would read it on the provider's own screen; None if the
-        kind has none.
+        """Return the provider's id of the record, which a person would read on the provider's own screen. Return None
+        if records of this kind have none.
         """
         if kind == "credit-check":
             of = (charge.id for charge in self.vendor.charges if charge.number == record.corporation_number)
@@ -350,7 +350,7 @@ def find_state_path(state: PaymentState) -> tuple[PaymentState, ...]:
 
 
 def _make_stored_statement(told: ProviderStatement, now: Any, number: str) -> dict[str, Any]:
-    """Return the columns of a payment in which the desk has stored the provider's last statement `told`, given at
+    """Return the columns of a payment in which the desk stores the provider's last statement `told`, made at
     `now`.
     """
     if told in (ProviderStatement.NOTHING, ProviderStatement.NOT_FOUND):

@@ -1,8 +1,8 @@
-"""Log of the instant at which each row of the change feed was committed. A process writes one line `id moment` per
-row into a file.
+"""Logs the moment at which each row of the change feed was committed.
 
-The moment is the one at which COMMIT has returned (seconds of CLOCK_MONOTONIC, which all processes of a machine
-share). A transaction that is rolled back is not reported.
+A process writes one line `id moment` per row into a file. The moment is the time at which COMMIT has returned
+(seconds of CLOCK_MONOTONIC, which all processes of a machine share). Rows of a transaction that is rolled back are
+not logged.
 """
 
 import time
@@ -33,7 +33,9 @@ def log_commits(file: Path) -> None:
 
 
 def read_commit_log(file: Path) -> dict[int, float]:
-    """Return the instants of the log (monotonic seconds) by row id of the change feed; {} if there is no file."""
+    """Return the moments in the log (monotonic seconds) by the row id of the change feed. Return {} if the file
+    doesn't exist.
+    """
     lines = file.read_text().splitlines() if file.exists() else ()
     return {int(one): float(moment) for one, moment in map(str.split, lines)}
 

@@ -1,7 +1,9 @@
-"""A cache of compiled statements that all engines of a process share. Tests open thousands of engines, the program
-only one or two. SQLAlchemy has one cache for each engine, and compiling the statements again took half of the
-processor time of a test that makes one purchase. The key of an entry contains all settings of the dialect and the
-facts that it has read from its server. So an engine only gets statements that it would have compiled to the same SQL.
+"""A cache of compiled SQL statements that all database engines of a process share.
+
+Tests open thousands of engines, the program only one or two. SQLAlchemy has one cache for each engine, so a test that
+makes one purchase needed half of its processor time to compile the statements again. The key of an entry contains all
+settings of the dialect and the facts that the dialect has read from its server. So an engine gets only statements
+that it would have compiled to the same SQL.
 """
 
 from typing import Any
@@ -40,8 +42,8 @@ class _SharedCache:
         _statement_cache[(self._make_dialect_key(), *key[1:])] = compiled
 
     def _make_dialect_key(self) -> tuple[Any, ...]:
-        """Return the key that is equal for all dialects that compile the same SQL. It is read again until the dialect
-        has read all facts from its server.
+        """Return a key that is equal for all dialects that compile the same SQL. The key is computed again until the
+        dialect has read all facts from its server.
         """
         if self._known != len(self._learnt):
             told = dict(self._learnt)
@@ -52,11 +54,11 @@ class _SharedCache:
 
 
 def _share_cache_of_engine(engine: Engine) -> None:
-    """Event handler: SQLAlchemy calls it for each engine that was made."""
+    """Event handler that SQLAlchemy calls for each new engine; it gives the engine the shared cache."""
     if engine._compiled_cache is not None:
         engine._compiled_cache = _SharedCache(engine.dialect)  # type: ignore[assignment]
 
 
 def share_compiled_statements() -> None:
-    """Let all engines that this process creates from now on share one cache of compiled statements."""
+    """Let all database engines that this process creates from now on share one cache of compiled statements."""
     DefaultDialect.engine_created = staticmethod(_share_cache_of_engine)  # type: ignore[method-assign]

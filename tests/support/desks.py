@@ -23,8 +23,8 @@ compiled.share_compiled_statements()  # whoever makes desks makes many
 
 
 class MovedClock(SystemClock):
-    """The machine's clock plus `offset`. A test can stop it (`stop`); then only `offset` moves it. Sleeps are
-    real.
+    """The machine's clock plus `offset`. A test can stop the clock with `stop`; then only `offset` changes its time.
+    Sleeps still take real time.
     """
 
     def __init__(self) -> None:
@@ -39,13 +39,15 @@ class MovedClock(SystemClock):
         return super().monotonic() if self._still_monotonic is None else self._still_monotonic
 
     def stop(self) -> None:
-        """Stop the time of day: from now on only `offset` moves it, so that nothing becomes due on a slow machine."""
+        """Stop the time of day: from now on only `offset` changes it, so that nothing becomes due because of a slow
+        machine.
+        """
         self._still = datetime.now(UTC)
 
     @contextmanager
     def stop_both_times(self) -> Iterator[None]:
-        """Stop the time of day (only `offset` moves it) and the monotonic time until the end of the block, so that no
-        time passes between two lines of a test on a slow machine.
+        """Stop the time of day and the monotonic time until the end of the block. Only `offset` then changes the time
+        of day. So no time passes between two lines of a test on a slow machine.
         """
         self._still_monotonic = super().monotonic()
         try:
@@ -56,8 +58,8 @@ class MovedClock(SystemClock):
 
     @contextmanager
     def stop_time_of_day(self) -> Iterator[datetime]:
-        """Stop the time of day until the end of the block: only `offset` moves it. Yield the time at which it stands,
-        without `offset`.
+        """Stop the time of day until the end of the block; only `offset` then changes it. Yield the time at which the
+        clock stopped, without `offset`.
         """
         before, moment = self._still, self._still or datetime.now(UTC)
         self._still = moment
@@ -87,7 +89,9 @@ def make_environment(home: Path, url: str, **extra: str) -> dict[str, str]:
 
 @cache
 def _make_template() -> tuple[tempfile.TemporaryDirectory[str], Path]:
-    """Return the temporary folder and the path of an empty, migrated database, which is made once per process."""
+    """Return the temporary folder and the path of an empty, migrated database, which each process creates only
+    once.
+    """
     folder = tempfile.TemporaryDirectory(prefix="console-template-")
     home = Path(folder.name)
     with open_console(Settings.load(make_environment(home, UNUSED_URL))):
@@ -111,8 +115,8 @@ def copy_empty_database(home: Path) -> None:
 
 @contextmanager
 def open_desk(home: Path, sandbox: Sandbox, clock: SystemClock | None = None, **extra: str) -> Iterator[Console]:
-    """Yield a console with the home folder `home`, which gets an empty database if it has none. The console is closed
-    at the end of the block.
+    """Yield a console with the home folder `home`. If the folder has no database, it gets an empty one. The console
+    is closed at the end of the block.
     """
     if "DATABASE_URL" not in extra:
         copy_empty_database(home)

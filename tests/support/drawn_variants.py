@@ -99,8 +99,8 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 def find_functions_without_turn(seed: int, seconds: Mapping[str, float]) -> set[str]:
     """Return the functions that don't run with this seed: three quarters of the costly ones that are not about money.
-    They are ordered by their seconds and dealt out in turn, so that each quarter takes about as long. Any four
-    consecutive seeds run all functions. `seconds` has the processor seconds of one variant, by function.
+    The functions are ordered by their seconds and distributed in turn, so that each quarter takes about as long. Any
+    four consecutive seeds run all functions. `seconds` has the processor seconds of one variant, by function.
     """
     costly = {
         one for one in seconds if seconds[one] > _SECONDS_WITHOUT_TURNS and not one.startswith(_FOLDERS_WITHOUT_TURNS)
@@ -110,14 +110,14 @@ def find_functions_without_turn(seed: int, seconds: Mapping[str, float]) -> set[
 
 
 def _find_budget(function: str) -> float:
-    """Return the budget (processor seconds) of all drawn variants of this test function together."""
+    """Return the budget (processor seconds) for all drawn variants of this test function together."""
     if function.startswith(_GUARD_FOLDERS):
         return _SECONDS_OF_GUARDS
     return _SECONDS_OF_MONEY if function.startswith(_MONEY_FOLDERS) else _SECONDS
 
 
 def get_function_id(nodeid: str) -> str:
-    """Return the id of a test without its variant, such as "tests/a/test_b.py::test_c"."""
+    """Return the id of a test without the part that names its variant, such as "tests/a/test_b.py::test_c"."""
     return nodeid.partition("[")[0]
 
 
@@ -129,9 +129,9 @@ def draw_variants(
     budget: float = _SECONDS,
     budget_of_cases: float = _SECONDS_OF_CASES,
 ) -> list[str]:
-    """Return as many variants of one test function as fit into `budget` (processor seconds); each takes `seconds`.
-    The next drawn variant is always one with the most values that no earlier one has. If one variant of every case
-    fits into `budget_of_cases` (processor seconds), every case is drawn.
+    """Return as many variants of one test function as fit into `budget` (processor seconds); each variant takes
+    `seconds`. The next drawn variant is always the one with the most parameter values that no drawn variant has. If
+    one variant of every case fits into `budget_of_cases` (processor seconds), every case is drawn.
     """
     # Sorted: each worker of a run draws the same, in whatever order it collected.
     left = sorted(variants)
@@ -161,8 +161,8 @@ def _split_variant(name: str) -> set[str]:
 
 
 def read_table() -> dict[str, float]:
-    """Return the processor seconds of one variant, by test function, from `variant_seconds.txt`. Cheap functions, and
-    those with a single variant that run with each seed, are not in it.
+    """Return the processor seconds of one variant, by test function, from `variant_seconds.txt`. The file leaves out
+    cheap functions, and functions with a single variant that run with each seed.
     """
     lines = (line.split() for line in TABLE.read_text(encoding="utf-8").splitlines())
     return {function: float(seconds) for seconds, function in lines}
@@ -224,7 +224,7 @@ class _Table:
 
 
 def _measure_processor_seconds() -> float:
-    """Return the processor seconds of this process and of the children that it has waited for; on Windows without the
-    children.
+    """Return the processor seconds of this process and of the child processes for which it has waited. On Windows the
+    child processes are not included.
     """
     return sum(os.times()[:4])

@@ -22,9 +22,9 @@ DROPPED_VARIABLES = {
 
 
 def isolate_environment(environ: MutableMapping[str, str] = os.environ) -> tempfile.TemporaryDirectory[str]:
-    """Remove from `environ` all settings of the person who runs the tests, and set an empty home folder. The home
-    folder exists as long as the returned object. Also let this process react to Ctrl+C again: a shell makes
-    background processes and their children ignore it.
+    """Remove from `environ` all settings of the person who runs the tests, and set an empty home folder, which exists
+    as long as the returned object. Also let this process react to Ctrl+C again, because a shell makes background
+    processes ignore it.
     """
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)

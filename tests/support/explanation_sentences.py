@@ -1,4 +1,4 @@
-"""Returns the sentences of an explanation as people read them, and checks that they are complete."""
+"""Returns the sentences of an explanation as the screens show them, and checks that they are complete."""
 
 from console.domain.service_results import Explanation
 from console.wording.sentences.catalogue import NO_VALUE, translate
@@ -15,7 +15,9 @@ def make_sentences(explained: Explanation, language: str) -> tuple[str, str, str
 
 
 def check_sentences_complete(explained: Explanation, language: str) -> None:
-    """Check that each of the three sentences ends with a full stop, and that none of its facts is missing."""
+    """Check that the verdict, the reason and the next step of an explanation each end with a full stop, and that no
+    fact is missing in them.
+    """
     for text in make_sentences(explained, language):
         assert text.rstrip().endswith(("。", ".", '"')), text
         assert NO_VALUE not in text, text

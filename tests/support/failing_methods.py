@@ -1,4 +1,4 @@
-"""Lets a method of a service fail, as it does when the database doesn't answer."""
+"""Lets a method of a service raise an error, as if the database didn't answer."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from typing import Any
 
 @contextmanager
 def let_method_fail(service: Any, method: str, error: Exception) -> Iterator[None]:
-    """Let each call of this method of a service raise `error`, until the end of the block."""
+    """Let each call of this method of a service raise `error` until the end of the block."""
     read = getattr(service, method)
 
     def raise_error(*_arguments: Any, **_options: Any) -> Any:

@@ -1,5 +1,5 @@
-"""Repeats a test with a fault at the first place of an action (for example its first statement), at the second one,
-and so on, until the action has no further place.
+"""Repeats a test with a fault at each place of an action in turn, for example at its first statement, at its second
+one, and so on.
 """
 
 from collections import Counter
@@ -8,9 +8,9 @@ from itertools import count
 
 
 def call_at_each_place(fails: Callable[[int], str | None]) -> Counter[str]:
-    """Call `fails` with 1, 2, … : it causes the fault at the place with this number and returns the ending, or None
-    if the action has no such place. Return the number of times of each ending, and the number of places under the key
-    `places`.
+    """Call `fails` with 1, 2 and so on, until it returns None. `fails` causes the fault at the place with this number
+    and returns the ending, or None if the action has no such place. Return the number of times of each ending, and
+    the number of places under the key `places`.
     """
     tally: Counter[str] = Counter()
     for nth in count(1):

@@ -7,8 +7,8 @@ from console.views.runtime.first_tasks import FIRST_TASKS_ENDED_PREFERENCE
 
 
 def note_earlier_use(home: Path, person: str) -> None:
-    """Write the preferences of a person who has ended the first tasks. A person who already has preferences keeps
-    them."""
+    """Store in a person's preferences that the person has ended the first tasks. If the person already has
+    preferences, change nothing."""
     file = make_preferences_file(home, person)
     if not file.path.exists():
         file.change({FIRST_TASKS_ENDED_PREFERENCE: True})

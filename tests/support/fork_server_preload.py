@@ -1,5 +1,5 @@
-"""Imports and computes, once in the process from which child processes are forked, the things that each child would
-need.
+"""Imports modules and computes values that every child process needs, once in the process from which the children are
+forked.
 """
 
 import codecs
@@ -28,7 +28,7 @@ def _import_all(package: ModuleType) -> None:
 
 
 def _make_one_purchase() -> None:
-    """Make one purchase in a temporary database, so that its statements are compiled for all children (see
+    """Make one purchase in a temporary database, so that all child processes have the compiled statements (see
     compiled.py).
     """
     with (

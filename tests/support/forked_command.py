@@ -1,6 +1,7 @@
-"""Runs a command of the program in a process that is forked from one with the program already imported. This saves
-the second that `python -m console` takes to start; tests/cli/test_process.py and tests/worker/test_main.py test that
-start.
+"""Runs a command of the program in a process that is forked from one that has already imported the program.
+
+This saves the second that `python -m console` takes to start. tests/cli/test_process.py and tests/worker/test_main.py
+test the start itself.
 """
 
 import os
@@ -17,8 +18,9 @@ from tests.support.children import Pipe, get_context
 
 
 class ForkedCommand:
-    """A running command. It starts when the object is made and is killed at the end of the block. `stdout` is a pipe.
-    `log` is the file to which the command writes stderr; if the caller hasn't given one, it is deleted at the end.
+    """A running command. The command starts when the object is made, and is killed at the end of the block. `stdout`
+    is a pipe. `log` is the file to which the command writes stderr. If the caller hasn't given a file, it is deleted
+    at the end.
     """
 
     def __init__(
@@ -45,20 +47,22 @@ class ForkedCommand:
         return self._process.exitcode
 
     def poll(self) -> int | None:
-        """Return the exit status if the command has ended (-9 if it was killed); None while it runs."""
+        """Return the exit status if the command has ended (-9 if it was killed), or None while it runs."""
         return self._process.exitcode
 
     def wait(self, seconds: float | None = None) -> int:
-        """Wait until the command has ended, and return its exit status. Raises AssertionError after `seconds` (None:
-        no limit).
+        """Wait until the command has ended, and return its exit status.
+
+        Raises AssertionError if the command runs longer than `seconds` (None: no limit).
         """
         self._process.join(seconds)
         assert self._process.exitcode is not None, f"command {self.pid} did not end within {seconds} s"
         return self._process.exitcode
 
     def read_output(self, seconds: float) -> bytes:
-        """Return everything that the command writes to stdout until it ends. Raises AssertionError if it closes
-        stdout but hasn't ended after `seconds`.
+        """Return everything that the command writes to stdout until it ends.
+
+        Raises AssertionError if the command closes stdout but hasn't ended after `seconds`.
         """
         out = self.stdout.read()
         self.wait(seconds)
@@ -93,8 +97,8 @@ class ForkedCommand:
 
 
 def _run_command(answers: Pipe, words: tuple[str, ...], environment: Mapping[str, str], umask: int, log: str) -> None:
-    """Target of the child process: set the environment, stdout, stderr, umask and handler of SIGHUP of a new process,
-    then run the command.
+    """Run the command in the child process, after setting the environment, stdout, stderr, umask and the handler of
+    SIGHUP as in a new process.
     """
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # tests that run under nohup ignore it
     os.environ.clear()

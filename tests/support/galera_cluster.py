@@ -1,6 +1,8 @@
-"""A private Galera cluster of MariaDB servers. All nodes start with copies of the same data at the same position of
-the replication history, so that no node needs a copy from another one. A node that restarts after a kill reads its
-position from its data and requests the transactions that it has missed.
+"""A private Galera cluster of MariaDB servers for tests.
+
+All nodes start with copies of the same data at the same position of the replication history, so that no node needs a
+copy from another one. A node that restarts after a kill reads its position from its data, and requests the
+transactions that it has missed.
 """
 
 import re
@@ -47,7 +49,7 @@ class Ports:
 
 @dataclass(frozen=True)
 class Node(Server):
-    """One server of the cluster; `start` joins the running cluster."""
+    """One server of the cluster. `start` lets the server join the running cluster."""
 
     def start(self) -> None:
         """Join the cluster with the node's own data, and wait until the node is synchronised."""
@@ -56,37 +58,39 @@ class Node(Server):
         self.wait_ready()
 
     def start_joining(self, *options: str) -> None:
-        """Start the node with these additional options, without waiting for it."""
+        """Start the node with these additional options, and return without waiting until it has joined."""
         self.run.start(self.name, (*self.command, *options))
 
     def ready(self) -> bool:
-        """True if the node is synchronised with its cluster and the cluster has a quorum."""
+        """Return True if the node is synchronised with its cluster and the cluster has a quorum."""
         return (self.read_status("wsrep_ready"), self.read_status("wsrep_local_state")) == ("ON", _SYNCED)
 
     def read_status(self, name: str) -> str:
-        """Return the value of a status variable of the node; "" while the node doesn't answer."""
+        """Return the value of a status variable of the node, or "" while the node doesn't answer."""
         with suppress(pymysql.MySQLError):
             return str(self.sql(f"SHOW GLOBAL STATUS LIKE '{name}'", seconds=30)[0][1])
         return ""
 
     def has_sound_accounts(self) -> bool:
-        """True if the server's tables of accounts, rights and routines, including their indexes, are undamaged."""
+        """Return True if the server's tables of accounts, rights and routines are undamaged, including their
+        indexes.
+        """
         rows = self.sql(f"CHECK TABLE {', '.join(f'mysql.{table}' for table in _ACCOUNT_TABLES)} EXTENDED")
         return all(answer == "OK" for _table, _op, kind, answer in rows if kind in ("status", "error"))
 
     def rebuild_account_indexes(self) -> None:
-        """Make the indexes of the server's tables of accounts, rights and routines anew from their rows, on this node
-        alone. After a kill an index may pass every check and be refused as corrupted when a later GRANT changes it
-        (seen once in a whole run: `db.MAI` and `procs_priv.MAI`; all later tests on the cluster failed).
+        """Rebuild the indexes of the server's tables of accounts, rights and routines from their rows, on this node
+        alone. After a kill an index may pass every check, but be refused as corrupted when a later GRANT changes it.
+        This was seen once, with `db.MAI` and `procs_priv.MAI`, and made all later tests on the cluster fail.
         """
         tables = ", ".join(f"mysql.{table}" for table in _ACCOUNT_TABLES)
         self.sql("SET SESSION wsrep_on = OFF", f"REPAIR NO_WRITE_TO_BINLOG TABLE {tables} EXTENDED")
 
     def find_position(self) -> tuple[str, int]:
         """Return the position of the data of a stopped or killed node: the id of the replication history, and the
-        sequence number. The server's recovery is run to read it, again until one run ends by itself. After a kill the
-        server's purge may run for ever and use 170 MiB more memory each second (seen with 10.11.19), also if the node
-        joins the cluster then. The next recovery of the same data has always ended.
+        sequence number. The server's recovery reads the position. It is run again until one run ends by itself: after
+        a kill the server's purge may run for ever and use 170 MiB more memory each second (seen with 10.11.19). The
+        next recovery of the same data has always ended.
         """
         for _ in range(_RECOVERIES):
             recovery = f"{self.name}-recovery-{secrets.token_hex(3)}"
@@ -100,7 +104,7 @@ class Node(Server):
         raise RuntimeError(f"{self.name} can't be recovered:\n{self.run.read_last_output(recovery)}")
 
     def _is_recovery_over(self, recovery: str) -> bool:
-        """True if the recovery process of this name has printed a position, or has ended."""
+        """Return True if the recovery process with this name has printed a position or has ended."""
         return bool(self._find_positions(recovery)) or self.run.get_exit_status(recovery) is not None
 
     def _find_positions(self, recovery: str) -> list[tuple[str, str]]:
@@ -110,13 +114,13 @@ class Node(Server):
 
 @dataclass(frozen=True)
 class Cluster:
-    """A cluster: its nodes, in the order of their numbers."""
+    """A running cluster with its nodes in the order of their numbers."""
 
     nodes: tuple[Node, ...]
 
     def begin_cluster(self, first: Node) -> None:
-        """Start a new cluster with the node `first`, then let the other nodes join. They join one after another,
-        because two that join at once can take half a minute to agree on the members.
+        """Start a new cluster with the node `first`, then let the other nodes join one after another. Two nodes that
+        join at the same time can take half a minute to agree on the members.
         """
         first.start_joining(_NEW)
         first.wait_ready()
@@ -134,13 +138,13 @@ class Cluster:
         wait_until(lambda: all(_has_size(node, size) for node in running), f"a cluster of {size}", LOCK_WAIT_SECONDS)
 
     def is_whole(self) -> bool:
-        """True if all nodes are running and synchronised with each other now."""
+        """Return True if all nodes are running and synchronised with each other now."""
         return all(node.ready() and _has_size(node, len(self.nodes)) for node in self.nodes)
 
     def restart_nodes(self) -> None:
         """Restart all nodes that were killed, stopped or paused. If the cluster has no quorum, start a new cluster
-        with the data of the node with the newest position. First wait until the other nodes have noticed the loss: a
-        node that returns earlier makes all of them lose their quorum permanently.
+        with the data of the node with the newest position. The method first waits until the other nodes have noticed
+        the loss, because a node that returns earlier makes all of them lose their quorum permanently.
         """
         _kill_nodes([node for node in self.nodes if node.paused])
         with suppress(AssertionError):  # whoever has nothing to say by then is brought back like the dead
@@ -161,11 +165,10 @@ class Cluster:
             wait_until(partial(_can_write, node), f"a write through {node.name}", LOCK_WAIT_SECONDS)
 
     def _repair_accounts(self) -> None:
-        """Let a node fetch a copy of all data if its accounts are damaged, or fewer than those of the other nodes.
-        All nodes are checked, because a test may have restarted its killed node itself. Accounts are stored in Aria
-        tables. After a kill these tables may lack changes from before the node's position, and the node doesn't
-        request those changes again. Seen on a busy machine: one node refused the accounts of all databases that were
-        made before.
+        """Let a node fetch a copy of all data if its accounts are damaged, or fewer than the accounts of the other
+        nodes. All nodes are checked, because a test may have restarted a killed node itself. Accounts are stored in
+        Aria tables, which after a kill may lack changes from before the node's position. The node doesn't request
+        these changes again. On a busy machine, one node refused the accounts of all databases that were made before.
         """
         counts = {node: node.sql("SET SESSION wsrep_sync_wait = 7", _ACCOUNT_COUNTS)[0] for node in self.nodes}
         most = max(counts.values())
@@ -178,8 +181,8 @@ class Cluster:
                 self.wait_ready()
 
     def _have_nodes_agreed(self) -> bool:
-        """True if no node is joining the cluster or is too busy to answer: each node is dead, alone, or serves with
-        others.
+        """Return True if no node is joining the cluster or is too busy to answer. Each node then has ended, is
+        without a cluster, or serves with others.
         """
         serving = [node for node in self.nodes if node.ready()]
         rest = [node for node in self.nodes if node not in serving and node.alive]
@@ -187,7 +190,7 @@ class Cluster:
         return alone and all(_has_size(node, len(serving)) for node in serving)
 
     def _begin_anew(self) -> None:
-        """Start a new cluster with the node that has the newest position."""
+        """Start a new cluster with the data of the node that has the newest position."""
         best = max(self.nodes, key=lambda node: node.find_position()[1])
         state = best.run.folder / best.name / "grastate.dat"
         best.run.write_file(f"{best.name}/{state.name}", state.read_text().replace("bootstrap: 0", "bootstrap: 1"))
@@ -195,9 +198,9 @@ class Cluster:
 
 
 def wait_until_applied(nodes: Sequence[SqlServer]) -> None:
-    """Wait until each of these servers has applied all transactions that any of them has acknowledged before.
-    Otherwise a node may refuse an account that was made on another node: a login, unlike a statement, can't wait for
-    outstanding transactions.
+    """Wait until each of these servers has applied all transactions that any of them has acknowledged before this
+    call. Otherwise a node may refuse an account that was made on another node, because a login, unlike a statement,
+    can't wait for outstanding transactions.
     """
     for node in nodes if len(nodes) > 1 else ():
         wait_until(partial(_has_applied, node), f"{node.host}:{node.port} in step with the others")
@@ -210,8 +213,9 @@ def _has_applied(node: SqlServer) -> bool:
 
 
 def _can_write(node: SqlServer) -> bool:
-    """True if the node has made and dropped a database, which all nodes apply at the same place of the history. Nodes
-    that count as synchronised have taken no writes for 40 s after one of them had come back (seen on a busy machine).
+    """Return True if the node can create and drop a database, which all nodes apply at the same position of the
+    history. On a busy machine, nodes that counted as synchronised have taken no writes for 40 s after one of them was
+    restarted.
     """
     with suppress(pymysql.MySQLError):
         node.sql("CREATE DATABASE IF NOT EXISTS healed", "DROP DATABASE IF EXISTS healed")
@@ -229,13 +233,13 @@ def _has_size(node: Node, size: int) -> bool:
 
 
 def find_galera_library() -> Path | None:
-    """Return the path of Galera's library; None if it isn't installed."""
+    """Return the path of Galera's library, or None if it isn't installed."""
     return next((path for path in PROVIDERS if path.exists()), None)
 
 
 def start_cluster(run: Run, size: int = 3, extra: Sequence[str] = ()) -> Cluster:
-    """Start a cluster of `size` nodes and return it when all nodes are synchronised. `extra` are further lines of the
-    configuration.
+    """Start a cluster of `size` nodes, and return it when all nodes are synchronised. `extra` are further lines of
+    the configuration file.
     """
     ports = _free_ports(size)
     data, password = mariadb_server.make_data_folder(run, _make_node_name(0))
@@ -252,7 +256,7 @@ def start_cluster(run: Run, size: int = 3, extra: Sequence[str] = ()) -> Cluster
 
 
 def _free_ports(size: int) -> list[Ports]:
-    """Return free ports for `size` nodes; all of them differ."""
+    """Return free ports for `size` nodes; all ports differ."""
     found: set[int] = set()
     while len(found) < 4 * size:
         found.add(find_free_port())

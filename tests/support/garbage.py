@@ -1,5 +1,5 @@
-"""Frees objects in reference cycles that tests leave. Used in processes that have made a window: in these Python's
-automatic garbage collection is off.
+"""Frees objects in reference cycles that tests leave behind. It is used in processes that have made a window, because
+Python's automatic garbage collection is off there.
 """
 
 import gc
@@ -14,10 +14,10 @@ objects.
 
 
 def collect_if_due() -> None:
-    """Collect the generations that Python's automatic collection would collect now. All generations are collected
-    only if the oldest one has grown by more than a quarter since the last such collection, because most of its
-    objects exist until the end of the process. Its objects are counted only sometimes: counting them after each test
-    took a twentieth of the run.
+    """Collect the generations that Python's automatic garbage collection would collect now. All generations are
+    collected only if the oldest one has grown by more than a quarter since the last such collection, because most of
+    its objects exist until the end of the process. The function counts the objects of the oldest generation only
+    sometimes, because the count is slow.
     """
     counts, thresholds = gc.get_count(), gc.get_threshold()
     young, middle, _ = (count > threshold for count, threshold in zip(counts, thresholds, strict=True))

@@ -1,5 +1,5 @@
-"""Checks for each test: it must not connect to the network, log an unexpected warning, leave a thread running or
-leave an SQLite file open. `tests/conftest.py` applies these checks to every test.
+"""Checks that `tests/conftest.py` applies to every test. A test must not connect to the network, log an unexpected
+warning, leave a thread running or leave an SQLite file open.
 """
 
 import ipaddress
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
 class NetworkGuard:
     """Allows connections to loopback only, and lists all other attempts in `attempts`. A refused connection raises
-    `OSError`, as on a machine without a network. The tested code may handle that error, so the test fails because of
-    the list. A look-up of a name under `.invalid`, which exists nowhere (RFC 6761), is refused but not listed.
+    `OSError`, as on a machine without a network. The tested code may handle this error, so the test fails because of
+    the list. A look-up of a name under `.invalid`, a domain that never exists (RFC 6761), is refused but not listed.
     """
 
     def __init__(self) -> None:
@@ -94,7 +94,7 @@ class WarningCollector(logging.Handler):
 
 @contextmanager
 def collect_warnings() -> Iterator[list[str]]:
-    """Yield the list to which each warning that is logged within the block is added, as text."""
+    """Yield a list to which the text of each warning that is logged within the block is added."""
     handler = WarningCollector()
     logging.getLogger().addHandler(handler)
     try:
@@ -156,15 +156,16 @@ must close those that it opens itself.
 
 class WatchedConnection(sqlite3.Connection):
     """An SQLite connection that is listed in `unclosed_connections` if the garbage collection frees it before it was
-    closed. (A connection and its statements refer to each other.) Python 3.13 and newer warn about such a connection,
-    older versions don't. While it exists, Windows can't delete its file.
+    closed. The garbage collection frees it because a connection and its statements refer to each other. Python 3.13
+    and newer warn about such a connection, older versions don't. While the connection exists, Windows can't delete
+    its file.
     """
 
     opened_at = opened_by = ""
     is_closed = True
 
     def close(self) -> None:
-        """Close the connection, after which it may be freed."""
+        """Close the connection, which may then be freed."""
         self.is_closed = True
         super().close()
 
@@ -184,14 +185,14 @@ _watched_factories: dict[type, type[WatchedConnection]] = {}
 
 
 def _make_watched_factory(factory: type) -> type[WatchedConnection]:
-    """Return the subclass of `factory` that is also a WatchedConnection. It is made once per class."""
+    """Return the subclass of `factory` that is also a WatchedConnection. Each such subclass is made only once."""
     if factory not in _watched_factories:
         _watched_factories[factory] = type(f"Watched{factory.__name__}", (WatchedConnection, factory), {})
     return _watched_factories[factory]
 
 
 def watch_connections(patch: pytest.MonkeyPatch) -> None:
-    """From now on let each SQLite connection of this process be a WatchedConnection, until `patch` is undone."""
+    """Make each new SQLite connection of this process a WatchedConnection, until `patch` is undone."""
     from console.store.database.engine import Database
     from console.store.registry.reader import RegistryReader
 
@@ -215,8 +216,8 @@ def watch_connections(patch: pytest.MonkeyPatch) -> None:
 
 
 def _extend_constructor(init: Callable[..., None]) -> Callable[..., None]:
-    """Return the constructor `init` extended: if the code of a test calls it, directly or through one function of the
-    program, it adds the object to `opened_by_tests`.
+    """Return a constructor that calls `init` and adds the object to `opened_by_tests` if the code of a test made the
+    object, directly or through one function of the program.
     """
 
     def init_and_note(opened: Any, *args: Any, **kwargs: Any) -> None:

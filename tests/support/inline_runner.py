@@ -9,8 +9,8 @@ from console.views.runtime.tasks import ProgressReporter, Runner, Task, TaskHand
 
 
 class InlineRunner(Runner):
-    """Executes each task immediately; with `paused=True` only when `step` is called, so that a test can check the
-    state before.
+    """Executes each task immediately. With `paused=True` it executes a task only when `execute_oldest_task` is
+    called, so that a test can check the state before.
     """
 
     def __init__(self, *, paused: bool = False) -> None:

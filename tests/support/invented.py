@@ -1,4 +1,4 @@
-"""Invents corporation numbers with valid check digits. The same seed gives the same numbers."""
+"""Invents corporation numbers with valid check digits. The same seed always gives the same numbers."""
 
 import random
 

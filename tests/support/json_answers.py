@@ -22,8 +22,9 @@ def read_schema() -> dict[str, Any]:
 
 
 def check_answer(words: Sequence[str], answer: dict[str, Any]) -> None:
-    """Check the answer to the command line `words` against the schema. Raises AssertionError with the path of the
-    first part that the schema doesn't allow.
+    """Check the answer to the command line `words` against the schema.
+
+    Raises AssertionError with the path of the first part of the answer that the schema doesn't allow.
     """
     name = find_definition_name(words)
     found = best_match(_make_validator(name if answer["ok"] else "refusal").iter_errors(answer))
@@ -32,7 +33,7 @@ def check_answer(words: Sequence[str], answer: dict[str, Any]) -> None:
 
 
 def find_definition_name(words: Sequence[str]) -> str:
-    """Return the name of the definition (in `$defs`) for the command of the command line `words`."""
+    """Return the name of the schema's definition (in `$defs`) for the command in the command line `words`."""
     if "--help" in words or "-h" in words:
         return "help"
     if "--version" in words:
@@ -49,8 +50,8 @@ def _list_commands() -> frozenset[str]:
 
 @cache
 def _make_validator(name: str) -> Draft202012Validator:
-    """Return a validator for one definition. For a command it accepts only the answer on success, because the
-    definition `refusal` describes the refusals of all commands.
+    """Return a validator for one definition. For a command the validator accepts only the answer on success, because
+    the definition `refusal` describes the refusals of all commands.
     """
     definition = read_schema()["$defs"][name]
     chosen = definition if name == "refusal" else definition["anyOf"][0]

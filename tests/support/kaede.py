@@ -1,5 +1,5 @@
-"""Kaede Pay, an invented payment provider. This single module adds it to the program: JSON over HTTPS, and signed
-callbacks.
+"""Kaede Pay, an invented payment provider that uses JSON over HTTPS and signed callbacks. This single module adds the
+provider to the program.
 """
 
 import hashlib
@@ -58,7 +58,7 @@ CALL_SPACING_SECONDS = 0.2
 
 @dataclass(frozen=True, slots=True)
 class KaedeSettings:
-    """The settings: the shortest time (seconds) between the starts of two calls."""
+    """The settings of Kaede Pay: the shortest time (seconds) between the starts of two calls."""
 
     spacing_seconds: float = CALL_SPACING_SECONDS
 
@@ -93,7 +93,9 @@ def _find_payment_state(word: str) -> PaymentState | None:
 
 @dataclass(frozen=True, slots=True)
 class KaedeConnection:
-    """Connection to Kaede Pay: transport, rate limiter and credentials. Its `repr` doesn't contain the secrets."""
+    """Connection to Kaede Pay with its transport, rate limiter and credentials. Its text form doesn't contain the
+    secrets.
+    """
 
     transport: HttpTransport = field(repr=False)
     rate_limiter: RateLimiter = field(repr=False)
@@ -107,8 +109,9 @@ class KaedeConnection:
         read: Callable[[Fields], tuple[ResultT, CodeOutcome]],
         asked: object = None,
     ) -> Outcome[ResultT]:
-        """Send one request without retries and return the outcome. The answer's class follows from its HTTP status,
-        then from the verdict that `read` returns. `asked` is the JSON body; None: the request only reads.
+        """Send one request without retries, and return the outcome. The outcome follows from the HTTP status of the
+        answer, and then from the verdict that `read` returns. `asked` is the JSON body, or None for a request that
+        only reads.
         """
         body = None if asked is None else json.dumps(asked).encode()
         question = SingleRequest(
@@ -129,7 +132,7 @@ class KaedeConnection:
 
 
 class KaedeReader:
-    """The adapter's methods that only read and can't move money."""
+    """The methods of the adapter that only read and can't move money."""
 
     name = "kaede"
     capabilities = PaymentCapabilities(
@@ -174,7 +177,7 @@ class KaedeReader:
 
     def parse_callback(self, body: bytes) -> SignedCallback:
         """Parse a callback and verify its signature. If the signature is wrong or the body is malformed, the result
-        has no report.
+        contains no report.
         """
         sha256 = hashlib.sha256(body).hexdigest()
         try:
@@ -201,14 +204,16 @@ class KaedeReader:
 
 
 class Kaede(KaedeReader):
-    """The complete adapter. Kaede Pay returns the earlier result if a request has the same idempotency key again."""
+    """The complete adapter of Kaede Pay. If a request repeats an idempotency key, Kaede Pay returns the earlier
+    result.
+    """
 
     @property
     def merchant_id(self) -> str:
         return self._line.secrets["SHOP"]
 
     def start(self, request: PaymentRequest) -> Outcome[StartedPayment]:
-        """Begin a payment; the outcome has the code with which the payer pays."""
+        """Begin a payment. The outcome has the code with which the payer pays."""
 
         def read_started_payment(told: Fields) -> tuple[StartedPayment, CodeOutcome]:
             return StartedPayment(request.merchant_payment_id, _read_text(told, "code")), ANSWERED_VERDICT

@@ -1,5 +1,5 @@
-"""The server of Kaede Pay for tests: a small HTTP server with a ledger. A test can pay payments and make signed
-notices.
+"""The HTTP server of the invented provider Kaede Pay for tests, with a ledger in memory. A test can pay payments and
+make signed notices.
 """
 
 import hashlib
@@ -18,8 +18,8 @@ SHOP, API_KEY, NOTICE_KEY = "shop-1", "kaede-canary-key", "kaede-notice-key"
 
 
 class KaedeServer:
-    """The server with its ledger of payments and refunds. `asked` has the method and path of each request, in
-    order.
+    """The server of Kaede Pay with its ledger of payments and refunds. `asked` has the method and path of each
+    request, in the order of arrival.
     """
 
     def __init__(self) -> None:
@@ -54,7 +54,7 @@ class KaedeServer:
             self._server.server_close()
 
     def answer_request(self, request: BaseHTTPRequestHandler, told: dict[str, Any] | None) -> None:
-        """Answer a request whose JSON body is `told` (None: no body)."""
+        """Answer a request whose JSON body is `told`; None means that the request has no body."""
         self.asked.append(f"{request.command} {request.path}")
         status, said = self._make_answer(request, told)
         body = json.dumps(said).encode()
@@ -86,15 +86,15 @@ class KaedeServer:
     # The payer, and the provider itself
 
     def add_payment(self, number: str, amount: int) -> None:
-        """Add a payment to the ledger that another program has begun."""
+        """Add a payment to the ledger as if another program had begun it."""
         self.payments[number] = self._make_payment(number, amount)
 
     def pay_payment(self, number: str) -> None:
-        """Pay the payment with this number."""
+        """Mark the payment with this payment number as paid."""
         self.payments[number] |= {"state": "paid", "paid_at": datetime.now(UTC).isoformat(timespec="seconds")}
 
     def make_notice(self, number: str, key: str = NOTICE_KEY) -> ReceivedNotice:
-        """Return the callback about the present state of a payment, signed with `key`."""
+        """Return a callback, signed with `key`, about the present state of a payment."""
         text = json.dumps(self.payments[number])
         made = hmac.new(key.encode(), text.encode(), hashlib.sha256).hexdigest()
         return ReceivedNotice("kaede", json.dumps({"payment": text, "signature": made}).encode(), (), "127.0.0.1")

@@ -1,12 +1,13 @@
-"""Owns the server processes of one test run: starts them on request, and kills them when the run ends, also if the
-run crashes.
+"""Owns the server processes of one test run: it starts them on request, and kills them when the run ends or crashes.
 
-    python -I -S keeper.py FOLDER OWNER-PID
+python -I -S keeper.py FOLDER OWNER-PID
 
-The command returns when the keeper accepts requests; the keeper continues in the background. It ends on request, or
-when the owner's process has ended: then it kills all processes that it has started and removes the folder. If the
-keeper itself is killed, the kernel kills its servers. A request is one line of JSON over the socket FOLDER/keeper,
-and so is its answer. The keeper has one thread and uses only the standard library.
+The command returns when the keeper accepts requests; the keeper continues in the background. The keeper ends on
+request, or when the owner's process has ended. Then it kills all processes that it has started and removes the
+folder. If the keeper itself is killed, the kernel kills its servers.
+
+A request is one line of JSON over the socket FOLDER/keeper, and so is its answer. The keeper has one thread and uses
+only the standard library.
 """
 
 import ctypes
@@ -29,8 +30,8 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Keeper:
-    """The server processes by name. Each one leads a session (of the operating system) of its own, by which its child
-    processes are found.
+    """The server processes of the test run by name. Each of them leads a session of the operating system, by which
+    its child processes are found.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -38,9 +39,9 @@ class Keeper:
         self._children: dict[str, subprocess.Popen[bytes]] = {}
 
     def execute_request(self, request: dict[str, Any]) -> dict[str, Any]:
-        """Execute the request: `start` starts a server, `signal` sends it a signal, any other request only reads.
-        Return the server's process id (`pid`; None if it was never started) and its exit status (`code`; None while
-        it runs).
+        """Execute the request: `start` starts a server, `signal` sends it a signal, and any other request only reads.
+        Return the process id of the server (`pid`; None if it was never started) and its exit status (`code`; None
+        while it runs).
         """
         name = request["name"]
         match request["do"]:
@@ -89,8 +90,8 @@ class Keeper:
         return {"pid": child.pid if child else None, "code": child.poll() if child else None}
 
     def end(self) -> None:
-        """Kill all servers and the child processes of ended servers, wait until they have ended, and remove the
-        folder.
+        """Kill all servers and the child processes of ended servers, wait until these processes have ended, and
+        remove the folder.
         """
         for child in self._children.values():
             child.kill()
@@ -102,8 +103,8 @@ class Keeper:
 
 
 def _list_own_children() -> list[int]:
-    """Return the process ids of the running servers, and of the child processes of ended servers, whose parent this
-    process has become.
+    """Return the process ids of the running servers. The result also has the child processes of ended servers,
+    because this process has become their parent.
     """
     me = os.getpid()
     try:
@@ -113,8 +114,8 @@ def _list_own_children() -> list[int]:
 
 
 def _kill_processes(pids: list[int]) -> bool:
-    """Send SIGKILL to each of these child processes. Return True if there was at least one. (A child keeps its id
-    until this process has waited for it.)
+    """Send SIGKILL to each of these child processes. Return True if there was at least one. A child keeps its process
+    id until this process has waited for it, so no other process can be hit.
     """
     for pid in pids:
         os.kill(pid, signal.SIGKILL)
@@ -122,9 +123,7 @@ def _kill_processes(pids: list[int]) -> bool:
 
 
 def answer_requests(keeper: Keeper, listener: socket.socket, owner: int) -> None:
-    """Answer the requests one after another, until a request ends the keeper or the process of the owner has
-    ended.
-    """
+    """Answer requests one after another, until a request ends the keeper or the owner's process has ended."""
     while True:
         ready, _, _ = select.select([listener.fileno(), owner], [], [])
         if owner in ready:
@@ -137,8 +136,8 @@ def answer_requests(keeper: Keeper, listener: socket.socket, owner: int) -> None
 
 
 def _answer_one_request(keeper: Keeper, line: TextIO) -> bool:
-    """Answer one request. Return False if it was the request to end. An exception is returned to the sender as an
-    answer with `trouble`, so the keeper continues.
+    """Answer one request. Return False if it was the request to end the keeper. If the request raises an exception,
+    the answer has its text under `trouble`, and the keeper continues.
     """
     try:
         request = json.loads(line.readline())

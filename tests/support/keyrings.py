@@ -1,4 +1,4 @@
-"""Keyrings for tests: a working one in memory, one that is locked, and one that refuses to delete entries."""
+"""Keyrings for tests: a working keyring in memory, a locked keyring, and a keyring that refuses to delete entries."""
 
 from collections.abc import Mapping
 

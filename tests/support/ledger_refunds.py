@@ -1,6 +1,7 @@
-"""Simulated payment providers in memory with a ledger of refunds. They have the same methods as the real adapters.
-`paypay` treats two calls with the same idempotency key as one refund; for `atom` each accepted call is another
-refund.
+"""Simulated payment providers in memory with a ledger of refunds and the methods of the real adapters.
+
+The provider `paypay` treats two calls with the same idempotency key as one refund. For `atom` each accepted call is
+another refund.
 """
 
 from collections.abc import Callable
@@ -41,9 +42,9 @@ UNREADABLE: Outcome[Any] = Outcome(OutcomeClass.UNKNOWN, "read_timeout", Sending
 
 @dataclass
 class Entry:
-    """One refund that the provider has accepted. `number` is the provider's id of it, `key` our idempotency key,
-    `payment` the provider's id of its payment, `standing` its state: "accepted", "done" (completed) or "void"
-    (refused later).
+    """One refund that the provider has accepted. `number` is the provider's id of the refund, `key` our idempotency
+    key, and `payment` the provider's id of the refunded payment. `standing` is the state: "accepted", "done"
+    (completed) or "void" (refused later).
     """
 
     number: str
@@ -55,9 +56,9 @@ class Entry:
 
 @dataclass
 class RefundLedger:
-    """The ledger of both providers. `behaviour` decides the answers to the next sendings. For each sending, first
-    `witness` is called with the instruction, then `before`; `during` is called after the refund was accepted (or not)
-    and before the answer.
+    """The refund ledger of PayPay and Atom. `behaviour` decides the answers to the next sendings. For each sending,
+    first `witness` is called with the instruction, then `before`. `during` is called after the provider has accepted
+    or refused the refund, and before its answer.
     """
 
     behaviour: Behaviour = "accepts"
@@ -74,8 +75,8 @@ class RefundLedger:
     watched: list[OpenTransactionCounter] = field(default_factory=list)
 
     def add_refund(self, instruction: RefundInstruction, *, keeps_keys: bool) -> Entry:
-        """Add a refund to the ledger and return its entry. With `keeps_keys`, return the existing entry if the
-        idempotency key is known.
+        """Add a refund to the ledger, and return its entry. With `keeps_keys`, return the existing entry if the
+        ledger has one with this idempotency key.
         """
         known = self.list_entries(instruction.key)
         if known and keeps_keys:
@@ -87,7 +88,7 @@ class RefundLedger:
         return self.entries[-1]
 
     def list_entries(self, key: str | None) -> list[Entry]:
-        """Return the entries with this idempotency key; empty for None."""
+        """Return the entries with this idempotency key, or no entries if the key is None."""
         return [entry for entry in self.entries if entry.key == key]
 
     def check_no_transaction(self) -> None:
@@ -99,14 +100,14 @@ class RefundLedger:
 
 @dataclass(frozen=True)
 class LedgerReader:
-    """The methods of the simulated provider `name` that only read."""
+    """The methods of the simulated payment provider `name` that only read."""
 
     name: str
     ledger: RefundLedger
 
     @property
     def keeps_keys(self) -> bool:
-        """True if the provider treats two calls with the same idempotency key as one refund."""
+        """Return True if the provider treats two calls with the same idempotency key as one refund."""
         return self.name == "paypay"
 
     @property
@@ -150,7 +151,7 @@ class LedgerReader:
         return Outcome(OutcomeClass.SUCCEEDED, "answered", SendingCertainty.YES, report)
 
     def report_refunds(self, provider_payment_id: str | None) -> tuple[RefundReport, ...]:
-        """Return the refunds that the provider states in a payment's details: `atom` states none."""
+        """Return the refunds that the provider reports in a payment's details; `atom` reports none."""
         if not self.keeps_keys or self.ledger.hides_refunds:
             return ()
         return tuple(make_report(one) for one in self.ledger.entries if one.payment == provider_payment_id)
@@ -163,7 +164,7 @@ class LedgerReader:
 
 
 class LedgerProvider(LedgerReader):
-    """The simulated provider with all methods."""
+    """The simulated payment provider with all methods, including those that move money."""
 
     def make_reader(self) -> LedgerReader:
         return LedgerReader(self.name, self.ledger)
@@ -195,7 +196,9 @@ class LedgerProvider(LedgerReader):
 
 
 def make_report(entry: Entry) -> RefundReport:
-    """Return the provider's report about the refund, which is also part of a payment's details."""
+    """Return the provider's report about the refund. The same report is a part of the details of the refunded
+    payment.
+    """
     state = _ANSWER_BY_STATE[entry.standing][1]
     return RefundReport(entry.key, entry.number, entry.standing.upper(), state, entry.amount, entry.payment)
 

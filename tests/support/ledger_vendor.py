@@ -1,5 +1,5 @@
-"""A simulated provider of credit checks in memory, with a ledger of charges. It has the same methods as the real
-adapter. Like the real provider it recognises no repetition: each accepted call is a charge.
+"""A simulated provider of credit checks in memory, with a ledger of charges and the methods of the real adapter. Like
+the real provider it doesn't recognise repeated calls: each accepted call is a charge.
 """
 
 import threading
@@ -37,8 +37,8 @@ PDF = b"%PDF-1.4\n% invented\n%%EOF\n"
 
 
 def require(holds: bool, otherwise: str) -> None:
-    """Let the test fail with the message `otherwise` unless `holds` is True. Used within a provider's call, where the
-    tested code would catch an AssertionError.
+    """Let the test fail with the message `otherwise` if `holds` is False. The function is for code inside a
+    provider's call, where the tested code would catch an AssertionError.
     """
     if not holds:
         pytest.fail(otherwise)
@@ -46,8 +46,8 @@ def require(holds: bool, otherwise: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Charge:
-    """One accepted purchase. `record_id` is the value that `LedgerVendor.witness` returned: the id of the credit
-    check that was pending at that moment.
+    """One accepted purchase. `record_id` is the value that `LedgerVendor.witness` returned for it: the id of the
+    credit check that was pending at that moment.
     """
 
     id: int
@@ -59,10 +59,12 @@ class Charge:
 
 @dataclass
 class LedgerVendor:
-    """The simulated provider. `behaviour` decides its answers to purchases. For each purchase, first `witness` is
-    called with the request, and its result is stored with the charge; then `before` is called; `during` is called
-    after the charge and before the answer. `today` returns the day of purchase in Japan, by the desk's clock.
-    `expired` is the value of `is_expired` in its reports; "by_date": computed from the day.
+    """The simulated provider of credit checks. `behaviour` decides its answers to purchases.
+
+    For each purchase, first `witness` is called with the request, and its result is stored with the charge. Then
+    `before` is called. `during` is called after the charge and before the answer. `today` returns the day of the
+    purchase in Japan, by the desk's clock. `expired` is the value of `is_expired` in the provider's reports; with
+    "by_date" it is computed from the day.
     """
 
     today: Callable[[], date] = lambda: datetime.now(JST).date()
@@ -134,7 +136,7 @@ class LedgerVendor:
 
 @dataclass(frozen=True)
 class LedgerReader:
-    """The methods of the simulated provider that only read."""
+    """The methods of the simulated provider of credit checks that only read."""
 
     world: LedgerVendor
     name: str = "alarmbox"
@@ -183,7 +185,7 @@ class OpenTransactionCounter:
         database.observer = self._change_count
 
     def counts_database(self, database: Database) -> bool:
-        """True if this object counts the transactions on `database`."""
+        """Return True if this object counts the transactions on `database`."""
         return self._database is database
 
     def _change_count(self, step: int) -> None:

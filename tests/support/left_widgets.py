@@ -1,7 +1,8 @@
-"""Deletes the widgets that a test has left. Python frees few of them, because a signal that is connected to a
-function of its own page keeps a reference to the page. A change of the theme or of the text size applies the style to
-each widget of the process again, which takes half a millisecond per widget. With the widgets of all earlier tests it
-took seconds.
+"""Deletes the widgets that a test has left undeleted.
+
+Python frees few of them, because a signal that is connected to a function of its own page has a reference to the
+page. A change of the theme or of the text size applies the style to each widget of the process again, which takes
+half a millisecond per widget. With the widgets of all earlier tests, such a change took seconds.
 """
 
 import sys
@@ -10,13 +11,13 @@ from typing import Any
 
 
 def list_windows() -> frozenset[int]:
-    """Return the addresses of all top-level widgets; empty if this process has no Qt application."""
+    """Return the addresses of all top-level widgets. The result is empty if this process has no Qt application."""
     return frozenset(_find_windows())
 
 
 def delete_new_windows(before: Collection[int]) -> None:
-    """Delete the top-level widgets whose addresses aren't in `before`, with all their children. Widgets of
-    longer-lived fixtures are in `before`; a widget that Qt has made is deleted with its parent.
+    """Delete the top-level widgets whose addresses aren't in `before`, with all their children. `before` has the
+    widgets of longer-lived fixtures. A widget that Qt has made is deleted with its parent.
     """
     new = [window for address, window in _find_windows().items() if address not in before]
     if new:

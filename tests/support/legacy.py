@@ -1,4 +1,4 @@
-"""Creates a table of credit checks as another application has created it, with typical rows."""
+"""Creates the table of credit checks in the form in which the other application creates it, with typical rows."""
 
 import random
 from collections.abc import Callable, Iterable, Iterator
@@ -30,8 +30,8 @@ _INSERT = text(
 
 
 def make_create_sql(dialect: str, *, number: str = "VARCHAR(32)", more: str = "", options: str = "") -> str:
-    """Return the CREATE TABLE statement with the original columns only. `number` is the type of the corporation
-    number, `more` is SQL of further columns, `options` SQL of table options (engine, character set).
+    """Return the CREATE TABLE statement with the original columns only. `number` is the SQL type of the corporation
+    number. `more` is SQL of further columns, and `options` SQL of table options such as engine and character set.
     """
     own = "INTEGER PRIMARY KEY" if dialect == "sqlite" else "BIGINT PRIMARY KEY AUTO_INCREMENT"
     return (
@@ -43,7 +43,7 @@ def make_create_sql(dialect: str, *, number: str = "VARCHAR(32)", more: str = ""
 
 def create_table_with_rows(database: Database, rows: Iterable[Row] = (), **how: str) -> None:
     """Create the table with these rows. A column that a row doesn't have is NULL, except the client id, which is 1.
-    `how`: arguments of `make_create_sql`.
+    `how` has arguments of `make_create_sql`.
     """
     with database.write_without_retries() as tx:
         tx.conn.exec_driver_sql(make_create_sql(database.dialect, **how))
@@ -86,9 +86,9 @@ def make_bought_row(number: str, id_at_provider: int, **given: object) -> Row:
 def make_rows(
     count: int, *, seed: int = 7, doubled: float = 0.02, odd: float = 0.02, unbought: float = 0.01
 ) -> Iterator[Row]:
-    """Yield `count` rows with invented corporation numbers of three clients. `doubled`, `odd` and `unbought` are the
-    shares (0 to 1) of rows whose client and number occur already, whose number is written in another spelling, and
-    that aren't bought.
+    """Yield `count` rows with invented corporation numbers of three clients. Three parameters are shares of rows (0
+    to 1): `doubled` repeats an earlier client and number, `odd` has a number in another spelling, and `unbought` is
+    not bought.
     """
     chance = random.Random(seed)
     known: list[tuple[int, str]] = []
@@ -105,8 +105,9 @@ def make_rows(
 
 
 def count_rows(conn: Connection) -> dict[str, int]:
-    """Return numbers of rows by name: all rows (`rows`), rows with a claim (`live`), different claims (`claims`),
-    rows marked as duplicates (`duplicates`), rows about which the adoption hasn't decided (`undecided`).
+    """Return the number of rows in each group, by name: all rows (`rows`), rows with a claim (`live`), different
+    claims (`claims`), rows marked as duplicates (`duplicates`), and rows about which the adoption hasn't decided
+    (`undecided`).
     """
     asked = {
         "rows": f"SELECT count(*) FROM {TABLE_NAME}",

@@ -1,5 +1,6 @@
-"""Runs the slowest test files first, so that at the end no worker process runs a slow file while the others are idle.
-`longest_files.txt` has the seconds of each slow file, the slowest first. Only the order matters, so the file may be
+"""Runs the slowest test files first, so that at the end of a run all worker processes are busy.
+
+`longest_files.txt` has the seconds of each slow file, the slowest first. Only the order is used, so the file may be
 old. `make nightly ARGS=--keep-seconds` measures the seconds and writes the file.
 """
 
@@ -24,7 +25,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Sort the tests by the seconds of their files, after their random order was chosen. Tests of files that aren't
-    in the table keep that order.
+    in the table stay in the random order.
     """
     seconds = read_table()
     items.sort(key=lambda item: -seconds.get(item.nodeid.partition("::")[0], 0))

@@ -1,4 +1,4 @@
-"""Stores operations as lost operations, as a desk does after the database was restored to an earlier state."""
+"""Inserts operations as lost operations, as a desk does after the database was restored to an earlier state."""
 
 from collections.abc import Sequence
 
@@ -10,8 +10,8 @@ from console.store.spool.spool import SpoolEntry
 
 
 def store_lost_operations(context: ServiceContext, entries: Sequence[SpoolEntry]) -> None:
-    """Store these spool entries as lost operations, together with the audit entry about the loss that the triggers of
-    a server require.
+    """Insert these spool entries as lost operations, together with the audit entry about the loss. A server's
+    triggers require this audit entry.
     """
 
     def insert_entries(tx: Transaction) -> None:

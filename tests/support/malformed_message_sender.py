@@ -1,6 +1,8 @@
-"""Sends malformed messages to a receiver, from a process of its own and at a fixed rate, and keeps slow connections
-that never finish their requests. Reads its parameters (an Attack) as one line of JSON from standard input, and prints
-the received answers as one line of JSON.
+"""Sends malformed messages to a receiver of notices, from a process of its own and at a fixed rate, and holds slow
+connections open that never finish their requests.
+
+The program reads its parameters (AttackParameters) as one line of JSON from standard input, and prints the received
+answers as one line of JSON.
 """
 
 import asyncio
@@ -20,9 +22,9 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 @dataclass(frozen=True, slots=True)
 class AttackParameters:
-    """Parameters of the messages. For `seconds` seconds, `rate` messages per second are sent from `addresses`
-    addresses of 127.0.2.0/24. At the same time `slow` connections from 127.0.3.0/24 send requests that never end;
-    each is opened again when the receiver closes it.
+    """Parameters of the sent messages. For `seconds` seconds, the program sends `rate` messages per second from
+    `addresses` addresses of 127.0.2.0/24. At the same time `slow` connections from 127.0.3.0/24 send requests that
+    never end. A slow connection that the receiver closes is opened again.
     """
 
     port: int
@@ -34,7 +36,9 @@ class AttackParameters:
 
 
 class MessageConnection(asyncio.Protocol):
-    """Sends one message on a connection of its own, and collects the answer until the connection is closed."""
+    """Sends one message on a connection of its own, and collects the answer until the receiver closes the
+    connection.
+    """
 
     def __init__(self, rubbish: MalformedMessage, over: "asyncio.Future[bytes]") -> None:
         self._rubbish, self._over = rubbish, over
@@ -67,9 +71,9 @@ def remove_date_header(answer: bytes) -> str:
 
 
 async def send_messages(attack: AttackParameters) -> dict[str, Counter[str]]:
-    """Send the messages. Return, by kind of message, the number of times that each answer was received. Each message
-    is sent at its planned time, independent of the answers to others. If this process is too slow, fewer messages are
-    sent; under the key `all` the reached rate is returned.
+    """Send the messages. Return, by kind of message, how many times each answer was received. Each message is sent at
+    its planned time, without waiting for the answers to others. If this process is too slow, it sends fewer messages.
+    The key `all` of the result has the reached rate.
     """
     loop, chance = asyncio.get_running_loop(), random.Random(attack.seed)
     heard: dict[str, Counter[str]] = defaultdict(Counter)
@@ -109,7 +113,7 @@ async def _open_connection(made: Callable[[], asyncio.Protocol], port: int, sour
 
 
 class SlowConnection(asyncio.Protocol):
-    """A slow connection: sends a byte of a request sometimes, but never the last one."""
+    """A slow connection: it sends a byte of a request from time to time, but never the last byte."""
 
     def __init__(self, n: int, over: Callable[[], None]) -> None:
         self._n, self._over = n, over
@@ -134,7 +138,7 @@ class SlowConnection(asyncio.Protocol):
 
 
 async def keep_slow_connections(attack: AttackParameters) -> dict[str, Counter[str]]:
-    """Keep the slow connections open for the duration of the attack. Return the number of opened ones."""
+    """Hold the slow connections open for the duration of the attack. Return the number of opened connections."""
     heard: dict[str, Counter[str]] = defaultdict(Counter)
     try:
         async with asyncio.timeout(attack.seconds):

@@ -23,8 +23,8 @@ _WRONG_TOKEN = b"\x81\x85\0\0\0\0wrong"
 
 @dataclass(frozen=True, slots=True)
 class MalformedMessage:
-    """One message: its kind, the bytes that are sent on a connection of their own (`said`), and the correct answer.
-    With `ends` the sender then closes its side of the connection.
+    """One malformed message: its kind, the bytes `said` that are sent on a connection of their own, and the correct
+    answer. With `ends` the sender then closes its side of the connection.
     """
 
     kind: str
@@ -103,5 +103,5 @@ KIND_NAMES = (*_KINDS, *_OTHER_KINDS)
 
 
 def make_message(name: str, chance: random.Random) -> MalformedMessage:
-    """Return a message of the kind `name`. `chance` chooses its random parts."""
+    """Return a message of the kind `name`. The random generator `chance` chooses the random parts of the message."""
     return MalformedMessage(name, _KINDS[name](chance)) if name in _KINDS else _OTHER_KINDS[name](chance)

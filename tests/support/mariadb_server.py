@@ -25,8 +25,8 @@ _SETTINGS = (
 
 @dataclass(frozen=True)
 class Server(SqlServer, ServerProcess):
-    """A MariaDB server. `authority` is the file with the certificate authority that a client needs to verify the
-    server's certificate; None: the server has no TLS.
+    """A running MariaDB server. `authority` is the file with the certificate authority that a client needs to verify
+    the server's certificate. It is None if the server has no TLS.
     """
 
     authority: Path | None = None
@@ -36,8 +36,8 @@ class Server(SqlServer, ServerProcess):
 
 
 def start_mariadb(run: Run, name: str, extra: Sequence[str] = (), tls: TlsProperties | None = None) -> Server:
-    """Start a server with this name in the run, and return it when it answers. `extra` are further lines of its
-    configuration, `tls` describes its certificate (None: no TLS).
+    """Start a server with this name in the test run, and return it when it answers. `extra` are further lines of its
+    configuration. `tls` describes its certificate (None: no TLS).
     """
     data, password = make_data_folder(run, name)
     port = find_free_port()
@@ -51,8 +51,8 @@ def start_mariadb(run: Run, name: str, extra: Sequence[str] = (), tls: TlsProper
 
 
 def write_configuration(run: Run, name: str, port: int, lines: Sequence[str]) -> Path:
-    """Write the server's option file and return its path. Its socket and temporary files are in a folder next to its
-    data.
+    """Write the server's option file, and return the file's path. The server's socket and temporary files are in a
+    folder next to its data.
     """
     scratch = run.make_folder(f"{name}.tmp")
     places = (f"port={port}", f"socket={scratch}/sock", f"pid-file={scratch}/pid", f"tmpdir={scratch}")
@@ -61,8 +61,8 @@ def write_configuration(run: Run, name: str, port: int, lines: Sequence[str]) ->
 
 def make_data_folder(run: Run, name: str) -> tuple[Path, str]:
     """Create a data folder whose only account is the administrator. Return the folder and the administrator's
-    password. The folder is a copy of a template that the run of this process makes once, because initialising a
-    folder takes half a second of processor time.
+    password. The folder is a copy of a template, which each test run creates once, because initialising a folder
+    takes half a second of processor time.
     """
     common = find_current_run() or run
     common.prepare_folder_and_keeper()

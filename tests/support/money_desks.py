@@ -1,5 +1,5 @@
-"""Desks that use the sandbox's PayPay and Atom: their settings, payments that can be refunded, and a clock for desk
-and providers.
+"""Desks that use the sandbox's PayPay and Atom: their settings, payments that can be refunded, and a common clock of
+desk and providers.
 """
 
 from collections.abc import Callable
@@ -35,8 +35,8 @@ _SECRETS = ("PAYPAY_API_KEY", "PAYPAY_API_SECRET", "PAYPAY_MERCHANT_ID", *(f"ATO
 
 
 def make_provider_settings(url: str) -> dict[str, Any]:
-    """Return the settings of a desk for both providers at the sandbox's `url`, by the names of the environment
-    variables without their prefix `CONSOLE_`.
+    """Return the settings of a desk that uses PayPay and Atom at the sandbox's `url`. The keys are the names of the
+    environment variables without their prefix `CONSOLE_`.
     """
     secrets = {f"SECRET_{name}": str(getattr(credentials, name)) for name in _SECRETS}
     return {"PAYPAY_URL": url, "ATOM_URL": url, "TIME_SCALE": TIME_SCALE, **secrets}
@@ -50,8 +50,8 @@ def import_paid_payment(
     provider: str = "paypay",
     corporation_number: str | None = None,
 ) -> Payment:
-    """Let the sandbox register a paid payment, import it into the console, and return it. `minor`: its amount in
-    minor units. `corporation_number`: the number of its corporation, None for none.
+    """Let the sandbox register a paid payment, import the payment into the console, and return it. `minor` is its
+    amount in minor units, and `corporation_number` the number of its corporation or None.
     """
     sandbox.control.payments_control.register_payment(provider, number, minor)
     today = console._context.now().astimezone(IST).date()
@@ -65,7 +65,7 @@ def import_paid_payment(
 
 
 def insert_order(place: Place, number: str, minor: int, currency: str = "JPY") -> int:
-    """Insert an order as the shop does, and return its id. `minor`: its amount in minor units."""
+    """Insert an order of `minor` minor units as the shop does, and return the order's id."""
     place.sql(
         "INSERT INTO orders (merch_txn_id, total_amount, currency, created_at, updated_at)"
         f" VALUES ('{number}', {minor}, '{currency}', '2026-11-20 03:00:00', '2026-11-20 03:00:00')"
@@ -76,15 +76,15 @@ def insert_order(place: Place, number: str, minor: int, currency: str = "JPY") -
 def request_refund(
     console: Console, payment_id: int, amount: int | str = 1_000, request_id: str | None = None
 ) -> Refund:
-    """Request a refund of `amount` (major units of the currency) and return it. It is marked as an intended
-    repetition, so an earlier similar refund doesn't prevent it.
+    """Request a refund of `amount` (major units of the currency), and return it. The request is marked as an intended
+    repetition, so that an earlier similar refund doesn't prevent it.
     """
     wanted = RefundRequest(payment_id, str(amount), "sent back", intended_repeat=True)
     return console.refunds.request(wanted, request_id=request_id)
 
 
 def find_newest_refund(console: Console, payment_id: int) -> Refund | None:
-    """Return the newest refund of a payment; None if there is none."""
+    """Return the newest refund of a payment, or None if it has none."""
     with console.database.read() as conn:
         return next(iter(refunds.find_by_payment(conn, payment_id)), None)
 
@@ -96,8 +96,8 @@ def move_clocks(clock: MovedClock, sandbox: Sandbox, step: timedelta) -> None:
 
 
 def call_for_ending(act: Callable[[], object]) -> str:
-    """Call `act`. Return "done", the code of its ConsoleError, or a text that begins with "unhandled" for any other
-    exception.
+    """Call `act`. Return "done" or the code of the ConsoleError that it raises. For any other exception, return a
+    text that begins with "unhandled".
     """
     try:
         act()

@@ -1,6 +1,8 @@
-"""Tests of actions on payments and refunds with a fault, on any engine: the actions, the records on which they act,
-and the checks of their endings. Desks, providers and leases have one common clock. All desks have the same home
-folder, so that each desk can read the intents of the others.
+"""A stage for tests of actions on payments and refunds with a fault, on any database engine: the actions, their
+records, and the checks of their endings.
+
+Desks, providers and leases have one common clock. All desks have the same home folder, so that each desk can read the
+intents of the others.
 """
 
 import json
@@ -45,7 +47,9 @@ EXPECTED_REFUSALS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ActionTarget:
-    """The record of one action: `number` is the payment number, `payment` and `refund` are ids (0: none)."""
+    """The record on which an action is executed: `number` is the payment number, `payment` and `refund` are ids (0:
+    none).
+    """
 
     action: str
     number: str
@@ -57,7 +61,9 @@ class ActionTarget:
 
 @dataclass
 class MoneyStage:
-    """The database, the sandbox and the desks of one test. The desks of `maker` and `checker` have no faults."""
+    """The database, the sandbox and the desks of one test. The desks of `maker` (the requester) and `checker` (the
+    approver) have no faults.
+    """
 
     place: Place
     sandbox: Sandbox
@@ -68,7 +74,7 @@ class MoneyStage:
 
     def open_desk(self, action: str, url: str = "", **extra: str) -> Console:
         """Open a desk of the person who executes this action, and return it; the caller must close it. The test
-        causes faults at it, for example by another address `url` of the database.
+        causes faults at this desk, for example with another address `url` of the database.
         """
         return open_console_as(self.place, self.sandbox, self.clock, self.get_person(action), url, **extra)
 
@@ -86,7 +92,9 @@ class MoneyStage:
         return len(self.sandbox.control.payments_control.read_refunds(payment=number))
 
     def release_held_request(self, key: str | None) -> None:
-        """Let the held request with this key reach the provider; the provider has booked it when this returns."""
+        """Let the held request with this key reach the provider. When the method returns, the provider has booked the
+        request.
+        """
         assert self.sandbox.control.release_calls(number=key), f"nothing was on its way under {key}"
         wait_until(
             lambda: bool(self.sandbox.control.payments_control.read_refunds(key=key)),
@@ -96,7 +104,7 @@ class MoneyStage:
     # An action
 
     def prepare_target(self, action: str) -> ActionTarget:
-        """Create the records that the action needs, and return the target of the action."""
+        """Create the records that the action needs, and return the record on which it is executed."""
         self.made += 1
         number = f"ORD-{self.made}"
         if action == "notice":
@@ -115,11 +123,13 @@ class MoneyStage:
         return ActionTarget(action, number, payment, refund, self.count_provider_refunds(number))
 
     def execute_action(self, console: Console, target: ActionTarget) -> str:
-        """Execute the action at this desk, and return its ending (see `call_for_ending` of `money_desks`)."""
+        """Execute the action at this desk, and return its ending (see `call_for_ending` in money_desks.py)."""
         return call_for_ending(lambda: _ACTS[target.action](console, target, self))
 
     def check_ending(self, target: ActionTarget, code: str, where: str) -> None:
-        """Check the answer to the person: "nothing was sent" and "done" must be true by the provider's ledger."""
+        """Compare the answer that the person got with the provider's ledger: an answer "nothing was sent" or "done"
+        must agree with the ledger.
+        """
         assert code in EXPECTED_REFUSALS | {"done"}, f"{code} at {where}"
         sent = self.count_provider_refunds(target.number) - target.before
         assert sent <= 1, f"refunded {sent} times at {where}"
@@ -133,8 +143,9 @@ class MoneyStage:
             )
 
     def settle_and_check(self, target: ActionTarget, code: str, where: str) -> None:
-        """Let the leases expire and run the due tasks in a new process of the desk until the record has ended. Check
-        that it has ended correctly. `code` is the ending of the action, `where` describes the fault for the messages.
+        """Let the leases expire, and run the due tasks in a new process of the desk until the record has ended. Check
+        that the record has ended correctly. `code` is the ending of the action, and `where` describes the fault in
+        failure messages.
         """
         self.move_clocks()
         with self.open_desk("due") as fresh:
@@ -172,7 +183,7 @@ class MoneyStage:
             self.maker.refunds.withdraw(found.id)
 
     def _check_notice(self, target: ActionTarget, code: str, where: str) -> None:
-        """Send the notice again, as a provider does. Check that payment and order are booked exactly once."""
+        """Send the notice again, as a provider does. Check that the payment and its order are booked exactly once."""
         assert code != "done" or self._count_events(target) == 1, f"done, and not kept, at {where}"
         with self.open_desk("notice") as fresh:
             assert not fresh.payments.receive_notice(_make_bank_notice(target, self)).is_refused, (
@@ -194,7 +205,7 @@ class MoneyStage:
         return int(rows[0][0])
 
     def check_all_rules(self) -> None:
-        """Check all rules of `money_truth` and the hash chains of the audit trail."""
+        """Check all rules of money_truth.py and the hash chains of the audit trail."""
         money_truth.check_money(self.checker, self.sandbox)
         self.checker.audit.verify_chains()
 
@@ -215,7 +226,7 @@ def _resolve_refund(console: Console, target: ActionTarget, _stage: MoneyStage) 
 
 
 def _make_bank_notice(target: ActionTarget, stage: MoneyStage):  # type: ignore[no-untyped-def]  # a post
-    """Return a signed notice of a bank that the target's payment was paid."""
+    """Return a signed notice of a bank which states that the target's payment was paid."""
     now = stage.clock.now()
     told = {
         "event_id": f"EV-{target.number}",
@@ -245,7 +256,7 @@ def open_console_as(
     place: Place, sandbox: Sandbox, clock: MovedClock, person: str, url: str = "", **extra: str
 ) -> Console:
     """Open a desk of this person and return it; the caller must close it. `url` is another address of the database,
-    "" the usual one. `extra` are further settings without their prefix `CONSOLE_`.
+    or "" for the usual one. `extra` are further settings without their prefix `CONSOLE_`.
     """
     own = {"DATABASE_URL": url} if url else {}
     facts = {

@@ -1,5 +1,5 @@
-"""Checks rules of payments and refunds that must be true after any fault, by comparing the providers' ledgers with
-our rows.
+"""Checks rules of payments and refunds that must hold after any fault. It compares the providers' ledgers with the
+rows of the database.
 """
 
 from collections import Counter, defaultdict
@@ -34,7 +34,7 @@ _FAILED_REFUND_WORDS = ("REFUND_FAILED", "REFUND FAILED", "REFUND REJECTED")
 
 @dataclass(frozen=True, slots=True)
 class RefundRow:
-    """The stored values of a refund, without derived ones; `minor` is its amount in minor units."""
+    """The stored values of a refund without computed ones; `minor` is the amount in minor units."""
 
     id: int
     payment_id: int
@@ -74,19 +74,19 @@ class PaymentRow:
 
 
 def read_refund_rows(database: Database) -> tuple[RefundRow, ...]:
-    """Read all refunds."""
+    """Read the stored rows of all refunds."""
     with database.read() as conn:
         return tuple(RefundRow(*row) for row in conn.execute(_REFUNDS))
 
 
 def read_payment_rows(database: Database) -> tuple[PaymentRow, ...]:
-    """Read the amounts of all payments."""
+    """Read the stored amounts of all payments."""
     with database.read() as conn:
         return tuple(PaymentRow(*row) for row in conn.execute(_PAYMENTS))
 
 
 def check_money(console: Console, sandbox: Sandbox) -> tuple[RefundRow, ...]:
-    """Check all rules of this module, and return the refunds."""
+    """Check all rules of this module, and return the stored rows of the refunds."""
     rows = read_refund_rows(console.database)
     check_sums(console.database, rows)
     check_ledger(console.database, rows, sandbox)
@@ -96,8 +96,8 @@ def check_money(console: Console, sandbox: Sandbox) -> tuple[RefundRow, ...]:
 
 
 def check_sums(database: Database, rows: Iterable[RefundRow]) -> None:
-    """Check that no part of a captured amount (left, reserved, refunded, set aside) is negative, and that the parts
-    equal the sums of the payment's refunds and set-asides.
+    """Check that no part of a captured amount (remaining, reserved, refunded, set aside) is negative. Also check that
+    the parts equal the sums of the payment's refunds and set-asides.
     """
     held, gone = Counter[int](), Counter[int]()
     opened = Counter(row.payment_id for row in rows if row.state in _OPEN_REFUND_STATES)
@@ -126,8 +126,9 @@ def read_refund_ledger(sandbox: Sandbox) -> Mapping[str, list[dict[str, Any]]]:
 
 
 def check_ledger(database: Database, rows: Iterable[RefundRow], sandbox: Sandbox) -> None:
-    """Check that the providers have at most one refund for each of our refunds and no refund that we don't know, that
-    each of our completed refunds exists there, and that no more was refunded than captured.
+    """Compare our refunds with the providers' ledger. The providers have at most one refund for each of our refunds,
+    and no other refund. Each of our completed refunds is in the ledger, and no payment has more refunded than
+    captured.
     """
     theirs, by_key = read_refund_ledger(sandbox), {row.key: row for row in rows if row.key is not None}
     doubles = {key: entries for key, entries in theirs.items() if len(entries) > 1}
@@ -146,7 +147,7 @@ def check_ledger(database: Database, rows: Iterable[RefundRow], sandbox: Sandbox
 
 
 def _check_pair(row: RefundRow, live: list[dict[str, Any]]) -> None:
-    """Compare our state of a refund with its state at the provider."""
+    """Compare the state of one refund in our database with its entry in the provider's ledger (`live`)."""
     if row.state in (RefundState.COMPLETED, RefundState.SUBMITTED):
         assert len(live) == 1, f"{row.state} here, and not there: {row}"
         assert row.state is not RefundState.COMPLETED or row.id_at_provider, f"completed without a number: {row}"
@@ -158,8 +159,8 @@ def _check_pair(row: RefundRow, live: list[dict[str, Any]]) -> None:
 
 
 def check_votes(database: Database, rows: Iterable[RefundRow]) -> None:
-    """Check that each sent refund has enough approvals, that nobody approved a refund twice, and that no maker
-    approved their own refund.
+    """Check that each sent refund has enough approvals, that each approver has voted at most once for a refund, and
+    that no requester has approved their own refund.
     """
     votes: defaultdict[str, list[str]] = defaultdict(list)
     with database.read() as conn:
@@ -173,8 +174,8 @@ def check_votes(database: Database, rows: Iterable[RefundRow]) -> None:
 
 
 def check_queues(console: Console, rows: Iterable[RefundRow]) -> None:
-    """Check that each refund that has not ended, has an unknown outcome or needs a review is in the queue for it,
-    with a next step.
+    """Check that each refund that has not ended, has an unknown outcome or needs a review is in the right queue, with
+    a next step.
     """
     queued = {name: _read_next_steps(console, name) for name in QUEUES}
     for row in rows:

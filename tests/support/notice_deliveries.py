@@ -24,8 +24,9 @@ _NEWEST_FIRST = 500
 
 @dataclass
 class DeliveryResult:
-    """Result of the deliveries: their number by result (`done`), the duration of each one in seconds (`took`), the
-    duration of all (`seconds`), and the number of repetitions because the database couldn't be reached (`again`).
+    """The result of the deliveries: their number by result (`done`), the duration of each delivery and of all
+    together in seconds (`took`, `seconds`), and the number of deliveries that were repeated because the database
+    couldn't be reached (`again`).
     """
 
     done: Counter[str] = field(default_factory=Counter)
@@ -42,8 +43,8 @@ class DeliveryResult:
 
 
 def prepare_notices(scene: PaymentDesk, banks: int, paypays: int, atoms: int) -> list[ReceivedNotice]:
-    """Insert orders, and payments that have begun and were paid at the simulated provider. Return one notice about
-    each. `banks`, `paypays` and `atoms` are the numbers of the three kinds.
+    """Insert orders, and payments that were begun and then paid at the simulated provider. Return one notice about
+    each payment. `banks`, `paypays` and `atoms` are the numbers of notices of each kind.
     """
     names = [f"B-{n}" for n in range(banks)] + [f"P-{n}" for n in range(paypays)] + [f"A-{n}" for n in range(atoms)]
     for start in range(0, len(names), 500):
@@ -72,8 +73,8 @@ def _begin_payment(scene: PaymentDesk, provider: str, name: str, order_id: int) 
 
 
 def deliver_notices(scene: PaymentDesk, posts: Sequence[ReceivedNotice], seed: int) -> DeliveryResult:
-    """Deliver each notice one to five times, in a random order, by SENDERS threads. A delivery that fails because the
-    database can't be reached is repeated, as a provider would repeat it.
+    """Deliver each notice one to five times, in a random order, in SENDERS threads. If a delivery fails because the
+    database can't be reached, repeat it, as a provider would do.
     """
     chance = random.Random(seed)
     deliveries = [post for post in posts for _ in range(chance.randint(1, 5))]
@@ -103,7 +104,7 @@ def deliver_notices(scene: PaymentDesk, posts: Sequence[ReceivedNotice], seed: i
 
 
 def run_until_settled(scene: PaymentDesk) -> None:
-    """Run the due tasks until no notice is queued and every order follows its payments."""
+    """Run the due tasks until no notice is queued and every order has the state that its payments require."""
     clock = scene.context.clock
     for _ in range(20):
         waiting = scene.place.sql(
@@ -118,8 +119,8 @@ def run_until_settled(scene: PaymentDesk) -> None:
 
 
 def check_all_booked(scene: PaymentDesk, posts: Sequence[ReceivedNotice]) -> None:
-    """Check that each notice is stored and booked exactly once, that its order is paid, that there are no open cases,
-    and that no notice was refused.
+    """Check that each notice is stored and booked exactly once, that its order is paid, that no case is open, and
+    that no notice was refused.
     """
     check_booked(scene, posts)
     assert scene.place.sql("SELECT COUNT(*) FROM payment_events") == [(len(posts),)]
@@ -127,8 +128,8 @@ def check_all_booked(scene: PaymentDesk, posts: Sequence[ReceivedNotice]) -> Non
 
 
 def check_booked(scene: PaymentDesk, posts: Sequence[ReceivedNotice]) -> None:
-    """Check that each notice is booked exactly once, that all orders are paid, and that there are no open cases.
-    Other notices may have been refused.
+    """Check that each notice is booked exactly once, that all orders are paid, and that no case is open. Other
+    notices may have been refused.
     """
     rows = scene.place.sql("SELECT provider, status, captured_minor, certainty, work_state FROM payments ORDER BY id")
     wrong = [row for row in rows if tuple(row[1:]) not in _EXPECTED_STATES[str(row[0])]]

@@ -1,5 +1,5 @@
-"""Purchases of credit checks that were made long ago. The sandbox sells them on a day of 2024. In our database the
-time of their sending is changed by SQL, because a test can't move the clock of a server or process.
+"""Purchases of credit checks that were made long ago. The sandbox sells these checks on a day of 2024. In the
+console's database, SQL changes the time of the sending, because a test can't move the clock of a server or process.
 
     sandbox.control.change_settings(today=DAY)
     ...buy...

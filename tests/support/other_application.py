@@ -1,7 +1,9 @@
-"""Simulates the application that has created the table of credit checks. It reads and inserts rows with the original
-columns only.
+"""Simulates the other application that has created the table of credit checks. It reads and inserts rows with the
+original columns only.
 
-python -m tests.support.other_application URL SEED     runs until its standard input ends; then it prints its results
+    python -m tests.support.other_application URL SEED
+
+runs until its standard input ends, and then prints its results.
 """
 
 import contextlib
@@ -31,9 +33,9 @@ _REPEATED_SHARE = 0.1
 
 @dataclass
 class ApplicationResults:
-    """Results of the application: the longest duration (ms) of a read and of a write, the number of reads, the
-    inserted rows as (id, client, number), the number of refused inserts, and the messages of other errors.
-    `longest_elsewhere_ms` is the longest write to another table, which waits only if the machine is busy.
+    """The results of the simulated application: the longest duration (ms) of a read and of a write, the number of
+    reads, the inserted rows as (id, client, number), the number of refused inserts, and the messages of other errors.
+    `longest_elsewhere_ms` is the longest write to another table, which takes long only if the machine is busy.
     """
 
     longest_read_ms: float = 0.0
@@ -45,16 +47,16 @@ class ApplicationResults:
     added: list[tuple[int, int, str]] = field(default_factory=list)
 
     def has_waited(self) -> bool:
-        """True if a statement waited a second or longer because of the table, and not only because the machine was
-        busy.
+        """Return True if a statement on the table of credit checks waited a second or longer, and the machine was not
+        generally busy.
         """
         longest = max(self.longest_read_ms, self.longest_write_ms)
         return longest >= max(LONGEST_MS, 2 * self.longest_elsewhere_ms)
 
 
 class Application:
-    """The simulated application: three threads with a connection each, which read the table, write it, and write
-    another table.
+    """The simulated application. It has three threads with a connection each: one reads the table of credit checks,
+    one writes it, and one writes another table.
     """
 
     def __init__(self, url: str, seed: int) -> None:
@@ -97,7 +99,7 @@ class Application:
         )
 
     def _read_until_over(self) -> None:
-        """Read the newest rows, and one row by its id, again and again until the end."""
+        """Read the newest rows, and one row by its id, again and again until the application ends."""
         with contextlib.closing(self._open_connection()) as connection:
             cursor = connection.cursor()
             while not self._over.wait(self._pause):
@@ -110,7 +112,9 @@ class Application:
                 self._met.reads += 1
 
     def _write_to_other_table(self) -> None:
-        """Insert rows into another table again and again until the end, to measure the load of the machine."""
+        """Insert rows into another table again and again until the application ends. The durations show the load of
+        the machine.
+        """
         with contextlib.closing(self._open_connection()) as connection:
             cursor = connection.cursor()
             cursor.execute("CREATE TABLE IF NOT EXISTS notes_elsewhere (words VARCHAR(20))")
@@ -130,8 +134,8 @@ class Application:
                 self._met.longest_write_ms = max(self._met.longest_write_ms, (time.perf_counter() - begun) * 1000)
 
     def _choose_next_row(self) -> tuple[int, str]:
-        """Return (client, corporation number) of the next row: mostly new ones, sometimes those of an earlier row,
-        also in another spelling.
+        """Return (client, corporation number) of the next row. Most are new; some repeat an earlier row, sometimes in
+        another spelling of the number.
         """
         if self._met.added and self._chance.random() < _REPEATED_SHARE:
             _, client, number = self._chance.choice(self._met.added)
@@ -153,8 +157,8 @@ class Application:
 
 @contextlib.contextmanager
 def run_application(url: str, seed: int = 1) -> Iterator[list[ApplicationResults]]:
-    """Run the application in a process of its own until the end of the block. Its results are added to the yielded
-    list after the block.
+    """Run the application in a process of its own until the end of the block. After the block, the yielded list
+    contains the application's results.
     """
     command = [sys.executable, "-m", "tests.support.other_application", url, str(seed)]
     told: list[ApplicationResults] = []

@@ -1,4 +1,4 @@
-"""pytest-qt's bot with time limits that are long enough for a busy machine; the default limit of pytest-qt is five
+"""A bot of pytest-qt whose time limits are long enough for a busy machine. The default limit of pytest-qt is five
 seconds.
 """
 

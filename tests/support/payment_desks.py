@@ -1,7 +1,7 @@
 """Desks for tests of payments, on any engine: the real adapters call the sandbox over HTTP.
 
 with open_payment_desk(place, sandbox, clock) as scene:
-    order = scene.order("ORD-1", 3300)
+    order = scene.insert_order("ORD-1", 3300)
     started = scene.payments.start(order, "paypay")
     scene.money.move("paypay", "ORD-1", "paid")
     assert scene.payments.probe(started.payment.id).state == "completed"
@@ -40,8 +40,8 @@ BANK_KEY = "a-bank's-own-key-for-notices"
 
 
 def make_settings(url: str) -> dict[str, str]:
-    """Return the settings of a desk, without their prefix `CONSOLE_`: both payment providers at the sandbox's `url`,
-    and the key of a bank that sends signed notices.
+    """Return the settings of a desk without their prefix `CONSOLE_`: the addresses of both payment providers at the
+    sandbox's `url`, and the key of a bank that sends signed notices.
     """
     names = ("API_KEY", "API_SECRET", "MERCHANT_ID")
     atoms = (
@@ -62,7 +62,7 @@ def make_settings(url: str) -> dict[str, str]:
 
 
 class PaymentDesk:
-    """A desk with its payment services. It also acts as the sandbox's payers and as the shop."""
+    """A desk with its payment services. Its methods also act as the sandbox's payers and as the shop."""
 
     def __init__(self, place: Place, console: Console, sandbox: Sandbox) -> None:
         self.place, self.console = place, console
@@ -85,7 +85,7 @@ class PaymentDesk:
         self.taker = console
 
     def use_receiver(self, receiver: Console) -> None:
-        """Let `receiver` receive the notices from now on: on a server only the worker's account may store them."""
+        """Let `receiver` receive the notices from now on. On a server only the worker's account may store notices."""
         self._receiver = receiver
         self.taker = receiver
         receiver._context.failpoints = self.context.failpoints
@@ -94,7 +94,7 @@ class PaymentDesk:
     # The shop
 
     def insert_order(self, number: str, minor: int, currency: str = "JPY", corporation: str | None = None) -> int:
-        """Insert an order as the shop does, and return its id. `minor`: its amount in minor units of `currency`."""
+        """Insert an order of `minor` minor units of `currency` as the shop does, and return its id."""
         whose = "NULL" if corporation is None else f"'{corporation}'"
         self.place.sql(
             "INSERT INTO orders (merch_txn_id, total_amount, currency, corporation_number, created_at, updated_at)"
@@ -123,7 +123,7 @@ class PaymentDesk:
         return found
 
     def find_payment(self, provider: str, number: str) -> Payment | None:
-        """Return the payment with this payment number; None if there is none."""
+        """Return the payment with this payment number, or None if there is none."""
         with self.context.database.read() as conn:
             return payments.find_by_payment_number(conn, provider, number)
 
@@ -135,7 +135,7 @@ class PaymentDesk:
         return found
 
     def list_open_rules(self, kind: str = "payment") -> list[str]:
-        """Return the rule ids of all open alerts about records of this kind, oldest first."""
+        """Return the rule ids of all open alerts about records of this kind, from the oldest alert to the newest."""
         rows = self.place.sql(
             f"SELECT rule_id FROM alerts WHERE subject_kind = '{kind}' AND resolved_at IS NULL ORDER BY id"
         )
@@ -155,13 +155,13 @@ class PaymentDesk:
     def make_provider_notice(
         self, provider: str, number: str, peer: str = "127.0.0.1", **more: Any
     ) -> ReceivedNotice:
-        """Return the notice that the simulated provider would send about the present state of the payment `number`.
-        `peer` is the address of the sender.
+        """Return the notice that the simulated provider would send about the present state of the payment with the
+        payment number `number`. `peer` is the address of the sender.
         """
         return make_notice(self.money, provider, number, peer, **more)
 
     def deliver_notice(self, provider: str, number: str, **more: Any) -> NoticeResult:
-        """Deliver the notice of `post` to the desk, and return the result."""
+        """Deliver the notice `post` to the receiver, and return the result."""
         return self.payments.receive_notice(self.make_provider_notice(provider, number, **more))
 
     def make_bank_notice(self, event: str, order: str, amount: str = "3300", **fields: object) -> ReceivedNotice:
@@ -183,15 +183,15 @@ class PaymentDesk:
 
 
 def make_notice(money: Any, provider: str, number: str, peer: str = "127.0.0.1", **more: Any) -> ReceivedNotice:
-    """Return the notice that the simulated provider would send about a payment. `money` is the control of the
-    sandbox's payments.
+    """Return the notice that the simulated provider would send about a payment. `money` is the object that controls
+    the sandbox's payments.
     """
     _, body = money.compose_notice(provider, number, **more)
     return ReceivedNotice(provider, body, (), peer)
 
 
 def make_signed_notice(source: str, body: bytes, at: datetime, key: str = BANK_KEY) -> ReceivedNotice:
-    """Return a notice of this source with the body, signed with `key` at the time `at`."""
+    """Return a notice of this source with this body, signed with `key` at the time `at`."""
     stamp = str(int(at.timestamp()))
     made = hmac.new(key.encode(), stamp.encode() + b"." + body, hashlib.sha256).hexdigest()
     return ReceivedNotice(source, body, (("x-notice-signature", f"t={stamp},v1={made}"),), "127.0.0.1")
@@ -201,8 +201,8 @@ def make_signed_notice(source: str, body: bytes, at: datetime, key: str = BANK_K
 def open_payment_desk(
     place: Place, sandbox: Sandbox, clock: SystemClock | None = None, *, person: str = "op-a", **extra: str | None
 ) -> Iterator[PaymentDesk]:
-    """Yield a PaymentDesk, closed at the end of the block. `extra` are further settings without their prefix
-    `CONSOLE_`; a setting with None is removed.
+    """Yield a PaymentDesk, and close it at the end of the block. `extra` are further settings without their prefix
+    `CONSOLE_`; the value None removes a setting.
     """
     known: dict[str, Any] = {
         name: text for name, text in (make_settings(sandbox.url) | extra).items() if text is not None

@@ -1,4 +1,4 @@
-"""Removes permissions on files for tests, also if root runs the tests."""
+"""Removes permissions on files for tests, and makes this effective even if root runs the tests."""
 
 import os
 from collections.abc import Iterator

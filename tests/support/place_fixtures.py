@@ -3,8 +3,8 @@ the engines that its mark names. The other fixtures are parts of a desk.
 
     @pytest.mark.engines("sqlite", "mariadb", "galera")
 
-If `CONSOLE_TEST_MYSQL_URL` names a MySQL server, tests for MariaDB also run there. Several tests use the Galera
-cluster at the same time; a test that kills a node needs the fixture `galera_alone`, too.
+If `CONSOLE_TEST_MYSQL_URL` names a MySQL server, tests for MariaDB also run on that server. Several tests use the
+Galera cluster at the same time; a test that kills a node also needs the fixture `galera_alone`.
 """
 
 import os
@@ -45,7 +45,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 
 @pytest.fixture(scope="session")
 def _pool() -> Iterator[None]:
-    """At the end of the run, drop the pooled databases on a MySQL server that was given."""
+    """At the end of the run, drop the pooled databases on a MySQL server that was configured by its URL."""
     yield
     if os.environ.get(server_fixtures.MYSQL):
         from tests.support import pooled_databases
@@ -55,7 +55,7 @@ def _pool() -> Iterator[None]:
 
 @pytest.fixture
 def place(engine: "Engine", _pool: None) -> "Iterator[Place]":
-    """Yield an empty database of this engine, with a temporary folder for its desks."""
+    """Yield an empty database of this engine, and a temporary folder for its desks."""
     from tests.support import places
 
     with places.open_empty_place_anywhere(engine) as lent:
@@ -64,8 +64,8 @@ def place(engine: "Engine", _pool: None) -> "Iterator[Place]":
 
 @pytest.fixture
 def fresh_place(engine: "Engine", _pool: None) -> "Callable[[], AbstractContextManager[Place]]":
-    """Return a function that makes an empty database of this engine for the length of a block, for tests that need
-    several of them, one after another.
+    """Return a function that makes an empty database of this engine for the length of a block. It is for tests that
+    need several databases one after another.
     """
     from tests.support import places
 
@@ -74,7 +74,7 @@ def fresh_place(engine: "Engine", _pool: None) -> "Callable[[], AbstractContextM
 
 @pytest.fixture(autouse=True)
 def _galera_together(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Let a test on Galera wait while a test of another worker process has the cluster alone."""
+    """Let a test on Galera wait while a test of another worker process uses the cluster alone."""
     callspec = getattr(request.node, "callspec", None)
     on_galera = callspec is not None and callspec.params.get("engine") == "galera"
     if not on_galera or "galera_cluster" in request.fixturenames:
@@ -87,7 +87,7 @@ def _galera_together(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture
 def hand_clock() -> "Iterator[HandClock]":
-    """Yield a clock that only the test moves. The leases use it, too."""
+    """Yield a clock that only the test moves. The leases use the same clock."""
     from tests.support.quick_desks import HandClock, use_lease_clock
 
     clock = HandClock()
@@ -97,7 +97,7 @@ def hand_clock() -> "Iterator[HandClock]":
 
 @pytest.fixture
 def vendor(hand_clock: "HandClock") -> "LedgerVendor":
-    """Return a provider of credit checks in memory that uses the same clock."""
+    """Return a simulated provider of credit checks in memory that uses the clock of the fixture `hand_clock`."""
     from tests.support.ledger_vendor import LedgerVendor
 
     return LedgerVendor(today=hand_clock.today)
@@ -105,7 +105,7 @@ def vendor(hand_clock: "HandClock") -> "LedgerVendor":
 
 @pytest.fixture
 def sandbox() -> "Iterator[Sandbox]":
-    """Yield a new sandbox: the simulated providers over HTTP, without earlier requests."""
+    """Yield a new sandbox, which simulates the providers over HTTP and has received no requests yet."""
     from console.sandbox.server import Sandbox
 
     with Sandbox() as running:
@@ -114,7 +114,7 @@ def sandbox() -> "Iterator[Sandbox]":
 
 @pytest.fixture
 def home() -> Iterator[Path]:
-    """Yield a temporary home folder for a desk, in memory if the system has a folder in memory."""
+    """Yield a temporary home folder for a desk. It is in memory if the system has a folder in memory."""
     from tests.support.quick_desks import make_quick_folder
 
     with make_quick_folder() as folder:

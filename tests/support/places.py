@@ -1,11 +1,11 @@
-"""Empty databases for tests on any engine, with the accounts of some people. They are migrated once and emptied
-between tests.
+"""Empty databases for tests on any engine, with the accounts of some people. The databases are migrated once and
+emptied between tests.
 
     with open_empty_place("mariadb", folder) as place:
         with place.desk(vendor, clock) as console, place.open_console_of_person(console, "lead-b") as other: ...
 
 Tests use the fixture `place` (see place_fixtures.py) and run on every engine that they name. On Galera each desk
-connects to another node first; the other nodes are its fallbacks.
+first connects to a different node; the other nodes are its fallbacks.
 """
 
 import os
@@ -45,7 +45,7 @@ _LEASE_END_COLUMNS = (
 
 
 class Place(ABC):
-    """One database and the desks that use it. Each desk has a folder; `home` is the folder of the first one."""
+    """One test database and the desks that use it. Each desk has a folder; `home` is the folder of the first desk."""
 
     engine: Engine
 
@@ -58,7 +58,7 @@ class Place(ABC):
 
     @property
     def documents(self) -> Path:
-        """The folder in which all desks of this database store their documents."""
+        """Return the folder in which all desks of this database store their documents."""
         return self.folder / "documents"
 
     def get_home(self, desk: int) -> Path:
@@ -67,36 +67,38 @@ class Place(ABC):
 
     @property
     def is_server(self) -> bool:
-        """True for a database on a server, False for SQLite."""
+        """Return True for a database on a server, and False for SQLite."""
         return self.engine != "sqlite"
 
     @property
     def taker(self) -> str:
-        """The name of the person that stores notices: on a server only the worker's account may do that."""
+        """Return the name of the person whose account stores notices. On a server only the worker's account may store
+        them.
+        """
         return "worker" if self.is_server else FIRST_PERSON
 
     @abstractmethod
     def get_account_name(self, person: str) -> str:
-        """Return the name that the person has in this database. On a server it is the name of an account that exists
-        only for this database.
+        """Return the person's account name in this database. On a server the account exists only for this
+        database.
         """
 
     @abstractmethod
     def make_access_settings(self, person: str = FIRST_PERSON, desk: int = 0) -> dict[str, str]:
-        """Return the settings for the database and the acting person, without their prefix `CONSOLE_`. `desk` is the
-        number of the desk.
+        """Return the settings that name the database and the acting person, without their prefix `CONSOLE_`. `desk`
+        is the number of the desk.
         """
 
     @abstractmethod
     def sql(self, *statements: str) -> list[tuple[Any, ...]]:
-        """Run the statements as the owner of the database, without the console. Return the rows of the last
+        """Run the statements as the owner of the database, without the console's code. Return the rows of the last
         statement.
         """
 
     @contextmanager
     def keep_connection_open(self) -> Iterator[None]:
-        """Run the statements of `sql` in one connection until the end of the block. Don't use it if the file is
-        overwritten or a process is forked within the block. After the file was replaced by another file, each call
+        """Run the statements of `sql` on one connection until the end of the block. Don't use it if the block
+        overwrites the database file or forks a process. If another file has replaced the database file, each call
         opens a new connection.
         """
         yield
@@ -109,11 +111,13 @@ class Place(ABC):
 
     @abstractmethod
     def move_lease_clock(self, by: timedelta) -> None:
-        """Move the clock of the leases forward by `by`: on a server, by reducing the stored expiries."""
+        """Move the clock of the leases forward by `by`. On a server this reduces the stored times at which leases
+        expire.
+        """
 
     @abstractmethod
     def drop_table_triggers(self, table: str) -> None:
-        """Drop the triggers of a table, as the owner of the database could."""
+        """Drop the triggers of a table as the owner of the database."""
 
     def url(self, person: str = FIRST_PERSON, desk: int = 0) -> str:
         """Return the URL of the database for a person at the desk with the number `desk`."""
@@ -128,8 +132,8 @@ class Place(ABC):
         return make_environment(self.get_home(desk), provider, **self.make_settings(person, desk), **extra)
 
     def make_settings(self, person: str, desk: int) -> dict[str, str]:
-        """Return the settings of a desk, without their prefix `CONSOLE_`: the folder of documents, which all desks
-        have in common, and the desk's own URL of the database.
+        """Return the settings of a desk without their prefix `CONSOLE_`: the common folder of documents, and the
+        desk's own URL of the database.
         """
         return {"DOCUMENTS_URL": self.documents.as_uri(), **self.make_access_settings(person, desk)}
 
@@ -142,8 +146,8 @@ class Place(ABC):
         desk: int = 0,
         **extra: str,
     ) -> Console:
-        """Open a quick desk (see quick_desks.py) and return it; the caller must close it. On a server, its leases age
-        when `clock` is moved.
+        """Open a quick desk (see quick_desks.py) and return it; the caller must close it. On a server, moving `clock`
+        also moves the clock of the desk's leases.
         """
         if clock is not None and self.is_server:
             clock.moved[self.folder] = self.move_lease_clock
@@ -160,8 +164,8 @@ class Place(ABC):
         desk: int = 0,
         **extra: str,
     ) -> Iterator[Console]:
-        """Yield a desk that uses the sandbox; it is closed at the end of the block. Within the block the statements
-        of `sql` share a connection.
+        """Yield a desk that uses the sandbox, and close it at the end of the block. Within the block the statements
+        of `sql` use one connection.
         """
         told = self.make_environment(sandbox.url, person, desk, **extra)
         with open_console(Settings.load(told), clock) as console, self.keep_connection_open():
@@ -169,8 +173,8 @@ class Place(ABC):
 
     @contextmanager
     def open_console_of_person(self, console: Console, person: str) -> Iterator[Console]:
-        """Yield a console for another person at the same desk. On SQLite it is the same console with another acting
-        person, on a server a new one with the person's own database account.
+        """Yield a console for another person at the same desk. On SQLite this is the same console with another acting
+        person. On a server it is a new console with the person's own database account.
         """
         if not self.is_server:
             with console.acting_as(person):
@@ -189,21 +193,21 @@ class Place(ABC):
 
 @dataclass(frozen=True, slots=True)
 class _KeptConnection:
-    """An open connection, and the device and inode of its file at the time of opening."""
+    """An open SQLite connection, and the device and inode of its file at the time of opening."""
 
     line: sqlite3.Connection
     file: tuple[int, int] | None
 
 
 def _is_main_thread() -> bool:
-    """True in the main thread. Only this thread uses the kept connection, because another thread could use it while
-    it is being closed.
+    """Return True in the main thread. Only this thread uses the connection that is kept open, because it could be
+    closed while another thread uses it.
     """
     return threading.current_thread() is threading.main_thread()
 
 
 class SqlitePlace(Place):
-    """An SQLite database: a copied file that all desks share."""
+    """A place on SQLite: a copied database file that all desks use."""
 
     engine: Engine = "sqlite"
 
@@ -263,7 +267,7 @@ class SqlitePlace(Place):
 
 
 class ServerPlace(Place):
-    """A database from the pool (see pooled_databases.py), on one server or on the nodes of a cluster."""
+    """A place on a server or cluster: a database from the pool (see pooled_databases.py)."""
 
     def __init__(self, engine: Engine, folder: Path, database: PooledDatabase) -> None:
         super().__init__(folder)
@@ -304,7 +308,7 @@ MakePlace = Callable[[], AbstractContextManager[Place]]
 @contextmanager
 def open_empty_place(engine: Engine, folder: Path) -> Iterator[Place]:
     """Yield an empty database of this engine for the length of the block. `folder` is the parent folder of its desks.
-    For the servers see servers.py.
+    servers.py has the servers.
     """
     if engine == "sqlite":
         yield SqlitePlace(folder)
@@ -322,8 +326,8 @@ def open_empty_place_anywhere(engine: Engine) -> Iterator[Place]:
 
 @contextmanager
 def use_shared_nodes(engine: Engine) -> Iterator[Sequence[servers.SqlServer]]:
-    """Yield the servers of an engine for the length of the block, in which no other test kills a node of the cluster.
-    If this machine can't run them, the test is skipped, or fails if servers are required.
+    """Yield the servers of an engine for the length of the block. Within the block no other test kills a node of the
+    cluster. If this machine can't run the servers, the test is skipped, or fails if servers are required.
     """
     require_engine(engine)
     with use_galera(alone=False) if engine == "galera" else nullcontext():

@@ -1,5 +1,5 @@
-"""A pool of migrated databases on servers, each with the accounts of a team. After a test its database is used again:
-emptying one takes 20 ms, making one takes a second.
+"""A pool of migrated databases on servers, each with the accounts of a team. After a test the pool reuses the
+database: emptying a database takes 20 ms, making one takes a second.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -31,8 +31,8 @@ _free_databases: dict[str, list["PooledDatabase"]] = {}
 
 
 class PooledDatabase:
-    """One database, and the accounts of its people with the rights of their roles. `nodes` are the server, or the
-    nodes of the cluster.
+    """One database of the pool, and the accounts of its people with the rights of their roles. `nodes` are the
+    server, or the nodes of the cluster.
     """
 
     def __init__(
@@ -43,8 +43,9 @@ class PooledDatabase:
         exact: bool = False,
         asks: bool = False,
     ) -> None:
-        """`people` has the roles of each person by name. With `exact` the accounts have exactly these names, for a
-        server with one database only. With `asks` operators and approvers are in team mode.
+        """Create the database and its accounts. `people` has the roles of each person by name. With `exact` the
+        accounts have exactly these names, for a server with only one database. With `asks` operators and approvers
+        are in team mode.
         """
         self.nodes = tuple(nodes)
         self._unguarded = False
@@ -62,22 +63,22 @@ class PooledDatabase:
             self._kept = _read_tables(cursor, _list_filled_tables(cursor))
 
     def get_account_name(self, person: str) -> str:
-        """Return the name of the person's account. Accounts belong to the whole server, so each database has accounts
-        with other names.
+        """Return the name of the person's account. Accounts belong to the whole server, so the account names of each
+        database differ.
         """
         return self._accounts[person][0]
 
     @property
     def owner(self) -> str:
-        """The database URL of the schema account."""
+        """Return the database URL of the schema account."""
         return self._team.owner
 
     def get_password_of(self, person: str) -> str:
         return self._accounts[person][1]
 
     def url(self, person: str, *, first: int = 0) -> str:
-        """Return the database URL of a person. `first` is the index of the node to which the person connects first;
-        the other nodes are fallbacks.
+        """Return the database URL of a person. `first` is the index of the node to which the person's desk connects
+        first; the other nodes are fallbacks.
         """
         turn = first % len(self.nodes)
         node, *others = self.nodes[turn:] + self.nodes[:turn]
@@ -86,8 +87,8 @@ class PooledDatabase:
         return f"{url}?{fallbacks}" if fallbacks else url
 
     def sql(self, *statements: str, by: str = "") -> list[tuple[Any, ...]]:
-        """Run the statements with the schema account or the account of `by`, and return the rows of the last one. On
-        a cluster they see all changes that other nodes have acknowledged.
+        """Run the statements with the schema account or the account of the person `by`, and return the rows of the
+        last one. On a cluster the statements see all changes that other nodes have acknowledged.
         """
         rows: list[tuple[Any, ...]] = []
         line = self._connect_as(by)
@@ -98,7 +99,7 @@ class PooledDatabase:
         return rows
 
     def restore_content(self) -> None:
-        """Restore the content that the database had when it was made. New ids begin at 1 again."""
+        """Restore the rows that the database had when it was made. New ids begin at 1 again."""
         if self._unguarded:
             self._create_triggers()
         with self._connect_as("").cursor() as cursor:
@@ -111,20 +112,20 @@ class PooledDatabase:
                 cursor.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
 
     def execute_and_keep(self, statement: str) -> None:
-        """Run the statement, and include its effect in the content that `empty` restores."""
+        """Run the statement, and include its effect in the content that `restore_content` restores."""
         with self._connect_as("").cursor() as cursor:
             cursor.execute(statement)
             self._kept = _read_tables(cursor, _list_filled_tables(cursor))
 
     def drop_table_triggers(self, table: str) -> None:
-        """Drop the triggers of a table. They are created again when the database is emptied."""
+        """Drop the triggers of a table. They are created again when the content is restored."""
         self._unguarded = True
         of_this = f"trigger_schema = DATABASE() AND event_object_table = '{table}'"
         for (trigger,) in self.sql(f"SELECT trigger_name FROM information_schema.triggers WHERE {of_this}"):
             self.sql(f"DROP TRIGGER {trigger}")
 
     def _create_triggers(self) -> None:
-        """Create the dropped triggers again."""
+        """Create the triggers again that a test has dropped."""
         schema = Database(self._team.owner, without_time_limit=True)
         with schema.read() as conn:
             server_triggers.renew_triggers(conn)
@@ -132,12 +133,12 @@ class PooledDatabase:
         self._unguarded = False
 
     def drop_database(self) -> None:
-        """Drop the database and its accounts. Needed only on a server that isn't ended with the run."""
+        """Drop the database and its accounts. This is needed only on a server that continues after the run."""
         self.nodes[0].sql(f"DROP USER IF EXISTS `{self.get_account_name(_SHOP_ACCOUNT)}`@`%`")
         self._team.drop()
 
     def _connect_as(self, who: str) -> Any:
-        """Return the open connection of this account; on a cluster, a new connection to the first node that
+        """Return the open connection of this account. On a cluster, return a new connection to the first node that
         answers.
         """
         alone = len(self.nodes) == 1
@@ -147,8 +148,8 @@ class PooledDatabase:
         return self._lines[who]
 
     def _find_node(self) -> SqlServer:
-        """Return the only node, or wait for the first node that answers; on a busy machine none may answer for some
-        time.
+        """Return the only node, or wait for the first node that answers. On a busy machine it can take some time
+        until a node answers.
         """
         if len(self.nodes) == 1:
             return self.nodes[0]
@@ -162,8 +163,8 @@ class PooledDatabase:
         return answering[0]
 
     def _create_shop_account(self) -> tuple[str, str]:
-        """Create the account of another application, with rights on the table of credit checks only. Return its name
-        and password.
+        """Create the account of the other application, which has rights on the table of credit checks only. Return
+        the account's name and password.
         """
         name, password = f"{_SHOP_ACCOUNT}.{self._team.database[-6:]}", self._accounts["op-a"][1]
         table = f"`{self._team.database}`.hansha_alarmbox_credit_checks"
@@ -172,9 +173,9 @@ class PooledDatabase:
         return name, password
 
     def _delete_all_rows(self, cursor: Any, tables: set[str]) -> None:
-        """Delete all rows of these tables. TRUNCATE ignores triggers and lets ids begin at 1 again, but creates the
-        table again, which takes ten times as long as deleting the few rows of a test. So it is used only for tables
-        with numbered ids, and for tables whose triggers refuse the deletion.
+        """Delete all rows of these tables. TRUNCATE ignores triggers and lets ids begin at 1 again, but takes ten
+        times as long as deleting the few rows of a test, because it creates the table again. So it is used only for
+        tables with numbered ids, and for tables whose triggers refuse the deletion.
         """
         cursor.execute("SET foreign_key_checks = 0")
         for table in sorted(tables):
@@ -184,9 +185,9 @@ class PooledDatabase:
                 cursor.execute(f"TRUNCATE {table}")
 
     def _find_unchanged_tables(self, cursor: Any) -> set[str]:
-        """Return the tables whose rows are still those of the beginning. Most tests don't change them, and truncating
-        a table takes twenty times as long as reading it. Tables with numbered ids are left out, because their next id
-        may have changed.
+        """Return the tables that still have exactly the rows to restore. Most tests don't change these tables, and
+        truncating a table takes twenty times as long as reading it. Tables with numbered ids are left out, because
+        their next id may have changed.
         """
         there = _read_tables(cursor, self._kept.keys() - self._numbered)
         return {table for table, rows in there.items() if rows == self._kept[table]}
@@ -213,7 +214,7 @@ def _delete_rows(cursor: Any, table: str) -> bool:
 
 
 def _list_filled_tables(cursor: Any) -> set[str]:
-    """Return the tables that have rows, or had some (their next id is above 1)."""
+    """Return the tables that have rows, or had rows before (their next id is above 1)."""
     seen = _execute_and_fetch(
         cursor,
         "SELECT table_name, auto_increment FROM information_schema.tables"
@@ -232,7 +233,7 @@ def _split_account(url: str) -> tuple[str, str]:
 
 @contextmanager
 def lend_database(engine: str, nodes: Sequence[SqlServer]) -> Iterator[PooledDatabase]:
-    """Yield an empty database: a free one from the pool, or a new one."""
+    """Yield an empty database: a free one from the pool, or a new one. After the block the database is free again."""
     free = _free_databases.setdefault(engine, [])
     database = free.pop() if free else PooledDatabase(nodes)
     try:
@@ -243,12 +244,12 @@ def lend_database(engine: str, nodes: Sequence[SqlServer]) -> Iterator[PooledDat
 
 
 def forget_all() -> None:
-    """Empty the pool without dropping the databases, because their servers have ended."""
+    """Remove all databases from the pool without dropping them, because their servers have ended."""
     _free_databases.clear()
 
 
 def drop_all() -> None:
-    """Drop all free databases of the pool. Needed only on a server that isn't ended with the run."""
+    """Drop all free databases of the pool. This is needed only on a server that continues after the run."""
     for free in _free_databases.values():
         while free:
             free.pop().drop_database()

@@ -1,5 +1,5 @@
-"""Desks in the process of the test that are made in milliseconds: with a copied database, a provider in memory, and a
-clock that only the test moves.
+"""Desks in the process of the test that are made in milliseconds: they have a copied database, a provider in memory,
+and a clock that only the test moves.
 """
 
 import os
@@ -22,8 +22,8 @@ START = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
 
 class HandClock:
-    """A clock for the time of day, for waits and for leases, which only the test moves; a sleep only moves the clock.
-    `moved` has the functions that are called with the duration of each move, by a key of the caller's choice.
+    """A clock for the time of day, for waits and for leases, which only the test moves. A sleep moves the clock and
+    returns at once. `moved` has functions by a key of the caller's choice; each move calls them with its duration.
     """
 
     def __init__(self) -> None:
@@ -58,7 +58,7 @@ class HandClock:
 
 @contextmanager
 def use_lease_clock(clock: HandClock) -> Iterator[None]:
-    """Within the block, let the leases on SQLite expire by `clock`."""
+    """Within the block, the expiry of leases on SQLite follows `clock`."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("console.store.database.boot_clock.read_uptime_ms", clock.uptime_ms)
         yield
@@ -66,8 +66,8 @@ def use_lease_clock(clock: HandClock) -> Iterator[None]:
 
 @contextmanager
 def make_quick_folder() -> Iterator[Path]:
-    """Yield a temporary folder, in memory if the system has a folder in memory: the tests don't need durable
-    files.
+    """Yield a temporary folder. It is in memory if the system has a folder in memory, because the tests don't need
+    durable files.
     """
     memory = Path("/dev/shm")  # a fast place where there is one
     place = memory if os.access(memory, os.W_OK) else None
@@ -77,7 +77,7 @@ def make_quick_folder() -> Iterator[Path]:
 
 def open_quick_desk(home: Path, vendor: CreditCheckProvider, clock: HandClock | None = None, **extra: str) -> Console:
     """Open a console with the home folder `home`, which gets an empty database if it has none. The caller must close
-    it. A LedgerVendor fails the test if it is called inside a transaction of this console.
+    the console. If the provider is a LedgerVendor, a call of it inside a transaction of this console fails the test.
     """
     if "DATABASE_URL" in extra:
         home.mkdir(exist_ok=True)

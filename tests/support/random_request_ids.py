@@ -1,5 +1,5 @@
 """Gives a request id to half of the calls of a test with many processes. Half of these calls are repeated with the
-same id; the repetition must have no effect.
+same id; a repetition must have no effect.
 
     ids = HalfRequestIds("seed 5, process 3")
     ids(lambda request_id: console.refunds.approve(refund, request_id=request_id))
@@ -22,12 +22,12 @@ _UNKNOWN_EXIT_STATUS = 4
 
 
 class WrongRepetition(AssertionError):
-    """A repeated call had another result than the first one."""
+    """Raised if a repeated call had another result than the first call."""
 
 
 class HalfRequestIds:
-    """Makes the calls of one caller. The random choices depend only on the caller's name `name`. With `always` every
-    call has a request id.
+    """Makes the calls of one caller, half of them with a request id. The random choices depend only on the caller's
+    name `name`. With `always` every call has a request id.
     """
 
     def __init__(self, name: str, *, always: bool = False) -> None:
@@ -36,8 +36,8 @@ class HalfRequestIds:
         self._name = "".join(letter if letter.isalnum() else "-" for letter in name)[-48:]
 
     def __call__(self, act: Callable[[str | None], T]) -> T:
-        """Call `act` with a request id or None, and perhaps a second time with the same id. Return the result of the
-        first call, or raise its exception.
+        """Call `act` with a request id or None, and sometimes a second time with the same id. Return the result of
+        the first call, or raise its exception.
         """
         if self._chance.random() < 0.5 and not self._always:
             return act(None)
@@ -55,8 +55,9 @@ class HalfRequestIds:
 
 
 def _repeat_call(act: Callable[[str | None], T], request_id: str, first: object) -> None:
-    """Repeat the call with the same request id. Raises WrongRepetition if it isn't recognised as a repetition or has
-    another result than `first`. If the database or the worker can't be reached, nothing is checked.
+    """Repeat the call with the same request id. If the database or the worker can't be reached, nothing is checked.
+
+    Raises WrongRepetition if the call isn't recognised as a repetition, or has another result than `first`.
     """
     with request_ids.watch_for_repeated_request() as watch:
         try:
@@ -72,8 +73,8 @@ def _repeat_call(act: Callable[[str | None], T], request_id: str, first: object)
 
 
 def _is_same_result(first: object, second: object) -> bool:
-    """True if the result `second` of a repetition agrees with the first result. A first result with an unknown
-    outcome agrees with every result. Otherwise the error code or the id of the record must be equal; the record
+    """Return True if the result `second` of a repetition agrees with the first result. A first result with an unknown
+    outcome agrees with every second one. Otherwise the error code or the id of the record must be equal; the record
     itself may have changed.
     """
     if isinstance(first, ConsoleError):

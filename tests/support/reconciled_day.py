@@ -28,7 +28,7 @@ COUNT_NAMES = ("matched", "imported", "missing_there", "different_state", "diffe
 
 
 class ReconciledDay:
-    """The day before the present one in Japan, with the payments of a PaymentDesk."""
+    """The day before the present day in Japan, with the payments of a PaymentDesk on that day."""
 
     def __init__(self, scene: PaymentDesk) -> None:
         self.scene = scene
@@ -36,19 +36,19 @@ class ReconciledDay:
 
     @property
     def noon(self) -> datetime:
-        """Noon of the day in Japan."""
+        """Return noon of the day in Japan."""
         return datetime.combine(self.day, time(12), JST).astimezone(UTC)
 
     def add_provider_payment(self, number: str, minor: int = 3300, state: str = "paid", **more: Any) -> str:
-        """Add a payment of this day to the provider's ledger, and return the provider's id of it."""
+        """Add a payment of this day to the provider's ledger, and return the provider's id of the payment."""
         made = self.scene.money.register_payment("paypay", number, minor, state, at=self.noon.isoformat(), **more)
         return str(made["id"])
 
     def insert_our_payment(
         self, number: str, minor: int = 3300, theirs: str | None = None, *, paid: bool = True, source: str = "paypay"
     ) -> Payment:
-        """Insert a payment of ours on this day, and return it: paid at noon (`paid`), or waiting for its payer.
-        `theirs` is the provider's id of it.
+        """Insert a payment of this day into the console's database, and return it. With `paid` it was paid at noon,
+        otherwise it waits for its payer. `theirs` is the provider's id of the payment.
         """
         at, scene = self.noon, self.scene
         new = NewPayment(source, number, "JPY", minor, state=PaymentState.USER_PAYMENT, begun_at=at)
@@ -73,11 +73,13 @@ class ReconciledDay:
         return scene.read_payment(payment.id)
 
     def add_payment_on_both_sides(self, number: str, minor: int = 3300, **more: Any) -> Payment:
-        """Add an equal paid payment here and at the provider, and return ours."""
+        """Add an equal paid payment to the console's database and to the provider's ledger. Return the payment in the
+        database.
+        """
         return self.insert_our_payment(number, minor, self.add_provider_payment(number, minor, **more))
 
     def announce_file(self) -> None:
-        """Deliver the provider's notice that the file of this day is available."""
+        """Deliver the provider's notice that the daily file of this day is available."""
         url = self.scene.money.publish_recon_file(self.day.isoformat(), must_notify=False)
         told = {
             "notification_type": "file.created",
@@ -92,24 +94,24 @@ class ReconciledDay:
         assert not result.is_refused
 
     def reconcile_day(self, *, dry_run: bool = False, provider: str = "paypay") -> ReconcileReport:
-        """Reconcile the day, and return the report."""
+        """Reconcile this day, and return the report."""
         return self.scene.console.reconciliation.run(provider, self.day, self.day, dry_run=dry_run)
 
     def count_rows(self) -> dict[str, int]:
-        """Return the number of rows of the tables that a reconciliation may change, by table."""
+        """Return the number of rows in each table that a reconciliation may change."""
         tables = ("payments", "payment_events", "evidence", "documents", "alerts", "audit_log", "changes", "leases",
                   "reconciliations", "reconciliation_rows", "orders", "refunds")  # fmt: skip
         return {name: int(self.scene.place.sql(f"SELECT COUNT(*) FROM {name}")[0][0]) for name in tables}
 
 
 def get_counts(report: ReconcileReport) -> tuple[int, ...]:
-    """Return the counts of the report in the order of COUNTS."""
+    """Return the counts of the report in the order of COUNT_NAMES."""
     return tuple(getattr(report, name) for name in COUNT_NAMES)
 
 
 def reconcile_in_child(pipe: Connection, told: Mapping[str, str], day: date) -> None:
-    """Target of a child process: reconcile the day at a desk with the environment `told`, and send the counts through
-    the pipe.
+    """Reconcile the day at a desk with the environment `told`, and send the counts through the pipe. This is the
+    target function of a child process.
     """
     with open_console(Settings.load(told)) as console:
         pipe.send(get_counts(console.reconciliation.run("paypay", day, day)))

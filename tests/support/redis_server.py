@@ -9,14 +9,14 @@ from tests.support.server_run import Run, find_free_port
 
 @dataclass(frozen=True)
 class RedisServer(ServerProcess):
-    """A Redis server."""
+    """A running Redis server of a test run."""
 
     port: int
     password: str = field(repr=False)
 
     @property
     def url(self) -> str:
-        """The URL of the server's database 0, with its password."""
+        """Return the URL of the server's database 0, with its password."""
         return f"redis://:{self.password}@127.0.0.1:{self.port}/0"
 
     def ready(self) -> bool:
@@ -31,7 +31,7 @@ class RedisServer(ServerProcess):
 
 
 def start_redis(run: Run, name: str) -> RedisServer:
-    """Start a server with this name in the run, and return it when it answers."""
+    """Start a server with this name in the test run, and return it when it answers."""
     port, password = find_free_port(), secrets.token_urlsafe(12)
     settings = (f"port {port}", "bind 127.0.0.1", f"requirepass {password}", 'save ""', "appendonly no")
     file = run.write_file(f"{name}.conf", "\n".join((*settings, f"dir {run.make_folder(name)}", "")))

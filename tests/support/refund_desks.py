@@ -1,5 +1,6 @@
-"""A desk for tests of refunds at the simulated providers, with paid payments and people who decide. A test can move
-the desk's clock. The requests to the providers are signed with the time of the machine's clock.
+"""A desk for tests of refunds at the simulated providers, with paid payments and people who decide.
+
+A test can move the desk's clock. The requests to the providers are signed with the time of the machine's clock.
 """
 
 from collections.abc import Iterator
@@ -56,7 +57,7 @@ _CURRENCY = {"paypay": "JPY", "atom": "INR"}
 
 
 class TransactionCheckedAdapter:
-    """A provider's adapter whose calls to the provider fail the test if they are made inside a database
+    """A provider's adapter that fails the test if one of its calls to the provider is made inside a database
     transaction.
     """
 
@@ -78,8 +79,8 @@ class TransactionCheckedAdapter:
 
 
 class RefundDesk:
-    """One desk. `refunds` is its refund service. The methods `ask`, `approve` and others act as the person whose name
-    is given.
+    """A desk with the refund service `refunds`. The methods `request_refund`, `approve_refund` and others act as the
+    person whose name is given.
     """
 
     def __init__(self, home: Path, control: SandboxControl, *, scale: int = TIME_SCALE, **extra: str) -> None:
@@ -113,7 +114,7 @@ class RefundDesk:
     # The world before a refund
 
     def insert_team(self) -> None:
-        """Insert the people of TEAM, so that from now on only they may act."""
+        """Insert the people of TEAM. From then on only these people may act."""
 
         def insert_people(tx: Transaction) -> None:
             for person in TEAM:
@@ -124,8 +125,8 @@ class RefundDesk:
     def make_paid_payment(
         self, number: str = "ORD-1", minor: int = 3_300, provider: str = "paypay", *, order: bool = True, **facts: Any
     ) -> Payment:
-        """Add a paid payment at the provider and here, with a paid order if `order`, and return ours. `minor`: its
-        amount in minor units.
+        """Add a paid payment of `minor` minor units at the provider and in the console's database, with a paid order
+        if `order`. Return the payment in the database.
         """
         there = self.control.payments_control.register_payment(provider, number, minor)
         now, currency = self.context.now(), _CURRENCY[provider]
@@ -159,7 +160,7 @@ class RefundDesk:
         self.sql("UPDATE operators SET disabled_at = '2026-11-20 00:00:00' WHERE name = :name", name=name)
 
     def sql(self, statement: str, **values: object) -> list[Any]:
-        """Run an SQL statement without the services, as another program would, and return its rows."""
+        """Run an SQL statement without the console's services, as another program would do, and return its rows."""
 
         def execute_statement(tx: Any) -> list[Any]:
             result = tx.conn.execute(text(statement), values)
@@ -195,8 +196,8 @@ class RefundDesk:
     def resolve_refund(
         self, refund: Refund, as_state: str, by: str, number: str | None = None, proof: str = "seen"
     ) -> Any:
-        """Resolve the refund as `as_state`. `number` is the provider's id of the refund, `proof` the person's
-        evidence.
+        """Resolve the refund with the state `as_state`. `number` is the provider's id of the refund, and `proof` the
+        person's evidence.
         """
         with self.console.acting_as(by):
             return self.refunds.resolve(refund.id, as_state, proof, number)
@@ -224,20 +225,20 @@ class RefundDesk:
         return count
 
     def move_clock(self, **span: float) -> None:
-        """Move the desk's clock forward by `span` (arguments of timedelta) of the console's time. At the time scale
-        20, a minute of it is three seconds of the clock.
+        """Move the desk's clock forward by `span` (arguments of timedelta), measured in the console's time. At the
+        time scale 20, a minute of console time is three seconds of the clock.
         """
         self.clock.offset += timedelta(**span) / self.context.scale.factor
 
     def read_refund(self, refund: Refund) -> Refund:
-        """Return the present state of the refund as the services return it."""
+        """Return the refund in its present state, as the service returns it."""
         return refund_records.read_refund(self.context, refund.id)
 
     # Conditions
 
     def check_payment_agrees(self, payment: Payment) -> Payment:
-        """Check that the amounts of our payment agree with the provider's ledger, and that no more was refunded than
-        captured. Return our payment.
+        """Check that the amounts of the payment in the database agree with the provider's ledger, and that no more
+        was refunded than captured. Return the payment in the database.
         """
         ours = self.read_payment(payment.id)
         there = self.control.payments_control.read_payment(ours.provider, ours.merchant_payment_id)
@@ -248,15 +249,15 @@ class RefundDesk:
         return ours
 
     def list_provider_keys(self, payment: Payment) -> list[str]:
-        """Return the idempotency keys of the refunds of this payment that the provider has accepted, in their
-        order.
+        """Return the idempotency keys of the refunds of this payment that the provider has accepted, in the order of
+        their acceptance.
         """
         there = self.control.payments_control.read_payment(payment.provider, payment.merchant_payment_id)
         return [refund["key"] for refund in there["refunds"]]
 
     def list_refusal_reasons(self, code: str | None = None) -> list[str]:
-        """Return the reasons of the refusals in the audit trail, oldest first; with `code`, only those with this
-        reason.
+        """Return the reasons of the refusals in the audit trail, from the oldest to the newest. With `code`, return
+        only the refusals with this code.
         """
         rows = self.sql("SELECT reason FROM audit_log WHERE result = 'refused' ORDER BY id")
         return [row[0] for row in rows if code in (None, row[0])]
@@ -273,7 +274,7 @@ def open_refund_desk(home: Path, control: SandboxControl, **extra: Any) -> Itera
 
 
 def call_for_code(call: Any) -> str:
-    """Call `call`, and return the code of the ConsoleError that it raises; "done" if it raises none."""
+    """Call `call`. Return the code of the ConsoleError that it raises, or "done" if it raises none."""
     try:
         call()
     except ConsoleError as refusal:
@@ -282,7 +283,10 @@ def call_for_code(call: Any) -> str:
 
 
 def call_for_refusal(call: Any) -> ConsoleError:
-    """Call `call`, and return the ConsoleError that it raises. Raises AssertionError if it raises none."""
+    """Call `call`, and return the ConsoleError that it raises.
+
+    Raises AssertionError if `call` raises no ConsoleError.
+    """
     try:
         found = call()
     except ConsoleError as refusal:

@@ -1,4 +1,4 @@
-"""Returns the error with which a call is refused, or its code."""
+"""Returns the error with which a call is refused, or the code of this error."""
 
 from collections.abc import Callable
 

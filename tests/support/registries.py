@@ -1,4 +1,4 @@
-"""A small corporation registry: one corporation for each case of the tests, and some invented ones."""
+"""A small corporation registry for tests: one corporation for each kind of case, and some invented ones."""
 
 from datetime import date
 from pathlib import Path
@@ -33,12 +33,12 @@ ROWS = (
 
 
 def write_small_whole(folder: Path, invented: int = 20) -> Path:
-    """Write the whole file of these corporations and of some invented ones."""
+    """Write a whole file with the corporations of ROWS and with `invented` invented ones. Return the file's path."""
     return write_whole_file(folder, WHOLE_DAY, invented, 7, first_rows=ROWS)
 
 
 def write_renaming(folder: Path) -> Path:
-    """Write the difference by which the open corporation gets a new name."""
+    """Write a difference that gives the open corporation a new name. Return the file's path."""
     return write_difference_file(
         folder,
         DIFFERENCE_DAY,
@@ -49,5 +49,5 @@ def write_renaming(folder: Path) -> Path:
 
 
 def import_small_registry(console: Console, folder: Path) -> None:
-    """Give the desk of this console the small registry."""
+    """Import the small registry at the desk of this console."""
     console.registry.import_files([write_small_whole(folder)])

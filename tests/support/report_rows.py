@@ -1,4 +1,4 @@
-"""Inserts rows for the tests of reports into an empty database, by SQL and without triggers."""
+"""Inserts rows for the tests of reports into an empty database, with SQL and without the triggers."""
 
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -11,7 +11,7 @@ _TABLES = ("orders", "payments", "refunds", "approvals", "operations", "alerts",
 
 
 class ReportRows:
-    """Inserts rows. Columns for which no value is given get a valid default."""
+    """Inserts rows into the tables that reports read. Columns for which no value is given get a valid default."""
 
     def __init__(self, place: Place) -> None:
         self._place = place

@@ -1,4 +1,4 @@
-"""A desk with many invented records, and a sandbox with the same records, for tests and images of whole windows."""
+"""A desk with many invented records, and a sandbox with the same records, for tests and pictures of whole windows."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -36,7 +36,9 @@ TEAM = (
 
 @dataclass(frozen=True, slots=True)
 class SampleDesk:
-    """An open console, its sandbox, the samples that both contain, and the desk's environment variables (`told`)."""
+    """An open console, its sandbox, the samples that both contain, and the environment variables of the desk
+    (`told`).
+    """
 
     console: Console
     sandbox: Sandbox
@@ -45,11 +47,11 @@ class SampleDesk:
     told: Mapping[str, str] = field(default_factory=dict)
 
     def list_payments(self, kind: str) -> list[PaymentSample]:
-        """Return the invented payments of one kind, oldest first."""
+        """Return the sample payments of one kind, from the oldest to the newest."""
         return [payment for payment in self.payments if payment.kind == kind]
 
     def list_checks(self, kind: str) -> list[CheckSample]:
-        """Return the invented credit checks of one kind, oldest first."""
+        """Return the sample credit checks of one kind, from the oldest to the newest."""
         return [sample for sample in self.samples if sample.kind == kind]
 
 
@@ -68,8 +70,8 @@ def make_desk_environment(home: Path, sandbox: Sandbox, **extra: str) -> dict[st
 def open_sample_desk(
     home: Path, *, count: int = 240, clock: SystemClock | None = None, **extra: str
 ) -> Iterator[SampleDesk]:
-    """Yield a desk with the home folder `home` and `count` invented credit checks; it is closed at the end of the
-    block. `extra` are further settings, without their prefix `CONSOLE_`.
+    """Yield a desk with the home folder `home` and `count` sample credit checks, and close it at the end of the
+    block. `extra` are further settings without their prefix `CONSOLE_`.
     """
     with Sandbox() as sandbox:
         told = make_desk_environment(home, sandbox, **extra)

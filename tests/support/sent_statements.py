@@ -1,5 +1,5 @@
-"""Records the statements that a desk sends to its database, and the packets that it sends to a server; each packet is
-one round trip.
+"""Records the SQL statements that a desk sends to its database, and the packets that it sends to a server. Each
+packet is one round trip.
 """
 
 from collections.abc import Iterator
@@ -17,8 +17,8 @@ TABLES_READ_ONCE_A_SECOND = ("console_meta", "alembic_version", "information_sch
 
 @contextmanager
 def record_statements(desk: Console) -> Iterator[list[str]]:
-    """Yield the list to which each statement is added that the desk sends to its database within the block. Renewals
-    of leases are left out, because their number depends on the duration of the block. COMMIT is recorded on servers
+    """Yield a list to which each statement is added that the desk sends to its database within the block. Renewals of
+    leases are left out, because their number depends on the duration of the block. COMMIT is recorded on servers
     only.
     """
     sent: list[str] = []
@@ -49,8 +49,8 @@ def record_statements(desk: Console) -> Iterator[list[str]]:
 
 @contextmanager
 def record_packets() -> Iterator[list[list[bytes]]]:
-    """Yield the list to which each packet is added that this process sends to servers within the block, as the list
-    of its statements. Renewals of leases, and statements that are sent at most once a second, are left out.
+    """Yield a list to which each packet is added that this process sends to servers within the block. A packet is the
+    list of its statements. Renewals of leases, and statements that are sent at most once a second, are left out.
     """
     packets: list[list[bytes]] = []
     write = PipeliningConnection._write_bytes

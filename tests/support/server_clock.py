@@ -1,4 +1,4 @@
-"""Replaces reads of the database server's clock, for tests that move the clocks of the desks."""
+"""Replaces the reads of the database server's clock, for tests that move the clocks of the desks."""
 
 import pytest
 
@@ -10,8 +10,8 @@ from console.store.records import evidence
 
 
 def use_desk_time(patch: pytest.MonkeyPatch) -> None:
-    """Return the desk's time in place of the server's: for the expiry of payments, the times of probes and answers,
-    and the time since a refund was sent. The clock of a real server can't be moved.
+    """Replace the server's time by the desk's time, because a test can't move the clock of a real server. The desk's
+    time is used for the expiry of payments, the times of probes and answers, and the time since a refund was sent.
     """
     for module in (start, start_outcomes, timeouts, payment_probe, submit, probe):
         patch.setattr(module, "read_current_time", lambda _conn, now: now)

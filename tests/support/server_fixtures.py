@@ -1,6 +1,8 @@
-"""Fixtures for database servers. A run has one server of each kind, which all worker processes of pytest share and
-the controller process ends. If this machine can't run a server, its tests are skipped with the reason; on CI, and
-with `CONSOLE_TEST_REQUIRE_SERVERS=1`, they fail.
+"""Fixtures for database servers.
+
+A test run has one server of each kind, which all worker processes of pytest use and the controller process ends. If
+this machine can't run a server, its tests are skipped with the reason. On CI, and with
+`CONSOLE_TEST_REQUIRE_SERVERS=1`, they fail.
 """
 
 import os
@@ -18,8 +20,8 @@ _state = {"pytest": 0, "galera turns": 0}
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """In the controller process, create the run; no server is started yet. A worker process, or a run inside a run,
-    already belongs to a run.
+    """In the controller process, create the test run without starting a server. A worker process, or a run inside a
+    run, already belongs to a run.
     """
     _state["pytest"] = 1
     if server_run.find_current_run() is None:
@@ -35,12 +37,12 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 def are_servers_required() -> bool:
-    """True if a test must fail, instead of being skipped, when its server can't run on this machine."""
+    """Return True if a test must fail, instead of being skipped, when its server can't run on this machine."""
     return os.environ.get("CI") == "true" or os.environ.get("CONSOLE_TEST_REQUIRE_SERVERS") == "1"
 
 
 def require_server(kind: str) -> None:
-    """Skip the test if this machine can't run a server of this kind; let it fail if servers are required."""
+    """Skip the test if this machine can't run a server of this kind. If servers are required, fail the test."""
     reason = servers.find_missing_reason(kind)
     if reason and are_servers_required():
         pytest.fail(f"servers are required here: {reason}", pytrace=False)
@@ -49,8 +51,8 @@ def require_server(kind: str) -> None:
 
 
 def require_engine(engine: str) -> None:
-    """Skip the test, or let it fail, if this machine can't run this database engine (see `require_server`). SQLite
-    and a given MySQL server are always available.
+    """Skip the test if this machine can't run this database engine, or fail it if servers are required. SQLite and a
+    configured MySQL server are always available.
     """
     if engine in ("mariadb", "galera"):
         require_server(engine)
@@ -58,8 +60,8 @@ def require_engine(engine: str) -> None:
 
 @pytest.fixture(scope="session")
 def mariadb_server() -> servers.Server:
-    """Return the run's MariaDB server. Other tests use it at the same time; a test that stops or kills a server must
-    use one of its own (`with mariadb()`).
+    """Return the run's MariaDB server. Other tests use the server at the same time. A test that stops or kills a
+    server must use a private one (`with start_private_mariadb()`).
     """
     require_server("mariadb")
     return servers.get_shared_mariadb()
@@ -67,16 +69,16 @@ def mariadb_server() -> servers.Server:
 
 @pytest.fixture
 def mariadb_url(mariadb_server: servers.Server) -> Iterator[str]:
-    """Yield the URL of a new, empty database on the run's MariaDB, for its owner."""
+    """Yield the owner's URL of a new, empty database on the run's MariaDB server."""
     with mariadb_server.create_temporary_database() as url:
         yield url
 
 
 @contextmanager
 def use_galera(*, alone: bool) -> Iterator[None]:
-    """Context manager: use the run's cluster with all nodes running, together with other tests or `alone`. If a node
-    is missing, the cluster is repaired first: another process may have killed the node and crashed. Within a block of
-    this process the cluster can be used again, but `alone` raises RuntimeError.
+    """Use the run's cluster with all nodes running within the block, together with other tests or `alone`. If a node
+    is missing, the cluster is repaired first: another process may have killed the node and crashed. Within a block,
+    this process can use the cluster in another block, but `alone` raises RuntimeError there.
     """
     if _state["galera turns"]:
         if alone:
@@ -98,7 +100,7 @@ def use_galera(*, alone: bool) -> Iterator[None]:
 
 def require_galera_turn() -> None:
     """Raise RuntimeError if a test uses the cluster outside a block of `use_galera`, because another test may be
-    killing its nodes. Processes outside pytest (soaks, benchmarks) have a cluster of their own.
+    killing its nodes. Soaks and benchmarks, which run outside pytest, have a cluster of their own.
     """
     if _state["pytest"] and not _state["galera turns"]:
         raise RuntimeError("the cluster is used without a turn: with use_galera(alone=False)")
@@ -113,7 +115,7 @@ def galera_cluster() -> servers.Cluster:
 
 @pytest.fixture
 def galera_alone(galera_cluster: servers.Cluster) -> Iterator[servers.Cluster]:
-    """Yield the run's cluster while no other test uses it. Afterwards the nodes that the test has stopped are
+    """Yield the run's cluster while no other test uses it. After the test, the nodes that the test has stopped are
     restarted.
     """
     yield galera_cluster
@@ -122,7 +124,7 @@ def galera_alone(galera_cluster: servers.Cluster) -> Iterator[servers.Cluster]:
 
 @pytest.fixture(autouse=True)
 def _galera_turn(request: pytest.FixtureRequest) -> Iterator[None]:
-    """Let a test with the cluster wait while a test of another worker process has it alone."""
+    """Let a test that uses the cluster wait while a test of another worker process uses it alone."""
     if "galera_cluster" not in request.fixturenames:
         yield
         return
@@ -132,8 +134,8 @@ def _galera_turn(request: pytest.FixtureRequest) -> Iterator[None]:
 
 @pytest.fixture(scope="session")
 def redis_server() -> servers.RedisServer:
-    """Return the run's Redis server. Other tests use it at the same time; a test that kills, pauses or flushes a
-    server must use one of its own (`with redis()`).
+    """Return the run's Redis server. Other tests use the server at the same time. A test that kills, pauses or
+    flushes a server must use a private one (`with start_private_redis()`).
     """
     require_server("redis")
     return servers.get_shared_redis()
@@ -150,6 +152,8 @@ def mysql_server() -> servers.SqlServer:
 
 @pytest.fixture(scope="session")
 def sql_server(request: pytest.FixtureRequest) -> servers.SqlServer:
-    """Return the run's MariaDB, or the given MySQL server. A test with this fixture runs once on each of them."""
+    """Return the run's MariaDB server or the configured MySQL server. A test with this fixture runs once on each of
+    them.
+    """
     server: servers.SqlServer = request.getfixturevalue(f"{request.param}_server")
     return server

@@ -1,5 +1,5 @@
-"""A server process that the keeper of a test run owns. An object of this class can start, kill, stop, pause and
-restart it. The object can be pickled, so that every process of the run can use the same server.
+"""A server process that the keeper of a test run owns. The class can start, kill, stop, pause and restart the
+process. Its objects can be pickled, so that every process of the run can use the same server.
 """
 
 import signal
@@ -13,7 +13,7 @@ from tests.support.waiting import wait_until
 
 @dataclass(frozen=True)
 class ServerProcess(ABC):
-    """A server process: `command` starts it, and `name` identifies it in the run `run`."""
+    """A server process of the test run `run`: `command` starts it, and `name` identifies it in the run."""
 
     run: Run
     name: str
@@ -21,7 +21,7 @@ class ServerProcess(ABC):
 
     @abstractmethod
     def ready(self) -> bool:
-        """True if the server answers now."""
+        """Return True if the server answers now."""
 
     def start(self) -> None:
         """Start the server and wait until it answers."""
@@ -29,7 +29,10 @@ class ServerProcess(ABC):
         self.wait_ready()
 
     def wait_ready(self) -> None:
-        """Wait until the server answers. Raises `RuntimeError` with the end of its log if it ends instead."""
+        """Wait until the server answers.
+
+        Raises RuntimeError with the last lines of the server's log if the server ends instead.
+        """
         wait_until(lambda: not self.alive or self.ready(), f"{self.name} to serve")
         if not self.alive:
             raise RuntimeError(f"{self.name} ended while starting:\n{self.read_last_output()}")
@@ -48,7 +51,7 @@ class ServerProcess(ABC):
 
     @property
     def paused(self) -> bool:
-        """True if all threads of the server are stopped by SIGSTOP."""
+        """Return True if SIGSTOP has stopped all threads of the server."""
         threads = Path(f"/proc/{self.pid}/task").glob("*/stat") if self.alive else ()
         states = {stat.read_text().rpartition(")")[2].split()[0] for stat in threads}
         return states == {"T"}
@@ -62,18 +65,18 @@ class ServerProcess(ABC):
         self.run.stop(self.name)
 
     def restart(self) -> None:
-        """Start the server on the same port with the same data. If it is running, shut it down first."""
+        """Start the server on the same port with the same data. If the server is running, shut it down first."""
         if self.alive:
             self.stop()
         self.start()
 
     def pause(self) -> None:
-        """Stop the server with SIGSTOP, and wait until all its threads are stopped. Its connections stay open without
-        answers.
+        """Stop the server with SIGSTOP, and wait until all its threads are stopped. The server's connections stay
+        open without answers.
         """
         self.run.send_signal(self.name, signal.SIGSTOP)
         wait_until(lambda: self.paused, f"{self.name} to stand still")
 
     def resume(self) -> None:
-        """Let the server continue after `pause`."""
+        """Let a paused server continue."""
         self.run.send_signal(self.name, signal.SIGCONT)

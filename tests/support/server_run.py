@@ -1,7 +1,8 @@
-"""One run of tests and its shared servers: a folder, a keeper (see keeper.py) of the server processes, and locks
-between the processes of the run. The owner of a run (pytest's controller, a benchmark, a soak) publishes the run in
-its environment, so that its child processes belong to it. The folder and the keeper are created with the first
-server.
+"""One run of tests and its shared servers: a folder, a keeper (see keeper.py) that owns the server processes, and
+locks between the processes of the run.
+
+The owner of a run (pytest's controller, a benchmark, a soak) publishes the run in its environment, so that its child
+processes belong to the run. The folder and the keeper are created with the first server.
 """
 
 import fcntl
@@ -35,7 +36,7 @@ TOOL_PATHS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A run. `folder` is its folder, `owner` the id of the process with which it ends."""
+    """A test run. `folder` is the run's folder, and `owner` the id of the process with whose end the run ends."""
 
     folder: Path
     owner: int
@@ -53,16 +54,17 @@ class Run:
 
     @contextmanager
     def hold_lock(self, name: str, *, shared: bool = False) -> Iterator[None]:
-        """Hold a lock of this name, which all processes of the run share, during the block. The lock of a process
-        that crashes is released. With `shared` several processes can hold it.
+        """Hold a lock with this name during the block. All processes of the run use the same locks. The lock of a
+        process that crashes is released. With `shared` several processes can hold the lock.
         """
         with (self.folder / f"{name}.lock").open("a") as file:
             fcntl.flock(file, fcntl.LOCK_SH if shared else fcntl.LOCK_EX)
             yield
 
     def send_to_keeper(self, do: str, name: str = "", **more: Any) -> dict[str, Any]:
-        """Send the request `do` about the server `name` to the keeper, and return its answer. Raises `RuntimeError`
-        with the keeper's message if the request fails.
+        """Send the request `do` about the server `name` to the keeper, and return the keeper's answer.
+
+        Raises RuntimeError with the keeper's message if the request fails.
         """
         with socket.socket(socket.AF_UNIX) as line:
             line.connect(str(self.folder / keeper.SOCKET))
@@ -75,27 +77,32 @@ class Run:
         return answer
 
     def start(self, name: str, command: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> None:
-        """Start a process under this name; if this process runs as root, as an unprivileged user."""
+        """Start a process with this name. If the present process runs as root, the new one runs as an unprivileged
+        user.
+        """
         words = [str(word) for word in command]
         around = {"PATH": TOOL_PATHS, "LC_ALL": "C", "TZ": "UTC", **(environment or {})}
         self.send_to_keeper("start", name, command=words, environment=around, user=find_unprivileged_user())
 
     def send_signal(self, name: str, number: int) -> None:
-        """Send a signal to the process of this name. After SIGKILL, return when it has ended."""
+        """Send a signal to the process with this name. After SIGKILL, return when the process has ended."""
         self.send_to_keeper("signal", name, number=int(number))
 
     def get_exit_status(self, name: str) -> int | None:
-        """Return the exit status of the process (negative: the signal that ended it); None while it runs."""
+        """Return the exit status of the process, or None while it runs. A negative status is the signal that ended
+        it.
+        """
         code: int | None = self.send_to_keeper("state", name)["code"]
         return code
 
     def get_pid(self, name: str) -> int:
-        """Return the process id, also after the process has ended."""
+        """Return the process id, even after the process has ended."""
         return int(self.send_to_keeper("state", name)["pid"])
 
     def wait_for_end(self, name: str, seconds: float = PATIENCE_SECONDS) -> int:
-        """Wait until the process has ended by itself, and return its exit status. Raises AssertionError after
-        `seconds`.
+        """Wait until the process has ended by itself, and return its exit status.
+
+        Raises AssertionError if the process runs longer than `seconds`.
         """
         wait_until(lambda: self.get_exit_status(name) is not None, f"the end of {name}", seconds)
         return self.get_exit_status(name) or 0
@@ -112,7 +119,7 @@ class Run:
         return ""
 
     def make_folder(self, name: str) -> Path:
-        """Create an empty folder in the run's folder that belongs to the servers' user, and return its path."""
+        """Create an empty folder below the run's folder that belongs to the servers' user, and return its path."""
         made = self.folder / name
         made.mkdir(mode=0o700)
         give_to_server_user(made)
@@ -127,7 +134,7 @@ class Run:
         return file
 
     def end(self) -> None:
-        """Kill all servers of the run and remove its folder. May be called again."""
+        """Kill all servers of the run and remove its folder. The method may be called again."""
         try:
             handle = os.pidfd_open(int((self.folder / keeper.PID).read_text()))
         except (FileNotFoundError, ProcessLookupError):
@@ -143,20 +150,20 @@ class Run:
 
 
 def make_run(place: Path | None = None) -> Run:
-    """Return a run that ends with this process; its folder isn't created yet. `place` is the parent of its folder."""
+    """Return a run that ends with this process, without creating its folder. `place` is the parent of the folder."""
     name = f"console-servers-{secrets.token_hex(6)}"
     return Run((place or find_roomy_folder()) / name, os.getpid())
 
 
 def find_current_run() -> Run | None:
-    """Return the run to which this process belongs; None if it belongs to none."""
+    """Return the run to which this process belongs, or None if it belongs to none."""
     owner, _, folder = os.environ.get(SERVER_RUN_VARIABLE, "").partition(":")
     return Run(Path(folder), int(owner)) if owner else None
 
 
 def publish_run(run: Run | None) -> None:
-    """Let this process and its future child processes belong to this run (None: to no run), by an environment
-    variable.
+    """Let this process and its future child processes belong to this run by setting an environment variable. None
+    means no run.
     """
     if run:
         os.environ[SERVER_RUN_VARIABLE] = f"{run.owner}:{run.folder}"
@@ -174,8 +181,8 @@ def find_roomy_folder() -> Path:
 
 
 def find_unprivileged_user() -> tuple[int, int] | None:
-    """Return (user id, group id) as which the servers run; None if they run as the present user. As root, the servers
-    refuse to run.
+    """Return (user id, group id) of the user as which the servers run, or None if they run as the present user. The
+    servers refuse to run as root.
     """
     if os.geteuid() != 0:
         return None
@@ -187,7 +194,7 @@ def find_unprivileged_user() -> tuple[int, int] | None:
 
 
 def give_to_server_user(path: Path) -> None:
-    """Make the servers' user the owner of this file or folder, with everything below it."""
+    """Make the servers' user the owner of this file or folder and of everything below it."""
     user = find_unprivileged_user()
     if user:
         for below in (path, *path.rglob("*")):

@@ -1,7 +1,8 @@
-"""Creates the console's schema in a new database of a server. The migrations create it once per run. For each further
-database the statements are run by which MariaDB describes the first one, which takes a third of the processor time.
+"""Creates the console's schema in a new database of a server.
 
-tests/store/test_server_schema.py compares such a database with a migrated one.
+The migrations create the schema once per test run. In each further database the program executes the statements by
+which MariaDB describes the first one, which takes a third of the processor time. tests/store/test_server_schema.py
+compares such a database with a migrated one.
 """
 
 import os
@@ -44,7 +45,7 @@ _NEW_ID = "UPDATE console_meta SET value = %s WHERE name = 'database_id'"
 
 
 def create_schema(server: SqlServer, owner: str) -> None:
-    """Create the schema in the empty database that the URL `owner` (of its owner) names."""
+    """Create the schema in the empty database of the URL `owner`, which is the URL of the database's owner."""
     run = server_run.find_current_run()
     if run is None or not server.is_mariadb:
         _run_migrations(owner)
@@ -60,15 +61,13 @@ def create_schema(server: SqlServer, owner: str) -> None:
 
 
 def describe_database(server: SqlServer, owner: str) -> list[Statement]:
-    """Return the statements that create a database equal to the one of the URL `owner`, with its rows."""
+    """Return the statements that create a database equal to the database of the URL `owner`, with its rows."""
     with server.connect(database=_get_database_name(owner)) as line, line.cursor() as cursor:
         return list(_describe_tables_and_triggers(cursor))
 
 
 def run_description(server: SqlServer, owner: str, statements: Sequence[Statement]) -> None:
-    """Run the statements in the empty database that the URL `owner` names, and give the database a new
-    database id.
-    """
+    """Run the statements in the empty database of the URL `owner`, and give this database a new database id."""
     parts = urlsplit(owner)
     account = unquote(parts.username or ""), unquote(parts.password or "")
     with server.connect(*account, _get_database_name(owner)) as line, line.cursor() as cursor:
@@ -77,8 +76,8 @@ def run_description(server: SqlServer, owner: str, statements: Sequence[Statemen
 
 
 def _describe_tables_and_triggers(cursor: Any) -> Iterator[Statement]:
-    """Yield the statements that create the tables with their rows, then the triggers and procedures. The triggers
-    come later because they would refuse most rows.
+    """Yield the statements that create the tables with their rows, and then the triggers and procedures. The triggers
+    would refuse most rows if they were created earlier.
     """
     tables = [table for (table,) in _execute_and_fetch(cursor, _TABLES)]
     triggers, procedures = _execute_and_fetch(cursor, _TRIGGERS), _execute_and_fetch(cursor, _PROCEDURES)
@@ -127,7 +126,7 @@ def _write_statements(run: Run, record: Path, statements: list[Statement]) -> No
 
 @cache
 def _compute_source_digest() -> str:
-    """Return a digest of the program's source files, because a process of the same run may test changed ones (see
+    """Return a digest of the program's source files. A process of the same run may test changed source files (see
     tests/mutants).
     """
     digest = sha256()

@@ -1,11 +1,11 @@
 """Private database servers for tests, benchmarks and soaks, on free ports of 127.0.0.1.
 
-    with mariadb() as server:            a private server, which ends with the block
-        url = server.fresh_database()
-    server = shared_mariadb()            the server of this run, which all its processes share
+    with start_private_mariadb() as server:   a private server, which ends with the block
+        url = server.create_database()
+    server = get_shared_mariadb()             the server of this run, which all processes of the run use
 
-The functions `shared_…` need a run. pytest has one (see server_fixtures.py); other programs open one by `with
-start_own_run():`, and the processes that they start within the block belong to it, too. All servers of a run end
+The functions `get_shared_…` need a test run. pytest has one (see server_fixtures.py). Other programs open one by
+`with start_own_run():`, and the processes that they start within the block belong to it. All servers of a run end
 with the owner of the run, even if it crashes.
 """
 
@@ -54,8 +54,8 @@ _T = TypeVar("_T")
 
 
 def find_missing_reason(kind: str) -> str | None:
-    """Return the reason for which this machine can't run a server of this kind ("mariadb", "galera", "redis"); None
-    if it can.
+    """Return the reason why this machine can't run a server of this kind ("mariadb", "galera" or "redis"), or None if
+    it can.
     """
     absent = [program for program in _PROGRAMS[kind] if not shutil.which(program, path=server_run.TOOL_PATHS)]
     if kind == "galera" and galera_cluster.find_galera_library() is None:
@@ -67,8 +67,8 @@ def find_missing_reason(kind: str) -> str | None:
 
 @contextmanager
 def start_own_run(place: Path | None = None) -> Iterator[Run]:
-    """Yield a run for this process and the processes that it starts within the block. `place` is the parent of its
-    folder (None: see `find_roomy_folder`).
+    """Yield a test run for this process and the processes that it starts within the block. `place` is the parent of
+    the run's folder (None: see `find_roomy_folder`).
     """
     run, before = server_run.make_run(place), server_run.find_current_run()
     server_run.publish_run(run)
@@ -83,8 +83,8 @@ def start_own_run(place: Path | None = None) -> Iterator[Run]:
 def start_private_mariadb(
     *, tls: TlsProperties | bool = False, extra_config: Sequence[str] = (), place: Path | None = None
 ) -> Iterator[Server]:
-    """Yield a private MariaDB server, which starts in about a second. With `tls=True` it has a certificate for this
-    machine. `extra_config` are further lines of its configuration.
+    """Yield a private MariaDB server, which starts in about a second. With `tls=True` the server has a certificate
+    for this machine. `extra_config` are further lines of its configuration.
     """
     wanted = TlsProperties() if tls is True else tls or None
     with _own_private_run(place) as run:
@@ -124,9 +124,9 @@ def get_shared_redis() -> RedisServer:
 
 @contextmanager
 def use_shared_server(name: str, *, alone: bool) -> Iterator[None]:
-    """Use the shared server `name` during the block, together with other processes of the run or `alone`; a test that
-    kills it must be alone. A process that waits to be alone isn't overtaken by later ones. The blocks can't be
-    nested.
+    """Use the shared server `name` during the block, together with other processes of the run or `alone`. A test that
+    kills the server must use it alone. A process that waits to be alone isn't overtaken by later ones. The blocks
+    can't be nested.
     """
     run = server_run.find_current_run()
     assert run is not None, "shared servers belong to a run"

@@ -1,4 +1,4 @@
-"""Simulates the crash of a process during an action: from that moment on it writes nothing, as after kill -9."""
+"""Simulates the crash of a process during an action. After the crash the process writes nothing, as after kill -9."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,8 +14,8 @@ class SimulatedCrash(BaseException):
 @contextmanager
 def simulate_crash(context: ServiceContext) -> Iterator[Callable[[], NoReturn]]:
     """Yield a function that simulates the crash: it raises SimulatedCrash, and afterwards the process can't write to
-    the database and the spool. After the block the service context works again, as that of another process of the
-    same desk.
+    the database and the spool. After the block the service context works again, like the service context of another
+    process at the same desk.
     """
 
     def raise_crash(*_: object, **__: object) -> NoReturn:

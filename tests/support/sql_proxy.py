@@ -1,9 +1,9 @@
 """A TCP proxy in front of a SQL server that causes a fault at a chosen command of the server's protocol.
 
     with SqlProxy("127.0.0.1", server.port) as proxy:
-        url = proxy.url(server_url)
-        with proxy.cause_fault("lost_reply", nth=3, on="COMMIT") as shot: ...
-        assert shot.hit
+        url = proxy.make_url(server_url)
+        with proxy.cause_fault("lost_reply", nth=3, on="COMMIT") as fault: ...
+        assert fault.hit
 
 Each command of a client is one packet with the sequence number 0; the packets of the handshake have other numbers.
 """
@@ -31,16 +31,17 @@ _RESET_LINGER = struct.pack("ii", 1, 0)
 
 @dataclass
 class ProxyFault:
-    """One fault. It happens at the `nth` command (1 is the next one) whose SQL begins with `on`; `hit` is True
-    afterwards. `before` is called before the fault, with the id of the session. With `lasting` the server can't be
-    reached afterwards. The kinds of faults:
+    """One fault that the proxy causes. It happens at the `nth` command (1 is the next one) whose SQL begins with
+    `on`; afterwards `hit` is True. `before` is called before the fault, with the id of the database session. With
+    `lasting` the server can't be reached afterwards. The kinds of faults:
 
-    - lost_request: the server never gets the command, and the client's connection is reset
-    - lost_reply, half_reply: the server answers, but the client gets nothing, or only the first half, and the
-      connection is closed
+    - lost_request: the server never gets the command, and the proxy resets the client's connection
+    - lost_reply, half_reply: the server answers, but the client gets nothing, or only the first half, and the proxy
+      closes the connection
     - unheard: the server never gets the command; all connections stay open
-    - unanswered: the server gets the command, but its answer is dropped; all connections stay open
-    - late: the client's connection is reset at once, and the server gets the command when `release_command` is called
+    - unanswered: the server gets the command, but the proxy drops its answer; all connections stay open
+    - late: the proxy resets the client's connection at once, and the server gets the command when `release_command`
+      is called
     - passed: there is no fault
     """
 
@@ -62,7 +63,7 @@ class ProxyFault:
         return self.hit
 
     def release_command(self) -> None:
-        """Send the command that was held back to the server; its answer is dropped."""
+        """Send the command that the proxy has held back to the server, and drop the server's answer."""
         self._held.set()
 
     def wait_for_release(self) -> None:
@@ -71,8 +72,8 @@ class ProxyFault:
 
 
 class _ProxiedConnection:
-    """A client's connection, and the proxy's connection to the server for it. Two threads copy the bytes in both
-    directions until one connection ends.
+    """A client's connection to the proxy, and the proxy's connection to the server for this client. Two threads copy
+    the bytes in the two directions until one connection ends.
     """
 
     def __init__(self, proxy: "SqlProxy", client: socket.socket, server: socket.socket) -> None:
@@ -90,13 +91,15 @@ class _ProxiedConnection:
         return self._shot is not None
 
     def shut_down(self) -> None:
-        """Shut both connections down."""
+        """Shut down the client's connection and the server's connection."""
         for one in (self._client, self._server):
             with suppress(OSError):
                 one.shutdown(socket.SHUT_RDWR)
 
     def end(self) -> None:
-        """Shut both connections down, wait until both threads have ended, and close the connections."""
+        """Shut down the client's connection and the server's connection, wait until the two threads have ended, and
+        close the connections.
+        """
         self.shut_down()
         for thread in self._threads:
             thread.join(PATIENCE_SECONDS)
@@ -110,7 +113,7 @@ class _ProxiedConnection:
             self.shut_down()
 
     def _copy_to_server(self) -> None:
-        """Copy the client's packets to the server, with the fault that happens at one of them."""
+        """Copy the client's packets to the server, and cause the fault at the chosen packet."""
         while data := self._client.recv(_CHUNK):
             if self.broken:
                 continue
@@ -185,7 +188,7 @@ _BREAKING: dict[BreakKind, Callable[[_ProxiedConnection, bytes], None]] = {
 
 
 class SqlProxy:
-    """The proxy. It listens on a free port of 127.0.0.1 until the end of the block. With `mute` it accepts
+    """The proxy, which listens on a free port of 127.0.0.1 until the end of the block. With `mute` it accepts
     connections but sends nothing.
     """
 
@@ -232,8 +235,8 @@ class SqlProxy:
         lasting: bool = False,
         before: Callable[[int], None] = lambda _session: None,
     ) -> Iterator[ProxyFault]:
-        """Cause the fault within the block (see ProxyFault), and yield it. Connections that hang because of it are
-        closed at the end of the block.
+        """Cause the fault within the block, and yield it as a ProxyFault. Connections that hang because of the fault
+        are closed at the end of the block.
         """
         shot = ProxyFault(kind, nth, on, before, lasting)
         with self._lock:
@@ -249,15 +252,15 @@ class SqlProxy:
                 line.end()
 
     def refuse_connections(self, by: _ProxiedConnection) -> None:
-        """Until the end of the block, refuse new connections, and shut all present ones down except `by`."""
+        """Until the end of the block, refuse new connections, and shut down all present connections except `by`."""
         self._closed = True
         for line in self._lines:
             if line is not by:
                 line.shut_down()
 
     def find_fault(self, packet: bytes) -> ProxyFault | None:
-        """Return the fault that happens at this packet of a client; None if there is none. Called for each packet, in
-        the order of their arrival.
+        """Return the fault that happens at this packet of a client, or None if there is none. The connections call
+        the method for each packet, in the order of arrival.
         """
         if packet[3] != 0 or packet[_HEADER] == _QUIT:
             return None

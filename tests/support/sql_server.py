@@ -1,4 +1,4 @@
-"""A SQL server for tests, private or given by its URL: its accounts, URLs and new databases."""
+"""A SQL server for tests, private or configured by its URL: its accounts, its URLs and its new databases."""
 
 import secrets
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ _DATABASE_ACCESS_DENIED_ERROR_NUMBER = 1044
 
 @dataclass(frozen=True)
 class SqlServer:
-    """The address of a server, and the account of its administrator. The object can be pickled for other
+    """The address of a database server, and the account of its administrator. The object can be pickled for other
     processes.
     """
 
@@ -26,25 +26,25 @@ class SqlServer:
     password: str = field(repr=False)
 
     def make_url(self, user: str, password: str, database: str = "") -> str:
-        """Return the URL for SQLAlchemy, with the password."""
+        """Return the server's URL for SQLAlchemy, with the password."""
         secret = f"{quote(user, safe='')}:{quote(password, safe='')}"
         return f"mysql+pymysql://{secret}@{self.host}:{self.port}/{database}"
 
     @property
     def admin_url(self) -> str:
-        """The URL of the administrator's account, without a database."""
+        """Return the URL of the administrator's account, without a database."""
         return self.make_url(self.admin, self.password)
 
     @property
     def is_mariadb(self) -> bool:
-        """True for MariaDB, False for MySQL."""
+        """Return True for MariaDB, and False for MySQL."""
         ((version,),) = self.sql("SELECT VERSION()")
         return "MariaDB" in version
 
     def connect(self, user: str = "", password: str = "", database: str | None = None, **more: Any) -> Any:
-        """Return a PyMySQL connection with AUTOCOMMIT as this user, by default the administrator. If the user has no
-        right on `database`, as a person in team mode, connect to the second database with the views that such people
-        may read. `more` are further arguments of PyMySQL.
+        """Return a PyMySQL connection with AUTOCOMMIT as this user, by default the administrator. A person in team
+        mode has no right on `database`; then connect to the second database, whose views the person may read. `more`
+        are further arguments of PyMySQL.
         """
         import pymysql
 
@@ -72,7 +72,9 @@ class SqlServer:
         return rows
 
     def can_log_in(self) -> bool:
-        """True if the administrator can log in now. A server that hangs doesn't answer within ten seconds."""
+        """Return True if the administrator can log in now. Return False if the server doesn't answer within ten
+        seconds.
+        """
         import pymysql
 
         try:
@@ -82,8 +84,8 @@ class SqlServer:
         return True
 
     def create_database(self, name: str | None = None) -> str:
-        """Create an empty database and an account that owns it: the account has all rights on the database, may grant
-        them, and may create accounts. Return the owner's URL of the database.
+        """Create an empty database and an account that owns it. The account has all rights on the database, may grant
+        these rights, and may create accounts. Return the owner's URL of the database.
         """
         owner, password = f"owner_{secrets.token_hex(6)}", secrets.token_urlsafe(12)
         name = name or f"console{secrets.token_hex(6)}"  # no underscore: in a grant that stands for any letter
@@ -105,10 +107,10 @@ class SqlServer:
         return ("CREATE USER", "ROLE_ADMIN", "PROCESS", "CONNECTION_ADMIN")
 
     def drop_database(self, url: str) -> None:
-        """Drop a database of `create_database` and its owner. First end the sessions that are still connected to it.
-
-        Sessions that read information_schema aren't ended: while such a session reads the triggers of all databases,
-        the server's list of sessions shows each of these databases in turn as the session's database.
+        """Drop a database that `create_database` has created, and its owner. First end the database sessions that are
+        still connected to it. Sessions that read information_schema aren't ended: while such a session reads the
+        triggers of all databases, the server's list of sessions shows each of these databases in turn as the
+        session's database.
         """
         import pymysql
 
@@ -144,7 +146,7 @@ def make_server_of_url(url: str) -> SqlServer:
 
 @cache
 def make_prepared_server(url: str) -> SqlServer:
-    """Return the server of this URL, after making the setting for the binary log that docs/team.md requires."""
+    """Return the server of this URL, after changing the setting for the binary log as docs/team.md requires."""
     server = make_server_of_url(url)
     server.sql("SET GLOBAL log_bin_trust_function_creators = ON")
     return server

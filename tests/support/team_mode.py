@@ -1,4 +1,6 @@
-"""Helpers for tests in team mode: people whose desks only send desk requests, and workers that act for them."""
+"""Helpers for tests in team mode, in which the desks of people only send desk requests, and workers act for these
+people.
+"""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -16,14 +18,14 @@ from tests.support.waiting import wait_until
 
 
 def start_team_mode(place: Place, *people: str) -> None:
-    """Let workers act for these people from now on: their database accounts may only read and insert desk
+    """Let workers act for these people from now on. Their database accounts may then only read, and insert desk
     requests.
     """
     _apply_accounts(place, people, acts=False)
 
 
 def end_team_mode(place: Place, *people: str) -> None:
-    """End the team mode of these people: from now on their own desks act."""
+    """End the team mode of these people. From now on their own desks act."""
     _apply_accounts(place, people, acts=True)
 
 
@@ -53,13 +55,13 @@ def get_password_of(place: Place, person: str) -> str:
 
 
 def answer_password_prompts(place: Place, person: str) -> AbstractContextManager[None]:
-    """Until the end of the block, give this person's password to each prompt for a password."""
+    """Give this person's password to each prompt for a password until the end of the block."""
     return use_password_reader(lambda: get_password_of(place, person))
 
 
 def is_result_unknown(refusal: ConsoleError) -> bool:
-    """True if the error means that the desk doesn't know the result of its request, or that no worker took the
-    request. A person then sends it again with the same request id.
+    """Return True if the error means that the desk doesn't know the result of its request, or that no worker took the
+    request. A person then sends the request again with the same request id.
     """
     reason = refusal.detail.get("reason")
     return (

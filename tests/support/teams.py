@@ -5,8 +5,8 @@ person.
         console = open_quick_desk(home, vendor, DATABASE_URL=people.urls["op-a"], OPERATOR="")
 
 Accounts belong to the whole server. So that several teams can use one server, the account names of each team end in a
-text of its own. The keys of `people.urls` and `people.names` are the short names; `people.names["op-a"]` is the
-account's name.
+text that no other team has. The keys of `people.urls` and `people.names` are the short names; `people.names["op-a"]`
+is the account's name.
 """
 
 import json
@@ -40,8 +40,8 @@ ROLES_BY_PERSON: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True)
 class Team:
-    """A team: the server, the database URL of each person by short name (`urls`), and the names of the accounts.
-    `owner` is the URL of the schema account, which only runs the commands `db …`.
+    """A team on a server. `urls` has the database URL of each person by short name, and `names` the name of each
+    account. `owner` is the URL of the schema account, which only runs the commands `db …`.
     """
 
     server: SqlServer
@@ -58,7 +58,7 @@ class Team:
         return unquote(urlsplit(self.urls[who]).password or "")
 
     def get_grantee(self, who: str) -> str:
-        """Return the grantee of a person's rights, in SQL form: on MariaDB the person's own role, on MySQL the
+        """Return the grantee of a person's rights in SQL form. On MariaDB this is the person's own role, on MySQL the
         account.
         """
         return f"`console:{self.names[who]}`" if self.server.is_mariadb else f"`{self.names[who]}`@`%`"
@@ -82,7 +82,7 @@ class Team:
 def open_team(
     server: SqlServer, members: Mapping[str, tuple[str, ...]] = ROLES_BY_PERSON, **options: Any
 ) -> Iterator[Team]:
-    """Yield a team (see `create_team`), which is dropped at the end of the block."""
+    """Yield a team (see `create_team`), and drop it at the end of the block."""
     made = create_team(server, members, **options)
     try:
         yield made
@@ -99,8 +99,8 @@ def create_team(
     host: str | None = None,
 ) -> Team:
     """Create a database with its schema, and accounts as `db accounts apply` creates them. Return the team. With
-    `exact` the accounts have exactly the short names, for a server with one team. With `asks` operators and approvers
-    are in team mode. `host` replaces the server's host in the URLs.
+    `exact` the accounts have exactly the short names, for a server with only one team. With `asks` operators and
+    approvers are in team mode. `host` replaces the server's host in the URLs.
     """
     owner = server.create_database()
     server_schema.create_schema(server, owner)
@@ -116,7 +116,9 @@ def create_accounts(
     asks: bool = False,
     host: str | None = None,
 ) -> Team:
-    """Create the accounts of a team on a database that has its schema. For the arguments see `create_team`."""
+    """Create the accounts of a team on a database that has its schema. The parameters mean the same as in
+    `create_team`.
+    """
     mark = "" if exact else f".{secrets.token_hex(3)}"
     names = {short: f"{short}{mark}" for short in members}
     passwords = {short: secrets.token_urlsafe(12) for short in members}
@@ -151,7 +153,7 @@ def make_account_entries(
 
 
 def apply_accounts(owner: str, people: list[dict[str, object]], passwords: Mapping[str, str]) -> None:
-    """Execute `db accounts apply` as the schema account. `passwords` are by environment variable."""
+    """Execute `db accounts apply` as the schema account. `passwords` has the passwords by environment variable."""
     with TemporaryDirectory(prefix="console-owner-") as home:
         told = {"CONSOLE_HOME": str(Path(home)), "CONSOLE_DATABASE_URL": owner, "CONSOLE_ALARMBOX_URL": UNUSED_URL}
         with open_console(Settings.load(told)) as console:

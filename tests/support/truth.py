@@ -1,5 +1,5 @@
-"""Checks invariants of credit checks that must be true after any sequence of events, by comparing the provider's
-ledger with our rows.
+"""Checks invariants of credit checks that must hold after any sequence of events. It compares the provider's ledger
+with the rows of the database.
 """
 
 from collections import Counter
@@ -20,7 +20,7 @@ _COUNT_CALLING_OPERATIONS_SQL = text("SELECT count(*) FROM operations WHERE stat
 
 @dataclass(frozen=True, slots=True)
 class CheckRow:
-    """The stored values of a credit check. Only the claim is derived, by the database."""
+    """The stored values of a credit check. The database computes only the claim."""
 
     id: int
     client_id: int
@@ -37,7 +37,7 @@ class CheckRow:
 
 
 def read_check_rows(database: Database) -> tuple[CheckRow, ...]:
-    """Read all credit checks."""
+    """Read the stored rows of all credit checks."""
     with database.read() as conn:
         return tuple(CheckRow(*row) for row in conn.execute(_SELECT_CHECKS_SQL))
 
@@ -49,8 +49,8 @@ def count_calling_operations(database: Database) -> int:
 
 
 def check_claims(found: Iterable[CheckRow]) -> None:
-    """Check that at most one row per client and corporation number holds the claim, and that renewals are correct: a
-    superseded record was bought, and has one successor of the same client and number.
+    """Check that at most one row per client and corporation number holds the claim. Also check renewals: a superseded
+    record was bought, and has one successor with the same client and number.
     """
     found = tuple(found)
     by_id = {row.id: row for row in found}
@@ -67,7 +67,9 @@ def check_claims(found: Iterable[CheckRow]) -> None:
 
 
 def check_link(row: CheckRow, successor: CheckRow | None) -> None:
-    """Check that the renewal `successor` of a record is newer, has the same client and number, and hasn't failed."""
+    """Check that `successor`, the renewal of a record, is newer, has the same client and number, and hasn't
+    failed.
+    """
     assert successor is not None, f"superseded by nothing: {row}"
     assert row.status == "success", f"superseded without having been bought: {row}"
     assert (successor.client_id, successor.number) == (row.client_id, row.number), f"{row} → {successor}"
@@ -78,7 +80,7 @@ def check_link(row: CheckRow, successor: CheckRow | None) -> None:
 
 def check_charges(found: Iterable[CheckRow], charged: Mapping[str, int]) -> None:
     """Check that each charge belongs to a record that isn't failed, and that each successful record has a charge.
-    `charged` has the number of the ledger's charges by corporation number, for desks with one client.
+    `charged` has the number of charges in the ledger by corporation number, for desks with one client.
     """
     held = Counter(row.number for row in found if row.status != "error")
     certain = Counter(row.number for row in found if row.status == "success")
@@ -89,7 +91,7 @@ def check_charges(found: Iterable[CheckRow], charged: Mapping[str, int]) -> None
 
 
 def check_queues(console: Console) -> None:
-    """Check that each record that has an unknown outcome, needs a review or is pending is in the queue for it, and
+    """Check that each record that has an unknown outcome, needs a review or is pending is in the right queue, and
     that each record in a queue has a next step.
     """
     queued = {

@@ -1,4 +1,4 @@
-"""Reads the screen of a window of another process through Qt's VNC platform (`QT_QPA_PLATFORM=vnc:port=N`)."""
+"""Reads the screen of a window in another process through Qt's VNC platform (`QT_QPA_PLATFORM=vnc:port=N`)."""
 
 import socket
 import struct
@@ -36,8 +36,8 @@ def _wait_for_connection(port: int, deadline: float) -> socket.socket:
 
 
 def _make_handshake(stream: socket.socket) -> tuple[int, int]:
-    """Make the handshake of RFB 3.3 without a password, and return width and height of the screen in pixels. The
-    server's own pixel format is sent back to it, because Qt 6.11 crashes if a viewer doesn't name one.
+    """Make the handshake of RFB 3.3 without a password, and return the width and height of the screen in pixels. The
+    function sends the server's own pixel format back to it, because Qt 6.11 crashes if a viewer doesn't name one.
     """
     _read_bytes(stream, 12)
     stream.sendall(b"RFB 003.003\n")

@@ -9,8 +9,9 @@ PATIENCE_SECONDS = 300.0
 
 
 def wait_until(condition: Callable[[], bool], what: str, seconds: float = PATIENCE_SECONDS) -> None:
-    """Check the condition every 20 ms until it is true. Raises AssertionError with the text `what` after
-    `seconds`.
+    """Check the condition every 20 ms until it is true.
+
+    Raises AssertionError with the text `what` if the condition isn't true after `seconds`.
     """
     pause = Event()
     deadline = time.monotonic() + seconds

@@ -20,8 +20,8 @@ _WORDS = ("--json", "worker")
 
 @dataclass(frozen=True)
 class WorkerProcess:
-    """A running worker that has reported that it is ready. `url` and `port` are those of its receiver, `log` is the
-    file of its stderr.
+    """A running worker that has reported that it is ready. `url` and `port` are the address of its receiver of
+    notices, and `log` is the file of its stderr.
     """
 
     process: "subprocess.Popen[bytes] | ForkedCommand"
@@ -35,7 +35,7 @@ class WorkerProcess:
 
     @property
     def is_alive(self) -> bool:
-        """True while the process runs."""
+        """Return True while the process runs."""
         return self.process.poll() is None
 
 
@@ -49,8 +49,8 @@ def start_worker(
     program: Sequence[str] = ("console",),
     **extra: str,
 ) -> Iterator[WorkerProcess]:
-    """Start a worker, and yield it when it is ready; it is ended at the end of the block. Its log is a file in the
-    folder of `place`. `provider` is the sandbox's URL. `person` runs the worker (None: the person that stores
+    """Start a worker, yield it when it is ready, and end it at the end of the block. Its log is a file in the folder
+    of `place`. `provider` is the sandbox's URL. `person` runs the worker (None: the person whose account stores
     notices). `extra` are further settings without their prefix `CONSOLE_`. `program` is the module that runs the
     console, with its arguments.
     """
@@ -69,8 +69,8 @@ def start_worker(
 def fork_worker(
     place: Place, provider: str, *, desk: int, person: str | None = None, **extra: str
 ) -> Iterator[WorkerProcess]:
-    """Start a worker like `start_worker`, but forked from a process that has already imported the program. It is for
-    tests that don't measure the start or the memory.
+    """Start a worker like `start_worker`, but forked from a process that has already imported the program. The
+    function is for tests that don't measure the start or the memory.
     """
     env, log = _make_environment(place, provider, person, desk, extra), _get_log_file(place, desk)
     with ForkedCommand(*_WORDS, environment=env, log=log) as process:

@@ -1,5 +1,5 @@
-"""Fixtures for tests of widgets: one application with the bundled fonts, the light theme and text size 1, which each
-test may change.
+"""Fixtures for tests of widgets: one application with the bundled fonts, the light theme and text size 1. A test may
+change theme and text size.
 """
 
 from collections.abc import Iterator

@@ -1,4 +1,6 @@
-"""Renders every badge, control, bar and row into pictures to look at: `python -m tests.views.gallery FOLDER`."""
+"""Renders every badge, control, bar and row into pictures for a visual check: `python -m tests.views.gallery
+FOLDER`.
+"""
 
 import sys
 from collections.abc import Callable

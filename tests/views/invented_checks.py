@@ -1,4 +1,4 @@
-"""Credit checks as values, for pages and words without a database."""
+"""Invented credit checks as values, for tests of pages and texts without a database."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -46,7 +46,7 @@ class WindowSettings:
 
 
 class StillClock(SystemClock):
-    """A clock that always says 15:04:05 in Japan."""
+    """A clock that always returns 15:04:05 in Japan."""
 
     def now(self) -> datetime:
         return NOW
@@ -57,7 +57,7 @@ def make_window_context() -> WindowContext:
 
 
 def make_check(id: int = 17, **other: Any) -> CreditCheck:
-    """Return a bought, complete credit check with these fields changed."""
+    """Return a bought, complete credit check, with the given fields changed."""
     record = CreditCheck(
         id, "2010401907731", "42", CheckState.SUCCESS, Certainty.KNOWN, Work(), 12345, "架空みなと印刷株式会社",
         "hold", NOW, NOW, "ab/cd.pdf", (), None, None, 3, NOW, NOW,
@@ -70,7 +70,7 @@ def make_queue_item(record: CreditCheck) -> QueueItem:
 
 
 class QueueServices:
-    """Services with one queue, which contains credit checks for these records."""
+    """Services that have one queue with these credit checks."""
 
     def __init__(self, records: list[CreditCheck]) -> None:
         self._items = [make_queue_item(record) for record in records]

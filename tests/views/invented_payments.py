@@ -1,4 +1,4 @@
-"""Payments, refunds and their views as values, for pages and words without a database."""
+"""Invented payments and refunds, and their views, as values for tests of pages and texts without a database."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -47,7 +47,7 @@ OPEN_SET_ASIDE = SetAside(4, 5, 1, 6_000, "JPY", SetAsideState.OPEN, None, 1, NO
 
 
 def make_payment(**other: Any) -> Payment:
-    """Return a completed payment of known outcome with these fields changed."""
+    """Return a completed payment with a known outcome, with the given fields changed."""
     record = Payment(
         5, 3, "paypay", "A-10442", "0473888821990011", "2010401907731", "PAYER-1234", PaymentState.COMPLETED,
         Certainty.KNOWN, Work(), "JPY", 12_000, 12_000, 0, 0, 0, 7, paid_at=NOW, created_at=NOW, changed_at=NOW,
@@ -57,7 +57,7 @@ def make_payment(**other: Any) -> Payment:
 
 
 def make_refund(**other: Any) -> Refund:
-    """Return a refund that op-a has requested and nobody has decided, with these fields changed."""
+    """Return a refund that op-a has requested and that is not decided yet, with the given fields changed."""
     record = Refund(
         9, 5, 3, 8_500, "JPY", RefundState.REQUESTED, Certainty.KNOWN, Work(), "op-a", (), None, None, 1,
         reason="ordered twice", created_at=NOW - timedelta(minutes=24), changed_at=NOW, state_since=NOW,
@@ -68,7 +68,7 @@ def make_refund(**other: Any) -> Refund:
 def make_sides(
     asked_ago: timedelta | None = timedelta(minutes=3), **theirs: Any
 ) -> tuple[ComparedSide, ComparedSide, ComparedSide]:
-    """Return the three sides of a payment that agree; `theirs` changes fields of the gateway's side."""
+    """Return three sides of a payment that agree with each other. `theirs` changes fields of the gateway's side."""
     asked_at = NOW - asked_ago if asked_ago is not None else None
     ours = ComparedSide(
         "ours", state="completed", word="completed", minor=12_000, currency="JPY", since=NOW, version=7

@@ -1,4 +1,6 @@
-"""Reconciliations as values, and services that have them, for pages and dialogs without a database."""
+"""Invented reconciliation runs as values, and services that return them, for tests of pages and dialogs without a
+database.
+"""
 
 from dataclasses import replace
 from datetime import date, timedelta
@@ -25,7 +27,7 @@ AMOUNT_ALERT = Alert(9, "reconcile_amount", "payment", 1, None, "取引完了 13
 
 
 def make_run(id: int = 3, **other: Any) -> ReconciliationRunItem:
-    """Return an ended reconciliation run with these fields changed."""
+    """Return an ended reconciliation run, with the given fields changed."""
     item = ReconciliationRunItem(
         id, "paypay", DAY, DAY, RunState.DONE, matched=3, imported=1, missing_there=1, different_state=0,
         different_amount=1, asked_by="op-a", begun_at=NOW - timedelta(minutes=2), changed_at=NOW, ended_at=NOW,
@@ -45,7 +47,7 @@ def make_view(item: ReconciliationRunItem | None = None, **other: Any) -> Reconc
 def make_difference(
     id: int, verdict: ReconciliationVerdict, ours: str | None, theirs: str | None, **other: Any
 ) -> DifferenceItem:
-    """Return a difference with its payment; `other` are further fields of the item."""
+    """Return a difference with its payment. `other` has further fields of the difference."""
     refused = verdict is ReconciliationVerdict.REFUSED
     compared = ReconciliationDifference(
         f"2026-11-19:{id:08}", verdict, None if refused else id, ours, theirs, bool(other), id
@@ -62,8 +64,8 @@ ALL_DIFFERENCES = (AMOUNT_DIFFERENCE, IMPORTED_DIFFERENCE, REFUSED_DIFFERENCE)
 
 
 class ReconcileServices:
-    """Services with reconciliations alone. `run_views` has the details by run id; `refusal` is the error code with
-    which a new run is refused.
+    """Services that only have reconciliations. `run_views` has the details of each run by id. `refusal` is the error
+    code with which a new run is refused.
     """
 
     def __init__(

@@ -1,5 +1,5 @@
-"""The command `db accounts apply`: create people and their rights from a file. With `--dry-run` it only prints the
-SQL, with masked passwords.
+"""The command `db accounts apply`: create the people that a file lists in the database, with their rights. With
+`--dry-run` the command only prints the SQL, with masked passwords.
 """
 
 import os
@@ -21,8 +21,9 @@ MAX_ACCOUNTS_FILE_BYTES = 1024 * 1024
 
 
 class ApplyAccountsCommand:
-    """The command `db accounts apply`. It writes the people of a file to the database: rows of the table `operators`,
-    and on a server also database accounts. Passwords are read from environment variables only.
+    """The command `db accounts apply`. It writes the people that a file lists to the database: as rows of the table
+    `operators` and, on a database server, also as database accounts. It reads passwords only from environment
+    variables.
     """
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:

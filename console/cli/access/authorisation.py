@@ -25,8 +25,9 @@ class AuthoriseProviderCommand:
     """
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
-        """Authorise the console. The URL is written to stderr, because stdout has only the answer. The code is not
-        a command-line argument, because other users of the machine could read it in the list of processes.
+        """Authorise the console. The command writes the URL to stderr, because stdout has only the answer. It does
+        not accept the code as a command-line argument, because other users of the machine could read the code in the
+        list of processes.
 
         Raises ConsoleError `not_allowed` if the person may not authorise the console; `bad_profile` if the provider's
         settings are incomplete; `usage` if no code is entered; `provider_auth` if the provider refuses the code;
@@ -57,11 +58,10 @@ def format_authorisation_lines(authorisation: "CompletedAuthorisation", translat
 
 
 def _read_authorisation_code(writer: AnswerWriter) -> str:
-    """Return the authorisation code, or the whole address to which the provider has redirected the browser. It is
-    typed at the terminal without echo; without a terminal it is the first line of standard input.
-
-    Raises ConsoleError `usage` if nothing is entered, and Interrupted if the person presses Ctrl+C at the
-    question.
+    """Return the authorisation code, or the whole URL to which the provider has redirected the browser. The person
+    types the text at the terminal without echo; without a terminal, it is the first line of standard input. Raises
+    ConsoleError `usage` if nothing is entered, and Interrupted if the person presses Ctrl+C while the program waits
+    for the text.
     """
     with interrupts.raise_at_signals():
         typed_text = (

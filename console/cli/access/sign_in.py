@@ -20,15 +20,14 @@ if TYPE_CHECKING:
 
 
 class SignInCommand:
-    """The command `sign-in`. It asks the person for database account and password, lets the database check them,
-    and stores them in the keyring."""
+    """The command `sign-in`. It asks the person for the database account and its password, tries to connect with
+    them, and stores them in the keyring."""
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
-        """Read account and password, sign in, and write the person's name, roles and database as the answer.
-
-        Raises ConsoleError `usage` if the database is embedded, if the URL or the environment already has an
-        account and password, or if the person can't be asked for them; `bad_profile` if the password is refused
-        or can't be stored.
+        """Read account and password, sign in to the database, and write the person's name, roles and database as the
+        answer. Raises ConsoleError `usage` if the database is embedded, if the URL or the environment already has an
+        account and password, or if there is no terminal at which the person can type them. Raises `bad_profile` if
+        the database refuses the password or the keyring can't store it.
         """
         settings = writer.read_settings()
         _require_keyring(settings)
@@ -48,14 +47,13 @@ class SignInCommand:
 
 
 class SignOutCommand:
-    """The command `sign-out`. It deletes account and password from the keyring, even if the database does not
-    answer.
+    """The command `sign-out`. It deletes account and password from the keyring, even if the database can't be
+    reached.
     """
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
-        """Sign out. The answer states if an audit entry about it could be written.
-
-        Raises ConsoleError `usage` if the database is embedded, because such a database has no accounts.
+        """Sign out. The answer states if the program could write an audit entry about the sign-out. Raises
+        ConsoleError `usage` if the database is embedded, because an embedded database has no accounts.
         """
         settings = writer.read_settings()
         _require_database_accounts(settings)
@@ -86,16 +84,15 @@ class WhoAmICommand:
 
 
 class ForgetCredentialsCommand:
-    """The command `forget-credentials`. It deletes from the keyring the credentials of providers that this desk no
-    longer needs, because a worker now makes the calls for its person.
+    """The command `forget-credentials`, for a desk for whose person a worker makes the provider calls. It deletes
+    from the keyring the provider credentials, which this desk no longer needs.
     """
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
-        """Delete the credentials from the keyring. The answer names the deleted ones, and the environment
-        variables that contain credentials, which only the person can remove.
-
-        Raises ConsoleError `usage` on a desk for which no worker acts, and while the spool of this desk has
-        answers that are not yet in the database.
+        """Delete the provider credentials from the keyring. The answer names the deleted credentials, and the
+        environment variables that contain credentials: only the person can remove these. Raises ConsoleError `usage`
+        if no worker acts for the person of this desk, or if the spool of this desk has answers that are not yet in
+        the database.
         """
         from console.cli.process.command import open_console_with_passwords
 
@@ -126,11 +123,9 @@ def _require_database_accounts(settings: "Settings") -> None:
 
 
 def _require_keyring(settings: "Settings") -> None:
-    """Check that the database password can be stored, before the person types it.
-
-    Raises ConsoleError `usage` if the database is embedded. Raises it also if the URL or the environment already has
-    an account and a password, because these would be used in place of the stored ones. Raises `bad_profile` if there
-    is no keyring.
+    """Check that the database password can be stored, before the person types it. Raises ConsoleError `usage` if the
+    database is embedded, or if the URL or the environment already has an account and a password: the program would
+    use these and ignore the stored ones. Raises `bad_profile` if there is no keyring.
     """
     _require_database_accounts(settings)
     if settings.sign_in.has_configured_account():
@@ -144,8 +139,8 @@ def _make_keyring_error(problem: SettingProblem) -> ConsoleError:
 
 
 def _try_sign_out_with_audit(settings: "Settings") -> bool:
-    """Sign out through the services, which write an audit entry about it. Return True if that was possible, False if
-    the services can't be opened.
+    """Sign out through the services, which also write an audit entry about the sign-out. Return True if this
+    succeeded, False if the services can't be opened.
     """
     from console.app import open_console
 
@@ -173,7 +168,7 @@ def _read_password(writer: AnswerWriter, user: str) -> str:
 
 def _ask_for_line(writer: AnswerWriter, wording_key: str) -> str:
     """Show the person the question of the wording key `wording_key`, and return the line that the person enters.
-    Raises ConsoleError `usage` without a terminal, because a program must give the account as an argument."""
+    Raises ConsoleError `usage` if there is no terminal: a calling program must pass the account as an argument."""
     if writer.is_json or not is_stdin_terminal():
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_ACCOUNT_NAME})
     try:

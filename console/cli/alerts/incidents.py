@@ -44,8 +44,8 @@ def _parse_incident_id(args: Namespace) -> int:
 def _make_incident_call(
     execute_action: "Callable[[Console, Namespace, int], Incident]",
 ) -> "Callable[..., Incident]":
-    """Return a function that a command calls with the console and its arguments. The function calls `execute_action`
-    with these and with the id of the incident that the arguments name."""
+    """Return a function with the two parameters console and arguments, as a command needs it. The function reads the
+    incident id from the arguments, and calls `execute_action` with the console, the arguments and this id."""
     return lambda console, args, _: execute_action(console, args, _parse_incident_id(args))
 
 
@@ -140,7 +140,7 @@ def format_incident_list_lines(incidents: "Sequence[Incident]", translator: Tran
 
 def format_incident_lines(incident: "Incident", translator: Translator) -> Iterator[str]:
     """Yield one incident as text: its line in the list, the reason for its state, its alerts, the instructions for
-    handling it (playbook), and the actions that people took on it.
+    handling it (playbook), and the steps that people have taken on it.
     """
     from console.wording import incident_words  # imported here: other commands need no incident
 
@@ -159,8 +159,8 @@ def format_incident_lines(incident: "Incident", translator: Translator) -> Itera
 
 
 def _format_corporation_lines(entry: "RegistryEntry", translator: Translator) -> Iterator[str]:
-    """Yield what a person must notice about the corporation that is the cause of an incident, and the source of this
-    and of its name."""
+    """Yield the notices about the corporation that is the cause of an incident (for example, that it was closed), and
+    a line that names the registry as the source of these notices and of the corporation's name."""
     from console.wording import registry as registry_words  # imported here: a desk may have no registry
 
     yield from registry_words.list_notices_of_entry(entry, (), translator)

@@ -112,8 +112,8 @@ def _build_registry_name_json(record: CreditCheck | Order | Payment | Refund) ->
 def build_attributes_json(
     value: object, names: Iterable[str], translate: Translate, **computed: object
 ) -> JsonObject:
-    """Return a JSON object with the attributes of `value` that `names` lists, in this order. A value in `computed`
-    replaces the attribute of the same name.
+    """Return a JSON object with those attributes of `value` whose names `names` lists, in this sequence. A value in
+    `computed` replaces the attribute of the same name.
     """
     return {
         name: computed[name] if name in computed else _build_attribute_json(getattr(value, name), translate)
@@ -122,8 +122,8 @@ def build_attributes_json(
 
 
 def _build_attribute_json(value: object, translate: Translate) -> Any:
-    """Return the value of an attribute as JSON. A text stays complete. A text inside another value is cut by
-    `build_any_value_json`.
+    """Return the value of an attribute as JSON. If the value is a text, it stays complete; texts inside a list or
+    another structure are cut by `build_any_value_json`.
     """
     match value:
         case Work():
@@ -139,7 +139,7 @@ def format_instant_for_json(at: datetime | None) -> str | None:
 
 
 def build_work_json(work: Work, translate: Translate) -> JsonObject:
-    """Return a record's work (its next step) as JSON. The field `reason` is a sentence for people, `reason_code`
+    """Return a record's work (its next step) as JSON. The field `reason` is a sentence for a person, `reason_code`
     the code for programs.
     """
     reason = None if work.reason is None else translate(f"work.reason.{work.reason}")

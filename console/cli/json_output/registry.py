@@ -49,9 +49,9 @@ def build_registry_match_json(match: RegistryMatch) -> JsonObject:
 
 
 def build_registry_matches_json(matches: RegistryMatches, _: Translate) -> JsonObject:
-    """Return the answer of the command `registry find` as JSON. `registry_date` is null if this desk has no
-    registry; `has_more` is true if more corporations match than `items` has. `other_spelling` is the spelling that
-    they match, if none matches the searched text itself, otherwise null.
+    """Return the answer of the command `registry find` as JSON. `registry_date` is null if this desk has no registry;
+    `has_more` is true if more corporations match than `items` has. If no corporation matches the searched text
+    itself, but some match another spelling of it, `other_spelling` is this spelling; otherwise null.
     """
     return {
         "items": [build_registry_match_json(match) for match in matches.items],

@@ -279,7 +279,8 @@ class AuditExport:
 
 def build_audit_verification_json(trail: "VerifiedTrail", _: Translate) -> JsonObject:
     """Return the answer of the command `audit verify` as JSON, for an audit trail without a wrong row: the number of
-    verified rows, and the first and the last one with their times, which are null if there are none.
+    verified rows, and id and time of the first and of the last row. The values of the first and last row are null if
+    the trail has no rows.
     """
     first, last = (
         None if entry is None else {"id": entry.id, "at": format_instant(entry.at)}
@@ -294,8 +295,9 @@ def build_audit_export_json(export: AuditExport, _: Translate) -> JsonObject:
 
 
 def build_task_pass_json(task_pass: "TaskPass", _: Translate) -> JsonObject:
-    """Return the answer of the command `worker --once` as JSON: for each due task that ran, the number of handled
-    records; whether a signal ended the command before it had begun every task, and the names of those that it left.
+    """Return the answer of the command `worker --once` as JSON: for each due task that ran, the number of records
+    that it handled. The answer also states if a signal ended the command before every task had begun, and the names
+    of the tasks that did not begin.
     """
     left_names = list(task_pass.left_task_names)
     ran = [{"task": run.task, "count": run.count} for run in task_pass.runs]

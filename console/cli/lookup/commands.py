@@ -31,10 +31,10 @@ def _search_records(console: "Console", args: Namespace, _: AnswerWriter) -> "Se
 def _look_up(console: "Console", args: Namespace, _: AnswerWriter) -> "LookupResult | RegistryMatches | SearchResult":
     """Return the records of a corporation number. A text with filter conditions, or the id of a record, is searched
     as the command `find` does. Any other text is searched in the registry: if exactly one corporation matches the
-    text itself, return its records, otherwise all matches.
+    text itself, return the records of this corporation, otherwise all matches.
 
-    Raises ConsoleError `invalid_corporation_number` for a wrong number, and, without a registry, for any text that
-    has no conditions and is not the id of a record.
+    Raises ConsoleError `invalid_corporation_number` for a wrong number. Without a registry, raises it also for any
+    text that has no conditions and is not the id of a record.
     """
     try:
         return console.lookup.find_records(args.number)
@@ -57,8 +57,8 @@ def _look_up(console: "Console", args: Namespace, _: AnswerWriter) -> "LookupRes
 
 def _may_search_registry(text: str, number_error: ConsoleError) -> bool:
     """Return True if a text that isn't a corporation number may be searched in the registry: a postcode, or a text
-    with other characters than digits. `number_error` is the error that the text caused as a number. A wrong or
-    incomplete number is not searched; the command refuses it.
+    with other characters than digits. `number_error` is the error that the text caused when it was read as a
+    corporation number. Return False for a wrong or incomplete number, which the command refuses.
     """
     from console.domain.error_reasons import NumberReason
     from console.domain.lookup.registry_query import QueryKind, parse_registry_query

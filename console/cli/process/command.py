@@ -71,16 +71,17 @@ class ServiceCommand(Generic[ValueT]):
 
 @dataclass(frozen=True, slots=True)
 class RepeatedCommandMark:
-    """Adds a note to the answer of a command that repeats an earlier one: its request id was used before, so the
-    answer is the stored answer of the earlier command. `is_repetition` is a function that returns True in this case.
-    `repeated_command_note` is the sentence for an answer in text form ("" without a request id).
+    """Marks the answer of a command whose request id was used before: the answer is then the stored answer of the
+    earlier command, and this object adds a note about that. `is_repetition` is a function that returns True in this
+    case. `repeated_command_note` is the sentence for an answer in text form ("" without a request id).
     """
 
     is_repetition: Callable[[], bool]
     repeated_command_note: str
 
     def mark_json(self, answer: JsonObject) -> JsonObject:
-        """Return the answer; if the command repeats an earlier one, with the field `duplicate` (true)."""
+        """Return the JSON answer. If the command repeats an earlier one, the returned answer also has the field
+        `duplicate` (true)."""
         return {**answer, "duplicate": True} if self.is_repetition() else answer
 
     def add_repeated_command_note(self, lines: Lines) -> Iterator[str]:
@@ -93,11 +94,9 @@ class RepeatedCommandMark:
 
 @contextlib.contextmanager
 def watch_for_repeated_command(args: Namespace, writer: AnswerWriter) -> Iterator[RepeatedCommandMark]:
-    """Yield an object that adds a note to the command's answer if the command is repeated: if a service that is
-    called in the block finds that an earlier command had the same request id. Without the option `--request-id` the
-    object adds nothing.
-
-    Raises ConsoleError `usage` if the text in `--request-id` can't be a request id.
+    """Yield an object that marks the command's answer if the command is a repetition: if a service that is called in
+    the block finds that an earlier command had the same request id. Without the option `--request-id` the object
+    marks nothing. Raises ConsoleError `usage` if the text in `--request-id` can't be a request id.
     """
     if getattr(args, "request_id", None) is None:
         yield RepeatedCommandMark(lambda: False, "")
@@ -124,9 +123,8 @@ def open_console_with_passwords(writer: AnswerWriter) -> "Iterator[Console]":
 
 
 def parse_path(text: str) -> Path:
-    """Return `text`, an argument that names a file or folder, as an absolute path. A relative path remains relative
-    if the working directory was deleted meanwhile: nothing can be read or written there, and the command reports
-    that.
+    """Return `text`, an argument that names a file or folder, as an absolute path. If the working directory has been
+    deleted, return a relative path unchanged; the command then reports that it can't read or write the file.
     """
     path = Path(text)
     try:

@@ -1,4 +1,5 @@
-"""The form of the help pages: their words in the reader's language, and lines that fit in the terminal."""
+"""The layout of the help pages: the fixed words of a help page in the reader's language, and lines that fit in the
+terminal."""
 
 import argparse
 import re
@@ -10,9 +11,9 @@ Translate = Callable[[str], str]
 
 
 class HelpPageFormatter(argparse.HelpFormatter):
-    """An argparse formatter with the heading of the synopsis in the reader's language. It wraps texts by the columns
-    that they take in a terminal, where a wide East Asian character takes two. It can also wrap Japanese, which has
-    few spaces.
+    """An argparse formatter that writes the heading of the synopsis in the reader's language. It wraps texts by the
+    columns that they take in a terminal, where a wide East Asian character takes two columns. It can also wrap
+    Japanese text, which has few spaces.
     """
 
     def __init__(self, prog: str, *, translate: Translate) -> None:

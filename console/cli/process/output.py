@@ -51,10 +51,9 @@ def wants_json(arguments: Sequence[str]) -> bool:
 
 
 class AnswerWriter:
-    """Writes the answer of a command and stores the exit status that belongs to the answer.
-
-    Only the first answer is written; a second one is only logged. A program that reads stdout expects one JSON object
-    and the exit status that belongs to it.
+    """Writes the answer of a command and stores the exit status that belongs to the answer. Only the first answer is
+    written; a second one is only logged, because a program that reads stdout expects one JSON object and one exit
+    status.
 
     `stream` is the stream for the answer, normally stdout; None if the process has none. `is_json`: the answer is one
     JSON object (option `--json`); otherwise it is text. `has_effects`: the command changes or sends something. If the
@@ -72,15 +71,15 @@ class AnswerWriter:
         self._is_long_running = False
 
     def write_ready_answer(self, build_json: "Callable[[], JsonObject]", make_lines: Callable[[], Lines]) -> None:
-        """Write the answer of a command that runs until it is stopped, at the moment when it is ready: the result of
-        `build_json` with `--json`, otherwise the lines that `make_lines` returns. The end of this command is reported
-        only by the exit status."""
+        """Write the answer of a command that runs until it is stopped, at the moment when it is ready for use: the
+        result of `build_json` with `--json`, otherwise the lines that `make_lines` returns. After this answer only
+        the exit status reports how the command ended."""
         self._is_long_running = True
         self.write_answer(build_json, make_lines)
 
     def write_answer(self, build_json: "Callable[[], JsonObject]", make_lines: Callable[[], Lines]) -> None:
-        """Write the answer of a successful command. `build_json` returns the JSON object, `make_lines` returns the
-        text lines; only one of the two is called.
+        """Write the answer of a successful command. With `--json` call only `build_json`, which returns the JSON
+        object; otherwise call only `make_lines`, which returns the text lines.
         """
         with interrupts.defer_signals_while_printing():
             if self.is_json:
@@ -131,8 +130,9 @@ class AnswerWriter:
             return error.code
 
     def _translate_usage_problem(self, error: ConsoleError) -> ConsoleError:
-        """Return the error from which the sentence is made. If the error reports a wrong command line, its problem is
-        translated into the language of the command; the detail of the given error keeps the English text.
+        """Return the error from which the error sentence is made. If the error reports a wrong command line, the
+        returned error has the problem in the language of the command. The given error is not changed: its detail
+        keeps the English text.
         """
         problem = error.detail.get("problem")
         if error.code != ErrorCode.USAGE or not isinstance(problem, str) or isinstance(problem, Reason):
@@ -177,8 +177,8 @@ class AnswerWriter:
         self._write_first_answer(cli_json.format_json_line(payload), status, error_message)
 
     def _write_first_answer(self, content: bytes, status: int, error_message: str | None = None) -> None:
-        """Write the bytes to stdout and store the exit status, unless an answer was written before; then only log
-        this one. `error_message` is the sentence about the error of a failed command."""
+        """Write the bytes to stdout and store the exit status. If an answer was written before, only log this second
+        one. `error_message` is the sentence about the error of a failed command."""
         if self.has_answered:
             log.error("A second answer was not written: %r", content[:300])
             return
@@ -192,9 +192,10 @@ class AnswerWriter:
                 self._report_unwritten_answer(error, error_message)
 
     def _report_unwritten_answer(self, error: OSError, error_message: str | None) -> None:
-        """Write to stderr that the answer could not be written. A failed command keeps its exit status, and
-        `error_message` follows. A successful command ends with the exit status of a failure: `outcome_unknown` if it
-        has effects, because the caller doesn't have the result, and otherwise `storage_full`.
+        """Write to stderr that the answer could not be written. A failed command keeps its exit status, and its
+        sentence `error_message` follows. A command that succeeded ends with an error status: that of
+        `outcome_unknown` if the command has effects, because the caller doesn't have the result, otherwise that of
+        `storage_full`.
         """
         facts = {"problem": ForeignText(error.strerror or type(error).__name__)}
         key = "cli.answer_not_written.acted" if self.has_effects else "cli.answer_not_written"

@@ -164,8 +164,8 @@ def parse_arguments(arguments: Sequence[str], translate: Translate) -> argparse.
 
 
 def _replace_help_word(arguments: Sequence[str]) -> Sequence[str]:
-    """Return the arguments with `help` in the place of a command replaced by `--help`: `help refund approve` is
-    `refund approve --help`."""
+    """Return the arguments with the word `help` rewritten as the option `--help`, if `help` is in the place of the
+    command: `help refund approve` becomes `refund approve --help`."""
     position = next((index for index, word in enumerate(arguments) if not word.startswith("-")), None)
     if position is None or arguments[position] != "help":
         return arguments
@@ -173,8 +173,8 @@ def _replace_help_word(arguments: Sequence[str]) -> Sequence[str]:
 
 
 def _omit_help_text(_: str) -> str:
-    """Return no text in place of a help text. The parser gets this function if no help page is requested, so that no
-    file of texts is read."""
+    """Return an empty help text for any wording key. The parser uses this function in place of the translator if no
+    help page is requested, so that the program does not read the file of texts."""
     return ""
 
 
@@ -200,12 +200,12 @@ def _repeat_purchase_reason_option(arguments: Sequence[str]) -> list[str]:
 
 def _refuse_unusable_texts(args: argparse.Namespace) -> None:
     """Raise ConsoleError `usage` if an argument is not UTF-8 or has a null character, or if the name of a file or
-    folder is blank. Python passes bytes that are not UTF-8 as lone surrogates, which no database or file accepts. An
-    empty name, such as of an unset variable of a shell, would mean the current folder; a file whose name is blank is
-    hard to find again.
+    folder is blank.
 
-    The argument `number` is not checked here, because the check of corporation numbers gives a more exact reason. A
-    null character is allowed in the argument `text`, the words of a search: the search ignores it.
+    Python passes bytes that are not UTF-8 as lone surrogates, which no database or file accepts. An empty name, for
+    example from an unset shell variable, would mean the current folder; a file whose name is blank is hard to find
+    again. The argument `number` is not checked here, because the check of corporation numbers gives a more exact
+    reason. A null character is allowed in the argument `text`, the words of a search: the search ignores it.
     """
     for name, value in vars(args).items():
         texts = [text for text in (value if isinstance(value, list) else [value]) if isinstance(text, str)]
@@ -221,15 +221,15 @@ def _refuse_unusable_texts(args: argparse.Namespace) -> None:
 
 
 def is_blank(text: str) -> bool:
-    """Return True if the text has no visible character: it is empty, or has only blanks and invisible characters.
-    Bytes that are not UTF-8 count as visible, because they are refused for another reason."""
+    """Return True if the text has no visible character: it is empty, or has only white space and invisible
+    characters. Bytes that are not UTF-8 count as visible, because another check refuses them."""
     return _is_utf8(text) and not any(character.isprintable() and not character.isspace() for character in text)
 
 
 def _parse_identifier(text: str) -> str:
-    """Return the text: an id, a name or another text by which the command finds something. Raises ArgumentTypeError
-    for a blank one, such as of an unset variable of a shell, because an error that names it would have an empty
-    place."""
+    """Return the text: an id, a name or another text by which the command finds a record. Raises ArgumentTypeError
+    for a blank text, such as the value of an unset shell variable: an error message that quotes a blank text would be
+    hard to understand."""
     if is_blank(text):
         raise argparse.ArgumentTypeError("a value is needed")
     return text
@@ -264,8 +264,8 @@ def _make_integer_parser(minimum: int, maximum: int) -> Callable[[str], int]:
 
 
 def _parse_prefecture(text: str) -> str:
-    """Return the text, which names a prefecture. Raises ArgumentTypeError for any other text: a search with it would
-    find nothing, as if no corporation had the name.
+    """Return the text if it names a prefecture of Japan. Raises ArgumentTypeError for any other text: a search in an
+    unknown prefecture would find nothing, and the answer would look as if no corporation had the searched name.
     """
     from console.domain.registry.prefectures import find_prefecture_code
 
@@ -393,8 +393,8 @@ def _add_recovery_commands(commands: SubcommandGroup, translate: Translate) -> N
 
 
 def _add_expected_version_option(parser: _CommandLineParser, translate: Translate) -> None:
-    """Add the option by which the caller names the version of the record that it has read. The command is refused if
-    the record has another version by then."""
+    """Add the option by which the caller names the version of the record that the caller has read. The command is
+    refused if the record has another version when the command runs."""
     parser.add_argument(
         "--saw", type=_make_integer_parser(0, _LARGEST_ROW_ID), metavar="VERSION", help=translate("cli.help.saw")
     )

@@ -1,5 +1,5 @@
-"""Read a person's password: from the terminal, or from a file descriptor that the calling program has opened for
-it.
+"""Read a person's password: from the terminal, or from a file descriptor that the calling program has opened for this
+purpose.
 """
 
 import os
@@ -17,13 +17,13 @@ _MAX_SECRET_LENGTH = 4096
 
 
 def is_stdin_terminal() -> bool:
-    """Return True if standard input is a terminal, so that the person can be asked."""
+    """Return True if standard input is a terminal, so that the program can ask the person for an input."""
     return sys.stdin is not None and sys.stdin.isatty()
 
 
 def ask_secret_at_terminal(translator: Translator, key: str, **facts: object) -> str | None:
-    """Ask with the sentence of the wording key `key`, filled with `facts`, and return the secret that the person
-    types without echo. Return None if the terminal can't hide the input or the input ends.
+    """Show the question of the wording key `key`, filled with `facts`, and return the secret that the person types
+    without echo. Return None if the terminal can't hide the input, or if the input ends.
     """
     import getpass
     import warnings
@@ -60,11 +60,10 @@ def protect_password_descriptor(settings: "Settings") -> None:
 
 
 def read_password(settings: "Settings", translator: Translator) -> str | None:
-    """Return the password with which the person confirms a decision; None if there is none. It is read from the
-    file descriptor that the environment names (which is then closed and removed from the environment),
-    otherwise from the person at the terminal.
-
-    Raises Interrupted if the person presses Ctrl+C at the question.
+    """Return the password with which the person confirms a decision; None if there is none. It is read from the file
+    descriptor that an environment variable names; the descriptor is then closed and the variable removed. Without
+    such a variable, the person types the password at the terminal. Raises Interrupted if the person presses Ctrl+C
+    while the program waits for the password.
     """
     descriptor = settings.operator_password_fd
     if descriptor is not None:

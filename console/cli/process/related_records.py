@@ -1,8 +1,8 @@
-"""Read the related records of the record in a command's answer, so that the answer explains it in the same way as
-the lists, the window and the exports do.
+"""Read the related records of the record in a command's answer, so that the answer explains the record in the same
+way as the lists, the window and the exports do.
 
-The services return a record without its related records (its order, its refunds, open proposals). This module
-reads them after the service call, so that `probe` explains a payment in the same way as `lookup`.
+The services return a record without its related records (its order, its refunds, open proposals). This module reads
+them after the service call, so that for example `probe` and `lookup` give the same explanation of a payment.
 """
 
 from contextlib import suppress
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
 
 def add_related_records_to_answer(console: "Console", answer: Any) -> Any:
-    """Return the value that a service returned, with the related records of the record in it. `answer` is a record
-    or has an attribute `record`; any other value is returned unchanged.
+    """Return the value that a service returned, with the related records added to the record in it. `answer` is a
+    record or has an attribute `record`; any other value is returned unchanged.
     """
     if type(answer) in RECORD_KIND_BY_TYPE:
         return _add_related_records(console, answer)

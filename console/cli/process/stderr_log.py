@@ -51,10 +51,9 @@ def _format_error_place(error: BaseException | None) -> str:
 @contextlib.contextmanager
 def log_on_stderr(*, shows_tracebacks: bool, writes_events: bool) -> Iterator[None]:
     """Within the block, write log records of the level WARNING and above to stderr. If such blocks are nested, each
-    record is written once. With `shows_tracebacks`, each logged exception has its traceback.
-
-    With `writes_events`, the events of `domain/process/log_events.py` are written too, one JSON object per line. This
-    is for programs and windows; a person at a terminal does not get them.
+    record is written once. With `shows_tracebacks`, each logged exception has its traceback. With `writes_events`,
+    the events of `domain/process/log_events.py` are written too, one JSON object per line: callers set this for
+    windows and for programs that read stderr, but not for a person at a terminal.
     """
     root = logging.getLogger()
     if any(isinstance(handler.formatter, OneLineFormatter) for handler in root.handlers):

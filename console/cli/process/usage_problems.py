@@ -35,8 +35,9 @@ the facts of the sentence.
 
 
 def format_usage_problem(problem: str, translator: "Translator") -> str:
-    """Return the problem in the language of the command. Return the text itself if it is none of the known problems,
-    such as a text that is translated already. A list of choices that `make_usage_error` has cut is left out.
+    """Return the problem in the language of the command. If `problem` is none of the known English messages of
+    argparse, for example because it is already translated, return it unchanged. A list of choices that
+    `make_usage_error` has cut is left out.
     """
     for pattern, key in _KEY_BY_PATTERN.items():
         match = re.fullmatch(pattern, problem, re.DOTALL)

@@ -21,8 +21,8 @@ _LEFT_OPEN_FIELDS = ("reason", "kind", "id", "since", "until", "name", "link")
 
 
 class _LeftOpenList(NamedTuple):
-    """The work that the acting person has left open. `number_by_record` has, for each of its records ("payment 17"),
-    the number by which people know the record."""
+    """The work that the acting person has left open. `number_by_record` has the number that people use for each
+    record of this work, by a text such as "payment 17"."""
 
     items: tuple[LeftOpen, ...]
     number_by_record: Mapping[str, str]

@@ -1,4 +1,4 @@
-"""The commands `probe` (ask the provider about a record) and `resolve` (decide an unknown outcome by evidence)."""
+"""The commands `probe` (query the provider about a record) and `resolve` (decide an unknown outcome by evidence)."""
 
 import os
 from argparse import Namespace
@@ -35,8 +35,9 @@ _EVIDENCE_FILE_SUFFIXES = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class ProbeResult:
-    """A record after a probe, and the same record before it (`record_before`). The latter is None for an operation
-    without a record, and for a record that could not be read before the probe."""
+    """The value that the command `probe` returns: the record after the probe (`record`) and before it
+    (`record_before`). `record_before` is None for an operation that belongs to no record, and if the record could not
+    be read before the probe."""
 
     record: AnyRecord
     record_before: "ShownRecord | None"
@@ -66,8 +67,8 @@ def _resolve_record(console: "Console", args: Namespace, _: AnswerWriter) -> "Re
 
 
 def _parse_stated_reason(args: Namespace) -> StatedReason | None:
-    """Return the reason of the options `--reason-code` and `--reason`; None if neither is given, because scripts may
-    leave the reason out. Raises ConsoleError `usage` if only one of them is given."""
+    """Return the decision reason from the options `--reason-code` and `--reason`. Return None if neither is given;
+    scripts may leave the reason out. Raises ConsoleError `usage` if only one of them is given."""
     if args.reason_code is None and args.reason is None:
         return None
     if args.reason_code is None or args.reason is None:
@@ -79,12 +80,12 @@ def _parse_stated_reason(args: Namespace) -> StatedReason | None:
 
 
 def _parse_evidence(argument: str) -> str | Path:
-    """Return the evidence that the argument `--evidence` names: a path if it is the name of a file, otherwise the
-    text itself, which is a written statement.
+    """Return the evidence that the argument `--evidence` names: a path if the argument is the name of a file,
+    otherwise the argument itself as a written statement.
 
-    Raises ConsoleError `no_evidence` for a directory, a pipe or another special file, a symbolic link whose target
-    doesn't exist, a path in a folder that this user may not search, and for a missing file whose name ends like a
-    file of evidence.
+    Raises ConsoleError `no_evidence` for a directory, a pipe or another special file; for a symbolic link whose
+    target doesn't exist; for a path in a folder that this user may not search; and for a missing file whose name ends
+    like a file of evidence.
     """
     path = Path(argument)
     try:

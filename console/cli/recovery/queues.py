@@ -1,5 +1,5 @@
-"""The command `queue`: the records of a queue or of a saved view, or these records grouped by cause; or the list
-of the saved views.
+"""The command `queue`: list the records of a queue or of a saved view, group them by cause, or list the saved
+views.
 """
 
 import shlex
@@ -97,8 +97,8 @@ def _read_named_queue(console: "Console", args: Namespace) -> "AnyPage":
 
 
 def parse_queue_filter(text: str) -> RecordFilter:
-    """Return the filter of a typed text. Raises ConsoleError `usage` for a word that isn't a filter operator, or
-    an operator whose value can't be understood.
+    """Return the filter that a typed text means. Raises ConsoleError `usage` for a word that isn't a filter operator,
+    or an operator whose value can't be understood.
     """
     parsed_filter = parse_filter(text)
     names = [*parsed_filter.words.split(), *parsed_filter.problems]
@@ -115,8 +115,8 @@ def parse_queue_filter(text: str) -> RecordFilter:
 
 
 def _parse_queue_order(text: str) -> QueueSortOrder:
-    """Return the sort order of a typed text; the default sort order of queues for "". Raises ConsoleError `usage`
-    for an unknown column."""
+    """Return the sort order that a typed text means; for an empty text, the default sort order of queues. Raises
+    ConsoleError `usage` for an unknown column."""
     order = parse_sort_order(text) if text else DEFAULT_SORT_ORDER
     if order is None:
         raise ConsoleError(

@@ -79,8 +79,9 @@ def _restore_view(console: "Console", args: Namespace, id: int) -> SavedView:
 def _make_saved_view_call(
     execute_action: "Callable[[Console, Namespace, int], SavedView]",
 ) -> "Callable[..., SavedView]":
-    """Return a function that a command calls with the console and its arguments. The function calls `execute_action`
-    with these and with the id of the saved view that the arguments name."""
+    """Return a function with the two parameters console and arguments, as a command needs it. The function reads the
+    id of the saved view from the arguments, and calls `execute_action` with the console, the arguments and this id.
+    """
     return lambda console, args, _: execute_action(console, args, parse_row_id(VIEW_KIND, args.id))
 
 

@@ -32,8 +32,8 @@ def _request_refund(console: "Console", args: Namespace, _: AnswerWriter) -> Ref
 
 
 def _approve_refund(console: "Console", args: Namespace, writer: AnswerWriter) -> Refund:
-    """Approve a refund, and return it in its new state. If it needs no further approval and has no cooling-off
-    period, it is also sent; the steps of the sending are shown as progress."""
+    """Approve a refund, and return the refund in its new state. If the refund needs no further approval and has no
+    cooling-off period, the service also sends it; the command shows the steps of the sending as progress."""
 
     def show_progress(step: str) -> None:
         writer.show_progress("sending" if step == "asking" else step)

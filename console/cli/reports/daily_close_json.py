@@ -14,7 +14,7 @@ from console.domain.reports.refund_funnel import CountAndSum
 
 
 def build_daily_close_json(close: DailyClose) -> JsonObject:
-    """Return a daily close as JSON. `fees` is null, because no provider reports its fees."""
+    """Return a daily close as JSON. The field `fees` is always null, because no provider reports its fees."""
     return {
         "provider": close.provider,
         "day": close.day.isoformat(),

@@ -1,4 +1,5 @@
-"""The reports as text: each with its title, a sentence about the records that it counts, and its figures."""
+"""The reports as text. Each report has its title, a sentence that describes which records it counts, and its
+figures."""
 
 from collections.abc import Iterable, Iterator
 

@@ -48,9 +48,9 @@ class WorkerCommand:
     """
 
     def run(self, args: Namespace, writer: AnswerWriter) -> None:
-        """Run the worker until it is stopped, or run every due task once. Raises ConsoleError `not_allowed` if the
-        database account may not run due tasks; `bad_profile` if a setting is missing or the receiver of notices can't
-        use its address; another error if the database can't be opened.
+        """Run the worker until it is stopped or, with `--once`, run every due task once. Raises ConsoleError
+        `not_allowed` if the database account may not run due tasks; `bad_profile` if a setting is missing or the
+        receiver of notices can't use its address; another error if the database can't be opened.
         """
         if args.once:
             ServiceCommand(_run_due_tasks, cli_json.build_task_pass_json, cli_text.format_task_pass_lines).run(

@@ -92,9 +92,11 @@ TRIAL_PURCHASES = (
 
 def run_demo(writer: AnswerWriter, run_command: CommandLineRunner, *, has_fast_clock: bool) -> None:
     """Start the simulated providers, store the sample records, and print the answer of the command. Then show the
-    window until it is closed. Without a display, run typed or piped commands with `run_command` until `exit` or their
-    end; without a terminal and a pipe, run until the process is stopped. With `has_fast_clock`, time limits and
-    intervals pass 20 times as fast.
+    window until it is closed.
+
+    Without a display, run the command lines that a person types or that standard input contains, with `run_command`,
+    until `exit` or the end of the input. With neither a terminal nor piped input, run until the process is stopped.
+    With `has_fast_clock`, time limits and intervals pass 20 times as fast.
     """
     from console.sandbox import start_sandbox
 
@@ -201,9 +203,9 @@ def _write_sample_records(
 
 
 def _publish_sample_registry(sandbox: "Sandbox", samples: "Sequence[CheckSample]") -> demo_registry.DemoRegistry:
-    """Publish a corporation registry at the simulated publisher, and return it. It contains the companies of the
-    sample records and of the trial purchases, except those whose number isn't well-formed. Its difference changes
-    some of the companies that have a valid credit check, the newest first."""
+    """Publish a corporation registry at the simulated publisher, and return it. The registry contains the companies
+    of the sample records and of the trial purchases, except those whose number isn't well-formed. Its difference file
+    changes some of the companies that have a valid credit check, those with the newest checks first."""
     today = SystemClock().now().astimezone(JST).date()
     live_numbers = [
         sample.number
@@ -283,9 +285,9 @@ def _format_demo_answer_lines(answer: dict[str, Any], translator: Translator) ->
 
 
 def _show_window_or_run_commands(console: "Console", writer: AnswerWriter, run_command: CommandLineRunner) -> None:
-    """Show the window until it is closed. Without a display, run a prompt in the terminal; without a terminal, run
-    the commands of a pipe or a file. Otherwise, and with `--json` for a program that started the demo, keep the
-    simulated providers running until the process is stopped.
+    """Show the window until it is closed. Without a display, show a prompt in the terminal; without a terminal, run
+    the command lines of a pipe or a file. In all other cases, and with `--json` if another program started the demo,
+    keep the simulated providers running until the process is stopped.
     """
     if has_display():
         show_window(console)
@@ -307,7 +309,7 @@ def _run_prompt(writer: AnswerWriter, run_command: CommandLineRunner) -> None:
 
 
 def _has_piped_input() -> bool:
-    """Return True if the standard input is a pipe or a file, so that somebody wrote commands into it."""
+    """Return True if the standard input is a pipe or a file, which may contain command lines."""
     try:
         mode = os.fstat(sys.stdin.fileno()).st_mode if sys.stdin is not None else 0
     except (OSError, ValueError):  # it is closed, or no file
@@ -316,8 +318,8 @@ def _has_piped_input() -> bool:
 
 
 def _run_piped_commands(writer: AnswerWriter, run_command: CommandLineRunner) -> None:
-    """Run the command line in each line of the standard input, until its end or `exit`. The demo ends with the exit
-    status of the last one."""
+    """Run each line of the standard input as a command line, until the input ends or a line is `exit`. The exit
+    status of the demo is that of the last command line."""
     writer.write_to_stderr(writer.translator("cli.demo.piped"))
     with contextlib.redirect_stdout(writer.stream), contextlib.suppress(KeyboardInterrupt):
         for line in sys.stdin:
@@ -329,8 +331,8 @@ def _run_piped_commands(writer: AnswerWriter, run_command: CommandLineRunner) ->
 
 
 def _run_command_line(arguments: list[str], run_command: CommandLineRunner) -> int | None:
-    """Run one command line, and return its exit status. `as NAME` changes the acting person; for it and for an empty
-    line, return None."""
+    """Run one command line, and return its exit status. The line `as NAME` changes the acting person. For this line
+    and for an empty line, return None."""
     if arguments[:1] == ["as"] and len(arguments) == 2:
         os.environ["CONSOLE_OPERATOR"] = arguments[1]
         return None

@@ -1,5 +1,5 @@
-"""Money as text: the parts of a payment's amount, the states of a payment on the compared sides (here, provider,
-order), and the risk signals of a refund.
+"""Money as text: the parts of a payment's amount, the states of a payment on the compared sides (our database,
+provider, order), and the risk signals of a refund.
 """
 
 from collections.abc import Iterable, Iterator
@@ -16,8 +16,9 @@ _MONEY_PART_NAMES = ("refundable", "waiting", "on_its_way", "unknown", "refunded
 
 
 def format_money_table(money: MoneyParts, payment: Payment, translator: Translator) -> Lines:
-    """Return the paid amount of a payment and its parts `money` (such as refunded and set aside) as aligned lines;
-    parts of 0 are left out. A dash (–) replaces the paid amount while nobody knows if the payer has paid.
+    """Return the paid amount of a payment and the parts of this amount in `money` (such as refunded and set aside) as
+    aligned lines. Parts of 0 are left out. If it isn't known whether the payer has paid, a dash (–) replaces the paid
+    amount.
     """
     parts = {"paid": money.captured, "reversed": compute_reversed_minor(payment)}
     parts |= {part: getattr(money, part) for part in _MONEY_PART_NAMES}
@@ -34,9 +35,10 @@ def format_money_table(money: MoneyParts, payment: Payment, translator: Translat
 def format_compared_states_table(
     compared_sides: Iterable[ComparedSide], record: Payment | Refund | None, provider: str, translator: Translator
 ) -> Lines:
-    """Return the states of `record` here, at its provider and in its order as aligned lines, each with its time and
-    its age, and with a mark if the provider's last answer is old. `record` is the payment or refund with these sides;
-    None for an order without a payment. `provider` is the name of the record's provider, "" without one.
+    """Return the states of `record` in our database, at its provider and in its order as aligned lines. Each line has
+    the time and the age of the state, and a mark if the provider's last answer is old. `record` is the payment or
+    refund with these sides; None for an order without a payment. `provider` is the name of the record's provider, ""
+    without one.
     """
     return format_aligned_lines(
         _make_compared_side_row(side, record, provider, translator) for side in compared_sides
@@ -56,8 +58,9 @@ def _make_compared_side_row(
 
 
 def _format_side_time(side: ComparedSide, translator: Translator) -> str:
-    """Return the time and the age of the state on one side, as the window shows them: of the provider when it was
-    asked, of the others since when they are in their state. A dash (–) if the time isn't known."""
+    """Return the time and the age of the state on one compared side, as the window shows them. For the provider this
+    is the time of the last query to the provider; for our record and the order, the time since which the record has
+    its state. Return a dash (–) if the time isn't known."""
     is_provider = side.name == "provider"
     at = side.asked if is_provider else side.since or side.asked
     if not side.there or at is None:
@@ -76,8 +79,8 @@ def _get_compared_side_name(side: ComparedSide, provider: str, translator: Trans
 
 
 def _get_compared_state_word(side: ComparedSide, record: Payment | Refund | None, translator: Translator) -> str:
-    """Return the word for the state on one compared side: this program's word, for the provider followed by the
-    provider's own word. For a missing record or answer, return the text which says that it is missing.
+    """Return the word for the state on one compared side. It is this program's word; for the provider, the provider's
+    own word follows. For a missing record or answer, return a text that says that it is missing.
     """
     if not side.there or record is None:
         return _get_word_without_payment(side, translator)
@@ -91,14 +94,15 @@ def _get_compared_state_word(side: ComparedSide, record: Payment | Refund | None
 
 
 def _get_word_without_payment(side: ComparedSide, translator: Translator) -> str:
-    """Return the word for the side of a record that has no order, or of an order that has no payment."""
+    """Return the word for one side of a comparison that has no payment or no order: the state of the order if there
+    is an order, otherwise a text that says that the order or the payment does not exist."""
     if side.there and side.state:
         return translator(f"state.order.{side.state}")
     return translator("money.side.no_order" if side.name == "order" else "money.side.no_payment")
 
 
 def _find_unanswered_side_key(record: Payment | Refund) -> str:
-    """Return the wording key for the provider's side of a record about which the provider has said nothing."""
+    """Return the wording key for the provider's side of a record about which the provider has never answered."""
     if isinstance(record, Refund):
         return "record.side.no_answer" if record.sent_count else "money.side.not_sent"
     return f"record.side.{payment_words.get_unanswered_side_key_suffix(record)}"

@@ -44,8 +44,9 @@ def format_details_lines(details: AnyRecordDetails, translator: Translator) -> I
 
 
 def _format_age_lines(details: AnyRecordDetails, translator: Translator) -> Iterator[str]:
-    """Yield a line that says since when the record is in its state, and for a credit check a line that says when
-    AlarmBox was asked; nothing for an operation, which has its times in its table."""
+    """Yield a line with the time since which the record has its present state and, for a credit check, a line with
+    the time at which AlarmBox was last queried. Yield nothing for an operation, because its table already has its
+    times."""
     if isinstance(details.record, Operation):
         return
     since = details.record.state_since

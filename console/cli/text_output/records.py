@@ -58,8 +58,8 @@ def _make_credit_check_row(record: CreditCheck, translator: Translator) -> Table
 
 
 def _get_result_word(record: CreditCheck, translator: Translator) -> str:
-    """Return the word for AlarmBox's verdict, as in the window; a verdict that has no word is returned as AlarmBox
-    sent it.
+    """Return the word for AlarmBox's credit result, as the window shows it. If the program has no word for the
+    result, return the text that AlarmBox sent.
     """
     if record.result in ("ok", "hold", "ng"):
         return translator(f"result.{record.result}")
@@ -104,8 +104,8 @@ def _make_refund_row(record: Refund, translator: Translator) -> TableRow:
 
 
 def _get_payment_number(record: Refund) -> str:
-    """Return the number by which people know the payment of a refund; `#` and the payment's id if the payment was
-    not read.
+    """Return the number that people use for the payment of a refund. If the payment was not read, return `#` and the
+    payment's id.
     """
     payment = record.relations.payment if record.relations is not None else None
     return f"#{record.payment_id}" if payment is None else payment.merchant_payment_id
@@ -217,8 +217,8 @@ def format_records_of_any_kind(records: Sequence[AnyRecord], translator: Transla
 
 
 def _format_company_name(record: AnyRecord, translator: Translator) -> str:
-    """Return the company name that the provider gave, or the official name, marked as a name of the registry;
-    `wording.NO_VALUE` if there is neither of these names.
+    """Return the company name that the provider gave. If there is none, return the official name, marked as a name of
+    the registry. If there is no official name either, return `wording.NO_VALUE`.
     """
     name = record.company_name if isinstance(record, CreditCheck) else None
     return name or _format_registry_name(record, translator) or wording.NO_VALUE

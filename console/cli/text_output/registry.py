@@ -78,8 +78,8 @@ def _make_corporation_fact_rows(
 
 
 def _format_related_corporation(match: RegistryMatch, translator: Translator) -> str:
-    """Return a successor or predecessor as one text: number, name, and notes if it is closed and if we have records
-    of it.
+    """Return a successor or predecessor as one text: its number and name, a note if it is closed, and a note if this
+    database has records of it.
     """
     corporation = match.corporation
     name = get_official_name(corporation, translator)
@@ -138,8 +138,9 @@ def _make_registry_match_row(match: RegistryMatch, translator: Translator) -> Ta
 
 
 def format_registry_status_lines(status: RegistryStatus | None, translator: Translator) -> Iterator[str]:
-    """Yield the answer of the commands `registry status` and `registry import` as text: the registry date, the
-    number of corporations, the imported files, and the groups of corporations that were merged in a circle.
+    """Yield the answer of the commands `registry status` and `registry import` as text: the registry date, the number
+    of corporations, and the imported files. Also yield the groups of corporations whose mergers form a circle (A into
+    B, and B into A).
     """
     if status is None:
         yield translator("corporation.absent")

@@ -60,8 +60,8 @@ def format_refetch_lines(result: "RefetchResult", translator: Translator) -> Ite
 def format_probe_lines(
     record: AnyRecord, record_before: "ShownRecord | None", translator: Translator
 ) -> Iterator[str]:
-    """Yield the answer of the command `probe` as text: what the probe has changed, or that it has changed nothing,
-    and the record after it. `record_before` is the record before the probe; None if it isn't known."""
+    """Yield the answer of the command `probe` as text: the changes that the probe made, or that it changed nothing,
+    and the record after the probe. `record_before` is the record before the probe; None if it isn't known."""
     if record_before is not None and type(record) is type(record_before):
         from console.wording import records as record_words
 
@@ -80,8 +80,8 @@ def format_resolution_lines(result: "ResolveResult", translator: Translator) -> 
 
 
 def format_refused_record_lines(record: object, translator: Translator) -> Lines:
-    """Return the record in the detail of an error as text, with its explanation. A record whose related records
-    were not read has no lines, because the sentence of the error already contains all that is known.
+    """Return the record in the detail of an error as text, with its explanation. Return no lines if the related
+    records of this record were not read: the sentence of the error then already contains all known facts.
     """
     if type(record) not in RECORD_KIND_BY_TYPE or getattr(record, "relations", None) is None:
         return ()
@@ -172,8 +172,8 @@ def format_queue_page_lines(page: "AnyQueuePage", translator: Translator) -> Ite
 
 
 def format_empty_queue_sentence(queue: str, translator: Translator, *, has_filter: bool) -> str:
-    """Return the sentence about a page of the queue with the code `queue` that has no records. With `has_filter` it
-    says only that no record matches the filter, because the queue may have other records."""
+    """Return the sentence about a page of the queue with the code `queue` that has no records. With `has_filter` the
+    sentence only says that no record matches the filter, because the queue may have other records."""
     return translator("queue.filter_empty" if has_filter else f"queue.{queue}.empty")
 
 
@@ -207,8 +207,8 @@ def _format_queue_item_lines(page: "AnyQueuePage", translator: Translator) -> Li
 
 
 def _format_registry_source_lines(page: "AnyQueuePage", translator: Translator) -> Lines:
-    """Return a line with the source of the official names or of the changes of corporations on the page; no line if
-    the page has none.
+    """Return a line that names the source of the official names or of the changes of corporations on the page; no
+    line if the page contains neither.
     """
     from console.domain.views.any_record import QueuePage
     from console.domain.views.changed_companies import ChangedCompanyPage
@@ -238,8 +238,8 @@ def _format_lines_below_queue_item(item: "AnyQueueItem", translator: Translator)
 
 
 def _format_age_and_owner_lines(item: "AnyQueueItem", translator: Translator) -> Iterator[str]:
-    """Yield the line that says since when a record is in its present state, and one with the person who has taken it;
-    nothing for a changed corporation or a notice."""
+    """Yield a line with the time since which a record has its present state, and a line with the person who has taken
+    the record. Yield nothing for a changed corporation or a notice."""
     from console.domain.views.any_record import QueueItem
 
     if isinstance(item, QueueItem):

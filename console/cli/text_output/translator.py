@@ -55,7 +55,7 @@ class Translator:
         return self("record.no_change", at=self._clock.now())
 
     def compute_age(self, at: "datetime") -> "timedelta | None":
-        """Return the time that has passed since the instant `at`; None if `at` is in the future, because one of the
+        """Return the time that has passed since the instant `at`. Return None if `at` is in the future: one of the
         clocks is then wrong."""
         return compute_age(at, self._clock.now())
 

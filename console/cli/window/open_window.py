@@ -26,8 +26,9 @@ def has_display() -> bool:
 
 
 def open_window(writer: AnswerWriter, link: "Link | None" = None) -> None:
-    """Show the window until it is closed. The services are opened after the first frame of the window was painted.
-    The exit status is stored in `writer`. `link` is the link of the page that the window shows first.
+    """Show the window until it is closed, and store the exit status in `writer`. The window paints its first frame
+    before the services are opened. `link` is the link of the page that the window shows first. Without a display,
+    write this to stderr and return.
     """
     if not has_display():
         writer.write_to_stderr(writer.translator("cli.no_display"))
@@ -58,11 +59,9 @@ def show_window(console: "Console") -> int:
 
 @contextmanager
 def pause_garbage_collection() -> Iterator[None]:
-    """Stop Python's automatic garbage collection until the end of the block.
-
-    Imports create objects that are never garbage. A search of these objects for garbage would take 3 % of the CPU
-    time until the first frame of the window. After the imports the window starts garbage collections itself
-    (`console.views.app.garbage_collection`).
+    """Stop Python's automatic garbage collection until the end of the block. Imports create objects that are never
+    garbage, and searching them would take 3 % of the CPU time until the first frame of the window. After the imports
+    the window starts garbage collections itself (`console.views.app.garbage_collection`).
     """
     was_enabled = gc.isenabled()
     gc.disable()

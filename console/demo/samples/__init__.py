@@ -2,8 +2,8 @@
 gives the same samples.
 
 `generate_checks` and `generate_payments` return samples in memory, and `write_samples` writes them to a database. The
-caller should also register each sample's `report` at the simulated provider, so that the samples can
-be re-fetched, and so that a person can decide about a sample by the id that the provider has given to it.
+caller should also register each sample's `report` at the simulated provider. Then the samples can be re-fetched, and
+a person can decide about a sample by the id that the provider has given to it.
 """
 
 from collections.abc import Sequence

@@ -41,8 +41,8 @@ class SampleEvent:
 @dataclass(frozen=True, slots=True)
 class SampleAnswer:
     """One item of evidence about a sample record: an answer of the provider, or a statement of a person. `source` is
-    the provider's call, such as "alarmbox.purchase", or "person"; `actor` is the person or program that stored the
-    item; `summary` is a short text such as "HTTP 201 SUCCEEDED answered", `body` the content.
+    the provider's call, such as "alarmbox.purchase", or "person". `actor` is the person or program that stored the
+    item. `summary` is a short text such as "HTTP 201 SUCCEEDED answered", `body` the content.
     """
 
     at: datetime
@@ -154,8 +154,8 @@ class CheckSampleFactory:
         return sample
 
     def make_purchased_check(self, kind: str, at: datetime, missing: tuple[str, ...] = ()) -> CheckSample:
-        """Return a sample of a successful purchase at the instant `at`, with all parts except `missing`. `kind` is
-        the name of the situation that the sample shows."""
+        """Return a sample of a successful purchase at the instant `at`. The sample has all parts of the report except
+        those in `missing`. `kind` is the name of the situation that the sample shows."""
         sample = self.make_begun_check(kind, at, ("done", "SUCCEEDED", "answered"), "success")
         sample.report, sample.missing_parts = self.make_report(sample.number, at), missing
         add_purchase_events(sample)
@@ -173,15 +173,15 @@ class CheckSampleFactory:
 
 
 def make_needs_review_columns(reason: str, **other_columns: object) -> dict[str, Any]:
-    """Return the columns of a record whose work is `needs_review` for this reason, together with the columns
-    `other_columns`.
+    """Return the columns of a record whose work state is `needs_review` for the given reason, together with the
+    columns `other_columns`.
     """
     return {"work_state": "needs_review", "work_reason": reason, **other_columns}
 
 
 def add_purchase_events(sample: CheckSample) -> None:
-    """Add to the sample the audit entries and the item of evidence of a successful purchase. The sample must have its
-    report."""
+    """Add to the sample the audit entries and the item of evidence of a successful purchase. The caller must have set
+    the sample's report before."""
     report, at, buyer = sample.report, sample.begun_at, sample.buyer
     assert report is not None  # noqa: S101 - for the type checker
     body = make_purchase_body(report)
@@ -201,9 +201,9 @@ def add_purchase_events(sample: CheckSample) -> None:
 
 
 def add_ending_event(sample: CheckSample, audit_action: AuditAction, reason: str, delay_seconds: int) -> None:
-    """Add to the sample the audit entry and the item of evidence of a purchase that was not completed. The time of
-    both is `delay_seconds` after the beginning of the purchase; `audit_action` is the action of the audit entry,
-    `reason` its reason."""
+    """Add to the sample the audit entry and the item of evidence of a purchase that was not completed. The audit
+    entry and the evidence have the same time, `delay_seconds` after the beginning of the purchase. `audit_action` is
+    the action of the audit entry, `reason` its reason."""
     at, (_, outcome, cause) = sample.begun_at + delay_seconds * ONE_SECOND, sample.journal or ("", None, None)
     status = f"HTTP {cause[5:]} " if cause and cause.startswith("http_") else ""
     sample.answers.append(SampleAnswer(at, sample.buyer, "alarmbox.purchase", f"{status}{outcome} {cause}"))

@@ -45,7 +45,8 @@ def _make_running_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
 
 
 def _make_lapsed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
-    """Yield purchases whose process ended without recording an answer; the provider has executed half of them."""
+    """Yield purchases whose process ended before it recorded an answer. The provider has executed half of these
+    purchases."""
     for turn in range(4):
         sample = factory.make_begun_check(
             "lapsed", factory.pick_instant_ago(60, 300), ("calling", None, None), "pending"
@@ -60,8 +61,8 @@ def _make_unknown_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
 
 
 def _make_checks_with_proposed_outcome(factory: CheckSampleFactory) -> Iterator[CheckSample]:
-    """Yield purchases with an unknown outcome that one person has proposed as not purchased; a second person must
-    still agree.
+    """Yield purchases with an unknown outcome. For each, one person has proposed the outcome "not purchased"; a
+    second person must still agree.
     """
     for _ in range(3):
         sample = factory.make_unanswered_check(
@@ -87,8 +88,8 @@ def _make_checks_with_unusable_answer(factory: CheckSampleFactory) -> Iterator[C
 
 
 def _make_failed_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
-    """Yield purchases that were certainly not made, three for each cause; some of them were repeated with success.
-    Also yield three purchases with an unknown outcome that two people have settled.
+    """Yield purchases that were certainly not made, three for each cause; for some of them a later purchase
+    succeeded. Also yield three purchases with an unknown outcome that two people have settled.
     """
     for cause, outcome in _FAILED_PURCHASE_CAUSES * 3:
         sample = factory.make_begun_check(
@@ -137,8 +138,8 @@ def _make_check_decided_as_not_bought(factory: CheckSampleFactory) -> CheckSampl
 
 
 def _make_incomplete_checks(factory: CheckSampleFactory) -> Iterator[CheckSample]:
-    """Yield purchased credit checks with missing parts: for each combination of missing parts, one at each attempt of
-    the re-fetch schedule and one after its end.
+    """Yield purchased credit checks with missing parts. For each combination of missing parts, yield one sample for
+    each attempt of the re-fetch schedule and one sample after the end of the schedule.
     """
     for missing_parts in _MISSING_PART_COMBINATIONS:
         for attempts in range(len(INCOMPLETE_REFETCH_WAITS) + 1):
@@ -279,8 +280,8 @@ def _make_checks_by_other_programs(factory: CheckSampleFactory) -> Iterator[Chec
 
 
 def _make_check_of_other_program(sample: CheckSample, written_number: str) -> CheckSample:
-    """Change the sample to a row that another application wrote, with the corporation number in the spelling
-    `written_number` and without an operation, and return it."""
+    """Change the sample to a row that another application wrote: with the corporation number in the spelling
+    `written_number`, and without an operation of this program. Return the sample."""
     sample.journal, sample.operation_id = None, ""
     sample.number, sample.events, sample.answers = written_number, [], []
     return sample

@@ -59,9 +59,9 @@ def write_samples(
     render_pdf: PdfRenderer,
     payments: Sequence[PaymentSample] = (),
 ) -> None:
-    """Write the people of `team`, the credit checks `samples` and the payments to an empty database. PDFs are stored
-    first, so that no row refers to a missing file. `render_pdf` returns the PDF for a report and its version (from
-    1).
+    """Write the people of `team`, the credit checks `samples` and the payments to an empty database. The PDFs are
+    stored before the rows, so that no row refers to a missing file. `render_pdf` returns the PDF for a report and its
+    version number (from 1).
     """
     reports, people_of = (
         _store_documents(context, [sample for sample in samples if sample.has_pdf], render_pdf),
@@ -104,8 +104,8 @@ def _write_samples_in_transaction(
 def _store_documents(
     context: ServiceContext, samples: Sequence[CheckSample], render_pdf: PdfRenderer
 ) -> dict[int, list[StoredDocument]]:
-    """Store the PDFs of all samples, which `render_pdf` returns, in several threads, because each thread waits for
-    the disk. Return the stored documents of each sample, by the sample's id.
+    """Store the PDFs of all samples, which `render_pdf` makes. Several threads store them in parallel, because each
+    thread waits for the disk. Return the stored documents of each sample, by the sample's id.
     """
     with ThreadPoolExecutor(_DOCUMENT_WRITER_THREADS) as pool:
         documents_of_samples = pool.map(
@@ -163,7 +163,8 @@ def _make_check_row(
 
 
 def _make_row_with_original_columns(sample: CheckSample) -> ColumnValues:
-    """Return the row of a sample as another application writes it: with only the original columns of the table."""
+    """Return the row of a sample as another application writes it: with only those columns that the table had before
+    this program added its own."""
     report = sample.report if sample.status == "success" else None
     has_part = {part: report is not None and part not in sample.missing_parts for part in ("name", "result", "dates")}
     report_with_dates = report if has_part["dates"] else None
@@ -184,7 +185,8 @@ def _make_row_with_original_columns(sample: CheckSample) -> ColumnValues:
 
 
 def _convert_to_column_value(value: object) -> object:
-    """Return an instant as UTC without a time zone, in which the database stores it; any other value unchanged."""
+    """Return the value in the form in which the database stores it: an instant in UTC without a time zone, any other
+    value unchanged."""
     return convert_to_naive_utc(value) if isinstance(value, datetime) else value
 
 

@@ -40,14 +40,13 @@ _FIRST_REFUND_SERIAL, _FIRST_PAYPAY_SERIAL, _FIRST_ATOM_SERIAL = 40_001, 4_212_3
 @dataclass(slots=True)
 class RefundSample:
     """One sample refund. `sandbox_state` is its state at the simulated provider, None if the simulated provider
-    doesn't have it.
+    doesn't have it. `journal` is (state, outcome class, reason) of the operation that sent the refund, None if it was
+    never sent. `values` are columns that differ from those of a plain request.
 
-    `journal` is (state, outcome class, reason) of its submission in the journal, None if it was never sent. `values`
-    are columns that differ from those of a plain request. `provider_refund_number` is the id that the provider has
-    given to the refund; None if it has given none. `maker` has requested the refund at the time `at`, `checkers` have
-    approved it. `operation_id` is "" if it was never sent, `id` is 0 until it is written to the database.
-    `from_set_aside`: it gives back money that is set aside. `events` and `answers` are its audit entries and its
-    evidence.
+    `provider_refund_number` is the id that the provider has given to the refund; None if it has given none. `maker`
+    has requested the refund at the time `at`, `checkers` have approved it. `operation_id` is "" if it was never sent,
+    `id` is 0 until it is written to the database. `from_set_aside`: it gives back money that is set aside. `events`
+    and `answers` are its audit entries and its evidence.
     """
 
     amount_minor: int
@@ -225,8 +224,8 @@ class PaymentSampleFactory:
     def make_paid_payment(
         self, kind: str, at: datetime, provider: str | None = None, amount_minor: int | None = None
     ) -> PaymentSample:
-        """Return a completed sample payment with its paid order. The arguments have the same meaning as in
-        `make_begun_payment`; the payer pays 30 to 240 seconds after the beginning."""
+        """Return a completed sample payment with its paid order. `kind`, `at`, `provider` and `amount_minor` have the
+        same meaning as in `make_begun_payment`; the payer pays 30 to 240 seconds after the instant `at`."""
         sample = self.make_begun_payment(kind, at, provider, amount_minor)
         self.mark_paid(sample, at + timedelta(seconds=self.random.randrange(30, 240)))
         return sample

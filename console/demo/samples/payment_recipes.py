@@ -15,8 +15,8 @@ PROVIDER_NAMES = ("paypay", "atom")
 
 
 def make_scheduled_work_columns(reason: str, at: object, attempts: int = 0) -> dict[str, object]:
-    """Return the columns of a record whose work is `scheduled` at the time `at` for this reason. `attempts` is the
-    number of attempts that were made before."""
+    """Return the columns of a record whose work state is `scheduled` for the time `at` and the given reason.
+    `attempts` is the number of attempts that were made before."""
     return {"work_state": "scheduled", "work_reason": reason, "work_at": at, "work_attempts": attempts}
 
 
@@ -93,9 +93,9 @@ def _make_unpaid_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSamp
 
 
 def _make_disagreeing_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
-    """Yield payments that disagree with their order or provider: paid after the order was cancelled; paid with
-    another amount than the order's total, so that the order is not set to paid; and reported as failed by the
-    provider although paid here.
+    """Yield payments that disagree with their order or their provider. There are three cases: paid after the order
+    was cancelled; paid with another amount than the order's total, so that the order is not set to paid; and reported
+    as failed by the provider although paid in our database.
     """
     for provider in PROVIDER_NAMES:
         late_payment = factory.make_paid_payment(
@@ -241,8 +241,8 @@ def _make_payments_with_decided_refund(factory: PaymentSampleFactory) -> Iterato
 
 
 def _make_payments_with_sent_refund(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
-    """Yield payments with a sent refund: accepted by the provider, failed, or with an unknown outcome. Of those
-    with an unknown outcome the provider has executed some."""
+    """Yield payments with a sent refund: accepted by the provider, failed, or with an unknown outcome. Some of the
+    refunds with an unknown outcome were executed by the provider."""
     for provider in PROVIDER_NAMES:
         sample = factory.make_paid_payment("refund_sent", factory.pick_office_hour_instant(2, 30), provider)
         refund = factory.add_accepted_refund(sample, sample.amount_minor // 2, factory.pick_instant_ago(20, 60))
@@ -309,8 +309,8 @@ def _make_reversible_payments(factory: PaymentSampleFactory) -> Iterator[Payment
 
 
 def _make_reconciled_payments(factory: PaymentSampleFactory) -> Iterator[PaymentSample]:
-    """Yield payments of the two days that the demo reconciles. Most agree with the provider; one is missing at the
-    provider, and one has another amount there.
+    """Yield payments of the two days that the demo reconciles. Most of them agree with the provider's payments. One
+    is missing at the provider, and one has another amount at the provider.
     """
     for days_back in (2, 1):
         for turn, kind in enumerate(("reconciled", "reconciled", "other_sum", "only_ours", "reconciled")):

@@ -72,7 +72,7 @@ def list_audit_events(samples: Sequence[PaymentSample]) -> Iterator[tuple[Sample
 
 
 def _replace_payment_id(event: SampleEvent, payment_id: int) -> SampleEvent:
-    """If the facts of the event contain the payment, write the payment's id into them. Return the event. The id is
+    """If the facts of the event name the payment, write the payment's id into them. Return the event. The id is
     unknown before the payment's row is written.
     """
     if PAYMENT_KIND in event.detail:
@@ -144,8 +144,8 @@ def _find_instant_of_state(sample: PaymentSample, state: PaymentState) -> dateti
 
 
 def _write_saga(conn: Connection, sample: PaymentSample) -> None:
-    """Write the completed saga that has ended the payment of the sample, which must be expired. It starts before its
-    steps, so that the timeline has them in their order."""
+    """Write the completed saga that has ended the payment of the sample, which must be expired. The saga's start is
+    stored with an earlier time than its steps, so that the timeline shows the start first."""
     at, step_times = sample.latest_event_at, dict[str, str]()
     kind, begun_at = timeout_start.PAYMENT_TIMEOUT_KIND, at - ONE_SECOND
     saga = sagas.start_saga(conn, kind, payments.PAYMENT_KIND, sample.id, timeout_start.ASK_STEP, {}, begun_at)

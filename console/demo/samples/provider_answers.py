@@ -1,5 +1,6 @@
 """The stored answers of the providers to the calls of sample records: texts in the form in which the program stores a
-real answer as evidence. A replay of a sample's evidence pack reads from them the outcome that the sample has."""
+real answer as evidence. When the program replays a sample's evidence pack, it derives the outcome of the sample from
+these texts."""
 
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -28,8 +29,9 @@ def make_purchase_body(report: CheckReport) -> str:
 
 
 def make_start_body(provider: str, number: str, amount_minor: int, handle: str, at: datetime) -> str:
-    """Return the answer to the start of a payment at the instant `at`: PayPay's payment code `handle`, or Atom's
-    token, of which only a mask is stored. `number` is our payment number, `amount_minor` the price in minor units."""
+    """Return the provider's answer to the start of a payment at the instant `at`: PayPay's payment code `handle`, or
+    Atom's token, of which the program stores only a mask. `number` is our payment number, `amount_minor` the price in
+    minor units."""
     if provider == "atom":
         details = {"txnStatusCode": _ATOM_SUCCESS_CODE, "txnMessage": "SUCCESS", "txnDescription": "ATOM TOKEN ID HAS"
                    " BEEN GENERATED SUCCESSFULLY"}  # fmt: skip
@@ -49,9 +51,9 @@ def make_start_body(provider: str, number: str, amount_minor: int, handle: str, 
 def make_payment_body(
     provider: str, number: str, payment_id: str | None, amount_minor: int, provider_state: str, at: datetime
 ) -> str:
-    """Return the answer to the question about a payment that was begun at the instant `at`. `number` is our payment
-    number, `payment_id` the id that the provider has given to the payment, None if it has given none; `amount_minor`
-    is the price in minor units, `provider_state` the provider's name of the payment's state."""
+    """Return the provider's answer to a query about a payment that was begun at the instant `at`. `number` is our
+    payment number, `payment_id` the id that the provider has given to the payment, None if it has given none.
+    `amount_minor` is the price in minor units, `provider_state` the provider's name of the payment's state."""
     if provider == "atom":
         attempt = {
             "settlementDetails": {"reconStatus": "NRNS"},
@@ -83,10 +85,10 @@ def make_payment_body(
 def make_refund_body(
     provider: str, payment_id: str, key: str, refund_id: str, amount_minor: int, provider_state: str, at: datetime
 ) -> str:
-    """Return the answer to a refund with the idempotency key `key` that was sent at the instant `at`, or to the
-    question about it if `provider_state`, the provider's name of the refund's state, says that it has ended.
-    `payment_id` and `refund_id` are the ids that the provider has given, `amount_minor` is the amount in minor
-    units."""
+    """Return the provider's answer to the request of a refund that was sent at the instant `at`. If `provider_state`,
+    the provider's name of the refund's state, is a final state, return the answer to a later query about the refund.
+    `key` is the idempotency key of the refund; `payment_id` and `refund_id` are the ids that the provider has given.
+    `amount_minor` is the amount in minor units."""
     if provider != "atom":
         return _make_paypay_body(
             {

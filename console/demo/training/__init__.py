@@ -1,2 +1,2 @@
-"""The surroundings of the training: a temporary home with simulated providers, invented people, and the ledgers of
-the simulated providers, by which the training checks a person's work."""
+"""The environment of a training: a temporary home folder with simulated providers, invented people, and the ledgers
+of the simulated providers. The training compares a person's work with these ledgers."""

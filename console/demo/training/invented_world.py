@@ -133,7 +133,8 @@ class SandboxWorld:
         self._receive_notice(notice)
 
     def _receive_notice(self, notice: dict[str, Any]) -> None:
-        """Pass a notice in PayPay's format to the console's service, as if the receiver had received it."""
+        """Pass a notice in PayPay's format to the service that processes notices, as if PayPay had sent it to the
+        worker's receiver."""
         self._console.payments.receive_notice(
             ReceivedNotice(_PAYMENT_PROVIDER, json.dumps(notice).encode(), (), "127.0.0.1")
         )

@@ -87,9 +87,9 @@ def open_training(
 
 
 def read_stored_overview(settings: Settings, *, must_check: bool) -> "TrainingOverview":
-    """Return the training incidents and the score of the desk's person. `must_check`: if the person's training runs
-    in another process, first check the incidents there. Raises ConsoleError `bad_profile` if the person has the name
-    of an invented person; `storage_full` if the score can't be written.
+    """Return the training incidents and the score of the desk's person. With `must_check`, and if the person's
+    training runs in another process, first check the person's work on the incidents there. Raises ConsoleError
+    `bad_profile` if the person has the name of an invented person; `storage_full` if the score can't be written.
     """
     from console.sandbox import SandboxControl
 
@@ -109,7 +109,7 @@ def read_stored_overview(settings: Settings, *, must_check: bool) -> "TrainingOv
 
 def _is_training_running(run: Mapping[str, str]) -> bool:
     """True if the training of the stored entry `run` is still running: its simulated providers answer, and its
-    database exists. A killed training leaves its entry behind."""
+    database exists. The entry alone proves nothing, because a process that is killed doesn't delete the entry."""
     from console.sandbox import SandboxControl
 
     try:
@@ -121,8 +121,8 @@ def _is_training_running(run: Mapping[str, str]) -> bool:
 
 def _write_profile(home: Path, sandbox: "Sandbox", person: str, language: str) -> dict[str, str]:
     """Write the profile file of the training into `home`, and return the environment variables for its settings;
-    `person` is the name of the trainee. Most secrets are made here. They are only in these variables and at the
-    simulated providers, in no file."""
+    `person` is the name of the trainee. Most secrets are generated here. They exist only in these variables and at
+    the simulated providers, and are written to no file."""
     client, secret, refresh = (f"training-{secrets.token_urlsafe(16)}" for _ in range(3))
     sandbox.control.register_client(client, secret, refresh)
     urls = {f"CONSOLE_{name.upper()}_URL": sandbox.url for name in get_access_by_provider()}

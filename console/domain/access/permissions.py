@@ -54,8 +54,9 @@ _HARMLESS_RIGHTS = READING_RIGHTS | {"probe", "take", "note", "unmask"}
 
 
 def right_changes_records(right_name: str) -> bool:
-    """True if an action of this right changes a record, so that the person must have seen its present state. Probes,
-    takes, notes and unmasking are harmless, and are possible at any time. False for a name that is no right."""
+    """True if an action of this right changes a record, so that the person must have seen the record's present state
+    before. False for reading, probes, takes, notes and unmasking, which are possible at any time, and for a name that
+    is no right."""
     return right_name in ROLES_BY_RIGHT and right_name not in _HARMLESS_RIGHTS
 
 
@@ -67,8 +68,8 @@ def has_right(person: Person, right_name: str) -> bool:
 
 
 def is_same_person(name: str, other_name: str) -> bool:
-    """True if both names stand for one person (`normalize_person_name`), so that `Op-A ` can't confirm a decision of
-    `op-a`.
+    """True if the two names mean the same person: they are compared in the form of `normalize_person_name`, so that
+    `Op-A ` can't confirm a decision of `op-a`.
     """
     return normalize_person_name(name) == normalize_person_name(other_name)
 

@@ -3,7 +3,8 @@ by people.
 
 The switch of EVERYTHING_SCOPE stops the changes of all people. The switch of one provider stops only the actions that
 cost or move money at this provider. Reading stays possible in both cases, also at the providers: probes, re-fetches,
-lookups, and the due tasks that only read. A call that was under way is finished, and its answer is recorded.
+lookups, and the due tasks that only read. A call that is running when the switch is set still ends normally, and the
+program records its answer.
 """
 
 from collections.abc import Iterable, Mapping
@@ -47,8 +48,8 @@ def find_stopping_switch(switches: Iterable[ReadOnlySwitch], provider: str | Non
 
 def is_action_stopped(action: str | None, switch: ReadOnlySwitch | None) -> bool:
     """True if the switch stops the action. `action` is the name of an action, also with a target state, such as
-    `resolve.completed`; None stands for no action, which nothing stops. `switch` is a switch that is on, either that
-    of EVERYTHING_SCOPE or that of the record's provider; None if neither is on.
+    `resolve.completed`. If it is None, there is no action, and the result is False. `switch` is a switch that is on,
+    either that of EVERYTHING_SCOPE or that of the record's provider; None if no switch is on.
     """
     costs = STOPPED_ACTIONS.get(action.partition(".")[0]) if action is not None else None
     return switch is not None and costs is not None and (costs or switch.scope == EVERYTHING_SCOPE)

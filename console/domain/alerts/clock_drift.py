@@ -1,5 +1,5 @@
-"""The difference between the clock of a desk or worker and the database server's clock: its limit, its estimate from
-desk requests, and the texts of its alert. No I/O.
+"""The difference between the clock of a desk or worker and the database server's clock: the largest allowed
+difference, the estimate of the difference from desk requests, and the texts of the alert about it. No I/O.
 """
 
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
-"""Incidents: all alerts with one cause, the affected records, and the steps by which people act on the incident. No
+"""Incidents: all alerts with one cause, the affected records, and the steps by which people handle the incident. No
 I/O.
 
 An incident has no row of its own. It consists of the alerts of one cause whose open times overlap; the id of its
-first alert is its id. Each act of a person on an incident (take, snooze, resolve and others) is stored as a step.
+first alert is its id. Each action of a person on an incident (take, snooze, resolve and others) is stored as a step.
 Steps are only added; the state and the owner are computed from them.
 """
 
@@ -35,8 +35,8 @@ class IncidentAction(StrEnum):
 
 
 class IncidentState(StrEnum):
-    """State of an incident: OPEN; SNOOZED until a moment; RESOLVED: a person has ended it with a reason, although an
-    alert is still open; CLOSED: all of its alerts are resolved.
+    """State of an incident. OPEN: a person must handle it; SNOOZED: put aside until a moment; RESOLVED: a person has
+    ended it with a reason, although an alert is still open; CLOSED: all of its alerts are resolved.
     """
 
     OPEN = "open"
@@ -114,9 +114,10 @@ class IncidentExtent:
 
 @dataclass(frozen=True, slots=True)
 class IncidentStep:
-    """One act (`action`) of a person on an incident. `position` counts the steps of the incident from 1. A hand-over
-    has a `new_owner`, a snooze has `until`. A snooze and a resolution have `extent`: the number and amounts of the
-    records that the incident affected at the time of the act (`at`). `words` is the person's text about the act.
+    """One action (`action`) of a person on an incident. `position` counts the steps of the incident from 1. A
+    hand-over has a `new_owner`, a snooze has `until`. A snooze and a resolution have `extent`: the number and amounts
+    of the records that the incident affected at the time of the action (`at`). `words` is the person's text about the
+    action.
     """
 
     incident_id: int
@@ -134,12 +135,12 @@ class IncidentStep:
 class Incident:
     """An incident with its alerts, its affected records, its state and its steps.
 
-    - `alerts`: all its alerts, oldest first; `steps`: the acts of people on it
+    - `alerts`: all its alerts, oldest first; `steps`: the actions of people on it
     - `records`: the affected records, limited in number; `extent` counts all of them
-    - `owner`: its owner, who took it or got it at `owner_since`; None if nobody owns it
+    - `owner`: the person who owns the incident since `owner_since`; None if it has no owner
     - `snoozed_until`: the end of its snooze; None if it isn't snoozed
-    - `woken_by`: the reason for which its snooze or resolution ended without an act of a person; otherwise None
-    - `resolution`: the step by which a person resolved it; None if nobody has
+    - `woken_by`: the reason for which its snooze or resolution ended without an action of a person; otherwise None
+    - `resolution`: the step by which a person resolved it; None if no person has resolved it
     - `closed_at`: the time at which its last alert was resolved; None while an alert is open
     - `action` on `action_record` (kind and id): the action that removes the cause; None if there is none
     - `number`: our payment number, or the corporation number, of the alert whose cause `action` removes; None if that
@@ -189,9 +190,9 @@ _RULES_ABOUT_ORDERS = frozenset(rule.value for rule in AlertRule)
 @dataclass(frozen=True, slots=True)
 class IncidentStatus:
     """State and owner of an incident, as `compute_incident_status` computes them from its steps. `owner` is None if
-    nobody owns the incident. A snoozed incident has `snoozed_until`; one whose snooze or resolution ended without an
-    act of a person has `woken_by`; `resolution` is the step by which a person resolved it. `owner_since` is the time
-    at which the owner took the incident or got it by a hand-over.
+    the incident has no owner; `owner_since` is the time at which the owner took it or got it by a hand-over. A
+    snoozed incident has `snoozed_until`. An incident whose snooze or resolution ended without an action of a person
+    has `woken_by`. `resolution` is the step by which a person resolved it.
     """
 
     state: IncidentState
@@ -225,8 +226,8 @@ def compute_incident_status(
     """Return the state and the owner of an incident at the instant `now`. `steps` are its steps, sorted by position;
     `extent` is its present extent; `has_open_alert` is True if one of its alerts is open.
 
-    Without an open alert the incident is closed. A snooze or a resolution ends by a person's later WAKE, REOPEN,
-    SNOOZE or RESOLVE, or if the incident has become worse since; a snooze also ends at its time.
+    An incident without an open alert is closed. A snooze or a resolution ends if a person does WAKE, REOPEN, SNOOZE
+    or RESOLVE later, or if the incident has become worse since. A snooze also ends at its time.
     """
     owner, owner_since = _find_owner_and_start(steps)
     last_step = next((step for step in reversed(steps) if step.action in _STATE_CHANGING_ACTIONS), None)

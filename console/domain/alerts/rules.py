@@ -135,9 +135,9 @@ def _has_no_successful_payment(order: Order, payments: Sequence[Payment]) -> boo
 
 
 def _rank_by_likelihood_of_payment(payment: Payment) -> tuple[bool, bool, int]:
-    """Return the sort key by which the payment is chosen that most likely has paid for its order. A payment with an
-    unknown outcome is above one that can still be paid, and this is above one that has ended; among equals the newest
-    is highest.
+    """Return the sort key by which the program chooses, of an order's payments, the one that most likely has paid for
+    the order. A payment with an unknown outcome ranks above one that can still be paid, and this ranks above one that
+    has ended. Among equals, the newest ranks highest.
     """
     return payment.certainty is Certainty.UNKNOWN, payment.state not in FINAL_STATES, payment.id
 
@@ -162,14 +162,15 @@ def _list_payments_paid_too_late(order: Order, paid_payments: Sequence[Payment])
 
 
 def _has_unrefunded_money(payment: Payment) -> bool:
-    """True if the payment's refunds are smaller than its captured amount; also if
-    both are 0, because then the amounts aren't known."""
+    """True if the completed refunds of the payment are smaller than its captured amount. Also True if both amounts
+    are 0, because then the amounts aren't known."""
     return payment.refunded_minor < max(payment.captured_minor, 1)
 
 
 def _get_known_as_paid_since(payment: Payment) -> datetime:
-    """Return the instant at which the console learned that the payment was paid. If this instant isn't stored,
-    return the time of the payment, else the time of its last state change, else the earliest possible instant."""
+    """Return the instant at which the console learned that the payment was paid. If this instant isn't stored, return
+    the time of the payment; without that, the time of its last state change; without that, the earliest possible
+    instant."""
     return payment.booked_at or payment.paid_at or payment.state_since or _EARLIEST_INSTANT
 
 

@@ -1,1 +1,1 @@
-"""Annotations of records: the people whom notes mention."""
+"""Annotations of records: the mentions of people in the notes about records."""

@@ -1,8 +1,8 @@
 """Mentions: a note names a colleague by `@` and the name, and the program informs this colleague. No I/O.
 
-A name is compared without regard to upper and lower case, to full-width characters (`＠ｏｐ－ａ`) and to invisible
-characters such as marks of the writing direction. An `@` after a letter or a digit of ASCII is part of an e-mail
-address and mentions nobody.
+Names are compared without regard to upper and lower case, to full-width characters (`＠ｏｐ－ａ`) and to invisible
+characters such as marks of the writing direction. An `@` that follows an ASCII letter or digit is part of an e-mail
+address, so it mentions no person.
 """
 
 import re
@@ -55,8 +55,8 @@ class Mention:
 
 @dataclass(frozen=True, slots=True)
 class NamesInNote:
-    """The names after `@` in the text of a note: names of people (`people`), and names that belong to nobody
-    (`unknown_names`). Both are without repetition and in the order of the text.
+    """The names after `@` in the text of a note: names of known people (`people`), and names that no known person has
+    (`unknown_names`). Each name is listed once, in the order of the text.
     """
 
     people: tuple[str, ...] = ()
@@ -92,7 +92,8 @@ def find_unfinished_name(text: str) -> str | None:
 
 
 def _normalise_characters(text: str) -> str:
-    """Return the text with characters of normal width and without invisible ones (Unicode category Cf)."""
+    """Return the text with full-width characters replaced by normal ones, and without invisible characters (Unicode
+    category Cf)."""
     return "".join(
         character for character in unicodedata.normalize("NFKC", text) if unicodedata.category(character) != "Cf"
     )
@@ -106,7 +107,7 @@ def _find_name_starts(text: str) -> Iterator[int]:
 
 
 def _is_name_at(text: str, start_index: int, name: str) -> bool:
-    """True if the text has the name at the position `start_index`, and the characters after it don't make it a longer
+    """True if the text has the name at the position `start_index`, and the next characters don't make it a longer
     name or an e-mail address."""
     end = start_index + len(name)
     return (

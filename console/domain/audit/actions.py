@@ -5,11 +5,11 @@ from enum import StrEnum
 
 class AuditAction(StrEnum):
     """Action of an audit entry, stored in the column `what`. The values are fixed, because databases, hash chains and
-    evidence packs contain them. The catalogue of wordings has a sentence `timeline.<value>` for each.
+    evidence packs contain them. The catalogue of wordings has a sentence `timeline.<value>` for each. A guarded
+    action has two more entries: `<action>.started` and `<action>.lapsed`.
 
-    A guarded action has two more entries: `<action>.started` and `<action>.lapsed`. `AuditAction(text)` also accepts
-    a text that isn't declared here, such as the action of an operation that another version of the program began, and
-    raises no error.
+    `AuditAction(text)` accepts any text, also one that isn't declared here. For example, another version of the
+    program may have begun an operation whose action this version doesn't declare.
     """
 
     CREDIT_CHECK_ADOPTED = "credit-check.adopted"
@@ -248,8 +248,8 @@ class AuditAction(StrEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> "AuditAction | None":
-        """Return an AuditAction for a text that isn't declared here; the new object is not a member of the
-        enumeration. Return None for a value that isn't a text.
+        """Return an AuditAction for a text that this enumeration doesn't declare; the new object is not a member of
+        the enumeration. Return None for a value that isn't a text.
         """
         if not isinstance(value, str):
             return None

@@ -1,4 +1,5 @@
-"""Tells apart the entries in the history of a record: a change of the record, another event, or a reading."""
+"""Distinguishes the audit entries in the history of a record: a change of the record, another event, or a reading of
+the record."""
 
 from collections.abc import Collection, Sequence
 
@@ -21,14 +22,15 @@ _PREFIXES_BESIDE_THE_RECORD = ("alert.", "incident.")
 
 
 def reports_event(entry: TimelineEntry) -> bool:
-    """True if the entry reports that something has happened to the record, or to its notes, takes or alerts. False if
-    it only reports that somebody has read the record or taken a copy of it, or that an attempt was refused."""
+    """True if the entry reports an event: a change of the record, or of its notes, takes or alerts. False if it only
+    reports that a person has read or copied the record, or that the program refused an attempt."""
     return entry.result != "refused" and not entry.what.endswith(_SUFFIXES_OF_READING_ACTIONS)
 
 
 def find_last_writer(history: Sequence[TimelineEntry]) -> str | None:
     """Return the person or process of the newest entry that reports a change of the record itself; None if there is
-    none. Notes, takes and alerts are stored beside the record. `history` has the oldest entry first."""
+    none. Entries about notes, takes and alerts don't count, because these are not stored in the record. `history` has
+    the oldest entry first."""
     return next(
         (
             entry.actor
@@ -44,6 +46,7 @@ def find_last_writer(history: Sequence[TimelineEntry]) -> str | None:
 def find_new_entries(
     earlier_history: Sequence[TimelineEntry], history: Sequence[TimelineEntry]
 ) -> tuple[TimelineEntry, ...]:
-    """Return the entries of `history` that `earlier_history`, an earlier reading of the same record, doesn't have."""
+    """Return the entries of `history` that `earlier_history` doesn't contain. `earlier_history` is the history of the
+    same record, read at an earlier time."""
     earlier_keys = {(entry.at, entry.actor, entry.what, entry.result) for entry in earlier_history}
     return tuple(entry for entry in history if (entry.at, entry.actor, entry.what, entry.result) not in earlier_keys)

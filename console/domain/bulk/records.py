@@ -59,7 +59,7 @@ class RowForecast:
 
     - `reason`: the code of the reason for which the row would be skipped or refused; None if its action would be
       executed
-    - `blocking_person`: the person who has taken the record, if this is the reason; otherwise None
+    - `blocking_person`: the person whose take of the record prevents the action; None if no take prevents it
     - `provider`: the name of the provider that would be called; None if the action calls none
     - `record`: the present record; None if it no longer exists
     """
@@ -126,8 +126,8 @@ class BulkRunWithHolder:
 
 @dataclass(frozen=True, slots=True)
 class BulkProgress:
-    """Progress of a bulk run: `done_count` of the `row_count` rows that it processes have a result; `result_counts`
-    has the number of rows for each outcome that `get_row_outcome` returns, without those that have no result."""
+    """Progress of a bulk run: `done_count` of its `row_count` rows are processed and have a result. `result_counts`
+    has the number of processed rows for each outcome that `get_row_outcome` returns."""
 
     done_count: int
     row_count: int
@@ -143,8 +143,9 @@ def get_row_outcome(result: str | None, reason: str | None) -> str | None:
 
 
 def join_reason_and_person(reason: str, person: str | None) -> str:
-    """Return the text in which the reason of a row is stored: the code of the reason, then, unless `person` is None,
-    a colon and the person of the reason, such as the one who has taken the record. The text is cut to 64 characters.
+    """Return the text in which the reason of a row is stored: the code of the reason and, if `person` isn't None, a
+    colon and the person whom the reason concerns, such as the one who has taken the record. The text is cut to 64
+    characters.
     """
     return f"{reason}:{person}"[:64] if person else reason[:64]
 

@@ -1,1 +1,1 @@
-"""Requests by which a person's desk asks a worker to act."""
+"""Desk requests, by which a person's desk lets a worker execute an action."""

@@ -1,4 +1,4 @@
-"""Desk requests: database rows by which a person's desk asks a worker to act.
+"""Desk requests: database rows by which a person's desk lets a worker execute an action.
 
 The database account of this person may only read data and insert requests. A worker takes the request, calls the
 service in the person's name, and stores the answer in the row.
@@ -108,11 +108,13 @@ class TakenDeskRequest:
 @dataclass(frozen=True, slots=True)
 class DeskRequestProgress:
     """State of a desk request, as the desk that sent it reads it from the row. `progress` is the name of the step
-    that the worker has reported last; None before the first report. `result` is the answer of an ended
-    request as JSON. `is_lapsed`: the request is still WAITING, but its time is over by the server's clock, so no
-    worker will execute it; False if it is already stored as LAPSED. `is_abandoned`: the worker that took the
-    request has ended or hangs, and no other worker has taken it over. `is_withdrawn`: the person has withdrawn the
-    request, so no worker will execute it.
+    that the worker has reported last; None before the first report. `result` is the answer of an ended request as
+    JSON.
+
+    `is_lapsed`: the request is still WAITING, but its time is over by the server's clock, so no worker will execute
+    it; False if it is already stored as LAPSED. `is_abandoned`: the worker that took the request has ended or doesn't
+    respond, and no other worker has taken the request over. `is_withdrawn`: the person has withdrawn the request, so
+    no worker will execute it.
     """
 
     state: DeskRequestState
@@ -154,10 +156,12 @@ class StoredRequest:
 @dataclass(frozen=True, slots=True)
 class OwnRequest:
     """One of a person's own desk requests. `action` is the name of the requested action, `at` the instant at which
-    the database server stored the request. If it has ended, `value` is the stored answer or `error` the error that
-    the command raised; both are None if the answer is too long for a list or unreadable here. `is_unanswered`: this
-    desk sent the request and never got the answer, because its process has ended or has stopped waiting.
-    `subject_kind` and `subject_id` name the record that the request is about; None if it is about no record.
+    the database server stored the request. `subject_kind` and `subject_id` name the record that the request is about;
+    None if it is about no record.
+
+    If the request has ended, `value` is the stored answer or `error` the error that the command raised; both are None
+    if the answer is too long for a list or unreadable at this desk. `is_unanswered`: this desk sent the request and
+    never received the answer, because its process ended or stopped waiting.
     """
 
     id: str
@@ -188,8 +192,8 @@ class AliveWorker:
 
 @dataclass(frozen=True, slots=True)
 class LeftoverCredentials:
-    """Names of credentials that are still stored at a desk in team mode, where a worker acts for the person, so that
-    the desk doesn't need them: environment variables (`variables`), and entries of the keyring (`entries`).
+    """Names of provider credentials that are still stored at a desk which no longer needs them, because in team mode
+    a worker makes the calls. `variables` are environment variables, `entries` are entries of the keyring.
     """
 
     variables: tuple[str, ...] = ()
@@ -210,9 +214,9 @@ def make_oldest_request_id(age_seconds: float) -> str:
 
 
 def make_withdrawal_id(request_id: str) -> str:
-    """Return the id of the desk request that withdraws the request with the id `request_id`. It is computed from
-    `request_id`, so a repeated withdrawal has the same id and adds no second row. The desk that waits for the answer
-    finds the row of the withdrawal by its primary key.
+    """Return the id of the desk request that withdraws the request with the id `request_id`. The id is computed from
+    `request_id`, so a repeated withdrawal has the same id and adds no second row. A desk that waits for the answer to
+    `request_id` can read the row of the withdrawal by its primary key.
     """
     return str(uuid.UUID(int=uuid.UUID(request_id).int ^ 1))
 

@@ -1,1 +1,2 @@
-"""Pages of stored documents, as the program shows and prints them."""
+"""Values about the pages of stored documents: pages for display and printing, and differences between two
+versions."""

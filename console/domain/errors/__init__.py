@@ -142,11 +142,11 @@ EXIT_STATUS: Mapping[str, int] = {
 
 
 class ConsoleError(Exception):
-    """A refusal or failure with a stable code and with facts (`detail`). The module `details` has the type of
-    the facts for each code.
+    """A refusal or failure with a stable code and with facts (`detail`). The module `details` has the type of the
+    facts for each code.
 
-    The code determines `exit_status`, except for `viewing_period_over`: the caller passes 5 if the provider has just
-    refused, and 3 if the refusal was known before and the provider was not called.
+    The code determines `exit_status`. The code `viewing_period_over` is an exception: the caller passes 5 if the
+    provider has just refused the call, and 3 if the console refused the action without calling the provider.
     """
 
     @overload

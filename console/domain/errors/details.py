@@ -45,7 +45,7 @@ AnyRecord = CreditCheck | Order | Payment | Refund | Operation
 
 class LeaseHolderFacts(TypedDict, total=False):
     """The person (`operator`) and the process that hold a lease or execute a guarded operation now. `desk` is the id
-    of the machine's desk, `host` the name of the machine, `process` the id of the process there. Only the known facts
+    of the desk, `host` the name of its machine, `process` the id of the process on this machine. Only the known facts
     are set.
     """
 
@@ -79,8 +79,8 @@ class _SharedFacts(TypedDict, total=False):
 
 
 class RefundRuleFacts(TypedDict, total=False):
-    """Facts of the error about a refund that breaks a rule (`services/refunds/rules.py`); each rule sets those that
-    it uses. Amounts are in minor units of `currency`.
+    """Facts of the error about a refund that breaks a rule (`services/refunds/rules.py`). Each rule sets only the
+    facts that its sentence needs. Amounts are in minor units of `currency`.
 
     - `minor`: the requested amount; `left`: the amount that can still be refunded
     - `limit`: the exceeded limit; `today`: the sum that the maker has requested today
@@ -171,10 +171,10 @@ class NoEvidenceDetail(TypedDict, total=False):
 
 class UsageDetail(_SharedFacts, total=False):
     """Facts of the error `usage`: a wrong argument, or a wrong file of accounts. `usage` is the synopsis of the
-    command, `line` a line number in the file of accounts. `corporation_number` is that of the payment that an import
-    found here, None if it has none. `worker_version` and `desk_version` are the versions
-    of the two programs if the worker can't read the desk's request. The other facts are values that the error's
-    sentence contains.
+    command, `line` a line number in the file of accounts. `corporation_number` is the number of the payment that an
+    import found in this database; None if that payment has none. `worker_version` and `desk_version` are the program
+    versions of the worker and of the desk, set if the worker can't read the desk's request. The other facts are
+    values that the error's sentence contains.
     """
 
     problem: UsageProblem | ForeignText
@@ -198,10 +198,10 @@ class UsageDetail(_SharedFacts, total=False):
 
 class BadProfileDetail(TypedDict, total=False):
     """Facts of the error `bad_profile`: the name of the wrong setting (`variable`) and its problem, never the
-    setting's value. If the problem is a database that isn't safe for real money, the facts are the findings of its
-    check (`store/constraints/fitness.py`), such as `journal` or `synchronous`. Of a file that a newer program wrote,
-    `found` is the version of its form and `needed` the newest one that this program reads. The other facts are values
-    that the error's sentence contains.
+    setting's value. If the database isn't safe for real money, the facts are the findings of the check of the
+    database (`store/constraints/fitness.py`), such as `journal` or `synchronous`. If a newer program wrote a file,
+    `found` is the format version of the file and `needed` the newest format version that this program reads. The
+    other facts are values that the error's sentence contains.
     """
 
     variable: str
@@ -255,9 +255,9 @@ class BadRegistryFileDetail(TypedDict, total=False):
 
 
 class BadBackupDetail(TypedDict, total=False):
-    """Facts of the error `bad_backup`. `file` is the faulty file of the backup, or the folder of the backup. Of a
-    file that a newer program wrote, `found` is the version of its form and `needed` the newest one that this program
-    reads.
+    """Facts of the error `bad_backup`. `file` is the faulty file of the backup, or the folder of the backup. If a
+    newer program wrote the file, `found` is its format version and `needed` the newest format version that this
+    program reads.
     """
 
     problem: BackupProblem
@@ -287,10 +287,11 @@ class NotExpiredDetail(_SharedFacts, total=False):
 
 
 class AlreadyPurchasedDetail(_SharedFacts, total=False):
-    """Facts of the error `already_purchased`. Either `record` is the credit check that forbids the purchase (a live
-    one, which expires at `expired_at`, or the one that `reason` describes). Or only the spool of a desk knows an
-    earlier purchase: then `source` is "desk", and `operation_id`, `operator` and `since` are the id, person and
-    beginning of the earlier purchase.
+    """Facts of the error `already_purchased`.
+
+    Normally `record` is the credit check that forbids the purchase: a live one, which expires at `expired_at`, or the
+    one that `reason` describes. If an earlier purchase is stored only in the spool of a desk, `source` is "desk", and
+    `operation_id`, `operator` and `since` are the id, person and beginning of that purchase.
     """
 
     reason: AlreadyPurchasedReason
@@ -306,10 +307,11 @@ class InProgressDetail(LeaseFacts, _SharedFacts, total=False):
     before the requested action.
 
     - `reason`: the code of this work; `source` is "desk" if only the spool of a desk has it
-    - `kind` and `id`: the bulk run that is executed now; `reconciliation`: the id of the reconciliation run
-    - `operation_id` and `operator`: the operation that runs, and the person who began it
+    - `kind` and `id`: the bulk run that a process executes now; `reconciliation`: the id of the reconciliation run
+    - `operation_id` and `operator`: the running operation, and the person who began it
     - `request_id`: the request id whose first call still runs
-    - `provider` and `count`: a provider, and the number of its records that are not settled"""
+    - `provider` and `count`: a provider, and the number of its records that are not settled
+    """
 
     reason: InProgressReason
     kind: str
@@ -346,8 +348,8 @@ class EvidenceMismatchDetail(_SharedFacts, total=False):
 
 
 class SamePersonDetail(_SharedFacts, total=False):
-    """Facts of the error `same_person`: one person tried to take both parts in a decision that needs two people.
-    `first` is the person who acted first.
+    """Facts of the error `same_person`: one person tried to act as both people in a decision that needs two different
+    people. `first` is the person who acted first.
     """
 
     first: str
@@ -404,9 +406,9 @@ class ExceedsCapturedDetail(_SharedFacts, total=False):
 
 
 class OverLimitDetail(_SharedFacts, total=False):
-    """Facts of the error `over_limit`. For the limit of a corporation's account, `limit`, `left` (the amount that
-    is still free) and `asked` (the requested amount) are set. For a limit of refunds, only `reason` is set: the
-    rule that the refund would break.
+    """Facts of the error `over_limit`. For the limit of a corporation's account, `limit`, `left` (the amount that is
+    still free) and `asked` (the requested amount) are set, in minor units. For a limit of refunds, only `reason` is
+    set: the rule that the refund would break.
     """
 
     reason: LimitReason
@@ -422,8 +424,8 @@ class PossibleRepeatDetail(_SharedFacts, total=False):
     - `request_id`: the id of the request; `command`: the command for which this id was first used
     - `operation_id`: the earlier operation with the same idempotency key; `since`: the beginning of the earlier call
     - `maker` and `at`: the requester of the similar refund, and the time of its request
-    - `worker_version` and `desk_version`: the versions of the two programs, if the desk can't read the worker's
-      answer
+    - `worker_version` and `desk_version`: the program versions of the worker and of the desk, if the desk can't read
+      the worker's answer
     """
 
     reason: PossibleRepeatReason
@@ -508,9 +510,9 @@ class AuditBrokenDetail(TypedDict, total=False):
 
 class DatabaseWentBackDetail(TypedDict, total=False):
     """Facts of the error `database_went_back`: the database was restored from an older copy, so it lacks `count`
-    operations that this desk knows. `missing` has the first of them, and `operations` is a text with the ids of the
-    first five. `alert` is the id of the alert about them, raised at `since` with the text `observed`. If `problem` is
-    "file_missing", the database file `file` itself is missing.
+    operations that this desk's spool has. `missing` has the first of these operations, and `operations` is a text
+    with the ids of the first five. `alert` is the id of the alert about them, raised at `since` with the text
+    `observed`. If `problem` is "file_missing", the database file `file` itself is missing.
     """
 
     missing: list[dict[str, object]]
@@ -543,9 +545,11 @@ class OutcomeUnknownDetail(LeaseFacts, _SharedFacts, total=False):
 class ProviderAnswerFacts(_SharedFacts, total=False):
     """Facts of an error that follows from a provider's answer. `reason` is the code of the outcome, `status` the HTTP
     status (None: no answer came), `provider_state` the provider's own word for the record's state. The error code is
-    derived from the outcome's class. After a re-fetch, `failed` has the parts that could not be read. For a file of
-    one day, `day` is this day (YYYY-MM-DD) and `cause` the code of the fault. `hint`: the provider searches a payment
-    by number, amount and day together, so that each of them may be the wrong one.
+    derived from the outcome's class.
+
+    After a re-fetch, `failed` has the parts that could not be read. For a file of one day, `day` is this day
+    (YYYY-MM-DD) and `cause` the code of the fault. `hint` is set if the provider searches a payment by number, amount
+    and day together, so that any of these three may be wrong.
     """
 
     reason: str | None
@@ -619,9 +623,9 @@ class StorageFullDetail(TypedDict, total=False):
 
 class InterruptedDetail(_SharedFacts, total=False):
     """Facts of the error `interrupted`: the requested action was stopped, and nothing that costs or moves money was
-    sent.
+    sent. The value of `reason` has this meaning:
 
-    - no `reason`: this process was asked to end, for example by Ctrl+C, before the action began or (a reconciliation)
+    - no `reason`: this process was stopped, for example by Ctrl+C, before the action began or (a reconciliation)
       before its end
     - "told_not_sent": this desk has recorded before that the operation `operation_id` was not sent
     - "withdrawn": the person has withdrawn the desk request before a worker took it

@@ -1,6 +1,6 @@
 """Timeline of a record: merges the events of several sources (tables) into one sequence. No I/O.
 
-The events of one source keep the order of their rows, even if a clock was wrong; the sources are merged by time.
+The events of one source keep the order of their rows, even if a clock was wrong. The sources are merged by time.
 Events of the same time are sorted so that a cause comes before its effect (begun, answered, decided, ended), then by
 id.
 """

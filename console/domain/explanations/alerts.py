@@ -46,10 +46,12 @@ class AlertAction:
 
 def find_alert_action(order: Order, payments: Sequence[Payment], broken_rule: BrokenRule) -> AlertAction:
     """Return the action with which a person can now end the alert about the order. `payments` are all payments of the
-    order, `broken_rule` is the rule that the order breaks. An action that a service would refuse isn't returned: an
-    order isn't set to paid if its payments don't cover its total, and no refund is requested if another one is open.
-    A probe of a reversed payment isn't returned either, because its answer changes nothing. If no other action is
-    left, the action is to open the payment, or the open refund.
+    order, `broken_rule` is the rule that the order breaks.
+
+    The function returns no action that a service would refuse. For example, an order can't be set to paid if its
+    payments don't cover its total, and no refund can be requested while another one is open. It returns no probe of a
+    reversed payment either, because the answer would change nothing. If no other action is left, it returns the
+    action to open the payment, or the open refund.
     """
     payment = _find_payment_to_correct(payments, broken_rule)
     relations = payment.relations or PaymentRelations()
@@ -103,8 +105,8 @@ def explain_alert(
 
 
 def _can_request_refund(payment: Payment) -> bool:
-    """True if a person can request a refund of the payment now: no other one is open, its outcome is known, and no
-    rule and no read-only switch refuses it."""
+    """True if a person can request a refund of the payment now: no other refund is open, the outcome of the payment
+    is known, and no rule and no read-only switch refuses the refund."""
     relations = payment.relations or PaymentRelations()
     return (
         relations.pending_refund is None
@@ -124,7 +126,8 @@ def _list_paid_payments(payments: Sequence[Payment]) -> Sequence[Payment]:
 
 
 def _are_all_in_order_currency(order: Order, payments: Sequence[Payment]) -> bool:
-    """True if all paid payments are in the order's currency; only then their amounts can be added and compared."""
+    """True if all paid payments are in the order's currency. Otherwise their amounts can't be added and compared with
+    the order's total."""
     return all(payment.currency == order.currency for payment in _list_paid_payments(payments))
 
 

@@ -1,6 +1,8 @@
-"""Derive the badges of a record: the badge of its state, and the badge of work (the actor of the next step). For the
-badge of certainty, the module only lists the verdicts which state that the sides (this database, the provider and the
-order) disagree. A verdict is the wording key of the sentence about a record's state.
+"""Derive the badges of a record: the badge of its state, and the badge of work (the person or program that does the
+next step).
+
+For the badge of certainty, the module only lists the verdicts that state a disagreement between this database, the
+provider and the order. A verdict is the wording key of the sentence about a record's state.
 """
 
 from typing import TYPE_CHECKING
@@ -75,9 +77,9 @@ must be done because another record has replaced this one.
 
 
 def find_work_badge(work: Work, explanation: Explanation) -> WorkBadge:
-    """Return the badge of work: the stored work state, by which queues are sorted, filtered and counted. If no
-    work is stored, but the explanation advises a person to do something, return POSSIBLE, also if the console itself
-    has no action for it (for example "ask your lead")."""
+    """Return the badge of work, from the stored work state by which queues are sorted, filtered and counted. If no
+    work is stored but the explanation advises a step for a person, return POSSIBLE, also if the console itself has no
+    action for this step (for example "ask your lead")."""
     is_for_person = bool(explanation.roles_that_may_act) and explanation.next_step.action is not None
     if work.state is WorkState.NONE and (is_for_person or explanation.next_step.code not in _STEPS_WITHOUT_PERSON):
         return WorkBadge.POSSIBLE

@@ -1,4 +1,4 @@
-"""Explain a change of a corporation for which there are records here: the changed facts, and the action that a
+"""Explain a change of a corporation of which this database has records: the changed facts, and the action that a
 person can do."""
 
 from console.domain.access.permissions import APPROVER, OPERATOR
@@ -30,7 +30,8 @@ def explain_company_change(change: CompanyChange, observed: str) -> Explanation:
 
 
 def _get_code_suffix(change: CompanyChange) -> str:
-    """Return the end of the wording code of the next step: it depends on what became of the corporation."""
+    """Return the end of the next step's wording code. It depends on the kind of change of the corporation, such as a
+    closure or a merger."""
     present_facts = change.after
     if present_facts.is_deleted:
         return "_deleted"

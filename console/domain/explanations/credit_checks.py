@@ -63,8 +63,9 @@ def _is_unconfirmed(record: CreditCheck) -> bool:
 
 
 def _explain_without_badges(record: CreditCheck, relations: CheckRelations, now: datetime) -> Explanation:
-    """Return the explanation of a credit check, without badges, by the first of these that applies: it was renewed,
-    it duplicates another one, its outcome is unknown, its purchase is pending, it was not bought, it was bought."""
+    """Return the explanation of a credit check, without badges. The first of these facts that is true determines it:
+    the check was renewed, it duplicates another one, its outcome is unknown, its purchase is pending, it was not
+    bought, it was bought."""
     facts = _make_explanation_facts(record, now)
     if record.is_superseded and relations.lost_renewal == record.id:
         step = NextStep("next.find_lost_renewal", facts, f"support-console show credit-check {record.id}")
@@ -91,8 +92,8 @@ def _explain_without_badges(record: CreditCheck, relations: CheckRelations, now:
 def _explain_unbought_check(
     record: CreditCheck, relations: CheckRelations, facts: Mapping[str, object]
 ) -> Explanation:
-    """Return the explanation of a purchase that was not made, or was decided as not made while AlarmBox says
-    otherwise. A purchase is advised only if no other record and no case that waits for a person blocks it."""
+    """Return the explanation of a purchase that was not made, or that people decided as not made while AlarmBox says
+    that it was made. The explanation advises a purchase only if no other record and no open case blocks it."""
     is_denied = is_denied_but_bought(record)
     verdict, reason = (
         ("verdict.contradicted", "why.denied_but_bought") if is_denied else ("verdict.error", "why.not_bought")
@@ -174,8 +175,8 @@ def _choose_step_of_unknown_check(
 
 
 def _make_second_person_step(record: CreditCheck, relations: CheckRelations, facts: Mapping[str, object]) -> NextStep:
-    """Return the next step of a credit check with a proposed outcome: a second person confirms it, or an
-    administrator gives somebody the role for that."""
+    """Return the next step of a credit check with a proposed outcome: a second person confirms the outcome. If no
+    second person has the needed role, the step is that an administrator gives a person this role."""
     if relations.lacks_second_person:
         return NextStep("next.second_person_missing", facts, f"support-console show credit-check {record.id}")
     outcome = "success --provider-id ID" if relations.proposed_state == CheckState.SUCCESS else "error"

@@ -1,5 +1,5 @@
-"""Explain an unmatched notice: the reason for which it belongs to no payment and no order here, and the actions that
-are possible."""
+"""Explain an unmatched notice: the reason for which it belongs to no payment and no order of this database, and the
+possible actions."""
 
 from collections.abc import Sequence
 
@@ -20,10 +20,10 @@ def explain_notice(
     can_import: bool,
     asks_by_amount_and_day: bool = False,
 ) -> Explanation:
-    """Return the explanation of an unmatched notice. `same_number_records` are the payments and orders here with the
-    number that the notice states, `cases` the open cases about the notice. `can_import`: a person can import
-    the payment, because its provider can be asked for it. `asks_by_amount_and_day`: the provider finds a
-    payment only by its amount and day.
+    """Return the explanation of an unmatched notice. `same_number_records` are the payments and orders of this
+    database with the number that the notice states, `cases` the open cases about the notice. `can_import` is True if
+    a person can import the payment, because the program can query its provider about it. `asks_by_amount_and_day` is
+    True if the provider finds a payment only by its amount and day.
     """
     facts: dict[str, object] = {
         "source": notice.source,
@@ -44,9 +44,9 @@ def explain_notice(
 
 
 def _find_unmatched_reason(notice: UnmatchedNotice, same_number_records: Sequence[Order | Payment]) -> str:
-    """Return the wording key of the reason for which the notice belongs to no record here, such as
-    `why.notice_no_record`. `same_number_records` are the payments and orders here with the number that the notice
-    states."""
+    """Return the wording key of the reason for which the notice belongs to no record of this database, such as
+    `why.notice_no_record`. `same_number_records` are the payments and orders of this database with the number that
+    the notice states."""
     if notice.proof is NoticeProof.NONE:
         return "why.notice_unverified"
     if not notice.order_no:
@@ -91,7 +91,8 @@ def _choose_next_step(
 
 
 def _find_amount(notice: UnmatchedNotice) -> Money | None:
-    """Return the amount that the notice states; None if it states none, or one in an unknown currency."""
+    """Return the amount that the notice states. Return None if the notice states no amount, or an amount in an
+    unknown currency."""
     if notice.amount_minor is None or notice.currency is None:
         return None
     return make_stored_money(notice.amount_minor, notice.currency)

@@ -1,9 +1,9 @@
 """Explain the state and next step of payments, orders and refunds, as wording codes with facts.
 
-Lists, screens, alerts and the terminal show the same explanation, with its badges. It depends only on the given
-record and its relations. Advice that a service would refuse is not given. A work reason in `_NEXT_STEP_CODES` has
-sentences of its own. For any other work reason a general sentence asks a person to look at the record and names the
-reason (`work.reason.*`).
+Lists, screens, alerts and the terminal show the same explanation, with its badges. The explanation depends only on
+the given record and its relations. It advises no step that a service would refuse. Each work reason in
+`_NEXT_STEP_CODES` has its own sentences. For any other work reason, a general sentence asks a person to look at the
+record and names the reason (`work.reason.*`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -153,8 +153,8 @@ def explain_payment(record: Payment, now: datetime) -> Explanation:
 
 
 def _replace_impossible_probe(record: Payment, step: NextStep) -> NextStep:
-    """Return the next step of a payment whose provider can't be asked: instead of a probe, a look at the stored
-    answers or a wait."""
+    """Return the next step of a payment whose provider can't be queried. Instead of a probe, the step is to look at
+    the stored answers or to wait."""
     if step.action == OPEN_ORDER_ACTION:
         return step
     code = _CODES_WITHOUT_PROBE.get(step.code, step.code)
@@ -164,9 +164,12 @@ def _replace_impossible_probe(record: Payment, step: NextStep) -> NextStep:
 
 
 def _explain_differing_sides(record: Payment, facts: Facts, *, is_order_still_paid: bool) -> Explanation:
-    """Explain a payment that by itself has no problem, but whose provider or order differs from it. A probe is
-    advised, with one exception: the payment was reversed and its order is still paid (`is_order_still_paid`). Then no
-    answer of the provider brings the money back; the next step is to open the order and ask the shop about it."""
+    """Explain a payment that by itself has no problem, but whose provider or order states other facts. Normally the
+    next step is a probe.
+
+    There is one exception: the payment was reversed and its order is still paid (`is_order_still_paid`). Then no
+    answer of the provider brings the money back; the next step is to open the order and ask the shop about it.
+    """
     step = NextStep("next.payment_compare", facts, _format_probe_command(record), "probe")
     reversed_minor = compute_reversed_minor(record)
     if reversed_minor and is_order_still_paid:
@@ -232,8 +235,9 @@ def _make_new_payment_step(record: Payment, relations: PaymentRelations, facts: 
 
 
 def _may_be_paid(record: Payment) -> bool:
-    """True if the payment is paid, can still be paid, has an unknown outcome, or ended unpaid here while its provider
-    says otherwise. The start of another payment of its order would be refused, or could make the customer pay twice.
+    """True if the payment is paid, can still be paid, has an unknown outcome, or ended unpaid in this database while
+    its provider reports it as paid. In these cases a service would refuse to start another payment of the order, or
+    the customer could pay twice.
     """
     return record.state not in ENDED_WITHOUT_MONEY_STATES or is_perhaps_paid_after_end(record)
 
@@ -270,7 +274,7 @@ def _find_payment_work_badge(
 
     - WAITING_FOR_APPROVAL: `explanation` advises a step of a refund that waits for approval; or it advises no step of
       a refund, and a proposed decision waits for a second person
-    - the payment's own work state, unless it is NONE
+    - the payment's own work state, if it isn't NONE
     - POSSIBLE: a person may do the next step, or the payment's pending refund needs a person or has an unknown
       outcome
     - NONE: nothing of the above applies, or the program polls a refund that the provider has accepted
@@ -293,8 +297,8 @@ def _find_payment_work_badge(
 
 def explain_order(record: Order, now: datetime) -> Explanation:
     """Return verdict, reason, next step and badges of an order at the instant `now`. An open alert about the order
-    is explained before its work, and its work before its state. The explanation also uses the related records
-    in `record.relations`; if these are None, it uses the order's own fields alone.
+    determines the explanation; without an alert, the order's work; without work, its state. The explanation also uses
+    the related records in `record.relations`; if these are None, it uses the order's own fields alone.
     """
     relations = record.relations or OrderRelations()
     explanation = _explain_alert_of_order(record, relations, now) or _explain_order_state(record, relations, now)
@@ -383,9 +387,9 @@ def _explain_unfinished_payment_of_order(
 
 
 def _explain_idle_order(record: Order, facts: Facts, *, is_cancelled_unpaid: bool) -> Explanation:
-    """Return the explanation of an order whose work state is NONE, by its business state. `is_cancelled_unpaid`: the
-    program cancelled the order because nobody paid in time. The console sets no time limit for an order without a
-    payment: the shop decides how long such an order waits.
+    """Return the explanation of an order whose work state is NONE, by its business state. `is_cancelled_unpaid` is
+    True if the program cancelled the order because the customer did not pay in time. The console sets no time limit
+    for an order without a payment: the shop decides how long such an order waits.
     """
     has_payment = bool(record.payment_ids)
     is_paid_elsewhere = not has_payment and record.state not in (OrderState.PENDING, OrderState.CANCELLED)
@@ -465,9 +469,9 @@ def _explain_unknown_payment(record: Payment, relations: PaymentRelations, facts
 
 
 def _make_second_person_step(record: Payment, relations: PaymentRelations, facts: Facts) -> NextStep:
-    """Return the next step of a payment about which a first person has proposed a decision: the confirmation by a
-    second person. If a later answer of the provider contradicts the proposal and the provider can be asked, the
-    step is a probe, because the decision would be refused.
+    """Return the next step of a payment for which a first person has proposed an outcome: a second person confirms
+    it. If a later answer of the provider contradicts the proposal and the provider can be queried, the step is a
+    probe, because a service would refuse the decision.
     """
     if relations.is_proposal_denied and relations.can_ask_provider:
         return NextStep("next.payment_proposal_denied", facts, _format_probe_command(record), "probe")
@@ -507,8 +511,8 @@ def _explain_payment_review(record: Payment, relations: PaymentRelations, facts:
 def _choose_next_step_of_review(
     record: Payment, relations: PaymentRelations, reason: str, facts: Facts, now: datetime
 ) -> NextStep:
-    """Return the next step of a payment that a person must look at because of the work reason `reason`. A refund
-    is advised only if one can be requested now; the step has the action `probe` only if the provider can be asked."""
+    """Return the next step of a payment that a person must look at because of the work reason `reason`. The step is a
+    refund only if a refund can be requested now, and a probe only if the provider can be queried."""
     next_step_code = _NEXT_STEP_CODES[reason]
     if reason in _WORK_REASONS_THAT_CALL_FOR_REFUND:
         return _make_refund_request_step(record, relations, next_step_code, facts, now)
@@ -594,14 +598,15 @@ def _explain_pending_refund(refund: Refund, relations: PaymentRelations, facts: 
 
 
 def _is_decision_overdue(refund: Refund, now: datetime) -> bool:
-    """True if the time to decide about the requested refund is over: nobody can approve or reject it from then on."""
+    """True if the time to decide about the requested refund is over. From then on, no person can approve or reject
+    the refund."""
     is_requested = refund.state is RefundState.REQUESTED and refund.certainty is Certainty.KNOWN
     return is_requested and is_decision_time_over(refund, now)
 
 
 def _list_roles_for_refund(relations: PaymentRelations, now: datetime) -> tuple[str, ...]:
-    """Return the roles that may do the next step of the payment's refund; empty if the next step is the refund's
-    expiry."""
+    """Return the roles that may do the next step of the payment's refund. Return none if the next step is that the
+    refund expires, because no person does this."""
     pending_refund = relations.pending_refund
     return () if pending_refund is not None and _is_decision_overdue(pending_refund, now) else DECIDING_ROLES
 
@@ -710,8 +715,8 @@ def _find_failed_refund(record: Payment, relations: PaymentRelations, now: datet
 
 
 def _explain_unconfirmed_notice(record: Payment, relations: PaymentRelations, facts: Facts) -> Explanation:
-    """Return the explanation of a payment that is paid according to a callback only, and for which no probe is
-    scheduled to confirm this. Another application writes such payments."""
+    """Return the explanation of a payment that only a callback reports as paid, and for which no probe is scheduled
+    to confirm this. Such payments are written by another application."""
     if relations.can_ask_provider:
         step = NextStep("next.payment_probe", facts, _format_probe_command(record), "probe")
     else:

@@ -11,8 +11,8 @@ SWITCH_LIST_COMMAND = "support-console read-only list"
 
 def replace_stopped_next_step(explanation: Explanation, switch: ReadOnlySwitch | None) -> Explanation:
     """If `switch` stops the advised action, return the explanation with another next step: wait until the switch is
-    off (a step without roles, because there is nothing to do). Otherwise return it unchanged. Verdict, reason and
-    badges stay the same. `switch` is a switch that is on; None if none is on.
+    off. This step has no roles, because a person has nothing to do. Otherwise return the explanation unchanged.
+    Verdict, reason and badges stay the same. `switch` is a switch that is on; None if none is on.
     """
     if switch is None or not is_action_stopped(explanation.next_step.action, switch):
         return explanation

@@ -68,8 +68,8 @@ def _find_refund_work_badge(record: Refund, relations: RefundRelations, explanat
 
 
 def _explain_without_badges(record: Refund, relations: RefundRelations, now: datetime) -> Explanation:
-    """Return the explanation of a refund, without badges: by an unknown outcome, by its work or, without these, by
-    its state."""
+    """Return the explanation of a refund, without badges. An unknown outcome determines it; with a known outcome, the
+    refund's work; without work, its state."""
     facts = _make_explanation_facts(record, now)
     if record.certainty is Certainty.UNKNOWN:
         return _explain_unknown_refund(record, relations, facts)
@@ -164,8 +164,8 @@ def _explain_unknown_refund(record: Refund, relations: RefundRelations, facts: F
 
 
 def _make_second_person_step(record: Refund, relations: RefundRelations, facts: Facts) -> NextStep:
-    """Return the step of a refund with a proposed outcome: a second person confirms it, or an administrator gives
-    somebody the role for that."""
+    """Return the next step of a refund with a proposed outcome: a second person confirms the outcome. If no second
+    person has the needed role, the step is that an administrator gives a person this role."""
     if relations.lacks_second_person:
         return NextStep("next.second_person_missing", facts, _format_show_command(record))
     return NextStep("next.refund_second_person", facts, _format_resolve_command(record, "failed"), "resolve")
@@ -191,8 +191,8 @@ def _explain_requested_refund(record: Refund, relations: RefundRelations, facts:
 
 
 def _explain_approved_refund(record: Refund, relations: RefundRelations, facts: Facts, now: datetime) -> Explanation:
-    """Return the explanation of an approved refund: stopped by a read-only switch, in its cooling-off period, or
-    about to be sent."""
+    """Return the explanation of an approved refund: a read-only switch stops it, its cooling-off period has not
+    ended, or the program will send it soon."""
     command = f"support-console refund approve {record.id}"
     is_cooling_off = record.sends_after is not None and record.sends_after > now
     if relations.read_only is not None:
@@ -248,8 +248,8 @@ def _explain_ended_refund(record: Refund, relations: RefundRelations, facts: Fac
 
 def is_refused_for_good(record: Refund) -> bool:
     """True if the provider has refused the refund for one of the FINAL_REFUSAL_REASONS, so that it will probably
-    refuse another refund of the payment too. A person may still request another one; then its maker and its approvers
-    see a risk signal."""
+    refuse another refund of the payment too. A person may still request another refund; then its maker and its
+    approvers see a risk signal."""
     return record.state is RefundState.FAILED and record.error_code in FINAL_REFUSAL_REASONS
 
 

@@ -96,7 +96,8 @@ class ExportRequest:
 @dataclass(frozen=True, slots=True)
 class ExportTable:
     """A list that is written to a file: its title, its columns, and a function that reads its rows page by page.
-    `about_lines` has lines that name the contents of the file, its writer and its time.
+    `about_lines` are the lines in the file that state its contents, the person who exported it, and the time of the
+    export.
     """
 
     title: str

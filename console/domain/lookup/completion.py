@@ -81,9 +81,12 @@ class Completion:
 
 def list_completions(text: str, cursor: int, list_words: WordLister | None = None) -> tuple[Completion, ...]:
     """Return the completions of the word that ends at the cursor, at most MAX_COMPLETIONS; empty if the word is
-    complete. If an operator has several values with commas between them, its last value is completed. Full-width
-    letters are ordinary ones. With `list_words`, the typed word may also be the beginning of such a word in the
-    person's language, or a part of the words for an operator."""
+    complete. If an operator has several values with commas between them, its last value is completed. A full-width
+    letter counts as the ordinary letter.
+
+    `list_words` returns the words of the person's language for operators and values. With `list_words`, the typed
+    word may also be the beginning of such a word, or a part of the words for an operator.
+    """
     match = _LAST_WORD_PATTERN.search(text[:cursor])
     start = match.start() if match else cursor
     word = unicodedata.normalize("NFKC", text[start:cursor]).lower()
@@ -139,9 +142,9 @@ def _list_operators_with_word(word: str, list_words: WordLister) -> list[str]:
 def _list_value_completions(
     operator: str, values: str, list_words: WordLister, *, is_by_code: bool = True
 ) -> Iterator[tuple[str, str]]:
-    """Yield pairs of the operator and its typed values, of which the last one is completed: to the values whose words
-    in the person's language (from `list_words`) begin with it and, with `is_by_code`, to the values that begin with
-    it themselves."""
+    """Yield pairs of the operator and its typed values, with the last value completed. The last value is completed to
+    each value whose words in the person's language (from `list_words`) begin with it. With `is_by_code`, it is also
+    completed to each value that itself begins with it."""
     earlier_text, comma, partial_value = values.rpartition(",")
     offered_values = list_known_providers() if operator == "provider" else OFFERED_VALUES_BY_OPERATOR[operator]
     if is_by_code and partial_value in offered_values:

@@ -125,8 +125,8 @@ class SearchQuery:
 
 @dataclass(slots=True)
 class _SearchBuilder:
-    """The contents of a search text that have been read so far: its conditions, its words, its problems, and its
-    dates without an operator. `person` replaces `me` in `owner:me`."""
+    """The contents of a search text, collected while the text is read: its conditions, its words, its problems, and
+    its dates without an operator. `person` replaces `me` in `owner:me`."""
 
     today: date
     person: str
@@ -188,9 +188,9 @@ def list_typed_operators(text: str) -> tuple[str, ...]:
 
 
 def _add_word(builder: _SearchBuilder, typed_word: str, *, is_alone: bool) -> None:
-    """Add the typed word to `builder` as a condition, a problem or a word to search. An unknown operator that is
-    the whole text (`is_alone`), or is written in capitals, may be a name or a number (RE:BORN): it is a problem
-    and a word.
+    """Add the typed word to `builder` as a condition, as a problem or as a word to search. If an unknown operator is
+    the whole text (`is_alone`) or is written in capitals, it may be a name or a number (RE:BORN): then it is added
+    both as a problem and as a word.
     """
     word = unicodedata.normalize("NFKC", typed_word).translate(_HYPHEN_FOLDING)
     operator = _OPERATOR_PATTERN.fullmatch(word)
@@ -212,9 +212,9 @@ def _add_word(builder: _SearchBuilder, typed_word: str, *, is_alone: bool) -> No
 
 
 def _add_operator_condition(builder: _SearchBuilder, name: str, value: str, typed_word: str) -> bool:
-    """Add the condition of the operator `name` with `value` to `builder`, or a problem if the value is invalid or
-    would replace another value of an earlier condition, and return True. If there is no operator with this name, add
-    a problem and return False. `typed_word` is the word as typed.
+    """Add the condition of the operator `name` with `value` to `builder`, and return True. If the value is invalid,
+    or would replace the value of an earlier condition, add a problem and return True. If there is no operator with
+    this name, add a problem and return False. `typed_word` is the word as typed.
     """
     if name in _DAY_OPERATOR_NAMES:
         days = _parse_days(value, builder.today)
@@ -270,8 +270,8 @@ def _add_amount_condition(builder: _SearchBuilder, word: str, typed_word: str) -
 
 
 def _has_too_many_decimals(amount: AmountRange) -> bool:
-    """True if the condition is one exact amount that no stored amount can have, because it has more decimal places
-    than its currency, such as ¥100.50.
+    """True if the condition is one exact amount with more decimal places than its currency has, such as ¥100.50. No
+    stored amount can be equal to such an amount.
     """
     return amount.lowest == amount.highest and all(
         amount.compute_minor_bounds(currency) is None for currency in MINOR_DIGITS_BY_CURRENCY
@@ -345,8 +345,9 @@ def _parse_day(word: str, today: date) -> date | None:
 
 
 def _make_day_of_match(match: re.Match[str], group_number: int, today: date) -> date | None:
-    """Return the day that a match of `_DAY_PATTERN` or `_DAY_VALUE_PATTERN` names, None for no valid day. The names
-    of its groups end with `group_number`. Without a year it is the latest such day that isn't after `today`."""
+    """Return the day that a match of `_DAY_PATTERN` or `_DAY_VALUE_PATTERN` names; None if there is no such day. The
+    names of the match groups end with `group_number`. If the text has no year, the day is the latest such day that
+    isn't after `today`."""
 
     def read_number(name: str) -> int | None:
         text = match[f"{name}{group_number}"]

@@ -1,15 +1,13 @@
 """Read a text that a person typed as a query to the corporation registry: a number, the beginning of a number, a post
-code, or words.
+code, or words. The rules are the same for the terminal (`find`, `lookup`) and the window's search box:
 
-The rules are the same for the terminal (`find`, `lookup`) and the window's search box:
-
-- 13 digits with the right check digit, alone or together with words, are a corporation number; spaces and hyphens
-  between the digits and the T of an invoice registration number don't matter. 12 digits are a company registry number
-  (会社法人等番号), to which the check digit is added.
-- 100-0001, a beginning of it such as 100-00, 〒1000001 and 〒100 are post codes; so are 7 digits, which may begin a
-  number as well, and 3 digits together with other words.
-- Other digits are the beginning of a corporation number or of a company registry number, from 4 digits on; and they
-  may stand in a name.
+- 13 digits with the right check digit, alone or together with words, are a corporation number. Spaces and hyphens
+  between the digits, and the T of an invoice registration number, are ignored. 12 digits are a company registry
+  number (会社法人等番号), to which the check digit is added.
+- 100-0001, a beginning of it such as 100-00, 〒1000001 and 〒100 are post codes. 7 digits are a post code too, and
+  also the beginning of a number; so are 3 digits together with other words.
+- Other digits are the beginning of a corporation number or of a company registry number if there are at least 4 of
+  them. They may also be part of a name.
 - Everything else is words. A corporation matches if each word is in its name, furigana, English name, address or post
   code; a name may also be typed with spaces that it doesn't have.
 """
@@ -39,9 +37,9 @@ _INVISIBLE_UNICODE_CATEGORIES = frozenset(("Cc", "Cf", "Cs", "Co", "Cn"))
 
 
 class QueryKind(Enum):
-    """Kind of a query to the corporation registry: a corporation number, a mistyped one, a part of a number, a
-    post code, words, a single character, or nothing. A corporation number in the text has priority over every
-    other kind.
+    """Kind of a query to the corporation registry: a corporation number, a mistyped corporation number, a part of a
+    number, a post code, words, a single character, or an empty query. A corporation number in the text has priority
+    over every other kind.
     """
 
     EMPTY = "empty"

@@ -17,7 +17,8 @@ SearchSubject: TypeAlias = tuple[str, int | str]
 @dataclass(frozen=True, slots=True)
 class FoundRecords:
     """The found records of one kind. `records` are in the sequence in which the list of results shows them.
-    `has_more`: more records match. `is_partial`: only the newest of the stored records were searched.
+    `has_more`: more records match than `records` has. `is_partial`: the search has read only the newest of the stored
+    records.
     """
 
     records: tuple[FilteredRecord, ...] = ()

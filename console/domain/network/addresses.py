@@ -14,8 +14,8 @@ _ISATAP_INTERFACE_IDS = (0x00005EFE, 0x02005EFE)
 
 @lru_cache
 def is_this_machine(host: str) -> bool:
-    """True for `localhost` and for loopback addresses. False for any other name, also for one such as
-    `127.0.0.1.example.com`, and for an IPv4 address inside an IPv6 address (`::ffff:127.0.0.1`).
+    """True for `localhost` and for loopback addresses. False for every other name, such as `127.0.0.1.example.com`,
+    and for an IPv4 address inside an IPv6 address (`::ffff:127.0.0.1`).
     """
     try:
         address = ip_address(host)

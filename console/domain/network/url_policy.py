@@ -94,7 +94,7 @@ def parse_base_url(url: str, setting_name: str = "provider_url", private: Sequen
 
 
 class _InvalidUrl(Exception):
-    """The URL of a provider isn't allowed; `problem` is the code of the reason."""
+    """Raised if the URL of a provider isn't allowed; `problem` is the code of the reason."""
 
     def __init__(self, problem: SettingProblem) -> None:
         super().__init__(problem)

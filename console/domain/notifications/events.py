@@ -1,4 +1,5 @@
-"""Events of which a person is notified: acts of other people or of the program that concern this person. No I/O."""
+"""Events of which a person is notified: actions of other people or of the program that concern this person. No
+I/O."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -32,9 +33,10 @@ class PersonalEvent:
 
     - `act`: the name of the event; with `kind` the end of a wording key, such as `decision.rejected`.
     - `subject_kind`, `subject_id`: the record, incident, operation or bulk run that the event is about.
-    - `number`: the number that people use for the record, such as our number of the payment; None if it has none or
-      it was not read.
-    - `record_state`: the state that the record of a closed proposal has now, for the acts `confirmed` and `settled`.
+    - `number`: the number that people use for the record, such as our number of the payment; None if the record has
+      none or its number was not read.
+    - `record_state`: the present state of the record whose proposal was closed, for the events `confirmed` and
+      `settled`.
     """
 
     kind: PersonalEventKind

@@ -1,5 +1,5 @@
-"""Compare a payment with the provider's last statement and with its order, and split the captured amount into
-parts. The functions of this module use only the given records."""
+"""Compare a payment with the provider's last report and with its order, and split the captured amount into parts. The
+functions of this module use only the given records."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -59,11 +59,9 @@ def compare_payment_sides(
     *,
     writer_name: str | None = None,
 ) -> tuple[ComparedSide, ComparedSide, ComparedSide]:
-    """Return the three sides of a payment for comparison, always in this order: our payment, the provider's last
-    statement, the order.
-
-    `provider_meaning` is our payment state that corresponds to the state in the provider's own words; None if these
-    words are unknown. `writer_name` is the name of the last writer of our payment.
+    """Return the three compared sides of a payment, always in this order: our payment, the provider's last report,
+    the order. `provider_meaning` is our payment state that corresponds to the state in the provider's own words; None
+    if these words are unknown. `writer_name` is the name of the person or process that last changed our payment.
     """
     return (
         _make_own_side(payment, writer_name),
@@ -75,9 +73,9 @@ def compare_payment_sides(
 def compare_order_sides(
     order: Order, payment: Payment | None, provider_meaning: PaymentState | None, now: datetime
 ) -> tuple[ComparedSide, ComparedSide, ComparedSide]:
-    """Return the three sides of an order for comparison: `payment`, one of its payments, the statement of the
-    payment's provider, and the order itself (`compare_payment_sides`). If `payment` is None, because the order has no
-    payment, the first two sides don't exist.
+    """Return the three compared sides of an order: `payment` (one of its payments), the last report of the payment's
+    provider, and the order itself (`compare_payment_sides`). If `payment` is None, because the order has no payment,
+    the first two sides don't exist.
     """
     if payment is not None:
         return compare_payment_sides(payment, order, provider_meaning, now)
@@ -86,7 +84,7 @@ def compare_order_sides(
 
 
 def _make_own_side(payment: Payment, writer_name: str | None) -> ComparedSide:
-    """Return our side of a payment; `writer_name` is the name of the last writer of our row."""
+    """Return our side of a payment; `writer_name` is the name of the person or process that last changed our row."""
     return ComparedSide(
         name="ours",
         state=payment.state.value,
@@ -177,8 +175,8 @@ def _list_differences_at_order(payment: Payment, order: Order) -> Sequence[str]:
 
 
 def has_unrefunded_amount(payment: Payment) -> bool:
-    """True if the payment is paid and a part of its amount hasn't been refunded. Such a payment pays for its
-    order.
+    """True if the payment is paid and a part of its amount hasn't been refunded. Such a payment still counts as
+    payment of its order.
     """
     return payment.state in PAID_STATES and not is_refunded_in_full(payment)
 
@@ -189,9 +187,9 @@ def is_refunded_in_full(payment: Payment) -> bool:
 
 
 def compute_order_difference_minor(payment: Payment, order: Order) -> int:
-    """Return the amount (minor units) by which the paid payments of the payment's order exceed the order's total;
-    negative if they fall short of it. If an excess was refunded, the difference is 0. The other payments of the order
-    are those of `payment.relations`; without them only this payment counts.
+    """Return the amount (minor units) by which the paid payments of the payment's order exceed the order's total. The
+    result is negative if they are less than the total, and 0 if the excess was refunded. The other payments of the
+    order are read from `payment.relations`; without relations only this payment counts.
     """
     paid_payments = list_paid_order_payments(payment)
     captured_minor = sum(paid_payment.captured_minor for paid_payment in paid_payments)
@@ -202,7 +200,7 @@ def compute_order_difference_minor(payment: Payment, order: Order) -> int:
 
 def list_paid_order_payments(payment: Payment) -> list[Payment]:
     """Return the payments of the payment's order that are in a paid state. `payment` itself is one of them if it is
-    paid. The other payments are those of `payment.relations`; without relations there are none."""
+    paid. The other payments are read from `payment.relations`; without relations there are none."""
     order_payments = payment.relations.order_payments if payment.relations is not None else ()
     other_payments = [other_payment for other_payment in order_payments if other_payment.id != payment.id]
     return [other_payment for other_payment in (payment, *other_payments) if other_payment.state in PAID_STATES]
@@ -226,9 +224,9 @@ def is_order_covered(paid_payments: Sequence[Payment], order: Order) -> bool:
 def compare_refund_sides(
     refund: Refund, payment: Payment, order: Order | None, provider_meaning: RefundState | None, now: datetime
 ) -> tuple[ComparedSide, ComparedSide, ComparedSide]:
-    """Return the three sides of a refund for comparison, always in this order: our refund, the provider's last
-    statement about the refund, the order. The amounts of the first two are negative. `provider_meaning` is our refund
-    state that corresponds to the state in the provider's own words; None if these words are unknown.
+    """Return the three compared sides of a refund, always in this order: our refund, the provider's last report about
+    the refund, the order. The amounts of our refund and of the provider's report are negative. `provider_meaning` is
+    our refund state that corresponds to the state in the provider's own words; None if these words are unknown.
     """
     negative_amount_minor = -refund.amount_minor
     our_side = ComparedSide(
@@ -277,9 +275,9 @@ def _get_own_amount_minor(payment: Payment) -> int:
 
 
 def has_old_answer(record: Payment | Refund, now: datetime) -> bool:
-    """True if the provider's last answer about the record is too old to be used (`is_answer_old`). Of refunds only
-    one that the provider has accepted can have an old answer, above MAX_ANSWER_AGE_IN_FINAL_STATE. False without an
-    answer.
+    """True if the provider's last answer about the record is too old to be used. For a payment, `is_answer_old`
+    decides. For a refund, this is True only if the provider has accepted the refund and the answer is older than
+    MAX_ANSWER_AGE_IN_FINAL_STATE. False if there is no answer.
     """
     if record.told_at is None:
         return False
@@ -289,8 +287,8 @@ def has_old_answer(record: Payment | Refund, now: datetime) -> bool:
 
 
 def is_answer_old(answered_at: datetime, payment: Payment, now: datetime) -> bool:
-    """True if a provider's answer about the payment, given at the instant `answered_at`, is too old to be used: it is
-    older than 24 hours for a payment in a final state, or than 15 minutes for any other payment.
+    """True if a provider's answer about the payment, given at the instant `answered_at`, is too old to be used. The
+    limit is 24 hours for a payment in a final state, and 15 minutes for any other payment.
     """
     return now - answered_at > (
         MAX_ANSWER_AGE_IN_FINAL_STATE if is_final(payment) else MAX_ANSWER_AGE_BEFORE_FINAL_STATE
@@ -315,9 +313,9 @@ def find_money_part_of_refund(refund: Refund) -> str:
 
 
 def compute_money_parts(payment: Payment, refunds: Sequence[Refund]) -> MoneyParts:
-    """Return the captured amount of a payment, split into its parts. Of the reserved amount, the refunds that the
-    provider has accepted, the sent refunds with an unknown outcome, and the rest (refunds that wait or are being
-    sent) are separate parts. `refunds` are all refunds of the payment.
+    """Return the captured amount of a payment, split into its parts. The reserved amount is split into three parts:
+    refunds that the provider has accepted, sent refunds with an unknown outcome, and all other open refunds (waiting
+    or being sent). `refunds` are all refunds of the payment.
     """
     accepted_minor = _sum_refunds(refund for refund in refunds if find_money_part_of_refund(refund) == "on_its_way")
     unknown_minor = _sum_refunds(refund for refund in refunds if find_money_part_of_refund(refund) == "unknown")
@@ -335,13 +333,13 @@ def compute_money_parts(payment: Payment, refunds: Sequence[Refund]) -> MoneyPar
 
 def compute_refundable_minor(payment: Payment) -> int:
     """Return the amount (minor units) of a payment that can still be refunded, without the amount set aside; 0 if the
-    payment isn't paid: of a reversed payment nothing is left, although it was captured."""
+    payment isn't paid. A reversed payment has nothing left to refund, although it was captured."""
     return payment.refundable_minor if payment.state in PAID_STATES else 0
 
 
 def compute_reversed_minor(payment: Payment) -> int:
-    """Return the part of a payment's captured amount (minor units) that its reversal has taken back: all that isn't
-    refunded, reserved for a refund, or set aside. 0 if the payment isn't reversed."""
+    """Return the part of a payment's captured amount (minor units) that the payer's bank has taken back by the
+    reversal: all that isn't refunded, reserved for a refund, or set aside. 0 if the payment isn't reversed."""
     return max(0, payment.refundable_minor) if payment.state is PaymentState.REVERSED else 0
 
 
@@ -369,8 +367,9 @@ def find_reversal_deadline(record: Payment) -> datetime | None:
 
 
 def find_first_reversible_instant(provider: str, now: datetime) -> datetime | None:
-    """Return the earliest instant (aware) of a payment that the payer's bank may still reverse at the instant `now`;
-    None if the provider's payments can't be reversed. `find_reversal_deadline` has the same rule for one payment.
+    """Return the earliest time of payment (aware) for which the payer's bank may still reverse the payment at the
+    instant `now`; None if the provider's payments can't be reversed. `find_reversal_deadline` applies the same rule
+    to one payment.
     """
     days, zone = provider_registry.get_reversible_days(provider), provider_registry.get_time_zone(provider)
     return (

@@ -1,4 +1,5 @@
-"""Limits of refunds per currency, the conditions for a second approver, and proposals to change them."""
+"""Limits of refunds per currency, the conditions for a second approver, and proposals to change these limits and
+conditions."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -62,9 +63,8 @@ def get_limit_unit(name: str) -> LimitUnit:
 @dataclass(frozen=True, slots=True)
 class Limit:
     """A limit of refunds, or a condition for a second approver, in one currency. `value` is in minor units, seconds,
-    days or a number of refunds; None if the database has no row: for a limit the strictest value counts then, and a
-    condition doesn't apply. `proposed` is the value that `proposed_by` has proposed; None without a
-    proposal.
+    days or a number of refunds; None if the database has no row. Without a row, a limit has its strictest value, and
+    a condition doesn't apply. `proposed` is the value that `proposed_by` has proposed; None without a proposal.
     """
 
     name: str
@@ -76,10 +76,10 @@ class Limit:
 
 @dataclass(frozen=True, slots=True)
 class SecondCheckerFacts:
-    """The facts of a refund from which the rules decide if it needs a second approver. Amounts are in minor units:
-    `today_minor` is the sum that the maker has requested today, without this refund. `time_since_paid` is the time
-    since the payment was paid, None if that isn't known. `payer_refund_count` is the number of other refunds of the
-    payer within PAYER_HISTORY_PERIOD.
+    """The facts of a refund from which the rules decide if it needs a second approver. `today_minor` is the sum
+    (minor units) of the refunds that the maker has requested today, without this refund. `time_since_paid` is the
+    time since the payment was paid, None if that isn't known. `payer_refund_count` is the number of other refunds of
+    the payer within PAYER_HISTORY_PERIOD.
     """
 
     provider: str
@@ -92,11 +92,12 @@ class SecondCheckerFacts:
 def find_second_checker_reasons(
     facts: SecondCheckerFacts, above_minor: int, conditions: Mapping[str, int]
 ) -> tuple[str, ...]:
-    """Return the names of the limits and conditions by which this refund needs a second approver; () if one approver
-    is enough. `above_minor` is the limit `second_checker_above` in minor units. `conditions` has, by name, the value
-    of each condition that has a row in the table `limits`, such as 3 for `second_checker_payer` (the payer's number
-    of refunds) or 30 for `second_checker_age` (days since the payment). A refund above such a value needs a second
-    approver.
+    """Return the names of the limits and conditions because of which this refund needs a second approver; () if one
+    approver is enough. `above_minor` is the limit `second_checker_above` in minor units.
+
+    `conditions` has, by name, the value of each condition that has a row in the table `limits`, such as 3 for
+    `second_checker_payer` (the payer's number of refunds) or 30 for `second_checker_age` (days since the payment). A
+    refund that exceeds such a value needs a second approver.
     """
     provider_condition = f"{PROVIDER_CONDITION_PREFIX}{facts.provider}"
     compared_values = {
@@ -116,7 +117,8 @@ def find_second_checker_reasons(
 
 
 def list_condition_names() -> tuple[str, ...]:
-    """Return the names of all conditions for a second approver, those of the providers last."""
+    """Return the names of all conditions for a second approver: first the general conditions, then one for each
+    provider."""
     providers = provider_registry.list_provider_names()
     return (*CONDITION_NAMES, *(f"{PROVIDER_CONDITION_PREFIX}{provider}" for provider in providers))
 

@@ -1,4 +1,4 @@
-"""Immutable values that services and the adapters of payment providers exchange: requests, questions and reports."""
+"""Immutable values that services and the adapters of payment providers exchange: requests, queries and reports."""
 
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -27,9 +27,9 @@ class PaymentRequest:
 @dataclass(frozen=True, slots=True)
 class StartedPayment:
     """A provider's answer to the start of a payment with our payment number `merchant_payment_id`; the payer has not
-    paid yet. `handle` is the provider's id of a payment code, or a token for the provider's payment page. With `url`
-    and `deeplink` the payer opens this code or page. `expires_at` is the instant (aware) after which nobody can pay,
-    None if the provider states none.
+    paid yet. `handle` is the provider's id of a payment code, or a token for the provider's payment page. The payer
+    opens this code or page with `url` or `deeplink`. `expires_at` is the instant (aware) after which the payer can't
+    pay any more, None if the provider states none.
     """
 
     merchant_payment_id: str
@@ -41,8 +41,8 @@ class StartedPayment:
 
 @dataclass(frozen=True, slots=True)
 class PaymentQuestion:
-    """A question to a provider about the state of a payment, with the values that the answer must have. An answer
-    with other values counts as an answer about another payment; `amount` None: any amount is accepted.
+    """A query to a provider about the state of a payment, with the values that the answer must have. An answer with
+    other values counts as an answer about another payment. If `amount` is None, any amount is accepted.
 
     `merchant_payment_id` is our payment number. `provider_payment_id` is set after the capture; without it the answer
     may be about any attempt of the payer. `day` is the calendar day in the provider's time zone, for providers that
@@ -60,7 +60,7 @@ class PaymentQuestion:
 
 @dataclass(frozen=True, slots=True)
 class RefundInstruction:
-    """The values with which a refund is sent to a provider, and by which the console later asks about this refund.
+    """The values with which the console sends a refund to a provider and later queries its state.
     `merchant_payment_id` (our payment number) and `provider_payment_id` are those of the refunded payment. `key` is
     the refund's idempotency key, which never changes. `requested_at` is aware and stored, so that every repetition
     sends the same values.
@@ -94,8 +94,8 @@ class RefundReport:
 @dataclass(frozen=True, slots=True)
 class ListedRefund:
     """One refund in a provider's list of a payment's refunds, also one that this program didn't send. `key` is its
-    idempotency key. `amount` is its amount; the largest possible one if the unit of the listed number is in doubt,
-    and None if the provider stated no readable amount.
+    idempotency key. `amount` is the refunded amount. If the unit of the listed number is ambiguous, it is the largest
+    possible amount; if the provider stated no readable amount, it is None.
     """
 
     key: str

@@ -1,8 +1,9 @@
-"""The payment providers of this program. Each provider has one module, listed in `PROVIDER_MODULES`.
+"""The payment providers of this program.
 
-Every layer reads the traits of a provider here instead of comparing the provider's name. A provider's module defines
-`PLUGIN`, one object with a part for each layer: `ProviderTraits` of this module, `ConfiguredProvider` for the
-settings, `ProviderPlugin` for the adapters and services. The modules are imported when a provider is first requested.
+Each provider has one module, listed in `PROVIDER_MODULES`. The code of every layer reads the traits of a provider
+from this registry instead of comparing the provider's name. A provider's module defines `PLUGIN`, one object with a
+part for each layer: `ProviderTraits` of this module, `ConfiguredProvider` for the settings, `ProviderPlugin` for the
+adapters and services. The modules are imported when a provider is first requested.
 """
 
 from collections.abc import Mapping
@@ -26,7 +27,7 @@ CREDIT_CHECK_PROVIDER = "alarmbox"
 
 class HistoryKind(StrEnum):
     """Form in which a provider gives its history of payments, which a reconciliation compares with the stored
-    payments. DAILY_FILES: one file for each day; EACH_PAYMENT: no list, so the provider is asked about each
+    payments. DAILY_FILES: one file for each day; EACH_PAYMENT: the provider has no list, so the program queries each
     payment.
     """
 
@@ -39,9 +40,9 @@ class HistoryKind(StrEnum):
 
 
 class NoticeKind(StrEnum):
-    """Kind of the notices that a provider sends. HINTS: unsigned, so they prove nothing and the console asks the
-    provider about the payment; CALLBACKS: signed, so the console books them and then asks the provider to
-    confirm.
+    """Kind of the notices that a provider sends. HINTS: the notices are unsigned and prove nothing, so the console
+    queries the provider about the payment. CALLBACKS: the notices are signed, so the console books them and then
+    queries the provider to confirm them.
     """
 
     HINTS = "hints"
@@ -54,16 +55,16 @@ class NoticeKind(StrEnum):
 class ProviderTraits:
     """Facts about a payment provider that any layer may read.
 
-    - `name`: lower-case letters and digits. It is stored with each payment, is an argument of commands, and
-      begins the names of the provider's settings.
+    - `name`: lower-case letters and digits. It is stored with each payment, is an argument of commands, and begins
+      the names of the provider's settings.
     - `time_zone`: time zone of the provider's calendar days.
     - `history_source`: form of the provider's history of payments.
     - `reversible_days`: days after a payment in which the payer's bank may reverse it; None if a success is final.
     - `notice_source`, `notice_path`: kind of the provider's notices, and the URL path at which the receiver accepts
       them; None if the provider sends no notices.
-    - `order_handle_column`, `order_payment_column`: columns of the shop's order for the payment's handle and for the
-      provider's payment id; None if the shop has no such column.
-    - `words`: sentences about this provider alone, by key, then by language.
+    - `order_handle_column`, `order_payment_column`: columns of the shop's order that store the payment's handle and
+      the provider's payment id; None if the shop has no such column.
+    - `words`: sentences that concern only this provider, by wording key, then by language.
     """
 
     name: str
@@ -81,8 +82,9 @@ TraitsT = TypeVar("TraitsT", bound=ProviderTraits)
 
 
 def list_providers_as(traits_class: type[TraitsT]) -> tuple[TraitsT, ...]:
-    """Return all payment providers, in the order of `PROVIDER_MODULES`, with the type `traits_class`: ProviderTraits
-    or a subclass such as ProviderPlugin. Raises TypeError if a provider's plugin isn't an instance of it."""
+    """Return all payment providers, in the order of `PROVIDER_MODULES`, typed as `traits_class`: ProviderTraits or a
+    subclass such as ProviderPlugin. Raises TypeError if the plugin of a provider isn't an instance of `traits_class`.
+    """
     plugins = _load_traits(PROVIDER_MODULES)
     for plugin in plugins:
         if not isinstance(plugin, traits_class):
@@ -103,8 +105,8 @@ def list_provider_names() -> tuple[str, ...]:
 
 
 def get_time_zone(provider_name: str) -> timezone:
-    """Return the time zone of the provider's calendar days. For a name that is no payment provider, return
-    Japan's.
+    """Return the time zone of the provider's calendar days. If `name` is no payment provider, return the time zone of
+    Japan.
     """
     provider = find_provider(provider_name)
     return provider.time_zone if provider else JST
@@ -120,8 +122,9 @@ def get_reversible_days(provider_name: str) -> int | None:
 
 @cache
 def _load_traits(modules: tuple[str, ...]) -> tuple[ProviderTraits, ...]:
-    """Import the modules with these names and return the `PLUGIN` object of each. Raises TypeError if such an
-    object is no payment provider. The modules are given by name, because the domain imports no layer above it."""
+    """Import the modules with these names and return the `PLUGIN` object of each. Raises TypeError if such an object
+    is no payment provider. The caller passes names of modules, because the domain package must not import the
+    packages of the layers above it."""
     plugins = [import_module(module).PLUGIN for module in modules]
     for module, plugin in zip(modules, plugins, strict=True):
         if not isinstance(plugin, ProviderTraits):

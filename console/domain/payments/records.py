@@ -32,8 +32,9 @@ class OrderState(StrEnum):
 
 
 class SetAsideState(StrEnum):
-    """State of a set-aside (a paid amount above an account's limit): OPEN until a person or the program requests its
-    refund, REFUNDING while this refund is open, then REFUNDED, or OPEN again if the refund ended without success."""
+    """State of a set-aside (a paid amount above an account's limit). OPEN: no refund of it is open; REFUNDING: a
+    person or the program has requested its refund, which has not ended; REFUNDED: the amount was refunded. If the
+    refund ends without success, the state is OPEN again."""
 
     OPEN = "open"
     REFUNDING = "refunding"
@@ -42,11 +43,10 @@ class SetAsideState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """An order of the shop.
-
-    `merch_txn_id` is the order number that people use. `payment_method`, `atom_token_id` and `atom_txn_id` are
-    columns of the shop; if the shop left them empty, the console fills them from the payment. `total_minor` is the
-    price in minor units. A field is None if the shop left it empty or its value wasn't read.
+    """An order of the shop. `merch_txn_id` is the order number that people use. `payment_method`, `atom_token_id` and
+    `atom_txn_id` are columns that the shop created; if the shop leaves them empty, the console fills them from the
+    payment. `total_minor` is the price in minor units. A field is None if the shop left it empty or its value wasn't
+    read.
     """
 
     id: int
@@ -143,8 +143,9 @@ class Payment:
 
     @property
     def requestable_minor(self) -> int:
-        """The largest amount in minor units of a new refund: the refundable amount, or less if the provider has
-        stated refunds that our sums don't contain, because they were made elsewhere. Never negative."""
+        """The largest amount (minor units) that a new refund can have; never negative. It is the refundable amount.
+        If the provider has reported refunds that our sums don't contain, because another program made them, it is
+        smaller."""
         own_minor = self.refunded_minor + self.reserved_minor
         made_elsewhere_minor = max(0, (self.provider_refunded_minor or 0) - own_minor)
         return max(0, min(self.refundable_minor, self.captured_minor - own_minor - made_elsewhere_minor))
@@ -152,15 +153,16 @@ class Payment:
 
 @dataclass(frozen=True, slots=True)
 class Refund:
-    """One refund, from its request to its end. Instants are aware UTC.
+    """One refund, from its request to its end. Instants are aware UTC. `checkers` are the people whose approvals
+    count, `checkers_needed` is the required number of them. `sends_after` is the end of the cooling-off period; after
+    `decide_by` no person can approve the refund. `provider_refund_key` is the idempotency key for the provider,
+    stored before the first call and never changed.
 
-    `checkers` are the people whose approvals count, `checkers_needed` is the required number of them. `sends_after`
-    is the end of the cooling-off period; after `decide_by` nobody can approve. `provider_refund_key` is the
-    idempotency key for the provider, stored before the first call and never changed. `not_found` counts the
-    provider's answers "not found" since the last submission. `told_at` is the time of the provider's last statement.
-    `first_sent_at` and `last_sent_at` are the times of the first and the last submission, `sent_count` is the number
-    of submissions. `ticket` is the number of a support ticket. `declined_because` is the reason of a rejection.
-    `intended_repeat`: the maker has confirmed that this refund repeats an earlier one of the same payment and amount.
+    `not_found` counts the provider's answers "not found" since the last submission. `told_at` is the time of the
+    provider's last report. `first_sent_at` and `last_sent_at` are the times of the first and the last submission,
+    `sent_count` is the number of submissions. `ticket` is the number of a support ticket. `declined_because` is the
+    reason of a rejection. `intended_repeat`: the maker has confirmed that this refund repeats an earlier one of the
+    same payment and amount.
     """
 
     id: int
@@ -211,13 +213,14 @@ class PaymentRelations:
 
     - `order_payments`: all payments of the order; `refunds`: the refunds of this payment, newest first
     - `refund_refusal`: the reason for which no refund of this payment can be requested now, a wording code without
-      `reason.`; None if one can be, or if no refund is advised
-    - `awaits_second_person`: a first person has proposed a decision for `proposed_state`
-    - `lacks_second_person`: nobody but the first person may confirm the proposed decision now
-    - `is_proposal_denied`: a later answer of the provider contradicts the proposal, so the decision would be refused
+      `reason.`; None if a refund can be requested, or if none is advised
+    - `awaits_second_person`: a first person has proposed the decision that the payment has the state `proposed_state`
+    - `lacks_second_person`: no person except the first one may confirm the proposed decision now
+    - `is_proposal_denied`: a later answer of the provider contradicts the proposal, so a service would refuse the
+      decision
     - `provider_meaning`: our payment state that corresponds to the state in the provider's own words; None if these
       words are unknown or there are none
-    - `can_ask_provider`: this desk can ask the provider about the payment
+    - `can_ask_provider`: this desk can query the provider about the payment
     - `read_only`: the switch that stops changes at the provider; None if no switch does, or if the payment has no
       next step
     - `contradicting_answer`: the provider's answer that contradicts the payment, as its open alert stores it; None
@@ -239,9 +242,9 @@ class PaymentRelations:
 
     @property
     def pending_refund(self) -> Refund | None:
-        """The refund of this payment that has not ended; None if all have ended. Of several it is the one with an
-        unknown outcome, otherwise one that is requested, approved or being sent, otherwise one that the provider has
-        accepted.
+        """The refund of this payment that has not ended; None if all have ended. If several have not ended, it is the
+        first of these that exists: one with an unknown outcome; one that is requested, approved or being sent; one
+        that the provider has accepted.
         """
         return find_pending_refund(self.refunds)
 
@@ -251,11 +254,12 @@ class RefundRelations:
     """The related facts of a refund.
 
     - `payment`: its payment; None if it was not read
-    - `awaits_second_person`: a first person has proposed a decision
-    - `lacks_second_person`: nobody but the first person may confirm the proposed decision now
-    - `approval_refusal`: the reason for which nobody can approve the refund now, a wording code without `reason.`;
+    - `awaits_second_person`: a first person has proposed a decision about the refund's outcome
+    - `lacks_second_person`: no person except the first one may confirm the proposed decision now
+    - `approval_refusal`: the reason for which no person can approve the refund now, a wording code without `reason.`;
       None if an approver can
-    - `lacks_approver`: nobody but the maker and the people who have already approved the refund may approve it now
+    - `lacks_approver`: no person may approve the refund now except its maker and the people who have already approved
+      it
     - `read_only`: the switch that stops changes at the payment's provider; None if no switch does, or if the refund
       has no next step
     - `contradicting_answer`: the provider's answer that contradicts the refund, as its open alert stores it; None
@@ -273,11 +277,11 @@ class RefundRelations:
 
 @dataclass(frozen=True, slots=True)
 class OrderRelations:
-    """The related records of an order. All but `payments` are read for every order; `payments` is read only for an
-    order with an open alert.
+    """The related records of an order. `payments` is read only for an order with an open alert; all other fields are
+    read for every order.
 
-    - `alert_rule`, `alert_detected_at`: of the open alert about a rule that the order breaks; None without an alert
-    - `is_cancelled_unpaid`: the program cancelled the order because nobody paid in time
+    - `alert_rule`, `alert_detected_at`: rule and time of the open alert about the order; None without an alert
+    - `is_cancelled_unpaid`: the program cancelled the order because the customer did not pay in time
     - `is_saga_stuck`: the saga that cancels the order can't continue
     - `pending_refund`: the refund of its payments that has not ended; None if there is none
     - `unknown_payment`: the payment of a pending order with an unknown outcome; None if there is none, or if the
@@ -302,15 +306,16 @@ _PENDING_REFUND_STATES = frozenset(
 
 
 def find_pending_refund(refunds: Iterable["Refund"]) -> "Refund | None":
-    """Return the refund that has not ended; None if all have ended. Of several, return one with an unknown outcome,
-    otherwise one that is requested, approved or being sent, otherwise one that the provider has accepted."""
+    """Return the refund that has not ended; None if all have ended. If several have not ended, return the first of
+    these that exists: one with an unknown outcome; one that is requested, approved or being sent; one that the
+    provider has accepted."""
     pending = [refund for refund in refunds if refund.state in _PENDING_REFUND_STATES]
     return min(pending, key=_make_refund_urgency_key, default=None)
 
 
 def _make_refund_urgency_key(refund: Refund) -> tuple[bool, bool]:
-    """Return the sort key by which `find_pending_refund` chooses a refund: one with an unknown outcome before one
-    that is requested, approved or being sent, and this before one that the provider has accepted."""
+    """Return the sort key by which `find_pending_refund` chooses a refund. A refund with an unknown outcome is sorted
+    before one that is requested, approved or being sent, and this before one that the provider has accepted."""
     return refund.certainty is Certainty.KNOWN, refund.state is RefundState.SUBMITTED
 
 
@@ -361,8 +366,8 @@ class Limits:
     - `second_checker_above`: the amount above which a refund needs a second approver
     - `cooling_off_above`: the amount above which an approved refund waits for `cooling_off_seconds` before it is sent
     - `conditions`: further conditions for a second approver, as `find_second_checker_reasons` reads them: the value
-      by the condition's name, such as 30 (days) for `second_checker_age`. A condition without a row is missing here
-      and doesn't apply.
+      by the condition's name, such as 30 (days) for `second_checker_age`. A condition without a row isn't in this
+      mapping and doesn't apply.
     """
 
     currency: str
@@ -377,10 +382,10 @@ class Limits:
 @dataclass(frozen=True, slots=True)
 class RefundRequest:
     """A maker's request for a refund. `amount` is decimal text in the payment's currency. The reason is a code, or
-    the maker's own text `reason`, or both; without a code, and with the code OTHER, the text is needed. `saw` is the
-    version of the payment on the maker's screen. `answers` are the maker's comments on risk signals, as pairs of rule
-    and text. `set_aside_id` is the id of the set-aside that the refund gives back, None for another refund; `ticket`
-    is the number of a support ticket, None if there is none.
+    the maker's own text `reason`, or both; the text is required if there is no code or the code is OTHER. `saw` is
+    the version of the payment that the maker's screen showed. `answers` are the maker's comments on risk signals, as
+    pairs of rule and text. `set_aside_id` is the id of the set-aside that the refund gives back, None for another
+    refund. `ticket` is the number of a support ticket, None if there is none.
     """
 
     payment_id: int
@@ -420,8 +425,9 @@ class ReceivedNotice:
 
 
 def mask_payer(text: str | None) -> str | None:
-    """Return the display form of the text by which a provider identifies a payer, such as an e-mail address: `****`
-    and its last four characters; only `****` for a text of fewer than eight characters. None for no text."""
+    """Return the masked form of the text by which a provider identifies a payer, such as an e-mail address: `****`
+    and the last four characters of the text. For a text of fewer than eight characters, return only `****`; for None,
+    return None."""
     if not text:
         return None
     return "****" + (text[-SHOWN_PAYER_SUFFIX_LENGTH:] if len(text) >= MIN_PARTLY_SHOWN_PAYER_LENGTH else "")

@@ -1,4 +1,4 @@
-"""The codes of the reasons for refunds. The terminal offers them without reading any record."""
+"""The codes of the reasons for refunds. The module reads no record, so the terminal can list the codes quickly."""
 
 from enum import StrEnum
 

@@ -1,8 +1,8 @@
 """Rules for a provider's report about a payment: the resulting state changes, the booked amount, and the case that is
 opened for a person.
 
-Reports may arrive late, twice and in any order. The time at which a report was true counts, not the time of its
-arrival. A report that is older than the stored statement is used only if it doesn't contradict that statement.
+Reports may arrive late, twice and in any order. The rules use the time at which a report was true, not the time of
+its arrival. If a report is older than the stored report, it is used only if it doesn't contradict the stored report.
 """
 
 from dataclasses import dataclass
@@ -40,8 +40,8 @@ def find_paid_time_problem(
     or if the report has no such time. `begun_at` is the time at which this program began the payment, None for a
     payment that another program began.
 
-    The refund window, the number of approvers and the questions to a provider that searches by day depend on this
-    time.
+    A wrong time would lead to a wrong refund window, a wrong number of approvers and wrong queries to a provider that
+    searches by day.
     """
     if paid_at is None:
         return None
@@ -53,11 +53,9 @@ def find_paid_time_problem(
 
 
 class ReportSource(StrEnum):
-    """Source of a report about a payment. The source determines the strength of the report as proof.
-
-    `READ`: the provider's answer to the console's question. `CALLBACK`: a signed notice, which a read must confirm.
-    `NOTICE`: a signed notice of a sender that the console can't ask. `PEOPLE`: a decision of two people with
-    evidence.
+    """Source of a report about a payment. The source determines the strength of the report as proof. `READ`: the
+    provider's answer to the console's query. `CALLBACK`: a signed notice, which a read must confirm. `NOTICE`: a
+    signed notice of a sender that the console can't query. `PEOPLE`: a decision of two people with evidence.
     """
 
     READ = "read"
@@ -106,8 +104,8 @@ def compute_report_effect(
 def _compute_success_effect(
     payment: Payment, report: PaymentReport, report_source: ReportSource, *, is_newer: bool
 ) -> ReportEffect:
-    """Return the effect of a report that the payment was paid. `is_newer`: the report is newer than the stored
-    statement."""
+    """Return the effect of a report that the payment was paid. `is_newer` is True if the report is newer than the
+    stored report."""
     if payment.state is PaymentState.REVERSED:
         return _make_contradiction_effect(report) if is_newer else ReportEffect(is_newest=False)
     if payment.state in PAID_STATES:
@@ -147,8 +145,8 @@ def _compute_success_effect(
 def _compute_repeated_success_effect(
     payment: Payment, report: PaymentReport, report_source: ReportSource, *, is_newer: bool
 ) -> ReportEffect:
-    """Return the effect of a report from `report_source` that a payment was paid which is paid already. `is_newer`:
-    the report is newer than the stored statement."""
+    """Return the effect of a report from `report_source` that a payment was paid, if the payment is already paid in
+    our database. `is_newer` is True if the report is newer than the stored report."""
     id_at_provider, stored_id = report.provider_payment_id, payment.provider_payment_id
     if id_at_provider is not None and stored_id is not None and id_at_provider != stored_id:
         return ReportEffect(case_rule=WorkReason.PAID_TWICE, case_observed=id_at_provider, is_newest=False)
@@ -176,9 +174,8 @@ def _list_states_after_success(state: PaymentState, report_source: ReportSource)
 
 
 def _list_states_after_paid(state: PaymentState, report_source: ReportSource) -> tuple[PaymentState, ...]:
-    """Return the states that follow the paid state `state` and that a report of this source proves. A callback
-    proves that it was received and that its signature is valid; a read or a decision of people proves that the
-    payment is completed.
+    """Return the states after the paid state `state` that a report of this source proves. A callback proves that it
+    was received and that its signature is valid. A read or a decision of people proves that the payment is completed.
     """
     if report_source in (ReportSource.READ, ReportSource.PEOPLE):
         return find_payment_path(state, PaymentState.COMPLETED)
@@ -211,7 +208,7 @@ def _compute_failure_effect(payment: Payment, report: PaymentReport, report_sour
 
 
 def _is_report_of_another_attempt(payment: Payment, report: PaymentReport) -> bool:
-    """True if the report has a provider's payment id that isn't the stored one, also if none is stored."""
+    """True if the report has a provider's payment id and this id isn't the stored one, or no id is stored."""
     return report.provider_payment_id not in (None, payment.provider_payment_id)
 
 
@@ -235,9 +232,8 @@ def _compute_waiting_effect(payment: Payment, report: PaymentReport, report_sour
 
 def _make_contradiction_effect(report: PaymentReport, *, is_newest: bool = True) -> ReportEffect:
     """Return the effect of a report that contradicts the payment's state: a case for a person, and no change of our
-    state. `is_newest` becomes the field of the effect by which the caller decides whether the report's state and
-    amount replace the stored ones of the provider: the report is newer than the report that the payment has
-    stored."""
+    state. `is_newest` is True if the report is newer than the stored one; the caller then stores the report's state
+    and amount as the provider's last report."""
     return ReportEffect(case_rule=WorkReason.CONTRADICTED, case_observed=_format_report(report), is_newest=is_newest)
 
 
@@ -247,7 +243,7 @@ def _format_report(report: PaymentReport) -> str:
 
 
 def ends_unknown_outcome(effect: ReportEffect, payment: Payment) -> bool:
-    """True if the payment's outcome is unknown and the report makes it known: the report leaves nothing unknown
-    (`effect.unknown_reason` is None), and it is newer than the stored statement or changes the payment's state."""
+    """True if the payment's outcome is unknown and the report makes it known. For this, `effect.unknown_reason` must
+    be None, and the report must be newer than the stored report or change the payment's state."""
     is_usable = effect.unknown_reason is None and (effect.is_newest or bool(effect.new_states))
     return is_usable and payment.certainty is Certainty.UNKNOWN

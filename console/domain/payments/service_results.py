@@ -22,16 +22,16 @@ if TYPE_CHECKING:  # a program without a registry doesn't import its values
 
 @dataclass(frozen=True, slots=True)
 class ComparedSide:
-    """One of the three compared sides of a payment or refund (`name`): ours, the provider's or the order's.
+    """One of the three compared sides of a payment or refund: ours, the provider's or the order's (`name`). `there`
+    is False if the side doesn't exist. Instants are aware UTC; a field is None if the side doesn't state it or was
+    never read.
 
-    `there` is False if the side doesn't exist. `word` is the side's own word for its state, `state` the console's
-    state for this word. `minor` and `refunded_minor` are its amounts in minor units, negative for a refund.
-    `reference` is its own number of the payment, refund or order. `since` is the time of this state, `source` the
-    person, provider or shop that stated it. `asked` is the instant at which the side was read; `old`: this
-    instant is too long ago. `version` is the version of the row in this database. Instants are aware UTC; a field is
-    None if the side doesn't state it or was never read.
-
-    `differs` has the fields (state, amount, currency, refunded) that contradict our record.
+    `word` is the side's own word for its state, `state` the console's state for this word. `minor` and
+    `refunded_minor` are its amounts in minor units, negative for a refund. `reference` is its own number of the
+    payment, refund or order. `since` is the time of this state, `source` the person, provider or shop that stated it.
+    `asked` is the instant at which the side was read; `old` is True if this instant is too long ago. `version` is the
+    version of the row in this database. `differs` has the fields (state, amount, currency, refunded) that contradict
+    our record.
     """
 
     name: str
@@ -73,9 +73,9 @@ class PaymentDetails:
 
     - `sides`: the compared sides (ours, the provider's, the order's); `money`: the parts of the captured amount
     - `order`: None if the payment belongs to no order
-    - `holder`: the person and process that call the provider or hold the payment's lease; None if nobody does
+    - `holder`: the person and process that call the provider or hold the payment's lease; None if no process does
     - `awaiting`: "second_person" while a decision waits for its second person, otherwise None
-    - `taken`: the running take of the payment; None if nobody has taken it
+    - `taken`: the running take of the payment; None if no person has taken it
     - `open_alert_id`: the id of the oldest open alert about the payment; None if there is none
     - `corporation`: the registry's facts about the corporation; None if this desk has no registry
     """
@@ -108,7 +108,7 @@ class OrderDetails:
     - `sagas`: the sagas that end expired payments of the order
     - `alert`: the open alert about a rule that the order breaks, with the action that ends it; None if there is none
     - `open_alert_id`: the id of the oldest open alert about the order, of any rule; None if there is none
-    - `taken`: the running take of the order; None if nobody has taken it
+    - `taken`: the running take of the order; None if no person has taken it
     - `corporation`: the registry's facts about the corporation; None if this desk has no registry
     """
 
@@ -146,7 +146,8 @@ class RiskSignal:
 @dataclass(frozen=True, slots=True)
 class RuleCheck:
     """Result of the check of one rule of refunds. `holds` is True if the refund fulfils the rule. If it is False, the
-    refund is refused and `rule` is the reason. `facts` are the values in the rule's text on screen.
+    service refuses the refund with `rule` as the reason. `facts` are the values in the sentence that shows the rule
+    on the screen.
     """
 
     rule: RefundRule
@@ -156,13 +157,14 @@ class RuleCheck:
 
 @dataclass(frozen=True, slots=True)
 class RefundPlan:
-    """Facts that a maker sees before a refund request, true at `read_at`; nothing is reserved.
+    """Facts that a maker sees before a refund request, read at the instant `read_at`. They may change later, because
+    nothing is reserved.
 
     - `today_minor`: the amount that the maker has requested today, in minor units
     - `risk_signals` and `checks`: the risk signals and the checked rules of a refund of the planned amount
     - `earlier`: the payment's refunds so far
-    - `second_checker_reasons`: the names of the limits and conditions by which the refund needs two approvers; () if
-      one is enough
+    - `second_checker_reasons`: the names of the limits and conditions because of which the refund needs two
+      approvers; () if one is enough
     - `cooling_off_until`: the end of the cooling-off period; None if the refund needs none
     - `approvers`: the people who can approve the refund
     - `refusal_code`: a wording code if no refund of this payment can be requested now, otherwise None;
@@ -194,17 +196,18 @@ class RefundPlan:
 class RefundDetails:
     """All data that the screens of a refund or the command `show` needs.
 
-    - `sides`: the sides of the refund itself; `payment_sides`: those of its payment, which a checker compares before
-      an approval
+    - `sides`: the compared sides of the refund; `payment_sides`: the compared sides of its payment, which a checker
+      looks at before an approval
     - `risk_signals`: the facts that are reasons to reject the refund; `checks`: the results of the checks of the
       refund rules
-    - `changed`: the fields of the payment that have changed since the maker saw the payment: field → (value at that
-      time, value now)
-    - `version_at_request`: the payment's version at that time; None if it isn't known
+    - `changed`: the fields of the payment that have changed since the maker requested the refund: field → (value at
+      the request, value now)
+    - `version_at_request`: the payment's version at the request; None if it isn't known
     - `earlier`: the payment's other refunds
     - `needed_checkers`: the number of approvals that the refund needs by the present limits
-    - `holder`, `awaiting`, `taken` and `open_alert_id`: those of the refund, with the same meaning as in
-      PaymentDetails
+    - `holder`: the person and process that call the provider or hold the refund's lease; `awaiting`: "second_person"
+      while a decision waits for its second person; `taken`: the running take of the refund; `open_alert_id`: the id
+      of the oldest open alert about it. Each is None if there is none.
     """
 
     record: Refund
@@ -234,7 +237,8 @@ class RefundDetails:
 
 @dataclass(frozen=True, slots=True)
 class ApprovalInbox:
-    """Refunds that wait for a decision: those that the acting person may decide about, and all others."""
+    """Refunds that wait for a decision, in two lists: those that the acting person may decide about, and all
+    others."""
 
     to_decide: tuple[Refund, ...]
     others: tuple[Refund, ...]
@@ -270,8 +274,10 @@ class StartResult:
 
 @dataclass(frozen=True, slots=True)
 class NoticeResult:
-    """Effect of a provider's notice. `done` is booked, repeated, unchanged, queued (the console will ask the
-    provider), unmatched (no payment or order of ours fits) or kept (only stored); None for a rejected notice.
+    """Effect of a provider's notice. `done` is booked, repeated, unchanged, queued (the console will query the
+    provider), unmatched (the notice belongs to no payment or order of this database) or kept (the notice was only
+    stored); None for a rejected notice.
+
     `is_refused`: the notice was rejected. The sender gets the same answer for every reason of a rejection; only the
     audit trail has the reason. `payment_id` is None if no payment was found.
     """

@@ -7,9 +7,10 @@ from enum import StrEnum
 
 
 class PaymentState(StrEnum):
-    """State of a payment, stored in its row. INITIALIZING, TOKEN_GENERATED and USER_PAYMENT wait for the payer;
-    the payment is paid from PAYMENT_SUCCESS until COMPLETED; PAYMENT_FAILED and EXPIRED ended unpaid; REVERSED:
-    the money was taken back after the payment. An unknown outcome is no state but a `Certainty`.
+    """State of a payment, stored in its row. INITIALIZING, TOKEN_GENERATED and USER_PAYMENT: the payment waits for
+    the payer. PAYMENT_SUCCESS, CALLBACK_RECEIVED, SIGNATURE_VERIFIED and COMPLETED: the payment is paid.
+    PAYMENT_FAILED and EXPIRED: the payment ended unpaid. REVERSED: the money was taken back after the payment. An
+    unknown outcome isn't a state but a `Certainty`.
     """
 
     INITIALIZING = "initializing"
@@ -25,9 +26,9 @@ class PaymentState(StrEnum):
 
 
 class RefundState(StrEnum):
-    """State of a refund, stored in its row. REQUESTED waits for approvers, APPROVED for its sending; SUBMITTING:
-    the call is being sent; SUBMITTED: the provider has accepted the refund but not completed it. The other
-    states are final. An unknown outcome is no state but a `Certainty`.
+    """State of a refund, stored in its row. REQUESTED waits for approvers, APPROVED for its sending. SUBMITTING: the
+    call is being sent. SUBMITTED: the provider has accepted the refund but not completed it. The other states are
+    final. An unknown outcome isn't a state but a `Certainty`.
     """
 
     REQUESTED = "requested"
@@ -70,11 +71,12 @@ def find_payment_path(start: PaymentState, target: PaymentState) -> tuple[Paymen
     """Return the states after `start` up to `target`, each step in the table `PAYMENT_TRANSITIONS`; empty if there is
     no path.
 
-    The console didn't observe the states between `start` and `target`. So the path passes only through states in
-    which every payment with these two states has been: token_generated, user_payment and payment_success. After
-    callback_received it also passes through signature_verified, because the evidence for `target` confirms the
-    callback as a valid signature would; and from there to reversed it also passes through completed. It never passes
-    through a failure, an expiry or the receipt of a callback.
+    The console didn't observe the states between `start` and `target`. So the path contains only states that every
+    payment with these two states has certainly had: token_generated, user_payment and payment_success.
+
+    After callback_received the path also contains signature_verified, because the evidence for `target` confirms the
+    callback as a valid signature would. A path from there to reversed also contains completed. No path contains a
+    failure, an expiry or the receipt of a callback between `start` and `target`.
     """
     shortest: list[tuple[PaymentState, ...]] = [()]
     for path in shortest:

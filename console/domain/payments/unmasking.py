@@ -1,4 +1,5 @@
-"""The texts that a person sees for a short time in place of masked ones: a payer, and the answers that name it."""
+"""The texts that a person sees for a short time in place of masked ones: the payer's name, and the provider's answers
+that contain it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

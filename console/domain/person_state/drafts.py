@@ -10,9 +10,9 @@ from console.domain.person_state.retention import DRAFT_PREFIX, DRAFT_RETENTION
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """The unfinished inputs of a dialog. `kind` names the dialog, `subject` is the id of its record or the number of
-    its corporation, `title` names the record in words, `at` is the time of the last change. `stage` is the page of
-    the dialog, "form" or "review". `inputs` are the values of the dialog's inputs by name.
+    """The unfinished inputs of a dialog. `kind` names the dialog. `subject` is the id of the record, or the
+    corporation number, that the dialog is about; `title` names it in words. `at` is the time of the last change.
+    `stage` is the page of the dialog, "form" or "review". `inputs` are the values of the dialog's inputs by name.
     """
 
     kind: str
@@ -43,8 +43,8 @@ def make_draft_name(kind: str, subject: str) -> str:
 
 
 def parse_draft(stored_draft: Any, now: datetime) -> Draft | None:
-    """Return the draft in a stored value. None if there is no value, if it is older than DRAFT_RETENTION, or if
-    this program can't read it."""
+    """Return the draft in a stored value. Return None if there is no value, if the draft is older than
+    DRAFT_RETENTION, or if this program can't read it."""
     try:
         draft_value = stored_draft["value"]
         texts = [str(draft_value[key]) for key in ("kind", "subject", "title", "stage")]

@@ -1,1 +1,2 @@
-"""The running process and its work: correlation id, requests to end, log events and failpoints."""
+"""The running process and its work: correlation id, signals and other requests to end the process, log events and
+failpoints."""

@@ -1,8 +1,6 @@
 """Correlation id of the current work (a command, an action in a window, one run of a task), and facts about this
-work, for log lines.
-
-Id and facts are stored in a context variable, so every function that the work calls in its thread can read them. No
-I/O.
+work, for log lines. Id and facts are stored in a context variable, so that every function that runs in the same
+thread as part of this work can read them. No I/O.
 """
 
 import os
@@ -50,15 +48,15 @@ def add_log_facts(**facts: str) -> Iterator[None]:
 
 @contextmanager
 def start_correlation(**facts: str) -> Iterator[str]:
-    """A context manager: run its block with `facts` added and with the present correlation id, or with a new id if
-    there is none. Yield the id."""
+    """A context manager: inside its block, log lines have `facts` and a correlation id. The id is the present
+    correlation id; if there is none, a new one. Yield the id."""
     with add_log_facts(**{CORRELATION_FACT_NAME: find_correlation_id() or _make_correlation_id(), **facts}):
         yield find_correlation_id() or ""
 
 
 @contextmanager
 def start_new_correlation(**facts: str) -> Iterator[str]:
-    """A context manager: run its block with `facts` added and with a new correlation id, and yield the new id. Inside
+    """A context manager: inside its block, log lines have `facts` and a new correlation id, which is yielded. Inside
     the block the fact `run` is the correlation id that was present before, if there was one."""
     outer_id = find_correlation_id()
     outer_facts = {"run": outer_id} if outer_id else {}

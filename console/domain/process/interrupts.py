@@ -1,10 +1,10 @@
-"""Requests to end this process (Ctrl+C, SIGTERM, SIGHUP of a closed terminal, a closing window). They are deferred
-while a provider's answer could be lost.
+"""Requests to end this process (Ctrl+C, SIGTERM, SIGHUP of a closed terminal, a closing window). The module defers
+these requests while the process could lose a provider's answer.
 
 Python runs signal handlers between two instructions of the main thread, so an exception from a handler could come
-between a provider's answer and its storage. Inside `defer_signals` a signal raises no exception: its number is
-stored, waits for a provider's answer are ended, and waiting code checks `is_interrupt_pending`. At the end of the
-outermost block the signal is raised again, unless a command runs inside `handle_signals`.
+between a provider's answer and its storage. Inside `defer_signals` a signal raises no exception. Instead, its number
+is stored, waits for a provider's answer are ended, and waiting code checks `is_interrupt_pending`. At the end of the
+outermost block the signal is raised again, except if a command runs inside `handle_signals`.
 """
 
 import signal
@@ -23,19 +23,18 @@ _POLL_INTERVAL_SECONDS = 0.02
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal or the window asks this process to end, and the requested action has not begun. Nothing was written or
-    sent.
+    """Raised if a signal or the window requests the end of this process and the requested action has not begun.
+    Nothing was written or sent.
     """
 
 
 class _SignalState:
-    """State of the signal handling in this process.
-
-    `received_signals`: numbers of the signals received so far. `depth`: number of open `defer_signals` blocks in the
-    main thread. `defers_first_signal`: the first signal raises nothing. `has_begun`: the present command has opened a
-    `defer_signals` block. `is_answered`: the present command has written its result. `is_ending`: `end_network_waits`
-    is running. `open_blocks`: open `defer_signals` blocks of all threads. `call_endings`: for each open
-    `register_call_ending` block, its thread and the function that ends the thread's wait.
+    """State of the signal handling in this process. `received_signals`: numbers of the signals received so far.
+    `depth`: number of open `defer_signals` blocks in the main thread. `defers_first_signal`: the first signal raises
+    no exception. `has_begun`: the present command has opened a `defer_signals` block. `is_answered`: the present
+    command has written its result. `is_ending`: `end_network_waits` is running. `open_blocks`: open `defer_signals`
+    blocks of all threads. `call_endings`: for each open `register_call_ending` block, its thread and the function
+    that ends the thread's wait.
     """
 
     def __init__(self) -> None:
@@ -53,16 +52,16 @@ _signal_state = _SignalState()
 
 
 def release_held_interrupts() -> None:
-    """Let Ctrl+C (SIGINT), SIGTERM and SIGHUP act from now on. The program's entry point holds these signals back
-    while modules are loaded. If the person pressed Ctrl+C meanwhile, this call raises KeyboardInterrupt.
+    """Unblock Ctrl+C (SIGINT), SIGTERM and SIGHUP. The program's entry point blocks these signals while modules are
+    loaded. If the person pressed Ctrl+C in this time, this call raises KeyboardInterrupt.
     """
     if hasattr(signal, "pthread_sigmask"):  # not on Windows
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _HANDLED_SIGNALS)
 
 
 def list_stop_signals() -> tuple[int, ...]:
-    """Return the signals that ask a process to stop: SIGINT, SIGTERM and SIGHUP, which a closing terminal sends.
-    SIGHUP is left out if the process ignores it (nohup)."""
+    """Return the signals that request the end of a process: SIGINT, SIGTERM and SIGHUP, which a closing terminal
+    sends. SIGHUP is left out if the process ignores it (nohup)."""
     return tuple(
         number for number in _HANDLED_SIGNALS
         if number in (signal.SIGINT, signal.SIGTERM) or signal.getsignal(number) is not signal.SIG_IGN
@@ -70,15 +69,16 @@ def list_stop_signals() -> tuple[int, ...]:
 
 
 def raise_at_stop_signals() -> None:
-    """Let SIGTERM and SIGHUP raise KeyboardInterrupt like Ctrl+C from now on, unless the process ignores them. The
-    default action would end the process before its command has written its result."""
+    """From now on, let SIGTERM and SIGHUP raise KeyboardInterrupt, as Ctrl+C does. A signal that the process ignores
+    stays ignored. The default handling of these signals would end the process before its command has written its
+    result."""
     for number in _HANDLED_SIGNALS:
         if signal.getsignal(number) is signal.SIG_DFL:
             signal.signal(number, signal.default_int_handler)
 
 
 def ignore_later_signals() -> None:
-    """Ignore signals from now on: the process ends with the exit status of its command's result."""
+    """Ignore signals from now on, so that the exit status of the process is that of its command's result."""
     if hasattr(signal, "pthread_sigmask"):  # not on Windows; Python reports a signal that comes meanwhile
         signal.pthread_sigmask(signal.SIG_BLOCK, _HANDLED_SIGNALS)
     for number in _HANDLED_SIGNALS:
@@ -88,34 +88,32 @@ def ignore_later_signals() -> None:
 def reset_interrupt_exit_status() -> None:
     """Let the process end with its own exit status, and not with 130, after a KeyboardInterrupt that was caught.
 
-    If a KeyboardInterrupt ends code that was made from a string, such as the methods of a dataclass while its module
-    is loaded, Python stores that, and at its end the process reports SIGINT as the cause (status 130), also if the
-    exception was caught. Python deletes this value when it runs other code from a string; this function runs such
-    code.
+    If a KeyboardInterrupt ends code that was compiled from a string, such as the generated methods of a dataclass,
+    Python remembers this. At its end the process then reports SIGINT as the cause (status 130), even if the exception
+    was caught. Python forgets it when it runs other code from a string; this function runs such code.
     """
     eval("None")  # noqa: S307  # a constant
 
 
 def is_interrupt_pending() -> bool:
-    """True if this thread is asked to end: by a signal (main thread only) or by `end_network_waits` (every
-    thread)."""
+    """True if this thread should end: because of a received signal (main thread only) or a running
+    `end_network_waits` (every thread)."""
     return _signal_state.is_ending or has_received_signal()
 
 
 def has_received_signal() -> bool:
-    """True if a signal has asked the process to end and the caller runs in the main thread."""
+    """True if the process has received a signal that requests its end, and the caller runs in the main thread."""
     return bool(_signal_state.received_signals) and _is_main_thread()
 
 
 def has_action_begun() -> bool:
-    """True if the present command has opened a `defer_signals` block, so that the command may have written or sent
-    something.
-    """
+    """True if the present command has opened a `defer_signals` block, so that it may have written or sent data."""
     return _signal_state.has_begun
 
 
 def raise_if_interrupt_pending() -> None:
-    """Raise Interrupted if this thread is asked to end. Call it only before an action has begun."""
+    """Raise Interrupted if a signal or the window has requested that this thread ends. Call this function only before
+    an action has begun."""
     if is_interrupt_pending():
         raise Interrupted
 
@@ -123,11 +121,11 @@ def raise_if_interrupt_pending() -> None:
 @contextmanager
 def defer_signals() -> Iterator[None]:
     """Defer signals until the end of the outermost block. Then restore the earlier handlers and raise the received
-    signals again. Inside `handle_signals` the handlers stay and nothing is raised again: the command must check
+    signals again. Inside `handle_signals` the handlers stay and no signal is raised again: the command must check
     `is_interrupt_pending`.
 
-    Only the main thread receives signals. In any other thread signals aren't changed: `end_network_waits` only waits
-    until the block has ended.
+    Only the main thread receives signals. In any other thread the block changes no signal handling;
+    `end_network_waits` waits until the block has ended.
     """
     block = object()
     _signal_state.open_blocks.add(block)
@@ -148,14 +146,14 @@ def defer_signals() -> Iterator[None]:
 
 @contextmanager
 def handle_signals(*, defers_first_signal: bool, is_last_command: bool = False) -> Iterator[None]:
-    """Handle signals while a command runs in the main thread: SIGTERM and SIGHUP act like Ctrl+C. With
-    `is_last_command` (the process ends after the command) signals are ignored after the block, so that the exit
-    status stays that of the command's result.
+    """Handle signals while a command runs in the main thread: SIGTERM and SIGHUP have the same effect as Ctrl+C.
 
-    With `defers_first_signal` (for commands that write or send) the first signal raises nothing; the command checks
-    `is_interrupt_pending`, ends soon and reports its result. Without `defers_first_signal`, and for a second signal
-    outside of `defer_signals`, KeyboardInterrupt is raised. After `stop_raising_at_signals` no signal raises
-    anything.
+    With `is_last_command` (the process ends after the command) signals are ignored after the block, so that the exit
+    status stays that of the command's result. With `defers_first_signal` (for commands that write or send) the first
+    signal raises no exception; the command checks `is_interrupt_pending`, ends soon and reports its result.
+
+    Without `defers_first_signal`, and for a second signal outside of `defer_signals`, KeyboardInterrupt is raised.
+    After `stop_raising_at_signals` no signal raises an exception.
     """
     _signal_state.defers_first_signal = defers_first_signal
     _signal_state.has_begun, _signal_state.is_answered = False, False
@@ -190,7 +188,7 @@ def defer_signals_while_printing() -> Iterator[None]:
 
 
 def stop_raising_at_signals() -> None:
-    """Inside `handle_signals`, let no later signal raise anything: the command has written its result, and the
+    """Inside `handle_signals`, let no later signal raise an exception: the command has written its result, and the
     process ends soon with its exit status. An exception could come between two steps of `_install_handlers` and undo
     their effect. Outside of `handle_signals`, do nothing."""
     _signal_state.is_answered = _is_handler_installed()
@@ -213,8 +211,8 @@ def ignore_signals() -> Iterator[None]:
 
 @contextmanager
 def register_call_ending(end_call: Callable[[], None]) -> Iterator[None]:
-    """Register `end_call` until the end of the block. It is called when the block's thread is asked to end; it must
-    end the thread's wait for the network and must not raise an exception.
+    """Register the function `end_call` until the end of the block. `end_network_waits` or a signal calls it to end
+    the network wait of the block's thread. `end_call` must end this wait and must not raise an exception.
     """
     call = object()
     _signal_state.call_endings[call] = (threading.get_ident(), end_call)
@@ -226,7 +224,7 @@ def register_call_ending(end_call: Callable[[], None]) -> Iterator[None]:
 
 def end_network_waits(timeout_seconds: float) -> bool:
     """End the network waits of all threads, because this process is about to end. Then wait at most `timeout_seconds`
-    until every thread has left `defer_signals` and so has stored its answer. Return False if a thread is still
+    until every thread has left `defer_signals`, that is, has stored its answer. Return False if a thread is still
     inside.
     """
     deadline = time.monotonic() + timeout_seconds
@@ -252,9 +250,9 @@ def _end_calls_of_thread(thread_id: int | None = None) -> None:
 
 
 def _handle_signal(number: int, _frame: FrameType | None) -> None:
-    """Signal handler: store the signal's number and end the main thread's wait for the network. Raise
-    KeyboardInterrupt unless signals are deferred now. After `stop_raising_at_signals` do nothing. Python calls this
-    function in the main thread.
+    """Signal handler: store the signal's number and end the main thread's wait for the network. If signals aren't
+    deferred now, raise KeyboardInterrupt. After `stop_raising_at_signals` do nothing. Python calls this function in
+    the main thread.
     """
     if _signal_state.is_answered:
         return
@@ -273,10 +271,10 @@ def _is_handler_installed() -> bool:
 
 @contextmanager
 def _install_handlers(*, raises_again: bool, ignores_later: bool = False) -> Iterator[None]:
-    """Install `_handle_signal` as the handler of the signals that aren't ignored, unless an outer block has done so.
-    SIGINT is replaced first and restored last, so that no KeyboardInterrupt is raised between the two changes.
-    `raises_again`: raise the received signals again at the end. `ignores_later`: ignore signals at the end instead of
-    restoring the earlier handlers.
+    """Install `_handle_signal` as the handler of the signals that aren't ignored; do nothing if an outer block has
+    already done so. SIGINT is replaced first and restored last, so that no KeyboardInterrupt is raised between the
+    two changes. `raises_again`: raise the received signals again at the end. `ignores_later`: ignore signals at the
+    end instead of restoring the earlier handlers.
     """
     if _is_handler_installed():
         yield

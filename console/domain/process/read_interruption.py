@@ -1,5 +1,5 @@
-"""Ends the database reads of one call of a service if a person cancels the call. The call runs in one thread, for
-example a search in a background thread. Another thread, such as that of the window, ends the call's reads.
+"""Ends the database reads of one service call if a person cancels this call. The call runs in one thread, for example
+a search in a background thread. Another thread, such as that of the window, ends the reads of the call.
 """
 
 import logging
@@ -18,10 +18,11 @@ OpenStatementEnder = Callable[[], AbstractContextManager[Callable[[], None]]]
 
 
 class ReadInterrupted(BaseException):
-    """Raised in a read if the person has cancelled the call that reads. The read returns nothing.
+    """Raised inside a database read if the person has cancelled the service call to which the read belongs. The read
+    returns nothing.
 
-    It is derived from BaseException, so that no `except Exception` catches it. Otherwise code that catches every
-    failed read would log a cancelled call as a fault and continue it.
+    The class is derived from BaseException, so that no `except Exception` catches it. Otherwise code that catches
+    every failed read would log a cancelled call as a fault and continue it.
     """
 
 
@@ -47,8 +48,8 @@ class ReadInterruption:
             _current.reset(token)
 
     def interrupt(self) -> None:
-        """Ask the database to end the running statement of the call, and each later one. Return without waiting for
-        the end of the statement."""
+        """Request that the database ends the running statement of the call, and each later statement. Return without
+        waiting for the end of the statement."""
         with self._lock:
             self.is_interrupted = True
             is_reading = bool(self._reads)
@@ -57,7 +58,7 @@ class ReadInterruption:
 
     def _end_statements(self) -> None:
         """End the running statement of the innermost open read, and repeat this until that read has ended, because
-        the first attempt may come between two statements of the read. Then do the same for the read around it, until
+        the first attempt may come between two statements of the read. Then do the same for each enclosing read, until
         no read is open."""
         try:
             while running_read := self._get_running_read():

@@ -1,8 +1,9 @@
 """The permission of a thread to send a request to a provider. The pipeline of guarded operations grants it only while
-the operation's lease is certainly live; the transport asks for it before the first byte.
+the operation's lease is certainly live. The transport checks it before it sends the first byte.
 
 A process may be suspended between its claim and its request, for example because the machine sleeps. If its lease
-expires meanwhile, people may decide that the operation did not happen, and somebody may begin it again.
+expires in this time, people may decide that the operation was not executed, and another person may begin the
+operation again.
 """
 
 from collections.abc import Callable, Iterator
@@ -26,6 +27,6 @@ def allow_sending_while(is_allowed: Callable[[], bool]) -> Iterator[None]:
 
 
 def is_sending_allowed() -> bool:
-    """True if this thread may send a request now. Outside of `allow_sending_while` every thread may."""
+    """True if this thread may send a request now. Outside of `allow_sending_while` the result is always True."""
     is_allowed = _is_allowed.get()
     return is_allowed is None or is_allowed()

@@ -1,2 +1,2 @@
-"""Values of the queues: filters, sort orders and saved views of their lists; for each record the cause for which it
-waits, and the mismatches between its sides."""
+"""Values of the queues: the filters, sort orders and saved views of their lists. Also the cause for which a record
+waits, and the differences between its compared sides."""

@@ -10,9 +10,9 @@ from datetime import datetime
 @dataclass(frozen=True, slots=True)
 class CauseTotal:
     """A part of a group: the records of one kind with the same cause and currency. `sum_minor` is the sum of their
-    amounts in minor units. `oldest` is the earliest instant at which one of them got its present state; None if no
-    such instant is stored. `cause` is None for records without a problem; `currency` is None for records without an
-    amount.
+    amounts in minor units. `oldest` is the earliest instant at which one of these records got its present state; None
+    if no such instant is stored. `cause` is None for records without a problem; `currency` is None for records
+    without an amount.
     """
 
     kind: str
@@ -30,8 +30,8 @@ class CauseGroup:
     problem.
 
     `sums_minor_by_kind` has, for each kind of record with an amount, the sums in minor units by currency. The amounts
-    of different kinds aren't added: a payment takes money, a refund gives it back, and an order asks for the same
-    money as its payment.
+    of different kinds aren't added: a payment collects money, a refund returns it, and an order has the same amount
+    as its payment.
     """
 
     cause: str | None
@@ -54,8 +54,8 @@ class CausePage:
 
 
 def group_by_cause(totals: Iterable[CauseTotal]) -> tuple[CauseGroup, ...]:
-    """Return one group for each cause: the sum of the totals with this cause, separately for each kind of record and
-    each currency. The largest group comes first.
+    """Return one group for each cause, the largest group first. Each group has the sums of the totals with this
+    cause, separately for each kind of record and each currency.
     """
     groups: dict[str | None, CauseGroup] = {}
     for total in totals:

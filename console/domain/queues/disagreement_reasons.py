@@ -1,4 +1,5 @@
-"""The work reasons for which a person must look at a record because its sides disagree."""
+"""The work reasons that mean: a person must look at a record because our database, the provider and the order state
+different facts about it."""
 
 from collections.abc import Mapping
 

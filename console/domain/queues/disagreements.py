@@ -19,8 +19,8 @@ _DISAGREEMENT_RULES = frozenset(AlertRule).union(*DISAGREEMENT_REASONS_BY_KIND.v
 class Disagreement:
     """The states and amounts by which the sides of a record (our record, the provider, the order) disagree.
 
-    - `sides`: the sides of a payment that have stated a state or amount, our record first; `differs` of a side has
-      the fields that contradict our record. Empty for records of other kinds.
+    - `sides`: the sides of a payment that have stated a state or amount, our record first. The field `differs` of a
+      side has the names of the fields that contradict our record. Empty for records of other kinds.
     - `rule`, `observed`, `expected`, `detected_at`: the stored values of the open case or alert about the record;
       None if there is none.
     """
@@ -33,9 +33,9 @@ class Disagreement:
 
 
 def describe_disagreement(record: object, open_alerts: Sequence[Alert], now: datetime) -> Disagreement:
-    """Return the states and amounts of a payment's sides (no sides for other records), and one open alert or case
-    about the disagreement. `open_alerts` are all open alerts about this record. The alert that fits the reason of the
-    record's work is used; if there is none, the oldest alert about a disagreement.
+    """Return the states and amounts of a payment's sides (for other records, no sides), and one open alert or case
+    about the disagreement. `open_alerts` are all open alerts about this record. If an alert fits the reason of the
+    record's work, this alert is used, otherwise the oldest alert about a disagreement.
     """
     reason = getattr(getattr(record, "work", None), "reason", None)
     disagreement_alerts = [alert for alert in open_alerts if alert.rule_id in _DISAGREEMENT_RULES]

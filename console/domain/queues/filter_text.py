@@ -64,7 +64,7 @@ _JAPANESE_UNIT_PATTERN = re.compile("|".join(_UNIT_BY_JAPANESE))
 
 
 class InvalidFilterValue(ValueError):
-    """The value of an operator in a typed filter, such as `amount:abc`, isn't valid."""
+    """Raised if the value of an operator in a typed filter, such as `amount:abc`, isn't valid."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,8 +79,8 @@ class ParsedFilter:
 
 
 def parse_filter(text: str) -> ParsedFilter:
-    """Return the filter of a typed text, and its words that are no operator. If an operator is typed twice, its last
-    value counts.
+    """Return the filter that a typed text means, and those words of the text that are no operator. If an operator is
+    typed twice, its last value counts.
     """
     record_filter, words, problems = RecordFilter(), list[str](), list[str]()
     for word in unicodedata.normalize("NFKC", text[:LONGEST_FILTER_CHARACTERS]).split():
@@ -97,9 +97,9 @@ def parse_filter(text: str) -> ParsedFilter:
 
 
 def list_operator_like_words(words: str) -> tuple[str, ...]:
-    """Return those of the typed words that have the form of an operator, such as `statu:unknown`. `words` are the
-    words of a ParsedFilter, so none of them is an operator with a value. The caller searches them as text, and must
-    tell this to the person, who may have meant a condition."""
+    """Return those of the typed words that have the form of an operator but are none, such as `statu:unknown`.
+    `words` are the words of a ParsedFilter. The caller searches these words as text, and must say so to the person,
+    who may have meant a condition."""
     return tuple(word for word in words.split() if _OPERATOR_LIKE_PATTERN.fullmatch(word))
 
 
@@ -151,14 +151,16 @@ def _add_providers(record_filter: RecordFilter, text: str) -> RecordFilter:
 
 
 def list_known_providers() -> tuple[str, ...]:
-    """Return the names of all providers: first that of the credit checks, then those of payments."""
+    """Return the names of all providers: first the provider of credit checks, then the payment providers."""
     return (CREDIT_CHECK_PROVIDER, *provider_registry.list_provider_names())
 
 
 def _add_states(record_filter: RecordFilter, text: str) -> RecordFilter:
-    """Return the filter with the states in `text`, the value of the operator `status:`. Because people type
-    `status:unknown`, a certainty or a work state is a value, too: alone it becomes the condition on the certainty or
-    work, together with other values it is one of the values of `states`.
+    """Return the filter with the states in `text`, the value of the operator `status:`.
+
+    A certainty or a work state is also accepted, because people type `status:unknown`. If it is the only value, it
+    becomes the condition on the certainty or on the work state. Together with other values, it becomes one of the
+    values of `states`.
     """
     codes = _parse_codes(text, FILTER_STATES | set(Certainty) | set(WorkState))
     if codes <= set(Certainty):
@@ -189,7 +191,7 @@ def _add_kinds(record_filter: RecordFilter, text: str) -> RecordFilter:
 
 
 def _add_owner(record_filter: RecordFilter, text: str) -> RecordFilter:
-    """Return the filter with the condition on the owner: a person's name, or `-` for records that nobody has
+    """Return the filter with the condition on the owner: a person's name, or `-` for records that no person has
     taken."""
     if _PERSON_PATTERN.fullmatch(text) is None:
         raise InvalidFilterValue

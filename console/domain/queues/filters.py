@@ -32,10 +32,10 @@ NO_CAUSE = "-"
 
 
 class FilterCertainty(StrEnum):
-    """A value of the condition on the certainty. A record has UNKNOWN or KNOWN, as `get_certainty` returns it. It can
-    also have OLD, if the provider's last answer about it is too old to be used (`has_old_answer`), and
-    MAY_BE_REVERSED, if the payer's bank can still reverse the payment. So a record can fulfil several of them,
-    although its badge says only the most urgent one.
+    """A value of the condition on the certainty. A record has UNKNOWN or KNOWN, as `get_certainty` returns it. It
+    also has OLD if the provider's last answer about it is too old to be used (`has_old_answer`), and MAY_BE_REVERSED
+    if the payer's bank can still reverse the payment. So one record can fulfil several of these values, although its
+    badge shows only the most urgent one.
     """
 
     UNKNOWN = "unknown"
@@ -46,10 +46,10 @@ class FilterCertainty(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class AmountRange:
-    """A condition on the amount of a record, in major units (yen, rupees). The bounds are part of the range unless
-    `is_above_strict` or `is_below_strict` is True. With `currency` only amounts in this currency fulfil it; without,
-    the same numbers are compared with amounts of each currency. `lowest` and `highest` are the bounds, None for no
-    bound.
+    """A condition on the amount of a record, in major units (yen, rupees). `lowest` and `highest` are the bounds,
+    None for no bound. The bounds are part of the range, except if `is_above_strict` or `is_below_strict` is True.
+    With `currency` only amounts in this currency fulfil it; without it, the same numbers are compared with amounts of
+    each currency.
     """
 
     lowest: Decimal | None = None
@@ -59,8 +59,8 @@ class AmountRange:
     is_below_strict: bool = False
 
     def compute_minor_bounds(self, currency: str) -> tuple[int, int] | None:
-        """Return the lowest and highest amount in minor units of this currency that fulfil the condition; None if
-        none does.
+        """Return the lowest and highest amount in minor units of this currency that fulfil the condition; None if no
+        amount in this currency does.
         """
         if self.currency not in (None, currency):
             return None
@@ -121,10 +121,11 @@ class RecordFilter:
       condition if its state, its certainty or its work state is in the set
     - `certainties`, `work_states`: two more conditions, on the certainty alone (see FilterCertainty) and on the work
       state alone
-    - `causes`: codes of the cause, as `find_cause` returns them; NO_CAUSE for records without one
+    - `causes`: codes of the cause, as `find_cause` returns them; NO_CAUSE for records without a cause
     - `owner`: the person whose take of the record is running; NO_OWNER for records without a running take
     - `age`: the time since the last change of the record's state or certainty
-    - `since`: the first and the last day on which that change may lie; with `age`, the record must fulfil both
+    - `since`: the first and the last day that this last change may have; if `age` is given too, the record must
+      fulfil both conditions
     - `client`: the client id of a credit check; other kinds of records have no client
     - `kinds`: kinds of records, see RECORD_KINDS
     """
@@ -241,8 +242,8 @@ def _make_value_check(
 
 
 def fulfils_owner_condition(owner_condition: str | None, owner: str | None) -> bool:
-    """True if a record taken by `owner` (None: by nobody) fulfils the filter's condition `owner_condition` on the
-    owner (None: no condition).
+    """True if a record that `owner` has taken fulfils the filter's condition `owner_condition` on the owner. `owner`
+    is None if no person has taken the record; `owner_condition` is None if the filter has no such condition.
     """
     if owner_condition is None:
         return True
@@ -259,9 +260,9 @@ def get_record_kind(record: FilteredRecord) -> str:
 
 
 def get_certainty(record: FilteredRecord) -> Certainty:
-    """Return the certainty of the record: UNKNOWN if its own outcome is unknown; for a payment also if the outcome of
-    one of its refunds is unknown, and for an order also if that of one of its payments or refunds is. Related records
-    are read from the record's relations.
+    """Return the certainty of the record. It is UNKNOWN if the record's own outcome is unknown. A payment is also
+    UNKNOWN if the outcome of one of its refunds is unknown; an order also if the outcome of one of its payments or
+    refunds is unknown. The related records are read from the record's relations.
     """
     relations = record.relations if isinstance(record, Order | Payment) else None
     refund = relations.pending_refund if relations is not None else None
@@ -274,8 +275,9 @@ def get_certainty(record: FilteredRecord) -> Certainty:
 
 
 def find_cause(record: FilteredRecord) -> str | None:
-    """Return the code of the record's problem: the cause of its last failed call, else the reason of its work; None
-    if there is no problem. A decision of people that a payment or refund is completed doesn't count as a problem.
+    """Return the code of the record's problem: the cause of its last failed call or, without one, the reason of its
+    work. Return None if there is no problem. A decision of people that a payment or refund is completed doesn't count
+    as a problem.
     """
     failed_call = None if isinstance(record, Order) else record.error_code
     if isinstance(record, Payment | Refund) and failed_call == RESOLVED_BY_PEOPLE_CAUSE:
@@ -285,8 +287,8 @@ def find_cause(record: FilteredRecord) -> str | None:
 
 
 def list_providers_of_record(record: FilteredRecord) -> frozenset[str]:
-    """Return the provider of a credit check or payment, that of a refund's payment, or those of an order's payments;
-    empty if the refund's payment or the order's payments were not read.
+    """Return the provider names of a record: that of a credit check or payment itself, that of a refund's payment, or
+    those of an order's payments. Empty if the refund's payment or the order's payments were not read.
     """
     match record:
         case CreditCheck():
@@ -300,9 +302,9 @@ def list_providers_of_record(record: FilteredRecord) -> frozenset[str]:
 
 
 def find_amount(record: FilteredRecord) -> tuple[int, str] | None:
-    """Return the amount by which a list shows, filters and sorts the record, in minor units, and its currency. A
-    payment has its captured amount, before the capture its requested amount; a refund or an order has its whole
-    amount. None for a credit check.
+    """Return the amount by which a list shows, filters and sorts the record, in minor units, and its currency; None
+    for a credit check. A payment has its captured amount or, before the capture, its requested amount; a refund or an
+    order has its whole amount.
     """
     match record:
         case CreditCheck():

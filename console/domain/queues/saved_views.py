@@ -1,8 +1,8 @@
 """Saved views of a queue: a name for a filter, a sort order, the columns and the grouping. No I/O.
 
-A view stores texts, as a person typed them. A newer or an older version of the program may have other operators, sort
-orders and columns. A part of a view that this version doesn't have is reported to the person and ignored, so a view
-never hides a record because of it.
+A view stores texts as a person typed them, because a newer or an older version of the program may have other
+operators, sort orders and columns. If this version doesn't have a part of a view, it reports the part to the person
+and ignores it, so that the part hides no record.
 """
 
 import re
@@ -39,7 +39,7 @@ _OPERATOR_PATTERN = re.compile(r"[a-z_]+:\S*", re.IGNORECASE)
 
 
 class InvalidViewName(ValueError):
-    """A text that can't be the name of a view."""
+    """Raised if a text can't be the name of a view."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +47,10 @@ class ViewContent:
     """The contents of a saved view.
 
     - `queue`: name of the queue
-    - `filter`: the conditions in their text form, which may name the person who opens the view as `owner:me`
+    - `filter`: the conditions in their text form; `owner:me` means the person who opens the view
     - `words`: the texts that are searched in the records
     - `sort`: the sort order in its text form; "" for the usual sort order of a queue
-    - `columns`: keys of the visible columns, in their order; empty for the usual ones
+    - `columns`: keys of the visible columns, in their order; empty for the usual columns
     - `by_cause`: the records are grouped by their cause
     """
 
@@ -64,8 +64,8 @@ class ViewContent:
 
 @dataclass(frozen=True, slots=True)
 class SavedView:
-    """A view with its name. The views of the team are shown to everybody, a person's own view to this person (its
-    maker) alone. `version` rises with each change; a deleted view has `deleted_at` and can be restored.
+    """A view with its name. All people see the views of the team; only the maker of a person's own view sees it.
+    `version` rises with each change; a deleted view has `deleted_at` and can be restored.
     """
 
     id: int
@@ -106,9 +106,9 @@ class ViewCount:
 
 
 def clean_view_name(text: str) -> str:
-    """Return the name of a view in its stored form: in Unicode's form NFC, with single spaces. Raises
-    InvalidViewName if the name is empty or too long, or has control characters, marks of direction, other
-    invisible characters, three combining marks in a row, or a combining mark without a letter before it.
+    """Return the name of a view in its stored form: in Unicode's form NFC, with single spaces. Raises InvalidViewName
+    if the name is empty or too long, or has control characters, marks of the writing direction, other invisible
+    characters, three combining marks in a row, or a combining mark without a letter before it.
     """
     composed_text = unicodedata.normalize("NFC", text)
     categories = [unicodedata.category(character) for character in composed_text]
@@ -130,16 +130,17 @@ def fold_view_name(view_name: str) -> str:
 
 
 def make_view_name_claim(view_name: str, person: str | None) -> str:
-    """Return the unique value of a view that isn't deleted, made from its compared name and its owner (`person`;
-    None: the team). A unique index on it prevents two views of one owner with equal names."""
+    """Return the unique value of a view that isn't deleted, made from the view's name in comparison form and its
+    owner (`person`; None: the team). A unique index on this value prevents that one owner has two views with equal
+    names."""
     scope = "" if person is None else person.strip().casefold()
     return sha256(f"{scope}\n{fold_view_name(view_name)}".encode()).hexdigest()
 
 
 def is_storable_view_content(content: ViewContent) -> bool:
-    """True if the view's content can be stored: its texts are printable and at most LONGEST_FIELD_CHARACTERS long,
-    and it has at most MAX_VIEW_COLUMNS columns, whose keys have only small letters and underscores. The operators and
-    columns may be unknown to this program.
+    """True if the view's content can be stored. Its texts must be printable and at most LONGEST_FIELD_CHARACTERS
+    long. It must have at most MAX_VIEW_COLUMNS columns, whose keys have only small letters and underscores. Operators
+    and columns that this program doesn't have are allowed.
     """
     texts = (content.filter, content.words, content.sort, content.queue)
     return (
@@ -158,8 +159,9 @@ def _is_printable(text: str) -> bool:
 
 def parse_view(content: ViewContent, person: str | None) -> ParsedView:
     """Return the filter and the sort order of a view's content, for the person who opens the view, and the problems
-    of the content. In the stored filter, a word that is no operator is a problem: it isn't searched, because a newer
-    program may have meant it as a condition. The condition `owner:me` is a problem if `person` is None.
+    of the content. A word in the stored filter that is no operator is a problem: the program doesn't search it,
+    because a newer program may have meant it as a condition. The condition `owner:me` is a problem if `person` is
+    None.
     """
     filter_words = content.filter.split()
     own_records_conditions = [part for part in filter_words if part.casefold() == OWN_RECORDS_OPERATOR]
@@ -192,8 +194,8 @@ def split_filter_text(text: str) -> tuple[str, str]:
 
 
 def find_view_by_name(views: Iterable[SavedView], view_name: str) -> SavedView | None:
-    """Return the view with this name, without regard to width and case; a person's own view comes before a view of
-    the team. None if there is none."""
+    """Return the view with this name, compared without regard to width and case; None if there is none. If both a
+    person's own view and a view of the team have the name, return the person's own view."""
     folded_name = fold_view_name(view_name)
     matching_views = [view for view in views if fold_view_name(view.name) == folded_name]
     return min(matching_views, key=lambda view: view.is_team, default=None)

@@ -38,8 +38,8 @@ _SENT_REFUND_STATES = frozenset({RefundState.SUBMITTING, RefundState.SUBMITTED, 
 
 
 class RowAction(StrEnum):
-    """The act of a reconciliation after the comparison of one row. `NOTHING`: no act. `APPLY`: apply the row to the
-    payment like the answer to a probe. `IMPORT`: import the payment. `CASE`: open a case for a person.
+    """Action of a reconciliation after the comparison of one row. `NOTHING`: do nothing. `APPLY`: apply the row to
+    the payment like the answer to a probe. `IMPORT`: import the payment. `CASE`: open a case for a person.
     """
 
     NOTHING = "nothing"
@@ -50,7 +50,7 @@ class RowAction(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ComparedRow:
-    """Result of the comparison of one row of a provider's history: a verdict, and the act of the reconciliation
+    """Result of the comparison of one row of a provider's history: the verdict, and the action of the reconciliation
     (`row_action`).
     """
 
@@ -65,7 +65,7 @@ _DIFFERENT_STATE_ROW = ComparedRow(ReconciliationVerdict.DIFFERENT_STATE, RowAct
 
 def compare_row(payment: Payment | None, row: HistoryRow) -> ComparedRow:
     """Compare a row about a payment in a provider's history with the stored payment that has the row's id; `payment`
-    is None if no such payment is stored. Return the verdict of the comparison, and the act of the reconciliation
+    is None if no such payment is stored. Return the verdict of the comparison, and the action of the reconciliation
     (`RowAction`).
     """
     if payment is None:
@@ -101,8 +101,8 @@ def _compare_paid_row(payment: Payment, row: HistoryRow) -> ComparedRow:
 
 def _compare_unpaid_row(payment: Payment, row: HistoryRow) -> ComparedRow:
     """Compare the stored payment with a row of a provider's history which states that the payment is unpaid, and
-    return the result of the comparison. A row is true for its own time only: it doesn't contradict a payment that was
-    paid later or, if the payment is still waiting, a newer statement of the provider.
+    return the result of the comparison. A row states only the facts at its own time. So it contradicts neither a
+    payment that was paid later, nor a newer report of the provider about a payment that is still waiting.
     """
     if payment.state in ENDED_UNPAID_STATES or payment.state is PaymentState.REVERSED:
         return MATCHED_ROW
@@ -114,7 +114,7 @@ def _compare_unpaid_row(payment: Payment, row: HistoryRow) -> ComparedRow:
 
 
 def _has_newer_report(payment: Payment, at: datetime) -> bool:
-    """True if the payment has stored a report that was true after the instant `at`."""
+    """True if the payment has stored a report of the provider about an instant later than `at`."""
     return payment.told_at is not None and payment.told_at > at
 
 
@@ -139,9 +139,9 @@ def match_refunds(refunds: Sequence[Refund], times: Sequence[datetime]) -> Mappi
     """Match rows about refunds with stored refunds. Return the matching refund by the time of the row; a row without
     a match is missing in the result.
 
-    `times` are the times of rows about one payment and one amount, because a row has no id of a refund; `refunds` are
+    `times` are the times of rows about one payment and one amount, because a row has no id of a refund. `refunds` are
     the stored refunds of the same payment and amount. A refund fits a row if it was sent before the row's time and
-    wasn't known as completed before that time. Each refund is used once, the oldest first.
+    the program did not know it as completed before that time. Each refund is used once, the oldest first.
     """
     unmatched_refunds, matches = sorted(refunds, key=lambda match: match.id), dict[datetime, Refund]()
     for row_time in sorted(times):
@@ -153,9 +153,9 @@ def match_refunds(refunds: Sequence[Refund], times: Sequence[datetime]) -> Mappi
 
 
 def _could_row_be_about_refund(refund: Refund, at: datetime) -> bool:
-    """True if a row of the provider's history with the time `at` could be about this refund: the refund was sent
-    before `at`, and was not known as completed before `at`. The clocks of the provider and of this program may differ
-    by CLOCK_TOLERANCE."""
+    """True if a row of the provider's history with the time `at` could be about this refund. For this, the refund
+    must have been sent before `at`, and the program must not have known it as completed before `at`. The clocks of
+    the provider and of this program may differ by CLOCK_TOLERANCE."""
     sent_at, reported_at = refund.first_sent_at, refund.told_at
     if refund.state not in _SENT_REFUND_STATES or sent_at is None:
         return False

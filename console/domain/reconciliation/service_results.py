@@ -136,16 +136,16 @@ class DifferenceItem:
 
     @property
     def was_answered_since(self) -> bool:
-        """True if a case about the difference is open although the provider has answered a question about the
-        payment, or sent a notice about it, after the case was opened: then another probe doesn't remove the
-        difference."""
+        """True if the provider has reported on the payment after the open case about the difference was opened, in an
+        answer or in a notice. In this state another probe doesn't remove the difference. False if no case is open."""
         told_at = self.payment.told_at if self.payment is not None else None
         return self.case is not None and told_at is not None and told_at > self.case.detected_at
 
     @property
     def action(self) -> str | None:
-        """The name of the action that can remove the difference: `probe` the payment, or `ask_file` to request the
-        day's file again for a rejected row. None if no case about it is open or the payment is missing.
+        """The name of the action that can remove the difference: `probe` (probe the payment) or, for a rejected row,
+        `ask_file` (request the day's file again). None if no case about the difference is open or the payment is
+        missing.
         """
         if self.difference.verdict is ReconciliationVerdict.REFUSED:
             return "ask_file"

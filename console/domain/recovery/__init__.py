@@ -1,3 +1,3 @@
-"""The choices that people have about a record that needs a decision, such as one with an unknown outcome; the facts
+"""The choices of a person for a record that needs a decision, such as a record with an unknown outcome; the facts
 that each choice needs, and its effects.
 """

@@ -30,16 +30,16 @@ def is_decidable_check(check: CreditCheck) -> bool:
 
 
 def is_left_open_by_other_application(check: CreditCheck) -> bool:
-    """True if another application wrote the credit check and has not written AlarmBox's id: the credit check is
-    pending, or it is a success about which AlarmBox can't be asked. Two people may decide about it, because no answer
-    to a purchase of this program identifies the purchase.
+    """True if another application wrote the credit check without AlarmBox's id, and the credit check is pending, or
+    it is a success about which AlarmBox can't be queried. Two people may decide about it, because no answer to a
+    purchase of this program identifies the purchase.
     """
     return check.is_live and check.work == Work(WorkState.NEEDS_REVIEW, reason=WorkReason.WRITTEN_BY_OTHER)
 
 
 def is_denied_but_bought(check: CreditCheck) -> bool:
-    """True if the purchase was decided as not made, and AlarmBox said later that it was made, or the application that
-    wrote the credit check has written AlarmBox's id later."""
+    """True if people decided that the purchase was not made, and later either AlarmBox reported that it was made, or
+    the application that wrote the credit check added AlarmBox's id."""
     is_contradicted = check.work.reason == WorkReason.CONTRADICTED or check.credit_check_id is not None
     return check.state is CheckState.ERROR and is_contradicted
 
@@ -88,16 +88,17 @@ def is_decidable_refund(refund: Refund) -> bool:
 
 
 def is_refund_perhaps_made(refund: Refund) -> bool:
-    """True if an approved refund may have been made: its provider reports a similar refund as running, and that may
-    be this refund, from an earlier attempt."""
+    """True if an approved refund may already have been executed: its provider reports a similar refund as running,
+    and that may be this refund, sent by an earlier attempt."""
     return refund.state is RefundState.APPROVED and refund.error_code == InProgressReason.SIMILAR_REFUND_RUNNING
 
 
 def is_decision_time_over(refund: Refund, now: datetime) -> bool:
-    """True if the time to decide about a refund request is over at the instant `now`: nobody can approve or reject it
-    from then on, no list shows it as waiting for a decision, and it expires. Lists compare the same instants in SQL.
-    `now` is the time by the clock of the database, which has also set the limit. A caller that has no connection to
-    the database passes the time by the desk's clock.
+    """True if the time to decide about a refund request is over at the instant `now`. From then on, no person can
+    approve or reject the refund, no list shows it as waiting for a decision, and it expires.
+
+    Lists compare the same instants in SQL. `now` is the time by the clock of the database, which has also set the
+    limit. A caller that has no connection to the database passes the time by the desk's clock.
     """
     return refund.decide_by is not None and refund.decide_by < now
 
@@ -131,9 +132,9 @@ def find_withdrawal_refusal(refund: Refund, person: str | None) -> str | None:
 
 
 def is_perhaps_paid_after_end(payment: Payment) -> bool:
-    """True if the payer may have paid a payment that is stored as failed, expired or reversed: its outcome is unknown
-    because the provider has reported a payment that could not be booked, or the provider contradicts the stored
-    state.
+    """True if the payer may have paid a payment that is stored as failed, expired or reversed. This is so if its
+    outcome is unknown because the provider has reported a payment that could not be booked, or if the provider
+    contradicts the stored state.
     """
     has_ended = payment.state in ENDED_WITHOUT_MONEY_STATES
     return has_ended and (payment.certainty is Certainty.UNKNOWN or payment.work.reason == WorkReason.CONTRADICTED)
@@ -159,9 +160,9 @@ def find_payment_decision_refusal(payment: Payment, target: PaymentState) -> str
 
 
 def find_undecidable_reason(record: CreditCheck | Payment | Refund) -> str:
-    """Return the code of the reason for which people have nothing to decide about a record: its outcome is known
-    (`outcome_known`), or it is stored and the provider contradicts it (`outcome_contradicted`), or the program still
-    expects it (`outcome_expected`).
+    """Return the code of the reason for which people have nothing to decide about a record. `outcome_known`: its
+    outcome is known. `outcome_contradicted`: its outcome is stored, and the provider contradicts it.
+    `outcome_expected`: the program still expects to learn the outcome.
     """
     if record.work.state is WorkState.NEEDS_REVIEW and record.work.reason in WORK_REASONS_OF_CONTRADICTION:
         return "outcome_contradicted"
@@ -176,7 +177,8 @@ def find_undecidable_reason(record: CreditCheck | Payment | Refund) -> str:
 
 
 def make_undecidable_error(record: CreditCheck | Payment | Refund) -> ConsoleError:
-    """Return the error `nothing_to_resolve` of a record about which people have nothing to decide."""
+    """Return the error `nothing_to_resolve` for a record about which people have nothing to decide; the error states
+    the reason."""
     if find_undecidable_reason(record) == "outcome_expected":
         reason = NothingToResolveReason.OUTCOME_EXPECTED
         return ConsoleError(ErrorCode.NOTHING_TO_RESOLVE, {"record": record, "reason": reason})
@@ -187,8 +189,8 @@ def find_set_order_paid_refusal(
     payment: Payment, order: Order | None, *, is_order_covered: bool
 ) -> NothingToResolveReason | None:
     """Return the reason for which a person can't set the payment's order to paid; None if a person can. `order` is
-    None if the payment has no order. `is_order_covered`: the paid amounts of the order's payments are together at
-    least the order's total.
+    None if the payment has no order. `is_order_covered` is True if the paid amounts of the order's payments are
+    together at least the order's total.
     """
     if order is None:
         return NothingToResolveReason.PAYMENT_WITHOUT_ORDER

@@ -1,5 +1,5 @@
-"""The reason that a person states for a decision about an unknown outcome: a code and words. The terminal offers the
-codes without reading any record."""
+"""The reason that a person states for a decision about an unknown outcome: a code and the person's own words. The
+module reads no record, so the terminal can list the codes quickly."""
 
 import re
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ RESOLVED_BY_PEOPLE_CAUSE = "resolved_by_people"
 class DecisionReason(StrEnum):
     """Codes of the reason for which a person decides an unknown outcome: the source that shows the true outcome.
     PROVIDER_SCREEN: the provider's website. NOT_LISTED: the provider lists no such purchase, payment or refund.
-    PROVIDER_REPLY: the provider has answered a question of ours. The catalogue of wordings has a text
+    PROVIDER_REPLY: a reply of the provider to a person's question. The catalogue of wordings has a text
     `decision_reason.<code>` for each.
     """
 
@@ -38,29 +38,31 @@ class StatedReason:
     words: str
 
     def format_summary(self) -> str:
-        """Return the reason as the summary of the person's evidence, such as `[not_listed] 20 purchases, not this
-        one`."""
+        """Return the reason as the summary text of the person's evidence: the code in brackets, then the person's
+        words, such as `[not_listed] 20 purchases, not this one`."""
         return f"[{self.code}] {self.words}"
 
 
 @dataclass(frozen=True, slots=True)
 class PersonEvidence:
-    """The evidence that a person hands in for a decision: the content of a file, or a statement in UTF-8, and the
-    reason that the person states. The reason is None if the decision comes from a script without one."""
+    """The evidence that a person hands in for a decision: the content of a file or a statement in UTF-8, and the
+    person's reason for the decision. The reason is None if a script made the decision without stating one."""
 
     content: bytes
     reason: StatedReason | None = None
 
 
 def parse_stated_reason(summary: str) -> StatedReason | None:
-    """Return the reason in the summary of a person's evidence; None if the summary has none."""
+    """Return the reason that the summary of a person's evidence contains; None if it contains none."""
     match = _SUMMARY_PATTERN.fullmatch(summary)
     return StatedReason(DecisionReason(match[1]), match[2]) if match else None
 
 
 def list_reason_arguments(reason: StatedReason | None) -> tuple[StatedReason, ...]:
-    """Return the reason as further arguments of the call that makes the decision: one argument, or none if the reason
-    is None. A request id belongs to a call with its arguments. Because a call without a reason has the same arguments
-    as in earlier versions of the program, a script can repeat it with the same request id.
+    """Return the reason as additional arguments of the call that makes the decision: one argument, or none if the
+    reason is None.
+
+    A request id belongs to a call with its arguments. A call without a reason has the same arguments as in earlier
+    versions of the program, so a script can repeat such a call with the same request id.
     """
     return () if reason is None else (reason,)

@@ -73,7 +73,8 @@ def _find_call_running_reason(facts: ChoiceFacts) -> str | None:
 
 
 def _find_call_running_or_leased_reason(facts: ChoiceFacts) -> str | None:
-    """Return the reason that excludes a choice while a call runs or a process holds the record's lease, or None."""
+    """Return the reason that excludes a choice while a call to the provider about the record runs, or a process holds
+    the record's lease; None otherwise."""
     return ErrorCode.IN_PROGRESS if facts.is_call_running or facts.is_leased else None
 
 
@@ -96,7 +97,8 @@ def _find_unanswerable_probe_reason(facts: ChoiceFacts) -> str | None:
 
 
 def _find_provider_not_set_up_reason(facts: ChoiceFacts) -> str | None:
-    """Return the reason that excludes a choice because this desk has no settings for the provider, or None."""
+    """Return the reason that excludes a choice because this desk has no settings for the provider; None if the desk
+    has them."""
     return "provider_not_set_up" if facts.question_possibility is QuestionPossibility.NOT_SET_UP else None
 
 
@@ -106,8 +108,8 @@ def _find_not_refetchable_reason(facts: ChoiceFacts) -> str | None:
 
 
 def _find_bought_or_claimed_reason(facts: ChoiceFacts) -> str | None:
-    """Return the reason that excludes a purchase: the credit check was bought or perhaps bought, or another one has
-    the claim. None if a purchase is possible."""
+    """Return the reason that excludes a purchase: the credit check was bought or perhaps bought, or another credit
+    check has the claim. None if a purchase is possible."""
     check = _require_check(facts)
     if check.certainty is Certainty.UNKNOWN:
         return "bought_perhaps"
@@ -161,7 +163,7 @@ def _make_already_proposed_rule(target: str) -> RefusalFinder:
 
 
 def _find_order_not_movable_reason(facts: ChoiceFacts) -> str | None:
-    """Return the reason that excludes setting the payment's order to paid; None if it is possible."""
+    """Return the reason for which the payment's order can't be set to paid; None if it can be."""
     if facts.payment is None:
         return "no_payment"
     return find_set_order_paid_refusal(facts.payment, facts.order, is_order_covered=facts.is_order_covered)
@@ -173,7 +175,8 @@ def _find_no_payment_reason(facts: ChoiceFacts) -> str | None:
 
 
 def _find_refund_not_possible_reason(facts: ChoiceFacts) -> str | None:
-    """Return the reason for which no refund of the payment can be requested now; None if one can."""
+    """Return the reason for which no refund of the payment can be requested now; None if a refund can be
+    requested."""
     return facts.refund_refusal
 
 
@@ -185,7 +188,7 @@ def _find_taken_by_other_reason(facts: ChoiceFacts) -> str | None:
 
 
 def _get_order_decided_by_payments_reason(_facts: ChoiceFacts) -> str:
-    """Return the reason that excludes every decision about an order: its payments are decided instead."""
+    """Return the reason that excludes every decision about an order: people decide about its payments instead."""
     return "order_follows"
 
 
@@ -207,40 +210,41 @@ def _can_call_provider(record: RecoverableRecord) -> bool:
 
 
 def _needs_document(facts: ChoiceFacts) -> bool:
-    """True if the provider's last statement doesn't decide the record's outcome (there is none, NOT_FOUND or
-    OTHER_AMOUNT), so that a decision needs documents and two people."""
+    """True if the provider's last report doesn't decide the record's outcome, so that a decision needs documents and
+    two people. This is so without a report, and for the reports NOT_FOUND and OTHER_AMOUNT."""
     return facts.statement in (ProviderStatement.NOTHING, ProviderStatement.NOT_FOUND, ProviderStatement.OTHER_AMOUNT)
 
 
 def _require_check(facts: ChoiceFacts) -> CreditCheck:
-    """Return the record of the facts, which is a credit check. Another record is a bug of the program: raises
-    AssertionError."""
+    """Return the record of `facts` as a credit check. Raises AssertionError for another kind of record, which would
+    be a bug of the program."""
     assert isinstance(facts.record, CreditCheck)  # noqa: S101  (the table's rows are by kind)
     return facts.record
 
 
 def _require_payment(facts: ChoiceFacts) -> Payment:
-    """Return the record of the facts, which is a payment. Another record is a bug of the program: raises
-    AssertionError."""
+    """Return the record of `facts` as a payment. Raises AssertionError for another kind of record, which would be a
+    bug of the program."""
     assert isinstance(facts.record, Payment)  # noqa: S101  (the table's rows are by kind)
     return facts.record
 
 
 def _require_refund(facts: ChoiceFacts) -> Refund:
-    """Return the record of the facts, which is a refund. Another record is a bug of the program: raises
-    AssertionError."""
+    """Return the record of `facts` as a refund. Raises AssertionError for another kind of record, which would be a
+    bug of the program."""
     assert isinstance(facts.record, Refund)  # noqa: S101  (the table's rows are by kind)
     return facts.record
 
 
 def _find_reversible_warning(facts: ChoiceFacts) -> str | None:
-    """Return the warning that the payer's bank can still reverse the payment; None if it can't."""
+    """Return the wording code of the warning that the payer's bank can still reverse the payment; None if the bank
+    can't."""
     until = find_reversal_deadline(facts.payment) if facts.payment is not None else None
     return "warning.may_be_reversed" if until is not None and facts.now < until else None
 
 
 def _list_decision_evidence(facts: ChoiceFacts) -> tuple[EvidenceKind, ...]:
-    """Return the possible evidence for a decision: the provider's answer if it states the outcome, otherwise
+    """Return the kinds of evidence that a decision accepts: the provider's answer if it states the outcome, otherwise
     documents.
     """
     return DOCUMENT_EVIDENCE if _needs_document(facts) else (EvidenceKind.READ,)
@@ -263,9 +267,9 @@ _PROVIDER_STATEMENTS_FOR_DECISION: Mapping[PaymentState, tuple[ProviderStatement
 
 
 def is_decision_denied(target: PaymentState, statement: ProviderStatement) -> bool:
-    """Return True if the provider's recent statement contradicts the decision that a payment has the state `target`.
-    The decision table refuses such a decision: the service would ask the provider again and follow its answer. A
-    payment that is paid with another amount can only be decided as completed.
+    """Return True if the provider's recent report contradicts the decision that a payment has the state `target`. The
+    decision table then refuses the decision, because the service would query the provider again and follow its
+    answer. A payment that is paid with another amount can only be decided as completed.
     """
     if statement is ProviderStatement.OTHER_AMOUNT:
         return target is not PaymentState.COMPLETED
@@ -471,7 +475,8 @@ def _make_choice(row: ChoiceRule, facts: ChoiceFacts) -> DecisionChoice:
 
 
 def _exclude_stopped_choice(choice: DecisionChoice, facts: ChoiceFacts) -> DecisionChoice:
-    """Return the choice as excluded if the read-only switch of `facts` stops it; otherwise return it unchanged."""
+    """If the read-only switch of `facts` stops the choice, return the choice as excluded; otherwise return it
+    unchanged."""
     if facts.read_only is None or not is_action_stopped(choice.name, facts.read_only):
         return choice
     return replace(
@@ -501,15 +506,16 @@ _UNANSWERABLE_PROBE_REASONS = frozenset(
 
 def make_allowed_action(facts: ChoiceFacts, name: str) -> AllowedAction:
     """Return the action `name` of a screen for the record in `facts`; its field `allowed` is True if the action is
-    possible now by the rules of the decision table. The action `resolve` is possible if at least one decision is. A
-    probe is also possible if the table excludes it only because the provider has no call for the question.
+    possible now by the rules of the decision table.
 
-    If no decision is possible, the action has the first of these reasons that exists:
+    The action `resolve` is possible if at least one decision is. A probe is also possible if the table excludes it
+    only because the provider has no call for the query. If no decision is possible, the action has the first of these
+    reasons that exists:
 
     - the acting person has already proposed the decision, or a call or decision is in progress
     - the read-only switch is on, and without it a decision would be possible
     - the reason that excludes the proposed decision
-    - the outcome is still expected, or is known
+    - the program still expects to learn the outcome, or the outcome is known
     - the reason that excludes the first decision of the table
     """
     all_rules = CHOICE_RULES_BY_KIND[get_record_kind(facts.record)]
@@ -538,15 +544,16 @@ def make_allowed_action(facts: ChoiceFacts, name: str) -> AllowedAction:
 
 
 def _find_choice_without_decision(choice_by_reason: Mapping[str | None, DecisionChoice]) -> DecisionChoice | None:
-    """Return the excluded choice whose reason is that the record's outcome is still expected, or else that it is
-    known; None if no choice has such a reason. `choice_by_reason` has the excluded choices by their wording code."""
+    """Return an excluded choice that shows why there is nothing to decide: one with the reason "outcome still
+    expected" or, without such a choice, one with the reason "outcome known". None if no choice has one of these
+    reasons. `choice_by_reason` has the excluded choices by their wording code."""
     reasons = ("reason.outcome_expected", "reason.outcome_known")
     return next((choice_by_reason[reason] for reason in reasons if reason in choice_by_reason), None)
 
 
 def _is_second_decision(row: ChoiceRule, facts: ChoiceFacts) -> bool:
-    """True if a first person has proposed the decision of this row and it needs a second person; a person who
-    makes the decision now is then the second one."""
+    """True if a first person has proposed the decision of this row and the decision needs a second person. A person
+    who makes the decision now is then the second one."""
     return (
         facts.open_proposal is not None
         and facts.open_proposal.state == row.target_state

@@ -1,5 +1,5 @@
-"""Effects of a choice: states and amounts before and after the choice, computed on copies of the records. Writes
-nothing.
+"""Effects of a choice: states and amounts before and after the choice, computed on copies of the records. The module
+writes nothing to the database.
 """
 
 from collections.abc import Iterable
@@ -25,9 +25,10 @@ def compute_check_effect(facts: ChoiceFacts, target: CheckState) -> DecisionEffe
 
 
 def compute_payment_effect(facts: ChoiceFacts, target: PaymentState) -> DecisionEffect | None:
-    """Return the effect of a decision that a payment has the state `target`; None if the record isn't a payment.
-    The captured amount is the one that the provider stated, if it differs from the requested amount. If the
-    provider reports a payment that waits for its payer as expired, the payment becomes expired, whatever `target` is.
+    """Return the effect of a decision that a payment has the state `target`; None if the record isn't a payment. If
+    the provider reported another amount than the requested one, the captured amount is the reported one. If the
+    provider reports a payment that waits for its payer as expired, the payment becomes expired, also if `target` is
+    another state.
     """
     record = facts.record
     if not isinstance(record, Payment):
@@ -83,8 +84,8 @@ def compute_refund_effect(facts: ChoiceFacts, target: RefundState) -> DecisionEf
 
 
 def compute_order_move_effect(facts: ChoiceFacts) -> DecisionEffect | None:
-    """Return the effect of setting an order to paid; no other state and no amount changes. None without an order or
-    payment.
+    """Return the effect of setting an order to paid: only the order's state changes, and no amount. None if there is
+    no order or no payment.
     """
     if facts.payment is None or facts.order is None:
         return None
@@ -101,9 +102,9 @@ def compute_order_move_effect(facts: ChoiceFacts) -> DecisionEffect | None:
 
 
 def _find_order_states(order: Order | None, paid_payment: Payment, *, is_covered: bool) -> tuple[str, str] | None:
-    """Return the order's state before and after a decision by which its payment gets the state of `paid_payment`: a
-    pending order becomes paid if the paid amounts cover its total; otherwise both are its present state. None without
-    an order. `is_covered`: the order's payments that were paid before already cover its total.
+    """Return the order's states before and after a decision by which its payment gets the state of `paid_payment`;
+    None without an order. A pending order becomes paid if the paid amounts cover its total; otherwise the state
+    doesn't change. `is_covered` is True if the order's payments that were paid before already cover its total.
     """
     if order is None:
         return None

@@ -1,5 +1,5 @@
-"""The work that a person leaves open at the end of a shift: begun, taken or requested by this person, and not
-ended yet by anybody. No I/O.
+"""The work that a person leaves open at the end of a shift: work that this person has begun, taken or requested and
+that has not ended. No I/O.
 """
 
 from dataclasses import dataclass
@@ -13,8 +13,8 @@ OPERATION_KIND = "operation"
 
 
 class LeftOpenReason(StrEnum):
-    """Reason for which a piece of work counts as left open, such as an operation that has not ended, a taken
-    record, or a draft. The list shows the reasons in this order."""
+    """Reason for which a piece of work counts as left open, such as an operation that has not ended, a taken record,
+    or a draft. A list of left-open work is sorted in the order of these members."""
 
     OPERATION = "operation"
     """The person began an operation. It is still running, or its outcome is unknown."""
@@ -40,8 +40,8 @@ class LeftOpenReason(StrEnum):
 class LeftOpen:
     """One piece of work that a person has left open since the instant `since`.
 
-    - `kind` and `id` are those of its record. An operation without a record and a bulk run have a kind and id of
-      their own; a request about no record has "" for both.
+    - `kind` and `id` name its record. An operation without a record and a bulk run have a kind and id of their own;
+      for a request about no record both are "".
     - `until` is the end of a take; None for all other work.
     - `name` is the name of a draft or of a bulk run; "" for all other work.
     """

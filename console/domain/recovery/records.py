@@ -16,8 +16,9 @@ RecoverableRecord: TypeAlias = CreditCheck | Order | Payment | Refund
 
 
 class EvidenceKind(StrEnum):
-    """Kind of evidence for a decision, the strongest first: the provider's answer to a read, its settlement
-    report, a file with a page of its website, a letter or mail."""
+    """Kind of evidence for a decision, the strongest first. READ: the provider's answer to a read; SETTLEMENT: the
+    provider's settlement report; FILE: a file with a page of the provider's website; LETTER: a letter or mail of the
+    provider."""
 
     READ = "read"
     """The provider's answer to a question that the service sends itself."""
@@ -30,9 +31,9 @@ class EvidenceKind(StrEnum):
 
 
 class ProviderStatement(StrEnum):
-    """The provider's last statement about a record: it is paid (PAID, or with another amount OTHER_AMOUNT),
-    waiting, failed, expired or not found. NOTHING: there is no statement, it is too old, the provider can't be
-    asked, or the record isn't a payment."""
+    """The provider's last report about a record: the record is paid (PAID, or with another amount OTHER_AMOUNT),
+    waiting, failed, expired or not found. NOTHING: there is no report, it is too old, the provider can't be queried,
+    or the record isn't a payment."""
 
     NOTHING = "nothing"
     PAID = "paid"
@@ -44,8 +45,8 @@ class ProviderStatement(StrEnum):
 
 
 class QuestionPossibility(StrEnum):
-    """The possibility for this desk to ask the provider about a record. `YES`: it can. `NO_CALL`: the provider has no
-    such call. `NOT_SET_UP`: this desk has no settings for the provider."""
+    """Whether this desk can query the provider about a record. `YES`: it can. `NO_CALL`: the provider has no such
+    call. `NOT_SET_UP`: this desk has no settings for the provider."""
 
     YES = "yes"
     NO_CALL = "no_call"
@@ -67,11 +68,11 @@ class WaitingProposal:
     """A proposal of `person` from the instant `since` that a record has the state `state`; it waits for a second
     person.
 
-    - `id`: the id of the proposal; `kind` and `record_id` are those of the record. For an operation whose row is
-      lost, the kind is "operation" and `record_id` is the id of the operation.
+    - `id`: the id of the proposal; `kind` and `record_id` name the record. If the row of an operation is lost, the
+      kind is "operation" and `record_id` is the id of the operation.
     - `payment_number`: our number of the payment, if the record is a payment.
-    - `refusal`: the reason for which the acting person can't be the second person: `own_first_half` or `role`; None
-      if the person can.
+    - `refusal`: the reason for which the acting person can't be the second person: `own_first_half` (this person made
+      the proposal) or `role`; None if the person can.
     - `amount_minor` and `currency` are the amount of the payment or refund; None for other records.
     - `corporation_number`: the number of the record's company; None for an operation.
     """
@@ -95,8 +96,7 @@ class ChoiceFacts:
 
     - `is_call_running`: a living process is calling the provider for the record.
     - `is_leased`: a process holds the record's lease for a probe or decision.
-    - `question_possibility`: the possibility for this desk to ask the provider; `statement`: the provider's last
-      statement.
+    - `question_possibility`: whether this desk can query the provider; `statement`: the provider's last report.
     - `take`: the mark of the person who works on the record now.
     - `payment` and `order` belong to the record; `refunds` belong to the payment.
     - `is_order_covered`: the order's paid payments cover the order's total.
@@ -132,8 +132,8 @@ class ChoiceFacts:
 @dataclass(frozen=True, slots=True)
 class DecisionEffect:
     """Effect of a choice, as pairs (value before the choice, value after it). `order` has the states of a payment's
-    order and `money` the parts of the payment's money; each is None if the effect doesn't state it: the effect on a
-    refund, for example, states no `order`."""
+    order, `money` the parts of the payment's money. Each is None if the choice has no such effect; for example, a
+    decision about a refund has no effect on an `order`."""
 
     state: tuple[str, str]
     certainty: tuple[str, str]

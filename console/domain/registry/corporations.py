@@ -13,7 +13,7 @@ from typing import Protocol
 
 class CorporationKind(StrEnum):
     """Kind of a corporation: a body of the state, a local government, one of the registered forms such as a stock
-    company (株式会社), a foreign company, or another one. The values are the publisher's codes in the column `kind`
+    company (株式会社), a foreign company, or another kind. The values are the publisher's codes in the column `kind`
     of its files.
     """
 
@@ -31,7 +31,7 @@ class CorporationKind(StrEnum):
 
 class CloseCause(StrEnum):
     """Cause for which a corporation's registration was closed: the end of its liquidation, a merger, a closure by the
-    registrar, or another one. The values are the publisher's codes (`closeCause`).
+    registrar, or another cause. The values are the publisher's codes (`closeCause`).
     """
 
     LIQUIDATION = "01"
@@ -41,8 +41,8 @@ class CloseCause(StrEnum):
 
 
 class CorporationEvent(StrEnum):
-    """The event by which the publisher made the present row of a corporation, such as a new name or a merger. The
-    values are the publisher's codes (`process`)."""
+    """The event because of which the publisher wrote the present row of a corporation, such as a new name or a
+    merger. The values are the publisher's codes (`process`)."""
 
     NEW = "01"
     NAME = "11"
@@ -66,15 +66,15 @@ class Closure:
 
 @dataclass(frozen=True, slots=True)
 class Corporation:
-    """The present facts of one corporation, as the publisher publishes them.
+    """The present facts of one corporation, as the publisher publishes them. `number` has 13 digits. `name` is empty
+    only if `name_image_id` is set: the publisher then has the name only as an image, because no character set has its
+    characters. `address_image_id` is set if the publisher has the address only as an image. `post_code` has 7 digits
+    or is empty. `address_outside` is the address of a corporation abroad.
 
-    `number` has 13 digits. `name` is empty only if `name_image_id` is set: then the publisher has the name as an
-    image, because no character set has its characters. `address_image_id` is set if the address is such an image.
-    `post_code` has 7 digits or is empty. `address_outside` is the address of a corporation abroad. `changed_on` is
-    the day of the event `process`, `updated_on` the day on which the publisher updated the row, `assigned_on` the day
-    on which the number was assigned. `closure` is None while the corporation is open; `successor` is the number of
-    the corporation into which it was merged, None if it wasn't merged. `is_hidden` is True if the publisher excludes
-    the corporation from search (`hihyoji`); a search by its number still finds it.
+    `changed_on` is the day of the event `process`, `updated_on` the day on which the publisher updated the row,
+    `assigned_on` the day on which the number was assigned. `closure` is None while the corporation is open;
+    `successor` is the number of the corporation into which it was merged, None if it wasn't merged. `is_hidden` is
+    True if the publisher excludes the corporation from search (`hihyoji`); a search by its number still finds it.
     """
 
     number: str
@@ -123,8 +123,8 @@ class RegistryMatches:
     """The result of a search: at most the requested number of corporations, the best first, and the day up to which
     the registry in use is complete (`registry_date`; None if this desk has no registry). `has_more` is True if more
     corporations match. `other_spelling` is the other spelling of the searched text that these corporations match; ""
-    if they match the text itself. `is_one_character` is True if nothing was found for a single character, because it
-    is not searched within names.
+    if they match the text itself. `is_one_character` is True if nothing was found because the text is a single
+    character: the search doesn't look for single characters within names.
     """
 
     items: tuple[RegistryMatch, ...]
@@ -149,8 +149,8 @@ class ImportedFile:
 
 @dataclass(frozen=True, slots=True)
 class RegistryStatus:
-    """The registry in use. `cycles` are the groups of corporations that are merged into one another in a circle;
-    their successors are never followed. `rows` is the number of corporations.
+    """The registry in use. `rows` is the number of corporations. `cycles` are the groups of corporations whose
+    mergers form a circle (A into B, and B into A); the program doesn't follow their successors.
     """
 
     registry_date: date
@@ -219,8 +219,9 @@ class ComparableFacts(Protocol):
 
 
 def find_changed_facts(before: ComparableFacts | None, after: ComparableFacts | None) -> frozenset[ChangedFact]:
-    """Return the facts in which the states `before` and `after` of a corporation differ; NEW if `before` is None,
-    DELETED if `after` is None (None: the registry doesn't have the corporation). Empty if nothing differs.
+    """Return the facts in which the states `before` and `after` of a corporation differ; empty if nothing differs. If
+    the registry had no such corporation before (`before` None), return NEW; if it no longer has it (`after` None),
+    return DELETED.
     """
     if after is None:
         return frozenset({ChangedFact.DELETED} if before is not None else ())

@@ -1,5 +1,5 @@
-"""Facts of the registry in use about a corporation number, with the registry's date; name and licence of the
-publisher.
+"""Facts of the registry in use about a corporation number, with the registry's date. Also the name and the licence of
+the registry's publisher.
 """
 
 import unicodedata
@@ -50,8 +50,8 @@ class CorporationFacts:
 
     @property
     def offered_successor(self) -> Corporation | None:
-        """The last successor, for which a person should buy a credit check in place of the merged corporation.
-        None if there is no successor, or if the last one is closed too."""
+        """The last successor of a merged corporation: a person should buy the credit check for this successor. None
+        if there is no successor, or if the last one is closed too."""
         last = self.successors[-1].corporation if self.successors else None
         return last if last is not None and last.closure is None else None
 
@@ -67,8 +67,8 @@ class CorporationFacts:
 
 
 def find_other_names(names: Iterable[str | None], corporation: Corporation) -> tuple[str, ...]:
-    """Return the names that are not the official name of the corporation, each once. Width, case, spaces and the
-    abbreviations of legal forms, such as ㈱, make no difference. Return an empty tuple if the official name is an
+    """Return the names that are not the official name of the corporation, each once. The comparison ignores width,
+    case, spaces and the abbreviations of legal forms, such as ㈱. Return an empty tuple if the official name is an
     image.
     """
     if not corporation.name:

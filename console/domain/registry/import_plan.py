@@ -43,13 +43,14 @@ def parse_file_name(file_name: str) -> PublishedFile | None:
 
 
 def plan_import(files: Collection[PublishedFile], status: RegistryStatus | None) -> tuple[PublishedFile, ...]:
-    """Return the files to import together now; empty if the registry in use has everything. `files` are all files of
-    the folder. `status` is the registry in use, None if there is none.
+    """Return the files that must be imported together now; empty if the registry in use already contains all of them.
+    `files` are all files of the folder. `status` is the registry in use, None if there is none.
 
-    Usually these are the differences that follow the registry in use, up to the first missing day. In two cases they
-    are the newest whole files and the differences that follow those: if the differences don't reach the day of the
-    whole files, or if the registry in use is of their day and lacks one of them. If the folder has only differences
-    after a missing day, the first of them is returned: its import fails, and the error has the missing days.
+    Usually these are the difference files for the days after the registry in use, up to the first missing day. In two
+    cases they are the newest whole files and the differences for the days after them: if the differences don't reach
+    the day of the whole files, or if the registry in use is of the same day and lacks one of the whole files. If the
+    folder has only differences after a missing day, the first of them is returned. Its import fails, and the error
+    names the missing days.
     """
     differences = sorted(file for file in files if file.is_difference)
     following_files = _list_following_differences(differences, status.registry_date) if status else []
@@ -76,8 +77,8 @@ def _list_following_differences(differences: Sequence[PublishedFile], complete_u
 
 
 def _choose_newest_whole_files(files: Collection[PublishedFile]) -> list[PublishedFile]:
-    """Return the whole files of the newest day that has one: the nation's file alone, if it is among them, otherwise
-    the files of all prefectures of that day. Empty if there is no whole file.
+    """Return the whole files of the newest day that has a whole file. If the nation's file is among them, return this
+    file alone; otherwise return the files of all prefectures of that day. Empty if there is no whole file.
     """
     whole_files = [file for file in files if not file.is_difference]
     newest_day = max((file.day for file in whole_files), default=None)
@@ -86,8 +87,8 @@ def _choose_newest_whole_files(files: Collection[PublishedFile]) -> list[Publish
 
 
 def _would_add_prefectures(whole_files: Sequence[PublishedFile], status: RegistryStatus | None) -> bool:
-    """True if the registry in use is of the day of `whole_files` and was made without at least one of these files,
-    so that an import of them adds prefectures."""
+    """True if the registry in use is of the day of `whole_files` but was made without at least one of these files. An
+    import of the files then adds prefectures."""
     if status is None or whole_files[0].day != status.registry_date:
         return False
     return not {file.name for file in whole_files} <= {file.name for file in status.files}

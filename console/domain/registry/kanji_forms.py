@@ -1,13 +1,14 @@
 """Old, printed and handwritten forms of kanji, and the one form under which the search compares them.
 
-Sources: the list of common kanji (常用漢字表, cabinet notice 2 of 2010), whose forms in parentheses are the old
-ones; table 2 of the enforcement rules of the Family Register Act (戸籍法施行規則別表第二), the kanji of given names;
-the table of forms outside the common list (表外漢字字体表, National Language Council, 2000); and popular forms of
-surnames as the Ministry of Justice's list of popular and correct forms has them (誤字俗字・正字一覧表). Forms that
-Unicode has as compatibility ideographs (神 of U+FA19) are not in the table: NFKC unites them.
+Sources: the list of common kanji (常用漢字表, cabinet notice 2 of 2010), whose forms in parentheses are the old ones;
+table 2 of the enforcement rules of the Family Register Act (戸籍法施行規則別表第二), the kanji of given names; the
+table of forms outside the common list (表外漢字字体表, National Language Council, 2000); and the popular forms of
+surnames in the Ministry of Justice's list of popular and correct forms (誤字俗字・正字一覧表). Forms that Unicode has
+as compatibility ideographs (神 of U+FA19) are not in the table, because NFKC replaces them.
 
 Each group ends with its comparison form; no kanji is in two groups. The kanji of one group are forms of one
-character: people write the same name with either. Different characters with one reading (阪, 坂) are not united.
+character: people write the same name with any of them. Different characters with one reading (阪, 坂) are not in one
+group.
 """
 
 _COMMON_KANJI = """

@@ -1,9 +1,9 @@
-"""Other spellings of a typed text, which a search tries one after the other if the text itself finds nothing.
+"""Other spellings of a typed text. A search tries them one after the other if the text itself finds nothing.
 
 People write a name as they hear it: a long vowel as ー where the reading has ウ or イ (トーキョー for トウキョウ), or
-ウ and イ where the name has ー; 電気 for 電機, ノ for 乃 or 之, `and` for &, digits for the kanji of numbers or
-kanji for digits, letters for their names (DIY for ディーアイワイ), circles (○) for the kanji 〇. The index has each
-name in one form only, so the text is changed.
+ウ and イ where the name has ー; 電気 for 電機, ノ for 乃 or 之, `and` for &, digits for the kanji of numbers or kanji
+for digits, letters for their names (DIY for ディーアイワイ), circles (○) for the kanji 〇. The search index has each
+name in one form only, so the module changes the typed text.
 """
 
 import re
@@ -155,7 +155,8 @@ def _shorten_long_vowels(plain_text: str) -> str:
 
 
 def _separate_single_characters(plain_text: str) -> str:
-    """Return the text with spaces around its kana if a single character stands beside them: フィットネス湊 gives
-    フィットネス 湊. Pieces of two or more characters are searched without that (`parse_registry_query`)."""
+    """Return the text with a space between a run of kana and a single character next to it: フィットネス湊 gives
+    フィットネス 湊. For pieces of two or more characters this isn't needed, because `parse_registry_query` already
+    searches them separately."""
     pieces = [piece for word in plain_text.split() for piece in _KANA_RUN_PATTERN.split(word) if piece]
     return " ".join(pieces) if any(len(piece) == 1 for piece in pieces) else plain_text

@@ -1,11 +1,12 @@
-"""The days on which the publisher of the corporation registry certainly publishes a difference: working days of
-Japanese offices.
+"""The days on which the publisher of the corporation registry certainly publishes a difference: the working days of
+Japanese public offices.
 
 Offices don't work on Saturdays, Sundays, 29 December to 3 January (Act on Holidays of Administrative Organs) and the
 national holidays (Act on National Holidays, as in force since 2020; the Olympic years 2020 and 2021 by their special
-act). Astronomical holidays follow the usual formula, which is right from 1980 to 2099. A holiday that a later act
-creates is missing here: then the difference of that day counts as missing, and imports continue with the next whole
-file.
+act). Astronomical holidays follow the usual formula, which is right from 1980 to 2099.
+
+If a later act creates a holiday, this module doesn't know it: the difference of that day then counts as missing, and
+imports continue with the next whole file.
 """
 
 from datetime import date, timedelta
@@ -40,7 +41,8 @@ def is_publication_day(day: date) -> bool:
 
 @cache
 def _list_national_holidays(year: int) -> frozenset[date]:
-    """Return the national holidays of a year, with the substitutes for Sundays and the days between two holidays."""
+    """Return the national holidays of a year, including substitute holidays (for a holiday on a Sunday) and days
+    between two holidays."""
     fixed_holidays = {
         *_FIXED_HOLIDAYS,
         *(_find_nth_monday(year, *month_and_number) for month_and_number in _MONDAY_HOLIDAYS),
@@ -55,7 +57,8 @@ def _list_national_holidays(year: int) -> frozenset[date]:
 
 
 def _find_nth_monday(year: int, month: int, number: int) -> tuple[int, int]:
-    """Return the month and the day of the month of its Monday number `number`, counted from 1."""
+    """Return the month and the day of the month of the Monday with the number `number` in that month, counted
+    from 1."""
     first_weekday = date(year, month, 1).weekday()
     return month, 1 + (_MONDAY - first_weekday) % 7 + 7 * (number - 1)
 

@@ -1,12 +1,13 @@
-"""One comparison form for the spellings of a company's name or address that people use for the same thing.
+"""One comparison form for all spellings that people use for the same company name or address.
 
 `fold_text` works character by character: it unites full and half width, upper and lower case, hiragana and katakana,
 large and small kana, accented and plain Latin letters, old and new kanji (`kanji_forms`), and removes spaces,
-punctuation, symbols and long vowel marks. Because no character depends on its neighbours, a part of a text is always
-folded to a part of the folded text. Readings that depend on the neighbours of a character are second readings
-(`list_comparison_forms`): ケ between kanji as in 霞ケ関 is also read ガ, ヴァ as バ, 々 as the kanji before it.
+punctuation, symbols and long vowel marks. The form of a character doesn't depend on its neighbours, so the comparison
+form of a part of a text is always a part of the comparison form of the text.
 
-Legal forms (株式会社, (株), カ) and others) are in the module `legal_forms`.
+Readings that depend on the neighbours of a character are second readings (`list_comparison_forms`): ケ between kanji
+as in 霞ケ関 is also read ガ, ヴァ as バ, 々 as the kanji before it. Legal forms (株式会社, (株), カ) and others) are
+in the module `legal_forms`.
 """
 
 import re
@@ -110,8 +111,8 @@ class ComparisonForms(NamedTuple):
 
 
 def fold_all_texts(texts: Sequence[str]) -> ComparisonForms:
-    """Return the forms by which the search compares these texts (see `list_comparison_forms`). This is faster than
-    one call of that function for each text, because all texts are translated and searched together."""
+    """Return the forms by which the search compares these texts (see `list_comparison_forms`). This is faster than a
+    separate call for each text, because all texts are translated and searched together."""
     lines = "\n".join(texts)
     if any(mark in lines for mark in _VOICING_MARKS) or lines.count("\n") >= len(texts):
         forms = [list_comparison_forms(text) for text in texts]
@@ -138,15 +139,19 @@ def _make_second_reading(text: str) -> str:
 
 def may_have_second_reading(text: str) -> bool:
     """True if the text has one of _CONTEXT_DEPENDENT_CHARACTERS, such as ケ or 々, whose reading can depend on the
-    characters beside it. Only for such a text does `list_comparison_forms` look for a second reading; it may find
-    none. か and half-width ｶ and ｹ are not among these characters; a typed query has カ and ケ in their place
+    neighbouring characters. Only for such a text does `list_comparison_forms` look for a second reading; it may find
+    none.
+
+    か and half-width ｶ and ｹ are not among these characters, because a typed query is converted to カ and ケ before
     (`console.domain.lookup.registry_query`). The terms of the search index depend on these characters, so a new one
-    needs a new FORMAT_VERSION of the registry's tables."""
+    needs a new FORMAT_VERSION of the registry's tables.
+    """
     return not _CONTEXT_DEPENDENT_CHARACTERS.isdisjoint(text)
 
 
 def _repeat_kana(match: re.Match[str]) -> str:
-    """Return the character before an iteration mark twice; a mark with voicing repeats it voiced."""
+    """Return the kana before an iteration mark twice. If the iteration mark has a voicing mark, the second kana is
+    voiced."""
     voicing_mark = "\u3099" if match[2] == "ヾ" else ""
     return match[1] + unicodedata.normalize("NFC", match[1] + voicing_mark)
 

@@ -51,7 +51,7 @@ class WatchedFacts:
 
 @dataclass(frozen=True, slots=True)
 class CompanyChange:
-    """A change of a corporation for which there are records here: the facts of which people have been informed
+    """A change of a corporation of which this database has records: the facts of which people have been informed
     (`before`), the present facts (`after`), the date of the registry that has the present facts, and the id of the
     open alert about the change.
     """
@@ -82,9 +82,9 @@ def make_watched_facts(corporation: Corporation) -> WatchedFacts:
 
 
 def find_changed_watched_facts(before: WatchedFacts, after: WatchedFacts) -> frozenset[ChangedFact]:
-    """Return the facts in which the states `before` and `after` of one corporation differ. For a corporation that is
-    deleted only in `after`, this is DELETED alone; for one that is deleted only in `before`, REOPENED is among them;
-    for one that is deleted in both, nothing."""
+    """Return the facts in which the states `before` and `after` of one corporation differ. If the corporation is
+    deleted only in `after`, the result is DELETED alone. If it is deleted only in `before`, the result contains
+    REOPENED. If it is deleted in both, the result is empty."""
     if after.is_deleted:
         return frozenset() if before.is_deleted else frozenset({ChangedFact.DELETED})
     restored_facts = {ChangedFact.REOPENED} if before.is_deleted else set()
@@ -114,7 +114,8 @@ def format_number_of_subject(subject_id: int) -> str:
 
 
 def make_watched_facts_object(facts: WatchedFacts) -> Mapping[str, object]:
-    """Return the facts as a JSON object. The image ids and the deletion are left out if the corporation has none."""
+    """Return the facts as a JSON object. The ids of images are left out if the corporation has none; the mark of
+    deletion is left out if it isn't deleted."""
     closure_object = facts.closure and {
         "date": facts.closure.day.isoformat(),
         "cause": facts.closure.cause.name.lower(),
@@ -134,7 +135,7 @@ def make_watched_facts_object(facts: WatchedFacts) -> Mapping[str, object]:
 
 
 def format_facts(facts: WatchedFacts) -> str:
-    """Return the facts as JSON text, in which form the database stores them."""
+    """Return the facts as the JSON text that the database stores."""
     return json.dumps(make_watched_facts_object(facts), ensure_ascii=False, separators=(",", ":"))
 
 

@@ -1,5 +1,5 @@
-"""The daily close: the money of one provider on one Japanese day, the records whose outcome was unknown at its
-end, and the changes since the first close of this day.
+"""The daily close: the money of one provider on one Japanese day, the records whose outcome was unknown at the end of
+the day, and the changes since the first close of this day.
 """
 
 from collections.abc import Mapping
@@ -17,8 +17,8 @@ Facts = Mapping[str, object]
 
 
 class NotFinalReason(StrEnum):
-    """Reasons for which a daily close is not final yet: the day isn't over, an outcome is still unknown, or the
-    day isn't reconciled."""
+    """Reason for which a daily close is not final yet. DAY_RUNNING: the day isn't over; STILL_UNKNOWN: an outcome is
+    still unknown; NOT_RECONCILED: the day isn't reconciled."""
 
     DAY_RUNNING = "day_running"
     STILL_UNKNOWN = "still_unknown"
@@ -32,8 +32,9 @@ class DailyCloseMoney:
     - `captured`: payments that were paid on the day, without reversed ones and those whose outcome is unknown
     - `refunded`: refunds that were completed on the day
     - `reversed`: payments that were reversed on the day, whenever they were paid
-    - `unknown_opening`, `unknown_closing`: payments and refunds whose outcome nobody knew at the first instant of the
-      day, and at the first instant after it; those whose outcome is known now may also be in another sum
+    - `unknown_opening`: payments and refunds whose outcome was unknown at the first instant of the day;
+      `unknown_closing`: those whose outcome was unknown at the first instant after the day. If the outcome is known
+      now, the record may also be in another sum.
     """
 
     currency: str
@@ -56,9 +57,9 @@ class DailyCloseMoney:
 
 @dataclass(frozen=True, slots=True)
 class UnknownRecord:
-    """A payment or refund of `minor` minor units, known by our payment number `number`, whose outcome was unknown at
-    the instant for which a close lists it, such as the end of the day. It was unknown since `since`; `settled_at` is
-    the time at which the outcome was written later, None if it is still unknown.
+    """A payment or refund whose outcome was unknown at the instant for which a close lists it, such as the end of the
+    day. `minor` is its amount in minor units, `number` our payment number. The outcome was unknown since `since`;
+    `settled_at` is the time at which it was written later, None if it is still unknown.
     """
 
     kind: str
@@ -77,8 +78,8 @@ class UnknownRecord:
 
 @dataclass(frozen=True, slots=True)
 class CloseReconciliation:
-    """The newest complete reconciliation that compared the day: its counts of payments when it ran, the number of its
-    unreadable rows, and its differences (the first 1,000) with their present cases.
+    """The newest complete reconciliation that compared the day. It has the counts of payments at the time of the run,
+    the number of unreadable rows, and the first 1,000 differences with their present cases.
     """
 
     run_id: int
@@ -102,10 +103,11 @@ class CloseReconciliation:
 class DailyCloseChange:
     """A difference between the first close of a day and a later close of this day.
 
-    - `what`: the name of a sum, one of DAILY_SUM_NAMES, in `currency`; or `unknown`: a record was added to or removed
-      from the records with an unknown outcome; or `reconciliation`: its result has changed
+    - `what`: the kind of difference. It is the name of a sum (one of DAILY_SUM_NAMES, in `currency`); or `unknown`,
+      if a record was added to or removed from the records with an unknown outcome; or `reconciliation`, if the result
+      of the reconciliation has changed
     - `before` and `after`: the values in the first and in the later close; None if that close has no value. A sum is
-      a number and an amount, with zeros if it is missing; the value of `unknown` is a text such as `payment 17`, that
+      a number and an amount, with zeros if it is missing. The value of `unknown` is a text such as `payment 17`, that
       of `reconciliation` a text such as `120 / 3` (agreeing payments / differences)
     - `number`: the number of the payment that an `unknown` change is about; None for the other changes, or if the
       database no longer has the payment
@@ -138,11 +140,13 @@ class FirstClose:
 
 @dataclass(frozen=True, slots=True)
 class DailyClose:
-    """The close of a provider's day, made from the present records at `read_at`. `money` has the sums of each
+    """The close of a provider's day, computed from the present records at `read_at`. `money` has the sums of each
     currency, `open_points` the reasons for which the close isn't final, `changes` the changes since the first close
-    of the day. `is_complete` is False if there are too many calls to search all of them for outcomes that were
-    unknown at the end of the day and are known now. `reconciliation` is None if no complete run compared the day,
-    `first_close` if the day was never closed before.
+    of the day. `reconciliation` is None if no complete run compared the day, `first_close` if the day was never
+    closed before.
+
+    `is_complete` is True if the close has searched all calls for outcomes that were unknown at the end of the day and
+    are known now. It is False if there are too many calls for that.
     """
 
     provider: str
@@ -206,8 +210,8 @@ def format_reconciliation(run: CloseReconciliation) -> str:
 
 def compare_close_facts(first_facts: Facts, present_facts: Facts) -> tuple[DailyCloseChange, ...]:
     """Return the changes from the facts `first_facts` of the day's first close to the facts `present_facts` of a
-    later close: the changed sums per currency, then the removed and added records with an unknown outcome, then the
-    change of the reconciliation's result.
+    later close. The sequence is: the changed sums per currency, the removed and added records with an unknown
+    outcome, the change of the reconciliation's result.
     """
     changes = []
     first_sums, present_sums = (_read_sums(facts) for facts in (first_facts, present_facts))

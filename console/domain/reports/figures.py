@@ -1,4 +1,4 @@
-"""The figures of all reports in one object, for other programs that read them with one command."""
+"""The figures of all reports in one object, so that another program can read them with one command."""
 
 from dataclasses import dataclass
 

@@ -34,9 +34,9 @@ class ProviderDay:
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """A period in which a provider gave no usable answer to any call of this program, taken from its alert
-    `provider_away`: from the first call without a usable answer (`since`) until the next usable answer (`until`;
-    None: the outage continues).
+    """A period in which a provider gave no usable answer to any call of this program. It begins with the first call
+    without a usable answer (`since`) and ends with the next usable answer (`until`; None: the outage continues). It
+    is read from the alert `provider_away`.
     """
 
     provider: str
@@ -66,8 +66,8 @@ class ProviderSuccess:
 
 
 def get_provider_day_field(status: str, certainty: str) -> str:
-    """Return the name of the field of `ProviderDay` that counts payments of this state and certainty, such as "paid"
-    for completed and known.
+    """Return the name of the field of `ProviderDay` that counts payments with this state and certainty. For example,
+    a completed payment with a known outcome is counted in "paid".
     """
     if certainty != Certainty.KNOWN:
         return "unknown"

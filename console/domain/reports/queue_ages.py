@@ -28,8 +28,8 @@ class QueueAges:
 
 @dataclass(frozen=True, slots=True)
 class QueueAgeReport:
-    """Report of the waiting times in the queues at the instant `read_at`: for each queue, the counts of its
-    records by the time since which they have had their present state."""
+    """Report of the waiting times in the queues at the instant `read_at`. For each queue it counts the records by
+    their age: the time since they got their present state."""
 
     queues: tuple[QueueAges, ...]
     read_at: datetime

@@ -46,8 +46,8 @@ class RefundFunnel:
 @dataclass(frozen=True, slots=True)
 class RefundFunnelReport:
     """The report about the steps of refunds that were requested in the period, with one RefundFunnel per currency,
-    read at `read_at`. `is_complete` is False if there are more refunds than are counted; then the oldest ones are
-    missing.
+    read at `read_at`. `is_complete` is False if there are more refunds than the report counts; the oldest refunds are
+    then not counted.
     """
 
     period: Period

@@ -1,4 +1,5 @@
-"""Intervals of the worker's tasks with the reason for each, and the rule by which a task is overdue. No I/O."""
+"""Intervals of the worker's tasks, each with the reason for its length, and the rule by which a task is overdue. No
+I/O."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -114,20 +115,21 @@ def compute_wait_after_failures(interval: timedelta, failure_count: int) -> time
 
 
 def compute_longest_wait(interval: timedelta) -> timedelta:
-    """Return the longest wait between two runs of a task with the interval `interval`. If the stored time of the next
-    run is farther away, a desk whose clock was ahead wrote it."""
+    """Return the longest wait between two runs of a task with the interval `interval`. A stored time of the next run
+    that is farther away is wrong: a desk whose clock was ahead wrote it."""
     return max(interval, LONGEST_WAIT_AFTER_FAILURES)
 
 
 def is_running(task: ScheduledTask) -> bool:
-    """True if the task's last run hasn't written its end: it is still running, or its process died."""
+    """True if the task's last run has not written its end. The run is then still running, or its process died."""
     return task.begun_at is not None and (task.ended_at is None or task.begun_at > task.ended_at)
 
 
 def is_overdue(task: ScheduledTask, now: datetime, scale: TimeScale) -> bool:
-    """True if an alert about the task must be raised: the task's due time passed longer ago than its interval (at
-    least `OVERDUE_GRACE_PERIOD`); a run hasn't ended after twice the interval (at least `LONGEST_RUN_TIME`); or more
-    than `MAX_CONSECUTIVE_FAILURES` consecutive runs failed. `scale` divides these times in tests.
+    """True if the program must raise an alert about the task, in one of three cases. The task's due time passed
+    longer ago than its interval (at least `OVERDUE_GRACE_PERIOD`); a run hasn't ended after twice the interval (at
+    least `LONGEST_RUN_TIME`); or more than `MAX_CONSECUTIVE_FAILURES` consecutive runs failed. `scale` divides these
+    times in tests.
     """
     if task.failures > MAX_CONSECUTIVE_FAILURES:
         return True

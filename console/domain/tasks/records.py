@@ -1,5 +1,5 @@
-"""Values that the worker stores and people see: tasks, sagas, alerts, reconciliations, bulk runs, takes and notes. No
-I/O.
+"""Values that the worker stores and that the screens show: tasks, sagas, alerts, reconciliations, bulk runs, takes
+and notes. No I/O.
 """
 
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ class ScheduledTask:
 class Saga:
     """A process of several steps for the record `subject_kind` `subject_id`; each step has a transaction of its own.
     `step` is the next step, due at `next_at`; `facts` has the values that earlier steps stored. `attempts` counts the
-    attempts of the present step; `reason` is the code of the reason for which it waits, is stuck or has ended.
+    attempts of the present step. `reason` is the code of the reason for which the saga waits, is stuck or has ended.
     """
 
     id: int
@@ -58,9 +58,9 @@ class Saga:
 
 
 class AlertRule(StrEnum):
-    """Rules that an order and its payments must fulfil; if an order breaks one, an alert is raised. The rules are
-    broken by a paid payment whose order is still pending, by a paid order without a successful payment, and by
-    a payment that was paid too late. Each value is the rule's id.
+    """Rules that an order and its payments must fulfil. If an order breaks a rule, the program raises an alert.
+    PAID_UNNOTICED: a payment is paid but its order is still pending; PAID_WITHOUT_PAYMENT: the order is paid but has
+    no successful payment; PAID_TOO_LATE: a payment was paid too late. Each value is the rule's id.
     """
 
     PAID_UNNOTICED = "A"
@@ -82,10 +82,12 @@ COMPANY_TOPIC = "alerts.corporation_changed.v1"
 class Alert:
     """A contradiction or delay that the program has found: the record `subject_kind` `subject_id` breaks the rule
     `rule_id`. The alert is open while `resolved_at` is None. `observed` and `expected` are short texts of states and
-    amounts. `number` is the number that people use for the record; None if it was not read, or has none. `order_no`
-    is the number of the order that an alert about an order concerns. A person who has acknowledged the alert is in
-    `acknowledged_by`, with the text `note`. `registry_entry` is the registry's entry about the corporation that an
-    alert about a changed corporation concerns; None if it was not read, or if the registry doesn't have it.
+    amounts. `number` is the number that people use for the record; None if it was not read, or if the record has
+    none. `order_no` is the order number, if the alert concerns an order.
+
+    `acknowledged_by` is the person who has acknowledged the alert, with the text `note`. `registry_entry` is the
+    registry's entry about the corporation, if the alert is about a changed corporation; None if it was not read, or
+    if the registry doesn't have it.
     """
 
     id: int
@@ -119,8 +121,9 @@ class AlertItem:
 
 
 class ReconciliationVerdict(StrEnum):
-    """Result of the comparison of a payment with the provider's history: equal, imported because it was missing
-    here, missing at the provider, or different in state or amount. REFUSED: a row of the history was rejected."""
+    """Result of the comparison of a payment with the provider's history. MATCHED: equal. IMPORTED: this database
+    lacked the payment, and the reconciliation imported it. MISSING_THERE: the provider lacks the payment.
+    DIFFERENT_STATE, DIFFERENT_AMOUNT: state or amount differ. REFUSED: a row of the history was rejected."""
 
     MATCHED = "matched"
     IMPORTED = "imported"
@@ -136,8 +139,9 @@ class ReconciliationVerdict(StrEnum):
 @dataclass(frozen=True, slots=True)
 class ReconciliationDifference:
     """One payment that doesn't match the provider's history. `ours` and `theirs` are short texts with the state and
-    amount here and at the provider; `row_key` is unique within the run. `payment_id` is None if no payment is stored,
-    `ours` and `theirs` are None if the side has no payment. `case_opened`: a case was opened about the difference.
+    amount in this database and at the provider; each is None if that side has no payment. `row_key` is unique within
+    the run. `payment_id` is None if no payment is stored. `case_opened`: the reconciliation opened a case about the
+    difference.
     """
 
     row_key: str
@@ -204,9 +208,10 @@ class BulkRow:
 
 @dataclass(frozen=True, slots=True)
 class BulkRun:
-    """A fixed list of records and the action on them. `made_by` created it at `made_at`. `size` is the number of
-    rows; only the first `most` rows are processed; `done` is the number of rows with a result; `words` is the text
-    for the action `note`. `reason` is the code of the reason for the run's state, such as `discarded`.
+    """A fixed list of records and the action on them. `made_by` is the person who created the run at `made_at`.
+    `size` is the number of rows; only the first `most` rows are processed; `done` is the number of rows with a
+    result. `words` is the text for the action `note`. `reason` is the code of the reason for the run's state, such as
+    `discarded`.
     """
 
     id: int

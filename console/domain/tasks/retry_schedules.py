@@ -1,5 +1,5 @@
-"""Schedules of automatic attempts: the wait before each attempt. If the last attempt of a schedule fails, the
-record waits for a person; some schedules repeat their last wait instead and never end."""
+"""Schedules of automatic attempts: the wait before each attempt. If the last attempt of a schedule fails, a person
+must look at the record. Some schedules have no last attempt: they repeat their last wait without end."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta

@@ -1,4 +1,4 @@
-"""States of sagas and stock reservations. They are separate from the records, so that code that needs only the states
+"""States of sagas and stock reservations. They are in a module of their own, so that code that needs only the states
 imports less.
 """
 
@@ -19,7 +19,8 @@ class SagaState(StrEnum):
 
 
 class StockState(StrEnum):
-    """State of a stock reservation: HELD while its order waits for money, then RELEASED or USED."""
+    """State of a stock reservation. HELD: its order waits for the payment; USED: the order was paid; RELEASED: the
+    reserved stock is free again."""
 
     HELD = "held"
     RELEASED = "released"

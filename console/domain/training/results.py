@@ -20,18 +20,18 @@ class TrainingState(StrEnum):
 
 
 class TrainingVerdict(StrEnum):
-    """Result of the check of a person's treatment of an incident. The check compares the simulated provider's ledger
-    with the console's records.
+    """Result of the check of a person's work on an incident. The check compares the simulated provider's ledger with
+    the console's records.
 
-    - RIGHT: the person has solved the incident. LEFT_OPEN: something is still to be done.
+    - RIGHT: the person has solved the incident. LEFT_OPEN: the person must still do a step.
     - BOUGHT_TWICE: credit checks were bought more often than needed. BOUGHT_OLD_COMPANY: a credit check was bought
       for a corporation that was merged into another one.
     - REFUNDED_TWICE, REFUNDED_WRONG_AMOUNT, REFUNDED_WRONG_PAYMENT: the money was given back more than once, or with
-      another sum, or for the payment that should stay. REFUNDED_WITHOUT_CAUSE: the customer was owed the goods, not
-      the money.
+      another sum, or for the payment that should stay. REFUNDED_WITHOUT_CAUSE: the shop owed the customer the goods,
+      not the money.
     - SETTLED_AGAINST_TRUTH: the recorded outcome contradicts the ledger.
-    - ENDED_UNBOOKED: the notice was acknowledged although the provider has its payment and our records don't.
-      ENDED_UNCHECKED: the notice was acknowledged without a question to the provider.
+    - ENDED_UNBOOKED: the person acknowledged the notice although the provider has its payment and our records don't.
+      ENDED_UNCHECKED: the person acknowledged the notice without a query to the provider.
     """
 
     RIGHT = "right"
@@ -54,8 +54,8 @@ _STATE_BY_VERDICT: Mapping[TrainingVerdict, TrainingState] = {
 
 
 def get_training_state(verdict: TrainingVerdict) -> TrainingState:
-    """Return the state of an incident with this verdict: RIGHT or OPEN for a verdict of a right or an unfinished
-    treatment, WRONG for every other verdict.
+    """Return the state of an incident with this verdict: RIGHT for the verdict RIGHT, OPEN for LEFT_OPEN, WRONG for
+    every other verdict.
     """
     return _STATE_BY_VERDICT.get(verdict, TrainingState.WRONG)
 
@@ -93,7 +93,7 @@ class TrainingScore:
 @dataclass(frozen=True, slots=True)
 class TrainingOverview:
     """All incidents of the training, in their order, with the score of the person. `is_running` is True if the
-    person's training runs now, so that the incidents can be judged.
+    person's training runs now, so that the program can check the person's work on the incidents.
     """
 
     incidents: tuple[TrainingIncident, ...]

@@ -75,24 +75,26 @@ _State = TypeVar("_State")
 
 
 class ForbiddenTransition(Exception):
-    """The program tried a state change that isn't in the transition table. This is a bug of the program, not a
-    person's mistake.
+    """Raised if the program tries a state change that isn't in the transition table. This is a bug of the program,
+    not a person's mistake.
     """
 
 
 def require_check_transition(state: CheckState, target: CheckState) -> None:
-    """Raise ForbiddenTransition unless a credit check may change from `state` to `target`, or both are equal."""
+    """Check that a credit check may change from `state` to `target`; two equal states are allowed. Raises
+    ForbiddenTransition for any other change."""
     if state is not target and target not in CREDIT_CHECK_TRANSITIONS[state]:
         raise ForbiddenTransition(f"credit check {state} -> {target}")
 
 
 def list_earlier_operation_states(target: OperationState) -> tuple[str, ...]:
-    """Return the states from which an operation may change to `target`. An UPDATE of the journal compares the
-    stored state with them in its WHERE clause."""
+    """Return the states from which an operation may change to `target`. An UPDATE of the journal has these states in
+    its WHERE clause, so that it changes no operation in another state."""
     return tuple(source.value for source, targets in OPERATION_TRANSITIONS.items() if target in targets)
 
 
 def require_transition(table: Mapping[_State, frozenset[_State]], state: _State, target: _State) -> None:
-    """Raise ForbiddenTransition unless `table` allows the change from `state` to `target`, or both are equal."""
+    """Check that `table` allows the change from `state` to `target`; two equal states are allowed. Raises
+    ForbiddenTransition for any other change."""
     if state != target and target not in table[state]:
         raise ForbiddenTransition(f"{state} -> {target}")

@@ -20,11 +20,11 @@ if TYPE_CHECKING:  # imported for types only: a lookup of credit checks doesn't 
 class CreditCheckDetails:
     """All data that the screen of a credit check or the command `show` needs, read in one transaction.
 
-    - `holder`: the person and process that call the provider or hold the record's lease; None if nobody does
+    - `holder`: the person and process that call the provider or hold the record's lease; None if no process does
     - `awaiting`: "second_person" while a decision waits for its second person, otherwise None
     - `last_answer_at`: the time of AlarmBox's last answer; None if there was none
     - `history`: all credit checks of the corporation number; `documents`: the stored PDFs of this credit check
-    - `taken`: the running take of the record; None if nobody has taken it
+    - `taken`: the running take of the record; None if no person has taken it
     - `open_alert_id`: the id of the oldest open alert about the record; None if there is none
     - `corporation`: the registry's facts about the number; None if this desk has no registry
     """
@@ -54,8 +54,8 @@ class LookupResult:
     """All records of one corporation number: credit checks, orders, payments and refunds, each newest first and empty
     if there are none. `had_prefix` is True if the number was typed with a T (invoice registration number).
     `corporation` has the registry's facts about the number; None if this desk has no registry. `totals` has, for each
-    currency, the sums that the corporation paid and got back in the last twelve months, and its refunds that are
-    under way; empty if there are no payments.
+    currency, the sums that the corporation paid and got back in the last twelve months, and the sum of its refunds
+    that have not ended; empty if there are no payments.
     """
 
     corporation_number: str
@@ -70,10 +70,10 @@ class LookupResult:
 
 @dataclass(frozen=True, slots=True)
 class QueueItem:
-    """A record in a queue with its explanation. `since` is the instant (UTC) at which it got its present state, None
-    if no such instant is stored. `owner` is the person whose take of the record is running; None for no take.
-    `disagreement` has the statements of the record's sides, in the queue of records whose sides disagree; None in
-    every other queue.
+    """A record in a queue with its explanation. `since` is the instant (UTC) at which the record got its present
+    state, None if no such instant is stored. `owner` is the person whose take of the record is running; None for no
+    take. `disagreement` is set only in the queue of disagreeing records: it has the states and amounts that our
+    database, the provider and the order state.
     """
 
     record: "CreditCheck | Order | Payment | Refund"
@@ -109,9 +109,9 @@ class ResolveResult:
 
 @dataclass(frozen=True, slots=True)
 class UnfinishedWork:
-    """An operation that has begun and not ended, with its record, for the list that is shown after a crash. `record`
-    is None if the record is lost; `next_step` is the step that a person or the program must do; `holder` is the
-    person and process that hold its lease, None if nobody does.
+    """An operation that has begun and not ended, with its record. The list of such operations is shown after a crash.
+    `record` is None if the record is lost; `next_step` is the step that a person or the program must do; `holder` is
+    the person and process that hold its lease, None if no process does.
     """
 
     operation: Operation

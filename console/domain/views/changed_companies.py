@@ -13,9 +13,9 @@ from console.domain.views.company_actions import RENEW_ACTION, CompanyAction
 @dataclass(frozen=True, slots=True)
 class ChangedCompanyItem:
     """A changed corporation in the queue, with its explanation and the alert about the change. `related` has the
-    corporations into which it was merged and those merged into it, each with a flag that is True if it has records
-    here; None if this desk has no registry, or if the caller doesn't need it. `actions` are those that
-    `list_company_actions` returns for the change.
+    corporations into which it was merged and those merged into it, each with a flag that is True if this database has
+    records of it. `related` is None if this desk has no registry, or if the caller doesn't need it. `actions` are
+    those that `list_company_actions` returns for the change.
     """
 
     change: CompanyChange
@@ -26,8 +26,8 @@ class ChangedCompanyItem:
 
     @property
     def renewal(self) -> CompanyAction:
-        """The first action `renew` in `actions`: it renews a credit check, or has the reason for which none can be
-        renewed. Raises StopIteration if `actions` was not read."""
+        """The first action `renew` in `actions`. It renews a credit check; if no credit check can be renewed, it has
+        the reason for that. Raises StopIteration if `actions` was not read."""
         return next(action for action in self.actions if action.action == RENEW_ACTION)
 
     @property

@@ -1,4 +1,4 @@
-"""The actions that end or follow up a change of a corporation with records of ours. No I/O."""
+"""The actions by which a person handles a change of a corporation of which this database has records. No I/O."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -33,9 +33,10 @@ class CompanyAction:
 def list_company_actions(
     change: CompanyChange, live_checks: Sequence[CreditCheck], now: datetime
 ) -> tuple[CompanyAction, ...]:
-    """Return the actions on a changed corporation: the acknowledgement, a renewal for each client whose live credit
-    check can be renewed at the instant `now` (or one with the reason against it), and the look-up of the successor.
-    `live_checks` are the live credit checks of the corporation.
+    """Return the actions on a changed corporation: the acknowledgement, the renewals, and the look-up of the
+    successor. There is one renewal for each client whose live credit check can be renewed at the instant `now`; if
+    there is no such client, one renewal that isn't possible, with the reason. `live_checks` are the live credit
+    checks of the corporation.
     """
     acknowledge_action = CompanyAction(
         ACKNOWLEDGE_ACTION, f"support-console alerts ack {change.alert_id} --note TEXT"
@@ -44,8 +45,8 @@ def list_company_actions(
 
 
 def _list_renewal_actions(live_checks: Sequence[CreditCheck], now: datetime) -> Iterator[CompanyAction]:
-    """Yield a renewal for each of the live credit checks that can be renewed; if none can be, yield one renewal that
-    is not possible, with the reason."""
+    """Yield a renewal for each of the live credit checks that can be renewed. If none can be renewed, yield one
+    renewal that is not possible, with the reason."""
     excluded_renewal = CompanyAction(RENEW_ACTION, reason="reason.no_live_check")
     is_possible = False
     for check in live_checks:

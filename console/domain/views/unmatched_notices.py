@@ -14,9 +14,9 @@ QUEUE_NAME = "notices"
 
 
 class NoticeProof(StrEnum):
-    """The proof of a notice's sender. SIGNATURE: a signature that was valid on arrival. ADDRESS: it isn't signed, and
-    came from an address of its provider; the provider must still be asked. NONE: the stored signature no longer fits
-    the stored notice.
+    """The proof of a notice's sender. SIGNATURE: the notice had a valid signature on arrival. ADDRESS: the notice
+    isn't signed, and came from an address of its provider; the program must still query the provider. NONE: the
+    stored signature no longer fits the stored notice.
     """
 
     SIGNATURE = "signature"
@@ -25,7 +25,8 @@ class NoticeProof(StrEnum):
 
 
 class SharedFact(StrEnum):
-    """A fact of a notice that is equal in a candidate (a payment or order here): a number, the amount, or the day."""
+    """A fact of a notice that is equal in a candidate (a payment or order of this database): a number, the amount, or
+    the day."""
 
     NUMBER = "number"
     AMOUNT = "amount"
@@ -39,8 +40,9 @@ class UnmatchedNotice:
     - `id`: the id of the stored event; `source`: the provider or bank that sent it; `event_id`: the id that the
       sender gave to it; `type`: the sender's own name of the kind of notice
     - `order_no`: our number of the payment as the notice states it; None if it states none
-    - `amount_minor` (minor units), `currency`, `occurred_at`: as the notice states them; None if it doesn't
-    - `received_at`: the time at which the notice was received here; `proof`: the proof of its sender
+    - `amount_minor` (minor units), `currency`, `occurred_at`: amount, currency and time as the notice states them;
+      None for a missing value
+    - `received_at`: the time at which this program received the notice; `proof`: the proof of its sender
     """
 
     id: int
@@ -57,8 +59,8 @@ class UnmatchedNotice:
 
 @dataclass(frozen=True, slots=True)
 class NoticeCandidate:
-    """A payment or order here that shares facts with a notice. The program only shows it; a person decides if the
-    notice belongs to it."""
+    """A payment or order of this database that has facts in common with a notice. The program only shows it; a person
+    decides if the notice belongs to it."""
 
     record: Order | Payment
     shared: tuple[SharedFact, ...]
@@ -67,9 +69,9 @@ class NoticeCandidate:
 @dataclass(frozen=True, slots=True)
 class UnmatchedNoticeItem:
     """A notice in the queue with its explanation. `cases` are the open cases about the notice, which a person
-    acknowledges together: first the case that it matches no record, then the case that it is unverified, if there is
-    one. `candidates` are the payments and orders here that have the notice's number, or its amount and day; None if
-    they were not read.
+    acknowledges together: first the case that the notice matches no record, then the case that it is unverified, if
+    there is one. `candidates` are the payments and orders of this database that have the notice's number, or its
+    amount and day; None if they were not read.
     """
 
     notice: UnmatchedNotice

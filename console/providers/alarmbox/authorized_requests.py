@@ -42,9 +42,9 @@ class AlarmBoxRequestSender:
 
     def send(self, request: SingleRequest, convert_answer: AnswerConverter[T]) -> Outcome[T]:
         """Send the request and return its outcome, which `convert_answer` makes from the HTTP answer. A status 401
-        means that AlarmBox did nothing: the request is then sent once more with a newer token. If no newer token can
-        be obtained, return the outcome of the 401 with the reason for this. Raises no `Exception`: an error becomes
-        an outcome.
+        means that AlarmBox did not execute the request: it is then sent once more with a newer token. If no newer
+        token can be obtained, return the outcome of the 401, with the reason for which there is no newer token.
+        Raises no `Exception`: an error becomes an outcome.
         """
         try:
             token_pair = self._get_usable_token_pair()
@@ -61,8 +61,8 @@ class AlarmBoxRequestSender:
             return self._send_with_token(request, convert_answer, newer_pair)
 
     def _get_usable_token_pair(self) -> TokenPair:
-        """Return the stored token pair; if it expires within five minutes, renew it first. If the renewal fails,
-        return the stored pair while it is valid, otherwise raise the renewal's error.
+        """Return the stored token pair; if it expires within five minutes, refresh it first. If the refresh fails,
+        return the stored pair while it is valid, otherwise raise the error of the refresh.
         """
         token_pair = self._tokens.find_current_pair()
         if token_pair is not None and self._is_access_token_valid(token_pair, _REFRESH_BEFORE_EXPIRY):
@@ -97,9 +97,9 @@ def _make_request_headers(request: SingleRequest, token_pair: TokenPair) -> dict
 
 
 def _make_missing_token_outcome(error: Exception, *, has_effect: bool) -> Outcome[T]:
-    """Return the outcome of a request that wasn't sent, because `error` left it without an access token: AUTH for
-    refused credentials, RATE_LIMITED if AlarmBox gave no token because of too many requests, otherwise the outcome of
-    `make_unsent_outcome`. `has_effect` is True if the request would have cost money.
+    """Return the outcome of a request that wasn't sent because there was no access token; `error` is the reason. The
+    class is AUTH for refused credentials, and RATE_LIMITED if AlarmBox gave no token because of too many requests;
+    otherwise the outcome is that of `make_unsent_outcome`. `has_effect` is True if the request would have cost money.
     """
     if isinstance(error, CredentialsRefused):
         return Outcome(OutcomeClass.AUTH, error.reason, SendingCertainty.NO)

@@ -38,7 +38,7 @@ _LARGEST_PDF_ANSWER_BYTES = LARGEST_PDF_BYTES * 4 // 3 + 5 * MEBIBYTE
 
 
 class AlarmBoxReader:
-    """Read-only calls to AlarmBox; this class has no call that buys. `finds_purchases`: the settings say that
+    """Read-only calls to AlarmBox; this class has no call that buys. `finds_purchases` is True if, by the settings,
     AlarmBox offers a list of purchases."""
 
     name = "alarmbox"
@@ -49,7 +49,7 @@ class AlarmBoxReader:
 
     @property
     def capabilities(self) -> CreditCheckCapabilities:
-        """The features of AlarmBox as a provider of credit checks."""
+        """The features of AlarmBox as a provider of credit checks, such as a report in PDF."""
         return CreditCheckCapabilities(
             identifies_by_number=True,
             gives_verdict=True,
@@ -72,9 +72,9 @@ class AlarmBoxReader:
         return self._sender.send(request, make_detail_converter(credit_check_id))
 
     def read_pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
-        """Read the current report of a credit check together with its PDF, by AlarmBox's id, and return the outcome
-        with both. If `credit_check_id` can't be an id of AlarmBox (it isn't from 1 to LARGEST_CREDIT_CHECK_ID),
-        nothing is sent and the outcome has the reason `bad_id`."""
+        """Read the current report of a credit check together with its PDF, by AlarmBox's id. Return the outcome with
+        the report and the PDF. If `credit_check_id` can't be an id of AlarmBox (it isn't from 1 to
+        LARGEST_CREDIT_CHECK_ID), nothing is sent and the outcome has the reason `bad_id`."""
         if not is_valid_credit_check_id(credit_check_id):
             return make_unsent_outcome("bad_id", has_effect=False)
         path = f"{_CREDIT_CHECKS_PATH}/{credit_check_id}?with_pdf=true"
@@ -94,8 +94,8 @@ class AlarmBoxReader:
 
 
 class AlarmBox(AlarmBoxReader):
-    """All calls to AlarmBox, also the purchase. A repeated purchase would be charged a second time, so `buy_check`
-    repeats only a request that AlarmBox has answered with status 401.
+    """All calls to AlarmBox, including the purchase. AlarmBox would charge a repeated purchase a second time. So
+    `buy_check` repeats a request only if AlarmBox has answered it with status 401.
     """
 
     def buy_check(self, request: PurchaseRequest) -> Outcome[CheckReport]:
@@ -114,9 +114,9 @@ class AlarmBox(AlarmBoxReader):
 def make_alarmbox_adapter(
     config: AlarmBoxConfig, *, tokens: TokenStore, rate_limiter: RateLimiter, clock: Clock, scale: TimeScale
 ) -> AlarmBox:
-    """Return the adapter of AlarmBox for this configuration. `tokens` stores its access and refresh token.
-    `rate_limiter` keeps the minimum time between two calls, `scale` divides the durations in tests. Nothing is sent.
-    Raises ConsoleError `bad_profile` for an invalid URL.
+    """Return the adapter of AlarmBox for this configuration, without sending a request. `tokens` stores the adapter's
+    access and refresh token. `rate_limiter` keeps the minimum time between two calls, `scale` divides the durations
+    in tests. Raises ConsoleError `bad_profile` for an invalid URL.
     """
     transport = HttpTransport(config.base_url, clock=clock, scale=scale)
     sender = AlarmBoxRequestSender(config, tokens=tokens, rate_limiter=rate_limiter, transport=transport, clock=clock)

@@ -44,7 +44,7 @@ class AlarmBoxConfig:
 
 
 class AlarmBoxOAuth:
-    """Calls to AlarmBox's `/oauth`. This class stores no tokens: its caller, a TokenStore, stores each new token
+    """Calls to AlarmBox's `/oauth`. This class stores no tokens: the TokenStore that calls it stores each new token
     pair before the pair is used."""
 
     def __init__(
@@ -57,8 +57,8 @@ class AlarmBoxOAuth:
 
     @property
     def returns_state(self) -> bool:
-        """True if AlarmBox sends the authorisation code and the `state` to a redirect address, False if it shows the
-        code on its own page."""
+        """True if AlarmBox sends the authorisation code and the `state` to a redirect address, False if AlarmBox
+        shows the code on its own page."""
         return self._config.redirect_uri != OUT_OF_BAND_REDIRECT_URI
 
     def make_authorize_url(self, state: str | None = None) -> str:

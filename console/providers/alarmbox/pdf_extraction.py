@@ -1,7 +1,6 @@
-"""Extracts the PDF from a large JSON answer. The rest of the JSON is parsed without the PDF, and the PDF is decoded
-in pieces.
-
-Parsing or decoding tens of megabytes in one step would block all other threads, also the thread of the window.
+"""Extracts the PDF from a large JSON answer. The JSON is parsed without the PDF, and the PDF is decoded in small
+pieces. If tens of megabytes were parsed or decoded in one step, all other threads, including that of the window,
+would be blocked.
 """
 
 import binascii
@@ -61,8 +60,8 @@ def separate_pdf_text(body: bytes) -> tuple[bytes, PdfTextPosition | None]:
 
 def _find_pdf_text_start(body: bytes, key_start: int) -> int | None:
     """Return the position in `body` at which the Base64 text of the PDF begins. `key_start` is the position of the
-    field's name, -1 if the body has no such name. Return None if the field is missing or isn't a string; a name
-    after a backslash is part of another text and isn't a field.
+    field's name, -1 if the body has no such name. Return None if the field is missing or isn't a string. A name after
+    a backslash is part of another text and not a field.
     """
     if key_start < 0 or body[key_start - 1 : key_start] == b"\\":
         return None

@@ -39,9 +39,9 @@ _DAY_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def make_purchase_converter(corporation_number: str) -> AnswerConverter[CheckReport]:
-    """Return the function that converts AlarmBox's answer to a purchase into an outcome. A success without
-    AlarmBox's id, or with another corporation number than `corporation_number`, is UNKNOWN, and so is a refusal with
-    the id of a credit check, or with a body that can't be read."""
+    """Return the function that converts AlarmBox's answer to a purchase into an outcome. A success is UNKNOWN if it
+    has no id of AlarmBox, or another corporation number than `corporation_number`. A refusal is UNKNOWN if its body
+    has the id of a credit check or can't be read."""
 
     def read_purchased_check(body: bytes) -> CheckReport:
         report = _read_report(_get_credit_check(separate_pdf_text(body)[0]))
@@ -63,7 +63,7 @@ def make_purchase_converter(corporation_number: str) -> AnswerConverter[CheckRep
 
 
 def _is_readable_refusal(body: bytes) -> bool:
-    """True if the body of a refusal can be read, so that it certainly has no credit check in it."""
+    """True if the body of a refusal can be read, so that the program can be sure that it contains no credit check."""
     try:
         return is_readable_body(separate_pdf_text(body)[0])
     except UnusableAnswer:
@@ -71,8 +71,8 @@ def _is_readable_refusal(body: bytes) -> bool:
 
 
 def _has_check_id(body: bytes) -> bool:
-    """True if the body of a refusal has the id of a credit check, also in damaged JSON, in UTF-16, or under a name
-    with escaped characters."""
+    """True if the body of a refusal has the id of a credit check. The id is also found in damaged JSON, in UTF-16,
+    and in a field whose name has escaped characters."""
     if _ID_IN_BODY_PATTERN.search(body.replace(b"\0", b"")):
         return True
     return any(
@@ -82,8 +82,8 @@ def _has_check_id(body: bytes) -> bool:
 
 
 def _shows_check_contents(body: bytes) -> bool:
-    """True if the body of a refusal has the contents of a credit check at any depth: a date of it, or its result
-    together with the company."""
+    """True if the body of a refusal has the contents of a credit check at any depth: a date of a credit check, or its
+    result together with the company."""
     return any(map(_has_report_contents, iterate_nested_objects(_parse_refusal(body))))
 
 
@@ -95,8 +95,8 @@ def _has_report_contents(fields: dict[str, object]) -> bool:
 
 
 def _parse_refusal(body: bytes) -> dict[str, object]:
-    """Return the JSON object in the body of a refusal, or an object that contains the list in it; an empty one for
-    any other body."""
+    """Return the body of a refusal as a JSON object. If the body is a JSON list, return an object that contains this
+    list; for any other body, return an empty object."""
     try:
         text = separate_pdf_text(body)[0].removeprefix(codecs.BOM_UTF8).strip()
         return parse_json_object(b'{"list":%s}' % text if text.startswith(b"[") else text)
@@ -108,9 +108,10 @@ def _make_read_converter(read_body: Callable[[bytes], T]) -> AnswerConverter[T]:
     """Return the function that converts AlarmBox's answer about one credit check into an outcome; `read_body` reads
     the body of an answer with status 2xx.
 
-    An answer that refuses the read, or says "not found", and yet has the contents of the credit check, or a body
-    that can't be read, is UNKNOWN. If it counted as a refusal, the credit check would count as no longer shown, and a
-    person could buy a renewal."""
+    An answer with a refusal or "not found" is UNKNOWN if it nevertheless has the contents of the credit check, or if
+    its body can't be read. If it counted as a refusal, the program would conclude that AlarmBox no longer shows the
+    credit check, and a person could buy a renewal.
+    """
     convert_by_status = make_answer_converter(READ_STATUS_CLASSES, read_body, make_evidence_text)
 
     def convert_answer(answer: HttpAnswer) -> Outcome[T]:
@@ -153,8 +154,8 @@ def make_pdf_converter(credit_check_id: int) -> AnswerConverter[PdfAnswer]:
 
 def make_list_converter(corporation_number: str) -> AnswerConverter[tuple[CheckReport, ...]]:
     """Return the function that converts AlarmBox's list of purchases into an outcome with the reports of
-    `corporation_number`. One unreadable report, or one whose number isn't 13 digits, makes the outcome UNKNOWN,
-    because it could be a report of this number. So does a list that may be only one of several pages.
+    `corporation_number`. The outcome is UNKNOWN if one report is unreadable or has a number without 13 digits,
+    because it could be a report of this number. It is also UNKNOWN if the list may be only one of several pages.
     """
 
     def read_check_list(body: bytes) -> tuple[CheckReport, ...]:
@@ -192,7 +193,7 @@ def _count_listed_rows(body: bytes) -> int:
 
 
 def make_evidence_text(body: bytes) -> str:
-    """Return the text of an answer's body without the PDF. This text may be shown and stored."""
+    """Return the text of an answer's body without the PDF. The program may show and store this text."""
     try:
         return format_storable_text(separate_pdf_text(body)[0])
     except UnusableAnswer:
@@ -218,9 +219,10 @@ def _read_own_report(credit_check_id: int, check: dict[str, object]) -> CheckRep
 
 def _read_report(report_json: object) -> CheckReport:
     """Return the report of a credit check that is read from a JSON object of AlarmBox. Only the id is required. The
-    corporation number is read unchecked; any other field with a wrong type or form counts as missing, and so does an
-    expiration date before the purchase date: such a credit check could be bought again. Raises UnusableAnswer for a
-    missing or wrong id, UnreadableJson if `report_json` is no JSON object.
+    corporation number is read unchecked; any other field with a wrong type or form counts as missing. An expiration
+    date before the purchase date counts as missing too, because the program would otherwise treat the credit check as
+    expired and allow a new purchase. Raises UnusableAnswer for a missing or wrong id, UnreadableJson if `report_json`
+    is no JSON object.
     """
     if not isinstance(report_json, dict):
         raise UnreadableJson("no credit check")
@@ -277,9 +279,9 @@ def _read_check_result(value: object) -> str | None:
 
 
 def _read_day(value: object) -> date | None:
-    """Return the date (in Japan) that a text `yyyy-mm-dd` states; None for any other form, and for a date before the
-    first corporation numbers were assigned, because such a date stands for a missing one or belongs to another
-    calendar.
+    """Return the date (in Japan) that a text `yyyy-mm-dd` states; None for any other form. Also return None for a
+    date before the first corporation numbers were assigned: such a date is a placeholder for a missing date, or
+    belongs to another calendar.
     """
     if not isinstance(value, str) or not _DAY_PATTERN.fullmatch(value):
         return None

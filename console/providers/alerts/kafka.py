@@ -1,7 +1,6 @@
-"""Publisher of alert events to Kafka. The key of a message is the order number, so Kafka keeps the events of one
-order in one partition and in sequence.
-
-The client library is an optional package (`pip install support-console[kafka]`).
+"""Publisher of alert events to Kafka. The key of a message is the order number, so that Kafka stores the events of
+one order in one partition and in sequence. The client library is an optional package (`pip install
+support-console[kafka]`).
 """
 
 from collections.abc import Mapping, Sequence
@@ -22,9 +21,8 @@ message after `publish` has reported a failure.
 
 
 class KafkaAlertPublisher:
-    """Publishes alert events to Kafka through one idempotent producer, which is created at the first event.
-
-    `brokers` are the addresses of the Kafka brokers, such as `kafka.example.com:9093`; connections use TLS unless all
+    """Publishes alert events to Kafka through one idempotent producer, which is created at the first event. `brokers`
+    are the addresses of the Kafka brokers, such as `kafka.example.com:9093`; connections use TLS, except if all
     brokers are on this machine. `further_settings` are settings of the client library by name, which replace the
     settings of this class; None for none.
     """

@@ -72,7 +72,8 @@ class WebhookAlertPublisher:
         return None if 200 <= answer.status < 300 else f"status_{answer.status}"
 
     def close(self) -> None:
-        """Do nothing: each connection is closed after its call. The method belongs to the interface of publishers."""
+        """Do nothing: each connection is closed after its call. The method exists because the interface
+        AlertPublisher requires it."""
 
 
 def compute_signature(key: str, epoch_seconds: int, body: bytes) -> str:

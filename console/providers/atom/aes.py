@@ -1,5 +1,5 @@
-"""Atom's encryption: AES-256-CBC, written as hex, with a key that is derived from a text. A message is decrypted
-completely or not at all.
+"""Atom's encryption: AES-256-CBC, written as hex, with a key that is derived from a text. A message is either
+decrypted completely, or an error is raised.
 """
 
 from binascii import unhexlify
@@ -20,17 +20,16 @@ _PADDING_BY_LENGTH = tuple(bytes((length,)) * length for length in range(BLOCK_B
 
 
 class DecryptionFailed(Exception):
-    """The message can't be decrypted. The exception gives no reason, because a sender could derive the content from
-    the reason (padding oracle).
+    """Raised if a message can't be decrypted. The exception gives no reason, because an attacker who sends messages
+    could derive their content from the reasons (padding oracle).
     """
 
 
 @lru_cache(maxsize=16)
 def derive_key(key: str, salt: str) -> bytes:
     """Return the AES key that is derived (PBKDF2-HMAC-SHA512) from a key text and a salt text. Both texts look like
-    hex, but their characters are used and not decoded.
-
-    The derivation takes tens of milliseconds; the last 16 results are cached.
+    hex, but the derivation uses their characters without decoding them. It takes tens of milliseconds, so the last 16
+    results are cached.
     """
     from cryptography.hazmat.primitives.hashes import SHA512
     from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
@@ -66,10 +65,9 @@ def decrypt_text(encrypted_text: str, key: bytes) -> str:
 
 
 def decrypt_and_check_padding(encrypted_text: str, key: bytes) -> tuple[bytes, bool]:
-    """Return the decrypted bytes, and True if their padding was valid. A valid padding is removed from the bytes, an
-    invalid one isn't. For a ciphertext that can't be decrypted return empty bytes and False.
-
-    The function raises no exception, so that a caller can do all its other checks even after a fault.
+    """Return the decrypted bytes, and True if their padding was valid. Valid padding is removed from the bytes,
+    invalid padding isn't. For a ciphertext that can't be decrypted, return empty bytes and False. The function raises
+    no exception, so that a caller can make all its other checks even after a fault.
     """
     try:
         ciphertext = unhexlify(encrypted_text)

@@ -1,5 +1,5 @@
-"""Atom's callbacks: each is decrypted, and is used only if its signature is valid. A sender can't find out the reason
-for which a callback is refused.
+"""Atom's callbacks: each is decrypted, and is used only if its signature is valid. The answer doesn't show the sender
+why a callback is refused.
 """
 
 import hashlib
@@ -29,10 +29,11 @@ LARGEST_CALLBACK_BYTES = 64 << 10
 
 
 def parse_callback(body: bytes, merchant: AtomMerchant) -> SignedCallback:
-    """Parse the form that Atom sends as a callback. No content of `body` makes the function raise an exception.
+    """Parse the form that Atom sends as a callback. The function raises no exception, whatever `body` contains.
 
     Format, padding, text, merchant and signature are all checked before the result of any check is used. So a sender
-    can't learn from the return value or from the duration of the call which check has failed."""
+    can't learn from the return value or from the duration of the call which check has failed.
+    """
     sha256 = hashlib.sha256(body).hexdigest()
     if len(body) > LARGEST_CALLBACK_BYTES:
         return _make_refused_callback(None, f"{len(body)} bytes", sha256)
@@ -54,9 +55,9 @@ def parse_callback(body: bytes, merchant: AtomMerchant) -> SignedCallback:
 
 
 def _read_signed_parts(plaintext: bytes) -> tuple[str | None, tuple[str, ...], object]:
-    """Return from a decrypted callback: our payment id (`merchTxnId`), the parts that are signed (in the order of
-    the signature), and the received signature. If the text can't be read, the parts are empty and the signature
-    is None; the id is None unless it was read before the fault.
+    """Return three values of a decrypted callback: our payment id (`merchTxnId`), the parts that are signed (in the
+    order of the signature), and the received signature. If the text can't be read, the parts are empty and the
+    signature is None; the id is None too, except if it was read before the fault.
     """
     payment_id: str | None = None
     try:

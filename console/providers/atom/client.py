@@ -102,9 +102,9 @@ class AtomReader:
         return self._ask_with_retries(lambda: self._sender.send(AtomCall.PAYMENT, text, read_content))
 
     def read_refund(self, instruction: RefundInstruction) -> Outcome[RefundReport]:
-        """Ask Atom for the state of one of our refunds, and return the outcome with Atom's report. The answer has the
-        state as words in its field `remarks`. If one of the instruction's ids isn't valid, nothing is sent and the
-        outcome is UNKNOWN with the reason `bad_id`.
+        """Query Atom about the state of one of our refunds, and return the outcome with Atom's report. The answer has
+        the state as words in its field `remarks`. If one of the instruction's ids isn't valid, nothing is sent and
+        the outcome is UNKNOWN with the reason `bad_id`.
         """
         if not _has_valid_ids(instruction):
             return make_unsent_outcome("bad_id", has_effect=False)
@@ -113,9 +113,9 @@ class AtomReader:
         return self._ask_with_retries(lambda: self._sender.send(AtomCall.REFUND_STATUS, text, read_content))
 
     def list_refunds(self, question: PaymentQuestion) -> Outcome[tuple[ListedRefund, ...]]:
-        """Ask Atom for all refunds of a payment, and return the outcome with them. `question.provider_payment_id` is
-        the id that Atom has given to the payment. If it is missing or not valid, nothing is sent and the outcome is
-        UNKNOWN with the reason `bad_id`.
+        """Request all refunds of a payment from Atom, and return the outcome with these refunds.
+        `question.provider_payment_id` is the id that Atom has given to the payment. If it is missing or not valid,
+        nothing is sent and the outcome is UNKNOWN with the reason `bad_id`.
         """
         payment_id = question.provider_payment_id
         if payment_id is None or not is_valid_id(payment_id, _LONGEST_PROVIDER_ID_CHARACTERS):
@@ -145,8 +145,8 @@ class AtomReader:
 
 
 class Atom(AtomReader):
-    """All calls to Atom, also those that move money. If a refund is sent again with the same idempotency key, Atom
-    could execute it twice. So the adapter sends each refund only once.
+    """All calls to Atom, including those that move money. If a refund is sent again with the same idempotency key,
+    Atom could execute it twice. So the adapter sends each refund only once.
     """
 
     @property
@@ -156,8 +156,8 @@ class Atom(AtomReader):
 
     def start(self, request: PaymentRequest) -> Outcome[StartedPayment]:
         """Request the token of a payment page, and return the outcome with the token. Each attempt of a payer needs a
-        payment id of its own (`merchant_payment_id`). If this id isn't valid, or if the amount isn't one in rupees
-        above 0, nothing is sent and the outcome is FAILED_DEFINITE with the reason `bad_id` or `bad_amount`.
+        payment id of its own (`merchant_payment_id`). If this id isn't valid, or if the amount isn't in rupees or
+        isn't above 0, nothing is sent and the outcome is FAILED_DEFINITE with the reason `bad_id` or `bad_amount`.
         """
         if not is_valid_id(request.merchant_payment_id):
             return make_unsent_outcome("bad_id", has_effect=True)
@@ -169,8 +169,8 @@ class Atom(AtomReader):
 
     def refund(self, instruction: RefundInstruction) -> Outcome[RefundReport]:
         """Request a refund, and return the outcome with Atom's report. The outcome of a request that Atom accepts is
-        PENDING. If one of the instruction's ids isn't valid, or if its amount isn't one in rupees above 0, nothing is
-        sent and the outcome is FAILED_DEFINITE with the reason `bad_id` or `bad_amount`.
+        PENDING. If one of the instruction's ids isn't valid, or if its amount isn't in rupees or isn't above 0,
+        nothing is sent and the outcome is FAILED_DEFINITE with the reason `bad_id` or `bad_amount`.
         """
         if not _has_valid_ids(instruction):
             return make_unsent_outcome("bad_id", has_effect=True)
@@ -192,16 +192,17 @@ class Atom(AtomReader):
 
 
 def make_atom_adapter(config: AtomConfig, *, rate_limiter: RateLimiter, clock: Clock, scale: TimeScale) -> Atom:
-    """Return the adapter of Atom for this configuration. `rate_limiter` keeps the minimum time between two calls,
-    `scale` divides the durations in tests. Nothing is sent. Raises ConsoleError `bad_profile` for an invalid URL.
+    """Return the adapter of Atom for this configuration, without sending a request. `rate_limiter` keeps the minimum
+    time between two calls, `scale` divides the durations in tests. Raises ConsoleError `bad_profile` for an invalid
+    URL.
     """
     sender = AtomRequestSender(config.urls, config.merchant, rate_limiter=rate_limiter, clock=clock, scale=scale)
     return Atom(sender, config.retry_limits)
 
 
 def _find_india_day(question: PaymentQuestion) -> date | None:
-    """Return the calendar day in India of the payment that `question` asks about: its `day`, otherwise the day on
-    which it was begun; None if `question` has neither."""
+    """Return the calendar day in India of the payment that the query `question` is about: its `day`, otherwise the
+    day on which the payment was begun; None if `question` has neither."""
     if question.day is not None:
         return question.day
     return None if question.begun_at is None else find_india_day(question.begun_at)

@@ -66,8 +66,8 @@ class AtomUrls:
     def _make_from_origins(
         cls, main_host: str, refund_host: str, refund_status_host: str, verification: Verification
     ) -> Self:
-        """Return the URLs of all calls. The three arguments are the origins (`https://host`) for AUTH with
-        TXNVERIFICATION, for REFUNDINIT, and for REFUNDSTATUS."""
+        """Return the URLs of all calls. The first argument is the origin (`https://host`) for the calls AUTH and
+        TXNVERIFICATION, the second that for REFUNDINIT, the third that for REFUNDSTATUS."""
         version = "/v2" if verification is Verification.V2 else ""
         return cls(
             auth=f"{main_host}/ots/aipay/auth",
@@ -77,7 +77,7 @@ class AtomUrls:
         )
 
     def get_urls_by_call(self) -> Mapping[AtomCall, str]:
-        """Return the URLs of the calls to Atom: for each call its URL."""
+        """Return a mapping from each call to Atom to its URL."""
         return {
             AtomCall.AUTH: self.auth,
             AtomCall.PAYMENT: self.verification,
@@ -106,7 +106,7 @@ class AtomRequestSender:
         }
 
     def send(self, call: AtomCall, text: str, read_content: AnswerReader[T]) -> Outcome[T]:
-        """Encrypt `text`, send it to the URL of `call`, and return the outcome; `read_content` converts the
+        """Encrypt `text`, send it to the URL of `call`, and return the outcome; the function `read_content` reads the
         decrypted answer. Raises no `Exception`: an error becomes an outcome.
         """
         has_effect = call in (AtomCall.AUTH, AtomCall.REFUND)
@@ -133,7 +133,7 @@ class AtomRequestSender:
 
 def _split_url(url: str) -> tuple[str, str]:
     """Return origin and path of a URL. Raises ConsoleError `bad_profile` for a URL without a host, with a query or
-    with a fragment; the transport checks the origin itself.
+    with a fragment. The function doesn't check if the origin is allowed; the transport does that.
     """
     try:
         url_parts = urlsplit(url)

@@ -51,8 +51,9 @@ def _parse_decimal(text: str) -> Decimal:
 
 
 def make_storable_text(plaintext: bytes) -> str:
-    """Return a decrypted message of Atom as text that may be stored: its JSON, cut to a maximum length, in which
-    `***` replaces payer data and secrets; for a message that `parse_decrypted_message` can't read, only its size."""
+    """Return a decrypted message of Atom as text that may be stored: its JSON, cut to a maximum length, with `***` in
+    place of payer data and secrets. If `parse_decrypted_message` can't read the message, the text states only its
+    size."""
     try:
         return encode_json(_mask_value(parse_decrypted_message(plaintext)))[:_LONGEST_EVIDENCE_CHARACTERS]
     except (UnreadableJson, RecursionError):
@@ -69,7 +70,8 @@ def _mask_value(value: object) -> object:
 
 
 def _mask_field(name: str, value: object) -> object:
-    """Return the value of the field `name`, masked: `***` if the name is that of payer data or a secret."""
+    """Return the value of the field `name`, with payer data and secrets masked. If the name itself is that of payer
+    data or of a secret, return `***`."""
     return "***" if _MASKED_FIELDS_PATTERN.search(name) and value not in (None, "", [], {}) else _mask_value(value)
 
 
@@ -120,8 +122,8 @@ def parse_rupees(value: object) -> Money | None:
 
 
 def require_rupees(pay_details: Fields) -> None:
-    """Raise UnusableAnswer `other_currency` if `pay_details`, the object `payDetails` of a message, states another
-    currency than INR. A message without a currency is accepted.
+    """Check that the currency of a message is INR; a message without a currency is accepted. Raises UnusableAnswer
+    `other_currency` if `pay_details`, the object `payDetails` of the message, states another currency.
     """
     if pay_details.get("txnCurrency") not in (None, "", CURRENCY):
         raise UnusableAnswer("other_currency")

@@ -70,9 +70,9 @@ def read_attempt_verdict(attempt: Fields, merch_id: str, question: PaymentQuesti
 
 
 def _read_own_attempt_verdict(attempt: Fields, question: PaymentQuestion) -> AttemptVerdict:
-    """Return the outcome and the report of an attempt that belongs to the payment of `question`. Another amount than
-    that of the question makes the class UNKNOWN. Raises UnusableAnswer for an attempt that contradicts itself: its
-    code says that Atom has no data about it, but it has an id of Atom or of the bank."""
+    """Return the outcome and the report of an attempt that belongs to the payment of the query `question`. If its
+    amount isn't that of the query, the class is UNKNOWN. Raises UnusableAnswer for an attempt that contradicts
+    itself: its code says that Atom has no data about it, but it has an id of Atom or of the bank."""
     code = get_status_code(attempt)
     if code not in PAYMENT_CODE_MEANINGS:
         verdict = find_code_verdict(AtomCall.PAYMENT, code)
@@ -89,18 +89,18 @@ def _read_own_attempt_verdict(attempt: Fields, question: PaymentQuestion) -> Att
 
 
 def _belongs_to_other_payment(merchant_fields: Fields, question: PaymentQuestion) -> bool:
-    """True if an attempt names another payment number of ours than `question`. `merchant_fields` are the fields of
-    the attempt in Atom's answer that our side has set."""
+    """True if an attempt has another payment number of ours than the query `question`. `merchant_fields` are those
+    fields of the attempt that repeat the values of our request."""
     return parse_id(merchant_fields.get("merchTxnId")) not in (None, question.merchant_payment_id)
 
 
 def choose_deciding_attempt(attempts: Sequence[AttemptVerdict], question: PaymentQuestion) -> AttemptVerdict:
-    """Return the attempt that decides the payment's state: a successful one; otherwise one that can still succeed;
-    otherwise an unknown one; a failed one last. The ids that Atom has given to the other successful attempts, also to
-    those of another amount, are in `further_captures` of its report.
+    """Return the attempt that decides the payment's state. It is the first of these that exists: a successful
+    attempt, one that can still succeed, one with an unknown outcome, a failed one. `further_captures` of its report
+    has the ids that Atom has given to the other successful attempts, also to those with another amount.
 
-    `question.provider_payment_id` is the Atom id under which the payment was captured, as far as we know. The class
-    is UNKNOWN (reason `other_payment`) if the successful attempt has another Atom id.
+    `question.provider_payment_id` is the Atom id under which the payment was captured, if we know it. The class is
+    UNKNOWN (reason `other_payment`) if the successful attempt has another Atom id.
     """
     payment_id = question.provider_payment_id
     relevant_attempts = [attempt for attempt in attempts if _counts_for_payment_state(attempt, payment_id)]
@@ -175,9 +175,9 @@ def read_attempt_report(attempt: Fields, merchant_payment_id: str) -> PaymentRep
 
 
 def read_sub_channel(payment_mode: Fields) -> str:
-    """Return the payment channel in the field `subChannel` of Atom's object `payModeSpecificData` (`payment_mode`).
-    The field is a text or a list with the channel as its first element; empty if it is missing. Raises UnreadableJson
-    for any other value."""
+    """Return the payment channel in the field `subChannel` of Atom's object `payModeSpecificData` (`payment_mode`);
+    empty if the field is missing. The field is a text, or a list whose first element is the channel. Raises
+    UnreadableJson for any other value."""
     value = payment_mode.get("subChannel")
     channel = (value[0] if value else None) if isinstance(value, list) else value
     if not isinstance(channel, str | None) or len(channel or "") > 64:

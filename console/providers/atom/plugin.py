@@ -150,8 +150,9 @@ def make_urls(own_settings: AtomSettings, merchant: "AtomMerchant", origin: str 
 
 
 def _list_environments(own_settings: AtomSettings) -> Collection[str]:
-    """Return the names of the environments that the calls address: that of the setting, unless the profile sets
-    the URL of every call, and those of the URLs in the profile."""
+    """Return the names of Atom's environments (production or test) to which the calls go. These are the environments
+    of the URLs in the profile and, except if the profile sets the URL of every call, the environment of the setting.
+    """
     is_each_call_set = len(own_settings.urls) == len(ATOM_CALL_NAMES)
     urls = own_settings.urls.values()
     return {

@@ -1,4 +1,4 @@
-"""Repeats a read after temporary faults of the provider: a few times, within a short time."""
+"""Repeats a read if the provider has a temporary fault: only a few times and within a short time."""
 
 import random
 from collections.abc import Callable

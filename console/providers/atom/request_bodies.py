@@ -16,7 +16,7 @@ CURRENCY = "INR"
 
 
 class Verification(StrEnum):
-    """Version of the call TXNVERIFICATION (a question about a payment) that Atom has set up for a merchant."""
+    """Version of the call TXNVERIFICATION (a query about a payment) that Atom has set up for a merchant."""
 
     V1 = "v1"
     V2 = "v2"
@@ -59,8 +59,8 @@ class ExactNumber:
 
 
 def make_auth_text(merchant: AtomMerchant, request: PaymentRequest) -> str:
-    """Return the text of an AUTH request, which asks Atom for the token of a payment page. The request isn't signed;
-    its amount is a JSON string.
+    """Return the text of an AUTH request, which requests the token of a payment page from Atom. The request isn't
+    signed; its amount is a JSON string.
     """
     pay_details = {"amount": format_decimal(request.amount), "product": merchant.product}
     corporation = request.corporation_number
@@ -85,7 +85,7 @@ def make_auth_text(merchant: AtomMerchant, request: PaymentRequest) -> str:
 
 
 def make_verification_text(merchant: AtomMerchant, merch_txn_id: str, amount: Money, day: date) -> str:
-    """Return the text of a TXNVERIFICATION request, which asks Atom for a payment's state. `merch_txn_id` is our
+    """Return the text of a TXNVERIFICATION request, which requests a payment's state from Atom. `merch_txn_id` is our
     number of the payment, `day` the day of the payment in India."""
     amount_text = merchant.amount_format.format_amount(amount)
     payment_fields = {"merchTxnId": merch_txn_id, "merchTxnDate": day.isoformat()}
@@ -107,8 +107,8 @@ def make_verification_text(merchant: AtomMerchant, merch_txn_id: str, amount: Mo
 
 
 def make_refund_text(merchant: AtomMerchant, instruction: RefundInstruction) -> str:
-    """Return the text of a REFUNDINIT request, by which Atom refunds the amount of `instruction` under our
-    idempotency key.
+    """Return the text of a REFUNDINIT request, which requests from Atom a refund of the amount of `instruction` under
+    our idempotency key.
     """
     amount_text = merchant.amount_format.format_amount(instruction.amount)
     merchant_id = instruction.merchant_payment_id
@@ -136,8 +136,8 @@ def make_refund_text(merchant: AtomMerchant, instruction: RefundInstruction) -> 
 
 
 def make_refund_status_text(merchant: AtomMerchant, provider_payment_id: str) -> str:
-    """Return the text of a REFUNDSTATUS request, which asks Atom for all refunds of the payment to which Atom has
-    given the id `provider_payment_id`. Its password is in Base64; the request isn't signed.
+    """Return the text of a REFUNDSTATUS request, which requests from Atom all refunds of the payment to which Atom
+    has given the id `provider_payment_id`. Its password is in Base64; the request isn't signed.
     """
     return _make_request_text(
         headDetails={"api": "REFUNDSTATUS", "source": "OTS_ARS"},
@@ -166,13 +166,13 @@ def _make_id_value(digits: str) -> ExactNumber | str:
 
 
 def _make_request_text(**parts: Mapping[str, object]) -> str:
-    """Return the text of a request to Atom: a JSON object `payInstrument` with the given parts; parts without
-    fields are left out."""
+    """Return the text of a request to Atom: a JSON object `payInstrument` with the given parts. A part that has no
+    fields is left out."""
     return encode_json({"payInstrument": {name: fields for name, fields in parts.items() if fields}})
 
 
 def encode_json(value: object) -> str:
-    """Return the value as JSON without blanks; an ExactNumber keeps its digits."""
+    """Return the value as JSON without white space; an ExactNumber keeps its digits."""
     if isinstance(value, ExactNumber):
         return value.text
     if isinstance(value, Mapping):

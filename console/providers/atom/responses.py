@@ -1,5 +1,5 @@
-"""Reads Atom's decrypted answers. The status code decides first; then id, payment and amount in the answer must be
-those of the request.
+"""Reads Atom's decrypted answers. The status code is checked first; then the id, payment and amount in the answer
+must be those of the request.
 """
 
 import codecs
@@ -75,11 +75,11 @@ AnswerReader = Callable[[Fields], OutcomeAndContent[T]]
 
 def make_atom_converter(call: AtomCall, key: bytes, read_content: AnswerReader[T]) -> AnswerConverter[T]:
     """Return the function that converts an answer to `call` into an outcome. Every answer is decrypted with `key`.
-    For status 2xx `read_content` decides the outcome; it is UNKNOWN if the answer can't be decrypted or read. The
-    HTTP status decides every other answer.
 
-    The evidence is the decrypted text without payer data and secrets; for ciphertext that can't be decrypted only
-    its size, otherwise the body. No ciphertext is stored, because equal texts have equal ciphertexts.
+    For status 2xx `read_content` decides the outcome; it is UNKNOWN if the answer can't be decrypted or read. For
+    every other status, the HTTP status decides. The evidence is the decrypted text without payer data and secrets.
+    For ciphertext that can't be decrypted it is only the size of the ciphertext; for a body without ciphertext it is
+    the body. No ciphertext is stored, because equal texts have equal ciphertexts.
     """
 
     def convert_answer(answer: HttpAnswer) -> Outcome[T]:
@@ -97,8 +97,8 @@ def _read_verdict_and_content(
     call: AtomCall, answer: HttpAnswer, plaintext: bytes | None, read_content: AnswerReader[T]
 ) -> OutcomeAndContent[T]:
     """Return the verdict of an answer and the content that `read_content` reads from it (None without a usable
-    content). `plaintext` is the decrypted body, None if it couldn't be decrypted. An answer that refuses a call with
-    an effect, and contains the effect or can't be read, is UNKNOWN."""
+    content). `plaintext` is the decrypted body, None if it couldn't be decrypted. If an answer refuses a call with an
+    effect, but contains this effect or can't be read, the verdict is UNKNOWN."""
     verdict, content = _judge_answer(answer, call, plaintext, read_content)
     if verdict.kind in REFUSAL_CLASSES and call in (AtomCall.AUTH, AtomCall.REFUND):
         objection = _find_objection_to_refusal(call, answer.body, plaintext)
@@ -110,9 +110,9 @@ def _read_verdict_and_content(
 def _judge_answer(
     answer: HttpAnswer, call: AtomCall, plaintext: bytes | None, read_content: AnswerReader[T]
 ) -> OutcomeAndContent[T]:
-    """Return the verdict of an answer, and its content (None without a usable one). The HTTP status decides or, with
-    status 2xx, `read_content`, which reads the decrypted body. `plaintext` is this body, None if it couldn't be
-    decrypted."""
+    """Return the verdict of an answer, and its content (None without a usable one). With status 2xx, `read_content`
+    decides, which reads the decrypted body; with any other status, the HTTP status decides. `plaintext` is the
+    decrypted body, None if it couldn't be decrypted."""
     if answer.status == TOO_MANY_REQUESTS and has_no_information(answer.body):
         return make_rate_limited_verdict("rate_limited"), None
     if not 200 <= answer.status < 300:
@@ -128,9 +128,9 @@ def _judge_answer(
 
 
 def _find_objection_to_refusal(call: AtomCall, body: bytes, plaintext: bytes | None) -> str | None:
-    """Return the reason for which a refused call with an effect may have had this effect: the answer contains what
-    the call makes, or it can't be read. Return None if the refusal is certain. `plaintext` is the decrypted body,
-    None if it couldn't be decrypted; the contents of a body that isn't encrypted count as well."""
+    """Return the reason for which the program can't trust the refusal of a call with an effect: the answer contains
+    the effect (a token or a refund), or it can't be read. Return None if the refusal is certain. `plaintext` is the
+    decrypted body, None if it couldn't be decrypted; the contents of a body that isn't encrypted are checked too."""
     if plaintext is None and (b"encData" in body or not is_readable_body(body)):
         return "not_opened" if b"encData" in body else UNREADABLE_REASON
     text = (body if plaintext is None else plaintext).removeprefix(codecs.BOM_UTF8).strip()
@@ -144,8 +144,8 @@ def _find_objection_to_refusal(call: AtomCall, body: bytes, plaintext: bytes | N
 
 
 def _contains_effect(call: AtomCall, message: Fields) -> bool:
-    """True if an answer to a call with an effect contains what the call makes, at any depth: the token of a payment
-    page, or Atom's number or acceptance of a refund."""
+    """True if an answer contains the effect of the call at any depth: the token of a payment page, or Atom's number
+    or acceptance of a refund."""
     fields = list(iterate_nested_fields(message))
     if call is AtomCall.AUTH:
         return any(name == "atomTokenId" and value for name, value in fields)
@@ -203,9 +203,9 @@ def make_payment_reader(merch_id: str, question: PaymentQuestion) -> AnswerReade
 
 
 def _judge_missing_attempts(message: Fields) -> CodeOutcome:
-    """Return the verdict of a TXNVERIFICATION answer without any attempt: that of the code of the whole answer, or
-    NOT_FOUND if it has no code. Raises UnreadableJson for a code about a payment's state, because no attempt has
-    it."""
+    """Return the verdict of a TXNVERIFICATION answer without any attempt: the verdict of the status code of the whole
+    answer, or NOT_FOUND if the answer has no code. Raises UnreadableJson if the code states a payment's state,
+    because such a state needs an attempt."""
     code = get_status_code(message) if "responseDetails" in message else _NO_DATA_CODE
     if code in PAYMENT_CODE_MEANINGS:
         raise UnreadableJson("a state without an attempt")
@@ -249,8 +249,8 @@ def _find_refund_verdict(pay_details: Fields, own_entry: Fields, instruction: Re
 
 
 def make_refund_status_reader(instruction: RefundInstruction) -> AnswerReader[RefundReport]:
-    """Return the function that reads a REFUNDSTATUS answer. The remark of our refund decides its state; the status
-    code of the whole answer has no information about the refund.
+    """Return the function that reads a REFUNDSTATUS answer. The remark in the entry of our refund decides the state
+    of the refund; the status code of the whole answer has no information about the refund.
     """
 
     def read_refund_status(message: Fields) -> OutcomeAndContent[RefundReport]:
@@ -308,9 +308,9 @@ def make_refund_list_reader(
 
 def _read_refund_entries(message: Fields, provider_payment_id: str) -> OutcomeAndContent[list[Fields]]:
     """Return the refunds in a REFUNDSTATUS answer about the payment to which Atom has given the id
-    `provider_payment_id`. Return the meaning of its status code, and no refunds, if Atom has not answered the
-    question. Raises UnusableAnswer for an answer about another payment, and for one whose code says that there is no
-    data although it contains a refund."""
+    `provider_payment_id`. If the status code says that Atom has not answered the query, return the meaning of the
+    code, and no refunds. Raises UnusableAnswer for an answer about another payment, and for an answer that contains a
+    refund although its code says that there is no data."""
     fields = _require_only_payment(message)
     code = get_status_code(fields)
     if code != SUCCESS_CODE:
@@ -324,7 +324,7 @@ def _read_refund_entries(message: Fields, provider_payment_id: str) -> OutcomeAn
 
 
 def _has_refund_failed(refund_entry: Fields) -> bool:
-    """True if Atom's remark in a listed refund says that the refund has failed."""
+    """True if the remark in a refund that Atom lists says that the refund has failed."""
     verdict_and_state = find_remark_verdict(refund_entry.get("remarks"))
     return verdict_and_state is not None and verdict_and_state[1] is RefundState.FAILED
 
@@ -374,8 +374,9 @@ def _is_same_amount(listed_sum: object, amount: Money) -> bool:
 def _make_refund_report(
     instruction: RefundInstruction, refund_fields: Fields, provider_word: str, state: RefundState
 ) -> RefundReport:
-    """Return the report of our refund. `refund_fields` is Atom's entry about it, `provider_word` Atom's word for its
-    state. The report has the amount of `instruction`; the caller compares it with the amount in the answer."""
+    """Return the report of our refund. `refund_fields` is Atom's entry about the refund, `provider_word` Atom's word
+    for its state. The report has the amount of `instruction`; the caller must compare that amount with the amount in
+    the answer."""
     number = parse_id(refund_fields.get("refundTxnId"))
     return RefundReport(
         instruction.key, number, provider_word, state, instruction.amount, instruction.provider_payment_id

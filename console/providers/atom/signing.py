@@ -12,8 +12,8 @@ _TIME_PATTERN = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}[ T][0-9]{2}:[0-9]{2}:[0-
 
 
 class AmountFormat(StrEnum):
-    """Form in which amounts are written: always with two decimals, or without zeros at the end. The message and the
-    signature use the same form.
+    """Form in which amounts are written: always with two decimals (TWO_DECIMALS), or without zeros at the end
+    (SHORTEST). The message and the signature use the same form.
     """
 
     TWO_DECIMALS = "two_decimals"
@@ -49,8 +49,8 @@ def find_india_day(at: datetime) -> date:
 
 
 def parse_india_time(text: object) -> datetime | None:
-    """Return the time in UTC that a text `yyyy-MM-dd HH:mm:ss` states in Indian time; a `T` may replace the blank.
-    None for any other text.
+    """Return the time in UTC that a text `yyyy-MM-dd HH:mm:ss` states in Indian time; None for any other text. A `T`
+    between date and time is also accepted.
     """
     if not isinstance(text, str) or not _TIME_PATTERN.fullmatch(text):
         return None

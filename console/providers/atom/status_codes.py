@@ -34,8 +34,8 @@ SUCCESS_CODE = "OTS0000"
 
 
 class FailureCause(StrEnum):
-    """The part that staff must examine after a failed call to Atom: the credentials (AUTHENTICATION), the keys and
-    the sequence of signed fields (SIGNATURE), Atom's own system (SYSTEM), or the single request (OTHER).
+    """The part that staff must examine after a failed call to Atom. AUTHENTICATION: the credentials; SIGNATURE: the
+    keys and the sequence of signed fields; SYSTEM: Atom's own system; OTHER: the single request.
     """
 
     AUTHENTICATION = "authentication"
@@ -153,8 +153,9 @@ def find_status_verdict(call: AtomCall, status: int) -> CodeOutcome:
 
 
 def find_remark_verdict(text: object) -> tuple[CodeOutcome, RefundState] | None:
-    """Return class and reason of the outcome, and the refund state, that Atom's remark about a refund means; None
-    for an unlisted remark. Blanks at both ends and upper or lower case of ASCII letters are ignored: `ß` is not SS.
+    """Return class and reason of the outcome, and the refund state, that Atom's remark about a refund means; None for
+    an unlisted remark. The comparison ignores blanks at both ends, and upper and lower case of ASCII letters only:
+    `ß` is not equal to SS.
     """
     return REFUND_REMARK_MEANINGS.get(text.strip().upper()) if isinstance(text, str) and text.isascii() else None
 

@@ -36,9 +36,9 @@ class PdfAnswer:
 class CreditCheckReader(Protocol):
     """Read-only calls to a provider of credit checks: a caller that has only this protocol can't buy.
 
-    No method raises for errors of the provider or the network: every answer and every missing answer becomes an
-    Outcome. A read without a result is UNKNOWN, with `sent` NO if the request wasn't sent and `status` None if no
-    answer arrived.
+    No method raises an exception for errors of the provider or the network: every answer and every missing answer
+    becomes an Outcome. A read without a result is UNKNOWN. Then `sent` is NO if the request wasn't sent, and `status`
+    is None if no answer arrived.
     """
 
     @property
@@ -56,8 +56,8 @@ class CreditCheckReader(Protocol):
         ...
 
     def read_pdf(self, credit_check_id: int) -> Outcome[PdfAnswer]:
-        """Read the report of one credit check with its PDF file, and return the outcome with both. A reason that
-        begins with `pdf_` names a fault of the file.
+        """Read the report of one credit check with its PDF file. Return the outcome with the report and the file. A
+        reason that begins with `pdf_` names a fault of the file.
         """
         ...
 
@@ -69,7 +69,7 @@ class CreditCheckReader(Protocol):
 
 
 class CreditCheckProvider(CreditCheckReader, Protocol):
-    """All calls to a provider of credit checks, also the purchase."""
+    """All calls to a provider of credit checks, including the purchase."""
 
     def buy_check(self, request: PurchaseRequest) -> Outcome[CheckReport]:
         """Buy one credit check, and return the outcome with the provider's report. This is the only call that costs

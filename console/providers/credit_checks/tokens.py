@@ -24,9 +24,9 @@ class TokenPair:
 
 
 class CredentialsRefused(Exception):
-    """The provider refuses the credentials of this console. `reason` is `authorise_again` (a person must authorise
-    this console again), `code_refused` (an authorisation code is wrong, used or expired) or `client_refused`
-    (the provider refuses this console's OAuth client, for example because its secret is wrong).
+    """Raised if the provider refuses the credentials of this console. `reason` is `authorise_again` (a person must
+    authorise this console again), `code_refused` (an authorisation code is wrong, used or expired) or
+    `client_refused` (the provider refuses this console's OAuth client, for example because its secret is wrong).
     """
 
     def __init__(self, reason: str = "authorise_again") -> None:
@@ -35,7 +35,7 @@ class CredentialsRefused(Exception):
 
 
 class TokenUnavailable(Exception):
-    """The provider gives no new token now, for a temporary reason; `reason` is a stable code, for example
+    """Raised if the provider gives no new token now, for a temporary reason; `reason` is a stable code, for example
     `rate_limited`.
     """
 
@@ -45,8 +45,8 @@ class TokenUnavailable(Exception):
 
 
 class TokenAnswerLost(TokenUnavailable):
-    """No usable answer to a token request arrived. The request may have reached the provider, so the refresh token or
-    the authorisation code may have been used.
+    """Raised if no usable answer to a token request arrived. The request may have reached the provider, so the
+    refresh token or the authorisation code may have been used.
     """
 
 
@@ -68,12 +68,12 @@ class TokenStore(Protocol):
         ...
 
     def refresh(self, exchange: TokenExchange, *, outdated_pair: TokenPair | None) -> TokenPair:
-        """Return a token pair newer than `outdated_pair` (None: any stored pair is newer). Only one desk at a
-        time, the holder of a lease, asks the provider.
+        """Return a token pair newer than `outdated_pair` (None: any stored pair is newer). Only one desk at a time,
+        the holder of a lease, requests a new pair from the provider.
 
-        This desk reads the stored pair again and returns it if it is newer than `outdated_pair`. Otherwise it
+        The desk first reads the stored pair again and returns it if it is newer than `outdated_pair`. Otherwise it
         calls `exchange` and stores the new pair before it returns it. If `exchange` returns None, the desk returns
-        the stored pair if this pair has become newer meanwhile, otherwise it raises CredentialsRefused. A
+        the stored pair if another desk has stored a newer one meanwhile, otherwise it raises CredentialsRefused. A
         TokenUnavailable of `exchange` is raised to the caller.
         """
         ...
@@ -83,11 +83,10 @@ class AuthorisedTokenStore(TokenStore, Protocol):
     """A TokenStore that also stores the first token pair of a new authorisation."""
 
     def authorise(self, exchange: Callable[[], TokenPair]) -> TokenPair:
-        """Call `exchange`, which returns the first pair of a new authorisation, and store this pair in place of any
-        stored pair. Only one desk at a time does this or refreshes the pair. Return the stored pair.
-
-        An error of `exchange` is raised to the caller. Raises TokenAnswerLost if the pair could not be stored: it is
-        lost, and a person must authorise this console again.
+        """Call `exchange`, which returns the first pair of a new authorisation. Store this pair in place of any
+        stored pair, and return it. Only one desk at a time can authorise or refresh the pair. An error of `exchange`
+        is raised to the caller. Raises TokenAnswerLost if the pair could not be stored: it is lost, and a person must
+        authorise this console again.
         """
         ...
 

@@ -1,5 +1,6 @@
-"""Find out if an answer existed before its request was sent, because a cache between this machine and the provider
-had stored it. Such an answer says nothing about the effect of the request, and no new fact about a payment. No I/O.
+"""Check if an answer existed before its request was sent, because a cache between this machine and the provider had
+stored it. Such an answer says nothing about the effect of the request, and contains no new fact about a payment. No
+I/O.
 """
 
 import re
@@ -29,9 +30,9 @@ _REFERENCE_LIFETIME_SECONDS = 3_600.0
 
 
 def was_stored_before(headers: Mapping[str, str], seconds_since_sending: float) -> bool:
-    """True if the headers of an answer (names in lower case) say that a cache had stored it before the request was
-    sent. `seconds_since_sending` is the time between the beginning of the call and the headers of the answer. An
-    `age` that isn't a number counts as old.
+    """True if the headers of an answer (names in lower case) show that a cache had stored it before the request was
+    sent. `seconds_since_sending` is the time from the beginning of the call until the headers arrived; a header `age`
+    with more seconds means that the answer was stored before. An `age` that isn't a number counts as old.
     """
     if any(_STORED_PATTERN.search(headers.get(name, "")) for name in _CACHE_HEADERS):
         return True
@@ -44,10 +45,10 @@ def was_stored_before(headers: Mapping[str, str], seconds_since_sending: float) 
 
 
 class AnswerDates:
-    """The newest `date` header of the answers of one origin. Several threads may use it.
+    """The newest `date` header among the answers of one origin. Several threads may use it.
 
-    Dates are compared with each other, never with the clock of this machine: if that clock were wrong, every answer
-    would be old.
+    Dates are compared with each other, never with the clock of this machine: if that clock were ahead, every answer
+    would seem to be old.
     """
 
     def __init__(self) -> None:
@@ -55,10 +56,13 @@ class AnswerDates:
         self._newest: tuple[datetime, float] | None = None
 
     def is_before_earlier_answer(self, headers: Mapping[str, str], monotonic_seconds: float) -> bool:
-        """True if an answer with these headers (names in lower case), received at `monotonic_seconds`, has an older
-        date than the time that has passed since an earlier answer permits. False without a readable date. The clocks
-        of an origin's servers may differ by CLOCK_TOLERANCE. After _REFERENCE_LIFETIME_SECONDS without an answer that
-        isn't old, the next one counts: the clock of the origin was put back.
+        """True if the `date` header of an answer is older than it can be, judged by an earlier answer and the time
+        that has passed since then. `headers` are the headers of the answer (names in lower case), received at
+        `monotonic_seconds`. False if the answer has no readable date. The clocks of an origin's servers may differ by
+        CLOCK_TOLERANCE.
+
+        If all answers within _REFERENCE_LIFETIME_SECONDS were old, the next answer becomes the reference: the clock
+        of the origin was set back.
         """
         answered_at = _parse_date(headers.get("date", ""))
         if answered_at is None:

@@ -8,8 +8,9 @@ from console.domain.provider_outcome import OutcomeClass, SendingCertainty
 
 
 class TransportFailure(Exception):
-    """A call without a complete answer. `outcome_class` is the outcome class for a call that costs money, `reason` a
-    stable code; `sending_certainty`, stored as `sent`, states if the request can have reached the provider.
+    """Raised if a call ended without a complete answer. `outcome_class` is the outcome class for a call that costs
+    money, `reason` a stable code. `sending_certainty`, stored as `sent`, states if the request can have reached the
+    provider.
 
     `status` is the HTTP status if the headers of an answer were received, otherwise None. It has no influence on
     `outcome_class`.
@@ -26,17 +27,17 @@ class TransportFailure(Exception):
 
 
 class AddressNotAllowed(OSError):
-    """The host name resolves to an IP address that isn't allowed for this provider. Raised before the program
-    connects.
+    """Raised if the host name resolves to an IP address that isn't allowed for this provider. The program has not
+    connected yet.
     """
 
 
 class AnswerTooLarge(Exception):
-    """The body of an HTTP answer exceeded its size limit while it was read."""
+    """Raised if the body of an HTTP answer exceeds its size limit while the program reads it."""
 
 
 class UnknownAnswerCoding(Exception):
-    """The body of an HTTP answer is compressed or transferred in a form that this program can't decode."""
+    """Raised if the body of an HTTP answer is compressed or transferred in a form that this program can't decode."""
 
 
 FailureRow: TypeAlias = tuple[str, SendingCertainty, tuple[type[BaseException], ...], str]
@@ -44,8 +45,8 @@ FailureRow: TypeAlias = tuple[str, SendingCertainty, tuple[type[BaseException], 
 
 def classify_exception(error: BaseException) -> tuple[OutcomeClass, str, SendingCertainty]:
     """Return the outcome class, the reason, and the certainty of sending for an exception that ended a call that
-    costs money. The first row of the table that matches the exception or one of its causes decides; without a
-    match the class is UNKNOWN and the reason `unclassified`.
+    costs money. The first row of the table of failures that matches the exception or one of its causes decides.
+    Without a match the class is UNKNOWN and the reason `unclassified`.
 
     The rows for requests that certainly weren't sent come first, because later rows match the exceptions that wrap
     the causes of such failures.
@@ -63,11 +64,9 @@ def classify_exception(error: BaseException) -> tuple[OutcomeClass, str, Sending
 
 
 def _list_causes(error: BaseException) -> Iterator[BaseException]:
-    """Yield the exception and its causes, outermost first.
-
-    `__context__` is not followed: it is the exception that was being handled at the time, not a cause. A
-    connection reset after sending could otherwise be classified as a host name that wasn't resolved (`sent` NO),
-    and a person would buy a second time.
+    """Yield the exception and its causes, outermost first. The attribute `__context__` is not followed, because it is
+    not a cause: it is the exception that was being handled at the time. Otherwise a connection that was reset after
+    sending could be classified as a host name that wasn't resolved (`sent` NO), and a person would buy a second time.
     """
     visited_ids: set[int] = set()
     open_exceptions = [error]

@@ -1,12 +1,13 @@
-"""Find out if a list in a provider's answer may lack rows, such as AlarmBox's list of purchases or PayPay's list of a
+"""Check if a list in a provider's answer may lack rows, such as AlarmBox's list of purchases or PayPay's list of a
 payment's refunds. No I/O.
 
-How these providers divide a long list into pages isn't published. So every field beside the list is judged:
+It isn't published how these providers divide a long list into pages. So the module checks every other field in the
+JSON object that contains the list:
 
 - A field whose name has a word of paging (`total`, `next_page`, `limit`) must exclude further rows by its value.
-- A field whose name consists of words that say nothing about pages (`request_id`, `status`) must have a value that
-  can't hold rows and is no address of a page.
-- Any other field must be empty, because its name may be one for pages that this module doesn't know.
+- A field whose name consists of words that have nothing to do with pages (`request_id`, `status`) must have a value
+  that can't hold rows and is no address of a page.
+- Any other field must be empty, because its name may be a word of paging that this module doesn't list.
 """
 
 import re
@@ -50,15 +51,15 @@ _PAGE_HEADERS = frozenset({"x-count", "x-next", "x-prev", "x-has-next", "x-limit
 
 
 def may_lack_rows(fields: Mapping[str, object], row_count: int) -> bool:
-    """True if the list may be only a part of the provider's rows. `fields` are the fields beside the list in its JSON
-    object, `row_count` is the number of rows in the list.
+    """True if the list may be only a part of the provider's rows. `fields` are the other fields of the JSON object
+    that contains the list, `row_count` is the number of rows in the list.
     """
     return not all(_excludes_further_rows(name, value, frozenset(), row_count) for name, value in fields.items())
 
 
 def may_lack_rows_by_headers(headers: Mapping[str, str], row_count: int) -> bool:
-    """True if the headers of the answer (names in lower case) say that the list of `row_count` rows may be only a
-    part of the provider's rows. Only headers of paging are read, because other headers, such as those of a rate
+    """True if the headers of the answer (names in lower case) show that the list of `row_count` rows may be only a
+    part of the provider's rows. Only headers about pages are read, because other headers, such as those of a rate
     limit, use the same words."""
     relations = {name.strip().lower() for name in _LINK_RELATION_PATTERN.findall(headers.get("link", ""))}
     return (
@@ -102,8 +103,8 @@ def _excludes_further_rows(name: str, value: object, outer_words: frozenset[str]
 
 
 def _says_nothing_about_pages(name: str, words: frozenset[str]) -> bool:
-    """True if the name of a field consists of words that say nothing about pages. `words` are the words of the
-    name."""
+    """True if the name of a field consists only of words that have nothing to do with pages. `words` are the words of
+    the name."""
     return bool(_NAME_PATTERN.fullmatch(name)) and words <= _WORDS_WITHOUT_PAGES
 
 

@@ -36,8 +36,8 @@ logging.getLogger("urllib3.response").setLevel(logging.ERROR)
 
 class SingleCallAdapter(HTTPAdapter):
     """Adapter of the library `requests` for one request over one new connection, whose socket `socket_guard` opens.
-    `tls_context` is the TLS context; None for a request without TLS. Its option to ignore an unexpected end of the
-    connection is turned off.
+    `tls_context` is the TLS context; None for a request without TLS. The adapter turns off the option of the TLS
+    context that ignores an unexpected end of the connection.
     """
 
     def __init__(self, socket_guard: SocketGuard, tls_context: ssl.SSLContext | None) -> None:
@@ -49,8 +49,8 @@ class SingleCallAdapter(HTTPAdapter):
         super().__init__(pool_connections=1, pool_maxsize=1, max_retries=0)
 
     def get_connection_with_tls_context(self, *args: Any, **kwargs: Any) -> Any:
-        """Return a pool of one new connection, whatever the arguments of the library are; the socket guard opens its
-        socket.
+        """Return a pool of one new connection, whose socket the socket guard opens. The arguments that the library
+        passes have no influence on the pool.
         """
         pool: Any = super().get_connection_with_tls_context(*args, **kwargs)
         is_secure = pool.scheme == "https"
@@ -67,10 +67,8 @@ class SingleCallAdapter(HTTPAdapter):
 
 class _GuardedConnection:
     """Connection that opens its socket through the SocketGuard. Before it sends the first byte of the request, it
-    calls the guard's `record_first_byte`.
-
-    Bytes that open a tunnel through a proxy aren't reported: the request to the provider is sent only after the
-    tunnel is open."""
+    calls the guard's `record_first_byte`. It doesn't call it for bytes that open a tunnel through a proxy: the
+    request to the provider is sent only after the tunnel is open."""
 
     _socket_guard: SocketGuard
     _is_in_tunnel = False
@@ -109,8 +107,8 @@ class _TlsConnection(_GuardedConnection, HTTPSConnection):
         self._socket_guard = socket_guard
 
     def connect(self) -> None:
-        """Connect, and let reads report the end of a connection without the server's TLS message about it: a body
-        whose length isn't declared may have been cut there."""
+        """Connect to the host. If the server later ends the connection without a TLS close message, reading raises an
+        error: a body whose length isn't declared may have been cut at this point."""
         super().connect()
         if isinstance(self.sock, ssl.SSLSocket):
             self.sock.suppress_ragged_eofs = False  # type: ignore[attr-defined]  # typeshed lacks it

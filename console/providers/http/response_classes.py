@@ -56,9 +56,9 @@ _JSON_OBJECT_START_PATTERN = re.compile(r'\{\s*"')
 
 
 def is_readable_body(body: bytes) -> bool:
-    """True if the body of an answer is text, so that its contents can be searched: it has no control characters
-    (compressed data and UTF-16 have some), and if it begins like JSON, it is JSON with exactly one meaning. Text that
-    isn't JSON is accepted in any encoding. An empty body is readable."""
+    """True if the body of an answer is text, so that its contents can be searched. Text has no control characters
+    (compressed data and UTF-16 have some). If the text begins like JSON, it must be JSON with exactly one meaning;
+    other text is accepted in any encoding. An empty body is readable."""
     if _CONTROL_CHARACTER_PATTERN.search(body):
         return False
     text = body.removeprefix(codecs.BOM_UTF8).strip()
@@ -72,9 +72,9 @@ def is_readable_body(body: bytes) -> bool:
 
 
 def has_no_information(body: bytes) -> bool:
-    """True if an answer's body has no information about the request: the body is empty, or a page of a server in
-    front of the provider, or a JSON object in which only fields such as `message`, `code` and `request_id` have a
-    value.
+    """True if an answer's body has no information about the request: the body is empty, or is a page of a server in
+    front of the provider (text without a JSON object), or is a JSON object in which only fields such as `message`,
+    `code` and `request_id` have a value.
 
     False for damaged JSON, for a page with a JSON object in it, and for a body that is no text, because it may have
     contained an answer.
@@ -105,7 +105,7 @@ def iterate_nested_fields(value: object) -> Iterator[tuple[str, object]]:
 
 
 class UnusableAnswer(Exception):
-    """An answer with status 2xx that doesn't answer the request, or has invalid contents; `reason` is a stable
+    """Raised if an answer with status 2xx doesn't answer the request, or has invalid contents; `reason` is a stable
     code.
     """
 
@@ -125,7 +125,7 @@ def make_answer_converter(
     make_evidence: Callable[[bytes], str] = format_storable_text,
 ) -> AnswerConverter[T]:
     """Return a function that converts an HTTP answer into an outcome. For status 2xx, `read_body` reads the body. For
-    any other status, the outcome class is that in `class_by_status`, or UNKNOWN if the status isn't there.
+    any other status, the outcome class is that in `class_by_status`, or UNKNOWN if the status isn't in it.
 
     `read_body` raises UnusableAnswer or UnreadableJson if the body contains no answer to the request; the outcome is
     then UNKNOWN. `make_evidence` returns the part of the body that may be stored.

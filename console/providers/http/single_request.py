@@ -37,8 +37,8 @@ call.
 class SingleRequest:
     """One HTTP request to a provider. `has_effect`: the request costs money or has another effect at the provider.
     `read_timeout_seconds` (the longest wait for the next bytes of the answer) and `budget_seconds` (the whole call)
-    are real seconds; `largest_answer_bytes` is the size limit of the answer. `body` is None for a request without
-    one. `accepts_stored_answer`: the request is for a published file, so a cache may answer it.
+    are real seconds; `largest_answer_bytes` is the size limit of the answer. `body` is None for a request without a
+    body. `accepts_stored_answer`: the request is for a published file, so a cache may answer it.
     """
 
     method: str
@@ -83,15 +83,17 @@ def mask_secrets(text: str, secrets: Iterable[str] = (), fields: tuple[str, ...]
 
 def _list_encodings_of_secret(secret: str) -> list[str]:
     """Return the secret in the forms in which a text may contain it: its characters (JSON and HTML escape
-    characters), its bytes in UTF-8 (a URL escapes bytes), and both with `+` in place of spaces, as in a URL.
+    characters), its bytes in UTF-8 (a URL escapes bytes), and each of these two forms with `+` in place of spaces, as
+    in a URL.
     """
     forms = (secret, secret.encode("utf-8", "surrogatepass").decode("latin-1"))
     return [written_form for form in forms for written_form in (form, form.replace(" ", "+"))]
 
 
 def _find_secrets(text: str, encodings: Collection[str]) -> Iterator[tuple[int, int]]:
-    """Yield the start and the end of each place in the text that contains one of `encodings`, as it is or with
-    escaped characters; also a beginning of one that the end of the text cuts off.
+    """Yield the start and the end of each place in the text that contains one of `encodings`, unchanged or with
+    escaped characters. If the text ends in the middle of an encoding, the place with its first characters is found,
+    too.
     """
     positions: Sequence[int] = range(len(text) + 1)
     for _ in range(_MAX_ESCAPE_LEVELS + 1):
@@ -108,9 +110,11 @@ def _find_secrets(text: str, encodings: Collection[str]) -> Iterator[tuple[int, 
 
 
 def _unescape(text: str, positions: Sequence[int]) -> tuple[str, list[int]]:
-    """Return the text with each escape replaced by its character, and a list of positions in the original text: one
-    for each character of the returned text, and one for its end. `positions` is this list for `text`, which may have
-    lost its outer escapes in an earlier call.
+    """Return the text with each escape replaced by its character, and a list of positions in the original text. The
+    list has one position for each character of the returned text, and one for its end.
+
+    `positions` is such a list for `text`, because an earlier call may already have removed outer escapes from the
+    text.
     """
     characters: list[str] = []
     new_positions: list[int] = []
@@ -142,8 +146,8 @@ def _merge_spans(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
 
 @cache
 def _make_fields_pattern(fields: tuple[str, ...]) -> re.Pattern[str]:
-    """Return the pattern that finds the text values of these JSON fields, also a value that the end of the text cuts
-    off."""
+    """Return the pattern that finds the text values of these JSON fields. A value whose end is missing, because the
+    text was cut off, is found, too."""
     return re.compile(rf'("(?:{"|".join(fields)})"\s*:\s*)"(?:[^"\\]|\\.)*(?:"|\\?\Z)', re.DOTALL)
 
 
@@ -209,9 +213,11 @@ def _send_without_event(
 
 
 def _is_too_old(answer: HttpAnswer, request: SingleRequest) -> bool:
-    """True if the answer existed before the request, so that it proves nothing. The dates of answers count for reads
-    only: no earlier answer to a call with an effect exists, and its success should not become unknown because one of
-    the provider's clocks is slow."""
+    """True if the answer existed before the request was sent, so that the answer proves nothing.
+
+    The `Date` header is judged only for reads: a call with an effect has no earlier answer, and a slow clock at the
+    provider must not turn the success of such a call into UNKNOWN.
+    """
     if request.accepts_stored_answer:
         return False
     return answer.was_stored_before or (answer.has_old_date and not request.has_effect)
@@ -225,7 +231,7 @@ def make_unsent_outcome(reason: str, *, has_effect: bool) -> Outcome[T]:
 
 
 def get_error_reason(error: Exception) -> str:
-    """Return the stable reason code of an error that occurred before anything was sent."""
+    """Return the stable reason code for an error that occurred before any byte was sent."""
     if isinstance(error, CredentialsRefused | TokenUnavailable):
         return error.reason
     if isinstance(error, ConsoleError):

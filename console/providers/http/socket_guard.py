@@ -65,12 +65,12 @@ class SocketGuard:
         self._close_duplicate_handle()
 
     def connect(self, host: str, port: int, timeout_seconds: float) -> socket.socket:
-        """Return a connected TCP socket. Each address of the host may take `timeout_seconds` seconds, all addresses
-        together the rest of the budget.
+        """Return a connected TCP socket. The attempt at each address of the host takes at most `timeout_seconds`
+        seconds; all attempts together take at most the rest of the time budget.
 
         Raises socket.gaierror if the host name can't be resolved, AddressNotAllowed if one of its addresses isn't
-        allowed, TimeoutError if the time is over, or another OSError if no address can be connected. Nothing was sent
-        in any of these cases.
+        allowed, TimeoutError if the time budget is over, or another OSError if no address can be connected. Nothing
+        was sent in any of these cases.
         """
         failure: OSError = OSError("no address")
         for family, kind, protocol, _, address in self._resolve_host(host, port, timeout_seconds):
@@ -143,8 +143,8 @@ class SocketGuard:
         return sock
 
     def _store_duplicate_handle(self, sock: socket.socket) -> None:
-        """Store a duplicate handle of the socket. TLS takes over the original handle; a shutdown of the duplicate
-        still ends the connection."""
+        """Store a duplicate handle of the socket. TLS takes over the original handle, but a shutdown of the duplicate
+        handle still ends the connection."""
         with self._lock:
             self._require_time_left()
             self._handle = sock.dup()
@@ -216,8 +216,8 @@ class SocketGuard:
 
 
 def _has_server_closed(handle: socket.socket) -> bool:
-    """True if the server has closed its side of the connection, so that all its data has arrived. False if the
-    operating system doesn't report it."""
+    """True if the server has closed its side of the connection, so that all its data has arrived. False also if this
+    operating system can't report that."""
     hang_up_event = getattr(select, "POLLRDHUP", 0)
     if not hang_up_event:
         return False

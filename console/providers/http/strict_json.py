@@ -19,8 +19,8 @@ class UnreadableJson(Exception):
 
 def parse_json_object(body: bytes, convert_fraction: Callable[[str], object] | None = None) -> dict[str, object]:
     """Return the JSON object in `body` (UTF-8, at most 2 MiB). `convert_fraction` converts the text of a number with
-    a fraction; None: such a number becomes a float. Raises UnreadableJson for any other body, and for one with more
-    than MAX_JSON_DEPTH levels.
+    a fraction; None: such a number becomes a float. Raises UnreadableJson for any other body, and for an object with
+    more than MAX_JSON_DEPTH nested levels.
     """
     if len(body) > MAX_JSON_BYTES:
         raise UnreadableJson("too large")
@@ -54,7 +54,7 @@ def _require_allowed_depth(value: dict[str, object]) -> None:
 
 
 def require_storable_texts(value: object) -> None:
-    """Raise UnreadableJson if `value` contains a text that the database can't store: one with an unpaired
+    """Raise UnreadableJson if `value` contains a text that the database can't store, because it has an unpaired
     surrogate or a NUL character.
     """
     unchecked_values = [value]

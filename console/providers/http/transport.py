@@ -41,11 +41,11 @@ _PATH_PATTERN = re.compile(r"/(?!/)[A-Za-z0-9._~/?&=%:-]*")
 
 @dataclass(frozen=True, slots=True)
 class HttpAnswer:
-    """One HTTP answer of a provider. `sha256` (hex) is the hash of `body`; the names of `headers` are in lower
-    case.
+    """One HTTP answer of a provider. `sha256` (hex) is the hash of `body`; the names of `headers` are in lower case.
 
-    - `was_stored_before`: a cache says that it had stored the answer before the request was sent
-    - `has_old_date`: its date is before that of an earlier answer of the same origin, although time has passed
+    - `was_stored_before`: a header of a cache states that the cache had stored the answer before the request was sent
+    - `has_old_date`: the `Date` header is older than expected from the date of an earlier answer of the same origin
+      and the time that has passed since then
     """
 
     status: int
@@ -60,11 +60,11 @@ class HttpTransport:
     """Sends requests to one provider's origin. It doesn't repeat requests, follow redirects, reuse connections, or
     use settings from environment variables.
 
-    - `proxy` (a URL) is used only if given.
+    - `proxy` is the URL of a proxy; None: requests are sent without a proxy.
     - Callers give all durations in real seconds; the transport divides each of them by `scale` (None: by 1), which
-    makes tests faster.
-    - `tls_context` replaces the TLS context with the system's trusted roots, `resolve_host` the system's resolver of
-      host names.
+      makes tests faster.
+    - `tls_context` replaces the default TLS context, which trusts the system's root certificates. `resolve_host`
+      replaces the system's resolver of host names.
     - `private_networks`: private networks whose addresses are allowed in addition to public addresses.
 
     Raises ConsoleError `bad_profile` for an invalid `base_url`.
@@ -104,8 +104,8 @@ class HttpTransport:
         max_body_bytes: int = MEBIBYTE,
         may_be_interrupted: bool = True,
     ) -> HttpAnswer:
-        """Send one request and return the answer, with any HTTP status. The call takes at most little more than
-        `budget_seconds` seconds; `read_timeout_seconds` is the longest wait for the next bytes of the answer, in
+        """Send one request and return the answer, with any HTTP status. The call takes `budget_seconds` seconds or
+        slightly more at most; `read_timeout_seconds` is the longest wait for the next bytes of the answer, in
         seconds. Raises TransportFailure if no complete answer arrives. `path` may have an encoded query.
         `max_body_bytes` is the largest body in bytes, also after decompression. If the process was asked to end, no
         new request is sent, and the wait for an answer ends unless `may_be_interrupted` is False. A complete answer
@@ -135,8 +135,8 @@ class HttpTransport:
                 raise _make_failure(error, socket_guard, status) from error
 
     def _mark_age(self, answer: HttpAnswer, seconds_taken: float, received_at: float) -> HttpAnswer:
-        """Return the answer with the facts about its age. Its headers came `seconds_taken` after the beginning of the
-        call, at `received_at` (monotonic seconds)."""
+        """Return the answer with the facts about its age. The headers of the answer arrived `seconds_taken` after the
+        beginning of the call, at `received_at` (monotonic seconds)."""
         return replace(
             answer,
             was_stored_before=was_stored_before(answer.headers, seconds_taken),
@@ -163,7 +163,8 @@ class HttpTransport:
         return request
 
     def _make_adapter(self, budget_seconds: float) -> "tuple[SingleCallAdapter, SocketGuard]":
-        """Return the adapter for one request and its guard, which limits the call to `budget_seconds` seconds."""
+        """Return the `requests` adapter for one request, and the socket guard, which limits the call to
+        `budget_seconds` seconds."""
         from console.providers.http.requests_session import SingleCallAdapter, load_system_tls_context
 
         if self._tls_context is None and self._base_url.scheme == "https":
@@ -206,9 +207,12 @@ def _read_answer(response: "Response", socket_guard: SocketGuard, max_body_bytes
 
 
 def _read_content_coding(headers: Mapping[str, str]) -> str:
-    """Return the content coding of an answer with these headers. Raises UnknownAnswerCoding if its body is in a
-    coding that this module doesn't decode: an adapter would search the undecoded bytes for the contents of the
-    answer, and find none. Raises it also for a body with two declared ends, by chunks and by a length."""
+    """Return the content coding of an answer with these headers.
+
+    Raises UnknownAnswerCoding if the body is in a coding that this module doesn't decode: a provider's adapter would
+    search the undecoded bytes for the contents of the answer, and find none. Raises UnknownAnswerCoding also if the
+    headers declare two ends of the body, by chunks and by a length.
+    """
     content_coding = headers.get("content-encoding", "identity").strip().lower()
     transfer_coding = headers.get("transfer-encoding", "identity").strip().lower()
     is_known = content_coding in ("", "identity") or content_coding in _COMPRESSED_CODINGS
@@ -221,7 +225,7 @@ def _read_content_coding(headers: Mapping[str, str]) -> str:
 def _iterate_body(response: "Response", *, is_compressed: bool) -> Iterator[bytes]:
     """Yield the body of an answer in pieces of limited size, decompressed if `is_compressed`. Raises
     ContentDecodingError for a compressed body that is damaged, that isn't complete or that has bytes after its end;
-    the library would return the part before the fault as the complete body."""
+    the library `requests` would return the part before the fault as the complete body."""
     from requests.exceptions import ContentDecodingError
 
     # Without this header the library returns the bytes as they were sent.

@@ -19,7 +19,7 @@ class SignedCallback:
       services then read this payment from the provider. None if the id can't be read.
     - `event_id`: the id of the reported event, the same for each repetition of a callback; empty if the signature
       isn't valid.
-    - `kind`, `reason`: class and reason as in an Outcome.
+    - `kind`, `reason`: outcome class and reason code, as in an Outcome.
     - `report`: None if the callback contains no payment state or can't be used.
     - `evidence`: the text that may be stored. `sha256` (hex): digest of the body as received.
     """
@@ -36,8 +36,8 @@ class SignedCallback:
 
 @runtime_checkable
 class CallbackReader(Protocol):
-    """Protocol of an adapter that reads signed callbacks. The adapter of a payment provider whose notices are
-    signed has this protocol in addition to PaymentReader."""
+    """Protocol of an adapter that reads signed callbacks. An adapter implements it, in addition to PaymentReader, if
+    its payment provider signs its notices."""
 
     def parse_callback(self, body: bytes) -> SignedCallback:
         """Parse a callback's body and check its signature. The times of the result are whole seconds. No content
@@ -52,9 +52,9 @@ class TransactionHint:
     they write anything.
 
     `payment_id` is the id that the provider has given to the payment, `merchant_payment_id` the id that we have given
-    to it. One of them is set, or both. `event_id` is the same for each repetition; if the provider sends none, it is
-    a digest of the fields in which events differ. `amount` and `newest_time` (the newest time in the notice, UTC) are
-    None if they are missing or invalid: such a hint is still useful.
+    to it. At least one of the two ids is set. `event_id` is the same for each repetition; if the provider sends none,
+    it is a digest of the fields in which events differ. `amount` and `newest_time` (the newest time in the notice,
+    UTC) are None if they are missing or invalid: such a hint is still useful.
     """
 
     event_id: str

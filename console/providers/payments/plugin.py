@@ -92,7 +92,7 @@ class ProviderPlugin(ConfiguredProvider[ProviderSettingsT]):
 
     `make_adapter` makes the adapter without sending anything; it raises ConsoleError `bad_profile` for an invalid
     URL. `find_payment_state` returns the payment state for one of the provider's own words, `find_refund_state` the
-    refund state; both return None for an unknown word.
+    refund state; each of these functions returns None for an unknown word.
 
     `hints` must be set if `notice_source` is HINTS, and only then; `daily_files` if `history_source` is DAILY_FILES,
     and only then; `words` then has the sentences of DAILY_FILE_WORDS. Callbacks are read by the adapter itself

@@ -20,9 +20,10 @@ from console.domain.provider_outcome import Outcome
 
 @dataclass(frozen=True, slots=True)
 class NotFoundRule:
-    """Rule by which a provider's "not found" answers prove that a refund didn't happen. `needed_answers` such answers
-    are needed. The first one counts only if it comes at least `first_answer_after_seconds` real seconds after the
-    refund was sent, the last one only after `last_answer_after_seconds` seconds.
+    """Rule by which a provider's "not found" answers prove that a refund didn't happen. `needed_answers` is the
+    number of "not found" answers that prove it. The first of these answers counts only if it comes at least
+    `first_answer_after_seconds` real seconds after the refund was sent, the last answer only if it comes at least
+    `last_answer_after_seconds` seconds after the sending.
     """
 
     needed_answers: int = 2
@@ -68,8 +69,8 @@ class PaymentReader(Protocol):
 
     No method raises for errors of the provider or the network: every answer and every missing answer becomes an
     Outcome. In a read, FAILED_DEFINITE means that the provider reports a failure of the payment or refund. A read
-    without a result is UNKNOWN. An answer that doesn't match the request is UNKNOWN too; with the reason
-    `other_amount`, `found` has the report.
+    without a result is UNKNOWN. An answer that doesn't match the request is UNKNOWN too; if the reason is
+    `other_amount`, the outcome's field `found` has the provider's report.
     """
 
     @property
@@ -81,8 +82,8 @@ class PaymentReader(Protocol):
         """The features and limits of the provider."""
 
     def read_payment(self, question: PaymentQuestion) -> Outcome[PaymentReport]:
-        """Read the state of a payment, and return the outcome with the provider's report. A report of a success has
-        an id and an amount only if its `is_bookable` is True.
+        """Read the state of a payment, and return the outcome with the provider's report. A report of a successful
+        payment has an id and an amount only if the report's `is_bookable` is True.
         """
         ...
 
@@ -111,8 +112,8 @@ NO_SUCH_CODE_REASON = "no_such_code"
 
 @runtime_checkable
 class RefundLister(Protocol):
-    """Protocol of an adapter whose provider lists the refunds of a payment in an answer of its own. The adapter of
-    such a provider has this protocol in addition to PaymentReader; the reports of its payments have no refunds."""
+    """Protocol of an adapter whose provider lists the refunds of a payment in a separate answer. Such an adapter
+    implements this protocol in addition to PaymentReader; its payment reports contain no refunds."""
 
     def list_refunds(self, question: PaymentQuestion) -> Outcome[tuple[ListedRefund, ...]]:
         """Read all refunds of a payment, also those that the console didn't send. Refunds that the provider reports
@@ -125,8 +126,8 @@ class RefundLister(Protocol):
 
 @runtime_checkable
 class CodeDeleter(Protocol):
-    """Protocol of an adapter whose provider can delete a code that nobody has used. The adapter of such a provider
-    has this protocol in addition to PaymentProvider."""
+    """Protocol of an adapter whose provider can delete a code that nobody has used. Such an adapter implements this
+    protocol in addition to PaymentProvider."""
 
     def delete_code(self, handle: str) -> Outcome[None]:
         """Delete an unpaid code, so that nobody can pay with it, and return the outcome of the call. FAILED_DEFINITE
@@ -152,8 +153,8 @@ class PaymentProvider(PaymentReader, Protocol):
         ...
 
     def start(self, request: PaymentRequest) -> Outcome[StartedPayment]:
-        """Request the code or the token with which the payer pays, and return the outcome with it. No money moves
-        until the payer pays."""
+        """Request the code or the token with which the payer pays, and return the outcome with this code or token. No
+        money moves until the payer pays."""
         ...
 
     def refund(self, instruction: RefundInstruction) -> Outcome[RefundReport]:

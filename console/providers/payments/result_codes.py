@@ -8,8 +8,8 @@ from console.domain.provider_outcome import OutcomeClass
 
 @dataclass(frozen=True, slots=True)
 class CodeOutcome:
-    """Class and reason of the outcome that a provider's code means. Names such as `find_code_verdict` call this pair
-    a verdict. `reason` is a stable code that the screens show as a sentence."""
+    """Class and reason of the outcome that a provider's code means. Function names such as `find_code_verdict` call
+    this pair of class and reason a verdict. `reason` is a stable code that the screens show as a sentence."""
 
     kind: OutcomeClass
     reason: str

@@ -54,7 +54,9 @@ class PayPaySettings:
 
 
 def _read_settings(sources: SettingSource, url: str | None, hosts: Collection[str]) -> PayPaySettings:
-    """Return PayPay's settings from the profile and the environment; see ConfiguredProvider.read_settings."""
+    """Return PayPay's settings from the profile and the environment variables. `url` is the configured origin (None:
+    PayPay's own); `hosts` are the additional hosts that a profile file may name. Raises ConsoleError `bad_profile`
+    for an invalid setting."""
     files = sources.get("paypay.recon_hosts", partial(parse_origins, hosts=hosts, domain=_FILES_DOMAIN), ())
     return PayPaySettings(
         environment=sources.get(
@@ -108,14 +110,15 @@ def _find_refund_state(provider_word: str) -> RefundState | None:
 
 
 def _read_hint(body: bytes) -> "Hint":
-    """Return the notice in the body of a webhook; see HintReader.read."""
+    """Return the notice in the body of a PayPay webhook. Raises UnreadableJson if the body isn't a notice of
+    PayPay."""
     from console.providers.paypay.webhooks import read_notice
 
     return read_notice(body)
 
 
 def _parse_file_day(url: str, merchant_id: str) -> date | None:
-    """Return the day of the daily file at this URL; None unless the file contains exactly one day of this
+    """Return the day of the daily file at this URL; None unless the file contains exactly one day of the given
     merchant."""
     from console.providers.paypay.reconciliation_file import parse_file_name
 
@@ -124,7 +127,8 @@ def _parse_file_day(url: str, merchant_id: str) -> date | None:
 
 
 def _fetch_file(url: str, arguments: AdapterArguments[PayPaySettings]) -> "Outcome[bytes]":
-    """Download a daily file from the URL of a notice; see DailyFiles.fetch."""
+    """Download a daily file from the URL of a notice, with the rate limiter and the clock in `arguments`, and return
+    the outcome with the bytes of the file."""
     from console.providers.paypay.reconciliation_file import fetch_daily_file
 
     hosts = arguments.own_settings.recon_hosts
@@ -136,7 +140,8 @@ def _fetch_file(url: str, arguments: AdapterArguments[PayPaySettings]) -> "Outco
 def _read_rows(
     stream: BinaryIO, merchant_id: str, day: date, index: HistoryRowIndex
 ) -> "Iterable[HistoryRow | RefusedRow]":
-    """Yield the rows of a merchant's daily file; see DailyFiles.read_rows."""
+    """Yield the accepted and the refused rows of the merchant's daily file in `stream`, which is of the day `day`.
+    `index` finds repeated rows."""
     from console.providers.paypay.reconciliation_file import DailyFileReader
 
     return DailyFileReader(stream, merchant_id, day, index)

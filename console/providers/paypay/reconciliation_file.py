@@ -83,13 +83,13 @@ def _parse_day(text: str) -> date:
 
 
 class DailyFileReader:
-    """Reads the lines of a merchant's daily file of the day `day` as history rows. `index` stores the accepted
-    rows and finds repeated ones."""
+    """Reads the lines of a merchant's daily file of the day `day` as history rows. `index` stores the accepted rows
+    and finds repeated rows."""
 
     def __init__(self, stream: BinaryIO, merchant_id: str, day: date, index: HistoryRowIndex) -> None:
         """Read the first line of `stream`, PayPay's daily file of the Japanese day `day` for the merchant
-        `merchant_id`. `index` recognizes rows that came before. Raises InvalidDailyFile if the line isn't the header
-        of a daily file."""
+        `merchant_id`. `index` recognizes repeated rows. Raises InvalidDailyFile if the line isn't the header of a
+        daily file."""
         self._stream, self._merchant_id, self._day, self._index = stream, merchant_id, day, index
         self._header = _read_header(stream)
 
@@ -109,8 +109,8 @@ class DailyFileReader:
                 yield RefusedRow(key, "too_long")
 
     def _read_line(self, key: str, line: bytes) -> HistoryRow | RefusedRow:
-        """Return the accepted row of a line, or a refused row with the code of the reason: the line is invalid, or
-        the same row came before. `key` identifies the row in the file."""
+        """Return the accepted row of a line, or a refused row with the code of the reason: `duplicate` if an equal
+        row was accepted before, otherwise the code of the line's fault. `key` identifies the row in the file."""
         cells: Mapping[str, str] = {}
         try:
             cells = self._split_cells(line)
@@ -121,9 +121,12 @@ class DailyFileReader:
         return row if self._index.add_row(row) else RefusedRow(key, "duplicate", row.provider_payment_id)
 
     def _split_cells(self, line: bytes) -> Mapping[str, str]:
-        """Return the cells of a line by column name. Raises _RefusedLine `columns` for a line that isn't CSV or has
-        another number of cells than the header. Raises _RefusedLine `truncated` if such a line has no line end, or if
-        its last cell is in a column that this program reads: the file may still have been written when it was sent.
+        """Return the cells of a line by column name.
+
+        Raises _RefusedLine `columns` for a complete line (with a line end) that isn't CSV or has another number of
+        cells than the header. Raises _RefusedLine `truncated` for a line without a line end if it has one of these
+        faults, or if its last cell is in a column that this program reads: PayPay may have sent the file before it
+        was completely written.
         """
         is_whole = line.endswith(b"\n")
         bad_form = "columns" if is_whole else "truncated"
@@ -230,8 +233,8 @@ def fetch_daily_file(
 
 
 def _convert_answer(answer: HttpAnswer) -> Outcome[bytes]:
-    """Convert the HTTP answer with the daily file into an outcome. A body that isn't such a file makes it UNKNOWN.
-    The evidence is the file's size and hash, not its content."""
+    """Convert the HTTP answer with the daily file into an outcome. The outcome is UNKNOWN if the body isn't a daily
+    file. The evidence is the file's size and hash, not its content."""
     evidence = f"recon file, {len(answer.body)} bytes"
     if answer.status != 200:
         reason = "redirect" if 300 <= answer.status < 400 else f"http_{answer.status}"

@@ -90,8 +90,8 @@ def make_paypay_answer_converter(call: PayPayCall, read_content: DataReader[T]) 
 def _read_content_and_verdict(
     call: PayPayCall, answer: HttpAnswer, read_content: DataReader[T]
 ) -> tuple[T | None, CodeOutcome]:
-    """Return the content of an answer (None without a usable one) and its verdict, by HTTP status, result code and
-    `read_content`."""
+    """Return the content of an answer (None if the answer has no usable content) and its verdict, by HTTP status,
+    result code and `read_content`."""
     if 300 <= answer.status < 400:
         return None, make_unknown_verdict("redirect")
     try:
@@ -110,8 +110,11 @@ def _read_content_and_verdict(
 
 def _judge_unsuccessful_answer(call: PayPayCall, status: int, code: str, envelope: Fields) -> CodeOutcome:
     """Return the verdict of an answer that isn't a success, by HTTP status and result code. `envelope` is the JSON
-    object of the whole answer. If the answer refuses a call with an effect, or says "not found" to a question, but
-    contains the object of the call, it is UNKNOWN."""
+    object of the whole answer.
+
+    The verdict is UNKNOWN if the answer contradicts itself: it refuses a call with an effect, or says "not found" to
+    a read, and yet contains the payment, refund or code that the call is about.
+    """
     verdict = find_code_verdict(call, status, code)
     contents = {name: value for name, value in envelope.items() if name != "resultInfo"}
     is_denial = (
@@ -123,15 +126,16 @@ def _judge_unsuccessful_answer(call: PayPayCall, status: int, code: str, envelop
 
 
 def _shows_object_of_call(call: PayPayCall, name: str, value: object) -> bool:
-    """True if the field `name` with this value shows that PayPay has made, or has, the object of the call."""
+    """True if the field `name` with this value shows that the payment, refund or code that the call is about exists
+    at PayPay."""
     if call is PayPayCall.REFUND and name == "status" and isinstance(value, str) and value in REFUND_STATE_MEANINGS:
         return True
     return name in CONTENT_FIELDS_BY_CALL.get(call, ()) and value not in (None, "")
 
 
 def make_evidence_text(answer: HttpAnswer) -> str:
-    """Return the answer's body as text that may be stored. Its first line is the request id, by which PayPay's
-    support finds the call.
+    """Return the answer's body as text that may be stored. The first line is the request id, by which PayPay's
+    support can find the call.
     """
     request_id = answer.headers.get("x-request-id", "")
     return f"X-REQUEST-ID: {request_id}\n" * bool(_REQUEST_ID_PATTERN.fullmatch(request_id)) + format_storable_text(
@@ -167,8 +171,8 @@ def read_no_content(_: object) -> tuple[None, CodeOutcome]:
 
 
 def read_deleted_code(data: object) -> tuple[None, CodeOutcome]:
-    """Return None and ANSWERED_VERDICT (success). Raises UnusableAnswer if the answer names a payment: the code that
-    it calls deleted has been paid."""
+    """Return None and ANSWERED_VERDICT (success). Raises UnusableAnswer if the answer contains data of a payment,
+    because the code that PayPay reports as deleted was then paid."""
     if any(
         name in CONTENT_FIELDS_BY_CALL[PayPayCall.DELETE_CODE] and value
         for name, value in iterate_nested_fields(data)
@@ -178,8 +182,8 @@ def read_deleted_code(data: object) -> tuple[None, CodeOutcome]:
 
 
 def make_payment_reader(question: PaymentQuestion) -> DataReader[PaymentReport]:
-    """Return the function that reads the details of a payment. Ids and amount may be missing (an unpaid code has no
-    ids), but must not differ from those of `question`.
+    """Return the function that reads the details of a payment. Ids and amount may be missing in the answer (an unpaid
+    code has no ids), but if they are present, they must equal those of `question`.
     """
 
     def read_payment_report(value: object) -> tuple[PaymentReport, CodeOutcome]:
@@ -264,8 +268,8 @@ def _read_refund_report(refund_fields: Fields) -> RefundReport:
 
 
 def _read_refund_reports(value: object) -> tuple[RefundReport, ...] | None:
-    """Read all refunds in PayPay's details of a payment. Return an empty tuple if there are none, None if the list
-    may lack one or if any of them can't be read."""
+    """Read all refunds in PayPay's details of a payment. Return an empty tuple if the payment has no refund. Return
+    None if a refund may be missing in the list, or if any refund in it can't be read."""
     try:
         return tuple(map(_read_refund_report, _read_listed_objects(value)))
     except (UnusableAnswer, UnreadableJson):
@@ -273,9 +277,12 @@ def _read_refund_reports(value: object) -> tuple[RefundReport, ...] | None:
 
 
 def _read_listed_objects(value: object) -> list[Fields]:
-    """Return the JSON objects of a list in PayPay's answer, which is an object with the field `data`. Return an empty
-    list if PayPay has sent none. Raises UnusableAnswer `list_incomplete` if the fields beside `data` don't show that
-    the list is whole, and UnreadableJson for any other form."""
+    """Return the JSON objects of a list in PayPay's answer; the list is in the field `data` of the object `value`.
+    Return an empty list if `value` is None, because PayPay has sent no list.
+
+    Raises UnusableAnswer `list_incomplete` if the other fields of `value` don't show that the list is complete, and
+    UnreadableJson for a value of any other form.
+    """
     if value is None:
         return []
     other_fields = dict(_require_object(value))
@@ -307,8 +314,8 @@ def _get_text_or_empty(value: object) -> str:
 
 
 def _require_id(value: object) -> str:
-    """Return an id in an answer. Raises UnusableAnswer `no_id` for a missing one, `bad_id` for a value that can't be
-    an id."""
+    """Return an id in an answer. Raises UnusableAnswer: `no_id` if the id is missing, `bad_id` for a value that can't
+    be an id."""
     if value is None:
         raise UnusableAnswer("no_id")
     if not isinstance(value, str) or not _ID_PATTERN.fullmatch(value):
@@ -341,8 +348,8 @@ def _parse_amount(value: object) -> Money:
 
 
 def parse_instant(value: object) -> datetime | None:
-    """Return the instant (UTC) of PayPay's time, which is in seconds since 1970. None for 0, by which PayPay means
-    "not yet", and for invalid values."""
+    """Return the instant (UTC) of a time in PayPay's answer, which is in seconds since 1970. Return None for 0, by
+    which PayPay means "not yet", and for invalid values."""
     if type(value) is not int or not 0 < value <= _LATEST_EPOCH_SECONDS:
         return None
     return datetime.fromtimestamp(value, UTC)
@@ -376,5 +383,5 @@ def is_valid_id(text: str) -> bool:
 
 
 def is_valid_amount(money: Money) -> bool:
-    """True if PayPay can move this amount: 1 to 99,999,999,999 yen."""
+    """True if PayPay can execute a payment or refund of this amount: 1 to 99,999,999,999 yen."""
     return money.currency == CURRENCY and 1 <= money.minor <= LARGEST_AMOUNT

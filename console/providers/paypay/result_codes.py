@@ -105,9 +105,12 @@ VERDICTS_BY_CALL_AND_CODE: Mapping[tuple[PayPayCall, int, str], CodeOutcome] = {
 
 
 def find_code_verdict(call: PayPayCall, status: int, code: str) -> CodeOutcome:
-    """Return class and reason of the outcome of an answer to `call` that isn't one of SUCCESSFUL_CODES_BY_CALL, by
-    its HTTP status and result code. For a code that isn't listed it is UNKNOWN, but NOT_FOUND for the call PAYMENT
-    with status 404."""
+    """Return class and reason of the outcome of an answer to `call`, by the answer's HTTP status and result code. The
+    result code isn't one of SUCCESSFUL_CODES_BY_CALL.
+
+    The class is UNKNOWN for a code that isn't listed in this module. Exception: for the call PAYMENT with status 404,
+    the class is NOT_FOUND.
+    """
     if call_verdict := VERDICTS_BY_CALL_AND_CODE.get((call, status, code)):
         return call_verdict
     common_verdict = VERDICTS_OF_ALL_CALLS.get((status, code))
@@ -122,8 +125,8 @@ def find_code_verdict(call: PayPayCall, status: int, code: str) -> CodeOutcome:
 
 def _convert_verdict_for_read(common_verdict: CodeOutcome) -> CodeOutcome:
     """Return the verdict of a read for `common_verdict`, an entry of VERDICTS_OF_ALL_CALLS. FAILED_DEFINITE and
-    ACCEPTED_VERDICT become UNKNOWN: in a read they concern the request itself and say nothing about the payment or
-    refund. Any other verdict is returned unchanged.
+    ACCEPTED_VERDICT become UNKNOWN: in an answer to a read they are about the read request, and not about the payment
+    or refund. Any other verdict is returned unchanged.
     """
     if common_verdict.kind is OutcomeClass.FAILED_DEFINITE:
         return make_unknown_verdict("bad_question" if common_verdict.reason == "bad_request" else "provider_error")

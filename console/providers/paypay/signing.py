@@ -10,7 +10,7 @@ EMPTY_BODY_MARK = "empty"
 
 @dataclass(frozen=True, slots=True)
 class PayPayKey:
-    """API key and secret with which requests to PayPay are signed; both are hidden in `repr`."""
+    """API key and secret with which requests to PayPay are signed; the key and the secret are hidden in `repr`."""
 
     api_key: str = field(repr=False)
     secret: str = field(repr=False)

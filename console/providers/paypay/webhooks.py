@@ -1,4 +1,5 @@
-"""PayPay's webhooks. They are unsigned, so after a webhook the console only reads the payment's state from PayPay."""
+"""PayPay's webhooks. Webhooks are unsigned. So the console books nothing from a webhook: it reads the payment's state
+from PayPay."""
 
 import hashlib
 import re

@@ -1,8 +1,10 @@
-"""Client of the corporation registry's Web-API: the differences of a day, and single numbers.
+"""Client of the corporation registry's Web-API: reads the differences of a day, and the rows of single corporation
+numbers.
 
-Answers are requested as CSV in UTF-8 (`type=02`), because its lines are those of the publisher's files, and
-because a text without entities and nesting can't grow while it is parsed, as XML can. An answer in XML is refused
-as unreadable. A request without an answer is not repeated here; the due task sends another request later.
+Answers are requested as CSV in UTF-8 (`type=02`), because the lines of this CSV have the form of the publisher's
+files. CSV is also safer to parse than XML, in which entities and nesting can make a small text grow. An answer in XML
+is refused as unreadable. This client doesn't repeat a request without an answer; the due task sends another request
+later.
 """
 
 from collections.abc import Sequence
@@ -58,8 +60,8 @@ class RegistryApi:
         self._rate_limiter = rate_limiter
 
     def read_difference(self, day: date, part_number: int = 1) -> Outcome[DifferencePart]:
-        """Read part `part_number` (from 1) of the rows that were updated on the day, and return the outcome
-        with them. The outcome has the number of all parts."""
+        """Read part `part_number` (from 1) of the rows that were updated on the day `day`, and return the outcome
+        with these rows. The outcome also has the number of parts."""
         parameters = {"from": day.isoformat(), "to": day.isoformat(), "divide": str(part_number)}
         request = self._make_request("diff", parameters, READ_TIMEOUT_SECONDS, BUDGET_SECONDS)
         convert_answer = make_answer_converter(
@@ -91,5 +93,5 @@ class RegistryApi:
 
 
 def _make_empty_evidence(_: bytes) -> str:
-    """Return no text of the answer as evidence: the answer is public, and no decision depends on it."""
+    """Return evidence that contains no text of the answer: the answer is public, and no decision depends on it."""
     return ""

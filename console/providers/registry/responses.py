@@ -22,9 +22,9 @@ _LONGEST_FIELD_CHARACTERS = 1_000
 
 @dataclass(frozen=True, slots=True)
 class DifferencePart:
-    """One part of the differences of a day. `updated_on` is the day up to which the publisher is up to date.
-    `row_count` is the number of the rows of all parts, `part_count` the number of parts; `lines` are the rows of this
-    part as lines of the publisher's CSV files.
+    """One part of the differences of a day. `updated_on` is the day up to which the publisher has published all
+    changes. `row_count` is the number of the rows of all parts, `part_count` the number of parts; `lines` are the
+    rows of this part as lines of the publisher's CSV files.
     """
 
     updated_on: date
@@ -34,9 +34,11 @@ class DifferencePart:
 
 
 def read_difference_part(body: bytes, day: date, part_number: int) -> DifferencePart:
-    """Return the rows in the answer to a request for part `part_number` of the rows of `day`. Raises UnusableAnswer
-    if the answer is another part or has no row of the day, has too many parts, or its counts contradict each other,
-    UnreadableJson if it can't be read."""
+    """Return the rows in the answer to a request for part `part_number` of the rows of `day`.
+
+    Raises UnusableAnswer if the answer is another part, has no row of the day, has too many parts, or has counts that
+    contradict each other. Raises UnreadableJson if the answer can't be read.
+    """
     first_line_fields, lines = _read_lines(body)
     updated_on, row_count, answered_part_number, part_count = _read_first_line(first_line_fields)
     if answered_part_number != part_number:
@@ -97,7 +99,7 @@ def _read_first_line(first_line_fields: list[str]) -> tuple[date, int, int, int]
 
 
 def _split_line(line: str) -> list[str]:
-    """Return the fields of a CSV line. Raises UnreadableJson if it isn't one valid line."""
+    """Return the fields of a CSV line. Raises UnreadableJson unless the text is exactly one valid CSV line."""
     try:
         parsed_rows = list(csv.reader([line], strict=True))
     except csv.Error as cause:

@@ -66,7 +66,7 @@ class AlarmBoxState(Protocol):
 
 
 class SimulatedAlarmBox:
-    """Routes and credit checks of the simulated AlarmBox. Several threads may use it at the same time."""
+    """Routes and credit checks of the simulated AlarmBox. Several threads may use this object at the same time."""
 
     def __init__(self, state: AlarmBoxState) -> None:
         self._state = state
@@ -92,9 +92,9 @@ class SimulatedAlarmBox:
     # -- credit checks
 
     def register_check(self, fields: JsonObject) -> StoredCreditCheck:
-        """Add a credit check as if another program had purchased it, and return it: the ledger gets no charge.
+        """Add a credit check as if another program had purchased it, and return it. The ledger records no charge.
 
-        Raises `KeyError` for a missing field, `ValueError` for an invalid one.
+        Raises `KeyError` for a missing field, `ValueError` for an invalid field.
         """
         number = str(fields["corporation_number"])
         purchase_day = date.fromisoformat(fields.get("purchase_date") or self._state.clock.today().isoformat())
@@ -269,8 +269,8 @@ def _read_requested_corporation_number(request: HttpRequest) -> str:
 
 
 def _make_authorization_code_reply(request: HttpRequest, redirect_uri: str, code: str) -> HttpReply:
-    """Return the answer with the authorization code. For the redirect URI `OUT_OF_BAND_REDIRECT_URI` it is a page
-    (JSON if the caller accepts JSON), otherwise a redirect to `redirect_uri`.
+    """Return the answer with the authorization code. For the redirect URI `OUT_OF_BAND_REDIRECT_URI` the answer is a
+    page (JSON if the caller accepts JSON); for every other URI it is a redirect to `redirect_uri`.
     """
     if redirect_uri != OUT_OF_BAND_REDIRECT_URI:
         answer = {"code": code} | ({"state": request.query["state"]} if "state" in request.query else {})

@@ -1,4 +1,5 @@
-"""Companies of the simulated AlarmBox. They are invented, and their data are the same at every start.
+"""Companies of the simulated AlarmBox. The companies are invented; they have the same data at every start of the
+sandbox.
 
 Each name begins with a word that means "invented" (架空, 見本, …), so that nobody takes it for a real company.
 """
@@ -133,5 +134,5 @@ def _make_news_item(day: date, random_byte: int) -> JsonObject:
 
 
 def _derive_random_bytes(kind: str, corporation_number: str) -> bytes:
-    """Return bytes that look random but are the same for the same kind of value and corporation number."""
+    """Return bytes that look random but are always the same for one corporation number and one kind of value."""
     return hashlib.sha256(f"{kind}:{corporation_number}".encode()).digest()

@@ -27,8 +27,8 @@ class Charge:
 
 
 class ChargeLedger:
-    """Ledger of charges for credit checks. Each purchase is a charge of its own. Several threads may use it at the
-    same time.
+    """Ledger of charges for credit checks. Each purchase is a separate charge. Several threads may use the ledger at
+    the same time.
     """
 
     def __init__(self) -> None:
@@ -75,7 +75,8 @@ class ChargeLedger:
             return dict(self._counts)
 
     def list_charges_of_number(self, corporation_number: str | None = None) -> list[Charge]:
-        """Return the charges of one corporation number, or of all (None), in the sequence in which they were made."""
+        """Return the charges of one corporation number, or of all corporation numbers (None), in the sequence in
+        which they were made."""
         with self._lock:
             return [charge for charge in self._charges.values() if corporation_number in (None, charge.number)]
 

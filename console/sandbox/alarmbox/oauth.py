@@ -1,7 +1,7 @@
 """The OAuth 2.0 token endpoint of the simulated AlarmBox, with rotating refresh tokens as in the library Doorkeeper.
 
-A refresh issues a new token pair and leaves the old pair valid. The first use of the new pair revokes the old one,
-also its access token. So a client that has lost an answer can refresh again until the new pair is used.
+A refresh issues a new token pair and leaves the old pair valid. The first use of the new pair revokes the old pair,
+including the old access token. So a client that has lost an answer can refresh again until the new pair is used.
 """
 
 import secrets
@@ -44,8 +44,8 @@ class AuthorizationCode:
 
 
 class TokenIssuer:
-    """Issues, checks and revokes the tokens of the simulated AlarmBox. Several threads may use it at the same
-    time.
+    """Issues, checks and revokes the tokens of the simulated AlarmBox. Several threads may use this object at the
+    same time.
     """
 
     def __init__(self, clock: SandboxClock, settings: SandboxSettings) -> None:
@@ -66,7 +66,7 @@ class TokenIssuer:
     def register_client(
         self, client_id: str, client_secret: str, refresh_token: str | None = None, scope: str = OAUTH_SCOPE
     ) -> None:
-        """Register an OAuth client, and its first refresh token if one is given."""
+        """Register an OAuth client, and its first refresh token if a refresh token is given."""
         with self._lock:
             self.secret_by_client_id[client_id] = client_secret
             if refresh_token:
@@ -88,11 +88,11 @@ class TokenIssuer:
             return code
 
     def issue_token_pair(self, form: dict[str, str]) -> TokenPair:
-        """Return a new token pair in exchange for the authorization code or refresh token in `form`, the fields of
-        a token request.
+        """Return a new token pair in exchange for the authorization code or refresh token in `form`, the fields of a
+        token request.
 
-        Raises `RequestRefused` with an OAuth error if the OAuth client, the code or the refresh token is unknown
-        or not valid, or if the `grant_type` is another one.
+        Raises `RequestRefused` with an OAuth error if the OAuth client, the code or the refresh token is unknown or
+        not valid, or if the `grant_type` is neither of an authorization code nor of a refresh token.
         """
         with self._lock:
             self._require_known_client(form)
@@ -119,8 +119,8 @@ class TokenIssuer:
             return pair
 
     def expire_access_tokens(self, access_token: str | None = None) -> int:
-        """Make one access token, or all (None), expire now; refresh tokens stay valid. Return the number of access
-        tokens.
+        """Make one access token, or all access tokens (None), expire now; refresh tokens stay valid. Return the
+        number of access tokens.
         """
         with self._lock:
             expired_pairs = [
@@ -148,7 +148,7 @@ class TokenIssuer:
             pair.previous_pair = None
 
     def make_token_answer(self, pair: TokenPair) -> JsonObject:
-        """Return the JSON fields of the answer in which the token endpoint sends this pair."""
+        """Return the JSON fields of the token endpoint's answer with this token pair."""
         return {
             "access_token": pair.access_token,
             "token_type": "Bearer",
@@ -159,7 +159,7 @@ class TokenIssuer:
         }
 
     def find_token_pair(self, access_token: str) -> TokenPair | None:
-        """Return the pair with this access token; None if there is none."""
+        """Return the token pair with this access token; None if no pair has it."""
         with self._lock:
             return self._pair_by_access_token.get(access_token)
 
@@ -213,16 +213,16 @@ class TokenIssuer:
         return self._store_pair(TokenPair(client_id, scope, access_token, refresh_token, ends_at, previous_pair))
 
     def _store_pair(self, pair: TokenPair) -> TokenPair:
-        """Store a token pair so that it is found by its tokens, and return it."""
+        """Store a token pair under its access token and its refresh token, and return the pair."""
         self._pair_by_refresh_token[pair.refresh_token] = pair
         if pair.access_token:
             self._pair_by_access_token[pair.access_token] = pair
         return pair
 
     def _revoke_previous_pair(self, pair: TokenPair) -> None:
-        """Revoke the previous pair of the token pair `pair`, if it has one that is not revoked yet: make the refresh
-        token of the previous pair invalid, and with the setting `revokes_old_access_token` also its access token.
-        The tokens of `pair` stay valid.
+        """Revoke the previous pair of the token pair `pair`, if such a pair exists and is not revoked yet: make the
+        refresh token of the previous pair invalid, and with the setting `revokes_old_access_token` also its access
+        token. The tokens of `pair` stay valid.
         """
         previous_pair, pair.previous_pair = pair.previous_pair, None
         if previous_pair is None:

@@ -14,8 +14,8 @@ def make_report_pdf(
     corporation_number: str, check_id: int, revision: int, purchase_time_text: str, result: str
 ) -> bytes:
     """Return the report of the credit check with the id `check_id` as a two-page PDF in ASCII: the corporation
-    number, the time of the purchase (`purchase_time_text`) and the result. Another revision has another text and so
-    another hash.
+    number, the time of the purchase (`purchase_time_text`) and the result. Each revision has a different text, and so
+    a different hash.
     """
     cover = [
         "CREDIT CHECK (invented sample)",
@@ -77,7 +77,8 @@ def _make_text_stream(lines: tuple[str, ...]) -> bytes:
 
 
 def make_stream_object(data: bytes, dictionary: str = "") -> bytes:
-    """Return a PDF stream object with these data; `dictionary` has further entries for the stream's dictionary."""
+    """Return a PDF stream object with these data; `dictionary` has additional entries for the stream's PDF
+    dictionary."""
     return f"<< /Length {len(data)} {dictionary}>>\nstream\n".encode() + data + b"\nendstream"
 
 

@@ -92,8 +92,8 @@ class SimulatedAtom:
     # -- queries
 
     def _make_payment_or_refund_status_call(self, request: HttpRequest, _: re.Match[str]) -> ProviderCall | HttpReply:
-        """Return the call of a TXNVERIFICATION or REFUNDSTATUS request. Both have the same path; a field of the
-        decrypted request names the call.
+        """Return the call of a TXNVERIFICATION or REFUNDSTATUS request. The two requests have the same path; a field
+        of the decrypted request names the call.
         """
         merchant, request_data = self._state.atom_merchants.decrypt_request(request)
         match read_object_field(read_message_contents(request_data), "headDetails").get("api"):
@@ -194,7 +194,8 @@ class SimulatedAtom:
         return refund_payment
 
     def _get_payment_if_own(self, merchant: AtomMerchant, payment: Payment | None) -> Payment | None:
-        """Return the payment if it belongs to the merchant; None if it belongs to another one, or for None."""
+        """Return `payment` if it belongs to the merchant; None if it belongs to another merchant or if `payment` is
+        None."""
         return payment if payment and payment.merchant == merchant.merch_id else None
 
     def _make_provider_call(
@@ -218,8 +219,9 @@ class SimulatedAtom:
 
 
 def _make_status_code_reply_function(merchant: AtomMerchant, name: str) -> Callable[[str, JsonObject], HttpReply]:
-    """Return a function that makes an answer to the call `name` with a given status code of Atom. Faults call it.
-    Its second argument has the `fields` of the fault's rule; the field `status` sets the HTTP status."""
+    """Return a function that makes an answer to the call `name` with a given status code of Atom. The functions of
+    faults call the returned function. Its second argument contains the `fields` of the fault's rule; the field
+    `status` sets the HTTP status."""
 
     def make_code_reply(code: str, more_fields: JsonObject) -> HttpReply:
         if name == "auth":

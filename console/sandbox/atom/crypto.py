@@ -18,8 +18,8 @@ class DecryptionFailed(ValueError):
 
 @lru_cache(maxsize=256)
 def derive_key(key: str, salt: str) -> bytes:
-    """Return the AES key that is derived from a key text and a salt text. Both are used as UTF-8 text, not decoded
-    from hex or Base64. The derivation takes tens of milliseconds; the results are cached."""
+    """Return the AES key that is derived from a key text and a salt text. The key text and the salt text are encoded
+    as UTF-8, not decoded from hex or Base64. The derivation takes tens of milliseconds; the results are cached."""
     from cryptography.hazmat.primitives.hashes import SHA512
     from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 

@@ -12,7 +12,7 @@ MARKED_NUMBER_PATTERN = re.compile(r'"\\u0000([0-9.-]+)"')
 
 
 class ExactNumber(str):
-    """A JSON number with the digits in which it was written: `150.50` stays `150.50`."""
+    """A JSON number that keeps the digits with which it was written: `150.50` stays `150.50`."""
 
     __slots__ = ()
 

@@ -53,7 +53,7 @@ class AtomMerchant:
         return urlencode({"merchId": self.merch_id, "encData": encrypted_text}).encode("ascii")
 
     def has_valid_signature(self, signature: object, *parts: object) -> bool:
-        """Return True if `signature`, as a request has it, is this merchant's signature over these parts."""
+        """Return True if `signature`, a value of a request, is this merchant's signature over `parts`."""
         expected_signature = compute_signature_of_parts(self.request_hash_key, (str(part) for part in parts))
         return isinstance(signature, str) and hmac.compare_digest(signature.encode(), expected_signature.encode())
 
@@ -77,8 +77,8 @@ class AtomMerchant:
         return self.make_encrypted_reply({"payInstrument": {"responseDetails": make_response_details(code)}}, status)
 
     def make_token_result_reply(self, code: str, status: int, description: str) -> HttpReply:
-        """Return an encrypted answer that has a status code with its description, and no other contents, in the
-        format of AUTH, where the names of fields begin with `txn`. `status` is the HTTP status.
+        """Return an encrypted answer to AUTH that has a status code with its description, and no other contents. In
+        this format the names of fields begin with `txn`. `status` is the HTTP status.
         """
         details = {
             "txnStatusCode": code,
@@ -100,14 +100,15 @@ def make_response_details(code: str, description: str | None = None) -> JsonObje
 
 
 class RegisteredAtomMerchants:
-    """The merchants that are registered at the simulated Atom. Several threads may use it at the same time."""
+    """The merchants that are registered at the simulated Atom. Several threads may use this object at the same
+    time."""
 
     def __init__(self) -> None:
         self._lock = Lock()
         self.reset()
 
     def reset(self) -> None:
-        """Restore the default merchant; delete all others."""
+        """Restore the default merchant; delete all other merchants."""
         with self._lock:
             self._merchants: dict[str, AtomMerchant] = {}
         self.register_merchant(
@@ -115,8 +116,8 @@ class RegisteredAtomMerchants:
         )
 
     def register_merchant(self, merch_id: str, **secrets: str) -> None:
-        """Register a merchant, or replace the secrets of a known one. `secrets` are the other fields of AtomMerchant
-        by name, such as `password`.
+        """Register a merchant, or replace the secrets of a registered merchant. `secrets` are the other fields of
+        AtomMerchant by name, such as `password`.
 
         Raises `TypeError` for a missing or unknown secret.
         """
@@ -131,13 +132,13 @@ class RegisteredAtomMerchants:
         return list(self._merchants)[-1]
 
     def find_merchant_of_form(self, body: bytes) -> AtomMerchant | None:
-        """Return the merchant whose id is in the form of an encrypted answer (`merchId=…`); None if the form has no
-        id, or the id of no registered merchant."""
+        """Return the merchant whose id is in the form (`merchId=…`) of an encrypted answer; None if the form has no
+        id, or if no registered merchant has this id."""
         match = re.match(rb"merchId=([^&]+)&", body)
         return self.find_merchant(match[1].decode("ascii", "replace")) if match else None
 
     def find_merchant(self, merch_id: str) -> AtomMerchant | None:
-        """Return the registered merchant with this id; None if there is none."""
+        """Return the registered merchant with this id; None if no registered merchant has it."""
         return self._merchants.get(merch_id)
 
     def decrypt_request(self, request: HttpRequest) -> tuple[AtomMerchant, JsonObject]:

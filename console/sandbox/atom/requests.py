@@ -86,8 +86,8 @@ def read_payment_token_request(merchant: AtomMerchant, data: JsonObject) -> Paym
 def _find_wrong_token_field(
     merchant: AtomMerchant, request: JsonObject, amount: int | None, at: datetime | None, number: Any
 ) -> str | None:
-    """Return the name of the first wrong field of an AUTH request; None if all are right. `amount` is in paise;
-    `amount` and `at` are None if the request has no valid value."""
+    """Return the name of the first wrong field of an AUTH request; None if all fields are correct. `amount` is in
+    paise; `amount` and `at` are None if the request has no valid value."""
     pay_fields = read_object_field(request, "payDetails")
     has_matching_products = has_matching_product_sum(merchant, pay_fields.get("prodDetails"), amount)
     return next((name for name, is_valid in (
@@ -115,9 +115,9 @@ def has_matching_product_sum(merchant: AtomMerchant, products: Any, amount: int 
 
 
 def read_payment_query(merchant: AtomMerchant, data: JsonObject, *, is_version_2: bool) -> PaymentQuery:
-    """Check a TXNVERIFICATION request, which requests the state of a payment, and return its fields. With
-    `is_version_2` (version 2 of the call) such a request has neither header nor password, and its signature covers
-    fewer fields.
+    """Check a TXNVERIFICATION request, which requests the state of a payment, and return its fields. If
+    `is_version_2` is True, the request is of version 2 of the call: it has neither header nor password, and its
+    signature covers fewer fields.
 
     Raises `RequestRefused` with Atom's status code for wrong credentials, signature or contents.
     """
@@ -186,9 +186,9 @@ def read_refund_query(merchant: AtomMerchant, data: JsonObject) -> str:
 
 def _require_matching_merchant(merchant: AtomMerchant, merchant_fields: JsonObject, *, password: str | None) -> None:
     """Check the merchant id and the password of a request. `password` is the expected password; None if the request
-    has none.
+    has no password.
 
-    Raises `RequestRefused` if one of them is wrong.
+    Raises `RequestRefused` if the merchant id or the password is wrong.
     """
     if merchant_fields.get("merchId") != merchant.merch_id:
         raise merchant.make_refusal("OTS0451")
@@ -206,16 +206,16 @@ def _parse_amount_paise(merchant: AtomMerchant, currency: Any, amount: Any) -> i
 
 
 def _read_products(merchant: AtomMerchant, rows: Any) -> tuple[tuple[str, str, int], ...]:
-    """Return name, merchant's refund id and amount in paise of each product. Raises `RequestRefused` for no or an
-    invalid product."""
+    """Return name, merchant's refund id and amount in paise of each product. Raises `RequestRefused` if the request
+    has no product or an invalid one."""
     if not isinstance(rows, list) or not rows or not all(isinstance(row, dict) for row in rows):
         raise merchant.make_refusal("OTS0637")
     return tuple(_read_product(merchant, row) for row in rows)
 
 
 def _read_product(merchant: AtomMerchant, row: JsonObject) -> tuple[str, str, int]:
-    """Return name, merchant's refund id and amount in paise of a product. Raises `RequestRefused` if one of them
-    is wrong."""
+    """Return name, merchant's refund id and amount in paise of a product. Raises `RequestRefused` if one of these
+    values is wrong."""
     name, refund_id, amount = (
         row.get("prodName"),
         row.get("prodRefundId"),

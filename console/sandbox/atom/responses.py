@@ -17,8 +17,8 @@ STATUS_FETCHED_MESSAGE = "REFUND STATUS FETCHED SUCCESSFULLY"
 
 
 def make_marked_id(text: str | None) -> str | None:
-    """Return an id with JSON_NUMBER_MARK in front, so that `encode_exact_json` writes the id as a JSON number. None
-    for None or an empty id."""
+    """Return an id with JSON_NUMBER_MARK in front, so that `encode_exact_json` writes the id as a JSON number. Return
+    None if the id is None or empty."""
     return JSON_NUMBER_MARK + text if text else None
 
 
@@ -145,8 +145,8 @@ def make_callback_data(payment: Payment) -> JsonObject:
 
 
 def compute_callback_signature(key: str, data: JsonObject) -> str:
-    """Return the signature of a callback, made with the hash key `key`. It covers the merchant id, Atom's and the
-    merchant's payment id, the total, the status code, the channel and the bank's id.
+    """Return the signature of a callback, made with the hash key `key`. The signature covers the merchant id, Atom's
+    and the merchant's payment id, the total, the status code, the channel and the bank's id.
     """
     contents = data["payInstrument"]
     pay_fields, pay_mode = contents["payDetails"], contents["payModeSpecificData"]
@@ -164,8 +164,8 @@ def compute_callback_signature(key: str, data: JsonObject) -> str:
 
 
 def _format_signed_value(value: object) -> str:
-    """Return a value of a callback as the text that the signature covers: the text that is written in the message.
-    A float, which only tests insert, gets two decimals."""
+    """Return a value of a callback as the text that the signature covers, which is the text of the value in the
+    message. A float, which only tests insert, gets two decimals."""
     return (
         format_amount(round(value * 100)) if isinstance(value, float) else str(value).removeprefix(JSON_NUMBER_MARK)
     )

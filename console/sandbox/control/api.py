@@ -25,8 +25,8 @@ OutageStarter = Callable[[float | None], None]
 
 
 class ControlApi:
-    """The endpoints of one sandbox's control API. `set_outage` is a function that begins an outage of the given
-    seconds; with None it ends the outage."""
+    """The endpoints of one sandbox's control API. The function `set_outage` begins an outage that lasts the given
+    number of seconds; called with None, it ends the outage."""
 
     def __init__(
         self,

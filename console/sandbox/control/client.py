@@ -46,7 +46,7 @@ class SandboxControl:
         return int(self._call_sandbox("POST", "faults", body)["ids"][0])
 
     def clear_faults(self, rule_id: int | None = None) -> int:
-        """Remove one fault rule, or all (None); return the number of removed rules."""
+        """Remove one fault rule, or all fault rules (None); return the number of removed rules."""
         return int(self._call_sandbox("DELETE", "faults", query={"id": rule_id})["cleared"])
 
     def read_fault_catalogue(self) -> list[dict[str, Any]]:
@@ -60,20 +60,20 @@ class SandboxControl:
 
     def read_ledger(self, number: str | None = None) -> dict[str, Any]:
         """Return the charges for credit checks as `total`, `by_number` and `entries`, for one corporation number or
-        all (None).
+        all numbers (None).
         """
         return self._call_sandbox("GET", "ledger", query={"number": number})
 
     def count_charges(self, number: str | None = None) -> int:
-        """Return the number of charges for credit checks, for one corporation number or all (None)."""
+        """Return the number of charges for credit checks, for one corporation number or all numbers (None)."""
         return int(self.read_ledger(number)["total"])
 
     def read_requests(
         self, call: str | None = None, number: str | None = None, after_seq: int = 0
     ) -> list[dict[str, Any]]:
-        """Return the requests that the simulated providers received, in sequence. `call` and `number` restrict
-        them to one name of a call and one subject (such as a corporation number). Only requests with a sequence
-        number `seq` above `after_seq` are returned.
+        """Return the requests that the simulated providers received, in sequence. `call` restricts the result to
+        requests of the call with this name, `number` to requests about this subject (such as a corporation number).
+        Only requests with a sequence number `seq` above `after_seq` are returned.
         """
         query = {"call": call, "number": number, "after": after_seq}
         return list(self._call_sandbox("GET", "requests", query=query)["requests"])
@@ -88,7 +88,8 @@ class SandboxControl:
         return self._call_sandbox("POST", "config", settings)
 
     def register_client(self, client_id: str, client_secret: str, refresh_token: str | None = None) -> None:
-        """Register an OAuth client at the simulated AlarmBox, and its first refresh token (None: it gets none)."""
+        """Register an OAuth client at the simulated AlarmBox, with `refresh_token` as its first refresh token (None:
+        without a refresh token)."""
         client = {"client_id": client_id, "client_secret": client_secret, "refresh_token": refresh_token}
         self._call_sandbox("POST", "config", {"credentials": client})
 
@@ -98,8 +99,8 @@ class SandboxControl:
         return list(self._call_sandbox("POST", "checks", {"checks": list(checks)})["credit_checks"])
 
     def release_calls(self, call: str | None = None, number: str | None = None) -> int:
-        """Let held calls continue: all, or those with this name and this subject (such as a corporation number).
-        Return the number of released calls."""
+        """Let held calls continue: all held calls, or only those with the given name and the given subject (such as a
+        corporation number). Return the number of released calls."""
         return int(self._call_sandbox("POST", "release", {"call": call, "number": number})["released"])
 
     def wait_until_reached(self, timeout_seconds: float = 300.0, **expected_counts: Any) -> bool:
@@ -133,12 +134,13 @@ class SandboxControl:
         return int(self._call_sandbox("POST", "tokens/revoke")["revoked"])
 
     def expire_tokens(self) -> int:
-        """Make all access tokens of the simulated AlarmBox expire; a refresh gives a new one. Return the number of
-        these access tokens."""
+        """Make all access tokens of the simulated AlarmBox expire, and return the number of these access tokens. The
+        OAuth client gets a new access token by a refresh."""
         return int(self._call_sandbox("POST", "tokens/expire")["expired"])
 
     def begin_outage(self, duration_seconds: float) -> None:
-        """Make the sandbox refuse all connections for these seconds. Return as soon as connections are refused."""
+        """Make the sandbox refuse all connections for `duration_seconds` seconds. Return as soon as connections are
+        refused."""
         self._call_sandbox("POST", "outage", {"seconds": duration_seconds})
 
     @contextmanager

@@ -137,8 +137,8 @@ class NoticeSender:
         )
 
     def send_in_thread(self, notice: SimulatedNotice) -> bool:
-        """Send a notice in a new thread, with the fault that a rule gives to it. Return False if no address is set
-        for the notice's provider.
+        """Send a notice in a new thread, with the fault of the fault rule that matches the notice. Return False if no
+        address is set for the notice's provider.
         """
         if notice.provider not in self.addresses:
             return False

@@ -43,7 +43,7 @@ class PaymentClient:
     def read_payment(self, provider: str, payment_number: str) -> dict[str, Any]:
         """Return the payment of a provider with this merchant's payment id.
 
-        Raises `LookupError` if there is none.
+        Raises `LookupError` if the provider has no such payment.
         """
         payments: list[dict[str, Any]] = self.read_ledger(provider, payment_number)["payments"]
         if not payments:

@@ -155,7 +155,7 @@ class PaymentControl:
 
     def _move_refund(self, request: HttpRequest) -> HttpReply:
         """Set the refund that the request names by the merchant's refund id to the state in the request; if several
-        refunds have this id, the last one. Reply with the refund.
+        refunds have this id, the last of these refunds is changed. Reply with the refund.
 
         Raises `ValueError`, which is answered with 400, if no refund has the id.
         """
@@ -197,8 +197,8 @@ class PaymentControl:
 
     def _publish_recon_file(self, request: HttpRequest) -> HttpReply:
         """Answer with the URL of PayPay's reconciliation file of the merchant and the Japanese day that the request
-        names. Without a merchant it is the file of the merchant that was registered last. Also send the notice about
-        the file, unless the request's field `notify` is False.
+        names. If the request names no merchant, the file is that of the merchant registered last. Also send the
+        notice about the file, unless the request's field `notify` is False.
         """
         body = request.read_json()
         day = date.fromisoformat(body["date"])

@@ -1,4 +1,5 @@
-"""The sandbox's clock. It follows the machine's clock, can be set, and returns the present calendar day in Japan."""
+"""The sandbox's clock. It follows the machine's clock unless a test or the demo sets it, and returns the present
+calendar day in Japan."""
 
 from collections.abc import Callable
 from datetime import UTC, date, datetime, timedelta, timezone

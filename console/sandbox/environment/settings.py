@@ -32,7 +32,7 @@ class SandboxSettings:
     atom_sends_refund_in_paise: bool = False  # refundAmt of a refund's status is in paise
 
     def change_setting(self, name: str, value: object) -> None:
-        """Change one setting.
+        """Set one setting of the sandbox to a new value.
 
         Raises `ValueError` for an unknown name or a wrong type.
         """

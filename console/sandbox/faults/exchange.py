@@ -1,4 +1,4 @@
-"""A provider call in progress: the effect of the call, and the connection on which it is answered."""
+"""A provider call in progress: the effect of the call, and the connection on which the sandbox answers the call."""
 
 from collections.abc import Iterable
 
@@ -11,8 +11,8 @@ from console.sandbox.rules.rules import FaultInstruction
 
 
 class CallInProgress:
-    """A provider call in progress, with the connection on which it is answered. The function of a fault gets this
-    object, calls `execute_call` or doesn't, and writes the bytes of the answer.
+    """A provider call in progress, with the connection on which the sandbox answers it. The function of a fault gets
+    this object. The function decides if it calls `execute_call`, and writes the bytes of the answer.
     """
 
     def __init__(

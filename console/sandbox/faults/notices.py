@@ -135,8 +135,8 @@ def delay_notice(call_in_progress: CallInProgress) -> None:
 
 @register_fault("notice_overtaken", "the notice after the next one", "late", NOTICE_CALLS)
 def let_next_notice_overtake(call_in_progress: CallInProgress) -> None:
-    """Send the notice after the next notice was handled. If no other notice is handled within
-    MAX_WAIT_FOR_OVERTAKING_SECONDS, send nothing."""
+    """Send the notice only after the next notice was handled. If the sandbox handles no other notice within
+    MAX_WAIT_FOR_OVERTAKING_SECONDS, don't send the notice at all."""
     notice, deliver = _get_notice_and_sender(call_in_progress)
     handled_count = _require_notice_call(call_in_progress).handled_count
     if call_in_progress.state.held_calls.wait_until(

@@ -18,7 +18,7 @@ CreditCheckChange = Callable[[JsonObject], None]
 
 
 def list_checks_in_answer(data: JsonObject) -> list[JsonObject]:
-    """Return the credit checks in an answer of AlarmBox: the single one, or those of a list."""
+    """Return the credit checks in an answer of AlarmBox: the only one, or all credit checks of a list."""
     return data["credit_checks"] if "credit_checks" in data else [data[k] for k in data if k == "credit_check"]
 
 

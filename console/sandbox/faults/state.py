@@ -20,8 +20,8 @@ from console.sandbox.rules.rules import FaultRulebook
 
 class SandboxState:
     """State of one sandbox, which the simulated providers and the control API use in several threads: clock,
-    settings, charges, payments, keys and tokens, fault rules, held calls, the registry, and the log of calls.
-    There is no common lock: most parts have a lock of their own, the clock and the settings have none.
+    settings, charges, payments, keys and tokens, fault rules, held calls, the registry, and the log of calls. The
+    parts share no lock: most parts have their own lock, the clock and the settings have no lock.
     """
 
     def __init__(self, get_time: Callable[[], datetime] = get_machine_time) -> None:
@@ -59,14 +59,14 @@ class SandboxState:
 
     def mark_delivered(self, entry_id: int) -> None:
         """Record that the correct answer about a charge or refund was written to the caller completely. `entry_id` is
-        the id of the charge or refund in its ledger; other ids are ignored.
+        the id of the charge or refund in its ledger; an id that is in neither ledger is ignored.
         """
         self.ledger.mark_delivered(entry_id)
         self.payment_ledger.mark_delivered(entry_id)
 
     def record_fault(self, entry_id: int, fault: str) -> None:
         """Record the simulated fault (its action) of the call that made a charge or refund. `entry_id` is the id of
-        the charge or refund in its ledger; other ids are ignored.
+        the charge or refund in its ledger; an id that is in neither ledger is ignored.
         """
         self.ledger.record_fault(entry_id, fault)
         self.payment_ledger.record_fault(entry_id, fault)

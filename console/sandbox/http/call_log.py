@@ -38,8 +38,8 @@ class LoggedCall:
 
 
 class CallLog:
-    """Log of requests: stores the latest requests and counts the calls of all requests. Several threads may use it at
-    the same time.
+    """Log of requests: stores the latest requests and counts the calls of all requests. Several threads may use this
+    object at the same time.
     """
 
     def __init__(self, clock: SandboxClock) -> None:
@@ -68,14 +68,15 @@ class CallLog:
         return entry
 
     def record_call(self, entry: LoggedCall, call: str, number: str | None) -> None:
-        """Write the name of the provider's call and the number of its payment or company (None: it has none) into the
-        log entry of a request, and count the call."""
+        """Write the name of the provider's call and the number of its payment or company (None: the call has no such
+        number) into the log entry of a request, and count the call."""
         with self._lock:
             entry.call, entry.number = call, number
             self._counts[call] += 1
 
     def count_calls(self, call: str | None = None) -> int:
-        """Return the number of calls with this name, also of those no longer in the log; of all calls for None."""
+        """Return the number of calls with this name, or of all calls (None). Calls whose entries are no longer in the
+        log are counted, too."""
         with self._lock:
             return self._counts[call] if call else self._counts.total()
 

@@ -12,7 +12,7 @@ TOO_MANY_REQUESTS_REPLY = make_error_reply(429, "too many requests")
 @dataclass(frozen=True, slots=True)
 class ProviderCall:
     """One call to a simulated provider. The function `execute` causes the call's effect (a charge, a token rotation)
-    and returns the correct answer. Until it is called, the call has no effect.
+    and returns the correct answer. Until `execute` is called, the call has no effect.
 
     - `subject_number`: the corporation number, the merchant's payment id or the merchant's refund id that the call is
       about

@@ -66,7 +66,7 @@ class SandboxConnection(BaseHTTPRequestHandler):
         self.server.answer_request(request, self)
 
     def _parse_request_url(self) -> SplitResult | None:
-        """Return the parts of the request's address. If it is malformed, answer 400 and return None."""
+        """Return the parts of the request's URL. If the URL is malformed, answer with status 400 and return None."""
         try:
             return urlsplit(self.path)
         except ValueError:
@@ -133,7 +133,7 @@ class SandboxConnection(BaseHTTPRequestHandler):
             self._restore_blocking_mode()
 
     def _restore_blocking_mode(self) -> None:
-        """Make the socket block again after it was checked without blocking; do nothing if it is closed."""
+        """Set the socket back to blocking mode after a check without blocking; do nothing if the socket is closed."""
         try:
             self.connection.setblocking(True)
         except OSError:

@@ -45,8 +45,8 @@ class SandboxListener(SandboxServer):
         self._acceptor.start()
 
     def server_bind(self) -> None:
-        """Bind the port. The base class also looks up the host's name, which may take seconds; this method
-        doesn't.
+        """Bind the port, without looking up the host's name as the base class does, because this look-up may take
+        seconds.
         """
         socketserver.TCPServer.server_bind(self)
         self.server_name, self.server_port = LISTENER_HOST, self.server_address[1]
@@ -88,8 +88,8 @@ class SandboxListener(SandboxServer):
                 pass
 
     def stop(self) -> None:
-        """Accept no more connections and close every open one. Wait at most two seconds for the accepting thread and
-        two for the other threads.
+        """Accept no more connections and close every open connection. Wait at most two seconds for the accepting
+        thread and two for the other threads.
         """
         self._stop_event.set()
         self._accepting_event.set()
@@ -128,7 +128,8 @@ class SandboxListener(SandboxServer):
         return True
 
     def _wake_acceptor(self) -> None:
-        """Wake the accepting thread by opening a connection to the port; do nothing if the port is closed."""
+        """Wake the thread that accepts connections, by opening a connection to the port; do nothing if the port is
+        closed."""
         try:
             socket.create_connection((LISTENER_HOST, self.server_port), timeout=1).close()
         except OSError:
@@ -165,7 +166,7 @@ class SandboxListener(SandboxServer):
 
 
 def _shut_down_connection(connection: socket.socket) -> None:
-    """Shut both directions of a connection down; do nothing if it is closed already."""
+    """Shut both directions of a connection down; do nothing if the connection is closed already."""
     try:
         connection.shutdown(socket.SHUT_RDWR)
     except OSError:

@@ -99,14 +99,14 @@ class HttpReply:
 
     def change_data(self, change: Callable[[JsonObject], None]) -> "HttpReply":
         """Return this answer with its data changed by `change`, as a simulated fault. The result has no
-        `ledger_entry_id`, because it no longer reports the entry correctly."""
+        `ledger_entry_id`, because the answer no longer reports the ledger entry correctly."""
         data = deepcopy(self.data)
         change(data)
         return replace(self, data=data, body=self.encoder(data), ledger_entry_id=None)
 
     def replace_body(self, body: bytes) -> "HttpReply":
-        """Return this answer with another body, as a simulated fault. The result has no `ledger_entry_id`, because
-        it no longer reports the entry correctly."""
+        """Return this answer with `body` as its body, as a simulated fault. The result has no `ledger_entry_id`,
+        because the answer no longer reports the ledger entry correctly."""
         return replace(self, body=body, ledger_entry_id=None)
 
 
@@ -131,7 +131,7 @@ class CallerConnection(Protocol):
 
 
 def make_json_reply(data: JsonObject, status: int = 200, ledger_entry_id: int | None = None) -> HttpReply:
-    """Return an answer with these data as JSON; `ledger_entry_id` is the id of the ledger entry that the answer
+    """Return an answer with the value `data` as JSON; `ledger_entry_id` is the id of the ledger entry that the answer
     reports."""
     return HttpReply(status, encode_json(data), data=data, ledger_entry_id=ledger_entry_id)
 

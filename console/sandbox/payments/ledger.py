@@ -41,7 +41,8 @@ class Refund:
     fault: str | None = None
 
     def export_json(self) -> JsonObject:
-        """Return the refund as JSON, with its state and two flags: it was executed; it won't be executed."""
+        """Return the refund as JSON, with its state and two flags: one is True if the refund was executed, the other
+        if it won't be executed."""
         provider_words = STATE_WORDS_BY_PROVIDER[self.provider]
         return {
             "serial": self.serial, "provider": self.provider, "key": self.key, "id": self.id,
@@ -124,8 +125,8 @@ class Payment:
 
 
 class PaymentLedger:
-    """All payments and refunds of the simulated providers. A caller must hold `lock` (reentrant) around a read and a
-    write that depends on the read. `on_change` is called after each change.
+    """All payments and refunds of the simulated providers. A caller that reads a value and then writes a value that
+    depends on it must hold `lock` (reentrant) around the read and the write. `on_change` is called after each change.
     """
 
     def __init__(self, clock: SandboxClock, settings: SandboxSettings, on_change: Callable[[], None]) -> None:
@@ -156,14 +157,15 @@ class PaymentLedger:
             return self._execute_due_changes(self._payments.get((provider, number)))
 
     def find_payment_by_id_at_provider(self, provider: str, id_at_provider: str) -> Payment | None:
-        """Return the payment to which the provider has given the id `id_at_provider`; None if there is none."""
+        """Return the payment to which the provider has given the id `id_at_provider`; None if no payment has this
+        id."""
         with self.lock:
             return self._execute_due_changes(self._payment_by_id_at_provider.get((provider, id_at_provider)))
 
     def list_payments(self, provider: str | None = None, payment_number: str | None = None) -> list[Payment]:
         """Return the payments of `provider` (None: of all providers) with the merchant's payment id `payment_number`
-        (None: with any id). Both conditions hold if both are given. The payments are in the sequence in which they
-        were added; with a `payment_number` there is at most one of each provider.
+        (None: with any id). If the two arguments are given, a returned payment meets both conditions. The payments
+        are in the sequence in which they were added; with a `payment_number` there is at most one of each provider.
         """
         with self.lock:
             if payment_number is not None:
@@ -182,8 +184,8 @@ class PaymentLedger:
 
     def list_refunds(self, key: str | None = None, payment: str | None = None) -> list[Refund]:
         """Return the refunds with the merchant's refund id `key` (None: with any id) of the payment with the
-        merchant's payment id `payment` (None: of all payments), in the sequence in which they were accepted. Both
-        conditions hold if both are given. Two refunds may have the same `key`.
+        merchant's payment id `payment` (None: of all payments), in the sequence in which they were accepted. If the
+        two arguments are given, a returned refund meets both conditions. Two refunds may have the same `key`.
         """
         with self.lock:
             refunds_with_key = self._refunds_by_key.get(key, []) if key is not None else list(self._refunds.values())
@@ -301,7 +303,7 @@ class PaymentLedger:
 
     def record_fault(self, serial: int, fault: str) -> None:
         """Record the simulated fault of the call that made the refund with the number `serial`. If a fault is
-        recorded already, the earlier one stays.
+        recorded already, the method changes nothing.
         """
         with self.lock:
             if serial in self._refunds:
@@ -331,9 +333,9 @@ class PaymentLedger:
         payment.captured_minor, payment.reversed_minor = payment.amount_minor, 0
 
     def _execute_due_changes(self, payment: Payment | None) -> Payment | None:
-        """Execute the payment's cancellation and refunds that were accepted at least `settle_seconds` (a setting)
-        ago. Do nothing if only the control API may execute them (setting `waits_for_manual_settling`). Return the
-        payment; None if `payment` is None.
+        """Execute those cancellations and refunds of the payment that the provider accepted at least `settle_seconds`
+        (a setting) ago. Do nothing if only the control API may execute them (setting `waits_for_manual_settling`).
+        Return the payment; None if `payment` is None.
         """
         if payment is None or self._settings.waits_for_manual_settling:
             return payment

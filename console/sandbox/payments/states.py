@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True, slots=True)
 class ProviderStateWords:
-    """The words of one provider for states. `payment_words` and `refund_words` map common words such as `paid` to the
-    provider's words.
+    """The words by which one provider names the states of payments and refunds. `payment_words` and `refund_words`
+    map common words such as `paid` to the provider's words.
 
     - `unpaid_states`, `captured_states`, `money_returned_states`: states of a payment before the payer begins, after
       the capture, and after the money was given back
@@ -50,8 +50,8 @@ class ProviderStateWords:
 
 
 def _get_provider_word(word: str, words: dict[str, str]) -> str:
-    """Return the provider's word for the common word `word`; a word of the provider unchanged. Raises `ValueError`
-    for an unknown word."""
+    """Return the provider's word for the common word `word`; return a word of the provider unchanged. Raises
+    `ValueError` for an unknown word."""
     if word in words:
         return words[word]
     if word in words.values():

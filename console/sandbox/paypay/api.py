@@ -163,8 +163,8 @@ class SimulatedPayPay:
             self._payment_ledger.move_payment(payment, "failed")
 
     def _find_own_payment(self, merchant: str, payment_number: str) -> Payment | None:
-        """Return the merchant's payment with this payment id; None if there is none or it belongs to another
-        merchant."""
+        """Return the merchant's payment with this payment id; None if no payment has this id, or if the payment
+        belongs to another merchant."""
         payment = self._payment_ledger.find_payment(PROVIDER_NAME, payment_number)
         return payment if payment and payment.merchant == merchant else None
 

@@ -39,7 +39,7 @@ def compute_signature(secret: str, text: str) -> str:
 
 class RegisteredPayPayKeys:
     """The API keys that are registered at the simulated PayPay, with their secrets and merchants. Several threads may
-    use it at the same time."""
+    use this object at the same time."""
 
     def __init__(self, clock: SandboxClock) -> None:
         self._clock = clock
@@ -54,7 +54,7 @@ class RegisteredPayPayKeys:
         self.register_key(PAYPAY_API_KEY, PAYPAY_API_SECRET, PAYPAY_MERCHANT_ID)
 
     def register_key(self, api_key: str, api_secret: str, merchant_id: str) -> None:
-        """Register an API key, or replace the secret and merchant of a known one."""
+        """Register an API key, or replace the secret and merchant of a registered key."""
         with self._lock:
             self._secret_by_api_key.pop(str(api_key), None)
             self._secret_by_api_key[str(api_key)] = (str(api_secret), str(merchant_id))
@@ -67,9 +67,10 @@ class RegisteredPayPayKeys:
     def require_merchant(self, request: HttpRequest) -> str:
         """Return the id of the merchant that has signed a request.
 
-        Raises `RequestRefused`, 401 UNAUTHORIZED, for an unknown key, a wrong signature or body hash, a used nonce,
-        another merchant than the key's, or a time that differs by two or more minutes from the sandbox's clock; the
-        answer doesn't contain the cause."""
+        Raises `RequestRefused`, 401 UNAUTHORIZED, for an unknown key, a wrong signature or body hash, or a used
+        nonce. It is also raised if the request names another merchant than that of the key, or if its time differs by
+        two or more minutes from the sandbox's clock. The answer doesn't contain the cause.
+        """
         merchant = self._find_authenticated_merchant(request)
         if merchant is None:
             raise make_result_refusal("UNAUTHORIZED")
@@ -91,9 +92,9 @@ class RegisteredPayPayKeys:
         return merchant if assumed_merchant == merchant and self._use_nonce_if_fresh(api_key, nonce, epoch) else None
 
     def _use_nonce_if_fresh(self, api_key: str, nonce: str, epoch: str) -> bool:
-        """Record the nonce of a signature as used and return True, if the time of the signature (`epoch`, seconds
-        since 1970) differs by less than two minutes from the sandbox's clock and the API key has not used the nonce
-        before. Otherwise return False."""
+        """Record the nonce of a signature as used, and return True, if the signature is fresh; otherwise return
+        False. A signature is fresh if its time (`epoch`, seconds since 1970) differs by less than two minutes from
+        the sandbox's clock, and if the API key has not used the nonce before."""
         now = self._clock.now()
         if not nonce or abs(now.timestamp() - int(epoch)) >= CLOCK_TOLERANCE.total_seconds():
             return False
@@ -104,7 +105,8 @@ class RegisteredPayPayKeys:
 
 
 def _parse_header_parts(header: str) -> list[str] | None:
-    """Return API key, MAC, nonce, epoch and body hash of an `Authorization` header; None if it is malformed."""
+    """Return API key, MAC, nonce, epoch and body hash of an `Authorization` header; None if the header is
+    malformed."""
     parts = header.removeprefix(AUTHORIZATION_SCHEME).split(":")
     is_well_formed = (
         header.startswith(AUTHORIZATION_SCHEME) and len(parts) == 5 and parts[3].isascii() and parts[3].isdigit()

@@ -40,7 +40,8 @@ class ReconciliationFileMaker:
         self._signing_key = secrets.token_hex(16)
 
     def make_signed_path(self, merchant: str, day: date) -> str:
-        """Return the URL path and query of a merchant's file of this day; they are valid for two hours."""
+        """Return the URL path and query for the download of a merchant's file of this day. The URL is valid for two
+        hours."""
         stamp = day.strftime("%Y%m%d")
         name = f"transaction_{merchant}_{stamp}000000_{stamp}235959_v2.csv"
         expiry_epoch = int((self._state.clock.now() + SIGNED_URL_LIFETIME).timestamp())
@@ -85,8 +86,8 @@ class ReconciliationFileMaker:
 
 
 def _make_payment_rows(payment: Payment, *, lists_failures: bool) -> list[tuple[datetime, list[str]]]:
-    """Return the rows about a payment and its ended refunds, each with its time. `lists_failures`: a failed
-    payment has a row, too."""
+    """Return the rows about a payment and its ended refunds, each with its time. If `lists_failures` is True, a
+    failed payment has a row, too."""
     lines = []
     if payment.captured_at:
         lines.append(

@@ -16,15 +16,15 @@ SIMILAR_REFUND_WINDOW = timedelta(seconds=60)
 
 
 class PayPayRefundIntake:
-    """Accepts or refuses refunds at the simulated PayPay. Several threads may use it at the same time."""
+    """Accepts or refuses refunds at the simulated PayPay. Several threads may use this object at the same time."""
 
     def __init__(self, state: PayPayState) -> None:
         self._state = state
         self._payment_ledger = state.payment_ledger
 
     def find_refund(self, merchant: str, key: str, payment_id: str) -> tuple[Payment, Refund] | None:
-        """Return the payment and refund with these three ids; None if they are unknown. The same refund id (`key`)
-        with another payment is another refund.
+        """Return the payment and the refund with these three ids (merchant, refund id `key`, payment id); None if
+        they are unknown. An equal refund id with a different payment id means a different refund.
         """
         payment = self._payment_ledger.find_payment_by_id_at_provider(PROVIDER_NAME, payment_id)
         if payment is None or payment.merchant != merchant:
@@ -89,5 +89,6 @@ class PayPayRefundIntake:
 
 
 def _is_similar_refund(refund: Refund, new_refund: RefundRequest) -> bool:
-    """Return True if the earlier refund `refund` has the same amount as the new one and isn't executed yet."""
+    """Return True if the earlier refund `refund` has the amount of the newly requested refund and isn't executed
+    yet."""
     return refund.state == "CREATED" and refund.amount_minor == new_refund.amount

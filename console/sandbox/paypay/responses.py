@@ -66,7 +66,8 @@ def make_result_reply(
     ledger_entry_id: int | None = None,
 ) -> HttpReply:
     """Return an answer with this result code. Each answer has a new `X-REQUEST-ID`. `status` and `code_id` replace
-    those of the result code; `ledger_entry_id` is the id of the ledger entry that the answer reports.
+    the usual HTTP status and code id of the result code; `ledger_entry_id` is the id of the ledger entry that the
+    answer reports.
     """
     listed_result = RESULT_BY_CODE.get(code, RESULT_OF_UNLISTED_CODE)
     result = {
@@ -96,7 +97,7 @@ def make_yen_amount(amount: int, currency: str = "JPY") -> JsonObject:
 
 
 def convert_to_epoch_seconds(at: datetime | None) -> int | None:
-    """Return a time as whole seconds since 1970; None for None."""
+    """Return a time as whole seconds since 1970; None if the time is None."""
     return None if at is None else int(at.timestamp())
 
 
@@ -113,8 +114,8 @@ def make_payment_code_data(payment: Payment) -> JsonObject:
 
 
 def make_payment_data(payment: Payment) -> JsonObject:
-    """Return the data of PayPay's answer to "payment details". An unpaid code has no ids in it, even after it has
-    expired.
+    """Return the data of PayPay's answer to "payment details". For an unpaid code the data contain no ids, even after
+    the code has expired.
     """
     if payment.id is None:
         return {"status": "CREATED", "acceptedAt": 0, "requestedAt": 0}
@@ -139,7 +140,7 @@ def make_payment_data(payment: Payment) -> JsonObject:
 
 
 def _make_cancellation_data(payment: Payment) -> JsonObject | None:
-    """Return the data about the cancellation of a payment; None if none was requested."""
+    """Return the data about the cancellation of a payment; None if no cancellation was requested."""
     if payment.cancel_requested_at is None:
         return None
     at = convert_to_epoch_seconds(payment.cancel_requested_at)

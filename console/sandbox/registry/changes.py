@@ -33,7 +33,8 @@ def close_company(row: RegistryRow, day: date, cause: str = "01") -> RegistryRow
 
 
 def merge_company(row: RegistryRow, successor: str, day: date) -> RegistryRow:
-    """Return the row after the corporation was merged into the one with the number `successor` on this day."""
+    """Return the row after the corporation was merged, on this day, into the corporation with the number
+    `successor`."""
     merged_row = make_merged_row(row, successor, day)
     return _change_row(merged_row, "71", day, close_date=day.isoformat())
 
@@ -65,7 +66,7 @@ def invent_changes(
 ) -> Iterator[RegistryRow]:
     """Yield `rows` rows of a difference of this day: new corporations, and changes of corporations of `registry`.
     Each corporation changes at most once; the corporations with the numbers `untouched_numbers` don't change. For a
-    quarter of the renamed or moved corporations, a superseded row (latest = 0) comes before the changed one.
+    quarter of the renamed or moved corporations, a superseded row (latest = 0) comes before the changed row.
     """
     random_source = random.Random(f"{registry.seed} {day}")  # noqa: S311 - repeatable on purpose, nothing secret
     changed_positions = _draw_positions(registry.rows, rows * 3 // 4, random_source)
@@ -85,8 +86,9 @@ def invent_changes(
 
 
 def _draw_positions(total: int, count: int, random_source: random.Random) -> Iterator[int]:
-    """Yield random positions below `total` in ascending order: one from each range of `total // count` positions (at
-    least one position). These are `count` or more, or all positions if `total` is smaller than `count`."""
+    """Yield random positions below `total` in ascending order: one position from each range of `total // count`
+    positions (at least one position). The function yields `count` positions or more, or all positions if `total` is
+    smaller than `count`."""
     step = max(total // max(count, 1), 1)
     return (start + random_source.randrange(step) for start in range(0, total - step + 1, step))
 

@@ -36,7 +36,7 @@ def write_whole_file(
     """Write a whole file of the registry into `folder`, for the nation or for one prefecture (its code of two
     digits), and return its path: `00_zenkoku_all_YYYYMMDD.zip`, `13_tokyo_all_YYYYMMDD.zip`. The file has the rows
     `first_rows`, then `rows` invented corporations, which are the same for the same `seed`. Memory doesn't grow with
-    `rows`. If `should_stop` returns True, the file ends there.
+    `rows`. If `should_stop` returns True, writing stops, and the file ends after the rows written so far.
     """
     registry = InventedRegistry(rows, seed, day, prefecture)
     place_in_name = next(
@@ -61,11 +61,12 @@ def write_difference_file(
     """Write the publisher's file with the corporations that changed on `day`, and return its path:
     `diff_YYYYMMDD.zip`.
 
-    The file has `rows` invented rows. If `whole_rows` is 0, all of them are new corporations. Otherwise they change
-    corporations of the whole file that `write_whole_file` writes with `whole_rows` rows, the same seed, `prefecture`
-    (None: the whole nation) and the day `whole_day`. If `whole_day` is None, `day` is used in its place; then the
-    corporations are those of the whole file, but some of their dates differ from it. The file also contains the rows
-    of `changes` (see `console.sandbox.registry.changes`); no invented row is about their corporations.
+    The file has `rows` invented rows. If `whole_rows` is 0, all invented rows are new corporations. Otherwise the
+    invented rows change corporations of the whole file that `write_whole_file` writes with `whole_rows` rows, the
+    same seed, `prefecture` (None: the whole nation) and the day `whole_day`. If `whole_day` is None, `day` is used in
+    its place; then the corporations are those of the whole file, but some of their dates differ from the dates in the
+    whole file. The file also contains the rows of `changes` (see `console.sandbox.registry.changes`); no invented row
+    is about the corporations of `changes`.
     """
     registry = InventedRegistry(whole_rows, seed, whole_day or day, prefecture)
     changed_numbers = frozenset(row.corporate_number for row in changes)
@@ -77,8 +78,8 @@ def write_difference_file(
 
 
 def write_csv_zip(folder: Path, name: str, blocks: Iterable[list[str]], encoding: Encoding = "utf-8") -> Path:
-    """Write the new file `<name>.zip` into `folder` and return its path. It contains `<name>.csv` with these blocks
-    of lines in `encoding`, and an invented signature. The same lines give the same bytes."""
+    """Write the new file `<name>.zip` into `folder` and return its path. The ZIP file contains `<name>.csv` with
+    these blocks of lines in `encoding`, and an invented signature. The same lines give the same bytes."""
     path, codec, line_end = folder / f"{name}.zip", _CODEC_BY_ENCODING[encoding], _LINE_END_BY_ENCODING[encoding]
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
         with archive.open(_make_zip_entry(f"{name}.csv"), "w", force_zip64=True) as csv_file:
@@ -108,8 +109,8 @@ def _split_into_blocks(lines: Iterator[str]) -> Iterator[list[str]]:
 
 
 def _make_whole_blocks(first_rows: list[RegistryRow], registry: InventedRegistry) -> Iterator[list[str]]:
-    """Yield blocks of lines: those of the rows `first_rows`, then those of the registry, with continuous sequence
-    numbers."""
+    """Yield blocks of lines: the lines of the rows `first_rows`, then the lines of the registry, with continuous
+    sequence numbers."""
     if not first_rows:
         return registry.iterate_blocks()
     numbered_lines = enumerate(registry.iterate_lines(), start=len(first_rows) + 1)

@@ -37,7 +37,7 @@ class PublishedRegistry:
         self.reset()
 
     def reset(self) -> None:
-        """Publish the first registry (that of the start) again, without differences."""
+        """Publish again the registry with which the sandbox started, without differences."""
         self._current_registry = _WholeAndDifferences(
             InventedRegistry(FIRST_WHOLE_FILE_ROW_COUNT, 1, FIRST_WHOLE_FILE_DAY)
         )
@@ -78,7 +78,7 @@ class PublishedRegistry:
                 yield from days[day]
 
     def list_rows_of_number(self, number: str) -> list[RegistryRow]:
-        """Return the rows about a corporation number, the oldest first; the last one is in force."""
+        """Return the rows about a corporation number, the oldest first; the last row is the valid one."""
         current = self._current_registry
         position = current.whole.find_position(number)
         rows = [] if position is None else [current.whole.make_row_at(position)]

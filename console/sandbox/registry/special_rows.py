@@ -19,9 +19,9 @@ MAX_CORPORATION_NAME_LENGTH = 150
 
 
 def make_special_row(row: RegistryRow, random_number: int, next_number: str | None, day: date) -> RegistryRow:
-    """Return a special row made from an ordinary one. `random_number` (from 0 to below
-    DRAW_LIMIT_OF_SPECIAL_ROWS) selects the change. `next_number` is the corporation number of the next row, into
-    which the corporation can be merged; None for the last row of the registry.
+    """Return a special row made from an ordinary row. `random_number` (from 0 to below DRAW_LIMIT_OF_SPECIAL_ROWS)
+    selects the change. `next_number` is the corporation number of the next row, into which the corporation can be
+    merged; None for the last row of the registry.
     """
     alteration_index, further_number = random_number % len(_ROW_ALTERATIONS), random_number // len(_ROW_ALTERATIONS)
     if alteration_index == 0 and next_number:
@@ -66,13 +66,14 @@ def _compute_day_before(day: date, random_number: int, assignment_day_text: str)
 
 
 def _make_closing_alteration(cause: str) -> "_RowAlteration":
-    """Return a function that returns a corporation's row closed for this cause (a code of `closeCause`)."""
+    """Return a function that changes a corporation's row into the row of a corporation closed for the reason `cause`
+    (a code of `closeCause`)."""
     return lambda row, draw, day: make_closed_row(row, cause, _compute_day_before(day, draw, row.assignment_date))
 
 
 def _give_name_image(row: RegistryRow, random_number: int, _day: date) -> RegistryRow:
-    """Return the row with an image of its name, and with a similar name in characters or without any; `random_number`
-    selects which."""
+    """Return the row with an image of its name. In addition to the image, the row has a similar name in characters,
+    or no name in characters; `random_number` selects which."""
     return row._replace(name_image_id=f"{10_000_000 + random_number}", name=row.name if random_number % 2 else "")
 
 
@@ -111,8 +112,8 @@ def _hide_from_search(row: RegistryRow, _random_number: int, _day: date) -> Regi
 
 
 def _add_foreign_address(row: RegistryRow, random_number: int, _day: date) -> RegistryRow:
-    """Return the row of a corporation abroad. For an even `random_number` it has no address in Japan, for an odd one
-    it has one in addition to the foreign address.
+    """Return the row of a corporation abroad. For an even `random_number` it has no address in Japan, for an odd
+    number it has an address in Japan in addition to the foreign address.
     """
     name, kana, english, address = FOREIGN_CORPORATION_NAMES[random_number % len(FOREIGN_CORPORATION_NAMES)]
     foreign_row = row._replace(
@@ -134,7 +135,7 @@ def _add_foreign_address(row: RegistryRow, random_number: int, _day: date) -> Re
 
 def _make_public_body(row: RegistryRow, random_number: int, _day: date) -> RegistryRow:
     """Return a copy of `row` whose corporation is a public body: of the state for an even `random_number`, of a
-    municipality for an odd one. `random_number` also selects the name."""
+    municipality for an odd `random_number`. `random_number` also selects the name."""
     is_state = random_number % 2 == 0
     names = STATE_BODY_NAMES if is_state else MUNICIPAL_BODY_NAMES
     name, kana = names[random_number % len(names)]

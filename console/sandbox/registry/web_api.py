@@ -1,9 +1,9 @@
 """The simulated Web-API of the corporation registry, version 4: `/4/num`, `/4/diff`, `/4/name`.
 
 It follows the publisher's specification (法人番号システム Web-API, Ver.4). An answer has at most 2,000 rows; the
-parameter `divide` selects a further part. An error in the request is answered 400 with a code and a text as CSV, an
-unknown application id 404, too frequent requests 403; the last two without a body. The codes 013 and 030 are the
-publisher's; the others are the sandbox's.
+parameter `divide` selects a further part. The answer to a wrong request has status 400, with an error code and a text
+as CSV. The answer to an unknown application id has status 404, that to too frequent requests 403, each without a
+body. The error codes 013 and 030 are the publisher's; the sandbox has invented the other codes.
 """
 
 import re
@@ -107,7 +107,7 @@ class SimulatedRegistry:
     def _make_reply(self, query: Mapping[str, str], rows: Iterable[RegistryRow]) -> HttpReply:
         """Return the answer with one part of the rows, in the format that the query's `type` names. The query's
         `divide` is the number of the part, from 1. The head of the answer states how many rows and how many parts
-        there are in all. Raises `RequestRefused`, 400, if there is no such part."""
+        there are in all. Raises `RequestRefused`, 400, if the rows have no part with this number."""
         part_number = query.get("divide", "1")
         _refuse_unless(
             part_number.isdecimal() and 1 <= int(part_number) <= 99_999, "017", "分割番号に誤りがあります。"
@@ -173,8 +173,8 @@ def _make_error_reply(status: int, text: str = "") -> HttpReply:
 
 
 def _read_query_day(query: Mapping[str, str], name: str) -> date:
-    """Return the day that a parameter of the query states. Raises `RequestRefused`, 400, if it is missing
-    or no day."""
+    """Return the day that a parameter of the query states. Raises `RequestRefused`, 400, if the parameter is missing
+    or isn't a day."""
     text = query.get(name, "")
     try:
         return date.fromisoformat(text if re.fullmatch(r"\d{4}-\d\d-\d\d", text) else "")

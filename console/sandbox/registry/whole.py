@@ -1,4 +1,4 @@
-"""A whole registry of invented corporations. Each row is computed from a seed when it is read; none is stored."""
+"""A whole registry of invented corporations. Each row is computed from a seed when it is read; no row is stored."""
 
 import csv
 import random
@@ -74,8 +74,8 @@ class _NumberSegment(NamedTuple):
 
 
 class InventedRegistry:
-    """A registry of `rows` invented corporations on the day `day`; equal arguments give equal rows. `prefecture`
-    (a code of two digits) limits it to one prefecture. Positions count from 0. Rows are in the order of the
+    """A registry of `rows` invented corporations on the day `day`; equal arguments give equal rows. `prefecture` (a
+    code of two digits) limits the registry to one prefecture. Positions count from 0. Rows are in the order of the
     published files: by prefecture, then by number.
 
     Raises ValueError if a prefecture would get more than nine million rows, or if `prefecture` is unknown.
@@ -107,7 +107,7 @@ class InventedRegistry:
         return _make_number_in_segment(segment, (position - segment.start) * segment.stride)
 
     def find_position(self, number: str) -> int | None:
-        """Return the position of the row with this corporation number; None if there is none."""
+        """Return the position of the row with this corporation number; None if no row has this number."""
         for segment in self._segments:
             if number.startswith(f"{segment.check_digit}99{segment.prefecture.code}"):
                 index, offset = divmod(int(number[5:11]), segment.stride)
@@ -142,8 +142,8 @@ class InventedRegistry:
 
     def _make_block_lines(self, segment: _NumberSegment, first_row: int, end_row: int) -> list[str]:
         """Return the lines of a segment's rows from `first_row` to before `end_row`, which must be in one block.
-        Eight random numbers of 16 bits select the values of a row. The loop calls no function for an ordinary row,
-        because it makes millions of them.
+        Eight random numbers of 16 bits select the values of a row. The loop makes millions of ordinary rows, so for
+        speed it calls no function for an ordinary row.
         """
         block, offset = divmod(first_row, ROWS_PER_BLOCK)
         name = f"{self.seed} {segment.prefecture.code} {segment.check_digit} {block}"
@@ -207,7 +207,8 @@ class InventedRegistry:
 
 
 def _split_total_by_weights(total: int, weights: list[int]) -> list[int]:
-    """Return one whole number for each weight, in proportion to it; the sum of these numbers is `total`."""
+    """Return one whole number for each weight, in proportion to the weight; the sum of the returned numbers is
+    `total`."""
     weight_sum, assigned_sum, shares = sum(weights), 0, []
     reached_weight = 0
     for weight in weights:
@@ -219,8 +220,8 @@ def _split_total_by_weights(total: int, weights: list[int]) -> list[int]:
 
 @cache
 def _make_place_fields(prefecture: Prefecture) -> list[tuple[str, str]]:
-    """Return the places of a prefecture, each as two texts of CSV fields: prefecture, city and the beginning of
-    the street; and the codes of prefecture and city with the postcode."""
+    """Return the places of a prefecture. Each place is a pair of texts of CSV fields: the first text has prefecture,
+    city and the beginning of the street, the second has the codes of prefecture and city with the postcode."""
     return [
         (
             f'"{prefecture.name}","{city.name}","{town}',
@@ -263,9 +264,9 @@ sum.
 
 @lru_cache(maxsize=4)
 def _draw_street_endings(seed: int) -> list[str]:
-    """Return the ends of addresses from which each row gets one: block, lot and house in full-width digits, some with
-    a building. The same `seed` gives the same ends. Drawing them takes longer than writing a file of a few hundred
-    rows, so the last four different results are cached.
+    """Return a list of random ends of addresses, from which each row gets one: block, lot and house in full-width
+    digits, some with a building. The same `seed` gives the same ends. Making this list takes longer than writing a
+    file of a few hundred rows, so the last four different results are cached.
     """
     random_source = random.Random(f"{seed} streets")  # noqa: S311 - repeatable on purpose, nothing secret
     return [_draw_street_ending(random_source) for _ in range(4_093)]
@@ -273,16 +274,17 @@ def _draw_street_endings(seed: int) -> list[str]:
 
 @lru_cache(maxsize=4)
 def _draw_date_fields(seed: int, last_day: date) -> list[tuple[str, str]]:
-    """Return the dates from which each row gets a pair, none of them after `last_day`. The first text has the CSV
-    fields process, correction, day of update and day of change; the second is the day of assignment. The last four
-    different results are cached.
+    """Return a list of random dates, from which each row gets one pair of texts; no date is after `last_day`. The
+    first text of a pair has the CSV fields process, correction, day of update and day of change; the second text is
+    the day of assignment. The last four different results are cached.
     """
     random_source = random.Random(f"{seed} dates")  # noqa: S311 - repeatable on purpose, nothing secret
     return [_draw_dates_of_row(random_source, last_day) for _ in range(4_093)]
 
 
 def _draw_dates_of_row(random_source: random.Random, last_day: date) -> tuple[str, str]:
-    """Return one random pair of texts with the dates of a row, in the form that `_draw_date_fields` describes."""
+    """Return one random pair of texts with the dates of a row: the CSV fields process, correction, day of update and
+    day of change, and the day of assignment."""
     days = max((last_day - FIRST_ASSIGNMENT_DAY).days, 1)
     assignment_day = (
         FIRST_ASSIGNMENT_DAY

@@ -1,4 +1,5 @@
-"""Words from which the names of invented corporations are made: text, katakana reading and romaji of each."""
+"""Words from which the names of invented corporations are made: each word with its text, katakana reading and
+romaji."""
 
 from typing import NamedTuple
 

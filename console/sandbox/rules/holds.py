@@ -22,7 +22,7 @@ class HoldEnding(Enum):
 
 @dataclass(slots=True)
 class HeldBackCall:
-    """One provider call that a fault holds back. When its wait ends, `ending` gets the event that ended it, and
+    """One provider call that a fault holds back. When its wait ends, `ending` gets the reason why the wait ended, and
     then `end_event` is set.
     """
 
@@ -66,12 +66,12 @@ class HeldCalls:
         return hold.ending
 
     def release_calls(self, call: str | None = None, number: str | None = None) -> int:
-        """Let held calls continue: all, or those with this name and this subject (such as a corporation number).
-        Return the number of released calls."""
+        """Let held calls continue: all held calls, or only those with the given name and the given subject (such as a
+        corporation number). Return the number of released calls."""
         return self._end_calls(HoldEnding.RELEASED, lambda hold: hold.matches_call(call, number))
 
     def drop_calls(self) -> int:
-        """End all held calls, which must then have no further effect. Return the number of these calls."""
+        """End all held calls without letting them cause a further effect. Return the number of these calls."""
         return self._end_calls(HoldEnding.DROPPED, lambda _: True)
 
     def close(self) -> None:

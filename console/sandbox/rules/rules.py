@@ -42,8 +42,8 @@ class FaultInstruction:
 
 @dataclass(slots=True)
 class FaultRule:
-    """Rule that gives a fault to matching calls: to `times` of them from the `nth` on, without an end if `times` is
-    None. With `per_number` the calls of each call name and number are counted separately.
+    """Rule that gives a fault to matching calls: to `times` of these calls, beginning with the `nth` (`times` None:
+    to all calls from the `nth` on). With `per_number` the calls of each call name and number are counted separately.
 
     With mode `random` every matching call gets one of `actions` with probability `rate`. The random number depends on
     the seed, the call's name and number, and the count of such calls; calls with other numbers don't change it.
@@ -112,8 +112,8 @@ class FaultRule:
 
 
 class FaultRulebook:
-    """The active fault rules; the first rule that applies to a call decides its fault. Several threads may use it at
-    the same time.
+    """The active fault rules; the first rule that applies to a call decides its fault. Several threads may use this
+    object at the same time.
     """
 
     def __init__(self) -> None:
@@ -130,7 +130,7 @@ class FaultRulebook:
             return rule.id
 
     def remove_rules(self, rule_id: int | None = None) -> int:
-        """Remove one fault rule, or all (None); return the number of removed rules."""
+        """Remove one fault rule, or all fault rules (None); return the number of removed rules."""
         with self._lock:
             cleared_ids = [key for key in self._rules if rule_id in (None, key)]
             for key in cleared_ids:
@@ -151,7 +151,8 @@ class FaultRulebook:
         return None
 
     def _pick_action_for_call(self, rule: FaultRule, call: ProviderCall) -> str | None:
-        """Count the call for the rule, and return the action that the rule gives to it; None if it gives none."""
+        """Count the call for the rule, and return the action that the rule gives to this call; None if the rule gives
+        no action."""
         candidates = [action for action in rule.actions if can_apply_action_to_call(action, call)]
         if not candidates:
             return None

@@ -29,10 +29,10 @@ class AccountEntry:
     """One person in the JSON file of the command `db accounts apply`.
 
     `is_disabled`: True if the person may no longer work. `asks_worker`: True if a worker acts for the person; the
-    person's own database account may then only read, and write desk requests. `has_no_acts_key`: True if the entry
+    person's own database account may then only read, and store desk requests. `has_no_acts_key`: True if the entry
     has neither the key `acts` nor its earlier form `asks`. `password_env`: name of the environment variable that
-    contains the password; None if the entry names none. `line`: number of the line of the file that contains the
-    person's name.
+    contains the password; None if the entry names no variable. `line`: number of the line of the file that contains
+    the person's name.
     """
 
     person: Person
@@ -121,8 +121,8 @@ def _parse_account_entry(json_entry: object, content: str) -> AccountEntry:
 def _parse_asks_worker(json_entry: Mapping[str, object], person: Person, line: int) -> bool:
     """Return True if a worker acts for the person: the person has a role of ROLES_THAT_MAY_ASK_WORKER, and the
     person's entry `json_entry` doesn't say `"acts": true`. `"asks": true`, the earlier form, means `"acts": false`.
-    Raises ConsoleError `usage` (with the line number `line`) if both keys are set, or if one is set for a person
-    without such a role.
+    Raises ConsoleError `usage` (with the line number `line`) if both keys are set, or if one of the keys is set for a
+    person without such a role.
     """
     if "asks" in json_entry and ("acts" in json_entry or json_entry["asks"] is not True):
         raise make_account_file_error(UsageProblem.ACCOUNTS_ASKS_WITH_ACTS, line, person.name)
@@ -135,7 +135,7 @@ def _parse_asks_worker(json_entry: Mapping[str, object], person: Person, line: i
 def _parse_roles(json_roles: object, line: int, name: str) -> frozenset[str]:
     """Return the roles of one person; `json_roles` is the value of the key `roles` in the person's entry. `worker`
     must be the only role of an account, because a worker never decides. Raises ConsoleError `usage` (with the line
-    number `line`) for an unknown or repeated role, for `worker` with another role, and if there is no role.
+    number `line`) for an unknown or repeated role, for `worker` with another role, and if the person has no role.
     """
     if not isinstance(json_roles, list) or not json_roles or not all(isinstance(role, str) for role in json_roles):
         raise make_account_file_error(UsageProblem.ACCOUNTS_INVALID_ROLES, line, name)

@@ -44,9 +44,9 @@ variable is unset.
 
 @dataclass(frozen=True, slots=True)
 class _AccountChange:
-    """The changes that one run of `db accounts apply` must make for one person of the file. `entry` is the
-    person's entry in the file, `stored` the person's present row in the table `operators` (None: there is none
-    yet), `password` the new password (None: the password stays unchanged).
+    """The changes that one run of `db accounts apply` must make for one person of the file. `entry` is the person's
+    entry in the file, `stored` the person's present row in the table `operators` (None: the person has no row yet),
+    `password` the new password (None: the password stays unchanged).
     """
 
     entry: AccountEntry
@@ -123,7 +123,7 @@ class DatabaseAccountService:
         Except for errors of the server during its statements, all errors are raised before anything is written.
         Raises `usage` for a mistake in the file; also if an entry without the keys `acts` and `asks` would change
         whether a person acts or a worker acts for the person (a dry run lists these people instead). Raises
-        `bad_profile` for a missing or unsuitable password, or for one that the server's rules refuse, and
+        `bad_profile` for a missing or unsuitable password, or for a password that the server's rules refuse, and
         `not_allowed` if the connected account may not create accounts. A dry run writes nothing and ignores the
         request id.
         """
@@ -252,8 +252,8 @@ class _AccountStatementExecutor:
         self._statements: list[str] = []
 
     def run_account_statements(self, changes: Sequence[_AccountChange]) -> list[str]:
-        """Execute all SQL statements for the people of `changes`; in a dry run, only list them. Return the
-        statements without passwords."""
+        """Execute all SQL statements for the people of `changes`; in a dry run, only list these statements. Return
+        the statements without passwords."""
         self._create_roles(
             {
                 role
@@ -293,9 +293,9 @@ class _AccountStatementExecutor:
                 raise ConsoleError(ErrorCode.BAD_PROFILE, detail) from error
 
     def _run_statement(self, statement: AccountStatement, account: DesiredAccount | None = None) -> None:
-        """Add the statement to the list of executed statements and, unless this is a dry run, execute it. A statement
-        that must run in the name of an account is executed on a connection of `account`; None for a statement that
-        concerns no account, such as one about a role."""
+        """Add the statement to the list of executed statements and, unless this is a dry run, execute it. If
+        `account` is given, the statement runs in the name of this account, on a connection of this account. `account`
+        is None for a statement that concerns no account, such as a statement about a role."""
         comment = f"/* as {account.name} */ " if account and statement.runs_as_account else ""
         self._statements.append(comment + statement.sql)
         if self._dry_run:
@@ -363,8 +363,9 @@ def _require_database_rights(conn: Connection, *, has_people_with_worker: bool) 
 
 def _run_statement_with_explained_refusal(conn: Connection, run_statement: Callable[[], None]) -> None:
     """Call `run_statement`, which executes one SQL statement of `db accounts apply`. If the server refuses the
-    statement for lack of rights, raise not_allowed with the needed rights. The earlier statements stay executed, and
-    a repeated run of the command completes the file. Other errors of the database are raised unchanged."""
+    statement for lack of rights, raise ConsoleError not_allowed with the needed rights. The earlier statements stay
+    executed, and a repeated run of the command completes the file. Other errors of the database are raised unchanged.
+    """
     try:
         run_statement()
     except DatabaseFailure as error:

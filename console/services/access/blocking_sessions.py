@@ -1,5 +1,5 @@
-"""End database sessions of people whose locks block other sessions, and roll back prepared (XA) transactions that
-do so. A worker does this on each node of the database server."""
+"""End database sessions of people whose locks block other sessions. Also roll back prepared (XA) transactions whose
+locks block other sessions. A worker does this on each node of the database server."""
 
 import logging
 from collections import Counter
@@ -56,9 +56,9 @@ class BlockingSessionEnder:
 
     def _report_ended_sessions(self) -> None:
         """Write audit entries about the ended sessions: one entry for each account and each reason for which sessions
-        of the account were ended. The caller calls this method only after a pass that has ended no session: before
-        that, a blocking session may hold a lock on the audit trail, and the write would wait for this lock while no
-        thread ends the session.
+        of the account were ended. The caller calls this method only after a pass that has ended no session. Earlier,
+        a blocking session may still hold a lock on the audit trail: the write would wait for this lock, and no thread
+        would end the session.
         """
         for account, reason in sorted({(session.account, session.reason) for session in self._sessions_to_report}):
             action = AuditAction.LOCK_HOLDER_ENDED
@@ -118,9 +118,9 @@ class _ServerNode:
         """End the sessions of people that block other sessions on this node or have run for too long. If a prepared
         transaction blocks other sessions, roll back each prepared transaction that was first found by a call of this
         method at least MAX_BLOCKING_SECONDS ago. Return one EndedSession for each ended session and each rolled-back
-        transaction. `now` is in monotonic seconds. `repeaters` are the accounts whose sessions have blocked others
-        repeatedly (`_list_repeatedly_blocking_accounts`): if such an account blocks others once more, the
-        account is locked.
+        transaction. `now` is in monotonic seconds. `repeaters` are the accounts whose sessions have blocked other
+        sessions repeatedly (`_list_repeatedly_blocking_accounts`): if a session of such an account blocks other
+        sessions again, the account is locked.
         """
         ended_sessions: list[EndedSession] = []
         unended_account: str | None = None
@@ -160,7 +160,7 @@ class _ServerNode:
     def _report_unended_session(self, account: str | None) -> None:
         """Write one log event if a session of this account blocks other sessions and the server has not ended it. The
         event is written when UNENDED_PASSES_BEFORE_REPORT consecutive passes have found the session, because a server
-        needs some time to end a session. `account` is None if there is no such session.
+        needs some time to end a session. `account` is None if this pass has found no such session.
         """
         is_same = account is not None and account == self._unended_account
         self._unended_passes = self._unended_passes + 1 if is_same else int(account is not None)

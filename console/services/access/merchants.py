@@ -1,5 +1,5 @@
-"""The service of the command `db merchant`: it makes the database belong to another merchant of a provider (see
-`services/process/merchants.py`).
+"""The service of the command `db merchant`: it stores that the database belongs to another merchant of a provider
+(see `services/process/merchants.py`).
 """
 
 from dataclasses import dataclass
@@ -26,10 +26,10 @@ LONGEST_REASON_CHARACTERS = 200
 
 @dataclass(frozen=True, slots=True)
 class MerchantChange:
-    """Result of `db merchant` for the provider `provider`: the merchant to which the database belongs now
-    (`environment`, such as `production`, and `merchant`, its id), and the merchant to which it belonged before.
-    `environment_before` and `merchant_before` are None if there was none; `is_changed` is False if the database
-    already belonged to this merchant. Both ids are masked.
+    """Result of `db merchant` for the provider `provider`. The database now belongs to the merchant with the id
+    `merchant` in the provider's environment `environment` (such as `production`). `environment_before` and
+    `merchant_before` name the merchant to which it belonged before; they are None if it belonged to no merchant.
+    `is_changed` is False if the database already belonged to this merchant. The two merchant ids are masked.
     """
 
     provider: str
@@ -42,7 +42,7 @@ class MerchantChange:
 
 class MerchantService:
     """Stores that the database belongs to the merchant which the settings of this process name. On a server only the
-    schema account may replace a stored merchant: the database refuses every other account.
+    schema account may replace a stored merchant: the database refuses the change by every other account.
     """
 
     def __init__(self, context: ServiceContext, request_ids: RequestIdService) -> None:

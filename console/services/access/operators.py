@@ -1,4 +1,4 @@
-"""Find the acting person, list the operators, and add an operator."""
+"""Find the acting person, list the operators (people with roles), and add an operator."""
 
 from console.domain.audit.actions import AuditAction
 from console.domain.records import Person
@@ -14,12 +14,12 @@ class OperatorService:
         self._context = context
 
     def read_acting_person(self) -> Person:
-        """Return the person in whose name this process acts. Raises no_operator if no name is set, not_allowed for
-        an unknown name."""
+        """Return the person in whose name this process acts. Raises ConsoleError no_operator if no name is
+        configured, not_allowed for an unknown name."""
         return self._context.read_person()
 
     def list_people(self) -> tuple[Person, ...]:
-        """Return every enabled operator, sorted by name; empty if none is stored."""
+        """Return every enabled operator, sorted by name; empty if no operator is stored."""
         with self._context.database.read() as conn:
             return people.list_enabled_people(conn)
 

@@ -22,12 +22,12 @@ DEFAULT_TIME_ZONE = "Asia/Tokyo"
 
 
 class Adoption:
-    """Adopts another application's table of credit checks: `make_plan` only reads, `run` changes the table. Both
-    methods can be called before and after `db upgrade`."""
+    """Adopts another application's table of credit checks: `make_plan` only reads, `run` changes the table. Each of
+    these methods can be called before and after `db upgrade`."""
 
     def __init__(self, database: Database, open_context: Callable[[], ServiceContext]) -> None:
-        """`open_context` opens the service context, which needs the current schema. `run` calls it after the
-        upgrade of the schema, to write the audit trail."""
+        """Store the database and the function `open_context`, which opens the service context; this needs the current
+        schema. `run` calls `open_context` after the upgrade of the schema, to write the audit trail."""
         self._database = database
         self._open_context = open_context
 
@@ -47,7 +47,7 @@ class Adoption:
         can write to it.
 
         Raises usage if `zone` differs from the zone with which the adoption began, schema_mismatch if an obstacle
-        remains (detail.obstacles), database_locked if a step can't get the table's lock because of other
+        remains (detail.obstacles), database_locked if a step can't acquire the table's lock because of other
         transactions. After an error, the completed steps stay.
         """
         requested_zone = _require_known_time_zone(zone)
@@ -61,7 +61,7 @@ class Adoption:
 
     def _require_tables(self) -> None:
         """Raise not_allowed for a database account that reads only SQL views. A view has no primary key, and some
-        accounts don't see the table at all, so the plan would describe something else than the table."""
+        accounts don't see the table at all, so the plan would not describe the table itself."""
         if not self._database.is_server:
             return
         with self._database.read() as conn:
@@ -70,9 +70,9 @@ class Adoption:
 
     def accept_incomplete_rows(self) -> int:
         """Accept, by one decision of a person, that the incomplete credit checks of other applications stay
-        incomplete: these credit checks leave the queue of incomplete records. Return their number.
+        incomplete. These credit checks leave the queue of incomplete records. Return their number.
 
-        Their missing parts can still be re-fetched. Raises schema_mismatch before the table is adopted.
+        Their missing parts can still be re-fetched. Raises schema_mismatch if the table is not adopted yet.
         """
         self._require_tables()
         if adoption_plan.read_adoption_state(self._database, adopt_table.read_table(self._database)) != "adopted":
@@ -95,8 +95,8 @@ class Adoption:
 
 def _require_same_time_zone(requested_zone: str | None, zone_in_force: str | None) -> None:
     """Raise usage if a time zone was requested that differs from the zone with which the adoption began.
-    `requested_zone` is None if none was requested. `zone_in_force` is the zone with which the adoption began; None if
-    this program created the table, whose times are then in UTC."""
+    `requested_zone` is None if no time zone was requested. `zone_in_force` is the zone with which the adoption began;
+    None if this program created the table, whose times are then in UTC."""
     if requested_zone is not None and requested_zone != zone_in_force:
         raise ConsoleError(
             ErrorCode.USAGE, {"problem": UsageProblem.OTHER_TIMEZONE, "timezone": zone_in_force or "UTC"}
@@ -104,8 +104,8 @@ def _require_same_time_zone(requested_zone: str | None, zone_in_force: str | Non
 
 
 def _require_known_time_zone(zone_name: str | None) -> str | None:
-    """Return the name of the time zone unchanged (None: none was requested). Raises usage if no time zone has this
-    name."""
+    """Return the name of the time zone unchanged (None: no time zone was requested). Raises usage if no time zone has
+    this name."""
     if zone_name is not None:
         try:
             get_zone(zone_name)

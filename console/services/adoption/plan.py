@@ -27,7 +27,7 @@ _ESTIMATED_ROWS_PER_SECOND = 6_000  # measured on two cores: adoption of the row
 @dataclass(frozen=True, slots=True)
 class DuplicateClaim:
     """A claim (client and corporation number) that more than one row of the table of credit checks has; `rows` is the
-    number of these rows. After the adoption only one of them has the claim."""
+    number of these rows. After the adoption only one of these rows has the claim."""
 
     client_id: str
     corporation_number: str
@@ -170,8 +170,8 @@ def format_stored_corporation_number(stored_number: object) -> str:
 
 def make_plan(database: Database, zone: str) -> AdoptionPlan:
     """Read the table of credit checks and return the plan of its adoption; nothing is changed. `zone` is the time
-    zone of the table's times; if an adoption has begun, its stored time zone is used instead. Raises not_found
-    if there is no such table, not_our_database if the database has only tables of other applications.
+    zone of the table's times; if an adoption has begun, its stored time zone is used instead. Raises not_found if the
+    database has no table of credit checks, not_our_database if the database has only tables of other applications.
     """
     table = require_adoptable_table(database)
     zone_in_force = read_stored_time_zone(database) or zone
@@ -194,8 +194,8 @@ def make_plan(database: Database, zone: str) -> AdoptionPlan:
 
 def require_adoptable_table(database: Database) -> LegacyTable:
     """Return the database's table of credit checks, which this program or another application has created. Raises
-    not_found if the database has no tables (a missing SQLite file is not created), not_our_database if it has tables,
-    but no table of credit checks.
+    not_found if the database has no tables (a missing SQLite file is not created), not_our_database if the database
+    has tables, but no table of credit checks.
     """
     if database.file is not None and not database.file.exists():
         raise ConsoleError(ErrorCode.NOT_FOUND, {"problem": "no_table", "table": legacy_table.TABLE_NAME})
@@ -217,7 +217,7 @@ def read_adoption_state(database: Database, table: LegacyTable) -> str:
 
 def read_stored_time_zone(database: Database) -> str | None:
     """Return the name of the time zone (such as Asia/Tokyo) of the table's times, which the first run of an adoption
-    has stored; None if none is stored, or if the database can't be read or lacks this program's tables."""
+    has stored; None if no time zone is stored, or if the database can't be read or lacks this program's tables."""
     try:
         return migrate.read_meta_and_schema(database).get(adopt_table.DATES_ZONE_NAME)
     except ConsoleError:
@@ -225,8 +225,9 @@ def read_stored_time_zone(database: Database) -> str | None:
 
 
 def find_adoption_obstacles(database: Database, table: LegacyTable) -> tuple[AdoptionObstacle, ...]:
-    """Return everything that prevents the adoption of the table: the problems of its columns or, if there are none
-    and the adoption has not begun, values of the column `status` that are not among this program's states."""
+    """Return everything that prevents the adoption of the table: the problems of its columns or, if the columns have
+    no problem and the adoption has not begun, values of the column `status` that are not among this program's states.
+    """
     column_obstacles = legacy_checks.find_obstacles(table)
     if column_obstacles or "status" not in table.columns or table.has_adoption_begun:
         return column_obstacles

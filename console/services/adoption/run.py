@@ -1,5 +1,5 @@
 """Run an adoption: change the columns and indexes of the table of credit checks in steps, and process its rows
-between the steps. Each step is small and is done only once, also if a run is interrupted and repeated."""
+between the steps. Each step is small and is executed only once, even if a run is interrupted and repeated."""
 
 import logging
 from collections import Counter
@@ -233,7 +233,7 @@ class AdoptionRun:
 
     def _mark_row_unreadable(self, tx: Transaction, record_id: int, stored_number: object) -> ChangeCounts:
         """Mark the row as one whose corporation number can't be read, and open a case about it with the stored text
-        `stored_number`. Return the counts; no changes if the row was marked before."""
+        `stored_number`. Return the counts of the changes; the counts are zero if the row was marked before."""
         if not adopt_rows.mark_number_unreadable(tx.conn, record_id, self._read_clock()):
             return _NO_CHANGE_COUNTS
         facts = (
@@ -254,8 +254,8 @@ class AdoptionRun:
             self._change_rows_and_add_counts(partial(self._mark_duplicates, chunk))
 
     def _mark_duplicates(self, rows: tuple[tuple[int, int, str], ...], tx: Transaction) -> ChangeCounts:
-        """Mark these rows as duplicates of live rows, open a case about each, and return the counts. Each row is (id,
-        id of the live row, corporation number)."""
+        """Mark these rows as duplicates of live rows, open a case about each of them, and return the counts of the
+        changes. Each row is (id, id of the live row, corporation number)."""
         marked_rows = [row for row in rows if adopt_rows.mark_duplicate(tx.conn, *row[:2], self._read_clock())]
         adopt_rows.open_duplicate_cases(tx.conn, marked_rows, self._read_clock())
         for record_id, live_id, number in marked_rows:
@@ -270,10 +270,10 @@ class AdoptionRun:
     # Rows that arrived during the adoption
 
     def _process_rows_added_during_adoption(self) -> None:
-        """Process the rows without a work state that another application has added up to now, after the passes over
-        all rows. A due task processes the rows that are added afterwards, and those that stay without a work state.
-        The method reads only rows up to the id that was the highest at its start, so it ends even if other
-        applications continue to add rows.
+        """Process the rows without a work state that another application has added up to now; called after the passes
+        over all rows. A due task later processes the rows that are added afterwards, and the rows that still have no
+        work state. The method reads only rows up to the id that was the highest at its start, so it ends even if
+        other applications continue to add rows.
         """
         after_id, last_id = 0, self._read_highest_id()
         while rows := self._list_unadopted_rows(after_id, last_id):
@@ -290,10 +290,10 @@ class AdoptionRun:
         return sum((self._compare_with_live_row(tx, *row) for row in rows), _NO_CHANGE_COUNTS)
 
     def _compare_with_live_row(self, tx: Transaction, record_id: int, stored_number: object) -> ChangeCounts:
-        """Compare one row with the live row that has the same claim, if there is one: the row with the larger
-        `_make_claim_rank_key` keeps the claim, the other one becomes a duplicate; a credit check that this program
-        bought always keeps it. `stored_number` is the corporation number as it is stored, in any notation. Return the
-        counts of the changes."""
+        """Compare one row with the live row that has the same claim, if such a row exists: the row with the larger
+        `_make_claim_rank_key` keeps the claim, the other row becomes a duplicate; a credit check that this program
+        bought always keeps the claim. `stored_number` is the corporation number as it is stored, in any notation.
+        Return the counts of the changes."""
         counts, number = (
             self._normalise_corporation_number(tx, record_id, stored_number),
             parse_stored_corporation_number(stored_number),
@@ -400,8 +400,9 @@ def _accept_chunk_of_incomplete_rows(context: ServiceContext, ids: tuple[int, ..
 
 def _make_claim_rank_key(record: CreditCheck) -> tuple[bool, float, float, int]:
     """Return the sort key that decides which of two rows with one claim keeps the claim: the row with the larger key.
-    A row with AlarmBox's id is larger than one without; then the later purchase, the later end of validity and the
-    larger row id decide. The SQL of `console.store.adoption` ranks rows in the same way."""
+    A row with AlarmBox's id of the credit check is larger than a row without this id; then the later purchase, the
+    later end of validity and the larger row id decide. The SQL of `console.store.adoption` ranks rows in the same
+    way."""
     purchased_at, expired_at = record.purchased_at, record.expired_at
     return (
         record.credit_check_id is not None,

@@ -37,9 +37,9 @@ Record = CreditCheck | Payment | Refund | Order
 
 
 def find_causes_of_alerts(conn: Connection, given_alerts: Iterable[Alert]) -> Mapping[int, Cause]:
-    """Return the cause of each of these alerts, by the alert's id. All alerts about an order, its payments and
-    their refunds have one common cause: the order, or the payment if it has no order. All alerts about due
-    tasks also have one common cause.
+    """Return the cause of each of these alerts, by the alert's id. All alerts about an order, its payments and their
+    refunds have one common cause: the order, or the payment if the payment has no order. All alerts about due tasks
+    also have one common cause.
     """
     all_alerts = tuple(given_alerts)
     payment_id_by_refund_id = _find_payment_ids_of_refunds(conn, _list_subject_ids(all_alerts, refunds.REFUND_KIND))
@@ -101,9 +101,10 @@ def read_alerts_of_causes(conn: Connection, causes: Collection[Cause]) -> tuple[
 
 
 class AffectedRecordReader:
-    """Reads the records that a cause of alerts affects. Each amount is counted once. For an order, the amounts of its
-    payments are counted; if all of them ended unpaid, the amount of the order is counted. The amount of a refund is
-    counted only if its payment is not an affected record. The amount of a payment that ended unpaid is not counted.
+    """Reads the records that a cause of alerts affects. Each amount of money is counted once. For an order, the
+    amounts of its payments are counted; if all its payments ended unpaid, the amount of the order is counted. The
+    amount of a refund is counted only if its payment is not an affected record. The amount of a payment that ended
+    unpaid is not counted.
     """
 
     def __init__(self, context: ServiceContext) -> None:
@@ -129,8 +130,8 @@ class AffectedRecordReader:
         self, conn: Connection, cause: Cause, lapsed_ids: queues.LapsedIds
     ) -> tuple[Sequence[Record], bool]:
         """Return the records that a cause other than an order or payment affects, and a flag: True if these are all
-        of them, False if the cause may affect more records than were read. `lapsed_ids` are the ids of the records
-        whose operation has lapsed, by kind."""
+        of them, False if the cause may affect more records than were read. `lapsed_ids` has, by kind, the ids of the
+        records whose operation has lapsed, which means that its process ended during the call to the provider."""
         match cause.kind:
             case refunds.REFUND_KIND:
                 return _list_record_if_present(refunds.find(conn, cause.id)), True
@@ -165,8 +166,8 @@ class AffectedRecordReader:
     def _find_records_of_queue(
         self, conn: Connection, queue_name: str, lapsed_ids: queues.LapsedIds
     ) -> tuple[Sequence[Record], bool]:
-        """Return the records of the queue that are older than its limit, and True if these are all of them (see
-        `_find_records_of_cause`)."""
+        """Return the records of the queue that are older than its limit, and a flag: True if these are all such
+        records."""
         cutoff = self._context.now() - self._context.scale.scale_delta(AGE_LIMITS[queue_name])
         page = queues.read_queue_page(conn, queue_name, None, MAX_AFFECTED_RECORDS_PER_CAUSE, lapsed_ids)
         records = [record for _, record in page if record.state_since is not None and record.state_since < cutoff]
@@ -175,7 +176,7 @@ class AffectedRecordReader:
     def _find_records_of_provider(
         self, conn: Connection, provider_subject_id: int, lapsed_ids: queues.LapsedIds
     ) -> tuple[Sequence[Record], bool]:
-        """Return the records that wait for an answer of the provider, and True if these are all of them.
+        """Return the records that wait for an answer of the provider, and a flag: True if these are all such records.
         `provider_subject_id` is the number from `compute_provider_subject_id`."""
         pages = [
             queues.read_queue_page(conn, name, None, MAX_AFFECTED_RECORDS_PER_CAUSE, lapsed_ids)
@@ -197,8 +198,8 @@ class AffectedRecordReader:
 
 
 def _find_provider_of_record(record: Record, provider_by_payment_id: Mapping[int, str]) -> str:
-    """Return the name of the record's provider; "" for a record without a provider. For a refund it is the provider
-    of its payment, read from `provider_by_payment_id`; "" if the payment's id is missing there."""
+    """Return the name of the record's provider; "" for a record without a provider. For a refund the result is the
+    provider of its payment, read from `provider_by_payment_id`; "" if the payment's id is missing in this mapping."""
     match record:
         case Payment():
             return record.provider
@@ -216,16 +217,16 @@ def _is_open_payment(payment: Payment) -> bool:
 
 
 def _has_ended_without_money(payment: Payment) -> bool:
-    """True if the payer certainly didn't pay by this payment. The requested amount of such a payment doesn't count as
-    affected: the amount of its order is counted through another payment of the order, or as the amount of the order
-    itself.
+    """True if this payment has ended and the payer certainly paid nothing through it. The requested amount of such a
+    payment doesn't count as affected: the amount of its order is counted through another payment of the order, or as
+    the amount of the order itself.
     """
     is_certain = payment.certainty is Certainty.KNOWN and not payment.captured_minor
     return is_certain and payment.state in ENDED_UNPAID_STATES
 
 
 def _list_record_if_present(record: Record | None) -> Sequence[Record]:
-    """Return a sequence that contains only `record`; an empty one if `record` is None."""
+    """Return a sequence that contains only `record`; an empty sequence if `record` is None."""
     return () if record is None else (record,)
 
 

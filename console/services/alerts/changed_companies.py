@@ -94,9 +94,10 @@ class ChangedCompanyAlerts:
 
     def update_alerts(self) -> int:
         """Resolve the alerts about corporations whose credit checks were renewed. If the registry is newer than at
-        the last run, compare the watched corporations with it. Search new records for corporations that are not yet
-        watched. Without a registry, or with an older registry than at the last run, only resolve alerts. Return the
-        number of alerts that were raised or resolved. Raises not_allowed if the acting person may not run due tasks.
+        the last run, compare the watched corporations with the newer registry. Search new records for corporations
+        that are not yet watched. Without a registry, or with an older registry than at the last run, only resolve
+        alerts. Return the number of alerts that were raised or resolved. Raises not_allowed if the acting person may
+        not run due tasks.
         """
         self._context.require_right("due_tasks")
         resolved_count = sum(iterate_until_stopped(self._resolve_alerts_of_renewed_checks()))
@@ -208,9 +209,9 @@ class ChangedCompanyAlerts:
     ) -> int:
         """Compare `facts`, the registry's facts by corporation number, again with the rows of `watched_corporations`
         in the transaction `tx`, and store the facts that differ, except in rows with the facts of a newer registry.
-        If a corporation whose facts differ has a live record and its row had facts, also raise or resolve alerts (see
-        `_store_company_change`). `successor_names` has the names of successors by corporation number. Return the
-        number of raised and resolved alerts.
+        If a corporation whose facts differ has a live record and its row had facts, also raise an alert about the
+        change, or resolve its open alert. `successor_names` has the names of successors by corporation number. Return
+        the number of raised and resolved alerts.
         """
         rows, now = watched_corporations.find_by_numbers(tx.conn, facts), self._context.now()
         watched_numbers = live_records.find_record_beginnings(tx.conn, facts, now)
@@ -433,18 +434,18 @@ def find_acknowledged_changes(
 
 def _has_reported_facts(row: WatchedCorporation | None, alert: Alert) -> bool:
     """Return True if the row `row` of `watched_corporations` still has the facts that the alert reports: no process
-    has written the row's facts again after the alert was raised. One transaction writes both, first the facts, then
-    the alert."""
+    has written the row's facts again after the alert was raised. (One transaction writes the facts and then the
+    alert.)"""
     return row is not None and row.changed_at is not None and row.changed_at <= alert.detected_at
 
 
 def raise_acknowledged_change_again(context: ServiceContext, tx: Transaction, alert: Alert) -> Alert | None:
     """Raise a new alert about the change that `alert` has reported, because a person reopens it, and return the new
-    alert. The resolved alert stays as it is. If `find_acknowledged_changes` doesn't return `alert`, raise no alert
+    alert. The resolved alert stays unchanged. If `find_acknowledged_changes` doesn't return `alert`, raise no alert
     and return None.
 
-    The corporation's row gets a new version. A worker that has read the row before this change can't write its
-    result, and compares again. Raises RunAgain if a worker has changed the row meanwhile.
+    The corporation's row gets a new version. A worker that has read the row before can then not write its result, and
+    must compare the facts again. Raises RunAgain if a worker has changed the row meanwhile.
     """
     changes_by_alert = find_acknowledged_changes(tx.conn, (alert,), context.now())
     row = watched_corporations.find_by_numbers(tx.conn, [change.number for _, change in changes_by_alert]).get(
@@ -533,8 +534,8 @@ def _require_same_registry(registry: "RegistryReader", registry_date: date) -> N
 
 
 def _read_position(conn: Connection) -> CompanyWatchPosition:
-    """Return the position of the last run that the due task `company_changes` has stored; the default position if
-    none is stored, or if it can't be read."""
+    """Return the position of the last run that the due task `company_changes` has stored; the default position if no
+    position is stored, or if the stored position can't be read."""
     stored_position = next(
         (task.position for task in tasks.list_tasks(conn) if task.name == COMPANY_CHANGES_TASK_NAME), None
     )

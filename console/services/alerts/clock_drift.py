@@ -1,7 +1,7 @@
 """Raise an alert about each desk or worker whose clock differs from the database server's clock, and resolve the
 alert when the clock is right again.
 
-Each process measures its own clock by reading the server's time. A database account that may only read, and write
+Each process measures its own clock by reading the server's time. A database account that may only read, and store
 desk requests, can't write an alert; for a desk with such an account, a worker compares the time in the ids of the
 desk's requests with the time at which the server stored them. An SQLite database has no clock of its own.
 """
@@ -35,7 +35,8 @@ class ClockDriftAlerts:
     """Raises and resolves the alerts about desks and workers whose clock differs from the database server's clock."""
 
     def __init__(self, context: ServiceContext, read_machine_time: Callable[[], datetime] | None = None) -> None:
-        """`read_machine_time` returns the time by this machine's clock; with None, the system's clock is read."""
+        """Store the service context and the clock to be measured: `read_machine_time` returns the time by this
+        machine's clock; with None, the system's clock is read."""
         self._context, self._machine_time = context, read_machine_time or SystemClock().now
 
     def update_alerts(self) -> int:
@@ -111,8 +112,8 @@ def _measure_clocks_of_requests(conn: Connection) -> dict[str, tuple[str, float]
     the name of the person at the desk and the difference of the desk's clock from the database server's clock, in
     seconds. A desk whose requests prove no difference is left out. The difference is computed from the delays of the
     desk's requests: each is the time from the instant in the id of a request to the instant at which the server
-    stored the request. The people at a desk share its clock, so the requests of all of them are used. The name is
-    that of the person with the shortest delay, because the shortest delay decides the result.
+    stored the request. All people who work at a desk use its clock, so the requests of all these people are compared.
+    The shortest delay decides the result, so the name is that of the person whose request had this delay.
     """
     delays_of_desk: dict[str, dict[str, tuple[float, ...]]] = {}
     for (desk, person), delays in clocks.read_desk_request_delays(conn).items():

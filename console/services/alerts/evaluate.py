@@ -1,10 +1,10 @@
-"""Evaluate the alert rules about orders and payments: raise and resolve alerts, and add an event for each change
-of an alert to the outbox.
+"""Evaluate the alert rules about orders and payments: raise and resolve alerts, and add an event for each change of
+an alert to the outbox.
 
 This is a due task. Each run evaluates the rules for five groups of orders: those that changed since the last run,
 those that changed LONGEST_GRACE_PERIOD ago, those with an open alert, the newest ones, and the next range of all
-orders by id. The last two groups are necessary because the shop writes its orders without an entry in the change
-feed (the table `changes`).
+orders by id. The groups of the newest orders and of the next range are necessary because the shop writes its orders
+without an entry in the change feed (the table `changes`).
 """
 
 import json
@@ -83,7 +83,7 @@ _POSITION_FIELD_BY_STORED_KEY = {
 
 class AlertRuleEvaluator:
     """The due task that evaluates the alert rules for orders and their payments, raises an alert for a broken rule,
-    and resolves the alert when the rule holds again."""
+    and resolves the alert when the order no longer breaks the rule."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
@@ -124,8 +124,8 @@ class AlertRuleEvaluator:
     def _find_candidate_orders(
         self, conn: Connection, position: ChangeFeedPosition
     ) -> tuple[frozenset[int], ChangeFeedPosition]:
-        """Return the ids of the orders that this run evaluates (see the description of this module), and the position
-        from which the next run continues."""
+        """Return the ids of the orders that this run evaluates (those that have changed, have an open alert, are new,
+        or belong to the next range of all orders), and the position from which the next run continues."""
         changed_ids_and_position, newest_id = (
             self._find_changed_orders(conn, position),
             candidates.find_newest_order_id(conn),
@@ -228,8 +228,8 @@ class AlertRuleEvaluator:
     @orders.run_again_if_stale()
     def _update_alerts(self, tx: Transaction, order_id: int) -> int:
         """Evaluate the alert rules for one order again in the transaction `tx`. Raise an alert for a newly broken
-        rule, and resolve the alerts whose rules hold again. Add an event for each of these alerts to the outbox.
-        Return the number of changed alerts.
+        rule, and resolve the alerts about rules that the order no longer breaks. Add an event for each of these
+        alerts to the outbox. Return the number of changed alerts.
         """
         count = 0
         for order, broken_rule, alerts_of_order in self._evaluate_each_order(tx.conn, (order_id,)):
@@ -274,9 +274,9 @@ class AlertRuleEvaluator:
         context.record_audit(tx, action, alert.id, facts, kind=ALERT_KIND, reason=alert.rule_id)
 
     def _update_order_work(self, tx: Transaction, order: Order, broken_rule: BrokenRule | None) -> None:
-        """Set the column `work_state` of an order that breaks an alert rule to needs_review, or clear it if the
-        order breaks none (`broken_rule` is None). A needs_review with a reason that no alert rule sets stays
-        unchanged.
+        """Set the column `work_state` of an order that breaks an alert rule to needs_review, or clear the column if
+        the order breaks no rule (`broken_rule` is None). The value needs_review stays unchanged if its reason isn't
+        one that alert rules set.
         """
         work = order.work
         if broken_rule is None:
@@ -298,8 +298,8 @@ class AlertRuleEvaluator:
 
 
 def _read_position(conn: Connection) -> ChangeFeedPosition:
-    """Return the position of the last run that the due task `alert_rules` has stored. If none is stored, or if it
-    can't be read, return the first position: the end of the change feed (the table `changes`),
+    """Return the position of the last run that the due task `alert_rules` has stored. If no position is stored, or if
+    the stored position can't be read, return the first position: the end of the change feed (the table `changes`),
     ROWS_PER_FEED_READ rows before the end for the second reading, and the first order.
     """
     stored_position = next(
@@ -339,6 +339,6 @@ def _is_about_order(alert: Alert) -> bool:
 
 
 def _must_update_alerts(broken_rule: BrokenRule | None, alerts_of_order: tuple[Alert, ...]) -> bool:
-    """True if the open alerts of an order aren't exactly one alert of the broken rule, or no alert if no rule is
-    broken."""
+    """True if an order's alerts must change. The alerts need no change in two cases: the only open alert is about the
+    broken rule, or no rule is broken and no alert is open."""
     return {alert.rule_id for alert in alerts_of_order} != ({broken_rule.rule.value} if broken_rule else set())

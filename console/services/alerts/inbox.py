@@ -60,8 +60,8 @@ class AlertService:
     its acknowledgement permits operations with money again. The second is the alert about a changed corporation,
     because the change itself stays.
 
-    `request_id` in the methods is the id of the caller's act: a call with the id of an earlier act changes nothing
-    and gets the earlier answer. With None, nothing detects a repeated call.
+    `request_id` in the methods is the id of the caller's request: a call with the id of an earlier request changes
+    nothing and gets the earlier answer. With None, a repeated call is executed again.
     """
 
     def __init__(
@@ -70,13 +70,14 @@ class AlertService:
         request_ids: RequestIdService,
         complete_payments: Callable[[Connection, Sequence[Payment]], Sequence[Payment]],
     ) -> None:
-        """`complete_payments` returns the given payments with their orders and refunds, from which the service
-        decides which action can end an alert."""
+        """Store the service context, the service of request ids, and `complete_payments`, a function that returns the
+        given payments with their orders and refunds. From these records the service decides which action can end an
+        alert."""
         self._context, self._request_ids, self._complete_payments = context, request_ids, complete_payments
 
     def list_alerts(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[Alert, ...]:
-        """Return at most `limit` alerts: first the open alerts, then the resolved ones, each newest first. Raises
-        not_allowed if the acting person has no right to read."""
+        """Return at most `limit` alerts: first the open alerts, then the resolved alerts, each group newest first.
+        Raises not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             open_alerts = alerts.list_open_alerts(conn, limit)
@@ -85,15 +86,15 @@ class AlertService:
             return complete_alerts_with_corporations(self._context, listed_alerts)
 
     def list_open_items(self, limit: int = MAX_COUNTED_ALERTS) -> tuple[AlertItem, ...]:
-        """Return at most `limit` open alerts, oldest first, each with the action with which a person can end it, if
-        there is one. Raises not_allowed if the acting person has no right to read."""
+        """Return at most `limit` open alerts, oldest first, each with the action with which a person can end the
+        alert, if such an action exists. Raises not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return tuple(self.find_alert_items(conn, alerts.list_open_alerts(conn, limit)).values())
 
     def find_alert_items(self, conn: Connection, open_alerts: Sequence[Alert]) -> Mapping[int, AlertItem]:
-        """Return `open_alerts` by their ids, in the same order, each with the action with which a person can end
-        it."""
+        """Return `open_alerts` by their ids, in the same order, each with the action with which a person can end the
+        alert."""
         order_ids = [alert.subject_id for alert in open_alerts if alert.subject_kind == orders.ORDER_KIND]
         items = self._find_items_of_orders(conn, open_alerts, candidates.read_orders_with_payments(conn, order_ids))
         payment_ids = {alert.subject_id for alert in open_alerts if alert.subject_kind == payments.PAYMENT_KIND}
@@ -111,9 +112,9 @@ class AlertService:
         open_alerts: Sequence[Alert],
         orders_with_payments: Sequence[candidates.OrderWithPayments],
     ) -> dict[int, AlertItem]:
-        """Return, by alert id, those of `open_alerts` that are about orders, each with the action with which a
-        person can end it and the record of that action. Alerts whose rule the order no longer breaks are left
-        out. `orders_with_payments` has each order with its payments.
+        """Return, by alert id, those of `open_alerts` that are about orders, each with the action with which a person
+        can end the alert, and the record on which the person performs the action. Alerts whose rule the order no
+        longer breaks are left out. `orders_with_payments` has each order with its payments.
         """
         now, scale = self._context.now(), self._context.scale
         all_payments = [payment for _, order_payments in orders_with_payments for payment in order_payments]
@@ -201,8 +202,8 @@ class AlertService:
             return sum(alert.acknowledged_by is None for alert in alerts.list_open_alerts(conn, MAX_COUNTED_ALERTS))
 
     def find_database_rollback(self) -> DatabaseRollback | None:
-        """Check whether the database went back to an earlier state. If it did, operations with money are refused:
-        return the finding. Return None if they are not refused. Raises not_allowed if the acting person has no right
+        """Check whether the database went back to an earlier state. Return the finding if this is so and operations
+        with money are therefore refused; otherwise return None. Raises not_allowed if the acting person has no right
         to read.
         """
         rollback = database_rollback.find_database_rollback(self._context)
@@ -219,8 +220,8 @@ class AlertService:
 
     def list_lost_operations(self, limit: int = MAX_LISTED_LOST_OPERATIONS) -> LostOperationList:
         """Return the operations (at most `limit`) that desks had in their spools and that the database lost when it
-        went back to an earlier state, also after the alert about that was acknowledged. Raises not_allowed if the
-        acting person has no right to read.
+        went back to an earlier state, also after a person has acknowledged the alert about this. Raises not_allowed
+        if the acting person has no right to read.
         """
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
@@ -261,11 +262,11 @@ class AlertService:
         self, ids: Collection[int], note: str, *, request_id: str | None = None
     ) -> tuple[Alert, ...]:
         """Acknowledge the alerts with these ids, which belong to one incident, with the same note, and return the
-        alerts. Each acknowledgement has a request id of its own, derived from `request_id`; so a repeated call
-        continues an interrupted call. Raises not_found if no alert has one of these ids; usage (detail.problem
-        `note`) if the note is longer than LONGEST_NOTE_CHARACTERS, or if one of the alerts requires a note and the
-        note is empty; not_allowed if the acting person has no right to write notes; already_decided if another person
-        has acknowledged one of the alerts first.
+        alerts. Each acknowledgement has its own request id, derived from `request_id`, so a repeated call continues
+        an interrupted call. Raises not_found if no alert has one of these ids; usage (detail.problem `note`) if the
+        note is longer than LONGEST_NOTE_CHARACTERS, or if one of the alerts requires a note and the note is empty;
+        not_allowed if the acting person has no right to write notes; already_decided if another person has
+        acknowledged one of the alerts first.
         """
         return tuple(self.acknowledge(id, note, request_id=_derive_request_id(request_id, id, ids)) for id in ids)
 
@@ -345,9 +346,9 @@ class AlertService:
 
 
 def _derive_request_id(request_id: str | None, alert_id: int, ids: Collection[int]) -> str | None:
-    """Return the request id of the acknowledgement of the alert `alert_id`, which is one of `ids`: the id of the
-    whole call if it has only this alert, otherwise the first 40 characters of that id with the alert's id. None if
-    the call has no request id."""
+    """Return the request id for the acknowledgement of the alert `alert_id`, one of the alerts `ids` of a call. If
+    the call has only this alert, it is the request id of the call; otherwise it is the first 40 characters of the
+    call's request id, followed by the alert's id. Return None if the call has no request id."""
     return request_id if request_id is None or len(ids) == 1 else f"{request_id[:40]}.{alert_id}"
 
 
@@ -358,7 +359,7 @@ def format_alert_cursor(queue: str, last_alert_id: int) -> str:
 
 def parse_alert_cursor(queue: str, text: str | None) -> int:
     """Return the alert id in `text`, the cursor of a page of the queue `queue`; 0 if `text` is None, which means the
-    first page. Raises usage for another text, also for the cursor of another queue."""
+    first page. Raises usage for any other text, also for the cursor of another queue."""
     if text is None:
         return 0
     position = list_cursors.parse_list_cursor(text, queue)
@@ -368,7 +369,8 @@ def parse_alert_cursor(queue: str, text: str | None) -> int:
 
 
 def _add_record_numbers(conn: Connection, given_alerts: Sequence[Alert]) -> tuple[Alert, ...]:
-    """Return the alerts, each with the number of its record that people use (such as our payment number)."""
+    """Return the alerts, each with the number by which people know the alert's record (such as our payment
+    number)."""
     numbers = any_record.read_numbers_of_subjects(
         conn, {f"{alert.subject_kind} {alert.subject_id}" for alert in given_alerts}
     )
@@ -382,9 +384,9 @@ def _make_invalid_note_error() -> ConsoleError:
 
 
 def _make_case_item(alert: Alert, payment_numbers: Mapping[int, str]) -> AlertItem:
-    """Return the list item of a case, with the action with which a person can end it: `look_up` for a changed
-    corporation, `open` if the kind of the case's record has a page on which a person can end the case,
-    otherwise None. `payment_numbers` has our payment numbers by the payments' ids.
+    """Return the list item of a case, with the action with which a person can end the case: `look_up` for a changed
+    corporation, `open` if the kind of the case's record has a page on which a person can end the case, otherwise
+    None. `payment_numbers` has our payment numbers by the payments' ids.
     """
     if alert.subject_kind == CORPORATION_KIND:
         return AlertItem(

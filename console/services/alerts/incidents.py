@@ -59,9 +59,9 @@ AlertItemLister = Callable[[Connection, Sequence[Alert]], Mapping[int, AlertItem
 
 class IncidentService:
     """Reads incidents, and stores each action of a person on an incident as a step. An incident closes when all its
-    alerts are resolved, because the facts match again. A person can resolve it earlier with a reason: no alert and no
-    record changes then, and the incident opens again if it becomes worse. Each action raises not_found if no alert
-    has the given id, and not_allowed if the acting person has no right to write notes."""
+    alerts are resolved, because the facts match again. A person can resolve an incident earlier by giving a reason.
+    This changes neither an alert nor a record, and the incident opens again if it becomes worse. Each action raises
+    not_found if no alert has the given id, and not_allowed if the acting person has no right to write notes."""
 
     def __init__(self, context: ServiceContext, request_ids: RequestIdService, list_items: AlertItemLister) -> None:
         self._context, self._request_ids, self._list_items = context, request_ids, list_items
@@ -127,7 +127,7 @@ class IncidentService:
 
     def list_own_incidents(self) -> tuple[Incident, ...]:
         """Return the incidents with an open alert whose owner is the acting person, the oldest first; empty if no
-        name is set. Raises not_allowed if the acting person has no right to read."""
+        name of a person is configured. Raises not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
             open_alerts = alerts.list_open_alerts(conn, MAX_OPEN_ALERTS) if person is not None else ()
@@ -167,49 +167,55 @@ class IncidentService:
     def take(self, id: int, *, request_id: str | None = None) -> Incident:
         """Make the acting person the owner of the incident that has the alert `id`, and return the incident. Raises
         in_progress (detail.holder and detail.since) if another person is the owner, already_decided if the incident
-        is closed, and the errors of every action (see the class)."""
+        is closed, not_found if no alert has this id, and not_allowed if the acting person has no right to write
+        notes."""
         return self._act_once(IncidentAction.TAKE, (id,), request_id)
 
     def release(self, id: int, *, request_id: str | None = None) -> Incident:
         """End the acting person's ownership of the incident that has the alert `id`, and return the incident; nothing
-        changes if it has no owner. Raises in_progress if another person is the owner, already_decided if the incident
-        is closed, and the errors of every action (see the class)."""
+        changes if the incident has no owner. Raises in_progress if another person is the owner, already_decided if
+        the incident is closed, not_found if no alert has this id, and not_allowed if the acting person has no right
+        to write notes."""
         return self._act_once(IncidentAction.RELEASE, (id,), request_id)
 
     def hand_over(self, id: int, new_owner: str, note: str, *, request_id: str | None = None) -> Incident:
         """Make `new_owner` the owner of the incident that has the alert `id`, store a note, and return the incident.
         The acting person needn't be the owner, so that an incident doesn't stay with a person who is away. Raises
-        usage without a note or for a person who can't be an owner, already_decided if the incident is closed, and the
-        errors of every action (see the class)."""
+        usage without a note or for a person who can't be an owner, already_decided if the incident is closed,
+        not_found if no alert has this id, and not_allowed if the acting person has no right to write notes."""
         return self._act_once(IncidentAction.HAND_OVER, (id, new_owner, note), request_id)
 
     def snooze(self, id: int, until: datetime, note: str = "", *, request_id: str | None = None) -> Incident:
         """Put the incident that has the alert `id` aside until the time `until`, which must be within LONGEST_SNOOZE,
         and return the incident. The incident opens earlier if it becomes worse. `note` may be empty. Raises usage
-        (problem `until`) for another time, already_decided if the incident is closed, and the errors of every action
-        (see the class)."""
+        (problem `until`) for a time outside of this period, already_decided if the incident is closed, not_found if
+        no alert has this id, and not_allowed if the acting person has no right to write notes."""
         return self._act_once(IncidentAction.SNOOZE, (id, until, note), request_id)
 
     def wake(self, id: int, *, request_id: str | None = None) -> Incident:
         """End the snooze of the incident that has the alert `id` before its time, and return the incident; nothing
-        changes if it is not snoozed. Raises already_decided if the incident is closed, and the errors of every action
-        (see the class)."""
+        changes if the incident is not snoozed. Raises already_decided if the incident is closed, not_found if no
+        alert has this id, and not_allowed if the acting person has no right to write notes."""
         return self._act_once(IncidentAction.WAKE, (id,), request_id)
 
     def resolve(self, id: int, reason: str, *, request_id: str | None = None) -> Incident:
         """Resolve the incident that has the alert `id`, and return the incident; `reason` is the reason why nothing
         more has to be done. Raises usage (problem `note`) without a reason, already_decided if the incident is
-        closed, and the errors of every action (see the class).
+        closed, not_found if no alert has this id, and not_allowed if the acting person has no right to write notes.
         """
         return self._act_once(IncidentAction.RESOLVE, (id, reason), request_id)
 
     def reopen(self, id: int, reason: str, *, request_id: str | None = None) -> Incident:
         """Open again the incident that has the alert `id`, if a person has resolved it or acknowledged an open alert
-        of it, and return the incident. The acknowledgements of its open alerts end, whoever gave them, so that it
-        waits for a person again; a snooze ends, too. Nothing changes if the incident waits already. If a person has
-        acknowledged the change of a corporation, raise the change again as a new alert, and return the incident of
-        this alert. Raises usage (problem `note`) without a reason, already_decided if the incident is
-        closed because its facts match again, and the errors of every action (see the class)."""
+        of it, and return the incident. All acknowledgements of its open alerts end, including those by other people,
+        so that the incident waits for a person again; a snooze ends, too. Nothing changes if the incident already
+        waits for a person. If a person has acknowledged the change of a corporation, raise an alert about this change
+        again, and return the incident of the new alert.
+
+        Raises usage (problem `note`) without a reason, already_decided if the incident is closed because its facts
+        match again, not_found if no alert has this id, and not_allowed if the acting person has no right to write
+        notes.
+        """
         return self._act_once(IncidentAction.REOPEN, (id, reason), request_id)
 
     # Steps
@@ -230,9 +236,10 @@ class IncidentService:
     def _store_incident_step(
         self, tx: Transaction, action: IncidentAction, alert_id: int, person: str, arguments: tuple[object, ...]
     ) -> Incident:
-        """Store the action of a person on an incident as a step if the incident's state admits it, and return the
-        incident. An action that would change nothing (a take, release, end of a snooze or reopening) stores no step.
-        `alert_id` is the id of an alert of the incident; `arguments` are the other arguments of the action.
+        """Store the action of a person on an incident as a step if the incident's state permits the action, and
+        return the incident. An action that would change nothing (a take, release, end of a snooze or reopening)
+        stores no step. `alert_id` is the id of an alert of the incident; `arguments` are the other arguments of the
+        action.
         """
         context, now = self._context, self._context.now()
         incident = self._require_incident(tx.conn, alert_id)
@@ -258,9 +265,9 @@ class IncidentService:
         return self._require_incident(tx.conn, alert_id if reopened_alert is None else reopened_alert.id)
 
     def _withdraw_acknowledgements(self, tx: Transaction, incident: Incident, reason: str, now: datetime) -> None:
-        """Withdraw the acknowledgements of the incident's open alerts, whoever gave them, with an audit entry for
-        each alert. The step of the reopening must be stored before, because the triggers require it. Raises RunAgain
-        if one of these alerts has changed since `incident` was read."""
+        """Withdraw all acknowledgements of the incident's open alerts, by any person, with an audit entry for each
+        alert. The caller must store the step of the reopening before, because the triggers of the database require
+        this step. Raises RunAgain if one of these alerts has changed since `incident` was read."""
         for alert in _list_acknowledged_alerts(incident):
             person = alert.acknowledged_by or ""
             if not alerts.undo_acknowledgement(tx.conn, alert.id, person, now):
@@ -274,8 +281,8 @@ class IncidentService:
             )
 
     def _raise_acknowledged_alert_again(self, tx: Transaction, incident: Incident) -> Alert | None:
-        """If the incident is closed only because a person has acknowledged its alert, as with a changed corporation,
-        raise the alert again and return the new alert. Otherwise return None."""
+        """If the incident is closed only because a person has acknowledged its alert (this is possible for an alert
+        about a changed corporation), raise the alert again and return the new alert. Otherwise return None."""
         if incident.state is not IncidentState.CLOSED:
             return None
         return raise_acknowledged_change_again(self._context, tx, incident.alerts[-1])
@@ -393,7 +400,7 @@ class IncidentService:
 
 
 def find_incident_id(conn: Connection, alert_id: int) -> int:
-    """Return the id of the incident that has the alert `alert_id`; `alert_id` itself if there is no such alert."""
+    """Return the id of the incident that has the alert `alert_id`; `alert_id` itself if no alert has this id."""
     alert = alerts.find(conn, alert_id)
     alert_groups = [] if alert is None else _group_alerts_by_incident(conn, (alert,))
     return alert_groups[0][1][0].id if alert_groups else alert_id
@@ -456,8 +463,8 @@ def _is_unacknowledged(alert: Alert) -> bool:
 
 
 def _choose_most_helpful_item(items: Sequence[AlertItem]) -> AlertItem | None:
-    """Return the item with the most helpful action: an action that repairs is preferred to the action `open`,
-    which only shows the record, and `open` to no action. Return None if there are no items."""
+    """Return the item with the most helpful action: an action that repairs the problem is preferred to the action
+    `open`, which only shows the record; `open` is preferred to no action. Return None if there are no items."""
     return min(items, key=lambda item: (item.action is None, item.action == "open", item.alert.id), default=None)
 
 
@@ -490,8 +497,8 @@ def _replace_step_fields(step: IncidentStep, **values: object) -> IncidentStep:
 
 
 def _require_note(note: str) -> str:
-    """Return the note without white space at both ends. Raises usage (problem `note`) if nothing remains or if it
-    is too long."""
+    """Return the note without white space at both ends. Raises usage (problem `note`) if the remaining text is empty
+    or too long."""
     text = _require_short_note(note)
     if not text:
         raise ConsoleError(

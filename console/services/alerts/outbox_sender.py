@@ -61,9 +61,9 @@ class OutboxSender:
         return sent_count
 
     def _add_missing_database_rollback_event(self) -> None:
-        """If an alert of the rule `database_went_back` is open and the outbox lacks its event AlertRaised, add the
-        event. An older version of the program did not write this event; it can also be missing after the outbox
-        table alone was restored from a backup.
+        """If an alert of the rule `database_went_back` is open and the outbox lacks the event AlertRaised about this
+        alert, add the event. An older version of the program did not write this event; it can also be missing after
+        the outbox table alone was restored from a backup.
         """
         context = self._context
         with context.database.read() as conn:
@@ -106,7 +106,7 @@ class OutboxSender:
 
     def _send_event(self, publisher: AlertPublisher, event: OutboxEvent) -> str | None:
         """Send one event, and mark it as published if the publisher has accepted it; otherwise schedule the next
-        attempt. Return None if it was accepted, otherwise the publisher's error text."""
+        attempt. Return None if the publisher has accepted the event, otherwise the publisher's error text."""
         context = self._context
         context.failpoints.reach("before_publish")
         error = publisher.publish(AlertMessage(event.topic, event.event_id, event.record_key, event.body))
@@ -130,7 +130,7 @@ class OutboxSender:
 
     def _update_unpublished_age_alert(self) -> None:
         """Raise an alert if the oldest unpublished event is older than UNPUBLISHED_ALERT_AGE; otherwise resolve the
-        open alert about this, if there is one."""
+        alert about the age of unpublished events, if one is open."""
         context = self._context
         with context.database.read() as conn:
             unpublished_counts = outbox.count_unpublished_events(conn)

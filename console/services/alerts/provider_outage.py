@@ -43,8 +43,9 @@ def find_outage_start(alert: Alert) -> datetime:
 
 
 class ProviderOutageAlerts:
-    """Decides from the calls to providers in the stored evidence, of all desks and workers, whether a provider is
-    away (gives no usable answers for some time), and raises and resolves the alerts about that."""
+    """Decides for each provider if it is away, which means that it gives no usable answers for some time. The
+    decision is made from the stored evidence of all desks' and workers' calls to providers. Raises and resolves the
+    alerts about providers that are away."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
@@ -91,8 +92,8 @@ class ProviderOutageAlerts:
     def _write_alerts(
         self, tx: Transaction, outage_start_by_provider: Mapping[str, datetime], recovered_providers: list[str]
     ) -> None:
-        """Raise an alert for each provider of `outage_start_by_provider`, unless one is open, and resolve the alerts
-        of `recovered_providers` (names of providers)."""
+        """Raise an alert for each provider of `outage_start_by_provider`, unless such an alert is already open, and
+        resolve the alerts of `recovered_providers` (names of providers)."""
         now = self._context.now()
         for name, since in outage_start_by_provider.items():
             observed = f"{name}: no usable answer{_OUTAGE_START_SEPARATOR}{format_instant(since)}"
@@ -124,7 +125,7 @@ def _find_failed_call_series(conn: Connection, now: datetime) -> dict[str, tuple
 
 def _read_calls(conn: Connection, now: datetime) -> Iterator[tuple[datetime, str, bool]]:
     """Yield the calls to providers since CALL_LOOK_BACK_PERIOD before `now`, newest first: the time, the provider,
-    and True if its answer was usable."""
+    and a flag: True if the answer of the call was usable."""
     for at, source, summary in recent_activity.list_recent_evidence_with_times(conn, now - CALL_LOOK_BACK_PERIOD):
         if is_provider_call(source):
             yield at, source.partition(".")[0], classify_answer(summary)[1]

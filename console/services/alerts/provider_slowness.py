@@ -1,5 +1,5 @@
 """Raise an alert about each provider that answers slowly, by the median duration of its calls, and resolve the alert
-when the provider is fast again or nobody has called it for some time."""
+when the provider is fast again or has received no call for some time."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -26,16 +26,16 @@ _MAX_OPEN_ALERTS = 1_000
 
 
 class ProviderSlownessAlerts:
-    """Measures the guarded calls of all desks and workers by the operation journal, and raises and resolves the
-    alerts about slow providers. A call that got no answer isn't measured: an alert of the rule `provider_away` is
-    about such calls."""
+    """Measures the durations of the guarded calls of all desks and workers, as the operation journal states them, and
+    raises and resolves the alerts about slow providers. A call that got no answer isn't measured: an alert of the
+    rule `provider_away` is about such calls."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context
 
     def update_alerts(self) -> int:
         """Raise an alert about each provider that answers slowly. Resolve the alerts about providers that are fast
-        again or that nobody has called for ALERT_LIFETIME_WITHOUT_CALLS. Return the number of changed alerts.
+        again or that have received no call for ALERT_LIFETIME_WITHOUT_CALLS. Return the number of changed alerts.
         """
         context, now = self._context, self._context.now()
         with context.database.read() as conn:

@@ -70,7 +70,7 @@ class UnmatchedNoticeReader:
 
     def read_item(self, case_id: int) -> UnmatchedNoticeItem:
         """Return the unmatched notice of the open case `case_id` with its candidates: our records to which it may
-        belong. Raises not_found if there is no such case, if the case is closed or acknowledged, or if the notice's
+        belong. Raises not_found if no case has this id, if the case is closed or acknowledged, or if the notice's
         record was found meanwhile; not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
@@ -138,8 +138,8 @@ class UnmatchedNoticeReader:
 
 
 def _group_records_by_number(records: Collection[Order | Payment]) -> Mapping[str, list[Order | Payment]]:
-    """Return the orders and payments by each of their numbers: an order by its number, a payment by our payment
-    number and by its id at the provider."""
+    """Return the orders and payments by their numbers. An order is found by its order number; a payment is found by
+    our payment number and by the id that the provider has given to it."""
     groups: dict[str, list[Order | Payment]] = {}
     for record in records:
         for number in _list_numbers_of_record(record):
@@ -155,8 +155,9 @@ def _list_numbers_of_record(record: Order | Payment) -> Collection[str]:
 
 
 def _make_notice(event: PaymentEvent, case: Alert, other_cases: Sequence[Alert]) -> UnmatchedNotice:
-    """Return the unmatched notice of the stored event for the queue. `case` is the case about it, `other_cases` are
-    its other open cases: if one of them says that the notice's signature can't be verified, the notice has no proof.
+    """Return the unmatched notice of the stored event for the queue. `case` is the case about the notice,
+    `other_cases` are the other open cases about it. If one of these cases says that the notice's signature can't be
+    verified, the notice has no proof.
     """
     proof = NoticeProof.SIGNATURE if event.signature else NoticeProof.ADDRESS
     if any(other_case.rule_id == WorkReason.UNVERIFIED_NOTICE for other_case in other_cases):
@@ -170,15 +171,15 @@ def _make_notice(event: PaymentEvent, case: Alert, other_cases: Sequence[Alert])
 
 def _limit_to_convertible_instant(at: datetime) -> datetime:
     """Return the instant, limited to the range from _EARLIEST_INSTANT to _LATEST_INSTANT, so that it can be converted
-    into every time zone. Only another program stores an instant outside of this range."""
+    into every time zone. This program never stores an instant outside of this range; another program may do so."""
     return min(max(at, _EARLIEST_INSTANT), _LATEST_INSTANT)
 
 
 def _find_candidates(
     conn: Connection, notice: UnmatchedNotice, records_with_same_number: Sequence[Order | Payment]
 ) -> tuple[NoticeCandidate, ...]:
-    """Return our orders and payments that have the number of the notice (`records_with_same_number`), or its amount
-    and day. The records that have the most facts in common with the notice come first.
+    """Return our orders and payments that have the number of the notice (`records_with_same_number`), or the notice's
+    amount and day. The records that have the most facts in common with the notice come first.
     """
     records_by_key = {(type(record), record.id): record for record in records_with_same_number}
     if notice.amount_minor is not None and notice.currency is not None:
@@ -195,7 +196,7 @@ def _find_candidates(
 
 
 def _find_shared_facts(notice: UnmatchedNotice, record: Order | Payment) -> tuple[SharedFact, ...]:
-    """Return which of the facts number, amount and day the notice and the record have in common."""
+    """Return those of the facts number, amount and day that the notice and the record have in common."""
     if isinstance(record, Payment):
         amount_minor, instants = record.captured_minor or record.asked_minor, (record.begun_at, record.paid_at)
     else:

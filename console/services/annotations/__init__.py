@@ -1,1 +1,1 @@
-"""Annotations of records: notes, mentions of people in them, takes and hand-overs."""
+"""Annotations of records: notes, mentions of people in notes, takes and hand-overs."""

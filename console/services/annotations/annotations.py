@@ -1,5 +1,5 @@
-"""Read the annotations of one record for its screen: its take (the person who works on it now), its notes, and the
-alert that is open about it."""
+"""Read the annotations of one record for its screen: the take (the mark of the person who works on the record now),
+the notes, and the open alert about the record."""
 
 from typing import TypedDict
 
@@ -14,7 +14,7 @@ from console.store.records import notes
 class RecordAnnotations(TypedDict):
     """The annotations of one record, as keyword arguments for the object with the data of the record's screen.
     `taken` is the running take of the record, None if no person has taken it; `notes` are its notes; `open_alert_id`
-    is the id of the oldest open alert about the record, None without one."""
+    is the id of the oldest open alert about the record, None if no alert about the record is open."""
 
     taken: Take | None
     notes: tuple[Note, ...]

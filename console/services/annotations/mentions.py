@@ -30,15 +30,15 @@ class MentionService:
 
     def list_open(self) -> tuple[Mention, ...]:
         """Return the newest MAX_LISTED_MENTIONS open mentions of the acting person, the newest first; empty if no
-        name is set. Raises not_allowed if the acting person has no right to read."""
+        name of a person is configured. Raises not_allowed if the acting person has no right to read."""
         with self._context.database.read() as conn:
             person = self._context.find_reading_person(conn)
             return () if person is None else mentions.list_open_mentions(conn, person.name, MAX_LISTED_MENTIONS)
 
     def mark_done(self, id: int, *, request_id: str | None = None) -> Mention:
-        """Mark a mention of the acting person as done, and return the mention; nothing changes if it is done already.
-        Raises not_allowed if the acting person has no right to write notes, and not_found if there is no such mention
-        or if it mentions another person."""
+        """Mark a mention of the acting person as done, and return the mention; nothing changes if the mention is done
+        already. Raises not_allowed if the acting person has no right to write notes, and not_found if no mention has
+        this id or if the mention is of another person."""
         return self._request_ids.act_once("mention done", request_id, (id,), lambda: self._mark_done(id))
 
     def _mark_done(self, id: int) -> Mention:
@@ -61,7 +61,8 @@ class MentionService:
 
 def find_mentioned_people(tx: Transaction, note_text: str, author: str) -> tuple[str, ...]:
     """Return the names of the people whom the text of a note mentions by `@` and the name. The author is left out,
-    and so are people without the right to write notes (MENTION_RIGHT): they couldn't mark a mention as done."""
+    and so are people without the right to write notes (MENTION_RIGHT), because they couldn't mark a mention as done.
+    """
     if not any(sign in note_text for sign in "@＠﹫"):
         return ()
     names = [person.name for person in people.list_enabled_people(tx.conn) if has_right(person, MENTION_RIGHT)]
@@ -69,7 +70,7 @@ def find_mentioned_people(tx: Transaction, note_text: str, author: str) -> tuple
 
 
 def add_mentions(tx: Transaction, note: Note, names: tuple[str, ...], mention_source: MentionSource) -> None:
-    """Store one mention of each person of `names`, whom the note mentions. `mention_source` says whether the note
-    belongs to a hand-over."""
+    """Store one mention for each person of `names`, the people whom the note mentions. `mention_source` says whether
+    the note belongs to a hand-over."""
     for name in names:
         mentions.add_mention(tx.conn, note.id, name, note.at, mention_source)

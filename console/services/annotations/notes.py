@@ -25,7 +25,8 @@ class NoteService:
 
     def add_note(self, kind: str, record_id: int, note_text: str) -> Note:
         """Add a note of the acting person to a record, and return the note. Raises usage if the text is empty or too
-        long, not_found if there is no such record, not_allowed if the acting person has no right to write notes."""
+        long, not_found if the database has no such record, not_allowed if the acting person has no right to write
+        notes."""
         text = require_valid_note(note_text)
         with refusals.audit_refusals(self._context, NOTE_ACTION, record_id, kind=kind):
             self._context.require_right("note")
@@ -40,9 +41,9 @@ class NoteService:
         *,
         mention_source: MentionSource | None = MentionSource.NOTE,
     ) -> Note:
-        """Add a note to a record, and store the mentions in the note, in the caller's transaction, and return the
-        note; the caller has checked the right. `mention_source` says whether the note belongs to a hand-over; None
-        stores no mentions. Raises not_found if there is no such record.
+        """Add a note to a record and store the mentions in the note, all in the caller's transaction. Return the
+        note. The caller has checked the right. `mention_source` says whether the note belongs to a hand-over; with
+        None, no mentions are stored. Raises not_found if the database has no such record.
         """
         context, now = self._context, self._context.now()
         require_record(tx, kind, record_id)
@@ -64,7 +65,7 @@ class NoteService:
 
 
 def require_valid_note(note_text: str) -> str:
-    """Return the text of a note without white space at both ends. Raises usage if nothing remains or if it is
+    """Return the text of a note without white space at both ends. Raises usage if the remaining text is empty or
     longer than LONGEST_NOTE_CHARACTERS."""
     text = note_text.strip()
     if not text or len(text) > LONGEST_NOTE_CHARACTERS:

@@ -29,17 +29,17 @@ class TakeService:
 
     def take_record(self, kind: str, record_id: int) -> Take:
         """Mark that the acting person works on the record for TAKE_DURATION, or extend the person's own take; return
-        the take. Raises not_found if there is no such record, not_allowed if the acting person has no right to take
-        records, and in_progress if another person has the take (the error's detail names the person and the end of
-        the take)."""
+        the take. Raises not_found if the database has no such record, not_allowed if the acting person has no right
+        to take records, and in_progress if another person has the take (the error's detail names the person and the
+        end of the take)."""
         with refusals.audit_refusals(self._context, TAKE_ACTION, record_id, kind=kind):
             self._context.require_right("take")
             return self._context.write(lambda tx: self.take_record_in_transaction(tx, kind, record_id))
 
     def take_record_in_transaction(self, tx: Transaction, kind: str, record_id: int) -> Take:
         """Mark that the acting person works on the record for TAKE_DURATION, or extend the person's own take, in the
-        caller's transaction; return the take. The caller has checked the right. Raises not_found if there is no such
-        record, and in_progress if another person has the take."""
+        caller's transaction; return the take. The caller has checked the right. Raises not_found if the database has
+        no such record, and in_progress if another person has the take."""
         context, now = self._context, self._context.now()
         require_record(tx, kind, record_id)
         name, until = context.make_holder().operator, now + context.scale.scale_delta(TAKE_DURATION)
@@ -53,15 +53,15 @@ class TakeService:
         return takes.read_takes(tx.conn, kind, (record_id,))[record_id]
 
     def give_up_take(self, kind: str, record_id: int) -> bool:
-        """End the acting person's own take of the record. Return False if the person has no take of it. Raises
-        not_allowed if the acting person has no right to take records."""
+        """End the acting person's own take of the record. Return False if the person has no take of the record.
+        Raises not_allowed if the acting person has no right to take records."""
         with refusals.audit_refusals(self._context, TAKE_ACTION, record_id, kind=kind):
             self._context.require_right("take")
             return self._context.write(lambda tx: self.give_up_take_in_transaction(tx, kind, record_id))
 
     def give_up_take_in_transaction(self, tx: Transaction, kind: str, record_id: int) -> bool:
         """End the acting person's own take of the record, in the caller's transaction. The caller has checked the
-        right. Return False if the person has no take of it."""
+        right. Return False if the person has no take of the record."""
         context = self._context
         is_released = takes.release_take(tx.conn, kind, record_id, context.make_holder().operator, context.now())
         if is_released:

@@ -1,5 +1,5 @@
-"""Write the exported audit trail as a CSV file in UTF-8 with a byte order mark. Cells that a spreadsheet would
-read as a formula are escaped."""
+"""Write the exported audit trail as a CSV file in UTF-8 with a byte order mark. The module escapes cells that a
+spreadsheet would read as a formula."""
 
 import csv
 from collections.abc import Iterable, Sequence

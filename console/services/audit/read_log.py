@@ -26,8 +26,9 @@ class RecordOpeningLog:
         AUDIT_ENTRIES_PER_WRITE entries are collected, they are written together; `flush` writes the entries that
         remain.
 
-        If the person's previous entry is the same, no entry is collected, because a screen reads its record again
-        after each change. `subject_id` is the id of the opened record; None for a list, which has none.
+        If the new entry equals the previous entry of the person, no entry is collected: a screen reads its record
+        again after each change, and this counts as one opening. `subject_id` is the id of the opened record; None for
+        a list, which has no id.
         """
         entry = NewAuditEntry(self._context.operator or WORKER, action, kind, subject_id)
         with self._lock:

@@ -32,8 +32,8 @@ def audit_refusals(
     person: the entry stores `facts` without masking the payers' names, and the refused person may have no right to
     read the record.
 
-    `kind` and `subject_id` name the record that the refused action was about; `subject_id` None: no single record,
-    or the credit check that the error itself has as `detail.record`.
+    `kind` and `subject_id` name the record that the refused action was about. If `subject_id` is None, the action was
+    about no single record, or the record is the credit check in the error's `detail.record`.
 
     A signal of the operating system does not end the block: the signal only aborts a running call to a provider, and
     the process ends after the block.
@@ -63,7 +63,7 @@ def audit_refusals(
 def make_lease_holder_detail(holder: LeaseHolder | None) -> InProgressDetail:
     """Return the facts about the holder of a lease for the detail of the error in_progress: the holder (person, desk,
     host, process), and the beginning and end of the lease. `holder` is None if the lease was released meanwhile: then
-    holder and beginning are None and the end is left out.
+    the returned holder and beginning are None, and the end is left out.
     """
     if holder is None:
         return {"holder": None, "since": None}

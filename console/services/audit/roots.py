@@ -1,5 +1,5 @@
-"""Roots of the audit trail. Each process adds its audit entries to a chain of its own. Every hour a due task
-stores the last entry (head) of each chain as a root in the chain of its own process. If the end of a chain is
+"""Roots of the audit trail. Each process adds its audit entries to its own chain. Every hour a due task stores, as a
+root, the last entry (head) of each chain; it adds the root to the chain of its own process. If the end of a chain is
 deleted later, its stored head shows this.
 """
 
@@ -43,8 +43,8 @@ class AuditRootWriter:
 
     def _write_next_chain_heads(self, tx: Transaction, newest_id: int) -> int:
         """Write audit roots with the heads of the chains that have entries after the last root, up to the entry with
-        the id `newest_id`, in the caller's transaction. Return the number of heads; 0 if a root covers all these
-        entries already."""
+        the id `newest_id`, in the caller's transaction. Return the number of heads; 0 if an earlier root already
+        covers all these entries."""
         covered_rows = audit_roots.read_covered_rows(tx.conn)
         if covered_rows.root_last_id >= newest_id:
             return 0

@@ -31,7 +31,8 @@ command, and the function whose answer is stored under the request id.
 
 
 class AuditService:
-    """Lists, verifies and exports audit entries. Operators and approvers see their own entries, auditors see all."""
+    """Lists, verifies and exports audit entries. Operators and approvers may read their own entries, auditors may
+    read all entries."""
 
     def __init__(self, context: ServiceContext, opening_log: RecordOpeningLog, act_once: ActOnceFunction) -> None:
         self._context, self._act_once = context, act_once
@@ -40,7 +41,7 @@ class AuditService:
     def list_entries(self, limit: int = 50, before_id: int | None = None) -> tuple[AuditEntry, ...]:
         """Return a page of at most `limit` (up to 1,000) audit entries that the acting person may read, newest first.
         `before_id` is the id of the last entry of the previous page, None for the first page. Raises no_operator if
-        no name is set, and not_allowed if the acting person has no right to read audit entries."""
+        no name of a person is configured, and not_allowed if the acting person has no right to read audit entries."""
         visible_person = self._find_only_visible_person()
         with self._context.database.read() as conn:
             entries = audit.list_newest_entries(
@@ -51,14 +52,14 @@ class AuditService:
         return tuple(replace(entry, number=numbers.get(entry.subject, "")) for entry in entries)
 
     def verify_chains(self) -> int:
-        """Verify all chains of the audit trail as `verify_trail` does, and return the number of entries. Raises
-        audit_broken if a chain is broken, and not_allowed if the acting person has no right to read audit entries."""
+        """Verify all chains of the audit trail, and return the number of entries. Raises audit_broken if a chain is
+        broken, and not_allowed if the acting person has no right to read audit entries."""
         return self.verify_trail().rows
 
     def verify_trail(self) -> VerifiedTrail:
         """Verify all chains of the audit trail; return the number of entries, the first entry and the last entry. If
-        no name of an acting person is set, no right is needed. If the acting person's database account may read only
-        a part of the trail, a worker verifies it.
+        no name of an acting person is configured, no right is needed. If the acting person's database account may
+        read only a part of the trail, a worker verifies the trail.
 
         Raises audit_broken with detail.first_bad (the smallest id of an entry that doesn't match its chain, or that
         is missing, replaced or forged according to the stored roots), and not_allowed if the acting person has no
@@ -85,9 +86,9 @@ class AuditService:
         return VerifiedTrail(result.row_count, *map(_make_entry_position, (result.first_row, result.last_row)))
 
     def export_csv(self, path: Path, *, request_id: str | None = None) -> int:
-        """Write the audit entries that the acting person may read to the new CSV file `path`; return their number.
-        Raises usage if the file exists, storage_full if it can't be written, no_operator if no name is set, and
-        not_allowed if the acting person has no right to read audit entries.
+        """Write the audit entries that the acting person may read to the new CSV file `path`; return the number of
+        these entries. Raises usage if the file exists, storage_full if it can't be written, no_operator if no name of
+        a person is configured, and not_allowed if the acting person has no right to read audit entries.
         """
         row_count: int = self._act_once("audit export", request_id, (str(path),), lambda: self._export_entries(path))
         return row_count
@@ -103,8 +104,8 @@ class AuditService:
 
     def _find_only_visible_person(self) -> str | None:
         """Return the name of the acting person if this person may read only their own audit entries; None if the
-        person may read all entries. Raises no_operator if no name is set, and not_allowed if the acting person has no
-        right to read audit entries."""
+        person may read all entries. Raises no_operator if no name of a person is configured, and not_allowed if the
+        acting person has no right to read audit entries."""
         person = self._context.read_person()
         if person.roles & {AUDITOR}:
             return None

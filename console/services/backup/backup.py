@@ -56,8 +56,8 @@ _KIND_OF_SQLITE_BACKUP, _KIND_OF_SERVER_BACKUP = "sqlite", "server"
 @dataclass(frozen=True, slots=True)
 class VerifiedBackup:
     """A complete backup that `check_backup` has read. `store_key` is the result of the comparison of this desk's
-    store key with the fingerprint in the backup: `same`, `missing` (this desk has no store key), or `unused`
-    (the backup needs none).
+    store key with the fingerprint in the backup: `same`, `missing` (this desk has no store key), or `unused` (the
+    backup needs no store key).
     """
 
     folder: Path
@@ -67,13 +67,15 @@ class VerifiedBackup:
 
 @dataclass(frozen=True, slots=True)
 class RestoreResult:
-    """The result of a restore. `earlier_database_file`: path of the database file that the restore replaced, under
-    its new name; None if there was none; `spool`: `kept` (this desk had a spool already), `restored`, or `none` (the
-    backup has none); `documents`: number of documents that were restored; `schema_before`: version of the backup's
-    schema if it differs from this program's version, so that an upgrade is necessary; otherwise None;
-    `lost_operations`: facts of the operations that are in this desk's spool and not in the restored database (see
-    `database_rollback`). `has_raised_alert`: the alert that the database went back to an earlier state was raised
-    before the database file was replaced.
+    """The result of a restore.
+
+    `earlier_database_file`: the new path of the database file that the restore replaced; None if there was no such
+    file. `spool`: `kept` (this desk already had a spool, which stays), `restored`, or `none` (the backup has no
+    spool). `documents`: number of documents that were restored. `schema_before`: version of the backup's schema if it
+    differs from this program's version, so that an upgrade is necessary; otherwise None. `lost_operations`: facts of
+    the operations that are in this desk's spool and not in the restored database (see `database_rollback`).
+    `has_raised_alert`: True if, before the database file was replaced, the alert that the database went back to an
+    earlier state was raised.
     """
 
     backup: VerifiedBackup
@@ -87,8 +89,8 @@ class RestoreResult:
 
 def back_up(settings: Settings, folder: Path, clock: Clock) -> BackupManifest:
     """Write a backup to the new folder `folder`, and return its manifest. Desks and workers may continue meanwhile:
-    the database is copied in its state at one moment, and the documents after that, so that the backup has every
-    document of its records.
+    the copy of the database shows its state at one moment. The documents are copied after the database, so the backup
+    has every document of its records.
 
     Raises bad_backup (not_empty) if the folder is not empty; storage_full if the backup can't be written; not_allowed
     if the database account is that of a person, who has no right to read whole tables; bad_profile (dump_program) if
@@ -163,7 +165,7 @@ def check_backup(settings: Settings, folder: Path) -> VerifiedBackup:
 
 def _require_every_table(folder: Path, manifest: BackupManifest) -> None:
     """Raise bad_backup (tables_missing) if the dumps of a server's backup in `folder` lack a table of this program's
-    schema. Not for a backup of an older schema, which has fewer tables.
+    schema. Don't check a backup of an older schema, which has fewer tables.
     """
     if manifest.schema == SCHEMA_VERSION:
         dumps = [folder / name for name in (archive.DUMP_FILE, archive.VERSION_DUMP_FILE) if name in manifest.files]
@@ -191,17 +193,19 @@ def restore(
     damaged documents are restored; the other existing documents stay. An existing spool of this desk stays, because
     it has operations that the backup lacks.
 
-    After an interrupted restore, this desk has one of three databases: its earlier database; the restored database,
-    upgraded, with the alert about its loss and the lost purchases in it (SQLite); or an incomplete database that no
-    program uses (server). A repeated restore completes the interrupted one. On a server whose database was already
-    loaded, a repeated restore is refused, because the database isn't empty; the command `upgrade` completes the
-    restore there. No document is missing then, because the documents are restored before the database.
-    `begin_last_steps` is called before an SQLite file is replaced, or after a server's database was loaded: from then
-    on the caller should not break the restore off. Raises bad_backup if a file of the backup is missing or altered,
-    if the backup is of another kind of database (SQLite or server) than this desk's, or if a server's database is not
-    empty; not_our_database if a database other than that of the backup is at this desk's database address;
-    schema_mismatch if a newer program made the backup; bad_profile (other_key) if this desk has another store key;
-    database_locked (in_use) if a process has the database file open.
+    After an interrupted restore, this desk has one of three databases: its earlier database; the restored and
+    upgraded database (SQLite), which contains the alert about the loss and the lost purchases; or an incomplete
+    database that no program uses (server). A repeated restore completes the interrupted restore. Exception: if a
+    server's database was already loaded, a repeated restore is refused, because the database isn't empty; the command
+    `upgrade` then completes the restore. No document is missing then, because the documents are restored before the
+    database. `begin_last_steps` is called before an SQLite file is replaced, or after a server's database was loaded:
+    from then on the caller should not interrupt the restore.
+
+    Raises bad_backup if a file of the backup is missing or altered, if the backup is of another kind of database
+    (SQLite or server) than this desk's, or if a server's database is not empty; not_our_database if a database other
+    than that of the backup is at this desk's database address; schema_mismatch if a newer program made the backup;
+    bad_profile (other_key) if this desk has another store key; database_locked (in_use) if a process has the database
+    file open.
     """
     backup = check_backup(settings, folder)
     manifest, spool_file = backup.manifest, settings.home / spools.FILE_NAME
@@ -245,8 +249,9 @@ def _prepare_restored_file(
     settings: Settings, draft: Path, former_file: Path, manifest: BackupManifest, now: datetime
 ) -> bool:
     """Upgrade the schema of the copy `draft` of a backup, before it replaces the database file `former_file`, and
-    store in it what the backup lacks (`database_rollback.store_loss_of_restored_file`). Return True if the alert
-    about the loss was raised. Other desks may use the file as soon as it is in its place.
+    store in the copy the alert about the loss and the lost operations
+    (`database_rollback.store_loss_of_restored_file`). Return True if the alert was raised. The copy is prepared
+    before the replacement, because other desks may use the file immediately after it.
     """
     database_id = manifest.database_id
     replaced_files = (former_file, *_list_replaced_database_files(former_file, database_id))
@@ -267,10 +272,10 @@ def _prepare_restored_file(
 
 def record_restore(context: ServiceContext, result: RestoreResult) -> RestoreResult:
     """Complete a restore: write its audit entry, and begin a new epoch of the Redis cache, so that no process uses an
-    answer that the restored database lacks. Also search for operations that the restored database lacks. If there are
-    any, and on a server always, guarded operations are refused until a person has acknowledged the alert that the
-    database went back to an earlier state. Return a copy of `result` with the facts of these operations (at most 100)
-    in `lost_operations`; it is empty if no operation is missing.
+    answer that the restored database lacks. Also search for operations that the restored database lacks. If the
+    search finds any (on a server: in every case), guarded operations are refused until a person has acknowledged the
+    alert that the database went back to an earlier state. Return a copy of `result` with the facts of these
+    operations (at most 100) in `lost_operations`, which is empty if no operation is missing.
     """
     # Those that earlier restores have kept, too: such a restore may have been killed before it came to this step.
     if context.database.file is not None:
@@ -327,8 +332,8 @@ def _store_lost_operations(context: ServiceContext, former_file: Path) -> None:
 
 def find_earlier_restore(settings: Settings, folder: Path, request_id: str, now: datetime) -> RestoreResult | None:
     """Return the result of the restore that the acting person made at this desk with the request id `request_id` in
-    the last 24 hours before `now`; None if there is none. The result is read from the spool, because a restore
-    replaces the database.
+    the last 24 hours before `now`; None if there is no such restore. The result is read from the spool, because a
+    restore replaces the database.
 
     Raises usage for a malformed id, and possible_repeat if the id belongs to the restore of another folder.
     """
@@ -445,9 +450,9 @@ def _prepare_restore_target(database: Database, manifest: BackupManifest) -> Ite
 
 
 def _restore_spool(folder: Path, manifest: BackupManifest, spool_file: Path, replaced_file_suffix: str) -> str:
-    """Restore the spool of the backup to `spool_file` if this desk has no spool. Return the outcome as in
-    `RestoreResult.spool`: `kept`, `restored` or `none`. Side files that a deleted spool has left get a name with
-    `replaced_file_suffix`."""
+    """Restore the spool of the backup to `spool_file` if this desk has no spool. Return `kept` if this desk already
+    has a spool, `restored`, or `none` if the backup has no spool. Files that a deleted SQLite spool has left behind
+    get a name with `replaced_file_suffix`."""
     if spool_file.exists():
         return "kept"
     if archive.SPOOL_FILE not in manifest.files:
@@ -463,7 +468,7 @@ def _anchor_replaced_database(settings: Settings, file: Path, database_id: str) 
     """Store the newest audit entry of the database file that the restore replaces as an anchor in the spool of this
     desk. `database_id` is the id of the database, under which the spool has the anchor. This desk may lack the
     anchor, because other desks that use the file may have bought or refunded since the backup. With the anchor, the
-    loss is found when the restored database is opened (`database_rollback`).
+    program detects the loss when it opens the restored database (`database_rollback`).
     """
     newest_entry = sqlite_copy.find_newest_audit_head(file)
     if newest_entry is not None:
@@ -474,8 +479,8 @@ def _anchor_replaced_database(settings: Settings, file: Path, database_id: str) 
 def _load_server_dump(
     database: Database, folder: Path, settings: Settings, manifest: BackupManifest, now: datetime
 ) -> None:
-    """Load the dump of the backup in `folder` into a server's database. The alert because of which operations with
-    money are refused is inserted before the version of the schema is loaded, because no program uses a database
+    """Load the dump of the backup in `folder` into a server's database. An alert that makes the program refuse
+    operations with money is inserted before the version of the schema is loaded, because no program uses a database
     without this version. Alerts and the outbox have had the same columns in every schema since the oldest that a
     restore accepts, so a backup of an older schema gets the alert, too.
     """
@@ -517,8 +522,8 @@ def _find_present_database_id(database: Database) -> str | None:
 
 
 def _compare_store_key(settings: Settings, manifest: BackupManifest) -> str:
-    """Compare this desk's store key with the fingerprint in the backup, and return the result as in
-    `VerifiedBackup.store_key`. Raises bad_profile if this desk has another store key."""
+    """Compare this desk's store key with the fingerprint in the backup. Return `same`, `missing` (this desk has no
+    store key) or `unused` (the backup needs no store key). Raises bad_profile if this desk has another store key."""
     if manifest.store_key is None:
         return "unused"
     try:

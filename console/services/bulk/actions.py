@@ -85,7 +85,7 @@ class BulkActionRunner:
 
     def run_local_action(self, tx: Transaction, run: BulkRun, row: BulkRow) -> RowOutcome:
         """Take the row's record or add the run's note to it, in the caller's transaction. Return the outcome of the
-        row: done, or the refusal as a result. Raises an error with a code of OWN_FAULT_ERROR_CODES if this
+        row: done, or refused with the reason. Raises an error with a code of OWN_FAULT_ERROR_CODES if this
         installation fails, for example if the database is unreachable; such an error is not a result of the row.
         """
         try:

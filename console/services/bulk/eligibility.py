@@ -29,9 +29,9 @@ class BulkRowForecaster:
     def make_forecast(
         self, conn: Connection, run: BulkRun, row: BulkRow, person: Person | None, *, was_begun: bool = False
     ) -> RowForecast:
-        """Return the forecast of a row of a bulk run. `person` is the acting person; None if no name is set.
-        `was_begun` is True if an earlier process ended while it executed this row, so that a change of the
-        record may come from that process.
+        """Return the forecast of a row of a bulk run. `person` is the acting person; None if no name of a person is
+        configured. `was_begun` is True if an earlier process ended while it executed this row, so that a change of
+        the record may come from that process.
         """
         try:
             facts = self.choices.read_facts_in_transaction(

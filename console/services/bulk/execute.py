@@ -112,9 +112,9 @@ class BulkExecutor:
 
     @compare_and_swap.run_again_if_stale()
     def _begin_run(self, tx: Transaction, run_id: int, max_rows: int | None) -> tuple[BulkRun, int | None]:
-        """Set the bulk run to the state running, unless it is done; store `max_rows`, the largest number of rows to
-        execute, as its limit (None: keep the stored limit). Return the run, and the position of the row that an
-        earlier process was executing when it ended (None if there is no such row).
+        """Set the bulk run to the state running, unless its state is done; store `max_rows`, the largest number of
+        rows to execute, as its limit (None: keep the stored limit). Return the run, and the position of the row that
+        an earlier process was executing when it ended (None if there is no such row).
         """
         run = require_run(tx.conn, run_id)
         if run.state == bulk.RUN_DONE:
@@ -279,7 +279,7 @@ class BulkExecutor:
 
 
 def require_run(conn: Connection, run_id: int) -> BulkRun:
-    """Return the bulk run of this id. Raises not_found if there is none."""
+    """Return the bulk run with this id. Raises not_found if no bulk run has this id."""
     run = bulk.find(conn, run_id)
     if run is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": BULK_RUN_KIND, "id": str(run_id)})
@@ -294,8 +294,8 @@ def make_lease_name(run_id: int) -> str:
 
 def _find_final_state(run: BulkRun) -> tuple[str, str | None]:
     """Return the final state of a bulk run, and the reason of this state. All rows up to the run's limit (its column
-    `most`) have a result. If these are all rows of the run, the state is done and the reason None; otherwise the
-    state is stopped and the reason `most`.
+    `most`) have a result. If the run has no rows after this limit, the state is done and the reason None; otherwise
+    the state is stopped and the reason `most`.
     """
     return (bulk.RUN_DONE, None) if run.most >= run.size else (bulk.RUN_STOPPED, "most")
 
@@ -310,6 +310,6 @@ def _make_outcome_of_forecast(forecast: RowForecast) -> RowOutcome:
 
 
 def _is_stopped_by_read_only(conn: Connection, run: BulkRun) -> bool:
-    """True if a read-only switch for everything stops the action of the bulk run: takes and notes, but no probes
-    and re-fetches."""
+    """True if the read-only switch for everything is on and stops the action of the bulk run. The switch stops takes
+    and notes, but not probes and re-fetches."""
     return run.action.value in STOPPED_RIGHTS and find_read_only_switch(conn) is not None

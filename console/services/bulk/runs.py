@@ -85,10 +85,10 @@ class BulkRunService(BulkRunReader):
         """Store and return a bulk run with a fixed list of records and their versions: the records in `selection`, or
         all records that the queue named `selection` has now. Records that enter the queue later are not added.
 
-        `action` is probe, refetch, take or note; `note_text` is the text of the note if it is note, otherwise None.
-        Raises usage for an unknown action, an invalid note, a list of no records or more than MAX_ROWS_PER_BULK_RUN
-        records, or more than MAX_BULK_RECORDS_PER_DAY records of this person within 24 hours; not_allowed if the
-        acting person has no right to the action.
+        `action` is probe, refetch, take or note; `note_text` is the text of the note if the action is note, otherwise
+        None. Raises usage for an unknown action, an invalid note, a list of no records or more than
+        MAX_ROWS_PER_BULK_RUN records, or more than MAX_BULK_RECORDS_PER_DAY records of this person within 24 hours;
+        not_allowed if the acting person has no right to execute the action.
         """
         arguments = (action, selection if isinstance(selection, str) else tuple(selection), note_text)
         return self._request_ids.act_once(
@@ -120,7 +120,7 @@ class BulkRunService(BulkRunReader):
 
     def _require_records_left_today(self, person: str, count: int) -> None:
         """Raise usage if `person` would have chosen more than MAX_BULK_RECORDS_PER_DAY records within 24 hours,
-        together with `count` further ones.
+        including the `count` records of the new bulk run.
         """
         with self._context.database.read() as conn:
             count += bulk.count_chosen_records(conn, person, self._context.now() - _DAY)
@@ -168,8 +168,8 @@ class BulkRunService(BulkRunReader):
         The method calls `should_stop` and `should_leave` between two rows. If `should_stop` returns True, the run is
         stopped; if `should_leave` returns True, this process ends its execution, and a due task continues the run.
         Raises not_found if no run has this id; usage if `max_rows` is less than 1 or more than the number of rows;
-        not_allowed if the acting person has no right to the action, or is not the maker of a run that takes records
-        or adds notes; in_progress while another process executes the run.
+        not_allowed if the acting person has no right to execute the action, or is not the maker of a run that takes
+        records or adds notes; in_progress while another process executes the run.
         """
         return self._request_ids.act_once(
             "bulk run",
@@ -204,8 +204,8 @@ class BulkRunService(BulkRunReader):
     def stop(self, run_id: int, *, request_id: str | None = None) -> BulkRun:
         """Stop the bulk run after its current row, also if another process executes it, and return the run. A run
         that is not in the state running stays unchanged. This is also possible while a read-only switch stops the
-        run's action, because it only prevents changes. Raises not_found if no run has this id, not_allowed if the
-        acting person has no right to the run's action."""
+        run's action, because stopping a run only prevents changes. Raises not_found if no run has this id,
+        not_allowed if the acting person has no right to execute the run's action."""
         return self._request_ids.act_once("bulk stop", request_id, (run_id,), lambda: self._stop_run(run_id))
 
     def _stop_run(self, run_id: int) -> BulkRun:
@@ -224,9 +224,9 @@ class BulkRunService(BulkRunReader):
 
     def discard(self, run_id: int, *, request_id: str | None = None) -> BulkRun:
         """End a bulk run that is not in the state running; its rows without a result are never executed. Return the
-        run. This is also possible while a read-only switch stops the run's action, because it only prevents changes.
-        Raises not_found if no run has this id, in_progress if the run is in the state running, and not_allowed if the
-        acting person is not its maker or has no right to its action."""
+        run. This is also possible while a read-only switch stops the run's action, because discarding a run only
+        prevents changes. Raises not_found if no run has this id, in_progress if the run is in the state running, and
+        not_allowed if the acting person is not the run's maker or has no right to execute the run's action."""
         return self._request_ids.act_once(
             "bulk discard", request_id, (run_id,), lambda: self._discard_and_audit_refusal(run_id)
         )

@@ -38,13 +38,14 @@ class BulkRunReader:
         self._context, self._forecaster, self._actions = context, forecaster, actions
 
     def read_run(self, run_id: int) -> BulkRun:
-        """Return the bulk run of this id. Raises not_found if there is none."""
+        """Return the bulk run with this id. Raises not_found if no bulk run has this id."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return require_run(conn, run_id)
 
     def read_run_with_holder(self, run_id: int) -> BulkRunWithHolder:
-        """Return the bulk run of this id with the present holder of its lease. Raises not_found if there is none."""
+        """Return the bulk run with this id and the present holder of its lease. Raises not_found if no bulk run has
+        this id."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return _read_run_with_holder(conn, require_run(conn, run_id))
@@ -85,9 +86,10 @@ class BulkRunReader:
     def list_rows(
         self, run_id: int, result_filter: str | None = None, after_position: int = 0, limit: int = 1_000
     ) -> tuple[BulkRow, ...]:
-        """Return a page of at most `limit` rows of the bulk run, ordered by position. `result_filter` restricts them
-        to the rows with one result, such as `refused`, or with `not_done` to the rows that are not done (None: all
-        rows). `after_position` is the position of the last row of the previous page; 0 for the first page."""
+        """Return a page of at most `limit` rows of the bulk run, ordered by position. `result_filter` restricts the
+        page to rows with one result, such as `refused`; the value `not_done` restricts it to all rows that are not
+        done (None: all rows). `after_position` is the position of the last row of the previous page; 0 for the first
+        page."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             if result_filter != NOT_DONE_ROWS_FILTER:
@@ -103,8 +105,9 @@ class BulkRunReader:
     def list_rows_with_records(
         self, run_id: int, result_filter: str | None = None, after_position: int = 0, limit: int = ROWS_PER_PAGE
     ) -> tuple[BulkRowWithRecord, ...]:
-        """Return the rows of the bulk run that `list_rows` returns for these arguments, each with the present
-        state of its record."""
+        """Return a page of rows of the bulk run, each with the present state of its record. The arguments select the
+        rows as in `list_rows`: `result_filter` by result, `after_position` as the start, `limit` as the largest
+        number."""
         rows = self.list_rows(run_id, result_filter, after_position, limit)
         with self._context.database.read() as conn:
             lapsed_ids = journal.list_lapsed_by_kind(conn)

@@ -38,9 +38,9 @@ _AUTHORISATION_CODE_PATTERN = re.compile(r"[\x21-\x7e]{1,1024}")
 
 @dataclass(frozen=True, slots=True)
 class AuthorisationRequest:
-    """An authorisation at the provider of credit checks that a person has started. `url` is the page that the
-    person opens in a browser; `state` is a random text in this address. If the provider returns the state, the
-    address of the redirection must contain the same text.
+    """An authorisation at the provider of credit checks that a person has started. `url` is the page that the person
+    opens in a browser; `state` is a random text in the address of this page. If the provider redirects the browser
+    with a state in the address, that state must be the same text.
     """
 
     url: str
@@ -68,8 +68,8 @@ class ProviderAuthorisation:
     def __init__(
         self, context: ServiceContext, open_calls: Callable[[], tuple[AuthorisationCalls, AuthorisedTokenStore]]
     ) -> None:
-        """`open_calls` returns the provider's authorisation calls and the store of its tokens; it raises
-        bad_profile if the settings are incomplete."""
+        """Store the service context and `open_calls`, which returns the provider's authorisation calls and the store
+        of its tokens. `open_calls` raises bad_profile if the settings are incomplete."""
         self._context, self._open_calls = context, open_calls
 
     @cached_property
@@ -78,8 +78,9 @@ class ProviderAuthorisation:
 
     def begin(self) -> AuthorisationRequest:
         """Return a new request for an authorisation, with the URL that the person must open. Sends nothing to the
-        provider. Raises no_operator if no name is set; not_allowed if the acting person has no right to authorise the
-        console or, on a database server, is not a worker; bad_profile if the provider's settings are incomplete."""
+        provider. Raises no_operator if no name of a person is configured; not_allowed if the acting person has no
+        right to authorise the console or, on a database server, is not a worker; bad_profile if the provider's
+        settings are incomplete."""
         with self._audit_refusals():
             self._require_permitted_person()
         calls, _ = self._open_calls_and_token_store
@@ -91,13 +92,13 @@ class ProviderAuthorisation:
         the pair. Return the provider, the end of the access token's validity, and the version of the pair.
         `entered_text` is the code, or the whole address to which the provider has redirected the browser.
 
-        Raises no_operator if no name is set; not_allowed if the acting person has no right to authorise the console
-        or, on a database server, is not a worker; bad_profile if the provider's settings are incomplete; usage
-        (`no_code`) if `entered_text` contains no code; not_allowed (`state_differs`) if the state in the address
-        differs from that of `request`; provider_auth if the provider refused the code or the OAuth client, or if the
-        person declined; rate_limited or provider_answer_unusable if the provider's answer contains no tokens;
-        provider_unreachable if nothing was sent (the code is still valid); lease_timeout if another desk holds the
-        tokens' lease for REFRESH_LEASE_WAIT_SECONDS; interrupted if a signal arrived before the exchange;
+        Raises no_operator if no name of a person is configured; not_allowed if the acting person has no right to
+        authorise the console or, on a database server, is not a worker; bad_profile if the provider's settings are
+        incomplete; usage (`no_code`) if `entered_text` contains no code; not_allowed (`state_differs`) if the state
+        in the address differs from that of `request`; provider_auth if the provider refused the code or the OAuth
+        client, or if the person declined; rate_limited or provider_answer_unusable if the provider's answer contains
+        no tokens; provider_unreachable if nothing was sent (the code is still valid); lease_timeout if another desk
+        holds the tokens' lease for REFRESH_LEASE_WAIT_SECONDS; interrupted if a signal arrived before the exchange;
         outcome_unknown if the answer or the new pair was lost. After outcome_unknown the code may be used up and no
         pair is stored, so the person must start again.
         """
@@ -155,7 +156,7 @@ def _parse_authorisation_code(entered_text: str, state: str, *, needs_state: boo
     has redirected the browser.
 
     If the address has a parameter `state`, it must be equal to `state`. With `needs_state` only an address is
-    accepted, because a code alone does not show to which request it belongs. Raises usage if the text contains no
+    accepted, because a code alone does not show the request to which it belongs. Raises usage if the text contains no
     code, not_allowed if the address has another state, and CredentialsRefused if the address says that the person
     declined.
     """
@@ -172,7 +173,7 @@ def _parse_authorisation_code(entered_text: str, state: str, *, needs_state: boo
 
 
 def _parse_query(text: str) -> dict[str, list[str]]:
-    """Return the query parameters of the address `text`; empty if `text` is no address. Raises usage for a
+    """Return the query parameters of the address `text`; empty if `text` isn't an address. Raises usage for a
     malformed address."""
     if "://" not in text:
         return {}
@@ -184,8 +185,8 @@ def _parse_query(text: str) -> dict[str, list[str]]:
 
 def _require_same_oauth_state(query_fields: dict[str, list[str]], state: str) -> None:
     """Raise not_allowed unless `query_fields`, the query parameters of the redirection's address, have exactly this
-    state. Raise usage if they have neither `code` nor `error`, because the address is then no answer of the
-    provider.
+    state. Raise usage if the parameters contain neither `code` nor `error`, because the address then isn't an answer
+    of the provider.
     """
     if not query_fields.keys() & {"code", "error"}:
         raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.NO_CODE})

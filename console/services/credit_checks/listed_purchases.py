@@ -1,8 +1,9 @@
 """Ask AlarmBox for its list of a corporation's purchases before people decide that a purchase was not made, and
 before the corporation is bought again after such a decision.
 
-After the decision, the corporation can be bought again. A listed purchase that belongs to no credit check here may be
-the purchase that people decide, or have decided, was not made: AlarmBox may have made it after their decision.
+After the decision, the corporation can be bought again. If a listed purchase belongs to no credit check in our
+database, it may be the purchase about which people decide or have decided: AlarmBox may have made it, even after
+their decision.
 """
 
 from collections.abc import Callable, Sequence
@@ -50,12 +51,15 @@ def refuse_denial_of_listed_purchase(
     record: AnyRecord,
     store_answer: Callable[[Transaction, ListOutcome], object],
 ) -> None:
-    """Ask AlarmBox for the purchases of the corporation number, if AlarmBox offers a list of purchases and this desk
-    can call AlarmBox (`open_reader` raises a ConsoleError otherwise); store the answer with `store_answer`. Raise
-    evidence_mismatch (detail.reason `listed_purchase`, detail.record `record`) if the list has a purchase that has
-    not expired, was made on the day before `sent_at` or later (None: on any day), and belongs to no credit check
-    here, and with detail.reason `old_answer` if the list is an old one from a cache. If AlarmBox gives no answer, do
-    not raise an error: people then decide with their evidence alone.
+    """Refuse the decision that a purchase was not made if AlarmBox's list of purchases contains a purchase that may
+    be the denied purchase. The program asks AlarmBox for the list only if AlarmBox offers such a list and
+    `open_reader` returns a reader; if `open_reader` raises a ConsoleError, this desk can't call AlarmBox, and nothing
+    is refused. `store_answer` stores the answer.
+
+    Raises evidence_mismatch with detail.reason `listed_purchase` and detail.record `record` if a listed purchase has
+    not expired, was made on the day before `sent_at` or later (None: on any day), and belongs to no credit check in
+    our database. Raises evidence_mismatch with detail.reason `old_answer` if the list is an old one from a cache. If
+    AlarmBox gives no answer, no error is raised: people then decide with their evidence alone.
     """
     try:
         reader = open_reader()
@@ -66,7 +70,7 @@ def refuse_denial_of_listed_purchase(
     outcome = reader.find_purchases(corporation_number)
 
     def store_and_compare(tx: Transaction) -> bool:
-        """Store the list. Return True if it has a purchase that may be the denied one."""
+        """Store the list. Return True if the list has a purchase that may be the denied purchase."""
         store_answer(tx, outcome)
         return bool(_list_purchases_without_credit_check(tx.conn, outcome, sent_at, context.now()))
 
@@ -81,13 +85,13 @@ def compare_denied_purchases(
     """Before a purchase, ask AlarmBox for its list of the corporation's purchases. Do this only if AlarmBox offers
     such a list, and if two people have decided that an earlier purchase of the corporation for this client was not
     made. If the list has a purchase that may be this earlier purchase, open the case `contradicted` about the earlier
-    credit check. The case stops the new purchase until a person acknowledges it. After that, this listed purchase
-    opens no other case, but a further purchase in the list does. If the database has lost the earlier purchase, it
-    has no record for a case: then the new purchase is refused until a person has resolved the lost purchase's
-    operation with the id of the purchase in the list.
+    credit check. The case stops the new purchase until a person acknowledges the case. After that, the same listed
+    purchase opens no second case, but another listed purchase does. If the database has lost the earlier purchase, no
+    record exists about which a case could be opened. The new purchase is then refused until a person has resolved the
+    lost purchase's operation with the id of the listed purchase.
 
-    Raises already_purchased if the list has a purchase that may be an earlier one that the database has lost and two
-    people have denied. Raises provider_auth, rate_limited or provider_unreachable if AlarmBox refuses the
+    Raises already_purchased if the list has a purchase that may be an earlier purchase that the database has lost and
+    two people have denied. Raises provider_auth, rate_limited or provider_unreachable if AlarmBox refuses the
     credentials, refuses the call because of too many calls, or doesn't answer. A list that can't be read doesn't stop
     the purchase, because the two people looked at AlarmBox's own screen before they decided.
     """
@@ -102,14 +106,16 @@ def compare_denied_purchases(
     outcome = reader.find_purchases(corporation_number)
 
     def store_and_compare(tx: Transaction) -> Intent | None:
-        """Store the list. Open a case if the list has a purchase that may be that of a denied credit check. Otherwise
-        return the lost purchase that may be in the list; None if there is none, or if a case was opened."""
+        """Store the list. Open a case if the list has a purchase that may be the purchase of a denied credit check.
+        Otherwise return the lost purchase that may be in the list. Return None if no lost purchase may be in the
+        list, or if a case was opened."""
         _store_list(context, tx, denied_checks, lost_purchases, outcome)
         seen = {text for check in denied_checks for text in outcomes.list_acknowledged_contradictions(tx, check)}
 
         def find_unacknowledged_purchase(sent_at: datetime | None) -> str | None:
-            """Return the text (`format_observed_purchase`) of a listed purchase that may be the one sent at
-            `sent_at`, unless a person has acknowledged a case with this text; None if there is none."""
+            """Return the text (`format_observed_purchase`) about a listed purchase that may be the purchase sent at
+            `sent_at` and for which no person has acknowledged a case with this text; None if the list has no such
+            purchase."""
             reports = _list_purchases_without_credit_check(tx.conn, outcome, sent_at, context.now())
             texts = (outcomes.format_observed_purchase(report.credit_check_id) for report in reports)
             return next((text for text in texts if text not in seen), None)
@@ -130,8 +136,8 @@ def compare_denied_purchases(
 
 
 def _find_denied_checks(conn: Connection, client_id: str, corporation_number: str) -> list[CreditCheck]:
-    """Return the client's credit checks of the corporation of which two people have decided that the purchase was not
-    made, in the order of `find_by_number`."""
+    """Return the client's credit checks of the corporation about which two people have decided that the purchase was
+    not made, newest first."""
     return [
         check
         for check in credit_checks.find_by_number(conn, corporation_number)
@@ -143,7 +149,7 @@ def _find_denied_checks(conn: Connection, client_id: str, corporation_number: st
 
 def _require_list_answer(outcome: ListOutcome, denied_checks: Sequence[CreditCheck]) -> None:
     """Raise provider_auth, rate_limited or provider_unreachable if AlarmBox has not answered the call for the list.
-    The error names the first denied credit check, if there is one."""
+    The error names the first denied credit check, if there is any."""
     code = find_read_error_code(outcome)
     if outcome.kind is not OutcomeClass.SUCCEEDED and code in NO_ANSWER_ERROR_CODES:
         facts: ProviderAnswerFacts = {"reason": outcome.reason, "status": outcome.status}
@@ -187,8 +193,8 @@ def _list_purchases_without_credit_check(
     conn: Connection, outcome: ListOutcome, sent_at: datetime | None, now: datetime
 ) -> list[CheckReport]:
     """Return the purchases in AlarmBox's list `outcome` that have not expired at `now`, were made on the day before
-    `sent_at` or later (None: on any day), and belong to no credit check here; none if the list can't be used. A
-    purchase without a day counts as possibly made on any day.
+    `sent_at` or later (None: on any day), and belong to no credit check in our database; return no purchases if the
+    list can't be used. A purchase without a day counts as possibly made on any day.
     """
     reports = outcome.found if outcome.kind is OutcomeClass.SUCCEEDED else None
     return [
@@ -208,8 +214,8 @@ def may_be_purchase_sent_at(report: CheckReport, sent_at: datetime | None, now: 
 
 
 def _has_expired(report: CheckReport, now: datetime) -> bool:
-    """True if the listed purchase has expired at `now`. If AlarmBox states that it has or hasn't expired, this
-    counts; otherwise its expiration date decides.
+    """True if the listed purchase has expired at `now`. A statement of AlarmBox that it has or hasn't expired
+    decides; without such a statement, its expiration date decides.
     """
     if report.expired is not None:
         return report.expired

@@ -1,9 +1,10 @@
-"""Before people decide that a purchase was not made, ask AlarmBox about each credit check that its refusal of the
-purchase names.
+"""Before people decide that a purchase was not made, ask AlarmBox about each credit check that is named in AlarmBox's
+refusal of the purchase.
 
-AlarmBox can answer a purchase with a refusal that has the id of a credit check (`refused_but_made`). That credit
-check may be the purchase itself, and after the decision the corporation could be bought again. AlarmBox's list of
-purchases would show it, but AlarmBox may not offer that call. A credit check can always be read by its id.
+AlarmBox can answer a purchase with a refusal that contains the id of a credit check (`refused_but_made`). That credit
+check may be the purchase itself, and after the decision the corporation could be bought a second time. AlarmBox's
+list of purchases would show the credit check, but AlarmBox may not offer the call for this list. A credit check can
+always be read by its id.
 """
 
 import re
@@ -41,15 +42,16 @@ def refuse_denial_of_named_purchase(
     store_answer: Callable[[Transaction, Outcome[CheckReport]], object],
 ) -> None:
     """Refuse the decision that the purchase `operation_id` was not made if AlarmBox's answer to it contradicts itself
-    and names a credit check that may be this purchase. Do nothing without such an answer, or if the answer has no
-    readable id: people then decide with their evidence. `entry` is the entry of this desk's spool about the purchase,
-    None without one.
+    and names a credit check that may be this purchase. Do nothing if there is no such answer, or if the answer has no
+    readable id: people then decide with their evidence. `entry` is the entry of this desk's spool about the purchase;
+    None if the spool has no such entry.
 
-    AlarmBox is asked about each named credit check that no record here has, and `store_answer` stores the answer.
-    That credit check is another purchase if AlarmBox doesn't have it, or if it is one of another corporation, has
-    expired, or was made earlier than the day before `sent_at` (None: at any time). Raises evidence_mismatch
-    (detail.reason `refused_but_made`, detail.record `record`) if it may be this purchase, or if there are more ids
-    than three; the error of `find_read_error_code` if AlarmBox gives no report; and the errors of `open_reader`.
+    The program asks AlarmBox about each named credit check that our database doesn't have, and `store_answer` stores
+    the answer. A named credit check is certainly not this purchase if AlarmBox doesn't have it, or if it is of
+    another corporation, has expired, or was made earlier than the day before `sent_at` (None: its day doesn't
+    decide). Raises evidence_mismatch (detail.reason `refused_but_made`, detail.record `record`) if a named credit
+    check may be this purchase, or if the answer has more than three ids; the error of `find_read_error_code` if
+    AlarmBox gives no report; and the errors of `open_reader`.
     """
     with context.database.read() as conn:
         ids = _list_named_ids(conn, operation_id, entry)
@@ -70,8 +72,8 @@ def refuse_denial_of_named_purchase(
 
 
 def _list_named_ids(conn: Connection, operation_id: str | None, entry: SpoolEntry | None) -> list[int]:
-    """Return the ids of credit checks in the contradictory answers to a purchase, each once, without those that a
-    record here has. The answers are the evidence of the operation and the answer in the spool's `entry`."""
+    """Return the ids of credit checks in the contradictory answers to a purchase, each once, without the ids that a
+    record of our database has. These answers are in the evidence of the operation and in the spool's `entry`."""
     items = evidence.find_by_operation(conn, operation_id) if operation_id is not None else ()
     texts = [item.body for item in items if REFUSED_BUT_MADE_REASON in item.summary.split()]
     if entry is not None and entry.answer is not None and entry.answer.reason == REFUSED_BUT_MADE_REASON:
@@ -85,5 +87,5 @@ def _store_answer(
     outcome: Outcome[CheckReport],
     store_answer: Callable[[Transaction, Outcome[CheckReport]], object],
 ) -> None:
-    """Store AlarmBox's answer in a transaction of its own, because the decision may still be refused."""
+    """Store AlarmBox's answer in a separate transaction, because the decision may still be refused."""
     context.write(lambda tx: store_answer(tx, outcome))

@@ -1,8 +1,8 @@
-"""Write the outcome of a purchase into its credit check. No other module writes the states success and error or
-the certainty unknown of a credit check.
+"""Write the outcome of a purchase into its credit check. No other module writes the states success and error or the
+certainty unknown of a credit check.
 
-The second transaction of a purchase (tx2), probes, decisions of people and late answers use this module, so that
-each of them settles a credit check in the same way.
+The second transaction of a purchase (tx2), probes, decisions of people and late answers use this module, so that a
+credit check is always settled in the same way.
 """
 
 from collections.abc import Iterable, Mapping
@@ -168,9 +168,9 @@ def write_successful_purchase(
 
 
 def make_report_values(report: CheckReport, record: CreditCheck, now: datetime) -> dict[str, object]:
-    """Return the column values of a credit check that a provider's report contains, by column name; a field that
-    the report lacks is left out. A date becomes a UTC instant: the start of the Japanese day for the purchase, the
-    end of the day for the expiration. If the report says that the viewing period is over, the expiration is not
+    """Return the column values of a credit check that a provider's report contains, by column name; a field that the
+    report lacks is left out. A date becomes a UTC instant: the purchase date the start of that Japanese day, the
+    expiration date the end of that day. If the report says that the viewing period is over, the expiration is not
     later than `now`.
     """
     column_values: dict[str, object] = {
@@ -188,9 +188,10 @@ def make_report_values(report: CheckReport, record: CreditCheck, now: datetime) 
 def compute_valid_until(report: CheckReport, record: CreditCheck) -> datetime | None:
     """Return the instant (UTC) at which the credit check expires by the date in the provider's report; None if the
     report has no such date. A date before the introduction of corporation numbers counts as missing: such a date
-    belongs to another calendar (0009-11-26 is in the ninth year of Reiwa), or is a placeholder. An expiry
-    date before the purchase of the credit check here counts as missing, too, because the credit check would count as
-    expired and be bought again at once; it is valid only if the report's own purchase date lies before it.
+    belongs to another calendar (0009-11-26 is in the ninth year of Reiwa), or is a placeholder. An expiry date before
+    the time at which this program bought the credit check counts as missing, too, because the credit check would
+    count as expired and be bought again at once; such a date is accepted only if the report's own purchase date is
+    before it.
     """
     last_valid_day = report.expiration_date
     if last_valid_day is None or last_valid_day < FIRST_ASSIGNMENT_DAY:
@@ -230,9 +231,9 @@ def write_failed_purchase(
     cause: str,
     facts: Mapping[str, object] | None = None,
 ) -> None:
-    """Set the credit check to the state error: it was certainly not bought. Its claim ends. If it was a renewal,
-    the credit check that it had superseded becomes live again. `cause` is stored as the error code, and `facts`
-    are added to the audit entry.
+    """Set the credit check to the state error: it was certainly not bought. The claim of the credit check ends. If it
+    was a renewal, the credit check that the renewal had superseded becomes live again. `cause` is stored as the error
+    code, and `facts` are added to the audit entry.
     """
     now = context.now()
     credit_checks.change_record(
@@ -283,20 +284,20 @@ def write_unknown_purchase(
 
 @dataclass(frozen=True, slots=True)
 class PurchaseSettler:
-    """Settles purchases of credit checks whose own process did not record the outcome. `capabilities` are the
-    capabilities of the provider."""
+    """Settles purchases of credit checks whose outcome was not recorded by the process that sent the purchase.
+    `capabilities` are the capabilities of the provider."""
 
     context: ServiceContext
     capabilities: CreditCheckCapabilities
 
     def settle(self, tx: Transaction, operation_id: str, outcome: Outcome[CheckReport], key: str | None) -> bool:
-        """Settle a purchase with a provider's answer that its own second transaction (tx2) did not record. `key` is
-        the answer key of the operation; the database accepts the answer only with this key.
+        """Settle a purchase with a provider's answer that the purchase's second transaction (tx2) did not record.
+        `key` is the answer key of the operation; the database accepts the answer only with this key.
 
         Only a pending credit check is settled. A credit check that was decided meanwhile keeps its state: the answer
         is stored as evidence (again by each repeated call), and an answer that contradicts the state opens a case. If
-        this answer has settled the operation before, nothing is written. Return False if the operation or its credit
-        check is missing, otherwise True.
+        the same answer has already settled the operation, nothing is written. Return False if the operation or its
+        credit check is missing, otherwise True.
         """
         operation = journal.find(tx.conn, operation_id)
         record = credit_checks.find(tx.conn, operation.subject_id or 0) if operation else None
@@ -323,9 +324,9 @@ class PurchaseSettler:
 
 
 def _has_answer_settled_operation(tx: Transaction, operation: Operation, outcome: Outcome[CheckReport]) -> bool:
-    """True if the operation has ended with this answer: the transaction that ended it stored the answer as evidence.
-    So an earlier transaction has already settled the operation, but its process ended before it marked the operation
-    as ended in the desk's spool.
+    """True if the operation has already ended with this answer, because the transaction that ended the operation
+    stored this answer as evidence. This happens if an earlier process settled the operation, but ended before it
+    marked the operation as ended in the desk's spool.
     """
     is_same_ending = (operation.outcome_class, operation.reason) == (outcome.kind.value, outcome.reason[:64])
     return (
@@ -345,7 +346,8 @@ def _settle_by_answer(
     key: str | None,
 ) -> None:
     """Store the provider's answer, end the operation's row in the journal and settle the credit check, in this order,
-    which the triggers of a database server require. `key` is the answer key of the call, None if the call has none.
+    which the triggers of a database server require. `key` is the answer key of the call, None if the call has no
+    answer key.
     """
     store_answer_evidence(context, tx, record, PURCHASE_CALL_NAME, outcome)
     journal.settle_operation(
@@ -364,7 +366,7 @@ def _store_late_answer(
     context: ServiceContext, tx: Transaction, record: CreditCheck, outcome: Outcome[CheckReport]
 ) -> None:
     """Store the answer to the purchase as evidence of a credit check that is already decided, and write an audit
-    entry. The state stays; an answer that contradicts it opens a case."""
+    entry. The state of the credit check stays unchanged; an answer that contradicts the state opens a case."""
     store_answer_evidence(context, tx, record, LATE_PURCHASE_CALL_NAME, outcome)
     facts: dict[str, object] = {"outcome": outcome.kind.value, "kept_state": record.state.value}
     id_at_provider_fact = {"provider_id": outcome.found.credit_check_id} if outcome.found else {}
@@ -382,10 +384,10 @@ def _open_cases_about_shared_id(
     outcome: Outcome[CheckReport],
     credit_checks_of_number: Iterable[CreditCheck],
 ) -> None:
-    """Open a case about each other credit check that has the same id at the provider as the answer to the purchase of
-    `record`, if a probe or a person gave it this id. The id belongs to `record`, because the provider answered the
-    purchase of `record` with it. `credit_checks_of_number` are the credit checks of the corporation number, read in
-    this transaction.
+    """The provider's answer to the purchase of `record` contains the id of a credit check at the provider. Open a
+    case about each other credit check to which a probe or a person gave the same id. The id belongs to `record`,
+    because the provider answered the purchase of `record` with it. `credit_checks_of_number` are the credit checks of
+    the corporation number, read in this transaction.
 
     At the same time, a person's decision may give this id to one of these credit checks. Then this transaction waits
     for the transaction of the decision; or the transaction of the decision comes later, finds the id in `record`, and
@@ -408,8 +410,8 @@ def _open_cases_about_shared_id(
 
 
 def _is_id_from_decision(tx: Transaction, record: CreditCheck) -> bool:
-    """True if a probe or a person gave the credit check its id at the provider: no answer to its own purchase
-    contained an id.
+    """True if the credit check got its id at the provider from a probe or a person, and not from an answer to its own
+    purchase.
 
     False for a credit check that this program has not bought. Also False for a credit check that the database had
     lost, if it was restored with the id in a purchase answer that a desk has stored.
@@ -435,8 +437,8 @@ def is_contradicting_answer(record: CreditCheck, outcome: Outcome[CheckReport]) 
 @credit_checks.run_again_if_stale()
 def open_contradiction_case(context: ServiceContext, tx: Transaction, record: CreditCheck, observed: str) -> None:
     """Open a case for a credit check whose state the provider contradicts; `observed` describes the provider's
-    answer. The state stays, and the work is set to needs_review. A credit check has at most one open case about a
-    contradiction.
+    answer. The state stays unchanged, and the work is set to needs_review. A credit check has at most one open case
+    about a contradiction.
 
     If a case about another contradiction is open, the case is first closed in two situations: a person has
     acknowledged the case, or the case is about a read of the detail or PDF and the new contradiction is not.
@@ -469,8 +471,8 @@ def format_observed_purchase(id_at_provider: int | None) -> str:
 
 
 def list_acknowledged_contradictions(tx: Transaction, record: CreditCheck) -> tuple[str, ...]:
-    """Return the text in the column `observed` of each case `contradicted` of the credit check that a person has
-    acknowledged. The cases that were closed after the acknowledgement are included."""
+    """Return the text in the column `observed` of each case `contradicted` about the credit check, if a person has
+    acknowledged the case. The cases that were closed after the acknowledgement are included."""
     return tuple(
         alert.observed
         for alert in alerts.find_by_subject(tx.conn, CREDIT_CHECK_KIND, record.id)
@@ -481,10 +483,11 @@ def list_acknowledged_contradictions(tx: Transaction, record: CreditCheck) -> tu
 def end_reading_contradiction(
     context: ServiceContext, tx: Transaction, record_id: int, report: CheckReport | None
 ) -> None:
-    """Close the case that an earlier read of the detail or PDF has opened because its answer named another
-    corporation than the bought credit check, and schedule the re-fetch of the missing parts. This needs a `report`
-    from the provider's newest answer that names the credit check's own corporation; with another report, or None,
-    do nothing. A case about the purchase itself stays open. Raises StaleRow if the credit check changes meanwhile.
+    """Close the case that an earlier read of the detail or PDF has opened because the provider's answer named another
+    corporation than that of the bought credit check; schedule the re-fetch of the missing parts. Do this only if
+    `report`, from the provider's newest answer, names the credit check's own corporation; with another report, or
+    None, do nothing. A case about the purchase itself stays open. Raises StaleRow if the credit check changes
+    meanwhile.
     """
     record, now = credit_checks.find(tx.conn, record_id), context.now()
     if (
@@ -506,9 +509,9 @@ def end_reading_contradiction(
 
 
 def schedule_refetch_again(context: ServiceContext, tx: Transaction, record_id: int) -> None:
-    """Schedule the re-fetch of a bought credit check again, because the provider shows it after an earlier answer 403
-    (viewing period over): that answer can also mean that a permission was missing. Raises StaleRow if the credit
-    check changes meanwhile."""
+    """Schedule the re-fetch of a bought credit check again, because the provider shows the credit check now. Its
+    earlier answer was 403 (viewing period over), which can also mean that a permission was missing. Raises StaleRow
+    if the credit check changes meanwhile."""
     record, now = credit_checks.find(tx.conn, record_id), context.now()
     if record is None or not record.viewing_over:
         return
@@ -520,7 +523,7 @@ def schedule_refetch_again(context: ServiceContext, tx: Transaction, record_id: 
 
 
 def _find_contradiction_case(tx: Transaction, record: CreditCheck) -> Alert | None:
-    """Return the newest open case about a contradiction of the credit check; None if there is none."""
+    """Return the newest open case about a contradiction of the credit check; None if no such case is open."""
     open_cases = [
         alert
         for alert in alerts.find_by_subject(tx.conn, CREDIT_CHECK_KIND, record.id)

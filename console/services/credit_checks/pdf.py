@@ -1,4 +1,4 @@
-"""Open the PDFs of a credit check, to display one or to compare two versions. A child process with limited memory
+"""Open the PDFs of a credit check, to display one PDF or to compare two versions. A child process with limited memory
 and time reads the files."""
 
 from collections.abc import Mapping
@@ -24,10 +24,10 @@ class CreditCheckPdfReader:
         self._details_reader = details_reader
 
     def open_pages(self, record_id: int, sha256: str | None = None) -> PdfDocument:
-        """Return the opened PDF of the credit check: the current one, or the one with this SHA-256. The caller must
-        close the returned document. Raises not_found if the credit check has no such PDF or the PDF's file is missing
-        or damaged; documents_unreachable if the storage of the documents can't be reached; not_allowed if the acting
-        person has no right to read.
+        """Return the opened PDF of the credit check: the current PDF (`sha256` None), or the PDF with this SHA-256.
+        The caller must close the returned document. Raises not_found if the credit check has no such PDF or the PDF's
+        file is missing or damaged; documents_unreachable if the storage of the documents can't be reached;
+        not_allowed if the acting person has no right to read.
         """
         return PdfDocument(self._details_reader.read_pdf(record_id, sha256))
 
@@ -55,8 +55,8 @@ class CreditCheckPdfReader:
         SHA-256 hashes; without `new_sha256`, the newest version is used, and without `old_sha256`, the version before
         `new_sha256`. The caller must close the comparison. Raises not_found for an unknown credit check, if no PDF
         has one of the hashes, or if a PDF's file is missing or damaged; documents_unreachable if the storage of the
-        documents can't be reached; not_allowed if the acting person has no right to read; usage (one_version) if
-        there is no older version.
+        documents can't be reached; not_allowed if the acting person has no right to read; usage (one_version) if the
+        credit check has no older version of the PDF.
         """
         versions = self.list_versions(record_id)
         new_index = _find_version_index(versions, new_sha256, 0, record_id)

@@ -40,10 +40,10 @@ class PdfComparison:
         self.close()
 
     def compare(self, progress: ComparedPagesReporter = lambda *_: None) -> DocumentComparison:
-        """Compare the pages of the two versions and return the differences, at most MAX_DOCUMENT_DIFFERENCES; pages
-        after the one that reaches this number are not compared. The method calls `progress` before each page with the
-        number of compared pages and the number of all pages. Raises provider_answer_unusable if one of the versions
-        can't be opened.
+        """Compare the pages of the two versions and return the differences, at most MAX_DOCUMENT_DIFFERENCES; after
+        the page at which this number is reached, no further page is compared. The method calls `progress` before each
+        page with the number of compared pages and the number of all pages. Raises provider_answer_unusable if one of
+        the versions can't be opened.
         """
         comparison = DocumentComparison(self.old_pdf.count_pages(), self.new_pdf.count_pages())
         page_count = max(comparison.old_pages, comparison.new_pages)
@@ -62,8 +62,8 @@ class PdfComparison:
         return replace(comparison, differences=comparison.differences[:MAX_DOCUMENT_DIFFERENCES], is_cut=is_cut)
 
     def _compare_page(self, index: int, comparison: DocumentComparison) -> PageComparison:
-        """Return the comparison of the page with this index (from 0). A page that only one version has is one
-        difference, and so is a page that can't be read."""
+        """Return the comparison of the page with this index (from 0). A page that only one version has counts as one
+        difference, and so does a page that can't be read."""
         if index >= comparison.old_pages:
             return PageComparison(index, (PageDifference(index, DifferenceKind.PAGE_ADDED),))
         if index >= comparison.new_pages:

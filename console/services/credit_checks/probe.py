@@ -78,10 +78,10 @@ class CreditCheckProber:
         return check_records.read_current_credit_check(self._context, record_id)
 
     def _open_case_of_denied_purchase(self, record: CreditCheck) -> None:
-        """Open the case `contradicted` if this desk's spool has AlarmBox's answer that the purchase was made, while
-        the credit check has the state error and the database has never had a case about this contradiction: the
-        database was restored to a moment before the answer. Also open it if the application that wrote the credit
-        check has written AlarmBox's id after the error.
+        """Open the case `contradicted` if this desk's spool has AlarmBox's answer that the purchase was made,
+        although the credit check has the state error and the database has never had a case about this contradiction.
+        This happens if the database was restored to a moment before the answer. Also open the case if another
+        application wrote the credit check and added AlarmBox's id to it after the error.
         """
         context = self._context
         if record.credit_check_id is not None:
@@ -108,8 +108,9 @@ class CreditCheckProber:
     # Unknown: look for the purchase
 
     def _probe_unknown_purchase(self, record_id: int, is_automatic: bool) -> CreditCheck:
-        """Probe a credit check whose outcome is unknown, under its lease, and return it after it is settled. Raises
-        the errors of `probe` if it can't be settled."""
+        """Probe a credit check whose outcome is unknown, under its lease, and return the settled credit check. If the
+        credit check can't be settled, raises outcome_unknown, in_progress, or an error with a code of
+        NO_ANSWER_ERROR_CODES."""
         with self._decisions.hold_lease_of_unknown_record(record_id, None) as record:
             reader = self._open_reader()
             id_at_provider = self._decisions.find_id_at_provider_on_desk(record)
@@ -130,10 +131,10 @@ class CreditCheckProber:
         raise self._make_still_unknown_error(record_id, outcome, reason)
 
     def _confirm_answer_of_desk(self, record: CreditCheck, id_at_provider: int, is_automatic: bool) -> CreditCheck:
-        """Read, at the provider, the purchase with the id `id_at_provider`, which the provider has stated in an
-        answer that this desk's spool has, settle the credit check with the result, and return the credit check.
-        Raises the errors of `confirm_purchase`; with `is_automatic`, schedule the next probe before the error is
-        raised.
+        """Use an answer of the provider that this desk's spool has: it states the purchase's id `id_at_provider`.
+        Read the purchase with this id at the provider, settle the credit check with the result, and return the credit
+        check. Raises the errors of `confirm_purchase`; with `is_automatic`, schedule the next probe before the error
+        is raised.
         """
         try:
             return self._decisions.confirm_purchase(record, id_at_provider, None)
@@ -144,7 +145,7 @@ class CreditCheckProber:
             raise
 
     def _store_work(self, record: CreditCheck, work: Work) -> None:
-        """Store `work`, the next step of the credit check, in its row, in a transaction of its own."""
+        """Store `work`, the next step of the credit check, in its row, in a separate transaction."""
         context = self._context
         context.write(
             lambda tx: credit_checks.change_record(
@@ -156,9 +157,9 @@ class CreditCheckProber:
         self, record: CreditCheck, outcome: Outcome[tuple[CheckReport, ...]], is_automatic: bool
     ) -> str | None:
         """Settle the credit check with the provider's answer to a probe if the answer is unambiguous. Return None if
-        the credit check is settled (also by another process meanwhile), otherwise the code of the reason why it is
-        not. If the credit check is not settled and `is_automatic` is True, schedule the next probe; after the last
-        probe of the schedule, set the work to needs_review.
+        the credit check is settled (also by another process meanwhile), otherwise the code of the reason why the
+        credit check isn't settled. If the credit check is not settled and `is_automatic` is True, schedule the next
+        probe; after the last probe of the schedule, set the work to needs_review.
         """
         return self._context.write(lambda tx: self._apply_answer_in_transaction(tx, record, outcome, is_automatic))
 
@@ -168,7 +169,7 @@ class CreditCheckProber:
     ) -> str | None:
         """Store the provider's list of purchases (`outcome`) as evidence, and settle the credit check if a purchase
         in the list certainly belongs to it. Return None if the credit check is settled, otherwise the code of the
-        reason. With `is_automatic`, also schedule the next probe if it isn't settled."""
+        reason. With `is_automatic`, also schedule the next probe if the credit check isn't settled."""
         context, reason = self._context, outcome.reason
         outcomes.store_answer_evidence(context, tx, record, outcomes.LIST_CALL_NAME, outcome)
         current = credit_checks.find(tx.conn, record.id) or record
@@ -198,11 +199,11 @@ class CreditCheckProber:
         `several_found`.
 
         A report certainly belongs to the purchase if all of these are true: its purchase date is the day of sending
-        (in Japan) or later; no credit check here has its id; no other report without a credit check here has the day
-        before the sending, or a later day, as its purchase date; and its id can't belong to another purchase
-        (`_may_id_belong_to_other_purchase`). A report with the day before the sending may be about an earlier
-        purchase or about this one, because the desk's clock may have been ahead. A report without a purchase date
-        counts as one of the day of sending.
+        (in Japan) or later; no credit check in our database has its id; no other report without a credit check in our
+        database has the day before the sending, or a later day, as its purchase date; and its id can't belong to
+        another purchase (`_may_id_belong_to_other_purchase`). A report with the day before the sending may be about
+        an earlier purchase or about this purchase, because the desk's clock may have been ahead. A report without a
+        purchase date counts as a report with the day of sending.
         """
         sent_day = record.created_at.astimezone(JST).date() if record.created_at else None
         first_day = find_first_possible_day(record.created_at)
@@ -232,8 +233,8 @@ class CreditCheckProber:
         return unused_reports[0], "found"
 
     def _lacks_known_purchase(self, tx: Transaction, record: CreditCheck, reports: tuple[CheckReport, ...]) -> bool:
-        """True if the provider's list lacks a purchase of the corporation number that a credit check here has and
-        that is still valid. Such a list isn't whole, so it may lack the purchase of `record`, too."""
+        """True if the provider's list lacks a purchase of the corporation number that a credit check in our database
+        has and that is still valid. Such a list is incomplete, so it may lack the purchase of `record`, too."""
         listed_ids, now = {report.credit_check_id for report in reports}, self._context.now()
         return any(
             check.state is CheckState.SUCCESS
@@ -244,10 +245,13 @@ class CreditCheckProber:
         )
 
     def _may_id_belong_to_other_purchase(self, tx: Transaction, record: CreditCheck) -> bool:
-        """True if an unused id in the provider's list may belong to a purchase other than that of `record`: another
-        purchase of the corporation number is open, another credit check of the number has no id and was not certainly
-        refused (another application may have bought it, or AlarmBox has made the purchase after people decided that
-        it wasn't made), or the database has lost a purchase of the number.
+        """True if an unused id in the provider's list may belong to a purchase other than that of `record`. This is
+        so in three cases:
+
+        - Another purchase of the corporation number is open.
+        - Another credit check of the number has no id and was not certainly refused: another application may have
+          bought it, or AlarmBox has made the purchase after people decided that it wasn't made.
+        - The database has lost a purchase of the number.
         """
         number = record.corporation_number
         return (
@@ -278,8 +282,8 @@ class CreditCheckProber:
 
     def plan_next_probe(self, record: CreditCheck) -> None:
         """Schedule the next probe of an unknown purchase whose due probe failed with a fault of this program; after
-        the last probe of the schedule, set its work to needs_review. Do nothing if the credit check has changed since
-        `record` was read."""
+        the last probe of the schedule, set the work of the credit check to needs_review. Do nothing if the credit
+        check has changed since `record` was read."""
 
         def plan_if_unchanged(tx: Transaction) -> None:
             current = credit_checks.find(tx.conn, record.id)
@@ -301,8 +305,8 @@ class CreditCheckProber:
 
     def _make_still_unknown_error(self, record_id: int, outcome: Outcome[object], reason: str) -> ConsoleError:
         """Return the error of a probe that didn't settle the purchase: an error with a code of NO_ANSWER_ERROR_CODES
-        if the provider gave no answer, otherwise outcome_unknown. `reason` is the code of the reason why it isn't
-        settled."""
+        if the provider gave no answer, otherwise outcome_unknown. `reason` is the code of the reason why the purchase
+        isn't settled."""
         detail: ProviderAnswerFacts = {
             "record": check_records.read_current_credit_check(self._context, record_id),
             "reason": reason,
@@ -317,7 +321,7 @@ class CreditCheckProber:
 
     def _compare_with_provider(self, record: CreditCheck) -> None:
         """Read a bought credit check at the provider and compare the answer with the stored row. A contradiction
-        opens a case; the stored state stays. Raises the error of the read if the provider gave no answer
+        opens a case; the stored state stays unchanged. Raises the error of the read if the provider gave no answer
         (NO_ANSWER_ERROR_CODES).
         """
         outcome = self._open_reader().read_detail(record.credit_check_id or 0)
@@ -347,8 +351,8 @@ class CreditCheckProber:
 
 def _find_contradiction(record: CreditCheck, outcome: Outcome[CheckReport]) -> str | None:
     """Return the text of the case that must be opened because the provider's answer to a read contradicts the bought
-    credit check: the provider doesn't have it, or has another corporation under its id. Return None if the answer
-    doesn't contradict it."""
+    credit check: the provider doesn't have it, or has a credit check of another corporation under its id. Return None
+    if the answer doesn't contradict the credit check."""
     if outcome.kind is OutcomeClass.NOT_FOUND:
         return outcomes.UNKNOWN_AT_PROVIDER
     number = outcome.found.corporation_number if outcome.found else None

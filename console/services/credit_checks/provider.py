@@ -1,4 +1,4 @@
-"""Access to the credit-check provider of this desk, either with all calls or with only the calls that read."""
+"""Access to the configured provider of credit checks, either with all calls or with only the calls that read."""
 
 from collections.abc import Callable
 from threading import Lock

@@ -1,5 +1,5 @@
-"""The access and refresh token of the credit-check provider, and the minimum time between two calls to this
-provider. All desks share both through the database.
+"""The access and refresh token of the credit-check provider, and the minimum time between two calls to this provider.
+All desks share the tokens and this minimum time through the database.
 
 The classes implement the interfaces TokenStore and RateLimiter of the provider's adapter.
 """
@@ -54,9 +54,9 @@ class DatabaseTokenStore:
         """The pair that this process has read or stored last. It is used if the stored row can't be decrypted."""
 
     def find_current_pair(self) -> TokenPair | None:
-        """Return the stored pair of access and refresh token; None if there is none. If the row can't be decrypted
-        with the store key, return the pair that this process has read or stored last; raise bad_profile if this
-        process has no pair in memory.
+        """Return the stored pair of access and refresh token; None if no pair is stored. If the row can't be
+        decrypted with the store key, return the pair that this process has read or stored last; raise bad_profile if
+        this process has no pair in memory.
         """
         with self._context.database.read() as conn:
             stored_token = tokens.read_token(conn, self._provider)
@@ -187,8 +187,8 @@ class DatabaseTokenStore:
         return is_stored
 
     def _read_pair_of_other_desk(self) -> TokenPair:
-        """Return the pair of tokens that another desk has stored meanwhile, so that this process could not store
-        its own. Raises TokenUnavailable if the database has no pair."""
+        """Return the pair of tokens that another desk has stored meanwhile. Because of that pair, this process could
+        not store its own. Raises TokenUnavailable if the database has no pair."""
         pair = self.find_current_pair()
         if pair is None:
             raise TokenUnavailable("stored_by_another_desk")
@@ -204,16 +204,16 @@ class DatabaseTokenStore:
         return hmac.digest(self._cipher.fingerprint.encode(), token.encode(), hashlib.sha256).hex()
 
     def _encrypt_pair(self, pair: TokenPair, version: int) -> str:
-        """Return the encrypted pair of tokens with its version in front, as the row stores it. The encrypted text
-        also contains the version, so that `_decrypt_pair` detects an older pair that was copied into a newer row,
-        with or without a version in front.
+        """Return the encrypted pair of tokens with the version of the pair in front, in the form in which the row
+        stores the pair. The encrypted text also contains the version, so that `_decrypt_pair` detects an older pair
+        that was copied into a newer row, with or without a version in front.
         """
         plain_text = json.dumps([pair.access_token, pair.refresh_token, version])
         return f"v{version}.{self._cipher.encrypt(plain_text.encode()).decode()}"
 
     def _decrypt_stored_pair(self, stored_token: StoredToken) -> TokenPair | None:
-        """Return the pair of tokens of the row; None if the row has none. If the row can't be decrypted, return the
-        pair that this process has in memory; raise bad_profile if it has none."""
+        """Return the pair of tokens of the row; None if the row has no pair. If the row can't be decrypted, return
+        the pair that this process has in memory; raise bad_profile if this process has no pair in memory."""
         if stored_token.encrypted_pair is None:
             return None
         try:
@@ -230,8 +230,9 @@ class DatabaseTokenStore:
 
     def _decrypt_pair(self, encrypted_pair: str, stored_token: StoredToken) -> TokenPair:
         """Return the pair of tokens that `encrypted_pair`, the text in the row `stored_token`, contains. Raises
-        DecryptionFailed if it was encrypted with another store key, or if the row version in front of it or inside
-        it isn't that of `stored_token`. A text without any row version, which an earlier program wrote, is accepted.
+        DecryptionFailed if the text was encrypted with another store key, or if the row version in front of the text
+        or inside it isn't that of `stored_token`. A text without any row version, which an earlier program wrote, is
+        accepted.
         """
         version_mark, separator, encrypted_text = encrypted_pair.rpartition(".")
         access_token, refresh_token, *versions_inside = json.loads(self._cipher.decrypt(encrypted_text.encode()))
@@ -259,8 +260,7 @@ class DatabaseTokenStore:
 
 class ProviderCallRefuser:
     """RateLimiter and TokenStore for a desk at which a worker acts for the person. Such a desk may read the
-    capabilities of the provider's adapter, for which it needs no credentials, and must send nothing to the
-    provider.
+    capabilities of the provider's adapter, which needs no credentials, but must send nothing to the provider.
     """
 
     def wait_for_start(self) -> None:
@@ -278,8 +278,8 @@ class ProviderCallRefuser:
 
 class DatabaseRateLimiter:
     """RateLimiter that stores in the database the time at which the next call to a provider may start. At least
-    `spacing_seconds` pass between the starts of two calls, also if different desks make them. `name` identifies the
-    limit in the database.
+    `spacing_seconds` pass between the starts of two calls, also if different desks make the calls. `name` identifies
+    the limit in the database.
     """
 
     def __init__(self, context: ServiceContext, name: str, spacing_seconds: float) -> None:

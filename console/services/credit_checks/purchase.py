@@ -62,8 +62,8 @@ def _ignore_step(_step: str) -> None:
 
 
 class CreditCheckPurchaseService:
-    """The service for a person's actions on credit checks: plan a purchase, buy, and re-fetch detail and PDF.
-    Several threads may use it at the same time."""
+    """The service for a person's actions on credit checks: plan a purchase, buy, and re-fetch detail and PDF. Several
+    threads may use this object at the same time."""
 
     def __init__(
         self,
@@ -81,7 +81,7 @@ class CreditCheckPurchaseService:
 
     def make_plan(self, number: str) -> PurchasePlan:
         """Return the facts that a person should read before buying a credit check of this corporation number. Writes
-        nothing. Raises invalid_corporation_number if `number` is no valid corporation number.
+        nothing. Raises invalid_corporation_number if `number` isn't a valid corporation number.
         """
         valid_number = self.parse_number(number)
         context = self._context
@@ -142,10 +142,10 @@ class CreditCheckPurchaseService:
 
         `expected_version` is the version of the credit check on the caller's screen (None: any version). Raises
         not_found for an unknown credit check; not_allowed if the acting person has no right to re-fetch;
-        not_refetchable if the credit check isn't bought; viewing_period_over if the provider no longer shows it;
-        stale_view if its version is not `expected_version`; in_progress while another process has its lease;
-        bad_profile if the provider is not configured. If the read of a part fails, raises the error of the most
-        severe failure (see `RefetchService.refetch`).
+        not_refetchable if the credit check isn't bought; viewing_period_over if the provider no longer shows the
+        credit check; stale_view if its version is not `expected_version`; in_progress while another process has its
+        lease; bad_profile if the provider is not configured. If the read of a part fails, raises the error of the
+        most severe failure, with detail.record and (except for bad_profile) detail.failed.
         """
         return self._refetch_service.refetch(
             record_id, detail=detail, pdf=pdf, expected_version=expected_version, progress=progress or _ignore_step
@@ -154,7 +154,7 @@ class CreditCheckPurchaseService:
     # Validation
 
     def parse_number(self, text: str) -> str:
-        """Return the valid corporation number in `text`. Raises invalid_corporation_number for another text;
+        """Return the valid corporation number in `text`. Raises invalid_corporation_number for any other text;
         detail.candidates has at most three similar stored numbers."""
         try:
             return parse_number(text, allows_dummies=self._context.settings.allows_test_numbers).value
@@ -164,7 +164,8 @@ class CreditCheckPurchaseService:
 
     def _validate_purchase_request(self, request: PurchaseRequest) -> PurchaseRequest:
         """Return the request with its corporation number as 13 digits and its reason codes sorted, each once. Raises
-        the errors of `purchase` for an invalid number, client, deal code, reason code or comment."""
+        invalid_corporation_number for an invalid number, unknown_client for a client that the settings lack, and
+        usage for an invalid deal code, reason code or comment."""
         number = self.parse_number(request.corporation_number)
         if not self._context.settings.is_accepted_client(request.client_id):
             known_clients = sorted(self._context.settings.clients or (), key=int)
@@ -213,7 +214,7 @@ class _PurchaseAttempt:
         """The id and AlarmBox's id of the credit check about which AlarmBox has said that it has expired."""
 
     def prepare(self) -> None:
-        """Before the operation begins, raise an error for a purchase that must not be tried. This is so if the
+        """Before the operation begins, raise an error if the purchase must not be tried. This is the case if the
         database has unsafe settings, if AlarmBox is not configured, or if AlarmBox doesn't answer the question about
         an earlier purchase that people have denied; for a renewal, also if the earlier credit check has not expired.
         Only the provider's answers, and a case about a denied purchase, are stored.
@@ -228,16 +229,16 @@ class _PurchaseAttempt:
     def _find_expired_purchase(self, reader: CreditCheckReader) -> tuple[int, int] | None:
         """Ask the provider about the earlier credit check, and refuse the renewal if that credit check may still be
         valid. The renewal is possible if the provider says that the earlier credit check has expired, or if the
-        provider no longer shows it and it is old enough to have expired (`_may_have_expired`). Return the id of that
-        credit check here and its id at the provider, because the answer allows the renewal of this credit check only.
-        If the method `check` will refuse the renewal anyway, don't ask, and return None. The stored row alone is no
-        proof of the expiry: a renewal costs money again, and a database account that may write credit checks could
-        change the id at the provider in the row.
+        provider no longer shows it and it is old enough to have expired (`_may_have_expired`). Return the earlier
+        credit check's id in our database and its id at the provider, because the answer allows the renewal of this
+        credit check only. If the method `check` will refuse the renewal anyway, don't ask the provider, and return
+        None. The stored row alone is no proof of the expiry: a renewal costs money again, and a database account that
+        may write credit checks could change the id at the provider in the row.
 
-        Raises not_expired if the provider says that it has not expired; provider_answer_unusable if the stored id or
-        the answer belongs to another credit check, or if the dates in the answer can't be those of a purchase that
-        was made less than SHORTEST_CREDIT_CHECK_VALIDITY ago; and the error of the read (`find_read_error_code`) if
-        the provider gave no report.
+        Raises not_expired if the provider says that the earlier credit check has not expired;
+        provider_answer_unusable if the stored id or the answer belongs to another credit check, or if the dates in
+        the answer can't be those of a purchase that was made less than SHORTEST_CREDIT_CHECK_VALIDITY ago; and the
+        error of the read (`find_read_error_code`) if the provider gave no report.
         """
         context, request = self._context, self._request
         with context.database.read() as conn:
@@ -305,8 +306,8 @@ class _PurchaseAttempt:
 
     def may_be_refused(self, conn: Connection) -> bool:
         """True if the purchase may have to be refused, by `check` or because of an open alert that the database has
-        gone back to an earlier state. For a corporation number that nobody has bought before, one SQL statement shows
-        that there is no reason for a refusal.
+        gone back to an earlier state. For a corporation number without an earlier purchase, a single SQL statement
+        shows that no reason for a refusal exists.
         """
         context, request = self._context, self._request
         client, number = request.client_id, request.corporation_number
@@ -315,7 +316,7 @@ class _PurchaseAttempt:
 
     def _refuse_blocking_credit_check(self, conn: Connection, blocking_credit_check: CreditCheck) -> None:
         """Refuse the purchase because of a credit check that `find_purchase_blocker` has returned, unless the
-        purchase renews it."""
+        purchase is the renewal of this credit check."""
         request = self._request
         if not is_denied_but_bought(blocking_credit_check):
             self._refuse_live_credit_check(blocking_credit_check)
@@ -326,9 +327,9 @@ class _PurchaseAttempt:
             raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"record": pair_checks[0], "reason": reason})
 
     def _refuse_live_credit_check(self, live_credit_check: CreditCheck) -> None:
-        """Refuse the purchase because of this credit check, which has the claim; return if the purchase is its
-        possible renewal. Raises already_purchased if the purchase is no renewal of a successful credit check, or if
-        another renewal was faster; not_expired if the credit check has not expired."""
+        """Refuse the purchase because of this credit check, which has the claim; return normally if the purchase is a
+        permitted renewal of the credit check. Raises already_purchased if the purchase isn't a renewal of a
+        successful credit check, or if another renewal was faster; not_expired if the credit check has not expired."""
         # Without the provider's id nobody can ask whether it has expired (`_require_expired`).
         if (
             not self._request.renew
@@ -358,8 +359,8 @@ class _PurchaseAttempt:
 
     def claim(self, tx: Transaction, operation_id: str) -> ClaimedRecord:
         """Insert the pending credit check, and return it as the claimed record; the unique index over claims admits
-        only one for this client and corporation number. A renewal first supersedes the earlier credit check, so that
-        its claim ends."""
+        only one pending or live credit check for this client and corporation number. A renewal first supersedes the
+        earlier credit check, so that its claim ends."""
         context, now, request = self._context, self._context.now(), self._request
         client, number = request.client_id, request.corporation_number
         superseded_check = credit_checks.find_purchase_blocker(tx.conn, client, number) if request.renew else None
@@ -439,15 +440,15 @@ GuardedPurchaseService: TypeAlias = GuardedService[
 
 
 def _find_sending_time(conn: Connection, record: CreditCheck) -> datetime | None:
-    """Return the time at which this program sent the purchase of the credit check, also if the database had lost the
-    credit check since; None for a credit check of another application."""
+    """Return the time at which this program sent the purchase of the credit check, also if the database has lost the
+    credit check in the meantime; None for a credit check of another application."""
     operation = None if record.operation_id is None else journal.find(conn, record.operation_id)
     return None if operation is None else operation.started_at
 
 
 def _is_id_of_another_purchase(conn: Connection, record: CreditCheck) -> bool:
-    """True if another credit check has the same id at the provider as `record`, although each purchase gets an id of
-    its own. Duplicates, and credit checks of the same corporation for another client, don't count.
+    """True if another credit check has the same id at the provider as `record`, although each purchase gets a
+    separate id. Duplicates, and credit checks of the same corporation for another client, don't count.
     """
     if record.credit_check_id is None:
         return False
@@ -484,6 +485,6 @@ def _may_have_expired(record: CreditCheck, now: datetime) -> bool:
 
 def _compute_short_hash(facts: object) -> str:
     """Return the first 32 hex digits of the SHA-256 of the facts as canonical JSON. The idempotency key of a purchase
-    and the fingerprint of its request are such hashes."""
+    and the fingerprint of a purchase request are hashes of this form."""
     text = json.dumps(facts, sort_keys=True, ensure_ascii=False, default=str)
     return hashlib.sha256(text.encode()).hexdigest()[:32]

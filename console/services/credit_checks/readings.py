@@ -89,8 +89,8 @@ class CreditCheckPartReader:
     @credit_checks.run_again_if_stale()
     def write_fetched_part(self, tx: Transaction, record_id: int, part: FetchedPart) -> None:
         """Write `part`, the result of one read at the provider, into the credit check: the changed values and the
-        path of the current PDF, or the reason of the failure. Nothing is written if the credit check is
-        missing.
+        path of the current PDF, or the reason of the failure. Nothing is written if the database has no such credit
+        check.
         """
         context = self._context
         record = credit_checks.find(tx.conn, record_id)
@@ -141,11 +141,11 @@ class CreditCheckPartReader:
     def plan_next_read(
         self, tx: Transaction, record_id: int, attempt_count: int, *, has_fetched_all: bool = False
     ) -> None:
-        """Schedule the next attempt to read the missing detail or PDF of a credit check; set its work to
-        needs_review if the schedule has no further attempt. If nothing is missing or the viewing period is over,
-        clear the work. A contradicted credit check stays unchanged. `attempt_count` is the number of attempts so
-        far. With `has_fetched_all`, the last attempt has fetched detail and PDF: what is missing then is missing at
-        AlarmBox, so the cause of an earlier failure is cleared."""
+        """Schedule the next attempt to read the missing detail or PDF of a credit check; set its work to needs_review
+        if the schedule has no further attempt. If nothing is missing or the viewing period is over, clear the work. A
+        contradicted credit check stays unchanged. `attempt_count` is the number of attempts so far. If
+        `has_fetched_all` is True, the last attempt has fetched detail and PDF. A part that is still missing is then
+        missing at AlarmBox, so the cause of an earlier failure is cleared."""
         record = credit_checks.find(tx.conn, record_id)
         if record is None or record.work.reason == WorkReason.CONTRADICTED:
             return
@@ -181,8 +181,8 @@ def find_read_error_code(outcome: Outcome[object]) -> ErrorCode:
 
 
 def make_failed_part(name: str, error: Exception) -> FetchedPart:
-    """Return a failed result of the read of the detail or PDF (`name` is DETAIL_PART or PDF_PART), which an exception
-    of this program has ended, for example because of a full disk."""
+    """Return the result of a read of the detail or PDF (`name` is DETAIL_PART or PDF_PART) that has failed because of
+    an exception of this program, for example a full disk."""
     code = error.code if isinstance(error, ConsoleError) else _BREAK_OFF_REASON
     return FetchedPart(name, Outcome(OutcomeClass.UNKNOWN, code, SendingCertainty.MAYBE))
 
@@ -215,8 +215,8 @@ def _is_column_unchanged(record: CreditCheck, name: str, value: object) -> bool:
 
 
 def _make_changed_column_facts(record: CreditCheck, changes: dict[str, object]) -> dict[str, list[str | None]]:
-    """Return the changed columns of a credit check for the audit entry, which the timeline shows: by column name,
-    the old and the new value as text; None for a column that is empty (NULL)."""
+    """Return the changed columns of a credit check, for the audit entry that the timeline shows. The result has, by
+    column name, the old and the new value as text; None is the value of an empty (NULL) column."""
 
     def format_value(value: object) -> str | None:
         return None if value is None else str(value)

@@ -17,13 +17,15 @@ from console.store.spool.spool import Intent
 
 
 def read_current_credit_check(context: ServiceContext, record_id: int) -> CreditCheck:
-    """Return the credit check with this id, read in a separate transaction. Raises not_found if there is none."""
+    """Return the credit check with this id, read in a separate transaction. Raises not_found if no credit check has
+    this id."""
     with context.database.read() as conn:
         return require_record(conn, record_id)
 
 
 def require_record(conn: Connection, record_id: int) -> CreditCheck:
-    """Return the credit check with this id, read in the caller's transaction. Raises not_found if there is none."""
+    """Return the credit check with this id, read in the caller's transaction. Raises not_found if no credit check has
+    this id."""
     record = joined_reads.find_record(conn, record_id)
     if record is None:
         raise ConsoleError(ErrorCode.NOT_FOUND, {"kind": credit_checks.CREDIT_CHECK_KIND, "id": str(record_id)})
@@ -34,12 +36,12 @@ def list_lost_purchases(
     context: ServiceContext, conn: Connection, corporation_number: str, client_id: str | None = None
 ) -> tuple[Intent, ...]:
     """Return the purchases of this corporation number for this client (None: any client) that were or may have been
-    sent and whose credit checks the database has lost, as the entries (intents) of the spools. A purchase whose claim
-    has ended, by this desk's spool or by the table of lost operations, is left out.
+    sent and whose credit checks the database has lost, as the entries (intents) of the spools. A purchase is left out
+    if this desk's spool or the table of lost operations says that its claim has ended.
 
     A purchase is also returned if this desk has AlarmBox's answer that the purchase was made, while the database says
-    that it was not made and has no case about this contradiction. Such a database was restored to a moment before the
-    answer.
+    that it was not made and has no case about this contradiction. This happens if the database was restored to a
+    moment before the answer.
     """
     intents = (
         *context.spool.list_purchases_holding_claim(context.database_id, client_id, corporation_number),
@@ -73,8 +75,8 @@ def find_credit_checks_with_id_at_provider(
     context: ServiceContext, tx: Transaction, id_at_provider: int
 ) -> tuple[CreditCheck, ...]:
     """Return the credit checks that have AlarmBox's id `id_at_provider`, in a transaction that may write this id into
-    another credit check. Transactions that call this function with the same id run one after another. Without this,
-    two of them could give the id to two credit checks: the database has no unique index over these ids, because the
+    another credit check. Transactions that call this function with the same id run one after another. Otherwise two
+    transactions could give the id to two credit checks: the database has no unique index over these ids, because the
     credit checks of two clients may have the same id.
     """
     lock_until_commit(context, tx, f"alarmbox_id_{id_at_provider}")
@@ -82,7 +84,8 @@ def find_credit_checks_with_id_at_provider(
 
 
 def find_purchase_holder(conn: Connection, record: CreditCheck) -> LeaseHolder | None:
-    """Return the holder of the lease under which a process is buying this credit check now; None if no process is."""
+    """Return the holder of the lease under which a process is buying this credit check now; None if no process is
+    buying it."""
     if record.state is not CheckState.PENDING:
         return None
     if journal.find_running_operation(conn, credit_checks.CREDIT_CHECK_KIND, record.id) is None:

@@ -98,7 +98,8 @@ class RefetchService:
 
     def _fetch_part_after_purchase(self, record_id: int, part_name: str) -> None:
         """Fetch the detail or the PDF (`part_name` is DETAIL_PART or PDF_PART), and write the result into the credit
-        check. Do nothing if the credit check is not bought, because people may have decided about it meanwhile."""
+        check. Do nothing if the credit check is not bought, because people may meanwhile have decided that it was not
+        bought."""
         record = check_records.read_current_credit_check(self._context, record_id)
         # People may have decided about the record before the answer arrived.
         if record.state is not CheckState.SUCCESS:
@@ -118,18 +119,18 @@ class RefetchService:
 
         Before the first call to the provider, raises not_found for an unknown credit check; not_allowed if the acting
         person has no right to re-fetch; not_refetchable if the credit check isn't bought; viewing_period_over if the
-        provider no longer shows it; stale_view if its version is not `expected_version`; in_progress while another
-        process has its lease; bad_profile if the provider is not configured. If the read of a part fails after that,
-        raises the code of the most severe failure, with detail.record and, except for bad_profile, detail.failed (one
-        entry for each failed part).
+        provider no longer shows the credit check; stale_view if its version is not `expected_version`; in_progress
+        while another process has its lease; bad_profile if the provider is not configured. If the read of a part
+        fails after that, raises the code of the most severe failure, with detail.record and, except for bad_profile,
+        detail.failed (one entry for each failed part).
         """
         part_names = tuple(name for name, is_requested in ((DETAIL_PART, detail), (PDF_PART, pdf)) if is_requested)
         attempt = _RefetchAttempt(self._context, self._part_reader, record_id, part_names, expected_version, progress)
         return self.refetches.perform(attempt, progress, subject_id=record_id)
 
     def plan_next_read(self, record: CreditCheck) -> None:
-        """Schedule the next attempt for a credit check that can't be re-fetched now (`find_refetch_refusal`), or
-        clear its work if the provider no longer shows it. Nothing is sent."""
+        """Schedule the next attempt for a credit check that can't be re-fetched now (`find_refetch_refusal`). If the
+        provider no longer shows the credit check, clear its work instead. Nothing is sent."""
         self._context.write(
             lambda tx: self._part_reader.plan_next_read(tx, record.id, attempt_count=record.work.attempt + 1)
         )
@@ -158,8 +159,8 @@ class _RefetchAttempt:
         self._is_recorded = False
 
     def prepare(self) -> None:
-        """Before the operation begins, read the record and raise an error if it may not be re-fetched now, or if
-        AlarmBox is not configured. Nothing is written."""
+        """Before the operation begins, read the credit check and raise an error if it may not be re-fetched now, or
+        if AlarmBox is not configured. Nothing is written."""
         self._record_before = check_records.read_current_credit_check(self._context, self._id)
         with self._context.database.read() as conn:
             self.check(conn)
@@ -190,8 +191,8 @@ class _RefetchAttempt:
         )
 
     def call(self, _subject: ClaimedRecord) -> Outcome[None]:
-        """Read each requested part (detail, PDF) at the provider; an exception becomes a failed result of its
-        part. Return the outcome of the first failed part, or success."""
+        """Read each requested part (detail, PDF) at the provider; an exception during a read becomes a failed result
+        of that part. Return the outcome of the first failed part, or success."""
         self._has_begun = True
         for name in self._part_names:
             try:
@@ -316,17 +317,17 @@ def _make_failed_part_facts(failed_parts: list[FetchedPart]) -> list[FailedPart]
 
 def _find_failed_part_code(part: FetchedPart) -> ErrorCode:
     """Return the error code of a failed part: bad_profile if a wrong setting, such as another store key, prevented
-    the call, otherwise the code of its outcome."""
+    the call, otherwise the error code for the outcome of the read."""
     if part.outcome.reason == ErrorCode.BAD_PROFILE and part.outcome.status is None:
         return ErrorCode.BAD_PROFILE
     return find_read_error_code(part.outcome)
 
 
 def _make_incomplete_error(code: ErrorCode, facts: ProviderAnswerFacts) -> ConsoleError:
-    """Return the error of a re-fetch that did not fetch both detail and PDF as requested. Its exit status is 5 if the
-    viewing period is over, 6 for a code of OWN_FAULT_ERROR_CODES, otherwise the exit status of `code`. The error's
-    detail has `facts`; for bad_profile it has only the record in `facts`, because `BadProfileDetail` has no fields
-    for the other facts.
+    """Return the error of a re-fetch that did not fetch every requested part (detail, PDF). The error's exit status
+    is 5 if the viewing period is over, 6 for a code of OWN_FAULT_ERROR_CODES, otherwise the exit status of `code`.
+    The error's detail has `facts`; for bad_profile it has only the record in `facts`, because `BadProfileDetail` has
+    no fields for the other facts.
     """
     if code == ErrorCode.BAD_PROFILE:
         return make_outcome_error(code, {"record": facts["record"], "about": "refetch"})
@@ -352,8 +353,8 @@ def _list_changed_fields(old_credit_check: CreditCheck, new_credit_check: Credit
 
 
 def _select_returned_documents(documents: tuple[Document, ...], parts: list[FetchedPart]) -> tuple[Document, ...]:
-    """Return the documents for the result of a re-fetch: all of them if a PDF was stored now, otherwise only the
-    current one."""
+    """Return the documents for the result of a re-fetch: all documents if a PDF was stored now, otherwise only the
+    current document."""
     return (
         documents
         if any(part.stored_document for part in parts)

@@ -80,27 +80,27 @@ class PurchaseResolver:
         expected_version: int | None = None,
         reason: StatedReason | None = None,
     ) -> ResolveResult:
-        """Decide the outcome of an unknown purchase in the acting person's name, and return the credit check and
-        whether a second person must still confirm.
+        """Decide the outcome of an unknown purchase in the acting person's name. Return the credit check, and True if
+        a second person must still confirm the decision.
 
         `target_state` is "success" or "error"; `proof` is the path of a file or the text of a statement;
         `expected_version` is the version of the credit check on the caller's screen (None: any version); `reason` is
-        the person's reason, None for a script without one. Both states need evidence. "success" needs one person and
-        `id_at_provider`, the id that the provider gave to the credit check; a read at the provider must confirm it.
-        "error" needs two people, the second one an approver. If another application wrote the credit check and left
-        it open (`is_left_open_by_other_application`), both states need two people, who must name the same id for
-        "success".
+        the person's reason, None for a script that gives no reason. Each of these states needs evidence. "success"
+        needs one person and `id_at_provider`, the id that the provider gave to the credit check; a read at the
+        provider must confirm it. "error" needs two people, the second one an approver. If another application wrote
+        the credit check and left it open (`is_left_open_by_other_application`), both states need two people, who must
+        name the same id for "success".
 
         Raises usage for another target state, or for "success" without `id_at_provider` or with one that AlarmBox
         can't have given; no_evidence if the evidence is empty, unreadable or larger than LARGEST_EVIDENCE_BYTES;
         not_found for an unknown credit check; not_allowed if the acting person has no right to decide, or can't be
         the second person; same_person if the proposer decides again; nothing_to_resolve if the outcome is known;
         in_progress while the purchase runs or another process has the lease; stale_view if the version is not
-        `expected_version`, or changes during the decision;
-        evidence_mismatch if the provider's report does not fit the credit check; evidence_mismatch also for the
-        target state "error" if this desk has AlarmBox's answer that the purchase was made, if AlarmBox lists a
-        purchase that may be this one, or if AlarmBox's refusal of the purchase names one; and, if the read at the
-        provider fails, the error of `make_unconfirmed_error`.
+        `expected_version`, or changes during the decision; evidence_mismatch if the provider's report does not fit
+        the credit check; evidence_mismatch also for the target state "error" if this desk has AlarmBox's answer that
+        the purchase was made, if AlarmBox lists a purchase that may be the denied purchase, or if AlarmBox's refusal
+        of the purchase names such a purchase; and, if the read at the provider fails, the error of
+        `make_unconfirmed_error`.
         """
         person_proof = read_proof(proof, reason)
         if target_state not in ("success", "error"):
@@ -145,12 +145,12 @@ class PurchaseResolver:
 
     @contextmanager
     def hold_lease_of_unknown_record(self, record_id: int, expected_version: int | None) -> Iterator[CreditCheck]:
-        """Context manager: acquire the lease of a credit check that people may decide, and yield the credit check. If
-        its operation has lapsed (its process ended during the call to the provider), the unknown outcome is recorded
-        first. `expected_version` is the version on the caller's screen (None: any version). Raises not_found for an
-        unknown credit check; nothing_to_resolve if people have nothing to decide; in_progress while its purchase runs
-        or another process has the lease; stale_view if its version is not `expected_version` or if it changes during
-        the block.
+        """Context manager: acquire the lease of a credit check about which people may decide, and yield the credit
+        check. If its operation has lapsed (its process ended during the call to the provider), the unknown outcome is
+        recorded first. `expected_version` is the version on the caller's screen (None: any version). Raises not_found
+        for an unknown credit check; nothing_to_resolve if people have nothing to decide; in_progress while its
+        purchase runs or another process has the lease; stale_view if its version is not `expected_version` or if it
+        changes during the block.
         """
         record = self._require_decidable_record(record_id, expected_version)
         with hold_lease(self._context, make_lease_name(record_id), record=record):
@@ -164,7 +164,8 @@ class PurchaseResolver:
 
     def _require_decidable_record(self, record_id: int, expected_version: int | None) -> CreditCheck:
         """Return the credit check if people can decide about it; if its purchase has lapsed, first record that.
-        Raises not_found, stale_view, in_progress or nothing_to_resolve as `hold_lease_of_unknown_record` does."""
+        Raises not_found for an unknown credit check, stale_view if its version is not the expected version,
+        in_progress while its purchase runs, or nothing_to_resolve if people have nothing to decide."""
         record = check_records.read_current_credit_check(self._context, record_id)
         if (
             expected_version is not None
@@ -204,8 +205,8 @@ class PurchaseResolver:
 
     def _refuse_decision_against_answer(self, entry: SpoolEntry | None, record: CreditCheck) -> None:
         """Refuse the decision that the unknown credit check was not bought if `entry`, the entry of this desk's spool
-        about the purchase, has AlarmBox's answer that it was. Raises stale_view if that answer has settled the credit
-        check since `record` was read, otherwise evidence_mismatch.
+        about the purchase, has AlarmBox's answer that it was bought. Raises stale_view if that answer has settled the
+        credit check since `record` was read, otherwise evidence_mismatch.
         """
         try:
             refuse_decision_against_answer(entry, record)
@@ -216,8 +217,8 @@ class PurchaseResolver:
             raise
 
     def _refuse_denial_of_listed_purchase(self, record: CreditCheck) -> None:
-        """Refuse the decision that the credit check was not bought if AlarmBox lists a purchase that may be this
-        one."""
+        """Refuse the decision that the credit check was not bought if AlarmBox's list of purchases contains a
+        purchase that may be that of this credit check."""
         context = self._context
 
         def store_answer(tx: Transaction, outcome: ListOutcome) -> object:
@@ -229,7 +230,8 @@ class PurchaseResolver:
 
     def _refuse_denial_of_named_purchase(self, record: CreditCheck, entry: SpoolEntry | None) -> None:
         """Refuse the decision that the credit check was not bought if AlarmBox's contradictory answer to the purchase
-        names a credit check that may be this one. `entry` is the entry of this desk's spool about the purchase."""
+        names a credit check that may be the result of this purchase. `entry` is the entry of this desk's spool about
+        the purchase."""
         context = self._context
 
         def store_answer(tx: Transaction, outcome: Outcome[CheckReport]) -> object:
@@ -249,16 +251,18 @@ class PurchaseResolver:
     # Bought, confirmed by a read
 
     def find_id_at_provider_on_desk(self, record: CreditCheck) -> int | None:
-        """Return AlarmBox's id in the answer to the purchase of the credit check if this desk's spool has it; None
-        otherwise. The database may have gone back to an earlier state, or may not have stored the answer yet."""
+        """Return AlarmBox's id of the credit check if this desk's spool has the answer to the purchase with this id;
+        otherwise None. The spool can have an answer that the database lacks: the database may have gone back to an
+        earlier state, or may not have stored the answer yet."""
         entry = find_own_spool_entry(self._context, record.operation_id)
         return entry.id_at_provider if entry is not None and entry.proves_effect else None
 
     def confirm_purchase(self, record: CreditCheck, id_at_provider: int, proof: PersonEvidence | None) -> CreditCheck:
         """Read the purchase with AlarmBox's id `id_at_provider`, settle the unknown credit check as bought if the
-        answer fits it, and return it. `proof` is a person's evidence, None for an id that this desk has from
-        AlarmBox. The caller holds the lease of the credit check. Raises evidence_mismatch if the report does not fit
-        the credit check, and the error of `make_unconfirmed_error` if the provider's answer has no report."""
+        answer fits the credit check, and return the credit check. `proof` is a person's evidence, None for an id that
+        this desk has from AlarmBox. The caller holds the lease of the credit check. Raises evidence_mismatch if the
+        report does not fit the credit check, and the error of `make_unconfirmed_error` if the provider's answer has
+        no report."""
         context = self._context
         outcome, report = self._read_purchase(record, id_at_provider, is_decision=proof is not None)
         mismatch = context.write(lambda tx: self._settle_by_report(tx, record, proof, outcome, report))
@@ -335,7 +339,7 @@ class PurchaseResolver:
         self, tx: Transaction, record: CreditCheck, report: CheckReport
     ) -> MismatchReason | None:
         """Return the reason why the provider's report doesn't fit the credit check: it is about another corporation,
-        or another credit check here has its id. Return None if it fits."""
+        or another credit check in our database has the report's id. Return None if the report fits."""
         if report.corporation_number != record.corporation_number:
             return MismatchReason.OTHER_NUMBER
         owners = check_records.find_credit_checks_with_id_at_provider(self._context, tx, report.credit_check_id)
@@ -362,10 +366,10 @@ class PurchaseResolver:
         """Propose, or confirm as the second person, that the credit check of another application is the purchase with
         AlarmBox's id `id_at_provider`. Each person's decision reads the purchase at AlarmBox.
 
-        The read shows that the purchase exists, for this corporation. It doesn't show that this credit check is that
-        purchase and no later one, so one person is not enough: an earlier purchase that has expired would allow a
-        renewal, which costs money again. Raises evidence_mismatch if the report doesn't fit the credit check, and the
-        error of `make_unconfirmed_error` if AlarmBox's answer has no report.
+        The read shows that a purchase for this corporation exists. It doesn't show that this credit check is that
+        purchase and not a later purchase. So one person is not enough: with the id of an earlier, expired purchase,
+        the credit check could be renewed, which costs money again. Raises evidence_mismatch if the report doesn't fit
+        the credit check, and the error of `make_unconfirmed_error` if AlarmBox's answer has no report.
         """
         context = self._context
         outcome, report = self._read_purchase(record, id_at_provider, is_decision=True)
@@ -399,8 +403,8 @@ class PurchaseResolver:
         self, record: CreditCheck, proof: PersonEvidence, person: str, entry: SpoolEntry | None
     ) -> ResolveResult:
         """Propose, or confirm as the second person, that the credit check was not bought. Return the credit check,
-        and whether a second person must still decide. `entry` is the spool entry of this desk about the purchase,
-        None if it has none; its claim ends after the second decision."""
+        and True if a second person must still decide. `entry` is the spool entry of this desk about the purchase
+        (None: the spool has no such entry); the claim of this entry ends after the second decision."""
         decision = PersonDecision(
             (CREDIT_CHECK_KIND, record.id),
             "error",
@@ -430,7 +434,7 @@ class PurchaseResolver:
     ) -> bool:
         """Write a person's decision about the credit check that needs two people: the first person proposes it; the
         second person confirms it, and `settle` is called with the first person's name. Return True if a second person
-        must still decide. Raises StaleRow if the credit check has changed since it was read.
+        must still decide. Raises StaleRow if the credit check has changed since this process read it.
         """
         context, now = self._context, self._context.now()
         credit_checks.require_unchanged(tx.conn, record)
@@ -456,8 +460,8 @@ class PurchaseResolver:
     ) -> None:
         """Mark the intent of the credit check's purchase in this desk's spool as ended, because a decision has
         settled the purchase. `is_bought` is True if people decided that it was bought; the intent then keeps its
-        claim. `id_at_provider` is the id that the provider gave to the bought credit check; None if it was not
-        bought.
+        claim. `id_at_provider` is the id that the provider gave to the bought credit check; None if the credit check
+        was not bought.
         """
         if record.operation_id:
             with log_and_suppress("end of a resolved operation"):
@@ -474,8 +478,8 @@ def _get_operator_name(context: ServiceContext) -> str:
 def make_unconfirmed_error(
     record: CreditCheck | Operation, outcome: Outcome[CheckReport], *, is_decision: bool = True
 ) -> ConsoleError:
-    """Return the error after a read at the provider that did not show the outcome of a purchase. `is_decision` is
-    True if the read should have confirmed a person's decision, False for a probe.
+    """Return the error to raise after a read at the provider that did not show the outcome of a purchase.
+    `is_decision` is True if the read should have confirmed a person's decision, False for a probe.
 
     The error has the code of `find_read_error_code` if this code is provider_unreachable or one of
     OWN_FAULT_ERROR_CODES or, for a probe, one of NO_ANSWER_ERROR_CODES; for any other code it is outcome_unknown. The
@@ -494,7 +498,7 @@ def make_unconfirmed_error(
 def read_proof(proof: str | Path, reason: StatedReason | None = None) -> PersonEvidence:
     """Return a person's evidence with the person's reason: the content of the file if `proof` is a path, otherwise
     the text `proof` in UTF-8. Raises no_evidence if the evidence is empty, unreadable or larger than
-    LARGEST_EVIDENCE_BYTES, and usage if the reason has no words or too many.
+    LARGEST_EVIDENCE_BYTES, and usage if the text of the reason is empty or too long.
     """
     if reason is not None and not 0 < len(reason.words.strip()) <= LONGEST_DECISION_REASON_CHARACTERS:
         raise ConsoleError(

@@ -50,8 +50,9 @@ class CreditCheckDetailsReader:
         complete_records: RecordsCompleter,
         read_actions: ActionReader,
     ) -> None:
-        """`complete_records` returns records with their relations (facts of related rows); `read_actions` returns the
-        actions on a credit check, each with the reason if the decision table doesn't allow it now.
+        """Store the service context, the log `opening_log` (it writes the audit entries about opened records) and two
+        functions. `complete_records` returns records with their relations (facts of related rows). `read_actions`
+        returns the actions on a credit check, each with the reason if the decision table doesn't allow it now.
         """
         self._context = context
         self._opening_log = opening_log
@@ -135,9 +136,9 @@ class CreditCheckDetailsReader:
     def _list_actions(
         self, conn: Connection, record: CreditCheck, person: Person | None
     ) -> tuple[AllowedAction, ...]:
-        """Return the actions on the screen of the credit check, each with the reason if it is not allowed. The
-        rules are those of the decision table, of a renewal and of a stored PDF; the service that executes an
-        action checks them again.
+        """Return the actions on the screen of the credit check, each with the reason if the action is not allowed.
+        The rules are those of the decision table, of a renewal and of a stored PDF; the service that executes an
+        action checks these rules again.
         """
         table_actions = self._read_actions(
             conn, CREDIT_CHECK_KIND, record.id, person, ("probe", "refetch", "resolve")
@@ -152,8 +153,8 @@ class CreditCheckDetailsReader:
     def _make_allowed_action(
         action_name: str, right_name: str, reason: str | None, person: Person | None, facts: Mapping[str, object]
     ) -> AllowedAction:
-        """Return the action; it is not allowed if there is a `reason`, which `facts` explain, or if the person lacks
-        the right `right_name`. With `person` None, the right isn't checked."""
+        """Return the action. It is marked as not allowed if `reason` is given (`facts` explain the reason), or if the
+        person lacks the right `right_name`. If `person` is None, the right isn't checked."""
         if reason is not None:
             return AllowedAction(action_name, False, f"reason.{reason}", facts)
         if person is not None and not has_right(person, right_name):
@@ -173,5 +174,5 @@ def read_timeline(conn: Connection, kind: str, subject_id: str) -> tuple[Timelin
 
 def _find_last_answer_time(evidence_items: tuple[EvidenceItem, ...]) -> datetime | None:
     """Return the time (UTC) of the provider's last answer among `evidence_items`, the evidence of a credit check;
-    None if they contain no answer."""
+    None if the evidence contains no answer."""
     return max((item.at for item in evidence_items if item.source.startswith("alarmbox.")), default=None)

@@ -1,5 +1,5 @@
 """Parse the arguments of a desk request at the worker. The worker does not trust these arguments, because every
-account of the database may write requests."""
+account of the database may store desk requests."""
 
 import json
 import types
@@ -18,9 +18,9 @@ _LARGEST_INTEGER_ARGUMENT = 2**63 - 1
 
 def read_arguments(text: str, argument_types: Sequence[Any], file: Path | None) -> tuple[Any, ...]:
     """Return the arguments in the JSON list `text`; `argument_types` are their required types. If an argument is a
-    file, `text` has a placeholder in its place (a map with the only key FILE_PLACEHOLDER_KEY); it is replaced by the
-    path `file`. `file` is None if the request has no file. Arguments that are missing at
-    the end of the list are None: a desk leaves out arguments that it doesn't need, or that its earlier version of the
+    file, `text` has a placeholder in its place (a map with the only key FILE_PLACEHOLDER_KEY); the placeholder is
+    replaced by the path `file`. `file` is None if the request has no file. Arguments that are missing at the end of
+    the list are None: a desk leaves out arguments that it doesn't need, or that the desk's earlier version of the
     program doesn't have.
 
     Raises ValueError if `text` is not a JSON list of arguments with these types.

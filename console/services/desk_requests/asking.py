@@ -71,7 +71,7 @@ T = TypeVar("T")
 
 
 class RemoteRequestIdService(RequestIdService):
-    """Replaces `RequestIdService` at a desk whose database account may only read, and write desk requests: a worker
+    """Replaces `RequestIdService` at a desk whose database account may only read, and store desk requests: a worker
     runs the commands for this desk."""
 
     def __init__(self, context: ServiceContext, form_by_command: Mapping[str, DeskRequestForm]) -> None:
@@ -91,16 +91,16 @@ class RemoteRequestIdService(RequestIdService):
         without a DeskRequestForm only reads: this desk runs it by calling `act`.
 
         `command` is the name of the command, such as `refund approve`, and `arguments` are its arguments. `progress`
-        is called with the name of each step that the worker reports. `find_answer` is not used here, because the
-        worker finds the answers to repeated calls.
+        is called with the name of each step that the worker reports. `find_answer` is not used by this class, because
+        the worker finds the answers to repeated calls.
 
         For a command of ACTIONS_WITH_PASSWORD the person types the password again. Some other commands need the
         password only in some cases, and only the worker can decide that: it refuses them with `password_needed`, and
         this desk repeats the request with the password. A password that the person has typed already, after such a
         refusal, is sent with the first request. Raises worker_away if no worker is present or no worker takes the
         request in time (then nothing was sent); not_allowed if the person does not type the password (reason
-        `password_needed`) or types a wrong one (`password_wrong`), or if the settings name an operator who isn't the
-        connected account (`other_account`); outcome_unknown (reason `asked`) if the desk stops waiting without an
+        `password_needed`) or types a wrong password (`password_wrong`), or if the settings name an operator who isn't
+        the connected account (`other_account`); outcome_unknown (reason `asked`) if the desk stops waiting without an
         answer; usage for a malformed request id or arguments that are too long; and the errors of the command.
         """
         if command not in self._form_by_command:
@@ -165,8 +165,8 @@ class RemoteRequestIdService(RequestIdService):
     def _make_desk_request(
         self, command: str, request_id: str | None, arguments: tuple[object, ...]
     ) -> tuple[NewDeskRequest, bytes | None]:
-        """Return the desk request to store, and the content of the file among `arguments`, None if they have no
-        file."""
+        """Return the desk request to store, and the content of the file among `arguments`, None if the arguments have
+        no file."""
         facts = self._form_by_command[command].read_facts(self._context, arguments)
         file_content = next((_read_file_content(part) for part in arguments if isinstance(part, Path)), None)
         json_values = [{FILE_PLACEHOLDER_KEY: part.name} if isinstance(part, Path) else part for part in arguments]
@@ -261,7 +261,8 @@ class RemoteRequestIdService(RequestIdService):
     def _make_unreadable_answer_error(self, request: NewDeskRequest, text: str) -> ConsoleError:
         """Return the error about an answer that this program can't read, because a worker of another version has
         written it: outcome_unknown if the worker doesn't know the outcome; otherwise possible_repeat (reason
-        `answer_unreadable`), with the request's record if it had one before, and with both versions."""
+        `answer_unreadable`). The error has the request's record, if the request named one, and the versions of the
+        desk's and the worker's program."""
         exit_status, worker_version = find_exit_status_and_version(text)
         if exit_status == EXIT_STATUS[ErrorCode.OUTCOME_UNKNOWN]:
             return _make_unanswered_request_error()

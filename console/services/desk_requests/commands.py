@@ -1,5 +1,5 @@
-"""Types that describe the commands that a worker runs for desks: the arguments of a command, the facts that a desk
-request has in columns of its own, and the function that runs the command."""
+"""Types that describe the commands that a worker runs for desks: the arguments of a command, the facts of these
+arguments that a desk request also has in separate columns, and the function that runs the command."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -16,8 +16,8 @@ the request.
 
 @dataclass(frozen=True, slots=True)
 class DeskRequestFacts:
-    """The facts of a command's arguments that a desk request also has in columns of its own: kind and id of the
-    record, the amount of a refund in minor units (`amount_minor`), and the state or value that a decision proposes
+    """The facts of a command's arguments that a desk request also has in separate columns: kind and id of the record,
+    the amount of a refund in minor units (`amount_minor`), and the state or value that a decision proposes
     (`proposed`). A field is None if the command has no such fact.
     """
 
@@ -29,8 +29,8 @@ class DeskRequestFacts:
 
 @dataclass(frozen=True, slots=True)
 class CommandCall:
-    """One call of a command at the worker. `arguments`: those of the desk request; `progress`: the command calls
-    this function with the name of each step; `request_id`: the request id of the call."""
+    """One call of a command at the worker. `arguments`: the arguments of the desk request; `progress`: the command
+    calls this function with the name of each step; `request_id`: the request id of the call."""
 
     arguments: tuple[Any, ...]
     progress: StepReporter
@@ -46,8 +46,8 @@ them.
 @dataclass(frozen=True, slots=True)
 class DeskRequestForm:
     """The required content of a desk request for one command. `argument_types`: the types of the command's arguments;
-    `read_facts`: the function that takes from the arguments the facts which the request stores in columns of their
-    own."""
+    `read_facts`: the function that takes from the arguments the facts which the request stores in separate columns.
+    """
 
     argument_types: tuple[Any, ...]
     read_facts: DeskRequestFactsReader

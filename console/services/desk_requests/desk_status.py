@@ -1,5 +1,5 @@
-"""Read the records that have changed, and whether a worker is present. Find and delete the credentials that a desk no
-longer needs because a worker acts for its person.
+"""Read the records that have changed, and find out if a worker is present. Find and delete the credentials that a
+desk no longer needs because a worker acts for the desk's person.
 """
 
 from console.domain.clock import TimeScale
@@ -24,7 +24,7 @@ def find_alive_worker(database: Database, scale: TimeScale) -> AliveWorker | Non
 def find_unneeded_credentials(settings: Settings) -> LeftoverCredentials:
     """Return the names of the providers' credentials and of the store key that this desk has, in environment
     variables and in the keyring. If a worker acts for the desk's person, the desk needs none of them. The caller has
-    checked that a worker does.
+    checked that a worker acts for the person.
 
     Raises bad_profile `keyring_failed` if the keyring can't be read.
     """
@@ -32,8 +32,8 @@ def find_unneeded_credentials(settings: Settings) -> LeftoverCredentials:
 
 
 class DeskStatusService:
-    """Reads the records that have changed, whether a worker acts for this desk's person, and whether a worker is
-    present; deletes credentials that the desk no longer needs.
+    """Reads the records that have changed. Finds out if a worker acts for this desk's person, and if a worker is
+    present. Deletes credentials that the desk no longer needs.
     """
 
     def __init__(self, context: ServiceContext) -> None:
@@ -50,9 +50,9 @@ class DeskStatusService:
         with the position for the next call. If `after_mark` is None (the first call), return no records. Executes one
         short SQL statement if nothing has changed.
 
-        If `with_presence` is True and a worker acts for this desk's person, also return whether a worker is present,
-        and the id of the newest stored setting of a read-only switch, by which a window notices that a switch has
-        changed.
+        If `with_presence` is True and a worker acts for this desk's person, also return True or False for the
+        presence of a worker, and the id of the newest stored setting of a read-only switch. By this id a window
+        notices that a switch has changed.
         """
         asks_worker = self.asks_worker
         with self._context.database.read() as conn:
@@ -61,19 +61,21 @@ class DeskStatusService:
             return DeskUpdate(*change_feed.list_changes_since(conn, after_mark))
 
     def list_unneeded_credentials(self) -> LeftoverCredentials:
-        """Return the names of the credentials that this desk has but doesn't need, because a worker acts for its
-        person; empty if no worker acts for the person. Raises bad_profile `keyring_failed` if the keyring can't be
-        read."""
+        """Return the names of the credentials that this desk has but doesn't need, because a worker acts for the
+        desk's person; empty if no worker acts for the person. Raises bad_profile `keyring_failed` if the keyring
+        can't be read."""
         return (
             find_unneeded_credentials(self._context.settings) if self._context.asks_worker else LeftoverCredentials()
         )
 
     def forget_credentials(self) -> LeftoverCredentials:
-        """Delete from the keyring the credentials that this desk doesn't need, because a worker acts for its
-        person. Return their names, and the names of the environment variables with credentials, which stay.
+        """Delete from the keyring the credentials that this desk doesn't need, because a worker acts for the desk's
+        person. Return the names of the deleted credentials, and the names of the environment variables with
+        credentials, which stay unchanged.
 
         Raises usage if no worker acts for the person, and while the spool has answers that the database lacks,
-        because the store key decrypts them. Raises bad_profile if the keyring can't be read or changed.
+        because the store key is needed to decrypt these answers. Raises bad_profile if the keyring can't be read or
+        changed.
         """
         context = self._context
         if not context.asks_worker:

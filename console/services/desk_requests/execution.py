@@ -59,9 +59,9 @@ _log = logging.getLogger("console.worker")
 
 
 class RequestExecutor:
-    """Executes desk requests under the database account of a worker. Several threads and several processes may do
-    so at the same time. For the name of each command, `commands` has the function that runs the command, and
-    `form_by_command` has the required content of its desk requests."""
+    """Executes desk requests under the database account of a worker. Several threads and several processes may
+    execute requests at the same time. By the name of each command, `commands` has the function that runs the command,
+    and `form_by_command` has the required content of its desk requests."""
 
     def __init__(
         self,
@@ -91,8 +91,8 @@ class RequestExecutor:
 
     def announce_presence(self) -> None:
         """Acquire or renew this worker's presence lease for PRESENCE_LEASE_SECONDS, by which desks see that the
-        worker is running. With a renewal, also release the desk requests of workers that have ended, so that other
-        workers can take them.
+        worker is running. A renewal also releases the desk requests of workers that have ended, so that other workers
+        can take these requests.
         """
         context, lease_seconds = self._context, self.scale.scale_lease_seconds(PRESENCE_LEASE_SECONDS)
         lease = self._presence_lease
@@ -107,13 +107,13 @@ class RequestExecutor:
         )
 
     def _release_requests_of_ended_workers(self, own_token: str, presence_seconds: float) -> None:
-        """Release the desk requests of ended workers, so that other workers can take them. A worker has ended if
-        its presence lease was silent (not renewed for SILENT_WORKER_SECONDS) both now and at the previous call.
-        Two calls are necessary: a pause of the database makes all workers silent, and each running worker
+        """Release the desk requests of ended workers, so that other workers can take these requests. A worker has
+        ended if its presence lease was silent (not renewed for SILENT_WORKER_SECONDS) both now and at the previous
+        call. Two calls are necessary: a pause of the database makes all workers silent, and each running worker
         renews its lease before the second call.
 
-        `presence_seconds` is the length of a presence lease. This worker becomes a standby, which looks for
-        requests less often, if a worker that isn't silent has a token lower than `own_token`.
+        `presence_seconds` is the length of a presence lease. This worker becomes a standby, which looks for requests
+        less often, if a worker that isn't silent has a token lower than `own_token`.
         """
         context, limit_seconds = self._context, self.scale.scale_lease_seconds(SILENT_WORKER_SECONDS)
         with context.database.read() as conn:
@@ -126,8 +126,9 @@ class RequestExecutor:
             context.write(lambda tx: requests.end_leases_of_workers(tx, ended_tokens, own_account))
 
     def release_presence_lease(self) -> None:
-        """Release the desk requests that this worker has taken and not executed, so that other workers can take them.
-        Then release the worker's presence lease, so that the desks see that this worker is no longer present.
+        """Release the desk requests that this worker has taken and not executed, so that other workers can take these
+        requests. Then release the worker's presence lease, so that the desks see that this worker is no longer
+        present.
         """
         while self._unexecuted_requests:
             taken_request = self._unexecuted_requests.popleft()
@@ -140,14 +141,15 @@ class RequestExecutor:
                 self._context.write(lambda tx: leases.release(tx.conn, lease))
 
     def count_waiting_requests(self) -> int:
-        """Return the number of desk requests that this worker may take now, or has taken for its next free thread. If
-        no request is open, the database reads one entry of an index."""
+        """Return the number of desk requests that this worker may take now, including requests that it has already
+        taken for its next free thread. If no request is open, the database reads one entry of an index."""
         with self._context.database.read() as conn:
             return len(self._unexecuted_requests) + requests.count_takable_requests(conn, self._locked_requests.ids)
 
     @property
     def has_locked_requests(self) -> bool:
-        """True if `take_locked_request` has a desk request to wait for."""
+        """True if this worker has found a desk request locked and not yet taken it, so that `take_locked_request` has
+        a request to wait for."""
         return bool(self._locked_requests)
 
     def store_progress_steps(self) -> None:
@@ -160,9 +162,9 @@ class RequestExecutor:
                 self._context.write(partial(_write_progress_step, taken_request=taken_request, step=step))
 
     def execute_next(self, *, only_first_of_person: bool = False) -> bool:
-        """Take the next desk request and execute it. Return False if there is none that can be taken now, or if a
-        signal asks this process to end before the command has started. With `only_first_of_person`, take no request
-        of a person for whom a worker is executing another request.
+        """Take the next desk request and execute it. Return False if no request can be taken now, or if a signal asks
+        this process to end before the command has started. With `only_first_of_person`, take no request of a person
+        for whom a worker is executing another request.
         """
         try:
             taken_request = self._take_next_request(only_first_of_person=only_first_of_person)
@@ -183,10 +185,11 @@ class RequestExecutor:
             self._context.heartbeat.remove_beat(_make_beat_name(taken_request))
 
     def _take_next_request(self, *, only_first_of_person: bool) -> TakenDeskRequest | None:
-        """Take the next desk request, or return one that `take_locked_request` has taken; None if there is none. With
-        `only_first_of_person`, take no request of a person for whom a worker is executing another request. Only one
-        thread of this process takes a request at a time; otherwise a second thread could find the request locked that
-        the first thread is taking. Raises RequestLocked if the request is locked by another session.
+        """Take the next desk request, or return a request that `take_locked_request` has already taken; None if no
+        request can be taken. With `only_first_of_person`, take no request of a person for whom a worker is executing
+        another request. Only one thread of this process takes a request at a time; otherwise a second thread would
+        find the request, which the first thread is taking, locked. Raises RequestLocked if the request is locked by
+        another session.
         """
         if not only_first_of_person:
             with suppress(IndexError):
@@ -266,8 +269,8 @@ class RequestExecutor:
     def _store_answer(self, taken_request: TakenDeskRequest, text: str) -> None:
         """Store `text`, the answer as JSON, with the last progress step, and end the desk request. If the database
         refuses the answer _MAX_ANSWER_STORE_ATTEMPTS times, store the answer without its values, so that no other
-        worker executes the request again. If the database can't be reached, raise its error: the next worker that
-        takes the request finds the same answer under its request id.
+        worker executes the request again. If the database can't be reached, raise the error of the database: the next
+        worker that takes the request finds the same answer under the request id.
         """
         last_step = self._last_steps.get(taken_request.id)
         refusal: Exception
@@ -306,9 +309,9 @@ class RequestExecutor:
         )
 
     def _write_requested_audit_entry(self, taken_request: TakenDeskRequest) -> None:
-        """Write the audit entry that a desk request contains, in the name of its person, and end the request in
-        the same transaction. If the entry is malformed or the database refuses it, write instead an entry about
-        an unreadable request.
+        """Write the audit entry that a desk request contains, in the name of its person, and end the request in the
+        same transaction. If the entry is malformed or the database refuses the entry, write an entry about an
+        unreadable request instead.
         """
         unreadable_entry = NewAuditEntry(taken_request.person, AuditAction.REQUEST_UNREADABLE, result="refused")
         try:
@@ -374,8 +377,8 @@ class RequestExecutor:
 
     @contextmanager
     def _read_arguments(self, taken_request: TakenDeskRequest) -> Iterator[tuple[Any, ...]]:
-        """Context manager: yield the arguments of the desk request; a file among them exists until the end of the
-        block. Raises usage if the arguments don't fit the command, or if the facts in the request's columns
+        """Context manager: yield the arguments of the desk request; a file among the arguments exists until the end
+        of the block. Raises usage if the arguments don't fit the command, or if the facts in the request's columns
         differ from the arguments.
         """
         with ExitStack() as stack:
@@ -421,8 +424,8 @@ def _serialize_answer(answer: CallAnswer, *, is_repetition: bool = False) -> str
 
 def _make_answer_without_values(text: str) -> str:
     """Return a short answer, as JSON, which replaces `text`, an answer that the database refuses. If `text` contains
-    an error, the short answer has the error's code without its detail. If `text` contains a success, the short answer
-    is the error possible_repeat, which says that the answer wasn't stored.
+    an error, the short answer has the error's code without its detail. If `text` is the answer of a successful
+    command, the short answer is the error possible_repeat, which says that the answer wasn't stored.
     """
     answer, is_repetition = parse_stored_answer(text)
     if answer.error is None:

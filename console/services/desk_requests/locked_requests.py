@@ -13,8 +13,8 @@ other request about the record is taken."""
 
 class LockedRequests:
     """The desk requests that one worker can't take now, because a person's open transaction in the database holds a
-    lock that the worker needs for them, and the order in which the worker waits for these locks. Several threads may
-    use it."""
+    lock that the worker needs. Also decides the order in which the worker waits for these locks. Several threads may
+    use this object."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock, self._mutex = clock, Lock()
@@ -50,7 +50,8 @@ class LockedRequests:
 
     def choose_next(self) -> str | None:
         """Return the id of the request for whose locks the worker waits next; None if no request is locked. The
-        people take turns, so that one person's many locked requests don't delay the requests of the others."""
+        worker chooses requests of different people in turn, so that many locked requests of one person don't delay
+        the requests of other people."""
         with self._mutex:
             if not self._found:
                 self._turn_by_person.clear()

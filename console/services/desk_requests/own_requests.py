@@ -1,4 +1,5 @@
-"""The desk requests of the acting person: list those of the last 24 hours with their answers, and withdraw one."""
+"""The desk requests of the acting person: list the requests of the last 24 hours with their answers, and withdraw a
+request."""
 
 import json
 
@@ -31,8 +32,8 @@ def withdraw(context: ServiceContext, desk_request_id: str) -> bool:
 
 
 def parse_stored_answer(text: str) -> tuple[CallAnswer, bool]:
-    """Parse a stored answer of a desk request. Return the answer, and True if the worker has repeated the answer
-    to an earlier call with the same request id. Raises ValueError if `text` is no stored answer."""
+    """Parse a stored answer of a desk request. Return the answer, and True if the worker has repeated the answer to
+    an earlier call with the same request id. Raises ValueError if `text` isn't a stored answer."""
     content = json.loads(text)
     try:
         return answer_serialization.deserialize_answer(content["answer"]), bool(content["repeated"])
@@ -41,9 +42,9 @@ def parse_stored_answer(text: str) -> tuple[CallAnswer, bool]:
 
 
 def find_exit_status_and_version(text: str) -> tuple[int | None, str | None]:
-    """Read two values from an answer that `parse_stored_answer` refuses, and return them: the exit status of the
-    answer's error, and the version of the worker's program; None for a value that the answer lacks. The version is a
-    short text without control characters.
+    """From an answer that `parse_stored_answer` refuses, return two values: the exit status of the answer's error,
+    and the version of the worker's program; None for a value that the answer lacks. The version is a short text
+    without control characters.
     """
     try:
         content = json.loads(text)
@@ -55,8 +56,8 @@ def find_exit_status_and_version(text: str) -> tuple[int | None, str | None]:
 
 
 class OwnDeskRequestService:
-    """Lists and withdraws the desk requests that the connected database account has stored. If no worker acts for
-    the account's person, there are none."""
+    """Lists and withdraws the desk requests that the connected database account has stored. If no worker acts for the
+    account's person, the account has stored no desk requests."""
 
     def __init__(self, context: ServiceContext) -> None:
         self._context = context

@@ -6,10 +6,10 @@ from contextvars import ContextVar
 
 
 class RequestWait:
-    """The state of one call of a window that waits for a desk request. The thread of the call writes this state,
-    and the window's thread reads it. `desk_request_id` is the id of the stored request; None before the request is
-    stored, and if no worker acts for the person. `is_taken`: a worker has taken the request. `is_over`: the
-    call has ended.
+    """The state of one call of a window that waits for a desk request. The thread of the call writes this state, and
+    the window's thread reads it. `desk_request_id` is the id of the stored request; None before the request is
+    stored, or if no worker acts for the person. `is_taken`: a worker has taken the request. `is_over`: the call has
+    ended.
     """
 
     def __init__(self) -> None:

@@ -84,8 +84,8 @@ class WrittenPack:
 class PackContent:
     """The content of an evidence pack that was written to an open file. `kind` and `record_id` name the pack's
     record. `titles` has the first line of the record's timeline by language (as UTF-8), `until` is the time of the
-    last event in it. `files` is the number of the pack's files, and `left_out` has the names of the files that were
-    left out.
+    last event in the timeline. `files` is the number of the pack's files, and `left_out` has the names of the files
+    that were left out.
     """
 
     kind: str
@@ -110,10 +110,10 @@ class EvidencePackWriter:
         write_pdf: PdfWriter,
         max_bytes: int = LARGEST_PACK_BYTES,
     ) -> None:
-        """`load_timeline_text_writer` returns the object that writes a timeline as text, `write_pdf` writes a PDF.
-        `complete_records` adds the related records to records, because the first lines of a timeline explain the
-        record with them. `max_bytes` is the largest size of a pack before compression, in bytes, at which answers
-        and PDFs are still added."""
+        """Store the objects that the writer uses. `load_timeline_text_writer` returns the object that writes a
+        timeline as text; `write_pdf` writes a PDF. `complete_records` adds to records their related records, which
+        the first lines of a timeline need to explain the record. `max_bytes` is the largest size of a pack before
+        compression, in bytes, at which answers and PDFs are still added."""
         self._context, self._load_timeline_text_writer, self._complete_records = (
             context,
             load_timeline_text_writer,
@@ -126,9 +126,9 @@ class EvidencePackWriter:
         """Write the evidence pack of a record to the new file `path`, and an audit entry about the export. Return the
         path, size and hash of the file, and the number of files in the pack.
 
-        Raises not_found if there is no such record; no_operator if no name is set; not_allowed if the acting person
-        has no right to export the audit trail; usage (file_exists) if the file exists; storage_full if it can't be
-        written.
+        Raises not_found if the database has no such record; no_operator if no name of a person is configured;
+        not_allowed if the acting person has no right to export the audit trail; usage (file_exists) if the file
+        exists; storage_full if it can't be written.
         """
         subject = kind if kind == OPERATION_KIND or str(id).isdecimal() else "evidence_pack"
         with refusals.audit_refusals(self._context, PACK_EXPORT_ACTION, str(id)[:40], kind=subject[:32]):
@@ -137,8 +137,8 @@ class EvidencePackWriter:
             return self._write_pack(draft, kind, id, person)
 
     def write_content(self, file: BinaryIO, kind: str, id: int | str, person: Person) -> PackContent:
-        """Write the evidence pack of a record to an open file, for `person`, whose right the caller has checked.
-        Return a description of the written content. Raises not_found if there is no such record."""
+        """Write the evidence pack of a record to an open file, for `person`, whose right to export the caller has
+        checked. Return a description of the written content. Raises not_found if the database has no such record."""
         context = self._context
         with context.database.read() as conn:
             context.find_reading_person(conn)
@@ -180,7 +180,7 @@ class EvidencePackWriter:
 
 
 class _PackDraft:
-    """Writes the files of one evidence pack. `timeline_head` has the facts of the first lines of its timeline.
+    """Writes the files of one evidence pack. `timeline_head` has the facts of the first lines of the pack's timeline.
     `only_person`: only the audit entries of this person are written in full (None: all entries). `max_bytes`: an
     answer or PDF with which the sum of the files would exceed this number of bytes is left out; the other files are
     always written. After `write`, `titles` has the first line of the timeline by language, and `last_event_at` the
@@ -366,7 +366,7 @@ class _PackDraft:
 
     def _accept_or_omit_file(self, pack: PackWriter, name: str, size_bytes: int, sha256: str | None = None) -> bool:
         """Return True if a file of `size_bytes` bytes still fits into the pack. Otherwise add the file `name`, with
-        its SHA-256 if it is known, to the files that were left out, and return False.
+        its SHA-256 if this hash is known, to the files that were left out, and return False.
         """
         if pack.size + size_bytes <= self._max_bytes:
             return True
@@ -392,8 +392,8 @@ def _make_official_name_facts(facts: CorporationFacts | None) -> dict[str, objec
 
 
 def _find_last_change_time(related_records: RelatedRecords) -> datetime:
-    """Return the time of the last change of the record or of a related record; operations don't count. Return
-    EARLIEST_INSTANT if no time is known. The pack explains the record as of this time, so that the same facts
+    """Return the time of the last change of the record or of a related record; changes of operations don't count.
+    Return EARLIEST_INSTANT if no time is known. The pack explains the record as of this time, so that the same facts
     always give the same text.
     """
     records = (related_records.record, *related_records.related)

@@ -38,8 +38,8 @@ class FileDigest:
 
 class PackWriter:
     """Writes the files of an evidence pack or bundle one by one into a ZIP. Each file gets the date `file_date`,
-    which must come from the record and not from the clock, so that the same facts give the same bytes. `format_name`
-    is the name of the format in the manifest."""
+    which must be a time stored with the record and not the present time, so that the same facts give the same bytes.
+    `format_name` is the name of the format in the manifest."""
 
     def __init__(self, file: BinaryIO, file_date: datetime, format_name: str = PACK_FORMAT_NAME) -> None:
         self._zip, self._format_name = zipfile.ZipFile(file, "w", zipfile.ZIP_DEFLATED), format_name
@@ -81,7 +81,7 @@ class PackWriter:
         self.close()
 
     def close(self) -> None:
-        """Close the ZIP, also if it has no manifest yet. A repeated call changes nothing."""
+        """Close the ZIP, even if it has no manifest yet. A repeated call changes nothing."""
         self._zip.close()
 
 

@@ -12,19 +12,18 @@ from console.store.spool.spool import ChainHead
 
 
 class VerifiableAuditEntryWriter:
-    """Writes the audit entries of an evidence pack as lines of JSON. Each line is an object with one of these
-    keys:
+    """Writes the audit entries of an evidence pack as lines of JSON. Each line is an object with one of these keys:
 
     - `form`: the columns that are hashed, in their order.
     - `row`: an audit entry.
-    - `withheld`: only the hash of another person's entry, if the person may export only their own entries.
+    - `withheld`: only the hash of another person's entry, if the exporting person may export only their own entries.
     - `head`: the last entry of a chain up to the newest entry of the pack.
 
     `row` and `withheld` have `anchor`, the hashes that the spool of this desk has stored for this position in the
     chain.
 
-    `subjects` has the kind and id of each record whose audit entries are written. `only_person` is the person whose
-    entries alone are written in full; None: all entries are.
+    `subjects` has the kind and id of each record whose audit entries are written. `only_person` is the only person
+    whose entries are written in full; None: all entries are written in full.
     """
 
     def __init__(

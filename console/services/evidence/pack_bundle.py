@@ -90,13 +90,14 @@ class EvidenceBundleWriter:
         progress: PackCountReporter = lambda _done, _of: None,
     ) -> WrittenBundle:
         """Write the evidence packs of these records (kind and id), in this order, to the new file `path`. Write an
-        audit entry about the bundle and one about each pack in it, all in one transaction. Return a description of
-        the file. The method calls `progress` before each pack with the number of finished packs and the number of all
-        packs.
+        audit entry about the bundle and an audit entry about each pack in it, all in one transaction. Return a
+        description of the file. The method calls `progress` before each pack with the number of finished packs and
+        the number of all packs.
 
-        Raises not_found if one of the records is missing; no_operator if no name is set; not_allowed if the acting
-        person has no right to export the audit trail; usage (file_exists) if the file exists; usage (bulk_size) for
-        no records or more than MAX_PACKS_PER_BUNDLE; storage_full if the file can't be written.
+        Raises not_found if one of the records is missing; no_operator if no name of a person is configured;
+        not_allowed if the acting person has no right to export the audit trail; usage (file_exists) if the file
+        exists; usage (bulk_size) for no records or more than MAX_PACKS_PER_BUNDLE; storage_full if the file can't be
+        written.
         """
         with refusals.audit_refusals(
             self._context, _BUNDLE_AUDIT_ACTION, _BUNDLE_AUDIT_SUBJECT, kind=_BUNDLE_AUDIT_KIND

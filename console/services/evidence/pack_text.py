@@ -49,7 +49,7 @@ class JsonValueMaker:
         self._payer_names = payer_names
 
     def make_record_fields(self, record: Any) -> dict[str, object]:
-        """Return the fields of a record (a dataclass) by name, in the types of JSON, without those of
+        """Return the fields of a record (a dataclass) by name, in the types of JSON, without the fields of
         `_FIELDS_EXCLUDED_FROM_PACK`."""
         names = (field.name for field in fields(record) if field.name not in _FIELDS_EXCLUDED_FROM_PACK)
         return {name: self.make_json_value(getattr(record, name)) for name in names}
@@ -105,7 +105,8 @@ class TimelineTextWriter(Protocol):
 
 
 def encode_timeline_line(text: str, timeline: TimelinePage) -> bytes:
-    """Return one line of a timeline's text as UTF-8 bytes with a line end. The names of payers in it are masked."""
+    """Return one line of a timeline's text as UTF-8 bytes with a line end. The names of payers in the line are
+    masked."""
     return mask_text(text, timeline.hidden_texts).encode("utf-8", "backslashreplace") + b"\n"
 
 

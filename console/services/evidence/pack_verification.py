@@ -52,13 +52,16 @@ JsonObject = dict[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class FileProblem:
-    """A problem with a file of an evidence pack.
+    """A problem with a file of an evidence pack. `code` is altered, missing, not_listed, bad_name, unreadable or
+    too_large. `row` is the id of the audit entry; None for a problem that isn't about an audit entry.
 
-    `code` is altered, missing, not_listed, bad_name, unreadable or too_large. For an audit entry it is edited (the
-    entry doesn't match its hash), unlinked (the entry doesn't follow the previous entry of its chain, or another
-    entry of the pack has the same position in the chain) or replaced (the desk has stored another hash for this
-    position in the chain, or the last entry of the chain contradicts this entry). `row` is the id of the audit
-    entry; None for another problem.
+    For an audit entry, `code` is one of these:
+
+    - edited: the entry doesn't match its hash
+    - unlinked: the entry doesn't follow the previous entry of its chain, or another entry of the pack has the same
+      position in the chain
+    - replaced: the desk has stored another hash for this position in the chain, or the last entry of the chain
+      contradicts this entry
     """
 
     file: str
@@ -68,8 +71,8 @@ class FileProblem:
 
 @dataclass(frozen=True, slots=True)
 class PackVerification:
-    """The result of the verification of an evidence pack or bundle: the number of its files and the number of its
-    audit entries that were checked, the problems, and the content of the manifest (`about`)."""
+    """The result of the verification of an evidence pack or bundle: the number of checked files, the number of
+    checked audit entries, the problems, and the content of the manifest (`about`)."""
 
     file_count: int
     audit_row_count: int
@@ -84,15 +87,15 @@ class PackVerification:
 
 def verify_pack(path: Path, sha256: str | None = None) -> PackVerification:
     """Verify an evidence pack, or a bundle with its packs, in the file `path`, and return the result. With `sha256`
-    (from the audit entry of the export), also verify that the file is the exported one. A failed check raises
-    nothing: it is one of the result's `problems`, also if the file is missing or is no ZIP file."""
+    (from the audit entry of the export), also verify that the file is the exported file. A failed check raises no
+    error: it becomes one of the result's `problems`, even if the file is missing or isn't a ZIP file."""
     return _verify_file(path, sha256, (PACK_FORMAT_NAME, BUNDLE_FORMAT_NAME))
 
 
 def _verify_file(path: Path, sha256: str | None, format_names: tuple[str, ...]) -> PackVerification:
-    """Verify the evidence pack or bundle in the ZIP file at `path`, and its SHA-256 if one is given. Return the
+    """Verify the evidence pack or bundle in the ZIP file at `path`, and its SHA-256 if `sha256` is given. Return the
     problems that were found, the counts of the checked files and audit entries, and the content of the manifest.
-    `format_names` are the accepted format names in its manifest."""
+    `format_names` are the format names that the manifest may have."""
     problems: list[FileProblem] = []
     if sha256 is not None and (not path.is_file() or _compute_file_hash(path) != sha256):
         problems.append(FileProblem(path.name, "altered"))
@@ -106,7 +109,7 @@ def _verify_file(path: Path, sha256: str | None, format_names: tuple[str, ...]) 
 
 
 def _require_regular_file(path: Path) -> None:
-    """Raise ValueError if the path is no regular file, because a read from a pipe or a device possibly never ends."""
+    """Raise ValueError unless the path is a regular file, because a read from a pipe or a device might never end."""
     if not path.is_file():
         raise ValueError("no file")
 
@@ -150,8 +153,8 @@ def _verify_pack(
 
 
 def _verify_packs_of_bundle(bundle: zipfile.ZipFile, bundle_result: PackVerification) -> PackVerification:
-    """Verify each evidence pack of a bundle, except those for which `bundle_result`, the result for the bundle's own
-    files, has a problem. The returned result also includes the packs' files, audit entries and problems, at most
+    """Verify each evidence pack of a bundle, except the packs for which `bundle_result`, the result for the bundle's
+    own files, has a problem. The returned result also includes the packs' files, audit entries and problems, at most
     _MAX_PROBLEMS problems in all.
     """
     file_count, row_count, problems = (
@@ -171,7 +174,7 @@ def _verify_packs_of_bundle(bundle: zipfile.ZipFile, bundle_result: PackVerifica
 
 def iterate_packs(path: Path, verdict: PackVerification) -> Iterator[Path]:
     """Yield the path of each evidence pack in the file `path`, for which `verify_pack` has returned the intact
-    `verdict`: the file itself, or a copy of each pack of a bundle. A copy exists until the next one is requested.
+    `verdict`: the file itself, or a copy of each pack of a bundle. Each copy exists until the next path is requested.
     """
     if verdict.about["form"] != BUNDLE_FORMAT_NAME:
         yield path
@@ -182,8 +185,8 @@ def iterate_packs(path: Path, verdict: PackVerification) -> Iterator[Path]:
 
 
 def _copy_packs_of_bundle(bundle: zipfile.ZipFile, omitted_file_names: Collection[str]) -> Iterator[tuple[str, Path]]:
-    """Yield the name of each evidence pack of a bundle, without those in `omitted_file_names`, and the path of a
-    copy, which exists until the next one is requested."""
+    """Yield the name of each evidence pack of a bundle, without the packs in `omitted_file_names`, and the path of a
+    copy, which exists until the next pack is requested."""
     for zip_entry in bundle.infolist():
         if zip_entry.filename in omitted_file_names or not _PACK_NAME_PATTERN.fullmatch(zip_entry.filename):
             continue
@@ -265,7 +268,7 @@ class _AuditPosition:
 
 def _verify_audit_entries(pack: zipfile.ZipFile, problems: list[FileProblem]) -> int:
     """Verify the audit entries of an evidence pack and add their problems to `problems`; return the number of
-    entries, 0 if the file with them can't be read."""
+    entries; 0 if the file with the audit entries can't be read."""
     positions: list[_AuditPosition] = []
     head_by_session: dict[str, _AuditPosition] = {}
     try:
@@ -306,7 +309,7 @@ def _iterate_audit_lines(pack: zipfile.ZipFile) -> Iterator[tuple[str, JsonObjec
 
 
 def iterate_json_objects(file: io.TextIOBase) -> Iterator[JsonObject]:
-    """Yield the objects of a JSON list one by one. Raises ValueError if the file is no list of objects, and for an
+    """Yield the objects of a JSON list one by one. Raises ValueError if the file isn't a list of objects, and for an
     object longer than _LONGEST_OBJECT_CHARACTERS."""
     text, text_index, expected_signs, decoder = "", 0, "[", json.JSONDecoder()
     while True:
@@ -337,7 +340,7 @@ def iterate_json_objects(file: io.TextIOBase) -> Iterator[JsonObject]:
 
 def _parse_audit_position(entry: JsonObject, previous_hash: str) -> _AuditPosition:
     """Return the position of an audit entry in its chain. `entry` is one entry of the pack's file with the audit
-    entries, `previous_hash` the hash of the entry before it in the chain. Raises ValueError for malformed values."""
+    entries, `previous_hash` the hash of the previous entry in the chain. Raises ValueError for malformed values."""
     row = _AuditPosition(entry["id"], entry["session"], entry["seq"], entry["hash"], previous_hash)
     if not (type(row.id) is type(row.seq) is int and type(row.session) is type(row.hash) is str):
         raise ValueError("no row")
@@ -356,8 +359,8 @@ def _find_audit_row_problems(row: JsonObject) -> Iterator[str]:
 def _find_unlinked_rows(rows: list[_AuditPosition]) -> Iterator[int]:
     """Yield the ids of three sorts of audit entries: entries that don't follow the previous entry of their session,
     if the pack has that entry; entries with the sequence number 1 that don't start a chain; and all entries that
-    share their position in a chain with another entry, because the pack alone doesn't show which of them is the true
-    one.
+    share their position in a chain with another entry, because the pack alone doesn't show which of these entries is
+    correct.
     """
     rows_by_position = {(row.session, row.seq): row for row in rows}
     count_by_position = Counter((row.session, row.seq) for row in rows)

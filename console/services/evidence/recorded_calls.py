@@ -37,13 +37,13 @@ _ANSWER_KEYS = ("id", "at", "source", "summary", "kind", "of", "body")
 class RecordedCall:
     """A call to a provider with its answer, as an evidence pack contains it.
 
-    `evidence` is the id of the stored evidence, `at` its time as the pack has it (ISO 8601, UTC). `provider` and
-    `call` are the two parts of the evidence's source, such as `paypay` and `refund`. `record` is the credit check,
-    payment, order or refund to which the evidence belongs, as JSON; it is empty if the pack lacks it. `related` are
-    the records related to it. `outcome` and `reason` are the decision that the program recorded for the answer.
-    `status` is the HTTP status of the answer, None if no answer came; `headers` are its headers. `body` is its
-    content, None if only a part of it was stored or its PDF is not in the pack. `operation_id` is None if the call
-    belongs to no operation.
+    `evidence` is the id of the stored evidence, `at` its time in the form in which the pack states it (ISO 8601,
+    UTC). `provider` and `call` are the two parts of the evidence's source, such as `paypay` and `refund`. `record` is
+    the credit check, payment, order or refund to which the evidence belongs, as JSON; it is empty if the pack lacks
+    it. `related` are the records related to this record. `outcome` and `reason` are the decision that the program
+    recorded for the answer. `status` is the HTTP status of the answer, None if no answer came; `headers` are its
+    headers. `body` is the content of the answer, None if only a part of the content was stored or if its PDF is not
+    in the pack. `operation_id` is None if the call belongs to no operation.
     """
 
     evidence: int
@@ -72,7 +72,7 @@ class RecordedJournal:
 def read_journal(path: Path, max_bytes: int = LARGEST_PACK_BYTES) -> RecordedJournal:
     """Return the operations and calls of an evidence pack that `verify_pack` has found intact. Raises one of
     MALFORMED_PACK_ERRORS for malformed content, and ValueError if the answers and PDFs have more than `max_bytes`
-    bytes together; the other files don't count, as when the pack is written."""
+    bytes together; the other files don't count."""
     with zipfile.ZipFile(path) as pack:
         # The same files as in the limit of `EvidencePackWriter`, so that every written pack can be read.
         limited_files = (info for info in pack.infolist() if info.filename.startswith(("answers/", "documents/")))
@@ -105,7 +105,7 @@ def _read_json_file(pack: zipfile.ZipFile, file_name: str) -> Any:
 
 def _read_answers(pack: zipfile.ZipFile) -> Iterator[dict[str, Any]]:
     """Yield, for each answer of a provider in the pack, the values that a replay uses. Notices are left out, because
-    they are no answers. Raises ValueError for a value that no stored answer can have, such as a very long text: all
+    they aren't answers. Raises ValueError for a value that no stored answer can have, such as a very long text: all
     answers are in memory at the same time, and the answers of a small but compressed pack could need a gigabyte.
     """
     for name in pack.namelist():
@@ -155,8 +155,9 @@ def _require_instant(text: str) -> str:
 
 
 def parse_instant(text: str) -> datetime:
-    """Return the instant (UTC) that a text of an evidence pack states in ISO 8601. Raises ValueError for another
-    text, also for a time without its zone or outside of the calendar in UTC."""
+    """Return the instant (UTC) that a text of an evidence pack states in ISO 8601. Raises ValueError for any other
+    text, also for a time without a time zone, or for a time that isn't in the supported calendar years when it is
+    converted to UTC."""
     at = datetime.fromisoformat(text.replace("Z", "+00:00"))
     if at.tzinfo is None:
         raise ValueError("no zone")
@@ -167,9 +168,9 @@ def parse_instant(text: str) -> datetime:
 
 
 def _parse_stored_answer(text: str, pack: zipfile.ZipFile) -> tuple[dict[str, str], bytes | None]:
-    """Return the headers and the body of a provider's answer from `text`, its stored evidence. In `text` the
-    request id is the first line, and a PDF is replaced by a note of its length; the PDF is read from `pack`.
-    The body is None if it can't be restored.
+    """Return the headers and the body of a provider's answer from `text`, its stored evidence. In `text`, the first
+    line is the request id, and a PDF is replaced by a note about the PDF's length; the PDF is read from `pack`. The
+    returned body is None if it can't be restored.
     """
     headers = {}
     if request_id_match := _REQUEST_ID_LINE_PATTERN.match(text):

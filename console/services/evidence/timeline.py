@@ -61,8 +61,8 @@ the stream had reached.
 @dataclass(frozen=True, slots=True)
 class RelatedRecords:
     """A record with its related records: an order has its payments and their refunds, a payment its order and its
-    refunds, a refund its order and its payment, an operation its record. Records of another client are never
-    included.
+    refunds, a refund its order and its payment, an operation its record. Records that belong to another client are
+    never included.
     """
 
     record: AnyRecord
@@ -83,7 +83,7 @@ class RelatedRecords:
 
     @property
     def number_by_key(self) -> Mapping[tuple[str, str], str]:
-        """The number that people use for each record, by kind and id of the record."""
+        """The number by which people know each record, by kind and id of the record."""
         return {
             (get_record_kind(record), str(record.id)): _find_record_number(record)
             for record in (self.record, *self.related)
@@ -108,8 +108,9 @@ class TimelineService:
     def __init__(
         self, context: ServiceContext, opening_log: RecordOpeningLog, complete_records: RecordsCompleter
     ) -> None:
-        """`complete_records` adds to a record its relations (such as the refunds of a payment), which the first lines
-        of a timeline need to explain the record. `opening_log` writes the audit entries about opened timelines.
+        """Store the service context and two helpers. `complete_records` adds to a record its relations (such as the
+        refunds of a payment), which the first lines of a timeline need to explain the record. `opening_log` writes
+        the audit entries about opened timelines.
         """
         self._context = context
         self._opening_log, self._complete_records = opening_log, complete_records
@@ -119,8 +120,8 @@ class TimelineService:
     ) -> TimelinePage:
         """Return one page of the events of a record and its related records, oldest first. `limit` is at most
         MAX_EVENTS_PER_PAGE; `after_cursor` is the cursor of the next page, which the previous page contains; None for
-        the first page. Raises not_found if there is no such record, usage for a malformed cursor or one of another
-        record's timeline, and not_allowed if the acting person has no right to read."""
+        the first page. Raises not_found if the database has no such record, usage for a malformed cursor or a cursor
+        of another record's timeline, and not_allowed if the acting person has no right to read."""
         read_position = _parse_cursor(after_cursor, kind, str(id))
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
@@ -145,8 +146,8 @@ class TimelineService:
 
     def read_last_events(self, kind: str, id: int, limit: int) -> TimelinePage:
         """Return the newest `limit` events of a record and its related records, oldest first, for the preview next to
-        a list. Writes no audit entry. Raises not_found if there is no such record, not_allowed if the acting person
-        has no right to read."""
+        a list. Writes no audit entry. Raises not_found if the database has no such record, not_allowed if the acting
+        person has no right to read."""
         with self._context.database.read() as conn:
             self._context.find_reading_person(conn)
             return read_newest_events(self._context, conn, kind, id, limit)
@@ -188,9 +189,10 @@ def read_newest_events(
 def _open_event_stream(
     conn: Connection, source: EventSource, kind: str, id: str, stream_position: tuple[datetime, str, datetime] | None
 ) -> tuple[Iterator[TimelineEvent], datetime]:
-    """Return the events of one record in one source that follow `stream_position`, and the latest time of an event
-    before them. `stream_position` has the time and the row key of the last event that was read, and that latest time;
-    None: begin at the first event, and return EARLIEST_INSTANT as the time."""
+    """Return the events of one record in one source, beginning after `stream_position`, and the latest time of an
+    earlier event. `stream_position` has the time and the row key of the last event that was read, and the latest time
+    of all events up to it. If `stream_position` is None, begin at the first event, and return EARLIEST_INSTANT as the
+    latest time."""
     if stream_position is None:
         return source.walk_events(conn, kind, id), EARLIEST_INSTANT
     at, row_key, last_moment = stream_position
@@ -201,7 +203,7 @@ def _open_event_stream(
 
 
 def read_related_records(context: ServiceContext, conn: Connection, kind: str, id: int | str) -> RelatedRecords:
-    """Return the record with its related records. Raises not_found if there is no such record, for an unknown
+    """Return the record with its related records. Raises not_found if the database has no such record, for an unknown
     kind, and for a malformed id."""
     if kind == OPERATION_KIND:
         return _read_operation_with_record(context, conn, str(id))
@@ -312,7 +314,8 @@ def _parse_record_id(kind: str, id: int | str) -> int:
 
 def _advance_read_position(events: tuple[TimelineEvent, ...], position: _ReadPosition) -> _ReadPosition:
     """Return the read position after one page of a timeline: for each stream of events, the time and id of its last
-    event on the page. `events` are the events of the page, and `position` is the read position before the page."""
+    event on the page. `events` are the events of the page, and `position` is the read position at which the page
+    began."""
     new_position = dict(position)
     for event in events:
         _, _, last_moment = new_position.get(event.stream, (EARLIEST_INSTANT, "", EARLIEST_INSTANT))

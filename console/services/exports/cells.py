@@ -91,7 +91,7 @@ def make_csv_cell(kind: CellKind, value: CellValue) -> str:
 def _is_number_like(text: str) -> bool:
     """Return True if a spreadsheet would read the text as something other than a text, and change it. True also for
     digits that aren't ASCII, because a Japanese spreadsheet reads full-width digits as a number, and for digits with
-    blanks around them, which it removes.
+    blanks around them, because a spreadsheet removes these blanks.
     """
     usual_text = unicodedata.normalize("NFKC", text).strip().lower()
     is_changed_number = usual_text.isdecimal() and not (text.isascii() and text == usual_text)

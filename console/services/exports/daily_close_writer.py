@@ -1,5 +1,5 @@
-"""Write the daily close of a provider to a file. Also write an audit entry, with which the program compares later
-closes of the same day."""
+"""Write the daily close of a provider to a file, and an audit entry about it. The program compares later closes of
+the same day with this audit entry."""
 
 from collections.abc import Callable
 from datetime import date
@@ -34,8 +34,8 @@ class DailyCloseWriter:
         read_close: Callable[[str, date], DailyClose],
         make_document: Callable[[DailyClose, str], ExportDocument],
     ) -> None:
-        """`read_close` returns the daily close of a provider and a day; `make_document` returns a daily close as a
-        document in a language (`ja` or `en`)."""
+        """Store the service context and two functions: `read_close` returns the daily close of a provider and a day;
+        `make_document` returns a daily close as a document in a language (`ja` or `en`)."""
         self._context, self._read_close, self._make_document = context, read_close, make_document
 
     def write(self, provider: str, day: date, path: Path, language: str) -> WrittenDailyClose:
@@ -43,9 +43,9 @@ class DailyCloseWriter:
         XLSX), and an audit entry with the close's sums and open records. The file gets its name when it is complete;
         only the present user of the machine can read it. Return a description of the file.
 
-        Raises not_found for an unknown provider; no_operator if no name is set; not_allowed if the acting person has
-        no right to read; usage (file_exists) if the file exists, (document_format) for another suffix, (close_day)
-        for a day in the future; storage_full if it can't be written.
+        Raises not_found for an unknown provider; no_operator if no name of a person is configured; not_allowed if the
+        acting person has no right to read; usage (file_exists) if the file exists, (document_format) for another
+        suffix, (close_day) for a day in the future; storage_full if it can't be written.
         """
         document_format = _parse_document_format(path)
         subject = make_close_subject(provider[:20], day)

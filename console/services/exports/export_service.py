@@ -30,8 +30,8 @@ class ExportService:
     that the acting person may see."""
 
     def __init__(self, context: ServiceContext, make_table: Callable[[ExportRequest, str, str], ExportTable]) -> None:
-        """`make_table(request, language, person)` returns the table of the requested list, in a language (`ja` or
-        `en`), for the person with this name."""
+        """Store the service context and the function `make_table`. `make_table(request, language, person)` returns
+        the table of the requested list, in a language (`ja` or `en`), for the person with this name."""
         self._context, self._make_table = context, make_table
 
     def write(
@@ -42,9 +42,9 @@ class ExportService:
         machine can read it. Return a description of the file. The method calls `progress` with the number of written
         rows.
 
-        Raises no_operator if no name is set; not_allowed if the acting person has no right to read; usage
-        (file_exists) if the file exists, (export_format) for another suffix; storage_full if it can't be written; and
-        usage or not_found if the request names an unknown list or record.
+        Raises no_operator if no name of a person is configured; not_allowed if the acting person has no right to
+        read; usage (file_exists) if the file exists, (export_format) for another suffix; storage_full if it can't be
+        written; and usage or not_found if the request names an unknown list or record.
         """
         file_format = _parse_export_format(path)
         with refusals.audit_refusals(

@@ -29,20 +29,20 @@ class PdfCopyWriter:
     """Saves copies of the PDFs of credit checks, for people who have the right to read."""
 
     def __init__(self, context: ServiceContext, read_pdf: Callable[[int, str | None], bytes]) -> None:
-        """`read_pdf` gets the id of a credit check and a SHA-256, and returns the content of the credit check's
-        PDF with this SHA-256 (None: the current PDF)."""
+        """Store the service context and the function `read_pdf`. `read_pdf` gets the id of a credit check and a
+        SHA-256, and returns the content of the credit check's PDF with this SHA-256 (None: the current PDF)."""
         self._context, self._read_pdf = context, read_pdf
 
     def save(self, record_id: int, path: Path, sha256: str | None = None) -> SavedPdf:
         """Save the credit check's current PDF, or its PDF with this SHA-256, to the new file `path`. The method reads
-        the written file again; the file gets its name only if it is equal to the stored document. Only the present
-        user of the machine can read it. Return its path, size and SHA-256.
+        the written file again; the file gets its name only if its content is equal to the stored document. Only the
+        present user of the machine can read the file. Return the file's path, size and SHA-256.
 
         The audit entry has the person and the SHA-256 of the written file, but no path, because the name of a folder
-        may contain the name of a person. Raises not_found if the credit check has no such PDF or its file is damaged;
-        no_operator if no name is set; not_allowed if the acting person has no right to read; documents_unreachable if
-        the storage of the documents can't be reached; usage (file_exists) if the file exists; storage_full if it
-        can't be written or differs from the document.
+        may contain the name of a person. Raises not_found if the credit check has no such PDF or the stored PDF is
+        damaged; no_operator if no name of a person is configured; not_allowed if the acting person has no right to
+        read; documents_unreachable if the storage of the documents can't be reached; usage (file_exists) if the file
+        exists; storage_full if it can't be written or differs from the document.
         """
         with refusals.audit_refusals(self._context, _PDF_SAVED_AUDIT_ACTION, record_id):
             self._context.require_right("read")

@@ -101,7 +101,7 @@ class _DocumentLayout:
         return pdf_file.getvalue()
 
     def close(self) -> None:
-        """Release the memory of the PDF. Its fonts, about 12 MB, are not released with it."""
+        """Release the memory of the PDF and of its fonts."""
         for font in self._fonts.values():
             font.close()
         self._pdf.close()
@@ -142,8 +142,8 @@ class _DocumentLayout:
             self._write_row(table, row, widths, titles)
 
     def _compute_column_widths(self, rows: Sequence[Sequence[str]]) -> list[float]:
-        """Return the widths of a table's columns in points: as wide as their texts, but each at most
-        _MAX_CELL_WIDTH_POINTS and a gap, and together at most as wide as the page without its margins."""
+        """Return the widths of a table's columns in points. A column is as wide as its texts, but at most
+        _MAX_CELL_WIDTH_POINTS and a gap. All columns together are at most as wide as the page without its margins."""
         natural_widths = [
             min(max(self._measure_text(text, _CELL_SIZE) for text in column), _MAX_CELL_WIDTH_POINTS) + _CELL_GAP
             for column in zip(*rows, strict=True)
@@ -163,7 +163,7 @@ class _DocumentLayout:
     ) -> None:
         """Write one row of the table. `texts` are the texts of its cells, `widths` the widths of the columns in
         points. If the row needs a new page, write `titles`, the titles of the columns, above it. With `is_title_row`,
-        the row has the titles itself and gets a line below it."""
+        the row itself contains the titles, and a line is drawn below it."""
         lines_by_cell = [self._wrap_cell(text, width - _CELL_GAP) for text, width in zip(texts, widths, strict=True)]
         line_height = _CELL_SIZE * _LINE_HEIGHT_FACTOR
         if self._move_down(line_height * max(map(len, lines_by_cell)) + 2) and not is_title_row:
@@ -183,7 +183,7 @@ class _DocumentLayout:
 
     def _wrap_cell(self, text: str, max_width_points: float) -> list[str]:
         """Return the lines of a table cell that is `max_width_points` points wide. A row must fit on a page, so a
-        text with more than _MAX_LINES_PER_CELL lines is cut, and its last line is `…`."""
+        text with more than _MAX_LINES_PER_CELL lines is cut; the last line of the cell is then `…`."""
         lines = list(islice(self._wrap_text(text, _CELL_SIZE, max_width_points), _MAX_LINES_PER_CELL + 1))
         return lines if len(lines) <= _MAX_LINES_PER_CELL else [*lines[: _MAX_LINES_PER_CELL - 1], "…"]
 
@@ -217,8 +217,8 @@ class _DocumentLayout:
         )
 
     def _wrap_text(self, text: str, font_size: float, max_width_points: float) -> Iterator[str]:
-        """Yield the lines of a text, each at most `max_width_points` points wide. A line ends at a space if there is
-        one in its second half, otherwise between any two characters. `font_size` is the font size in points."""
+        """Yield the lines of a text, each at most `max_width_points` points wide. A line ends at a space if its
+        second half contains a space, otherwise between any two characters. `font_size` is the font size in points."""
         while self._measure_text(text, font_size) > max_width_points and len(text) > 1:
             end = 1
             while end < len(text) and self._measure_text(text[: end + 1], font_size) <= max_width_points:
@@ -263,7 +263,7 @@ class _Font:
         )
 
     def close(self) -> None:
-        """Release the memory of the font. Nothing can be measured or placed with it after that."""
+        """Release the memory of the font. After that, the font can't be used to measure or place text."""
         self._pdfium_functions.FPDFFont_Close(self.handle)
 
     def measure_width(self, character: str) -> float:
@@ -282,15 +282,16 @@ def _load_font(font_file_name: str) -> Any:
 
 
 def _encode_utf16(text: str) -> Any:
-    """Return the text as the PDF library reads it: UTF-16, little-endian, ending with a zero."""
+    """Return the text in the encoding that the PDF library reads: UTF-16, little-endian, ending with a zero
+    character."""
     buffer = ctypes.create_string_buffer(text.encode("utf-16-le", "replace") + b"\0\0")
     return ctypes.cast(buffer, ctypes.POINTER(ctypes.c_ushort))
 
 
 def _remove_varying_bytes(content: bytes) -> bytes:
     """Return the PDF without the bytes that the PDF library changes with each writing: the time of writing, the
-    random prefixes of the embedded fonts, and the file id, which is replaced by a hash of the content. The
-    lengths stay the same, so that the positions in the PDF's cross-reference table stay right.
+    random prefixes of the embedded fonts, and the file id, which is replaced by a hash of the content. The lengths of
+    these parts stay the same, so that the positions in the PDF's cross-reference table stay correct.
     """
     stable_content = _CREATION_DATE_PATTERN.sub(lambda match: b" " * len(match[0]), content, count=1)
     stable_content = _FONT_SUBSET_PREFIX_PATTERN.sub(b"AAAAAA+", stable_content)

@@ -29,8 +29,9 @@ class PrintedList:
 
 
 class PrintoutService:
-    """Prepares printouts. Each method raises no_operator if no name is set, and not_allowed if the acting person has
-    no right to read. A printed list has at most MAX_PRINTED_ROWS rows; values are masked as on the screen."""
+    """Prepares printouts. Each method raises no_operator if no name of a person is configured, and not_allowed if the
+    acting person has no right to read. A printed list has at most MAX_PRINTED_ROWS rows; values are masked as on the
+    screen."""
 
     def __init__(
         self,
@@ -38,9 +39,9 @@ class PrintoutService:
         make_table: Callable[[ExportRequest, str, str], ExportTable],
         list_documents: Callable[[int], Sequence[Document]],
     ) -> None:
-        """`make_table(request, language, person)` returns the table of the requested list, in a language (`ja` or
-        `en`), for the person with this name; `list_documents` returns the PDFs of a credit check, the newest
-        first.
+        """Store the service context and two functions. `make_table(request, language, person)` returns the table of
+        the requested list, in a language (`ja` or `en`), for the person with this name. `list_documents` returns the
+        PDFs of a credit check, the newest first.
         """
         self._context, self._make_table, self._list_documents = context, make_table, list_documents
 
@@ -79,8 +80,8 @@ class PrintoutService:
         self._write_audit_entry(AuditAction.RECORD_PRINTED, id, kind, {})
 
     def write_audit_entry_of_pdf_printout(self, record_id: int, sha256: str | None = None) -> None:
-        """Write the audit entry about a printout of a credit check's newest PDF, or of its PDF with this SHA-256.
-        Raises not_found without `sha256` for an unknown credit check."""
+        """Write the audit entry about a printout of a credit check's newest PDF, or of its PDF with this SHA-256. If
+        no `sha256` is given, raises not_found for an unknown credit check."""
         with refusals.audit_refusals(self._context, AuditAction.CREDIT_CHECK_PDF_PRINTED, record_id):
             self._context.require_right("read")
             printed_sha256 = sha256 or next((document.sha256 for document in self._list_documents(record_id)), None)

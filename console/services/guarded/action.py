@@ -45,8 +45,8 @@ ResultT = TypeVar("ResultT")
 class GuardedAction(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
     """The declaration of one guarded action. An attempt is one call of the action by a person or a worker.
 
-    Raises ValueError on creation if `has_effect`, `settle` or `answer` contradict
-    `journal.MONEY_ACTION_BY_KIND` or the answers that the spool can store.
+    Raises ValueError on creation if `has_effect`, `settle` or `answer` contradict `journal.MONEY_ACTION_BY_KIND` or
+    the answers that the spool can store.
 
     Data:
     - `name`: the action's name in the journal, the spool and the audit trail.
@@ -71,7 +71,7 @@ class GuardedAction(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
     - `convert_exception` gets an exception of the pipeline and returns the exception to raise.
     - `make_result` returns the result, or raises the error that the recorded outcome means.
 
-    Steps after the process of the attempt has ended, each in a transaction of its own:
+    Steps after the process of the attempt has ended, each in a separate transaction:
     - `settle` writes an outcome that tx2 did not record. It gets the operation id, the outcome and the answer key
       (`ServiceContext.find_answer_key`), and returns False if the operation or its record is missing.
     - `record_lapse` writes the lapse into the record.
@@ -108,10 +108,10 @@ class GuardedAction(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
 
 
 class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
-    """Runs the attempts of one guarded action in this process. Several threads may use it at the same time.
+    """Runs the attempts of one guarded action in this process. Several threads may use this object at the same time.
 
-    `make_settler` returns the object that `settle` and `record_lapse` of the action get as their first argument.
-    The service calls `make_settler` before the transaction of `settle` or `record_lapse` begins.
+    `make_settler` returns the object that `settle` and `record_lapse` of the action get as their first argument. The
+    service calls `make_settler` before the transaction of `settle` or `record_lapse` begins.
     """
 
     def __init__(
@@ -135,7 +135,7 @@ class GuardedService(Generic[AttemptT, SettlerT, AnswerT, ResultT]):
         """Run one attempt of the guarded action until its outcome is recorded; return its result.
 
         `subject_id` (id of the record) and `facts` describe the attempt in the audit entry of a refusal. Raises
-        not_allowed if the acting person lacks the action's right, the errors of the action's steps, and those of
+        not_allowed if the acting person lacks the action's right, the errors of the action's steps, and the errors of
         `GuardedPipeline.run`. A signal (Ctrl+C, SIGTERM) takes effect after the attempt has ended.
         """
         context, action = self._context, self.action

@@ -33,7 +33,7 @@ class CallAnswer:
 
 
 def serialize_answer(answer: CallAnswer) -> str:
-    """Return the answer as JSON text, which `deserialize_answer` can convert back."""
+    """Return the answer as JSON text, from which `deserialize_answer` can restore it."""
     error = answer.error
     content = (
         {"value": serialize_value(answer.value)}
@@ -44,8 +44,8 @@ def serialize_answer(answer: CallAnswer) -> str:
 
 
 def deserialize_answer(text: str) -> CallAnswer:
-    """Return the answer from the text that `serialize_answer` has returned for it. Raises ValueError for any other
-    text."""
+    """Return the answer from `text`, which must be a text that `serialize_answer` has returned. Raises ValueError for
+    any other text."""
     try:
         content = json.loads(text)
         if "value" in content:
@@ -60,7 +60,8 @@ def deserialize_answer(text: str) -> CallAnswer:
 
 def serialize_value(value: object) -> Any:
     """Return the value as JSON types. A value that JSON can't express becomes a JSON object whose first key
-    identifies the type, such as {"day": "2026-01-31"}; an object of an unknown type becomes its str().
+    identifies the type, such as {"day": "2026-01-31"}. An object of an unknown type becomes the text that `str()`
+    returns for it.
     """
     match value:
         case ErrorCode() | WorkReason() | Reason():  # stored as plain text before they had a type
@@ -95,8 +96,8 @@ def _make_class_name(cls: type) -> str:
 
 
 def deserialize_value(stored_value: Any) -> Any:
-    """Return the value from the JSON types to which `serialize_value` has converted it. For anything that
-    `serialize_value` does not return, raises one of ValueError, TypeError, AttributeError and ImportError."""
+    """Return the original value for a result of `serialize_value` (JSON types). For any other argument, raises one of
+    ValueError, TypeError, AttributeError and ImportError."""
     match stored_value:
         case list():
             return [deserialize_value(part) for part in stored_value]

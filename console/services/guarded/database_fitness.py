@@ -32,7 +32,7 @@ def require_safe_settings(context: ServiceContext, provider: str) -> None:
 
 def require_disk_space(context: ServiceContext) -> None:
     """Refuse an operation, before anything is written, if less than NEEDED_FREE_DISK_BYTES are free on a disk of the
-    desk, because the operation could not record its outcome then.
+    desk, because the operation could then not record its outcome.
 
     The refusal is the error storage_full, with the folder (detail.folder), its free bytes (detail.free) and the
     needed bytes (detail.needs).

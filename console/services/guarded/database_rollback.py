@@ -1,12 +1,13 @@
-"""Detect a database that has gone back to an earlier state, for example because a backup or an old copy of the
-file was restored, or because a volume is not mounted.
+"""Detect a database that has gone back to an earlier state, for example because a backup or an old copy of the file
+was restored, or because a volume is not mounted.
 
-The spool of a desk stores anchors: the audit entries that the desk committed, and the newest entry that it only
-read. The program compares the anchors with the database when it opens the database, before each guarded operation
-with effect, and in each round of the due tasks. If anchors are missing in the database, it raises an alert of the
-rule `database_went_back` there. While this alert is open, every desk refuses operations that cost or move money.
-After a person has acknowledged the alert, the desks permit such operations again; but every desk still refuses to
-repeat an operation that the database has lost (`store/operations/lost_operations.py`).
+The spool of a desk stores anchors: the audit entries that the desk itself committed, and the newest entry of another
+process that the desk has read. The program compares the anchors with the database when it opens the database, before
+each guarded operation with effect, and in each round of the due tasks. If anchors are missing in the database, the
+program raises an alert of the rule `database_went_back` in it. While this alert is open, every desk refuses
+operations that cost or move money. After a person has acknowledged the alert, the desks permit such operations again;
+but every desk still refuses to repeat an operation that the database has lost
+(`store/operations/lost_operations.py`).
 """
 
 import json
@@ -58,8 +59,8 @@ class DatabaseRollback:
     lost_operations: tuple[Intent, ...]
 
     def make_refusal(self) -> ConsoleError:
-        """Return the error database_went_back, with which an operation is refused; its detail contains the number
-        of lost operations, the first _MAX_LISTED_OPERATIONS of them, and the alert if there is one."""
+        """Return the error database_went_back, with which an operation is refused; its detail contains the number of
+        lost operations, the first _MAX_LISTED_OPERATIONS of them, and the alert if one is open."""
         facts: DatabaseWentBackDetail = {
             "missing": [_make_intent_facts(intent) for intent in self.lost_operations[:_MAX_LISTED_OPERATIONS]]
         }
@@ -73,8 +74,8 @@ class DatabaseRollback:
 
 
 def find_database_rollback(context: ServiceContext) -> DatabaseRollback | None:
-    """Compare this desk's anchors with the database. If anchors are missing in it, raise the alert of the rule
-    `database_went_back`; otherwise store the newest audit entry in the spool as an anchor.
+    """Compare this desk's anchors with the database. If anchors are missing in the database, raise the alert of the
+    rule `database_went_back`; otherwise store the newest audit entry in the spool as an anchor.
 
     Return the finding; None if no anchor is missing or the comparison failed. Never raises an Exception, so that
     people can still read the database.
@@ -122,11 +123,12 @@ def raise_alert_of_restored_server(
     tx: Transaction, database_id: str, desk_id: str, taken_at: str, now: datetime
 ) -> None:
     """Raise the alert of the rule `database_went_back` in a server's database that this process has loaded from a
-    backup; do nothing if such an alert is open. `taken_at` is the time of the backup (RFC 3339). Only the spools of
-    desks and workers have the operations that were sent after the backup, because the earlier database is gone. A
-    desk or worker without an anchor from the time after the backup can't notice the loss. So all desks and workers
-    refuse operations that cost or move money until a person has acknowledged the alert. `desk_id` is the id of the
-    desk that restores.
+    backup; do nothing if such an alert is open. `taken_at` is the time of the backup (RFC 3339).
+
+    The earlier database no longer exists, so only the spools of desks and workers have the operations that were sent
+    after the backup. A desk or worker whose anchors are all older than the backup can't detect the loss. So all desks
+    and workers refuse operations that cost or move money until a person has acknowledged the alert. `desk_id` is the
+    id of the desk that restores.
     """
     observed = f"restored from a backup of {taken_at}"
     _insert_alert(tx, database_id, observed, f"what desks saw committed; restored by desk {desk_id}", now)
@@ -140,14 +142,14 @@ def store_loss_of_restored_file(
     replaced_head: ChainHead | None,
     now: datetime,
 ) -> bool:
-    """Store in an SQLite file that a restore has copied from a backup, and not yet put in the place of the database,
-    the operations that the file lacks, and raise the alert of the rule `database_went_back` in it. Return True if an
-    alert was raised; do nothing, and return False, if the file lacks nothing.
+    """Store in `tx`, a restored SQLite file, the operations that the file lacks, and raise the alert of the rule
+    `database_went_back` in the file. The restore has copied the file from a backup, and has not yet replaced the
+    database by it. Return True if an alert was raised; do nothing, and return False, if the file lacks nothing.
 
     `replaced_entries` are the operations in the database files that restores have replaced, `replaced_head` the
-    newest audit entry of the file that this restore replaces (None: it has none). `spool` is the spool of the
-    restoring desk. The transaction `tx` must not have read anything before. With these rows in the file, no other
-    desk can repeat such an operation, even if the restoring process is killed as soon as it has replaced the
+    newest audit entry of the file that this restore replaces (None: that file has no audit entry). `spool` is the
+    spool of the restoring desk. The transaction `tx` must not have read anything before. With these rows in the file,
+    no other desk can repeat such an operation, even if the restoring process is killed as soon as it has replaced the
     database.
     """
     from console.store.operations import lost_operations
@@ -175,9 +177,9 @@ def audit_loss_of_restored_file(tx: Transaction, context: ServiceContext, operat
 
 
 def require_alert_of_restored_server(context: ServiceContext, taken_at: str) -> None:
-    """Raise the alert of `raise_alert_of_restored_server` if the restored database has no such open alert. The
-    restore has raised it before; this is the last check that all desks refuse until a person has acknowledged the
-    loss.
+    """Raise the alert of `raise_alert_of_restored_server` if the restored database has no such open alert. Normally
+    the restore has already raised this alert; the call makes sure that all desks refuse operations until a person has
+    acknowledged the loss.
     """
 
     def raise_missing_alert(tx: Transaction) -> None:
@@ -226,9 +228,10 @@ def make_database_address_key(database: Database) -> str:
 
 
 def refuse_unexpected_new_database(database: Database, spool: Spool) -> None:
-    """Refuse to create an SQLite database: raise database_unreachable (detail.problem no_folder) in a missing folder,
-    and database_went_back (detail.problem file_missing) at an address where this desk has used a database before. A
-    missing home folder of the desk is not refused, because it is created later."""
+    """Refuse to create an SQLite database in two cases: if its folder is missing (database_unreachable,
+    detail.problem no_folder), and at an address where this desk has used a database before (database_went_back,
+    detail.problem file_missing). A missing home folder of the desk is not refused, because the program creates it
+    later."""
     file = database.file
     if file is None:
         return
@@ -273,8 +276,8 @@ def _find_rollback_by_anchors(context: ServiceContext, limit: int = ANCHORS_COMP
     """Compare this desk's newest anchors (at most `limit`) and the database id in its spool with the database. Return
     the finding; None if the database has not gone back, or if a person has acknowledged the alert about this loss.
 
-    If the desk's account reads through SQL views, only the id is compared: the account sees a part of the audit
-    trail, and the server would read the whole view to find the newest entry.
+    If the desk's account reads through SQL views, only the id is compared: the account may read only a part of the
+    audit trail, and the server would have to read the whole view to find the newest entry.
     """
     spool, database_id = context.spool, context.database_id
     # The resolved alerts are read before the anchors: anchors that another process of this desk gives up meanwhile
@@ -319,18 +322,19 @@ def _list_known_anchors(
     spool: Spool, database_id: str, newest_read: ChainHead | None, limit: int
 ) -> tuple[ChainHead, ...]:
     """Return this desk's anchors for the database with this id: the newest audit entries that the desk committed (at
-    most `limit`), and `newest_read`, the newest audit entry that it only read (None: there is none)."""
+    most `limit`), and `newest_read`, the newest audit entry of another process that the desk has read (None: the
+    spool has none)."""
     return (*spool.list_newest_anchors(database_id, limit), *([newest_read] if newest_read else []))
 
 
 def _parse_anchor(stored_anchor: str | None) -> ChainHead | None:
-    """Return the anchor in the JSON text of the spool; None if the spool has none."""
+    """Return the anchor in the JSON text of the spool; None if the spool has no anchor."""
     return ChainHead(*json.loads(stored_anchor)) if stored_anchor and stored_anchor != "null" else None
 
 
 def _find_old_database_id(context: ServiceContext, old_database_id: str | None) -> str | None:
     """Return `old_database_id`, the id that the spool has stored for this database address, if it differs from the
-    present id, else None. If the spool has none, store the present id."""
+    present id, else None. If the spool has no id for this address, store the present id."""
     if old_database_id is None:
         context.spool.store_value(make_database_address_key(context.database), context.database_id)
     return old_database_id if old_database_id not in (None, context.database_id) else None
@@ -362,12 +366,12 @@ def _report_rollback(
     old_database_id: str | None,
     earlier_resolved_alerts: frozenset[str],
 ) -> DatabaseRollback | None:
-    """Write the operations that the database has lost, and the alert about that, to the database and return the
+    """Write the operations that the database has lost, and an alert about the loss, to the database, and return the
     finding. Return None if the write transaction finds all anchors, or if a person has already acknowledged this
     loss. `earlier_resolved_alerts` are the resolved alerts that the spool had stored before the comparison;
     `own_anchors` are the anchors of this desk; `old_database_id` is the id of the database that was at this address
-    before, None if it was this one. A replica that is behind refuses write transactions, so its delay is not reported
-    as a loss.
+    before, None if it was this database. A replica with a replication delay refuses write transactions, so its delay
+    is not reported as a loss.
     """
     spooled_operations = _list_operations_not_in_journal(context, old_database_id)
     try:
@@ -413,7 +417,7 @@ def _write_rollback(
     resolved since this desk read `earlier_resolved_alerts`: then a person has already checked the loss.
 
     `own_anchors` are the anchors of this desk, `spool_entries` the operations in its spool that the journal lacks.
-    `old_database_id` is the id of the database that was at this address before, None if it was this one.
+    `old_database_id` is the id of the database that was at this address before, None if it was this database.
 
     Return (None, None) if nothing is lost: no anchor is missing and the database id is unchanged. Otherwise return
     the open finding (None if its alert is resolved) and the ids of all resolved alerts of this rule.
@@ -448,7 +452,7 @@ def _audit_database_loss(
     """Write the audit entry that the database has lost rows, with the first lost row of the trail and
     `operation_count`, the number of operations that only this desk's spool has. `missing_heads` are the anchors that
     are missing in the database; `old_database_id` is the id of the database that was at this address before, None if
-    it was this one.
+    it was this database.
     """
     facts = {
         "first": min((head.row_id for head in missing_heads), default=0),
@@ -467,8 +471,10 @@ def _raise_alert(
     old_database_id: str | None,
     operation_count: int,
 ) -> None:
-    """Raise the alert of the rule `database_went_back`, unless one is open. The parameters are those of
-    `_audit_database_loss`."""
+    """Raise the alert of the rule `database_went_back`, unless such an alert is already open. `missing_heads` are the
+    anchors that are missing in the database, `old_database_id` is the id of the database that was at this address
+    before (None: this database), and `operation_count` is the number of operations that only this desk's spool has.
+    """
     first_row_id = min((head.row_id for head in missing_heads), default=0)
     observation = (
         f"another database than {old_database_id}" if old_database_id else f"no row {first_row_id} of the trail"

@@ -1,7 +1,9 @@
-"""Answers of providers against which people can't decide that an operation did not happen: an answer that is in the
-desk's spool and not in the database, because the database could not store it or was restored to an earlier state; and
-an answer that says "not found" and contains what people deny; and an answer that a cache had stored before the
-question, which may hide the provider's own answer.
+"""Answers of providers that prevent people from deciding that an operation did not happen. There are three sorts:
+
+- An answer that is in the desk's spool but not in the database, because the database could not store it or was
+  restored to an earlier state.
+- An answer that says "not found" although it contains the record that people deny.
+- An answer that a cache had stored before the request, so that the provider's own answer may be hidden.
 """
 
 from console.domain.error_reasons import MismatchReason
@@ -15,9 +17,9 @@ from console.store.spool.spool import SpoolEntry
 
 
 def find_own_spool_entry(context: ServiceContext, operation_id: str | None) -> SpoolEntry | None:
-    """Return the entry of this desk's spool about an operation of this database; None if there is none, or if the
-    operation was certainly not sent. If the entry has an answer, it is decrypted: raises bad_profile if this desk's
-    store key can't do that."""
+    """Return the entry of this desk's spool about an operation of this database; None if the spool has no such entry,
+    or if the operation was certainly not sent. An answer in the entry is decrypted. Raises bad_profile if this desk's
+    store key can't decrypt the answer."""
     entry = context.spool.find(operation_id) if operation_id is not None else None
     if entry is None or entry.intent.database_id != context.database_id:
         return None
@@ -34,18 +36,22 @@ def find_own_spool_entry(context: ServiceContext, operation_id: str | None) -> S
 
 def refuse_decision_against_answer(entry: SpoolEntry | None, record: AnyRecord) -> None:
     """Refuse a person's decision that an operation did not happen: raise evidence_mismatch (detail.reason
-    `answer_on_desk`) if this desk's spool has the provider's answer that it did happen, otherwise do nothing. `entry`
-    is the spool's entry about the operation (None: the desk has none, and nothing is refused), `record` the record
-    about which the person decides."""
+    `answer_on_desk`) if this desk's spool has the provider's answer that the operation did happen; otherwise do
+    nothing. `entry` is the spool's entry about the operation (None: the spool has no entry, and nothing is refused),
+    `record` the record about which the person decides."""
     if entry is not None and entry.proves_effect:
         raise ConsoleError(ErrorCode.EVIDENCE_MISMATCH, {"record": record, "reason": MismatchReason.ANSWER_ON_DESK})
 
 
 def refuse_denial_of_unclear_answer(reason: str, record: AnyRecord) -> None:
     """Raise evidence_mismatch if a person decides that the operation of `record` did not happen, and `reason`, the
-    reason of the provider's present answer about it, is `refused_but_made` or `old_answer` (detail.reason). Such an
-    answer contradicts itself (it says "not found", and contains what was asked for), or a cache had stored it before
-    the question. Two people could otherwise deny what the provider has made, and it would be made once more."""
+    reason code of the provider's present answer, is `refused_but_made` or `old_answer`. The error has this reason as
+    detail.reason.
+
+    Such an answer contradicts itself (it says "not found", and contains the requested record), or a cache had stored
+    it before the request. Otherwise two people could deny an operation that the provider has executed, and the
+    operation would be executed a second time.
+    """
     if reason == REFUSED_BUT_MADE_REASON:
         raise make_contradictory_answer_error(record)
     if reason == OLD_ANSWER_REASON:

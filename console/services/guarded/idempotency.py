@@ -1,9 +1,9 @@
-"""Idempotency keys of actions: the first caller with a key acts; every later caller gets the stored result or a
-refusal.
+"""Idempotency keys of actions: the first caller with a key executes the action; every later caller gets the stored
+result or a refusal.
 
 A key names an effect that must not happen twice (`idempotent:payment:{merchant}:{order}`); a fingerprint names the
-exact request. The journal in the database decides whether a key is used, and keeps it permanently. A Redis cache,
-if it is configured, returns final results faster; the result is the same without it.
+exact request. The journal in the database decides whether a key is used, and keeps it permanently. A Redis cache, if
+it is configured, returns final results faster; the result is the same without it.
 """
 
 import hashlib
@@ -89,19 +89,19 @@ def _join_key(*parts: str | int | None) -> str:
 
 
 class IdempotencyKeyService:
-    """Acquires and releases the idempotency keys of actions that have no claim of their own in the database, and
-    stores the results of these actions. Several threads and processes may use it at the same time."""
+    """Acquires and releases the idempotency keys of actions that have no claim in the database, and stores the
+    results of these actions. Several threads and processes may use these keys at the same time."""
 
     def __init__(self, context: ServiceContext, cache: IdempotencyCache | None = None) -> None:
         self._context = context
         self._cache = cache or IdempotencyCache()
 
     def find_result(self, key: str, fingerprint: str) -> str | None:
-        """Return the result that is stored under the idempotency key, or None if the key is unused or its last
-        attempt ended without effect.
+        """Return the result that is stored under the idempotency key. Return None if the key is unused, or if the
+        last attempt with it ended without effect.
 
-        Raises possible_repeat for another fingerprint, in_progress (with the holder) while the attempt runs, and
-        outcome_unknown if the outcome of the attempt is unknown, which only a probe or a person can settle.
+        Raises possible_repeat if the attempt had another fingerprint, in_progress (with the holder) while the attempt
+        runs, and outcome_unknown if the outcome of the attempt is unknown, which only a probe or a person can settle.
         """
         cache_answer = self._cache.find_result(key, fingerprint)
         return (
@@ -117,7 +117,7 @@ class IdempotencyKeyService:
         the key, return this result. `fingerprint` is the digest of the attempt's request, `action` the name of the
         attempted action, `subject` the kind and the id of its record. Raises possible_repeat if an attempt with
         another fingerprint has used the key, in_progress (with the holder) while such an attempt runs, and
-        outcome_unknown if its outcome is unknown.
+        outcome_unknown if the outcome of such an attempt is unknown.
         """
         cache_answer = self._cache.announce_use(key, fingerprint)
         stored_result = cache_answer.result
@@ -178,15 +178,15 @@ class IdempotencyKeyService:
 
     @property
     def cache_counts(self) -> tuple[int, int]:
-        """Two numbers: the queries that the Redis cache answered with a stored result, and all queries to the cache.
-        They cover all desks; while Redis doesn't answer, they cover only this process.
+        """Two numbers of queries to the Redis cache: those that the cache answered with a stored result, and all
+        queries. The numbers are of all desks; while Redis doesn't answer, they are of this process only.
         """
         return self._cache.usage_counts
 
     def _read_result(self, key: str, fingerprint: str, epoch: str | None) -> str | None:
-        """Return the result that the database has stored under the idempotency key, and copy it into the Redis
-        cache; None if there is no result. `epoch` is the epoch of the cache at the time of the caller's query
-        to it. Raises possible_repeat for another fingerprint, in_progress while the attempt runs, and outcome_unknown
+        """Return the result that the database has stored under the idempotency key, and copy it into the Redis cache;
+        None if there is no result. `epoch` is the epoch of the cache at the time at which the caller queried the
+        cache. Raises possible_repeat for another fingerprint, in_progress while the attempt runs, and outcome_unknown
         if the outcome of the attempt is unknown.
         """
         with self._context.database.read() as conn:
@@ -200,8 +200,9 @@ class IdempotencyKeyService:
     def _begin_attempt(
         self, tx: Transaction, key: str, fingerprint: str, action: str, subject: tuple[str, int]
     ) -> HeldIdempotencyKey | str:
-        """Do the work of `acquire_key` in the transaction `tx`: return the stored result, or insert the journal row
-        of a new attempt and return the acquired key. Raises the errors of `acquire_key`."""
+        """In the transaction `tx`, return the stored result of the key, or insert the journal row of a new attempt
+        and return the acquired key. Raises possible_repeat for another fingerprint, in_progress while an attempt
+        runs, and outcome_unknown if the outcome of the attempt is unknown."""
         context, holder, now = self._context, self._context.make_holder(), self._context.now()
         epoch = self._cache.refresh_epoch(lambda: idempotency.read_current_epoch(tx.conn, now))
         attempt = idempotency.find_use(tx.conn, key)
@@ -262,7 +263,7 @@ def refuse_repeated_key(conn: Connection, key: str, fingerprint: str) -> None:
     idempotency key `key`. Return normally if no attempt holds the key: then the insert violated another index.
 
     Raises already_decided if a result is stored; possible_repeat if the earlier attempt has another fingerprint;
-    in_progress while it runs; outcome_unknown if its outcome is unknown.
+    in_progress while the earlier attempt runs; outcome_unknown if its outcome is unknown.
     """
     attempt = idempotency.find_use(conn, key)
     if attempt is not None and find_stored_result(attempt, fingerprint) is not None:

@@ -81,7 +81,7 @@ def build_refund(
 
 def _find_refund_state(outcome: Outcome[RefundReport]) -> RefundState | None:
     """Return the refund's state after a call with this outcome; None for an outcome that doesn't change the state,
-    such as an unknown one."""
+    such as an unknown outcome."""
     if outcome.kind is OutcomeClass.FAILED_DEFINITE and outcome.sent is not SendingCertainty.NO:
         return RefundState.FAILED
     return {

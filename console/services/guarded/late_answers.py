@@ -1,5 +1,6 @@
-"""Build the error for a process that received a provider's late answer: a person or another process has already
-decided about the record of the call. The record stays unchanged, and a case describes the contradiction."""
+"""Build the error for a process that received a provider's late answer. The answer is late because a person or
+another process has already decided about the record of the call. The record stays unchanged, and a case describes the
+contradiction."""
 
 import logging
 
@@ -19,7 +20,7 @@ def make_already_decided_error(
     context: ServiceContext, kind: str, record: CreditCheck | Payment | Refund
 ) -> ConsoleError:
     """Return the error already_decided for the process that received the late answer about `record`, with
-    detail.record and detail.case (the id of the open case, None if there is none or it can't be read)."""
+    detail.record and detail.case (the id of the open case; None if no case is open or if it can't be read)."""
     case: int | None = None
     try:
         with context.database.read() as conn:

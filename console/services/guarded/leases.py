@@ -20,11 +20,11 @@ lease."""
 
 
 def lock_until_commit(context: ServiceContext, tx: Transaction, name: str) -> None:
-    """Let the transactions that call this function with the same name run one after another: until this transaction's
-    COMMIT, no other such transaction changes the rows that this transaction reads after the call. Raises RunAgain if
-    the lease `name` is held.
+    """Serialize the transactions that call this function with the same name: until this transaction's COMMIT, no
+    other such transaction changes the rows that this transaction reads after the call. Raises RunAgain if another
+    holder has the lease `name`.
 
-    On a server the transaction acquires and releases the lease `name`: the change of its row is the lock, also
+    On a server the transaction acquires and releases the lease `name`: the changed row of the lease is the lock, also
     between the nodes of a cluster. SQLite runs all write transactions one after another.
     """
     if not context.database.is_server:
@@ -37,8 +37,9 @@ def lock_until_commit(context: ServiceContext, tx: Transaction, name: str) -> No
 
 @contextmanager
 def hold_lease(context: ServiceContext, name: str, /, **facts: Unpack[InProgressDetail]) -> Iterator[Lease]:
-    """Context manager: acquire the lease `name`, yield it, and hold it until the end of the block. Never waits: if
-    another process or thread holds the lease, raises in_progress, whose detail contains `facts` and the holder."""
+    """Context manager: acquire the lease `name`, yield the lease, and keep it until the end of the block. Never
+    waits: if another process or thread holds the lease, raises in_progress, whose detail contains `facts` and the
+    holder."""
     lease = acquire_lease(context, name)
     if lease is None:
         with context.database.read() as conn:

@@ -28,7 +28,7 @@ class ClaimedRecord:
     """The record of an operation, as the first transaction (tx1) has claimed it.
 
     `kind` and `id` identify the record; `key` is the idempotency key and `fingerprint` the fingerprint of the
-    request. The other fields are None unless the kind needs them. A purchase has `client_id` and
+    request. Each other field is None if the kind of record doesn't need it. A purchase has `client_id` and
     `corporation_number`, the pair that the unique index admits only once. A refund has `payment_id`, `provider_key`
     (our idempotency key at the provider) and `amount_minor` (minor units). The start of a payment has
     `corporation_number`, `provider_key` (see `make_started_payment_key`) and `amount_minor`.
@@ -49,7 +49,7 @@ class ClaimedRecord:
 class GuardedOperation(Generic[T]):
     """Description of one guarded operation for the pipeline, which calls the callables in the caller's thread.
 
-    - `lease`: name of the lease, None if the operation needs none.
+    - `lease`: name of the lease, None if the operation needs no lease.
     - `waits_for_lease`: True if the operation waits for a lease that is held; if False, the pipeline refuses it with
       in_progress then.
     - `has_effect`: True if the operation costs or moves money.
@@ -77,9 +77,9 @@ class GuardedOperation(Generic[T]):
 
 
 class LeaseDeadline:
-    """The time until which the lease of an operation's journal row is certainly live. It is measured by this
+    """The time until which the lease of an operation's journal row is certainly live. The time is measured by this
     machine's uptime in milliseconds, which also counts while the machine sleeps. The thread of the operation and the
-    heartbeat's threads may use it at the same time.
+    heartbeat's threads may use this object at the same time.
     """
 
     def __init__(self, begun_at_ms: int, lease_seconds: float) -> None:
@@ -99,8 +99,8 @@ class LeaseDeadline:
 @dataclass(frozen=True, slots=True)
 class ClaimedOperation:
     """A guarded operation whose first transaction (tx1) is committed. `fence` is the fencing token of its journal
-    row; `subject` is the claimed record; `lease` is the named lease that it holds, None if it needs none; `deadline`
-    is the time until which the lease of its journal row is certainly live.
+    row; `subject` is the claimed record; `lease` is the named lease that the operation has acquired, None if it needs
+    no lease; `deadline` is the time until which the lease of its journal row is certainly live.
     """
 
     operation_id: str
@@ -115,7 +115,7 @@ class OutcomeUnrecorded(ConsoleError):
 
     If `is_spooled` is True, the answer is in the desk's spool and a process of the desk will deliver it. Otherwise
     people must decide; detail.provider_id is the id that the provider gave to the record in its answer, None if the
-    answer had none.
+    answer had no id.
     """
 
     def __init__(
@@ -132,7 +132,7 @@ class OutcomeUnrecorded(ConsoleError):
 
 
 class OperationSettler(Protocol):
-    """Settles the operations of one guarded action that their own process did not end."""
+    """Settles the operations of one guarded action that were not ended by the process which had begun them."""
 
     def deliver(self, operation_id: str, outcome: Outcome[Any]) -> bool:
         """Settle the operation with the outcome that its second transaction (tx2) did not record. Return False if

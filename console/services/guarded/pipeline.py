@@ -63,16 +63,16 @@ class _ClaimedRowsMissing(Exception):
 
 
 class _LeaseHeldByOther(Exception):
-    """Raised if another holder has the lease of the operation; the first transaction (tx1) was rolled back.
-    `holder` is None if the lease became free meanwhile."""
+    """Raised if another process or thread has the lease of the operation; the first transaction (tx1) was then rolled
+    back. `holder` is None if the lease became free meanwhile."""
 
     def __init__(self, holder: LeaseHolder | None) -> None:
         self.holder = holder
 
 
 class GuardedPipeline:
-    """Runs the guarded operations of one process: wait for the lease, claim, write the intent, call the provider,
-    record the outcome (see the description of this module).
+    """Runs the guarded operations of one process. The steps of an operation are: wait for the lease, claim, write the
+    intent to the spool, call the provider, record the outcome.
     """
 
     def __init__(self, context: ServiceContext, heartbeat: Heartbeat) -> None:
@@ -87,8 +87,8 @@ class GuardedPipeline:
         operation does not wait, while another holder has the lease; database_went_back if the database has gone back
         to an earlier state; storage_full if a disk of the desk is full; and Interrupted if a signal arrived before
         the claim. If the outcome could not be written to the database, raises OutcomeUnrecorded for an operation with
-        effect, and the error of the write for any other. A signal that arrives after the claim takes effect after the
-        outcome is written.
+        effect, and the error of the write for an operation without effect. A signal that arrives after the claim
+        takes effect after the outcome is written.
         """
         with tracing.start_correlation(), interrupts.defer_signals():
             if operation.has_effect:
@@ -193,9 +193,9 @@ class GuardedPipeline:
             raise
 
     def _request_lease(self, tx: Transaction, operation: GuardedOperation[T]) -> PendingLease | None:
-        """Acquire the named lease of the operation; return None if the operation needs none. On MariaDB the
-        statement is sent together with the first statement of the check. If the check refuses the operation, the
-        lease is rolled back with the transaction.
+        """Acquire the named lease of the operation; return None if the operation needs none. On MariaDB the statement
+        for this is sent together with the first statement of the check. If the check refuses the operation, the lease
+        is rolled back with the transaction.
         """
         context = self._context
         if operation.lease is None:
@@ -208,7 +208,7 @@ class GuardedPipeline:
         self, tx: Transaction, operation: GuardedOperation[T], pending_lease: PendingLease | None
     ) -> Lease | None:
         """Return the lease that `_request_lease` has requested in the same transaction; None if the operation needs
-        none. Raises _LeaseHeldByOther if another holder has it."""
+        no lease. Raises _LeaseHeldByOther if another holder has it."""
         if pending_lease is None or operation.lease is None:
             return None
         lease = pending_lease.find_lease()
@@ -308,11 +308,11 @@ class GuardedPipeline:
         """Call the provider and return the outcome. If an Exception ends the call, the outcome is unknown, because
         the provider may have received the request.
 
-        An operation with effect is not sent, and the returned outcome says so, in two cases: a signal (Ctrl+C,
+        In two cases an operation with effect is not sent, and the returned outcome states this: a signal (Ctrl+C,
         SIGTERM) has arrived before the call, or the operation has lapsed before the first byte of the request (see
         `_may_send`). If KeyboardInterrupt ends the call of an operation with effect, return the answer that has
-        arrived, or an unknown outcome if none has. Any other BaseException, and KeyboardInterrupt during an operation
-        without effect, is raised after this outcome was recorded.
+        arrived, or an unknown outcome if no answer has arrived. Any other BaseException, and KeyboardInterrupt during
+        an operation without effect, is raised after this outcome was recorded.
         """
         if operation.has_effect and interrupts.is_interrupt_pending():
             return make_not_sent_outcome(interrupts.INTERRUPT_REASON)
@@ -342,8 +342,8 @@ class GuardedPipeline:
 
     def _may_send(self, claimed_operation: ClaimedOperation) -> bool:
         """True if the operation's lease is live, or can be renewed because no process has recorded that the operation
-        lapsed. After a recorded lapse, people may have decided that the operation did not happen, and another
-        operation may have been begun in its place.
+        lapsed. Otherwise the operation must not be sent: after a recorded lapse, people may have decided that the
+        operation did not happen, and another operation may have been begun in its place.
         """
         if not claimed_operation.deadline.is_live():
             try:
@@ -466,8 +466,8 @@ class GuardedPipeline:
             )
 
     def _renew_leases(self, claimed_operation: ClaimedOperation) -> None:
-        """Renew the lease of the operation's journal row and its named lease, in one transaction. The heartbeat calls
-        this method."""
+        """Renew two leases in one transaction: the lease of the operation's journal row, and the operation's named
+        lease. The heartbeat calls this method."""
         context, lease_seconds = self._context, self._heartbeat.scale_lease_seconds
 
         def renew_in_transaction(tx: Transaction) -> bool:

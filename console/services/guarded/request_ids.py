@@ -1,11 +1,11 @@
 """Request ids: a call that repeats an id gets the first call's answer, and nothing is sent or written again.
 
-An act is the function that does the work of a call, such as a purchase. The steps of a call are: check the id,
-acquire the lease of the id's row in the table `request_ids`, run the act, store the answer. If the act is refused,
-the id is released. The transactions of the act store in this row the kind and id of the record that they changed
-(`ServiceContext.bind_to_request_id`). After a crash, a later call finds the answer from this record; if the database
-fails after the act has written, the call itself finds its success from the record. A Redis cache, if it is
-configured, returns final answers faster; the answers are the same without it.
+The function `act` does the work of a call, such as a purchase. The steps of a call are: check the id, acquire the
+lease of the id's row in the table `request_ids`, run `act`, store the answer. If `act` raises a refusal, the id is
+released. The transactions of `act` store in this row the kind and id of the record that they changed
+(`ServiceContext.bind_to_request_id`). After a crash, a later call finds the answer from this record. If the database
+fails after `act` has written, the call itself finds its success from the record. A Redis cache, if it is configured,
+returns final answers faster; the answers are the same without it.
 """
 
 import hashlib
@@ -85,8 +85,8 @@ answer is missing or says that the outcome is unknown, and returns None if the a
 
 
 def return_no_answer(_: RequestIdUse) -> CallAnswer | None:
-    """Return None. This is the default `find_answer` of `RequestIdService.act_once`: it suits acts that may run
-    again, because they only read or return an existing record."""
+    """Return None. This is the default `find_answer` of `RequestIdService.act_once`: it suits functions `act` that
+    may run again, because they only read or return an existing record."""
     return None
 
 
@@ -103,8 +103,8 @@ _current_repeat_mark: ContextVar[RepeatedRequestMark | None] = ContextVar("repea
 
 @contextmanager
 def watch_for_repeated_request() -> Iterator[RepeatedRequestMark]:
-    """Context manager: yield a RepeatedRequestMark, which shows whether a call of this thread in the block repeated
-    an earlier request id."""
+    """Context manager: yield a RepeatedRequestMark, which shows if a call of this thread in the block repeated an
+    earlier request id."""
     repeat_mark = RepeatedRequestMark()
     token = _current_repeat_mark.set(repeat_mark)
     try:
@@ -115,7 +115,7 @@ def watch_for_repeated_request() -> Iterator[RepeatedRequestMark]:
 
 def mark_request_as_repeated() -> None:
     """Set the RepeatedRequestMark of the surrounding `watch_for_repeated_request`, because a call of this thread got
-    the stored answer of an earlier call. Without a `watch_for_repeated_request` nothing happens."""
+    the stored answer of an earlier call. If no `watch_for_repeated_request` surrounds the call, do nothing."""
     repeat_mark = _current_repeat_mark.get()
     if repeat_mark is not None:
         repeat_mark.is_repetition = True
@@ -132,8 +132,8 @@ def require_valid_request_id(request_id: str) -> str:
 
 
 class RequestIdService:
-    """Runs acts (the work of a service's call) under the request ids of their callers, so that no act takes effect
-    twice for one id. Several threads and processes may use it at the same time."""
+    """Runs the function of a service's call under the request id of its caller, so that two calls with one id take
+    effect only once. Several threads and processes may use request ids at the same time."""
 
     def __init__(self, context: ServiceContext, cache: IdempotencyCache) -> None:
         self._context = context
@@ -152,11 +152,12 @@ class RequestIdService:
         """Run `act` and store its answer under the request id. If the id was used before, return or raise the first
         call's answer.
 
-        Without an id, `act` always runs. `command` and `arguments` identify the request. If the stored answer is
-        missing or contains an unknown outcome, `find_answer` finds the answer from the changed record. Raises the
-        errors of `act` (with detail.duplicate if the error is the stored answer); usage for a malformed id;
-        possible_repeat if the id was used for another request within 24 hours; in_progress with the holder while the
-        first call runs; not_allowed for auditors and admins on a database server.
+        Without an id, `act` always runs. `act` is the function that does the work of the call; `command` and
+        `arguments` identify the request. If the stored answer is missing or contains an unknown outcome,
+        `find_answer` finds the answer from the changed record. Raises the errors of `act` (with detail.duplicate if
+        the error is the stored answer); usage for a malformed id; possible_repeat if the id was used for another
+        request within 24 hours; in_progress with the holder while the first call runs; not_allowed for auditors and
+        admins on a database server.
         """
         if request_id is None:
             return act()
@@ -180,9 +181,9 @@ class RequestIdService:
     # Check and take the id
 
     def _refuse_roles_without_request_ids(self) -> None:
-        """Raise not_allowed if an auditor or admin acts on a database server, because there only the accounts of
-        roles that change records may store request ids. A worker that executes a desk request needs no check:
-        its account has such a role.
+        """Raise not_allowed if an auditor or admin makes a call with a request id on a database server. On a server,
+        only the accounts of roles that change records may store request ids. A worker that executes a desk request
+        needs no check: its account has such a role.
         """
         context = self._context
         if not context.database.is_server or get_executed_desk_request_id() is not None:
@@ -232,8 +233,8 @@ class RequestIdService:
     def _acquire_id(
         self, tx: Transaction, request: RequestKey, expected_row: RequestIdUse | None
     ) -> HeldRequestId | None:
-        """Acquire the lease of the request id if the id's row is unchanged since it was read as `expected_row`
-        (None: there was no row); otherwise return None."""
+        """Acquire the lease of the request id if the id's row is unchanged since it was read as `expected_row` (None:
+        no row existed); otherwise return None."""
         context, now = self._context, self._context.now()
         if self._cache.state is not None and not idempotency.read_current_epoch(tx.conn, now):
             idempotency.replace_epoch(tx, context.make_holder(), now)
@@ -248,8 +249,8 @@ class RequestIdService:
     def _find_answer(
         self, request: RequestKey, row: RequestIdUse, find_answer: AnswerFinder, epoch: str | None
     ) -> CallAnswer | None:
-        """Return the answer for this call from `row`, the row of a request id that was used before; None if the
-        call may run its act.
+        """Return the answer for this call from `row`, the row of a request id that was used before; None if the call
+        may be executed.
 
         `epoch` is the epoch of the Redis cache. Raises possible_repeat if the id was used for another request, and
         in_progress while the first call runs.
@@ -275,7 +276,7 @@ class RequestIdService:
         self, request: RequestKey, row: RequestIdUse, find_answer: AnswerFinder
     ) -> CallAnswer | None:
         """Return the answer of a first call whose process ended before it stored the answer, built from the record
-        that the act changed. Return None if the act had no effect.
+        that the first call changed. Return None if the first call had no effect.
 
         A final answer is stored, so that later calls get the same answer even if the record changes. The row's new
         state also prevents the first process, if it still runs, from writing under the request id.
@@ -307,9 +308,9 @@ class RequestIdService:
     def _read_stored_answer(
         self, request: RequestKey, row: RequestIdUse, find_answer: AnswerFinder, epoch: str | None
     ) -> CallAnswer:
-        """Return the stored answer of the first call with this request id. If its outcome is unknown, return an
-        answer with the present state of the record. Raises possible_repeat with the record if the stored text can't
-        be read and `find_answer` returns None. `epoch` is the epoch of the Redis server.
+        """Return the stored answer of the first call with this request id. If the outcome in this answer is unknown,
+        return an answer with the present state of the record. Raises possible_repeat with the record if the stored
+        text can't be read and `find_answer` returns None. `epoch` is the epoch of the Redis server.
         """
         try:
             answer = answer_serialization.deserialize_answer(row.answer or "")
@@ -361,7 +362,7 @@ class RequestIdService:
 
     def _run_act(self, held_request: HeldRequestId, act: Callable[[], T], find_answer: AnswerFinder) -> T:
         """Run `act` under the acquired request id, store its answer, and return its value or raise its error. If
-        another call has acquired the id meanwhile, and this act had no effect, return or raise the answer of that
+        another call has acquired the id meanwhile, and this call had no effect, return or raise the answer of that
         other call."""
         beat_name = f"{held_request.request.request_id}-{held_request.fence}-{id(held_request)}"
         self._heartbeat.add_beat(beat_name, lambda: self._renew_request_id_lease(held_request))
@@ -393,10 +394,10 @@ class RequestIdService:
     def _find_value_of_committed_act(
         self, held_request: HeldRequestId, find_answer: AnswerFinder, error: Exception
     ) -> Any:
-        """Return the act's value if the changed record shows that the act succeeded before it raised `error`: the
-        act had committed a write, and then the database failed or a bug raised an exception.
+        """Return the value of `act` if the changed record shows that `act` succeeded before it raised `error`: `act`
+        had committed a write, and then the database failed or a bug raised an exception.
 
-        Raises `error` if the act did not succeed, or if the database can't be read within _MAX_ANSWER_STORE_ATTEMPTS
+        Raises `error` if `act` did not succeed, or if the database can't be read within _MAX_ANSWER_STORE_ATTEMPTS
         tries.
         """
         _log.warning("a request failed after it had written", exc_info=error)
@@ -419,7 +420,7 @@ class RequestIdService:
     ) -> Any:
         """Return or raise the answer of the call that has acquired the request id after this call's lease had
         expired. The refusal of this call may only be the effect of that other call, for example already_purchased.
-        Raises in_progress while the other call runs, and `refusal` if it has left no answer.
+        Raises in_progress while the other call runs, and `refusal` if the other call has left no answer.
         """
         row = self._find_row_of_request(request)
         answer = None if row is None else self._find_answer(request, row, find_answer, None)
@@ -428,13 +429,13 @@ class RequestIdService:
         return _return_or_raise_stored_answer(answer)
 
     def _end_lease(self, held_request: HeldRequestId) -> None:
-        """End the lease of a request id whose act ended with an unexpected exception. If the act has written
+        """End the lease of a request id whose call ended with an unexpected exception. If the call has written
         something, `find_answer` finds the answer for later calls; otherwise the id is free."""
         with log_and_suppress("end of a request that broke off"):
             self._context.write(lambda tx: request_ids.end_lease(tx.conn, held_request))
 
     def _end_act(self, held_request: HeldRequestId, answer: CallAnswer) -> bool:
-        """Store the answer of an act under its request id, or release the id after a refusal. Return False if another
+        """Store the answer of a call under its request id, or release the id after a refusal. Return False if another
         call has acquired the id meanwhile. Do nothing for OutcomeUnrecorded. If the database fails, nothing is
         raised: the lease of the id expires, and `find_answer` finds the answer for later calls."""
         is_still_held = True
@@ -448,8 +449,8 @@ class RequestIdService:
 
     def _store_answer(self, held_request: HeldRequestId, answer: CallAnswer) -> bool:
         """Store the answer in the row of the request id if this call still holds the id, and also in the Redis cache
-        if the answer is final. If the act had no effect, release the id instead. Return False if the call no longer
-        holds the id.
+        if the answer is final. If the call had no effect, release the id instead. Return False if another call has
+        acquired the id meanwhile.
         """
         is_stored = _had_act_effect(answer)
         text = answer_serialization.serialize_answer(answer) if is_stored else None
@@ -479,9 +480,9 @@ class RequestIdService:
     def _store_end_of_act(
         self, tx: Transaction, held_request: HeldRequestId, state: str, text: str | None
     ) -> tuple[bool, str | None]:
-        """Write the state and the answer (`text`) of the ended act into the row of the request id. Return True if
-        this call still held the id (otherwise nothing is written), and the epoch of the Redis cache (None
-        without Redis)."""
+        """Write the state and the answer (`text`) of the ended call into the row of the request id. Return True if
+        this call still held the id (otherwise nothing is written), and the epoch of the Redis cache (None without
+        Redis)."""
         epoch = self._cache.refresh_epoch(lambda: idempotency.read_current_epoch(tx.conn, self._context.now()))
         return request_ids.end_use(tx.conn, held_request, state, text), epoch
 
@@ -521,14 +522,14 @@ def _make_cache_key(request: RequestKey) -> tuple[str, str]:
 
 
 def _describe_row_state(row: RequestIdUse | None) -> tuple[int, str, bool] | None:
-    """Return the row's fencing token, its state, and True if its lease is live; None if there is no row. If two reads
+    """Return the row's fencing token, its state, and True if its lease is live; None if `row` is None. If two reads
     of a row give equal values, no call has acquired or ended the request id between them."""
     return None if row is None else (row.fence, row.state, row.has_live_lease)
 
 
 def _had_act_effect(answer: CallAnswer) -> bool:
-    """True if the act with this answer wrote or sent something. This includes the error already_decided with a
-    case: the request was sent, but people decided before the provider's answer arrived."""
+    """True if the call with this answer wrote or sent something. This includes the error already_decided with a case:
+    the request was sent, but people decided before the provider's answer arrived."""
     error = answer.error
     if error is None:
         return True
@@ -538,8 +539,8 @@ def _had_act_effect(answer: CallAnswer) -> bool:
 
 
 def _may_conceal_success(error: Exception) -> bool:
-    """True if `error` doesn't show whether the act had an effect: the database failed, possibly after the act's
-    COMMIT, or the program has a bug.
+    """True if `error` may hide the success of a call: the database failed, possibly after the COMMIT of the call's
+    changes, or the program has a bug.
     """
     return not isinstance(error, ConsoleError) or error.code in _ERROR_CODES_OF_UNSURE_EFFECT
 
@@ -552,7 +553,7 @@ def _is_final_answer(answer: CallAnswer) -> bool:
 
 def _return_or_raise_stored_answer(answer: CallAnswer) -> Any:
     """Return the value of the first call's answer, or raise its error with detail.duplicate. Before that, call
-    `mark_request_as_repeated`, which shows the caller that the answer is a stored one."""
+    `mark_request_as_repeated`, which shows the caller that the answer is a stored answer."""
     mark_request_as_repeated()
     if answer.error is None:
         return answer.value

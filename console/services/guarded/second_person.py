@@ -36,8 +36,8 @@ class PersonDecision:
     not_allowed.
 
     `number` is the id that the provider gave to the record (such as a refund id), as this person states it; None if
-    the person states none. `needs_number` is True if the record gets this id; both people must then state the same
-    one.
+    the person states no id. `needs_number` is True if the record gets this id; the two people must then state the
+    same id.
     """
 
     subject: tuple[str, int | None]
@@ -70,8 +70,9 @@ def decide_with_second_person(
 
     If a decision replaces the open proposal, the person who decides becomes the first person, and another person must
     then agree. A decision for another target always replaces the proposal. If the proposer is disabled or has lost
-    the right to resolve, every decision replaces it, because only people who have the right now count. A decision for
-    the same target with another id replaces only a proposal of the same person; otherwise it is refused (other_id).
+    the right to resolve, every decision replaces the proposal, because only people who have the right now may decide.
+    A decision for the same target with another id replaces only a proposal of the same person; otherwise it is
+    refused (other_id).
     """
     kind, record_id = decision.subject
     subject_id = str(record_id) if record_id is not None else decision.operation_id or ""
@@ -104,8 +105,8 @@ def decide_with_second_person(
 
 def list_open_proposals(context: ServiceContext) -> tuple[WaitingProposal, ...]:
     """Return at most MAX_LISTED_PROPOSALS proposals of an outcome that wait for a second person, oldest first. Each
-    shows why the acting person can't be the second person (None: the person can). Raises not_allowed if the acting
-    person has no right to read.
+    proposal has the reason why the acting person can't be its second person (None: the person can be). Raises
+    not_allowed if the acting person has no right to read.
     """
     with context.database.read() as conn:
         person = context.find_reading_person(conn)
@@ -143,8 +144,8 @@ there are besides these people, or None if no person is registered, because then
 
 def make_approver_counter(conn: Connection) -> ApproverCounter:
     """Return a function with two arguments: a right, such as `refund_approve`, and the names of people to leave out.
-    It returns the number of enabled approvers who have this right; None if the database has no people. Its first
-    call reads the people from the database, and later calls count the same people."""
+    It returns the number of enabled approvers who have this right; None if the database has no operators. The first
+    call of the returned function reads the operators from the database; later calls count the same operators."""
     read_people = cache(lambda: people.list_enabled_people(conn))
 
     def count_other_approvers(right: str, names: Collection[str]) -> int | None:
@@ -163,8 +164,8 @@ def make_approver_counter(conn: Connection) -> ApproverCounter:
 def list_ids_without_second_person(
     conn: Connection, kind: str, proposed_ids: Collection[str], count_other_approvers: ApproverCounter
 ) -> frozenset[str]:
-    """Return those of `proposed_ids`, the ids of records of this kind with a proposed state, whose proposal nobody
-    can confirm now, because no approver but the proposer has the right to confirm proposals."""
+    """`proposed_ids` are the ids of records of this kind with a proposed state. Return the ids whose proposal no
+    person can confirm now, because no approver except the proposer has the right to confirm proposals."""
     proposals = approvals.read_open_proposals(conn, kind, proposed_ids) if proposed_ids else {}
     return frozenset(
         id for id, (_, proposer) in proposals.items() if count_other_approvers("resolve_second", (proposer,)) == 0
@@ -172,8 +173,8 @@ def list_ids_without_second_person(
 
 
 def _find_second_person_refusal(person: Person | None, proposer: str) -> str | None:
-    """Return the reason why this person can't be the second person of a decision: `own_first_half` for the
-    proposer, `role` for a person without the right; None if the person can."""
+    """Return the reason why this person can't be the second person of a decision: `own_first_half` for the proposer,
+    `role` for a person without the right; None if the person can be the second person."""
     if person is not None and is_same_person(person.name, proposer):
         return "own_first_half"
     may_decide = person is not None and has_right(person, "resolve") and has_right(person, "resolve_second")
@@ -224,8 +225,8 @@ def _require_second_person(
 
 def _prepend_id_at_provider(number: str | None, proof: PersonEvidence) -> PersonEvidence:
     """Return the proof with `number`, the provider's id of the record that the person states, as its first line,
-    because this id is part of the evidence. Without an id, return the proof unchanged; but if its own first line
-    could be read as such an id, put the line _NO_NUMBER_LINE before it."""
+    because this id is part of the evidence. Without an id, return the proof unchanged; but if the first line of the
+    proof could be read as such an id, put the line _NO_NUMBER_LINE before it."""
     stored_content = proof.content.replace(b"\0", b"")  # as `evidence.add_person_evidence` stores it
     if number is None and not stored_content.startswith(_PROOF_NUMBER_PREFIX.encode()):
         return proof
@@ -235,7 +236,7 @@ def _prepend_id_at_provider(number: str | None, proof: PersonEvidence) -> Person
 
 def _read_proposed_id_at_provider(tx: Transaction, proposal: StoredProposal) -> str | None:
     """Return the provider's id of the record that the first person stated with this proposal; None if the person
-    stated none. Evidence of the same person for an earlier proposal doesn't count."""
+    stated no id. Evidence that the same person gave for an earlier proposal is ignored."""
     body = evidence.find_evidence_text(tx.conn, proposal.evidence_id) or ""
     line, line_end, _ = body.partition("\n")
     return line.removeprefix(_PROOF_NUMBER_PREFIX) if line_end and line.startswith(_PROOF_NUMBER_PREFIX) else None

@@ -38,11 +38,11 @@ def make_not_sent_outcome(reason: str = STOPPED_BEFORE_SENDING_REASON) -> Outcom
 def settle_unsent_operation(
     context: ServiceContext, operation_id: str, deliver: Callable[[str, Outcome[Any]], bool]
 ) -> bool:
-    """Settle an operation as not sent if its spool row is still `prepared`; return True if it is settled.
-    `deliver` settles the operation in the database.
+    """Settle an operation as not sent if its spool row is still `prepared`; return True if it is settled. `deliver`
+    settles the operation in the database.
 
-    Never raises an Exception: after a failure the next caller tries again. If the process of the operation still
-    runs, the changed spool row prevents this process from sending the request.
+    Never raises an Exception: after a failure, the next call of this function tries again. If the process of the
+    operation still runs, the changed spool row prevents it from sending the request.
     """
     try:
         return context.spool.mark_void(operation_id) and deliver(operation_id, make_not_sent_outcome())
@@ -54,9 +54,9 @@ def settle_unsent_operation(
 
 
 def find_unsent_operations(context: ServiceContext) -> tuple[SpoolEntry, ...]:
-    """Return the spool entries of unsent operations that this desk must settle, oldest first. Leaves out operations
-    that may still be sent. Deletes from the spool the entries whose operation has failed in the journal, or is still
-    missing there an hour after the operation began."""
+    """Return the spool entries of unsent operations that this desk must settle, oldest first. Operations that may
+    still be sent are left out. The function deletes from the spool the entries whose operation has failed in the
+    journal, or is still missing in the journal an hour after the operation began."""
     return tuple(
         entry
         for entry in context.spool.list_unsent_entries(context.database_id)
@@ -66,7 +66,7 @@ def find_unsent_operations(context: ServiceContext) -> tuple[SpoolEntry, ...]:
 
 def _must_settle_or_forget(context: ServiceContext, entry: SpoolEntry) -> bool:
     """Return True if this desk must settle the operation of the spool entry as not sent. Delete the entry from the
-    spool, and return False, if the operation has failed in the journal, or is missing there after
+    spool, and return False, if the operation has failed in the journal, or is missing in the journal after
     _LONGEST_WAIT_FOR_CLAIM_COMMIT. Return False, too, while the operation may still be claimed or sent."""
     operation_id = entry.intent.operation_id
     with context.database.read() as conn:
@@ -82,7 +82,8 @@ def _must_settle_or_forget(context: ServiceContext, entry: SpoolEntry) -> bool:
 
 
 def has_unsent_operations(context: ServiceContext) -> bool:
-    """True if this desk has an unsent operation to settle. Never raises an Exception; False if the look-up fails."""
+    """True if this desk has an unsent operation to settle. Never raises an Exception; also False if this can't be
+    found out because of an error."""
     try:
         return bool(find_unsent_operations(context))
     except ConsoleError as error:

@@ -42,16 +42,17 @@ class Lookup:
     """
 
     def __init__(self, context: ServiceContext, complete_records: "RecordsCompleter") -> None:
-        """`complete_records` returns records with their `relations`: facts of related rows, such as the payments
-        of an order, which the texts about the record need."""
+        """Store the service context and the function `complete_records`. It returns records with their `relations`:
+        facts of related rows, such as the payments of an order, which the texts about the record need."""
         self._context = context
         self._complete_records = complete_records
 
     def find_records(self, text: str) -> LookupResult:
         """Return all records of the corporation number in `text`, newest first, with the corporation registry's facts
-        about the number and the sums of its amounts: paid and refunded within TOTALS_PERIOD, and open refunds now.
+        about the number and the sums of the corporation's amounts: paid and refunded within TOTALS_PERIOD, and open
+        refunds now.
 
-        Raises invalid_corporation_number if `text` is no valid number; detail.candidates has at most three similar
+        Raises invalid_corporation_number if `text` isn't a valid number; detail.candidates has at most three similar
         stored numbers. Raises not_allowed if the acting person has no right to read.
         """
         try:
@@ -99,7 +100,8 @@ class Lookup:
         """Return the corporation's amounts, one total for each currency (minor units): paid and refunded within
         TOTALS_PERIOD, and the refunds that are accepted or have an unknown outcome now.
 
-        The modules with the sums are imported in this method, because only a lookup with payments needs them.
+        The modules that compute the sums are imported only when this method runs, because only a lookup with payments
+        needs them.
         """
         from console.domain.views.company import TOTALS_PERIOD
         from console.store.records import company
@@ -135,8 +137,8 @@ class Lookup:
             return company.read_history(conn, record_keys)
 
     def _read_registry_facts(self, conn: Connection, corporation_number: str) -> "CorporationFacts | None":
-        """Return the corporation registry's facts about the number; None if this desk has no registry. The
-        registry's modules are imported only if it has one.
+        """Return the corporation registry's facts about the number; None if this desk has no registry. The registry's
+        modules are imported only if the desk has a registry.
         """
         if self._context.open_registry() is None:
             return None
@@ -147,7 +149,7 @@ class Lookup:
     def _add_relations_to_groups(
         self, conn: Connection, *groups: "Sequence[QueuedRecord]"
     ) -> "list[tuple[Any, ...]]":
-        """Return the groups of records in the given sequence, each record with its relations (facts of related
+        """Return the groups of records in their given sequence; each record has its relations (facts of related
         rows). If no record needs such facts for its explanation, read nothing and give the credit checks empty
         relations.
         """
@@ -157,11 +159,11 @@ class Lookup:
         return [tuple(islice(completed, len(group))) for group in groups]
 
     def complete_record(self, kind: str, record: "RecordT") -> "RecordT":
-        """Return `record`, which an act or a stored answer has returned, with its present relations (facts of related
+        """Return `record`, which a call or a stored answer has returned, with its present relations (facts of related
         rows).
 
         If the database row of the record is missing or has another version by now, return the record without
-        relations, because the present relations don't belong to its version.
+        relations, because the present relations don't belong to the version of `record`.
         """
         from console.store.records import any_record
 
@@ -173,7 +175,7 @@ class Lookup:
         return replace(record, relations=completed_record.relations)
 
     def find_corporation(self, text: str) -> "CorporationFacts | None":
-        """Return the corporation registry's facts about the corporation number in `text`; None if `text` is no
+        """Return the corporation registry's facts about the corporation number in `text`; None if `text` isn't a
         corporation number, or if this desk has no registry. Raises not_allowed if the acting person has no right to
         read."""
         if self._context.open_registry() is None:
@@ -199,8 +201,8 @@ class Lookup:
         return {ref: record for ref, record in records_by_key.items() if record is not None}
 
     def find_record_numbers(self, subjects: Collection[str]) -> Mapping[str, str]:
-        """Return, for each subject of the audit trail that is a record ("payment 17"), the number that people use
-        for the record. Records that don't exist are left out. Raises not_allowed if the acting person has no right
+        """Return, for each subject of the audit trail that is a record ("payment 17"), the number by which people
+        know the record. Records that don't exist are left out. Raises not_allowed if the acting person has no right
         to read."""
         from console.store.records import any_record
 
@@ -209,8 +211,8 @@ class Lookup:
             return any_record.read_numbers_of_subjects(conn, subjects)
 
     def find_similar_corporation_numbers(self, text: str) -> tuple[str, ...]:
-        """Return at most three stored corporation numbers that differ from `text` by one typing error; none if `text`
-        is a valid number. Raises not_allowed if the acting person has no right to read."""
+        """Return at most three stored corporation numbers that differ from `text` by one typing error; return no
+        numbers if `text` is a valid number. Raises not_allowed if the acting person has no right to read."""
         try:
             parse_number(text)
         except InvalidCorporationNumber as invalid:
@@ -218,9 +220,9 @@ class Lookup:
         return ()
 
     def find_sample_corporation_number(self) -> str | None:
-        """Return the corporation number of the newest credit check of a training, or else of its newest payment, for
-        a newcomer to look up; None if no training is running or no record has a number. Raises not_allowed if the
-        acting person has no right to read.
+        """Return a corporation number that a new user can look up during a training: that of the newest credit check
+        of the training or, if no credit check exists, of its newest payment. Return None if no training is running or
+        no record has a number. Raises not_allowed if the acting person has no right to read.
         """
         from console.store.payments import payments  # imported here, because other lookups don't read payments
 
@@ -245,8 +247,8 @@ class Lookup:
     def search(self, text: str, limit: int = 50, prefecture: str | None = None) -> "SearchResult":
         """Return everything that `text` matches: companies, at most `limit` records of each kind, operations, and the
         open alerts about the records. `text` may contain operators, amounts and days (see `domain.lookup.query`).
-        With `prefecture`, only companies of that prefecture. Raises not_allowed if the acting person has no right to
-        read."""
+        With `prefecture`, return only companies of that prefecture. Raises not_allowed if the acting person has no
+        right to read."""
         from console.services.lookup.search import GlobalSearch
 
         return GlobalSearch(self._context, self._add_relations_to_groups, _find_credit_checks).search(
@@ -280,8 +282,8 @@ def _find_money_records(
 ) -> tuple[tuple["Order", ...], tuple["Payment", ...], tuple["Refund", ...]]:
     """Return the orders, payments and refunds of a corporation number.
 
-    The module with the queries is imported in this function, because a lookup in a database without payments
-    doesn't need it.
+    The module with the queries is imported only at this call, because a lookup in a database without payments doesn't
+    need the module.
     """
     from console.store.records import money_by_corporation
 
@@ -292,10 +294,10 @@ def _find_money_records(
 def _find_credit_checks(
     conn: Connection, query: str, limit: int, lapsed_ids: frozenset[int]
 ) -> tuple[CreditCheck, ...]:
-    """Return the credit checks whose corporation number begins with the digits of `query`, at most `limit`, and those
-    whose id, or whose id at the provider, is this number. If `query` has other characters, return at most `limit`
-    credit checks whose company name begins with it. `lapsed_ids` are the ids of the credit checks whose purchase has
-    lapsed; they are returned with an unknown outcome."""
+    """Return at most `limit` credit checks whose corporation number begins with the digits of `query`, and also the
+    credit checks whose id here or id at the provider is this number. If `query` has other characters, return at most
+    `limit` credit checks whose company name begins with it. `lapsed_ids` are the ids of the credit checks whose
+    purchase has lapsed; these are returned with an unknown outcome."""
     digits = query.translate(_DIGIT_INPUT_TRANSLATION).removeprefix("T")
     digits = digits if digits.isascii() and digits.isdecimal() else ""
     matches = credit_checks.find_by_prefix(conn, digits, "" if digits else query, limit, lapsed_ids)

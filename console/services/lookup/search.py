@@ -1,4 +1,5 @@
-"""Search companies, records of all kinds, operations, and the alerts about the records by one text."""
+"""Search companies, records of all kinds, operations, and the alerts about the records by a text that a person
+types."""
 
 import logging
 from collections.abc import Callable, Collection, Iterator, Sequence
@@ -64,7 +65,7 @@ class _MatchedRecordIds:
 
 
 class GlobalSearch:
-    """Answers the searches of the search box, the lookup page and the terminal. It writes nothing. Every SQL
+    """Answers the searches of the search box, the lookup page and the terminal. The search writes nothing. Every SQL
     statement reads a limited range of a database index."""
 
     def __init__(
@@ -73,15 +74,16 @@ class GlobalSearch:
         complete_groups: "GroupsCompleter",
         find_credit_checks: Callable[..., Sequence[CreditCheck]],
     ) -> None:
-        """`complete_groups` receives groups of records and returns the same groups, each record with its relations
-        (facts of related rows); `find_credit_checks` returns the credit checks that match a text."""
+        """Store the service context and two functions. `complete_groups` receives groups of records and returns the
+        same groups, each record with its relations (facts of related rows). `find_credit_checks` returns the credit
+        checks that match a text."""
         self._context = context
         self._add_relations_to_groups = complete_groups
         self._find_credit_checks = find_credit_checks
 
     def search(self, text: str, limit: int, prefecture: str | None = None) -> SearchResult:
-        """Return the matches of `text`, at most `limit` records of each kind; with `prefecture`, only companies of
-        that prefecture. Raises not_allowed if the acting person has no right to read."""
+        """Return the matches of `text`, at most `limit` records of each kind; with `prefecture`, return only
+        companies of that prefecture. Raises not_allowed if the acting person has no right to read."""
         limit, context = max(1, min(limit, MAX_RECORDS_PER_KIND)), self._context
         query = parse_search(text, context.now().astimezone(JST).date(), context.operator or "")
         with context.database.read() as conn:
@@ -107,9 +109,9 @@ class GlobalSearch:
     def _find_companies(
         self, conn: Connection, query: SearchQuery, prefecture: str | None, limit: int
     ) -> RegistryMatches:
-        """Return at most `limit` companies that match the words of the query; with `prefecture`, only companies of
-        that prefecture. If the registry can't be read, log this and return no companies; the records are found
-        without the registry.
+        """Return at most `limit` companies that match the words of the query; with `prefecture`, return only
+        companies of that prefecture. If the registry can't be read, log the error and return no companies; the search
+        for records doesn't need the registry.
         """
         if not query.words:
             return RegistryMatches((), None)
@@ -126,7 +128,8 @@ class GlobalSearch:
     ) -> _MatchedRecordIds:
         """Return the ids of the records that match the words of the query: by a corporation number, by the name of a
         company, by the first characters of an identifier or of the payer, or by the request id of an own request.
-        `companies` are the companies that match the words; `person` is the acting person, None if nobody is named."""
+        `companies` are the companies that match the words; `person` is the acting person, None if no name of a person
+        is configured."""
         words = query.words
         number = _parse_corporation_number(words, allows_dummies=self._context.settings.allows_test_numbers)
         if number is not None:
@@ -173,8 +176,8 @@ class GlobalSearch:
         }
 
     def _make_queue_filter(self, conn: Connection, query: SearchQuery) -> QueueChoice:
-        """Return the conditions of the query as a filter for the store's queries. If one of them is about the
-        owner of a record, the filter also contains the owner of each taken record."""
+        """Return the conditions of the query as a filter for the store's queries. If one of these conditions is about
+        the owner of a record, the filter also contains the owner of each taken record."""
         queue_choice = QueueChoice(query.record_filter, now=self._context.now())
         if not queue_choice.needs_owners:
             return queue_choice
@@ -186,8 +189,8 @@ class GlobalSearch:
     # -- operations and request ids
 
     def _find_operations(self, conn: Connection, search_text: str, person: Person | None) -> Iterator[Operation]:
-        """Yield the operation whose id is `search_text`. If there is none, yield the last operation of the acting
-        person's request id `search_text`.
+        """Yield the operation whose id is `search_text`. If no operation has this id, yield the last operation of the
+        acting person's request id `search_text`.
         """
         if not _may_be_operation_or_request_id(search_text):
             return
@@ -235,8 +238,8 @@ def _may_be_operation_or_request_id(search_text: str) -> bool:
 
 
 def _may_have_request_ids(person: Person | None) -> bool:
-    """Return True if the person can have made calls with request ids, or if nobody is named. Auditors can't, and a
-    server gives their accounts no right to read the table of request ids."""
+    """Return True if the person can have made calls with request ids, or if no name of a person is configured. Return
+    False for an auditor or admin, whose account has no right to read the table of request ids on a server."""
     return person is None or not person.roles.isdisjoint(ROLES_WITH_REQUEST_IDS)
 
 
@@ -260,9 +263,9 @@ def _get_alert_id(alert: Alert) -> int:
 
 def _find_exact_match(result: SearchResult) -> SearchSubject | None:
     """Return the kind and id of the order, payment or refund in `result` whose number, id at the provider,
-    idempotency key or payer equals the whole search text; if several records match, prefer the payment. Without such
-    a record, return the kind and id of the operation that was found by its id or request id. Return None if there is
-    no operation either, or if the search has conditions.
+    idempotency key or payer equals the whole search text; if several records match, prefer the payment. If no such
+    record exists, return the kind and id of the operation that was found by its id or request id. Return None if no
+    operation was found, or if the search has conditions.
     """
     words = result.query.words
     if result.query.has_conditions or not words:

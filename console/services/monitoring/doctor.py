@@ -72,9 +72,10 @@ about a passed or failed check. Both are optional.
 
 
 class HealthCheckService:
-    """Runs the health checks one after the other, and returns their results. A failed check raises nothing. The
-    service opens the spool itself. Each check method returns facts for its text; in them, `ok` False means that the
-    check has failed, and `verdict` selects the text. A ConsoleError of a check method also counts as a failure.
+    """Runs the health checks one after the other, and returns their results. A failed check raises no error. The
+    service opens the spool itself. Each check method returns facts for the text about the check: `ok` False means
+    that the check has failed, and `verdict` selects the text. A ConsoleError of a check method also counts as a
+    failure.
 
     `open_database` opens the database and returns a context manager. At its end, this context manager closes the
     database, unless the services of this process use the same database.
@@ -146,15 +147,15 @@ class HealthCheckService:
             self._opened_resources.close()
 
     def upgrade_schema(self, *, accepts_new_database: bool = False) -> SchemaVersions:
-        """Create or upgrade the schema. Return the versions of the schema before (`from`) and after (`to`). Safe at
-        any time, also if several desks do it at the same time.
+        """Create or upgrade the schema. Return the versions of the schema before (`from`) and after (`to`). The
+        method may be called at any time, also by several desks at the same time.
 
-        With `accepts_new_database`, this desk accepts the present database even if the desk has used another one at
-        this address. Without it, raises database_went_back (detail.problem file_missing) if the SQLite file is
-        missing at an address where this desk has used a database before, and database_unreachable (detail.problem
-        no_folder) if its folder is missing. Also raises not_our_database if the tables are those of another program;
-        schema_mismatch if the schema is newer than this program, or too old for an upgrade; database_locked if this
-        process lost the upgrade lock of a server.
+        With `accepts_new_database`, this desk accepts the present database even if the desk has used another database
+        at this address. Without `accepts_new_database`, raises database_went_back (detail.problem file_missing) if
+        the SQLite file is missing at an address where this desk has used a database before, and database_unreachable
+        (detail.problem no_folder) if the folder of this file is missing. Also raises not_our_database if the tables
+        are those of another program; schema_mismatch if the schema is newer than this program, or too old for an
+        upgrade; database_locked if this process lost the upgrade lock of a server.
         """
         spool = Spool(self._settings.home, cipher=None)
         database = Database(self._settings.database_url, without_time_limit=True)
@@ -219,7 +220,7 @@ class HealthCheckService:
         return {**read_versions()}
 
     def _check_installation(self) -> _CheckFacts:
-        """Check that the program's files have the hashes that they were installed with."""
+        """Check that the hashes of the program's files are the same as when the files were installed."""
         folder, comparison = find_installed_folder(), check_installation()
         if comparison is None:
             return {}
@@ -280,14 +281,14 @@ class HealthCheckService:
             return unreadable
 
     def _raise_worker_read_error(self) -> None:
-        """Raise the database error that `_asks_worker` contains, if there is one: without the database it is
-        unknown whether a worker acts for this desk's person, and so whether this desk needs credentials."""
+        """Raise the database error if `_asks_worker` contains one. Without the database it is unknown if a worker
+        acts for this desk's person, and therefore if this desk needs credentials."""
         if isinstance(self._asks_worker, ConsoleError):
             raise self._asks_worker
 
     def _check_store_key(self) -> _CheckFacts:
         """Check that this desk has a store key and, if the database can be read, that this key is the key of the
-        database. Raises bad_profile if there is no key, or if the database has another key.
+        database. Raises bad_profile if this desk has no store key, or if the database has another key.
         """
         if self._asks_worker is True:
             return {"verdict": "unneeded"}
@@ -306,7 +307,7 @@ class HealthCheckService:
 
     def _read_store_key_fingerprint(self) -> str | None:
         """Return the fingerprint of the store key that the desks of this database share; None if no desk has used a
-        store key yet, or if the database can't be read, because another check reports that."""
+        store key yet. Also None if the database can't be read, because another check reports this error."""
         try:
             return migrate.ensure_schema(self._database).get(STORE_KEY_FINGERPRINT_NAME)
         except ConsoleError:
@@ -320,8 +321,8 @@ class HealthCheckService:
         return {"worker": worker.name, "seconds": round(worker.seconds_ago)}
 
     def _check_leftover_credentials(self) -> _CheckFacts:
-        """Look for credentials that this desk doesn't need, because a worker makes the calls for its person. The
-        check always passes; credentials that are found are reported as advice.
+        """Look for credentials that this desk doesn't need, because a worker makes the calls for the desk's person.
+        The check always passes; credentials that are found are reported as advice.
         """
         leftovers = find_unneeded_credentials(self._settings)
         facts: dict[str, object] = {"entries": leftovers.entries, "variables": leftovers.variables}
@@ -373,7 +374,7 @@ class HealthCheckService:
 
     def _is_authorised_at_alarmbox(self) -> bool:
         """True if the database has stored AlarmBox tokens, or the settings have the first refresh token. Also True if
-        the database can't be read, because another check reports that."""
+        the database can't be read, because another check reports this error."""
         if self._settings.read_secret("ALARMBOX_REFRESH_TOKEN"):
             return True
         try:
@@ -399,8 +400,8 @@ class HealthCheckService:
         return _describe_merchants(stored_merchants, "ok")
 
     def _report_merchants(self) -> _CheckFacts:
-        """List the merchants of the database, with the accounts that have stored them. This check always passes. It
-        reads no secret, because the machine of the schema account has no secrets.
+        """List the merchants of the database, with the accounts that have stored them. This check always passes. The
+        check reads no secret, because the machine on which the schema account is used has no secrets.
         """
         return _describe_merchants(self._read_stored_merchants()[1], "stored")
 
@@ -414,8 +415,8 @@ class HealthCheckService:
         }
 
     def _check_gateway_secrets(self, name: str) -> HealthCheck:
-        """Check that the payment provider `name`, if it is configured, has all its secrets. The check passes if it
-        is not configured.
+        """Check that the payment provider `name`, if it is configured, has all its secrets. The check passes if the
+        provider is not configured.
         """
         facts: dict[str, object] = {"provider": name, "url": self._settings.get_provider_url(name)}
         if self._asks_worker is True:
@@ -433,7 +434,7 @@ class HealthCheckService:
 
     def _check_overdue_tasks(self) -> _CheckFacts:
         """Check that no due task is overdue. The check passes if no task has ever run, or if this person may not read
-        the tasks: its text then says that no task is known."""
+        the tasks: the text of the check then says that no task is known."""
         migrate.ensure_schema(self._database)
         try:
             with self._database.read() as conn:
@@ -475,8 +476,8 @@ class HealthCheckService:
         return {"ok": finding is None and not missing_count, **facts}
 
     def _check_lease_clock(self) -> _CheckFacts:
-        """Report the time since this machine started, in seconds. The ages of leases are measured by it. This check
-        always passes."""
+        """Report the time since this machine started, in seconds. The program measures the ages of leases by this
+        time. This check always passes."""
         return {"uptime_s": boot_clock.read_uptime_ms() // 1000}
 
     def _check_redis_cache(self) -> _CheckFacts:
@@ -539,13 +540,15 @@ class HealthCheckService:
 
 
 def _find_existing_folder(folder: Path) -> Path:
-    """Return `folder`, or the nearest folder above it if it doesn't exist yet: there the program creates it."""
+    """Return `folder` if it exists, otherwise the nearest existing folder above it, in which the program will create
+    `folder`."""
     return next(path for path in (folder, *folder.absolute().parents) if path.exists())
 
 
 def _describe_merchants(merchants: Mapping[str, StoredMerchant], verdict: str) -> _CheckFacts:
-    """Return the facts of the check of merchants: each with its environment and the account that has stored it.
-    `verdict` selects the text about the check; without any merchant the verdict is `unbound` instead."""
+    """Return the facts of the check of merchants: each merchant with its environment and the account that has stored
+    it. `verdict` selects the text about the check. If the database has no merchant, the verdict is `unbound` instead.
+    """
     if not merchants:
         return {"verdict": "unbound"}
     texts = (

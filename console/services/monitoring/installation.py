@@ -1,6 +1,6 @@
-"""Compare the program's files with the hashes that they were installed with: those that the build of the application
-wrote into its folder, or those that pip, pipx or uv stored for an installed wheel (RECORD,
-https://peps.python.org/pep-0376/).
+"""Compare the program's files with the hashes that they had when they were installed. For a built application, these
+are the hashes that the build wrote into its folder. For an installed wheel, these are the hashes that pip, pipx or uv
+stored (RECORD, https://peps.python.org/pep-0376/).
 """
 
 import base64
@@ -52,9 +52,9 @@ def find_installed_folder() -> Path | None:
 
 
 def check_installation() -> InstallationComparison | None:
-    """Compare the program's files with the hashes that they were installed with. Return None if there are no such
-    hashes (see `find_installed_folder`). Never raises an exception, because people run this check to find the cause
-    of other failures.
+    """Compare the program's files with the hashes that they had when they were installed. Return None if no such
+    hashes exist: if the program runs from a clone of the source repository, or is the application on macOS. Never
+    raises an exception, because people run this check to find the cause of other failures.
     """
     folder = find_installed_folder()
     program = None if getattr(sys, "frozen", False) else _find_installed_wheel()
@@ -64,9 +64,9 @@ def check_installation() -> InstallationComparison | None:
 
 
 def check_installed_files(folder: Path) -> InstallationComparison:
-    """Compare each file that the manifest in `folder` lists with the hash in the manifest, and return the result. A
-    manifest that is missing or can't be read is itself in the result. Never raises an exception, because people run
-    this check to find the cause of other failures.
+    """Compare each file that the manifest in `folder` lists with the hash in the manifest, and return the result. If
+    the manifest is missing or can't be read, the result lists the manifest itself. Never raises an exception, because
+    people run this check to find the cause of other failures.
     """
     try:
         hash_by_path = _read_manifest(folder / MANIFEST_NAME)
@@ -121,7 +121,7 @@ def _check_installed_wheel(program: metadata.Distribution) -> InstallationCompar
 
 def _list_required_names(program: metadata.Distribution) -> Iterator[str]:
     """Yield the name of each distribution that `program` requires, directly or through another distribution; each
-    name once. Requirements under a condition (an extra, a system) are left out.
+    name once. Requirements with a condition (an extra, an operating system) are left out.
     """
     names_seen, waiting = set[str](), [program]
     while waiting:

@@ -38,8 +38,8 @@ _KIND_OF_RECORD_CLASS: Mapping[type, str] = {
 @dataclass(frozen=True, slots=True)
 class RecordSummary:
     """The fields of a changed record that the worker sends to other programs in its live feed. `work` is the state of
-    the record's next step and `reason` the reason of it; `since` is the instant (UTC) at which the record got its
-    present state, which only records of a queue have. A field is None if the record was not read or doesn't have the
+    the record's next step, `reason` its reason. `since` is the instant (UTC) at which the record got its present
+    state; only records of a queue have this field. A field is None if the record was not read or doesn't have the
     field."""
 
     kind: str
@@ -85,7 +85,7 @@ class LiveFeedReader:
     def audit_refused_listener(self, reason: str, peer: str | None, skipped_count: int) -> None:
         """Write an audit entry about a refused listener. `reason` is the code of the refusal's reason; `peer` is the
         listener's network address, None if it isn't known; `skipped_count` is the number of listeners that were
-        refused since the last such entry without an entry of their own.
+        refused since the last such entry and have no separate entry.
         """
         facts: dict[str, object] = {"peer": (peer or "")[:64]}
         if skipped_count:

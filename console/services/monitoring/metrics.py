@@ -38,7 +38,7 @@ class Ratio:
 
 @dataclass(frozen=True, slots=True)
 class MetricFigures:
-    """The figures of the fifteen minutes before `read_at`, the time at which they were read from the database.
+    """The figures of the fifteen minutes before `read_at`, the time at which the reader read them from the database.
 
     `payments_paid`: the paid payments among the payments that have changed and ended. `calls_failed`: the calls to
     providers that got no usable answer, among all calls; `calls_answered`: the calls that got any answer, among all
@@ -69,8 +69,8 @@ class MetricFigureReader:
     def __init__(
         self, context: ServiceContext, queues: QueueReader, cache_counts: Callable[[], tuple[int, int]]
     ) -> None:
-        """`cache_counts` returns two numbers: the queries that the Redis cache answered with a stored result, and all
-        queries to the cache."""
+        """Store the service context, the reader of the queues and the function `cache_counts`. It returns two
+        numbers: the queries that the Redis cache answered with a stored result, and all queries to the cache."""
         self._context, self._queues, self._cache_counts = context, queues, cache_counts
         self._counters_of_others, self._trail_lock = ProcessCounters(), Lock()
         self._trail_position: int | None = None
@@ -119,7 +119,8 @@ class MetricFigureReader:
 
     def count_lease_waits(self) -> tuple[tuple[int, ...], float]:
         """Return the number of waits for leases in each class of LEASE_WAIT_CLASS_BOUNDS_SECONDS, and the sum of all
-        waits in seconds. Waits of other processes are included if they ended after this process began to count."""
+        waits in seconds. Waits of other processes are included if they ended after this process had begun to count
+        waits."""
         (own_counts, seconds), (foreign_counts, foreign_seconds) = (
             self._context.counters.lease_waits,
             self._counters_of_others.lease_waits,
@@ -128,7 +129,7 @@ class MetricFigureReader:
 
     def count_refused_duplicates(self) -> int:
         """Return the number of refused duplicate operations. Refusals by other processes are included if they
-        happened after this process began to count."""
+        happened after this process had begun to count refusals."""
         return self._context.counters.duplicate_count + self._counters_of_others.duplicate_count
 
     def count_cache_hits(self) -> Ratio:
@@ -139,8 +140,8 @@ class MetricFigureReader:
 
     def _add_counts_of_other_processes(self) -> None:
         """Read the lease waits and refused duplicates that other processes have written to the audit trail since the
-        last call of this method, and add them to the counts of other processes. The first call counts nothing: it
-        only finds the end of the audit trail."""
+        last call of this method, and add them to the counts of other processes. The first call only finds the end of
+        the audit trail, and counts nothing."""
         with self._trail_lock, self._context.database.read() as conn:
             if self._trail_position is None:
                 self._trail_position = recent_activity.find_newest_audit_id(conn)
@@ -163,7 +164,7 @@ def _is_unsigned_source(notice_source: str) -> bool:
 
 
 def _make_ratio(count_by_state: Mapping[str, int], part_states: Iterable[str], other_states: Iterable[str]) -> Ratio:
-    """Return the number of rows in `part_states` as a ratio to the number of rows in `part_states` and
-    `other_states` together. `count_by_state` has the number of rows in each state; a missing state has none."""
+    """Return the number of rows in `part_states` as a ratio to the number of rows in `part_states` and `other_states`
+    together. `count_by_state` has the number of rows in each state; a state that is missing in it has no rows."""
     part_count = sum(count_by_state.get(state, 0) for state in part_states)
     return Ratio(part_count, part_count + sum(count_by_state.get(state, 0) for state in other_states))

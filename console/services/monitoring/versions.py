@@ -9,8 +9,8 @@ from console.store.schema.core import SCHEMA_VERSION
 
 
 class ComponentVersions(TypedDict):
-    """The versions of the program, of the database schema that it needs, of Python and of Qt (None if its package is
-    missing).
+    """The versions of the program, of the database schema that the program needs, of Python and of Qt (None if Qt's
+    package is missing).
     """
 
     version: str

@@ -1,5 +1,5 @@
 """The service `console.notifications`: lists the events that concern the acting person, except the person's own
-acts."""
+actions."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
@@ -36,7 +36,7 @@ listed, the request was approved."""
 
 
 class PersonalEventReader:
-    """Lists the events that concern the acting person. Reads only; the caller finds out which events are new."""
+    """Lists the events that concern the acting person. It only reads; the caller finds out which events are new."""
 
     def __init__(self, context: ServiceContext, incidents: IncidentService) -> None:
         self._context, self._incidents = context, incidents
@@ -44,7 +44,7 @@ class PersonalEventReader:
     def list_events(
         self, to_decide: Sequence[Refund | WaitingProposal] = (), mentions: Sequence[Mention] = ()
     ) -> tuple[PersonalEvent, ...]:
-        """Return the present events of the acting person; none if the desk has no named person.
+        """Return the present events of the acting person; no events if no name of a person is configured.
 
         The caller has read `to_decide` (refunds and proposals that wait for the person's decision) and `mentions`
         (the person's open mentions). Raises not_allowed if the person has no right to read.
@@ -86,8 +86,8 @@ class PersonalEventReader:
 
 def _get_act_of_closed_proposal(proposal: ClosedProposal) -> str:
     """Return the value of `PersonalEvent.act` that says how the proposal has ended: another proposal has replaced it,
-    the record has the proposed state, or it has another state. For an operation return "closed", which says only that
-    the proposal has ended."""
+    the record has got the proposed state, or the record has got another state. For an operation return "closed",
+    which says only that the proposal has ended."""
     if proposal.has_open_proposal:
         return "replaced"
     if proposal.record_state is None:
@@ -143,9 +143,9 @@ _OWNER_CHANGING_INCIDENT_ACTIONS = (IncidentAction.TAKE, IncidentAction.HAND_OVE
 
 
 def _has_become_worse(incident: Incident, person: str) -> bool:
-    """True if the incident has become worse for its owner `person`: the worsening has ended its snooze or
-    resolution, or one of its open alerts was detected after the person became the owner and after the person's last
-    act on the incident."""
+    """True if the incident has become worse for its owner `person`. This is so if the worsening has ended the
+    incident's snooze or resolution, or if one of the incident's open alerts was detected after the person became the
+    owner and after the person's last action on the incident."""
     if incident.woken_by is WakeReason.WORSE:
         return True
     owner_acted_at = max(

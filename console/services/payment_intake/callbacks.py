@@ -47,7 +47,7 @@ class CallbackHandler:
     def check_notice(self, post: ReceivedNotice) -> Callable[[], NoticeEffect]:
         """Check the callback in `post` without reading the database. Return a function that stores the callback and
         applies its report to the payment. Raises NoticeRefused for a forged callback, for a payment time in the
-        future, and if the provider is not configured on this desk.
+        future, and for every callback if the provider is not configured on this desk.
         """
         callback = self._read_callback(post.body)
         if not callback.has_valid_signature:
@@ -70,8 +70,8 @@ class CallbackHandler:
         return NoticeEffect(event.result, event.payment_id, event if event.result == common.EVENT_QUEUED else None)
 
     def _read_callback(self, body: bytes) -> SignedCallback:
-        """Return the decrypted callback in `body`. Raises NoticeRefused if it is not genuine, or if the provider
-        isn't configured on this desk."""
+        """Return the decrypted callback in `body`. Raises NoticeRefused if the callback is not genuine, or if the
+        provider isn't configured on this desk."""
         reader: object = self._payment_providers.find_reader(self._provider)
         if not isinstance(reader, CallbackReader):
             raise NoticeRefused("not_configured", f"{len(body)} bytes")
@@ -80,7 +80,7 @@ class CallbackHandler:
     @payments.run_again_if_stale()
     def _apply_callback(self, tx: Transaction, callback: SignedCallback) -> PaymentEvent:
         """Apply a genuine callback's report to its payment in the transaction `tx`. Return the event, which the
-        caller stores: `queued` if the payment exists, `unmatched` if it doesn't.
+        caller stores: its state is `queued` if our database has the payment, otherwise `unmatched`.
         """
         report, now = callback.report, self._context.now()
         payment = payments.find_by_payment_number(tx.conn, self._provider, callback.merchant_payment_id or "")
@@ -129,8 +129,8 @@ class CallbackHandler:
 
     def ask_about_refused_callback(self, event: PaymentEvent) -> str:
         """Ask the provider about the payment whose number a refused callback contains, because the callback may be a
-        genuine one that was damaged. Return the state (column `done`) that the event has afterwards: `refused_asked`
-        if the provider has answered with the payment's state, or if our database has no payment with this number;
+        damaged genuine callback. Return the state (column `done`) that the event has afterwards: `refused_asked` if
+        the provider has answered with the payment's state, or if our database has no payment with this number;
         otherwise the event's unchanged state.
         """
         with self._context.database.read() as conn:

@@ -1,5 +1,5 @@
-"""A checked notice and the two steps that remain: store the notice (after this step the sender gets the reply), then
-ask the provider.
+"""A checked notice and the two steps that remain after the check. The first step stores the notice, and then the
+sender gets the reply. The second step asks the provider about the payment.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,9 +22,9 @@ class CheckedNotice:
     `is_refused` is True if the notice is refused; `store_notice` then writes only the audit entry and the event of
     the refusal, if `writes_database` is True. `must_store_before_reply` is True for a refused notice that must be
     stored before the sender gets the reply, because it may be a damaged genuine notice. `correlation` is the id by
-    which the log and audit entries of both calls can be found. `write_effect` stores the notice and returns its
-    effect; None if nothing is stored. `ask_about_event` asks the provider about a stored event and returns the
-    event's new state.
+    which the log and audit entries of `store_notice` and `ask_provider` can be found. `write_effect` stores the
+    notice and returns its effect; None if nothing is stored. `ask_about_event` asks the provider about a stored event
+    and returns the event's new state.
     """
 
     correlation: str

@@ -49,8 +49,9 @@ _EVENT_STATE_BY_EFFECT = {
 class NoticeRefused(Exception):
     """The refusal of a notice. The sender gets the same reply for every reason.
 
-    `reason` is the code that is written to the audit trail; `evidence` is the part of the notice's text that may
-    be stored; `payment_number` is our payment number in the notice, which may be forged, None if it has none.
+    `reason` is the code that is written to the audit trail; `evidence` is the part of the notice's text that may be
+    stored; `payment_number` is our payment number in the notice, which may be forged; None if the notice has no
+    number.
     """
 
     def __init__(self, reason: str, evidence: str = "", payment_number: str | None = None) -> None:
@@ -67,11 +68,12 @@ class EventAlreadyStored(Exception):
 
 @dataclass(frozen=True, slots=True)
 class NoticeEffect:
-    """The effect of a notice. `event_state` is the state of the notice's event, e.g. `booked`; `payment_id` is the
-    id of its payment, None if no payment was found.
+    """The effect of a notice. `event_state` is the state of the notice's event, e.g. `booked`; `payment_id` is the id
+    of its payment, None if no payment was found.
 
-    `event_to_confirm` is the stored event about whose payment the program must still ask the provider, None if it
-    needs no question. This event has the state `queued`, so a due task asks the provider if this process doesn't.
+    `event_to_confirm` is the stored event about whose payment the program must still ask the provider, None if the
+    provider needn't be asked. This event has the state `queued`, so a due task asks the provider if this process
+    doesn't.
     """
 
     event_state: str
@@ -114,14 +116,14 @@ def refuse_future_time(
 
 
 def find_stored_event(context: ServiceContext, notice_source: str, event_id: str) -> PaymentEvent | None:
-    """Return the stored event with this id of the source; None for a new event."""
+    """Return the stored event with this id of the source; None if the event isn't stored yet."""
     with context.database.read() as conn:
         return payment_events.find_by_event_id(conn, notice_source, event_id)
 
 
 def find_stored_notice_effect(context: ServiceContext, notice_source: str, event_id: str) -> NoticeEffect | None:
     """Return an effect with the state `repeated` if the event with the id `event_id` of the source `notice_source` is
-    already stored, otherwise None."""
+    already stored, otherwise None (the notice is new)."""
     event = find_stored_event(context, notice_source, event_id)
     return None if event is None else NoticeEffect(EVENT_REPEATED, event.payment_id)
 
@@ -169,8 +171,8 @@ def settle_event(
     `event_state`, and store the payment's id.
 
     The state changes only if the event is `queued`, `unmatched` or `refused_to_ask`, or if `event_state` is `queued`.
-    If two processes handle the event at the same time, the `event_state` of the first one stays. `payment_id` None:
-    no payment is known for the event.
+    If two processes handle the event at the same time, the `event_state` that the first process has set stays.
+    `payment_id` None: no payment is known for the event.
     """
 
     def write_state(tx: Transaction) -> None:

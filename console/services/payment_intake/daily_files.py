@@ -1,8 +1,8 @@
-"""Daily files of a provider. A notice announces a file with its download address; the file is downloaded once, stored
-as a document, and later read from the document.
+"""Daily files of a provider. A notice announces a file with its download address. The program downloads the file
+once, stores it as a document, and later reads the document.
 
-Anybody who knows the download address may download the file, so the address is stored encrypted. PayPay's addresses
-are valid for two hours; during one week PayPay announces a file again on request.
+Every person who has the download address can download the file, so the address is stored encrypted. PayPay's
+addresses are valid for two hours; during one week PayPay announces a file again on request.
 """
 
 import io
@@ -45,8 +45,9 @@ class StoredDailyFile:
     """The stored daily file of one day: the path of its document, the SHA-256 of its content, and figures about the
     content.
 
-    `bytes` is the size, `rows` the number of lines; `paid_minor` and `refunded_minor` are the sums of the file's
-    payments and refunds in minor units of yen. A figure is None if it was not computed when the file was stored.
+    `bytes` is the size in bytes, `rows` the number of lines; `paid_minor` and `refunded_minor` are the sums of the
+    file's payments and refunds in minor units of yen. A figure is None if it was not computed when the file was
+    stored.
     """
 
     day: date
@@ -117,8 +118,8 @@ class DailyFileStore:
         return next(iter(self._list_evidence_files(NOTICE_KIND, event.id)), None)
 
     def list_run_files(self, kind: str, run_id: int) -> tuple[StoredDailyFile, ...]:
-        """Return the daily files that are stored as evidence of the reconciliation run with the kind `kind` and
-        the id `run_id`. The run reads these files."""
+        """Return the daily files that are stored as evidence of the reconciliation run with the kind `kind` and the
+        id `run_id`. The reconciliation run reads these files."""
         return self._list_evidence_files(kind, run_id)
 
     def _list_evidence_files(self, kind: str, subject_id: int) -> tuple[StoredDailyFile, ...]:
@@ -135,9 +136,9 @@ class DailyFileStore:
         """Download the file that `event` announces, and return its content. Raises outcome_unknown if the address
         can't be decrypted or the download was cut off; bad_profile if the address's host is not allowed;
         provider_unreachable if nothing was sent; provider_auth if the server answers with HTTP status 401;
-        rate_limited if it answers with 429; provider_refused if it answers with 403, 404 or 410, because the file no
-        longer exists there; provider_answer_unusable if the content can't be read; an error with a code of
-        OWN_FAULT_ERROR_CODES if this installation fails."""
+        rate_limited if the server answers with 429; provider_refused if the server answers with 403, 404 or 410,
+        because it no longer has the file; provider_answer_unusable if the content can't be read; an error with a code
+        of OWN_FAULT_ERROR_CODES if this installation fails."""
         outcome = self.daily.fetch(self._decrypt_address(event), make_adapter_arguments(self._context, self._plugin))
         if outcome.found is None:
             raise _make_download_error(outcome, event)
@@ -211,7 +212,7 @@ def _compute_file_figures(
     files: DailyFiles[Any], content: bytes, merchant_id: str, day: date
 ) -> tuple[int, int, int]:
     """Return three figures about the daily file `content` of the day `day`: the number of its rows, the sum of its
-    successful payments, and the sum of its completed refunds. Both sums are in minor units. `merchant_id` is our
+    successful payments, and the sum of its completed refunds. The two sums are in minor units. `merchant_id` is our
     merchant id at the provider.
     """
     row_count = paid_minor = refunded_minor = 0
@@ -229,7 +230,8 @@ _ERROR_CODE_OF_HTTP_STATUS = {401: ErrorCode.PROVIDER_AUTH, 429: ErrorCode.RATE_
 
 
 def _make_download_error(outcome: Outcome[bytes], event: PaymentEvent) -> ConsoleError:
-    """Return the error for a download of a daily file that failed with `outcome`; `event` announced the file."""
+    """Return the error for a failed download of a daily file. `outcome` is the outcome of the download; `event` is
+    the event that announced the file."""
     facts: ProviderAnswerFacts = {"day": event.order_no, "cause": outcome.reason, "status": outcome.status}
     if outcome.reason == "address_not_allowed":
         detail: BadProfileDetail = {"day": event.order_no, "cause": outcome.reason, "status": outcome.status}

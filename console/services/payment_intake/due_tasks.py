@@ -18,8 +18,8 @@ from console.store.payments import payments
 
 
 class PaymentDueTasks:
-    """The due tasks of payments. A task handles its due payments one after another; after a failure at one
-    payment, the task continues with the next one.
+    """The due tasks of payments. A task handles its due payments one after another; after a failure at one payment,
+    the task continues with the next payment.
     """
 
     def __init__(
@@ -54,7 +54,8 @@ class PaymentDueTasks:
 
     def _probe_due_payments(self, reasons: Collection[str]) -> int:
         """Probe the payments whose work is due and has a reason of `reasons` (such as PROBE_REASON). The payments of
-        providers that this desk can't call wait for a desk or worker that can. Return the number of handled payments.
+        providers that this desk can't call are left to a desk or worker that can call the provider. Return the number
+        of handled payments.
         """
         return self._run_for_due_payments(reasons, self._probe_payment, self._list_uncallable_providers())
 
@@ -81,8 +82,8 @@ class PaymentDueTasks:
         return sum(self._run_for_payment(payment, act) for payment in iterate_until_stopped(due_payments))
 
     def _run_for_payment(self, payment: Payment, act: Callable[[Payment], object]) -> int:
-        """Call `act` with the payment and return 1, also if `act` fails (the failure is logged). If another
-        process has changed the payment since it was read, return 0 without calling `act`."""
+        """Call `act` with the payment and return 1, also if `act` fails (the failure is logged). If another process
+        has changed the payment since this process read it, return 0 without calling `act`."""
         with self._context.database.read() as conn:
             current_payment = payments.find(conn, payment.id)
         if current_payment is None or current_payment.version != payment.version:
@@ -93,8 +94,8 @@ class PaymentDueTasks:
 
     def _probe_payment(self, payment: Payment) -> Payment:
         """Probe a due payment and return it. If a fault of this program ends the probe, schedule the payment's next
-        probe and raise the error. The later time lets the task handle the other due payments first; after the last
-        probe of the schedule, a person must look at the payment.
+        probe for a later time and raise the error, so that the task can handle the other due payments first. After
+        the last probe of the schedule, a person must look at the payment.
         """
         try:
             return self._payment_prober.probe(payment.id, is_automatic=True)

@@ -58,8 +58,8 @@ class HintHandler:
 
     def check_notice(self, post: ReceivedNotice) -> Callable[[], NoticeEffect]:
         """Check the source address and the form of the hint without reading the database. Return a function that
-        stores the hint. Raises NoticeRefused if another address sent it, if it is malformed, or if its time is in the
-        future."""
+        stores the hint. Raises NoticeRefused if the hint comes from an address outside of the provider's networks, if
+        it is malformed, or if its time is in the future."""
         if not self._is_from_provider(post.peer):
             raise NoticeRefused("wrong_source", f"{len(post.body)} bytes")
         try:
@@ -98,9 +98,9 @@ class HintHandler:
     def _make_daily_file_event(self, hint: ReconciliationFileHint) -> PaymentEvent:
         """Return the event of a hint that announces a daily file, which a reconciliation downloads later.
 
-        The event contains the file's download address in encrypted form, because anybody who knows the address may
-        download the file. The address is left out if the file belongs to another merchant id or if this desk has
-        no store key.
+        The event contains the file's download address in encrypted form, because every person who has the address can
+        download the file. The address is left out if the file belongs to another merchant id or if this desk has no
+        store key.
         """
         kind, files = "ReconFileHint", self._plugin.daily_files
         day = files.find_day(hint.url, find_merchant_id(self._context, self._provider, files)) if files else None
@@ -141,12 +141,12 @@ class HintHandler:
         )
 
     def _find_effect_of_repeated_hint(self, event: PaymentEvent, earlier_effect: NoticeEffect) -> NoticeEffect:
-        """Return the effect of a repeated hint; `earlier_effect` is the effect of the hint that came first.
+        """Return the effect of a repeated hint; `earlier_effect` is the effect of the first hint with this event id.
 
         A hint that does not report a successful payment contains no time, so two such hints have the same event id,
-        and the second one may be a new report. If our payment is paid, the event is therefore set to `queued` again,
-        and the provider is asked. If a repeated hint reports the payment as paid, the same happens if our payment is
-        not paid.
+        and the second hint may be a new report. If our payment is paid, the event is therefore set to `queued` again,
+        and the provider is asked. The event is also set to `queued` again if the repeated hint reports the payment as
+        paid and our payment is not paid.
         """
         if earlier_effect.payment_id is None:
             return earlier_effect
@@ -161,7 +161,7 @@ class HintHandler:
     def _match_event_to_payment(self, tx: Transaction, event: PaymentEvent, payment_id: str | None) -> PaymentEvent:
         """Return the event with its payment and its state: `unmatched` if our database has no such payment,
         `unchanged` if the payment is already booked with the hint's amount, otherwise `queued`, so that the provider
-        is asked. `payment_id` is the provider's payment id in the hint, None if it has none."""
+        is asked. `payment_id` is the provider's payment id in the hint, None if the hint has no such id."""
         payment = self._find_payment(tx.conn, payment_id, event.order_no)
         if payment is None:
             return replace(event, result=common.EVENT_UNMATCHED)
@@ -215,8 +215,9 @@ class HintHandler:
     def _find_payment(
         self, conn: Connection, id_at_provider: str | None, payment_number: str | None
     ) -> Payment | None:
-        """Return our payment with the provider's payment id `id_at_provider`, or else the one with our payment number
-        `payment_number`; None if there is none. Each of them is None if the hint doesn't contain it."""
+        """Return our payment with the provider's payment id `id_at_provider`, or else the payment with our payment
+        number `payment_number`; None if our database has no such payment. An argument is None if the hint doesn't
+        contain its value."""
         payment = payments.find_by_id_at_provider(conn, self._provider, id_at_provider) if id_at_provider else None
         return payment or (
             payments.find_by_payment_number(conn, self._provider, payment_number) if payment_number else None

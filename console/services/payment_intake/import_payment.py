@@ -55,13 +55,13 @@ class PaymentImporter:
         """Ask the provider about the requested payment, insert it in the reported state, and return it. If our
         database already has the payment, only probe it.
 
-        Raises not_found for an unknown provider, bad_profile if it is not configured, usage for a malformed payment
-        number, for a missing amount or day that the provider needs, or if our database already has the payment
-        without the requested corporation number; invalid_amount or invalid_corporation_number for an
-        invalid value (exit status 2); not_allowed if the acting person has no right to import (3); outcome_unknown if
-        the provider gave no usable answer (4); provider_refused if the provider has no such payment, provider_auth if
-        it refused our credentials, rate_limited if it got too many calls (5); provider_unreachable if the question
-        could not be sent (6).
+        Raises not_found for an unknown provider, bad_profile if the provider is not configured, usage for a malformed
+        payment number, for a missing amount or day that the provider needs, or if our database already has the
+        payment without the requested corporation number; invalid_amount or invalid_corporation_number for an invalid
+        value (exit status 2); not_allowed if the acting person has no right to import (3); outcome_unknown if the
+        provider gave no usable answer (4); provider_refused if the provider has no such payment, provider_auth if the
+        provider refused our credentials, rate_limited if it received too many calls (5); provider_unreachable if the
+        question could not be sent (6).
         """
         facts = {"provider": request.provider[:40], "number": request.merchant_payment_id[:64]}
         try:
@@ -79,9 +79,9 @@ class PaymentImporter:
         self, request: PaymentImport, reader: PaymentReader
     ) -> tuple[PaymentQuestion, str | None]:
         """Return the question for the provider, and the corporation number of the request (normalised; None if the
-        request has none). Raises usage for a malformed payment number, or if the provider needs an amount and a day
-        and one of them is missing; invalid_amount for an amount that can't be read; invalid_corporation_number for an
-        invalid corporation number."""
+        request has no such number). Raises usage for a malformed payment number, or if the provider needs an amount
+        and a day and one of these is missing; invalid_amount for an amount that can't be read;
+        invalid_corporation_number for an invalid corporation number."""
         if not _is_valid_payment_number(request.merchant_payment_id):
             raise ConsoleError(ErrorCode.USAGE, {"problem": UsageProblem.INVALID_MERCHANT_PAYMENT_ID})
         corporation_number = None
@@ -136,8 +136,9 @@ class PaymentImporter:
             raise
 
     def _require_report(self, outcome: Outcome[PaymentReport], reader: PaymentReader) -> PaymentReport:
-        """Return the report in the answer `outcome` of the provider that `reader` reads. Raises provider_refused if
-        the provider has no such payment, and the error of the outcome if the answer contains no usable report.
+        """Return the report in `outcome`, the answer of the provider; `reader` is the provider's adapter. Raises
+        provider_refused if the provider has no such payment, and the error of the outcome if the answer contains no
+        usable report.
         """
         detail: ProviderAnswerFacts = {"reason": outcome.reason, "status": outcome.status}
         if outcome.kind is OutcomeClass.NOT_FOUND:
@@ -172,7 +173,8 @@ class PaymentImporter:
         by_code: bool,
     ) -> Payment:
         """Insert the payment of `request` if our database has no payment with its provider and payment number. Then
-        apply the provider's report `sourced_report` to the payment, also if it was not inserted now, and return it.
+        apply the provider's report `sourced_report` to the payment, even if the payment was not inserted now, and
+        return the payment.
 
         `number` is the payment's corporation number, None if it isn't known; `by_code` is True if the payer paid with
         a code that the console requested. Raises usage if our database has the payment without that corporation
@@ -215,8 +217,9 @@ class PaymentImporter:
 
 
 def _require_number_of_payment(payment: Payment, number: str | None) -> None:
-    """Raise usage if the request names a corporation number and the stored payment has another one or none: an import
-    changes no payment that our database has. `number` is None if the request names none.
+    """Raise usage if the request names a corporation number and the stored payment has another number or no number,
+    because an import changes no payment that our database already has. `number` is None if the request names no
+    corporation number.
     """
     if number is not None and payment.corporation_number != number:
         raise ConsoleError(
@@ -232,8 +235,8 @@ def _require_number_of_payment(payment: Payment, number: str | None) -> None:
 def _choose_beginning_time(request: PaymentImport, sourced_report: ReportWithSource, now: datetime) -> datetime:
     """Return the time (UTC) at which an imported payment began. If the request has a day, this is 12:00 in Indian
     time on that day, because Atom, the provider that searches payments by day, uses Indian days. Without a requested
-    day, it is the time of payment in the report if that time can be right, otherwise the time of the report. `now` is
-    the time by the clock of the database.
+    day, it is the time of payment in the report if that time is plausible, otherwise the time of the report; if that
+    time isn't plausible either, it is `now`. `now` is the time by the clock of the database.
     """
     if request.day is not None:
         return datetime.combine(request.day, _ASSUMED_PAYMENT_TIME_OF_DAY, IST).astimezone(UTC)
@@ -242,8 +245,8 @@ def _choose_beginning_time(request: PaymentImport, sourced_report: ReportWithSou
 
 
 def _parse_positive_amount(text: str, currency: str) -> Money:
-    """Return the amount in `text`. Raises invalid_amount for a text that is no amount of the currency, and for zero:
-    nobody pays zero, and Atom can't be asked for it."""
+    """Return the amount in `text`. Raises invalid_amount for a text that isn't an amount of the currency, and for
+    zero, because a payment of zero doesn't exist and Atom can't search for the amount zero."""
     facts: InvalidAmountDetail = {"amount": text[:40], "currency": currency}
     try:
         amount = parse_money(text, currency)

@@ -1,4 +1,4 @@
-"""A rate limit for database writes that any computer on the network can cause."""
+"""A rate limit for those database writes that any computer on the network can cause by sending notices."""
 
 from threading import Lock
 
@@ -15,7 +15,7 @@ class TokenBucket:
         self._lock = Lock()
 
     def take_token(self, monotonic_seconds: float) -> int | None:
-        """Take one token at the monotonic time `monotonic_seconds` (seconds). Return None if there is no token.
+        """Take one token at the monotonic time `monotonic_seconds` (seconds). Return None if the bucket has no token.
         Otherwise return the number of calls that got no token since the last successful call."""
         with self._lock:
             gained_tokens = max(0.0, monotonic_seconds - self._refilled_at) * self._tokens_per_second

@@ -1,5 +1,5 @@
-"""Receive notices, which providers send without being asked. Every refused notice gets the same reply for every
-reason of a refusal.
+"""Receive notices, which providers send without a request. The reply to a refused notice is the same for every reason
+of the refusal.
 """
 
 import hashlib
@@ -53,8 +53,8 @@ _REFUSED_EVENT_STATES = (common.EVENT_REFUSED, common.EVENT_REFUSED_UNANSWERED, 
 
 
 class NoticeReceiver:
-    """Receives the notices of payment providers and banks about payments: checks their signatures, stores them,
-    and matches them with payments. Thread-safe.
+    """Receives the notices of payment providers and banks about payments: checks their signatures, stores them, and
+    matches them with payments. Several threads may use this object at the same time.
     """
 
     def __init__(
@@ -90,8 +90,9 @@ class NoticeReceiver:
         return checked_notice.ask_provider() if checked_notice.must_ask_provider else result
 
     def check_notice(self, post: ReceivedNotice) -> CheckedNotice:
-        """Check a notice without reading the database, and return the checked notice with the remaining steps. A
-        receiver that must reply before the provider answers calls this method instead of `receive_notice`.
+        """Check a notice without reading the database, and return the checked notice, with which the caller runs the
+        remaining steps (store the notice, ask the provider). A receiver that must reply before the provider answers
+        calls this method instead of `receive_notice`.
         """
         with act_as(WORKER), tracing.start_correlation() as correlation:
             try:
@@ -119,11 +120,11 @@ class NoticeReceiver:
     def _make_refusal_writer(
         self, post: ReceivedNotice, refusal: NoticeRefused, must_store_before_reply: bool
     ) -> Callable[[], NoticeEffect] | None:
-        """Return the function that writes the refusal to the audit trail; None if the rate limit forbids the
-        write. The next written entry contains the number of refusals that were not written.
+        """Return the function that writes the refusal to the audit trail; None if the rate limit forbids the write.
+        The next written entry contains the number of refusals that were not written.
 
-        With `must_store_before_reply`, the rate limit does not apply: the refused callback may be a genuine one
-        that was damaged, so a due task asks the provider about its payment.
+        With `must_store_before_reply`, the rate limit does not apply: the refused callback may be a damaged genuine
+        callback, so a due task asks the provider about its payment.
         """
         skipped_count = self._refusal_limit.take_token(self._context.clock.monotonic())
         if skipped_count is None and not must_store_before_reply:
@@ -198,7 +199,8 @@ class NoticeReceiver:
 
     def _ask_about_events(self, event_state: str, ask_about_event: Callable[[PaymentEvent], bool]) -> int:
         """Call `ask_about_event` for a batch of events with the state `event_state`, beginning after the last event
-        of the previous run. `ask_about_event` returns True if the provider answered. Return the number of answers.
+        of the previous run. `ask_about_event` returns True if the provider answered. Return the number of events for
+        which the provider answered.
 
         After MAX_CONSECUTIVE_UNANSWERED_QUESTIONS questions without an answer, the other events of that source are
         skipped, and the next run begins after the event of the last of these questions. So an unreachable provider,
@@ -251,9 +253,10 @@ class NoticeReceiver:
         return matched_count
 
     def _find_payment(self, event: PaymentEvent) -> Payment | None:
-        """Return the payment of an unmatched hint or callback; None if it is still missing here. The content of the
-        notice is no longer known, so the provider must be asked about the payment: a payment with this number may
-        have been started again and have ended unpaid here, although the payer has paid it.
+        """Return the payment of an unmatched hint or callback; None if the payment is still missing in our database.
+        The program no longer has the content of the notice, so the provider must be asked about a found payment:
+        here, a payment with this number may have been started again and have ended unpaid, although the payer has
+        paid.
         """
         with self._context.database.read() as conn:
             return payments.find_by_payment_number(conn, event.source, event.order_no or "")

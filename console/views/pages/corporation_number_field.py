@@ -18,8 +18,8 @@ _MAX_SUGGESTIONS = 3
 
 
 class CorporationNumberField(QWidget):
-    """An input field for a corporation number, with a button that looks it up. It accepts full-width digits,
-    spaces, hyphens and a leading T, and never changes the typed text.
+    """An input field for a corporation number, with a button that looks the number up. The field accepts full-width
+    digits, spaces, hyphens and a leading T, and never changes the typed text.
 
     Signals:
     - lookup_requested(str): the person wants to look up this text.
@@ -130,8 +130,8 @@ class CorporationNumberField(QWidget):
             self.field.show_hint(translate("lookup.prompt"))
 
     def show_search_problem(self, problem_text: str) -> None:
-        """Show an error message below the field, about the words of a search text that the search doesn't
-        understand; do nothing for ""."""
+        """Show `problem_text` as an error message below the field. It names the words of the search text that the
+        search doesn't understand. If `problem_text` is "", do nothing."""
         if problem_text:
             self.field.show_error(problem_text)
 

@@ -11,11 +11,11 @@ from console.views.widgets.base import Surface, TextLabel, make_column
 
 
 class CutTextLine(Surface):
-    """For the current row of a table: the whole text of each cell that its column cuts off, after the title of the
-    column. The line is hidden while the table shows all of these texts whole.
+    """A widget with the whole text of each cell of the table's current row that its column cuts off, each text after
+    the title of its column. The widget is hidden while no text is cut off.
 
-    `column_keys` are the keys of the columns of sentences. `margin_px` is the distance in px from the left and the
-    right edge; None means the margin of the page.
+    `column_keys` are the keys of the columns whose texts this widget shows. `margin_px` is the distance in px from
+    the left and the right edge; None means the margin of the page.
     """
 
     def __init__(self, table: FittedTable, column_keys: Sequence[str], *, margin_px: int | None = None) -> None:
@@ -41,7 +41,8 @@ class CutTextLine(Surface):
         table.rows.changed.connect(self._show_cut_texts)
 
     def get_text(self, column_key: str) -> str:
-        """Return the text that is shown for this column; "" if its cell shows the whole text."""
+        """Return the text that this line shows for the column with this key; "" if the table's cell shows the whole
+        text."""
         return self._labels[column_key][1].plain
 
     @Slot()

@@ -1,6 +1,6 @@
-"""Drafts: inputs that a person has typed into a dialog but not sent. The program stores a draft for 24 hours, even
-if the window is closed or the process ends, and fills the dialog with it when the person opens the dialog
-again.
+"""Drafts: inputs that a person has typed into a dialog but not sent. The program stores a draft for 24 hours, even if
+the person closes the window or the process ends. When the person opens the dialog again, the program fills the dialog
+with the draft.
 """
 
 from collections.abc import Callable, Mapping
@@ -23,12 +23,12 @@ FORM_STAGE, REVIEW_STAGE = "form", "review"
 
 
 class DialogDraft(QObject):
-    """The draft of one dialog. `list_inputs` returns the dialog's input widgets by name, without those of secrets
-    such as passwords. `kind` is the name of the dialog; `subject` is the id of the record or the corporation number,
-    and `title` the text that names it on the screens.
+    """The draft of one dialog. `list_inputs` returns the dialog's input widgets by name, without the widgets for
+    secrets such as passwords. `kind` is the name of the dialog. `subject` is the id of the record, or the corporation
+    number; `title` is the text that names this record or corporation on the screens.
 
-    The constructor fills the input widgets with an existing draft. `bar` is then a bar that names the draft, with
-    a button that clears the inputs; the dialog shows it above its form. A draft only fills the inputs: the dialog
+    The constructor fills the input widgets with an existing draft. `bar` is then a bar that names the draft, with a
+    button that clears the inputs; the dialog shows this bar above its form. A draft only fills the inputs: the dialog
     checks them as if the person had just typed them.
     """
 
@@ -63,8 +63,9 @@ class DialogDraft(QObject):
         self._title = title
 
     def read_title(self, kind: str, id: int) -> None:
-        """Read the number by which people know the record `kind` with our id `id`, such as a payment number, and use
-        it as the title. Without a number, or if the read fails, the title names the record by its kind and id."""
+        """Read the number by which people know the record with this kind and id, such as a payment number, and use
+        the number as the draft's title. If the record has no number, use a title of the record's kind and id. If the
+        read fails, keep the present title."""
 
         def set_title(number_by_record: Mapping[str, str]) -> None:
             number = number_by_record.get(f"{kind} {id}", "")
@@ -79,8 +80,8 @@ class DialogDraft(QObject):
 
     @Slot()
     def store(self) -> None:
-        """Store the present inputs as the draft, or delete the draft if they equal those of a newly opened dialog.
-        Each change of an input calls this."""
+        """Store the present inputs as the draft. If they equal the inputs of a newly opened dialog, delete the draft
+        instead. Each change of an input calls this method."""
         if not self._is_storing:
             return
         values = read_inputs(self._inputs())

@@ -26,11 +26,11 @@ MAX_RECORDS_IN_TRAIL = 200
 
 
 class FittedTable(RecordTable):
-    """A table of records that fits its columns to its width. `hideable_columns` are the keys of the columns that it
-    hides first, in this order, if it is too narrow. `naming_columns` are the keys of the columns by which a person
-    recognizes the record of a row, such as the company; the table hides them only if it is still too narrow after
-    that and after the other columns were made narrower. Columns in `hidden_keys` are always hidden. `margin_px` is
-    the space in px before the first column; None means the margin of the page.
+    """A table of records that fits its columns to its width. `hideable_columns` are the keys of the columns that the
+    table hides first, in this order, if it is too narrow. `naming_columns` are the keys of the columns by which a
+    person recognizes the record of a row, such as the company. The table hides these columns only if it is still too
+    narrow after it has hidden the hideable columns and has made other columns narrower. Columns in `hidden_keys` are
+    always hidden. `margin_px` is the space in px before the first column; None means the margin of the page.
 
     Signals:
     - columns_fitted: the columns have got their widths, so `is_cell_cut` may return another value.
@@ -128,8 +128,8 @@ class FittedTable(RecordTable):
     def _hide_least_important_columns(
         self, compact_widths: Mapping[str, int], hidden_columns: set[str], available_px: int
     ) -> None:
-        """Hide columns of `hideable_columns` in their order until the others fit into `available_px` px. Then show
-        again those that still have room, because a wide column was hidden after them."""
+        """Hide columns of `hideable_columns` in their order until the other columns fit into `available_px` px. If
+        hiding a wide column has left room, show those hidden columns again that fit into this room."""
         _hide_columns_until_fit(self._hideable_keys, compact_widths, hidden_columns, available_px)
         for key in reversed(self._hideable_keys):
             if (
@@ -167,7 +167,8 @@ class FittedTable(RecordTable):
 
     def _pin_columns(self, hidden_columns: set[str] | None) -> None:
         """Pin the columns up to the first visible text column, which names the record, so that they don't scroll
-        sideways. If `hidden_columns` is None, pin no column."""
+        sideways. The keys in `hidden_columns` are those of the hidden columns. If `hidden_columns` is None, all
+        columns fit into the table, and no column is pinned."""
         pinned_count = 0
         if hidden_columns is not None:
             columns = enumerate(self.rows.columns, 1)
@@ -227,11 +228,11 @@ class FittedTable(RecordTable):
     def _grow_left_aligned_columns(
         self, widths: dict[str, int], hidden_columns: Collection[str], free_px: int
     ) -> None:
-        """Let the columns use the `free_px` px that remain when every text is shown completely, and write their new
-        widths into `widths`. Columns of texts, identifiers and states grow in proportion to their widths; amounts,
-        ages and check boxes, and columns whose width the person has set, keep theirs. If the last column is one of
-        those that grow, the others grow by at most half, so that a row stays easy to read, and the last column takes
-        the width that remains."""
+        """Distribute the `free_px` px that remain when every text is shown completely, and write the new widths of
+        the columns into `widths`. Columns of texts, identifiers and states grow in proportion to their widths.
+        Columns of amounts, ages and check boxes, and columns whose width the person has set, keep their widths. If
+        the last column is one of the growing columns, each other column grows by at most half of its width, so that a
+        row stays easy to read, and the last column takes the width that remains."""
         shown_columns = [column for column in self.rows.columns if column.key not in hidden_columns]
         growing_keys = [
             column.key
@@ -250,8 +251,9 @@ class FittedTable(RecordTable):
         widths[growing_keys[-1]] += free_px
 
     def _find_naming_columns_to_hide(self, widths: Mapping[str, int], hidden_columns: Collection[str]) -> set[str]:
-        """Return the keys of the visible columns of `naming_columns` that cut off a corporation number while a column
-        of sentences is cut off, too. Return an empty set if no column of identifiers names the record in their place.
+        """Return the keys of the visible columns of `naming_columns` that cut off a corporation number, if a column
+        of sentences is cut off as well. Return an empty set if the table has no column of identifiers that could name
+        the record instead.
         """
         shown_columns = {
             column.key: column_index
@@ -290,8 +292,8 @@ class FittedTable(RecordTable):
         return needed_width > self.columnWidth(index)
 
     def _set_column_stretch(self, column_index: int, *, takes_remaining_width: bool) -> None:
-        """Let the column with the index `column_index` take the width of the table that the other columns leave
-        unused (`takes_remaining_width`), or keep the width that is set for it."""
+        """If `takes_remaining_width` is True, let the column with the index `column_index` take the width of the
+        table that the other columns leave unused. Otherwise let the column keep the width that is set for it."""
         mode = QHeaderView.ResizeMode.Stretch if takes_remaining_width else QHeaderView.ResizeMode.Interactive
         if self.horizontalHeader().sectionResizeMode(column_index) != mode:
             self.horizontalHeader().setSectionResizeMode(column_index, mode)
@@ -372,8 +374,8 @@ class FittedTable(RecordTable):
         )
 
     def _compute_min_width(self, column_index: int) -> int:
-        """Return the smallest width of a column in px. A sentence may be cut off; any other column needs the width
-        of its contents."""
+        """Return the smallest width of a column in px. A column of sentences may cut off its texts; any other column
+        needs the width of its contents."""
         needed_width = self._measure_contents_width(column_index)
         is_sentence = self.rows.columns[column_index].kind == "text"
         return (

@@ -10,8 +10,8 @@ from console.views.widgets.controls.buttons import KeyButton
 
 
 class _ButtonRightBinding(QObject):
-    """Enables or disables one button by the acting person's right, and again after each change of the acting
-    person, the list of people or the state of the connection."""
+    """Enables or disables one button according to the acting person's right. It updates the button after each change
+    of the acting person, of the list of people or of the state of the connection."""
 
     def __init__(self, context: WindowContext, button: KeyButton, right_name: str) -> None:
         super().__init__(button)
@@ -39,8 +39,8 @@ def bind_button_to_right(context: WindowContext, button: KeyButton, right_name: 
 
 
 class _ButtonStopBinding(QObject):
-    """Blocks one button, with the reason, while a read-only switch stops its action, and, on a desk whose acts a
-    worker executes (team mode), while no worker is present."""
+    """Blocks one button, with the reason, while a read-only switch stops the button's action. In team mode, in which
+    a worker executes the person's actions, it also blocks the button while no worker is present."""
 
     def __init__(self, context: WindowContext, button: KeyButton, right_name: str, provider: str | None) -> None:
         super().__init__(button)
@@ -64,16 +64,17 @@ class _ButtonStopBinding(QObject):
 def block_button_while_stopped(
     context: WindowContext, button: KeyButton, right_name: str, provider: str | None = None
 ) -> KeyButton:
-    """Block the button while a read-only switch stops the action of the right `right_name`, and, on a desk whose acts
-    a worker executes (team mode), while no worker is present. At other times the caller enables or disables it.
-    `provider` is the payment provider at which the action moves money; None if it moves none. Return the button."""
+    """Block the button while a read-only switch stops the action of the right `right_name`. In team mode, in which a
+    worker executes the person's actions, also block it while no worker is present. At other times the caller enables
+    or disables the button. `provider` is the payment provider at which the action moves money; None if the action
+    moves no money. Return the button."""
     _ButtonStopBinding(context, button, right_name, provider)
     return button
 
 
 def change_blocking_right(button: KeyButton, right_name: str) -> None:
-    """Give another right to a button of `block_button_while_stopped`, because its action has changed; "" for an
-    action that no read-only switch stops, such as one that ends what is running."""
+    """Bind a button of `block_button_while_stopped` to another right, because the button's action has changed. ""
+    means an action that no read-only switch stops, such as an action that stops a running bulk run."""
     for binding in button.findChildren(_ButtonStopBinding):
         binding.change_right(right_name)
 

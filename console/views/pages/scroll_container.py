@@ -15,9 +15,9 @@ _MIN_VISIBLE_TAB_ROWS = 4
 
 class PageScrollArea(QScrollArea):
     """A scroll area that never makes its page smaller than the page's minimum size, at every text size and window
-    size. If the person opens a tab whose contents are below the first view of the page, the area scrolls to them. If
-    the visible part becomes lower or higher, for example because a bar appears above the page, its first line stays,
-    unless the focused widget would be hidden.
+    size. If the person opens a tab whose contents aren't visible at the top of the page, the area scrolls to these
+    contents. If the visible part becomes lower or higher, for example because a bar appears above the page, its first
+    line stays, unless this would hide the focused widget.
 
     QScrollArea's own resizing uses the preferred height of a page; this class uses the minimum height.
     """
@@ -38,9 +38,9 @@ class PageScrollArea(QScrollArea):
 
     def fit_page(self) -> None:
         """Resize the page to the visible area, but at least to the page's minimum width and height. If the page then
-        scrolls, its lists are as high as their contents, so that they have no scroll bars of their own. If the
-        contents of a tab that was just opened are below the first view of the page, the bar of the tab becomes the
-        first visible line, and stays it while the contents of the tab are being read."""
+        scrolls, make its lists as high as their contents, so that the lists have no scroll bars. If the contents of a
+        tab that was just opened aren't visible at the top of the page, the bar of the tab becomes the first visible
+        line, and stays the first visible line while the page reads the contents of the tab."""
         page = self.widget()
         layout = page.layout() if page is not None else None
         if page is None or layout is None:
@@ -61,8 +61,8 @@ class PageScrollArea(QScrollArea):
         self._keeps_opened_tab = False
 
     def _scroll_to_tab_bar(self, tab_bar: TabBar) -> None:
-        """Make the tab bar the first visible line. But if the bar and the first rows below it are visible while the
-        page isn't scrolled, keep the top of the page: scroll up to it if they aren't visible now, and otherwise don't
+        """Make the tab bar the first visible line. Exception: if the tab bar and the first rows below it are visible
+        at the top of the unscrolled page, scroll to the top only if the bar is hidden now, and otherwise don't
         scroll."""
         scroll_bar, bar_top = self.verticalScrollBar(), self._find_top(tab_bar)
         if not self._is_tab_in_first_view(tab_bar):
@@ -81,8 +81,8 @@ class PageScrollArea(QScrollArea):
         return 0 if page is None else widget.mapTo(page, QPoint(0, 0)).y()
 
     def scroll_to_top(self) -> None:
-        """Scroll to the top of the page, because it shows other contents. The bar of the tab that the person has
-        opened before isn't kept visible any longer."""
+        """Scroll to the top of the page, because the page shows other contents. From now on, the bar of the tab that
+        the person has opened before scrolls like the rest of the page."""
         self._opened_tab_bar = None
         self.verticalScrollBar().setValue(0)
 
@@ -92,8 +92,9 @@ class PageScrollArea(QScrollArea):
         self.scroll_to_focused_widget()
 
     def scroll_to_focused_widget(self) -> None:
-        """Scroll up or down so that the focused widget of the page is visible; if it is a list, its current row, to
-        which a list that has its own scroll bar scrolls, too; if it is higher than a row, its upper end."""
+        """Scroll up or down so that the focused widget of the page is visible. For a focused list, its current row
+        becomes visible; a list with its own scroll bar scrolls to this row, too. For a widget that is higher than a
+        row, its upper end becomes visible."""
         page = self.widget()
         focused_widget = page.focusWidget() if page is not None else None
         if isinstance(focused_widget, QAbstractItemView) and focused_widget.currentIndex().isValid():
@@ -103,8 +104,9 @@ class PageScrollArea(QScrollArea):
             self.ensureVisible(-page.x(), focus_rect.center().y(), 0, focus_rect.height())
 
     def _find_focus_rect(self) -> QRect | None:
-        """Return the rectangle of the page's focused widget in the page; if the widget is a list, that of its current
-        row; if it is higher than a row, that of its upper end. Return None if no widget of the page has the focus."""
+        """Return the rectangle of the page's focused widget, in the coordinates of the page. If the widget is a list,
+        return the rectangle of its current row; if the widget is higher than a row, the rectangle of its upper end.
+        Return None if no widget of the page has the focus."""
         page = self.widget()
         focused_widget = page.focusWidget() if page is not None else None
         if page is None or focused_widget is None:
@@ -128,8 +130,9 @@ class PageScrollArea(QScrollArea):
 
     @Slot()
     def _show_opened_tab(self) -> None:
-        """Scroll to the tab that the person has opened, if its contents are below the first view of the page. If they
-        are in the first view, the page stays where it is, also when it becomes lower later."""
+        """Scroll to the tab that the person has opened, if its contents aren't visible at the top of the unscrolled
+        page. If they are visible there, don't scroll now, and don't scroll to the tab later when the visible part
+        becomes lower."""
         self.fit_page()
         if self._opened_tab_bar is not None and self._is_tab_in_first_view(self._opened_tab_bar):
             self._opened_tab_bar = None
@@ -137,8 +140,8 @@ class PageScrollArea(QScrollArea):
     @Slot()
     def _release_opened_tab_bar(self) -> None:
         """Let the bar of the opened tab scroll like the rest of the page again, because the person has scrolled or
-        moved to another row. (Until then, `fit_page` keeps it as the first visible line.) Do nothing while `fit_page`
-        itself scrolls."""
+        moved to another row. (Before this call, `fit_page` makes the bar the first visible line.) Do nothing while
+        `fit_page` itself scrolls."""
         if not self._keeps_opened_tab:
             self._opened_tab_bar = None
 

@@ -18,7 +18,7 @@ from console.views.widgets.display.placeholders import EmptyState
 
 class StaticTable(FittedTable):
     """A table that gets all of its rows in one call. `get_key` returns the key by which the table recognizes the same
-    row in a later call of `show_rows`; `get_group` returns the heading above a row, None for a table without
+    row in a later call of `show_rows`. `get_group` returns the heading above a row; it is None for a table without
     headings. For the other arguments see FittedTable.
 
     Signals:
@@ -50,10 +50,10 @@ class StaticTable(FittedTable):
     def show_rows(self, rows: Sequence[Any], *, is_automatic: bool = False) -> None:
         """Replace the rows of the table with `rows`.
 
-        `is_automatic` is True if the person has not asked for the update, for example after a change in the database.
+        `is_automatic` is True if the person has not requested the update, for example after a change in the database.
         If such an update would move a row at or above the mouse pointer, the rows on screen keep their places: the
-        table updates their texts and marks those that are missing in `rows`. It shows exactly `rows` after the
-        pointer has left the table.
+        table updates their texts and marks the rows that are missing in `rows`. The table shows exactly `rows` after
+        the pointer has left the table.
         """
         if is_automatic and self._would_move_rows(rows):
             self._held_back_rows = rows
@@ -80,7 +80,8 @@ class StaticTable(FittedTable):
         ]
 
     def _update_shown_rows(self, rows: Sequence[Any]) -> None:
-        """Update the texts of the shown rows, mark those that are missing in the new rows, and add no row."""
+        """Update the texts of the shown rows, and mark the shown rows that are missing in the new rows. Don't add a
+        row."""
         get_key = self.rows.get_key
         row_by_key = {get_key(row): row for row in rows}
         for row in self._rows:
@@ -126,7 +127,7 @@ class TableOrEmptyState(QStackedWidget):
 
     def show_rows(self, rows: Sequence[Any], *, is_automatic: bool = False) -> None:
         """Replace the rows of the table with `rows`, then show the table, or the EmptyState if `rows` is empty.
-        `is_automatic` is True if the person has not asked for the update, see StaticTable.show_rows."""
+        `is_automatic` is True if the person has not requested the update, see StaticTable.show_rows."""
         self.table.show_rows(rows, is_automatic=is_automatic)
         self._show_table_or_empty_state()
 

@@ -63,8 +63,8 @@ class RunStatusContent(NamedTuple):
 
 
 def make_forecast_cell(forecast: RowForecast, action: BulkAction, context: WindowContext) -> StateCell:
-    """Return the table cell with the forecast for one row of a bulk run: the action would be done, skipped or
-    refused."""
+    """Return the table cell with the forecast for one row of a bulk run: whether the run would execute the action on
+    the row, skip the row, or refuse the row."""
     icon_name, tone = _ICON_AND_TONE_BY_FORECAST[forecast.kind]
     is_planned = forecast.kind is ForecastKind.WOULD_RUN
     key = f"bulk.verdict.would.{action.value}" if is_planned else f"bulk.verdict.{forecast.kind.value}"
@@ -87,7 +87,8 @@ def make_record_state_cell(record: RecoverableRecord | None, context: WindowCont
 
 
 def format_plan_totals(plan: BulkPlan, context: WindowContext) -> str:
-    """Return the text with the number of rows for each forecast of a plan: done, skipped, refused."""
+    """Return the text with the number of rows for each forecast of a bulk run's plan: rows to execute, rows to skip,
+    and rows to refuse."""
     return context.translate(
         "bulk.totals", **{verdict.value: plan.row_counts.get(verdict, 0) for verdict in ForecastKind}
     )
@@ -144,9 +145,9 @@ def make_run_status(
 
 
 def get_ended_run_icon_and_tone(counts: Mapping[str, int] | None) -> tuple[str, Tone]:
-    """Return the icon and colour tone for a bulk run that has ended. `counts` are the counts of rows by the
-    name of their result: the tone is good only if every row was done. With None, the numbers aren't known and
-    the tone is muted.
+    """Return the icon and colour tone for a bulk run that has ended. `counts` are the numbers of rows by the name of
+    their result: the tone is good only if every row was done. If `counts` is None, the numbers aren't known and the
+    tone is muted.
     """
     open_names = [name for name in BULK_ROW_RESULT_NAMES if name != "done" and (counts or {}).get(name)]
     if counts is None:

@@ -32,8 +32,8 @@ def measure_column_width(text: str, extra_px: int = CELL_PADDING_PX) -> int:
 
 
 def make_age_column(context: WindowContext, get_since: Callable[[Any], datetime | None]) -> Column:
-    """Return the column of ages. `get_since` returns the instant from which the age of a row is counted; None for a
-    row without an age."""
+    """Return the table column that shows the age of each row. `get_since` returns the instant from which the age of a
+    row is counted; None for a row without an age."""
     return Column(
         "age",
         context.translate("column.age"),
@@ -74,7 +74,8 @@ def make_corporation_number_column(context: WindowContext, get_number: Callable[
 
 
 def make_next_step_column(context: WindowContext, get_next_step: Callable[[Any], str]) -> Column:
-    """Return the column of the next steps. `get_next_step` returns the short text of a row's next step."""
+    """Return the table column that shows the next step of each row. `get_next_step` returns the short text of a row's
+    next step."""
     return Column(
         "next", context.translate("column.next_short"), measure_column_width("11-20 15:04"), get_next_step, "data"
     )

@@ -116,10 +116,15 @@ def _make_answer_word_icon_and_tone(
     """Return the word, the icon and the colour tone that the panel of the provider shows. `answer` is the evidence of
     the last call to AlarmBox; its summary contains the outcome as a word. The first case that applies decides:
 
-    - AlarmBox's answer contradicts the record, and the outcome isn't NOT_FOUND: AlarmBox's answer differs.
-    - Without a contradiction, the record has an id at AlarmBox: as for the outcome SUCCEEDED.
-    - The summary contains an outcome of `_WORD_ICON_AND_TONE_BY_OUTCOME`, such as UNKNOWN: as this outcome there.
-    - The summary contains none, or `answer` is None: AlarmBox was never asked."""
+    - AlarmBox's answer contradicts the record, and the outcome isn't NOT_FOUND: the panel says that AlarmBox's answer
+      differs.
+    - AlarmBox's answer doesn't contradict the record, and the record has an id at AlarmBox: the panel shows the word
+      of the outcome SUCCEEDED.
+    - The summary contains an outcome of `_WORD_ICON_AND_TONE_BY_OUTCOME`, such as UNKNOWN: the panel shows the word
+      of this outcome.
+    - The summary contains no such outcome, or `answer` is None: the panel says that the program has never called
+      AlarmBox about this credit check.
+    """
     summary_words = answer.summary.split() if answer is not None else []
     outcome = next((code for code in _WORD_ICON_AND_TONE_BY_OUTCOME if code in summary_words), "")
     if record.work.reason == WorkReason.CONTRADICTED:

@@ -96,8 +96,9 @@ def find_longest_badge_word(family: str, language: Language, *names: str) -> str
 
 
 def make_age_cell(at: datetime | None, context: WindowContext) -> Cell:
-    """Return the table cell with the age of the instant `at`, as a number and a unit. Return "" for None. If `at`
-    is in the future because the clock of a machine is wrong, the age is unknown and the cell shows –."""
+    """Return the table cell with the time that has passed since the instant `at`, as a number and a unit. Return ""
+    for None. If `at` is in the future because the clock of a machine is wrong, the age is unknown and the cell shows
+    –."""
     if at is None:
         return ""
     age = compute_age(at, context.now())
@@ -108,8 +109,8 @@ def make_age_cell(at: datetime | None, context: WindowContext) -> Cell:
 
 
 def format_spoken_age(at: datetime | None, context: WindowContext) -> str:
-    """Return the age of the instant `at` as text for a screen reader; "" for None, or if the age is unknown
-    because `at` is in the future."""
+    """Return the time that has passed since the instant `at`, as text for a screen reader. Return "" for None, or if
+    `at` is in the future, so that the age is unknown."""
     age = None if at is None else compute_age(at, context.now())
     if age is None:
         return ""
@@ -118,15 +119,15 @@ def format_spoken_age(at: datetime | None, context: WindowContext) -> str:
 
 
 def format_clock_time(at: datetime | None, now: datetime) -> str:
-    """Return the time of an instant in Japan (JST) as hours and minutes, such as `15:58`; with its day, such as
-    `11-20 15:58`, if that is not the day of `now`; "" for None."""
+    """Return the time of an instant in Japan (JST) as hours and minutes, such as `15:58`. If the instant isn't on the
+    day of `now`, the text has its day, too, such as `11-20 15:58`. Return "" for None."""
     return wording.format_minute_instant(at, now) if at else ""
 
 
 def format_company_name(record: CreditCheck, context: WindowContext) -> str:
-    """Return the name of the credit check's company: the name that the provider has sent, otherwise the name in
-    the corporation registry, marked as such. If neither is known, return the corporation number in groups of
-    digits.
+    """Return the name of the credit check's company: the name that the provider has sent, otherwise the name in the
+    corporation registry, marked as a name from the registry. If neither name is known, return the corporation number
+    in groups of digits.
     """
     return get_provider_or_registry_name(record, context) or wording.format_corporation_number(
         record.corporation_number
@@ -188,7 +189,7 @@ def make_event_timeline_line(
 
 def make_repeated_event_texts(context: WindowContext) -> RepeatedEventTexts:
     """Return the texts for groups of repeated events in a timeline in which the person can open and close such a
-    group; for example the number of repetitions and the time of the oldest one."""
+    group. The texts have, for example, the number of repetitions and the time of the oldest event."""
     return RepeatedEventTexts(
         lambda count, oldest: context.translate("timeline_group.closed", n=count, at=oldest),
         lambda count: context.translate("timeline_group.opened", n=count),
@@ -196,8 +197,8 @@ def make_repeated_event_texts(context: WindowContext) -> RepeatedEventTexts:
 
 
 def make_unopenable_repeated_event_texts(context: WindowContext) -> RepeatedEventTexts:
-    """Return the texts for groups of repeated events in a list in which the person can't open such a group: always
-    the number of repetitions and the time of the oldest one."""
+    """Return the texts for groups of repeated events in a list in which the person can't open a group. Each text has
+    the number of repetitions and the time of the oldest event."""
     return RepeatedEventTexts(
         lambda count, oldest: context.translate("timeline_group.since", n=count, at=oldest), lambda _count: ""
     )

@@ -22,8 +22,8 @@ _ICON_AND_TONE_BY_INCIDENT_STATE: Mapping[IncidentState, tuple[str, Tone]] = {
 
 
 def make_main_alert_item(incident: Incident) -> AlertItem:
-    """Return the main alert of the incident (the one that names it, see `Incident.main_alert`), together with the
-    action that removes the cause and the record at which a person does this action."""
+    """Return the main alert of the incident (see `Incident.main_alert`), together with the action that removes its
+    cause and the record on which a person does this action."""
     alert = incident.main_alert
     kind, id = incident.action_record or (alert.subject_kind, alert.subject_id)
     return AlertItem(alert, incident.action, kind, id, incident.number)
@@ -48,7 +48,7 @@ def format_incident_name(incident: Incident, context: WindowContext) -> str:
 
 
 def format_affected_record(record: AffectedRecord, context: WindowContext) -> str:
-    """Return the kind, the number and the amount of a record that an incident affects."""
+    """Return the text with the kind, the number and the amount of a record that an incident affects."""
     if record.kind == "refund":
         name = context.translate("case.title.refund", id=record.id)
     elif record.kind == "credit-check":
@@ -65,8 +65,8 @@ def is_own_incident(incident: Incident, context: WindowContext) -> bool:
 
 
 def make_owner_cell(incident: Incident, context: WindowContext) -> StateCell:
-    """Return the table cell with the owner of the incident. It says "you" for the acting person, and "nobody" for an
-    incident without an owner, which needs attention only while the incident is open."""
+    """Return the table cell with the owner of the incident. The cell says "you" for the acting person, and "nobody"
+    for an incident without an owner. "nobody" is marked as needing attention only while the incident is open."""
     if incident.owner is None:
         tone: Tone = "care" if incident.state is IncidentState.OPEN else "muted"
         return StateCell(context.translate("incident.owner.nobody"), "ring", tone)
@@ -76,8 +76,8 @@ def make_owner_cell(incident: Incident, context: WindowContext) -> StateCell:
 
 
 def format_owner_sentence(incident: Incident, context: WindowContext) -> str:
-    """Return the sentence that names the owner of the incident and the time since which this person owns it; if
-    nobody owns the incident, the sentence says this."""
+    """Return the sentence that names the owner of the incident and the time since which this person owns it. If the
+    incident has no owner, the sentence says this."""
     if incident.owner is None:
         return context.translate("incident.nobody_owns")
     owner_name = record_words.get_actor_name(incident.owner, context)
@@ -91,8 +91,8 @@ def get_state_word_icon_and_tone(incident: Incident, context: WindowContext) -> 
 
 
 def format_title_and_count(incident: Incident, context: WindowContext) -> str:
-    """Return the title of the incident, followed by the number of its alerts if it has more than one, and by a word
-    if it is open and a person has acknowledged all of its open alerts."""
+    """Return the title of the incident, followed by the number of its alerts if it has more than one alert. A word
+    follows if the incident is open and a person has acknowledged all of its open alerts."""
     parts = [incident_words.format_incident_title(incident, context.translate)]
     if len(incident.alerts) > 1:
         parts.append(context.translate("incident.alerts", n=len(incident.alerts)))

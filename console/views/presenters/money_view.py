@@ -33,9 +33,10 @@ def make_shown_sides(
     provider: str,
     record: Payment | Refund | None,
 ) -> list[RecordSideState]:
-    """Return the contents of the three panels on the page of a payment or refund (`record`), or of an order with this
-    payment, always in this order: the record in this database, the record at the provider, the order. `provider` is
-    the name of the payment provider. For an order without a payment, `record` is None and `provider` is "".
+    """Return the contents of the three panels on the page of a payment or refund (`record`), or of an order with its
+    payment. The panels always have this order: the record in this database, the record at the provider, the order.
+    `provider` is the name of the payment provider. For an order without a payment, `record` is None and `provider` is
+    "".
     """
     kind = "refund" if isinstance(record, Refund) else "payment"
     kinds = (kind, kind, "order")
@@ -59,9 +60,9 @@ def make_shown_sides(
 def _make_shown_side(
     side: ComparedSide, name: str, kind: str, context: WindowContext, *, is_gateway: bool
 ) -> RecordSideState:
-    """Return the content of one panel. `name` is its title; `kind` is the kind of the side's record, such as
-    "payment", which decides the word for its state. `is_gateway` is True for the provider's panel. If there is no
-    record on this side, the panel says so."""
+    """Return the content of one of the three compared panels. `name` is the title of the panel; `kind` is the kind of
+    the record in it, such as "payment", which decides the word for its state. `is_gateway` is True for the provider's
+    panel. If there is no record for this panel, its content says so."""
     translate = context.translate
     if not side.there:
         key = "money.side.no_order" if side.name == "order" else "money.side.no_payment"
@@ -87,7 +88,7 @@ def _make_shown_side(
 
 def _find_provider_state_word(side: ComparedSide, window_word: str) -> str:
     """Return the provider's own word for the state on this side. `window_word` is the window's text for the same
-    state. Return "" if the provider has no own word, or if it is equal to `window_word` (upper and lower case count
+    state. Return "" if the provider has no own word, or if this word equals `window_word` (upper and lower case count
     as equal). Also return "" for our own record and for the order, because their codes mean the same as
     `window_word`.
     """
@@ -207,11 +208,13 @@ def make_money_parts(
     reversed_minor: int = 0,
     is_paid_unknown: bool = False,
 ) -> tuple[list[MoneyPart], MoneyPart]:
-    """Return the parts of a payment's amount: first a list that begins with the whole paid amount and continues
-    with the parts that can't be refunded; then the refundable part. `refundable_before_minor` is the refundable
-    amount before a refund request, in minor units; if it is given, the refundable part shows both amounts.
-    `reversed_minor` is the amount that a reversal has taken back, in minor units. With `is_paid_unknown`, nobody
-    knows whether the payer has paid: the paid and the refundable amounts are –.
+    """Return the parts of a payment's amount: first the list of the whole paid amount and of the parts that can't be
+    refunded; then the refundable part.
+
+    `refundable_before_minor` is the refundable amount before a refund request, in minor units; if it is given, the
+    refundable part shows this amount and the present one. `reversed_minor` is the amount that a reversal has taken
+    back, in minor units. `is_paid_unknown` is True if it is unknown whether the payer has paid: the paid and the
+    refundable amounts are then shown as –.
     """
     translate, currency = context.translate, money.currency
 
@@ -259,14 +262,16 @@ def make_money_parts(
 
 
 def _make_refundable_part(money: MoneyParts, text: str, context: WindowContext) -> MoneyPart:
-    """Return the refundable part, which fills the bar if the whole amount can be refunded. `text` is its amount."""
+    """Return the refundable part of a payment's amount. Its bar is filled if the whole paid amount can be refunded.
+    `text` is the refundable amount as text."""
     fill_pattern = "solid" if money.refundable == money.captured and money.captured > 0 else "empty"
     return MoneyPart(context.translate("money.part.refundable"), text, money.refundable, fill_pattern, "good")
 
 
 def format_set_asides(set_asides: Sequence[SetAside], context: WindowContext) -> str:
-    """Return one line for each amount of a payment that was set aside: the amount, and what has become of it. The sum
-    that the payment has now (`set_aside_minor`) is without the amounts whose refund was requested."""
+    """Return one line for each amount of a payment that was set aside: the amount, and its present state. The lines
+    include amounts whose refund was requested, although the payment's sum `set_aside_minor` no longer contains these
+    amounts."""
     return "\n".join(
         f"{wording.format_amount(set_aside.amount_minor, set_aside.currency)} · "
         f"{context.translate(f'state.set_aside.{set_aside.state}')}"
@@ -275,17 +280,18 @@ def format_set_asides(set_asides: Sequence[SetAside], context: WindowContext) ->
 
 
 def compute_refundable_before_request(details: RefundDetails) -> int:
-    """Return the refundable amount of the payment, in minor units, as it was before this refund was requested: a
-    requested or approved refund reserves its amount, which is added back. For a refund in another state, or of money
-    set aside, which reserves nothing, return the present refundable amount."""
+    """Return the refundable amount of the payment, in minor units, before this refund was requested. A requested or
+    approved refund reserves its amount, so this function adds the amount back. A refund in another state, or a refund
+    of money set aside, reserves nothing; for such a refund, return the present refundable amount."""
     refund, refundable_minor = details.record, details.money.refundable
     is_reserved = refund.state in (RefundState.REQUESTED, RefundState.APPROVED) and refund.set_aside_id is None
     return refundable_minor + (refund.amount_minor if is_reserved else 0)
 
 
 def format_refundable_change(details: RefundDetails) -> str:
-    """Return the refundable amount before the request of this refund and the present one, as the approval's panel and
-    its dialog show them; the present one alone if the request has not changed it."""
+    """Return the text with the refundable amount before the request of this refund and the present refundable amount;
+    only the present amount if the request has not changed it. The panel and the dialog of the refund's approval show
+    this text."""
     before_minor, money = compute_refundable_before_request(details), details.money
     after = wording.format_amount(money.refundable, money.currency)
     before = wording.format_amount(before_minor, money.currency)

@@ -127,8 +127,8 @@ def is_about_bulk_run(request: OwnRequest) -> bool:
 
 
 def _find_record_in_answer(request: OwnRequest) -> case_words.ShownRecord | Operation | None:
-    """Return the record or operation that the worker's stored answer contains (of an error, that in its details);
-    None if the answer contains none."""
+    """Return the record or operation that the worker's stored answer contains; None if the answer contains none. In
+    an answer that is an error, the record is in the details of the error."""
     value = request.value if request.error is None else request.error.detail
     record = value.get("record") if isinstance(value, dict) else getattr(value, "record", value)
     return record if isinstance(record, CreditCheck | Order | Payment | Refund | Operation) else None

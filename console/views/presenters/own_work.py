@@ -22,8 +22,8 @@ class OwnWorkGroup(StrEnum):
 def list_own_work(
     operations: Sequence[UnfinishedWork], person: str | None, group: OwnWorkGroup | None = None
 ) -> list[UnfinishedWork]:
-    """Return those of `operations` that `person` has begun. If `group` is given, return only those in this group;
-    with None, those of all groups."""
+    """Return the operations in `operations` that `person` has begun. If `group` is given, return only the operations
+    in this group; if it is None, return the operations of all groups."""
     return [
         work
         for work in operations

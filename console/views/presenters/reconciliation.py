@@ -77,8 +77,8 @@ def make_verdict_cell(difference: DifferenceItem, context: WindowContext) -> Sta
 
 
 def make_cause_cell(difference: DifferenceItem, context: WindowContext) -> StateCell:
-    """Return the table cell with the reason why a person must look at the difference, or with the text that no
-    person must look at it."""
+    """Return the table cell with the reason why a person must look at the difference. If no person must look at it,
+    the cell says so."""
     cause_text = texts.format_difference_cause(difference, context)
     if difference.difference.verdict is ReconciliationVerdict.REFUSED or difference.case is not None:
         return StateCell(cause_text, "square_bang", "care")
@@ -114,8 +114,8 @@ def _format_advice(difference: DifferenceItem, context: WindowContext) -> str:
 
 
 def format_difference_count(count: int, item: ReconciliationRunItem) -> str:
-    """Return the number of differences of one kind as text. If a failed run has found none, return –: the run has not
-    read everything, so that there may be some."""
+    """Return the number of differences of one kind as text. Return – if the run has failed and has found no
+    difference of this kind, because a failed run has not compared everything."""
     return wording.NO_VALUE if item.state is RunState.FAILED and not count else wording.format_count(count)
 
 
@@ -147,7 +147,8 @@ def format_provider_file(read_file: ReconciledFile, context: WindowContext) -> s
 
 def make_run_toast(context: WindowContext, report: ReconcileReport) -> Toast:
     """Return the toast with the result of a reconciliation run: the counts of compared, differing and imported rows,
-    and of rows that exist only in this database. Each number has the name that it has on the page of the run."""
+    and of rows that exist only in this database. The toast uses the names of these counts from the page of the run.
+    """
     difference_count = report.different_state + report.different_amount
     has_ended = report.ended_at is not None or report.run_id is None
     is_dry_run = report.run_id is None
@@ -169,8 +170,8 @@ def make_run_toast(context: WindowContext, report: ReconcileReport) -> Toast:
 
 
 def _count_compared_rows(report: ReconcileReport) -> int:
-    """Return the number of rows that the run has compared: matched, imported, different, and missing there (at the
-    provider)."""
+    """Return the number of rows that the run has compared: matched rows, imported rows, different rows, and rows that
+    are missing at the provider."""
     return report.matched + report.imported + report.missing_there + report.different_state + report.different_amount
 
 

@@ -13,16 +13,18 @@ from console.wording.sentences import catalogue as wording
 
 
 def format_record_changes(before: ShownRecord, after: ShownRecord, context: WindowContext) -> str:
-    """Return the fields that differ between two versions of a record, with their values in both; "" if none of those
-    that people read differs, or if the records are of different kinds."""
+    """Return the text with the fields that differ between two versions of a record, each with its value before and
+    after the change. Only fields that the pages show are compared. Return "" if no such field differs, or if the
+    records are of different kinds."""
     if isinstance(before, CreditCheck) and isinstance(after, CreditCheck):
         return format_differences(before, after, context)
     return _format_changes(before, after, context, _format_all_values)
 
 
 def format_probed_changes(before: object, after: object, context: WindowContext) -> str:
-    """Return the fields that a probe has changed, with their values before and after it; "" if it has changed none of
-    those that people read, or if an operation of the spool has become a record."""
+    """Return the text with the fields that a probe has changed, each with its value before and after the probe.
+    Return "" if the probe has changed no field that the pages show, or if an operation of the spool has become a
+    record."""
     if isinstance(before, CreditCheck) and isinstance(after, CreditCheck):
         return format_differences(before, after, context)
     return _format_changes(before, after, context, _format_probed_values)
@@ -34,9 +36,9 @@ def _format_changes(
     context: WindowContext,
     format_values: Callable[[Payment | Refund | Order, WindowContext], Mapping[str, str]],
 ) -> str:
-    """Return the text with the fields whose texts differ between `before` and `after`; "" if none differs, or if they
-    are of different kinds. `format_values` returns the texts of the compared fields of a record, by the name of the
-    field."""
+    """Return the text with the fields whose texts differ between the records `before` and `after`. Return "" if no
+    field differs, or if the records are of different kinds. `format_values` returns the texts of the compared fields
+    of a record, by the name of the field."""
     if not isinstance(before, Payment | Refund | Order) or type(before) is not type(after):
         return ""
     old, new = format_values(before, context), format_values(after, context)
@@ -62,7 +64,8 @@ def _format_probed_values(record: Payment | Refund | Order, context: WindowConte
 
 
 def _format_all_values(record: Payment | Refund | Order, context: WindowContext) -> dict[str, str]:
-    """Return the texts of the fields that people read and that can change, by the name of the field."""
+    """Return the texts of all fields of the record that the pages show and that can change, by the name of the
+    field."""
     common_values = {"work": _format_badge(case_words.get_work_badge_key(record, context.now()), context)}
     match record:
         case Payment():

@@ -145,9 +145,9 @@ def get_page_badge_keys(details: RecordView) -> tuple[str, str, str]:
 
 
 def get_most_specific_badge_key(record: ShownRecord, now: datetime) -> str:
-    """Return the key of the badge to show where there is room for only one badge: the badge of certainty if the
-    outcome is unknown, the sides disagree or the bank may reverse the payment; the badge of work if a person must do
-    something about a record that has ended well; otherwise the badge of the state.
+    """Return the key of the badge to show where there is room for only one badge. This is the badge of certainty if
+    the outcome is unknown, the sides disagree or the bank may reverse the payment. It is the badge of work if a
+    person must still act on a record whose call has succeeded. Otherwise it is the badge of the state.
     """
     explanation, state_key = explain_record(record, now), get_state_badge_key(record)
     if explanation.certainty not in (CertaintyBadge.KNOWN, CertaintyBadge.UNCONFIRMED, CertaintyBadge.OLD):
@@ -158,7 +158,7 @@ def get_most_specific_badge_key(record: ShownRecord, now: datetime) -> str:
 
 
 def get_record_icon_name(record: ShownRecord) -> str:
-    """Return the name of the icon that stands for the kind of the record in lists of several kinds."""
+    """Return the name of the icon that represents the kind of the record in lists with records of several kinds."""
     return ICON_BY_RECORD_KIND[get_record_kind(record)]
 
 

@@ -1,5 +1,5 @@
-"""The descriptions that the search box shows beside the filter operators with which a person can complete the
-typed text."""
+"""The descriptions that the search box shows next to the filter operators with which a person can complete the typed
+text."""
 
 from collections.abc import Sequence
 
@@ -48,8 +48,8 @@ def _get_last_value(completion: Completion) -> str:
 
 
 def list_condition_words(operator_name: str, value: str, context: WindowContext) -> tuple[str, ...]:
-    """Return the words in the window's language for an operator (`value` is "") or for its value. A state has one
-    word for each kind of record that can have it."""
+    """Return the words in the window's language for a filter operator (if `value` is "") or for one value of the
+    operator. A state has one word for each kind of record that can have this state."""
     if operator_name == "status" and value:
         badges = tokens().badges
         keys = (f"{family}.{value}" for family in _BADGE_FAMILIES_OF_STATES)
@@ -81,8 +81,8 @@ def format_completion(completion: Completion, context: WindowContext) -> str:
 
 
 def _find_badge_word(value: str, families: tuple[str, ...], context: WindowContext) -> str:
-    """Return the word of the badge `family.value` for the first of `families` that has such a badge; `value` itself
-    if none has one."""
+    """Return the word of the badge with the key `family.value`, for the first of `families` that has such a badge;
+    `value` itself if none of the families has one."""
     badges = tokens().badges
     keys = (f"{family}.{value}" for family in families)
     return next((badges[key].word(context.language) for key in keys if key in badges), value)

@@ -102,7 +102,7 @@ class PagePrinter(QObject):
 
     def print_record_to(self, kind: str, id: int, title: str, lines: Sequence[str], printer: "QPrinter") -> None:
         """Print the record with this kind and id to `printer`: the title `title`, `lines` (the texts of its page),
-        and its timeline. Payers are masked."""
+        and the record's timeline. The names of payers are masked."""
         language, translate = self._context.language, self._context.translate
 
         def read_record_text(services: "Console") -> str:
@@ -124,8 +124,8 @@ class PagePrinter(QObject):
         self._open_print_dialog(lambda printer: self.print_pdf_to(record_id, sha256, printer))
 
     def print_pdf_to(self, record_id: int, sha256: str | None, printer: "QPrinter") -> None:
-        """Print a stored PDF of the credit check to `printer`: the one with this SHA-256, or with None the current
-        one. A child process renders its pages, as it does for the screen.
+        """Print a stored PDF of the credit check to `printer`: the PDF with this SHA-256, or with None the current
+        PDF. A child process renders the pages of the PDF to images.
         """
 
         def read_page_images(services: "Console") -> list[PageImage]:

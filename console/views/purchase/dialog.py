@@ -123,8 +123,8 @@ class PurchaseDialog(DialogFrame):
             self._show_final_content(context.translate("dialog.purchase.refused_title"), content, record)
 
     def _show_final_content(self, title: str, content: QWidget, record: CreditCheck | Operation | None) -> None:
-        """Show the end of the purchase: the title `title` of the dialog, and `content`. The main button opens the
-        page of `record`; for None, it is hidden."""
+        """Show the end of the purchase: `title` as the title of the dialog, and `content` as its content. The main
+        button opens the page of `record`; if `record` is None, the button is hidden."""
         translate = self._context.translate
         self._record = record
         open_button_text = translate("action.open_record") if record is not None else ""
@@ -173,8 +173,8 @@ class PurchaseDialog(DialogFrame):
 
 
 def get_company_name(plan: PurchasePlan) -> str:
-    """Return the official name of the plan's company; if the registry doesn't have it, the name in an existing
-    credit check; "" if neither is known."""
+    """Return the official name of the plan's company. If the registry doesn't have the company, return the company
+    name in an existing credit check; return "" if there is no such name either."""
     records = [*plan.live, *([plan.last] if plan.last else [])]
     official_name = plan.corporation.corporation.name if plan.corporation and plan.corporation.corporation else ""
     return official_name or next((record.company_name for record in records if record.company_name), "")

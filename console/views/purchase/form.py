@@ -137,8 +137,8 @@ class PurchaseForm(QWidget):
         return closure_panel
 
     def _make_existing_records(self) -> FactList:
-        """Return the list with the existing credit checks of this corporation, and with a purchase that is running
-        now."""
+        """Return the list with the existing credit checks of this corporation, and with a purchase of it that is
+        running now."""
         translate, plan = self._context.translate, self._plan
         facts = FactList()
         live_panel = QWidget()
@@ -166,7 +166,7 @@ class PurchaseForm(QWidget):
 
     @property
     def client_id(self) -> str:
-        """The id of the client that the person has selected or typed; "" if there is none."""
+        """The id of the client that the person has selected or typed; "" if the person has given none."""
         if isinstance(self.client_input, DropDownList):
             return self.client_input.currentText() if self.client_input.currentIndex() >= 0 else ""
         return self.client_input.text().strip()
@@ -213,9 +213,9 @@ class PurchaseForm(QWidget):
 
     @Slot()
     def _show_live_check(self) -> None:
-        """Show the sentence about the live credit check of the selected client: it is valid, its validity has ended,
-        or there is none (but perhaps for other clients). While no client is selected, show the clients that have
-        one."""
+        """Show the sentence about the live credit check of the selected client: the credit check is valid, its
+        validity has ended, or there is none (but perhaps other clients have one). While no client is selected, name
+        the clients that have a live credit check."""
         translate, live_check = self._context.translate, self.live_check
         if live_check is None:
             client_ids = sorted({record.client_id for record in self._plan.live}, key=int)

@@ -103,8 +103,8 @@ def _make_next_steps_panel(context: WindowContext, plan: PurchasePlan) -> QWidge
 
 def make_refusal_content(context: WindowContext, record: CreditCheck | Operation | None, failure: Failure) -> QWidget:
     """Return the content of the dialog after a purchase that was refused or was not sent: the failure, and the badges
-    of `record` if it is a credit check (None: no record of the purchase is known). If the exit status of the failure
-    is 5 or 6, which means that nothing was bought, the content also says, once, that nothing was charged."""
+    of `record` if it is a credit check. `record` is None if no record of the purchase is known. If the exit status of
+    the failure is 5 or 6, nothing was bought, and the content says once that nothing was charged."""
     has_provider_answered = EXIT_STATUS.get(failure.code, 70) in (5, 6)
     text, not_charged = context.format_failure(failure), context.translate("dialog.purchase.not_charged")
     lead = not_charged if has_provider_answered and not_charged not in text else ""

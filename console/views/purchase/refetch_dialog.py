@@ -30,8 +30,8 @@ from console.wording.sentences import catalogue as wording
 
 
 class RefetchDialog(DialogFrame):
-    """The dialog in which a person fetches parts of a purchased credit check again. The missing parts (detail,
-    PDF) are selected at first; if no part is missing, both parts are selected."""
+    """The dialog in which a person fetches parts of a purchased credit check again. The missing parts (detail, PDF)
+    are selected at first. If no part is missing, the detail and the PDF are selected."""
 
     def __init__(self, context: WindowContext, record: CreditCheck, parent: QWidget) -> None:
         translate = context.translate
@@ -141,7 +141,7 @@ class RefetchDialog(DialogFrame):
             self._read_page_counts(result, content)
 
     def _read_page_counts(self, result: RefetchResult, content: "_RefetchContent") -> None:
-        """Count the pages of the stored PDFs, and show the numbers in `content` when they are known."""
+        """Read the page counts of the stored PDFs, and show them in `content` after they were read."""
         record_id = self._record.id
         self._context.run_read(
             lambda services: services.pdfs.count_pages(record_id),
@@ -152,7 +152,7 @@ class RefetchDialog(DialogFrame):
 
     def _format_page_counts(self, result: RefetchResult, page_counts: Mapping[str, int]) -> str:
         """Return the sentence with the number of pages of the new PDF and of the older copy; "" if the pages of the
-        new one can't be read. `page_counts` has the numbers by SHA-256."""
+        new PDF can't be read. `page_counts` has the page counts of the PDFs by their SHA-256."""
         new = next((document for document in result.documents if document.is_current), None)
         new_count = None if new is None else page_counts.get(new.sha256)
         if new_count is None:
@@ -183,9 +183,9 @@ class RefetchDialog(DialogFrame):
     # -- another person's re-fetch
 
     def _offer_to_watch(self, failure: Failure, person: str, since: datetime | None) -> None:
-        """Show that another re-fetch of the record runs, with a button that watches it until its end. `failure` is
-        the refusal of this person's re-fetch; `person` is the name of the person who runs the other one, and `since`
-        the instant at which that one began (None if it isn't known)."""
+        """Show that another re-fetch of the record is running, with a button that watches this re-fetch until its
+        end. `failure` is the refusal of this person's re-fetch. `person` is the name of the person who runs the other
+        re-fetch, and `since` the instant at which that re-fetch began (None if it isn't known)."""
         context = self._context
         self._watched_person = words.get_actor_name(person, context)
         self._watch = RefetchWatch(context, self._record.id, since, self)
@@ -229,7 +229,8 @@ class RefetchDialog(DialogFrame):
 
     @Slot(object)
     def _show_watched_end(self, details: CreditCheckDetails) -> None:
-        """Show that the watched re-fetch has ended, with the steps that it has taken, and offer the PDF."""
+        """Show that the watched re-fetch has ended, with the steps that it has taken, and a button that opens the
+        PDF."""
         context = self._context
         missing = details.record.incomplete
         sentence = (
@@ -251,8 +252,9 @@ class RefetchDialog(DialogFrame):
     def _show_final_content(
         self, title: str, content: QWidget, *, offers_pdf: bool, offers_comparison: bool = False
     ) -> None:
-        """Show the end of the re-fetch: the title `title` of the dialog, and `content`. The main button opens the PDF
-        (`offers_pdf`), or the comparison with the older copy (`offers_comparison`); without both, it is hidden."""
+        """Show the end of the re-fetch: `title` as the title of the dialog, and `content` as its content. If
+        `offers_comparison` is True, the main button opens the comparison with the older copy; otherwise, if
+        `offers_pdf` is True, the main button opens the PDF. If neither is True, the button is hidden."""
         translate = self._context.translate
         open_button_text = translate("action.open_pdf") if offers_pdf else ""
         if offers_comparison:
@@ -271,7 +273,7 @@ class RefetchDialog(DialogFrame):
 
     @Slot()
     def _open_comparison(self) -> None:
-        """Open the page that shows the new PDF beside the older copy."""
+        """Open the page that shows the new PDF and the older copy side by side."""
         self.accept()
         self._context.navigate(PdfComparisonRoute(self._record.id))
 

@@ -20,8 +20,8 @@ class RefetchWatch(QObject):
     Signals:
     - lines_read(object): the sentences about the steps that the re-fetch has taken so far, oldest first (a tuple of
       str).
-    - ended(object): the re-fetch has ended; the argument is the CreditCheckDetails as they are then.
-    - failed(object): the record can't be read; the argument is the Failure.
+    - ended(object): the re-fetch has ended; the argument is the CreditCheckDetails at this time.
+    - failed(object): the program can't read the credit check; the argument is the Failure.
     """
 
     lines_read = Signal(object)
@@ -39,7 +39,8 @@ class RefetchWatch(QObject):
 
     @Slot()
     def read(self) -> None:
-        """Read the record now. As long as the re-fetch runs, this is repeated after _POLL_MILLISECONDS."""
+        """Read the credit check now. As long as the re-fetch runs, read it again after each pause of
+        `_POLL_MILLISECONDS`."""
         record_id = self._record_id
         self._context.run_read(
             lambda services: services.credit_checks.read_credit_check(record_id),

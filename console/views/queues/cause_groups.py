@@ -70,7 +70,7 @@ class _GroupedTableCursor:
 
 
 def restrict_to_cause(query: QueueListQuery, cause: str) -> QueueListQuery:
-    """Return the query restricted to the records that have this cause, without grouping."""
+    """Return a copy of the query that selects only the records with this cause and doesn't group them."""
     record_filter: RecordFilter = replace(query.record_filter, causes=frozenset({cause}))
     return replace(query, record_filter=record_filter, by_cause=False)
 
@@ -115,11 +115,11 @@ def _make_first_cursor(
 
 
 def make_grouped_table_columns(context: WindowContext, columns: Sequence[Column]) -> list[Column]:
-    """Return the columns of a grouped table. The cells of a record stay as in `columns`. In a heading row, the column
-    that names the record shows the number of records, and also the cause if the table has no other column for it; the
-    column of ages shows the age of the oldest record. The column of amounts shows the sum if all amounts are of one
-    kind of record and one currency. Several sums stand beside the cause: they cannot be added up, and the column of
-    amounts is too narrow for them."""
+    """Return the columns of a grouped table. The cells of a record are the same as in `columns`. In a heading row,
+    the column that names the record shows the number of records, and also the cause if the table has no other column
+    for causes. The column of ages shows the age of the oldest record. The column of amounts shows the sum of the
+    group if all amounts are of one kind of record and one currency. If there are several sums, they are shown after
+    the cause, because they cannot be added up and the column of amounts is too narrow for them."""
     naming_column = next(
         (column.key for column in columns if column.key in _RECORD_NAMING_COLUMN_KEYS), columns[-1].key
     )
@@ -183,7 +183,8 @@ def _format_cause(context: WindowContext, row: CauseRow) -> str:
 
 
 def _append_sums_to_text(text: str, context: WindowContext, row: CauseRow) -> str:
-    """Return `text` with the group's sums after it, but only those sums that the column of amounts can't show."""
+    """Return `text` followed by the group's sums, if the column of amounts can't show them; otherwise `text`
+    alone."""
     return " · ".join(filter(None, (text, _format_sums_beside_cause(context, row))))
 
 
@@ -199,7 +200,8 @@ def _format_single_sum(row: CauseRow) -> str:
 
 
 def _format_sums_beside_cause(context: WindowContext, row: CauseRow) -> str:
-    """Return the group's sums of each kind of record and currency; "" if the column of amounts shows them."""
+    """Return the text with the group's sums of each kind of record and currency; "" if the column of amounts shows
+    the sum."""
     if _format_single_sum(row):
         return ""
     return record_words.format_sums_by_kind(row.group.sums_minor_by_kind, context.translate)

@@ -61,7 +61,7 @@ class ColumnChoice(QObject):
         return tuple(key for key in stored_keys if key in known_keys) if isinstance(stored_keys, list) else ()
 
     def show_view_columns(self, keys: Sequence[str] | None) -> None:
-        """Use the columns with these keys while the page shows a saved view. With None, use the person's own
+        """Use the columns with these keys while the page shows a saved view. If `keys` is None, use the person's own
         choice again."""
         view_column_keys = None if keys is None else tuple(keys)
         if view_column_keys != self._view_column_keys:

@@ -181,8 +181,9 @@ class ChangedCompaniesPage(Page):
     def _show_items(
         self, items: Sequence[ChangedCompanyItem], *, lists_acknowledged: bool, is_automatic: bool = False
     ) -> None:
-        """Show the changes in the table. `lists_acknowledged` is True if `items` also has the acknowledged changes;
-        show a toast if this has changed since the last read. For `is_automatic` see StaticTable.show_rows."""
+        """Show the changes `items` in the table. `lists_acknowledged` is True if `items` also contains the
+        acknowledged changes; if its value differs from that of the last read, show a toast. For `is_automatic` see
+        StaticTable.show_rows."""
         self.mark_data_read()
         if lists_acknowledged != self._has_listed_acknowledged:
             self._has_listed_acknowledged = lists_acknowledged
@@ -273,8 +274,8 @@ class ChangedCompaniesPage(Page):
 
     @Slot()
     def _toggle_acknowledged_changes(self) -> None:
-        """Read the list again with the acknowledged changes below the open ones, or without them if they are
-        shown."""
+        """Show the acknowledged changes below the open changes, or hide them if they are shown; read the list again
+        for this."""
         self._is_acknowledged_requested = not self._is_acknowledged_requested
         translate = self.context.translate
         name = "hide_acknowledged" if self._is_acknowledged_requested else "show_acknowledged"

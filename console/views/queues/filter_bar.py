@@ -1,8 +1,8 @@
-"""The filter above a queue. It reads as a sentence, with drop-down lists for provider, age, amount, owner and sort
-order, and has a field for free text.
+"""The filter above a queue. It is written as a sentence, with drop-down lists for provider, age, amount, owner and
+sort order, and has a field for free text.
 
 Each condition of a drop-down list is an operator of the filter's text form, such as `amount:>50000`. A person can
-also type operators into the field, including those that no list offers.
+also type operators into the field, including operators that no list offers.
 """
 
 import re
@@ -42,9 +42,9 @@ _PLACEHOLDER_PATTERN = re.compile(r"\{(\w+)\}")
 
 
 class FilterOperatorChip(FilterChip):
-    """A drop-down list whose entries are filter operators; the entry "" means no condition. If the current
-    operator isn't one of the offered ones, the list has an additional entry for it until another one is
-    selected.
+    """A drop-down list whose entries are filter operators; the entry "" means no condition. If the current operator
+    is none of the offered operators, the list has an additional entry for it until the person selects another
+    operator.
     """
 
     def __init__(self, name: str, offered_operators: Sequence[tuple[str, str]]) -> None:
@@ -86,8 +86,9 @@ class FilterOperatorChip(FilterChip):
 
 
 class _SentenceUnit(QWidget):
-    """One drop-down list of the sentence in which the filter is written. The words that belong to the list, such as a
-    preposition before it or a comma after it, stand beside it on one line."""
+    """One drop-down list of the sentence in which the filter bar shows the filter, together with the words of the
+    sentence that belong to the list, such as a preposition before it or a comma after it. The list and its words stay
+    on one line."""
 
     def __init__(self, *widgets: QWidget) -> None:
         super().__init__()
@@ -101,8 +102,8 @@ class _SentenceUnit(QWidget):
         self._row.addWidget(widget)
 
     def show_chips(self, *, is_shown: bool, has_words: bool) -> None:
-        """Show or hide the drop-down lists of this unit (`is_shown`). The words beside them are visible only with
-        `has_words`."""
+        """Show the drop-down lists of this unit if `is_shown` is True; otherwise hide them. The words that belong to
+        the lists are visible only if `has_words` is True as well."""
         for chip in self.chips:
             chip.setVisible(is_shown)
         for label in self._labels:
@@ -173,8 +174,8 @@ class QueueFilterBar(Surface):
 
     def _make_sentence_units(self) -> Iterator["_SentenceUnit"]:
         """Yield the parts of the sentence, in the word order of the window's language. Each part is a drop-down list
-        with the words that belong to it, and is never divided between two lines. The optional lists are parts of
-        their own, before the list of owners."""
+        with the words that belong to it; a line break never divides a part. Each optional list is a part of its own,
+        before the list of owners."""
         sentence = self._context.translate(
             "queue.filter_sentence", **{name: f"{{{name}}}" for name in _FILTER_CHIP_NAMES_IN_SENTENCE}
         )
@@ -193,8 +194,8 @@ class QueueFilterBar(Surface):
             )
 
     def _offers_conditions(self, name: str) -> bool:
-        """True if the drop-down list `name`, such as "client", has conditions that a person can select: the list
-        "client" only if the settings have clients, every other list always."""
+        """True if the drop-down list `name` has at least one condition that a person can select. This is False only
+        for the list "client" if the settings contain no clients."""
         return name != "client" or bool(self._context.settings.clients)
 
     @Slot(int)
@@ -223,15 +224,15 @@ class QueueFilterBar(Surface):
                 lists.addAction(entry_text).triggered.connect(partial(self._show_filter_list, name))
 
     def offer_causes(self, groups: Sequence[CauseGroup]) -> None:
-        """Fill the list of causes with the causes of these groups."""
+        """Fill the drop-down list of causes with the causes of these groups of records."""
         any_cause = "", self._context.translate("queue.filter.cause.any")
         self.chip_by_list_name["cause"].offer_operators(
             [any_cause, *filter_lists.list_cause_operators(groups, self._context)]
         )
 
     def _list_offered_operators(self, list_name: str) -> Iterator[tuple[str, str]]:
-        """Yield the entries of the list `list_name` as pairs of an operator and its text; the first entry has no
-        condition. The entries of the list "sort" are sort orders in place of operators."""
+        """Yield the entries of the drop-down list `list_name` as pairs of an operator and its text; the first entry
+        means no condition. The entries of the list "sort" are sort orders instead of operators."""
         if list_name == "sort":
             yield from ((order, self._format_sort_order(order)) for order in _OFFERED_SORT_ORDERS)
         else:
@@ -262,8 +263,8 @@ class QueueFilterBar(Surface):
 
     @property
     def parsed_filter(self) -> ParsedFilter:
-        """The filter: the conditions selected in the drop-down lists and those typed in the field, and the remaining
-        typed words."""
+        """The filter: the conditions that are selected in the drop-down lists or typed in the field, and the
+        remaining typed words."""
         person = self._context.operator or NO_OWNER
         return parse_filter(" ".join(replace_me_in_owner_operator(term, person) for term in self.text.split()))
 
@@ -302,9 +303,9 @@ class QueueFilterBar(Surface):
 
     @Slot()
     def move_operators_to_lists(self) -> None:
-        """Take the operators out of the text field and select them in their lists, so that the sentence states every
-        condition. An operator whose value can't be read, and every other word, stays in the field. Emit `changed` if
-        the text form of the filter is another one now."""
+        """Remove the operators from the text field and select them in their drop-down lists, so that the sentence
+        states every condition. An operator whose value can't be read, and every word that is no operator, stays in
+        the field. Emit `changed` if this changes the text form of the filter."""
         remaining_words, text_before = [], self.text
         for word in self.edit.text().split():
             operator = _normalize_operator(word)
@@ -322,8 +323,9 @@ class QueueFilterBar(Surface):
 
     @Slot()
     def _read_typed_text(self) -> None:
-        """After a pause of the typing, emit `changed`. Before that, deselect the condition of each list whose
-        operator is also typed in the field: the typed condition replaces the selected one."""
+        """Emit `changed` after the person has paused typing. Before that, deselect the condition of each drop-down
+        list whose operator is also typed in the field, because the typed condition replaces the selected condition.
+        """
         typed_names = {_normalize_operator(word).partition(":")[0] for word in self.edit.text().split()}
         for name in typed_names & set(filter_lists.ALL_FILTER_LIST_NAMES):
             self.chip_by_list_name[name].select_operator("")
@@ -345,8 +347,9 @@ class QueueFilterBar(Surface):
     # -- size, focus, keys
 
     def set_compact(self, *, is_compact: bool) -> None:
-        """Show only the field and the lists that have a condition, without margins and border, so that the filter
-        can stand in the header of a page. With `is_compact` False, show the whole sentence."""
+        """If `is_compact` is True, show only the field and the lists that have a condition, without margins and
+        border, so that the filter fits into the header of a page. If `is_compact` is False, show the whole sentence.
+        """
         self._is_compact = is_compact
         self._show_needed_lists()
         margin = tokens().px("spacing", "page_margin")
@@ -354,8 +357,9 @@ class QueueFilterBar(Surface):
         set_style_property(self, "edge", "none" if is_compact else "bottom")
 
     def _show_needed_lists(self) -> None:
-        """Show the drop-down lists that the sentence always has, those with a condition, and those that the person
-        has added; hide the others. In the compact form, only lists with a condition and added lists are shown."""
+        """Show the drop-down lists that the sentence always has, the lists that have a condition, and the lists that
+        the person has added; hide the others. In the compact form, show only lists that have a condition and lists
+        that the person has added."""
         name_by_chip = {chip: name for name, chip in self.chip_by_list_name.items()}
         for unit in self._sentence_units:
             names = {name_by_chip[chip] for chip in unit.chips}
@@ -393,8 +397,9 @@ class QueueFilterBar(Surface):
         return super().eventFilter(watched, event)
 
     def _act_on_text_field_key(self, key: Qt.Key) -> bool:
-        """Act on a key in the text field: Esc removes every condition; Enter and Down move the typed operators to
-        their lists; all three emit `focus_released`. Return True for these keys."""
+        """Handle a key that was pressed in the text field. Esc removes every condition; Enter and Down move the typed
+        operators to their lists. After each of these three keys, emit `focus_released` and return True. For any other
+        key, return False."""
         if key == Qt.Key.Key_Escape and self.text:
             self.clear_filter()
         elif key in (Qt.Key.Key_Down, Qt.Key.Key_Return, Qt.Key.Key_Enter):
@@ -416,9 +421,9 @@ def replace_me_in_owner_operator(operator: str, person: str) -> str:
 
 
 def _normalize_operator(word: str) -> str:
-    """Return the filter operator that a typed word contains, in the spelling of the drop-down lists: `provider:` for
-    `gw:`, ordinary letters for full-width ones. The value `me` is valid too. Return "" if the word isn't an operator,
-    or if its value can't be read."""
+    """Return the filter operator that a typed word contains, in the spelling that the drop-down lists use:
+    `provider:` instead of `gw:`, and ordinary letters instead of full-width letters. The value `me` is valid, too.
+    Return "" if the word isn't an operator, or if the value of the operator can't be read."""
     own_records = unicodedata.normalize("NFKC", word).lower()
     if own_records in ("owner:me", "taken:me"):
         return "owner:me"

@@ -98,9 +98,9 @@ def list_cause_operators(groups: Sequence[CauseGroup], context: WindowContext) -
 
 
 def format_filter_operator(operator: str, context: WindowContext) -> str:
-    """Return the text that the window shows for a filter operator; the operator itself for `client:` and for an
-    unknown one. If it has more than _MAX_NAMED_FILTER_VALUES values, the text contains their number in place of their
-    names."""
+    """Return the text that the window shows for a filter operator. For `client:` and for an unknown operator, return
+    the operator itself. If the operator has more than _MAX_NAMED_FILTER_VALUES values, the text contains the number
+    of the values instead of their names."""
     name, _, text = operator.partition(":")
     if name in ("age", "amount"):
         return _format_range_operator(operator, context)
@@ -119,7 +119,8 @@ def format_filter_operator(operator: str, context: WindowContext) -> str:
 
 
 def format_filter_operator_value(operator_name: str, value: str, context: WindowContext) -> str:
-    """Return the text of one value of the operator `operator_name`; the value itself if it isn't a known value."""
+    """Return the text of `value`, one value of the operator `operator_name`; the value itself if the program doesn't
+    know it."""
     match operator_name:
         case "provider":
             return get_provider_name(value, context)
@@ -171,8 +172,8 @@ def _format_range_operator(operator: str, context: WindowContext) -> str:
 
 
 def _format_duration(length: timedelta | None, context: WindowContext) -> str:
-    """Return a duration as a whole number of the largest unit (days, hours, minutes) in which it isn't rounded; ""
-    for None."""
+    """Return a duration as a whole number of days, hours or minutes: the largest of these units in which the number
+    needs no rounding. Return "" for None."""
     if length is None:
         return ""
     for unit, unit_length in (("days", timedelta(days=1)), ("hours", timedelta(hours=1))):
@@ -182,9 +183,9 @@ def _format_duration(length: timedelta | None, context: WindowContext) -> str:
 
 
 def _format_amount_limit(limit: Decimal | None, currency: str | None) -> str:
-    """Return the text of a lowest or highest amount in major units. It is formatted with the currency, unless the
-    currency is unknown or the amount has more decimals than the currency: then it is shown as a plain number.
-    "" for None.
+    """Return the text of a lowest or highest amount in major units. The text contains the currency, unless the
+    currency is unknown or the amount has more decimals than the currency: then it is a plain number. Return "" for
+    None.
     """
     if limit is None:
         return ""

@@ -30,17 +30,17 @@ _MAX_SEARCHED_PAGES = 5
 
 @dataclass(frozen=True, slots=True)
 class _ComparedQueue:
-    """The first items of a queue's list, and the records of the table that the list has no longer (`removed_refs`);
-    None if the list is so long that this isn't known."""
+    """The first items of a queue's list, and `removed_refs`: the records that the table shows but that are no longer
+    in the list. `removed_refs` is None if the list is too long to be searched completely."""
 
     first_items: tuple[QueueItem, ...]
     removed_refs: frozenset[RecordRef] | None
 
 
 class QueueArrivals(QObject):
-    """Compares the items that the database has in a queue with the rows of the queue's table: updates rows that have
-    changed, marks rows whose records have left the queue (only if they were searched in the whole queue), and counts
-    the new items on a button.
+    """Compares the items of a queue in the database with the rows of the queue's table. It updates rows that have
+    changed, and counts the new items on a button. It also marks rows whose records have left the queue, but only if
+    the whole queue was searched for these records.
 
     Signals:
     - rows_updated: rows of the table have been updated.
@@ -69,11 +69,14 @@ class QueueArrivals(QObject):
 
     def compare_queue_with_table(self, query: QueueListQuery, table: FittedTable) -> None:
         """Read the first MAX_COMPARED_QUEUE_ITEMS items of the list of `query` in the background, then compare them
-        with the rows of `table`. Replace each row whose item has changed. If items have no row in the table, show
-        the button that loads them, with their number; but if the table is empty, emit `reload_requested` and show no
-        button. Also mark the rows whose records have left the list; a marked row stays in the table until the page
-        reads the list again. Rows whose records aren't among the first items are searched in the rest of the list; in
-        a list that is too long to be searched, no mark changes. If the items can't be read, change nothing.
+        with the rows of `table`. Replace each row whose item has changed. If items have no row in the table, show the
+        button that loads these items, with their number; if the table is empty, emit `reload_requested` instead.
+
+        Also mark the rows whose records have left the list; a marked row stays in the table until the page reads the
+        list again. If the record of a row isn't among the first items, this method searches the rest of the list for
+        it. In a list that is too long for this search, the marks stay unchanged.
+
+        If the items can't be read, change nothing.
         """
 
         self._compared_query = query
@@ -90,8 +93,8 @@ class QueueArrivals(QObject):
         )
 
     def _show_changes(self, compared_queue: _ComparedQueue, query: QueueListQuery, table: FittedTable) -> None:
-        """Update `table` and the button by the first items of the list of `query`, as `compare_queue_with_table`
-        describes it."""
+        """Update the rows of `table`, and the button with the number of new items, from the first items of the list
+        of `query`; see `compare_queue_with_table`."""
         if query != self._compared_query:
             return
         for item in compared_queue.first_items:
@@ -122,8 +125,9 @@ class QueueArrivals(QObject):
 
 
 def _read_and_compare(services: "Console", query: QueueListQuery, shown_refs: Sequence[RecordRef]) -> _ComparedQueue:
-    """Read the first items of the list of `query`. If records of `shown_refs`, those of the table, aren't among them,
-    read on until each of them is found or the list ends, at most _MAX_SEARCHED_PAGES pages."""
+    """Read the first items of the list of `query`. If they don't contain all records of `shown_refs`, which the table
+    shows, continue reading until each of these records is found or the list ends, at most _MAX_SEARCHED_PAGES pages.
+    """
     page = query.read_page(services, MAX_COMPARED_QUEUE_ITEMS)
     first_items = page.items
     missing_refs = frozenset(shown_refs) - {make_record_ref(item.record) for item in first_items}

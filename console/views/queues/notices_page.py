@@ -1,5 +1,5 @@
-"""The page of the queue of unmatched notices. For each notice it shows its facts, the reason why it belongs to no
-payment and no order, and similar records; a person acknowledges the notice."""
+"""The page of the queue of unmatched notices. For each notice, the page shows the facts of the notice, the reason why
+the notice belongs to no payment and no order, and similar records. A person acknowledges the notice on this page."""
 
 from collections.abc import Mapping, Sequence
 from functools import partial
@@ -144,8 +144,8 @@ class UnmatchedNoticesPage(Page):
         )
 
     def _show_page(self, page: UnmatchedNoticePage, *, is_automatic: bool = False) -> None:
-        """Show the notices of the first page in the table. If there is no further page, also correct the count of the
-        queue. For `is_automatic` see StaticTable.show_rows."""
+        """Show the notices of the first page of the queue in the table. If this page contains all notices, also
+        correct the count of the queue. For `is_automatic` see StaticTable.show_rows."""
         self.mark_data_read()
         self.table_or_empty_state.show_rows(page.items, is_automatic=is_automatic)
         if page.next_cursor is None:
@@ -206,8 +206,8 @@ class UnmatchedNoticesPage(Page):
         self._set_tab_order()
 
     def _show_similar_links(self, links: Sequence[LinkButton]) -> None:
-        """Replace the links to the similar records. Without links, show that there is no similar record, but only
-        after the similar records have been read."""
+        """Replace the links to the similar records. If there are no links, say that the notice has no similar record,
+        but only after the similar records have been read."""
         clear_layout(self._similar_links_row)
         if self.candidates is not None and not links:
             self._similar_links_row.addWidget(

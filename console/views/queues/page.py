@@ -58,8 +58,8 @@ def _get_row_key(row: GroupTableRow) -> Hashable:
 
 class QueuesPage(Page):
     """The page of the queues. It has one tab per queue, the table of the selected queue and, in a wide window, a
-    preview of the current record. New items of a list without searched words and without groups are counted on a
-    button; they get rows only when the list is read again, so that no row moves unexpectedly."""
+    preview of the current record. In a list that isn't grouped or searched by words, a button shows the number of new
+    items. These items get rows only after the page has read the list again, so that no row moves unexpectedly."""
 
     sidebar_key = "queues"
     help_key = "help.queues"
@@ -147,9 +147,10 @@ class QueuesPage(Page):
         self.add_content(self.filter)
 
     def _make_difference_line(self) -> Surface:
-        """Return the line below the list. For the current record, it shows the difference between the record's sides,
-        or the cause; for the heading of a group, the cause and the sums, if the column is too narrow for them. The
-        line is hidden beside the preview, because the preview shows the same for a record."""
+        """Return the line below the list. For a record, the line shows the difference between the record's sides, or
+        the cause. For the heading row of a group, the line shows the cause and the sums, if the column is too narrow
+        for them. For a record, the line is hidden while the preview is visible, because the preview shows the same
+        text."""
         self.difference_label = TextLabel("", "small", wraps_lines=True, is_selectable=True)
         self._difference_title = TextLabel("", "small", "muted")
         self.difference_line = Surface(edge="top")
@@ -219,8 +220,8 @@ class QueuesPage(Page):
             self._show_list()
 
     def find_shown_route(self, route: Route) -> Route:
-        """Return the route to the saved view whose records the page shows; if it shows none, or if the person has
-        changed its filter, order, columns or grouping, the route to the queue."""
+        """Return the route to the saved view whose records the page shows. If the page shows no saved view, or if the
+        person has changed the filter, order, columns or grouping of the view, return the route to the queue."""
         view = self.shown_saved_view.view
         if view is None or self.shown_saved_view.is_changed:
             return QueuesRoute(self.queue)
@@ -253,7 +254,8 @@ class QueuesPage(Page):
             self.shown_saved_view.open_view(view)
 
     def _restore_list(self, state: Mapping[str, Any]) -> None:
-        """Show the queue with the filter, the order and the grouping of the stored state, and go to its row."""
+        """Show the queue with the filter, the order and the grouping of the stored state, and make the stored row the
+        current row."""
         queue, text, ref = state.get("queue"), state.get("filter"), state.get("row")
         order = parse_sort_order(str(state.get("sort") or "")) or DEFAULT_SORT_ORDER
         self.set_grouping(is_by_cause=state.get("by_cause") is True)
@@ -314,10 +316,10 @@ class QueuesPage(Page):
         self.screen_state_changed.emit()
 
     def _show_head_sentence(self) -> None:
-        """Show in the header the view or queue that the page shows, and choose the sidebar entry to highlight. After
-        the person has changed the filter, order, columns or grouping of a view, the sentence says this, and the entry
-        of the queues is highlighted: the count beside the view's own entry would not be the number of the shown
-        records."""
+        """Show in the header the sentence about the view or queue that the page shows, and choose the sidebar entry
+        to highlight. If the person has changed the filter, order, columns or grouping of a view, the sentence says
+        this, and the entry of the queues is highlighted. The entry of the view would show a wrong count, because it
+        counts the records of the unchanged view."""
         view, translate = self.shown_saved_view.view, self.context.translate
         is_changed = self.shown_saved_view.is_changed
         self.sidebar_key = "queues" if view is None or is_changed else make_saved_view_key(view.id)
@@ -428,8 +430,8 @@ class QueuesPage(Page):
 
     @Slot(str)
     def _rebuild_tables(self, queue: str) -> None:
-        """Delete those tables of a queue ("" for all queues) whose columns have changed, and read the page again.
-        Each table is built again when it is shown next."""
+        """Delete those tables of the queue whose columns have changed ("" means the tables of all queues), and read
+        the page again. The page builds a deleted table again when it next shows this table."""
         changed_keys = [
             key
             for key in self._table_by_key
@@ -450,8 +452,8 @@ class QueuesPage(Page):
             self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def _has_outdated_columns(self, key: str) -> bool:
-        """Return True if the columns of a table, or their order, differ from those that the person has chosen. `key`
-        is the key of the table in `_table_by_key`."""
+        """Return True if the columns of a table, or their order, differ from the columns that the person has chosen.
+        `key` is the key of the table in `_table_by_key`."""
         queue = key.partition(".")[0]
         is_grouped = key == queue and queue in queue_rows.QUEUES_GROUPED_BY_WORK_STATE
         columns = queue_rows.make_queue_columns(self.context, queue, is_grouped=is_grouped)
@@ -509,8 +511,8 @@ class QueuesPage(Page):
             self.row_model.read_again()
 
     def _show_rows(self, model: PagedModel) -> None:
-        """Show the rows that `model` has read. Do nothing if the page shows the list of another model now: the
-        current row of a list must not be chosen before its own rows are read."""
+        """Show the rows that `model` has read. Do nothing if the page shows the list of another model now, because
+        the page chooses the current row of a list only after it has read the rows of this list."""
         if model is not self.row_model:
             return
         self.mark_data_read()
@@ -541,9 +543,9 @@ class QueuesPage(Page):
             self.table.go_to_first()
 
     def _format_match_count(self) -> str:
-        """Return the text beside the filter: the words of the filter that can't be used or that were searched as
-        text; otherwise the number of records that match. Return "" for a queue without a filter, and for a list in
-        groups."""
+        """Return the text next to the filter. It names the words of the filter that can't be used, or that were
+        searched as text. If there are no such words, it is the number of matching records. Return "" for a queue
+        without a filter, and for a list in groups."""
         parsed_filter = self.filter.parsed_filter
         problems = (*parsed_filter.problems, *(parsed_filter.words.split() if self.by_cause else ()))
         if problems:
@@ -591,8 +593,8 @@ class QueuesPage(Page):
 
     @Slot()
     def _show_updated_rows(self) -> None:
-        """Show the current record again in the preview and in the line of shortcuts, because rows of the table were
-        replaced."""
+        """Show the current record again in the preview, and its position in the line of shortcuts, because the
+        comparison with the database has replaced rows of the table."""
         row = self.table.current_item
         self.preview.update_queue_item(row.item if isinstance(row, QueueRow) else None)
         self._update_actions_and_position(row)
@@ -608,8 +610,9 @@ class QueuesPage(Page):
         self._update_actions_and_position(selected_row)
 
     def _update_actions_and_position(self, selected_row: object) -> None:
-        """Let the actions of the page act on the record of `selected_row`; on none if the row has no record. Show the
-        position of this row in the list, and how the sides of its record differ in the queue that compares them."""
+        """Let the actions of the page apply to the record of `selected_row`; if the row has no record, let them apply
+        to no record. Show the position of this row in the list. In the queue that compares the sides of a record,
+        also show how the sides differ."""
         self.queue_actions.record_actions.set_current_record(
             queue_rows.get_row_record_ref(selected_row) if isinstance(selected_row, QueueRow) else None
         )
@@ -641,17 +644,17 @@ class QueuesPage(Page):
         self.hint_bar.status_label.show_text(self._add_state_time(position_text))
 
     def _add_state_time(self, position_text: str) -> str:
-        """Return the text with the instant since which the current record has its state, because the row shows only
-        the age."""
+        """Return `position_text` followed by the instant since which the current record has its state, because the
+        row shows only the age of the state. If the instant isn't known, return `position_text` unchanged."""
         since = self.current_row.since if self.current_row is not None else None
         if since is None:
             return position_text
         return self.context.translate("queue.position_since", position=position_text, since=since)
 
     def _format_position_in_groups(self) -> str:
-        """Return the position of the current record among all records of the grouped list, with the number of these
-        records; for the heading of a group, return only this number. The number of table rows isn't used: headings
-        are rows too, and the records of closed groups have no rows."""
+        """Return the text with the position of the current record among all records of the grouped list, and the
+        number of these records. For the heading of a group, return only this number. The row number of the table
+        can't be used, because headings are rows too, and the records of closed groups have no rows."""
         rows = list(self.row_model.iterate_loaded_rows())
         groups = [row for row in rows if isinstance(row, CauseRow)]
         total = wording.format_count(
@@ -691,8 +694,8 @@ class QueuesPage(Page):
 
     @Slot()
     def toggle_grouping(self) -> None:
-        """Group the records by their cause; if they are grouped already, show them without groups in the selected
-        order."""
+        """Group the records by their cause. If they are grouped already, show them without groups in the selected
+        sort order."""
         self.set_grouping(is_by_cause=not self.by_cause)
         self._show_list()
         sentence = self.context.translate("queue.grouped" if self.by_cause else "queue.not_grouped")
@@ -700,8 +703,8 @@ class QueuesPage(Page):
         self.table.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def set_grouping(self, *, is_by_cause: bool) -> None:
-        """Group the records by their cause (`is_by_cause`) or not at all, from the next read of the list on, and
-        close all groups."""
+        """Group the records by their cause if `is_by_cause` is True, otherwise show them without groups. This applies
+        from the next read of the list. All groups are closed."""
         self.by_cause = is_by_cause
         self._opened_causes.clear()
 
@@ -745,7 +748,7 @@ class QueuesPage(Page):
         return self.context.preferences.get_text(_PREVIEW_OPEN_PREFERENCE, ("open", "closed")) != "closed"
 
     def _is_preview_shown(self) -> bool:
-        """Return True if the person hasn't closed the preview and the window has room for it beside the list."""
+        """Return True if the person hasn't closed the preview and the window has room for it next to the list."""
         return self._is_preview_open and has_room_beside_lists(self.window())
 
     def resizeEvent(self, event: QResizeEvent) -> None:

@@ -98,8 +98,9 @@ database, so their column is sorted by the corporation number.
 
 
 def make_queue_columns(context: WindowContext, queue: str, *, is_grouped: bool | None = None) -> list[Column]:
-    """Return the columns of a queue's table. With `is_grouped`, its rows are grouped by work state, and the table has
-    no column for that state. None means True for the queues in QUEUES_GROUPED_BY_WORK_STATE, False for others."""
+    """Return the columns of a queue's table. If `is_grouped` is True, the rows are grouped by work state, and the
+    table has no column for the work state. If `is_grouped` is None, the rows are grouped only in the queues of
+    QUEUES_GROUPED_BY_WORK_STATE."""
     has_groups = queue in QUEUES_GROUPED_BY_WORK_STATE if is_grouped is None else is_grouped
     owner_column = Column("owner", context.translate("column.taken_by"), 88, lambda row: row.item.owner or "")
     columns = [
@@ -175,8 +176,9 @@ def _make_record_columns(context: WindowContext, queue: str, *, is_grouped: bool
 
 
 def _make_difference_column(context: WindowContext) -> Column:
-    """Return the column that says whether the provider or the order differs from our record, and shows the two states
-    or amounts that differ. If the outcome of the record is unknown, the text begins with this."""
+    """Return the column that shows a mismatch: it names the side that differs from our record (the provider or the
+    order), and the two states or amounts that differ. If the outcome of the record is unknown, the text begins with
+    the word for "unknown"."""
     unknown = wording.get_badge_word("certainty.unknown", context.language)
     separator = context.translate("list.separator")
 
@@ -189,8 +191,8 @@ def _make_difference_column(context: WindowContext) -> Column:
 
 
 def format_item_difference(queue_item: QueueItem, context: WindowContext) -> str:
-    """Return the states or amounts in which the sides of a queue's item differ; "" if the queue doesn't compare
-    them."""
+    """Return the text with the states or amounts in which the sides of a queue's item differ; "" if the queue doesn't
+    compare the sides of records."""
     return (
         format_disagreement(queue_item.record, queue_item.disagreement, context.language)
         if queue_item.disagreement
@@ -221,9 +223,9 @@ def make_heading_function(context: WindowContext) -> Callable[[QueueRow], RowGro
 
 @dataclass(frozen=True, slots=True)
 class QueueListQuery:
-    """The query of a queue's list: the records of the queue `queue` that fulfil the filter `record_filter` and whose
-    texts contain `words`, ordered by `order`; with `by_cause`, grouped by cause. Equal queries show the same
-    records.
+    """The query of a queue's list: the records of the queue `queue` that match the filter `record_filter` and whose
+    texts contain `words`, sorted by `order`. If `by_cause` is True, the list is grouped by cause. Equal queries
+    select the same records.
     """
 
     queue: str
@@ -234,13 +236,14 @@ class QueueListQuery:
 
     @property
     def lists_whole_queue(self) -> bool:
-        """True if the query has no condition and no words, so that the list has every record of the queue."""
+        """True if the query has no filter condition and no searched words, so that its list contains every record of
+        the queue."""
         return not self.record_filter and not self.words.strip()
 
     def read_page(self, services: "Console", limit: int, after_cursor: str | None = None) -> QueuePage:
-        """Return at most `limit` items of the queue that fulfil the filter of this query. This method ignores the
-        query's `words`, which `_read_matches` compares. `after_cursor` is the cursor at which the page begins; None
-        for the first page."""
+        """Return at most `limit` items of the queue that match the filter of this query. This method ignores the
+        query's `words`; `_read_matches` searches the texts of the items for them. `after_cursor` is the cursor at
+        which the page begins; None for the first page."""
         if self.record_filter or self.order != DEFAULT_SORT_ORDER:
             return services.recovery.read_queue(self.queue, limit, after_cursor, self.record_filter, self.order)
         return services.recovery.read_queue(self.queue, limit, after_cursor)
@@ -266,10 +269,10 @@ def make_row_reader(query: QueueListQuery) -> Callable[["Console", object, int],
 def _read_matches(
     services: "Console", query: QueueListQuery, filter_text: str, after_cursor: str | None, limit: int
 ) -> Rows:
-    """Return the next page of the items whose texts contain `filter_text`, the typed words in the form of
-    `_fold_text`. Reading stops when `limit` items are found, or after 5,000 searched items. `after_cursor` is the
-    cursor that the previous page returned, None for the first page; the search continues there when the person
-    scrolls."""
+    """Return the next page of the items whose texts contain `filter_text`, the typed words in the form that
+    `_fold_text` returns. Reading stops after `limit` matching items, or after 5,000 searched items. `after_cursor` is
+    the cursor that the previous page returned; None for the first page. When the person scrolls to the end, the
+    search continues at this cursor."""
     items: list[QueueItem] = []
     is_first_page = after_cursor is None
     for _ in range(_MAX_SEARCHED_PAGES):
@@ -282,9 +285,10 @@ def _read_matches(
 
 
 def _does_item_match_text(queue_item: QueueItem, filter_text: str) -> bool:
-    """True if `filter_text`, the typed words in the form of `_fold_text`, occurs in the name of the company, in the
-    number or in the payer of the item's record. A text of digits, such as "7-1234", is also compared without its
-    spaces and hyphens: True if these digits are the record's id, or the beginning of its corporation number."""
+    """True if `filter_text` (the typed words in the form that `_fold_text` returns) occurs in the company's name, in
+    a number or in the payer of the item's record. If the typed text consists of digits, spaces and hyphens, such as
+    "7-1234", its digits alone are compared, too: the result is True if they are the record's id, or the beginning of
+    its corporation number."""
     record = queue_item.record
     digits = filter_text.replace(" ", "").replace("-", "")
     corporation_number = case_words.get_corporation_number(record)
@@ -308,8 +312,9 @@ def _list_searched_texts(record: ShownRecord) -> tuple[str, ...]:
 
 
 def make_item_filter(query: QueueListQuery, now: datetime) -> Callable[[QueueItem], bool] | None:
-    """Return a function that returns True if an item of the queue belongs to the list of this query; ages are
-    computed for the instant `now`. Return None if the query has no condition."""
+    """Return a function that returns True if an item of the queue belongs to the list of this query. The function
+    computes the ages of items for the instant `now`. Return None instead of a function if the query lists the whole
+    queue."""
     filter_text = _fold_text(query.words)
 
     def is_listed(queue_item: QueueItem) -> bool:
@@ -326,8 +331,8 @@ def _fold_text(text: str) -> str:
 
 
 def _make_rows_with_group_sizes(items: Sequence[QueueItem], *, is_complete: bool) -> list[QueueRow]:
-    """Return the table rows of the items. If `items` are all items of the list (`is_complete`), each row also has the
-    size of its group, otherwise None in its place.
+    """Return the table rows of the items. If `is_complete` is True, `items` are all items of the list, and each row
+    contains the size of its group. If it is False, the group size of each row is None.
     """
     count_by_work_state: dict[object, int] = {}
     for item in items:

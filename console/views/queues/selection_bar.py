@@ -162,7 +162,7 @@ class QueueSelection(QObject):
 
     @Slot()
     def select_all(self) -> None:
-        """Select all matching records, including those whose rows are not read yet."""
+        """Select all matching records, including records whose rows are not read yet."""
         if self._row_model is not None and self._row_model.row_count:
             self.has_all_selected = True
             self._row_model.select_only(map(self._row_model.get_key, self._row_model.iterate_loaded_rows()))
@@ -198,7 +198,8 @@ class QueueSelection(QObject):
         return BulkRequest(action, _SelectedRecordLister(tuple(records)), len(records))
 
     def _list_selected_groups(self) -> list[CauseRow]:
-        """Return the selected heading rows of a list that is grouped by cause; empty for another list."""
+        """Return the selected heading rows of a list that is grouped by cause; an empty list if the records aren't
+        grouped."""
         rows = self._row_model
         if rows is None:
             return []
@@ -207,8 +208,8 @@ class QueueSelection(QObject):
         ]
 
     def _count_selected_records(self) -> int:
-        """Return the number of selected records: those of the selected groups, and the single records outside of
-        these groups."""
+        """Return the number of selected records: the records of the selected groups, and the selected single records
+        outside of these groups."""
         groups = self._list_selected_groups()
         selected_causes = {group.cause for group in groups}
         rows = self._row_model.iterate_loaded_rows() if groups and self._row_model is not None else ()
@@ -232,8 +233,8 @@ class QueueSelection(QObject):
         return [record for key, record in self._selected_record_by_key.items() if key in keys]
 
     def _store_versions(self) -> None:
-        """Store the version of each newly selected record, and remove the records that are no longer selected. A
-        record that is still selected keeps its stored version."""
+        """Store the version of each newly selected record, and discard the stored versions of records that are no
+        longer selected. A record that is still selected keeps its stored version."""
         rows = self._row_model
         if rows is None:
             return
@@ -252,8 +253,8 @@ class QueueSelection(QObject):
 
     def _count_matching_records(self) -> tuple[int, str]:
         """Return the number of records that match the filter, and the text for this number. While some rows of a
-        filtered queue aren't read yet, it is the number of the rows read so far; in a list grouped by cause, it is
-        the sum of the loaded groups."""
+        filtered queue aren't read yet, it is the number of the rows read so far. In a list grouped by cause, it is
+        the sum of the numbers of the loaded groups."""
         rows = self._row_model
         if rows is None:
             return 0, "0"
@@ -322,8 +323,8 @@ class _SelectedRecordLister:
 @dataclass(frozen=True, slots=True)
 class _MatchingRecordLister:
     """A function object that returns the records of a bulk run: all records that match the query at the time of the
-    call; it stops reading when it has at least _MAX_SELECTED_RECORDS of them. For a query without conditions, it
-    returns the name of the queue, which means all of its records."""
+    call. It stops reading as soon as it has at least _MAX_SELECTED_RECORDS records. For a query without conditions,
+    it returns the name of the queue instead, which means all records of the queue."""
 
     query: QueueListQuery
 
@@ -342,7 +343,8 @@ class _MatchingRecordLister:
 @dataclass(frozen=True, slots=True)
 class _GroupedRecordLister:
     """A function object that returns the records of a bulk run: the single records `chosen_records`, then all records
-    of the selected groups, read by `queries`; at most _MAX_SELECTED_RECORDS. No record occurs twice."""
+    of the selected groups, which `queries` read. It returns at most _MAX_SELECTED_RECORDS records, and no record
+    twice."""
 
     queries: tuple[QueueListQuery, ...]
     chosen_records: tuple[ChosenRecord, ...]

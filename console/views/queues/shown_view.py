@@ -73,7 +73,7 @@ class ShownSavedView(QObject):
         )
 
     def _show_view(self, view: SavedView) -> None:
-        """Store the view that was read as the shown one, and let the page show its records."""
+        """Store `view`, which was just read, as the shown view, and let the page show the records of the view."""
         self.view = view
         self._page.hide_bar(_SAVED_VIEW_BAR_NAME)
         self.view_opened.emit(view)
@@ -146,8 +146,8 @@ class ShownSavedView(QObject):
 
     @Slot()
     def open_save_dialog(self) -> None:
-        """Open the dialog in which the person names a new view with the contents of the page, if the person has
-        the right."""
+        """If the person has the right, open the dialog in which the person types the name of a new view. The view
+        stores the queue, filter, order, columns and grouping that the page shows."""
         if not self._refuse_if_right_missing():
             dialog = SaveViewDialog(self._context, self._make_content(), self._page, self.view)
             dialog.view_saved.connect(self._show_stored_content)
@@ -161,12 +161,13 @@ class ShownSavedView(QObject):
             dialog.open()
 
     def _find_disabled_reason(self) -> str:
-        """Return the reason why views can't be stored, renamed or deleted at present: the person lacks the right, or
-        the page could not be read again; "" if they can."""
+        """Return the reason why the person can't store, rename or delete views at present: the person lacks the
+        right, or the program could not read the data of the page again. Return "" if these actions are possible."""
         return self._context.find_disabled_reason("save_view") or self._page.find_outdated_reason()
 
     def _refuse_if_right_missing(self) -> bool:
-        """Return True if the person can't store views at present, and show the reason in a toast."""
+        """If the person can't store views at present, show the reason in a toast and return True; otherwise return
+        False."""
         reason = self._find_disabled_reason()
         if reason:
             self._context.toast_requested.emit(Toast(reason, icon_name="lock", tone="care"))
@@ -174,22 +175,22 @@ class ShownSavedView(QObject):
 
     @Slot(object)
     def _show_stored_content(self, view: SavedView) -> None:
-        """Show the name of a view in which the contents of the page were just stored."""
+        """Show the name of the view in which the person has just stored the contents of the page."""
         self._unchanged_content = self._make_content()
         self._show_stored_view(view)
 
     @Slot(object)
     def _show_stored_view(self, view: SavedView) -> None:
-        """Store the saved or renamed view as the shown one, without reading its records again, and request that the
-        saved views in the sidebar are read again."""
+        """Store the saved or renamed view as the shown view, without reading its records again, and request that the
+        window reads the sidebar's saved views again."""
         self.view = view
         self._context.saved_views_outdated.emit()
         self.changed.emit()
 
     @Slot()
     def delete_view(self) -> None:
-        """Delete the shown view, if the person has the right. A bar then shows its name and a button that restores
-        it."""
+        """Delete the shown view, if the person has the right. A bar then shows the name of the deleted view and a
+        button that restores the view."""
         view, context = self.view, self._context
         if view is None or self._refuse_if_right_missing():
             return

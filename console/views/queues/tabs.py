@@ -16,8 +16,9 @@ _QUEUES_WITH_OWN_PAGE = frozenset({NOTICE_QUEUE, COMPANY_QUEUE})
 
 
 def list_queue_sentences(context: WindowContext) -> list[str]:
-    """Return one sentence per queue, in the order of the tabs. Each sentence explains which records the queue has;
-    the header of the page shows that of the selected queue, and reserves room for the longest one."""
+    """Return one sentence per queue, in the order of the tabs. Each sentence explains which records the queue
+    contains. The header of the page shows the sentence of the selected queue, and reserves room for the longest
+    sentence."""
     return [context.translate(f"queue.{name}.hint") for name in QUEUE_TAB_NAMES]
 
 
@@ -25,8 +26,8 @@ class QueueTabs(TabBar):
     """The tabs of a page of queues: one tab per queue. `current` is the name of the queue that the page shows.
 
     Signals:
-    - queue_chosen(str): the person has selected the tab of another queue, and this page must show that queue. If
-      another page shows that queue, the tabs open that page and emit no signal.
+    - queue_chosen(str): the person has selected the tab of another queue, and this page must show that queue. If a
+      different page shows the selected queue, the tabs open that page and emit no signal.
     """
 
     queue_chosen = Signal(str)
@@ -58,8 +59,8 @@ class QueueTabs(TabBar):
             self.queue_chosen.emit(name)
 
     def _open_page(self, queue_name: str) -> None:
-        """Open the page that shows the queue with this name; it is another page than the one of these tabs. If these
-        tabs have the focus, the tabs of the opened page get it."""
+        """Open the page that shows the queue with this name, because the page with these tabs can't show it. If these
+        tabs have the focus, the tabs of the opened page get the focus."""
         had_focus, window = self.hasFocus(), self.window()
         self.show_queue(self._queue)
         self._context.navigate(make_queue_route(queue_name))

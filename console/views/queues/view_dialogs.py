@@ -17,8 +17,9 @@ from console.views.widgets.window.notification_bars import NotificationBar
 
 
 class SaveViewDialog(DialogFrame):
-    """The dialog in which a person names a new view and chooses whether the team sees it. If a view of this name
-    exists, the person can choose to replace it. The inputs are kept as a draft until the view is stored.
+    """The dialog in which a person names a new view and chooses whether the team sees the view. If a view of this
+    name exists, the person can choose to replace it. The dialog stores the inputs as a draft until the view is
+    stored.
 
     Signals:
     - view_saved(object): this SavedView has been stored.
@@ -80,8 +81,8 @@ class SaveViewDialog(DialogFrame):
         )
 
     def _list_check_boxes(self) -> tuple[QWidget, ...]:
-        """Return the check boxes of the form: "the team sees it" and "replace the view of this name". A dialog that
-        only renames a view hides both and returns none."""
+        """Return the check boxes of the form: "the team sees it" and "replace the view of this name". In a dialog
+        that only renames a view, this method hides both check boxes and returns none."""
         return self.team_box, self.replace_box
 
     def _show_form(self, *widgets_above: QWidget) -> None:
@@ -173,7 +174,7 @@ class RenameViewDialog(SaveViewDialog):
         )
 
     def _list_check_boxes(self) -> tuple[QWidget, ...]:
-        """Hide the check boxes of the base class, because a rename uses neither of them, and return none."""
+        """Hide the check boxes of the base class, because a rename doesn't use them, and return an empty tuple."""
         self.team_box.hide()
         self.replace_box.hide()
         return ()

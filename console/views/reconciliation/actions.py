@@ -1,5 +1,5 @@
 """The actions with which a person begins a reconciliation run or resumes an interrupted one. Several pages offer
-them."""
+these actions."""
 
 from PySide6.QtCore import QObject
 
@@ -26,9 +26,9 @@ class ReconciliationActions(QObject):
         self._resumed_providers: set[str] = set()
 
     def begin_run(self, provider: str = "") -> None:
-        """Read the names of the providers that have a history, then open the dialog in which the person chooses
-        the provider and the days. The provider `provider` is preselected; "" for none. Do nothing if the person
-        lacks the right.
+        """Read the names of the providers that have a history, then open the dialog in which the person chooses the
+        provider and the days. The dialog selects the provider `provider` at first; "" means that it selects none. Do
+        nothing if the person lacks the right.
         """
         context = self._context
         if context.find_disabled_reason(RECONCILE_RIGHT):

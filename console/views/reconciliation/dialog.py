@@ -1,4 +1,5 @@
-"""The dialog in which a person begins a reconciliation run (provider, days, dry run) and sees its result."""
+"""The dialog in which a person begins a reconciliation run (provider, days, dry run). The dialog then shows the
+result of the run."""
 
 from collections.abc import Mapping, Sequence
 from datetime import date
@@ -37,9 +38,10 @@ _SHOWN_REPORT_COUNT_FIELDS = (
 
 
 class ReconcileDialog(DialogFrame):
-    """The dialog in which a person begins a reconciliation run. While the run continues, the main button doesn't
-    begin a second one. _DIALOG_CLOSABLE_AFTER_MS milliseconds after the start, the person may close the dialog; the
-    run continues. Days that the person has typed are kept as a draft until the run begins, with the provider.
+    """The dialog in which a person begins a reconciliation run. While the run continues, the main button can't begin
+    a second run. _DIALOG_CLOSABLE_AFTER_MS milliseconds after the start, the person may close the dialog, and the run
+    continues. If the person has typed days, the dialog stores the days and the provider as a draft until the run
+    begins.
 
     Signals:
     - run_ended(): a run has ended or was refused.
@@ -48,8 +50,8 @@ class ReconcileDialog(DialogFrame):
     run_ended = Signal()
 
     def __init__(self, context: WindowContext, providers: Sequence[str], provider: str, parent: QWidget) -> None:
-        """`providers` are the names of the providers that the person can choose. `provider` is preselected if it is
-        one of these names; if there is only one name, it is preselected."""
+        """`providers` are the names of the providers that the person can choose. The dialog selects `provider` at
+        first if it is one of these names. If there is only one name, the dialog selects this name."""
         translate = context.translate
         super().__init__(
             translate("dialog.reconcile.title"),
@@ -83,7 +85,7 @@ class ReconcileDialog(DialogFrame):
 
     def _make_draft(self) -> DialogDraft:
         """Fill the inputs with the draft of this dialog, if there is one, and return the draft. Days in the draft
-        count as typed, so that they stay as they are."""
+        count as typed by the person, so that the dialog doesn't replace them."""
         kind, subject = "reconcile-reconciliation", "days"
         draft = self._context.person_values.find_draft(make_draft_name(kind, subject))
         self._has_typed_day = draft is not None
@@ -91,8 +93,8 @@ class ReconcileDialog(DialogFrame):
         return DialogDraft(self._context, self, kind, subject, title, self._list_draft_inputs)
 
     def _list_draft_inputs(self) -> Mapping[str, QWidget]:
-        """Return the inputs of the draft by name. There are none until the person types a day: the dialog proposes
-        the days itself, and a day that it has proposed yesterday would be wrong today."""
+        """Return the inputs of the draft by name. Until the person types a day, return no inputs: the dialog itself
+        proposes the date of yesterday, and such a date in a draft would be wrong on the next day."""
         if not self._has_typed_day:
             return {}
         return {
@@ -135,8 +137,8 @@ class ReconcileDialog(DialogFrame):
         return self._providers[index] if index >= 0 else ""
 
     def _fill_days(self) -> None:
-        """Fill both date fields with the date of yesterday in the provider's time zone, unless the person has
-        typed a day."""
+        """Put the date of yesterday in the provider's time zone into the fields of the first and the last day, unless
+        the person has typed a day."""
         if not self._has_typed_day:
             for field in (self.first_day_field, self.last_day_field):
                 if isinstance(field.edit, LineEdit):
@@ -144,8 +146,8 @@ class ReconcileDialog(DialogFrame):
 
     @Slot()
     def _handle_chosen_provider(self) -> None:
-        """Put yesterday into the fields of the days, unless the person has typed a day, and update the main button,
-        because the person has chosen another provider."""
+        """React to the person's choice of another provider: put the date of yesterday into the fields of the days,
+        unless the person has typed a day, and update the main button."""
         self._fill_days()
         self._update_main_button()
 
@@ -157,8 +159,8 @@ class ReconcileDialog(DialogFrame):
         self._update_main_button()
 
     def _parse_typed_days(self) -> tuple[date, date] | None:
-        """Return the first and the last day that the person has typed. If one of them isn't valid, or if these days
-        can't be compared, show the error at its field and return None."""
+        """Return the first and the last day that the person has typed. If a day isn't valid, or if the provider can't
+        compare these days, show the error at the field of the wrong day and return None."""
         first_day, last_day = _parse_day(self.first_day_field.text()), _parse_day(self.last_day_field.text())
         translate = self._context.translate
         for field, day in ((self.first_day_field, first_day), (self.last_day_field, last_day)):
@@ -170,7 +172,7 @@ class ReconcileDialog(DialogFrame):
         return None if problem else (first_day, last_day)
 
     def _find_days_problem_key(self, first_day: date, last_day: date) -> str:
-        """Return the wording key of the reason why these days can't be compared; "" if they can."""
+        """Return the wording key of the reason why a run can't compare these days; "" if it can."""
         if last_day < first_day:
             return "dialog.reconcile.order"
         today = get_yesterday(self._context, self.chosen_provider).toordinal() + 1

@@ -89,9 +89,9 @@ class RunHeader(Surface):
         self._show_provider_files(run_details)
 
     def _show_provider_files(self, run_details: ReconciliationRunDetails) -> None:
-        """Show the newest _MAX_SHOWN_PROVIDER_FILES files that the run has compared, the last compared one first,
-        each with its SHA-256, and the number of the other ones. If the run has compared no file, show a sentence
-        about the way in which it has compared the payments.
+        """Show the files that the run has compared, each with its SHA-256, the last compared file first. Show at most
+        _MAX_SHOWN_PROVIDER_FILES files, and the number of the further files. If the run has compared no file, show a
+        sentence about the way in which it has compared the payments.
         """
         context, lines = self._context, list[QWidget]()
         for read_file in list(reversed(run_details.files))[:_MAX_SHOWN_PROVIDER_FILES]:
@@ -155,13 +155,13 @@ def make_side_by_side_widget(*widgets: QWidget) -> QWidget:
 
 
 def can_resume_run(run_details: ReconciliationRunDetails | None) -> bool:
-    """Return True if the run was interrupted, so that a person can resume it; False for None."""
+    """Return True if a person can resume the run, because it was interrupted. Return False for None."""
     return run_details is not None and run_details.item.state is RunState.RESUMABLE
 
 
 def make_run_state_bar(run_details: ReconciliationRunDetails, context: WindowContext) -> NotificationBar | None:
-    """Return the bar with the message about a run that is running, interrupted or failed, or that couldn't read
-    some rows of the provider. Return None for any other run."""
+    """Return the bar with the message about a run that is running, interrupted or failed, or that couldn't read some
+    rows of the provider. Return None for a run in any other state."""
     item, translate = run_details.item, context.translate
     if item.state is not RunState.DONE:
         key, state_cell = f"reconcile.bar.{item.state}", words.make_run_state_cell(item, context)
@@ -206,7 +206,7 @@ class DifferenceFooter(Surface):
         self.hide()
 
     def show_difference(self, difference: DifferenceItem | None) -> None:
-        """Show the advice and the possible actions for a difference. With None, hide the footer."""
+        """Show the advice and the possible actions for a difference. If the difference is None, hide the footer."""
         self.setVisible(difference is not None)
         if difference is not None:
             self.advice_label.show_text(words.format_difference_advice(difference, self._context))
@@ -218,9 +218,9 @@ class DifferenceFooter(Surface):
                 button.set_kind("primary" if button is advised_button else "default")
 
     def _find_advised_button(self, difference: DifferenceItem) -> KeyButton | None:
-        """Return the button of the next step for the difference: the probe button if the provider must be asked
-        first, otherwise, such as after a probe that has not removed the difference, the button that opens the
-        payment. Return None if the difference has no case, so that no step is needed."""
+        """Return the button of the next step for the difference. This is the probe button if the program must first
+        ask the provider, otherwise the button that opens the payment, for example after a probe that has not removed
+        the difference. Return None if the difference has no case, so that no step is needed."""
         if difference.case is None:
             return None
         is_probe_first = (

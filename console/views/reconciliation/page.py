@@ -262,7 +262,7 @@ class ReconcilePage(Page):
         self.older_button.setVisible(run_details is not None and run_details.older_run_id is not None)
 
     def _show_no_run(self) -> None:
-        """Show a text that explains reconciliation in place of a run, because no run exists yet."""
+        """Because no run exists yet, show a text that explains reconciliation."""
         self.run_details, self._shown_run_and_tab = None, None
         self._show_run_widgets(is_visible=False)
         self.footer.hide()
@@ -393,8 +393,8 @@ class ReconcilePage(Page):
     @Slot()
     def _set_order_paid(self) -> None:
         """Set the order of the current difference's payment to paid. If the payment isn't paid or has no order, only
-        show a sentence which says that a later run closes the difference. If there is no payment, only show a
-        sentence which says this."""
+        show a sentence which says that a later run closes the difference. If the difference has no payment, only show
+        a sentence which says that there is no payment."""
         item = self.current_difference
         if item is None or item.payment is None:
             key = "act.none_selected" if item is None else "reconcile.no_payment_here"

@@ -40,9 +40,9 @@ _RECORD_ACTIONS_IN_MENU = (*evidence_actions.EVIDENCE_EXPORT_ACTIONS, "print")
 
 
 class ActionButtons(QObject):
-    """The action buttons of a record's page. A button is enabled if the service, which returns the list of allowed
-    actions with the record, allows its action, and if this desk can run it at present. The person's right decides
-    about an action that isn't in the list.
+    """The action buttons of a record's page. The service returns the list of allowed actions with the record. A
+    button is enabled if this list allows its action, and if this desk can run the action at present. For an action
+    that isn't in the list, the person's right decides.
 
     Signals:
     - action_requested(str): the person wants to run the action of this name.
@@ -96,7 +96,8 @@ class ActionButtons(QObject):
         self.action_requested.emit(str(self.sender().property("act")))
 
     def disable_buttons_while_reading(self) -> None:
-        """Disable all buttons of the bar while a record is being read: nobody knows yet which actions it allows."""
+        """Disable all buttons of the bar while the page reads a record, because the allowed actions of the record
+        aren't known yet."""
         reason = self._context.translate("record.reading_off")
         for button in self._buttons.values():
             button.disable_with_reason(reason)
@@ -106,8 +107,8 @@ class ActionButtons(QObject):
         self, view: RecordView, explanation_form: ExplanationForm, helpful_actions: Sequence[str]
     ) -> None:
         """Enable or disable the buttons for the record of `view`. The actions in `helpful_actions` that are possible
-        also get a button in the explanation form, in this order; `purchase` gets one in any case, disabled while the
-        person lacks the right or the database is unreachable."""
+        also get a button in the explanation form, in this order. `purchase` always gets a button there; this button
+        is disabled while the person lacks the right or the database is unreachable."""
         allowed_actions = {action.action: action for action in view.actions}
         for name, button in self._buttons.items():
             disabled_reason = self._find_disabled_reason(name, allowed_actions)
@@ -123,10 +124,10 @@ class ActionButtons(QObject):
         self._show_helpful_actions(view, possible_actions, explanation_form)
 
     def _find_disabled_reason(self, name: str, allowed_actions: Mapping[str, AllowedAction]) -> str:
-        """Return the reason why the button of the action `name` is disabled: the record that it opens doesn't exist,
-        the service doesn't allow the action, the database is unreachable, a read-only switch is on, no worker is
-        present, the person lacks the right, another person has taken the record, or the shown data could not be read
-        again. Return "" if the button is enabled.
+        """Return the reason why the button of the action `name` is disabled; "" if the button is enabled. The
+        possible reasons are: the record that the action opens doesn't exist, the service doesn't allow the action,
+        the database is unreachable, a read-only switch is on, no worker is present, the person lacks the right,
+        another person has taken the record, or the program could not read the shown data again.
         """
         if name in self.missing_record_reasons:
             return self.missing_record_reasons[name]
@@ -143,9 +144,9 @@ class ActionButtons(QObject):
         return unavailable_reason or (self.outdated_reason if right_changes_records(right) else "")
 
     def _find_unavailable_reason(self, name: str) -> str:
-        """Return the reason why no person at this desk can run the action `name` at present: the database is
-        unreachable, a read-only switch is on, or the desk asks a worker to act and no worker is present. Return "" if
-        the action is possible. The rights of the person aren't checked."""
+        """Return the reason why no person at this desk can run the action `name` at present; "" if the action is
+        possible. The possible reasons are: the database is unreachable, a read-only switch is on, or the desk is in
+        team mode and no worker is present. This method doesn't check the rights of the person."""
         right = _RIGHT_BY_RECORD_ACTION.get(name, name)
         is_acting_right = right in ROLES_BY_RIGHT
         context = self._context
@@ -154,8 +155,8 @@ class ActionButtons(QObject):
         )
 
     def _format_disabled_reason(self, action: AllowedAction) -> str:
-        """Return the text of the reason why the service doesn't allow an action. If the person lacks a role, the
-        text names the people who have it."""
+        """Return the text of the reason why the service doesn't allow an action. If the person lacks a role, the text
+        names the people who have this role."""
         needed_roles = action.facts.get("needs")
         right = _RIGHT_BY_RECORD_ACTION.get(action.action, action.action)
         if action.reason == "reason.role" and isinstance(needed_roles, tuple):
@@ -196,8 +197,8 @@ class ActionButtons(QObject):
         self, view: RecordView, action_names: Sequence[str], *, cannot_decide: bool
     ) -> str | None:
         """Return the name of the offered action whose button is the primary one: the action that does the explained
-        next step, if this person may do it now. Return None if the record needs no step, or if none of the offered
-        actions does the next step, because a primary button beside another advice would contradict the advice.
+        next step, if this person may do the step now. Return None if the record needs no step, or if none of the
+        offered actions does the next step, because a primary button for another action would contradict the advice.
         `cannot_decide` is True if the next step is a decision that only another person may make."""
         explanation = view.explanation
         advised = explanation.next_step.action
@@ -211,8 +212,8 @@ class ActionButtons(QObject):
 
 
 def find_proposer(view: CreditCheckDetails | PaymentDetails | RefundDetails | OperationDetails) -> str | None:
-    """Return the name of the person whose proposed decision about the record or operation waits for a second person;
-    None if no decision waits."""
+    """Return the name of the person who has proposed a decision about the record or operation, if the proposal waits
+    for a second person; None if no proposal waits."""
     if not view.awaiting:
         return None
     proposal_entries = [entry for entry in view.timeline if entry.what.endswith("resolve_proposed")]

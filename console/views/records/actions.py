@@ -32,12 +32,12 @@ _CONTRADICTED_ICON: tuple[str, Tone] = ("not_equal", "bad")
 
 
 class RecordActionHandlers(QObject):
-    """Runs the actions that a page offers on its records, and shows a refusal in a bar of the page. A second probe of
-    a record is ignored while a probe of the same record runs."""
+    """Runs the actions that a page offers on its records. If a service refuses an action, a bar of the page shows the
+    reason. While a probe of a record runs, a second probe of the same record is ignored."""
 
     def __init__(self, context: WindowContext, page: Page, *, is_probe_shown_in_bar: bool = False) -> None:
-        """With `is_probe_shown_in_bar`, the result of a probe is shown in a bar of `page`; otherwise as a toast,
-        which may cover buttons at the bottom of the page."""
+        """If `is_probe_shown_in_bar` is True, a bar of `page` shows the result of a probe. Otherwise a toast shows
+        the result; the toast may cover buttons at the bottom of the page."""
         super().__init__(page)
         self._context, self._page = context, page
         self._probed_subjects: set[tuple[str, int | str]] = set()
@@ -51,8 +51,8 @@ class RecordActionHandlers(QObject):
         return self._page
 
     def set_current_record(self, ref: RecordRef | None) -> None:
-        """Store the record that is the current one of the page; for None, do nothing. If it is another record than
-        before, remove the bar with the result of an action, because a person would read it as a result about the
+        """Store `record` as the current record of the page; for None, do nothing. If the current record changes,
+        remove the bar with the result of an action, because a person would read the result as one about the new
         current record. While a probe runs, the bar stays, because it names the probed record.
         """
         if ref is not None and ref != self._current_ref:
@@ -64,8 +64,9 @@ class RecordActionHandlers(QObject):
 
     def probe(self, record: ShownRecord | Operation) -> None:
         """Ask the provider for the outcome of a record, and show the result. The call costs nothing and changes
-        nothing at the provider. Do nothing while a probe of the same record runs. The provider of a refund is that
-        of the payment in its relations, because the record of a refund doesn't contain it.
+        nothing at the provider. Do nothing while a probe of the same record runs. For a refund, this method takes the
+        provider from the payment in the refund's relations, because the record of a refund doesn't contain the
+        provider.
         """
         context, translate = self._context, self._context.translate
         kind, id = record_ref = case_words.get_subject_kind_and_id(record)
@@ -158,9 +159,9 @@ class RecordActionHandlers(QObject):
     # -- dialogs, imported when first opened
 
     def refuse_if_right_missing(self, right_name: str) -> bool:
-        """Return True if the acting person can't use this right at present, or if it changes something and the data
-        of the page could not be read again. Show the reason in a bar of the page. Actions without a button need
-        this, because no button shows their reason."""
+        """Return True if the acting person can't use this right at present. Also return True if the right changes
+        data and the program could not read the data of the page again. In these cases, show the reason in a bar of
+        the page. Actions without a button need this check, because a button would show the reason."""
         disabled_reason = self._context.find_disabled_reason(right_name)
         if not disabled_reason and right_changes_records(right_name):
             disabled_reason = self._page.find_outdated_reason()
@@ -184,10 +185,11 @@ class RecordActionHandlers(QObject):
 
     def resolve(self, record: CreditCheck | Payment | Refund | Operation, proposer: str | None = None) -> None:
         """Open the dialog in which the person settles the record's unknown outcome by evidence, if the person has the
-        right. For a credit check whose outcome is known, show a toast instead. `proposer` is the person whose
-        proposed decision about an operation waits for a second person; None if none waits. For a record, the dialog
-        reads who has proposed which outcome. An Operation is passed only if this desk's spool has the operation and
-        the database doesn't.
+        right. For a credit check whose outcome is known, show a toast instead.
+
+        `record` is an Operation only if this desk's spool has the operation and the database doesn't. `proposer` is
+        the person whose proposed decision about this operation waits for a second person; None if no decision waits.
+        For any other record, the dialog itself reads the proposed outcome and its proposer.
         """
         if self.refuse_if_right_missing("resolve"):
             return
@@ -208,9 +210,9 @@ class RecordActionHandlers(QObject):
         ResolveMoneyDialog(context, record, proposer, window).open()
 
     def purchase(self, number: str, client: str | None = None) -> None:
-        """Read the purchase plan for this corporation number, then open the purchase dialog with the client `client`
-        (its id) selected; with None, the dialog selects the only client, if there is only one. If the person lacks
-        the right, only show the reason."""
+        """Read the purchase plan for this corporation number, then open the purchase dialog. The dialog selects the
+        client with the id `client`; if `client` is None, it selects the only client, if there is only one. If the
+        person lacks the right, only show the reason."""
         context = self._context
         if self.refuse_if_right_missing("purchase"):
             return
@@ -273,9 +275,9 @@ class RecordActionHandlers(QObject):
     # -- order of a payment
 
     def move_order(self, payment: Payment) -> None:
-        """Set the order of the payment to the state "paid", if the person has the right. No request is sent to the
-        provider. Do nothing if the previous call had the same `payment` object and hasn't failed: the person has
-        pressed the key again before the page shows the new state of the order."""
+        """Set the order of the payment to the state "paid", if the person has the right. The program sends no request
+        to the provider. Do nothing if the previous call had the same `payment` object and hasn't failed, because the
+        person has then pressed the key again before the page shows the new state of the order."""
         if self._payment_of_moved_order is payment or self.refuse_if_right_missing("resolve"):
             return
         context, self._payment_of_moved_order = self._context, payment
@@ -309,7 +311,8 @@ class RecordActionHandlers(QObject):
 
     @Slot(str)
     def show_copied_toast(self, text: str) -> None:
-        """Show a toast which says that this text was copied. A text of more than 16 characters is shortened."""
+        """Show a toast which says that `text` was copied to the clipboard. The toast shortens a text of more than 16
+        characters."""
         self._context.show_toast(self._context.translate("action.copied", text=_shorten_text(text)))
 
     def copy_summary(self, record: ShownRecord) -> None:
@@ -338,7 +341,7 @@ class RecordActionHandlers(QObject):
 
 
 def _find_gateway_name(record: Order | Payment | Refund) -> str:
-    """Return the name of the payment provider that a probe of the record asks. Return "" for an order, because its
+    """Return the name of the payment provider that a probe of the record calls. Return "" for an order, because its
     payments can have different providers, and for a refund that was read without its payment."""
     if isinstance(record, Refund):
         payment = record.relations.payment if record.relations is not None else None
@@ -350,9 +353,9 @@ def _find_gateway_name(record: Order | Payment | Refund) -> str:
 def make_probe_toast(
     context: WindowContext, record_before: ShownRecord | Operation, record_after: ShownRecord | Operation
 ) -> Toast:
-    """Return the toast that the window shows after a probe. It names the record and its new state, or says that
-    nothing has changed, that the outcome is still unknown, or that the provider's answer contradicts the record.
-    `record_before` and `record_after` are the record before and after the probe."""
+    """Return the toast that the window shows after a probe. The toast names the record and its new state, or says
+    that nothing has changed, that the outcome is still unknown, or that the provider's answer contradicts the record.
+    `record_before` and `record_after` are the versions of the record before and after the probe."""
     title, translate = _format_title(record_after, context), context.translate
     is_unknown = not isinstance(record_after, Operation | Order) and record_after.certainty is Certainty.UNKNOWN
     icon_name, tone = _UNKNOWN_OUTCOME_ICON if is_unknown else _KNOWN_OUTCOME_ICON
@@ -380,7 +383,7 @@ def make_probe_toast(
 
 
 def _is_contradicted(record: ShownRecord) -> bool:
-    """True if an answer of the provider contradicts the record, which waits for a person because of that."""
+    """True if an answer of the provider contradicts the record, so that the record waits for a person."""
     return record.work.state is WorkState.NEEDS_REVIEW and record.work.reason == WorkReason.CONTRADICTED
 
 

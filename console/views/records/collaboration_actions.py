@@ -32,15 +32,15 @@ _TAKE_BAR_NAME = "taken"
 
 
 class CollaborationActions(QObject):
-    """The actions of one page by which people share the work: take a record, write a note, give their own take back,
-    hand the record over. A refusal is shown in a bar of the page."""
+    """The actions of one page with which people share the work on records: take a record, write a note, give their
+    own take back, hand the record over. If a service refuses an action, a bar of the page shows the reason."""
 
     def __init__(
         self, context: WindowContext, action_handlers: RecordActionHandlers, press_button: Callable[[str], None]
     ) -> None:
-        """`action_handlers` are the other actions of the page, such as `probe`. `press_button` is called with the
-        name of an action when the person types the shortcut of the action; it must do the same as a click on the
-        action's button."""
+        """`action_handlers` is the object that runs the other actions of the page, such as `probe`. `press_button` is
+        called with the name of an action when the person types the shortcut of the action; it must do the same as a
+        click on the action's button."""
         super().__init__(action_handlers)
         self._context, self._action_handlers = context, action_handlers
         for keys, name in _SHORTCUTS_AND_ACTIONS:
@@ -58,9 +58,9 @@ class CollaborationActions(QObject):
         return name in COLLABORATION_ACTIONS
 
     def take_record(self, kind: str, id: int, record_title: str = "") -> None:
-        """Take the record for the acting person, without a confirmation: a take blocks no other person, it only
-        shows the name of the person who works on the record. `record_title` is the title of the record in a refusal;
-        "" if the page shows only one record."""
+        """Take the record for the acting person, without a confirmation, because a take blocks no other person: it
+        only shows the name of the person who works on the record. `record_title` is the title of the record in a
+        refusal; "" if the page shows only one record."""
         context = self._context
         context.run_acting_call(
             lambda services, request_id: services.recovery.take(kind, id, request_id=request_id),
@@ -127,8 +127,9 @@ class CollaborationActions(QObject):
         self._action_handlers.page.refresh("noted")
 
     def find_taken_by_other_reason(self, take: Take | None) -> str:
-        """Return the reason why the acting person can't take the record of this take: it is another person's, and
-        hasn't ended. Return "" for None and for the person's own take, which a further take extends."""
+        """Return the reason why the acting person can't take the record of this take: another person has the take,
+        and the take hasn't ended. Return "" for None, and for the person's own take, because the person can extend
+        it."""
         context = self._context
         is_own = take is not None and is_same_person(take.person, context.operator or "")
         if take is None or is_own or take.until <= context.now():

@@ -36,7 +36,8 @@ _LARGE_TEXT_SCALE = 1.5
 
 
 def return_record(record: ShownRecord) -> ShownRecord:
-    """Return the record unchanged. This is the `get_record` of tables whose rows are records themselves."""
+    """Return the record unchanged. Tables whose rows are records themselves use this function as their
+    `get_record`."""
     return record
 
 
@@ -48,9 +49,9 @@ def make_record_columns(
     kinds: Sequence[str] = ALL_RECORD_KINDS,
 ) -> list[Column]:
     """Return the columns of a table of records, in the order of `names`. `get_record` returns the record of a row.
-    `get_since` returns the instant from which the age of a row is counted; by default, the instant since which the
-    record has its state. `kinds` are keys of _STATE_NAMES_BY_RECORD_KIND: the groups of states that can occur in the
-    table. They determine the width of the column of states.
+    `get_since` returns the instant from which the age of a row is counted; by default, this is the instant since
+    which the record has its state. `kinds` are keys of _STATE_NAMES_BY_RECORD_KIND: the groups of states that can
+    occur in the table, from which the width of the column of states is computed.
 
     Raises KeyError if a name is unknown.
     """
@@ -104,7 +105,7 @@ class _RecordColumnFactory:
     ) -> Column:
         """Return a column that shows the result of `format_cell` for the record of a row. `width_px` is the width in
         px at text scale 1.0. The title is the text of the wording key `title_key`, by default `column.{column_name}`.
-        `kind` is the kind of the cells; with `is_stretched`, the column also takes free width of the table (see
+        `kind` is the kind of the cells. If `is_stretched` is True, the column also takes free width of the table (see
         Column)."""
         get_record = self.get_record
         title = self.context.translate(title_key or f"column.{column_name}")
@@ -164,8 +165,9 @@ def _make_record_id_column(factory: _RecordColumnFactory) -> Column:
 
 
 def _make_name_column(factory: _RecordColumnFactory) -> Column:
-    """Return the column that names the record: by the number of a payment or order, by the id of another record. In a
-    table with several kinds of records, the kind stands before the number, except at large text sizes."""
+    """Return the column that names the record. It shows the number of a payment or order, and the id of a record of
+    another kind. In a table with several kinds of records, the word for the kind precedes the number, except at large
+    text sizes."""
     context, longest_name = factory.context, "ORD-20261120-000123"
 
     def format_name(record: ShownRecord) -> str:
@@ -236,8 +238,8 @@ def _make_certainty_column(factory: _RecordColumnFactory) -> Column:
 
 
 def _make_work_column(factory: _RecordColumnFactory) -> Column:
-    """Return the column with the badge of the record's work: whether its next step is none, scheduled, or one that a
-    person must do."""
+    """Return the column with the badge of the record's work: it says whether the record needs no next step, has a
+    scheduled next step, or needs a step by a person."""
     awaiting_keys = (case_words.WAITING_FOR_APPROVAL_BADGE_KEY,)
     longest_word = factory.find_longest_word("work", "none", "scheduled", "needs_review", "possible", *awaiting_keys)
     return factory.make_badge_column(
@@ -246,8 +248,8 @@ def _make_work_column(factory: _RecordColumnFactory) -> Column:
 
 
 def _make_cause_column(factory: _RecordColumnFactory) -> Column:
-    """Return the column with the cause of the record's last failed call; if no call has failed, with the reason why
-    the record needs work."""
+    """Return the column with the cause of the record's last failed call. If no call has failed, the column shows the
+    reason why the record needs work."""
     width = get_min_column_width("cause") + (24 if factory.has_only_checks else 0)
     return factory.make_column(
         "cause", width, lambda record: case_words.format_record_problem(record, factory.context)
@@ -273,8 +275,8 @@ def _make_next_step_column(factory: _RecordColumnFactory) -> Column:
 
 
 def _make_day_column(factory: _RecordColumnFactory) -> Column:
-    """Return the column with the time at which the record was created; in a table of credit checks only, with the day
-    on which the credit check was bought."""
+    """Return the column with the time at which the record was created. In a table of credit checks only, the column
+    shows the day on which the credit check was bought."""
 
     def format_day(record: ShownRecord) -> str:
         created_at = case_words.get_creation_time(record)
@@ -288,7 +290,7 @@ def _make_day_column(factory: _RecordColumnFactory) -> Column:
 
 
 def _make_people_column(factory: _RecordColumnFactory) -> Column:
-    """Return the column with the people of a refund: the maker and the approvers."""
+    """Return the column with the names of a refund's maker and approvers."""
 
     def format_people(record: ShownRecord) -> str:
         if not isinstance(record, Refund):
@@ -306,7 +308,7 @@ def _make_payer_column(factory: _RecordColumnFactory) -> Column:
 
 
 def _make_result_column(factory: _RecordColumnFactory) -> Column:
-    """Return the column with the result of a credit check; the cell of another record is empty."""
+    """Return the column with the result of a credit check; for a record of another kind, the cell is empty."""
 
     def format_result(record: ShownRecord) -> str:
         return words.get_result_word(record, factory.context) if isinstance(record, CreditCheck) else ""
@@ -315,7 +317,8 @@ def _make_result_column(factory: _RecordColumnFactory) -> Column:
 
 
 def _make_document_column(factory: _RecordColumnFactory) -> Column:
-    """Return the column which shows that the PDF of a credit check is stored; the cell of another record is empty."""
+    """Return the column which shows that the PDF of a credit check is stored; for a record of another kind, the cell
+    is empty."""
 
     def format_document(record: ShownRecord) -> str:
         has_pdf = isinstance(record, CreditCheck) and record.pdf_file_path
@@ -325,7 +328,8 @@ def _make_document_column(factory: _RecordColumnFactory) -> Column:
 
 
 def _make_expiry_column(factory: _RecordColumnFactory) -> Column:
-    """Return the column with the day until which a credit check is valid; the cell of another record is empty."""
+    """Return the column with the day until which a credit check is valid; for a record of another kind, the cell is
+    empty."""
 
     def format_expiry(record: ShownRecord) -> str:
         valid_until = record.expired_at if isinstance(record, CreditCheck) else None

@@ -27,15 +27,16 @@ The evidence pack contains all events.
 
 
 class EvidenceExportActions(QObject):
-    """Two actions of one page: `copy_story` copies the timeline of a record, `evidence_pack` writes its evidence pack
-    to a file. A refusal is shown in a bar of the page."""
+    """The two export actions of one page: `copy_story` copies the timeline of a record to the clipboard, and
+    `evidence_pack` writes the evidence pack of the record to a file. If a service refuses an action, a bar of the
+    page shows the reason."""
 
     def __init__(
         self, context: WindowContext, action_handlers: RecordActionHandlers, press_button: Callable[[str], None]
     ) -> None:
-        """`action_handlers` are the other actions of the page, such as `probe`. `press_button` is called with the
-        name of an action when the person types the shortcut of the action; it must do the same as a click on the
-        action's button."""
+        """`action_handlers` is the object that runs the other actions of the page, such as `probe`. `press_button` is
+        called with the name of an action when the person types the shortcut of the action; it must do the same as a
+        click on the action's button."""
         super().__init__(action_handlers)
         self._context, self._action_handlers = context, action_handlers
         for keys, name in _SHORTCUTS_AND_ACTIONS:

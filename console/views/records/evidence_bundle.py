@@ -24,8 +24,8 @@ RecordReader = Callable[["Console"], Sequence[RecordRef]]
 
 
 class EvidenceBundleExport(QObject):
-    """Writes the evidence packs of selected records of one page to one file. One such export runs at a time. A bar
-    of the page shows its progress and has a button that cancels it."""
+    """Writes the evidence packs of selected records of one page to one file. Only one export runs at a time. A bar of
+    the page shows the progress of the export and has a button that cancels it."""
 
     def __init__(self, context: WindowContext, page: Page) -> None:
         super().__init__(page)

@@ -78,16 +78,17 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         self._update_main_button()
 
     def find_first_focus(self) -> QWidget:
-        """Return the radio button of the first kind of evidence that can be selected. If there is none, return the
-        Cancel button, because nothing can be sent without evidence."""
+        """Return the radio button of the first kind of evidence that the person can select. If there is none, return
+        the Cancel button, because the person can send nothing without evidence."""
         return next((radio for radio in self.form.kind_buttons.values() if radio.isEnabled()), self.cancel_button)
 
     def _make_content_with_badges(
         self, record: object, body: QWidget, *, is_body_first: bool = True, awaits_second_person: bool = False
     ) -> QWidget:
-        """Return a widget that contains `body` and the badges of the record: `body` is above the badges, with
-        `is_body_first` False below them. For a record without badges, such as an operation, the widget contains only
-        `body`. With `awaits_second_person`, the badges show that a second person must confirm the outcome."""
+        """Return a widget that contains `body` and the badges of the record. If `is_body_first` is True, `body` is
+        above the badges, otherwise below them. For a record without badges, such as an operation, the widget contains
+        only `body`. If `awaits_second_person` is True, the badges show that a second person must confirm the outcome.
+        """
         badge_rows = (
             [make_badge_row(self._context, record, is_second_person_awaited=awaits_second_person)]
             if isinstance(record, CreditCheck | Payment | Refund)
@@ -105,8 +106,8 @@ class EvidenceDialog(DialogFrame, Generic[FormT]):
         return "dialog.resolve.act_second" if self.form.is_second_person else "dialog.resolve.act"
 
     def _get_main_button_hint_key(self) -> str:
-        """Return the wording key of the hint that stands beside the main button while the button is enabled; "" for
-        no hint."""
+        """Return the wording key of the hint that the dialog shows next to the main button while the button is
+        enabled; "" for no hint."""
         return "dialog.resolve.nothing_yet" if self._get_main_button_wording_key() == "dialog.resolve.act" else ""
 
     @abstractmethod

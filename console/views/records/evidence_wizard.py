@@ -49,10 +49,11 @@ class EvidenceForm(QWidget):
         kind_buttons: Mapping[str, RadioButton],
         outcome_buttons: Mapping[str, RadioButton],
     ) -> None:
-        """`proposer` is the person whose proposed decision waits for a second person, as far as the choices of
-        `store_decision_choices` don't name one; None if no decision waits. `number_field` is the field for the id
-        that the provider gave to the record. `kind_buttons` are the radio buttons of the kinds of evidence ("number",
-        "file", "text"), `outcome_buttons` those of the results, such as "success"; both by name."""
+        """`proposer` is the person whose proposed decision waits for a second person; None if no decision waits. A
+        proposer that the choices of `store_decision_choices` name replaces this value. `number_field` is the field
+        for the id that the provider gave to the record. `kind_buttons` are the radio buttons of the kinds of evidence
+        ("number", "file", "text"), by name. `outcome_buttons` are the radio buttons of the results, such as
+        "success", by name."""
         super().__init__()
         self._context, self._proposer = context, proposer
         self.number_field, self.kind_buttons, self.outcome_buttons = number_field, kind_buttons, outcome_buttons
@@ -228,8 +229,8 @@ class EvidenceForm(QWidget):
 
     @property
     def stated_reason(self) -> StatedReason | None:
-        """The person's reason: the selected code with the person's own words; None if one of them is missing. If the
-        evidence is a statement that the person has typed, its text also counts as these words."""
+        """The person's reason: the selected code with the person's own words; None if the code or the words are
+        missing. If the evidence is a statement that the person has typed, this statement also counts as the words."""
         is_evidence_a_statement = self.evidence_kind == TEXT_EVIDENCE
         reason_text = " ".join(
             (self.text_field if is_evidence_a_statement else self.reason_text_field).text().split()
@@ -254,8 +255,8 @@ class EvidenceForm(QWidget):
         return self.number_field.text().strip()
 
     def find_disabled_reason(self) -> str:
-        """Return the reason why the person can't send the decision yet: evidence, result or reason is missing. Return
-        "" if all are given."""
+        """Return the reason why the person can't send the decision yet: the evidence, the result or the reason for
+        the decision is missing. Return "" if nothing is missing."""
         if not self._has_evidence():
             return self._context.translate("dialog.resolve.needs_evidence")
         if self.is_reading_choices:
@@ -297,8 +298,8 @@ class EvidenceForm(QWidget):
 
     @Slot()
     def _propose_reason(self) -> None:
-        """Select the code of the reason that the form proposes for the selected kind of evidence, or no code if it
-        proposes none. If the person has selected a code, leave it selected."""
+        """Select the code of the reason that the form proposes for the selected kind of evidence; select no code if
+        the form proposes none. If the person has selected a code, leave that code selected."""
         if self.reason_list.currentIndex() >= 0 and not self._is_reason_proposed:
             return
         self._evidence_kind_of_proposal, self._has_person_selected_reason = self.evidence_kind, False
@@ -308,14 +309,15 @@ class EvidenceForm(QWidget):
 
     @Slot()
     def _mark_reason_as_selected_by_person(self) -> None:
-        """Treat the selected code as the person's own choice from now on, even if it is the one that the form has
-        proposed."""
+        """From now on, treat the selected code as the person's own choice, even if it equals the code that the form
+        has proposed."""
         self._has_person_selected_reason = True
         self._update_proposal_note()
 
     @property
     def _is_reason_proposed(self) -> bool:
-        """True if the form has proposed the selected code of the reason, and the person has selected none."""
+        """True if the form has selected the present code of the reason as a proposal, and the person has not selected
+        a code."""
         proposed_reason = self.proposed_reasons.get(self._evidence_kind_of_proposal, "")
         return not self._has_person_selected_reason and bool(self.reason_list.currentData() == proposed_reason)
 
@@ -326,20 +328,21 @@ class EvidenceForm(QWidget):
         self._proposal_note.setVisible(self._is_reason_proposed)
 
     def store_decision_choices(self, choices: Sequence[DecisionChoice]) -> None:
-        """Store the choices that the service has returned. Each choice is about one result: it has the reason if the
-        stored facts exclude the result, and the changes that the result would make. Before this call, no result is
-        disabled because of stored facts."""
+        """Store the choices that the service has returned. Each choice is about one result: it contains the changes
+        that the result would make and, if the stored facts exclude the result, the reason. Before this call, the form
+        disables no result because of stored facts."""
         self._choice_by_outcome = {choice.name.removeprefix("resolve."): choice for choice in choices}
         self.end_reading_choices()
 
     def end_reading_choices(self) -> None:
-        """Let the person decide, because the choices were stored, or can't be read."""
+        """Enable the person's decision after the choices have been stored, or after the read of the choices has
+        failed."""
         self.is_reading_choices = False
         self._update_result_buttons()
 
     def _find_exclusion_reason(self, name: str) -> str:
         """Return the reason why the stored facts exclude the result `name` for every person and every evidence; "" if
-        they don't exclude it. Reasons that depend on the person are returned by `_find_outcome_disabled_reason`."""
+        they don't exclude it. `_find_outcome_disabled_reason` returns the reasons that depend on the person."""
         choice = self._choice_by_outcome.get(name)
         if (
             choice is None
@@ -384,23 +387,24 @@ class EvidenceForm(QWidget):
 
     def _find_outcome_disabled_reason(self, name: str) -> str:
         """Return the reason why the acting person can't choose the result `name` with the given evidence; "" if the
-        person can. A subclass adds the reasons that only its kind of record has."""
+        person can choose it. A subclass adds the reasons that apply only to its kind of record."""
         return self._find_second_person_refusal(name)
 
     def _show_effect(self) -> None:
-        """Show two sentences: the state of the record before and after the selected result, and whether a second
-        person must confirm the decision, with the people who may. Without a selected result, show that nothing
-        changes yet. Implemented by the subclass.
+        """Show two sentences. The first one has the state of the record before and after the selected result. The
+        second one says whether a second person must confirm the decision, and names the people who may confirm it.
+        Without a selected result, show that nothing changes yet. The subclass implements this method.
         """
 
     @property
     def needs_second_person(self) -> bool:
-        """True if the selected result is a decision of two people. Implemented by the subclass."""
+        """True if two people must decide the selected result. The subclass implements this property."""
         return False
 
     @property
     def is_second_person(self) -> bool:
-        """True if the acting person's decision for the selected result is the second one, and settles the record."""
+        """True if another person has proposed the selected result, so that the acting person's decision is the second
+        one and settles the record."""
         proposer = self._find_proposer(self.outcome)
         return (
             self.needs_second_person
@@ -409,15 +413,15 @@ class EvidenceForm(QWidget):
         )
 
     def _find_proposer(self, outcome_name: str) -> str | None:
-        """Return the person whose proposal of this result waits for a second person; None if none waits. A decision
-        for another result replaces the proposal, so it isn't the second one."""
+        """Return the person whose proposal of this result waits for a second person; None if no proposal of it waits.
+        A decision for a different result replaces the proposal and needs a second person again."""
         choice = self._choice_by_outcome.get(outcome_name)
         return self._proposer if choice is None else choice.proposer
 
     def _format_second_person_text(self, one_person_key: str) -> str:
-        """Return the text which says that a second person must confirm the selected result, with the people who may,
-        or that the acting person is the second one. For a result that one person decides, return the text with the
-        wording key `one_person_key`; "" if no result is selected."""
+        """Return the text which says that a second person must confirm the selected result and names the people who
+        may confirm it, or that the acting person is the second person. For a result that one person decides, return
+        the text with the wording key `one_person_key`. Return "" if no result is selected."""
         translate, context = self._context.translate, self._context
         if not self.outcome:
             return ""
@@ -431,8 +435,8 @@ class EvidenceForm(QWidget):
 
     def _find_second_person_refusal(self, outcome_name: str) -> str:
         """Return the reason why the acting person can't confirm this result, which another person has proposed: the
-        second person must be an approver and not the proposer. Return "" if the acting person can, or if no proposal
-        of the result waits.
+        second person must be an approver and must not be the proposer. Return "" if the acting person can confirm it,
+        or if no proposal of the result waits.
         """
         proposer = self._find_proposer(outcome_name)
         if proposer is None:
@@ -472,7 +476,7 @@ class EvidenceForm(QWidget):
 
 def read_decision_choices(context: WindowContext, form: EvidenceForm, kind: str, id: int | str) -> None:
     """Ask the service which results the stored facts exclude and which changes each result would make, and store the
-    answer in the form. `kind` and `id` are those of the record to settle. If the call fails, the form stays as it is,
+    answer in the form. `kind` and `id` name the record to settle. If the call fails, the form stays unchanged,
     because the service checks the decision again when it gets the decision."""
     form.is_reading_choices = True
     context.run_read(

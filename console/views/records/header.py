@@ -1,5 +1,5 @@
-"""The header of a record's page: title, corporation, badges, and the position of the record in the list from which
-the person has opened the page. Also the form with the explanation of a record."""
+"""The header of a record's page, and the form with the explanation of a record. The header shows the title, the
+corporation, the badges, and the position of the record in the list from which the person has opened the page."""
 
 from PySide6.QtCore import Qt, Signal, Slot
 from PySide6.QtGui import QResizeEvent
@@ -23,8 +23,8 @@ from console.wording.sentences import catalogue as wording
 
 
 class RecordHeader(Surface):
-    """The header of a record's page. The corporation and the badges are beside the title; in a narrow window, below
-    the title. The last lines have the facts of the corporation registry.
+    """The header of a record's page. The corporation and the badges are to the right of the title; in a narrow
+    window, they are below the title. The last lines have the facts of the corporation registry.
 
     Signals:
     - step_requested(int): the person wants to open the previous (-1) or next (1) record of the list.
@@ -99,8 +99,8 @@ class RecordHeader(Surface):
         return make_flow_widget(self._badge_row, self._step_panel, gap_px=12)
 
     def _place_identity_and_badges(self, *, is_identity_below: bool, are_badges_below: bool) -> None:
-        """Place the corporation below the title (`is_identity_below`) or beside it, and the badges below the title
-        (`are_badges_below`) or beside it."""
+        """Place the corporation below the title if `is_identity_below` is True, otherwise to the right of the title.
+        Place the badges in the same way, according to `are_badges_below`."""
         if self._placement == (is_identity_below, are_badges_below):
             return
         self._placement = is_identity_below, are_badges_below
@@ -113,8 +113,8 @@ class RecordHeader(Surface):
         self._grid.addWidget(self._badge_panel, *((2, 0, 1, 3) if are_badges_below else (0, 2, 1, 1)))
 
     def _measure_available_width(self) -> int:
-        """Return the width in px that the header can use: the visible width of the scroll area around it, or the
-        header's own width if that is smaller."""
+        """Return the width in px that the header can use: the visible width of the scroll area around the header, or
+        the header's own width if that is smaller."""
         ancestor = self.parentWidget()
         while ancestor is not None and not isinstance(ancestor, QAbstractScrollArea):
             ancestor = ancestor.parentWidget()
@@ -141,8 +141,8 @@ class RecordHeader(Surface):
     # -- display
 
     def show_title_while_reading(self, title: str, copied_text: str) -> None:
-        """Show only `title` while the record is being read. `copied_text` is the text that the copy button beside the
-        title copies."""
+        """Show only `title` while the page reads the record. `copied_text` is the text that the copy button next to
+        the title copies."""
         self.title.show_id(title, copied_text)
         self.company_label.show_text("")
         self.detail_label.show_text("")
@@ -158,7 +158,7 @@ class RecordHeader(Surface):
 
     def show_position(self, route: RecordPageRoute) -> None:
         """Show the position of the route's record in the list from which the person has opened the page, such as 3 /
-        20. Hide the position if there is no such list."""
+        20. Hide the position if the person hasn't opened the page from a list."""
         position_and_count = find_position_in_trail(route)
         self._step_panel.setVisible(position_and_count is not None)
         if position_and_count is not None:
@@ -168,7 +168,7 @@ class RecordHeader(Surface):
             self.next_button.setEnabled(index < count - 1)
 
     def show_identity(self, number: str, company: str, detail: str, badge_keys: tuple[str, ...]) -> None:
-        """Show the corporation number ("" for none), the name of the company, the text `detail` beside the name, and
+        """Show the corporation number ("" for none), the name of the company, the text `detail` next to the name, and
         the badges with the keys `badge_keys`."""
         self.corporation_number.show_id(wording.format_corporation_number(number) if number else "", number)
         self.corporation_number.setVisible(bool(number))
@@ -180,9 +180,10 @@ class RecordHeader(Surface):
         self._fit_to_width()
 
     def show_registry_facts(self, facts: CorporationFacts | None, our_name: str | None) -> None:
-        """Show the facts of the corporation registry about the record's corporation; None if this desk has no
-        registry or the record has no corporation number. `our_name` is the name that the provider gave; without one,
-        the official name is shown beside the title, with its mark."""
+        """Show the facts of the corporation registry about the record's corporation. The facts are None if this desk
+        has no registry or the record has no corporation number. `our_name` is the name that the provider gave. If
+        `our_name` is missing, the header shows the official name beside the title, marked as a name from the
+        registry."""
         translate = self._context.translate
         notices = () if facts is None else registry_words.list_registry_notices(facts, (our_name,), translate)
         self.registry_notice_label.show_text(" · ".join(notices))

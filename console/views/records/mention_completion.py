@@ -16,8 +16,8 @@ _POPUP_WIDTH_PX = 240
 
 
 class MentionCompletion(QObject):
-    """Offers the names of colleagues while the person types `@` and the beginning of a name into `field`. Only
-    people who may read and write notes are offered."""
+    """Offers the names of colleagues while the person types `@` and the beginning of a name into `field`. It offers
+    only the names of people who have the right to read and write notes."""
 
     def __init__(self, context: WindowContext, field: Field) -> None:
         super().__init__(field)
@@ -70,7 +70,7 @@ class MentionCompletion(QObject):
 
     def _format_mentions(self, text: str) -> str:
         """Return the sentence that names the people whom the text mentions, followed by a sentence about the first
-        mentioned name that is unknown. Return "" if the text mentions nobody."""
+        mentioned name that is unknown. Return "" if the text contains no mention."""
         mentioned_names = find_mentioned_names(text, self._colleague_names, self._author)
         translate = self._context.translate
         sentences = [translate("mention.will_tell", names=mentioned_names.people)] if mentioned_names.people else []
@@ -89,7 +89,8 @@ class MentionCompletion(QObject):
 
 
 def _read_line_before(cursor: QTextCursor) -> str:
-    """Return the text of the line before the cursor. Qt counts a character above U+FFFF, such as 𠮷, as two."""
+    """Return the text between the beginning of the cursor's line and the cursor. The function reads this text through
+    the cursor, because Qt counts a character above U+FFFF, such as 𠮷, as two positions."""
     line = QTextCursor(cursor.block())
     line.setPosition(cursor.position(), QTextCursor.MoveMode.KeepAnchor)
     return line.selectedText()

@@ -16,8 +16,8 @@ from console.wording import audit_words
 
 
 class NoteDialog(FormDialog):
-    """The dialog in which a person writes a note on a record. The typed text is kept as a draft until the note is
-    stored."""
+    """The dialog in which a person writes a note on a record. The dialog stores the typed text as a draft until the
+    note is stored."""
 
     right_name = "note"
     name = "note"

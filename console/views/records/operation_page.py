@@ -1,5 +1,5 @@
-"""The page of one operation of the journal: its start and its end. If only this desk's spool has the operation,
-the page also offers the actions with which a person settles it."""
+"""The page of one operation of the journal: it shows the start and the end of the operation. If only this desk's
+spool has the operation, the page also offers the actions with which a person settles the operation."""
 
 from collections.abc import Sequence
 
@@ -182,8 +182,8 @@ class OperationPage(Page):
         return [*action_buttons, DisabledReasonsLabel(*action_buttons)]
 
     def _awaits_other_person(self, view: OperationDetails) -> bool:
-        """Return True if a proposed outcome waits for a second person, and the acting person can't be this person:
-        the person has proposed it, or lacks the right."""
+        """Return True if a proposed outcome waits for a second person, and the acting person can't be the second
+        person because they have proposed the outcome themselves, or because they lack the right."""
         if not view.awaiting:
             return False
         is_own_proposal = is_same_person(find_proposer(view) or "", self.context.operator or "")

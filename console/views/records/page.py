@@ -60,8 +60,8 @@ ACTIONS_OF_ALL_RECORD_KINDS = (
 
 
 def make_record_key_hints(*names: str) -> tuple[KeyHint, ...]:
-    """Return the shortcuts that the line at the bottom of a record's page shows: those of the actions `names`, and
-    those that every record's page has."""
+    """Return the shortcuts that the line at the bottom of a record's page shows: the shortcuts of the actions
+    `names`, and the shortcuts that the pages of all kinds of records have."""
     return (
         (("[", "]"), "key.previous_next"),
         *(((SHORTCUT_BY_RECORD_ACTION[name],), f"key.{name}") for name in names),
@@ -101,7 +101,7 @@ class RecordPage(Page, Generic[ViewT]):
         tab_area: QLayout | None = None,
     ) -> None:
         """`widgets_above_tabs` are the widgets and layouts between the explanation and the tabs. `tab_area` is a
-        layout that contains the tabs and other widgets beside them; None if there are no such widgets."""
+        layout that contains the tabs and other widgets next to them; None if the page has no such other widgets."""
         super().__init__(context)
         self.route: RecordPageRoute = make_route_to_record(self.kind, 0)
         self.view: ViewT | None = None
@@ -195,12 +195,12 @@ class RecordPage(Page, Generic[ViewT]):
         Implemented by the subclass."""
 
     def get_copied_identifier(self, view: ViewT) -> str:
-        """Return the text that the copy button beside the title copies; by default, the id of the record."""
+        """Return the text that the copy button next to the title copies; by default, the id of the record."""
         return str(view.record.id)
 
     def get_clipboard_text(self, view: ViewT) -> str:
-        """Return the text that the shortcut Ctrl+C copies; by default, the text that the copy button beside the title
-        copies."""
+        """Return the text that the shortcut Ctrl+C copies; by default, the text that the copy button next to the
+        title copies."""
         return self.get_copied_identifier(view)
 
     def get_corporation_number(self, view: ViewT) -> str:
@@ -210,8 +210,8 @@ class RecordPage(Page, Generic[ViewT]):
         return number or (view.corporation.number if view.corporation is not None else "")
 
     def list_related_records(self, view: ViewT) -> frozenset[tuple[str, int]]:
-        """Return the kind and id of each other record that this page shows. If one of them changes, the page is
-        read again."""
+        """Return the kind and id of each other record that this page shows. If one of these records changes, the
+        window reads the page again."""
         return frozenset()
 
     def find_button(self, name: str) -> KeyButton | None:
@@ -239,8 +239,9 @@ class RecordPage(Page, Generic[ViewT]):
         self.refresh("entered")
 
     def _show_reading_state(self) -> None:
-        """Disable the action buttons while another record is being read, because they still fit the previous record.
-        If this takes longer than _STALE_CONTENT_MILLISECONDS, hide the contents of the previous record."""
+        """Disable the action buttons while the page reads another record, because the buttons still belong to the
+        previous record. If the read takes longer than _STALE_CONTENT_MILLISECONDS, hide the contents of the previous
+        record."""
         self.action_bar.disable_buttons_while_reading()
         self._stale_contents_timer.start()
 
@@ -271,8 +272,9 @@ class RecordPage(Page, Generic[ViewT]):
         return self.context.translate(f"kind.{self.kind}")
 
     def list_focus_targets(self) -> Sequence[QWidget | None]:
-        """Return the title, which gets the focus first; a screen reader reads it with the badges and the verdict.
-        Enter does nothing on the title, so that a person who holds Enter too long in a list starts no action here."""
+        """Return the title, which gets the focus first, so that a screen reader reads the title with the badges and
+        the verdict. The Enter key does nothing while the title has the focus: a person who holds Enter too long in a
+        list starts no action on this page."""
         return (self.head.title,)
 
     def get_screen_state(self) -> Mapping[str, Any]:
@@ -303,9 +305,10 @@ class RecordPage(Page, Generic[ViewT]):
         )
 
     def _store_and_show_view(self, record_id: int, view: ViewT) -> None:
-        """Store and show a newly read record and its data. Do nothing if the page shows another record meanwhile, or
-        if it already shows a newer version. When the record is read for the first time, add a visit; when it is read
-        again, show a change by another person. Then open the dialog of a requested action, if there is one."""
+        """Store and show a record that was just read, with the data of its page. Do nothing if the page shows another
+        record meanwhile, or if it already shows a newer version of the record. After the first read of the record,
+        store that the person has visited it; after a further read, show a change by another person. Then open the
+        dialog of the requested action, if another page has requested one."""
         earlier_view = self.view
         if record_id != self.id or (earlier_view is not None and earlier_view.record.version > view.record.version):
             return  # An answer with an older version arrived after a newer one: the newer one stays.
@@ -365,8 +368,8 @@ class RecordPage(Page, Generic[ViewT]):
         self.fit_panel_strips()
 
     def fit_panel_strips(self) -> None:
-        """Arrange the panels with the record's states for the part of the page that is visible, because the page may
-        be wider than the window."""
+        """Fit the panels with the record's states into the visible part of the page, because the page may be wider
+        than the window."""
         self.sides_strip.fit_width(self.contents_area.viewport().width())
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -390,7 +393,8 @@ class RecordPage(Page, Generic[ViewT]):
         self._update_actions()
 
     def _list_offered_actions(self, view: ViewT) -> tuple[str, ...]:
-        """Return the actions to recommend, with the action that opens the alert about the record if one is open."""
+        """Return the names of the actions to recommend. If an alert about the record is open, they contain the action
+        that opens the alert."""
         action_names = self.list_helpful_actions(view)
         if view.open_alert_id is None:
             return tuple(name for name in action_names if name != OPEN_ALERT_ACTION)
@@ -413,7 +417,8 @@ class RecordPage(Page, Generic[ViewT]):
         return ()
 
     def _show_lease_holder(self, holder: LeaseHolder | None) -> None:
-        """Show a bar with the process that works on the record and its person; hide the bar for None."""
+        """Show a bar that names the process which works on the record and the person for whom it works. With None,
+        hide the bar."""
         if holder is None:
             self.hide_bar("holder")
             return
@@ -426,9 +431,9 @@ class RecordPage(Page, Generic[ViewT]):
     # -- changes by other people
 
     def _show_change_since(self, earlier_view: ViewT, view: ViewT) -> None:
-        """Show a bar if another person has changed the record between `earlier_view`, the data as read before, and
-        `view`, the data as read now. The bar shows the person, the time and the action. Somebody who only reads the
-        record, or whose attempt is refused, changes nothing."""
+        """Show a bar with the person, the time and the action if another person has changed the record. A change is
+        visible in the difference between `earlier_view`, the data of the earlier read, and `view`, the data of the
+        present read. Reading the record or a refused attempt is no change."""
         if not self.has_changed(earlier_view, view):
             return
         new_entries = find_new_entries(earlier_view.timeline, view.timeline)
@@ -437,13 +442,13 @@ class RecordPage(Page, Generic[ViewT]):
             self.show_change(earlier_view, view, last_entry)
 
     def has_changed(self, earlier_view: ViewT, view: ViewT) -> bool:
-        """Return True if the timeline in `view`, the data as read now, has entries that `earlier_view`, the data as
-        read before, doesn't have."""
+        """Return True if the timeline in `view`, the data of the present read, has entries that `earlier_view`, the
+        data of the earlier read, doesn't have."""
         return len(view.timeline) > len(earlier_view.timeline)
 
     def show_change(self, earlier_view: ViewT, view: ViewT, last_entry: TimelineEntry) -> None:
-        """Show a bar about the change that `last_entry`, the newest audit entry, records. If fields that people read
-        have changed, a button in the bar shows their values before and after the change."""
+        """Show a bar about the change that `last_entry`, the newest audit entry, records. If fields that the pages
+        show have changed, a button in the bar shows the values of these fields before and after the change."""
         change_text = wording.format_audit_entry(last_entry, self.context.language)
         actor_name = record_words.get_actor_name(last_entry.actor, self.context)
         text = self.context.translate("case.changed_by", who=actor_name, at=last_entry.at, what=change_text)
@@ -453,8 +458,8 @@ class RecordPage(Page, Generic[ViewT]):
         )
 
     def make_difference_button(self, difference_sentence: str) -> KeyButton:
-        """Return a button for the bar about a change by another person. When it is pressed, the bar shows the
-        sentence `difference_sentence`, which has the values before and after the change."""
+        """Return a button for the bar about a change by another person. When the person presses the button, the bar
+        shows the sentence `difference_sentence`, which contains the values before and after the change."""
         self._difference_sentence = difference_sentence
         button = KeyButton(self.context.translate("action.show_difference"), kind="inline")
         button.clicked.connect(self._show_difference_in_bar)
@@ -517,8 +522,9 @@ class RecordPage(Page, Generic[ViewT]):
     # -- actions
 
     def _run_action_by_shortcut(self, action_name: str) -> None:
-        """Run the action whose shortcut the person has typed: on the related record whose row has the focus,
-        otherwise on the record of the page. If the button of the action is disabled, show the reason."""
+        """Run the action whose shortcut the person has typed. If the row of a related record has the focus, run the
+        action on that record, otherwise on the record of the page. If the button of the action is disabled, show the
+        reason."""
         row = self.tabs.find_focused_row()
         if isinstance(row, CreditCheck | Payment | Order | Refund):
             self._run_action_on_row(action_name, row)
@@ -530,8 +536,8 @@ class RecordPage(Page, Generic[ViewT]):
             self.press_button(button)
 
     def _run_action_on_row(self, action_name: str, row: ShownRecord) -> None:
-        """Run an action on the related record whose row has the focus. If this record can't have the action, show a
-        bar that names the record; the action is never run on the record of the page instead."""
+        """Run an action on the related record whose row has the focus. If this record doesn't support the action,
+        show a bar that names the record; never run the action on the record of the page instead."""
         shared_actions, button = (self.evidence, self.collaboration), self.find_button(action_name)
         if (
             button is not None and action_name in ACTIONS_OF_ALL_RECORD_KINDS
@@ -561,8 +567,8 @@ class RecordPage(Page, Generic[ViewT]):
 
     @Slot(str)
     def run_action_on_record(self, name: str) -> None:
-        """Run the action `name` on the record of the page. If the record is still being read, only show a bar which
-        says this."""
+        """Run the action `name` on the record of the page. While the page is still reading the record, only show a
+        bar which says this."""
         shared_actions = (self.evidence, self.collaboration)
         if self.view is None:
             self.show_key_refusal(self.context.translate("record.reading_off"))
@@ -603,9 +609,10 @@ class RecordPage(Page, Generic[ViewT]):
         role: TextRoleName = "data",
         tone: Tone = "text",
     ) -> CopyableId:
-        """Return a widget that shows an identifier with a copy button: `short_form` on screen in the font of `role`
-        and the colour of `tone`, `copied_text` in the clipboard, `name` for a screen reader. After a copy, a toast
-        shows the copied text. With "" for both texts, the widget is empty until its method `show_id` is called."""
+        """Return a widget that shows an identifier with a copy button. The widget shows `short_form` in the font of
+        `role` and the colour of `tone`. The button copies `copied_text` to the clipboard. A screen reader reads
+        `name`. After a copy, a toast shows the copied text. If both texts are "", the widget is empty until its
+        method `show_id` is called."""
         identifier = CopyableId(
             short_form, copied_text, name, copy_label=self.context.translate("action.copy"), role=role, tone=tone
         )

@@ -1,4 +1,5 @@
-"""The panel beside the table of a queue, with a summary of the current record and buttons for its main actions."""
+"""The panel at the right of a queue's table, with a summary of the current record and buttons for its main
+actions."""
 
 from PySide6.QtCore import Qt, QTimer, Signal, Slot
 from PySide6.QtGui import QShowEvent
@@ -50,7 +51,7 @@ _READ_EVENT_COUNT = 40  # more than the shown steps, because repeated events are
 
 
 class RecordPreview(Surface):
-    """The panel beside the table of a queue, with a summary of one item of the queue.
+    """The panel at the right of a queue's table, with a summary of one item of the queue.
 
     Signals:
     - opened: the person wants to open the page of the shown record.
@@ -94,12 +95,14 @@ class RecordPreview(Surface):
         layout.addWidget(self._scroll_area, 1)
 
     def show_queue_item(self, item: QueueItem | None) -> None:
-        """Show the summary of this item of a queue. With None, the panel is empty.
+        """Show the summary of this item of a queue. If the item is None, empty the panel.
 
-        The widgets are built in a later turn of the event loop, after the table has painted its current row, and once
-        for several rows that a held key passes. Until then the buttons of the earlier item do nothing, because they
-        would act on the new current row. A panel that is not visible is built when it becomes visible. If the
-        earlier item's widgets have the keyboard focus, the new ones are built at once."""
+        The panel builds its widgets in a later turn of the event loop, after the table has painted its current row.
+        If the person holds a key and passes several rows, the panel builds them only once. Until then the buttons of
+        the earlier item do nothing, because they would apply to the new current row. A panel that is not visible
+        builds its widgets when it becomes visible. If a widget of the earlier item has the keyboard focus, the panel
+        builds the new widgets immediately.
+        """
         self._item, self._action_buttons, self._is_built = item, (), False
         content = self._scroll_area.widget()
         focused_widget = QApplication.focusWidget()
@@ -128,9 +131,9 @@ class RecordPreview(Surface):
         self._build_content()
 
     def update_queue_item(self, item: QueueItem | None) -> None:
-        """Show the summary of this item, which has been read again; with None, the panel is empty. If the item hasn't
-        changed, the widgets stay and only the newest events of its record are read, because a note doesn't change the
-        item."""
+        """Show the summary of this item, which the page has read again; with None, empty the panel. If the item
+        hasn't changed, keep the widgets and read only the newest events of its record, because a new note doesn't
+        change the item."""
         if self._item is None or item != self._item:
             self.show_queue_item(item)
         elif self._is_built:
@@ -189,8 +192,9 @@ class RecordPreview(Surface):
         return header
 
     def _make_registry_labels(self, record: ShownRecord) -> list[QWidget]:
-        """Return labels with what a person must notice about the record's corporation, such as its closure, and with
-        the source of this or of the official name. Without both, return an empty list."""
+        """Return labels with the notices about the record's corporation, such as its closure, and a label with the
+        source of the notices or of the official name. Return an empty list if the registry has no entry, or if the
+        record has its own company name and there are no notices."""
         entry, translate = record.registry_entry, self._context.translate
         if entry is None:
             return []
@@ -249,9 +253,9 @@ class RecordPreview(Surface):
         return section
 
     def _make_sides(self, record: Payment, parent: QWidget) -> FactList:
-        """Return a list with the state of a payment in this database, at the provider and in the order. A state
-        that contradicts another one is marked. The provider's own word for the state is left out, because it is a
-        code."""
+        """Return a list with the state of a payment in this database, at the provider and in the order. The list
+        marks a state that contradicts another state. It leaves out the provider's own word for the state, because
+        this word is a code."""
         relations = record.relations or PaymentRelations()
         sides = compare_payment_sides(record, relations.order, relations.provider_meaning, self._context.now())
         fact_list = FactList(parent=parent)
@@ -273,7 +277,7 @@ class RecordPreview(Surface):
 
     def _read_newest_events(self, record: ShownRecord) -> None:
         """Read the newest events of the record's timeline in the background, and show them unless the panel shows
-        another record by then."""
+        another record when the read ends."""
         if not self._context.is_ready:
             return
         kind, record_id = case_words.make_record_ref(record)
@@ -314,7 +318,8 @@ class RecordPreview(Surface):
             self._event_column.addWidget(event_widget)
 
     def _make_action_buttons(self, item: QueueItem, parent: QWidget) -> "QVBoxLayout":
-        """Return a layout with the buttons of the record's actions. The page connects the shortcuts."""
+        """Return a layout with the buttons of the record's actions. The page binds the keyboard shortcuts to these
+        buttons."""
         translate, record = self._context.translate, item.record
         is_unknown = not isinstance(record, Order) and record.certainty is Certainty.UNKNOWN
         is_decidable = is_unknown or (isinstance(record, CreditCheck) and is_decidable_check(record))
@@ -331,9 +336,9 @@ class RecordPreview(Surface):
 
     @Slot()
     def _mark_recommended_button(self) -> None:
-        """Make the button of the recommended action the primary one. Called again when the counts of the work change,
-        because the recommendation depends on the decisions that wait for the person, which are read together with the
-        counts and not with the records.
+        """Make the button of the recommended action the primary one. The recommendation depends on the decisions that
+        wait for the person. The program reads these together with the counts of the work, so this method is called
+        again after each change of the counts.
         """
         if self._item is None:
             return
@@ -346,8 +351,8 @@ class RecordPreview(Surface):
 
     def _can_person_do_next_step(self, item: QueueItem) -> bool:
         """Return True if the acting person may do the next step of the item's record. Return False if this step is
-        the decision of a second person, and the acting person can't be this second person: the acting person has
-        proposed the outcome, or lacks the right."""
+        the decision of a second person, and the acting person has proposed the outcome or lacks the right to be the
+        second person."""
         if item.explanation.next_step.code not in SECOND_PERSON_STEPS:
             return True
         kind, record_id = case_words.make_record_ref(item.record)

@@ -119,9 +119,9 @@ class ResolveForm(EvidenceForm):
 
 class ResolveDialog(EvidenceDialog[ResolveForm]):
     """The dialog in which a person settles a credit check with an unknown outcome (see ResolveForm; for `proposer`,
-    see EvidenceForm). After a refusal the person can correct the inputs and send them again. This isn't possible
-    after an error with a code of _FINAL_REFUSAL_ERROR_CODES, or if the record has changed since the dialog was
-    opened; in the second case the dialog shows the changed fields.
+    see EvidenceForm). After most refusals the person can correct the inputs and send them again. After an error with
+    a code of _FINAL_REFUSAL_ERROR_CODES, the person can only close the dialog. The same applies if the record has
+    changed since the dialog was opened; the dialog then shows the changed fields.
     """
 
     def __init__(

@@ -22,10 +22,10 @@ MoneyRecord: TypeAlias = Payment | Refund | Operation
 
 
 class ResolveMoneyForm(EvidenceForm):
-    """The form in which a person settles a payment or refund with an unknown outcome. If the person gives
-    as evidence the id that the provider gave to the payment or refund, and chooses "completed", the service asks the
-    provider to confirm this, and no second person is needed. Every other decision needs two people. The result
-    "completed" of a refund always needs the id that the provider gave to the refund. `proposer`: see EvidenceForm.
+    """The form in which a person settles a payment or refund with an unknown outcome. If the person gives as evidence
+    the id that the provider gave to the payment or refund, and chooses "completed", the service asks the provider to
+    confirm the result, and no second person is needed. Every other decision needs two people. The result "completed"
+    of a refund always needs the id that the provider gave to the refund. `proposer`: see EvidenceForm.
     """
 
     proposed_reasons = {TEXT_EVIDENCE: DecisionReason.PROVIDER_REPLY}  # a number or file may come from several places
@@ -63,13 +63,14 @@ class ResolveMoneyForm(EvidenceForm):
     @property
     def _needs_number(self) -> bool:
         """True if the selected result needs the id that the provider gave to the refund, although the person gives a
-        file or a text as evidence."""
+        different kind of evidence (a file or a text)."""
         return self._record_kind == "refund" and self.outcome == "completed" and self.evidence_kind != NUMBER_EVIDENCE
 
     @property
     def id_at_provider(self) -> str | None:
         """The id that the provider gave to the payment or refund, as the person has typed it. None if the person has
-        typed none, or if neither the selected kind of evidence nor the selected result needs it."""
+        typed no id. Also None if the selected kind of evidence isn't this id and the selected result doesn't need it.
+        """
         number_field = self.refund_number_field if self._needs_number else self.number_field
         id_at_provider = number_field.text().strip()
         return (

@@ -40,8 +40,8 @@ class RecordTab:
 
 
 class RecordTabs(QWidget):
-    """The tabs of a record's page. Every record has the tabs timeline, notes, evidence and audit; `kind_tabs` are the
-    tabs that only this kind of record has, and that stand after the timeline. `min_row_count` is the minimum height
+    """The tabs of a record's page. Every record has the tabs timeline, notes, evidence and audit. `kind_tabs` are the
+    tabs that only this kind of record has; they are placed after the timeline. `min_row_count` is the minimum height
     of a tab's content, as a number of table rows.
 
     Signals:
@@ -85,17 +85,18 @@ class RecordTabs(QWidget):
         return self._tabs[max(0, self.tabs.currentIndex())].name
 
     def show_tab(self, tab_name: object) -> None:
-        """Open the tab with this name. Do nothing for any other value: a stored state of the page may have the name
-        of a tab that this record lacks."""
+        """Open the tab with this name. Do nothing if this record has no such tab: the name may come from a stored
+        state of the page of another record."""
         tab_names = [tab.name for tab in self._tabs]
         if tab_name in tab_names:
             self.tabs.setCurrentIndex(tab_names.index(str(tab_name)))
 
     def show_record(self, view: RecordView, lines: Sequence[TimelineLine], kind_tab_counts: Sequence[int]) -> None:
-        """Show the record of `view` in the tabs that every record has: `lines` in the timeline, then its notes,
-        evidence and audit entries. It is another record than before, or the shown record after it was read again;
-        the open tab stays open. Also show the number of items in the title of each tab: `kind_tab_counts` are the
-        numbers for the `kind_tabs`, in their order. The page fills the contents of the `kind_tabs` itself."""
+        """Show the record of `view` in the tabs that every record has: `lines` in the timeline, then the record's
+        notes, evidence and audit entries. The page calls this for a new record, and after it has read the shown
+        record again; the open tab stays open. Also show the number of items in the title of each tab:
+        `kind_tab_counts` are the numbers for the `kind_tabs`, in their order. The page itself fills the contents of
+        the `kind_tabs`."""
         self._timeline_list.show_lines(lines)
         self._note_list.show_lines(make_note_lines(view.notes, self._context))
         self._evidence_view.show_evidence(list(reversed(view.evidence)))
@@ -125,13 +126,13 @@ class RecordTabs(QWidget):
         self.focus_content()
 
     def show_unmasked_answers(self, answers: Mapping[int, str]) -> None:
-        """Show these stored answers without masks, by the id of their evidence; for an empty mapping, mask them
-        again."""
+        """Show the stored answers in `answers` without masks. `answers` has their texts by the id of their evidence;
+        if it is empty, show all answers masked again."""
         self._evidence_view.show_unmasked_answers(answers)
 
     def focus_content(self) -> None:
-        """Give the focus to the content of the open tab. The shortcuts of single letters work while the content
-        has the focus."""
+        """Give the focus to the content of the open tab. The single-letter shortcuts of the page work while the
+        content has the focus."""
         self._tabs[self._content_stack.currentIndex()].focus_stops[0].setFocus(Qt.FocusReason.OtherFocusReason)
 
 
@@ -146,8 +147,8 @@ def make_empty_tab_state(tab_name: str, context: WindowContext) -> EmptyState:
 
 
 def _add_empty_state(tab: RecordTab, context: WindowContext, parent: QWidget) -> QWidget:
-    """Return the widget to show in a tab: its content. For a tab that can be empty, return a stack with the content
-    and with the text that is shown if there is no content."""
+    """Return the widget to show in `tab`: the content of the tab. For a tab that can be empty, return a stack with
+    the content and with the text to show if the tab has no content."""
     if tab.name not in _TABS_WITH_EMPTY_STATE:
         return tab.content
     stack = QStackedWidget(parent)
@@ -181,8 +182,8 @@ def make_planned_lines(record: ShownRecord, context: WindowContext) -> list[Time
 
 
 def make_audit_table(context: WindowContext) -> StaticTable:
-    """Return an empty table for the audit entries of a record. Its rows are pairs of a TimelineEntry's index in the
-    list and the TimelineEntry."""
+    """Return an empty table for the audit entries of a record. Each row is a pair: the index of a TimelineEntry in
+    the list, and the TimelineEntry itself."""
     translate = context.translate
 
     def get_entry(item: tuple[int, TimelineEntry]) -> TimelineEntry:
@@ -232,8 +233,8 @@ def format_stored_answer(stored_text: str | None) -> str:
 
 
 class EvidenceView(QWidget):
-    """The content of the tab with the stored answers: a table of the answers, and beside it the text of the selected
-    answer. If the summary of this answer is too long for the table, the whole summary is above the text.
+    """The content of the tab with the stored answers: a table of the answers, and to its right the text of the
+    selected answer. If the summary of this answer is too long for the table, the whole summary is above the text.
     """
 
     def __init__(self, context: WindowContext) -> None:
@@ -292,8 +293,9 @@ class EvidenceView(QWidget):
         self._table.show_rows(items)
 
     def show_unmasked_answers(self, answers: Mapping[int, str]) -> None:
-        """Show the texts of these answers, by the id of their evidence, in place of the masked ones; for an empty
-        mapping, show the masked ones again. An unmasked text can't be selected, so that no copy of it is made."""
+        """Show the unmasked texts in `answers` in place of the masked ones; `answers` has the texts by the id of
+        their evidence. If `answers` is empty, show the masked texts again. The person can't select an unmasked text,
+        so that no copy of it is made."""
         self._unmasked_answers = answers
         self._answer_text.setTextInteractionFlags(
             Qt.TextInteractionFlag.NoTextInteraction if answers else self._selectable_text_flags
@@ -302,13 +304,13 @@ class EvidenceView(QWidget):
 
     @Slot()
     def _set_answer_font(self) -> None:
-        """Give the answer's text the figures font in the present text size."""
+        """Set the font of the shown answer to the font for figures, in the present text size."""
         self._answer_text.setFont(current_appearance().font("data"))
         self._set_answer_line_height()
 
     def _set_answer_line_height(self) -> None:
-        """Give the answer's text the line height of its font's text role: at the font's own line height, the lines
-        would touch each other."""
+        """Set the line height of the shown answer to the line height of its text role, because lines with the font's
+        own line height would touch each other."""
         appearance, cursor = current_appearance(), QTextCursor(self._answer_text.document())
         gap_px = appearance.line_height("data") - appearance.font_metrics("data").height()
         line_format = QTextBlockFormat()

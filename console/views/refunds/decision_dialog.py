@@ -154,8 +154,9 @@ class _DecisionDialog(DialogFrame):
 
 
 class ApproveDialog(_DecisionDialog):
-    """The dialog in which a person approves a refund. If the database is a server, the person must type the
-    password; if the refund needs two approvers, also the last characters of the order number."""
+    """The dialog in which a person approves a refund. If the database is a database server, the person must type
+    their password. If the refund needs two approvers, the person must also type the last characters of the order
+    number."""
 
     name = "approve"
 
@@ -240,7 +241,7 @@ class ApproveDialog(_DecisionDialog):
 
     @Slot()
     def _send_decision(self) -> None:
-        """Send the approval. If the database is a server, check the typed password first, over a separate
+        """Send the approval. If the database is a database server, first check the typed password over a separate
         connection."""
         if self.is_busy or self._find_disabled_reason():
             return
@@ -266,8 +267,8 @@ class ApproveDialog(_DecisionDialog):
         self._ask_password_again(self._context.format_failure(failure))
 
     def _ask_password_again(self, reason: str) -> None:
-        """Enable the dialog again, and show at the password field the text `reason`: the password was wrong, or could
-        not be checked. The refund isn't approved yet."""
+        """Enable the dialog again, and show the text `reason` at the password field, because the password was wrong
+        or the program could not check it. The refund isn't approved yet."""
         self.allow_acting_again(self._context.translate("action.cancel"))
         self.main_button.show_text(self._context.translate("dialog.approve.act"))
         self._update_main_button()
@@ -358,7 +359,8 @@ def _get_result_wording_key(name: str, refund: Refund) -> str:
 
 def make_decision_content(context: WindowContext, refund: Refund | None, result_bar: QWidget) -> QWidget:
     """Return the content of the dialog after a decision: `result_bar`, the widget that shows the result of the
-    decision, and, if `refund` isn't None, its badges, the reason for its state, and its next step.
+    decision. If `refund` isn't None, the content also shows the badges of the refund, the reason for its state, and
+    its next step.
     """
     widgets: list[QWidget] = [result_bar]
     if refund is not None:

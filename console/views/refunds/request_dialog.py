@@ -94,7 +94,7 @@ class RefundDialog(DialogFrame):
         return self.form.amount_edit if self.form.isEnabled() else self.cancel_button
 
     def _find_refusal_reason(self) -> str:
-        """Return the reason why no person can request a refund of this payment at present; "" if one can."""
+        """Return the reason why no person can request a refund of this payment at present; "" if a person can."""
         plan = self.plan
         return (
             self._context.translate(f"reason.{plan.refusal_code}", **plan.refusal_facts)
@@ -114,9 +114,9 @@ class RefundDialog(DialogFrame):
 
     @Slot()
     def _update_main_button(self) -> None:
-        """Enable the main button if the refund can be requested; otherwise disable it and show the reason. Disable
-        the form if the refund is refused in any case. If the provider's answer is too old, also show the button that
-        probes the payment."""
+        """Enable the main button if the person can request the refund; otherwise disable the button and show the
+        reason. If no inputs would make a refund request possible, disable the form as well. If the provider's answer
+        is too old, also show the button that probes the payment."""
         refusal_reason = self._find_refusal_reason()
         self.form.setEnabled(not refusal_reason)
         is_answer_old = self.is_answer_old and not refusal_reason
@@ -252,8 +252,8 @@ class RefundDialog(DialogFrame):
 
     @Slot()
     def _update_review(self) -> None:
-        """Enable the main button of the review; if the person must answer something first, disable it and show the
-        reason."""
+        """Enable the main button of the review. If the person must first type the last characters of the order
+        number, disable the button and show the reason."""
         disabled_reason = self.review.find_disabled_reason() if self.review is not None else ""
         if disabled_reason:
             self.disable_main_button(disabled_reason)
@@ -333,7 +333,7 @@ class RefundDialog(DialogFrame):
 
 def make_request_content(context: WindowContext, refund: Refund, plan: RefundPlan) -> QWidget:
     """Return the content of the dialog after the service has stored the refund request: the people who may approve
-    the refund, its badges, the reason for its state, and its next step."""
+    the refund, the badges of the refund, the reason for its state, and its next step."""
     translate = context.translate
     approvers_bar = NotificationBar(
         translate("dialog.refund.asked_lead"),

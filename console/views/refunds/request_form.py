@@ -44,16 +44,14 @@ _MAX_TEXT_CHARACTERS = 300
 
 
 class RefundForm(QWidget):
-    """The form with the inputs of a refund request. At first, the amount is the whole refundable amount and the
-    other inputs are empty. `set_aside` is the money set aside from which the refund is paid; None for an ordinary
-    refund.
+    """The form with the inputs of a refund request. At first, the amount is the whole refundable amount and the other
+    inputs are empty. `set_aside` is the money set aside from which the refund is paid; None for an ordinary refund.
 
     Signals:
     - changed: an input has changed, so `find_disabled_reason` may return another reason.
-    - amount_changed(str): the person has typed another amount (decimal text in major units), so the refund plan
-      must be read for it.
-    - risk_signal_opened(str, int): the person wants to open the record of a risk signal, which has this kind and
-      id.
+    - amount_changed(str): the person has typed another amount (decimal text in major units), so the dialog must read
+      the refund plan for this amount.
+    - risk_signal_opened(str, int): the person wants to open the record of a risk signal, which has this kind and id.
     """
 
     changed = Signal()
@@ -152,8 +150,8 @@ class RefundForm(QWidget):
         self.intended_repeat_box.checkStateChanged.connect(self.changed)
 
     def get_draft_inputs(self) -> dict[str, QWidget]:
-        """Return the widgets whose contents a draft stores, by the name of the input. Of the answers to risk
-        signals, only those to signals of the present plan are included."""
+        """Return the widgets whose contents a draft stores, by the name of the input. They include the answers only
+        to those risk signals that the present plan contains."""
         answer_inputs = {f"answer.{rule}": field for rule, field in self._answer_field_by_rule.items()}
         return {
             "amount": self.amount_field,
@@ -166,8 +164,8 @@ class RefundForm(QWidget):
     # -- plan for the present amount
 
     def show_plan(self, plan: RefundPlan) -> None:
-        """Show the risk signals and the results of the rules of a newly read plan. The person's answer to a risk
-        signal that was already shown stays."""
+        """Show the risk signals and the results of the rules of a refund plan that was just read. The person's answer
+        to a risk signal stays if the form already showed this signal."""
         self.plan = plan
         answer_by_rule = {rule: field.text() for rule, field in self._answer_field_by_rule.items()}
         self.intended_repeat_box.setParent(self)  # its parent is deleted with the old risk signals
@@ -220,8 +218,9 @@ class RefundForm(QWidget):
     def _make_risk_signal_group(
         self, risk_signals: Sequence[RiskSignal], answer: str, *, is_last_group: bool
     ) -> QWidget:
-        """Return a widget with the risk signals of one rule and one field for the maker's answer to them.
-        `answer` is the text typed so far; `is_last_group` is True for the last group of the box."""
+        """Return a widget with all risk signals of one rule and one field for the maker's answer to these signals.
+        `answer` is the text that the maker has typed so far; `is_last_group` is True for the last group of the box.
+        """
         group = Surface(edge="none" if is_last_group else "bottom")
         signal_lines = [self._make_risk_signal_line(signal) for signal in risk_signals]
         rule, signal_text = risk_signals[0].rule, refund_words.format_risk_signal(risk_signals[0], self._context)
@@ -275,16 +274,16 @@ class RefundForm(QWidget):
 
     @property
     def is_refused(self) -> bool:
-        """True if no amount can be requested at present. The dialog then shows the reason beside its button, so the
-        form doesn't show the broken rule."""
+        """True if a person can request no amount at present. The dialog then shows the reason next to its main
+        button, so the form doesn't show the broken rule."""
         is_paid_from_set_aside = self._set_aside is not None and self.plan.refusal_code == "refund_nothing_left"
         return bool(self.plan.refusal_code) and not is_paid_from_set_aside
 
     @property
     def largest_requestable_minor(self) -> int:
-        """The largest amount that the person can request, in minor units. This is the refundable amount, or less if
-        the provider has stated refunds that our sums don't contain, because they were made elsewhere. For a refund
-        from money set aside, it is the amount that is set aside."""
+        """The largest amount that the person can request, in minor units. This is the refundable amount, or a smaller
+        amount if the provider has reported refunds that were made outside this console and that our sums don't
+        contain. For a refund from money set aside, it is the amount that is set aside."""
         if self._set_aside:
             return self._set_aside.amount_minor
         return min(self.plan.money.refundable, self.plan.payment.requestable_minor)
@@ -304,7 +303,8 @@ class RefundForm(QWidget):
         return RefundReason(self.reason_list.currentData()) if self.reason_list.currentIndex() >= 0 else None
 
     def format_reason(self) -> str:
-        """Return the reason as a text for people: the text of the selected reason, and the person's own text."""
+        """Return the reason of the refund as a text for display: the text of the selected reason, and the text that
+        the person has typed."""
         return record_texts.format_refund_reason_text(
             self.reason_code, self.explanation_edit.text().strip(), self._context
         )
@@ -330,8 +330,8 @@ class RefundForm(QWidget):
         )
 
     def find_disabled_reason(self) -> str:
-        """Return the reason why the person can't go on to the review yet; "" if the person can. An error in the
-        amount is also shown at its field."""
+        """Return the reason why the person can't continue to the review yet; "" if the person can. If the amount is
+        wrong, the form also shows the error at the amount field."""
         translate, amount_error = self._context.translate, self._find_amount_problem()
         self.amount_field.show_error(amount_error)
         if amount_error:
@@ -394,7 +394,8 @@ class RefundForm(QWidget):
 
     @Slot(bool)
     def _fill_or_focus_amount(self, is_full_amount: bool) -> None:
-        """Put the whole refundable amount into the field if `is_full_amount`; otherwise give the field the focus."""
+        """If `is_full_amount` is True, put the whole refundable amount into the amount field; otherwise give the
+        amount field the focus."""
         if is_full_amount:
             self.amount_edit.setText(
                 wording.format_amount_digits(self.largest_requestable_minor, self.plan.payment.currency)

@@ -1,4 +1,5 @@
-"""The review of a refund request before the service stores it: the values, the effects, and the people who decide."""
+"""The review of a refund request before the service stores it: the values, the effects, and the people who decide
+about the refund."""
 
 from PySide6.QtCore import Signal
 from PySide6.QtWidgets import QWidget
@@ -19,8 +20,9 @@ from console.wording.sentences import catalogue as wording
 
 
 class RefundReview(QWidget):
-    """Shows the values and effects of a refund request before it is stored. The person can't change the values
-    here. If the refund needs two approvers, the person must type the last characters of the order number.
+    """Shows the values and effects of a refund request before the service stores the request. The person can't change
+    the values in this widget. If the refund needs two approvers, the person must type the last characters of the
+    order number.
 
     Signals:
     - changed: the typed characters have changed, so `find_disabled_reason` may return another reason.
@@ -143,9 +145,9 @@ class OrderNumberCheck(QWidget):
 def compute_amounts_after_refund(
     money: MoneyParts, amount_minor: int, *, set_aside_id: int | None = None
 ) -> MoneyParts:
-    """Return the parts of the payment's amount as they will be after a refund request of `amount_minor` minor
-    units, for display only: the service computes the stored amounts. `set_aside_id` is the id of the money set
-    aside from which the refund is paid; None for an ordinary refund.
+    """Return the parts of the payment's amount as they will be after a refund request of `amount_minor` minor units.
+    The result is for display only, because the service computes the stored amounts. `set_aside_id` is the id of the
+    money set aside from which the refund is paid; None for an ordinary refund.
     """
     return MoneyParts(
         money.currency,

@@ -1,5 +1,5 @@
-"""Texts and widgets that the refund dialogs and the approval page share: risk signals, rules, cooling-off period,
-and the people who decide."""
+"""Texts and widgets that the refund dialogs and the approval page share: risk signals, rules, cooling-off period, and
+the people who decide about a refund."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -30,8 +30,8 @@ def format_risk_signal(risk_signal: RiskSignal, context: WindowContext) -> str:
 
 
 def _parse_fact_times(facts: Mapping[str, object]) -> dict[str, object]:
-    """Return the facts of a risk signal, with `at` and `until` as datetime values in place of the texts that the
-    database stores."""
+    """Return the facts of a risk signal, with `at` and `until` converted from the texts that the database stores to
+    datetime values."""
     return {name: _parse_time_if_text(value) if name in ("at", "until") else value for name, value in facts.items()}
 
 
@@ -43,7 +43,7 @@ def _parse_time_if_text(value: object) -> object:
 
 
 def make_risk_signal_link(risk_signal: RiskSignal, context: WindowContext) -> LinkButton | None:
-    """Return a link to the record that a risk signal is about; None if it is about no record."""
+    """Return a link to the record that a risk signal is about; None if the signal is about no record."""
     if risk_signal.kind is None or risk_signal.id is None:
         return None
     link = LinkButton(context.translate("action.open"), has_arrow=True, role="small")
@@ -53,8 +53,8 @@ def make_risk_signal_link(risk_signal: RiskSignal, context: WindowContext) -> Li
 
 
 def format_rule_check(check: RuleCheck, context: WindowContext, currency: str) -> str:
-    """Return the sentence about the result of a checked refund rule: the rule is fulfilled, or the reason why it is
-    not. `currency` is the currency of the amounts in the sentence."""
+    """Return the sentence about the result of a checked refund rule: the refund fulfils the rule, or the reason why
+    it doesn't. `currency` is the currency of the amounts in the sentence."""
     wording_key = f"check.{check.rule}" if check.holds else f"check.{check.rule}.broken"
     placeholder_values = wording.convert_amount_facts({**check.facts, "currency": currency})
     return (
@@ -70,8 +70,8 @@ def make_rule_check_line(rule_check: RuleCheck, context: WindowContext, currency
 
 
 def arrange_side_by_side(*widgets: QWidget, stretched_widget: QWidget) -> QLayout:
-    """Return a layout with the widgets side by side; from the text scale LARGE_TEXT_SCALE on, one below the other.
-    The widget `stretched_widget` gets the free width."""
+    """Return a layout with the widgets side by side. If the text scale is LARGE_TEXT_SCALE or larger, the widgets are
+    placed one below the other. The widget `stretched_widget` gets the free width."""
     if current_appearance().scale >= LARGE_TEXT_SCALE:
         for widget in widgets:
             widget.setMinimumHeight(widget.sizeHint().height())
@@ -83,8 +83,8 @@ def arrange_side_by_side(*widgets: QWidget, stretched_widget: QWidget) -> QLayou
 
 
 def make_icon_line(icon_name: str, tone: Tone, text: str) -> QWidget:
-    """Return a widget with an icon and a text in one line. `icon_name` is the name of the icon, `tone` the icon's
-    tone. The text has the tone `bad` if the icon has it, otherwise the colour of ordinary text."""
+    """Return a widget with an icon and a text in one line. `icon_name` is the name of the icon, `tone` the tone of
+    the icon. The text has the tone `bad` if the icon has this tone, otherwise the colour of ordinary text."""
     line = QWidget()
     line.setLayout(
         make_row(
@@ -101,9 +101,9 @@ def format_cooling_off_period(plan: RefundPlan, context: WindowContext) -> str:
 
 
 def format_checkers(plan: RefundPlan, context: WindowContext) -> str:
-    """Return the text about the people who may approve the refund. It has their names if these are known, and states
-    whether one or two of them are needed. If people are registered and none of them may, or only one where two are
-    needed, it says so.
+    """Return the text about the people who may approve the refund. The text contains their names if these are known,
+    and says whether one or two approvers are needed. If people are registered, but fewer of them than needed may
+    approve the refund (none, or one of two), the text says this.
     """
     if context.people and not plan.approvers:
         return context.translate("dialog.refund.asked_no_one")

@@ -21,10 +21,11 @@ from console.wording.sentences import catalogue as wording
 
 @dataclass(frozen=True, slots=True)
 class FoundCompany:
-    """One company that a search has found, with the texts of its table row. `is_registered` is False if only our
-    records have the company, not the corporation registry. `furigana` is the reading of its name in kana.
-    `closure_word` is the word for the closure and `closed_on` its day, both "" for an open company.
-    `our_records_word` is the word for our records of the company; "" without records."""
+    """One company that a search has found, with the texts of its table row. `is_registered` is False if the
+    corporation registry doesn't have the company and only our records have it. `furigana` is the reading of the
+    company's name in kana. `closure_word` is the word for the closure and `closed_on` the day of the closure, both ""
+    for an open company. `our_records_word` is the word for our records of the company; "" if we have no records of
+    it."""
 
     number: str
     name: str
@@ -40,8 +41,8 @@ class FoundCompany:
 def list_found_companies(
     matches: RegistryMatches, our_records: Iterable[ShownRecord], context: WindowContext
 ) -> tuple[FoundCompany, ...]:
-    """Return the found companies: first those of `our_records` that aren't among the matches of the corporation
-    registry, then the matches in their order."""
+    """Return the found companies: first the companies of `our_records` that aren't among the matches of the
+    corporation registry, then the matches in their order."""
     translate = context.translate
     companies = [
         FoundCompany(
@@ -131,8 +132,8 @@ def _get_corporation_number(company: FoundCompany) -> str:
 
 
 def _make_company_columns(context: WindowContext, *, has_registry: bool) -> list[Column]:
-    """Return the columns of the table. Without a corporation registry, only the columns that our records can fill
-    are returned."""
+    """Return the columns of the table. If this desk has no corporation registry, return only the columns that our
+    records can fill."""
     translate = context.translate
 
     def make_state_cell(company: FoundCompany) -> StateCell:

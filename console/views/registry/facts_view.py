@@ -20,8 +20,8 @@ _MAX_SHOWN_PREDECESSORS = 3
 
 
 class CorporationFactsView(QWidget):
-    """Shows the facts of the corporation registry about one company. On a desk that has imported no registry, it says
-    which facts a registry would add. It is hidden until a company is shown.
+    """Shows the facts of the corporation registry about one company. On a desk that has imported no registry, the
+    widget says which facts a registry would add. The widget is hidden until it shows a company.
 
     Signals:
     - number_requested(str): the person opens the company with this corporation number.
@@ -40,12 +40,13 @@ class CorporationFactsView(QWidget):
 
     @property
     def focus_stops(self) -> list[QWidget]:
-        """The widgets that can have the focus, in tab order."""
+        """The widgets of this view that can have the focus, in tab order."""
         return list(self._content.findChildren(LinkButton)) if self._content is not None else []
 
     def show_facts(self, facts: CorporationFacts | None, our_names: Iterable[str | None]) -> None:
-        """Show the facts of the corporation registry; None if this desk has imported no registry. `our_names` are
-        the names of the company in our records; those that differ from the official name are shown too."""
+        """Show the facts of the corporation registry; None if this desk has imported no registry. `our_names` are the
+        names of the company in our records. The view also shows each of these names that differs from the official
+        name."""
         names = tuple(our_names)
         if (facts, names) == self._shown_facts:
             return

@@ -42,8 +42,8 @@ _LABEL_GAP_PX = 4.0  # least space between the labels of two bars
 
 
 class Chart(QWidget):
-    """Paints the strips of bars of a ChartContent. Its description, with all figures as text, is the widget's
-    accessible description; the widget can have the focus, so that a screen reader reads it."""
+    """Paints the strips of bars of a ChartContent. The widget's accessible description contains all figures as text.
+    The widget can have the focus, so that a screen reader reads this description."""
 
     accessible_role = QAccessible.Role.Graphic
 
@@ -75,8 +75,8 @@ class Chart(QWidget):
         self._fit_height()
 
     def _fit_height(self) -> None:
-        """Set the minimum height that the strips of bars need at the present width. In a narrow window fewer
-        strips stand side by side, so the chart becomes higher."""
+        """Set the minimum height that the strips of bars need at the present width. In a narrow window, fewer strips
+        have room side by side, so the chart becomes higher."""
         if self.minimumHeight() != self._compute_minimum_height():
             self.setMinimumHeight(self._compute_minimum_height())
 
@@ -90,8 +90,8 @@ class Chart(QWidget):
         )
 
     def _count_bar_strips_per_line(self) -> int:
-        """Return the number of strips of bars that stand side by side at the present width of the chart: as many as
-        have room for their bars and for the text above the bars.
+        """Return the number of strips of bars that have room side by side at the present width of the chart. A strip
+        needs room for its bars and for the text above the bars.
         """
         strips = self.content.strips
         bar_count = max((len(strip.bars) for strip in strips), default=1)
@@ -225,9 +225,9 @@ def _split_figure_into_lines(figure: str, width_px: float) -> list[str]:
 
 
 def _draw_bar_labels(painter: QPainter, bars: Sequence[Bar], area: QRectF, bar_place_width_px: float) -> None:
-    """Draw the labels of the bars below `area`, the rectangle of the bars; `bar_place_width_px` is the width in px
-    that `area` has for each bar. If there is not enough room for all labels, draw only every n-th one, counted from
-    the last bar, with the smallest n that fits."""
+    """Draw the labels of the bars below `area`, the rectangle of the bars. `bar_place_width_px` is the width in px
+    that each bar has in `area`. If there is not enough room for all labels, draw only every n-th label, counted from
+    the last bar, with the smallest n for which the labels fit."""
     widths = [measure_font_runs(split_font_runs(bar.label), "small") for bar in bars]
     label_interval = compute_label_interval(widths, bar_place_width_px)
     label_height = current_appearance().line_height("small")
@@ -239,17 +239,17 @@ def _draw_bar_labels(painter: QPainter, bars: Sequence[Bar], area: QRectF, bar_p
 
 
 def _compute_label_lefts(widths: Sequence[float], bar_place_width_px: float) -> list[float]:
-    """Return the left edge (px, from the left edge of the bars) of each label. `widths` are the widths of the labels,
-    `bar_place_width_px` is the distance from one bar to the next, both in px. A label is centred below its bar, but
-    doesn't reach beyond the place of the first or the last bar."""
+    """Return the left edge of each label, in px from the left edge of the bars. `widths` are the widths of the labels
+    in px; `bar_place_width_px` is the distance in px from one bar to the next. A label is centred below its bar, but
+    doesn't extend beyond the place of the first or the last bar."""
     room = len(widths) * bar_place_width_px
     centred_lefts = ((number + 0.5) * bar_place_width_px - width / 2 for number, width in enumerate(widths))
     return [max(0.0, min(left, room - width)) for left, width in zip(centred_lefts, widths, strict=True)]
 
 
 def compute_label_interval(widths: Sequence[float], bar_place_width_px: float) -> int:
-    """Return the smallest n for which every n-th label, counted from the last bar, fits beside the next one. `widths`
-    are the widths of the labels, `bar_place_width_px` is the distance from one bar to the next, both in px."""
+    """Return the smallest n for which every n-th label, counted from the last bar, has enough room. `widths` are the
+    widths of the labels in px; `bar_place_width_px` is the distance in px from one bar to the next."""
     edges = [
         (left, left + width)
         for left, width in zip(_compute_label_lefts(widths, bar_place_width_px), widths, strict=True)
@@ -274,8 +274,8 @@ def _draw_centred_text(painter: QPainter, text: str, box: QRectF, baseline: floa
 
 def _draw_marked_ranges(painter: QPainter, strip: BarStrip, area: QRectF, bar_place_width_px: float) -> None:
     """Draw the marked ranges of a strip behind its bars. Each range has an icon above it and a thick line below the
-    axis, so that it stays visible behind the bars. `area` is the rectangle of the bars; `bar_place_width_px` is the
-    width in px that it has for each bar."""
+    axis, so that the range stays visible behind the bars. `area` is the rectangle of the bars; `bar_place_width_px`
+    is the width in px that each bar has in `area`."""
     appearance = current_appearance()
     icon_px, colour = appearance.icon_px(_BAND_ICON_PX), appearance.colour(MARKED_RANGE_STYLE.tone)
     top = area.top() - appearance.line_height("small") - 4 - icon_px
@@ -289,8 +289,8 @@ def _draw_marked_ranges(painter: QPainter, strip: BarStrip, area: QRectF, bar_pl
 
 
 def _draw_dashed_line(painter: QPainter, strip: BarStrip, area: QRectF) -> None:
-    """Draw the dashed line of a strip across `area`, the rectangle of its bars, at the height of the strip's
-    `dashed_line_value`; draw nothing if the strip has none."""
+    """Draw the dashed line of a strip across `area`, the rectangle of the bars, at the height of the strip's
+    `dashed_line_value`. Draw nothing if this value is None."""
     if strip.dashed_line_value is not None and strip.full_height_value:
         y = area.bottom() - area.height() * min(1.0, strip.dashed_line_value / strip.full_height_value)
         painter.setPen(QPen(current_appearance().colour("text"), 1, Qt.PenStyle.DashLine))
@@ -343,7 +343,8 @@ def _draw_dots(painter: QPainter, area: QRectF, spacing_px: float) -> None:
 
 
 class LegendSwatch(QWidget):
-    """A small square in the legend, filled like the parts of the bars that it stands for."""
+    """A small square in the legend, filled with the pattern and colour of the bar parts that the legend entry
+    explains."""
 
     is_decoration = True
 

@@ -30,8 +30,8 @@ class BarPart:
 
 @dataclass(frozen=True, slots=True)
 class Bar:
-    """One bar of a strip: the text below it (`label`), the text above it (`figure`), and its parts. The parts
-    stand one above the other; in a strip with `is_grouped`, side by side."""
+    """One bar of a strip: the text below the bar (`label`), the text above the bar (`figure`), and the parts of the
+    bar. The parts are painted one above the other; in a strip with `is_grouped`, side by side."""
 
     label: str
     figure: str
@@ -40,8 +40,8 @@ class Bar:
 
 @dataclass(frozen=True, slots=True)
 class MarkedRange:
-    """A marked range of a strip's horizontal axis, such as an outage. `start` and `end` are counted in bars: 1.5
-    is the middle of the second bar."""
+    """A marked range of a strip's horizontal axis, such as an outage. `start` and `end` are positions on the axis,
+    measured in bars: 1.5 is the middle of the second bar."""
 
     start: float
     end: float
@@ -49,10 +49,10 @@ class MarkedRange:
 
 @dataclass(frozen=True, slots=True)
 class BarStrip:
-    """A row of bars with a title. `detail` is a text after the title, `full_height_value` the value at the full
-    height, `marked_ranges` are marked ranges behind the bars, and `dashed_line_value` is the value at which a dashed
-    line crosses the bars; None for no line. If `is_grouped` is True, the parts of a bar stand side by side, otherwise
-    one above the other."""
+    """A row of bars with a title. `detail` is a text after the title. `full_height_value` is the value that a bar of
+    full height has. `marked_ranges` are the ranges to mark behind the bars. `dashed_line_value` is the value at which
+    a dashed line crosses the bars; None for no line. If `is_grouped` is True, the parts of a bar are painted side by
+    side, otherwise one above the other."""
 
     title: str
     detail: str

@@ -45,8 +45,9 @@ _DAILY_CLOSE_FILE_FORMATS = [document_format.value for document_format in Docume
 
 @dataclass(frozen=True, slots=True)
 class _MoneySumRow:
-    """One row of the table of sums: the number of records and their sum in one currency, in minor units. `name` is
-    the name of the sum (one of DAILY_SUM_NAMES), or "net" for the net amount, which has no `count` (None)."""
+    """One row of the table of sums: the number of records and the sum of their amounts in one currency, in minor
+    units. `name` is the name of the sum (one of DAILY_SUM_NAMES), or "net" for the net amount. `count` is None for
+    the net amount."""
 
     currency: str
     name: str
@@ -177,8 +178,8 @@ class DailyCloseSection(ReportSection):
         return self._providers[index] if 0 <= index < len(self._providers) else ""
 
     def parse_typed_day(self) -> date | None:
-        """Return the day that the person has typed. If the text isn't a valid day, or a day after today in Japan,
-        show the error at the field and return None."""
+        """Return the day that the person has typed. If the text isn't a valid day, or if the day is after today in
+        Japan, show the error at the field and return None."""
         text = self._day_edit.text().strip()
         try:
             day: date | None = parse_day(text)
@@ -231,8 +232,8 @@ class DailyCloseSection(ReportSection):
 
     @Slot()
     def choose_close_path(self) -> None:
-        """Ask the person for the path of a new file, then write the shown daily close to it. Do nothing if no
-        daily close is shown, or while one is being written."""
+        """Ask the person for the path of a new file, then write the shown daily close to it. Do nothing if the
+        section shows no daily close, or while it is writing a file."""
         if self._daily_close is None or self.is_writing:
             return
         file_name = (

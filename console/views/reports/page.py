@@ -1,4 +1,4 @@
-"""The page with the reports: one tab per report. A report is read when the person opens its tab."""
+"""The page with the reports: one tab per report. The page reads a report when the person opens its tab."""
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
@@ -33,8 +33,8 @@ REPORT_SECTION_FACTORIES: Sequence[Callable[[WindowContext], ReportSection]] = (
 
 
 class ReportsPage(Page):
-    """The page with the reports, one tab per report. Changed records don't update the figures: they are read when the
-    person opens a tab or presses F5.
+    """The page with the reports, one tab per report. The page reads the figures when the person opens a tab or
+    presses F5; a change of a record doesn't update the figures.
     """
 
     sidebar_key = "reports"

@@ -1,5 +1,5 @@
-"""The report about refunds: the number of the requested refunds that have reached each step (approved, sent, …). Its
-chart has one strip of bars per currency.
+"""The report about refunds: for each step of a refund (approved, sent, …), the number of requested refunds that have
+reached the step. Its chart has one strip of bars per currency.
 """
 
 from collections.abc import Sequence

@@ -29,7 +29,8 @@ CHART_SHORTCUT = "G"
 
 
 class Report(Protocol):
-    """The interface of a report that a service returns: `read_at` is the instant at which its figures were read."""
+    """The interface of a report that a service returns. `read_at` is the instant at which the service read the
+    figures of the report."""
 
     @property
     def read_at(self) -> "datetime": ...
@@ -40,13 +41,13 @@ ReportT = TypeVar("ReportT", bound=Report)
 
 @dataclass(frozen=True, slots=True)
 class ReportDefinition(Generic[ReportT]):
-    """The definition of a report: its name, and the functions that read and show it.
+    """The definition of a report: its name, and the functions that read and show the report.
 
     - `read_report`: reads the report from the services
-    - `format_note`: returns the sentence above the chart, about the records that were counted
+    - `format_note`: returns the sentence above the chart, about the records that the report counts
     - `make_content`: returns the chart
-    - `make_columns`, `list_rows`, `get_row_key`: return the columns, the rows, and the key of a row, of the report's
-      table
+    - `make_columns`, `list_rows`, `get_row_key`: return the columns of the report's table, its rows, and the key of a
+      row
     - `has_no_figures`: returns True if the report has no figures to show
     """
 
@@ -70,10 +71,10 @@ class ReportSection(QWidget):
     """Base class of the sections of the reports page. `name` is the name of the section and of its tab.
 
     Signals:
-    - was_read(object): the section shows newly read figures; the argument is the instant at which the service has
-      read them.
-    - failed(object): the figures could not be read; the argument is the Failure. The section still shows the earlier
-      figures.
+    - was_read(object): the section shows figures that it has just read; the argument is the instant at which the
+      service has read them.
+    - failed(object): the service could not read the figures; the argument is the Failure. The section still shows the
+      earlier figures.
     """
 
     was_read = Signal(object)
@@ -81,10 +82,10 @@ class ReportSection(QWidget):
     name = ""
 
     def read_data(self) -> None:
-        """Read the figures of the section and show them. Implemented by the subclass."""
+        """Read the figures of the section and show them. The subclass implements this method."""
 
     def list_focus_targets(self) -> Sequence[QWidget]:
-        """Return the widgets that may get the focus first. Implemented by the subclass."""
+        """Return the widgets that may get the focus first. The subclass implements this method."""
         return ()
 
 
@@ -156,7 +157,8 @@ class ChartSection(ReportSection):
 
     @Slot()
     def toggle_chart_and_table(self) -> None:
-        """Show the table in place of the chart, or the chart in place of the table, and give it the focus."""
+        """Show the table in place of the chart, or the chart in place of the table, and give the newly shown widget
+        the focus."""
         self._shows_table = not self._shows_table
         self._show_chart_or_table()
         shown_widget = self.stack.currentWidget()

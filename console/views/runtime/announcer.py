@@ -1,7 +1,7 @@
-"""Announces to screen readers the sentences that the window shows, and keeps a list of these sentences.
+"""Announces to screen readers the sentences that the window shows, and stores the newest sentences in a list.
 
-Every bar, toast, dialog and page calls the function `announce` with the sentence that it shows. No announcement
-reaches Qt in another way.
+Every bar, toast, dialog and page calls the function `announce` with the sentence that it shows. Only this module
+passes announcements to Qt.
 """
 
 from collections.abc import Callable
@@ -37,10 +37,11 @@ class Announcement:
 
 class Announcer(QObject):
     """Announces the sentences of one main window to screen readers. `announcements` contains the newest
-    _MAX_STORED_ANNOUNCEMENTS sentences that were announced with `is_stored`, the newest first. While a cover (the
-    lock or the sign-in form) hides the window, the sentences on the cover are announced but not stored. Sentences of
-    the hidden widgets are not announced then: those with `is_stored` wait until `announce_waiting_sentences` is
-    called, and the others are lost.
+    _MAX_STORED_ANNOUNCEMENTS sentences that were announced with `is_stored`, the newest first.
+
+    While a cover (the lock or the sign-in form) hides the window, the announcer announces the sentences on the cover
+    but doesn't store them. It doesn't announce sentences of the hidden widgets at that time: sentences with
+    `is_stored` wait until `announce_waiting_sentences` is called, and the other sentences are lost.
 
     Signals:
     - announced(object): this Announcement was passed to a screen reader.
@@ -56,8 +57,8 @@ class Announcer(QObject):
         find_route: Callable[[], Route | None],
     ) -> None:
         """`get_now` returns the present instant. `find_cover` returns the widget that hides the window at present, or
-        None. `find_route` returns the route of the visible page: a sentence without a route of its own is about
-        the record of that page.
+        None. `find_route` returns the route of the visible page; a sentence that is announced without a route gets
+        this route.
         """
         super().__init__(window)
         self._window, self._now, self._find_cover, self._find_route = window, get_now, find_cover, find_route
@@ -75,8 +76,8 @@ class Announcer(QObject):
         is_stored: bool,
         path: str = "",
     ) -> None:
-        """Announce the sentence that `widget` shows and, with `is_stored`, keep it in `announcements`. The arguments
-        are those of the function `announce`."""
+        """Announce the sentence that `widget` shows. If `is_stored` is True, also store it in `announcements`. The
+        arguments are those of the function `announce`."""
         page_route, cover = self._find_route(), self._find_cover()
         if route is None and isinstance(page_route, RecordPageRoute):
             route = page_route
@@ -89,13 +90,15 @@ class Announcer(QObject):
             self._waiting_announcements.append(announcement)
 
     def announce_waiting_sentences(self) -> None:
-        """Announce and keep the sentences that were shown while the lock or the sign-in form hid the window."""
+        """Announce and store the sentences that widgets have shown while the lock or the sign-in form hid the
+        window."""
         waiting_announcements, self._waiting_announcements = self._waiting_announcements, []
         for announcement in waiting_announcements:
             self._announce_and_store_announcement(announcement)
 
     def clear_announcements(self) -> None:
-        """Remove all kept and all waiting sentences, because another person acts from now on."""
+        """Remove all stored sentences, and all sentences that wait to be announced, because another person uses the
+        window from now on."""
         self._waiting_announcements, self.announcements = [], ()
 
     def _announce_and_store_announcement(self, announcement: Announcement) -> None:
@@ -125,13 +128,13 @@ def announce(
     is_stored: bool = True,
     path: str = "",
 ) -> None:
-    """Announce to screen readers the sentence that `widget` shows now, and keep it in the list of the main window. Do
-    nothing for "".
+    """Announce to screen readers the sentence that `widget` shows now, and store it in the list of the main window.
+    Do nothing for "". A screen reader reads a refusal (recognized by `tone` or `icon_name`) immediately, and any
+    other sentence after the sentence that it is reading.
 
-    A screen reader reads a refusal (recognized by `tone` or `icon_name`) immediately, any other sentence after the
-    one that it is reading. `route` is the route to the record that the sentence is about; None means the record of
-    the visible page. With `is_stored` False, the sentence isn't kept, for example because it only repeats the text or
-    entry that the person has just typed or selected. `path` is the file that the sentence names.
+    `route` is the route to the record that the sentence is about; None means the record of the visible page. If
+    `is_stored` is False, the sentence isn't stored, for example because it only repeats the text or entry that the
+    person has just typed or selected. `path` is the file that the sentence names.
     """
     if not sentence:
         return
@@ -145,7 +148,7 @@ def announce(
 
 
 def find_announcer(widget: QWidget) -> Announcer | None:
-    """Return the Announcer of the main window to which the widget belongs; None if that window has none."""
+    """Return the Announcer of the main window to which the widget belongs; None if that window has no Announcer."""
     return _get_main_window(widget).findChild(Announcer, options=Qt.FindChildOption.FindDirectChildrenOnly)
 
 
@@ -177,7 +180,8 @@ def _get_main_window(widget: QWidget) -> QWidget:
 
 
 def _speak(widget: QWidget, sentence: str, tone: Tone, icon_name: str) -> None:
-    """Pass the sentence to the screen reader: a refusal immediately, any other sentence after the one being read."""
+    """Pass the sentence to the screen reader. The screen reader reads a refusal immediately, and any other sentence
+    after the sentence that it is reading."""
     event = QAccessibleAnnouncementEvent(widget, sentence)
     politeness = QAccessible.AnnouncementPoliteness
     event.setPoliteness(politeness.Assertive if is_refusal_icon(icon_name, tone) else politeness.Polite)

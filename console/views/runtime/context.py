@@ -61,9 +61,9 @@ ALARMBOX = CREDIT_CHECK_PROVIDER
 
 
 class WindowContext(QObject):
-    """The services, settings and state that all pages of one window share. Use it from the GUI thread only; its
-    service calls run in worker threads as the acting person. "The frame" below is the object that shows the
-    pages of the window.
+    """The services, settings and state that all pages of one window share. Use this object from the GUI thread only;
+    its service calls run in worker threads as the acting person. In the list below, "the frame" is the object that
+    shows the pages of the window.
 
     Signals:
     - services_opened: the services are open.
@@ -71,19 +71,22 @@ class WindowContext(QObject):
     - replacement_requested(object): the frame must open this Route in place of the current one in the history.
     - back_requested: the frame must open the previous route.
     - toast_requested(object): the frame must show this Toast.
-    - refusal_shown: a page shows in a bar that an action was refused, so earlier toasts about files must be removed.
+    - refusal_shown: a page shows in a bar that an action was refused, so the frame must remove earlier toasts about
+      files.
     - changed(object): these records have changed: a frozenset of (kind, id).
-    - work_counts_changed, connection_state_changed, visits_changed: `work_counts`, `connection_state` or `visits`
-      has a new value. connection_state_changed also signals a new value of `last_due_tasks_at`, the instant at
-      which due tasks last ran.
-    - work_counts_outdated: the counts must be read again: the person has ended a mention, or a page has read other
-      rows than were counted.
-    - minute_passed: the clock of the window shows another minute, so ages must be shown anew.
+    - work_counts_changed, connection_state_changed, visits_changed: `work_counts`, `connection_state` or `visits` has
+      a new value. connection_state_changed also signals a new value of `last_due_tasks_at`, the instant at which due
+      tasks last ran.
+    - work_counts_outdated: the window must read the counts again, because the person has ended a mention, or because
+      a page has read other rows than the counts contain.
+    - minute_passed: the clock of the window shows another minute, so the widgets must show ages again.
     - saved_views_changed: `saved_views` has a new value.
-    - saved_views_outdated: the person has changed a saved view, so the saved views must be read again.
-    - person_changed: another person acts from now on.
-    - people_changed: the list of operators or their roles has been read, and differs from the earlier one.
-    - people_outdated: the operators must be read again: the person refreshes the page, or a right was refused.
+    - saved_views_outdated: the person has changed a saved view, so the window must read the saved views again.
+    - person_changed: another person is the acting person from now on.
+    - people_changed: the window has read the list of operators with their roles, and the list differs from the
+      earlier one.
+    - people_outdated: the window must read the operators again, because the person refreshes the page, or because a
+      service has refused an action for lack of a right.
     - language_changed: `language` has a new value, so every widget must set its texts again.
     - sign_in_refused(object): the database has refused the account in use; the argument is the Failure.
     - command_requested(str): the window must run its command of this name, such as "search".
@@ -161,17 +164,19 @@ class WindowContext(QObject):
 
     @property
     def has_training(self) -> bool:
-        """True if the opened services are those of a training, with invented records."""
+        """True if the opened services are the services of a training, which has invented records."""
         return self._services is not None and self._services.training is not None
 
     @property
     def asks_worker(self) -> bool:
-        """True if this desk doesn't call providers itself but asks a worker to act for the person."""
+        """True if this desk is in team mode: the desk calls no providers itself, but requests that a worker acts for
+        the person."""
         return self._services is not None and self._services.desk_status.asks_worker
 
     def bind_services(self, call: ServiceCall[T], operator: str | None = None) -> Callable[[], T]:
-        """Return a function without arguments that runs `call` with the services, so that a worker thread can run it.
-        The call runs as `operator`; by default, as the person who acts at the time of `bind_services`.
+        """Return a function without arguments that runs `call` with the services, so that a worker thread can run
+        this function. The call runs as the person `operator`; by default, as the person who is the acting person at
+        the time of `bind_services`.
 
         Raises RuntimeError if the services aren't open yet.
         """
@@ -195,9 +200,9 @@ class WindowContext(QObject):
         key: Hashable | None = None,
     ) -> TaskHandle:
         """Run a call that only reads, in the lane `quick` of the TaskRunner, and return its handle. If `caller` is
-        destroyed before the call begins, the call never runs; if it is destroyed before the call ends, neither
-        `on_done` nor `on_failed` is called. Calls with the same `key` run one after another; with None, the call
-        waits for no other."""
+        destroyed before the call begins, the call never runs. If `caller` is destroyed before the call ends, neither
+        `on_done` nor `on_failed` is called. Calls with the same `key` run one after another; a call whose `key` is
+        None waits for no other call."""
         return self.runner.run(
             self.bind_services(call), on_done, on_failed, caller=caller, key=key, lane="quick", is_cancellable=True
         )
@@ -216,17 +221,17 @@ class WindowContext(QObject):
         provider: str = ALARMBOX,
         request_wait: RequestWait | None = None,
     ) -> None:
-        """Run an acting call (one that writes, or sends a request to a provider) in the lane `slow` of the
-        TaskRunner. Do nothing while a call of the same `caller` and `attempt` runs: the person has pressed the same
-        button or key twice, and one answer is shown. If `caller` is destroyed before the call ends, the call
-        continues; the window then shows a toast, `make_toast(value)` or the message of the failure, in place of
-        calling `on_done` or `on_failed`. `label` names the call in messages. Calls with the same `key` run one after
-        another; with None, the call waits for no other. `provider` is the name of the provider that the call waits
-        for; "" for none.
+        """Run an acting call (a call that writes, or sends a request to a provider) in the lane `slow` of the
+        TaskRunner. Do nothing while a call of the same `caller` and `attempt` runs, because the person has then
+        pressed the same button or key twice. If `caller` is destroyed before the call ends, the call continues. When
+        it ends, the window shows a toast instead of calling `on_done` or `on_failed`: the toast `make_toast(value)`,
+        or one with the message of the failure.
 
+        `label` names the call in messages. Calls with the same `key` run one after another; a call whose `key` is
+        None waits for no other call. `provider` is the name of the provider that the call waits for; "" for none.
         `attempt` is the command with its arguments. The call gets the request id of the attempt, which stays the same
         until the attempt is answered (see AttemptRequestIds). If the service refuses the call because it needs the
-        person's password, the context asks the person for the password and runs the call again with it.
+        person's password, the context asks the person for the password and runs the call again with the password.
 
         While the call waits for a desk request, it writes the id and the state of that request to `request_wait`. A
         caller that shows the request itself passes its own RequestWait, but only if its call never needs the
@@ -268,10 +273,11 @@ class WindowContext(QObject):
         began_at: float,
         failure: Failure | None,
     ) -> None:
-        """Remove the attempt from the running ones, so that the same caller may begin it again, and store how long
-        the provider `provider` took to answer. `caller_and_attempt` and `request_id` identify the attempt; `failure`
-        is None if it has succeeded. `began_at` is the time in seconds, by the clock `monotonic`, at which it began.
-        If the call was refused for lack of a right, also request that the operators are read again."""
+        """Remove the attempt from the running ones, so that the same caller may begin it again. Store how long the
+        provider `provider` took to answer. `caller_and_attempt` and `request_id` identify the attempt; `failure` is
+        None if it has succeeded. `began_at` is the time in seconds, by the clock `monotonic`, at which the attempt
+        began. If the service refused the call for lack of a right, also request that the window reads the operators
+        again."""
         self._running_attempts.discard(caller_and_attempt)
         self._attempt_request_ids.end_attempt(caller_and_attempt[1], request_id, failure)
         self._store_answer_time(provider, self.monotonic() - began_at, failure)
@@ -281,9 +287,10 @@ class WindowContext(QObject):
     def _bind_request_id(
         self, call: ActingCall[T], request_id: str, request_wait: RequestWait
     ) -> "Callable[[Console], T]":
-        """Return a function that runs the acting call with its request id. First it waits until the id is stored on
-        the disk, but at most _MAX_REQUEST_ID_STORING_SECONDS, so that after a crash a new window finds the id.
-        While the call waits for a desk request, it writes the id and the state of that request to `request_wait`."""
+        """Return a function that runs the acting call with its request id. The function first waits until the id is
+        stored on the disk, so that after a crash a new window finds the id; it waits at most
+        _MAX_REQUEST_ID_STORING_SECONDS. While the call waits for a desk request, the function writes the id and the
+        state of that request to `request_wait`."""
         stored_event = self.person_values.write_changes()
 
         def run_with_request_id(services: "Console") -> T:
@@ -351,8 +358,9 @@ class WindowContext(QObject):
         return tuple(handle for handle in self._running_acting_calls if handle.state in ("waiting", "running"))
 
     def make_page_reader(self, call: Callable[["Console", Any, int], FetchedPage]) -> PageFetcher:
-        """Return a function that reads one page of a list, for a PagedModel. This function runs `call(services,
-        cursor, limit)` in the thread that calls it, as the person who acts at that time."""
+        """Return a function that reads one page of a list, for a PagedModel. The returned function runs
+        `call(services, cursor, limit)` in the thread that calls the function. The call runs as the person who is the
+        acting person at that time."""
 
         def read_page(cursor: object | None, limit: int) -> FetchedPage:
             return self.bind_services(lambda services: call(services, cursor, limit))()
@@ -360,8 +368,8 @@ class WindowContext(QObject):
         return read_page
 
     def store_saved_views(self, views: tuple[ViewCount, ...]) -> None:
-        """Store the saved views that the acting person may see, with their counts, and emit `saved_views_changed`
-        if they differ."""
+        """Store the saved views that the acting person may see, with their counts. Emit `saved_views_changed` if they
+        differ from the stored ones."""
         if views != self.saved_views:
             self.saved_views = views
             self.saved_views_changed.emit()
@@ -426,10 +434,10 @@ class WindowContext(QObject):
         )
 
     def find_read_only_reason(self, right_name: str, provider: str | None = None) -> str:
-        """Return the text which says that a read-only switch stops the actions of this right, with the person who
-        has set the switch and the reason; "" if no switch stops them. `provider` is the payment provider at which
-        the action moves money; with None, the switches of single payment providers are ignored, because a right is
-        not bound to one of these providers.
+        """Return the text which says that a read-only switch stops the actions of this right, with the person who has
+        set the switch and the reason; "" if no switch stops these actions. `provider` is the payment provider at
+        which the action moves money. If `provider` is None, the method ignores the switches of single payment
+        providers, because the right isn't bound to one provider.
         """
         if right_name not in STOPPED_RIGHTS:
             return ""
@@ -446,19 +454,20 @@ class WindowContext(QObject):
         return "" if lost_since is None else self.translate("reason.not_connected", since=lost_since)
 
     def find_worker_away_reason(self, right_name: str = "") -> str:
-        """Return the text which says that no worker is present, although this desk asks a worker to act. Return "" if
-        a worker is present, if this desk acts itself, or if the right `right_name` only allows reading, for which no
-        worker is needed. With "", every action counts as one that needs a worker."""
+        """Return the text which says that no worker is present, although this desk needs a worker to execute the
+        person's actions (team mode). Return "" if a worker is present or if the desk needs none. Also return "" if
+        the right `right_name` only allows reading, because reading needs no worker. If `right_name` is "", the method
+        assumes an action that needs a worker."""
         away_since = self.connection_state.worker_away_since
         if away_since is None or right_name in READING_RIGHTS:
             return ""
         return self.translate("reason.worker_away", since=away_since)
 
     def find_missing_right_reason(self, right: str) -> str:
-        """Return the text which says why the acting person doesn't have this right: the database has no operator of
-        the person's name; the person lacks the role for it; or, for the right to buy, the person has the role but
-        isn't allowed to buy. Return "" if the person has the right, if every person has all roles, if
-        the operators aren't read yet, or if `right` is ""."""
+        """Return the text which says why the acting person doesn't have this right. The reasons are: the database has
+        no operator of the person's name; the person has no role with this right; or, for the right to buy, the person
+        has such a role but isn't allowed to buy. Return "" if the person has the right, if every person has all
+        roles, if the operators aren't read yet, or if `right` is ""."""
         person = self.current_person
         if (
             not right
@@ -482,15 +491,16 @@ class WindowContext(QObject):
         return not self.people and not self.settings.sign_in.is_server
 
     def format_needed_role(self, roles: Collection[str], people: Sequence[str]) -> str:
-        """Return the text that names the roles which an action needs, and the people who have them. If `people` is
-        empty, the text names only the roles."""
+        """Return the text that names the roles which an action needs, and the people who have these roles. If
+        `people` is empty, the text names only the roles."""
         role_names = [role for role in sorted(roles) if role != WORKER]
         if people:
             return self.translate("reason.role_people", needs=role_names, people=people)
         return self.translate("reason.role", needs=role_names)
 
     def list_other_people_with_right(self, right_name: str) -> list[str]:
-        """Return the names of the people with this right, except the acting person and the accounts of workers."""
+        """Return the names of the people who have this right, without the acting person and without the accounts of
+        workers."""
         return [
             person.name
             for person in self.people
@@ -509,8 +519,8 @@ class WindowContext(QObject):
         self.toast_requested.emit(Toast(message, detail, icon_name, tone))
 
     def add_visit(self, record: CreditCheck | Order | Payment | Refund) -> None:
-        """Store in `visits` that the person has just opened this record. A record has one visit, the newest; at
-        most _MAX_RECORD_VISITS visits are stored."""
+        """Store in `visits` that the person has just opened this record. Of each record only the newest visit is
+        stored, and at most _MAX_RECORD_VISITS visits in all."""
         record_ref = type(record), record.id
         earlier_visits = [visit for visit in self.visits if (type(visit.record), visit.record.id) != record_ref]
         self.visits = [RecordVisit(record, self.now()), *earlier_visits][:_MAX_RECORD_VISITS]
@@ -588,7 +598,7 @@ class WindowContext(QObject):
         return requested_action[2]
 
     def change_operator(self, operator: str) -> None:
-        """Make `operator` the acting person, and remove the visits of the previous person."""
+        """Make `operator` the acting person, and remove the visits of the previous acting person."""
         if operator != self.operator:
             self.operator = operator
             self.visits = []
@@ -597,8 +607,8 @@ class WindowContext(QObject):
     # -- status
 
     def store_people(self, people: tuple[Person, ...]) -> None:
-        """Store the operators that were read from the database, and emit `people_changed` if they differ from the
-        earlier ones. `people` is empty if the database has no registered operators."""
+        """Store the operators that the window has read from the database. Emit `people_changed` if they differ from
+        the stored ones. `people` is empty if the database has no registered operators."""
         is_same = self.are_people_read and people == self.people
         self.people, self.are_people_read = people, True
         if not is_same:
@@ -615,9 +625,10 @@ class WindowContext(QObject):
         self.work_counts_changed.emit()
 
     def correct_queue_count(self, queue: str, row_count: int) -> None:
-        """Set the count of a queue to `row_count`, the number of its rows, all of which a page has just read. Emit
-        `work_counts_outdated`, because other counts may be outdated too. Do nothing if the count is already
-        `row_count`, if the queue wasn't counted yet, or if its count stopped at a limit that `row_count` reaches.
+        """Set the count of a queue to `row_count`, the number of rows that a page has just read, which are all rows
+        of the queue. Emit `work_counts_outdated`, because other counts may be outdated, too. Do nothing if the count
+        is already `row_count`, or if the queue wasn't counted yet. Also do nothing if the database stopped counting
+        at a limit and `row_count` is not below this limit.
         """
         queue_count = self.work_counts.find_queue_count(queue)
         if queue_count is None or (queue_count.is_capped and row_count >= queue_count.count):
@@ -630,17 +641,17 @@ class WindowContext(QObject):
             self._correct_work_counts(queue_counts=queue_counts)
 
     def correct_alert_count(self, count: int) -> None:
-        """Set the number of open alerts to `count`, the number of the alerts that a page has just read, and emit
-        `work_counts_outdated`, because other counts may be outdated too. Do nothing if the number is already `count`,
-        or if the alerts weren't counted yet.
+        """Set the number of open alerts to `count`, the number of the alerts that a page has just read. Emit
+        `work_counts_outdated`, because other counts may be outdated, too. Do nothing if the number is already
+        `count`, or if the alerts weren't counted yet.
         """
         if self.work_counts.read_at is not None and self.work_counts.alert_count != count:
             self._correct_work_counts(alert_count=count)
 
     def replace_decisions_to_make(self, to_decide: tuple[Refund | WaitingProposal, ...]) -> None:
-        """Replace the refunds and proposals about which the person may decide by `to_decide`, those that a page has
-        just read, and emit `work_counts_outdated`, because other counts may be outdated too. Do nothing if
-        `to_decide` has the same records as the stored value, or if the counts weren't read yet.
+        """Store `to_decide` as the refunds and proposals about which the person may decide; a page has just read
+        them. Emit `work_counts_outdated`, because other counts may be outdated, too. Do nothing if `to_decide` has
+        the same records as the stored value, or if the counts weren't read yet.
         """
         counted_refs = [(type(decision), decision.id) for decision in self.work_counts.to_decide]
         if self.work_counts.read_at is not None and counted_refs != [
@@ -649,7 +660,8 @@ class WindowContext(QObject):
             self._correct_work_counts(to_decide=to_decide)
 
     def _correct_work_counts(self, **new_values: Any) -> None:
-        """Store the new values of these fields of `work_counts`, and emit `work_counts_outdated`."""
+        """Set the fields of `work_counts` that are passed by keyword to the new values, and emit
+        `work_counts_outdated`."""
         self.store_work_counts(replace(self.work_counts, **new_values))
         self.work_counts_outdated.emit()
 
@@ -661,8 +673,8 @@ class WindowContext(QObject):
             self.connection_state_changed.emit()
 
     def store_gateways(self, names: Iterable[str]) -> None:
-        """Store the names of the configured payment providers in `connection_state`. The stored last answer of each
-        provider is kept."""
+        """Store the names of the configured payment providers in `connection_state`, and keep the stored last answer
+        of each provider."""
         gateway_by_name = {gateway.name: gateway for gateway in self.connection_state.gateways}
         self.update_connection_state(
             gateways=tuple(
@@ -672,8 +684,9 @@ class WindowContext(QObject):
 
     def _store_answer_time(self, provider: str, answer_seconds: float, failure: Failure | None = None) -> None:
         """Store in `connection_state` the seconds after which an acting call has ended, and whether the provider was
-        silent: it wasn't if the call has succeeded (`failure` is None) or the provider has refused it. Do nothing if
-        `provider` is "", or if the failure doesn't show whether the provider has answered, such as a missing right.
+        silent. The provider has answered, and so was not silent, if the call has succeeded (`failure` is None) or the
+        provider has refused it. Do nothing if `provider` is "", or if the failure doesn't show whether the provider
+        has answered; a missing right is such a failure.
         """
         if not provider:
             return
@@ -700,9 +713,9 @@ class WindowContext(QObject):
 
 @dataclass(frozen=True, slots=True)
 class _AttemptEnding(Generic[T]):
-    """Ends one attempt of an acting call (`run_acting_call`) when its value or failure has arrived in the GUI thread.
-    `end_attempt` is called with the failure, None after a success; `run_again` runs the call again with the person's
-    password. The other fields are the arguments of `run_acting_call`."""
+    """Ends one attempt of an acting call (`run_acting_call`) after its value or failure has arrived in the GUI
+    thread. `end_attempt` is called with the failure, or with None after a success. `run_again` runs the call again
+    with the person's password. The other fields are the arguments of `run_acting_call`."""
 
     context: "WindowContext"
     caller: QObject
@@ -745,8 +758,8 @@ class _AttemptEnding(Generic[T]):
 
 
 def bind_password_to_call(call: ActingCall[T], password: str) -> ActingCall[T]:
-    """Return a function that runs `call` with the password that the person has typed. The password is removed from
-    memory when the call reads it, at the latest when the call ends."""
+    """Return a function that runs `call` with the password that the person has typed. The function removes the
+    password from memory when the call reads it, at the latest when the call ends."""
     passwords = [password]
 
     def call_with_password(services: "Console", request_id: str) -> T:
@@ -779,8 +792,8 @@ def _get_visit_ref(visit: RecordVisit) -> tuple[str, int]:
 
 
 def read_visit_refs(value: object) -> list[tuple[tuple[str, int], datetime]]:
-    """Return the visits in the stored JSON value `value`, each as ((kind, id) of the record, instant of the visit).
-    Entries that are no visits are left out; if `value` is no list, such as None, there are none."""
+    """Return the visits in the stored JSON value `value`, each as a pair: (kind, id) of the record, and the instant
+    of the visit. Entries that are no visits are left out. If `value` is no list, such as None, return no visits."""
     visits = []
     for item in value if isinstance(value, list) else ():
         try:

@@ -1,5 +1,5 @@
-"""The first tasks: actions that a person who uses the window for the first time should try. The module stores those
-that the person has done.
+"""The first tasks: actions that a person who uses the window for the first time should try. The module stores which
+of the tasks the person has done.
 """
 
 from collections.abc import Callable
@@ -38,8 +38,9 @@ class FirstTask(StrEnum):
 
 class FirstTaskList(QObject):
     """The first tasks of a new person (see FirstTask) and their states, stored as preferences of the person. The
-    tasks end, and are never shown again, when the person has done all of them or ends them, or after
-    MAX_FIRST_TASKS_SECONDS. They only begin in a window that was opened when the person had no preferences.
+    tasks end after MAX_FIRST_TASKS_SECONDS, or earlier if the person has done all of them or dismisses them; after
+    that the window never shows them again. They begin only in a window that was opened when the person had no
+    preferences.
 
     Signals:
     - changed: `is_running`, or the state of a task, may have a new value.
@@ -63,13 +64,13 @@ class FirstTaskList(QObject):
 
     @property
     def first_start_time(self) -> float | None:
-        """The time at which the tasks began in the person's first window, in seconds since 1970; it stays stored
-        after the tasks have ended. None if they never began."""
+        """The time at which the tasks began in the person's first window, in seconds since 1970. This value is still
+        stored after the tasks have ended. None if the tasks never began."""
         return self._preferences.get_number(FIRST_START_PREFERENCE, 0, _MAX_VALID_UNIX_TIME)
 
     @property
     def is_running(self) -> bool:
-        """True from the person's first start until the tasks end."""
+        """True from the time at which the person's first tasks begin until they end."""
         return (
             self.first_start_time is not None
             and self._preferences.get_value(FIRST_TASKS_ENDED_PREFERENCE) is not True
@@ -92,8 +93,8 @@ class FirstTaskList(QObject):
 
     @Slot()
     def begin_or_end_tasks(self) -> None:
-        """Begin the tasks if the person is new; end them if all are done or MAX_FIRST_TASKS_SECONDS have passed; emit
-        `changed` in any case."""
+        """Begin the tasks if the person is new. End the tasks if all of them are done, or if MAX_FIRST_TASKS_SECONDS
+        have passed. Emit `changed` in any case."""
         if self._preferences.is_first_use and self.first_start_time is None and self._may_start():
             self._preferences.store(FIRST_START_PREFERENCE, int(self._now().timestamp()))
         if self.is_running and (self._is_task_time_over() or all(map(self.is_done, FirstTask))):

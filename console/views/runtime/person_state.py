@@ -32,8 +32,9 @@ class _ServiceSource:
 
 
 class PersonValues(StoredValues):
-    """The stored values of the acting person. `bind_call` gets a service call and the name of a person; it returns a
-    function that runs the call as this person."""
+    """The stored values of the acting person: last screen, visited records, drafts and unanswered request ids.
+    `bind_call` is a function that gets a service call and the name of a person, and returns a function that runs the
+    call as this person."""
 
     def __init__(
         self,
@@ -54,8 +55,8 @@ class PersonValues(StoredValues):
         return entry.get("value") if isinstance(entry, dict) else None
 
     def store(self, value_name: str, value: JsonValue | None) -> None:
-        """Store a value with the present time, and write it to the file after VALUES_WRITE_DELAY_MS; None deletes the
-        value. Do nothing if the value hasn't changed."""
+        """Store a value with the present time, and write it to the file after VALUES_WRITE_DELAY_MS milliseconds;
+        None deletes the value. Do nothing if the value hasn't changed."""
         if self.get_value(value_name) != value:
             stored_at = self._now().isoformat(timespec="seconds")
             super().store(value_name, None if value is None else {"at": stored_at, "value": value})
@@ -68,6 +69,6 @@ class PersonValues(StoredValues):
         return list_drafts(entries, self._now())
 
     def find_draft(self, draft_name: str) -> Draft | None:
-        """Return the draft that is stored under this name; None if no draft is stored, or if it is older than
-        DRAFT_RETENTION."""
+        """Return the draft that is stored under this name; None if no draft is stored, or if the stored draft is
+        older than DRAFT_RETENTION."""
         return parse_draft(StoredValues.get_value(self, draft_name), self._now())

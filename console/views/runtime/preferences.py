@@ -22,14 +22,14 @@ class Preferences(StoredValues):
         return make_preferences_file(self._home, person)
 
     def get_text(self, preference_name: str, choices: tuple[str, ...] = ()) -> str | None:
-        """Return the stored text of this name; None if no text is stored, or if it isn't one of `choices`. Empty
-        `choices` allow every text."""
+        """Return the stored text of this name; None if no text is stored, or if the text isn't one of `choices`. If
+        `choices` is empty, every text is valid."""
         value = self.get_value(preference_name)
         return value if isinstance(value, str) and (not choices or value in choices) else None
 
     def get_number(self, preference_name: str, lowest: float, highest: float) -> float | None:
-        """Return the stored number of this name; None if there is none, or if it isn't between `lowest` and
-        `highest`."""
+        """Return the stored number of this name; None if no number is stored, or if the number isn't between `lowest`
+        and `highest`."""
         return _parse_number(self.get_value(preference_name), lowest, highest)
 
     def get_numbers(self, preference_name: str, lowest: float, highest: float) -> Mapping[str, float]:
@@ -42,7 +42,7 @@ class Preferences(StoredValues):
 
 
 def _parse_number(value: object, lowest: float, highest: float) -> float | None:
-    """Return the value if it is a number between `lowest` and `highest`, otherwise None."""
+    """Return the value if it is a number between `lowest` and `highest`; otherwise return None."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
     return float(value) if lowest <= value <= highest else None

@@ -63,8 +63,9 @@ class RememberedCurrentItem(_ItemView):
             self.scroll_to_current_item()
 
     def is_current_item_visible_in(self, height_px: int) -> bool:
-        """Return True if the whole current item is visible in a visible part of the list that is `height_px` px high;
-        for a part that is lower than the item, if the top of the item is at its upper end."""
+        """Return True if the whole current item would be visible if the visible part of the list were `height_px` px
+        high. If this part is lower than the item, return True if the top of the item is at the upper end of the part.
+        """
         rect = self.visualRect(self.currentIndex())
         return self.currentIndex().isValid() and 0 <= rect.top() <= max(0, height_px - rect.height())
 

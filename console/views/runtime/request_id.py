@@ -27,7 +27,7 @@ class AttemptRequestIds:
     """
 
     def __init__(self, person_values: PersonValues | None = None) -> None:
-        """`person_values` stores the ids; with None, they are kept in memory only."""
+        """`person_values` is the store in which the ids are saved. If it is None, the ids exist only in memory."""
         self._person_values = person_values
         self._id_by_attempt: dict[Hashable, str] = {}
 
@@ -54,7 +54,8 @@ class AttemptRequestIds:
             self._store_request_id(attempt, None)
 
     def _store_request_id(self, attempt: Hashable, request_id: str | None) -> None:
-        """Store the request id of the attempt in the PersonValues; None removes the stored one."""
+        """Store the request id of the attempt in the PersonValues. If the id is None, remove the stored id of the
+        attempt."""
         if self._person_values is not None:
             self._person_values.store(_make_stored_id_name(attempt), request_id)
 

@@ -15,8 +15,8 @@ class HomeRoute:
 
 @dataclass(frozen=True, slots=True)
 class QueuesRoute:
-    """The route to the page of the queues, with the queue `name`; "" means the queue that was shown last. With
-    `view`, the page shows the saved view with this id; 0: no saved view."""
+    """The route to the page of the queues, with the queue `name`; "" means the queue that was shown last. If `view`
+    isn't 0, the page shows the saved view with the id `view`."""
 
     name: str = ""
     view: int = 0
@@ -35,7 +35,7 @@ class UnmatchedNoticesRoute:
 @dataclass(frozen=True, slots=True)
 class LookupRoute:
     """The route to the lookup page, which shows all records that belong to the number or name `text`; "" shows the
-    empty search field. With `opens_purchase`, the page also opens the purchase dialog."""
+    empty search field. If `opens_purchase` is True, the page also opens the purchase dialog."""
 
     text: str = ""
     opens_purchase: bool = False
@@ -158,8 +158,9 @@ class PdfRoute:
 
 @dataclass(frozen=True, slots=True)
 class PdfComparisonRoute:
-    """The route to the page that compares two versions of the PDF of the credit check `record`, each named by its
-    SHA-256. Without `new`, it is the newest version; without `old`, the version before `new`."""
+    """The route to the page that compares two versions of the PDF of the credit check `record`. `new` and `old` are
+    the SHA-256 values of the versions. If `new` is missing, it is the newest version; if `old` is missing, it is the
+    version before `new`."""
 
     record: int
     old: str | None = None
@@ -309,7 +310,7 @@ def decode_route(value: object) -> Route | None:
 
 def _parse_trail(value: object) -> tuple[int | RecordRef, ...]:
     """Return the trail in a stored JSON value: a list of ids of credit checks and of pairs of kind and id. Items that
-    are neither are left out; a value that is no list gives an empty trail."""
+    are neither an id nor a pair are left out. If the value is no list, return an empty trail."""
     trail: list[int | RecordRef] = []
     for item in value if isinstance(value, list | tuple) else ():
         if type(item) is int:

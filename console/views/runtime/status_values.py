@@ -22,11 +22,14 @@ from console.views.theme.design_tokens import Tone
 
 @dataclass(frozen=True, slots=True)
 class Toast:
-    """A short message that the window shows for some seconds: text (`message`), secondary text (`detail`), icon
-    and colour tone. `route` is the route to the record that the message is about; None means the record
-    of the visible page. `path` is the file that was written: then the message stays until the person closes it,
-    and offers to copy the path and to open the folder. `topic` names a state that can change again, such as the
-    connection: a newer message about it replaces this one. "" means that no other message replaces it.
+    """A short message that the window shows for some seconds: text (`message`), secondary text (`detail`), icon and
+    colour tone. `route` is the route to the record that the message is about; None means the record of the visible
+    page.
+
+    `path` is the file that the program has written: if it is given, the message stays until the person closes it, and
+    offers to copy the path and to open the folder. `topic` names a state that can change again, such as the
+    connection: a newer message with the same topic replaces this one. If `topic` is "", no other message replaces
+    this one.
     """
 
     message: str
@@ -40,14 +43,15 @@ class Toast:
 
 @dataclass(frozen=True, slots=True)
 class WorkCounts:
-    """The counts that the sidebar and the home page show, read in one call.
+    """The counts that the sidebar and the home page show, read in one call. `queue_counts` are the queues with their
+    numbers of records. `unfinished_operations` are the unfinished operations. `to_decide` are the refunds and
+    proposals about which `person` may decide. `alert_count` is the number of unacknowledged alerts.
+    `unfinished_run_count` is the number of unfinished bulk runs. `lost_operation_count` is the number of operations
+    that the database has lost because it was set back to an earlier state; None if it was never set back.
 
-    `queue_counts` are the queues with their numbers of records; `unfinished_operations` are the unfinished
-    operations; `to_decide` are the refunds and proposals about which `person` may decide; `alert_count` is the number
-    of unacknowledged alerts; `unfinished_run_count` is the number of unfinished bulk runs. `lost_operation_count` is
-    the number of operations that the database has lost by its return to an earlier state; None if it hasn't returned
-    to one. `person` is the person who acted when the counts were read; `mentions` are the open mentions of this
-    person, newest first; `events` are the events that concern this person, including those that were already shown.
+    `person` is the person who was the acting person when the counts were read. `mentions` are the open mentions of
+    this person, newest first. `events` are the events that concern this person, including events that were already
+    shown.
     """
 
     queue_counts: tuple[QueueCount, ...] = ()
@@ -68,8 +72,8 @@ class WorkCounts:
 
     @property
     def unfinished_count(self) -> int:
-        """The number of unfinished operations and bulk runs of all people, which is also the number of these rows in
-        the dialog of unfinished work.
+        """The number of unfinished operations and bulk runs of all people. The dialog of unfinished work has one row
+        for each of them.
         """
         return len(self.unfinished_operations) + self.unfinished_run_count
 
@@ -81,8 +85,8 @@ class WorkCounts:
 @dataclass(frozen=True, slots=True)
 class GatewayStatus:
     """The last answer of a payment provider to a call of this window: the duration of the call in seconds and the
-    instant of the answer, both None before the first call. `is_silent` is True if the provider didn't answer
-    the last call.
+    instant of the answer. Before the first call, both values are None. `is_silent` is True if the provider didn't
+    answer the last call.
     """
 
     name: str
@@ -96,13 +100,13 @@ class ConnectionState:
     """The state of this window's connections. Durations are in seconds, None before the first answer.
 
     - Database: `database_answer_seconds` is the duration of its last answer; `lost_since` is the instant since which
-      it has not answered, None while it answers.
-    - Worker: `worker_away_since` is the instant since which no worker is present; None while one is present, or if
-      this desk doesn't ask a worker.
-    - AlarmBox: `alarmbox_answer_seconds` is the duration of its last answer and `alarmbox_answered_at` the instant;
-      `is_alarmbox_silent` is True if it didn't answer the last call; `is_alarmbox_missing` is True if it isn't
-      configured.
-    - Payment providers: `gateways` has the last answer of each.
+      the database has not answered, None while it answers.
+    - Worker: `worker_away_since` is the instant since which no worker is present; None while a worker is present, or
+      if this desk needs no worker because it isn't in team mode.
+    - AlarmBox: `alarmbox_answer_seconds` is the duration of its last answer and `alarmbox_answered_at` the instant of
+      this answer; `is_alarmbox_silent` is True if AlarmBox didn't answer the last call; `is_alarmbox_missing` is True
+      if AlarmBox isn't configured.
+    - Payment providers: `gateways` has the last answer of each provider.
     - Read-only switches: `read_only_switches` has the newest setting of each switch.
     - Credentials: `leftover_credentials` are credentials that this desk no longer needs; None before the program has
       searched for them.
@@ -126,8 +130,8 @@ class ConnectionState:
 
     @property
     def shown_switch(self) -> ReadOnlySwitch | None:
-        """The read-only switch that bars show: the switch for everything if it is on, otherwise the first switch of a
-        provider that is on; None if no switch is on."""
+        """The read-only switch that bars show. This is the switch for everything if it is on, otherwise the first
+        switch of a provider that is on. None if all switches are off."""
         return min(self.active_switches, key=lambda switch: switch.scope != EVERYTHING_SCOPE, default=None)
 
 

@@ -19,8 +19,8 @@ the mouse are written once.
 
 class ValueSource(Protocol):
     """The interface of the file that stores the values of one person. `read` and `change` are called in a worker
-    thread. `change` writes the values of `changes`, by name (None deletes a value). Both return the values that the
-    file has then."""
+    thread. `change` writes the values of `changes`, by name; the value None deletes the stored value. Each of these
+    two methods returns the values that the file contains when the method ends."""
 
     def read(self) -> NamedValues: ...
 
@@ -28,16 +28,16 @@ class ValueSource(Protocol):
 
 
 class StoredValues(QObject):
-    """The stored values of the acting person, by name. Use it from the GUI thread only. The subclass determines in
-    which file the values are.
+    """The stored values of the acting person, by name. Use this object from the GUI thread only. The subclass
+    determines the file of the values.
 
-    As long as no person is known, changes are kept in memory only; when the first person is known, they become
-    changes of this person's values.
+    While the acting person isn't known, changes exist only in memory; when the first person becomes known, the
+    changes are applied to this person's values.
 
     Signals:
-    - loaded: the values of another person have been read, or couldn't be read.
-    - file_renamed(object): the file of the person couldn't be used and was renamed to this Path.
-    - write_failed: a change couldn't be written; it will be written together with the next change.
+    - loaded: the values of another person have been read, or the read has failed.
+    - file_renamed(object): the program couldn't use the file of the person and has renamed it to this Path.
+    - write_failed: the program couldn't write a change; it will write this change together with the next one.
     """
 
     loaded = Signal()
@@ -58,20 +58,20 @@ class StoredValues(QObject):
 
     @abstractmethod  # without ABC: its metaclass conflicts with Qt's
     def _make_value_source(self, person: str) -> ValueSource:
-        """Return the object that reads and writes the file of this person. Implemented by the subclass."""
+        """Return the object that reads and writes the file of this person. The subclass implements this method."""
 
     # -- person
 
     def set_values_of_person(self, person: str, stored_entries: NamedValues) -> None:
-        """Set the values `stored_entries` as those of this person, and emit `loaded`. The caller has already read
-        them from the file."""
+        """Use `stored_entries`, which the caller has already read from the person's file, as the values of this
+        person, and emit `loaded`."""
         self._set_values_and_source(person, self._make_value_source(person), stored_entries)
 
     def _set_values_and_source(
         self, person: str, value_source: ValueSource | None, stored_entries: NamedValues
     ) -> None:
-        """Set the values `stored_entries` as those of this person, and emit `loaded`. Changes are written to
-        `value_source`; with None, because the file couldn't be read, they are kept in memory only."""
+        """Use `stored_entries` as the values of this person, and emit `loaded`. Later changes are written to
+        `value_source`. If `value_source` is None, because the file couldn't be read, changes exist only in memory."""
         self.person, self._value_source = person, value_source
         self.is_first_use = (
             value_source is not None and not stored_entries.values and stored_entries.set_aside_path is None
@@ -85,8 +85,8 @@ class StoredValues(QObject):
 
     def load(self, person: str) -> None:
         """Read the values of this person in a worker thread, then emit `loaded`. Do nothing if this person's values
-        are already in use or being read. If the file can't be read, the person has no values, changes are kept in
-        memory only, and `loaded` is emitted too."""
+        are already in use or being read. If the file can't be read, the person has no values, changes exist only in
+        memory, and the signal `loaded` is emitted as well."""
         if person == self.person:
             return
         self.write_changes()
@@ -119,8 +119,8 @@ class StoredValues(QObject):
         return tuple(name for name, value in self._values.items() if name.startswith(prefix) and value is not None)
 
     def store(self, value_name: str, value: JsonValue | None) -> None:
-        """Change a value, and write it to the file after VALUES_WRITE_DELAY_MS; None deletes the value. Do nothing if
-        the value hasn't changed."""
+        """Change a value, and write the change to the file after VALUES_WRITE_DELAY_MS milliseconds; None deletes the
+        value. Do nothing if the value hasn't changed."""
         if self._values.get(value_name) == value:
             return
         self._values[value_name] = self._unwritten_changes[value_name] = value
@@ -128,8 +128,8 @@ class StoredValues(QObject):
             self._timer.start()
 
     def write_changes(self) -> Event | None:
-        """Write the changes that aren't in the file yet, in a worker thread. Return an event that is set when the
-        writing has succeeded or failed; None if there are no changes, or if the person's file isn't known."""
+        """Write the changes that the file doesn't contain yet, in a worker thread. Return an event that is set when
+        the writing has succeeded or failed; None if there are no changes, or if the person's file isn't known."""
         self._timer.stop()
         value_source, changes = self._value_source, self._unwritten_changes
         if value_source is None or not changes:

@@ -1,7 +1,7 @@
 """Runs service calls in worker threads, and passes values, failures and progress to callbacks in the GUI thread.
 
-A page passes a call, a callback for the call's value and a callback for its failure. So a page needs no threads and
-no locks of its own. Use this module from the GUI thread only.
+A page passes a call, a callback for the call's value and a callback for its failure, so that the page itself needs no
+threads and no locks. Use this module from the GUI thread only.
 """
 
 import contextvars
@@ -84,7 +84,7 @@ class TaskRunner(QObject, Runner):
 
     def close(self, timeout_seconds: float = 3.0) -> tuple[str, ...]:
         """Refuse new calls, cancel the calls that can be cancelled, and wait at most `timeout_seconds` seconds for
-        the others. Return the labels of the calls that are still running."""
+        the end of the other calls. Return the labels of the calls that are still running."""
         self._is_closed = True
         for waiting_tasks in self._waiting_tasks.values():
             for task in waiting_tasks:
@@ -180,6 +180,6 @@ class TaskRunner(QObject, Runner):
 
 
 def _is_interruptible_read(task: Task) -> bool:
-    """Return True if the call only reads, so that the database can end its running statement without harm (see
-    `Runner.run`)."""
+    """Return True if the call only reads, so that the program can safely stop the call's running statement in the
+    database (see `Runner.run`)."""
     return task.is_cancellable and task.lane == "quick"

@@ -33,7 +33,7 @@ class Failure:
 
 
 class Cancelled(Exception):
-    """Raised by `ProgressReporter.raise_if_cancelled` in a call that has been cancelled."""
+    """Raised by `ProgressReporter.raise_if_cancelled` after the call was cancelled."""
 
 
 class ProgressReporter:
@@ -66,8 +66,8 @@ class ProgressReporter:
             raise Cancelled
 
     def cancel(self) -> None:
-        """Cancel the call: `is_cancelled` is True from now on. If the call only reads, the database also ends its
-        running statement, and the call reads nothing more."""
+        """Cancel the call: `is_cancelled` is True from now on. If the call only reads, also stop its running
+        statement in the database, after which the call reads nothing more."""
         self._cancel_event.set()
         self.interruption.interrupt()
 
@@ -98,17 +98,17 @@ class TaskHandle:
         return time.monotonic() - self._task.started_at
 
     def cancel(self) -> bool:
-        """Cancel the call. Return True if the call was still waiting: it never begins, and no request is sent.
+        """Cancel the call. Return True if the call was still waiting: it never begins, and it sends no request.
 
-        Return False if the call is running or has ended. A running call that can be cancelled may end early, and
-        its value is dropped; the database ends the statement of one that only reads. The value or failure of any
-        other running call is still passed to its callbacks.
+        Return False if the call is running or has ended. A running call that can be cancelled may end early, and its
+        value is dropped; if the call only reads, its statement in the database is stopped. The value or failure of
+        any other running call is still passed to its callbacks.
         """
         return self._task.cancel()
 
     def interrupt(self) -> None:
-        """End a running call that only reads, at the person's request: its statement ends in the database, and its
-        caller gets a Failure with the code "cancelled"."""
+        """End a running call that only reads, at the person's request: stop the call's statement in the database. The
+        call's caller gets a Failure with the code "cancelled"."""
         self._task.progress_reporter.cancel()
 
 
@@ -164,12 +164,15 @@ class Runner:
     ) -> TaskHandle:
         """Run `call` in a worker thread of the lane `lane` (see TaskRunner), and return its handle. When the call has
         ended, pass its value to `on_done`, or its Failure to `on_failed`, in the GUI thread. If `caller` is destroyed
-        before that, neither is called. Calls with the same `key` run one after another; a call without a key waits
-        for no other. `label` names the call in the log.
+        before that, neither callback is called.
 
-        With `is_cancellable`, the call doesn't begin if `caller` is destroyed first, and `TaskHandle.cancel` drops
-        its value. In the lane `quick`, whose calls only read, `TaskHandle.cancel` then also ends the statement that
-        runs in the database. The statement of any other call is never ended, because it may belong to an action.
+        Calls with the same `key` run one after another; a call without a key waits for no other call. `label` names
+        the call in the log.
+
+        If `is_cancellable` is True, the call doesn't begin if `caller` is destroyed first, and `TaskHandle.cancel`
+        drops its value. In the lane `quick`, whose calls only read, `TaskHandle.cancel` then also stops the call's
+        running statement in the database. The statements of calls in other lanes are never stopped, because they may
+        belong to an action.
         """
 
         def run_call(report_progress: ProgressReporter) -> T:
@@ -201,8 +204,8 @@ class Runner:
 
     @abstractmethod  # without ABC: its metaclass conflicts with Qt's
     def _accept_task(self, task: Task) -> TaskHandle:
-        """Run the task in a worker thread as soon as possible, then call its callbacks in the GUI thread. Return
-        its handle. Implemented by the subclass."""
+        """Run the task in a worker thread as soon as possible, then call its callbacks in the GUI thread. Return the
+        handle of the task. The subclass implements this method."""
 
 
 def make_failure(error: BaseException, label: str = "") -> Failure:
@@ -225,4 +228,5 @@ def _make_support_code() -> str:
 
 
 def ignore_progress(_: object) -> None:
-    """Do nothing with a progress value. This is the receiver of a ProgressReporter whose call has not begun."""
+    """Do nothing with a progress value. A ProgressReporter uses this function as its receiver before its call has
+    begun."""

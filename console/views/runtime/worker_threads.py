@@ -22,8 +22,8 @@ class ThreadPool:
         self._unfinished_job_count = 0  # jobs submitted and not yet ended
 
     def submit(self, run_job: Callable[[], None]) -> None:
-        """Add a job to the queue. If all threads are busy and the pool has fewer than `max_threads` threads, start
-        another one."""
+        """Add a job to the queue. If all threads are busy and the pool has fewer than `max_threads` threads, start a
+        further thread."""
         with self._job_end_condition:
             self._unfinished_job_count += 1
             if self._unfinished_job_count > len(self._threads) < self._max_threads:
@@ -44,7 +44,7 @@ class ThreadPool:
     @classmethod
     def wait_for_job_end(cls, pools: "Iterable[ThreadPool]", timeout_seconds: float) -> bool:
         """Wait at most `timeout_seconds` seconds until a job of one of these pools ends. Return True if a job has
-        ended or none was running, otherwise False."""
+        ended, or if no job was running. Return False after the timeout."""
         pools = list(pools)
         deadline = time.monotonic() + timeout_seconds
         with cls._job_end_condition:

@@ -1,4 +1,4 @@
-"""The base class of the sign-in form and the unlock form, and the area in which both show a message."""
+"""The base class of the sign-in form and the unlock form, and the area in which these two forms show a message."""
 
 from abc import abstractmethod
 
@@ -28,7 +28,7 @@ class FormMessageArea(QVBoxLayout):
 
 class PasswordForm(QWidget):
     """Base class of the sign-in form and the unlock form: a password field and one button. After the person has
-    submitted the form, it is disabled until the attempt fails.
+    submitted the form, the form is disabled until the attempt fails.
 
     Signals:
     - submitted(object): the values that the person has typed, as `_read_input` has returned them.
@@ -54,12 +54,12 @@ class PasswordForm(QWidget):
     @abstractmethod  # without ABC: its metaclass conflicts with Qt's
     def focus_first_input(self) -> None:
         """Give the focus to the input with which the person continues: usually a field, or the button if the form
-        needs no password. Implemented by the subclass."""
+        needs no password. The subclass implements this method."""
 
     @abstractmethod
     def _read_input(self) -> object:
-        """Return the values that the person has typed. If one is missing, show the error at its field and return
-        None. Implemented by the subclass."""
+        """Return the values that the person has typed. If a value is missing, show the error at the field of this
+        value and return None. The subclass implements this method."""
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
         """Submit the form when the person types Enter in a text field, at a closed list or at a check box. An input

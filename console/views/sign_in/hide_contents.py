@@ -11,12 +11,12 @@ _TRANSIENT_WINDOW_TYPES = (Qt.WindowType.Popup, Qt.WindowType.ToolTip)
 
 
 class WindowCover(QObject):
-    """Hides every widget of the main window except one, the cover, and every other window of the process, so that
-    neither the Tab key nor a screen reader reaches their contents. A widget that the program shows while the window
-    is covered is hidden too. Hidden dialogs keep their inputs.
+    """Hides every widget of the main window except one widget, the cover, and hides every other window of the
+    process. Then neither the Tab key nor a screen reader reaches the hidden contents. The WindowCover also hides a
+    widget that the program shows while the window is covered. Hidden dialogs keep their inputs.
 
     Signals:
-    - cover_shown: a cover hides the window from now on, or another cover than before.
+    - cover_shown: a cover hides the window from now on, or a new cover has replaced the previous one.
     - cover_removed: no cover hides the window any more.
     """
 
@@ -41,7 +41,8 @@ class WindowCover(QObject):
         return self._cover
 
     def show_cover(self, cover: QWidget) -> None:
-        """Hide all other widgets and windows, and show `cover`. A previous cover is deleted."""
+        """Hide all other widgets and windows, and show `cover`. If the window already has a cover, delete the earlier
+        cover."""
         was_uncovered = self._cover is None
         self._delete_cover()
         self._cover = cover

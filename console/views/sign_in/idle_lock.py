@@ -23,12 +23,12 @@ _INPUT_EVENT_TYPES = {
 
 
 class IdleLock(QObject):
-    """Locks the window after a time without input, or when the person requests this. It observes the input events
+    """Locks the window after a time without input, or when the person requests the lock. It observes the input events
     of all windows of the process. Typed texts and open dialogs stay.
 
     Signals:
     - other_person_requested: another person wants to sign in.
-    - attended_changed(bool): False when nobody has used the desk for UNATTENDED_AFTER_SECONDS, True at the next
+    - attended_changed(bool): False when the desk has had no input for UNATTENDED_AFTER_SECONDS, True at the next
       input.
     """
 
@@ -58,8 +58,9 @@ class IdleLock(QObject):
 
     @Slot()
     def store_input_time(self) -> None:
-        """Store the present time of two clocks as the time of the latest input. Two clocks are needed, because the
-        monotonic clock may stop while the machine sleeps, and the system clock may be changed."""
+        """Store the present time of the monotonic clock and of the system clock as the time of the latest input. Both
+        clocks are needed, because the monotonic clock may stop while the machine sleeps, and a person may change the
+        system clock."""
         self._last_input_times = self._context.monotonic(), self._context.now()
         if not self._is_attended:
             self._is_attended = True
@@ -105,7 +106,7 @@ class IdleLock(QObject):
 
     @Slot()
     def lock_window(self) -> None:
-        """Lock the window. Do nothing if a cover already hides it or the services aren't open yet."""
+        """Lock the window. Do nothing if a cover already hides the window, or if the services aren't open yet."""
         if not self._frame.window_cover.is_covered and self._context.is_ready:
             self._locked_since = self._context.now()
             self._show_cover()
@@ -142,8 +143,8 @@ class IdleLock(QObject):
         context.runner.run(confirm_password, self._unlock_or_show_wrong_password, self._show_failure, caller=self)
 
     def _unlock_or_show_wrong_password(self, is_password_right: bool) -> None:
-        """Unlock the window if the password is right, and let the person who was selected in the form act; otherwise
-        show that it is wrong."""
+        """If the password is right, unlock the window, and make the person whom the form has selected the acting
+        person. Otherwise show that the password is wrong."""
         form = self._form
         if form is None:
             return

@@ -13,8 +13,8 @@ from console.views.widgets.window.dialog import DialogFrame
 
 class PasswordDialog(DialogFrame):
     """The dialog that asks the person for the password, because a decision needs it. If the person submits a
-    password, the decision is sent again with it; if the person closes the dialog, the decision is cancelled.
-    The field has the focus, and Enter submits it.
+    password, the window sends the decision again, with the password. If the person closes the dialog, the window
+    cancels the decision. The password field has the focus, and Enter submits the password.
     """
 
     submits_on_enter = True

@@ -83,8 +83,8 @@ class PrivacyCover(EnvironmentFrame):
         return choice
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Submit the form of the panel also when the person types Enter at the choice of the language, because the
-        button of the form shows this key."""
+        """Submit the form of the panel also if the person types Enter while the choice of the language has the focus,
+        because the button of the form shows this key."""
         is_enter = event.key() in (Qt.Key.Key_Return, Qt.Key.Key_Enter)
         is_at_choice = self.focusWidget() in self.language_buttons.values()
         if is_enter and is_at_choice and isinstance(self.panel, PasswordForm):

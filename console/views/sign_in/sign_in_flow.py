@@ -1,5 +1,5 @@
-"""The sign-in to a database with accounts: shows the form, and opens the services with the typed account in a
-worker thread."""
+"""The sign-in to a database with accounts: this module shows the form, and opens the services with the typed account
+in a worker thread."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
@@ -25,8 +25,8 @@ _SIGN_IN_SETTING_PROBLEMS = (
 
 
 class SignInDefaults(NamedTuple):
-    """The values with which the sign-in form starts: the stored user name ("" if none is stored), and whether the
-    keyring of the operating system can store a password (`can_store_password`). A worker thread reads both, because a
+    """The initial values of the sign-in form: the stored user name ("" if none is stored), and whether the keyring of
+    the operating system can store a password (`can_store_password`). A worker thread reads these values, because a
     keyring may be slow.
     """
 
@@ -35,8 +35,8 @@ class SignInDefaults(NamedTuple):
 
 
 class OpenedServices(NamedTuple):
-    """The services that a sign-in has opened. `is_password_unstored` is True if the person wanted the password to
-    be stored and storing it has failed."""
+    """The services that a sign-in has opened. `is_password_unstored` is True if the person wanted to store the
+    password and storing it has failed."""
 
     services: "Console"
     is_password_unstored: bool
@@ -59,8 +59,9 @@ class SignInFlow(QObject):
         *,
         is_account_fixed: bool = False,
     ) -> None:
-        """`open_services` opens the services and is called in a worker thread; `use_services` is then called with
-        the services. With `is_account_fixed`, the person can sign in only with the account that is already in use."""
+        """`open_services` opens the services; a worker thread calls it. Then `use_services` is called with the
+        services. If `is_account_fixed` is True, the person can sign in only with the account that is already in use.
+        """
         super().__init__(frame)
         self._frame, self._context = frame, frame.context
         self._open_services, self._use_services, self._is_account_fixed = (

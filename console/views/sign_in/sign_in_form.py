@@ -29,9 +29,9 @@ class EnteredAccount(NamedTuple):
 
 
 class SignInForm(PasswordForm):
-    """The form in which a person signs in; the argument of the signal `submitted` is an EnteredAccount. After a
+    """The form in which a person signs in; the argument of its signal `submitted` is an EnteredAccount. After a
     refusal, the form doesn't say whether the user name or the password was wrong. If the database is unreachable, the
-    typed values stay."""
+    form keeps the typed values."""
 
     def __init__(
         self,
@@ -42,9 +42,9 @@ class SignInForm(PasswordForm):
         can_store_password: bool,
         is_user_fixed: bool = False,
     ) -> None:
-        """`database_address` is the name of the database that the form shows. `user` is the user name to show at
-        first; with `is_user_fixed`, the person can't change it. `can_store_password` is True if the keyring of the
-        operating system can store the password.
+        """`database_address` is the name of the database that the form shows. `user` is the user name that the form
+        contains at first. If `is_user_fixed` is True, the person can't change the user name. `can_store_password` is
+        True if the keyring of the operating system can store the password.
         """
         super().__init__(context, "sign_in.title", "sign_in.act")
         translate = context.translate
@@ -103,8 +103,8 @@ class SignInForm(PasswordForm):
             QWidget.setTabOrder(widget, next_widget)
 
     def _format_contact(self) -> str:
-        """Return the line that tells a person who can't sign in whom to call: the name and the telephone number in
-        the settings. If the settings have neither, the line names no one."""
+        """Return the line with the name and the telephone number of the person to call if the sign-in fails, from the
+        settings. If the settings contain neither a name nor a number, the line names no person."""
         settings = self._context.settings
         name, telephone = settings.contact_name, settings.contact_telephone
         if name and telephone:

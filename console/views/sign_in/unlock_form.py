@@ -16,11 +16,11 @@ from console.views.widgets.controls.inputs import DropDownList
 
 
 class UnlockForm(PasswordForm):
-    """The form that unlocks a window. If the database is a server, the person must type the password. A database
-    without accounts has no passwords; the form can then offer to continue as another person.
+    """The form that unlocks a window. If the database is a database server, the person must type the password. A
+    database without accounts has no passwords; the form can then offer to continue as another person.
 
     Signals:
-    - submitted(object): the password; "" without accounts.
+    - submitted(object): the password; "" for a database without accounts.
     - other_person_requested: another person wants to sign in.
     """
 
@@ -29,9 +29,9 @@ class UnlockForm(PasswordForm):
     def __init__(
         self, context: WindowContext, locked_since: datetime, *, needs_password: bool, people: Sequence[Person] = ()
     ) -> None:
-        """`locked_since` is the instant at which the window was locked. If `needs_password`, the person must type the
-        password. `people` are the people who may continue; the form lets the person at the window select one of
-        them. It is empty if only the acting person can continue.
+        """`locked_since` is the instant at which the window was locked. If `needs_password` is True, the person must
+        type the password. `people` are the names of the people who may continue, from which the form lets the person
+        at the window select one. `people` is empty if only the acting person can continue.
         """
         super().__init__(context, "lock.title", "lock.act")
         self.needs_password, translate = needs_password, context.translate
@@ -96,8 +96,8 @@ class UnlockForm(PasswordForm):
         return None if is_missing else password
 
     def show_failure(self, failure: Failure | None) -> None:
-        """Enable the form again, and show the message of `failure`: the password could not be checked. If `failure`
-        is None, show that the password was wrong."""
+        """Enable the form again, and show the message of `failure`, because of which the password could not be
+        checked. If `failure` is None, show that the password was wrong."""
         translate = self._context.translate
         if failure is None:
             self._message_area.show_message(

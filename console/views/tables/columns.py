@@ -14,7 +14,7 @@ CellKind = Literal["text", "data", "amount", "age", "state", "check"]
 @dataclass(frozen=True, slots=True)
 class StateCell:
     """A table cell that shows a state: icon, word and colour tone. `extra_text`, such as the name of the person who
-    has taken the record, stands after the word and has the text colour."""
+    has taken the record, follows the word in the ordinary text colour."""
 
     word: str
     icon_name: str
@@ -45,16 +45,18 @@ Cell = str | StateCell | AgeCell
 @dataclass(frozen=True, slots=True)
 class Column:
     """One column of a table: its title, its width in px at text scale 1.0, and `cell`, the function that returns the
-    cell of a row.
+    cell of a row. `cell` returns a StateCell if `kind` is "state", an AgeCell if `kind` is "age", otherwise a text;
+    it may return a text for any kind, such as "–" for an unknown age. An empty text is shown as a – in the muted
+    colour.
 
-    `cell` returns a StateCell if `kind` is "state", an AgeCell if `kind` is "age", otherwise a text; it may return a
-    text for any kind, such as "–" for an unknown age. "" is shown as a muted –. With `is_stretched`, the column takes
-    the free width of the table: as much as its cells need, or all of it if it is the last column. With `is_muted`,
-    its text has the muted colour. `spoken` returns the text for screen readers if it must differ from the cell's
-    text; for "", the screen reader leaves the cell out. `full_text` returns the text that the cell abbreviates, such
-    as the instant of an age, for the tooltip and as the description of the cell. `spoken_title` is the title for
-    screen readers if the column has none on screen. A table whose columns a person can choose shows a column that
-    `is_optional` only if the person has chosen it.
+    If `is_stretched` is True, the column takes the free width of the table: as much as its cells need, or all of it
+    if it is the last column. If `is_muted` is True, the text has the muted colour.
+
+    `spoken` returns the text for screen readers if this text must differ from the cell's text; if it returns "", the
+    screen reader leaves the cell out. `full_text` returns the text that the cell abbreviates, such as the instant of
+    an age, for the tooltip and as the description of the cell. `spoken_title` is the title for screen readers if the
+    column has no title on screen. If `is_optional` is True, a table whose columns a person can choose shows the
+    column only if the person has chosen it.
     """
 
     key: str
@@ -79,7 +81,8 @@ class Column:
         return format_cell_as_plain_text(self.cell(row))
 
     def format_full_text(self, row: Any) -> str:
-        """Return the text that this column's cell abbreviates; the text of the cell if it abbreviates none."""
+        """Return the text that this column's cell abbreviates; the text of the cell if the cell abbreviates
+        nothing."""
         return (self.full_text(row) if self.full_text else "") or self.text(row)
 
     def format_spoken_cell(self, row: Any) -> str:
@@ -95,8 +98,9 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class RowGroup:
-    """A heading in a table. It stands above adjacent rows of the same group, such as rows with the same work state.
-    `key` identifies the group; the heading shows `word`, an icon (`icon_name` and `tone`) and the text `count`."""
+    """A heading in a table. The heading is above adjacent rows of the same group, such as rows with the same work
+    state. `key` identifies the group; the heading shows `word`, an icon (`icon_name` and `tone`) and the text
+    `count`."""
 
     key: object
     word: str
@@ -118,6 +122,6 @@ def format_cell_as_plain_text(cell: Cell) -> str:
 
 
 def make_check_box_column(spoken_title: str, width_px: int = 44) -> Column:
-    """Return the column of check boxes, with which the person selects rows. It has no title on screen; `spoken_title`
-    is its title for screen readers. `width_px` is in px at text scale 1.0."""
+    """Return the column of check boxes, with which the person selects rows. The column has no title on screen;
+    `spoken_title` is its title for screen readers. `width_px` is its width in px at text scale 1.0."""
     return Column("check", "", width_px, lambda _: "", "check", spoken=lambda _: "", spoken_title=spoken_title)

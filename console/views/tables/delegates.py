@@ -71,8 +71,9 @@ class CellDelegate(QStyledItemDelegate):
         draw_font_runs(painter, box.left, box.baseline, elide_font_runs(self._split_font_runs(text), box.width))
 
     def _split_font_runs(self, text: str) -> tuple[tuple[str, bool], ...]:
-        """Return a cell's text split into font runs: pieces of the text, each with True if it uses the figures font.
-        In a column of the kind "data" it is split as an identifier, in other columns as an ordinary text."""
+        """Return a cell's text split into font runs: pairs of a piece of the text, and True if the piece uses the
+        figures font. In a column of the kind "data", the text is split as an identifier, in other columns as an
+        ordinary text."""
         return split_identifier_font_runs(text) if self._column.kind == "data" else split_font_runs(text)
 
     def _draw_no_value(self, painter: QPainter, box: CellBox) -> None:
@@ -141,8 +142,8 @@ class AgeDelegate(CellDelegate):
 
 
 class StateDelegate(CellDelegate):
-    """Paints a cell that contains a state: an icon of 14 px, a gap of 5 px, and a word. Icon and word have the
-    colour of the state's tone; for the tone "good", only the icon has it."""
+    """Paints a cell that contains a state: an icon of 14 px, a gap of 5 px, and a word. The icon and the word have
+    the colour of the state's tone; for the tone "good", only the icon has this colour."""
 
     def draw_cell(self, painter: QPainter, box: CellBox, cell: Cell, _row: int) -> None:
         if isinstance(cell, StateCell):
@@ -186,8 +187,8 @@ DELEGATE_BY_CELL_KIND: dict[str, type[CellDelegate]] = {
 
 
 def get_state_word_tone(tone: Tone) -> Tone:
-    """Return the tone of the word beside a state's icon. `tone` is the tone of the icon. The word has the tone "text"
-    beside an icon with the tone "good", otherwise the tone of the icon."""
+    """Return the tone of the word of a state. `tone` is the tone of the state's icon. If this tone is "good", the
+    word has the tone "text", otherwise the tone of the icon."""
     return "text" if tone == "good" else tone
 
 

@@ -33,9 +33,11 @@ ROW_CHANGE_ROLES = [
 class PageCacheModel(QAbstractTableModel):
     """The Qt model of a table whose rows are stored page by page in a PageCache: rows, headings of groups of rows,
     and placeholders for rows that aren't loaded. `get_key` returns the key of a row; `get_group` returns the heading
-    above a row, and is None for a table without headings. `selected_keys` are the keys of the rows that the person
-    has selected. `removed_keys` are the keys of rows that the list had when it was read and has no longer; a screen
-    reader speaks `removed_text` after the texts of such a row.
+    above a row, and is None for a table without headings.
+
+    `selected_keys` are the keys of the rows that the person has selected. `removed_keys` are the keys of the rows
+    that the table shows but that are no longer in the list; a screen reader reads `removed_text` after the texts of
+    such a row.
 
     Signals:
     - selection_changed: the person has selected or deselected rows.
@@ -76,7 +78,8 @@ class PageCacheModel(QAbstractTableModel):
         return (entry for entry in entries if not isinstance(entry, RowGroup))
 
     def find_row(self, key: Hashable) -> int | None:
-        """Return the position of the row with this key among the loaded pages; None if it isn't loaded."""
+        """Return the position of the row with this key among the loaded pages; None if no loaded page contains the
+        row."""
         for number, page in enumerate(self._page_cache.pages):
             for index, entry in enumerate(page.entries or ()):
                 if not isinstance(entry, RowGroup) and self.get_key(entry) == key:
@@ -104,7 +107,7 @@ class PageCacheModel(QAbstractTableModel):
             self.dataChanged.emit(self.index(0, 0), self.index(len(self._page_cache) - 1, len(self.columns) - 1))
 
     def mark_removed_rows(self, keys: Iterable[Hashable], removed_text: str = "") -> None:
-        """Mark the rows with these keys as no longer in the list, and unmark all others."""
+        """Mark the rows with these keys as no longer in the list, and remove the mark of all other rows."""
         earlier_keys, self.removed_keys, self.removed_text = self.removed_keys, frozenset(keys), removed_text
         if self.removed_keys != earlier_keys and len(self._page_cache):
             self.dataChanged.emit(self.index(0, 0), self.index(len(self._page_cache) - 1, len(self.columns) - 1))
@@ -132,7 +135,7 @@ class PageCacheModel(QAbstractTableModel):
 
     @property
     def has_all_rows_selected(self) -> bool:
-        """True if every loaded row is selected and there is at least one."""
+        """True if at least one row is loaded and every loaded row is selected."""
         return bool(self.selected_keys) and all(
             self.get_key(row) in self.selected_keys for row in self.iterate_loaded_rows()
         )

@@ -13,7 +13,7 @@ _NEXT_PAGE_PLACEHOLDER_ROWS = 3
 
 
 class PageUpdateModel(PageCacheModel):
-    """A table model whose rows are changed by newly read pages. The subclass PagedModel reads the pages."""
+    """A table model that changes its rows according to newly read pages. The subclass PagedModel reads the pages."""
 
     def _apply_page(self, page_number: int, fetched_page: FetchedPage) -> None:
         """Replace the placeholders of page `page_number` with the page's rows."""

@@ -1,5 +1,5 @@
-"""The pages of a long list that are stored in memory: which pages are loaded, which were dropped, and the position of
-each row in the list. This module doesn't use Qt.
+"""The pages of a long list that are stored in memory. This module stores which pages are loaded, which were dropped,
+and the position of each row in the list. It doesn't use Qt.
 
 A page is identified by the cursor at which it starts. A page that was dropped to save memory keeps its cursor and its
 number of rows, so that the scroll bar stays correct and the page can be read again.
@@ -19,10 +19,10 @@ RowOrHeading = Any  # a row as the service returned it, or a RowGroup
 class CachedPage:
     """One stored page of a list, loaded or not.
 
-    `start_cursor` is the cursor at which the page starts; `entry_count` the number of its entries (rows and
-    headings), or of its placeholders; `entries` its entries, None while the page isn't loaded. `last_use` is the
-    value of a counter at the last use of the page (0: never used); `last_group` is the key of the group of its last
-    row.
+    `start_cursor` is the cursor at which the page starts. `entry_count` is the number of its entries (rows and
+    headings), or of its placeholders. `entries` are its entries; None while the page isn't loaded. `last_use` is the
+    value of a counter at the last use of the page; 0 means that the page was never used. `last_group` is the key of
+    the group of its last row.
     """
 
     start_cursor: object | None
@@ -36,9 +36,9 @@ class CachedPage:
 class RowChange:
     """One step that changes the entries (rows and headings) of a stored page.
 
-    The step "set" replaces the entry at `position` by the one in `entries`; "insert" inserts the one in `entries`
-    at `position`; "remove" removes the entry at `position`; "move" moves that entry to `target`. Positions count
-    from the first entry of the page.
+    The step "set" replaces the entry at `position` by the entry in `entries`; "insert" inserts the entry in `entries`
+    at `position`; "remove" removes the entry at `position`; "move" moves the entry at `position` to `target`.
+    Positions count from the first entry of the page.
     """
 
     kind: Literal["set", "insert", "remove", "move"]
@@ -77,7 +77,8 @@ class PageCache:
         return self._end_rows[page_number - 1] if page_number else 0
 
     def get_entry(self, row: int) -> RowOrHeading | None:
-        """Return the row or heading at this position of the list; None while its page isn't loaded."""
+        """Return the row or heading at this position of the list; None while the page of this position isn't
+        loaded."""
         page_number, index = self.locate_row(row)
         entries = self.pages[page_number].entries
         return None if entries is None else entries[index]
@@ -108,8 +109,8 @@ class PageCache:
         return entries
 
     def count_entries_of_rows(self, entries: Sequence[RowOrHeading], row_count: int) -> int:
-        """Return the number of entries that the first `row_count` rows take in `entries`, including the headings
-        among them."""
+        """Return the number of entries of `entries` that the first `row_count` rows and the headings among them
+        take."""
         for entry_count, entry in enumerate(entries):
             if row_count == 0:
                 return entry_count
@@ -117,8 +118,8 @@ class PageCache:
         return len(entries)
 
     def get_entry_key(self, entry: RowOrHeading) -> Hashable:
-        """Return the key of an entry (row or heading). It is the same in every version of the list, so that versions
-        can be compared."""
+        """Return the key of an entry (row or heading). The key is the same in every version of the list, so that
+        versions can be compared."""
         return ("group", entry.key) if isinstance(entry, RowGroup) else ("row", self.get_key(entry))
 
     def limit_loaded_pages(self, max_pages: int) -> None:

@@ -28,8 +28,8 @@ class _PageRangeRead:
     fetched_pages: list[FetchedPage]
 
     def add_page_and_check_end(self, fetched_page: FetchedPage) -> bool:
-        """Add the page that has just been read. Return True if no more page must be read: the range is complete, or
-        the list has no next page."""
+        """Add the page that has just been read. Return True if no further page must be read, because the range is
+        complete or the list has no next page."""
         self.fetched_pages.append(fetched_page)
         return (
             fetched_page.next_cursor is None
@@ -38,14 +38,14 @@ class _PageRangeRead:
 
 
 class PagedModel(PageUpdateModel):
-    """The model of a list of any length, which is read page by page. Until a row's page is read, the row is a
-    placeholder; `data()` never waits for a page.
+    """The model of a list of any length, which is read page by page. Until the model has read the page of a row, the
+    row is a placeholder; `data()` never waits for a page.
 
     Signals:
-    - about_to_change, changed: newly read pages will be applied to the rows (about_to_change), or have been applied
-      (changed), so that a table can keep its scroll position.
-    - page_applied: a page was read and its rows are in the model.
-    - failed(Failure): a page could not be read. The rows stay; `read_again` tries again.
+    - about_to_change: newly read pages will be applied to the rows, so that a table can store its scroll position.
+    - changed: newly read pages have been applied to the rows, so that a table can restore its scroll position.
+    - page_applied: the model has read a page and contains its rows.
+    - failed(Failure): a page could not be read. The rows stay; `read_again` repeats the read.
     """
 
     about_to_change = Signal()
@@ -64,9 +64,9 @@ class PagedModel(PageUpdateModel):
         rows_per_page: int = ROWS_PER_PAGE,
         parent: QObject | None = None,
     ) -> None:
-        """`get_key` returns the key by which a row is recognized when it is read again; `get_group` returns the
-        heading above a row, and is None for a list without headings. `rows_per_page` is the number of rows per page;
-        `task_label` is the label of the calls that read a page, under which the task runner lists them."""
+        """`get_key` returns the key by which the model recognizes a row in a later read of the list. `get_group`
+        returns the heading above a row, and is None for a list without headings. `rows_per_page` is the number of
+        rows per page. `task_label` is the label that the task runner lists for the calls that read a page."""
         super().__init__(columns, get_key, get_group, parent)
         self._runner, self._task_label, self._rows_per_page = runner, task_label, rows_per_page
         self._fetch_page: PageFetcher | None = None
@@ -187,9 +187,10 @@ class PagedModel(PageUpdateModel):
 
     @Slot()
     def _read_next_page(self) -> None:
-        """Start to read the most urgent page: a page of the range that is being read again; then, of the pages that
-        aren't loaded, a visible page, the page after the visible ones, the page of another row that Qt has requested,
-        for a screen reader for example. Only one page is read at a time, because scrolling changes this order."""
+        """Start to read the most urgent page. The first choice is a page of the range that is being read again. Then,
+        of the pages that aren't loaded, the order is: a visible page, the page after the visible ones, the page of
+        another row that Qt has requested, for example for a screen reader. Only one page is read at a time, because
+        scrolling changes this order."""
         if self._read_page_number is not None or self._fetch_page is None or self._has_failed:
             return
         page_number = (
@@ -235,8 +236,8 @@ class PagedModel(PageUpdateModel):
         return self._find_page_of_requested_row()
 
     def _find_page_of_requested_row(self) -> int | None:
-        """Return the number of the page with the row that Qt has requested; None if there is none or the page is
-        loaded."""
+        """Return the number of the page with the row that Qt has requested. Return None if Qt has requested no row,
+        or if the page of the row is loaded."""
         row, self._requested_row = self._requested_row, None
         if row is None or row >= len(self._page_cache):
             return None
@@ -245,8 +246,8 @@ class PagedModel(PageUpdateModel):
 
     def _apply_read_page(self, query_number: int, fetched_page: FetchedPage) -> None:
         """Apply a page that was just read to the rows, and begin to read the next page. While a range of pages is
-        being read again, apply all of them together after the last one. Ignore the page if `query_number`, the number
-        of the query for which it was read, isn't that of the present query."""
+        being read again, apply all of its pages together after the last one. `query_number` is the number of the
+        query for which the page was read; ignore the page if this isn't the number of the present query."""
         if query_number != self._query_number or self._read_page_number is None:
             return
         page_number, self._read_page_number = self._read_page_number, None
@@ -305,8 +306,8 @@ class PagedModel(PageUpdateModel):
         return page_number
 
     def _end_reading_with_failure(self, query_number: int, failure: Failure) -> None:
-        """Stop reading after a failure and emit `failed`. Ignore the failure if `query_number`, the number of the
-        query that failed, isn't that of the present query."""
+        """Stop reading after a failure and emit `failed`. `query_number` is the number of the query that failed;
+        ignore the failure if this isn't the number of the present query."""
         if query_number != self._query_number:
             return
         self._read_page_number, self._page_range_read, self._has_failed = None, None, True
@@ -316,8 +317,9 @@ class PagedModel(PageUpdateModel):
 
     @Slot()
     def _show_skeleton(self, *, is_shown: bool = True) -> None:
-        """Draw each placeholder as a grey bar, because reading its page takes long; with `is_shown` False, draw it as
-        a blank row. An empty list that is read again has no placeholders, so that nothing changes on screen."""
+        """If `is_shown` is True, draw each placeholder as a grey bar, because reading its page takes long; otherwise
+        draw each placeholder as a blank row. An empty list that is read again has no placeholders, so that nothing
+        changes on screen."""
         self.is_skeleton = is_shown
         first_row, last_row = self._visible_rows
         self._emit_rows_changed(

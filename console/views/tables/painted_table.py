@@ -1,5 +1,5 @@
-"""The base class of a table. It declares the attributes that are read by the painters of the rows, the cells and the
-header."""
+"""The base class of a table. It declares the attributes that the painters of the rows, the cells and the header
+read."""
 
 from PySide6.QtWidgets import QTableView
 
@@ -13,8 +13,9 @@ class PaintedTable(QTableView):
 
     `margin` is the space in px before the first column. `current_row`, `hover_row` (under the mouse pointer) and
     `ring_row` (with the focus ring) are row numbers, -1 for none. `pinned_column_count` is the number of columns at
-    the left that stay at their position while the others scroll sideways; 0 unless the table is too narrow for its
-    columns. `first_column` is the number of the first column that is not hidden, whether or not it is pinned.
+    the left that keep their position while the other columns scroll sideways; it is 0 if the table is wide enough for
+    its columns. `first_column` is the number of the first column that is not hidden, whether or not this column is
+    pinned.
     """
 
     rows: PagedModel

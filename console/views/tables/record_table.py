@@ -1,5 +1,5 @@
-"""The table in which a page shows its rows. One row is current, and the focus ring surrounds the whole row. A typed
-letter is a shortcut of the page; it doesn't search in the table."""
+"""The table in which a page shows its rows. One row is the current row, and the focus ring surrounds the whole row. A
+typed letter is a shortcut of the page; it doesn't start a search in the table."""
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
@@ -120,8 +120,8 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
 
     @Slot(int, int, int)
     def _store_column_width(self, column_index: int, _old_width: int, width_px: int) -> None:
-        """Store the width that the person has given to a column with the mouse, and emit `widths_changed`. Changes by
-        Qt are ignored."""
+        """Store the width that the person has given to a column with the mouse, and emit `widths_changed`. Ignore
+        changes of the width that Qt makes."""
         is_resizable = self._header.sectionResizeMode(column_index) == QHeaderView.ResizeMode.Interactive
         if self._header.is_pressed and width_px > 0 and is_resizable:
             self.preferred_widths[self.rows.columns[column_index].key] = round(
@@ -140,15 +140,15 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
             signal.connect(self._repaint_header)
 
     def show_sort_mark(self, sort_mark: tuple[str, bool] | None) -> None:
-        """Show an arrow in the title of the column by which the rows are sorted. `sort_mark` is the key of this
-        column, and True for the descending order; None for no arrow."""
+        """Show an arrow in the title of the column by which the rows are sorted. `sort_mark` is a pair: the key of
+        this column, and True for the descending order. If it is None, show no arrow."""
         self.sort_mark = sort_mark
         self._header.viewport().update()
 
     @Slot(int)
     def _emit_title_click(self, column_index: int) -> None:
-        """Emit `all_toggled` for a click on the title of the column of check boxes, `sort_requested` for another
-        column."""
+        """Emit `all_toggled` after a click on the title of the column of check boxes, and `sort_requested` after a
+        click on the title of any other column."""
         column = self.rows.columns[column_index]
         if column.kind == "check":
             self.all_toggled.emit()
@@ -160,7 +160,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         self._header.viewport().update()
 
     def set_preferred_widths(self, widths: Mapping[str, float]) -> None:
-        """Use these column widths in place of those in the columns' definitions. The widths are in px at text
+        """Use these column widths instead of the widths in the columns' definitions. The widths are in px at text
         scale 1.0, by the key of the column."""
         self.preferred_widths = dict(widths)
         self._set_row_and_column_sizes()
@@ -178,8 +178,9 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         )
 
     def go_to_item(self, matches: Callable[[Any], bool]) -> bool:
-        """Make the first loaded row current for which `matches` returns True, and return True; return False if
-        there is none. `matches` gets the object that the service returned for the row. Headings are skipped."""
+        """Make the first loaded row for which `matches` returns True the current row, and return True. Return False
+        if there is no such row. `matches` gets the object that the service returned for the row. Headings are
+        skipped."""
         for row in range(self.rows.rowCount()):
             item = self.rows.row_at(row)
             if item is not None and matches(item):
@@ -195,8 +196,9 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
                 return
 
     def mark_removed_rows(self, keys: Iterable[Hashable], removed_text: str) -> None:
-        """Draw a mark at the left edge of the rows with these keys, which the list has no longer, and let a screen
-        reader speak `removed_text` for them. Other rows lose their mark; so do all when the list is read again."""
+        """Draw a mark at the left edge of the rows with these keys, because they are no longer in the list, and let a
+        screen reader read `removed_text` for them. Remove the mark of all other rows. After the list is read again,
+        no row has a mark."""
         self.rows.mark_removed_rows(keys, removed_text)
         self.viewport().update()
 
@@ -208,8 +210,9 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
 
     @Slot()
     def report_visible_rows(self) -> None:
-        """Pass the visible rows to the PagedModel, so that it reads their pages. If the table is as high as all its
-        rows and only its page scrolls, the visible rows are those inside the visible part of the page."""
+        """Pass the visible rows to the PagedModel, so that the model reads their pages. If the table is as high as
+        all its rows and the page around the table scrolls, the visible rows are the rows inside the visible part of
+        the page."""
         visible_rect = self.viewport().visibleRegion().boundingRect()
         top, bottom = 0, max(1, self.viewport().height()) - 1
         if not visible_rect.isEmpty():
@@ -223,7 +226,8 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         return row >= 0 and 0 <= self.rowViewportPosition(row) <= max(0, height_px - self.rowHeight(row))
 
     def _is_current_row_visible(self) -> bool:
-        """Return True if the whole current row is visible, or at least its top in a table lower than a row."""
+        """Return True if the whole current row is visible. In a table that is lower than a row, return True if the
+        top of the current row is visible."""
         return self.is_current_item_visible_in(self.viewport().height())
 
     def scroll_to_current_item(self) -> None:
@@ -244,8 +248,8 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
 
     @Slot()
     def _restore_scroll_position(self) -> None:
-        """After the rows have changed, scroll the stored row to its old place. If the current row was visible, scroll
-        to it."""
+        """After the rows have changed, scroll so that the stored row is at its earlier position on screen. If the
+        current row was visible before the change, scroll until it is visible."""
         self._span_heading_rows()
         if self._top_position is not None and self._top_position[0].isValid():
             shift_px = self.rowViewportPosition(self._top_position[0].row()) - self._top_position[1]
@@ -257,7 +261,7 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
         self.report_visible_rows()
 
     def _span_heading_rows(self) -> None:
-        """Let the cell of each heading take all columns."""
+        """Let the cell of each heading extend over all columns."""
         self.clearSpans()
         for row in self._heading_rows:
             self.setRowHeight(row, current_appearance().row_height())
@@ -319,15 +323,16 @@ class RecordTable(RememberedCurrentItem, PaintedTable):
             super().keyPressEvent(event)
 
     def _is_selection_extending_key(self, event: QKeyEvent) -> bool:
-        """True for Shift with Up or Down in a table with check boxes, by which the person selects several rows."""
+        """True for Shift with Up or Down in a table with check boxes. With these keys the person selects several
+        rows."""
         is_arrow = event.key() in (Qt.Key.Key_Up, Qt.Key.Key_Down)
         is_shifted = bool(event.modifiers() & Qt.KeyboardModifier.ShiftModifier)
         return is_arrow and is_shifted and self.rows.columns[0].kind == "check"
 
     def _extend_selection(self, event: QKeyEvent) -> None:
-        """Make the row above or below the current one (for the keys Up and Down) current, and select all rows between
-        it and the row where the person began to select with Shift; deselect the rows that are no longer between
-        them."""
+        """Make the next row in the direction of the key (Up or Down) the current row. Select all rows between this
+        row and the row at which the person began to select with Shift, and deselect the rows that are no longer
+        between these two rows."""
         if self._selection_start < 0:
             self._selection_start = self.current_row
         old_rows = set(_list_rows_between(self._selection_start, self.current_row))

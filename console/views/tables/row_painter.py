@@ -88,8 +88,8 @@ class RowPainter:
 
     def _paint_background(self, painter: QPainter, row: int, rect: QRect) -> None:
         """Paint the background of a row and the mark at its left edge. The background shows whether the row is
-        current, selected or under the mouse pointer. A current or selected row has a mark in the accent colour,
-        another row the mark that `mark_removed_rows` has set, if any."""
+        current, selected or under the mouse pointer. A current or selected row has a mark in the accent colour; any
+        other row has the mark that `mark_removed_rows` has set, if any."""
         table, colour = self._table, current_appearance().colour
         is_selected = row == table.current_row or table.rows.is_row_selected(row)
         if is_selected:

@@ -1,4 +1,4 @@
-"""Design tokens (colours, type, sizes, badges), read once from `resources/style/tokens.json`.
+"""Design tokens (colours, type, sizes, badges). The module reads them once from `resources/style/tokens.json`.
 
 The window can't paint its first frame before this module is imported. The classes of this module are named tuples,
 because creating one dataclass takes as long as reading the file.
@@ -73,8 +73,8 @@ class DesignTokens:
         return colours
 
     def get_font_families(self, purpose: FontPurpose) -> list[str]:
-        """Return the names of the font families for texts or for numbers. A letter that the first family lacks is
-        taken from a later one."""
+        """Return the names of the font families for texts or for numbers. If the first family lacks a letter, the
+        letter is taken from a later family."""
         return list(self._token_values["fonts"][purpose])
 
     def px(self, section: str, name: str) -> int:
@@ -94,5 +94,5 @@ class DesignTokens:
 
 @cache
 def tokens() -> DesignTokens:
-    """Return the design tokens of this installation. The token file is read at the first call only."""
+    """Return the design tokens of this installation. Only the first call reads the token file."""
     return DesignTokens(json.loads((resources_dir() / "style" / "tokens.json").read_text(encoding="utf-8")))

@@ -31,8 +31,9 @@ def list_font_families(purpose: FontPurpose) -> list[str]:
 def font(
     role: TextRoleName, text_scale: float = 1.0, *, is_bold: bool = False, uses_figures_font: bool | None = None
 ) -> QFont:
-    """Return the font of a text role at a text scale from 1.0 to 2.0. `uses_figures_font` True selects the figures
-    font, False the text font, None the font that the text role has. `is_bold` selects the bold weight."""
+    """Return the font of a text role at a text scale from 1.0 to 2.0. `uses_figures_font` selects the font: True the
+    figures font, False the text font, None the font that the text role has. `is_bold` True selects the bold weight.
+    """
     type_role = tokens().type[role]
     purpose: FontPurpose = (
         type_role.font if uses_figures_font is None else ("figures" if uses_figures_font else "text")

@@ -1,9 +1,9 @@
-"""Vector drawings of all icons, also those of badges, in a box of 16 × 16 units. They are drawn because the bundled
-fonts don't contain most of these signs.
+"""Vector drawings of all icons, including the icons of badges, in a box of 16 × 16 units. The program draws them
+because the bundled fonts don't contain most of these signs.
 
-A drawing is a string of strokes and, after `|`, filled shapes. The commands are those of SVG paths where SVG has
-them: `M x y` move, `L x y …` lines, `C x1 y1 x2 y2 x y` curve, `Z` close. The other commands are `O x y r` circle,
-`R x y w h r` rounded rectangle, and `A x y r start sweep` arc in degrees, anticlockwise from three o'clock.
+A drawing is a string of strokes and, after `|`, filled shapes. The commands are those of SVG paths where SVG has such
+a command: `M x y` move, `L x y …` lines, `C x1 y1 x2 y2 x y` curve, `Z` close. The other commands are `O x y r`
+circle, `R x y w h r` rounded rectangle, and `A x y r start sweep` arc in degrees, anticlockwise from three o'clock.
 """
 
 from dataclasses import dataclass

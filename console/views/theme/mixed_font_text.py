@@ -65,13 +65,13 @@ _BREAK_PATTERN = re.compile(f"(?<=[ {POSSIBLE_BREAK}])")
 
 def remove_direction_marks(text: str) -> str:
     """Return the text without the invisible characters that change the direction of writing. A name or a reason from
-    outside could use them to show the amounts and words after it in reverse order."""
+    outside the program could use these characters to show the following amounts and words in reverse order."""
     return text if text.isascii() else _DIRECTION_MARK_PATTERN.sub("", text)
 
 
 def escape_direction_marks(text: str) -> str:
-    """Return the text with a JSON escape, such as `\\u202e`, in place of each mark of the direction of writing.
-    Stored evidence is thus shown in its own order, and no part of it is left out.
+    """Return the text with a visible escape code in place of each invisible character that changes the direction of
+    writing. Stored evidence is thus shown in its own order, and no part of it is left out.
     """
     return _DIRECTION_MARK_PATTERN.sub(lambda match: f"\\u{ord(match.group()):04x}", text)
 
@@ -96,8 +96,8 @@ def split_font_runs(text: str) -> tuple[FontRun, ...]:
 
 @lru_cache(maxsize=4096)
 def split_amount_font_runs(text: str) -> tuple[FontRun, ...]:
-    """Return an amount split into font runs: digits and the minus sign use the figures font, in which the sign is as
-    wide as a digit; currency, comma and point use the text font, in which a comma leaves no gap."""
+    """Return an amount split into font runs. Digits and the minus sign use the figures font, in which the minus sign
+    is as wide as a digit. Currency, comma and point use the text font, in which a comma leaves no gap."""
     return tuple(
         (piece, piece.isdigit() or piece in _MINUS_SIGNS) for piece in _SIGN_OR_DIGITS_PATTERN.split(text) if piece
     )
@@ -121,11 +121,11 @@ def split_identifier_font_runs(text: str) -> tuple[FontRun, ...]:
 
 
 def format_rich_text(text: str, role: TextRoleName = "body", *, can_wrap: bool = False) -> str:
-    """Return the text as Qt rich text in which amounts, times, identifiers and keys use the figures font. A text
-    without them and without line breaks is returned unchanged.
+    """Return the text as Qt rich text in which amounts, times, identifiers and keys use the figures font. A text that
+    contains none of these and no line breaks is returned unchanged.
 
-    With `can_wrap`, the text may wrap: the lines have the line height of the role, because the line height of the
-    bundled fonts is too small; and no line ends inside a number, an identifier or a Japanese phrase, or between a
+    If `can_wrap` is True, the text may wrap. The lines then have the line height of the role, because the line height
+    of the bundled fonts is too small. No line ends inside a number, an identifier or a Japanese phrase, or between a
     number and its unit. A number, identifier or phrase that is too long for one line is broken at any letter.
     """
     pieces = split_font_runs(_mark_line_ends(text) if can_wrap else text)
@@ -146,7 +146,7 @@ def format_rich_text(text: str, role: TextRoleName = "body", *, can_wrap: bool =
 
 
 def _mark_line_ends(text: str) -> str:
-    """Return the text with invisible characters that allow or forbid the end of a line at their position."""
+    """Return the text with invisible characters that allow or forbid a line break at their position."""
     return keep_phrases_whole(prevent_line_ends_in_numbers(allow_breaks_in_long_words(text)))
 
 
@@ -161,7 +161,8 @@ def _format_span_html(piece: str, font: FontPurpose) -> str:
 
 def prevent_line_ends_in_numbers(text: str) -> str:
     """Return the text with no-break spaces inside numbers and before their units, and with a word joiner after the
-    hyphen of an identifier such as lead-b and of re-fetch. A label that wraps then ends no line at these places."""
+    hyphen of an identifier such as lead-b and of the word re-fetch. A label that wraps the text then breaks no line
+    at these places."""
     text = _NUMBER_SPACE_PATTERN.sub("\N{NO-BREAK SPACE}", text)
     return _IDENTIFIER_HYPHEN_PATTERN.sub("-\N{WORD JOINER}", text)
 
@@ -182,9 +183,9 @@ def draw_font_runs(
     *,
     is_bold: bool = False,
 ) -> float:
-    """Draw font runs side by side on one baseline, with the pen of the painter. A line break in them is drawn as a
-    space: without it, the numbers at both sides of it would look like one. Marks of the direction of writing are left
-    out. Return the x coordinate of their right end, in px."""
+    """Draw font runs side by side on one baseline, with the pen of the painter. A line break in the text is drawn as
+    a space, because otherwise the numbers before and after it would look like one number. Marks of the direction of
+    writing are left out. Return the x coordinate of the right end of the drawn text, in px."""
     for piece, uses_figures_font in runs:
         painter.setFont(current_appearance().font(role, is_bold=is_bold, uses_figures_font=uses_figures_font))
         painter.drawText(int(x), int(baseline), piece.translate(_PAINTED_TEXT_BY_CHARACTER))
@@ -247,8 +248,8 @@ def _count_fitting_letters(
 
 
 def elide_text(text: str, width_px: float, role: TextRoleName = "body", *, is_bold: bool = False) -> str:
-    """Return the text, whose letters all use the font of the text role; if it is wider than `width_px` px, replace
-    its end by "…"."""
+    """Return the text; all its letters use the font of the text role. If the text is wider than `width_px` px,
+    replace its end by "…"."""
     uses_figures_font = tokens().type[role].font == "figures"
     return "".join(
         piece for piece, _ in elide_font_runs(((text, uses_figures_font),), width_px, role, is_bold=is_bold)
@@ -282,9 +283,10 @@ def _split_at_line_ends(text: str) -> Iterator[str]:
 
 
 def wrap_text(text: str, width_px: float, role: TextRoleName = "body") -> tuple[str, ...]:
-    """Return the lines of a text that is painted in at most `width_px` px: no line ends inside a number, an
-    identifier or a Japanese phrase, or between a number and its unit, as in a label (`format_rich_text`). A number,
-    identifier or phrase that is too long for one line is broken at any letter. Line breaks in the text stay.
+    """Return the lines of a text that is painted with a width of at most `width_px` px. As in a label
+    (`format_rich_text`), no line ends inside a number, an identifier or a Japanese phrase, or between a number and
+    its unit. A number, identifier or phrase that is too long for one line is broken at any letter. Line breaks in the
+    text stay.
     """
     scale = current_appearance().scale
     paragraphs = text.rstrip().splitlines() or [""]

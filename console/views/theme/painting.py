@@ -55,8 +55,8 @@ def draw_frame(
     fill_colour: QColor | None,
     width_px: float = 1,
 ) -> None:
-    """Draw a box with rounded corners. The border lies inside `rect` and is `width_px` px wide; `border_colour` None
-    draws no border, and `fill_colour` None leaves the box unfilled.
+    """Draw a box with rounded corners. The border is inside `rect` and `width_px` px wide. If `border_colour` is
+    None, draw no border; if `fill_colour` is None, don't fill the box.
     """
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     painter.setPen(QPen(border_colour, width_px) if border_colour else Qt.PenStyle.NoPen)
@@ -91,7 +91,7 @@ def draw_key_cap(
 def draw_check_box(
     painter: QPainter, rect: QRectF, *, is_checked: bool, is_enabled: bool = True, is_partly_checked: bool = False
 ) -> None:
-    """Draw a check box of any size: empty, ticked, or with a dash (`is_partly_checked`)."""
+    """Draw a check box of any size: empty, ticked, or with a dash if `is_partly_checked` is True."""
     get_colour = current_appearance().colour
     border_colour = get_colour("border" if is_enabled else "disabled_border")
     if not is_checked and not is_partly_checked:
@@ -103,7 +103,7 @@ def draw_check_box(
 
 
 def draw_radio_button(painter: QPainter, rect: QRectF, *, is_checked: bool, is_enabled: bool = True) -> None:
-    """Draw a radio button: a ring, or a filled disc with a hole if checked."""
+    """Draw a radio button: a filled disc with a hole if the button is checked, otherwise a ring."""
     get_colour = current_appearance().colour
     painter.setRenderHint(QPainter.RenderHint.Antialiasing)
     border_colour = get_colour("border" if is_enabled else "disabled_border")

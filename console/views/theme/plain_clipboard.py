@@ -1,5 +1,5 @@
-"""Removes invisible characters from text that the person copies. Labels contain these characters to keep phrases and
-numbers on one line."""
+"""Removes invisible characters from text that the person copies. Labels contain these characters so that phrases and
+numbers stay on one line."""
 
 from PySide6.QtCore import Qt, Slot
 from PySide6.QtGui import QClipboard, QGuiApplication
@@ -15,8 +15,9 @@ def install_plain_clipboard() -> None:
 
 @Slot(QClipboard.Mode)
 def _remove_clipboard_marks(mode: QClipboard.Mode) -> None:
-    """Remove the invisible characters from the text on the clipboard if it contains one of them and this
-    application is active, so that it has copied the text itself. Qt calls this after each change of the clipboard."""
+    """Remove the invisible characters from the text on the clipboard. Do nothing if the text contains no such
+    character, or if this application isn't active, because another program has then copied the text. Qt calls this
+    after each change of the clipboard."""
     clipboard = QGuiApplication.clipboard()
     is_active = QGuiApplication.applicationState() is Qt.ApplicationState.ApplicationActive
     text = clipboard.text(mode) if is_active else ""

@@ -75,8 +75,8 @@ class Appearance(QObject):
         return tokens().get_colours(self._theme)
 
     def colour(self, colour_name: str) -> QColor:
-        """Return a colour of the current theme by its name in the design tokens. The name of a tone with `_tint`,
-        such as `text_tint`, means the background colour of that tone."""
+        """Return a colour of the current theme by its name in the design tokens. A name that consists of a tone and
+        `_tint`, such as `text_tint`, means the background colour of that tone."""
         colour = self._colours.get(colour_name)
         if colour is None:
             colour = self._colours[colour_name] = parse_colour(
@@ -86,13 +86,13 @@ class Appearance(QObject):
 
     def skeleton_colour(self) -> QColor:
         """Return the colour of the grey bars that are shown in place of rows which aren't read yet. In each theme,
-        the bars can just be seen on the background."""
+        the bars have only a low contrast to the background."""
         return self.colour({"light": "sunken", "dark": "line", "high_contrast": "hover"}[self._theme])
 
     def font(self, role: TextRoleName, *, is_bold: bool = False, uses_figures_font: bool | None = None) -> QFont:
-        """Return the font of a text role at the current text scale. `is_bold` selects the bold weight;
-        `uses_figures_font` True selects the figures font, False the text font, None the font that the text role
-        has."""
+        """Return the font of a text role at the current text scale. `is_bold` True selects the bold weight.
+        `uses_figures_font` selects the font: True the figures font, False the text font, None the font that the text
+        role has."""
         key = (role, is_bold, uses_figures_font)
         if key not in self._fonts:
             self._fonts[key] = font(role, self.scale, is_bold=is_bold, uses_figures_font=uses_figures_font)
@@ -101,9 +101,9 @@ class Appearance(QObject):
     def font_metrics(
         self, role: TextRoleName, *, is_bold: bool = False, uses_figures_font: bool | None = None
     ) -> QFontMetricsF:
-        """Return the font metrics of a text role at the current text scale. `is_bold` selects the bold weight;
-        `uses_figures_font` True selects the figures font, False the text font, None the font that the text role
-        has."""
+        """Return the font metrics of a text role at the current text scale. `is_bold` True selects the bold weight.
+        `uses_figures_font` selects the font: True the figures font, False the text font, None the font that the text
+        role has."""
         key = (role, is_bold, uses_figures_font)
         if key not in self._font_metrics:
             self._font_metrics[key] = QFontMetricsF(
@@ -116,8 +116,8 @@ class Appearance(QObject):
         return line_height(role, self.scale)
 
     def icon_px(self, unscaled_px: int = 16) -> int:
-        """Return the side of an icon that stands beside text, in px at the current text scale. `unscaled_px` is the
-        side at text scale 1.0."""
+        """Return the side of an icon next to a text, in px at the current text scale. `unscaled_px` is the side at
+        text scale 1.0."""
         return round(unscaled_px * self.scale)
 
     def control_height(self, kind: str) -> int:
@@ -166,8 +166,8 @@ class Appearance(QObject):
             self._apply_to_application()
 
     def _apply_to_application(self) -> None:
-        """Set the palette, font and style sheet of the application for the present theme, text scale and density, and
-        emit `changed`. Set nothing if none of them has changed."""
+        """Set the palette, font and style sheet of the application for the present theme, text scale and density. If
+        theme, text scale and density are unchanged, set none of them. Emit `changed` in any case."""
         application = QApplication.instance()
         if not isinstance(application, QApplication):
             return
@@ -217,8 +217,8 @@ _current_appearance: Appearance | None = None
 
 
 def current_appearance() -> Appearance:
-    """Return the Appearance of the process. A process has only one, because Qt has one palette and one style sheet
-    per process."""
+    """Return the Appearance of the process. A process has only one Appearance, because Qt has one palette and one
+    style sheet per process."""
     global _current_appearance
     if _current_appearance is None:
         _current_appearance = Appearance()

@@ -1,5 +1,5 @@
-"""Groups of timeline lines: a sequence of events that occurs several times without a break is shown once, with the
-number of times."""
+"""Groups of timeline lines: if a sequence of events occurs several times without a break, the timeline shows the
+sequence once, with the number of times."""
 
 from collections.abc import Callable, Collection, Hashable, Sequence
 from dataclasses import dataclass, replace
@@ -14,10 +14,10 @@ GroupKey = Hashable
 
 
 class RepeatedEventTexts(NamedTuple):
-    """The texts that are added to the lines of a group of repeated events, in the language of the window; each field
-    is a function that returns one. `shown_once` is for a closed group (only the newest repetition is shown); it gets
-    the number of repetitions and the time of the oldest event, as text. `shown_all` is for an opened group; it gets
-    the number of repetitions."""
+    """The texts that are added to the lines of a group of repeated events, in the language of the window. Each field
+    is a function that returns one text. `shown_once` is for a closed group, of which only the newest repetition is
+    shown; it gets the number of repetitions and the time of the oldest event, as text. `shown_all` is for an opened
+    group; it gets the number of repetitions."""
 
     shown_once: Callable[[int, str], str]
     shown_all: Callable[[int], str]
@@ -25,7 +25,8 @@ class RepeatedEventTexts(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class GroupedLine:
-    """A line that the timeline shows. `group` is the key of its group, None for a line without a group."""
+    """A line that the timeline shows. `group` is the key of the line's group; None for a line that belongs to no
+    group."""
 
     line: TimelineLine
     group: GroupKey | None = None
@@ -35,8 +36,8 @@ def group_repeated_lines(
     lines: Sequence[TimelineLine], texts: RepeatedEventTexts, opened_groups: Collection[GroupKey]
 ) -> tuple[GroupedLine, ...]:
     """Return the lines to show. If a sequence of events occurs three times or more without a break, return only the
-    lines of its newest occurrence, with the number of occurrences; if its group is in `opened_groups`, return all of
-    them. `lines` begin with the newest event."""
+    lines of its newest occurrence, with the number of occurrences. If the group of the sequence is in
+    `opened_groups`, return the lines of all occurrences. `lines` begin with the newest event."""
     grouped_lines: list[GroupedLine] = []
     start_index = 0
     while start_index < len(lines):
@@ -68,9 +69,9 @@ def group_repeated_lines(
 
 
 def _find_repeated_events(lines: Sequence[TimelineLine], start_index: int) -> tuple[int, int]:
-    """Return the length of the sequence of events that repeats itself from the line `start_index` on, and the number
-    of its repetitions, at least _MIN_REPETITIONS. Return (0, 0) if no sequence of at most _MAX_EVENTS_PER_REPETITION
-    events repeats itself there."""
+    """Find the sequence of events that begins at the line `start_index` and repeats itself there. Return its length
+    and the number of its repetitions, which is at least _MIN_REPETITIONS. Return (0, 0) if no sequence of at most
+    _MAX_EVENTS_PER_REPETITION events repeats itself there."""
     for length in range(1, _MAX_EVENTS_PER_REPETITION + 1):
         repeated_events = [_get_line_content(line) for line in lines[start_index : start_index + length]]
         repetition_count = 1

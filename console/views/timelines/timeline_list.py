@@ -58,11 +58,11 @@ class _TimelineModel(QAbstractListModel):
 
 class TimelineList(RememberedCurrentItem, QListView):
     """A list that shows the events of a record. The keys Up and Down change the current line, and a screen reader
-    reads it. A text that is too long for one line continues on the lines below, because its end may contain the
-    amounts of an alert.
+    reads the new current line. A text that is too long for one line continues on the lines below, because its end may
+    contain the amounts of an alert.
 
-    With `repeated_event_texts`, events that repeat themselves are shown once, with their number. The Enter key or a
-    double-click on such a line shows each of them, and hides them again.
+    If `repeated_event_texts` is given, the list shows repeated events once, with the number of repetitions. The Enter
+    key or a double-click on such a line shows each of these events; a further Enter or double-click hides them again.
     """
 
     def __init__(
@@ -101,8 +101,8 @@ class TimelineList(RememberedCurrentItem, QListView):
         super().keyPressEvent(event)
 
     def _toggle_group(self, index: ModelIndex) -> bool:
-        """Show every event of the group to which the line belongs; if the list shows them already, show only the
-        newest repetition. Return False if the line belongs to no group."""
+        """Show every event of the group to which the line belongs. If the list already shows every event of the
+        group, show only the newest repetition. Return False if the line belongs to no group."""
         group = self._model.lines[index.row()].group if index.isValid() else None
         if group is None:
             return False
@@ -131,9 +131,9 @@ class TimelineList(RememberedCurrentItem, QListView):
             self._fit_height()
 
     def compute_width_beside_scroll_bar(self) -> int:
-        """Return the width of the lines in px: that of the list without the width of a scroll bar, even while no
+        """Return the width of the lines in px: the width of the list without the width of a scroll bar, even while no
         scroll bar is shown. If the lines used the width of the viewport instead, Qt could show and hide the scroll
-        bar endlessly: with it the lines need more height, and without it they fit.
+        bar endlessly: beside a scroll bar the lines need more height, and without a scroll bar they fit.
         """
         return self.width() - self.verticalScrollBar().sizeHint().width()
 
@@ -205,9 +205,9 @@ class _TimelineDelegate(QStyledItemDelegate):
         return words_left + (round(_PERSON_COLUMN_PX * scale) if item.actor_text else 4)
 
     def _split_text_into_lines(self, item: TimelineLine) -> list[list[tuple[str, Tone]]]:
-        """Split the text of an event into lines that fit into the list, and return the lines: each is a list of
-        pieces of text with their tones. The secondary text (`detail`) is on the last line of the text if there is
-        room for it, otherwise on lines below.
+        """Split the text of an event into lines that fit into the list. Return the lines, each as a list of pieces of
+        text with their tones. The secondary text (`detail`) is on the last line of the text if there is room for it,
+        otherwise on lines below.
         """
         width = max(
             _MIN_TEXT_WIDTH_PX, self._view.compute_width_beside_scroll_bar() - 12 - self._compute_text_left_px(item)

@@ -38,9 +38,9 @@ _BUTTON_WORDING_KEY_BY_SHORTCUT = {"S": "training.begin", "C": "training.check",
 
 
 class TrainingPage(Page):
-    """The page of the training. The S key starts the current incident, or starts it again; the C key checks all
-    open incidents; the N key goes to the next incident that isn't solved correctly. The person settles an
-    incident on the ordinary pages, not here.
+    """The page of the training. The S key starts the current incident, or starts it again. The C key checks all open
+    incidents. The N key goes to the next incident that the trainee hasn't solved correctly. The person settles an
+    incident on the ordinary pages, not on this page.
     """
 
     sidebar_key = "training"
@@ -156,9 +156,10 @@ class TrainingPage(Page):
 
     @Slot(object)
     def _show_incident(self, incident: object) -> None:
-        """Show the description of an incident, and the reason for its state. The state decides the primary button:
-        for an open incident the button that checks it, because a new start would discard the trainee's work; for a
-        correctly solved one, the button that goes to the next incident; otherwise the button that starts it."""
+        """Show the description of an incident, and the reason for its state. The state decides the primary button.
+        For an open incident, this is the button that checks the incident, because a new start would discard the
+        trainee's work. For a correctly solved incident, it is the button that goes to the next incident. Otherwise it
+        is the button that starts the incident."""
         if not isinstance(incident, TrainingIncident):
             return
         language = self.context.language
@@ -190,8 +191,8 @@ class TrainingPage(Page):
         self._run_action(self.check_button, lambda training: training.check_incidents())
 
     def _run_action(self, button: KeyButton, call_training: "Callable[[TrainingService], TrainingOverview]") -> None:
-        """Call `call_training` on the training service in a worker thread; `button` shows that the call is running.
-        The call has no request id, because a repeated start may start the incident again."""
+        """Run `call_training` with the training service in a worker thread. `button` shows that the call is running.
+        The call has no request id, because a further press of the button may start the incident again."""
 
         def act_on_training(services: "Console") -> TrainingOverview | None:
             return call_training(services.training) if services.training else None
@@ -208,7 +209,7 @@ class TrainingPage(Page):
 
     def _show_action_result(self, view: TrainingOverview | None) -> None:
         """Enable the pressed button again, and show `view`, the overview that the training service has returned for
-        the action. `view` is None if the window is not that of a training."""
+        the action. `view` is None if the window is not the window of a training."""
         self._end_action()
         self._show_overview(view)
 
@@ -225,8 +226,8 @@ class TrainingPage(Page):
 
     @Slot()
     def _select_next_unsolved_incident(self) -> None:
-        """Select the next incident in the list that isn't solved correctly. After the last incident, the search
-        continues with the first. Do nothing if all are solved."""
+        """Select the next incident in the list that the trainee has not solved correctly. After the last incident,
+        the search continues with the first. Do nothing if the trainee has solved all incidents."""
         rows = [row for row in self.table.all_rows if isinstance(row, TrainingIncident)]
         current_position = next((position for position, row in enumerate(rows) if row is self.current_incident), -1)
         for position in (*range(current_position + 1, len(rows)), *range(current_position + 1)):

@@ -50,8 +50,8 @@ def install_accessibility(app: QApplication) -> None:
 
 
 def _make_interface(class_name: str, target: QObject) -> QAccessibleInterface | None:
-    """Return this module's accessibility interface for a widget; None if Qt's own interface is right. Qt calls
-    this with the name of the widget's class first, then with the names of its base classes."""
+    """Return this module's accessibility interface for a widget; None if Qt's own interface is correct. Qt calls this
+    first with the name of the widget's class, then with the names of its base classes."""
     if not isinstance(target, QWidget):
         return None
     if isinstance(target, TabNode):
@@ -117,7 +117,7 @@ class _TextAttributes(QAccessibleAttributesInterface):
 
 
 def set_window_language(language: Language) -> None:
-    """Let screen readers speak the window's own texts in this language."""
+    """Set the language in which screen readers read the window's own texts."""
     app = QApplication.instance()
     if app is not None:
         app.setProperty(_WINDOW_LANGUAGE_PROPERTY, language)
@@ -129,9 +129,10 @@ def _get_window_language() -> Language:
 
 
 def find_spoken_language(text: str, window_language: Language) -> Language:
-    """Return the language in which a screen reader speaks `text`: that of the window, unless most of the text is in
-    the other language, such as a Japanese reason in an English window. In an English window, a Japanese letter counts
-    as two Latin letters. Identifiers, which are mostly digits, are spoken in the language of the window."""
+    """Return the language in which a screen reader speaks `text`. This is the language of the window, unless most of
+    the text is in the other language, such as a Japanese reason in an English window. In an English window, a
+    Japanese letter counts as two Latin letters. Identifiers, which are mostly digits, are spoken in the language of
+    the window."""
     japanese_count = len(JAPANESE_LETTER_PATTERN.findall(text))
     latin_count = len(_LATIN_LETTER_PATTERN.findall(text))
     if window_language == "en":
@@ -180,8 +181,8 @@ class _VisibleChildrenInterface(QAccessibleWidget):
         return children.index(child) if isinstance(child, QWidget) and child in children else -1
 
     def interface_cast(self, kind: QAccessible.InterfaceType) -> Any:
-        """Return the additional interface of this kind, such as the one that reads the attributes. If there is none,
-        return a null pointer, because PySide turns None into an invalid pointer."""
+        """Return the additional interface of this kind, such as the interface that reads the attributes. If there is
+        no such interface, return a null pointer, because PySide turns None into an invalid pointer."""
         if kind == QAccessible.InterfaceType.AttributesInterface:
             return self._attributes
         interface: Any = super().interface_cast(kind)  # the stubs know no None
@@ -215,7 +216,7 @@ def list_visible_children(widget: QWidget) -> list[QWidget]:
 
 
 def _has_no_spoken_text(widget: QWidget) -> bool:
-    """Return True for a widget that a screen reader skips: an icon beside a word, or an empty label."""
+    """Return True for a widget that a screen reader skips: an icon next to a word, or an empty label."""
     is_label = isinstance(widget, QLabel) and not widget.text()
     is_text = getattr(widget, "accessible_role", None) == QAccessible.Role.StaticText
     is_empty = (is_label or (is_text and not isinstance(widget, QLabel))) and not widget.accessibleName()

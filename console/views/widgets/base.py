@@ -30,8 +30,8 @@ BorderEdge = Literal["none", "top", "bottom", "left", "right", "all"]
 
 
 class Surface(QFrame):
-    """An area of the page with a border line of 1 px at one edge, at all edges or at none (`edge`). With `is_raised`,
-    the area has the background colour of raised areas, which differs from that of the page.
+    """An area of the page with a border line of 1 px at one edge, at all edges or at none (`edge`). If `is_raised` is
+    True, the area has the background colour of raised areas, which differs from the background colour of the page.
     """
 
     def __init__(self, parent: QWidget | None = None, *, is_raised: bool = False, edge: BorderEdge = "none") -> None:
@@ -113,7 +113,8 @@ class TextLabel(QLabel):
         self._set_markup()
 
     def show_text(self, text: str, tone: Tone | None = None) -> None:
-        """Show another text, in the colour of `tone`; with None, in the present colour of the label."""
+        """Show `text` in place of the present text, in the colour of `tone`. If `tone` is None, keep the present
+        colour of the label."""
         text = remove_direction_marks(text)
         if text != self.plain:
             self.plain = text
@@ -176,10 +177,10 @@ class TitleLabel(TextLabel):
 
 
 def _detach_text_control(label: QLabel) -> None:
-    """Stop Qt from sending text events for a label with markup or selectable text. Qt's text control (a child
-    object of the label) sends the events for its parent if that is a widget; but a label has no text interface,
-    so Qt's AT-SPI bridge warns "Received text event for invalid interface". This function gives the text
-    control a parent that isn't a widget.
+    """Stop Qt from sending text events for a label with markup or selectable text. Qt's text control, a child object
+    of the label, sends the events for its parent if the parent is a widget. But a label has no text interface, so
+    Qt's AT-SPI bridge warns "Received text event for invalid interface". This function gives the text control a
+    parent that isn't a widget.
     """
     for child in label.children():
         if child.metaObject().className() == "QWidgetTextControl":
@@ -196,8 +197,8 @@ def compute_half_leading_px(role: TextRoleName) -> int:
 
 
 class ElidedLabel(QWidget):
-    """A label of one line. If the text is too long for the width, its end is replaced by "…"; tooltip and
-    accessible name contain the whole text."""
+    """A label of one line. If the text is too long for the width of the label, its end is replaced by "…". The
+    tooltip and the accessible name contain the whole text."""
 
     accessible_role = QAccessible.Role.StaticText
 
@@ -241,9 +242,9 @@ class ElidedLabel(QWidget):
 
 
 class IconLabel(QWidget):
-    """A widget that shows an icon in the colour of a tone. It has no accessible name, because a label beside it
-    always says the same. With `line_role`, the widget is as high as a line of that text role, so that an icon beside
-    a text of several lines is centred on the first line."""
+    """A widget that shows an icon in the colour of a tone. It has no accessible name, because the label next to it
+    has the same meaning as text. If `line_role` is given, the widget is as high as a line of that text role, so that
+    an icon next to a text of several lines is centred on the first line."""
 
     is_decoration = True
 
@@ -279,7 +280,8 @@ class IconLabel(QWidget):
 
 
 def make_icon_row(icon_name: str, tone: Tone, size_px: int, label: TextLabel, *, gap_px: int = 6) -> QHBoxLayout:
-    """Return a layout with an icon of `size_px` px beside the first line of a label that may have several lines."""
+    """Return a layout with an icon of `size_px` px before a label. If the label has several lines, the icon is next
+    to the first line."""
     row = make_row(gap_px=gap_px)
     row.addWidget(IconLabel(icon_name, tone, size_px, line_role=label.role), 0, Qt.AlignmentFlag.AlignTop)
     row.addWidget(label, 1)
@@ -287,8 +289,8 @@ def make_icon_row(icon_name: str, tone: Tone, size_px: int, label: TextLabel, *,
 
 
 def set_style_property(widget: QWidget, property_name: str, value: object) -> None:
-    """Set a dynamic property of a Qt widget, and apply those rules of the style sheet again that depend on this
-    property."""
+    """Set a dynamic property of a Qt widget, and apply the rules of the style sheet that depend on this property
+    again."""
     widget.setProperty(property_name, value)
     if widget.testAttribute(Qt.WidgetAttribute.WA_WState_Polished):  # any other is polished before it is shown
         widget.style().unpolish(widget)
@@ -297,9 +299,9 @@ def set_style_property(widget: QWidget, property_name: str, value: object) -> No
 
 
 def set_visible_in_parent(widget: QWidget, is_visible: bool) -> None:
-    """Show or hide a part of a window. A part that has no parent yet becomes visible together with its parent:
-    `setVisible` would show it as a window of its own for a moment, and this window would take the keyboard focus from
-    the window that the person works in."""
+    """Show or hide a part of a window. A part that has no parent yet becomes visible together with its later parent.
+    For such a part, Qt's `setVisible` would show a separate window for a moment, and this window would take the
+    keyboard focus from the window in which the person works."""
     if is_visible and widget.parentWidget() is None:
         widget.setAttribute(Qt.WidgetAttribute.WA_WState_ExplicitShowHide, False)
     else:
@@ -333,8 +335,8 @@ def make_column(
     gap_px: int = 8,
     margins: tuple[int, int, int, int] = (0, 0, 0, 0),
 ) -> QVBoxLayout:
-    """Return a layout with the items one below the other. An integer is a space in px; None is a space that takes
-    the remaining height. `gap_px` and `margins` (left, top, right, bottom) are in px."""
+    """Return a layout with the items one below another. An integer is a space in px; None is a space that takes the
+    remaining height. `gap_px` and `margins` (left, top, right, bottom) are in px."""
     layout = QVBoxLayout()
     fill_layout(layout, items, gap_px, margins)
     return layout
@@ -362,9 +364,9 @@ def fill_layout(
 
 
 def discard_widget(widget: QWidget) -> None:
-    """Hide a widget that is replaced by another one, and delete it. Qt deletes it only in a later turn of the event
-    loop, because it may be handling one of the widget's events; until then it would stay visible beside its
-    replacement, with the buttons of the former contents.
+    """Hide a widget that is replaced by another widget, and delete it. Qt deletes the widget only in a later turn of
+    the event loop, because Qt may be handling one of the widget's events. Without hiding, the widget with its buttons
+    would stay visible next to its replacement until then.
     """
     widget.hide()
     widget.deleteLater()

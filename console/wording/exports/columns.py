@@ -55,7 +55,7 @@ def make_currency_column(context: TextContext, get_currency: Callable[[Any], str
 
 def convert_amount_to_major_units(amount_minor: int | None, currency: str | None) -> Decimal | None:
     """Convert an amount from minor units (yen, paise) to major units (yen, rupees), with the decimal places of its
-    currency; two for an unknown or missing currency. Return None if `amount_minor` is None."""
+    currency. For an unknown or missing currency, use two decimal places. Return None if `amount_minor` is None."""
     if amount_minor is None:
         return None
     return Decimal(amount_minor).scaleb(-get_decimal_places(currency or ""))

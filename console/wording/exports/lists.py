@@ -84,7 +84,7 @@ def make_alert_columns(context: TextContext) -> ExportColumns:
 
 
 def make_bulk_run_columns(context: TextContext, action: BulkAction) -> ExportColumns:
-    """Return the columns of the results of a bulk run that performed this action."""
+    """Return the columns of the list of a bulk run's results. The bulk run has executed this action."""
 
     def format_result(line: BulkRowWithRecord) -> str:
         name = get_row_outcome(line.row.result, line.row.reason) or "none"

@@ -91,7 +91,7 @@ def make_record_columns(context: TextContext, get_record: Callable[[Any], ShownR
 
 def _get_provider_reference(record: ShownRecord) -> str | None:
     """Return as text the id that the provider has given to a credit check, payment or refund. Return None if this id
-    is unknown, and for an order, which has none."""
+    is unknown. Also return None for an order, because providers give no id to orders."""
     match record:
         case CreditCheck():
             return None if record.credit_check_id is None else str(record.credit_check_id)
@@ -131,12 +131,13 @@ def _format_credit_check_result(record: ShownRecord, context: TextContext) -> st
 
 
 def _get_last_valid_day(record: ShownRecord) -> date | None:
-    """Return the last valid Japanese day of a credit check; None for another record, and if the day is unknown."""
+    """Return the last day (in Japan) on which a credit check is valid. Return None for a record of another kind, and
+    if the day is unknown."""
     expires_at = record.expired_at if isinstance(record, CreditCheck) else None
     return None if expires_at is None else compute_last_valid_day(expires_at)
 
 
 def _format_credit_check_document(record: ShownRecord, context: TextContext) -> str | None:
-    """Return the word for a PDF if the record is a credit check with one; otherwise None."""
+    """Return the word for a PDF if the record is a credit check with a stored PDF; otherwise None."""
     has_pdf = isinstance(record, CreditCheck) and record.pdf_file_path
     return context.translate("column.document.pdf") if has_pdf else None

@@ -31,8 +31,8 @@ class ReportTable:
 
     - `make_columns`: returns the columns in the language of the context
     - `list_rows`: returns the rows of a report that the service has read
-    - `format_note`: returns the sentence about the records that were counted, and about those that are missing
-      because the report reads only a limited number of rows
+    - `format_note`: returns the sentence about the records that the report counts, and about the records that it
+      doesn't count because it reads only a limited number of rows
     """
 
     make_columns: Callable[[TextContext], ExportColumns]

@@ -19,8 +19,8 @@ _TITLE_KEY_BY_LOOKUP_PART = {
 
 
 def format_list_title(request: ExportRequest, context: TextContext) -> str:
-    """Return the title of an exported list, as on its screen. For some lists the title contains a part of the
-    request: a corporation number, a search text, or the id of a run."""
+    """Return the title of an exported list, the same as on the screen of the list. For some lists the title contains
+    a part of the request: a corporation number, a search text, or the id of a run."""
     subject = request.subject
     match request.name:
         case ListName.QUEUE:

@@ -1,3 +1,3 @@
-"""The sentences of both languages by their wording key, and the functions that fill them in: formats of facts, words
-for findings, terms, spaces and line breaks of Japanese.
+"""The sentences of both languages by their wording key, and the functions that replace the placeholders of the
+sentences: formats of facts, words for findings, terms, spaces and line breaks of Japanese.
 """

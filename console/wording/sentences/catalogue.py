@@ -75,7 +75,7 @@ _log = logging.getLogger("console.wording")
 
 @cache
 def read_sentences(language: str) -> Mapping[str, str]:
-    """Return all texts of one language ("ja" or "en") by wording key: the texts of the program and those of the
+    """Return all texts of one language ("ja" or "en") by wording key: the texts of the program and the texts of the
     payment providers.
     """
     plugin_words = (plugin.words for plugin in list_providers_as(ProviderTraits))
@@ -86,8 +86,9 @@ def read_sentences(language: str) -> Mapping[str, str]:
 
 
 def get_program_sentences(language: str) -> Mapping[str, str]:
-    """Return the program's own texts of one language ("ja" or "en") by wording key, without those of the payment
-    providers. Raises OSError or ValueError, with the path of the file, if the installation is damaged.
+    """Return the program's own texts of one language ("ja" or "en") by wording key. The texts of the payment
+    providers are not included. Raises OSError or ValueError, with the path of the file, if the installation is
+    damaged.
     """
     file = resources_dir() / "words" / f"{language}.json"
     try:
@@ -99,8 +100,8 @@ def get_program_sentences(language: str) -> Mapping[str, str]:
 
 @cache
 def find_readable_language(language: str) -> str:
-    """Return `language` if its texts can be read, otherwise another language whose texts can be read. If there is
-    none, return `language`. A damaged installation may lack a file.
+    """Return `language` if the files of its texts can be read. Otherwise return another language whose texts can be
+    read; if there is no such language, return `language`. Files of texts may be missing in a damaged installation.
     """
     for candidate in (language, *LANGUAGES):
         try:
@@ -119,8 +120,8 @@ def has_sentence(key: str) -> bool:
 def translate(key: str, language: str, /, **facts: object) -> str:
     """Return the text of a wording key in a language ("ja" or "en"), with its placeholders replaced by `facts`. A
     missing fact becomes –. If the fact `now` (the present instant) is given, an instant in the format `short` is
-    written with its year if that is not the year of `now`, and an instant in the format `clock` with its day if that
-    is not the Japanese day of `now`.
+    written with its year if its year differs from the year of `now`. An instant in the format `clock` is then written
+    with its day if its Japanese day differs from the day of `now`.
 
     If there is no text, log an error and return the key itself.
     """
@@ -139,8 +140,8 @@ def translate(key: str, language: str, /, **facts: object) -> str:
 
 
 def format_error_message(error: ConsoleError, language: str) -> str:
-    """Return the message that people read about an error: the event, its effect on the money, and the next step. If
-    several texts fit the error, the most specific one is used.
+    """Return the message about an error for the screens and the terminal: the event, its effect on the money, and the
+    next step. If several texts fit the error, the most specific text is used.
     """
     key = next(filter(has_sentence, _list_message_keys(error)), f"error.{error.code}")
     return translate(
@@ -149,13 +150,14 @@ def format_error_message(error: ConsoleError, language: str) -> str:
 
 
 def _find_unwritable_path(detail: Mapping[str, object]) -> str | None:
-    """Return the path that can't be written, of the detail of an error `storage_full`; None if it names none."""
+    """Return the path that the program could not write, from the detail of an error `storage_full`; None if the
+    detail names no path."""
     return next((place for fact in ("file", "path", "folder") if isinstance(place := detail.get(fact), str)), None)
 
 
 def format_error_event(code: str, language: str) -> str:
     """Return a sentence about the event that an error code reports: the first sentence of the error's message. The
-    rest of the message (effect on the money, next step) concerns only a person who has given a command. A code
+    rest of the message (effect on the money, next step) is only useful for a person who has given a command. A code
     without a message is treated as an internal error.
     """
     key = f"error.{code}" if has_sentence(f"error.{code}") else f"error.{ErrorCode.INTERNAL_ERROR.value}"
@@ -166,7 +168,8 @@ def format_error_event(code: str, language: str) -> str:
 
 def _list_message_keys(error: ConsoleError) -> Iterator[str]:
     """Yield the wording keys under which the message of an error is searched, the most specific first, such as
-    `error.not_allowed.binary_log` and then `error.not_allowed`. Each key is `error.{code}`, followed by one of these:
+    `error.not_allowed.binary_log` and then `error.not_allowed`. Each key is `error.{code}`, followed by one of these
+    parts:
 
     - `newer`: the detail says that the database's schema is newer than this program, and names no `problem`
     - `unknown`: the error is about a credit check with an unknown outcome
@@ -174,7 +177,8 @@ def _list_message_keys(error: ConsoleError) -> Iterator[str]:
       detail's `hint` or the kind of record
     - the kind of record
     - `place`, for an error `storage_full` whose detail names a path; with `because` if it also names a problem
-    - nothing"""
+    - no further part
+    """
     key, detail = f"error.{error.code}", error.detail
     if detail.get("newer") is True and "problem" not in detail:
         yield f"{key}.newer"
@@ -203,9 +207,9 @@ def _is_credit_check_with_unknown_outcome(record: object) -> bool:
 
 
 def _list_record_kinds_of_error(detail: Mapping[str, object]) -> tuple[str, ...]:
-    """Return the kinds of record that an error is about, such as payment or refund, the most specific first; empty
-    if the error names none. `detail` is the error's detail: either its `about` names the kind, or its `record`
-    is the record.
+    """Return the kinds of record that an error is about, such as payment or refund, the most specific first; an empty
+    list if the error names no record. `detail` is the error's detail: its `about` names the kind, or its `record` is
+    the record.
     """
     record, about = detail.get("record"), detail.get("about")
     if isinstance(about, str):
@@ -219,8 +223,8 @@ def _list_record_kinds_of_error(detail: Mapping[str, object]) -> tuple[str, ...]
 
 
 def convert_amount_facts(facts: Mapping[str, object]) -> Mapping[str, object]:
-    """Return the facts with each amount (an integer in minor units) converted to Money; unchanged if they contain no
-    known currency. The fact `minor` is also returned as `amount`."""
+    """Return the facts with each amount (an integer in minor units) converted to Money. If the facts contain no known
+    currency, return them unchanged. The fact `minor` is also returned as `amount`."""
     currency = facts.get("currency")
     if currency not in MINOR_DIGITS_BY_CURRENCY:
         return facts
@@ -239,16 +243,16 @@ def get_state_word(kind: str, state: str, language: str) -> str:
 
 
 def get_provider_name(name: str, language: str) -> str:
-    """Return the name of a provider as people write it. If there is no text for the code `name`, as for a sender of
-    signed notices, return `name` itself.
+    """Return the name of a provider in words. If there is no text for the code `name`, as for a sender of signed
+    notices, return `name` itself.
     """
     key = f"provider.{name}"
     return translate(key, language) if has_sentence(key) else name
 
 
 def format_cause(cause: str | None, translate: Callable[[str], str]) -> str:
-    """Return the text for the code of a cause: of a failed call, or of the work that a record needs. Return the code
-    itself if it has no text, "" for None.
+    """Return the text for the code of a cause: the cause of a failed call, or of the work that a record needs. Return
+    the code itself if it has no text, and "" for None.
     """
     if not cause:
         return ""
@@ -268,8 +272,8 @@ def find_alert_rule_sentence_key(rule: str) -> str | None:
 
 
 def format_audit_entry(entry: "TimelineEntry", language: str) -> str:
-    """Return the sentence that describes an audit entry in a timeline. For a refusal, the sentence names the
-    precise reason (`refusal` within `reason`), if the entry has one with a text."""
+    """Return the sentence that describes an audit entry in a timeline. For a refusal, the sentence contains the
+    precise reason if the entry has a precise reason (`refusal` within `reason`) for which there is a text."""
     keys = (f"timeline.{entry.what}.{entry.result}", f"timeline.{entry.what}")
     key = next(filter(has_sentence, keys), None)
     if key is None:
@@ -283,8 +287,8 @@ def format_audit_entry(entry: "TimelineEntry", language: str) -> str:
 
 def format_finding(text: str, language: str, other_text: str | None = None, *, shows_codes: bool = False) -> str:
     """Return the stored value `text` of an alert (`observed` or `expected`) as words and formatted amounts.
-    `other_text` is the second of these two values, in which the currency may be found. With `shows_codes`, the HTTP
-    status of an answer and a provider's own word for a state are added to the words.
+    `other_text` is the alert's other value, which may contain the currency if `text` doesn't. If `shows_codes` is
+    True, the HTTP status of an answer and a provider's own word for a state are added to the words.
     """
 
     def translate_fact(key: str, **facts: object) -> str:
@@ -301,8 +305,8 @@ def format_evidence_summary(summary: str, language: str) -> str:
 
 
 def format_stated_reason(summary: str, language: str) -> str:
-    """Return the reason in the summary of a person's evidence as the word for its code and the person's words; "" if
-    the summary has none."""
+    """Return the reason in the summary of a person's evidence: the word for the code of the reason, and the person's
+    own words. Return "" if the summary contains no reason."""
     reason = parse_stated_reason(summary)
     if reason is None:
         return ""
@@ -362,8 +366,8 @@ class _SentenceFormatter(string.Formatter):
         return text
 
     def get_value(self, key: int | str, args: object, kwargs: Mapping[str, object]) -> object:
-        """Return the fact with the name `key`, None if it is missing. In a fact that names a person, the worker's
-        code name is replaced by the word for a worker in the language.
+        """Return the fact with the name `key`, None if the fact is missing. In a fact that names a person, the code
+        name of the worker is replaced by the word for a worker in the language of the sentence.
         """
         value = kwargs.get(str(key))
         if key not in _PERSON_FACT_NAMES:
@@ -402,10 +406,10 @@ class _SentenceFormatter(string.Formatter):
         return translate(key, self._language, **{"now": self._now, **facts})
 
     def _format_code(self, code_families: str, value: object) -> str:
-        """Return the text for a placeholder such as `{cause:@cause}`, whose fact is a code. `code_families` are the
+        """Return the text for a placeholder such as `{cause:@cause}`, whose fact is a code. `code_families` is the
         text after the `@`: beginnings of wording keys, separated by `|`. A wording key is `family.code`, or the
-        family with the code in place of `*`. The first key that has a text is used. Without one, an HTTP status has
-        the text of its class, and any other code itself is returned.
+        family with the code in place of `*`. The first key that has a text is used. If no key has a text, return the
+        text of the class of an HTTP status, and for any other code the code itself.
         """
         code = _make_readable_fact(value)
         for family in code_families.split("|"):
@@ -425,8 +429,8 @@ class _SentenceFormatter(string.Formatter):
         return self._translate("list.separator").join(lines)
 
     def _format_fact(self, value: object, form: str) -> str:
-        """Return the text of one fact by its type; `form` is the format of its placeholder, such as `short` or
-        `count`."""
+        """Return the text of one fact according to its type. `form` is the format in its placeholder, such as `short`
+        or `count`."""
         match value:
             case datetime() if form == "short" and self._now is not None:
                 return format_short_instant(value, self._now)
@@ -463,15 +467,15 @@ _TEXT_FORMATTER_BY_PLACEHOLDER_FORM: Mapping[str, Callable[[str], str]] = {
 
 
 def choose_singular_or_plural(number: object, singular_and_plural: str) -> str:
-    """Return the singular or the plural of a word. `singular_and_plural` are both, separated by a slash, such as
-    "record/records"; `number` is a count or its text, such as 1 or "1,000+"."""
+    """Return the singular or the plural of a word. `singular_and_plural` contains the two forms, separated by a
+    slash, such as "record/records"; `number` is a count or its text, such as 1 or "1,000+"."""
     singular, _, plural = singular_and_plural.partition("/")
     return singular if str(number) == "1" else plural
 
 
 def _make_readable_fact(value: object) -> object:
-    """Return a fact as people read it: the name of a lease holder, the id of a record, the value of an enum
-    member; any other fact unchanged."""
+    """Return a fact in a readable form: the name of a lease holder, the id of a record, the value of an enum member.
+    Return any other fact unchanged."""
     match value:
         case Enum():
             return value.value

@@ -1,5 +1,6 @@
-"""Translation of findings: short texts that the program has stored about states and amounts, such as `observed`
-and `expected` of alerts and cases, both sides of a reconciliation, and the summary of a provider's answer.
+"""Translation of findings: short texts that the program has stored about states and amounts. Findings are `observed`
+and `expected` of alerts and cases, the texts of our side and the provider's side in a reconciliation, and the summary
+of a provider's answer.
 
 Findings are stored with codes, amounts in minor units and internal ids, because hash chains and evidence packs
 contain them. This module returns them as words and formatted amounts.
@@ -59,11 +60,11 @@ _PATTERN_BY_PHRASE_NAME: Mapping[str, re.Pattern[str]] = {
 
 
 def format_finding(text: str, translate: Translate, currency: str | None = None, *, shows_codes: bool = False) -> str:
-    """Return a finding, the text that an alert stores about the detected or the expected values of its record, as
-    words and formatted amounts in the language of `translate`. `currency` is used for amounts that were stored
-    without a currency; if it is None and the finding names no currency, these amounts are left out. With
-    `shows_codes`, the HTTP status of an answer and a provider's own word for a state are added to the words, as in
-    the list of raw answers; a sentence has the words alone, except for a provider's word without a text.
+    """Return a finding (a stored text about the detected or the expected values of a record) as words and formatted
+    amounts in the language of `translate`. `currency` is used for amounts that were stored without a currency. If
+    `currency` is None and the finding names no currency, these amounts are left out. If `shows_codes` is True, the
+    HTTP status of an answer and a provider's own word for a state are added to the words, as in the list of raw
+    answers. Otherwise the text has the words alone, except for a provider's word that has no text.
     """
     if shows_codes and (match := _PROVIDER_ANSWER_PATTERN.fullmatch(text)) and match["status"]:
         answer = _format_provider_answer(match, translate)
@@ -78,14 +79,14 @@ def format_finding(text: str, translate: Translate, currency: str | None = None,
 
 
 def find_currency(*texts: str | None) -> str | None:
-    """Return the currency that one of the stored findings names; None if none names one."""
+    """Return the currency that one of the stored findings names; None if no finding names a currency."""
     matches = (_CURRENCY_PATTERN.search(text) for text in texts if text)
     return next((match["currency"] for match in matches if match), None)
 
 
 def format_code_in_words(code: str, translate: Translate) -> str:
-    """Return the text for a code of a cause, a reason or a state. An HTTP status without a text of its own, such as
-    `http_599`, has the text of its class; any other code without a text is returned unchanged."""
+    """Return the text for a code of a cause, a reason or a state. An HTTP status that has no text, such as
+    `http_599`, gets the text of its class; any other code that has no text is returned unchanged."""
     return translate("finding.code", code=code)
 
 
@@ -94,8 +95,8 @@ def _get_state_word(kind: str, state: str, translate: Translate) -> str:
 
 
 def _format_finding_part(part: str, translate: Translate, currency: str | None, *, shows_codes: bool) -> str:
-    """Return one part of a finding (the text between two separators) as words. `currency` is the currency of amounts
-    in it, None if it isn't known.
+    """Return one part of a finding (the text between two separators) as words. `currency` is the currency of the
+    amounts in this part; None if it isn't known.
     """
     for phrase_number, phrase in enumerate(_FIXED_FINDING_PHRASES):
         if part == phrase:
@@ -144,8 +145,8 @@ def _format_provider_answer(match: re.Match[str], translate: Translate) -> str:
 
 
 def is_reason_without_information(reason: str) -> bool:
-    """Return True if the stored reason of a provider's answer contains no more information than the answer's outcome:
-    `answered`, or the HTTP status of a success, such as `http_201`.
+    """Return True if the stored reason of a provider's answer contains no more information than the answer's outcome.
+    Such reasons are `answered`, and the HTTP status of a success, such as `http_201`.
     """
     return reason == _REASON_WITHOUT_INFORMATION or reason.startswith("http_2")
 
@@ -169,8 +170,8 @@ def _format_company_change(match: re.Match[str], translate: Translate) -> str:
 
 
 def _format_pattern_phrase(phrase_name: str, match: re.Match[str], translate: Translate, currency: str | None) -> str:
-    """Return the text of the phrase `phrase_name`, whose pattern `match` has found; its groups become facts.
-    `currency` is the currency of amounts among them, None if it isn't known.
+    """Return the text of the phrase `phrase_name`, whose pattern `match` has found; the groups of the match become
+    the facts of the phrase. `currency` is the currency of amounts among these facts; None if it isn't known.
     """
     facts: dict[str, object] = dict(match.groupdict())
     for fact in ("amount", "part"):
@@ -194,9 +195,9 @@ def _format_pattern_phrase(phrase_name: str, match: re.Match[str], translate: Tr
 def _translate_codes_and_amounts(
     part: str, translate: Translate, currency: str | None, *, shows_codes: bool = False
 ) -> str:
-    """Return a part of a finding with codes replaced by words, and with formatted amounts. A number without a
-    currency after it is an amount only if the part contains nothing else, or only one word before it. With
-    `shows_codes`, a provider's own word for a state is added to the text for it.
+    """Return a part of a finding with codes replaced by words, and with formatted amounts. A number that no currency
+    follows is an amount only if the part contains nothing else, or only one word before the number. If `shows_codes`
+    is True, a provider's own word for a state is added to the text for this state.
     """
     word, _, further_text = part.partition(" ")
     if (word.islower() and word.isalpha()) or _NOTICE_TYPE_PATTERN.fullmatch(word):
@@ -213,8 +214,8 @@ def _translate_codes_and_amounts(
 
 
 def _format_provider_state_word(code: str, translate: Translate, *, shows_code: bool) -> str:
-    """Return the text for a provider's state, with `shows_code` also the provider's code, such as `Failed (OTS0600)`;
-    the code alone if it has no text."""
+    """Return the text for a provider's state; if `shows_code` is True, followed by the provider's code, such as
+    `Failed (OTS0600)`. If the state has no text, return the code alone."""
     state_words = translate("finding.provider_state", code=code)
     if state_words == code or not shows_code:
         return state_words
@@ -225,9 +226,9 @@ def _format_provider_state_word(code: str, translate: Translate, *, shows_code: 
 def _make_amount_replacer(
     currency: str | None, *, treats_bare_numbers_as_amounts: bool
 ) -> Callable[[re.Match[str]], str]:
-    """Return a function that replaces a matched number by a formatted amount. With
-    `treats_bare_numbers_as_amounts`, a number without a currency is an amount too: it gets `currency`, or is
-    removed if `currency` is None."""
+    """Return a function that replaces a matched number by a formatted amount. If `treats_bare_numbers_as_amounts` is
+    True, a number without a currency is an amount, too: it gets the currency `currency`, or is removed if `currency`
+    is None."""
 
     def replace_amount(match: re.Match[str]) -> str:
         amount_currency = match["currency"] or (currency if treats_bare_numbers_as_amounts else None)

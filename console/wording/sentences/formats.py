@@ -22,15 +22,15 @@ _STRFTIME_FORMAT_BY_STYLE = {
 
 
 def capitalize_first_letter(text: str) -> str:
-    """Return the text with a capital as its first letter. Some words are written for the middle of a sentence, and
-    this function makes them fit for standing alone, such as in the cell of a table."""
+    """Return the text with a capital as its first letter. Some words are written for the middle of a sentence; with a
+    capital they can be shown alone, such as in the cell of a table."""
     return text[:1].upper() + text[1:]
 
 
 def join_sentences(sentences: Iterable[str]) -> str:
-    """Return the sentences as one text. Between two Japanese sentences there is no space. A middle dot separates a
-    text without a full stop, such as a title or the words of a person, from the next one, so that nobody reads two
-    texts as one."""
+    """Return the sentences as one text. Two Japanese sentences are joined without a space. After a text that has no
+    full stop, such as a title or the words of a person, a middle dot separates it from the next text, so that the two
+    texts are not read as one."""
     text = ""
     for sentence in filter(None, sentences):
         separator = "" if not text or text[-1] in "。！？" else " " if text[-1] in ".?!" else " · "
@@ -54,8 +54,9 @@ def format_instant(at: datetime | None, style: TimeStyle = "full") -> str:
 
 def format_instant_in_zones(at: datetime | None, zone: timezone, separator: str = " · ") -> str:
     """Return an instant in Japanese time and in `zone`, the time zone of a provider, such as `2026-11-20 15:04:05 JST
-    · 11:34:05 IST`. If the day in `zone` differs from the day in Japan, the text has both days. `separator` stands
-    between the two times. If `zone` is Japan's, the text has the Japanese time alone. None becomes –."""
+    · 11:34:05 IST`. If the day in `zone` differs from the day in Japan, the text has a day for each of the two times.
+    `separator` is the text between the two times. If `zone` is Japan's time zone, the text has only the Japanese
+    time. None becomes –."""
     text = format_instant(at)
     if at is None or zone == JST:
         return text
@@ -66,16 +67,16 @@ def format_instant_in_zones(at: datetime | None, zone: timezone, separator: str 
 
 
 def format_short_instant(at: datetime, now: datetime) -> str:
-    """Return an instant as `11-20 15:04` in Japanese time, or as `2025-11-20 15:04` if it is in another year than
-    `now`."""
+    """Return an instant as `11-20 15:04` in Japanese time, or as `2025-11-20 15:04` if its year differs from the year
+    of `now`."""
     text = format_instant(at, "short")
     year = convert_to_local(at, JST).year
     return text if year == now.astimezone(JST).year else f"{year}-{text}"
 
 
 def format_clock_instant(at: datetime, now: datetime) -> str:
-    """Return an instant of the Japanese day of `now` as `15:04:05`, any other instant as `format_short_instant`
-    returns it: without its day, it would be read as one of today."""
+    """Return an instant of the Japanese day of `now` as `15:04:05`. Return any other instant as
+    `format_short_instant` does, because without its day it would be read as an instant of today."""
     return format_instant(at, "clock") if _is_same_japanese_day(at, now) else format_short_instant(at, now)
 
 
@@ -85,7 +86,7 @@ def format_minute_instant(at: datetime, now: datetime) -> str:
 
 
 def _is_same_japanese_day(one: datetime, other: datetime) -> bool:
-    """Return True if both instants are on one Japanese day."""
+    """Return True if the two instants are on the same Japanese day."""
     return convert_to_local(one, JST).date() == convert_to_local(other, JST).date()
 
 
@@ -110,14 +111,14 @@ def format_corporation_number(corporation_number: str) -> str:
 
 
 def format_count(count: int, *, is_capped: bool = False) -> str:
-    """Return a count as text such as `1,204`. With `is_capped`, return `1,204+`, because the program stopped
-    counting there."""
+    """Return a count as text such as `1,204`. If `is_capped` is True, return `1,204+`, because the program stopped
+    counting at this number."""
     return f"{count:,}+" if is_capped else f"{count:,}"
 
 
 def format_amount(amount_minor: int, currency: str) -> str:
-    """Return an amount in minor units as text, such as `¥12,000` or `₹1,23,456.00`; a negative amount begins with
-    −. For other currencies, the text has the currency code and as many decimals as the currency."""
+    """Return an amount in minor units as text, such as `¥12,000` or `₹1,23,456.00`; a negative amount begins with −.
+    For a currency without a symbol, the text has the currency code and as many decimals as the currency has."""
     symbol = _SYMBOL_BY_CURRENCY.get(currency, f"{currency} ")
     return f"{_MINUS_SIGN if amount_minor < 0 else ''}{symbol}{format_amount_digits(amount_minor, currency)}"
 
@@ -131,7 +132,7 @@ def format_amount_digits(amount_minor: int, currency: str) -> str:
 
 
 def get_currency_symbol(currency: str) -> str:
-    """Return the symbol of a currency, such as `¥`; for a currency without one, its code."""
+    """Return the symbol of a currency, such as `¥`; if the currency has no symbol, return its code."""
     return _SYMBOL_BY_CURRENCY.get(currency, currency)
 
 

@@ -1,4 +1,4 @@
-"""Rules of Japanese text: where a space stands between Japanese and Latin letters."""
+"""Rules of Japanese text: the places between Japanese and Latin letters at which the text has a space."""
 
 import re
 
@@ -17,11 +17,11 @@ _JAPANESE_LETTER_AT_END_PATTERN = re.compile(rf"[{JAPANESE_LETTER_RANGES}]$")
 
 
 def join_around_fact(before: str, after: str) -> str:
-    """Return two pieces of a Japanese sentence joined: with one space between a Japanese and a Latin letter, with
-    none between two Japanese letters and none after the end of a sentence. A full stop at the end of a fact, such as
-    of a reason that a person has typed, is left out before a comma and before a closing bracket.
+    """Return two pieces of a Japanese sentence joined. There is one space between a Japanese and a Latin letter, no
+    space between two Japanese letters, and no space after the end of a sentence. A full stop at the end of a fact,
+    for example of a reason that a person has typed, is left out before a comma and before a closing bracket.
 
-    One of the pieces is a fact (the value of a placeholder). Whether it ends with a Japanese or a Latin letter,
+    One of the pieces is a fact (the value of a placeholder). Whether the fact ends with a Japanese or a Latin letter,
     such as 会社名 or PDF, is known only when the sentence is built.
     """
     if before.endswith(SENTENCE_ENDS) and after.startswith(" "):

@@ -1,9 +1,10 @@
 """Line breaks of Japanese text: a line may end between phrases (bunsetsu), never inside a word or a number.
 
-Qt may end a line between any two Japanese letters. For the text of a label, `keep_phrases_whole` prevents this
-inside phrases with invisible characters, except in phrases that are too long for a line. Qt never ends a line inside
-a Latin word; `allow_breaks_in_long_words` lets it do so in words that are too long. The invisible characters belong
-on the screen only: no text that is copied, exported, spoken or compared contains them.
+Qt may end a line between any two Japanese letters. For the text of a label, `keep_phrases_whole` prevents such line
+breaks inside phrases with invisible characters, except in phrases that are too long for a line. Qt never ends a line
+inside a Latin word; for words that are too long, `allow_breaks_in_long_words` adds invisible characters at which Qt
+may end a line. The invisible characters are only for texts on the screen: no text that is copied, exported, spoken or
+compared contains them.
 """
 
 import re
@@ -50,8 +51,8 @@ _PIECE_OF_LATIN_TEXT_PATTERN = re.compile(r"[!-~]{16}(?=[!-~])")
 @lru_cache(maxsize=4096)
 def keep_phrases_whole(text: str) -> str:
     """Return the text with a word joiner or a no-break space at each position where a line must not end. Between a
-    Latin letter and a bracket that begins a phrase it gets an invisible space, because Qt would end no line there. A
-    text without Japanese letters is returned unchanged."""
+    Latin letter and a bracket that begins a phrase, insert an invisible space, because otherwise Qt would end no line
+    there. A text without Japanese letters is returned unchanged."""
     if not JAPANESE_LETTER_PATTERN.search(text):
         return text
     marked = tuple(map(_keep_phrase_whole, split_phrases(text)))
@@ -87,16 +88,16 @@ def remove_line_break_marks(text: str) -> str:
 
 @cache
 def _load_phrase_parser() -> "Parser":
-    """Return the parser with the model of Japanese phrases. The parser is imported when the first Japanese
-    sentence is shown, so that the start of the window isn't delayed."""
+    """Return the parser with the model of Japanese phrases. The program imports the parser only when it shows the
+    first Japanese sentence, so that the start of the window isn't delayed."""
     from budoux.parser import load_default_japanese_parser
 
     return load_default_japanese_parser()
 
 
 def _find_phrase_ends(text: str) -> Iterator[int]:
-    """Yield the positions in a text at which one phrase ends and the next begins. The text has no spaces beside
-    Japanese letters."""
+    """Yield the positions in a text at which one phrase ends and the next begins. The text must have no spaces next
+    to Japanese letters."""
     end = 0
     phrase_ends = set()
     for phrase in _load_phrase_parser().parse(text):
@@ -155,8 +156,8 @@ def _keep_phrase_whole(phrase: str) -> str:
 
 
 def _insert_joiners_between_letters(phrase: str) -> str:
-    """Return a phrase with invisible characters, so that no line can end inside. Between two Latin letters, Qt's
-    rules for Latin text stay in effect."""
+    """Return a phrase with invisible characters, so that no line can end inside the phrase. Between two Latin
+    letters, Qt's rules for Latin text stay in effect."""
     pieces = [phrase[:1]]
     for position in range(1, len(phrase)):
         before, after = phrase[position - 1], phrase[position]
@@ -169,8 +170,8 @@ def _insert_joiners_between_letters(phrase: str) -> str:
 
 
 def _needs_joiner_between(before: str, after: str) -> bool:
-    """Return True if a word joiner must stand between these two letters, because Qt could end a line there. Return
-    False for two Latin letters."""
+    """Return True if the text needs a word joiner between these two letters, because Qt could end a line there.
+    Return False for two Latin letters."""
     if before.isspace() or after.isspace() or before in _OPENING_BRACKETS:
         return False
     if after in _CHARACTERS_NOT_AT_LINE_START:

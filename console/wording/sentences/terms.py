@@ -11,8 +11,8 @@ _WORD_KEY_PREFIX, _MEANING_KEY_PREFIX = "term.", "glossary."
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """A word of the screens with its meaning, both in one language. `name` identifies the term and is the same in
-    every language."""
+    """A word of the screens with its meaning; word and meaning are in one language. `name` identifies the term and is
+    the same in every language."""
 
     name: str
     word: str

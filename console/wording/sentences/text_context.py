@@ -11,16 +11,16 @@ Language = Literal["ja", "en"]
 
 
 class TextContext(Protocol):
-    """The language of a text and the current time. `WindowContext` has them for a window, `FileTextContext` for
-    exports and the terminal."""
+    """The interface of an object that has the language of a text and the current time. `WindowContext` implements it
+    for a window, `FileTextContext` for exports and the terminal."""
 
     @property
     def language(self) -> str: ...
 
     def translate(self, key: str, /, **facts: object) -> str:
         """Return the text of a wording key in the language of this context, with its placeholders replaced by
-        `facts`. An instant in the format `short` is written with its year if it isn't in the current year, and an
-        instant in the format `clock` with its day if it isn't of today in Japan."""
+        `facts`. An instant in the format `short` is written with its year if it isn't in the current year. An instant
+        in the format `clock` is written with its day if its Japanese day isn't today."""
 
     def now(self) -> datetime:
         """Return the current instant, in UTC."""

@@ -1,4 +1,6 @@
-"""`db accounts apply` at the terminal: what it prints, and how a mistake in the file is told."""
+"""`db accounts apply` at the terminal: the output of the command, and its error messages for a wrong accounts
+file.
+"""
 
 import json
 import os
@@ -26,7 +28,7 @@ def people_file(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server_terminal(sql_server: SqlServer, tmp_path: Path) -> Iterator[Terminal]:
-    """Yield a terminal of the schema account of a fresh database."""
+    """Yield a terminal that acts with the schema owner's account of a fresh database on a server."""
     with sql_server.create_temporary_database() as url:
         terminal = Terminal(make_environment(tmp_path, "http://127.0.0.1:9", DATABASE_URL=url, OPERATOR=""))
         assert terminal.json("db", "upgrade").data["from"] is None
@@ -34,7 +36,9 @@ def server_terminal(sql_server: SqlServer, tmp_path: Path) -> Iterator[Terminal]
 
 
 def test_an_account_file_on_sqlite_writes_only_rows(terminal: Terminal, people_file: Path) -> None:
-    """The command reports in one object each account that it has written. A second call changes none."""
+    """On SQLite, `db accounts apply` writes rows and creates no database accounts. It reports all written accounts in
+    one JSON object; a second call changes no account.
+    """
     shown = terminal.json("db", "accounts", "apply", str(people_file), "--dry-run").data
     assert (shown["dry_run"], shown["statements"], shown["sql"]) == (True, 0, [])
     done = terminal.json("db", "accounts", "apply", str(people_file)).data
@@ -72,7 +76,7 @@ def test_a_dry_run_names_the_people_who_change_team_mode(
     server_terminal: Terminal, tmp_path: Path, language: str, sentence: str
 ) -> None:
     """A dry run names the people who would move to or from team mode, in text and in JSON. Without `--dry-run` the
-    same file is refused and moves nobody.
+    same file is refused, and no person's team mode changes.
     """
     name = f"op-a.{secrets.token_hex(3)}"
     entry = PEOPLE["operators"][0] | {"name": name}
@@ -103,8 +107,8 @@ def test_a_dry_run_names_the_people_who_change_team_mode(
 def test_a_wrong_accounts_file_ends_with_a_sentence(
     terminal: Terminal, people_file: Path, content: bytes, problem: str, language: str
 ) -> None:
-    """A wrong accounts file ends the command with exit status 2 and the problem; the message is a sentence in both
-    languages.
+    """For a wrong accounts file, the command exits with 2 and the code of the problem. The message is a sentence in
+    both languages.
     """
     people_file.write_bytes(content)
     refused = terminal.json("db", "accounts", "apply", str(people_file), LANGUAGE=language)
@@ -115,8 +119,8 @@ def test_a_wrong_accounts_file_ends_with_a_sentence(
 
 
 def test_a_missing_accounts_file_is_refused(terminal: Terminal, tmp_path: Path) -> None:
-    """The command refuses a file that doesn't exist, and doesn't create it. A pipe counts as no file, because nobody
-    may ever write to it.
+    """`db accounts apply` refuses the path of a missing file, and doesn't create that file. It also refuses a named
+    pipe, because reading a pipe could wait for ever.
     """
     pipe = tmp_path / "pipe"
     os.mkfifo(pipe)

@@ -1,7 +1,8 @@
-"""The administrator's guide, followed to the letter: every block of docs/administration.md in one shell, on the
-sandbox and an empty server, until the ledger has the first purchase. The MariaDB server has the settings that
-docs/team.md asks for, with its password rules, and accepts only encrypted connections of the accounts that the guide
-creates. MySQL is the server that CONSOLE_TEST_MYSQL_URL names, with the settings that it has.
+"""Runs every command block of the administrator's guide (docs/administration.md) in one shell. The script begins with
+the sandbox and an empty database server, and ends when the sandbox's ledger has the first purchase. The MariaDB
+server has the settings that docs/team.md requires, with its password rules, and accepts only encrypted connections of
+the accounts that the guide creates. For MySQL, the server in the variable CONSOLE_TEST_MYSQL_URL is used with its own
+settings.
 """
 
 import json
@@ -39,14 +40,14 @@ def read_blocks() -> list[tuple[str, str]]:
 
 
 def _list_mariadb_settings() -> list[str]:
-    """Return the lines that docs/team.md wants in the option file of a MariaDB server outside a cluster."""
+    """Return the lines that docs/team.md requires in the option file of a MariaDB server outside a cluster."""
     found = _SETTINGS.findall((DOCS / "team.md").read_text("utf-8"))
     return [line for block in found if "wsrep" not in block for line in block.splitlines()]
 
 
 @pytest.fixture(params=["mariadb", "mysql"])
 def guide_server(request: pytest.FixtureRequest) -> Iterator[SqlServer]:
-    """Yield an empty server of this kind, whose client is on this machine."""
+    """Yield an empty database server of this kind, whose client program is installed on this machine."""
     kind: str = request.param
     if shutil.which(kind) is None:
         (pytest.fail if are_servers_required() else pytest.skip)(f"no client {kind} here")
@@ -59,8 +60,8 @@ def guide_server(request: pytest.FixtureRequest) -> Iterator[SqlServer]:
 
 
 def test_every_block_is_marked() -> None:
-    """One block has the reader's values, one waits for a browser, and the blocks of one kind of server are as many as
-    the guide needs; the script replaces or leaves out no other.
+    """The guide has exactly one block of values that the reader sets, one that waits for a browser, one for MariaDB
+    and two for MySQL; the script runs all other blocks unchanged. Every block of the guide is found.
     """
     marks = [mark for mark, _ in read_blocks()]
     assert {mark: marks.count(mark) for mark in set(marks) - {""}} == {
@@ -73,8 +74,9 @@ def test_every_block_is_marked() -> None:
 def test_commands_of_the_guide_lead_from_an_empty_server_to_a_purchase(
     guide_server: SqlServer, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """Each command ends well; the person at the browser is the only part that is played. The ledger has one charge,
-    the desk of the person had no credentials, and each password keeps the rules that docs/team.md wants.
+    """Each command of the guide succeeds; the test only acts for the person at the browser. The ledger has one
+    charge, and the person's desk has no credentials of AlarmBox. Each password follows the rules in docs/team.md, and
+    no output contains a password.
     """
     kind, name = "mariadb" if guide_server.is_mariadb else "mysql", f"guide{os.getpid()}"
     authority = getattr(guide_server, "authority", None)
@@ -109,8 +111,8 @@ def test_commands_of_the_guide_lead_from_an_empty_server_to_a_purchase(
 
 
 def run_script_as_person(script: str, env: dict[str, str]) -> list[str]:
-    """Run the script in one shell, and act for the person at the browser: what it printed. Whatever it has started
-    ends with it.
+    """Run the script in one shell, act for the person at the browser, and return the printed lines. At the end, kill
+    every process that the script has started and left running.
     """
     command = ["bash", "-euo", "pipefail", "-c", script]
     shown: list[str] = []

@@ -1,5 +1,5 @@
-"""`provider authorise alarmbox`: from a console without tokens to a purchase, and every way in which it can fail. The
-sandbox counts the exchanges, and its ledger is the judge of what was bought.
+"""`provider authorise alarmbox`: a console without tokens gets authorised and then buys, and each failure of the
+authorisation is reported. The sandbox counts the exchanged codes, and its ledger shows the purchases.
 """
 
 import json
@@ -32,13 +32,15 @@ REDIRECT = {"ALARMBOX_REDIRECT_URI": REDIRECT_ADDRESS}
 
 @dataclass
 class UnauthorisedDesk:
-    """A desk that AlarmBox has not authorised, with a person at a browser."""
+    """A desk that AlarmBox has not authorised yet, and a simulated person at a browser who gives the consent."""
 
     terminal: Terminal
     sandbox: Sandbox
 
     def authorise(self, change: Callable[[str], str] = str, /, **env: str) -> tuple[CommandResult, str]:
-        """Run `provider authorise`; return its result and what the person entered."""
+        """Run `provider authorise`. Return the result of the command, and the text that the person has entered.
+        `change` changes the entered address.
+        """
         browser = BrowserInput(change)
         with mock.patch.object(sys, "stdin", browser):
             return self.terminal.json(*COMMAND_WORDS, **env), browser.entered
@@ -54,15 +56,15 @@ class UnauthorisedDesk:
 
 @pytest.fixture
 def unauthorised_desk(terminal: Terminal, sandbox: Sandbox) -> UnauthorisedDesk:
-    """Return a desk without the first refresh token that the desks of other tests have."""
+    """Return a desk whose environment lacks the first refresh token, which the desks of other tests have."""
     del terminal.env["CONSOLE_SECRET_ALARMBOX_REFRESH_TOKEN"]
     return UnauthorisedDesk(terminal, sandbox)
 
 
 def test_an_authorisation_leads_from_no_tokens_to_a_purchase(unauthorised_desk: UnauthorisedDesk) -> None:
-    """Without tokens, `doctor` and a refused purchase name the command that authorises; after it the purchase is
-    bought. The tokens are stored encrypted, the audit trail has one entry, and neither the code nor a token is
-    printed.
+    """Without tokens, `doctor` and a refused purchase name the command `provider authorise`. After that command a
+    purchase succeeds. The tokens are stored encrypted, the audit trail has one entry about them, and no output
+    contains the code or a token.
     """
     alarmbox = next(
         one for one in unauthorised_desk.terminal.json("doctor").data["checks"] if one["name"] == "alarmbox"
@@ -90,8 +92,8 @@ def test_an_authorisation_leads_from_no_tokens_to_a_purchase(unauthorised_desk: 
 
 
 def test_the_command_accepts_only_an_address_with_its_own_state(unauthorised_desk: UnauthorisedDesk) -> None:
-    """With a redirect address, the command accepts only that address with the state of its own request. An answer
-    with another state, without a code or with two codes sends nothing.
+    """If a redirect address is set, the command accepts only this address, with the `state` of its own request. An
+    entered address with another state, without a code or with two codes is refused, and the command sends nothing.
     """
 
     def remove_state(address: str) -> str:
@@ -130,8 +132,9 @@ def test_the_command_accepts_only_an_address_with_its_own_state(unauthorised_des
 
 @pytest.mark.expects_log("a failed exchange is logged")
 def test_a_failed_exchange_sends_the_code_only_once(unauthorised_desk: UnauthorisedDesk) -> None:
-    """A used, expired or invented code, a refused client, too many calls, an unusable answer, no connection, and a
-    database that can't store: each has its exit status, sends the code once at most, and stores no tokens.
+    """Each failed exchange has its own exit status, sends the code at most once, and stores no tokens. The tested
+    failures are a used, expired or invented code, a refused client, too many calls, an unusable answer, no
+    connection, and a database that can't store.
     """
     control, cuts = unauthorised_desk.sandbox.control, ExitStack()
 
@@ -189,8 +192,8 @@ def test_a_failed_exchange_sends_the_code_only_once(unauthorised_desk: Unauthori
 
 
 def test_only_administrators_and_workers_authorise(unauthorised_desk: UnauthorisedDesk, tmp_path: Path) -> None:
-    """Only an administrator or a worker may authorise AlarmBox, also on a desk without database accounts: an
-    operator, and a call without a person, are refused before the code is entered.
+    """Only an administrator or a worker may authorise AlarmBox. An operator, and a call without a person, are refused
+    before the code is entered; this is also so at a desk without database accounts.
     """
     people = tmp_path / "people.json"
     team = [{"name": "op-a", "roles": ["operator"]}, {"name": "adm-f", "roles": ["admin"]}]
@@ -206,7 +209,9 @@ def test_only_administrators_and_workers_authorise(unauthorised_desk: Unauthoris
 
 
 def test_the_code_is_not_echoed(unauthorised_desk: UnauthorisedDesk) -> None:
-    """At a terminal the command reads the code without showing it; the screen has the address, and never the code."""
+    """At a terminal the command reads the code without showing it: the screen shows the address of the consent page,
+    but not the entered code.
+    """
     ours, theirs = pty.openpty()
     child = subprocess.Popen(
         [sys.executable, "-m", "console", *COMMAND_WORDS],

@@ -1,5 +1,5 @@
-"""The read-only switch from the terminal: what it stops, what goes on, and who may set it. The providers' ledgers are
-the judges.
+"""The read-only switch at the terminal: which commands it refuses, which still work, and who may set it. The tests
+count the effects in the ledgers of the simulated providers.
 """
 
 import json
@@ -35,8 +35,9 @@ def count_provider_effects(desk: PayingTerminal) -> tuple[int, int, int]:
 
 
 def test_read_only_for_everything_refuses_all_changes_by_people(desk: PayingTerminal) -> None:
-    """Nothing is sent and nothing written, whoever asks; each refusal says who set the switch, when and why. Reading
-    goes on, and what was asked for before may be withdrawn.
+    """While everything is read-only, each change by a person is refused, and nothing is sent to a provider. Each
+    refusal names the person who set the switch, and the reason. Reading works, and a refund that was requested before
+    can be withdrawn.
     """
     payment = desk.make_booked_payment()
     free = desk.make_booked_payment("ORD-4")
@@ -93,8 +94,8 @@ def test_read_only_for_one_provider_stops_only_its_money(desk: PayingTerminal) -
 
 @pytest.mark.parametrize("scope", [(), ("--provider", "paypay")])
 def test_an_approved_refund_waits_for_the_end(desk: PayingTerminal, scope: tuple[str, ...]) -> None:
-    """The worker sends an approved refund once, after the switch is off. Its earlier tries leave no refusals in the
-    audit trail.
+    """While the switch is on, an approved refund waits. After the switch is off, the worker sends the refund once.
+    The worker's earlier attempts leave no refusals in the audit trail.
     """
     refund = desk.request_refund(desk.make_booked_payment()).data["id"]
     desk.control.add_fault("result:RATE_LIMIT", call="paypay_refund")
@@ -119,8 +120,8 @@ def read_refusals(desk: PayingTerminal) -> list[Any]:
 
 
 def test_only_approvers_and_administrators_set_read_only(desk: PayingTerminal) -> None:
-    """An approver or an administrator may set the switch, with a reason. Setting it again to the same value changes
-    nothing.
+    """An approver or an administrator may set the switch, and must give a reason; other people are refused. Setting
+    the switch again to its present value changes nothing.
     """
     with closing(sqlite3.connect(desk.home / "console.db")) as conn, conn:
         for name, roles in (("op-a", "operator"), ("lead-b", "approver"), ("adm-f", "admin"), ("aud-e", "auditor")):
@@ -150,7 +151,7 @@ def test_only_approvers_and_administrators_set_read_only(desk: PayingTerminal) -
 
 
 def test_no_statement_changes_a_row_of_switches(desk: PayingTerminal) -> None:
-    """Also an SQL statement can't change a row of the table of switches."""
+    """The database refuses an SQL statement that changes a row of the table of switches."""
     set_read_only(desk, "on")
     for statement in ("UPDATE read_only_switches SET is_on = 0", "DELETE FROM read_only_switches"):
         with closing(sqlite3.connect(desk.home / "console.db")) as conn, conn, pytest.raises(sqlite3.IntegrityError):

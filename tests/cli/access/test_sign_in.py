@@ -1,4 +1,6 @@
-"""Signing in at a terminal: what is asked, what is refused before anybody types a password, and what is said."""
+"""`sign-in`, `sign-out` and `whoami` at a terminal: which values the commands ask for, which refusals come before a
+person types a password, and which messages are printed.
+"""
 
 import io
 import json
@@ -46,8 +48,8 @@ def make_standard_input(text: str) -> "mock._patch[io.StringIO]":
 
 
 def test_sqlite_has_nobody_to_sign_in(terminal: Terminal) -> None:
-    """On SQLite, `sign-in` says that there are no accounts, and which setting decides who acts; it asks
-    for nothing.
+    """On SQLite, `sign-in` and `sign-out` are refused, because there are no database accounts. The message names the
+    setting that decides who acts, and no password is requested.
     """
     for command in ("sign-in", "sign-out"):
         ending = terminal.json(command)
@@ -85,8 +87,8 @@ def test_every_command_without_a_sign_in_is_refused_with_a_next_step(
 def test_the_doctor_says_that_nobody_has_signed_in(
     unreachable_server_terminal: Terminal, keyring: MemoryKeyring
 ) -> None:
-    """Without a signed-in person, `doctor` reports that as one check and skips the checks that need the database.
-    After a sign-in the same check names the account.
+    """If no person has signed in, `doctor` reports that as one failed check and skips the checks that need the
+    database. After a sign-in the same check names the account.
     """
     checks = {check["name"]: check for check in unreachable_server_terminal.json("doctor").data["checks"]}
     assert not checks["sign_in"]["ok"]
@@ -108,8 +110,8 @@ def test_the_doctor_says_that_nobody_has_signed_in(
 
 
 def test_the_doctor_says_that_the_name_is_missing(unreachable_server_terminal: Terminal) -> None:
-    """If the account's name is missing, `doctor` says so, and doesn't report the password, which is there, as
-    missing.
+    """If the environment has a password but no account name, `doctor` and `db check` report the missing name, and
+    don't report the password as missing.
     """
     for command in (("doctor",), ("db", "check")):
         checks = unreachable_server_terminal.json(*command, SECRET_DATABASE_PASSWORD="a password").data["checks"]
@@ -131,7 +133,7 @@ def test_the_doctor_says_that_the_name_is_missing(unreachable_server_terminal: T
 def test_an_unusable_database_address_is_refused(
     unreachable_server_terminal: Terminal, url: str, problem: str
 ) -> None:
-    """Every command reports an unusable database address as a fault of the setting, and not of the program or the
+    """Every command reports an unusable database address as a wrong setting, and not as a fault of the program or the
     database.
     """
     login = {"OPERATOR": "op-a", "SECRET_DATABASE_PASSWORD": "a password"}
@@ -144,8 +146,8 @@ def test_an_unusable_database_address_is_refused(
 
 
 def test_a_sign_in_without_a_keyring_asks_for_no_password(unreachable_server_terminal: Terminal) -> None:
-    """Without a keyring the password can't be stored, so the command doesn't ask for it: the message names the
-    variable and the window.
+    """Without a keyring the password can't be stored, so `sign-in` doesn't ask for a password. The message names the
+    environment variable, and the window as the other place to sign in.
     """
     with make_standard_input("never read\n"):
         ending = unreachable_server_terminal.json("sign-in", "--user", "op-a")
@@ -170,8 +172,8 @@ def test_no_backend_but_the_systems_own_is_ever_used(
 def test_an_account_in_the_environment_excludes_sign_in(
     unreachable_server_terminal: Terminal, keyring: MemoryKeyring
 ) -> None:
-    """Sign-in is refused if the environment sets the account or the password, because the environment would have
-    priority over the stored values.
+    """Sign-in is refused if the environment sets the account or the password, because the program would use the
+    environment's values instead of the stored ones.
     """
     for given in (
         {"DATABASE_URL": f"mysql+pymysql://op-a:pw@{SERVER_AND_DATABASE}"},
@@ -195,8 +197,8 @@ def test_an_account_in_the_environment_excludes_sign_in(
 def test_a_program_gives_account_and_password(
     unreachable_server_terminal: Terminal, keyring: MemoryKeyring, words: tuple[str, ...], line: str, problem: str
 ) -> None:
-    """A program gives the account by an option or a setting, and the password by standard input; the command asks it
-    for nothing.
+    """A calling program can give the account by an option or a setting, and the password by standard input. `sign-in`
+    then asks no question.
     """
     with make_standard_input(line):
         ending = unreachable_server_terminal.json("sign-in", *words)
@@ -208,8 +210,8 @@ def test_a_program_gives_account_and_password(
 def test_an_unreachable_database_is_not_called_a_wrong_password(
     unreachable_server_terminal: Terminal, keyring: MemoryKeyring
 ) -> None:
-    """If the database can't be reached, the command exits with 6 and stores no unchecked password; an earlier sign-in
-    stays.
+    """If the database can't be reached, `sign-in` exits with 6 and doesn't store the password, which could not be
+    checked. The account and password of an earlier sign-in stay stored.
     """
     with make_standard_input("secret\n"):
         ending = unreachable_server_terminal.json("sign-in", "--user", "op-a")
@@ -224,8 +226,8 @@ def test_an_unreachable_database_is_not_called_a_wrong_password(
 
 
 def test_signing_out_needs_no_database(unreachable_server_terminal: Terminal, keyring: MemoryKeyring) -> None:
-    """Signing out deletes the password at once, and says that the audit trail could not be written. A second call
-    finds nothing to delete.
+    """Without the database, `sign-out` deletes the stored password immediately, and says that the audit trail could
+    not be written. A second call finds no password to delete.
     """
     keyring.kept.update({KEYRING_ENTRY_NAME: "kept", f"account at {SERVER_AND_DATABASE}": "op-a"})
     assert unreachable_server_terminal.json("sign-out").data == {"signed_out": True, "audited": False}
@@ -235,7 +237,9 @@ def test_signing_out_needs_no_database(unreachable_server_terminal: Terminal, ke
 
 @pytest.mark.engines("mariadb")
 def test_signing_in_at_a_terminal_serves_the_next_command(place: Place, keyring: MemoryKeyring) -> None:
-    """A wrong password is refused and not stored; the right one is stored until the person signs out."""
+    """A wrong password is refused and not stored. The right password is stored, and later commands use it until the
+    person signs out.
+    """
     url = place.url()
     account, address = url.removeprefix("mysql+pymysql://").split("@")
     user, password = account.split(":")
@@ -261,7 +265,7 @@ def test_signing_in_at_a_terminal_serves_the_next_command(place: Place, keyring:
 
 
 def test_a_password_is_typed_without_an_echo() -> None:
-    """At a terminal the question is shown, and the typed password isn't."""
+    """At a terminal the question for the password is shown, but not the typed password."""
     code = (
         "from console.cli.process.output import AnswerWriter\n"
         "from console.cli.text_output.translator import Translator\n"

@@ -1,4 +1,6 @@
-"""Alerts from the terminal: found by the worker, listed, acknowledged, resolved by the facts."""
+"""Alerts at the terminal: the worker raises an alert, commands list and acknowledge it, and it closes when the
+records agree again.
+"""
 
 import sqlite3
 from contextlib import closing
@@ -43,8 +45,8 @@ def list_alerts_by_order(desk: PayingTerminal) -> list[dict[str, object]]:
 
 
 def test_a_late_payment_raises_an_alert_once(desk: PayingTerminal) -> None:
-    """`worker --once` raises the alert about a late payment once. The alert shows who has acknowledged it, and stays
-    open until the records agree.
+    """`worker --once` raises one alert about a late payment, also when it runs again. The alert shows who has
+    acknowledged it, and stays open until the records agree.
     """
     assert list_alerts_by_order(desk) == []
     ran = {run["task"]: run["count"] for run in desk.json("worker", "--once").data["ran"]}
@@ -60,8 +62,8 @@ def test_a_late_payment_raises_an_alert_once(desk: PayingTerminal) -> None:
 
 
 def test_acknowledging_is_refused(desk: PayingTerminal) -> None:
-    """`alerts ack` is refused if another person has acknowledged the alert, if there is no such alert, without a
-    note, and without a person.
+    """`alerts ack` is refused if another person has already acknowledged the alert, if the alert doesn't exist,
+    without a note, and without a person.
     """
     desk.json("worker", "--once")
     number = str(list_alerts_by_order(desk)[0]["id"])
@@ -86,7 +88,9 @@ def test_an_acknowledgement_without_a_note_is_withdrawn(desk: PayingTerminal) ->
 
 
 def test_another_persons_acknowledgement_is_ended_by_reopening(desk: PayingTerminal) -> None:
-    """The refusal to undo a colleague's acknowledgement says how to reopen it, with a reason."""
+    """A person can't undo a colleague's acknowledgement. The refusal names the command that reopens the alert with a
+    reason.
+    """
     desk.json("worker", "--once")
     number = str(list_alerts_by_order(desk)[0]["id"])
     desk.json("alerts", "ack", number, "--note", "called the shop")
@@ -109,8 +113,8 @@ def test_another_persons_acknowledgement_is_ended_by_reopening(desk: PayingTermi
 
 
 def test_commands_handle_an_incident(desk: PayingTerminal) -> None:
-    """The order's alert and its payment's case are one incident, which commands can take, snooze, hand over, resolve
-    and reopen.
+    """The alert about the order and the case about its payment form one incident. Commands can take, snooze, hand
+    over, resolve and reopen this incident.
     """
     desk.json("worker", "--once")
     (listed,) = desk.json("incidents", "list").data["incidents"]
@@ -136,14 +140,14 @@ def test_commands_handle_an_incident(desk: PayingTerminal) -> None:
 
 
 def test_the_list_of_alerts_has_the_payment_of_a_cancelled_order(desk: PayingTerminal) -> None:
-    """`alerts list` has the one alert about the payment that was paid after its order was cancelled."""
+    """`alerts list` has exactly one alert about a payment that was paid after its order was cancelled."""
     rules = {one["rule_id"] for one in desk.json("alerts", "list").data["alerts"]}
     assert rules == {"paid_after_cancel"}
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_the_text_of_an_alert_has_both_states(desk: PayingTerminal, language: str) -> None:
-    """As text, each alert has one line, and below it the observed and the expected state."""
+    """In the text output, each alert has one line, and below it the observed and the expected state."""
     desk.json("worker", "--once")
     told = desk("alerts", "list", LANGUAGE=language).out.decode()
     assert ORDER in told

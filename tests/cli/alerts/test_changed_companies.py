@@ -1,4 +1,6 @@
-"""A company that changed, from the terminal: found by the worker, in the queue, acknowledged."""
+"""A changed company at the terminal: the worker finds the change, the queue lists it, and a person acknowledges
+it.
+"""
 
 import shutil
 import sqlite3
@@ -22,8 +24,8 @@ WHOLE_DAY, NEXT_DAY = date(2026, 11, 17), date(2026, 11, 18)
 
 @pytest.fixture
 def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
-    """Return a desk whose worker has compared the registry once; after that a difference with a merger
-    is published.
+    """Return a desk whose worker has compared the corporation registry twice: the second time after a published
+    difference that merges a company.
     """
     made = PayingTerminal(tmp_path / "home", sandbox)
     assert made.json("queue", "companies").data == {"queue": "companies", "items": [], "next_cursor": None}
@@ -44,7 +46,9 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
 
 
 def test_a_change_is_listed_and_acknowledged(desk: PayingTerminal) -> None:
-    """The queue and the list of alerts show the facts before and after the change; acknowledging closes the alert."""
+    """The queue of changed companies and the list of alerts show the facts before and after the change. Acknowledging
+    the change closes the alert.
+    """
     (item,) = desk.json("queue", "companies").data["items"]
     assert (item["kind"], item["id"], item["corporation_number"]) == ("corporation", NUMBER, NUMBER)
     assert (item["changed"], item["registry_date"]) == (["closed", "successor"], "2026-11-18")
@@ -65,7 +69,9 @@ def test_a_change_is_listed_and_acknowledged(desk: PayingTerminal) -> None:
 
 
 def test_entries_have_actions_with_commands(desk: PayingTerminal) -> None:
-    """Each entry has its actions with their commands; the renewal only once the credit check has expired."""
+    """Each entry of the queue has its actions and their commands. The renewal is allowed only after the credit check
+    has expired.
+    """
     renewal = f"support-console purchase {NUMBER} --client 1 --renew"
     (item,) = desk.json("queue", "companies").data["items"]
     acknowledge, renew, successor = item["actions"]
@@ -95,7 +101,7 @@ def test_entries_have_actions_with_commands(desk: PayingTerminal) -> None:
 def test_the_text_of_a_changed_company_has_change_and_next_step(
     desk: PayingTerminal, language: str, expected: str
 ) -> None:
-    """As text, the list has one line for the company, and below it what changed and what to do."""
+    """In the text output, the list has one line for the company, and below it the change and the next step."""
     for words in (("queue", "companies"), ("alerts", "list")):
         text = desk(*words, LANGUAGE=language).out.decode()
         assert expected in text
@@ -104,9 +110,9 @@ def test_the_text_of_a_changed_company_has_change_and_next_step(
 
 
 def test_an_incident_names_the_company(desk: PayingTerminal, tmp_path: Path) -> None:
-    """`incidents show` and the exported list of alerts have the official name beside the number of the company that
-    has changed. `incidents show` also has the closure and the source of both; without a registry it has none of
-    them.
+    """`incidents show` and the exported list of alerts have the official name after the number of the changed
+    company. `incidents show` also has the closure of the company and the publisher of the registry. Without a
+    registry only the number is shown.
     """
     (incident,) = desk.json("incidents", "list").data["incidents"]
     text = desk("incidents", "show", str(incident["id"])).out.decode()

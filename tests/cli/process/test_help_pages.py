@@ -15,7 +15,7 @@ LANGUAGES = ("en", "ja")
 def find_parsers(
     parser: argparse.ArgumentParser, words: tuple[str, ...] = ()
 ) -> Iterator[tuple[tuple[str, ...], argparse.ArgumentParser]]:
-    """Yield each parser with the words of its command, including the groups and the program itself."""
+    """Yield the parser of each command, of each group and of the program itself, with the words of the command."""
     yield words, parser
     for action in parser._actions:
         if isinstance(action, argparse._SubParsersAction):
@@ -39,7 +39,7 @@ def measure_width(line: str) -> int:
 
 
 def test_each_argument_has_a_help_text() -> None:
-    """A new argument without a text makes this test fail."""
+    """Each option and argument of each command has a help text; a new argument without one makes this test fail."""
     missing_texts = [
         " ".join((*words, *action.option_strings, str(action.metavar)))
         for words, parser in PARSERS
@@ -54,7 +54,9 @@ def test_each_argument_has_a_help_text() -> None:
 def test_no_help_line_is_wider_than_the_terminal(
     language: str, columns: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A wide East Asian character takes two columns. Words are not cut."""
+    """No line of a help page is wider than the terminal, and no word is cut. A wide East Asian character takes two
+    columns.
+    """
     monkeypatch.setenv("COLUMNS", str(columns))
     wide_lines = [
         line
@@ -83,7 +85,7 @@ def test_headings_of_an_english_help_page_stay_in_english() -> None:
 
 
 def test_texts_are_wrapped_and_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Joined again, the lines of a wrapped text are the text."""
+    """The lines of a wrapped text, joined again, equal the original text."""
     monkeypatch.setenv("COLUMNS", "80")
     translator = Translator()
     for language in LANGUAGES:
@@ -94,8 +96,8 @@ def test_texts_are_wrapped_and_not_cut(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_synopsis_of_an_error_has_no_heading(language: str) -> None:
-    """If a command line with an error also asks for help, the usage line in the error begins with the name of the
-    program.
+    """If a wrong command line also contains `--help`, the usage line in the error has no heading: it begins with the
+    name of the program.
     """
     from console.domain.errors import ConsoleError
 

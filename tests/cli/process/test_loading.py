@@ -1,4 +1,6 @@
-"""A program that is interrupted while it loads, or whose own files are damaged: one answer, and what is wrong."""
+"""Starts of the program that are interrupted while modules are loaded, or that find damaged program files. Each ends
+with exactly one answer, which names the problem.
+"""
 
 import json
 import os
@@ -74,8 +76,9 @@ def test_a_signal_during_the_loading_ends_the_program(terminal: Terminal, name: 
 def test_a_signal_during_the_making_of_a_dataclass_ends_the_program(
     terminal: Terminal, tmp_path: Path, name: str
 ) -> None:
-    """The exit status of `python -m console` is that of the answer. Python gives 130, or the signal, if the interrupt
-    came in code from a string, of which the methods of a dataclass are made."""
+    """A signal while Python creates a dataclass ends `python -m console` with the exit status of its own answer.
+    Without this rule Python would exit with 130 or by the signal, because it creates the methods of a dataclass by
+    executing a text."""
     action = f"""exec("signal.raise_signal(signal.{name})")"""
     (tmp_path / "sitecustomize.py").write_text(ACT_AT_IMPORT_PROGRAM.format(name="console.app", action=action))
     search_path = os.pathsep.join((str(tmp_path), *sys.path))
@@ -85,15 +88,17 @@ def test_a_signal_during_the_making_of_a_dataclass_ends_the_program(
 
 
 def test_sigterm_during_the_loading_ends_the_window(terminal: Terminal) -> None:
-    """A window has no answer: the process ends by the signal, or in good order."""
+    """SIGTERM while the window's modules are being loaded ends the process, either by the signal or with exit status
+    0. A window prints no answer.
+    """
     ended = run_with_act_at_import(terminal, IN_BETWEEN, "signal.raise_signal(signal.SIGTERM)")
     assert ended.returncode in (0, -signal.SIGTERM)
 
 
 @pytest.mark.parametrize("module", [FIRST, IN_BETWEEN, LAST])
 def test_a_module_that_fails_to_load_is_reported(terminal: Terminal, module: str) -> None:
-    """If a module can't be loaded, the command has the answer and the exit status of a bug, and the traceback names
-    the module.
+    """If a module can't be loaded, the command prints the answer of a bug and exits with its status, and the
+    traceback names the module.
     """
     ended = run_with_act_at_import(
         terminal, module, "raise ImportError('no library')", "--json", "lookup", "1180301018771"
@@ -109,7 +114,7 @@ def test_a_module_that_fails_to_load_is_reported(terminal: Terminal, module: str
 
 @pytest.fixture
 def folder_of_damaged_program(tmp_path: Path) -> Path:
-    """Return the folder of a copy of the program whose words a test can damage."""
+    """Return the folder of a copy of the program. A test can damage the word catalogues in this folder."""
     folder = tmp_path / "program"
     package = Path(console.__file__).parent
     shutil.copytree(package, folder / "console", ignore=shutil.ignore_patterns("__pycache__", "resources"))
@@ -125,8 +130,8 @@ def folder_of_damaged_program(tmp_path: Path) -> Path:
 def test_unreadable_wording_files_are_reported(
     terminal: Terminal, folder_of_damaged_program: Path, language: str, damage: str
 ) -> None:
-    """If the words of one language can't be read, commands in the other language work. `--version` and `doctor`
-    answer in both, `doctor` in the remaining words; any other command names the damaged file.
+    """If the word catalogue of one language can't be read, commands in the other language work. In the damaged
+    language only `--version` and `doctor` work, and any other command names the damaged file.
     """
     file = folder_of_damaged_program / "resources" / "words" / f"{language}.json"
     if damage == "missing":

@@ -1,4 +1,4 @@
-"""The writer of answers, which prints exactly one answer."""
+"""The writer of answers: each command prints exactly one answer."""
 
 import io
 import json
@@ -40,7 +40,7 @@ def test_a_running_command_reports_a_late_failure_on_stderr(capsys: pytest.Captu
 
 @pytest.mark.expects_log("the missing sentence is our bug")
 def test_a_refusal_with_missing_words_has_its_error_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Even if the words can't be read, the answer is a JSON object with a message."""
+    """If the word catalogue can't be read, a refusal is still a JSON object with its error code and a message."""
 
     def raise_file_not_found(_: ConsoleError) -> str:
         raise FileNotFoundError("words")
@@ -52,7 +52,7 @@ def test_a_refusal_with_missing_words_has_its_error_code(monkeypatch: pytest.Mon
 
 
 def test_a_process_without_standard_streams_works() -> None:
-    """A process that was started without standard streams does its work."""
+    """A command whose process was started without stdin, stdout and stderr completes its work."""
     writer = AnswerWriter(None, Translator(), is_json=True)
     write_both_answers(writer)
     assert writer.exit_status == 0

@@ -36,13 +36,13 @@ def read_refusal(*given: str) -> ConsoleError:
     ],
 )
 def test_json_may_stand_before_or_after_the_command(given: tuple[str, ...]) -> None:
-    """`--json` has the same effect before and after the command, and the number may follow `--`."""
+    """`--json` has the same effect before and after the command, also if the corporation number follows `--`."""
     assert wants_json(given)
     assert parse_words(*given) == {"json": True, "command": "lookup", "number": NUMBER}
 
 
 def test_arguments_after_a_double_dash_are_no_options() -> None:
-    """After `--`, even `--json` is read as the number."""
+    """After `--`, the parser reads even the text `--json` as the corporation number."""
     assert not wants_json(("lookup", "--", "--json"))
     assert parse_words("lookup", "--", "--json")["number"] == "--json"
 
@@ -60,12 +60,14 @@ def test_arguments_after_a_double_dash_are_no_options() -> None:
     ],
 )
 def test_an_id_may_follow_a_double_dash(given: tuple[str, ...]) -> None:
-    """Ids are text, and stand before or after the options, or behind `--`."""
+    """Ids are parsed as text. An id is accepted before the options, after the options, and after `--`."""
     assert parse_words(*given)["id"] == "17"
 
 
 def test_purchase_takes_several_reasons_in_both_spellings() -> None:
-    """`--reason 1 4` and `--reason 1 --reason 4` are the same, and neither swallows the number."""
+    """`--reason 1 4` and `--reason 1 --reason 4` give the same reasons, and in neither form the parser takes the
+    corporation number for a reason.
+    """
     for reasons in (("--reason", "1", "4"), ("--reason", "1", "--reason", "4")):
         rest = ("--client", "1", "--deal", "2", "--comment", "調査", "--renew")
         before = parse_words("purchase", *reasons, NUMBER, *rest)
@@ -75,8 +77,8 @@ def test_purchase_takes_several_reasons_in_both_spellings() -> None:
 
 
 def test_the_parser_keeps_amounts_reasons_and_ids_as_typed() -> None:
-    """The parser keeps amounts, reasons and ids as the typed texts; later rules check them. A reason may be one
-    digit.
+    """The parser returns amounts, reasons and ids as the typed texts; the services check them later. A reason may be
+    a single digit.
     """
     asked = parse_words("refund", "request", "--amount", "-5", "--reason", "1", "--intended-repeat", "--", "７")
     assert (asked["payment"], asked["amount"], asked["reason"], asked["intended_repeat"]) == ("７", "-5", "1", True)
@@ -148,7 +150,9 @@ def test_the_parser_keeps_amounts_reasons_and_ids_as_typed() -> None:
     ],
 )
 def test_an_unknown_word_is_a_usage_error_that_names_the_problem(given: tuple[str, ...], said: str) -> None:
-    """Bad words are refused with the one thing that is wrong with them, before any setting is read."""
+    """A command line with an unknown or wrong word is refused with a message about that problem alone, before the
+    program reads any setting.
+    """
     assert said in str(read_refusal(*given).detail["problem"])
 
 
@@ -161,8 +165,8 @@ NAMES_WITH_OWN_RULE = frozenset(("request_id", "client", "provider_id", "views s
 
 
 def test_every_argument_that_names_something_refuses_blanks() -> None:
-    """Every argument that names something refuses a text of blanks. The test finds the arguments itself, so it also
-    checks new ones.
+    """Every argument that takes a name refuses a text of blanks. The test finds these arguments in the parser, so it
+    also checks new ones.
     """
     accepting = [
         " ".join((*command, str(action.metavar)))
@@ -186,7 +190,7 @@ def _accepts_blanks(action: argparse.Action) -> bool:
 
 
 def test_a_usage_error_shows_how_the_command_is_written() -> None:
-    """The detail of a usage error has the synopsis of the command on one line."""
+    """The detail of a usage error has the synopsis of the command (its options and arguments) on one line."""
     synopsis = read_refusal("queue", "everything").detail["usage"]
     options = "[--view VIEW] [--limit N] [--after CURSOR] [--filter TEXT] [--sort COLUMN] [--by-cause]"
     assert synopsis == f"support-console queue [-h] [--json] {options} [NAME]"
@@ -198,7 +202,9 @@ def test_a_long_pasted_text_is_not_repeated_in_the_refusal() -> None:
 
 
 def test_a_pasted_number_is_handed_on_whole() -> None:
-    """Ten megabytes in place of a number, emoji and lone surrogates reach the rule that judges numbers."""
+    """The parser passes any pasted text on unchanged as the corporation number, such as ten megabytes of text, emoji
+    and lone surrogates; a later rule refuses it.
+    """
     for number in ("1" * 10_000_000, "🦊", "'; DROP TABLE x; --", "\udcff", "", "-5"):
         assert parse_words("lookup", "--", number)["number"] == number
 

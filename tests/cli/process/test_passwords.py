@@ -1,4 +1,6 @@
-"""The password of a decision at a terminal: typed without echo, or given by a file descriptor, once."""
+"""The password for a decision at a terminal: a person types it without echo, or a program gives it once by a file
+descriptor.
+"""
 
 import os
 import pty
@@ -32,8 +34,8 @@ def set_environment(monkeypatch: pytest.MonkeyPatch, home: Path, number: int) ->
 def test_a_descriptor_is_read_once(
     content: bytes, password: str | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The first line of the descriptor is the password. The descriptor is closed after that, child processes don't
-    inherit it, and a second read gives nothing.
+    """The first line that the file descriptor delivers is the password. The program then closes the descriptor, child
+    processes don't inherit it, and a second read returns no password.
     """
     ours, theirs = os.pipe()
     os.write(theirs, content)
@@ -50,7 +52,9 @@ def test_a_descriptor_is_read_once(
 
 
 def test_a_descriptor_that_nobody_opened_is_forgotten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """If the descriptor isn't open, a file that gets its number later is not read."""
+    """If the configured file descriptor isn't open, the program reads no password; it also doesn't read another file
+    that later gets the same descriptor number.
+    """
     ours, theirs = os.pipe()
     os.close(ours)
     settings = set_environment(monkeypatch, tmp_path, ours)
@@ -86,7 +90,9 @@ with interrupts.handle_signals(defers_first_signal=True):
 
 @pytest.mark.parametrize(("typed", "told"), [(b"hidden-word\n", b"length 11"), (b"\x03", b"length interrupted")])
 def test_the_typed_password_is_not_shown(typed: bytes, told: bytes, tmp_path: Path) -> None:
-    """The typed password isn't shown. Ctrl+C ends the question, also in a command that acts."""
+    """The terminal doesn't show the typed password. Ctrl+C at the question interrupts it, although a running command
+    otherwise delays Ctrl+C.
+    """
     ours, theirs = pty.openpty()
     env = os.environ | {"CONSOLE_LANGUAGE": "en", "CONSOLE_HOME": str(tmp_path)}
     env.pop(PASSWORD_FD_VARIABLE, None)

@@ -1,4 +1,6 @@
-"""The answers of the commands that ask or change something explain their record as `show` and `lookup` do."""
+"""The commands that probe or change a record explain the record in their answer in the same way as `show` and
+`lookup` do.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -31,7 +33,9 @@ def find_listed_explanation(desk: PayingTerminal, kind: str, record_id: int) -> 
 
 
 def test_a_probed_payment_is_shown_with_its_refund(desk: PayingTerminal) -> None:
-    """After a probe the payment's row says "completed, nothing to do", and its refund waits for a second person."""
+    """The answers of a refund request and of a payment's probe have the same explanations as `show` and `lookup`: the
+    payment's refund waits for approval.
+    """
     payment = desk.make_booked_payment()
     asked = desk.request_refund(payment).data
     assert (
@@ -58,8 +62,8 @@ def test_a_probed_payment_is_shown_with_its_refund(desk: PayingTerminal) -> None
 
 
 def test_a_refusal_names_the_record_that_prevents_the_request(desk: PayingTerminal) -> None:
-    """A second refund request is refused because of an open refund. The JSON detail has that refund's record; the
-    text has its verdict and a command below the sentence of the refusal.
+    """A second refund request is refused because the first refund is open. The detail of the JSON answer has the
+    first refund's record. The text has its verdict and a command, below the sentence of the refusal.
     """
     payment = desk.make_booked_payment()
     asked = desk.request_refund(payment).data
@@ -75,7 +79,9 @@ def test_a_refusal_names_the_record_that_prevents_the_request(desk: PayingTermin
 
 
 def test_a_first_answer_that_is_out_of_date_is_not_explained(desk: PayingTerminal) -> None:
-    """A repeated request gets its first answer; the explanation of today doesn't belong to that record."""
+    """A repeated request gets its first answer. If the record has changed since, the answer has no explanation,
+    because a present explanation would not fit the earlier record.
+    """
     payment = desk.make_booked_payment()
     words = ("refund", "request", str(payment), "--amount=1000", "--reason", "part", *REQUEST_ID_ARGUMENTS)
     asked = desk.json(*words, OPERATOR=MAKER).data
@@ -91,8 +97,8 @@ def test_a_first_answer_that_is_out_of_date_is_not_explained(desk: PayingTermina
 def test_a_request_succeeds_although_its_explanation_fails(
     desk: PayingTerminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The refund was requested, but reading its explanation fails: the command exits 0 with the record and without an
-    explanation.
+    """If a refund is requested but reading its explanation fails, the command exits with 0 and prints the record
+    without an explanation.
     """
 
     def raise_no_relations(*_: object) -> None:

@@ -1,4 +1,4 @@
-"""The log on stderr."""
+"""The log that commands and the window write to stderr."""
 
 import io
 import logging
@@ -46,5 +46,7 @@ def test_a_failure_that_was_coped_with_is_one_line(monkeypatch: pytest.MonkeyPat
 def test_a_bug_is_logged_with_its_traceback(
     monkeypatch: pytest.MonkeyPatch, shows_tracebacks: bool, extra: dict[str, bool] | None
 ) -> None:
-    """A bug is logged with its traceback; in a window every failure is, because a bug ends no process there."""
+    """A bug in a command is logged with its traceback. In a window every failure is logged with its traceback,
+    because the process continues after it.
+    """
     assert "Traceback" in log_failure_and_read_stderr(monkeypatch, shows_tracebacks=shows_tracebacks, extra=extra)

@@ -1,4 +1,4 @@
-"""Streams that can't be written: full devices, closed streams, and pipes without a reader."""
+"""Commands whose output streams can't be written: a full device, a closed stream, or a pipe without a reader."""
 
 import os
 import subprocess
@@ -32,7 +32,9 @@ def run_in_shell(terminal: Terminal, words: str, redirections: str) -> "subproce
 @needs_full_device
 @pytest.mark.parametrize("words", ["doctor", "--version", "--help", "--json doctor", "alerts list"])
 def test_an_answer_that_cannot_be_written_fails_as_storage_full(terminal: Terminal, words: str) -> None:
-    """A command that succeeds can't say so: it ends as `storage_full` does, and stderr says what to do."""
+    """If a command succeeds but stdout can't be written, it exits with 6, the status of `storage_full`, and stderr
+    explains the cause without a traceback.
+    """
     ended = run_in_shell(terminal, words, ">/dev/full")
     assert "The answer could not be written (No space left on device)" in ended.stderr
     assert ended.returncode == 6
@@ -41,8 +43,8 @@ def test_an_answer_that_cannot_be_written_fails_as_storage_full(terminal: Termin
 
 @needs_full_device
 def test_a_purchase_with_an_unwritable_answer_exits_as_unknown(terminal: Terminal, sandbox: Sandbox) -> None:
-    """The purchase is made and recorded, but the caller doesn't have its result: outcome unknown, and once more it
-    is refused."""
+    """If stdout can't be written, a purchase is still made and recorded, but exits with 4 (outcome unknown), because
+    the caller doesn't get the result. A second purchase of the same number is refused."""
     ended = run_in_shell(terminal, f"--json purchase {NUMBER} --client 1", ">/dev/full")
     assert ended.returncode == 4
     assert "The command was carried out" in ended.stderr
@@ -59,19 +61,21 @@ def test_a_purchase_with_an_unwritable_answer_exits_as_unknown(terminal: Termina
 @pytest.mark.parametrize("words", ["nonsense", "lookup 118", "--json nonsense", "doctor"])
 @pytest.mark.parametrize("redirections", ["2>/dev/full", "2>&-"])
 def test_stderr_that_cannot_be_written_changes_no_status(terminal: Terminal, words: str, redirections: str) -> None:
-    """The exit status is that of the command."""
+    """If stderr can't be written, the command exits with its ordinary status."""
     ended = run_in_shell(terminal, words, redirections)
     assert ended.returncode == (0 if words == "doctor" else 2)
 
 
 def test_a_closed_pipe_is_quiet(terminal: Terminal) -> None:
-    """If `| head` closes the pipe, the command ends without a message."""
+    """If `| head` closes the pipe, the command ends without an error message."""
     ended = run_in_shell(terminal, "--help", "| head -n 1")
     assert (ended.returncode, ended.stderr) == (0, "")
 
 
 def test_no_file_gets_the_number_of_a_closed_stream(terminal: Terminal) -> None:
-    """With all streams closed, the process keeps descriptors 0 to 2 on the null device."""
+    """If a process starts with all standard streams closed, the descriptors 0 to 2 refer to the null device, so that
+    no opened file gets one of these numbers.
+    """
     code = (
         "import os, sys\n"
         "from console.cli import main\n"

@@ -1,4 +1,4 @@
-"""The problems of a command line in the language of the command."""
+"""The messages of wrong command lines, in the language of the command."""
 
 import json
 
@@ -34,7 +34,7 @@ COMMAND_LINES = (
 
 @pytest.mark.parametrize("line", COMMAND_LINES)
 def test_a_problem_of_the_parser_is_translated(line: tuple[str, ...]) -> None:
-    """The Japanese sentence has none of the English words of the parser."""
+    """The Japanese sentence about a wrong command line contains no English words of the parser."""
     translator = Translator()
     translator.language = "ja"
     problem = str(read_refusal(*line).detail["problem"])
@@ -44,7 +44,9 @@ def test_a_problem_of_the_parser_is_translated(line: tuple[str, ...]) -> None:
 
 
 def test_a_text_that_is_no_parser_problem_is_returned_unchanged() -> None:
-    """A text that is no problem of the parser, such as a translated one, is returned as it is."""
+    """The translation returns a text unchanged if it is no message of the parser, for example because it is already
+    translated.
+    """
     assert format_usage_problem("画面がありません", Translator()) == "画面がありません"
 
 

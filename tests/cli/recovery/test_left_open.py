@@ -1,4 +1,4 @@
-"""`unfinished`: what the acting person leaves open."""
+"""The command `unfinished`, which lists the work that the acting person has left open."""
 
 from console.sandbox.server import Sandbox
 from tests.cli.conftest import Terminal
@@ -7,8 +7,8 @@ NUMBER = "1180301018771"
 
 
 def test_the_command_unfinished_lists_open_work(terminal: Terminal, sandbox: Sandbox) -> None:
-    """`unfinished` is empty at first. After a purchase without an answer it lists the credit check with its link, in
-    JSON and as text, only for the person who bought it.
+    """`unfinished` lists nothing at first. After a purchase without an answer it lists the credit check with its
+    link, in JSON and as text; another person's list stays empty.
     """
     assert terminal.json("unfinished").data == {"items": []}
     assert terminal("unfinished").out.decode().strip()

@@ -1,4 +1,6 @@
-"""`mentions`: the notes that mention the acting person, as text and as JSON, and the end of a mention."""
+"""The command `mentions`: it lists the notes that mention the acting person, as text and as JSON, and marks a mention
+as done.
+"""
 
 from unittest import mock
 
@@ -11,8 +13,8 @@ NUMBER = "1180301018771"
 
 
 def test_mentions_are_listed_and_marked_as_done(terminal: Terminal) -> None:
-    """`mentions list` has the note that mentions the person, with its record and link, and nothing for another
-    person. `mentions done` ends the mention once.
+    """`mentions list` has the note that mentions the person, with its record and link; another person's list is
+    empty. `mentions done` ends the mention, and a second call changes nothing.
     """
     assert terminal.json("mentions", "list").data == {"mentions": []}
     record = terminal.json("purchase", NUMBER, "--client", "1").data

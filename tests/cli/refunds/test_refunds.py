@@ -1,4 +1,6 @@
-"""Refunds from the terminal: maker and checker, and every ending, over the simulated gateways."""
+"""Refunds at the terminal, at the simulated gateways: the request, the decision of another person, and every end of a
+refund.
+"""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,8 +18,8 @@ def desk(tmp_path: Path, sandbox: Sandbox) -> PayingTerminal:
 
 @pytest.mark.parametrize("provider", ["paypay", "atom"])
 def test_a_refund_is_requested_approved_sent_and_completed(desk: PayingTerminal, provider: str) -> None:
-    """Two people request and approve a refund; the provider's ledger has it once, under the key that was stored
-    before.
+    """One person requests a refund and another approves it. The provider's ledger has the refund once, under the
+    idempotency key that was stored before the sending.
     """
     number = ORDER if provider == "paypay" else ATOM_ORDER
     payment = desk.make_booked_payment(number, 500_000, provider)
@@ -43,8 +45,8 @@ def test_a_refund_is_requested_approved_sent_and_completed(desk: PayingTerminal,
     ("1000000000000000001", (2, "invalid_amount")), ("3301", (3, "exceeds_captured")),
 ])  # fmt: skip
 def test_invalid_amounts_are_refused(desk: PayingTerminal, amount: str, refused: tuple[int, str]) -> None:
-    """Zero, negative, too fine, not ASCII and too large amounts exit with 2, an amount above the rest with 3. Nothing
-    is reserved.
+    """An amount is refused with exit status 2 if it is zero, negative, too large, not in ASCII digits, or has too
+    many decimals. An amount above the refundable part exits with 3. No refused amount is reserved.
     """
     payment = desk.make_booked_payment()
     assert desk.request_refund(payment, amount).exit_status_and_code == refused
@@ -52,8 +54,8 @@ def test_invalid_amounts_are_refused(desk: PayingTerminal, amount: str, refused:
 
 
 def test_a_reason_is_a_code_or_words(desk: PayingTerminal) -> None:
-    """A code alone is enough, apart from `other`; people read its word in their own language, and their own words
-    beside it.
+    """A refund request needs a known reason code or a text as its reason; for the code `other` the text is required.
+    The record has both values if both are given.
     """
     payment = str(desk.make_booked_payment())
     for words in ((), ("--reason-code", "other"), ("--reason", "  ")):
@@ -73,8 +75,8 @@ def test_a_reason_is_a_code_or_words(desk: PayingTerminal) -> None:
 
 
 def test_only_other_people_decide_about_a_refund(desk: PayingTerminal) -> None:
-    """Nobody decides about their own refund, also under another spelling of the name; a decided refund stays decided;
-    only the maker withdraws it.
+    """A person can't decide about the own refund, also under another spelling of the name. A decided refund can't be
+    decided again. Only the requester can withdraw a refund.
     """
     payment = desk.make_booked_payment()
     refund = desk.request_refund(payment).data["id"]
@@ -93,8 +95,8 @@ def test_only_other_people_decide_about_a_refund(desk: PayingTerminal) -> None:
 
 
 def test_a_second_open_request_and_an_unmarked_repeat_are_refused(desk: PayingTerminal) -> None:
-    """A second request is refused while the first is open; a request for the same amount needs the option that marks
-    it as intended.
+    """While a refund of a payment is open, a second request is refused. After that, a request for the same amount is
+    refused unless it has the option `--intended-repeat`.
     """
     payment = desk.make_booked_payment()
     first = desk.request_refund(payment).data["id"]
@@ -107,7 +109,9 @@ def test_a_second_open_request_and_an_unmarked_repeat_are_refused(desk: PayingTe
 
 
 def test_a_decision_on_an_old_version_changes_nothing(desk: PayingTerminal) -> None:
-    """The command of a person who saw another version changes nothing, and its refusal names the changed fields."""
+    """A refund request or decision that names another version than the record's present one is refused as
+    `stale_view`. The refusal of the request names the changed fields.
+    """
     payment = desk.make_booked_payment()
     stale = desk.request_refund(payment, "1000", "--saw", "0")
     assert stale.exit_status_and_code == (3, "stale_view")
@@ -131,8 +135,8 @@ def test_a_refund_beyond_limit_or_period_is_refused(desk: PayingTerminal) -> Non
 
 
 def test_a_large_refund_needs_two_approvers_and_cools_off(desk: PayingTerminal) -> None:
-    """The first approval leaves a large refund requested, a second one by the same person is refused, and one by
-    another person starts the cooling-off period.
+    """After the first approval a large refund is still in the state requested. A second approval by the same person
+    is refused. An approval by another person starts the cooling-off period.
     """
     payment = desk.make_booked_payment(minor=900_000)
     refund = desk.request_refund(payment, "600000").data["id"]
@@ -145,8 +149,8 @@ def test_a_large_refund_needs_two_approvers_and_cools_off(desk: PayingTerminal) 
 
 
 def test_a_setting_gives_every_refund_a_cooling_off_period(desk: PayingTerminal) -> None:
-    """On loopback the setting gives every refund a cooling-off period; after it, its approver or the worker sends the
-    refund.
+    """With providers on this machine (loopback), a setting can give every refund a cooling-off period. After the
+    period, the approver or the worker sends the refund.
     """
     desk.env |= {"CONSOLE_REFUND_COOLING_OFF_SECONDS": "3600"}
     refund = desk.request_refund(desk.make_booked_payment()).data["id"]
@@ -168,8 +172,8 @@ def test_a_setting_gives_every_refund_a_cooling_off_period(desk: PayingTerminal)
 def test_each_end_of_a_refund_has_its_exit_status(
     desk: PayingTerminal, fault: str, refused: tuple[int, str], known: tuple[str, str]
 ) -> None:
-    """A refund that is refused, not sent or unknown has its own exit status, and the detail has its
-    present record.
+    """Approving a refund exits with 5 if the provider refuses it or it isn't sent, and with 4 if its outcome is
+    unknown. The detail of the answer has the present record of the refund.
     """
     refund = desk.request_refund(desk.make_booked_payment()).data["id"]
     desk.control.add_fault(fault, call="paypay_refund")
@@ -181,8 +185,8 @@ def test_each_end_of_a_refund_has_its_exit_status(
 
 @pytest.mark.expects_log("some endings are logged")
 def test_a_probe_finds_a_refund_with_a_lost_answer(desk: PayingTerminal) -> None:
-    """The answer to a refund was lost: a probe finds the refund by its key. Meanwhile no other refund of the payment
-    can be requested.
+    """If the provider's answer to a refund is lost, a probe finds the refund by its idempotency key. Until then no
+    other refund of the payment can be requested.
     """
     payment = desk.make_booked_payment()
     refund = desk.request_refund(payment).data["id"]
@@ -197,8 +201,8 @@ def test_a_probe_finds_a_refund_with_a_lost_answer(desk: PayingTerminal) -> None
 
 @pytest.mark.expects_log("some endings are logged")
 def test_two_people_decide_that_a_refund_at_atom_failed(desk: PayingTerminal) -> None:
-    """Atom can't prove that a refund did not happen; two people, the second an approver, can decide that with
-    evidence.
+    """Atom can't prove that a refund did not happen. So two people, of whom the second is an approver, can decide
+    this with evidence.
     """
     payment = desk.make_booked_payment(ATOM_ORDER, 50_000, "atom")
     refund = desk.request_refund(payment, "100.00").data["id"]
@@ -217,8 +221,8 @@ def test_two_people_decide_that_a_refund_at_atom_failed(desk: PayingTerminal) ->
 
 @pytest.mark.expects_log("some endings are logged")
 def test_an_unsent_refund_is_sent_again_under_its_key(desk: PayingTerminal, sandbox: Sandbox) -> None:
-    """If the provider can't be reached, nothing is sent: exit status 6, the refund stays approved, and is sent later
-    with the same key.
+    """If the provider can't be reached, nothing is sent: the command exits with 6 and the refund stays approved.
+    Later the refund is sent with the same key.
     """
     refund = desk.request_refund(desk.make_booked_payment()).data["id"]
     with desk.control.outage_during():

@@ -1,4 +1,4 @@
-"""`reports figures` and `reports close`: the shapes that programs rely on, and the same as text in both languages."""
+"""`reports figures` and `reports close`: the JSON fields on which programs rely, and the texts in both languages."""
 
 from datetime import datetime
 from hashlib import sha256
@@ -13,7 +13,9 @@ NUMBER = "1180301018771"
 
 
 def test_each_report_has_its_figures_before_anything_happened(terminal: Terminal) -> None:
-    """Every report exists before anything happened, and counts a purchase with an unknown outcome."""
+    """After a single purchase, `reports figures` has every report with all its fields; reports about payments and
+    refunds are empty.
+    """
     assert terminal.json("purchase", NUMBER, "--client", "42", "--deal", "2", "--reason", "1", "4").status == 0
     data = terminal.json("reports", "figures").data
     assert set(data) == {"read_at", "success", "queue_ages", "refund_funnel", "settlement", "time_to_truth"}
@@ -32,7 +34,9 @@ def test_each_report_has_its_figures_before_anything_happened(terminal: Terminal
 
 
 def test_each_report_has_its_text_in_both_languages(terminal: Terminal) -> None:
-    """Each report has its title, what is counted, and lines; no key of a word is printed."""
+    """The text of `reports figures` has the translated title of a report in each language, and contains no wording
+    key.
+    """
     for language, title in (("ja", "結果が判明するまでの時間"), ("en", "How long outcomes stayed unknown")):
         terminal.env["CONSOLE_LANGUAGE"] = language
         text = terminal("reports", "figures").out.decode()
@@ -41,8 +45,8 @@ def test_each_report_has_its_text_in_both_languages(terminal: Terminal) -> None:
 
 
 def test_a_daily_close_has_its_json_file_and_text(tmp_path: Path, sandbox: Sandbox) -> None:
-    """The JSON of a daily close has the promised fields, with and without a file; a refused close writes no file; its
-    text exists in both languages.
+    """The JSON of a daily close has the promised fields, also if the command writes a file. A refused close writes no
+    file. The text of a close exists in both languages.
     """
     desk = PayingTerminal(tmp_path / "home", sandbox)
     today = datetime.now(JST).date().isoformat()

@@ -1,4 +1,6 @@
-"""The demo's payments: two people give money back, a payer pays by itself, and everybody agrees."""
+"""The payments of the demo: two people refund a payment, and the simulated payer pays one by itself. Afterwards the
+provider, the payment and the order agree.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +20,9 @@ from tests.support.waiting import wait_until
 
 @pytest.fixture
 def short_demo(tmp_path: Path) -> Iterator[tuple[Console, Sandbox, tuple[PaymentSample, ...]]]:
-    """Yield a desk of the demo without its credit checks, because making them takes long."""
+    """Yield the console of a demo without credit checks, its sandbox and its sample payments. The credit checks are
+    omitted because making them takes long.
+    """
     with start_sandbox() as sandbox:
         told = demo._make_demo_variables(tmp_path, sandbox, has_fast_clock=True)
         with open_console(Settings.load(told)) as console:
@@ -65,7 +69,9 @@ def test_a_payer_pays_by_itself(
 def test_the_demo_prints_one_payment_of_each_kind(
     short_demo: tuple[Console, Sandbox, tuple[PaymentSample, ...]],
 ) -> None:
-    """The demo prints one payment of each kind, with its waiting refund if there is one."""
+    """The demo prints one sample payment of each kind, and the refund of it that waits for a decision, if there is
+    one.
+    """
     _, _, payments = short_demo
     shown = {one["what"]: one for one in demo_payments.build_listed_payments_json(payments)}
     assert tuple(shown) == demo_payments.LISTED_PAYMENT_SAMPLE_KINDS

@@ -1,4 +1,6 @@
-"""The demo's corporation registry: the companies of the records are in it, and a difference changed some of them."""
+"""The corporation registry of the demo: it contains the companies of the sample records, and a difference has changed
+some of them.
+"""
 
 from contextlib import closing
 from datetime import UTC, date, datetime
@@ -24,9 +26,9 @@ def make_importer(home: Path) -> demo_registry.FileImporter:
 
 
 def test_the_registry_fits_the_records(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The demo's registry is built with 3,000 corporations: the companies of the demo's records have their names in
-    it, some are closed or merged. The last published day has changed eight of them, and the sandbox's Web-API has
-    published the same.
+    """The demo builds a registry of 3,000 corporations. It contains the companies of the sample records with the same
+    names; some are closed or merged. The difference of the last published day has changed eight of them, and the
+    simulated Web-API has published the same changes.
     """
     monkeypatch.setattr(demo_registry, "REGISTRY_ROW_COUNT", 3_000)
     samples = generate_checks(1, NOW, lambda number: (make_company_name(number), get_credit_verdict(number)))
@@ -64,7 +66,7 @@ def test_the_registry_fits_the_records(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 def test_the_end_of_the_demo_stops_a_running_registry_import(tmp_path: Path) -> None:
-    """The end of the demo stops an import that is running: there is no registry, and its thread has ended."""
+    """The end of the demo stops a running registry import: the thread of the import ends, and no registry is left."""
     plan = demo_registry.plan_demo_registry(1, NOW.date(), [], [])
     with demo_registry.import_registry_in_background(tmp_path, plan, make_importer(tmp_path)) as thread:
         pass

@@ -1,5 +1,5 @@
-"""The sample records of the demo have stored answers from which this version decides what the samples say: a replay
-of their evidence packs has no difference."""
+"""The sample records of the demo contain stored answers of providers. A replay of their evidence packs shows that
+this version of the program decides these answers as the samples state."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -25,14 +25,14 @@ def render_pdf(report: CheckReport, revision: int) -> bytes:
 
 
 def list_answer_kinds(sample: CheckSample | PaymentSample) -> Iterator[tuple[str, str]]:
-    """Yield call and outcome of each stored answer of the sample and of its refunds."""
+    """Yield the call and the outcome of each stored answer of the sample and of its refunds."""
     refunds = sample.refunds if isinstance(sample, PaymentSample) else []
     for answer in [*sample.answers, *(answer for refund in refunds for answer in refund.answers)]:
         yield answer.source, answer.summary
 
 
 def choose_samples(samples: Iterable[SampleT]) -> list[SampleT]:
-    """Return samples that together have an answer of every call and outcome."""
+    """Return samples whose stored answers together cover every call and outcome."""
     chosen, seen = list[SampleT](), set[tuple[str, str]]()
     for sample in samples:
         answer_kinds = set(list_answer_kinds(sample))

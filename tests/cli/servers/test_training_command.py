@@ -1,4 +1,6 @@
-"""The command `training` at the terminal: its list for a script, and the refusal where credentials are."""
+"""The command `training` at the terminal: the list of its incidents for a script, and its refusal at a desk with real
+credentials.
+"""
 
 from console.demo.training.session import open_training
 from console.settings.settings import Settings
@@ -8,8 +10,8 @@ _SECONDS_BEYOND_THE_TEST = 3_600.0
 
 
 def test_list_and_check_print_incidents_and_score(unopened_terminal: Terminal) -> None:
-    """`training --list` opens no database. While a training runs in another process, `training --check` judges its
-    incident and counts the score.
+    """`training --list` prints all incidents without opening a database. While a training runs in another process,
+    `training --check` judges the begun incident and counts the score.
     """
     told = unopened_terminal.json("training", "--list").data
     assert (told["running"], told["score"]["total"], len(told["incidents"])) == (False, 12, 12)

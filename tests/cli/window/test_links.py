@@ -1,4 +1,4 @@
-"""The command `open LINK` shows a link in the running window, and refuses anything that is no link."""
+"""The command `open LINK` shows a link in the running window, and refuses any text that is no link."""
 
 import socket
 import tempfile

@@ -41,15 +41,17 @@ def test_the_event_of_a_resolved_alert_has_its_end_time() -> None:
 
 
 def test_alerts_without_an_order_keep_to_their_subject() -> None:
-    """The events of alerts about one subject without an order have one key, so that they are sent in their order."""
+    """If alerts have no order, the events about one subject have the same key, so that they are sent in the sequence
+    in which they happened.
+    """
     of_payment = replace(ALERT, order_no=None, subject_kind="payment", subject_id=5)
     assert make_alert_message("AlertRaised", of_payment, DATABASE).key == "payment-5"
     assert make_alert_message("AlertRaised", replace(of_payment, order_no=""), DATABASE).key == "payment-5"
 
 
 def test_an_event_keeps_its_id_in_repeated_publications() -> None:
-    """An event has the same id however often it is published. Another alert, another kind of event and another
-    database have other ids, and so has an alert that got the id of a lost alert in a restored database."""
+    """An event has the same id however often it is published. The id differs for another alert, another kind of event
+    and another database. It also differs for an alert in a restored database that has the number of a lost alert."""
     first = make_alert_message("AlertRaised", ALERT, DATABASE).event_id
     assert make_alert_message("AlertRaised", replace(ALERT, observed="x"), DATABASE).event_id == first
     others = {
@@ -64,5 +66,5 @@ def test_an_event_keeps_its_id_in_repeated_publications() -> None:
 
 
 def test_messages_with_equal_contents_are_equal() -> None:
-    """Two messages with the same contents are equal."""
+    """Two messages with the same contents compare as equal."""
     assert AlertMessage("t", "e", "k", "b") == AlertMessage("t", "e", "k", "b")

@@ -1,4 +1,4 @@
-"""Tests of the rules between orders and payments, case by case."""
+"""Tests of the alert rules A, B and C, which compare the states of an order and its payments."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -45,8 +45,8 @@ def find_rule(
 
 @pytest.mark.parametrize("state", sorted(PAID_STATES))
 def test_a_pending_order_with_a_paid_payment_breaks_rule_a(state: PaymentState) -> None:
-    """A payment is paid and its order still pending after the grace period: rule A raises an alert, whose action is
-    to move the order.
+    """If a payment is paid and its order is still pending after the grace period, rule A raises an alert. Its action
+    is to set the order to paid.
     """
     finding = find_rule(make_order(OrderState.PENDING), make_payment(state))
     assert finding == BrokenRule(
@@ -57,8 +57,8 @@ def test_a_pending_order_with_a_paid_payment_breaks_rule_a(state: PaymentState) 
 
 @pytest.mark.parametrize("scale", [1, 20])
 def test_a_grace_period_counts_from_our_knowledge_of_the_payment(scale: float) -> None:
-    """The grace period counts from the time at which we learnt of the payment, divided by the time scale. An alert
-    that is open already waits for no further grace period.
+    """The grace period counts from the time at which this program learnt of the payment, and is divided by the time
+    scale. An alert that is already open waits for no further grace period.
     """
     grace = GRACE_PERIODS[AlertRule.PAID_UNNOTICED] / scale
     just = make_payment(PaymentState.COMPLETED, booked_at=NOW - grace + timedelta(microseconds=1), paid_at=DAY_BEFORE)
@@ -72,8 +72,8 @@ def test_a_grace_period_counts_from_our_knowledge_of_the_payment(scale: float) -
 @pytest.mark.parametrize("state", [OrderState.PAID, OrderState.SHIPPED, OrderState.DELIVERED])
 @pytest.mark.parametrize("unpaid", UNPAID)
 def test_an_order_that_says_paid_without_a_payment(state: OrderState, unpaid: PaymentState) -> None:
-    """An order is paid without a paid payment, also after a reversal: rule B raises an alert, and the newest payment
-    is probed.
+    """If an order is paid but has no paid payment, also after a reversal, rule B raises an alert. Its action is to
+    probe the newest payment.
     """
     finding = find_rule(make_order(state), make_payment(PaymentState.EXPIRED, 4), make_payment(unpaid))
     assert finding is not None
@@ -85,8 +85,8 @@ def test_an_order_that_says_paid_without_a_payment(state: OrderState, unpaid: Pa
 
 @pytest.mark.parametrize("ended", [PaymentState.EXPIRED, PaymentState.REVERSED])
 def test_an_alert_of_rule_b_names_a_possibly_paid_payment(ended: PaymentState) -> None:
-    """The alert of rule B names a payment with unknown outcome, or else one that can still be paid, rather than a
-    newer one that has ended.
+    """The alert of rule B names a payment whose outcome is unknown. Without one, it names a payment that can still be
+    paid, before a newer payment that has ended.
     """
     unknown = make_payment(PaymentState.USER_PAYMENT, 3, certainty=Certainty.UNKNOWN)
     waiting, newest = make_payment(PaymentState.USER_PAYMENT, 4), make_payment(ended)
@@ -117,8 +117,8 @@ def test_a_paid_order_without_payments_raises_no_alert() -> None:
 
 @pytest.mark.parametrize("state", sorted(PAID_STATES))
 def test_a_cancelled_order_with_a_paid_payment_breaks_rule_c(state: PaymentState) -> None:
-    """A payment of a cancelled order is paid: rule C raises an alert at once, until the whole sum has been
-    refunded.
+    """If a payment of a cancelled order is paid, rule C raises an alert immediately. The alert stays until the whole
+    sum has been refunded.
     """
     cancelled, just = make_order(OrderState.CANCELLED, NOW), make_payment(state, booked_at=NOW)
     finding = find_rule(cancelled, just)
@@ -143,7 +143,9 @@ def test_a_payment_paid_after_its_end_breaks_rule_c(state: OrderState, end: Paym
 
 
 def test_shipped_goods_count_as_paid_by_the_late_payment() -> None:
-    """Shipped goods count as paid by the late payment; a second payment of the same order still raises an alert."""
+    """If the goods of an order were shipped, its late payment counts as the payment for them and raises no alert. A
+    second payment of the same order still raises an alert.
+    """
     late = make_payment(PaymentState.COMPLETED, 6, late_after=PaymentState.EXPIRED)
     for state in (OrderState.SHIPPED, OrderState.DELIVERED, OrderState.REFUNDED):
         assert find_rule(make_order(state), late) is None
@@ -174,7 +176,9 @@ def test_an_unpaid_order_breaks_no_rule(unpaid: PaymentState) -> None:
 
 
 def test_rows_of_other_programs_are_judged_too() -> None:
-    """A payment without the columns that only this program writes is checked by its payment time."""
+    """A payment that another program has written lacks the columns of this program. The rules use its payment time
+    instead.
+    """
     bare = make_payment(PaymentState.COMPLETED, captured_minor=0, booked_at=None)
     assert find_rule(make_order(OrderState.PENDING), replace(bare, paid_at=NOW)) is None
     assert find_rule(make_order(OrderState.PENDING), replace(bare, paid_at=NOW - LONGEST_GRACE_PERIOD)) is not None
@@ -182,7 +186,9 @@ def test_rows_of_other_programs_are_judged_too() -> None:
 
 
 def test_each_rule_has_one_action_and_a_grace() -> None:
-    """Each rule has one action. Orders get a grace period of five minutes; payments that came too late get none."""
+    """Each alert rule has one action. Orders get a grace period of five minutes; payments that came too late get
+    none.
+    """
     assert set(ACTION_OF_RULE) == set(GRACE_PERIODS) == set(AlertRule)
     five = timedelta(minutes=5)
     assert [GRACE_PERIODS[rule] for rule in AlertRule] == [five, five, timedelta(0)]
@@ -190,8 +196,8 @@ def test_each_rule_has_one_action_and_a_grace() -> None:
 
 
 def test_an_alert_names_the_newest_of_several_paid_payments() -> None:
-    """Of several paid payments, in any order, the alert names the newest, and the grace period counts from the
-    oldest.
+    """If an order has several paid payments, in any order, the alert names the newest of them. The grace period
+    counts from the oldest.
     """
     old, new = make_payment(PaymentState.COMPLETED, 5), make_payment(PaymentState.PAYMENT_SUCCESS, 6, booked_at=NOW)
     for pair in ((old, new), (new, old)):
@@ -238,8 +244,8 @@ def test_a_payment_booked_at_this_instant_has_its_grace_period() -> None:
 def test_the_grace_period_counts_from_the_booking_of_the_payment(
     times: dict[str, datetime | None], over: bool
 ) -> None:
-    """The grace period of rule A counts from the time at which the payment was booked, or else from its payment time,
-    or else from its last change of state; without any of them it counts as over.
+    """The grace period of rule A counts from the first of these times that the payment has: its booking, its payment
+    time, its last change of state. Without any of them the grace period counts as over.
     """
     payment = replace(make_payment(PaymentState.COMPLETED), **times)  # type: ignore[arg-type]  # of each case
     assert (find_rule(make_order(OrderState.PENDING), payment) is not None) is over
@@ -253,7 +259,7 @@ def test_the_grace_period_of_an_order_counts_from_its_last_change() -> None:
 
 
 def test_the_rules_compare_the_captured_sum() -> None:
-    """The rules count the captured sum, not the requested one, less what was refunded."""
+    """The rules compare the captured amount less the refunded amount, not the requested amount."""
     yen = make_payment(PaymentState.COMPLETED, captured_minor=1)
     assert find_rule(make_order(OrderState.CANCELLED), replace(yen, refunded_minor=1)) is None
     finding = find_rule(make_order(OrderState.CANCELLED), replace(yen, captured_minor=3000))
@@ -274,8 +280,8 @@ def test_the_text_of_an_alert_about_many_payments_fits_its_column() -> None:
 def test_an_alert_names_a_payment_paid_by_callback_alone_if_the_order_needs_it(
     confirmed_minor: int, named: int
 ) -> None:
-    """The alert names a payment that only a callback calls paid if the confirmed payments don't cover the order,
-    otherwise the confirmed payment, with which the order can be moved."""
+    """The alert names a payment that only a callback reports as paid, if the confirmed payments don't cover the
+    order's price. Otherwise it names the confirmed payment, by which the order can be set to paid."""
     confirmed = make_payment(PaymentState.COMPLETED, id=4, captured_minor=confirmed_minor)
     for callback in PAID_BY_CALLBACK_STATES:
         finding = find_rule(make_order(OrderState.PENDING), confirmed, make_payment(callback))

@@ -1,4 +1,4 @@
-"""Tests of the people whom the text of a note mentions: typed names, e-mail addresses, other scripts, invisible
+"""Tests which people the text of a note mentions: names typed after `@`, e-mail addresses, other scripts, invisible
 characters."""
 
 import pytest
@@ -31,7 +31,7 @@ RIGHT_TO_LEFT, ISOLATE, ZERO_WIDTH = "\u202e", "\u2067", "\u200b"
     ],
 )
 def test_a_note_mentions_known_people(text: str, people: tuple[str, ...], unknown: tuple[str, ...]) -> None:
-    """A text mentions these known people, and names these unknown ones."""
+    """The example text mentions the expected known people, and names the expected unknown ones."""
     assert find_mentioned_names(text, PEOPLE, "op-a") == NamesInNote(people, unknown)
 
 
@@ -51,6 +51,6 @@ def test_a_note_mentions_at_most_ten_known_people() -> None:
     ],
 )  # fmt: skip
 def test_the_beginning_of_a_typed_name_is_found(text: str, beginning: str | None) -> None:
-    """While a person types a name after `@`, its beginning is known for suggestions; None if no name is being
-    typed."""
+    """While a person types a name after `@`, the typed beginning is returned for suggestions; None is returned if no
+    name is being typed."""
     assert find_unfinished_name(text) == beginning

@@ -1,5 +1,4 @@
-"""Tests that the entries of a record's history are distinguished: a change of the record, another event, or a
-read."""
+"""Tests that the audit entries of a record are classified as a change of the record, another event, or a read."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -52,8 +51,8 @@ def test_a_refused_person_is_not_the_author_of_a_change() -> None:
 
 
 def test_only_audit_entries_added_since_the_last_read_count() -> None:
-    """Only audit entries that were added since the last read count, also one with an earlier time whose transaction
-    ended later."""
+    """Only audit entries that were added since the last read count as new. An entry with an earlier time counts if
+    its transaction ended after the last read."""
     known, between = make_later_entry("payment.probed"), replace(BOOKED_ENTRY, what="payment.moved")
     assert find_new_entries((BOOKED_ENTRY, known), (BOOKED_ENTRY, between, known)) == (between,)
     assert find_new_entries((BOOKED_ENTRY, known), (BOOKED_ENTRY, known)) == ()

@@ -18,5 +18,7 @@ from console.domain.bulk.records import STILL_UNKNOWN, RowResult, get_row_outcom
 def test_a_probe_without_a_result_is_counted_separately(
     result: str | None, reason: str | None, outcome: str | None
 ) -> None:
-    """A row whose probe settled nothing is counted and exported as processed without a result, not as done."""
+    """If the probe of a row in a bulk run settles nothing, the row is counted and exported as processed without a
+    result, not as done.
+    """
     assert get_row_outcome(result, reason) == outcome

@@ -1,5 +1,5 @@
-"""Tests of the timeline of a record: the events of several sources in one order, whatever the clocks of the sources
-were."""
+"""Tests of the timeline of a record, which merges the events of several tables into one order, even if the clocks
+that wrote them differ."""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -33,7 +33,7 @@ def merge_rows(*streams: Iterable[TimelineEvent]) -> list[tuple[str, str]]:
 
 
 def test_sources_are_merged_by_time() -> None:
-    """The timeline is sorted by time, across the tables."""
+    """The timeline sorts the events of all tables by their time."""
     told = merge_rows(
         [make_event("a", 1, 0), make_event("a", 2, 20)], [make_event("b", 1, 10), make_event("b", 2, 30)]
     )
@@ -41,8 +41,8 @@ def test_sources_are_merged_by_time() -> None:
 
 
 def test_causes_come_before_effects_of_the_same_instant() -> None:
-    """Events of one moment are sorted by their kind: begun, answered, noticed, decided, changed, ended; whatever the
-    order of the sources is.
+    """Events of the same moment are sorted by their kind: begun, answered, noticed, decided, changed, ended. The
+    order of the tables has no influence.
     """
     steps = [
         TimelineEventKind.ENDED,
@@ -69,8 +69,8 @@ def test_rows_of_one_instant_are_sorted_by_id() -> None:
 
 
 def test_a_clock_set_back_turns_no_source_round() -> None:
-    """A row that was written later stays later in the timeline, although its clock was set back by a day; rows of
-    other sources are still sorted in.
+    """The rows of one table keep the order in which they were written, although a clock was set back by a day between
+    them. Rows of other tables are still sorted in by time.
     """
     told = merge_rows(
         [make_event("a", 1, 0), make_event("a", 2, -86_400), make_event("a", 3, 60)], [make_event("b", 1, 30)]
@@ -80,7 +80,7 @@ def test_a_clock_set_back_turns_no_source_round() -> None:
 
 @given(st.lists(st.lists(st.integers(-100, 100), max_size=8), max_size=4))
 def test_the_timeline_has_every_event_once_in_the_order_of_its_source(clocks: list[list[int]]) -> None:
-    """For any clocks, the timeline contains each event once, and the rows of each source in the order in which they
+    """For any clocks, the timeline contains each event once, and the rows of each table in the order in which they
     were written."""
     streams = [[make_event(f"s{n}", row, at) for row, at in enumerate(clock)] for n, clock in enumerate(clocks)]
     told = merge_rows(*streams)
@@ -91,7 +91,9 @@ def test_the_timeline_has_every_event_once_in_the_order_of_its_source(clocks: li
 
 @given(st.lists(st.lists(st.integers(-50, 50), max_size=8), min_size=1, max_size=4), st.integers(0, 12))
 def test_going_on_from_anywhere_gives_the_rest(clocks: list[list[int]], cut: int) -> None:
-    """A timeline that is read in two parts has the same events in the same order as one that is read at once."""
+    """A timeline that is read in two parts has the same events in the same order as a timeline that is read in one
+    part.
+    """
     streams = [[make_event(f"s{n}", row, at) for row, at in enumerate(clock)] for n, clock in enumerate(clocks)]
     whole = list(merge_event_streams((stream, EARLIEST_INSTANT) for stream in streams))
     read = [one for _, one in whole[:cut]]
@@ -101,7 +103,7 @@ def test_going_on_from_anywhere_gives_the_rest(clocks: list[list[int]], cut: int
 
 
 def test_the_timeline_reads_no_more_rows_than_requested() -> None:
-    """The timeline reads of a long source only the rows that its caller takes."""
+    """The timeline reads only as many rows of a long table as its caller takes from the iterator."""
     taken = 0
 
     def iterate_endless_events() -> Iterator[TimelineEvent]:
@@ -126,14 +128,14 @@ def test_the_timeline_reads_no_more_rows_than_requested() -> None:
     ],
 )
 def test_entries_of_the_trail_have_their_kind(what: str, step: TimelineEventKind) -> None:
-    """Each action of the audit trail has its kind of event; a person's decision is distinguished from the change of
-    the record that follows from it."""
+    """Each action of the audit trail has the right kind of event. A person's decision has another kind than the
+    change of the record that follows from it."""
     assert get_event_kind(what) is step
 
 
 def test_hidden_words_are_masked_everywhere() -> None:
-    """Of a long hidden word the last four characters are shown, of a short one none; longer words are masked
-    first.
+    """A hidden word is masked wherever it occurs in a text: of a long word the last four characters are shown, of a
+    short one none. Longer words are masked before shorter ones.
     """
     assert mask_text("U-1234567 and U-12 and U-1234567", ("U-12", "U-1234567")) == "****4567 and **** and ****4567"
     assert mask_text("a b c", ("a",)) == "a b c", "a single letter names nobody"
@@ -144,12 +146,12 @@ def test_hidden_words_are_masked_everywhere() -> None:
     [("abc", "abc"), ("abcd", "****"), ("abcdefg", "****"), ("abcdefgh", "****efgh"), ("abcdefghi", "****fghi")],
 )
 def test_a_hidden_word_shows_at_most_its_last_four_characters(word: str, shown: str) -> None:
-    """A hidden word of eight characters or more shows its last four; a word of fewer than four characters isn't
-    hidden.
+    """A hidden word of eight characters or more shows its last four characters. A word of fewer than four characters
+    isn't hidden.
     """
     assert mask_text(f"- {word} -", (word,)) == f"- {shown} -"
 
 
 def test_hidden_words_are_absent_from_the_text_form() -> None:
-    """The text form of the hidden words doesn't contain them."""
+    """The text form (`repr`) of the object with the hidden words doesn't contain these words."""
     assert "secret name" not in repr(TimelinePage("payment", "5", (), hidden_texts=("secret name",)))

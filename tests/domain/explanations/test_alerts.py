@@ -1,4 +1,4 @@
-"""Tests of the explanation of an order that has an alert. Other tests check its wording."""
+"""Tests of the explanation of an order that has an alert, without its wording."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -72,8 +72,8 @@ def test_each_rules_explanation_names_the_payment_and_the_command(rule: AlertRul
 def test_the_explanation_of_late_money_states_its_reason(
     rule: AlertRule, payment: Payment, state: OrderState, why: str
 ) -> None:
-    """The explanation states that the payment was made after it had ended, or after its order was cancelled; the
-    other rules have one cause each."""
+    """For a late payment, the explanation states whether the payment was made after it had ended or after its order
+    was cancelled. The other rules have only one cause each."""
     assert explain_finding(rule, payment, replace(ORDER, state=state)).why == f"why.order_alert_{why}"
 
 
@@ -115,14 +115,14 @@ def test_the_explanation_states_the_age_of_the_orders_state() -> None:
     ],
 )
 def test_an_instant_slightly_in_the_future_has_age_zero(paid_at: datetime, age: timedelta | None) -> None:
-    """A time up to a minute in the future has the age zero, because the clocks of two desks may differ; a later one
-    has no age (None)."""
+    """A time up to a minute in the future has the age zero, because the clocks of two desks may differ. A time
+    further in the future has no age (None)."""
     assert explain_finding(AlertRule.PAID_UNNOTICED, replace(PAYMENT, paid_at=paid_at)).facts["age"] == age
 
 
 def test_facts_of_sentences_have_captured_and_remaining_amounts() -> None:
-    """The amount is the captured one, or else the requested one. What is left is the captured amount less what was
-    refunded."""
+    """The amount in the facts of a sentence is the captured one, or the requested one if none was captured. The
+    remaining amount is the captured amount less the refunded amount."""
     facts = explain_finding(AlertRule.PAID_TOO_LATE, LATE_PAYMENT).facts
     assert (facts["id"], facts["order"], facts["payment"], facts["number"]) == (3, "ORD-1", 5, "ORD-1-5")
     assert (facts["order_state"], facts["payment_state"], facts["provider"]) == ("pending", "completed", "paypay")
@@ -179,7 +179,9 @@ def test_a_probe_is_advised_only_if_the_gateway_can_be_called() -> None:
 
 
 def test_amounts_of_two_currencies_are_not_added() -> None:
-    """An order in yen with payments in yen and rupees: no sum was paid, and none is missing."""
+    """For an order in yen with payments in yen and rupees, the explanation states neither a paid sum nor a missing
+    amount.
+    """
     order, rupees = replace(ORDER, total_minor=9000), replace(OTHER_PAYMENT, currency="INR")
     explained = explain_alert(
         order, (rupees, PAYMENT), BrokenRule(AlertRule.PAID_UNNOTICED, 5, "x", "y"), ONE_HOUR_AGO, NOW
@@ -199,8 +201,8 @@ def test_amounts_of_two_currencies_are_not_added() -> None:
     ],
 )
 def test_a_refund_is_advised_for_a_short_order_only_where_one_can_be_requested(payment: Payment, suffix: str) -> None:
-    """For an order with too small a payment, the order's page advises what the payment's page has as its primary
-    button, and nothing that the service refuses."""
+    """If the payment of an order is too small, the order's page advises the same action as the primary button of the
+    payment's page. It advises no action that the service refuses."""
     short_order = replace(ORDER, total_minor=payment.captured_minor + 1_100)
     rule = BrokenRule(AlertRule.PAID_UNNOTICED, payment.id, "x", "y")
     explained = explain_alert(short_order, (payment,), rule, ONE_HOUR_AGO, NOW)
@@ -209,8 +211,8 @@ def test_a_refund_is_advised_for_a_short_order_only_where_one_can_be_requested(p
 
 @pytest.mark.parametrize("state", sorted(PAID_BY_CALLBACK_STATES))
 def test_a_payment_that_only_a_callback_calls_paid_is_probed(state: PaymentState) -> None:
-    """For a payment that only a callback calls paid, a probe is advised, because the service refuses to move the
-    order until the gateway has answered. No amount is called missing."""
+    """If only a callback reports a payment as paid, the explanation advises a probe, because the service refuses to
+    set the order to paid until the gateway has answered. No amount is called missing."""
     explained = explain_finding(AlertRule.PAID_UNNOTICED, replace(PAYMENT, state=state))
     assert explained.verdict == "verdict.order_alert_A_callback"
     assert explained.why == "why.order_alert_A_callback"

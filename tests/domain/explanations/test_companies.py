@@ -1,4 +1,4 @@
-"""Tests of the sentences about a changed company: each says what became of the company, and nothing else."""
+"""Tests of the sentences about a changed company: each sentence states the change, and no other one."""
 
 from datetime import date
 
@@ -27,8 +27,8 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_next_step_fits_the_company(name: str) -> None:
-    """Only of a closed company the next step says that it is closed. It doesn't say so of a company whose merger is
-    void, or that the publisher has only removed.
+    """The next step says that a company is closed only if it is. It doesn't say so if the company's merger is void,
+    or if the publisher has only removed the company's entry.
     """
     before, after, what_changed, suffix = CASES[name]
     change = CompanyChange("1180301018771", 5, before, after, DAY)

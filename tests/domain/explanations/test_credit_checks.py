@@ -1,4 +1,4 @@
-"""Tests the verdict, the reason and the next step of credit checks. Other tests check their wording."""
+"""Tests of the verdict, the reason and the next step of credit checks, without their wording."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -150,8 +150,8 @@ RULES = {
 
 @pytest.mark.parametrize("name", RULES)
 def test_each_situation_has_verdict_reason_and_next_step(name: str) -> None:
-    """Each situation has its verdict, reason and next step, with the command for the step and the roles that may
-    act."""
+    """Each example of a credit check has the expected verdict, reason and next step, with the command for the step
+    and the roles that may execute it."""
     record, verdict, why, following, command, roles = RULES[name]
     told = explain_credit_check(record, NOW)
     assert (told.verdict, told.why, told.next_step.code) == (f"verdict.{verdict}", f"why.{why}", f"next.{following}")
@@ -176,8 +176,8 @@ def test_each_situation_has_verdict_reason_and_next_step(name: str) -> None:
 def test_a_purchase_is_advised_only_if_the_number_is_free(
     work: Work, relations: dict[str, object], following: str, roles: tuple[str, ...]
 ) -> None:
-    """No purchase is advised while a live credit check exists, or while AlarmBox states another purchase and no
-    person has looked at its case."""
+    """No purchase is advised while the corporation number has a live credit check. None is advised either while
+    AlarmBox reports another purchase and its case has not been acknowledged."""
     record = replace(ERROR, work=work, relations=CheckRelations(**relations))  # type: ignore[arg-type]  # as above
     told = explain_credit_check(record, NOW)
     assert (told.next_step.code, told.roles_that_may_act) == (f"next.{following}", roles)
@@ -186,7 +186,7 @@ def test_a_purchase_is_advised_only_if_the_number_is_free(
 
 @pytest.mark.parametrize("work", [Work(), make_review_work("no_list_call"), make_due_work("unknown")])
 def test_the_next_step_of_a_proposal_is_the_second_decision(work: Work) -> None:
-    """If a proposal waits for a second person, the next step is that person's decision."""
+    """If a proposal waits for a second person, the next step is the decision of the second person."""
     step = explain_credit_check(
         replace(UNKNOWN, work=work, relations=CheckRelations(awaits_second_person=True)), NOW
     ).next_step
@@ -194,8 +194,8 @@ def test_the_next_step_of_a_proposal_is_the_second_decision(work: Work) -> None:
 
 
 def test_facts_of_sentences_have_attempts_and_age() -> None:
-    """The attempts are counted from one, with their total. The time since which the state holds is None if it isn't
-    known."""
+    """The facts of a sentence count the attempts from one, with their total. The time since which the record has been
+    in its state is None if it isn't known."""
     told = explain_credit_check(replace(UNKNOWN, work=make_due_work("unknown", 2), error_code="read_timeout"), NOW)
     assert dict(told.facts) == {
         "id": 17, "client": "42", "number": "1180301018771", "since": NOW, "sent_at": None, "at": LATER, "attempt": 3,
@@ -208,8 +208,8 @@ def test_facts_of_sentences_have_attempts_and_age() -> None:
 
 
 def test_a_contradiction_states_the_providers_answer() -> None:
-    """The explanation states the provider's answer that the open alert stores; without an alert, that an answer
-    differs."""
+    """If the open alert stores the provider's answer, the explanation states this answer. Without an alert, it states
+    only that an answer differs."""
     record = replace(PURCHASED_CHECK, work=make_review_work("contradicted"))
     told = explain_credit_check(replace(record, relations=CheckRelations(contradicting_answer="not bought: x")), NOW)
     assert "Not bought" in translate(told.why, "en", **told.facts)
@@ -241,15 +241,15 @@ def test_a_contradiction_states_the_providers_answer() -> None:
 def test_badges_of_a_credit_check_match_its_outcome(
     record: CreditCheck, relations: dict[str, bool], certainty: str, work: str
 ) -> None:
-    """The badges: only an unknown outcome waits for a second person; sides can disagree only if the outcome is known;
-    a running purchase isn't confirmed."""
+    """The badges of a credit check match its outcome. Only an unknown outcome waits for a second person, sides can
+    disagree only if the outcome is known, and a running purchase isn't confirmed."""
     told = explain_credit_check(replace(record, relations=CheckRelations(**relations)), NOW)  # type: ignore[arg-type]  # as above
     assert (told.certainty, told.work) == (certainty, work)
 
 
 def test_a_probe_is_announced_only_if_scheduled_and_possible() -> None:
-    """A next probe is announced only if one is scheduled and the provider has a list of purchases. Otherwise the next
-    step is a person's decision."""
+    """The explanation announces a next probe only if one is scheduled and the provider can list its purchases.
+    Otherwise the next step is a person's decision."""
     for work, finds, code in (
         (make_due_work("unknown"), True, "next.probe_scheduled"),
         (make_due_work("unknown"), False, "next.resolve"),
@@ -261,7 +261,7 @@ def test_a_probe_is_announced_only_if_scheduled_and_possible() -> None:
 
 
 def test_no_attempt_is_announced_for_a_past_time() -> None:
-    """An attempt that is due, but hasn't been made because no worker runs, has no time in the next step any more."""
+    """If an attempt is overdue because no worker runs, the next step states no time for it."""
     record = replace(UNKNOWN, work=make_due_work("unknown", 2), relations=CheckRelations(finds_purchases=True))
     assert explain_credit_check(record, NOW).next_step.facts["at"] == LATER
     step = explain_credit_check(record, LATER).next_step

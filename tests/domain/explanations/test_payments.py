@@ -1,4 +1,4 @@
-"""Tests the verdict, the reason and the next step of payments and orders. Other tests check their wording."""
+"""Tests of the verdict, the reason and the next step of payments and orders, without their wording."""
 
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -165,8 +165,8 @@ RULES = {
 
 @pytest.mark.parametrize("name", RULES)
 def test_each_situation_has_verdict_reason_and_next_step(name: str) -> None:
-    """Each situation has its verdict, reason and next step, with the command for the step and the roles that may
-    act."""
+    """Each example of a payment has the expected verdict, reason and next step, with the command for the step and the
+    roles that may execute it."""
     record, order, verdict, why, following, command, roles = RULES[name]
     told = explain_payment(replace(record, relations=PaymentRelations(order)), NOW)
     assert (told.verdict, told.why) == (f"verdict.payment_{verdict}", f"why.payment_{why}")
@@ -187,8 +187,8 @@ def test_each_situation_has_verdict_reason_and_next_step(name: str) -> None:
     ],
 )
 def test_a_new_payment_is_advised_only_where_no_other_may_be_paid(other: dict[str, object], following: str) -> None:
-    """No new payment is advised while another one of the order can still be paid: the service would refuse it, or the
-    customer would pay twice."""
+    """No new payment of an order is advised while another payment of the order can still be paid. Otherwise the
+    service would refuse the new payment, or the customer would pay twice."""
     failed = replace(PAID, state=P.PAYMENT_FAILED, captured_minor=0)
     sibling = replace(PAID, id=4, **other)  # type: ignore[arg-type]  # the rows above fit
     told = explain_payment(replace(failed, relations=PaymentRelations(PENDING, (failed, sibling))), NOW)
@@ -198,7 +198,9 @@ def test_a_new_payment_is_advised_only_where_no_other_may_be_paid(other: dict[st
 
 @pytest.mark.parametrize("expires_at", [None, NOW])
 def test_no_probe_is_advised_if_the_provider_cannot_be_called(expires_at: datetime | None) -> None:
-    """No probe is advised if the provider, such as a bank, only sends notices: the service refuses a probe there."""
+    """No probe is advised if the provider only sends notices, as a bank does, because the service refuses a probe of
+    such a payment.
+    """
     waiting = replace(PAID, state=P.USER_PAYMENT, provider="bank", expires_at=expires_at)
     step = explain_payment(
         replace(waiting, relations=PaymentRelations(PENDING, can_ask_provider=False)), NOW
@@ -232,8 +234,8 @@ def test_a_payment_overdue_is_not_confirmed() -> None:
 
 
 def test_a_reversed_payment_of_a_paid_order_states_the_reversed_amount() -> None:
-    """For a reversed payment of a paid order the reversed amount excludes what was refunded or set aside before. No
-    probe is advised; the next step is the order, which is still to be settled."""
+    """For a reversed payment of a paid order, the reversed amount excludes the amounts that were refunded or set
+    aside before. No probe is advised. The next step is to settle the order."""
     kept = replace(ORDER, payment_ids=(5,))
     taken = replace(PAID, state=P.REVERSED, relations=PaymentRelations(kept))
     for refunded, set_aside, reversed_minor in ((0, 0, 3300), (1300, 0, 2000), (1300, 500, 1500)):
@@ -249,8 +251,9 @@ def test_a_reversed_payment_of_a_paid_order_states_the_reversed_amount() -> None
 
 
 def test_the_next_step_of_a_proposal_is_the_second_decision() -> None:
-    """If a proposal waits for a second person, the next step is that person's decision: for an unknown payment about
-    its outcome, for a known one about the proposed reversal, which only an approver can decide."""
+    """If a proposal waits for a second person, the next step is the decision of that person. For an unknown payment
+    it is about the outcome. For a known payment it is about the proposed reversal, which only an approver can decide.
+    """
     for work in (Work(), DUE, make_review_work("probes_ended")):
         step = explain_payment(replace(UNKNOWN, work=work, relations=AWAITS_SECOND_PERSON), NOW).next_step
         assert (step.code, step.command) == ("next.payment_second_person", make_resolve_command("payment_failed"))
@@ -284,8 +287,9 @@ def test_a_bank_can_reverse_a_payment_for_two_indian_days(paid_at: datetime, unt
 
 
 def test_a_paid_payment_names_its_failed_refund_while_money_is_refundable() -> None:
-    """The newest refund of a paid payment failed: the payment names it and leads to it, as long as the refund itself
-    advises a next step. After a later refund was made, or while it is under way, the failed one isn't named.
+    """If the newest refund of a paid payment has failed, the payment's explanation names this refund and leads to it,
+    as long as the refund itself advises a next step. After a later refund was made, or while one is running, the
+    failed refund isn't named.
     """
     failed = replace(OPEN_REFUND, id=30, amount_minor=3300, state=RefundState.FAILED, error_code="refund_window_over")
     later = replace(failed, id=31, amount_minor=300, state=RefundState.COMPLETED, error_code=None)
@@ -308,8 +312,8 @@ def test_a_paid_payment_names_its_failed_refund_while_money_is_refundable() -> N
 
 
 def test_facts_of_sentences_have_attempts_and_amount() -> None:
-    """The attempts are counted from one, with their total. The amount is the captured one, or else the requested
-    one."""
+    """The facts of a sentence count the attempts from one, with their total. The amount is the captured one, or the
+    requested one if none was captured."""
     aside = replace(PAID, asked_minor=3500, refunded_minor=200, set_aside_minor=100, work=DUE, provider_minor=0)
     facts = explain_payment(replace(aside, relations=PaymentRelations(ORDER)), NOW - timedelta(seconds=1)).facts
     assert (facts["amount"], facts["asked"], facts["told"]) == (
@@ -363,8 +367,8 @@ LATE_PAYMENT_REVIEW = make_review_work("paid_after_cancel")
 def test_each_situation_of_an_order_has_verdict_reason_and_next_step(
     changed: dict[str, object], how: dict[str, bool], verdict: str, why: str, following: str, command: str | None
 ) -> None:
-    """Each situation of an order has its verdict, reason and next step; the command of the step is about its newest
-    payment."""
+    """Each example of an order has the expected verdict, reason and next step. The command of the step is about the
+    order's newest payment."""
     order = replace(ORDER, **changed, relations=OrderRelations(**how))  # type: ignore[arg-type]  # the rows above fit
     explained = explain_order(order, NOW)
     assert (explained.verdict, explained.why) == (f"verdict.order_{verdict}", f"why.order_{why}")
@@ -424,8 +428,8 @@ def test_an_order_has_the_verdict_of_its_open_payments(
 
 
 def test_facts_of_an_order_have_payments_total_and_age() -> None:
-    """The facts of an order: the number of its payments, its total (None if impossible), and since when and how long
-    its state holds."""
+    """The facts of an order have the number of its payments, its total (None if the amount is impossible), the time
+    of its last change of state, and the age of the state."""
     facts = explain_order(ORDER, NOW).facts
     assert (facts["n"], facts["total"], facts["since"], facts["age"]) == (
         2,
@@ -460,8 +464,8 @@ def test_a_refund_is_advised_only_where_one_can_be_requested() -> None:
 
 @pytest.mark.parametrize("minor", [10**15 + 1, 2**63 - 1, -1])
 def test_an_invalid_amount_of_the_provider_is_missing_in_the_facts(minor: int) -> None:
-    """An impossible amount of the provider and an amount in an unknown currency are None in the facts; no other
-    amount replaces them."""
+    """In the facts, an impossible amount from the provider and an amount in an unknown currency are None. No other
+    amount replaces such a value."""
     told = replace(PAID, provider_minor=minor, told_at=NOW)
     explained = explain_payment(replace(told, relations=PaymentRelations(ORDER)), NOW)
     assert (explained.facts["told"], explained.facts["amount"]) == (None, Money(3300, "JPY"))
@@ -475,7 +479,7 @@ UNKNOWN_OPEN_REFUND = replace(OPEN_REFUND, state=RefundState.SUBMITTED, certaint
 
 
 def test_no_attempt_is_announced_for_a_past_time() -> None:
-    """An attempt that is due, but hasn't been made because no worker runs, has no time in the next step any more."""
+    """If an attempt is overdue because no worker runs, the next step states no time for it."""
     with_refund = PaymentRelations(ORDER, refunds=(replace(UNKNOWN_OPEN_REFUND, work=DUE),))
     record = replace(PAID, work=DUE, relations=with_refund)
     before = explain_payment(record, NOW - timedelta(seconds=1)).next_step
@@ -543,9 +547,9 @@ def test_no_attempt_is_announced_for_a_past_time() -> None:
 def test_a_payment_has_the_verdict_of_its_open_refund(
     refund: Refund, verdict: str, following: str, certainty: str, work: str
 ) -> None:
-    """The verdict, next step and certainty of a payment with an open refund are those of the refund; an unknown
-    refund has priority. The badge of the refund's work doesn't change the payment's own work, by which queues filter
-    and sort."""
+    """A payment with an open refund has the verdict, next step and certainty of the refund; an unknown refund has
+    priority over others. The badge for the refund's work doesn't change the work that is stored for the payment, by
+    which queues filter and sort."""
     relations = PaymentRelations(ORDER, refunds=(refund,))
     told = explain_payment(replace(PAID, relations=relations), NOW)
     assert (told.verdict, told.next_step.code) == (f"verdict.payment_{verdict}", f"next.payment_{following}")
@@ -558,8 +562,8 @@ def test_a_payment_has_the_verdict_of_its_open_refund(
 @pytest.mark.parametrize("record", [PAID, PAYMENT_IN_REVIEW])
 @pytest.mark.parametrize("checkers", [(), ("lead-b",)])
 def test_an_overdue_refund_expires_without_a_decision(record: Payment, checkers: tuple[str, ...]) -> None:
-    """Before a refund's deadline the next step is the decision of an approver, after it the expiry, also if one of
-    two approvers has voted."""
+    """Before the deadline of a refund request, the next step is the decision of an approver. After the deadline it is
+    the expiry, also if one of two approvers has already voted."""
     refund = replace(OPEN_REFUND, decide_by=NOW - timedelta(microseconds=1), checkers=checkers, checkers_needed=2)
     relations = PaymentRelations(ORDER, refunds=(refund,), refund_refusal="refund_count")
     before, after = (explain_payment(replace(record, relations=relations), at) for at in (NOW - DAY, NOW))
@@ -576,8 +580,8 @@ def test_an_overdue_refund_expires_without_a_decision(record: Payment, checkers:
     ("aside", "captured", "command"), [(1, 1, SHOW), (300, 300, SHOW), (1, 2, REFUND), (0, 300, REFUND)]
 )
 def test_only_a_set_aside_amount_is_advised_to_a_person(aside: int, captured: int, command: str) -> None:
-    """The command for a refund can't name the set-aside part. If nothing else is refundable, the command shows the
-    record instead."""
+    """The command that requests a refund can't name the set-aside amount. If no other amount is refundable, the next
+    step has the command that shows the record."""
     record = replace(PAID, work=make_review_work("set_aside"), captured_minor=captured, set_aside_minor=aside)
     order = replace(ORDER, total_minor=captured)
     step = explain_payment(replace(record, relations=PaymentRelations(order)), NOW).next_step
@@ -585,8 +589,8 @@ def test_only_a_set_aside_amount_is_advised_to_a_person(aside: int, captured: in
 
 
 def test_a_set_aside_with_an_open_refund_has_the_refunds_verdict() -> None:
-    """While the refund of a set-aside is open, the verdict is the refund's, because the set-aside amount is 0
-    then."""
+    """While the refund of a set-aside amount is open, the payment has the verdict of this refund, because the
+    set-aside amount is 0 then."""
     record = replace(PAID, work=make_review_work("set_aside"), set_aside_minor=0)
     explanation = explain_payment(replace(record, relations=PaymentRelations(ORDER, refunds=(OPEN_REFUND,))), NOW)
     assert explanation.verdict == "verdict.payment_refund_requested"

@@ -1,4 +1,4 @@
-"""Tests the verdict, the reason and the next step of refunds. Other tests check their wording."""
+"""Tests of the verdict, the reason and the next step of refunds, without their wording."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -152,8 +152,8 @@ RULES = {
 
 @pytest.mark.parametrize("name", RULES)
 def test_each_situation_has_verdict_reason_and_next_step(name: str) -> None:
-    """Each situation has its verdict, reason and next step, with the command for the step and the roles that may
-    act."""
+    """Each example of a refund has the expected verdict, reason and next step, with the command for the step and the
+    roles that may execute it."""
     record, verdict, why, following, command, roles = RULES[name]
     told = explain_refund(record, NOW)
     assert (told.verdict, told.why) == (f"verdict.refund_{verdict}", f"why.refund_{why}")
@@ -199,8 +199,8 @@ PAID = Payment(
 def test_a_new_request_is_advised_only_if_the_amount_is_refundable(
     state: RefundState, payment: dict[str, object], refund: dict[str, object], is_left: bool
 ) -> None:
-    """A new request is advised after a refund that ended without money only if its amount is still refundable:
-    another refund may have used it, or the payment may be reversed."""
+    """After a refund has ended without money being returned, a new request is advised only if its amount is still
+    refundable. Another refund may have used the amount, or the payment may be reversed."""
     relations = RefundRelations(replace(PAID, **payment))  # type: ignore[arg-type]  # the rows above fit
     ended = replace(REQUESTED_REFUND, state=state, relations=relations, **refund)  # type: ignore[arg-type]  # as above
     assert explain_refund(ended, NOW).next_step.code == ("next.refund_ask_anew" if is_left else "next.nothing")
@@ -208,7 +208,7 @@ def test_a_new_request_is_advised_only_if_the_amount_is_refundable(
 
 @pytest.mark.parametrize("work", [Work(), DUE, PERSON])
 def test_the_next_step_of_a_proposal_is_the_second_decision(work: Work) -> None:
-    """If a proposal waits for a second person, the next step is that person's decision."""
+    """If a proposal waits for a second person, the next step is the decision of the second person."""
     step = explain_refund(
         replace(UNKNOWN, work=work, relations=RefundRelations(awaits_second_person=True)), NOW
     ).next_step
@@ -216,8 +216,8 @@ def test_the_next_step_of_a_proposal_is_the_second_decision(work: Work) -> None:
 
 
 def test_facts_of_sentences_have_attempts_and_age() -> None:
-    """The attempts are counted from one, with their total. The time since which the state holds is None if it isn't
-    known."""
+    """The facts of a sentence count the attempts from one, with their total. The time since which the refund has been
+    in its state is None if it isn't known."""
     facts = explain_refund(replace(UNKNOWN, work=DUE, checkers=("lead-b", "lead-c"), checkers_needed=2), NOW).facts
     assert (facts["id"], facts["payment"], facts["amount"], facts["maker"]) == (9, 5, Money(500, "JPY"), "op-a")
     assert (facts["given"], facts["needed"], facts["attempt"], facts["of"]) == (2, 2, 4, 10)
@@ -243,13 +243,13 @@ def test_facts_of_sentences_have_attempts_and_age() -> None:
 def test_badges_of_a_refund_match_its_state(
     record: Refund, relations: dict[str, object], certainty: str, work: str
 ) -> None:
-    """The badges show whose turn it is, and whether the refund's state is known."""
+    """The badges of a refund show who must act next, and whether the refund's state is known."""
     told = explain_refund(replace(record, relations=RefundRelations(**relations)), NOW)  # type: ignore[arg-type]  # as above
     assert (told.certainty, told.work) == (certainty, work)
 
 
 def test_no_attempt_is_announced_for_a_past_time() -> None:
-    """An attempt that is due, but hasn't been made because no worker runs, has no time in the next step any more."""
+    """If an attempt is overdue because no worker runs, the next step states no time for it."""
     record = replace(UNKNOWN, work=DUE)
     assert explain_refund(record, NOW - MICROSECOND).next_step.facts["at"] == NOW
     step = explain_refund(record, NOW).next_step

@@ -1,4 +1,4 @@
-"""Tests of the text of a search: each condition is understood as typed, or reported as not understood."""
+"""Tests of the text of a search: each typed condition is either used or reported as unreadable."""
 
 import sys
 from datetime import date
@@ -47,7 +47,9 @@ THE_DAY = DayRange(date(2026, 11, 20), date(2026, 11, 20))
 def test_the_notation_of_a_typed_search_makes_no_difference(
     text: str, conditions: str, days: DayRange | None, words: str
 ) -> None:
-    """Width, commas, currency signs and separators of dates make no difference."""
+    """The same condition is read whether it is typed with full-width characters, commas, currency signs or different
+    separators in dates.
+    """
     query = parse_search(text, TODAY, "op-a")
     assert (format_filter(query.record_filter), query.days, query.words) == (conditions, days, words)
 
@@ -80,7 +82,7 @@ def test_the_notation_of_a_typed_search_makes_no_difference(
     ],
 )
 def test_an_unreadable_condition_is_reported(text: str, problem: str, words: str) -> None:
-    """A text that isn't understood is reported with its problem and is no condition."""
+    """An unreadable condition is reported with its problem and isn't used."""
     query = parse_search(text, TODAY)
     assert ([one.kind.value for one in query.problems], query.words) == ([problem], words)
     assert format_filter(query.record_filter) in ("", "amount:=5JPY")
@@ -99,21 +101,21 @@ def test_an_unreadable_condition_is_reported(text: str, problem: str, words: str
     ],
 )
 def test_a_second_value_of_a_condition_is_reported(text: str, conditions: str, not_used: list[str]) -> None:
-    """A second, different value for the same condition is reported and not used."""
+    """If a condition is typed twice with different values, the second value is reported and not used."""
     query = parse_search(text, TODAY, "op-a")
     assert [(one.kind.value, one.word) for one in query.problems] == [("second_value", word) for word in not_used]
     assert format_filter(query.record_filter) == conditions
 
 
 def test_a_date_needs_no_operator() -> None:
-    """A date is understood without an operator, also beside another condition."""
+    """A date is read as a condition without an operator, also together with another condition."""
     assert parse_search("2026-11-20 kind:refund", TODAY).days == THE_DAY
     assert parse_search("day:2026-11-20", TODAY).days == THE_DAY
 
 
 def test_a_long_search_text_is_cut_with_a_report() -> None:
-    """A search text of 10 million characters or 200 operators is cut to the first thousand characters, and a problem
-    says so.
+    """A search text of 10 million characters or of 200 operators is shortened to its first thousand characters, and
+    the result reports this as a problem.
     """
     for text in ("あ" * 10_000_000, " ".join(f"x{one}:y" for one in range(200)), "status:pending " * 200):
         query = parse_search(text, TODAY)
@@ -124,7 +126,7 @@ def test_a_long_search_text_is_cut_with_a_report() -> None:
 
 @given(st.text(alphabet=st.characters(max_codepoint=sys.maxunicode), max_size=60))
 def test_any_search_text_is_accepted(text: str) -> None:
-    """No text raises an error, and the understood parts have no invisible characters."""
+    """No search text raises an error, and the conditions that are read from it contain no invisible characters."""
     query = parse_search(text, TODAY, "op-a")
     query.text.encode("utf-8")
     assert query.words == " ".join(query.words.split())
@@ -143,8 +145,8 @@ def test_any_search_text_is_accepted(text: str) -> None:
     ],
 )
 def test_a_plain_number_may_be_completed_to_an_amount(text: str, amount: str | None) -> None:
-    """A number alone means the number of a record. The search offers it as an amount only if it has more than one
-    digit, no leading zero and fewer than ten digits."""
+    """A number alone is searched as the number of a record. The search offers it as an amount only if it has two to
+    nine digits and no leading zero."""
     completions = list_completions(text, len(text))
     texts = [completion.apply(text)[0] for completion in completions]
     found = [format_filter(parse_search(completed, TODAY).record_filter) for completed in texts]

@@ -1,5 +1,5 @@
-"""Tests the URLs that a provider may have: with https or on this machine, and without any part that hides another
-host.
+"""Tests of the URLs that a provider may have: they must have https or be on this machine, and contain no part that
+hides another host.
 """
 
 import pytest
@@ -74,14 +74,16 @@ REFUSED_URLS = {
 
 @pytest.mark.parametrize(("url", "origin"), ALLOWED_URLS.items())
 def test_allowed_urls_are_accepted(url: str, origin: str) -> None:
-    """A URL with https or of this machine is accepted and converted to its one normal form."""
+    """A URL with https, or of this machine, is accepted and converted to its normal form."""
     require_allowed_base_url(url)
     assert str(parse_base_url(url)) == origin
 
 
 @pytest.mark.parametrize(("url", "problem"), REFUSED_URLS.items())
 def test_other_urls_are_refused(url: str, problem: str) -> None:
-    """Everything else is refused, naming the setting and the problem but never the URL, which may hold a secret."""
+    """Every other URL is refused. The refusal names the setting and the problem, but never the URL, which may contain
+    a secret.
+    """
     with pytest.raises(ConsoleError) as caught:
         require_allowed_base_url(url, "CONSOLE_ALARMBOX_URL")
     assert caught.value.code == "bad_profile"
@@ -134,8 +136,8 @@ def test_a_public_host_name_leads_only_to_public_addresses(url: str, address: st
 
 
 def test_private_networks_are_admitted_by_name() -> None:
-    """A URL admits public addresses and those of the named private network, in every spelling; it never admits
-    addresses of this machine.
+    """If a URL names a private network, public addresses and addresses of this network are allowed, in every
+    spelling. Addresses of this machine are never allowed.
     """
     base = parse_base_url("https://alerts.example.com", private=[parse_private_network("10.20.0.0/24")])
     admitted = ("10.20.0.5", "::ffff:10.20.0.5", "8.8.8.8")

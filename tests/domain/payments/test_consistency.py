@@ -1,5 +1,5 @@
-"""Tests of the compared sides of a payment (ours, the provider's, the order's) with their ages and differences, and
-of the parts of its money."""
+"""Tests of the compared sides of a payment (our database, the provider, the order) with their ages and differences,
+and of the parts into which its money is divided."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -47,8 +47,8 @@ def compare_sides(
 
 
 def test_three_equal_sides_have_no_difference() -> None:
-    """The comparison of a payment has our side, the provider's and the order's, always in this order, each with its
-    values and without a difference.
+    """The comparison of a payment has three sides, always in the same order: ours, the provider's and the order's. If
+    their values agree, no side has a difference.
     """
     ours, provider, order = compare_sides(PAID)
     assert [side.name for side in (ours, provider, order)] == ["ours", "provider", "order"]
@@ -59,8 +59,8 @@ def test_three_equal_sides_have_no_difference() -> None:
 
 
 def test_an_unread_or_missing_side_has_no_difference() -> None:
-    """A provider that was never asked has no time of an answer and no difference. A payment without an order has no
-    order side."""
+    """If the provider was never asked about a payment, the provider's side has neither the time of an answer nor a
+    difference. A payment without an order has no order side."""
     _, provider, order = compare_sides(
         replace(PAID, told_at=None, provider_state=None, provider_minor=None), None, None
     )
@@ -87,7 +87,9 @@ def test_an_unread_or_missing_side_has_no_difference() -> None:
 def test_differences_of_the_provider_are_named(
     changed: dict[str, Any], told: PaymentState | None, differs: tuple[str, ...]
 ) -> None:
-    """A different state, amount or refunded amount at the provider is named, and no other difference."""
+    """If the state, the amount or the refunded amount at the provider differs, the comparison names exactly this
+    difference.
+    """
     assert compare_sides(replace(PAID, **changed), told=told)[1].differs == differs
 
 
@@ -107,8 +109,8 @@ def test_differences_of_the_provider_are_named(
 def test_differences_of_the_order_are_named(
     order: dict[str, Any], payment: dict[str, Any], differs: tuple[str, ...]
 ) -> None:
-    """A payment that is paid while its order isn't, or the reverse, and another amount or currency of the order, are
-    named as differences."""
+    """The comparison names a difference if only one of payment and order is paid, and if the order has another amount
+    or currency."""
     assert compare_sides(replace(PAID, **payment), replace(ORDER, **order))[2].differs == differs
 
 
@@ -123,7 +125,7 @@ def test_differences_of_the_order_are_named(
     ],
 )
 def test_an_answer_grows_old(state: PaymentState, certainty: Certainty, age: timedelta, old: bool) -> None:
-    """The provider's answer is old after fifteen minutes while the payment waits for something, otherwise after a
+    """The provider's answer counts as old after fifteen minutes if the payment waits for a change, otherwise after a
     day."""
     payment = replace(PAID, state=state, certainty=certainty, told_at=NOW - age)
     assert compare_sides(payment)[1].old is old
@@ -134,7 +136,9 @@ def make_refund(minor: int, state: RefundState, certainty: Certainty = Certainty
 
 
 def test_every_yen_of_a_payment_is_in_one_part() -> None:
-    """Each captured yen is refunded, on its way, unknown, waiting, set aside or refundable."""
+    """Each captured yen belongs to exactly one part: refunded, being refunded, unknown, waiting, set aside or
+    refundable.
+    """
     payment = replace(PAID, captured_minor=12_000, refunded_minor=2000, reserved_minor=2000, set_aside_minor=500)
     money = compute_money_parts(
         payment,
@@ -152,14 +156,14 @@ def test_every_yen_of_a_payment_is_in_one_part() -> None:
 
 
 def test_a_reversed_payment_has_no_refundable_amount() -> None:
-    """Of a reversed payment nothing is refundable, whatever was captured."""
+    """A reversed payment has no refundable amount, whatever amount was captured."""
     assert compute_money_parts(replace(PAID, state=P.REVERSED), []).refundable == 0
 
 
 @pytest.mark.parametrize("seen", [0, 500, 5000])
 def test_rows_read_at_another_moment_make_no_part_negative(seen: int) -> None:
-    """On a server the rows are read one after the other, so they may not fit together: the parts still add up to the
-    captured amount, and none is negative."""
+    """On a server the rows of a payment are read one after the other, so they may contradict each other. The parts
+    still add up to the captured amount, and no part is negative."""
     payment = replace(PAID, captured_minor=3300, reserved_minor=1000)
     money = compute_money_parts(payment, [make_refund(seen, R.SUBMITTED)] if seen else [])
     parts = (money.on_its_way, money.unknown, money.waiting, money.refundable)
@@ -168,8 +172,8 @@ def test_rows_read_at_another_moment_make_no_part_negative(seen: int) -> None:
 
 
 def test_the_provider_side_has_the_time_and_currency_of_its_answer() -> None:
-    """The provider's side of a paid payment counts from the time of payment, otherwise from the provider's answer.
-    Without an amount it has no currency."""
+    """The age of the provider's side counts from the payment time of a paid payment, otherwise from the provider's
+    answer. A side without an amount has no currency."""
     _, provider, _ = compare_sides(PAID)
     assert (provider.since, provider.currency, provider.minor) == (PAID.paid_at, "JPY", 3300)
     _, provider, _ = compare_sides(replace(PAID, provider_minor=None), told=P.USER_PAYMENT)
@@ -185,8 +189,8 @@ def test_the_provider_side_has_the_time_and_currency_of_its_answer() -> None:
 def test_the_reserved_amount_is_divided_by_the_state_of_refunds(
     accepted: int, unknown: int, parts: tuple[int, int, int]
 ) -> None:
-    """The reserved amount is divided: first the refunds that the provider has accepted, then the unknown ones; the
-    rest waits.
+    """The reserved amount is divided in this order: the refunds that the provider has accepted, the unknown refunds,
+    and the rest, which waits.
     """
     money = compute_money_parts(
         replace(PAID, reserved_minor=1000),
@@ -200,8 +204,8 @@ def test_the_reserved_amount_is_divided_by_the_state_of_refunds(
     [(3300, 0, 0), (3000, 0, -300), (6600, 0, 3300), (6600, 3300, 0), (6600, 3400, 0), (6600, 3299, 3300)],
 )
 def test_the_difference_of_an_order_excludes_refunds(captured: int, refunded: int, difference: int) -> None:
-    """The difference is the captured amount less the order's total, negative if too little was captured. It is 0 if
-    the whole excess, or more, was refunded."""
+    """The difference of an order is the captured amount less the order's total; it is negative if too little was
+    captured. It is 0 if the excess was completely refunded."""
     payment = replace(PAID, captured_minor=captured, refunded_minor=refunded)
     assert compute_order_difference_minor(payment, ORDER) == difference
 
@@ -219,7 +223,7 @@ def test_the_difference_of_an_order_excludes_refunds(captured: int, refunded: in
     ],
 )
 def test_all_payments_in_its_currency_cover_an_order(sums: tuple[int, ...], currency: str, covered: bool) -> None:
-    """All payments of an order together cover it, if they are in its currency."""
+    """The payments of an order that are in its currency together cover its total."""
     payments = [replace(PAID, captured_minor=captured, currency=currency) for captured in sums]
     assert is_order_covered(payments, ORDER) is covered
 

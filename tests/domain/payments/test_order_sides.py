@@ -1,4 +1,6 @@
-"""Tests of the three sides on the page of an order: those of the payment that its explanation is about."""
+"""Tests of the compared sides on the page of an order. They are the sides of the payment that the order's explanation
+names.
+"""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -43,8 +45,8 @@ def test_the_sides_of_an_order_are_those_of_the_explained_payment(
 
 
 def test_an_order_without_a_payment_has_one_side() -> None:
-    """An order without a payment has only its own side, without a difference; with a payment the sides are those of
-    the payment."""
+    """An order without a payment has only the order's own side, without a difference. With a payment, the page shows
+    the sides of the payment."""
     assert find_explained_payment(ORDER, ()) is None
     ours, provider, order = compare_order_sides(ORDER, None, None, NOW)
     assert (ours.there, provider.there, order.there, order.differs) == (False, False, True, ())

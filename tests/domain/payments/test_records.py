@@ -45,8 +45,8 @@ REFUND = Refund(
 def test_the_refundable_amount_excludes_reserved_refunded_and_set_aside_money(
     reserved: int, refunded: int, aside: int, left: int
 ) -> None:
-    """Refundable is the captured amount less the reserved, refunded and set-aside ones; an inconsistent row gives a
-    negative one.
+    """The refundable amount is the captured amount less the reserved, refunded and set-aside amounts. For an
+    inconsistent row it is negative.
     """
     payment = replace(PAYMENT, reserved_minor=reserved, refunded_minor=refunded, set_aside_minor=aside)
     assert payment.refundable_minor == left
@@ -57,7 +57,7 @@ def test_the_refundable_amount_excludes_reserved_refunded_and_set_aside_money(
     [(0, 0, 1000), (600, 0, 400), (600, 300, 100), (600, 399, 1), (600, 400, 0), (600, 900, 0), (1000, 0, 0)],
 )
 def test_the_free_amount_of_an_account_is_computed(balance: int, reserved: int, room: int) -> None:
-    """The room of an account is its limit less its balance and reservations, and never below 0."""
+    """The free amount of an account is its limit less its balance and reservations, and never below 0."""
     assert Account(1, "1180301018771", "JPY", 1000, balance, reserved, 1).available_minor == room
 
 
@@ -73,12 +73,14 @@ def test_the_free_amount_of_an_account_is_computed(balance: int, reserved: int, 
     ],
 )
 def test_a_payer_is_shown_in_part(name: str | None, shown: str | None) -> None:
-    """Of a payer's name of eight characters or more the last four are shown; of a shorter name only `****`."""
+    """Of a payer's name of eight characters or more, only the last four are shown. A shorter name is shown as
+    `****`.
+    """
     assert mask_payer(name) == shown
 
 
 def test_a_payer_appears_in_no_log() -> None:
-    """The text form of a payment doesn't contain the payer's name."""
+    """The text form (`repr`) of a payment doesn't contain the payer's name, so no log can contain it."""
     assert "taro" not in repr(PAYMENT)
 
 
@@ -90,13 +92,13 @@ def test_a_new_payment_has_no_reservation_and_no_answer() -> None:
 
 
 def test_a_new_refund_was_never_sent() -> None:
-    """A new refund was never sent or looked for, is not meant as a repetition, and needs one approver."""
+    """A new refund has never been sent or probed, isn't marked as an intended repeat, and needs one approver."""
     assert (REFUND.sent_count, REFUND.not_found, REFUND.intended_repeat, REFUND.checkers_needed) == (0, 0, False, 1)
     assert (REFUND.reason, REFUND.set_aside_id, REFUND.sends_after, REFUND.first_sent_at) == ("", None, None, None)
 
 
 def test_a_refund_request_is_no_intended_repeat_by_default() -> None:
-    """A refund request is not meant as a repetition unless it says so."""
+    """By default a refund request isn't marked as an intended repeat."""
     plain = RefundRequest(5, "500", "sent back")
     assert (plain.intended_repeat, plain.set_aside_id, plain.saw, plain.answers) == (False, None, None, ())
     assert PaymentImport("paypay", "ORD-1").amount is None
@@ -125,8 +127,8 @@ def test_the_unknown_one_of_several_open_refunds_comes_first() -> None:
 
 
 def test_relations_do_not_change_the_equality_of_a_record() -> None:
-    """Two readings of the same row are equal whatever relations were read with them, and the text form of a record
-    has no data of other records."""
+    """Two records that were read from the same row are equal, whatever relations were read with them. The text form
+    of a record contains no data of other records."""
     order = Order(3, "ORD-1", None, OrderState.PAID, "JPY", 3300, (5,), 2)
     beside: list[tuple[Any, dict[str, object]]] = [
         (PAYMENT, {"relations": PaymentRelations(order), "registry_entry": object()}),

@@ -1,5 +1,5 @@
-"""Tests of the effect of a report about a payment: only along the transition table, booked once, and never undoing
-newer facts, in whatever order the reports come."""
+"""Tests of the effect of a provider's report on a payment. A report changes the state only along the transition
+table, books an amount once, and never overwrites newer facts, in whatever order reports arrive."""
 
 import itertools
 from dataclasses import replace
@@ -50,7 +50,9 @@ def make_fact(
 
 
 def apply_report(payment: Payment, told: ReportFact) -> Payment:
-    """Return the payment as it is stored after this report. Each step must be in the transition table."""
+    """Return the payment as it is stored after this report. The test fails if a step isn't in the transition
+    table.
+    """
     report, at, way = told
     news = compute_report_effect(payment, report, at, way)
     state = payment.state
@@ -138,8 +140,8 @@ ANY_FACT = st.builds(
 
 @given(st.lists(ANY_FACT, max_size=12), st.sampled_from(list(P)))
 def test_no_report_leaves_the_transition_table_or_books_twice(facts: list[ReportFact], begun: PaymentState) -> None:
-    """For every sequence of reports from every state: each step is in the table, and the asked sum is captured once
-    at most. A reversed payment stays reversed, and an older report never replaces a newer one.
+    """For every sequence of reports from every state, each step is in the transition table, and the requested amount
+    is captured at most once. A reversed payment stays reversed, and an older report never replaces a newer one.
     """
     captured = 3300 if begun in PAID_STATES or begun is P.REVERSED else 0
     payment = replace(
@@ -156,7 +158,7 @@ def test_no_report_leaves_the_transition_table_or_books_twice(facts: list[Report
 
 @given(st.lists(ANY_FACT, max_size=12))
 def test_only_a_read_completes_and_no_callback_reverses(facts: list[ReportFact]) -> None:
-    """Only a read at the provider completes a payment, and no callback reverses one."""
+    """Only a read at the provider sets a payment to completed, and no callback sets one to reversed."""
     payment = STARTED_PAYMENT
     for one in facts:
         before, payment = payment, apply_report(payment, one)
@@ -177,8 +179,8 @@ def test_only_a_read_completes_and_no_callback_reverses(facts: list[ReportFact])
 def test_a_report_with_another_amount_or_currency_books_nothing(
     amount: Money | None, unknown: str, case: str | None
 ) -> None:
-    """A report with another amount, another currency or no amount books nothing and leaves the state; the outcome is
-    unknown."""
+    """A report with another amount, another currency or no amount books nothing and doesn't change the state. The
+    outcome becomes unknown."""
     report = replace(make_fact(P.PAYMENT_SUCCESS, 1)[0], amount=amount)
     news = compute_report_effect(STARTED_PAYMENT, report, START, ReportSource.READ)
     assert (news.unknown_reason, news.case_rule, news.new_states, news.booked_amount) == (unknown, case, (), None)
@@ -197,7 +199,7 @@ def test_more_captures_on_one_order_are_a_case() -> None:
 
 
 def test_a_report_of_the_same_instant_counts() -> None:
-    """A report with the same time as the last one counts as new, because providers state whole seconds."""
+    """A report with the same time as the last one isn't ignored as old, because providers state whole seconds."""
     waiting = apply_report(replace(STARTED_PAYMENT, state=P.TOKEN_GENERATED), make_fact(P.USER_PAYMENT, 1))
     assert waiting.told_at == START + timedelta(minutes=1)
     assert apply_report(waiting, make_fact(P.PAYMENT_FAILED, 1)).state is P.PAYMENT_FAILED
@@ -208,8 +210,8 @@ def test_a_report_of_the_same_instant_counts() -> None:
     ("way", "case"), [(ReportSource.READ, "contradicted"), (ReportSource.NOTICE, None), (ReportSource.CALLBACK, None)]
 )
 def test_a_completed_payment_read_as_waiting_opens_a_case(way: ReportSource, case: str | None) -> None:
-    """If a read says that a completed payment waits, a case is opened. A notice that says so may have been delayed,
-    so it has no effect."""
+    """If a read reports that a completed payment is waiting, a case is opened. A notice with this content may have
+    been delayed, so it has no effect."""
     done = apply_facts(STARTED_PAYMENT, (make_fact(P.PAYMENT_SUCCESS, 0),))
     assert done.state is P.COMPLETED
     news = compute_report_effect(done, *make_fact(P.USER_PAYMENT, 1, way))
@@ -233,8 +235,8 @@ def read_report_effect(state: P, way: ReportSource, told: P, **more: object) -> 
 @pytest.mark.parametrize("way", ReportSource)
 @pytest.mark.parametrize("state", sorted(WAITING_STATES | ENDED_UNPAID_STATES))
 def test_the_evidence_of_a_success_decides_the_state(state: PaymentState, way: ReportSource) -> None:
-    """A report of success leads to completed if it comes from a read or from two people, to a verified callback if it
-    comes from a callback, and to success if it comes from a notice."""
+    """The source of a report of success decides the new state. A read or a decision of two people leads to completed,
+    a callback to callback-verified, and a notice to success."""
     path = read_report_effect(state, way, P.PAYMENT_SUCCESS).new_states
     end = {
         ReportSource.READ: (P.COMPLETED,),
@@ -263,7 +265,7 @@ def test_the_evidence_of_a_success_decides_the_state(state: PaymentState, way: R
     ],
 )
 def test_a_repeated_success_books_no_second_amount(state: P, way: ReportSource, path: tuple[P, ...]) -> None:
-    """A second report of the success moves the state as far as its evidence allows, and books nothing."""
+    """A second report of success changes the state as far as its source allows, and books no amount."""
     news = read_report_effect(state, way, P.PAYMENT_SUCCESS)
     assert (news.new_states, news.booked_amount, news.case_rule, news.is_newest) == (path, None, None, True)
 
@@ -271,8 +273,8 @@ def test_a_repeated_success_books_no_second_amount(state: P, way: ReportSource, 
 @pytest.mark.parametrize("way", ReportSource)
 @pytest.mark.parametrize("state", PaymentState)
 def test_a_failure_report_reverses_a_paid_payment(state: PaymentState, way: ReportSource) -> None:
-    """A report of failure makes a waiting payment failed and a paid one reversed, unless the report is only a
-    callback. An ended payment stays."""
+    """A report of failure sets a waiting payment to failed and a paid one to reversed; a callback doesn't reverse a
+    paid payment. An ended payment keeps its state."""
     news = read_report_effect(state, way, P.PAYMENT_FAILED)
     if state in WAITING_STATES:
         assert news.new_states[-1] is P.PAYMENT_FAILED
@@ -288,8 +290,8 @@ def test_a_failure_report_reverses_a_paid_payment(state: PaymentState, way: Repo
 
 
 def test_another_attempt_that_failed_takes_nothing_back() -> None:
-    """A failed attempt with another id of the provider has no effect on a paid payment; one without an id may be the
-    same attempt."""
+    """A report about a failed attempt with another id of the provider has no effect on a paid payment. A report
+    without an id may be about the same attempt, so it has its usual effect."""
     paid = replace(STARTED_PAYMENT, state=P.COMPLETED, captured_minor=3300, provider_payment_id="0421")
     report, at, way = make_fact(P.PAYMENT_FAILED, 1)
     for theirs, path in (("0422", ()), ("0420", ()), ("0421", (P.REVERSED,)), (None, (P.REVERSED,))):
@@ -302,8 +304,8 @@ def test_another_attempt_that_failed_takes_nothing_back() -> None:
     [(ReportSource.READ, "contradicted"), (ReportSource.NOTICE, None), (ReportSource.CALLBACK, None)],
 )
 def test_a_failed_attempt_contradicts_a_payment_without_a_number(way: ReportSource, case: str | None) -> None:
-    """People have decided that a payment is paid, and it has no id of the provider. A failed attempt may be this
-    payment or another one, so a case is opened and the payment stays paid."""
+    """People have decided that a payment is paid, and the payment has no id of the provider. A report about a failed
+    attempt may be about this payment or another one, so a case is opened and the payment stays paid."""
     paid = replace(STARTED_PAYMENT, state=P.COMPLETED, captured_minor=3300, provider_payment_id=None)
     report, at, _ = make_fact(P.PAYMENT_FAILED, 1)
     news = compute_report_effect(paid, replace(report, provider_payment_id="0421"), at, way)
@@ -325,8 +327,8 @@ def test_a_report_of_expiry_expires_a_waiting_payment(state: PaymentState, way: 
 @pytest.mark.parametrize("told", [P.INITIALIZING, P.TOKEN_GENERATED, P.USER_PAYMENT])
 @pytest.mark.parametrize("state", PaymentState)
 def test_a_report_of_waiting_moves_an_earlier_state(state: PaymentState, told: P, way: ReportSource) -> None:
-    """A report that the payment waits for the payer moves an earlier state to that state; if a read says so of a
-    completed payment, a case is opened."""
+    """A report that the payment waits for the payer changes an earlier state to the waiting state. If a read reports
+    this about a completed payment, a case is opened."""
     news = read_report_effect(state, way, told)
     if state in WAITING_STATES:
         assert (
@@ -348,7 +350,7 @@ def test_a_report_of_waiting_moves_an_earlier_state(state: PaymentState, told: P
 @pytest.mark.parametrize("told", [P.USER_PAYMENT, P.PAYMENT_FAILED, P.EXPIRED])
 @pytest.mark.parametrize("state", PaymentState)
 def test_a_report_older_than_the_last_one_has_no_effect(state: PaymentState, told: P, way: ReportSource) -> None:
-    """A report that is older than the last one has no effect."""
+    """A report with an earlier time than the last one has no effect on the payment."""
     news = read_report_effect(state, way, told, told_at=START + timedelta(minutes=1, microseconds=1))
     assert (news.new_states, news.case_rule, news.is_newest) == ((), None, False)
 
@@ -356,8 +358,8 @@ def test_a_report_older_than_the_last_one_has_no_effect(state: PaymentState, tol
 @pytest.mark.parametrize("way", ReportSource)
 @pytest.mark.parametrize("state", PaymentState)
 def test_an_old_success_is_added_and_undoes_nothing(state: PaymentState, way: ReportSource) -> None:
-    """An old report of success is booked if nothing was booked yet. A payment that is known to have failed since then
-    becomes reversed."""
+    """An old report of success is booked if no amount was booked yet. If a later failure of the payment is known, the
+    payment becomes reversed."""
     old = {"told_at": START + timedelta(minutes=2), "provider_state": "FAILED"}
     news = read_report_effect(state, way, P.PAYMENT_SUCCESS, **old)
     assert not news.is_newest
@@ -375,7 +377,7 @@ def test_an_old_success_is_added_and_undoes_nothing(state: PaymentState, way: Re
 
 
 def test_a_payment_paid_after_its_reversal_opens_a_case() -> None:
-    """A report of a payment that is later than its reversal opens a case `contradicted`."""
+    """A report of success that is later than the reversal of the payment opens a case `contradicted`."""
     news = read_report_effect(P.REVERSED, ReportSource.READ, P.PAYMENT_SUCCESS)
     assert (news.case_rule, news.case_observed, news.is_newest) == (
         "contradicted",
@@ -423,8 +425,8 @@ def test_a_success_with_another_amount_opens_a_case(amount: Money | None, case: 
 
 
 def test_people_may_book_another_sum() -> None:
-    """Two people may book another amount, also without the provider's id. A provider's report without the id, and any
-    report without an amount, books nothing."""
+    """A decision of two people can book another amount than the requested one, also without the provider's id. A
+    provider's report without an id books nothing, and neither does any report without an amount."""
     report, at, _ = make_fact(P.PAYMENT_SUCCESS, 1, minor=3000)
     news = compute_report_effect(STARTED_PAYMENT, report, at, ReportSource.PEOPLE)
     assert (news.booked_amount, news.unknown_reason, news.case_rule) == (Money(3000, "JPY"), None, None)
@@ -450,7 +452,7 @@ def test_people_may_book_another_sum() -> None:
     ],
 )
 def test_each_usable_report_ends_an_unknown_outcome(news: ReportEffect, ends: bool) -> None:
-    """Each usable report that isn't older ends an unknown outcome. A known outcome needs no end."""
+    """Each usable report that isn't older than the last one ends an unknown outcome. A known outcome stays known."""
     assert ends_unknown_outcome(news, replace(STARTED_PAYMENT, certainty=Certainty.UNKNOWN)) is ends
     assert not ends_unknown_outcome(news, STARTED_PAYMENT)
 
@@ -467,7 +469,9 @@ def test_a_report_without_a_sum_is_observed_without_one() -> None:
 )
 @pytest.mark.parametrize("currency", ["KRW", "INR"])
 def test_no_amount_is_booked_in_another_currency(currency: str, source: ReportSource, reason: str) -> None:
-    """A report in another currency, also one by people, leaves the outcome unknown: no yen become won or rupees."""
+    """A report in another currency, also a decision by people, leaves the outcome unknown. An amount in yen is never
+    booked as won or rupees.
+    """
     report = PaymentReport("ORD-1", "T-1", "COMPLETED", P.PAYMENT_SUCCESS, True, Money(3_300, "JPY"))
     record = replace(STARTED_PAYMENT, currency=currency, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN)
     effect = compute_report_effect(record, report, START, source)

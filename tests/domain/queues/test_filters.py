@@ -1,4 +1,4 @@
-"""Tests of the filter of a list: each typed condition is understood or reported, and a record must fulfil all
+"""Tests of the filter of a list: each typed condition is either used or reported, and a listed record fulfils all
 conditions."""
 
 from dataclasses import replace
@@ -62,8 +62,8 @@ RECORDS: dict[str, FilteredRecord] = {"payment": PAYMENT, "refund": REFUND, "ord
 
 
 def test_status_unknown_finds_records_with_the_unknown_badge() -> None:
-    """`status:unknown` finds a payment or order whose refund is unknown, and an order whose payment is unknown: their
-    badges say "unknown"."""
+    """`status:unknown` finds a payment or order whose refund is unknown, and an order whose payment is unknown,
+    because their badges also say "unknown"."""
     known = replace(PAYMENT, certainty=Certainty.KNOWN, error_code=None, work=Work())
     refund = replace(REFUND, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, relations=None)
     records: dict[str, FilteredRecord] = {
@@ -82,8 +82,8 @@ def test_status_unknown_finds_records_with_the_unknown_badge() -> None:
 
 
 def test_only_an_unsuccessful_end_decided_by_people_is_a_problem() -> None:
-    """A completed payment or refund about which people have decided has no cause in its queue; a failed one has the
-    cause `resolved_by_people`. A reason of its work is always the cause."""
+    """A completed payment or refund about which people have decided has no cause in the queue; a failed one has the
+    cause `resolved_by_people`. If the record's work has a reason, this reason is always the cause."""
     known = {"error_code": "resolved_by_people", "certainty": Certainty.KNOWN, "work": Work()}
     paid = replace(PAYMENT, state=PaymentState.COMPLETED, **known)  # type: ignore[arg-type]  # its own fields
     refunded = replace(REFUND, state=RefundState.COMPLETED, **known)  # type: ignore[arg-type]  # likewise
@@ -136,8 +136,8 @@ def test_only_an_unsuccessful_end_decided_by_people_is_a_problem() -> None:
     ],
 )
 def test_a_record_fulfils_every_condition(text: str, found: str) -> None:
-    """Each filter text finds the expected records. In the data, op-a has taken the credit check, nobody the others,
-    and the age of the order is unknown."""
+    """Each filter text finds the expected records. In the examples, op-a has taken the credit check, nobody has taken
+    the other records, and the age of the order is unknown."""
     parsed = parse_filter(text)
     assert (parsed.words, parsed.problems) == ("", ())
     owner = {"check": "op-a"}
@@ -160,8 +160,8 @@ def test_a_record_fulfils_every_condition(text: str, found: str) -> None:
 def test_an_answer_is_old_above_the_age_limit_of_its_state(
     state: PaymentState, certainty: Certainty, age: timedelta | None, is_old: bool
 ) -> None:
-    """A payment's answer is old as the page of the payment marks its provider's side; a payment without an answer has
-    no old one."""
+    """The filter finds a payment's answer as old exactly if the page of the payment marks the provider's side as old.
+    A payment without an answer isn't found."""
     told_at = None if age is None else NOW - age
     payment = replace(PAYMENT, state=state, certainty=certainty, told_at=told_at, relations=None)
     (_, side, _) = compare_payment_sides(payment, None, None, NOW)
@@ -178,8 +178,8 @@ def test_an_accepted_refund_without_a_new_answer_is_old() -> None:
 
 
 def test_a_payment_is_reversible_until_its_providers_deadline() -> None:
-    """A payment at Atom can be reversed until the end of the second day in India after the payment, the deadline that
-    its page shows."""
+    """The filter finds a payment at Atom as reversible until the end of the second day in India after the payment.
+    The page of the payment shows the same deadline."""
     reversible = parse_filter("certainty:may_be_reversed").record_filter
     paid = replace(PAYMENT, provider="atom", state=PaymentState.COMPLETED, certainty=Certainty.KNOWN)
     for minutes in range(0, 4 * 24 * 60, 30):
@@ -196,7 +196,9 @@ def test_a_payment_is_reversible_until_its_providers_deadline() -> None:
 
 
 def test_old_and_reversible_are_no_states() -> None:
-    """`status:` has the stored certainties only, so that a saved view means what it meant."""
+    """The operator `status:` accepts only the stored certainties, not "old" or "reversible", so that saved views keep
+    their meaning.
+    """
     assert parse_filter("certainty:old,may_be_reversed").problems == ()
     assert (
         format_filter(parse_filter("certainty:old,may_be_reversed").record_filter) == "certainty:may_be_reversed,old"
@@ -213,7 +215,9 @@ def test_old_and_reversible_are_no_states() -> None:
     ],
 )  # fmt: skip
 def test_an_unreadable_condition_is_reported_and_hides_no_record(text: str) -> None:
-    """A condition that isn't understood is reported and hides no record. An operator without a value is a word."""
+    """An unreadable condition is reported and excludes no record. An operator without a value is searched as a
+    word.
+    """
     parsed = parse_filter(f"さくら {text} kind:order")
     assert parsed.record_filter == RecordFilter(kinds=frozenset({"order"}))
     assert (parsed.problems, parsed.words) in (((text,), "さくら"), ((), f"さくら {text}"))
@@ -221,7 +225,7 @@ def test_an_unreadable_condition_is_reported_and_hides_no_record(text: str) -> N
 
 
 def test_words_and_foreign_operators_stay_words() -> None:
-    """A reference with a colon, such as an order number, is searched as text."""
+    """A word with a colon that is no operator of the filter, such as an order number, is searched as text."""
     parsed = parse_filter("  さくら商事　status:pending  ref:0473 https://x ")
     assert parsed.words == "さくら商事 ref:0473 https://x"
     assert parse_filter("").record_filter == NO_FILTER
@@ -272,14 +276,18 @@ _FILTERS = st.builds(
 
 @given(_FILTERS)
 def test_the_text_of_a_filter_is_the_filter(chosen: RecordFilter) -> None:
-    """The text form of a filter is read back as the same filter: saved views store it and the search box shows it."""
+    """The text form of a filter is read back as the same filter. Saved views store this text, and the search box
+    shows it.
+    """
     parsed = parse_filter(format_filter(chosen))
     assert parsed.record_filter == chosen
     assert (parsed.words, parsed.problems) == ("", ())
 
 
 def test_a_bound_that_is_finer_than_the_currency_is_exact() -> None:
-    """No amount in yen is between 0.5 and 0.9; in a currency with two decimal places some are."""
+    """A bound with more decimals than the currency is compared exactly: no amount in yen is between 0.5 and 0.9, but
+    some amounts in a currency with two decimals are.
+    """
     between = parse_filter("amount:0.5..0.9JPY").record_filter.amount
     assert between is not None
     assert between.compute_minor_bounds("JPY") is None

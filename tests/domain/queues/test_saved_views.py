@@ -1,4 +1,4 @@
-"""Tests of the names of saved views, and of a view whose stored text isn't understood."""
+"""Tests of the names of saved views, and of views whose stored text has unreadable parts."""
 
 import pytest
 
@@ -49,8 +49,8 @@ def test_hostile_text_is_no_name(text: str) -> None:
 
 
 def test_names_are_compared_without_width_case_and_person() -> None:
-    """Names are the same without regard to width and case. Two people may use the same name, and so may a person and
-    the team."""
+    """Two names of views are the same if they differ only in width and case. Two people may use the same name, and so
+    may a person and the team."""
     same = {make_view_name_claim(name, "op-a") for name in ("Atom 1日", "ＡＴＯＭ　１日", "atom 1日", "aTom  1日")}
     assert len(same) == 1
     assert (
@@ -65,8 +65,8 @@ def test_names_are_compared_without_width_case_and_person() -> None:
 
 
 def test_an_unreadable_part_of_a_view_is_reported_and_filters_nothing() -> None:
-    """An operator or sort order of a newer program, a value that can't be read, and a word among the operators are
-    reported and are no conditions."""
+    """An operator or sort order of a newer program, an unreadable value, and a word among the operators of a stored
+    view are reported and not used as conditions."""
     content = ViewContent("review", "provider:atom flavour:sweet age:old owner:me loose", "さくら", "-flavour")
     read = parse_view(content, "op-a")
     assert format_filter(read.filter.record_filter) == "provider:atom owner:op-a"
@@ -78,7 +78,7 @@ def test_an_unreadable_part_of_a_view_is_reported_and_filters_nothing() -> None:
 
 
 def test_operators_and_words_are_stored_apart() -> None:
-    """The operators and the words of a view are stored separately."""
+    """The operators and the search words of a view are stored separately."""
     assert split_filter_text("さくら provider:atom A-17 amount:>5 amount:") == (
         "provider:atom amount:>5 amount:",
         "さくら A-17",
@@ -99,5 +99,5 @@ def test_operators_and_words_are_stored_apart() -> None:
     ],
 )
 def test_only_valid_contents_of_a_view_are_stored(content: ViewContent, is_good: bool) -> None:
-    """Only these contents of a view can be stored."""
+    """Each valid example of a view's contents can be stored, and each invalid one is refused."""
     assert is_storable_view_content(content) is is_good

@@ -1,5 +1,5 @@
-"""Tests of the comparison of a row of a provider's history with a payment: each pair of states has the verdict of the
-table."""
+"""Tests of the comparison of a row in a provider's history with our payment: each pair of states has the verdict that
+the table states."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -81,7 +81,9 @@ def make_row(state: PaymentState = P.PAYMENT_SUCCESS, minor: int = 3300, theirs:
 def test_each_pair_of_payment_and_row_has_its_verdict(
     ours: Payment | None, told: HistoryRow, verdict: ReconciliationVerdict, follow: RowAction
 ) -> None:
-    """Each pair of our payment and a row has its verdict and the action that follows."""
+    """Each pair of our payment and a row in the provider's history has its verdict, and the action that follows from
+    it.
+    """
     found = compare_row(ours, told)
     assert (found.verdict, found.row_action) == (verdict, follow)
 
@@ -91,7 +93,7 @@ def make_report(minor: int = 3300) -> PaymentReport:
 
 
 def test_a_report_of_stored_facts_changes_nothing() -> None:
-    """A report that states what is stored already doesn't change the payment."""
+    """A report that contains only facts that are already stored doesn't change the payment."""
     assert will_report_change_payment(make_payment(P.USER_PAYMENT), make_report(), ROW_INSTANT, ReportSource.READ)
     assert not will_report_change_payment(make_payment(P.COMPLETED), make_report(), ROW_INSTANT, ReportSource.READ)
     assert will_report_change_payment(make_payment(P.PAYMENT_SUCCESS), make_report(), ROW_INSTANT, ReportSource.READ)
@@ -118,8 +120,8 @@ def make_refund(number: int, sent: datetime | None, told: datetime | None = None
 
 
 def test_lines_mean_refunds_by_their_times() -> None:
-    """Each line about a refund is matched with one refund: the oldest one that fits by its times and isn't matched
-    yet."""
+    """Each line of the provider's history about a refund is matched with one refund: the oldest one whose times fit
+    and that has no line yet."""
     first, second = make_refund(1, BEFORE, ROW_INSTANT), make_refund(2, BEFORE, AFTER)
     assert match_refunds([second, first], [ROW_INSTANT, AFTER]) == {ROW_INSTANT: first, AFTER: second}
     assert match_refunds([first], [ROW_INSTANT, AFTER]) == {ROW_INSTANT: first}

@@ -1,5 +1,5 @@
-"""Tests the conditions under which people can decide about a record, and the facts that exclude a decision or a
-change of the order.
+"""Tests of the conditions under which people can decide about a record, and of the facts that exclude a decision or
+setting the order to paid.
 """
 
 from dataclasses import replace
@@ -107,7 +107,9 @@ STEPS_TO_REVERSED = {
 
 @pytest.mark.parametrize("before", PaymentState)
 def test_a_decision_takes_only_allowed_transitions(before: PaymentState) -> None:
-    """A decision may reverse only a captured payment, and a success is moved through its confirmation first."""
+    """A decision of people changes a payment only along allowed transitions: it reverses only a captured payment, and
+    a success is first confirmed.
+    """
     assert find_decision_path(before, P.COMPLETED) == STEPS_TO_PAID.get(before, ())
     assert find_decision_path(before, P.REVERSED) == STEPS_TO_REVERSED.get(before, ())
 
@@ -119,8 +121,8 @@ def test_a_decision_takes_only_allowed_transitions(before: PaymentState) -> None
 def test_people_decide_only_outcomes_with_a_transition(
     before: PaymentState, target: PaymentState, certainty: Certainty, work: WorkState
 ) -> None:
-    """People can decide a payment's outcome only if transitions lead to it. In addition the outcome must be unknown,
-    or the payment must wait for a person, or the decision must set a paid payment to reversed.
+    """People can decide a payment's outcome only if transitions lead to it. In addition, the present outcome must be
+    unknown, or the payment must wait for a person, or the decision must reverse a paid payment.
     """
     payment = replace(PAYMENT, state=before, certainty=certainty, work=Work(work))
     why = find_payment_decision_refusal(payment, target)
@@ -179,8 +181,8 @@ ONE_SECOND = timedelta(seconds=1)
 def test_a_person_cannot_decide_an_own_or_decided_refund(
     changed: dict[str, Any], person: str | None, approving: str | None, rejecting: str | None
 ) -> None:
-    """A person can't decide about their own refund or a decided one. A person who has approved a refund may still
-    reject it."""
+    """A person can't decide about a refund that the same person has requested, or that is already decided. A person
+    who has approved a refund may still reject it."""
     refund = replace(REQUESTED, **changed)
     assert find_decision_refusal(refund, person, NOW, is_approval=True) == approving
     assert find_decision_refusal(refund, person, NOW, is_approval=False) == rejecting
@@ -202,7 +204,7 @@ def test_a_person_cannot_decide_an_own_or_decided_refund(
 def test_only_the_requester_withdraws_an_unsent_refund(
     changed: dict[str, Any], person: str | None, refusal: str | None
 ) -> None:
-    """Only the requester can withdraw a refund, and only while the provider can't have it."""
+    """Only the requester can withdraw a refund, and only if the refund certainly isn't at the provider."""
     assert find_withdrawal_refusal(replace(REQUESTED, **changed), person) == refusal
 
 

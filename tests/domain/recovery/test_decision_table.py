@@ -77,8 +77,8 @@ def test_not_bought_takes_two_people_and_paper() -> None:
 
 
 def test_a_purchase_is_excluded_while_the_outcome_is_unknown() -> None:
-    """A new purchase is excluded while the outcome is unknown, while another credit check holds the claim, and for a
-    person who may not buy."""
+    """A new purchase is excluded while the outcome of the credit check is unknown, while another credit check holds
+    the claim, and for a person without the permission to buy."""
     assert get_choice(ChoiceFacts(CHECK, NOW, APPROVERS), "buy").reason == "reason.bought_perhaps"
     error = replace(CHECK, state=CheckState.ERROR, certainty=Certainty.KNOWN)
     assert get_choice(ChoiceFacts(error, NOW, APPROVERS), "buy").allowed
@@ -119,7 +119,9 @@ def test_one_person_decides_only_the_outcome_that_the_provider_states(
 
 
 def test_a_dry_run_lists_the_effects_on_state_order_and_money() -> None:
-    """The dry run of "completed": the order becomes paid, and the whole amount becomes refundable."""
+    """The dry run of the decision "completed" states that the order becomes paid and that the whole amount becomes
+    refundable.
+    """
     unknown = replace(PAYMENT, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
     facts = ChoiceFacts(unknown, NOW, OPERATORS, payment=unknown, order=ORDER, is_order_covered=False)
     effect = get_choice(facts, "resolve.completed").effect
@@ -131,8 +133,8 @@ def test_a_dry_run_lists_the_effects_on_state_order_and_money() -> None:
 
 
 def test_a_dry_run_of_a_refund_shows_its_amount() -> None:
-    """The dry run of a refund: if it was made, its amount is refunded; if it wasn't, its amount becomes refundable
-    again."""
+    """The dry run of a decision about a refund states the refund's amount. If the refund was made, the amount is
+    refunded; if it wasn't, the amount becomes refundable again."""
     paid = replace(PAYMENT, reserved_minor=1000)
     facts = ChoiceFacts(REFUND, NOW, APPROVERS, payment=paid, order=ORDER, refunds=(REFUND,))
     made, not_made = (get_choice(facts, f"resolve.{end}").effect for end in ("completed", "failed"))
@@ -175,7 +177,7 @@ def test_the_reason_names_the_person_with_the_take() -> None:
 
 
 def test_a_probe_without_anyone_to_ask_is_excluded() -> None:
-    """A probe is excluded if the provider has no list of purchases, or if this desk has no settings of the
+    """A probe is excluded if the provider can't list its purchases, or if this desk lacks the settings of the
     provider."""
     assert (
         get_choice(
@@ -190,8 +192,8 @@ def test_a_probe_without_anyone_to_ask_is_excluded() -> None:
 @pytest.mark.parametrize("state", CheckState)
 @pytest.mark.parametrize("number", [None, 12345])
 def test_a_bought_credit_check_can_be_refetched(state: CheckState, number: int | None) -> None:
-    """A credit check can be re-fetched if it is a success with the provider's id and its viewing period isn't over;
-    otherwise the choice has a reason.
+    """A credit check can be re-fetched if it is a success, has the provider's id, and its viewing period isn't over.
+    Otherwise the action is excluded with a reason.
     """
     check = replace(CHECK, state=state, certainty=Certainty.KNOWN, credit_check_id=number)
     bought = state is CheckState.SUCCESS and number is not None
@@ -233,8 +235,8 @@ def test_the_reason_names_the_missing_role(what: str) -> None:
 @pytest.mark.parametrize("running", [True, False])
 @pytest.mark.parametrize("held", [True, False])
 def test_an_unknown_record_is_probed_by_one_person_at_a_time(certainty: Certainty, running: bool, held: bool) -> None:
-    """A probe of an unknown record is excluded while another process holds its lease. A known record can be probed
-    meanwhile, unless its call is being sent."""
+    """A probe of an unknown record is excluded while another process holds the lease of the record. A known record
+    can be probed meanwhile, except while its call is being sent."""
     facts = ChoiceFacts(replace(CHECK, certainty=certainty), NOW, OPERATORS, is_call_running=running, is_leased=held)
     busy = running or (held and certainty is Certainty.UNKNOWN)
     assert get_choice(facts, "probe").reason == ("reason.in_progress" if busy else None)
@@ -265,8 +267,8 @@ def test_a_refund_that_was_never_sent_cannot_be_probed() -> None:
 
 
 def test_a_proposal_may_be_replaced_by_another_end() -> None:
-    """A proposal about a payment or refund can be replaced by one with another outcome: otherwise a mistaken proposal
-    of a person who has left could never be decided."""
+    """A proposal about a payment or refund can be replaced by a proposal of another outcome. Otherwise a mistaken
+    proposal of a person who has left the team could never be decided."""
     unknown = replace(PAYMENT, state=P.USER_PAYMENT, certainty=Certainty.UNKNOWN, captured_minor=0)
     facts = ChoiceFacts(unknown, NOW, APPROVERS, open_proposal=OpenProposal("completed", "op-a"))
     assert get_choice(facts, "resolve.payment_failed").allowed
@@ -282,7 +284,9 @@ def test_a_proposal_may_be_replaced_by_another_end() -> None:
 
 @pytest.mark.parametrize("record", [CHECK, PAYMENT, REFUND], ids=["check", "payment", "refund"])
 def test_an_action_stopped_by_read_only_alone_has_that_reason(record: CreditCheck | Payment | Refund) -> None:
-    """If only the read-only mode prevents a decision about a record, the action's reason is the read-only mode."""
+    """If the read-only switch is the only obstacle to a decision about a record, the reason of the excluded action
+    names the switch.
+    """
     switch = ReadOnlySwitch(EVERYTHING_SCOPE, is_on=True, reason="an incident", person="lead-b", at=NOW)
     facts = ChoiceFacts(record, NOW, OPERATORS)
     assert make_allowed_action(facts, "resolve").allowed
@@ -291,7 +295,9 @@ def test_an_action_stopped_by_read_only_alone_has_that_reason(record: CreditChec
 
 
 def test_an_order_is_decided_through_its_payment() -> None:
-    """People can't decide about an order itself. Without a payment an order can be neither probed nor moved."""
+    """People can't decide about an order itself. An order without a payment can neither be probed nor be set to
+    paid.
+    """
     alone = ChoiceFacts(ORDER, NOW, APPROVERS)
     assert get_choice(alone, "probe").reason == get_choice(alone, "move_order").reason == "reason.no_payment"
     assert get_choice(alone, "resolve").reason == "reason.order_follows"
@@ -303,7 +309,7 @@ def test_an_order_is_decided_through_its_payment() -> None:
 
 @pytest.mark.parametrize(("after", "warned"), [(timedelta(days=2, hours=12), True), (timedelta(days=3), False)])
 def test_a_warning_ends_with_the_banks_days(after: timedelta, warned: bool) -> None:
-    """The warning that the bank may reverse the payment ends with the bank's deadline."""
+    """The warning that the bank may reverse the payment disappears at the bank's deadline."""
     paid_at = datetime(2026, 11, 19, 18, 30, tzinfo=UTC)  # midnight in India
     atom = replace(PAYMENT, provider="atom", paid_at=paid_at, currency="INR")
     found = get_choice(ChoiceFacts(atom, paid_at + after, OPERATORS, payment=atom), "refund")
@@ -314,8 +320,8 @@ def test_a_warning_ends_with_the_banks_days(after: timedelta, warned: bool) -> N
 
 
 def test_a_probe_is_allowed_although_its_provider_cannot_be_asked() -> None:
-    """If the provider can't be asked, a person with the role can still probe, and the answer says that nobody can be
-    asked. An auditor is told which role is needed."""
+    """If the provider can't be called, a person with the right role can still probe the record, and the answer says
+    that no provider can be called. For an auditor, the reason names the needed role."""
     facts = ChoiceFacts(CHECK, NOW, OPERATORS, question_possibility=QuestionPossibility.NO_CALL)
     assert make_allowed_action(facts, "probe").allowed
     assert make_allowed_action(replace(facts, person=None), "probe").allowed

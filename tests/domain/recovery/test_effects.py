@@ -1,4 +1,4 @@
-"""Tests of the effect of an action, before → after, which is computed on copies of the records."""
+"""Tests of the stated effect of an action: the values before and after it, computed on copies of the records."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -36,7 +36,9 @@ def make_facts(record: CreditCheck | Order | Payment | Refund, **more: object) -
 
 
 def test_an_effect_is_none_for_records_of_another_kind() -> None:
-    """The effect is None for another kind of record, and for a refund whose payment isn't known."""
+    """The effect of an action is None for a kind of record that the action doesn't concern, and for a refund whose
+    payment isn't known.
+    """
     assert choice_effects.compute_check_effect(make_facts(COMPLETED_PAYMENT), CheckState.SUCCESS) is None
     assert choice_effects.compute_payment_effect(make_facts(CHECK), P.COMPLETED) is None
     assert (
@@ -71,7 +73,7 @@ def test_a_decision_makes_the_outcome_of_a_check_known(after: CheckState) -> Non
 def test_the_captured_amount_is_the_requested_one_by_default(
     told: ProviderStatement, named: int | None, taken: int
 ) -> None:
-    """The captured amount is the requested one, unless the provider names another sum."""
+    """The captured amount in the effect is the requested amount, unless the provider states another one."""
     effect = choice_effects.compute_payment_effect(
         make_facts(replace(WAITING_PAYMENT, provider_minor=named), statement=told), P.COMPLETED
     )
@@ -83,7 +85,9 @@ def test_the_captured_amount_is_the_requested_one_by_default(
 
 @pytest.mark.parametrize("before", PaymentState)
 def test_money_is_taken_once_and_only_by_a_success(before: PaymentState) -> None:
-    """A payment that is captured already is not counted again, and only a success adds to the captured amount."""
+    """The effect doesn't count the amount of an already captured payment again, and only a success increases the
+    captured amount.
+    """
     held = 3300 if before in PAID_STATES else 0
     payment = replace(WAITING_PAYMENT, state=before, captured_minor=held)
     for after, sum_after in ((P.COMPLETED, 3300), (P.PAYMENT_FAILED, held), (P.REVERSED, held)):
@@ -96,8 +100,8 @@ def test_money_is_taken_once_and_only_by_a_success(before: PaymentState) -> None
 
 @pytest.mark.parametrize("before", PaymentState)
 def test_a_waiting_payment_that_the_provider_calls_expired_expires(before: PaymentState) -> None:
-    """A payment that the provider calls expired expires if it waits for the payer; otherwise the decided state
-    stays."""
+    """If the provider reports that a payment has expired, the payment expires if it waits for the payer; otherwise
+    the state that people decide stays."""
     waiting = make_facts(replace(WAITING_PAYMENT, state=before), statement=ProviderStatement.EXPIRED)
     effect = choice_effects.compute_payment_effect(waiting, P.PAYMENT_FAILED)
     assert effect is not None
@@ -153,8 +157,8 @@ def test_an_order_becomes_paid_only_if_its_payments_cover_it(
 def test_a_confirmed_payment_moves_its_order_only_by_the_rules(
     told: ProviderStatement, before: PaymentState, after: str
 ) -> None:
-    """If a read confirms once more that the payment was paid, the order moves only by its own rules; without an order
-    there is no effect on one."""
+    """If a read confirms again that a payment was paid, the order is set to paid only if the rules of orders allow
+    that. Without an order there is no effect on an order."""
     effect = choice_effects.compute_payment_effect(
         make_facts(replace(COMPLETED_PAYMENT, state=before), statement=told, order=ORDER), P.COMPLETED
     )
@@ -179,8 +183,8 @@ def test_a_confirmed_payment_moves_its_order_only_by_the_rules(
 def test_a_refund_that_was_not_made_frees_its_amount(
     after: RefundState, aside: int | None, parts: tuple[int, int, int]
 ) -> None:
-    """If a refund wasn't made, its amount becomes refundable or set aside again. Other refunds of the payment
-    stay."""
+    """If a refund wasn't made, its amount becomes refundable or set aside again. The other refunds of the payment are
+    unchanged."""
     paid = replace(COMPLETED_PAYMENT, captured_minor=4000, reserved_minor=1300, set_aside_minor=700)
     record = replace(REFUND, set_aside_id=aside)
     for sent, unsure in ((8, 10), (10, 8)):
@@ -201,8 +205,8 @@ def test_a_refund_that_was_not_made_frees_its_amount(
 
 
 def test_moving_an_order_changes_only_its_state() -> None:
-    """Moving an order changes its state only: on the order's page as the record's state, on the payment's page as the
-    order's state beside the unchanged payment."""
+    """Setting an order to paid changes only the order's state. The order's page states it as the record's state, and
+    the payment's page as the order's state with an unchanged payment."""
     from_order = choice_effects.compute_order_move_effect(make_facts(ORDER, payment=COMPLETED_PAYMENT, order=ORDER))
     assert from_order is not None
     assert (from_order.state, from_order.certainty, from_order.order) == (("pending", "paid"), (KNOWN, KNOWN), None)

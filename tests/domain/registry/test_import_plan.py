@@ -1,4 +1,4 @@
-"""Tests the choice of the files of a folder that are imported next."""
+"""Tests the choice of the registry files in a folder that are imported next."""
 
 from datetime import date
 
@@ -49,7 +49,9 @@ PLAN_CASES = [
 def test_the_next_imports_follow_the_state_of_the_registry(
     names: tuple[str, ...], current: RegistryStatus | None, expected: list[str]
 ) -> None:
-    """Of these files, those are imported next, in this order, after the registry's present state."""
+    """Of the files in a folder, the plan contains exactly those that follow the registry's present state, in the
+    order of their import.
+    """
     assert make_plan(names, current) == expected
 
 
@@ -61,7 +63,7 @@ def test_the_next_imports_follow_the_state_of_the_registry(
     ],
 )  # fmt: skip
 def test_other_names_are_no_files_of_the_publisher(name: str) -> None:
-    """A file with another name is no file of the publisher."""
+    """A file whose name isn't in the publisher's form isn't taken as a file of the publisher."""
     assert parse_file_name(name) is None
 
 

@@ -1,4 +1,4 @@
-"""Tests of the days on which the publisher certainly publishes a difference."""
+"""Tests which days are days on which the publisher of the registry certainly publishes a difference."""
 
 from datetime import date, timedelta
 
@@ -32,8 +32,8 @@ def test_no_difference_is_expected_on_holidays_and_at_new_year(year: int) -> Non
 
 
 def test_days_of_publication_between_two_days_exclude_both() -> None:
-    """The days of publication between two days exclude both: from a Friday to the Tuesday after a long weekend there
-    is none, to the Thursday there are two."""
+    """The days of publication between two days don't include these two days. Between a Friday and the Tuesday after a
+    long weekend there are none; between that Friday and the Thursday there are two."""
     friday = date(2026, 11, 20)
     assert list_publication_days_between(friday, date(2026, 11, 24)) == []
     assert list_publication_days_between(friday, date(2026, 11, 26)) == [date(2026, 11, 24), date(2026, 11, 25)]

@@ -1,4 +1,4 @@
-"""Tests of the comparison forms of names and addresses, and of what a typed text searches for."""
+"""Tests of the comparison forms of names and addresses, and of how a typed search text is read."""
 
 import unicodedata
 from collections import Counter
@@ -113,13 +113,13 @@ def test_the_comparison_form_of_an_english_name_excludes_its_legal_form(spelling
 
 @pytest.mark.parametrize("form", ["株式会社", "合同会社", "Inc.", "一般社団法人"])
 def test_a_name_of_only_a_legal_form_is_not_cut(form: str) -> None:
-    """A text that is only a legal form keeps it."""
+    """If a name consists only of a legal form, its comparison form contains the legal form."""
     assert remove_legal_form(fold_text(write_out_legal_forms(form)))
 
 
 @pytest.mark.parametrize("form", ["Co., Ltd.", "Co.,Ltd", "company limited", "K. K.", "Kabushiki Kaisha", "Inc."])
 def test_an_english_name_of_only_a_legal_form_is_not_cut(form: str) -> None:
-    """An English text that is only a legal form keeps it."""
+    """If an English name consists only of a legal form, its comparison form contains the legal form."""
     assert write_out_legal_forms(form) == form
 
 
@@ -149,8 +149,8 @@ NAMES = st.text(
 @given(st.text(st.sampled_from("山田ヶケヵカけかゕゖヴヷ々ゝヾバーｱｶｹｰﾞ㌔㌍㋕アあ・ 1a\u3099"), max_size=8))
 @settings(max_examples=500)
 def test_no_second_reading_is_overlooked(text: str) -> None:
-    """The shortcut before a second reading looks at the text as typed, and must find every text that has a second
-    reading. A row is removed from the index by the readings that it was added by.
+    """A fast check decides from the typed text whether a name has a second reading. It must be positive for every
+    text that has one. Otherwise the index would still contain a removed row under the missed reading.
     """
     if may_have_second_reading(text) and _make_second_reading(text) != fold_text(text):
         assert list_comparison_forms(text) == (fold_text(text), _make_second_reading(text))
@@ -158,8 +158,8 @@ def test_no_second_reading_is_overlooked(text: str) -> None:
 
 @given(NAMES, st.data())
 def test_a_part_of_a_name_is_folded_to_a_part(name: str, data: st.DataObject) -> None:
-    """The comparison form of a part of a name is a part of the name's comparison form. So the search finds a name by
-    each of its parts."""
+    """The comparison form of a part of a name is a part of the name's comparison form, so that a search finds a name
+    by each of its parts."""
     start = data.draw(st.integers(0, len(name) - 1))
     end = data.draw(st.integers(start + 1, len(name)))
     assert fold_text(name[start:end]) in fold_text(name)
@@ -194,7 +194,7 @@ def test_a_part_of_a_name_is_folded_to_a_part(name: str, data: st.DataObject) ->
 def test_a_typed_text_is_a_number_a_postcode_or_words(
     text: str, kind: QueryKind, number: str | None, digits: str, post_code: str, words: int
 ) -> None:
-    """A typed text is understood as a corporation number, a post code or words."""
+    """A typed text is read as a corporation number, a postcode or words."""
     query = parse_registry_query(text)
     found = (query.kind, query.number, query.digits, query.post_code, len(query.words))
     assert found == (kind, number, digits, post_code, words)
@@ -242,10 +242,10 @@ def test_every_prefecture_has_a_code() -> None:
     ],
 )
 def test_a_text_written_as_heard_has_other_spellings(text: str, others: list[str]) -> None:
-    """A text that was written as heard has these other spellings."""
+    """For a text that is written as it is heard, the search also uses the expected other spellings."""
     assert list(list_other_spellings(text)) == others
 
 
 def test_a_text_has_only_a_few_other_spellings() -> None:
-    """A text has only a few other spellings, because the program searches for each of them."""
+    """The number of other spellings of a text is limited, because the program makes a search for each of them."""
     assert len(list(list_other_spellings("ー竹ノ内1カー" * 70))) < 10

@@ -42,8 +42,8 @@ def test_an_unnamed_task_has_the_usual_interval() -> None:
 
 @pytest.mark.parametrize("every", [timedelta(seconds=5), MINUTE, HOUR])
 def test_each_wait_after_a_failure_is_longer_up_to_a_bound(every: timedelta) -> None:
-    """Each wait after a failure is at least as long as the one before and at most the bound for all tasks; a task
-    with a longer interval than the bound waits its interval."""
+    """Each wait after a failure is at least as long as the wait before, and at most the upper bound for all tasks. If
+    the interval of a task is longer than the bound, the task waits its interval."""
     waits = [compute_wait_after_failures(every, failures) for failures in range(60)]
     assert waits == sorted(waits)
     assert every <= waits[0]
@@ -55,8 +55,8 @@ def test_each_wait_after_a_failure_is_longer_up_to_a_bound(every: timedelta) -> 
 )
 @pytest.mark.parametrize("scale", [REAL, FAST])
 def test_a_task_is_overdue_after_twice_its_interval(every: timedelta, allowed: timedelta, scale: TimeScale) -> None:
-    """A task is overdue when twice its interval has passed since its last end, but never before the lease of a killed
-    worker has expired."""
+    """A task is overdue when twice its interval has passed since its last end. It is never overdue before the lease
+    of a killed worker has expired."""
     late = INSTANT + scale.scale_delta(allowed)
     assert not is_overdue(make_task(every), late, scale)
     assert is_overdue(make_task(every), late + timedelta(milliseconds=1), scale)
@@ -91,8 +91,8 @@ def test_a_run_has_a_longest_duration() -> None:
 
 
 def test_failing_tasks_run_again_after_growing_waits() -> None:
-    """After each failure the wait is twice as long, up to a quarter of an hour. The task of a killed worker is not
-    late for 90 s."""
+    """After each failure the wait is twice as long as before, up to a quarter of an hour. After a worker was killed,
+    its task doesn't count as late for 90 s."""
     assert [compute_wait_after_failures(MINUTE, failures) / MINUTE for failures in range(6)] == [1, 2, 4, 8, 15, 15]
     assert timedelta(seconds=90) == OVERDUE_GRACE_PERIOD
     assert [is_overdue(make_task(failures=failures), INSTANT, REAL) for failures in (0, 2, 3)] == [False, False, True]

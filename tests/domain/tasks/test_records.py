@@ -1,4 +1,4 @@
-"""Tests of the derived and initial values of the worker's records."""
+"""Tests of the derived values and the initial values of the records that belong to due tasks."""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -33,7 +33,7 @@ def test_a_new_saga_has_tried_nothing() -> None:
 
 
 def test_a_reconciliation_begins_with_nothing_counted() -> None:
-    """A new reconciliation isn't stored yet and has counted nothing."""
+    """A new reconciliation isn't stored yet, and all its counts are 0."""
     report = ReconcileReport("paypay", DAY, DAY)
     assert (report.matched, report.imported, report.refused) == (0, 0, 0)
     assert (report.missing_there, report.different_state, report.different_amount) == (0, 0, 0)

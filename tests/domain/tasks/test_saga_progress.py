@@ -1,4 +1,4 @@
-"""Tests the states of a saga's steps that people see."""
+"""Tests of the state that a person sees for each step of a saga."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -74,7 +74,9 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_each_step_has_the_state_of_the_journal(name: str) -> None:
-    """By the saga's stored facts each step is done, current, still to come, or never to come."""
+    """From the stored facts of a saga, each of its steps is shown as done, current, still to come, or never to
+    come.
+    """
     of, expected = CASES[name]
     assert list_step_states(of) == expected
 
@@ -89,8 +91,8 @@ def test_a_step_of_a_saga_waits_until_its_scheduled_time(next_at: datetime | Non
 
 
 def test_each_step_says_since_when() -> None:
-    """A finished step has the time at which it was done or undone, the last step the time at which the saga ended,
-    and a stuck step the time and the reason of the stop.
+    """A finished step shows when it was done or undone, the last step when the saga ended, and a stuck step when and
+    why the saga stopped.
     """
     done = make_saga_progress(
         make_saga(SagaState.DONE, "c", ended_at=NOW, facts={DONE_FACT: make_done_steps("a", "b")}), STEPS, NOW

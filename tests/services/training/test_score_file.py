@@ -1,4 +1,4 @@
-"""The score file belongs to the person: whatever a person writes into it, the training opens."""
+"""Tests that the training starts with any content of its score file, because a person can edit the file."""
 
 import json
 from pathlib import Path
@@ -45,7 +45,9 @@ def _write_score_file(home: Path, values: dict[str, Any]) -> ScoreFile:
 
 @pytest.mark.parametrize("strange", UNREADABLE_SCORE_FIELDS, ids=str)
 def test_an_unreadable_attempt_closes_no_training(tmp_path: Path, strange: dict[str, Any]) -> None:
-    """Each part of the file that this program doesn't write counts as missing."""
+    """A field of an incident's row in the score file that the program can't read counts as missing. The overview
+    still lists all incidents.
+    """
     scores = _write_score_file(
         tmp_path, {f"incident.{item.key}": {**VALID_SCORE_ROW, **strange} for item in INCIDENT_DECLARATIONS}
     )
@@ -60,5 +62,7 @@ def test_an_unreadable_attempt_closes_no_training(tmp_path: Path, strange: dict[
 
 @pytest.mark.parametrize("run", ["x", {}, {"id": "r"}, {"id": 5, "database": {}, "url": []}, {"id": "r", "url": "x"}])
 def test_an_unknown_run_in_the_score_file_is_ignored(tmp_path: Path, run: object) -> None:
-    """A run of the training that this program doesn't write counts as none."""
+    """A stored training run in a form that the program never writes is ignored: the score file is read as if it
+    contained no run.
+    """
     assert _write_score_file(tmp_path, {"run": run}).read_training_run() == {}

@@ -1,5 +1,5 @@
-"""Twelve incidents, each handled wrongly and then rightly with the ordinary actions, and judged by ledger and
-records.
+"""Tests the twelve training incidents: each is settled wrongly and then correctly with ordinary actions, and is
+judged by the ledger and the records.
 """
 
 import json
@@ -28,7 +28,7 @@ IncidentFacts = Mapping[str, str]
 
 @pytest.fixture
 def desk(tmp_path: Path) -> Settings:
-    """The settings of the person's own desk, which stores the score."""
+    """Return the settings of the person's own desk, whose home folder stores the score of the training."""
     return Settings.load({"CONSOLE_HOME": str(tmp_path / "desk"), "CONSOLE_OPERATOR": "sato"})
 
 
@@ -63,7 +63,7 @@ def find_payment_id(console: Console, order: str) -> int:
 def request_refund_of_order(
     console: Console, order: str, amount: int, reason: str = "the customer asked", again: bool = False
 ) -> int:
-    """Request a refund, let the simulated approver decide, and return its id."""
+    """Request a refund of the order's payment, let the simulated approver decide, and return the refund's id."""
     request = RefundRequest(find_payment_id(console, order), str(amount), reason, intended_repeat=again)
     made = console.refunds.request(request)
     get_training(console).make_approver_decide()
@@ -71,7 +71,7 @@ def request_refund_of_order(
 
 
 def reconcile_day(console: Console, facts: IncidentFacts) -> object:
-    """Reconcile the incident's day with PayPay."""
+    """Run a reconciliation with PayPay for the day of the incident."""
     day = date.fromisoformat(facts["day"])
     return console.reconciliation.run("paypay", day, day)
 
@@ -87,21 +87,25 @@ def buy_check(console: Console, number: str, client: str = "1") -> None:
 
 
 def settle_as_not_bought_and_buy(console: Console, facts: IncidentFacts) -> None:
-    """Decide that the purchase wasn't made, let the approver confirm, and buy the number."""
+    """Decide that the incident's purchase wasn't made, let the simulated approver confirm the decision, and buy a
+    check of the same corporation number.
+    """
     console.recovery.resolve("credit-check", int(facts["record"]), "error", "nothing on the provider's screen")
     get_training(console).make_approver_decide()
     buy_check(console, facts["number"])
 
 
 def refund_twice(console: Console, facts: IncidentFacts) -> None:
-    """Probe the refund and request the same amount again as intended."""
+    """Probe the incident's refund, and request another refund of the same amount, marked as an intended
+    repetition.
+    """
     console.refunds.probe(int(facts["refund"]))
     request_refund_of_order(console, facts["order"], int(facts["amount"]), again=True)
 
 
 def request_again_with_other_reason(console: Console, facts: IncidentFacts) -> None:
-    """Request a refund with a reason that the simulated approver rejects, again with the same reason, and then with a
-    reason that is approved.
+    """Request a refund three times: with a reason that the simulated approver rejects, with the same reason again,
+    and with a reason that the approver accepts.
     """
     for reason, state in (
         ("money back", RefundState.REJECTED),
@@ -166,8 +170,8 @@ RIGHT_PLAYS: Mapping[str, PlayIncident] = {
 
 
 def test_twelve_incidents_are_judged_by_ledger_and_records(console: Console, desk: Settings) -> None:
-    """Each incident is open until its result exists, wrong for good where the ledger shows it, and right after it is
-    started again and settled. The score belongs to the person.
+    """Each incident is judged as open after its start, and as wrong after a wrong action that the ledger shows.
+    Started again and settled correctly, the incident is judged as right. The score is stored for the person.
     """
     training = get_training(console)
     assert {each.key for each in INCIDENT_DECLARATIONS} == set(WRONG_PLAYS) == set(RIGHT_PLAYS)
@@ -197,7 +201,7 @@ def test_twelve_incidents_are_judged_by_ledger_and_records(console: Console, des
 
 
 def test_a_later_refund_makes_a_right_incident_wrong(console: Console) -> None:
-    """A refund after an incident was judged as right makes it wrong."""
+    """An incident that was judged as right is judged as wrong after a later refund of its payment."""
     training = get_training(console)
     training.begin_incident("wrong_amount")
     facts = get_incident(console, "wrong_amount").facts
@@ -240,8 +244,8 @@ def test_a_training_reaches_nothing_real(tmp_path: Path) -> None:
 
 
 def test_an_ended_training_keeps_only_its_score(desk: Settings, tmp_path: Path) -> None:
-    """The next training starts without the open incidents of the last one and with its score; another person has no
-    score.
+    """A person's next training starts with the score of the earlier one and without its open incidents. Another
+    person has no score.
     """
     own = Settings.load({"CONSOLE_HOME": str(tmp_path), "CONSOLE_LANGUAGE": "ja"})
     with open_training(own, approver_pause_seconds=APPROVER_PAUSE_SECONDS) as opened:

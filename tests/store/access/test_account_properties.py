@@ -1,5 +1,5 @@
-"""Tests of the check of `db check` that looks at the database accounts: several accounts of one name, missing
-passwords, missing encryption, missing rules for passwords."""
+"""Tests of the part of `db check` that examines the database accounts. It reports several accounts with one name, and
+missing passwords, encryption and password rules."""
 
 from collections.abc import Iterator
 
@@ -37,8 +37,8 @@ def grant_account_reads(people: Team, owner: Database) -> None:
 
 
 def test_an_account_without_read_rights_passes_the_check(people: Team, owner: Database) -> None:
-    """On a server that accepts connections only from this machine, an account that may not read `mysql.user` reports
-    no fault.
+    """An account that may not read `mysql.user` reports no fault if its server accepts connections only from this
+    machine.
     """
     assert read_check_result(owner) == (True, [])
     person = Database(people.urls["lead-b"])
@@ -47,8 +47,8 @@ def test_an_account_without_read_rights_passes_the_check(people: Team, owner: Da
 
 
 def test_a_second_account_of_a_name_is_a_fault(people: Team, owner: Database) -> None:
-    """A second database account with the name of a person, for another host, is a fault: the triggers know only the
-    name and would take it for the person."""
+    """A second database account with a person's name, for another host, is a fault: the triggers see only the name
+    and would take the second account for the person."""
     grant_account_reads(people, owner)
     name = people.names["lead-b"]
     assert read_check_result(owner) == (True, [])
@@ -72,7 +72,7 @@ def test_an_unencrypted_remote_account_is_reported(
     people: Team, owner: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """If the server accepts connections from other machines, an account that may connect without encryption is a
-    fault. Missing rules for passwords are reported too, but they don't stop purchases."""
+    fault. Missing password rules are reported too, but don't stop purchases."""
     grant_account_reads(people, owner)
     monkeypatch.setattr(account_looks, "accepts_remote_connections", lambda _conn: True)
     assert read_check_result(owner) == (False, [f"not_encrypted {people.names['lead-b']}@%"])
@@ -87,8 +87,8 @@ def test_an_unencrypted_remote_account_is_reported(
 def test_the_check_reads_the_addresses_at_which_a_server_listens(
     owner: Database, monkeypatch: pytest.MonkeyPatch, address: str, is_so: bool
 ) -> None:
-    """The check knows from `bind_address` whether the server accepts connections only on loopback or also from other
-    machines.
+    """The check reads the server's variable `bind_address`. It then reports whether the server accepts connections
+    from other machines or only on loopback.
     """
     told_by_server = {"bind_address": address, "skip_networking": "OFF"}
     monkeypatch.setattr(account_looks, "_read_variable", lambda _conn, name: told_by_server.get(name))
@@ -109,8 +109,8 @@ def test_the_check_reads_the_addresses_at_which_a_server_listens(
 def test_a_missing_limit_of_wrong_passwords_is_reported(
     owner: Database, monkeypatch: pytest.MonkeyPatch, variable: str, limit: str, is_missing: bool
 ) -> None:
-    """The check reports a missing limit of wrong passwords if the server's limit is switched off or so high that it
-    never takes effect."""
+    """The check reports a fault if the server's limit of wrong passwords is switched off, or so high that it never
+    takes effect."""
     told_by_server = {variable: limit, "validate_password.policy": "MEDIUM"}
     monkeypatch.setattr(account_looks, "_read_variable", lambda _conn, name: told_by_server.get(name))
     with owner.read() as conn:
@@ -118,8 +118,8 @@ def test_a_missing_limit_of_wrong_passwords_is_reported(
 
 
 def test_an_unknown_role_is_a_fault(people: Team, owner: Database) -> None:
-    """`db check` reports a role that a person holds but that doesn't exist at the server, and a role that has lost
-    one of its rights."""
+    """`db check` reports a person's role that doesn't exist at the server, and a role that has lost one of its
+    rights."""
     with owner.read() as conn:
         assert grants.find_right_faults(conn) == ()
     with owner.write_without_retries() as tx:

@@ -1,4 +1,4 @@
-"""Tests of the table `operators`: the people and their roles."""
+"""Tests of the table `operators`, which has the people and their roles."""
 
 from datetime import UTC, datetime
 
@@ -24,7 +24,7 @@ from tests.support.places import Place
     ],
 )
 def test_the_column_of_roles_accepts_lists_of_known_roles(place: Place, written: str, roles: set[str]) -> None:
-    """The column `roles` is a list with commas. Of it only the known role names give rights; other text gives
+    """The column `roles` is a list with commas. Only known role names in it give rights; any other text in it gives
     none."""
     place.sql(f"INSERT INTO operators (name, roles) VALUES ('somebody', '{written}')")
     database = Database(place.url())
@@ -38,8 +38,8 @@ def test_the_column_of_roles_accepts_lists_of_known_roles(place: Place, written:
 
 @pytest.mark.engines("sqlite")
 def test_saving_a_person_reads_no_other_one(place: Place) -> None:
-    """Saving a person reads the row of this person only. A file may have thousands of people; if each saving read all
-    of them, the database would be blocked for minutes."""
+    """Saving a person reads only the row of this person. An account file may have thousands of people, so reading all
+    rows for each person would block the database for minutes."""
     database = Database(place.url())
     statements: list[str] = []
     listen(database.engine, "before_cursor_execute", lambda *facts: statements.append(facts[2]))

@@ -1,5 +1,5 @@
-"""Tests of the SQL statements that create and change database accounts: what differs between MariaDB and MySQL, and
-that names and passwords are quoted."""
+"""Tests of the SQL statements that create and change database accounts: their differences between MariaDB and MySQL,
+and the quoting of names and passwords."""
 
 import pytest
 
@@ -27,8 +27,8 @@ def make_statements(*, maria: bool, **more: object) -> list[str]:
 
 
 def test_a_new_account_on_mariadb_gets_an_own_role() -> None:
-    """On MariaDB the person's roles are granted to a role of this account alone, and the account gets this role as
-    its default role."""
+    """On MariaDB the person's roles are granted to a server role that only this account has, and the account gets
+    that role as its default role."""
     assert make_statements(maria=True) == [
         f"CREATE USER IF NOT EXISTS 'op-a'@'%' IDENTIFIED BY {CREDENTIAL_PLACEHOLDER_SQL}",
         (
@@ -57,15 +57,15 @@ def test_a_new_account_on_mysql_gets_its_roles_directly() -> None:
 
 @pytest.mark.parametrize("maria", [True, False])
 def test_a_remote_account_must_use_tls(maria: bool) -> None:
-    """The account must use TLS, unless the server runs on the person's machine."""
+    """A database account must use TLS, unless the server runs on the person's machine."""
     assert "REQUIRE SSL" in " ".join(make_statements(maria=maria, needs_tls=True))
     assert "REQUIRE SSL" not in " ".join(make_statements(maria=maria))
 
 
 @pytest.mark.parametrize("maria", [True, False])
 def test_a_locked_account_loses_every_role(maria: bool) -> None:
-    """A locked account loses every role, those of the account file and those that it had before. Its password
-    stays."""
+    """A locked account loses every role: those that the account file gives, and those that the account had before.
+    Its password stays."""
     told = make_statements(maria=maria, is_locked=True, is_new=False, password=None, roles_before={"approver"})
     holder = "`console:op-a`" if maria else "'op-a'@'%'"
     limits = "MAX_USER_CONNECTIONS 0 MAX_STATEMENT_TIME 0" if maria else "MAX_USER_CONNECTIONS 0"
@@ -84,8 +84,8 @@ def test_an_account_in_team_mode_has_limits(maria: bool) -> None:
 
 
 def test_role_names_fit_every_server() -> None:
-    """Two databases at one server never share a role, and each role name has at most the characters that every server
-    accepts, however long the names of the databases are."""
+    """Two databases at one server never have the same role name. Each role name has at most the number of characters
+    that every server accepts, even with long names of databases."""
     long = "a_database_with_quite_a_long_name_"
     names = {make_role_name(f"{long}{number}", role) for role in RIGHTS_OF_ROLE for number in (1, 2)}
     assert len(names) == 2 * len(RIGHTS_OF_ROLE)

@@ -1,5 +1,5 @@
-"""Tests of the adoption of a table that another application has created: the program recognises it, reports
-obstacles, changes nothing before the adoption, and uses it afterwards like its own table."""
+"""Tests of the adoption of a table that another application has created. The program recognises the table, reports
+obstacles, changes nothing before the adoption, and uses the table afterwards like its own."""
 
 import re
 import threading
@@ -37,7 +37,7 @@ ONE, TWO = invent_numbers(2, seed=41)
 
 @pytest.fixture
 def url(engine: Engine, tmp_path: Path) -> Iterator[str]:
-    """An empty database on each engine."""
+    """Yield the URL of an empty database on each engine."""
     server_fixtures.require_engine(engine)
     server = get_nodes(engine)[0] if engine != "sqlite" else None
     with open_temporary_database(server, tmp_path) as address:
@@ -53,7 +53,7 @@ def database(url: str) -> Iterator[Database]:
 
 @pytest.fixture
 def server_database(sql_server: SqlServer, tmp_path: Path) -> Iterator[Database]:
-    """An empty database on a server."""
+    """Yield an empty database on a database server."""
     with open_temporary_database(sql_server, tmp_path) as address:
         opened = Database(address, without_time_limit=True)
         yield opened
@@ -88,8 +88,8 @@ def run_adoption(database: Database, folder: Path, zone: str | None = None, *, c
 
 
 def test_an_upgrade_does_not_change_an_unadopted_table(database: Database) -> None:
-    """An upgrade creates the other tables and doesn't change this one. Until the adoption, the program refuses to use
-    the database, with the reason `not_adopted`."""
+    """An upgrade creates the program's other tables and leaves the other application's table of credit checks
+    unchanged. Until the adoption, the program refuses to use the database, with the reason `not_adopted`."""
     legacy.create_table_with_rows(database, [make_bought_row(ONE, 1)])
     before = read_create_table(database)
     for _ in range(2):
@@ -128,8 +128,8 @@ def test_the_version_table_of_another_application_keeps_its_version(database: Da
 def test_an_upgrade_refuses_an_unsuitable_table(
     database: Database, tables: tuple[str, ...], problem: str | None
 ) -> None:
-    """An upgrade refuses a database whose table of credit checks lacks the original columns, or which has other
-    tables with our names. It creates nothing there."""
+    """An upgrade refuses a database whose table of credit checks lacks the original columns, or in which another
+    application has created tables with the program's names. The upgrade creates nothing there."""
     execute_statements(database, *tables)
     with pytest.raises(ConsoleError) as refused:
         migrate.upgrade(database)
@@ -147,7 +147,7 @@ OBSTACLES: dict[str, tuple[str, str]] = {
 
 @pytest.mark.parametrize("more", OBSTACLES)
 def test_columns_that_prevent_the_adoption_are_named(database: Database, tmp_path: Path, more: str) -> None:
-    """A column that prevents the adoption is reported before anything is changed."""
+    """The adoption reports a column that prevents it before it changes the database."""
     legacy.create_table_with_rows(database, more=f", {more}")
     before = read_create_table(database)
     with pytest.raises(ConsoleError) as refused:
@@ -159,8 +159,8 @@ def test_columns_that_prevent_the_adoption_are_named(database: Database, tmp_pat
 
 
 def test_a_value_at_each_change_is_no_value_of_a_new_row(server_database: Database, tmp_path: Path) -> None:
-    """A NOT NULL column with `ON UPDATE` alone prevents the adoption, because it has no value for a new row. With a
-    default value, or derived from other columns, it does not."""
+    """A NOT NULL column whose only value comes from `ON UPDATE` prevents the adoption, because new rows would have no
+    value. A column with a default value, or a column that is derived from others, doesn't prevent it."""
     legacy.create_table_with_rows(server_database, more=", changed DATETIME NOT NULL ON UPDATE CURRENT_TIMESTAMP")
     with pytest.raises(ConsoleError) as refused:
         run_adoption(server_database, tmp_path)
@@ -174,8 +174,8 @@ def test_a_value_at_each_change_is_no_value_of_a_new_row(server_database: Databa
 
 
 def test_columns_that_we_do_not_know_stay(database: Database, tmp_path: Path) -> None:
-    """Columns that only the other application knows keep their values, and new rows of the program get the defaults
-    of these columns."""
+    """Columns that only the other application uses keep their values. New rows of the program get the defaults of
+    these columns."""
     legacy.create_table_with_rows(
         database, [make_bought_row(ONE, 1)], more=", created_at DATETIME NULL, memo VARCHAR(9) NOT NULL DEFAULT 'new'"
     )
@@ -192,7 +192,7 @@ def test_columns_that_we_do_not_know_stay(database: Database, tmp_path: Path) ->
 
 
 def read_columns_and_indexes(database: Database) -> dict[str, tuple[object, ...]]:
-    """The columns and indexes that the adoption has added."""
+    """Return the columns and indexes that the adoption has added to the table, by name."""
     table = adopt_table.read_table(database)
     columns = {
         name: (
@@ -208,8 +208,9 @@ def read_columns_and_indexes(database: Database) -> dict[str, tuple[object, ...]
 
 
 def copy_adopted_table(database: Database, ours: Database) -> None:
-    """Copy the rows of the adopted table into a table that the program has created, with the alerts that the adoption
-    has opened about them. Adopted rows have no date of their state; the copies and the originals get one here."""
+    """Copy the rows of the adopted table, and the alerts that the adoption has opened about them, into a table that
+    the program has created. Adopted rows have no date of their state, so the copies and the originals get the same
+    date here."""
     for table in (credit_checks, alerts):
         columns = ", ".join(column.name for column in table.c if column.computed is None)
         source = f"`{database.url.database}`.{table.name}"
@@ -223,10 +224,13 @@ def copy_adopted_table(database: Database, ours: Database) -> None:
 
 def test_an_adopted_table_equals_a_created_one(database: Database, engine: Engine, tmp_path: Path) -> None:
     """An adopted table has the same added columns and indexes as a table that the program has created, and each query
-    has the same plan on both. The step in which a server filters rows is not compared, because it depends on the
-    columns: derived columns are stored in our table, virtual in an adopted one. Nor is the name of the index on a
-    server: if the server expects no row from two indexes, MySQL and MariaDB 11 use the older one. On MySQL the table
-    has more rows, because MySQL reads a small table as a whole."""
+    has the same plan on both tables.
+
+    Two details are not compared. The step in which a server filters rows depends on the columns: derived columns are
+    stored in a created table and virtual in an adopted one. The name of the index is not compared on a server: if the
+    server expects no row from two indexes, MySQL and MariaDB 11 use the older one. On MySQL the table has more rows,
+    because MySQL reads a small table as a whole.
+    """
 
     def list_plan_steps(where: Database, ask: plans.Query) -> list[str]:
         steps = [re.sub("(; )?Using (where|index condition)", "", step) for step in plans.read_plan_steps(where, ask)]
@@ -269,8 +273,8 @@ TYPES: dict[str, dict[str, str]] = {
 
 @pytest.mark.parametrize("name", TYPES)
 def test_an_adopted_number_column_keeps_its_type(server_database: Database, tmp_path: Path, name: str) -> None:
-    """The column of corporation numbers may have another type. It keeps its type, and each spelling of a number that
-    it can store holds the claim of the number."""
+    """The column of corporation numbers may have another type than in a created table. The adoption keeps this type,
+    and each spelling of a number that the column can store holds the claim of the number."""
     legacy.create_table_with_rows(
         server_database, [make_bought_row(ONE, 1) | {"company_name": "Corp"}], **TYPES[name]
     )
@@ -288,8 +292,9 @@ def test_an_adopted_number_column_keeps_its_type(server_database: Database, tmp_
 
 
 def test_a_table_is_copied_only_with_permission(server_database: Database, tmp_path: Path) -> None:
-    """A table with another storage engine, or with ids that the application counts itself, can only be changed by a
-    copy. Writers would have to wait for the copy, so the adoption makes it only if the person has allowed it."""
+    """A table with another storage engine, or with ids that the other application assigns itself, can only be changed
+    by a copy. Other writers would have to wait for the copy, so the adoption makes the copy only if the person has
+    allowed it."""
     legacy.create_table_with_rows(server_database, [make_bought_row(ONE, 1)], options="ENGINE=MyISAM")
     execute_statements(server_database, f"ALTER TABLE {TABLE_NAME} MODIFY id INT NOT NULL")
     with pytest.raises(ConsoleError) as refused:
@@ -301,8 +306,8 @@ def test_a_table_is_copied_only_with_permission(server_database: Database, tmp_p
 
 
 def test_columns_that_hold_too_little_are_widened(server_database: Database, tmp_path: Path) -> None:
-    """The adoption changes columns that are too narrow: it makes them nullable, and long enough for each company name
-    and each path of a document."""
+    """The adoption makes NOT NULL columns nullable where the program needs that, and makes columns long enough for
+    each company name and each document path."""
     execute_statements(
         server_database,
         f"CREATE TABLE {TABLE_NAME} (id INT PRIMARY KEY AUTO_INCREMENT, client_id INT NOT NULL, corporation_number"
@@ -325,8 +330,8 @@ def test_columns_that_hold_too_little_are_widened(server_database: Database, tmp
 def test_the_check_names_changes_that_need_a_copy(
     server_database: Database, tmp_path: Path, kind: str, letters: str, obstacle: str | None
 ) -> None:
-    """The check before the adoption knows which changes the server can't make without a copy of the table, so that
-    the adoption never stops halfway for this reason."""
+    """The check before the adoption reports each change that the server can't make without a copy of the table, so
+    that the adoption never stops halfway because of such a change."""
     legacy.create_table_with_rows(server_database, [make_bought_row(ONE, 1) | {"company_name": "Corp"}])
     execute_statements(
         server_database, f"ALTER TABLE {TABLE_NAME} MODIFY company_name {kind} CHARACTER SET {letters}"
@@ -345,7 +350,7 @@ def test_the_check_names_changes_that_need_a_copy(
 
 
 def test_timestamp_columns_get_no_time_zone(server_database: Database, tmp_path: Path) -> None:
-    """A column of type TIMESTAMP stores instants, so its rows get no time zone of the adoption."""
+    """A column of type TIMESTAMP stores instants, so the adoption stores no time zone for its rows."""
     legacy.create_table_with_rows(server_database, [make_bought_row(ONE, 1)])
     execute_statements(
         server_database,
@@ -357,8 +362,8 @@ def test_timestamp_columns_get_no_time_zone(server_database: Database, tmp_path:
 
 
 def test_invalid_dates_are_kept_by_the_adoption(server_database: Database, tmp_path: Path) -> None:
-    """A server without strict mode stores dates such as 0000-00-00. The adoption keeps such a value, also if it
-    copies the table."""
+    """A server without strict mode stores dates such as 0000-00-00. The adoption keeps such a date, even if it copies
+    the table."""
     legacy.create_table_with_rows(server_database, [make_bought_row(ONE, 1)], options="ENGINE=MyISAM")
     with server_database.engine.connect() as conn:
         conn.exec_driver_sql("SET SESSION sql_mode = ''")
@@ -374,8 +379,8 @@ def test_invalid_dates_are_kept_by_the_adoption(server_database: Database, tmp_p
 def test_the_time_zone_of_adopted_rows_never_changes(
     database: Database, tmp_path: Path, first: str | None, then: str
 ) -> None:
-    """After the adoption the time zone of the rows can't be changed: another one is refused. A repeated adoption
-    without a time zone succeeds."""
+    """After the adoption the time zone of the rows can't be changed: an adoption with another time zone is refused. A
+    repeated adoption without a time zone succeeds."""
     legacy.create_table_with_rows(database, [make_bought_row(ONE, 1)])
     run_adoption(database, tmp_path, first)
     with pytest.raises(ConsoleError) as refused:
@@ -385,7 +390,7 @@ def test_the_time_zone_of_adopted_rows_never_changes(
 
 
 def test_an_unknown_time_zone_is_refused(database: Database, tmp_path: Path) -> None:
-    """A time zone that doesn't exist is refused before anything is created."""
+    """The adoption refuses a time zone that doesn't exist before it creates anything."""
     legacy.create_table_with_rows(database, [make_bought_row(ONE, 1)])
     with pytest.raises(ConsoleError) as refused:
         run_adoption(database, tmp_path, "Asia/Tokio")
@@ -409,7 +414,7 @@ def test_an_empty_database_cannot_be_adopted(database: Database, tmp_path: Path)
 
 
 class TableReader:
-    """A session that reads the table again and again, and counts its reads."""
+    """A thread that reads the table again and again on a database connection of its own, and counts its reads."""
 
     def __init__(self, database: Database) -> None:
         self.reads = 0
@@ -432,14 +437,14 @@ class TableReader:
             self.reads += 1
 
     def wait_for_read(self) -> None:
-        """Wait until a read has ended that began after this call."""
+        """Wait for the end of a read that began after this call."""
         before = self.reads
         wait_until(lambda: self.reads > before + 1, "a read behind an ALTER")
 
 
 def test_a_long_reader_makes_no_queue(server_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """While a long read blocks an ALTER TABLE, the ALTER is cancelled again and again, so that other sessions can
-    read the table between two tries. After LONGEST_RETRY_SECONDS the program gives up."""
+    """While a long read blocks an ALTER TABLE, the adoption cancels the ALTER and tries again, so that other database
+    sessions can read the table between two tries. After LONGEST_RETRY_SECONDS the adoption gives up."""
     monkeypatch.setattr(online_ddl, "LONGEST_RETRY_SECONDS", 4.0)
     legacy.create_table_with_rows(server_database, [make_bought_row(ONE, 1)])
     step = adopt_table.list_needed_changes(adopt_table.read_table(server_database), "mysql", "UTC")[0]
@@ -466,8 +471,9 @@ def test_a_long_reader_makes_no_queue(server_database: Database, monkeypatch: py
 
 
 def test_a_duplicate_does_not_spoil_the_index(server_database: Database, tmp_path: Path) -> None:
-    """The other application inserts a row with the same corporation number between all steps of the adoption. The
-    last step, the unique index of the claim, succeeds nevertheless: one row is live, the others are duplicates."""
+    """The other application inserts a row with the same corporation number between all steps of the adoption.
+    Nevertheless the last step, which creates the unique index of the claim, succeeds: one row is live, and the others
+    are duplicates."""
     legacy.create_table_with_rows(server_database)
     for step in adopt_table.list_needed_changes(adopt_table.read_table(server_database), "mysql", "UTC")[:-1]:
         legacy.insert_rows(server_database, [make_bought_row(ONE, 1)])
@@ -507,8 +513,8 @@ def test_the_other_applications_account_inserts_rows_during_the_adoption(
 
 
 def test_an_upgrade_after_the_adoption_adds_its_columns(server_database: Database, tmp_path: Path) -> None:
-    """An upgrade adds the column of a later version to an adopted table as the adoption itself adds it: derived and
-    invisible to `SELECT *`."""
+    """An upgrade of an adopted table adds the column of a later schema version in the same form as the adoption does:
+    derived, and invisible to `SELECT *`."""
     legacy.create_table_with_rows(server_database, [make_bought_row(ONE, 1)])
     run_adoption(server_database, tmp_path)
     adopted = adopt_table.read_table(server_database)
@@ -540,8 +546,8 @@ def test_the_other_application_selects_only_its_columns(server_database: Databas
 
 
 def test_the_other_application_gets_error_1062(server_database: Database, tmp_path: Path) -> None:
-    """A second live row for a corporation number, in full-width digits too, is refused with the server's error 1062,
-    which names the unique index."""
+    """A second live row for a corporation number is refused with the server's error 1062, which names the unique
+    index. The same holds for a number in full-width digits."""
     legacy.create_table_with_rows(server_database, [make_bought_row(ONE, 1)])
     run_adoption(server_database, tmp_path)
     with pytest.raises(IntegrityError) as refused:

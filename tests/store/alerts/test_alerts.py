@@ -1,5 +1,5 @@
-"""Tests of the tables of alerts and cases: one open alert for each rule and record, whoever finds it, and one
-acknowledgement, that of the first person."""
+"""Tests of the tables of alerts and cases. A record has one open alert for each rule, however many processes find the
+mismatch, and the alert keeps the first person's acknowledgement."""
 
 from datetime import timedelta
 
@@ -24,8 +24,8 @@ def raise_order_alert(conn: Connection, order: int = 1, rule: str = A) -> Alert:
 
 
 def test_a_record_has_one_open_alert_per_rule(own_rows: Connection) -> None:
-    """While an alert is open, the same rule adds no second one for the record. Another rule, another record, and the
-    same mismatch after the alert was resolved each get an alert of their own."""
+    """While an alert is open, the same rule adds no second alert for the record. A new alert is added for another
+    rule, for another record, and for the same mismatch after the first alert was resolved."""
     first = raise_order_alert(own_rows)
     assert alerts.raise_alert(own_rows, A, "order", 1, "ORD-1", "other", "words", HOUR_AFTER) is None
     assert alerts.find(own_rows, first.id) == first
@@ -58,8 +58,8 @@ def test_an_alert_keeps_its_first_acknowledgement(own_rows: Connection, acting_p
 
 
 def test_pages_of_alerts_have_their_order(own_rows: Connection) -> None:
-    """Pages of alerts list open ones from the oldest on, all from the newest on, those of one rule, and all of a
-    record.
+    """Open alerts, and the open alerts of one rule, are listed from the oldest on; all alerts from the newest on. The
+    alerts of one record can be listed too.
     """
     one, two, three = (raise_order_alert(own_rows, order) for order in (1, 2, 3))
     other = raise_order_alert(own_rows, rule=B)
@@ -75,8 +75,8 @@ def test_pages_of_alerts_have_their_order(own_rows: Connection) -> None:
 
 
 def test_each_change_of_an_alert_is_in_the_change_feed(own_rows: Connection) -> None:
-    """The change feed has an entry for each alert that opens, is acknowledged or is resolved, and none for a call
-    that changed nothing."""
+    """The change feed has an entry for each alert that opens, is acknowledged or is resolved. A call that changed
+    nothing adds no entry."""
     mark, _ = change_feed.list_changes_since(own_rows, None)
     found = raise_order_alert(own_rows)
     mark, told = change_feed.list_changes_since(own_rows, mark)
@@ -89,8 +89,8 @@ def test_each_change_of_an_alert_is_in_the_change_feed(own_rows: Connection) -> 
 
 
 def test_a_decision_leaves_the_alert_of_a_rule_open(own_rows: Connection) -> None:
-    """Closing a person's cases of a record leaves the alert of a rule between orders and payments open: that alert
-    closes only when the facts match again."""
+    """When a person's decision closes the cases of an order, an alert of a rule about the same order stays open. That
+    alert closes only when the facts match again."""
     found = raise_order_alert(own_rows)
     assert cases.open_case(own_rows, "contradicted", "order", 1, "a", "b", NOW)
     assert not cases.open_case(own_rows, "contradicted", "order", 1, "a", "b", NOW)
@@ -102,8 +102,8 @@ def test_a_decision_leaves_the_alert_of_a_rule_open(own_rows: Connection) -> Non
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_simultaneous_findings_open_one_alert(databases: tuple[Database, ...]) -> None:
-    """Several workers find the mismatch of one order at the same moment: one of them opens the alert, the others get
-    None."""
+    """Several workers find the mismatch of one order at the same moment: one worker opens the alert, and the call of
+    each other worker returns None."""
     told = run_at_once(databases, lambda tx, _: alerts.raise_alert(tx.conn, A, "order", 1, None, "a", "b", NOW))
     assert sum(found is not None for found in told) == 1
     with databases[0].read() as conn:

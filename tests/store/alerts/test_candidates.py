@@ -57,7 +57,9 @@ def on_mariadb(mariadb_server: Server) -> Iterator[Database]:
 @pytest.mark.parametrize("where", ["sqlite", "mariadb"])
 @pytest.mark.parametrize("ask", QUERY_BY_NAME.values(), ids=QUERY_BY_NAME)
 def test_no_table_is_read_as_a_whole(request: pytest.FixtureRequest, where: str, ask: Query) -> None:
-    """The cost of reading a range of orders depends on the range, not on the number of orders."""
+    """The number of rows that a query of candidates reads depends on the range of orders, and not on the number of
+    all orders.
+    """
     database: Database = request.getfixturevalue(f"on_{where}")
     steps = plans.read_plan_steps(database, ask)
     assert not plans.find_whole_table_steps(steps), steps
@@ -73,7 +75,7 @@ def test_no_table_is_read_as_a_whole(request: pytest.FixtureRequest, where: str,
 def test_a_range_of_orders_is_read_by_the_primary_key(
     request: pytest.FixtureRequest, where: str, entered: str
 ) -> None:
-    """A range of orders is read by the primary key, not by an index of states, which would have to be read as a
+    """The database reads a range of orders by the primary key. An index of states would have to be read as a
     whole."""
     steps = plans.read_plan_steps(request.getfixturevalue(f"on_{where}"), QUERY_BY_NAME["a stretch of orders"])
     assert [step for step in steps if "orders" in step and step.startswith(entered)], steps
@@ -81,7 +83,7 @@ def test_a_range_of_orders_is_read_by_the_primary_key(
 
 
 def test_every_order_that_breaks_a_rule_is_a_candidate(empty_database: Path, tmp_path: Path) -> None:
-    """The query of candidates finds every order that breaks a rule, for each state of an order with one or two
+    """The query of candidates finds every order that breaks a rule. The orders have each state, each with one or two
     payments in each state, late or not.
     """
     file = tmp_path / "console.db"
@@ -101,8 +103,8 @@ def test_every_order_that_breaks_a_rule_is_a_candidate(empty_database: Path, tmp
 
 
 def _insert_orders(file: Path) -> None:
-    """Insert orders with each combination of states of one or two payments, without the triggers of the database:
-    other programs may have written such rows before the triggers existed."""
+    """Insert orders with each combination of states of one or two payments. The database has no triggers here,
+    because other programs may have written such rows before the triggers existed."""
     at = "2026-11-19 03:00:00.000000"
     pairs = [(one, other) for one in PaymentState for other in (None, *PaymentState)]
     states = [(*pair, late) for pair in pairs for late in (None, "expired")]

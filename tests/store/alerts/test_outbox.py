@@ -29,9 +29,7 @@ def list_waiting_events(conn: Connection, limit: int = 9) -> list[str]:
 
 
 def test_an_event_is_stored_once(own_rows: Connection) -> None:
-    """An event is stored once with its first content and is due at once; a second event with the same id is not
-    stored.
-    """
+    """An event is stored with its first content and is due at once. A second event with the same id is not stored."""
     first = add_event(own_rows, "e1")
     assert first == OutboxEvent(first.id, TOPIC, "e1", "ORD-1", '{"id": "e1"}', NOW, NOW)
     assert not outbox.add_event(own_rows, TOPIC, "e1", "ORD-9", "{}", FIVE_MINUTES_AFTER)
@@ -56,7 +54,9 @@ def test_events_of_a_key_become_due_in_order(own_rows: Connection) -> None:
 
 
 def test_an_event_is_marked_as_published_once(own_rows: Connection) -> None:
-    """The second process that marks an event as published gets False, and the event can't be postponed afterwards."""
+    """Only one process can mark an event as published: the call of a second process returns False. The event can't be
+    postponed afterwards.
+    """
     event = add_event(own_rows, "e1")
     assert outbox.mark_published(own_rows, event, NOW)
     assert not outbox.mark_published(own_rows, event, FIVE_MINUTES_AFTER)
@@ -67,8 +67,8 @@ def test_an_event_is_marked_as_published_once(own_rows: Connection) -> None:
 
 
 def test_a_postponed_event_counts_an_attempt(own_rows: Connection) -> None:
-    """Postponing an event stores the reason and counts one attempt; a caller with the row as it was before gets
-    False. Publishing deletes the stored reason."""
+    """Postponing an event stores the reason and counts one attempt. A caller that passes the row as it was before the
+    change gets False. Publishing the event deletes the stored reason."""
     event = add_event(own_rows, "e1")
     assert outbox.postpone_event(own_rows, event, FIVE_MINUTES_AFTER, "timeout")
     assert not outbox.postpone_event(own_rows, event, FIVE_MINUTES_AFTER, "timeout")
@@ -83,7 +83,7 @@ def test_a_postponed_event_counts_an_attempt(own_rows: Connection) -> None:
 
 
 def test_waiting_events_are_counted(own_rows: Connection) -> None:
-    """The outbox counts waiting events, due or not, and returns the time of the oldest."""
+    """The outbox returns the number of waiting events, due or not, and the time of the oldest one."""
     assert outbox.count_unpublished_events(own_rows) == OutboxCounts(0, None)
     one = add_event(own_rows, "e1")
     add_event(own_rows, "e2", seconds=7)
@@ -93,15 +93,15 @@ def test_waiting_events_are_counted(own_rows: Connection) -> None:
 
 
 def test_a_refused_event_is_no_repeat(own_rows: Connection) -> None:
-    """Only for an event that is stored already the function returns False; a row that the database refuses raises the
-    error."""
+    """`add_event` returns False only for an event that is already stored. It raises the error if the database refuses
+    the row."""
     with pytest.raises(IntegrityError):
         outbox.add_event(own_rows, TOPIC, "e1", None, "{}", NOW)  # type: ignore[arg-type]  # what must never be
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_one_of_many_processes_stores_and_publishes_an_event(databases: tuple[Database, ...]) -> None:
-    """Of many processes that store the same event, or mark it as published, exactly one gets True."""
+    """If many processes store the same event, or mark it as published, exactly one process gets True."""
     assert sum(run_at_once(databases, lambda tx, _: outbox.add_event(tx.conn, TOPIC, "e1", "k", "{}", NOW))) == 1
     with databases[0].read() as conn:
         event = outbox.find(conn, "e1")

@@ -1,6 +1,8 @@
 """Tests that a verification of the audit trail finds each change by a person who writes to the database without the
-program, and names the first wrong row. Each helper makes one kind of change and returns the id of the row that the
-verification must name."""
+program, and names the first wrong row.
+
+Each helper function makes one kind of change, and returns the id of the row that the verification must name.
+"""
 
 import random
 from collections.abc import Callable, Sequence
@@ -42,8 +44,8 @@ def _edit_row(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
 
 
 def _edit_and_hash_again(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
-    """Change a row and compute its hash again, as a person does who knows the hash function. The next row, or the
-    anchor, doesn't fit any more."""
+    """Change a row and compute the row's hash again, as a person who has found out the hash function would do.
+    Afterwards the hash doesn't match the next row or the anchor."""
     ours = [row for row in desk.list_rows() if row[1] != "chain-c"]
     victim = chance.choice(ours)[0]
     desk.execute_without_triggers(f"UPDATE audit_log SET who = 'op-z' WHERE id = {victim}")
@@ -74,7 +76,7 @@ def _delete_row_of_other_desk(desk: DatabaseWithThreeChains, chance: random.Rand
 
 
 def _append_copied_row(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
-    """Add a copy of a row, with the next position, at the end of a chain."""
+    """Add a copy of a row, with the next position, at the end of the chain. Return the id of the copy."""
     source, session, _ = chance.choice(desk.list_rows())
     desk.execute_without_triggers(
         "INSERT INTO audit_log(session, seq, at, who, desk, what, result, detail, prev_hash, hash)"
@@ -85,8 +87,8 @@ def _append_copied_row(desk: DatabaseWithThreeChains, chance: random.Random) -> 
 
 
 def _insert_row_between(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
-    """Insert a row in the middle of a chain and move the later rows by one position. The verification names the first
-    row that moved."""
+    """Insert a row in the middle of a chain, and move the later rows of the chain by one position. The verification
+    names the first moved row."""
     ours = [row for row in desk.list_rows() if row[1] == "chain-a"]
     _, session, seq = chance.choice(ours[1:-1])
     later = f"session = '{session}' AND seq >= {seq}"
@@ -112,7 +114,7 @@ def _swap_row_ids(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
 
 
 def _swap_persons(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
-    """Exchange the persons of two rows."""
+    """Write two invented persons into two rows. The verification names the row with the smaller id."""
     one, two = sorted(chance.sample([row[0] for row in desk.list_rows()], 2))
     desk.execute_without_triggers(
         f"UPDATE audit_log SET who = 'op-x' WHERE id = {one}",
@@ -122,8 +124,8 @@ def _swap_persons(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
 
 
 def _delete_newest_rows(desk: DatabaseWithThreeChains, chance: random.Random) -> int:
-    """Delete the newest rows of all chains and set the counter of ids back. The verification names the first missing
-    row of this desk."""
+    """Delete the newest rows of all chains, and set the database's counter of ids back. The verification names the
+    first missing row of this desk."""
     ids = [row[0] for row in desk.list_rows()]
     cut = ids[-chance.randint(1, 20)]
     gone = [row_id for row_id, session, _ in desk.list_rows() if row_id >= cut and session != "chain-c"]

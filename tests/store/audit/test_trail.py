@@ -1,5 +1,5 @@
-"""Tests of the audit trail: rows form chains, anchors are stored at the desk, and reading and verifying are correct,
-fast and need little memory."""
+"""Tests of the audit trail: its rows form chains, the desk stores anchors, and reading and verifying the trail are
+correct, fast and need little memory."""
 
 import json
 import time
@@ -31,15 +31,15 @@ from tests.support.waiting import PATIENCE_SECONDS
 
 
 def count_verified_rows(desk: DatabaseWithThreeChains) -> int:
-    """Verify the trail and return the number of rows that are right. Fails if a row is wrong."""
+    """Verify the trail, and return the number of verified rows. Fails if the verification finds a wrong row."""
     result = desk.verify_trail()
     assert (result.first_bad_row_id, result.reason) == (None, None)
     return result.row_count
 
 
 def test_an_untouched_trail_holds(desk: DatabaseWithThreeChains) -> None:
-    """The verification of an untouched trail counts every row and finds no wrong one; so does that of an empty
-    trail."""
+    """The verification of an unchanged audit trail counts every row and finds no wrong row. The verification of an
+    empty trail counts no row."""
     assert count_verified_rows(desk) == 0
     fill_chains(desk, 1)
     assert count_verified_rows(desk) == len(desk.list_rows())
@@ -61,8 +61,8 @@ def test_an_audit_row_returns_the_written_values(desk: DatabaseWithThreeChains) 
 
 
 def test_a_too_long_text_is_cut_before_its_hash(desk: DatabaseWithThreeChains) -> None:
-    """Texts that are too long, for example a megabyte that a person has pasted, are cut before the row's hash is
-    computed, so the chain stays right."""
+    """The program cuts a text that is too long, for example a pasted megabyte, before it computes the row's hash. So
+    the verification of the chain still succeeds."""
     desk.place.drop_table_triggers("audit_log")  # nobody has so long a name
     with desk.database.write_without_retries() as tx:
         entry = NewAuditEntry("o" * 99, "x" * 99, "k" * 99, "9" * 99, "done", "r" * 99, {"text": "あ" * 10**6})
@@ -77,7 +77,7 @@ def test_a_too_long_text_is_cut_before_its_hash(desk: DatabaseWithThreeChains) -
 
 def test_pages_go_backwards_by_key(desk: DatabaseWithThreeChains) -> None:
     """A page of the audit trail has the newest entries first, and the next page begins below the last id. A page may
-    be restricted to one person; another query returns all entries, oldest first.
+    be restricted to one person. A separate query returns all entries, the oldest first.
     """
     desk.place.drop_table_triggers("audit_log")  # several people by one account
     with desk.database.write_without_retries() as tx:
@@ -92,7 +92,7 @@ def test_pages_go_backwards_by_key(desk: DatabaseWithThreeChains) -> None:
 
 
 def test_only_committed_rows_are_anchored(desk: DatabaseWithThreeChains) -> None:
-    """A transaction that fails leaves neither row nor anchor, and the chain goes on without a gap."""
+    """A failed transaction leaves no row and no anchor, and the chain continues without a gap."""
     desk.append_entries("chain-a")
     with suppress(RuntimeError), desk.database.write_without_retries() as tx:
         desk.trails["chain-a"].record_all(tx, (NewAuditEntry(desk.me, "x"),))
@@ -104,8 +104,8 @@ def test_only_committed_rows_are_anchored(desk: DatabaseWithThreeChains) -> None
 
 @pytest.mark.expects_log("the desk can't anchor at first")
 def test_an_unstored_anchor_undoes_no_commit(desk: DatabaseWithThreeChains) -> None:
-    """If an anchor can't be stored after the commit, no error is raised; the anchor is stored together with the next
-    one."""
+    """If the desk can't store an anchor after the commit, no error is raised. The desk stores the anchor together
+    with the next one."""
     broken = True
 
     def store_anchors_or_raise(heads: Sequence[ChainHead]) -> None:
@@ -130,8 +130,8 @@ def test_threads_of_one_process_share_a_chain(desk: DatabaseWithThreeChains, mon
 
 
 def test_verifying_while_others_write_accuses_nobody(desk: DatabaseWithThreeChains) -> None:
-    """A verification reads the rows and the anchors at two moments. Rows that are written between them are not
-    reported as wrong."""
+    """A verification reads the rows and the anchors at two moments. It reports no row as wrong that another thread
+    writes between these reads."""
     with ThreadPoolExecutor(1) as pool:
         writing = pool.submit(desk.append_entries_in_turns, "chain-a", 100)
         while not writing.done():
@@ -144,7 +144,9 @@ def test_verifying_while_others_write_accuses_nobody(desk: DatabaseWithThreeChai
     "count", [8_000, pytest.param(1_000_000, marks=[pytest.mark.soak, pytest.mark.timeout(900)])]
 )
 def test_verifying_needs_no_memory_per_row(desk: DatabaseWithThreeChains, count: int) -> None:
-    """Memory doesn't grow with the rows or the chains. The rows per second are printed (`make soak`: a million)."""
+    """The memory of a verification doesn't grow with the number of rows or chains. The test prints the verified rows
+    per second; `make soak` verifies a million rows.
+    """
     write_rows(desk, count)
     began = time.perf_counter()
     assert count_verified_rows(desk) == count
@@ -158,8 +160,8 @@ def test_verifying_needs_no_memory_per_row(desk: DatabaseWithThreeChains, count:
 
 
 def test_the_end_of_the_chain_is_remembered(desk: DatabaseWithThreeChains, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A desk reads the last row of its audit chain only once. If that row is gone from the database, or the server's
-    time was computed with a wrong clock, the desk reads the end again and continues the chain from there."""
+    """A desk reads the last row of its audit chain only once. The desk reads it again and continues the chain from
+    there in two cases: the row is gone from the database, or the server's time was computed with a wrong clock."""
     desk.append_entries("chain-a", 2)
     reads: list[str] = []
     read_end = trail._read_chain_end
@@ -179,8 +181,8 @@ def test_the_end_of_the_chain_is_remembered(desk: DatabaseWithThreeChains, monke
 
 @pytest.mark.engines("mariadb")
 def test_a_wrong_time_is_read_again(desk: DatabaseWithThreeChains, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The server refuses a row whose time differs from its own. The program reads the server's time again and writes
-    the row, without an error for the person."""
+    """The server refuses an audit row whose time differs from the server's time. The program then reads the server's
+    time again and writes the row; the caller gets no error."""
     desk.append_entries("chain-a")
     uptime_us = boot_clock.read_uptime_us
     monkeypatch.setattr(boot_clock, "read_uptime_us", lambda: uptime_us() + 30_000_000)
@@ -189,7 +191,7 @@ def test_a_wrong_time_is_read_again(desk: DatabaseWithThreeChains, monkeypatch: 
 
 
 class NotingClock(MovedClock):
-    """A clock that notes the instants that it has told."""
+    """A clock that records the instants that its `now` has returned in `told`."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -203,8 +205,8 @@ class NotingClock(MovedClock):
 def append_with_clock(
     desk: DatabaseWithThreeChains, monkeypatch: pytest.MonkeyPatch, clock: NotingClock, *uptimes_us: int
 ) -> list[datetime]:
-    """Append three entries in one transaction by a desk with this clock, which reads these uptimes. Return the times
-    of the entries."""
+    """Append three audit entries in one transaction at a desk with this clock. The desk reads the uptimes
+    `uptimes_us` (microseconds) one after the other. Return the times of the entries."""
     uptimes = iter(uptimes_us)
     monkeypatch.setattr(boot_clock, "read_uptime_us", lambda: next(uptimes))
     desk.trails["chain-a"] = AuditTrail("chain-a", DESK, clock, desk.anchors)
@@ -217,9 +219,9 @@ def append_with_clock(
 def test_times_of_entries_are_computed_in_microseconds(
     desk: DatabaseWithThreeChains, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The times of entries are those of the server, computed from one read of its clock; the moment of the read is in
-    its middle. In whole milliseconds an entry could be earlier than the answer after which it was written, and the
-    timeline would show it before this answer.
+    """The times of audit entries are computed in microseconds from one read of the server's clock, whose moment is
+    the middle of the read. With whole milliseconds an entry could be earlier than the answer after which it was
+    written, and the timeline would show them in the wrong order.
     """
     clock = NotingClock()
     clock.offset = timedelta(hours=1)
@@ -231,9 +233,9 @@ def test_times_of_entries_are_computed_in_microseconds(
 def test_entries_have_the_time_of_a_desk_with_the_same_clock(
     desk: DatabaseWithThreeChains, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If the desk's clock differs from the server's by less than the read of the server's clock took, entries have
-    the desk's time, as the answers of the providers have. Then the timeline shows an answer before the change after
-    it, also if the read was slow."""
+    """If the desk's clock differs from the server's clock by less than the duration of the read, audit entries get
+    the desk's time, as the provider's answers do. So the timeline shows an answer before the change that follows it,
+    even after a slow read."""
     clock, hour_us = NotingClock(), 3_600_000_000
     _, second, third = append_with_clock(desk, monkeypatch, clock, 0, hour_us, hour_us // 2, hour_us // 2)
     assert [second, third] == clock.told[1:]

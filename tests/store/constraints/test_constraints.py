@@ -1,4 +1,4 @@
-"""Tests of the SQL statements of a plain database client that the database itself refuses, and of those that it
+"""Tests of the SQL statements that the database itself refuses to a plain database client, and of those that it
 accepts."""
 
 import re
@@ -46,8 +46,8 @@ pytestmark = pytest.mark.engines("mariadb")
 
 @pytest.fixture(scope="module")
 def people(engine: Engine) -> Iterator[Team]:
-    """A team with records of every kind, on a server that allows a session to change NOW(). The tests of this module
-    change nothing in it."""
+    """Yield a team's database with records of every kind, on a server that allows a session to change NOW(). The
+    tests of this module must not change it."""
     with open_server_with_movable_time(engine) as server, open_team(server) as made:
         forbidden.insert_records(made)
         money_scene.insert_money_rows(made)
@@ -59,8 +59,8 @@ def people(engine: Engine) -> Iterator[Team]:
 def test_forbidden_statements_are_refused_to_each_role(
     people: Team, connections: PersonConnections, role: str
 ) -> None:
-    """The database refuses each forbidden statement to the account of each role, in a plain client. Afterwards no row
-    differs."""
+    """The database refuses each forbidden statement to the account of each role in a plain client. Afterwards all
+    rows are unchanged."""
     before = forbidden.read_all_rows(people)
     let_through = [case.title for case in FORBIDDEN if execute_case(people, connections, ROLES[role], case) is None]
     assert let_through == []
@@ -91,8 +91,8 @@ STATEMENT_BY_BYPASS = {
 def test_the_database_refuses_each_known_bypass_of_four_eyes(
     people: Team, connections: PersonConnections, who: str
 ) -> None:
-    """The database refuses each known way around the approval by two people, to the requester and to the approver.
-    Afterwards no row differs."""
+    """The database refuses to the requester and to the approver each known way around the approval by two people.
+    Afterwards all rows are unchanged."""
     before, by_title = forbidden.read_all_rows(people), {case.title: case for case in FORBIDDEN}
     refused = [
         way for way, title in STATEMENT_BY_BYPASS.items() if execute_case(people, connections, who, by_title[title])
@@ -106,8 +106,8 @@ def test_the_database_refuses_each_known_bypass_of_four_eyes(
 def test_each_forbidden_statement_has_its_own_message(
     people: Team, connections: PersonConnections, case: ForbiddenAct
 ) -> None:
-    """To an approver, who has the most rights, each forbidden statement is refused with the message of the right or
-    the trigger rule that is meant to refuse it."""
+    """An approver's account has the most rights. The database refuses each forbidden statement to it with the message
+    of the right or the trigger rule that is meant to refuse this statement."""
     told = execute_case(people, connections, "lead-b", case) or "let through"
     assert any(words in told for words in case.words.split("|")), told
 
@@ -125,7 +125,9 @@ def test_the_docs_list_each_forbidden_statement() -> None:
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
 def test_statements_with_the_own_name_are_accepted(people: Team, connections: PersonConnections, who: str) -> None:
-    """The database accepts the same kinds of statements if they have the person's own name and the right time."""
+    """The database accepts an insert of an audit entry, of an operation and of evidence, and a renewal of a lease, if
+    each has the account's own name and the right time.
+    """
     own = [forbidden.make_audit_insert(), forbidden.make_operation_insert(), forbidden.make_evidence_insert()]
     free = (
         f"UPDATE leases SET operator = '{{me}}', fence = fence + 1, lease_expires = {forbidden.NOW_MS} + 45000"
@@ -142,8 +144,8 @@ def test_statements_with_the_own_name_are_accepted(people: Team, connections: Pe
 
 @pytest.mark.parametrize("what", ["audit.root", "audit.root "])
 def test_only_a_worker_inserts_roots_of_the_trail(people: Team, connections: PersonConnections, what: str) -> None:
-    """Only a worker's account may write an audit root. A blank after the action doesn't help, although servers ignore
-    it when they compare texts."""
+    """The database accepts an audit root only from a worker's account. It also refuses a root whose action has an
+    additional blank, which servers ignore when they compare texts."""
     for who in ("op-a", "lead-b", "aud-e", "adm-f"):
         assert "a worker's to write" in execute_statements(
             connections, who, fill_own_name(forbidden.make_audit_insert(what=what), people, who)
@@ -157,14 +159,14 @@ def test_only_a_worker_inserts_roots_of_the_trail(people: Team, connections: Per
 
 
 def make_not_bought_statements(record: int) -> tuple[str, str]:
-    """Return the statements that write a purchase as not bought, as the services do."""
+    """Return the statements that write a purchase as not bought, in the form in which the services write them."""
     ended = f"UPDATE operations SET state = 'failed', fence = fence + 1 WHERE id = 'op-{record}'"
     return ended, forbidden.make_check_update(record, **forbidden.NOT_BOUGHT_COLUMNS)
 
 
 def test_a_denied_purchase_needs_a_second_approver(people: Team, connections: PersonConnections) -> None:
-    """op-b has proposed that nothing was bought. The database accepts this outcome only from another person who is an
-    approver and has stored evidence."""
+    """op-b has proposed that a purchase was not made. The database accepts this outcome only from another person who
+    is an approver and has stored evidence."""
     proposed = forbidden.PROPOSED
 
     def store_second_decision(who: str, *before: str) -> str:
@@ -200,8 +202,9 @@ def test_a_denied_purchase_needs_a_second_approver(people: Team, connections: Pe
 
 
 def test_a_failed_purchase_needs_a_definite_provider_answer(people: Team, connections: PersonConnections) -> None:
-    """A purchase is written as not bought only with a definite answer of the provider, stored as evidence of this
-    operation together with the operation's answer key. A vague answer, or another key, is refused.
+    """The database accepts a purchase as not bought only with a definite answer of the provider. This answer must be
+    stored as evidence of the operation, together with the operation's answer key. A vague answer or another key is
+    refused.
     """
     kept = (
         "INSERT INTO evidence (subject_kind, subject_id, operation_id, at, source, who, sha256, summary, body) VALUES"
@@ -225,7 +228,7 @@ def test_a_failed_purchase_needs_a_definite_provider_answer(people: Team, connec
 
 
 def test_a_failed_renewal_returns_the_claim(people: Team, connections: PersonConnections) -> None:
-    """The old credit check may become live again only after its renewal has failed."""
+    """The database lets a renewed credit check become live again only after its renewal has failed."""
     back = forbidden.make_check_update(forbidden.SUPERSEDED, superseded_at="NULL", superseded_by="NULL")
     assert "only a renewal" in execute_statements(connections, "op-a", back)
     with people.open_connection("owner") as owner, owner.cursor() as cursor:
@@ -236,7 +239,9 @@ def test_a_failed_renewal_returns_the_claim(people: Team, connections: PersonCon
 
 
 def test_a_person_without_the_right_inserts_no_purchase(people: Team, connections: PersonConnections) -> None:
-    """The database refuses a purchase by an account whose person may not buy. The worker may not."""
+    """The database accepts a purchase by the account of a person who may buy. It refuses a purchase by the worker's
+    account, which may not buy.
+    """
     purchase = forbidden.make_operation_insert().replace("credit-check.refetch", "credit-check.purchase")
     assert execute_statements(connections, "op-a", fill_own_name(purchase, people, "op-a")) == ""
     assert "may not buy" in execute_statements(connections, "worker", fill_own_name(purchase, people, "worker"))
@@ -247,7 +252,7 @@ def test_a_person_without_the_right_inserts_no_purchase(people: Team, connection
 
 @pytest.fixture(scope="module")
 def shop(people: Team) -> Iterator[Any]:
-    """The cursor of another application's account, which has only the rights on the table of credit checks."""
+    """Return a cursor of the other application's account, which has only the rights on the table of credit checks."""
     with connect_as_guest(people, forbidden.CHECKS) as connection, connection.cursor() as cursor:
         yield cursor
 
@@ -261,8 +266,8 @@ def execute_as_shop(shop: Any, statement: str) -> str:
 
 
 def test_another_application_keeps_writing_its_rows(shop: Any) -> None:
-    """The other application may insert rows with the original columns, change them, store their purchase and delete
-    them."""
+    """The database lets the other application insert rows with the original columns, change these rows, store their
+    purchase and delete them."""
     table = forbidden.CHECKS
     assert (
         execute_as_shop(
@@ -282,8 +287,8 @@ def test_another_application_keeps_writing_its_rows(shop: Any) -> None:
 
 
 def test_another_application_writes_states_of_its_own_rows(shop: Any) -> None:
-    """The application that had the table before writes each of the three states, in a new row and in an existing one,
-    and no other word.
+    """The other application, which had the table first, may write each of the three states into a new or an existing
+    row. The database refuses any other state.
     """
     table = forbidden.CHECKS
     for number, state in enumerate(("pending", "success", "error"), 93):
@@ -302,8 +307,8 @@ def test_another_application_writes_states_of_its_own_rows(shop: Any) -> None:
 
 
 def test_another_application_cannot_change_our_rows(people: Team, shop: Any) -> None:
-    """The other application may change neither the program's columns nor the program's rows, nor a bought credit
-    check, nor the owner of a row that the program uses."""
+    """The database refuses to the other application changes of the program's columns, of the program's rows, of a
+    bought credit check, and of the corporation number in a row that the program uses."""
     table = forbidden.CHECKS
     shop.execute(f"INSERT INTO {table} (id, client_id, corporation_number) VALUES (91, 91, '5010001192707')")
     with people.open_connection("owner") as owner, owner.cursor() as cursor:
@@ -333,7 +338,7 @@ def test_another_application_cannot_change_our_rows(people: Team, shop: Any) -> 
 
 
 def test_an_upgrade_heals_triggers(sql_server: SqlServer) -> None:
-    """Missing, altered and unknown triggers are reported, and corrected by the next upgrade."""
+    """The check reports missing, altered and unknown triggers, and the next upgrade corrects them."""
     with sql_server.create_temporary_database() as owner:
         database = Database(owner, without_time_limit=True)
         migrate.upgrade(database)
@@ -372,8 +377,9 @@ def test_an_upgrade_that_finds_all_in_order_touches_nothing(sql_server: SqlServe
 
 
 def test_an_upgrade_changes_rules_in_both_directions(sql_server: SqlServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Rules change without a new version of the schema: until `db upgrade`, the other version stops purchases and
-    says why. A former version that is installed again puts its own rules back.
+    """Two program versions may have different trigger rules for the same schema version. Until `db upgrade`, the
+    check of the version with the other rules stops purchases and names the reason. Installing the former version
+    again and upgrading restores its rules.
     """
     with (
         sql_server.create_temporary_database() as owner,
@@ -394,14 +400,14 @@ def test_an_upgrade_changes_rules_in_both_directions(sql_server: SqlServer, monk
 
 
 def _read_trigger_times(server: SqlServer, database: Database) -> dict[str, object]:
-    """Return the creation time of each trigger, to a hundredth of a second."""
+    """Return the creation time of each trigger by name, to a hundredth of a second."""
     about = f"WHERE trigger_schema = '{database.url.database}'"
     return dict(server.sql(f"SELECT trigger_name, created FROM information_schema.triggers {about}"))
 
 
 def test_an_upgrade_replaces_altered_triggers(sql_server: SqlServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An upgrade replaces altered triggers: one with a changed text, one without a rule, one of another owner. After
-    each of its statements the rule is still enforced."""
+    """An upgrade replaces three kinds of altered triggers: with a changed text, without a rule, and with another
+    owner. After each statement of the upgrade a trigger still enforces the rule."""
     with (
         sql_server.create_temporary_database() as owner,
         closing(Database(owner, without_time_limit=True)) as database,
@@ -428,8 +434,8 @@ def test_an_upgrade_replaces_altered_triggers(sql_server: SqlServer, monkeypatch
 
 
 def _record_audit_refusals(monkeypatch: pytest.MonkeyPatch, server: SqlServer, database: Database) -> list[bool]:
-    """Record, after each statement of an upgrade, whether a change of the audit trail is refused. Return the list
-    that is filled."""
+    """Record, after each statement of an upgrade, whether a trigger against changes of the audit trail exists. Return
+    the list to which the results are added."""
     refused: list[bool] = []
 
     def run(conn: Connection, sql: str) -> None:
@@ -443,7 +449,7 @@ def _record_audit_refusals(monkeypatch: pytest.MonkeyPatch, server: SqlServer, d
 
 
 def test_the_names_of_triggers_fit() -> None:
-    """Each trigger name has at most 64 characters, with the suffix of the trigger that replaces it during an
+    """Each trigger name has at most 64 characters, including the suffix of the trigger that replaces it during an
     upgrade."""
     assert (
         max(len(one.name) for one in server_triggers.make_all_triggers()) + len(server_triggers.STAND_IN_SUFFIX) <= 64
@@ -451,8 +457,8 @@ def test_the_names_of_triggers_fit() -> None:
 
 
 def test_the_owner_too_never_changes_the_trail(people: Team) -> None:
-    """The triggers refuse changes of the audit trail to the schema account too, so that an administrator makes none
-    by accident."""
+    """The triggers refuse changes of the audit trail to the schema account too, so that an administrator can't change
+    it by accident."""
     with people.open_connection("owner") as owner, owner.cursor() as cursor:
         for table in ("audit_log", "evidence", "approvals"):
             with pytest.raises(pymysql.MySQLError, match="never deleted"):
@@ -462,8 +468,8 @@ def test_the_owner_too_never_changes_the_trail(people: Team) -> None:
 
 
 def test_missing_and_unneeded_grants_are_reported(sql_server: SqlServer) -> None:
-    """The check reports missing and unnecessary rights: of each role to the schema account, and to
-    a person those of their own account.
+    """The check reports missing and unnecessary rights. The schema account sees those of each role; a person sees
+    only those of their own account.
     """
     with open_team(sql_server, {"op-a": ("operator",)}) as made:
         role = f"`{made.database}/operator`"
@@ -486,7 +492,7 @@ def test_missing_and_unneeded_grants_are_reported(sql_server: SqlServer) -> None
 
 
 def test_every_trigger_rule_has_a_short_message() -> None:
-    """Each trigger rule has a message, short enough for an error message of the server."""
+    """Each trigger rule has a message that fits into an error message of the database server."""
     rules = [rule for table in server_triggers.ALL_SERVER_RULES.values() for rule in table]
     rules += [
         *guard_checks.CREDIT_CHECK_INSERT_RULES_FOR_PEOPLE,
@@ -530,8 +536,8 @@ def test_transitions_come_from_the_tables() -> None:
 
 
 def test_a_process_with_an_old_time_reads_the_time_again(people: Team) -> None:
-    """A process that is stopped between reading the server's time and writing it is refused by the trigger; its
-    transaction runs again with the new time."""
+    """A process stops between reading the server's time and writing it into an audit entry. The trigger refuses the
+    old time, and the program runs the transaction again with a new time."""
     times = [f"{forbidden.UTC} - INTERVAL 1 MINUTE", forbidden.UTC]
     database = Database(people.urls["op-a"])
 
@@ -550,7 +556,7 @@ def test_a_process_with_an_old_time_reads_the_time_again(people: Team) -> None:
 
 
 def test_accounts_and_triggers_apply_on_every_node(galera_cluster: Cluster) -> None:
-    """Accounts, rights and triggers that are created on one node of a cluster are in force on all of its nodes."""
+    """Accounts, rights and triggers that are created on one node of a cluster apply on all of its nodes."""
     first, *_ = galera_cluster.nodes
     with open_team(first) as made:
         forbidden.insert_records(made)

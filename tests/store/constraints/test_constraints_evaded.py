@@ -1,5 +1,5 @@
-"""Tests of ways to evade the triggers that protect money: too many rights, IGNORE, an old snapshot, a statement that
-waited for a lock."""
+"""Tests that the triggers which protect money can't be evaded by too many rights, IGNORE, an old snapshot, or a
+statement that waits for a lock."""
 
 import re
 from collections.abc import Iterator
@@ -20,8 +20,8 @@ pytestmark = pytest.mark.engines("mariadb")
 
 
 def test_triggers_refuse_statements_despite_too_many_grants(people: Team) -> None:
-    """An account has all rights by mistake. The triggers still refuse every statement that the missing rights would
-    have refused."""
+    """An account has all database rights by mistake. The triggers still refuse every statement that would otherwise
+    fail because of a missing right."""
     tried = [case for case in CASES if case.words == "denied" and "TRUNCATE" not in case.sql[0]]
     with connect_as_guest(people, "*") as connection, connection.cursor() as cursor:
         me = connection.user.decode()
@@ -41,7 +41,7 @@ def _execute_and_roll_back(connection: Any, cursor: Any, statements: tuple[str, 
 
 
 def test_ignored_errors_change_nothing(people: Team, connections: PersonConnections) -> None:
-    """IGNORE turns the refusal of a trigger into a warning, but the row is not written."""
+    """With IGNORE the database turns the refusal of a trigger into a warning, but does not write the row."""
     me = people.names["lead-b"]
     written: dict[str, int] = {}
     with connections.open_new_connection("lead-b") as connection, connection.cursor() as cursor:
@@ -63,8 +63,8 @@ def test_ignored_errors_change_nothing(people: Team, connections: PersonConnecti
 
 @pytest.fixture
 def connection_with_unsent_refund(people: Team) -> Iterator[Any]:
-    """A connection of the schema account that has reserved and sent a refund of the payment FREE and has not
-    committed yet."""
+    """Yield a connection of the schema account whose transaction has reserved and sent a refund of the payment FREE,
+    and is not committed yet."""
     with people.open_connection("owner", autocommit=False) as owner, owner.cursor() as cursor:
         cursor.execute(make_reserve_update())
         cursor.execute(make_refund_insert(id="99", status="'submitted'", maker="'x'"))
@@ -81,9 +81,9 @@ def connection_with_unsent_refund(people: Team) -> Iterator[Any]:
 def test_an_old_snapshot_frees_nothing(
     people: Team, connection_with_unsent_refund: Any, guarded: int, refusal: str
 ) -> None:
-    """A session whose snapshot is older than the sending of a refund can't release the amount that the refund
-    reserves: the trigger reads the present sums. A server that guards snapshots, as MariaDB does by default from 11.6
-    on, refuses the statement before the trigger does."""
+    """A database session whose snapshot is older than the sending of a refund can't release the amount that the
+    refund reserves, because the trigger reads the present sums. A server that checks snapshots itself, as MariaDB
+    does by default from 11.6 on, refuses the statement before the trigger."""
     if guarded and not people.server.is_mariadb:
         pytest.skip("MySQL doesn't guard snapshots")
     with people.open_connection("op-a") as old, old.cursor() as cursor:
@@ -100,8 +100,8 @@ def test_an_old_snapshot_frees_nothing(
 
 @pytest.mark.parametrize("level", ["READ COMMITTED", "READ UNCOMMITTED", "REPEATABLE READ"])
 def test_a_statement_that_waited_frees_nothing(people: Team, connection_with_unsent_refund: Any, level: str) -> None:
-    """A statement that has waited for the lock of a sent refund can't release its amount either, whichever isolation
-    level the session has."""
+    """A statement that has waited for the lock of a sent refund can't release the refund's reserved amount, with any
+    isolation level of its database session."""
     with people.open_connection("owner") as owner, owner.cursor() as cursor:
         cursor.execute(make_payment_update(DECLINED, reserved_minor=str(SUM)))
     both = make_payment_update(FREE, reserved_minor="0").replace(f"= {FREE}", f"IN ({DECLINED}, {FREE}) ORDER BY id")

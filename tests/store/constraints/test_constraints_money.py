@@ -1,4 +1,6 @@
-"""The database accepts the statements about payments, refunds and orders that our services write, in their order."""
+"""Tests that the database accepts the statements about payments, refunds and orders that the services write, in their
+order.
+"""
 
 from collections.abc import Iterator
 from typing import Any
@@ -49,8 +51,8 @@ pytestmark = pytest.mark.engines("mariadb")
 
 
 class SqlClient:
-    """The client of one person. It executes statements in one transaction, which is rolled back, and returns the
-    refusal of the database, "" if there is none.
+    """A database client that executes statements as one person. It executes them in one transaction, rolls this back,
+    and returns the message with which the database refused a statement, or "" if it refused none.
     """
 
     def __init__(self, people: Team, lines: PersonConnections) -> None:
@@ -70,8 +72,8 @@ def desk(people: Team, connections: PersonConnections) -> SqlClient:
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b"])
 def test_a_refund_request_after_its_reservation_is_accepted(desk: SqlClient, who: str) -> None:
-    """The database accepts a refund request after its amount was reserved: for all that is left, for a part of it,
-    and with two approvers for a large amount. A second reservation of the same money is refused."""
+    """The database accepts a refund request after its amount was reserved: for the whole refundable amount, for a
+    part of it, and with two approvers for a large amount. A second reservation of the same money is refused."""
     assert desk(who, make_reserve_update(), make_refund_insert()) == ""
     assert desk(who, make_reserve_update(minor=1000), make_refund_insert(minor=1000)) == ""
     large = {"checkers_needed": "2", "sends_after": f"{UTC} + INTERVAL 15 MINUTE"}
@@ -82,15 +84,15 @@ def test_a_refund_request_after_its_reservation_is_accepted(desk: SqlClient, who
 
 
 def test_a_second_refund_request_counts_the_first_reservation(desk: SqlClient) -> None:
-    """For a second request, the amount that the first request reserves counts too: the reservation must be the
-    request's own amount."""
+    """For a second refund request, the database requires a reservation of exactly this request's amount in addition
+    to the first request's reservation."""
     assert desk("op-a", make_reserve_update(SUBMITTED), make_refund_insert(SUBMITTED)) == ""
     assert "own sum" in desk("op-a", make_reserve_update(SUBMITTED), make_refund_insert(SUBMITTED, SUM + 1))
 
 
 def test_a_refund_request_for_a_set_aside_is_accepted(desk: SqlClient) -> None:
-    """A refund of a set-aside takes its amount from the sum that was set aside; the set-aside is marked when the
-    refund exists. If the refund ends without money, the amount and the mark are put back."""
+    """A refund of a set-aside takes its amount from the set-aside sum, and the set-aside is marked when the refund
+    exists. If the refund ends without money, the database accepts that the amount and the mark are restored."""
     taken = make_payment_update(ASIDE, set_aside_minor="set_aside_minor - 400", reserved_minor="reserved_minor + 400")
     asked = (taken, make_refund_insert(ASIDE, 400, set_aside_id="1"), "SET @made = LAST_INSERT_ID()")
     marked = money.make_update("set_asides", 1, status="'refunding'", refund_id="@made")
@@ -107,8 +109,8 @@ SET_ASIDE_REFUND_COLUMNS: dict[str, Any] = {"set_aside_id": "1", "checkers_neede
 
 
 def test_a_workers_request_for_a_set_aside_needs_two_approvers(desk: SqlClient) -> None:
-    """The worker may request the refund of a whole set-aside, with two approvers. It may neither vote for nor approve
-    its own request."""
+    """The worker may request the refund of a whole set-aside, with two approvers. The database refuses the worker's
+    own vote for this request and the worker's own approval of it."""
     asked = (
         SET_ASIDE_UPDATE,
         make_refund_insert(ASIDE, 400, **SET_ASIDE_REFUND_COLUMNS),
@@ -145,23 +147,23 @@ def test_a_workers_request_for_a_set_aside_needs_two_approvers(desk: SqlClient) 
     "none of that id", "none named", "one that is closed", "in another's name",
 ])  # fmt: skip
 def test_the_worker_may_request_no_other_refund(desk: SqlClient, asked: tuple[str, ...]) -> None:
-    """The worker may request no other refund: not another amount, not another payment, not one of a set-aside that is
-    being refunded, not with one approver."""
+    """The database refuses each other refund request of the worker: with another amount, of another payment, of a
+    set-aside that is already being refunded, or with only one approver."""
     told = desk("worker", *asked)
     assert "asks for no refund" in told or "in the name of somebody else" in told
 
 
 def test_an_approval_needs_its_vote_first(desk: SqlClient) -> None:
-    """The vote is stored first, then the state. If two votes are needed, the first one leaves the state and raises
-    the version."""
+    """The database accepts an approval only after the approver's vote is stored. If two votes are needed, the first
+    one raises the version of the refund and leaves its state unchanged."""
     assert desk("lead-b", make_vote_insert(ASKED), make_refund_update(ASKED, status="'approved'")) == ""
     assert desk("lead-b", make_vote_insert(TWO), make_refund_update(TWO)) == ""
     assert "only an approver" in desk("op-a", make_vote_insert(ASKED))
 
 
 def test_a_second_vote_approves_the_refund(people: Team, desk: SqlClient) -> None:
-    """With an earlier vote of another approver, the second vote approves the refund. It doesn't if the first person
-    is no approver any more."""
+    """A refund is approved with the second vote if an earlier vote of another approver exists. The database refuses
+    the approval if that person is no longer an approver."""
     lead = people.names["lead-c"]
     with people.open_connection("owner") as owner, owner.cursor() as cursor:
         cursor.execute(make_vote_insert(TWO, f"'{lead}'"))
@@ -176,8 +178,8 @@ def test_a_second_vote_approves_the_refund(people: Team, desk: SqlClient) -> Non
 
 @pytest.mark.parametrize("change", ["roles = 'auditor'", "disabled_at = UTC_TIMESTAMP()"])
 def test_a_vote_for_a_former_requester_is_refused(people: Team, desk: SqlClient, change: str) -> None:
-    """If the requester has lost the right to request, the database refuses a vote, and after an earlier vote it
-    refuses the approval.
+    """If the requester has lost the right to request, the database refuses a vote for the refund. If a vote is
+    already stored, it refuses the approval.
     """
     maker, lead = people.names["op-b"], people.names["lead-b"]
     with people.open_connection("owner") as owner, owner.cursor() as cursor:
@@ -200,7 +202,7 @@ def test_a_vote_for_a_former_requester_is_refused(people: Team, desk: SqlClient,
 
 
 def _delete_votes(cursor: Any, of: int) -> None:
-    """Delete the votes of a refund. The trigger that refuses this is dropped first."""
+    """Delete the votes of a refund, after dropping the trigger that would refuse this."""
     cursor.execute(
         "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE()"
         " AND event_object_table = 'approvals' AND event_manipulation = 'DELETE'"
@@ -211,8 +213,8 @@ def _delete_votes(cursor: Any, of: int) -> None:
 
 
 def test_declines_withdrawals_and_expiries_are_accepted(desk: SqlClient) -> None:
-    """An approver may decline, the requester may withdraw, and each account may write that the deadline has passed.
-    The reserved amount is then released."""
+    """An approver may decline a refund, its requester may withdraw it, and each account may write that its deadline
+    has passed. The reserved amount is then released."""
     declined = make_refund_update(ASKED, status="'rejected'", declined_because="'not ours'")
     assert desk("lead-b", declined, make_payment_update(ASKED, **RELEASE_COLUMNS)) == ""
     assert "an approver declines" in desk("op-a", declined)
@@ -227,8 +229,8 @@ def test_declines_withdrawals_and_expiries_are_accepted(desk: SqlClient) -> None
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
 def test_a_sent_refund_is_written_in_the_right_order(desk: SqlClient, who: str) -> None:
-    """The refund is written first, then the row of the journal. The provider's answer is stored before the refund
-    gets its final state, and the payment's sums change last."""
+    """The database requires this order: first the refund, then the row of the journal. The provider's answer is
+    stored before the refund gets its final state, and the payment's sums change last."""
     begun = money.make_sending_insert(APPROVED).replace("UUID(), 'refund.submit'", "'op-new', 'refund.submit'")
     assert desk(who, make_refund_update(APPROVED, **SENT_COLUMNS), begun) == ""
     assert "only a refund that is approved" in desk(who, begun)
@@ -253,8 +255,8 @@ def test_a_sent_refund_is_written_in_the_right_order(desk: SqlClient, who: str) 
 
 
 def test_a_refund_returns_to_unsent_only_with_proof(desk: SqlClient) -> None:
-    """A refund may go back to "not sent" with an answer to this sending that proves it, or with two answers of the
-    provider that it doesn't know the refund."""
+    """A refund may return to "not sent" with an answer to its sending that proves it was not executed, or with two
+    answers of the provider that it doesn't know the refund."""
     assert (
         desk("worker", make_answer_insert("AUTH http_401"), make_refund_update(SENDING, **BACK_TO_APPROVED_COLUMNS))
         == ""
@@ -272,8 +274,8 @@ def test_a_refund_returns_to_unsent_only_with_proof(desk: SqlClient) -> None:
 
 
 def test_a_second_person_decides_an_unknown_refund(desk: SqlClient) -> None:
-    """op-b has proposed that the refund was never made. Only lead-b, an approver with evidence, may decide the same;
-    neither op-b nor an operator may."""
+    """op-b has proposed that an unknown refund was never made. The database accepts the same decision from lead-b, an
+    approver with evidence, and refuses it from op-b and from an operator."""
     second = (
         make_proof_insert(GIVEN_UP),
         make_refund_update(GIVEN_UP, **FAILED_REFUND_COLUMNS),
@@ -292,8 +294,8 @@ def test_a_second_person_decides_an_unknown_refund(desk: SqlClient) -> None:
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
 def test_a_payment_moves_from_its_insertion_to_its_end(desk: SqlClient, who: str) -> None:
-    """A payment is inserted without money. After the provider's notice is stored, the state changes step by step,
-    then the captured amount, the excess and the order."""
+    """A payment is inserted without money. After the provider's notice is stored, the database accepts the changes of
+    its state step by step, and then of the captured amount, the excess and the order."""
     begun = money.make_payment_insert(order_id=str(UNPAID), asked_minor="1000")
     assert desk(who, begun) == ""
     told = desk(
@@ -320,7 +322,9 @@ def test_a_payment_moves_from_its_insertion_to_its_end(desk: SqlClient, who: str
 
 
 def test_two_people_decide_about_a_payment(desk: SqlClient) -> None:
-    """op-b has proposed that the payment was reversed. Only an approver with evidence may decide the same."""
+    """op-b has proposed that a payment was reversed. The database accepts the same decision only from an approver
+    with evidence.
+    """
     second = (make_proof_insert(BIG, kind="payment"), make_payment_update(BIG, status="'reversed'"))
     assert desk("lead-b", *second) == ""
     assert "money has moved only" in desk("lead-b", second[1])
@@ -329,7 +333,9 @@ def test_two_people_decide_about_a_payment(desk: SqlClient) -> None:
 
 
 def test_the_worker_changes_accounts_within_their_limit(desk: SqlClient) -> None:
-    """The worker may reserve, book and release sums of a company's account within its limit, and not above it."""
+    """The worker may reserve, book and release sums of a company's account within the account's limit. The database
+    refuses sums above the limit.
+    """
     back = money.make_update("accounts", 1, balance_minor="balance_minor - 100")
     held = money.make_update("accounts", 1, reserved_minor="reserved_minor + 100")
     assert desk("worker", back, held) == ""
@@ -338,8 +344,8 @@ def test_the_worker_changes_accounts_within_their_limit(desk: SqlClient) -> None
 
 @pytest.mark.parametrize("who", ["op-a", "lead-b", "worker"])
 def test_order_columns_accept_only_values_of_a_payment(desk: SqlClient, who: str) -> None:
-    """The columns of an order for its payment may get only the values of a payment of this order; the token may be
-    stored before it is paid."""
+    """The order's columns about its payment accept only the values of a payment of this order. The payment's token
+    may be stored before the payment is paid."""
     told = {"atom_token_id": "'T-4'", "atom_txn_id": "'A-4'", "payment_method": "'atom'"}
     assert desk(who, money.make_update("orders", money.BY_ATOM, **told)) == ""
     assert desk(who, money.make_update("orders", money.AT_ATOM, atom_token_id="'T-5'")) == ""
@@ -348,8 +354,9 @@ def test_order_columns_accept_only_values_of_a_payment(desk: SqlClient, who: str
 
 @pytest.fixture
 def execute_as_shop(people: Team) -> Iterator[Any]:
-    """A function that executes a statement with another application's account, which has only the rights on the
-    orders, and returns the refusal, "" if there is none. All changes are rolled back."""
+    """Return a function that executes a statement with the shop's account, which has only the rights on the orders.
+    It returns the message of the database's refusal, or "" if the statement is accepted. All changes are rolled back.
+    """
     with connect_as_guest(people, "orders", autocommit=False) as connection:
         with connection.cursor() as cursor:
             yield lambda statement: execute_for_refusal(cursor, statement)
@@ -357,8 +364,8 @@ def execute_as_shop(people: Team) -> Iterator[Any]:
 
 
 def test_the_shop_changes_its_own_columns_of_an_order(execute_as_shop: Any) -> None:
-    """The shop may insert an order, change its own columns and move the state forward; it may neither move it back,
-    nor change the program's columns, nor delete an order."""
+    """The shop may insert an order, change its own columns and move the state forward. The database refuses to the
+    shop a state that moves back, a change of the program's columns, and the deletion of an order."""
     assert execute_as_shop("INSERT INTO orders (merch_txn_id, total_amount) VALUES ('ORD-7', 100)") == ""
     assert (
         execute_as_shop("INSERT INTO orders (id, merch_txn_id, total_amount, status) VALUES (8, 'ORD-8', 5, 'paid')")

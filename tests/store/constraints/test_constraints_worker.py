@@ -1,5 +1,5 @@
-"""The database accepts the statements about the worker's tables that our services write, under the account of each
-role.
+"""Tests that the database accepts the statements about the worker's tables that the services write, with the account
+of each role.
 """
 
 from collections.abc import Iterator
@@ -26,8 +26,8 @@ pytestmark = pytest.mark.engines("mariadb")
 
 
 class SqlClient:
-    """The client of one person. It executes statements in one transaction, which is rolled back, and returns the
-    refusal of the database, "" if there is none.
+    """A database client that executes statements as one person. It executes them in one transaction, rolls this back,
+    and returns the message with which the database refused a statement, or "" if it refused none.
     """
 
     def __init__(self, people: Team, lines: PersonConnections) -> None:
@@ -44,8 +44,8 @@ def desk(people: Team, connections: PersonConnections) -> SqlClient:
 
 @pytest.mark.parametrize("who", WRITERS)
 def test_a_task_row_is_begun_and_ended(desk: SqlClient, who: str) -> None:
-    """The row of a task may be inserted, and the run of a task may be begun and ended, also by another account than
-    the one that inserted it."""
+    """The row of a due task may be inserted, and a run of the task may be begun and ended, even by another account
+    than the one that inserted the row."""
     made = make_insert("tasks", name="'outbox'", every_seconds="5", next_at=UTC)
     ended = "UPDATE tasks SET version = version + 1, ended_at = NULL, taken = 9, failures = 1, trouble = 'x'"
     assert desk(who, made, ended) == ""
@@ -53,8 +53,8 @@ def test_a_task_row_is_begun_and_ended(desk: SqlClient, who: str) -> None:
 
 @pytest.mark.parametrize("who", WRITERS)
 def test_a_request_id_is_stored_and_answered(desk: SqlClient, who: str) -> None:
-    """A request id is stored in the person's own name, gets its record and operation, is ended with its answer, and
-    may be used again after that."""
+    """A person's account may store a request id in the person's own name, add its record and operation, end it with
+    its answer, and use it again afterwards."""
     tied = "UPDATE request_ids SET subject_kind = 'payment', operation_id = 'o' WHERE person = '{me}'"
     ended = "UPDATE request_ids SET state = 'kept', answer = 'x', lease_expires = 0 WHERE person = '{me}'"
     anew = "UPDATE request_ids SET state = 'running', fence = fence + 1, answer = NULL WHERE person = '{me}'"
@@ -74,8 +74,8 @@ def test_a_saga_moves_to_its_next_and_final_states(desk: SqlClient, who: str) ->
 
 @pytest.mark.parametrize("who", WRITERS)
 def test_an_alert_is_opened_acknowledged_and_resolved(desk: SqlClient, who: str) -> None:
-    """An alert may be opened, acknowledged in the person's own name, and resolved; after that the same alert may be
-    opened again."""
+    """An alert may be opened, acknowledged in the person's own name, and resolved. Afterwards an alert of the same
+    rule and record may be opened again."""
     found = make_insert(
         "alerts",
         rule_id="'A'",
@@ -91,7 +91,9 @@ def test_an_alert_is_opened_acknowledged_and_resolved(desk: SqlClient, who: str)
 
 @pytest.mark.parametrize("who", WRITERS)
 def test_facts_of_a_watched_corporation_may_be_stored(desk: SqlClient, who: str) -> None:
-    """An account may store a watched corporation for the first time, and change its facts with a newer registry."""
+    """An account may store a watched corporation for the first time, and may change its facts together with a newer
+    registry date.
+    """
     changed_facts = worker.make_watched_rewrite(facts="'x'", facts_before="facts", registry_date="'2026-11-04'")
     assert desk(who, worker.make_watched_insert(), changed_facts) == ""
 
@@ -112,8 +114,8 @@ def test_an_outbox_event_is_stored_postponed_and_published(desk: SqlClient, who:
 
 @pytest.mark.parametrize("who", WRITERS)
 def test_counts_of_a_reconciliation_only_rise(desk: SqlClient, who: str) -> None:
-    """The counts of a reconciliation may only rise; its differences and their cases may be stored; then it may be
-    ended."""
+    """The counts of a reconciliation may only rise. The reconciliation's differences and their cases may be stored,
+    and then the reconciliation may be ended."""
     counted = make_update("reconciliations", OPEN, matched="matched + 7", phase="'ours'", position="'x'")
     opened = make_plain_update("reconciliation_rows", OPEN, case_opened="1")
     ended = make_update("reconciliations", OPEN, state="'failed'", ended_at=UTC)
@@ -137,7 +139,9 @@ def test_a_bulk_run_is_created_and_executed(desk: SqlClient, who: str) -> None:
 
 @pytest.mark.parametrize("who", WRITERS)
 def test_a_take_is_begun_extended_and_ended(desk: SqlClient, who: str) -> None:
-    """A record without a take, or with another person's ended take, is taken; the take is extended and released."""
+    """A person may take a record that has no take, or on which another person's take has ended. The take may then be
+    extended and ended.
+    """
     mine = worker.make_take_update(FREE)
     given_up = f"UPDATE takes SET until = {UTC} WHERE subject_id = {FREE}"
     assert desk(who, worker.make_take_insert(), mine, given_up, mine) == ""
@@ -146,7 +150,7 @@ def test_a_take_is_begun_extended_and_ended(desk: SqlClient, who: str) -> None:
 
 
 def test_only_people_write_notes(desk: SqlClient) -> None:
-    """People write notes; the worker can't."""
+    """The database accepts a note from a person's account and refuses it from a worker's account."""
     assert desk("op-a", worker.make_note_insert()) == desk("lead-b", worker.make_note_insert()) == ""
     assert "this role notes nothing" in desk("worker", worker.make_note_insert())
 
@@ -159,8 +163,9 @@ def test_a_stock_reservation_is_released(desk: SqlClient, who: str) -> None:
 
 @pytest.fixture
 def execute_as_shop(people: Team) -> Iterator[Any]:
-    """A function that executes a statement with another application's account, which has only the rights on the
-    reservations of stock, and returns the refusal, "" if there is none. All changes are rolled back."""
+    """Return a function that executes a statement with the shop's account, which has only the rights on the stock
+    reservations. It returns the message of the database's refusal, or "" if the statement is accepted. All changes
+    are rolled back."""
     with connect_as_guest(people, "stock_reservations", autocommit=False) as connection:
         with connection.cursor() as cursor:
             yield lambda statement: execute_for_refusal(cursor, statement)
@@ -168,8 +173,8 @@ def execute_as_shop(people: Team) -> Iterator[Any]:
 
 
 def test_the_shop_changes_its_stock_reservations(execute_as_shop: Any) -> None:
-    """The shop may insert a reservation, change its quantity, mark it as used and release it. A used or released
-    reservation can't be held again."""
+    """The shop may insert a stock reservation, change its quantity, mark it as used and release it. The database
+    refuses to reserve a used or released one again."""
     assert (
         execute_as_shop("INSERT INTO stock_reservations (id, order_id, item, quantity) VALUES (8, 1, 'tea', 1)") == ""
     )

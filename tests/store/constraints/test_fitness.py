@@ -1,5 +1,5 @@
-"""Properties that a database must have before it stores payments: each missing property is found, and counts as
-serious.
+"""Tests of the properties that a database must have before it stores payments: the check finds each missing property
+and says whether it stops purchases.
 """
 
 from pathlib import Path
@@ -21,22 +21,24 @@ from tests.support.teams import ROLES_BY_PERSON, apply_accounts, make_account_en
 
 
 def find_failed_checks(database: Database) -> dict[str, bool]:
-    """Return the checks that the database has not passed, by name; the value is True if the check stops purchases."""
+    """Return the checks that the database has failed, by name. The value is True if the failed check stops
+    purchases.
+    """
     return {
         finding.name: finding.stops_purchases for finding in fitness.check_fitness(database) if not finding.has_passed
     }
 
 
 def test_a_fresh_server_is_fit(on_server: Database) -> None:
-    """A database that the migrations created on a server with the advised settings passes every check except the one
-    of the largest transaction.
+    """A database that the migrations created on a server with the recommended settings passes every check except the
+    check of the largest transaction.
     """
     assert {name for name in find_failed_checks(on_server) if name != "writeset"} == set()
 
 
 def test_all_derived_columns_are_stored(on_server: Database) -> None:
-    """All derived columns are stored ones, because the purge of a Galera node that returns may never end over an
-    indexed virtual column."""
+    """On a server all derived columns are stored columns. With an indexed virtual column, the purge of a returning
+    Galera node might never end."""
     found = text("SELECT extra, column_name FROM information_schema.columns WHERE table_schema = DATABASE()")
     with on_server.read() as conn:
         derived = {str(extra) for extra, _ in conn.execute(found) if "GENERATED" in str(extra)}
@@ -44,8 +46,8 @@ def test_all_derived_columns_are_stored(on_server: Database) -> None:
 
 
 def test_an_embedded_database_without_its_triggers_is_unfit(tmp_path: Path) -> None:
-    """A new SQLite database passes all checks. Without a trigger of the audit trail, and without the index of the
-    claim, it doesn't."""
+    """A new SQLite database passes all checks. It fails without a trigger of the audit trail, and without the unique
+    index of the claim."""
     database = Database(f"sqlite:///{tmp_path}/console.db")
     migrate.ensure_schema(database)
     assert find_failed_checks(database) == {}
@@ -57,7 +59,7 @@ def test_an_embedded_database_without_its_triggers_is_unfit(tmp_path: Path) -> N
 
 
 def test_a_claim_index_that_is_not_unique_is_grave(on_server: Database) -> None:
-    """An index with the name of the claim's index stops purchases if it isn't unique."""
+    """An index with the name of the claim's index that isn't unique stops purchases."""
     with on_server.write_without_retries() as tx:
         table = "hansha_alarmbox_credit_checks"
         tx.conn.execute(text(f"ALTER TABLE {table} DROP INDEX uq_credit_checks_claim"))
@@ -66,8 +68,9 @@ def test_a_claim_index_that_is_not_unique_is_grave(on_server: Database) -> None:
 
 
 def test_missing_triggers_and_rights_too_many_are_grave(sql_server: SqlServer) -> None:
-    """A missing trigger, and a right that a role must not have, stop purchases. The schema account sees both. A
-    person who is about to buy sees both too, but on MySQL, which shows triggers to no such person, only the right."""
+    """A missing trigger, and a right that a role must not have, stop purchases. The schema account sees both faults,
+    and so does a person's account. On MySQL a person's account sees only the right, because MySQL doesn't show
+    triggers to it."""
     with open_team(sql_server, {"op-a": ("operator",)}) as people:
         owner, person = Database(people.owner), Database(people.urls["op-a"])
         advice = {"acting": False}  # op-a acts from their own desk
@@ -84,8 +87,8 @@ def test_missing_triggers_and_rights_too_many_are_grave(sql_server: SqlServer) -
 
 
 def test_missing_rights_for_ending_sessions_are_reported(sql_server: SqlServer) -> None:
-    """The check reports if the schema account lacks the rights that the workers' procedure needs to end sessions
-    which block other sessions."""
+    """The check reports missing rights of the schema account that the workers' stored procedure needs to end blocking
+    database sessions."""
     with open_team(sql_server, {"op-a": ("operator",)}) as people:
         owner = Database(people.owner)
         assert "lock_holders" not in find_failed_checks(owner)
@@ -100,8 +103,8 @@ def test_missing_rights_for_ending_sessions_are_reported(sql_server: SqlServer) 
 
 
 def test_a_team_in_team_mode_is_fit(sql_server: SqlServer) -> None:
-    """A team in team mode passes the checks, which the schema account, the worker and each person make. Applying the
-    same account file again changes nothing."""
+    """A team's database in team mode passes the checks, which the schema account, the worker and each person run.
+    Applying the same account file again changes nothing."""
     with open_team(sql_server, ROLES_BY_PERSON, asks=True) as people:
         account = Database(people.owner).account_name
         sql_server.sql(f"GRANT SELECT ON mysql.user TO `{account}`@`%`")  # as docs/team.md advises
@@ -115,8 +118,8 @@ def test_a_team_in_team_mode_is_fit(sql_server: SqlServer) -> None:
 
 
 def test_several_nodes_without_a_cluster_are_unfit(sql_server: SqlServer) -> None:
-    """If the profile has a second server but the two are no cluster, purchases are stopped: each of the servers would
-    accept the same claim."""
+    """If the profile has a second server that forms no cluster with the first one, the check stops purchases: each
+    server would accept the same claim."""
     url = sql_server.create_database()
     migrate.upgrade(Database(url, without_time_limit=True))
     port = Database(url).url.port
@@ -127,8 +130,8 @@ def test_several_nodes_without_a_cluster_are_unfit(sql_server: SqlServer) -> Non
 
 
 def test_a_galera_cluster_is_fit(galera_cluster: servers.Cluster) -> None:
-    """A Galera cluster of three nodes with the advised settings passes every check except the one of the largest
-    transaction.
+    """A Galera cluster of three nodes with the recommended settings passes every check except the check of the
+    largest transaction.
     """
     database = Database(galera_cluster.nodes[0].create_database(), without_time_limit=True)
     migrate.upgrade(database)
@@ -139,8 +142,8 @@ def test_a_galera_cluster_is_fit(galera_cluster: servers.Cluster) -> None:
 
 
 def test_a_cluster_without_a_transaction_limit_is_unfit(galera_cluster: servers.Cluster) -> None:
-    """A Galera node without a useful limit for the size of a transaction doesn't pass the check `writeset`; with the
-    limit it does."""
+    """A Galera node without a useful limit for the size of a transaction fails the check `writeset`; with the limit
+    it passes."""
     node = galera_cluster.nodes[0]
     database = Database(node.create_database(), without_time_limit=True)
     migrate.upgrade(database)
@@ -155,8 +158,8 @@ def test_a_cluster_without_a_transaction_limit_is_unfit(galera_cluster: servers.
 
 
 def test_no_real_money_on_a_server_that_may_forget(tmp_path: Path) -> None:
-    """Demand 10: if commits aren't flushed to the disk, purchases are refused and nothing is sent. If sessions can
-    change the clock, the check reports it."""
+    """If the server doesn't flush commits to the disk, purchases are refused and the program sends nothing. If
+    database sessions can change the clock, the check reports it."""
     server_fixtures.require_server("mariadb")
     careless = ("innodb_flush_log_at_trx_commit = 2", "secure_timestamp = NO")
     with servers.start_private_mariadb(extra_config=careless) as server:

@@ -1,4 +1,6 @@
-"""The division of the conditions of trigger rules into alternatives."""
+"""Tests that the program divides the condition of a trigger rule correctly into its alternatives, the operands of
+OR.
+"""
 
 import itertools
 import re
@@ -35,7 +37,10 @@ def test_alternatives_are_the_operands_of_the_outermost_or(condition: str, alter
      "NOT {0} OR ((SELECT {1}) AND {2})"],
 )  # fmt: skip
 def test_a_change_is_refused_exactly_if_the_condition_is_not_true(condition: str) -> None:
-    """Whichever of its parts are true, false or NULL, and although each alternative has an IF of its own."""
+    """The trigger that is made from a condition refuses a change exactly if the condition isn't true, although each
+    alternative has an IF of its own. This is tested with every combination of true, false and NULL for the parts of
+    the condition.
+    """
     with_values = sqlite3.connect(":memory:")
     for values in itertools.product(("1", "0", "NULL"), repeat=3):
         rule = TriggerRule(condition.format(*values), "no")
@@ -51,7 +56,9 @@ def test_a_change_is_refused_exactly_if_the_condition_is_not_true(condition: str
 
 
 def test_no_condition_has_an_operator_that_binds_less_than_or() -> None:
-    """`split_alternatives` doesn't know any."""
+    """No trigger rule contains an operator that binds less strongly than OR, because `split_alternatives` doesn't
+    handle one.
+    """
     for trigger in server_triggers.make_all_triggers():
         texts_left_out = re.sub(r"'(?:[^']|'')*'", "''", trigger.body)
         assert not re.search(r"\bXOR\b|\|\||:=", texts_left_out), trigger.name

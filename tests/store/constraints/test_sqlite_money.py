@@ -151,7 +151,7 @@ def filled_database(empty_database: Path, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture
 def plain_client(filled_database: Path) -> Iterator[sqlite3.Connection]:
-    """A plain client of the database, in a transaction that is rolled back."""
+    """Yield a plain database client in a transaction that is rolled back at the end of the test."""
     with closing(sqlite3.connect(filled_database, isolation_level=None)) as opened:
         opened.execute("BEGIN")
         yield opened
@@ -164,15 +164,17 @@ def plain_client(filled_database: Path) -> Iterator[sqlite3.Connection]:
 def test_each_forbidden_statement_has_its_message(
     plain_client: sqlite3.Connection, statement: str, words: str
 ) -> None:
-    """Each statement is refused with the message of its own rule, also if the client has switched off the check
-    constraints."""
+    """The database refuses each statement with the message of the rule for this statement, even if the client has
+    switched off the check constraints."""
     plain_client.execute("PRAGMA ignore_check_constraints = ON")
     with pytest.raises(sqlite3.IntegrityError, match=words):
         plain_client.execute(statement)
 
 
 def test_two_votes_need_two_people(plain_client: sqlite3.Connection) -> None:
-    """If two votes are needed, one is not enough, and one person can't vote twice."""
+    """If a refund needs two votes, the database refuses its approval with one vote and refuses a second vote of the
+    same person.
+    """
     plain_client.execute(make_vote_insert(TWO))
     with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
         plain_client.execute(make_vote_insert(TWO))
@@ -183,7 +185,7 @@ def test_two_votes_need_two_people(plain_client: sqlite3.Connection) -> None:
 
 
 def test_a_completed_refund_needs_the_providers_number(plain_client: sqlite3.Connection) -> None:
-    """A refund can't be completed without the id that the provider has given to it."""
+    """The database refuses to complete a refund without the id that the provider has given to the refund."""
     for statement in make_sending_statements(ASKED, "RFD-2"):
         plain_client.execute(statement)
     with pytest.raises(sqlite3.IntegrityError, match="provider's number"):
@@ -210,8 +212,8 @@ def test_transitions_come_from_the_tables() -> None:
 
 
 def test_missing_and_altered_triggers_are_found(filled_database: Path) -> None:
-    """The check finds missing and altered triggers. An upgrade creates all of them again, also if the schema needs no
-    other step."""
+    """The check finds missing and altered triggers. An upgrade creates all triggers again, even if the schema needs
+    no other change."""
     database = Database(f"sqlite:///{filled_database}")
     with database.read() as conn:
         assert sqlite_constraints.list_missing_triggers(conn) == ()

@@ -215,7 +215,7 @@ def filled_database(empty_database: Path, tmp_path_factory: pytest.TempPathFacto
 
 @pytest.fixture
 def client(filled_database: Path) -> Iterator[sqlite3.Connection]:
-    """A plain client of the database, in a transaction that is rolled back."""
+    """Yield a plain database client in a transaction that is rolled back at the end of the test."""
     with closing(sqlite3.connect(filled_database, isolation_level=None)) as opened:
         opened.execute("BEGIN")
         yield opened
@@ -226,15 +226,15 @@ def client(filled_database: Path) -> Iterator[sqlite3.Connection]:
     ("statement", "words"), [case[1:] for case in REFUSED_STATEMENTS], ids=[case[0] for case in REFUSED_STATEMENTS]
 )
 def test_each_forbidden_statement_has_its_message(client: sqlite3.Connection, statement: str, words: str) -> None:
-    """Each statement is refused with the message of its own rule, also if the client has switched off the check
-    constraints."""
+    """The database refuses each statement with the message of the rule for this statement, even if the client has
+    switched off the check constraints."""
     client.execute("PRAGMA ignore_check_constraints = ON")
     with pytest.raises(sqlite3.IntegrityError, match=words):
         client.execute(statement)
 
 
 def test_a_record_can_be_taken_after_the_end_of_a_take(client: sqlite3.Connection) -> None:
-    """From the end of a take on, another person may take the record."""
+    """As soon as a person's take of a record has ended, the database lets another person take the record."""
     client.execute(f"UPDATE takes SET person = 'b', taken_at = {LATER}, until = '2026-11-20 05:00:00.000000'")
     assert client.execute("SELECT person FROM takes").fetchall() == [("b",)]
 

@@ -1,4 +1,4 @@
-"""Tests that a search for a corporation number, which is one SQL statement, returns the same as the separate
+"""Tests that a search for a corporation number, which is one joined SQL statement, returns the same as separate
 queries."""
 
 from collections.abc import Iterator
@@ -35,7 +35,7 @@ def make_check_row(number: int, corporation_number: str, work: str | None = "non
 
 
 def make_operation_row(subject: int, action: str, state: str) -> dict[str, object]:
-    """Return the row of an operation with no running lease."""
+    """Return the row of an operation without a live lease."""
     return {
         "id": f"call-{subject}", "action": action, "subject_kind": "credit-check", "subject_id": subject,
         "state": state, "idempotency_key": f"key-{subject}", "fingerprint": "", "operator": "op-a", "desk": "",
@@ -46,8 +46,8 @@ def make_operation_row(subject: int, action: str, state: str) -> dict[str, objec
 
 @pytest.fixture(scope="module")
 def database(engine: Engine) -> Iterator[Database]:
-    """A database with credit checks of three corporation numbers, one of them in a spelling that SQL can't normalise,
-    and with a purchase and a re-fetch that have lapsed."""
+    """Yield a database with credit checks of three corporation numbers. One number has a spelling that SQL can't
+    normalise, and a purchase and a re-fetch have lapsed."""
     with open_empty_place_anywhere(engine) as place, closing(Database(place.url())) as opened:
         for guarded in (table.name, operations.name):
             place.drop_table_triggers(guarded)
@@ -73,8 +73,8 @@ def database(engine: Engine) -> Iterator[Database]:
 @pytest.mark.parametrize("name", ["somebody", "nobody", None])
 @pytest.mark.parametrize("number", [NUMBER, OTHER, NONE])
 def test_the_joined_read_equals_the_separate_reads(database: Database, number: str, name: str | None) -> None:
-    """The one statement returns the same person, records in the same order and lapsed calls as the separate queries,
-    also if there are none."""
+    """The joined statement returns the same person, the same records in the same order and the same lapsed calls as
+    separate queries, with and without such records."""
     with database.read() as conn:
         person, found, money = joined_reads.search_corporation_number(conn, number, name, includes_unlisted=True)
         assert not money
@@ -85,7 +85,9 @@ def test_the_joined_read_equals_the_separate_reads(database: Database, number: s
 
 
 def test_lapsed_and_unadopted_credit_checks_are_marked(database: Database) -> None:
-    """The credit checks come newest first. Only a lapsed purchase makes its credit check's outcome unknown."""
+    """The search lists the credit checks from the newest to the oldest. Only the credit check with a lapsed purchase
+    has an unknown outcome.
+    """
     with database.read() as conn:
         found = joined_reads.search_corporation_number(conn, NUMBER, None, includes_unlisted=False).credit_checks
         assert [(one.id, one.certainty.value) for one in found] == [(4, "known"), (2, "known"), (1, "unknown")]

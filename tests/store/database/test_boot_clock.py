@@ -1,4 +1,6 @@
-"""Tests that the clock of the leases counts the time in which the machine sleeps, on each operating system."""
+"""Tests that the clock of the leases also counts the time during which the machine sleeps, on each operating
+system.
+"""
 
 import time
 
@@ -11,7 +13,9 @@ RAW_CLOCK = 4  # the number of CLOCK_MONOTONIC_RAW on macOS
 
 
 def test_a_lease_ends_during_the_sleep_of_macos(monkeypatch: pytest.MonkeyPatch) -> None:
-    """macOS has no CLOCK_BOOTTIME, and Python's monotonic clock stops there while the machine sleeps."""
+    """On macOS the clock of the leases uses CLOCK_MONOTONIC_RAW. macOS has no CLOCK_BOOTTIME, and Python's monotonic
+    clock stops there while the machine sleeps.
+    """
     slept_ms = 0
 
     def read_clock_ns(clock: int) -> int:
@@ -30,7 +34,9 @@ def test_a_lease_ends_during_the_sleep_of_macos(monkeypatch: pytest.MonkeyPatch)
 
 
 def test_a_system_without_boot_clocks_uses_the_monotonic_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Windows has neither of the two clocks; there Python's monotonic clock is used, which counts the sleep."""
+    """On Windows, which has neither CLOCK_BOOTTIME nor CLOCK_MONOTONIC_RAW, the clock of the leases uses Python's
+    monotonic clock, which counts the sleep there.
+    """
     for name in ("CLOCK_BOOTTIME", "CLOCK_MONOTONIC_RAW"):
         monkeypatch.delattr(time, name, raising=False)
     monkeypatch.setattr(time, "monotonic_ns", lambda: 7_000_000_000)

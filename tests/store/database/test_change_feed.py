@@ -19,7 +19,7 @@ CHECK = credit_checks.CREDIT_CHECK_KIND
 
 @pytest.fixture
 def database(place: Place) -> Iterator[Database]:
-    """An empty database on each engine."""
+    """Yield an empty database on each engine."""
     with closing(Database(place.url(""))) as opened:
         yield opened
 
@@ -37,7 +37,9 @@ def read_new_changes(database: Database, mark: FeedMark | None) -> tuple[FeedMar
 
 
 def test_each_change_is_reported_once(database: Database) -> None:
-    """Records from before the first reading aren't reported; a record that changed twice is reported once."""
+    """The change feed reports no record that changed only before the first reading, and reports a record once that
+    changed twice.
+    """
     announce_changes(database, 1)
     mark, told = read_new_changes(database, None)
     assert told == []
@@ -77,8 +79,8 @@ def test_a_change_committed_after_the_first_read_is_reported(on_server: Database
 
 
 def test_a_missing_id_stays_open_for_a_limited_time(on_server: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An id that is missing between ids that were read stays open for one to two periods: if its transaction commits,
-    the next read returns its change. So a mark (the position of a reader) carries a limited number of ids."""
+    """An id that is missing between the read ids stays open for one to two periods. If the id's transaction commits
+    in that time, the next read returns the change. So the mark of a reader contains a limited number of open ids."""
     clock = [0.0]
     monkeypatch.setattr("console.store.database.change_feed.time.monotonic", lambda: clock[0])
     announce_changes(on_server, *range(20))
@@ -100,7 +102,9 @@ def test_a_missing_id_stays_open_for_a_limited_time(on_server: Database, monkeyp
 
 
 def test_the_feed_of_a_restored_database_is_read_from_its_end(on_server: Database) -> None:
-    """A database that was restored from a backup uses ids again. The feed then begins at the present end."""
+    """A database that was restored from a backup assigns ids of changes a second time. A desk then reads the feed
+    from its present end on.
+    """
     announce_changes(on_server, *range(10))
     mark, _ = read_new_changes(on_server, None)
     with on_server.write_without_retries() as tx:

@@ -1,5 +1,5 @@
-"""Tests of deferred statements, which are sent together with the next statement: their order, and that an error of
-one prevents COMMIT."""
+"""Tests of deferred statements, which the program sends together with the next statement: their order is kept, and an
+error of one prevents COMMIT."""
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -27,7 +27,7 @@ _RELEASE = update(leases).where(leases.c.name == bindparam("of")).values(lease_e
 
 @pytest.fixture
 def database(place: Place) -> Iterator[Database]:
-    """A database with the account of an operator, whose statements the triggers check."""
+    """Yield a database connection with an operator's account, whose statements the triggers check."""
     opened = Database(place.url("op-a"))
     yield opened
     opened.close()
@@ -44,7 +44,7 @@ def make_change_row(record_id: int) -> dict[str, object]:
 
 
 def write_change(database: Database, record_id: int) -> None:
-    """Insert one change in a transaction of its own, with a deferred statement."""
+    """Insert one change with a deferred statement, in a transaction of its own."""
     database.write(lambda tx: execute_later(tx.conn, _INSERT_CHANGE, make_change_row(record_id)))
 
 
@@ -53,8 +53,8 @@ def read_changed_ids(place: Place) -> list[int]:
 
 
 def test_deferred_statements_travel_with_the_next(place: Place, database: Database) -> None:
-    """On MariaDB three statements are sent in one packet, and COMMIT in one of its own. They are executed in their
-    order."""
+    """On MariaDB the program sends three statements in one packet, and COMMIT in a packet of its own. The server
+    executes them in their order."""
     database.write(lambda tx: tx.conn.execute(text("SELECT 1")))  # connects
     with record_packets() as sent, database.write_without_retries() as tx:
         execute_later(tx.conn, _INSERT_CHANGE, make_change_row(1))
@@ -69,8 +69,8 @@ def test_deferred_statements_travel_with_the_next(place: Place, database: Databa
 
 
 def test_an_error_of_a_deferred_statement_prevents_commit(place: Place, database: Database) -> None:
-    """An error of a deferred statement is raised at the next statement or at COMMIT, and nothing of the transaction
-    is stored.
+    """An error of a deferred statement is raised at the next statement or at COMMIT, and the whole transaction is
+    rolled back.
     """
     with database.write_without_retries() as tx:
         tx.conn.execute(_INSERT_LEASE, make_lease_row(place, "taken"))
@@ -99,8 +99,8 @@ def test_an_error_of_a_deferred_statement_prevents_commit(place: Place, database
 
 
 def test_a_row_count_that_is_wrong_prevents_commit(place: Place, database: Database) -> None:
-    """A wrong row count of a deferred statement is raised like an error of the statement, and nothing is stored; of
-    several errors the first is raised.
+    """A wrong row count of a deferred statement is raised like an error of the statement, and the transaction is
+    rolled back. If there are several errors, the first one is raised.
     """
 
     def require_one_row(count: int) -> None:
@@ -118,7 +118,7 @@ def test_a_row_count_that_is_wrong_prevents_commit(place: Place, database: Datab
 
 
 def test_a_rollback_drops_deferred_statements(place: Place, database: Database) -> None:
-    """After a rollback a deferred statement isn't executed."""
+    """The program doesn't send a deferred statement after a rollback of its transaction."""
 
     class _Stopped(Exception):
         pass
@@ -147,7 +147,9 @@ def test_a_long_statement_is_sent_by_itself(place: Place, database: Database) ->
 
 
 def test_a_statement_without_a_transaction_is_sent_immediately(place: Place, database: Database) -> None:
-    """On a connection without a transaction a statement is executed at once, because no COMMIT would send it."""
+    """On a connection without a transaction a deferred statement is executed at once, because no later COMMIT would
+    send it.
+    """
     if not place.is_server:
         pytest.skip("SQLite has no AUTOCOMMIT connections here")
     with database.read() as conn:
@@ -157,8 +159,8 @@ def test_a_statement_without_a_transaction_is_sent_immediately(place: Place, dat
 
 @pytest.mark.engines("mariadb")
 def test_only_the_statement_in_the_block_waits_for_no_lock(place: Place, database: Database) -> None:
-    """In the block a statement doesn't wait for locks. After the block, also after an error in it, the session has
-    its own time limit for locks again."""
+    """Inside `avoid_lock_waits` a statement doesn't wait for locks. After the block, even after an error, the
+    database session has its own time limit for locks again."""
     own_limit = text("SELECT @@SESSION.innodb_lock_wait_timeout")
     with database.write_without_retries() as tx:
         with avoid_lock_waits(tx.conn):
@@ -171,8 +173,9 @@ def test_only_the_statement_in_the_block_waits_for_no_lock(place: Place, databas
 
 @pytest.mark.engines("mariadb")
 def test_a_request_that_was_not_named_is_named_by_the_next_transaction(database: Database) -> None:
-    """The id of the executed request is written into a variable of the session together with the first statement. If
-    a transaction fails before its first statement, the next one writes it."""
+    """The program writes the id of the executed desk request into a variable of the database session, together with
+    the first statement of a transaction. If a transaction fails before its first statement, the next transaction
+    writes the id."""
     database.executed_request = lambda: "another"
     named = text("SELECT @console_request")
     database.write(lambda tx: tx.conn.execute(text("SELECT 1")))  # connects

@@ -1,5 +1,5 @@
-"""Tests of transactions on SQLite: which of them wait, that no update is lost, and the error codes of their
-failures."""
+"""Tests of transactions on SQLite: which transactions wait, that no update is lost, and the error codes of failed
+transactions."""
 
 import gc
 import multiprocessing
@@ -25,7 +25,7 @@ PROCESSES, TURNS = 8, 25
 
 
 def call_in_processes(count: int, call: Callable[..., str], *arguments: object) -> list[str]:
-    """Call `call` in `count` new processes at the same time, and return the results."""
+    """Call `call` in `count` new processes at the same time, and return the results of the calls."""
     with ProcessPoolExecutor(count, multiprocessing.get_context("spawn")) as processes:
         return [
             future.result(PATIENCE_SECONDS) for future in [processes.submit(call, *arguments) for _ in range(count)]
@@ -40,8 +40,8 @@ def database(tmp_path: Path) -> Database:
 
 
 def increment_number(file: str, turns: int) -> str:
-    """Read a number and write it plus one, `turns` times. An update would be lost if the transaction acquired its
-    lock after the read."""
+    """Read a number and write the number plus one, `turns` times. An update would be lost if the transaction acquired
+    its lock only after the read."""
     database = Database(f"sqlite:///{file}")
     for _ in range(turns):
         with database.write_without_retries() as tx:
@@ -52,7 +52,7 @@ def increment_number(file: str, turns: int) -> str:
 
 
 def test_no_update_is_lost(database: Database) -> None:
-    """Demand 18: many processes read, change and write one row at the same time; every change is counted."""
+    """Many processes read, increase and write one row at the same time, and the final number counts every change."""
     with database.write_without_retries() as tx:
         migrate.write_meta(tx.conn, "sum", "0")
     call_in_processes(PROCESSES, increment_number, str(database.file), TURNS)
@@ -63,7 +63,9 @@ def test_no_update_is_lost(database: Database) -> None:
 
 
 def test_a_write_transaction_acquires_its_lock_first(database: Database) -> None:
-    """A write transaction acquires the lock with BEGIN IMMEDIATE, so nobody writes between its read and its write."""
+    """A write transaction begins with BEGIN IMMEDIATE, which acquires the lock, so no other process can write between
+    its read and its write.
+    """
     assert database.file is not None
     other = sqlite3.connect(database.file, timeout=0, isolation_level=None)
     with database.write_without_retries() as tx:
@@ -75,7 +77,7 @@ def test_a_write_transaction_acquires_its_lock_first(database: Database) -> None
 
 
 def test_hooks_run_after_commit_only(database: Database) -> None:
-    """A function that must run after COMMIT doesn't run after a rollback."""
+    """A function that is registered to run after COMMIT doesn't run after a rollback."""
     seen: list[str] = []
     with database.write_without_retries() as tx:
         tx.call_after_commit(lambda: seen.append("kept"))
@@ -103,7 +105,7 @@ def test_sqlite_settings_make_a_commit_durable(database: Database) -> None:
 
 
 def test_reads_during_the_close_leave_no_connection_open(database: Database) -> None:
-    """A thread that still reads while the database is closed, and one that begins to read afterwards, leave no
+    """A thread that is reading while the database is closed, and a thread that uses the database afterwards, leave no
     connection open."""
     gc.collect()
     guards.unclosed_connections.clear()
@@ -179,7 +181,9 @@ def test_simultaneous_creation_makes_one_database(tmp_path: Path) -> None:
 
 
 def test_a_locked_database_is_reported(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A process that can't write within the time limit gets database_locked; nothing was written."""
+    """A process that gets no write lock within the time limit gets the error `database_locked`, and nothing is
+    written.
+    """
     monkeypatch.setattr("console.store.database.sqlite._CONNECTION_PRAGMAS", ("busy_timeout=50",))
     impatient = Database(f"sqlite:///{database.file}")
     with database.write_without_retries() as tx:
@@ -198,7 +202,7 @@ def limit_page_count(database: Database, pages: int) -> None:
 
 
 def test_a_full_disk_rolls_back_whole(database: Database) -> None:
-    """On a full disk the whole transaction is rolled back, and the error is `storage_full`."""
+    """On a full disk the whole transaction is rolled back, and the error code is `storage_full`."""
     with database.read() as conn:
         pages = int(conn.exec_driver_sql("PRAGMA page_count").scalar_one())
     with pytest.raises(ConsoleError) as refused:
@@ -209,7 +213,7 @@ def test_a_full_disk_rolls_back_whole(database: Database) -> None:
 
 
 def test_migrations_build_the_declared_schema(database: Database) -> None:
-    """The migrations build the schema that the program expects, and HEAD is the newest migration."""
+    """The migrations build the schema that the program declares, and the constant HEAD is the newest migration."""
     from alembic.autogenerate import compare_metadata
     from alembic.config import Config
     from alembic.migration import MigrationContext
@@ -252,8 +256,8 @@ def test_an_older_program_that_is_still_open_writes_no_more(
 
 @pytest.mark.parametrize("is_there", [True, False])
 def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path, *, is_there: bool) -> None:
-    """If the folder of the database can't be written or created, the error names the folder, so that people correct
-    its rights."""
+    """If the program can't write or create the folder of the database, the error names the folder, so that people can
+    correct its permissions."""
     home = tmp_path / "home"
     home.mkdir()
     folder = home if is_there else home / "console"
@@ -269,8 +273,8 @@ def test_a_folder_that_may_not_be_written_is_named(tmp_path: Path, *, is_there: 
 
 @pytest.mark.parametrize("name", ["", "console.db"])
 def test_a_database_that_may_only_be_read_is_named(tmp_path: Path, name: str) -> None:
-    """If the folder or the database file can't be written, the error names it. SQLite's own message names neither and
-    can be mistaken for the console's read-only switch."""
+    """If the folder or the database file can't be written, the error names it. SQLite's own message contains no path,
+    and people could mistake it for the console's read-only switch."""
     home = tmp_path / "home"
     home.mkdir(mode=0o777)
     home.chmod(0o777)
@@ -293,7 +297,9 @@ def test_a_database_that_may_only_be_read_is_named(tmp_path: Path, name: str) ->
 
 
 def test_a_full_disk_is_named_with_the_file(database: Database) -> None:
-    """Without a path, people with several disks don't know on which of them they must free space."""
+    """The error about a full disk contains the path of the database file, so that people with several disks see on
+    which one they must free space.
+    """
     with database.read() as conn:
         conn.execute(text(f"PRAGMA max_page_count = {conn.scalar(text('PRAGMA page_count'))}"))
     with pytest.raises(ConsoleError) as caught, database.write_without_retries() as tx:

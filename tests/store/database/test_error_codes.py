@@ -1,4 +1,4 @@
-"""Tests of the meaning of database errors: the error code, and whether the transaction may run again."""
+"""Tests which error code each database error gets, and whether its transaction may run again."""
 
 import pymysql
 import pytest
@@ -24,8 +24,8 @@ TRIGGER_ERROR_MESSAGE = (
     ],
 )
 def test_each_database_error_has_its_transaction_outcome(number: int, words: str, fate: str) -> None:
-    """A transaction that lost a race runs again, also if a node aborted it while reading a trigger; a transaction
-    with a fault of this program doesn't.
+    """A transaction that lost a race may run again, even if a node aborted it while reading a trigger. A transaction
+    with a fault of this program may not run again.
     """
     trouble = DatabaseError("UPDATE refunds", {}, pymysql.err.ProgrammingError(number, words))
     assert troubles.get_error_consequence(trouble) == fate
@@ -40,8 +40,8 @@ def test_each_database_error_has_its_transaction_outcome(number: int, words: str
     ],
 )
 def test_no_lost_race_or_connection_is_a_bug(number: int, words: str, code: str) -> None:
-    """An error after which a transaction may be tried again is recognised, also if the server has no error number of
-    its own for it.
+    """An error after which a transaction may run again gets an error code, even if the server has no error number of
+    its own for it. It doesn't count as a bug of the program.
     """
     lost = DatabaseError("X", {}, pymysql.err.InterfaceError(number, words), connection_invalidated=not number)
     assert troubles.get_error_consequence(lost) in ("undone", "gone")
@@ -49,8 +49,8 @@ def test_no_lost_race_or_connection_is_a_bug(number: int, words: str, code: str)
 
 
 def test_a_race_against_the_own_chain_is_run_again_after_a_long_wait(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A transaction that lost the race for the next row of its audit chain is tried again MAX_RERUNS times, also if
-    it has waited long for a lock."""
+    """A transaction that lost the race for the next row of its audit chain is tried again up to MAX_RERUNS times,
+    even if it has waited for a lock for a long time."""
     lost = DatabaseError("X", {}, pymysql.err.IntegrityError(1062, "Duplicate entry for key 'uq_audit_chain'"))
     monkeypatch.setattr(retry_policy, "OWN_CHAIN_RETRY_SECONDS", 0.0)
     retries = retry_policy.RetryCounters()
@@ -59,8 +59,8 @@ def test_a_race_against_the_own_chain_is_run_again_after_a_long_wait(monkeypatch
 
 
 def test_a_half_read_trigger_counts_as_a_lost_database() -> None:
-    """A syntax error of a server that was aborted while it read a trigger counts as `database_locked`. Other syntax
-    errors have no error code: they are bugs."""
+    """A syntax error of a server that was aborted while reading a trigger counts as `database_locked`. Any other
+    syntax error has no error code and counts as a bug."""
     half = DatabaseError("UPDATE refunds", {}, pymysql.err.ProgrammingError(1064, TRIGGER_ERROR_MESSAGE))
     wrong = DatabaseError("UPDATE refunds", {}, pymysql.err.ProgrammingError(1064, "near 'X'"))
     assert (troubles.find_database_error_code(half), troubles.find_database_error_code(wrong)) == (

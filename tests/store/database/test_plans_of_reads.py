@@ -1,5 +1,5 @@
-"""No read of a screen reads a whole table that grows: the statements of the services, with all relations of the
-records, are explained by SQLite without ANALYZE, as most desks have it.
+"""Tests that no read of a screen reads a whole table that can grow. SQLite explains the services' statements with all
+relations of the records, without ANALYZE, as in most desks.
 """
 
 import re
@@ -36,8 +36,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SampleDesk]:
 
 @contextmanager
 def recorded_statements() -> Iterator[tuple[Statements, Callable[[str], None]]]:
-    """Record the SELECT statements of all engines within the block, and yield them with a function that sets the name
-    of the next read."""
+    """Record the SELECT statements of all database engines within the block. Yield the recorded statements, and a
+    function that sets the name of the next read."""
     statements: Statements = {}
     names = [""]
 
@@ -53,7 +53,7 @@ def recorded_statements() -> Iterator[tuple[Statements, Callable[[str], None]]]:
 
 
 def read_all_records(desk: SampleDesk, set_name: Callable[[str], None]) -> None:
-    """Read every queue, and one sample of each kind with its timeline and its corporation."""
+    """Read every queue, and one record of each kind with its timeline and its corporation."""
     console: Console = desk.console
     for queue in QUEUE_NAMES:
         set_name(f"queue {queue}")
@@ -76,7 +76,7 @@ def read_all_records(desk: SampleDesk, set_name: Callable[[str], None]) -> None:
 
 
 def read_counts_and_lists(console: Console, set_name: Callable[[str], None]) -> None:
-    """Read what Home, the side bar, alerts and approvals show."""
+    """Read the data that Home, the sidebar, the alerts and the approvals show."""
     reads: dict[str, Callable[[], object]] = {
         "counts": console.recovery.count_queues,
         "unfinished": console.recovery.list_unfinished_operations,
@@ -96,7 +96,7 @@ def read_counts_and_lists(console: Console, set_name: Callable[[str], None]) -> 
 
 
 def test_no_read_of_a_screen_reads_a_whole_table(desk: SampleDesk) -> None:
-    """Each statement finds its rows through an index, or reads them by primary key until the page is full."""
+    """Each statement finds its rows through an index, or reads rows by primary key until the page is full."""
     with recorded_statements() as (statements, set_name):
         read_all_records(desk, set_name)
         read_counts_and_lists(desk.console, set_name)

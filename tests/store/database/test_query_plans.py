@@ -1,7 +1,8 @@
-"""Tests that each query reads its table through an index, whatever the table's size.
+"""Tests that each query reads its table through an index, whatever the size of the table.
 
-SQLite plans on an empty database without ANALYZE, as most desks have it, so that a plan depends on the schema alone.
-A server plans by its statistics of the rows: there the tables have a few thousand rows, as a desk's tables would.
+SQLite makes its plans on an empty database without ANALYZE, as in most desks, so that a plan depends on the schema
+alone. A server makes its plans from the statistics of the rows, so its tables have a few thousand rows here, as a
+desk's tables would have.
 """
 
 import re
@@ -64,8 +65,8 @@ def on_mariadb(mariadb_server: Server) -> Iterator[Database]:
 
 @pytest.fixture(scope="module")
 def database_of_views(mariadb_server: Server, on_mariadb: Database) -> Iterator[Database]:
-    """The database of the views that accounts in team mode read, opened by the administrator, because those accounts
-    may not read the plan of a statement."""
+    """Yield the database of the views that accounts in team mode read. The test connects as administrator, because
+    those accounts may not read the plan of a statement."""
     with on_mariadb.read() as conn:
         name = str(conn.engine.url.database)
         mariadb_server.sql(*make_view_statements(conn, name, replaces_existing=True))
@@ -87,7 +88,7 @@ def database(request: pytest.FixtureRequest) -> Database:
     ids=[*PAGES, *COUNT_QUERIES, *READS_BY_KEY],
 )
 def test_every_query_follows_an_index(database: Database, ask: Query) -> None:
-    """No query reads a whole table or sorts: an index has the rows in the requested order."""
+    """No query reads a whole table or sorts rows, because an index has the rows in the requested order."""
     steps = plans.read_plan_steps(database, ask)
     assert not plans.find_whole_table_steps(steps), steps
     assert not plans.find_sort_steps(steps), steps
@@ -95,15 +96,15 @@ def test_every_query_follows_an_index(database: Database, ask: Query) -> None:
 
 @pytest.mark.parametrize("ask", SORTED_IN_MEMORY.values(), ids=SORTED_IN_MEMORY)
 def test_few_rows_are_found_through_an_index(database: Database, ask: Query) -> None:
-    """Queries that sort their rows find these few rows by an index first."""
+    """Queries that sort their rows in memory first find these few rows through an index."""
     steps = plans.read_plan_steps(database, ask)
     assert not plans.find_whole_table_steps(steps), steps
 
 
 @pytest.mark.parametrize("ask", PREFIX_SEARCHES.values(), ids=PREFIX_SEARCHES)
 def test_suggestions_are_read_from_the_index(database: Database, ask: Query) -> None:
-    """A typed beginning that half of the rows share costs no more than the first few values: they are read from the
-    index alone, and only their rows are read and sorted."""
+    """A search for a typed prefix that half of the rows have in common costs no more than the first few matches. The
+    database reads these matches from the index alone, and then reads and sorts only their rows."""
     steps = plans.read_plan_steps(database, ask)
     assert not plans.find_whole_table_steps(steps), steps
     assert not [step for step in steps if "FOR DISTINCT" in step], steps
@@ -112,8 +113,8 @@ def test_suggestions_are_read_from_the_index(database: Database, ask: Query) -> 
 
 @pytest.mark.parametrize("ask", MERGED_PAGES.values(), ids=MERGED_PAGES)
 def test_several_states_are_merged_from_the_first_of_each(database: Database, ask: Query) -> None:
-    """For a page of several states, each state is read in the order of its index up to a page, and only these rows
-    are sorted."""
+    """For a page with several states, the database reads each state in the order of its index, up to the size of a
+    page, and sorts only these rows."""
     steps = plans.read_plan_steps(database, ask)
     assert not plans.find_whole_table_steps(steps), steps
     read = [step for step in steps if step.startswith(("SEARCH", "range ", "ref "))]
@@ -123,8 +124,8 @@ def test_several_states_are_merged_from_the_first_of_each(database: Database, as
 
 @pytest.mark.parametrize("how", [*FILTERS, "first"])
 def test_a_filtered_page_follows_the_index_of_the_queue(database: Database, how: str) -> None:
-    """With any filter, a page of a queue is read along an index of the queue until the page is full: no table is read
-    as a whole and nothing is sorted."""
+    """With any filter, the database reads a page of a queue along an index of the queue until the page is full. It
+    reads no table as a whole and sorts no rows."""
     asks = {name: ask for name, ask in FILTERED_PAGE_QUERIES.items() if name.endswith(how)}
     assert asks
     for name, ask in asks.items():
@@ -153,8 +154,8 @@ def test_a_search_reads_an_index_or_the_newest_rows(database: Database) -> None:
 
 @pytest.mark.parametrize("name", QUEUE_NAMES)
 def test_views_are_counted_along_the_index_of_the_queue(database: Database, name: str) -> None:
-    """To count the records of saved views, the queue is read by an index up to a limit and its records by their keys;
-    nothing is sorted, whatever the filters of the views are."""
+    """To count the records of saved views, the database reads the queue through an index up to a limit, and the
+    records by their keys. It sorts no rows, whatever filters the views have."""
     steps = plans.read_plan_steps(database, VIEW_COUNTS[name])
     assert not plans.find_whole_table_steps(steps), steps
     assert not plans.find_sort_steps(steps), steps
@@ -162,8 +163,8 @@ def test_views_are_counted_along_the_index_of_the_queue(database: Database, name
 
 @pytest.mark.parametrize("name", QUEUE_NAMES)
 def test_counts_are_read_from_the_index_alone(on_mariadb: Database, name: str) -> None:
-    """The count of a queue reads an index and no row, except the oldest row and, for errors, each row, because a
-    later success must be looked for. Only MariaDB's plan shows this."""
+    """The count of a queue reads only an index, and of the rows only the oldest one. The count of the queue `error`
+    also reads each row, because it must look for a later success. Only MariaDB's plan shows this."""
     steps = plans.read_plan_steps(on_mariadb, COUNT_QUERIES[f"count of {name}"])
     reads = [step for step in steps if step.startswith(("ref ", "range "))]
     assert reads
@@ -173,7 +174,7 @@ def test_counts_are_read_from_the_index_alone(on_mariadb: Database, name: str) -
 
 @pytest.mark.parametrize("order", ["oldest", "newest"])
 def test_a_later_page_by_age_enters_the_index_at_its_row(on_sqlite: Database, order: str) -> None:
-    """A later page of a queue sorted by age enters the index at the last row of the page before, too."""
+    """The read of a later page of a queue sorted by age begins in the index at the last row of the page before."""
     last = SortPosition(datetime(2026, 4, 15, 3), 0, 0, 7)  # noqa: DTZ001  # without a zone, as columns store it
     bound = "state_since>?" if order == "oldest" else "state_since<?"
     for name in QUEUE_NAMES:
@@ -187,8 +188,8 @@ def test_a_later_page_by_age_enters_the_index_at_its_row(on_sqlite: Database, or
 
 @pytest.mark.parametrize("queue", QUEUE_PART_BY_NAME)
 def test_a_later_page_enters_the_index_at_its_row(on_sqlite: Database, queue: str) -> None:
-    """A later page of a queue enters the index at the last row of the page before (by work state, age and id), not at
-    the beginning of the queue."""
+    """The read of a later page of a queue begins in the index at the last row of the page before (by work state, age
+    and id), and not at the beginning of the queue."""
     steps = plans.read_plan_steps(on_sqlite, _get_later_page_query(queue))
     part, name = QUEUE_PART_BY_NAME[queue]
     for rest in ("state_since=? AND id>?", "state_since>?"):
@@ -198,8 +199,8 @@ def test_a_later_page_enters_the_index_at_its_row(on_sqlite: Database, queue: st
 
 @pytest.mark.parametrize("queue", QUEUE_PART_BY_NAME)
 def test_a_later_page_on_a_server_is_a_range(on_mariadb: Database, queue: str) -> None:
-    """A server also reads a later page of a queue as a range of an index; a plan of the kind `ref` would read from
-    the beginning of the queue.
+    """A server also reads a later page of a queue as a range of an index. A plan of the kind `ref` would begin at the
+    start of the queue.
     """
     steps = plans.read_plan_steps(on_mariadb, _get_later_page_query(queue))
     part, name = QUEUE_PART_BY_NAME[queue]
@@ -213,14 +214,14 @@ def _get_later_page_query(queue: str) -> Query:
 
 
 def test_a_kept_table_has_a_form() -> None:
-    """The bench creates its tables again if their rows, the declared schema or the first migration change: the name
-    of the form contains a hash of them."""
+    """The name of the form of the benchmark's stored tables contains a hash of their rows, the declared schema and
+    the first migration. If one of these changes, the benchmark creates the tables again."""
     assert re.fullmatch(rf"{filling.TABLE_FORM_VERSION}-[0-9a-f]{{8}}", filling.compute_table_form())
 
 
 def test_views_of_people_use_the_indexes_of_their_tables(database_of_views: Database, on_mariadb: Database) -> None:
-    """A view that masks the payer's name in its texts reads its own table by an index, and joins the payment by its
-    key."""
+    """A query on the views for people, which mask the payer's name, reads no more whole tables and sorts no more
+    often than the same query on the tables."""
     events = {
         f"{source.name} of a {kind}": lambda conn, kind=kind, source=source: list(source.walk_events(conn, kind, "5"))
         for kind in ("payment", "refund")

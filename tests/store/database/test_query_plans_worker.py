@@ -1,5 +1,5 @@
-"""Tests that the frequent queries of the worker and the queries of its pages use an index, so that they cost the same
-for tables of any size."""
+"""Tests that the frequent queries of the worker, and the queries of its pages, use an index, so that their cost
+doesn't depend on the size of the tables."""
 
 import shutil
 from collections.abc import Iterator
@@ -42,7 +42,7 @@ def database(request: pytest.FixtureRequest) -> Database:
 
 @pytest.mark.parametrize("ask", QUERIES_BY_INDEX.values(), ids=QUERIES_BY_INDEX)
 def test_every_query_follows_an_index(database: Database, ask: Query) -> None:
-    """No query reads a whole table or sorts."""
+    """No query of the worker reads a whole table or sorts rows."""
     steps = plans.read_plan_steps(database, ask)
     assert not plans.find_whole_table_steps(steps), steps
     assert not plans.find_sort_steps(steps), steps
@@ -50,6 +50,6 @@ def test_every_query_follows_an_index(database: Database, ask: Query) -> None:
 
 @pytest.mark.parametrize("ask", SORTED_IN_MEMORY.values(), ids=SORTED_IN_MEMORY)
 def test_few_rows_are_found_through_an_index(database: Database, ask: Query) -> None:
-    """Queries that sort their rows find these few rows by an index first."""
+    """Queries that sort their rows in memory first find these few rows through an index."""
     steps = plans.read_plan_steps(database, ask)
     assert not plans.find_whole_table_steps(steps), steps

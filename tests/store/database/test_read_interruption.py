@@ -1,4 +1,6 @@
-"""Tests of a read that the person cancels: the database ends the statement, and the connection can still be used."""
+"""Tests of a database read that the person cancels: the database ends the statement, and the connection remains
+usable.
+"""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -22,7 +24,7 @@ ENDLESS = {
 
 
 def join_interrupting_thread() -> None:
-    """Wait until the thread that ends statements has ended."""
+    """Wait until the thread that ends the statements of cancelled reads has ended."""
     for thread in threading.enumerate():
         if thread.name == "read interruption":
             thread.join(PATIENCE_SECONDS)
@@ -31,8 +33,8 @@ def join_interrupting_thread() -> None:
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_an_interrupted_read_ends_its_statement(place: Place) -> None:
-    """The read ends if the cancellation comes while its statement runs, before the statement, and before the call
-    reads at all."""
+    """A cancellation ends the read in three cases: while its statement runs, before its statement, and before the
+    call has begun to read."""
     with place.desk(LedgerVendor()) as desk:
         database = desk._context.database
         has_begun, endings = Event(), []
@@ -66,7 +68,7 @@ def test_an_interrupted_read_ends_its_statement(place: Place) -> None:
 
 @pytest.mark.engines("sqlite", "mariadb")
 def test_an_ended_call_is_not_interrupted(place: Place) -> None:
-    """An interruption that comes after the read has ended reaches no other read of the same connection."""
+    """A cancellation that comes after the read has ended doesn't end a later read on the same connection."""
     with place.desk(LedgerVendor()) as desk:
         database, late = desk._context.database, ReadInterruption()
 
@@ -84,8 +86,8 @@ def test_an_ended_call_is_not_interrupted(place: Place) -> None:
 def test_attempts_to_end_a_statement_keep_a_minimum_interval(
     monkeypatch: pytest.MonkeyPatch, *, is_nested: bool
 ) -> None:
-    """Between two attempts to end a statement a minimum time passes, also if an earlier or nested read of the call
-    has ended. The end of the read ends this wait."""
+    """Between two attempts to end a statement a minimum time passes, even if an earlier or a nested read of the call
+    has ended. When the read ends, this wait ends too."""
     monkeypatch.setattr(read_interruption, "_REPEAT_INTERVAL_SECONDS", 2 * PATIENCE_SECONDS)
     interruption, first, second = ReadInterruption(), Event(), Event()
 
@@ -113,8 +115,8 @@ def test_attempts_to_end_a_statement_keep_a_minimum_interval(
 
 
 def test_a_finished_read_does_not_wait_for_its_interruption() -> None:
-    """A read that ends by itself while the connection for ending its statement is still being opened returns at once,
-    and its statement isn't ended any more."""
+    """A read finishes while the program is still opening the connection for ending its statement. The read returns at
+    once, and the program no longer ends the statement."""
     interruption, is_opening, may_open = ReadInterruption(), Event(), Event()
     attempts, endings = [], []
 

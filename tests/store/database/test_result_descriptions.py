@@ -1,4 +1,4 @@
-"""A connection to a server remembers the columns of results that it has read."""
+"""Tests that a server connection remembers the column descriptions of results that it has read."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -48,8 +48,8 @@ def test_a_repeated_result_is_parsed_once(place: Place, monkeypatch: pytest.Monk
 
 
 def test_results_with_equal_column_counts_are_distinguished(place: Place) -> None:
-    """Results with the same number of columns are distinguished by the names, types and character sets of the
-    columns, in any order of the queries.
+    """The connection distinguishes results with the same number of columns by the names, types and character sets of
+    the columns, in any order of the queries.
     """
     queries = {
         "SELECT 1 AS a, 2 AS b": (["a", "b"], [(1, 2)]),
@@ -66,7 +66,9 @@ def test_results_with_equal_column_counts_are_distinguished(place: Place) -> Non
 
 
 def test_a_result_of_many_columns_is_whole(place: Place) -> None:
-    """A result with 700 columns, whose description is larger than one read of the connection, is read completely."""
+    """The connection reads a result with 700 columns completely, although its description is larger than one read
+    from the network.
+    """
     names = [f"column_{number}_{'x' * 40}" for number in range(700)]
     query = "SELECT " + ", ".join(f"{number} AS {name}" for number, name in enumerate(names))
     with _open_connection(place) as connection:

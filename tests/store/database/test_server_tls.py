@@ -1,4 +1,6 @@
-"""Demand 21: the program sends nothing to a database server whose certificate chain or name can't be verified."""
+"""Tests that the program sends no password and no data to a database server whose certificate chain or name can't be
+verified.
+"""
 
 import os
 import re
@@ -35,19 +37,19 @@ def read_tls_cipher(server: servers.Server, authority: Path) -> str:
 
 @pytest.fixture(scope="module")
 def server_with_tls(mariadb_server: servers.Server) -> Iterator[servers.Server]:
-    """A server with a valid certificate, shared by the tests of this module."""
+    """Yield a server with a valid certificate; the tests of this module share it."""
     with servers.start_private_mariadb(tls=True) as server:
         yield server
 
 
 def test_the_verified_connection_is_made(server_with_tls: servers.Server) -> None:
-    """If the certificate chain and the name are right, the connection is encrypted."""
+    """If the certificate chain and the name are right, the program connects with encryption."""
     assert server_with_tls.authority is not None
     assert read_tls_cipher(server_with_tls, server_with_tls.authority) != ""
 
 
 def test_another_authority_is_refused(server_with_tls: servers.Server, tmp_path: Path) -> None:
-    """A certificate of another authority is refused."""
+    """The program refuses a server certificate of an authority that it doesn't trust."""
     assert (
         read_connection_problem(
             server_with_tls, CertificateAuthority(tmp_path, "Somebody Else").write_certificate_file()
@@ -60,7 +62,7 @@ def test_another_authority_is_refused(server_with_tls: servers.Server, tmp_path:
     "certificate", [TlsProperties(names=("db.example.jp",)), TlsProperties(days=-1)], ids=["wrong host", "expired"]
 )
 def test_a_certificate_that_does_not_hold_is_refused(certificate: TlsProperties) -> None:
-    """A server certificate for another host, or one that has expired, is refused."""
+    """The program refuses a server certificate that is for another host, or that has expired."""
     server_fixtures.require_server("mariadb")
     with servers.start_private_mariadb(tls=certificate) as server:
         assert server.authority is not None
@@ -68,8 +70,8 @@ def test_a_certificate_that_does_not_hold_is_refused(certificate: TlsProperties)
 
 
 def run_client(reached: servers.Server, options: list[str]) -> subprocess.CompletedProcess[str]:
-    """Run the client program that makes dumps, with these TLS options, at another server than the one that was
-    verified before."""
+    """Run the client program that makes dumps, with these TLS options, against the server `reached`, which is not the
+    server that was verified before."""
     url = make_url(reached.admin_url)
     command = [f"--port={url.port}" if option.startswith("--port=") else option for option in options]
     return subprocess.run(
@@ -81,8 +83,8 @@ def run_client(reached: servers.Server, options: list[str]) -> subprocess.Comple
 def test_the_dump_program_verifies_the_server(
     server_with_tls: servers.Server, mariadb_server: servers.Server
 ) -> None:
-    """The client program that makes dumps connects by itself. At a server without TLS, or with a certificate of
-    another authority, it reads and writes nothing."""
+    """The client program that makes dumps connects by itself. It reads and writes nothing at a server without TLS, or
+    with a certificate of another authority."""
     assert server_with_tls.authority is not None
     database = Database(f"{server_with_tls.admin_url}mysql?ssl_ca={quote(str(server_with_tls.authority))}")
     try:
@@ -98,7 +100,7 @@ def test_the_dump_program_verifies_the_server(
 
 
 def test_an_old_protocol_is_refused() -> None:
-    """A server with a TLS version below 1.2 is refused."""
+    """The program refuses a server that only offers a TLS version below 1.2."""
     server_fixtures.require_server("mariadb")
     with servers.start_private_mariadb(tls=True, extra_config=(OLD_TLS_OPTION,)) as server:
         assert server.authority is not None
@@ -106,7 +108,9 @@ def test_an_old_protocol_is_refused() -> None:
 
 
 def test_a_server_without_tls_is_refused(mariadb_server: servers.Server, tmp_path: Path) -> None:
-    """A server without TLS is refused: it could be anybody, and the password would be sent unencrypted."""
+    """The program refuses a server without TLS, because the server's identity can't be verified and the password
+    would be sent unencrypted.
+    """
     assert (
         read_connection_problem(mariadb_server, CertificateAuthority(tmp_path).write_certificate_file())
         == "tls_unverified"
@@ -122,7 +126,9 @@ def read_connection_problem(server: servers.Server, authority: Path) -> object:
 
 @pytest.mark.parametrize("option", ["ssl_ca", "ssl_cert", "ssl_key"])
 def test_a_pipe_is_no_certificate(tmp_path: Path, option: str) -> None:
-    """A pipe as the file of a certificate is refused, because the driver would wait for its other end forever."""
+    """The program refuses a named pipe as the file of a certificate, because the driver would wait for the pipe's
+    other end for ever.
+    """
     os.mkfifo(tmp_path / "pipe")
     database = Database(f"mysql+pymysql://a:b@127.0.0.1:1/console?{option}={quote(str(tmp_path / 'pipe'))}")
     try:
@@ -135,15 +141,17 @@ def test_a_pipe_is_no_certificate(tmp_path: Path, option: str) -> None:
 
 @pytest.mark.parametrize("query", ["", "?ssl_ca=/etc/ca.pem", "?ssl_verify_cert=false&ssl_verify_identity=0"])
 def test_a_remote_server_is_verified_completely(query: str) -> None:
-    """For a server on another machine, chain and name are verified against the authorities of the operating system,
-    whatever the URL says."""
+    """For a server on another machine, the program verifies the certificate chain and the name with the operating
+    system's authorities, whatever options the URL has."""
     server = server_engine.parse_server_url(make_url(f"mysql+pymysql://op-a:pw@db.example.jp/console{query}"))
     given = dict(server.arguments)
     assert (given["ssl_verify_cert"], given["ssl_verify_identity"], bool(given["ssl_ca"])) == (True, True, True)
 
 
 def test_one_remote_node_requires_verification_of_all_nodes() -> None:
-    """If a fallback node is on another machine, the first node is verified too, also at a loopback address."""
+    """If a fallback node is on another machine, the program verifies the first node too, even at a loopback
+    address.
+    """
     server = server_engine.parse_server_url(
         make_url("mysql+pymysql://a:b@127.0.0.1/console?fallback=db.example.jp:3306")
     )
@@ -151,7 +159,9 @@ def test_one_remote_node_requires_verification_of_all_nodes() -> None:
 
 
 def test_no_other_place_makes_connections() -> None:
-    """Only the module of the engine opens connections, so no other code can forget the TLS options."""
+    """Only the modules of the two kinds of database engines open connections, so no other code can omit the TLS
+    options.
+    """
     connects = re.compile(r"pymysql\.connect\(|create_engine\(|dialect\.connect\(")
     found = [file for file in (ROOT / "console").rglob("*.py") if connects.search(file.read_text())]
     assert {file.name for file in found} == {"server.py", "sqlite.py"}

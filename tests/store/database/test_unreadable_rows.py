@@ -1,4 +1,4 @@
-"""Tests of rows that can't be read: each is reported once."""
+"""Tests that the program reports each database row that it can't read exactly once."""
 
 from datetime import UTC, datetime
 
@@ -11,7 +11,9 @@ from console.store.schema import worker
 
 @pytest.mark.expects_log("rows that can't be read are told")
 def test_each_unreadable_incident_step_is_reported(caplog: pytest.LogCaptureFixture) -> None:
-    """Each unreadable step of an incident is reported once, also the second one of the same incident."""
+    """The program reports each unreadable step of an incident once, including a second unreadable step of the same
+    incident.
+    """
     engine = create_engine("sqlite://")
     at = datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)
     step = {"incident_id": 870_001, "person": "op-a", "at": at}

@@ -1,5 +1,5 @@
-"""Tests of the stored documents (PDFs) in a folder and in a bucket: a document is stored completely or not at all, is
-never replaced, and no other file is ever read or written."""
+"""Tests of the stored documents (PDFs) in a folder and in a bucket. A document is stored completely or not at all, is
+never replaced, and the program reads or writes no other file."""
 
 import os
 import subprocess
@@ -24,8 +24,8 @@ STORED_PATH = f"{DIGEST[:2]}/{DIGEST}.pdf"
 
 @dataclass(frozen=True, slots=True)
 class DocumentPlace:
-    """A folder or bucket for documents, and functions with which a test, as somebody else, writes (`put`), reads
-    (`take`), deletes and lists (`names`) its files."""
+    """A folder or bucket for documents, and functions with which a test changes the files without the program: `put`
+    writes, `take` reads, `delete` deletes and `names` lists them."""
 
     url: str
     put: Callable[[str, bytes], object]
@@ -72,8 +72,8 @@ def _read_refusal_reason(documents: Documents, path: str) -> object:
 
 
 def test_a_stored_document_is_read_back(documents: Documents, document_place: DocumentPlace) -> None:
-    """A stored document is read back. Its name contains the hash of its content, and no other file remains beside it;
-    the check of write access leaves none either."""
+    """A stored document is read back unchanged. Its name contains the hash of its content. Neither storing nor the
+    check of write access leaves another file in the folder or bucket."""
     documents.check_writable()
     assert document_place.names() == []
     stored = documents.store(PDF)
@@ -101,7 +101,9 @@ def test_the_same_content_again_changes_nothing(documents: Documents, document_p
 def test_simultaneous_writes_of_one_document_store_it_once(
     documents: Documents, document_place: DocumentPlace
 ) -> None:
-    """All of many simultaneous writers of one content get the same path, and one complete file exists."""
+    """Many writers store the same content at the same time. All of them get the same path, and one complete file
+    exists.
+    """
     with ThreadPoolExecutor(8) as pool:
         assert {stored.path for stored in pool.map(documents.store, [PDF] * 24)} == {STORED_PATH}
     assert documents.read(STORED_PATH) == PDF
@@ -109,8 +111,8 @@ def test_simultaneous_writes_of_one_document_store_it_once(
 
 
 def test_a_folder_replaced_during_a_write_keeps_the_document(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Another process gives the empty folder's name to its own one while a file is being created: Linux answers
-    ENOENT, and the file is created in the new folder.
+    """While the program creates a file, another process replaces the empty folder by its own folder of the same name,
+    and Linux answers ENOENT. The program then creates the file in the new folder.
     """
     create, replaced = os.open, list[Path]()
 
@@ -132,8 +134,8 @@ def test_a_folder_replaced_during_a_write_keeps_the_document(tmp_path: Path, mon
 
 
 def test_two_desks_store_one_document_once(document_place: DocumentPlace) -> None:
-    """Two processes store the same twenty documents at the same time in the same order: each document exists once and
-    can be read.
+    """Two processes store the same twenty documents at the same time in the same order. Afterwards each document
+    exists once and can be read.
     """
     said = processes.read_outcomes(
         [processes.start_script("documents_worker.py", document_place.url) for _ in range(2)]
@@ -161,8 +163,8 @@ def test_a_damaged_document_is_never_shown_and_is_set_aside(
 
 
 def test_a_giant_in_place_of_a_document_is_not_read(documents: Documents, document_place: DocumentPlace) -> None:
-    """A file of more than 32 MiB under the name of a document is not read, because the program never stores one.
-    Storing the document again renames that file."""
+    """The program doesn't read a file of more than 32 MiB under the name of a document, because it never stores one
+    of that size. Storing the document again renames the large file."""
     documents.store(PDF)
     document_place.put(STORED_PATH, b"x" * (LARGEST_BYTES + 1))
     assert _read_refusal_reason(documents, STORED_PATH) == "unreadable"
@@ -179,7 +181,7 @@ def test_a_deleted_document_is_reported_as_missing(documents: Documents, documen
 
 
 def test_a_too_large_document_is_refused(documents: Documents, document_place: DocumentPlace) -> None:
-    """A document with one byte more than the largest readable size is refused and not stored."""
+    """A document with one byte more than the largest allowed size is refused and not stored."""
     with pytest.raises(ConsoleError) as caught:
         documents.store(b"x" * (LARGEST_BYTES + 1))
     assert (caught.value.code, caught.value.detail) == ("provider_answer_unusable", {"reason": "too_large"})
@@ -187,8 +189,8 @@ def test_a_too_large_document_is_refused(documents: Documents, document_place: D
 
 
 def test_the_document_store_opens_its_folder_at_the_first_document() -> None:
-    """Creating the object for the documents neither imports gcsfs nor opens a folder; only the first document
-    does."""
+    """Creating the object for the documents imports no gcsfs and opens no folder. The program does both only for the
+    first document."""
     said = subprocess.run([sys.executable, "-c", OPEN_DOCUMENTS_PROGRAM], capture_output=True, text=True, check=True)
     assert said.stdout == "[]\n"
 
@@ -269,7 +271,7 @@ PATHS = [
 
 @pytest.mark.parametrize("path", PATHS, ids=range(len(PATHS)))
 def test_only_our_own_paths_are_read(tmp_path: Path, path: str) -> None:
-    """A path that the program would not have created is refused because of its form, even if it leads to a stored
+    """A path that the program would never create is refused because of its form, even if it leads to a stored
     document."""
     documents = Documents(tmp_path.as_uri())
     documents.store(PDF)
@@ -278,6 +280,6 @@ def test_only_our_own_paths_are_read(tmp_path: Path, path: str) -> None:
 
 
 def test_paths_of_a_bucket_are_checked_first(document_place: DocumentPlace) -> None:
-    """For a bucket too, the form of a path is checked before the bucket is asked."""
+    """For a bucket, the program checks the form of a path before it sends a request to the bucket."""
     documents = Documents(document_place.url)
     assert {_read_refusal_reason(documents, path) for path in PATHS} == {"not_ours"}

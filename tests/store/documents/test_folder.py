@@ -1,5 +1,5 @@
-"""Tests of documents in a folder, of one person's desk or of a team: the rights to read, network shares that lack
-features, and mounts that are lost."""
+"""Tests of documents in a folder of one person's desk or of a team: the permissions to read, network shares that lack
+features, and lost mounts."""
 
 import errno
 import os
@@ -44,8 +44,7 @@ def _read_mode(path: Path) -> int:
 @pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
 @pytest.mark.parametrize("umask", [0o000, 0o022, 0o077])
 def test_a_private_folder_keeps_documents_private(documents: Documents, root: Path, umask: int) -> None:
-    """In a folder that the program has created, only the person may read the documents, whatever the person's umask
-    is."""
+    """In a folder that the program has created, only the owner may read the documents, with any umask."""
     before = os.umask(umask)
     try:
         documents.store(PDF)
@@ -61,8 +60,8 @@ def test_a_private_folder_keeps_documents_private(documents: Documents, root: Pa
 @pytest.mark.skipif(os.name == "nt", reason="POSIX permissions")
 @pytest.mark.parametrize("umask", [0o022, 0o077])
 def test_a_group_folder_shares_documents_with_the_team(documents: Documents, root: Path, umask: int) -> None:
-    """In a folder that its group may write, the members of the group may read all documents and add their own; nobody
-    else may read them."""
+    """In a folder that its group may write, the members of the group may read all documents and add documents. Other
+    users may not read them."""
     root.mkdir(parents=True)
     team = 54321 if os.geteuid() == 0 else (os.getgroups() or [os.getgid()])[-1]
     os.chown(root, -1, team)
@@ -79,7 +78,7 @@ def test_a_group_folder_shares_documents_with_the_team(documents: Documents, roo
 def test_a_share_that_refuses_file_modes_stores_documents(
     documents: Documents, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A network share may refuse to change the rights of a file; the document is stored nevertheless."""
+    """A document is stored even if the network share refuses to change the permissions of a file."""
     root.mkdir(parents=True)
     root.chmod(0o770)
     monkeypatch.setattr(Path, "chmod", _make_refusing(errno.EPERM))
@@ -96,8 +95,8 @@ def _make_refusing(number: int) -> Callable[..., NoReturn]:
 def test_a_share_without_hard_links_stores_documents_by_renaming(
     documents: Documents, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If a share supports neither hard links nor syncing a folder, the document gets its name by renaming, and no
-    temporary file remains."""
+    """If a network share supports neither hard links nor syncing a folder, the program renames the temporary file to
+    the document's name, and no temporary file remains."""
     monkeypatch.setattr(Path, "hardlink_to", _make_refusing(errno.ENOTSUP))
     monkeypatch.setattr(documents_folder, "sync_folder", _make_refusing(errno.EINVAL))
     assert documents.read(documents.store(PDF).path) == PDF
@@ -107,8 +106,8 @@ def test_a_share_without_hard_links_stores_documents_by_renaming(
 def test_a_failed_sync_of_the_folder_refuses_the_document(
     documents: Documents, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If syncing the folder fails because the disk is full, storing is refused: this error isn't ignored like the one
-    of a share that can't sync."""
+    """If syncing the folder fails because the disk is full, storing is refused. The program ignores only the error of
+    a share that can't sync at all."""
     monkeypatch.setattr(documents_folder, "sync_folder", _make_refusing(errno.ENOSPC))
     with pytest.raises(ConsoleError) as caught:
         documents.store(PDF)
@@ -119,8 +118,8 @@ def test_a_failed_sync_of_the_folder_refuses_the_document(
 def test_an_unreachable_file_server_is_reported(
     documents: Documents, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    """While the file server can't be reached, reading and storing are refused as `documents_unreachable`, and no
-    document is set aside.
+    """While the file server can't be reached, reading and storing are refused with `documents_unreachable`, and the
+    program renames no document as damaged.
     """
     documents.store(PDF)
     monkeypatch.setattr(os, "open", _make_refusing(number))
@@ -134,8 +133,8 @@ def test_an_unreachable_file_server_is_reported(
 
 @pytest.mark.parametrize("left", ["nothing", "mount point"])
 def test_a_lost_mount_is_not_written_under(root: Path, left: str) -> None:
-    """The database has documents but the folder is missing or empty, so a mount is lost: storing, reading and the
-    check are refused, and nothing is created on the local disk."""
+    """If the database has documents but their folder is missing or empty, a mount is lost. Storing, reading and the
+    check of write access are then refused, and nothing is created on the local disk."""
     if left == "mount point":
         root.mkdir(parents=True)
     documents = Documents(root.as_uri(), has_documents=lambda: True)
@@ -149,8 +148,8 @@ def test_a_lost_mount_is_not_written_under(root: Path, left: str) -> None:
 
 
 def test_a_lost_mount_refuses_documents_until_it_returns(root: Path) -> None:
-    """If the share is lost while the program runs, the next document is refused; when the share is back, documents
-    are stored and read again."""
+    """If the network share is lost while the program runs, storing the next document is refused. When the share is
+    mounted again, documents are stored and read again."""
     stored: list[str] = []
     documents = Documents(root.as_uri(), has_documents=lambda: bool(stored))
     stored.append(documents.store(PDF).path)
@@ -164,7 +163,7 @@ def test_a_lost_mount_refuses_documents_until_it_returns(root: Path) -> None:
 
 
 def test_a_person_may_begin_anew(root: Path) -> None:
-    """After the documents are lost for good, a person creates one of the subfolders by hand. The program then stores
+    """After the documents are lost for good, a person creates one of the subfolders by hand, and the program stores
     documents there again."""
     (root / "00").mkdir(parents=True)
     documents = Documents(root.as_uri(), has_documents=lambda: True)
@@ -173,7 +172,7 @@ def test_a_person_may_begin_anew(root: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="file identity")
 def test_the_same_content_again_touches_nothing(documents: Documents, root: Path) -> None:
-    """Storing the same content again doesn't replace the existing file."""
+    """Storing the same content again leaves the existing file unchanged."""
     documents.store(PDF)
     before = (root / STORED_PATH).stat()
     documents.store(PDF)
@@ -241,7 +240,9 @@ def test_the_largest_document_is_stored_and_read(documents: Documents) -> None:
 
 
 def test_an_impossible_folder_is_reported(tmp_path: Path) -> None:
-    """If a file has the name of the folder, storing and the check are refused with `storage_full`."""
+    """If a file exists under the folder's name, storing and the check of write access are refused with
+    `storage_full`.
+    """
     (tmp_path / "documents").write_text("a file")
     with pytest.raises(ConsoleError) as caught:
         Documents((tmp_path / "documents").as_uri()).store(PDF)
@@ -266,7 +267,7 @@ except ConsoleError as full:
 
 @pytest.mark.skipif(not hasattr(signal, "SIGXFSZ"), reason="no file size limits here")
 def test_a_full_disk_leaves_nothing_behind(documents: Documents, root: Path) -> None:
-    """On a full disk storing is refused with `storage_full`, and no file remains."""
+    """On a full disk storing a document is refused with `storage_full`, and no file remains."""
     said = subprocess.run(
         [sys.executable, "-c", FULL_DISK_PROGRAM, root.as_uri()], capture_output=True, text=True, check=True
     )
@@ -275,8 +276,8 @@ def test_a_full_disk_leaves_nothing_behind(documents: Documents, root: Path) -> 
 
 
 def test_kill_at_every_line_leaves_no_half_document(tmp_path: Path) -> None:
-    """A process is killed before each line of storing a document. A file with the name of a document is then
-    complete, and the next process can store the document."""
+    """A process that stores a document is killed before each line of the code. Afterwards each file with the name of
+    a document is complete, and the next process can store the document."""
     worker = processes.start_script("kill_at_each_line.py", "documents", tmp_path)
     out, err = worker.communicate(timeout=PATIENCE_SECONDS)
     assert worker.returncode == 0, err

@@ -1,5 +1,5 @@
-"""Tests of documents in a bucket of Google Cloud Storage: none is replaced, a slow or absent bucket is given up after
-a time limit, and each refusal of Google gets a reason."""
+"""Tests of documents in a bucket of Google Cloud Storage. The program replaces no document, gives up a slow or absent
+bucket after a time limit, and gives a reason for each of Google's refusals."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -41,8 +41,8 @@ def _make_attempts(bucket: DocumentBucket) -> list[Callable[[], object]]:
 
 
 def test_a_creation_never_replaces(bucket_server: BucketServer) -> None:
-    """Each upload has the condition that no such object exists. An object with other content is deleted only in the
-    generation that was read."""
+    """Each upload has the condition that the object doesn't exist yet. An object with other content is deleted only
+    in the generation that the program has read."""
     documents = Documents(URL)
     documents.store(PDF)
     bucket_server.write_object(STORED_PATH, b"something else")
@@ -62,8 +62,8 @@ def test_an_upload_with_a_lost_answer_is_found(bucket_server: BucketServer) -> N
 
 
 def test_a_damaged_upload_is_repeated(bucket_server: BucketServer) -> None:
-    """The bucket refuses an upload that doesn't fit its checksum, so no object with wrong content gets the name of a
-    document."""
+    """The bucket refuses an upload that doesn't match its checksum, so no object with wrong content gets the name of
+    a document. The program repeats the upload."""
     bucket_server.garble = PDF
     assert _read_refusal_reason(lambda: Documents(URL).store(PDF)) == "refused"
     assert bucket_server.list_object_paths() == []
@@ -75,7 +75,7 @@ def test_a_damaged_upload_is_repeated(bucket_server: BucketServer) -> None:
     "url", [f"gs://{BUCKET_NAME}", f"gs://{BUCKET_NAME}/", f"gs://{BUCKET_NAME}//desk//", f"gs://{BUCKET_NAME}/desk"]
 )
 def test_every_spelling_of_a_bucket_url_is_accepted(bucket_server: BucketServer, url: str) -> None:
-    """The URL of a bucket may have a prefix or none; empty parts of it are ignored."""
+    """The URL of a bucket may have a prefix or none; empty parts of the URL's path are ignored."""
     documents = Documents(url)
     assert documents.read(documents.store(PDF).path) == PDF
     (name,) = bucket_server.store.objects[BUCKET_NAME]
@@ -86,7 +86,7 @@ def test_every_spelling_of_a_bucket_url_is_accepted(bucket_server: BucketServer,
     "url", ["gs:", "gs://", "gs:///x", "gs://B/x", "gs://bucket/x?y", "gs://bucket/日", "gs://b/../"]
 )
 def test_only_a_bucket_url_is_taken(url: str) -> None:
-    """A URL that is not one of a bucket is refused as a wrong setting, with the name of its variable."""
+    """A URL that isn't a valid URL of a bucket is refused as a wrong setting, with the name of its variable."""
     with pytest.raises(ConsoleError) as caught:
         Documents(url)
     assert caught.value.detail == {"variable": "CONSOLE_DOCUMENTS_URL", "problem": "documents_form"}
@@ -94,7 +94,9 @@ def test_only_a_bucket_url_is_taken(url: str) -> None:
 
 @pytest.mark.timeout(100)  # the library's own limit is two minutes
 def test_a_slow_bucket_is_bounded(bucket_server: BucketServer) -> None:
-    """A bucket that takes requests and never answers is given up after the time limit, with the reason `timeout`."""
+    """The program gives up a bucket that accepts requests and never answers after the time limit, with the reason
+    `timeout`.
+    """
     bucket = DocumentBucket(URL, SHORT_TIME_LIMIT_SECONDS)
     bucket_server.open.clear()
     for attempt in _make_attempts(bucket):
@@ -105,7 +107,9 @@ def test_a_slow_bucket_is_bounded(bucket_server: BucketServer) -> None:
 def test_retries_of_an_unreachable_bucket_end_in_time(
     bucket_server: BucketServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If nobody listens at the address, the retries end at the time limit, with the reason `timeout`."""
+    """If no server listens at the bucket's address, the program's retries end at the time limit, with the reason
+    `timeout`.
+    """
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "127.0.0.1:1")
     for attempt in _make_attempts(DocumentBucket(URL, SHORT_TIME_LIMIT_SECONDS)):
         assert _read_refusal_reason(attempt) == "timeout"
@@ -113,8 +117,8 @@ def test_retries_of_an_unreachable_bucket_end_in_time(
 
 @pytest.mark.parametrize(("status", "reason"), [(401, "denied"), (403, "denied"), (400, "refused"), (503, "timeout")])
 def test_a_google_refusal_has_its_reason(bucket_server: BucketServer, status: int, reason: str) -> None:
-    """The error's reason says whether a right is missing (`denied`), the request is wrong (`refused`) or the person
-    should wait (`timeout`)."""
+    """The error about a refusal of Google has a reason: `denied` if a right is missing, `refused` if the request is
+    wrong, or `timeout` if the person should wait."""
     bucket = (
         DocumentBucket(URL, SHORT_TIME_LIMIT_SECONDS) if reason == "timeout" else DocumentBucket(URL)
     )  # only a 503 is tried again until then
@@ -123,8 +127,8 @@ def test_a_google_refusal_has_its_reason(bucket_server: BucketServer, status: in
 
 
 def test_a_missing_bucket_is_reported(bucket_server: BucketServer) -> None:
-    """If the bucket doesn't exist, storing and the check are refused with the reason `no_bucket`; reading finds no
-    document."""
+    """If the bucket doesn't exist, storing and the check of write access are refused with the reason `no_bucket`.
+    Reading reports the document as missing."""
     bucket = DocumentBucket("gs://another/desk")
     assert [
         _read_refusal_reason(lambda: bucket.store(STORED_PATH, PDF)),
@@ -135,7 +139,9 @@ def test_a_missing_bucket_is_reported(bucket_server: BucketServer) -> None:
 
 
 def test_a_packed_object_is_not_unpacked(bucket_server: BucketServer) -> None:
-    """An object that is stored compressed is not read, because it could have any size when unpacked."""
+    """The program doesn't read an object that is stored compressed, because the uncompressed data could have any
+    size.
+    """
     bucket_server.write_object(STORED_PATH, b"\x1f\x8b", contentEncoding="gzip")
     with pytest.raises(ConsoleError) as caught:
         Documents(URL).read(STORED_PATH)
@@ -144,8 +150,8 @@ def test_a_packed_object_is_not_unpacked(bucket_server: BucketServer) -> None:
 
 
 def test_a_kill_during_an_upload_leaves_no_partial_document(bucket_server: BucketServer) -> None:
-    """A desk is killed (SIGKILL) during an upload. The document is complete or missing, and the next desk can store
-    it."""
+    """A desk's process is killed with SIGKILL during an upload. Afterwards the document is complete or missing, and
+    the next process can store it."""
     with processes.begin_together([processes.start_script("documents_worker.py", URL)]):
         bucket_server.open.clear()
         while "POST" not in "".join(bucket_server.asked):
@@ -158,8 +164,8 @@ def test_a_kill_during_an_upload_leaves_no_partial_document(bucket_server: Bucke
 
 
 def test_a_bucket_without_the_optional_package_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without the optional package gcsfs, the URL of a bucket is refused when the program starts, before anything is
-    bought."""
+    """If the optional package gcsfs is missing, the program refuses the URL of a bucket when it starts, before any
+    purchase."""
     monkeypatch.setitem(sys.modules, "gcsfs", None)
     with pytest.raises(ConsoleError) as caught:
         Documents(URL)
@@ -168,8 +174,8 @@ def test_a_bucket_without_the_optional_package_is_refused(monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("host", ["storage.example.com", "http://10.0.0.1:9000", "https://localhost.example", "://"])
 def test_a_bucket_emulator_must_be_on_this_machine(monkeypatch: pytest.MonkeyPatch, host: str) -> None:
-    """The environment variable for an emulator of the bucket may only name this machine, so that it can't send
-    documents elsewhere."""
+    """The environment variable for an emulator of the bucket may only name this machine, so that it can't make the
+    program send documents elsewhere."""
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", host)
     with pytest.raises(ConsoleError) as caught:
         Documents(URL)
@@ -177,8 +183,8 @@ def test_a_bucket_emulator_must_be_on_this_machine(monkeypatch: pytest.MonkeyPat
 
 
 def test_a_bucket_without_credentials_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """If Google's library finds no credentials, each call is refused as `denied`, and no call is made without
-    credentials."""
+    """If Google's library finds no credentials, the program refuses each call as `denied` and sends no request
+    without credentials."""
     monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
     assert {_read_refusal_reason(attempt) for attempt in _make_attempts(DocumentBucket(URL))} == {"denied"}

@@ -1,5 +1,5 @@
-"""Tests of showing PDFs from outside: ordinary ones are rendered and searched; harmful ones are refused or stopped at
-a limit, without harm to the window."""
+"""Tests of showing PDFs of unknown origin. Ordinary PDFs are rendered and searched. Harmful PDFs are refused or
+stopped at a limit, and the window continues to work."""
 
 import json
 import sys
@@ -34,7 +34,7 @@ def report() -> Iterator[PdfDocument]:
 
 
 def _count_dark_pixels(image: PageImage, box: tuple[float, float, float, float]) -> int:
-    """Return the number of dark pixels inside a box; the box's sides are fractions of the image."""
+    """Return the number of dark pixels inside a box whose sides are given as fractions of the image."""
     left, top, right, bottom = box
     columns = range(int(left * image.width), int(right * image.width))
     rows = range(int(top * image.height), int(bottom * image.height))
@@ -51,8 +51,8 @@ def test_a_page_becomes_a_picture(report: PdfDocument) -> None:
 
 
 def test_japanese_without_an_embedded_font_is_drawn_and_found(report: PdfDocument) -> None:
-    """For a font that the PDF doesn't contain, the program uses its own. The box of a found text is where the text is
-    drawn."""
+    """If the PDF doesn't contain a font that it uses, the program draws the text with a font of its own. The box of a
+    found text is where the text is drawn."""
     (hit,) = report.search("見本")
     image = report.render_page(0, 800)
     ((left, top, right, bottom),) = hit.boxes
@@ -88,8 +88,8 @@ def test_the_text_of_a_page_is_read_exactly(report: PdfDocument) -> None:
 
 
 def _make_rare_name_page() -> bytes:
-    """Return a PDF page with the name 𠮷野家A and behind it one half of a character (a surrogate). Its font states
-    which characters they are."""
+    """Return a PDF page with the name 𠮷野家A, followed by one half of a character (a surrogate). The PDF's font
+    states which characters these are."""
     cmap = (
         b"begincmap 1 begincodespacerange <00> <FF> endcodespacerange 5 beginbfchar"
         b"<41> <D842DFB7> <42> <91CE> <43> <5BB6> <44> <0041> <45> <D842> endbfchar endcmap"
@@ -100,8 +100,8 @@ def _make_rare_name_page() -> bytes:
 
 
 def test_rare_characters_of_names_are_read_and_found() -> None:
-    """Characters above U+FFFF, which a PDF stores as two halves, are read and found. A half alone is read as the
-    replacement character."""
+    """Characters above U+FFFF, which a PDF stores as two halves, are read and found. A half that stands alone is read
+    as the replacement character."""
     with PdfDocument(_make_rare_name_page()) as document:
         assert document.read_page_text(0).strip() == "𠮷野家A\ufffd"
         assert [word.text for word in document.read_page_words(0).words] == ["𠮷", "野", "家", "A", "\ufffd"]
@@ -111,8 +111,8 @@ def test_rare_characters_of_names_are_read_and_found() -> None:
 
 
 def test_a_turned_page_has_search_boxes_in_its_shown_direction() -> None:
-    """The boxes of found texts are fractions of the page as it is shown: on a page turned by 90°, the line stands
-    upright at the right."""
+    """The boxes of found texts are fractions of the page as the window shows it. On a page turned by 90°, a line of
+    text is vertical at the right."""
     with PdfDocument(REPORT.replace(b"/MediaBox", b"/Rotate 90/MediaBox")) as pages:
         image = pages.render_page(0, 800)
         (hit,) = pages.search("見本")
@@ -132,7 +132,7 @@ def test_any_width_gives_a_bounded_picture(report: PdfDocument, width: int) -> N
 
 @pytest.mark.parametrize("index", [-1, 1, 10**30])
 def test_missing_pages_are_refused(report: PdfDocument, index: int) -> None:
-    """Each page number that doesn't exist is refused with the same reason, and the document stays open."""
+    """Each page number that doesn't exist is refused with the same reason, and the document remains open."""
     assert _read_refusal_reason(lambda: report.render_page(index, 100)) == "no_such_page"
     assert _read_refusal_reason(lambda: report.read_page_text(index)) == "no_such_page"
     assert report.count_pages() == 1
@@ -158,8 +158,8 @@ def test_a_deleted_file_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="needs /proc")
 def test_thirty_bombs_are_refused_or_bounded(tmp_path: Path) -> None:
-    """For each of thirty harmful PDFs, each request ends within its time limit with a picture of limited size or an
-    error, and the main thread is never blocked."""
+    """Each of thirty harmful PDFs gives a picture of limited size or an error within the time limit of a request, and
+    the main thread is never blocked."""
     assert len(pdf_bombs.HARMFUL_PDFS) == 30
     limit = 0.5
     for name, make in pdf_bombs.HARMFUL_PDFS.items():
@@ -190,7 +190,9 @@ def _make_slow_and_harmless_page() -> bytes:
 
 
 def test_a_page_without_end_is_stopped_and_the_next_one_shown() -> None:
-    """The process that renders a page is killed at the time limit; afterwards the next page can be shown."""
+    """If a page takes too long, the program kills the rendering process at the time limit. Afterwards it can show the
+    next page.
+    """
     with PdfDocument(_make_slow_and_harmless_page(), time_limit_seconds=1.5) as pages:
         assert pages.count_pages() == 2
         child = pages._child
@@ -201,7 +203,7 @@ def test_a_page_without_end_is_stopped_and_the_next_one_shown() -> None:
 
 
 def test_closing_ends_a_request_at_once() -> None:
-    """Closing the document ends a request that is still waiting for a page."""
+    """Closing the document ends at once a request that still waits for a page."""
     pages = PdfDocument(_make_slow_and_harmless_page(), time_limit_seconds=600)
     pages.count_pages()
     with ThreadPoolExecutor(1) as pool:
@@ -252,8 +254,8 @@ def test_the_child_is_limited_and_knows_nothing(monkeypatch: pytest.MonkeyPatch)
     ],
 )
 def test_answers_of_the_rendering_process_are_checked(monkeypatch: pytest.MonkeyPatch, answer: bytes) -> None:
-    """The answers of the rendering process are checked: a wrong or too long answer, as after an attack by a PDF, is
-    refused."""
+    """The program checks each answer of the rendering process, which a harmful PDF could control: a wrong or too long
+    answer is refused."""
     program = f"import sys, os; sys.stdin.buffer.readline(); os.write(1, {answer!r})"
     monkeypatch.setattr(pdf_pages, "_make_child_command", lambda seconds: [sys.executable, "-I", "-c", program])
     for act in (
@@ -265,8 +267,8 @@ def test_answers_of_the_rendering_process_are_checked(monkeypatch: pytest.Monkey
 
 
 def test_a_frozen_program_becomes_the_child_itself(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A built application has no Python interpreter to run a file, so the rendering process is the program itself
-    with the argument `--pdf-child`."""
+    """A built application has no Python interpreter that could run a file, so it starts itself as the rendering
+    process, with the argument `--pdf-child`."""
     monkeypatch.setattr(sys, "frozen", True, raising=False)
     command = pdf_pages._make_child_command(9.5)
     assert command[:3] == [sys.executable, "--pdf-child", "10"]

@@ -1,4 +1,6 @@
-"""Tests that a search by conditions finds the records that the domain's filter selects, whichever index it reads."""
+"""Tests that a search by conditions finds the same records as the filter of the domain, with each index that the
+search may read.
+"""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -38,7 +40,7 @@ NUMBER_OF_ORDER, NUMBER_OF_PAYMENT = "2010401907731", "5010401907732"
 
 @pytest.fixture(scope="module")
 def database(engine: Engine) -> Iterator[Database]:
-    """The records of the tests of the queues, with two payments whose days are known."""
+    """Yield a database with the records of the queue tests, and with two payments whose days are known."""
     with open_empty_place_anywhere(engine) as place, closing(Database(place.url(""))) as opened:
         for guarded in ("hansha_alarmbox_credit_checks", "orders", "payments", "refunds"):
             place.drop_table_triggers(guarded)
@@ -79,8 +81,8 @@ def _find_records(conn: Connection, search: RecordSearch) -> set[tuple[str, int]
 def test_a_search_finds_the_records_of_its_filter(
     database: Database, lapsed: queues.LapsedIds, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A search finds the same records whether it reads the newest rows or ranges of an index, also while calls have
-    lapsed."""
+    """A search finds the records that fulfil its filter, whether it reads the newest rows or ranges of an index, and
+    even while calls have lapsed."""
     monkeypatch.setattr(record_search, "MAX_ROWS_OF_INDEX_SEARCH", few)
     with database.read() as conn:
         whole = _read_all_records(conn, lapsed)
@@ -95,8 +97,8 @@ def test_a_search_finds_the_records_of_its_filter(
 
 
 def test_a_record_must_fulfil_words_and_conditions(database: Database) -> None:
-    """With words and conditions, only the records that the words have found are read, and of these only the ones that
-    fulfil the conditions are returned."""
+    """A search with words and conditions reads only the records that the words have found. Of these it returns only
+    the ones that fulfil the conditions."""
     named = {"payment": {1, 2, 3, 4}, "refund": {7}, "order": set[int]()}
     with database.read() as conn:
         chosen = parse_filter("provider:atom").record_filter
@@ -109,7 +111,7 @@ def test_a_record_must_fulfil_words_and_conditions(database: Database) -> None:
 def test_a_day_is_the_day_in_japan_of_the_payment(
     database: Database, few: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A payment is found by the day on which it was paid or begun, in tables of any size."""
+    """A search finds a payment by the Japanese day on which it was paid or begun, in tables of any size."""
     monkeypatch.setattr(record_search, "MAX_ROWS_OF_INDEX_SEARCH", few)
     with database.read() as conn:
         for day, row_id in ((PAID_ON, 2), (BEGUN_ON, 5)):
@@ -121,9 +123,9 @@ def test_a_day_is_the_day_in_japan_of_the_payment(
 
 
 def test_a_limited_read_of_a_table_is_reported(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """For every condition, a search reads a limited number of rows; if older rows are left out, the result is marked
-    as partial. A day of payments and the payments that can be reversed are read from an index of their own, so an
-    old payment is found nevertheless.
+    """For every condition, a search reads a limited number of rows. If it leaves out older rows, the result is marked
+    as partial. A day of payments and the payments that can be reversed have indexes of their own, so the search finds
+    old payments of these kinds too.
     """
     monkeypatch.setattr(record_search, "NEWEST_ROWS_SEARCHED", 10)
     with database.read() as conn:
@@ -142,8 +144,8 @@ def test_a_limited_read_of_a_table_is_reported(database: Database, monkeypatch: 
 
 
 def test_records_of_numbers_are_bounded(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The search for a corporation finds all of its records, also those that belong only to its orders. Of a
-    corporation with many records, it finds the newest ones and marks the result as partial."""
+    """The search for a corporation finds all of its records, including those that belong only to its orders. For a
+    corporation with many records, it finds only the newest ones and marks the result as partial."""
     with database.read() as conn:
         part = next(part for part in QUEUE_TABLES if part.kind == "credit-check")
         number = conn.execute(part.rows_query.limit(1)).one().number_key
@@ -159,8 +161,8 @@ def test_records_of_numbers_are_bounded(database: Database, monkeypatch: pytest.
 def test_a_limited_read_of_related_records_is_reported(
     database: Database, number: str, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The payments of a corporation's orders, and the refunds of its payments, are limited too, and the result is
-    marked as partial."""
+    """The search also limits the number of payments of a corporation's orders, and of refunds of its payments, and
+    then marks the result as partial."""
     with database.read() as conn:
         ids, is_partial = record_search.find_record_ids_of_numbers(conn, [number])
         assert (len(ids[kind]), is_partial) == (2, False)

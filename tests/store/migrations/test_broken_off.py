@@ -1,5 +1,5 @@
-"""Tests of an upgrade that is interrupted at any of its statements: the next upgrade finishes it, and no program uses
-the database until then."""
+"""Tests of an upgrade that is interrupted at any of its statements. The next upgrade finishes it, and until then the
+program refuses to use the database."""
 
 import random
 from contextlib import nullcontext
@@ -35,12 +35,14 @@ _each_part = pytest.mark.parametrize("part", [None, *_SOAKED_PARTS])
 
 
 class UpgradeInterrupted(Exception):
-    """Raised instead of killing the process: the connection is closed and nothing more is sent."""
+    """Raised in place of a killed process: the database connection is closed, and the program sends no further
+    statement.
+    """
 
 
 class ChangeCounter:
-    """Counts the statements that change the database, and raises UpgradeInterrupted before the one with the number
-    `breaks_before` (None: never).
+    """Counts the statements that change the database, and raises UpgradeInterrupted before the statement with the
+    number `breaks_before`. With None it never raises.
     """
 
     def __init__(self, breaks_before: int | None) -> None:
@@ -56,9 +58,9 @@ class ChangeCounter:
 
 
 def upgrade_until(database: Database, breaks_before: int | None = None) -> int:
-    """Upgrade the database, or interrupt the upgrade before the statement `breaks_before`. Return the number of
-    statements that changed the database. An upgrade that isn't broken
-    off says that it has completed a schema exactly if the version was there already and a statement followed.
+    """Upgrade the database, or interrupt the upgrade before the statement with the number `breaks_before`. Return the
+    number of statements that have changed the database. Check that a complete upgrade sets `is_completed` exactly if
+    the database already had the newest version and a statement still changed it.
     """
     changes = ChangeCounter(breaks_before)
     event.listen(database.engine, "before_cursor_execute", changes.count_change)
@@ -74,13 +76,15 @@ def upgrade_until(database: Database, breaks_before: int | None = None) -> int:
 
 
 def choose_statements(statements: int, part: int | None) -> list[int]:
-    """Return the numbers of the statements to interrupt: each _PARTS-th one, beginning with `part`; for None, three
-    at random."""
+    """Return the numbers of the statements at which the test interrupts the upgrade: every _PART_COUNT-th number
+    beginning with `part`. If `part` is None, return three random numbers."""
     return random.sample(range(statements), 3) if part is None else list(range(statements))[part::_PART_COUNT]
 
 
 def require_refused(database: Database) -> None:
-    """Check that the program refuses to use the database, and names the version found and the newer one needed."""
+    """Check that the program refuses to use the database, and that the refusal names the version that it found and
+    the newer version that it needs.
+    """
     with pytest.raises(ConsoleError) as refused:
         migrate.ensure_schema(database)
     assert refused.value.code == "schema_mismatch"
@@ -89,7 +93,9 @@ def require_refused(database: Database) -> None:
 
 
 def find_refusal(database: Database) -> str | None:
-    """Return the code of the error with which a program that opens the database now refuses it; None: it opens it."""
+    """Return the error code with which the program refuses to open the database now. Return None if the program opens
+    it.
+    """
     try:
         migrate.ensure_schema(database)
     except ConsoleError as refused:
@@ -98,15 +104,16 @@ def find_refusal(database: Database) -> str | None:
 
 
 def read_schema_without_version(database: Database) -> dict[str, set[tuple[object, ...]]]:
-    """The schema of a server's database without the table of its version. If the first upgrade was broken off before
-    `console_meta` was there, the next one takes the other of the two names for that table.
+    """Return the schema of a server's database without the table of its version. If the first upgrade was interrupted
+    before the table `console_meta` existed, the next upgrade uses the other of the two possible names for the version
+    table.
     """
     names = {"alembic_version", migrate.OWN_VERSION_TABLE}
     return {part: {row for row in rows if names.isdisjoint(row)} for part, rows in read_schema(database).items()}
 
 
 def make_oldest(database: Database) -> None:
-    """Change a server's database of the present version into one of the oldest version that has desk requests."""
+    """Change a server's database from the present version to the oldest version that has desk requests."""
     with database.write_without_retries() as tx:
         for statement in chain.from_iterable(STATEMENTS_BACK_TO_VERSION.values()):
             tx.conn.exec_driver_sql(statement)
@@ -116,8 +123,8 @@ def make_oldest(database: Database) -> None:
 @pytest.mark.engines("mariadb")
 @_each_part
 def test_an_interrupted_upgrade_of_a_server_continues(engine: Engine, tmp_path: Path, part: int | None) -> None:
-    """On a server each statement is committed by itself. After an interruption the next upgrade executes the others
-    and keeps the rows."""
+    """On a server each statement of an upgrade commits by itself. After an interruption the next upgrade executes the
+    remaining statements and keeps all rows."""
     with open_empty_database(engine, tmp_path / "db") as database:
         migrate.upgrade(database)
         schema = read_schema(database)
@@ -148,8 +155,8 @@ def test_an_interrupted_upgrade_of_a_server_continues(engine: Engine, tmp_path: 
 @pytest.mark.engines("mariadb")
 @_each_part
 def test_an_interrupted_creation_on_a_server_continues(engine: Engine, tmp_path: Path, part: int | None) -> None:
-    """If the first upgrade of a new database is interrupted at any statement, a desk that opens it reports
-    `schema_mismatch`, and the next upgrade makes the remaining schema.
+    """The first upgrade of a new database is interrupted at any statement. A desk that opens this database then
+    reports `schema_mismatch`, and the next upgrade creates the rest of the schema.
     """
     with open_empty_database(engine, tmp_path / "whole") as whole:
         statements, schema = upgrade_until(whole), read_schema_without_version(whole)
@@ -165,8 +172,8 @@ def test_an_interrupted_creation_on_a_server_continues(engine: Engine, tmp_path:
 @pytest.mark.engines("sqlite")
 @_each_part
 def test_an_interrupted_upgrade_of_a_file_is_rolled_back(engine: Engine, tmp_path: Path, part: int | None) -> None:
-    """On SQLite all statements are one transaction. After an interruption the file is as before, and the next upgrade
-    executes all of them."""
+    """On SQLite all statements of an upgrade are one transaction. After an interruption the file is unchanged, and
+    the next upgrade executes all statements."""
     with open_empty_database(engine, tmp_path / "counted") as counted:
         create_old_schema(counted, migrate.BASELINE_VERSION)
         statements = upgrade_until(counted)

@@ -1,5 +1,5 @@
-"""Tests that an upgrade of a server's database, from each version since the one with desk requests, creates the
-newest schema and keeps the rows."""
+"""Tests that an upgrade of a server's database from each earlier version, beginning with the first version with desk
+requests, creates the newest schema and keeps the rows."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -64,9 +64,9 @@ PERSON = "INSERT INTO operators (name, roles) VALUES ('op', 'operator')"
 
 
 def insert_rows(conn: Connection) -> None:
-    """Insert records with their audit entries, a person, and desk requests, one of which a worker has taken. The
-    triggers are dropped first, because they would refuse rows without earlier states; the upgrade creates them
-    again."""
+    """Insert records with their audit entries, a person, and desk requests, of which a worker has taken one. The
+    triggers are dropped first, because they would refuse rows without earlier states. The upgrade creates the
+    triggers again."""
     triggers = "SELECT trigger_name FROM information_schema.triggers WHERE trigger_schema = DATABASE()"
     if conn.dialect.name == "sqlite":
         # Those that a migration has made refuse no INSERT, and no upgrade makes them again.
@@ -81,7 +81,7 @@ def insert_rows(conn: Connection) -> None:
 
 
 def read_unchanged_rows(conn: Connection) -> dict[str, list[tuple[object, ...]]]:
-    """Return the rows whose stored form is the same in every version."""
+    """Return, by table, the columns and rows whose stored form is the same in every version."""
     asked = {
         "requests": "SELECT id, who, state, claimed_id, confirmed FROM requests ORDER BY id",
         "operators": "SELECT name, roles, asks FROM operators ORDER BY name",
@@ -144,8 +144,7 @@ MERCHANTS = {
 
 @contextmanager
 def behave_as_version(version: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Context manager: inside the block the program behaves as one of the version `version`, with other triggers on
-    `console_meta`."""
+    """Let the program behave as the version `version` inside the block, with other triggers on `console_meta`."""
     own = server_triggers.make_all_triggers()
     triggers = tuple(
         replace(one, body=one.body.replace("merchant.", "earlier.")) if one.table == "console_meta" else one
@@ -159,8 +158,8 @@ def behave_as_version(version: str, monkeypatch: pytest.MonkeyPatch) -> Iterator
 
 
 def check_refused(database: Database) -> tuple[object, object, object]:
-    """Check that the program refuses both to use and to upgrade this database. Return the version found, the version
-    needed, and whether the found one is newer.
+    """Check that the program refuses to use this database and refuses to upgrade it. Return the version of the
+    database, the version that the program needs, and whether the database's version is newer.
     """
     facts = []
     for act in (migrate.ensure_schema, migrate.upgrade):
@@ -174,7 +173,7 @@ def check_refused(database: Database) -> tuple[object, object, object]:
 
 
 def find_trigger_faults(database: Database) -> tuple[object, ...]:
-    """Return the faults that this program finds in the triggers of a database on a server; an empty tuple on
+    """Return the faults that the program finds in the triggers of a server's database, or an empty tuple on
     SQLite.
     """
     if not database.is_server:
@@ -187,8 +186,8 @@ def find_trigger_faults(database: Database) -> tuple[object, ...]:
 def test_the_version_before_is_installed_again_and_replaced(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A database with records, requests and merchants. The program of the version before refuses the newer database;
-    after the documented UPDATE it works and creates its own triggers. The next upgrade creates the newest schema
+    """The program of the version before refuses a newer database with records, requests and merchants. After the
+    documented UPDATE it uses the database and creates its own triggers. The next upgrade creates the newest schema
     again."""
     before = next(iter(STATEMENTS_BACK_TO_VERSION))
     stored = text("SELECT name, value FROM console_meta WHERE name LIKE 'merchant.%'")
@@ -234,8 +233,8 @@ def test_the_version_before_is_installed_again_and_replaced(
 def test_an_upgrade_without_its_lock_stops(
     engine: Engine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, step: str, missing: str
 ) -> None:
-    """Another desk acquires the lock during a step of the upgrade. The upgrade then changes nothing more, and the
-    next upgrade finishes it."""
+    """If another desk acquires the upgrade's lock during a step of an upgrade, the upgrade changes nothing more. The
+    next upgrade finishes the remaining steps."""
     held: list[upgrade_lock.UpgradeLock] = []
     real = upgrade_lock.UpgradeLock.acquire
 

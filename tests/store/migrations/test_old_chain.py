@@ -1,4 +1,4 @@
-"""Tests that a database of the migrations before the baseline gets the schema of a new database.
+"""Tests that an upgrade gives a database of the migrations before the baseline the schema of a new database.
 
 `old_chain` contains the migrations as they were when 0001 to 0006 were joined into the baseline.
 """
@@ -37,7 +37,7 @@ _TRIGGERS = """SELECT trigger_name, event_object_table, action_timing, event_man
 
 @contextmanager
 def open_empty_database(engine: Engine, folder: Path) -> Iterator[Database]:
-    """Context manager: an empty database on this engine."""
+    """Yield an empty database on this engine."""
     server_fixtures.require_engine(engine)
     folder.mkdir(exist_ok=True)
     server = get_nodes(engine)[0] if engine != "sqlite" else None
@@ -46,7 +46,7 @@ def open_empty_database(engine: Engine, folder: Path) -> Iterator[Database]:
 
 
 def create_old_schema(database: Database, revision: str) -> None:
-    """Create the schema that the old migrations had at this revision."""
+    """Create the schema that the old migrations create at this revision."""
     config = Config()
     config.set_main_option("script_location", str(migrate.MIGRATIONS_FOLDER))
     config.set_main_option("version_locations", str(OLD_CHAIN))
@@ -58,8 +58,8 @@ def create_old_schema(database: Database, revision: str) -> None:
 
 
 def read_schema(database: Database) -> dict[str, Any]:
-    """Return all that the database states about its schema, except the order of the columns and MariaDB's
-    counters."""
+    """Return everything that the database states about its schema, except the order of columns and the counters in
+    MariaDB's descriptions."""
     with database.read() as conn:
         return _read_server_schema(conn) if database.is_server else _read_file_schema(conn)
 
@@ -90,8 +90,8 @@ def _split_definitions(sql: str) -> set[str]:
 
 @pytest.mark.parametrize("revision", ["0006", "0011"])
 def test_the_old_chain_builds_the_present_schema(engine: Engine, tmp_path: Path, revision: str) -> None:
-    """After the upgrade, tables, columns, derived columns, keys, indexes and triggers are those of a new database. A
-    database of revision 0011 needs no step."""
+    """After the upgrade of an old database, its tables, columns, derived columns, keys, indexes and triggers equal
+    those of a new database. A database of revision 0011 needs no migration step."""
     with open_empty_database(engine, tmp_path / "new") as new, open_empty_database(engine, tmp_path / "old") as old:
         migrate.upgrade(new)
         create_old_schema(old, revision)
@@ -106,8 +106,8 @@ def test_the_old_chain_builds_the_present_schema(engine: Engine, tmp_path: Path,
 
 
 def test_rows_of_the_old_chain_stay_unchanged(engine: Engine, tmp_path: Path) -> None:
-    """Rows stay. The initial limits aren't inserted a second time, and existing rows get the values of new
-    columns."""
+    """An upgrade keeps the rows of an old database. It doesn't insert the initial limits a second time, and gives
+    existing rows the values of new columns."""
     with open_empty_database(engine, tmp_path / "old") as old:
         create_old_schema(old, migrate.BASELINE_VERSION)
         with old.write_without_retries() as tx:
@@ -126,7 +126,9 @@ def test_rows_of_the_old_chain_stay_unchanged(engine: Engine, tmp_path: Path) ->
 
 
 def test_a_database_older_than_the_baseline_is_refused(engine: Engine, tmp_path: Path) -> None:
-    """A database whose schema is older than the baseline is refused with its version and not changed."""
+    """An upgrade refuses a database whose schema is older than the baseline, names its version and doesn't change
+    it.
+    """
     with open_empty_database(engine, tmp_path / "old") as old:
         create_old_schema(old, "0005")
         with pytest.raises(ConsoleError) as refused:

@@ -1,5 +1,5 @@
-"""Tests of the number of statements that the creation of a server's schema sends: each statement is a round trip, and
-each DDL statement blocks a cluster."""
+"""Tests of the number of statements that create the schema on a server. Each statement is a round trip, and each DDL
+statement blocks a cluster."""
 
 import re
 from collections import Counter
@@ -17,8 +17,8 @@ _INDEXES = re.compile(r"(?:CREATE (?:UNIQUE )?INDEX .* ON|ALTER TABLE) `?(\w+)`?
 
 
 def test_indexes_are_made_together_and_the_owner_is_read_once(sql_server: SqlServer) -> None:
-    """The indexes of a table are created in one statement, and the owner of the triggers is read once, however many
-    triggers there are."""
+    """The upgrade creates all indexes of a table with one statement, and reads the owner of the triggers once,
+    however many triggers the database has."""
     sent: list[str] = []
     with sql_server.create_temporary_database() as url, closing(Database(url, without_time_limit=True)) as made:
         for engine in (made.engine, made._read_engine):

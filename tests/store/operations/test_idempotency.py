@@ -1,5 +1,5 @@
-"""Tests of idempotency keys in the journal: who has used a key, how its operation ended, and the epoch for which
-cached results are valid."""
+"""Tests of idempotency keys in the journal: the account that has used a key, the end of the key's operation, and the
+epoch for which cached results are valid."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -56,8 +56,8 @@ def read_states(context: ServiceContext) -> list[tuple[object, ...]]:
 
 
 def test_the_use_of_a_key_has_its_person_time_and_lease(context: ServiceContext) -> None:
-    """The use of a key states who uses it, since when, and whether the lease of the operation is live. It is read
-    from the operation with this key only."""
+    """The use of a key has the person, the time of the beginning, and whether the lease of the key's operation is
+    live. Operations with other keys don't change the result."""
     for key in ("a", "b", "c"):
         acquire_key(context, key)
     found = find_use(context, "b")
@@ -69,7 +69,7 @@ def test_the_use_of_a_key_has_its_person_time_and_lease(context: ServiceContext)
 
 @pytest.mark.parametrize("place_of", [0, 1, 2])
 def test_the_end_of_an_operation_leaves_others_running(context: ServiceContext, place_of: int) -> None:
-    """Ending one operation leaves the others running, whatever their ids are."""
+    """Ending one operation leaves the other operations in the state `calling`, whatever their ids are."""
     all_of_them = sorted((acquire_key(context, key) for key in ("a", "b", "c")), key=lambda one: one.operation_id)
     ended = all_of_them[place_of]
     assert end_operation(context, ended)
@@ -81,8 +81,8 @@ def test_the_end_of_an_operation_leaves_others_running(context: ServiceContext, 
 
 @pytest.mark.parametrize("fence", [-1, 1])
 def test_a_process_with_another_fencing_token_ends_nothing(context: ServiceContext, fence: int) -> None:
-    """A process with an older or a newer fencing token can't end the operation, neither before nor after its owner
-    has ended it."""
+    """A process with an older or a newer fencing token can't end the operation, either before or after the process
+    with the right token has ended it."""
     begun = acquire_key(context, "a")
     stranger = replace(begun, fence=begun.fence + fence)
     assert not end_operation(context, stranger)
@@ -91,8 +91,8 @@ def test_a_process_with_another_fencing_token_ends_nothing(context: ServiceConte
 
 
 def test_the_same_end_twice_is_as_good_as_once(context: ServiceContext) -> None:
-    """Ending an operation a second time with the same state and result returns True; with another state or result it
-    returns False."""
+    """Ending an operation a second time returns True with the same state and result, and False with another state or
+    result."""
     begun = acquire_key(context, "a")
     assert end_operation(context, begun)
     assert end_operation(context, begun)
@@ -104,7 +104,9 @@ def test_the_same_end_twice_is_as_good_as_once(context: ServiceContext) -> None:
 
 
 def test_only_a_calling_operation_can_be_ended(context: ServiceContext) -> None:
-    """An operation that is unknown or failed can't be ended by this function; another one settles it."""
+    """`end_operation` refuses to end an operation that is unknown or failed, because another function settles such
+    operations.
+    """
     for state in (FAILED, OperationState.UNKNOWN):
         begun = acquire_key(context, state)
         assert end_operation(context, begun, state, None)
@@ -113,7 +115,7 @@ def test_only_a_calling_operation_can_be_ended(context: ServiceContext) -> None:
 
 @pytest.mark.parametrize("place_of", [0, 1, 2])
 def test_a_key_that_is_set_aside_is_free(context: ServiceContext, place_of: int) -> None:
-    """Freeing a key keeps the row of its operation under another key, and the keys of other rows."""
+    """Freeing a key stores its operation's row under another key, and leaves the keys of other rows unchanged."""
     all_of_them = sorted((acquire_key(context, key) for key in ("a", "b", "c")), key=lambda one: one.operation_id)
     one = all_of_them[place_of]
     context.write(lambda tx: idempotency.free_idempotency_key(tx.conn, one.operation_id, one.key))
@@ -123,7 +125,9 @@ def test_a_key_that_is_set_aside_is_free(context: ServiceContext, place_of: int)
 
 
 def test_a_long_key_that_is_set_aside_fits(context: ServiceContext) -> None:
-    """A freed key of more than 200 characters is stored with its first 200 characters and the operation's id."""
+    """The freed form of a key with more than 200 characters has the first 200 characters of the key and the
+    operation's id.
+    """
     begun = acquire_key(context, "k" * 210)
     context.write(lambda tx: idempotency.free_idempotency_key(tx.conn, begun.operation_id, begun.key))
     assert [key for key, *_ in read_states(context)] == ["k" * 200 + f"#{begun.operation_id}"]
@@ -139,8 +143,8 @@ def replace_epoch(context: ServiceContext) -> str:
 
 
 def test_an_epoch_lasts_an_hour(context: ServiceContext) -> None:
-    """An epoch is valid for an hour, before and after its beginning, because a clock may have been set back. Without
-    an epoch the result is ""."""
+    """An epoch is valid for an hour after its beginning, and for an hour before it, because a clock may have been set
+    back. Reading returns "" if there is no valid epoch."""
     assert read_epoch(context) == ""
     begun = replace_epoch(context)
     assert begun
@@ -155,7 +159,7 @@ def test_an_epoch_lasts_an_hour(context: ServiceContext) -> None:
 
 
 def test_each_new_epoch_has_a_new_text(context: ServiceContext, hand_clock: HandClock) -> None:
-    """Each new epoch has a new text and begins now. The rows of other leases stay unchanged."""
+    """Each new epoch has a new text and begins at its creation. The rows of other leases are unchanged."""
     with context.database.read() as conn:
         before = sorted(tuple(row) for row in conn.exec_driver_sql("SELECT name, slot, token FROM leases"))
     first = replace_epoch(context)
@@ -170,7 +174,9 @@ def test_each_new_epoch_has_a_new_text(context: ServiceContext, hand_clock: Hand
 
 @pytest.mark.parametrize("other", ["a", "z"])
 def test_the_row_of_another_lease_is_not_read_as_an_epoch(context: ServiceContext, other: str) -> None:
-    """The row of another lease isn't read as an epoch, whether its name comes before or after that of the epoch."""
+    """The row of another lease isn't read as an epoch, whether the other lease's name sorts before or after the
+    epoch's name.
+    """
     from console.store.operations import leases
 
     context.write(lambda tx: leases.acquire(tx, other, context.make_holder(), context.now(), 45.0) and None)
@@ -183,8 +189,8 @@ def test_the_row_of_another_lease_is_not_read_as_an_epoch(context: ServiceContex
 
 
 def test_a_result_that_is_forgotten_counts_nowhere(context: ServiceContext) -> None:
-    """When a result is forgotten, its key is free and the epoch is replaced, so that cached results of the former
-    epoch aren't used."""
+    """When a result is forgotten, its key becomes free and the epoch is replaced, so that no process uses cached
+    results of the former epoch."""
     begun = acquire_key(context, "a")
     assert end_operation(context, begun)
     first = replace_epoch(context)

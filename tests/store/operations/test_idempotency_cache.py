@@ -1,5 +1,5 @@
-"""Tests of the Redis cache of the idempotency service: which entries it accepts, what it forgets, and that no caller
-waits for it longer than its time limit."""
+"""Tests of the Redis cache of the idempotency service: which entries the cache accepts, which it forgets, and that no
+caller waits for it longer than its time limit."""
 
 import logging
 import time
@@ -33,8 +33,8 @@ CACHE_AWAY_MESSAGE = "the cache is away ({}); the database answers alone"
 def open_cache(
     url: str, database_id: str = "", store_key: str = STORE_KEY, caplog: pytest.LogCaptureFixture | None = None
 ) -> Iterator[RedisIdempotencyCache]:
-    """Context manager: a connected cache. If a busy machine makes the connection time out, another cache connects,
-    and `caplog` is emptied of the first one's message."""
+    """Yield a connected cache. If the connection times out on a busy machine, the function connects another cache,
+    and deletes the first one's message from `caplog`."""
     caches_made: list[RedisIdempotencyCache] = []
 
     def make_cache_and_connect() -> bool:
@@ -63,7 +63,7 @@ def cache(redis_server: RedisServer, database_id: str) -> Iterator[RedisIdempote
 
 @pytest.fixture
 def own_server() -> Iterator[RedisServer]:
-    """A Redis server of this test alone, which it may kill and pause."""
+    """Yield a Redis server for this test alone, which the test may kill and pause."""
     require_server("redis")
     with start_private_redis() as server:
         yield server
@@ -71,14 +71,14 @@ def own_server() -> Iterator[RedisServer]:
 
 @pytest.fixture
 def plain(own_server: RedisServer) -> Iterator[Redis]:
-    """A client of another program with the rights to write to the same Redis."""
+    """Yield a Redis client of another program that may write to the same server."""
     with Redis.from_url(own_server.url) as client:
         yield client
 
 
 class HandUptime:
     """A clock of the machine's uptime that a test moves by hand. The time limit of an answer still uses the real
-    time, plus what the test has added."""
+    time, plus the time that the test has added."""
 
     def __init__(self, patch: pytest.MonkeyPatch) -> None:
         self._ahead = 0
@@ -96,12 +96,12 @@ def uptime(monkeypatch: pytest.MonkeyPatch) -> HandUptime:
 
 @pytest.fixture
 def short_time_limits() -> None:
-    """Keep the real time limits of Redis, because these tests are about them."""
+    """Keep the real time limits of Redis for tests that check these limits."""
 
 
 @pytest.fixture(autouse=True)
 def _patient(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give Redis more time in all tests that don't use the fixture `short_time_limits`, because the machine may be
+    """Raise the time limits of Redis in all tests without the fixture `short_time_limits`, because the machine may be
     busy.
     """
     if "short_time_limits" not in request.fixturenames:
@@ -113,7 +113,7 @@ def is_stored(cache: RedisIdempotencyCache, result: str = RESULT, epoch: str = "
 
 
 def read_only_entry_name(client: Redis) -> bytes:
-    """Return the name of the only entry of the server."""
+    """Return the name of the only entry that the server has."""
     (name,) = list_entry_names(client)
     return name
 
@@ -132,7 +132,7 @@ def read_entry(client: Redis, name: bytes) -> bytes:
 
 
 def test_a_final_result_is_recalled(cache: RedisIdempotencyCache) -> None:
-    """With the same key and fingerprint the stored result is returned, also by `announce_use`."""
+    """A lookup with the same key and fingerprint returns the stored result, and so does `announce_use`."""
     assert cache.find_result(KEY, PRINT).result is None
     is_stored(cache)
     assert cache.find_result(KEY, PRINT).result == RESULT
@@ -140,8 +140,8 @@ def test_a_final_result_is_recalled(cache: RedisIdempotencyCache) -> None:
 
 
 def test_results_of_any_text_are_returned(cache: RedisIdempotencyCache) -> None:
-    """Empty, Japanese and long results are returned. A result that is too long for the cache isn't stored; the
-    database has it."""
+    """The cache returns empty, Japanese and long results. It doesn't store a result that is too long; such a result
+    is only in the database."""
     for result in ("", "架空商事", "x" * caches.LARGEST_RESULT_BYTES):
         is_stored(cache, result)
         assert cache.find_result(KEY, PRINT).result == result
@@ -167,8 +167,8 @@ def test_another_question_gets_no_answer(
 
 
 def test_the_first_announcement_of_a_key_is_distinguished(cache: RedisIdempotencyCache) -> None:
-    """The first process that announces the use of a key learns that the cache knows nothing of it (`is_missing`), the
-    next one that another process has announced it."""
+    """The first process that announces the use of a key gets `is_missing`, because the cache has no entry. The next
+    process gets an answer without `is_missing`, because another process has announced the key."""
     assert cache.announce_use(KEY, PRINT) == caches.CacheLookup(is_missing=True, epoch="first")
     assert cache.announce_use(KEY, PRINT) == caches.CacheLookup(is_missing=False, epoch="first")
     is_stored(cache)
@@ -176,8 +176,8 @@ def test_the_first_announcement_of_a_key_is_distinguished(cache: RedisIdempotenc
 
 
 def test_entries_contain_no_readable_content_and_expire(own_server: RedisServer, plain: Redis) -> None:
-    """The names and values of entries contain neither key nor fingerprint nor result in readable form. Results and
-    marks of running uses are deleted after their lifetime."""
+    """The names and values of entries contain no key, fingerprint or result in readable form. Redis deletes results
+    and marks of running uses after their lifetime."""
     with open_cache(own_server.url) as cache:
         cache.announce_use(KEY, PRINT)
         assert_ends(plain, caches.RUNNING_MARK_LIFETIME_MS)
@@ -206,8 +206,8 @@ def assert_ends(client: Redis, after_ms: int) -> None:
 def test_a_forgotten_result_is_forgotten_at_once(
     cache: RedisIdempotencyCache, redis_server: RedisServer, database_id: str
 ) -> None:
-    """A forgotten result isn't returned by any process, also by one that doesn't know the new epoch, and a late write
-    doesn't bring it back."""
+    """After a result is forgotten, no process gets it from the cache, even with the former epoch, and a late write of
+    another process doesn't restore it."""
     with open_cache(redis_server.url, database_id) as unaware:
         is_stored(cache)
         cache.forget_result(KEY)
@@ -219,8 +219,8 @@ def test_a_forgotten_result_is_forgotten_at_once(
 def test_a_late_entry_belongs_to_its_epoch(
     cache: RedisIdempotencyCache, redis_server: RedisServer, database_id: str
 ) -> None:
-    """Redis has lost the mark of a forgotten result, and a slow process writes the result again: a process that knows
-    the new epoch doesn't accept the entry."""
+    """Redis has lost the mark of a forgotten result, and a slow process writes the result again. A process that has
+    read the new epoch doesn't accept this entry."""
     cache.forget_result(KEY)
     with Redis.from_url(redis_server.url) as client:
         client.delete(cache._entry_cipher.make_entry_name(KEY))  # type: ignore[union-attr]  # connected, so there
@@ -232,8 +232,8 @@ def test_a_late_entry_belongs_to_its_epoch(
 
 
 def test_an_old_epoch_is_read_again_before_use(cache: RedisIdempotencyCache, uptime: HandUptime) -> None:
-    """A second after it has read the epoch, a process doesn't use the cache until it has read the epoch again from
-    the database."""
+    """If a process has read the epoch more than a second ago, it doesn't use the cache until it has read the epoch
+    again from the database."""
     is_stored(cache)
     uptime.pass_seconds(1.1)
     assert cache.find_result(KEY, PRINT) == cache.announce_use(KEY, PRINT) == caches.CacheLookup()
@@ -244,7 +244,7 @@ def test_an_old_epoch_is_read_again_before_use(cache: RedisIdempotencyCache, upt
 def test_an_answer_read_after_a_pause_is_ignored(
     cache: RedisIdempotencyCache, uptime: HandUptime, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """If the process was stopped between the question and the answer of Redis, it ignores the answer, because the
+    """If the process was stopped between its request to Redis and the answer, it ignores the answer, because the
     epoch may have ended meanwhile."""
     is_stored(cache)
     ask = cache._redis_client.send_command
@@ -262,7 +262,7 @@ def test_an_answer_read_after_a_pause_is_ignored(
 
 
 def make_damages(client: Redis, name: bytes) -> dict[str, Callable[[], object]]:
-    """Return functions that spoil an entry, by the name of the damage."""
+    """Return functions that damage an entry, by the name of the damage."""
     good = read_entry(client, name)
     client.set("other", good)
     values = {
@@ -286,8 +286,8 @@ def make_damages(client: Redis, name: bytes) -> dict[str, Callable[[], object]]:
 
 
 def test_spoiled_redis_entries_give_no_result(own_server: RedisServer, plain: Redis) -> None:
-    """Spoiled entries (wrong bytes, other types, cut and changed values) give no result and no error, and the next
-    result is stored again."""
+    """Damaged entries (wrong bytes, other types, cut and changed values) give no result and no error. Afterwards the
+    cache stores the next result."""
     with open_cache(own_server.url) as cache:
         is_stored(cache)
         name = read_only_entry_name(plain)
@@ -316,7 +316,7 @@ def test_an_entry_copied_to_another_key_gives_no_result(own_server: RedisServer,
 @pytest.mark.expects_log("a value that is too large to be an answer")
 @pytest.mark.usefixtures("short_time_limits")
 def test_a_huge_value_is_not_read(own_server: RedisServer, plain: Redis, caplog: pytest.LogCaptureFixture) -> None:
-    """The reading of a value of 50 MB is given up after 64 KB, within the time limit of an answer."""
+    """The cache stops reading a value of 50 MB after 64 KB, within the time limit of an answer."""
     with open_cache(own_server.url, caplog=caplog) as cache:
         is_stored(cache)
         plain.set(read_only_entry_name(plain), b"d" + bytes(50_000_000))
@@ -340,8 +340,8 @@ INVALID_REDIS_VALUES = {
 @pytest.mark.parametrize("why", INVALID_REDIS_VALUES)
 @pytest.mark.usefixtures("short_time_limits")
 def test_a_server_that_is_no_redis_gives_no_result(why: str, caplog: pytest.LogCaptureFixture) -> None:
-    """A server that isn't Redis, also a slow one, gives no result and no error; the cache switches itself off with
-    one line in the log.
+    """A server that isn't Redis, slow or not, gives no result and no error. The cache switches itself off and writes
+    one line to the log.
     """
     with start_strange_server(INVALID_REDIS_VALUES[why]) as url, open_cache(url, caplog=caplog) as cache:
         assert cache.find_result(KEY, PRINT).result is None
@@ -352,8 +352,8 @@ def test_a_server_that_is_no_redis_gives_no_result(why: str, caplog: pytest.LogC
 @pytest.mark.expects_log("a server that is slow")
 @pytest.mark.usefixtures("short_time_limits")
 def test_a_slowly_sent_answer_is_given_up(caplog: pytest.LogCaptureFixture) -> None:
-    """A server sends a byte every ten milliseconds. The time limit is for the whole answer, so the answer is given
-    up."""
+    """A server sends one byte of its answer every ten milliseconds. The cache gives up the answer, because the time
+    limit is for the whole answer."""
     with (
         start_strange_server(b"$64\r\n" + b"x" * 64, drip_seconds=0.01) as url,
         open_cache(url, caplog=caplog) as cache,
@@ -365,7 +365,7 @@ def test_a_slowly_sent_answer_is_given_up(caplog: pytest.LogCaptureFixture) -> N
 
 @pytest.mark.parametrize("answer", [b":17\r\n", b"+OK\r\n", b"*2\r\n$1\r\na\r\n$1\r\nb\r\n", b"$-1\r\n"])
 def test_an_answer_of_another_kind_says_nothing(answer: bytes) -> None:
-    """A number, a word or a list from Redis in place of an entry counts as no result."""
+    """If Redis answers with a number, a word or a list in place of an entry, the cache has no result."""
     with start_strange_server(answer) as url:
         cache = RedisIdempotencyCache(url, "database", lambda: STORE_KEY)
         assert cache.connect()
@@ -382,8 +382,8 @@ def test_an_answer_of_another_kind_says_nothing(answer: bytes) -> None:
 def test_a_killed_server_costs_one_line(
     own_server: RedisServer, uptime: HandUptime, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A killed server: no question connects within five seconds, and one line is logged. Once the server is back, the
-    cache finds it by itself."""
+    """After the Redis server is killed, no lookup tries to connect for five seconds, and the log gets one line. When
+    the server runs again, the cache connects by itself."""
     caplog.set_level(logging.INFO)
     with open_cache(own_server.url, caplog=caplog) as cache:
         is_stored(cache)
@@ -409,8 +409,8 @@ def test_a_killed_server_costs_one_line(
 def test_a_hung_server_is_waited_for_once(
     own_server: RedisServer, uptime: HandUptime, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A server hangs while a connection is open: one question waits, for 40 ms. No later question waits, also not the
-    one that finds out whether the server is back."""
+    """The Redis server hangs while a connection is open: one lookup waits for 40 ms. No later lookup waits, including
+    the lookup that tests whether the server answers again."""
     with open_cache(own_server.url, caplog=caplog) as cache:
         is_stored(cache)
         own_server.pause()
@@ -433,7 +433,7 @@ def test_a_hung_server_is_waited_for_once(
 
 
 def test_a_flush_loses_nothing_but_speed(own_server: RedisServer, plain: Redis) -> None:
-    """After Redis is emptied, the cache has no result and logs nothing; a result that is stored again is returned."""
+    """After Redis is emptied, the cache has no result and logs nothing. A result that is stored again is returned."""
     with open_cache(own_server.url) as cache:
         is_stored(cache)
         plain.flushall()
@@ -447,8 +447,8 @@ def test_a_flush_loses_nothing_but_speed(own_server: RedisServer, plain: Redis) 
 def test_a_missing_server_is_looked_for_in_the_background(
     caplog: pytest.LogCaptureFixture, uptime: HandUptime
 ) -> None:
-    """Without a server, creating the cache makes no connection. The first question starts the search for the server
-    in the background, and one line is logged."""
+    """If no server runs, creating the cache makes no connection. The first lookup starts the search for the server in
+    the background, and the log gets one line."""
     cache = RedisIdempotencyCache("redis://127.0.0.1:9/0", "database", lambda: STORE_KEY)
     assert (cache.state, caplog.messages) == ("off", [])
     for _ in range(3):
@@ -462,7 +462,9 @@ def test_a_missing_server_is_looked_for_in_the_background(
 
 @pytest.mark.expects_log("there is no store key")
 def test_without_a_store_key_there_is_no_cache(redis_server: RedisServer, caplog: pytest.LogCaptureFixture) -> None:
-    """Without a valid store key nothing is stored, because it couldn't be encrypted. The log names the reason."""
+    """Without a valid store key the cache stores nothing, because it couldn't encrypt the entries. The log names the
+    reason.
+    """
     cache = RedisIdempotencyCache(redis_server.url, "database", lambda: "short")
     assert not cache.connect()
     is_stored(cache)
@@ -475,8 +477,8 @@ def test_without_a_store_key_there_is_no_cache(redis_server: RedisServer, caplog
 
 @pytest.mark.expects_log("certificates that don't fit")
 def test_the_certificate_of_the_cache_is_verified(tmp_path: Path) -> None:
-    """With `rediss://` the certificate chain and the name must be right, and no option in the URL switches this check
-    off."""
+    """With `rediss://` the cache requires a valid certificate chain and the right name. No option in the URL switches
+    this check off."""
     for name in ("ours", "theirs"):
         (tmp_path / name).mkdir()
     authority, stranger = CertificateAuthority(tmp_path / "ours"), CertificateAuthority(tmp_path / "theirs")
@@ -493,7 +495,7 @@ def test_the_certificate_of_the_cache_is_verified(tmp_path: Path) -> None:
 
 
 def test_a_password_is_in_no_repr_and_no_log(redis_server: RedisServer) -> None:
-    """The text form of the client doesn't contain the password."""
+    """The text form of the Redis client doesn't contain the password."""
     link = RedisClient(redis_server.url)
     assert link.connect()
     assert redis_server.password not in repr(link)

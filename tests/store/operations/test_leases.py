@@ -1,5 +1,5 @@
-"""Tests of the leases on every engine: one holder for each slot, expiry by the database's clock, and a token that
-proves an acquisition."""
+"""Tests of the leases on every engine: each slot has one holder, the lease expires by the database's clock, and a
+fencing token proves an acquisition."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
@@ -35,14 +35,14 @@ def require_lease(lease: Lease | None) -> Lease:
 
 
 def read_fence(database: Database) -> int:
-    """Return the fencing token of the lease's row, which rises with each acquisition."""
+    """Return the fencing token of the lease's row. The token rises with each acquisition."""
     with database.read() as conn:
         return int(conn.exec_driver_sql(f"SELECT fence FROM leases WHERE name = '{LEASE_NAME}'").scalar_one())
 
 
 def test_a_lease_has_one_holder_until_its_release(databases: tuple[Database, ...], place: Place) -> None:
-    """While a desk holds the lease, another desk can read who holds it and since when, but can't acquire it. After
-    the release it can, and the fencing token is higher."""
+    """While a desk has the lease, another desk can read the holder and the beginning of the lease, but can't acquire
+    the lease. After the release the other desk can acquire it, and the fencing token is higher."""
     here, there = databases
     first, first_fence = require_lease(acquire_lease(here, make_holder(place))), read_fence(here)
     assert acquire_lease(there, make_holder(place, "desk-2")) is None
@@ -62,8 +62,8 @@ def test_a_lease_has_one_holder_until_its_release(databases: tuple[Database, ...
 def test_a_lease_expires_by_the_databases_clock(
     databases: tuple[Database, ...], place: Place, hand_clock: HandClock
 ) -> None:
-    """A lease expires at its time by the database's clock. The process that has lost it can neither renew it nor
-    release the lease of the next holder."""
+    """A lease expires at its time by the database's clock. A process whose lease has expired can't renew it, and
+    can't release the lease of the next holder."""
     here, there = databases
     lost, lost_fence = require_lease(acquire_lease(here, make_holder(place))), read_fence(here)
     hand_clock.at += SOON
@@ -82,7 +82,7 @@ def test_a_lease_expires_by_the_databases_clock(
 def test_a_heartbeat_moves_the_end_of_its_lease(
     databases: tuple[Database, ...], place: Place, hand_clock: HandClock
 ) -> None:
-    """A renewed lease can't be acquired by another desk. An expired lease can't be renewed, whether another desk has
+    """Another desk can't acquire a renewed lease. An expired lease can't be renewed, whether another desk has
     acquired it or not.
     """
     here, there = databases
@@ -128,8 +128,8 @@ def test_simultaneous_processes_acquire_at_most_the_slots(
 
 
 def test_the_fencing_token_identifies_the_lease_holder(databases: tuple[Database, ...], place: Place) -> None:
-    """A process that gets no answer to COMMIT sees by the token whether it has acquired the lease; an acquisition of
-    another process proves nothing.
+    """A process that got no answer to COMMIT recognises by its token whether it has acquired the lease. The
+    acquisition of another process doesn't have this token.
     """
     here, there = databases
     proofs = []
@@ -159,7 +159,7 @@ def test_the_fencing_token_identifies_the_lease_holder(databases: tuple[Database
 def test_a_call_starts_one_spacing_after_the_call_before(
     databases: tuple[Database, ...], hand_clock: HandClock
 ) -> None:
-    """Over all desks, each call starts one spacing (seconds) after the one before. If the stored start is in the
+    """Calls of all desks to one provider start one spacing (seconds) apart. If the next reserved start is in the
     past, the next call starts now."""
     waits = [
         databases[i % 2].write(lambda tx: rate_gate.reserve_call_start(tx.conn, "alarmbox", 100.0)) for i in range(3)
@@ -171,7 +171,9 @@ def test_a_call_starts_one_spacing_after_the_call_before(
 
 
 def test_simultaneous_first_calls_get_different_starts(databases: tuple[Database, ...]) -> None:
-    """Eight first calls at the same moment, while the provider has no row yet, get eight different starting times."""
+    """Eight desks reserve their first call at the same moment, while the provider has no row yet. They get eight
+    different starting times.
+    """
     barrier = Barrier(8)
 
     def reserve_call_start(i: int) -> float:

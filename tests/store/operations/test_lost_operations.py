@@ -1,4 +1,6 @@
-"""A purchase that the database lost holds its claim until two people have decided that it was not made."""
+"""Tests that a purchase which the database lost holds its claim until two people have decided that it was not
+made.
+"""
 
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -18,7 +20,7 @@ OPERATION, NUMBER = "5b7c1f1e-0000-4000-8000-000000000001", "7010705000725"
 
 
 def make_entry(operation_id: str, *, holds_claim: bool) -> SpoolEntry:
-    """An entry of a desk's spool for a purchase of NUMBER."""
+    """Return an entry of a desk's spool about a purchase of the corporation number NUMBER."""
     intent = Intent(
         operation_id,
         "a database",
@@ -44,7 +46,7 @@ def database(databases: tuple[Database, ...]) -> Database:
 
 
 def list_states(database: Database) -> list[str]:
-    """The states of all lost operations, the last reported one first."""
+    """Return the states of all lost operations, from the last reported operation to the first."""
     with database.read() as conn:
         return [state for _, _, state in lost_operations.list_lost_operations(conn, 10)]
 
@@ -84,8 +86,8 @@ def holds_claim(database: Database) -> bool:
 def test_a_lost_purchase_keeps_its_claim_until_two_decisions(
     database: Database, place: Place, first: str, closed: bool, then: tuple[str, ...], held: bool
 ) -> None:
-    """A purchase that the database has lost keeps its claim until a second person has confirmed, with evidence, a
-    proposal that it was not made."""
+    """One person proposes that a lost purchase was not made. The purchase holds its claim until a second person has
+    confirmed this with evidence."""
     place.drop_table_triggers("approvals")
     place.drop_table_triggers("evidence")
     assert holds_claim(database)
@@ -98,8 +100,9 @@ def test_a_lost_purchase_keeps_its_claim_until_two_decisions(
 
 @pytest.mark.engines("sqlite")
 def test_the_list_names_each_state(database: Database) -> None:
-    """The last reported operation stands first. One that certainly failed before the loss blocks nothing, one that is
-    in the journal again was restored; the list is cut at its limit, and the number of all is told.
+    """The list begins with the last reported operation. An operation that certainly failed before the loss holds no
+    claim, and an operation that is in the journal again is listed as restored. The list is cut at its limit, and the
+    total number is returned too.
     """
     later = [make_entry(f"{OPERATION[:-1]}{n}", holds_claim=holds) for n, holds in ((2, False), (3, True))]
     database.write(

@@ -1,5 +1,5 @@
-"""Tests of the sums of a payment: the captured amount is always the sum of what is left, reserved, refunded and set
-aside."""
+"""Tests of the sums of a payment: the captured amount always equals the sum of the remaining, reserved, refunded and
+set-aside amounts."""
 
 import random
 from collections.abc import Callable
@@ -20,7 +20,9 @@ on_all_engines = pytest.mark.engines("sqlite", "mariadb", "galera")
 
 @dataclass
 class ComputedSums:
-    """The sums of a payment, computed by the same rules with plain arithmetic, for comparison."""
+    """The sums of a payment, computed by the same rules with plain arithmetic, to compare them with the stored
+    sums.
+    """
 
     captured: int = 0
     reserved: int = 0
@@ -28,8 +30,8 @@ class ComputedSums:
     aside: int = 0
 
     def apply_move(self, name: str, x: int) -> bool:
-        """Apply the same move as `_BALANCE_CHANGES[name]` to these sums; return False and change nothing if it would
-        break a rule.
+        """Apply the balance change `name` of `_BALANCE_CHANGES` with the amount `x` to these sums. If the change
+        would break a rule, change nothing and return False.
         """
         after = ComputedSums(self.captured, self.reserved, self.refunded, self.aside)
         match name:
@@ -78,8 +80,8 @@ def read_sums(conn: Connection, payment_id: int) -> ComputedSums:
 
 @on_all_engines
 def test_sums_change_only_by_the_rules(rows: Connection, seed: int) -> None:
-    """Random changes of the sums in random order, with amounts below, at and above the limit. A change is made if
-    plain arithmetic allows it, and raises the version; otherwise nothing changes."""
+    """Random changes of the sums in random order have amounts below, at and above the limit. The database makes a
+    change and raises the version if plain arithmetic allows it; otherwise it changes nothing."""
     draw, expected = random.Random(seed), ComputedSums()
     payment, done = insert_begun_payment(rows), 0
     for _ in range(300):
@@ -96,7 +98,7 @@ def test_sums_change_only_by_the_rules(rows: Connection, seed: int) -> None:
 
 @on_all_engines
 def test_more_than_was_captured_is_never_reserved_at_once(database_without_person_triggers: Database) -> None:
-    """Many processes reserve parts of a payment at the same moment: together they get the captured amount and no
+    """Many processes reserve parts of a payment at the same moment. Together they reserve the captured amount and no
     more."""
     with database_without_person_triggers.write_without_retries() as tx:
         payment = insert_paid_payment(tx.conn, "ORD-crowd", minor=5)
@@ -111,8 +113,8 @@ def test_more_than_was_captured_is_never_reserved_at_once(database_without_perso
 
 
 def test_no_amount_of_a_reversed_payment_is_reserved(rows: Connection) -> None:
-    """Of a reversed payment nothing can be reserved for a refund, neither of what is left nor of what was set
-    aside."""
+    """For a reversed payment no amount can be reserved for a refund, either of the remaining or of the set-aside
+    amount."""
     payment = insert_paid_payment(rows)
     assert payments.set_amount_aside(rows, payment.id, 100, NOW)
     payments.change_payment(rows, reread_payment(rows, payment.id), NOW, status=PaymentState.REVERSED)
@@ -122,8 +124,9 @@ def test_no_amount_of_a_reversed_payment_is_reserved(rows: Connection) -> None:
 
 @pytest.mark.parametrize(("told", "then"), [(0, 300), (None, None), (1_000, 1_000), (299, 300)])
 def test_a_refund_that_is_done_is_no_difference(rows: Connection, told: int | None, then: int | None) -> None:
-    """The provider's statement about a refund counts as a statement about its payment, until the provider is asked
-    about the payment again.
+    """When a refund is completed, its amount is added to the refunded amount that the provider last reported for the
+    payment, if that report doesn't contain it yet. So the payment shows no mismatch until the provider is asked
+    again.
     """
     payment = insert_paid_payment(rows)
     payments.change_payment(rows, reread_payment(rows, payment.id), NOW, provider_refunded_minor=told)
@@ -136,7 +139,7 @@ def test_a_refund_that_is_done_is_no_difference(rows: Connection, told: int | No
 
 
 def test_a_changed_sum_is_in_the_change_feed(rows: Connection) -> None:
-    """A change of the sums adds an entry to the change feed; a refused one adds none."""
+    """A change of a payment's sums adds an entry to the change feed; a refused change adds none."""
     payment = insert_paid_payment(rows)
     mark, _ = change_feed.list_changes_since(rows, None)
     assert not payments.reserve_amount(rows, payment.id, 9_999, NOW)
@@ -147,7 +150,7 @@ def test_a_changed_sum_is_in_the_change_feed(rows: Connection) -> None:
 
 
 def test_a_change_of_sums_leaves_other_payments_unchanged(rows: Connection) -> None:
-    """Only the named payment changes."""
+    """A change of the sums changes only the row of the payment with the given id."""
     one, other = insert_paid_payment(rows, "ORD-1"), insert_paid_payment(rows, "ORD-2")
     assert payments.reserve_amount(rows, one.id, 1_000, NOW)
     assert reread_payment(rows, other.id) == other

@@ -1,5 +1,4 @@
-"""Tests of the stored events of payments: each is stored once, however often and by however many processes it is
-received."""
+"""Tests that each event of a payment is stored once, however often it is received and by however many processes."""
 
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
@@ -17,8 +16,8 @@ EVENT = PaymentEvent("paypay", "N-1", "payment.succeeded", "queued", '{"a": 1}',
 
 
 def test_a_payment_event_is_stored_once(rows: Connection) -> None:
-    """A second event with the same id doesn't change the first one. The same id of another source is another
-    event."""
+    """A second event with the same id doesn't change the first event. An event with the same id from another source
+    is stored as an event of its own."""
     later = NOW + timedelta(hours=1)
     assert payment_events.add_event(rows, EVENT, "worker", NOW)
     again = PaymentEvent("paypay", "N-1", "payment.failed", "kept", "{}")
@@ -33,7 +32,7 @@ def test_a_payment_event_is_stored_once(rows: Connection) -> None:
 
 
 def test_the_result_of_an_event_is_written_once(rows: Connection) -> None:
-    """The result of an event is written once; a later caller gets False."""
+    """The result of an event is written once; the call of a second caller returns False."""
     for number in range(3):
         assert payment_events.add_event(rows, PaymentEvent("bank", f"N-{number}", "x", "queued", "{}"), "worker", NOW)
     first, *others = payment_events.list_events_with_result(rows, "queued", 10)
@@ -45,7 +44,7 @@ def test_the_result_of_an_event_is_written_once(rows: Connection) -> None:
 
 
 def test_a_long_body_is_cut(rows: Connection) -> None:
-    """The stored text of a notice has a largest length."""
+    """The stored text of a notice is cut at the maximum length."""
     payment_events.add_event(rows, PaymentEvent("bank", "N-1", "x", "kept", "架" * 30_000), "worker", NOW)
     found = payment_events.find_by_event_id(rows, "bank", "N-1")
     assert found is not None
@@ -53,15 +52,15 @@ def test_a_long_body_is_cut(rows: Connection) -> None:
 
 
 def test_a_refused_event_is_no_repeat(rows: Connection) -> None:
-    """Only for an event that is stored already the function returns False; a row that the database refuses raises the
-    error."""
+    """Storing an event returns False only if the event is already stored. It raises the error if the database refuses
+    the row."""
     with pytest.raises(IntegrityError):
         payment_events.add_event(rows, PaymentEvent("bank", "N-1", None, "kept", "{}"), "worker", NOW)  # type: ignore[arg-type]
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_one_of_many_threads_stores_an_event(database_without_person_triggers: Database) -> None:
-    """Of many threads that store the same event at the same moment, exactly one gets True."""
+    """If many threads store the same event at the same moment, exactly one call returns True."""
 
     def store_event(number: int) -> bool:
         event = PaymentEvent("crowd", f"N-{number % 3}", "x", "kept", "{}")

@@ -1,4 +1,4 @@
-"""Tests of the limits of refunds for each currency, and of the limits and balances of corporations' accounts."""
+"""Tests of the limits of refunds in each currency, and of the limits and balances of corporations' accounts."""
 
 from concurrent.futures import ThreadPoolExecutor
 
@@ -18,20 +18,20 @@ NUMBER = "1180301018771"
 
 
 def open_account(conn: Connection, limit: int = 10_000) -> Account:
-    """Open an account of the corporation with this limit, and return it."""
+    """Open an account of the corporation NUMBER with this limit, and return the account."""
     return read_account(conn, accounts.open_account(conn, NUMBER, "JPY", limit))
 
 
 def read_account(conn: Connection, account_id: int) -> Account:
-    """Return the account as it is stored now."""
+    """Read the account again, and return its present row."""
     account = accounts.find(conn, account_id)
     assert account is not None
     return account
 
 
 def test_initial_limits_exist_for_each_currency(rows: Connection) -> None:
-    """The first limits are separate for yen and paise, with the cooling-off period in seconds; in a currency without
-    rows nothing can be refunded.
+    """A new database has separate limits for yen and for paise, with the cooling-off period in seconds. In a currency
+    without limits nothing can be refunded.
     """
     assert limits.read_limits(rows, "JPY") == Limits("JPY", 1_000_000, 3_000_000, 500_000, 100_000, 900)
     assert limits.read_limits(rows, "INR") == Limits("INR", 50_000_000, 150_000_000, 25_000_000, 5_000_000, 900)
@@ -39,15 +39,15 @@ def test_initial_limits_exist_for_each_currency(rows: Connection) -> None:
 
 
 def test_a_missing_limit_is_the_strictest(rows: Connection) -> None:
-    """A limit whose row is missing counts as 0, and rows with unknown names are ignored."""
+    """A limit whose row is missing counts as 0. Rows with unknown names are ignored."""
     rows.execute(text("DELETE FROM limits WHERE currency = 'JPY' AND name = 'second_checker_above'"))
     rows.execute(text("INSERT INTO limits (name, currency, value) VALUES ('per_week', 'JPY', 1)"))
     assert limits.read_limits(rows, "JPY").second_checker_above == 0
 
 
 def test_reservations_count_against_the_limit_of_an_account(rows: Connection) -> None:
-    """An account's reservations count against its limit. A released amount can be reserved again, and no more is
-    released than was reserved."""
+    """An account's reservations count against its limit. A released amount can be reserved again. At most the
+    reserved amount can be released."""
     account = open_account(rows)
     assert accounts.reserve_amount(rows, account.id, 6_000)
     assert not accounts.reserve_amount(rows, account.id, 4_001)
@@ -75,8 +75,8 @@ def test_reservations_count_against_the_limit_of_an_account(rows: Connection) ->
 def test_a_booking_uses_only_the_free_room(
     rows: Connection, minor: int, released: int, accepted: int, reserved: int
 ) -> None:
-    """A booking uses the room that this payment has reserved and the free room, but not what other payments have
-    reserved. What exceeds it isn't booked."""
+    """A booking on an account uses the amount that this payment has reserved, and the amount that is still free below
+    the limit. It doesn't use the reservations of other payments, and the rest of its amount isn't booked."""
     account = open_account(rows)
     assert accounts.reserve_amount(rows, account.id, 4_000)
     assert accounts.book_amount(rows, read_account(rows, account.id), minor, released) == accepted
@@ -87,7 +87,7 @@ def test_a_booking_uses_only_the_free_room(
 
 
 def test_a_booking_on_an_old_version_is_refused(rows: Connection) -> None:
-    """A caller that read an older version gets StaleRow."""
+    """A booking by a caller that has read an older version of the account raises StaleRow."""
     account = open_account(rows)
     assert accounts.book_amount(rows, account, 100) == 100
     with pytest.raises(accounts.StaleRow):
@@ -96,8 +96,8 @@ def test_a_booking_on_an_old_version_is_refused(rows: Connection) -> None:
 
 
 def test_a_balance_above_a_lowered_limit_books_nothing_more(rows: Connection) -> None:
-    """If the limit was lowered below the balance, nothing more is booked until enough was subtracted from the
-    balance."""
+    """If the limit of an account was lowered below its balance, nothing more is booked until the balance is below the
+    limit again."""
     account = open_account(rows)
     accounts.book_amount(rows, account, 9_000)
     rows.execute(text("UPDATE accounts SET limit_minor = 5000 WHERE id = :id"), {"id": account.id})
@@ -108,7 +108,7 @@ def test_a_balance_above_a_lowered_limit_books_nothing_more(rows: Connection) ->
 
 
 def test_a_corporation_has_one_account_per_currency(rows: Connection) -> None:
-    """A corporation has at most one account for each currency. Without an account there is no limit."""
+    """A corporation has at most one account in each currency. A corporation without an account has no limit."""
     account = open_account(rows)
     assert accounts.find_by_corporation(rows, NUMBER, "JPY") == account
     assert accounts.find_by_corporation(rows, NUMBER, "INR") is None
@@ -118,7 +118,7 @@ def test_a_corporation_has_one_account_per_currency(rows: Connection) -> None:
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_reserved_room_is_used_once(database_without_person_triggers: Database) -> None:
-    """Many payments reserve parts of an account's room at the same moment: together they get the limit and no
+    """Many payments reserve amounts on one account at the same moment. Together they reserve the limit and no
     more."""
     with database_without_person_triggers.write_without_retries() as tx:
         account_id = accounts.open_account(tx.conn, "2000000000000", "JPY", 5)
@@ -133,8 +133,8 @@ def test_reserved_room_is_used_once(database_without_person_triggers: Database) 
 
 
 def test_a_set_aside_is_open_until_its_refund(rows: Connection) -> None:
-    """A set-aside is open, then being refunded, then refunded. If the refund ends without money, the set-aside is
-    open again."""
+    """A set-aside is first open, then marked as being refunded, and then refunded. If the refund ends without money,
+    the set-aside is open again."""
     payment, account = insert_paid_payment(rows), open_account(rows)
     item_id = set_asides.insert_set_aside(rows, payment, account.id, 300, NOW)
     other = set_asides.insert_set_aside(rows, payment, account.id, 200, NOW)

@@ -1,5 +1,5 @@
-"""Tests of the rows of orders, which the shop writes too: the program never overwrites what the shop has written
-since it read the row."""
+"""Tests of the rows of orders, which the shop changes too. The program never overwrites a change that the shop has
+made since the program read the row."""
 
 import pytest
 from sqlalchemy import Connection, text
@@ -22,12 +22,14 @@ def insert_order(conn: Connection, number: str = "ORD-1", corporation: str | Non
 
 
 def change_state_as_shop(conn: Connection, order: Order, status: str) -> None:
-    """Change the state of an order as the shop does, without raising the version."""
+    """Change the state of an order as the shop does, with the version unchanged."""
     conn.execute(text("UPDATE orders SET status = :status WHERE id = :id"), {"status": status, "id": order.id})
 
 
 def test_an_order_is_found_by_every_id(rows: Connection) -> None:
-    """An order is found by id, by number and by corporation, the newest first, with its payments."""
+    """An order is found by its id and its number, and with its payments. The orders of a corporation are listed from
+    the newest to the oldest.
+    """
     one, other = insert_order(rows), insert_order(rows, "ORD-2")
     ids = tuple(insert_begun_payment(rows, f"P-{i}", order_id=one.id).id for i in range(3))
     found = orders.find_by_number(rows, "ORD-1")
@@ -46,19 +48,19 @@ def test_order_numbers_are_unique(rows: Connection) -> None:
 
 @pytest.mark.parametrize("written", ["1180-3010-18771", " 1180301018771", "1180301018771", "T1180301018771"])
 def test_each_spelling_of_a_corporation_number_is_read(rows: Connection, written: str) -> None:
-    """A corporation number is read in its 13 digits, in whichever spelling the shop has written it."""
+    """The program reads a corporation number as 13 digits, in whichever spelling the shop has written it."""
     assert insert_order(rows, corporation=written).corporation_number == NUMBER
 
 
 @pytest.mark.parametrize("written", [None, ""])
 def test_an_order_without_a_corporation_has_none(rows: Connection, written: str | None) -> None:
-    """An order without a corporation number, or with an empty one, has None."""
+    """The corporation of an order is None if its corporation number is missing or empty."""
     assert insert_order(rows, corporation=written).corporation_number is None
 
 
 def test_a_write_on_an_old_order_state_is_refused(rows: Connection) -> None:
-    """The shop doesn't raise the version, so a state that the shop has changed also makes the program's write fail
-    with StaleRow."""
+    """The shop changes the state of an order without raising the version. A later write of the program that has read
+    the former state fails with StaleRow."""
     seen = insert_order(rows)
     change_state_as_shop(rows, seen, "cancelled")
     with pytest.raises(orders.StaleRow):
@@ -71,8 +73,8 @@ def test_a_write_on_an_old_order_state_is_refused(rows: Connection) -> None:
 
 
 def test_a_payment_moves_its_order_along_the_transitions(rows: Connection) -> None:
-    """A payment moves its order along the transition table and stores the next step (work). A caller with an older
-    version gets StaleRow."""
+    """A payment changes the state of its order along the transition table and stores the order's next step (work). A
+    write by a caller with an older version raises StaleRow."""
     seen = insert_order(rows)
     work = Work(WorkState.NEEDS_REVIEW, reason="paid_twice")
     orders.change_order(rows, seen, NOW, status=OrderState.PAID, **orders.make_work_values(work))
@@ -85,7 +87,9 @@ def test_a_payment_moves_its_order_along_the_transitions(rows: Connection) -> No
 
 @pytest.mark.parametrize("word", ["on hold", "PAID", ""])
 def test_an_unknown_state_of_the_shop_stays(rows: Connection, word: str) -> None:
-    """An order with an unknown state of the shop waits for a person, and the program refuses to change its state."""
+    """An order with a state that the program doesn't know waits for a person, and the program refuses to change that
+    state.
+    """
     seen = insert_order(rows)
     change_state_as_shop(rows, seen, word)
     now = orders.find(rows, seen.id)
@@ -97,6 +101,6 @@ def test_an_unknown_state_of_the_shop_stays(rows: Connection, word: str) -> None
 
 @pytest.mark.parametrize("column", ["merch_txn_id", "total_amount", "currency", "corporation_number"])
 def test_ordered_facts_of_an_order_cannot_change(rows: Connection, column: str) -> None:
-    """The program may not change what was ordered: number, amount, currency and corporation."""
+    """The program refuses to change the number, the amount, the currency and the corporation of an order."""
     with pytest.raises(ForbiddenTransition):
         orders.change_order(rows, insert_order(rows), NOW, **{column: 1})

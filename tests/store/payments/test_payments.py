@@ -1,5 +1,5 @@
-"""Tests of the rows of payments: found by every id, changed only along the transition table and only by a caller that
-has read the latest version."""
+"""Tests of the rows of payments. They are found by every id, and change only along the transition table and only by a
+caller that has read the latest version."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -19,8 +19,8 @@ NUMBER = "1180301018771"
 
 
 def test_a_payment_is_found_by_every_id(rows: Connection) -> None:
-    """A payment that was begun is found by our ids and the provider's, by its order and by its corporation, with all
-    its values.
+    """A payment that was begun is found with all its values by our ids, by the provider's ids, by its order and by
+    its corporation.
     """
     work = Work(WorkState.SCHEDULED, MINUTE_AFTER, "unconfirmed", 2)
     payment = insert_begun_payment(
@@ -39,7 +39,7 @@ def test_a_payment_is_found_by_every_id(rows: Connection) -> None:
 
 
 def test_payments_are_listed_newest_first(rows: Connection) -> None:
-    """The payments of an order, and of a corporation, are listed newest first."""
+    """The payments of an order and of a corporation are listed from the newest to the oldest."""
     made = [insert_begun_payment(rows, f"ORD-{i}", order_id=71, corporation_number=NUMBER) for i in range(3)]
     assert payments.find_by_order(rows, 71) == payments.find_by_corporation(rows, NUMBER) == tuple(reversed(made))
 
@@ -53,7 +53,9 @@ def test_payment_numbers_and_provider_ids_are_unique(rows: Connection, facts: di
 
 
 def test_a_write_on_an_old_version_is_refused(rows: Connection) -> None:
-    """A caller that read an older version is refused, and nothing is written; a moved amount counts as a change."""
+    """A write by a caller that has read an older version is refused and writes nothing. A change of a payment's sums
+    also raises the version.
+    """
     old = insert_paid_payment(rows)
     payments.change_payment(rows, old, MINUTE_AFTER, payer_ref="payer-7", certainty=Certainty.UNKNOWN)
     now = reread_payment(rows, old.id)
@@ -72,8 +74,8 @@ def test_a_write_on_an_old_version_is_refused(rows: Connection) -> None:
 
 
 def test_a_payment_changes_only_along_the_transitions(rows: Connection) -> None:
-    """Each step must be one of the transition table, and raises the version. A path with another step is refused
-    before anything is written."""
+    """Each change of a payment's state must be in the transition table, and raises the version. A path that contains
+    another change is refused before anything is written."""
     payment = insert_begun_payment(rows)
     for path in ((PaymentState.COMPLETED,), (PaymentState.TOKEN_GENERATED, PaymentState.PAYMENT_SUCCESS)):
         with pytest.raises(ForbiddenTransition):
@@ -91,15 +93,17 @@ def test_a_payment_changes_only_along_the_transitions(rows: Connection) -> None:
 
 @pytest.mark.parametrize("column", ["captured_minor", "reserved_minor", "asked_minor", "currency", "version", "id"])
 def test_amount_currency_and_ids_of_a_payment_never_change(rows: Connection, column: str) -> None:
-    """The sums of a payment change only by their own functions; its amount, currency and ids are never changed."""
+    """The general update of a payment refuses to change its sums, which have functions of their own. The amount, the
+    currency and the ids can't be changed at all.
+    """
     payment = insert_begun_payment(rows)
     with pytest.raises(ForbiddenTransition):
         payments.change_payment(rows, payment, NOW, **{column: 1})
 
 
 def test_a_begin_that_broke_off_is_unknown(rows: Connection) -> None:
-    """A payment whose start has lapsed is read as unknown until a due task stores that. A payment that has moved on
-    is read as stored."""
+    """A payment whose start has lapsed is read as unknown until a due task stores that. A payment that has reached a
+    later state is read as stored."""
     payment = insert_begun_payment(rows)
     lapsed = frozenset({payment.id})
     seen = payments.find(rows, payment.id, lapsed)
@@ -110,8 +114,8 @@ def test_a_begin_that_broke_off_is_unknown(rows: Connection) -> None:
 
 
 def test_due_payments_are_found_by_reason_and_time(rows: Connection) -> None:
-    """A payment is due if its work has one of the given reasons and its time has come. The one that has waited
-    longest comes first."""
+    """A payment is due if its work has one of the given reasons and its scheduled time has passed. The payment that
+    has waited longest comes first."""
     times = {"late": NOW - timedelta(hours=2), "later": NOW - timedelta(hours=3), "not yet": MINUTE_AFTER}
     for name, at in times.items():
         insert_begun_payment(rows, name, work=Work(WorkState.SCHEDULED, at, "unknown"))

@@ -1,4 +1,6 @@
-"""Tests of the shop's reservations of stock: the program releases each once and changes nothing else of them."""
+"""Tests of the shop's stock reservations: the program releases each reservation once and changes nothing else in
+it.
+"""
 
 from datetime import timedelta
 
@@ -17,15 +19,15 @@ HELD, RELEASED, USED = StockState.HELD, StockState.RELEASED, StockState.USED
 
 
 def insert_reservations(place: Place) -> None:
-    """Insert the shop's reservations: of order 1 two that are held and one that was used, of order 2 one that is
-    held."""
+    """Insert the shop's stock reservations: for order 1 two that are held and one that was used, for order 2 one that
+    is held."""
     rows = "(1, 'tea', 2, 'held'), (1, 'cups', 6, 'held'), (1, 'pot', 1, 'used'), (2, 'tea', 9, 'held')"
     place.sql(f"INSERT INTO stock_reservations (order_id, item, quantity, status) VALUES {rows}")
 
 
 def test_open_reservations_of_an_order_are_released_once(place: Place, databases: tuple[Database, ...]) -> None:
-    """Only the reservations of this order are released; used ones and those of other orders stay. The change feed
-    gets the order.
+    """Only the held reservations of the given order are released. Used reservations and those of other orders are
+    unchanged. The change feed gets an entry for the order.
     """
     insert_reservations(place)
     database = databases[0]

@@ -1,5 +1,5 @@
-"""Tests of filtered and sorted queues in pages: SQL returns the records that the domain's filter selects, each
-once."""
+"""Tests of filtered and sorted queues that are read in pages: SQL returns the same records as the filter of the
+domain, each record once."""
 
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Sequence
@@ -63,7 +63,9 @@ FILTERS = (
 
 @pytest.fixture(scope="module")
 def database(engine: Engine) -> Iterator[Database]:
-    """The records of test_queues, with causes, providers, currencies and clients of all kinds."""
+    """Yield a database with the records of test_queues.py, in addition with causes, providers, currencies and clients
+    of all kinds.
+    """
     with open_empty_place_anywhere(engine) as place, closing(Database(place.url(""))) as opened:
         for guarded in ("hansha_alarmbox_credit_checks", "orders", "payments", "refunds"):
             place.drop_table_triggers(guarded)
@@ -114,7 +116,7 @@ def _add_relations(conn: Connection, record: QueuedRecord) -> QueuedRecord:
 
 
 def _find_unknown_refund(conn: Connection, *payment_ids: int) -> Refund | None:
-    """Return the first refund of these payments whose outcome is unknown; None if there is none."""
+    """Return the first refund of these payments whose outcome is unknown, or None if there is none."""
     found = refunds.find_by_payments(conn, payment_ids)
     return next((one for one in found if one.certainty is Certainty.UNKNOWN), None)
 
@@ -143,16 +145,17 @@ def _make_record_refs(records: Sequence[QueuedRecord]) -> list[tuple[str, int]]:
 
 
 def _choose_page_size(turn: int, name: str, lapsed: queues.LapsedIds, small: int) -> int:
-    """Return `small` in each third turn, beginning with another turn for each queue, otherwise 500. So small pages
-    are tested in every turn for some queue. The soak tests use small pages in all turns."""
+    """Return the page size for a turn: `small` in every third turn, otherwise 500. The first turn with small pages
+    differs for each queue, so that in every turn some queue is tested with small pages. The soak tests use small
+    pages in all turns."""
     shift = 2 * queues.QUEUE_NAMES.index(name) + bool(lapsed)
     return small if (turn + shift) % 3 == 0 else 500
 
 
 def _is_in_turn(turn: int, name: str, lapsed: queues.LapsedIds, database: Database) -> bool:
-    """Return True if this filter or sort order is tested here; every second one is. SQLite leaves out those that a
-    server tests, and the test with lapsed calls tests those that the test without them leaves out. So each queue is
-    tested with each of them on some engine and in one of the two tests. The soak tests all.
+    """Return True if the filter or sort order number `turn` is tested here, which holds for every second one. SQLite
+    and a server test different ones, and so do the tests with and without lapsed calls. So each queue is tested with
+    each filter or sort order in some of these tests. The soak tests test all of them.
     """
     return (turn + queues.QUEUE_NAMES.index(name) + bool(lapsed) + database.is_server) % 2 == 0
 
@@ -162,7 +165,7 @@ def _is_in_turn(turn: int, name: str, lapsed: queues.LapsedIds, database: Databa
 def test_a_filtered_queue_has_the_records_of_its_filter(
     database: Database, name: str, lapsed: queues.LapsedIds
 ) -> None:
-    """With each filter, a queue returns the records that the domain's filter selects."""
+    """With each filter, a queue returns the records that the filter of the domain selects."""
     turns = [turn for turn in range(len(FILTERS)) if _is_in_turn(turn, name, lapsed, database)]
     _check_filters(database, name, lapsed, turns, lambda turn: _choose_page_size(turn, name, lapsed, 11))
 
@@ -171,7 +174,7 @@ def test_a_filtered_queue_has_the_records_of_its_filter(
 @with_and_without_lapsed
 @each_queue
 def test_a_filtered_queue_is_complete_in_small_pages(database: Database, name: str, lapsed: queues.LapsedIds) -> None:
-    """The same with each filter in pages of 11 records."""
+    """With each filter, a queue in pages of 11 records returns the records that the filter of the domain selects."""
     _check_filters(database, name, lapsed, range(len(FILTERS)), lambda _turn: 11)
 
 
@@ -235,7 +238,7 @@ def test_a_sorted_queue_has_each_record_once_and_in_order(
 @with_and_without_lapsed
 @each_sorted_queue
 def test_a_sorted_queue_is_complete_in_small_pages(database: Database, name: str, lapsed: queues.LapsedIds) -> None:
-    """The same with each sort column in small pages."""
+    """With each sort column, in both directions, a queue in small pages returns each record once and in order."""
     _check_orders(database, name, lapsed, range(len(SortColumn)), lambda _turn, small: small)
 
 
@@ -278,7 +281,9 @@ def _check_orders(
 
 
 def test_a_sorted_queue_is_filtered_too(database: Database) -> None:
-    """A queue that is sorted and filtered returns, page by page, the same records as one that is only filtered."""
+    """A queue that is sorted and filtered returns, over all pages, the same records as a queue with the same filter
+    and the default sort order.
+    """
     chosen = parse_filter("amount:>1000 age:>20h").record_filter
     with database.read() as conn:
         for name, column in product(("review", "unknown"), (SortColumn.AMOUNT, SortColumn.AGE)):
@@ -292,8 +297,8 @@ def test_a_sorted_queue_is_filtered_too(database: Database) -> None:
 @with_and_without_lapsed
 @each_queue
 def test_causes_are_counted_and_summed(database: Database, name: str, lapsed: queues.LapsedIds) -> None:
-    """The groups by cause together contain the whole queue, and each group opens into as many rows as it states.
-    Amounts of different kinds or currencies aren't added."""
+    """The groups by cause together contain the whole queue. Each group states the number of its rows. Amounts of
+    different kinds or currencies have separate sums."""
     with database.read() as conn:
         whole = [record for _, record in plain.read_all_pages(conn, name, 500, lapsed)]
         totals, is_capped = chosen_records.count_records_by_cause(conn, name, lapsed, _make_choice(RecordFilter()))
@@ -313,8 +318,8 @@ def test_causes_are_counted_and_summed(database: Database, name: str, lapsed: qu
 
 
 def test_a_sum_of_more_than_64_bits_is_computed(engine: Engine) -> None:
-    """A shop can write any amount into its orders, and SQLite refuses a sum of more than 64 bits; the program
-    computes it nevertheless."""
+    """A shop can write any amount into its orders, and SQLite refuses a sum of more than 64 bits. The program
+    computes such a sum correctly."""
     minor_amounts = (2**63 - 1, 2**63 - 1, 2**63 - 1, -7, 1_999_999_999)
     with open_empty_place_anywhere(engine) as place, closing(Database(place.url(""))) as opened:
         place.drop_table_triggers("orders")

@@ -1,5 +1,5 @@
-"""Tests of queues in pages: the pages together contain each row once and in order, and lapsed calls in the right
-queue."""
+"""Tests of queues that are read in pages. All pages together contain each row once and in order, and each lapsed call
+is in the right queue."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
@@ -39,13 +39,13 @@ WORK_STATES = ("none", "scheduled", "needs_review")
 
 
 def compute_since(number: int) -> datetime:
-    """Return the time since which record `number` has its state. It doesn't rise with the ids, and records of all
-    kinds share it; of every eleventh record it is unknown."""
+    """Return the time at which the state of the record `number` began. This time doesn't rise with the ids, records
+    of all kinds can have the same time, and for every eleventh record it is unknown."""
     return EPOCH_START if number % 11 == 0 else convert_to_naive_utc(NOW + timedelta(hours=number * 7 % 31))
 
 
 def make_check_row(number: int, status: str, certainty: str, work: str, *, missing: bool) -> dict[str, object]:
-    """Return the row of a credit check of its own company, with this state, certainty and work."""
+    """Return the row of a credit check with this state, certainty and work; each row has a company of its own."""
     bought = status == "success"
     return {
         "id": number,
@@ -67,7 +67,7 @@ def make_check_row(number: int, status: str, certainty: str, work: str, *, missi
 
 
 def make_order_row(number: int, status: str, work: str) -> dict[str, object]:
-    """Return the row of an order with its own number."""
+    """Return the row of an order; each row has an order number of its own."""
     return {
         "id": number,
         "merch_txn_id": f"ORD-{number}",
@@ -104,7 +104,7 @@ def make_refund_row(number: int, status: str, certainty: str, work: str, of: int
 
 @pytest.fixture(scope="module")
 def database(engine: Engine) -> Iterator[Database]:
-    """A database with records of every kind in every combination of states."""
+    """Yield a database with records of every kind in every combination of states."""
     with open_empty_place_anywhere(engine) as place, closing(Database(place.url(""))) as opened:
         for guarded in (table.name, "orders", "payments", "refunds"):
             place.drop_table_triggers(guarded)  # they have no history
@@ -221,7 +221,7 @@ REFUNDED_SINCE = {101}
 def read_all_pages(
     conn: Connection, name: str, limit: int, lapsed: queues.LapsedIds
 ) -> list[tuple[QueuePosition, QueuedRecord]]:
-    """Read the queue page by page until a page isn't full, and return its records with their positions."""
+    """Read the queue page by page until a page isn't full, and return the records with their positions."""
     found: list[tuple[QueuePosition, QueuedRecord]] = []
     after = None
     while True:
@@ -265,7 +265,9 @@ REFUNDS: Mapping[str, Callable[[Refund], bool]] = {
 
 
 def belongs_to_queue(one: QueuedRecord, name: str) -> bool:
-    """Return True if the record belongs to the queue, by the rules written out in Python."""
+    """Return True if the record belongs to the queue. The function applies the rules of the queues in Python, to
+    compare them with the SQL.
+    """
     if name == "disagree":
         return one.id in DISAGREEING_IDS_BY_KIND[get_kind(one)] and one.work.reason != "lapsed"
     if name == "review":
@@ -286,8 +288,8 @@ def get_kind(one: QueuedRecord) -> str:
 @with_and_without_lapsed
 @each_queue
 def test_pages_of_any_size_make_up_the_queue(database: Database, name: str, lapsed: queues.LapsedIds) -> None:
-    """In pages of 1, 3, 7 or all records, a queue returns the same rows, each once: ordered by work state (of a
-    lapsed call the stored one), then by age over all kinds, with unknown ages first."""
+    """In pages of 1, 3, 7 or all records, a queue returns the same rows, each once. The rows are ordered by the
+    stored work state, and then by age over all kinds, with unknown ages first."""
     with database.read() as conn:
         wanted = {
             (get_kind(one), one.id): one for one in iterate_all_records(conn, lapsed) if belongs_to_queue(one, name)
@@ -306,7 +308,7 @@ def test_pages_of_any_size_make_up_the_queue(database: Database, name: str, laps
 @with_and_without_lapsed
 @each_queue
 def test_counts_are_those_of_the_rows(database: Database, name: str, lapsed: queues.LapsedIds) -> None:
-    """The count and the oldest age of a queue are those of its rows."""
+    """The count and the oldest age of a queue equal those of its rows."""
     with database.read() as conn:
         rows = [one for _, one in read_all_pages(conn, name, 1_000, lapsed)]
         assert queues.count_queue_records(conn, name, lapsed) == (
@@ -316,7 +318,9 @@ def test_counts_are_those_of_the_rows(database: Database, name: str, lapsed: que
 
 
 def test_counts_stop_at_the_cap(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The count of a queue stops one above the cap, which says that there are more. Lapsed calls are counted too."""
+    """The count of a queue stops at one above the cap, which means that the queue has more records. Lapsed calls are
+    counted too.
+    """
     monkeypatch.setattr(queues, "MAX_COUNTED_RECORDS", 4)
     with database.read() as conn:
         for name in queues.QUEUE_NAMES:
@@ -326,13 +330,13 @@ def test_counts_stop_at_the_cap(database: Database, monkeypatch: pytest.MonkeyPa
 
 @each_queue
 def test_a_queue_is_counted_by_one_statement(database: Database, name: str) -> None:
-    """A queue is counted by one statement, however many kinds and states it contains."""
+    """The program counts a queue with one SQL statement, however many kinds and states the queue contains."""
     with database.read() as conn:
         assert len(record_statements(conn, lambda: queues.count_queue_records(conn, name, LAPSED_IDS))) == 1
 
 
 def record_statements(conn: Connection, ask: Callable[[], object]) -> list[str]:
-    """Return the SQL statements that `ask` sends."""
+    """Call `ask`, and return the SQL statements that it sends on this connection."""
     asked: list[str] = []
     event.listen(conn, "before_cursor_execute", lambda _conn, _cursor, sql, *_: asked.append(sql))
     ask()
@@ -340,7 +344,9 @@ def record_statements(conn: Connection, ask: Callable[[], object]) -> list[str]:
 
 
 def test_a_lapsed_call_keeps_its_place_in_the_queue(database: Database) -> None:
-    """The pages continue after a refund whose call has lapsed: it keeps the place of its stored work state."""
+    """A refund with a lapsed call has the position of its stored work state in the queue, and the next page continues
+    after it.
+    """
     with database.read() as conn:
         found = {
             place.id: (place.work_state, one.work.reason)
@@ -354,8 +360,8 @@ def test_a_lapsed_call_keeps_its_place_in_the_queue(database: Database) -> None:
 
 
 def test_suggestions_begin_with_the_typed_digits(database: Database) -> None:
-    """Suggestions are the corporation numbers that begin with the typed digits, in their order and at most as many as
-    requested; names likewise."""
+    """The suggestions are the corporation numbers that begin with the typed digits, in ascending order and at most as
+    many as requested. Suggestions of names follow the same rules."""
     with database.read() as conn:
         numbers = credit_checks.find_by_prefix(conn, "00000000000", "", 3, frozenset())
         names = credit_checks.find_by_prefix(conn, "", "架空1", 3, frozenset())

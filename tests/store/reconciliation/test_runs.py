@@ -1,5 +1,5 @@
-"""Tests of the rows of reconciliations: one run at a time for the same days, continued where it stopped, with counts
-that only rise and an end that is final."""
+"""Tests of the rows of reconciliations. One run at a time covers the same days, it continues where it stopped, its
+counts only rise, and its end is final."""
 
 from datetime import date, timedelta
 from typing import Any, Protocol
@@ -27,7 +27,7 @@ class BeginRun(Protocol):
 
 @pytest.fixture
 def begin_run(own_rows: Connection, acting_person: str) -> BeginRun:
-    """A function that begins a run, or returns the unfinished run of the same days."""
+    """Return a function that begins a run, or returns the unfinished run of the same days."""
 
     def open_run(provider: str = "paypay", to: date = TO) -> ReconciliationRun:
         run = reconciliations.find(
@@ -42,8 +42,8 @@ def begin_run(own_rows: Connection, acting_person: str) -> BeginRun:
 def test_a_second_call_continues_the_run_of_the_same_days(
     own_rows: Connection, begin_run: BeginRun, acting_person: str
 ) -> None:
-    """A second call continues the run; other days and other providers have runs of their own. After the end a new run
-    begins.
+    """A second call for the same provider and days returns the unfinished run. Other days and other providers have
+    runs of their own. After the end of the run, a call begins a new run.
     """
     run = begin_run()
     assert (run.state, run.phase, run.from_day, run.to_day, run.asked_by) == (
@@ -62,7 +62,9 @@ def test_a_second_call_continues_the_run_of_the_same_days(
 
 
 def test_saved_progress_of_a_run_is_read_back(own_rows: Connection, begin_run: BeginRun) -> None:
-    """The saved progress is read back; a process with an older version saves nothing."""
+    """The saved progress of a run is read back unchanged. A process that has read an older version can't save
+    progress.
+    """
     run = begin_run()
     saved = reconciliations.save_progress(
         own_rows, run, FIVE_MINUTES_AFTER, phase="ours", position="id 7", matched=3, different_amount=1
@@ -75,7 +77,7 @@ def test_saved_progress_of_a_run_is_read_back(own_rows: Connection, begin_run: B
 
 @pytest.mark.parametrize("values", [{"matched": 2}, {"provider": "atom"}, {"asked_by": "x"}, {"ended_at": NOW}])
 def test_a_count_of_a_run_never_falls(own_rows: Connection, begin_run: BeginRun, values: dict[str, Any]) -> None:
-    """A count that falls, or a change of the run's provider, days or person, raises ForbiddenTransition."""
+    """A lower count, or a change of the run's provider, days or person, raises ForbiddenTransition."""
     run = reconciliations.save_progress(own_rows, begin_run(), NOW, matched=3)
     with pytest.raises(ForbiddenTransition):
         reconciliations.save_progress(own_rows, run, NOW, **values)
@@ -83,7 +85,7 @@ def test_a_count_of_a_run_never_falls(own_rows: Connection, begin_run: BeginRun,
 
 @pytest.mark.parametrize("state", [reconciliations.RUN_DONE, reconciliations.RUN_FAILED])
 def test_an_ended_run_never_changes(own_rows: Connection, begin_run: BeginRun, state: str) -> None:
-    """An ended run has the time of its end and can't be changed."""
+    """An ended run has the time of its end, and a further change is refused."""
     ended = reconciliations.save_progress(
         own_rows, begin_run(), FIVE_MINUTES_AFTER, state=state, reason="x", evidence_id=5
     )
@@ -117,8 +119,8 @@ def test_a_payment_has_one_difference_per_run(own_rows: Connection, begin_run: B
 
 
 def test_the_latest_runs_are_listed_newest_first(own_rows: Connection, begin_run: BeginRun) -> None:
-    """The latest runs come newest first, of one provider or of all, and each change of a run is in the change
-    feed."""
+    """The latest runs of one provider or of all providers are listed from the newest to the oldest. Each change of a
+    run is in the change feed."""
     mark, _ = change_feed.list_changes_since(own_rows, None)
     one, two, three = begin_run(), begin_run("atom"), begin_run(to=FROM)
     assert reconciliations.list_latest_runs(own_rows, "paypay", 9) == (three, one)
@@ -130,7 +132,7 @@ def test_the_latest_runs_are_listed_newest_first(own_rows: Connection, begin_run
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_simultaneous_beginnings_return_one_run(databases: tuple[Database, ...]) -> None:
-    """Many processes begin a run of the same days at the same moment, and all get the same run."""
+    """Many processes begin a run of the same days at the same moment, and all of them get the same run."""
     who = databases[0].account_name or FIRST_PERSON
     given = run_at_once(databases, lambda tx, _: reconciliations.open_run(tx.conn, "paypay", FROM, TO, who, NOW))
     assert len(set(given)) == 1

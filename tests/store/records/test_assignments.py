@@ -1,4 +1,6 @@
-"""Tests of takes of records: one person at a time, for a limited time, by the database's clock if it has one."""
+"""Tests of takes of records. One person at a time can take a record, for a limited time, which the database's clock
+decides if the database has a clock.
+"""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -20,7 +22,7 @@ KIND, RECORD = "payment", 7
 
 @pytest.fixture
 def people(place: Place) -> Iterator[tuple[Database, Database]]:
-    """The database connections of two people."""
+    """Yield the database connections of two people."""
     with (
         closing(Database(place.url(FIRST_PERSON))) as mine,
         closing(Database(place.url(OTHER_PERSON, desk=1))) as theirs,
@@ -39,14 +41,16 @@ def find_taker(database: Database, now: datetime = NOW) -> str | None:
 
 
 def end_all_takes(place: Place) -> datetime:
-    """Make all takes end, and return the time that a desk's clock shows then."""
+    """End all takes, and return the time that a desk's clock shows then."""
     if place.is_server:
         place.sql("UPDATE takes SET taken_at = taken_at - INTERVAL 1 HOUR, until = until - INTERVAL 1 HOUR")
     return NOW + 2 * HALF_AN_HOUR
 
 
 def test_a_record_has_one_take_at_a_time(place: Place, people: tuple[Database, Database]) -> None:
-    """A record has one take until that person releases it; nobody else can. The person can extend the take."""
+    """Only the person who has taken a record can extend the take or release the record. Another person can take the
+    record only after the release.
+    """
     (mine, theirs), (me, other) = people, (place.get_account_name(FIRST_PERSON), place.get_account_name(OTHER_PERSON))
     assert take_record(mine, me)
     assert take_record(mine, me)
@@ -61,7 +65,7 @@ def test_a_record_has_one_take_at_a_time(place: Place, people: tuple[Database, D
 
 
 def test_a_take_ends_after_its_duration(place: Place, people: tuple[Database, Database]) -> None:
-    """After the end of a take another person can take the record. The take lasts as long as requested."""
+    """A take lasts as long as requested. After its end another person can take the record."""
     (mine, theirs), (me, other) = people, (place.get_account_name(FIRST_PERSON), place.get_account_name(OTHER_PERSON))
     assert take_record(mine, me)
     with mine.read() as conn:
@@ -76,8 +80,8 @@ def test_a_take_ends_after_its_duration(place: Place, people: tuple[Database, Da
 
 @pytest.mark.engines("mariadb")
 def test_a_desk_with_a_wrong_clock_cannot_take_a_record(place: Place, people: tuple[Database, Database]) -> None:
-    """A desk whose clock is wrong can neither take a record before the other take's end nor keep its own take
-    longer."""
+    """A desk with a wrong clock can't take a record before the end of another person's take, and can't keep its own
+    take longer than requested."""
     (mine, theirs), (me, other) = people, (place.get_account_name(FIRST_PERSON), place.get_account_name(OTHER_PERSON))
     assert take_record(mine, me, NOW - timedelta(days=1))
     assert not take_record(theirs, other, NOW + timedelta(days=400))
@@ -87,7 +91,9 @@ def test_a_desk_with_a_wrong_clock_cannot_take_a_record(place: Place, people: tu
 
 @pytest.mark.engines("mariadb")
 def test_a_person_takes_records_only_in_the_own_name(place: Place, people: tuple[Database, Database]) -> None:
-    """A person can take a record only in their own name: the database knows the connected account."""
+    """The database refuses a take in another person's name, because it compares the name with the connected
+    account.
+    """
     with pytest.raises(ConsoleError) as refused:
         take_record(people[0], place.get_account_name(OTHER_PERSON))
     assert refused.value.code == "not_allowed"
@@ -95,14 +101,16 @@ def test_a_person_takes_records_only_in_the_own_name(place: Place, people: tuple
 
 
 def test_an_empty_list_of_records_needs_no_query(people: tuple[Database, Database]) -> None:
-    """For no records the result is empty, without a query."""
+    """For an empty list of records the result is empty, and the program sends no query."""
     with people[0].read() as conn:
         assert takes.read_takes(conn, KIND, []) == {}
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_only_one_of_simultaneous_takes_succeeds(place: Place, people: tuple[Database, Database]) -> None:
-    """Of two people who take a record at the same moment, one has it, and both learn who."""
+    """If two people take a record at the same moment, one take succeeds, and both people get the name of the person
+    who has taken the record.
+    """
     names = (place.get_account_name(FIRST_PERSON), place.get_account_name(OTHER_PERSON))
     won = run_at_once(
         people,

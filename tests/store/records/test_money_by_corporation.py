@@ -1,5 +1,5 @@
-"""Tests of the search for orders, payments and refunds by a corporation number or by the beginning of a name: it
-returns the same records as the separate queries."""
+"""Tests of the search for orders, payments and refunds by a corporation number or by the beginning of a name. The
+search returns the same records as separate queries."""
 
 import pytest
 from sqlalchemy import Connection, event, insert, text
@@ -39,8 +39,8 @@ def find_order(conn: Connection, order_id: int) -> Order:
 
 
 def test_a_number_finds_its_orders_payments_and_refunds_once(rows: Connection) -> None:
-    """The search returns the orders of the number, the payments of the number or of these orders, and the refunds of
-    all these payments, each once and newest first."""
+    """The search returns the orders of a corporation number, the payments of the number or of these orders, and the
+    refunds of these payments. Each record is returned once, and the newest is first."""
     one, empty = insert_order(rows, "ORD-1", NUMBER), insert_order(rows, "ORD-2", "７123-456789012")
     foreign = insert_order(rows, "ORD-3")
     through_order = insert_paid_payment(rows, "P-1", order_id=one)
@@ -64,7 +64,9 @@ def test_a_number_finds_its_orders_payments_and_refunds_once(rows: Connection) -
 
 
 def test_lapsed_calls_are_shown_as_unknown(rows: Connection) -> None:
-    """Only a lapsed call that moves money makes its record unknown, and only its own record."""
+    """A lapsed call that moves money makes its own record unknown. Other records, and records whose lapsed call moves
+    no money, stay known.
+    """
     payment = insert_begun_payment(rows, "P-1", corporation_number=NUMBER)
     sound = insert_begun_payment(rows, "P-2", corporation_number=NUMBER)
     refund = move_refund_to(
@@ -93,8 +95,8 @@ def test_lapsed_calls_are_shown_as_unknown(rows: Connection) -> None:
 
 @pytest.mark.parametrize("kind", ["order", "payment", "payment of an order"])
 def test_one_read_reports_the_existence_of_other_records(rows: Connection, kind: str) -> None:
-    """A corporation with credit checks only needs no further query; one with other records is found by the same
-    query.
+    """One query tells whether a corporation has records other than credit checks. If it has none, no further query is
+    sent.
     """
     assert (
         joined_reads.search_corporation_number(rows, NUMBER, None, includes_unlisted=False).has_orders_or_payments
@@ -118,8 +120,8 @@ def test_one_read_reports_the_existence_of_other_records(rows: Connection, kind:
 
 
 def test_a_search_by_corporation_is_one_statement(rows: Connection) -> None:
-    """The search makes one round trip more, however many records it finds, and one that reads whether the votes of a
-    refund count."""
+    """The search needs one more round trip to the server, however many records it finds, and another one that reads
+    whether the votes of a refund count."""
     payment = insert_paid_payment(rows, order_id=insert_order(rows, "ORD-1", NUMBER))
     refund = insert_requested_refund(rows, payment)
     heard: list[str] = []
@@ -145,8 +147,9 @@ def test_a_search_by_corporation_is_one_statement(rows: Connection) -> None:
     ],
 )  # fmt: skip
 def test_records_are_found_by_the_beginning_of_an_identifier(rows: Connection, typed: str, kinds: list[str]) -> None:
-    """Records are found by the beginning of an order number, a payment id of the merchant or provider, a payer or a
-    refund key, also in full width, with another dash and in small letters. Wildcards have no effect.
+    """Records are found by the beginning of an order number, of a payment id of the merchant or the provider, of a
+    payer, or of a refund key. The text may be in full width, in small letters, or with another kind of dash. Wildcard
+    characters count as ordinary characters.
     """
     insert_order(rows, "ORD-1")
     other = insert_order(rows, "ORD-2")
@@ -161,7 +164,7 @@ def test_records_are_found_by_the_beginning_of_an_identifier(rows: Connection, t
 
 
 def test_a_search_by_name_returns_at_most_the_requested_number(rows: Connection) -> None:
-    """The search returns the requested number of records by name for each searched column."""
+    """The search by name returns at most the requested number of records for each searched column."""
     ids = [insert_order(rows, f"ORD-{i}") for i in range(5)]
     payments_found = {
         insert_paid_payment(rows, "ORD-0", order_id=ids[0]).id,
@@ -172,7 +175,9 @@ def test_a_search_by_name_returns_at_most_the_requested_number(rows: Connection)
 
 
 def test_a_record_matches_exactly_only_by_a_whole_name(rows: Connection) -> None:
-    """A record matches exactly if the text is one of its names as a whole; a beginning of a name isn't enough."""
+    """A record is an exact match if the searched text equals one of its whole names. The beginning of a name is no
+    exact match.
+    """
     payment = insert_paid_payment(rows, "P-1", provider_payment_id="04217", payer="架空太郎")
     order = find_order(rows, insert_order(rows, "ORD-1"))
     assert all(beginnings.is_exact_match(payment, name) for name in ("P-1", "Ｐ-１", "pー1", "04217", "架空太郎"))

@@ -1,4 +1,4 @@
-"""Tests of notes: stored as they were written, for one record."""
+"""Tests that the notes of a record are stored and read back as they were written."""
 
 from datetime import timedelta
 
@@ -11,8 +11,8 @@ from tests.store.money_rows import NOW
 
 
 def test_notes_of_a_record_are_listed_oldest_first(own_rows: Connection, acting_person: str) -> None:
-    """The notes of a record come oldest first with all characters, and the change feed has an entry for the
-    record."""
+    """The notes of a record are listed from the oldest to the newest with all their characters. The change feed has
+    an entry for the record."""
     later = NOW + timedelta(hours=1)
     mark, _ = change_feed.list_changes_since(own_rows, None)
     words = "先方に電話 ☎ " * 2_000

@@ -1,4 +1,6 @@
-"""Tests of decisions by two people: proposals about outcomes and votes for refunds don't affect each other."""
+"""Tests of decisions by two people: proposals about outcomes, and votes for refunds, which are stored in one table
+but don't affect each other.
+"""
 
 from datetime import timedelta
 
@@ -13,7 +15,9 @@ from tests.store.money_rows import NOW, insert_paid_payment
 
 
 def test_votes_are_no_proposals(rows: Connection) -> None:
-    """The approval of a refund is no proposal about its outcome, and closing a proposal keeps the approvals."""
+    """A vote for a refund isn't returned as a proposal about the refund's outcome, and closing a proposal leaves the
+    votes unchanged.
+    """
     assert approvals.insert_vote(rows, 9, "lead-b", NOW)
     assert approvals.find_open_proposal(rows, "refund", "9") is None
     assert approvals.read_open_proposals(rows, "refund", ["9"]) == {}
@@ -29,8 +33,8 @@ def test_votes_are_no_proposals(rows: Connection) -> None:
 
 
 def test_votes_of_several_refunds_are_read_together(rows: Connection) -> None:
-    """The voters of several refunds are read together, each refund's in their order. A refund without votes is
-    missing in the result."""
+    """One read returns the voters of several refunds, in the order of the votes of each refund. The result has no
+    entry for a refund without votes."""
     for refund, person in ((9, "lead-c"), (90, "lead-b"), (9, "lead-b")):
         assert approvals.insert_vote(rows, refund, person, NOW)
     assert approvals.read_voters_of_refunds(rows, [9, 90, 900]) == {9: ("lead-c", "lead-b"), 90: ("lead-b",)}
@@ -38,15 +42,15 @@ def test_votes_of_several_refunds_are_read_together(rows: Connection) -> None:
 
 
 def test_a_vote_that_cannot_be_kept_is_no_repeat(rows: Connection) -> None:
-    """Only for an earlier vote of the same person the function returns False; a row that the database refuses raises
-    the error."""
+    """Storing a vote returns False only if the same person has already voted for the refund. It raises the error if
+    the database refuses the row."""
     with pytest.raises(IntegrityError):
         approvals.insert_vote(rows, 9, None, NOW)  # type: ignore[arg-type]  # what the database refuses for itself
 
 
 def test_open_proposals_of_every_kind_are_listed_oldest_first(rows: Connection) -> None:
-    """The open proposals come oldest first, one about a payment with its payment number. Votes, proposals of limits
-    and closed proposals aren't among them."""
+    """The open proposals are listed from the oldest to the newest, and a proposal about a payment has the payment
+    number. Votes, proposals of limits and closed proposals are not listed."""
     payment = insert_paid_payment(rows, "ORD-7")
     insert, later = approvals.insert_proposal, NOW + timedelta(minutes=1)
     before = read_current_time(rows, NOW)

@@ -1,5 +1,5 @@
-"""Tests of the rows of refunds: one open refund for each payment, one idempotency key that never changes, and votes
-of different people."""
+"""Tests of the rows of refunds: a payment has one open refund, an idempotency key never changes, and votes come from
+different people."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -21,8 +21,8 @@ DAY_AGO = NOW - timedelta(hours=24)
 
 
 def test_a_refund_is_read_as_it_was_requested(rows: Connection) -> None:
-    """A refund is found by id, payment and order with everything that was requested; what the requester saw is stored
-    word for word."""
+    """A refund is found by its id, payment and order, with all values of its request. The values that the requester
+    saw are stored unchanged."""
     payment = insert_paid_payment(rows, order_id=71)
     until = NOW + timedelta(minutes=15)
     refund = insert_requested_refund(
@@ -39,8 +39,8 @@ def test_a_refund_is_read_as_it_was_requested(rows: Connection) -> None:
 
 @pytest.mark.parametrize("state", list(RefundState))
 def test_a_payment_has_at_most_one_open_refund(rows: Connection, state: RefundState) -> None:
-    """While a refund of a payment is requested, approved or being sent, the database refuses a second one of this
-    payment, but not one of another payment."""
+    """While a refund is requested, approved or being sent, the database refuses a second refund of the same payment.
+    It accepts a refund of another payment."""
     payment = insert_paid_payment(rows)
     first = insert_requested_refund(rows, payment)
     if state is not RefundState.REQUESTED:
@@ -54,7 +54,9 @@ def test_a_payment_has_at_most_one_open_refund(rows: Connection, state: RefundSt
 
 
 def test_a_write_on_an_old_version_is_refused(rows: Connection) -> None:
-    """A caller that read an older version is refused, and so is a step that the transition table doesn't have."""
+    """A write by a caller that has read an older version of the refund is refused. A change of the state that the
+    transition table doesn't contain is refused too.
+    """
     old = insert_requested_refund(rows, insert_paid_payment(rows))
     refunds.change_refund(rows, old, NOW, status=RefundState.APPROVED)
     with pytest.raises(refunds.StaleRow):
@@ -70,7 +72,9 @@ def test_a_write_on_an_old_version_is_refused(rows: Connection) -> None:
 
 
 def test_a_refund_keeps_its_key(rows: Connection) -> None:
-    """The key of a refund is written once, before the sending, and never changed; no other refund can have it."""
+    """The idempotency key of a refund is written once, before the sending, and can't be changed. No other refund can
+    have the same key.
+    """
     refund = move_refund_to(rows, insert_requested_refund(rows, insert_paid_payment(rows)), RefundState.APPROVED)
     refunds.change_refund(rows, refund, NOW, status=RefundState.SUBMITTING, provider_refund_key="RFD-1", sent_count=1)
     refund = reread_refund(rows, refund.id)
@@ -87,7 +91,7 @@ def test_a_refund_keeps_its_key(rows: Connection) -> None:
 
 
 def test_a_completed_refund_has_the_providers_id(rows: Connection) -> None:
-    """A refund can't be completed without the id that the provider has given to it."""
+    """A refund can't be completed without the id that the provider has given to the refund."""
     refund = move_refund_to(rows, insert_requested_refund(rows, insert_paid_payment(rows)), RefundState.SUBMITTED)
     with pytest.raises(ForbiddenTransition):
         refunds.change_refund(rows, refund, NOW, status=RefundState.COMPLETED)
@@ -97,16 +101,16 @@ def test_a_completed_refund_has_the_providers_id(rows: Connection) -> None:
 
 @pytest.mark.parametrize("column", ["refund_amount", "currency", "payment_id", "maker", "reason", "saw", "decide_by"])
 def test_columns_of_a_refund_request_never_change(rows: Connection, column: str) -> None:
-    """The columns of the request can't be changed, because the approval is for exactly this request; a change needs a
-    new request."""
+    """The columns of a refund request can't be changed, because the approval is for exactly this request. Another
+    amount or reason needs a new request."""
     refund = insert_requested_refund(rows, insert_paid_payment(rows))
     with pytest.raises(ForbiddenTransition):
         refunds.change_refund(rows, refund, NOW, **{column: 1})
 
 
 def test_a_person_approves_once(rows: Connection) -> None:
-    """The voters are returned in their order. A second vote of the same person for the same refund isn't counted, one
-    for another refund is."""
+    """The voters of a refund are returned in the order of their votes. A second vote of the same person for the same
+    refund isn't counted; the person's vote for another refund is counted."""
     for name in ("lead-b", "lead-c"):
         insert_person(rows, Person(name, frozenset({"approver"}), may_buy=False))
     one, other = (
@@ -124,8 +128,8 @@ def test_a_person_approves_once(rows: Connection) -> None:
 
 
 def test_a_sending_that_broke_off_is_unknown(rows: Connection) -> None:
-    """A refund whose sending has lapsed is read as unknown until a due task stores that. A refund that the provider
-    has accepted stays known."""
+    """A refund with a lapsed sending is read as unknown until a due task stores that. A refund that the provider has
+    accepted stays known."""
     refund = move_refund_to(rows, insert_requested_refund(rows, insert_paid_payment(rows)), RefundState.SUBMITTING)
     lapsed = frozenset({refund.id})
     unknown = replace(refund, certainty=Certainty.UNKNOWN, work=Work(WorkState.NEEDS_REVIEW, reason="lapsed"))
@@ -135,7 +139,9 @@ def test_a_sending_that_broke_off_is_unknown(rows: Connection) -> None:
 
 
 def test_waiting_refunds_are_listed_oldest_first(rows: Connection) -> None:
-    """Refunds in every work state: oldest first, page by page; a decided refund isn't waiting any more."""
+    """Waiting refunds in every work state are listed page by page, from the oldest to the newest. A decided refund is
+    no longer listed.
+    """
     works = [Work(WorkState.SCHEDULED, NOW, "expiry"), Work(), Work(WorkState.NEEDS_REVIEW, reason="x"), Work()]
     made = [
         insert_requested_refund(rows, insert_paid_payment(rows, f"ORD-{i}"), work=work)
@@ -148,8 +154,8 @@ def test_waiting_refunds_are_listed_oldest_first(rows: Connection) -> None:
 
 
 def test_due_refunds_are_found_by_reason_and_time(rows: Connection) -> None:
-    """A refund is due if its work has one of the given reasons and its time has come. The one that has waited longest
-    comes first."""
+    """A refund is due if its work has one of the given reasons and its scheduled time has passed. The refund that has
+    waited longest comes first."""
     late = [Work(WorkState.SCHEDULED, NOW - timedelta(hours=hours), "poll") for hours in (1, 2, -1)]
     made = [
         insert_requested_refund(rows, insert_paid_payment(rows, f"ORD-{i}"), work=work) for i, work in enumerate(late)
@@ -159,8 +165,8 @@ def test_due_refunds_are_found_by_reason_and_time(rows: Connection) -> None:
 
 
 def test_a_recent_refund_with_equal_amount_is_found(rows: Connection) -> None:
-    """An equal recent refund has the same payment and amount and is younger than the given time. A refund that ended
-    without money doesn't count."""
+    """The search for an equal refund finds a refund of the same payment with the same amount that is younger than the
+    given time. It doesn't find a refund that ended without money."""
     payment = insert_paid_payment(rows)
     refund = insert_requested_refund(rows, payment)
     assert refunds.find_equal_recent_refund(rows, payment.id, 1_000, DAY_AGO) == refund
@@ -180,8 +186,8 @@ def test_a_recent_refund_with_equal_amount_is_found(rows: Connection) -> None:
     ],
 )
 def test_refunds_that_may_move_money_count_for_the_limits(rows: Connection, state: RefundState) -> None:
-    """Refunds that have moved money or may still move it count for the requester's daily limit, the payer's history
-    and the search for equal refunds."""
+    """Refunds that have moved money or may still move it count for the requester's daily limit, for the payer's
+    history and in the search for equal refunds."""
     payment, other = insert_paid_payment(rows, payer="payer-7"), insert_paid_payment(rows, "ORD-2", payer="payer-8")
     refund = move_refund_to(rows, insert_requested_refund(rows, payment), state)
     counts = state not in END_STATES_WITHOUT_MONEY
@@ -204,7 +210,9 @@ def test_sums_of_requesters_are_separate_for_each_currency(rows: Connection) -> 
 
 
 def test_the_newest_refunds_are_limited_for_each_payer(rows: Connection) -> None:
-    """The limit of refunds is for each payer: many refunds of one payer don't displace those of another."""
+    """The list of the newest refunds is limited for each payer, so many refunds of one payer don't displace those of
+    another payer.
+    """
     many = [insert_requested_refund(rows, insert_paid_payment(rows, f"ORD-{n}", payer="payer-7")) for n in range(3)]
     one = insert_requested_refund(rows, insert_paid_payment(rows, "ORD-9", payer="payer-8"))
     payers = {many[0].payment_id: "payer-7", one.payment_id: "payer-8"}
@@ -213,8 +221,8 @@ def test_the_newest_refunds_are_limited_for_each_payer(rows: Connection) -> None
 
 
 def test_overdue_requests_are_found_behind_newer_ones(rows: Connection) -> None:
-    """A clock that was ahead has given older requests later deadlines; the newer request, which is overdue, is still
-    found first."""
+    """Because of a clock that was ahead, older requests have later deadlines than a newer request. The newer request,
+    which is overdue, is still found first."""
     late = NOW + timedelta(hours=72)
     for number in range(3):
         insert_requested_refund(rows, insert_paid_payment(rows, f"ORD-{number}"), decide_by=late)

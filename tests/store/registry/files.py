@@ -1,4 +1,4 @@
-"""Creates small files in the publisher's format, for the tests of the corporation registry."""
+"""Creates small files in the format of the corporation registry's publisher, for tests."""
 
 import csv
 import io
@@ -14,13 +14,15 @@ WHOLE_FILE_NAME = "00_zenkoku_all_20251031"
 
 
 def make_number(index: int) -> str:
-    """Return the number of the invented corporation of this index."""
+    """Return the corporation number of the invented corporation with this index."""
     base = f"{990_000_000_000 + index}"
     return compute_check_digit(base) + base
 
 
 def make_row(index: int, **fields: str) -> list[str]:
-    """Return the fields of a row; those not given are of an ordinary open company in Tokyo."""
+    """Return the fields of a row of the publisher's file. Fields that are not given are those of an ordinary open
+    company in Tokyo.
+    """
     values = {
         "sequence_number": str(index + 1),
         "corporate_number": make_number(index),
@@ -46,14 +48,14 @@ def make_row(index: int, **fields: str) -> list[str]:
 
 
 def make_csv_text(rows: Sequence[Sequence[str]]) -> str:
-    """Return the rows as CSV in the publisher's form."""
+    """Return the rows as CSV in the publisher's format."""
     text = io.StringIO(newline="")
     csv.writer(text, lineterminator="\r\n").writerows(rows)
     return text.getvalue()
 
 
 def write_zip(folder: Path, name: str, content: bytes, others: Mapping[str, bytes] | None = None) -> Path:
-    """Write NAME.zip with NAME.csv, its signature and other files."""
+    """Write NAME.zip into the folder. The archive contains NAME.csv, its signature and other files."""
     path = folder / f"{name}.zip"
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         archive.writestr(f"{name}.csv", content)
@@ -63,5 +65,5 @@ def write_zip(folder: Path, name: str, content: bytes, others: Mapping[str, byte
 
 
 def write_file(folder: Path, name: str, rows: Sequence[Sequence[str]], encoding: str = "utf-8") -> Path:
-    """Write a file of the publisher with these rows."""
+    """Write a ZIP file in the publisher's format with these rows, and return its path."""
     return write_zip(folder, name, make_csv_text(rows).encode(encoding))

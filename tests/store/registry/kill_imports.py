@@ -1,8 +1,8 @@
-"""Kills a forked import at its first line, at its second line, and so on, and at some later lines that run
-repeatedly. After each death it checks the registry and continues the import.
+"""Kills a forked import process at its first line, another one at its second line, and so on, and at some later lines
+that run repeatedly. After each kill it checks the registry and continues the import.
 
-Runs as a process of its own, because a process that forks must have no threads. Arguments: `whole|difference FOLDER
-EACH`: the import is killed at every EACHth line. It prints how many imports were killed.
+The module runs as a process of its own, because a process that forks must have no threads. Arguments:
+`whole|difference FOLDER EACH`; the import is killed at every EACHth line. It prints the number of killed imports.
 """
 
 import os
@@ -47,8 +47,8 @@ def main(scenario: str, folder: Path, each: int) -> int:
 
 
 def prepare_registry(scenario: str, folder: Path) -> tuple[Path, list[str]]:
-    """Write the files, create the registry with which the scenario begins, and return it with the names of the files
-    to import. Blocks and commits are small, so that an import has many steps."""
+    """Write the publisher's files, and create the registry with which the scenario begins. Return the registry's path
+    and the names of the files to import. Blocks and commits are small, so that an import has many steps."""
     source_file._BLOCK_BYTES, import_whole._BLOCKS_PER_COMMIT = 500, 2
     rows = [make_row(index) for index in range(12)]
     write_file(folder, WHOLE_FILE_NAME, rows)
@@ -70,8 +70,8 @@ def restore_registry(base: Path, registry: Path) -> None:
 
 
 def check_registry(registry: Path, folder: Path, names: list[str]) -> None:
-    """Check that the registry in use is complete, as before or as after the import. Continue the import to its end,
-    and check that a reader that was open all the time sees the result."""
+    """Check that the registry in use is complete, as it was before the import or as it is after it. Continue the
+    import to its end, and check that a reader that was open all the time returns the new values."""
     reader = open_registry(registry)
     assert reader is not None
     is_done = reader.find(make_number(21)) is not None
@@ -105,7 +105,7 @@ def check_integrity(registry: Path) -> None:
 
 
 def import_until_killed(registry: Path, folder: Path, names: list[str], tracer: Tracer) -> bool:
-    """Import in a fork under the tracer, and return True if it was killed."""
+    """Import the files in a forked process with this tracer. Return True if the tracer killed the process."""
     child = os.fork()
     if child == 0:
         sys.settrace(tracer)
@@ -121,7 +121,9 @@ def is_watched(frame: FrameType) -> bool:
 
 
 def make_new_line_killer(index: int) -> Tracer:
-    """Return a tracer that kills at the line number `index`, counting only lines that have not run before."""
+    """Return a tracer that kills its process at the line with this index. It counts only lines that have not run
+    before.
+    """
     seen: set[tuple[str, int]] = set()
 
     def kill_at_new_line(frame: FrameType, event: str, _: Any) -> Any:
@@ -137,7 +139,7 @@ def make_new_line_killer(index: int) -> Tracer:
 
 
 def make_line_killer(index: int) -> Tracer:
-    """Return a tracer that kills at the line number `index`, counting all lines that run."""
+    """Return a tracer that kills its process at the line with this index. It counts all lines that run."""
     passed = [0]
 
     def later(frame: FrameType, event: str, _: Any) -> Any:

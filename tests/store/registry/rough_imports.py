@@ -1,9 +1,10 @@
-"""Imports that are killed at random moments, that begin at the same time, or that have no disk space. After each, the
-registry in use is complete, and the next import continues. The same for a team's registry: a worker that publishes it
-and a desk that fetches it are killed.
+"""Interrupts imports of the corporation registry at random: they are killed, begin at the same time, or have no disk
+space. After each import the registry in use must be complete, and the next import must continue. The module also
+kills a worker that publishes a team's registry, and a desk that fetches it.
 
-Runs as a process of its own, because a process that forks must have no threads. Arguments: `kills|teams|crowds|limits
-FOLDER COUNT SEED`, or `disk FOLDER COUNT SEED` on a small disk. It prints how many imports were killed or refused.
+The module runs as a process of its own, because a process that forks must have no threads. Arguments:
+`kills|teams|crowds|limits FOLDER COUNT SEED`, or `disk FOLDER COUNT SEED` on a small disk. It prints the number of
+killed or refused imports.
 """
 
 import os
@@ -39,7 +40,7 @@ _CHILD_ENDED = {signal.SIGCHLD}
 
 
 class RegistryUnderImport:
-    """The registry before each scenario, and the files that it imports."""
+    """The registry as it is before each scenario, and the publisher's files that the scenario imports."""
 
     def __init__(self, folder: Path, seed: int) -> None:
         self.folder, self.registry, self.chance = folder, folder / "registry", random.Random(seed)
@@ -47,15 +48,15 @@ class RegistryUnderImport:
         self.names: list[str] = []
 
     def begin_scenario(self, scenario: str = "") -> str:
-        """Begin a scenario, a random one if none is named, and return its name."""
+        """Begin the scenario with this name, or a random one, and return its name."""
         chosen = scenario or self.chance.choice(SCENARIOS)
         base, self.names = self.prepared[chosen]
         restore_registry(base, self.registry)
         return chosen
 
     def fork_import(self, *expected: ErrorCode, before: Callable[[], object] = lambda: None) -> int:
-        """Import in a child process, and return its process id. The child ends with the status REFUSED if the import
-        is refused with an expected error code."""
+        """Start the import in a child process, and return its process id. The child ends with the status REFUSED if
+        the import is refused with an expected error code."""
         child = os.fork()
         if child == 0:
             status = 1
@@ -76,7 +77,9 @@ class RegistryUnderImport:
 
 
 def kill_imports(rough: RegistryUnderImport, count: int) -> int:
-    """Kill imports with SIGKILL after random times. Each second import that continues a killed one is killed too."""
+    """Kill imports with SIGKILL after random times. Every second import that continues a killed one is killed too.
+    Return the number of killed imports.
+    """
     signal.pthread_sigmask(signal.SIG_BLOCK, _CHILD_ENDED)
     took = {}
     for scenario in SCENARIOS:
@@ -96,15 +99,17 @@ def kill_imports(rough: RegistryUnderImport, count: int) -> int:
 
 
 def _is_killed(rough: RegistryUnderImport, seconds: float) -> bool:
-    """Import in a child process that is killed after `seconds`; return False if it ended before."""
+    """Start the import in a child process, and kill it after `seconds` seconds. Return False if the child ended
+    before that.
+    """
     # REGISTRY_ORDER: a difference that the killed import had committed
     return _is_child_killed(rough.fork_import(ErrorCode.REGISTRY_ORDER), seconds)
 
 
 def fetch_while_publishing(rough: RegistryUnderImport, count: int) -> int:
     """Kill a worker that publishes its registry, and a desk that fetches it, with SIGKILL after random times. After
-    each death the desk's registry is complete; the next publication and the next fetch end as if nothing had
-    happened.
+    each kill the desk's registry must be complete, and the next publication and the next fetch must succeed. Return
+    the number of killed processes.
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, _CHILD_ENDED)
     distribution.PART_BYTES = 4096
@@ -147,7 +152,7 @@ that one comes to its end on every machine.
 
 
 def _fork(act: Callable[[], object]) -> int:
-    """Call `act` in a child process, and return its process id."""
+    """Call `act` in a forked child process, and return its process id."""
     child = os.fork()
     if child == 0:
         status = 1
@@ -168,7 +173,7 @@ def _read_registry_status(folder: Path) -> RegistryStatus:
 
 
 def _is_child_killed(child: int, seconds: float) -> bool:
-    """Kill the child process after `seconds`; return False if it ended before."""
+    """Kill the child process after `seconds` seconds. Return False if the child ended before that."""
     signal.sigtimedwait(_CHILD_ENDED, seconds)
     with suppress(ProcessLookupError):
         os.kill(child, signal.SIGKILL)
@@ -180,8 +185,8 @@ def _is_child_killed(child: int, seconds: float) -> bool:
 
 
 def import_at_once(rough: RegistryUnderImport, count: int) -> int:
-    """Several processes import the same files at the same time: one imports them, the others are refused, or find the
-    files already imported."""
+    """Let several processes import the same files at the same time. One process imports them; the others must be
+    refused, or must find the files already imported."""
     refused = 0
     for _ in range(count):
         rough.begin_scenario()
@@ -199,7 +204,9 @@ def import_at_once(rough: RegistryUnderImport, count: int) -> int:
 
 
 def import_with_size_limits(rough: RegistryUnderImport, count: int) -> int:
-    """Import while no file may grow above a random size."""
+    """Import files while the operating system limits the size of each file to a random number of bytes. Return the
+    number of refused imports.
+    """
     refused = 0
     for _ in range(count):
         rough.begin_scenario()
@@ -214,7 +221,9 @@ def import_with_size_limits(rough: RegistryUnderImport, count: int) -> int:
 
 
 def import_on_full_disk(rough: RegistryUnderImport, count: int) -> int:
-    """Import while the disk has room for a random number of bytes only."""
+    """Import files while the disk has room only for a random number of bytes. Return the number of refused
+    imports.
+    """
     refused, ballast = 0, rough.folder / "ballast"
     for _ in range(count):
         rough.begin_scenario()

@@ -1,5 +1,5 @@
-"""Tests of files that can't be imported: the error names the file and the line, and the registry in use stays as it
-was."""
+"""Tests of registry files that can't be imported: the error names the file and the line, and the registry in use is
+unchanged."""
 
 import os
 import struct
@@ -128,8 +128,8 @@ def write_changed_byte(folder: Path) -> Path:
 
 
 def make_header_writer(offset: int, value: int) -> Callable[[Path], Path]:
-    """Return a function that writes a ZIP whose headers have `value` at `offset` (the offset in the header of the
-    central directory)."""
+    """Return a function that writes a ZIP file whose headers have the bytes `value` at `offset`. The offset counts in
+    the header of the central directory."""
 
     def write_changed_header(folder: Path) -> Path:
         path = write_file(folder, FILE_NAME, VALID_ROWS)
@@ -147,8 +147,8 @@ def write_zip_bomb(folder: Path) -> Path:
 
 
 def make_damaged_writer(packing: int) -> Callable[[Path], Path]:
-    """Return a function that writes a ZIP with another kind of compression than the publisher's, and with changed
-    bytes in its middle."""
+    """Return a function that writes a ZIP file with another compression than the publisher's, and with changed bytes
+    in the middle of the file."""
 
     def write_damaged(folder: Path) -> Path:
         path = folder / f"{FILE_NAME}.zip"
@@ -214,7 +214,7 @@ def registry_in_use(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def check_import_refused(registry: Path, path: Path) -> ConsoleError:
-    """Import the file, check that the import is refused and has changed nothing, and return the error."""
+    """Import the file, check that the import is refused and that the registry is unchanged, and return the error."""
     reader = open_registry(registry)
     assert reader is not None
     before, files = reader.read_status(), sorted(registry.glob("2*/*"))
@@ -234,7 +234,9 @@ def check_import_refused(registry: Path, path: Path) -> ConsoleError:
 
 @pytest.mark.parametrize("name", ROWS)
 def test_a_bad_row_is_refused_with_its_line_number(registry_in_use: Path, tmp_path: Path, name: str) -> None:
-    """A row that breaks any of the rules is refused with its line and field; it is the third of four rows."""
+    """A row that breaks any of the format's rules is refused with its line number and field. The bad row is the third
+    of four rows.
+    """
     bad, problem, field = ROWS[name]
     error = check_import_refused(
         registry_in_use, write_file(tmp_path, FILE_NAME, [*VALID_ROWS[:2], bad, *VALID_ROWS[3:]])
@@ -245,7 +247,7 @@ def test_a_bad_row_is_refused_with_its_line_number(registry_in_use: Path, tmp_pa
 
 @pytest.mark.parametrize("name", BAD_CONTENTS)
 def test_a_bad_csv_is_refused_with_its_line_number(registry_in_use: Path, tmp_path: Path, name: str) -> None:
-    """A CSV with a wrong line of any kind is refused with the number of the line."""
+    """A CSV with a malformed line of any kind is refused with the number of the line."""
     content, problem, line = BAD_CONTENTS[name]
     error = check_import_refused(registry_in_use, write_zip(tmp_path, FILE_NAME, content))
     assert (error.detail["problem"], error.detail["line"]) == (problem, line)
@@ -253,13 +255,13 @@ def test_a_bad_csv_is_refused_with_its_line_number(registry_in_use: Path, tmp_pa
 
 @pytest.mark.parametrize("name", ARCHIVES)
 def test_a_bad_archive_is_refused(registry_in_use: Path, tmp_path: Path, name: str) -> None:
-    """A cut ZIP, a file of another kind, a ZIP bomb, or a name without a day is refused."""
+    """A truncated ZIP, a file of another type, a ZIP bomb, or a file name without a day is refused."""
     write, problem = ARCHIVES[name]
     assert check_import_refused(registry_in_use, write(tmp_path)).detail["problem"] == problem
 
 
 def test_a_file_replaced_after_its_check_is_refused(registry_in_use: Path, tmp_path: Path) -> None:
-    """The registry stores the hash of the checked file; if the file is replaced after its check, the import is
+    """The import computes the hash of the file that it checks. If the file is replaced after the check, the import is
     refused."""
     path = write_file(tmp_path, FILE_NAME, VALID_ROWS)
 
@@ -279,15 +281,17 @@ def test_a_file_replaced_after_its_check_is_refused(registry_in_use: Path, tmp_p
 
 
 def test_the_case_of_a_file_name_does_not_matter(tmp_path: Path) -> None:
-    """A ZIP file may have been renamed with a capital letter; the CSV in it has the publisher's name."""
+    """A ZIP file that was renamed with a capital letter is imported, although the CSV in it has the publisher's
+    name.
+    """
     path = write_file(tmp_path, "diff_20251128", VALID_ROWS)
     source = open_source(path.rename(tmp_path / "Diff_20251128.zip"))
     assert (source.is_difference, source.day) == (True, date(2025, 11, 28))
 
 
 def test_longest_texts_and_special_characters_are_imported(tmp_path: Path) -> None:
-    """The longest allowed texts are imported, and Shift_JIS characters whose bytes look like a backslash, a brace or
-    a letter."""
+    """The import accepts texts of the maximum length, and Shift_JIS characters whose second byte looks like a
+    backslash, a brace or a letter."""
     rows = [
         make_row(0, name="株" * 150, street_number="町" * 300, furigana="ア" * 500),
         make_row(1, name="表ソ能十貼暴予", city_name="千代田区", change_cause="a,b\"c"),
@@ -305,7 +309,9 @@ def test_longest_texts_and_special_characters_are_imported(tmp_path: Path) -> No
 
 
 def test_a_file_with_a_future_day_is_refused(registry_in_use: Path, tmp_path: Path) -> None:
-    """A file of a future day is refused: as the registry in use it would exclude the files of all earlier days."""
+    """A file of a future day is refused: if it were imported, the files of all earlier days would be refused
+    afterwards.
+    """
     for name in ("00_zenkoku_all_99991231", "00_zenkoku_all_20251105", "diff_20251105"):
         with pytest.raises(ConsoleError) as caught:
             import_registry_files(
@@ -317,14 +323,14 @@ def test_a_file_with_a_future_day_is_refused(registry_in_use: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("make", [os.mkfifo, os.mkdir, lambda path: path.symlink_to("/dev/zero")])
 def test_only_an_ordinary_file_is_read(registry_in_use: Path, tmp_path: Path, make: Callable[[Path], None]) -> None:
-    """A pipe, a folder or an endless device is refused, because the import would wait forever."""
+    """A pipe, a folder or an endless device is refused, because the import would wait for ever."""
     path = tmp_path / f"{FILE_NAME}.zip"
     make(path)
     assert check_import_refused(registry_in_use, path).detail["problem"] == P.FILE_UNREADABLE
 
 
 def test_the_cache_of_days_stays_small() -> None:
-    """The cache of days has a largest size, although a file may have another day in each row."""
+    """The import's cache of days has a maximum size, although a file may have a different day in each row."""
     for ordinal in range(1, 3 * 50_000):
         file_rows.get_stored_day(date.fromordinal(ordinal).isoformat())
     assert len(file_rows._stored_day_cache) <= 50_000
@@ -332,8 +338,8 @@ def test_the_cache_of_days_stays_small() -> None:
 
 
 def test_a_zip_with_too_many_files_is_refused(registry_in_use: Path, tmp_path: Path) -> None:
-    """A ZIP with a very long list of files is refused before the list is read: half a million entries take hundreds
-    of megabytes of memory."""
+    """A ZIP with a very long list of files is refused before the list is read, because half a million entries need
+    hundreds of megabytes of memory."""
     path = write_zip(
         tmp_path, FILE_NAME, make_csv_text(VALID_ROWS).encode(), {f"{index}.asc": b"" for index in range(20_000)}
     )

@@ -1,5 +1,5 @@
-"""Tests of a registry in use that has lost its content: the damage is reported, and whole files or the team's
-registry replace it."""
+"""Tests of a registry file in use whose content is damaged: the damage is reported, and whole files or the team's
+registry replace the file."""
 
 import os
 import sqlite3
@@ -41,7 +41,9 @@ def _make_table_dropper(name: str) -> Callable[[Path], object]:
 
 
 def _spoil_pages(registry: Path) -> None:
-    """Overwrite all pages of the file but the first: the tables exist, but none can be read."""
+    """Overwrite all pages of the registry file except the first. The tables still exist, but none of them can be
+    read.
+    """
     file = _find_file_in_use(registry)
     with file.open("r+b") as content:
         content.seek(4096)
@@ -82,7 +84,7 @@ def _require_damage(call: Callable[[], object]) -> None:
 
 
 def test_a_damaged_registry_is_reported(damaged: Path) -> None:
-    """Reading the status of a damaged registry raises bad_profile."""
+    """Reading the status of a damaged registry is refused with `bad_profile`."""
     reader = open_registry(damaged)
     assert reader is not None
     with closing(reader):
@@ -90,7 +92,7 @@ def test_a_damaged_registry_is_reported(damaged: Path) -> None:
 
 
 def test_a_difference_changes_no_damaged_registry(damaged: Path, tmp_path: Path) -> None:
-    """The import of a difference into a damaged registry is refused."""
+    """The import of a difference into a damaged registry is refused with `bad_profile`."""
     _require_damage(lambda: import_registry_files(damaged, [write_file(tmp_path, DIFFERENCE_FILE_NAME, ROWS[:1])]))
 
 
@@ -105,7 +107,7 @@ def test_whole_files_replace_a_damaged_registry(damaged: Path, tmp_path: Path) -
 
 
 def test_a_desk_fetches_the_teams_registry_anew(damaged: Path, tmp_path: Path) -> None:
-    """A desk replaces its damaged registry by the team's registry."""
+    """A desk with a damaged registry fetches the team's registry, which replaces the damaged one."""
     documents = Documents((tmp_path / "documents").as_uri())
     worker = tmp_path / "worker"
     import_registry_files(worker, [tmp_path / f"{WHOLE_FILE_NAME}.zip"])
@@ -116,7 +118,9 @@ def test_a_desk_fetches_the_teams_registry_anew(damaged: Path, tmp_path: Path) -
 
 
 def test_changes_that_can_still_be_read_are_kept(tmp_path: Path) -> None:
-    """The next whole file takes over the changes that the former registry has stored, as far as they can be read."""
+    """The import of the next whole file copies the changes that the former registry has stored, as far as they can be
+    read.
+    """
     registry = tmp_path / "registry"
     import_registry_files(registry, [write_file(tmp_path, WHOLE_FILE_NAME, ROWS)])
     import_registry_files(registry, [write_file(tmp_path, DIFFERENCE_FILE_NAME, [make_row(0, name="改称")])])
@@ -129,8 +133,8 @@ def test_changes_that_can_still_be_read_are_kept(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(os.name == "nt", reason="modes mean nothing there")
 def test_an_unreadable_registry_folder_is_reported(tmp_path: Path) -> None:
-    """A folder that can't be read raises an error of this program, so that records are shown without the registry;
-    another error would end each search."""
+    """A registry folder that can't be read raises an error of this program, so that the window shows records without
+    the registry's facts. Any other error would end each search."""
     registry = tmp_path / "registry"
     import_registry_files(registry, [write_file(tmp_path, WHOLE_FILE_NAME, ROWS)])
     is_root = os.geteuid() == 0

@@ -1,5 +1,5 @@
-"""Tests of the import of differences: what they change, in which order they are accepted, and which changes are
-returned."""
+"""Tests of the import of differences: their changes, the order in which the import accepts them, and the changes that
+the registry returns."""
 
 from datetime import date
 from pathlib import Path
@@ -20,7 +20,7 @@ CLOSURE_FIELDS = {"process": "71", "close_date": "2025-11-01", "close_cause": "1
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Whole files and differences of many days, each with three companies."""
+    """Return a folder with whole files and differences of many days. A whole file has three companies."""
     folder = tmp_path_factory.mktemp("files")
     for name in (WHOLE_FILE_NAME, "00_zenkoku_all_20251128", "13_tokyo_all_20251031", "27_osaka_all_20251031",
                  "01_hokkaido_all_20251031", "13_tokyo_all_20251128"):  # fmt: skip
@@ -42,8 +42,9 @@ def open_reader(registry: Path) -> RegistryReader:
 
 
 def test_a_difference_changes_the_results_of_open_readers(tmp_path: Path) -> None:
-    """An open reader sees corporations that were added, renamed, moved, merged, reopened, deleted, corrected and
-    hidden. Rows of older states are ignored; of several rows in force the last one counts."""
+    """After the import of a difference, an open reader finds corporations that were added, renamed, moved, merged,
+    reopened, deleted, corrected and hidden. The import ignores rows of older states; of several rows in force the
+    last one counts."""
     registry = tmp_path / "registry"
     before = [make_row(index, **(CLOSURE_FIELDS if index == 4 else {})) for index in range(9)]
     import_files(registry, write_file(tmp_path, WHOLE_FILE_NAME, before).parent, WHOLE_FILE_NAME)
@@ -130,8 +131,8 @@ def test_a_difference_changes_the_results_of_open_readers(tmp_path: Path) -> Non
 def test_no_order_is_taken_that_skips_or_repeats(
     files: Path, tmp_path: Path, taken: tuple[str, ...], names: tuple[str, ...], problem: P, file: str, missing: str
 ) -> None:
-    """A difference that skips a day, repeats one, goes back or would lose prefectures is refused, and the registry in
-    use stays as it was."""
+    """A difference is refused if it skips a day, repeats a day, goes back, or would lose prefectures. The registry in
+    use is unchanged."""
     registry = tmp_path / "registry"
     before = import_files(registry, files, *taken) if taken else None
     with pytest.raises(ConsoleError) as caught:
@@ -162,8 +163,8 @@ def test_no_order_is_taken_that_skips_or_repeats(
 def test_a_difference_after_a_holiday_is_imported(
     files: Path, tmp_path: Path, steps: tuple[tuple[str, ...], ...], day: date, rows: int
 ) -> None:
-    """Weekends and holidays (3 November is one) are no gap, but a file of such a day is accepted too. Files of
-    prefectures of one day may be imported one after another."""
+    """The import accepts the next difference after a weekend or a holiday (3 November is one), and also a difference
+    of such a day. Files of several prefectures of one day may be imported one after another."""
     registry = tmp_path / "registry"
     status = [import_files(registry, files, *names) for names in steps][-1]
     assert (status.registry_date, status.rows) == (day, rows)
@@ -179,8 +180,8 @@ def read_current_name(registry: Path) -> str:
 
 
 def test_changes_outlive_the_next_whole_and_are_deleted_after_three_months(files: Path, tmp_path: Path) -> None:
-    """Stored changes remain after the next whole file, for people who were away, and are deleted after three
-    months."""
+    """The registry keeps its stored changes after the next whole file, for people who were away, and deletes them
+    after three months."""
     registry = tmp_path / "registry"
     import_files(registry, files, WHOLE_FILE_NAME, "diff_20251104")
     import_files(registry, files, "00_zenkoku_all_20251128")
@@ -196,8 +197,9 @@ def test_changes_outlive_the_next_whole_and_are_deleted_after_three_months(files
 
 
 def test_circles_of_successors_are_reported(tmp_path: Path) -> None:
-    """The result of the import lists the circles of successors. A corporation in a circle, or with a chain into one,
-    has no successor chain. A long chain without a circle is followed."""
+    """The result of the import lists each circle of corporations that are successors of each other. A corporation in
+    a circle, or whose chain leads into one, has no successor chain. A long chain without a circle is followed to its
+    end."""
     into = {index: index + 1 for index in range(10, 40)} | {1: 2, 2: 3, 3: 1, 4: 4, 5: 2, 6: 7, 9: 99}
     rows = [
         make_row(

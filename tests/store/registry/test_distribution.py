@@ -1,5 +1,5 @@
 """Tests of the distribution of the team's registry: a worker publishes it in the folder of the documents, and desks
-fetch it from there."""
+fetch it from that folder."""
 
 import json
 import shutil
@@ -25,7 +25,7 @@ NEXT_FILE_NAME = "00_zenkoku_all_20251128"
 
 
 class RegistryTeam:
-    """A worker's registry, the folder of the documents, and files of the publisher."""
+    """A worker's registry, the folder of the documents, and files in the publisher's format."""
 
     def __init__(self, folder: Path, url: str = "") -> None:
         self.folder = folder
@@ -33,7 +33,9 @@ class RegistryTeam:
         self.documents = Documents(url or self.root.as_uri())
 
     def publish_companies(self, name: str, *companies: str) -> None:
-        """Import and publish a file with companies of these names."""
+        """Import a publisher's file with companies of these names into the worker's registry, and publish the
+        registry.
+        """
         path = write_file(
             self.folder, name, [make_row(index, name=company) for index, company in enumerate(companies)]
         )
@@ -41,7 +43,7 @@ class RegistryTeam:
         publish_registry(self.worker, self.documents, [path])
 
     def fetch_names(self, desk: str) -> list[str]:
-        """Return the names of the companies that a desk has after it has fetched."""
+        """Let a desk fetch the team's registry, and return the names of the companies in the desk's registry."""
         fetch_registry(self.folder / desk, self.documents)
         return self.read_names(desk)
 
@@ -68,8 +70,8 @@ def team(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> RegistryTeam:
 
 
 def test_a_desk_fetches_the_base_once_and_then_the_differences(team: RegistryTeam) -> None:
-    """A desk fetches the base once and then only differences. After the whole file of the next month it fetches the
-    new base, and the parts of the former base are deleted."""
+    """A desk fetches the base once and afterwards only the differences. After the next whole file the desk fetches
+    the new base, and the worker deletes the parts of the former base."""
     assert team.fetch_names("desk") == []
     team.publish_companies(WHOLE_FILE_NAME, "甲", "乙")
     assert fetch_registry(team.worker, team.documents) is None
@@ -100,8 +102,8 @@ def test_a_desk_fetches_the_base_once_and_then_the_differences(team: RegistryTea
 
 
 def test_differences_that_were_not_published_travel_in_a_new_base(team: RegistryTeam) -> None:
-    """If somebody has imported a difference on the worker's machine by hand, the next publication is a new base, so
-    that no change is missing."""
+    """If somebody has imported a difference on the worker's machine by hand, the worker publishes a new base next
+    time, so that desks miss no change."""
     team.publish_companies(WHOLE_FILE_NAME, "甲")
     team.fetch_names("desk")
     import_registry_files(team.worker, [write_file(team.folder, "diff_20251104", [make_row(1, name="乙")])])
@@ -111,7 +113,7 @@ def test_differences_that_were_not_published_travel_in_a_new_base(team: Registry
 
 
 def test_a_desk_never_goes_back(team: RegistryTeam) -> None:
-    """A desk whose own registry is newer than the team's one keeps its own."""
+    """A desk whose own registry is newer than the published registry keeps its own registry."""
     team.publish_companies(WHOLE_FILE_NAME, "甲")
     import_registry_files(team.folder / "desk", [write_file(team.folder, NEXT_FILE_NAME, [make_row(0, name="乙")])])
     assert team.fetch_names("desk") == ["乙"]
@@ -119,7 +121,7 @@ def test_a_desk_never_goes_back(team: RegistryTeam) -> None:
 
 @pytest.mark.parametrize("harm", ["part", "part missing", "hash", "manifest", "name", "bomb", "form"])
 def test_damaged_published_files_are_refused(team: RegistryTeam, harm: str) -> None:
-    """A desk refuses damaged published files and keeps its registry; when they are repaired, the next fetch
+    """A desk refuses damaged published files and keeps its registry. When the files are repaired, the next fetch
     succeeds."""
     team.publish_companies(WHOLE_FILE_NAME, "甲")
     team.fetch_names("desk")
@@ -155,8 +157,8 @@ def test_damaged_published_files_are_refused(team: RegistryTeam, harm: str) -> N
 
 
 def test_a_registry_of_an_older_program_is_fetched_and_published_anew(team: RegistryTeam) -> None:
-    """After an upgrade a desk still fetches the registry that a worker of the former program has published, until a
-    worker publishes it again."""
+    """After an upgrade a desk still fetches the registry that a worker of the former program version has published,
+    until a worker of the new version publishes it again."""
     team.publish_companies(WHOLE_FILE_NAME, "甲")
     team.publish_companies("diff_20251104", "乙")
     older = team.read_manifest() | {"form": FORMAT_VERSION - 1}
@@ -193,8 +195,8 @@ def test_a_damaged_manifest_is_refused_and_replaced(team: RegistryTeam, damage: 
 
 @pytest.mark.parametrize("more", [{}, {"more": 1}])
 def test_a_newer_programs_manifest_is_not_replaced(team: RegistryTeam, more: dict[str, int]) -> None:
-    """A manifest of a newer program may have keys that this program doesn't know. It isn't treated as damaged, so it
-    isn't replaced."""
+    """A manifest of a newer program may have keys that this program doesn't know. The worker doesn't treat such a
+    manifest as damaged, and doesn't replace it."""
     team.publish_companies(WHOLE_FILE_NAME, "甲")
     newer = team.read_manifest() | {"form": FORMAT_VERSION + 1, **more}
     (team.root / "registry.json").write_text(json.dumps(newer))
@@ -206,7 +208,7 @@ def test_a_newer_programs_manifest_is_not_replaced(team: RegistryTeam, more: dic
 
 
 def test_half_of_a_base_is_not_fetched_again(team: RegistryTeam, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A fetch that was stopped or killed continues with the next part."""
+    """After a fetch was stopped or killed, the next fetch continues with the next part of the base."""
     team.publish_companies(WHOLE_FILE_NAME, *(f"見本{index}" for index in range(9)))
     parts, asked = team.read_manifest()["base"]["parts"], list[str]()
     read = team.documents.read
@@ -231,7 +233,7 @@ def test_half_of_a_base_is_not_fetched_again(team: RegistryTeam, monkeypatch: py
 def test_no_other_process_fetches_until_the_fetched_files_are_deleted(
     team: RegistryTeam, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A fetch holds its lock during the import of differences and until the fetched files are deleted."""
+    """A fetch holds the import lock during the import of differences, and until it has deleted the fetched files."""
     team.publish_companies(WHOLE_FILE_NAME, "甲")
     team.publish_companies("diff_20251104", "乙")
     delete, deleted = shutil.rmtree, list[Path]()
@@ -249,7 +251,7 @@ def test_no_other_process_fetches_until_the_fetched_files_are_deleted(
 
 
 def test_a_bucket_serves_as_well(tmp_path: Path) -> None:
-    """In a bucket the manifest is replaced and old parts are deleted, as in a folder."""
+    """In a bucket, as in a folder, the worker replaces the manifest and deletes old parts."""
     with start_bucket_server() as served:
         team = RegistryTeam(tmp_path, f"gs://{BUCKET_NAME}/{OBJECT_PREFIX}")
         team.publish_companies(WHOLE_FILE_NAME, "甲")

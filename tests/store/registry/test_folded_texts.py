@@ -1,4 +1,4 @@
-"""Tests of the comparison forms that the registry stores: they must change neither the terms of the index nor the
+"""Tests of the comparison forms that the registry stores: they change neither the terms of the search index nor the
 results of a search."""
 
 import sqlite3
@@ -55,8 +55,8 @@ def draw_rows(draw: st.DrawFn) -> list[str]:
 
 
 def make_part_strategy(fields: FileColumns) -> st.SearchStrategy[str]:
-    """Return a strategy for typed texts: a part of one of the corporation's texts, alone or with a part of another
-    one."""
+    """Return a Hypothesis strategy for typed texts. A typed text is a part of one of the corporation's texts, alone
+    or with a part of another one."""
     columns = fields.name, fields.furigana, fields.furigana, fields.en_name, fields.address_outside, fields.post_code
     values = [column[0] for column in columns]
     values.append(fields.prefecture_name[0] + fields.street_number[0])
@@ -72,7 +72,7 @@ def make_part_strategy(fields: FileColumns) -> st.SearchStrategy[str]:
 @settings(max_examples=150, deadline=None)
 @given(draw_rows(), st.data())
 def test_every_match_fulfils_the_search_condition(fields: list[str], data: st.DataObject) -> None:
-    """Each corporation that a typed text matches also passes the SQL condition of the search."""
+    """Each corporation that the ranking matches with a typed text also fulfils the SQL condition of the search."""
     columns = FileColumns(*((value,) for value in fields))
     query = parse_registry_query(data.draw(make_part_strategy(columns)))
     address = "".join((*columns.prefecture_name, *columns.city_name, *columns.street_number))
@@ -94,8 +94,8 @@ def test_every_match_fulfils_the_search_condition(fields: list[str], data: st.Da
 @settings(max_examples=150)
 @given(draw_rows())
 def test_the_stored_address_is_the_comparison_form_of_the_whole(fields: list[str]) -> None:
-    """The stored form of an address equals the comparison form of the whole address, so the ranking with it gives the
-    same result."""
+    """The stored form of an address equals the comparison form of the whole address, so that the ranking gives the
+    same result with both."""
     columns = FileColumns(*((value,) for value in fields))
     folded = fold_columns(columns)
     address = "".join((*folded.places, *columns.street_number)) or columns.address_outside[0]
@@ -106,7 +106,7 @@ def test_the_stored_address_is_the_comparison_form_of_the_whole(fields: list[str
 @settings(max_examples=100)
 @given(st.lists(draw_rows(), min_size=1, max_size=4))
 def test_terms_of_the_index_are_those_of_the_texts(published: list[list[str]]) -> None:
-    """The terms of the index are those of the texts, also if the terms of several rows are made together."""
+    """The terms of the search index equal those of the texts, even if the terms of several rows are made together."""
     columns = FileColumns(*zip(*published, strict=True))
     folded_names = fold_names(columns, fold_columns(columns))
     texts = columns.name, columns.furigana, columns.en_name, columns.street_number, folded_names
@@ -124,8 +124,8 @@ def test_terms_of_the_index_are_those_of_the_texts(published: list[list[str]]) -
 @settings(max_examples=100)
 @given(st.lists(draw_rows(), min_size=1, max_size=4))
 def test_terms_of_a_file_equal_terms_of_its_stored_rows(published: list[list[str]]) -> None:
-    """The terms of a file's rows are those of the stored rows, so that a difference, which has only the stored rows,
-    can remove all of them."""
+    """The terms made from a file's rows equal the terms made from the stored rows. So the import of a difference,
+    which has only the stored rows, can remove all of them."""
     columns = FileColumns(*zip(*published, strict=True))
     folded = fold_columns(columns)
     with closing(sqlite3.connect(":memory:")) as connection:
@@ -142,7 +142,7 @@ def test_terms_of_a_file_equal_terms_of_its_stored_rows(published: list[list[str
 
 
 def test_only_other_forms_are_stored() -> None:
-    """A text that equals its comparison form takes no bytes."""
+    """The registry stores a comparison form only if it differs from the text."""
     plain = make_row(0, name="株式会社緑川", furigana="ミドリカワ", street_number="梅田２丁目４番９号")
     other = make_row(1, name="みどりカー", furigana="ミドリッ", street_number="霞ヶ関三丁目１－１")
     columns = FileColumns(*zip(plain, other, strict=True))
@@ -152,8 +152,8 @@ def test_only_other_forms_are_stored() -> None:
 
 
 def test_a_registry_of_form_2_is_searched_and_changed(tmp_path: Path) -> None:
-    """A registry of an earlier program, without comparison forms, can be searched and changed. The next whole file
-    creates one with them."""
+    """A registry in format 2 of an earlier program, which has no comparison forms, can be searched and changed. The
+    import of the next whole file creates a registry with comparison forms."""
     folder = tmp_path / "registry"
     names = ("株式会社あさひガラス", "髙田商会", "霞ヶ関工業")
     osaka = {"name": "ひかり", "prefecture_name": "大阪府", "prefecture_code": "27", "street_number": "梅田１－２"}
@@ -187,7 +187,7 @@ def test_a_registry_of_form_2_is_searched_and_changed(tmp_path: Path) -> None:
 
 
 def test_a_prefecture_is_added_to_a_registry_of_form_2(tmp_path: Path) -> None:
-    """A file of another prefecture can be added to a registry of an earlier program."""
+    """A file of another prefecture can be added to a registry in format 2 of an earlier program."""
     folder = tmp_path / "registry"
     import_registry_files(folder, [write_file(tmp_path, "13_tokyo_all_20251031", [make_row(0, name="ひかり")])])
     change_to_form_2(folder)

@@ -1,4 +1,4 @@
-"""Tests of the import of whole files, and of the registry's answers after it."""
+"""Tests of the import of whole files, and of searches in the registry after the import."""
 
 import sqlite3
 from contextlib import closing
@@ -17,7 +17,7 @@ from tests.store.registry.files import WHOLE_FILE_NAME, make_number, make_row, w
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "cp932"])
 def test_the_corporations_of_a_file_are_found_by_number(tmp_path: Path, encoding: str) -> None:
-    """The corporations of a file in UTF-8 or Shift_JIS are found by their numbers. Older states and deleted
+    """The corporations of a file in UTF-8 or Shift_JIS are found by their numbers. Rows of older states and deleted
     corporations are left out."""
     rows = [
         make_row(0),
@@ -72,8 +72,8 @@ def test_the_corporations_of_a_file_are_found_by_number(tmp_path: Path, encoding
 
 
 def test_of_two_rows_in_force_the_one_updated_last_is_kept(tmp_path: Path) -> None:
-    """Of two rows in force for one corporation, the one that was updated last is stored, wherever it is in the file;
-    on the same day the later row. The search finds the corporation once."""
+    """Of two rows in force for one corporation, the import stores the row that was updated last, wherever it is in
+    the file. If both have the same day, it stores the later row. The search finds the corporation once."""
     rows = [
         make_row(0, name="株式会社先", update_date="2025-10-02"),
         make_row(0, name="株式会社後", update_date="2025-10-01"),
@@ -94,7 +94,7 @@ def test_of_two_rows_in_force_the_one_updated_last_is_kept(tmp_path: Path) -> No
 
 
 def test_a_corporation_with_many_predecessors_has_a_small_answer(tmp_path: Path) -> None:
-    """A file may merge all of its corporations into one; a lookup of this one returns a limited number of
+    """A file may merge all of its corporations into one. A lookup of that corporation returns a limited number of
     predecessors."""
     merged = {"close_date": "2025-01-06", "close_cause": "11", "successor_corporate_number": make_number(0)}
     rows = [make_row(0), *(make_row(index, **merged) for index in range(1, MAX_PREDECESSORS + 5))]
@@ -111,7 +111,9 @@ def test_a_corporation_with_many_predecessors_has_a_small_answer(tmp_path: Path)
 def test_a_full_disk_during_an_import_is_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, pages: int
 ) -> None:
-    """A disk that becomes full at any step of the import is reported. Afterwards the same import continues."""
+    """If the disk becomes full at any step of an import, the import is refused with an error. Afterwards the same
+    import continues.
+    """
     path = write_file(tmp_path, WHOLE_FILE_NAME, [make_row(index) for index in range(2000)])
     open_build = import_whole._open_build_file
 

@@ -1,4 +1,4 @@
-"""Tests of imports that are killed, stopped or repeated, and of readers that continue meanwhile."""
+"""Tests of imports that are killed, stopped or repeated, and of readers that use the registry meanwhile."""
 
 import os
 import random
@@ -35,8 +35,8 @@ ROWS = 40
     ],
 )
 def test_an_import_may_die_at_any_line(scenario: str, each: int, fewest: int, tmp_path: Path) -> None:
-    """The import is killed (SIGKILL) at each line of the import and of the swap (outside of a soak at each third or
-    fifth one): the registry in use is complete, and the import continues."""
+    """The import is killed with SIGKILL at each line of the import and of the swap of the files. The registry in use
+    remains complete, and the next import continues. Outside of a soak only every third or fifth line is tested."""
     words = [sys.executable, "-m", "tests.store.registry.kill_imports", scenario, str(tmp_path), str(each)]
     ran = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE_SECONDS, check=False)
     assert ran.returncode == 0, ran.stderr
@@ -60,9 +60,9 @@ def test_an_import_may_die_at_any_line(scenario: str, each: int, fewest: int, tm
     ],
 )
 def test_a_rough_import_harms_nothing(what: str, count: int, fewest: int, tmp_path: Path) -> None:
-    """Imports are killed at random moments, begun by four processes at the same time, or have no disk space: after
-    each, the registry in use is complete, and the next import continues. The tests use a small disk in memory where
-    the system allows one."""
+    """Imports are killed at random moments, begun by four processes at the same time, or have no disk space. After
+    each import the registry in use is complete, and the next import continues. The tests use a small disk in memory
+    where the system allows one."""
     words = [
         "-m",
         "tests.store.registry.rough_imports",
@@ -88,8 +88,8 @@ def test_a_rough_import_harms_nothing(what: str, count: int, fewest: int, tmp_pa
 
 
 def test_a_stopped_import_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A stopped import reports that it was stopped. The import of the same files continues it; that of another file
-    begins anew."""
+    """A stopped import reports that it was stopped. The next import of the same files continues it; an import of
+    another file begins from the start."""
     monkeypatch.setattr(source_file, "_BLOCK_BYTES", 500)
     monkeypatch.setattr("console.store.registry.progress._SECONDS_BETWEEN_REPORTS", 0)
     path = write_file(tmp_path, WHOLE_FILE_NAME, [make_row(index) for index in range(ROWS)])
@@ -113,7 +113,7 @@ def test_a_stopped_import_continues(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_a_simultaneous_import_is_refused(tmp_path: Path) -> None:
-    """While one import runs, a second one is refused at once as `in_progress`."""
+    """While an import runs, a second import is refused at once as `in_progress`."""
     path, registry = write_file(tmp_path, WHOLE_FILE_NAME, [make_row(0)]), tmp_path / "registry"
     with hold_import_lock(registry), pytest.raises(ConsoleError) as caught:
         import_registry_files(registry, [path])
@@ -122,8 +122,8 @@ def test_a_simultaneous_import_is_refused(tmp_path: Path) -> None:
 
 
 def test_only_one_of_simultaneous_imports_runs(tmp_path: Path) -> None:
-    """A process that is still asking for the right to import, and has only read the lock file, doesn't prevent the
-    others: otherwise each of them could be refused."""
+    """A process that has opened and read the lock file, but has not acquired the lock, doesn't prevent another
+    process from importing. Otherwise simultaneous imports could all be refused."""
     path, registry = write_file(tmp_path, WHOLE_FILE_NAME, [make_row(0)]), tmp_path / "registry"
     assert import_registry_files(registry, [path]).rows == 1
     with closing(sqlite3.connect(registry / "import.lock", isolation_level=None)) as asking:
@@ -134,8 +134,8 @@ def test_only_one_of_simultaneous_imports_runs(tmp_path: Path) -> None:
 
 
 def test_leftovers_of_a_killed_deletion_are_deleted(tmp_path: Path) -> None:
-    """A folder without its registry.db, which a killed deletion has left, is deleted; folders of other programs
-    stay."""
+    """A folder without registry.db, which remains after a killed deletion, is deleted by the next import. Folders of
+    other programs are not deleted."""
     path, registry = write_file(tmp_path, WHOLE_FILE_NAME, [make_row(0)]), tmp_path / "registry"
     left, other = registry / "20251031-0a1b2c3d", registry / "fetched"
     left.mkdir(parents=True)
@@ -148,8 +148,8 @@ def test_leftovers_of_a_killed_deletion_are_deleted(tmp_path: Path) -> None:
 def test_a_reader_has_an_answer_at_each_moment_of_the_imports(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """During imports of whole files and differences, a reader always gets the answer of the former or of the new
-    registry. It never goes back to the former and never fails."""
+    """During imports of whole files and differences, each read returns the content of the former or of the new
+    registry. A reader never gets the former content after the new one, and no read fails."""
     monkeypatch.setattr(import_whole, "_BLOCKS_PER_COMMIT", 1)
     registry, names = tmp_path / "registry", [WHOLE_FILE_NAME]
     days = ["20251104", "20251105", "20251106"]

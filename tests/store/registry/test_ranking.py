@@ -1,4 +1,6 @@
-"""Tests of the ranking by address: the optimisation must not change the result."""
+"""Tests of the ranking of search results by address: its faster method gives the same result as the plain
+comparison.
+"""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -14,7 +16,9 @@ ADDRESSES = st.text(st.sampled_from(CHARACTERS), min_size=2, max_size=14)
 @settings(max_examples=300)
 @given(ADDRESSES, st.data())
 def test_a_part_of_an_address_matches_by_its_comparison_form(address: str, data: st.DataObject) -> None:
-    """A part of an address matches exactly if its comparison form is a part of the address's comparison form."""
+    """A text matches an address exactly if the comparison form of the text is a part of the comparison form of the
+    address.
+    """
     start = data.draw(st.integers(0, len(address) - 1))
     part = address[start : data.draw(st.integers(start + 1, len(address)))]
     query = parse_registry_query(part)
@@ -26,7 +30,7 @@ def test_a_part_of_an_address_matches_by_its_comparison_form(address: str, data:
 
 
 def test_a_reading_without_letters_matches_nothing() -> None:
-    """A mark of repetition after a symbol is no reading of a name, so it doesn't match the beginning of every
-    name."""
+    """A kana reading that consists only of a repetition mark after a symbol has no letters, so it doesn't match the
+    beginning of every name."""
     named = CorporationTexts("1000000000000", "鬱", "", "", "", "")
     assert Ranking(parse_registry_query("－々")).rank(named) is None

@@ -1,4 +1,4 @@
-"""Tests of the search of the registry: what it finds, in which order, and texts that are no useful query."""
+"""Tests of the search of the registry: its results, their order, and texts that contain nothing to search for."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -81,8 +81,8 @@ def _make_registry(folder: Path, rows: list[list[str]]) -> RegistryReader:
 
 
 def search_and_check(registry: RegistryReader, text: str, **others: object) -> list[str]:
-    """Search, and return the keys of ROWS that were found and the names of other rows. Check that a search that
-    returns numbers only finds the same."""
+    """Search the registry for the text. Return the keys of the found rows of ROWS, and the names of other found rows.
+    Check that the search that returns only corporation numbers finds the same corporations."""
     found = registry.search(text, **others)  # type: ignore[arg-type]
     numbers, _ = registry.search_corporation_numbers(text, **{"limit": 50} | others)  # type: ignore[arg-type]
     assert numbers == tuple(one.number for one in found)
@@ -90,8 +90,8 @@ def search_and_check(registry: RegistryReader, text: str, **others: object) -> l
 
 
 def test_the_best_match_comes_first(registry: RegistryReader) -> None:
-    """Exact names come before beginnings, and these before other parts of names; within each, open corporations
-    before closed ones, then shorter names first."""
+    """Results with the exact name come first, then names that begin with the text, then names that contain it. Within
+    each group, open corporations come before closed ones, and then shorter names before longer ones."""
     ranked = [
         "whole",
         "exact, open",
@@ -108,7 +108,7 @@ def test_the_best_match_comes_first(registry: RegistryReader) -> None:
 
 
 def test_corporations_with_our_records_come_first(registry: RegistryReader) -> None:
-    """Corporations with records in this database come first."""
+    """Corporations with records in this database come first in the results of a search."""
     ours = [NUMBER_OF["part, open"], NUMBER_OF["beginning, closed"], NUMBER_OF["English"], make_number(3)]
     assert search_and_check(registry, "緑川", our_numbers=ours)[:3] == [
         "beginning, closed",
@@ -165,7 +165,7 @@ def test_corporations_with_our_records_come_first(registry: RegistryReader) -> N
     ],
 )
 def test_each_text_finds_its_corporations(registry: RegistryReader, text: str, expected: list[str]) -> None:
-    """Each text finds the expected corporations."""
+    """Each typed text finds the expected corporations."""
     found = search_and_check(registry, text)
     assert "deleted" not in found
     assert set(expected) <= set(found)
@@ -213,8 +213,8 @@ def test_open_corporations_come_first_among_many(registry: RegistryReader) -> No
 
 
 def test_an_earlier_match_uses_no_place_of_a_later_rank(tmp_path: Path) -> None:
-    """Of the names that begin with the text, the shortest come first, although the exact names have the lowest row
-    ids."""
+    """A search has many results with the exact name, which have the lowest row ids. Among the following results,
+    which begin with the text, the shortest names still come first."""
     names = [*("見本" for _ in range(6)), *(f"見本長い名前{n}" for n in range(4)), *(f"見本{n}" for n in range(4))]
     names += [f"部分的な見本{n}" for n in range(12)]
     reader = _make_registry(tmp_path, [make_row(index, name=name, furigana="") for index, name in enumerate(names)])
@@ -226,8 +226,8 @@ def test_an_earlier_match_uses_no_place_of_a_later_rank(tmp_path: Path) -> None:
 
 
 def test_matches_of_a_later_rank_are_not_lost(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The step that looks for parts of names also reads addresses, and checks as many rows as a search may; matches
-    of later steps are still found."""
+    """The step that looks for parts of names also reads addresses, and checks at most the number of rows that a whole
+    search may check. The search still returns matches of later steps."""
     rows = [make_row(index, street_number=f"中央第{index}タワー", furigana="") for index in range(5)]
     reader = _make_registry(tmp_path, rows)
     monkeypatch.setattr(search_module, "MAX_CANDIDATES", len(rows))
@@ -313,12 +313,12 @@ LONG_NAME = (
 
 
 def test_texts_with_nothing_to_search_for_find_nothing(registry: RegistryReader) -> None:
-    """A text without a letter or digit finds nothing."""
+    """A text without a letter or digit has no results."""
     assert [text for text in TEXTS_WITHOUT_WORDS if search_and_check(registry, text)] == []
 
 
 def test_query_signs_and_invisible_characters_are_ignored(registry: RegistryReader) -> None:
-    """Signs of SQLite's query language and invisible characters in the text are ignored."""
+    """A search ignores the signs of SQLite's query language and invisible characters in the typed text."""
     plain = search_and_check(registry, "緑川")
     assert [
         text
@@ -328,8 +328,8 @@ def test_query_signs_and_invisible_characters_are_ignored(registry: RegistryRead
 
 
 def test_no_text_is_an_error(registry: RegistryReader) -> None:
-    """Words of SQLite's query language are searched as words, and a long text is read up to a limit; none raises an
-    error."""
+    """Words of SQLite's query language are searched as ordinary words, and only the beginning of a long text is used.
+    Neither kind of text raises an error."""
     for text in (*WORDS, *LONG_NAME):
         assert len(registry.search(text)) <= 50
 
@@ -337,7 +337,7 @@ def test_no_text_is_an_error(registry: RegistryReader) -> None:
 @given(text=st.text(max_size=60))
 @settings(max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 def test_any_text_is_accepted(registry: RegistryReader, text: str) -> None:
-    """No text raises an error."""
+    """A search for any text of up to 60 random characters raises no error."""
     assert len(registry.search(text, limit=5)) <= 5
 
 
@@ -349,8 +349,8 @@ PUBLISHED_NAME = "株式会社緑川霞ヶヴァ々佐木髙ーカガャッＡ�
 def test_a_name_is_found_by_itself_and_by_each_part(
     tmp_path_factory: pytest.TempPathFactory, names: list[str]
 ) -> None:
-    """A corporation is found by its whole name and by each part of it with at least 2 characters of the comparison
-    form."""
+    """A corporation is found by its whole name, and by each part of its name that has at least 2 characters in the
+    comparison form."""
     rows = [make_row(index, name=name, furigana="") for index, name in enumerate(names)]
     reader = _make_registry(tmp_path_factory.mktemp("names"), rows)
     for index, name in enumerate(names):
@@ -361,8 +361,8 @@ def test_a_name_is_found_by_itself_and_by_each_part(
 
 
 def test_pairs_of_characters_without_the_text_are_read_once(tmp_path: Path) -> None:
-    """If many candidates have the pairs of characters but few contain the text, the index isn't read again for each
-    rank."""
+    """If many corporations have the text's pairs of characters and few contain the text, the search reads the index
+    only once for all ranks."""
     look_alikes = [make_row(index, name="ベルビルディング", furigana="") for index in range(150)]
     registry = _make_registry(tmp_path, [*look_alikes, make_row(150, name="青山ベルディング", furigana="")])
     statements: list[str] = []
@@ -374,8 +374,8 @@ def test_pairs_of_characters_without_the_text_are_read_once(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("text", ["緑川", "緑川 霞が関", "みどりかわ緑川"])
 def test_whole_names_and_beginnings_are_found_by_one_reading(tmp_path: Path, text: str) -> None:
-    """If few names begin with the text, one read of the index finds the whole names and the beginnings, and whole
-    names come first.
+    """If few names begin with the text, one read of the index finds both the exact names and the names that begin
+    with the text. The exact names come first.
     """
     own = "ミドリカワ緑川" if "みど" in text else "緑川"
     names = [own, f"合同会社{own}", f"{own}株式会社", f"{own}工務店"]
@@ -395,8 +395,8 @@ def test_whole_names_and_beginnings_are_found_by_one_reading(tmp_path: Path, tex
 
 @pytest.mark.parametrize("text", ["会社 ライ", "会社ライ"])
 def test_names_come_before_addresses_if_a_legal_form_is_typed_too(tmp_path: Path, text: str) -> None:
-    """Names come before addresses also if a legal form is typed: every name contains one, so it gives no name a
-    better rank."""
+    """Names come before addresses even if the text contains a legal form. Every name contains a legal form, so a
+    typed legal form doesn't improve the rank of a name."""
     by_address = [make_row(index, furigana="", street_number=f"サンライズ第{index}") for index in range(6)]
     by_name = [make_row(6 + index, name=f"株式会社サンライフ{index}", furigana="") for index in range(3)]
     registry = _make_registry(tmp_path, [*by_address, *by_name])
@@ -407,8 +407,8 @@ def test_names_come_before_addresses_if_a_legal_form_is_typed_too(tmp_path: Path
 
 
 def test_a_search_stops_at_its_last_result(tmp_path: Path) -> None:
-    """The search stops when it has its last result. The step after it, which would read the index of closed
-    corporations by the beginnings of names, isn't made."""
+    """The search stops as soon as it has all requested results. It skips the next step, which would read the index of
+    closed corporations by the beginnings of names."""
     registry = _make_registry(tmp_path, [make_row(index, name=f"緑川第{index}", furigana="") for index in range(150)])
     statements: list[str] = []
     registry.run_query(lambda connection, _: connection.set_trace_callback(statements.append))
@@ -434,7 +434,7 @@ def test_a_search_stops_at_its_last_result(tmp_path: Path) -> None:
     ],
 )
 def test_one_query_for_all_ranks_equals_the_separate_queries(registry: RegistryReader, text: str) -> None:
-    """The one query for all ranks finds the same corporations as the queries of each rank together."""
+    """The single query for all ranks finds the same corporations as the separate queries of the ranks together."""
     query = parse_registry_query(text)
 
     def find_ids(expression: str | None) -> set[int]:
@@ -458,8 +458,8 @@ def test_one_query_for_all_ranks_equals_the_separate_queries(registry: RegistryR
 
 
 def test_a_pair_at_the_edge_of_a_name_is_searched_once() -> None:
-    """The pair of characters at the beginning or end of a name is only once in the query: with the mark of the
-    edge."""
+    """The query contains the pair of characters at the beginning or end of a name only once, in the form with the
+    mark of the edge."""
     query = parse_registry_query("ショウテン")
     assert (
         FullTextExpressions({}).make_expression_for_rank(query, Rank.NAME)
@@ -468,13 +468,13 @@ def test_a_pair_at_the_edge_of_a_name_is_searched_once() -> None:
 
 
 def test_a_name_with_its_legal_form_is_searched_once() -> None:
-    """A name that is typed with its legal form is only once in the query."""
+    """The query contains a name that is typed with its legal form only once."""
     *_, expression = FullTextExpressions({}).list_expressions_of_all_ranks(parse_registry_query("株式会社緑川電機"))
     assert expression.count('("緑川" AND "川電" AND "電機")') == 1
 
 
 def test_a_search_after_a_difference_finds_new_names(tmp_path: Path) -> None:
-    """After the import of a difference, the search finds the new names and not the former ones."""
+    """After the import of a difference, the search finds the new names and no longer finds the former ones."""
     rows = [make_row(index) for index in range(20)]
     rows += [
         make_row(100, name="株式会社青空"),
@@ -504,8 +504,8 @@ def test_a_search_after_a_difference_finds_new_names(tmp_path: Path) -> None:
 
 
 def test_the_rarest_terms_of_a_name_are_looked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The search uses the rarest terms of a name. The import counts their rows of open corporations; with a registry
-    of an earlier program, which lacks these counts, the results are the same."""
+    """The search uses the rarest terms of a name, for which the import has counted the rows of open corporations. A
+    registry of an earlier program lacks these counts, and gives the same results."""
     monkeypatch.setattr(search_index, "_FREQUENT_TERM_ROWS", 2)
     rows = [
         make_row(index, name=f"株式会社サンライズ{kind}")

@@ -1,4 +1,4 @@
-"""Tests with lists of spellings that people type: for at least 98 of 100 spellings the expected corporation is among
+"""Tests with lists of spellings that people type. For at least 98 of 100 spellings the expected corporation is among
 the first three results."""
 
 from collections.abc import Iterator
@@ -22,7 +22,7 @@ INVENTED_ROWS = 3_000
 
 
 class ExpectedCorporation(NamedTuple):
-    """An expected corporation, as the fields of its row, and the spellings that people type for it."""
+    """A corporation that a search must find, with the fields of its row and the spellings that people type for it."""
 
     fields: dict[str, str]
     spellings: list[str]
@@ -54,8 +54,8 @@ def _read_fields(line: str) -> dict[str, str]:
 
 
 def make_look_alikes(name: str) -> Iterator[dict[str, str]]:
-    """Yield corporations that a person who types the name doesn't expect: names that contain it or half of it, and a
-    closed corporation of the same name."""
+    """Yield corporations with similar names that a person who types the name doesn't mean: names that contain the
+    whole name or half of it, and a closed corporation with the same name."""
     bare = remove_legal_form(name)
     for other in (
         f"株式会社東京{bare}",
@@ -70,13 +70,13 @@ def make_look_alikes(name: str) -> Iterator[dict[str, str]]:
 
 
 def test_the_lists_are_long_enough() -> None:
-    """The lists have enough corporations and spellings."""
+    """The lists have at least the required numbers of corporations and of spellings."""
     assert sum(len(set(expected.spellings)) for expected in read_list()) >= FEWEST
 
 
 def test_spellings_find_the_expected_corporation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """At least 98 of 100 spellings find the expected corporation among the first three results. The look-alikes have
-    lower row ids, so the order of the rows doesn't help."""
+    """At least 98 of 100 spellings find the expected corporation among the first three results. The corporations with
+    similar names have lower row ids, so the order of the rows doesn't help."""
     listed = list(read_list())
     others = [fields for expected in listed for fields in make_look_alikes(expected.fields["name"])]
     rows = [list(one) for one in InventedRegistry(INVENTED_ROWS, 3, date(2025, 10, 31)).iterate_rows()]

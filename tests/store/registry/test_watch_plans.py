@@ -81,14 +81,16 @@ def database_with_many_rows(mariadb_server: Server) -> Iterator[Database]:
 
 @pytest.mark.parametrize("name", QUERY_BY_NAME)
 def test_the_watch_query_follows_an_index(database_with_many_rows: Database, name: str) -> None:
-    """No query of the watch reads a whole table or sorts."""
+    """No query for changed companies reads a whole table or sorts rows."""
     steps = plans.read_plan_steps(database_with_many_rows, QUERY_BY_NAME[name])
     assert not plans.find_whole_table_steps(steps), steps
     assert not plans.find_sort_steps(steps), steps
 
 
 def test_the_database_has_a_hundred_thousand_watched_rows(database_with_many_rows: Database) -> None:
-    """The database has about 100,000 watched corporations; with few rows the plans would prove nothing."""
+    """The test database has about 100,000 watched corporations; with few rows a query plan would not show whether an
+    index is used.
+    """
     with database_with_many_rows.read() as conn:
         counted = conn.exec_driver_sql("SELECT COUNT(*) FROM watched_corporations").scalar_one()
     assert counted > 0.8 * WATCHED

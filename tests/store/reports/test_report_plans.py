@@ -1,5 +1,5 @@
-"""Tests of the cost of reports: they use indexes and read no more rows than their limits, whatever the size of the
-tables."""
+"""Tests of the cost of reports: their queries use indexes, and read no more rows than their limits, whatever the size
+of the tables."""
 
 import shutil
 from collections.abc import Iterator
@@ -72,15 +72,15 @@ def database(request: pytest.FixtureRequest) -> Database:
 
 
 def test_no_report_reads_a_whole_table(database: Database) -> None:
-    """No query of a report reads a table or an index from one end to the other."""
+    """No query of a report reads a whole table or a whole index."""
     for name, ask in QUERIES_BY_INDEX.items():
         steps = plans.read_plan_steps(database, ask)
         assert not plans.find_whole_table_steps(steps), (name, steps)
 
 
 def test_statements_for_newest_rows_have_a_limit(database: Database) -> None:
-    """Each statement that reads the newest rows has a limit and follows an index, so that no table is sorted first.
-    The few lapsed calls are sorted by their beginning, and the sums by their currency."""
+    """Each statement that reads the newest rows has a limit and reads along an index, so that the database sorts no
+    table. Only the few lapsed calls are sorted by their beginning, and the sums by their currency."""
     for name, ask in QUERIES_OF_NEWEST_ROWS.items():
         for sql, values in plans.record_statements(database, ask):
             steps = plans.explain_statements(database, [(sql, values)])

@@ -1,5 +1,5 @@
-"""Tests of the encryption of the spool: a text can't be read without the key, and different keys are distinguished
-without showing them."""
+"""Tests of the encryption of the spool: a text can't be read without the store key, and key fingerprints distinguish
+keys without showing them."""
 
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA256
@@ -12,7 +12,7 @@ KEY = "correct horse battery"
 
 
 def test_an_encrypted_text_opens_with_the_same_key() -> None:
-    """Another cipher with the same key decrypts the text; the encrypted form doesn't contain it."""
+    """Another cipher object with the same key decrypts the text. The encrypted form doesn't contain the text."""
     sealed = Cipher(KEY).encrypt("秘密".encode())
     assert "秘密".encode() not in sealed
     assert Cipher(KEY).decrypt(sealed).decode() == "秘密"
@@ -20,13 +20,13 @@ def test_an_encrypted_text_opens_with_the_same_key() -> None:
 
 @pytest.mark.parametrize("change", [b"", b"\x80", b"gAAAA", b"x" * 200])
 def test_bytes_of_no_cipher_raise_decryption_failed(change: bytes) -> None:
-    """Bytes that the cipher hasn't encrypted raise DecryptionFailed."""
+    """Decrypting bytes that no cipher has encrypted raises DecryptionFailed."""
     with pytest.raises(DecryptionFailed):
         Cipher(KEY).decrypt(change)
 
 
 def test_a_changed_byte_or_another_key_opens_nothing() -> None:
-    """One changed byte at any position, or a key that differs in one character, raises DecryptionFailed."""
+    """Decryption raises DecryptionFailed if any one byte was changed, or if the key differs in one character."""
     sealed = Cipher(KEY).encrypt(b"plain")
     with pytest.raises(DecryptionFailed):
         Cipher(KEY + "!").decrypt(sealed)
@@ -38,7 +38,9 @@ def test_a_changed_byte_or_another_key_opens_nothing() -> None:
 
 @pytest.mark.parametrize("key", ["", "short", "15 characters..", "鍵" * 15])
 def test_a_short_key_is_refused(key: str) -> None:
-    """A store key of fewer than 16 characters is refused with the name of its variable, without the key."""
+    """A store key of fewer than 16 characters is refused with the name of its variable; the refusal doesn't contain
+    the key.
+    """
     with pytest.raises(ConsoleError) as caught:
         Cipher(key)
     assert caught.value.code == "bad_profile"
@@ -46,8 +48,8 @@ def test_a_short_key_is_refused(key: str) -> None:
 
 
 def test_the_fingerprint_tells_keys_apart_and_shows_none() -> None:
-    """The same key text gives the same fingerprint, another text gives another one, and neither the fingerprint nor
-    `repr` contains the key.
+    """Equal keys have equal fingerprints, and different keys have different ones. Neither the fingerprint nor the
+    text form of the cipher contains the key.
     """
     cipher = Cipher(KEY)
     assert cipher.fingerprint == Cipher(KEY).fingerprint != Cipher(KEY + " ").fingerprint

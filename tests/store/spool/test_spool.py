@@ -1,5 +1,5 @@
-"""Tests of the spool: what it has confirmed as stored is there, however many processes write at the same time and
-whenever one is killed."""
+"""Tests of the spool: everything that it has confirmed as stored is in it, however many processes write at the same
+time and whenever one of them is killed."""
 
 import json
 import shutil
@@ -52,13 +52,13 @@ FIRST_FORM = (
 
 
 def make_refund_intent(operation_id: str) -> Intent:
-    """Return the intent of a refund of payment 5 that is about to be sent."""
+    """Return the intent of a refund of payment 5, which is stored before the refund is sent."""
     sent = ("refund.submit", None, None, 9, "lead-b", "desk-1", INSTANT, "f")
     return Intent(operation_id, DATABASE, *sent, payment_id=5, provider_key="RFD-1", amount_minor=1000)
 
 
 def test_a_stored_intent_is_read_with_every_field(spool: Spool) -> None:
-    """A stored intent is read with every field, its time to the microsecond, and its claim."""
+    """A stored intent is read back with every field, with its time to the microsecond, and with its claim."""
     begin_operation(spool, make_intent("op-1"))
     found = spool.find("op-1")
     assert found is not None
@@ -68,8 +68,8 @@ def test_a_stored_intent_is_read_with_every_field(spool: Spool) -> None:
 
 
 def test_a_claim_stays_until_an_end_without_claim(spool: Spool) -> None:
-    """A bought credit check keeps the claim of its client and corporation number on this desk; a definite failure
-    releases it."""
+    """A bought credit check holds the claim of its client and corporation number on this desk. A definite failure
+    releases the claim."""
     for operation, number in (("bought", "1" * 13), ("refused", "2" * 13), ("open", "3" * 13)):
         begin_operation(spool, make_intent(operation, number))
     spool.mark_ended("bought", holds_claim=True, id_at_provider=9)
@@ -90,7 +90,7 @@ def test_a_claim_stays_until_an_end_without_claim(spool: Spool) -> None:
 
 
 def test_an_intent_without_a_number_holds_no_claim(spool: Spool) -> None:
-    """An intent without client or number holds no claim, however it ends."""
+    """An intent without a client or a corporation number holds no claim, whatever its end is."""
     begin_operation(spool, replace(make_intent("op-1"), client_id=None))
     spool.mark_ended("op-1", holds_claim=True)
     entry = spool.find("op-1")
@@ -99,14 +99,18 @@ def test_an_intent_without_a_number_holds_no_claim(spool: Spool) -> None:
 
 
 def test_an_end_of_an_unknown_operation_changes_nothing(spool: Spool) -> None:
-    """An operation of another desk may be settled here; this desk's spool has no entry for it and stays unchanged."""
+    """This desk may settle an operation of another desk. Its own spool has no entry for this operation, and the spool
+    is unchanged.
+    """
     spool.mark_ended("elsewhere", holds_claim=True)
     spool.mark_delivered("elsewhere")
     assert spool.read_entries(DATABASE) == ()
 
 
 def test_a_stored_answer_waits_for_its_delivery(spool: Spool) -> None:
-    """A stored answer is returned completely, for its database, until it is marked as delivered."""
+    """The spool returns a stored answer completely, for the answer's database, until the answer is marked as
+    delivered.
+    """
     begin_operation(spool, make_intent("op-1"))
     spool.store_answer("op-1", PURCHASE_ANSWER)
     (waiting,) = spool.list_undelivered_entries(DATABASE)
@@ -116,7 +120,7 @@ def test_a_stored_answer_waits_for_its_delivery(spool: Spool) -> None:
 
 
 def test_an_answer_without_intent_is_not_lost_in_silence(spool: Spool) -> None:
-    """The storing of an answer without an intent raises an error, so that the caller knows that the answer isn't
+    """Storing an answer without an intent raises an error, so that the caller recognises that the answer isn't
     stored.
     """
     with pytest.raises(ConsoleError) as caught:
@@ -125,7 +129,7 @@ def test_an_answer_without_intent_is_not_lost_in_silence(spool: Spool) -> None:
 
 
 def test_a_kept_answer_is_nowhere_readable(tmp_path: Path, spool: Spool) -> None:
-    """Neither the text of an answer nor its number can be read in any file of the desk."""
+    """No file of the desk contains the text of a stored answer, or a number in the answer, in readable form."""
     begin_operation(spool, make_intent("op-1"))
     spool.store_answer("op-1", replace(PURCHASE_ANSWER, evidence="CANARY-極秘"))
     kept = b"".join(file.read_bytes() for file in tmp_path.iterdir())
@@ -138,7 +142,7 @@ def test_a_kept_answer_is_nowhere_readable(tmp_path: Path, spool: Spool) -> None
 def test_another_key_reads_only_the_existence_of_an_answer(
     tmp_path: Path, spool: Spool, cipher: Cipher | None
 ) -> None:
-    """Without the right key an entry with an answer is still listed, but its answer can't be read."""
+    """With another key the spool still lists an entry that has an answer, but can't read the answer."""
     begin_operation(spool, make_intent("op-1"))
     spool.store_answer("op-1", PURCHASE_ANSWER)
     other = Spool(tmp_path, cipher)
@@ -148,7 +152,7 @@ def test_another_key_reads_only_the_existence_of_an_answer(
 
 
 def test_no_answer_is_stored_without_a_key(tmp_path: Path) -> None:
-    """Without a store key, the storing of an answer is refused with the name of the variable."""
+    """Without a store key, storing an answer is refused with the name of the variable."""
     spool = Spool(tmp_path, None)
     begin_operation(spool, make_intent("op-1"))
     with pytest.raises(ConsoleError) as caught:
@@ -158,7 +162,9 @@ def test_no_answer_is_stored_without_a_key(tmp_path: Path) -> None:
 
 
 def test_anchors_are_only_added(spool: Spool) -> None:
-    """The first anchor of a row stays, whatever is stored later. Anchors are returned by chain and position."""
+    """The first anchor of an audit row is never replaced by a later one. The spool returns anchors by chain and
+    position.
+    """
     spool.store_anchors(
         DATABASE, [ChainHead("b", 1, 2, "b" * 64), ChainHead("a", 2, 3, "c" * 64), ChainHead("a", 1, 1, "a" * 64)]
     )
@@ -198,7 +204,7 @@ _reports = st.builds(
     )
 )
 def test_every_answer_survives_as_text(answer: answers.Answer) -> None:
-    """A written answer is read back unchanged."""
+    """Every answer that is encoded as a text is decoded unchanged."""
     assert answers.decode_answer(answers.encode_answer(answer)) == answer
 
 
@@ -214,21 +220,23 @@ def test_every_answer_survives_as_text(answer: answers.Answer) -> None:
     ],
 )
 def test_other_text_is_no_answer(text: str) -> None:
-    """A text that `encode_answer` didn't write is refused, never half read."""
+    """Decoding refuses a text that `encode_answer` didn't write, as a whole."""
     with pytest.raises(ValueError):
         answers.decode_answer(text)
 
 
 def test_sixteen_processes_agree_on_one_desk(tmp_path: Path) -> None:
-    """One of them creates the file, and all read the same desk id."""
+    """Sixteen processes open a new spool at the same time. One process creates the file, and all of them read the
+    same desk id.
+    """
     workers = [processes.start_script("spool_worker.py", "who", tmp_path) for _ in range(16)]
     assert len(set(processes.read_outcomes(workers))) == 1
 
 
 @pytest.mark.parametrize("count", [15, pytest.param(400, marks=pytest.mark.soak)])
 def test_sixteen_processes_write_at_once(tmp_path: Path, count: int) -> None:
-    """Sixteen processes write at the same time: no process fails because the file is locked, and no intent is
-    lost."""
+    """Sixteen processes write into one spool at the same time: no process fails because the file is locked, and all
+    intents are stored."""
     workers = [processes.start_script("spool_worker.py", "many", tmp_path, count) for _ in range(16)]
     longest = max(json.loads(said)["longest"] for said in processes.read_outcomes(workers))
     spool = Spool(tmp_path, None)
@@ -245,8 +253,8 @@ def test_many_threads_share_one_spool(spool: Spool) -> None:
 
 
 def test_kill_at_every_line_loses_nothing(tmp_path: Path) -> None:
-    """A process is killed before each line of opening, writing and ending an operation: everything it had confirmed
-    is stored, and the desk continues."""
+    """A process is killed before each line of opening the spool, writing and ending an operation. Everything that it
+    has confirmed is stored, and the next process at the desk continues."""
     (said,) = _run_script("kill_at_each_line.py", "spool", tmp_path)
     print(f"killed at {said.strip()} lines, nothing lost")
     assert int(said) > 100
@@ -261,7 +269,7 @@ def _run_script(script: str, *arguments: object) -> list[str]:
 
 @pytest.mark.parametrize("after", [1, 2, 7, 30])
 def test_kill_in_the_middle_of_writing_loses_nothing(tmp_path: Path, after: int) -> None:
-    """Two writing processes are killed at some moment: everything they had confirmed is stored."""
+    """Two writing processes are killed at a random moment. Everything that they have confirmed is stored."""
     workers = [processes.start_script("spool_worker.py", "endless", tmp_path) for _ in range(2)]
     with processes.begin_together(workers):
         heard = [line for _ in range(after) for worker in workers for line in [worker.stdout.readline()]]  # type: ignore[union-attr]  # opened as pipes
@@ -275,7 +283,9 @@ def test_kill_in_the_middle_of_writing_loses_nothing(tmp_path: Path, after: int)
 
 
 def test_a_sent_refund_holds_its_payment_in_the_spool(spool: Spool) -> None:
-    """A sent operation of a payment stays in the spool, for each kind of record; one that failed does not."""
+    """The spool keeps a sent operation about a payment, for each kind of record, and finds it by the payment. It
+    doesn't keep a failed operation.
+    """
     for operation in ("sent", "refused"):
         begin_operation(spool, make_refund_intent(operation))
     spool.mark_ended("refused", holds_claim=False)
@@ -299,7 +309,7 @@ def test_a_sent_refund_holds_its_payment_in_the_spool(spool: Spool) -> None:
     ids=["refund", "bare refund", "started payment"],
 )
 def test_answers_about_money_are_kept_whole(spool: Spool, found: RefundReport | StartedPayment) -> None:
-    """Each kind of report in an answer is read back unchanged, with its times and amounts."""
+    """Each kind of report in an answer about money is read back unchanged, with its times and amounts."""
     answer: Answer = Outcome(OutcomeClass.PENDING, "accepted", SendingCertainty.YES, found, 200, "{}")
     begin_operation(spool, make_refund_intent("op-1"))
     spool.store_answer("op-1", answer)
@@ -308,7 +318,9 @@ def test_answers_about_money_are_kept_whole(spool: Spool, found: RefundReport | 
 
 
 def test_a_spool_of_the_first_version_accepts_refunds(tmp_path: Path) -> None:
-    """The file of an old program keeps its desk id and its intents, and can store refunds from now on."""
+    """A spool file of the first program version keeps its desk id and its intents, and refunds can be stored in
+    it.
+    """
     with closing(sqlite3.connect(tmp_path / "desk.db")) as old, old:
         for statement in (*FIRST_FORM, "PRAGMA application_id=1146309425", "PRAGMA user_version=1"):
             old.execute(statement)
@@ -326,8 +338,8 @@ def test_a_spool_of_the_first_version_accepts_refunds(tmp_path: Path) -> None:
 
 
 def test_a_prepared_operation_holds_no_claim(spool: Spool) -> None:
-    """A prepared operation holds no claim and isn't listed as an operation of this desk until it is marked as
-    calling."""
+    """Until a prepared operation is marked as calling, it holds no claim and isn't listed as an operation of this
+    desk."""
     spool.store_intent(make_intent("op-1"))
     assert spool.read_entries(DATABASE) == spool.list_unended_entries(DATABASE) == ()
     assert spool.list_purchases_holding_claim(DATABASE, "1", "7123456789012") == ()
@@ -343,8 +355,8 @@ def test_a_prepared_operation_holds_no_claim(spool: Spool) -> None:
 
 @pytest.mark.parametrize("way", ["another folder", "the same folder", "the same folder, as new files"])
 def test_a_prepared_operation_in_a_copy_may_have_been_sent(tmp_path: Path, way: str) -> None:
-    """In a copy of the spool, a prepared operation may have been sent after the copy was made, so it holds its claim.
-    The original spool still knows whether it was sent."""
+    """A prepared operation in a copy of the spool may have been sent after the copy was made, so it holds its claim
+    there. The original spool still states whether it was sent."""
     home, copy = tmp_path / "home", tmp_path / "copy"
     spool = Spool(home, None)
     for operation_id in ("sent", "unsent"):
@@ -371,8 +383,8 @@ def test_a_prepared_operation_in_a_copy_may_have_been_sent(tmp_path: Path, way: 
 def test_a_copy_proves_nothing_even_if_that_can_not_be_written(
     tmp_path: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A copied spool is on a full disk, so the program can't change the states of its operations: a prepared
-    operation still isn't voided.
+    """A copied spool is on a full disk, so the program can't change the states of its operations. Even then the
+    program doesn't mark a prepared operation as void.
     """
     spool.store_intent(make_intent("sent"))
     monkeypatch.setattr("console.store.spool.spool.find_file_identity", lambda _file: "elsewhere")
@@ -386,8 +398,9 @@ def test_a_copy_proves_nothing_even_if_that_can_not_be_written(
 def test_a_process_that_opens_a_new_spool_late_changes_no_identity(
     tmp_path: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A second process finds no stored identity of the desk, and gets the lock only after the first one has prepared
-    a purchase. The first process can still send the purchase."""
+    """A second process finds no stored identity of a new spool, and acquires the lock only after the first process
+    has prepared a purchase. The second process doesn't replace the identity, and the first can still send the
+    purchase."""
     first_lock = iter([True])
 
     def lock_late(conn: sqlite3.Connection) -> AbstractContextManager[None]:
@@ -406,8 +419,8 @@ def test_a_process_that_opens_a_new_spool_late_changes_no_identity(
 def test_the_identity_file_is_created_under_the_lock_of_the_file(
     tmp_path: Path, spool: Spool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The identity file is created under the lock of the spool file, because its time changes twice meanwhile and no
-    other process may read it in between."""
+    """The program creates the identity file while it holds the lock of the spool file. The file's time changes twice
+    during the creation, and another process may not read it between these changes."""
     refused: list[str] = []
 
     def create_alone(path: Path) -> bool:
@@ -425,8 +438,8 @@ def test_the_identity_file_is_created_under_the_lock_of_the_file(
 
 
 def test_an_operation_is_either_calling_or_void(spool: Spool) -> None:
-    """An operation that is marked as void can't be sent, and one that is marked as calling can't be marked as
-    void."""
+    """An operation that is marked as void can't be marked as calling, and one that is marked as calling can't be
+    marked as void."""
     spool.store_intent(make_intent("late"))
     assert spool.mark_void("late")
     assert spool.mark_void("late"), "who was interrupted while telling goes on"
@@ -441,8 +454,8 @@ def test_an_operation_is_either_calling_or_void(spool: Spool) -> None:
 
 
 def test_threads_agree_on_calling_or_void(spool: Spool) -> None:
-    """Threads mark the same operations as calling and as void at the same time; for each operation exactly one
-    succeeds."""
+    """Threads mark the same operations as calling and as void at the same time. For each operation exactly one of the
+    two marks succeeds."""
     for index in range(40):
         spool.store_intent(make_intent(f"op-{index}"))
     with ThreadPoolExecutor(8) as pool:
@@ -452,8 +465,8 @@ def test_threads_agree_on_calling_or_void(spool: Spool) -> None:
 
 
 def test_the_end_of_an_unsent_operation_deletes_its_entry(spool: Spool) -> None:
-    """The end of an operation that was never sent deletes its entry, because the database knows the end. The entry of
-    a sent operation stays."""
+    """Ending an operation that was never sent deletes its entry in the spool, because the database has the end. The
+    entry of a sent operation stays."""
     for operation in ("prepared", "void"):
         spool.store_intent(make_intent(operation))
     spool.mark_void("void")
@@ -465,7 +478,9 @@ def test_the_end_of_an_unsent_operation_deletes_its_entry(spool: Spool) -> None:
 
 
 def test_a_claim_that_is_written_anew_is_prepared_anew(spool: Spool) -> None:
-    """If tx1 lost a race and runs again, the intent is stored again, with the id of the new row."""
+    """If the first transaction (tx1) of an operation lost a race and runs again, the intent is stored again with the
+    id of the new row.
+    """
     spool.store_intent(make_intent("op-1"))
     spool.store_intent(replace(make_intent("op-1"), record_id=18))
     (entry,) = spool.list_unsent_entries(DATABASE)
@@ -473,8 +488,8 @@ def test_a_claim_that_is_written_anew_is_prepared_anew(spool: Spool) -> None:
 
 
 def test_a_spool_of_the_previous_version_accepts_prepared_operations(tmp_path: Path, spool: Spool) -> None:
-    """A file of the previous version is upgraded in place. Its new version number keeps programs away that don't know
-    the new states."""
+    """The program upgrades a spool file of the previous version in place. The file's new version number prevents
+    programs that don't know the new states from using it."""
     begin_operation(spool, make_intent("old"))
     spool.close()
     with closing(sqlite3.connect(tmp_path / "desk.db")) as file, file:
@@ -489,7 +504,9 @@ def test_a_spool_of_the_previous_version_accepts_prepared_operations(tmp_path: P
 
 
 def test_own_desk_requests_are_deleted_when_old_or_answered(spool: Spool) -> None:
-    """The own desk requests are stored for each database, each once, and deleted when they are old or answered."""
+    """The spool stores each of this desk's own desk requests once for each database, and deletes a request when it is
+    old or answered.
+    """
     for request in ("a", "b", "c", "c"):
         spool.store_own_request(request, DATABASE, "")
     spool.store_own_request("d", "another", "b")
@@ -499,8 +516,8 @@ def test_own_desk_requests_are_deleted_when_old_or_answered(spool: Spool) -> Non
 
 
 def test_lost_starts_are_looked_for_in_indexes_alone(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each start of a payment looks in the spool for earlier starts; indexes make this fast for any number of
-    entries."""
+    """Each start of a payment looks in the spool for earlier starts of the payment. This read uses only indexes, so
+    it is fast for any number of entries."""
     begin_operation(spool, make_intent("op-1"))
     queries: list[tuple[str, Sequence[SqliteValue]]] = []
     read = spool._file.read

@@ -1,5 +1,5 @@
-"""Tests of problems with the desk's file (full disk, missing rights, damage, a file of another program, a deleted
-file): each is reported."""
+"""Tests that problems with the desk's spool file are reported: a full disk, missing permissions, damage, a file of
+another program, and a deleted file."""
 
 import gc
 import json
@@ -22,7 +22,9 @@ from tests.support import guards
 
 
 def test_a_full_disk_is_reported_and_stores_nothing(tmp_path: Path) -> None:
-    """On a full disk storing raises `storage_full`, and everything that was confirmed before is still there."""
+    """On a full disk storing raises `storage_full`, and all entries that were confirmed before are still in the
+    spool.
+    """
     (said,) = processes.read_outcomes([processes.start_script("spool_worker.py", "full", tmp_path)])
     end = json.loads(said)
     assert end["code"] == "storage_full"
@@ -32,7 +34,9 @@ def test_a_full_disk_is_reported_and_stores_nothing(tmp_path: Path) -> None:
 
 
 def test_a_read_during_the_close_leaves_no_connection_open(tmp_path: Path) -> None:
-    """A thread may still read while the desk closes; its connection is closed at the end of the read."""
+    """If a thread still reads while the desk closes the spool, the thread's connection is closed at the end of the
+    read.
+    """
     spool = Spool(tmp_path, None)
     assert spool.read_value("absent") is None
     spool.close()
@@ -50,7 +54,7 @@ def _read_code_and_problem(home: Path) -> tuple[str, object]:
 
 
 def test_an_impossible_spool_folder_is_reported(tmp_path: Path) -> None:
-    """If a file has the name of the data folder, opening the spool is refused with `storage_full`."""
+    """If a file exists under the name of the data folder, opening the spool is refused with `storage_full`."""
     (tmp_path / "home").write_text("a file")
     assert _read_code_and_problem(tmp_path / "home")[0] == "storage_full"
 
@@ -58,7 +62,9 @@ def test_an_impossible_spool_folder_is_reported(tmp_path: Path) -> None:
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() == 0, reason="root may write everywhere")
 @pytest.mark.parametrize("what", ["folder", "file"])
 def test_an_unwritable_spool_file_raises_storage_full(tmp_path: Path, what: str) -> None:
-    """A folder or file that can't be written raises `storage_full`, whether the file exists or not."""
+    """Opening a spool in a folder, or with a file, that can't be written raises `storage_full`, whether the file
+    exists or not.
+    """
     home = tmp_path / "home"
     home.mkdir()
     if what == "file":
@@ -70,7 +76,7 @@ def test_an_unwritable_spool_file_raises_storage_full(tmp_path: Path, what: str)
 
 
 def test_a_damaged_spool_file_is_reported_and_kept(tmp_path: Path) -> None:
-    """A file that isn't a database raises `bad_profile` and isn't changed."""
+    """Opening a spool file that isn't a database raises `bad_profile`, and the file is unchanged."""
     file = tmp_path / FILE_NAME
     file.write_bytes(b"not a database, whatever it is" * 100)
     assert _read_code_and_problem(tmp_path) == ("bad_profile", "damaged")
@@ -78,7 +84,9 @@ def test_a_damaged_spool_file_is_reported_and_kept(tmp_path: Path) -> None:
 
 
 def test_damage_behind_the_first_page_is_reported(tmp_path: Path) -> None:
-    """Damage behind the first page, which only a later read finds, is reported too."""
+    """Damage after the first page of the spool file, which only a later read finds, also raises an error of this
+    program.
+    """
     spool = Spool(tmp_path, None)
     begin_operation(spool, make_intent("op-1"))
     spool.close()
@@ -97,7 +105,7 @@ def test_damage_behind_the_first_page_is_reported(tmp_path: Path) -> None:
     ],
 )
 def test_a_file_of_others_or_of_a_newer_program_is_refused(tmp_path: Path, script: str, problem: str) -> None:
-    """A file of another program, or of a newer version, is refused with the reason."""
+    """A spool file of another program, or of a newer version of this program, is refused with the reason."""
     conn = sqlite3.connect(tmp_path / FILE_NAME)
     conn.executescript(script)
     conn.close()
@@ -105,8 +113,8 @@ def test_a_file_of_others_or_of_a_newer_program_is_refused(tmp_path: Path, scrip
 
 
 def test_a_newer_file_is_refused_with_both_versions(tmp_path: Path) -> None:
-    """The refusal of a newer file names, in both languages, the file's version and the version that this program
-    reads."""
+    """The refusal of a newer spool file names, in both languages, the file's version and the version that this
+    program can read."""
     with closing(sqlite3.connect(tmp_path / FILE_NAME)) as conn:
         conn.executescript(f"PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version=9999")
     with pytest.raises(ConsoleError) as refused:
@@ -117,7 +125,7 @@ def test_a_newer_file_is_refused_with_both_versions(tmp_path: Path) -> None:
 
 
 def test_a_spool_file_deleted_during_use_is_reported(tmp_path: Path, spool: Spool) -> None:
-    """After the file is deleted while in use, each write is refused: what is written into a deleted file would be
+    """After the spool file is deleted during use, each write is refused, because data in a deleted file would be
     lost."""
     begin_operation(spool, make_intent("op-1"))
     for file in tmp_path.iterdir():
@@ -130,14 +138,14 @@ def test_a_spool_file_deleted_during_use_is_reported(tmp_path: Path, spool: Spoo
 
 
 def test_only_the_owner_reads_the_spool_file(tmp_path: Path, spool: Spool) -> None:
-    """No other person may read the file or the files beside it."""
+    """Only the owner may read the spool file and SQLite's files next to it."""
     begin_operation(spool, make_intent("op-1"))
     if os.name != "nt":
         assert {file.stat().st_mode & 0o077 for file in tmp_path.iterdir()} == {0}
 
 
 def test_durable_writes_are_full_and_others_are_not(tmp_path: Path) -> None:
-    """Durable writes are synced to the disk; ends of operations, deliveries and anchors are not."""
+    """Durable writes are synced to the disk. Writes of ends of operations, deliveries and anchors are not synced."""
     spool = Spool(tmp_path, Cipher(KEY))
     begin_operation(spool, make_intent("op-1"))
 

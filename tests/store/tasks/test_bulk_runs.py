@@ -1,5 +1,5 @@
-"""Tests of the rows of bulk runs: a fixed list of records, one result for each row, and a run that can be stopped and
-continued."""
+"""Tests of the rows of bulk runs: the list of records is fixed, each row gets one result, and a run can be stopped
+and continued."""
 
 from collections.abc import Sequence
 from datetime import timedelta
@@ -31,8 +31,8 @@ def insert_run(conn: Connection, person: str, rows: Sequence[BulkRow] = ()) -> B
 
 
 def test_a_new_bulk_run_has_its_selected_records(own_rows: Connection, acting_person: str) -> None:
-    """A new run has its records in the order of selection, each once and with the version that the person saw; none
-    is processed."""
+    """A new bulk run has its records in the order of their selection, each once and with the version that the person
+    saw. No row has a result."""
     run = insert_run(own_rows, acting_person, [*make_chosen_rows(7, 5), *make_chosen_rows(7, expected_version=4)])
     assert (run.name, run.state, run.size, run.most, run.done) == (f"BS-{run.id}", "frozen", 2, 2, 0)
     assert (run.action, run.made_by, run.made_at, run.words) == (BulkAction.PROBE, acting_person, NOW, None)
@@ -57,8 +57,8 @@ def test_a_cursor_reads_the_next_page_of_a_bulk_run(own_rows: Connection, acting
 
 
 def test_rows_of_a_run_are_executed_one_by_one(own_rows: Connection, acting_person: str) -> None:
-    """A row's result is written once and never changes. The rows are processed in their order, up to the number that
-    the person has allowed."""
+    """The result of a row is written once and never changes. The rows are executed in their order, up to the number
+    that the person has allowed."""
     run = bulk.write_run_state(
         own_rows, insert_run(own_rows, acting_person), NOW, bulk.RUN_RUNNING, rows_to_process=2
     )
@@ -88,7 +88,9 @@ def test_rows_of_a_run_are_executed_one_by_one(own_rows: Connection, acting_pers
 def test_unknown_rows_are_not_counted_as_done(
     own_rows: Connection, acting_person: str, reasons: tuple[str | None, ...], counts: dict[str | None, int]
 ) -> None:
-    """The counts by outcome contain each row once and no outcome without rows. Rows of another run aren't counted."""
+    """The counts by outcome contain each row of the run once, and no outcome without rows. Rows of another run aren't
+    counted.
+    """
     run = bulk.write_run_state(own_rows, insert_run(own_rows, acting_person), NOW, bulk.RUN_RUNNING)
     other = bulk.write_run_state(own_rows, insert_run(own_rows, acting_person), NOW, bulk.RUN_RUNNING)
     assert bulk.write_result(own_rows, other.id, 1, "done", "still_unknown", FIVE_MINUTES_AFTER)
@@ -98,8 +100,8 @@ def test_unknown_rows_are_not_counted_as_done(
 
 
 def test_a_stopped_bulk_run_continues(own_rows: Connection, acting_person: str) -> None:
-    """The next process continues the run where it was left; done rows stay done, and an overtaken process writes
-    nothing.
+    """The next process continues a stopped run at its first row without a result, and done rows stay done. A process
+    that has lost the run to another one can't write results.
     """
     run = bulk.write_run_state(own_rows, insert_run(own_rows, acting_person), NOW, bulk.RUN_RUNNING)
     assert bulk.list_unfinished_runs(own_rows) == (run,)
@@ -130,14 +132,16 @@ def test_each_processed_row_is_in_the_change_feed(own_rows: Connection, acting_p
 
 @pytest.mark.engines("mariadb")
 def test_a_person_stores_bulk_runs_only_in_the_own_name(own_rows: Connection) -> None:
-    """A person can store a bulk run only in their own name: the database knows the connected account."""
+    """The database refuses a bulk run in another person's name, because it compares the name with the connected
+    account.
+    """
     with pytest.raises(DBAPIError, match="in the name of somebody else"):
         bulk.insert_run(own_rows, BulkAction.PROBE, make_chosen_rows(1), "lead-b", NOW)
 
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_one_of_many_processes_writes_a_row_result(databases: tuple[Database, ...]) -> None:
-    """Of many processes that write the result of a row, or a state of the run, exactly one succeeds."""
+    """If many processes write the result of a row, or a state of the run, exactly one of them succeeds."""
     who = databases[0].account_name or FIRST_PERSON
     number = databases[0].write(
         lambda tx: bulk.insert_run(tx.conn, BulkAction.PROBE, make_chosen_rows(1, 2), who, NOW)

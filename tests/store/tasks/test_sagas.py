@@ -1,5 +1,5 @@
-"""Tests of the rows of sagas: one unfinished saga of a kind for each record, which advances step by step and ends for
-good."""
+"""Tests of the rows of sagas: a record has one unfinished saga of each kind, which advances step by step, and its end
+is final."""
 
 from datetime import timedelta
 
@@ -27,7 +27,9 @@ def start_saga(conn: Connection, payment: int = 1, kind: str = SAGA_KIND) -> Sag
 
 
 def test_a_record_has_one_unfinished_saga_of_a_kind(own_rows: Connection) -> None:
-    """A record has at most one unfinished saga of a kind. After its end another may begin; all are kept."""
+    """A record has at most one unfinished saga of a kind. After its end another saga may begin. All of them remain
+    stored.
+    """
     first = start_saga(own_rows)
     assert sagas.start_saga(own_rows, SAGA_KIND, "payment", 1, "ask", {}, FIVE_MINUTES_AFTER) is None
     assert sagas.find_open_saga(own_rows, SAGA_KIND, "payment", 1) == first == sagas.find(own_rows, first.id)
@@ -39,7 +41,9 @@ def test_a_record_has_one_unfinished_saga_of_a_kind(own_rows: Connection) -> Non
 
 
 def test_a_saga_advances_step_by_step(own_rows: Connection) -> None:
-    """The returned saga is the stored one: the next step, the added facts, and the attempts of each step."""
+    """Each function that changes a saga returns it as it is stored: with the next step, the added facts, and the
+    attempts of the present step.
+    """
     saga = sagas.postpone_step(own_rows, start_saga(own_rows), NOW, FIVE_MINUTES_AFTER, "provider_down")
     assert sagas.find(own_rows, saga.id) == saga
     assert (saga.attempts, saga.reason, saga.next_at) == (1, "provider_down", FIVE_MINUTES_AFTER)
@@ -53,8 +57,8 @@ def test_a_saga_advances_step_by_step(own_rows: Connection) -> None:
 
 
 def test_a_stuck_saga_is_not_ended(own_rows: Connection) -> None:
-    """A stuck saga isn't due, and no other saga of its kind can begin for the record until it is resumed. Then it is
-    due at once, at the step at which it stood."""
+    """A stuck saga isn't due, and prevents another saga of its kind for the record. After a person resumes it, it is
+    due at once, at the step at which it was stuck."""
     saga = sagas.mark_stuck(own_rows, start_saga(own_rows), NOW, "trouble", {"faults": 4})
     assert sagas.find(own_rows, saga.id) == saga
     assert (saga.state, saga.ended_at, saga.next_at, saga.facts["faults"]) == (SagaState.STUCK, None, None, 4)
@@ -71,8 +75,8 @@ def test_a_stuck_saga_is_not_ended(own_rows: Connection) -> None:
 
 
 def test_a_saga_is_due_after_each_step(own_rows: Connection) -> None:
-    """A saga is due when it begins and after each step, so that an interrupted one continues. The one that has been
-    due longest comes first."""
+    """A saga is due when it begins and after each step, so that another process can continue it. The saga that has
+    been due longest comes first."""
     one, two, three = (start_saga(own_rows, payment) for payment in (1, 2, 3))
     two = sagas.postpone_step(own_rows, two, NOW, FIVE_MINUTES_AFTER, None)
     sagas.end_saga(own_rows, three, NOW, SagaState.COMPENSATED)
@@ -82,7 +86,7 @@ def test_a_saga_is_due_after_each_step(own_rows: Connection) -> None:
 
 
 def test_a_process_with_an_old_version_writes_no_step(own_rows: Connection) -> None:
-    """Of two processes that run the same step, the second gets StaleRow when it stores the result."""
+    """If two processes run the same step of a saga, the second one gets StaleRow when it stores the result."""
     saga = start_saga(own_rows)
     gone_on = sagas.advance_saga(own_rows, saga, NOW, "expire")
     with pytest.raises(sagas.StaleRow):
@@ -95,7 +99,7 @@ def test_a_process_with_an_old_version_writes_no_step(own_rows: Connection) -> N
 
 
 def test_an_ended_saga_never_changes(own_rows: Connection) -> None:
-    """An ended saga can't be changed, and `running` isn't accepted as an end."""
+    """A change of an ended saga is refused, and `running` isn't accepted as the state of an end."""
     with pytest.raises(ForbiddenTransition):
         sagas.end_saga(own_rows, start_saga(own_rows), NOW, SagaState.RUNNING)
     ended = sagas.end_saga(own_rows, start_saga(own_rows, 2), NOW, SagaState.DONE)
@@ -108,7 +112,9 @@ def test_an_ended_saga_never_changes(own_rows: Connection) -> None:
 
 
 def test_each_change_of_a_saga_is_in_the_change_feed(own_rows: Connection) -> None:
-    """A change of a saga adds an entry for the saga and one for the record on whose page it is shown."""
+    """A change of a saga adds two entries to the change feed: one for the saga, and one for the record whose page
+    shows it.
+    """
     mark, _ = change_feed.list_changes_since(own_rows, None)
     saga = start_saga(own_rows)
     mark, told = change_feed.list_changes_since(own_rows, mark)
@@ -119,7 +125,9 @@ def test_each_change_of_a_saga_is_in_the_change_feed(own_rows: Connection) -> No
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_simultaneous_beginnings_create_one_saga(databases: tuple[Database, ...]) -> None:
-    """Of many processes one begins the saga, and one advances it."""
+    """If many processes begin or advance the same saga at the same moment, exactly one begins it and exactly one
+    advances it.
+    """
     begun = [saga for saga in run_at_once(databases, lambda tx, _: _start_saga(tx.conn)) if saga]
     assert len(begun) == 1
 

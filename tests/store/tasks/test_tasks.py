@@ -1,4 +1,6 @@
-"""Tests of the rows of due tasks: when each is due, how its last run ended, and which process may write that."""
+"""Tests of the rows of due tasks: the time at which each task is due, the result of its last run, and which process
+may write the row.
+"""
 
 from datetime import timedelta
 
@@ -19,7 +21,9 @@ def find_task(conn: Connection, name: str) -> ScheduledTask:
 
 
 def test_a_task_is_created_once_and_due_immediately(own_rows: Connection) -> None:
-    """A new task is due at once. A task that exists keeps its row; only its interval is changed to the program's."""
+    """A new task is due at once. If the task already exists, its row stays; only its interval is replaced by the
+    program's interval.
+    """
     made = tasks.find_or_insert_task(own_rows, "probes", 60, NOW)
     assert tasks.list_due_tasks(own_rows, NOW) == (made,) == tasks.list_tasks(own_rows)
     assert tasks.find_or_insert_task(own_rows, "probes", 60, NOW + MINUTE) == made
@@ -29,8 +33,8 @@ def test_a_task_is_created_once_and_due_immediately(own_rows: Connection) -> Non
 
 
 def test_a_running_task_stays_due(own_rows: Connection) -> None:
-    """A task stays due while it runs, so that another process can take it over after a crash. The end of the run
-    stores when it is due again."""
+    """A task stays due while it runs, so that another process can run it after a crash. The end of the run stores the
+    next due time."""
     begun = tasks.begin_run(own_rows, tasks.find_or_insert_task(own_rows, "probes", 60, NOW), NOW)
     assert tasks.list_due_tasks(own_rows, NOW) == (begun,)
     ended = tasks.end_run(own_rows, begun, NOW + MINUTE, 7, None, NOW + 2 * MINUTE, position="id 9")
@@ -41,7 +45,9 @@ def test_a_running_task_stays_due(own_rows: Connection) -> None:
 
 
 def test_failures_are_counted_until_one_goes_well(own_rows: Connection) -> None:
-    """A task's row counts consecutive failures with the code of the last one; a success sets both back."""
+    """A task's row counts consecutive failed runs and has the error code of the last one. A successful run resets
+    both.
+    """
     task = tasks.find_or_insert_task(own_rows, "probes", 60, NOW)
     for failures, trouble in enumerate(("provider_down", "busy"), 1):
         task = tasks.end_run(own_rows, tasks.begin_run(own_rows, task, NOW), NOW, 0, trouble, NOW)
@@ -52,8 +58,8 @@ def test_failures_are_counted_until_one_goes_well(own_rows: Connection) -> None:
 
 
 def test_a_process_with_an_old_version_writes_no_run(own_rows: Connection) -> None:
-    """A process that has read an older version can neither begin a run nor end one that another process has taken
-    over."""
+    """A process that has read an older version of the row can't begin a run, and can't end a run that another process
+    has taken over."""
     task = tasks.find_or_insert_task(own_rows, "probes", 60, NOW)
     begun = tasks.begin_run(own_rows, task, NOW)
     with pytest.raises(tasks.StaleRow):
@@ -65,7 +71,9 @@ def test_a_process_with_an_old_version_writes_no_run(own_rows: Connection) -> No
 
 
 def test_the_longest_due_task_comes_first(own_rows: Connection) -> None:
-    """The task that is due for the longest time is returned first; tasks that aren't due are left out."""
+    """The tasks that are due are returned, and the one that has been due longest comes first. Other tasks are left
+    out.
+    """
     for name, late in (("b", 2), ("a", 1), ("c", 3), ("later", -1)):
         tasks.find_or_insert_task(own_rows, name, 60, NOW - late * MINUTE)
     assert [task.name for task in tasks.list_due_tasks(own_rows, NOW)] == ["c", "b", "a"]
@@ -73,8 +81,7 @@ def test_the_longest_due_task_comes_first(own_rows: Connection) -> None:
 
 @pytest.mark.engines("sqlite", "mariadb", "galera")
 def test_simultaneous_processes_create_one_task(databases: tuple[Database, ...]) -> None:
-    """Many workers insert the rows of the tasks when they start: there is one row for each task, and no worker
-    fails."""
+    """Many workers insert the rows of the tasks when they start. Each task has one row, and no worker fails."""
     made = run_at_once(databases, lambda tx, _: tasks.find_or_insert_task(tx.conn, "probes", 60, NOW))
     assert set(made) == {ScheduledTask("probes", MINUTE, NOW)}
     with databases[0].read() as conn:

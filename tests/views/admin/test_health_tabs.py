@@ -1,4 +1,4 @@
-"""The state in which the administration shows a task of the worker."""
+"""Tests of the state in which the administration page shows a due task of the worker."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -13,7 +13,7 @@ from tests.views.invented_checks import make_window_context
 
 
 def test_late_failed_and_running_tasks_are_named() -> None:
-    """A late task is overdue, a failed one failed, one that runs is running."""
+    """The page shows a late task as overdue, a failed task as failed, and a running task as running."""
     now = datetime(2026, 11, 20, tzinfo=UTC)
     task = ScheduledTask("probes", timedelta(seconds=30), now, now - timedelta(minutes=1), now)
     assert DueTaskRow(task, is_overdue=True).state == "overdue"
@@ -25,7 +25,9 @@ def test_late_failed_and_running_tasks_are_named() -> None:
 
 
 def test_the_last_and_the_next_run_differ_for_a_short_interval() -> None:
-    """A task that runs every 5 s has two different times."""
+    """For a task that runs every 5 s, the times of the last and of the next run are shown with seconds, so that they
+    differ.
+    """
     now = datetime(2026, 11, 20, 6, 4, 5, tzinfo=UTC)
     task = ScheduledTask("probes", timedelta(seconds=5), now + timedelta(seconds=5), now, now)
     row = DueTaskRow(task, is_overdue=False)
@@ -35,7 +37,9 @@ def test_the_last_and_the_next_run_differ_for_a_short_interval() -> None:
 
 @pytest.mark.parametrize("code", [*ErrorCode, "from_a_newer_version"])
 def test_an_error_is_shown_in_words(code: str) -> None:
-    """The table has the event without its code; the detail below has both. An unknown code is a program error."""
+    """The table shows the error of a task in words without its code; the detail below the table has the words and the
+    code. An unknown code is shown as an error of the program.
+    """
     now = datetime(2026, 11, 20, tzinfo=UTC)
     row = DueTaskRow(
         ScheduledTask("probes", timedelta(seconds=30), now, now, now, error_code=str(code), failures=2),

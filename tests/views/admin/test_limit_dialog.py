@@ -1,4 +1,6 @@
-"""The dialog of a limit: two administrators, one value, and a click that is repeated after a lost answer."""
+"""Tests of the dialog for a limit, which two administrators must set to the same value, also with a click that is
+repeated after a lost answer.
+"""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -45,7 +47,10 @@ def type_value(dialog: LimitDialog, text: str) -> None:
 
 @pytest.mark.usefixtures("appearance")
 def test_a_limit_is_proposed_once_and_set_by_another_person(desk: Console, qtbot: QtBot) -> None:
-    """The second click after a lost answer is the first one's; the dialog of the other one is filled in."""
+    """An administrator's second click after a lost answer repeats the first call with the same request id, so the
+    limit is proposed once. The dialog of a second administrator already contains the proposed value, and this person
+    sets the limit.
+    """
     lossy = Lossy(desk)
     context, parent = make_window_context(desk, lossy, qtbot)
     before = find_limit(desk)
@@ -71,7 +76,7 @@ def test_a_limit_is_proposed_once_and_set_by_another_person(desk: Console, qtbot
 @pytest.mark.usefixtures("appearance")
 @pytest.mark.parametrize("text", ["", "-5", "1.5", "abc", "１０００", "1e9", "9" * 30])
 def test_an_invalid_amount_is_not_sent(desk: Console, qtbot: QtBot, text: str) -> None:
-    """The button is off and says why."""
+    """With an invalid amount in the field, the dialog's button is disabled and states the reason."""
     context, parent = make_window_context(desk, Lossy(desk), qtbot)
     dialog = LimitDialog(context, find_limit(desk), parent)
     type_value(dialog, text)
@@ -80,7 +85,7 @@ def test_an_invalid_amount_is_not_sent(desk: Console, qtbot: QtBot, text: str) -
 
 @pytest.mark.usefixtures("appearance")
 def test_a_limit_of_time_or_amount_is_shown_with_its_unit(desk: Console, qtbot: QtBot) -> None:
-    """A period is shown in words; the field, into which seconds are typed, names this unit."""
+    """The dialog shows a limit that is a duration in words. The field for its value, in seconds, names this unit."""
     context, parent = make_window_context(desk, Lossy(desk), qtbot)
     period = find_limit(desk, "cooling_off_seconds")
     assert format_limit_value(context, period, 900) == "15 minutes"

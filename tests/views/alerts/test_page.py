@@ -1,4 +1,6 @@
-"""The page of alerts: grouped by cause, with words for codes and one action for each cause."""
+"""Tests of the page of alerts: alerts are grouped by cause, codes are shown in words, and each cause has one
+action.
+"""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -64,7 +66,7 @@ MERGED_COMPANY_ITEM = AlertItem(
 
 
 def make_incident(item: AlertItem, *more: Alert, **facts: Any) -> Incident:
-    """Return an incident with the alert of this item and further ones."""
+    """Return an incident with the alert of this item and with further alerts."""
     alerts = (item.alert, *more)
     record = (item.kind, item.id) if item.action else None
     given: dict[str, Any] = {
@@ -105,13 +107,13 @@ def read_card_texts(page: AlertsPage) -> list[str]:
     ],
 )
 def test_codes_become_words(appearance: object, text: str, words: str) -> None:
-    """Codes in an alert of a rule are shown in words; the text of a case is shown as it is stored."""
+    """Codes in an alert of a rule are shown in words. The text of a case is shown as it is stored."""
     assert alert_words.format_alert_value(text, make_window_context()) == words
 
 
 def test_an_alert_leads_to_its_record(appearance: object) -> None:
-    """An alert about a payment, order or company opens this record; an alert about a task opens nothing. The text of
-    the link names the record.
+    """The link of an alert about a payment, order or company opens this record, and its text names the record. An
+    alert about a task has no link.
     """
     assert alert_words.find_alert_record_route(LATE_PAYMENT_ALERT) == PaymentRoute(5, (), "alerts")
     assert alert_words.find_alert_record_route(replace(CASE_ITEM, kind="order", id=2)) == OrderRoute(2, (), "alerts")
@@ -128,8 +130,8 @@ def test_an_alert_leads_to_its_record(appearance: object) -> None:
 
 
 def test_incidents_are_grouped_by_state(appearance: object) -> None:
-    """The list has open incidents first, then the snoozed ones, each group with its count and the oldest incident
-    first.
+    """The list has the open incidents first, and then the snoozed ones. Each group has its count, and the oldest
+    incident is first.
     """
     snoozed = make_incident(
         replace(CASE_ITEM, alert=replace(CASE_ITEM.alert, id=30)), state=IncidentState.SNOOZED, snoozed_until=NOW
@@ -152,8 +154,8 @@ def test_incidents_are_grouped_by_state(appearance: object) -> None:
 
 
 def test_an_acknowledged_incident_is_marked_in_the_list(appearance: object) -> None:
-    """The sidebar counts only open incidents that nobody has acknowledged. Their number is that of the open rows
-    without the word for an acknowledgement. A resolved incident has no such word."""
+    """The list marks an open incident that a person has acknowledged with a word, so that the unmarked open rows are
+    those that the sidebar counts. A resolved incident has no such word."""
     acknowledged = replace(LATE_PAYMENT_ALERT.alert, acknowledged_by="lead-b", acknowledged_at=NOW)
     seen, unseen = replace(LATE_PAYMENT_ALERT, alert=acknowledged), make_incident(LATE_TASK_ITEM)
     page = make_page(make_incident(seen), unseen)
@@ -164,8 +166,8 @@ def test_an_acknowledged_incident_is_marked_in_the_list(appearance: object) -> N
 
 
 def test_the_card_of_an_incident_has_alerts_records_and_steps(appearance: object) -> None:
-    """The card of an incident has its alerts, the affected records with their sums by currency, the playbook, and the
-    steps that people have taken.
+    """The card of an incident shows its alerts, the affected records with their sums by currency, the playbook, and
+    the steps that people have taken.
     """
     follow_up = replace(CASE_ITEM.alert, id=8, rule_id="not_moved")
     records = (
@@ -190,8 +192,8 @@ def test_the_card_of_an_incident_has_alerts_records_and_steps(appearance: object
 
 
 def test_the_current_incident_offers_its_possible_actions(appearance: object) -> None:
-    """An open incident offers the action against its cause, and can be taken if it has no owner, else handed over. A
-    closed one offers nothing that changes it, with the reason.
+    """An open incident offers the action against its cause. It can be taken if it has no owner, and handed over if it
+    has one. For a closed incident every action that would change it is disabled with the reason.
     """
     page = make_page(make_incident(LATE_PAYMENT_ALERT))
     assert page.action_button.text().startswith("Request refund")
@@ -231,8 +233,8 @@ def test_a_page_without_alerts_shows_the_empty_text(appearance: object) -> None:
 
 
 def test_a_snooze_is_offered_until_moments_in_japan() -> None:
-    """The window offers to snooze an incident for some hours or until nine o'clock of the next mornings in Japan,
-    each time once.
+    """The window offers to snooze an incident for one or four hours, until nine o'clock in Japan of the next morning,
+    or until nine o'clock on Monday. The same moment is offered only once.
     """
     friday_evening = datetime(2026, 11, 20, 12, 0, tzinfo=UTC)
     assert [(name, at.isoformat()) for name, at in find_snooze_ends(friday_evening)] == [
@@ -244,7 +246,9 @@ def test_a_snooze_is_offered_until_moments_in_japan() -> None:
 
 
 def test_dialogs_of_incidents_need_their_inputs(appearance: object, qtbot: QtBot) -> None:
-    """A reason is needed where it is said, a person where one is named; a snooze needs neither."""
+    """The dialog to hand over an incident requires a person, and the dialogs that ask for a reason require one. The
+    dialog to snooze an incident requires neither.
+    """
     page = make_page(make_incident(LATE_PAYMENT_ALERT, owner="op-a", owner_since=NOW))
     qtbot.addWidget(page)
     page.show()
@@ -266,8 +270,9 @@ def test_dialogs_of_incidents_need_their_inputs(appearance: object, qtbot: QtBot
 
 
 def test_the_dialog_explains_the_effect_of_an_acknowledgement(appearance: object, qtbot: QtBot) -> None:
-    """The dialog says what an acknowledgement does: it closes the alert about a company and that of a rolled back
-    database, after which operations with money are possible again; any other alert stays open.
+    """The dialog states the effect of an acknowledgement. It closes an alert about a changed company. It also closes
+    the alert about a rolled back database, after which operations with money are possible again. Any other alert
+    stays open.
     """
     page = make_page(make_incident(LATE_PAYMENT_ALERT), make_incident(MERGED_COMPANY_ITEM))
     qtbot.addWidget(page)
@@ -284,8 +289,8 @@ def test_the_dialog_explains_the_effect_of_an_acknowledgement(appearance: object
 
 
 def test_an_acknowledgement_needs_no_words(appearance: object, qtbot: QtBot) -> None:
-    """A note is optional for an acknowledgement, except of the alert that the database went back, which the
-    acknowledgement resolves: there the button is disabled until a note is written.
+    """A note is optional for an acknowledgement. For the alert that the database went back, the button is disabled
+    until the person has written a note, because this acknowledgement resolves the alert.
     """
     page = make_page(make_incident(LATE_PAYMENT_ALERT))
     qtbot.addWidget(page)
@@ -305,8 +310,8 @@ def test_an_acknowledgement_needs_no_words(appearance: object, qtbot: QtBot) -> 
 
 
 def test_the_explanation_of_an_alert_has_its_rule_and_states(appearance: object) -> None:
-    """The explanation of an alert has its rule in words, the time, and the observed and the expected state; that of a
-    case is the stored text.
+    """The explanation of an alert contains its rule in words, the time, and the observed and the expected state. The
+    explanation of a case is its stored text.
     """
     context = make_window_context()
     assert alert_words.format_alert_explanation(LATE_PAYMENT_ALERT, context) == (

@@ -1,4 +1,4 @@
-"""Memory that is freed goes back to the operating system."""
+"""Tests that a window's process returns freed memory to the operating system."""
 
 import os
 import subprocess
@@ -37,8 +37,8 @@ os._exit(0)
 
 
 def count_kept_bytes(home: Path, beginning: str) -> int:
-    """Return the bytes that a process of its own has after it has freed 80 MB, more than before. The process executes
-    `beginning` first.
+    """Start a new process that executes `beginning` and then allocates and frees 80 MB. Return by how many bytes its
+    memory is larger afterwards than before.
     """
     command = [sys.executable, "-c", f"import os{beginning}{_MEASUREMENT}"]
     environ = {name: value for name, value in os.environ.items() if not name.startswith("MALLOC_")}
@@ -49,12 +49,14 @@ def count_kept_bytes(home: Path, beginning: str) -> int:
 
 @pytest.mark.skipif(sys.platform != "linux", reason="a setting of glibc")
 def test_a_window_keeps_no_freed_blocks(tmp_path: Path) -> None:
-    """A window process returns freed blocks of 20 MB to the system; another process keeps most of them."""
+    """A window's process returns freed blocks of 20 MB to the operating system. A process without this setting keeps
+    most of them.
+    """
     assert count_kept_bytes(tmp_path, _WINDOW) < 5_000_000
     assert count_kept_bytes(tmp_path, "") > 50_000_000
 
 
 def test_another_system_has_no_such_setting(monkeypatch: pytest.MonkeyPatch) -> None:
-    """On another system the function does nothing, and says so."""
+    """On an operating system without this setting, `return_large_blocks` changes nothing and returns False."""
     monkeypatch.setattr(sys, "platform", "darwin")
     assert not freed_memory.return_large_blocks()

@@ -1,4 +1,4 @@
-"""The GUI thread alone frees unreferenced objects, whichever thread allocates meanwhile."""
+"""Tests that only the GUI thread frees unreferenced objects, whichever thread allocates memory meanwhile."""
 
 import gc
 import threading
@@ -12,7 +12,7 @@ from console.views.app.garbage_collection import GarbageCollectionTimer
 
 
 def resume_tests() -> None:
-    """Restore the garbage collector's state of a test process that has shown a window: the existing objects are
+    """Restore the garbage collector's state in a test process that has shown a window: the existing objects are
     frozen, and automatic collection is off.
     """
     gc.disable()
@@ -28,8 +28,8 @@ def collector(qapp: QApplication) -> Iterator[GarbageCollectionTimer]:
 
 
 def drop_widget(freed_by: list[threading.Thread]) -> None:
-    """Make a widget that references itself, as each page does whose slot is a method, and drop it; `freed_by` gets
-    the thread that frees it.
+    """Make a widget that references itself, as each page with a method as slot does, and drop the reference to it.
+    `freed_by` gets the thread that frees the widget.
     """
     page = QWidget()
     page.itself = page  # type: ignore[attr-defined]
@@ -37,12 +37,14 @@ def drop_widget(freed_by: list[threading.Thread]) -> None:
 
 
 def allocate_many_objects(answer: list[list[int]]) -> None:
-    """Allocate so many objects that Python's automatic collection would look at all generations."""
+    """Allocate so many objects that Python's automatic garbage collection would collect all generations."""
     answer.extend([] for _ in range(200_000))
 
 
 def test_a_worker_frees_no_widget(collector: GarbageCollectionTimer) -> None:
-    """A page is closed while a worker reads a long answer: the GUI thread frees it, a moment later."""
+    """A page is closed while a worker thread reads a long answer. The GUI thread, and not the worker thread, frees
+    the page a moment later.
+    """
     collector.collect_if_due()
     freed_by: list[threading.Thread] = []
     drop_widget(freed_by)
@@ -56,8 +58,8 @@ def test_a_worker_frees_no_widget(collector: GarbageCollectionTimer) -> None:
 
 
 def test_objects_are_frozen_once(collector: GarbageCollectionTimer) -> None:
-    """Only the first collection freezes the existing objects; a later one doesn't, because freezing takes longer than
-    a collection.
+    """Only the first garbage collection freezes the existing objects. Later ones don't, because freezing takes longer
+    than a collection.
     """
     collector.collect_if_due()
     gc.unfreeze()

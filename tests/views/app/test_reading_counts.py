@@ -1,4 +1,6 @@
-"""Tests when a window reads the counts of waiting work again, and for which people it shows them."""
+"""Tests of the times at which a window reads the counts of waiting work again, and of the people for whom it shows
+them.
+"""
 
 from collections.abc import Iterator
 
@@ -21,7 +23,7 @@ def console(place: Place, sandbox: Sandbox) -> Iterator[Console]:
 
 
 class WindowCounts:
-    """The counts of a window whose calls a test executes one by one."""
+    """A window context without a window that reads the counts. A test executes its calls one by one."""
 
     def __init__(self, console: Console) -> None:
         self.runner = InlineRunner(paused=True)
@@ -37,8 +39,8 @@ class WindowCounts:
 
 
 def test_a_change_during_a_read_of_counts_causes_another_read(qapp: QApplication, console: Console) -> None:
-    """A change that arrives while the counts are being read is followed by another reading, because the running one
-    may have begun before it. A tick of the timer during a reading adds no second reading.
+    """If a change arrives while the window reads the counts, the window reads them once more, because the running
+    read may have begun before the change. A tick of the timer during a read causes no second read.
     """
     desk = WindowCounts(console)
     desk.refresh.read_work_counts()
@@ -58,7 +60,9 @@ def test_a_change_during_a_read_of_counts_causes_another_read(qapp: QApplication
 
 @pytest.mark.engines("sqlite")  # a server knows one person per account
 def test_the_counts_of_another_person_are_not_shown(qapp: QApplication, console: Console) -> None:
-    """A reading that was begun for the person before is followed by one for the new person."""
+    """If another person signs in while the window reads the counts, the window doesn't show the result, and reads the
+    counts of the new person.
+    """
     desk = WindowCounts(console)
     desk.refresh.read_work_counts()
     desk.context.change_operator("lead-b")

@@ -1,4 +1,4 @@
-"""Tests when a window reads the read-only switches again."""
+"""Tests of the times at which a window reads the read-only switches again."""
 
 import pytest
 from PySide6.QtWidgets import QApplication
@@ -15,8 +15,8 @@ from tests.support.team_mode import use_team_mode
 
 @pytest.mark.engines("mariadb")
 def test_a_window_in_team_mode_reads_changed_switches(qapp: QApplication, place: Place, sandbox: Sandbox) -> None:
-    """A window of a person for whom a worker acts reads the switches with the change feed if one of them has changed,
-    also without a running worker.
+    """The window of a person in team mode reads the read-only switches again when the change feed reports that one of
+    them has changed, even if no worker is running.
     """
     with (
         use_team_mode(place, "op-a"),
@@ -29,8 +29,8 @@ def test_a_window_in_team_mode_reads_changed_switches(qapp: QApplication, place:
         refresh.stop_timers()
 
         def read_feed_once() -> tuple[int, list[bool]]:
-            """Read the change feed once; return how often the switches were read, and the states that the window
-            knows.
+            """Read the change feed once. Return how often the window read the switches, and the switch states that
+            the window has.
             """
             with record_statements(desk) as sent:
                 refresh.read_change_feed()

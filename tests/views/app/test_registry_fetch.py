@@ -1,4 +1,4 @@
-"""A window of a team fetches the corporation registry that a worker has stored for it."""
+"""Tests that a window in team mode fetches the corporation registry that a worker has published."""
 
 from datetime import date
 from pathlib import Path
@@ -21,7 +21,7 @@ WHOLE_DAY, MON = date(2026, 11, 13), date(2026, 11, 16)
 def test_a_window_in_team_mode_fetches_a_new_registry(
     qapp: QApplication, place: Place, sandbox: Sandbox, tmp_path: Path
 ) -> None:
-    """A window in team mode fetches the registry when the worker has stored a newer one. A desk without team mode
+    """A window in team mode fetches the registry when a worker has published a newer one. A desk without team mode
     uses only the registry that it has imported itself.
     """
     with place.open_desk(sandbox, person="worker", desk=1) as worker, place.open_desk(sandbox, desk=2) as console:

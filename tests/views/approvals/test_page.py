@@ -1,5 +1,5 @@
-"""The page of approvals: the risk signals stand first, and approving is disabled until the whole request was shown
-and the provider's answer is recent.
+"""Tests of the approvals page: the risk signals are at the top, and approving is disabled until the whole request was
+shown and the provider's answer is recent.
 """
 
 from dataclasses import replace
@@ -33,7 +33,7 @@ MATCHED_RISK_SIGNAL = RiskSignal("payer_often", {"n": 4, "days": 30}, "refund", 
 
 
 def list_decision_keys(page: ApprovalsPage) -> set[str]:
-    """Return the keys in the hint bar that act on the shown request."""
+    """Return the keys in the hint bar that execute an action on the shown request."""
     return {key for keys, _ in page.hint_bar.key_hints for key in keys} & {"P", "A", "D", "W"}
 
 
@@ -44,7 +44,9 @@ def read_words(widget: RefundRequestPanel) -> list[str]:
 
 
 def test_reasons_against_stand_above_reasons_for(appearance: object) -> None:
-    """A refund request shows its risk signals, with the requester's answer below each, above the automatic checks."""
+    """A refund request shows its risk signals above the automatic checks, with the requester's answer below each
+    signal.
+    """
     detail = RefundRequestPanel(make_window_context())
     detail.show_details(make_view(None, MATCHED_RISK_SIGNAL))
     texts = read_words(detail)
@@ -54,7 +56,7 @@ def test_reasons_against_stand_above_reasons_for(appearance: object) -> None:
 
 
 def test_a_broken_rule_is_a_reason_against(appearance: object) -> None:
-    """A broken rule is listed among the reasons against a refund."""
+    """If a refund breaks a rule, the rule is listed among the reasons against the refund."""
     detail = RefundRequestPanel(make_window_context())
     broken = RuleCheck(NotAllowedReason.MAKER_NOT_ACTIVE, False, {"maker": "op-a"})
     texts = [text for _, text, _, _ in detail.list_reasons_against_refund(make_view(checks=(broken,)))]
@@ -66,8 +68,8 @@ def test_a_broken_rule_is_a_reason_against(appearance: object) -> None:
 def test_the_parts_of_the_money_add_up_in_every_state(
     appearance: object, state: RefundState, certainty: Certainty
 ) -> None:
-    """The panel counts the refund once: as this request before it is sent, and afterwards in the part of its state.
-    After the decision, the result stands in place of the reasons to decline."""
+    """The panel of money counts the refund exactly once: before its sending as this request, and afterwards in the
+    part for its state. After the decision, the panel shows the result in place of the reasons to decline."""
     record = make_refund(state=state, certainty=certainty)
     part = find_money_part_of_refund(record)
     paid = make_payment(
@@ -86,7 +88,9 @@ def test_the_parts_of_the_money_add_up_in_every_state(
 
 
 def test_a_fact_is_fresh_for_a_quarter_of_an_hour(appearance: object) -> None:
-    """A provider's answer of the last 15 minutes is fresh. For an older or a missing one the request says so."""
+    """A provider's answer counts as recent for 15 minutes. If the answer is older or missing, the request shows a
+    sentence about that.
+    """
     detail = RefundRequestPanel(make_window_context())
     assert detail.format_stale_answer(make_view(payment_sides=make_sides(timedelta(minutes=14)))) == ""
     assert detail.format_stale_answer(make_view(payment_sides=make_sides(timedelta(minutes=26)))).startswith(
@@ -98,7 +102,9 @@ def test_a_fact_is_fresh_for_a_quarter_of_an_hour(appearance: object) -> None:
 
 
 def test_a_changed_value_is_shown_beside_the_value_at_the_request(appearance: object) -> None:
-    """Beside a value that has changed since the request, the present value and the mark "differs" are shown."""
+    """If a value has changed since the request, the request shows the old value, the present value and the mark
+    "differs".
+    """
     detail = RefundRequestPanel(make_window_context())
     detail.show_details(make_view(changed={"captured_minor": (12_000, 11_000)}))
     texts = read_words(detail)
@@ -107,7 +113,9 @@ def test_a_changed_value_is_shown_beside_the_value_at_the_request(appearance: ob
 
 
 def test_the_disabled_approve_button_shows_its_reason(appearance: object) -> None:
-    """The service's reason first, then an old fact, then that it wasn't read."""
+    """The disabled approve button shows the first reason that applies: the refusal of the service, then an old
+    provider's answer, then a request that was not read to its end.
+    """
     page = ApprovalsPage(make_window_context())
     refused = AllowedAction("approve", False, "reason.refund_approved_by_you")
     assert page.find_approval_disabled_reason(make_view(actions=(refused,))).startswith(
@@ -122,7 +130,9 @@ def test_the_disabled_approve_button_shows_its_reason(appearance: object) -> Non
 
 
 def test_a_person_who_has_approved_is_not_asked_again(appearance: object) -> None:
-    """If a refund needs two approvers, the title asks a person who has approved it no second time."""
+    """If a refund needs two approvers, the title of the request doesn't ask a person for a decision who has already
+    approved it.
+    """
     context = make_window_context()
     context.operator = "lead-b"
     assert format_approval_title(make_view(), context) == "Approve refund of ¥8,500?"
@@ -131,8 +141,8 @@ def test_a_person_who_has_approved_is_not_asked_again(appearance: object) -> Non
 
 
 def test_own_requests_are_listed_separately_without_buttons(appearance: object) -> None:
-    """The list shows a person's own requests after those of others; the page of an own request offers only to
-    withdraw it.
+    """The list shows a person's own requests after the requests of others. The page of an own request offers only the
+    action to withdraw it.
     """
     page = ApprovalsPage(make_window_context())
     own, other = make_refund(), make_refund(id=10, maker="op-c")
@@ -150,7 +160,9 @@ def test_own_requests_are_listed_separately_without_buttons(appearance: object) 
 
 
 def test_an_own_request_that_may_have_been_sent_is_not_withdrawn(appearance: object) -> None:
-    """The button says why, as the service would."""
+    """If an own refund may have been sent already, the withdraw button is disabled and shows the reason of the
+    service.
+    """
     page = ApprovalsPage(make_window_context())
     own = make_refund(state=RefundState.APPROVED)
     refused = AllowedAction("withdraw", False, "reason.refund_perhaps_sent")
@@ -164,8 +176,8 @@ def test_an_own_request_that_may_have_been_sent_is_not_withdrawn(appearance: obj
 
 
 def test_no_request_moves_under_the_pointer(appearance: object) -> None:
-    """A request that comes or goes by itself is shown when the pointer has left; the words of the others are renewed
-    at once.
+    """While the pointer is on the list, an automatic read adds and removes no request, but updates the texts of the
+    listed requests at once. The additions and removals are shown when the pointer leaves the list.
     """
     page = ApprovalsPage(make_window_context())
 
@@ -186,8 +198,9 @@ def test_no_request_moves_under_the_pointer(appearance: object) -> None:
 
 
 def test_a_decided_request_is_not_among_those_that_wait(appearance: object) -> None:
-    """The request that a person has just decided keeps its place in the list, under a heading of its own, until the
-    person selects another one and the list is read again. An approved one that is not sent yet is decided, too.
+    """A request that the person has just decided stays at its position in the list, under the heading "Decided". It
+    goes when the person has selected another request and the list is read again. An approved refund that is not sent
+    yet counts as decided.
     """
     panel = ApprovalListPanel(make_window_context())
     waiting = [make_refund(id=id, maker="lead-c") for id in (11, 12, 13)]
@@ -217,7 +230,7 @@ def test_a_decided_request_is_not_among_those_that_wait(appearance: object) -> N
 
 
 def test_an_empty_list_of_approvals_counts_the_requests_of_others(appearance: object) -> None:
-    """If the person has nothing to decide, the page says how many refunds wait for other people."""
+    """If the person has nothing to decide, the page shows how many refunds wait for the decision of other people."""
     page = ApprovalsPage(make_window_context())
     page.inbox = ApprovalInbox((), (make_refund(), make_refund(id=10)))
     page._show_empty_state()
@@ -259,8 +272,8 @@ def test_the_approvals_never_scroll_sideways(appearance: Appearance, scale: floa
 
 
 def test_one_scroll_bar_scrolls_the_whole_request(appearance: Appearance) -> None:
-    """At the largest text in a small window the request is as high as its contents, and the area around it scrolls by
-    the keys of the page.
+    """At the largest text size in a small window, the request panel is as high as its contents, and the keys of the
+    page scroll the area around it. No second scroll bar exists inside.
     """
     appearance.set_text_scale(2.0)
     page = ApprovalsPage(make_window_context())
@@ -288,8 +301,9 @@ def test_one_scroll_bar_scrolls_the_whole_request(appearance: Appearance) -> Non
 
 @pytest.mark.parametrize("way", ["Space", "End", "Tab", "page"])
 def test_a_request_counts_as_read_when_its_end_was_shown(appearance: Appearance, way: str) -> None:
-    """On a page that scrolls, the end of the request may be below the lower edge of the window: the request is read
-    when the person has scrolled to it, not before. Space shows one part after the other, and End shows the end."""
+    """On a page that scrolls, the end of the request may be below the lower edge of the window. The request counts as
+    read only after the person has scrolled to its end. The key Space shows one part after the other, and the key End
+    shows the end."""
     appearance.set_text_scale(2.0)
     page = ApprovalsPage(make_window_context())
     sheet = PageScrollArea(page)
@@ -337,8 +351,8 @@ def is_approvable(page: ApprovalsPage) -> bool:
 def test_a_bar_hides_no_line_of_a_request_that_was_read(
     appearance: Appearance, scale: float, wide: int, high: int
 ) -> None:
-    """A bar below the request, such as that of a probe, makes the request lower. If the person had scrolled to the
-    end, the end stays visible while the button "approve" is enabled, also when the request is shown again."""
+    """A bar below the request, such as the bar of a probe, makes the request panel lower. If the person has scrolled
+    to the end, the end stays visible while the approve button is enabled, even if the request is shown again."""
     appearance.set_text_scale(scale)
     page = ApprovalsPage(make_window_context())
     sheet = PageScrollArea(page)
@@ -367,8 +381,8 @@ def test_a_bar_hides_no_line_of_a_request_that_was_read(
 
 
 def test_set_asides_offer_their_refund(appearance: object) -> None:
-    """Without money that is set aside, the page shows the text of an empty list and no button that
-    requests a refund.
+    """If no money is set aside, the page shows the text of an empty list and hides the button that requests a
+    refund.
     """
     page = SetAsidesPage(make_window_context())
     page._show_set_asides(())

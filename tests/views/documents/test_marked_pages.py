@@ -1,4 +1,4 @@
-"""Differences marked on the image of a PDF page."""
+"""Tests of the marks of differences on the image of a PDF page."""
 
 import pytest
 from PySide6.QtGui import QColor, QImage
@@ -17,7 +17,7 @@ TONE_BY_SIGN: dict[str, Tone] = {"+": "good", "−": "bad", "≠": "care"}
 @pytest.mark.parametrize("scale", [1.0, 1.25, 2.0])
 @pytest.mark.parametrize("signs", ["≠", "−≠", "+−≠"])
 def test_signs_stay_in_the_margin_of_a_small_page(qtbot: QtBot, signs: str, scale: float) -> None:
-    """On a page that is 400 px wide, the signs of the marks cover only white paper in the margin."""
+    """On a page that is 400 px wide, the signs of the marks are only on white paper in the margin."""
     current_appearance().set_text_scale(scale)
     view = PdfPageView("page")
     qtbot.addWidget(view)
@@ -45,7 +45,9 @@ def test_signs_stay_in_the_margin_of_a_small_page(qtbot: QtBot, signs: str, scal
 
 @pytest.mark.parametrize("is_current", [True, False])
 def test_a_mark_around_one_digit_leaves_it_readable(qtbot: QtBot, is_current: bool) -> None:
-    """The frame of a mark around one digit covers no pixel of it, and the fill leaves black letters black."""
+    """The frame of a mark around one digit covers no pixel of the digit, and the mark's fill leaves black letters
+    black.
+    """
     view = PdfPageView("page")
     qtbot.addWidget(view)
     view.resize(400, 500)

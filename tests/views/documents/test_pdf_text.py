@@ -1,4 +1,6 @@
-"""The text of a PDF: cleaned, found whatever the width of its letters, and kept page by page."""
+"""Tests of the text of a PDF: the text is cleaned, words are found in any width of letters, and the text field knows
+the page at the cursor.
+"""
 
 import pytest
 from PySide6.QtGui import QAccessible
@@ -34,12 +36,14 @@ def test_marks_of_the_library_are_no_text(text: str, clean: str) -> None:
     ],
 )
 def test_words_are_found_as_on_the_images(text: str, words: str, found: list[str]) -> None:
-    """Width, case and line breaks make no difference, and the place is that of the letters as they stand."""
+    """A search in the text ignores width, case and line breaks, and returns the position of the letters in the
+    original text.
+    """
     assert [text[start:end] for start, end in find_text_matches(text, words)] == found
 
 
 def test_the_cursor_has_the_number_of_its_page(qtbot: QtBot) -> None:
-    """The text field knows the page at the cursor, also after characters of which Qt counts each as two."""
+    """The text field returns the page number at the cursor, even after characters that Qt counts as two."""
     view = PdfTextField("Text of the document")
     qtbot.addWidget(view)
     view.show_pages(["Page 1 of 2", "Page 2 of 2"], ["𠮷野家\nfirst", "second 𠮷 third"])

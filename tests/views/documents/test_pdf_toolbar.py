@@ -1,4 +1,4 @@
-"""The tools of the PDF page stand on one line; those for which it has no room are in a menu."""
+"""Tests of the toolbar of the PDF page: the tools are on one line, and tools without room are in a menu."""
 
 import pytest
 from PySide6.QtWidgets import QMenu
@@ -35,7 +35,7 @@ def list_menu_texts(page: PdfPage) -> list[str]:
 @pytest.mark.parametrize("language", ["ja", "en"])
 @pytest.mark.parametrize("width", [WIDTH_BESIDE_THE_SIDEBAR, 860, 1500])
 def test_the_tools_are_on_one_line(appearance: object, qtbot: QtBot, language: Language, width: int) -> None:
-    """Every tool is on the line or, with its key, in the menu; none is twice or lost."""
+    """Every tool is either on the line or, with its key, in the menu, and exactly once."""
     page = make_shown_page(qtbot, language, width)
     tools = page.tools
     on_line = [tool for tool in tools if tool.isVisible()]
@@ -53,7 +53,7 @@ def test_the_tools_are_on_one_line(appearance: object, qtbot: QtBot, language: L
 
 
 def test_a_tool_in_the_menu_acts(appearance: object, qtbot: QtBot) -> None:
-    """A tool in the menu acts as its button does. In the text view the tools for images are hidden."""
+    """A tool in the menu executes the same action as its button. In the text view the tools for images are hidden."""
     page = make_shown_page(qtbot, "en", 860)
     pressed: list[bool] = []
     page.compare_button.clicked.disconnect()

@@ -1,4 +1,4 @@
-"""The first frame of the window is shown before Qt has loaded services, database and texts."""
+"""Tests that the window shows its first frame before Qt has loaded the services, the database code and the texts."""
 
 import subprocess
 import sys
@@ -28,7 +28,9 @@ _ALLOWED_MODULES = {"console", "json", "_json", "typing", "functools", "string",
 
 
 def test_no_large_module_is_imported_before_the_first_frame() -> None:
-    """Until the first frame is painted, only tokens and their reader are loaded besides Qt."""
+    """Until the first frame is painted, the process has imported only Qt, the design tokens and the code that reads
+    the tokens.
+    """
     completed = subprocess.run(
         [sys.executable, "-c", _PROGRAM], capture_output=True, text=True, check=True, timeout=PATIENCE_SECONDS
     )
@@ -39,7 +41,9 @@ def test_no_large_module_is_imported_before_the_first_frame() -> None:
 
 
 def test_no_source_is_read_at_an_import() -> None:
-    """PySide's search in the source of each imported module is off; otherwise linecache keeps all their lines."""
+    """An import of the window reads no source files, because PySide's feature search in each module's source is off.
+    With this search, linecache would hold all source lines in memory.
+    """
     program = (
         "import linecache, console, console.views.frame.main_window; "
         "print([name for name in linecache.cache if name.startswith(console.__path__[0])])"
@@ -52,7 +56,9 @@ def test_no_source_is_read_at_an_import() -> None:
 
 @pytest.mark.parametrize("theme", ["light", "dark", "high_contrast"])
 def test_the_first_frame_has_the_background_colours_of_the_window(qtbot: QtBot, theme: ThemeName) -> None:
-    """The first frame has the edge, the bars and the page at the places and in the colours of the complete window."""
+    """The first frame has the sidebar, the bars and the page area at the positions and in the colours of the complete
+    window.
+    """
     window, values = MainWindow("test", theme), tokens().get_colours(theme)
     qtbot.addWidget(window)
     window.resize(1440, 900)
@@ -69,8 +75,8 @@ def test_the_first_frame_has_the_background_colours_of_the_window(qtbot: QtBot, 
 
 
 def test_the_window_opens_within_the_screen(qtbot: QtBot) -> None:
-    """The first window isn't larger than the screen, because without a window manager its lower edge could not be
-    reached.
+    """The first window isn't larger than the screen. Without a window manager, a person could not reach its lower
+    edge.
     """
     window = MainWindow("production", "light")
     qtbot.addWidget(window)
@@ -81,7 +87,7 @@ def test_the_window_opens_within_the_screen(qtbot: QtBot) -> None:
 
 
 def test_the_contents_take_the_frames_place(qtbot: QtBot) -> None:
-    """With the real contents, the sheet of the first frame is gone."""
+    """When the window gets its real contents, the style sheet of the first frame is removed."""
     window, contents = MainWindow("production", "light"), QWidget()
     qtbot.addWidget(window)
     with qtbot.waitSignal(window.painted):
@@ -92,8 +98,8 @@ def test_the_contents_take_the_frames_place(qtbot: QtBot) -> None:
 
 
 def test_a_first_window_fits_on_the_screen_with_its_title_bar() -> None:
-    """On a small screen, the first window is smaller by its frame, whose size the system reports only after it was
-    shown; on a large screen it keeps the usual size.
+    """On a small screen, the first window becomes smaller by its title bar and frame, whose size the system reports
+    only after the window was shown. On a large screen it keeps its usual size.
     """
     frame, screen = QSize(2, 30), QSize(1280, 760)
     assert compute_size_without_frame(screen, screen + frame, screen) == QSize(1278, 730)

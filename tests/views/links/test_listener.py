@@ -1,4 +1,4 @@
-"""Links reach the running window, and only from processes of the same user."""
+"""Tests that links reach the running window, and only from processes of the same user."""
 
 import socket
 import stat
@@ -29,7 +29,9 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 
 def send_raw_message(home: Path, message: bytes) -> bytes:
-    """Send these bytes and return the answer; empty if the window hangs up."""
+    """Send these bytes to the window's socket and return the answer. The answer is empty if the window closes the
+    connection.
+    """
     with socket.socket(socket.AF_UNIX) as client:
         client.settimeout(PATIENCE_SECONDS)
         client.connect(make_socket_name(home))
@@ -38,7 +40,7 @@ def send_raw_message(home: Path, message: bytes) -> bytes:
 
 
 def test_valid_links_arrive_and_hostile_links_do_not(home: Path, qtbot: QtBot) -> None:
-    """Each message is answered; the window is told of the well-formed one only."""
+    """The listener answers each message, and emits its signal only for the well-formed link."""
     listener = LinkListener(home)
     received: list[Link] = []
     listener.link_received.connect(received.append)
@@ -62,8 +64,8 @@ def test_valid_links_arrive_and_hostile_links_do_not(home: Path, qtbot: QtBot) -
 
 
 def test_a_link_without_a_running_window_is_not_sent(home: Path, qtbot: QtBot) -> None:
-    """Without a running window `send_link` returns False. The socket of a killed process is replaced. A socket folder
-    that other users may read is refused.
+    """`send_link` returns False if no window is running. A new window replaces the socket of a killed process. A
+    socket folder that other users may read is refused.
     """
     assert send_link(home, LINK) is False
     with socket.socket(socket.AF_UNIX) as left:

@@ -1,4 +1,4 @@
-"""Each page that has a link is what its link opens; no link opens a dialog."""
+"""Tests that the link of each page opens the same page, and that no link opens a dialog."""
 
 import pytest
 
@@ -24,7 +24,9 @@ def test_a_route_is_written_as_a_link_and_read_back(link: Link) -> None:
 
 @pytest.mark.parametrize("place", sorted(set(ROUTE_BY_SIDEBAR_KEY) - {"training"}))
 def test_each_entry_of_the_sidebar_has_a_link(place: str) -> None:
-    """A training has its own data folder, which no colleague can open."""
+    """Each entry of the sidebar has a link that opens it, except the training, whose data folder no colleague can
+    open.
+    """
     route = ROUTE_BY_SIDEBAR_KEY[place]
     link = find_link_to_route(route)
     assert link is not None
@@ -41,7 +43,7 @@ def test_each_entry_of_the_sidebar_has_a_link(place: str) -> None:
     ],
 )
 def test_a_link_excludes_the_origin_and_typed_names(route: Route, link: Link) -> None:
-    """A link doesn't contain the list from which the record was opened, a typed name, or that the person wanted to
+    """A link leaves out the list from which the record was opened, a typed name, and that the person wanted to
     buy.
     """
     assert find_link_to_route(route) == link

@@ -1,4 +1,6 @@
-"""The company's page says of a purchase what is known of it, and offers to buy only where nobody is charged twice."""
+"""Tests of the company's page: it shows what is known of a purchase, and offers to buy only if no client can be
+charged twice.
+"""
 
 from dataclasses import replace
 from typing import Literal
@@ -42,8 +44,8 @@ def count_red_icons(widget: QWidget) -> int:
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_an_unknown_purchase_is_no_live_credit_check(language: Literal["ja", "en"], appearance: object) -> None:
-    """The panel of an unknown purchase has its own title and no red sign for a missing PDF; buying for its client is
-    disabled and isn't the primary button.
+    """The panel of an unknown purchase has a title of its own, and no red icon for a missing PDF. Buying for the same
+    client is disabled, and its button isn't the primary button.
     """
     page = make_page(UNKNOWN_CHECK, language)
     shown = read_texts(page.live_check_panel)
@@ -59,7 +61,7 @@ def test_an_unknown_purchase_is_no_live_credit_check(language: Literal["ja", "en
 
 
 def test_a_running_purchase_is_no_live_credit_check_either(appearance: object) -> None:
-    """The panel of a running purchase has its own title and no red sign for a missing PDF."""
+    """The panel of a running purchase has a title of its own, and no red icon for a missing PDF."""
     page = make_page(RUNNING_CHECK)
     assert page._context.translate("lookup.running_of", client=RUNNING_CHECK.client_id) in read_texts(
         page.live_check_panel
@@ -68,7 +70,9 @@ def test_a_running_purchase_is_no_live_credit_check_either(appearance: object) -
 
 
 def test_a_bought_check_without_its_pdf_shows_a_red_note(appearance: object) -> None:
-    """The PDF of what was bought is missing, in red; buying is possible and not the first thing to do."""
+    """For a bought credit check without its PDF, the panel shows one red icon and the note about the missing PDF.
+    Buying is possible, but its button isn't the primary one.
+    """
     page = make_page(CHECK_WITHOUT_PDF)
     assert page._context.translate("lookup.live_of", client=CHECK_WITHOUT_PDF.client_id) in read_texts(
         page.live_check_panel
@@ -96,8 +100,8 @@ def list_hint_keys(page: LookupPage) -> set[str]:
 
 
 def test_only_keys_with_an_effect_are_offered(appearance: object) -> None:
-    """The hint bar of the company page offers only keys that have an effect: none without a company, and none for
-    records if it has no records.
+    """The hint bar of the company page offers only keys that have an effect. It offers no keys if there is no
+    company, and no keys for records if the company has no records.
     """
     page = LookupPage(make_window_context())
     on_records, on_company = {"Enter", "F", "P"}, {"B", "Ctrl+C"}
@@ -113,8 +117,8 @@ def test_only_keys_with_an_effect_are_offered(appearance: object) -> None:
 
 
 def test_the_open_issues_stay_under_the_pointer(qtbot: QtBot, appearance: object) -> None:
-    """A change that the program reads by itself moves nothing below them while the pointer is there, and no line goes
-    on saying what was true before; they are shown anew when the pointer leaves. The focus stays at its record."""
+    """While the pointer is on the open issues, an automatic read moves none of them and marks outdated lines. The new
+    state is shown when the pointer leaves. The focus stays on its record."""
     other = replace(CHECK_WITHOUT_PDF, id=CHECK_WITHOUT_PDF.id + 1)
     page = make_page(CHECK_WITHOUT_PDF)
     qtbot.addWidget(page)
@@ -147,7 +151,7 @@ def test_the_open_issues_stay_under_the_pointer(qtbot: QtBot, appearance: object
 
 
 def test_a_company_without_open_issues_has_no_issue_list(appearance: object) -> None:
-    """A company without open issues has no list of open issues; the list appears when an issue does."""
+    """The list of open issues is hidden for a company without open issues, and appears when the company gets one."""
     page = make_page(make_check())
     assert page.open_items.isHidden()
     page.show_result(LookupResult(CHECK_WITHOUT_PDF.corporation_number, (CHECK_WITHOUT_PDF,)))
@@ -157,7 +161,7 @@ def test_a_company_without_open_issues_has_no_issue_list(appearance: object) -> 
 
 
 def test_a_re_read_without_a_change_leaves_the_open_issues_alone(qtbot: QtBot, appearance: object) -> None:
-    """After a re-read that found no change, the button of the open issue is still the same widget."""
+    """After a read that found no change, the button of the open issue is still the same widget."""
     page = make_page(CHECK_WITHOUT_PDF)
     qtbot.addWidget(page)
     (button,) = page.open_items.focus_stops

@@ -1,4 +1,6 @@
-"""The tabs of a company that are read when they are opened, its totals, and the summary for a ticket."""
+"""Tests of the tabs of a company, which are read when they are opened, of the company's totals, and of the summary
+that can be copied into a ticket.
+"""
 
 from contextlib import nullcontext
 from dataclasses import replace
@@ -43,7 +45,7 @@ ROWS: dict[str, tuple[Any, ...]] = {
 
 
 class LookupService:
-    """The service `lookup`, which records its reads and fails if `fails` is true."""
+    """A replacement of the service `lookup` that records its reads, and fails them if `fails` is True."""
 
     def __init__(self) -> None:
         self.reads: list[str] = []
@@ -96,8 +98,8 @@ def test_tabs_are_read_when_opened(qtbot: QtBot, appearance: object) -> None:
 
 
 def test_a_tab_with_a_failed_read_keeps_its_rows(qtbot: QtBot, appearance: object) -> None:
-    """If reading a tab fails, its rows stay, disabled and with the time at which they were read; the other tabs don't
-    change.
+    """If reading a tab fails, the tab still shows its rows, disabled and with the time at which they were read. The
+    other tabs don't change.
     """
     lookup = LookupService()
     view = make_view(qtbot, lookup)
@@ -122,7 +124,7 @@ def test_the_totals_of_a_company_have_a_line_per_currency(
     qtbot: QtBot, appearance: object, language: Literal["ja", "en"]
 ) -> None:
     """The totals of a company have a line for each currency. The copied summary has the figures and open records, and
-    no person's name or note.
+    leaves out names of people and notes.
     """
     view = make_view(qtbot, LookupService(), language)
     shown = [label.plain for label in view.totals_panel.findChildren(TextLabel)]
@@ -146,7 +148,7 @@ def test_the_totals_of_a_company_have_a_line_per_currency(
 def test_the_summary_has_the_words_of_the_screen(
     qtbot: QtBot, appearance: object, language: Literal["ja", "en"], line: str
 ) -> None:
-    """State, certainty and work of an open record, in the words of its badges."""
+    """The summary describes the state, certainty and work of an open record with the words of the record's badges."""
     view = make_view(qtbot, LookupService(), language)
     view.copy_summary()
     assert line in QGuiApplication.clipboard().text().split("\n")
@@ -163,7 +165,9 @@ def test_a_long_name_of_a_company_wraps(qtbot: QtBot, appearance: object) -> Non
 
 
 def test_the_totals_of_two_currencies_stand_below_each_other(appearance: object, qtbot: QtBot) -> None:
-    """Each sum is in its column, also if an amount of one currency is much longer than that of the other."""
+    """The sums of each column are aligned below each other, even if an amount in one currency is much longer than in
+    the other.
+    """
     context = make_window_context()
     page = CompanyPanel(context, RecordActionHandlers(context, Page(context)))
     qtbot.addWidget(page)
@@ -181,7 +185,9 @@ def test_the_totals_of_two_currencies_stand_below_each_other(appearance: object,
 
 
 def test_the_open_issues_stand_in_columns(appearance: object, qtbot: QtBot) -> None:
-    """The next steps of all lines begin at one place, whatever the states and names before them are called."""
+    """The next steps of all open issues begin at the same horizontal position, whatever the length of the texts
+    before them is.
+    """
     context = make_window_context()
     page = CompanyPanel(context, RecordActionHandlers(context, Page(context)))
     qtbot.addWidget(page)
@@ -195,7 +201,9 @@ def test_the_open_issues_stand_in_columns(appearance: object, qtbot: QtBot) -> N
 
 
 def test_a_long_reason_leaves_room_for_the_company_name(appearance: object, qtbot: QtBot) -> None:
-    """The reason why nothing can be bought stands below the buttons; the name and the buttons keep their places."""
+    """The reason why nothing can be bought is shown below the buttons, and the name and the buttons stay at their
+    positions.
+    """
     context = make_window_context()
     page = CompanyPanel(context, RecordActionHandlers(context, Page(context)))
     qtbot.addWidget(page)
@@ -211,8 +219,8 @@ def test_a_long_reason_leaves_room_for_the_company_name(appearance: object, qtbo
 
 
 def test_the_documents_fit_into_a_narrow_page(qtbot: QtBot, appearance: object) -> None:
-    """The list of documents doesn't scroll sideways where a page is half as wide, as at 200 % text; the tooltip has
-    the whole checksum."""
+    """On a page of half the usual width, as at 200 % text size, the list of documents has no horizontal scroll bar.
+    The tooltip shows the whole checksum."""
     view = make_view(qtbot, LookupService())
     view.resize(640, 700)
     documents = next(tab for tab in view.company_tabs if tab.name == "documents")

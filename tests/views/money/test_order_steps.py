@@ -1,4 +1,4 @@
-"""The steps on an order's page have one line each, which a screen reader reads, too."""
+"""Tests of the steps on an order's page: each step has one line, which a screen reader reads too."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -14,8 +14,8 @@ NOW = datetime(2026, 11, 20, 3, 0, tzinfo=UTC)
 
 
 def test_steps_of_an_order_show_their_state() -> None:
-    """A completed step has a check mark, a waiting one an hourglass with reason and time, and a later one
-    a circle.
+    """A completed step has a check mark, a waiting step has an hourglass with the reason and the time, and a later
+    step has a circle.
     """
     facts = {"done": {TIMEOUT_SAGA_STEP_NAMES[0]: NOW.isoformat(), TIMEOUT_SAGA_STEP_NAMES[1]: NOW.isoformat()}}
     later = NOW + timedelta(minutes=5)

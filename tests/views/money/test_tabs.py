@@ -1,4 +1,6 @@
-"""The tabs of a payment, an order and a refund: what happened to it and to those it belongs to, newest first."""
+"""Tests of the timeline tab of a payment, an order and a refund, which shows the events of the record and of its
+related records, the newest first.
+"""
 
 from datetime import timedelta
 
@@ -48,7 +50,7 @@ TIMELINE_PAGE = TimelinePage("refund", "9", EVENTS)
 
 def test_the_timeline_of_a_record_shows_events_of_related_records(appearance: object) -> None:
     """The timeline on a record's page has the newest event first. An event of a related record names that record; an
-    own event doesn't.
+    event of the record itself names none.
     """
     at = make_window_context()
     tabs = MoneyTabs(at, ())

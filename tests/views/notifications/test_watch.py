@@ -1,4 +1,6 @@
-"""Each new event is shown once: as a toast, and as a message of the desktop while the window isn't in front."""
+"""Tests that each new event is shown once: as a toast, and also as a message of the desktop while the window isn't in
+front.
+"""
 
 import pytest
 from PySide6.QtCore import QObject
@@ -45,7 +47,7 @@ ALL_EVENTS = (
 
 
 class RecordingTray(DesktopMessageTray):
-    """A desktop with a tray, which the machine of a test doesn't have: it notes what it is told to show."""
+    """A tray of the desktop, which the test machine doesn't have. It records the messages that it should show."""
 
     def __init__(self, parent: QObject) -> None:
         super().__init__(parent)
@@ -61,7 +63,7 @@ class RecordingTray(DesktopMessageTray):
 
 
 class WatchedDesk(CoveredWindow):
-    """A window in the background, with its watch, before a desktop that can show messages."""
+    """A window in the background whose notification watcher uses a desktop that can show messages."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -96,7 +98,9 @@ def desk(appearance: object) -> WatchedDesk:
 
 
 def test_a_new_event_is_shown_once(desk: WatchedDesk) -> None:
-    """An event is shown once, also if one reading of the events lacks it. A click on its message opens its record."""
+    """An event is shown once, even if one read of the events misses it in between. A click on its message opens its
+    record.
+    """
     desk.read(DECIDED_EVENT)
     desk.read()
     desk.read(DECIDED_EVENT)
@@ -108,8 +112,8 @@ def test_a_new_event_is_shown_once(desk: WatchedDesk) -> None:
 
 
 def test_events_of_the_first_read_are_not_announced(appearance: object) -> None:
-    """Events that exist at the first reading, after a start or after another person has signed in at the window, are
-    not shown as new.
+    """Events of the first read, after a start or after another person has signed in at the window, are not shown as
+    new.
     """
     desk = WatchedDesk()
     desk.read(ARRIVED_EVENT, DECIDED_EVENT, ENDED_RUN_EVENT)
@@ -122,7 +126,7 @@ def test_events_of_the_first_read_are_not_announced(appearance: object) -> None:
 
 
 def test_several_events_are_one_message(desk: WatchedDesk) -> None:
-    """Several new events are one message, which opens the list of messages."""
+    """Several new events are shown as one message, and a click on it opens the list of messages."""
     desk.read(ARRIVED_EVENT, MENTION_EVENT, HAND_OVER_EVENT, WORSE_INCIDENT_EVENT)
     ((text, link),) = desk.desktop.shown
     assert text.splitlines() == [
@@ -141,7 +145,7 @@ def test_several_events_are_one_message(desk: WatchedDesk) -> None:
 
 
 def test_a_covered_window_says_nothing_of_the_record(desk: WatchedDesk) -> None:
-    """While the window is locked or nobody is signed in, a notification names neither the kind nor the number of the
+    """While the window is locked or no person is signed in, a notification leaves out the kind and the number of the
     record.
     """
     desk.window_cover.show_cover(QWidget())
@@ -157,8 +161,8 @@ def test_the_window_in_front_needs_no_desktop(desk: WatchedDesk, monkeypatch: py
 
 
 def test_each_kind_has_a_switch(desk: WatchedDesk) -> None:
-    """Each kind of event can be switched off; the choice is stored at once. An event that came while its kind was off
-    isn't shown later.
+    """A person can switch off each kind of event, and the choice is stored at once. An event that arrives while its
+    kind is off isn't shown later.
     """
     dialog = NotificationsDialog(desk.context, desk.window, has_desktop=True)
     assert list(dialog.check_box_by_kind) == list(PersonalEventKind)
@@ -177,8 +181,8 @@ def test_each_kind_has_a_switch(desk: WatchedDesk) -> None:
 
 
 def test_a_bulk_run_of_this_window_has_its_own_toast(desk: WatchedDesk) -> None:
-    """A bulk run of this window gets no toast from the watch, because its own one tells its end; the desktop shows
-    the event.
+    """The end of a bulk run of this window gives no toast from the notification watcher, because the bulk run has its
+    own toast. The desktop still shows a message.
     """
     desk.context.own_bulk_runs.add(8)
     desk.read(ENDED_RUN_EVENT)
@@ -187,7 +191,7 @@ def test_a_bulk_run_of_this_window_has_its_own_toast(desk: WatchedDesk) -> None:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_every_event_has_a_text_in_both_languages(appearance: object, language: str) -> None:
-    """Every kind of event has a text in both languages with the number or id of its record."""
+    """Every kind of event has a text in Japanese and in English, with the number or id of its record."""
     context = make_window_context()
     context.language = language  # type: ignore[assignment]  # one of the languages
     assert {event.kind for event in ALL_EVENTS} == set(PersonalEventKind)
@@ -196,5 +200,5 @@ def test_every_event_has_a_text_in_both_languages(appearance: object, language: 
 
 
 def test_a_machine_without_a_tray_is_reported(appearance: object) -> None:
-    """Without a desktop, as in the tests, the tray for messages says that it isn't available."""
+    """On a machine without a desktop, as in the tests, the tray for messages reports that it isn't available."""
     assert not DesktopMessageTray(QObject()).is_available

@@ -1,4 +1,6 @@
-"""The steps of a call: what is complete, what failed, and what still runs."""
+"""Tests of the steps of a call: the window shows which steps are complete, which failed, and which are still
+running.
+"""
 
 from console.views.pages.call_steps import ReachedStep, make_step_lines
 from tests.views.invented_checks import NOW, make_window_context

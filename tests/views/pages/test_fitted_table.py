@@ -1,4 +1,4 @@
-"""A table that hides what it can spare."""
+"""Tests of a table that hides less important columns when it becomes too narrow."""
 
 import pytest
 from pytestqt.qtbot import QtBot
@@ -17,7 +17,9 @@ WIDTHS = {"since": 112, "record": 150, "who": 80, "next": 300}
 def test_a_hidden_column_leaves_no_gap(
     appearance: object, qtbot: QtBot, room: int, visible_columns: list[str]
 ) -> None:
-    """The columns that stay stand side by side from the left edge, the last one too where the table has to scroll."""
+    """The visible columns are next to each other from the left edge, including the last one when the table has to
+    scroll.
+    """
     columns = [
         Column(name, name, wide, lambda line: str(line), is_stretched=name == "next") for name, wide in WIDTHS.items()
     ]
@@ -35,7 +37,9 @@ def test_a_hidden_column_leaves_no_gap(
 
 
 def test_a_narrow_column_comes_back_if_a_wide_one_makes_room(appearance: object, qtbot: QtBot) -> None:
-    """The first column to hide is the narrower one: hiding it isn't enough, hiding the other one alone is."""
+    """Hiding the narrow column, which is the first to hide, isn't enough. The table then hides the wide column too,
+    which alone makes enough room, so the narrow column is shown again.
+    """
     columns = [Column(name, name, wide, lambda line: "x" * 40) for name, wide in (("a", 60), ("b", 300), ("c", 300))]
     table = StaticTable(make_window_context(), columns, lambda line: line, "Lines", hideable_columns=("a", "b"))
     qtbot.addWidget(table)
@@ -47,8 +51,8 @@ def test_a_narrow_column_comes_back_if_a_wide_one_makes_room(appearance: object,
 
 @pytest.mark.parametrize("stretched", ["next", "what"])
 def test_the_last_column_gets_the_remaining_width(appearance: object, qtbot: QtBot, stretched: str) -> None:
-    """In a wide window, the values of a row stand near each other: a column grows by at most half, and the rest of
-    the width is in the last one."""
+    """In a wide window the values of a row are near each other: a column grows by at most half, and the last column
+    gets the remaining width."""
     columns = [
         Column(name, name, 120, lambda line: f"{line} " * 20, is_stretched=name == stretched)
         for name in ("what", "next")
@@ -66,8 +70,8 @@ def test_the_last_column_gets_the_remaining_width(appearance: object, qtbot: QtB
 
 
 def test_amounts_and_ages_keep_their_widths_in_a_wide_window(appearance: object, qtbot: QtBot) -> None:
-    """In a wide window the columns of texts share the free width in proportion; amounts, ages and columns with a
-    width set by the person keep theirs.
+    """In a wide window the columns of texts share the free width in proportion. Columns of amounts and ages, and
+    columns whose width the person has set, keep their widths.
     """
     columns = [
         Column("name", "Name", 100, str),
@@ -89,7 +93,9 @@ def test_amounts_and_ages_keep_their_widths_in_a_wide_window(appearance: object,
 
 
 def test_a_first_column_that_was_hidden_is_whole_again(appearance: object, qtbot: QtBot) -> None:
-    """A narrow window hides the first column. In a wide one its contents stand whole beside the table's margin."""
+    """A narrow window hides the first column. When the window becomes wide, the column is shown again, wide enough
+    for its contents and the table's margin.
+    """
     columns = [
         Column("day", "Day", 116, str, "data"),
         Column("who", "Who", 150, str),
@@ -107,7 +113,9 @@ def test_a_first_column_that_was_hidden_is_whole_again(appearance: object, qtbot
 
 
 def test_a_resized_table_reads_no_cell_again(appearance: object, qtbot: QtBot) -> None:
-    """A list of 200 rows has thousands of cells, and a window that a person drags is resized at each step."""
+    """Resizing a table reads none of its cells again. A list of 200 rows has thousands of cells, and a window that a
+    person drags is resized at each step.
+    """
     read: list[str] = []
 
     def read_cell(line: str) -> str:
@@ -140,8 +148,8 @@ def test_a_changed_cell_is_measured_again(appearance: object, qtbot: QtBot) -> N
 
 
 def test_a_corporation_number_is_whole_before_a_sentence_is(appearance: object, qtbot: QtBot) -> None:
-    """In a narrow table a column of corporation numbers is wide enough for the whole number before a column of
-    sentences gets more width.
+    """In a narrow table a column of corporation numbers first becomes wide enough for the whole number. Only then a
+    column of sentences gets more width.
     """
     texts = {"company": "9 9906 4096 9931", "state": "Unknown", "cause": "The provider gave no answer in time"}
 

@@ -1,4 +1,4 @@
-"""The header of a page: its sentence stands where it fits, on all pages with the same tabs."""
+"""Tests of the header of a page: the position of its sentence is the same on all pages with the same tabs."""
 
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -7,7 +7,9 @@ from console.views.pages.base import PageHead
 
 
 def test_the_header_is_as_high_on_each_page_of_the_same_tabs(qapp: QApplication, qtbot: QtBot) -> None:
-    """A short sentence stands below the title where the longest of them does, so that the tabs don't jump."""
+    """If the longest sentence of several pages with the same tabs must be below the title, a short sentence is below
+    the title too. So all their headers have the same height, and the tabs don't move.
+    """
     alone, one_of_several = PageHead("Queues", "Short."), PageHead("Queues", "Short.")
     one_of_several.alternative_sentences = ("Short.", "A sentence that needs more room. " * 5)
     for head in (alone, one_of_several):

@@ -1,4 +1,4 @@
-"""The parts that the base class of all pages makes: they are deleted with their page."""
+"""Tests of the parts that the base class of all pages makes, such as its bars: they are deleted with their page."""
 
 import shiboken6
 from pytestqt.qtbot import QtBot
@@ -11,7 +11,9 @@ from tests.views.invented_checks import make_window_context
 
 
 def test_parts_are_deleted_with_their_page(appearance: Appearance) -> None:
-    """The bars and the hint bar of a page are deleted with it, also if the page never adds them to its layout."""
+    """The bars and the hint bar of a page are deleted with the page, even if the page never adds them to its
+    layout.
+    """
     page = Page(make_window_context())
     parts = (page.hint_bar, page.bars_below, page._bars_above)
     shiboken6.delete(page)
@@ -19,7 +21,7 @@ def test_parts_are_deleted_with_their_page(appearance: Appearance) -> None:
 
 
 def test_a_part_is_shown_only_in_the_layout(appearance: Appearance, qtbot: QtBot) -> None:
-    """A bar of a page is hidden until it is in the layout, because it would cover the title otherwise."""
+    """A bar of a page is hidden until the page adds it to its layout, because it would cover the title otherwise."""
     page = Page(make_window_context())
     page.add_content(TextLabel("contents"), 1)
     page.resize(400, 600)

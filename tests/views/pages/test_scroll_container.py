@@ -1,4 +1,4 @@
-"""The scroll area around a page, whose visible part becomes lower when a bar appears above the page."""
+"""Tests of the scroll area around a page. Its visible part becomes lower when a bar appears above the page."""
 
 import pytest
 from PySide6.QtCore import QPoint, QStringListModel
@@ -52,16 +52,16 @@ def is_in_sight(area: PageScrollArea, widget: QWidget) -> bool:
 
 
 def find_tab_rows_bottom(page: TabbedPage) -> int:
-    """Return the lower end, in px from the top of the page, of the rows by which the page counts the contents of a
-    tab as visible."""
+    """Return the lower end (px from the top of the page) of the rows that must be visible so that the contents of a
+    tab count as visible."""
     return page.tab_bar.mapTo(page, QPoint(0, 0)).y() + page.tab_bar.height() + 4 * current_appearance().row_height()
 
 
 def test_an_opened_tab_does_not_scroll_a_page_that_becomes_lower_later(
     shown: tuple[PageScrollArea, TabbedPage],
 ) -> None:
-    """The contents of an opened tab are in the first view, so the page doesn't scroll to them. A bar that appears
-    above the page afterwards, and then the return of the whole height, leave the page at its top, too."""
+    """The contents of an opened tab are visible without scrolling, so the page doesn't scroll to them. When a bar
+    appears above the page, and when the bar goes again, the page stays at its top."""
     area, page = shown
     page.tab_bar.setCurrentIndex(1)
     settle()
@@ -90,8 +90,8 @@ def test_an_opened_tab_below_the_first_view_keeps_its_place_at_other_heights(
 
 
 def test_the_tab_of_an_earlier_visit_does_not_scroll_the_page(shown: tuple[PageScrollArea, TabbedPage]) -> None:
-    """A tab that was opened below the first view stays the first visible line only until the page shows other
-    contents, which begin at the top, also if the page couldn't scroll to the tab."""
+    """A tab that was opened below the visible part remains the first visible line only until the page shows other
+    contents. Other contents begin at the top, even if the page couldn't scroll to the tab."""
     area, page = shown
     page.list.setModel(QStringListModel(["Line"], page.list))
     area.resize(_WIDE_PX, page.minimumSizeHint().height())
@@ -107,8 +107,8 @@ def test_the_tab_of_an_earlier_visit_does_not_scroll_the_page(shown: tuple[PageS
 
 
 def test_a_focused_field_stays_visible_when_the_page_becomes_lower(shown: tuple[PageScrollArea, TabbedPage]) -> None:
-    """The field at the end of the page has the focus, and the page becomes so low that it would be hidden: the page
-    scrolls as far as it needs to. With the focus at the top, it stays at its top."""
+    """The focused field at the end of a page would be hidden when the page becomes lower: the page scrolls as far as
+    needed. If the focus is at the top, the page stays at its top."""
     area, page = shown
     page.last_edit.setFocus()
     assert is_in_sight(area, page.last_edit)
@@ -123,7 +123,9 @@ def test_a_focused_field_stays_visible_when_the_page_becomes_lower(shown: tuple[
 
 
 def test_a_focused_field_out_of_sight_does_not_scroll_the_page(shown: tuple[PageScrollArea, TabbedPage]) -> None:
-    """The person has scrolled up, away from the focused field. A lower page keeps its first visible line."""
+    """If the person has scrolled away from the focused field, a page that becomes lower keeps its first visible
+    line.
+    """
     area, page = shown
     area.resize(_WIDE_PX, 240)
     page.last_edit.setFocus()
@@ -137,8 +139,9 @@ def test_a_focused_field_out_of_sight_does_not_scroll_the_page(shown: tuple[Page
 def test_the_current_line_stays_visible_when_the_page_begins_to_scroll(
     shown: tuple[PageScrollArea, TabbedPage],
 ) -> None:
-    """The list scrolls by itself, and its current line is visible. The page becomes so low that it scrolls as a
-    whole, with the list as high as its lines: the current line is still visible; so it is in a high page again."""
+    """A list scrolls by itself, and its current line is visible. The page becomes so low that it scrolls as a whole,
+    with the list as high as its lines. The current line is still visible then, and also when the page is high again.
+    """
     area, page = shown
     page.list.setFocus()
     page.list.setCurrentIndex(page.list.model().index(30, 0))

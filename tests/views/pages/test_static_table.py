@@ -1,4 +1,4 @@
-"""A list that is read anew by itself while somebody's pointer is on it."""
+"""Tests of a list that reads its rows again automatically while the pointer is on it."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -69,8 +69,8 @@ def find_row_under(table: StaticTable, at: QPoint) -> object:
 
 @pytest.mark.parametrize("grouped", [False, True])
 def test_no_row_moves_under_the_pointer(show_ids: MakeTable, grouped: bool) -> None:
-    """Rows that came or went above it are moved when the pointer has left; contents are renewed at once, and rows
-    that have gone are marked.
+    """While the pointer is on a row, an automatic read moves no row: it updates the contents at once, marks removed
+    rows, and adds new rows above the pointer only when the pointer leaves.
     """
     both = show_ids(11, 12, 21, 22, grouped=grouped)
     table = both.table
@@ -101,8 +101,8 @@ def test_rows_below_the_pointer_are_inserted_immediately(show_ids: MakeTable) ->
 
 
 def test_requested_rows_are_shown_at_once(show_ids: MakeTable) -> None:
-    """Rows that a person has asked for are shown at once, wherever the pointer is; so are automatically read rows
-    while the pointer is elsewhere.
+    """Rows that a person has requested are shown at once, wherever the pointer is. Automatically read rows are shown
+    at once while the pointer is outside the list.
     """
     both = show_ids(2, 3)
     both.show_rows([Line(1), Line(2), Line(3)], is_automatic=True)
@@ -113,7 +113,9 @@ def test_requested_rows_are_shown_at_once(show_ids: MakeTable) -> None:
 
 
 def test_the_last_row_stays_below_the_pointer(show_ids: MakeTable) -> None:
-    """The list says that it is empty once the pointer has left."""
+    """If an automatic read removes the last row under the pointer, the row stays, marked as removed. The text of the
+    empty list appears when the pointer leaves.
+    """
     both = show_ids(1)
     move_pointer_to(both.table, 0)
     both.show_rows([], is_automatic=True)
@@ -124,7 +126,7 @@ def test_the_last_row_stays_below_the_pointer(show_ids: MakeTable) -> None:
 
 
 def test_an_empty_list_is_announced(show_ids: MakeTable) -> None:
-    """The reason for an empty list is announced each time that it replaces rows, and not while it stays."""
+    """The reason for an empty list is announced each time that it replaces rows, but not again while it is shown."""
     with collect_announcements() as heard:
         both = show_ids()
         both.show_rows([])
@@ -135,7 +137,7 @@ def test_an_empty_list_is_announced(show_ids: MakeTable) -> None:
 
 
 def test_ages_are_repainted_each_minute(appearance: object, qtbot: QtBot) -> None:
-    """The table repaints its ages each minute, without reading the list again."""
+    """The table repaints its ages each minute without reading its rows again."""
     context, painted = make_window_context(), []
 
     def format_age(line: Line) -> str:

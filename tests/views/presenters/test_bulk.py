@@ -1,4 +1,4 @@
-"""Each reason that a row of a bulk run can have is told in words, in both languages."""
+"""Tests that each reason which a row of a bulk run can have is shown in words, in both languages."""
 
 import inspect
 import re
@@ -21,7 +21,7 @@ from tests.views.invented_payments import make_payment
 
 
 def list_reasons() -> set[str]:
-    """The reasons that the rules of the table and the service's own check can give."""
+    """Return the reason codes that the rules of the decision table and the checks of the bulk service can give."""
     rules = {
         rule
         for rows in CHOICE_RULES_BY_KIND.values()
@@ -55,12 +55,16 @@ def list_reasons() -> set[str]:
 
 @pytest.mark.parametrize("code", sorted(list_reasons()))
 def test_each_reason_has_words(code: str) -> None:
-    """Every reason has a text in one of the families in which a row of the bulk run looks for it."""
+    """Every reason code has a text in one of the groups of wording keys in which the window looks for the reason of a
+    row.
+    """
     assert bulk_words.find_bulk_reason_key(code), code
 
 
 def test_the_reasons_are_found() -> None:
-    """`list_reasons` finds the known reasons, because a search that finds nothing would pass the other test."""
+    """`list_reasons` finds the known reason codes. If it found none, the test of the texts would check nothing and
+    pass.
+    """
     assert {"changed", "not_found", "not_for_kind", "no_list_call", "not_bought", "viewing_over"} <= list_reasons()
 
 
@@ -75,7 +79,7 @@ def test_the_reasons_are_found() -> None:
     ],
 )
 def test_an_end_is_green_only_if_nothing_stayed_open(counts: dict[str, int], tone: str) -> None:
-    """An ended run is green only if no row is unknown, skipped, excluded or failed."""
+    """An ended bulk run is shown in green only if it has no unknown, skipped, excluded or failed row."""
     assert bulk_words.get_ended_run_icon_and_tone(counts)[1] == tone
 
 
@@ -88,14 +92,14 @@ def test_an_end_is_green_only_if_nothing_stayed_open(counts: dict[str, int], ton
     ],
 )
 def test_a_paused_run_states_its_reason(reason: str, beginning: str) -> None:
-    """The sentence about a paused run has the reason: the read-only switch, another maker, or a provider."""
+    """The sentence about a paused run states its reason: the read-only switch, another requester, or a provider."""
     run = BulkRun(7, BulkAction.TAKE, "paused", "op-a", NOW, 4, 4, 2, reason=reason)
     status = bulk_words.make_run_status(BulkRunWithHolder(run), make_window_context())
     assert (status.sentence.startswith(beginning), status.tone) == (True, "care"), status.sentence
 
 
 def test_rows_are_tallied_by_outcome() -> None:
-    """A row that stays unknown isn't done, whatever was executed."""
+    """A row whose record stays unknown isn't counted as done, whatever action was executed."""
     context = make_window_context()
     context.language = "en"
     counts = {"done": 1, "still_unknown": 1, "skipped": 2}

@@ -1,4 +1,4 @@
-"""A record's view as sides, documents, badges and differences."""
+"""Tests of the presentation of a credit check as sides, documents, badges and differences."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -63,7 +63,9 @@ CHECK_WITHOUT_PDF = make_check(
     ],
 )
 def test_the_worker_is_not_shown_as_a_requesting_person(maker: str, why: str) -> None:
-    """A refund of money set aside is requested by the program, whose internal name no sentence shows."""
+    """If the program itself has requested the refund of a set-aside, the sentence about it leaves out the requester's
+    internal name.
+    """
     explanation = replace(
         explain_credit_check(make_check(), NOW), why="why.payment_refund_requested", facts={"maker": maker}
     )
@@ -71,7 +73,7 @@ def test_the_worker_is_not_shown_as_a_requesting_person(maker: str, why: str) ->
 
 
 def test_a_renewed_check_is_shown_with_its_renewal_time() -> None:
-    """A renewed credit check is shown as renewed since its renewal, not since its purchase."""
+    """A renewed credit check is shown as renewed since the time of its renewal, and not since its purchase."""
     renewed_at = NOW - timedelta(hours=3)
     details = make_view(make_check(superseded_by=18, state_since=NOW - timedelta(days=400)))
     line = TimelineEntry(renewed_at, "op-a", "credit-check.superseded")
@@ -94,15 +96,17 @@ def test_a_renewed_check_is_shown_with_its_renewal_time() -> None:
     ],
 )
 def test_the_provider_side_shows_its_last_answer(answer: str, word: str) -> None:
-    """The provider's side shows its last answer in words: never asked, no answer, not found and refused differ from
-    each other, and none is shown as a success.
+    """The provider's side shows the provider's last answer in words. The words for never asked, no answer, not found
+    and refused differ, and none of them looks like a success.
     """
     ours, provider, order = facts.make_compared_sides(make_view(UNKNOWN, answer=answer), make_window_context())
     assert (ours.word, provider.word, order.word) == ("In progress", word, "None")
 
 
 def test_the_provider_side_of_a_running_purchase_shows_waiting() -> None:
-    """The purchase is on its way to the provider, so "not asked yet" would contradict the verdict."""
+    """While a purchase is on its way to the provider, the provider's side says "Waiting for the answer", because "not
+    asked yet" would contradict the verdict.
+    """
     _, provider, _ = facts.make_compared_sides(
         make_view(make_check(state=CheckState.PENDING, credit_check_id=None)), make_window_context()
     )
@@ -110,7 +114,9 @@ def test_the_provider_side_of_a_running_purchase_shows_waiting() -> None:
 
 
 def test_a_check_with_a_provider_id_is_shown_as_on_record() -> None:
-    """If the provider's id is stored, its side says "On record", also after a later read that failed."""
+    """If the provider's id of the check is stored, the provider's side says "On record", even after a later read that
+    failed.
+    """
     _, provider, _ = facts.make_compared_sides(
         make_view(CHECK_WITHOUT_PDF, answer="HTTP 503 PENDING http_503"), make_window_context()
     )
@@ -118,7 +124,9 @@ def test_a_check_with_a_provider_id_is_shown_as_on_record() -> None:
 
 
 def test_a_provider_that_contradicts_is_framed_and_read_out() -> None:
-    """A difference is a sign and a word, not only a frame."""
+    """A contradiction of the provider is shown with a frame, a sign and words, and its spoken text says that the side
+    differs.
+    """
     record = make_check(work=Work(WorkState.NEEDS_REVIEW, reason="contradicted"))
     ours, provider, _ = facts.make_compared_sides(make_view(record), make_window_context())
     assert provider.is_different
@@ -132,8 +140,8 @@ def test_a_provider_that_contradicts_is_framed_and_read_out() -> None:
 
 
 def test_a_missing_document_shows_its_reason_and_next_fetch() -> None:
-    """A document that a bought credit check lacks is marked as missing, with its reason and the time of the next
-    attempt. Documents of other records aren't.
+    """A document that a bought credit check lacks is marked as missing, with the reason and the time of the next
+    attempt to fetch it. Documents of a record that isn't bought are not marked.
     """
     parts = facts.make_document_summaries(make_view(CHECK_WITHOUT_PDF), make_window_context())
     assert [part.is_missing for part in parts] == [False, False, False, True]
@@ -159,21 +167,23 @@ def test_a_missing_document_shows_its_reason_and_next_fetch() -> None:
     ],
 )
 def test_the_most_useful_action_is_offered_first(record: CreditCheck, expected: tuple[str, ...]) -> None:
-    """The most useful action of a credit check is offered first, and never a purchase for one with an unknown
-    outcome.
+    """The most useful action of a credit check is offered first. For a credit check with an unknown outcome this is
+    never a purchase.
     """
     assert list_offered_actions(make_view(record)) == expected
 
 
 def test_a_proposal_waits_for_the_second_person() -> None:
-    """The work badge says so instead of "needs a person"."""
+    """If a proposed outcome waits for a second person, the work badge says that it waits for approval, instead of
+    "needs a person".
+    """
     assert (
         case_words.get_page_badge_keys(make_view(UNKNOWN, awaiting="second_person"))[2] == "work.waiting_for_approval"
     )
 
 
 def test_a_changed_field_is_described_in_words() -> None:
-    """Changes of a record are described field by field with the old and new value in words; codes aren't shown."""
+    """A change of a record is described field by field, with the old and the new value in words and without codes."""
     sentence = facts.format_differences(CHECK_WITHOUT_PDF, make_check(result="ng"), make_window_context())
     assert "Result: Medium risk → High risk" in sentence
     assert "PDF: – → copy cd.pdf" in sentence

@@ -1,4 +1,4 @@
-"""Tests the name of the record that a draft shows."""
+"""Tests how the list of drafts shows the number of a draft's record."""
 
 from datetime import UTC, datetime
 
@@ -20,7 +20,9 @@ from tests.views.invented_checks import make_window_context
     ],
 )
 def test_only_a_corporation_number_is_cut_into_groups(kind: str, title: str, shown: str) -> None:
-    """A shop may number its orders by the milliseconds of its clock: those have 13 digits as well."""
+    """Only the 13 digits of a corporation number are shown in groups. An order number may have 13 digits too, for
+    example the milliseconds of the shop's clock, and is shown unchanged.
+    """
     draft = Draft(kind, "5", title, "form", {}, datetime(2026, 11, 24, tzinfo=UTC))
     assert format_draft_title(draft) == shown
     assert f", {shown}, " in format_draft_sentence(draft, make_window_context())

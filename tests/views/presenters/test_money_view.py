@@ -1,4 +1,4 @@
-"""Sides, money, badges and words of payments, orders and refunds."""
+"""Tests of the presentation of payments, orders and refunds: their sides, amounts, badges and words."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -56,7 +56,7 @@ def test_three_sides_are_shown_in_a_fixed_order_with_ages() -> None:
 
 
 def test_a_differing_side_has_a_frame_and_names_its_fields() -> None:
-    """A side that differs has a frame, and its spoken text names the fields that differ."""
+    """A side that differs has a frame, and its spoken text names the differing fields."""
     _, gateway, _ = money_facts.make_shown_sides(
         make_sides(minor=11_500, differs=("amount",)), make_window_context(), provider="paypay", record=make_payment()
     )
@@ -65,7 +65,9 @@ def test_a_differing_side_has_a_frame_and_names_its_fields() -> None:
 
 
 def test_a_side_that_has_named_no_amount_is_not_blank(qapp: QApplication) -> None:
-    """PayPay names no amount of a code that waits for its payer: a dash stands there, and isn't read out."""
+    """PayPay reports no amount for a code that waits for its payer. The side then shows a dash, which a screen reader
+    doesn't read.
+    """
     _, side, _ = make_sides(minor=None, word="CREATED")
     shown = money_facts.make_shown_sides(
         (make_sides()[0], side, make_sides()[2]), make_window_context(), provider="paypay", record=make_payment()
@@ -77,7 +79,7 @@ def test_a_side_that_has_named_no_amount_is_not_blank(qapp: QApplication) -> Non
 
 
 def test_an_unread_side_and_a_missing_side_are_named() -> None:
-    """A side that was never asked says "Not asked yet"; a missing side says "None"."""
+    """A side that was never read says "Not asked yet", and a side that doesn't exist says "None"."""
     ours, gateway, _ = make_sides(None)
     shown_sides = money_facts.make_shown_sides(
         (ours, gateway, ComparedSide("order", there=False)),
@@ -108,8 +110,9 @@ def test_an_unread_side_and_a_missing_side_are_named() -> None:
     ],
 )
 def test_a_gateway_without_a_reported_state_agrees_with_the_verdict(record: Payment | Refund, word: str) -> None:
-    """A call without an answer isn't "not asked", and a refusal isn't "no answer". What people had to decide,
-    the gateway has neither refused nor was it never asked. A refund that has ended is not about to be sent."""
+    """If the gateway has reported no state, its side has a word that agrees with the verdict of the record. The words
+    distinguish "not sent yet", "not sent", "no valid answer", "not found" and "refused"; an ended refund is never
+    shown as about to be sent."""
     _, gateway, _ = money_facts.make_shown_sides(
         make_sides(None), make_window_context(), provider="paypay", record=record
     )
@@ -117,8 +120,8 @@ def test_a_gateway_without_a_reported_state_agrees_with_the_verdict(record: Paym
 
 
 def test_a_side_without_an_answer_shows_the_age_of_its_call() -> None:
-    """The instant of the sending, or of the payment's start, stands where the provider's answer is missing; nothing
-    was sent, or the payment came by a notice or an import: no instant."""
+    """If the provider's answer is missing, its side shows the age of the sending or of the payment's start. It shows
+    no age if nothing was sent, or if the payment came by a notice or an import."""
     sent = {"sent_count": 1, "state": RefundState.SUBMITTING, "certainty": Certainty.UNKNOWN}
     records = (
         make_refund(**sent, last_sent_at=NOW - timedelta(hours=7)),
@@ -139,7 +142,7 @@ def test_a_side_without_an_answer_shows_the_age_of_its_call() -> None:
 
 
 def test_the_gateway_side_has_the_time_of_its_answer() -> None:
-    """The gateway's side has the time of its own answer, not that of the sending."""
+    """The gateway's side has the time of the gateway's answer, and not the time of the sending."""
     sent = {"sent_count": 1, "last_sent_at": NOW - timedelta(hours=7)}
     not_found = make_refund(
         **sent, state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, not_found=2,
@@ -154,7 +157,9 @@ def test_the_gateway_side_has_the_time_of_its_answer() -> None:
 
 
 def test_a_code_that_repeats_the_word_is_left_out() -> None:
-    """ "Completed completed" says nothing more; another provider's code stays."""
+    """A side doesn't show the provider's code beside its word if the code means the same, as in "Completed
+    completed". A different code of a provider is shown.
+    """
     ours, gateway, order = money_facts.make_shown_sides(
         make_sides(word="OTS0000"), make_window_context(), provider="atom", record=make_payment()
     )
@@ -162,8 +167,8 @@ def test_a_code_that_repeats_the_word_is_left_out() -> None:
 
 
 def test_our_record_and_the_order_have_no_code_in_either_language() -> None:
-    """Our side and the order's side have no code beside their word, because an English code would stand in a Japanese
-    window.
+    """Our side and the order's side show no code beside their word, because an English code would be out of place in
+    a Japanese window.
     """
     context = make_window_context()
     context.language = "ja"
@@ -174,7 +179,7 @@ def test_our_record_and_the_order_have_no_code_in_either_language() -> None:
 
 
 def test_outdated_information_is_marked() -> None:
-    """A side with an old answer shows "old" beside its age."""
+    """A side with an old answer shows the mark "old" beside the age of the answer."""
     _, gateway, _ = money_facts.make_shown_sides(
         make_sides(timedelta(hours=30), old=True), make_window_context(), provider="paypay", record=make_payment()
     )
@@ -182,8 +187,8 @@ def test_outdated_information_is_marked() -> None:
 
 
 def test_the_money_strip_shows_every_part_of_the_amount(appearance: object) -> None:
-    """The money strip shows each part with the service's figure, computes none itself, and names each part for a
-    screen reader.
+    """The strip of amounts shows each part of the amount with the figure of the service, computes no figure itself,
+    and names each part for a screen reader.
     """
     money = MoneyParts("JPY", 12_000, 2_000, 1_000, 500, 0, 0, 8_500)
     parts, rest = money_facts.make_money_parts(money, make_window_context())
@@ -196,7 +201,9 @@ def test_the_money_strip_shows_every_part_of_the_amount(appearance: object) -> N
 
 
 def test_an_unknown_amount_is_violet_as_a_link_too(appearance: Appearance) -> None:
-    """Links to rows keep the colour of what they say. Looked at in the pixels."""
+    """In the strip of amounts, a link on an unknown amount has the colour for unknown outcomes, and not the colour of
+    links. The test looks for the colour in the pixels.
+    """
     money = MoneyParts("JPY", 12_000, 2_000, 1_000, 500, 0, 0, 8_500)
     panel = MoneyPanel("Where the money is", part_description="Shows the rows")
     panel.show_money_parts(*money_facts.make_money_parts(money, make_window_context()))
@@ -213,7 +220,7 @@ def test_an_unknown_amount_is_violet_as_a_link_too(appearance: Appearance) -> No
 
 @pytest.mark.parametrize("scale", [1.0, 1.25, 2.0])
 def test_all_amounts_of_the_money_strip_share_one_row(appearance: Appearance, scale: float) -> None:
-    """Links, amounts of zero and the refundable amount at the right end in the same row of pixels."""
+    """The digits of linked amounts, of zero amounts and of the refundable amount end in the same row of pixels."""
     appearance.set_text_scale(scale)
     money = MoneyParts("JPY", 222, 0, 111, 0, 0, 0, 111)
     panel = MoneyPanel("Where the money is", part_description="Shows the rows")
@@ -229,8 +236,8 @@ def test_all_amounts_of_the_money_strip_share_one_row(appearance: Appearance, sc
 
 
 def find_lowest_ink(amount: QWidget) -> int:
-    """Return the lowest pixel row with ink, without the underline of a link: the lower end of the digits, if there is
-    no comma.
+    """Return the lowest pixel row in which a letter or digit is painted, without the underline of a link. If the
+    amount has no comma, this is the lower end of the digits.
     """
     image = amount.grab().toImage()
     paper, columns = image.pixel(image.width() - 1, 0), range(image.width() - 1)
@@ -241,7 +248,7 @@ def find_lowest_ink(amount: QWidget) -> int:
 def test_the_paid_and_the_refundable_amount_alone_are_bold(
     appearance: Appearance, description: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Only the paid and the refundable amount are bold, also if they are links."""
+    """In the strip of amounts, only the paid and the refundable amount are bold, even if they are links."""
     painted: dict[str, bool] = {}
 
     def record_text(*arguments: Any, **options: Any) -> None:
@@ -261,8 +268,8 @@ def test_the_paid_and_the_refundable_amount_alone_are_bold(
 
 @pytest.mark.parametrize("width", range(200, 1000, 40))
 def test_a_dividing_line_stands_between_two_amounts_of_a_line(appearance: Appearance, width: int) -> None:
-    """No line of amounts begins with a dividing line, however many lines there are: a line has one fewer than
-    amounts. The test compares the pixels.
+    """Each line of amounts has a dividing line between two amounts and none at its beginning, at every width of the
+    strip. The test compares the pixels.
     """
     parts, rest = money_facts.make_money_parts(
         MoneyParts("JPY", 12_000, 2_000, 1_000, 500, 0, 0, 8_500), make_window_context()
@@ -288,7 +295,9 @@ def test_a_dividing_line_stands_between_two_amounts_of_a_line(appearance: Appear
 
 
 def test_the_money_strip_shows_the_reversed_amount(appearance: object) -> None:
-    """The parts add up to what was paid: the refunds before it are not taken back a second time."""
+    """For a reversed payment, the reversed amount is the paid amount less the earlier refunds, so the parts in the
+    strip add up to the paid amount.
+    """
     money = MoneyParts("JPY", 12_000, 2_000, 0, 0, 0, 0, 0)
     assert compute_reversed_minor(make_payment(refunded_minor=2_000)) == 0
     reversed_minor = compute_reversed_minor(make_payment(state=PaymentState.REVERSED, refunded_minor=2_000))
@@ -300,7 +309,9 @@ def test_the_money_strip_shows_the_reversed_amount(appearance: object) -> None:
 
 
 def test_a_reversed_payment_has_no_refundable_amount_in_any_output() -> None:
-    """The strip of the window, the terminal, JSON and exported lists say the same."""
+    """The refundable amount of a reversed payment is 0 in the computed parts, in the terminal, in JSON and in
+    exported lists.
+    """
     reversed_payment = make_payment(state=PaymentState.REVERSED, captured_minor=12_000)
     assert compute_money_parts(reversed_payment, ()).refundable == 0
     translator = Translator()
@@ -314,7 +325,7 @@ def test_a_reversed_payment_has_no_refundable_amount_in_any_output() -> None:
 
 
 def test_amounts_of_an_unknown_payment_are_not_shown_as_zero() -> None:
-    """The amounts of a payment of unknown outcome aren't shown as 0, because it may have been paid."""
+    """The amounts of a payment with an unknown outcome aren't shown as 0, because the payment may have been paid."""
     nothing = MoneyParts("JPY", 0, 0, 0, 0, 0, 0, 0)
     parts, refundable_part = money_facts.make_money_parts(nothing, make_window_context(), is_paid_unknown=True)
     assert (parts[0].amount_text, refundable_part.amount_text) == ("–", "–")
@@ -330,8 +341,8 @@ def test_amounts_of_an_unknown_payment_are_not_shown_as_zero() -> None:
 
 
 def test_the_refundable_amount_of_a_request_is_equal_in_all_views() -> None:
-    """The refundable amount of a refund request is shown as before and after the request; after the refund as the
-    present amount.
+    """For an open refund request, the refundable amount is shown before and after the request, as in "¥880,000 →
+    ¥220,000". After the refund only the present amount is shown.
     """
     money = replace(
         MONEY_PARTS, captured=880_000, refundable=220_000, refunded=0, on_its_way=0, unknown=0, waiting=660_000
@@ -347,7 +358,7 @@ def test_the_refundable_amount_of_a_request_is_equal_in_all_views() -> None:
 
 
 def test_rupees_stay_rupees() -> None:
-    """Rupees are shown with Indian grouping and two decimals."""
+    """Amounts in rupees are shown with Indian digit grouping and two decimals."""
     parts, _ = money_facts.make_money_parts(
         replace(MONEY_PARTS, currency="INR", captured=12_345_600), make_window_context()
     )
@@ -406,14 +417,16 @@ def test_every_record_has_badges_for_state_certainty_and_work(
 
 
 def test_a_payer_is_masked() -> None:
-    """A payer's reference is masked apart from its last four characters; a masked one stays as it is."""
+    """A payer's reference is masked except for its last four characters. A reference that is already masked is
+    unchanged.
+    """
     assert case_words.mask_payer("PAYER-67878294") == "****8294"
     assert case_words.mask_payer("****1234") == "****1234"
     assert case_words.mask_payer(None) == ""
 
 
 def test_an_unknown_refund_is_never_listed_as_failed() -> None:
-    """An unknown one says so in its cause and its badge."""
+    """A refund with an unknown outcome is shown as unknown in its cause and its badge, and not as failed."""
     unsure = make_refund(state=RefundState.SUBMITTING, certainty=Certainty.UNKNOWN, error_code="read_timeout")
     assert case_words.format_record_problem(unsure, make_window_context()) == "No answer in time"
     assert case_words.get_most_specific_badge_key(unsure, NOW) == "certainty.unknown"
@@ -421,8 +434,8 @@ def test_an_unknown_refund_is_never_listed_as_failed() -> None:
 
 
 def test_a_record_that_ended_well_and_needs_a_person_says_so_where_one_badge_has_room() -> None:
-    """A completed record that needs a person has the badge for that in the list of open issues and in the search,
-    where only one badge has room.
+    """In the list of open issues and in the search results there is room for one badge. For a completed record that
+    needs a person, this is the badge "needs a person".
     """
     set_aside = make_payment(work=Work(WorkState.NEEDS_REVIEW, reason=WorkReason.SET_ASIDE))
     assert case_words.get_most_specific_badge_key(set_aside, NOW) == "work.needs_review"
@@ -432,8 +445,9 @@ def test_a_record_that_ended_well_and_needs_a_person_says_so_where_one_badge_has
 
 
 def test_money_set_aside_keeps_its_amount_while_its_refund_is_requested(appearance: Appearance) -> None:
-    """The page of a payment names each amount that was set aside, with its state, also after its refund was requested
-    or made. The payment itself counts it as set aside no longer, and the page would say ¥0 beside an alert of ¥6,000.
+    """The page of a payment shows each set-aside amount with its state, even after its refund was requested or made.
+    The payment's own sum no longer contains the amount then, so without this list the page would show ¥0 next to an
+    alert about ¥6,000.
     """
     page = PaymentPage(make_window_context())
     payment = make_payment(set_aside_minor=0)
@@ -454,7 +468,7 @@ def test_money_set_aside_keeps_its_amount_while_its_refund_is_requested(appearan
 def test_a_refund_is_not_recommended_after_one_was_refused_for_good(
     error_code: str, offered: tuple[str, ...]
 ) -> None:
-    """The page of the refused refund says that the gateway would probably refuse another one."""
+    """The page of a finally refused refund says that the gateway would probably refuse another refund too."""
     failed = make_refund(state=RefundState.FAILED, error_code=error_code)
     details = PaymentDetails(
         make_payment(), PAYMENT_EXPLANATION, make_sides(), MONEY_PARTS, ORDER, (failed,), (), (), (), ()

@@ -1,4 +1,4 @@
-"""A scheduled step whose time has passed is never announced for that time."""
+"""Tests that the window never announces a scheduled step for a time that has already passed."""
 
 from datetime import datetime, timedelta
 from typing import Literal
@@ -28,8 +28,8 @@ OVERDUE_INSTANT = NOW - timedelta(hours=5)
 def test_an_overdue_step_is_marked_everywhere(
     appearance: object, language: Literal["ja", "en"], at: datetime, is_overdue: bool
 ) -> None:
-    """A scheduled step that the due tasks should have done already is shown as overdue in the column "next", in the
-    documents, in the timeline and in the list of a company.
+    """A scheduled step that the due tasks should have executed already is shown as overdue in the column "next", in
+    the documents, in the timeline and in the list of a company.
     """
     context = make_window_context()
     context.change_language(language)

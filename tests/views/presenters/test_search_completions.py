@@ -1,4 +1,4 @@
-"""The groups in which the search box offers conditions."""
+"""Tests of the groups in which the search box offers conditions to complete the typed text."""
 
 from functools import partial
 
@@ -14,8 +14,8 @@ from tests.views.invented_checks import make_window_context
 
 
 def test_states_are_grouped_by_their_kind_of_record(appearance: object) -> None:
-    """The completions of `status:` are grouped by the kind of record that has the state, in the words of this kind; a
-    value of all kinds comes first.
+    """The completions of `status:` are grouped by the kind of record that has the state, with the words for this
+    kind. A value that all kinds have comes first.
     """
     groups = group_completions(list_completions("status:", 7), make_window_context())
     shown = {title: {one.value: word for one, word in members} for title, members in groups}
@@ -39,8 +39,8 @@ def test_other_conditions_stand_in_one_group(appearance: object) -> None:
 
 
 def test_the_heading_of_the_first_result_is_scrolled_into_view(qtbot: QtBot, appearance: object) -> None:
-    """If the arrow keys lead down a long list of results and up again, the heading above the first result is visible
-    again.
+    """After the arrow keys have moved down a long list of results and up again to the first result, the heading above
+    it is visible again.
     """
     window = QWidget()
     qtbot.addWidget(window)
@@ -82,7 +82,9 @@ def test_the_heading_of_the_first_result_is_scrolled_into_view(qtbot: QtBot, app
 def test_conditions_are_offered_for_the_words_of_the_screen(
     appearance: object, language: Language, text: str, offered: list[str]
 ) -> None:
-    """A person who reads "結果不明" types this, often with full-width letters: the condition is offered."""
+    """A person types a word that a screen shows, such as "結果不明", often in full-width letters. The search box
+    offers the matching condition.
+    """
     context = make_window_context()
     context.language = language
     completions = list_completions(text, len(text), partial(list_condition_words, context=context))
@@ -92,7 +94,9 @@ def test_conditions_are_offered_for_the_words_of_the_screen(
 
 
 def test_the_heading_of_the_first_result_is_visible_when_the_list_has_grown(qtbot: QtBot) -> None:
-    """The list had room for one line when it got its results, and the box then makes it as high as they need."""
+    """The list of results gets its results while it has room for one line, and is then made as high as the results
+    need. The heading of the first result is visible.
+    """
     results = ResultList("Results")
     qtbot.addWidget(results)
     results.resize(400, 40)

@@ -1,4 +1,6 @@
-"""The filter of a queue as a sentence: conditions that a person selects, types or restores form one filter."""
+"""Tests of the filter bar of a queue, which shows the filter as a sentence. Conditions that a person selects or
+types, and restored ones, form one filter.
+"""
 
 import pytest
 from PySide6.QtCore import QPoint
@@ -35,7 +37,9 @@ def test_chosen_and_typed_conditions_form_one_filter(sentence: QueueFilterBar) -
 @pytest.mark.parametrize("language", ["ja", "en"])
 @pytest.mark.parametrize("width", range(500, 1400, 60))
 def test_no_line_has_the_list_of_further_conditions_alone(appearance: object, language: Language, width: int) -> None:
-    """At every width the list of further conditions is on the line of the sort order."""
+    """At every width of the filter bar, the drop-down list of further conditions is on the same line as the sort
+    order.
+    """
     context = make_window_context()
     context.change_language(language)
     bar = QueueFilterBar(context)
@@ -49,7 +53,7 @@ def test_no_line_has_the_list_of_further_conditions_alone(appearance: object, la
 
 
 def test_every_entry_of_the_filter_is_a_valid_condition(sentence: QueueFilterBar) -> None:
-    """Every entry of every list of the filter is a valid condition and has a text."""
+    """Every entry in each drop-down list of the filter bar is a valid condition and has a text."""
     for name, chip in sentence.chip_by_list_name.items():
         for place in range(chip.count()):
             chip.setCurrentIndex(place)
@@ -63,8 +67,8 @@ def test_every_entry_of_the_filter_is_a_valid_condition(sentence: QueueFilterBar
 
 
 def test_a_restored_filter_has_all_its_conditions(sentence: QueueFilterBar) -> None:
-    """A restored filter has all its conditions, also one that no list offers. Esc removes the conditions and keeps
-    the sort order.
+    """A restored filter has all its conditions, including one that no drop-down list offers. The key Esc removes the
+    conditions and leaves the sort order unchanged.
     """
     text = "provider:atom age:>2d amount:>7JPY owner:op-b certainty:unknown flavour:sweet"
     sentence.show_filter(text, "-client")
@@ -99,7 +103,7 @@ def test_a_restored_filter_has_all_its_conditions(sentence: QueueFilterBar) -> N
 def test_a_condition_of_no_list_stands_in_words(
     appearance: object, name: str, operator: str, english: str, japanese: str
 ) -> None:
-    """A condition without a list is shown in words and exactly: 60 hours aren't two days."""
+    """A condition that no drop-down list offers is shown in exact words: 60 hours aren't shown as two days."""
     context = make_window_context()
     expected: dict[Language, str] = {"en": english, "ja": japanese}
     for language, words in expected.items():
@@ -111,8 +115,9 @@ def test_a_condition_of_no_list_stands_in_words(
 
 
 def test_a_list_of_further_conditions_is_visible_while_it_is_used(sentence: QueueFilterBar) -> None:
-    """A list that a person asks for appears; many values of one are counted in words, and all of them count; the
-    causes are those of the queue.
+    """A drop-down list of a further condition appears when the person selects the condition. Several selected values
+    are shown as a number in words, and the filter contains all of them. The list of causes offers the causes in the
+    queue.
     """
     assert {name for name, chip in sentence.chip_by_list_name.items() if chip.isHidden()} == set(
         OPTIONAL_FILTER_LIST_NAMES
@@ -153,15 +158,15 @@ def test_a_list_of_further_conditions_is_visible_while_it_is_used(sentence: Queu
 
 @pytest.mark.parametrize("queue", ["review", "unknown", "incomplete", "refunds"])
 def test_every_column_sorts(queue: str, appearance: object) -> None:
-    """A queue can be sorted by every column except the check box."""
+    """A queue can be sorted by every column except the column of check boxes."""
     keys = {column.key for column in make_queue_columns(make_window_context(), queue)}
     assert keys - set(SORT_COLUMN_BY_COLUMN_KEY) == {"check"}
 
 
 @pytest.mark.parametrize("language", ["ja", "en"])
 def test_words_of_the_filter_sentence_stay_with_their_list(appearance: object, language: Language) -> None:
-    """At every width, also with further lists: words that stand before or after a list stay on its line, so no line
-    begins with a comma or ends with a preposition."""
+    """At every width, the words before or after a drop-down list stay on its line, also with further lists. So no
+    line begins with a comma or ends with a preposition."""
     context = make_window_context()
     context.change_language(language)
     sentence = QueueFilterBar(context)

@@ -1,4 +1,6 @@
-"""Rows of a queue: grouped with their counts, and filtered by a text without reading the queue endlessly."""
+"""Tests of the rows of a queue: they are grouped with counts, and a text filters them without an endless read of the
+queue.
+"""
 
 from dataclasses import replace
 
@@ -27,7 +29,9 @@ PERSON, ITSELF = Work(WorkState.NEEDS_REVIEW), Work(WorkState.SCHEDULED)
 
 
 def test_groups_count_their_rows_once_the_whole_queue_is_here() -> None:
-    """The heading says how many; while there is more to read it says nothing."""
+    """The heading of a group shows the number of its rows if the whole queue has been read. If more rows are still
+    unread, it shows no number.
+    """
     services = QueueServices([make_check(1, work=PERSON), make_check(2, work=PERSON), make_check(3, work=ITSELF)])
     page = make_row_reader(QueueListQuery("unknown"))(services, None, 200)  # type: ignore[arg-type]  # queues are all it takes
     group = make_heading_function(make_window_context())
@@ -43,7 +47,7 @@ def test_groups_count_their_rows_once_the_whole_queue_is_here() -> None:
 
 @pytest.mark.parametrize("text", ["みなと", "架空みなと", "２０１０", "2 0104 0190", "17"])
 def test_a_text_finds_names_numbers_and_records(text: str) -> None:
-    """The text finds full-width and half-width forms, with spaces or without."""
+    """A text filter finds full-width and half-width forms, with or without spaces."""
     services = QueueServices(
         [make_check(17), make_check(18, company_name="仮想さくら建設", corporation_number="7000012050002")]
     )
@@ -52,7 +56,7 @@ def test_a_text_finds_names_numbers_and_records(text: str) -> None:
 
 
 def test_a_filter_over_a_long_queue_reads_on_in_bounded_steps() -> None:
-    """A text filter over a long queue reads some thousand records in one call and returns a cursor for the rest."""
+    """A text filter over a long queue reads a few thousand records in one call, and returns a cursor for the rest."""
     services = QueueServices(
         [make_check(id, company_name="架空商事") for id in range(1, 7_001)] + [make_check(9_000)]
     )
@@ -66,14 +70,18 @@ def test_a_filter_over_a_long_queue_reads_on_in_bounded_steps() -> None:
 
 @pytest.mark.parametrize(("queue", "grouped"), [("unknown", True), ("incomplete", False)])
 def test_a_list_grouped_by_an_axis_drops_that_column(queue: str, grouped: bool, appearance: object) -> None:
-    """The group row says it; the other two axes stay."""
+    """A queue that is grouped by work leaves out the column "work", because the group row shows it. The columns of
+    state and certainty remain.
+    """
     keys = [column.key for column in make_queue_columns(make_window_context(), queue)]
     assert ("work" not in keys) is grouped
     assert {"state", "certainty"} <= set(keys)
 
 
 def test_the_row_of_a_refund_has_its_payments_corporation(appearance: object) -> None:
-    """A row says whose refund it is, and which kind of record it is."""
+    """The row of a refund shows the corporation number of the refunded payment, and the kind of the record in its
+    name.
+    """
     paid = replace(make_payment(), corporation_number="2010401907731")
     record = replace(make_refund(), relations=RefundRelations(paid))
     row = QueueRow(replace(make_queue_item(make_check()), record=record))
@@ -83,8 +91,9 @@ def test_the_row_of_a_refund_has_its_payments_corporation(appearance: object) ->
 
 @pytest.mark.parametrize("queue", QUEUE_NAMES)
 def test_no_default_column_repeats_another(queue: str, appearance: object) -> None:
-    """The number stands in the column of the company if the name is unknown, the kind in that of the record, and the
-    certainty in the name of a queue for which it decides; what needs a person has no next automatic attempt."""
+    """No default column of a queue repeats another one. The company's column has the number if the name is unknown,
+    and the record's column has the kind. A queue that is defined by the certainty has no column for it, and a queue
+    of records that need a person has none for the next automatic attempt."""
     columns = make_queue_columns(make_window_context(), queue)
     shown = {column.key for column in arrange_columns(columns, ())}
     assert not shown & {"number", "kind"}
@@ -95,7 +104,7 @@ def test_no_default_column_repeats_another(queue: str, appearance: object) -> No
 
 
 def test_a_mismatch_of_unknown_outcome_says_so(appearance: object) -> None:
-    """In the queue of differences, the column of the difference says "Unknown" for a payment of unknown outcome."""
+    """In the queue of mismatches, the column of the mismatch says "Unknown" for a payment with an unknown outcome."""
     row = QueueRow(replace(make_queue_item(make_check()), record=make_payment(), disagreement=Disagreement()))
     difference = next(one for one in make_queue_columns(make_window_context(), "disagree") if one.key == "cause")
     assert difference.cell(row) == ""
@@ -104,7 +113,9 @@ def test_a_mismatch_of_unknown_outcome_says_so(appearance: object) -> None:
 
 
 def test_an_export_has_the_filter_of_its_list() -> None:
-    """An export gets the conditions and words of the list's filter; the export of a whole queue has no filter."""
+    """An export gets the conditions and words of the filter of the shown list. The export of a whole queue has no
+    filter.
+    """
     items = QueueServices([make_check(17), make_check(18, client_id="7")]).read_queue("review").items
     found = parse_filter("client:7 みなと")
     is_listed = make_item_filter(QueueListQuery("review", found.words, found.record_filter), NOW)
@@ -130,7 +141,9 @@ def test_an_export_has_the_filter_of_its_list() -> None:
 def test_amounts_of_several_kinds_are_not_added(
     appearance: object, sums: dict[str, dict[str, int]], amount: str, beside_cause: str
 ) -> None:
-    """The heading of a group has one sum for payments and another one for refunds. Both are in its spoken text."""
+    """The heading of a group has separate sums for payments and for refunds. The spoken text of the heading contains
+    both sums.
+    """
     row = CauseRow(CauseGroup("timeout", 3, sums))
     columns = make_grouped_table_columns(make_window_context(), make_queue_columns(make_window_context(), "unknown"))
     cells = {column.key: column.text(row) for column in columns if column.key in ("amount", "cause")}

@@ -1,5 +1,5 @@
-"""The dialog that begins a reconciliation: choice of provider and days, a single run for several presses, and the
-result.
+"""Tests of the dialog that begins a reconciliation: the choice of provider and days, a single run for several
+presses, and the result.
 """
 
 from collections.abc import Callable
@@ -46,7 +46,9 @@ def write_days(dialog: ReconcileDialog, first: str, last: str) -> None:
 
 
 def test_a_reconciliation_preselects_no_provider_of_several(open_dialog: OpenDialog) -> None:
-    """With several providers, the button is disabled until one is selected; a single provider is preselected."""
+    """If there are several providers, the dialog preselects none, and the button is disabled until the person has
+    selected one. A single provider is preselected.
+    """
     dialog, _, _ = open_dialog("")
     assert dialog._disabled_reason == "Select a provider."
     dialog.provider_list.setCurrentIndex(0)
@@ -73,7 +75,7 @@ def test_a_reconciliation_preselects_no_provider_of_several(open_dialog: OpenDia
 def test_an_invalid_day_has_its_error_and_no_button(
     open_dialog: OpenDialog, first: str, last: str, wrong: str
 ) -> None:
-    """The field of the wrong day has the error, and the button is off."""
+    """The field with an invalid day shows the error, and the button is disabled."""
     dialog, services, _ = open_dialog()
     write_days(dialog, first, last)
     assert dialog._disabled_reason == "Check the days."
@@ -87,7 +89,7 @@ def test_an_invalid_day_has_its_error_and_no_button(
 
 
 def test_a_button_pressed_twice_begins_one_run(open_dialog: OpenDialog) -> None:
-    """The button is disabled at the first press, so a second press begins no other run. Then the dialog shows the
+    """The first press disables the button, so a second press begins no second run. Afterwards the dialog shows the
     counts and a link to the run.
     """
     dialog, services, runner = open_dialog()
@@ -107,7 +109,7 @@ def test_a_button_pressed_twice_begins_one_run(open_dialog: OpenDialog) -> None:
 
 
 def test_a_dry_run_opens_no_run(open_dialog: OpenDialog) -> None:
-    """After a dry run the dialog offers no link, because nothing was written."""
+    """After a dry run the dialog offers no link to a run, because the dry run has written nothing."""
     dialog, services, _ = open_dialog()
     dialog.dry_run_box.setChecked(True)
     assert dialog.main_button.text() == "Compare only"
@@ -119,7 +121,7 @@ def test_a_dry_run_opens_no_run(open_dialog: OpenDialog) -> None:
 
 
 def test_a_refused_run_is_explained(open_dialog: OpenDialog) -> None:
-    """A refused run is explained in the dialog, and no button remains that could begin it again."""
+    """The dialog explains a refused run, and has no button left that could begin it again."""
     dialog, services, _ = open_dialog(refusal="in_progress")
     dialog.main_button.click()
     assert len(services.runs_begun) == 1
@@ -129,7 +131,9 @@ def test_a_refused_run_is_explained(open_dialog: OpenDialog) -> None:
 
 
 def test_a_long_run_continues_after_its_dialog_closes(open_dialog: OpenDialog) -> None:
-    """After ten seconds the dialog can be closed; the run goes on and still can't be pressed again."""
+    """After ten seconds the person can close the dialog. The run continues, and another one can't be begun
+    meanwhile.
+    """
     dialog, services, runner = open_dialog()
     runner.paused = True
     dialog.main_button.click()

@@ -1,4 +1,6 @@
-"""The page of a reconciliation: counts, evidence and differences; each difference leads to its record."""
+"""Tests of the page of a reconciliation with its counts, its evidence and its differences, each of which leads to its
+record.
+"""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -63,14 +65,16 @@ def read_figures(page: ReconcilePage) -> dict[str, str]:
 
 
 def record_requested_routes(at: WindowContext) -> list[Route]:
-    """Return a list to which each route is added that the page requests from now on."""
+    """Return a list to which each route is added that the page asks the window to show from now on."""
     routes: list[Route] = []
     at.navigation_requested.connect(routes.append)
     return routes
 
 
 def test_the_page_of_a_run_has_its_counts_and_file(show_page: ShowPage) -> None:
-    """Figures with names, the file with lines, sums and checksum, and who read the same bytes before."""
+    """The page of a run shows its counts with names, and the daily file with its lines, sums and checksum. It also
+    shows which earlier run has read the same file content.
+    """
     page = show_page(make_view())
     assert read_figures(page) == {
         "rows": "6",
@@ -99,7 +103,7 @@ def test_the_page_of_a_run_has_its_counts_and_file(show_page: ShowPage) -> None:
 
 def test_the_advice_follows_the_last_answer(show_page: ShowPage) -> None:
     """Before the provider has answered about the payment, the page advises a probe. If the difference remains after
-    an answer, it names the answer's time and advises to open the payment; the probe stays possible."""
+    an answer, the page shows the time of the answer and advises to open the payment. A probe is still possible."""
     assert AMOUNT_DIFFERENCE.payment is not None
     assert AMOUNT_DIFFERENCE.case is not None
     asked_before = replace(
@@ -123,8 +127,8 @@ def test_the_advice_follows_the_last_answer(show_page: ShowPage) -> None:
 def test_the_key_m_is_shown_only_for_an_unpaid_order(
     show_page: ShowPage, reason: WorkReason | None, is_named: bool
 ) -> None:
-    """The line of shortcuts names M only on a row whose order is known to be unpaid; elsewhere the service would
-    refuse it."""
+    """The shortcut bar shows the key M only on a row whose order is known to be unpaid. On other rows the service
+    would refuse the key's action."""
     assert AMOUNT_DIFFERENCE.payment is not None
     payment = replace(AMOUNT_DIFFERENCE.payment, state=PaymentState.COMPLETED, order_id=3, work=Work(reason=reason))
     page = show_page(make_view(), rows=(replace(AMOUNT_DIFFERENCE, payment=payment),))
@@ -132,8 +136,8 @@ def test_the_key_m_is_shown_only_for_an_unpaid_order(
 
 
 def test_the_page_of_a_failed_run_shows_dashes_for_uncounted_figures(show_page: ShowPage) -> None:
-    """The page of a failed run shows a dash for each figure that it couldn't count, and doesn't say that there are no
-    differences.
+    """The page of a failed run shows a dash for each figure that the run couldn't count, and does not state that
+    there are no differences.
     """
     item = make_run(state=RunState.FAILED, reason="provider_answer_unusable", different_amount=0, missing_there=0)
     page = show_page(make_view(item, files=(), open_case_count=0))
@@ -177,9 +181,7 @@ def test_a_row_shows_our_state_and_the_providers_state(
     cause: str,
     action: str | None,
 ) -> None:
-    """A row shows our state in words and the provider's state as the provider wrote it. A refunded amount is
-    negative.
-    """
+    """A row shows our state in words, and the provider's state unchanged. A refunded amount is negative."""
     at = make_window_context()
     assert (words.format_our_side(item, at), words.format_provider_side(item, at)) == (ours, theirs)  # type: ignore[arg-type]
     assert words.format_amount_difference(item) == difference_  # type: ignore[arg-type]
@@ -189,8 +191,8 @@ def test_a_row_shows_our_state_and_the_providers_state(
 
 
 def test_a_difference_opens_its_payment(show_page: ShowPage) -> None:
-    """Opening a difference shows its payment, from which the other payments of the list can be reached; going back
-    leads to this run.
+    """Opening a difference shows its payment. From there the person can go to the other payments of the list, and
+    back to this run.
     """
     page = show_page(make_view())
     routes, replaced = record_requested_routes(page.context), list[Route]()
@@ -202,8 +204,8 @@ def test_a_difference_opens_its_payment(show_page: ShowPage) -> None:
 
 
 def test_only_possible_actions_on_a_difference_are_offered(show_page: ShowPage) -> None:
-    """An open difference offers to open, probe and note the payment; an unreadable row offers nothing and says what
-    helps.
+    """For an open difference the page offers to open the payment, to probe it and to add a note. For an unreadable
+    row it offers no action, and names what helps.
     """
     page = show_page(make_view(refused_row_count=1))
     for row, (open_, probe, note) in enumerate(((True, True, True), (True, False, True), (False, False, False))):
@@ -221,7 +223,9 @@ def test_only_possible_actions_on_a_difference_are_offered(show_page: ShowPage) 
 
 
 def test_each_tab_has_one_kind_of_difference(show_page: ShowPage) -> None:
-    """Each tab has the rows of one kind of difference, and its count in its name; an empty tab says so."""
+    """Each tab has the rows of one kind of difference and their number in its name. An empty tab shows the text of an
+    empty list.
+    """
     page = show_page(make_view(refused_row_count=1))
     assert [page.tabs.accessibleTabName(number) for number in range(page.tabs.count())] == [
         "All 4",
@@ -246,14 +250,14 @@ def test_each_tab_has_one_kind_of_difference(show_page: ShowPage) -> None:
     ],
 )
 def test_a_bar_states_the_state_of_a_run(show_page: ShowPage, state: RunState, lead: str, goes_on: bool) -> None:
-    """A bar states the state of the run; only an interrupted run can be continued."""
+    """A bar names the state of the run. Only an interrupted run can be continued."""
     page = show_page(make_view(make_run(state=state, ended_at=None)))
     assert page._bar_by_name["run"].accessibleName().startswith(lead)
     assert page.resume_button.isHidden() is not goes_on
 
 
 def test_continuing_twice_is_one_run(qtbot: QtBot, appearance: object) -> None:
-    """A second press on "continue" does nothing while the run is being continued; the toast names the result."""
+    """While a run is being continued, a second press of "continue" has no effect. The toast names the result."""
     at = make_window_context()
     services = ReconcileServices(make_view(make_run(state=RunState.RESUMABLE, ended_at=None)))
     at.store_services(services)  # type: ignore[arg-type]  # reconciliations are all it takes
@@ -291,8 +295,8 @@ def test_a_page_without_reconciliations_shows_the_empty_text(show_page: ShowPage
 
 
 def test_the_focus_stays_on_the_page(show_page: ShowPage) -> None:
-    """If a tab has no rows, the focus is on a button of the page, where the keys of one letter still act; with rows
-    it is in the table.
+    """If a tab has no rows, the focus is on a button of the page, so that the shortcut keys still work. If the tab
+    has rows, the focus is in the table.
     """
     page = show_page(make_view())
     page.activateWindow()
@@ -306,7 +310,9 @@ def test_the_focus_stays_on_the_page(show_page: ShowPage) -> None:
 
 
 def test_previous_and_next_lead_along_the_runs(show_page: ShowPage) -> None:
-    """The keys [ and ] and the list of runs lead to older and newer runs; at the end the button is hidden."""
+    """The keys [ and ], and the list of runs, open older and newer runs. At the last run in a direction the button
+    for this direction is hidden.
+    """
     page = show_page(make_view(), make_view(make_run(2), older_run_id=None, newer_run_id=3), route=ReconcileRoute(2))
     assert (
         page.run_details and page.run_details.item.id,
@@ -328,8 +334,8 @@ def test_previous_and_next_lead_along_the_runs(show_page: ShowPage) -> None:
 
 
 def test_an_auditor_can_only_open_records(show_page: ShowPage) -> None:
-    """For an auditor, the buttons that begin, continue, probe and note are disabled and name people who may; opening
-    a record is enabled.
+    """For an auditor, the buttons that begin, continue, probe and add a note are disabled, and their reasons name the
+    people who may use them. The button that opens a record is enabled.
     """
     page = show_page(make_view())
     roles = {"op-a": AUDITOR, "op-c": OPERATOR}
@@ -343,7 +349,7 @@ def test_an_auditor_can_only_open_records(show_page: ShowPage) -> None:
 
 @pytest.mark.parametrize(("state", "shown"), [(RunState.FAILED, NO_VALUE), (RunState.DONE, "0")])
 def test_the_list_shows_dashes_for_unread_figures_of_a_failed_run(state: RunState, shown: str) -> None:
-    """In the list of runs, a run that failed before its end shows a dash in place of the numbers of differences."""
+    """In the list of runs, a run that failed before its end shows a dash in place of each number of differences."""
     item = make_run(2, state=state, different_amount=0, missing_there=0, imported=0)
     cells = {column.key: column.cell(item) for column in make_run_columns(make_window_context())}
     assert {name: cells[name] for name in ("differ", "only_ours", "only_theirs")} == dict.fromkeys(
@@ -353,7 +359,7 @@ def test_the_list_shows_dashes_for_unread_figures_of_a_failed_run(state: RunStat
 
 
 def test_the_list_of_runs_has_the_newest_first(qtbot: QtBot, appearance: object) -> None:
-    """The list of runs has the newest run first, with its provider; Enter opens a run."""
+    """The list of runs shows the newest run first, with its provider. The key Enter opens the current run."""
     at = make_window_context()
     at.store_services(ReconcileServices(make_view(make_run(2)), make_view(make_run(3, provider="atom"))))  # type: ignore[arg-type]
     page = ReconcileRunsPage(at)

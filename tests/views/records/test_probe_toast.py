@@ -1,4 +1,6 @@
-"""The toast of a probe says that nothing changed, or the new state; it always names its record."""
+"""Tests of the toast after a probe. The toast says that nothing changed, or shows the new state, and always names the
+record.
+"""
 
 from dataclasses import replace
 from typing import Literal
@@ -27,8 +29,8 @@ RECORDS: dict[str, ShownRecord] = {
 @pytest.mark.parametrize("language", ["ja", "en"])
 @pytest.mark.parametrize("name", RECORDS)
 def test_the_toast_of_an_unchanged_record_says_so(name: str, language: Literal["ja", "en"]) -> None:
-    """If a probe changes nothing, the toast of every kind of record says so, with the time and the record. A later
-    version alone is no change.
+    """If a probe changes nothing, the toast for every kind of record says so, with the time and the record. A higher
+    version alone doesn't count as a change.
     """
     context = make_window_context()
     context.language = language
@@ -64,7 +66,9 @@ CHANGED_RECORDS: dict[str, tuple[ShownRecord, ShownRecord, str, str]] = {
 
 @pytest.mark.parametrize("name", CHANGED_RECORDS)
 def test_a_change_names_state_and_record(name: str) -> None:
-    """The state word, the record beside it, and what has changed from which value to which."""
+    """If a probe has changed the record, the toast's message has the word for the new state. Its detail names the
+    record and each change from the old to the new value.
+    """
     context = make_window_context()
     context.language = "en"
     before, after, word, changes = CHANGED_RECORDS[name]
@@ -76,7 +80,7 @@ def test_a_change_names_state_and_record(name: str) -> None:
 
 @pytest.mark.parametrize("is_new", [True, False])
 def test_an_answer_that_contradicts_the_record_is_shown_as_a_warning(*, is_new: bool) -> None:
-    """If the provider's answer contradicts the record, the toast has a red "not equal" sign, also when a probe only
+    """If the provider's answer contradicts the record, the toast has a red "not equal" icon, even if the probe only
     confirms an earlier contradiction.
     """
     context = make_window_context()

@@ -1,5 +1,5 @@
-"""The tab of raw answers shows the whole summary of the selected answer at every width, and its text in letters of
-equal width."""
+"""Tests of the tab of raw answers: it shows the whole summary of the selected answer at every width, and the answer's
+text in a font with letters of equal width."""
 
 from dataclasses import replace
 from itertools import pairwise
@@ -23,8 +23,8 @@ ANSWER = EvidenceItem(
 
 @pytest.mark.parametrize("scale", [1.0, 2.0])
 def test_the_letters_of_an_answer_are_equally_wide(qtbot: QtBot, appearance: Appearance, scale: float) -> None:
-    """The text of an answer has the figures font at each text size, so that its columns are aligned. Japanese letters
-    are twice as wide, and no line touches the next."""
+    """The text of an answer is shown in the figures font at each text size, so that its columns are aligned. Japanese
+    letters are twice as wide as Latin ones, and lines don't touch each other."""
     tab = EvidenceView(make_window_context())
     qtbot.addWidget(tab)
     tab.show_evidence((replace(ANSWER, body='{"name": "株式会社"}'),))
@@ -53,7 +53,7 @@ def test_the_letters_of_an_answer_are_equally_wide(qtbot: QtBot, appearance: App
 def test_the_summary_of_an_answer_is_shown_completely_once(
     qtbot: QtBot, appearance: object, language: Literal["ja", "en"]
 ) -> None:
-    """The summary of an answer is shown completely in exactly one place, at each width of the tab: in its row, or
+    """At each width of the tab the summary of an answer is shown completely in exactly one place: in its row, or
     above the answer if the row has no room.
     """
     context = make_window_context()

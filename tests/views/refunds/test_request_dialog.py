@@ -1,4 +1,6 @@
-"""The form and review of a refund: what is refused before anybody is asked, and what is asked for then."""
+"""Tests of the form and the review of a refund request: which requests the form refuses before an approver sees them,
+and which inputs it requires.
+"""
 
 from contextlib import nullcontext
 from dataclasses import replace
@@ -33,7 +35,7 @@ LOOKALIKE_SIGNAL = RiskSignal(EXACT_LOOKALIKE_RULE, {"minor": 8_500, "currency":
 
 
 class RefundServices:
-    """Services with refunds alone: they return this plan and store the requests."""
+    """Services that only have refunds. They return the given refund plan, and store the requests."""
 
     def __init__(self, made: RefundPlan) -> None:
         self.made, self.requests = made, list[RefundRequest]()
@@ -50,7 +52,7 @@ class RefundServices:
         return self
 
     def probe(self, _kind: str, _id: int, *, request_id: str | None = None) -> Payment:
-        """Return the unchanged payment."""
+        """Return the payment unchanged, as after a probe without a new answer."""
         return self.made.payment
 
     def make_plan(self, _payment_id: int, _amount: str | None = None) -> RefundPlan:
@@ -68,7 +70,7 @@ def make_form(*hits: RiskSignal, **other: Any) -> RefundForm:
 
 
 def test_the_form_is_prefilled_with_the_refundable_amount(appearance: object) -> None:
-    """The form is filled in with the whole refundable amount; only a reason must be selected."""
+    """The form already contains the whole refundable amount, and the person only has to select a reason."""
     made = RefundForm(make_window_context(), make_plan(), None)
     assert made.amount_edit.text() == "12,000"
     assert made.full_amount_button.isChecked()
@@ -79,7 +81,9 @@ def test_the_form_is_prefilled_with_the_refundable_amount(appearance: object) ->
 
 
 def test_a_partial_refund_shows_the_remaining_refundable_amount(appearance: object) -> None:
-    """The form shows the amount that stays refundable, and selects "partial" when a smaller amount is typed."""
+    """If a person types a smaller amount, the form selects "partial", and shows the amount that remains
+    refundable.
+    """
     made = make_form()
     made.amount_edit.setText("8500")
     assert made.partial_amount_button.isChecked()
@@ -88,8 +92,8 @@ def test_a_partial_refund_shows_the_remaining_refundable_amount(appearance: obje
 
 @pytest.mark.parametrize(("currency", "symbol"), [("JPY", "¥"), ("INR", "₹")])
 def test_the_currency_stands_inside_the_amount_field(parent: QWidget, currency: str, symbol: str) -> None:
-    """The currency sign stands at the left end of the amount field, where even the longest amount doesn't
-    reach it.
+    """The currency sign is at the left end inside the amount field, and even the longest amount doesn't overlap
+    it.
     """
     made = RefundForm(make_window_context(), make_plan(payment=make_payment(currency=currency)), None)
     made.setParent(parent)
@@ -102,8 +106,8 @@ def test_the_currency_stands_inside_the_amount_field(parent: QWidget, currency: 
 
 
 def test_each_digit_that_is_typed_counts(parent: QWidget) -> None:
-    """Typing an amount over the prefilled one selects "partial" and keeps every typed digit; selecting "full"
-    restores the whole amount.
+    """Typing an amount over the prefilled one selects "partial", and the field contains every typed digit. Selecting
+    "full" restores the whole amount.
     """
     made = make_form()
     made.setParent(parent)
@@ -119,7 +123,9 @@ def test_each_digit_that_is_typed_counts(parent: QWidget) -> None:
 
 
 def test_every_hit_needs_an_answer(appearance: object) -> None:
-    """Each risk signal needs an answer, and the answers are sent with the request."""
+    """The form is disabled until the requester has answered each risk signal. The answers are sent with the
+    request.
+    """
     made = make_form(PAYER)
     assert made.find_disabled_reason() == "Answer each warning before the review."
     made._answer_field_by_rule["payer_often"].edit.setText("four returns")  # type: ignore[union-attr]  # a line
@@ -128,8 +134,8 @@ def test_every_hit_needs_an_answer(appearance: object) -> None:
 
 
 def test_an_exact_repeat_must_be_confirmed(appearance: object) -> None:
-    """A request for the same amount as an earlier one needs a tick in the box that says that it is intended; an
-    answer in words isn't enough.
+    """A request with the same amount as an earlier one requires a tick in the check box that confirms the repetition.
+    An answer in words isn't enough.
     """
     made = make_form(LOOKALIKE_SIGNAL)
     made._answer_field_by_rule[EXACT_LOOKALIKE_RULE].edit.setText("a second one")  # type: ignore[union-attr]  # a line
@@ -140,7 +146,7 @@ def test_an_exact_repeat_must_be_confirmed(appearance: object) -> None:
 
 
 def test_answers_to_risk_signals_survive_a_changed_plan(appearance: object) -> None:
-    """Amounts change hits; an answer to a hit that is still there stays."""
+    """A changed amount can change the risk signals. The typed answer to a signal that remains is kept in the form."""
     made = make_form(PAYER)
     made._answer_field_by_rule["payer_often"].edit.setText("four returns")  # type: ignore[union-attr]  # a line
     made.show_plan(make_plan(PAYER, LOOKALIKE_SIGNAL))
@@ -148,7 +154,7 @@ def test_answers_to_risk_signals_survive_a_changed_plan(appearance: object) -> N
 
 
 def test_a_broken_rule_is_shown_with_its_limit(appearance: object) -> None:
-    """The reason why a request is refused contains the limit and the amount that is used already."""
+    """The reason why a request is refused contains the limit and the already used amount."""
     broken = RuleCheck(LimitReason.LIMIT_PER_PERSON_AND_DAY, False, {"limit": 3_000_000, "today": 2_999_000})
     made = make_form(checks=(broken,))
     assert made.find_disabled_reason() == "This exceeds the daily limit of ¥3,000,000 (¥2,999,000 used today)."
@@ -156,7 +162,7 @@ def test_a_broken_rule_is_shown_with_its_limit(appearance: object) -> None:
 
 @pytest.mark.parametrize("hits", [(), (PAYER,), (LOOKALIKE_SIGNAL,)])
 def test_a_broken_rule_is_shown_before_a_missing_input(appearance: object, hits: tuple[RiskSignal, ...]) -> None:
-    """If the amount exceeds a limit, the form says so first: selecting a reason or answering the warnings can't make
+    """If the amount exceeds a limit, the form shows this first, because no reason or answer to a warning can make
     this request possible."""
     broken = RuleCheck(LimitReason.LIMIT_PER_PERSON_AND_DAY, False, {"limit": 3_000_000, "today": 2_999_000})
     made = RefundForm(make_window_context(), make_plan(*hits, checks=(broken,)), None)
@@ -165,8 +171,8 @@ def test_a_broken_rule_is_shown_before_a_missing_input(appearance: object, hits:
 
 
 def test_money_set_aside_is_refunded_whole(appearance: object) -> None:
-    """Money that is set aside is refunded in full: the form has its amount, refuses a part, and ignores the rest of
-    the payment.
+    """A set-aside can only be refunded as a whole: the form has the amount of the set-aside, refuses a part of it,
+    and ignores the payment's other amounts.
     """
     made = RefundForm(
         make_window_context(),
@@ -200,8 +206,8 @@ def open_dialog(
 
 
 def test_similar_payments_are_distinguished_by_order_and_company(parent: QWidget, qtbot: QtBot) -> None:
-    """Form and review show order, company, amount, time and masked payer, so that two similar payments can be told
-    apart; without an order they show a dash.
+    """The form and the review show the order, the company, the amount, the time and the masked payer, so that a
+    person can distinguish two similar payments. If there is no order, they show a dash.
     """
     at_order, without = (open_dialog(parent, qtbot, made)[0] for made in (make_plan(), make_plan(order=None)))
     rest = " · 2 0104 0190 7731 · PayPay · paid ¥12,000 at 2026-11-20 15:04:05 JST by ****1234"
@@ -217,7 +223,9 @@ def read_shown_texts(dialog: RefundDialog) -> list[str]:
 
 
 def test_the_review_says_that_nothing_is_sent_yet(parent: QWidget, qtbot: QtBot) -> None:
-    """Cancel has the focus; a second press asks nothing more."""
+    """The review states that nothing has been sent yet, and its cancel button has the focus. A second press of the
+    main button requests the refund without a further question.
+    """
     dialog, desk, at = open_dialog(parent, qtbot, make_plan())
     qtbot.waitUntil(dialog.main_button.isEnabled)
     dialog.form.ticket_edit.setText("T-88213")
@@ -243,7 +251,9 @@ def test_the_review_says_that_nothing_is_sent_yet(parent: QWidget, qtbot: QtBot)
 
 
 def test_a_form_that_is_off_says_why_once(parent: QWidget, qtbot: QtBot) -> None:
-    """While another refund has no known outcome, the reason stands once, beside the disabled button."""
+    """While another refund of the payment has an unknown outcome, the form is disabled and shows the reason exactly
+    once, beside the disabled button.
+    """
     broken = (
         RuleCheck(InProgressReason.OTHER_REFUND_OPEN, False),
         RuleCheck(LimitReason.LIMIT_PER_REFUND, True),
@@ -261,7 +271,9 @@ def test_a_form_that_is_off_says_why_once(parent: QWidget, qtbot: QtBot) -> None
 
 
 def test_an_old_answer_is_renewed_first(parent: QWidget, qtbot: QtBot) -> None:
-    """The acting button is off, and Probe stands beside the reason."""
+    """If the gateway's answer is old, the request button is disabled, and the probe button is shown beside the
+    reason.
+    """
     old = make_payment(told_at=NOW - timedelta(hours=30))
     dialog, desk, _ = open_dialog(parent, qtbot, make_plan(payment=old))
     assert dialog.is_answer_old
@@ -274,7 +286,7 @@ def test_an_old_answer_is_renewed_first(parent: QWidget, qtbot: QtBot) -> None:
 
 
 def test_an_answer_that_grows_old_again_can_be_renewed_again(parent: QWidget, qtbot: QtBot) -> None:
-    """After a probe, the button is ready for the next one."""
+    """If the gateway's answer is still old after a probe, the probe button is shown and enabled again."""
     old = make_plan(payment=make_payment(told_at=NOW - timedelta(hours=30)))
     dialog, _, _ = open_dialog(parent, qtbot, old)
     dialog.probe_button.set_busy("Probing...")
@@ -285,7 +297,7 @@ def test_an_answer_that_grows_old_again_can_be_renewed_again(parent: QWidget, qt
 
 
 def test_a_large_amount_requires_the_last_four_digits(parent: QWidget, qtbot: QtBot) -> None:
-    """The review of a large refund asks for the last four characters of the order number before it can be
+    """The review of a large refund requires the last four characters of the order number before the refund can be
     requested.
     """
     dialog, desk, _ = open_dialog(parent, qtbot, make_plan(second_checker_reasons=("second_checker_above",)))
@@ -301,7 +313,7 @@ def test_a_large_amount_requires_the_last_four_digits(parent: QWidget, qtbot: Qt
 
 
 def test_the_conditions_for_two_approvers_are_named_and_fit(parent: QWidget, qtbot: QtBot) -> None:
-    """The review names each condition because of which the refund needs two approvers, in a text that wraps, so the
+    """The review names each condition because of which the refund needs two approvers. Their text wraps, so that the
     dialog doesn't become wider.
     """
     conditions = {"second_above_paypay": 100, "second_checker_age": 9, "second_checker_payer": 1}
@@ -334,8 +346,8 @@ def test_a_refused_amount_shows_no_results_of_another_amount(qtbot: QtBot) -> No
 
 
 def test_a_request_that_too_few_others_can_approve_says_so() -> None:
-    """If no other person may approve refunds, the form says so; if no people are registered, it shows a dash, because
-    every other name may approve.
+    """If no other person may approve refunds, the form says so. If no people are registered, the form shows a dash,
+    because then any other name may approve.
     """
     context = make_window_context()
     alone = replace(make_plan(), approvers=())

@@ -1,4 +1,6 @@
-"""The labels below the bars of a chart, and the charts side by side: as many as fit."""
+"""Tests of the labels below the bars of a chart, and of strips of bars, which are placed next to each other if they
+fit.
+"""
 
 import pytest
 from pytestqt.qtbot import QtBot
@@ -21,12 +23,14 @@ from console.views.reports.chart_content import Bar, BarStrip, ChartContent
     ],
 )
 def test_no_label_that_fits_is_left_out(widths: tuple[int, ...], place: int, interval: int) -> None:
-    """No label is left out because another one is wide, as long as no two of them meet."""
+    """A label is left out only if it would touch another label, and not because a distant label is wide."""
     assert compute_label_interval(widths, place) == interval
 
 
 def test_strips_stand_side_by_side_only_if_their_texts_fit(qtbot: QtBot, appearance: object) -> None:
-    """The figures above the bars are whole wherever the window is wide enough for one strip."""
+    """Strips of bars are next to each other only if the figures above the bars are shown completely, which is the
+    case in every window that is wide enough for one strip.
+    """
     chart = Chart("Time to truth")
     qtbot.addWidget(chart)
     bars = (Bar("Median", "7 h", ()), Bar("Oldest", "2 d", ()))

@@ -1,5 +1,5 @@
-"""The page with the reports: a picture, the table behind it, the figures in words, and figures that could not be
-read.
+"""Tests of the page of the reports: a chart, the table of its figures, the figures in words, and figures that
+couldn't be read.
 """
 
 from collections.abc import Callable
@@ -80,7 +80,7 @@ OTHER_REPORTS: dict[str, tuple[object, int, tuple[str, ...]]] = {
 
 
 class Reports:
-    """The service `reports` with these figures; without figures, reading them raises an error."""
+    """A replacement of the service `reports` with these figures. Without figures, reading them raises an error."""
 
     def __init__(self, success: ProviderSuccess | None = SUCCESS_REPORT) -> None:
         self.success = success
@@ -115,7 +115,9 @@ def get_chart_section(page: ReportsPage) -> ChartSection:
 def test_a_report_switches_between_picture_and_table(
     qtbot: QtBot, appearance: Appearance, language: Literal["ja", "en"]
 ) -> None:
-    """The key shows the table in place of the picture and gives it the focus; the picture tells its figures."""
+    """A key shows the table in place of the chart and gives the table the focus. The accessible description of the
+    chart contains its figures.
+    """
     page = make_page(Reports(), qtbot, language)
     section = get_chart_section(page)
     assert section.stack.currentWidget() is not section.table
@@ -136,7 +138,7 @@ def test_every_picture_has_its_figures_in_words(
     qtbot: QtBot, appearance: Appearance, language: Literal["ja", "en"]
 ) -> None:
     """A section of the reports is read when its tab is opened. It has its figures in words and in a table, and says
-    if not all rows are counted. Bars of different meaning have different fills.
+    if not all rows were counted. Bars with different meanings have different fills.
     """
     page = make_page(Reports(), qtbot, language)
     for name, (_, row_count, figures) in OTHER_REPORTS.items():
@@ -157,8 +159,8 @@ def test_every_picture_has_its_figures_in_words(
 
 
 def test_no_part_of_a_report_is_outside_of_the_page(qtbot: QtBot, appearance: Appearance) -> None:
-    """Each part of the page is in the page, also in the tabs that have not been opened: a part without a parent is a
-    window of its own."""
+    """Each widget of the page belongs to the page, including the widgets of tabs that were not opened. A widget
+    without a parent would be a window of its own."""
     widgets_before = QApplication.topLevelWidgets()
     page = make_page(Reports(), qtbot)
     added = [widget for widget in QApplication.topLevelWidgets() if widget not in widgets_before]
@@ -166,7 +168,7 @@ def test_no_part_of_a_report_is_outside_of_the_page(qtbot: QtBot, appearance: Ap
 
 
 def test_a_report_without_figures_has_no_picture(qtbot: QtBot, appearance: Appearance) -> None:
-    """The page says that there is nothing, and offers no table of nothing."""
+    """If a report has no figures, the page says so, and offers neither a chart nor a table."""
     page = make_page(Reports(EMPTY_SUCCESS_REPORT), qtbot)
     section = get_chart_section(page)
     assert section.stack.currentWidget() is section.empty_state
@@ -174,7 +176,9 @@ def test_a_report_without_figures_has_no_picture(qtbot: QtBot, appearance: Appea
 
 
 def test_figures_stay_after_a_failed_read(qtbot: QtBot, appearance: Appearance) -> None:
-    """A bar says so; the figures that were read before stay, and the bar goes when they are read again."""
+    """After a failed read, a bar says so and the earlier figures remain. The bar disappears after the next successful
+    read.
+    """
     reports = Reports()
     page = make_page(reports, qtbot)
     reports.success = None
@@ -191,8 +195,8 @@ def test_figures_stay_after_a_failed_read(qtbot: QtBot, appearance: Appearance) 
 def test_fills_of_a_chart_differ_in_grey_too(
     qtbot: QtBot, appearance: Appearance, theme: ThemeName, scale: float
 ) -> None:
-    """Each part of a bar is painted where its value says, each fill differs from the others in grey too, and every
-    strip has its room at any text size.
+    """Each part of a bar is painted at the position that its value requires. The fills of the parts differ even in
+    grey, and every strip of bars has enough room at any text size.
     """
     appearance.choose_theme(theme)
     appearance.set_text_scale(scale)
@@ -224,7 +228,9 @@ def test_fills_of_a_chart_differ_in_grey_too(
 
 
 class Closes(Reports):
-    """The service `reports` with one daily close, and `daily_closes`, which records what it writes."""
+    """A replacement of the service `reports` with one daily close, and of the service `daily_closes`, which records
+    the files that it writes.
+    """
 
     def __init__(self, close: DailyClose) -> None:
         super().__init__()
@@ -246,8 +252,8 @@ class Closes(Reports):
 def test_the_daily_close_is_shown_and_exported(
     qtbot: QtBot, appearance: Appearance, language: Literal["ja", "en"]
 ) -> None:
-    """The page shows yesterday's close first. An invalid or future date is reported at the field. An open record is
-    named in words and can be opened, and the key of the export writes the shown close.
+    """The page first shows the daily close of yesterday. An invalid or future date is reported at the field. An open
+    record is named in words and can be opened. The export key writes the shown daily close.
     """
     nothing, one = CountAndSum(), CountAndSum(2, 6_600)
     money = (DailyCloseMoney("JPY", one, nothing, nothing, nothing, _ONE), DailyCloseMoney("INR", *(nothing,) * 5))

@@ -1,4 +1,4 @@
-"""Every call of the window that changes something gets its request id from WindowContext, and from nowhere else."""
+"""Tests that every acting call of the window gets its request id from WindowContext, and only from there."""
 
 import ast
 import inspect
@@ -79,8 +79,8 @@ def list_services() -> frozenset[str]:
 
 @cache
 def find_calls(source: Path) -> tuple[FoundCall, ...]:
-    """Return the calls of services in a module: service, method, call, and the parameters of the function
-    around it.
+    """Return the calls of services in a module, each as the service, the method, the call, and the parameters of the
+    function that contains the call.
     """
     return tuple(_iterate_calls(ast.parse(source.read_text()), ()))
 
@@ -102,8 +102,8 @@ def _iterate_calls(node: ast.AST, parameters: tuple[str, ...]) -> Iterator[Found
 
 @cache
 def find_called_methods() -> frozenset[tuple[str, str]]:
-    """Return service and method of all calls, found by a regular expression: each test worker needs them while it
-    collects tests, and parsing takes ten times as long.
+    """Return the service and method of each call in the window's source files. A regular expression finds the calls,
+    because each test process needs them while it collects tests, and parsing would take ten times as long.
     """
     pattern = re.compile(rf"(?<![\w.])\w+\.({'|'.join(list_services())})\.(\w+)\(")
     return frozenset(found for source in SOURCES for found in pattern.findall(source.read_text()))
@@ -111,7 +111,7 @@ def find_called_methods() -> frozenset[tuple[str, str]]:
 
 @cache
 def find_acts_of_window() -> frozenset[tuple[str, str]]:
-    """Return service and method of each call of the window that changes something."""
+    """Return the service and method of each acting call of the window."""
     return frozenset(
         (service, method)
         for service, method in find_called_methods()
@@ -121,7 +121,7 @@ def find_acts_of_window() -> frozenset[tuple[str, str]]:
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda path: str(path.relative_to(VIEWS)))
 def test_ids_come_from_the_context_alone(source: Path) -> None:
-    """Each acting call of the window passes the request id that its function was given; only WindowContext makes
+    """Each acting call of the window passes the request id that its function was given. Only WindowContext makes
     request ids.
     """
     for node in ast.walk(ast.parse(source.read_text())):
@@ -141,8 +141,8 @@ def test_ids_come_from_the_context_alone(source: Path) -> None:
 
 
 def test_the_search_finds_the_known_acts() -> None:
-    """The search finds the known acting calls of the window, because a search that finds nothing would pass the other
-    tests.
+    """The search finds the known acting calls of the window. If it found none, the other tests would check nothing
+    and pass.
     """
     parsed = [call[:2] for source in SOURCES for call in find_calls(source)]
     assert find_called_methods() == set(parsed)
@@ -157,7 +157,9 @@ def test_the_search_finds_the_known_acts() -> None:
 
 
 def test_a_service_that_takes_an_id_gets_one(tmp_path: Path) -> None:
-    """Each act takes an id, and so does no call that is said to change nothing."""
+    """The methods of services that have a parameter for a request id are exactly the acting calls of the window. A
+    call that is listed as one that changes nothing has no such parameter.
+    """
     with open_quick_desk(tmp_path / "desk", LedgerVendor()) as desk:
         taking = {
             (service, method)

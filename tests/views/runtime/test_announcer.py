@@ -1,5 +1,5 @@
-"""The announcer says each message once, when it is shown; it stores some, and holds others back while the window is
-covered.
+"""Tests of the announcer, which announces each message to screen readers once, when the window shows it. It stores
+some messages, and holds others back while the window is covered.
 """
 
 import re
@@ -53,7 +53,9 @@ def add_widget(window: QWidget, widget: QWidget) -> None:
 
 
 def make_announcer(window: QWidget, cover: list[QWidget], route: Route | None = None) -> Announcer:
-    """Return an announcer of this window; the last widget of the list covers the window."""
+    """Return an announcer of this window. The last widget in `cover` covers the window; an empty list means that
+    nothing covers it.
+    """
     return Announcer(window, lambda: INSTANT, lambda: cover[-1] if cover else None, lambda: route)
 
 
@@ -94,7 +96,7 @@ def test_a_refusal_interrupts(
 
 
 def test_a_bar_is_announced_once(window: QWidget, announced_texts: list[HeardSentence]) -> None:
-    """A bar that is hidden and shown again is not announced again; a new text is."""
+    """A bar that is hidden and shown again is not announced again. A new text of the bar is announced."""
     bar = NotificationBar("Changed", "By lead-b.")
     add_widget(window, bar)
     bar.hide()
@@ -116,7 +118,9 @@ def test_a_bar_of_an_opening_window_is_read_with_the_window(
 
 
 def test_a_result_is_one_sentence(window: QWidget, announced_texts: list[HeardSentence]) -> None:
-    """Title and bar are said together, so that an urgent bar doesn't cut the title off."""
+    """The title and the bar of a dialog's result are announced in one sentence, so that the urgent announcement of
+    the bar doesn't interrupt the title.
+    """
     dialog = DialogFrame("Buy?", main_button_text="Buy", parent=window)
     dialog.show_content(QWidget())
     dialog.open()
@@ -143,7 +147,9 @@ def test_a_new_title_of_an_open_dialog_is_announced(window: QWidget, announced_t
 
 
 def test_the_same_error_of_a_field_is_announced_once(window: QWidget, announced_texts: list[HeardSentence]) -> None:
-    """A field that is checked at every key shows its error at every key."""
+    """A field that is checked at every key press shows the same error each time, but the announcer announces it only
+    once.
+    """
     field = Field("Corporation number")
     add_widget(window, field)
     for words in ("Wrong digit.", "", "Wrong digit.", "Too long."):
@@ -159,8 +165,8 @@ def test_busy_words_of_a_button_are_announced(window: QWidget, announced_texts: 
 
 
 def test_notices_are_kept_with_time_and_record(window: QWidget, announced_texts: list[HeardSentence]) -> None:
-    """The announcer stores messages with time and record, newest first. A toast may have another record than the
-    page.
+    """The announcer stores messages with their time and record, the newest first. The record of a toast may differ
+    from the record of the page.
     """
     announcer = make_announcer(window, [], PaymentRoute(7))
     add_widget(window, NotificationBar("Not done", "Why.", tone="bad"))
@@ -187,7 +193,9 @@ def test_a_page_without_a_record_gives_none(window: QWidget) -> None:
 
 
 def test_a_locked_window_announces_only_the_lock(window: QWidget, announced_texts: list[HeardSentence]) -> None:
-    """While the window is locked, only the lock speaks, and that isn't kept; the rest is said afterwards."""
+    """While the window is locked, only the messages of the lock are announced, and they aren't stored. The other
+    messages are announced after the unlocking.
+    """
     cover: list[QWidget] = []
     announcer = make_announcer(window, cover)
     lock = QWidget(window)
@@ -206,7 +214,7 @@ def test_a_locked_window_announces_only_the_lock(window: QWidget, announced_text
 
 @pytest.mark.parametrize("scale", [1.0, 1.5, 2.0])
 def test_toasts_stand_whole_above_the_lower_bars(window: QWidget, appearance: Appearance, scale: float) -> None:
-    """No toast covers a button, and none is too low for its text."""
+    """A toast is above the lower bars, so that it covers no button, and is high enough for its whole text."""
     appearance.set_text_scale(scale)
     lower = QWidget(window)
     lower.setGeometry(0, 520, 800, 80)
@@ -221,7 +229,9 @@ def test_toasts_stand_whole_above_the_lower_bars(window: QWidget, appearance: Ap
 
 
 def test_a_window_without_toasts_may_have_no_bars_yet(window: QWidget) -> None:
-    """A window that is resized before its contents exist isn't asked for its lower bars."""
+    """If a window without toasts is resized before its contents exist, the stack of toasts doesn't request the lower
+    bars.
+    """
     asked: list[QWidget] = []
 
     def find_lower_bars() -> list[QWidget]:
@@ -234,7 +244,9 @@ def test_a_window_without_toasts_may_have_no_bars_yet(window: QWidget) -> None:
 
 
 def test_only_the_announcer_sends_announcements() -> None:
-    """Only the announcer sends accessibility events, so no message is spoken twice or missing from the list."""
+    """Only the announcer sends accessibility events, so that no message is announced twice or is missing in the list
+    of messages.
+    """
     makers = {
         path.relative_to(VIEWS).as_posix()
         for path in VIEWS.rglob("*.py")
@@ -244,8 +256,8 @@ def test_only_the_announcer_sends_announcements() -> None:
 
 
 def test_a_list_that_is_still_empty_is_announced_once(window: QWidget, announced_texts: list[HeardSentence]) -> None:
-    """A list that is read again because another person acted, and is empty as before, says nothing; another reason
-    for its emptiness is said, and so is the same one after rows were shown.
+    """A list that is read again after an action of another person, and is still empty for the same reason, isn't
+    announced again. Another reason is announced, and so is the same reason after rows were shown.
     """
     stack, rows = QStackedWidget(), QWidget()
     stack.addWidget(rows)

@@ -1,4 +1,6 @@
-"""A call that was sent and not answered continues with its id in the next process; an answered one begins anew."""
+"""Tests that a call which was sent and not answered is repeated with the same request id by the next process. After
+an answer, the next call gets a new id.
+"""
 
 from datetime import UTC, datetime
 
@@ -16,13 +18,13 @@ NOTE = ("note", "payment", 5, "called")
 
 
 class Disk:
-    """The stored values that outlive a process."""
+    """The stored values that remain when a process ends."""
 
     def __init__(self) -> None:
         self.values: dict[str, object] = {}
 
     def restart_process(self) -> AttemptRequestIds:
-        """Return the request ids of a new process of the same person."""
+        """Return the request ids of a new process of the same person, which reads the stored values."""
 
         class Services:
             person_state = self

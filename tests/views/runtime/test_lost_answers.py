@@ -1,5 +1,5 @@
-"""Every acting call of the window is made through the real services: it has a request id, and a click that is
-repeated after a lost answer acts once.
+"""Tests that every acting call of the window, made through the real services, has a request id, and that a click
+which is repeated after a lost answer has an effect only once.
 """
 
 from collections.abc import Callable, Iterator, Mapping
@@ -75,7 +75,7 @@ SENT_ACTS = find_acts_of_window()
 
 
 class Lossy:
-    """The real services; while `loses` is true, a call is executed and its answer is lost."""
+    """The real services. While `loses` is True, a call is executed and then its answer is lost."""
 
     def __init__(self, console: Console) -> None:
         self._console, self.loses = console, False
@@ -112,7 +112,9 @@ class _Service:
 
 @dataclass
 class Seat:
-    """A person's window whose calls run at once; its pages and dialogs are made and not shown."""
+    """The window context of a person, whose calls are executed at once. Its pages and dialogs are made, but not
+    shown.
+    """
 
     stage: MoneyStage
     desk: Console
@@ -124,7 +126,7 @@ class Seat:
     failures: list[Failure] = field(default_factory=list)
 
     def buy_check(self, fault: str = "", call: str = "purchase") -> CreditCheck:
-        """Buy a credit check; with a fault the outcome may be unknown."""
+        """Buy a credit check, and return it. With a fault of the sandbox its outcome may be unknown."""
         if fault:
             self.stage.sandbox.control.add_fault(fault, call=call, number=NUMBER)
         try:
@@ -138,7 +140,7 @@ class Seat:
         return import_paid_payment(self.stage.maker, self.stage.sandbox, number)
 
     def request_refund(self) -> Refund:
-        """Ask for a refund as the maker, who isn't always the person at this seat."""
+        """Request a refund as the requester, who may be another person than the one of this window."""
         return request_refund(self.stage.maker, self.make_paid_payment().id)
 
     def make_unknown_refund(self) -> Refund:
@@ -152,7 +154,7 @@ class Seat:
         return self.stage.maker.refunds.read_refund(refund.id).record
 
     def freeze_bulk_run(self) -> BulkRun:
-        """Freeze a bulk run of this person that takes one record."""
+        """Create a bulk run of this person that takes one record, and return it before its execution."""
         record = self.buy_check()
         return self.desk.bulk.create_run("take", [ChosenRecord("credit-check", record.id, record.version)])
 
@@ -330,8 +332,8 @@ def make_incident(at: Seat) -> Incident:
 
 
 def make_incident_case(act: str, *before: str) -> Callable[[Seat], ClickFunction]:
-    """Return a case that does this act on the page of incidents, after the acts `before` were done through the
-    service.
+    """Return a case that executes this action on the page of incidents. Before it, the actions `before` are executed
+    through the service.
     """
 
     def prepare(at: Seat) -> ClickFunction:
@@ -353,7 +355,7 @@ def make_incident_case(act: str, *before: str) -> Callable[[Seat], ClickFunction
 
 
 def make_incident_dialog_case(make: Callable[..., IncidentDialog], *before: str) -> Callable[[Seat], ClickFunction]:
-    """Return a case that does the act of this dialog of incidents."""
+    """Return a case that executes the action of this dialog for incidents."""
 
     def prepare(at: Seat) -> ClickFunction:
         incident = make_incident(at)
@@ -493,7 +495,9 @@ def prepare_rename_view(at: Seat) -> ClickFunction:
 
 
 def make_view_case(act: str, *before: str) -> Callable[[Seat], ClickFunction]:
-    """Delete or restore a view, from the page's menu."""
+    """Return a case that deletes or restores a saved view from the page's menu. Before it, the actions `before` are
+    executed through the service.
+    """
 
     def prepare(at: Seat) -> ClickFunction:
         view = at.desk.saved_views.save_view("PayPay", False, VIEW_CONTENT)
@@ -568,7 +572,9 @@ def payment_stage(place: Place) -> Iterator[MoneyStage]:
 
 @pytest.fixture
 def make_seat(payment_stage: MoneyStage, qtbot: Any, appearance: object) -> Callable[[str], Seat]:
-    """Return a function that opens the window of a person who has the right to do the action with a given name."""
+    """Return a function that opens the window context of a person who has the right to execute the action with a
+    given name.
+    """
 
     def make_seat_for(act: str) -> Seat:
         desk = payment_stage.checker if act in CHECKERS else payment_stage.maker
@@ -595,7 +601,9 @@ def test_the_table_has_every_act() -> None:
 def test_a_click_after_a_lost_answer_repeats_the_request_id(
     make_seat: Callable[[str], Seat], place: Place, act: str
 ) -> None:
-    """The second click has the id of the first; nothing more is written or sent; the answer is the first one's."""
+    """After a lost answer, a second click sends the same request id. Nothing more is written to the database or sent
+    to a provider, and the person gets the answer to the first call.
+    """
     seat = make_seat(act)
     prepare, (service, method) = ACTS[act]
     click = prepare(seat)
@@ -617,7 +625,9 @@ def test_a_click_after_a_lost_answer_repeats_the_request_id(
 
 
 def read_written_rows(place: Place) -> list[list[tuple[Any, ...]]]:
-    """Return the rows of all tables that an act could write, apart from the audit trail and the request ids."""
+    """Return the rows of all tables into which an acting call may write, except the audit trail and the request
+    ids.
+    """
     return [sorted(place.sql(f"SELECT * FROM {table}"), key=str) for table in WRITTEN_TABLES]
 
 

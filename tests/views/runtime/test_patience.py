@@ -1,4 +1,6 @@
-"""A wait in a test may be longer than the five seconds of pytest-qt, because the machine may be busy."""
+"""Tests that a wait in a test may be longer than the default of five seconds of pytest-qt, because the machine may be
+busy.
+"""
 
 import pytest
 from PySide6.QtCore import QTimer

@@ -1,4 +1,4 @@
-"""Lists that keep their current item visible when they become lower or higher."""
+"""Tests of lists whose current item stays visible when the list becomes lower or higher."""
 
 from PySide6.QtWidgets import QApplication
 from pytestqt.qtbot import QtBot
@@ -8,8 +8,9 @@ from console.views.timelines.timeline_list import TimelineList
 
 
 def test_the_current_line_of_a_timeline_stays_visible(qtbot: QtBot) -> None:
-    """The last visible line is the current one. It stays visible in a lower timeline, also if the timeline was hidden
-    while it became lower. A line that the person has scrolled away stays away."""
+    """If the current line of a timeline is the last visible one, it stays visible when the timeline becomes lower,
+    even if the timeline is hidden at that moment. If the person has scrolled the current line out of view, it stays
+    out of view."""
     timeline = TimelineList("Timeline")
     qtbot.addWidget(timeline)
     timeline.show_lines([TimelineLine("15:09", "", "clock", "muted", "op-a", f"Event {n}") for n in range(20)])

@@ -1,4 +1,6 @@
-"""The request ids of the window: one for each attempt of an act, until its answer has come."""
+"""Tests of the request ids of the window: each attempt of an action has one request id until its answer has
+arrived.
+"""
 
 from collections.abc import Callable, Collection, Mapping
 from contextlib import nullcontext
@@ -21,7 +23,7 @@ NOTE = ("note", "payment", 5, "called")
 
 
 class NotesAlone:
-    """Services that only store notes: they record the request ids, and their first calls raise these errors."""
+    """Services that only store notes. They record the request ids, and the first calls raise the given errors."""
 
     def __init__(self, *failing: ConsoleError) -> None:
         self.failing, self.ids = list(failing), list[str]()
@@ -52,7 +54,9 @@ Dialogs = Callable[[str], NoteDialog]
 
 @pytest.fixture
 def dialogs_on(qtbot: Any, appearance: object) -> Callable[[NotesAlone], Dialogs]:
-    """Return a function that makes, for a window on given services, note dialogs with a given text."""
+    """Return a function that opens a window with the given services. It returns another function, which opens a note
+    dialog with a given text.
+    """
 
     def open_window_at(desk: NotesAlone) -> Dialogs:
         parent = QWidget()
@@ -91,7 +95,9 @@ def test_a_retry_after_no_answer_has_the_same_id(dialogs_on: Callable[[NotesAlon
 def test_a_press_after_a_refusal_gets_a_new_request_id(
     dialogs_on: Callable[[NotesAlone], Dialogs], code: str
 ) -> None:
-    """After a refusal, which is stored under its request id, a second press of the button has a new request id."""
+    """The refusal of a call is stored under the call's request id. A second press of the button therefore sends a new
+    request id.
+    """
     desk = NotesAlone(ConsoleError(ErrorCode(code)))
     dialog = dialogs_on(desk)("called")
     dialog.submit_form()
@@ -101,8 +107,8 @@ def test_a_press_after_a_refusal_gets_a_new_request_id(
 
 
 def test_other_words_are_another_attempt(dialogs_on: Callable[[NotesAlone], Dialogs]) -> None:
-    """A changed text is another attempt with another request id; under the first id the service would refuse it as a
-    different request.
+    """A note with a changed text is another attempt and gets another request id. With the first id the service would
+    refuse it as a different request.
     """
     desk = NotesAlone(ConsoleError(ErrorCode.DATABASE_UNREACHABLE))
     opened = dialogs_on(desk)
@@ -113,8 +119,8 @@ def test_other_words_are_another_attempt(dialogs_on: Callable[[NotesAlone], Dial
 
 
 def test_the_same_note_is_written_twice_on_purpose(dialogs_on: Callable[[NotesAlone], Dialogs]) -> None:
-    """If the same note is written in two dialogs one after the other, both with an answer, each has its own request
-    id.
+    """If the same note is written in two dialogs one after the other, and each gets an answer, the two calls have
+    different request ids.
     """
     desk = NotesAlone()
     opened = dialogs_on(desk)
@@ -124,8 +130,8 @@ def test_the_same_note_is_written_twice_on_purpose(dialogs_on: Callable[[NotesAl
 
 
 def test_a_late_answer_does_not_end_the_next_attempt() -> None:
-    """Two clicks share a request id: the late answer to the second one doesn't end a third attempt, which has a new
-    id.
+    """Two clicks send the same request id, and a third click after the first answer has a new one. The late answer to
+    the second click doesn't end this third attempt.
     """
     attempts = AttemptRequestIds()
     first = attempts.get_request_id(NOTE)
@@ -137,8 +143,8 @@ def test_a_late_answer_does_not_end_the_next_attempt() -> None:
 
 
 def test_an_act_pressed_twice_runs_once(qtbot: Any, appearance: object) -> None:
-    """While the call of a caller runs, the same attempt of this caller runs no second time; after the answer it
-    does. Another caller of the attempt gets an answer of its own.
+    """While a caller's call runs, a second call of the same caller for the same attempt isn't executed; after the
+    answer it is. Another caller of the same attempt gets an answer of its own.
     """
     desk, at, caller, other = NotesAlone(), make_window_context(), QWidget(), QWidget()
     answers: list[QWidget] = []

@@ -1,4 +1,6 @@
-"""The task runner with real threads: what it delivers, where, in which order, and what it drops."""
+"""Tests of the task runner with real threads: which results it delivers, in which thread and order, and which results
+it drops.
+"""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -18,7 +20,7 @@ operator: ContextVar[str] = ContextVar("operator", default="nobody")
 
 
 class Answers(QObject):
-    """Collects the delivered values and failures, and whether all of them arrived in the GUI thread."""
+    """Collects the delivered values and failures, and records whether all of them arrived in the GUI thread."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -48,7 +50,7 @@ def answers(qapp: object) -> Answers:
 
 
 def test_the_event_loop_turns_while_a_provider_hangs(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
-    """A provider that doesn't answer holds up neither the window nor a read of the store."""
+    """While a provider doesn't answer a call, the window reacts and the program can read the database."""
     gate, beats = threading.Event(), []
     for number in range(6):  # more than there are threads for providers
         runner.run(
@@ -73,7 +75,7 @@ def test_the_event_loop_turns_while_a_provider_hangs(runner: TaskRunner, answers
 
 
 def test_errors_come_back_as_values(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
-    """A refusal keeps its code and facts."""
+    """A ConsoleError of a call is delivered as a Failure with the same code and facts."""
 
     def raise_already_purchased() -> None:
         raise ConsoleError(ErrorCode.ALREADY_PURCHASED, {"operation_id": "17"})
@@ -87,8 +89,8 @@ def test_errors_come_back_as_values(runner: TaskRunner, answers: Answers, qtbot:
 def test_a_bug_has_a_support_code_that_is_in_the_log(
     runner: TaskRunner, answers: Answers, qtbot: QtBot, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Each exception that isn't a refusal is our bug: the person gets a code, the log gets the code and the
-    traceback.
+    """Each exception that isn't a refusal is a bug of the program. The person gets a support code, and the log gets
+    this code and the traceback.
     """
     runner.run(lambda: 1 / 0, answers.take, answers.take_failure, caller=answers, label="lookup")
     qtbot.waitUntil(runner.is_idle)
@@ -100,7 +102,9 @@ def test_a_bug_has_a_support_code_that_is_in_the_log(
 
 
 def test_calls_on_one_record_run_one_after_another(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
-    """Two calls on one record never overlap and keep their order; another record doesn't wait for them."""
+    """Two calls for one record never run at the same time, and keep their order. A call for another record doesn't
+    wait for them.
+    """
     gate, running, overlapped = threading.Event(), threading.Lock(), []
 
     def hold_lock_and_return(number: int) -> int:
@@ -126,7 +130,9 @@ def test_calls_on_one_record_run_one_after_another(runner: TaskRunner, answers: 
 
 
 def test_the_answer_for_a_destroyed_page_is_dropped(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
-    """The answer for a destroyed caller is dropped; a read that had not begun never begins, an act does."""
+    """The answer to a destroyed caller is dropped. A read that has not begun when the caller is destroyed is never
+    executed; an acting call is executed.
+    """
     gate, begun, page = threading.Event(), [], QObject()
     calls: dict[str, Callable[[], object]] = {
         "first": gate.wait,
@@ -151,8 +157,8 @@ def test_the_answer_for_a_destroyed_page_is_dropped(runner: TaskRunner, answers:
 
 
 def test_cancelling_says_whether_anything_was_sent(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
-    """`cancel` returns True for a call that hasn't begun, and the call never runs. For a running call it returns
-    False, and the answer is dropped.
+    """`cancel` returns True for a call that hasn't begun, and the call is never executed. For a running call it
+    returns False, and the answer of the call is dropped.
     """
     gate, begun = threading.Event(), threading.Event()
 
@@ -175,7 +181,7 @@ def test_cancelling_says_whether_anything_was_sent(runner: TaskRunner, answers: 
 
 
 def test_a_running_act_cannot_be_cancelled(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
-    """A call that may have been sent is awaited, and its answer is shown."""
+    """An acting call that may have been sent can't be cancelled: its answer is awaited and delivered."""
     gate, begun = threading.Event(), threading.Event()
 
     def wait_and_buy() -> str:
@@ -193,7 +199,9 @@ def test_a_running_act_cannot_be_cancelled(runner: TaskRunner, answers: Answers,
 
 
 def test_progress_comes_at_most_ten_times_a_second(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
-    """A flood of progress is thinned out before it crosses the threads, and arrives before the value."""
+    """Frequent progress reports are reduced to ten per second before they reach the GUI thread. They arrive before
+    the result.
+    """
     progress: list[object] = []
 
     def report_often(report: ProgressReporter) -> str:
@@ -209,7 +217,7 @@ def test_progress_comes_at_most_ten_times_a_second(runner: TaskRunner, answers: 
 
 
 def test_a_watched_call_can_leave_early(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
-    """After cancel(), the next check in the call ends it, and nobody is told."""
+    """After `cancel` of a call that reports progress, the call ends at its next check, and no result is delivered."""
     begun, cancelled, ended = threading.Event(), threading.Event(), threading.Event()
 
     def wait_for_cancel(report: ProgressReporter) -> None:
@@ -234,7 +242,9 @@ def test_a_watched_call_can_leave_early(runner: TaskRunner, answers: Answers, qt
 
 
 def test_the_callers_context_is_that_of_the_call(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
-    """Operator and correlation id, kept in context variables, cross to the worker thread."""
+    """The operator and the correlation id in the caller's context variables are also set in the thread that executes
+    the call.
+    """
     token = operator.set("op-a")
     runner.run(operator.get, answers.take, answers.take_failure, caller=answers)
     operator.reset(token)
@@ -243,7 +253,9 @@ def test_the_callers_context_is_that_of_the_call(runner: TaskRunner, answers: An
 
 
 def test_closing_names_calls_that_do_not_end(qapp: object, answers: Answers) -> None:
-    """On close, what waits is dropped, and what doesn't end in time is named instead of holding the window."""
+    """When the runner is closed, it drops waiting calls. It returns the names of the calls that don't end in time, so
+    that they don't delay the end of the window.
+    """
     runner, gate = TaskRunner(), threading.Event()
     runner.run(gate.wait, answers.take, answers.take_failure, caller=answers, key=1, label="purchase 17")
     runner.run(lambda: "second", answers.take, answers.take_failure, caller=answers, key=1)
@@ -256,7 +268,7 @@ def test_closing_names_calls_that_do_not_end(qapp: object, answers: Answers) -> 
 
 
 def test_no_answer_between_threads_is_lost(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
-    """Values that cross the threads by the hundred are neither lost nor doubled."""
+    """If hundreds of results are delivered to the GUI thread, each arrives exactly once."""
     for number in range(500):
         runner.run(partial(dict, {number: 2**40 + number}), answers.take, answers.take_failure, caller=answers)
     qtbot.waitUntil(runner.is_idle)
@@ -265,7 +277,7 @@ def test_no_answer_between_threads_is_lost(runner: TaskRunner, answers: Answers,
 
 
 def test_a_failing_receiver_does_not_hold_up_the_others(runner: TaskRunner, answers: Answers, qtbot: QtBot) -> None:
-    """An error in one callback reaches the exception hook, and the next answers still arrive."""
+    """An error in the callback of one result is passed to the exception hook, and the next results still arrive."""
 
     def raise_bug(_: object) -> None:
         raise ValueError("a bug in a page")

@@ -1,4 +1,6 @@
-"""The forms of signing in and unlocking: what they ask, what they keep, and what they never say."""
+"""Tests of the forms of signing in and unlocking: their required inputs, the values that they store, and the
+information that they never show.
+"""
 
 import pytest
 from PySide6.QtCore import Qt
@@ -63,8 +65,8 @@ def press_enter(form: SignInForm | UnlockForm) -> None:
 
 
 def test_name_and_password_go_out_by_enter(qtbot: QtBot) -> None:
-    """The focus begins in the first empty field. Enter in a field submits name and password, and the form is disabled
-    until the answer.
+    """At first the focus is in the first empty field. The key Enter in a field submits the name and the password, and
+    the form is disabled until the answer.
     """
     form = make_sign_in_form(qtbot)
     assert form.focusWidget() is form.user_field.edit
@@ -81,7 +83,7 @@ def test_name_and_password_go_out_by_enter(qtbot: QtBot) -> None:
 
 
 def test_enter_goes_out_from_the_other_choices_too(qtbot: QtBot) -> None:
-    """Enter submits the form also while the focus is on the check box or on a language button."""
+    """The key Enter also submits the form while the focus is on the check box or on a language button."""
     form = make_sign_in_form(qtbot, "op-a")
     QTest.keyClicks(form.password_field.line_edit, "pass word")
     cover = PrivacyCover(make_window_context(), form)
@@ -95,8 +97,8 @@ def test_enter_goes_out_from_the_other_choices_too(qtbot: QtBot) -> None:
 
 
 def test_a_known_name_is_prefilled(qtbot: QtBot) -> None:
-    """If the name is known, it is filled in and the focus is on the password. If only this account may sign in, the
-    name can't be changed.
+    """If the name is known, the form is filled in with it, and the focus is on the password. If only this account may
+    sign in, the name can't be changed.
     """
     form = make_sign_in_form(qtbot, "op-a")
     assert form.focusWidget() is form.password_field.line_edit
@@ -105,7 +107,9 @@ def test_a_known_name_is_prefilled(qtbot: QtBot) -> None:
 
 
 def test_an_empty_field_has_an_error_after_enter(qtbot: QtBot) -> None:
-    """With empty fields, Enter submits nothing; each empty field has its error, and the focus is on the first one."""
+    """With empty fields the key Enter submits nothing. Each empty field shows an error, and the focus moves to the
+    first one.
+    """
     form = make_sign_in_form(qtbot)
     with qtbot.assertNotEmitted(form.submitted):
         press_enter(form)
@@ -115,8 +119,8 @@ def test_an_empty_field_has_an_error_after_enter(qtbot: QtBot) -> None:
 
 
 def test_a_refusal_never_says_which_was_wrong(qtbot: QtBot) -> None:
-    """A refused sign-in has one message for a wrong name and a wrong password. The name stays in the form, and the
-    password is deleted.
+    """A refused sign-in has the same message for a wrong name and a wrong password. The name stays in the form, and
+    the password is deleted.
     """
     form = make_sign_in_form(qtbot, "op-a")
     QTest.keyClicks(form.password_field.line_edit, "wrong")
@@ -132,8 +136,8 @@ def test_a_refusal_never_says_which_was_wrong(qtbot: QtBot) -> None:
 
 
 def test_a_form_keeps_its_texts_if_the_database_is_unreachable(qtbot: QtBot) -> None:
-    """If the database doesn't answer, the form says so and keeps name and password for another try. A database that
-    doesn't exist has a message of its own.
+    """If the database doesn't answer, the form says so, and the name and password stay in it for another try. For a
+    database that doesn't exist, the form shows another message.
     """
     form = make_sign_in_form(qtbot, "op-a")
     QTest.keyClicks(form.password_field.line_edit, "right")

@@ -1,4 +1,4 @@
-"""A row of action buttons on one line. Buttons for which the line has no room are moved to the menu of the button
+"""A row of action buttons on one line. Buttons that don't fit on the line are moved to the menu of the button
 "more"."""
 
 from collections.abc import Callable, Collection, Sequence
@@ -18,12 +18,12 @@ _TWO_LINE_REASON_WIDTH_RATIO = (
 
 
 class ActionRow(QWidget):
-    """A row of buttons on one line. Beside a disabled button stands the reason why it is disabled; adjacent
-    buttons with the same reason show it once.
+    """A row of buttons on one line. The reason why a button is disabled is shown next to the button; adjacent buttons
+    with the same reason show it once.
 
     If the window is too narrow, buttons move into the menu of the button "more": first the disabled ones, then the
     others, each time from the end of the row. The menu shows the key of each button, and the reason of a disabled
-    one. The page binds the keys of all buttons, including those in the menu.
+    button. The page binds the keys of all buttons, including the buttons in the menu.
     """
 
     def __init__(
@@ -36,10 +36,10 @@ class ActionRow(QWidget):
         format_menu_text: Callable[[str, str], str],
         opens_menu_below: bool = False,
     ) -> None:
-        """`left_buttons` and `right_buttons` are the buttons at the two ends of the line; those of `menu_buttons` are
-        always in the menu. `menu_button_text` is the text of the button that opens the menu. `format_menu_text`
-        returns the menu text of a disabled button from the button's text and the reason. The menu opens above the
-        row, or below it if `opens_menu_below` is True, for a row at the top of a page.
+        """`left_buttons` and `right_buttons` are the buttons at the two ends of the line; `menu_buttons` are the
+        buttons that are always in the menu. `menu_button_text` is the text of the button that opens the menu.
+        `format_menu_text` returns the menu text of a disabled button from the button's text and the reason. The menu
+        opens above the row; if `opens_menu_below` is True, it opens below the row, for a row at the top of a page.
         """
         super().__init__()
         self._format_menu_text, self._opens_menu_below = format_menu_text, opens_menu_below
@@ -95,9 +95,9 @@ class ActionRow(QWidget):
 
     @Slot()
     def _fit_buttons(self) -> None:
-        """Show as many buttons as have room on the line, and move the others into the menu. While this method shows a
-        part of the row, Qt lays out the row and calls the method again. The inner call does nothing: if it hid the
-        part, Qt would show it nevertheless. The outer call fits the buttons again instead."""
+        """Show as many buttons as fit on the line, and move the others into the menu. While this method shows a part
+        of the row, Qt lays out the row and calls the method again. This inner call does nothing, because Qt would
+        show the part even if the inner call hid it. Instead, the outer call fits the buttons again."""
         if self._is_fitting:
             self._must_fit_again = True
             return
@@ -121,8 +121,9 @@ class ActionRow(QWidget):
         self.menu_button.setVisible(bool(self.list_buttons_in_menu()))
 
     def _list_buttons_with_reason(self, shown_buttons: Sequence[KeyButton]) -> list[KeyButton]:
-        """Return the buttons beside which a reason is shown. If adjacent buttons have the same reason, it is shown
-        once: beside the last button at the left end of the line, beside the first at the right end."""
+        """Return the buttons next to which the row shows a reason. If adjacent buttons have the same reason, only one
+        of them is returned: the last of these buttons at the left end of the line, the first of them at the right
+        end."""
         button_by_run: dict[tuple[int, str], KeyButton] = {}
         run_number, previous_reason = 0, ""
         for button in shown_buttons:

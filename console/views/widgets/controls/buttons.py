@@ -1,5 +1,5 @@
-"""Buttons: with a text and a key cap, with an icon only, and as a link. Each button has an accessible name for
-screen readers."""
+"""Buttons of three kinds: with a text and a key cap, with only an icon, and in the form of a link. Each button has an
+accessible name for screen readers."""
 
 from typing import Literal
 
@@ -24,9 +24,9 @@ _QT_KEY_NAMES = {"Enter": "Return", "↓": "Down", "↑": "Up", "←": "Left"}
 
 
 def accept_copy_shortcut(event: QEvent) -> bool:
-    """Handle the event `ShortcutOverride`, by which Qt asks whether the focused widget itself uses the pressed keys.
-    For Ctrl+C, accept the event and return True: the widget then gets the key press, which otherwise a shortcut of
-    the page with the same keys would get. Return False for other keys and for every other event."""
+    """Handle the event `ShortcutOverride`, with which Qt checks whether the focused widget itself uses the pressed
+    keys. For Ctrl+C, accept the event and return True: the widget then gets the key press instead of a shortcut of
+    the page with the same keys. Return False for other keys and for every other event."""
     if not isinstance(event, QKeyEvent) or event.type() != QEvent.Type.ShortcutOverride:
         return False
     if event.matches(QKeySequence.StandardKey.Copy):
@@ -52,8 +52,8 @@ class PaintedButton(QPushButton):
         return self.sizeHint()
 
     def keyPressEvent(self, event: QKeyEvent) -> None:
-        """Ignore the key presses that the keyboard repeats while a key is held down, so that one press acts once,
-        even if the button gets the focus or another action meanwhile."""
+        """Ignore the key presses that the keyboard repeats while a person holds down a key. One press then runs the
+        action of a button only once, even if the focus moves to another button meanwhile."""
         if not event.isAutoRepeat():
             super().keyPressEvent(event)
 
@@ -68,12 +68,13 @@ class KeyButton(PaintedButton):
     """A button that shows its keyboard shortcut as a key cap. The shortcut works only while the button is visible and
     enabled.
 
-    `acts_on_double_click` is True for a button that a person clicks several times quickly, such as one that zooms.
-    Any other button ignores the second click of a double click. By then the first click may have changed the button's
-    meaning: it acts on the next row, or does the opposite action.
+    `acts_on_double_click` is True for a button that a person clicks several times quickly, such as a zoom button. Any
+    other button ignores the second click of a double click, because the first click may have changed the button's
+    effect: the button may now apply to the next row, or do the opposite action.
 
     Signals:
-    - reason_changed(str): the reason why the button is disabled or blocked has changed; "" means that there is none.
+    - reason_changed(str): the reason why the button is disabled or blocked has changed; "" means that there is no
+      reason.
     """
 
     reason_changed = Signal(str)
@@ -115,8 +116,8 @@ class KeyButton(PaintedButton):
         self.updateGeometry()
 
     def set_key_shown(self, is_shown: bool) -> None:
-        """Show the shortcut as a key cap in the button (True), or only in its tooltip (False). Screen readers read
-        it in both cases."""
+        """If `is_shown` is True, show the shortcut as a key cap in the button, otherwise only in its tooltip. Screen
+        readers read the shortcut in either case."""
         self._is_key_shown = is_shown and bool(self.key)
         self.setToolTip("" if self._is_key_shown else self.key)
         self.updateGeometry()
@@ -128,7 +129,7 @@ class KeyButton(PaintedButton):
         self.update()
 
     def disable_with_reason(self, reason: str) -> None:
-        """Disable the button and store the reason; a ReasonLabel beside the button shows it."""
+        """Disable the button and store the reason. If the button has a ReasonLabel, that label shows the reason."""
         self.reason = reason
         self.setEnabled(False)
         self._show_reason()
@@ -143,13 +144,13 @@ class KeyButton(PaintedButton):
 
     def make_unblockable(self) -> None:
         """End a block that `block` has started, and ignore all later calls of `block` on this button. A dialog calls
-        this when the button gets another action, one that is always allowed."""
+        this method when the button gets a new action that is always allowed."""
         self.block("")
         self._is_blockable = False
 
     def setEnabled(self, enabled: bool) -> None:
-        """Enable or disable the button. While the button is blocked, it stays disabled, and the value is applied
-        when the block ends."""
+        """Enable or disable the button. While `block` blocks the button, the button stays disabled; when the block
+        ends, the value of this call is applied."""
         self._is_enabled_without_block = enabled
         super().setEnabled(enabled and not self.block_reason)
 
@@ -290,9 +291,9 @@ class KeyButton(PaintedButton):
 
 class ReasonLabel(TextLabel):
     """A label that shows the reason why `button` is disabled; it is hidden while there is no reason. The text takes
-    one line if there is room for it, otherwise several. With `hides_itself` False, only the widget around the label
-    shows and hides it. (If both did so, each would undo the change of the other, because Qt lays out the widget while
-    the label is being shown.)"""
+    one line if there is room for it, otherwise several. If `hides_itself` is False, only the widget around the label
+    shows and hides the label. (If the label and that widget did so, each would undo the change of the other, because
+    Qt lays out the widget while the label is being shown.)"""
 
     def __init__(self, button: KeyButton, parent: QWidget | None = None, *, hides_itself: bool = True) -> None:
         super().__init__("", "small", "muted", wraps_lines=True, parent=parent)
@@ -342,9 +343,9 @@ class IconButton(PaintedButton):
 
 
 class LinkButton(PaintedButton):
-    """A button that looks like a link: text in the accent colour, an arrow (`has_arrow`) if the link opens another
-    page, and a key cap if `key` isn't "". With a `tone`, the text has the colour of this tone and is underlined.
-    With `is_bold`, the text is bold: it is the main figure of its panel.
+    """A button that looks like a link. Its text has the accent colour; an arrow follows if the link opens another
+    page (`has_arrow`), and a key cap if `key` isn't "". If `tone` is given, the text has the colour of this tone and
+    is underlined. If `is_bold` is True, the text is bold, because it is the main figure of its panel.
     """
 
     def __init__(

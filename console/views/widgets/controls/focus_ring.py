@@ -54,7 +54,7 @@ class FocusRing(QFocusFrame):
         self._radius = 0
 
     def surround(self, widget: QWidget | None, gap_px: int = 0) -> None:
-        """Show the ring around a widget, at a distance of `gap_px` px; None hides the ring."""
+        """Show the ring around a widget, at a distance of `gap_px` px. If the widget is None, hide the ring."""
         self._ring_style.ring_distance_px = gap_px + tokens().px("focus", "width")
         self._radius = tokens().px("radii", "control") + gap_px
         self.setWidget(widget)  # type: ignore[arg-type]  # Qt takes null: no widget

@@ -1,4 +1,5 @@
-"""Input widgets: a field with label and message, check box, radio button, drop-down list, filter chip."""
+"""Input widgets: a field with label and message, check box, radio button, drop-down list, and filter chip (a
+drop-down list inside a sentence)."""
 
 from collections.abc import Callable
 
@@ -50,11 +51,11 @@ class LineEdit(QLineEdit):
 
 class MultiLineEdit(QPlainTextEdit):
     """A multi-line text input; the Tab key moves to the next control. `completion_popup` is a list of texts that
-    complete the typed text. While this list is visible, the keys Enter, Esc and Tab belong to it.
+    complete the typed text. While this list is visible, the list gets the keys Enter, Esc and Tab.
 
     Signals:
     - paste_refused: the person has pasted or dropped a text with which the input would have more than
-      LONGEST_TYPED_CHARACTERS. Nothing of it was inserted.
+      LONGEST_TYPED_CHARACTERS characters. The input has inserted no part of this text.
     """
 
     paste_refused = Signal()
@@ -100,8 +101,9 @@ class Field(QWidget):
         currency_symbol: str = "",
         parent: QWidget | None = None,
     ) -> None:
-        """`label` is the text above the input. The typed text has the font of the text role `role`; for an amount,
-        it is right-aligned (`is_right_aligned`), and `currency_symbol` stands inside the input, at its left end."""
+        """`label` is the text above the input. The typed text has the font of the text role `role`. For an amount,
+        the text is right-aligned (`is_right_aligned`), and `currency_symbol` is shown inside the input, at its left
+        end."""
         super().__init__(parent)
         self._role: TextRoleName = role
         self._announced_error = ""
@@ -144,8 +146,8 @@ class Field(QWidget):
 
     def show_error(self, error: str) -> None:
         """Show and announce an error below the input, which says how to correct the text; "" removes the error. If
-        the error is the one that was announced last, don't announce it again, because a Field may be checked after
-        every key."""
+        the error equals the error that was announced last, don't announce it again, because a form may check the
+        Field after every key."""
         self._mark_error(has_error=bool(error))
         self._show_message(error, "bad")
         self.edit.setAccessibleDescription(error)
@@ -154,7 +156,7 @@ class Field(QWidget):
             announce(self, error, icon_name="square_bang", tone="bad")
 
     def show_hint(self, hint: str) -> None:
-        """Show a hint below the input, in place of an error; "" removes it."""
+        """Show a hint below the input, in place of an error; "" removes the hint."""
         self._mark_error(has_error=False)
         self._show_message(hint, "muted")
         self.edit.setAccessibleDescription(hint)
@@ -169,7 +171,8 @@ class Field(QWidget):
         self._set_text_margins()
 
     def _set_text_margins(self) -> None:
-        """Keep the typed text clear of the currency symbol at the left and of the text inside at the right."""
+        """Set the margins of the typed text so that it doesn't overlap the currency symbol at the left or the short
+        text at the right end of the input."""
         if not isinstance(self.edit, LineEdit):
             return
         gap_px = self._inner_layout.spacing()
@@ -215,8 +218,8 @@ class Field(QWidget):
 
 
 class MultiLineField(Field):
-    """A field whose input has several lines. If a pasted text is too long, the field says so until the text changes.
-    `translate` returns the sentence of a wording key."""
+    """A field whose input has several lines. If a pasted text is too long, the field shows a message about this until
+    the text changes. `translate` returns the sentence of a wording key."""
 
     def __init__(self, label: str, translate: Callable[..., str]) -> None:
         super().__init__(label)
@@ -245,8 +248,8 @@ class MultiLineField(Field):
 
 
 class CheckBox(QCheckBox):
-    """A check box painted in the colours of the theme. To follow its state, connect to its signal
-    `checkStateChanged`."""
+    """A check box painted in the colours of the theme. Its signal `checkStateChanged` reports each change of its
+    state."""
 
     focus_ring = 2
 
@@ -382,8 +385,8 @@ class DropDownList(QComboBox):
 
 
 class FilterChip(DropDownList):
-    """A drop-down list, 26 px high at text scale 1.0, that stands inside a sentence and filters a list. Item 0 is the
-    default; another selected item is shown in the accent colour."""
+    """A drop-down list that is part of a sentence and filters a list. It is 26 px high at text scale 1.0. Item 0 is
+    the default; another selected item is shown in the accent colour."""
 
     def sizeHint(self) -> QSize:
         text_width = current_appearance().font_metrics("body").horizontalAdvance(self.currentText())

@@ -10,11 +10,11 @@ from console.views.widgets.controls.inputs import Field
 
 class PasswordField(Field):
     """A text field that hides its text until the person presses the button with the eye. The form calls
-    `hide_password` when the person submits it."""
+    `hide_password` when the person submits the form."""
 
     def __init__(self, label: str, show_name: str, hide_name: str) -> None:
-        """`label` stands above the field. `show_name` and `hide_name` are the names of the button with the eye:
-        `show_name` while the password is hidden, `hide_name` while it is visible."""
+        """`label` is the text above the field. `show_name` and `hide_name` are the names of the button with the eye:
+        `show_name` while the password is hidden, `hide_name` while the password is visible."""
         super().__init__(label)
         self._button_names = show_name, hide_name
         edit = self.edit

@@ -23,8 +23,8 @@ class TabBar(QTabBar):
     index of the new tab.
 
     Signals:
-    - tab_opened: another tab has become current while the bar is visible, so its contents must become visible,
-      too.
+    - tab_opened: another tab has become the current one while the bar is visible, so the page must make the contents
+      of this tab visible.
     """
 
     accessible_role = QAccessible.Role.PageTabList
@@ -123,8 +123,8 @@ class TabBar(QTabBar):
         return width
 
     def _choose_tab_gap(self) -> None:
-        """Use the narrow gap between tabs if the bar is wide enough for all tabs with this gap, but too narrow with
-        the usual gap."""
+        """Use the narrow gap between tabs if the bar is wide enough for all tabs with the narrow gap, but too narrow
+        for them with the usual gap."""
         is_narrow_gap_enough = (
             self._measure_width_with_gap(_NARROW_TAB_GAP_PX)
             <= self.width()

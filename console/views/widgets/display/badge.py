@@ -14,8 +14,8 @@ _ICON_SIDE_PX = 14
 
 
 class Badge(QWidget):
-    """A widget that shows the state of a record beside a title: icon and word, 24 px high, with a border of 1 px
-    and a tinted background."""
+    """A widget that shows the state of a record next to a title: icon and word, 24 px high, with a border of 1 px and
+    a tinted background."""
 
     accessible_role = QAccessible.Role.StaticText
 

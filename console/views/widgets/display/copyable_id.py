@@ -71,8 +71,8 @@ class CopyableId(QWidget):
         self.copied.emit(self.plain)
 
     def event(self, event: QEvent) -> bool:
-        """Accept Ctrl+C for this widget, because a shortcut of the page with the same keys copies the identifier in
-        its title. Leave every other event to Qt. Return Qt's result."""
+        """Accept Ctrl+C for this widget. Otherwise a shortcut of the page with the same keys would copy the
+        identifier in the title of the page. Leave every other event to Qt. Return Qt's result."""
         return accept_copy_shortcut(event) or super().event(event)
 
     def keyPressEvent(self, event: QKeyEvent) -> None:

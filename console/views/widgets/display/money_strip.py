@@ -1,5 +1,5 @@
-"""The panel with the amounts of a payment: the refunded, the refundable and the other parts of its captured amount,
-as texts and as a bar.
+"""The panel with the parts of a payment's captured amount (refunded, refundable and other parts), shown as texts and
+as a bar.
 """
 
 from collections.abc import Sequence
@@ -33,11 +33,11 @@ class MoneyPart:
     """One part of a payment's amount, such as the refunded part: its name (`name`), the amount as text, and the
     amount in minor units (`amount_minor`), from which the bar computes the part's width.
 
-    `key` names the part, such as "refunded"; `copied_text` is the amount that Ctrl+C copies, as a plain number. Both
-    are "" for a part whose amount is not a link.
+    `key` names the part, such as "refunded"; `copied_text` is the amount that Ctrl+C copies, as a plain number. `key`
+    and `copied_text` are "" for a part whose amount is not a link.
 
-    `fill_pattern` is the pattern in the bar: "solid", "hatch", "back_hatch", "upright" or "empty". If `is_quiet`, the
-    part is shown in the muted colour, because its amount is zero.
+    `fill_pattern` is the pattern in the bar: "solid", "hatch", "back_hatch", "upright" or "empty". If `is_quiet` is
+    True, the part is shown in the muted colour, because its amount is zero.
     """
 
     name: str
@@ -51,8 +51,8 @@ class MoneyPart:
 
 
 class _AmountLabel(TextLabel):
-    """An amount that is no link. It is as high as one that is a link and is painted like it, so that all amounts of
-    the panel stand on one line."""
+    """A label with an amount that is no link. It has the same height and painting as a link with an amount, so that
+    all amounts of the panel are on one line."""
 
     def __init__(self, text: str = "", *, tone: Tone = "text", is_bold: bool) -> None:
         super().__init__(text, "figure", tone, is_bold=is_bold)
@@ -79,8 +79,8 @@ def _compute_amount_height() -> int:
 
 
 class MoneyPartButton(LinkButton):
-    """A link that shows the amount of a part and opens the rows whose amounts add up to it. Ctrl+C copies the amount
-    as a plain number.
+    """A link that shows the amount of one part of a payment. The link opens the rows whose amounts add up to this
+    amount. Ctrl+C copies the amount as a plain number.
 
     Signals:
     - copied(str): the person has copied this plain number.
@@ -100,7 +100,7 @@ class MoneyPartButton(LinkButton):
         return super().sizeHint().expandedTo(QSize(0, _compute_amount_height()))
 
     def event(self, event: QEvent) -> bool:
-        """Accept Ctrl+C for this widget, because a shortcut of the page with the same keys would get it otherwise.
+        """Accept Ctrl+C for this widget. Otherwise a shortcut of the page with the same keys would get the key press.
         Leave every other event to Qt. Return Qt's result."""
         return accept_copy_shortcut(event) or super().event(event)
 
@@ -179,8 +179,8 @@ def _draw_hatch(painter: QPainter, box: QRectF, slope: float) -> None:
 
 
 class MoneyPartSwatch(QWidget):
-    """A small square with the pattern that a part of the amount has in the MoneyBar. The square stands beside the
-    name of the part and explains the pattern."""
+    """A small square with the pattern that a part of the amount has in the MoneyBar. The square is next to the name
+    of the part and explains the pattern."""
 
     is_decoration = True
 
@@ -221,8 +221,8 @@ class MoneyPanel(Surface):
     ) -> None:
         """`accessible_name` is the name of the panel for screen readers, which read the amounts after it. `margins`
         (left, top, right, bottom) are in px. The amount of a part is a link, which emits `part_opened`;
-        `part_description` is the tooltip of these links, and screen readers read it too. With "", the amounts are no
-        links."""
+        `part_description` is the tooltip of these links, and screen readers read it, too. If `part_description` is
+        "", the amounts are no links."""
         super().__init__(edge="bottom")
         self._name, self._part_description = accessible_name, part_description
         self.part_buttons: dict[str, MoneyPartButton] = {}
@@ -289,15 +289,15 @@ class MoneyPanel(Surface):
 
 
 def _find_amount_tone(part: MoneyPart) -> Tone:
-    """Return the tone of the amount's text: "muted" for a zero amount, "text" (the colour of ordinary text) for a
-    part with the tone "muted" or "good", otherwise the tone of the part, such as that of an unknown amount. It is the
-    same if the amount is a link."""
+    """Return the tone of the amount's text: "muted" for a zero amount, and "text" (the colour of ordinary text) for a
+    part with the tone "muted" or "good". For any other part, such as one with an unknown amount, return the tone of
+    the part. Amounts that are links get the same tone."""
     return "muted" if part.is_quiet else "text" if part.tone in ("muted", "good") else part.tone
 
 
 def _make_part_panel(part: MoneyPart, button: MoneyPartButton | None, *, is_first_part: bool) -> QWidget:
     """Return a widget with the name and the amount of a part. `button` is the link that shows the amount; None if the
-    amount is no link. With `is_first_part`, for the whole amount, the figure is bold."""
+    amount is no link. If `is_first_part` is True, the part is the whole amount, and its figure is bold."""
     name_label = TextLabel(part.name, "small", "muted")
     amount_label = button or _AmountLabel(part.amount_text, tone=_find_amount_tone(part), is_bold=is_first_part)
     panel = QWidget()

@@ -14,8 +14,8 @@ from console.views.widgets.controls.buttons import KeyButton
 
 
 class EmptyState(QWidget):
-    """A centred text with the reason why a list is empty, and at most one button. The text is announced to screen
-    readers when it replaces the list, because there is no row to read."""
+    """A centred text with the reason why a list is empty, and at most one button. Screen readers announce the text
+    when it replaces the list, because the list has no row to read."""
 
     def __init__(
         self,
@@ -51,7 +51,8 @@ class EmptyState(QWidget):
 
 def replace_by_empty_state(stack: QStackedWidget, shown_widget: QWidget, empty_state: EmptyState) -> None:
     """Replace the widget `shown_widget` in `stack` by `empty_state`, and delete `shown_widget`. If `shown_widget` is
-    visible and has the same title, `empty_state` isn't announced: the list was only read again and is still empty."""
+    visible and has the same title, screen readers don't announce `empty_state`, because the list was only read again
+    and is still empty."""
     is_visible = stack.isVisible() and stack.currentWidget() is shown_widget
     empty_state.is_announced = not (
         is_visible and isinstance(shown_widget, EmptyState) and shown_widget.title == empty_state.title
@@ -64,8 +65,8 @@ def replace_by_empty_state(stack: QStackedWidget, shown_widget: QWidget, empty_s
 
 
 class SkeletonRows(QWidget):
-    """Grey bars in place of rows that are being read. The bars appear 150 ms after the widget is created, so that
-    a quick read shows none."""
+    """Grey bars in place of rows that are being read. The bars appear 150 ms after the widget is created, so that no
+    bars appear during a quick read."""
 
     is_decoration = True
 

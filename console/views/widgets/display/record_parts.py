@@ -32,14 +32,15 @@ EXPLANATION_GAP_PX = 8
 
 @dataclass(frozen=True, slots=True)
 class RecordSideState:
-    """The state of a record on one side: in our database, at the provider, or in the order.
+    """The state of a record on one side: in our database, at the provider, or in the order. `name` is the name of the
+    side. `word`, `icon_name` and `tone` are the state in our words with its icon; `own_word` is the state in the
+    side's own words. `fact` is a line with the age of the state. `source` is a line with the record's version and the
+    person who changed it.
 
-    `name` is the name of the side; `word`, `icon_name` and `tone` are the state in our words with its icon;
-    `own_word` is the state in the side's own words. `fact` is a line with the age of the state; `source` a line with
-    the record's version and the person who changed it. `is_different` is True if this state contradicts that of
-    another side; the panel then has a red border, and screen readers read `differs_word`. `has_different_amount` is
-    True if the amounts contradict each other. With `is_amount_missing`, this side has named no amount; `amount` is
-    then a dash, which is muted and which screen readers leave out.
+    If `is_different` is True, this state contradicts the state on another side; the panel then has a red border, and
+    screen readers read `differs_word`. `has_different_amount` is True if the amounts contradict each other. If
+    `is_amount_missing` is True, this side has given no amount; `amount` is then a dash, which is muted and which
+    screen readers leave out.
     """
 
     name: str
@@ -122,14 +123,14 @@ class RecordSidePanel(Surface):
         return bool(self._amount_label.plain) and needed_width > available_width_px
 
     def place_amount(self, *, is_below: bool) -> None:
-        """Put the amount below the word of the state (True), or at its right (False)."""
+        """If `is_below` is True, put the amount below the word of the state, otherwise at its right."""
         self._state_row.setDirection(
             QBoxLayout.Direction.TopToBottom if is_below else QBoxLayout.Direction.LeftToRight
         )
 
     def paintEvent(self, event: QPaintEvent) -> None:
-        """Paint the red border of a side that differs over the panel. A border of the style sheet would move the
-        texts of this panel away from those of the others."""
+        """Paint the red border of a differing side over the panel. If the style sheet drew this border, the texts of
+        this panel would move and no longer be aligned with the texts of the other panels."""
         super().paintEvent(event)
         if self.is_different:
             draw_frame(
@@ -175,8 +176,8 @@ class RecordSideStrip(Surface):
 
     def fit_width(self, available_width_px: int) -> None:
         """Place the panels side by side, or one below the other if they need more than `available_width_px` px of
-        width. If one panel is too narrow for state and amount side by side, all panels show the amount below the
-        state."""
+        width. If at least one panel is too narrow for the state and the amount side by side, all panels show the
+        amount below the state."""
         self._layout.setDirection(QBoxLayout.Direction.LeftToRight)
         self._place_amounts(available_width_px // max(1, len(self.panels)))
         if self._layout.minimumSize().width() > available_width_px:
@@ -200,9 +201,9 @@ class RecordSideStrip(Surface):
 @dataclass(frozen=True, slots=True)
 class DocumentSummary:
     """One document of a credit check, such as its PDF, as DocumentStrip shows it. `name` is the name of the document;
-    `icon_name` and `tone` are its icon. `text` is the state or value of the document, such as "complete"; `detail` is
-    a smaller line below it, such as the time when the document was fetched ("" for none). If `is_missing`, the
-    document has a red border, and screen readers read `missing_word`."""
+    `icon_name` and `tone` are its icon. `text` is the state or value of the document, such as "complete". `detail` is
+    a smaller line below `text`, such as the time when the document was fetched ("" for none). If `is_missing` is
+    True, the document has a red border, and screen readers read `missing_word`."""
 
     name: str
     icon_name: str
@@ -281,8 +282,8 @@ def _make_document_panel(document: DocumentSummary, *, is_last_document: bool) -
 
 
 class ExplanationForm(QWidget):
-    """The four lines that explain a record: the verdict, the reason for it ("why"), the next step, and "you can" with
-    the buttons of the available actions."""
+    """The four lines that explain a record: the verdict, the reason for the verdict ("why"), the next step, and "you
+    can" with the buttons of the available actions."""
 
     def __init__(self, labels: tuple[str, str, str, str], *, parent: QWidget | None = None) -> None:
         """`labels` are the labels of the four lines: verdict, why (the reason), next step, and "you can"."""
@@ -311,8 +312,9 @@ class ExplanationForm(QWidget):
     def show_explanation(
         self, verdict: str, reason: str, next_step: str, *, icon_name: str, tone: Tone = "text"
     ) -> None:
-        """Show the texts of three lines: the verdict, the reason for it (`reason`), and the next step. `icon_name`
-        and `tone` are the icon before the verdict; with the tone "bad", the verdict has the colour of the tone too.
+        """Show the texts of three lines: the verdict, the reason for the verdict (`reason`), and the next step.
+        `icon_name` and `tone` are the icon before the verdict. If the tone is "bad", the verdict has the colour of
+        this tone, too.
         """
         self._verdict_icon.show_icon(icon_name, "good" if tone == "text" and icon_name == "check" else tone)
         self._verdict_label.show_text(verdict, tone if tone == "bad" else "text")
@@ -334,8 +336,8 @@ class ExplanationForm(QWidget):
 
 def _make_form_label(text: str, *, is_beside_buttons: bool = False) -> TextLabel:
     """Return the label of a line in a form. If the value of the line is a text, the label is aligned with the first
-    line of the text. If the value is a row of buttons (`is_beside_buttons`), the label is vertically centred beside
-    the buttons."""
+    line of the text. If the value is a row of buttons (`is_beside_buttons`), the label is vertically centred on the
+    buttons."""
     label = TextLabel(text, "body", "muted")
     label.setMinimumWidth(_FORM_LABEL_WIDTH_PX)
     label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
@@ -374,13 +376,14 @@ class FactList(QWidget):
             self.add_fact(label, TextLabel(value, wraps_lines=True, is_selectable=True))
 
     def align_values_with(self, other: "FactList") -> None:
-        """Begin the values of both lists, which stand one below the other, at the same place."""
+        """Let the values of this list and of the other list begin at the same x position, because the lists are
+        placed one below the other."""
         self._aligned_lists = other._aligned_lists = (self, other)
         self._fit_to_text_size()
 
     def _fit_to_text_size(self) -> None:
-        """Set the gap between labels and values, the heights of the lines and the width of the labels by the text
-        size. In large text, a gap of a fixed width would look like a space between two words."""
+        """Set the gap between labels and values, the heights of the lines and the width of the labels according to
+        the text size. In large text, a gap of a fixed width would look like a space between two words."""
         self._grid.setHorizontalSpacing(round(self._gap_px * current_appearance().scale))
         for line in self._lines:
             _fit_fact_line(*line)
@@ -412,9 +415,9 @@ class FactList(QWidget):
 
 
 def _fit_fact_line(label: TextLabel, value_layout: QVBoxLayout, has_button: bool) -> None:
-    """Set the margins of one line of a FactList, so that all its lines have the same height. A value with a button is
-    high enough (`has_button` True); a value without a button gets the missing height as space above and below it. The
-    label is put at the height of the value's first line."""
+    """Set the margins of one line of a FactList, so that all its lines have the same height. If `has_button` is True,
+    the value has a button and is high enough; otherwise the missing height is added as space above and below the
+    value. The label is aligned with the first line of the value."""
     target_px = current_appearance().control_height("target_min")
     extra_px = max(0, target_px - current_appearance().line_height("body"))
     label.setContentsMargins(0, compute_half_leading_px("body") + extra_px // 2, 0, 0)
@@ -423,8 +426,8 @@ def _fit_fact_line(label: TextLabel, value_layout: QVBoxLayout, has_button: bool
 
 
 def make_titled_panel(title: str, content: QWidget, *, count: str = "", heading_level: int = 2) -> QWidget:
-    """Return a widget with a title and, below it, the content in a box with a border of 1 px. `count` is a text
-    beside the title; `heading_level` is the heading level of the title."""
+    """Return a widget with a title and, below the title, the content in a box with a border of 1 px. `count` is a
+    text next to the title; `heading_level` is the heading level of the title."""
     content_box = Surface(edge="all")
     content_layout = QVBoxLayout(content_box)
     content_layout.setContentsMargins(16, 12, 16, 12)

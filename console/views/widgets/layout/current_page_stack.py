@@ -6,9 +6,10 @@ from PySide6.QtWidgets import QStackedWidget, QWidget
 
 
 class CurrentPageStack(QStackedWidget):
-    """A stack of widgets whose minimum size is the minimum size of the visible widget. The minimum size of Qt's own
-    stack (QStackedWidget) is that of its largest widget: if the stack contained a short table and the high chart of
-    another report, the page would be too high for the table, and would show a scroll bar beside the table's own one.
+    """A stack of widgets whose minimum size is the minimum size of the visible widget. Qt's own stack
+    (QStackedWidget) has the minimum size of its largest widget. For example, in a stack with a short table and the
+    high chart of another report, the page would then be too high for the table, and would show a second scroll bar
+    next to the scroll bar of the table.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:

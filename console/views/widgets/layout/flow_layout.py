@@ -95,8 +95,8 @@ class FlowLayout(QLayout):
         return lines
 
     def _arrange_lines(self, rect: QRect, *, must_place: bool) -> int:
-        """Return the total height in px that the lines need in `rect`. With `must_place`, also place the items
-        there."""
+        """Return the total height in px that the lines need in `rect`. If `must_place` is True, also place the items
+        in `rect`."""
         left, top, right, bottom = self._get_margins()
         line_width, y = rect.width() - left - right, rect.y() + top
         lines = self._split_items_into_lines(line_width)
@@ -165,8 +165,8 @@ def make_flow_widget(
 
 
 def make_flow_holder(flow: FlowLayout, parent: QWidget | None = None) -> QWidget:
-    """Return a widget with this FlowLayout. The layout around the widget gives it as much height as its lines
-    need."""
+    """Return a widget that contains this FlowLayout. The layout around the widget gives the widget as much height as
+    the lines of the FlowLayout need."""
     widget = QWidget(parent)
     widget.setSizePolicy(_make_height_for_width_policy())
     widget.setLayout(flow)

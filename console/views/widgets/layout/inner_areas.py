@@ -1,5 +1,5 @@
 """The areas that scroll inside another area that scrolls, such as a list on a page that is higher than the window.
-While the outer area scrolls, each inner one is as high as its contents, so that one scroll bar moves everything."""
+While the outer area scrolls, each inner area is as high as its contents, so that one scroll bar moves everything."""
 
 from collections.abc import Callable
 
@@ -27,8 +27,8 @@ _WATCHED_PROPERTY = "is_watched_inner_area"
 
 class InnerScrollAreas(QObject):
     """Makes each scroll area inside the scroll area `outer_area` as high as its contents, so that only `outer_area`
-    scrolls. The widget with `outer_area` calls `fit_inner_areas` whenever it computes the height of the content. This
-    class calls `refit` when the widget must compute that height again. An inner area whose attribute
+    scrolls. The widget that contains `outer_area` calls `fit_inner_areas` whenever it computes the height of the
+    content. This class calls `refit` when that widget must compute the height again. An inner area whose attribute
     `keeps_own_height` is True keeps its height."""
 
     def __init__(self, outer_area: QScrollArea, refit: Callable[[], object]) -> None:
@@ -45,9 +45,9 @@ class InnerScrollAreas(QObject):
         outer_area.verticalScrollBar().valueChanged.connect(self._report_visible_rows)
 
     def fit_inner_areas(self, compute_height: Callable[[], int], available_height_px: int) -> int:
-        """Make the inner areas as high as their contents if the minimum height of the outer area's content, which
-        `compute_height` returns, is larger than `available_height_px`; otherwise restore the heights that they had
-        before. Return the minimum height of the content after that. All heights are in px.
+        """Compare the minimum height of the outer area's content, which `compute_height` returns, with
+        `available_height_px`. If it is larger, make the inner areas as high as their contents; otherwise restore the
+        earlier heights of the inner areas. Return the new minimum height of the content. All heights are in px.
         """
         height = compute_height()
         if self._own_heights:
@@ -67,8 +67,8 @@ class InnerScrollAreas(QObject):
 
     def _make_height_cache_key(self, height_px: int, available_height_px: int) -> object:
         """Return a value that contains everything on which the heights of the inner areas depend. If two calls of
-        `fit_inner_areas` get equal values, the second one changes nothing. Without this comparison `fit_inner_areas`
-        would run without end, because its own changes cause another call of it."""
+        `fit_inner_areas` get equal values, the second call changes nothing. Without this comparison,
+        `fit_inner_areas` would run endlessly, because its own changes cause a further call."""
         return (
             height_px,
             available_height_px,
@@ -120,7 +120,8 @@ class InnerScrollAreas(QObject):
                 area.setVerticalScrollBarPolicy(policy)
 
     def _raise_heights(self, area: QAbstractScrollArea) -> None:
-        """Make an inner area as high as its contents, and the widgets around it as high as they need then."""
+        """Make an inner area as high as its contents, and then make the widgets around this area as high as they
+        need."""
         height = max(area.minimumHeight(), compute_full_height(area))
         self._set_heights(area, height, max(height, area.maximumHeight()))
         for parent in self._list_widgets_around(area):
@@ -130,14 +131,15 @@ class InnerScrollAreas(QObject):
                 self._set_heights(parent, height, max(height, parent.maximumHeight()))
 
     def _set_heights(self, widget: QWidget, min_height_px: int, max_height_px: int) -> None:
-        """Set the minimum and the maximum height of a widget in px, and store those that it had before."""
+        """Set the minimum and the maximum height of a widget in px, and store its earlier minimum and maximum
+        height."""
         own_heights, _ = self._own_heights.get(widget, ((widget.minimumHeight(), widget.maximumHeight()), None))
         self._own_heights[widget] = own_heights, (min_height_px, max_height_px)
         self._apply_heights(widget, min_height_px, max_height_px)
 
     def _restore_own_heights(self) -> None:
-        """Give each changed widget back the minimum and maximum height that it had before `fit_inner_areas`, unless
-        the widget's page has set other heights meanwhile."""
+        """Set each changed widget back to the minimum and maximum height that it had before `fit_inner_areas`. Leave
+        a widget unchanged if its page has set other heights meanwhile."""
         own_heights, self._own_heights = self._own_heights, {}
         for widget, (own, given) in own_heights.items():
             # If its page has set another height meanwhile, that one is right.
@@ -146,7 +148,7 @@ class InnerScrollAreas(QObject):
 
     def _apply_heights(self, widget: QWidget, min_height_px: int, max_height_px: int) -> None:
         """Set the minimum and the maximum height of a widget, in px, and let all layouts around it compute their
-        sizes again immediately. By itself, Qt would do this in later events, one layout after the other.
+        sizes again immediately. Without this method, Qt would do this in later events, one layout after the other.
         """
         widget.setMinimumHeight(min_height_px)
         widget.setMaximumHeight(max_height_px)
@@ -167,8 +169,8 @@ class InnerScrollAreas(QObject):
 
     @Slot()
     def _fit_again_later(self) -> None:
-        """Let the widget with the outer area compute its content's height again soon, if inner areas were made higher
-        or the outer area scrolls."""
+        """Let the widget that contains the outer area compute the height of its content again soon. Do this only if
+        `fit_inner_areas` has made inner areas higher, or if the outer area scrolls."""
         if self._own_heights or self._outer_area.verticalScrollBar().maximum() > 0:
             self._timer.start()
 
@@ -188,8 +190,8 @@ class InnerScrollAreas(QObject):
 
     @Slot()
     def _report_visible_rows(self) -> None:
-        """Let each table inside the outer area report its visible rows, which have changed by scrolling, so that the
-        table reads the pages of these rows."""
+        """After the outer area has scrolled, let each table inside it report its visible rows, so that the table
+        reads the pages of these rows."""
         for widget in self._own_heights:
             if shiboken6.isValid(widget) and hasattr(widget, "report_visible_rows"):
                 widget.report_visible_rows()

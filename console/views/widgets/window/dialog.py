@@ -56,16 +56,17 @@ _INPUT_TYPES = (QLineEdit, QPlainTextEdit, QComboBox, QCheckBox, QRadioButton)
 
 
 class DialogFrame(QDialog):
-    """Base class of dialogs, 640 px wide, with a Cancel button and a main button (the button that starts the
-    dialog's action). Cancel is the default button and has the first focus, so that Enter cancels.
+    """Base class of dialogs, 640 px wide, with a Cancel button and a main button, which starts the dialog's action.
+    Show the dialog with `open()`; its signal `finished(int)` reports the result.
 
-    Enter presses the button that has the focus. In an input it never cancels: it moves the focus to the next input,
-    after the last one to the main button, or, with `submits_on_enter`, it presses the main button.
+    Cancel is the default button and has the first focus, so that Enter cancels. Enter presses the button that has the
+    focus. In an input, Enter never cancels: it moves the focus to the next input, and from the last input to the main
+    button. If `submits_on_enter` is True, Enter in an input presses the main button instead.
 
-    Show the dialog with `open()`; its result is the signal `finished(int)`. The main button is disabled for the
-    first 600 ms, so that a double click or an early key press can't press it. While `is_busy`, the dialog stays
-    open: Esc doesn't close it, but shows and announces `stays_open_text`. A shortcut of the main button that is
-    pressed in the first 600 ms shows and announces `too_early_text`. `show_outcome` shows the result of the action.
+    The main button is disabled for the first 600 ms, so that a double click or an early key press can't press it. A
+    shortcut of the main button that is pressed in the first 600 ms shows and announces `too_early_text`. While
+    `is_busy` is True, the dialog stays open: Esc doesn't close it, but shows and announces `stays_open_text`.
+    `show_outcome` shows the result of the action.
     """
 
     stays_open_text = ""
@@ -93,9 +94,8 @@ class DialogFrame(QDialog):
         parent: QWidget | None = None,
     ) -> None:
         """`main_button_text` is the text of the main button, which starts the dialog's action; "" hides this button.
-        `kind` is the appearance of the main button: "danger" for an action that deletes or rejects something.
-        `hint` is the text at the left of the footer; `close_name` is the accessible name of the close button in
-        the corner.
+        `kind` is the appearance of the main button: "danger" if the action deletes or rejects a record. `hint` is the
+        text at the left of the footer; `close_name` is the accessible name of the close button in the corner.
         """
         super().__init__(parent)
         self.setWindowFlag(Qt.WindowType.FramelessWindowHint)  # the frame draws title and close button itself
@@ -171,8 +171,8 @@ class DialogFrame(QDialog):
         layout.addWidget(footer)
 
     def show_title(self, title: str, subtitle: str = "") -> None:
-        """Set title and subtitle; the title is also the accessible name. If the dialog is open and the title has
-        changed, screen readers announce both."""
+        """Set the title and the subtitle. The title is also the accessible name of the dialog. If the dialog is open
+        and the title has changed, screen readers announce the title and the subtitle."""
         if self.isVisible() and title != self.windowTitle():
             announce(self, join_spoken_text(title, subtitle))
         self._set_title(title, subtitle)
@@ -238,9 +238,9 @@ class DialogFrame(QDialog):
         self._resize_in_place(frame_height + self._scroll_area.height())
 
     def _resize_in_place(self, height_px: int) -> None:
-        """Set the height of the dialog, in px. On X11, while a window manager puts a new window into a frame, Qt
-        reports the position inside the frame, (0, 0), as the position on the screen; if only the size were set then,
-        the dialog would move into the corner of the screen."""
+        """Set the height of the dialog, in px, and its position. On X11, while a window manager puts a new window
+        into a frame, Qt reports the position inside the frame, (0, 0), as the position on the screen. If this method
+        set only the size, the dialog would move to the corner of the screen."""
         if self._position_on_screen is not None and self.isVisible() and self.pos() == QPoint():
             self.setGeometry(QRect(self._position_on_screen, QSize(self.width(), height_px)))
         else:
@@ -252,8 +252,9 @@ class DialogFrame(QDialog):
             self._position_on_screen = event.pos()
 
     def _order_tab_stops(self) -> None:
-        """Set the order in which the Tab key visits the controls. After Cancel comes the main button if
-        `set_main_button_first` was called with True; otherwise the fields of the content come between them."""
+        """Set the order in which the Tab key visits the controls. If `set_main_button_first` was called with True,
+        the main button follows the Cancel button. Otherwise the fields of the content follow the Cancel button, and
+        the main button follows the fields."""
         if self._is_main_button_first:
             stops: list[QWidget] = [self._title, self.cancel_button, self.main_button]
         else:
@@ -266,14 +267,14 @@ class DialogFrame(QDialog):
             QWidget.setTabOrder(stop, next_stop)
 
     def set_main_button_first(self, *, is_first: bool) -> None:
-        """Let the Tab key go from Cancel directly to the main button (True), or from Cancel to the fields of the
-        content and then to the main button (False)."""
+        """If `is_first` is True, let the Tab key go from Cancel directly to the main button. Otherwise let it go from
+        Cancel to the fields of the content and then to the main button."""
         self._is_main_button_first = is_first
         self._order_tab_stops()
 
     def open(self) -> None:
         """Show the dialog. If the window already shows a dialog of the same class and title, reject this dialog
-        instead: the person has pressed the button that opens it twice."""
+        instead, because the person has pressed the button for this dialog twice."""
         parent = self.parentWidget()
         other_dialogs = [] if parent is None else parent.window().findChildren(type(self))
         visible_dialogs = (
@@ -293,8 +294,8 @@ class DialogFrame(QDialog):
         return self.cancel_button
 
     def show_in_footer(self, button: KeyButton, label: TextLabel | None = None) -> None:
-        """Show an additional button before Cancel, and the label `label` at the left of the footer. They replace the
-        button and the label of an earlier call."""
+        """Show an additional button before Cancel, and the label `label` at the left of the footer. This button and
+        this label replace those of an earlier call."""
         self.clear_footer()
         self._footer_widgets = (button,) if label is None else (button, label)
         self._footer_buttons.addWidget(button)
@@ -320,15 +321,16 @@ class DialogFrame(QDialog):
         self.fit_size()
 
     def _find_toast_stack(self) -> ToastStack | None:
-        """Return the object that shows the toasts of the main window to which this dialog belongs, directly or
-        through another dialog; None if there is no such object."""
+        """Return the object that shows the toasts of this dialog's main window, also if the dialog belongs to another
+        dialog of that window. Return None if there is no such object."""
         widget = self.parentWidget()
         while widget is not None and widget.window().parentWidget() is not None:
             widget = widget.window().parentWidget()
         return widget.window().findChild(ToastStack) if widget is not None else None
 
     def clear_footer(self) -> None:
-        """Remove the button and the label that `show_in_footer` has added; do nothing if there are none."""
+        """Remove the button and the label that `show_in_footer` has added. Do nothing if the footer has no such
+        button and label."""
         for widget in self._footer_widgets:
             discard_widget(widget)
         self._footer_widgets = ()
@@ -350,9 +352,9 @@ class DialogFrame(QDialog):
             QTimer.singleShot(0, self, self.fit_size)
 
     def enable_main_button(self, hint: str = "") -> None:
-        """Enable the main button and show `hint` at the left of the footer. In the first 600 ms after the dialog has
-        opened the button stays disabled, and becomes enabled at their end. It also stays disabled while the action
-        runs."""
+        """Enable the main button and show `hint` at the left of the footer. If the dialog has been open for less than
+        600 ms, the button becomes enabled only at the end of this time. While the action runs, the button stays
+        disabled."""
         self._disabled_reason = ""
         self.hint.show_text(hint)
         if self._is_acting_delay_over and not self._is_busy:
@@ -360,9 +362,9 @@ class DialogFrame(QDialog):
 
     def set_busy(self, busy_text: str) -> None:
         """Disable the Cancel button and the main button while the action runs; show and announce `busy_text`. The
-        main button stays disabled until `show_outcome` or `allow_acting_again` is called. The dialog can't be
-        closed until one of them or `allow_closing` is called. The title gets the focus, because a disabled button
-        can't have it.
+        main button stays disabled until `show_outcome` or `allow_acting_again` is called. The person can't close the
+        dialog until one of these two methods or `allow_closing` is called. The title gets the focus, because a
+        disabled button can't have the focus.
         """
         self._is_busy, self._may_close_window = True, False
         self._elapsed_text = ""
@@ -372,8 +374,8 @@ class DialogFrame(QDialog):
         self._title.setFocus(Qt.FocusReason.OtherFocusReason)
 
     def show_elapsed_text(self, elapsed_text: str) -> None:
-        """Show in the footer how long the call has been running. The text isn't announced, because it changes each
-        second, and it never replaces another sentence."""
+        """Show in the footer how long the call has been running. Screen readers don't announce the text, because it
+        changes each second, and the text never replaces another sentence."""
         if self.hint.plain == self._elapsed_text:
             self._elapsed_text = elapsed_text
             self.hint.show_text(elapsed_text)
@@ -390,8 +392,9 @@ class DialogFrame(QDialog):
         announce(self, hint)
 
     def allow_acting_again(self, cancel_text: str) -> None:
-        """Let the person act again, because the action was refused or has only prepared the next step. `cancel_text`
-        is the new text of Cancel. The caller shows the form, and enables the main button."""
+        """Allow the person to use the dialog again, because the service has refused the action, or because the action
+        has only prepared the next step. `cancel_text` is the new text of Cancel. The caller shows the form, and
+        enables the main button."""
         self._is_busy = False
         self.allow_closing(cancel_text, "")
 
@@ -399,9 +402,9 @@ class DialogFrame(QDialog):
         self, title: str, subtitle: str, content: QWidget, *, close_text: str, main_button_text: str = ""
     ) -> None:
         """Show the result of the dialog's action: a new title and content, and new texts for the Cancel button
-        (`close_text`) and the main button (`main_button_text`; "" hides the button). The main button is disconnected
-        from its action; the caller connects the next action. The button that `show_in_footer` has added is removed.
-        The title and the notification bars in the content are announced as one sentence.
+        (`close_text`) and the main button (`main_button_text`; "" hides this button). The main button is disconnected
+        from its action; the caller connects the next action. Remove the button that `show_in_footer` has added.
+        Announce the title and the notification bars in the content as one sentence.
         """
         self._is_busy = False
         self._announce_outcome(title, content)
@@ -463,8 +466,8 @@ class DialogFrame(QDialog):
 
     @Slot()
     def _enable_main_button(self) -> None:
-        """Let the main button act, because the first 600 ms after the dialog has opened are over. The button stays
-        disabled while an action runs, or while it was disabled with a reason."""
+        """Enable the main button, because the first 600 ms after the dialog has opened are over. The button stays
+        disabled while an action runs, or if `disable_main_button` has disabled it."""
         self._is_acting_delay_over = True
         if self.hint.plain == self.too_early_text:
             self.hint.show_text(self._hint_before_refusal)
@@ -485,7 +488,8 @@ class DialogFrame(QDialog):
         )
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """On X11, cut the corners off the window: where no compositor runs, a transparent corner would be black."""
+        """On X11, cut the corners off the window, because a transparent corner would be black on a desktop without a
+        compositor."""
         super().resizeEvent(event)
         if QGuiApplication.platformName() == "xcb":
             radius = tokens().px("radii", "dialog")
@@ -514,8 +518,8 @@ class DialogFrame(QDialog):
     @Slot()
     def press_main_button(self) -> None:
         """Press the main button, because the person has typed its shortcut. In the first 600 ms the shortcut has no
-        effect: the footer then shows a sentence about this, which a screen reader also speaks. If the button is
-        disabled, do nothing: the footer shows the reason already.
+        effect; the footer then shows a sentence about this, and a screen reader reads the sentence. If the button is
+        disabled, do nothing, because the footer already shows the reason.
         """
         if self.main_button.isEnabled():
             self.main_button.click()
@@ -526,8 +530,10 @@ class DialogFrame(QDialog):
             announce(self, self.too_early_text, icon_name="square_bang", tone="care")
 
     def _act_on_enter(self) -> None:
-        """Press the focused button, or go on from the focused input. Elsewhere, such as on the title: go to the first
-        input, or press Cancel if there is none, because then nothing that the person has typed can be lost."""
+        """Handle the Enter key. If a button has the focus, press this button. While the dialog's action runs, do
+        nothing else. If `submits_on_enter` is True and the main button isn't disabled with a reason, press the main
+        button. Otherwise move the focus to the next input, or to the first one if no input has the focus. If the
+        dialog has no input, press Cancel, because the person can't lose any typed text then."""
         focused_widget = self.focusWidget()
         if isinstance(focused_widget, PaintedButton):
             if focused_widget.isEnabled():
@@ -542,10 +548,10 @@ class DialogFrame(QDialog):
             self.cancel_button.click()
 
     def _focus_stop_after(self, focused_widget: QWidget | None, stops: list[QWidget]) -> None:
-        """Give the focus to the widget after `focused_widget` in `stops`, the widgets of the content that the Tab key
-        visits. After the last one, give it to the main button, or to the button that closes if there is no main
-        button. If the main button is disabled, announce the reason and don't move the focus, so that a second Enter
-        doesn't press Cancel."""
+        """Move the focus to the widget after `focused_widget` in `stops`, the widgets of the content that the Tab key
+        visits. After the last widget, move the focus to the main button, or to the button that closes the dialog if
+        there is no main button. If the main button is disabled, announce the reason and don't move the focus, so that
+        a second Enter doesn't press Cancel."""
         index = stops.index(focused_widget) + 1 if focused_widget in stops else 0
         group = focused_widget.group() if isinstance(focused_widget, QRadioButton) else None
         while group is not None and index < len(stops) and stops[index] in group.buttons():

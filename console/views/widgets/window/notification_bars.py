@@ -31,9 +31,9 @@ _MAX_TOASTS = 3
 class NotificationBar(QFrame):
     """A message about the whole page: icon, bold text, text and at most two buttons, in the colours of a tone.
 
-    The bar stands above the content and never covers it. Screen readers announce it once when it appears, and again
-    when its text changes. A bar that appears together with its window isn't announced, because screen readers read it
-    as a part of the window.
+    The bar is above the content and never covers it. Screen readers announce the bar once when it appears, and again
+    when its text changes. They don't announce a bar that appears together with its window, because they read it as a
+    part of the window.
     """
 
     accessible_role = QAccessible.Role.Notification
@@ -51,9 +51,9 @@ class NotificationBar(QFrame):
         is_announced: bool = True,
         parent: QWidget | None = None,
     ) -> None:
-        """`second_button` is the second button. With `is_narrow`, for a narrow panel, the text always stands below
-        the bold text. With `is_announced` False, the bar isn't announced, because another widget announces the same
-        message.
+        """`second_button` is the second button. If `is_narrow` is True, for a narrow panel, the text is always below
+        the bold text. If `is_announced` is False, screen readers don't announce the bar, because another widget
+        announces the same message.
         """
         super().__init__(parent)
         self.setProperty("tone", tone)
@@ -96,8 +96,8 @@ class NotificationBar(QFrame):
         self._set_accessible_name()
 
     def _fit_texts(self) -> None:
-        """Place the text beside the bold text, or below it if the bold text takes more than half of the bar. Place
-        the buttons beside the texts, or below them if the buttons take more than half of the bar."""
+        """Place the text next to the bold text, or below it if the bold text takes more than half of the bar. Place
+        the buttons next to the texts, or below the texts if the buttons take more than half of the bar."""
         if self._text_layout is None:
             return
         side_by_side, top_to_bottom = QBoxLayout.Direction.LeftToRight, QBoxLayout.Direction.TopToBottom
@@ -118,8 +118,8 @@ class NotificationBar(QFrame):
         self._fit_texts()
 
     def show_text(self, bold_text: str, text: str, *, is_announced: bool = True) -> None:
-        """Replace the texts. With `is_announced` False, a screen reader doesn't speak the new texts, because they
-        differ from the earlier ones only in an age."""
+        """Replace the texts. If `is_announced` is False, screen readers don't announce the new texts, because they
+        differ from the earlier texts only in an age."""
         self._bold_label.show_text(bold_text)
         self._text_label.show_text(text)
         self._fit_texts()
@@ -154,8 +154,8 @@ class NotificationBar(QFrame):
 
 
 class FileButtons(QWidget):
-    """Two buttons for a file that the program has written: copy its path, and open its folder. They are hidden
-    while there is no file."""
+    """Two buttons for a file that the program has written: one copies the path of the file, the other opens its
+    folder. The buttons are hidden while there is no file."""
 
     def __init__(self, copy_text: str, open_text: str) -> None:
         super().__init__()
@@ -200,9 +200,9 @@ class ToastFrame(QFrame):
         route: RecordPageRoute | None = None,
         topic: str = "",
     ) -> None:
-        """`message` is the message, `detail` a second line, `close_name` the name of the close button. `route` leads
-        to the record that the message is about; None means the record of the visible page, if any. `topic` names the
-        state that the message is about, if a newer message about the same state replaces this one."""
+        """`message` is the message, `detail` a second line, `close_name` the name of the close button. `route` is the
+        route to the record that the message is about; None means the record of the visible page, if any. `topic`
+        names the state that the message is about: a newer message with the same topic replaces this one."""
         super().__init__()
         self.icon_name, self.route, self.topic = icon_name, route, topic
         self.tone: Tone = tone
@@ -223,8 +223,8 @@ class ToastFrame(QFrame):
         self.setLayout(layout)
 
     def add_file_buttons(self, path: str, copy_text: str, open_text: str) -> None:
-        """Add two buttons for a file that the program has written: copy its path, and open its folder. The message
-        then stays until the person closes it."""
+        """Add two buttons for a file that the program has written: one copies its path, the other opens its folder.
+        The message then stays until the person closes it."""
         self.path = path
         self._close_button.setFocusPolicy(Qt.FocusPolicy.StrongFocus)  # this message stays
         buttons = FileButtons(copy_text, open_text)
@@ -272,7 +272,7 @@ class ToastStack(QObject):
 
     def show_toast(self, toast: ToastFrame) -> None:
         """Show a toast for the time given by `shown_seconds`, and announce it to screen readers. A toast about a file
-        stays until the person closes it. The toast replaces an earlier one about the same topic.
+        stays until the person closes it. The toast replaces an earlier toast about the same topic.
         """
         if toast.topic:
             self.remove_toasts_about(toast.topic)
@@ -294,7 +294,7 @@ class ToastStack(QObject):
 
     def remove_file_toasts(self) -> None:
         """Remove the toasts about written files, which otherwise stay until the person closes them. A person who sees
-        such a toast beside a later refusal could think that the refused action has succeeded."""
+        such a toast next to a later refusal could think that the refused action has succeeded."""
         for toast in [toast for toast in self._toasts if toast.path]:
             self._remove_toast(toast)
         self.place_toasts()
@@ -315,8 +315,8 @@ class ToastStack(QObject):
         toast.show()
 
     def start_showing_in(self, dialog: "ToastDialog") -> None:
-        """Show the newest toast, and all later ones, in this dialog until `stop_showing_in` is called; remove the
-        older toasts."""
+        """From now on, until `stop_showing_in` is called, show the newest toast and all later toasts in this dialog.
+        Remove the older toasts."""
         self._dialogs.append(dialog)
         for toast in self._toasts[:-1]:
             self._remove_toast(toast)
@@ -324,8 +324,8 @@ class ToastStack(QObject):
             self._place_toast(toast)
 
     def stop_showing_in(self, dialog: "ToastDialog") -> None:
-        """Stop showing the toasts in this dialog, because it is being closed. Show them in the window again, or in
-        the dialog below it."""
+        """Stop showing the toasts in this dialog, because it is being closed. Show them in the window again, or in an
+        open dialog below this dialog."""
         if dialog in self._dialogs:
             self._dialogs.remove(dialog)
             for toast in self._toasts:

@@ -128,8 +128,8 @@ class SearchBox(QObject):
         layout.addWidget(self.footer)
 
     def open(self) -> None:
-        """Show the search box without text, and give its input the focus. When the box closes, the focus returns to
-        the widget that has it now."""
+        """Show the search box without text, and give its input the focus. When the box closes, the widget that has
+        the focus now gets the focus again."""
         self._previous_focus = self._window.focusWidget()
         self.overlay.cover_window()
         self.input.clear()
@@ -150,8 +150,8 @@ class SearchBox(QObject):
         return self.frame.isVisible()
 
     def show_groups(self, groups: Sequence[ResultGroup], *, keeps_current: bool = True) -> None:
-        """Show the groups of results. The current result stays current if it is still in the list; otherwise, or
-        with `keeps_current` False, the first result becomes current."""
+        """Show the groups of results. The current result stays current if `keeps_current` is True and the result is
+        still in the list. Otherwise the first result becomes current."""
         self.list.show_groups(groups, keeps_current=keeps_current)
         self._set_geometry()
 
@@ -198,7 +198,8 @@ class SearchBox(QObject):
 
     @property
     def cursor_index(self) -> int:
-        """The number of characters before the cursor. Qt counts a character above U+FFFF, such as 𠮷, as two."""
+        """The number of characters before the cursor, counted as Python counts them. Qt's own number differs, because
+        Qt counts a character above U+FFFF, such as 𠮷, as two."""
         text_before = self.input.text().encode("utf-16-le")[: 2 * self.input.cursorPosition()]
         return len(text_before.decode("utf-16-le", "replace"))
 
@@ -239,8 +240,8 @@ class SearchBox(QObject):
         return False
 
     def _act_on_input_key(self, event: QKeyEvent) -> bool:
-        """Act on a key in the input: Esc closes the box, Tab inserts the first completion, Ctrl+Enter picks all
-        records that match the text. Return True if the input must not get the key."""
+        """Handle a key that was pressed in the input: Esc closes the box, Tab inserts the first completion,
+        Ctrl+Enter picks all records that match the text. Return True if the input must not get the key."""
         if event.key() == Qt.Key.Key_Escape:
             if self.may_close():
                 self.close()

@@ -33,11 +33,12 @@ _TITLE_X_PX, _DETAIL_X_PX, _AMOUNT_RIGHT_X_PX, _PROVIDER_X_PX, _STATE_X_PX, _MAR
 class ResultEntry:
     """One result of the search box, from left to right: the icon named `icon`, the title, a secondary text
     (`detail`), an amount, the name of a provider, a state, and at the right end a text such as an age (`right_text`)
-    and a key cap (`key_cap` is the name of the key). "" and None show nothing.
+    and a key cap (`key_cap` is the name of the key). A part that is "" or None isn't shown.
 
     ResultList emits `key` when the person picks the result. A result with a `disabled_reason` is muted, shows this
-    reason in place of `detail`, and can't be picked. If `right_spoken` isn't "", screen readers read it in place of
-    `right_text`, for example a spoken form of an age."""
+    reason in place of `detail`, and can't be picked. If `right_spoken` isn't "", screen readers read this text in
+    place of `right_text`, for example a spoken form of an age.
+    """
 
     key: object
     icon: str
@@ -134,8 +135,8 @@ class ResultList(RememberedCurrentItem, QListView):
         return line.key if isinstance(line, ResultEntry) else None
 
     def _go_to_key(self, key: object | None) -> None:
-        """Make the result with this key current. If `key` is None, if there is no such result, or if it can't be
-        picked, make the first result current that can be picked.
+        """Make the result with this key the current one. If `key` is None, if there is no such result, or if the
+        person can't pick this result, make the first result that the person can pick the current one.
         """
         rows = [row for row in range(len(self._results.lines)) if self._results.can_pick_row(row)]
         same_key_rows = [row for row in rows if key is not None and self._get_key_at(row) == key]
@@ -144,7 +145,7 @@ class ResultList(RememberedCurrentItem, QListView):
 
     def currentChanged(self, current: ModelIndex, previous: ModelIndex) -> None:
         """Announce the current result to screen readers; Qt doesn't announce it, because the input has the focus. If
-        the person types a letter and the same result stays current, it isn't announced again."""
+        the person types a letter and the same result stays current, don't announce the result again."""
         super().currentChanged(current, previous)
         self._scroll_to_current_result()
         key = self._get_key_at(current.row()) if current.isValid() else None
@@ -153,12 +154,14 @@ class ResultList(RememberedCurrentItem, QListView):
             announce(self, str(current.data(Qt.ItemDataRole.AccessibleTextRole) or ""), is_stored=False)
 
     def resizeEvent(self, event: QResizeEvent) -> None:
-        """Show the heading above the current result again: the list gets its height after it has its results."""
+        """Scroll to the current result and its heading again, because the list gets its height only after it has its
+        results."""
         super().resizeEvent(event)
         self._scroll_to_current_result()
 
     def _scroll_to_current_result(self) -> None:
-        """Scroll so that the current result is visible, together with its heading if that is the line above it."""
+        """Scroll so that the current result is visible. If its heading is directly above it, the heading is visible,
+        too."""
         row = self.currentIndex().row()
         if isinstance(self._find_line(row - 1), str):
             self.scrollTo(self._results.index(row - 1))
@@ -177,7 +180,7 @@ class ResultList(RememberedCurrentItem, QListView):
         return line.key if isinstance(line, ResultEntry) else None
 
     def go_to_first(self) -> None:
-        """Make the first result that can be picked current."""
+        """Make the first result that the person can pick the current one."""
         self._go_to_key(None)
 
     def find_key_of_type(self, key_type: type) -> object | None:

@@ -30,8 +30,8 @@ ModelIndex = QModelIndex | QPersistentModelIndex
 @dataclass(frozen=True, slots=True)
 class SidebarEntry:
     """One entry of the sidebar, which opens a page or the list of mentions: its key, icon, name (`name`), shortcut
-    (`shortcut`) and count as text ("" for none). A nested entry, such as a saved view, belongs to the nearest entry
-    above it that isn't nested."""
+    (`shortcut`), and its count as text ("" for no count). A nested entry, such as a saved view, belongs to the
+    nearest entry above it that isn't nested."""
 
     key: str
     icon: str
@@ -123,15 +123,15 @@ class Sidebar(RememberedCurrentItem, QListView):
         return menu
 
     def mark_current_entry(self, key: str) -> None:
-        """Make the entry with this key the current one without requesting its page, because the window shows this
-        page already."""
+        """Make the entry with this key the current one without requesting its page, because the window already shows
+        this page."""
         for row, entry in enumerate(self._entries.entries):
             if entry.key == key:
                 self.setCurrentIndex(self._entries.index(row))
 
     def show_nested_entries(self, key: str, entries: Sequence[SidebarEntry]) -> None:
-        """Replace the nested entries below the entry with this key. The current entry stays current; if it was
-        removed, the entry with this key becomes current."""
+        """Replace the nested entries that belong to the entry with the key `key`. The current entry stays current; if
+        this call removes it, the entry with the key `key` becomes current."""
         new_entries: list[SidebarEntry] = []
         parent = ""
         for entry in self._entries.entries:

@@ -123,8 +123,8 @@ class TopBar(Surface):
         )
 
     def show_page_menu_button(self, *, is_shown: bool) -> None:
-        """Show the button that opens the menu of pages, in place of the product's name. The window needs it while
-        it has no sidebar."""
+        """Show the button that opens the menu of pages, in place of the product's name. The window needs this button
+        while it has no sidebar."""
         self.page_menu.setVisible(is_shown)
         self._name.setVisible(not is_shown)
 
@@ -151,8 +151,8 @@ _MAX_REASON_WIDTH_PX = 260  # width that a reason of read-only keeps in a narrow
 
 
 class StatusCell(Surface):
-    """One cell of the status bar. `hideable_label` is the label that is hidden first if the bar is too narrow,
-    because the icon has the same meaning; None if no label may be hidden.
+    """One cell of the status bar. `hideable_label` is the label that the bar hides first if it is too narrow, because
+    the cell's icon has the same meaning as this label; None if the bar may hide no label of the cell.
     """
 
     def __init__(self, content: StatusCellContent, *, is_at_right: bool) -> None:
@@ -207,8 +207,8 @@ class StatusBar(Surface):
         self._cells: dict[StatusCellContent | str, QWidget] = {}
 
     def show_cells(self, left_cells: Sequence[StatusCellContent], right_cells: Sequence[StatusCellContent]) -> None:
-        """Show these cells at the left and at the right. If a link with the same key was shown before, its widget is
-        used again, so that it keeps its position in the tab order."""
+        """Show these cells at the left and at the right. If the bar already shows a link with the same key, use its
+        widget again, so that the link keeps its position in the tab order."""
         if (tuple(left_cells), tuple(right_cells)) == self._cell_contents:
             return
         self._cell_contents = (tuple(left_cells), tuple(right_cells))
@@ -225,9 +225,9 @@ class StatusBar(Surface):
         self.fit_width()
 
     def fit_width(self) -> None:
-        """Hide cells and labels until the others fit into the width of the bar, in this order: the cell of the due
-        tasks; then, from the right, labels whose icon has the same meaning; then, from the right, cells of providers
-        without a problem.
+        """Hide cells and labels until the remaining ones fit into the width of the bar. They are hidden in this
+        order: the cell of the due tasks; then, from the right, labels whose icon has the same meaning; then, from the
+        right, cells of providers without a problem.
         """
         cells = [cell for cell in self._cells.values() if isinstance(cell, StatusCell)]
         excess = sum(_measure_needed_width(cell) for cell in self._cells.values()) - self.width()
@@ -260,9 +260,9 @@ class StatusBar(Surface):
     def _reuse_or_make_cell(
         self, old_cells: dict[StatusCellContent | str, QWidget], content: StatusCellContent, *, is_at_right: bool
     ) -> QWidget:
-        """Return the widget of one cell: the widget that `old_cells` has for the same cell, with the new text of its
-        link; if there is none, a new widget. The keys of `old_cells` are the keys of links, and the whole contents of
-        cells that are no link. A reused widget is removed from `old_cells`."""
+        """Return the widget of one cell. If `old_cells` has a widget for the same cell, return it with the new text
+        of its link; otherwise return a new widget. The key of a cell in `old_cells` is the key of its link, or the
+        whole content of a cell that is no link. A reused widget is removed from `old_cells`."""
         key = content.key or content
         cell = old_cells.pop(key) if key in old_cells else self._make_cell(content, is_at_right=is_at_right)
         self._cells[key] = cell
@@ -301,15 +301,15 @@ def _measure_needed_width(cell: QWidget) -> int:
 
 
 def _hide_to_reduce_excess(widget: QWidget, excess_px: int, width_px: int) -> int:
-    """Hide the widget if the contents of the bar are too wide (`excess_px` is positive), otherwise show it.
-    `width_px` is the width in px that the bar gains without the widget. Return the excess that remains, in px; at
-    most 0 if the contents fit."""
+    """Hide the widget if the contents of the bar are too wide (`excess_px` is positive), otherwise show the widget.
+    `width_px` is the width in px that the bar gains if the widget is hidden. Return the excess that remains, in px;
+    it is 0 or negative if the contents fit."""
     widget.setVisible(excess_px <= 0)
     return excess_px - width_px if excess_px > 0 else excess_px
 
 
 class ShortcutHintBar(Surface):
-    """A line of keyboard shortcuts, such as that at the bottom of the search box: each key with the name of its
+    """A line of keyboard shortcuts, such as the line at the bottom of the search box: each key with the name of its
     action. `status_label`, at the right end, shows a count, the position in a list or another state. If the line is
     too narrow for all shortcuts, the last ones are hidden; the label is always shown completely."""
 

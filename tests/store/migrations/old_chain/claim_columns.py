@@ -1,7 +1,8 @@
-"""SQL of the derived columns as the migrations before the baseline created them.
+"""SQL of the derived columns in the form in which the migrations before the baseline created them.
 
-The claim understands ASCII and full-width digits, spaces and hyphens, and needs 13 digits; it doesn't test the check
-digit. A due task corrects other spellings. The expressions use only functions that every engine can index.
+The claim's expression accepts ASCII and full-width digits, spaces and hyphens, and requires 13 digits. It doesn't
+test the check digit. A due task corrects other spellings. The expressions use only functions that every engine can
+index.
 """
 
 from collections.abc import Mapping
@@ -28,8 +29,8 @@ def _thirteen(dialect: str, column: str) -> str:
 
 
 def number_key(dialect: str, column: str = "corporation_number") -> str:
-    """SQL: the normalised number. `column`: the expression that reads it, for adopted tables that need more than its
-    name.
+    """Return the SQL expression of the normalised corporation number. `column` is the expression that reads the
+    number; an adopted table may need more than the column's name.
     """
     return f"CASE WHEN {_thirteen(dialect, column)} THEN {column} ELSE {_replaced(column)} END"
 
@@ -49,7 +50,7 @@ NUMBER_KEY: Mapping[str, str] = {dialect: number_key(dialect) for dialect in _TH
 
 
 def claim_number(dialect: str, column: str = "corporation_number") -> str:
-    """SQL: the normalised number if the row is live; otherwise NULL, which holds no claim."""
+    """Return the SQL expression of the claim: the normalised number if the row is live, otherwise NULL."""
     key = f"({number_key(dialect, column)})"
     return (
         f"CASE WHEN ({SEEN_STATUS}) IN ('pending', 'success') AND superseded_at IS NULL "

@@ -1,7 +1,8 @@
-"""Helpers of the old chain, as they were: the same definition on every engine, and idempotent.
+"""Helpers of the migrations before the baseline, unchanged: they create the same definition on every engine and can
+be repeated.
 
-On a server each DDL statement of a migration commits by itself. So an interrupted migration is run again from its
-start and skips everything that exists.
+On a server each DDL statement of a migration commits by itself. An interrupted migration is therefore run again from
+its start, and skips everything that exists.
 """
 
 from typing import Any
@@ -19,8 +20,8 @@ _ORIGINAL = ("purchased_at", "expired_at")
 
 
 def create_table(name: str, *parts: Any, **options: Any) -> None:
-    """Create a table unless it exists. On a server: texts compared byte by byte, instants to the microsecond, texts
-    above 64 kB.
+    """Create a table unless it exists. On a server the table compares texts byte by byte, stores instants to the
+    microsecond, and accepts texts above 64 kB.
     """
     if sa.inspect(op.get_bind()).has_table(name):
         return
@@ -31,22 +32,23 @@ def create_table(name: str, *parts: Any, **options: Any) -> None:
 
 
 def create_index(name: str, table: str, columns: list[str], *, unique: bool) -> None:
-    """Create an index, unless it exists or the table is another application's and waits for adoption."""
+    """Create an index, unless the index exists or its table belongs to another application and waits for adoption."""
     there = {index["name"] for index in sa.inspect(op.get_bind()).get_indexes(table)}
     if name not in there and not waits_for_adoption(table):
         op.create_index(name, table, columns, unique=unique)
 
 
 def add_column(table: str, column: sa.Column[Any]) -> None:
-    """Add a column, unless it exists or the table is another application's and waits for adoption."""
+    """Add a column, unless the column exists or its table belongs to another application and waits for adoption."""
     if column.name not in _columns(table) and not waits_for_adoption(table):
         op.add_column(table, _for_server(column) if on_server() else column)
 
 
 def derive_anew(table: str, column: sa.Column[Any], index: str) -> None:
-    """Give a derived column another expression. Drops `index`, which reads it; the caller creates it again.
+    """Give a derived column another expression. The function drops `index`, which reads the column; the caller
+    creates the index again.
 
-    May be run again after an interruption. A table that waits for adoption isn't changed.
+    The function may be run again after an interruption. It doesn't change a table that waits for adoption.
     """
     if waits_for_adoption(table):
         return
@@ -58,8 +60,8 @@ def derive_anew(table: str, column: sa.Column[Any], index: str) -> None:
 
 
 def waits_for_adoption(table: str) -> bool:
-    """True for a table with the original columns only, or with an interrupted adoption, which adds all columns
-    itself.
+    """Return True for a table that has only the original columns, or whose adoption was interrupted. The adoption
+    adds all columns itself.
     """
     return table == LEGACY and "claim_number" not in _columns(table)
 
@@ -69,13 +71,13 @@ def _columns(table: str) -> set[str]:
 
 
 def on_server() -> bool:
-    """True on MariaDB, MySQL and Galera."""
+    """Return True if the migration runs on MariaDB, MySQL or Galera."""
     return op.get_bind().dialect.name != "sqlite"
 
 
 def _for_server(part: Any) -> Any:
-    """Return the part as servers need it. Derived columns are stored there, because purge may never end over indexed
-    virtual columns on a returning Galera node (decision 0019).
+    """Return the part of a table in the form that servers need. Derived columns are stored columns there: over
+    indexed virtual columns, the purge of a returning Galera node may never end (decision 0019).
     """
     if isinstance(part, sa.Column) and part.computed is not None:
         part.computed.persisted = True

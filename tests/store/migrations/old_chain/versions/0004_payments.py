@@ -35,7 +35,7 @@ def upgrade() -> None:
 
 
 def _start_limits() -> None:
-    """Insert the initial limits once; later changes by people stay."""
+    """Insert the initial limits if the table has no rows, so that later changes by people are not replaced."""
     bind, limits = op.get_bind(), sa.table("limits", sa.column("name"), sa.column("currency"), sa.column("value"))
     if bind.scalar(sa.select(sa.func.count()).select_from(limits)) == 0:
         rows = [(name, "JPY", yen) for name, yen, _ in _LIMITS] + [(name, "INR", paise) for name, _, paise in _LIMITS]

@@ -1,4 +1,6 @@
-"""Create the triggers for payments, refunds and orders on SQLite. Servers get theirs after each upgrade."""
+"""Create the triggers for payments, refunds and orders on SQLite. On a server the upgrade creates these triggers
+after the migrations.
+"""
 
 from tests.store.migrations.old_chain.ddl_helpers import renew_file_constraints
 

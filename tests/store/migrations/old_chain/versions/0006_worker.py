@@ -253,7 +253,7 @@ def _tasks() -> None:
 
 
 def _history() -> None:
-    """Add the indexes with which a reconciliation reads records in the order of time."""
+    """Add the indexes through which a reconciliation reads records in the order of their times."""
     create_index("ix_payments_over", "payments", ["status", "certainty", "payment_expires_at"], unique=False)
     create_index("ix_payments_paid", "payments", ["provider", "paid_at"], unique=False)
     create_index("ix_payments_begun", "payments", ["provider", "begun_at"], unique=False)

@@ -1,4 +1,4 @@
-"""Store the signature of a signed notice with its body, and the account that stored it."""
+"""Add columns for the signature of a signed notice and for the database account that has stored the notice."""
 
 import sqlalchemy as sa
 

@@ -1,4 +1,4 @@
-"""Add the use of each person's request ids, with the stored answer."""
+"""Add the table of the request ids that each person has used, with the stored answers."""
 
 import sqlalchemy as sa
 

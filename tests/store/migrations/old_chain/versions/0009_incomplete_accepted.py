@@ -1,5 +1,5 @@
-"""Add the flag of a row whose missing values a person has accepted at the adoption, so that the row is no longer in
-the queue."""
+"""Add the flag of a credit check whose missing values a person has accepted at the adoption. A row with the flag is
+no longer in the queue of incomplete records."""
 
 import sqlalchemy as sa
 

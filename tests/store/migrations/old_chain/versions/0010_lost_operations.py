@@ -1,5 +1,5 @@
-"""Add the table of operations that the database has lost because it was restored to an earlier state. The desks fill
-it from their spools."""
+"""Add the table of operations that the database has lost because it was restored to an earlier state. The desks
+insert these operations from their spools."""
 
 import sqlalchemy as sa
 

@@ -1,5 +1,5 @@
-"""Add the answer key to each operation that costs money: only a stored answer with this key can release the
-operation's claim."""
+"""Add the answer key to each operation that costs money. The operation's claim can be released only by a stored
+answer with this key."""
 
 import sqlalchemy as sa
 
